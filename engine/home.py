@@ -1,0 +1,297 @@
+"""The home folder: takes its root, gives every path under it, and the ways to write there that survive a kill.
+
+No other file builds a name under the home folder. A file that must be whole or absent goes through `write_atomic`, a
+folder through `publish_folder`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from engine.errors import HomeError
+
+
+@dataclass(frozen=True)
+class AttemptFolder:
+    """`jobs/<job>/attempts/<k>`: everything one execution of a job writes, and nothing else does."""
+
+    root: Path
+
+    @property
+    def number(self) -> int:
+        return int(self.root.name)
+
+    @property
+    def journal(self) -> Path:
+        return self.root / "journal.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "log.txt"
+
+    @property
+    def heartbeat(self) -> Path:
+        return self.root / "heartbeat.json"
+
+    @property
+    def handle(self) -> Path:
+        return self.root / "handle.json"
+
+    @property
+    def provenance(self) -> Path:
+        return self.root / "provenance.json"
+
+    @property
+    def outcome(self) -> Path:
+        """The scheduler's verdict on this attempt; the one file here that the attempt does not write."""
+        return self.root / "outcome.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.root / "artifacts"
+
+    @property
+    def result(self) -> Path:
+        return self.root / "result.json"
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """`jobs/<job>`: what was hashed, the attempts, and the winner's result."""
+
+    root: Path
+
+    @property
+    def job(self) -> str:
+        return self.root.name
+
+    @property
+    def spec(self) -> Path:
+        return self.root / "spec.json"
+
+    @property
+    def control(self) -> Path:
+        return self.root / "control.jsonl"
+
+    @property
+    def result(self) -> Path:
+        return self.root / "result.json"
+
+    def attempt(self, number: int) -> AttemptFolder:
+        return AttemptFolder(self.root / "attempts" / str(number))
+
+    def attempts(self) -> list[AttemptFolder]:
+        """Return the attempts there are, oldest first."""
+        folder = self.root / "attempts"
+        names = [name.name for name in folder.iterdir()] if folder.is_dir() else []
+        return [self.attempt(number) for number in sorted(int(name) for name in names if name.isdigit())]
+
+    def winner(self) -> AttemptFolder | None:
+        """Return the attempt whose result was committed, or None while the job is not done."""
+        if not self.result.exists():
+            return None
+        return self.attempt(int(read_json(self.result)["attempt"]))
+
+    def commit(self, attempt: AttemptFolder) -> bool:
+        """Link the attempt's result as the job's; False when another attempt was first (that one counts)."""
+        try:
+            os.link(attempt.result, self.result)
+        except FileExistsError:
+            return False
+        _sync_folder(self.root)
+        return True
+
+
+@dataclass(frozen=True)
+class Home:
+    """One home folder. `cache` may be shared by several homes; all else belongs to this one."""
+
+    root: Path
+    cache: Path
+
+    @property
+    def queue_db(self) -> Path:
+        return self.root / "queue.db"
+
+    @property
+    def results_db(self) -> Path:
+        return self.root / "results.duckdb"
+
+    @property
+    def ingest_db(self) -> Path:
+        """The ingester's own file: never handed out, because a reader would block the writer."""
+        return self.root / "cache" / "ingest.duckdb"
+
+    @property
+    def ingest_lock(self) -> Path:
+        return self.root / "ingest.lock"
+
+    @property
+    def scheduler_lock(self) -> Path:
+        return self.root / "scheduler.lock"
+
+    @property
+    def scheduler_log(self) -> Path:
+        return self.root / "scheduler.log"
+
+    @property
+    def scheduler_file(self) -> Path:
+        """Who schedules here now: pid, host, start time. Advisory; the lock is the truth."""
+        return self.root / "scheduler.json"
+
+    @property
+    def digests(self) -> Path:
+        return self.cache / "digests.json"
+
+    @property
+    def experiments_root(self) -> Path:
+        return self.root / "experiments"
+
+    @property
+    def jobs_root(self) -> Path:
+        return self.root / "jobs"
+
+    def experiment(self, name: str) -> Path:
+        return self.experiments_root / name
+
+    def records(self, name: str) -> list[Path]:
+        """Return the submissions of an experiment, `1.json`, `2.json`, ..., oldest first."""
+        folder = self.experiment(name)
+        found = [path for path in folder.glob("*.json") if path.stem.isdigit()] if folder.is_dir() else []
+        return sorted(found, key=lambda path: int(path.stem))
+
+    def job(self, job: str) -> JobFolder:
+        return JobFolder(self.jobs_root / job)
+
+    def jobs(self) -> list[JobFolder]:
+        folder = self.jobs_root
+        return [JobFolder(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+
+    def pack(self, job: str) -> Path:
+        return self.cache / "pack" / job
+
+    def targets(self, job: str) -> Path:
+        return self.cache / "targets" / job
+
+
+def open_home(root: str | Path | None = None, *, create: bool = False) -> Home:
+    """Return the home at `root`, else at XP_HOME, else ./.xp; the cache at XP_CACHE, else inside it.
+
+    Raises HomeError when it does not exist (and `create` is false) or cannot be made.
+    """
+    folder = Path(root or os.environ.get("XP_HOME") or ".xp").absolute()
+    cache = Path(os.environ.get("XP_CACHE") or folder / "cache").absolute()
+    home = Home(folder, cache)
+    if create:
+        _make_folders(home)
+    elif not folder.is_dir():
+        raise HomeError(
+            "there is no home folder here yet",
+            where=str(folder),
+            fix="submit a spec first (xp submit SPEC), or name the right folder with --home or XP_HOME",
+        )
+    return home
+
+
+def _make_folders(home: Home) -> None:
+    try:
+        for folder in (home.experiments_root, home.jobs_root, home.ingest_db.parent, home.cache):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fix = "name a folder that you may write with --home or XP_HOME (cache: XP_CACHE)"
+        raise HomeError(f"cannot make the home folder: {error.strerror}", where=str(home.root), fix=fix) from error
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write `data` so that `path` is the old content or the new, whole, whatever is killed when."""
+    raw = data.encode() if isinstance(data, str) else data
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with open(beside, "wb") as handle:
+            handle.write(raw)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON through `write_atomic`."""
+    write_atomic(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON. Raises HomeError naming the file when it is damaged; FileNotFoundError stays itself."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        fix = "remove it if it can be made again, or restore it from a copy"
+        raise HomeError(f"the file is damaged: {error}", where=str(path), fix=fix) from error
+
+
+def publish_folder(final: Path, build: Callable[[Path], None], is_valid: Callable[[Path], bool]) -> bool:
+    """Make the folder `final` by `build(tmp)` unless a valid one is there; return whether it was built.
+
+    One builder at a time per folder, over all processes and homes (`<final>.lock`). The work lies in
+    `<final>.<uuid>.tmp` until it is synced and renamed, so a killed builder leaves nothing that counts.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(final.with_name(final.name + ".lock")):
+        if final.is_dir() and is_valid(final):
+            return False
+        _clear_leftovers(final)
+        beside = final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}.tmp")
+        beside.mkdir()
+        build(beside)
+        _sync_tree(beside)
+        os.replace(beside, final)
+        _sync_folder(final.parent)
+    return True
+
+
+def _clear_leftovers(final: Path) -> None:
+    """Under the lock every `.tmp` of this key belongs to a dead builder, and an invalid folder to nobody."""
+    pattern = re.compile(re.escape(final.name) + r"\.[0-9a-f]{8}\.tmp")
+    for path in final.parent.iterdir():
+        if pattern.fullmatch(path.name):
+            shutil.rmtree(path)
+    if final.exists():
+        shutil.rmtree(final)
+
+
+def _sync_tree(root: Path) -> None:
+    for path in _walk_files(root):
+        with open(path, "rb") as handle:
+            os.fsync(handle.fileno())
+    for folder in [root, *(path for path in root.rglob("*") if path.is_dir())]:
+        _sync_folder(folder)
+
+
+def _walk_files(root: Path) -> Iterator[Path]:
+    return (path for path in root.rglob("*") if path.is_file())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable: the name lives in the folder, not in the file."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,65 @@
+"""Stable ids: takes models or plain settings, gives sha256 over typed canonical JSON.
+
+An id changes when the result can change. Defaults enter by value, so a default that is changed later makes a new id;
+fields marked ASIDE (paths, worker counts, resources) never enter. IDENTITY_VERSION is raised when the meaning of a
+setting changes while its text does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+IDENTITY_VERSION = 1
+ID_DIGITS = 12
+
+
+def counted_settings(model: BaseModel) -> dict[str, Any]:
+    """Return what of `model` decides results, as plain JSON values, defaults included."""
+    counted: dict[str, Any] = {}
+    for name, field in type(model).model_fields.items():
+        extra = field.json_schema_extra
+        if isinstance(extra, Mapping) and extra.get("aside"):
+            continue
+        counted[name] = _plain_value(getattr(model, name))
+    return counted
+
+
+def canonical_json(value: Any) -> str:
+    """Return one text per value: sorted keys, no spaces, `1` and `1.0` alike, no NaN."""
+    return json.dumps(_same_numbers(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest_of(value: Any) -> str:
+    """Return the sha256 of `value`'s canonical JSON, in hex."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def make_id(kind: str, value: Any) -> str:
+    """Return a readable content id such as `train-3f9c0a1b2c4d`."""
+    return f"{kind}-{digest_of(value)[:ID_DIGITS]}"
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return counted_settings(value)
+    if isinstance(value, list | tuple):
+        return [_plain_value(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain_value(item) for key, item in value.items()}
+    return value
+
+
+def _same_numbers(value: Any) -> Any:
+    """Whole floats become ints: `2` and `2.0` are one setting. Truth values stay themselves."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _same_numbers(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_same_numbers(item) for item in value]
+    return value

@@ -1,0 +1,79 @@
+"""Words of the contract that cannot run yet: takes the settings of a cell, gives what must be refused and why.
+
+A word that is accepted and then ignored would make a paper wrong without a sign, so each of these stops a spec.
+An entry leaves this table when its machinery arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from engine.spec import LongformerAttention, Settings
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A setting that is not built: where it stands, when it is asked for, and what to write until then."""
+
+    path: str
+    is_asked: Callable[[Settings], bool]
+    fix: str
+
+
+def planned_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield path, what and fix for everything that these settings ask for and xp cannot do yet."""
+    for planned in PLANNED:
+        if planned.is_asked(settings):
+            yield planned.path, "xp cannot do this yet", planned.fix
+
+
+def _longformer(settings: Settings) -> LongformerAttention | None:
+    attention = settings.student.attention
+    return attention if isinstance(attention, LongformerAttention) else None
+
+
+def _asks_longformer(field: str, allowed: tuple[str, ...]) -> Callable[[Settings], bool]:
+    def is_asked(settings: Settings) -> bool:
+        attention = _longformer(settings)
+        return attention is not None and getattr(attention, field) not in allowed
+
+    return is_asked
+
+
+PLANNED: tuple[Planned, ...] = (
+    Planned("data.augment.rand_augment", lambda s: s.data.augment.rand_augment is not None, "leave it away"),
+    Planned("data.augment.color_jitter", lambda s: s.data.augment.color_jitter > 0, "leave it away, or 0"),
+    Planned("data.augment.erasing", lambda s: s.data.augment.erasing > 0, "leave it away, or 0"),
+    Planned("data.augment.mixup", lambda s: s.data.augment.mixup > 0, "leave it away, or 0"),
+    Planned("data.augment.cutmix", lambda s: s.data.augment.cutmix > 0, "leave it away, or 0"),
+    Planned("data.augment.mix_targets", lambda s: s.data.augment.mix_targets is not None, "leave it away"),
+    Planned("data.format", lambda s: s.data.format != "raw", "use format: raw"),
+    Planned("data.broken", lambda s: s.data.broken != "stop", "use broken: stop, and remove the broken files"),
+    Planned("data.nested", lambda s: s.data.nested, "use nested: false"),
+    Planned("data.classes", lambda s: s.data.classes is not None, "leave it away, and keep only those class folders"),
+    Planned("student.attention.pattern", _asks_longformer("pattern", ("slide",)), "use pattern: slide"),
+    Planned("student.attention.select", _asks_longformer("select", ("grid", "none")), "use select: grid"),
+    Planned("student.attention.projections", _asks_longformer("projections", ("dual",)), "use projections: dual"),
+    Planned("student.attention.bias", _asks_longformer("bias", ("shared",)), "use bias: shared"),
+    Planned("student.attention.combine", _asks_longformer("combine", ("joint",)), "use combine: joint"),
+    Planned("student.attention.backend", _asks_longformer("backend", ("auto", "reference")), "use backend: auto"),
+    Planned(
+        "teacher.weights",
+        lambda s: s.teacher is not None and (s.teacher.train is None or s.teacher.weights != "none"),
+        "give the teacher a train: section, so that this engine trains it",
+    ),
+    Planned("teacher.head", lambda s: s.teacher is not None and s.teacher.head != "slice", "leave it away"),
+    Planned("teacher.targets", lambda s: s.teacher is not None and s.teacher.targets == "online", "use targets: cached"),
+    Planned("teacher.calibrate", lambda s: s.teacher is not None and s.teacher.calibrate, "use calibrate: false"),
+    Planned("teacher.assistants", lambda s: s.teacher is not None and bool(s.teacher.assistants), "use assistants: []"),
+    Planned("distill.loss", lambda s: s.distill.loss not in ("ce", "hinton"), "use loss: hinton"),
+    Planned("distill.until", lambda s: s.distill.until < 1.0, "leave it away, or 1.0"),
+    Planned("train.memory", lambda s: s.train.memory != "standard", "use memory: standard"),
+    Planned("train.on_oom", lambda s: s.train.on_oom != "stop", "use on_oom: stop, and a smaller batch_size"),
+    Planned("prune.method", lambda s: s.is_pruned and s.prune is not None and s.prune.method != "structured",
+            "use method: structured"),
+    Planned("prune.of", lambda s: s.is_pruned and s.prune is not None and s.prune.of != "params", "use of: params"),
+    Planned("student.arch", lambda s: s.is_pruned and s.student.arch.startswith("timm/"),
+            "prune a tiny_vit_* student: xp does not know where a timm network's units are"),
+)
