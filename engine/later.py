@@ -64,16 +64,24 @@ PLANNED: tuple[Planned, ...] = (
         "give the teacher a train: section, so that this engine trains it",
     ),
     Planned("teacher.head", lambda s: s.teacher is not None and s.teacher.head != "slice", "leave it away"),
-    Planned("teacher.targets", lambda s: s.teacher is not None and s.teacher.targets == "online", "use targets: cached"),
+    Planned(
+        "teacher.targets", lambda s: s.teacher is not None and s.teacher.targets == "online", "use targets: cached"
+    ),
     Planned("teacher.calibrate", lambda s: s.teacher is not None and s.teacher.calibrate, "use calibrate: false"),
     Planned("teacher.assistants", lambda s: s.teacher is not None and bool(s.teacher.assistants), "use assistants: []"),
     Planned("distill.loss", lambda s: s.distill.loss not in ("ce", "hinton"), "use loss: hinton"),
     Planned("distill.until", lambda s: s.distill.until < 1.0, "leave it away, or 1.0"),
     Planned("train.memory", lambda s: s.train.memory != "standard", "use memory: standard"),
     Planned("train.on_oom", lambda s: s.train.on_oom != "stop", "use on_oom: stop, and a smaller batch_size"),
-    Planned("prune.method", lambda s: s.is_pruned and s.prune is not None and s.prune.method != "structured",
-            "use method: structured"),
+    Planned(
+        "prune.method",
+        lambda s: s.is_pruned and s.prune is not None and s.prune.method != "structured",
+        "use method: structured",
+    ),
     Planned("prune.of", lambda s: s.is_pruned and s.prune is not None and s.prune.of != "params", "use of: params"),
-    Planned("student.arch", lambda s: s.is_pruned and s.student.arch.startswith("timm/"),
-            "prune a tiny_vit_* student: xp does not know where a timm network's units are"),
+    Planned(
+        "student.arch",
+        lambda s: s.is_pruned and s.student.arch.startswith("timm/"),
+        "prune a tiny_vit_* student: xp does not know where a timm network's units are",
+    ),
 )

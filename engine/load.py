@@ -75,9 +75,9 @@ def load_spec(path: str | FilePath, overrides: Sequence[str] = (), overlays: Seq
         problems = _cell_problems(layers)
     spec, more = _validate_tree(layers)
     problems = _once([*more, *problems])
-    if not problems and not over:
+    if spec is not None and not problems and not over:
         problems = _same_arms(spec, layers)
-    if problems:
+    if spec is None or problems:
         raise SpecError(problems)
     return spec
 
@@ -126,14 +126,21 @@ def _parse_override(text: str) -> Tree:
     path, equals, value = text.partition("=")
     path = path.strip()
     if not equals or not path:
-        raise SpecError([Problem(f"--set {text}", "", "this is no path=value", "write for instance --set train.epochs=2")])
-    first = path.split(".")[0]
-    wrong = _unknown_top(first) if first not in Settings.model_fields else unknown_part(path)
+        raise SpecError(
+            [Problem(f"--set {text}", "", "this is no path=value", "write for instance --set train.epochs=2")]
+        )
+    first, _, rest = path.partition(".")
+    arm, _, inner = rest.partition(".") if first == "arms" else ("", "", "")
+    wrong = (
+        unknown_part(path) if first in Settings.model_fields else _unknown_top(first) or (inner and unknown_part(inner))
+    )
     if wrong:
         fix = closest_hint(wrong[0], wrong[1]) if wrong[1] else "it has no parts of its own"
         raise SpecError([Problem(f"--set {text}", path, f"unknown key {wrong[0]!r}", fix)])
-    if first in ("matrix", "arms"):  # their own keys are dotted paths or names, and stay whole
-        return {first: {path.partition(".")[2]: parse_value(value)}} if "." in path else {first: parse_value(value)}
+    if inner:
+        return {"arms": {arm: nest_paths({inner: parse_value(value)})}}
+    if first in ("matrix", "arms"):  # the keys of a matrix are dotted paths, and stay whole
+        return {first: {rest: parse_value(value)} if rest else parse_value(value)}
     return nest_paths({path: parse_value(value)})
 
 
@@ -166,7 +173,9 @@ def _arm_problems(arm: str, changes: Any, layers: Layers) -> list[Problem]:
         if wrong:
             fix = closest_hint(wrong[0], wrong[1]) if wrong[1] else "it has no parts of its own"
             where = layers.where((*path, *place), key=True)
-            problems.append(Problem(where, f"arms.{arm}.{dotted}", f"an arm cannot change {dotted!r}: no such key", fix))
+            problems.append(
+                Problem(where, f"arms.{arm}.{dotted}", f"an arm cannot change {dotted!r}: no such key", fix)
+            )
     return problems
 
 
@@ -246,23 +255,34 @@ def _over_arm(arm: Tree, over: Tree) -> Tree:
     return merged
 
 
-def _validate_tree(layers: Layers) -> tuple[Spec, list[Problem]]:
+def _validate_tree(layers: Layers) -> tuple[Spec | None, list[Problem]]:
     try:
         return Spec.model_validate(layers.tree), []
     except ValidationError as error:
-        return Spec.model_construct(), _explain(error, layers, lambda path: path)
+        return None, _explain(error, layers, lambda path: path)
 
 
 def _cell_problems(layers: Layers) -> list[Problem]:
     """Check every arm at every matrix point; a problem points into the arm when the arm says it."""
     base = {key: value for key, value in layers.tree.items() if key in Settings.model_fields}
-    arms = layers.tree.get("arms")
     matrix = layers.tree.get("matrix")
     points = matrix_points(matrix if isinstance(matrix, Mapping) else {})
-    pairs = [(arm, changes, point) for arm, changes in (arms or {"": {}}).items() for point in points] if (
-        arms is None or isinstance(arms, Mapping)
-    ) else []
-    return [problem for arm, changes, point in pairs for problem in _check_cell(arm, cell_tree(base, changes, point), point, layers)]
+    pairs = [(arm, changes, point) for arm, changes in _arm_items(layers.tree) for point in points]
+    return [
+        problem
+        for arm, changes, point in pairs
+        for problem in _check_cell(arm, cell_tree(base, changes, point), point, layers)
+    ]
+
+
+def _arm_items(tree: Tree) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the arms that can be checked; what is no mapping is reported with the spec itself."""
+    arms = tree.get("arms") or {"": {}}
+    return (
+        [(arm, changes) for arm, changes in arms.items() if isinstance(changes, Mapping)]
+        if isinstance(arms, Mapping)
+        else []
+    )
 
 
 def _check_cell(arm: str, tree: Tree, point: Tree, layers: Layers) -> list[Problem]:
@@ -324,7 +344,9 @@ def _same_arms(spec: Spec, layers: Layers) -> list[Problem]:
         text = canonical_json(counted_settings(cell_settings(spec, arm, {})))
         if text in seen:
             what = f"arm {arm!r} is the same as arm {seen[text]!r}"
-            problems.append(Problem(layers.where(("arms", arm), key=True), f"arms.{arm}", what, "change it, or remove it"))
+            problems.append(
+                Problem(layers.where(("arms", arm), key=True), f"arms.{arm}", what, "change it, or remove it")
+            )
         seen.setdefault(text, arm)
     return problems
 

@@ -87,7 +87,9 @@ def _wrong_choice(path: tuple[int | str, ...], context: Mapping[str, Any], given
     choices = [word.strip(" '\"") for part in expected.split(" or ") for word in part.split(",")]
     if "tag" in context:
         path, given = (*path, "kind"), context["tag"]
-    return Found(path, f"{_show(given)} is no choice here", closest_hint(str(given), [word for word in choices if word]))
+    return Found(
+        path, f"{_show(given)} is no choice here", closest_hint(str(given), [word for word in choices if word])
+    )
 
 
 def _limit_fix(context: Mapping[str, Any], message: str) -> str:

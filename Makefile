@@ -1,0 +1,45 @@
+# The commands of the project. Each makes .venv first when it is not there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.installed
+
+.PHONY: demo test test-slow chaos check format bench peers clean
+
+demo: $(SETUP)
+	$(BIN)/xp submit specs/quickstart.yaml --wait
+	$(BIN)/xp report quickstart
+
+test: $(SETUP)
+	$(BIN)/python -m pytest -q
+
+test-slow: $(SETUP)
+	$(BIN)/python -m pytest -q -m slow
+
+chaos: $(SETUP)
+	$(BIN)/python -m pytest -q -s -m chaos
+
+check: $(SETUP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(SETUP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(SETUP)
+	$(BIN)/python -m benchmarks
+
+peers: $(SETUP)
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install -q -r benchmarks/peers.txt
+
+$(SETUP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xp needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache build dist

@@ -1,0 +1,101 @@
+"""Planning: which jobs there are, which are shared, what an id follows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.home import Home, open_home
+from engine.load import load_spec
+from engine.plan import Plan, make_plan
+
+QUICKSTART = Path(__file__).parent.parent / "specs" / "quickstart.yaml"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return open_home(tmp_path / "home", create=True)
+
+
+def plan_with(home: Home, *overrides: str) -> Plan:
+    return make_plan(load_spec(QUICKSTART, overrides), home)
+
+
+def jobs_of(plan: Plan, role: str, arm: str | None = None) -> set[str]:
+    return {run.jobs[role] for run in plan.runs if role in run.jobs and arm in (None, run.arm)}
+
+
+def test_teacher_and_targets_are_shared_by_arms_and_seeds(home: Home) -> None:
+    plan = plan_with(home)
+    assert len(jobs_of(plan, "teacher")) == len(jobs_of(plan, "targets")) == len(jobs_of(plan, "pack")) == 1
+    assert len(jobs_of(plan, "student", "distilled")) == 2
+
+
+def test_pruned_arm_starts_from_the_trained_network(home: Home) -> None:
+    plan = plan_with(home)
+    assert jobs_of(plan, "student", "distilled_pruned") == jobs_of(plan, "student", "distilled")
+    parents = {job.needs["parent"] for job in plan.jobs if job.kind == "prune"}
+    assert parents == jobs_of(plan, "student", "distilled")
+
+
+def test_every_job_comes_after_its_needs(home: Home) -> None:
+    seen: set[str] = set()
+    for job in plan_with(home).jobs:
+        assert set(job.needs.values()) <= seen
+        seen.add(job.key)
+
+
+def test_planning_twice_gives_the_same_ids(home: Home) -> None:
+    assert [job.job for job in plan_with(home).jobs] == [job.job for job in plan_with(home).jobs]
+
+
+@pytest.mark.parametrize("override", ["resources.cpus=1", "title=Another", "data.workers=2", "train.save_minutes=1"])
+def test_how_and_titles_never_change_an_id(home: Home, override: str) -> None:
+    assert [job.job for job in plan_with(home).jobs] == [job.job for job in plan_with(home, override).jobs]
+
+
+def test_new_student_setting_keeps_the_teacher(home: Home) -> None:
+    before, after = plan_with(home), plan_with(home, "train.weight_decay=0.1")
+    assert jobs_of(before, "teacher") == jobs_of(after, "teacher")
+    assert jobs_of(before, "targets") == jobs_of(after, "targets")
+    assert not jobs_of(before, "student") & jobs_of(after, "student")
+
+
+def test_another_split_means_another_teacher(home: Home) -> None:
+    """A teacher that was trained on this data has seen its training part: it belongs to one split."""
+    plan = plan_with(home, "matrix={data.split: [60/20/20, 80/10/10]}")
+    assert len(jobs_of(plan, "teacher")) == len(jobs_of(plan, "targets")) == 2
+    assert len(jobs_of(plan, "pack")) == 1
+
+
+def test_views_of_the_run_make_targets_of_the_run(home: Home) -> None:
+    assert len(jobs_of(plan_with(home, "data.view_seed=run"), "targets")) == 2
+
+
+def test_speed_is_measured_once_per_shape(home: Home) -> None:
+    plan = plan_with(home)
+    assert len(jobs_of(plan, "measure", "original")) == 1
+    assert jobs_of(plan, "measure", "sparse") == jobs_of(plan, "measure", "distilled")
+    assert len(jobs_of(plan, "measure", "distilled_pruned")) == 2
+
+
+def test_absent_images_make_a_provisional_plan(home: Home, tmp_path: Path) -> None:
+    plan = plan_with(home, "data.source=folder", f"data.root={tmp_path}/nowhere")
+    assert plan.is_provisional
+    assert all(job.job is None and job.reason for job in plan.jobs)
+    assert "nowhere" in plan.missing[0]
+
+
+def test_unset_variable_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XP_DATA", raising=False)
+    plan = plan_with(home, "data.source=folder", "data.root=${XP_DATA}/imagenet100")
+    assert "XP_DATA" in plan.missing[0]
+
+
+def test_seed_enters_only_jobs_it_can_affect(home: Home) -> None:
+    one, other = plan_with(home, "seeds=[0]"), plan_with(home, "seeds=[9]")
+    same = {job.kind for job in one.jobs if job.key in {job.key for job in other.jobs}}
+    assert same == {"pack", "train", "targets", "measure"}
+    assert jobs_of(one, "teacher") == jobs_of(other, "teacher")
+    assert not jobs_of(one, "student") & jobs_of(other, "student")
