@@ -1,0 +1,76 @@
+"""What a spec asks for that is not here, and a plan as JSON: takes specs and plans, gives lines and plain values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engine.arms import expand_cells
+from engine.content import find_images, resolve_root
+from engine.errors import DataError
+from engine.estimate import Estimate
+from engine.plan import Plan
+from engine.spec import Data, Settings, Spec
+
+
+def absent_inputs(spec: Spec) -> list[str]:
+    """Return a line for every folder, file and variable that the spec names and this machine lacks."""
+    lines = [
+        line
+        for cell in expand_cells(spec)
+        for line in (*_absent_data(cell.settings.data), *_absent_weights(cell.settings))
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def _absent_data(data: Data) -> list[str]:
+    if data.source != "folder":
+        return []
+    try:
+        find_images(resolve_root(data.root), data.classes)
+    except DataError as error:
+        return [str(error).replace("\nfix: ", "; fix: ")]
+    return []
+
+
+def _absent_weights(settings: Settings) -> list[str]:
+    networks = [settings.student, *([settings.teacher] if settings.teacher else [])]
+    files = [network.weights for network in networks if network.weights not in ("none", "pretrained")]
+    return [
+        f"there is no weights file {file}; fix: bring it here, or change weights"
+        for file in files
+        if not Path(file).is_file()
+    ]
+
+
+def plan_json(plan: Plan, estimate: Estimate) -> dict[str, Any]:
+    """Return a plan as the contract words it; ids are null while something is missing."""
+    ids = {job.key: job.job for job in plan.jobs}
+    return {
+        "runs": [
+            {
+                "run": run.run if not plan.is_provisional else None,
+                "arm": run.arm,
+                "cell": run.cell,
+                "seed": run.seed,
+                "jobs": {role: ids[key] for role, key in run.jobs.items()},
+            }
+            for run in plan.runs
+        ],
+        "jobs": [
+            {
+                "job": item.job.job,
+                "id": item.job.job,
+                "kind": item.job.kind,
+                "state": item.state if item.job.job else "provisional",
+                "reused": item.is_reused,
+                "seconds": item.seconds,
+                "bytes": item.job.bytes,
+                "needs": [ids[need] for need in item.job.needs.values()],
+                "reason": item.job.reason,
+            }
+            for item in estimate.jobs
+        ],
+        "seconds": estimate.seconds,
+        "bytes": estimate.bytes,
+    }

@@ -1,0 +1,57 @@
+"""A person's orders: takes a verb and what it is for, tells the queue and the job folders, gives the jobs concerned."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+from engine.find import Match
+from engine.home import Home
+from engine.worker import scheduler_alive, start_detached
+from store.queue import Queue
+
+PATIENCE = 20.0  # seconds to wait for a running job to stop
+
+
+def give_order(home: Home, verb: str, match: Match) -> list[str]:
+    """Carry out `cancel` or `retry`; return the jobs it changed. A cancel waits until their processes are gone."""
+    with Queue(home.queue_db) as queue:
+        jobs = ORDERS[verb](queue, match)
+    for job in jobs:
+        with open(home.job(job).control, "a") as handle:
+            handle.write(json.dumps({"order": verb, "at": time.time()}) + "\n")
+    if jobs and not scheduler_alive(home) and _has_work(home):
+        start_detached(home)
+    if verb == "cancel":
+        _wait_stopped(home, jobs)
+    return jobs
+
+
+def _cancel(queue: Queue, match: Match) -> list[str]:
+    if match.kind == "job":
+        return queue.request_cancel(match.jobs)
+    runs = [match.name] if match.kind == "run" else None
+    return queue.request_cancel(experiment=match.experiment, runs=runs)
+
+
+def _retry(queue: Queue, match: Match) -> list[str]:
+    return queue.request_retry(match.jobs)
+
+
+def _has_work(home: Home) -> bool:
+    with Queue.open_readonly(home.queue_db) as queue:
+        return queue.has_work()
+
+
+def _wait_stopped(home: Home, jobs: Sequence[str]) -> None:
+    """Return when none of `jobs` runs any more; the scheduler stops them, by force after their grace."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        with Queue.open_readonly(home.queue_db) as queue:
+            if not any(row.state == "running" for row in queue.job_rows(jobs)):
+                return
+        time.sleep(0.05)
+
+
+ORDERS = {"cancel": _cancel, "retry": _retry}
