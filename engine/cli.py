@@ -236,6 +236,29 @@ def _order(verb: str, name: str, home: Path | None) -> None:
 
 
 @app.command()
+def why(name: AnyId, home: HomeOption = None) -> None:
+    """Say what an id is made of, and why it ran or was reused."""
+    from engine.find import find_match
+    from engine.why import explain_job
+
+    place = _home(home)
+    for job in find_match(place, name).jobs:
+        for line in explain_job(place, job):
+            typer.echo(line)
+
+
+@app.command()
+def diff(one: AnyId, other: AnyId, home: HomeOption = None) -> None:
+    """Show the settings in which two runs, or two jobs, differ."""
+    from engine.find import find_match
+    from engine.why import list_differences
+
+    place = _home(home)
+    for difference in list_differences(place, find_match(place, one), find_match(place, other)):
+        typer.echo(f"{difference.path}: {difference.first!r} -> {difference.second!r}")
+
+
+@app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(help="one read-only statement; from stdin when not given")] = None,
     style: Annotated[str, typer.Option("--format", help="table, csv, json, markdown or latex")] = "table",

@@ -11,8 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 STREET = (
-    "errors names spec shapes arms identity problems later yaml_tree load home content plan estimate schedule launch "
-    "core run collect submit worker find stats report show watch doctor serve cli"
+    "errors names spec shapes arms identity problems later yaml_tree load home content plan estimate check starter "
+    "schedule launch core run collect submit worker find status orders logs why query stats figures report show watch "
+    "doctor serve cli"
 ).split()
 HOMES = {
     "torch": ("core", "run"),
