@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any
@@ -29,6 +29,7 @@ from engine.errors import Problem, SpecError, closest_hint
 from engine.identity import canonical_json, counted_settings
 from engine.later import planned_problems
 from engine.problems import explain_error
+from engine.shapes import shape_problems
 from engine.spec import Settings, Spec
 from engine.yaml_tree import Document, Path, parse_value, read_document
 
@@ -116,10 +117,16 @@ def _read_base(file: FilePath, mark: str) -> Document:
 def _overrides(overrides: Sequence[str], overlays: Sequence[str | FilePath]) -> Tree:
     tree: Tree = {}
     for overlay in overlays:
-        tree = merge_trees(tree, nest_paths(read_document(FilePath(overlay)).tree))
+        tree = merge_trees(tree, _nest_overlay(read_document(FilePath(overlay)).tree))
     for text in overrides:
         tree = merge_trees(tree, _parse_override(text))
     return tree
+
+
+def _nest_overlay(tree: Tree) -> Tree:
+    """The keys of a matrix are dotted paths and stay whole; elsewhere a dotted path is a way to write a nested one."""
+    plain = {key: value for key, value in tree.items() if key != "matrix"}
+    return merge_trees(nest_paths(plain), {"matrix": tree["matrix"]} if "matrix" in tree else {})
 
 
 def _parse_override(text: str) -> Tree:
@@ -291,11 +298,19 @@ def _check_cell(arm: str, tree: Tree, point: Tree, layers: Layers) -> list[Probl
         settings = Settings.model_validate(tree)
     except ValidationError as error:
         return _explain(error, layers, place)
-    problems = []
-    for path, what, fix in planned_problems(settings):
-        where = layers.where(place(tuple(path.split("."))))
-        problems.append(Problem(where, path, f"{what} (arm {arm})" if arm else what, fix))
-    return problems
+    found = [*planned_problems(settings), *_shape_problems(settings)]
+    return [
+        Problem(layers.where(place(tuple(path.split(".")))), path, f"{what} (arm {arm})" if arm else what, fix)
+        for path, what, fix in found
+    ]
+
+
+def _shape_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield what cannot be built at this image size: heads and tiles that do not divide, radii beyond a window."""
+    networks = {"student": settings.student, "teacher": settings.teacher}
+    for path, network in networks.items():
+        for problem in shape_problems(network, settings.data.image_size, path) if network is not None else ():
+            yield problem.path, problem.what, problem.fix
 
 
 def _arm_place(arm: str, point: Mapping[str, Any], layers: Layers) -> Callable[[Path], Path]:

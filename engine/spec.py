@@ -88,7 +88,9 @@ class Data(Model):
         if len(parts) != 3 or not all(re.fullmatch(r"\d{1,3}", part) for part in parts):
             raise refuse(f"{text!r} is no split", "write train/val/test in whole per cent, such as 60/20/20")
         if sum(int(part) for part in parts) != 100:
-            raise refuse(f"the parts of {text} sum to {sum(map(int, parts))}, not to 100", "such as 60/20/20 or 80/10/10")
+            raise refuse(
+                f"the parts of {text} sum to {sum(map(int, parts))}, not to 100", "such as 60/20/20 or 80/10/10"
+            )
         if int(parts[0]) == 0 or int(parts[2]) == 0:
             raise refuse(f"{text} leaves train or test without images", "give both a part above 0")
         return text
@@ -96,7 +98,9 @@ class Data(Model):
     @model_validator(mode="after")
     def _root_for_folder(self) -> Data:
         if self.source == "folder" and not self.root:
-            raise refuse("source 'folder' has no root", "set data.root to a folder with one sub-folder of images for each class")
+            raise refuse(
+                "source 'folder' has no root", "set data.root to a folder with one sub-folder of images for each class"
+            )
         if self.source == "digits" and self.root:
             raise refuse("source 'digits' takes no root", "leave data.root away: the digits come with scikit-learn")
         return self
@@ -127,7 +131,9 @@ class LongformerAttention(Model):
     @classmethod
     def _three_stages(cls, value: PerStage) -> PerStage:
         if isinstance(value, list) and len(value) != 3:
-            raise refuse(f"a list of {len(value)} entries", "give one entry for each of stages 1, 2, 3, or a single value")
+            raise refuse(
+                f"a list of {len(value)} entries", "give one entry for each of stages 1, 2, 3, or a single value"
+            )
         return value
 
     @field_validator("stages")
@@ -171,11 +177,6 @@ class Network(Model):
             self._refuse_tiny_vit_words()
         elif self.options:
             raise refuse("options are for timm networks", "for a tiny_vit give dims, depths, heads, windows")
-        for dim, head in zip(self.dims or (), self.heads or (), strict=False):
-            if dim % head:
-                raise refuse(
-                    f"{dim} channels do not divide into {head} heads", f"nearest is {_nearest_divisor(dim, head)} heads"
-                )
         return self
 
     def _refuse_tiny_vit_words(self) -> None:
@@ -183,7 +184,9 @@ class Network(Model):
         if given:
             raise refuse(f"{', '.join(given)}: only for a tiny_vit", "put the sizes of a timm network under options")
         if self.attention.kind != "window":
-            raise refuse("attention is chosen for a tiny_vit only", "leave attention away: a timm network keeps its own")
+            raise refuse(
+                "attention is chosen for a tiny_vit only", "leave attention away: a timm network keeps its own"
+            )
 
 
 class Student(Network):
@@ -351,10 +354,6 @@ class Spec(Settings):
                 if arm not in self.arm_names:
                     raise refuse(f"claim {claim.id!r} names {arm!r}, no arm here", closest_hint(arm, self.arm_names))
         return self
-
-
-def _nearest_divisor(number: int, wanted: int) -> int:
-    return min((size for size in range(1, number + 1) if number % size == 0), key=lambda size: abs(size - wanted))
 
 
 Teacher.model_rebuild()
