@@ -53,9 +53,14 @@ class SyntheticHome:
     def attempt(self, job: str, number: int) -> tuple[AttemptFolder, JournalWriter]:
         attempt = self.home.job(job).attempt(number)
         attempt.root.mkdir(parents=True)
-        write_json(attempt.handle, {"pid": 1, "start_time": 1, "host": "bench", "boot_id": "x", "job": job, "attempt": number})
+        write_json(
+            attempt.handle, {"pid": 1, "start_time": 1, "host": "bench", "boot_id": "x", "job": job, "attempt": number}
+        )
         about = {"git_commit": "c0ffee" * 6, "git_dirty": None, "python": "3.11", "torch": "2.15.0", "timm": "1.0.31"}
-        write_json(attempt.provenance, {**about, "host": "bench", "device": "cpu", "driver": None, "spec_digest": "s", "data_digest": "d"})
+        write_json(
+            attempt.provenance,
+            {**about, "host": "bench", "device": "cpu", "driver": None, "spec_digest": "s", "data_digest": "d"},
+        )
         return attempt, JournalWriter(attempt.journal)
 
     def finish(self, job: str, attempt: AttemptFolder, seconds: float = 12.0) -> None:
@@ -86,7 +91,12 @@ class SyntheticHome:
         with journal:
             for epoch in range(epochs):
                 share = (epoch + 1) / epochs
-                for name, value in (("train_loss", 2 - share), ("val_loss", 2.1 - share), ("val_top1", top1 * share), ("lr", 1e-3)):
+                for name, value in (
+                    ("train_loss", 2 - share),
+                    ("val_loss", 2.1 - share),
+                    ("val_top1", top1 * share),
+                    ("lr", 1e-3),
+                ):
                     journal.metric(name, value, step=10 * (epoch + 1), epoch=epoch)
             keys = [sha256(f"image {number}".encode()).hexdigest() for number in range(images)]
             labels = [number % 10 for number in range(images)]
@@ -110,7 +120,16 @@ class SyntheticHome:
             journal.measurement("params", arm.params, "1", batch_size=1, **where)
             journal.measurement("macs", arm.macs, "1", batch_size=1, **where)
             for batch in (1, 64):
-                journal.measurement("infer_images_per_second", arm.speed * batch / 64, "images/s", batch_size=batch, p5=1.0, p95=2.0, n=30, **where)
+                journal.measurement(
+                    "infer_images_per_second",
+                    arm.speed * batch / 64,
+                    "images/s",
+                    batch_size=batch,
+                    p5=1.0,
+                    p95=2.0,
+                    n=30,
+                    **where,
+                )
             journal.measurement("infer_latency", 1000 / arm.speed, "ms", batch_size=1, **where)
         self.finish(job, attempt)
         return job
@@ -126,15 +145,22 @@ class SyntheticHome:
         return job
 
     def experiment(
-        self, name: str, arms: Mapping[str, Arm], seeds: tuple[int, ...] = (0, 1, 2), splits: tuple[str, ...] = ("60/20/20",),
-        claims: tuple[dict[str, Any], ...] = (), **more: Any,
+        self,
+        name: str,
+        arms: Mapping[str, Arm],
+        seeds: tuple[int, ...] = (0, 1, 2),
+        splits: tuple[str, ...] = ("60/20/20",),
+        claims: tuple[dict[str, Any], ...] = (),
+        **more: Any,
     ) -> list[dict[str, Any]]:
         """All jobs of an experiment, done, and its record; returns the runs of the record."""
         pack = f"pack-{_hex(name)}"
         if not self.home.job(pack).root.exists():
             self.done(pack, "pack")
-        runs = [self._run(name, arm, arms[arm], seed, split, pack) for split in splits for arm in arms for seed in seeds]
-        self.record(name, runs, list(arms)[0], claims, **more)
+        runs = [
+            self._run(name, arm, arms[arm], seed, split, pack) for split in splits for arm in arms for seed in seeds
+        ]
+        self.record(name, runs, next(iter(arms)), claims, **more)
         return runs
 
     def _run(self, name: str, label: str, arm: Arm, seed: int, split: str, pack: str) -> dict[str, Any]:
@@ -156,13 +182,27 @@ class SyntheticHome:
         about = {"run": f"run-{key}", "arm": label, "cell": f"data.split={split}", "seed": seed, "split": split}
         return {**about, "settings": settings, "jobs": jobs}
 
-    def record(self, name: str, runs: list[dict[str, Any]], baseline: str, claims: tuple[dict[str, Any], ...] = (), **more: Any) -> Path:
+    def record(
+        self, name: str, runs: list[dict[str, Any]], baseline: str, claims: tuple[dict[str, Any], ...] = (), **more: Any
+    ) -> Path:
         folder = self.home.experiment(name)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{len(self.home.records(name)) + 1}.json"
         about = {"version": 1, "name": name, "title": f"The {name} experiment", "baseline": baseline}
         spec = {"name": name, "baseline": baseline, "claims": list(claims)}
-        write_json(path, {**about, "submitted_at": START, "priority": 0, "spec": spec, "claims": list(claims), "runs": runs, "jobs": [], **more})
+        write_json(
+            path,
+            {
+                **about,
+                "submitted_at": START,
+                "priority": 0,
+                "spec": spec,
+                "claims": list(claims),
+                "runs": runs,
+                "jobs": [],
+                **more,
+            },
+        )
         return path
 
 

@@ -1,0 +1,160 @@
+"""Claims: takes the sentences of a spec, gives for each whether the data hold it, refute it, or cannot tell.
+
+A claim is decided only where two views agree: the t test over seeds (p after Holm over all claims), and, for test
+accuracy, the bootstrap over images and seeds. One seed alone decides nothing, because the luck of a seed is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.compare import LOWER_IS_BETTER, Comparison, ask, compare_arms
+from engine.errors import QueryError, closest_hint
+from engine.home import Home
+from engine.spec import Claim
+from engine.stats import holm, seeds_needed
+
+Verdict = Literal["holds", "refuted", "undecided"]
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One claim at one point of the matrix, with the comparison it rests on (None where there are no data)."""
+
+    claim: Claim
+    cell: str
+    verdict: Verdict
+    reason: str
+    comparison: Comparison | None
+    p: float | None = None
+
+
+def check_claims(home: Home, name: str, claims: Sequence[Claim] | None = None) -> list[Judged]:
+    """Judge the claims of an experiment (those of its newest submission), one row for each point of the matrix.
+
+    Raises QueryError for an experiment that is not in the results.
+    """
+    wanted = _claims_of(home, name) if claims is None else claims
+    drafts = [draft for claim in wanted for draft in _compare_claim(home, name, claim)]
+    tested = [_margin_p(claim, found) for claim, found, _ in drafts]
+    adjusted = iter(holm([p for p in tested if p is not None]))
+    ps = [None if p is None else next(adjusted) for p in tested]
+    return [_judge(claim, found, why, p) for (claim, found, why), p in zip(drafts, ps, strict=True)]
+
+
+def exit_code(judged: Sequence[Judged]) -> int:
+    """Return 4 where a claim is refuted, else 0."""
+    return 4 if any(one.verdict == "refuted" for one in judged) else 0
+
+
+def _claims_of(home: Home, name: str) -> list[Claim]:
+    known = [row["experiment"] for row in ask(home, "claims_experiments")]
+    if name not in known:
+        fix = closest_hint(name, known) if known else "submit it first: xp submit SPEC"
+        raise QueryError(f"there is no experiment {name!r} in the results", fix=fix)
+    rows = ask(home, "claims_of", name=name)
+    return [Claim.model_validate({key: value for key, value in row.items() if value is not None}) for row in rows]
+
+
+def _compare_claim(home: Home, name: str, claim: Claim) -> list[tuple[Claim, Comparison | None, str]]:
+    try:
+        found = compare_arms(home, f"{name}/{claim.arm}", f"{name}/{claim.against}", claim.metric, anyway=True)
+    except QueryError as error:
+        return [(claim, None, error.what)]
+    return [(claim, one, "") for one in found]
+
+
+def _margin_p(claim: Claim, found: Comparison | None) -> float | None:
+    """Return the two-sided p of `difference = threshold`; None where the data allow no test."""
+    if found is None or found.is_exact or found.difference.std is None:
+        return None
+    from scipy.special import stdtr
+
+    away = abs(found.difference.mean - threshold_of(claim))
+    if found.difference.std == 0:
+        return 1.0 if away == 0 else 0.0
+    n = found.difference.n
+    return float(2 * stdtr(n - 1, -away * n**0.5 / found.difference.std))
+
+
+def threshold_of(claim: Claim) -> float:
+    """Return the difference (arm - against) that separates holding from failing, in the metric's unit.
+
+    `greater` means by more than the margin, `less` by less than minus the margin, and `not_worse` that the arm is
+    worse by less than the margin, where worse is lower, or higher for losses, times, memory and size.
+    """
+    margin = claim.margin or 0.0
+    if claim.expect == "greater":
+        return margin
+    if claim.expect == "less":
+        return -margin
+    return margin if claim.metric in LOWER_IS_BETTER else -margin
+
+
+def wants_more(claim: Claim) -> bool:
+    """Whether the claim holds above its threshold (else below)."""
+    return claim.expect == "greater" or (claim.expect == "not_worse" and claim.metric not in LOWER_IS_BETTER)
+
+
+def _judge(claim: Claim, found: Comparison | None, why: str, p: float | None) -> Judged:
+    if found is None:
+        return Judged(claim, "", "undecided", why, None)
+    unlike = [str(one) for one in found.unfair if one.what in ("the test set", "data.split", "data.source")]
+    if unlike:
+        return Judged(claim, found.cell, "undecided", f"not the same test images: {'; '.join(unlike)}", found, p)
+    side = decide_side(claim, found, p)
+    if side == 0:
+        return Judged(claim, found.cell, "undecided", _what_is_missing(claim, found), found, p)
+    holds = (side > 0) == wants_more(claim)
+    return Judged(claim, found.cell, "holds" if holds else "refuted", _footnote(found), found, p)
+
+
+def decide_side(claim: Claim, found: Comparison, p: float | None) -> int:
+    """Return 1 where the difference lies above the threshold, -1 below it, 0 where the data cannot tell."""
+    threshold, mean = threshold_of(claim), found.difference.mean
+    side = 1 if mean > threshold else -1
+    if found.is_exact:
+        return side if mean != threshold else (1 if (claim.expect == "not_worse") == wants_more(claim) else -1)
+    if p is None or p >= ALPHA:
+        return 0
+    if found.images is not None and found.images.low <= threshold <= found.images.high:
+        return 0
+    return side
+
+
+def _what_is_missing(claim: Claim, found: Comparison) -> str:
+    n, std = found.difference.n, found.difference.std
+    if std is None:
+        return "one common seed says nothing about the luck of a seed: run at least 3"
+    if claim.expect == "not_worse" and not claim.margin:
+        return f"{n} seeds; without a margin, not_worse holds only where it is better: give the claim a margin"
+    needed = seeds_needed(found.difference.mean - threshold_of(claim), std)
+    more = f"about {needed} seeds would decide it" if needed and needed > n else "more seeds or test images are needed"
+    return f"{n} seeds do not tell; if the difference stays as it is, {more}"
+
+
+def _footnote(found: Comparison) -> str:
+    return "" if not found.unfair else "note: " + "; ".join(map(str, found.unfair))
+
+
+def interval_text(found: Comparison) -> str:
+    """Return `+1.20 points [-0.40, +2.80], n=3` for accuracies, plain numbers for other metrics."""
+    factor, unit = (100.0, " points") if found.metric.endswith("top1") else (1.0, "")
+    spread = found.difference
+    edges = (
+        ""
+        if spread.low is None or spread.high is None
+        else f" [{spread.low * factor:+.4g}, {spread.high * factor:+.4g}]"
+    )
+    return f"{spread.mean * factor:+.4g}{unit}{edges}, n={spread.n}"
+
+
+def describe(judged: Judged) -> str:
+    """Return a claim's line: verdict, sentence, effect, interval, n and what would decide it."""
+    head = f"{judged.verdict}: {judged.claim.id}"
+    where = f" ({judged.cell})" if judged.cell not in ("", "default") else ""
+    effect = "" if judged.comparison is None else f": {judged.claim.metric} {interval_text(judged.comparison)}"
+    return f"{head}{where}{effect}" + (f"; {judged.reason}" if judged.reason else "")

@@ -1,0 +1,391 @@
+"""Journals and records -> rows -> results: takes a home, reads what is new in its files, publishes the snapshot.
+
+Files are the truth, so `collect` may run any number of times, be killed anywhere, and lose to another collector:
+what was read is remembered in the same transaction as its rows. `rebuild` makes the same rows from nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from engine.errors import HomeError
+from engine.home import AttemptFolder, Home, JobFolder
+from store.journal import read_bytes
+from store.readonly import StoreError
+from store.results import Ingest, Lines, Watermark
+
+BATCH_BYTES = 64 << 20
+BATCH_JOBS = 1000
+COPY_RATE = (
+    200e6  # bytes a second: what a lazy publication is spaced by, so that copying stays below a tenth of the time
+)
+PUBLISHED = Path(__file__).parents[1] / "specs" / "published.csv"
+PROVENANCE = (
+    "git_commit", "git_dirty", "python", "torch", "timm", "host", "device", "driver", "spec_digest", "data_digest",
+)  # fmt: skip
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CollectReport:
+    """What one collection did. `is_skipped`: another process was collecting, and this one left it to that."""
+
+    jobs: int = 0
+    bytes: int = 0
+    is_published: bool = False
+    is_skipped: bool = False
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        if self.is_skipped:
+            return "another process is collecting"
+        return f"{self.jobs} jobs and {self.bytes:,} bytes of journals read in {self.seconds:.1f} s"
+
+
+@dataclass
+class _Batch:
+    """Changes of some jobs that go into one transaction."""
+
+    folders: list[JobFolder] = field(default_factory=list)
+    seen: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    chunks: list[Lines] = field(default_factory=list)
+    forget: list[str] = field(default_factory=list)
+    bytes: int = 0
+
+
+def collect(home: Home, *, wait: float = 0.0, lazy: bool = False) -> CollectReport:
+    """Bring the results up to the files, and publish them when anything changed.
+
+    Returns at once, with `is_skipped`, when another process is at it for longer than `wait` seconds. With `lazy` a
+    large snapshot is published less often, so that copying takes no more than about a tenth of the time.
+    """
+    started = time.monotonic()
+    try:
+        with FileLock(home.ingest_lock, timeout=wait):
+            report = _collect_locked(home, lazy)
+    except Timeout:
+        return CollectReport(is_skipped=True, seconds=time.monotonic() - started)
+    return CollectReport(report.jobs, report.bytes, report.is_published, False, time.monotonic() - started)
+
+
+def rebuild(home: Home, *, wait: float = 600.0) -> CollectReport:
+    """Make the results anew from experiments/ and jobs/ alone and put them in the place of the old ones."""
+    started = time.monotonic()
+    try:
+        with FileLock(home.ingest_lock, timeout=wait):
+            report = _rebuild_locked(home)
+    except Timeout as error:
+        fix = "wait until it is done, or see with `xp doctor` who holds the lock"
+        raise HomeError("another process is collecting", where=str(home.ingest_lock), fix=fix) from error
+    return CollectReport(report.jobs, report.bytes, True, False, time.monotonic() - started)
+
+
+def _collect_locked(home: Home, lazy: bool) -> CollectReport:
+    home.ingest_db.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        ingest = Ingest(home.ingest_db)
+    except StoreError:  # of another version, or damaged: the files know it all
+        return _rebuild_locked(home)
+    with ingest:
+        jobs, size = _drain_files(home, ingest)
+        is_due = ingest.is_dirty or not home.results_db.exists()
+        if is_due and not (lazy and _published_lately(home)):
+            ingest.publish(home.results_db)
+            return CollectReport(jobs, size, True)
+    return CollectReport(jobs, size, False)
+
+
+def _rebuild_locked(home: Home) -> CollectReport:
+    home.ingest_db.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(home)
+    beside = home.ingest_db.with_name(f"{home.ingest_db.name}.{uuid.uuid4().hex[:8]}.tmp")
+    with Ingest(beside) as ingest:
+        jobs, size = _drain_files(home, ingest)
+    # The old file's log goes first: beside the new file it would be taken for its own.
+    home.ingest_db.with_name(home.ingest_db.name + ".wal").unlink(missing_ok=True)
+    beside.replace(home.ingest_db)
+    with Ingest(home.ingest_db) as ingest:
+        ingest.publish(home.results_db)
+    return CollectReport(jobs, size, True)
+
+
+def _clear_leftovers(home: Home) -> None:
+    """Under the lock, every temporary file belongs to a collector that was killed."""
+    for folder, pattern in ((home.ingest_db.parent, "ingest.duckdb.*.tmp*"), (home.root, ".results.duckdb.*.tmp")):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def _published_lately(home: Home) -> bool:
+    try:
+        stat = home.results_db.stat()
+    except FileNotFoundError:
+        return False
+    return time.time() - stat.st_mtime < 10 * stat.st_size / COPY_RATE
+
+
+def _drain_files(home: Home, ingest: Ingest) -> tuple[int, int]:
+    """Read all that is new under the lock; return the number of jobs and of journal bytes that were."""
+    seen = ingest.seen()
+    _drain_published(ingest, seen)
+    _drain_experiments(home, ingest, seen)
+    states = _read_states(home)
+    present = {folder.job for folder in home.jobs()}
+    gone = [item[4:] for item in seen if item.startswith("job:") and item[4:] not in present]
+    if gone:
+        with ingest.transaction():
+            ingest.forget_jobs(gone)
+    jobs = size = 0
+    for batch in _batches(home, ingest, seen):
+        _write_batch(batch, ingest, states)
+        jobs, size = jobs + len(batch.seen), size + batch.bytes
+    _drain_states(home, ingest, states)
+    return jobs, size
+
+
+def _drain_published(ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -> None:
+    sign = _sign_file(PUBLISHED)
+    if seen.get("published", ("", False))[0] == sign:
+        return
+    with ingest.transaction():
+        ingest.replace("published", "phase", None, list(_read_published()))
+        ingest.mark_seen({"published": (sign, True)})
+
+
+def _read_published() -> Iterator[Row]:
+    with open(PUBLISHED, newline="") as handle:
+        for line in csv.DictReader(handle):
+            yield {name: value or None for name, value in line.items()}
+
+
+def _drain_experiments(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -> None:
+    """The newest record of a name defines its runs; the rows of a name whose folder is gone go too."""
+    root = home.experiments_root
+    names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+    newest = {name: records[-1] for name in names if (records := home.records(name))}
+    signs = {f"experiment:{name}": (_sign_file(path), False) for name, path in newest.items()}
+    gone = [item for item in seen if item.startswith("experiment:") and item not in signs]
+    changed = {
+        name: path for name, path in newest.items() if seen.get(f"experiment:{name}") != signs[f"experiment:{name}"]
+    }
+    if not gone and not changed:
+        return
+    keys = [*changed, *(item.removeprefix("experiment:") for item in gone)]
+    with ingest.transaction():
+        for table, rows in _experiment_rows(changed).items():
+            ingest.replace(table, "experiment", keys, rows)
+        ingest.mark_seen({f"experiment:{name}": signs[f"experiment:{name}"] for name in changed})
+        ingest.forget_seen(gone)
+
+
+def _experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
+    tables: dict[str, list[Row]] = {"experiments": [], "claims": [], "raw.runs": [], "raw.run_jobs": []}
+    for name, path in paths.items():
+        record = _read_quietly(path)
+        spec = record.get("spec") or {}
+        about = {"experiment": name, "title": record.get("title"), "baseline": record.get("baseline"), "spec": spec}
+        when = {"submitted_at": _time_text(record.get("submitted_at")), "submission": int(path.stem)}
+        tables["experiments"].append({**about, **when})
+        claims = record.get("claims") or spec.get("claims") or ()
+        tables["claims"] += [{**claim, "claim": claim.get("id"), "experiment": name} for claim in claims]
+        for position, run in enumerate(record.get("runs", ())):
+            tables["raw.runs"].append({**run, "experiment": name, "jobs": None, "position": position})
+            tables["raw.run_jobs"] += [
+                {"experiment": name, "run": run["run"], "job": job, "role": role}
+                for role, job in run["jobs"].items()
+                if job
+            ]
+    return tables
+
+
+def _batches(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -> Iterator[_Batch]:
+    """Yield the changed jobs in batches of about BATCH_BYTES; a journal longer than that comes in several."""
+    batch = _Batch()
+    changed = list(_changed_jobs(home, seen))
+    marks = ingest.watermarks([folder.job for folder, _, _ in changed])
+    for folder, sign, settled in changed:
+        batch.folders.append(folder)
+        for chunk in _new_lines(folder, marks, batch):
+            batch.chunks.append(chunk)
+            batch.bytes += len(chunk.data)
+            if batch.bytes >= BATCH_BYTES:
+                yield batch
+                batch = _Batch([folder])
+        batch.seen[f"job:{folder.job}"] = (sign, settled)
+        if len(batch.folders) >= BATCH_JOBS:
+            yield batch
+            batch = _Batch()
+    if batch.folders:
+        yield batch
+
+
+def _changed_jobs(home: Home, seen: Mapping[str, tuple[str, bool]]) -> Iterator[tuple[JobFolder, str, bool]]:
+    """Yield jobs that look otherwise than when they were read, with what they look like now.
+
+    The look is taken before the files are read: what changes in between makes another look, and another reading.
+    A settled job (done, every attempt has its verdict) gets one glance, at whether there is a new attempt.
+    """
+    for folder in home.jobs():
+        sign, was_settled = seen.get(f"job:{folder.job}", ("", False))
+        if was_settled and sign == _sign_settled(folder):
+            continue
+        now, then_settled = _sign_job(folder), _sign_settled(folder)
+        if now == sign or not folder.spec.exists():
+            continue
+        is_settled = folder.result.exists() and all(attempt.outcome.exists() for attempt in folder.attempts())
+        yield (folder, then_settled, True) if is_settled else (folder, now, False)
+
+
+def _new_lines(folder: JobFolder, marks: Mapping[tuple[str, int], Watermark], batch: _Batch) -> Iterator[Lines]:
+    """Yield the journal lines of a job past its watermarks, of the oldest attempt first."""
+    attempts = folder.attempts()
+    starts = {one.number: marks.get((folder.job, one.number), Watermark(0, 0)).bytes for one in attempts}
+    if any(starts[one.number] > _size_of(one.journal) for one in attempts):  # another file than the one we read
+        batch.forget.append(folder.job)
+        starts = dict.fromkeys(starts, 0)
+    for one in attempts:
+        while data := read_bytes(one.journal, starts[one.number], BATCH_BYTES):
+            yield Lines(folder.job, one.number, starts[one.number], data)
+            starts[one.number] += len(data)
+
+
+def _write_batch(batch: _Batch, ingest: Ingest, states: Mapping[str, str]) -> None:
+    jobs = [folder.job for folder in batch.folders]
+    attempts = [(folder.job, attempt) for folder in batch.folders for attempt in folder.attempts()]
+    winners = [(folder.job, winner) for folder in batch.folders if (winner := _winner_of(folder)) is not None]
+    with ingest.transaction():
+        ingest.forget_jobs(batch.forget)
+        ingest.add_lines(batch.chunks)
+        ingest.replace("jobs", "job", jobs, [_job_row(folder, states) for folder in batch.folders])
+        ingest.replace("attempts", "job", jobs, [_attempt_row(job, one, winners) for job, one in attempts])
+        ingest.replace("provenance", "job", jobs, [row for job, one in attempts if (row := _provenance_row(job, one))])
+        ingest.replace("raw.winners", "job", jobs, [{"job": job, "attempt": number} for job, number in winners])
+        ingest.refresh(jobs)
+        ingest.mark_seen(batch.seen)
+
+
+def _job_row(folder: JobFolder, states: Mapping[str, str]) -> Row:
+    spec, result = _read_quietly(folder.spec), _read_quietly(folder.result)
+    needs = spec.get("needs") or {}
+    return {
+        "job": folder.job,
+        "kind": spec.get("kind"),
+        "state": _state_of(folder, states),
+        "seconds": result.get("seconds"),
+        "needs": sorted(needs.values()),
+        "settings": spec.get("settings"),
+        "figures": result.get("figures"),
+    }
+
+
+def _state_of(folder: JobFolder, states: Mapping[str, str]) -> str:
+    """A committed result is the truth; all else is what the queue says."""
+    return "done" if folder.result.exists() else states.get(folder.job, "queued")
+
+
+def _attempt_row(job: str, attempt: AttemptFolder, winners: list[tuple[str, int]]) -> Row:
+    outcome, handle, about = (_read_quietly(path) for path in (attempt.outcome, attempt.handle, attempt.provenance))
+    return {
+        "job": job,
+        "attempt": attempt.number,
+        "outcome": outcome.get("outcome") or ("done" if (job, attempt.number) in winners else None),
+        "reason": outcome.get("reason"),
+        "host": handle.get("host") or about.get("host"),
+        "device": about.get("device"),
+        "slot": outcome.get("slot"),
+        "started_at": _time_text(outcome.get("started_at")),
+        "ended_at": _time_text(outcome.get("ended_at")),
+    }
+
+
+def _provenance_row(job: str, attempt: AttemptFolder) -> Row | None:
+    about = _read_quietly(attempt.provenance)
+    if not about:
+        return None
+    more = {name: value for name, value in about.items() if name not in PROVENANCE}
+    known = {name: about.get(name) for name in PROVENANCE}
+    return {"job": job, "attempt": attempt.number, **known, "more": more}
+
+
+def _winner_of(folder: JobFolder) -> int | None:
+    number = _read_quietly(folder.result).get("attempt")
+    return None if number is None else int(number)
+
+
+def _read_states(home: Home) -> dict[str, str]:
+    """Return what the queue says of each job; a home without a queue knows only what is done."""
+    if not home.queue_db.exists():
+        return {}
+    from store.queue import Queue  # here, so that results can be rebuilt where there is no SQLAlchemy
+
+    queue = Queue.open_readonly(home.queue_db)
+    try:
+        return dict(queue.job_states())
+    finally:
+        queue.close()
+
+
+def _drain_states(home: Home, ingest: Ingest, states: Mapping[str, str]) -> None:
+    known = ingest.states()
+    now = {job: "done" if known[job] == "done" else states.get(job, "queued") for job in known}
+    moved = {job: state for job, state in now.items() if state != known[job] and not home.job(job).result.exists()}
+    if moved:
+        with ingest.transaction():
+            ingest.set_states(moved)
+
+
+def _sign_job(folder: JobFolder) -> str:
+    paths = [folder.spec, folder.result]
+    for one in folder.attempts():
+        paths += [one.journal, one.handle, one.provenance, one.outcome]
+    return _sign_settled(folder) + "|" + "|".join(_sign_file(path) for path in paths)
+
+
+def _sign_settled(folder: JobFolder) -> str:
+    """A new attempt, or a result that was not there, changes the time of a folder."""
+    return _sign_file(folder.root / "attempts") + _sign_file(folder.result)
+
+
+def _sign_file(path: Path) -> str:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return "-"
+    return f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _read_quietly(path: Path) -> Row:
+    """Return the JSON mapping in a file, or an empty one: a file that is missing or damaged must not stop the rest."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _time_text(value: Any) -> str | None:
+    """Return UTC without a zone, as the store keeps times, from unix seconds or an ISO text."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else datetime.fromisoformat(value)
+    except (ValueError, OverflowError):
+        return None
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None).isoformat(sep=" ")

@@ -1,0 +1,260 @@
+"""Photometric and small geometric augmentation: takes a batch of rendered views, gives them changed, image by image.
+
+Every number drawn belongs to (view seed, view, key), and every operation works on bytes and rounds to bytes, so an
+image comes out the same in any batch. RandAugment is Cubuk et al. 2020 with magnitudes that all grow in strength (as
+timm's inc1), random erasing Zhong et al. 2020 with byte noise.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.core.data.draws import draw_bytes, draw_uniform
+from engine.errors import DataError
+from engine.spec import Augment
+
+FILL = 128.0
+ERASE_AREA, ERASE_RATIO, ERASE_TRIES = (0.02, 1 / 3), (0.3, 10 / 3), 8
+Operation = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class RandAugment:
+    """`layers` operations an image, each done with `chance`; magnitude normal(`mean`, `deviation`), kept in [0, 10]."""
+
+    mean: float
+    deviation: float = 0.0
+    layers: int = 2
+    chance: float = 0.5
+
+
+def parse_rand_augment(text: str) -> RandAugment:
+    """Read timm's notation, such as rand-m9-mstd0.5-inc1 or rand-m7-n3-inc1. Raises DataError on any other."""
+    words = dict(re.findall(r"-(mstd|m|n|p|inc)(\d+(?:\.\d+)?)", text))
+    spelled = "rand" + "".join(f"-{name}{value}" for name, value in words.items())
+    if spelled != text or "m" not in words or words.get("inc") != "1" or "." in words.get("n", "2"):
+        raise DataError(
+            f"rand_augment {text!r} is not understood",
+            where="data.augment.rand_augment",
+            fix="write rand-m9-inc1: m magnitude 0..10, then as needed mstd, n (layers), p (chance), and inc1",
+        )
+    return RandAugment(
+        float(words["m"]), float(words.get("mstd", 0)), int(words.get("n", 2)), float(words.get("p", 0.5))
+    )
+
+
+def changes_pixels(augment: Augment) -> bool:
+    """Whether a view is more than a crop and a flip."""
+    return augment.rand_augment is not None or augment.color_jitter > 0 or augment.erasing > 0
+
+
+def augment_views(images: Tensor, keys: Sequence[str], view: int, view_seed: int, augment: Augment) -> Tensor:
+    """Return uint8 (B, 3, S, S) views changed as `augment` says: RandAugment, colour jitter, erasing.
+
+    `keys` are the B images' own. `images` itself may be written to. Raises DataError when augment.rand_augment cannot be read.
+    """
+    draw = Draws(view_seed, view)
+    if augment.rand_augment is not None:
+        images = _rand_augment(images, keys, draw, parse_rand_augment(augment.rand_augment))
+    if augment.color_jitter > 0:
+        images = _jitter_colors(images, keys, draw, augment.color_jitter)
+    if augment.erasing > 0:
+        images = _erase_boxes(images, keys, draw, augment.erasing)
+    return images
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of one view: eight uniform ones for each image and use."""
+
+    view_seed: int
+    view: int
+
+    def __call__(self, key: str, use: str, block: int = 0) -> tuple[float, ...]:
+        return draw_uniform(self.view_seed, self.view, key, use, block)
+
+
+def _rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, settings: RandAugment) -> Tensor:
+    """Apply layer after layer; images that drew the same operation go through it together."""
+    names = list(OPERATIONS)
+    for layer in range(settings.layers):
+        chosen: dict[str, list[tuple[int, float]]] = {}
+        for place, key in enumerate(keys):
+            chance, pick, sign, first, second, *_ = draw(key, f"randaugment {layer}")
+            if chance < settings.chance:
+                spread = math.sqrt(-2 * math.log1p(-first)) * math.cos(2 * math.pi * second)
+                level = min(10.0, max(0.0, settings.mean + settings.deviation * spread)) / 10
+                chosen.setdefault(names[int(pick * len(names))], []).append((place, level if sign < 0.5 else -level))
+        for name, members in chosen.items():
+            places = torch.tensor([place for place, _ in members], device=images.device)
+            levels = torch.tensor([level for _, level in members], device=images.device)
+            images[places] = OPERATIONS[name](images[places], levels)
+    return images
+
+
+def _jitter_colors(images: Tensor, keys: Sequence[str], draw: Draws, strength: float) -> Tensor:
+    """Brightness, contrast and saturation, in this order, each by a factor uniform in [1 - strength, 1 + strength]."""
+    draws = torch.tensor([draw(key, "jitter")[:3] for key in keys], device=images.device, dtype=torch.float32)
+    factors = (1 + strength * (2 * draws - 1)).clamp(min=0.0)
+    for column, blend in enumerate((_blend_black, _blend_mean, _blend_grey)):
+        images = blend(images, factors[:, column])
+    return images
+
+
+def _erase_boxes(images: Tensor, keys: Sequence[str], draw: Draws, chance: float) -> Tensor:
+    """Fill one box of an image with noise, in `chance` of the images."""
+    size = images.shape[-1]
+    for place, key in enumerate(keys):
+        box = _draw_box(draw, key, size) if draw(key, "erase")[0] < chance else None
+        if box is not None:
+            top, left, tall, wide = box
+            noise = draw_bytes(draw.view_seed, draw.view, key, "noise", 3 * tall * wide)
+            filling = torch.from_numpy(noise.reshape(3, tall, wide)).to(images.device)
+            images[place, :, top : top + tall, left : left + wide] = filling
+    return images
+
+
+def _draw_box(draw: Draws, key: str, size: int) -> tuple[int, int, int, int] | None:
+    for block in range(1, ERASE_TRIES + 1):
+        area, ratio, first, second, *_ = draw(key, "erase", block)
+        share = ERASE_AREA[0] + area * (ERASE_AREA[1] - ERASE_AREA[0])
+        low, high = (math.log(bound) for bound in ERASE_RATIO)
+        aspect = math.exp(low + ratio * (high - low))
+        tall, wide = round(size * math.sqrt(share * aspect)), round(size * math.sqrt(share / aspect))
+        if 0 < tall <= size and 0 < wide <= size:
+            return int(first * (size - tall + 1)), int(second * (size - wide + 1)), tall, wide
+    return None
+
+
+def _to_bytes(values: Tensor) -> Tensor:
+    return values.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _per_image(levels: Tensor) -> Tensor:
+    return levels.view(-1, 1, 1, 1)
+
+
+def _luma(images: Tensor) -> Tensor:
+    """Return the grey of each pixel, int32 (B, 1, S, S), by ITU-R 601 weights in whole numbers."""
+    levels = images.int()
+    red, green, blue = levels[:, 0:1], levels[:, 1:2], levels[:, 2:3]
+    return (299 * red + 587 * green + 114 * blue + 500) // 1000
+
+
+def _blend(images: Tensor, base: Tensor, factors: Tensor) -> Tensor:
+    """Return base + factor * (image - base)."""
+    return _to_bytes((images.float() - base) * _per_image(factors) + base)
+
+
+def _blend_black(images: Tensor, factors: Tensor) -> Tensor:
+    return _to_bytes(images.float() * _per_image(factors))
+
+
+def _blend_mean(images: Tensor, factors: Tensor) -> Tensor:
+    grey = _luma(images).flatten(1)
+    means = (grey.sum(dim=1, dtype=torch.int64).double() / grey.shape[1]).float()
+    return _blend(images, _per_image(means), factors)
+
+
+def _blend_grey(images: Tensor, factors: Tensor) -> Tensor:
+    return _blend(images, _luma(images).float(), factors)
+
+
+def _blend_smooth(images: Tensor, factors: Tensor) -> Tensor:
+    """Blend with the image smoothed by (1 1 1, 1 5 1, 1 1 1) / 13; the border stays."""
+    pixels = images.int()
+    rows = pixels[:, :, :-2] + pixels[:, :, 1:-1] + pixels[:, :, 2:]
+    total = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:] + 4 * pixels[:, :, 1:-1, 1:-1]
+    smooth = images.float()
+    smooth[:, :, 1:-1, 1:-1] = (total.float() / 13).round_()
+    return _blend(images, smooth, factors)
+
+
+def _stretch(images: Tensor, levels: Tensor) -> Tensor:
+    low, high = images.amin(dim=(2, 3), keepdim=True).float(), images.amax(dim=(2, 3), keepdim=True).float()
+    scale = torch.where(high > low, 255 / (high - low).clamp(min=1), 1.0)
+    return _to_bytes((images.float() - torch.where(high > low, low, 0.0)) * scale)
+
+
+def _equalize(images: Tensor, levels: Tensor) -> Tensor:
+    """Spread each channel's histogram evenly; a channel of one level stays."""
+    planes = images.flatten(2).flatten(0, 1)
+    counts = torch.stack([torch.bincount(plane, minlength=256) for plane in planes])
+    highest = (torch.arange(256, device=images.device) * (counts > 0)).amax(dim=1, keepdim=True)
+    step = (planes.shape[1] - counts.gather(1, highest)) // 255
+    below = counts.cumsum(dim=1) - counts
+    table = ((below + step // 2) // step.clamp(min=1)).clamp(max=255)
+    table = torch.where(step > 0, table, torch.arange(256, device=images.device)).to(torch.uint8)
+    return table.gather(1, planes.long()).view(images.shape)
+
+
+def _invert(images: Tensor, levels: Tensor) -> Tensor:
+    return 255 - images
+
+
+def _posterize(images: Tensor, levels: Tensor) -> Tensor:
+    """Keep the upper 4 bits and fewer the stronger; at least one."""
+    dropped = (4 + (4 * levels.abs()).floor()).clamp(max=7)
+    step = _per_image(torch.pow(2.0, dropped)).round()
+    return ((images.float() / step).floor() * step).to(torch.uint8)
+
+
+def _solarize(images: Tensor, levels: Tensor) -> Tensor:
+    return torch.where(images.float() >= _per_image(256 - 256 * levels.abs()), 255 - images, images)
+
+
+def _solarize_add(images: Tensor, levels: Tensor) -> Tensor:
+    raised = _to_bytes(images.float() + _per_image((110 * levels.abs()).floor()))
+    return torch.where(images < 128, raised, images)
+
+
+def _enhance(blend: Operation) -> Operation:
+    """Return the operation with a factor of 1 plus or minus up to 0.9."""
+    return lambda images, levels: blend(images, (1 + 0.9 * levels).clamp(min=0.1))
+
+
+def _warp(images: Tensor, matrix: Sequence[Tensor | float]) -> Tensor:
+    """Resample (bilinear, grey outside): output (x, y), in [-1, 1], shows input (a x + b y + c, d x + e y + f).
+
+    The grid is made point by point: a matrix product could round differently in another batch.
+    """
+    size = images.shape[-1]
+    steps = (2 * torch.arange(size, device=images.device, dtype=torch.float32) + 1) / size - 1
+    x, y = steps.view(1, 1, -1), steps.view(1, -1, 1)
+    a, b, c, d, e, f = (torch.as_tensor(part, device=images.device).view(-1, 1, 1) for part in matrix)
+    shape = (len(images), size, size)
+    grid = torch.stack([(a * x + b * y + c).expand(shape), (d * x + e * y + f).expand(shape)], dim=-1)
+    moved = F.grid_sample(images.float() - FILL, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return _to_bytes(moved + FILL)
+
+
+def _rotate(images: Tensor, levels: Tensor) -> Tensor:
+    angles = levels.double() * math.radians(30)
+    cosine, sine = angles.cos().float(), angles.sin().float()
+    return _warp(images, (cosine, sine, 0.0, -sine, cosine, 0.0))
+
+
+OPERATIONS: dict[str, Operation] = {
+    "auto_contrast": _stretch,
+    "equalize": _equalize,
+    "invert": _invert,
+    "rotate": _rotate,
+    "posterize": _posterize,
+    "solarize": _solarize,
+    "solarize_add": _solarize_add,
+    "color": _enhance(_blend_grey),
+    "contrast": _enhance(_blend_mean),
+    "brightness": _enhance(_blend_black),
+    "sharpness": _enhance(_blend_smooth),
+    "shear_x": lambda images, levels: _warp(images, (1.0, 0.3 * levels, 0.0, 0.0, 1.0, 0.0)),
+    "shear_y": lambda images, levels: _warp(images, (1.0, 0.0, 0.0, 0.3 * levels, 1.0, 0.0)),
+    "translate_x": lambda images, levels: _warp(images, (1.0, 0.0, 0.9 * levels, 0.0, 1.0, 0.0)),
+    "translate_y": lambda images, levels: _warp(images, (1.0, 0.0, 0.0, 0.0, 1.0, 0.9 * levels)),
+}

@@ -1,0 +1,127 @@
+"""Where images come from: takes the `data` part of a spec, gives a listing of RGB uint8 images, whatever the files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from engine.archive import open_archive
+from engine.content import DIGIT_CLASSES, digits_file, find_images, image_digests, resolve_root
+from engine.errors import DataError
+from engine.spec import Data
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image: its file or archive (None for a built-in set), label, sha256 of its content, member of the archive."""
+
+    path: Path | None
+    label: int
+    key: str
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The samples by label and key, so that order follows from content; `read(i)` gives image i, H x W x 3 uint8.
+
+    It raises DataError naming the file when that is broken.
+    """
+
+    samples: tuple[Sample, ...]
+    class_names: tuple[str, ...]
+    read: Callable[[int], Pixels]
+
+
+def list_images(data: Data, root: Path | None = None) -> Listing:
+    """Return what `data` names, read from `root` where given, else from data.root.
+
+    Raises DataError as `engine.content.find_images` does, or when a file cannot be read.
+    """
+    if data.source == "digits":
+        return _list_digits()
+    place = root or resolve_root(data.root)
+    images, class_names = find_images(place, data.classes)
+    labels = {name: label for label, name in enumerate(class_names)}
+    keyed = sorted(
+        zip(images, image_digests(images), strict=True), key=lambda pair: (labels[pair[0].class_name], pair[1])
+    )
+    samples = tuple(Sample(image.path, labels[image.class_name], key, image.member) for image, key in keyed)
+    archive = None if place.is_dir() else open_archive(place)
+
+    def read(index: int) -> Pixels:
+        image = keyed[index][0]
+        return decode_image(archive.read(image.member), image.place) if archive else read_image(image.path)
+
+    return Listing(samples, class_names, read)
+
+
+def read_image(path: Path) -> Pixels:
+    """Return the image in a file as `decode_image` does."""
+    return decode_image(path, str(path))
+
+
+def decode_image(content: Path | bytes, where: str) -> Pixels:
+    """Return the image as it should be seen: upright, RGB, 8 bits, first frame. Raises DataError when it is broken."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, palettes with transparency, large images
+            with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as image:
+                return to_rgb(image)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's plugins raise nearly anything on a damaged file
+        raise DataError(
+            f"this image is broken: {error or type(error).__name__}",
+            where=where,
+            fix="remove or replace it, or set data.broken: skip to leave such files out (they are counted)",
+        ) from error
+
+
+def to_rgb(image: Image.Image) -> Pixels:
+    """Return H x W x 3 uint8. Transparency shows white; 16-bit grey keeps its upper 8 bits."""
+    image.load()
+    upright: Image.Image = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        return _grey_rgb(np.asarray(upright))
+    if "transparency" in upright.info or upright.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        upright = upright.convert("RGBA")
+        white = Image.new("RGBA", upright.size, (255, 255, 255, 255))
+        upright = Image.alpha_composite(white, upright)
+    return np.array(upright.convert("RGB"), dtype=np.uint8)
+
+
+def _grey_rgb(values: NDArray[Any]) -> Pixels:
+    """Return one-channel pixels of 16 bits or more as RGB; 32-bit files name no range: the largest value tells."""
+    levels = np.nan_to_num(values.astype(np.float64))
+    top = levels.max(initial=0.0)
+    if values.dtype.itemsize == 2 or (values.dtype.kind != "f" and top > 255.0):
+        levels = levels / 257.0
+    elif values.dtype.kind == "f" and top <= 1.0:
+        levels = levels * 255.0
+    grey = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def _list_digits() -> Listing:
+    """Scikit-learn's 1797 digits, 8 x 8, 17 grey levels spread over 0..255; the key is of the pixels."""
+    digits_file()  # a missing package is our error, not an ImportError
+    from sklearn.datasets import load_digits
+
+    bunch: Any = load_digits()
+    levels = np.rint(bunch.images * (255.0 / 16.0)).astype(np.uint8)
+    keys = [hashlib.sha256(image.tobytes()).hexdigest() for image in levels]
+    order = sorted(range(len(keys)), key=lambda index: (int(bunch.target[index]), keys[index]))
+    samples = tuple(Sample(None, int(bunch.target[index]), keys[index]) for index in order)
+    return Listing(samples, DIGIT_CLASSES, lambda index: np.repeat(levels[order[index]][:, :, None], 3, axis=2))

@@ -1,0 +1,170 @@
+"""What a student minimises: takes its logits, the teacher's and the labels, gives one number.
+
+The whole loss is  label_weight * CE(labels) + weight * D(student, teacher);  a function here is one D, a mean over the
+batch, computed in fp32 whatever the network's precision. z is student logits, t teacher logits, T the temperature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from engine.spec import Distill
+
+LossFunction = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """A distillation loss and the weights it has when a spec names none. No function: labels only."""
+
+    function: LossFunction | None
+    weight: float
+    label_weight: float
+
+
+def hinton_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """T^2 KL(softmax(t / T) || softmax(z / T)) for logits (B, C) (Hinton et al. 2015): the gradient's size is kept."""
+    return _divergence(student / temperature, teacher / temperature) * temperature**2
+
+
+def soft_ce_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """-T^2 sum_c softmax(t / T)_c log softmax(z / T)_c: hinton plus the teacher's entropy, so its gradient is the same.
+
+    At T = 1, over all classes, it is the loss of TinyViT's fast distillation (Wu et al. 2022).
+    """
+    return _cross_entropy(student / temperature, F.softmax(teacher / temperature, dim=1)) * temperature**2
+
+
+def lskd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Hinton's loss on standardised logits: (z - mean) / (1e-7 + std) per image, both sides (Sun et al. 2024).
+
+    A teacher whose logits are scaled or shifted gives the same target. std is over the classes, divided by C.
+    """
+    return hinton_loss(_standardize(student), _standardize(teacher), labels, temperature)
+
+
+def dist_loss(
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, inter: float = 1.0, intra: float = 1.0
+) -> Tensor:
+    """T^2 (inter (1 - r over classes) + intra (1 - r over images)), r Pearson's (Huang et al. 2022).
+
+    r is of softmax(z / T) and softmax(t / T), averaged. Over images it needs a batch of 64 or so to say much.
+    """
+    answer, target = F.softmax(student / temperature, dim=1), F.softmax(teacher / temperature, dim=1)
+    rows, columns = _correlation(answer, target, 1).mean(), _correlation(answer, target, 0).mean()
+    return (inter * (1 - rows) + intra * (1 - columns)) * temperature**2
+
+
+def dkd_loss(
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, alpha: float = 1.0, beta: float = 0.5
+) -> Tensor:
+    """T^2 (alpha TCKD + beta NCKD) (Zhao et al. 2022); alpha and beta as its authors have them for ImageNet.
+
+    TCKD is the KL of (p_y, 1 - p_y), NCKD the KL among the other classes. Per image KL = TCKD + (1 - p_y) NCKD with the
+    teacher's p_y, so alpha 1 and beta 1 - p_y is hinton's loss.
+    """
+    scaled, wanted = student / temperature, teacher / temperature
+    label_part = _divergence(_label_or_not(scaled, labels), _label_or_not(wanted, labels))
+    other_part = _divergence(_without_label(scaled, labels), _without_label(wanted, labels))
+    return (alpha * label_part + beta * other_part) * temperature**2
+
+
+def nkd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, gamma: float = 1.5) -> Tensor:
+    """-p_t(y) log p_s(y) - gamma T^2 sum_{c != y} n_t log n_s (Yang et al. 2023); their T is 1.
+
+    p at temperature 1; n is the softmax at T over the wrong classes.
+    """
+    sure = F.softmax(teacher, dim=1).gather(1, labels[:, None])
+    right = -(sure * F.log_softmax(student, dim=1).gather(1, labels[:, None])).mean()
+    others = F.softmax(_without_label(teacher, labels) / temperature, dim=1)
+    return right + gamma * temperature**2 * _cross_entropy(_without_label(student, labels) / temperature, others)
+
+
+def ats_loss(
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, wrong_temperature: float | None = None
+) -> Tensor:
+    """Cross entropy with an asymmetrically softened teacher (Li et al. 2022); the student's temperature is 1.
+
+    The label's logit is divided by T, the others by `wrong_temperature` (default T / 2), which keeps differences among
+    wrong classes. The answer depends on the logits' offset: they are centred first.
+    """
+    wrong = temperature / 2 if wrong_temperature is None else wrong_temperature
+    centred = teacher - teacher.mean(dim=1, keepdim=True)
+    is_label = F.one_hot(labels, teacher.shape[1]).bool()
+    softened = (centred / wrong).where(~is_label, centred / temperature)
+    return _cross_entropy(student, F.softmax(softened, dim=1))
+
+
+def _divergence(answer: Tensor, target: Tensor) -> Tensor:
+    """Mean over the batch of KL(softmax(target) || softmax(answer))."""
+    return F.kl_div(F.log_softmax(answer, 1), F.log_softmax(target, 1), reduction="batchmean", log_target=True)
+
+
+def _cross_entropy(answer: Tensor, target: Tensor) -> Tensor:
+    """Mean over the batch of -sum_c target_c log softmax(answer)_c, for probabilities `target`."""
+    return -(target * F.log_softmax(answer, dim=1)).sum(dim=1).mean()
+
+
+def _standardize(logits: Tensor) -> Tensor:
+    centred = logits - logits.mean(dim=1, keepdim=True)
+    variance = centred.square().mean(dim=1, keepdim=True)
+    return centred / (1e-7 + variance.clamp(min=1e-24).sqrt())  # the root has no gradient at 0: equal logits happen
+
+
+def _correlation(first: Tensor, second: Tensor, dim: int) -> Tensor:
+    """Pearson's r along `dim`; 0 where a side does not vary."""
+    return F.cosine_similarity(first - first.mean(dim, keepdim=True), second - second.mean(dim, keepdim=True), dim=dim)
+
+
+def _without_label(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the logits of the wrong classes, (B, C - 1)."""
+    keep = ~F.one_hot(labels, logits.shape[1]).bool()
+    return logits[keep].view(len(logits), -1)
+
+
+def _label_or_not(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return (B, 2) logits whose softmax is (p_y, 1 - p_y): log-sum-exp keeps 1 - p_y exact when p_y is near 1."""
+    others = _without_label(logits, labels).logsumexp(dim=1)
+    return torch.stack([logits.gather(1, labels[:, None])[:, 0], others], dim=1)
+
+
+def distill_loss(
+    distill: Distill,
+    student_logits: Tensor,
+    teacher_logits: Tensor | None,
+    labels: Tensor,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Return the loss of a batch: logits (B, C), labels int64 (B,). Without teacher logits: cross entropy alone."""
+    student = student_logits.float()
+    hard = F.cross_entropy(student, labels, label_smoothing=label_smoothing)
+    spec = LOSSES[distill.loss]
+    if teacher_logits is None or spec.function is None:
+        return hard
+    weight, label_weight = loss_weights(distill)
+    soft = spec.function(student, teacher_logits.float(), labels, distill.temperature)
+    return weight * soft + label_weight * hard
+
+
+def loss_weights(distill: Distill) -> tuple[float, float]:
+    """Return (weight, label_weight): the spec's, else the loss's own."""
+    spec = LOSSES[distill.loss]
+    weight = spec.weight if distill.weight is None else distill.weight
+    return weight, spec.label_weight if distill.label_weight is None else distill.label_weight
+
+
+LOSSES: dict[str, LossSpec] = {
+    "ce": LossSpec(None, 0.0, 1.0),
+    "soft_ce": LossSpec(soft_ce_loss, 1.0, 0.0),
+    "hinton": LossSpec(hinton_loss, 0.9, 0.1),
+    "lskd": LossSpec(lskd_loss, 9.0, 0.1),
+    "dist": LossSpec(dist_loss, 1.0, 1.0),
+    "dkd": LossSpec(dkd_loss, 1.0, 1.0),
+    "nkd": LossSpec(nkd_loss, 1.0, 1.0),
+    "ats": LossSpec(ats_loss, 0.5, 0.5),
+}

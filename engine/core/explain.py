@@ -1,0 +1,154 @@
+"""Where a network looks: takes a network and images, gives one map per image, and pictures of them.
+
+A tiny_vit gives attention received: how much softmax weight each token gets, as the mean over heads and queries of one
+block. It is computed by the reference formula on the block's own input, whatever backend made the output. A timm
+network, whose attention cannot be read from outside, gives the energy of its last features instead: the L2 norm over
+channels at each place. Neither needs gradients. `method` says which of the two a map is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from engine.core.network.attention import LongformerAttention
+from engine.core.network.tiny_vit import Block, TinyViT
+from engine.errors import JobError
+
+LEAST_SIDE = 168
+"""Pictures are enlarged by a whole factor until they are at least this wide, in pixels."""
+
+COLOURS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
+"""Dark violet to yellow: even in lightness, so it reads in grey and for colour-blind eyes."""
+
+
+@dataclass(frozen=True)
+class AttentionMaps:
+    """`values` (B, H, W) float32, not negative; `method` is received_attention or feature_energy."""
+
+    values: Tensor
+    method: str
+    layer: str
+
+
+def attention_maps(network: nn.Module, images: Tensor, stage: int = 2) -> AttentionMaps:
+    """Return a map per normalised image (B, 3, S, S): of the last block of `stage` for a tiny_vit.
+
+    Each map of received attention sums to 1. Raises JobError for a timm network without a spatial feature map.
+    """
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            if isinstance(network, TinyViT):
+                return _received_maps(network, images, stage)
+            return AttentionMaps(_feature_energy(network, images), "feature_energy", "forward_features")
+    finally:
+        network.train(was_training)
+
+
+def block_weights(network: TinyViT, images: Tensor) -> dict[str, Tensor]:
+    """Return the softmax weights of every block by name, (W, h, N, keys), W windows over all images."""
+    seen: dict[str, Tensor] = {}
+
+    def record(name: str, module: Any) -> Any:
+        def hook(_: nn.Module, args: tuple[Any, ...]) -> None:
+            seen[name] = module.probabilities(*args[:3])
+
+        return hook
+
+    hooks = [module.register_forward_pre_hook(record(name, module)) for name, module in network.attention_modules()]
+    try:
+        with torch.no_grad():
+            network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
+
+
+def _received_maps(network: TinyViT, images: Tensor, stage: int) -> AttentionMaps:
+    number = network.shape.stages[stage].depth - 1
+    name = f"stages.{stage}.blocks.{number}"
+    weights = block_weights(network, images)[f"{name}.attn"]
+    block = network.get_submodule(name)
+    assert isinstance(block, Block)
+    side, window = network.shape.stages[stage].side, block.window
+    shape = torch.Size((images.shape[0], side, side, 1))
+    real = block.cut(torch.ones(shape, device=images.device))[1]
+    tokens = _token_weights(block, weights, real)
+    if real is not None:
+        tokens = tokens * real[:, None, :, None]
+    received = tokens.mean(1).sum(1)
+    maps = block.paste(received.reshape(-1, window**2, 1), shape)[..., 0]
+    return AttentionMaps((maps / maps.sum((1, 2), keepdim=True)).float().cpu(), "received_attention", name)
+
+
+def _token_weights(block: Block, weights: Tensor, real: Tensor | None) -> Tensor:
+    """Spread what pooled keys received over the tokens of their cells: (W, h, N, N)."""
+    tokens = weights.shape[2]
+    if weights.shape[-1] == tokens or not isinstance(block.attn, LongformerAttention):
+        return weights
+    pool = block.attn.pool_weights(real, weights.dtype)
+    return weights[..., :tokens] + weights[..., tokens:] @ pool[:, None]
+
+
+def _feature_energy(network: nn.Module, images: Tensor) -> Tensor:
+    extract: Any = getattr(network, "forward_features", None)
+    features = extract(images) if extract else None
+    if not isinstance(features, Tensor) or features.ndim not in (3, 4):
+        raise JobError(f"a {type(network).__name__} gives no feature map to look at", fix="leave explain away for it")
+    if features.ndim == 4:
+        channels_last = features.shape[1] == features.shape[2] and features.shape[3] != features.shape[2]
+        energy: Tensor = features.norm(dim=-1 if channels_last else 1)
+        return energy.float().cpu()
+    tokens: Tensor = features[:, getattr(network, "num_prefix_tokens", 0) :]
+    side = round(tokens.shape[1] ** 0.5)
+    if side * side != tokens.shape[1]:
+        raise JobError(f"the {tokens.shape[1]} tokens of a {type(network).__name__} form no square map")
+    energy = tokens.norm(dim=-1)
+    return energy.view(-1, side, side).float().cpu()
+
+
+def save_maps(maps: AttentionMaps, pictures: Tensor, folder: Path, names: list[str]) -> list[Path]:
+    """Write `maps.npz` (raw values, names, method) and one PNG per image: the picture, then the map laid over it.
+
+    `pictures` are uint8 (B, 3, S, S). All images of one call share one colour scale. Returns the PNG paths.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    values = maps.values.numpy()
+    np.savez(folder / "maps.npz", values=values, names=np.array(names), method=maps.method, layer=maps.layer)
+    low, high = float(values.min()), float(values.max())
+    paths = []
+    for number, picture in enumerate(pictures):
+        level = (maps.values[number] - low) / max(high - low, 1e-12)
+        path = folder / f"map_{number:03d}.png"
+        _overlay(picture, level).save(path)
+        paths.append(path)
+    return paths
+
+
+def _overlay(picture: Tensor, level: Tensor, share: float = 0.55) -> Image.Image:
+    """Lay the coloured map (values 0..1) over the picture; the plain picture stands on the left."""
+    side = picture.shape[-1]
+    wide = F.interpolate(level[None, None], size=(side, side), mode="bilinear", align_corners=False)[0, 0]
+    plain = picture.permute(1, 2, 0).numpy().astype(np.float64)
+    mixed = (1 - share) * plain + share * colour_of(wide.numpy().astype(np.float64))
+    both = np.concatenate([plain, mixed], axis=1).round().clip(0, 255).astype(np.uint8)
+    factor = max(1, -(-LEAST_SIDE // side))
+    return Image.fromarray(both.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
+def colour_of(level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the colour (..., 3), 0..255, of values 0..1."""
+    stops = np.linspace(0.0, 1.0, len(COLOURS))
+    table = np.array(COLOURS, dtype=np.float64)
+    return np.stack([np.interp(level, stops, table[:, channel]) for channel in range(3)], axis=-1)

@@ -1,0 +1,81 @@
+"""Evaluation: takes a network and a part of the data, gives loss, accuracy and what it said of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.core.data.loader import EvalLoader
+from engine.core.train.forward import Forward
+
+Ints = npt.NDArray[np.int64]
+OnBatch = Callable[[int, int], None]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One pass over n images: `rows` are their numbers in the pack, arrays are of length n.
+
+    `loss` is the mean negative log likelihood in nats (no label smoothing), `entropy` that of each prediction in nats.
+    """
+
+    loss: float
+    top1: float
+    rows: Ints
+    labels: Ints
+    predicted: Ints
+    confidence: Floats
+    entropy: Floats
+
+    @property
+    def n(self) -> int:
+        return len(self.rows)
+
+
+def evaluate(network: nn.Module, loader: EvalLoader, forward: Forward, on_batch: OnBatch) -> Evaluation:
+    """Run `network` in eval mode over the loader; `on_batch(images done, all)` may raise to stop early.
+
+    The mode the network was in is put back. No random number is drawn.
+    """
+    was_training = network.training
+    network.eval()
+    parts: list[list[Tensor]] = []
+    seen = 0
+    for batch in loader:
+        with torch.inference_mode():
+            logits = forward(network, batch.images)
+            parts.append([batch.rows, batch.labels, *_describe(logits, batch.labels.to(logits.device))])
+        seen += len(batch.rows)
+        on_batch(seen, len(loader.rows))
+    network.train(was_training)
+    return _gather(parts)
+
+
+def _describe(logits: Tensor, labels: Tensor) -> list[Tensor]:
+    """Return predicted class, confidence, entropy and negative log likelihood of each row of fp32 `logits`."""
+    logs = functional.log_softmax(logits, dim=1)
+    shares = logs.exp()
+    confidence, predicted = shares.max(dim=1)
+    entropy = -(shares * logs).sum(dim=1)
+    return [predicted, confidence, entropy, -logs.gather(1, labels[:, None]).squeeze(1)]
+
+
+def _gather(parts: list[list[Tensor]]) -> Evaluation:
+    columns = [torch.cat(list(column)).cpu() for column in zip(*parts, strict=True)]
+    rows, labels, predicted, confidence, entropy, losses = columns
+    return Evaluation(
+        loss=float(losses.double().mean()),
+        top1=float((predicted == labels).double().mean()),
+        rows=rows.numpy(),
+        labels=labels.numpy(),
+        predicted=predicted.numpy(),
+        confidence=confidence.float().numpy(),
+        entropy=entropy.float().numpy(),
+    )

@@ -1,0 +1,32 @@
+"""The forward pass: takes uint8 images, gives fp32 logits, with one place for device, precision and normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from engine.core.distill.teacher import normalize
+
+
+@dataclass(frozen=True)
+class Forward:
+    """How images enter a network: on `device`, with its own mean and std, under bf16 autocast or in fp32."""
+
+    device: torch.device
+    precision: str
+    mean: Sequence[float]
+    std: Sequence[float]
+
+    def __call__(self, network: nn.Module, images: Tensor) -> Tensor:
+        """Take uint8 images (B, 3, S, S) on any device, return fp32 logits (B, classes) on ours."""
+        inputs = self.prepare(images)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            logits: Tensor = network(inputs)
+        return logits.float()
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Return the images as the network wants them: floats of its own mean and std."""
+        return normalize(images.to(self.device, non_blocking=True), self.mean, self.std)

@@ -1,0 +1,254 @@
+"""The training loop: takes a network, a recipe and hooks, gives its progress; saves so that kills lose little.
+
+Position is (epoch, batch): the order of images is a function of (seed, epoch) alone, so a resumed epoch goes on at its
+next batch. What a step draws (dropout, drop path) comes from torch's generator, which is part of the checkpoint.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from engine.core.data.loader import Batch, EvalLoader, TrainLoader
+from engine.core.distill.losses import distill_loss
+from engine.core.train.checkpoint import State, capture_random, restore_random
+from engine.core.train.evaluate import Evaluation, evaluate
+from engine.core.train.forward import Forward
+from engine.core.train.optim import build_optimizer, learning_rate, set_rate
+from engine.spec import Distill, Train
+
+Lookup = Callable[[int, Tensor], Tensor]
+
+
+class Stopped(Exception):
+    """Asked to stop, and everything worth keeping is on disk: the job goes on in a later attempt."""
+
+
+class Diverged(Exception):
+    """A loss or a weight is NaN or infinite; the checkpoints hold the last good state."""
+
+
+class Hooks(Protocol):
+    """What the loop needs of its surroundings."""
+
+    def metric(self, name: str, value: float, step: int, epoch: int) -> None: ...
+
+    def beat(self, phase: str, **figures: float | int | None) -> None: ...
+
+    def should_stop(self) -> bool: ...
+
+    def save(self, state: State, step: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training but for the network and its generator's state.
+
+    `teacher` gives logits (B, classes) of a view's rows; `save_seconds` is the longest time between two checkpoints.
+    """
+
+    train: Train
+    distill: Distill | None
+    forward: Forward
+    loader: TrainLoader
+    val_loader: EvalLoader | None
+    teacher: Lookup | None = None
+    phase: str = "train"
+    save_seconds: float = 600.0
+
+
+@dataclass
+class Progress:
+    """Where a training stands. `seconds`, `seen` are those of the epoch; `rates` the finished epochs' images/s."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    seen: int = 0
+    seconds: float = 0.0
+    rates: list[float] = field(default_factory=list)
+    best_top1: float = -1.0
+    best_epoch: int = -1
+
+
+class Loop:
+    """One training of one network; `run` returns when all epochs are done, else raises Stopped or Diverged."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe, hooks: Hooks) -> None:
+        self.network, self.recipe, self.hooks = network, recipe, hooks
+        self.optimizer = build_optimizer(network, recipe.train)
+        self.progress = Progress()
+        self.best: dict[str, Tensor] = {}
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=recipe.forward.device)
+        self.saved_at = time.monotonic()
+
+    def restore(self, state: State) -> None:
+        """Go back to where `state` was captured, generators included."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+        self.best = state["best"]
+        self.loss_sum.fill_(self.progress.loss_sum)
+        restore_random(state["random"])
+
+    def run(self) -> Progress:
+        while self.progress.epoch < self.recipe.train.epochs:
+            self._run_epoch()
+            self._end_epoch()
+        return self.progress
+
+    def load_tested(self) -> int:
+        """Put the weights that are to be tested into the network; return the epoch they come from."""
+        if self.recipe.train.checkpoint == "best_val" and self.best:
+            self.network.load_state_dict(self.best)
+            return self.progress.best_epoch
+        return self.progress.epoch - 1
+
+    def save(self) -> None:
+        """Write a checkpoint of now. Raises Diverged rather than keep a state that is not finite."""
+        self.progress.loss_sum = float(self.loss_sum)
+        require_finite(self.network, self.progress.loss_sum)
+        self.hooks.save(self.capture(), self.progress.step)
+        self.saved_at = time.monotonic()
+
+    def capture(self) -> State:
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "progress": asdict(self.progress),
+            "best": self.best,
+            "random": capture_random(),
+        }
+
+    def _run_epoch(self) -> None:
+        """Do the batches that are left of this epoch. The clock counts loading and steps, not saving."""
+        now = self.progress
+        self.network.train()
+        started = time.perf_counter()
+        for batch in self.recipe.loader.epoch(now.epoch, start=now.batch):
+            self._step(batch)
+            now.batch, now.step, now.seen = now.batch + 1, now.step + 1, now.seen + len(batch.rows)
+            now.seconds += time.perf_counter() - started
+            self._between_steps()
+            started = time.perf_counter()
+        self._settle_clock()
+
+    def _step(self, batch: Batch) -> None:
+        recipe, now = self.recipe, self.progress
+        set_rate(self.optimizer, learning_rate(now.step, recipe.loader.steps_per_epoch, recipe.train))
+        loss = self._loss(batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.train.clip_grad is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.train.clip_grad)
+        self.optimizer.step()
+        self.loss_sum += loss.detach().double() * len(batch.rows)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        recipe = self.recipe
+        logits = recipe.forward(self.network, batch.images)
+        labels = batch.labels.to(logits.device)
+        smoothing = recipe.train.label_smoothing
+        taught = recipe.distill is not None and self.progress.epoch < recipe.distill.until * recipe.train.epochs
+        if recipe.teacher is None or recipe.distill is None or not taught:
+            return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        targets = recipe.teacher(batch.view, batch.rows).to(logits.device)
+        return distill_loss(recipe.distill, logits, targets, labels, smoothing)
+
+    def _between_steps(self) -> None:
+        """Beat, notice a loss that is not finite, save when it is time, stop when asked."""
+        now, stop = self.progress, self.hooks.should_stop()
+        # Reading the sum waits for the device, so a GPU is asked now and then; a bad sum stays bad.
+        if self.loss_sum.device.type == "cpu" or now.step % 16 == 0:
+            now.loss_sum = float(self.loss_sum)
+            require_finite_loss(now.loss_sum)
+        self._beat(self.recipe.phase)
+        if stop or time.monotonic() - self.saved_at > self.recipe.save_seconds:
+            self.save()
+        if stop:
+            raise Stopped
+
+    def _beat(self, phase: str) -> None:
+        now, recipe = self.progress, self.recipe
+        steps = recipe.train.epochs * recipe.loader.steps_per_epoch
+        rate = now.seen / now.seconds if now.seconds else None
+        loss = now.loss_sum / now.seen if now.seen else None
+        self.hooks.beat(
+            phase, step=now.step, steps=steps, epoch=now.epoch, epochs=recipe.train.epochs, rate=rate, loss=loss
+        )
+
+    def _settle_clock(self) -> None:
+        """Wait for the device, so that an epoch's seconds hold all of its work."""
+        if self.loss_sum.device.type != "cuda":
+            return
+        started = time.perf_counter()
+        torch.cuda.synchronize(self.loss_sum.device)
+        self.progress.seconds += time.perf_counter() - started
+
+    def _end_epoch(self) -> None:
+        """Log the epoch, move to the next one, save. All is logged after validation: a stop in it logs nothing."""
+        now, recipe = self.progress, self.recipe
+        now.loss_sum = float(self.loss_sum)
+        require_finite(self.network, now.loss_sum)
+        found = self._validate(recipe.val_loader) if recipe.val_loader else None
+        now.rates.append(now.seen / max(now.seconds, 1e-9))
+        self._log("train_loss", now.loss_sum / now.seen)
+        self._log("lr", learning_rate(now.step - 1, recipe.loader.steps_per_epoch, recipe.train))
+        self._log("train_images_per_second", now.rates[-1])
+        if found is not None:
+            self._log("val_loss", found.loss)
+            self._log("val_top1", found.top1)
+            self._keep_best(found.top1)
+        self._next_epoch()
+
+    def _next_epoch(self) -> None:
+        now = self.progress
+        self.progress = Progress(now.epoch + 1, 0, now.step, 0.0, 0, 0.0, now.rates, now.best_top1, now.best_epoch)
+        self.loss_sum.zero_()
+        self.save()
+        if self.hooks.should_stop():
+            raise Stopped
+
+    def _validate(self, loader: EvalLoader) -> Evaluation:
+        """Measure the validation part. Asked to stop meanwhile, keep the trained epoch and leave."""
+        found = evaluate(self.network, loader, self.recipe.forward, self._watch)
+        if not math.isfinite(found.loss):
+            raise Diverged("the validation loss is not finite")
+        return found
+
+    def _watch(self, seen: int, total: int) -> None:
+        self._beat("validate")
+        if self.hooks.should_stop():
+            self.save()
+            raise Stopped
+
+    def _keep_best(self, top1: float) -> None:
+        """Keep a copy of the best weights so far when they are the ones to be tested; of equals the earlier."""
+        now = self.progress
+        if self.recipe.train.checkpoint == "best_val" and top1 > now.best_top1:
+            now.best_top1, now.best_epoch = top1, now.epoch
+            self.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+
+    def _log(self, name: str, value: float) -> None:
+        self.hooks.metric(name, value, self.progress.step, self.progress.epoch)
+
+
+def require_finite_loss(loss_sum: float) -> None:
+    if not math.isfinite(loss_sum):
+        raise Diverged("the training loss is not finite")
+
+
+def require_finite(network: nn.Module, loss_sum: float) -> None:
+    """Raise Diverged when the loss or any weight is NaN or infinite: a finite loss can still leave bad weights."""
+    require_finite_loss(loss_sum)
+    floats = [value for value in network.state_dict().values() if value.is_floating_point()]
+    if not bool(torch.stack([torch.isfinite(value).all() for value in floats]).all()):
+        raise Diverged("a weight is not finite")

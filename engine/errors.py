@@ -1,0 +1,99 @@
+"""The tree of errors: takes what went wrong, where, and the fix; gives text a person can act on.
+
+XpError                 anything we refuse or cannot do; `exit_code` is what the command ends with
++-- SpecError           a spec, a --set or an argument is wrong: carries every Problem of a file at once
++-- DataError           images, splits or weights are missing or broken
+|   +-- MissingData     ... only missing: a folder or ${VARIABLE} that is not there on this machine
++-- HomeError           the home folder cannot be used as asked
++-- QueryError          SQL that is wrong or not read-only
++-- JobError            a job cannot go on; retrying will not help
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class XpError(Exception):
+    """An expected failure: prints as `where: what` and a line `fix: ...`, never as a traceback."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.fix = what, where, fix
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\nfix: {self.fix}" if self.fix else head
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.where, self.fix)
+
+
+def _rebuild(kind: type[XpError], what: str, where: str, fix: str) -> XpError:
+    """Keyword-only arguments survive a trip through pickle (process pools re-raise our errors)."""
+    return kind(what, where=where, fix=fix)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a spec: `file:line:column`, the dotted path, the message, the repair."""
+
+    where: str
+    path: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        place = ": ".join(part for part in (self.where, self.path) if part)
+        return f"{place}: {self.what}\nfix: {self.fix}"
+
+
+class SpecError(XpError):
+    """All problems of one spec together, so that a person mends them in one go."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        first = problems[0]
+        super().__init__(first.what, where=first.where, fix=first.fix)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return SpecError, (self.problems,)
+
+
+class DataError(XpError):
+    """Images, a split or weights are missing, broken or impossible as asked."""
+
+
+class MissingData(DataError):
+    """What a spec names is not on this machine (yet): a plan is provisional, a submission is refused."""
+
+
+class HomeError(XpError):
+    """The home folder is missing, read-only, of another version, or in use."""
+
+
+class QueryError(XpError):
+    """A query is wrong, or would write or read outside the results."""
+
+
+class JobError(XpError):
+    """A job cannot go on, and the same attempt again would end the same way."""
+
+    exit_code = 1
+
+
+def closest_hint(word: str, choices: Iterable[str], most: int = 12) -> str:
+    """Return the nearest valid choices to `word`, else all of them (the first `most`)."""
+    known = sorted(set(choices))
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    if near:
+        return "did you mean " + " or ".join(repr(name) for name in near) + "?"
+    more = f", ... ({len(known)} in all)" if len(known) > most else ""
+    return "choose one of " + ", ".join(repr(name) for name in known[:most]) + more

@@ -1,0 +1,134 @@
+"""Whether two runs may be compared: takes their settings and surroundings, gives what differs beside the factor.
+
+A fair comparison varies one factor and holds all else: the data and its split, the training, the code, and for speed
+and memory the device. What is held counts as a factor only where it is the one thing that differs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+FACTORS = {
+    "student.attention": "attention",
+    "student": "student",
+    "teacher": "teacher",
+    "distill": "distillation",
+    "prune": "pruning",
+}  # the longest prefix that fits names the factor
+TEST_IMAGES = ("data.source", "data.split", "data.split_seed", "data.classes", "data.nested", "data.broken")
+ASIDE = ("measure", "explain", "resources", "train.threads")  # decides no accuracy; devices are compared by themselves
+SPEEDS = frozenset(
+    {"infer_images_per_second", "infer_latency", "train_images_per_second", "train_seconds", "cuda_peak_allocated",
+     "cuda_peak_reserved", "host_peak_rss"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that two runs do not have in common: a setting, the test images, the code or the device."""
+
+    what: str
+    first: Any
+    second: Any
+
+    def __str__(self) -> str:
+        return f"{self.what} is {_show(self.first)} against {_show(self.second)}"
+
+
+@dataclass(frozen=True)
+class Fairness:
+    """What a pair of runs differs in: the factors that are compared, and what should have been held."""
+
+    factors: tuple[str, ...]
+    unfair: tuple[Difference, ...]
+
+    @property
+    def is_fair(self) -> bool:
+        return not self.unfair
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Of one run: its settings by dotted path, and what no setting says."""
+
+    settings: Mapping[str, Any]
+    code: str | None = None
+    device: str | None = None
+
+
+def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_top1") -> Fairness:
+    """Return what differs between two runs, and which of it makes comparing them on `metric` unfair."""
+    different = list_differences(first.settings, second.settings, metric)
+    by_factor: dict[str, list[Difference]] = {}
+    for difference in different:
+        by_factor.setdefault(factor_of(difference.what), []).append(difference)
+    by_factor = _without_dependents(by_factor, first.settings, second.settings)
+    unfair = [one for path in by_factor if path in TEST_IMAGES for one in by_factor[path]]
+    studied = [name for name in by_factor if name in FACTORS.values()]
+    held = [name for name in by_factor if name not in FACTORS.values() and name not in TEST_IMAGES]
+    if studied or len(held) > 1:
+        unfair += [one for name in held for one in by_factor[name]]
+    if len(studied) > 1:
+        unfair += [one for name in studied for one in by_factor[name]]
+    unfair += _outer_differences(first, second, metric)
+    return Fairness(tuple(studied or held), tuple(unfair))
+
+
+def list_differences(
+    first: Mapping[str, Any], second: Mapping[str, Any], metric: str = "test_top1"
+) -> list[Difference]:
+    """Return the settings that differ and that `metric` can depend on."""
+    paths = sorted({*first, *second})
+    aside = ("explain", "resources") if metric in SPEEDS else ASIDE
+    different = [path for path in paths if _same_form(first.get(path)) != _same_form(second.get(path))]
+    return [Difference(path, first.get(path), second.get(path)) for path in different if not _is_under(path, aside)]
+
+
+def factor_of(path: str) -> str:
+    """Return the factor that a setting belongs to; a setting that is to be held is a factor of its own."""
+    fitting = [prefix for prefix in FACTORS if _is_under(path, (prefix,))]
+    return FACTORS[max(fitting, key=len)] if fitting else path
+
+
+def flatten(tree: Any, path: str = "") -> dict[str, Any]:
+    """Return dotted path -> leaf; lists are leaves, empty mappings and nulls are left away."""
+    if isinstance(tree, dict):
+        parts = [flatten(value, f"{path}.{key}" if path else key) for key, value in tree.items()]
+        return {name: leaf for part in parts for name, leaf in part.items()}
+    return {} if tree is None else {path: tree}
+
+
+def _without_dependents(
+    by_factor: dict[str, list[Difference]], first: Mapping[str, Any], second: Mapping[str, Any]
+) -> dict[str, list[Difference]]:
+    """Whether there is a teacher brings the distillation with it: together they are one factor."""
+    untaught = [not any(path.startswith("teacher.") for path in settings) for settings in (first, second)]
+    if "teacher" in by_factor and "distillation" in by_factor and any(untaught):
+        merged = by_factor["teacher"] + by_factor["distillation"]
+        return {name: found for name, found in by_factor.items() if name != "distillation"} | {"teacher": merged}
+    return by_factor
+
+
+def _outer_differences(first: Surroundings, second: Surroundings, metric: str) -> list[Difference]:
+    found = []
+    if first.code != second.code:
+        found.append(Difference("the code", first.code, second.code))
+    if metric in SPEEDS and first.device != second.device:
+        found.append(Difference("the device", first.device, second.device))
+    return found
+
+
+def _is_under(path: str, prefixes: Sequence[str]) -> bool:
+    return any(path == prefix or path.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def _same_form(value: Any) -> str:
+    """1 and 1.0 are one setting; a list is compared whole."""
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value, sort_keys=True)
+
+
+def _show(value: Any) -> str:
+    return "not set" if value is None else value if isinstance(value, str) else json.dumps(value)

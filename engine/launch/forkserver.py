@@ -1,0 +1,222 @@
+"""The process that has the heavy imports done: takes orders over a socket, forks a child for each, tells how it ended.
+
+    python -m engine.launch.forkserver --preload engine.run --socket 5
+
+Lines of JSON. In: {"order": main's argument, "folder": the attempt's, "env": {...}}. Out: {"ready": true},
+{"forked": pid, "start": ticks, "job", "attempt"}, {"exit": status or -signal, "job", "attempt"}, {"error": text}.
+
+It is exec'ed and stays single-threaded (a fork copies only the thread that calls it), touches no CUDA, and imports
+no duckdb. It ends as soon as the scheduler's end of the socket closes. Its children do not: each is the leader of a
+session of its own, and the next scheduler finds them by `handle.json`, which also keeps their exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import gc
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from engine.home import AttemptFolder
+from engine.launch.process import boot_id, host_name, kill_session, see_process, thread_count, write_handle
+
+EXIT_TAKEN = os.EX_TEMPFAIL
+STACK_SIGNAL = signal.SIGQUIT
+# numpy's OpenBLAS starts a pool of threads on import unless told not to; the variable itself is put back afterwards.
+QUIET = {"OPENBLAS_NUM_THREADS": "1"}
+
+
+class Server:
+    """One socket, one loop, the children by pid."""
+
+    def __init__(self, link: socket.socket, module: Any) -> None:
+        self.link, self.module = link, module
+        self.children: dict[int, dict[str, Any]] = {}
+        self.pending = b""
+        self.bell, bell_in = os.pipe()
+        for end in (self.bell, bell_in):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(bell_in, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        # A Ctrl-C in the scheduler's terminal is the scheduler's business.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    def serve(self) -> None:
+        """Fork until the scheduler is gone."""
+        self.tell({"ready": True})
+        poller = select.poll()
+        poller.register(self.link, select.POLLIN)
+        poller.register(self.bell, select.POLLIN)
+        while True:
+            ready = {handle for handle, _ in poller.poll()}
+            if self.bell in ready:
+                with suppress(BlockingIOError):
+                    os.read(self.bell, 4096)
+                self.reap()
+            if self.link.fileno() in ready and not self.receive():
+                return
+
+    def tell(self, message: dict[str, Any]) -> None:
+        with suppress(OSError):  # nobody listens any more: the loop ends at its next look
+            self.link.sendall(json.dumps(message).encode() + b"\n")
+
+    def receive(self) -> bool:
+        """Read what came and fork for each whole line; False when the other end has closed."""
+        try:
+            block = self.link.recv(1 << 16)
+        except ConnectionError:
+            return False
+        *lines, self.pending = (self.pending + block).split(b"\n")
+        for line in lines:
+            self.fork(json.loads(line))
+        return bool(block)
+
+    def fork(self, message: dict[str, Any]) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            run_child(self.module, message)
+        order = message["order"]
+        seen = see_process(pid)
+        child = {"job": order["job"], "attempt": order["attempt"], "start": seen.start if seen else 0}
+        self.children[pid] = child
+        self.tell({"forked": pid, **child})
+
+    def reap(self) -> None:
+        """Tell of ended children. What one left in its session goes before its pid may be used again."""
+        for pid, child in list(self.children.items()):
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                continue
+            kill_session(pid, child["start"])
+            _, status = os.waitpid(pid, 0)
+            del self.children[pid]
+            self.tell({"exit": os.waitstatus_to_exitcode(status), **child})
+
+
+def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
+    """Be the attempt: own session, folder, log, handle; then main(order); never returns into the server's loop."""
+    status = 1
+    try:
+        status = _run_attempt(module, message)
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status & 0xFF)
+
+
+def _run_attempt(module: Any, message: dict[str, Any]) -> int:
+    folder, order = AttemptFolder(Path(message["folder"])), message["order"]
+    _reset_signals()
+    os.setsid()
+    folder.root.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.root.mkdir()
+    except FileExistsError:
+        return EXIT_TAKEN
+    handle = _describe_self(order)
+    write_handle(folder.handle, handle)
+    _take_over_streams(folder.log)
+    os.environ.update(message.get("env") or {})
+    faulthandler.register(STACK_SIGNAL, all_threads=True)
+    status = 1
+    try:
+        status = int(module.main(order))
+    except SystemExit:
+        raise
+    except BaseException:
+        traceback.print_exc()
+    # A scheduler that is not our fork server's reads the exit status here.
+    with suppress(OSError):
+        write_handle(folder.handle, {**handle, "exit": status, "ended_at": time.time()})
+    return status
+
+
+def _describe_self(order: dict[str, Any]) -> dict[str, Any]:
+    seen = see_process(os.getpid())
+    return {
+        "pid": os.getpid(),
+        "start_time": seen.start if seen else 0,
+        "host": host_name(),
+        "boot_id": boot_id(),
+        "job": order["job"],
+        "attempt": order["attempt"],
+        "slot": order.get("slot", ""),
+        "started_at": time.time(),
+    }
+
+
+def _reset_signals() -> None:
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _take_over_streams(log: Path) -> None:
+    """Point 0, 1, 2 at nothing and the log, and close every other descriptor of the server."""
+    empty = os.open(os.devnull, os.O_RDONLY)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for source, number in ((empty, 0), (target, 1), (target, 2)):
+        os.dup2(source, number)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 1 << 20 else 1 << 16)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+def load_module(name: str) -> Any:
+    """Import `name` with libraries kept from starting threads; raise RuntimeError when some did all the same."""
+    kept = {word: os.environ.get(word) for word in QUIET}
+    os.environ.update(QUIET)
+    module = importlib.import_module(name)
+    for word, value in kept.items():
+        if value is None:
+            del os.environ[word]
+        else:
+            os.environ[word] = value
+    if thread_count() != 1:
+        raise RuntimeError(f"importing {name} started {thread_count() - 1} threads: a fork would lose them")
+    return module
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="engine.launch.forkserver")
+    parser.add_argument("--preload", required=True, help="module whose main(order) runs a job")
+    parser.add_argument("--socket", required=True, type=int, help="descriptor of the scheduler's socket")
+    given = parser.parse_args(words)
+    link = socket.socket(fileno=given.socket)
+    link.set_inheritable(False)
+    try:
+        module = load_module(given.preload)
+    except BaseException as error:
+        traceback.print_exc()
+        told = json.dumps({"error": f"{type(error).__name__}: {error}"})
+        with suppress(OSError):
+            link.sendall(told.encode() + b"\n")
+        return 1
+    # Nothing of the server is garbage to its children: freezing keeps their collector off the shared pages.
+    gc.collect()
+    gc.freeze()
+    Server(link, module).serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,382 @@
+"""Jobs as processes of this machine: takes orders, gives states; forks them from a server with the imports done.
+
+Three ways to know an attempt, in this order: the fork server that forked it says how it ended; the handle in its
+folder says which process it is; and where there is no folder, making one here keeps it from ever starting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import engine
+from engine.errors import XpError
+from engine.home import AttemptFolder
+from engine.launch import Handle, Order, State, Status
+from engine.launch.process import (
+    boot_id,
+    host_name,
+    is_alive,
+    kill_session,
+    read_handle,
+    signal_process,
+)
+
+Key = tuple[str, int]
+HANDLE_SECONDS = 2.0  # between a child's mkdir and its handle there is one small write
+RUNNING = Status(State.RUNNING)
+STACK_SIGNAL = signal.SIGQUIT
+
+# Threads that spin at a barrier make a busy machine ten times slower (1450 against 123 ms a step, 2 threads on 2 cores
+# that other work shares); a person's own setting wins.
+PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+@dataclass
+class Attempt:
+    """What this launcher knows of one attempt. `server` is the number of the fork server that got its order."""
+
+    handle: Handle
+    server: int = 0
+    ended: Status | None = None
+    stop_at: float | None = None  # when to kill, on the monotonic clock
+    asked: bool = False
+    unseen_since: float | None = None
+    watch: int = -1  # a pidfd, for a process that is not our fork server's child
+
+
+class LocalLauncher:
+    """Slots: the ids in CUDA_VISIBLE_DEVICES or of `nvidia-smi -L`, and `cpus` CPU slots. See engine/launch."""
+
+    def __init__(self, preload: str = "engine.run", cpus: int = 1) -> None:
+        self.preload, self.cpus = preload, cpus
+        self.attempts: dict[Key, Attempt] = {}
+        self.server: ForkServer | None = None
+        self.servers = 0
+
+    # -- the five calls -----------------------------------------------------------------------------------------
+
+    def submit(self, order: Order) -> Handle:
+        key = (order.job, order.attempt)
+        if key in self.attempts:
+            return self.attempts[key].handle
+        handle = Handle(order.job, order.attempt, order.folder)
+        known = Attempt(handle)
+        self.attempts[key] = known
+        self.ensure_server().send(
+            {"order": order.as_dict(), "folder": order.folder, "env": {**slot_env(order.slot), **order.env}}
+        )
+        known.server = self.servers
+        return handle
+
+    def poll(self, handles: Sequence[Handle]) -> dict[Handle, Status]:
+        self._hear()
+        now = time.monotonic()
+        return {handle: self._look(self._known(handle), now) for handle in handles}
+
+    def stop(self, handle: Handle, grace: float) -> None:
+        known = self._known(handle)
+        if known.stop_at is None:
+            known.stop_at = time.monotonic() + grace
+        self._press(known, time.monotonic())
+
+    def find(self, job: str, attempt: int, folder: str) -> Handle | None:
+        known = self._known(Handle(job, attempt, folder))
+        deadline = time.monotonic() + 2 * HANDLE_SECONDS
+        while time.monotonic() < deadline:
+            status = self._look(known, time.monotonic())
+            if status.state != State.QUEUED:
+                return known.handle if status.has_started else None
+            time.sleep(0.02)
+        return known.handle
+
+    def capacity(self) -> list[str]:
+        return [*list_gpus(), *(f"cpu:{number}" for number in range(self.cpus))]
+
+    def wait(self, seconds: float, also: Iterable[int] = ()) -> None:
+        poller = select.poll()
+        for descriptor in [*also, *self._descriptors()]:
+            poller.register(descriptor, select.POLLIN)
+        poller.poll(max(0.0, min(seconds, self._next_look()) * 1000))
+
+    def dump_stacks(self, handle: Handle) -> None:
+        process = self._process(self._known(handle))
+        if process:
+            signal_process(*process, STACK_SIGNAL)
+
+    def forget(self, handle: Handle) -> None:
+        """Drop what is known of an attempt whose end has been written down."""
+        known = self.attempts.pop((handle.job, handle.attempt), None)
+        if known is not None:
+            self._unwatch(known)
+
+    def close(self) -> None:
+        if self.server is not None:
+            self.server.close()
+            self.server = None
+        for known in self.attempts.values():
+            self._unwatch(known)
+
+    # -- the fork server ----------------------------------------------------------------------------------------
+
+    def ensure_server(self) -> ForkServer:
+        """Return a live fork server, started anew when the last one died."""
+        if self.server is None or not self.server.is_open:
+            if self.server is not None:
+                self.server.close()
+            self.server = ForkServer(self.preload)
+            self.servers += 1
+        return self.server
+
+    def _hear(self) -> None:
+        """Take in what the fork server told since the last look."""
+        if self.server is None:
+            return
+        for message in self.server.receive():
+            known = self.attempts.get((message.get("job", ""), message.get("attempt", 0)))
+            if known is None:
+                continue
+            if "forked" in message:
+                known.handle = Handle(
+                    known.handle.job,
+                    known.handle.attempt,
+                    known.handle.folder,
+                    message["forked"],
+                    message["start"],
+                    host_name(),
+                    boot_id(),
+                )
+            elif "exit" in message:
+                known.ended = Status(State.GONE, message["exit"], message["exit"] != os.EX_TEMPFAIL)
+
+    # -- one attempt --------------------------------------------------------------------------------------------
+
+    def _known(self, handle: Handle) -> Attempt:
+        return self.attempts.setdefault((handle.job, handle.attempt), Attempt(handle))
+
+    def _look(self, known: Attempt, now: float) -> Status:
+        if known.ended is not None:
+            return known.ended
+        if self._is_ours(known):
+            status = RUNNING if known.handle.pid else Status(State.QUEUED)
+        else:
+            status = self._look_outside(known, now)
+        if status.state == State.GONE:
+            known.ended = status
+            self._unwatch(known)
+        elif known.stop_at is not None:
+            self._press(known, now)
+        return known.ended or status
+
+    def _is_ours(self, known: Attempt) -> bool:
+        """Return whether the fork server that we talk to now has, or will have, this attempt as its child."""
+        return self.server is not None and self.server.is_open and known.server == self.servers
+
+    def _look_outside(self, known: Attempt, now: float) -> Status:
+        """Say what became of an attempt that nobody reports on, from its folder and /proc."""
+        folder = AttemptFolder(Path(known.handle.folder))
+        told = read_handle(folder.handle)
+        if told is None:
+            return self._look_unborn(known, folder, now)
+        host, boot = str(told.get("host", "")), str(told.get("boot_id", ""))
+        pid, start = int(told.get("pid", 0)), int(told.get("start_time", 0))
+        known.handle = Handle(known.handle.job, known.handle.attempt, known.handle.folder, pid, start, host, boot)
+        if host != host_name():
+            return Status(State.UNKNOWN)
+        if boot == boot_id() and is_alive(pid, start):
+            self._watch(known)
+            return RUNNING
+        if boot == boot_id():
+            kill_session(pid, start)
+        # The handle is written once more at the end: read it after the process was seen to be gone.
+        last = read_handle(folder.handle) or told
+        code = last.get("exit")
+        return Status(State.GONE, int(code) if isinstance(code, int) else None)
+
+    def _look_unborn(self, known: Attempt, folder: AttemptFolder, now: float) -> Status:
+        """No handle: take the folder's name, so that no late child can; if it is taken, give it time to write."""
+        process = self._process(known)
+        if process is not None and is_alive(*process):
+            return RUNNING
+        if self._fence(folder):
+            return Status(State.GONE, None, has_started=False)
+        if known.unseen_since is None:
+            known.unseen_since = now
+        if now - known.unseen_since < HANDLE_SECONDS:
+            return Status(State.QUEUED)
+        return Status(State.GONE, None)
+
+    @staticmethod
+    def _fence(folder: AttemptFolder) -> bool:
+        """Make the attempt's folder before its process can; True when it never will be one."""
+        try:
+            folder.root.parent.mkdir(parents=True, exist_ok=True)
+            folder.root.mkdir()
+        except FileExistsError:
+            return False
+        except OSError:
+            return not folder.root.exists()
+        return True
+
+    # -- stopping and watching ----------------------------------------------------------------------------------
+
+    def _process(self, known: Attempt) -> tuple[int, int] | None:
+        handle = known.handle
+        is_here = handle.host == host_name() and handle.boot_id == boot_id()
+        return (handle.pid, handle.start) if handle.pid > 1 and is_here else None
+
+    def _press(self, known: Attempt, now: float) -> None:
+        """Ask once, kill all of its session when its time is over. One that has not begun never will."""
+        process = self._process(known)
+        if process is None:
+            if known.ended is None and self._fence(AttemptFolder(Path(known.handle.folder))):
+                known.ended = Status(State.GONE, None, has_started=False)
+            return
+        if not known.asked:
+            known.asked = True
+            # Only the leader: a signal to its loader workers too would end them under a step that is to be saved.
+            signal_process(*process, signal.SIGTERM)
+        elif known.stop_at is not None and now >= known.stop_at and is_alive(*process):
+            kill_session(*process)
+
+    def _watch(self, known: Attempt) -> None:
+        if known.watch >= 0:
+            return
+        with suppress(OSError, AttributeError):  # an old kernel: then we look every 50 ms
+            known.watch = os.pidfd_open(known.handle.pid)
+
+    def _unwatch(self, known: Attempt) -> None:
+        if known.watch >= 0:
+            os.close(known.watch)
+            known.watch = -1
+
+    def _descriptors(self) -> list[int]:
+        watched = [known.watch for known in self.attempts.values() if known.watch >= 0]
+        if self.server is not None and self.server.is_open:
+            watched.append(self.server.link.fileno())
+        return watched
+
+    def _next_look(self) -> float:
+        """Return in how many seconds something has to be looked at that no descriptor tells of."""
+        soonest, now = 3600.0, time.monotonic()
+        for known in self.attempts.values():
+            if known.ended is not None:
+                continue
+            if known.stop_at is not None:
+                soonest = min(soonest, max(0.01, known.stop_at - now) if known.asked and now < known.stop_at else 0.05)
+            if known.watch < 0 and not self._is_ours(known):
+                soonest = min(soonest, 0.05)
+        return soonest
+
+
+class ForkServer:
+    """The other end of one `engine.launch.forkserver`. Raises XpError when it says that it cannot start."""
+
+    def __init__(self, preload: str) -> None:
+        self.link, theirs = socket.socketpair()
+        self.preload, self.pending, self.is_open = preload, b"", True
+        with theirs:
+            words = ["-m", "engine.launch.forkserver", "--preload", preload, "--socket", str(theirs.fileno())]
+            self.process = subprocess.Popen(
+                [sys.executable, *words],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno() if has_descriptor(sys.stderr) else None,
+                env=server_env(),
+                start_new_session=True,
+            )
+        self.link.setblocking(False)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Hand over an order; a server that died meanwhile is noticed at the next look."""
+        self.link.setblocking(True)
+        try:
+            self.link.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            self.is_open = False
+        finally:
+            self.link.setblocking(False)
+
+    def receive(self) -> list[dict[str, Any]]:
+        """Return the messages that are here; sets `is_open` to False when there will be no more."""
+        while self.is_open:
+            try:
+                block = self.link.recv(1 << 16)
+            except BlockingIOError:
+                break
+            except OSError:
+                block = b""
+            self.pending += block
+            self.is_open = bool(block)
+        *lines, self.pending = self.pending.split(b"\n")
+        messages = [json.loads(line) for line in lines]
+        for message in messages:
+            if "error" in message:
+                raise XpError(
+                    f"the process that starts jobs cannot load {self.preload}: {message['error']}",
+                    fix="run `xp doctor`; the whole error stands in the scheduler's log",
+                )
+        return messages
+
+    def close(self) -> None:
+        """Close the socket, upon which the server ends (or is ended, if it is still importing); its children go on."""
+        self.is_open = False
+        self.link.close()
+        try:
+            self.process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def has_descriptor(stream: Any) -> bool:
+    """Return whether a stream is a real file (a test runner or a notebook may put something else there)."""
+    try:
+        return int(stream.fileno()) >= 0
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def server_env() -> dict[str, str]:
+    """Return our environment with the folder of this package first on the path, wherever we were started."""
+    root = str(Path(engine.__file__).resolve().parent.parent)
+    before = os.environ.get("PYTHONPATH")
+    return {**PATIENT_THREADS, **os.environ, "PYTHONPATH": root + (os.pathsep + before if before else "")}
+
+
+def slot_env(slot: str) -> dict[str, str]:
+    """Return what a job in this slot sees of the machine; a CPU slot changes nothing."""
+    return {} if slot.startswith("cpu:") else {"CUDA_VISIBLE_DEVICES": slot}
+
+
+def list_gpus() -> list[str]:
+    """Return the GPU ids as opaque text: what CUDA_VISIBLE_DEVICES allows, else what nvidia-smi lists."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return [name.strip() for name in allowed.split(",") if name.strip() and name.strip() != "-1"]
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    try:
+        listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [uuid for line in listed.splitlines() if (uuid := read_uuid(line))]
+
+
+def read_uuid(line: str) -> str:
+    """Return the id in a line such as `GPU 0: NVIDIA H100 (UUID: GPU-5a...)`."""
+    _, mark, rest = line.partition("(UUID: ")
+    return rest.rstrip(" )") if mark and not line.startswith(" ") else ""

@@ -1,0 +1,117 @@
+"""Processes of this machine as /proc tells them: takes a pid and its start time, says whether it is still that one.
+
+A pid alone proves nothing after a restart: it counts together with the start time (ticks since boot, field 22 of
+/proc/<pid>/stat), the boot id and the host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A process now: `state` is the letter of /proc (Z, X: dead and not yet reaped)."""
+
+    pid: int
+    state: str
+    session: int
+    start: int
+
+    @property
+    def is_alive(self) -> bool:
+        return self.state not in "ZXx"
+
+
+@cache
+def boot_id() -> str:
+    """Return this boot's id, or "" where the kernel does not tell."""
+    try:
+        return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+@cache
+def host_name() -> str:
+    return socket.gethostname()
+
+
+def see_process(pid: int) -> Seen | None:
+    """Return what /proc says of a pid, or None when there is no such process."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return None
+    # The name stands in brackets and may hold anything, brackets and blanks too.
+    fields = text[text.rindex(")") + 2 :].split()
+    return Seen(pid, fields[0], int(fields[3]), int(fields[19]))
+
+
+def is_alive(pid: int, start: int) -> bool:
+    """Return whether the process that had this pid at this start time still runs."""
+    seen = see_process(pid)
+    return seen is not None and seen.start == start and seen.is_alive
+
+
+def thread_count() -> int:
+    """Return how many threads this process has."""
+    return len(os.listdir(PROC / "self/task"))
+
+
+def session_members(session: int) -> list[Seen]:
+    """Return the live processes of a session."""
+    pids = [int(name) for name in os.listdir(PROC) if name.isdigit()]
+    seen = [process for process in map(see_process, pids) if process is not None]
+    return [process for process in seen if process.session == session and process.is_alive]
+
+
+def kill_session(leader: int, start: int) -> None:
+    """Kill everything in the session that this leader began, unless its pid belongs to somebody else by now.
+
+    While any member lives, the kernel gives the number to no other process; so members found without a leader, or
+    with the right one, are its own.
+    """
+    now = see_process(leader)
+    if leader <= 1 or (now is not None and now.start != start):
+        return
+    for member in session_members(leader):
+        with suppress(OSError):
+            os.kill(member.pid, signal.SIGKILL)
+
+
+def signal_process(pid: int, start: int, number: int) -> bool:
+    """Send a signal to exactly this process; False when it is gone."""
+    if not is_alive(pid, start):
+        return False
+    try:
+        os.kill(pid, number)
+    except OSError:
+        return False
+    return True
+
+
+def write_handle(path: Path, words: dict[str, Any]) -> None:
+    """Write a handle whole or not at all. Not synced: after a power cut no process is left to be found."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(json.dumps(words) + "\n")
+    os.replace(beside, path)
+
+
+def read_handle(path: Path) -> dict[str, Any] | None:
+    """Return what an attempt wrote about its process, or None while there is nothing (or nothing whole)."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

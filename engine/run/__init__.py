@@ -1,0 +1,82 @@
+"""Inside a job's process: takes an attempt's order, does the job, commits its result, gives the exit status.
+
+    attempt.py     the order, the journal, the heartbeat, checkpoints, the stop flag, the commit
+    device.py      threads, seeds, the device
+    provenance.py  where a result comes from
+    materials.py   what a job works with: images, split, networks
+    training.py    train and prune
+    targets.py     a teacher's logits
+    jobs.py        pack, measure, explain
+
+Importing this loads torch and the rooms of core and starts nothing: a fork server does it once for many jobs.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.core.train.loop import Diverged, Stopped
+from engine.errors import DataError, JobError, XpError
+from engine.run.attempt import Attempt, Order
+from engine.run.device import is_memory_error
+from engine.run.jobs import run_explain, run_measure, run_pack
+from engine.run.targets import run_targets
+from engine.run.training import run_prune, run_train
+
+DONE, CRASHED, STOPPED, OUT_OF_MEMORY, NOT_FINITE, FAILED = 0, 1, 85, 86, 87, 88
+
+
+def main(order: Mapping[str, Any]) -> int:
+    """Do one attempt of one job and return what its process exits with.
+
+    0 committed (or another attempt was first), 85 asked to stop and checkpointed, 86 out of memory, 87 not finite,
+    88 failed for good, 1 anything else, with its traceback in the log.
+    """
+    try:
+        _run_job(Order.parse(order))
+    except BaseException as error:
+        return _exit_status(error)
+    return DONE
+
+
+def _run_job(order: Order) -> None:
+    if order.home.job(order.job).result.exists():
+        print("this job is done already", flush=True)
+        return
+    attempt = Attempt(order)
+    attempt.listen()
+    with attempt.journal:
+        RUNNERS[attempt.kind](attempt)
+
+
+def _exit_status(error: BaseException) -> int:
+    """Say what happened in the log, and return the exit status that tells it."""
+    if isinstance(error, Stopped):
+        print("stopped as asked; goes on from its checkpoint", flush=True)
+        return STOPPED
+    if isinstance(error, Diverged):
+        print(f"{error}; the checkpoints hold the last good state", file=sys.stderr, flush=True)
+        return NOT_FINITE
+    if is_memory_error(error):
+        print(f"out of memory: {error}", file=sys.stderr, flush=True)
+        return OUT_OF_MEMORY
+    if isinstance(error, XpError):
+        print(error, file=sys.stderr, flush=True)
+        return FAILED if isinstance(error, JobError | DataError) else CRASHED
+    traceback.print_exception(error)
+    return FAILED if isinstance(error, ValidationError) else CRASHED
+
+
+RUNNERS: dict[str, Callable[[Attempt], None]] = {
+    "pack": run_pack,
+    "train": run_train,
+    "targets": run_targets,
+    "prune": run_prune,
+    "measure": run_measure,
+    "explain": run_explain,
+}

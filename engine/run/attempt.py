@@ -1,0 +1,151 @@
+"""One attempt from the inside: takes the order, gives the job's settings and the only ways it may write."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from engine.core.measure import host_peak_rss
+from engine.core.train.checkpoint import Found, State, load_newest, save_checkpoint
+from engine.core.train.loop import Stopped
+from engine.errors import JobError
+from engine.home import AttemptFolder, Home, JobFolder, read_json, write_json
+from store.journal import JournalWriter
+
+BEAT_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a launcher asks for: one attempt of one job on one slot. `details` say how, never what."""
+
+    home: Home
+    job: str
+    attempt: int
+    details: Mapping[str, Any]
+    slot: str
+
+    @classmethod
+    def parse(cls, order: Mapping[str, Any]) -> Order:
+        home = Home(Path(order["home"]), Path(order["cache"]))
+        return cls(home, order["job"], int(order["attempt"]), order.get("details") or {}, order.get("slot") or "cpu:0")
+
+
+class Attempt:
+    """The attempt that this process is: its settings, journal, heartbeat, stop flag and checkpoints."""
+
+    def __init__(self, order: Order) -> None:
+        self.order, self.home = order, order.home
+        self.job: JobFolder = order.home.job(order.job)
+        self.folder: AttemptFolder = self.job.attempt(order.attempt)
+        spec = read_json(self.job.spec)
+        self.kind: str = spec["kind"]
+        self.needs: dict[str, str] = spec["needs"]
+        self.settings: dict[str, Any] = spec["settings"]
+        self.folder.root.mkdir(parents=True, exist_ok=True)
+        self.journal = JournalWriter(self.folder.journal)
+        self.started = time.monotonic()
+        self.seconds_before = 0.0
+        self.peak_before = 0
+        self.extra: State = {}
+        self._stop = False
+        self._beaten, self._phase = float("-inf"), ""
+
+    @property
+    def memory(self) -> Literal["standard", "lean"]:
+        """How much a training keeps for its backward pass."""
+        return "lean" if self.order.details.get("memory") == "lean" else "standard"
+
+    # The hooks of the training loop -----------------------------------------------------------------------------
+    def metric(self, name: str, value: float, step: int, epoch: int) -> None:
+        self.journal.metric(name, value, step=step, epoch=epoch)
+        print(f"epoch {epoch} step {step} {name} {value:.6g}", flush=True)
+
+    def should_stop(self) -> bool:
+        return self._stop
+
+    def beat(self, phase: str, **figures: float | int | None) -> None:
+        """Say where the job is, once a second and at each new phase. Not synced: it is worth nothing after a crash."""
+        if time.monotonic() - self._beaten < BEAT_SECONDS and phase == self._phase:
+            return
+        self._beaten, self._phase = time.monotonic(), phase
+        known = {"step": None, "steps": None, "epoch": None, "epochs": None, "rate": None, "loss": None}
+        about = {"attempt": self.order.attempt, "pid": os.getpid(), "phase": phase, "at": time.time()}
+        beside = self.folder.root / ".heartbeat.tmp"
+        beside.write_text(json.dumps({**known, **figures, **about}))
+        os.replace(beside, self.folder.heartbeat)
+
+    def save(self, state: State, step: int) -> None:
+        """Write a checkpoint. The journal goes to disk first: a checkpoint never knows of lines that were lost."""
+        self.journal.sync()
+        mine = {"seq": self.journal.seq, "seconds": self.seconds(), "host_peak_rss": self.peak_rss()}
+        save_checkpoint(self.folder.checkpoints, {**state, **self.extra, "attempt": mine}, step)
+
+    # What the runners use ---------------------------------------------------------------------------------------
+    def resume(self) -> Found | None:
+        """Return the newest good checkpoint of earlier attempts and journal that this one goes on from there."""
+        earlier = [attempt for attempt in self.job.attempts() if attempt.number < self.order.attempt]
+        found = load_newest(attempt.checkpoints for attempt in reversed(earlier))
+        if found is None:
+            return None
+        mine = found.state["attempt"]
+        number = int(found.folder.parent.name)
+        self.seconds_before, self.peak_before = mine["seconds"], mine["host_peak_rss"]
+        self.journal.resumed(number, found.step, mine["seq"])
+        print(f"goes on from attempt {number} at step {found.step}", flush=True)
+        return found
+
+    def watch(self, phase: str, done: int, total: int) -> None:
+        """Beat, and leave when asked to: for work that a later attempt simply does again."""
+        self.beat(phase, step=done, steps=total)
+        if self._stop:
+            raise Stopped
+
+    def watcher(self, phase: str) -> Callable[[int, int], None]:
+        return lambda done, total: self.watch(phase, done, total)
+
+    def seconds(self) -> float:
+        """Return the time spent on this job, that of the attempts it goes on from included."""
+        return self.seconds_before + time.monotonic() - self.started
+
+    def peak_rss(self) -> int:
+        """Return the most memory that any attempt held, in bytes; what a fork server has loaded is counted with it."""
+        return max(self.peak_before, host_peak_rss())
+
+    def need(self, role: str) -> JobFolder:
+        """Return the job that fills `role`. Raises JobError when it is not done."""
+        if role not in self.needs:
+            raise JobError(f"the settings name no {role}", where=self.order.job, fix="submit the experiment again")
+        job = self.home.job(self.needs[role])
+        if not job.result.exists():
+            fix = "submit the experiment again: what is missing is done anew"
+            raise JobError(f"needs {job.job} ({role}), which is not done", where=self.order.job, fix=fix)
+        return job
+
+    def write_result(self, steps: int, figures: Mapping[str, float], weights_sha256: str | None = None) -> None:
+        """Write result.json and offer it as the job's; the first attempt to do so wins."""
+        result = {"job": self.order.job, "attempt": self.order.attempt, "kind": self.kind, "steps": steps}
+        result |= {"seconds": round(self.seconds(), 3), "figures": dict(figures)}
+        if weights_sha256 is not None:
+            result["weights_sha256"] = weights_sha256
+        self.journal.sync()
+        write_json(self.folder.result, result)
+        if not self.job.commit(self.folder):
+            print("another attempt was first; its result counts", flush=True)
+
+    def listen(self) -> None:
+        """From now on SIGTERM and SIGINT ask to stop: a flag, looked at between steps."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._note_signal)
+
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:
+        self._stop = True

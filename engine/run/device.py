@@ -1,0 +1,55 @@
+"""The device of a job: takes its slot and thread count, sets torch up once, gives the device and seeds."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import numpy as np
+import torch
+
+OUT_OF_MEMORY: tuple[type[BaseException], ...] = (torch.cuda.OutOfMemoryError, MemoryError)
+CPU_SLOT = "cpu"
+TORCH_VERSION = str(torch.__version__)
+
+
+def prepare_device(slot: str, threads: int, deterministic: bool) -> torch.device:
+    """Set threads and determinism, return the device of `slot`: `cpu:0`, else an id that CUDA_VISIBLE_DEVICES takes.
+
+    Called before anything touches CUDA in this process. On the CPU everything is deterministic whatever was asked: it
+    costs nothing there, and without it torch adds up the gradients of an index with two threads in any order.
+    """
+    set_threads(threads)
+    on_cpu = slot.split(":")[0] == CPU_SLOT
+    os.environ["CUDA_VISIBLE_DEVICES"] = "" if on_cpu else slot
+    if deterministic and not on_cpu:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    # Where CUDA cannot be deterministic that is an error; the CPU has few such operators, and the student's are none.
+    torch.use_deterministic_algorithms(deterministic or on_cpu, warn_only=on_cpu)
+    # This one only finds bugs, by writing every new tensor twice.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = not deterministic
+    return torch.device("cpu") if on_cpu else torch.device("cuda", 0)
+
+
+def set_threads(threads: int) -> None:
+    """Set the thread count; between operators there is one thread, and torch takes that order only once."""
+    torch.set_num_threads(threads)
+    if torch.get_num_interop_threads() != 1:
+        torch.set_num_interop_threads(1)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed python's, numpy's and torch's generators (CUDA's too, once it starts)."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Return whether `error` says that memory ran out; the CPU allocator says it with a plain RuntimeError."""
+    return isinstance(error, OUT_OF_MEMORY) or "can't allocate memory" in str(error)
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

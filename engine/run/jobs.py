@@ -1,0 +1,134 @@
+"""The jobs that do not train: takes an attempt, gives packed images, measured figures or attention maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.core.data.loader import EvalLoader
+from engine.core.data.pack import open_pack
+from engine.core.explain import attention_maps, save_maps
+from engine.core.measure import Figure, count_macs, count_params, measure_speed, peak_memory, reset_peaks
+from engine.errors import DataError
+from engine.run.attempt import Attempt
+from engine.run.device import device_name, prepare_device, seed_everything
+from engine.run.materials import (
+    JOB_THREADS,
+    bare_network,
+    load_trained,
+    make_forward,
+    make_pack,
+    open_images,
+    read_network,
+)
+from engine.run.provenance import write_origin
+from engine.spec import Explain, Measure
+
+
+def run_pack(attempt: Attempt) -> None:
+    """Pack the images into the cache unless a valid pack is there."""
+    device = prepare_device("cpu:0", JOB_THREADS, True)
+    made = make_pack(attempt, attempt.settings, attempt.order.job, attempt.order.details)
+    pack = open_pack(attempt.home.pack(attempt.order.job))
+    _check_digest(attempt, pack.digest, len(pack.skipped))
+    write_origin(attempt, device, JOB_THREADS, pack.digest)
+    counts = {"images": len(pack.labels), "classes": len(pack.class_names), "skipped": len(pack.skipped)}
+    attempt.journal.fact("pack", {**counts, "digest": pack.digest, "made": made, "left_out": list(pack.skipped)})
+    attempt.journal.fact("classes", list(pack.class_names))
+    attempt.write_result(0, counts)
+
+
+def _check_digest(attempt: Attempt, digest: str, skipped: int) -> None:
+    """Refuse images that are not the ones the experiment was planned with (digits have a digest of their file)."""
+    settings = attempt.settings
+    if settings["data"]["source"] == "folder" and not skipped and settings["digest"] != digest:
+        raise DataError(
+            "the images have changed since the experiment was submitted",
+            where=str(attempt.order.details.get("root")),
+            fix="submit the experiment again: it is then planned with the images that are there now",
+        )
+
+
+def run_measure(attempt: Attempt) -> None:
+    """Measure size and speed of a network in the shape of its parent, else of its settings; weights do not matter."""
+    settings = attempt.settings
+    measure, size = Measure.model_validate(settings["measure"]), settings["image_size"]
+    device = prepare_device(attempt.order.slot, measure.threads[0], False)
+    write_origin(attempt, device, measure.threads[0], None)
+    seed_everything(0)
+    network = _measured_network(attempt).eval()
+    figures: dict[str, float] = {"params": count_params(network), "macs": count_macs(network, size)}
+    for name, value in figures.items():
+        _log(attempt, device, name, Figure(value, value, value, 1), "1", 1, measure.threads[0])
+    for threads in measure.threads:
+        for batch_size in measure.batch_sizes:
+            attempt.watch("measure", 0, 0)
+            rate = _measure_speed(attempt, network, device, batch_size, threads, measure.seconds)
+            figures[f"infer_images_per_second_{batch_size}_{threads}"] = rate
+    attempt.write_result(0, figures)
+
+
+def _measured_network(attempt: Attempt) -> nn.Module:
+    if "parent" in attempt.needs:
+        return load_trained(attempt.home, attempt.need("parent"))
+    settings = attempt.settings
+    return bare_network(read_network(settings), settings["num_classes"], settings["image_size"], None)
+
+
+def _measure_speed(
+    attempt: Attempt, network: nn.Module, device: torch.device, batch_size: int, threads: int, seconds: float
+) -> float:
+    """Log rate, latency and memory of one batch size; return the rate in images/s."""
+    precision, size = attempt.settings["precision"], attempt.settings["image_size"]
+    reset_peaks(device)
+    speed = measure_speed(
+        network, size, batch_size, threads=threads, seconds=seconds, device=device, precision=precision
+    )
+    _log(attempt, device, "infer_images_per_second", speed.rate, "images/s", batch_size, threads)
+    _log(attempt, device, "infer_latency", speed.latency, "ms", batch_size, threads)
+    for name, peak in peak_memory(device).items():
+        if name.startswith("cuda"):
+            _log(attempt, device, f"infer_{name}", Figure(peak, peak, peak, 1), "bytes", batch_size, threads)
+    return speed.rate.value
+
+
+def _log(
+    attempt: Attempt, device: torch.device, name: str, figure: Figure, unit: str, batch_size: int, threads: int
+) -> None:
+    attempt.journal.measurement(
+        name,
+        figure.value,
+        unit,
+        device=device_name(device),
+        precision=attempt.settings["precision"],
+        batch_size=batch_size,
+        threads=threads,
+        p5=figure.p5,
+        p95=figure.p95,
+        n=figure.n,
+    )
+
+
+def run_explain(attempt: Attempt) -> None:
+    """Save where a trained network looks in test images, which are taken evenly over the test part."""
+    settings = attempt.settings
+    device = prepare_device(attempt.order.slot, JOB_THREADS, True)
+    images = open_images(attempt)
+    write_origin(attempt, device, JOB_THREADS, images.pack.digest)
+    network = load_trained(attempt.home, attempt.need("parent")).to(device)
+    forward = make_forward(network, device, "fp32")
+    rows = images.split.test
+    count = min(len(rows), Explain.model_validate(settings["explain"]).images)
+    rows = rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
+    batch = next(iter(EvalLoader(images.pack, rows, images.data, images.data.image_size, count)))
+    maps = attention_maps(network, forward.prepare(batch.images))
+    predicted = forward(network, batch.images).argmax(1).tolist()
+    keys = [images.pack.keys[row] for row in rows]
+    paths = save_maps(maps, batch.images, attempt.folder.artifacts, keys)
+    shown = [
+        {"file": path.name, "sample": key, "label": label, "predicted": answer}
+        for path, key, label, answer in zip(paths, keys, batch.labels.tolist(), predicted, strict=True)
+    ]
+    attempt.journal.fact("maps", {"method": maps.method, "layer": maps.layer, "images": shown})
+    attempt.write_result(0, {"images": count})

@@ -1,0 +1,247 @@
+"""The jobs that train: takes an attempt, gives trained (pruned, recovered) weights, their evaluation and figures."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save as encode_weights
+from torch import nn
+
+from engine.core.data.loader import EvalLoader, TrainLoader
+from engine.core.distill.targets import Targets
+from engine.core.measure import count_params, peak_memory, reset_peaks
+from engine.core.prune import prune_network
+from engine.core.train.checkpoint import Found
+from engine.core.train.evaluate import Evaluation, evaluate
+from engine.core.train.forward import Forward
+from engine.core.train.loop import Loop, Recipe
+from engine.core.train.optim import recovery
+from engine.errors import JobError
+from engine.home import write_atomic, write_json
+from engine.run.attempt import Attempt
+from engine.run.device import device_name, prepare_device, seed_everything
+from engine.run.materials import (
+    Images,
+    bare_network,
+    first_network,
+    load_trained,
+    make_forward,
+    open_images,
+    read_network,
+)
+from engine.run.provenance import write_origin
+from engine.run.targets import open_job_targets
+from engine.spec import Distill, Prune, Train
+
+CALIBRATION_IMAGES, CALIBRATION_BATCH = 512, 64
+PARTS = ("val", "test")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a train or prune job was asked for, and the images it works on."""
+
+    images: Images
+    train: Train
+    distill: Distill | None
+    num_classes: int
+    seed: int
+
+    @property
+    def size(self) -> int:
+        return self.images.data.image_size
+
+
+def run_train(attempt: Attempt) -> None:
+    """Train the network of the settings from its first weights, or on from an earlier attempt's checkpoint."""
+    task, device = _start(attempt)
+    found = attempt.resume()
+    seed_everything(task.seed)
+    network = first_network(attempt, task.num_classes, task.size).to(device)
+    loop = _make_loop(attempt, task, task.train, network, device, "train")
+    if found is None:
+        _log_split(attempt, task)
+    else:
+        loop.restore(found.state)
+    _train_and_test(attempt, task, loop)
+
+
+def run_prune(attempt: Attempt) -> None:
+    """Prune the parent's network, train it on at a lower rate, test it once; resumes in the pruned shape."""
+    task, device = _start(attempt)
+    prune = Prune.model_validate(attempt.settings["prune"])
+    train = recovery(task.train, prune.recover_epochs, prune.recover_lr)
+    found = attempt.resume()
+    seed_everything(task.seed)
+    if found:
+        network = _pruned_before(attempt, task, found)
+    else:
+        network = load_trained(attempt.home, attempt.need("parent"), attempt.memory)
+    network = network.to(device)
+    if found is None:
+        _log_split(attempt, task)
+        _prune(attempt, task, network, prune, device)
+    loop = _make_loop(attempt, task, train, network, device, "recover")
+    if found is None:
+        loop.save()
+    else:
+        loop.restore(found.state)
+    _train_and_test(attempt, task, loop)
+
+
+def _start(attempt: Attempt) -> tuple[Task, torch.device]:
+    settings = attempt.settings
+    train = Train.model_validate(settings["train"])
+    distill = Distill.model_validate(settings["distill"]) if settings.get("distill") else None
+    device = prepare_device(attempt.order.slot, train.threads, train.deterministic)
+    images = open_images(attempt)
+    write_origin(attempt, device, train.threads, images.pack.digest)
+    reset_peaks(device)
+    return Task(images, train, distill, settings["num_classes"], settings["seed"]), device
+
+
+def _make_loop(
+    attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, phase: str
+) -> Loop:
+    data, pack, split = task.images.data, task.images.pack, task.images.split
+    loader = TrainLoader(pack, split.train, data, task.size, train.batch_size, task.seed, data.views)
+    if train.checkpoint == "best_val" and not len(split.val):
+        fix = "give data.split a validation part, or set train.checkpoint: last"
+        raise JobError("best_val needs validation images, and the split has none", where=attempt.order.job, fix=fix)
+    targets = _open_targets(attempt, task, device)
+    recipe = Recipe(
+        train=train,
+        distill=task.distill,
+        forward=make_forward(network, device, train.precision),
+        loader=loader,
+        val_loader=_eval_loader(task, "val"),
+        teacher=targets.lookup if targets else None,
+        phase=phase,
+        save_seconds=60.0 * float(attempt.order.details.get("save_minutes") or 10.0),
+    )
+    return Loop(network, recipe, attempt)
+
+
+def _open_targets(attempt: Attempt, task: Task, device: torch.device) -> Targets | None:
+    """Return the teacher's logits of the training part. A student that learns from labels alone has none."""
+    if task.distill is None or "targets" not in attempt.needs:
+        return None
+    return open_job_targets(attempt, task.images, device)
+
+
+def _eval_loader(task: Task, part: str) -> EvalLoader | None:
+    rows = task.images.split.part(part)
+    if not len(rows):
+        return None
+    return EvalLoader(task.images.pack, rows, task.images.data, task.size, task.train.batch_size)
+
+
+# Pruning --------------------------------------------------------------------------------------------------------------
+
+
+def _prune(attempt: Attempt, task: Task, network: nn.Module, prune: Prune, device: torch.device) -> None:
+    """Cut the network in place; its new widths go into every checkpoint from here on."""
+    forward = make_forward(network, device, task.train.precision)
+    attempt.beat("prune")
+    report = prune_network(network, prune, _calibration(task, forward), seed=task.seed)
+    attempt.extra["widths"] = report.widths.to_json()
+    attempt.journal.fact("prune", report.to_json())
+    figures = {"prune_asked": report.asked, "prune_achieved": report.achieved}
+    for name, value in figures.items():
+        _measure(attempt, task, device, name, value, "fraction")
+    _measure(attempt, task, device, "params_before", report.params_before, "1")
+
+
+def _calibration(task: Task, forward: Forward) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Return (prepared images, labels) of training images centre-cropped, drawn by the run's seed."""
+    rows = task.images.split.train
+    drawn = np.random.default_rng(task.seed).permutation(len(rows))[:CALIBRATION_IMAGES]
+    batch_size = min(CALIBRATION_BATCH, task.train.batch_size)
+    loader = EvalLoader(task.images.pack, rows[np.sort(drawn)], task.images.data, task.size, batch_size)
+    return [(forward.prepare(batch.images), batch.labels.to(forward.device)) for batch in loader]
+
+
+def _pruned_before(attempt: Attempt, task: Task, found: Found) -> nn.Module:
+    attempt.extra["widths"] = found.state["widths"]
+    model = read_network(attempt.settings)
+    return bare_network(model, task.num_classes, task.size, found.state["widths"], attempt.memory)
+
+
+# The end --------------------------------------------------------------------------------------------------------------
+
+
+def _train_and_test(attempt: Attempt, task: Task, loop: Loop) -> None:
+    """Do the epochs that are left, then measure the tested weights on each part, once, and commit."""
+    progress = loop.run()
+    epoch = loop.load_tested()
+    figures: dict[str, float] = {"epochs": progress.epoch}
+    for part in PARTS:
+        loader = _eval_loader(task, part)
+        if loader is None:
+            continue
+        found = evaluate(loop.network, loader, loop.recipe.forward, attempt.watcher("evaluate"))
+        _log_predictions(attempt, task, part, found)
+        figures[f"{part}_top1"], figures[f"{part}_loss"] = found.top1, found.loss
+    for name in ("test_top1", "test_loss"):
+        attempt.metric(name, figures[name], progress.step, max(epoch, 0))
+    _log_cost(attempt, task, loop, figures)
+    digest = _write_network(attempt, task, loop.network)
+    attempt.write_result(progress.step, figures, digest)
+
+
+def _log_predictions(attempt: Attempt, task: Task, part: str, found: Evaluation) -> None:
+    keys = [task.images.pack.keys[row] for row in found.rows]
+    attempt.journal.predictions(part, keys, found.labels.tolist(), found.predicted.tolist(), found.confidence.tolist())
+
+
+def _log_cost(attempt: Attempt, task: Task, loop: Loop, figures: dict[str, float]) -> None:
+    """Log speed, memory and size. Speed is the median epoch: the first one also pays for starting up."""
+    device, rates = loop.recipe.forward.device, loop.progress.rates
+    if rates:
+        low, middle, high = (float(edge) for edge in np.percentile(rates, [5, 50, 95]))
+        _measure(attempt, task, device, "train_images_per_second", middle, "images/s", p5=low, p95=high, n=len(rates))
+        figures["train_images_per_second"] = middle
+    for name, peak in {**peak_memory(device), "host_peak_rss": attempt.peak_rss()}.items():
+        _measure(attempt, task, device, name, peak, "bytes")
+    figures["params"] = count_params(loop.network)
+    _measure(attempt, task, device, "params", figures["params"], "1")
+
+
+def _measure(
+    attempt: Attempt, task: Task, device: torch.device, name: str, value: float, unit: str, **spread: Any
+) -> None:
+    attempt.journal.measurement(
+        name,
+        value,
+        unit,
+        device=device_name(device),
+        precision=task.train.precision,
+        batch_size=task.train.batch_size,
+        threads=task.train.threads,
+        **spread,
+    )
+
+
+def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> str:
+    """Write weights and what is needed to build the network around them; return the sha256 of the weights' file."""
+    folder: Path = attempt.folder.artifacts
+    folder.mkdir(exist_ok=True)
+    weights = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
+    raw: bytes = encode_weights(weights)
+    write_atomic(folder / "weights.safetensors", raw)
+    about = {"network": read_network(attempt.settings).model_dump(), "num_classes": task.num_classes}
+    about |= {"image_size": task.size, "widths": attempt.extra.get("widths")}
+    write_json(folder / "network.json", about)
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _log_split(attempt: Attempt, task: Task) -> None:
+    images = task.images
+    sizes = {part: len(images.split.part(part)) for part in ("train", "val", "test")}
+    attempt.journal.fact("split", {"text": images.data.split, "digest": images.split.digest, **sizes})
+    attempt.journal.fact("classes", list(images.pack.class_names))

@@ -1,0 +1,176 @@
+"""Statistics of experiments: takes plain numbers, gives intervals, tests and corrections; scipy's where it has them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+ROUNDS = 10_000  # resamples of a bootstrap
+BLOCK = 2_000_000  # drawn indices at a time, so that a bootstrap needs megabytes and not gigabytes
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean or a difference with its two-sided interval; std is of the sample (ddof 1). None where n is too small."""
+
+    mean: float
+    std: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+    @property
+    def half(self) -> float | None:
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The difference of two classifiers on the same images; `p` is two-sided."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    n: int
+    only_first: int
+    only_second: int
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """Return mean +- t * std / sqrt(n). Raises ValueError for no values; one value has no interval."""
+    if not values:
+        raise ValueError("an interval needs at least one value")
+    sample = np.asarray(values, dtype=np.float64)
+    n, mean = len(sample), float(np.mean(sample))
+    if n == 1:
+        return Interval(mean, None, None, None, 1)
+    std = float(np.std(sample, ddof=1))
+    half = t_quantile(n - 1, level) * std / math.sqrt(n)
+    return Interval(mean, std, mean - half, mean + half, n)
+
+
+def t_quantile(df: int, level: float = 0.95) -> float:
+    """Return the two-sided quantile of Student's t."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, 0.5 + level / 2))
+
+
+def paired_interval(first: Mapping[int, float], second: Mapping[int, float], level: float = 0.95) -> Interval | None:
+    """Return the t interval of first - second over the seeds that both have; None without a common seed."""
+    seeds = sorted(first.keys() & second.keys())
+    return t_interval([first[seed] - second[seed] for seed in seeds], level) if seeds else None
+
+
+def paired_p(first: Mapping[int, float], second: Mapping[int, float]) -> float | None:
+    """Return the two-sided p of the paired t test over common seeds; None with fewer than two."""
+    from scipy.special import stdtr
+
+    found = paired_interval(first, second)
+    if found is None or found.std is None:
+        return None
+    if found.std == 0:
+        return 1.0 if found.mean == 0 else 0.0
+    score = abs(found.mean) / (found.std / math.sqrt(found.n))
+    return float(2 * stdtr(found.n - 1, -score))
+
+
+def wilson_interval(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's score interval of a share right / n: what one run alone says over test images."""
+    from scipy.special import ndtri
+
+    if not 0 <= right <= n or n == 0:
+        raise ValueError(f"{right} of {n} is no share")
+    z = float(ndtri(0.5 + level / 2))
+    centre, spread = right + z * z / 2, z * math.sqrt(right * (n - right) / n + z * z / 4)
+    return (centre - spread) / (n + z * z), (centre + spread) / (n + z * z)
+
+
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Return the exact two-sided p of McNemar's test: 2 * min tail of Binomial(b + c, 1/2), at most 1."""
+    from scipy.special import bdtr
+
+    n = only_first + only_second
+    return 1.0 if n == 0 else min(1.0, 2 * float(bdtr(min(only_first, only_second), n, 0.5)))
+
+
+def compare_images(first: Sequence[bool], second: Sequence[bool], *, seed: int = 0, rounds: int = ROUNDS) -> Paired:
+    """Compare one run with one other on the same images: bootstrap interval over images, p by McNemar."""
+    one, two = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    if one.shape != two.shape or not len(one):
+        raise ValueError(f"paired images are of one number, not {len(one)} and {len(two)}")
+    gain = one.astype(np.float64) - two
+    low, high = _quantiles(bootstrap_means(gain, seed, rounds))
+    ahead, behind = int(np.sum(one & ~two)), int(np.sum(two & ~one))
+    return Paired(float(np.mean(gain)), low, high, mcnemar_p(ahead, behind), len(one), ahead, behind)
+
+
+def bootstrap_means(values: Floats, seed: int = 0, rounds: int = ROUNDS) -> Floats:
+    """Return the means of `rounds` resamples of `values` with replacement, float64 (rounds,)."""
+    return _resampled_means(values, np.random.default_rng(seed), rounds)
+
+
+def _resampled_means(values: Floats, draw: np.random.Generator, rounds: int) -> Floats:
+    """Draw how often each distinct value comes, not each index: the same distribution, and gains have few values."""
+    distinct, counts = np.unique(values, return_counts=True)
+    at_once = max(1, BLOCK // len(distinct))
+    parts = [
+        draw.multinomial(len(values), counts / len(values), min(at_once, rounds - start)) @ distinct / len(values)
+        for start in range(0, rounds, at_once)
+    ]
+    return np.concatenate(parts)
+
+
+def hierarchical_interval(
+    gains: Sequence[Sequence[float]] | Floats, *, seed: int = 0, rounds: int = ROUNDS, level: float = 0.95
+) -> tuple[float, float]:
+    """Return a percentile interval of the mean gain: resample seeds, then images.
+
+    `gains[s][i]` is the gain of seed s on image i. Seeds of one split share their images, so each round resamples
+    the images once for all its seeds: an image that is hard is hard for every seed.
+    """
+    table = np.asarray(gains, dtype=np.float64)
+    if table.ndim != 2 or not table.size:
+        raise ValueError("gains are one row for each seed over the same images")
+    draw, seeds = np.random.default_rng(seed), len(table)
+    drawn = np.sort(draw.integers(0, seeds, (rounds, seeds)), axis=1)
+    sets, counts = np.unique(drawn, axis=0, return_counts=True)
+    means = [
+        _resampled_means(table[chosen].mean(axis=0), draw, int(count))
+        for chosen, count in zip(sets, counts, strict=True)
+    ]
+    return _quantiles(np.concatenate(means), level)
+
+
+def _quantiles(means: Floats, level: float = 0.95) -> tuple[float, float]:
+    low, high = np.quantile(means, [0.5 - level / 2, 0.5 + level / 2])
+    return float(low), float(high)
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Return Holm's adjusted p values, in the order given."""
+    order = sorted(range(len(ps)), key=lambda at: ps[at])
+    adjusted, largest = [0.0] * len(ps), 0.0
+    for rank, at in enumerate(order):
+        largest = max(largest, min(1.0, (len(ps) - rank) * ps[at]))
+        adjusted[at] = largest
+    return adjusted
+
+
+def smallest_difference(std: float, n: int, level: float = 0.95, power: float = 0.8) -> float:
+    """Return the difference that n pairs with this spread would have shown with this power (n >= 2)."""
+    return (t_quantile(n - 1, level) + t_quantile(n - 1, 2 * power - 1)) * std / math.sqrt(n)
+
+
+def seeds_needed(
+    difference: float, std: float, level: float = 0.95, power: float = 0.8, most: int = 1000
+) -> int | None:
+    """Return the least number of pairs that would show this difference; None when `most` would not."""
+    sizes = range(2, most + 1)
+    return next((n for n in sizes if smallest_difference(std, n, level, power) <= abs(difference)), None)

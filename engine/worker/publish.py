@@ -1,0 +1,56 @@
+"""Collecting beside the loop: takes what to call, gives at most one call at a time, and never stops the scheduler."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from engine.home import Home
+
+log = logging.getLogger("xp.scheduler")
+Collect = Callable[[Home], object]
+
+
+class Publisher:
+    """Calls `collect(home)` in a thread when something changed, at most every `every` seconds, and once at the end."""
+
+    def __init__(self, home: Home, collect: Collect | None, every: float = 2.0) -> None:
+        self.home, self.collect, self.every = home, collect, every
+        self.is_due = False
+        self.last = 0.0
+        self.thread: threading.Thread | None = None
+
+    def note(self) -> None:
+        """Say that there is something new."""
+        self.is_due = True
+
+    def turn(self) -> None:
+        """Start a call if one is due, none runs and the last one is long enough ago."""
+        if self.collect is None or not self.is_due or time.monotonic() - self.last < self.every:
+            return
+        if self.thread is not None and self.thread.is_alive():
+            return
+        self.is_due = False
+        self.thread = threading.Thread(target=self._call, name="collect", daemon=True)
+        self.thread.start()
+
+    def finish(self) -> None:
+        """Wait for a call that runs, then make the last one."""
+        if self.thread is not None:
+            self.thread.join()
+        if self.collect is not None and self.is_due:
+            self.is_due = False
+            self._call()
+
+    def _call(self) -> None:
+        """A result store that is locked or damaged must not keep jobs from running; the next call sees all of it."""
+        try:
+            if self.collect is not None:
+                self.collect(self.home)
+        except Exception:
+            log.exception("collecting failed; it is tried again")
+            self.is_due = True
+        finally:
+            self.last = time.monotonic()

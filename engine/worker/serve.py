@@ -1,0 +1,135 @@
+"""run_worker: takes a home, holds its lock, turns the loop until there is nothing to do or somebody asks it to end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from engine.errors import HomeError
+from engine.home import Home
+from engine.launch import Launcher
+from engine.launch.local import LocalLauncher
+from engine.worker.lock import sign_in, sign_out, take_lock
+from engine.worker.loop import Patience, Scheduler
+from engine.worker.publish import Collect, Publisher
+from engine.worker.rebuild import fill_queue
+from store.queue import Queue
+
+log = logging.getLogger("xp.scheduler")
+INTERRUPTED = 130
+
+
+def run_collect(home: Home) -> None:
+    """Import the collector only when there is something to collect: it loads duckdb."""
+    from engine.collect import collect
+
+    collect(home)
+
+
+def run_worker(
+    home: Home,
+    slots: int | None = None,
+    until_idle: bool = False,
+    *,
+    preload: str = "engine.run",
+    collect: Collect | None = run_collect,
+    patience: Patience | None = None,
+    launcher: Callable[[], Launcher] | None = None,
+) -> int:
+    """Be the scheduler of this home; return 0 when idle (`until_idle`) and 130 when asked to end.
+
+    Jobs that run go on when it ends, and the next scheduler takes them over. Raises HomeError when another scheduler
+    has this home and we were told to stay (`until_idle` leaves it to the other and returns 0).
+    """
+    make = launcher or (lambda: LocalLauncher(preload, slots or 1))
+    with _stop_signals() as stopping:
+        while True:
+            lock = take_lock(home)
+            if lock is None:
+                return _leave_to_other(home, until_idle)
+            try:
+                _serve(home, make, Publisher(home, collect), patience, stopping, until_idle)
+            finally:
+                lock.release()
+            # Whoever submitted while we were leaving saw the lock held and started nobody: so look once more.
+            if stopping.is_set or not _has_work(home):
+                return INTERRUPTED if stopping.is_set else 0
+
+
+def _leave_to_other(home: Home, until_idle: bool) -> int:
+    if until_idle:
+        return 0
+    fix = "leave it to that one, or stop it first"
+    raise HomeError("a scheduler already works here", where=str(home.root), fix=fix)
+
+
+def _has_work(home: Home) -> bool:
+    with Queue.open_readonly(home.queue_db) as queue:
+        return queue.has_work()
+
+
+def _serve(
+    home: Home,
+    make: Callable[[], Launcher],
+    publisher: Publisher,
+    patience: Patience | None,
+    stopping: StopFlag,
+    until_idle: bool,
+) -> None:
+    sign_in(home)
+    is_new = not home.queue_db.exists()
+    launcher = make()
+    try:
+        with Queue(home.queue_db) as queue:
+            if is_new:
+                fill_queue(home, queue)
+            scheduler = Scheduler(home, queue, launcher, publisher, patience)
+            scheduler.recover()
+            while not stopping.is_set:
+                scheduler.turn()
+                if until_idle and scheduler.is_idle():
+                    break
+                scheduler.rest([stopping.bell])
+    finally:
+        launcher.close()
+        if not stopping.is_set:
+            publisher.finish()
+        sign_out(home)
+
+
+class StopFlag:
+    """Set by SIGTERM and SIGINT; its bell is a descriptor that becomes readable then."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self.bell, self.bell_in = os.pipe()
+        for end in (self.bell, self.bell_in):
+            os.set_blocking(end, False)
+
+    def ring(self, *_: Any) -> None:
+        self.is_set = True
+        with suppress(OSError):
+            os.write(self.bell_in, b"x")
+
+    def close(self) -> None:
+        os.close(self.bell)
+        os.close(self.bell_in)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[StopFlag]:
+    """Turn SIGTERM and SIGINT into a flag while inside (only the main thread may; elsewhere nothing is installed)."""
+    flag = StopFlag()
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, flag.ring) for number in (signal.SIGTERM, signal.SIGINT)} if is_main else {}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        flag.close()

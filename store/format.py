@@ -1,0 +1,159 @@
+"""Rows as text: takes the result of a query, gives a table, CSV, JSON, Markdown or LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from store.readonly import StoreError
+from store.results import QueryResult
+
+NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+WIDEST = 100  # characters of a cell that a terminal table shows
+TEX_SIGNS = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+
+
+def format_rows(result: QueryResult, kind: str = "table") -> str:
+    """Return the rows in one of the kinds of FORMATS, without a last line break. Raises StoreError for another kind."""
+    if kind not in FORMATS:
+        raise StoreError(f"there is no format {kind!r}; choose one of {', '.join(FORMATS)}")
+    return FORMATS[kind](result).rstrip("\n")
+
+
+def _table(result: QueryResult) -> str:
+    rows = [[_cut(_text(value)) for value in row] for row in result.rows]
+    widths = [max([len(name), *(len(row[at]) for row in rows)]) for at, name in enumerate(result.columns)]
+    is_right = [_is_number(kind) for kind in result.types]
+    lines = [_pad(result.columns, widths, is_right), "  ".join("-" * width for width in widths)]
+    lines += [_pad(row, widths, is_right) for row in rows]
+    count = f"({len(rows)} row{'s' * (len(rows) != 1)}{', more were cut off' if result.truncated else ''})"
+    return "\n".join([*lines, count]) + "\n"
+
+
+def _pad(row: list[str], widths: list[int], is_right: list[bool]) -> str:
+    cells = (
+        cell.rjust(width) if right else cell.ljust(width)
+        for cell, width, right in zip(row, widths, is_right, strict=True)
+    )
+    return "  ".join(cells).rstrip()
+
+
+def _cut(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= WIDEST else flat[: WIDEST - 1] + "…"
+
+
+def _csv(result: QueryResult) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(result.columns)
+    writer.writerows([["" if value is None else _exact(value) for value in row] for row in result.rows])
+    return out.getvalue()
+
+
+def _json(result: QueryResult) -> str:
+    """Return a list of objects; numbers that JSON has no word for (NaN, infinities) become null."""
+    keys = _unique(result.columns)
+    kinds = result.types
+    rows = [
+        {key: _plain(value, kind) for key, value, kind in zip(keys, row, kinds, strict=True)} for row in result.rows
+    ]
+    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _markdown(result: QueryResult) -> str:
+    rule = ["---:" if _is_number(kind) else "---" for kind in result.types]
+    rows = [[_text(value).replace("|", r"\|").replace("\n", " ") for value in row] for row in result.rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [result.columns, rule, *rows])
+
+
+def _latex(result: QueryResult) -> str:
+    """Return a booktabs table; \\usepackage{booktabs}."""
+    columns = "".join("r" if _is_number(kind) else "l" for kind in result.types)
+    body = [" & ".join(escape_tex(_text(value)) for value in row) + r" \\" for row in result.rows]
+    head = " & ".join(escape_tex(name) for name in result.columns) + r" \\"
+    lines = [
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape_tex(text: str) -> str:
+    return "".join(TEX_SIGNS.get(sign, sign) for sign in text)
+
+
+def _is_number(kind: str) -> bool:
+    return kind.upper().lstrip("U").startswith(NUMBERS)
+
+
+def _text(value: Any) -> str:
+    """Return a value as a person reads it: floats with six digits, whole numbers whole."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and math.isfinite(value):
+        return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+    return _exact(value)
+
+
+def _exact(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(_plain(value), ensure_ascii=False)
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _plain(value: Any, kind: str = "") -> Any:
+    """Return what JSON can carry: JSON columns as themselves, times as ISO text, bytes as hexadecimal."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if kind.upper() == "JSON" and isinstance(value, str):
+        return json.loads(value)
+    if isinstance(value, Decimal):
+        return float(value) if value.is_finite() else None
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value if value is None or isinstance(value, bool | int | str) else _other(value)
+
+
+def _other(value: Any) -> str | float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Number names that come again, so that an object keeps them all."""
+    keys: list[str] = []
+    for name in names:
+        count = sum(key == name or key.rsplit("_", 1)[0] == name for key in keys)
+        keys.append(name if name not in keys else f"{name}_{count + 1}")
+    return keys
+
+
+FORMATS: dict[str, Callable[[QueryResult], str]] = {
+    "table": _table,
+    "csv": _csv,
+    "json": _json,
+    "markdown": _markdown,
+    "latex": _latex,
+}

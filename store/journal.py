@@ -1,0 +1,162 @@
+"""The journal of one attempt: takes figures as they come, gives JSON lines that survive a kill.
+
+One attempt writes one file, and each line leaves in one append, so a line is there whole or is the torn last one,
+which readers leave alone. Lines are numbered from 1. A number that JSON has no word for is written as text
+("NaN", "Infinity", "-Infinity").
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+JOURNAL_VERSION = 1
+WITH_VALUE = frozenset({"metric", "measurement", "teacher"})
+
+
+class JournalWriter:
+    """Appends the lines of one attempt. A killed process loses nothing it wrote; `sync` also outlives the machine."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self.seq = self._count_lines()
+
+    def _count_lines(self) -> int:
+        """Number on after the lines that are there, and close a torn last line so that it stays by itself."""
+        size, lines, last = os.fstat(self._handle).st_size, 0, b"\n"
+        for start in range(0, size, 1 << 20):
+            block = os.pread(self._handle, 1 << 20, start)
+            lines, last = lines + block.count(b"\n"), block[-1:]
+        if last != b"\n":
+            os.write(self._handle, b"\n")
+            lines += 1
+        return lines
+
+    def _append(self, kind: str, **fields: Any) -> None:
+        line = {"v": JOURNAL_VERSION, "seq": self.seq + 1, "type": kind, "at": round(time.time(), 6), **fields}
+        data = json.dumps(line, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        if os.write(self._handle, data) != len(data):  # a full disk: the torn line is closed on the next opening
+            raise OSError(f"the journal took only part of a line of {len(data)} bytes; is the disk full?")
+        self.seq += 1
+
+    def metric(self, name: str, value: float, *, step: int, epoch: int) -> None:
+        """Log one value of a series; `step` counts optimizer steps from 0 over all attempts of the job."""
+        self._append("metric", name=name, value=_plain(value), step=int(step), epoch=int(epoch))
+
+    def measurement(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        *,
+        device: str,
+        precision: str,
+        batch_size: int,
+        threads: int,
+        p5: float | None = None,
+        p95: float | None = None,
+        n: int = 1,
+    ) -> None:
+        """Log one measured figure with what it was measured on; p5 and p95 are percentiles over n rounds."""
+        low, high = (None if edge is None else _plain(edge) for edge in (p5, p95))
+        where = {"device": device, "precision": precision, "batch_size": int(batch_size), "threads": int(threads)}
+        self._append("measurement", name=name, value=_plain(value), unit=unit, **where, p5=low, p95=high, n=int(n))
+
+    def predictions(
+        self,
+        part: str,
+        sample: Sequence[str],
+        label: Sequence[int],
+        predicted: Sequence[int],
+        confidence: Sequence[float],
+    ) -> None:
+        """Log one evaluation of a part (train, val, test): equally long lists, one entry for each image."""
+        sizes = {len(sample), len(label), len(predicted), len(confidence)}
+        if len(sizes) != 1:
+            raise ValueError(f"predictions are lists of one length, not of {sorted(sizes)}")
+        self._append(
+            "predictions",
+            part=part,
+            sample=[str(key) for key in sample],
+            label=[int(number) for number in label],
+            predicted=[int(number) for number in predicted],
+            confidence=[_plain(number) for number in confidence],
+        )
+
+    def teacher(self, part: str, name: str, value: float) -> None:
+        """Log a teacher's figure on a part of the data: top1, nll, confidence, entropy."""
+        self._append("teacher", part=part, name=name, value=_plain(value))
+
+    def resumed(self, attempt: int, step: int, seq: int | None = None) -> None:
+        """Say where this attempt goes on: from that attempt's checkpoint, taken after its line `seq`.
+
+        Lines of `attempt` past `seq` (past `step`, where seq is not known) no longer count.
+        """
+        self._append("from", attempt=int(attempt), step=int(step), upto=None if seq is None else int(seq))
+
+    def fact(self, name: str, value: Any) -> None:
+        """Log any other thing that is known of the job, as JSON: sizes of the split, effective settings."""
+        self._append("fact", name=name, value=value)
+
+    def sync(self) -> None:
+        """Return when every line so far is on the disk (about 4 ms): before a checkpoint and before a commit."""
+        os.fsync(self._handle)
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _plain(value: float) -> float | str:
+    """Return a Python float, or the text that JSON and DuckDB both read as that number."""
+    number = float(value)
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def read_bytes(path: Path | str, offset: int = 0, most: int = -1) -> bytes:
+    """Return whole lines from byte `offset` on, about `most` bytes of them (at least one line); b"" when none."""
+    try:
+        with open(path, "rb") as handle:
+            handle.seek(offset)
+            data = handle.read(most)
+            if 0 < most <= len(data) and not data.endswith(b"\n"):
+                data += handle.readline()
+    except FileNotFoundError:
+        return b""
+    return data[: data.rfind(b"\n") + 1]
+
+
+def read_journal(path: Path | str, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Return the whole lines from byte `offset` on, and the offset to go on from. A damaged line is left out."""
+    data = read_bytes(path, offset)
+    lines = [line for line in (_parse_line(raw) for raw in data.splitlines()) if line is not None]
+    return lines, offset + len(data)
+
+
+def _parse_line(raw: bytes) -> dict[str, Any] | None:
+    try:
+        line = json.loads(raw)
+    except ValueError:
+        return None
+    if not isinstance(line, dict):
+        return None
+    if line.get("type") in WITH_VALUE:
+        line["value"] = float(line["value"])
+    return line

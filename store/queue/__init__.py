@@ -1,0 +1,40 @@
+"""What there is to do and who is doing it: SQLAlchemy over one SQLite file (WAL), which is never the only truth.
+
+    tables.py  the schema and how a connection is opened
+    rows.py    the frozen rows that go in and out
+    submit.py  experiments in: runs, jobs, needs; what a new submission changes
+    claims.py  the scheduler's side: which jobs are ready, leases, outcomes
+    orders.py  a person's side: cancel, pause, resume, retry, priority
+    status.py  what `status` shows
+    queue.py   class Queue: each of the above in a transaction of its own
+
+Everything here can be made again from `experiments/` and `jobs/`; so a call that was cut off is simply made again.
+"""
+
+from __future__ import annotations
+
+from store.queue.queue import Queue
+from store.queue.rows import (
+    RUN_ORDER,
+    AttemptRow,
+    Claim,
+    ExperimentRow,
+    JobRow,
+    RunningRow,
+    RunRow,
+    Verdict,
+    combine_states,
+)
+
+__all__ = [
+    "RUN_ORDER",
+    "AttemptRow",
+    "Claim",
+    "ExperimentRow",
+    "JobRow",
+    "Queue",
+    "RunRow",
+    "RunningRow",
+    "Verdict",
+    "combine_states",
+]

@@ -1,0 +1,222 @@
+"""class Queue: takes the path of queue.db, gives each question and each change in a transaction of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, text
+
+from store.queue import claims, orders, status, submit
+from store.queue.claims import WaitingRow
+from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, RunningRow, RunRow, Verdict
+from store.queue.tables import open_reader, open_writer
+
+
+class Queue:
+    """The queue of one home. A change is whole or not there, whatever is killed when; it may be made again."""
+
+    def __init__(self, path: Path | str, *, readonly: bool = False) -> None:
+        self.path = Path(path)
+        self.readonly = readonly
+        self._engine: Engine | None = None
+        if not readonly:
+            self._engine = open_writer(self.path)
+        elif self.path.exists():
+            self._engine = open_reader(self.path)
+
+    @classmethod
+    def open_readonly(cls, path: Path | str) -> Self:
+        """Open for reading: works beside a writer, takes no write lock, and is empty when there is no file yet."""
+        return cls(path, readonly=True)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _change(self) -> Iterator[Connection]:
+        if self._engine is None or self.readonly:
+            raise RuntimeError("this queue was opened for reading")
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection | None]:
+        """Give a connection, or None where there is no queue yet (or its maker has not written the tables)."""
+        if self._engine is None:
+            yield None
+            return
+        with self._engine.connect() as connection:
+            is_made = not self.readonly or connection.execute(text("PRAGMA user_version")).scalar_one() > 0
+            yield connection if is_made else None
+            connection.rollback()
+
+    def data_version(self) -> int:
+        """Return a number that changes when another process has changed the queue."""
+        with self._read() as connection:
+            return 0 if connection is None else int(connection.execute(text("PRAGMA data_version")).scalar_one())
+
+    def check_integrity(self) -> list[str]:
+        """Return what is wrong with the file, as SQLite and our own rules see it; empty when all is well."""
+        with self._read() as connection:
+            return [] if connection is None else status.list_faults(connection)
+
+    # -- experiments in -----------------------------------------------------------------------------------------
+
+    def add_experiment(self, record: Mapping[str, Any], done: Iterable[str] = ()) -> None:
+        """Take in a submission (`experiments/<name>/<n>.json`); `done`: its jobs that have a result already.
+
+        Failed and cancelled jobs get a fresh budget, paused ones stay paused, and jobs that only the experiment's
+        former runs asked for leave the queue (their folders stay).
+        """
+        with self._change() as connection:
+            submit.add_experiment(connection, record, frozenset(done))
+
+    def mark_done(self, jobs: Iterable[str]) -> None:
+        """Say that these jobs have a result; those that need them may become ready."""
+        names = list(jobs)
+        with self._change() as connection:
+            submit.mark_done(connection, names)
+            submit.settle_jobs(connection, names)
+
+    # -- a person's orders --------------------------------------------------------------------------------------
+
+    def request_cancel(
+        self, jobs: Iterable[str] | None = None, *, experiment: str | None = None, runs: Iterable[str] | None = None
+    ) -> list[str]:
+        """Cancel jobs by id, or an experiment, or some `runs` of it; return the jobs that stop.
+
+        By experiment or runs, a job that another live run needs goes on. Running jobs are stopped by the scheduler.
+        """
+        with self._change() as connection:
+            if experiment is None:
+                return orders.stop_jobs(connection, jobs or (), "cancel", "cancelled")
+            chosen = None if runs is None else list(runs)
+            names = orders.list_jobs(connection, experiment, chosen)
+            orders.drop_runs(connection, experiment, chosen)
+            kept = orders.wanted_jobs(connection, experiment)
+            alone = orders.unshared_jobs(connection, [job for job in names if job not in kept], experiment)
+            stopped = orders.stop_jobs(connection, alone, "cancel", "cancelled")
+            submit.settle_jobs(connection, names)
+            return stopped
+
+    def request_pause(
+        self, jobs: Iterable[str] | None = None, *, experiment: str | None = None, runs: Iterable[str] | None = None
+    ) -> list[str]:
+        """Pause jobs by id, or those of an experiment that no other one wants; return the jobs that pause."""
+        with self._change() as connection:
+            if experiment is None:
+                return orders.stop_jobs(connection, jobs or (), "pause", "paused")
+            names = orders.list_jobs(connection, experiment, runs)
+            return orders.stop_jobs(connection, orders.unshared_jobs(connection, names, experiment), "pause", "paused")
+
+    def request_resume(self, jobs: Iterable[str]) -> list[str]:
+        """Put paused jobs back in the queue; return them."""
+        with self._change() as connection:
+            return orders.resume_jobs(connection, jobs)
+
+    def request_retry(self, jobs: Iterable[str]) -> list[str]:
+        """Give failed and cancelled jobs, and those they need, a fresh budget; return the ones it was news to."""
+        with self._change() as connection:
+            return orders.retry_jobs(connection, jobs)
+
+    def set_priority(self, experiment: str, priority: int) -> bool:
+        """Higher goes first. Returns False when there is no such experiment."""
+        with self._change() as connection:
+            return orders.set_priority(connection, experiment, priority)
+
+    # -- the scheduler ------------------------------------------------------------------------------------------
+
+    def waiting(self) -> list[WaitingRow]:
+        with self._read() as connection:
+            return [] if connection is None else claims.list_waiting(connection)
+
+    def ready_jobs(self, experiment: str, now: float, most: int = 8) -> list[Claim]:
+        with self._read() as connection:
+            return [] if connection is None else claims.list_ready(connection, experiment, now, most)
+
+    def next_wake(self) -> float | None:
+        with self._read() as connection:
+            return None if connection is None else claims.next_wake(connection)
+
+    def lease(self, job: str, attempt: int, slot: str, *, boot_id: str, expires: float, now: float) -> bool:
+        """Take a queued job as attempt `attempt`; False when it is not queued or that attempt is not a new one."""
+        with self._change() as connection:
+            return claims.take_lease(connection, job, attempt, slot, boot_id=boot_id, expires=expires, now=now)
+
+    def renew(self, held: Iterable[tuple[str, int]], boot_id: str, expires: float) -> None:
+        with self._change() as connection:
+            claims.renew_leases(connection, held, boot_id, expires)
+
+    def adopt(self, job: str, attempt: int, slot: str, *, boot_id: str, expires: float, now: float) -> None:
+        """Write an attempt that was found running into a queue that does not know it (after a rebuild)."""
+        words = {"job": job, "attempt": attempt, "slot": slot, "boot_id": boot_id, "expires": expires, "now": now}
+        with self._change() as connection:
+            change = "state = 'running', attempts = :attempt, started_at = :now"
+            connection.execute(text(f"UPDATE jobs SET {change} WHERE job = :job"), words)
+            claims.put_running(connection, words)
+            submit.settle_jobs(connection, [job])
+
+    def finish(self, job: str, attempt: int, verdict: Verdict, now: float) -> str | None:
+        """Write how an attempt ended; return the job's state now, or None when it had a verdict already."""
+        with self._change() as connection:
+            return claims.finish_attempt(connection, job, attempt, verdict, now)
+
+    def restore_job(self, job: str, **columns: Any) -> None:
+        """Set columns of a job's row as its folder tells them (rebuild only)."""
+        names = ", ".join(f"{name} = :{name}" for name in columns)
+        with self._change() as connection:
+            connection.execute(text(f"UPDATE jobs SET {names} WHERE job = :job"), {**columns, "job": job})
+            submit.settle_jobs(connection, [job])
+
+    def restore_attempt(self, job: str, attempt: int, outcome: Mapping[str, Any]) -> None:
+        """Write an attempt's row as its folder tells it (rebuild only)."""
+        with self._change() as connection:
+            claims.put_attempt(connection, job, attempt, outcome)
+
+    def running(self) -> list[RunningRow]:
+        with self._read() as connection:
+            return [] if connection is None else claims.list_running(connection)
+
+    def has_work(self) -> bool:
+        """Return whether anything runs or is queued (a back-off counts; blocked and paused jobs do not)."""
+        with self._read() as connection:
+            return False if connection is None else claims.has_work(connection)
+
+    # -- what status shows --------------------------------------------------------------------------------------
+
+    def job_states(self) -> dict[str, str]:
+        with self._read() as connection:
+            return {} if connection is None else status.job_states(connection)
+
+    def jobs_of(self, experiment: str, runs: Iterable[str] | None = None) -> list[str]:
+        """Return the ids of an experiment's jobs, or of some of its runs'."""
+        with self._read() as connection:
+            return [] if connection is None else orders.list_jobs(connection, experiment, runs)
+
+    def job_rows(self, jobs: Iterable[str] | None = None, *, experiment: str | None = None) -> list[JobRow]:
+        with self._read() as connection:
+            return [] if connection is None else status.job_rows(connection, jobs, experiment)
+
+    def experiment_rows(self, experiment: str | None = None) -> list[RunRow]:
+        """Return the runs of one experiment, or of all, each with its state and its jobs by role."""
+        with self._read() as connection:
+            return [] if connection is None else status.run_rows(connection, experiment)
+
+    def experiments(self) -> list[ExperimentRow]:
+        """Return all experiments with counts of runs and jobs by state; quick at any size of the queue."""
+        with self._read() as connection:
+            return [] if connection is None else status.experiment_rows(connection)
+
+    def attempt_rows(self, jobs: Iterable[str] | None = None) -> list[AttemptRow]:
+        with self._read() as connection:
+            return [] if connection is None else status.attempt_rows(connection, jobs)

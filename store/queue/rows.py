@@ -1,0 +1,106 @@
+"""The rows of the queue as frozen dataclasses, and the one rule that makes a run's state of its jobs' states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+# The first of these that any job of a run has is the run's state; `done` comes last, so it needs every job.
+RUN_ORDER = ("failed", "cancelled", "running", "queued", "paused", "blocked", "done")
+
+
+def combine_states(states: Iterable[str]) -> str:
+    """Return the state of a run from the states of its jobs; a run without jobs is done."""
+    return min(states, key=RUN_ORDER.index, default="done")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that may start now, or one that was just leased: what the scheduler needs to launch it."""
+
+    job: str
+    kind: str
+    experiment: str
+    details: dict[str, Any]
+    cost: float
+    attempts: int = 0
+    ooms: int = 0
+
+
+@dataclass(frozen=True)
+class RunningRow:
+    """An attempt that was leased and has no outcome yet. `expires` counts in monotonic seconds of `boot_id`."""
+
+    job: str
+    kind: str
+    attempt: int
+    slot: str
+    details: dict[str, Any]
+    request: str
+    started_at: float
+    boot_id: str
+    expires: float
+    crashed: int
+    lost: int
+    ooms: int
+    experiments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the end of an attempt means: the attempt's outcome, the job's next state and what it spent."""
+
+    outcome: str
+    state: str
+    reason: str = ""
+    exit: int | None = None
+    wait: float = 0.0
+    spent: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobRow:
+    job: str
+    kind: str
+    state: str
+    reason: str
+    attempts: int
+    started_at: float | None
+    ended_at: float | None
+    seconds: float
+    request: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunRow:
+    experiment: str
+    run: str
+    arm: str
+    cell: str
+    seed: int
+    state: str
+    jobs: dict[str, str]  # role -> job
+
+
+@dataclass(frozen=True)
+class ExperimentRow:
+    experiment: str
+    title: str
+    submitted_at: float
+    priority: int
+    runs: dict[str, int]  # state -> how many
+    jobs: dict[str, int]
+
+
+@dataclass(frozen=True)
+class AttemptRow:
+    job: str
+    attempt: int
+    slot: str
+    started_at: float
+    ended_at: float | None
+    outcome: str | None
+    exit: int | None
+    reason: str

@@ -1,0 +1,157 @@
+"""Experiments in: takes a submission's record, gives the rows of its runs and jobs, inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.sqlite import insert
+
+from store.queue.tables import experiments, job_needs, jobs, run_jobs, runs
+
+UNWANTED = "no run asks for it any more"
+FRESH = {"reason": "", "request": "", "crashed": 0, "lost": 0, "ooms": 0, "not_before": 0.0}
+
+
+def add_experiment(connection: Connection, record: Mapping[str, Any], done: frozenset[str]) -> None:
+    """Replace the experiment's runs by the record's; `done` are its jobs that have a result on disk."""
+    name = str(record["name"])
+    _put_experiment(connection, record)
+    _put_runs(connection, name, record["runs"])
+    _put_jobs(connection, record["jobs"])
+    touched = [entry["job"] for entry in record["jobs"]]
+    _refresh_states(connection, touched, done)
+    dropped = remake_wanted(connection, name)
+    _retire_unwanted(connection, dropped)
+    settle_jobs(connection, [*touched, *dropped])
+
+
+def _put_experiment(connection: Connection, record: Mapping[str, Any]) -> None:
+    row = {
+        "experiment": record["name"],
+        "title": record.get("title") or "",
+        "submitted_at": float(record["submitted_at"]),
+        "priority": int(record.get("priority") or 0),
+    }
+    connection.execute(insert(experiments).values(row).on_conflict_do_update(index_elements=["experiment"], set_=row))
+
+
+def _put_runs(connection: Connection, name: str, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Runs that were cancelled come back alive: to submit is to ask for them."""
+    run_rows: list[dict[str, Any]] = []
+    link_rows: list[dict[str, Any]] = []
+    for position, entry in enumerate(entries):
+        key = {"experiment": name, "run": entry["run"]}
+        words = {word: entry[word] for word in ("arm", "cell", "seed")}
+        run_rows.append({**key, **words, "position": position, "cancelled": False})
+        link_rows += [{**key, "job": job, "role": role} for role, job in entry["jobs"].items()]
+    for table, rows in ((runs, run_rows), (run_jobs, link_rows)):
+        connection.execute(table.delete().where(table.c.experiment == name))
+        if rows:
+            connection.execute(insert(table).on_conflict_do_nothing(), rows)
+
+
+def _put_jobs(connection: Connection, entries: Iterable[Mapping[str, Any]]) -> None:
+    blank = {**FRESH, "state": "blocked", "attempts": 0, "started_at": None, "ended_at": None}
+    rows = [
+        {
+            **blank,
+            "job": entry["job"],
+            "kind": entry["kind"],
+            "details": json.dumps(entry.get("details") or {}, sort_keys=True),
+            "cost": float(entry.get("cost") or 0.0),
+        }
+        for entry in entries
+    ]
+    needs = [{"job": entry["job"], "needs": need} for entry in entries for need in entry.get("needs", ())]
+    if rows:
+        put = insert(jobs)
+        newer = {"details": put.excluded.details, "cost": put.excluded.cost}
+        connection.execute(put.on_conflict_do_update(index_elements=["job"], set_=newer), rows)
+    if needs:
+        connection.execute(insert(job_needs).on_conflict_do_nothing(), needs)
+
+
+def _refresh_states(connection: Connection, touched: list[str], done: frozenset[str]) -> None:
+    """Results on disk decide `done`, both ways; failed and cancelled jobs start afresh; paused ones stay paused."""
+    todo = [job for job in touched if job not in done]
+    fresh = ", ".join(f"{name} = :{name}" for name in FRESH)
+    ended = "state IN ('failed', 'cancelled', 'done')"
+    connection.execute(
+        text(f"UPDATE jobs SET state = 'blocked', {fresh} WHERE {_among()} AND {ended}"),
+        {**FRESH, "names": json.dumps(todo)},
+    )
+    connection.execute(
+        text(f"UPDATE jobs SET request = '' WHERE state = 'running' AND request = 'cancel' AND {_among()}"),
+        {"names": json.dumps(todo)},
+    )
+    mark_done(connection, [job for job in touched if job in done])
+
+
+def mark_done(connection: Connection, names: Iterable[str]) -> None:
+    """A running attempt is left to the scheduler, which finds the same result when it looks."""
+    connection.execute(
+        text(f"UPDATE jobs SET state = 'done', reason = '', request = '' WHERE state != 'running' AND {_among()}"),
+        {"names": json.dumps(list(names))},
+    )
+
+
+def remake_wanted(connection: Connection, name: str) -> list[str]:
+    """Make `wanted` of this experiment anew from its live runs; return the jobs it wanted before and now does not."""
+    key = {"name": name}
+    before = set(connection.execute(text("SELECT job FROM wanted WHERE experiment = :name"), key).scalars())
+    connection.execute(text("DELETE FROM wanted WHERE experiment = :name"), key)
+    connection.execute(
+        text(
+            "INSERT OR IGNORE INTO wanted (experiment, job) SELECT l.experiment, l.job FROM run_jobs l"
+            " JOIN runs r ON r.experiment = l.experiment AND r.run = l.run"
+            " WHERE l.experiment = :name AND NOT r.cancelled"
+        ),
+        key,
+    )
+    after = set(connection.execute(text("SELECT job FROM wanted WHERE experiment = :name"), key).scalars())
+    return sorted(before - after)
+
+
+def _retire_unwanted(connection: Connection, dropped: list[str]) -> None:
+    """Jobs that wait for nobody leave the queue; what runs may end, and what is done stays."""
+    connection.execute(
+        text(
+            "UPDATE jobs SET state = 'cancelled', reason = :reason WHERE state IN ('blocked', 'queued', 'paused')"
+            f" AND {_among()} AND job NOT IN (SELECT job FROM wanted)"
+        ),
+        {"reason": UNWANTED, "names": json.dumps(dropped)},
+    )
+
+
+def settle_jobs(connection: Connection, names: Iterable[str]) -> None:
+    """Make blocked/queued and the ready list right again for these jobs and those that need them."""
+    touched = json.dumps(sorted(_with_dependants(connection, list(names))))
+    unmet = (
+        "EXISTS (SELECT 1 FROM job_needs n LEFT JOIN jobs d ON d.job = n.needs"
+        " WHERE n.job = jobs.job AND coalesce(d.state, '') != 'done')"
+    )
+    for statement in (
+        f"UPDATE jobs SET state = 'queued' WHERE +state = 'blocked' AND {_among()} AND NOT {unmet}",
+        f"UPDATE jobs SET state = 'blocked' WHERE +state = 'queued' AND {_among()} AND {unmet}",
+        f"DELETE FROM ready WHERE {_among()}",
+        "INSERT INTO ready (experiment, rank, job) SELECT w.experiment, -j.cost, j.job"
+        " FROM jobs j JOIN wanted w ON w.job = j.job"
+        " WHERE +j.state = 'queued' AND j.job IN (SELECT value FROM json_each(:names))",
+    ):
+        connection.execute(text(statement), {"names": touched})
+
+
+def _with_dependants(connection: Connection, names: list[str]) -> set[str]:
+    found = connection.execute(
+        text("SELECT job FROM job_needs WHERE needs IN (SELECT value FROM json_each(:names))"),
+        {"names": json.dumps(names)},
+    )
+    return {*names, *found.scalars()}
+
+
+def _among() -> str:
+    """A list of any length in one parameter: SQLite limits how many parameters a statement takes."""
+    return "job IN (SELECT value FROM json_each(:names))"

@@ -1,0 +1,174 @@
+"""The queue's schema and its connections: takes the path of the file, gives SQLAlchemy engines.
+
+Writers begin with BEGIN IMMEDIATE, so that two never deadlock on an upgrade of their lock; readers open the file
+read-only and take no lock that a writer waits for (WAL).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.pool import NullPool, SingletonThreadPool
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+# No isolation level: this library begins its transactions itself, and the driver adds none of its own.
+CONNECT: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None}
+META = MetaData()
+
+experiments = Table(
+    "experiments",
+    META,
+    Column("experiment", String, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("submitted_at", Float, nullable=False),
+    Column("priority", Integer, nullable=False),
+)
+runs = Table(
+    "runs",
+    META,
+    Column("experiment", String, primary_key=True),
+    Column("run", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("arm", String, nullable=False),
+    Column("cell", String, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+)
+run_jobs = Table(
+    "run_jobs",
+    META,
+    Column("experiment", String, primary_key=True),
+    Column("run", String, primary_key=True),
+    Column("job", String, primary_key=True),
+    Column("role", String, nullable=False),
+)
+Index("run_jobs_by_job", run_jobs.c.job)
+jobs = Table(
+    "jobs",
+    META,
+    Column("job", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("details", String, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("request", String, nullable=False),  # what a person wants of a running job: "", cancel, pause
+    Column("attempts", Integer, nullable=False),  # number of the newest attempt
+    Column("crashed", Integer, nullable=False),  # spent of each budget
+    Column("lost", Integer, nullable=False),
+    Column("ooms", Integer, nullable=False),
+    Column("not_before", Float, nullable=False),  # unix seconds: back-off
+    Column("started_at", Float),
+    Column("ended_at", Float),
+)
+Index("jobs_by_state", jobs.c.state)
+Index("jobs_waiting", jobs.c.not_before, sqlite_where=jobs.c.not_before > 0)
+job_needs = Table(
+    "job_needs",
+    META,
+    Column("job", String, primary_key=True),
+    Column("needs", String, primary_key=True),
+)
+Index("job_needs_back", job_needs.c.needs)
+wanted = Table(  # which experiments still want which job: their runs, less the cancelled ones
+    "wanted",
+    META,
+    Column("experiment", String, primary_key=True),
+    Column("job", String, primary_key=True),
+)
+Index("wanted_by_job", wanted.c.job)
+ready = Table(  # the queued jobs of each experiment, longest first: what makes a claim an index look-up
+    "ready",
+    META,
+    Column("experiment", String, primary_key=True),
+    Column("rank", Float, primary_key=True),  # minus the cost
+    Column("job", String, primary_key=True),
+    sqlite_with_rowid=False,
+)
+Index("ready_by_job", ready.c.job)
+attempts = Table(
+    "attempts",
+    META,
+    Column("job", String, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("slot", String, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("outcome", String),
+    Column("exit", Integer),
+    Column("reason", String, nullable=False),
+)
+leases = Table(
+    "leases",
+    META,
+    Column("job", String, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("slot", String, nullable=False),
+    Column("boot_id", String, nullable=False),
+    Column("expires", Float, nullable=False),  # monotonic seconds of that boot
+)
+
+
+def open_writer(path: Path) -> Engine:
+    """Return an engine on `path`, which is made if it is absent. Raises RuntimeError for a newer schema."""
+    engine = create_engine(f"sqlite:///{path}", poolclass=SingletonThreadPool, connect_args=CONNECT)
+    event.listen(engine, "connect", _prepare_writer)
+    event.listen(engine, "begin", _begin_immediate)
+    with engine.begin() as connection:
+        _make_schema(connection)
+    return engine
+
+
+def open_reader(path: Path) -> Engine:
+    """Return an engine that can only read. On a file system that is read-only too it falls back to a plain file."""
+    mode = "mode=ro" if _may_share(path) else "immutable=1"
+    url = f"sqlite:///file:{path}?{mode}&uri=true"
+    engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT)
+    event.listen(engine, "begin", _begin_deferred)
+    return engine
+
+
+def _may_share(path: Path) -> bool:
+    """WAL readers need the -shm file; without it and without a folder to make it in, only `immutable` opens."""
+    return path.with_name(path.name + "-shm").exists() or os.access(path.parent, os.W_OK)
+
+
+def _prepare_writer(connection: Any, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=1000"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _make_schema(connection: Connection) -> None:
+    version = connection.execute(text("PRAGMA user_version")).scalar_one()
+    if version == SCHEMA_VERSION:
+        return
+    if version > SCHEMA_VERSION:
+        raise RuntimeError(f"the queue has schema {version}; this program knows {SCHEMA_VERSION}")
+    META.create_all(connection)
+    connection.execute(text(f"PRAGMA user_version={SCHEMA_VERSION}"))

@@ -1,0 +1,55 @@
+"""What a reader may ask: takes the text of a query, refuses what is no query, and says errors in one line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+
+SHOWN_WORDS = ("select", "with", "from", "show", "describe", "summarize", "explain")
+FIRST_WORDS = (*SHOWN_WORDS, "desc", "values", "table", "pivot", "unpivot")
+KINDS = frozenset({"SELECT", "EXPLAIN", "MULTI"})
+
+
+class StoreError(ValueError):
+    """A query or a results file that cannot be used as asked; the message is one line."""
+
+
+def check_query(sql: str, kinds: Sequence[str]) -> None:
+    """Raise StoreError unless `sql` is one statement that only reads; `kinds` are the parser's statement types."""
+    words = re.findall(r"[a-z_]+", _strip_comments(sql).lower())
+    if not kinds or not words:
+        raise StoreError("the query is empty")
+    if len(kinds) > 1:
+        raise StoreError(f"one statement at a time: this has {len(kinds)}")
+    while words and words[0] in ("explain", "analyze"):
+        words = words[1:]
+    first = words[0] if words else "explain"
+    if first not in FIRST_WORDS or kinds[0] not in KINDS:
+        raise StoreError(f"results are read-only: {first!r} is refused; start with one of {', '.join(SHOWN_WORDS)}")
+
+
+def _strip_comments(sql: str) -> str:
+    return re.sub(r"/\*.*?\*/|--[^\n]*", " ", sql, flags=re.DOTALL)
+
+
+def explain_error(message: str, names: Mapping[str, Sequence[str]]) -> str:
+    """Return DuckDB's message as one line, with the nearest names where a table or a column is unknown."""
+    line = " ".join(message.split("\n\n")[0].split("LINE ")[0].split())
+    table = re.search(r"Table with name \"?([^\s\"!]+)\"? does not exist", line)
+    if table:
+        return f"there is no table {table[1]!r}; {_nearest(table[1], names, 'tables')}"
+    column = re.search(r"(?:Referenced column|column named|Values list .* have a column named) \"?([^\s\"]+)\"?", line)
+    if column:
+        known = {name for columns in names.values() for name in columns}
+        return f"there is no column {column[1]!r}; {_nearest(column[1], known, 'columns')}"
+    if "file system operations are disabled" in line or "external extensions" in line or "external access" in line:
+        return "results are read-only: a query may not read or write files or load extensions"
+    return line[:400]
+
+
+def _nearest(word: str, known: Mapping[str, Sequence[str]] | set[str], what: str) -> str:
+    near = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.5)
+    if near:
+        return "nearest: " + ", ".join(near)
+    return f"{what}: " + ", ".join(sorted(known)[:24])

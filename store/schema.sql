@@ -1,0 +1,198 @@
+-- What results.duckdb holds. Schema `raw` is what was read, every attempt's lines; the plain names are what counts:
+-- the lines of the committed (else newest) attempt and of those it went on from, each cut where the next one began.
+
+create schema raw;
+create table raw.meta (name varchar, value varchar);
+create table raw.seen (item varchar, signature varchar, settled boolean);
+create table raw.watermarks (job varchar, attempt integer, bytes bigint, damaged bigint);
+create table raw.winners (job varchar, attempt integer);
+create table raw.resumes (job varchar, attempt integer, seq bigint, from_attempt integer, step bigint, upto bigint);
+create table raw.chains (job varchar, attempt integer, upto bigint);
+create table raw.evaluations (job varchar, part varchar, attempt integer, seq bigint);
+create table raw.t_quantiles (df integer, t double);
+
+create table raw.metrics (
+    job varchar, attempt integer, seq bigint, name varchar, step bigint, epoch integer, value double, "at" timestamp
+);
+create table raw.measurements (
+    job varchar, attempt integer, seq bigint, name varchar, device varchar, precision varchar, batch_size integer,
+    threads integer, value double, unit varchar, p5 double, p95 double, n integer
+);
+create table raw.predictions (
+    job varchar, attempt integer, seq bigint, part varchar,
+    sample varchar, label integer, predicted integer, confidence double
+);
+create table raw.teachers (job varchar, attempt integer, seq bigint, part varchar, name varchar, value double);
+create table raw.facts (job varchar, attempt integer, seq bigint, name varchar, value json);
+create table raw.runs (
+    run varchar, experiment varchar, arm varchar, cell varchar, seed bigint, split varchar, settings json, position integer
+);
+create table raw.run_jobs (experiment varchar, run varchar, job varchar, role varchar);
+
+create table experiments (
+    experiment varchar, title varchar, baseline varchar, spec json, submitted_at timestamp, submission integer
+);
+create table claims (
+    experiment varchar, claim varchar, text varchar, metric varchar, arm varchar, against varchar, expect varchar,
+    margin double
+);
+create table jobs (job varchar, kind varchar, state varchar, seconds double, needs varchar[], settings json, figures json);
+create table attempts (
+    job varchar, attempt integer, outcome varchar, reason varchar, host varchar, device varchar, slot varchar,
+    started_at timestamp, ended_at timestamp
+);
+create table metrics_last (
+    job varchar, name varchar, last double, best_min double, best_max double, n bigint, not_finite bigint
+);
+create table provenance (
+    job varchar, attempt integer, git_commit varchar, git_dirty boolean, python varchar, torch varchar, timm varchar,
+    host varchar, device varchar, driver varchar, spec_digest varchar, data_digest varchar, more json
+);
+create table published (
+    phase integer, section varchar, model varchar, attention varchar, teacher varchar, prune double, split varchar,
+    batch_size integer, windows varchar, metric varchar, value double, unit varchar, change double, change_unit varchar,
+    against varchar, relative_change double, relative_baseline double, absolute_change double, absolute_baseline double
+);
+
+create view metrics as
+select m.job, m.attempt, m.name, m.step, m.epoch, m.value, m."at"
+from raw.metrics m join raw.chains c on m.job = c.job and m.attempt = c.attempt and m.seq <= c.upto;
+
+create view measurements as
+select m.job, m.name, m.device, m.precision, m.batch_size, m.threads, m.value, m.unit, m.p5, m.p95, m.n
+from raw.measurements m join raw.chains c on m.job = c.job and m.attempt = c.attempt and m.seq <= c.upto;
+
+-- A part that was evaluated twice counts as it was the last time.
+create view predictions as
+select p.job, p.part, p.sample, p.label, p.predicted, p.confidence
+from raw.predictions p
+join raw.evaluations e on p.job = e.job and p.attempt = e.attempt and p.seq = e.seq and p.part = e.part;
+
+create view teachers as
+select t.job, t.part, t.name, arg_max(t.value, (t.attempt, t.seq)) as value
+from raw.teachers t join raw.chains c on t.job = c.job and t.attempt = c.attempt and t.seq <= c.upto
+group by all;
+
+create view facts as
+select f.job, f.name, arg_max(f.value, (f.attempt, f.seq)) as value
+from raw.facts f join raw.chains c on f.job = c.job and f.attempt = c.attempt and f.seq <= c.upto
+group by all;
+
+create view run_jobs as select distinct run, job, role from raw.run_jobs;
+
+create view runs as
+with states as (
+    select rj.run,
+        bool_and(j.state = 'done') as is_done,
+        bool_or(j.state = 'failed') as is_failed,
+        bool_or(j.state = 'cancelled') as is_cancelled,
+        bool_or(j.state = 'running') as is_running,
+        bool_or(j.state = 'paused') as is_paused,
+        bool_or(j.state = 'queued') as is_queued
+    from run_jobs rj join jobs j using (job) group by rj.run
+)
+select r.run, r.experiment, r.arm, r.cell, r.seed, r.split,
+    case when s.is_done then 'done' when s.is_failed then 'failed' when s.is_cancelled then 'cancelled'
+        when s.is_running then 'running' when s.is_paused then 'paused' when s.is_queued then 'queued'
+        else 'blocked' end as state,
+    r.settings
+from raw.runs r left join states s using (run);
+
+-- The network that a run ends with: the pruned one, else the student.
+create view final_jobs as
+select run, coalesce(max(job) filter (role = 'prune'), max(job) filter (role = 'student')) as job,
+    max(job) filter (role = 'prune') is not null as is_pruned
+from run_jobs group by run;
+
+create view results as
+with final_metrics as (
+    select f.run,
+        max(m.last) filter (m.name = 'test_top1') as test_top1,
+        max(m.last) filter (m.name = 'val_top1') as val_top1_last,
+        max(m.best_max) filter (m.name = 'val_top1') as val_top1_best,
+        max(m.last) filter (m.name = 'test_loss') as test_loss,
+        max(m.last) filter (m.name = 'val_loss') as val_loss,
+        max(m.last) filter (m.name = 'train_loss') as train_loss,
+        max(m.last) filter (m.name = 'train_images_per_second') as logged_speed
+    from final_jobs f join metrics_last m using (job) group by f.run
+), final_figures as (
+    select f.run,
+        max(m.value) filter (m.name = 'train_images_per_second') as train_images_per_second,
+        max(m.value) filter (m.name = 'cuda_peak_allocated') as cuda_peak_allocated,
+        max(m.value) filter (m.name = 'cuda_peak_reserved') as cuda_peak_reserved,
+        max(m.value) filter (m.name = 'host_peak_rss') as host_peak_rss,
+        max(m.value) filter (m.name = 'params') as params,
+        max(m.value) filter (m.name = 'params_before') as params_before,
+        max(m.value) filter (m.name = 'prune_asked') as prune_asked,
+        max(m.value) filter (m.name = 'prune_achieved') as prune_achieved
+    from final_jobs f join measurements m using (job) group by f.run
+), measured as (
+    select rj.run,
+        max(m.value) filter (m.name = 'params') as params,
+        max(m.value) filter (m.name = 'macs') as macs,
+        arg_max(m.value, (m.device <> 'cpu', m.batch_size, m.threads))
+            filter (m.name = 'infer_images_per_second') as infer_images_per_second,
+        arg_max(m.batch_size, (m.device <> 'cpu', m.batch_size, m.threads))
+            filter (m.name = 'infer_images_per_second') as infer_batch_size,
+        arg_max(m.value, (m.device <> 'cpu', -m.batch_size, m.threads))
+            filter (m.name = 'infer_latency') as infer_latency
+    from run_jobs rj join measurements m using (job) where rj.role = 'measure' group by rj.run
+), taught as (
+    select rj.run, max(t.value) filter (t.part = 'test' and t.name = 'top1') as teacher_test_top1
+    from run_jobs rj join teachers t using (job) where rj.role in ('targets', 'teacher') group by rj.run
+), spent as (
+    select rj.run, sum(j.seconds) filter (rj.role in ('student', 'prune')) as train_seconds
+    from run_jobs rj join jobs j using (job) group by rj.run
+)
+select r.experiment, r.arm, r.cell, r.seed, r.split, r.run, r.state,
+    fm.test_top1,
+    case when r.settings ->> '$.train.checkpoint' = 'best_val' then fm.val_top1_best else fm.val_top1_last end as val_top1,
+    fm.test_loss, fm.val_loss, fm.train_loss,
+    coalesce(ff.train_images_per_second, fm.logged_speed) as train_images_per_second,
+    me.infer_images_per_second, me.infer_batch_size, me.infer_latency,
+    ff.cuda_peak_allocated::bigint as cuda_peak_allocated,
+    ff.cuda_peak_reserved::bigint as cuda_peak_reserved,
+    ff.host_peak_rss::bigint as host_peak_rss,
+    coalesce(me.params, ff.params)::bigint as params,
+    me.macs::bigint as macs,
+    ff.params_before::bigint as params_before,
+    ff.prune_asked, ff.prune_achieved,
+    t.teacher_test_top1,
+    s.train_seconds
+from runs r
+left join final_metrics fm on fm.run = r.run
+left join final_figures ff on ff.run = r.run
+left join measured me on me.run = r.run
+left join taught t on t.run = r.run
+left join spent s on s.run = r.run;
+
+-- Student's t over seeds: mean +- t(0.975, n - 1) * std / sqrt(n); one seed has neither a spread nor an interval.
+create view cells as
+with long as (
+    select experiment, arm, cell, split, run, seed, metric, value from (
+        select experiment, arm, cell, split, run, seed,
+            test_top1::double as test_top1, val_top1::double as val_top1, test_loss::double as test_loss,
+            val_loss::double as val_loss, train_loss::double as train_loss,
+            train_images_per_second::double as train_images_per_second,
+            infer_images_per_second::double as infer_images_per_second,
+            infer_latency::double as infer_latency, cuda_peak_allocated::double as cuda_peak_allocated,
+            cuda_peak_reserved::double as cuda_peak_reserved, host_peak_rss::double as host_peak_rss,
+            params::double as params, macs::double as macs, params_before::double as params_before,
+            prune_asked::double as prune_asked, prune_achieved::double as prune_achieved,
+            teacher_test_top1::double as teacher_test_top1, train_seconds::double as train_seconds
+        from results
+    ) unpivot (value for metric in (
+        test_top1, val_top1, test_loss, val_loss, train_loss, train_images_per_second, infer_images_per_second,
+        infer_latency, cuda_peak_allocated, cuda_peak_reserved, host_peak_rss, params, macs, params_before,
+        prune_asked, prune_achieved, teacher_test_top1, train_seconds))
+), spread as (
+    select experiment, arm, cell, split, metric,
+        count(*) filter (isfinite(value)) as n,
+        avg(value) filter (isfinite(value)) as mean,
+        stddev_samp(value) filter (isfinite(value)) as std,
+        count(*) filter (not isfinite(value)) as not_finite
+    from long group by all
+)
+select experiment, arm, cell, metric, n, mean, std,
+    mean - t * std / sqrt(n) as low, mean + t * std / sqrt(n) as high, not_finite, split
+from spread left join raw.t_quantiles q on q.df = least(n - 1, (select max(df) from raw.t_quantiles));

@@ -1,0 +1,80 @@
+"""Near-duplicates are found whatever was done to them, strangers are left apart, and no split separates a group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.core.data.duplicates import group_prints, take_print
+from engine.core.data.pack import count_duplicates, open_pack, write_pack
+from engine.core.data.sources import list_images
+from engine.core.data.splits import make_split
+from engine.spec import Data
+
+MakeFolder = Callable[..., Path]
+
+
+def photo(seed: int, width: int = 120, height: int = 90) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def groups_of(images: list[Image.Image]) -> list[int]:
+    return [int(group) for group in group_prints([take_print(np.asarray(image)) for image in images])]
+
+
+def test_resized_recoded_and_brightened_copies_are_one_group(tmp_path: Path) -> None:
+    photo(0).save(tmp_path / "copy.jpg", quality=60)
+    with Image.open(tmp_path / "copy.jpg") as recoded:
+        recoded.load()
+    brighter = photo(0).point(lambda level: min(255, level + 4))
+    assert groups_of([photo(0), photo(1), photo(0, 300, 225), recoded, brighter]) == [0, 1, 0, 0, 0]
+
+
+def test_strangers_stay_apart() -> None:
+    assert groups_of([photo(seed) for seed in range(200)]) == list(range(200))
+
+
+def test_chains_connect_and_the_first_names_the_group() -> None:
+    steps = [photo(5).point(lambda level, shift=shift: min(255, level + shift)) for shift in (0, 6, 12, 18)]
+    assert groups_of([photo(9), *steps]) == [0, 1, 1, 1, 1]
+
+
+def test_pairs_are_those_of_an_exhaustive_search() -> None:
+    noise = np.random.default_rng(0)
+    shaken = [np.asarray(photo(seed % 12)) + noise.integers(-6, 7, (90, 120, 3)) for seed in range(48)]
+    prints = [take_print(np.clip(pixels, 0, 255).astype(np.uint8)) for pixels in shaken]
+    groups = group_prints(prints)
+    for row, one in enumerate(prints):
+        for other_row, other in enumerate(prints):
+            assert one is not None
+            assert other is not None
+            near = (one.code ^ other.code).bit_count() <= 6
+            near = near and float(np.abs(one.thumb.astype(int) - other.thumb.astype(int)).mean()) < 8
+            assert not near or groups[row] == groups[other_row]
+
+
+def test_tiny_images_have_no_print() -> None:
+    assert take_print(np.zeros((8, 8, 3), dtype=np.uint8)) is None
+    assert group_prints([None, None]).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("text", ["60/20/20", "80/10/10"])
+def test_no_split_separates_planted_duplicates(make_folder: MakeFolder, tmp_path: Path, text: str) -> None:
+    root = make_folder({"a": 40, "b": 40})
+    for number in range(0, 40, 4):
+        with Image.open(root / "a" / f"{number:03d}.png") as image:
+            image.resize((100, 80)).save(root / "ab"[number % 8 // 4] / f"copy{number}.jpg", quality=85)
+    (tmp_path / "pack").mkdir()
+    write_pack(list_images(Data(source="folder", root=str(root))), tmp_path / "pack", 256, lambda done, count: None)
+    pack = open_pack(tmp_path / "pack")
+    assert count_duplicates(pack.labels.tolist(), pack.groups) == {"groups": 10, "images": 20, "across_labels": 5}
+    for seed in range(5):
+        split = make_split(pack.keys, pack.labels, pack.class_names, text, seed, groups=pack.group_names)
+        part_of = {int(row): part for part in ("train", "val", "test") for row in split.part(part)}
+        assert all(part_of[row] == part_of[int(group)] for row, group in enumerate(pack.groups))
+        assert abs(len(split.test) - 90 * int(text[-2:]) / 100) <= 4

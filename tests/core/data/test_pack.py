@@ -1,0 +1,113 @@
+"""A pack gives back what went in, and a damaged one is never taken for whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.content import data_content
+from engine.core.data.pack import is_valid_pack, open_pack, shrink, write_pack
+from engine.core.data.sources import list_images
+from engine.errors import DataError
+from engine.spec import Data
+
+MakeFolder = Callable[..., Path]
+
+
+def no_progress(done: int, count: int) -> None:
+    pass
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "pack"
+    path.mkdir()
+    return path
+
+
+def test_a_raw_pack_gives_back_every_pixel(make_folder: MakeFolder, folder: Path, tmp_path: Path) -> None:
+    data = Data(source="folder", root=str(make_folder({"a": 3, "b": 4})))
+    listing = list_images(data)
+    seen: list[int] = []
+    write_pack(listing, folder, 256, lambda done, count: seen.append(done))
+    pack = open_pack(folder)
+    assert seen == list(range(1, 8))
+    assert pack.labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert pack.keys == [sample.key for sample in listing.samples]
+    for index in range(len(pack)):
+        np.testing.assert_array_equal(pack.image(index), listing.read(index))
+    assert pack.digest == data_content(data, tmp_path / "digests.json").digest
+
+
+def test_the_short_side_shrinks_and_never_grows(make_folder: MakeFolder, folder: Path) -> None:
+    data = Data(source="folder", root=str(make_folder({"a": 1, "b": 1})))
+    write_pack(list_images(data), folder, 35, no_progress)
+    assert open_pack(folder).image(0).shape == (35, 45, 3)
+    assert shrink(np.zeros((8, 8, 3), dtype=np.uint8), 256).shape == (8, 8, 3)
+
+
+def test_a_jpeg_pack_is_smaller_and_near(make_folder: MakeFolder, folder: Path) -> None:
+    listing = list_images(Data(source="folder", root=str(make_folder({"a": 1, "b": 1}, size=(300, 200)))))
+    write_pack(listing, folder, 256, no_progress, format="jpeg")
+    pack = open_pack(folder)
+    assert (folder / "data.bin").stat().st_size < 2 * 300 * 200
+    difference = np.abs(pack.image(1).astype(int) - listing.read(1).astype(int))
+    assert difference.mean() < 4
+
+
+@pytest.mark.parametrize("name", ["data.bin", "index.npz", "manifest.json"])
+def test_any_flipped_byte_makes_a_pack_invalid(make_folder: MakeFolder, folder: Path, name: str) -> None:
+    listing = list_images(Data(source="folder", root=str(make_folder({"a": 2, "b": 2}))))
+    write_pack(listing, folder, 256, no_progress)
+    assert is_valid_pack(folder)
+    raw = bytearray((folder / name).read_bytes())
+    raw[len(raw) // 2] ^= 0xFF
+    (folder / name).write_bytes(raw)
+    assert not is_valid_pack(folder)
+
+
+@pytest.mark.parametrize("name", ["data.bin", "index.npz", "manifest.json"])
+def test_a_torn_or_missing_file_makes_a_pack_invalid(make_folder: MakeFolder, folder: Path, name: str) -> None:
+    listing = list_images(Data(source="folder", root=str(make_folder({"a": 2, "b": 2}))))
+    write_pack(listing, folder, 256, no_progress)
+    (folder / name).write_bytes((folder / name).read_bytes()[:-3])
+    assert not is_valid_pack(folder)
+    with pytest.raises(DataError):
+        open_pack(folder)
+    (folder / name).unlink()
+    assert not is_valid_pack(folder)
+
+
+def test_a_broken_file_stops_the_pack_or_is_counted(make_folder: MakeFolder, folder: Path) -> None:
+    root = make_folder({"a": 2, "b": 2})
+    (root / "a" / "bad.jpg").write_text("no image")
+    listing = list_images(Data(source="folder", root=str(root)))
+    with pytest.raises(DataError, match=r"bad\.jpg"):
+        write_pack(listing, folder, 256, no_progress)
+    assert not is_valid_pack(folder)
+    write_pack(listing, folder, 256, no_progress, broken="skip")
+    pack = open_pack(folder)
+    assert len(pack) == 4
+    assert pack.skipped == (str(root / "a" / "bad.jpg"),)
+
+
+def test_a_class_with_broken_files_only_is_named(make_folder: MakeFolder, folder: Path) -> None:
+    root = make_folder({"a": 2})
+    (root / "empty_one").mkdir()
+    (root / "empty_one" / "bad.jpg").write_text("no image")
+    listing = list_images(Data(source="folder", root=str(root)))
+    with pytest.raises(DataError, match="empty_one"):
+        write_pack(listing, folder, 256, no_progress, broken="skip")
+
+
+def test_a_pack_of_many_shapes_keeps_them(make_folder: MakeFolder, folder: Path) -> None:
+    root = make_folder({"a": 1, "b": 1})
+    Image.new("RGB", (1, 1)).save(root / "a" / "dot.png")
+    Image.new("RGB", (900, 3)).save(root / "b" / "line.png")
+    write_pack(list_images(Data(source="folder", root=str(root))), folder, 64, no_progress)
+    shapes = {open_pack(folder).image(index).shape for index in range(4)}
+    assert shapes == {(1, 1, 3), (3, 900, 3), (64, 82, 3)}

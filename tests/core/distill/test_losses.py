@@ -1,0 +1,234 @@
+"""Losses equal a scalar reference in fp64 and have right gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.core.distill.losses import (
+    LOSSES,
+    ats_loss,
+    dist_loss,
+    distill_loss,
+    dkd_loss,
+    hinton_loss,
+    loss_weights,
+    lskd_loss,
+    soft_ce_loss,
+)
+from engine.spec import Distill
+
+Values = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+def softmax(row: Values) -> Values:
+    powers = np.exp(row - row.max())
+    result: Values = powers / powers.sum()
+    return result
+
+
+def hinton_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    total = 0.0
+    for z, t in zip(student, teacher, strict=True):
+        p, q = softmax(t / temperature), softmax(z / temperature)
+        total += sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
+    return total / len(student) * temperature**2
+
+
+def soft_ce_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    total = 0.0
+    for z, t in zip(student, teacher, strict=True):
+        p, q = softmax(t / temperature), softmax(z / temperature)
+        total -= sum(a * math.log(b) for a, b in zip(p, q, strict=True))
+    return total / len(student) * temperature**2
+
+
+def lskd_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    def standard(rows: Values) -> Values:
+        return np.array([(row - row.mean()) / (1e-7 + row.std()) for row in rows])
+
+    return hinton_reference(standard(student), standard(teacher), labels, temperature)
+
+
+def dist_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    q = np.array([softmax(row / temperature) for row in student])
+    p = np.array([softmax(row / temperature) for row in teacher])
+    rows = [np.corrcoef(a, b)[0, 1] for a, b in zip(q, p, strict=True)]
+    columns = [np.corrcoef(a, b)[0, 1] for a, b in zip(q.T, p.T, strict=True)]
+    return float((1 - np.mean(rows)) + (1 - np.mean(columns))) * temperature**2
+
+
+def dkd_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    total = 0.0
+    for z, t, label in zip(student, teacher, labels, strict=True):
+        p, q = softmax(t / temperature), softmax(z / temperature)
+        py, qy = p[label], q[label]
+        total += py * math.log(py / qy) + (1 - py) * math.log((1 - py) / (1 - qy))
+        p_wrong, q_wrong = np.delete(p, label) / (1 - py), np.delete(q, label) / (1 - qy)
+        total += 0.5 * sum(a * math.log(a / b) for a, b in zip(p_wrong, q_wrong, strict=True))
+    return total / len(student) * temperature**2
+
+
+def nkd_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    total = 0.0
+    for z, t, label in zip(student, teacher, labels, strict=True):
+        total -= softmax(t)[label] * math.log(softmax(z)[label])
+        p, q = np.delete(softmax(t / temperature), label), np.delete(softmax(z / temperature), label)
+        cross = sum(a * math.log(b) for a, b in zip(p / p.sum(), q / q.sum(), strict=True))
+        total -= 1.5 * temperature**2 * cross
+    return total / len(student)
+
+
+def ats_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    total = 0.0
+    for z, t, label in zip(student, teacher, labels, strict=True):
+        centred = t - t.mean()
+        scaled = centred / (temperature / 2)
+        scaled[label] = centred[label] / temperature
+        total -= sum(a * math.log(b) for a, b in zip(softmax(scaled), softmax(z), strict=True))
+    return total / len(student)
+
+
+REFERENCES = {
+    "soft_ce": soft_ce_reference,
+    "hinton": hinton_reference,
+    "lskd": lskd_reference,
+    "dist": dist_reference,
+    "dkd": dkd_reference,
+    "nkd": nkd_reference,
+    "ats": ats_reference,
+}
+
+
+def test_every_loss_has_a_reference() -> None:
+    assert set(LOSSES) == {"ce", *REFERENCES}
+    assert set(LOSSES) == set(get_args(Distill.model_fields["loss"].annotation))
+
+
+@pytest.fixture
+def logits() -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(0)
+    student = torch.randn(6, 5, dtype=torch.float64) * 2
+    teacher = torch.randn(6, 5, dtype=torch.float64) * 3
+    return student, teacher, torch.tensor([0, 1, 2, 3, 4, 2])
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCES))
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
+def test_a_loss_equals_its_reference(name: str, temperature: float, logits: tuple[Tensor, Tensor, Tensor]) -> None:
+    student, teacher, labels = logits
+    function = LOSSES[name].function
+    assert function is not None
+    expected = REFERENCES[name](student.numpy(), teacher.numpy(), labels.numpy(), temperature)
+    assert function(student, teacher, labels, temperature).item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCES))
+def test_gradients_are_right(name: str, logits: tuple[Tensor, Tensor, Tensor]) -> None:
+    student, teacher, labels = logits
+    function = LOSSES[name].function
+    assert function is not None
+    student.requires_grad_()
+    assert torch.autograd.gradcheck(lambda z: function(z, teacher, labels, 2.0), (student,))
+
+
+def test_the_sum_is_weighted_as_the_spec_says(logits: tuple[Tensor, Tensor, Tensor]) -> None:
+    student, teacher, labels = (part.float() if part.is_floating_point() else part for part in logits)
+    hard = torch.nn.functional.cross_entropy(student, labels, label_smoothing=0.1)
+    function = LOSSES["hinton"].function
+    assert function is not None
+    soft = function(student, teacher, labels, 2.0)
+    loss = distill_loss(Distill(loss="hinton", weight=0.3, label_weight=2.0), student, teacher, labels, 0.1)
+    torch.testing.assert_close(loss, 0.3 * soft + 2.0 * hard)
+    assert loss_weights(Distill(loss="hinton")) == (0.9, 0.1)
+
+
+def test_without_a_teacher_it_is_cross_entropy(logits: tuple[Tensor, Tensor, Tensor]) -> None:
+    student, teacher, labels = logits
+    hard = torch.nn.functional.cross_entropy(student.float(), labels)
+    torch.testing.assert_close(distill_loss(Distill(loss="hinton"), student, None, labels), hard)
+    torch.testing.assert_close(distill_loss(Distill(loss="ce"), student, teacher, labels), hard)
+
+
+def test_half_precision_logits_are_computed_in_fp32(logits: tuple[Tensor, Tensor, Tensor]) -> None:
+    student, teacher, labels = logits
+    loss = distill_loss(Distill(), student.bfloat16(), teacher.half(), labels)
+    assert loss.dtype == torch.float32
+
+
+def test_a_student_equal_to_its_teacher_has_no_soft_loss(logits: tuple[Tensor, Tensor, Tensor]) -> None:
+    _, teacher, labels = logits
+    function = LOSSES["hinton"].function
+    assert function is not None
+    assert function(teacher, teacher + 5.0, labels, 3.0).item() == pytest.approx(0.0, abs=1e-12)
+
+
+Logits = tuple[Tensor, Tensor, Tensor]
+
+
+@pytest.mark.parametrize("scale", [0.125, 1.5, 8.0])
+def test_lskd_does_not_see_the_teachers_scale_or_offset(scale: float, logits: Logits) -> None:
+    student, teacher, labels = logits
+    same = lskd_loss(student, scale * teacher + 3.0, labels, 2.0)
+    torch.testing.assert_close(same, lskd_loss(student, teacher, labels, 2.0), rtol=1e-6, atol=1e-9)
+
+
+def test_dist_sees_the_scale_but_not_the_offset(logits: Logits) -> None:
+    student, teacher, labels = logits
+    base = dist_loss(student, teacher, labels, 1.0)
+    torch.testing.assert_close(dist_loss(student, teacher + 3.0, labels, 1.0), base)
+    assert abs(dist_loss(student, 4 * teacher, labels, 1.0) - base) > 1e-3
+
+
+def test_dkd_with_one_and_the_wrong_classes_mass_is_hinton(logits: Logits) -> None:
+    student, teacher, labels = logits
+    for row in range(len(student)):
+        one = slice(row, row + 1)
+        wrong_mass = 1 - torch.softmax(teacher[one] / 2.0, 1)[0, labels[row]].item()
+        split = dkd_loss(student[one], teacher[one], labels[one], 2.0, alpha=1.0, beta=wrong_mass)
+        torch.testing.assert_close(split, hinton_loss(student[one], teacher[one], labels[one], 2.0))
+
+
+def test_ats_with_equal_temperatures_is_cross_entropy_with_hintons_target(logits: Logits) -> None:
+    student, teacher, labels = logits
+    even = ats_loss(student, teacher, labels, 3.0, wrong_temperature=3.0)
+    target = torch.softmax(teacher / 3.0, 1)
+    torch.testing.assert_close(even, -(target * torch.log_softmax(student, 1)).sum(1).mean())
+    torch.testing.assert_close(ats_loss(student, teacher + 9.0, labels, 3.0), ats_loss(student, teacher, labels, 3.0))
+
+
+def test_soft_ce_is_hinton_plus_the_teachers_entropy(logits: Logits) -> None:
+    student, teacher, labels = logits
+    target = torch.softmax(teacher / 2.0, 1)
+    entropy = -(target * target.log()).sum(1).mean() * 4.0
+    torch.testing.assert_close(
+        soft_ce_loss(student, teacher, labels, 2.0), hinton_loss(student, teacher, labels, 2.0) + entropy
+    )
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCES))
+def test_a_very_sure_teacher_gives_finite_losses_and_gradients(name: str) -> None:
+    function = LOSSES[name].function
+    assert function is not None
+    teacher = torch.full((4, 10), -300.0)
+    teacher[:, 0] = 0.0
+    student = (torch.randn(4, 10, generator=torch.Generator().manual_seed(0)) * 40).requires_grad_()
+    loss = function(student, teacher, torch.tensor([0, 0, 1, 2]), 1.0)
+    assert torch.isfinite(loss)
+    assert torch.isfinite(torch.autograd.grad(loss, student)[0]).all()
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCES))
+def test_a_student_that_says_nothing_yet_gets_finite_gradients(name: str) -> None:
+    function = LOSSES[name].function
+    assert function is not None
+    student = torch.zeros(4, 10, requires_grad=True)
+    loss = function(student, torch.randn(4, 10), torch.tensor([0, 0, 1, 2]), 2.0)
+    assert torch.isfinite(torch.autograd.grad(loss, student)[0]).all()

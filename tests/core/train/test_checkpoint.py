@@ -1,0 +1,110 @@
+"""A checkpoint is whole or passed over, and the generators go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.core.train import checkpoint
+from engine.core.train.checkpoint import capture_random, load_newest, restore_random, save_checkpoint
+
+
+def step_of(folder: Path) -> int | None:
+    found = load_newest([folder])
+    return None if found is None else found.step
+
+
+def test_the_newest_is_read_back_and_two_are_kept(tmp_path: Path) -> None:
+    for step in (10, 20, 30):
+        save_checkpoint(tmp_path, {"weights": torch.full((3,), float(step))}, step)
+    found = load_newest([tmp_path])
+    assert found is not None
+    assert found.step == 30
+    assert torch.equal(found.state["weights"], torch.full((3,), 30.0))
+    assert len(list(tmp_path.glob("*.pt"))) == 2
+
+
+def test_a_damaged_newest_gives_the_one_before(tmp_path: Path) -> None:
+    for step in (10, 20):
+        save_checkpoint(tmp_path, {"step": step}, step)
+    newest = max(tmp_path.glob("*.pt"))
+    raw = bytearray(newest.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    newest.write_bytes(bytes(raw))
+    assert step_of(tmp_path) == 10
+    newest.unlink()
+    assert step_of(tmp_path) == 10
+
+
+def test_both_damaged_gives_an_older_attempt(tmp_path: Path) -> None:
+    old, new = tmp_path / "1", tmp_path / "2"
+    save_checkpoint(old, {"step": 5}, 5)
+    save_checkpoint(new, {"step": 6}, 6)
+    for path in new.glob("*.pt"):
+        path.write_bytes(b"")
+    found = load_newest([new, old])
+    assert found is not None
+    assert (found.folder, found.step) == (old, 5)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"file": "x.pt"}'])
+def test_a_pointer_that_says_nothing_counts_as_none(tmp_path: Path, text: str) -> None:
+    save_checkpoint(tmp_path, {"step": 1}, 1)
+    (tmp_path / checkpoint.POINTER).write_text(text)
+    assert step_of(tmp_path) is None
+    save_checkpoint(tmp_path, {"step": 2}, 2)
+    assert step_of(tmp_path) == 2
+
+
+def test_a_save_killed_at_any_call_leaves_a_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calls that change the disk are made to fail one after another; what was there before stays readable."""
+    real = {name: getattr(os, name) for name in ("replace", "fsync", "open")}
+
+    class Killed(BaseException):
+        pass
+
+    def fail_at(count: int, calls: list[str]) -> None:
+        for name in real:
+
+            def call(*args: Any, _name: str = name, **named: Any) -> Any:
+                calls.append(_name)
+                if len(calls) == count:
+                    raise Killed
+                return real[_name](*args, **named)
+
+            monkeypatch.setattr(os, name, call)
+
+    for count in range(1, 40):
+        folder = tmp_path / str(count)
+        save_checkpoint(folder, {"step": 1}, 1)
+        calls: list[str] = []
+        fail_at(count, calls)
+        try:
+            save_checkpoint(folder, {"step": 2}, 2)
+        except Killed:
+            pass
+        finally:
+            monkeypatch.undo()
+        assert step_of(folder) in (1, 2)
+        if len(calls) < count:
+            assert step_of(folder) == 2
+            assert count > 6
+            return
+    pytest.fail("the save never came to its end")
+
+
+def test_generators_go_on_where_they_were() -> None:
+    def draw() -> tuple[float, float, float]:
+        return random.random(), float(np.random.standard_normal()), float(torch.rand(()))
+
+    draw()
+    state = capture_random()
+    first = [draw(), draw()]
+    restore_random(state)
+    assert [draw(), draw()] == first

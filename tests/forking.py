@@ -1,0 +1,63 @@
+"""A process that loads the engine once and forks for each job, so that tests can kill real job processes quickly."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+PROGRAM = """
+import json, os, sys
+from engine.run import main
+
+for line in sys.stdin:
+    order, log = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(out, 1), os.dup2(out, 2)
+        status = main(order)
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(status)
+    print(pid, flush=True)
+    _, status = os.waitpid(pid, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+class ForkServer:
+    """Runs one job at a time. `start` returns its pid, `wait` its exit status (minus the signal that killed it)."""
+
+    def __init__(self) -> None:
+        root = Path(__file__).parent.parent
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root
+        )
+
+    def start(self, order: dict[str, Any], log: Path) -> int:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([order, str(log)]) + "\n")
+        self.process.stdin.flush()
+        return int(self._read())
+
+    def wait(self) -> int:
+        return int(self._read())
+
+    def _read(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()

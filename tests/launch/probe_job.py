@@ -1,0 +1,101 @@
+"""A job without torch: what it does stands in `details`. Preloaded by the tests instead of engine.run.
+
+    {"do": "done|fail|crash|sleep|pulse|preempt|steps|late", ...}; every main(order) commits as the real one does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from engine.home import AttemptFolder, Home, JobFolder, write_json
+
+asked: list[int] = []
+
+
+def main(order: dict[str, Any]) -> int:
+    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+    home = Home(Path(order["home"]), Path(order["cache"]))
+    job = home.job(order["job"])
+    attempt = job.attempt(order["attempt"])
+    details = order["details"]
+    return DOINGS[details.get("do", "done")](order, job, attempt, details)
+
+
+def finish(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    write_json(attempt.result, {"job": job.job, "attempt": attempt.number, "kind": "probe", "env": seen_env()})
+    job.commit(attempt)
+    return 0
+
+
+def seen_env() -> dict[str, str | None]:
+    return {"cuda": os.environ.get("CUDA_VISIBLE_DEVICES"), "session": str(os.getsid(0) == os.getpid())}
+
+
+def sleep_then_finish(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    """Sleep in small steps; a SIGTERM ends it with 85 unless told to be deaf."""
+    if details.get("child"):
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    end = time.monotonic() + float(details.get("seconds", 1.0))
+    while time.monotonic() < end:
+        if asked and not details.get("deaf"):
+            return 85
+        time.sleep(0.01)
+    return finish(order, job, attempt, details)
+
+
+def crash(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    if attempt.number > int(details.get("times", 99)):
+        return finish(order, job, attempt, details)
+    raise ValueError("the probe was told to crash")
+
+
+def leave_with(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    print("leaving early")
+    return int(details["exit"])
+
+
+def step_on(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    """Count to `steps`, with a checkpoint at each; go on from the newest one of earlier attempts."""
+    done = max((read_step(other) for other in job.attempts()), default=0)
+    attempt.checkpoints.mkdir()
+    for step in range(done + 1, int(details["steps"]) + 1):
+        time.sleep(float(details.get("seconds", 0.02)))
+        write_json(attempt.checkpoints / "pointer.json", {"file": "", "step": step, "sha256": ""})
+        with open(attempt.journal, "a") as journal:
+            journal.write(json.dumps({"type": "metric", "step": step}) + "\n")
+        if asked:
+            return 85
+    return finish(order, job, attempt, details)
+
+
+def read_step(attempt: AttemptFolder) -> int:
+    pointer = attempt.checkpoints / "pointer.json"
+    return int(json.loads(pointer.read_text())["step"]) if pointer.exists() else 0
+
+
+def stand_still(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    """Beat twice and then hang, but only in the first attempt."""
+    if attempt.number > 1:
+        return finish(order, job, attempt, details)
+    for step in (1, 2):
+        write_json(attempt.heartbeat, {"step": step, "epoch": 0, "phase": "train"})
+        time.sleep(0.05)
+    time.sleep(60)
+    return 0
+
+
+DOINGS = {
+    "done": finish,
+    "sleep": sleep_then_finish,
+    "crash": crash,
+    "exit": leave_with,
+    "steps": step_on,
+    "still": stand_still,
+}

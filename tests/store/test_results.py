@@ -1,0 +1,194 @@
+"""The results file: read-only for readers, for certain; errors in one line; formats that other tools read."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from engine.collect import collect
+from engine.home import Home
+from store.format import FORMATS, format_rows
+from store.readonly import StoreError
+from store.results import QueryResult, open_snapshot, run_query
+from tests.synthetic import ARMS, SyntheticHome
+
+HOSTILE = [
+    "",
+    "  -- nothing",
+    "select",
+    "selct 1",
+    "select 1; drop table jobs",
+    "select 1; select 2",
+    "insert into jobs values ('a')",
+    "update jobs set state = 'done'",
+    "delete from jobs",
+    "drop view results",
+    "create table mine as select 1",
+    "create temp table mine as select 1",
+    "create or replace view results as select 1",
+    "alter table jobs add column a int",
+    "truncate jobs",
+    "copy jobs to '{out}'",
+    "copy (select 1) to '{out}' (format json)",
+    "export database '{out}'",
+    "attach '{out}' as other",
+    "detach results",
+    "use memory",
+    "install httpfs",
+    "load httpfs",
+    "set threads = 1",
+    "set enable_external_access = true",
+    "reset enable_external_access",
+    "pragma database_size",
+    "call pragma_version()",
+    "checkpoint",
+    "vacuum",
+    "select * from read_csv('/etc/passwd')",
+    "select * from read_text('/etc/passwd')",
+    "select * from '/etc/passwd'",
+    "select * from glob('/*')",
+    "select * from read_json('https://example.invalid/a.json')",
+    "select * from sniff_csv('/etc/passwd')",
+    "explain analyze insert into jobs values ('a')",
+    "explain analyze copy jobs to '{out}'",
+    "with gone as (delete from jobs returning *) select * from gone",
+    "select * from query('drop table jobs')",
+    "prepare p as select 1",
+    "execute p",
+    "begin",
+    "select tst_top1 from results",
+    "select * from result",
+    "select * from runs where arm = ",
+    "select cast('word' as integer)",
+    "select no_such_function(1)",
+    "select * from home",
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    made = SyntheticHome(tmp_path_factory.mktemp("home"))
+    made.experiment("paper", ARMS, seeds=(0, 1))
+    collect(made.home)
+    return made.home
+
+
+@pytest.mark.parametrize("sql", HOSTILE)
+def test_hostile_query_gets_one_line_and_changes_nothing(home: Home, sql: str, tmp_path: Path) -> None:
+    before = hashlib.sha256(home.results_db.read_bytes()).hexdigest()
+    with pytest.raises(StoreError) as caught:
+        run_query(home, sql.replace("{out}", str(tmp_path / "out")))
+    assert "\n" not in str(caught.value)
+    assert 0 < len(str(caught.value)) <= 600
+    assert hashlib.sha256(home.results_db.read_bytes()).hexdigest() == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_huge_answer_truncated_off_and_says_so(home: Home) -> None:
+    found = run_query(home, "select * from range(1_000_000_000)", limit=100)
+    assert len(found.rows) == 100
+    assert found.truncated
+
+
+def test_endless_query_is_stopped(home: Home) -> None:
+    with pytest.raises(StoreError, match=r"more than 0\.3 seconds"):
+        run_query(home, "select sum(a.range * b.range) from range(10000000000) a, range(1000000) b", seconds=0.3)
+
+
+def test_unknown_names_bring_the_nearest_ones(home: Home) -> None:
+    with pytest.raises(StoreError, match="no column 'tst_top1'; nearest: test_top1"):
+        run_query(home, "select tst_top1 from results")
+    with pytest.raises(StoreError, match="no table 'cell'; nearest: cells"):
+        run_query(home, "from cell")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "show tables",
+        "describe results",
+        "summarize cells",
+        "from cells",
+        "explain select 1",
+        "values (1)",
+        "pivot cells on metric using first(mean) group by arm",
+    ],
+)
+def test_reading_statements_are_let_through(home: Home, sql: str) -> None:
+    assert run_query(home, sql).rows
+
+
+def test_snapshot_opens_from_a_folder_name_and_refuses_writes(home: Home) -> None:
+    with open_snapshot(str(home.root)) as db:
+        assert db.execute("select count(*) from runs").fetchall() == [(6,)]
+        with pytest.raises(Exception, match="read-only"):
+            db.execute("delete from jobs")
+
+
+def test_new_snapshot_is_seen_beside_an_old_connection(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    made.experiment("first", {"only": ARMS["original"]}, seeds=(0,))
+    collect(made.home)
+    with open_snapshot(tmp_path) as old:
+        made.experiment("second", {"only": ARMS["original"]}, seeds=(0,))
+        collect(made.home)
+        assert old.execute("select count(*) from experiments").fetchall() == [(1,)]
+        assert run_query(tmp_path, "select count(*) from experiments").rows == [(2,)]
+
+
+def test_home_without_results_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no results yet"):
+        run_query(tmp_path, "select 1")
+
+
+def test_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "results.duckdb").write_text("what is this" * 1000)
+    with pytest.raises(StoreError, match=r"results\.duckdb"):
+        run_query(tmp_path, "select 1")
+
+
+def _odd_rows() -> QueryResult:
+    columns, types = ["name", "value", "tree"], ["VARCHAR", "DOUBLE", "JSON"]
+    rows = [("a|b_c", math.nan, '{"x":1}'), (None, math.inf, None), ("50 %\nmore", 1 / 3, "[1]")]
+    return QueryResult(columns, types, rows)
+
+
+def test_json_holds_null_where_a_number_is_none() -> None:
+    rows = json.loads(format_rows(_odd_rows(), "json"), parse_constant=lambda word: pytest.fail(word))
+    assert [row["value"] for row in rows] == [None, None, 1 / 3]
+    assert rows[0]["tree"] == {"x": 1}
+
+
+def test_csv_comes_back_exactly() -> None:
+    rows = list(csv.reader(io.StringIO(format_rows(_odd_rows(), "csv"))))
+    assert rows[0] == ["name", "value", "tree"]
+    assert rows[3][0] == "50 %\nmore"
+    assert float(rows[3][1]) == 1 / 3
+
+
+def test_markdown_and_latex_escape_their_signs() -> None:
+    assert r"a\|b_c" in format_rows(_odd_rows(), "markdown")
+    assert r"a|b\_c" in format_rows(_odd_rows(), "latex")
+    assert r"50 \%" in format_rows(_odd_rows(), "latex")
+
+
+def test_same_column_twice_is_kept_in_json() -> None:
+    text = format_rows(QueryResult(["a", "a", "a"], ["INTEGER"] * 3, [(1, 2, 3)]), "json")
+    assert json.loads(text) == [{"a": 1, "a_2": 2, "a_3": 3}]
+
+
+@pytest.mark.parametrize("kind", list(FORMATS))
+def test_empty_result_has_a_head_in_every_format(kind: str) -> None:
+    text = format_rows(QueryResult(["arm"], ["VARCHAR"], []), kind)
+    assert text == "[]" if kind == "json" else "arm" in text
+
+
+def test_unknown_format_names_the_choices() -> None:
+    with pytest.raises(ValueError, match="table, csv, json, markdown, latex"):
+        format_rows(_odd_rows(), "xml")

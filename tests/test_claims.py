@@ -1,0 +1,220 @@
+"""Comparisons and claims: what the data decide, what they do not, and how seldom chance is called a difference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.claims import check_claims, decide_side, describe, exit_code, threshold_of
+from engine.collect import collect
+from engine.compare import Comparison, Images, compare_arms
+from engine.errors import QueryError
+from engine.spec import Claim
+from engine.stats import hierarchical_interval, paired_interval, paired_p
+from tests.synthetic import MB, Arm, SyntheticHome
+
+SAME = {"settings": {"student": {"arch": "tiny_vit_5m"}}}
+
+
+def _claim(expect: str = "greater", metric: str = "test_top1", **more: Any) -> Claim:
+    return Claim.model_validate(
+        {"id": "one", "text": "A sentence.", "metric": metric, "arm": "b", "against": "a", "expect": expect, **more}
+    )
+
+
+def _home(folder: Path, first: Arm, second: Arm, seeds: int, splits: tuple[str, ...] = ("60/20/20",)) -> SyntheticHome:
+    made = SyntheticHome(folder)
+    made.experiment("paper", {"a": first, "b": second}, tuple(range(seeds)), splits)
+    collect(made.home)
+    return made
+
+
+def test_clear_gain_holds_and_its_contrary_is_refuted(tmp_path: Path) -> None:
+    made = _home(tmp_path, Arm(0.40), Arm(0.80, kind="longformer"), 4)
+    judged = check_claims(made.home, "paper", [_claim()])
+    assert [one.verdict for one in judged] == ["holds"]
+    contrary = check_claims(made.home, "paper", [_claim("less")])
+    assert [one.verdict for one in contrary] == ["refuted"]
+    assert (exit_code(judged), exit_code(contrary)) == (0, 4)
+    assert describe(judged[0]).startswith("holds: one")
+    assert "points [" in describe(judged[0])
+
+
+def test_one_seed_never_decides_about_accuracy(tmp_path: Path) -> None:
+    made = _home(tmp_path, Arm(0.20), Arm(0.90, kind="longformer"), 1)
+    judged = check_claims(made.home, "paper", [_claim()])[0]
+    assert judged.verdict == "undecided"
+    assert "at least 3" in judged.reason
+    assert judged.comparison is not None
+    assert judged.comparison.images is not None
+    assert judged.comparison.images.mcnemar is not None
+    assert judged.comparison.images.mcnemar < 1e-6
+
+
+def test_small_gain_is_undecided_and_says_how_many_seeds_would_tell(tmp_path: Path) -> None:
+    made = _home(tmp_path, Arm(0.60), Arm(0.61, kind="longformer"), 3)
+    judged = check_claims(made.home, "paper", [_claim()])[0]
+    assert judged.verdict == "undecided"
+    assert "seeds" in judged.reason
+
+
+def test_number_of_parameters_needs_one_run(tmp_path: Path) -> None:
+    made = _home(tmp_path, Arm(params=100), Arm(params=80, kind="longformer"), 1)
+    verdicts = {
+        expect: check_claims(made.home, "paper", [_claim(expect, "params")])[0].verdict
+        for expect in ("less", "greater", "not_worse")
+    }
+    assert verdicts == {"less": "holds", "greater": "refuted", "not_worse": "holds"}
+
+
+def test_memory_is_worse_when_it_is_more(tmp_path: Path) -> None:
+    made = _home(tmp_path, Arm(memory=900 * MB), Arm(memory=1100 * MB, kind="longformer"), 3)
+    assert (
+        check_claims(made.home, "paper", [_claim("not_worse", "host_peak_rss", margin=10.0 * MB)])[0].verdict
+        == "refuted"
+    )
+    assert (
+        check_claims(made.home, "paper", [_claim("not_worse", "host_peak_rss", margin=300.0 * MB)])[0].verdict
+        == "holds"
+    )
+
+
+def test_each_point_of_the_matrix_is_judged(tmp_path: Path) -> None:
+    made = _home(tmp_path, Arm(0.4), Arm(0.8, kind="longformer"), 3, ("60/20/20", "80/10/10"))
+    judged = check_claims(made.home, "paper", [_claim()])
+    assert [one.cell for one in judged] == ["data.split=60/20/20", "data.split=80/10/10"]
+
+
+def test_claims_without_data_are_undecided(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    made.record("paper", [], "a", ({**_claim().model_dump()},))
+    collect(made.home)
+    judged = check_claims(made.home, "paper")
+    assert [one.verdict for one in judged] == ["undecided"]
+    with pytest.raises(QueryError, match="did you mean 'paper'"):
+        check_claims(made.home, "papr")
+
+
+@pytest.mark.parametrize(
+    ("expect", "metric", "margin", "threshold"),
+    [("greater", "test_top1", None, 0.0), ("greater", "test_top1", 0.01, 0.01), ("less", "test_top1", 0.01, -0.01),
+     ("not_worse", "test_top1", 0.01, -0.01), ("not_worse", "test_loss", 0.1, 0.1)],
+)  # fmt: skip
+def test_threshold_follows_the_metric_and_the_margin(
+    expect: str, metric: str, margin: float | None, threshold: float
+) -> None:
+    assert threshold_of(_claim(expect, metric, margin=margin)) == threshold
+
+
+def test_unfair_comparison_is_refused_unless_anyway(tmp_path: Path) -> None:
+    odd = {"train": {"epochs": 3, "batch_size": 128, "checkpoint": "last"}}
+    made = _home(tmp_path, Arm(), Arm(0.7, kind="longformer", settings=odd), 3)
+    with pytest.raises(QueryError, match=r"train\.batch_size is 64 against 128"):
+        compare_arms(made.home, "paper/a", "paper/b", "test_top1")
+    found = compare_arms(made.home, "paper/a", "paper/b", "test_top1", anyway=True)[0]
+    assert [one.what for one in found.unfair] == ["train.batch_size"]
+
+
+def test_comparison_is_paired_and_symmetric(tmp_path: Path) -> None:
+    made = _home(tmp_path, Arm(0.5), Arm(0.6, kind="longformer"), 3)
+    there = compare_arms(made.home, "paper/b", "paper/a", "test_top1")[0]
+    back = compare_arms(made.home, "paper/a", "paper/b", "test_top1")[0]
+    assert there.difference.mean == pytest.approx(-back.difference.mean)
+    assert there.p == pytest.approx(back.p)
+    assert there.adjusted_p == there.p
+    assert there.images is not None
+    assert there.images.low <= there.difference.mean <= there.images.high
+    assert there.images.n == 200
+    assert there.relative == pytest.approx(100 * (there.means[0] / there.means[1] - 1))
+    assert there.factors == ("attention",)
+
+
+def test_different_test_images_are_never_compared(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    made.experiment("one", {"a": Arm()}, (0, 1))
+    made.experiment("two", {"b": Arm(kind="longformer")}, (0, 1))
+    for seed, run in enumerate(made.experiment("two", {"b": Arm(kind="longformer")}, (5,))):
+        job = run["jobs"]["student"]
+        shutil_tree(made, job)
+        made.train(job, Arm(kind="longformer"), seed, images=150)
+    runs = [
+        {**run, "seed": seed} for seed, run in enumerate(made.experiment("two", {"b": Arm(kind="longformer")}, (6,)))
+    ]
+    for run in runs:
+        shutil_tree(made, run["jobs"]["student"])
+        made.train(run["jobs"]["student"], Arm(kind="longformer"), 0, images=150)
+    made.record("two", runs, "b")
+    collect(made.home)
+    with pytest.raises(QueryError, match="the test set is 200 images against 150 images, of which 150 are common"):
+        compare_arms(made.home, "one/a", "two/b", "test_top1")
+
+
+def shutil_tree(made: SyntheticHome, job: str) -> None:
+    import shutil
+
+    shutil.rmtree(made.home.job(job).root)
+
+
+def test_unknown_arm_and_metric_bring_the_nearest(tmp_path: Path) -> None:
+    made = _home(tmp_path, Arm(), Arm(kind="longformer"), 1)
+    with pytest.raises(QueryError, match="did you mean"):
+        compare_arms(made.home, "paper/aa", "paper/b", "test_top1")
+    with pytest.raises(QueryError, match="test_top1"):
+        compare_arms(made.home, "paper/a", "paper/b", "tst_top1")
+
+
+def _simulate(draw: np.random.Generator, seeds: int, images: int, gap: float = 0.0, base: float = 0.737) -> Comparison:
+    """Two methods on the same images: images differ in how hard they are, seeds in luck, and the methods by `gap`."""
+    hard = draw.normal(0, 1.2, images)
+    level = np.log(base / (1 - base)) * 1.35
+    slope = base * (1 - base) * 0.75
+    right = [
+        [
+            draw.random(images) < 1 / (1 + np.exp(-(level + hard + draw.normal(0, 0.02) + shift / slope)))
+            for _ in range(seeds)
+        ]
+        for shift in (gap, 0.0)
+    ]
+    one, two = ({seed: float(np.mean(side)) for seed, side in enumerate(sides)} for sides in right)
+    difference = paired_interval(one, two)
+    assert difference is not None
+    low, high = hierarchical_interval(np.asarray(right[0], float) - np.asarray(right[1], float), rounds=400)
+    means = (float(np.mean(list(one.values()))), float(np.mean(list(two.values()))))
+    return Comparison("test_top1", "default", ("b", "a"), means, ((), ()), difference, paired_p(one, two), None,
+                      Images(low, high, images, None), None, (), ())  # fmt: skip
+
+
+def test_no_difference_is_called_one_in_at_most_five_per_cent() -> None:
+    draw, called, rounds = np.random.default_rng(7), 0, 1000
+    for _ in range(rounds):
+        found = _simulate(draw, 3, 500)
+        called += decide_side(_claim(), found, found.p) != 0
+    # 95 % of the time, a share of 0.05 shows as at most 0.0635 in 1,000 simulations.
+    assert called / rounds <= 0.05 + 1.96 * (0.05 * 0.95 / rounds) ** 0.5
+
+
+def test_large_difference_is_found_nearly_always() -> None:
+    draw = np.random.default_rng(8)
+    found = [_simulate(draw, 5, 2000, gap=0.08) for _ in range(60)]
+    assert sum(decide_side(_claim(), one, one.p) == 1 for one in found) >= 54
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_papers_own_loss_of_0_62_is_undecided(seeds: int) -> None:
+    """Its smaller network loses 0.62 points on 13,000 test images with one run for each arm."""
+    found = _simulate(np.random.default_rng(9), seeds, 13_000)
+    shift = -0.0062 - found.difference.mean
+    moved = replace(found.difference, mean=-0.0062)
+    assert found.images is not None
+    images = replace(found.images, low=found.images.low + shift, high=found.images.high + shift)
+    draws = np.random.default_rng(10).normal(-0.0062, 0.004, seeds)
+    p = (
+        None
+        if seeds == 1
+        else paired_p(dict(enumerate(draws - draws.mean() - 0.0062)), dict.fromkeys(range(seeds), 0.0))
+    )
+    assert decide_side(_claim("less"), replace(found, difference=moved, images=images, p=p), p) == 0

@@ -1,0 +1,184 @@
+"""A digest stands for contents and classes; what is missing is told from what is broken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine import content
+from engine.content import data_content, find_images, resolve_root
+from engine.errors import DataError, MissingData
+from engine.spec import Data
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "digests.json"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    for name in ("ant", "bee"):
+        (folder / name).mkdir(parents=True)
+        for number in range(3):
+            (folder / name / f"{number}.JPG").write_bytes(f"{name} {number}".encode())
+    return folder
+
+
+def folder_data(root: Path | str, classes: list[str] | None = None) -> Data:
+    return Data(source="folder", root=str(root), classes=classes)
+
+
+def test_the_digest_is_of_contents_and_classes_not_of_names(root: Path, cache: Path) -> None:
+    first = data_content(folder_data(root), cache)
+    assert (first.num_classes, first.count, first.bytes) == (2, 6, 30)
+    assert first.class_names == ("ant", "bee")
+    (root / "ant" / "0.JPG").rename(root / "ant" / "renamed.png")
+    (root / "bee" / ".hidden.jpg").write_bytes(b"x")
+    (root / "bee" / "notes.txt").write_bytes(b"x")
+    assert data_content(folder_data(root), cache).digest == first.digest
+    (root / "ant" / "renamed.png").rename(root / "bee" / "renamed.png")
+    assert data_content(folder_data(root), cache).digest != first.digest
+
+
+def test_an_unchanged_file_is_read_once(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = data_content(folder_data(root), cache)
+    read: list[Path] = []
+    honest = content.file_digest
+
+    def note_and_read(path: Path) -> str:
+        read.append(path)
+        return honest(path)
+
+    monkeypatch.setattr(content, "file_digest", note_and_read)
+    assert data_content(folder_data(root), cache) == first
+    assert read == []
+    (root / "ant" / "0.JPG").write_bytes(b"changed")
+    assert data_content(folder_data(root), cache).digest != first.digest
+    assert read == [root / "ant" / "0.JPG"]
+
+
+def test_a_damaged_cache_of_digests_is_made_anew(root: Path, cache: Path) -> None:
+    first = data_content(folder_data(root), cache)
+    for damage in ("", "[1, 2]", '{"a": 3}', '{"a"'):
+        cache.write_text(damage)
+        assert data_content(folder_data(root), cache) == first
+
+
+def test_absent_data_is_told_from_broken_data(
+    root: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XP_NOWHERE", raising=False)
+    with pytest.raises(MissingData, match="XP_NOWHERE is not set"):
+        data_content(folder_data("${XP_NOWHERE}/set"), cache)
+    with pytest.raises(MissingData, match="there is no"):
+        data_content(folder_data(tmp_path / "nothing"), cache)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no class folders") as broken:
+        data_content(folder_data(tmp_path / "empty"), cache)
+    assert not isinstance(broken.value, MissingData)
+    monkeypatch.setenv("XP_SOMEWHERE", str(tmp_path))
+    assert resolve_root("${XP_SOMEWHERE}/images") == root
+
+
+def test_a_folder_that_cannot_be_split_into_classes_is_refused(root: Path, cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"images but no class folders"):
+        data_content(folder_data(root / "ant"), cache)
+    with pytest.raises(DataError, match="one class only"):
+        data_content(folder_data(root, ["ant"]), cache)
+    with pytest.raises(DataError, match="'bee'"):
+        data_content(folder_data(root, ["ant", "bea"]), cache)
+    (root / "cow").mkdir()
+    with pytest.raises(DataError, match="'cow' has no images"):
+        data_content(folder_data(root), cache)
+
+
+def test_links_in_a_loop_end(root: Path) -> None:
+    (root / "ant" / "again").symlink_to(root / "ant", target_is_directory=True)
+    (root / "ant" / "self.jpg").symlink_to(root / "ant" / "self.jpg")
+    (root / "ant" / "up").symlink_to(root, target_is_directory=True)
+    images, names = find_images(root, ["ant", "bee"])
+    assert names == ("ant", "bee")
+    assert len(images) == len({image.path for image in images})
+    with pytest.raises(DataError, match=r"self\.jpg"):
+        data_content(folder_data(root), root / "digests.json")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_file_is_named(root: Path, cache: Path) -> None:
+    (root / "ant" / "0.JPG").chmod(0)
+    with pytest.raises(DataError, match=r"0\.JPG"):
+        data_content(folder_data(root), cache)
+
+
+def test_digits_need_no_import_of_sklearn(cache: Path) -> None:
+    found = data_content(Data(source="digits"), cache)
+    assert (found.num_classes, found.count) == (10, 1797)
+    code = (
+        "import sys; from engine.content import data_content; from engine.spec import Data; from pathlib import Path; "
+        "data_content(Data(source='digits'), Path('unused')); "
+        "print([name for name in ('torch', 'sklearn', 'PIL', 'numpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def write_tree(root: Path, names: list[str]) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(name.encode())
+
+
+def test_train_and_val_folders_are_merged_and_remembered(tmp_path: Path) -> None:
+    write_tree(tmp_path, [f"{part}/{name}/1.png" for part in ("train.X1", "train.X2", "val.X") for name in ("a", "b")])
+    (tmp_path / "Labels.json").write_text("{}")
+    images, names = find_images(tmp_path)
+    assert names == ("a", "b")
+    assert [image.part for image in images] == ["train", "train", "val"] * 2
+
+
+def test_an_unlabelled_test_folder_is_left_out(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["train/a/1.png", "train/b/1.png", "test/1.png", "test/2.png"])
+    assert len(find_images(tmp_path)[0]) == 2
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["train/1.png", "car/1.png"])
+    assert find_images(tmp_path)[1] == ("car", "train")
+
+
+def test_wrapping_folders_are_stepped_into(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["outer/inner/a/1.png", "outer/inner/b/deep/1.png", "outer/inner/b/x.txt"])
+    images, names = find_images(tmp_path)
+    assert names == ("a", "b")
+    assert [image.path.name for image in images] == ["1.png", "1.png"]
+
+
+def test_archives_have_the_digest_of_their_folder(root: Path, cache: Path, tmp_path: Path) -> None:
+    plain = data_content(folder_data(root), cache)
+    archives = [shutil.make_archive(str(tmp_path / "held"), kind, root) for kind in ("zip", "tar", "gztar")]
+    for archive in archives:
+        for _ in range(2):
+            held = data_content(folder_data(archive), cache)
+            assert (held.digest, held.count) == (plain.digest, plain.count)
+
+
+@pytest.mark.parametrize("name", ["bad.zip", "bad.tar", "bad.tar.gz", "bad.txt"])
+def test_a_damaged_archive_is_named(tmp_path: Path, cache: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"this is no archive at all" * 100)
+    with pytest.raises(DataError, match=name.replace(".", r"\.")):
+        data_content(folder_data(tmp_path / name), cache)
+
+
+def test_a_truncated_archive_is_named(root: Path, cache: Path, tmp_path: Path) -> None:
+    for kind in ("zip", "tar", "gztar"):
+        archive = Path(shutil.make_archive(str(tmp_path / "held"), kind, root))
+        archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 3])
+        with pytest.raises(DataError, match="held"):
+            data_content(folder_data(archive), cache)

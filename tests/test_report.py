@@ -1,0 +1,213 @@
+"""Reports: complete, honest about holes, the same every time, and whole in one file."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from engine.collect import collect
+from engine.errors import XpError
+from engine.home import write_json
+from engine.report import list_missing, make_report, words
+from tests.synthetic import ARMS, Arm, SyntheticHome
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> SyntheticHome:
+    home = SyntheticHome(tmp_path_factory.mktemp("home"))
+    home.experiment("paper", ARMS, splits=("60/20/20", "80/10/10"))
+    collect(home.home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def pages(made: SyntheticHome, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("report")
+    return {path.suffix[1:]: path for path in make_report(made.home, "paper", ("md", "html", "tex"), folder)}
+
+
+class _Tags(HTMLParser):
+    """Notes which tags are open at the end, and every address that a page points to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+
+def test_table_has_a_row_for_each_arm_and_the_change_in_points(pages: dict[str, Path]) -> None:
+    text = pages["md"].read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| proposed ")]
+    assert len(rows) == 2
+    cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
+    assert re.fullmatch(r"\d\d\.\d ± \d+\.\d \(n=3\)", cells[1])
+    assert re.fullmatch(r"[+-]\d+\.\d ± \d+\.\d", cells[2])
+    assert re.fullmatch(r"[+-]\d+\.\d %", cells[3])
+    assert "original (baseline)" in text
+    assert "pruning of 20.0 % was asked, 19.6 % reached" in text
+    assert "holes" not in text
+
+
+def test_markdown_points_only_to_files_that_are_there(pages: dict[str, Path]) -> None:
+    text = pages["md"].read_text()
+    files = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+    assert {Path(file).suffix for file in files} == {".svg", ".png"}
+    assert all((pages["md"].parent / file).is_file() for file in files)
+    assert len([file for file in files if file.endswith(".svg")]) == 6
+
+
+def test_html_is_one_whole_file(pages: dict[str, Path]) -> None:
+    text = pages["html"].read_text()
+    tags = _Tags()
+    tags.feed(text)
+    assert tags.open == []
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in tags.links)
+    assert "@import" not in text
+    assert "<script" not in text
+    assert text.count("<svg") == 6
+    assert text.count("data:image/png") == 9
+
+
+def test_every_number_names_its_runs(pages: dict[str, Path]) -> None:
+    text = pages["html"].read_text()
+    cells = re.findall(r"<td([^>]*)>(?:<strong>)?([^<]*± [^<]*)", text)
+    assert len(cells) > 10
+    assert all("run-" in attributes for attributes, _ in cells)
+
+
+def test_report_is_the_same_byte_for_byte(made: SyntheticHome, pages: dict[str, Path], tmp_path: Path) -> None:
+    again = make_report(made.home, "paper", ("md", "html", "tex"), tmp_path)
+    for path in [file for file in tmp_path.rglob("*") if file.is_file()]:
+        assert path.read_bytes() == (pages["md"].parent / path.relative_to(tmp_path)).read_bytes()
+    assert len(again) == 3
+
+
+def test_latex_is_balanced_and_escaped(pages: dict[str, Path]) -> None:
+    text = pages["tex"].read_text()
+    assert text.count(r"\begin") == text.count(r"\end")
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+    assert body.count("{") == body.count("}")
+    assert r"proposed\_pruned" in body
+    assert not re.search(r"(?<!\\)%", body)
+    assert (pages["tex"].parent / "accuracy.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_holes_and_failures_are_said_plainly(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home")
+    runs = made.experiment("paper", ARMS, seeds=(0, 1))
+    job = made.home.job(runs[3]["jobs"]["student"])
+    job.result.unlink()
+    shutil.rmtree(job.root / "attempts")
+    collect(made.home)
+    holes = list_missing(made.home, "paper")
+    assert any("1 of 6 runs are queued: proposed" in hole for hole in holes)
+    page = make_report(made.home, "paper", ("md",), tmp_path / "out")[0].read_text()
+    assert "This report has holes" in page
+    assert "(n=1)" in page
+    with pytest.raises(XpError, match="would have"):
+        make_report(made.home, "paper", ("md",), tmp_path / "out", allow_missing=False)
+
+
+def test_failed_job_brings_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = SyntheticHome(tmp_path / "home")
+    made.job("train-x", "train")
+    attempt, journal = made.attempt("train-x", 1)
+    journal.close()
+    made.outcome(attempt, "crashed", "out of disk")
+    made.record(
+        "paper",
+        [
+            {
+                "run": "run-1",
+                "arm": "only",
+                "cell": "default",
+                "seed": 0,
+                "split": "60/20/20",
+                "settings": {},
+                "jobs": {"student": "train-x"},
+            }
+        ],
+        "only",
+    )
+    monkeypatch.setattr("engine.collect._read_states", lambda home: {"train-x": "failed"})
+    collect(made.home)
+    holes = list_missing(made.home, "paper")
+    assert any("train-x is failed after 1 attempts: out of disk" in hole for hole in holes)
+    assert make_report(made.home, "paper", ("html",), tmp_path / "out")[0].is_file()
+
+
+def test_experiment_without_one_result_still_has_a_report(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home")
+    made.record("empty", [], "none")
+    collect(made.home)
+    assert all(path.is_file() for path in make_report(made.home, "empty", ("md", "html", "tex"), tmp_path / "out"))
+
+
+def test_names_with_odd_signs_do_no_harm(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home")
+    runs = made.experiment("paper", {"only": Arm()}, seeds=(0,))
+    path = made.record("paper", runs, "only")
+    record = json.loads(path.read_text()) | {"title": "<script>alert(1)</script> 5 % & $x_1$ | {}"}
+    write_json(path, record)
+    collect(made.home)
+    pages = make_report(made.home, "paper", ("md", "html", "tex"), tmp_path / "out")
+    assert "<script>" not in pages[1].read_text()
+    assert r"5 \% \& \$x\_1\$" in pages[2].read_text()
+
+
+def test_paper_experiment_shows_the_published_figures(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home")
+    arms = {name: ARMS[name] for name in ("original", "proposed")}
+    made.experiment("phase1_tiny_window", arms, seeds=(0,), splits=("80/10/10",))
+    collect(made.home)
+    text = make_report(made.home, "phase1_tiny_window", ("md",), tmp_path / "out")[0].read_text()
+    row = next(line for line in text.splitlines() if "-0.62 points" in line)
+    assert "73.645 %" in row
+    assert "-0.62 %" in row
+    assert row.count("points") == 2
+
+
+def test_unknown_experiment_and_format_bring_choices(made: SyntheticHome, tmp_path: Path) -> None:
+    with pytest.raises(XpError, match="did you mean 'paper'"):
+        make_report(made.home, "papr", ("md",), tmp_path)
+    with pytest.raises(XpError, match="no report format"):
+        make_report(made.home, "paper", ("docx",), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (words.accuracy(0.60314, 0.00123, 3, 0.002), "60.31 ± 0.12 (n=3)"),
+        (words.accuracy(0.60314, 0.0123, 3, 0.02), "60.3 ± 1.2 (n=3)"),
+        (words.accuracy(None, None, 0), words.NONE),
+        (words.points(-0.0062), "-0.6"),
+        (words.relative(1.1, 1.0), "+10.0 %"),
+        (words.relative(1.0, 0.0), words.NONE),
+        (words.count(21_198_568), "21.20 M"),
+        (words.count(4_080_000_000), "4.08 G"),
+        (words.speed(1234.6), "1,235"),
+        (words.speed(0.01234), "0.0123"),
+        (words.megabytes(1 << 30), "1,024"),
+        (words.spread(187.67, 1.04, words.speed), "188 ± 1"),
+        (words.duration(3999), "1 h 6 min"),
+        (words.duration(61), "1 min 1 s"),
+    ],
+)
+def test_numbers_read_as_a_person_writes_them(text: str, expected: str) -> None:
+    assert text == expected

@@ -1,0 +1,324 @@
+"""Jobs as processes: every kind does its work, and whatever is killed when, the result and the figures are the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import kill
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from engine.home import AttemptFolder, Home, JobFolder, read_json, write_json
+from store.journal import read_journal
+
+from .forking import ForkServer
+
+NETWORK = {
+    "arch": "tiny_vit",
+    "dims": [8, 8, 16, 16],
+    "depths": [1, 1, 1, 1],
+    "heads": [1, 1, 2, 2],
+    "windows": [4, 4, 2, 1],
+}
+DATA = {"source": "digits", "image_size": 32, "split": "30/10/60", "short_side": 8}
+TRAIN = {"epochs": 3, "batch_size": 32, "lr": 2e-3, "precision": "fp32", "threads": 1}
+SPEED = ("train_images_per_second", "host_peak_rss")
+
+
+@dataclass
+class Bench:
+    """A home folder, and the way to run attempts of its jobs in processes of their own."""
+
+    home: Home
+    server: ForkServer
+
+    def write(self, job: str, kind: str, needs: dict[str, str], settings: dict[str, Any]) -> JobFolder:
+        folder = self.home.job(job)
+        folder.root.mkdir(parents=True)
+        write_json(folder.spec, {"version": 1, "kind": kind, "needs": needs, "settings": settings})
+        return folder
+
+    def start(self, job: JobFolder, **details: Any) -> tuple[int, AttemptFolder]:
+        number = len(job.attempts()) + 1
+        attempt = job.attempt(number)
+        attempt.root.mkdir(parents=True)
+        order = {"home": str(self.home.root), "cache": str(self.home.cache), "job": job.job, "attempt": number}
+        return self.server.start({**order, "details": details, "slot": "cpu:0", "grace": 5}, attempt.log), attempt
+
+    def run(self, job: JobFolder, **details: Any) -> int:
+        self.start(job, **details)
+        return self.server.wait()
+
+    def train(self, job: str, kind: str = "train", needs: dict[str, str] | None = None, **settings: Any) -> JobFolder:
+        known = {"data": DATA, "network": NETWORK, "num_classes": 10, "train": TRAIN, "distill": None, "seed": 0}
+        return self.write(job, kind, {"pack": "pack-1", **(needs or {})}, {**known, **settings})
+
+
+def visible_lines(job: JobFolder) -> list[dict[str, Any]]:
+    """The chain rule: the committed attempt's lines, after its predecessor's up to the `from`."""
+    attempt, upto = job.winner() or job.attempts()[-1], None
+    chain: list[dict[str, Any]] = []
+    while True:
+        lines = [line for line in read_journal(attempt.journal)[0] if upto is None or line["seq"] <= upto]
+        chain = [line for line in lines if line["type"] != "from"] + chain
+        start = next((line for line in lines if line["type"] == "from"), None)
+        if start is None:
+            return chain
+        attempt, upto = job.attempt(start["attempt"]), start["upto"]
+
+
+def figures(job: JobFolder) -> list[dict[str, Any]]:
+    """What is visible and does not depend on the clock."""
+    kept = []
+    for line in visible_lines(job):
+        if line.get("name") not in SPEED:
+            kept.append({name: value for name, value in line.items() if name not in ("seq", "at")})
+    return kept
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    root = tmp_path_factory.mktemp("home")
+    with ForkServer() as server:
+        bench = Bench(Home(root, root / "cache"), server)
+        packed = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
+        assert bench.run(bench.write("pack-1", "pack", {}, {"data": packed, "digest": "d"})) == 0
+        assert bench.run(bench.train("train-1")) == 0
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def targets(bench: Bench) -> JobFolder:
+    settings = {"data": DATA, "network": NETWORK, "num_classes": 10, "views": 3, "precision": "fp32", "threads": 1}
+    job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-1"}, settings)
+    assert bench.run(job) == 0
+    return job
+
+
+def test_a_trained_job_leaves_everything_that_is_asked_of_it(bench: Bench) -> None:
+    job = bench.home.job("train-1")
+    winner = job.winner()
+    assert winner is not None
+    result = read_json(job.result)
+    weights = winner.artifacts / "weights.safetensors"
+    assert result["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert result["steps"] == 51
+    assert result["kind"] == "train"
+    assert result["seconds"] > 0
+    assert read_json(winner.artifacts / "network.json")["widths"] is None
+    names = [line["name"] for line in visible_lines(job) if line["type"] == "metric"]
+    assert names.count("test_top1") == 1
+    assert names.count("val_top1") == 3
+    assert read_json(winner.heartbeat)["attempt"] == 1
+    provenance = read_json(winner.provenance)
+    assert provenance["spec_digest"] == hashlib.sha256(job.spec.read_bytes()).hexdigest()
+    assert provenance["threads"] == 1
+    assert provenance["device"] == "cpu"
+
+
+def test_predictions_are_those_of_the_parts_and_agree_with_the_accuracy(bench: Bench) -> None:
+    lines = visible_lines(bench.home.job("train-1"))
+    sizes = next(line["value"] for line in lines if line.get("name") == "split")
+    told = next(line["value"] for line in lines if line.get("name") == "test_top1")
+    for part in ("val", "test"):
+        (line,) = [line for line in lines if line["type"] == "predictions" and line["part"] == part]
+        assert len(set(line["sample"])) == len(line["sample"]) == sizes[part]
+        right = np.mean(np.array(line["label"]) == np.array(line["predicted"]))
+        assert part == "val" or right == pytest.approx(told)
+
+
+def test_the_same_settings_give_the_same_bits(bench: Bench) -> None:
+    job = bench.train("train-2")
+    assert bench.run(job) == 0
+    assert read_json(job.result)["weights_sha256"] == read_json(bench.home.job("train-1").result)["weights_sha256"]
+    assert figures(job) == figures(bench.home.job("train-1"))
+
+
+def test_another_seed_gives_other_bits(bench: Bench) -> None:
+    job = bench.train("train-seed", seed=1)
+    assert bench.run(job) == 0
+    assert read_json(job.result)["weights_sha256"] != read_json(bench.home.job("train-1").result)["weights_sha256"]
+
+
+def test_killed_at_random_it_ends_with_the_same_bits_and_each_figure_once(bench: Bench) -> None:
+    job, chance = bench.train("train-killed"), random.Random(0)
+    kills = 0
+    for _ in range(40):
+        pid, _attempt = bench.start(job, save_minutes=1e-6)
+        if kills < 5:
+            time.sleep(chance.uniform(0.2, 0.9))
+            kill(pid, signal.SIGKILL)
+        if bench.server.wait() == 0:
+            break
+        kills += 1
+    assert kills == 5
+    assert read_json(job.result)["weights_sha256"] == read_json(bench.home.job("train-1").result)["weights_sha256"]
+    assert figures(job) == figures(bench.home.job("train-1"))
+
+
+def test_asked_to_stop_it_checkpoints_and_exits_85(bench: Bench) -> None:
+    job = bench.train("train-stopped")
+    pid, attempt = bench.start(job)
+    wait_for_step(attempt, 1)
+    kill(pid, signal.SIGTERM)
+    assert bench.server.wait() == 85
+    assert (attempt.checkpoints / "pointer.json").exists()
+    assert not job.result.exists()
+    assert bench.run(job) == 0
+    (start,) = [line for line in read_journal(job.attempt(2).journal)[0] if line["type"] == "from"]
+    assert start["attempt"] == 1
+    assert start["step"] > 0
+    assert figures(job) == figures(bench.home.job("train-1"))
+
+
+def test_a_finished_training_with_a_killed_evaluation_only_evaluates(bench: Bench) -> None:
+    job = copy_without_result(bench, "train-1", "train-evaluated")
+    assert bench.run(job) == 0
+    steps = [line["step"] for line in read_journal(job.attempt(2).journal)[0] if line["type"] == "from"]
+    assert steps == [51]
+    names = [line["name"] for line in read_journal(job.attempt(2).journal)[0] if line["type"] == "metric"]
+    assert names == ["test_top1", "test_loss"]
+    assert figures(job) == figures(bench.home.job("train-1"))
+
+
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(bench: Bench) -> None:
+    job = copy_without_result(bench, "train-1", "train-damaged")
+    newest = max(job.attempt(1).checkpoints.glob("*.pt"))
+    newest.write_bytes(newest.read_bytes()[:-100])
+    assert bench.run(job) == 0
+    assert [line["step"] for line in read_journal(job.attempt(2).journal)[0] if line["type"] == "from"] == [34]
+    assert read_json(job.result)["weights_sha256"] == read_json(bench.home.job("train-1").result)["weights_sha256"]
+    assert figures(job) == figures(bench.home.job("train-1"))
+
+
+def test_the_first_of_two_attempts_counts(bench: Bench) -> None:
+    job = bench.home.job("train-1")
+    before = job.result.read_bytes()
+    assert bench.run(job) == 0
+    assert job.result.read_bytes() == before
+    shutil.rmtree(job.attempt(2).root)
+
+
+def test_a_rate_that_makes_it_diverge_exits_87(bench: Bench) -> None:
+    job = bench.train("train-nan", train={**TRAIN, "lr": 1e30, "optimizer": "sgd", "clip_grad": None})
+    assert bench.run(job) == 87
+    assert "not finite" in job.attempt(1).log.read_text()
+
+
+def test_settings_that_cannot_work_exit_88_without_a_traceback(bench: Bench) -> None:
+    job = bench.train("train-wrong", data={**DATA, "split": "90/0/10"}, train={**TRAIN, "checkpoint": "best_val"})
+    assert bench.run(job) == 88
+    log = job.attempt(1).log.read_text()
+    assert "fix: " in log
+    assert "Traceback" not in log
+
+
+def test_a_need_that_is_not_done_exits_88(bench: Bench) -> None:
+    assert bench.run(bench.train("train-needy", needs={"pack": "pack-none"})) == 88
+
+
+def test_a_teacher_is_described_on_every_part(targets: JobFolder) -> None:
+    lines = [line for line in visible_lines(targets) if line["type"] == "teacher"]
+    assert {(line["part"], line["name"]) for line in lines} == {
+        (part, name) for part in ("train", "val", "test") for name in ("top1", "nll", "confidence", "entropy")
+    }
+
+
+def test_a_taught_student_resumes_to_the_same_bits(bench: Bench, targets: JobFolder) -> None:
+    needs = {"targets": targets.job}
+    straight = bench.train("train-taught", needs=needs, distill={"loss": "hinton"}, seed=3)
+    assert bench.run(straight) == 0
+    stopped = bench.train("train-taught-stopped", needs=needs, distill={"loss": "hinton"}, seed=3)
+    pid, attempt = bench.start(stopped)
+    wait_for_step(attempt, 1)
+    kill(pid, signal.SIGTERM)
+    assert bench.server.wait() == 85
+    assert bench.run(stopped) == 0
+    assert figures(stopped) == figures(straight)
+    assert read_json(stopped.result)["weights_sha256"] == read_json(straight.result)["weights_sha256"]
+
+
+def test_caches_that_are_gone_or_damaged_are_made_again(bench: Bench, targets: JobFolder) -> None:
+    straight = bench.home.job("train-taught")
+    shutil.rmtree(bench.home.pack("pack-1"))
+    logits = bench.home.targets(targets.job) / "logits.bin"
+    logits.write_bytes(logits.read_bytes()[:-2])
+    job = bench.train("train-again", needs={"targets": targets.job}, distill={"loss": "hinton"}, seed=3)
+    assert bench.run(job) == 0
+    assert read_json(job.result)["weights_sha256"] == read_json(straight.result)["weights_sha256"]
+
+
+def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder) -> None:
+    prune = {"ratio": 0.2, "recover_epochs": 2}
+    needs = {"targets": targets.job, "parent": "train-1"}
+    settings: dict[str, Any] = {"distill": {"loss": "hinton"}, "prune": prune, "seed": 0}
+    straight = bench.train("prune-1", "prune", needs, **settings)
+    assert bench.run(straight) == 0
+    stopped = bench.train("prune-2", "prune", needs, **settings)
+    pid, attempt = bench.start(stopped)
+    wait_for_step(attempt, 1)
+    kill(pid, signal.SIGTERM)
+    assert bench.server.wait() == 85
+    assert bench.run(stopped) == 0
+    assert read_json(stopped.result)["weights_sha256"] == read_json(straight.result)["weights_sha256"]
+    assert figures(stopped) == figures(straight)
+    values = {line["name"]: line["value"] for line in visible_lines(straight) if line["type"] == "measurement"}
+    assert values["prune_asked"] == 0.2
+    assert abs(values["prune_achieved"] - 0.2) < 0.1
+    assert values["params"] < values["params_before"]
+
+
+def test_a_pruned_network_is_measured_in_its_own_shape(bench: Bench) -> None:
+    settings = {"network": NETWORK, "num_classes": 10, "image_size": 32, "precision": "fp32"}
+    settings["measure"] = {"batch_sizes": [1, 8], "threads": [1], "seconds": 0.05}
+    full, small = (
+        bench.write("measure-1", "measure", {}, settings),
+        bench.write("measure-2", "measure", {"parent": "prune-1"}, settings),
+    )
+    assert (bench.run(full), bench.run(small)) == (0, 0)
+    sizes = [read_json(job.result)["figures"]["params"] for job in (full, small)]
+    assert sizes[1] == read_json(bench.home.job("prune-1").result)["figures"]["params"] < sizes[0]
+    lines = [line for line in visible_lines(full) if line["type"] == "measurement"]
+    assert {line["batch_size"] for line in lines if line["name"] == "infer_images_per_second"} == {1, 8}
+
+
+def test_attention_maps_are_saved(bench: Bench) -> None:
+    settings = {"network": NETWORK, "num_classes": 10, "data": DATA, "explain": {"images": 3}}
+    job = bench.write("explain-1", "explain", {"pack": "pack-1", "parent": "train-1"}, settings)
+    assert bench.run(job) == 0
+    assert len(list(job.attempt(1).artifacts.rglob("*.png"))) >= 3
+
+
+def copy_without_result(bench: Bench, source: str, name: str) -> JobFolder:
+    job = bench.home.job(name)
+    shutil.copytree(bench.home.job(source).root, job.root)
+    job.result.unlink()
+    job.attempt(1).result.unlink()
+    return job
+
+
+def wait_for_step(attempt: AttemptFolder, step: int) -> None:
+    """Return once the heartbeat tells of `step` in a phase of training."""
+    for _ in range(2000):
+        if attempt.heartbeat.exists():
+            beat = json.loads(attempt.heartbeat.read_text())
+            if beat["phase"] in ("train", "recover") and (beat["step"] or 0) >= step:
+                return
+        time.sleep(0.005)
+    raise AssertionError("the job never got there")
+
+
+def test_weights_are_read_back_by_anyone(bench: Bench) -> None:
+    winner = bench.home.job("train-1").winner()
+    assert winner is not None
+    weights = load_file(winner.artifacts / "weights.safetensors")
+    assert all(np.isfinite(value).all() for value in weights.values() if value.dtype.kind == "f")

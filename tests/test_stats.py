@@ -1,0 +1,120 @@
+"""Statistics equal scipy's on random cases, and keep their promises on data without any difference."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from engine import stats
+
+NUMBERS = st.floats(-1e3, 1e3, allow_nan=False)
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_t_interval_equals_scipy(values: list[float]) -> None:
+    found = stats.t_interval(values)
+    spread = scipy_stats.sem(values)
+    assert found.std == pytest.approx(np.std(values, ddof=1), abs=1e-12)
+    if spread > 1e-9:
+        low, high = scipy_stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=spread)
+        assert found.low == pytest.approx(low)
+        assert found.high == pytest.approx(high)
+
+
+def test_one_value_has_no_interval_and_none_is_an_error() -> None:
+    assert stats.t_interval([0.5]) == stats.Interval(0.5, None, None, None, 1)
+    with pytest.raises(ValueError, match="at least one"):
+        stats.t_interval([])
+
+
+def test_paired_p_equals_scipy_on_common_seeds() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        one, two = dict(enumerate(draw.normal(size=6))), dict(enumerate(draw.normal(size=5)))
+        common = range(5)
+        expected = scipy_stats.ttest_rel([one[at] for at in common], [two[at] for at in common]).pvalue
+        assert stats.paired_p(one, two) == pytest.approx(expected)
+
+
+def test_pairs_without_a_common_seed_say_nothing() -> None:
+    assert stats.paired_interval({0: 1.0}, {1: 1.0}) is None
+    assert stats.paired_p({0: 1.0}, {0: 2.0}) is None
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+@settings(max_examples=100, deadline=None)
+def test_mcnemar_equals_the_binomial_test(first: int, second: int) -> None:
+    expected = scipy_stats.binomtest(first, first + second).pvalue if first + second else 1.0
+    assert stats.mcnemar_p(first, second) == pytest.approx(expected)
+
+
+@given(st.integers(0, 500), st.integers(1, 500))
+@settings(max_examples=60, deadline=None)
+def test_wilson_equals_scipy(right: int, n: int) -> None:
+    right = min(right, n)
+    expected = scipy_stats.binomtest(right, n).proportion_ci(method="wilson")
+    low, high = stats.wilson_interval(right, n)
+    assert low == pytest.approx(expected.low, abs=1e-12)
+    assert high == pytest.approx(expected.high)
+
+
+def test_bootstrap_interval_is_close_to_scipy() -> None:
+    draw = np.random.default_rng(1)
+    first, second = draw.random(800) < 0.7, draw.random(800) < 0.65
+    found = stats.compare_images(list(first), list(second), rounds=4000)
+    gain = first.astype(float) - second
+    expected = scipy_stats.bootstrap((gain,), np.mean, n_resamples=4000, method="percentile", rng=2).confidence_interval
+    assert found.low == pytest.approx(expected.low, abs=0.004)
+    assert found.high == pytest.approx(expected.high, abs=0.004)
+    assert found.difference == pytest.approx(gain.mean())
+    assert found.p == pytest.approx(stats.mcnemar_p(found.only_first, found.only_second))
+
+
+def test_bootstrap_is_the_same_every_time() -> None:
+    first, second = [True, False] * 50, [False, True, True, True] * 25
+    assert stats.compare_images(first, second, rounds=500) == stats.compare_images(first, second, rounds=500)
+
+
+def test_uneven_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="not 1 and 2"):
+        stats.compare_images([True], [True, False])
+
+
+def test_hierarchical_interval_holds_spread_of_seeds_and_of_images() -> None:
+    draw = np.random.default_rng(3)
+    shifts = draw.normal(0, 0.05, 5)
+    gains = [draw.normal(shift, 0.3, 400) for shift in shifts]
+    low, high = stats.hierarchical_interval([list(row) for row in gains], rounds=2000)
+    by_images, _ = stats.hierarchical_interval([list(np.mean(gains, axis=0))] * 5, rounds=2000)
+    assert low < np.mean(gains) < high
+    assert low < by_images
+
+
+def test_holm_equals_its_definition_and_keeps_the_order() -> None:
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([0.5, 0.9]) == [1.0, 1.0]
+    assert stats.holm([]) == []
+
+
+def test_smallest_difference_has_the_power_it_promises() -> None:
+    draw = np.random.default_rng(4)
+    truth = stats.smallest_difference(1.0, 12)
+    found = sum(
+        (stats.paired_p(dict(enumerate(draw.normal(truth, 1.0, 12))), dict.fromkeys(range(12), 0.0)) or 1) < 0.05
+        for _ in range(600)
+    )
+    assert 0.72 < found / 600 < 0.88
+
+
+def test_seeds_needed_is_the_least_number_that_shows_it() -> None:
+    n = stats.seeds_needed(0.5, 1.0)
+    assert n is not None
+    assert stats.smallest_difference(1.0, n) <= 0.5 < stats.smallest_difference(1.0, n - 1)
+    assert stats.seeds_needed(1e-9, 1.0, most=50) is None
+    assert math.isfinite(stats.smallest_difference(1.0, 2))
