@@ -30,11 +30,11 @@ SPOILED = {
     "unknown key": (swap("title:", "titel:"), "unknown key 'titel'", "did you mean 'title'"),
     "misspelt network": (swap("arch: tiny_vit\n", "arch: tiny_vitt\n"), "unknown network", "tiny_vit"),
     "misspelt timm network": (swap("convnextv2_atto", "convnextv2_ato"), "unknown network", "convnextv2_atto"),
-    "wrong type": (swap("epochs: 12", 'epochs: "12"'), "'12' is not a whole number", "12"),
+    "wrong type": (swap("epochs: 10", 'epochs: "12"'), "'12' is not a whole number", "12"),
     "split of 110": (swap("60/20/20", "60/30/20"), "sum to 110", "60/20/20"),
     "arm of nowhere": (swap("prune: {ratio: 0.2,", "prune.rato: 0.2\n    prune: {"), "no such key", "'ratio'"),
     "tab": (swap("  source:", "\tsource:"), "a tab indents", "spaces"),
-    "duplicate key": (swap("  epochs: 12", "  epochs: 12\n  epochs: 13"), "given twice", "keep one"),
+    "duplicate key": (swap("  epochs: 10", "  epochs: 10\n  epochs: 13"), "given twice", "keep one"),
     "duplicate arm": (swap("  sparse:\n", "  original: {}\n  sparse:\n"), "given twice", "rename"),
     "two arms alike": (swap("  sparse:\n", "  other: {}\n  sparse:\n"), "the same as arm 'original'", "remove"),
     "no mapping": (lambda _: "- a\n- b\n", "one YAML mapping", "name:"),
@@ -74,7 +74,7 @@ def test_position_is_the_line_and_column_of_the_mistake(tmp_path: Path) -> None:
 
 def test_all_mistakes_of_a_file_come_at_once(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
-    text = QUICKSTART.read_text().replace("epochs: 12", "epochs: 0").replace("loss: hinton", "loss: x") + "\nbogus: 1\n"
+    text = QUICKSTART.read_text().replace("epochs: 10", "epochs: 0").replace("loss: hinton", "loss: x") + "\nbogus: 1\n"
     file.write_text(text)
     with pytest.raises(SpecError) as caught:
         load_spec(file)
