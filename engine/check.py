@@ -34,12 +34,12 @@ def _absent_data(data: Data) -> list[str]:
 
 
 def _absent_weights(settings: Settings) -> list[str]:
-    networks = [settings.student, *([settings.teacher] if settings.teacher else [])]
-    files = [network.weights for network in networks if network.weights not in ("none", "pretrained")]
+    files = [settings.student.weights, *([settings.teacher.weights] if settings.teacher else [])]
+    names = [file for file in files if file not in ("none", "pretrained")]
     return [
-        f"there is no weights file {file}; fix: bring it here, or change weights"
-        for file in files
-        if not Path(file).is_file()
+        f"there is no weights file {name}; fix: bring it here, or change weights"
+        for name in names
+        if not Path(name).is_file()
     ]
 
 

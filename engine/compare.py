@@ -118,7 +118,7 @@ def _runs_of(home: Home, name: str, metric: str) -> dict[str, list[Row]]:
     experiment, _, arm = name.partition("/")
     rows = ask(home, "compare_runs", experiment=experiment, arm=arm)
     if not rows:
-        known = [f"{one}/{other}" for one, other in ask_values(home, "select distinct experiment, arm from runs")]
+        known = [row["name"] for row in ask(home, "trace_arms")]
         raise QueryError(f"there is no arm {name!r}", fix=closest_hint(name, known) if known else "submit one first")
     if metric not in rows[0] or metric in NO_FIGURES or isinstance(rows[0][metric], str):
         known = [column for column, value in rows[0].items() if column not in NO_FIGURES and not isinstance(value, str)]
@@ -190,11 +190,6 @@ def ask(home: Home, query: str, **values: Any) -> list[dict[str, Any]]:
         cursor = db.execute((QUERIES / f"{query}.sql").read_text(), values)
         columns = [part[0] for part in cursor.description or ()]
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-
-
-def ask_values(home: Home, sql: str) -> list[tuple[Any, ...]]:
-    with _open_results(home) as db:
-        return list(db.execute(sql).fetchall())
 
 
 def _open_results(home: Home) -> Any:

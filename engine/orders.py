@@ -15,7 +15,7 @@ PATIENCE = 20.0  # seconds to wait for a running job to stop
 
 
 def give_order(home: Home, verb: str, match: Match) -> list[str]:
-    """Carry out `cancel` or `retry`; return the jobs it changed. A cancel waits until their processes are gone."""
+    """Carry out an order of ORDERS; return the jobs it changed. What stops a job waits until its process is gone."""
     with Queue(home.queue_db) as queue:
         jobs = ORDERS[verb](queue, match)
     for job in jobs:
@@ -23,7 +23,7 @@ def give_order(home: Home, verb: str, match: Match) -> list[str]:
             handle.write(json.dumps({"order": verb, "at": time.time()}) + "\n")
     if jobs and not scheduler_alive(home) and _has_work(home):
         start_detached(home)
-    if verb == "cancel":
+    if verb in ("cancel", "pause"):
         _wait_stopped(home, jobs)
     return jobs
 
@@ -33,6 +33,16 @@ def _cancel(queue: Queue, match: Match) -> list[str]:
         return queue.request_cancel(match.jobs)
     runs = [match.name] if match.kind == "run" else None
     return queue.request_cancel(experiment=match.experiment, runs=runs)
+
+
+def _pause(queue: Queue, match: Match) -> list[str]:
+    if match.kind == "experiment":
+        return queue.request_pause(experiment=match.name)
+    return queue.request_pause(match.jobs)
+
+
+def _resume(queue: Queue, match: Match) -> list[str]:
+    return queue.request_resume(match.jobs)
 
 
 def _retry(queue: Queue, match: Match) -> list[str]:
@@ -54,4 +64,4 @@ def _wait_stopped(home: Home, jobs: Sequence[str]) -> None:
         time.sleep(0.05)
 
 
-ORDERS = {"cancel": _cancel, "retry": _retry}
+ORDERS = {"cancel": _cancel, "pause": _pause, "resume": _resume, "retry": _retry}

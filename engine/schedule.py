@@ -1,9 +1,9 @@
 """Which job goes next and what an ending means: takes what is known, gives decisions. Pure: no process, no clock.
 
-    decide(ending, ...)         how an attempt ended -> its outcome, the job's next state, the budget it spent
-    rank_experiments(...)       whose turn it is: priority, then fewest jobs running now, then who asked first
-    choose_slot(...)            where a job fits beside what runs; a measure job has its device to itself
-    run_state(...)              a run's state from its jobs' states
+decide(ending, ...)         how an attempt ended -> its outcome, the job's next state, the budget it spent
+rank_experiments(...)       whose turn it is: priority, then fewest jobs running now, then who asked first
+choose_slot(...)            where a job fits beside what runs; a measure job has its device to itself
+run_state(...)              a run's state from its jobs' states
 """
 
 from __future__ import annotations

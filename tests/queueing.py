@@ -49,7 +49,13 @@ def make_record(name: str, probes: Sequence[Probe], *, at: float = 1.0, priority
             for seed, probe in enumerate(probes)
         ],
         "jobs": [
-            {"job": probe.job, "kind": probe.kind, "needs": list(probe.needs), "details": probe.does, "cost": probe.cost}
+            {
+                "job": probe.job,
+                "kind": probe.kind,
+                "needs": list(probe.needs),
+                "details": probe.does,
+                "cost": probe.cost,
+            }
             for probe in probes
         ],
     }

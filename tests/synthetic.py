@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class Arm:
     macs: int = 4_000_000_000
     prune: float = 0.0
     kind: str = "window"
+    images: int = 200
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -81,13 +82,13 @@ class SyntheticHome:
         self.finish(job, attempt)
         return job
 
-    def train(self, job: str, arm: Arm, seed: int, *, kind: str = "train", images: int = 200, epochs: int = 3) -> str:
+    def train(self, job: str, arm: Arm, seed: int, *, kind: str = "train", epochs: int = 3) -> str:
         """A trained job with its curve, figures and test predictions; which images it gets wrong follows the seed."""
         self.job(job, kind, {}, {"seed": seed})
         attempt, journal = self.attempt(job, 1)
         draw = random.Random(f"{arm.accuracy} {arm.kind} {arm.prune} {seed}")
-        right = [draw.random() < arm.accuracy for _ in range(images)]
-        top1 = sum(right) / images
+        right = [draw.random() < arm.accuracy for _ in range(arm.images)]
+        top1 = sum(right) / arm.images
         with journal:
             for epoch in range(epochs):
                 share = (epoch + 1) / epochs
@@ -98,8 +99,8 @@ class SyntheticHome:
                     ("lr", 1e-3),
                 ):
                     journal.metric(name, value, step=10 * (epoch + 1), epoch=epoch)
-            keys = [sha256(f"image {number}".encode()).hexdigest() for number in range(images)]
-            labels = [number % 10 for number in range(images)]
+            keys = [sha256(f"image {number}".encode()).hexdigest() for number in range(arm.images)]
+            labels = [number % 10 for number in range(arm.images)]
             guess = [label if good else (label + 1) % 10 for label, good in zip(labels, right, strict=True)]
             journal.predictions("test", keys, labels, guess, [0.9 if good else 0.4 for good in right])
             journal.metric("test_top1", top1, step=10 * epochs, epoch=epochs - 1)
@@ -137,10 +138,14 @@ class SyntheticHome:
     def explain(self, job: str, parent: str, colour: int) -> str:
         self.job(job, "explain", {"parent": parent})
         attempt, journal = self.attempt(job, 1)
-        journal.close()
         attempt.artifacts.mkdir()
+        shown = []
         for number in range(3):
-            _write_png(attempt.artifacts / f"map_{number}.png", colour, 60 * number)
+            path = attempt.artifacts / f"map_{number:03d}.png"
+            _write_png(path, colour, 60 * number)
+            shown.append({"file": path.name, "sample": f"s{number}", "label": number, "predicted": number % 2})
+        with journal:
+            journal.fact("maps", {"method": "received", "layer": "stage 2", "images": shown})
         self.finish(job, attempt)
         return job
 
@@ -166,7 +171,7 @@ class SyntheticHome:
     def _run(self, name: str, label: str, arm: Arm, seed: int, split: str, pack: str) -> dict[str, Any]:
         key = _hex(f"{name} {label} {split} {seed}")
         jobs = {"pack": pack, "student": f"train-{key}"}
-        self.train(jobs["student"], Arm(arm.accuracy, kind=arm.kind, speed=arm.speed, memory=arm.memory), seed)
+        self.train(jobs["student"], replace(arm, prune=0.0), seed)
         last = jobs["student"]
         if arm.prune:
             last = jobs["prune"] = self.train(f"prune-{key}", arm, seed, kind="prune")
@@ -213,4 +218,4 @@ def _hex(text: str) -> str:
 def _write_png(path: Path, red: int, green: int) -> None:
     from PIL import Image
 
-    Image.new("RGB", (48, 48), (red, green, 120)).save(path)
+    Image.new("RGB", (96, 48), (red, green, 120)).save(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,29 +133,12 @@ def test_comparison_is_paired_and_symmetric(tmp_path: Path) -> None:
 
 
 def test_different_test_images_are_never_compared(tmp_path: Path) -> None:
-    made = SyntheticHome(tmp_path)
-    made.experiment("one", {"a": Arm()}, (0, 1))
-    made.experiment("two", {"b": Arm(kind="longformer")}, (0, 1))
-    for seed, run in enumerate(made.experiment("two", {"b": Arm(kind="longformer")}, (5,))):
-        job = run["jobs"]["student"]
-        shutil_tree(made, job)
-        made.train(job, Arm(kind="longformer"), seed, images=150)
-    runs = [
-        {**run, "seed": seed} for seed, run in enumerate(made.experiment("two", {"b": Arm(kind="longformer")}, (6,)))
-    ]
-    for run in runs:
-        shutil_tree(made, run["jobs"]["student"])
-        made.train(run["jobs"]["student"], Arm(kind="longformer"), 0, images=150)
-    made.record("two", runs, "b")
-    collect(made.home)
+    made = _home(tmp_path, Arm(), Arm(kind="longformer", images=150), 2)
     with pytest.raises(QueryError, match="the test set is 200 images against 150 images, of which 150 are common"):
-        compare_arms(made.home, "one/a", "two/b", "test_top1")
-
-
-def shutil_tree(made: SyntheticHome, job: str) -> None:
-    import shutil
-
-    shutil.rmtree(made.home.job(job).root)
+        compare_arms(made.home, "paper/a", "paper/b", "test_top1")
+    judged = check_claims(made.home, "paper", [_claim()])[0]
+    assert judged.verdict == "undecided"
+    assert "not the same test images" in judged.reason
 
 
 def test_unknown_arm_and_metric_bring_the_nearest(tmp_path: Path) -> None:
@@ -203,18 +185,9 @@ def test_large_difference_is_found_nearly_always() -> None:
     assert sum(decide_side(_claim(), one, one.p) == 1 for one in found) >= 54
 
 
-@pytest.mark.parametrize("seeds", [1, 3])
-def test_the_papers_own_loss_of_0_62_is_undecided(seeds: int) -> None:
-    """Its smaller network loses 0.62 points on 13,000 test images with one run for each arm."""
-    found = _simulate(np.random.default_rng(9), seeds, 13_000)
-    shift = -0.0062 - found.difference.mean
-    moved = replace(found.difference, mean=-0.0062)
-    assert found.images is not None
-    images = replace(found.images, low=found.images.low + shift, high=found.images.high + shift)
-    draws = np.random.default_rng(10).normal(-0.0062, 0.004, seeds)
-    p = (
-        None
-        if seeds == 1
-        else paired_p(dict(enumerate(draws - draws.mean() - 0.0062)), dict.fromkeys(range(seeds), 0.0))
-    )
-    assert decide_side(_claim("less"), replace(found, difference=moved, images=images, p=p), p) == 0
+def test_the_papers_own_loss_of_0_62_points_is_undecided() -> None:
+    """One run for each arm on 10 per cent of 130,000 images: the luck of one seed is as large as the loss."""
+    draw = np.random.default_rng(9)
+    found = [_simulate(draw, 1, 13_000, gap=-0.0062) for _ in range(20)]
+    assert {decide_side(_claim(expect), one, one.p) for one in found for expect in ("less", "greater")} == {0}
+    assert -0.012 < float(np.mean([one.difference.mean for one in found])) < -0.002

@@ -9,7 +9,8 @@ import pytest
 from engine.guard import Surroundings, factor_of, judge_pair
 
 BASE: dict[str, Any] = {
-    "data.source": "folder", "data.split": "60/20/20", "data.split_seed": 0, "data.image_size": 224, "data.view_seed": 0,
+    "data.source": "folder", "data.split": "60/20/20", "data.split_seed": 0, "data.image_size": 224,
+    "data.view_seed": 0,
     "student.arch": "tiny_vit_21m", "student.attention.kind": "window", "student.windows": [7, 7, 14, 7],
     "distill.loss": "hinton", "distill.temperature": 2.0, "teacher.arch": "timm/clip", "teacher.seed": 0,
     "train.epochs": 10, "train.batch_size": 256, "train.lr": 5e-4, "train.threads": 2, "measure.threads": [1],
@@ -36,7 +37,9 @@ FAIR: dict[str, tuple[Surroundings, str]] = {
     "the same number written otherwise": (_around({"train.epochs": 10.0}), "test_top1"),
 }
 UNFAIR: dict[str, tuple[Surroundings, str, str]] = {
-    "batch 256 against 128 beside the teacher": (_around({"teacher.arch": "timm/convnextv2", "train.batch_size": 128}), "test_top1", "train.batch_size"),
+    "batch 256 against 128 beside the teacher": (
+        _around({"teacher.arch": "timm/convnextv2", "train.batch_size": 128}), "test_top1", "train.batch_size",
+    ),
     "two factors at once": (_around(LONGFORMER | {"teacher.arch": "timm/convnextv2"}), "test_top1", "teacher.arch"),
     "another split": (_around({"data.split": "80/10/10"}), "test_top1", "data.split"),
     "another split seed": (_around(LONGFORMER | {"data.split_seed": 1}), "test_top1", "data.split_seed"),

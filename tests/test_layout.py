@@ -10,11 +10,51 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-STREET = (
-    "errors names spec shapes arms identity problems later yaml_tree load home content plan estimate check starter "
-    "schedule launch core run collect submit worker find status orders logs why query stats figures report show watch "
-    "doctor serve cli"
-).split()
+STREET = [
+    "errors",
+    "names",
+    "spec",
+    "shapes",
+    "arms",
+    "identity",
+    "problems",
+    "later",
+    "yaml_tree",
+    "load",
+    "home",
+    "archive",
+    "content",
+    "plan",
+    "estimate",
+    "check",
+    "starter",
+    "schedule",
+    "launch",
+    "core",
+    "run",
+    "collect",
+    "submit",
+    "worker",
+    "find",
+    "status",
+    "orders",
+    "logs",
+    "why",
+    "query",
+    "stats",
+    "guard",
+    "compare",
+    "claims",
+    "wording",
+    "trace",
+    "figures",
+    "report",
+    "show",
+    "watch",
+    "doctor",
+    "serve",
+    "cli",
+]
 HOMES = {
     "torch": ("core", "run"),
     "timm": ("core", "run"),

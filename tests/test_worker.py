@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ QUICK = Patience(grace=0.5, lease=0.4, stuck=0.6, unseen=0.3, look=0.02, beat=0.
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterable[Home]:
+def home(tmp_path: Path) -> Iterator[Home]:
     made = make_home(tmp_path)
     yield made
     assert faults(made) == []
@@ -41,9 +42,9 @@ def work(home: Home, slots: int = 1, **words: Any) -> int:
 
 
 @contextmanager
-def working(home: Home, slots: int = 1, **words: Any) -> Iterable[None]:
+def working(home: Home, slots: int = 1, **words: Any) -> Iterator[None]:
     """A scheduler beside the test, that ends when it is idle; leaving waits for that."""
-    thread = threading.Thread(target=work, args=(home, slots), kwargs=words)
+    thread = threading.Thread(target=work, args=(home, slots), kwargs=words, daemon=True)
     thread.start()
     try:
         yield
@@ -90,7 +91,9 @@ def order(home: Home, verb: str, *jobs: str) -> None:
 
 
 def test_jobs_run_after_what_they_need_and_each_once(home: Home) -> None:
-    submit_probes(home, "one", [Probe("pack-1"), Probe("train-1", ("pack-1",)), Probe("train-2", ("pack-1",), cost=9.0)])
+    submit_probes(
+        home, "one", [Probe("pack-1"), Probe("train-1", ("pack-1",)), Probe("train-2", ("pack-1",), cost=9.0)]
+    )
     collected: list[Home] = []
     assert work(home, collect=collected.append) == 0
     assert set(states(home).values()) == {"done"}
@@ -117,7 +120,11 @@ def test_a_crashing_job_is_tried_again_and_then_failed_with_its_last_line(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.schedule.FIRST_WAIT", 0.05)
-    probes = [Probe("train-1", does={"do": "crash"}), Probe("measure-1", ("train-1",)), Probe("train-2", does={"do": "crash", "times": 1})]
+    probes = [
+        Probe("train-1", does={"do": "crash"}),
+        Probe("measure-1", ("train-1",)),
+        Probe("train-2", does={"do": "crash", "times": 1}),
+    ]
     submit_probes(home, "one", probes)
     assert work(home) == 0
     assert states(home) == {"train-1": "failed", "measure-1": "blocked", "train-2": "done"}
@@ -129,7 +136,9 @@ def test_a_crashing_job_is_tried_again_and_then_failed_with_its_last_line(
 
 
 @pytest.mark.parametrize(("status", "expected"), [(85, "preempted"), (86, "oom"), (87, "nan"), (88, "crashed")])
-def test_every_exit_status_has_its_outcome(home: Home, status: int, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_exit_status_has_its_outcome(
+    home: Home, status: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("engine.schedule.FIRST_WAIT", 0.01)
     submit_probes(home, "one", [Probe("train-1", does={"do": "exit", "exit": status})])
     assert work(home) == 0
@@ -295,12 +304,10 @@ def test_a_measure_job_runs_beside_nothing(home: Home) -> None:
 class BlindLauncher(LocalLauncher):
     """After the first sight of an attempt it can no longer be seen or stopped, as on a node that was cut off."""
 
-    lost: set[str]
-
     def poll(self, handles: Sequence[Handle]) -> dict[Handle, Status]:
         seen = super().poll(handles)
         return {
-            handle: Status(State.UNKNOWN) if handle.attempt == 1 and handle.pid else status
+            handle: Status(State.UNKNOWN) if handle.attempt == 1 and status.state == State.RUNNING else status
             for handle, status in seen.items()
         }
 
@@ -371,7 +378,7 @@ def test_the_queue_made_anew_says_the_same(home: Home, monkeypatch: pytest.Monke
     before = states(home)
     assert rebuild_queue(home) == 6
     assert states(home) == before
-    assert before["train-5"], before["train-6"] == ("paused", "cancelled")
+    assert (before["train-5"], before["train-6"]) == ("paused", "cancelled")
     assert is_alive(pid, start)
     with working(home):
         order(home, "cancel", "train-4")
@@ -383,6 +390,7 @@ def test_a_queue_that_was_deleted_comes_back_by_itself(home: Home) -> None:
     submit_probes(home, "one", [Probe("train-1"), Probe("train-2")])
     assert work(home) == 0
     home.job("train-2").result.unlink()
+    shutil.rmtree(home.job("train-2").attempt(1).root)
     for path in home.root.glob("queue.db*"):
         path.unlink()
     assert work(home) == 0

@@ -57,7 +57,7 @@ def run_measure(attempt: Attempt) -> None:
     device = prepare_device(attempt.order.slot, measure.threads[0], False)
     write_origin(attempt, device, measure.threads[0], None)
     seed_everything(0)
-    network = _measured_network(attempt).eval()
+    network = _measured_network(attempt).to(device).eval()
     figures: dict[str, float] = {"params": count_params(network), "macs": count_macs(network, size)}
     for name, value in figures.items():
         _log(attempt, device, name, Figure(value, value, value, 1), "1", 1, measure.threads[0])

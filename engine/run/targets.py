@@ -12,6 +12,7 @@ from torch import nn
 
 from engine.core.data.loader import EvalLoader
 from engine.core.distill.targets import Targets, is_valid_targets, open_targets, write_targets
+from engine.core.train.checkpoint import capture_random, restore_random
 from engine.core.train.evaluate import evaluate
 from engine.core.train.forward import Forward
 from engine.errors import DataError
@@ -51,9 +52,11 @@ def open_job_targets(attempt: Attempt, images: Images, device: torch.device) -> 
 
 
 def _make_again(attempt: Attempt, job: JobFolder, images: Images, device: torch.device) -> None:
-    spec = read_json(job.spec)
+    """Make the targets of another job; the generators stay where they are, or this training would be another one."""
+    spec, state = read_json(job.spec), capture_random()
     network, forward = _teacher(attempt, spec, device)
     _publish(attempt, job.job, spec["settings"], images, network, forward)
+    restore_random(state)
 
 
 def _teacher(attempt: Attempt, spec: Mapping[str, Any], device: torch.device) -> tuple[nn.Module, Forward]:

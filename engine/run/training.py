@@ -14,9 +14,8 @@ from torch import nn
 
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.distill.targets import Targets
-from engine.core.measure import count_params, peak_memory, reset_peaks
+from engine.core.measure import count_params, peak_memory
 from engine.core.prune import prune_network
-from engine.core.train.checkpoint import Found
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
 from engine.core.train.loop import Loop, Recipe
@@ -62,8 +61,8 @@ def run_train(attempt: Attempt) -> None:
     task, device = _start(attempt)
     found = attempt.resume()
     seed_everything(task.seed)
-    network = first_network(attempt, task.num_classes, task.size).to(device)
-    loop = _make_loop(attempt, task, task.train, network, device, "train")
+    network = first_network(attempt, task.num_classes, task.size) if found is None else _bare(attempt, task, None)
+    loop = _make_loop(attempt, task, task.train, network.to(device), device, "train")
     if found is None:
         _log_split(attempt, task)
     else:
@@ -78,14 +77,13 @@ def run_prune(attempt: Attempt) -> None:
     train = recovery(task.train, prune.recover_epochs, prune.recover_lr)
     found = attempt.resume()
     seed_everything(task.seed)
-    if found:
-        network = _pruned_before(attempt, task, found)
-    else:
-        network = load_trained(attempt.home, attempt.need("parent"), attempt.memory)
-    network = network.to(device)
     if found is None:
+        network = load_trained(attempt.home, attempt.need("parent"), attempt.memory).to(device)
         _log_split(attempt, task)
         _prune(attempt, task, network, prune, device)
+    else:
+        attempt.extra["widths"] = found.state["widths"]
+        network = _bare(attempt, task, found.state["widths"]).to(device)
     loop = _make_loop(attempt, task, train, network, device, "recover")
     if found is None:
         loop.save()
@@ -101,8 +99,12 @@ def _start(attempt: Attempt) -> tuple[Task, torch.device]:
     device = prepare_device(attempt.order.slot, train.threads, train.deterministic)
     images = open_images(attempt)
     write_origin(attempt, device, train.threads, images.pack.digest)
-    reset_peaks(device)
     return Task(images, train, distill, settings["num_classes"], settings["seed"]), device
+
+
+def _bare(attempt: Attempt, task: Task, widths: Any) -> nn.Module:
+    """Return the network in the shape that a checkpoint fits, without weights."""
+    return bare_network(read_network(attempt.settings), task.num_classes, task.size, widths, attempt.memory)
 
 
 def _make_loop(
@@ -164,12 +166,6 @@ def _calibration(task: Task, forward: Forward) -> list[tuple[torch.Tensor, torch
     batch_size = min(CALIBRATION_BATCH, task.train.batch_size)
     loader = EvalLoader(task.images.pack, rows[np.sort(drawn)], task.images.data, task.size, batch_size)
     return [(forward.prepare(batch.images), batch.labels.to(forward.device)) for batch in loader]
-
-
-def _pruned_before(attempt: Attempt, task: Task, found: Found) -> nn.Module:
-    attempt.extra["widths"] = found.state["widths"]
-    model = read_network(attempt.settings)
-    return bare_network(model, task.num_classes, task.size, found.state["widths"], attempt.memory)
 
 
 # The end --------------------------------------------------------------------------------------------------------------

@@ -3,42 +3,91 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from engine.errors import HomeError
 from engine.home import Home, JobFolder, read_json
 from engine.worker.lock import take_lock
 from engine.worker.watch import read_object
-from store.queue import Queue
+from store.queue import DAMAGED, Queue
 
 
 def rebuild_queue(home: Home) -> int:
-    """Remove queue.db, make it again under the scheduler's lock, and return how many jobs it has. Raises HomeError while a scheduler works."""
+    """Remove queue.db, make it again under the scheduler's lock, and return how many jobs it has.
+
+    Raises HomeError while a scheduler works.
+    """
     lock = take_lock(home)
     if lock is None:
         fix = "wait until it is idle, or stop it (its jobs go on), then rebuild"
         raise HomeError("a scheduler works here, and the queue is its own", where=str(home.root), fix=fix)
     try:
-        for ending in ("", "-wal", "-shm"):
-            home.queue_db.with_name(home.queue_db.name + ending).unlink(missing_ok=True)
-        with Queue(home.queue_db) as queue:
-            fill_queue(home, queue)
-            return len(queue.job_states())
+        return make_queue(home)
     finally:
         lock.release()
 
 
-def fill_queue(home: Home, queue: Queue) -> None:
-    """Submit every experiment's newest record again, then give each job what its folder knows of it."""
+def make_queue(home: Home) -> int:
+    """Make queue.db anew (the caller holds the scheduler's lock); return how many jobs it has.
+
+    A kill at any line leaves the old file or the new one. The old one is closed first: its -wal beside a new file
+    would be taken for the new file's own.
+    """
+    beside = home.queue_db.with_name(f".{home.queue_db.name}.tmp")
+    for path in _parts_of(beside):
+        path.unlink(missing_ok=True)
+    with Queue(beside) as queue:
+        fill_queue(home, queue)
+        count = len(queue.job_states())
+        queue.shrink_log()
+    if home.queue_db.exists():
+        with suppress(*DAMAGED), Queue(home.queue_db) as old:
+            old.shrink_log()
+    for path in _parts_of(home.queue_db)[1:]:
+        path.unlink(missing_ok=True)
+    os.replace(beside, home.queue_db)
+    for path in _parts_of(beside):
+        path.unlink(missing_ok=True)
+    return count
+
+
+def _parts_of(path: Path) -> list[Path]:
+    return [path.with_name(path.name + ending) for ending in ("", "-wal", "-shm")]
+
+
+def newest_records(home: Home) -> list[dict[str, Any]]:
+    """Return each experiment's newest submission, the one submitted first in front."""
     folders = sorted(home.experiments_root.iterdir()) if home.experiments_root.is_dir() else []
     records = [read_json(paths[-1]) for folder in folders if (paths := home.records(folder.name))]
+    return sorted(records, key=lambda record: float(record["submitted_at"]))
+
+
+def add_record(home: Home, queue: Queue, record: dict[str, Any]) -> list[str]:
+    """Queue a submission as its command would; return its jobs."""
+    names = [str(entry["job"]) for entry in record["jobs"]]
+    queue.add_experiment(record, {job for job in names if home.job(job).result.exists()})
+    return names
+
+
+def heal_queue(home: Home, queue: Queue) -> None:
+    """Queue the submissions that were written down but not queued: their command was killed in between."""
+    known = {row.experiment: row.submitted_at for row in queue.experiments()}
+    for record in newest_records(home):
+        if known.get(record["name"]) != float(record["submitted_at"]):
+            add_record(home, queue, record)
+
+
+def fill_queue(home: Home, queue: Queue) -> None:
+    """Submit every experiment's newest record again, then give each job what its folder knows of it."""
     asked: dict[str, float] = {}
-    for record in sorted(records, key=lambda entry: float(entry["submitted_at"])):
-        names = [entry["job"] for entry in record["jobs"]]
-        queue.add_experiment(record, {job for job in names if home.job(job).result.exists()})
-        asked.update(dict.fromkeys(names, float(record["submitted_at"])))
+    for record in newest_records(home):
+        asked.update(dict.fromkeys(add_record(home, queue, record), float(record["submitted_at"])))
     for job, since in asked.items():
         restore_job(queue, home.job(job), since)
 

@@ -17,7 +17,7 @@ from engine.launch.local import LocalLauncher
 from engine.worker.lock import sign_in, sign_out, take_lock
 from engine.worker.loop import Patience, Scheduler
 from engine.worker.publish import Collect, Publisher
-from engine.worker.rebuild import fill_queue
+from engine.worker.rebuild import heal_queue, make_queue
 from store.queue import Queue
 
 log = logging.getLogger("xp.scheduler")
@@ -82,12 +82,12 @@ def _serve(
     until_idle: bool,
 ) -> None:
     sign_in(home)
-    is_new = not home.queue_db.exists()
+    if not home.queue_db.exists():
+        make_queue(home)
     launcher = make()
     try:
         with Queue(home.queue_db) as queue:
-            if is_new:
-                fill_queue(home, queue)
+            heal_queue(home, queue)
             scheduler = Scheduler(home, queue, launcher, publisher, patience)
             scheduler.recover()
             while not stopping.is_set:

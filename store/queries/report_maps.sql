@@ -1,5 +1,12 @@
--- The first explained run of each arm at each point of the matrix.
-select r.arm, r.cell, arg_min(l.job, r.position) as job, arg_min(r.seed, r.position) as seed
-from raw.runs r join run_jobs l using (run) join jobs j using (job)
-where r.experiment = $name and l.role = 'explain' and j.state = 'done'
-group by r.arm, r.cell order by min(r.position);
+-- The first explained run of each arm at each point of the matrix, what its maps show, and the names of the classes.
+with firsts as (
+    select r.arm, r.cell, arg_min(l.job, r.position) as job, arg_min(r.seed, r.position) as seed,
+        arg_min(r.run, r.position) as run, min(r.position) as position
+    from raw.runs r join run_jobs l using (run) join jobs j using (job)
+    where r.experiment = $name and l.role = 'explain' and j.state = 'done'
+    group by r.arm, r.cell
+)
+select f.arm, f.cell, f.job, f.seed, m.value as maps,
+    (select any_value(c.value) from run_jobs l join facts c using (job) where l.run = f.run and c.name = 'classes') as classes
+from firsts f left join facts m on m.job = f.job and m.name = 'maps'
+order by f.position;

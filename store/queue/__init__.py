@@ -25,8 +25,10 @@ from store.queue.rows import (
     Verdict,
     combine_states,
 )
+from store.queue.tables import DAMAGED
 
 __all__ = [
+    "DAMAGED",
     "RUN_ORDER",
     "AttemptRow",
     "Claim",

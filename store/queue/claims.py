@@ -53,9 +53,7 @@ def list_ready(connection: Connection, experiment: str, now: float, most: int) -
 
 def next_wake(connection: Connection) -> float | None:
     """Return the earliest end of a back-off among ready jobs, in unix seconds, or None."""
-    found = connection.execute(
-        text("SELECT min(not_before) FROM jobs WHERE not_before > 0 AND +state = 'queued'")
-    )
+    found = connection.execute(text("SELECT min(not_before) FROM jobs WHERE not_before > 0 AND +state = 'queued'"))
     value = found.scalar()
     return None if value is None else float(value)
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from store.queue import claims, orders, status, submit
 from store.queue.claims import WaitingRow
 from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, RunningRow, RunRow, Verdict
-from store.queue.tables import open_reader, open_writer
+from store.queue.tables import checkpoint_log, open_reader, open_writer
 
 
 class Queue:
@@ -55,7 +55,7 @@ class Queue:
         if self._engine is None:
             yield None
             return
-        with self._engine.connect() as connection:
+        with self._engine.connect().execution_options(only_reads=True) as connection:
             is_made = not self.readonly or connection.execute(text("PRAGMA user_version")).scalar_one() > 0
             yield connection if is_made else None
             connection.rollback()
@@ -64,6 +64,11 @@ class Queue:
         """Return a number that changes when another process has changed the queue."""
         with self._read() as connection:
             return 0 if connection is None else int(connection.execute(text("PRAGMA data_version")).scalar_one())
+
+    def shrink_log(self) -> None:
+        """Move everything from the -wal file into the file itself."""
+        if self._engine is not None:
+            checkpoint_log(self._engine)
 
     def check_integrity(self) -> list[str]:
         """Return what is wrong with the file, as SQLite and our own rules see it; empty when all is well."""

@@ -25,9 +25,14 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool, SingletonThreadPool
 
 SCHEMA_VERSION = 1
+DAMAGED: tuple[type[Exception], ...] = (
+    DatabaseError,
+    RuntimeError,
+)  # what opening a file that is no queue of ours raises
 BUSY_SECONDS = 30.0
 # No isolation level: this library begins its transactions itself, and the driver adds none of its own.
 CONNECT: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None}
@@ -131,7 +136,7 @@ def open_writer(path: Path) -> Engine:
     """Return an engine on `path`, which is made if it is absent. Raises RuntimeError for a newer schema."""
     engine = create_engine(f"sqlite:///{path}", poolclass=SingletonThreadPool, connect_args=CONNECT)
     event.listen(engine, "connect", _prepare_writer)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "begin", _begin_writing)
     with engine.begin() as connection:
         _make_schema(connection)
     return engine
@@ -146,6 +151,15 @@ def open_reader(path: Path) -> Engine:
     return engine
 
 
+def checkpoint_log(engine: Engine) -> None:
+    """Write the -wal file back into the database. Outside of any transaction, or SQLite refuses."""
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
 def _may_share(path: Path) -> bool:
     """WAL readers need the -shm file; without it and without a folder to make it in, only `immutable` opens."""
     return path.with_name(path.name + "-shm").exists() or os.access(path.parent, os.W_OK)
@@ -156,8 +170,9 @@ def _prepare_writer(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_writing(connection: Connection) -> None:
+    only_reads = connection.get_execution_options().get("only_reads")
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 def _begin_deferred(connection: Connection) -> None:

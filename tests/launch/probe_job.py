@@ -1,6 +1,6 @@
 """A job without torch: what it does stands in `details`. Preloaded by the tests instead of engine.run.
 
-    {"do": "done|fail|crash|sleep|pulse|preempt|steps|late", ...}; every main(order) commits as the real one does.
+{"do": "done|fail|crash|sleep|pulse|preempt|steps|late", ...}; every main(order) commits as the real one does.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def step_on(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, detai
     attempt.checkpoints.mkdir()
     for step in range(done + 1, int(details["steps"]) + 1):
         time.sleep(float(details.get("seconds", 0.02)))
-        write_json(attempt.checkpoints / "pointer.json", {"file": "", "step": step, "sha256": ""})
         with open(attempt.journal, "a") as journal:
             journal.write(json.dumps({"type": "metric", "step": step}) + "\n")
+        write_json(attempt.checkpoints / "pointer.json", {"file": "", "step": step, "sha256": ""})
         if asked:
             return 85
     return finish(order, job, attempt, details)

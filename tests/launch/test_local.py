@@ -174,7 +174,7 @@ def test_a_process_on_another_host_is_unknown_and_one_of_another_boot_is_gone(ho
     me = see_process(os.getpid())
     assert me is not None
     told = {"pid": me.pid, "start_time": me.start, "host": host_name(), "boot_id": boot_id()}
-    expected = {
+    expected: dict[str, tuple[dict[str, object], State]] = {
         "train-1": ({}, State.RUNNING),
         "train-2": ({"host": "elsewhere"}, State.UNKNOWN),
         "train-3": ({"boot_id": "before"}, State.GONE),

@@ -58,7 +58,8 @@ def changes_pixels(augment: Augment) -> bool:
 def augment_views(images: Tensor, keys: Sequence[str], view: int, view_seed: int, augment: Augment) -> Tensor:
     """Return uint8 (B, 3, S, S) views changed as `augment` says: RandAugment, colour jitter, erasing.
 
-    `keys` are the B images' own. `images` itself may be written to. Raises DataError when augment.rand_augment cannot be read.
+    `keys` are those of the B images; `images` itself may be written to. Raises DataError when rand_augment cannot be
+    read.
     """
     draw = Draws(view_seed, view)
     if augment.rand_augment is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.data.augment import augment_views, changes_pixels
+from engine.core.data.mixing import Mix, is_mixing, mix_pairs
 from engine.core.data.pack import Pack
 from engine.core.data.splits import Rows
 from engine.core.data.views import render_center, render_view
+from engine.errors import DataError
 from engine.spec import Augment, Data
 
 CACHE_BYTES = 1 << 30
@@ -28,12 +30,16 @@ AHEAD = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """`images` uint8 (B, 3, S, S); `labels` and `rows` (row numbers in the pack) int64 (B,); view -1 is the centre."""
+    """`images` uint8 (B, 3, S, S); `labels` and `rows` (row numbers in the pack) int64 (B,); view -1 is the centre.
+
+    Where images are mixed, `mix` says with which of the batch and how; labels and rows are each image's own.
+    """
 
     images: Tensor
     labels: Tensor
     rows: Tensor
     view: int
+    mix: Mix | None = None
 
 
 class PixelCache:
@@ -61,7 +67,8 @@ class TrainLoader:
     """Training batches of the pack's `rows`.
 
     Epoch e shows view e mod `views` (None: view e), in an order decided by (seed, e). The last batch may be short; one
-    of a single image is left out of that epoch, because batch statistics need two.
+    of a single image is left out of that epoch, because batch statistics need two. Raises DataError when images are to
+    be mixed in pairs and the batch size is odd.
     """
 
     def __init__(
@@ -72,6 +79,11 @@ class TrainLoader:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.view_seed = resolve_view_seed(data, seed)
         self._cache = PixelCache(views, len(self.rows), size)
+        if is_mixing(data.augment) and batch_size % 2:
+            fix = "make train.batch_size even, or set mixup and cutmix to 0"
+            raise DataError(
+                f"images are mixed in pairs, and the batch size is {batch_size}", where="data.augment", fix=fix
+            )
 
     @property
     def steps_per_epoch(self) -> int:
@@ -88,14 +100,19 @@ class TrainLoader:
         view = self.view_of(number)
         size = self.batch_size
         chunks = [order[step * size : (step + 1) * size] for step in range(start, self.steps_per_epoch)]
-        return _render_ahead(chunks, lambda places: self._make_batch(places, view), self.data.workers)
+        return _render_ahead(chunks, lambda places: self._make_batch(places, view, number), self.data.workers)
 
-    def _make_batch(self, places: NDArray[np.int64], view: int) -> Batch:
+    def _make_batch(self, places: NDArray[np.int64], view: int, epoch: int) -> Batch:
         def render(missing: list[int]) -> Tensor:
             return render_rows(self.pack, self.rows[missing], view, self.view_seed, self.data.augment, self.size)
 
         images = self._cache.images(view, places.tolist(), render)
-        return _wrap_batch(self.pack, self.rows[places], images, view)
+        batch = _wrap_batch(self.pack, self.rows[places], images, view)
+        if not is_mixing(self.data.augment):
+            return batch
+        keys = [self.pack.keys[row] for row in self.rows[places]]
+        mixed, mix = mix_pairs(images, keys, self.seed, epoch, self.data.augment)
+        return replace(batch, images=mixed, mix=mix)
 
 
 class EvalLoader:

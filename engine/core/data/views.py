@@ -101,7 +101,7 @@ def _resize_whole(image: Pixels, crop: Crop, size: int) -> Tensor:
     height, width = image.shape[:2]
     left, right = _whole_span(crop.left, crop.width, width)
     top, bottom = _whole_span(crop.top, crop.height, height)
-    cut = torch.from_numpy(image)[top:bottom, left:right].permute(2, 0, 1)[None]
+    cut = torch.from_numpy(image)[top:bottom, left:right].contiguous().permute(2, 0, 1)[None]  # packed is faster
     return F.interpolate(cut, (size, size), mode="bicubic", antialias=True)[0]
 
 

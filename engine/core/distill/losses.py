@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.errors import JobError
 from engine.spec import Distill
 
 LossFunction = Callable[[Tensor, Tensor, Tensor, float], Tensor]
@@ -20,11 +21,15 @@ LossFunction = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 @dataclass(frozen=True)
 class LossSpec:
-    """A distillation loss and the weights it has when a spec names none. No function: labels only."""
+    """A distillation loss and the weights it has when a spec names none. No function: labels only.
+
+    `one_label`: it looks at the label of each image, so images must not be mixed.
+    """
 
     function: LossFunction | None
     weight: float
     label_weight: float
+    one_label: bool = False
 
 
 def hinton_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
@@ -140,12 +145,20 @@ def distill_loss(
     labels: Tensor,
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """Return the loss of a batch: logits (B, C), labels int64 (B,). Without teacher logits: cross entropy alone."""
+    """Return the loss of a batch: logits (B, C), labels int64 (B,). Without teacher logits: cross entropy alone.
+
+    Labels of mixed images are fp32 (B, C). Raises JobError for a loss that needs one label for each image.
+    """
     student = student_logits.float()
     hard = F.cross_entropy(student, labels, label_smoothing=label_smoothing)
     spec = LOSSES[distill.loss]
     if teacher_logits is None or spec.function is None:
         return hard
+    if spec.one_label and labels.is_floating_point():
+        fix = "use another distill.loss, or set mixup and cutmix to 0"
+        raise JobError(
+            f"loss {distill.loss} needs one label for each image; these are mixed", where="distill.loss", fix=fix
+        )
     weight, label_weight = loss_weights(distill)
     soft = spec.function(student, teacher_logits.float(), labels, distill.temperature)
     return weight * soft + label_weight * hard
@@ -164,7 +177,7 @@ LOSSES: dict[str, LossSpec] = {
     "hinton": LossSpec(hinton_loss, 0.9, 0.1),
     "lskd": LossSpec(lskd_loss, 9.0, 0.1),
     "dist": LossSpec(dist_loss, 1.0, 1.0),
-    "dkd": LossSpec(dkd_loss, 1.0, 1.0),
-    "nkd": LossSpec(nkd_loss, 1.0, 1.0),
-    "ats": LossSpec(ats_loss, 0.5, 0.5),
+    "dkd": LossSpec(dkd_loss, 1.0, 1.0, one_label=True),
+    "nkd": LossSpec(nkd_loss, 1.0, 1.0, one_label=True),
+    "ats": LossSpec(ats_loss, 0.5, 0.5, one_label=True),
 }

@@ -25,7 +25,6 @@ from engine.core.data.draws import VIEW_VERSION
 from engine.core.data.loader import render_rows, resolve_view_seed
 from engine.core.data.pack import Pack
 from engine.core.data.splits import Rows
-
 from engine.errors import DataError, HomeError, JobError
 from engine.home import read_json, write_json
 from engine.spec import Data

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.network import fast, geometry
+from engine.core.network.kernels import attend
 from engine.core.network.layers import init_linear
 from engine.core.network.lean import norm_linear
 from engine.shapes import SparseShape
@@ -69,10 +70,10 @@ class WindowAttention(nn.Module):
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """Attend within each window. `keep` (W, N) is false for padding tokens, which are then no keys."""
         heads = self.split_heads(self._project(x))
-        bias = fast.gather_bias(self.attention_biases, self.offsets)[None]
+        bias = self.gather_bias(self.attention_biases, self.offsets)[None]
         if keep is not None:
             bias = bias.masked_fill(~keep[:, None, None, :], -torch.inf)
-        return self.join_heads(fast.attend(heads.q, heads.k, heads.v, bias))
+        return self.join_heads(attend(heads.q, heads.k, heads.v, bias, self.lean and self.training))
 
     def probabilities(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """Return the softmax weights (W, h, N, N) by the plain formula, whatever computes the output."""
@@ -87,6 +88,11 @@ class WindowAttention(nn.Module):
         windows, tokens, _ = qkv.shape
         q, k, v = qkv.view(windows, tokens, self.heads, 3, self.head_dim).permute(3, 0, 2, 1, 4).unbind(0)
         return Heads(q, k, v)
+
+    @staticmethod
+    def gather_bias(table: Tensor, index: Tensor) -> Tensor:
+        """Look up a bias table (h, entries) at index (...): (h, ...)."""
+        return table.index_select(1, index.flatten()).view(table.shape[0], *index.shape)
 
     def join_heads(self, out: Tensor) -> Tensor:
         return self.proj(out.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
@@ -107,6 +113,8 @@ class LongformerAttention(WindowAttention):
     grid: Tensor
     order: Tensor
     cells: Tensor
+    tiles: Tensor
+    tile_offsets: Tensor
 
     def __init__(
         self,
@@ -125,6 +133,10 @@ class LongformerAttention(WindowAttention):
         self.register_buffer("order", geometry.tie_order(window, sparse.globals), persistent=False)
         if sparse.select == "pooled":
             self.register_buffer("cells", geometry.cell_marks(window, sparse.globals), persistent=False)
+        if sparse.pattern == "block":
+            tiles, tile_offsets = fast.tile_tables(window, sparse.tile)
+            self.register_buffer("tiles", tiles, persistent=False)
+            self.register_buffer("tile_offsets", tile_offsets, persistent=False)
         self._add_parameters(dim)
 
     def _add_parameters(self, dim: int) -> None:
@@ -151,7 +163,7 @@ class LongformerAttention(WindowAttention):
     ) -> Attended:
         """Attend within each window. `chosen` (W, g) gives the global tokens instead of `select`."""
         if self.backend != "reference" and fast.can_run(self, keep, want_received):
-            return Attended(fast.run(self, x, keep, chosen), None)
+            return Attended(fast.run(self, x, chosen), None)
         out, weights = self.reference(x, keep, chosen)
         received = self.received(weights.detach(), x, keep, chosen) if want_received else None
         return Attended(out, received)
@@ -172,7 +184,7 @@ class LongformerAttention(WindowAttention):
         if self.sparse.select == "pooled":
             out, weights = self._pooled(local, scores, near, keep)
             return self.join_heads(out), weights
-        picked = self.choose(x, y, keep, chosen)
+        picked = self.choose(x, keep, chosen)
         wide = self.split_heads(self.qkv_global(y)) if self.sparse.has_second_set else local
         wide_scores = wide.q * self.scale @ wide.k.mT + self.wide_bias()
         mix = self._joint if self.sparse.combine == "joint" else self._summed
@@ -234,15 +246,19 @@ class LongformerAttention(WindowAttention):
 
     def wide_bias(self) -> Tensor:
         """Return the bias of the global rows, (h, N, N), or zero for `bias: none`."""
-        if self.sparse.bias == "none":
-            return self.attention_biases.new_zeros(())
-        table = self.attention_biases_global if self.sparse.bias == "separate" else self.attention_biases
-        return fast.gather_bias(table, self.offsets)
+        table = self.wide_table()
+        return self.attention_biases.new_zeros(()) if table is None else self.gather_bias(table, self.offsets)
 
-    def choose(self, x: Tensor, y: Tensor, keep: Tensor | None, chosen: Tensor | None) -> Globals:
+    def wide_table(self) -> Tensor | None:
+        """Return the bias table of the global rows, None for `bias: none`."""
+        if self.sparse.bias == "none":
+            return None
+        return self.attention_biases_global if self.sparse.bias == "separate" else self.attention_biases
+
+    def choose(self, x: Tensor, keep: Tensor | None = None, chosen: Tensor | None = None) -> Globals:
         """Pick the global tokens of each window; padding is picked only where real tokens run out."""
         select = self.sparse.select
-        score = y @ self.score.to(y.dtype) if select == "learned" else None
+        score = self.norm(x) @ self.score if select == "learned" else None
         if chosen is not None:
             return Globals(chosen, score)
         if select in ("norm", "learned"):
@@ -264,7 +280,7 @@ class LongformerAttention(WindowAttention):
         """
         seen = self._see(self.near.expand(x.shape[0], -1, -1), keep)
         if self.sparse.has_global_rows:
-            is_global = _mark(self.choose(x, self.norm(x), keep, chosen).places, seen.shape[-1])
+            is_global = _mark(self.choose(x, keep, chosen).places, seen.shape[-1])
             seen = self._see(seen | is_global[:, None, :] | is_global[:, :, None], keep)
         rows = seen.to(weights.dtype)
         if keep is not None:

@@ -1,36 +1,182 @@
-"""Attention computed with less work than the reference: takes a module and tokens, gives the same output."""
+"""Longformer attention with less work than the reference: takes a module and tokens, gives the same output.
+
+Rows of ordinary tokens are one softmax with static indices: over the window with a mask (slide, row), or over a tile
+and the globals (block). Rows of global tokens never project the whole window a second time: with W_k and W_v absorbed,
+q W_k meets the tokens themselves, and the attended mean of tokens meets W_v. The key's bias then drops out, because a
+softmax does not see a constant added to its row.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch.nn.functional as F
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from engine.core.network import geometry
+from engine.core.network.kernels import Tiling, attend, attend_tiles
+from engine.core.network.lean import norm_linear
 
 if TYPE_CHECKING:
     from engine.core.network.attention import LongformerAttention
 
 
-def gather_bias(table: Tensor, index: Tensor) -> Tensor:
-    """Look up a bias table (h, entries) at index (...): (h, ...)."""
-    return table.index_select(1, index.flatten()).view(table.shape[0], *index.shape)
+def can_run(module: LongformerAttention, keep: Tensor | None, want_received: bool) -> bool:
+    """Say whether the fast path covers the case: joint softmax, no padding, nobody asks for the weights."""
+    return module.sparse.combine == "joint" and keep is None and not want_received
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-    """Return softmax(q k / sqrt(d) + bias) v for (W, h, N, d).
+def run(module: LongformerAttention, x: Tensor, chosen: Tensor | None) -> Tensor:
+    """Return the module's output for (W, N, C)."""
+    lean, sparse = module.lean and module.training, module.sparse
+    y = x if lean else module.norm(x)
+    qkv = norm_linear(x, module.norm, module.qkv) if lean else module.qkv(y)
+    if not sparse.has_global_rows:
+        return module.proj(_ordinary(module, qkv, None, None))  # type: ignore[no-any-return]
+    places, score = module.choose(x, chosen=chosen)
+    static = chosen is None and sparse.select in ("grid", "previous")
+    out = _ordinary(module, qkv, None if static else places, score)
+    rows = _global_rows(module, y, places, static, lean)
+    index = places[..., None].expand(-1, -1, out.shape[-1])
+    return module.proj(out.scatter(1, index, rows.to(out.dtype)))  # type: ignore[no-any-return]
 
-    A fused kernel runs on the CPU only for a 4-D mask that needs no gradient; otherwise plain products are faster.
+
+def _ordinary(module: LongformerAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
+    """Return (W, N, hd) of ordinary rows; `places` (W, g) where they differ by window, None for the grid."""
+    if module.sparse.pattern == "block":
+        return _tiles(module, qkv, places, score)
+    return _masked(module, qkv, places, score)
+
+
+def _masked(module: LongformerAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
+    """slide and row: dense products, with what is not seen masked out of the bias."""
+    heads = module.split_heads(qkv)
+    bias, near = module.gather_bias(module.attention_biases, module.offsets)[None], module.near
+    k, v = heads.k, heads.v
+    if module.sparse.select == "pooled":
+        pool = module.pool_weights(None, qkv.dtype)[:, None]
+        k, v = torch.cat([k, pool @ k], 2), torch.cat([v, pool @ v], 2)
+        bias = torch.cat([bias.masked_fill(~near, -torch.inf), bias @ pool.to(bias.dtype).mT], -1)
+    elif places is None:
+        seen = near.index_fill(1, module.grid, True)
+        bias = _with_score(bias, score).masked_fill(~seen, -torch.inf)
+    else:
+        is_global = torch.zeros(places.shape[0], near.shape[0], dtype=torch.bool, device=qkv.device)
+        is_global.scatter_(1, places, True)
+        if score is not None:
+            bias = _with_score(bias, score * is_global)
+        bias = bias.masked_fill(~(near | is_global[:, None, :])[:, None], -torch.inf)
+    out = attend(heads.q, k, v, bias, module.lean, module.backend == "sdpa")
+    return out.transpose(1, 2).flatten(2)
+
+
+def _with_score(bias: Tensor, score: Tensor | None) -> Tensor:
+    return bias if score is None else bias + score[:, None, None, :].to(bias.dtype)
+
+
+def _tiles(module: LongformerAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
+    """block: every tile attends to itself and to the globals of its window that lie outside it."""
+    sparse, side = module.sparse, module.window // module.sparse.tile
+    near = module.gather_bias(module.attention_biases, module.tile_offsets).expand(1, side**2, -1, -1, -1)
+    extra, bias = None, near
+    if sparse.select == "pooled" and sparse.globals > 0:
+        extra = module.pool_weights(None, qkv.dtype) @ qkv
+        bias = torch.cat([near, _pooled_bias(module)], -1)
+    elif sparse.globals > 0:
+        index = module.grid.expand(qkv.shape[0], -1) if places is None else places
+        extra = qkv.gather(1, index[..., None].expand(-1, -1, qkv.shape[-1]))
+        bias = _bias_with_globals(module, near, module.grid[None] if places is None else places, score)
+    tiling = Tiling(side, sparse.tile, module.heads, module.lean and module.training, module.backend == "sdpa")
+    return attend_tiles(qkv, extra, bias.flatten(1, 2), tiling)
+
+
+def _bias_with_globals(module: LongformerAttention, near: Tensor, places: Tensor, score: Tensor | None) -> Tensor:
+    """Append the globals' bias to the tiles' own, (W or 1, T, h, n, n + g); the score counts wherever a global is."""
+    far = _far_bias(module, places)
+    if score is not None:
+        raised = score.gather(1, places).to(far.dtype)
+        far = far + raised[:, None, None, None, :]
+        near = near + torch.zeros_like(score).scatter(1, places, raised)[:, module.tiles][:, :, None, None, :]
+    return torch.cat([near.expand(far.shape[0], -1, -1, -1, -1), far], -1)
+
+
+def _far_bias(module: LongformerAttention, places: Tensor) -> Tensor:
+    """Return (W or 1, T, h, n, g): the bias of every tile's tokens to the globals, -inf for those inside the tile."""
+    order = module.tiles
+    offsets = module.offsets[places][:, :, order].permute(0, 2, 3, 1)
+    far = module.gather_bias(module.attention_biases, offsets).permute(1, 2, 0, 3, 4)
+    inside = (places[:, None, :, None] == order[None, :, None, :]).any(-1)
+    return far.masked_fill(inside[:, :, None, None, :], -torch.inf)
+
+
+def _pooled_bias(module: LongformerAttention) -> Tensor:
+    """Return (1, T, h, n, g): the mean bias over the tokens of a cell."""
+    bias = module.gather_bias(module.attention_biases, module.offsets)
+    cells = bias @ module.pool_weights(None, bias.dtype)[0].mT
+    return cells[:, module.tiles].transpose(0, 1)[None]
+
+
+def _global_rows(module: LongformerAttention, y: Tensor, places: Tensor, static: bool, lean: bool) -> Tensor:
+    """Return (W, g, hd): global tokens attend to their whole window with the global projections.
+
+    `y` are normalised tokens; lean ones are still to be normalised, within what is done again in backward.
     """
-    if q.is_cuda or not bias.requires_grad:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
-    scores = (q * q.shape[-1] ** -0.5) @ k.mT + bias
-    out: Tensor = scores.softmax(-1).to(v.dtype) @ v
+    linear = module.qkv_global if module.sparse.has_second_set else module.qkv
+    rows = module.offsets[module.grid][None] if static else module.offsets[places]
+    table = module.wide_table()
+    bias = None if table is None else module.gather_bias(table, rows).transpose(0, 1)
+    work = _absorbed if is_absorbed(module) else _direct
+    if not lean:
+        return work(module, y, linear.weight, linear.bias, places, bias)
+
+    def again(x: Tensor, weight: Tensor, shift: Tensor, bias: Tensor | None) -> Tensor:
+        return work(module, module.norm(x), weight, shift, places, bias)
+
+    out: Tensor = checkpoint(again, y, linear.weight, linear.bias, bias, use_reentrant=False, preserve_rng_state=False)
     return out
 
 
-def can_run(module: LongformerAttention, keep: Tensor | None, want_received: bool) -> bool:
-    return False
+def is_absorbed(module: LongformerAttention) -> bool:
+    """Absorbing costs 3 g C^2 + 2 g h N C products, projecting the window 2 N C^2 + g C^2 + 2 g N C."""
+    count, tokens, dim = module.sparse.globals, module.window**2, module.qkv.in_features
+    absorbed = 3 * count * dim**2 + 2 * count * module.heads * tokens * dim
+    return absorbed < 2 * tokens * dim**2 + count * dim**2 + 2 * count * tokens * dim
 
 
-def run(module: LongformerAttention, x: Tensor, keep: Tensor | None, chosen: Tensor | None) -> Tensor:
-    raise NotImplementedError
+def _absorbed(
+    module: LongformerAttention, y: Tensor, weight: Tensor, shift: Tensor, places: Tensor, bias: Tensor | None
+) -> Tensor:
+    heads, dim = module.heads, module.head_dim
+    sets = weight.view(heads, 3, dim, -1)
+    shifts = shift.view(heads, 3, dim)
+    own = y.gather(1, places[..., None].expand(-1, -1, y.shape[-1]))
+    q = torch.einsum("wgc,hdc->whgd", own, sets[:, 0]) + shifts[:, 0, None]
+    probe = torch.einsum("whgd,hdc->whgc", q * module.scale, sets[:, 1]).flatten(1, 2)
+    scores = (probe @ y.mT).view(y.shape[0], heads, places.shape[1], -1)
+    weights = softmax_wide(scores if bias is None else scores + bias)
+    means = (weights.flatten(1, 2) @ y.to(weights.dtype)).view(y.shape[0], heads, places.shape[1], -1)
+    out = torch.einsum("whgc,hdc->wghd", means, sets[:, 2]) + shifts[:, 2]
+    return out.flatten(2)
+
+
+def _direct(
+    module: LongformerAttention, y: Tensor, weight: Tensor, shift: Tensor, places: Tensor, bias: Tensor | None
+) -> Tensor:
+    wide = module.split_heads(nn.functional.linear(y, weight, shift))
+    q = wide.q.gather(2, places[:, None, :, None].expand(-1, module.heads, -1, module.head_dim))
+    scores = q * module.scale @ wide.k.mT
+    weights = softmax_wide(scores if bias is None else scores + bias)
+    return (weights @ wide.v).transpose(1, 2).flatten(2)
+
+
+def softmax_wide(scores: Tensor) -> Tensor:
+    """Softmax over the last axis in at least fp32, in the dtype of the scores."""
+    wide = torch.float64 if scores.dtype == torch.float64 else torch.float32
+    return scores.softmax(-1, dtype=wide).to(scores.dtype)
+
+
+def tile_tables(window: int, tile: int) -> tuple[Tensor, Tensor]:
+    """Return the tokens of each tile (T, n), and the offsets within a tile (n, n), alike in all of them."""
+    order = geometry.tile_order(window, tile)
+    return order, geometry.offset_index(window)[order[0]][:, order[0]]

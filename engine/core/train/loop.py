@@ -89,6 +89,7 @@ class Loop:
         self.best: dict[str, Tensor] = {}
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=recipe.forward.device)
         self.saved_at = time.monotonic()
+        self.counted_at: float | None = None
 
     def restore(self, state: State) -> None:
         """Go back to where `state` was captured, generators included."""
@@ -115,9 +116,12 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint of now. Raises Diverged rather than keep a state that is not finite."""
         self.progress.loss_sum = float(self.loss_sum)
+        self._count_time()
         require_finite(self.network, self.progress.loss_sum)
         self.hooks.save(self.capture(), self.progress.step)
         self.saved_at = time.monotonic()
+        if self.counted_at is not None:
+            self.counted_at = time.perf_counter()
 
     def capture(self) -> State:
         return {
@@ -132,14 +136,22 @@ class Loop:
         """Do the batches that are left of this epoch. The clock counts loading and steps, not saving."""
         now = self.progress
         self.network.train()
-        started = time.perf_counter()
+        self.counted_at = time.perf_counter()
         for batch in self.recipe.loader.epoch(now.epoch, start=now.batch):
             self._step(batch)
             now.batch, now.step, now.seen = now.batch + 1, now.step + 1, now.seen + len(batch.rows)
-            now.seconds += time.perf_counter() - started
+            self._count_time()
             self._between_steps()
-            started = time.perf_counter()
-        self._settle_clock()
+        now.loss_sum = float(self.loss_sum)  # waits for the device, so that the epoch's seconds hold all of its work
+        self._count_time()
+        self.counted_at = None
+
+    def _count_time(self) -> None:
+        """Add the time since the last call to the epoch's; nothing outside of its steps."""
+        instant = time.perf_counter()
+        if self.counted_at is not None:
+            self.progress.seconds += instant - self.counted_at
+            self.counted_at = instant
 
     def _step(self, batch: Batch) -> None:
         recipe, now = self.recipe, self.progress
@@ -185,18 +197,9 @@ class Loop:
             phase, step=now.step, steps=steps, epoch=now.epoch, epochs=recipe.train.epochs, rate=rate, loss=loss
         )
 
-    def _settle_clock(self) -> None:
-        """Wait for the device, so that an epoch's seconds hold all of its work."""
-        if self.loss_sum.device.type != "cuda":
-            return
-        started = time.perf_counter()
-        torch.cuda.synchronize(self.loss_sum.device)
-        self.progress.seconds += time.perf_counter() - started
-
     def _end_epoch(self) -> None:
         """Log the epoch, move to the next one, save. All is logged after validation: a stop in it logs nothing."""
         now, recipe = self.progress, self.recipe
-        now.loss_sum = float(self.loss_sum)
         require_finite(self.network, now.loss_sum)
         found = self._validate(recipe.val_loader) if recipe.val_loader else None
         now.rates.append(now.seen / max(now.seconds, 1e-9))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +17,7 @@ from engine.content import data_content
 from engine.core.data.pack import is_valid_pack, open_pack, shrink, write_pack
 from engine.core.data.sources import list_images
 from engine.errors import DataError
+from engine.home import publish_folder
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]
@@ -111,3 +116,30 @@ def test_a_pack_of_many_shapes_keeps_them(make_folder: MakeFolder, folder: Path)
     write_pack(list_images(Data(source="folder", root=str(root))), folder, 64, no_progress)
     shapes = {open_pack(folder).image(index).shape for index in range(4)}
     assert shapes == {(1, 1, 3), (3, 900, 3), (64, 82, 3)}
+
+
+def test_a_pack_that_was_killed_in_the_middle_is_made_anew(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"a": 40, "b": 40}, size=(400, 300))
+    final = tmp_path / "cache" / "pack-1"
+    code = (
+        "import sys, time; from pathlib import Path; from engine.spec import Data\n"
+        "from engine.home import publish_folder; from engine.core.data.sources import list_images\n"
+        "from engine.core.data.pack import is_valid_pack, write_pack\n"
+        "listing = list_images(Data(source='folder', root=sys.argv[1]))\n"
+        "slow = lambda done, count: (print(done, flush=True), time.sleep(0.05))\n"
+        "publish_folder(Path(sys.argv[2]), lambda folder: write_pack(listing, folder, 256, slow), is_valid_pack)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(root), str(final)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    while child.stdout.readline().strip() != "20":
+        time.sleep(0.001)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert not final.exists()
+    assert len(list(final.parent.glob("*.tmp"))) == 1
+    listing = list_images(Data(source="folder", root=str(root)))
+    made = publish_folder(final, lambda folder: write_pack(listing, folder, 256, no_progress), is_valid_pack)
+    assert made
+    assert len(open_pack(final)) == 80
+    assert list(final.parent.glob("*.tmp")) == []

@@ -22,6 +22,7 @@ from engine.core.distill.losses import (
     lskd_loss,
     soft_ce_loss,
 )
+from engine.errors import JobError
 from engine.spec import Distill
 
 Values = NDArray[np.float64]
@@ -232,3 +233,19 @@ def test_a_student_that_says_nothing_yet_gets_finite_gradients(name: str) -> Non
     student = torch.zeros(4, 10, requires_grad=True)
     loss = function(student, torch.randn(4, 10), torch.tensor([0, 0, 1, 2]), 2.0)
     assert torch.isfinite(torch.autograd.grad(loss, student)[0]).all()
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_mixed_labels_are_taken_or_refused(name: str, logits: Logits) -> None:
+    student, teacher, labels = logits
+    soft = torch.nn.functional.one_hot(labels, 5).float() * 0.5 + 0.1
+    distill = Distill.model_validate({"loss": name})
+    if LOSSES[name].one_label:
+        with pytest.raises(JobError, match="one label"):
+            distill_loss(distill, student, teacher, soft)
+    else:
+        hard = torch.nn.functional.one_hot(labels, 5).float()
+        torch.testing.assert_close(
+            distill_loss(distill, student, teacher, hard), distill_loss(distill, student, teacher, labels)
+        )
+        assert torch.isfinite(distill_loss(distill, student, teacher, soft))

@@ -181,21 +181,21 @@ def test_equal_tokens_give_equal_rows_with_equal_projections(select: str, patter
 def test_learned_score_picks_and_trains() -> None:
     module, x = longformer(select="learned", globals=5), tokens()
     score = module.norm(x) @ module.score
-    picked = module.choose(x, module.norm(x), None, None).places
+    picked = module.choose(x).places
     assert torch.equal(picked.sort(1).values, score.topk(5, dim=1).indices.sort(1).values)
 
 
 def test_equal_scores_pick_the_grid() -> None:
     module, x = longformer(select="learned"), tokens()
     module.score.data.zero_()
-    picked = module.choose(x, module.norm(x), None, None).places
+    picked = module.choose(x).places
     assert torch.equal(picked[0].sort().values, module.grid.sort().values)
 
 
 def test_norm_picks_the_largest_tokens_before_the_norm() -> None:
     module, x = longformer(select="norm", globals=3), tokens()
     x[:, [4, 20, 31]] *= 10
-    picked = module.choose(x, module.norm(x), None, None).places
+    picked = module.choose(x).places
     assert picked.sort(1).values.tolist() == [[4, 20, 31]] * 3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.core.data.pack import Pack
+from engine.core.train.checkpoint import State
 from engine.core.train.loop import Diverged, Loop, Stopped
 from engine.spec import Distill, Train
 
@@ -141,6 +143,25 @@ def test_bad_weights_behind_a_finite_loss_are_not_saved(pack: Pack) -> None:
     with pytest.raises(Diverged):
         loop.run()
     assert notes.saved == []
+
+
+def test_speed_counts_neither_saving_nor_validation(pack: Pack) -> None:
+    class Slow(Notes):
+        def save(self, state: State, step: int) -> None:
+            time.sleep(0.2)
+            super().save(state, step)
+
+        def beat(self, phase: str, **figures: float | int | None) -> None:
+            time.sleep(0.2 if phase == "validate" else 0.0)
+            super().beat(phase, **figures)
+
+    notes = Slow()
+    started = time.perf_counter()
+    loop = make_loop(pack, notes, save_seconds=-1.0)
+    loop.run()
+    took = time.perf_counter() - started
+    counted = sum(len(loop.recipe.loader.rows) / rate for rate in loop.progress.rates)
+    assert counted < took - 0.2 * len(notes.saved)
 
 
 def test_best_val_takes_the_best_epoch_and_of_equals_the_earlier(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:

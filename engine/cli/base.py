@@ -1,0 +1,48 @@
+"""What every command shares: the app, the options that mean the same everywhere, the two streams.
+
+Asked-for output goes to stdout, everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from engine.home import Home, open_home
+
+app = typer.Typer(
+    help="Run the experiments behind a model-compression paper: spec -> plan -> run -> SQL -> report.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="a spec file, such as specs/quickstart.yaml")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="change a setting, arms too")]
+Overlays = Annotated[list[Path] | None, typer.Option("--overlay", metavar="FILE", help="a file merged over all")]
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", metavar="DIR", help="home folder (else XP_HOME, else ./.xp)")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="machine-readable, on stdout")]
+AnyId = Annotated[str, typer.Argument(metavar="ID", help="an experiment, run, job, or the beginning of one")]
+_chosen: dict[str, Path | None] = {"home": None}
+
+
+@app.callback()
+def choosefind_home(home: HomeOption = None) -> None:
+    """Remember a --home that stands before the command."""
+    _chosen["home"] = home
+
+
+def find_home(home: Path | None, *, create: bool = False) -> Home:
+    return open_home(home or _chosen["home"], create=create)
+
+
+def say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=1, allow_nan=False))

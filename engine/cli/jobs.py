@@ -1,0 +1,191 @@
+"""Commands about jobs: submit, worker, status, logs, orders, why, diff, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.base import AnyId, AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say
+from engine.errors import XpError
+from engine.home import Home
+
+
+@app.command()
+def submit(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    overlays: Overlays = None,
+    wait: Annotated[bool, typer.Option("--wait", help="show progress and end with the experiment's exit code")] = False,
+    priority: Annotated[
+        int | None, typer.Option(help="higher goes first; kept from the last submit if not given")
+    ] = None,
+    executor: Annotated[str, typer.Option(help="where jobs run: local")] = "local",
+    no_start: Annotated[bool, typer.Option("--no-start", help="queue only; start no scheduler")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Queue what is missing and see that a scheduler runs. The same submit again does nothing twice."""
+    from engine.load import load_spec
+    from engine.plan import make_plan
+    from engine.submit import submit_plan
+    from engine.worker import start_detached
+
+    _refuse_executor(executor)
+    loaded = load_spec(spec, overrides or (), overlays or ())
+    place = find_home(home, create=True)
+    done = submit_plan(make_plan(loaded, place), place, priority)
+    say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
+    for line in done.changes:
+        say(f"  {line}")
+    if not no_start and done.new:
+        start_detached(place)
+    if wait:
+        raise typer.Exit(_wait(place, done.name))
+    if done.new:
+        say(f"watch it with `xp status {done.name} --watch`; report it with `xp report {done.name}`")
+
+
+def _refuse_executor(executor: str) -> None:
+    if executor != "local":
+        fix = "use --executor local" if executor in ("slurm", "ray") else "choose local"
+        raise XpError(f"jobs cannot run on {executor!r} yet", where="--executor", fix=fix)
+
+
+def _wait(home: Home, experiment: str) -> int:
+    from engine.show import error_console
+    from engine.watch import wait_for
+
+    try:
+        return wait_for(home, experiment, error_console())
+    except KeyboardInterrupt:
+        say(f"\nstill running; come back with `xp status {experiment} --watch`, stop it with `xp cancel {experiment}`")
+        return 130
+
+
+@app.command()
+def worker(
+    slots: Annotated[
+        int | None, typer.Option(min=1, help="how many jobs at once; default: one per GPU, else 1")
+    ] = None,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="end when nothing is left to do")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Be the scheduler, in the foreground."""
+    from engine.worker import run_worker
+
+    raise typer.Exit(run_worker(find_home(home, create=True), slots=slots, until_idle=until_idle))
+
+
+@app.command()
+def status(
+    experiment: Annotated[str | None, typer.Argument()] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="redraw until Ctrl-C")] = False,
+    as_json: AsJson = False,
+    home: HomeOption = None,
+) -> None:
+    """Counts by state, progress, time left, and failures with their reasons."""
+    from engine.find import find_match
+    from engine.show import error_console, status_table
+    from engine.status import read_status
+
+    place = find_home(home)
+    name = find_match(place, experiment).experiment if experiment else None
+    if watch and not as_json:
+        from engine.watch import watch_status
+
+        watch_status(place, name, error_console())
+    views = read_status(place, name)
+    if as_json:
+        print_json({"experiments": [view.as_json() for view in views]})
+    elif views:
+        error_console().print(status_table(views))
+    else:
+        say("nothing was submitted here yet: xp submit SPEC")
+
+
+@app.command()
+def logs(
+    name: AnyId,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="go on as lines come")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Print the log of a job's newest attempt, or of every job of a run or experiment."""
+    from engine.find import find_match
+    from engine.logs import follow_logs, read_logs
+
+    place = find_home(home)
+    match = find_match(place, name)
+    for line in follow_logs(place, match.jobs) if follow else read_logs(place, match.jobs):
+        typer.echo(line)
+
+
+@app.command()
+def cancel(name: AnyId, home: HomeOption = None) -> None:
+    """Stop what an id stands for; jobs that another experiment needs go on."""
+    _order("cancel", name, home)
+
+
+@app.command()
+def retry(name: AnyId, home: HomeOption = None) -> None:
+    """Give failed and cancelled jobs a fresh chance."""
+    _order("retry", name, home)
+
+
+@app.command()
+def pause(name: AnyId, home: HomeOption = None) -> None:
+    """Save and stop what an id stands for, until `xp resume`; jobs that another experiment needs go on."""
+    _order("pause", name, home)
+
+
+@app.command()
+def resume(name: AnyId, home: HomeOption = None) -> None:
+    """Let paused jobs go on from where they stopped."""
+    _order("resume", name, home)
+
+
+def _order(verb: str, name: str, home: Path | None) -> None:
+    from engine.find import find_match
+    from engine.orders import give_order
+
+    place = find_home(home)
+    jobs = give_order(place, verb, find_match(place, name))
+    say(f"{verb}: {len(jobs)} jobs" if jobs else f"{verb}: nothing to do")
+    for job in jobs:
+        typer.echo(job)
+
+
+@app.command()
+def why(name: AnyId, home: HomeOption = None) -> None:
+    """Say what an id is made of, and why it ran or was reused."""
+    from engine.find import find_match
+    from engine.why import explain_job
+
+    place = find_home(home)
+    for job in find_match(place, name).jobs:
+        for line in explain_job(place, job):
+            typer.echo(line)
+
+
+@app.command()
+def diff(one: AnyId, other: AnyId, home: HomeOption = None) -> None:
+    """Show the settings in which two runs, or two jobs, differ."""
+    from engine.find import find_match
+    from engine.why import list_differences
+
+    place = find_home(home)
+    for difference in list_differences(place, find_match(place, one), find_match(place, other)):
+        typer.echo(f"{difference.path}: {difference.first!r} -> {difference.second!r}")
+
+
+@app.command()
+def doctor(as_json: AsJson = False, home: HomeOption = None) -> None:
+    """Say what this machine and home have, and what is wrong with them; ends with 1 when something is."""
+    from engine.doctor import examine
+
+    findings = examine(find_home(home, create=True))
+    if as_json:
+        print_json([finding.as_json() for finding in findings])
+    for finding in [] if as_json else findings:
+        typer.echo(str(finding))
+    raise typer.Exit(0 if all(finding.is_well for finding in findings) else 1)

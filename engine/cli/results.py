@@ -1,0 +1,120 @@
+"""Commands about results: sql, report, rebuild, check, compare, trace."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say
+
+
+@app.command()
+def sql(
+    query: Annotated[str | None, typer.Argument(help="one read-only statement; from stdin when not given")] = None,
+    style: Annotated[str, typer.Option("--format", help="table, csv, json, markdown or latex")] = "table",
+    fresh: Annotated[bool, typer.Option("--fresh", help="take in what running jobs wrote first")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Ask the results anything, read-only: `xp sql "select arm, mean from cells where metric = 'test_top1'"`."""
+    from engine.query import answer_query
+
+    place = find_home(home)
+    text, note = answer_query(place, query if query is not None else sys.stdin.read(), style, fresh=fresh)
+    typer.echo(text)
+    if note:
+        say(note)
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="an experiment")],
+    style: Annotated[list[str] | None, typer.Option("--format", help="md or html; both by default")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="list what the report has no numbers for, and stop")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Print the paper's tables and figures from the results."""
+    from engine.collect import collect
+    from engine.report import list_missing, make_report
+
+    place = find_home(home)
+    collect(place, wait=60.0)
+    if missing:
+        for line in list_missing(place, name):
+            typer.echo(line)
+        return
+    for path in make_report(place, name, tuple(style or ("md", "html")), out):
+        typer.echo(str(path))
+
+
+@app.command()
+def rebuild(
+    queue: Annotated[bool, typer.Option("--queue", help="make queue.db anew instead of the results")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Make the results anew from the job folders, which are the truth."""
+    place = find_home(home)
+    if queue:
+        from engine.worker import rebuild_queue
+
+        say(f"queue.db holds {rebuild_queue(place)} jobs again")
+    else:
+        from engine.collect import rebuild as rebuild_results
+
+        say(f"results.duckdb is new: {rebuild_results(place)}")
+
+
+@app.command()
+def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None, home: HomeOption = None) -> None:
+    """Hold the spec's claims against the data; ends with 4 when one is refuted."""
+    from engine.claims import check_claims, describe, exit_code
+    from engine.collect import collect
+    from engine.load import load_spec
+
+    loaded = load_spec(spec, overrides or (), overlays or ())
+    place = find_home(home)
+    collect(place, wait=60.0)
+    judged = check_claims(place, loaded.name, loaded.claims)
+    for one in judged:
+        typer.echo(describe(one))
+    if not judged:
+        say(f"{loaded.name} claims nothing: add claims: to the spec")
+    raise typer.Exit(exit_code(judged))
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM")],
+    second: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM")],
+    metric: Annotated[str, typer.Option(help="a column of the view `results`")] = "test_top1",
+    anyway: Annotated[bool, typer.Option("--anyway", help="compare what is not comparable, with footnotes")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Paired statistics between two arms: over seeds, and over the same test images."""
+    from engine.collect import collect
+    from engine.compare import compare_arms
+    from engine.wording import comparison_lines
+
+    place = find_home(home)
+    collect(place, wait=60.0)
+    for found in compare_arms(place, first, second, metric, anyway=anyway):
+        for line in comparison_lines(found):
+            typer.echo(line)
+
+
+@app.command()
+def trace(
+    arm: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM")],
+    metric: Annotated[str, typer.Argument(help="a column of the view `results`")],
+    home: HomeOption = None,
+) -> None:
+    """Lead a number back to its SQL, runs, jobs, attempts, code and machines."""
+    from engine.trace import trace_number
+
+    for line in trace_number(find_home(home), arm, metric).lines():
+        typer.echo(line)

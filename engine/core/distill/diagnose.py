@@ -1,0 +1,145 @@
+"""What a teacher is like: takes logits and labels, gives accuracy, sureness, calibration, and how a student differs.
+
+All in fp64 on the host. Entropies and divergences are in nats. Logits may lie at any offset: only differences count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BINS = 15
+SURE = 0.99
+TEMPERATURES = (0.05, 50.0)
+STEPS = 60
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Figures of (n, classes) logits against labels.
+
+    `confidence` is the mean largest probability, `sure_share` how often it is above SURE. `calibration_error` is the
+    mean |accuracy - confidence| over equal bins weighted by count, `overconfidence` the same with its sign (above 0:
+    too sure). `fitted_temperature` has the least NLL: above 1 says too sure, 0 that none within TEMPERATURES is best.
+    `wrong_entropy` is that of the wrong classes' probabilities among themselves, at the temperature that was asked for.
+    """
+
+    top1: float
+    top5: float
+    nll: float
+    confidence: float
+    entropy: float
+    sure_share: float
+    calibration_error: float
+    overconfidence: float
+    fitted_temperature: float
+    wrong_entropy: float
+    label_confidence: float
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How near a student is to its teacher: share of equal answers, and the mean KL(teacher || student)."""
+
+    agreement: float
+    divergence: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """By bins of confidence, each (BINS,): how many images, their accuracy and mean confidence (0 where none)."""
+
+    counts: Tensor
+    accuracy: Tensor
+    confidence: Tensor
+
+
+def diagnose_logits(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Diagnosis:
+    """Return the figures of `logits` (n, C) for `labels` int64 (n,); `temperature` is for `wrong_entropy`."""
+    values, labels = logits.double().cpu(), labels.cpu()
+    log_p = F.log_softmax(values, dim=1)
+    right = log_p.gather(1, labels[:, None])[:, 0]
+    confidence, answer = log_p.exp().max(dim=1)
+    best = values.topk(min(5, values.shape[1]), dim=1).indices
+    bins = reliability(values, labels)
+    gaps, weights = bins.confidence - bins.accuracy, bins.counts / bins.counts.sum()
+    return Diagnosis(
+        top1=_mean(answer == labels),
+        top5=_mean((best == labels[:, None]).any(dim=1)),
+        nll=-_mean(right),
+        confidence=_mean(confidence),
+        entropy=_mean(_entropy(log_p)),
+        sure_share=_mean(confidence > SURE),
+        calibration_error=float((weights * gaps.abs()).sum()),
+        overconfidence=float((weights * gaps).sum()),
+        fitted_temperature=fit_temperature(values, labels),
+        wrong_entropy=_mean(_entropy(F.log_softmax(_wrong_logits(values, labels) / temperature, dim=1))),
+        label_confidence=_mean(right.exp()),
+    )
+
+
+def reliability(logits: Tensor, labels: Tensor) -> Reliability:
+    """Return accuracy and confidence by BINS equal bins of confidence: the reliability diagram."""
+    confidence, answer = F.softmax(logits.double(), dim=1).max(dim=1)
+    place = (confidence * BINS).long().clamp(max=BINS - 1)
+    counts = torch.bincount(place, minlength=BINS).double()
+    hits = torch.bincount(place, weights=(answer == labels).double(), minlength=BINS)
+    sums = torch.bincount(place, weights=confidence, minlength=BINS)
+    return Reliability(counts, hits / counts.clamp(min=1), sums / counts.clamp(min=1))
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """Return the temperature in TEMPERATURES with the least NLL of softmax(logits / T), 0 where the best is outside.
+
+    The NLL is convex in 1 / T, so its slope has one zero: bisection on log T finds it.
+    """
+    values = logits.double()
+    own = values.gather(1, labels[:, None])[:, 0]
+
+    def slope(temperature: float) -> float:
+        expected = (F.softmax(values / temperature, dim=1) * values).sum(dim=1)
+        return float((own - expected).mean())  # rises with T: below 0 the softmax is still too sharp
+
+    return _bisect(slope)
+
+
+def match_entropy(logits: Tensor, entropy: float) -> float:
+    """Return the temperature at which the mean entropy of softmax(logits / T) is `entropy`, 0 where none is."""
+    values = logits.double()
+    return _bisect(lambda temperature: _mean(_entropy(F.log_softmax(values / temperature, dim=1))) - entropy)
+
+
+def compare_logits(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Likeness:
+    """Return how near the student's logits (n, C) are to the teacher's on the same images, the KL at `temperature`."""
+    answer = F.log_softmax(student.double() / temperature, dim=1)
+    target = F.log_softmax(teacher.double() / temperature, dim=1)
+    divergence = (target.exp() * (target - answer)).sum(dim=1)
+    return Likeness(_mean(student.argmax(dim=1) == teacher.argmax(dim=1)), _mean(divergence))
+
+
+def _bisect(rising: Callable[[float], float]) -> float:
+    low, high = (math.log(bound) for bound in TEMPERATURES)
+    if rising(math.exp(low)) >= 0 or rising(math.exp(high)) < 0:
+        return 0.0
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if rising(math.exp(middle)) > 0 else (middle, high)
+    return math.exp((low + high) / 2)
+
+
+def _entropy(log_p: Tensor) -> Tensor:
+    return -(log_p.exp() * log_p).sum(dim=1)
+
+
+def _wrong_logits(logits: Tensor, labels: Tensor) -> Tensor:
+    keep = ~F.one_hot(labels, logits.shape[1]).bool()
+    return logits[keep].view(len(logits), -1)
+
+
+def _mean(values: Tensor) -> float:
+    return float(values.double().mean())

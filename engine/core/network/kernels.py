@@ -1,0 +1,173 @@
+"""Softmax attention over prepared heads: takes q, k, v and a bias, gives softmax(s q k + bias) v.
+
+The bias holds everything static: the table's entries and minus infinity where a key is not seen. On CUDA the fused
+kernel runs, with the backends pinned that are right for a trained bias. On the CPU the fused kernel takes no bias that
+learns, so training has its own function here, which keeps q, k, v and the weights (lean: not even those).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+SAFE_BACKENDS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""cuDNN's kernel has been wrong with additive masks (NaN gradients, mixed dtypes); flash takes no mask at all."""
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, lean: bool = False, fused: bool = False) -> Tensor:
+    """Return (W, h, n, d) for q (W, h, n, d), k and v (W, h, m, d), bias (W or 1, h, n, m).
+
+    `fused` asks for the fused kernel wherever one exists; else the quickest way for the device is taken.
+    """
+    learns = torch.is_grad_enabled() and (q.requires_grad or bias.requires_grad)
+    if q.is_cuda or fused or not learns:
+        return _fused(q, k, v, bias)
+    return _Attend.apply(q, k, v, bias.to(q.dtype), lean)  # type: ignore[no-any-return]
+
+
+def _fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """On the CPU the flash kernel runs when the mask is 4-D and needs no gradient; a mask in q's dtype is safe."""
+    if not q.is_cuda:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
+    with sdpa_kernel(SAFE_BACKENDS):
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
+
+
+class Tiling(NamedTuple):
+    """How a window of side * tile tokens a side is cut; `lean` keeps the projections instead of weights."""
+
+    side: int
+    tile: int
+    heads: int
+    lean: bool
+    fused: bool
+
+    def cut(self, part: Tensor) -> Tensor:
+        """View tokens (W, N, h, ..., d) tile by tile, as (W, down, across, h, tile, tile, d)."""
+        split = part.unflatten(1, (self.side, self.tile, self.side, self.tile))
+        return split.permute(0, 1, 3, 5, 2, 4, 6)
+
+
+def attend_tiles(qkv: Tensor, extra: Tensor | None, bias: Tensor, tiling: Tiling) -> Tensor:
+    """Let every tile attend to itself and to the extra tokens of its window: (W, N, h * d).
+
+    `qkv` (W, N, 3hd) and `extra` (W, g, 3hd) are projections grouped per head; `bias` is (W or 1, T * h, n, n + g).
+    """
+    learns = torch.is_grad_enabled() and (qkv.requires_grad or bias.requires_grad)
+    if learns and not qkv.is_cuda and not tiling.fused:
+        return _AttendTiles.apply(qkv, extra, bias.to(qkv.dtype), tiling)  # type: ignore[no-any-return]
+    return _paste(_fused(*_pack(qkv, extra, tiling), bias), qkv.shape, tiling)
+
+
+def _pack(qkv: Tensor, extra: Tensor | None, tiling: Tiling) -> tuple[Tensor, Tensor, Tensor]:
+    """Copy projections into q (W, T * h, n, d) and k, v (W, T * h, n + g, d), each value once."""
+    windows, heads, size = qkv.shape[0], tiling.heads, tiling.tile**2
+    parts = qkv.view(windows, qkv.shape[1], heads, 3, -1).unbind(3)
+    q, *kv = (tiling.cut(part) for part in parts)
+    packed = [q.reshape(windows, -1, size, q.shape[-1])]
+    more = [None, None] if extra is None else list(extra.view(windows, -1, heads, 3, q.shape[-1]).unbind(3)[1:])
+    for own, far in zip(kv, more, strict=True):
+        own = own.reshape(windows, tiling.side**2, heads, size, -1)
+        if far is not None:
+            far = far.transpose(1, 2)[:, None].expand(-1, tiling.side**2, -1, -1, -1)
+            own = torch.cat([own, far], 3)
+        packed.append(own.flatten(1, 2))
+    return packed[0], packed[1], packed[2]
+
+
+def _paste(out: Tensor, shape: torch.Size, tiling: Tiling) -> Tensor:
+    """Put tiles (W, T * h, n, d) back in raster order: (W, N, h * d)."""
+    side, tile = tiling.side, tiling.tile
+    tiles = out.view(shape[0], side, side, tiling.heads, tile, tile, -1)
+    return tiles.permute(0, 1, 4, 2, 5, 3, 6).reshape(shape[0], shape[1], -1)
+
+
+class _AttendTiles(torch.autograd.Function):
+    """The whole of a block-pattern attention between two projections, so that nothing is kept twice."""
+
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, extra: Tensor | None, bias: Tensor, tiling: Tiling) -> Tensor:
+        with torch.autocast(qkv.device.type, enabled=False):
+            q, k, v = _pack(qkv, extra, tiling)
+            weights = _weights(q, k, bias)
+            out = _paste(weights @ v, qkv.shape, tiling)
+        if tiling.lean:
+            ctx.save_for_backward(qkv, extra, bias)
+        else:
+            ctx.save_for_backward(q, k, v, weights)
+        ctx.tiling, ctx.shape, ctx.bias_shape = tiling, qkv.shape, bias.shape
+        ctx.extra = 0 if extra is None else extra.shape[1]
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        tiling: Tiling = ctx.tiling
+        if tiling.lean:
+            qkv, extra, bias = ctx.saved_tensors
+            q, k, v = _pack(qkv, extra, tiling)
+            weights = _weights(q, k, bias)
+        else:
+            q, k, v, weights = ctx.saved_tensors
+        windows, heads, size = ctx.shape[0], tiling.heads, tiling.tile**2
+        cut = tiling.cut(grad.unflatten(2, (heads, -1))).reshape(windows, -1, size, q.shape[-1])
+        grads = _backward(q, k, v, weights, cut)
+        grad_qkv = grad.new_empty(windows, ctx.shape[1], heads, 3, q.shape[-1])
+        for place, part in enumerate(grads[:3]):
+            own = part[:, :, :size].unflatten(2, (tiling.tile, -1)).unflatten(1, (tiling.side, tiling.side, heads))
+            tiling.cut(grad_qkv[:, :, :, place]).copy_(own)
+        grad_extra = _extra_grad(grads, size, tiling) if ctx.extra else None
+        grad_bias = grads[3].sum(0, keepdim=True) if ctx.bias_shape[0] == 1 else grads[3]
+        return grad_qkv.view(ctx.shape), grad_extra, grad_bias, None
+
+
+def _extra_grad(grads: tuple[Tensor, ...], size: int, tiling: Tiling) -> Tensor:
+    """Sum what all tiles give back to the extra keys and values: (W, g, 3hd), nothing for their queries."""
+    far = [part[:, :, size:].unflatten(1, (-1, tiling.heads)).sum(1) for part in grads[1:3]]
+    stacked = torch.stack([torch.zeros_like(far[0]), *far], 3)
+    return stacked.transpose(1, 2).flatten(2)
+
+
+class _Attend(torch.autograd.Function):
+    """Scores, softmax in fp32, values; in backward the weights are taken from memory or, lean, computed again."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, lean: bool) -> Tensor:
+        with torch.autocast(q.device.type, enabled=False):
+            weights = _weights(q, k, bias)
+            out = weights @ v
+        ctx.save_for_backward(q, k, v, bias if lean else None, None if lean else weights)
+        ctx.bias_shape = bias.shape
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, bias, weights = ctx.saved_tensors
+        if weights is None:
+            weights = _weights(q, k, bias)
+        grad_q, grad_k, grad_v, grad_scores = _backward(q, k, v, weights, grad)
+        grad_bias = grad_scores.sum(0, keepdim=True) if ctx.bias_shape[0] == 1 else grad_scores
+        return grad_q, grad_k, grad_v, grad_bias, None
+
+
+def _backward(q: Tensor, k: Tensor, v: Tensor, weights: Tensor, grad: Tensor) -> tuple[Tensor, ...]:
+    """Return the gradients of q, k, v and of the scores."""
+    scale = q.shape[-1] ** -0.5
+    grad_v = weights.mT @ grad
+    grad_scores = torch._softmax_backward_data(grad @ v.mT, weights, -1, weights.dtype)
+    return (grad_scores @ k).mul_(scale), (grad_scores.mT @ q).mul_(scale), grad_v, grad_scores
+
+
+def _weights(q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
+    """Return softmax(s q k + bias) with the scale and the bias folded into the product."""
+    windows, heads, rows, _ = q.shape
+    base = bias.expand(windows, -1, -1, -1).reshape(-1, rows, k.shape[2])
+    scores = torch.baddbmm(base, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=q.shape[-1] ** -0.5)
+    wide = torch.float64 if q.dtype == torch.float64 else torch.float32
+    return scores.softmax(-1, dtype=wide).to(q.dtype).view(windows, heads, rows, -1)

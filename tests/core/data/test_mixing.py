@@ -1,0 +1,82 @@
+"""Partners are neighbours in the order, the same in any even batch, and labels follow the pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from engine.core.data.loader import Batch, TrainLoader
+from engine.core.data.mixing import Mix, mix_pairs
+from engine.core.data.pack import Pack
+from engine.errors import DataError
+from engine.spec import Augment, Data
+
+BOTH = Augment(mixup=0.8, cutmix=1.0)
+
+
+def batches_of(pack: Pack, batch_size: int, *, count: int = 30, seed: int = 0, workers: int = 0) -> list[Batch]:
+    data = Data(source="digits", image_size=32, augment=BOTH, workers=workers)
+    return list(TrainLoader(pack, np.arange(count), data, 32, batch_size, seed, None).epoch(1))
+
+
+def pairs_of(batches: list[Batch]) -> dict[int, tuple[int, float, Tensor]]:
+    found = {}
+    for batch in batches:
+        assert batch.mix is not None
+        for place, row in enumerate(batch.rows.tolist()):
+            partner = int(batch.rows[batch.mix.partner[place]])
+            found[row] = (partner, float(batch.mix.share[place]), batch.images[place])
+    return found
+
+
+def test_mixed_views_are_bit_equal_across_even_batch_sizes(photo_pack: Pack) -> None:
+    base = pairs_of(batches_of(photo_pack, 64))
+    for batch_size, workers in ((2, 0), (8, 2), (30, 1)):
+        other = pairs_of(batches_of(photo_pack, batch_size, workers=workers))
+        assert other.keys() == base.keys()
+        for row, (partner, share, image) in other.items():
+            assert (partner, share) == base[row][:2]
+            assert torch.equal(image, base[row][2])
+
+
+def test_partners_are_a_perfect_matching(photo_pack: Pack) -> None:
+    pairs = pairs_of(batches_of(photo_pack, 8))
+    assert all(pairs[pairs[row][0]][0] == row != pairs[row][0] for row in pairs)
+    assert pairs_of(batches_of(photo_pack, 8, seed=1))[0][0] != pairs[0][0]
+
+
+def test_an_odd_last_image_stays_unmixed(photo_pack: Pack) -> None:
+    last = batches_of(photo_pack, 4, count=7)[-1]
+    assert last.mix is not None
+    assert last.mix.partner.tolist() == [1, 0, 2]
+    assert last.mix.share[2] == 1.0
+
+
+def test_an_odd_batch_size_is_refused(photo_pack: Pack) -> None:
+    with pytest.raises(DataError, match="batch size is 7"):
+        batches_of(photo_pack, 7)
+
+
+@pytest.mark.parametrize("augment", [Augment(mixup=0.8), Augment(cutmix=1.0), BOTH])
+def test_shares_are_those_of_the_pixels(augment: Augment) -> None:
+    images = torch.zeros((200, 3, 40, 40), dtype=torch.uint8)
+    images[::2] = 200
+    mixed, mix = mix_pairs(images, [str(number) for number in range(200)], 0, 0, augment)
+    measured = mixed.float().mean(dim=(1, 2, 3)) / 200
+    expected = torch.where(torch.arange(200) % 2 == 0, mix.share, 1 - mix.share)
+    torch.testing.assert_close(measured, expected, atol=0.003, rtol=0)
+    assert 0.4 < mix.share.mean() < 0.75
+    assert images[::2].min() == 200
+
+
+def test_labels_and_targets_are_mixed_by_the_same_shares() -> None:
+    mix = Mix(torch.tensor([1, 0, 2]), torch.tensor([0.7, 0.7, 1.0]))
+    labels = mix.labels(torch.tensor([0, 2, 1]), 3)
+    torch.testing.assert_close(labels, torch.tensor([[0.7, 0, 0.3], [0.3, 0, 0.7], [0, 1, 0]]))
+    logits = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
+    plain = logits.softmax(1)
+    expected = torch.stack([0.7 * plain[0] + 0.3 * plain[1], 0.7 * plain[1] + 0.3 * plain[0], plain[2]])
+    torch.testing.assert_close(mix.targets(logits).softmax(1), expected)
+    assert torch.isfinite(mix.targets(logits)).all()

@@ -1,0 +1,27 @@
+"""The contact sheet shows the centre crop and exactly the views that the loader renders."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.core.data.loader import TrainLoader
+from engine.core.data.pack import Pack
+from engine.core.data.preview import CAPTION, GAP, class_title, draw_sheet
+from engine.spec import Augment, Data
+
+
+def test_the_sheet_shows_what_a_student_sees(photo_pack: Pack) -> None:
+    data = Data(source="digits", image_size=32, augment=Augment(rand_augment="rand-m9-inc1"))
+    rows = np.array([4, 17])
+    sheet = np.asarray(draw_sheet(photo_pack, rows, data, 32, views=3))
+    assert sheet.shape == (GAP + 2 * (32 + CAPTION + GAP), GAP + 4 * (32 + GAP), 3)
+    batch = next(iter(TrainLoader(photo_pack, rows, data, 32, 2, 0, None).epoch(1)))
+    place = batch.rows.tolist().index(17)
+    top, left = GAP + (32 + CAPTION + GAP) + CAPTION, GAP + 2 * (32 + GAP)
+    np.testing.assert_array_equal(sheet[top : top + 32, left : left + 32], batch.images[place].permute(1, 2, 0).numpy())
+
+
+def test_wordnet_ids_get_their_meaning() -> None:
+    assert class_title("n01440764") == "n01440764 tench"
+    assert class_title("n99999999") == "n99999999"
+    assert class_title("roses") == "roses"
