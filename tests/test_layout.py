@@ -32,6 +32,7 @@ STREET = [
     "launch",
     "core",
     "run",
+    "images",
     "collect",
     "submit",
     "worker",

@@ -1,6 +1,7 @@
 """The commands: each takes words from the terminal, calls the rooms above, and ends with an exit code.
 
     base.py     the app, shared options, the two streams
+    data.py     data report, data preview
     specs.py    init, validate, plan, schema
     jobs.py     submit, worker, status, logs, orders, why, diff, doctor
     results.py  sql, report, check, compare, trace, rebuild
@@ -12,11 +13,11 @@ from __future__ import annotations
 
 import sys
 
-from engine.cli import jobs, results, specs
+from engine.cli import data, jobs, results, specs
 from engine.cli.base import app, say
 from engine.errors import SpecError, XpError
 
-__all__ = ["app", "jobs", "main", "results", "specs"]
+__all__ = ["app", "data", "jobs", "main", "results", "specs"]
 
 
 def main() -> None:

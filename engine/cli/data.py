@@ -1,0 +1,45 @@
+"""`xp data`: what a set of images is like, and what a student will see of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home
+
+data = typer.Typer(help="Look at images before training on them.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+
+@data.command()
+def report(path: Annotated[Path, typer.Argument(help="a folder, or a .zip or .tar of one")]) -> None:
+    """Count classes, sizes and modes; name broken files and images that are there twice."""
+    from engine.images import survey_lines, survey_path
+
+    for line in survey_lines(survey_path(path, _show_progress)):
+        typer.echo(line)
+
+
+@data.command()
+def preview(
+    spec: SpecFile,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="PNG")] = Path("preview.png"),
+    overrides: Overrides = None,
+    overlays: Overlays = None,
+    home: HomeOption = None,
+) -> None:
+    """Draw a contact sheet of the augmented views, with their labels."""
+    from engine.images import write_preview
+    from engine.load import load_spec
+
+    loaded = load_spec(spec, overrides or (), overlays or ())
+    typer.echo(str(write_preview(find_home(home, create=True), loaded, out, _show_progress)))
+
+
+def _show_progress(done: int, count: int) -> None:
+    """One line that counts up, where a person looks on."""
+    if sys.stderr.isatty() and (done % 50 == 0 or done == count):
+        print(f"\r{done}/{count} images", end="\n" if done == count else "", file=sys.stderr, flush=True)

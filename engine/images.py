@@ -1,0 +1,68 @@
+"""Images before any training: takes a folder or a spec, gives a report in lines or a contact sheet as a PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from engine.core.data.pack import is_valid_pack, open_pack, write_pack
+from engine.core.data.preview import draw_sheet
+from engine.core.data.sources import list_images
+from engine.core.data.splits import make_split
+from engine.core.data.survey import Survey, survey_images
+from engine.home import Home, publish_folder
+from engine.plan import make_plan
+from engine.spec import Data, Spec
+
+Watcher = Callable[[int, int], None]
+MOST_SHOWN = 10  # groups of duplicates, broken files
+SHEET_SIDE = 160  # pixels a picture
+
+
+def survey_path(path: Path, progress: Watcher) -> Survey:
+    """Look at every image of a folder or archive. Raises DataError when it holds no classes of images."""
+    return survey_images(list_images(Data(source="folder", root=str(path))), progress)
+
+
+def survey_lines(survey: Survey) -> Iterator[str]:
+    """Yield counts, sizes, modes, then what a person should look at: broken files and images that are there twice."""
+    counts = list(survey.classes.values())
+    yield f"{sum(counts)} images in {len(counts)} classes, {min(counts)} to {max(counts)} in one"
+    for name, count in survey.classes.items():
+        yield f"  {name}: {count}"
+    for word, (least, median, most) in (("width", survey.widths), ("height", survey.heights)):
+        yield f"{word}: {least} to {most} pixels, median {median}"
+    yield (
+        "files: "
+        + ", ".join(f"{count} {suffix}" for suffix, count in survey.suffixes.items())
+        + f"; {survey.grey} grey"
+    )
+    yield from _shown("broken", survey.broken)
+    yield from _shown("the same or nearly the same image", [" = ".join(group) for group in survey.duplicates])
+    yield from _shown("the same image under different classes", [" = ".join(group) for group in survey.across])
+
+
+def _shown(what: str, lines: list[str]) -> Iterator[str]:
+    yield f"{what}: {len(lines)}"
+    yield from (f"  {line}" for line in lines[:MOST_SHOWN])
+    if len(lines) > MOST_SHOWN:
+        yield f"  and {len(lines) - MOST_SHOWN} more"
+
+
+def write_preview(home: Home, spec: Spec, out: Path, progress: Watcher, rows: int = 8) -> Path:
+    """Draw the augmented views of `rows` training images that a student of `spec` will see; pack them if need be."""
+    job = next(job for job in make_plan(spec, home).jobs if job.kind == "pack")
+    folder = home.pack(job.key)
+
+    def build(place: Path) -> None:
+        write_pack(list_images(spec.data), place, spec.data.short_side, progress, format=spec.data.format)
+
+    publish_folder(folder, build, is_valid_pack)
+    pack = open_pack(folder)
+    split = make_split(pack.keys, pack.labels, pack.class_names, spec.data.split, spec.data.split_seed)
+    chosen = split.train[np.linspace(0, len(split.train) - 1, rows).astype(np.int64)]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draw_sheet(pack, chosen, spec.data, SHEET_SIDE, seed=spec.seeds[0]).save(out)
+    return out
