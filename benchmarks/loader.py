@@ -1,9 +1,9 @@
 """Images a second that the loader feeds, against timm's loader and torchvision's ImageFolder on the same photographs.
 
 Photographs: --photos (a class-per-folder tree or archive), enlarged to ImageNet's usual 500 x 375 pixels and 110
-KB, and once more as they are; drawn ones when none are given. Every figure is images per CPU-second of one thread, all
-of the work in this process; the rounds of the sides alternate and the median counts. All sides crop 0.35 to 1 of the
-area and resize bicubically.
+KB, and once more as they are; drawn ones when none are given. Figures are images per CPU-second of one thread, all of
+the work in this process, and images per second with WORKERS workers (ours are threads, theirs processes). The rounds of
+the sides alternate and the median counts. All sides crop 0.35 to 1 of the area and resize bicubically.
 
   host geometry   decode, random resized crop, resize, flip on the host; uint8 comes out on both sides
   all on CPU      the same, and RandAugment, normalisation and erasing on the host too, on both sides
@@ -32,7 +32,7 @@ from engine.core.data.pack import Format, open_pack, write_pack
 from engine.core.data.sources import Pixels, list_images
 from engine.spec import Data
 
-SIZE, BATCH = 224, 64
+SIZE, BATCH, WORKERS = 224, 32, 2
 USUAL_SIZE, USUAL_BYTES = (500, 375), 110_000
 SCALE = (0.35, 1.0)
 Feed = Callable[[], Iterator[int]]
@@ -78,6 +78,7 @@ def compare_all(folder: Path, photos: str | None, images: int, rounds: int) -> l
         write_photos(root, photos, images, enlarge)
         rows += compare_geometry(root, name, rounds)
         rows += compare_everything(root, name, rounds)
+        rows += compare_workers(root, name, rounds)
     return rows
 
 
@@ -141,28 +142,40 @@ def compare_everything(root: Path, name: str, rounds: int) -> list[Row]:
     return [make_row(f"{name}, all on CPU", pair, speeds, rounds) for pair in pairs]
 
 
-def make_row(case: str, pair: tuple[str, str], speeds: dict[str, float], rounds: int) -> Row:
+def compare_workers(root: Path, name: str, rounds: int) -> list[Row]:
+    """Crop, resize and flip on the host with WORKERS workers, by the wall clock."""
+    feeds = {f"pack {kind}": our_feed(root, kind, {}, WORKERS) for kind in ("jpeg", "raw")}
+    feeds |= {"timm": timm_feed(root, full=False, workers=WORKERS)}
+    speeds = measure(feeds, rounds, time.perf_counter)
+    pairs = [("pack jpeg", "timm"), ("pack raw", "timm")]
+    return [make_row(f"{name}, {WORKERS} workers", pair, speeds, rounds, "images per second") for pair in pairs]
+
+
+def make_row(
+    case: str, pair: tuple[str, str], speeds: dict[str, float], rounds: int, unit: str = "images per CPU-second"
+) -> Row:
     ours, peer = (speeds[side] for side in pair)
-    return Row(f"{case}: {pair[0]} / {pair[1]}", "feed", ours, peer, ours / peer, "images per CPU-second", rounds)
+    return Row(f"{case}: {pair[0]} / {pair[1]}", "feed", ours, peer, ours / peer, unit, rounds)
 
 
-def measure(feeds: dict[str, Feed], rounds: int) -> dict[str, float]:
-    """Return each feed's median images per CPU-second: one pass a round, in turn, the first not counted."""
+def measure(feeds: dict[str, Feed], rounds: int, clock: Callable[[], float] = time.process_time) -> dict[str, float]:
+    """Return each feed's median images per second of `clock`: one pass a round, in turn, the first not counted."""
     speeds: dict[str, list[float]] = {name: [] for name in feeds}
     for number in range(rounds + 1):
         for name, feed in feeds.items():
-            start = time.process_time()
+            start = clock()
             count = sum(feed())
             if number:
-                speeds[name].append(count / (time.process_time() - start))
+                speeds[name].append(count / (clock() - start))
     return {name: statistics.median(values) for name, values in speeds.items()}
 
 
-def our_feed(root: Path, kind: Format, augment: dict[str, Any]) -> Feed:
+def our_feed(root: Path, kind: Format, augment: dict[str, Any], workers: int = 0) -> Feed:
     """Feed epochs of our loader from a pack made once; with `augment`, floats as a network takes them."""
     from engine.core.distill.teacher import normalize
 
-    data = Data.model_validate({"source": "folder", "root": str(root), "format": kind, "augment": augment})
+    given = {"source": "folder", "root": str(root), "format": kind, "augment": augment, "workers": workers}
+    data = Data.model_validate(given)
     folder = root.parent / f"{root.name}_{kind}"
     if not folder.exists():
         folder.mkdir()
@@ -180,7 +193,7 @@ def our_feed(root: Path, kind: Format, augment: dict[str, Any]) -> Feed:
     return feed
 
 
-def timm_feed(root: Path, full: bool) -> Feed:
+def timm_feed(root: Path, full: bool, workers: int = 0) -> Feed:
     """timm's create_loader. Not full: no photometric work, uint8 out. (rand-m9-mstd0.5-inc1 fails on Pillow 13.)"""
     from timm.data.dataset_factory import create_dataset
     from timm.data.loader import create_loader, fast_collate
@@ -212,7 +225,9 @@ def timm_feed(root: Path, full: bool) -> Feed:
             scale=SCALE,
             interpolation="bicubic",
         )
-        loader = torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, collate_fn=fast_collate)
+        loader = torch.utils.data.DataLoader(
+            dataset, BATCH, shuffle=True, collate_fn=fast_collate, num_workers=workers, persistent_workers=workers > 0
+        )
 
     def feed() -> Iterator[int]:
         return (len(images) for images, _ in loader)

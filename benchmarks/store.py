@@ -28,19 +28,23 @@ import duckdb
 from engine.collect import collect
 from engine.home import Home, open_home, write_json
 from store.journal import JournalWriter
-from store.results import Ingest, run_query
+from store.results import Ingest, open_snapshot, run_query
 
 ROOT = Path(__file__).parents[1]
 KEYS, MOST_GROWTH = 10, 12.0
+NAMES = ("test_top1", *(f"key{number}" for number in range(1, KEYS)))
 TOP_100 = """
-with best as (select job, last from metrics_last where name = 'key0' order by last desc limit 100)
-select r.run, any_value(r.settings), map_from_entries(list((m.name, m.last))), any_value(b.last) as best
-from best b join run_jobs l using (job) join runs r using (run) join metrics_last m using (job)
-group by r.run order by best desc
+with best as (from results order by test_top1 desc limit 100),
+logged as (
+    select l.run, list({'name': m.name, 'last': m.last}) as metrics
+    from best join raw.run_jobs l using (run) join metrics_last m using (job) group by l.run
+)
+select b.*, q.settings, g.metrics
+from best b join logged g using (run) join raw.runs q using (run) order by b.test_top1 desc
 """
 PAPER_TABLE = """
 select r.arm, avg(f.value), stddev_samp(f.value), count(*) from (
-    select job, arg_max(value, step) as value from metrics where name = 'key0' group by job
+    select job, arg_max(value, step) as value from metrics where name = 'test_top1' group by job
 ) f join run_jobs l using (job) join raw.runs r using (run) group by r.arm order by r.arm
 """
 
@@ -75,7 +79,7 @@ def main() -> None:
 
 def _run_all(folder: Path, quick: bool) -> list[Row]:
     rows = [
-        _durable_writes(folder, batch, batches // (5 if quick else 1), processes)
+        _durable_writes(folder, batch, batches, processes)
         for batch, batches, processes in ((10, 400, 1), (1000, 40, 1), (10, 200, 4), (1000, 20, 4))
     ]
     rows.append(_top_hundred(folder, 10_000))
@@ -121,8 +125,9 @@ def _write(path: Path, batch: int, batches: int, barrier: Barrier) -> None:
     with JournalWriter(path) as journal:
         barrier.wait()
         for number in range(batches):
-            for at in range(batch):
-                journal.metric(f"key{at % KEYS}", at * 0.1, step=number * batch + at, epoch=0)
+            for start in range(0, batch, KEYS):
+                values = [(name, at * 0.1) for at, name in enumerate(NAMES, start)]
+                journal.metrics(values, step=number * batch + start, epoch=0)
             journal.sync()
 
 
@@ -140,7 +145,12 @@ def _new_job(home: Home, job: str) -> Path:
 
 def _top_hundred(folder: Path, runs: int) -> Row:
     home = _filled_home(folder / "search", runs, 0)
-    times = [_seconds(home, TOP_100, 100) for _ in range(7)]
+    times = []
+    with open_snapshot(home) as db:  # both sides have their database open before the clock starts
+        for _ in range(7):
+            started = time.perf_counter()
+            assert len(db.execute(TOP_100).fetchall()) == 100
+            times.append(time.perf_counter() - started)
     ours, peer = statistics.median(times), _ask_peer(folder / "mlflow-search", "search", runs)
     ratio = None if peer is None else peer / ours
     return Row(f"top 100 of {runs:,} runs", "search by a metric", ours, peer, ratio, "s", len(times))
@@ -166,7 +176,7 @@ def _filled_home(root: Path, runs: int, steps: int) -> Home:
         chains = [{"job": job, "attempt": 1, "upto": 1 << 62} for job in jobs]
         ingest.replace("raw.chains", "job", [], chains)
         last = [
-            {"job": job, "name": f"key{key}", "last": ((at * 7919 + key) % 100_003) / 1e5, "n": steps}
+            {"job": job, "name": NAMES[key], "last": ((at * 7919 + key) % 100_003) / 1e5, "n": steps}
             for at, job in enumerate(jobs)
             for key in range(KEYS)
         ]
@@ -182,9 +192,9 @@ def _fill_metrics(home: Home, runs: int, steps: int) -> None:
     with duckdb.connect(str(home.ingest_db)) as db:
         db.execute(
             "insert into raw.metrics select format('train-{:06d}', j.range), 1, s.range * $keys + k.range + 1, "
-            "'key' || k.range, s.range, (s.range // 100)::integer, random(), make_timestamp(s.range * 1000000) "
+            "$names[k.range + 1], s.range, (s.range // 100)::integer, random(), make_timestamp(s.range * 1000000) "
             "from range($runs) j, range($steps) s, range($keys) k",
-            {"runs": runs, "keys": KEYS, "steps": steps},
+            {"runs": runs, "keys": KEYS, "steps": steps, "names": list(NAMES)},
         )
 
 

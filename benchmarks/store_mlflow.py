@@ -73,13 +73,14 @@ def _fill_runs(folder: Path, experiment: str, runs: int) -> None:
         "name",
         "source_type",
         "status",
+        "user_id",
         "start_time",
         "lifecycle_stage",
         "artifact_uri",
         "experiment_id",
     )
     marks = ", ".join("?" * len(kept))
-    rows = [(run, run[:8], "LOCAL", "FINISHED", 1, "active", "file:///tmp", int(experiment)) for run in names]
+    rows = [(run, run[:8], "LOCAL", "FINISHED", "bench", 1, "active", "file:///tmp", int(experiment)) for run in names]
     db.executemany(f"insert into runs ({', '.join(kept)}) values ({marks})", rows)
     for table in ("metrics", "latest_metrics"):
         values = [

@@ -142,14 +142,14 @@ def _footnote(found: Comparison) -> str:
 
 def interval_text(found: Comparison) -> str:
     """Return `+1.20 points [-0.40, +2.80], n=3` for accuracies, plain numbers for other metrics."""
-    factor, unit = (100.0, " points") if found.metric.endswith("top1") else (1.0, "")
+    is_share = found.metric.endswith("top1")
+
+    def write(value: float) -> str:
+        return f"{100 * value:+.2f}" if is_share else f"{value:+.4g}"
+
     spread = found.difference
-    edges = (
-        ""
-        if spread.low is None or spread.high is None
-        else f" [{spread.low * factor:+.4g}, {spread.high * factor:+.4g}]"
-    )
-    return f"{spread.mean * factor:+.4g}{unit}{edges}, n={spread.n}"
+    edges = "" if spread.low is None or spread.high is None else f" [{write(spread.low)}, {write(spread.high)}]"
+    return f"{write(spread.mean)}{' points' if is_share else ''}{edges}, n={spread.n}"
 
 
 def describe(judged: Judged) -> str:

@@ -72,7 +72,7 @@ def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_to
     if studied or len(held) > 1:
         unfair += [one for name in held for one in by_factor[name]]
     if len(studied) > 1:
-        unfair += [one for name in studied for one in by_factor[name]]
+        unfair.append(Difference("the number of factors", 1, f"{len(studied)} ({', '.join(studied)})"))
     unfair += _outer_differences(first, second, metric)
     return Fairness(tuple(studied or held), tuple(unfair))
 

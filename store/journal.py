@@ -40,14 +40,27 @@ class JournalWriter:
 
     def _append(self, kind: str, **fields: Any) -> None:
         line = {"v": JOURNAL_VERSION, "seq": self.seq + 1, "type": kind, "at": round(time.time(), 6), **fields}
-        data = json.dumps(line, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        self._write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n", 1)
+
+    def _write(self, text: str, lines: int) -> None:
+        data = text.encode()
         if os.write(self._handle, data) != len(data):  # a full disk: the torn line is closed on the next opening
-            raise OSError(f"the journal took only part of a line of {len(data)} bytes; is the disk full?")
-        self.seq += 1
+            raise OSError(f"the journal took only part of {len(data)} bytes; is the disk full?")
+        self.seq += lines
 
     def metric(self, name: str, value: float, *, step: int, epoch: int) -> None:
         """Log one value of a series; `step` counts optimizer steps from 0 over all attempts of the job."""
         self._append("metric", name=name, value=_plain(value), step=int(step), epoch=int(epoch))
+
+    def metrics(self, values: Sequence[tuple[str, float]], *, step: int, epoch: int) -> None:
+        """Log several values of one step in one append: a few times as fast as one by one."""
+        head, at = f'{{"v":{JOURNAL_VERSION},"seq":', round(time.time(), 6)
+        tail = f',"step":{int(step)},"epoch":{int(epoch)}}}\n'
+        lines = [
+            f'{head}{seq},"type":"metric","at":{at},"name":{json.dumps(name)},"value":{json.dumps(_plain(value))}{tail}'
+            for seq, (name, value) in enumerate(values, self.seq + 1)
+        ]
+        self._write("".join(lines), len(lines))
 
     def measurement(
         self,

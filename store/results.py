@@ -23,7 +23,7 @@ import duckdb
 
 from store.readonly import StoreError, check_query, explain_error
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 ROOM = Path(__file__).parent
 ROW_LIMIT = 10_000
 MEMORY_LIMIT = "2GB"
@@ -152,6 +152,8 @@ class Ingest:
 
     def forget_jobs(self, jobs: Sequence[str]) -> None:
         """Take out every row of jobs whose folders are gone, or that must be read from the start again."""
+        if not jobs:
+            return
         for table in [*OF_A_JOB, "raw.watermarks", *(f"raw.{name}" for name in RAW_TABLES)]:
             self._db.execute(f"delete from {table} where list_contains(?, job)", [list(jobs)])
         self.forget_seen([f"job:{job}" for job in jobs])
@@ -183,15 +185,15 @@ class Ingest:
     def _move_watermarks(self, chunks: Sequence[Lines]) -> None:
         found = self._db.execute("select _job, _attempt, count(*) from lines group by all").fetchall()
         good = {(job, attempt): count for job, attempt, count in found}
-        before = self.watermarks(sorted({chunk.job for chunk in chunks}))
-        rows = []
+        marks = self.watermarks(sorted({chunk.job for chunk in chunks}))
         for chunk in chunks:
             key = (chunk.job, chunk.attempt)
-            damaged = chunk.data.count(b"\n") - good.get(key, 0) + before.get(key, Watermark(0, 0)).damaged
-            size = chunk.offset + len(chunk.data)
-            rows.append({"job": chunk.job, "attempt": chunk.attempt, "bytes": size, "damaged": damaged})
-            self._db.execute("delete from raw.watermarks where job = ? and attempt = ?", list(key))
-        self._insert("raw.watermarks", rows)
+            damaged = marks.get(key, Watermark(0, 0)).damaged + chunk.data.count(b"\n") - good.pop(key, 0)
+            marks[key] = Watermark(chunk.offset + len(chunk.data), damaged)
+        rows = [
+            {"job": job, "attempt": at, "bytes": one.bytes, "damaged": one.damaged} for (job, at), one in marks.items()
+        ]
+        self.replace("raw.watermarks", "job", sorted({job for job, _ in marks}), rows)
 
     def refresh(self, jobs: Sequence[str]) -> None:
         """Work out anew which lines of `jobs` count, and their last and best values."""
@@ -228,6 +230,7 @@ class Ingest:
     def publish(self, snapshot: Path) -> float:
         """Replace the snapshot by what is here now and close; return the seconds it took."""
         started = time.monotonic()
+        self._db.execute("create or replace table raw.results_now as select * from results_live")
         self._db.execute("update raw.meta set value = '0' where name = 'dirty'")
         self._db.execute("checkpoint")
         self.close()
@@ -344,7 +347,7 @@ def _longest_line(data: bytes) -> int:
 
 def _t_quantiles() -> list[tuple[int, float]]:
     """Return t(0.975, df) for as many degrees of freedom as a number of seeds can give."""
-    from scipy.stats import t  # 0.5 s to import, and needed once in the life of a results file
+    from scipy.special import stdtrit
 
     degrees = range(1, 1001)
-    return list(zip(degrees, t.ppf(0.975, degrees).tolist(), strict=True))
+    return list(zip(degrees, stdtrit(degrees, 0.975).tolist(), strict=True))

@@ -104,7 +104,7 @@ select run, coalesce(max(job) filter (role = 'prune'), max(job) filter (role = '
     max(job) filter (role = 'prune') is not null as is_pruned
 from run_jobs group by run;
 
-create view results as
+create view results_live as
 with final_metrics as (
     select f.run,
         max(m.last) filter (m.name = 'test_top1') as test_top1,
@@ -164,7 +164,13 @@ left join final_metrics fm on fm.run = r.run
 left join final_figures ff on ff.run = r.run
 left join measured me on me.run = r.run
 left join taught t on t.run = r.run
-left join spent s on s.run = r.run;
+left join spent s on s.run = r.run
+left join raw.runs q on q.run = r.run and q.experiment = r.experiment
+order by r.experiment, q.position;
+
+-- Worked out once for each publication, so that a table over many thousand runs is read and not computed.
+create table raw.results_now as select * from results_live;
+create view results as select * from raw.results_now;
 
 -- Student's t over seeds: mean +- t(0.975, n - 1) * std / sqrt(n); one seed has neither a spread nor an interval.
 create view cells as

@@ -40,7 +40,7 @@ UNFAIR: dict[str, tuple[Surroundings, str, str]] = {
     "batch 256 against 128 beside the teacher": (
         _around({"teacher.arch": "timm/convnextv2", "train.batch_size": 128}), "test_top1", "train.batch_size",
     ),
-    "two factors at once": (_around(LONGFORMER | {"teacher.arch": "timm/convnextv2"}), "test_top1", "teacher.arch"),
+    "two factors at once": (_around(LONGFORMER | {"prune.ratio": 0.2}), "test_top1", "the number of factors"),
     "another split": (_around({"data.split": "80/10/10"}), "test_top1", "data.split"),
     "another split seed": (_around(LONGFORMER | {"data.split_seed": 1}), "test_top1", "data.split_seed"),
     "more epochs": (_around(LONGFORMER | {"train.epochs": 20}), "test_top1", "train.epochs"),

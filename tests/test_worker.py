@@ -161,6 +161,73 @@ def test_a_job_without_its_folder_fails_with_the_reason(home: Home) -> None:
     assert "its folder is gone" in reason(home)
 
 
+def test_a_job_folder_deleted_under_its_job_is_a_clear_failure_and_a_new_submission_mends_it(home: Home) -> None:
+    probes = [Probe("train-1", does={"do": "steps", "steps": 30, "seconds": 0.02})]
+    submit_probes(home, "one", probes)
+    with working(home):
+        until((home.job("train-1").attempt(1).checkpoints / "pointer.json").exists)
+        shutil.rmtree(home.job("train-1").root, ignore_errors=True)
+    assert states(home) == {"train-1": "failed"}
+    assert "its folder is gone" in reason(home)
+    submit_probes(home, "one", probes)
+    assert work(home) == 0
+    assert states(home) == {"train-1": "done"}
+
+
+def test_a_full_disk_stops_nothing_for_good(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room: nothing starts and the scheduler stays; room again: it goes on."""
+    room: list[bool] = [False]
+    monkeypatch.setattr("engine.worker.loop.has_room", lambda _: room[0])
+    submit_probes(home, "one", [Probe("train-1")])
+    with working(home):
+        time.sleep(0.5)
+        assert states(home) == {"train-1": "queued"}
+        room[0] = True
+    assert states(home) == {"train-1": "done"}
+
+
+def test_a_crash_for_want_of_room_spends_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.worker.loop.NO_SPACE", "told to crash")
+    submit_probes(home, "one", [Probe("train-1", does={"do": "crash"})])
+    with working(home):
+        until(lambda: outcomes(home) == ["crashed"])
+        until(lambda: "disk is full" in reason(home))
+        with Queue.open_readonly(home.queue_db) as queue:
+            assert queue.next_wake(time.time()) is not None
+        order(home, "cancel", "train-1")
+
+
+def test_a_queue_that_cannot_be_written_for_a_while_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdicts and leases that fail in the middle are made good on a later turn."""
+    broken = [4]
+
+    def sometimes(name: str) -> None:
+        whole = getattr(Queue, name)
+
+        def call(*words: Any, **named: Any) -> Any:
+            if broken[0] > 0:
+                broken[0] -= 1
+                raise OSError("database or disk is full")
+            return whole(*words, **named)
+
+        monkeypatch.setattr(Queue, name, call)
+
+    sometimes("finish")
+    sometimes("running")
+    submit_probes(home, "one", [Probe("train-1"), Probe("train-2", ("train-1",))])
+    assert work(home) == 0
+    assert broken == [0]
+    assert states(home) == {"train-1": "done", "train-2": "done"}
+
+
+def test_a_damaged_queue_is_made_anew(home: Home) -> None:
+    submit_probes(home, "one", [Probe("train-1"), Probe("train-2")])
+    assert work(home) == 0
+    home.queue_db.write_bytes(b"this is no database" * 500)
+    assert work(home) == 0
+    assert states(home) == {"train-1": "done", "train-2": "done"}
+
+
 def test_a_job_killed_again_and_again_goes_on_from_its_checkpoints(home: Home) -> None:
     submit_probes(home, "one", [Probe("train-1", does={"do": "steps", "steps": 40, "seconds": 0.01})])
     with working(home):

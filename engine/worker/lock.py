@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from filelock import FileLock, Timeout
 
+from engine.errors import HomeError
 from engine.home import Home, write_json
 from engine.launch.local import server_env
 from engine.launch.process import boot_id, host_name, see_process
@@ -24,13 +25,23 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 def take_lock(home: Home) -> FileLock | None:
-    """Return the home's scheduler lock, held, or None when another process is the scheduler."""
+    """Return the home's scheduler lock, held, or None when another process is the scheduler.
+
+    Raises HomeError when the home cannot be written.
+    """
     lock = FileLock(home.scheduler_lock, thread_local=False)
     try:
         lock.acquire(timeout=TAKE_SECONDS, poll_interval=0.02)
     except Timeout:
         return None
+    except OSError as error:
+        raise cannot_write(home, error) from error
     return lock
+
+
+def cannot_write(home: Home, error: OSError) -> HomeError:
+    fix = "make the folder writable (and leave some room), or name another one with --home or XP_HOME"
+    return HomeError(f"the home folder cannot be written: {error.strerror}", where=str(home.root), fix=fix)
 
 
 def scheduler_alive(home: Home) -> bool:

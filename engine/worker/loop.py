@@ -28,7 +28,7 @@ from engine.schedule import (
     read_demand,
 )
 from engine.worker.publish import Publisher
-from engine.worker.watch import last_words, made_progress, newest_number, read_pulse
+from engine.worker.watch import NO_SPACE, has_room, last_words, made_progress, newest_number, read_pulse
 from store.queue import Claim, Queue, RunningRow, Verdict
 
 log = logging.getLogger("xp.scheduler")
@@ -80,22 +80,39 @@ class Scheduler:
         self.version = -1
         self.looked = 0.0
         self.may_start = True
+        self.is_sure = False  # whether what we know and what the queue says are known to agree
+        self.trouble = ""
 
     # -- the turn -----------------------------------------------------------------------------------------------
 
     def turn(self) -> None:
+        """Raises OSError or a fault of the queue when the disk does; `stumble` then prepares for the next turn."""
+        if not self.is_sure:
+            self.recover()
         self.read_orders()
         self.watch_attempts()
         if self.may_start or self.wakes_now():
             self.start_ready()
         self.publisher.turn()
+        self.trouble = ""
+
+    def stumble(self, error: Exception) -> None:
+        """A disk that is full or read-only, or a queue that is locked: say so once; jobs go on, and we try again."""
+        self.is_sure = False
+        told = str(error).splitlines()[0]
+        if told != self.trouble:
+            log.error("cannot go on for now: %s", told)
+            self.trouble = told
 
     def rest(self, also: list[int]) -> None:
         """Sleep until an attempt ends, a signal comes or it is time to look for orders."""
+        if self.trouble:
+            self.launcher.wait(10 * self.patience.look, also)
+            return
         seconds = self.patience.look
-        wake = self.queue.next_wake() if not self.may_start else None
-        if wake is not None:
-            seconds = min(seconds, max(0.0, wake - time.time()))
+        wake = self.queue.next_wake(time.time())
+        if wake:  # one that has ended and found no slot waits for the end of a job
+            seconds = min(seconds, wake)
         self.launcher.wait(seconds, also)
 
     def is_idle(self) -> bool:
@@ -103,8 +120,7 @@ class Scheduler:
 
     def wakes_now(self) -> bool:
         """Return whether the back-off of a queued job has ended."""
-        wake = self.queue.next_wake()
-        return wake is not None and wake <= time.time()
+        return self.queue.next_wake(time.time()) == 0.0
 
     # -- after a start ------------------------------------------------------------------------------------------
 
@@ -115,6 +131,8 @@ class Scheduler:
         open_jobs = [job for job, state in states.items() if state not in ("done", "running")]
         self.queue.mark_done(job for job in open_jobs if self.home.job(job).result.exists())
         for row in running:
+            if row.job in self.tracks:
+                continue
             folder = self.home.job(row.job).attempt(row.attempt)
             handle = self.launcher.find(row.job, row.attempt, str(folder.root))
             track = self.follow(row, handle or Handle(row.job, row.attempt, str(folder.root)))
@@ -122,6 +140,7 @@ class Scheduler:
                 self.end(track, Status(State.GONE, None, has_started=False))
             else:
                 log.info("%s attempt %d: found again", row.job, row.attempt)
+        self.is_sure = self.may_start = True
         self.publisher.note()
 
     def follow(self, row: RunningRow, handle: Handle) -> Track:
@@ -225,6 +244,8 @@ class Scheduler:
             last_words=last_words(attempt),
         )
         verdict = decide(ending, Spent(row.crashed, row.lost, row.ooms))
+        if verdict.outcome == "crashed" and (NO_SPACE in ending.last_words or not has_room(self.home.root)):
+            return Verdict("crashed", "queued", "the disk is full; goes on when there is room", status.exit, wait=5.0)
         if track.stopping not in ("cancel", "pause") or verdict.state == "done":
             return verdict
         # We asked for this end, so however it came it spends nothing.
@@ -253,6 +274,8 @@ class Scheduler:
 
     def start_ready(self) -> None:
         """Launch until nothing more fits. A job that needs a whole device keeps smaller ones behind it waiting."""
+        if not has_room(self.home.root):
+            raise OSError(f"{NO_SPACE}: nothing is started on {self.home.root} until there is some")
         self.may_start = False
         while self.start_one():
             pass

@@ -14,41 +14,39 @@ Collect = Callable[[Home], object]
 
 
 class Publisher:
-    """Calls `collect(home)` in a thread when something changed, at most every `every` seconds, and once at the end."""
+    """Calls `between(home)` in a thread when something changed, at most every `every` seconds; `last` at the end."""
 
-    def __init__(self, home: Home, collect: Collect | None, every: float = 2.0) -> None:
-        self.home, self.collect, self.every = home, collect, every
-        self.is_due = False
+    def __init__(self, home: Home, last: Collect | None, between: Collect | None, every: float = 2.0) -> None:
+        self.home, self.last_call, self.between, self.every = home, last, between, every
+        self.is_due = self.has_news = False
         self.last = 0.0
         self.thread: threading.Thread | None = None
 
     def note(self) -> None:
         """Say that there is something new."""
-        self.is_due = True
+        self.is_due = self.has_news = True
 
     def turn(self) -> None:
         """Start a call if one is due, none runs and the last one is long enough ago."""
-        if self.collect is None or not self.is_due or time.monotonic() - self.last < self.every:
+        if self.between is None or not self.is_due or time.monotonic() - self.last < self.every:
             return
         if self.thread is not None and self.thread.is_alive():
             return
         self.is_due = False
-        self.thread = threading.Thread(target=self._call, name="collect", daemon=True)
+        self.thread = threading.Thread(target=self._call, args=(self.between,), name="collect", daemon=True)
         self.thread.start()
 
-    def finish(self) -> None:
-        """Wait for a call that runs, then make the last one."""
+    def finish(self, *, is_last: bool = True) -> None:
+        """Wait for a call that runs; then make the last one, unless we are in a hurry."""
         if self.thread is not None:
             self.thread.join()
-        if self.collect is not None and self.is_due:
-            self.is_due = False
-            self._call()
+        if is_last and self.last_call is not None and self.has_news:
+            self._call(self.last_call)
 
-    def _call(self) -> None:
+    def _call(self, collect: Collect) -> None:
         """A result store that is locked or damaged must not keep jobs from running; the next call sees all of it."""
         try:
-            if self.collect is not None:
-                self.collect(self.home)
+            collect(self.home)
         except Exception:
             log.exception("collecting failed; it is tried again")
             self.is_due = True

@@ -15,7 +15,7 @@ from engine.errors import HomeError
 from engine.home import Home, JobFolder, read_json
 from engine.worker.lock import take_lock
 from engine.worker.watch import read_object
-from store.queue import DAMAGED, Queue
+from store.queue import Queue, QueueFault
 
 
 def rebuild_queue(home: Home) -> int:
@@ -47,7 +47,7 @@ def make_queue(home: Home) -> int:
         count = len(queue.job_states())
         queue.shrink_log()
     if home.queue_db.exists():
-        with suppress(*DAMAGED), Queue(home.queue_db) as old:
+        with suppress(QueueFault, RuntimeError), Queue(home.queue_db) as old:
             old.shrink_log()
     for path in _parts_of(home.queue_db)[1:]:
         path.unlink(missing_ok=True)

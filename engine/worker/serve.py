@@ -14,21 +14,28 @@ from engine.errors import HomeError
 from engine.home import Home
 from engine.launch import Launcher
 from engine.launch.local import LocalLauncher
-from engine.worker.lock import sign_in, sign_out, take_lock
+from engine.worker.lock import cannot_write, sign_in, sign_out, take_lock
 from engine.worker.loop import Patience, Scheduler
 from engine.worker.publish import Collect, Publisher
 from engine.worker.rebuild import heal_queue, make_queue
-from store.queue import Queue
+from store.queue import Queue, QueueFault
 
 log = logging.getLogger("xp.scheduler")
 INTERRUPTED = 130
 
 
 def run_collect(home: Home) -> None:
-    """Import the collector only when there is something to collect: it loads duckdb."""
+    """Collect and publish all there is. Imports the collector only now: it loads duckdb."""
     from engine.collect import collect
 
-    collect(home)
+    collect(home, wait=60.0)
+
+
+def collect_lazily(home: Home) -> None:
+    """Collect while jobs run: a large snapshot is copied less often, and another collector is left to it."""
+    from engine.collect import collect
+
+    collect(home, lazy=True)
 
 
 def run_worker(
@@ -53,7 +60,8 @@ def run_worker(
             if lock is None:
                 return _leave_to_other(home, until_idle)
             try:
-                _serve(home, make, Publisher(home, collect), patience, stopping, until_idle)
+                between = collect_lazily if collect is run_collect else collect
+                _serve(home, make, Publisher(home, collect, between), patience, stopping, until_idle)
             finally:
                 lock.release()
             # Whoever submitted while we were leaving saw the lock held and started nobody: so look once more.
@@ -81,25 +89,38 @@ def _serve(
     stopping: StopFlag,
     until_idle: bool,
 ) -> None:
-    sign_in(home)
-    if not home.queue_db.exists():
-        make_queue(home)
+    try:
+        sign_in(home)
+    except OSError as error:
+        raise cannot_write(home, error) from error
     launcher = make()
     try:
-        with Queue(home.queue_db) as queue:
+        with _open_queue(home) as queue:
             heal_queue(home, queue)
             scheduler = Scheduler(home, queue, launcher, publisher, patience)
-            scheduler.recover()
             while not stopping.is_set:
-                scheduler.turn()
-                if until_idle and scheduler.is_idle():
-                    break
+                try:
+                    scheduler.turn()
+                    if until_idle and scheduler.is_idle():
+                        break
+                except (OSError, QueueFault) as error:
+                    scheduler.stumble(error)
                 scheduler.rest([stopping.bell])
     finally:
         launcher.close()
-        if not stopping.is_set:
-            publisher.finish()
+        publisher.finish(is_last=not stopping.is_set)
         sign_out(home)
+
+
+def _open_queue(home: Home) -> Queue:
+    """Open the queue; one that is missing or damaged is made anew from the folders, which are the truth."""
+    try:
+        if home.queue_db.exists():
+            return Queue(home.queue_db)
+    except QueueFault as error:
+        log.error("queue.db is damaged and is made anew: %s", str(error).splitlines()[0])
+    make_queue(home)
+    return Queue(home.queue_db)
 
 
 class StopFlag:

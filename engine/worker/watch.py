@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from engine.home import AttemptFolder, JobFolder
 
 LAST_BYTES = 4096
+NO_SPACE = os.strerror(errno.ENOSPC)
+LEAST_ROOM = 64 << 20
 LAST_LETTERS = 300
 
 
@@ -55,6 +58,12 @@ def last_words(attempt: AttemptFolder) -> str:
     if len(told) > 1 and told[-1].startswith("fix: "):
         return " · ".join(told[-2:])[:LAST_LETTERS]
     return told[-1][:LAST_LETTERS] if told else ""
+
+
+def has_room(folder: Path) -> bool:
+    """Return whether a job may write here: 64 MB are free, or a fiftieth of a small file system."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize >= min(LEAST_ROOM, disk.f_blocks * disk.f_frsize // 50)
 
 
 def newest_number(job: JobFolder) -> int:

@@ -25,16 +25,16 @@ from store.queue.rows import (
     Verdict,
     combine_states,
 )
-from store.queue.tables import DAMAGED
+from store.queue.tables import QueueFault
 
 __all__ = [
-    "DAMAGED",
     "RUN_ORDER",
     "AttemptRow",
     "Claim",
     "ExperimentRow",
     "JobRow",
     "Queue",
+    "QueueFault",
     "RunRow",
     "RunningRow",
     "Verdict",

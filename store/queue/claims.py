@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Row, text
 from store.queue.rows import Claim, RunningRow, Verdict
 from store.queue.submit import settle_jobs
 
+LONGEST_WAIT = 120.0
+
 
 @dataclass(frozen=True)
 class WaitingRow:
@@ -40,20 +42,30 @@ def list_waiting(connection: Connection) -> list[WaitingRow]:
 
 
 def list_ready(connection: Connection, experiment: str, now: float, most: int) -> list[Claim]:
-    """Return the experiment's first ready jobs, longest first, without those that wait out a back-off."""
+    """Return the experiment's first ready jobs, longest first, without those that wait out a back-off.
+
+    A back-off that ends further away than any is long was set by a clock that has gone back since: it is over.
+    """
     found = connection.execute(
         text(
             "SELECT j.job, j.kind, j.details, j.cost, j.attempts, j.ooms FROM ready r JOIN jobs j ON j.job = r.job"
-            " WHERE r.experiment = :experiment AND j.not_before <= :now ORDER BY r.rank, r.job LIMIT :most"
+            " WHERE r.experiment = :experiment AND NOT (j.not_before > :now AND j.not_before <= :far)"
+            " ORDER BY r.rank, r.job LIMIT :most"
         ),
-        {"experiment": experiment, "now": now, "most": most},
+        {"experiment": experiment, "now": now, "far": now + LONGEST_WAIT, "most": most},
     )
     return [Claim(r.job, r.kind, experiment, json.loads(r.details), r.cost, r.attempts, r.ooms) for r in found]
 
 
-def next_wake(connection: Connection) -> float | None:
-    """Return the earliest end of a back-off among ready jobs, in unix seconds, or None."""
-    found = connection.execute(text("SELECT min(not_before) FROM jobs WHERE not_before > 0 AND +state = 'queued'"))
+def next_wake(connection: Connection, now: float) -> float | None:
+    """Return in how many seconds the next back-off among ready jobs ends (0: it has), or None."""
+    found = connection.execute(
+        text(
+            "SELECT min(CASE WHEN not_before > :far THEN 0 ELSE max(not_before - :now, 0) END)"
+            " FROM jobs WHERE not_before > 0 AND +state = 'queued'"
+        ),
+        {"now": now, "far": now + LONGEST_WAIT},
+    )
     value = found.scalar()
     return None if value is None else float(value)
 

@@ -149,9 +149,10 @@ class Queue:
         with self._read() as connection:
             return [] if connection is None else claims.list_ready(connection, experiment, now, most)
 
-    def next_wake(self) -> float | None:
+    def next_wake(self, now: float) -> float | None:
+        """Return in how many seconds the next back-off ends, 0 when one has, None when there is none."""
         with self._read() as connection:
-            return None if connection is None else claims.next_wake(connection)
+            return None if connection is None else claims.next_wake(connection, now)
 
     def lease(self, job: str, attempt: int, slot: str, *, boot_id: str, expires: float, now: float) -> bool:
         """Take a queued job as attempt `attempt`; False when it is not queued or that attempt is not a new one."""

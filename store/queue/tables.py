@@ -29,10 +29,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool, SingletonThreadPool
 
 SCHEMA_VERSION = 1
-DAMAGED: tuple[type[Exception], ...] = (
-    DatabaseError,
-    RuntimeError,
-)  # what opening a file that is no queue of ours raises
+QueueFault = DatabaseError  # a damaged or foreign file, a full disk, a lock that is not to be had
 BUSY_SECONDS = 30.0
 # No isolation level: this library begins its transactions itself, and the driver adds none of its own.
 CONNECT: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None}

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +35,7 @@ class Monkey:
     preload: str
     seed: int
     pause: float  # mean seconds between kills
-    commands: dict[str, Sequence[str]] = field(default_factory=dict)
+    commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
     spent: Counter[str] = field(default_factory=Counter)  # kills of each job
     schedulers: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -51,7 +51,8 @@ class Monkey:
             if self.is_idle():
                 break
             time.sleep(self.random.expovariate(1 / self.pause))
-            if self.tally.total() < kills:
+            # Without a job at work a kill would only hit programs that still load, again and again, and prove little.
+            if self.tally.total() < kills and self.living():
                 VICTIMS[self.random.choices(list(VICTIMS), list(WEIGHTS.values()))[0]](self)
         assert self.is_idle(), f"not done after {limit} s"
         for process in self.alive():

@@ -37,7 +37,7 @@ def test_a_short_rampage_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_long_rampage_over_chains_changes_nothing(tmp_path: Path, seed: int) -> None:
     home = make_home(tmp_path)
-    monkey = chain_rampage(home, jobs=20, steps=25, kills=120, seed=seed)
+    monkey = chain_rampage(home, jobs=20, steps=60, kills=120, seed=seed)
     show_table(f"chains, seed {seed}", 20, monkey.tally)
     assert monkey.tally.total() >= 60
 

@@ -88,6 +88,17 @@ def test_missing_journal_is_an_empty_one(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "none") == ([], 0)
 
 
+def test_values_of_one_step_are_the_same_lines_as_one_by_one(tmp_path: Path) -> None:
+    values = [("train_loss", 1.25), ('odd "name"\\', math.inf), ("lr", 1e-30), ("count", 7)]
+    with JournalWriter(tmp_path / "a") as one, JournalWriter(tmp_path / "b") as many:
+        for name, value in values:
+            one.metric(name, value, step=3, epoch=1)
+        many.metrics(values, step=3, epoch=1)
+        assert one.seq == many.seq == 4
+    first, second = (read_journal(tmp_path / name)[0] for name in "ab")
+    assert [line | {"at": 0} for line in first] == [line | {"at": 0} for line in second]
+
+
 def test_uneven_predictions_are_refused(tmp_path: Path) -> None:
     with JournalWriter(tmp_path / "j") as journal, pytest.raises(ValueError, match="one length"):
         journal.predictions("test", ["a"], [1, 2], [1], [0.5])

@@ -77,8 +77,16 @@ def test_back_off_hides_a_job_until_its_time(queue: Queue) -> None:
     queue.finish("train-1", 1, Verdict("crashed", "queued", "broke", 1, wait=4.0), now=98.0)
     assert ready(queue) == []
     assert queue.has_work()
-    assert queue.next_wake() == 102.0
+    assert queue.next_wake(now=100.0) == 2.0
     assert [claim.job for claim in queue.ready_jobs("one", now=103.0)] == ["train-1"]
+
+
+def test_a_clock_set_back_by_an_hour_makes_no_back_off_longer(queue: Queue) -> None:
+    queue.add_experiment(make_record("one", [Probe("train-1")]))
+    assert take(queue, "train-1")
+    queue.finish("train-1", 1, Verdict("crashed", "queued", "broke", 1, wait=4.0), now=10_000.0)
+    assert queue.next_wake(now=6_400.0) == 0.0
+    assert [claim.job for claim in queue.ready_jobs("one", now=6_400.0)] == ["train-1"]
 
 
 def test_dependants_of_a_failed_job_stay_blocked_and_the_run_failed(queue: Queue) -> None:

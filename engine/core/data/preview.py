@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import re
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +11,7 @@ from engine.core.data.loader import render_rows, resolve_view_seed
 from engine.core.data.pack import Pack
 from engine.core.data.splits import Rows
 from engine.core.data.views import render_center
+from engine.core.data.wordnet import class_title
 from engine.spec import Data
 
 GAP, CAPTION = 4, 14
@@ -44,23 +41,3 @@ def _view_column(pack: Pack, rows: Rows, data: Data, size: int, view: int, seed:
     """Return view number `view` of all rows, uint8 (B, size, size, 3)."""
     images = render_rows(pack, rows, view, resolve_view_seed(data, seed), data.augment, size)
     return images.permute(0, 2, 3, 1).numpy()
-
-
-def class_title(name: str) -> str:
-    """Return a class folder's name, with its meaning where it is a WordNet id of ImageNet: `n01440764 tench`."""
-    if not re.fullmatch(r"n\d{8}", name):
-        return name
-    meaning = _wordnet_names().get(name)
-    return f"{name} {meaning}" if meaning else name
-
-
-@lru_cache(maxsize=1)
-def _wordnet_names() -> dict[str, str]:
-    """Return id -> first name from the table that timm ships, found without importing timm; nothing where it is not."""
-    package = importlib.util.find_spec("timm")
-    for folder in (package.submodule_search_locations or ()) if package else ():
-        table = Path(folder) / "data" / "_info" / "imagenet_synset_to_lemma.txt"
-        if table.is_file():
-            pairs = (line.partition("\t") for line in table.read_text().splitlines())
-            return {name: meaning.split(",")[0] for name, _, meaning in pairs}
-    return {}

@@ -1,11 +1,16 @@
-"""How a network sees a view: takes uint8 pixels and its own mean and std, gives its input."""
+"""Teachers: how a network sees a view (uint8 pixels, its own mean and std), and whether it knows enough to teach."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from engine.errors import JobError
+
+CHANCE_DEVIATIONS = 3.0
 
 
 def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -17,3 +22,16 @@ def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     scale = torch.tensor([1.0 / (255.0 * one) for one in std], device=images.device)
     shift = torch.tensor([-average / one for average, one in zip(mean, std, strict=True)], device=images.device)
     return torch.addcmul(shift.view(shape), images.float(), scale.view(shape))
+
+
+def require_skill(top1: float, classes: int, images: int) -> None:
+    """Raise JobError when a teacher's accuracy on `images` validation images could be that of guessing.
+
+    Guessing is right in 1 / classes of the images; CHANCE_DEVIATIONS standard deviations above that are asked for.
+    """
+    chance = 1 / classes
+    bound = chance + CHANCE_DEVIATIONS * math.sqrt(chance * (1 - chance) / images)
+    if top1 <= min(bound, 1.0 - 0.5 / images):
+        what = f"the teacher is right on {top1:.1%} of {images} validation images, and guessing gives {chance:.1%}"
+        fix = "check the order of its classes, its weights and its normalisation, or train it longer"
+        raise JobError(what, where="teacher", fix=fix)

@@ -115,6 +115,8 @@ class LongformerAttention(WindowAttention):
     cells: Tensor
     tiles: Tensor
     tile_offsets: Tensor
+    static_index: Tensor
+    row_index: Tensor
 
     def __init__(
         self,
@@ -137,6 +139,8 @@ class LongformerAttention(WindowAttention):
             tiles, tile_offsets = fast.tile_tables(window, sparse.tile)
             self.register_buffer("tiles", tiles, persistent=False)
             self.register_buffer("tile_offsets", tile_offsets, persistent=False)
+        self.register_buffer("static_index", fast.static_index(self), persistent=False)
+        self.register_buffer("row_index", self.offsets[self.grid][None], persistent=False)
         self._add_parameters(dim)
 
     def _add_parameters(self, dim: int) -> None:

@@ -52,53 +52,81 @@ def _ordinary(module: LongformerAttention, qkv: Tensor, places: Tensor | None, s
 def _masked(module: LongformerAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
     """slide and row: dense products, with what is not seen masked out of the bias."""
     heads = module.split_heads(qkv)
-    bias, near = module.gather_bias(module.attention_biases, module.offsets)[None], module.near
     k, v = heads.k, heads.v
-    if module.sparse.select == "pooled":
-        pool = module.pool_weights(None, qkv.dtype)[:, None]
-        k, v = torch.cat([k, pool @ k], 2), torch.cat([v, pool @ v], 2)
-        bias = torch.cat([bias.masked_fill(~near, -torch.inf), bias @ pool.to(bias.dtype).mT], -1)
-    elif places is None:
-        seen = near.index_fill(1, module.grid, True)
-        bias = _with_score(bias, score).masked_fill(~seen, -torch.inf)
+    if places is None:
+        bias = module.gather_bias(masked_table(module), module.static_index)[None]
+        if module.sparse.select == "pooled":
+            pool = module.pool_weights(None, qkv.dtype)
+            k, v = torch.cat([k, pool[:, None] @ k], 2), torch.cat([v, pool[:, None] @ v], 2)
+            bias = torch.cat([bias, _cell_bias(module)[None]], -1)
     else:
-        is_global = torch.zeros(places.shape[0], near.shape[0], dtype=torch.bool, device=qkv.device)
+        is_global = torch.zeros(places.shape[0], module.window**2, dtype=torch.bool, device=qkv.device)
         is_global.scatter_(1, places, True)
+        bias = module.gather_bias(module.attention_biases, module.offsets)[None]
         if score is not None:
-            bias = _with_score(bias, score * is_global)
-        bias = bias.masked_fill(~(near | is_global[:, None, :])[:, None], -torch.inf)
-    out = attend(heads.q, k, v, bias, module.lean, module.backend == "sdpa")
+            bias = bias + (score * is_global)[:, None, None, :].to(bias.dtype)
+        bias = bias.masked_fill(~(module.near | is_global[:, None, :])[:, None], -torch.inf)
+    out = attend(heads.q, k, v, bias, module.lean and module.training, module.backend == "sdpa")
     return out.transpose(1, 2).flatten(2)
-
-
-def _with_score(bias: Tensor, score: Tensor | None) -> Tensor:
-    return bias if score is None else bias + score[:, None, None, :].to(bias.dtype)
 
 
 def _tiles(module: LongformerAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
     """block: every tile attends to itself and to the globals of its window that lie outside it."""
     sparse, side = module.sparse, module.window // module.sparse.tile
-    near = module.gather_bias(module.attention_biases, module.tile_offsets).expand(1, side**2, -1, -1, -1)
-    extra, bias = None, near
-    if sparse.select == "pooled" and sparse.globals > 0:
-        extra = module.pool_weights(None, qkv.dtype) @ qkv
-        bias = torch.cat([near, _pooled_bias(module)], -1)
-    elif sparse.globals > 0:
-        index = module.grid.expand(qkv.shape[0], -1) if places is None else places
-        extra = qkv.gather(1, index[..., None].expand(-1, -1, qkv.shape[-1]))
-        bias = _bias_with_globals(module, near, module.grid[None] if places is None else places, score)
+    extra = None
+    if places is None:
+        bias = module.gather_bias(masked_table(module), module.static_index).transpose(0, 1)[None]
+        if sparse.select == "pooled" and sparse.globals > 0:
+            extra = module.pool_weights(None, qkv.dtype) @ qkv
+            bias = torch.cat([bias, _cell_bias(module)[:, module.tiles].transpose(0, 1)[None]], -1)
+        elif sparse.globals > 0:
+            extra = qkv.index_select(1, module.grid)
+    else:
+        extra = pick_tokens(qkv, places)
+        bias = _bias_with_globals(module, places, score)
     tiling = Tiling(side, sparse.tile, module.heads, module.lean and module.training, module.backend == "sdpa")
     return attend_tiles(qkv, extra, bias.flatten(1, 2), tiling)
 
 
-def _bias_with_globals(module: LongformerAttention, near: Tensor, places: Tensor, score: Tensor | None) -> Tensor:
-    """Append the globals' bias to the tiles' own, (W or 1, T, h, n, n + g); the score counts wherever a global is."""
+def pick_tokens(x: Tensor, places: Tensor) -> Tensor:
+    """Return the tokens (W, g, C) at `places`; unlike gather this keeps no copy of x for the backward pass."""
+    return x[torch.arange(len(x), device=x.device)[:, None], places]
+
+
+def masked_table(module: LongformerAttention) -> Tensor:
+    """Return the bias table with one more entry of -inf, to which `static_index` points for keys that are not seen."""
+    table = module.attention_biases
+    return torch.cat([table, table.new_full((len(table), 1), -torch.inf)], 1)
+
+
+def static_index(module: LongformerAttention) -> Tensor:
+    """Return where in `masked_table` the bias of each query and key lies, with globals on the grid.
+
+    slide, row: (N, N). block: (T, n, n + g), the globals last, unseen where they lie in the tile itself.
+    """
+    hidden = module.window**2
+    tokens_only = module.sparse.select == "pooled"
+    if module.sparse.pattern != "block":
+        seen = module.near if tokens_only else module.near.index_fill(1, module.grid, True)
+        return module.offsets.masked_fill(~seen, hidden)
+    tiles = module.tiles
+    near = module.tile_offsets.expand(len(tiles), -1, -1)
+    if tokens_only:
+        return near.contiguous()
+    inside = (tiles[:, :, None] == module.grid).any(1)
+    far = module.offsets[tiles][:, :, module.grid].masked_fill(inside[:, None, :], hidden)
+    return torch.cat([near, far], -1)
+
+
+def _bias_with_globals(module: LongformerAttention, places: Tensor, score: Tensor | None) -> Tensor:
+    """Return (W, T, h, n, n + g) for globals that differ by window; the score counts wherever a global is."""
+    near = module.gather_bias(module.attention_biases, module.tile_offsets)[None, None]
     far = _far_bias(module, places)
     if score is not None:
         raised = score.gather(1, places).to(far.dtype)
         far = far + raised[:, None, None, None, :]
         near = near + torch.zeros_like(score).scatter(1, places, raised)[:, module.tiles][:, :, None, None, :]
-    return torch.cat([near.expand(far.shape[0], -1, -1, -1, -1), far], -1)
+    return torch.cat([near.expand(*far.shape[:2], -1, -1, -1), far], -1)
 
 
 def _far_bias(module: LongformerAttention, places: Tensor) -> Tensor:
@@ -110,11 +138,10 @@ def _far_bias(module: LongformerAttention, places: Tensor) -> Tensor:
     return far.masked_fill(inside[:, :, None, None, :], -torch.inf)
 
 
-def _pooled_bias(module: LongformerAttention) -> Tensor:
-    """Return (1, T, h, n, g): the mean bias over the tokens of a cell."""
+def _cell_bias(module: LongformerAttention) -> Tensor:
+    """Return (h, N, g): the mean bias over the tokens of a cell."""
     bias = module.gather_bias(module.attention_biases, module.offsets)
-    cells = bias @ module.pool_weights(None, bias.dtype)[0].mT
-    return cells[:, module.tiles].transpose(0, 1)[None]
+    return bias @ module.pool_weights(None, bias.dtype)[0].mT
 
 
 def _global_rows(module: LongformerAttention, y: Tensor, places: Tensor, static: bool, lean: bool) -> Tensor:
@@ -123,7 +150,7 @@ def _global_rows(module: LongformerAttention, y: Tensor, places: Tensor, static:
     `y` are normalised tokens; lean ones are still to be normalised, within what is done again in backward.
     """
     linear = module.qkv_global if module.sparse.has_second_set else module.qkv
-    rows = module.offsets[module.grid][None] if static else module.offsets[places]
+    rows = module.row_index if static else module.offsets[places]
     table = module.wide_table()
     bias = None if table is None else module.gather_bias(table, rows).transpose(0, 1)
     work = _absorbed if is_absorbed(module) else _direct
@@ -150,7 +177,7 @@ def _absorbed(
     heads, dim = module.heads, module.head_dim
     sets = weight.view(heads, 3, dim, -1)
     shifts = shift.view(heads, 3, dim)
-    own = y.gather(1, places[..., None].expand(-1, -1, y.shape[-1]))
+    own = pick_tokens(y, places)
     q = torch.einsum("wgc,hdc->whgd", own, sets[:, 0]) + shifts[:, 0, None]
     probe = torch.einsum("whgd,hdc->whgc", q * module.scale, sets[:, 1]).flatten(1, 2)
     scores = (probe @ y.mT).view(y.shape[0], heads, places.shape[1], -1)
@@ -164,7 +191,7 @@ def _direct(
     module: LongformerAttention, y: Tensor, weight: Tensor, shift: Tensor, places: Tensor, bias: Tensor | None
 ) -> Tensor:
     wide = module.split_heads(nn.functional.linear(y, weight, shift))
-    q = wide.q.gather(2, places[:, None, :, None].expand(-1, module.heads, -1, module.head_dim))
+    q = pick_tokens(wide.q.transpose(1, 2), places).transpose(1, 2)
     scores = q * module.scale @ wide.k.mT
     weights = softmax_wide(scores if bias is None else scores + bias)
     return (weights @ wide.v).transpose(1, 2).flatten(2)

@@ -49,7 +49,7 @@ class Tiling(NamedTuple):
 
     def cut(self, part: Tensor) -> Tensor:
         """View tokens (W, N, h, ..., d) tile by tile, as (W, down, across, h, tile, tile, d)."""
-        split = part.unflatten(1, (self.side, self.tile, self.side, self.tile))
+        split = part.view(part.shape[0], self.side, self.tile, self.side, self.tile, *part.shape[2:])
         return split.permute(0, 1, 3, 5, 2, 4, 6)
 
 
@@ -71,13 +71,23 @@ def _pack(qkv: Tensor, extra: Tensor | None, tiling: Tiling) -> tuple[Tensor, Te
     q, *kv = (tiling.cut(part) for part in parts)
     packed = [q.reshape(windows, -1, size, q.shape[-1])]
     more = [None, None] if extra is None else list(extra.view(windows, -1, heads, 3, q.shape[-1]).unbind(3)[1:])
-    for own, far in zip(kv, more, strict=True):
-        own = own.reshape(windows, tiling.side**2, heads, size, -1)
-        if far is not None:
-            far = far.transpose(1, 2)[:, None].expand(-1, tiling.side**2, -1, -1, -1)
-            own = torch.cat([own, far], 3)
-        packed.append(own.flatten(1, 2))
+    packed += [_join_keys(own, far, size) for own, far in zip(kv, more, strict=True)]
     return packed[0], packed[1], packed[2]
+
+
+def _join_keys(own: Tensor, far: Tensor | None, size: int) -> Tensor:
+    """Join cut tokens (W, down, across, h, tile, tile, d) and the extra ones (W, g, h, d): (W, T * h, n + g, d)."""
+    windows, down, across, heads, *_, dim = own.shape
+    if far is None:
+        return own.reshape(windows, -1, size, dim)
+    shape = (windows, down * across, heads)
+    far = far.transpose(1, 2)[:, None]
+    if torch.is_grad_enabled() and own.requires_grad:
+        return torch.cat([own.reshape(*shape, size, dim), far.expand(*shape, -1, dim)], 3).flatten(1, 2)
+    joined = own.new_empty(*shape, size + far.shape[3], dim)
+    joined[:, :, :, :size].view(own.shape).copy_(own)
+    joined[:, :, :, size:] = far
+    return joined.flatten(1, 2)
 
 
 def _paste(out: Tensor, shape: torch.Size, tiling: Tiling) -> Tensor:
@@ -115,12 +125,13 @@ class _AttendTiles(torch.autograd.Function):
         else:
             q, k, v, weights = ctx.saved_tensors
         windows, heads, size = ctx.shape[0], tiling.heads, tiling.tile**2
-        cut = tiling.cut(grad.unflatten(2, (heads, -1))).reshape(windows, -1, size, q.shape[-1])
+        shape = (windows, ctx.shape[1], heads, q.shape[-1])
+        cut = tiling.cut(grad.reshape(shape)).reshape(windows, -1, size, q.shape[-1])
         grads = _backward(q, k, v, weights, cut)
         grad_qkv = grad.new_empty(windows, ctx.shape[1], heads, 3, q.shape[-1])
         for place, part in enumerate(grads[:3]):
-            own = part[:, :, :size].unflatten(2, (tiling.tile, -1)).unflatten(1, (tiling.side, tiling.side, heads))
-            tiling.cut(grad_qkv[:, :, :, place]).copy_(own)
+            target = tiling.cut(grad_qkv[:, :, :, place])
+            target.copy_(part[:, :, :size].view(target.shape))
         grad_extra = _extra_grad(grads, size, tiling) if ctx.extra else None
         grad_bias = grads[3].sum(0, keepdim=True) if ctx.bias_shape[0] == 1 else grads[3]
         return grad_qkv.view(ctx.shape), grad_extra, grad_bias, None
@@ -128,7 +139,8 @@ class _AttendTiles(torch.autograd.Function):
 
 def _extra_grad(grads: tuple[Tensor, ...], size: int, tiling: Tiling) -> Tensor:
     """Sum what all tiles give back to the extra keys and values: (W, g, 3hd), nothing for their queries."""
-    far = [part[:, :, size:].unflatten(1, (-1, tiling.heads)).sum(1) for part in grads[1:3]]
+    split = (grads[1].shape[0], tiling.side**2, tiling.heads, grads[1].shape[2] - size, -1)
+    far = [part[:, :, size:].reshape(split).sum(1) for part in grads[1:3]]
     stacked = torch.stack([torch.zeros_like(far[0]), *far], 3)
     return stacked.transpose(1, 2).flatten(2)
 

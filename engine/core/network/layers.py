@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,8 +14,22 @@ from torch import Tensor, nn
 from engine.core.network.lean import act_linear, norm_act_conv, norm_linear
 
 
+def gelu(x: Tensor) -> Tensor:
+    """GELU of a value that nobody else holds: in place where no gradient is wanted."""
+    in_place: Callable[[Tensor], Tensor] = torch.ops.aten.gelu_
+    return F.gelu(x) if torch.is_grad_enabled() else in_place(x)
+
+
+def add_to(branch: Tensor, x: Tensor) -> Tensor:
+    """Return x + branch; the branch, which nobody else holds, is written over where no gradient is wanted."""
+    return x + branch if torch.is_grad_enabled() else branch.add_(x)
+
+
 class ConvNorm(nn.Sequential):
-    """Convolution without bias, then batch norm."""
+    """Convolution without bias, then batch norm; one convolution with the norm folded in where nothing is learned.
+
+    The folding is done at every call (the weights are small beside the maps), so it cannot be stale.
+    """
 
     conv: nn.Conv2d
     bn: nn.BatchNorm2d
@@ -22,6 +38,16 @@ class ConvNorm(nn.Sequential):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training or torch.is_grad_enabled():
+            return self.bn(self.conv(x))  # type: ignore[no-any-return]
+        conv, norm = self.conv, self.bn
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        weight = conv.weight * scale[:, None, None, None]
+        return F.conv2d(x, weight, norm.bias - norm.running_mean * scale, conv.stride, conv.padding, 1, conv.groups)
 
 
 class DropPath(nn.Module):
@@ -56,8 +82,8 @@ class ConvChain(nn.Module):
             x = norm_act_conv(x, self.conv1.bn, self.conv2.conv)
             x = norm_act_conv(x, self.conv2.bn, self.conv3.conv)
             return self.conv3.bn(x)  # type: ignore[no-any-return]
-        x = F.gelu(self.conv1(x))
-        x = F.gelu(self.conv2(x))
+        x = gelu(self.conv1(x))
+        x = gelu(self.conv2(x))
         return self.conv3(x)  # type: ignore[no-any-return]
 
 
@@ -70,7 +96,7 @@ class MBConv(ConvChain):
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(x + self.drop_path(self.chain(x)))
+        return gelu(add_to(self.drop_path(self.chain(x)), x))
 
 
 class PatchMerging(ConvChain):
@@ -84,7 +110,8 @@ class PatchMerging(ConvChain):
 
 
 class PatchEmbed(nn.Module):
-    """The stem: two 3 x 3 convolutions of stride 2."""
+    """The stem: two 3 x 3 convolutions of stride 2. From here on channels lie innermost in memory, as attention
+    needs them and as convolutions are quickest."""
 
     def __init__(self, dim: int, lean: bool) -> None:
         super().__init__()
@@ -93,10 +120,11 @@ class PatchEmbed(nn.Module):
         self.lean = lean
 
     def forward(self, images: Tensor) -> Tensor:
+        images = images.contiguous(memory_format=torch.channels_last)
         if self.lean and self.training:
             x = norm_act_conv(self.conv1.conv(images), self.conv1.bn, self.conv2.conv)
             return self.conv2.bn(x)  # type: ignore[no-any-return]
-        return self.conv2(F.gelu(self.conv1(images)))  # type: ignore[no-any-return]
+        return self.conv2(gelu(self.conv1(images)))  # type: ignore[no-any-return]
 
 
 class NormMlp(nn.Module):
@@ -110,9 +138,10 @@ class NormMlp(nn.Module):
         self.lean = lean
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.lean and self.training:
-            return act_linear(norm_linear(x, self.norm, self.fc1), self.fc2)
-        return self.fc2(F.gelu(self.fc1(self.norm(x))))  # type: ignore[no-any-return]
+        if not self.training:
+            return self.fc2(gelu(self.fc1(self.norm(x))))  # type: ignore[no-any-return]
+        hidden = norm_linear(x, self.norm, self.fc1)
+        return act_linear(hidden, self.fc2) if self.lean else self.fc2(F.gelu(hidden))
 
 
 class Head(nn.Module):

@@ -14,7 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.core.network.attention import Attended, LongformerAttention, WindowAttention
-from engine.core.network.layers import ConvNorm, DropPath, Head, MBConv, NormMlp, PatchEmbed, PatchMerging, init_linear
+from engine.core.network.layers import (
+    ConvNorm,
+    DropPath,
+    Head,
+    MBConv,
+    NormMlp,
+    PatchEmbed,
+    PatchMerging,
+    add_to,
+    init_linear,
+)
 from engine.core.network.widths import Widths, full_widths
 from engine.shapes import NetworkShape, SparseShape, StageShape
 
@@ -49,9 +59,9 @@ class Block(nn.Module):
         """Do one block on (B, H, W, C); `received` is what the block before gives to the selection `previous`."""
         windows, keep = self.cut(x)
         out, received = self._attend(windows, keep, received, want_received)
-        x = x + self.drop_path1(self.paste(out, x.shape))
+        x = add_to(self.drop_path1(self.paste(out, x.shape)), x)
         x = self.local_conv(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return x + self.drop_path2(self.mlp(x)), received
+        return add_to(self.drop_path2(self.mlp(x)), x), received
 
     def _attend(self, windows: Tensor, keep: Tensor | None, received: Tensor | None, want_received: bool) -> Attended:
         if not isinstance(self.attn, LongformerAttention):

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.core.data.loader import TrainLoader
 from engine.core.data.pack import Pack
-from engine.core.data.preview import CAPTION, GAP, class_title, draw_sheet
+from engine.core.data.preview import CAPTION, GAP, draw_sheet
 from engine.spec import Augment, Data
 
 
@@ -19,9 +19,3 @@ def test_the_sheet_shows_what_a_student_sees(photo_pack: Pack) -> None:
     place = batch.rows.tolist().index(17)
     top, left = GAP + (32 + CAPTION + GAP) + CAPTION, GAP + 2 * (32 + GAP)
     np.testing.assert_array_equal(sheet[top : top + 32, left : left + 32], batch.images[place].permute(1, 2, 0).numpy())
-
-
-def test_wordnet_ids_get_their_meaning() -> None:
-    assert class_title("n01440764") == "n01440764 tench"
-    assert class_title("n99999999") == "n99999999"
-    assert class_title("roses") == "roses"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -142,3 +143,14 @@ def test_the_order_follows_from_content_not_from_names(tmp_path: Path) -> None:
     first = [sample.key for sample in list_images(data).samples]
     (tmp_path / "ant" / "0.png").rename(tmp_path / "ant" / "last.png")
     assert [sample.key for sample in list_images(data).samples] == first
+
+
+@pytest.mark.skipif("XP_PHOTOS" not in os.environ, reason="XP_PHOTOS names no folder or archive of photographs")
+def test_photographs_are_read() -> None:
+    listing = list_images(Data(source="folder", root=os.environ["XP_PHOTOS"]))
+    assert len(listing.class_names) > 1
+    for index in range(0, len(listing.samples), max(1, len(listing.samples) // 20)):
+        pixels = listing.read(index)
+        assert pixels.dtype == np.uint8
+        assert pixels.ndim == 3
+        assert pixels.std() > 1

@@ -54,6 +54,26 @@ def test_targets_belong_to_the_views_a_student_sees(pack: Pack, cache: Path) -> 
             torch.testing.assert_close(targets.lookup(batch.view, batch.rows), expected, rtol=1e-3, atol=0.02)
 
 
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_teacher_and_student_see_the_same_bits(pack: Pack, tmp_path: Path, batch_size: int) -> None:
+    augment = Augment(rand_augment="rand-m9-mstd0.5-inc1", color_jitter=0.3, erasing=0.5)
+    data = DATA.model_copy(update={"augment": augment})
+    seen: list[Tensor] = []
+
+    def watch(images: Tensor) -> Tensor:
+        seen.append(images.clone())
+        return predict(images)
+
+    def ignore(done: int, count: int) -> None:
+        pass
+
+    write_targets(watch, pack, ROWS, data, SIZE, 2, tmp_path, {}, ignore, batch_size=batch_size)
+    shown = torch.cat(seen).view(2, len(ROWS), 3, SIZE, SIZE)
+    for epoch in range(2):
+        for batch in TrainLoader(pack, ROWS, data, SIZE, 11, seed=5, views=2).epoch(epoch):
+            assert torch.equal(batch.images, shown[epoch][batch.rows - ROWS[0]])
+
+
 def test_logits_keep_their_softmax_at_every_temperature() -> None:
     logits = torch.randn(500, 100, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 8
     kept = encode_logits(logits + 30.0).double()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from engine.core.distill.teacher import normalize
+from engine.core.distill.teacher import normalize, require_skill
+from engine.errors import JobError
 
 
 def test_normalisation_is_per_channel() -> None:
@@ -14,3 +16,12 @@ def test_normalisation_is_per_channel() -> None:
     answer = normalize(images, mean, std)
     assert answer.dtype == torch.float32
     torch.testing.assert_close(answer.double(), expected, atol=2e-6, rtol=2e-6)
+
+
+def test_a_teacher_at_chance_is_stopped_and_a_good_one_is_not() -> None:
+    require_skill(0.2, 10, 500)
+    require_skill(0.05, 100, 5000)
+    require_skill(1.0, 2, 2)
+    for top1, classes, images in ((0.1, 10, 500), (0.13, 10, 500), (0.012, 100, 5000), (0.0, 10, 10)):
+        with pytest.raises(JobError, match="guessing"):
+            require_skill(top1, classes, images)

@@ -1,0 +1,202 @@
+"""The paper's tables and figures: takes an experiment's name, gives pages that hold every number and its source.
+
+    sheet.py    the store's rows, by arm and point
+    words.py    numbers as text          tables.py   the tables
+    page.py     what the report says     figures.py  the charts
+A page is queries (store/queries/report_*.sql), these files, and a template (templates/report.*.j2).
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from engine.claims import check_claims
+from engine.errors import XpError, closest_hint
+from engine.home import Home, write_atomic
+from engine.report.figures import INK, draw_bars, draw_curves, to_pdf, to_svg
+from engine.report.page import SECTIONS, MapColumn, Page, make_page
+from engine.report.sheet import Rows
+from store.format import escape_tex
+from store.readonly import StoreError
+from store.results import open_snapshot
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+QUERIES = Path(__file__).parents[2] / "store" / "queries"
+MOST_MAPS = 8
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart under the name its files get."""
+
+    name: str
+    title: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class MapImage:
+    """One attention map of one arm, as a file under jobs/; `title` is the image's class, `caption` the answer."""
+
+    arm: str
+    name: str
+    path: Path
+    title: str
+    caption: str
+
+    def inline(self) -> str:
+        """Return the image as a data address."""
+        return "data:image/png;base64," + base64.b64encode(self.path.read_bytes()).decode()
+
+
+def make_report(
+    home: Home,
+    name: str,
+    formats: Sequence[str] = ("md", "html"),
+    out_dir: Path | None = None,
+    allow_missing: bool = True,
+) -> list[Path]:
+    """Write the report of an experiment and return the pages, one for each of `formats` (md, html, tex).
+
+    They lie in `out_dir`, by default ./report/<name>/. Runs that are missing are named in the report; with
+    `allow_missing` false they stop it. Raises XpError for an unknown experiment or format.
+    """
+    for kind in formats:
+        if kind not in WRITERS:
+            raise XpError(f"there is no report format {kind!r}", fix=closest_hint(kind, WRITERS))
+    rows = read_rows(home, name)
+    page = make_page(name, rows, check_claims(home, name))
+    if page.holes and not allow_missing:
+        raise XpError(
+            f"the report would have {len(page.holes)} holes: {page.holes[0]}",
+            where=name,
+            fix="wait for the runs, or allow holes with --missing",
+        )
+    folder = out_dir or Path("report") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    charts = _draw_charts(page)
+    maps = _find_maps(home, page)
+    return [WRITERS[kind](page, charts, maps, folder) for kind in formats]
+
+
+def list_missing(home: Home, name: str) -> list[str]:
+    """Return a line for each thing that the report of an experiment has no numbers for. Raises XpError as above."""
+    return list(make_page(name, read_rows(home, name)).holes)
+
+
+def read_rows(home: Home, name: str) -> Rows:
+    """Return all that the store knows of an experiment, out of one snapshot."""
+    try:
+        db = open_snapshot(home)
+    except StoreError as error:
+        raise XpError(str(error), fix="submit the experiment first: xp submit SPEC") from error
+    with db:
+
+        def ask(query: str, **values: str) -> list[dict[str, Any]]:
+            cursor = db.execute((QUERIES / f"report_{query}.sql").read_text(), values)
+            columns = [part[0] for part in cursor.description or ()]
+            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+        about = ask("about", name=name)
+        if not about:
+            known = [row[0] for row in db.execute("select experiment from experiments").fetchall()]
+            fix = closest_hint(name, known) if known else "submit one first: xp submit SPEC"
+            raise XpError(f"there is no experiment {name!r} in the results", where=str(home.results_db), fix=fix)
+        parts = {
+            part: ask(part, name=name) for part in ("runs", "cells", "jobs", "origins", "curves", "teachers", "maps")
+        }
+        section = SECTIONS.get(name)
+        return Rows(about=about[0], published=ask("published", section=section) if section else [], **parts)
+
+
+def _draw_charts(page: Page) -> list[Chart]:
+    bars = [Chart(bars.name, bars.title, draw_bars(bars)) for bars in page.charts]
+    return bars + [Chart(curves.name, curves.title, draw_curves(curves)) for curves in page.curves]
+
+
+def _find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:
+    """Return image name -> the map of each arm, where arms explained the same images; the first point that has maps."""
+    point = page.maps[0].cell if page.maps else None
+    rows: dict[str, list[MapImage]] = {}
+    for column in (one for one in page.maps if one.cell == point):
+        winner = home.job(column.job).winner()
+        for path in sorted(winner.artifacts.rglob("*.png")) if winner else ():
+            rows.setdefault(path.name, []).append(_map_image(column, path))
+    return dict(list(rows.items())[:MOST_MAPS])
+
+
+def _map_image(column: MapColumn, path: Path) -> MapImage:
+    title, caption = column.titles.get(path.name, path.stem), column.captions.get(path.name, "")
+    return MapImage(column.arm, path.name, path, title, caption)
+
+
+def _environment(is_html: bool) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=is_html, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    made.filters["tex"] = escape_tex
+    made.filters["bar"] = lambda text: text.replace("|", r"\|")
+    return made
+
+
+def _write_markdown(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequence[MapImage]], folder: Path) -> Path:
+    """Write report.md, its charts as .svg and its maps as .png beside it."""
+    for chart in charts:
+        # A page in Markdown may stand on white or on dark ground: a grey that is read on both.
+        write_atomic(folder / f"{chart.name}.svg", to_svg(chart.figure, chart.name).replace(INK, "#808080"))
+    files = [[(one, _copy_map(one, folder)) for one in row] for row in maps.values()]
+    text = (
+        _environment(False)
+        .get_template("report.md.j2")
+        .render(page=page, charts=charts, maps=files, arms=_map_arms(maps))
+    )
+    write_atomic(folder / "report.md", text)
+    return folder / "report.md"
+
+
+def _copy_map(one: MapImage, folder: Path) -> str:
+    target = folder / "maps" / one.arm / one.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(one.path, target)
+    return target.relative_to(folder).as_posix()
+
+
+def _write_html(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequence[MapImage]], folder: Path) -> Path:
+    """Write report.html: one file that needs no other and no network."""
+    drawn = [(chart, Markup(_inline_svg(chart))) for chart in charts]
+    style = Markup((TEMPLATES / "style.css").read_text())
+    template = _environment(True).get_template("report.html.j2")
+    text = template.render(page=page, charts=drawn, maps=list(maps.values()), arms=_map_arms(maps), style=style)
+    write_atomic(folder / "report.html", text)
+    return folder / "report.html"
+
+
+def _inline_svg(chart: Chart) -> str:
+    text = to_svg(chart.figure, chart.name).replace(INK, "currentColor")
+    return text.replace("<svg", f'<svg role="img" aria-label="{chart.title}"', 1)
+
+
+def _write_latex(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequence[MapImage]], folder: Path) -> Path:
+    """Write report.tex, to be read with \\input, and its charts as .pdf beside it."""
+    for chart in charts:
+        write_atomic(folder / f"{chart.name}.pdf", to_pdf(chart.figure))
+    text = _environment(False).get_template("report.tex.j2").render(page=page, charts=charts)
+    write_atomic(folder / "report.tex", text)
+    return folder / "report.tex"
+
+
+def _map_arms(maps: Mapping[str, Sequence[MapImage]]) -> list[str]:
+    return list(dict.fromkeys(one.arm for row in maps.values() for one in row))
+
+
+WRITERS = {"md": _write_markdown, "html": _write_html, "tex": _write_latex}

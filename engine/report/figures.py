@@ -1,0 +1,142 @@
+"""The charts of a report: take plain numbers, give SVG or PDF that is the same byte for byte for the same numbers.
+
+Text is drawn in INK, which the page's own colour takes the place of in HTML, so that charts suit light and dark.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+INK = "#333333"
+# Okabe and Ito's palette: told apart by colour-blind readers, and on white and dark grounds.
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#8c8c8c")
+STYLE: Any = {
+    "svg.hashsalt": "xp", "svg.fonttype": "path", "font.size": 10, "font.family": "DejaVu Sans",
+    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "hatch.linewidth": 0.7,
+    "savefig.facecolor": "none", "figure.facecolor": "none", "axes.facecolor": "none", "pdf.fonttype": 42,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Grouped bars: one group for each point of the matrix, one bar for each arm; absent values are None."""
+
+    name: str
+    title: str
+    unit: str
+    points: Sequence[str]
+    values: Mapping[str, Sequence[float | None]]
+    stds: Mapping[str, Sequence[float | None]]
+    hatched: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        return all(value is None for row in self.values.values() for value in row)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One line for each arm over epochs (counted from 1)."""
+
+    name: str
+    title: str
+    unit: str
+    lines: Mapping[str, Sequence[tuple[int, float]]]
+    arms: Sequence[str] = field(default_factory=tuple)
+
+
+def draw_bars(bars: Bars) -> Figure:
+    """Return the chart; whiskers are one standard deviation over seeds. The axis of values starts at 0."""
+    with matplotlib.rc_context(STYLE):
+        width = min(11.0, max(5.2, 0.62 * len(bars.points) * len(bars.values) + 1.6))
+        figure = Figure(figsize=(width, 3.5), layout="constrained")
+        axes = figure.add_subplot()
+        for at, arm in enumerate(bars.values):
+            _draw_arm(axes, bars, arm, at)
+        _label_groups(axes, bars)
+        axes.set_title(f"{bars.title} [{bars.unit}]", loc="left", fontsize=11)
+        axes.grid(axis="y", alpha=0.25, linewidth=0.6, color=INK)
+        axes.tick_params(length=0)
+        axes.margins(y=0.14)
+        figure.legend(loc="outside lower center", ncols=min(len(bars.values), 4), frameon=False, fontsize=9)
+    return figure
+
+
+def _draw_arm(axes: Axes, bars: Bars, arm: str, at: int) -> None:
+    wide = 0.8 / len(bars.values)
+    places = [group - 0.4 + wide * (at + 0.5) for group in range(len(bars.points))]
+    heights = [0.0 if value is None else value for value in bars.values[arm]]
+    spans = [0.0 if std is None else std for std in bars.stds[arm]]
+    hatch = "///" if arm in bars.hatched else None
+    axes.bar(
+        places, heights, wide * 0.9, label=arm, color=colour_of(at), hatch=hatch, edgecolor=INK, linewidth=0.4
+    )  # fmt: skip
+    if any(spans):
+        axes.errorbar(places, heights, spans, fmt="none", ecolor=INK, elinewidth=1.1, capsize=3)
+    for place, value, span in zip(places, bars.values[arm], spans, strict=True):
+        text, height = ("none", 0.0) if value is None else (short_number(value), value + span)
+        axes.annotate(text, (place, height), (0, 3), textcoords="offset points", ha="center", fontsize=8)
+
+
+def _label_groups(axes: Axes, bars: Bars) -> None:
+    names = [_wrap(point.removeprefix("data.")) if point != "default" else "" for point in bars.points]
+    axes.set_xticks(range(len(bars.points)), names)
+
+
+def _wrap(name: str) -> str:
+    return name.replace(" ", "\n") if len(name) > 24 else name
+
+
+def draw_curves(curves: Curves) -> Figure:
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 3.3), layout="constrained")
+        axes = figure.add_subplot()
+        for at, arm in enumerate(curves.arms or curves.lines):
+            line = curves.lines.get(arm)
+            if line:
+                epochs, values = zip(*line, strict=True)
+                marker = "o" if len(line) < 30 else None
+                axes.plot(epochs, values, label=arm, color=colour_of(at), marker=marker, markersize=3.5, linewidth=1.6)
+        axes.set_title(f"{curves.title} [{curves.unit}]" if curves.unit else curves.title, loc="left", fontsize=11)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.25, linewidth=0.6, color=INK)
+        figure.legend(loc="outside lower center", ncols=min(len(curves.lines), 4), frameon=False, fontsize=9)
+    return figure
+
+
+def to_svg(figure: Figure, salt: str) -> str:
+    """Return the SVG element alone, without a date; `salt` keeps its ids apart from another chart's on one page."""
+    out = io.StringIO()
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"xp {salt}"}):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def to_pdf(figure: Figure) -> bytes:
+    out = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    return out.getvalue()
+
+
+def colour_of(at: int) -> str:
+    return PALETTE[at % len(PALETTE)]
+
+
+def short_number(value: float) -> str:
+    """Return three digits, or the whole number from 100 on."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:.0f}"
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"

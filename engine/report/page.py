@@ -1,0 +1,238 @@
+"""What a report says: takes rows of the store, gives a Page of finished text and charts, and no arithmetic is left."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.claims import Judged
+from engine.report import words
+from engine.report.figures import Bars, Curves
+from engine.report.sheet import MEMORY_NAMES, Row, Rows, Sheet
+from engine.report.tables import (
+    Table,
+    claim_table,
+    difference_table,
+    published_table,
+    result_table,
+    run_table,
+    teacher_table,
+)  # fmt: skip
+
+FIGURES = ("test_top1", "params", "macs", "infer_images_per_second", "train_images_per_second", "host_peak_rss")
+Point = tuple[int, float]
+SHARED = {
+    "Data": "data.source", "Image size": "data.image_size", "Epochs": "train.epochs", "Batch size": "train.batch_size",
+    "Learning rate": "train.lr", "Precision": "train.precision", "Tested at": "train.checkpoint",
+    "Student": "student.arch", "Teacher": "teacher.arch",
+}  # fmt: skip
+SECTIONS = {
+    "phase1_tiny_window": "Tiny Window Runs",
+    "phase1_big_window": "Big Window Runs",
+    "phase2_convnextv2": "Phase 2",
+    "phase2_pruned": "Phase 2",
+}  # which part of the paper an experiment repeats
+
+
+@dataclass(frozen=True)
+class MapColumn:
+    """The attention maps of one arm: the job they come from, and for each file what it shows and what was said."""
+
+    arm: str
+    cell: str
+    job: str
+    seed: int
+    titles: Mapping[str, str]
+    captions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole report, ready to be laid out."""
+
+    experiment: str
+    title: str
+    facts: Sequence[tuple[str, str]]
+    holes: Sequence[str]
+    results: Sequence[Table]
+    charts: Sequence[Bars]
+    curves: Sequence[Curves]
+    maps: Sequence[MapColumn]
+    teachers: Table | None
+    claims: Table | None
+    differences: Table | None
+    published: Table | None
+    runs: Table
+
+
+def make_page(name: str, rows: Rows, judged: Sequence[Judged] = ()) -> Page:
+    """Return the report of an experiment with its judged claims, holes and failures included."""
+    sheet = Sheet(rows)
+    return Page(
+        experiment=name,
+        title=rows.about["title"] or name,
+        facts=_facts(rows, sheet),
+        holes=_holes(rows, sheet),
+        results=[result_table(sheet, point) for point in sheet.points],
+        charts=[chart for chart in _charts(sheet) if not chart.is_empty],
+        curves=_curves(rows, sheet),
+        maps=[_map_column(row) for row in rows.maps],
+        teachers=teacher_table(rows),
+        claims=claim_table(judged),
+        differences=difference_table(sheet),
+        published=published_table(rows, sheet),
+        runs=run_table(rows),
+    )
+
+
+def _map_column(row: Row) -> MapColumn:
+    shown = json.loads(row["maps"] or "{}").get("images", [])
+    classes = json.loads(row["classes"] or "[]")
+
+    def name_of(label: int) -> str:
+        return str(classes[label]) if label < len(classes) else f"class {label}"
+
+    titles = {one["file"]: name_of(one["label"]) for one in shown}
+    says = {True: "right", False: "wrong"}
+    captions = {one["file"]: f"{name_of(one['predicted'])}, {says[one['predicted'] == one['label']]}" for one in shown}
+    return MapColumn(row["arm"], row["cell"], row["job"], row["seed"], titles, captions)
+
+
+def _facts(rows: Rows, sheet: Sheet) -> list[tuple[str, str]]:
+    done = sum(run["state"] == "done" for run in rows.runs)
+    seeds = sorted({run["seed"] for run in rows.runs})
+    splits = list(dict.fromkeys(run["split"] for run in rows.runs))
+    facts = [
+        ("Submitted", f"{rows.about['submitted'] or 'unknown'} (submission {rows.about['submission']})"),
+        ("Arms", ", ".join(sheet.arms)),
+        ("Baseline", sheet.baseline or "none named"),
+        ("Split (train/val/test)", ", ".join(splits)),
+        ("Seeds", ", ".join(map(str, seeds))),
+        ("Runs", f"{done} of {len(rows.runs)} done"),
+    ]
+    shared = _shared_settings(sheet)
+    for label, path in SHARED.items():
+        if shared.get(path) is not None:
+            facts.append((label, str(shared[path])))
+    facts.append(("Training time", words.duration(rows.about["train_seconds"] or 0.0)))
+    return facts + _origin_facts(rows)
+
+
+def _origin_facts(rows: Rows) -> list[tuple[str, str]]:
+    def all_of(*names: str) -> str:
+        found = [" ".join(str(row[name]) for name in names if row[name]) for row in rows.origins]
+        return ", ".join(sorted({text for text in found if text})) or "unknown"
+
+    commits = sorted(
+        {
+            f"{row['git_commit'][:12]}{' with changes' if row['git_dirty'] else ''}"
+            for row in rows.origins
+            if row["git_commit"]
+        }
+    )
+    versions = [f"{label} {all_of(label.lower())}" for label in ("Python", "torch", "timm")]
+    return [
+        ("Machine", f"{all_of('host')}: {all_of('device')}, {all_of('cpu_model')}"),
+        ("Versions", ", ".join(versions)),
+        ("Commit", ", ".join(commits) or "unknown (not run from a checkout)"),
+    ]
+
+
+def _shared_settings(sheet: Sheet) -> dict[str, Any]:
+    trees = list(sheet.settings.values())
+    return {
+        path: value
+        for path, value in (trees[0] if trees else {}).items()
+        if all(tree.get(path) == value for tree in trees)
+    }
+
+
+def _holes(rows: Rows, sheet: Sheet) -> list[str]:
+    """Say plainly what is missing: runs by state, failed jobs with their reason, figures that some seeds lack."""
+    states: dict[str, list[Row]] = defaultdict(list)
+    for run in rows.runs:
+        if run["state"] != "done":
+            states[run["state"]].append(run)
+    holes = [
+        f"{len(runs)} of {len(rows.runs)} runs are {state}: "
+        + _some([f"{run['arm']} {run['cell']} seed {run['seed']}" for run in runs])
+        for state, runs in states.items()
+    ]
+    for job in rows.jobs:
+        if job["state"] in ("failed", "cancelled", "paused"):
+            reason = f": {job['reason']}" if job["reason"] else ""
+            holes.append(f"job {job['job']} is {job['state']} after {job['attempts']} attempts{reason}")
+    for (arm, point, metric), row in sheet.cells.items():
+        if metric in FIGURES and row["not_finite"]:
+            holes.append(f"{arm} {point}: {row['not_finite']} seeds have a {metric} that is no number (left out)")
+    for run in rows.runs:
+        if run["state"] == "done" and run["test_top1"] is None:
+            holes.append(f"{run['arm']} {run['cell']} seed {run['seed']} is done but has no test accuracy")
+    return holes
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _charts(sheet: Sheet) -> list[Bars]:
+    memory = sheet.memory()
+    speed = "infer_images_per_second"
+    if not any(key[2] == speed for key in sheet.cells):
+        speed = "train_images_per_second"
+    wanted = (
+        ("accuracy", "Test accuracy", "%", "test_top1", 100.0),
+        (
+            "throughput",
+            "Inference throughput" if speed.startswith("infer") else "Training throughput",
+            "images/s",
+            speed,
+            1.0,
+        ),
+        ("memory", MEMORY_NAMES[memory], "MB", memory, 1 / (1 << 20)),
+        ("parameters", "Parameters", "millions", "params", 1e-6),
+    )
+    return [_bars(sheet, *one) for one in wanted]
+
+
+def _bars(sheet: Sheet, name: str, title: str, unit: str, metric: str, factor: float) -> Bars:
+    def scaled(value: float | None) -> float | None:
+        return None if value is None else value * factor
+
+    return Bars(
+        name=name, title=title, unit=unit, points=sheet.points,
+        values={arm: [scaled(sheet.mean(arm, point, metric)) for point in sheet.points] for arm in sheet.arms},
+        stds={arm: [scaled(sheet.std(arm, point, metric)) for point in sheet.points] for arm in sheet.arms},
+        hatched=frozenset(arm for arm in sheet.arms if sheet.is_pruned(arm)),
+    )  # fmt: skip
+
+
+def _without_twins(lines: Mapping[str, list[Point]], arms: Sequence[str]) -> dict[str, list[Point]]:
+    """Leave out an arm that went on from another's student: it is the same curve."""
+    kept: dict[str, list[Point]] = {}
+    for arm in arms:
+        if arm in lines and lines[arm] not in kept.values():
+            kept[arm] = lines[arm]
+    return kept
+
+
+def _curves(rows: Rows, sheet: Sheet) -> list[Curves]:
+    """Validation accuracy and training loss at the first point of the matrix that has any."""
+    point = next((point for point in sheet.points if any(row["cell"] == point for row in rows.curves)), None)
+    where = "" if point in (None, "default") or len(sheet.points) == 1 else f", {point}"
+    charts = []
+    for name, title, unit, factor in (
+        ("val_top1", "Validation accuracy", "%", 100.0),
+        ("train_loss", "Training loss", "", 1.0),
+    ):
+        lines: dict[str, list[Point]] = defaultdict(list)
+        for row in rows.curves:
+            if row["cell"] == point and row["name"] == name:
+                lines[row["arm"]].append((row["epoch"] + 1, row["mean"] * factor))
+        if any(len(line) > 1 for line in lines.values()):
+            kept = _without_twins(lines, sheet.arms)
+            charts.append(Curves(f"curve_{name}", title + where, unit, kept, sheet.arms))
+    return charts

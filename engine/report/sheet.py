@@ -1,0 +1,68 @@
+"""The figures of one experiment laid out by arm and point: takes rows of the store, answers look-ups."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.guard import flatten
+
+Row = Mapping[str, Any]
+MEMORIES = ("cuda_peak_reserved", "cuda_peak_allocated", "host_peak_rss")
+MEMORY_NAMES = {
+    "cuda_peak_reserved": "Peak GPU memory, reserved",
+    "cuda_peak_allocated": "Peak GPU memory, allocated",
+    "host_peak_rss": "Peak host memory (RSS)",
+}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The answers of store/queries/report_*.sql for one experiment."""
+
+    about: Row
+    runs: Sequence[Row]
+    cells: Sequence[Row]
+    jobs: Sequence[Row]
+    origins: Sequence[Row]
+    curves: Sequence[Row]
+    teachers: Sequence[Row]
+    maps: Sequence[Row]
+    published: Sequence[Row]
+
+
+class Sheet:
+    """The rows of one experiment by arm and point, for the parts of a page to look things up in."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.arms = list(dict.fromkeys(run["arm"] for run in rows.runs))
+        self.points = list(dict.fromkeys(run["cell"] for run in rows.runs))
+        self.baseline = rows.about["baseline"] if rows.about["baseline"] in self.arms else None
+        self.runs: dict[tuple[str, str], list[Row]] = defaultdict(list)
+        for run in rows.runs:
+            self.runs[run["arm"], run["cell"]].append(run)
+        self.cells = {(row["arm"], row["cell"], row["metric"]): row for row in rows.cells}
+        self.settings = {
+            key: flatten(json.loads(runs[0]["settings"])) for key, runs in self.runs.items() if runs[0]["settings"]
+        }
+
+    def mean(self, arm: str, point: str, metric: str) -> float | None:
+        row = self.cells.get((arm, point, metric))
+        return None if row is None or not row["n"] else float(row["mean"])
+
+    def std(self, arm: str, point: str, metric: str) -> float | None:
+        row = self.cells.get((arm, point, metric))
+        return None if row is None or row["std"] is None else float(row["std"])
+
+    def seeds(self, arm: str, point: str, metric: str) -> dict[int, float]:
+        return {run["seed"]: run[metric] for run in self.runs[arm, point] if run[metric] is not None}
+
+    def memory(self) -> str:
+        """Return the one memory that this experiment's tables show: the first of MEMORIES that any run has."""
+        return next((name for name in MEMORIES if any(key[2] == name for key in self.cells)), MEMORIES[-1])
+
+    def is_pruned(self, arm: str) -> bool:
+        return any(self.mean(arm, point, "prune_asked") for point in self.points)

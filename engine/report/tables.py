@@ -1,0 +1,282 @@
+"""The tables of a report: take a sheet of figures, give finished text."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.claims import Judged, interval_text
+from engine.report import words
+from engine.report.sheet import MEMORY_NAMES, Row, Rows, Sheet
+from engine.stats import paired_interval
+
+TEACHER_FIGURES, PARTS = ("top1", "nll", "confidence", "entropy"), ("train", "val", "test")
+HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
+PAPER_METRICS = {"top1": "test_top1", "throughput": "train_images_per_second", "memory": "cuda_peak_reserved"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One finished entry of a table; `source` names the runs behind it."""
+
+    text: str
+    source: str = ""
+    is_best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A finished table: the first column is text, the others are numbers."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    notes: Sequence[str] = ()
+
+
+def result_table(sheet: Sheet, point: str) -> Table:
+    memory = sheet.memory()
+    columns = [
+        "arm", "test top-1 [%]", "change [points]", "relative", "params", "MACs", "inference [images/s]",
+        "training [images/s]", f"{MEMORY_NAMES[memory].lower().replace('gpu', 'GPU').replace('rss', 'RSS')} [MB]",
+    ]  # fmt: skip
+    rows = [_result_row(sheet, arm, point, memory) for arm in sheet.arms if (arm, point) in sheet.runs]
+    return Table("" if point == "default" else point, columns, rows, _result_notes(sheet, point))
+
+
+def _result_row(sheet: Sheet, arm: str, point: str, memory: str) -> list[Cell]:
+    source = ", ".join(run["run"] for run in sheet.runs[arm, point])
+    mark = " (baseline)" if arm == sheet.baseline else ""
+    row = [
+        Cell(f"{arm}{mark}", source),
+        _accuracy_cell(sheet, arm, point, source),
+        *_change_cells(sheet, arm, point, source),
+    ]
+    write: Sequence[tuple[str, Callable[[float], str]]] = (
+        ("params", words.count), ("macs", words.count), ("infer_images_per_second", words.speed),
+        ("train_images_per_second", words.speed), (memory, words.megabytes),
+    )  # fmt: skip
+    for metric, text in write:
+        value = words.spread(sheet.mean(arm, point, metric), sheet.std(arm, point, metric), text)
+        row.append(Cell(value, f"{metric} of {source}"))
+    return row
+
+
+def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
+    row = sheet.cells.get((arm, point, "test_top1"))
+    best = max((sheet.mean(other, point, "test_top1") or 0.0 for other in sheet.arms), default=0.0)
+    if row is None or not row["n"]:
+        return Cell(words.NONE, source)
+    text = words.accuracy(row["mean"], row["std"], row["n"], _widest_half(sheet, point))
+    return Cell(text, f"test_top1 of {source}", len(sheet.arms) > 1 and row["mean"] == best)
+
+
+def _widest_half(sheet: Sheet, point: str) -> float | None:
+    """Return the widest half of an interval in a table, so that all its rows have the same decimals."""
+    rows = [sheet.cells.get((arm, point, "test_top1")) for arm in sheet.arms]
+    return max(((row["high"] - row["low"]) / 2 for row in rows if row and row["high"] is not None), default=None)
+
+
+def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]:
+    """The change against the baseline: paired over the seeds that both arms have, with its 95 % t interval."""
+    if sheet.baseline is None or arm == sheet.baseline:
+        return [Cell(""), Cell("")]
+    found = paired_interval(sheet.seeds(arm, point, "test_top1"), sheet.seeds(sheet.baseline, point, "test_top1"))
+    pair = f"paired over seeds against {sheet.baseline}: {source}"
+    base = sheet.mean(sheet.baseline, point, "test_top1")
+    if found is None:
+        return [Cell(words.NONE, pair), Cell(words.NONE, pair)]
+    return [
+        Cell(words.points(found.mean, found.half), pair),
+        Cell(words.relative(sheet.mean(arm, point, "test_top1"), base), pair),
+    ]
+
+
+def _result_notes(sheet: Sheet, point: str) -> list[str]:
+    notes = []
+    for arm in sheet.arms:
+        asked = sheet.mean(arm, point, "prune_asked")
+        if asked:
+            reached = words.percent(sheet.mean(arm, point, "prune_achieved"))
+            notes.append(f"{arm}: pruning of {words.percent(asked)} was asked, {reached} reached.")
+    if point != sheet.points[-1]:
+        return notes
+    notes.append(
+        "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest mean."
+    )
+    if sheet.baseline and len(sheet.arms) > 1:
+        notes.append(
+            "Change: the mean difference over common seeds ± half of its 95 % t interval, in percentage points; "
+            "relative: the change in per cent of the baseline."
+        )
+    if len(sheet.points) > 1:
+        notes.append("Tables with different splits have different test images: compare within a table, not across.")
+    return notes
+
+
+def claim_table(judged: Sequence[Judged]) -> Table | None:
+    """What the spec claims, and what the data say of it; a column that would be empty is left out."""
+    if not judged:
+        return None
+    columns = ["claim", "where", "verdict", "difference", "remark"]
+    body = [_claim_row(one) for one in judged]
+    kept = [at for at in range(len(columns)) if any(row[at].text for row in body)]
+    notes = ["Difference: of the two arms over common seeds, with its 95 % t interval. A claim is decided only where"]
+    notes[0] += " the seeds and, for accuracy, the test images agree."
+    return Table("", [columns[at] for at in kept], [[row[at] for at in kept] for row in body], notes)
+
+
+def _claim_row(one: Judged) -> list[Cell]:
+    found, where = one.comparison, "" if one.cell == "default" else one.cell
+    difference = words.NONE if found is None else f"{one.claim.metric} {interval_text(found)}"
+    source = "" if found is None else ", ".join(found.runs[0] + found.runs[1])
+    return [
+        Cell(one.claim.text, one.claim.id),
+        Cell(where),
+        Cell(one.verdict, source),
+        Cell(difference),
+        Cell(one.reason),
+    ]
+
+
+def teacher_table(rows: Rows) -> Table | None:
+    if not rows.teachers:
+        return None
+    names = sorted({row["name"] for row in rows.teachers}, key=_place_in(TEACHER_FIGURES))
+    groups: dict[tuple[Any, ...], dict[str, float]] = defaultdict(dict)
+    for row in rows.teachers:
+        groups[row["arch"] or row["job"], row["arms"], row["split"], row["part"], row["job"]][row["name"]] = row[
+            "value"
+        ]
+
+    def by_part(one: tuple[tuple[Any, ...], Any]) -> tuple[int, str]:
+        return _place_in(PARTS)(one[0][3])
+
+    body = [
+        [Cell(str(arch), job), Cell(arms), Cell(split), Cell(part)]
+        + [Cell(_teacher_text(name, found.get(name)), job) for name in names]
+        for (arch, arms, split, part, job), found in sorted(groups.items(), key=by_part)
+    ]
+    shown = [f"{name} [%]" if name in ("top1", "confidence") else name for name in names]
+    return Table("", ["teacher", "teaches", "split", "part", *shown], body)
+
+
+def _place_in(order: Sequence[str]) -> Callable[[str], tuple[int, str]]:
+    return lambda name: (order.index(name) if name in order else len(order), name)
+
+
+def _teacher_text(name: str, value: float | None) -> str:
+    if value is None:
+        return words.NONE
+    return f"{100 * value:.1f}" if name in ("top1", "confidence") else words.significant(value)
+
+
+def difference_table(sheet: Sheet) -> Table | None:
+    """Settings that are not the same in all arms at the first point of the matrix."""
+    point = sheet.points[0] if sheet.points else ""
+    trees = {arm: sheet.settings.get((arm, point), {}) for arm in sheet.arms}
+    paths = sorted({path for tree in trees.values() for path in tree})
+    varied = [path for path in paths if len({json.dumps(tree.get(path)) for tree in trees.values()}) > 1]
+    shown = [path for path in varied if path.rsplit(".", 1)[-1] in HEADS or _truly_varies(path, trees)]
+    if not shown:
+        return None
+    body = [[Cell(path), *(Cell(_setting_text(trees[arm], path)) for arm in sheet.arms)] for path in shown]
+    left = len(varied) - len(shown)
+    note = f"{left} more settings come with these and are the same wherever they are set; `xp diff` shows all."
+    return Table("", ["setting", *sheet.arms], body, [note] if left else [])
+
+
+def _truly_varies(path: str, trees: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether two arms set it to different values, rather than some having it and others not."""
+    return len({json.dumps(tree[path]) for tree in trees.values() if path in tree}) > 1
+
+
+def _setting_text(tree: Mapping[str, Any], path: str) -> str:
+    value = tree.get(path)
+    return words.NONE if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def published_table(rows: Rows, sheet: Sheet) -> Table | None:
+    """The paper's figures of this section with both readings of each change, and ours beside them."""
+    if not rows.published:
+        return None
+    columns = [
+        "published",
+        "split",
+        "value",
+        "change as printed",
+        "if relative",
+        "if absolute",
+        "ours: value",
+        "ours: absolute",
+        "ours: relative",
+    ]
+    return Table("", columns, [_published_row(row, sheet) for row in rows.published], [
+        "The paper prints per cent for each change; for accuracy that can mean points or per cent of the baseline.",
+        "Ours: the first arm with the same attention, split and pruning, against this experiment's baseline. "
+        "Throughput is that of training; memory is what CUDA reserved.",
+    ])  # fmt: skip
+
+
+def _published_row(row: Row, sheet: Sheet) -> list[Cell]:
+    value = words.NONE if row["value"] is None else f"{row['value']:g} {row['unit'].replace('percent', '%')}"
+    unit = {"percent": "points"}.get(row["unit"], row["unit"])
+    absolute = words.NONE if row["absolute_change"] is None else f"{row['absolute_change']:+g} {unit}"
+    printed = f"{row['change']:+g}" + (" %" if row["change_unit"] == "percent" else "")
+    name = f"{row['model']} {row['attention'] or ''} {'pruned' if row['prune'] else ''}: {row['metric']}".replace(
+        "  ", " "
+    ).replace(" :", ":")
+    ours = [Cell(text) for text in _our_figures(row, sheet)]
+    return [
+        Cell(name, f"against {row['against']}"),
+        Cell(row["split"] or ""),
+        Cell(value),
+        Cell(printed),
+        Cell(f"{row['relative_change']:+g} %"),
+        Cell(absolute),
+        *ours,
+    ]
+
+
+def _our_figures(row: Row, sheet: Sheet) -> tuple[str, str, str]:
+    metric = PAPER_METRICS.get(row["metric"])
+    arm, point = _matching_cell(row, sheet)
+    if metric is None or arm is None or point is None or sheet.baseline is None:
+        return words.NONE, words.NONE, words.NONE
+    value, base = sheet.mean(arm, point, metric), sheet.mean(sheet.baseline, point, metric)
+    if value is None or base is None:
+        return words.NONE, words.NONE, words.NONE
+    if metric == "test_top1":
+        return f"{100 * value:.2f} %", f"{100 * (value - base):+.2f} points", words.relative(value, base)
+    write = words.megabytes if metric == "cuda_peak_reserved" else words.speed
+    return write(value), f"{'+' if value >= base else '-'}{write(abs(value - base))}", words.relative(value, base)
+
+
+def _matching_cell(row: Row, sheet: Sheet) -> tuple[str | None, str | None]:
+    for (arm, point), settings in sheet.settings.items():
+        is_same = (
+            settings.get("student.attention.kind") == row["attention"]
+            and settings.get("data.split") == row["split"]
+            and (settings.get("prune.ratio") or None) == row["prune"]
+        )
+        if is_same and arm != sheet.baseline:
+            return arm, point
+    return None, None
+
+
+def run_table(rows: Rows) -> Table:
+    columns = ["run", "arm", "cell", "seed", "state", "test top-1 [%]", "val top-1 [%]", "training time"]
+    body = [
+        [Cell(run["run"]), Cell(run["arm"]), Cell(run["cell"]), Cell(str(run["seed"])), Cell(run["state"]),
+         Cell(_percent_or_none(run["test_top1"])), Cell(_percent_or_none(run["val_top1"])),
+         Cell(words.NONE if run["train_seconds"] is None else words.duration(run["train_seconds"]))]
+        for run in rows.runs
+    ]  # fmt: skip
+    return Table("", columns, body)
+
+
+def _percent_or_none(value: float | None) -> str:
+    return words.NONE if value is None else f"{100 * value:.2f}"
