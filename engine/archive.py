@@ -1,4 +1,4 @@
-"""Images inside a .zip or .tar: takes the archive's path, gives its file names and their bytes, nothing unpacked to disk.
+"""Images inside a .zip or .tar: takes the archive's path, gives its files' names and bytes, nothing unpacked to disk.
 
 A compressed tar has no way to a file but through all before it: it is inflated once, into a temporary file without a
 name, when single files are asked for.
@@ -19,16 +19,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 from engine.errors import DataError
 
-INFLATE: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".gz": lambda path: gzip.open(path),
-    ".tgz": lambda path: gzip.open(path),
-    ".bz2": lambda path: bz2.open(path),
-    ".xz": lambda path: lzma.open(path),
-}
+INFLATE: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
 
 

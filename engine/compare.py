@@ -26,7 +26,21 @@ from store.readonly import StoreError
 from store.results import open_snapshot
 
 QUERIES = Path(__file__).parents[1] / "store" / "queries"
-NO_FIGURES = frozenset({"experiment", "arm", "cell", "seed", "split", "run", "state", "infer_batch_size"})
+NO_FIGURES = frozenset(
+    {
+        "experiment",
+        "arm",
+        "cell",
+        "seed",
+        "split",
+        "run",
+        "state",
+        "infer_batch_size",
+        "test_images",
+        "test_low",
+        "test_high",
+    }
+)
 EXACT = frozenset({"params", "macs", "params_before", "prune_asked"})  # the same for every seed: one run decides
 LOWER_IS_BETTER = frozenset(
     {"test_loss", "val_loss", "train_loss", "infer_latency", "cuda_peak_allocated", "cuda_peak_reserved",

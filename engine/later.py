@@ -41,6 +41,8 @@ def _asks_longformer(field: str, allowed: tuple[str, ...]) -> Callable[[Settings
     return is_asked
 
 
+BACKENDS = ("auto", "reference", "sdpa")
+
 PLANNED: tuple[Planned, ...] = (
     Planned("data.augment.rand_augment", lambda s: s.data.augment.rand_augment is not None, "leave it away"),
     Planned("data.augment.color_jitter", lambda s: s.data.augment.color_jitter > 0, "leave it away, or 0"),
@@ -52,12 +54,9 @@ PLANNED: tuple[Planned, ...] = (
     Planned("data.broken", lambda s: s.data.broken != "stop", "use broken: stop, and remove the broken files"),
     Planned("data.nested", lambda s: s.data.nested, "use nested: false"),
     Planned("data.classes", lambda s: s.data.classes is not None, "leave it away, and keep only those class folders"),
-    Planned("student.attention.pattern", _asks_longformer("pattern", ("slide",)), "use pattern: slide"),
-    Planned("student.attention.select", _asks_longformer("select", ("grid", "none")), "use select: grid"),
-    Planned("student.attention.projections", _asks_longformer("projections", ("dual",)), "use projections: dual"),
-    Planned("student.attention.bias", _asks_longformer("bias", ("shared",)), "use bias: shared"),
-    Planned("student.attention.combine", _asks_longformer("combine", ("joint",)), "use combine: joint"),
-    Planned("student.attention.backend", _asks_longformer("backend", ("auto", "reference")), "use backend: auto"),
+    Planned(
+        "student.attention.backend", _asks_longformer("backend", ("auto", "reference", "sdpa")), "use backend: auto"
+    ),
     Planned(
         "teacher.weights",
         lambda s: s.teacher is not None and (s.teacher.train is None or s.teacher.weights != "none"),
@@ -69,9 +68,7 @@ PLANNED: tuple[Planned, ...] = (
     ),
     Planned("teacher.calibrate", lambda s: s.teacher is not None and s.teacher.calibrate, "use calibrate: false"),
     Planned("teacher.assistants", lambda s: s.teacher is not None and bool(s.teacher.assistants), "use assistants: []"),
-    Planned("distill.loss", lambda s: s.distill.loss not in ("ce", "hinton"), "use loss: hinton"),
     Planned("distill.until", lambda s: s.distill.until < 1.0, "leave it away, or 1.0"),
-    Planned("train.memory", lambda s: s.train.memory != "standard", "use memory: standard"),
     Planned("train.on_oom", lambda s: s.train.on_oom != "stop", "use on_oom: stop, and a smaller batch_size"),
     Planned(
         "prune.method",

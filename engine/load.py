@@ -70,6 +70,7 @@ def load_spec(path: str | FilePath, overrides: Sequence[str] = (), overlays: Seq
     file = FilePath(path)
     layers = _read_layers(file)
     over = _overrides(overrides, overlays)
+    _change_arms(layers, over)
     problems = [*_tidy_arms(layers), *_matrix_problems(layers)]
     if not problems:
         _apply_over(layers, over)
@@ -233,20 +234,25 @@ def _matrix_problems(layers: Layers) -> list[Problem]:
     return problems
 
 
+def _change_arms(layers: Layers, over: Tree) -> None:
+    """What overlays and --set say of one arm is that arm's own word, so that arms which extend it follow."""
+    arms, changes = layers.tree.get("arms") or {}, over.get("arms")
+    if isinstance(changes, Mapping) and isinstance(arms, Mapping):
+        nested = {arm: nest_paths(arms[arm]) if isinstance(arms.get(arm), Mapping) else {} for arm in changes}
+        layers.tree = {**layers.tree, "arms": merge_trees({**arms, **nested}, changes)}
+
+
 def _apply_over(layers: Layers, over: Tree) -> None:
     """Merge overlays and --set over the base and over every arm that changes the same thing."""
     if not over:
         return
     inner = {key: value for key, value in over.items() if key in Settings.model_fields}
-    tree = merge_trees(layers.tree, over)
+    tree = merge_trees(layers.tree, {key: value for key, value in over.items() if key != "arms"})
     if isinstance(over.get("matrix"), Mapping):
         tree["matrix"] = {**(layers.tree.get("matrix") or {}), **over["matrix"]}
     arms = tree.get("arms")
     if isinstance(arms, Mapping):
-        tree["arms"] = {
-            arm: _over_arm(nest_paths(changes or {}), inner) if arm in layers.tree.get("arms", {}) else changes
-            for arm, changes in arms.items()
-        }
+        tree["arms"] = {arm: _over_arm(nest_paths(changes or {}), inner) for arm, changes in arms.items()}
     layers.tree = tree
 
 

@@ -248,7 +248,9 @@ def _data_settings(data: Data, seed: int) -> dict[str, Any]:
 
 
 def _distill_settings(distill: Distill) -> dict[str, Any]:
-    return counted_settings(distill)
+    """Weights enter by value, so that a loss's own weights, spelt out or not, are one setting."""
+    weight, label_weight = distill.weights
+    return counted_settings(distill) | {"weight": weight, "label_weight": label_weight}
 
 
 def _network_settings(student: Student) -> dict[str, Any]:

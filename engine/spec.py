@@ -236,13 +236,22 @@ class Assistant(Network):
 
 
 class Distill(Model):
-    """Weights left out take the loss's own default: `ce` only labels, `hinton` 0.9 teacher and 0.1 labels."""
+    """Weights left out take the loss's own, in LOSS_WEIGHTS."""
 
     loss: Literal["ce", "soft_ce", "hinton", "lskd", "dist", "dkd", "nkd", "ats"] = "hinton"
     temperature: Positive = 2.0
     weight: float | None = Field(None, ge=0.0)
     label_weight: float | None = Field(None, ge=0.0)
     until: float = Field(1.0, gt=0.0, le=1.0)
+
+    @property
+    def weights(self) -> tuple[float, float]:
+        """(weight, label_weight): the spec's, else the loss's own."""
+        own = LOSS_WEIGHTS[self.loss]
+        return (
+            own[0] if self.weight is None else self.weight,
+            own[1] if self.label_weight is None else self.label_weight,
+        )
 
 
 class Prune(Model):
@@ -355,5 +364,17 @@ class Spec(Settings):
                     raise refuse(f"claim {claim.id!r} names {arm!r}, no arm here", closest_hint(arm, self.arm_names))
         return self
 
+
+# (weight of the teacher's part, weight of the labels') where a spec gives none
+LOSS_WEIGHTS: dict[str, tuple[float, float]] = {
+    "ce": (0.0, 1.0),
+    "soft_ce": (1.0, 0.0),
+    "hinton": (0.9, 0.1),
+    "lskd": (9.0, 0.1),
+    "dist": (1.0, 1.0),
+    "dkd": (1.0, 1.0),
+    "nkd": (1.0, 1.0),
+    "ats": (0.5, 0.5),
+}
 
 Teacher.model_rebuild()

@@ -23,7 +23,7 @@ import duckdb
 
 from store.readonly import StoreError, check_query, explain_error
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 ROOM = Path(__file__).parent
 ROW_LIMIT = 10_000
 MEMORY_LIMIT = "2GB"

@@ -8,7 +8,9 @@ create table raw.watermarks (job varchar, attempt integer, bytes bigint, damaged
 create table raw.winners (job varchar, attempt integer);
 create table raw.resumes (job varchar, attempt integer, seq bigint, from_attempt integer, step bigint, upto bigint);
 create table raw.chains (job varchar, attempt integer, upto bigint);
-create table raw.evaluations (job varchar, part varchar, attempt integer, seq bigint);
+create table raw.evaluations (
+    job varchar, part varchar, attempt integer, seq bigint, images bigint, correct bigint
+);
 create table raw.t_quantiles (df integer, t double);
 
 create table raw.metrics (
@@ -140,6 +142,10 @@ with final_metrics as (
 ), taught as (
     select rj.run, max(t.value) filter (t.part = 'test' and t.name = 'top1') as teacher_test_top1
     from run_jobs rj join teachers t using (job) where rj.role in ('targets', 'teacher') group by rj.run
+), tested as (
+    -- Wilson's score interval over test images: what one run alone says. 1.96 is the normal quantile of 0.975.
+    select f.run, e.images, 1.959963984540054 as z, e.correct / e.images as share
+    from final_jobs f join raw.evaluations e on e.job = f.job and e.part = 'test'
 ), spent as (
     select rj.run, sum(j.seconds) filter (rj.role in ('student', 'prune')) as train_seconds
     from run_jobs rj join jobs j using (job) group by rj.run
@@ -158,13 +164,19 @@ select r.experiment, r.arm, r.cell, r.seed, r.split, r.run, r.state,
     ff.params_before::bigint as params_before,
     ff.prune_asked, ff.prune_achieved,
     t.teacher_test_top1,
-    s.train_seconds
+    s.train_seconds,
+    te.images as test_images,
+    (te.share + z * z / (2 * te.images) - z * sqrt(te.share * (1 - te.share) / te.images + z * z / (4 * te.images ** 2)))
+        / (1 + z * z / te.images) as test_low,
+    (te.share + z * z / (2 * te.images) + z * sqrt(te.share * (1 - te.share) / te.images + z * z / (4 * te.images ** 2)))
+        / (1 + z * z / te.images) as test_high
 from runs r
 left join final_metrics fm on fm.run = r.run
 left join final_figures ff on ff.run = r.run
 left join measured me on me.run = r.run
 left join taught t on t.run = r.run
 left join spent s on s.run = r.run
+left join tested te on te.run = r.run
 left join raw.runs q on q.run = r.run and q.experiment = r.experiment
 order by r.experiment, q.position;
 

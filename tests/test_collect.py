@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from filelock import FileLock
 
 from engine.collect import collect, rebuild
 from engine.home import Home, write_json
+from engine.stats import wilson_interval
 from store.journal import JournalWriter
 from store.results import run_query
 from tests.synthetic import ARMS, Arm, SyntheticHome
@@ -72,6 +74,15 @@ def test_cells_equal_numpy_and_scipy(made: SyntheticHome) -> None:
     assert (n, mean, std) == (5, pytest.approx(np.mean(values)), pytest.approx(np.std(values, ddof=1)))
     expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
     assert (low, high) == pytest.approx(expected)
+
+
+def test_one_run_has_wilsons_interval_over_its_test_images(made: SyntheticHome) -> None:
+    made.experiment("paper", ARMS, seeds=(0,))
+    collect(made.home)
+    rows = _rows(made.home, "select test_top1, test_images, test_low, test_high from results")
+    for share, images, low, high in rows:
+        assert images == 200
+        assert (low, high) == pytest.approx(wilson_interval(round(share * images), images))
 
 
 def test_one_seed_has_neither_spread_nor_interval(made: SyntheticHome) -> None:
@@ -393,6 +404,27 @@ def test_state_comes_from_the_queue_where_there_is_one(made: SyntheticHome, monk
     states["train-a"] = "failed"
     collect(made.home)
     assert _rows(made.home, "select state from jobs where job = 'train-a'") == [("failed",)]
+
+
+def test_readers_never_fail_while_snapshots_are_replaced(made: SyntheticHome) -> None:
+    job = made.job("train-a", "train")
+    _, journal = made.attempt(job, 1)
+    collect(made.home)
+    until, counts = time.monotonic() + 1.5, [0]
+
+    def keep_collecting() -> None:
+        while time.monotonic() < until:
+            _log(journal, *range(20))
+            collect(made.home)
+
+    keeper = threading.Thread(target=keep_collecting)
+    keeper.start()
+    while time.monotonic() < until:
+        counts.append(_rows(made.home, "select count(*) from metrics")[0][0])
+    keeper.join()
+    journal.close()
+    assert counts == sorted(counts)
+    assert counts[-1] > 0
 
 
 def test_failure_reason_reaches_the_attempts(made: SyntheticHome) -> None:

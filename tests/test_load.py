@@ -115,6 +115,16 @@ def test_set_wins_over_arms_and_keeps_types() -> None:
     assert (spec.train.lr, spec.seeds, spec.name) == (1e-3, [4], "other")
 
 
+def test_set_on_one_arm_reaches_the_arms_that_extend_it() -> None:
+    spec = load_spec(QUICKSTART, ["arms.sparse.student.attention.radius=1"])
+    radii = {
+        cell.arm: cell.settings.student.attention.radius
+        for cell in expand_cells(spec)
+        if isinstance(cell.settings.student.attention, LongformerAttention)
+    }
+    assert radii == {"sparse": 1, "distilled": 1, "distilled_pruned": 1}
+
+
 @pytest.mark.parametrize("text", ["train.epoch=3", "bogus=1", "epochs", "train.epochs=many", "arms.sparse.studnt=1"])
 def test_wrong_set_is_a_spec_error(text: str) -> None:
     with pytest.raises(SpecError, match="fix: "):

@@ -334,6 +334,21 @@ def test_cancel_returns_the_machine_within_its_grace_and_leaves_no_process(home:
     assert outcomes(home, "train-2") == []
 
 
+def test_who_submits_again_while_a_cancelled_job_is_still_ending_gets_it_done(home: Home) -> None:
+    """The job is deaf, so that the second submission comes between the request and the end."""
+    probes = [Probe("train-1", does={"do": "sleep", "seconds": 0.8, "deaf": True})]
+    submit_probes(home, "one", probes)
+    with working(home):
+        told_process(home)
+        with Queue(home.queue_db) as queue:
+            queue.request_cancel(experiment="one")
+        time.sleep(0.2)
+        submit_probes(home, "one", probes)
+        until(lambda: len(home.job("train-1").attempts()) == 2)
+    assert outcomes(home) == ["lost", "done"]
+    assert states(home) == {"train-1": "done"}
+
+
 def test_pause_saves_and_resume_goes_on(home: Home) -> None:
     submit_probes(home, "one", [Probe("train-1", does={"do": "steps", "steps": 30, "seconds": 0.02})])
     with working(home):

@@ -71,7 +71,17 @@ def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
     if row is None or not row["n"]:
         return Cell(words.NONE, source)
     text = words.accuracy(row["mean"], row["std"], row["n"], _widest_half(sheet, point))
+    if row["n"] == 1:
+        text = _one_run(sheet, arm, point) or text
     return Cell(text, f"test_top1 of {source}", len(sheet.arms) > 1 and row["mean"] == best)
+
+
+def _one_run(sheet: Sheet, arm: str, point: str) -> str:
+    """One run has no spread over seeds; it has Wilson's interval over its test images."""
+    run = next((run for run in sheet.runs[arm, point] if run["test_top1"] is not None), None)
+    if run is None or run["test_low"] is None:
+        return ""
+    return f"{100 * run['test_top1']:.1f} [{100 * run['test_low']:.1f}, {100 * run['test_high']:.1f}] (n=1)"
 
 
 def _widest_half(sheet: Sheet, point: str) -> float | None:
@@ -107,6 +117,10 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
     notes.append(
         "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest mean."
     )
+    if any(row["n"] == 1 for key, row in sheet.cells.items() if key[2] == "test_top1"):
+        notes.append(
+            "With one seed: Wilson's 95 % interval over the test images; it knows nothing of the luck of a seed."
+        )
     if sheet.baseline and len(sheet.arms) > 1:
         notes.append(
             "Change: the mean difference over common seeds ± half of its 95 % t interval, in percentage points; "

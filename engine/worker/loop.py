@@ -96,19 +96,17 @@ class Scheduler:
         self.publisher.turn()
         self.trouble = ""
 
-    def stumble(self, error: Exception) -> None:
+    def stumble(self, error: Exception, also: list[int]) -> None:
         """A disk that is full or read-only, or a queue that is locked: say so once; jobs go on, and we try again."""
         self.is_sure = False
         told = str(error).splitlines()[0]
         if told != self.trouble:
             log.error("cannot go on for now: %s", told)
             self.trouble = told
+        self.launcher.wait(10 * self.patience.look, also)
 
     def rest(self, also: list[int]) -> None:
         """Sleep until an attempt ends, a signal comes or it is time to look for orders."""
-        if self.trouble:
-            self.launcher.wait(10 * self.patience.look, also)
-            return
         seconds = self.patience.look
         wake = self.queue.next_wake(time.time())
         if wake:  # one that has ended and found no slot waits for the end of a job
@@ -141,6 +139,7 @@ class Scheduler:
             else:
                 log.info("%s attempt %d: found again", row.job, row.attempt)
         self.is_sure = self.may_start = True
+        self.version = -1
         self.publisher.note()
 
     def follow(self, row: RunningRow, handle: Handle) -> Track:
@@ -207,7 +206,8 @@ class Scheduler:
             if track.status.state != State.UNKNOWN and track.lease_until - now < self.patience.lease / 2:
                 track.lease_until = now + self.patience.lease
                 seen.append((track.row.job, track.row.attempt))
-        self.queue.renew(seen, boot_id(), now + self.patience.lease)
+        if seen:
+            self.queue.renew(seen, boot_id(), now + self.patience.lease)
 
     def check_unseen(self, track: Track, now: float, has_beaten: bool) -> None:
         """`Cannot see` is not `dead`: only a lease that ran out and a silence that lasted end an unseen attempt.
@@ -248,10 +248,11 @@ class Scheduler:
             return Verdict("crashed", "queued", "the disk is full; goes on when there is room", status.exit, wait=5.0)
         if track.stopping not in ("cancel", "pause") or verdict.state == "done":
             return verdict
-        # We asked for this end, so however it came it spends nothing.
-        if track.stopping == "cancel":
+        # We asked for this end, so however it came it spends nothing. Whoever asked may have thought better of it.
+        request = next((job.request for job in self.queue.job_rows([row.job])), "")
+        if request == "cancel":
             return Verdict("cancelled", "cancelled", "cancelled", verdict.exit)
-        return replace(verdict, state="queued", reason="paused", wait=0.0, spent={})
+        return replace(verdict, state="queued", reason="paused" if request else "", wait=0.0, spent={})
 
     def write_outcome(self, row: RunningRow, verdict: Verdict) -> None:
         folder = self.home.job(row.job).attempt(row.attempt)

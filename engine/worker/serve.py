@@ -103,9 +103,9 @@ def _serve(
                     scheduler.turn()
                     if until_idle and scheduler.is_idle():
                         break
+                    scheduler.rest([stopping.bell])
                 except (OSError, QueueFault) as error:
-                    scheduler.stumble(error)
-                scheduler.rest([stopping.bell])
+                    scheduler.stumble(error, [stopping.bell])
     finally:
         launcher.close()
         publisher.finish(is_last=not stopping.is_set)

@@ -27,12 +27,16 @@ select job, attempt, upto from chain;
 
 delete from raw.evaluations where job in (select job from touched);
 insert into raw.evaluations
-select job, part, last.attempt, last.seq from (
+with lasts as (
     select p.job, p.part, max({'attempt': p.attempt, 'seq': p.seq}) as last
     from raw.predictions p join raw.chains c on p.job = c.job and p.attempt = c.attempt and p.seq <= c.upto
     where p.job in (select job from touched)
     group by p.job, p.part
-);
+)
+select l.job, l.part, l.last.attempt, l.last.seq, count(*), count(*) filter (p.predicted = p.label)
+from lasts l join raw.predictions p
+    on p.job = l.job and p.part = l.part and p.attempt = l.last.attempt and p.seq = l.last.seq
+group by all;
 
 delete from metrics_last where job in (select job from touched);
 insert into metrics_last

@@ -29,11 +29,17 @@ def job_rows(connection: Connection, names: Iterable[str] | None, experiment: st
     elif experiment is not None:
         where = " WHERE j.job IN (SELECT job FROM run_jobs WHERE experiment = :name)"
     found = connection.execute(text(f"SELECT {JOB_COLUMNS} FROM jobs j{where} ORDER BY j.job"), words)
-    return [_job_row(dict(row._mapping)) for row in found]
+    read = _Reader()
+    return [JobRow(*row[:-1], read(row[-1])) for row in found]
 
 
-def _job_row(words: dict[str, Any]) -> JobRow:
-    return JobRow(**{**words, "details": json.loads(words["details"])})
+class _Reader(dict[str, dict[str, Any]]):
+    """Reads JSON; thousands of jobs have the same few details, so each text is parsed once."""
+
+    def __call__(self, text: str) -> dict[str, Any]:
+        if text not in self:
+            self[text] = json.loads(text)
+        return self[text]
 
 
 def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
@@ -50,13 +56,15 @@ def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
         ),
         {"name": experiment},
     )
-    return [_run_row(dict(row._mapping)) for row in found]
+    return [RunRow(*row[:5], _name_state(row[5]), _read_roles(row[6])) for row in found]
 
 
-def _run_row(words: dict[str, Any]) -> RunRow:
-    state = "done" if words["state"] is None else RUN_ORDER[words["state"]]
-    jobs = {role: job for role, job in json.loads(words["jobs"]).items() if job}
-    return RunRow(**{**words, "state": state, "jobs": jobs})
+def _name_state(rank: int | None) -> str:
+    return "done" if rank is None else RUN_ORDER[rank]
+
+
+def _read_roles(text: str) -> dict[str, str]:
+    return {role: job for role, job in json.loads(text).items() if job}
 
 
 def experiment_rows(connection: Connection) -> list[ExperimentRow]:

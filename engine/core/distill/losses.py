@@ -21,14 +21,12 @@ LossFunction = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 @dataclass(frozen=True)
 class LossSpec:
-    """A distillation loss and the weights it has when a spec names none. No function: labels only.
+    """A distillation loss (its own weights are in engine/spec.py). No function: labels only.
 
     `one_label`: it looks at the label of each image, so images must not be mixed.
     """
 
     function: LossFunction | None
-    weight: float
-    label_weight: float
     one_label: bool = False
 
 
@@ -159,25 +157,18 @@ def distill_loss(
         raise JobError(
             f"loss {distill.loss} needs one label for each image; these are mixed", where="distill.loss", fix=fix
         )
-    weight, label_weight = loss_weights(distill)
+    weight, label_weight = distill.weights
     soft = spec.function(student, teacher_logits.float(), labels, distill.temperature)
     return weight * soft + label_weight * hard
 
 
-def loss_weights(distill: Distill) -> tuple[float, float]:
-    """Return (weight, label_weight): the spec's, else the loss's own."""
-    spec = LOSSES[distill.loss]
-    weight = spec.weight if distill.weight is None else distill.weight
-    return weight, spec.label_weight if distill.label_weight is None else distill.label_weight
-
-
 LOSSES: dict[str, LossSpec] = {
-    "ce": LossSpec(None, 0.0, 1.0),
-    "soft_ce": LossSpec(soft_ce_loss, 1.0, 0.0),
-    "hinton": LossSpec(hinton_loss, 0.9, 0.1),
-    "lskd": LossSpec(lskd_loss, 9.0, 0.1),
-    "dist": LossSpec(dist_loss, 1.0, 1.0),
-    "dkd": LossSpec(dkd_loss, 1.0, 1.0, one_label=True),
-    "nkd": LossSpec(nkd_loss, 1.0, 1.0, one_label=True),
-    "ats": LossSpec(ats_loss, 0.5, 0.5, one_label=True),
+    "ce": LossSpec(None),
+    "soft_ce": LossSpec(soft_ce_loss),
+    "hinton": LossSpec(hinton_loss),
+    "lskd": LossSpec(lskd_loss),
+    "dist": LossSpec(dist_loss),
+    "dkd": LossSpec(dkd_loss, one_label=True),
+    "nkd": LossSpec(nkd_loss, one_label=True),
+    "ats": LossSpec(ats_loss, one_label=True),
 }

@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from engine.core.network.lean import as_given
+
 SAFE_BACKENDS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """cuDNN's kernel has been wrong with additive masks (NaN gradients, mixed dtypes); flash takes no mask at all."""
 
@@ -102,7 +104,7 @@ class _AttendTiles(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, extra: Tensor | None, bias: Tensor, tiling: Tiling) -> Tensor:
-        with torch.autocast(qkv.device.type, enabled=False):
+        with as_given(qkv):
             q, k, v = _pack(qkv, extra, tiling)
             weights = _weights(q, k, bias)
             out = _paste(weights @ v, qkv.shape, tiling)
@@ -150,7 +152,7 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, lean: bool) -> Tensor:
-        with torch.autocast(q.device.type, enabled=False):
+        with as_given(q):
             weights = _weights(q, k, bias)
             out = weights @ v
         ctx.save_for_backward(q, k, v, bias if lean else None, None if lean else weights)

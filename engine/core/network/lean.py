@@ -6,6 +6,7 @@ and the norm's statistics are kept; the elementwise steps are done again in back
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -39,7 +40,15 @@ def act_linear(x: Tensor, linear: nn.Linear) -> Tensor:
 def _autocast(weight: Tensor, x: Tensor) -> Tensor:
     """Cast as autocast would: inside an autograd function it has no say in backward, so dtypes are settled before."""
     kind = x.device.type
-    return weight.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else weight
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        return weight
+    return weight.to(torch.get_autocast_dtype(kind))
+
+
+def as_given(x: Tensor) -> AbstractContextManager[object]:
+    """Return a context in which autocast changes nothing; tensors without data know no autocast."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 class _NormActConv(torch.autograd.Function):
@@ -47,7 +56,7 @@ class _NormActConv(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, norm: nn.BatchNorm2d, gain: Tensor, shift: Tensor, conv: nn.Conv2d, weight: Tensor
     ) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with as_given(x):
             mean, var, rate = norm.running_mean, norm.running_var, norm.momentum or 0.0
             y, batch_mean, batch_rstd = aten.native_batch_norm(x, gain, shift, mean, var, True, rate, norm.eps)
             a = F.gelu(y).to(weight.dtype)
@@ -87,7 +96,7 @@ class _NormLinear(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor | None, eps: float
     ) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with as_given(x):
             y, mean, rstd = aten.native_layer_norm(x.to(gain.dtype), gain.shape, gain, shift, eps)
             out = F.linear(y.to(weight.dtype), weight, bias)
         ctx.save_for_backward(x, gain, shift, weight, mean, rstd)
@@ -113,7 +122,7 @@ class _ActLinear(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.has_bias = bias is not None
-        with torch.autocast(x.device.type, enabled=False):
+        with as_given(x):
             return F.linear(F.gelu(x).to(weight.dtype), weight, bias)
 
     @staticmethod

@@ -18,7 +18,6 @@ from engine.core.distill.losses import (
     distill_loss,
     dkd_loss,
     hinton_loss,
-    loss_weights,
     lskd_loss,
     soft_ce_loss,
 )
@@ -148,7 +147,7 @@ def test_the_sum_is_weighted_as_the_spec_says(logits: tuple[Tensor, Tensor, Tens
     soft = function(student, teacher, labels, 2.0)
     loss = distill_loss(Distill(loss="hinton", weight=0.3, label_weight=2.0), student, teacher, labels, 0.1)
     torch.testing.assert_close(loss, 0.3 * soft + 2.0 * hard)
-    assert loss_weights(Distill(loss="hinton")) == (0.9, 0.1)
+    assert Distill(loss="hinton").weights == (0.9, 0.1)
 
 
 def test_without_a_teacher_it_is_cross_entropy(logits: tuple[Tensor, Tensor, Tensor]) -> None:
