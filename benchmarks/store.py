@@ -80,7 +80,7 @@ def main() -> None:
 def _run_all(folder: Path, quick: bool) -> list[Row]:
     rows = [
         _durable_writes(folder, batch, batches, processes, 1 if quick else 5)
-        for batch, batches, processes in ((10, 400, 1), (1000, 40, 1), (10, 200, 4), (1000, 20, 4))
+        for batch, batches, processes in ((10, 1000, 1), (1000, 200, 1), (10, 500, 4), (1000, 100, 4))
     ]
     rows.append(_top_hundred(folder, 10_000))
     rows.append(_paper_table(folder, 1_000_000 if quick else 10_000_000))
@@ -108,7 +108,7 @@ def _durable_writes(folder: Path, batch: int, batches: int, processes: int, roun
     for at in range(rounds):
         place = folder / f"write-{batch}-{processes}-{at}"
         ours.append(_time_writes(place / "xp", batch, batches, processes))
-        peers.append(_ask_peer(place / "mlflow", "write", batch, max(2, batches // 4), processes))
+        peers.append(_ask_peer(place / "mlflow", "write", batch, max(2, batches // 20), processes))
     found = [rate for rate in peers if rate is not None]
     rate, peer = statistics.median(ours), statistics.median(found) if found else None
     return Row(name, "metrics queryable", rate, peer, None if peer is None else rate / peer, "metrics/s", rounds)

@@ -100,6 +100,7 @@ def _collect_locked(home: Home, lazy: bool) -> CollectReport:
         jobs, size = _drain_files(home, ingest)
         is_due = ingest.is_dirty or not home.results_db.exists()
         if is_due and not (lazy and _published_lately(home)):
+            _clear_leftovers(home)
             ingest.publish(home.results_db)
             return CollectReport(jobs, size, True)
     return CollectReport(jobs, size, False)

@@ -57,11 +57,20 @@ def write_preview(home: Home, spec: Spec, out: Path, progress: Watcher, rows: in
     folder = home.pack(job.key)
 
     def build(place: Path) -> None:
-        write_pack(list_images(spec.data), place, spec.data.short_side, progress, format=spec.data.format)
+        data = spec.data
+        write_pack(list_images(data), place, data.short_side, progress, format=data.format, broken=data.broken)
 
     publish_folder(folder, build, is_valid_pack)
     pack = open_pack(folder)
-    split = make_split(pack.keys, pack.labels, pack.class_names, spec.data.split, spec.data.split_seed)
+    split = make_split(
+        pack.keys,
+        pack.labels,
+        pack.class_names,
+        spec.data.split,
+        spec.data.split_seed,
+        groups=pack.group_names,
+        nested=spec.data.nested,
+    )
     chosen = split.train[np.linspace(0, len(split.train) - 1, rows).astype(np.int64)]
     out.parent.mkdir(parents=True, exist_ok=True)
     draw_sheet(pack, chosen, spec.data, SHEET_SIDE, seed=spec.seeds[0]).save(out)

@@ -44,16 +44,6 @@ def _asks_longformer(field: str, allowed: tuple[str, ...]) -> Callable[[Settings
 BACKENDS = ("auto", "reference", "sdpa")
 
 PLANNED: tuple[Planned, ...] = (
-    Planned("data.augment.rand_augment", lambda s: s.data.augment.rand_augment is not None, "leave it away"),
-    Planned("data.augment.color_jitter", lambda s: s.data.augment.color_jitter > 0, "leave it away, or 0"),
-    Planned("data.augment.erasing", lambda s: s.data.augment.erasing > 0, "leave it away, or 0"),
-    Planned("data.augment.mixup", lambda s: s.data.augment.mixup > 0, "leave it away, or 0"),
-    Planned("data.augment.cutmix", lambda s: s.data.augment.cutmix > 0, "leave it away, or 0"),
-    Planned("data.augment.mix_targets", lambda s: s.data.augment.mix_targets is not None, "leave it away"),
-    Planned("data.format", lambda s: s.data.format != "raw", "use format: raw"),
-    Planned("data.broken", lambda s: s.data.broken != "stop", "use broken: stop, and remove the broken files"),
-    Planned("data.nested", lambda s: s.data.nested, "use nested: false"),
-    Planned("data.classes", lambda s: s.data.classes is not None, "leave it away, and keep only those class folders"),
     Planned(
         "student.attention.backend", _asks_longformer("backend", ("auto", "reference", "sdpa")), "use backend: auto"
     ),
@@ -68,7 +58,7 @@ PLANNED: tuple[Planned, ...] = (
     ),
     Planned("teacher.calibrate", lambda s: s.teacher is not None and s.teacher.calibrate, "use calibrate: false"),
     Planned("teacher.assistants", lambda s: s.teacher is not None and bool(s.teacher.assistants), "use assistants: []"),
-    Planned("distill.until", lambda s: s.distill.until < 1.0, "leave it away, or 1.0"),
+    Planned("data.cache", lambda s: s.data.cache == "device", "use cache: auto"),
     Planned("train.on_oom", lambda s: s.train.on_oom != "stop", "use on_oom: stop, and a smaller batch_size"),
     Planned(
         "prune.method",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from rich.console import Console, Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -108,3 +111,33 @@ def plan_table(plan: Plan, estimate: Estimate) -> RenderableType:
     left = sum(not item.is_reused for item in estimate.jobs)
     total = f"{len(plan.runs)} runs, {len(plan.jobs)} jobs, {left} to do"
     return Group(table, Text(f"{total}: about {clock_text(estimate.seconds)}, {size_text(estimate.bytes)} of disk"))
+
+
+class Layer(Protocol):
+    """A row of a layer table, wherever it was made (the rooms that make it load torch, this one does not)."""
+
+    @property
+    def layer(self) -> str: ...
+    @property
+    def resolution(self) -> str: ...
+    @property
+    def window(self) -> str: ...
+    @property
+    def attention(self) -> str: ...
+    @property
+    def params(self) -> int: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def saved_bytes(self) -> int: ...
+
+
+def layer_table(title: str, rows: Sequence[Layer]) -> RenderableType:
+    """The layers of one arm; MACs and saved bytes are for one image."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("layer", "map", "window", "attention", "params", "MMACs", "saved"):
+        table.add_column(column, justify="right" if column in ("params", "MMACs", "saved") else "left")
+    for row in rows:
+        costs = (f"{row.params:,}", f"{row.macs / 1e6:.1f}", size_text(row.saved_bytes))
+        table.add_row(row.layer, row.resolution, row.window, row.attention, *costs)
+    return table

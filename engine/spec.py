@@ -36,12 +36,12 @@ class Model(BaseModel):
 
 
 class Augment(Model):
-    """What a training view may do to an image. Version 1 of the views: random resized crop, then flip."""
+    """What a training view may do to an image: crop and flip, then colours and erasing, then mixing in pairs."""
 
     crop_scale: list[Positive] = Field([0.35, 1.0], min_length=2, max_length=2)
     crop_ratio: list[Positive] = Field([0.75, 4 / 3], min_length=2, max_length=2)
     flip: float = Field(0.5, ge=0.0, le=1.0)
-    rand_augment: str | None = None
+    rand_augment: str | None = Field(None, pattern=r"^rand(-(m|mstd|n|p)\d+(\.\d+)?)+-inc1$")
     color_jitter: float = Field(0.0, ge=0.0)
     erasing: float = Field(0.0, ge=0.0, le=1.0)
     mixup: float = Field(0.0, ge=0.0)
@@ -305,6 +305,23 @@ class Settings(Model):
     explain: Explain = Explain()
     resources: Resources = Field(Resources(), json_schema_extra=ASIDE)
 
+    @model_validator(mode="after")
+    def _mixing_fits(self) -> Settings:
+        augment = self.data.augment
+        if not (augment.mixup or augment.cutmix):
+            return self
+        if self.train.batch_size % 2:
+            raise refuse(
+                f"images are mixed in pairs, and batch_size is {self.train.batch_size}", "use an even batch_size"
+            )
+        if self.is_taught and augment.mix_targets is None:
+            what = "cached targets belong to single images, and these are mixed"
+            raise refuse(what, "set data.augment.mix_targets: linear, or mixup and cutmix to 0")
+        if self.is_taught and self.distill.loss in ONE_LABEL:
+            what = f"loss {self.distill.loss} needs one label for each image, and these are mixed"
+            raise refuse(what, "use another distill.loss, or set mixup and cutmix to 0")
+        return self
+
     @property
     def is_taught(self) -> bool:
         return self.teacher is not None and self.distill.loss != "ce"
@@ -376,5 +393,7 @@ LOSS_WEIGHTS: dict[str, tuple[float, float]] = {
     "nkd": (1.0, 1.0),
     "ats": (0.5, 0.5),
 }
+
+ONE_LABEL = ("dkd", "nkd", "ats")  # losses that look at the label of each image
 
 Teacher.model_rebuild()

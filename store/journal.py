@@ -12,6 +12,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,7 +58,7 @@ class JournalWriter:
         head, at = f'{{"v":{JOURNAL_VERSION},"seq":', round(time.time(), 6)
         tail = f',"step":{int(step)},"epoch":{int(epoch)}}}\n'
         lines = [
-            f'{head}{seq},"type":"metric","at":{at},"name":{json.dumps(name)},"value":{json.dumps(_plain(value))}{tail}'
+            f'{head}{seq},"type":"metric","at":{at},"name":{_json_text(name)},"value":{_json_number(value)}{tail}'
             for seq, (name, value) in enumerate(values, self.seq + 1)
         ]
         self._write("".join(lines), len(lines))
@@ -133,6 +134,14 @@ class JournalWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+_json_text = lru_cache(maxsize=1024)(json.dumps)  # the names of a job's metrics are few
+
+
+def _json_number(value: float) -> str:
+    plain = _plain(value)
+    return repr(plain) if isinstance(plain, float) else f'"{plain}"'
 
 
 def _plain(value: float) -> float | str:

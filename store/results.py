@@ -26,6 +26,7 @@ from store.readonly import StoreError, check_query, explain_error
 SCHEMA_VERSION = "3"
 ROOM = Path(__file__).parent
 ROW_LIMIT = 10_000
+ANSWER_LIMIT = 64 << 20  # characters of text in one answer
 MEMORY_LIMIT = "2GB"
 LINE_COLUMNS = {
     "_job": "VARCHAR", "_attempt": "INTEGER", "seq": "BIGINT", "type": "VARCHAR", "at": "DOUBLE", "name": "VARCHAR",
@@ -320,6 +321,10 @@ def run_query(
 def _fetch_rows(cursor: duckdb.DuckDBPyConnection, limit: int) -> QueryResult:
     described = cursor.description or []
     rows = cursor.fetchmany(limit + 1)
+    if sum(len(value) for row in rows for value in row if isinstance(value, str | bytes)) > ANSWER_LIMIT:
+        raise StoreError(
+            f"the answer is larger than {ANSWER_LIMIT >> 20} MB: select less, or read it with open_snapshot"
+        )
     columns, types = [str(part[0]) for part in described], [str(part[1]) for part in described]
     return QueryResult(columns, types, rows[:limit], len(rows) > limit)
 

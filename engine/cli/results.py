@@ -36,6 +36,7 @@ def report(
     missing: Annotated[
         bool, typer.Option("--missing", help="list what the report has no numbers for, and stop")
     ] = False,
+    against: Annotated[Path | None, typer.Option(metavar="FILE", help="say which frozen numbers changed")] = None,
     home: HomeOption = None,
 ) -> None:
     """Print the paper's tables and figures from the results."""
@@ -48,6 +49,11 @@ def report(
         for line in list_missing(place, name):
             typer.echo(line)
         return
+    if against is not None:
+        from engine.freeze import list_changes
+
+        for change in list_changes(place, against):
+            say(f"changed: {change}")
     for path in make_report(place, name, tuple(style or ("md", "html")), out):
         typer.echo(str(path))
 
@@ -118,3 +124,18 @@ def trace(
 
     for line in trace_number(find_home(home), arm, metric).lines():
         typer.echo(line)
+
+
+@app.command()
+def freeze(
+    name: Annotated[str, typer.Argument(help="an experiment")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="default: NAME.frozen.json")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write down every number of an experiment as it is now, to hold the paper against later."""
+    from engine.collect import collect
+    from engine.freeze import freeze_numbers
+
+    place = find_home(home)
+    collect(place, wait=60.0)
+    typer.echo(str(freeze_numbers(place, name, out)))

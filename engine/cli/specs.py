@@ -80,3 +80,24 @@ def schema() -> None:
     from engine.spec import Spec
 
     print_json(Spec.model_json_schema())
+
+
+@app.command()
+def describe(
+    spec: SpecFile,
+    overrides: Overrides = None,
+    overlays: Overlays = None,
+    as_json: AsJson = False,
+    home: HomeOption = None,
+) -> None:
+    """Show each arm's layers: resolution, window, attention as it really is, parameters, MACs, saved bytes."""
+    from engine.describing import describe_arms
+    from engine.load import load_spec
+    from engine.show import error_console, layer_table
+
+    tables = describe_arms(load_spec(spec, overrides or (), overlays or ()), find_home(home, create=True))
+    if as_json:
+        print_json([table.as_json() for table in tables])
+        return
+    for table in tables:
+        error_console().print(layer_table(f"{table.arm} ({table.num_classes} classes)", table.rows))

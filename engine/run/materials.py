@@ -76,7 +76,15 @@ def open_images(attempt: Attempt) -> Images:
         pack = open_pack(attempt.home.pack(job.job))
     except DataError as error:
         pack = _pack_again(attempt, job, error)
-    split = make_split(pack.keys, pack.labels, pack.class_names, data.split, data.split_seed)
+    split = make_split(
+        pack.keys,
+        pack.labels,
+        pack.class_names,
+        data.split,
+        data.split_seed,
+        groups=pack.group_names,
+        nested=data.nested,
+    )
     return Images(data, pack, split)
 
 

@@ -20,6 +20,7 @@ class Publisher:
         self.home, self.last_call, self.between, self.every = home, last, between, every
         self.is_due = self.has_news = False
         self.last = 0.0
+        self.trouble = ""
         self.thread: threading.Thread | None = None
 
     def note(self) -> None:
@@ -47,8 +48,9 @@ class Publisher:
         """A result store that is locked or damaged must not keep jobs from running; the next call sees all of it."""
         try:
             collect(self.home)
-        except Exception:
-            log.exception("collecting failed; it is tried again")
+        except Exception as error:
+            log.error("collecting failed and is tried again: %s", error, exc_info=str(error) != self.trouble)
+            self.trouble = str(error)
             self.is_due = True
         finally:
             self.last = time.monotonic()

@@ -117,6 +117,9 @@ def _open_queue(home: Home) -> Queue:
     try:
         if home.queue_db.exists():
             return Queue(home.queue_db)
+    except RuntimeError as error:
+        fix = "use the newer xp, or make the queue anew with `xp rebuild --queue`"
+        raise HomeError(str(error), where=str(home.queue_db), fix=fix) from error
     except QueueFault as error:
         log.error("queue.db is damaged and is made anew: %s", str(error).splitlines()[0])
     make_queue(home)

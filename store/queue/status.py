@@ -30,7 +30,10 @@ def job_rows(connection: Connection, names: Iterable[str] | None, experiment: st
         where = " WHERE j.job IN (SELECT job FROM run_jobs WHERE experiment = :name)"
     found = connection.execute(text(f"SELECT {JOB_COLUMNS} FROM jobs j{where} ORDER BY j.job"), words)
     read = _Reader()
-    return [JobRow(*row[:-1], read(row[-1])) for row in found]
+    return [
+        JobRow(job, kind, state, reason, number, started, ended, seconds, request, read(details))
+        for job, kind, state, reason, number, started, ended, seconds, request, details in found
+    ]
 
 
 class _Reader(dict[str, dict[str, Any]]):
@@ -56,7 +59,10 @@ def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
         ),
         {"name": experiment},
     )
-    return [RunRow(*row[:5], _name_state(row[5]), _read_roles(row[6])) for row in found]
+    return [
+        RunRow(name, run, arm, cell, seed, _name_state(rank), _read_roles(roles))
+        for name, run, arm, cell, seed, rank, roles in found
+    ]
 
 
 def _name_state(rank: int | None) -> str:

@@ -96,6 +96,11 @@ def test_huge_answer_truncated_off_and_says_so(home: Home) -> None:
     assert found.truncated
 
 
+def test_answer_of_a_few_huge_cells_is_refused(home: Home) -> None:
+    with pytest.raises(StoreError, match="larger than 64 MB"):
+        run_query(home, "select repeat('x', 40_000_000) from range(2)")
+
+
 def test_endless_query_is_stopped(home: Home) -> None:
     with pytest.raises(StoreError, match=r"more than 0\.3 seconds"):
         run_query(home, "select sum(a.range * b.range) from range(10000000000) a, range(1000000) b", seconds=0.3)

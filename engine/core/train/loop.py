@@ -168,11 +168,15 @@ class Loop:
         recipe = self.recipe
         logits = recipe.forward(self.network, batch.images)
         labels = batch.labels.to(logits.device)
+        if batch.mix is not None:
+            labels = batch.mix.labels(labels, logits.shape[1])
         smoothing = recipe.train.label_smoothing
         taught = recipe.distill is not None and self.progress.epoch < recipe.distill.until * recipe.train.epochs
         if recipe.teacher is None or recipe.distill is None or not taught:
             return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
         targets = recipe.teacher(batch.view, batch.rows).to(logits.device)
+        if batch.mix is not None:
+            targets = batch.mix.targets(targets)
         return distill_loss(recipe.distill, logits, targets, labels, smoothing)
 
     def _between_steps(self) -> None:

@@ -40,11 +40,11 @@ def randomize(module: nn.Module, seed: int = 0, scale: float = 0.05) -> None:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter += scale * torch.randn(parameter.shape, generator=generator)
+            parameter.add_(scale * torch.randn(parameter.shape, generator=generator))
         for part in module.modules():
             if isinstance(part, nn.BatchNorm2d) and part.running_mean is not None and part.running_var is not None:
-                part.running_mean += scale * torch.randn(part.running_mean.shape, generator=generator)
-                part.running_var *= 0.5 + torch.rand(part.running_var.shape, generator=generator)
+                part.running_mean.add_(scale * torch.randn(part.running_mean.shape, generator=generator))
+                part.running_var.mul_(0.5 + torch.rand(part.running_var.shape, generator=generator))
 
 
 def sparse(window: int, stage: int = 1, **words: Any) -> SparseShape:

@@ -1,0 +1,131 @@
+"""Disks that are full, read-only or lose a folder: made up, and for real where mounts are allowed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import HomeError
+from engine.home import Home, open_home
+from store.queue import Queue, QueueFault
+from tests.queueing import Probe, faults, states, submit_probes
+from tests.worker.working import order, outcomes, reason, until, work, working
+
+
+def test_a_job_folder_deleted_under_its_job_is_a_clear_failure_and_a_new_submission_mends_it(home: Home) -> None:
+    probes = [Probe("train-1", does={"do": "steps", "steps": 30, "seconds": 0.02})]
+    submit_probes(home, "one", probes)
+    with working(home):
+        until((home.job("train-1").attempt(1).checkpoints / "pointer.json").exists)
+        shutil.rmtree(home.job("train-1").root, ignore_errors=True)
+    assert states(home) == {"train-1": "failed"}
+    assert "its folder is gone" in reason(home)
+    submit_probes(home, "one", probes)
+    assert work(home) == 0
+    assert states(home) == {"train-1": "done"}
+
+
+def test_a_full_disk_stops_nothing_for_good(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room: nothing starts and the scheduler stays; room again: it goes on."""
+    room: list[bool] = [False]
+    monkeypatch.setattr("engine.worker.loop.has_room", lambda _: room[0])
+    submit_probes(home, "one", [Probe("train-1")])
+    with working(home):
+        time.sleep(0.5)
+        assert states(home) == {"train-1": "queued"}
+        room[0] = True
+    assert states(home) == {"train-1": "done"}
+
+
+def test_a_crash_for_want_of_room_spends_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.worker.loop.NO_SPACE", "told to crash")
+    submit_probes(home, "one", [Probe("train-1", does={"do": "crash"})])
+    with working(home):
+        until(lambda: outcomes(home) == ["crashed"])
+        until(lambda: "disk is full" in reason(home))
+        with Queue.open_readonly(home.queue_db) as queue:
+            assert queue.next_wake(time.time()) is not None
+        order(home, "cancel", "train-1")
+
+
+def test_a_queue_that_cannot_be_written_for_a_while_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdicts and leases that fail in the middle are made good on a later turn."""
+    broken = [4]
+
+    def sometimes(name: str) -> None:
+        whole = getattr(Queue, name)
+
+        def call(*words: Any, **named: Any) -> Any:
+            if broken[0] > 0:
+                broken[0] -= 1
+                raise OSError("database or disk is full")
+            return whole(*words, **named)
+
+        monkeypatch.setattr(Queue, name, call)
+
+    sometimes("finish")
+    sometimes("running")
+    submit_probes(home, "one", [Probe("train-1"), Probe("train-2", ("train-1",))])
+    assert work(home) == 0
+    assert broken == [0]
+    assert states(home) == {"train-1": "done", "train-2": "done"}
+
+
+@contextmanager
+def mounted(folder: Path, *words: str) -> Iterator[None]:
+    """Mount something on `folder` for a while; skip the test where we may not."""
+    answer = subprocess.run(["mount", *words, str(folder)], capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        pytest.skip(f"mounts are not allowed here: {answer.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave not one block free."""
+    filler = folder / "filler"
+    with suppress(OSError), open(filler, "wb", buffering=0) as handle:
+        while True:
+            handle.write(bytes(4096))
+    return filler
+
+
+def test_a_full_disk_pauses_the_work_and_room_lets_it_go_on(tmp_path: Path) -> None:
+    with mounted(tmp_path, "-t", "tmpfs", "-o", "size=4m", "tmpfs"):
+        home = open_home(tmp_path / "home", create=True)
+        steps = {"do": "steps", "steps": 40, "seconds": 0.02}
+        submit_probes(home, "one", [Probe("train-1", does=steps, cost=9.0), Probe("train-2")])
+        thread = threading.Thread(target=work, args=(home,), daemon=True)
+        thread.start()
+        until((home.job("train-1").attempt(1).root / "journal.jsonl").exists)
+        filler = fill(tmp_path)
+        time.sleep(1.5)
+        assert thread.is_alive(), "the scheduler stays"
+        assert "done" not in states(home).values()
+        filler.unlink()
+        thread.join(40)
+        assert states(home) == {"train-1": "done", "train-2": "done"}
+        assert faults(home) == []
+
+
+def test_a_read_only_home_is_refused_by_the_scheduler_and_still_read(tmp_path: Path) -> None:
+    home = open_home(tmp_path / "home", create=True)
+    submit_probes(home, "one", [Probe("train-1")])
+    with mounted(home.root, "--bind", "-o", "ro", str(home.root)):
+        with pytest.raises(HomeError, match="Read-only file system"):
+            work(home)
+        assert states(home) == {"train-1": "queued"}
+        with pytest.raises(QueueFault):
+            Queue(home.queue_db).request_pause(["train-1"])
+    assert work(home) == 0
+    assert states(home) == {"train-1": "done"}
