@@ -3,7 +3,8 @@
   durable writes   metrics a second until all can be queried: a journal with fsync per batch, then collect
   top 100          seconds for the first 100 of 10,000 runs by a metric, with all their metrics and settings
   paper table      how much longer the table takes over ten times the metric rows (promised: at most 12 times)
-  readers          queries from 3 processes beside 4 that log at full speed: none may fail, their median against idle
+  readers          queries from 3 processes beside 4 that log at full speed: none may fail, and their median
+                   against the same load in another home
 
 MLflow comes from the venv of the peers (make peers, or XP_PEERS=its python); without it its columns are empty.
 """
@@ -16,6 +17,7 @@ import multiprocessing
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -24,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # this file is called store too, and the package is meant below
 
 from engine.collect import collect
 from engine.home import Home, open_home, write_json
@@ -34,13 +38,10 @@ ROOT = Path(__file__).parents[1]
 KEYS, MOST_GROWTH = 10, 12.0
 NAMES = ("test_top1", *(f"key{number}" for number in range(1, KEYS)))
 TOP_100 = """
-with best as (from results order by test_top1 desc limit 100),
-logged as (
-    select l.run, list({'name': m.name, 'last': m.last}) as metrics
-    from best join raw.run_jobs l using (run) join metrics_last m using (job) group by l.run
-)
-select b.*, q.settings, g.metrics
-from best b join logged g using (run) join raw.runs q using (run) order by b.test_top1 desc
+with best as (select run, state, test_top1 from results order by test_top1 desc limit 100)
+select b.run, any_value(b.state), any_value(q.settings), list(m.name) as names, list(m.last) as lasts
+from best b join raw.runs q using (run) join raw.run_jobs l on l.run = b.run join metrics_last m using (job)
+group by b.run order by any_value(b.test_top1) desc
 """
 PAPER_TABLE = """
 select r.arm, avg(f.value), stddev_samp(f.value), count(*) from (
@@ -236,23 +237,27 @@ def _paper_table(folder: Path, rows: int) -> Row:
 
 
 def _readers(folder: Path, seconds: float) -> Row:
-    home = _filled_home(folder / "readers", 1000, 0)
-    query = "select arm, count(*) from runs group by arm"
-    idle = _many_readers(home, query, seconds / 4)
+    """The same load beside the readers twice: first in another home, then in the one that they read."""
+    home, other = (_filled_home(folder / name, 1000, 0) for name in ("readers", "elsewhere"))
+    times = [_read_beside(home, busy, seconds) for busy in (other, home)]
+    elsewhere, here = (statistics.median(found) for found in times)
+    figure = f"median; slowest {max(times[1]):.2f} s"
+    return Row("3 readers beside 4 writers", figure, here, elsewhere, elsewhere / here, "s", len(times[1]))
+
+
+def _read_beside(home: Home, busy: Home, seconds: float) -> list[float]:
     stop = multiprocessing.Event()
-    paths = [_new_job(home, f"train-live-{number}") for number in range(4)]
-    writers = [multiprocessing.Process(target=_write_on, args=(path, stop)) for path in paths]
-    keeper = multiprocessing.Process(target=_collect_on, args=(home, stop))
+    writers = [
+        multiprocessing.Process(target=_write_on, args=(_new_job(busy, f"train-live-{at}"), stop)) for at in range(4)
+    ]
+    keeper = multiprocessing.Process(target=_collect_on, args=(busy, stop))
     for process in (*writers, keeper):
         process.start()
-    busy = _many_readers(home, query, seconds)
+    times = _many_readers(home, "select arm, count(*) from runs group by arm", seconds)
     stop.set()
     for process in (*writers, keeper):
         process.join()
-    ours, alone = statistics.median(busy), statistics.median(idle)
-    return Row(
-        "3 readers beside 4 writers", f"median; slowest {max(busy):.2f} s", ours, alone, alone / ours, "s", len(busy)
-    )
+    return times
 
 
 def _many_readers(home: Home, query: str, seconds: float) -> list[float]:

@@ -2,24 +2,21 @@
 
     spec -> plan -> schedule -> run -> collect -> report
 
-    errors.py    the tree of errors; each says what, where, and the fix
-    spec.py      the words a spec may use
-    shapes.py    what the words mean in tokens: resolutions, windows, radii, tiles (no torch)
-    later.py     words of the contract whose machinery is not built yet: refused by name
-    identity.py  settings -> a stable id
-    load.py      a YAML file and --set -> a Spec, with errors that point at line and column
-    home.py      every path under the home folder; writes that survive a kill
-    content.py   what the images named by a spec are, by content
-    plan.py      Spec -> runs -> jobs, linked teacher -> student -> prune
-    schedule.py  which job next, and what a dead one means; pure
-    launch/      one file for each place a job can run
-    core/        the shared model and distillation core: the only rooms that know torch and timm
-    run.py       inside a job's process
-    collect.py   journals -> rows
-    worker.py    the scheduler process
-    stats.py     intervals and tests; pure
-    report.py    query + template -> a page and its figures
-    cli.py       the commands
+    errors names spec shapes arms      the words, what they may be, what they mean in tokens, how arms vary them
+    identity                           settings -> a stable id
+    problems later yaml_tree load      a file -> a Spec, or every mistake with line and column
+    home archive content               every path; images in archives; what the images are, by content
+    plan estimate check starter        Spec -> runs -> jobs; what is left to do; what is missing; specs to start from
+    schedule                           which job next, and what a dead one means; pure
+    launch/                            one file for each place a job can run
+    core/                              the shared model and distillation core: the only rooms that know torch and timm
+    run/                               inside a job's process
+    images describing                  looks at images and networks before any training
+    collect submit worker/             journals -> rows; jobs in; the scheduler process
+    find status orders logs why query  what a person asks of a home
+    stats guard compare claims         intervals and tests; fair or not; two arms; what the spec claims
+    wording trace freeze report/       in words; back to the sources; as it was; a page and its figures
+    show watch doctor cli/             a terminal
 
 A file imports only files above it here, and from store/ what it needs; store/ imports nothing of the engine.
 """

