@@ -1,1 +1,11 @@
 """One script per promise: each prints a ratio against a peer or a baseline, measured in the same run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A script's own folder comes first on its path, where store.py would hide the package `store`.
+sys.path[:] = [str(ROOT), *(place for place in sys.path if Path(place).resolve() != ROOT / "benchmarks")]

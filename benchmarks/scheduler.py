@@ -26,11 +26,11 @@ from typing import Any
 import duckdb
 from filelock import FileLock
 
+from benchmarks import ROOT
 from engine.home import Home, open_home, write_json
 from engine.worker import run_worker
 from store.queue import Queue, Verdict
 
-ROOT = Path(__file__).parent.parent
 PEER_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 SUBMIT_LIMIT, STATUS_LIMIT = 2.0, 1.0
 

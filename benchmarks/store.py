@@ -17,7 +17,6 @@ import multiprocessing
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -27,14 +26,12 @@ from typing import Any
 
 import duckdb
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # this file is called store too, and the package is meant below
-
+from benchmarks import ROOT
 from engine.collect import collect
 from engine.home import Home, open_home, write_json
 from store.journal import JournalWriter
 from store.results import Ingest, open_snapshot, run_query
 
-ROOT = Path(__file__).parents[1]
 KEYS, MOST_GROWTH = 10, 12.0
 NAMES = ("test_top1", *(f"key{number}" for number in range(1, KEYS)))
 TOP_100 = """

@@ -122,14 +122,14 @@ def test_stop_asks_first_and_kills_all_of_the_session_later(home: Home, launcher
         launcher.stop(handle, grace=0.5)
     assert wait_for(launcher, polite).exit == 85
     assert wait_for(launcher, deaf).exit == -signal.SIGKILL
-    assert session_members(pid) == []
+    until(lambda: session_members(pid) == [], seconds=1.0)
 
 
 def test_what_a_job_leaves_behind_goes_with_it(home: Home, launcher: LocalLauncher) -> None:
     handle = launcher.submit(order(home, do="sleep", seconds=0.1, child=True))
     pid, _ = told_process(home)
     assert wait_for(launcher, handle).exit == 0
-    assert session_members(pid) == []
+    until(lambda: session_members(pid) == [], seconds=1.0)
 
 
 def test_stopping_an_attempt_that_has_not_begun_keeps_it_from_beginning(home: Home) -> None:

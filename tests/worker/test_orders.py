@@ -21,7 +21,7 @@ def test_cancel_returns_the_machine_within_its_grace_and_leaves_no_process(home:
         order(home, "cancel", "train-1", "train-2")
         until(lambda: states(home)["train-1"] == "cancelled")
         assert time.monotonic() - asked < QUICK.grace + 1.0
-        assert session_members(pid) == []
+        until(lambda: session_members(pid) == [], seconds=1.0)
     assert outcomes(home) == ["cancelled"]
     assert outcomes(home, "train-2") == []
 

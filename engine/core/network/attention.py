@@ -257,7 +257,8 @@ class LongformerAttention(WindowAttention):
         """Return the bias table of the global rows, None for `bias: none`."""
         if self.sparse.bias == "none":
             return None
-        return self.attention_biases_global if self.sparse.bias == "separate" else self.attention_biases
+        own: Tensor = getattr(self, "attention_biases_global", self.attention_biases)
+        return own
 
     def choose(self, x: Tensor, keep: Tensor | None = None, chosen: Tensor | None = None) -> Globals:
         """Pick the global tokens of each window; padding is picked only where real tokens run out."""

@@ -22,7 +22,7 @@ from tests.core.network.nets import dense, longformer, tokens
 
 WINDOW, DIM, HEADS = 4, 8, 2
 BACKENDS = ("auto", "reference", "sdpa")
-COMBINATIONS = tuple(
+COMBINATIONS: tuple[dict[str, Any], ...] = tuple(
     {"pattern": pattern, "select": select, "projections": projections, "bias": bias, "combine": combine}
     for pattern, select, projections, bias, combine in itertools.product(
         ("slide", "block", "row"),

@@ -201,8 +201,8 @@ def test_lean_memory_changes_no_value(attention: dict[str, Any] | None) -> None:
         assert mine.grad is not None
         assert theirs.grad is not None
         assert float((mine.grad - theirs.grad).abs().max()) < 1e-12 * largest, name
-    for (name, mine), theirs in zip(lean.named_buffers(), plain.buffers(), strict=True):
-        torch.testing.assert_close(mine, theirs, msg=name)
+    for (name, buffer), expected in zip(lean.named_buffers(), plain.buffers(), strict=True):
+        torch.testing.assert_close(buffer, expected, msg=name)
 
 
 def test_evaluation_follows_new_weights_at_once() -> None:

@@ -2,24 +2,34 @@
 
 Files are the truth, so `collect` may run any number of times, be killed anywhere, and lose to another collector:
 what was read is remembered in the same transaction as its rows. `rebuild` makes the same rows from nothing.
+
+    files.py  records, job folders and attempts as rows
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
+from engine.collect.files import (
+    PUBLISHED,
+    attempt_row,
+    experiment_rows,
+    job_row,
+    provenance_row,
+    read_published,
+    sign_file,
+    sign_job,
+    sign_settled,
+    size_of,
+    winner_of,
+)
 from engine.errors import HomeError
-from engine.home import AttemptFolder, Home, JobFolder
+from engine.home import Home, JobFolder
 from store.journal import read_bytes
 from store.readonly import StoreError
 from store.results import Ingest, Lines, Watermark
@@ -29,11 +39,6 @@ BATCH_JOBS = 1000
 COPY_RATE = (
     200e6  # bytes a second: what a lazy publication is spaced by, so that copying stays below a tenth of the time
 )
-PUBLISHED = Path(__file__).parents[1] / "specs" / "published.csv"
-PROVENANCE = (
-    "git_commit", "git_dirty", "python", "torch", "timm", "host", "device", "driver", "spec_digest", "data_digest",
-)  # fmt: skip
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -155,18 +160,12 @@ def _drain_files(home: Home, ingest: Ingest) -> tuple[int, int]:
 
 
 def _drain_published(ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -> None:
-    sign = _sign_file(PUBLISHED)
+    sign = sign_file(PUBLISHED)
     if seen.get("published", ("", False))[0] == sign:
         return
     with ingest.transaction():
-        ingest.replace("published", "phase", None, list(_read_published()))
+        ingest.replace("published", "phase", None, list(read_published()))
         ingest.mark_seen({"published": (sign, True)})
-
-
-def _read_published() -> Iterator[Row]:
-    with open(PUBLISHED, newline="") as handle:
-        for line in csv.DictReader(handle):
-            yield {name: value or None for name, value in line.items()}
 
 
 def _drain_experiments(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -> None:
@@ -174,7 +173,7 @@ def _drain_experiments(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str,
     root = home.experiments_root
     names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
     newest = {name: records[-1] for name in names if (records := home.records(name))}
-    signs = {f"experiment:{name}": (_sign_file(path), False) for name, path in newest.items()}
+    signs = {f"experiment:{name}": (sign_file(path), False) for name, path in newest.items()}
     gone = [item for item in seen if item.startswith("experiment:") and item not in signs]
     changed = {
         name: path for name, path in newest.items() if seen.get(f"experiment:{name}") != signs[f"experiment:{name}"]
@@ -183,30 +182,10 @@ def _drain_experiments(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str,
         return
     keys = [*changed, *(item.removeprefix("experiment:") for item in gone)]
     with ingest.transaction():
-        for table, rows in _experiment_rows(changed).items():
+        for table, rows in experiment_rows(changed).items():
             ingest.replace(table, "experiment", keys, rows)
         ingest.mark_seen({f"experiment:{name}": signs[f"experiment:{name}"] for name in changed})
         ingest.forget_seen(gone)
-
-
-def _experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
-    tables: dict[str, list[Row]] = {"experiments": [], "claims": [], "raw.runs": [], "raw.run_jobs": []}
-    for name, path in paths.items():
-        record = _read_quietly(path)
-        spec = record.get("spec") or {}
-        about = {"experiment": name, "title": record.get("title"), "baseline": record.get("baseline"), "spec": spec}
-        when = {"submitted_at": _time_text(record.get("submitted_at")), "submission": int(path.stem)}
-        tables["experiments"].append({**about, **when})
-        claims = record.get("claims") or spec.get("claims") or ()
-        tables["claims"] += [{**claim, "claim": claim.get("id"), "experiment": name} for claim in claims]
-        for position, run in enumerate(record.get("runs", ())):
-            tables["raw.runs"].append({**run, "experiment": name, "jobs": None, "position": position})
-            tables["raw.run_jobs"] += [
-                {"experiment": name, "run": run["run"], "job": job, "role": role}
-                for role, job in run["jobs"].items()
-                if job
-            ]
-    return tables
 
 
 def _batches(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -> Iterator[_Batch]:
@@ -238,9 +217,9 @@ def _changed_jobs(home: Home, seen: Mapping[str, tuple[str, bool]]) -> Iterator[
     """
     for folder in home.jobs():
         sign, was_settled = seen.get(f"job:{folder.job}", ("", False))
-        if was_settled and sign == _sign_settled(folder):
+        if was_settled and sign == sign_settled(folder):
             continue
-        now, then_settled = _sign_job(folder), _sign_settled(folder)
+        now, then_settled = sign_job(folder), sign_settled(folder)
         if now == sign or not folder.spec.exists():
             continue
         is_settled = folder.result.exists() and all(attempt.outcome.exists() for attempt in folder.attempts())
@@ -251,7 +230,7 @@ def _new_lines(folder: JobFolder, marks: Mapping[tuple[str, int], Watermark], ba
     """Yield the journal lines of a job past its watermarks, of the oldest attempt first."""
     attempts = folder.attempts()
     starts = {one.number: marks.get((folder.job, one.number), Watermark(0, 0)).bytes for one in attempts}
-    if any(starts[one.number] > _size_of(one.journal) for one in attempts):  # another file than the one we read
+    if any(starts[one.number] > size_of(one.journal) for one in attempts):  # another file than the one we read
         batch.forget.append(folder.job)
         starts = dict.fromkeys(starts, 0)
     for one in attempts:
@@ -263,64 +242,16 @@ def _new_lines(folder: JobFolder, marks: Mapping[tuple[str, int], Watermark], ba
 def _write_batch(batch: _Batch, ingest: Ingest, states: Mapping[str, str]) -> None:
     jobs = [folder.job for folder in batch.folders]
     attempts = [(folder.job, attempt) for folder in batch.folders for attempt in folder.attempts()]
-    winners = [(folder.job, winner) for folder in batch.folders if (winner := _winner_of(folder)) is not None]
+    winners = [(folder.job, winner) for folder in batch.folders if (winner := winner_of(folder)) is not None]
     with ingest.transaction():
         ingest.forget_jobs(batch.forget)
         ingest.add_lines(batch.chunks)
-        ingest.replace("jobs", "job", jobs, [_job_row(folder, states) for folder in batch.folders])
-        ingest.replace("attempts", "job", jobs, [_attempt_row(job, one, winners) for job, one in attempts])
-        ingest.replace("provenance", "job", jobs, [row for job, one in attempts if (row := _provenance_row(job, one))])
+        ingest.replace("jobs", "job", jobs, [job_row(folder, states) for folder in batch.folders])
+        ingest.replace("attempts", "job", jobs, [attempt_row(job, one, winners) for job, one in attempts])
+        ingest.replace("provenance", "job", jobs, [row for job, one in attempts if (row := provenance_row(job, one))])
         ingest.replace("raw.winners", "job", jobs, [{"job": job, "attempt": number} for job, number in winners])
         ingest.refresh(jobs)
         ingest.mark_seen(batch.seen)
-
-
-def _job_row(folder: JobFolder, states: Mapping[str, str]) -> Row:
-    spec, result = _read_quietly(folder.spec), _read_quietly(folder.result)
-    needs = spec.get("needs") or {}
-    return {
-        "job": folder.job,
-        "kind": spec.get("kind"),
-        "state": _state_of(folder, states),
-        "seconds": result.get("seconds"),
-        "needs": sorted(needs.values()),
-        "settings": spec.get("settings"),
-        "figures": result.get("figures"),
-    }
-
-
-def _state_of(folder: JobFolder, states: Mapping[str, str]) -> str:
-    """A committed result is the truth; all else is what the queue says."""
-    return "done" if folder.result.exists() else states.get(folder.job, "queued")
-
-
-def _attempt_row(job: str, attempt: AttemptFolder, winners: list[tuple[str, int]]) -> Row:
-    outcome, handle, about = (_read_quietly(path) for path in (attempt.outcome, attempt.handle, attempt.provenance))
-    return {
-        "job": job,
-        "attempt": attempt.number,
-        "outcome": outcome.get("outcome") or ("done" if (job, attempt.number) in winners else None),
-        "reason": outcome.get("reason"),
-        "host": handle.get("host") or about.get("host"),
-        "device": about.get("device"),
-        "slot": outcome.get("slot"),
-        "started_at": _time_text(outcome.get("started_at")),
-        "ended_at": _time_text(outcome.get("ended_at")),
-    }
-
-
-def _provenance_row(job: str, attempt: AttemptFolder) -> Row | None:
-    about = _read_quietly(attempt.provenance)
-    if not about:
-        return None
-    more = {name: value for name, value in about.items() if name not in PROVENANCE}
-    known = {name: about.get(name) for name in PROVENANCE}
-    return {"job": job, "attempt": attempt.number, **known, "more": more}
-
-
-def _winner_of(folder: JobFolder) -> int | None:
-    number = _read_quietly(folder.result).get("attempt")
-    return None if number is None else int(number)
 
 
 def _read_states(home: Home) -> dict[str, str]:
@@ -343,50 +274,3 @@ def _drain_states(home: Home, ingest: Ingest, states: Mapping[str, str]) -> None
     if moved:
         with ingest.transaction():
             ingest.set_states(moved)
-
-
-def _sign_job(folder: JobFolder) -> str:
-    paths = [folder.spec, folder.result]
-    for one in folder.attempts():
-        paths += [one.journal, one.handle, one.provenance, one.outcome]
-    return _sign_settled(folder) + "|" + "|".join(_sign_file(path) for path in paths)
-
-
-def _sign_settled(folder: JobFolder) -> str:
-    """A new attempt, or a result that was not there, changes the time of a folder."""
-    return _sign_file(folder.root / "attempts") + _sign_file(folder.result)
-
-
-def _sign_file(path: Path) -> str:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return "-"
-    return f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
-
-
-def _size_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _read_quietly(path: Path) -> Row:
-    """Return the JSON mapping in a file, or an empty one: a file that is missing or damaged must not stop the rest."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _time_text(value: Any) -> str | None:
-    """Return UTC without a zone, as the store keeps times, from unix seconds or an ISO text."""
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else datetime.fromisoformat(value)
-    except (ValueError, OverflowError):
-        return None
-    return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None).isoformat(sep=" ")

@@ -1,0 +1,152 @@
+"""The files of a home as rows: takes records, job folders and attempts, gives what the tables hold, and looks of files.
+
+A file that is missing or damaged gives an empty row and stops nothing else. A look is a text that changes when a file
+does.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engine.home import AttemptFolder, JobFolder
+
+PUBLISHED = Path(__file__).parents[2] / "specs" / "published.csv"
+PROVENANCE = (
+    "git_commit", "git_dirty", "python", "torch", "timm", "host", "device", "driver", "spec_digest", "data_digest",
+)  # fmt: skip
+Row = dict[str, Any]
+
+
+def read_published() -> Iterator[Row]:
+    """Yield the rows of specs/published.csv, empty fields as nulls."""
+    with open(PUBLISHED, newline="") as handle:
+        for line in csv.DictReader(handle):
+            yield {name: value or None for name, value in line.items()}
+
+
+def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
+    """Return table -> rows of the newest records of some experiments (name -> file)."""
+    tables: dict[str, list[Row]] = {"experiments": [], "claims": [], "raw.runs": [], "raw.run_jobs": []}
+    for name, path in paths.items():
+        record = read_quietly(path)
+        spec = record.get("spec") or {}
+        about = {"experiment": name, "title": record.get("title"), "baseline": record.get("baseline"), "spec": spec}
+        when = {"submitted_at": time_text(record.get("submitted_at")), "submission": int(path.stem)}
+        tables["experiments"].append({**about, **when})
+        claims = record.get("claims") or spec.get("claims") or ()
+        tables["claims"] += [{**claim, "claim": claim.get("id"), "experiment": name} for claim in claims]
+        for position, run in enumerate(record.get("runs", ())):
+            tables["raw.runs"].append({**run, "experiment": name, "jobs": None, "position": position})
+            tables["raw.run_jobs"] += [
+                {"experiment": name, "run": run["run"], "job": job, "role": role}
+                for role, job in run["jobs"].items()
+                if job
+            ]
+    return tables
+
+
+def job_row(folder: JobFolder, states: Mapping[str, str]) -> Row:
+    """Return what a job was, its state and, when done, its seconds and figures."""
+    spec, result = read_quietly(folder.spec), read_quietly(folder.result)
+    needs = spec.get("needs") or {}
+    return {
+        "job": folder.job,
+        "kind": spec.get("kind"),
+        "state": state_of(folder, states),
+        "seconds": result.get("seconds"),
+        "needs": sorted(needs.values()),
+        "settings": spec.get("settings"),
+        "figures": result.get("figures"),
+    }
+
+
+def state_of(folder: JobFolder, states: Mapping[str, str]) -> str:
+    """A committed result is the truth; all else is what the queue says."""
+    return "done" if folder.result.exists() else states.get(folder.job, "queued")
+
+
+def attempt_row(job: str, attempt: AttemptFolder, winners: list[tuple[str, int]]) -> Row:
+    """Return one attempt with its outcome; the committed one is done before its scheduler says so."""
+    outcome, handle, about = (read_quietly(path) for path in (attempt.outcome, attempt.handle, attempt.provenance))
+    return {
+        "job": job,
+        "attempt": attempt.number,
+        "outcome": outcome.get("outcome") or ("done" if (job, attempt.number) in winners else None),
+        "reason": outcome.get("reason"),
+        "host": handle.get("host") or about.get("host"),
+        "device": about.get("device"),
+        "slot": outcome.get("slot"),
+        "started_at": time_text(outcome.get("started_at")),
+        "ended_at": time_text(outcome.get("ended_at")),
+    }
+
+
+def provenance_row(job: str, attempt: AttemptFolder) -> Row | None:
+    """Return what an attempt ran with, or None where it has not said."""
+    about = read_quietly(attempt.provenance)
+    if not about:
+        return None
+    more = {name: value for name, value in about.items() if name not in PROVENANCE}
+    known = {name: about.get(name) for name in PROVENANCE}
+    return {"job": job, "attempt": attempt.number, **known, "more": more}
+
+
+def winner_of(folder: JobFolder) -> int | None:
+    """Return the number of the committed attempt."""
+    number = read_quietly(folder.result).get("attempt")
+    return None if number is None else int(number)
+
+
+def sign_job(folder: JobFolder) -> str:
+    """Return the look of everything under a job that rows are made of."""
+    paths = [folder.spec, folder.result]
+    for one in folder.attempts():
+        paths += [one.journal, one.handle, one.provenance, one.outcome]
+    return sign_settled(folder) + "|" + "|".join(sign_file(path) for path in paths)
+
+
+def sign_settled(folder: JobFolder) -> str:
+    """A new attempt, or a result that was not there, changes the time of a folder."""
+    return sign_file(folder.root / "attempts") + sign_file(folder.result)
+
+
+def sign_file(path: Path) -> str:
+    """Return the look of a file: time, size and inode; `-` where there is none."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return "-"
+    return f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
+
+
+def size_of(path: Path) -> int:
+    """Return a file's size, 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def read_quietly(path: Path) -> Row:
+    """Return the JSON mapping in a file, or an empty one: a file that is missing or damaged must not stop the rest."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def time_text(value: Any) -> str | None:
+    """Return UTC without a zone, as the store keeps times, from unix seconds or an ISO text."""
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else datetime.fromisoformat(value)
+    except (ValueError, OverflowError):
+        return None
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).replace(tzinfo=None).isoformat(sep=" ")
