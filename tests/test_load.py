@@ -45,7 +45,11 @@ SPOILED = {
     "choice in an arm": (swap("loss: hinton", "loss: hintn"), "no choice", "'hinton'"),
     "attention of no kind": (swap("kind: longformer", "kind: longfrmer"), "no choice", "'longformer'"),
     "matrix without list": (lambda text: text + "\nmatrix: {train.lr: 0.1}\n", "no list", "[0.1]"),
-    "later machinery": (swap("warmup_epochs: 1\n", "warmup_epochs: 1\n  on_oom: split\n"), "cannot do this yet", "on_oom: stop"),
+    "later machinery": (
+        swap("warmup_epochs: 1\n", "warmup_epochs: 1\n  on_oom: split\n"),
+        "cannot do this yet",
+        "on_oom: stop",
+    ),
     "folder without root": (swap("source: digits", "source: folder"), "no root", "data.root"),
 }
 
