@@ -10,7 +10,6 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from os import kill
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from safetensors.numpy import load_file
 
 from engine.home import AttemptFolder, Home, JobFolder, read_json, write_json
 from store.journal import read_journal
-
-from .forking import ForkServer
+from tests.forking import ForkServer, strike
 
 NETWORK = {
     "arch": "tiny_vit",
@@ -154,6 +152,7 @@ def test_another_seed_gives_other_bits(bench: Bench) -> None:
 def test_killed_at_random_it_ends_with_the_same_bits_and_each_figure_once(bench: Bench) -> None:
     job = bench.train("train-killed")
     kill_at_random(bench, job, kills=4, seed=0)
+    assert len(job.attempts()) > 1
     assert read_json(job.result)["weights_sha256"] == read_json(bench.home.job("train-1").result)["weights_sha256"]
     assert figures(job) == figures(bench.home.job("train-1"))
 
@@ -172,8 +171,8 @@ def kill_at_random(bench: Bench, job: JobFolder, *, kills: int, seed: int) -> No
     chance = random.Random(seed)
     for _ in range(kills):
         pid, _attempt = bench.start(job, save_minutes=1e-6)
-        time.sleep(chance.uniform(0.05, 0.8))
-        kill(pid, signal.SIGKILL)
+        time.sleep(chance.uniform(0.05, 0.4))
+        strike(pid, signal.SIGKILL)
         if bench.server.wait() == 0:
             break
     assert job.result.exists() or bench.run(job) == 0
@@ -184,7 +183,7 @@ def test_asked_to_stop_it_checkpoints_and_exits_85(bench: Bench, number: int) ->
     job = bench.train(f"train-stopped-{number}")
     pid, attempt = bench.start(job)
     wait_for_step(attempt, 1)
-    kill(pid, number)
+    strike(pid, number)
     assert bench.server.wait() == 85
     assert (attempt.checkpoints / "pointer.json").exists()
     assert not job.result.exists()
@@ -284,7 +283,7 @@ def test_a_taught_student_resumes_to_the_same_bits(bench: Bench, targets: JobFol
     stopped = bench.train("train-taught-stopped", needs=needs, distill={"loss": "hinton"}, seed=3)
     pid, attempt = bench.start(stopped)
     wait_for_step(attempt, 1)
-    kill(pid, signal.SIGTERM)
+    strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
     assert bench.run(stopped) == 0
     assert figures(stopped) == figures(straight)
@@ -310,7 +309,7 @@ def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder) -
     stopped = bench.train("prune-2", "prune", needs, **settings)
     pid, attempt = bench.start(stopped)
     wait_for_step(attempt, 1)
-    kill(pid, signal.SIGTERM)
+    strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
     assert bench.run(stopped) == 0
     assert read_json(stopped.result)["weights_sha256"] == read_json(straight.result)["weights_sha256"]
