@@ -28,25 +28,13 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from benchmarks import Row
 from engine.core.measure import count_macs, count_params
 from engine.core.network.build import Memory, build_network
 from engine.spec import LongformerAttention, Student, WindowAttention
 
 CLASSES, SIZE = 100, 224
 Words = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison; `ratio` above 1 means that ours is better, whichever way the unit points."""
-
-    case: str
-    figure: str
-    ours: float
-    peer: float
-    ratio: float
-    unit: str
-    n: int
 
 
 @dataclass(frozen=True)

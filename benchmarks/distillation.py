@@ -21,7 +21,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from benchmarks import Row
 from engine.core.data.loader import Batch, TrainLoader
 from engine.core.data.pack import Pack, open_pack, write_pack
 from engine.core.data.sources import list_images
@@ -46,19 +47,6 @@ TEACHERS = {"ViT-S": "vit_small_patch16_224", "ViT-B": "vit_base_patch16_224"}
 PAPER_STUDENT, PAPER_TEACHERS = "tiny_vit_21m_224", ("vit_large_patch14_clip_224", "convnextv2_huge")
 DISTILL = Distill(loss="hinton", temperature=2.0)
 Epoch = Callable[[], int]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison: images per CPU-second of both sides, and how many rounds the medians are of."""
-
-    case: str
-    figure: str
-    ours: float
-    peer: float
-    ratio: float
-    unit: str
-    n: int
 
 
 def main() -> None:

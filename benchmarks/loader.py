@@ -19,7 +19,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks import Row
 from engine.core.data.loader import TrainLoader
 from engine.core.data.pack import Format, open_pack, write_pack
 from engine.core.data.sources import Pixels, list_images
@@ -36,19 +36,6 @@ SIZE, BATCH, WORKERS = 224, 32, 2
 USUAL_SIZE, USUAL_BYTES = (500, 375), 110_000
 SCALE = (0.35, 1.0)
 Feed = Callable[[], Iterator[int]]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison: images per CPU-second of both sides, and how many rounds the medians are of."""
-
-    case: str
-    figure: str
-    ours: float
-    peer: float
-    ratio: float
-    unit: str
-    n: int
 
 
 def main() -> None:

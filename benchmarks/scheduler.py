@@ -19,33 +19,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from filelock import FileLock
 
-from benchmarks import ROOT
+from benchmarks import ROOT, Row
 from engine.home import Home, open_home, write_json
 from engine.worker import run_worker
 from store.queue import Queue, Verdict
 
 PEER_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 SUBMIT_LIMIT, STATUS_LIMIT = 2.0, 1.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison; `ratio` above 1 means that ours is better."""
-
-    case: str
-    figure: str
-    ours: float
-    peer: float
-    ratio: float
-    unit: str
-    n: int
 
 
 def main() -> None:
