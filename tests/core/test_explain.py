@@ -37,6 +37,20 @@ def test_map_is_the_column_mean_of_the_weights() -> None:
     torch.testing.assert_close(maps.values, expected)
 
 
+@pytest.mark.parametrize("backend", ["auto", "sdpa"])
+@pytest.mark.parametrize("attention", [{}, {"pattern": "block", "tile": 2}, {"pattern": "row"}, {"select": "pooled"}])
+def test_every_backend_shows_the_weights_of_the_reference(backend: str, attention: dict[str, Any]) -> None:
+    """Each layer's input comes from the backend's own layers before it, so equal weights mean equal networks."""
+    shown, known = (
+        block_weights(network(64, {**attention, "backend": name}, windows=[7, 8, 4, 2]).eval(), images(64))
+        for name in (backend, "reference")
+    )
+    assert shown.keys() == known.keys()
+    for name, weights in known.items():
+        torch.testing.assert_close(shown[name], weights)
+        torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights.sum(-1)))
+
+
 def test_a_token_that_is_made_attractive_stands_out() -> None:
     net = network(56, {"globals": 1, "radius": 0})
     maps = attention_maps(net, images(), stage=1)
