@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -104,9 +106,12 @@ def test_a_cache_over_its_limit_keeps_nothing() -> None:
 
 
 def test_leaving_an_epoch_early_stops_the_workers(photo_pack: Pack) -> None:
+    before = threading.active_count()
     batches = make_loader(photo_pack, batch_size=2, workers=2).epoch(0)
     next(batches)
+    assert threading.active_count() > before
     batches.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
 
 
 def test_digits_render_at_56_pixels(digits_pack: Pack) -> None:

@@ -16,7 +16,9 @@ from engine.core.measure import count_macs, count_params
 from engine.core.network.attention import LongformerAttention
 from engine.core.network.build import build_network, build_pruned, load_timm_weights, normalization, timm_weights
 from engine.core.network.tiny_vit import TinyViT
+from engine.core.prune import prune_network
 from engine.errors import DataError, XpError
+from engine.spec import Prune
 from tests.core.network.nets import network, randomize, student
 
 
@@ -220,8 +222,13 @@ def test_evaluation_follows_new_weights_at_once() -> None:
 
 def test_pruned_network_is_built_from_its_widths() -> None:
     net = network()
-    again = build_pruned(student(), 10, 56, net.widths)
+    before = net.widths
+    prune_network(net, Prune(ratio=0.2, criterion="l1"))
+    assert net.widths != before
+    again = build_pruned(student(), 10, 56, net.widths).double()
     again.load_state_dict(net.state_dict())
+    images = torch.randn(2, 3, 56, 56, dtype=torch.float64)
+    assert torch.equal(again.eval()(images), net.eval()(images))
 
 
 def test_normalisation_is_the_networks_own() -> None:
