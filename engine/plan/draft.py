@@ -1,0 +1,126 @@
+"""The parts of a plan and the plan while it grows: jobs by their ids, what the images are, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.content import Content, data_content
+from engine.errors import MissingData
+from engine.home import Home
+from engine.identity import IDENTITY_VERSION, make_id
+from engine.spec import Data, Settings, Spec
+
+
+@dataclass(frozen=True)
+class Job:
+    """A unit of work. `key` names it in this plan; `job` is its content id, None while something is missing."""
+
+    key: str
+    job: str | None
+    kind: str
+    needs: Mapping[str, str]
+    settings: Mapping[str, Any]
+    details: Mapping[str, Any]
+    images: float = 0.0
+    bytes: int = 0
+    reason: str | None = None
+
+    @property
+    def canonical(self) -> dict[str, Any]:
+        """What was hashed into the id, as it is written to `jobs/<job>/spec.json`."""
+        return _canonical(self.kind, self.needs, self.settings)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell with one seed, and the key of the job that plays each role in it."""
+
+    run: str
+    arm: str
+    cell: str
+    seed: int
+    split: str
+    settings: Mapping[str, Any]
+    jobs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything an experiment needs, each job after its needs."""
+
+    spec: Spec
+    runs: tuple[Run, ...]
+    jobs: tuple[Job, ...]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def is_provisional(self) -> bool:
+        return any(job.job is None for job in self.jobs)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What does not enter an id: where the input lies, how much work and disk the job is, why it cannot be yet."""
+
+    details: Mapping[str, Any] = field(default_factory=dict)
+    images: float = 0.0
+    bytes: int = 0
+    reason: str | None = None
+
+
+@dataclass
+class Draft:
+    """The plan while it grows: jobs by key, contents by data settings, what is missing."""
+
+    home: Home
+    jobs: dict[str, Job] = field(default_factory=dict)
+    contents: dict[str, Content | None] = field(default_factory=dict)
+    missing: dict[str, None] = field(default_factory=dict)
+
+    def add(self, kind: str, needs: Mapping[str, str], settings: Mapping[str, Any], cost: Cost) -> str:
+        """Add a job, or find the same one again; return its key."""
+        key = make_id(kind, _canonical(kind, needs, settings))
+        reason = cost.reason or next(
+            (self.jobs[need].reason for need in needs.values() if self.jobs[need].reason), None
+        )
+        job = None if reason else key
+        if key not in self.jobs:
+            self.jobs[key] = Job(key, job, kind, dict(needs), settings, cost.details, cost.images, cost.bytes, reason)
+        return key
+
+    def content(self, data: Data) -> Content | None:
+        """Return what the data is, or None, noting what is missing, when it is not here."""
+        key = data.model_dump_json(include={"source", "root", "classes"})
+        if key not in self.contents:
+            try:
+                self.contents[key] = data_content(data, self.home.digests)
+            except MissingData as error:
+                self.contents[key] = None
+                self.missing[str(error)] = None
+        return self.contents[key]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the planning of one run works on: its settings and seed, what its images are, the draft it adds jobs to."""
+
+    settings: Settings
+    seed: int
+    content: Content | None
+    draft: Draft
+
+    @property
+    def num_classes(self) -> int | None:
+        return self.content.num_classes if self.content else None
+
+    @property
+    def train_images(self) -> float:
+        """How many images the training part holds, about; 0 while the images are missing."""
+        share = int(self.settings.data.split.split("/")[0]) / 100
+        return self.content.count * share if self.content else 0.0
+
+
+def _canonical(kind: str, needs: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"version": IDENTITY_VERSION, "kind": kind, "needs": dict(needs), "settings": settings}

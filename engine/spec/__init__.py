@@ -1,0 +1,45 @@
+"""The words a spec may use: takes plain mappings, gives frozen pydantic models; unknown keys are errors.
+
+A field marked `ASIDE` says how a job is done, not what comes out, and is no part of any id (engine/identity.py).
+Words that are planned but cannot run yet are listed in engine/later.py, which refuses them by name.
+
+    base      strict models, common numbers
+    data      images          network   networks and their attention
+    training  train, prune, measure, explain, resources
+    teaching  teachers, losses
+    whole     one run's settings; an experiment
+"""
+
+from engine.spec.base import ASIDE, NAME, Model, refuse
+from engine.spec.data import Augment, Data
+from engine.spec.network import Attention, LongformerAttention, Network, Student, WindowAttention
+from engine.spec.teaching import LOSS_WEIGHTS, ONE_LABEL, Assistant, Distill, Teacher
+from engine.spec.training import Explain, Measure, Prune, Resources, Train
+from engine.spec.whole import Claim, Settings, Spec
+
+__all__ = [
+    "ASIDE",
+    "LOSS_WEIGHTS",
+    "NAME",
+    "ONE_LABEL",
+    "Assistant",
+    "Attention",
+    "Augment",
+    "Claim",
+    "Data",
+    "Distill",
+    "Explain",
+    "LongformerAttention",
+    "Measure",
+    "Model",
+    "Network",
+    "Prune",
+    "Resources",
+    "Settings",
+    "Spec",
+    "Student",
+    "Teacher",
+    "Train",
+    "WindowAttention",
+    "refuse",
+]

@@ -1,0 +1,27 @@
+"""What all parts of a spec are made of: strict frozen models, common kinds of numbers, the error a validator raises."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+ASIDE: dict[str, Any] = {"aside": True}
+
+Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+PerStage = int | list[int] | None
+NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+
+
+def refuse(what: str, fix: str) -> PydanticCustomError:
+    """Return the error a validator raises: what is wrong, and the repair that the person is shown."""
+    return PydanticCustomError("refused", "{what}", {"what": what, "fix": fix})
+
+
+class Model(BaseModel):
+    """A frozen part of a spec. Strict about types, so that `lr: "1e-3"` (a text) is an error and not a guess."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)

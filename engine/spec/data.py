@@ -1,0 +1,81 @@
+"""The words about images: where they are, how they are packed, split, augmented and fed."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from engine.spec.base import ASIDE, Count, Model, Positive, refuse
+
+
+class Augment(Model):
+    """What a training view may do to an image: crop and flip, then colours and erasing, then mixing in pairs."""
+
+    crop_scale: list[Positive] = Field([0.35, 1.0], min_length=2, max_length=2)
+    crop_ratio: list[Positive] = Field([0.75, 4 / 3], min_length=2, max_length=2)
+    flip: float = Field(0.5, ge=0.0, le=1.0)
+    rand_augment: str | None = Field(None, pattern=r"^rand(-(m|mstd|n|p)\d+(\.\d+)?)+-inc1$")
+    color_jitter: float = Field(0.0, ge=0.0)
+    erasing: float = Field(0.0, ge=0.0, le=1.0)
+    mixup: float = Field(0.0, ge=0.0)
+    cutmix: float = Field(0.0, ge=0.0)
+    mix_targets: Literal["linear"] | None = None
+
+    @field_validator("crop_scale", "crop_ratio")
+    @classmethod
+    def _ordered(cls, pair: list[float]) -> list[float]:
+        if pair[0] > pair[1]:
+            raise refuse(f"{pair} runs from high to low", f"write the smaller number first: [{pair[1]}, {pair[0]}]")
+        return pair
+
+    @field_validator("crop_scale")
+    @classmethod
+    def _at_most_whole(cls, pair: list[float]) -> list[float]:
+        if pair[1] > 1.0:
+            raise refuse("a crop cannot be larger than its image", "make the second number at most 1.0")
+        return pair
+
+
+class Data(Model):
+    source: Literal["folder", "digits"]
+    root: str | None = Field(None, json_schema_extra=ASIDE)
+    image_size: int = Field(224, ge=8, le=2048)
+    split: str = "60/20/20"
+    split_seed: int = Field(0, ge=0)
+    view_seed: int | Literal["run"] = 0
+    views: Count | None = None
+    short_side: int = Field(256, ge=8, le=4096, description="short side of the packed image, in pixels; never enlarged")
+    format: Literal["raw", "jpeg"] = "raw"
+    broken: Literal["stop", "skip"] = "stop"
+    nested: bool = False
+    classes: list[str] | None = None
+    augment: Augment = Augment()
+    crop_share: float = Field(0.875, gt=0.0, le=1.0, description="share of the short side that evaluation looks at")
+    cache: Literal["auto", "jpeg", "raw", "device"] = Field("auto", json_schema_extra=ASIDE)
+    workers: int = Field(0, ge=0, json_schema_extra=ASIDE)
+
+    @field_validator("split")
+    @classmethod
+    def _sums_to_100(cls, text: str) -> str:
+        parts = text.split("/")
+        if len(parts) != 3 or not all(re.fullmatch(r"\d{1,3}", part) for part in parts):
+            raise refuse(f"{text!r} is no split", "write train/val/test in whole per cent, such as 60/20/20")
+        if sum(int(part) for part in parts) != 100:
+            raise refuse(
+                f"the parts of {text} sum to {sum(map(int, parts))}, not to 100", "such as 60/20/20 or 80/10/10"
+            )
+        if int(parts[0]) == 0 or int(parts[2]) == 0:
+            raise refuse(f"{text} leaves train or test without images", "give both a part above 0")
+        return text
+
+    @model_validator(mode="after")
+    def _root_for_folder(self) -> Data:
+        if self.source == "folder" and not self.root:
+            raise refuse(
+                "source 'folder' has no root", "set data.root to a folder with one sub-folder of images for each class"
+            )
+        if self.source == "digits" and self.root:
+            raise refuse("source 'digits' takes no root", "leave data.root away: the digits come with scikit-learn")
+        return self

@@ -1,0 +1,98 @@
+"""The words about networks: which one, its sizes, its attention, its first weights."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from engine.errors import closest_hint
+from engine.names import TINY_VITS, known_networks
+from engine.spec.base import ASIDE, Count, Model, PerStage, Ratio, refuse
+
+
+class WindowAttention(Model):
+    """TinyViT's own dense attention inside each window."""
+
+    kind: Literal["window"] = "window"
+
+
+class LongformerAttention(Model):
+    """Neighbourhood and global tokens inside each window; a list gives stages 1, 2, 3, one value is clipped to each."""
+
+    kind: Literal["longformer"]
+    pattern: Literal["slide", "block", "row"] = "slide"
+    radius: PerStage = None
+    globals: PerStage = None
+    tile: PerStage = None
+    select: Literal["grid", "previous", "norm", "learned", "pooled", "none"] = "grid"
+    projections: Literal["dual", "shared"] = "dual"
+    bias: Literal["shared", "separate", "none"] = "shared"
+    combine: Literal["joint", "sum", "mean"] = "joint"
+    stages: list[Literal[1, 2, 3]] = Field([1, 2, 3])
+    backend: Literal["auto", "reference", "sdpa", "triton"] = Field("auto", json_schema_extra=ASIDE)
+
+    @field_validator("radius", "globals", "tile")
+    @classmethod
+    def _three_stages(cls, value: PerStage) -> PerStage:
+        if isinstance(value, list) and len(value) != 3:
+            raise refuse(
+                f"a list of {len(value)} entries", "give one entry for each of stages 1, 2, 3, or a single value"
+            )
+        return value
+
+    @field_validator("stages")
+    @classmethod
+    def _no_repeats(cls, stages: list[int]) -> list[int]:
+        if not stages or sorted(set(stages)) != stages:
+            raise refuse(f"stages {stages}", "list each stage once, in order, such as [1, 2, 3]")
+        return stages
+
+
+Attention = Annotated[WindowAttention | LongformerAttention, Field(discriminator="kind")]
+
+
+class Network(Model):
+    """What a student, a teacher and an assistant share: which network, and its sizes where they are free."""
+
+    arch: str
+    dims: list[Count] | None = Field(None, min_length=4, max_length=4)
+    depths: list[Count] | None = Field(None, min_length=4, max_length=4)
+    heads: list[Count] | None = Field(None, min_length=4, max_length=4)
+    windows: list[Count] | None = Field(None, min_length=4, max_length=4)
+    attention: Attention = WindowAttention()
+    padding: Literal["mask", "timm"] = "mask"
+    drop_path: Ratio | None = None
+    options: dict[str, bool | int | float | str | list[int]] = Field({})
+
+    @field_validator("arch")
+    @classmethod
+    def _known_network(cls, arch: str) -> str:
+        if arch not in known_networks():
+            fix = closest_hint(arch, known_networks()) if "/" in arch else closest_hint(arch, TINY_VITS)
+            raise refuse(f"unknown network {arch!r}", f"{fix} (or timm/<name>)" if "/" not in arch else fix)
+        return arch
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Network:
+        free = self.arch == "tiny_vit"
+        if free and not (self.dims and self.depths and self.heads):
+            raise refuse("arch 'tiny_vit' has free sizes", "give dims, depths and heads, four entries each")
+        if not self.arch.startswith("tiny_vit"):
+            self._refuse_tiny_vit_words()
+        elif self.options:
+            raise refuse("options are for timm networks", "for a tiny_vit give dims, depths, heads, windows")
+        return self
+
+    def _refuse_tiny_vit_words(self) -> None:
+        given = [word for word in ("dims", "depths", "heads", "windows") if getattr(self, word) is not None]
+        if given:
+            raise refuse(f"{', '.join(given)}: only for a tiny_vit", "put the sizes of a timm network under options")
+        if self.attention.kind != "window":
+            raise refuse(
+                "attention is chosen for a tiny_vit only", "leave attention away: a timm network keeps its own"
+            )
+
+
+class Student(Network):
+    weights: str = "none"
