@@ -5,8 +5,13 @@ KB, and once more as they are; drawn ones when none are given. Figures are image
 the work in this process, and images per second with WORKERS workers (ours are threads, theirs processes). The rounds of
 the sides alternate and the median counts. All sides crop 0.35 to 1 of the area and resize bicubically.
 
-  host geometry   decode, random resized crop, resize, flip on the host; uint8 comes out on both sides
-  all on CPU      the same, and RandAugment, normalisation and erasing on the host too, on both sides
+  host geometry   both sides decode, crop at random, resize and flip on the host, and give uint8: what a host does when
+                  the rest is done by the device
+  device's share  that rest: RandAugment, erasing, normalisation. Ours in batches on the GPU, or on this CPU as the
+                  device where there is none (the case says which); the peer's on its host, image by image, as the
+                  difference of its time for everything and for geometry
+  all on CPU      both sides do everything on the host, and give floats
+  workers         as host geometry, by the wall clock
 """
 
 from __future__ import annotations
@@ -28,13 +33,15 @@ from PIL import Image
 
 from benchmarks import Row
 from engine.core.data.loader import TrainLoader
-from engine.core.data.pack import Format, open_pack, write_pack
+from engine.core.data.pack import Format, Pack, open_pack, write_pack
 from engine.core.data.sources import Pixels, list_images
 from engine.spec import Data
 
 SIZE, BATCH, WORKERS = 224, 32, 2
 USUAL_SIZE, USUAL_BYTES = (500, 375), 110_000
 SCALE = (0.35, 1.0)
+AUGMENT = {"rand_augment": "rand-m9-inc1", "erasing": 0.25}
+GEOMETRY, PHOTOMETRY = "decode, crop, resize, flip", "RandAugment, erase, normalise"
 Feed = Callable[[], Iterator[int]]
 
 
@@ -52,7 +59,7 @@ def main() -> None:
         print(json.dumps([row.__dict__ for row in rows]))
         return
     for row in rows:
-        print(f"{row.case:44} {row.ours:9.0f} {row.peer:9.0f} {row.unit}  x{row.ratio:.2f}  (n={row.n})")
+        print(f"{row.case:78} {row.ours:9.0f} {row.peer:9.0f} {row.unit}  x{row.ratio:.2f}  (n={row.n})")
 
 
 def compare_all(folder: Path, photos: str | None, images: int, rounds: int) -> list[Row]:
@@ -63,8 +70,11 @@ def compare_all(folder: Path, photos: str | None, images: int, rounds: int) -> l
             continue
         root = folder / name.replace(" ", "_")
         write_photos(root, photos, images, enlarge)
-        rows += compare_geometry(root, name, rounds)
-        rows += compare_everything(root, name, rounds)
+        geometry = measure_geometry(root, rounds)
+        everything = measure_everything(root, rounds)
+        rows += geometry_rows(name, geometry, rounds)
+        rows.append(compare_device(root, name, geometry["timm"], everything["timm"], rounds))
+        rows += everything_rows(name, everything, rounds)
         rows += compare_workers(root, name, rounds)
     return rows
 
@@ -110,23 +120,64 @@ def jpeg(image: Image.Image, quality: int) -> bytes:
     return held.getvalue()
 
 
-def compare_geometry(root: Path, name: str, rounds: int) -> list[Row]:
-    """Crop, resize and flip on the host, uint8 out: our two packs against timm and torchvision."""
+def measure_geometry(root: Path, rounds: int) -> dict[str, float]:
+    """Crop, resize and flip on the host, uint8 out: our two packs, timm and torchvision."""
     feeds = {f"pack {kind}": our_feed(root, kind, {}) for kind in ("jpeg", "raw")}
     feeds |= {"timm": timm_feed(root, full=False), "torchvision": torchvision_feed(root, full=False)}
-    speeds = measure(feeds, rounds)
+    return measure(feeds, rounds)
+
+
+def geometry_rows(name: str, speeds: dict[str, float], rounds: int) -> list[Row]:
     pairs = [("pack jpeg", "timm"), ("pack raw", "timm"), ("pack jpeg", "torchvision"), ("pack raw", "torchvision")]
-    return [make_row(f"{name}, host geometry", pair, speeds, rounds) for pair in pairs]
+    return [make_row(f"{name}, host geometry", pair, speeds, rounds, GEOMETRY) for pair in pairs]
 
 
-def compare_everything(root: Path, name: str, rounds: int) -> list[Row]:
+def measure_everything(root: Path, rounds: int) -> dict[str, float]:
     """Every operation on the CPU on both sides."""
-    augment = {"rand_augment": "rand-m9-inc1", "erasing": 0.25}
-    feeds = {f"pack {kind}": our_feed(root, kind, augment) for kind in ("jpeg", "raw")}
+    feeds = {f"pack {kind}": our_feed(root, kind, AUGMENT) for kind in ("jpeg", "raw")}
     feeds |= {"timm": timm_feed(root, full=True), "torchvision": torchvision_feed(root, full=True)}
-    speeds = measure(feeds, rounds)
+    return measure(feeds, rounds)
+
+
+def everything_rows(name: str, speeds: dict[str, float], rounds: int) -> list[Row]:
     pairs = [("pack jpeg", "timm"), ("pack raw", "timm"), ("pack jpeg", "torchvision")]
-    return [make_row(f"{name}, all on CPU", pair, speeds, rounds) for pair in pairs]
+    return [make_row(f"{name}, all on CPU", pair, speeds, rounds, f"{GEOMETRY}, {PHOTOMETRY}") for pair in pairs]
+
+
+def compare_device(root: Path, name: str, geometry: float, everything: float, rounds: int) -> Row:
+    """Our photometric work on batches that lie on the device, against timm's share of it on its host."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    on_gpu = device.type == "cuda"
+    clock = time.perf_counter if on_gpu else time.process_time
+    ours = measure({"ours": device_feed(root, device)}, rounds, clock)["ours"]
+    peer = 1 / max(1e-9, 1 / everything - 1 / geometry)
+    where = "the GPU" if on_gpu else "this CPU as the device, no GPU here"
+    case = f"{name}, device's share on {where}: ours / timm's host"
+    unit = "images per device-second" if on_gpu else "images per CPU-second"
+    return Row(case, PHOTOMETRY, ours, peer, ours / peer, unit, rounds)
+
+
+def device_feed(root: Path, device: torch.device) -> Feed:
+    """Augment and normalise batches that are on the device already; one pass ends when the device is done."""
+    from engine.core.data.augment import augment_views
+    from engine.core.distill.teacher import normalize
+
+    pack, data = our_pack(root, "raw", AUGMENT)
+    plain = data.model_copy(update={"augment": data.augment.model_copy(update={"rand_augment": None, "erasing": 0.0})})
+    loader = TrainLoader(pack, np.arange(len(pack)), plain, SIZE, BATCH, 0, None)
+    held = [(batch.images.to(device), [pack.keys[row] for row in batch.rows]) for batch in loader.epoch(0)]
+    views = iter(range(1 << 30))
+
+    def feed() -> Iterator[int]:
+        view = next(views)
+        for images, keys in held:
+            shown = augment_views(images.clone(), keys, view, 0, data.augment)
+            normalize(shown, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+            yield len(images)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return feed
 
 
 def compare_workers(root: Path, name: str, rounds: int) -> list[Row]:
@@ -135,14 +186,21 @@ def compare_workers(root: Path, name: str, rounds: int) -> list[Row]:
     feeds |= {"timm": timm_feed(root, full=False, workers=WORKERS)}
     speeds = measure(feeds, rounds, time.perf_counter)
     pairs = [("pack jpeg", "timm"), ("pack raw", "timm")]
-    return [make_row(f"{name}, {WORKERS} workers", pair, speeds, rounds, "images per second") for pair in pairs]
+    case = f"{name}, {WORKERS} workers"
+    return [make_row(case, pair, speeds, rounds, GEOMETRY, "images per second") for pair in pairs]
 
 
 def make_row(
-    case: str, pair: tuple[str, str], speeds: dict[str, float], rounds: int, unit: str = "images per CPU-second"
+    case: str,
+    pair: tuple[str, str],
+    speeds: dict[str, float],
+    rounds: int,
+    figure: str,
+    unit: str = "images per CPU-second",
 ) -> Row:
+    """Return a row; `figure` names the work that both sides do."""
     ours, peer = (speeds[side] for side in pair)
-    return Row(f"{case}: {pair[0]} / {pair[1]}", "feed", ours, peer, ours / peer, unit, rounds)
+    return Row(f"{case}: {pair[0]} / {pair[1]}", figure, ours, peer, ours / peer, unit, rounds)
 
 
 def measure(feeds: dict[str, Feed], rounds: int, clock: Callable[[], float] = time.process_time) -> dict[str, float]:
@@ -157,17 +215,22 @@ def measure(feeds: dict[str, Feed], rounds: int, clock: Callable[[], float] = ti
     return {name: statistics.median(values) for name, values in speeds.items()}
 
 
-def our_feed(root: Path, kind: Format, augment: dict[str, Any], workers: int = 0) -> Feed:
-    """Feed epochs of our loader from a pack made once; with `augment`, floats as a network takes them."""
-    from engine.core.distill.teacher import normalize
-
+def our_pack(root: Path, kind: Format, augment: dict[str, Any], workers: int = 0) -> tuple[Pack, Data]:
+    """Return the pack of `root`, made once, and the words it is loaded by."""
     given = {"source": "folder", "root": str(root), "format": kind, "augment": augment, "workers": workers}
     data = Data.model_validate(given)
     folder = root.parent / f"{root.name}_{kind}"
     if not folder.exists():
         folder.mkdir()
         write_pack(list_images(data), folder, data.short_side, lambda done, count: None, format=kind)
-    pack = open_pack(folder)
+    return open_pack(folder), data
+
+
+def our_feed(root: Path, kind: Format, augment: dict[str, Any], workers: int = 0) -> Feed:
+    """Feed epochs of our loader; with `augment`, floats as a network takes them."""
+    from engine.core.distill.teacher import normalize
+
+    pack, data = our_pack(root, kind, augment, workers)
     loader = TrainLoader(pack, np.arange(len(pack)), data, SIZE, BATCH, 0, None)
     epochs = iter(range(1 << 30))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy as np
 from engine.core.data.pack import is_valid_pack, open_pack, write_pack
 from engine.core.data.preview import draw_sheet
 from engine.core.data.sources import list_images
-from engine.core.data.splits import make_split
+from engine.core.data.splits import split_pack
 from engine.core.data.survey import Survey, survey_images
+from engine.core.data.wordnet import class_title
+from engine.folders import passed_over
 from engine.home import Home, publish_folder
+from engine.parts import held_part
 from engine.plan import make_plan
 from engine.spec import Data, Spec
 
@@ -23,7 +27,9 @@ SHEET_SIDE = 160  # pixels a picture
 
 def survey_path(path: Path, progress: Watcher) -> Survey:
     """Look at every image of a folder or archive. Raises DataError when it holds no classes of images."""
-    return survey_images(list_images(Data(source="folder", root=str(path))), progress)
+    listing = list_images(Data(source="folder", root=str(path)))
+    found = survey_images(listing, progress)
+    return replace(found, passed_over=passed_over(path.absolute(), len(listing.samples)))
 
 
 def survey_lines(survey: Survey) -> Iterator[str]:
@@ -31,17 +37,29 @@ def survey_lines(survey: Survey) -> Iterator[str]:
     counts = list(survey.classes.values())
     yield f"{sum(counts)} images in {len(counts)} classes, {min(counts)} to {max(counts)} in one"
     for name, count in survey.classes.items():
-        yield f"  {name}: {count}"
+        yield f"  {class_title(name)}: {count}"
+    if survey.parts:
+        held = held_part(list(survey.parts))
+        kept = f", test keeps {held} as the test part" if held else ""
+        yield f"folders: {_listed(survey.parts)} (data.given: merge splits all anew{kept})"
     for word, (least, median, most) in (("width", survey.widths), ("height", survey.heights)):
         yield f"{word}: {least} to {most} pixels, median {median}"
-    yield (
-        "files: "
-        + ", ".join(f"{count} {suffix}" for suffix, count in survey.suffixes.items())
-        + f"; {survey.grey} grey"
-    )
+    yield f"files: {_listed(survey.suffixes)}; modes: {_listed(survey.modes)}; {survey.grey} look grey"
+    if survey.passed_over:
+        yield f"passed over: {_listed(survey.passed_over)}"
     yield from _shown("broken", survey.broken)
-    yield from _shown("the same or nearly the same image", [" = ".join(group) for group in survey.duplicates])
-    yield from _shown("the same image under different classes", [" = ".join(group) for group in survey.across])
+    yield from _shown("the same or nearly the same image", _groups(survey.duplicates))
+    yield from _shown("the same image under different classes", _groups(survey.across))
+    if survey.parts:
+        yield from _shown("the same image in different folders of train, val, test", _groups(survey.astride))
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in counts.items())
+
+
+def _groups(groups: list[list[str]]) -> list[str]:
+    return [" = ".join(group) for group in groups]
 
 
 def _shown(what: str, lines: list[str]) -> Iterator[str]:
@@ -58,20 +76,13 @@ def write_preview(home: Home, spec: Spec, out: Path, progress: Watcher, rows: in
 
     def build(place: Path) -> None:
         data = spec.data
-        write_pack(list_images(data), place, data.short_side, progress, format=data.format, broken=data.broken)
+        listing = list_images(data, cache=home.digests)
+        write_pack(listing, place, data.short_side, progress, format=data.format, broken=data.broken)
 
-    publish_folder(folder, build, is_valid_pack)
+    publish_folder(folder, build, is_valid_pack, resume=True)
     pack = open_pack(folder)
-    split = make_split(
-        pack.keys,
-        pack.labels,
-        pack.class_names,
-        spec.data.split,
-        spec.data.split_seed,
-        groups=pack.group_names,
-        nested=spec.data.nested,
-    )
+    split = split_pack(pack, spec.data)
     chosen = split.train[np.linspace(0, len(split.train) - 1, rows).astype(np.int64)]
     out.parent.mkdir(parents=True, exist_ok=True)
-    draw_sheet(pack, chosen, spec.data, SHEET_SIDE, seed=spec.seeds[0]).save(out)
+    draw_sheet(pack, chosen, spec.data, SHEET_SIDE, seed=spec.seeds[0], mixed_from=split.train).save(out)
     return out

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from engine import content
-from engine.content import data_content, find_images, resolve_root
+from engine.content import data_content, resolve_root
 from engine.errors import DataError, MissingData
+from engine.folders import find_images, passed_over
 from engine.spec import Data
 
 
@@ -148,6 +149,45 @@ def test_an_unlabelled_test_folder_is_left_out(tmp_path: Path) -> None:
     assert len(find_images(tmp_path)[0]) == 2
 
 
+def test_folders_without_images_are_no_classes_beside_parts(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["train/a/1.png", "train/b/1.png", "val/a/1.png", "val/b/2.png", "labels/a.csv"])
+    assert [image.part for image in find_images(tmp_path)[0]] == ["train", "val"] * 2
+
+
+def test_moving_an_image_to_another_part_changes_the_digest(tmp_path: Path, cache: Path) -> None:
+    names = [f"set/{part}/{name}/{number}.png" for part in ("train", "val") for name in "ab" for number in range(2)]
+    write_tree(tmp_path, names)
+    first = data_content(folder_data(tmp_path / "set"), cache).digest
+    (tmp_path / "set/train/a/1.png").rename(tmp_path / "set/val/a/7.png")
+    assert data_content(folder_data(tmp_path / "set"), cache).digest != first
+
+
+def given_data(root: Path) -> Data:
+    return Data(source="folder", root=str(root), given="test")
+
+
+def test_a_given_test_folder_is_counted_by_class(tmp_path: Path, cache: Path) -> None:
+    folders = [f"{part}/{name}" for part in ("train.X1", "train.X2", "val.X") for name in ("a", "b")]
+    write_tree(tmp_path, [f"{folder}/{number}.png" for folder in folders for number in range(2)] + ["val.X/b/9.png"])
+    found = data_content(given_data(tmp_path), cache)
+    assert (found.counts, found.held) == ((6, 7), (2, 3))
+    assert data_content(folder_data(tmp_path), cache).held is None
+    write_tree(tmp_path, ["test/a/1.png", "test/b/1.png"])
+    assert data_content(given_data(tmp_path), cache).held == (1, 1)
+
+
+def test_a_test_folder_that_is_not_given_or_lacks_a_class_is_refused(tmp_path: Path, cache: Path) -> None:
+    write_tree(tmp_path / "flat", ["a/1.png", "b/1.png"])
+    with pytest.raises(DataError, match=r"no val or test folder.*\nfix: set data\.given: merge"):
+        data_content(given_data(tmp_path / "flat"), cache)
+    write_tree(tmp_path / "gap", ["train/a/1.png", "train/b/1.png", "val/a/1.png"])
+    with pytest.raises(DataError, match="class 'b' has no images in the val folder"):
+        data_content(given_data(tmp_path / "gap"), cache)
+    write_tree(tmp_path / "only", ["train/a/1.png", "val/b/1.png", "val/a/1.png"])
+    with pytest.raises(DataError, match="class 'b' has no images in the train folder"):
+        data_content(given_data(tmp_path / "only"), cache)
+
+
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     write_tree(tmp_path, ["train/1.png", "car/1.png"])
     assert find_images(tmp_path)[1] == ("car", "train")
@@ -182,3 +222,30 @@ def test_a_truncated_archive_is_named(root: Path, cache: Path, tmp_path: Path) -
         archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 3])
         with pytest.raises(DataError, match="held"):
             data_content(folder_data(archive), cache)
+
+
+CLUTTER = ["Thumbs.db", "a/IMG 1.JPG", "a/more/2.png", "b/1.jpg", "b/clip.mp4", "stray.jpg", ".hid/x.jpg", "b/._1.jpg"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_clutter_is_passed_over_and_told(tmp_path: Path, kind: str) -> None:
+    write_tree(tmp_path / "my set", CLUTTER)
+    place = tmp_path / "my set"
+    if kind == "zip":
+        place = Path(shutil.make_archive(str(tmp_path / "held"), "zip", tmp_path, "my set"))
+    images, names = find_images(place)
+    assert (len(images), names) == (3, ("a", "b"))
+    assert passed_over(place, len(images)) == {".db": 1, ".mp4": 1, "image outside of class folders": 1}
+
+
+def test_a_class_of_files_that_are_not_read_says_which(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["a/1.png", "b/1.png", "c/1.HEIC", "c/2.HEIC", "c/x.mov"])
+    with pytest.raises(DataError, match=r"class folder 'c' has no images that xp reads, only 2 \.heic, 1 \.mov"):
+        find_images(tmp_path)
+
+
+def test_an_archive_of_archives_says_what_to_do(tmp_path: Path) -> None:
+    write_tree(tmp_path / "outer", ["images.zip", "notes.txt"])
+    archive = shutil.make_archive(str(tmp_path / "outer"), "zip", tmp_path / "outer")
+    with pytest.raises(DataError, match=r"no class folders here\nfix: unpack images\.zip"):
+        find_images(Path(archive))

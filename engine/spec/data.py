@@ -43,6 +43,9 @@ class Data(Model):
     root: str | None = Field(None, json_schema_extra=ASIDE)
     image_size: int = Field(224, ge=8, le=2048)
     split: str = "60/20/20"
+    given: Literal["merge", "test"] = Field(
+        "merge", description="train, val, test folders of the set: merge them, or keep test (else val) as the test part"
+    )
     split_seed: int = Field(0, ge=0)
     view_seed: int | Literal["run"] = 0
     views: Count | None = None
@@ -78,4 +81,8 @@ class Data(Model):
             )
         if self.source == "digits" and self.root:
             raise refuse("source 'digits' takes no root", "leave data.root away: the digits come with scikit-learn")
+        if self.source == "digits" and self.given == "test":
+            raise refuse("source 'digits' comes without a test folder", "set data.given: merge")
+        if self.cache == "jpeg" and self.format == "raw":
+            raise refuse("the pack holds raw pixels: no JPEG can be kept of them", "set cache: auto, or format: jpeg")
         return self

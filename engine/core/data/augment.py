@@ -1,8 +1,10 @@
 """Photometric and small geometric augmentation: takes a batch of rendered views, gives them changed, image by image.
 
 Every number drawn belongs to (view seed, view, key), and every operation works on bytes and rounds to bytes, so an
-image comes out the same in any batch. RandAugment is Cubuk et al. 2020 with magnitudes that all grow in strength (as
-timm's inc1), random erasing Zhong et al. 2020 with byte noise.
+image comes out the same in any batch. Numbers of an image are worked out on the host, and pixels only by whole numbers
+or single steps that every device rounds alike (no fused or summed floats, no division by a constant, which some devices
+turn into a product), so a device makes the same bytes as the host. RandAugment is Cubuk et al. 2020 with magnitudes
+that all grow in strength (as timm's inc1), random erasing Zhong et al. 2020 with byte noise.
 """
 
 from __future__ import annotations
@@ -13,14 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from engine.core.data.draws import draw_bytes, draw_uniform
 from engine.errors import DataError
 from engine.spec import Augment
 
-FILL = 128.0
+FILL = 128
+LANES = 1 | 1 << 20 | 1 << 40  # where the three channels of a pixel lie in one whole number
 ERASE_AREA, ERASE_RATIO, ERASE_TRIES = (0.02, 1 / 3), (0.3, 10 / 3), 8
 Operation = Callable[[Tensor, Tensor], Tensor]
 
@@ -56,7 +58,7 @@ def changes_pixels(augment: Augment) -> bool:
 
 
 def augment_views(images: Tensor, keys: Sequence[str], view: int, view_seed: int, augment: Augment) -> Tensor:
-    """Return uint8 (B, 3, S, S) views changed as `augment` says: RandAugment, colour jitter, erasing.
+    """Return uint8 (B, 3, S, S) views, on any device, changed as `augment` says: RandAugment, colour jitter, erasing.
 
     `keys` are those of the B images; `images` itself may be written to. Raises DataError when rand_augment cannot be
     read.
@@ -95,14 +97,14 @@ def _rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, settings: Ra
                 chosen.setdefault(names[int(pick * len(names))], []).append((place, level if sign < 0.5 else -level))
         for name, members in chosen.items():
             places = torch.tensor([place for place, _ in members], device=images.device)
-            levels = torch.tensor([level for _, level in members], device=images.device)
+            levels = torch.tensor([level for _, level in members])
             images[places] = OPERATIONS[name](images[places], levels)
     return images
 
 
 def _jitter_colors(images: Tensor, keys: Sequence[str], draw: Draws, strength: float) -> Tensor:
     """Brightness, contrast and saturation, in this order, each by a factor uniform in [1 - strength, 1 + strength]."""
-    draws = torch.tensor([draw(key, "jitter")[:3] for key in keys], device=images.device, dtype=torch.float32)
+    draws = torch.tensor([draw(key, "jitter")[:3] for key in keys], dtype=torch.float32)
     factors = (1 + strength * (2 * draws - 1)).clamp(min=0.0)
     for column, blend in enumerate((_blend_black, _blend_mean, _blend_grey)):
         images = blend(images, factors[:, column])
@@ -138,8 +140,9 @@ def _to_bytes(values: Tensor) -> Tensor:
     return values.round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _per_image(levels: Tensor) -> Tensor:
-    return levels.view(-1, 1, 1, 1)
+def _per_image(levels: Tensor, images: Tensor) -> Tensor:
+    """Return one number for each image, where the images are."""
+    return levels.view(-1, 1, 1, 1).to(images.device, non_blocking=True)
 
 
 def _luma(images: Tensor) -> Tensor:
@@ -151,17 +154,18 @@ def _luma(images: Tensor) -> Tensor:
 
 def _blend(images: Tensor, base: Tensor, factors: Tensor) -> Tensor:
     """Return base + factor * (image - base)."""
-    return _to_bytes((images.float() - base) * _per_image(factors) + base)
+    return _to_bytes((images.float() - base) * _per_image(factors, images) + base)
 
 
 def _blend_black(images: Tensor, factors: Tensor) -> Tensor:
-    return _to_bytes(images.float() * _per_image(factors))
+    return _to_bytes(images.float() * _per_image(factors, images))
 
 
 def _blend_mean(images: Tensor, factors: Tensor) -> Tensor:
     grey = _luma(images).flatten(1)
-    means = (grey.sum(dim=1, dtype=torch.int64).double() / grey.shape[1]).float()
-    return _blend(images, _per_image(means), factors)
+    totals = grey.sum(dim=1, dtype=torch.int64).double()
+    means = (totals / torch.full_like(totals, grey.shape[1])).float()
+    return _blend(images, means.view(-1, 1, 1, 1), factors)
 
 
 def _blend_grey(images: Tensor, factors: Tensor) -> Tensor:
@@ -174,7 +178,7 @@ def _blend_smooth(images: Tensor, factors: Tensor) -> Tensor:
     rows = pixels[:, :, :-2] + pixels[:, :, 1:-1] + pixels[:, :, 2:]
     total = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:] + 4 * pixels[:, :, 1:-1, 1:-1]
     smooth = images.float()
-    smooth[:, :, 1:-1, 1:-1] = (total.float() / 13).round_()
+    smooth[:, :, 1:-1, 1:-1] = (total.float() * (1 / 13)).round_()  # a thirteenth is never near a half
     return _blend(images, smooth, factors)
 
 
@@ -187,7 +191,8 @@ def _stretch(images: Tensor, levels: Tensor) -> Tensor:
 def _equalize(images: Tensor, levels: Tensor) -> Tensor:
     """Spread each channel's histogram evenly; a channel of one level stays."""
     planes = images.flatten(2).flatten(0, 1)
-    counts = torch.stack([torch.bincount(plane, minlength=256) for plane in planes])
+    apart = planes + 256 * torch.arange(len(planes), device=images.device)[:, None]
+    counts = torch.bincount(apart.flatten(), minlength=256 * len(planes)).view(-1, 256)
     highest = (torch.arange(256, device=images.device) * (counts > 0)).amax(dim=1, keepdim=True)
     step = (planes.shape[1] - counts.gather(1, highest)) // 255
     below = counts.cumsum(dim=1) - counts
@@ -202,17 +207,16 @@ def _invert(images: Tensor, levels: Tensor) -> Tensor:
 
 def _posterize(images: Tensor, levels: Tensor) -> Tensor:
     """Keep the upper 4 bits and fewer the stronger; at least one."""
-    dropped = (4 + (4 * levels.abs()).floor()).clamp(max=7)
-    step = _per_image(torch.pow(2.0, dropped)).round()
-    return ((images.float() / step).floor() * step).to(torch.uint8)
+    dropped = (4 + (4 * levels.abs()).floor()).clamp(max=7).to(torch.uint8)
+    return images & _per_image(255 << dropped, images)
 
 
 def _solarize(images: Tensor, levels: Tensor) -> Tensor:
-    return torch.where(images.float() >= _per_image(256 - 256 * levels.abs()), 255 - images, images)
+    return torch.where(images.float() >= _per_image(256 - 256 * levels.abs(), images), 255 - images, images)
 
 
 def _solarize_add(images: Tensor, levels: Tensor) -> Tensor:
-    raised = _to_bytes(images.float() + _per_image((110 * levels.abs()).floor()))
+    raised = _to_bytes(images.float() + _per_image((110 * levels.abs()).floor(), images))
     return torch.where(images < 128, raised, images)
 
 
@@ -222,18 +226,39 @@ def _enhance(blend: Operation) -> Operation:
 
 
 def _warp(images: Tensor, matrix: Sequence[Tensor | float]) -> Tensor:
-    """Resample (bilinear, grey outside): output (x, y), in [-1, 1], shows input (a x + b y + c, d x + e y + f).
+    """Resample (bilinear, grey outside): output (x, y), in [-1, 1], shows input (a x + b y + c, d x + e y + f)."""
+    size, device = images.shape[-1], images.device
+    a, b, c, d, e, f = (torch.as_tensor(part, dtype=torch.float32).view(-1, 1, 1) for part in matrix)
+    middle = (size - 1) / 2
+    steps = torch.arange(size, dtype=torch.float32) - middle
+    x, y = steps.view(1, 1, -1), steps.view(1, -1, 1)
+    moves = [(a * x, b * y, c * (size / 2) + middle), (d * x, e * y, f * (size / 2) + middle)]
+    column, row = ((first.to(device) + second.to(device)) + shift.to(device) for first, second, shift in moves)
+    shape = (len(images), size, size)
+    return _sample(images, column.expand(shape), row.expand(shape))
 
-    The grid is made point by point: a matrix product could round differently in another batch.
+
+def _sample(images: Tensor, column: Tensor, row: Tensor) -> Tensor:
+    """Return the images (B, 3, S, S) at these places in pixels (each fp32 (B, S, S)), to 1/64 between four pixels.
+
+    The three channels of a pixel lie in one whole number, 20 bits each, and are looked up and weighed together.
     """
     size = images.shape[-1]
-    steps = (2 * torch.arange(size, device=images.device, dtype=torch.float32) + 1) / size - 1
-    x, y = steps.view(1, 1, -1), steps.view(1, -1, 1)
-    a, b, c, d, e, f = (torch.as_tensor(part, device=images.device).view(-1, 1, 1) for part in matrix)
-    shape = (len(images), size, size)
-    grid = torch.stack([(a * x + b * y + c).expand(shape), (d * x + e * y + f).expand(shape)], dim=-1)
-    moved = F.grid_sample(images.float() - FILL, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return _to_bytes(moved + FILL)
+    red, green, blue = (images[:, channel].long() for channel in range(3))
+    colours = torch.full((len(images), size + 2, size + 2), FILL * LANES, device=images.device)
+    colours[:, 1:-1, 1:-1] = green.bitwise_left_shift_(20).add_(red).add_(blue.bitwise_left_shift_(40))
+    columns, rows = ((64 * place).round_().int().flatten(1) for place in (column, row))
+    lefts, tops = ([((edge >> 6) + step).clamp_(0, size + 1) for step in (1, 2)] for edge in (columns, rows))
+    across, down = columns & 63, rows & 63
+
+    def blend(line: Tensor) -> Tensor:
+        places = (line * (size + 2)).long()
+        near, far = (colours.flatten(1).gather(1, places + left) for left in lefts)
+        return near.mul_(64 - across).add_(far.mul_(across))
+
+    total = blend(tops[0]).mul_(64 - down).add_(blend(tops[1]).mul_(down)).add_(LANES << 11)
+    channels = [(total >> shift & 255).to(torch.uint8) for shift in (12, 32, 52)]
+    return torch.stack(channels, dim=1).view(images.shape)
 
 
 def _rotate(images: Tensor, levels: Tensor) -> Tensor:

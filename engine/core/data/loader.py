@@ -1,14 +1,14 @@
 """Loaders: takes a pack and rows, gives batches of uint8 images; what is in a batch is decided by seed and epoch alone.
 
-Images are rendered by the caller or, with data.workers above 0, by threads a few batches ahead (the kernels let go of
-the lock). Rendered pixels that fit CACHE_BYTES are kept: finite views and evaluation's crops cost their time once.
+On the host a batch is made whole by the caller or, with data.workers above 0, by threads a few batches ahead (the
+kernels let go of the lock). For a GPU they crop, resize and flip into pinned memory; the copy, the photometric work and
+the mixing are done there, one batch ahead of the training. Rendered pixels that fit CACHE_BYTES are kept: finite views
+and evaluation's crops cost their time once.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,22 +17,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.data.augment import augment_views, changes_pixels
+from engine.core.data.feeding import finish_ahead, pin_images, render_ahead
 from engine.core.data.mixing import Mix, is_mixing, mix_pairs
 from engine.core.data.pack import Pack
+from engine.core.data.resident import HostAlbum, open_album
 from engine.core.data.splits import Rows
-from engine.core.data.views import render_center, render_view
+from engine.core.data.views import Crop, center_crop, draw_crop
 from engine.errors import DataError
 from engine.spec import Augment, Data
 
 CACHE_BYTES = 1 << 30
-AHEAD = 4
+HOST = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Batch:
     """`images` uint8 (B, 3, S, S); `labels` and `rows` (row numbers in the pack) int64 (B,); view -1 is the centre.
 
-    Where images are mixed, `mix` says with which of the batch and how; labels and rows are each image's own.
+    Images are on the loader's device, the others on the host. Where images are mixed, `mix` says with which of the
+    batch and how; labels and rows are each image's own.
     """
 
     images: Tensor
@@ -64,7 +67,7 @@ class PixelCache:
 
 
 class TrainLoader:
-    """Training batches of the pack's `rows`.
+    """Training batches of the pack's `rows`, their images on `device`; `album` holds the pack's pixels.
 
     Epoch e shows view e mod `views` (None: view e), in an order decided by (seed, e). The last batch may be short; one
     of a single image is left out of that epoch, because batch statistics need two. Raises DataError when images are to
@@ -72,13 +75,23 @@ class TrainLoader:
     """
 
     def __init__(
-        self, pack: Pack, rows: Rows, data: Data, size: int, batch_size: int, seed: int, views: int | None
+        self,
+        pack: Pack,
+        rows: Rows,
+        data: Data,
+        size: int,
+        batch_size: int,
+        seed: int,
+        views: int | None,
+        device: torch.device = HOST,
     ) -> None:
         self.pack, self.data, self.size, self.batch_size = pack, data, size, batch_size
-        self.seed, self.views = seed, views
+        self.seed, self.views, self.device = seed, views, device
         self.rows = np.asarray(rows, dtype=np.int64)
         self.view_seed = resolve_view_seed(data, seed)
-        self._cache = PixelCache(views, len(self.rows), size)
+        self.album = open_album(pack, data, device)
+        self._is_late = device.type != "cpu" or self.album.cache == "device"
+        self._cache = PixelCache(views, len(self.rows), size, 0 if self.album.cache == "device" else CACHE_BYTES)
         if is_mixing(data.augment) and batch_size % 2:
             fix = "make train.batch_size even, or set mixup and cutmix to 0"
             raise DataError(
@@ -97,31 +110,61 @@ class TrainLoader:
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of epoch `number` from batch `start` on; the same ones whether or not those before ran."""
         order = epoch_order(len(self.rows), self.seed, number)
-        view = self.view_of(number)
         size = self.batch_size
         chunks = [order[step * size : (step + 1) * size] for step in range(start, self.steps_per_epoch)]
-        return _render_ahead(chunks, lambda places: self._make_batch(places, view, number), self.data.workers)
+        if self._is_late:
+            batches = render_ahead(chunks, lambda places: self._draw_batch(places, number), self.data.workers)
+            return finish_ahead(batches, lambda batch: self._finish_batch(batch, number), images_of, self.device)
+        return render_ahead(
+            chunks, lambda places: self._finish_batch(self._draw_batch(places, number), number), self.data.workers
+        )
 
-    def _make_batch(self, places: NDArray[np.int64], view: int, epoch: int) -> Batch:
+    def _draw_batch(self, places: NDArray[np.int64], epoch: int) -> Batch:
+        """Return what the host does of a batch: all but what comes late; nothing where the device holds the images."""
+        view = self.view_of(epoch)
+
         def render(missing: list[int]) -> Tensor:
-            return render_rows(self.pack, self.rows[missing], view, self.view_seed, self.data.augment, self.size)
+            images = self._render(self.rows[missing], view)
+            return images if self._is_late else self._augment(images, self.rows[missing], view)
 
+        if self.album.cache == "device":
+            return _wrap_batch(self.pack, self.rows[places], torch.empty(0), view)
         images = self._cache.images(view, places.tolist(), render)
-        batch = _wrap_batch(self.pack, self.rows[places], images, view)
+        return _wrap_batch(self.pack, self.rows[places], pin_images(images, self.device), view)
+
+    def _finish_batch(self, batch: Batch, epoch: int) -> Batch:
+        """Return the batch as the network sees it, on the device."""
+        rows = batch.rows.numpy()
+        held = self.album.cache == "device"
+        images = self._render(rows, batch.view) if held else batch.images.to(self.device, non_blocking=True)
+        if self._is_late:
+            images = self._augment(images, rows, batch.view)
         if not is_mixing(self.data.augment):
-            return batch
-        keys = [self.pack.keys[row] for row in self.rows[places]]
+            return replace(batch, images=images)
+        keys = [self.pack.keys[row] for row in rows]
         mixed, mix = mix_pairs(images, keys, self.seed, epoch, self.data.augment)
         return replace(batch, images=mixed, mix=mix)
+
+    def _render(self, rows: Rows, view: int) -> Tensor:
+        crops = [view_crop(self.pack, row, view, self.view_seed, self.data.augment) for row in rows.tolist()]
+        return self.album.render(rows.tolist(), crops, self.size)
+
+    def _augment(self, images: Tensor, rows: Rows, view: int) -> Tensor:
+        if not changes_pixels(self.data.augment):
+            return images
+        return augment_views(images, [self.pack.keys[row] for row in rows], view, self.view_seed, self.data.augment)
 
 
 class EvalLoader:
     """Every one of `rows` once, in the order given, centre-cropped; the last batch may be short, of one image too."""
 
-    def __init__(self, pack: Pack, rows: Rows, data: Data, size: int, batch_size: int) -> None:
-        self.pack, self.data, self.size, self.batch_size = pack, data, size, batch_size
+    def __init__(
+        self, pack: Pack, rows: Rows, data: Data, size: int, batch_size: int, device: torch.device = HOST
+    ) -> None:
+        self.pack, self.data, self.size, self.batch_size, self.device = pack, data, size, batch_size, device
         self.rows = np.asarray(rows, dtype=np.int64)
-        self._cache = PixelCache(1, len(self.rows), size)
+        self.album = open_album(pack, data, device)
+        self._cache = PixelCache(1, len(self.rows), size, 0 if self.album.cache == "device" else CACHE_BYTES)
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
@@ -129,26 +172,36 @@ class EvalLoader:
     def __iter__(self) -> Iterator[Batch]:
         places = np.arange(len(self.rows), dtype=np.int64)
         chunks = [places[first : first + self.batch_size] for first in range(0, len(places), self.batch_size)]
-        return _render_ahead(chunks, self._make_batch, self.data.workers)
+        if self.album.cache == "device":
+            return (self._wrap(chunk, self._render(chunk.tolist())) for chunk in chunks)
+        batches = render_ahead(chunks, self._make_batch, self.data.workers)
+        return finish_ahead(batches, lambda batch: move_batch(batch, self.device), images_of, self.device)
 
     def _make_batch(self, places: NDArray[np.int64]) -> Batch:
-        def render(missing: list[int]) -> Tensor:
-            images = torch.empty((len(missing), 3, self.size, self.size), dtype=torch.uint8)
-            for slot, row in enumerate(self.rows[missing].tolist()):
-                images[slot] = render_center(self.pack.image(row), self.size, self.data.crop_share)
-            return images
+        images = self._cache.images(0, places.tolist(), self._render)
+        return self._wrap(places, pin_images(images, self.device))
 
-        images = self._cache.images(0, places.tolist(), render)
+    def _render(self, places: list[int]) -> Tensor:
+        rows = self.rows[places].tolist()
+        crops = [center_crop(*self.pack.size(row), self.data.crop_share) for row in rows]
+        return self.album.render(rows, crops, self.size)
+
+    def _wrap(self, places: NDArray[np.int64], images: Tensor) -> Batch:
         return _wrap_batch(self.pack, self.rows[places], images, -1)
 
 
 def render_rows(pack: Pack, rows: Rows, view: int, view_seed: int, augment: Augment, size: int) -> Tensor:
     """Return view number `view` of the pack's `rows`, uint8 (B, 3, size, size): what students and teachers see."""
-    images = torch.empty((len(rows), 3, size, size), dtype=torch.uint8)
+    crops = [view_crop(pack, row, view, view_seed, augment) for row in rows.tolist()]
+    images = HostAlbum(pack, pack.format).render(rows.tolist(), crops, size)
     keys = [pack.keys[row] for row in rows]
-    for slot, row in enumerate(rows.tolist()):
-        images[slot] = render_view(pack.image(row), keys[slot], view, view_seed, augment, size)
     return augment_views(images, keys, view, view_seed, augment) if changes_pixels(augment) else images
+
+
+def view_crop(pack: Pack, row: int, view: int, view_seed: int, augment: Augment) -> Crop:
+    """Return the crop and flip that view number `view` shows of the pack's row."""
+    height, width = pack.size(row)
+    return draw_crop(pack.keys[row], view, view_seed, augment, width / height)
 
 
 def resolve_view_seed(data: Data, seed: int) -> int:
@@ -180,23 +233,9 @@ def _wrap_batch(pack: Pack, rows: Rows, images: Tensor, view: int) -> Batch:
     return Batch(images, torch.from_numpy(pack.labels[rows]), torch.from_numpy(rows.copy()), view)
 
 
-def _render_ahead(
-    chunks: list[NDArray[np.int64]], make: Callable[[NDArray[np.int64]], Batch], workers: int
-) -> Iterator[Batch]:
-    """Yield the batches in order, rendered here (no workers) or on threads, a few ahead of the reader."""
-    if workers == 0:
-        yield from map(make, chunks)
-        return
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        waiting: deque[Future[Batch]] = deque()
-        todo = iter(chunks)
-        try:
-            for chunk in todo:
-                waiting.append(pool.submit(make, chunk))
-                if len(waiting) >= workers + AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+def images_of(batch: Batch) -> Tensor:
+    return batch.images
+
+
+def move_batch(batch: Batch, device: torch.device) -> Batch:
+    return replace(batch, images=batch.images.to(device, non_blocking=True))

@@ -1,7 +1,7 @@
 """The pack: takes a listing, gives one mapped file of small images with an index, so that an epoch opens one file.
 
 data.bin       the images one after another: raw H x W x 3 uint8, or JPEG
-index.npz      offsets, shapes, labels, keys, groups of near-duplicates
+index.npz      offsets, shapes, labels, keys, groups of near-duplicates, the folder (train, val, test) each came in
 manifest.json  version, format, classes, digest, what was left out, size and sha256 of the others; written last
 """
 
@@ -10,9 +10,11 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,39 +22,46 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.content import file_digest, pairs_digest
-from engine.core.data.duplicates import Print, group_prints, take_print
-from engine.core.data.sources import Listing, Pixels
+from engine.content import file_digest
+from engine.core.data.duplicates import group_prints, take_print
+from engine.core.data.shards import SHARD_IMAGES, Packed, Rows, ShardWriter
+from engine.core.data.sources import ChangedImage, Listing, Pixels
 from engine.errors import DataError, HomeError
 from engine.home import read_json, write_json
 
 _simplejpeg: Any = importlib.import_module("simplejpeg") if importlib.util.find_spec("simplejpeg") else None
 
-PACK_VERSION = 2
+PACK_VERSION = 3
 JPEG_QUALITY = 90
-INDEX = ("offsets", "shapes", "labels", "keys", "groups")
+AHEAD = 64  # images that wait to be written
+INDEX = ("offsets", "shapes", "labels", "keys", "groups", "parts")
+GIVEN = ("", "train", "val", "test")
 FILES = ("data.bin", "index.npz")
 Format = Literal["raw", "jpeg"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pack:
     """Packed images, by label and key.
 
-    `labels` int64 (n,); `keys` the sha256 of each original; `digest` over classes and keys; `groups` int64 (n,), the
-    first row of each image's group of near-duplicates; `skipped` the broken files that were left out.
+    `labels` int64 (n,); `keys` the sha256 of each original; `digest` over classes, parts and keys of all that was
+    listed; `groups` int64 (n,), the first row of each image's group of near-duplicates; `parts` the folder (train, val,
+    test or none) that each came in; `skipped` the broken files that were left out. `albums` are the decoded copies that
+    loaders share (resident.py).
     """
 
     labels: NDArray[np.int64]
     keys: list[str]
     class_names: tuple[str, ...]
     groups: NDArray[np.int64]
+    parts: list[str]
     digest: str
     format: Format
     skipped: tuple[str, ...]
     _data: NDArray[np.uint8]
     _offsets: NDArray[np.int64]
     _shapes: NDArray[np.int64]
+    albums: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -62,35 +71,18 @@ class Pack:
         span = self._data[self._offsets[index] : self._offsets[index + 1]]
         if self.format == "jpeg":
             return decode_jpeg(span.tobytes())
+        return span.reshape(*self.size(index), 3)
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Return image `index`'s height and width in pixels."""
         height, width = self._shapes[index]
-        return span.reshape(int(height), int(width), 3)
+        return int(height), int(width)
 
     @property
     def group_names(self) -> dict[str, str]:
         """Return key -> key of the group's first image, for the images that have near-duplicates."""
         shared = np.flatnonzero(np.bincount(self.groups, minlength=len(self))[self.groups] > 1)
         return {self.keys[row]: self.keys[self.groups[row]] for row in shared}
-
-
-@dataclass(frozen=True)
-class _Packed:
-    """One image on its way into the pack."""
-
-    raw: bytes
-    shape: tuple[int, int]
-    print: Print | None
-
-
-@dataclass
-class _Rows:
-    """What the index will hold, as it grows."""
-
-    sizes: list[int] = field(default_factory=list)
-    shapes: list[tuple[int, int]] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
-    prints: list[Print | None] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
 
 
 def write_pack(
@@ -101,48 +93,100 @@ def write_pack(
     *,
     format: Format = "raw",
     broken: Literal["stop", "skip"] = "stop",
-) -> None:
-    """Write the listing's images into `folder` (there and empty), the short side at most `short_side` pixels.
+) -> int:
+    """Write the listing's images into `folder`, the short side at most `short_side` pixels.
 
-    `progress(done, all)` is called after each image. Raises DataError naming a broken file, unless `broken` is skip.
+    The folder is there, empty or as an earlier call left it that was killed: complete shards are kept, and how many
+    images they hold is returned. `progress(done, all)` is called after each image and once for those. Raises DataError
+    naming a broken file, unless `broken` is skip.
     """
-    rows = _Rows()
-    with open(folder / "data.bin", "wb") as data:
-        items = _packed(listing, short_side, format)
-        for number, (sample, item) in enumerate(zip(listing.samples, items, strict=True)):
-            if isinstance(item, DataError):
-                if broken == "stop":
-                    raise item
-                rows.skipped.append(item.where)
-            else:
-                data.write(item.raw)
-                rows.sizes.append(len(item.raw))
-                rows.shapes.append(item.shape)
-                rows.prints.append(item.print)
-                rows.labels.append(sample.label)
-                rows.keys.append(sample.key)
-            progress(number + 1, len(listing.samples))
-    _check_classes(rows, listing.class_names)
-    groups = group_prints(rows.prints)
-    _write_index(folder, rows, groups)
-    _write_manifest(folder, rows, listing.class_names, short_side, format, count_duplicates(rows.labels, groups))
+    samples, rows = list(listing.samples), Rows()
+    spans = [range(first, min(first + SHARD_IMAGES, len(samples))) for first in range(0, len(samples), SHARD_IMAGES)]
+    chunks = [samples[span.start : span.stop] for span in spans]
+    shards = ShardWriter(folder, f"{PACK_VERSION} {short_side} {format} {JPEG_QUALITY} {broken}")
+    for held in (found := shards.complete(chunks)):
+        rows.extend(held)
+    if done := sum(map(len, chunks[: len(found)])):
+        progress(done, len(samples))
+    with ThreadPoolExecutor(max_workers=pack_threads()) as pool:
+        for number in range(len(found), len(chunks)):
+            packed = _pack_span(listing, spans[number], short_side, format, pool)
+            told = partial(_tell_on, progress, spans[number].start, len(samples))
+            rows.extend(shards.append(number, chunks[number], _keep(packed, broken, told)))
+    _finish(folder, rows, listing, short_side, format)
+    shards.clear()
+    return done
 
 
-def _packed(listing: Listing, short_side: int, format: Format) -> Iterator[_Packed | DataError]:
-    """Yield each image packed, or its error, in order; a few at a time on threads (Pillow lets go of the lock)."""
+def _tell_on(progress: Callable[[int, int], None], before: int, count: int, done: int) -> None:
+    progress(before + done, count)
 
-    def pack_one(index: int) -> _Packed | DataError:
+
+def _keep(
+    packed: Iterable[Packed | DataError], broken: Literal["stop", "skip"], progress: Callable[[int], None]
+) -> list[Packed | None]:
+    """Return the images, None for a broken one; raise its error where that is to stop the pack."""
+    items: list[Packed | None] = []
+    for item in packed:
+        if isinstance(item, DataError) and broken == "stop":
+            raise item
+        items.append(item if isinstance(item, Packed) else None)
+        progress(len(items))
+    return items
+
+
+def pack_threads() -> int:
+    """Return how many threads pack: one for each processor that this process may use, 16 at most."""
+    return min(16, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def _pack_span(
+    listing: Listing, span: range, short_side: int, format: Format, pool: ThreadPoolExecutor
+) -> Iterator[Packed | DataError]:
+    """Yield each image packed, or its error, in order, a few ahead on threads (Pillow lets go of the lock)."""
+
+    def pack_one(index: int) -> Packed | DataError:
         try:
             pixels = shrink(listing.read(index), short_side)
+        except ChangedImage:
+            raise
         except DataError as error:
             return error
         raw = _jpeg_bytes(pixels) if format == "jpeg" else pixels.tobytes()
-        return _Packed(raw, (pixels.shape[0], pixels.shape[1]), take_print(pixels))
+        return Packed(raw, (pixels.shape[0], pixels.shape[1]), take_print(pixels))
 
-    count, chunk = len(listing.samples), 64
-    with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
-        for first in range(0, count, chunk):
-            yield from pool.map(pack_one, range(first, min(first + chunk, count)))
+    waiting: deque[Future[Packed | DataError]] = deque()
+    try:
+        for index in span:
+            waiting.append(pool.submit(pack_one, index))
+            if len(waiting) >= AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _finish(folder: Path, rows: Rows, listing: Listing, short_side: int, format: Format) -> None:
+    """Write the index and, last of all, the manifest."""
+    _check_classes(rows, listing.class_names)
+    groups = group_prints(rows.prints)
+    _write_index(folder, rows, groups)
+    labels = [sample.label for sample in rows.samples]
+    files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)} for name in FILES}
+    manifest = {
+        "version": PACK_VERSION,
+        "format": format,
+        "short_side": short_side,
+        "count": len(rows.samples),
+        "classes": list(listing.class_names),
+        "digest": listing.digest,
+        "skipped": rows.skipped,
+        "duplicates": count_duplicates(labels, groups),
+        "files": files,
+    }
+    write_json(folder / "manifest.json", manifest)
 
 
 def shrink(pixels: Pixels, short_side: int) -> Pixels:
@@ -170,8 +214,10 @@ def _jpeg_bytes(pixels: Pixels) -> bytes:
     return held.getvalue()
 
 
-def _check_classes(rows: _Rows, class_names: tuple[str, ...]) -> None:
-    counts = np.bincount(np.array(rows.labels, dtype=np.int64), minlength=len(class_names))
+def _check_classes(rows: Rows, class_names: tuple[str, ...]) -> None:
+    counts = np.bincount(
+        np.array([sample.label for sample in rows.samples], dtype=np.int64), minlength=len(class_names)
+    )
     for name, count in zip(class_names, counts, strict=True):
         if count == 0:
             raise DataError(
@@ -191,35 +237,17 @@ def count_duplicates(labels: Sequence[int], groups: NDArray[np.int64]) -> dict[s
     return {"groups": len(shared), "images": sum(map(len, shared)), "across_labels": across}
 
 
-def _write_index(folder: Path, rows: _Rows, groups: NDArray[np.int64]) -> None:
-    offsets = np.concatenate([[0], np.cumsum(np.array(rows.sizes, dtype=np.int64))])
-    keys = np.frombuffer(bytes.fromhex("".join(rows.keys)), dtype=np.uint8).reshape(-1, 32)
-    shapes = np.array(rows.shapes, dtype=np.int64)
-    labels = np.array(rows.labels, dtype=np.int64)
-    np.savez(folder / "index.npz", offsets=offsets, shapes=shapes, labels=labels, keys=keys, groups=groups)
-
-
-def _write_manifest(
-    folder: Path,
-    rows: _Rows,
-    class_names: tuple[str, ...],
-    short_side: int,
-    format: Format,
-    duplicates: dict[str, int],
-) -> None:
-    files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)} for name in FILES}
-    manifest = {
-        "version": PACK_VERSION,
-        "format": format,
-        "short_side": short_side,
-        "count": len(rows.labels),
-        "classes": list(class_names),
-        "digest": pairs_digest((class_names[label], key) for label, key in zip(rows.labels, rows.keys, strict=True)),
-        "skipped": rows.skipped,
-        "duplicates": duplicates,
-        "files": files,
-    }
-    write_json(folder / "manifest.json", manifest)
+def _write_index(folder: Path, rows: Rows, groups: NDArray[np.int64]) -> None:
+    keys = bytes.fromhex("".join(sample.key for sample in rows.samples))
+    np.savez(
+        folder / "index.npz",
+        offsets=np.concatenate([[0], np.cumsum(np.array(rows.sizes, dtype=np.int64))]),
+        shapes=np.array(rows.shapes, dtype=np.int64),
+        labels=np.array([sample.label for sample in rows.samples], dtype=np.int64),
+        keys=np.frombuffer(keys, dtype=np.uint8).reshape(-1, 32),
+        groups=groups,
+        parts=np.array([GIVEN.index(sample.part) for sample in rows.samples], dtype=np.int8),
+    )
 
 
 def is_valid_pack(folder: Path) -> bool:
@@ -234,12 +262,13 @@ def open_pack(folder: Path) -> Pack:
         raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made anew")
     manifest = read_json(folder / "manifest.json")
     with np.load(folder / "index.npz") as index:
-        offsets, shapes, labels, keys, groups = (index[name] for name in INDEX)
+        offsets, shapes, labels, keys, groups, parts = (index[name] for name in INDEX)
     return Pack(
         labels=labels,
         keys=[key.tobytes().hex() for key in keys],
         class_names=tuple(manifest["classes"]),
         groups=groups,
+        parts=[GIVEN[part] for part in parts.tolist()],
         digest=manifest["digest"],
         format=manifest["format"],
         skipped=tuple(manifest["skipped"]),

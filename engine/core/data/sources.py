@@ -15,69 +15,129 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from engine.archive import open_archive
-from engine.content import DIGIT_CLASSES, digits_file, find_images, image_digests, resolve_root
+from engine.content import (
+    DIGIT_CLASSES,
+    Progress,
+    content_digest,
+    data_images,
+    digits_file,
+    file_digest,
+    image_digests,
+    resolve_root,
+)
 from engine.errors import DataError
+from engine.folders import ImageFile
 from engine.spec import Data
 
 Pixels = NDArray[np.uint8]
+ORIENTATION = 0x0112  # EXIF's tag: 1 is upright
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image: its file or archive (None for a built-in set), label, sha256 of its content, member of the archive."""
+    """One image: its file or archive (None for a built-in set), label, sha256 of its content, member of the archive.
+
+    `part` is train, val or test where it came in a folder called so, else empty.
+    """
 
     path: Path | None
     label: int
     key: str
     member: str = ""
+    part: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where a person finds it."""
+        if self.path is None:
+            return "a built-in image"
+        return f"{self.path}!{self.member}" if self.member else str(self.path)
+
+
+class ChangedImage(DataError):
+    """A file is not the one that was listed: it is never left out as a broken one would be."""
 
 
 @dataclass(frozen=True)
 class Listing:
     """The samples by label and key, so that order follows from content; `read(i)` gives image i, H x W x 3 uint8.
 
-    It raises DataError naming the file when that is broken.
+    It raises DataError naming the file when that is broken, ChangedImage when it is not the file that was listed.
+    `mode(i)` says how its file keeps it, such as `RGB` or `CMYK, turned`. `digest` is over classes, parts and keys.
     """
 
     samples: tuple[Sample, ...]
     class_names: tuple[str, ...]
+    digest: str
     read: Callable[[int], Pixels]
+    mode: Callable[[int], str]
 
 
-def list_images(data: Data, root: Path | None = None) -> Listing:
+def list_images(
+    data: Data, root: Path | None = None, cache: Path | None = None, progress: Progress = lambda done, count: None
+) -> Listing:
     """Return what `data` names, read from `root` where given, else from data.root.
 
-    Raises DataError as `engine.content.find_images` does, or when a file cannot be read.
+    `cache` (JSON) knows the digests of files that have not changed; each is compared with the bytes that are read
+    later. `progress(done, all)` counts the files whose digest is taken. Raises DataError as
+    `engine.content.data_images` does, or when a file cannot be read.
     """
     if data.source == "digits":
         return _list_digits()
     place = root or resolve_root(data.root)
-    images, class_names = find_images(place, data.classes)
+    images, class_names = data_images(data, place)
+    digests = image_digests(images, cache, progress)
     labels = {name: label for label, name in enumerate(class_names)}
-    keyed = sorted(
-        zip(images, image_digests(images), strict=True), key=lambda pair: (labels[pair[0].class_name], pair[1])
-    )
-    samples = tuple(Sample(image.path, labels[image.class_name], key, image.member) for image, key in keyed)
+    keyed = sorted(zip(images, digests, strict=True), key=lambda pair: (labels[pair[0].class_name], pair[1]))
+    samples = tuple(Sample(image.path, labels[image.class_name], key, image.member, image.part) for image, key in keyed)
     archive = None if place.is_dir() else open_archive(place)
 
-    def read(index: int) -> Pixels:
-        image = keyed[index][0]
-        return decode_image(archive.read(image.member), image.place) if archive else read_image(image.path)
+    def content_of(image: ImageFile) -> bytes:
+        return archive.read(image.member) if archive else read_bytes(image.path)
 
-    return Listing(samples, class_names, read)
+    def read(index: int) -> Pixels:
+        image, key = keyed[index]
+        content = content_of(image)
+        if hashlib.sha256(content).hexdigest() != key:
+            fix = "let it come to rest, then submit again: the experiment is planned with the images that are there"
+            raise ChangedImage("this image was changed after it was listed", where=image.place, fix=fix)
+        return decode_image(content, image.place)
+
+    digest = content_digest(images, digests)
+    return Listing(samples, class_names, digest, read, lambda index: name_mode(content_of(keyed[index][0])))
+
+
+def name_mode(content: bytes) -> str:
+    """Return how an image file that can be decoded keeps its pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(content)) as image:
+            words = [image.mode]
+            words += ["turned"] if image.getexif().get(ORIENTATION, 1) != 1 else []
+            words += ["animated"] if getattr(image, "n_frames", 1) > 1 else []
+    return ", ".join(words)
 
 
 def read_image(path: Path) -> Pixels:
     """Return the image in a file as `decode_image` does."""
-    return decode_image(path, str(path))
+    return decode_image(read_bytes(path), str(path))
 
 
-def decode_image(content: Path | bytes, where: str) -> Pixels:
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds. Raises DataError naming it when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        fix = "make it readable or remove it"
+        raise DataError(f"cannot read this image: {error.strerror}", where=str(path), fix=fix) from error
+
+
+def decode_image(content: bytes, where: str) -> Pixels:
     """Return the image as it should be seen: upright, RGB, 8 bits, first frame. Raises DataError when it is broken."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, palettes with transparency, large images
-            with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as image:
+            with Image.open(io.BytesIO(content)) as image:
                 return to_rgb(image)
     except MemoryError:
         raise
@@ -124,4 +184,9 @@ def _list_digits() -> Listing:
     keys = [hashlib.sha256(image.tobytes()).hexdigest() for image in levels]
     order = sorted(range(len(keys)), key=lambda index: (int(bunch.target[index]), keys[index]))
     samples = tuple(Sample(None, int(bunch.target[index]), keys[index]) for index in order)
-    return Listing(samples, DIGIT_CLASSES, lambda index: np.repeat(levels[order[index]][:, :, None], 3, axis=2))
+    digest = file_digest(digits_file())
+
+    def read(index: int) -> Pixels:
+        return np.repeat(levels[order[index]][:, :, None], 3, axis=2)
+
+    return Listing(samples, DIGIT_CLASSES, digest, read, lambda index: "L")

@@ -3,40 +3,73 @@
 Within a class, images are ranked by a hash of their content keyed by the seed, and the ranking is cut at exact quotas
 (largest remainder). So the split does not depend on names or order, and adding or losing a few files moves only the few
 images next to a cut. Test takes the front of the ranking and train its end: a larger training share contains a smaller.
-Images in one group (the same content, or near-duplicates) stay on one side.
+Images in one group (the same content, or near-duplicates) stay on one side: a group goes where its first image falls,
+so each part of a class is off its quota by less than the largest group.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import DataError
+from engine.core.data.pack import Pack
+from engine.parts import PARTS, UNUSED, check_quotas, held_part, split_quotas
+from engine.spec import Data
 
 Rows = NDArray[np.int64]
-PARTS = ("train", "val", "test")
-UNUSED = "unused"
-NESTED_TEST = 10
+Quotas = dict[str, int]
+KINDS = (*PARTS, UNUSED)
+LETTERS = "tvs-"
 _RANKED = ("test", UNUSED, "val", "train")
 
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers of the parts, ascending; `digest` over which content lies in which part."""
+    """Row numbers of the parts, ascending; `digest` over which content lies in which part.
+
+    `asked` are the sizes that the quotas name; `largest_group` the most images that had to stay together. `letters`
+    has t, v, s (test) or - (unused) for each row; `left_out` counts images that show what a given test image shows.
+    """
 
     train: Rows
     val: Rows
     test: Rows
     digest: str
+    asked: Mapping[str, int] = field(default_factory=dict)
+    largest_group: int = 1
+    left_out: int = 0
+    letters: str = ""
 
     def part(self, name: str) -> Rows:
         """Return the rows of `train`, `val` or `test`."""
         rows: Rows = getattr(self, name)
         return rows
+
+    def describe(self) -> dict[str, Any]:
+        """Return the manifest: digest, sizes as they are and as asked, and the letter of every row of the pack."""
+        sizes = {part: len(self.part(part)) for part in PARTS}
+        about = {"asked": dict(self.asked), "largest_group": self.largest_group, "left_out": self.left_out}
+        return {"digest": self.digest, **sizes, **about, "letters": self.letters}
+
+
+def split_pack(pack: Pack, data: Data) -> Split:
+    """Return the split of a pack that `data` asks for."""
+    return make_split(
+        pack.keys,
+        pack.labels,
+        pack.class_names,
+        data.split,
+        data.split_seed,
+        groups=pack.group_names,
+        nested=data.nested,
+        given=pack.parts if data.given == "test" else None,
+    )
 
 
 def make_split(
@@ -48,85 +81,111 @@ def make_split(
     *,
     groups: Mapping[str, str] | None = None,
     nested: bool = False,
+    given: Sequence[str] | None = None,
 ) -> Split:
     """Split the images `keys` with their `labels` as `text` says, stratified by class.
 
-    `groups` maps the keys of near-duplicates to a common name; equal keys are always one group. Sizes are exact but
-    where a group lies over a cut. With `nested` every split tests on the same NESTED_TEST per cent, and what `text`
-    asks for beyond that stays unused: training sets of different splits then contain each other and are judged alike.
-    Raises DataError naming a class too small for each part asked for to have an image.
+    `groups` maps the keys of near-duplicates to a common name; equal keys are always one group. With `nested` every
+    split tests on the same NESTED_TEST per cent, and what `text` asks for beyond that stays unused: training sets of
+    different splits then contain each other and are judged alike. `given` names the folder (train, val, test) that each
+    image came in: test, else val, is the test part as it is, what shows the same as one of its images is left out, and
+    the rest is shared out as train and val. Raises DataError naming a class too small for each part to have an image.
     """
-    shares = _read_shares(text, nested)
     names = [(groups or {}).get(key, key) for key in keys]
-    part_of: dict[str, str] = {}
+    parts = _given_parts(names, given)
+    asked = Counter[str]()
+    by_class: list[tuple[list[str], Quotas]] = []
     for label, class_name in enumerate(class_names):
-        members = [names[row] for row in np.flatnonzero(labels == label)]
-        quotas = class_quotas(len(members), shares)
-        _check_quotas(quotas, shares, class_name, len(members), text)
-        _assign_class(members, quotas, seed, part_of)
-    parts = np.array([(*PARTS, UNUSED).index(part_of[name]) for name in names])
-    rows = [np.flatnonzero(parts == number).astype(np.int64) for number in range(3)]
-    return Split(rows[0], rows[1], rows[2], _split_digest(keys, parts))
+        rows = np.flatnonzero(labels == label)
+        held = int((parts[rows] == KINDS.index("test")).sum())
+        count = held + int((parts[rows] < 0).sum())
+        quotas = split_quotas(count, text, nested=nested, held=held if given else None)
+        check_quotas(quotas, class_name, count - held if given else count, text)
+        asked.update(quotas)
+        open_quotas = {part: quota for part, quota in quotas.items() if not (given and part == "test")}
+        by_class.append(([names[row] for row in rows if parts[row] < 0], open_quotas))
+    part_of = _place_groups(by_class, seed)
+    for row in np.flatnonzero(parts < 0):
+        parts[row] = KINDS.index(part_of[names[row]])
+    return _make_split(keys, names, parts, {part: asked[part] for part in PARTS}, given is not None)
 
 
-def _read_shares(text: str, nested: bool) -> dict[str, int]:
-    """Return the per cent of each part, `unused` last where nested splits leave some out."""
-    shares = dict(zip(PARTS, (int(share) for share in text.split("/")), strict=True))
-    if not nested:
-        return shares
-    if shares["test"] < NESTED_TEST:
-        raise DataError(
-            f"nested splits share one test set of {NESTED_TEST} %, and {text} has {shares['test']} %",
-            where="data.split",
-            fix=f"make its last part at least {NESTED_TEST}, or set data.nested: false",
-        )
-    return shares | {"test": NESTED_TEST, UNUSED: shares["test"] - NESTED_TEST}
+def _make_split(
+    keys: Sequence[str], names: Sequence[str], parts: Rows, asked: Mapping[str, int], is_given: bool
+) -> Split:
+    rows = [np.flatnonzero(parts == number).astype(np.int64) for number in range(len(KINDS))]
+    return Split(
+        train=rows[0],
+        val=rows[1],
+        test=rows[2],
+        digest=_split_digest(keys, parts),
+        asked=asked,
+        largest_group=max(Counter(names).values(), default=1),
+        left_out=len(rows[3]) if is_given else 0,
+        letters="".join(LETTERS[part] for part in parts.tolist()),
+    )
 
 
-def class_quotas(count: int, shares: Mapping[str, int]) -> dict[str, int]:
-    """Return how many of `count` images each part gets: floors, then largest remainders (ties: the first)."""
-    quotas = {part: count * share // 100 for part, share in shares.items()}
-    left = count - sum(quotas.values())
-    by_remainder = sorted(shares, key=lambda part: -(count * shares[part] % 100))
-    for part in by_remainder[:left]:
-        quotas[part] += 1
-    return quotas
+def _given_parts(names: Sequence[str], given: Sequence[str] | None) -> Rows:
+    """Return each row's number in KINDS, -1 where open: only the given test part and what shows the same is settled."""
+    parts = np.full(len(names), -1, dtype=np.int64)
+    if given is None:
+        return parts
+    part = held_part(given)
+    test = [row for row, folder in enumerate(given) if folder == part]
+    seen = {names[row] for row in test}
+    parts[[row for row, name in enumerate(names) if name in seen]] = KINDS.index(UNUSED)
+    parts[test] = KINDS.index("test")
+    return parts
 
 
-def _check_quotas(quotas: Mapping[str, int], shares: Mapping[str, int], name: str, count: int, text: str) -> None:
-    for part in PARTS:
-        if shares[part] and not quotas[part]:
-            raise DataError(
-                f"class {name!r} has {count} images: too few for a {text} split, its {part} part would be empty",
-                where="data.split",
-                fix="add images to the class, leave it out with data.classes, or choose larger parts",
-            )
+def _place_groups(by_class: Sequence[tuple[list[str], Quotas]], seed: int) -> dict[str, str]:
+    """Return the part of each group; those with images of several classes come first, while there is room in each."""
+    sizes = [Counter(members) for members, _ in by_class]
+    room = [dict(quotas) for _, quotas in by_class]
+    classes = Counter(name for counts in sizes for name in counts)
+    part_of: dict[str, str] = {}
+    across = [name for name, count in classes.items() if count > 1]
+    for name in sorted(across, key=lambda name: _rank(name, seed)):
+        members = {label: counts[name] for label, counts in enumerate(sizes) if name in counts}
+        part_of[name] = _part_across(_rank(name, seed), members, room, [quotas for _, quotas in by_class])
+        for label, count in members.items():
+            room[label][part_of[name]] -= count
+    for counts, left in zip(sizes, room, strict=True):
+        _cut_class({name: size for name, size in counts.items() if name not in part_of}, left, seed, part_of)
+    return part_of
 
 
-def _assign_class(members: Sequence[str], quotas: Mapping[str, int], seed: int, part_of: dict[str, str]) -> None:
-    """Rank the class's groups and fill the parts in turn; a group goes where its first image falls.
+def _part_across(rank: bytes, members: Mapping[int, int], room: Sequence[Quotas], quotas: Sequence[Quotas]) -> str:
+    """Return the part where the group's rank falls in its first class, or the next one where each class has room."""
+    first = quotas[min(members)]
+    spot = int.from_bytes(rank, "big") * sum(first.values()) >> (8 * len(rank))
+    ordered = [part for part in _RANKED if part in first]
+    for place, part in enumerate(ordered):
+        if spot < sum(first[before] for before in ordered[: place + 1]) and all(
+            room[label].get(part, 0) >= count for label, count in members.items()
+        ):
+            return part
+    return "train"
 
-    A group with members in an earlier class has its part already and only uses up room.
-    """
-    sizes: dict[str, int] = {}
-    for name in members:
-        sizes[name] = sizes.get(name, 0) + 1
-    room = dict(quotas)
-    for name in list(sizes):
-        if name in part_of:
-            room[part_of[name]] -= sizes.pop(name)
+
+def _cut_class(sizes: Mapping[str, int], room: Quotas, seed: int, part_of: dict[str, str]) -> None:
+    """Rank the class's groups and cut the ranking; each group goes where its first image falls."""
+    ordered = [part for part in _RANKED if part in room]
+    ends = np.cumsum([max(0, room[part]) for part in ordered])
+    start = 0
     for name in sorted(sizes, key=lambda name: _rank(name, seed)):
-        part = next((part for part in _RANKED if room.get(part, 0) > 0), "train")
-        part_of[name] = part
-        room[part] -= sizes[name]
+        place = int(np.searchsorted(ends, start, side="right"))
+        part_of[name] = ordered[place] if place < len(ordered) else "train"
+        start += sizes[name]
 
 
 def _rank(name: str, seed: int) -> bytes:
     return hashlib.sha256(f"split {seed} {name}".encode()).digest()
 
 
-def _split_digest(keys: Sequence[str], parts: NDArray[np.int64]) -> str:
+def _split_digest(keys: Sequence[str], parts: Rows) -> str:
     total = hashlib.sha256()
     for key, part in sorted(zip(keys, parts.tolist(), strict=True)):
-        total.update(f"{key} {(*PARTS, UNUSED)[part]}\n".encode())
+        total.update(f"{key} {KINDS[part]}\n".encode())
     return total.hexdigest()

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from engine.core.data.duplicates import Print, group_prints, take_print
-from engine.core.data.sources import Listing
+from engine.core.data.sources import Listing, Sample
 from engine.errors import DataError
 
 CHUNK = 64
@@ -22,19 +22,25 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class Survey:
-    """`classes` images by class; `widths` and `heights` (least, median, most) in pixels; `broken` messages.
+    """`classes` images by class; `parts` by train, val, test folder; `widths` and `heights` (least, median, most) in
+    pixels; `modes` images by how files keep them; `broken` messages.
 
-    `duplicates` groups of places that show the same or nearly the same image, `across` those of more than one class.
+    `duplicates` groups of places that show the same or nearly the same image, `across` those of more than one class,
+    `astride` those of more than one part; `passed_over` what was not read, by suffix.
     """
 
     classes: dict[str, int]
+    parts: dict[str, int]
     widths: tuple[int, int, int]
     heights: tuple[int, int, int]
     suffixes: dict[str, int]
+    modes: dict[str, int]
     grey: int
     broken: list[str]
     duplicates: list[list[str]]
     across: list[list[str]]
+    astride: list[list[str]]
+    passed_over: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class _Look:
     """What one image gives away; `print` None also for a tiny one, `error` for a broken one."""
 
     size: tuple[int, int] = (0, 0)
+    mode: str = ""
     grey: bool = False
     print: Print | None = None
     error: str = ""
@@ -58,18 +65,21 @@ def survey_images(listing: Listing, progress: Callable[[int, int], None] = lambd
     groups = _duplicate_groups(listing, looks)
     return Survey(
         classes={name: labels[label] for label, name in enumerate(listing.class_names)},
+        parts=_counts(sample.part for sample in listing.samples if sample.part),
         widths=_three_points(sizes[:, 0]),
         heights=_three_points(sizes[:, 1]),
-        suffixes=dict(sorted(Counter(_suffix(listing, row) for row in range(len(looks))).items())),
+        suffixes=_counts(_suffix(sample) for sample in listing.samples),
+        modes=_counts(look.mode for look in looks if not look.error),
         grey=sum(look.grey for look in looks),
         broken=[look.error for look in looks if look.error],
-        duplicates=[[_place(listing, row) for row in group] for group in groups],
-        across=[
-            [_place(listing, row) for row in group]
-            for group in groups
-            if len({listing.samples[row].label for row in group}) > 1
-        ],
+        duplicates=[[sample.place for sample in group] for group in groups],
+        across=[[sample.place for sample in group] for group in groups if len({one.label for one in group}) > 1],
+        astride=[[sample.place for sample in group] for group in groups if len({one.part for one in group}) > 1],
     )
+
+
+def _counts(words: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(words).items()))
 
 
 def _look_at_all(listing: Listing) -> Iterator[_Look]:
@@ -79,7 +89,7 @@ def _look_at_all(listing: Listing) -> Iterator[_Look]:
         except DataError as error:
             return _Look(error=f"{error.where}: {error.what}")
         grey = bool((pixels[..., :1] == pixels).all())
-        return _Look((pixels.shape[1], pixels.shape[0]), grey, take_print(pixels))
+        return _Look((pixels.shape[1], pixels.shape[0]), listing.mode(row), grey, take_print(pixels))
 
     count = len(listing.samples)
     with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
@@ -87,29 +97,20 @@ def _look_at_all(listing: Listing) -> Iterator[_Look]:
             yield from pool.map(look_at, range(first, min(first + CHUNK, count)))
 
 
-def _duplicate_groups(listing: Listing, looks: list[_Look]) -> list[list[int]]:
-    """Return groups of rows: near by their prints, or of equal content."""
+def _duplicate_groups(listing: Listing, looks: list[_Look]) -> list[list[Sample]]:
+    """Return groups of samples: near by their prints, or of equal content."""
     near = group_prints([look.print for look in looks])
     by_key: dict[str, int] = {}
-    members: dict[int, list[int]] = {}
+    members: dict[int, list[Sample]] = {}
     for row, sample in enumerate(listing.samples):
         first = by_key.setdefault(sample.key, int(near[row]))
-        members.setdefault(first, []).append(row)
-    return [rows for rows in members.values() if len(rows) > 1]
+        members.setdefault(first, []).append(sample)
+    return [samples for samples in members.values() if len(samples) > 1]
 
 
 def _three_points(values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[int, int, int]:
     return int(values.min()), int(np.median(values)), int(values.max())
 
 
-def _suffix(listing: Listing, row: int) -> str:
-    sample = listing.samples[row]
-    name = sample.member or (sample.path.name if sample.path else "")
-    return os.path.splitext(name)[1].lower() or "(none)"
-
-
-def _place(listing: Listing, row: int) -> str:
-    sample = listing.samples[row]
-    if sample.path is None:
-        return f"image {row}"
-    return f"{sample.path}!{sample.member}" if sample.member else str(sample.path)
+def _suffix(sample: Sample) -> str:
+    return os.path.splitext(sample.member or sample.place)[1].lower() or "(none)"

@@ -44,9 +44,14 @@ def render_view(image: Pixels, key: str, view: int, view_seed: int, augment: Aug
 def render_center(image: Pixels, size: int, crop_share: float) -> Tensor:
     """Return the central square, `crop_share` of the short side wide, as uint8 (3, size, size)."""
     height, width = image.shape[:2]
+    return render_crop(image, center_crop(height, width, crop_share), size)
+
+
+def center_crop(height: int, width: int, crop_share: float) -> Crop:
+    """Return the central square of an image, `crop_share` of the short side wide."""
     side = crop_share * min(height, width)
     wide, tall = side / width, side / height
-    return render_crop(image, Crop((1 - wide) / 2, (1 - tall) / 2, wide, tall), size)
+    return Crop((1 - wide) / 2, (1 - tall) / 2, wide, tall)
 
 
 def draw_crop(key: str, view: int, view_seed: int, augment: Augment, aspect: float) -> Crop:
@@ -98,11 +103,14 @@ def _resize_fraction(image: Pixels, crop: Crop, size: int) -> Tensor:
 
 
 def _resize_whole(image: Pixels, crop: Crop, size: int) -> Tensor:
-    height, width = image.shape[:2]
-    left, right = _whole_span(crop.left, crop.width, width)
-    top, bottom = _whole_span(crop.top, crop.height, height)
+    left, right, top, bottom = whole_box(crop, *image.shape[:2])
     cut = torch.from_numpy(image)[top:bottom, left:right].contiguous().permute(2, 0, 1)[None]  # packed is faster
     return F.interpolate(cut, (size, size), mode="bicubic", antialias=True)[0]
+
+
+def whole_box(crop: Crop, height: int, width: int) -> tuple[int, int, int, int]:
+    """Return the crop's left, right, top and bottom in whole pixels."""
+    return *_whole_span(crop.left, crop.width, width), *_whole_span(crop.top, crop.height, height)
 
 
 def _whole_span(start: float, share: float, length: int) -> tuple[int, int]:

@@ -7,7 +7,6 @@ its number of outputs.
 from __future__ import annotations
 
 import importlib.util
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import DataError
+from engine.names import WORDNET_ID
 
 HEADS = {
     1000: "imagenet_synsets.txt",
@@ -26,7 +26,6 @@ HEADS = {
     21843: "imagenet21k_goog_synsets.txt",
 }
 MEANINGS = "imagenet_synset_to_lemma.txt"
-WORDNET_ID = re.compile(r"n\d{8}")
 
 
 def slice_places(class_names: Sequence[str], outputs: int) -> Tensor:

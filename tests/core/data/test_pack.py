@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import pytest
 from PIL import Image
 
 from engine.content import data_content
+from engine.core.data import pack as pack_room
 from engine.core.data.pack import is_valid_pack, open_pack, shrink, write_pack
-from engine.core.data.sources import list_images
+from engine.core.data.sources import Listing, list_images
+from engine.core.data.splits import split_pack
 from engine.errors import DataError
 from engine.home import publish_folder
 from engine.spec import Data
@@ -118,28 +121,128 @@ def test_a_pack_of_many_shapes_keeps_them(make_folder: MakeFolder, folder: Path)
     assert shapes == {(1, 1, 3), (3, 900, 3), (64, 82, 3)}
 
 
-def test_a_pack_that_was_killed_in_the_middle_is_made_anew(make_folder: MakeFolder, tmp_path: Path) -> None:
-    root = make_folder({"a": 40, "b": 40}, size=(400, 300))
-    final = tmp_path / "cache" / "pack-1"
+def pack_slowly(root: Path, final: Path, stop_at: int) -> None:
+    """Pack in a process of its own, with shards of 8 images, and kill it (-9) when it has packed `stop_at`."""
     code = (
         "import sys, time; from pathlib import Path; from engine.spec import Data\n"
         "from engine.home import publish_folder; from engine.core.data.sources import list_images\n"
-        "from engine.core.data.pack import is_valid_pack, write_pack\n"
+        "from engine.core.data import pack; pack.SHARD_IMAGES = 8\n"
         "listing = list_images(Data(source='folder', root=sys.argv[1]))\n"
         "slow = lambda done, count: (print(done, flush=True), time.sleep(0.05))\n"
-        "publish_folder(Path(sys.argv[2]), lambda folder: write_pack(listing, folder, 256, slow), is_valid_pack)\n"
+        "build = lambda folder: pack.write_pack(listing, folder, 256, slow)\n"
+        "publish_folder(Path(sys.argv[2]), build, pack.is_valid_pack, resume=True)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(root), str(final)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
-    while child.stdout.readline().strip() != "20":
+    while child.stdout.readline().strip() != str(stop_at):
         time.sleep(0.001)
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
-    assert not final.exists()
-    assert len(list(final.parent.glob("*.tmp"))) == 1
-    listing = list_images(Data(source="folder", root=str(root)))
-    made = publish_folder(final, lambda folder: write_pack(listing, folder, 256, no_progress), is_valid_pack)
-    assert made
-    assert len(open_pack(final)) == 80
+
+
+def resume_pack(root: Path, final: Path) -> tuple[list[int], Listing]:
+    """Finish a killed pack; return what its progress said and the listing."""
+    listing, seen = list_images(Data(source="folder", root=str(root))), []
+    assert publish_folder(
+        final,
+        lambda folder: write_pack(listing, folder, 256, lambda done, count: seen.append(done)),
+        is_valid_pack,
+        resume=True,
+    )
+    return seen, listing
+
+
+def test_a_pack_that_was_killed_goes_on_from_its_complete_shards(
+    make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_folder({"a": 40, "b": 40}, size=(400, 300))
+    final, whole = tmp_path / "cache" / "pack-1", tmp_path / "whole"
+    monkeypatch.setattr(pack_room, "SHARD_IMAGES", 8)
+    for stop_at in (20, 45):
+        pack_slowly(root, final, stop_at)
+        assert not final.exists()
+        (left,) = final.parent.glob("*.tmp")
+        assert not is_valid_pack(left)
+        assert len(list(left.glob("shards/*.npz"))) * 8 in (stop_at // 8 * 8, stop_at // 8 * 8 + 8)
+    with open(left / "data.bin", "ab") as data:
+        data.write(b"half an image")
+    seen, listing = resume_pack(root, final)
+    done = seen[0]
+    assert done >= 40
+    assert seen[1:] == list(range(done + 1, 81))
     assert list(final.parent.glob("*.tmp")) == []
+    assert sorted(path.name for path in final.iterdir()) == ["data.bin", "index.npz", "manifest.json"]
+    whole.mkdir()
+    write_pack(listing, whole, 256, no_progress)
+    for name in ("data.bin", "index.npz"):
+        assert (final / name).read_bytes() == (whole / name).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["data.bin", "shards/000001.npz", "missing"])
+def test_a_damaged_shard_and_all_behind_it_are_made_again(
+    make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    root = make_folder({"a": 20, "b": 20}, size=(80, 70))
+    final = tmp_path / "cache" / "pack-1"
+    monkeypatch.setattr(pack_room, "SHARD_IMAGES", 8)
+    listing = list_images(Data(source="folder", root=str(root)))
+
+    def stop(done: int, count: int) -> None:
+        if done == 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish_folder(final, lambda folder: write_pack(listing, folder, 256, stop), is_valid_pack, resume=True)
+    (left,) = final.parent.glob("*.tmp")
+    if damage == "missing":
+        (left / "shards/000001.npz").unlink()
+    else:
+        raw = bytearray((left / damage).read_bytes())
+        raw[len(raw) // 2] ^= 0xFF
+        (left / damage).write_bytes(raw)
+    seen, _ = resume_pack(root, final)
+    assert seen[0] == 8
+    assert is_valid_pack(final)
+    assert all(np.array_equal(open_pack(final).image(row), listing.read(row)) for row in range(40))
+
+
+def test_shards_of_other_images_are_not_taken(
+    make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_folder({"a": 20, "b": 20}, size=(80, 70))
+    final = tmp_path / "cache" / "pack-1"
+    monkeypatch.setattr(pack_room, "SHARD_IMAGES", 8)
+    pack_slowly(root, final, 20)
+    for path in sorted((root / "a").iterdir())[:3]:
+        path.unlink()
+    _, listing = resume_pack(root, final)
+    assert len(open_pack(final)) == 37
+    assert open_pack(final).keys == [sample.key for sample in listing.samples]
+
+
+def test_a_file_that_changes_after_it_was_listed_stops_the_pack(make_folder: MakeFolder, folder: Path) -> None:
+    root = make_folder({"a": 2, "b": 2})
+    listing = list_images(Data(source="folder", root=str(root)))
+    Image.new("RGB", (9, 9)).save(root / "a" / "000.png")
+    with pytest.raises(DataError, match=r"000\.png.*changed after it was listed"):
+        write_pack(listing, folder, 256, no_progress, broken="skip")
+
+
+def test_the_digest_of_a_pack_counts_what_was_left_out(make_folder: MakeFolder, folder: Path, tmp_path: Path) -> None:
+    root = make_folder({"a": 2, "b": 2})
+    (root / "a" / "bad.jpg").write_text("no image")
+    data = Data(source="folder", root=str(root))
+    write_pack(list_images(data), folder, 256, no_progress, broken="skip")
+    assert open_pack(folder).digest == data_content(data, tmp_path / "digests.json").digest
+
+
+def test_a_pack_remembers_the_folder_that_an_image_came_in(make_folder: MakeFolder, folder: Path) -> None:
+    root = make_folder({"train/a": 3, "train/b": 4, "val/a": 1, "val/b": 2})
+    write_pack(list_images(Data(source="folder", root=str(root))), folder, 256, no_progress)
+    pack = open_pack(folder)
+    counted = Counter(zip(pack.labels.tolist(), pack.parts, strict=True))
+    assert counted == {(0, "train"): 3, (1, "train"): 4, (0, "val"): 1, (1, "val"): 2}
+    split = split_pack(pack, Data(source="folder", root=str(root), split="60/20/20", given="test"))
+    assert [pack.parts[row] for row in split.test] == ["val"] * 3
+    assert len(split.train) + len(split.val) == 7

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine.core.data.splits import class_quotas, make_split
+from engine.core.data.splits import make_split
 from engine.errors import DataError
+from engine.parts import PARTS, class_quotas
 
 NAMES = ("cat", "dog")
+TEXTS = ("60/20/20", "70/20/10", "75/10/15", "80/10/10")
 
 
 def fake_keys(count: int, offset: int = 0) -> list[str]:
@@ -31,6 +35,10 @@ def test_quotas_sum_and_are_within_one_of_the_share(count: int, train: int) -> N
     quotas = class_quotas(count, shares)
     assert sum(quotas.values()) == count
     assert all(abs(quotas[part] - count * share / 100) < 1 for part, share in shares.items())
+
+
+def shares_of(text: str) -> dict[str, int]:
+    return dict(zip(PARTS, map(int, text.split("/")), strict=True))
 
 
 def test_parts_are_exact_in_every_class_and_disjoint() -> None:
@@ -90,6 +98,73 @@ def test_equal_images_and_groups_stay_on_one_side() -> None:
 def test_a_class_that_is_too_small_is_named() -> None:
     with pytest.raises(DataError, match="'dog' has 3 images"):
         make_split(fake_keys(53), labels_of(50, 3), NAMES, "80/10/10", 0)
+
+
+def test_nested_test_sets_are_one_whatever_the_size_of_a_class() -> None:
+    for count in range(20, 60):
+        keys, labels = fake_keys(count), labels_of(count)
+        splits = [make_split(keys, labels, NAMES[:1], text, 0, nested=True) for text in TEXTS]
+        assert len({split.test.tobytes() for split in splits}) == 1, count
+        for small, large in pairwise(splits):
+            assert set(small.train) <= set(large.train), count
+        assert all(
+            abs(len(split.train) - count * int(text[:2]) / 100) < 1 for split, text in zip(splits, TEXTS, strict=True)
+        )
+
+
+@pytest.mark.parametrize("text", ["60/20/20", "80/10/10", "70/0/30"])
+def test_a_part_is_off_by_less_than_the_largest_group(text: str) -> None:
+    noise = np.random.default_rng(4)
+    for trial in range(20):
+        keys, labels = fake_keys(300, 1000 * trial), labels_of(100, 200)
+        groups: dict[str, str] = {}
+        for number in range(12):
+            members = noise.choice(100 if number % 2 else 200, noise.integers(2, 7), replace=False) + 100 * (number % 2)
+            groups |= {keys[row]: f"group {number}" for row in members if keys[row] not in groups}
+        split = make_split(keys, labels, NAMES, text, trial, groups=groups)
+        assert split.asked == {part: sum(class_quotas(n, shares_of(text))[part] for n in (100, 200)) for part in PARTS}
+        for label, count in ((0, 100), (1, 200)):
+            for part, quota in class_quotas(count, shares_of(text)).items():
+                assert abs(int((labels[split.part(part)] == label).sum()) - quota) < split.largest_group
+        assert split.largest_group == max(Counter(groups.values()).values())
+
+
+def test_groups_move_no_more_than_their_files() -> None:
+    keys, labels = fake_keys(4000), labels_of(2000, 2000)
+    groups = {keys[row]: keys[row - row % 3] for row in range(0, 3000)}
+    kept = np.sort(np.random.default_rng(5).permutation(4000)[40:])
+    before = make_split(keys, labels, NAMES, "60/20/20", 0, groups=groups)
+    after = make_split([keys[row] for row in kept], labels[kept], NAMES, "60/20/20", 0, groups=groups)
+    moved = sum(before.letters[row] != after.letters[place] for place, row in enumerate(kept))
+    assert moved / len(kept) < 0.01
+
+
+def test_a_given_test_folder_is_the_test_part() -> None:
+    keys, labels = fake_keys(400), labels_of(200, 200)
+    given = ["val" if row % 4 == 0 else "train" for row in range(400)]
+    split = make_split(keys, labels, NAMES, "60/20/20", 0, given=given)
+    assert split.test.tolist() == list(range(0, 400, 4))
+    assert [len(split.part(part)) for part in PARTS] == [226, 74, 100]
+    assert split.asked == {"train": 226, "val": 74, "test": 100}
+    other = make_split(keys, labels, NAMES, "80/10/10", 0, given=given)
+    assert other.test.tolist() == split.test.tolist()
+    assert set(split.train) <= set(other.train)
+    assert len({split.digest, other.digest, make_split(keys, labels, NAMES, "60/20/20", 0).digest}) == 3
+    three = ["test" if part == "val" and row % 8 else part for row, part in enumerate(given)]
+    assert make_split(keys, labels, NAMES, "60/20/20", 0, given=three).test.tolist() == list(range(4, 400, 8))
+
+
+def test_what_shows_the_same_as_a_given_test_image_is_never_trained_on() -> None:
+    keys, labels = fake_keys(100), labels_of(50, 50)
+    given = ["val" if row % 5 == 0 else "train" for row in range(100)]
+    keys[1] = keys[0]
+    groups = {keys[10]: "burst", keys[11]: "burst", keys[62]: "burst", keys[21]: "pair", keys[22]: "pair"}
+    split = make_split(keys, labels, NAMES, "60/20/20", 0, groups=groups, given=given)
+    assert split.test.tolist() == list(range(0, 100, 5))
+    assert split.left_out == 3
+    assert [split.letters[row] for row in (1, 11, 62)] == ["-"] * 3
+    assert split.letters[21] == split.letters[22] != "-"
+    assert len(split.train) + len(split.val) == 77
 
 
 def test_a_part_may_be_left_out() -> None:

@@ -1,0 +1,68 @@
+"""Feeding a device: takes work on batches, gives them in order and ahead of time, on threads and on a copy stream."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+AHEAD = 4
+Chunk = TypeVar("Chunk")
+Made = TypeVar("Made")
+
+
+def render_ahead(chunks: list[Chunk], make: Callable[[Chunk], Made], workers: int) -> Iterator[Made]:
+    """Yield what `make` gives of each chunk, in order, made here (no workers) or on threads, a few ahead."""
+    if workers == 0:
+        yield from map(make, chunks)
+        return
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        waiting: deque[Future[Made]] = deque()
+        todo = iter(chunks)
+        try:
+            for chunk in todo:
+                waiting.append(pool.submit(make, chunk))
+                if len(waiting) >= workers + AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def finish_ahead(
+    batches: Iterator[Made], finish: Callable[[Made], Made], images_of: Callable[[Made], Tensor], device: torch.device
+) -> Iterator[Made]:
+    """Yield each batch finished on `device`; on a GPU one batch ahead, on a stream of its own beside the training's."""
+    if device.type != "cuda":
+        yield from map(finish, batches)
+        return
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    ready: tuple[Made, torch.cuda.Event] | None = None
+    for batch in batches:
+        with torch.cuda.stream(stream):
+            made = finish(batch)
+        ahead = (made, stream.record_event())
+        if ready is not None:
+            yield _hand_over(*ready, images_of, device)
+        ready = ahead
+    if ready is not None:
+        yield _hand_over(*ready, images_of, device)
+
+
+def _hand_over(batch: Made, event: torch.cuda.Event, images_of: Callable[[Made], Tensor], device: torch.device) -> Made:
+    """Let the training's stream wait for the batch; its memory is not used again before that stream is done with it."""
+    current = torch.cuda.current_stream(device)
+    current.wait_event(event)
+    images_of(batch).record_stream(current)
+    return batch
+
+
+def pin_images(images: Tensor, device: torch.device) -> Tensor:
+    """Return the images in memory that a GPU copies from by itself; as they are for any other device."""
+    return images.pin_memory() if device.type == "cuda" else images

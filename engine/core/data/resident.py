@@ -1,0 +1,168 @@
+"""A data set held whole: takes a pack, gives crops of its images from memory, on the host or rendered on the device.
+
+`data.cache` says which, and never changes a bit of a view: jpeg decodes an image each time, raw keeps all of them
+decoded in the host's memory, device keeps them in the device's and crops and resizes there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.core.data.pack import Pack, pack_threads
+from engine.core.data.resample import Boxes, resize_boxes
+from engine.core.data.sources import Pixels
+from engine.core.data.views import SMALL_SIDE, Crop, render_crop, whole_box
+from engine.spec import Data
+
+Cache = Literal["jpeg", "raw", "device"]
+AUTO_SHARE = 0.25  # of the device's free memory: the rest is for training
+ASKED_SHARE = 0.9
+CHUNK = 256
+AT_ONCE = 32  # crops of one call: its sums take about 5 MB each
+
+
+class Album(Protocol):
+    """The images of a pack, wherever they are held; `device_bytes` is what they take of the device's memory."""
+
+    cache: Cache
+    device_bytes: int
+
+    def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int) -> Tensor:
+        """Return the crops of the pack's rows as uint8 (B, 3, size, size)."""
+        ...
+
+
+def open_album(pack: Pack, data: Data, device: torch.device) -> Album:
+    """Return the pack's images held as data.cache says; loaders of one pack share what is held.
+
+    auto takes the device for a GPU with room to spare, else leaves the images packed. A data set that does not fit on
+    the device is left packed too, and the log says so. Without a GPU the device's memory is the host's.
+    """
+    cache = _choose_cache(pack, data, device)
+    key = (cache, str(device))
+    if key not in pack.albums:
+        pack.albums[key] = DeviceAlbum(pack, device) if cache == "device" else HostAlbum(pack, cache)
+    album: Album = pack.albums[key]
+    return album
+
+
+def _choose_cache(pack: Pack, data: Data, device: torch.device) -> Cache:
+    packed: Cache = "raw" if pack.format == "raw" else "jpeg"
+    if data.cache in ("jpeg", "raw"):
+        return "raw" if data.cache == "raw" else "jpeg"
+    if device.type == "cpu":
+        return "raw" if data.cache == "device" and not torch.cuda.is_available() else packed
+    if ("device", str(device)) in pack.albums:
+        return "device"
+    free = torch.cuda.mem_get_info(device)[0]
+    if decoded_bytes(pack) <= free * (AUTO_SHARE if data.cache == "auto" else ASKED_SHARE):
+        return "device"
+    if data.cache == "device":
+        gib = (decoded_bytes(pack) / 2**30, free / 2**30)
+        print(f"data.cache: {gib[0]:.1f} GiB of images do not fit into {gib[1]:.1f} GiB of free memory", flush=True)
+    return packed
+
+
+def decoded_bytes(pack: Pack) -> int:
+    """Return what the pack's images take when they are decoded."""
+    return int(_offsets(pack)[-1])
+
+
+def _offsets(pack: Pack) -> NDArray[np.int64]:
+    sizes = [3 * height * width for height, width in map(pack.size, range(len(pack)))]
+    return np.concatenate([[0], np.cumsum(np.array(sizes, dtype=np.int64))])
+
+
+def _decoded_chunks(pack: Pack) -> Iterator[tuple[int, Pixels]]:
+    """Yield the bytes of all images, decoded, one after another, some images at a time, and where they begin."""
+    end = 0
+    with ThreadPoolExecutor(max_workers=pack_threads()) as pool:
+        for first in range(0, len(pack), CHUNK):
+            images = pool.map(pack.image, range(first, min(first + CHUNK, len(pack))))
+            chunk = np.concatenate([image.reshape(-1) for image in images])
+            yield end, chunk
+            end += len(chunk)
+
+
+class HostAlbum:
+    """Images on the host: as packed, or all decoded into memory at once where a JPEG pack is to be raw."""
+
+    device_bytes = 0
+
+    def __init__(self, pack: Pack, cache: Cache) -> None:
+        self.cache: Cache = cache
+        self._pack = pack
+        self._flat: Pixels | None = None
+        if cache == "raw" and pack.format == "jpeg":
+            self._starts = _offsets(pack)
+            self._flat = np.empty(int(self._starts[-1]), dtype=np.uint8)
+            for first, chunk in _decoded_chunks(pack):
+                self._flat[first : first + len(chunk)] = chunk
+
+    def image(self, row: int) -> Pixels:
+        if self._flat is None:
+            return self._pack.image(row)
+        return self._flat[self._starts[row] : self._starts[row + 1]].reshape(*self._pack.size(row), 3)
+
+    def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int) -> Tensor:
+        images = torch.empty((len(rows), 3, size, size), dtype=torch.uint8)
+        for slot, (row, crop) in enumerate(zip(rows, crops, strict=True)):
+            images[slot] = render_crop(self.image(row), crop, size)
+        return images
+
+
+class DeviceAlbum:
+    """All images decoded on the device, one after another in one tensor; batches are cropped and resized there.
+
+    Small images are rendered on the host: the kernel for them takes fractions of pixels.
+    """
+
+    cache: Cache = "device"
+
+    def __init__(self, pack: Pack, device: torch.device) -> None:
+        self._pack, self._device = pack, device
+        self._starts = _offsets(pack)
+        self._flat = torch.empty(int(self._starts[-1]), dtype=torch.uint8, device=device)
+        for first, chunk in _decoded_chunks(pack):
+            self._flat[first : first + len(chunk)] = torch.from_numpy(chunk).to(device)
+        self.device_bytes = self._flat.numel() if device.type != "cpu" else 0
+
+    def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int) -> Tensor:
+        small = [place for place, row in enumerate(rows) if min(self._pack.size(row)) < SMALL_SIDE]
+        large = sorted(set(range(len(rows))) - set(small))
+        images = torch.empty((len(rows), 3, size, size), dtype=torch.uint8, device=self._device)
+        for first in range(0, len(large), AT_ONCE):
+            some = large[first : first + AT_ONCE]
+            held = [rows[place] for place in some], [crops[place] for place in some]
+            images[self._places(some)] = self._render_large(*held, size)
+        for place in small:
+            images[place] = render_crop(self._pack.image(rows[place]), crops[place], size).to(self._device)
+        return images
+
+    def _render_large(self, rows: list[int], crops: list[Crop], size: int) -> Tensor:
+        lines = [self._box(row, crop) for row, crop in zip(rows, crops, strict=True)]
+        table = torch.tensor(lines).T
+        widest, tallest = int(table[4].max()), int(table[5].max())
+        start, width, left, top, wide, tall = table.to(self._device, non_blocking=True)
+        images = resize_boxes(self._flat, Boxes(start, width, left, top, wide, tall, widest, tallest), size)
+        flips = [place for place, crop in enumerate(crops) if crop.flip]
+        if flips:
+            mirrored = self._places(flips)
+            images[mirrored] = images[mirrored].flip(3)
+        return images
+
+    def _box(self, row: int, crop: Crop) -> tuple[int, int, int, int, int, int]:
+        """Return the image's first byte and width, and the box's left, top, width and height."""
+        height, width = self._pack.size(row)
+        left, right, top, bottom = whole_box(crop, height, width)
+        return int(self._starts[row]), width, left, top, right - left, bottom - top
+
+    def _places(self, places: list[int]) -> Tensor:
+        return torch.tensor(places).to(self._device, non_blocking=True)

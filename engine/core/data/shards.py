@@ -1,0 +1,150 @@
+"""A pack while it is being written: takes images in order, gives data.bin and what of it is complete after a kill.
+
+data.bin grows shard by shard. `shards/<n>.npz`, written once its part of data.bin is on disk, says what that part holds
+and its sha256. A later builder goes on behind the last complete shard; what follows it in data.bin is cut off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.core.data.duplicates import THUMB_SIDE, Print
+from engine.core.data.sources import Sample
+from engine.home import write_atomic
+
+SHARD_IMAGES = 512
+FOLDER = "shards"
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One image on its way into the pack: its bytes, (height, width) in pixels, its print if it is large enough."""
+
+    raw: bytes
+    shape: tuple[int, int]
+    print: Print | None
+
+
+@dataclass
+class Rows:
+    """What the index will hold, as it grows: of image i the size in bytes, shape, print; where the skipped ones lie."""
+
+    samples: list[Sample] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    shapes: list[tuple[int, int]] = field(default_factory=list)
+    prints: list[Print | None] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def add(self, sample: Sample, item: Packed | None) -> None:
+        """Add an image, or note that it was left out."""
+        if item is None:
+            self.skipped.append(sample.place)
+            return
+        self.samples.append(sample)
+        self.sizes.append(len(item.raw))
+        self.shapes.append(item.shape)
+        self.prints.append(item.print)
+
+    def extend(self, other: Rows) -> None:
+        for name in ("samples", "sizes", "shapes", "prints", "skipped"):
+            getattr(self, name).extend(getattr(other, name))
+
+
+class ShardWriter:
+    """The data.bin of `folder` and the shards that are complete in it; `mark` says how images are packed."""
+
+    def __init__(self, folder: Path, mark: str) -> None:
+        self._data, self._folder, self._mark = folder / "data.bin", folder / FOLDER, mark
+        self._folder.mkdir(exist_ok=True)
+        self._data.touch()
+
+    def complete(self, chunks: list[list[Sample]]) -> list[Rows]:
+        """Return the rows of the shards, from the first on, that are whole and of these samples; cut off the rest."""
+        found: list[Rows] = []
+        with open(self._data, "r+b") as data:
+            end = 0
+            for number, chunk in enumerate(chunks):
+                held = self._read(number, chunk)
+                content = data.read(sum(held[0].sizes)) if held else b""
+                if held is None or hashlib.sha256(content).hexdigest() != held[1]:
+                    break
+                found.append(held[0])
+                end += len(content)
+            data.truncate(end)
+        return found
+
+    def append(self, number: int, chunk: list[Sample], items: list[Packed | None]) -> Rows:
+        """Write a shard: its bytes first and to the disk, then what it holds."""
+        rows = Rows()
+        for sample, item in zip(chunk, items, strict=True):
+            rows.add(sample, item)
+        content = b"".join(item.raw for item in items if item is not None)
+        with open(self._data, "ab") as data:
+            data.write(content)
+            data.flush()
+            os.fsync(data.fileno())
+        kept = np.array([item is not None for item in items])
+        held = io.BytesIO()
+        np.savez(held, **_encode_rows(rows, kept), mark=self._chunk_mark(chunk), sha256=_sha256(content))
+        write_atomic(self._folder / f"{number:06d}.npz", held.getvalue())
+        return rows
+
+    def clear(self) -> None:
+        """Remove what only a later builder would have needed."""
+        shutil.rmtree(self._folder)
+
+    def _read(self, number: int, chunk: list[Sample]) -> tuple[Rows, str] | None:
+        """Return a shard's rows and the sha256 of its bytes; None when it is absent, damaged or of other images."""
+        try:
+            with np.load(self._folder / f"{number:06d}.npz") as held:
+                if str(held["mark"]) != self._chunk_mark(chunk):
+                    return None
+                return _decode_rows(held, chunk), str(held["sha256"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def _chunk_mark(self, chunk: list[Sample]) -> str:
+        lines = [self._mark, *(f"{sample.label} {sample.part} {sample.key} {sample.place}" for sample in chunk)]
+        return _sha256("\n".join(lines).encode())
+
+
+def _encode_rows(rows: Rows, kept: NDArray[np.bool_]) -> dict[str, Any]:
+    blank = Print(0, np.zeros(THUMB_SIDE**2, dtype=np.uint8))
+    prints = [one or blank for one in rows.prints]
+    return {
+        "kept": kept,
+        "sizes": np.array(rows.sizes, dtype=np.int64),
+        "shapes": np.array(rows.shapes, dtype=np.int64).reshape(-1, 2),
+        "printed": np.array([one is not None for one in rows.prints], dtype=bool),
+        "codes": np.array([one.code for one in prints], dtype=np.uint64),
+        "thumbs": np.array([one.thumb for one in prints], dtype=np.uint8).reshape(-1, THUMB_SIDE**2),
+    }
+
+
+def _decode_rows(held: Any, chunk: list[Sample]) -> Rows:
+    kept = held["kept"].tolist()
+    prints = [
+        Print(int(code), thumb) if printed else None
+        for printed, code, thumb in zip(held["printed"].tolist(), held["codes"], held["thumbs"], strict=True)
+    ]
+    return Rows(
+        [sample for sample, there in zip(chunk, kept, strict=True) if there],
+        held["sizes"].tolist(),
+        [(int(height), int(width)) for height, width in held["shapes"]],
+        prints,
+        [sample.place for sample, there in zip(chunk, kept, strict=True) if not there],
+    )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
