@@ -19,14 +19,14 @@ import statistics
 import subprocess
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from benchmarks import ROOT
+from benchmarks import ROOT, Row
 from engine.collect import collect
 from engine.home import Home, open_home, write_json
 from store.journal import JournalWriter
@@ -45,19 +45,6 @@ select r.arm, avg(f.value), stddev_samp(f.value), count(*) from (
     select job, arg_max(value, step) as value from metrics where name = 'test_top1' group by job
 ) f join run_jobs l using (job) join raw.runs r using (run) group by r.arm order by r.arm
 """
-
-
-@dataclass(frozen=True)
-class Row:
-    """One promise: our figure, the peer's, and a ratio above 1 where ours is better."""
-
-    case: str
-    figure: str
-    ours: float
-    peer: float | None
-    ratio: float | None
-    unit: str
-    n: int
 
 
 def main() -> None:

@@ -137,24 +137,42 @@ def _what_is_missing(claim: Claim, found: Comparison) -> str:
 
 
 def _footnote(found: Comparison) -> str:
-    return "" if not found.unfair else "note: " + "; ".join(map(str, found.unfair))
+    """Name the three most telling things that were not held equal."""
+    if not found.unfair:
+        return ""
+    left = len(found.unfair) - 3
+    return f"note: {'; '.join(map(str, found.unfair[:3]))}" + (f"; and {left} more differences" if left > 0 else "")
 
 
 def interval_text(found: Comparison) -> str:
     """Return `+1.20 points [-0.40, +2.80], n=3` for accuracies, plain numbers for other metrics."""
-    is_share = found.metric.endswith("top1")
 
     def write(value: float) -> str:
-        return f"{100 * value:+.2f}" if is_share else f"{value:+.4g}"
+        return f"{100 * value:+.2f}" if found.is_share else f"{value:+.5g}"
 
-    spread = found.difference
-    edges = "" if spread.low is None or spread.high is None else f" [{write(spread.low)}, {write(spread.high)}]"
-    return f"{write(spread.mean)}{' points' if is_share else ''}{edges}, n={spread.n}"
+    spread, has_edges = found.difference, not found.is_exact
+    edges = (
+        f" [{write(spread.low)}, {write(spread.high)}]"
+        if has_edges and spread.low is not None and spread.high is not None
+        else ""
+    )
+    return f"{write(spread.mean)}{' points' if found.is_share else ''}{edges}, n={spread.n}"
 
 
 def describe(judged: Judged) -> str:
-    """Return a claim's line: verdict, sentence, effect, interval, n and what would decide it."""
-    head = f"{judged.verdict}: {judged.claim.id}"
-    where = f" ({judged.cell})" if judged.cell not in ("", "default") else ""
-    effect = "" if judged.comparison is None else f": {judged.claim.metric} {interval_text(judged.comparison)}"
-    return f"{head}{where}{effect}" + (f"; {judged.reason}" if judged.reason else "")
+    """Return what a person reads of a claim: verdict, sentence, effect, interval, n and what would decide it."""
+    claim, where = judged.claim, f" ({judged.cell})" if judged.cell not in ("", "default") else ""
+    lines = [f"{judged.verdict}: {claim.id}{where}: {claim.text}"]
+    if judged.comparison is not None:
+        margin = f", margin {claim.margin:g}" if claim.margin else ""
+        asked = f"expected {claim.expect.replace('_', ' ')}{margin}"
+        lines.append(f"  {claim.metric} of {claim.arm} - {claim.against}: {interval_text(judged.comparison)}; {asked}")
+    if judged.p is not None:
+        lines.append(f"  p {judged.p:.3g} after Holm over all claims")
+    return "\n".join([*lines, *([f"  {judged.reason}"] if judged.reason else [])])
+
+
+def summarize(judged: Sequence[Judged]) -> str:
+    """Return how many claims hold, are refuted, or cannot be told yet."""
+    counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in ("holds", "refuted", "undecided")}
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import QueryError, closest_hint
-from engine.guard import SPEEDS, Difference, Surroundings, flatten, judge_pair
+from engine.guard import SPEEDS, Difference, Surroundings, difference_lines, flatten, judge_pair, tell_first
 from engine.home import Home
 from engine.stats import (
     Interval,
@@ -46,6 +46,7 @@ LOWER_IS_BETTER = frozenset(
     {"test_loss", "val_loss", "train_loss", "infer_latency", "cuda_peak_allocated", "cuda_peak_reserved",
      "host_peak_rss", "params", "macs", "train_seconds"}
 )  # fmt: skip
+OF_TEST_IMAGES = ("test_top1", "test_loss")
 Row = Mapping[str, Any]
 
 
@@ -89,6 +90,11 @@ class Comparison:
     def is_exact(self) -> bool:
         return self.metric in EXACT
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it is an accuracy: a fraction that readers see in per cent, and its differences in points."""
+        return self.metric.endswith("top1")
+
 
 def compare_arms(home: Home, first: str, second: str, metric: str, *, anyway: bool = False) -> list[Comparison]:
     """Compare `EXPERIMENT/ARM` with `EXPERIMENT/ARM`, once for each point of the matrix that both have.
@@ -101,10 +107,11 @@ def compare_arms(home: Home, first: str, second: str, metric: str, *, anyway: bo
     if not compared:
         fix = "wait for their runs, or give both arms the same seeds: xp status shows what is there"
         raise QueryError(f"{first} and {second} have no finished seed in common with a {metric}", fix=fix)
-    unfair = sorted({str(one) for comparison in compared for one in comparison.unfair})
+    unfair = {str(one): one for comparison in compared for one in comparison.unfair}
     if unfair and not anyway:
+        table = "\n".join(difference_lines(list(unfair.values())))
         fix = "compare runs that differ in one factor alone, or say --anyway and get this as a footnote"
-        raise QueryError(f"{first} and {second} are not comparable: {'; '.join(unfair)}", fix=fix)
+        raise QueryError(f"{first} and {second} are not comparable:\n{table}", fix=fix)
     return with_holm(compared)
 
 
@@ -153,7 +160,7 @@ def _compare_cell(home: Home, first: list[Row], second: list[Row], cell: str, me
     if difference is None:
         return None
     pairs = [(one[seed], two[seed]) for seed in seeds]
-    images, unlike = _compare_test_images(home, pairs) if metric == "test_top1" else (None, ())
+    images, unlike = _compare_test_images(home, pairs) if metric in OF_TEST_IMAGES else (None, ())
     fairness = [judge_pair(_surround(a, metric), _surround(b, metric), metric) for a, b in pairs]
     unfair = {str(one): one for found in fairness for one in found.unfair} | {str(one): one for one in unlike}
     spread = difference.std
@@ -161,16 +168,18 @@ def _compare_cell(home: Home, first: list[Row], second: list[Row], cell: str, me
         metric=metric, cell=cell, arms=(first[0]["arm"], second[0]["arm"]),
         means=(float(np.mean(list(values[0].values()))), float(np.mean(list(values[1].values())))),
         runs=(tuple(a["run"] for a, _ in pairs), tuple(b["run"] for _, b in pairs)),
-        difference=difference, p=paired_p(values[0], values[1]), adjusted_p=None, images=images,
+        difference=difference, p=paired_p(values[0], values[1]), adjusted_p=None,
+        images=images if metric == "test_top1" else None,
         smallest=None if not spread else smallest_difference(spread, difference.n),
         factors=tuple(dict.fromkeys(name for found in fairness for name in found.factors)),
-        unfair=tuple(unfair.values()),
+        unfair=tuple(sorted(unfair.values(), key=tell_first)),
     )  # fmt: skip
 
 
 def _surround(run: Row, metric: str) -> Surroundings:
     device = run["measure_device"] if metric.startswith("infer") else run["train_device"]
-    return Surroundings(flatten(json.loads(run["settings"] or "{}")), run["code"], device if metric in SPEEDS else None)
+    settings = flatten(json.loads(run["settings"] or "{}"))
+    return Surroundings(settings, run["code"], device if metric in SPEEDS else None, run["images"])
 
 
 def _compare_test_images(home: Home, pairs: list[tuple[Row, Row]]) -> tuple[Images | None, tuple[Difference, ...]]:

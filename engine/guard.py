@@ -18,7 +18,19 @@ FACTORS = {
     "distill": "distillation",
     "prune": "pruning",
 }  # the longest prefix that fits names the factor
-TEST_IMAGES = ("data.source", "data.split", "data.split_seed", "data.classes", "data.nested", "data.broken")
+TEST_IMAGES = (
+    "data.source", "data.given", "data.split", "data.split_seed", "data.classes", "data.nested", "data.broken",
+)  # fmt: skip
+SIZES = frozenset(
+    {"params", "macs", "params_before", "prune_asked", "prune_achieved"}
+)  # the images decide none of them
+# What a reader should hear of first; a path that is none of these or under them comes after them, by name.
+TELLING = (
+    "the test set", "the images", *TEST_IMAGES, "train.epochs", "train.batch_size", "train.lr",
+    "data.image_size", "the code", "the device", "teacher", "train", "data",
+)  # fmt: skip
+AT_ONCE = "factors at once"
+MOST_SHOWN, WIDEST = 8, 40
 ASIDE = ("measure", "explain", "resources", "train.threads")  # decides no accuracy; devices are compared by themselves
 SPEEDS = frozenset(
     {"infer_images_per_second", "infer_latency", "train_images_per_second", "train_seconds", "cuda_peak_allocated",
@@ -35,6 +47,8 @@ class Difference:
     second: Any
 
     def __str__(self) -> str:
+        if self.what.endswith(AT_ONCE):
+            return f"{self.what} ({self.first}, {self.second})"
         return f"{self.what} is {_show(self.first)} against {_show(self.second)}"
 
 
@@ -57,6 +71,7 @@ class Surroundings:
     settings: Mapping[str, Any]
     code: str | None = None
     device: str | None = None
+    images: str | None = None
 
 
 def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_top1") -> Fairness:
@@ -66,15 +81,40 @@ def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_to
     for difference in different:
         by_factor.setdefault(factor_of(difference.what), []).append(difference)
     by_factor = _without_dependents(by_factor, first.settings, second.settings)
-    unfair = [one for path in by_factor if path in TEST_IMAGES for one in by_factor[path]]
+    fixed = _test_images_of(first, second)
+    unfair = [one for path in by_factor if path in fixed for one in by_factor[path]]
     studied = [name for name in by_factor if name in FACTORS.values()]
-    held = [name for name in by_factor if name not in FACTORS.values() and name not in TEST_IMAGES]
+    held = [name for name in by_factor if name not in FACTORS.values() and name not in fixed]
     if studied or len(held) > 1:
         unfair += [one for name in held for one in by_factor[name]]
     if len(studied) > 1:
-        unfair.append(Difference("the number of factors", 1, f"{len(studied)} ({', '.join(studied)})"))
+        unfair.append(Difference(f"{len(studied)} {AT_ONCE}", studied[0], ", ".join(studied[1:])))
     unfair += _outer_differences(first, second, metric)
-    return Fairness(tuple(studied or held), tuple(unfair))
+    return Fairness(tuple(studied or held), tuple(sorted(unfair, key=tell_first)))
+
+
+def _test_images_of(first: Surroundings, second: Surroundings) -> tuple[str, ...]:
+    """Return the settings that decide the test images. Nested splits share them, whatever is left for training."""
+    nested = all(one.settings.get("data.nested") is True for one in (first, second))
+    return tuple(path for path in TEST_IMAGES if not (nested and path == "data.split"))
+
+
+def tell_first(difference: Difference) -> tuple[int, str]:
+    """Return the place of a difference in a list for readers: other test images first, incidental settings last."""
+    if difference.what.endswith(AT_ONCE):
+        return -1, difference.what
+    places = (at for at, name in enumerate(TELLING) if _is_under(difference.what, (name,)))
+    return next(places, len(TELLING)), difference.what
+
+
+def difference_lines(different: Sequence[Difference], most: int = MOST_SHOWN) -> list[str]:
+    """Return the differences as a small table, the most telling first, and how many more there are."""
+    told = sorted(different, key=tell_first)
+    shown = [(one.what, _show(one.first), _show(one.second)) for one in told[:most]]
+    wide = [max(len(row[at]) for row in shown) for at in range(2)] if shown else [0, 0]
+    lines = [f"  {what:<{wide[0]}}  {first:<{wide[1]}}  {second}" for what, first, second in shown]
+    left = len(told) - len(shown)
+    return [*lines, f"  and {left} more settings: xp diff shows all"] if left > 0 else lines
 
 
 def list_differences(
@@ -114,6 +154,8 @@ def _without_dependents(
 
 def _outer_differences(first: Surroundings, second: Surroundings, metric: str) -> list[Difference]:
     found = []
+    if metric not in SIZES and first.images != second.images:
+        found.append(Difference("the images", first.images, second.images))
     if first.code != second.code:
         found.append(Difference("the code", first.code, second.code))
     if metric in SPEEDS and first.device != second.device:
@@ -131,4 +173,5 @@ def _same_form(value: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    return "not set" if value is None else value if isinstance(value, str) else json.dumps(value)
+    text = "not set" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"

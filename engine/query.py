@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.home import Home
 from store.format import format_rows
 from store.readonly import StoreError
-from store.results import run_query
+from store.results import read_names, run_query
+
+ROWS, SECONDS = 10_000, 120.0
 
 
-def answer_query(home: Home, query: str, style: str, *, fresh: bool = False) -> tuple[str, str]:
-    """Return the formatted rows and a note (empty, or that rows were left off). Raises QueryError."""
+def answer_query(
+    home: Home, query: str, style: str, *, fresh: bool = False, most: int = ROWS, seconds: float = SECONDS
+) -> tuple[str, str]:
+    """Return the formatted rows, at most `most`, and a note (empty, or that rows were left off). Raises QueryError."""
     if fresh or not home.results_db.exists():
         collect(home, wait=60.0)
-    try:
-        result = run_query(home, query)
+    with _our_errors():
+        result = run_query(home, query, limit=most, seconds=seconds)
         text = format_rows(result, style)
+    note = f"only the first {len(result.rows):,} rows are shown; --limit N shows more" if result.truncated else ""
+    return text, note
+
+
+def list_names(home: Home) -> dict[str, list[str]]:
+    """Return the tables and views that a query may name, with their columns. Raises QueryError without results."""
+    if not home.results_db.exists():
+        collect(home, wait=60.0)
+    with _our_errors():
+        return read_names(home)
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
     except StoreError as error:
         fix = "one read-only statement, such as: select arm, mean from cells where metric = 'test_top1'"
         raise QueryError(str(error), fix=fix) from error
-    note = f"only the first {len(result.rows)} rows are shown; add a limit or a where" if result.truncated else ""
-    return text, note

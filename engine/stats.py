@@ -164,8 +164,14 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def smallest_difference(std: float, n: int, level: float = 0.95, power: float = 0.8) -> float:
-    """Return the difference that n pairs with this spread would have shown with this power (n >= 2)."""
-    return (t_quantile(n - 1, level) + t_quantile(n - 1, 2 * power - 1)) * std / math.sqrt(n)
+    """Return the difference that n pairs with this spread would have shown with this power (n >= 2).
+
+    The paired t statistic follows a non-central t around difference * sqrt(n) / std: where its chance to pass the
+    quantile of the test is `power`.
+    """
+    from scipy.special import nctdtrinc
+
+    return float(nctdtrinc(n - 1, 1 - power, t_quantile(n - 1, level))) * std / math.sqrt(n)
 
 
 def seeds_needed(

@@ -6,24 +6,43 @@ from collections.abc import Iterator
 
 from engine.claims import interval_text
 from engine.compare import Comparison
+from engine.guard import difference_lines
 
 
 def comparison_lines(found: Comparison) -> Iterator[str]:
     """Yield means, difference, relative change, p over seeds, interval over images, and what could have been seen."""
-    factor, unit = (100.0, " points") if found.metric.endswith("top1") else (1.0, "")
     first, second = found.arms
-    yield f"{found.metric} at {found.cell}: {first} {found.means[0]:.6g}, {second} {found.means[1]:.6g}"
-    yield f"  difference {interval_text(found)} (95 % t interval over common seeds)"
+    where = "" if found.cell == "default" else f" at {found.cell}"
+    yield f"{found.metric}{where}: {first} {_mean_text(found, 0)}, {second} {_mean_text(found, 1)}"
+    about = "the same for every seed" if found.is_exact else "95 % t interval over common seeds"
+    yield f"  difference {interval_text(found)} ({about})"
+    edges = (found.difference.low, found.difference.high)
+    if edges[0] is not None and edges[1] is not None and edges[0] <= 0 <= edges[1] and not found.is_exact:
+        yield "  undecided: the interval spans 0"
     if found.relative is not None:
         yield f"  relative {found.relative:+.2f} %"
-    if found.p is not None and found.adjusted_p is not None:
+    if not found.is_exact:
+        yield from _test_lines(found)
+    if found.unfair:
+        yield "  note: these were not held equal"
+        yield from (f"  {line}" for line in difference_lines(found.unfair))
+
+
+def _test_lines(found: Comparison) -> Iterator[str]:
+    factor, unit = (100.0, " points") if found.is_share else (1.0, "")
+    if found.p is None:
+        yield "  one common seed: no test over seeds, because the luck of a seed is unknown"
+    elif found.adjusted_p is not None:
         yield f"  p {found.p:.3g} over seeds; {found.adjusted_p:.3g} after Holm over this table"
     if found.images is not None:
         low, high = (edge * factor for edge in (found.images.low, found.images.high))
-        yield f"  over seeds and {found.images.n} test images: [{low:+.3g}, {high:+.3g}]{unit}"
+        seeds = "seeds and " if found.difference.n > 1 else ""
+        yield f"  over {seeds}{found.images.n} test images: [{low:+.2f}, {high:+.2f}]{unit} (bootstrap)"
         if found.images.mcnemar is not None:
             yield f"  exact McNemar p {found.images.mcnemar:.3g}"
     if found.smallest is not None:
         yield f"  the smallest difference these seeds could have shown: {found.smallest * factor:.3g}{unit}"
-    for difference in found.unfair:
-        yield f"  note: not held equal: {difference}"
+
+
+def _mean_text(found: Comparison, side: int) -> str:
+    return f"{100 * found.means[side]:.2f} %" if found.is_share else f"{found.means[side]:.6g}"

@@ -19,6 +19,7 @@ WIDEST = 100  # characters of a cell that a terminal table shows
 TEX_SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "±": r"$\pm$", "†": r"$^\dagger$", "\u2013": "--", "…": r"\dots{}",
 }  # fmt: skip
 
 

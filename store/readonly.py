@@ -33,23 +33,36 @@ def _strip_comments(sql: str) -> str:
     return re.sub(r"/\*.*?\*/|--[^\n]*", " ", sql, flags=re.DOTALL)
 
 
-def explain_error(message: str, names: Mapping[str, Sequence[str]]) -> str:
-    """Return DuckDB's message as one line, with the nearest names where a table or a column is unknown."""
+def explain_error(message: str, names: Mapping[str, Sequence[str]], sql: str = "") -> str:
+    """Return DuckDB's message as one line, with the nearest names where a table or a column is unknown.
+
+    `names` are the relations and their columns; columns are sought in those that `sql` names.
+    """
     line = " ".join(message.split("\n\n")[0].split("LINE ")[0].split())
     table = re.search(r"Table with name \"?([^\s\"!]+)\"? does not exist", line)
     if table:
         return f"there is no table {table[1]!r}; {_nearest(table[1], names, 'tables')}"
     column = re.search(r"(?:Referenced column|column named|Values list .* have a column named) \"?([^\s\"]+)\"?", line)
     if column:
-        known = {name for columns in names.values() for name in columns}
-        return f"there is no column {column[1]!r}; {_nearest(column[1], known, 'columns')}"
+        return f"there is no column {column[1]!r}{_column_hint(column[1], names, sql)}"
     if "file system operations are disabled" in line or "external extensions" in line or "external access" in line:
         return "results are read-only: a query may not read or write files or load extensions"
     return line[:400]
 
 
+def _column_hint(word: str, names: Mapping[str, Sequence[str]], sql: str) -> str:
+    """Say what is like it among the columns of the query's relations, or where else such a column is."""
+    words = set(re.findall(r"\w+", sql.lower()))
+    asked = [table for table in names if table.lower() in words] or list(names)
+    known = {column for table in asked for column in names[table]}
+    owners = [table for table in sorted(names) if word in names[table]]
+    if owners and word not in known:
+        return f" in {', '.join(asked)}: it is one of {', '.join(owners)}; text is written in single quotes: '{word}'"
+    return f"; {_nearest(word, known, 'columns')}"
+
+
 def _nearest(word: str, known: Mapping[str, Sequence[str]] | set[str], what: str) -> str:
-    near = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.6)
     if near:
         return "nearest: " + ", ".join(near)
-    return f"{what}: " + ", ".join(sorted(known)[:24])
+    return f"{what}: " + ", ".join(sorted(known)[:30])

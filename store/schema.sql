@@ -4,7 +4,7 @@
 create schema raw;
 create table raw.meta (name varchar, value varchar);
 create table raw.seen (item varchar, signature varchar, settled boolean);
-create table raw.watermarks (job varchar, attempt integer, bytes bigint, damaged bigint);
+create table raw.watermarks (job varchar, attempt integer, bytes bigint, damaged bigint, compacted boolean);
 create table raw.winners (job varchar, attempt integer);
 create table raw.resumes (job varchar, attempt integer, seq bigint, from_attempt integer, step bigint, upto bigint);
 create table raw.chains (job varchar, attempt integer, upto bigint);
@@ -48,7 +48,8 @@ create table metrics_last (
 );
 create table provenance (
     job varchar, attempt integer, git_commit varchar, git_dirty boolean, python varchar, torch varchar, timm varchar,
-    host varchar, device varchar, driver varchar, spec_digest varchar, data_digest varchar, more json
+    host varchar, device varchar, driver varchar, spec_digest varchar, data_digest varchar, code_digest varchar, changes_digest varchar,
+    more json
 );
 create table published (
     phase integer, section varchar, model varchar, attention varchar, teacher varchar, prune double, split varchar,
@@ -79,6 +80,24 @@ create view facts as
 select f.job, f.name, arg_max(f.value, (f.attempt, f.seq)) as value
 from raw.facts f join raw.chains c on f.job = c.job and f.attempt = c.attempt and f.seq <= c.upto
 group by all;
+
+-- The images of a pack in its order: position counts from 0.
+create view samples as
+select job, substr(name, 9)::bigint + unnest(range(json_array_length(value)::bigint)) as position,
+    unnest(value::varchar[]) as sample
+from facts where name like 'samples %';
+
+-- The manifest of each training job's split: which image lies in which part.
+create view splits as
+with letters as (
+    select job, value ->> '$.digest' as digest, value ->> '$.pack' as pack,
+        unnest(range(length(value ->> '$.letters'))) as position,
+        unnest(string_split(value ->> '$.letters', '')) as letter
+    from facts where name = 'split'
+)
+select l.job, l.digest, case l.letter when 't' then 'train' when 'v' then 'val' when 's' then 'test' else 'unused' end
+    as part, s.sample
+from letters l join samples s on s.job = l.pack and s.position = l.position;
 
 create view run_jobs as select distinct run, job, role from raw.run_jobs;
 
@@ -140,8 +159,11 @@ with final_metrics as (
             filter (m.name = 'infer_latency') as infer_latency
     from run_jobs rj join measurements m using (job) where rj.role = 'measure' group by rj.run
 ), taught as (
-    select rj.run, max(t.value) filter (t.part = 'test' and t.name = 'top1') as teacher_test_top1
-    from run_jobs rj join teachers t using (job) where rj.role in ('targets', 'teacher') group by rj.run
+    -- One that saw no split has figures over all images; its students log those of their own split.
+    select rj.run, max(t.value) filter (
+        t.part = 'test' and (rj.role, t.name) in (('targets', 'top1'), ('student', 'teacher_top1'))
+    ) as teacher_test_top1
+    from run_jobs rj join teachers t using (job) where rj.role in ('targets', 'student') group by rj.run
 ), tested as (
     -- Wilson's score interval over test images: what one run alone says. 1.96 is the normal quantile of 0.975.
     select f.run, e.images, 1.959963984540054 as z, e.correct / e.images as share

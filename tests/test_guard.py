@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.guard import Surroundings, factor_of, judge_pair
+from engine.guard import Difference, Surroundings, difference_lines, factor_of, judge_pair
 
 BASE: dict[str, Any] = {
     "data.source": "folder", "data.split": "60/20/20", "data.split_seed": 0, "data.image_size": 224,
@@ -19,9 +19,11 @@ LONGFORMER = {"student.attention.kind": "longformer", "student.attention.radius"
 UNTAUGHT = {"teacher.arch": None, "teacher.seed": None}
 
 
-def _around(changes: dict[str, Any], code: str = "abc", device: str = "H100") -> Surroundings:
-    settings = {path: value for path, value in (BASE | changes).items() if value is not None}
-    return Surroundings(settings, code, device)
+def _around(
+    changes: dict[str, Any], code: str = "abc", device: str = "H100", images: str = "123", base: dict[str, Any] = BASE
+) -> Surroundings:
+    settings = {path: value for path, value in (base | changes).items() if value is not None}
+    return Surroundings(settings, code, device, images)
 
 
 FAIR: dict[str, tuple[Surroundings, str]] = {
@@ -34,13 +36,14 @@ FAIR: dict[str, tuple[Surroundings, str]] = {
     "windows of the student": (_around({"student.windows": [14, 14, 14, 7]}), "test_top1"),
     "learning rate as the one thing studied": (_around({"train.lr": 1e-3}), "test_top1"),
     "accuracy from another device": (_around(LONGFORMER, device="A100"), "test_top1"),
+    "size of networks for other images": (_around(LONGFORMER, images="456"), "params"),
     "the same number written otherwise": (_around({"train.epochs": 10.0}), "test_top1"),
 }
 UNFAIR: dict[str, tuple[Surroundings, str, str]] = {
     "batch 256 against 128 beside the teacher": (
         _around({"teacher.arch": "timm/convnextv2", "train.batch_size": 128}), "test_top1", "train.batch_size",
     ),
-    "two factors at once": (_around(LONGFORMER | {"prune.ratio": 0.2}), "test_top1", "the number of factors"),
+    "two factors at once": (_around(LONGFORMER | {"prune.ratio": 0.2}), "test_top1", "2 factors at once"),
     "another split": (_around({"data.split": "80/10/10"}), "test_top1", "data.split"),
     "another split seed": (_around(LONGFORMER | {"data.split_seed": 1}), "test_top1", "data.split_seed"),
     "more epochs": (_around(LONGFORMER | {"train.epochs": 20}), "test_top1", "train.epochs"),
@@ -48,6 +51,11 @@ UNFAIR: dict[str, tuple[Surroundings, str, str]] = {
     "another image size": (_around(LONGFORMER | {"data.image_size": 256}), "test_top1", "data.image_size"),
     "other code": (_around(LONGFORMER, code="def"), "test_top1", "the code"),
     "speed on another device": (_around(LONGFORMER, device="A100"), "infer_images_per_second", "the device"),
+    "another folder of images": (_around(LONGFORMER, images="456"), "test_top1", "the images"),
+    "the test folder of the set against a part of all": (
+        _around(LONGFORMER | {"data.given": "test"}), "test_top1", "data.given",
+    ),
+    "nested against not nested": (_around(LONGFORMER | {"data.nested": True}), "test_top1", "data.nested"),
     "two held settings at once": (_around({"train.lr": 1e-3, "train.batch_size": 128}), "test_top1", "train.lr"),
 }  # fmt: skip
 
@@ -73,3 +81,23 @@ def test_factors_are_named_by_their_longest_prefix() -> None:
     assert factor_of("student.windows") == "student"
     assert factor_of("train.lr") == "train.lr"
     assert judge_pair(_around({}), _around(LONGFORMER)).factors == ("attention",)
+
+
+def test_nested_splits_share_their_test_images() -> None:
+    base = BASE | {"data.nested": True}
+    small, large = (_around({"data.split": split}, base=base) for split in ("60/20/20", "80/10/10"))
+    assert judge_pair(small, large).factors == ("data.split",)
+    assert judge_pair(small, large).is_fair
+    sparse = _around(LONGFORMER | {"data.split": "80/10/10"}, base=base)
+    assert "data.split" in [one.what for one in judge_pair(small, sparse).unfair]
+
+
+def test_differences_are_told_as_a_short_table_the_gravest_first() -> None:
+    other = _around({"data.split": "80/10/10", "train.epochs": 20, "train.warmup": 1} | LONGFORMER, code="def")
+    lines = difference_lines(judge_pair(_around({}), other).unfair)
+    assert [line.split()[0] for line in lines] == ["data.split", "train.epochs", "the", "train.warmup"]
+    assert lines[0].split() == ["data.split", "60/20/20", "80/10/10"]
+    many = difference_lines([Difference(f"train.x{at:02}", at, "y" * 100) for at in range(30)])
+    assert len(many) == 9
+    assert many[-1] == "  and 22 more settings: xp diff shows all"
+    assert max(map(len, many)) < 80

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 
 from engine import stats
 
@@ -100,6 +103,25 @@ def test_holm_equals_its_definition_and_keeps_the_order() -> None:
     assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert stats.holm([0.5, 0.9]) == [1.0, 1.0]
     assert stats.holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_holm_equals_statsmodels(ps: list[float]) -> None:
+    assert stats.holm(ps) == pytest.approx(list(multipletests(ps, method="holm")[1]))
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+@settings(max_examples=60, deadline=None)
+def test_mcnemar_equals_statsmodels(first: int, second: int) -> None:
+    expected = mcnemar([[5, first], [second, 5]], exact=True).pvalue
+    assert stats.mcnemar_p(first, second) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 20, 1000])
+def test_smallest_difference_equals_statsmodels(n: int) -> None:
+    exact = TTestPower().solve_power(effect_size=None, nobs=n, alpha=0.05, power=0.8)
+    assert stats.smallest_difference(1.0, n) == pytest.approx(exact, rel=1e-4)
 
 
 def test_smallest_difference_has_the_power_it_promises() -> None:

@@ -13,16 +13,24 @@ from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find
 
 @app.command()
 def sql(
-    query: Annotated[str | None, typer.Argument(help="one read-only statement; from stdin when not given")] = None,
+    query: Annotated[str | None, typer.Argument(help="one read-only statement; none: a prompt, or stdin")] = None,
     style: Annotated[str, typer.Option("--format", help="table, csv, json, markdown or latex")] = "table",
     fresh: Annotated[bool, typer.Option("--fresh", help="take in what running jobs wrote first")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="rows at most")] = 10_000,
+    timeout: Annotated[float, typer.Option(min=0.1, help="seconds at most")] = 120.0,
     home: HomeOption = None,
 ) -> None:
     """Ask the results anything, read-only: `xp sql "select arm, mean from cells where metric = 'test_top1'"`."""
     from engine.query import answer_query
 
     place = find_home(home)
-    text, note = answer_query(place, query if query is not None else sys.stdin.read(), style, fresh=fresh)
+    if query is None and sys.stdin.isatty() and sys.stdout.isatty():
+        from engine.prompt import Prompt
+
+        Prompt(place, style, typer.echo).run()
+        return
+    asked = query if query is not None else sys.stdin.read()
+    text, note = answer_query(place, asked, style, fresh=fresh, most=limit, seconds=timeout)
     typer.echo(text)
     if note:
         say(note)
@@ -52,8 +60,10 @@ def report(
     if against is not None:
         from engine.freeze import list_changes
 
-        for change in list_changes(place, against):
+        changes = list_changes(place, against)
+        for change in changes:
             say(f"changed: {change}")
+        say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
     for path in make_report(place, name, tuple(style or ("md", "html")), out):
         typer.echo(str(path))
 
@@ -78,7 +88,7 @@ def rebuild(
 @app.command()
 def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None, home: HomeOption = None) -> None:
     """Hold the spec's claims against the data; ends with 4 when one is refuted."""
-    from engine.claims import check_claims, describe, exit_code
+    from engine.claims import check_claims, describe, exit_code, summarize
     from engine.collect import collect
     from engine.load import load_spec
 
@@ -88,7 +98,9 @@ def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None
     judged = check_claims(place, loaded.name, loaded.claims)
     for one in judged:
         typer.echo(describe(one))
-    if not judged:
+    if judged:
+        say(summarize(judged))
+    else:
         say(f"{loaded.name} claims nothing: add claims: to the spec")
     raise typer.Exit(exit_code(judged))
 
@@ -115,15 +127,22 @@ def compare(
 
 @app.command()
 def trace(
-    arm: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM")],
+    arm: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM", help="or a run, as the tables of a report name it")],
     metric: Annotated[str, typer.Argument(help="a column of the view `results`")],
+    diff: Annotated[bool, typer.Option("--diff", help="print what differed from the commit, too")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Lead a number back to its SQL, runs, jobs, attempts, code and machines."""
+    """Lead a number back to its SQL, runs, jobs, attempts, commit, changes and machines."""
+    from engine.collect import collect
     from engine.trace import trace_number
 
-    for line in trace_number(find_home(home), arm, metric).lines():
+    place = find_home(home)
+    collect(place, wait=60.0)
+    found = trace_number(place, arm, metric)
+    for line in found.lines():
         typer.echo(line)
+    for path in found.changes if diff else ():
+        typer.echo(f"\n{path.read_text()}")
 
 
 @app.command()

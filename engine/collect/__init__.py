@@ -3,11 +3,13 @@
 Files are the truth, so `collect` may run any number of times, be killed anywhere, and lose to another collector:
 what was read is remembered in the same transaction as its rows. `rebuild` makes the same rows from nothing.
 
-    files.py  records, job folders and attempts as rows
+    files.py    records, job folders and attempts as rows
+    compact.py  journals of finished jobs as Parquet
 """
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 
 from filelock import FileLock, Timeout
 
+from engine.collect.compact import SMALLEST, compact_journals
 from engine.collect.files import (
     PUBLISHED,
     attempt_row,
@@ -29,13 +32,15 @@ from engine.collect.files import (
     winner_of,
 )
 from engine.errors import HomeError
-from engine.home import Home, JobFolder
+from engine.home import AttemptFolder, Home, JobFolder
 from store.journal import read_bytes
 from store.readonly import StoreError
-from store.results import Ingest, Lines, Watermark
+from store.results import Compacted, Ingest, Lines, Watermark, is_whole
 
+log = logging.getLogger("xp.collect")
 BATCH_BYTES = 64 << 20
 BATCH_JOBS = 1000
+UNPACKED = 12  # how many times as large the lines of a compacted journal are
 COPY_RATE = (
     200e6  # bytes a second: what a lazy publication is spaced by, so that copying stays below a tenth of the time
 )
@@ -64,6 +69,7 @@ class _Batch:
     folders: list[JobFolder] = field(default_factory=list)
     seen: dict[str, tuple[str, bool]] = field(default_factory=dict)
     chunks: list[Lines] = field(default_factory=list)
+    compacted: list[Compacted] = field(default_factory=list)
     forget: list[str] = field(default_factory=list)
     bytes: int = 0
 
@@ -80,6 +86,10 @@ def collect(home: Home, *, wait: float = 0.0, lazy: bool = False) -> CollectRepo
             report = _collect_locked(home, lazy)
     except Timeout:
         return CollectReport(is_skipped=True, seconds=time.monotonic() - started)
+    except StoreError as error:
+        raise HomeError(
+            str(error), where=str(home.root), fix="restore the file from a copy, then `xp rebuild`"
+        ) from error
     return CollectReport(report.jobs, report.bytes, report.is_published, False, time.monotonic() - started)
 
 
@@ -92,6 +102,10 @@ def rebuild(home: Home, *, wait: float = 600.0) -> CollectReport:
     except Timeout as error:
         fix = "wait until it is done, or see with `xp doctor` who holds the lock"
         raise HomeError("another process is collecting", where=str(home.ingest_lock), fix=fix) from error
+    except StoreError as error:
+        raise HomeError(
+            str(error), where=str(home.root), fix="restore the file from a copy, then `xp rebuild`"
+        ) from error
     return CollectReport(report.jobs, report.bytes, True, False, time.monotonic() - started)
 
 
@@ -103,12 +117,13 @@ def _collect_locked(home: Home, lazy: bool) -> CollectReport:
         return _rebuild_locked(home)
     with ingest:
         jobs, size = _drain_files(home, ingest)
-        is_due = ingest.is_dirty or not home.results_db.exists()
-        if is_due and not (lazy and _published_lately(home)):
+        waiting = ingest.finished_journals(SMALLEST)
+        is_due = (ingest.is_dirty or not home.results_db.exists()) and not (lazy and _published_lately(home))
+        if is_due:
             _clear_leftovers(home)
             ingest.publish(home.results_db)
-            return CollectReport(jobs, size, True)
-    return CollectReport(jobs, size, False)
+    compact_journals(home, waiting)  # when readers have what they wait for
+    return CollectReport(jobs, size, is_due)
 
 
 def _rebuild_locked(home: Home) -> CollectReport:
@@ -196,8 +211,12 @@ def _batches(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -
     for folder, sign, settled in changed:
         batch.folders.append(folder)
         for chunk in _new_lines(folder, marks, batch):
-            batch.chunks.append(chunk)
-            batch.bytes += len(chunk.data)
+            if isinstance(chunk, Compacted):
+                batch.compacted.append(chunk)
+                batch.bytes += UNPACKED * chunk.bytes
+            else:
+                batch.chunks.append(chunk)
+                batch.bytes += len(chunk.data)
             if batch.bytes >= BATCH_BYTES:
                 yield batch
                 batch = _Batch([folder])
@@ -226,17 +245,41 @@ def _changed_jobs(home: Home, seen: Mapping[str, tuple[str, bool]]) -> Iterator[
         yield (folder, then_settled, True) if is_settled else (folder, now, False)
 
 
-def _new_lines(folder: JobFolder, marks: Mapping[tuple[str, int], Watermark], batch: _Batch) -> Iterator[Lines]:
+def _new_lines(
+    folder: JobFolder, marks: Mapping[tuple[str, int], Watermark], batch: _Batch
+) -> Iterator[Lines | Compacted]:
     """Yield the journal lines of a job past its watermarks, of the oldest attempt first."""
     attempts = folder.attempts()
-    starts = {one.number: marks.get((folder.job, one.number), Watermark(0, 0)).bytes for one in attempts}
-    if any(starts[one.number] > size_of(one.journal) for one in attempts):  # another file than the one we read
+    known = {one.number: marks.get((folder.job, one.number), Watermark(0, 0)) for one in attempts}
+    if any(_is_other_file(one, known[one.number]) for one in attempts):
         batch.forget.append(folder.job)
-        starts = dict.fromkeys(starts, 0)
+        known = dict.fromkeys(known, Watermark(0, 0))
     for one in attempts:
-        while data := read_bytes(one.journal, starts[one.number], BATCH_BYTES):
-            yield Lines(folder.job, one.number, starts[one.number], data)
-            starts[one.number] += len(data)
+        start = known[one.number].bytes
+        if one.compacted.exists():
+            if not start and _is_readable(one):
+                yield Compacted(folder.job, one.number, one.compacted, size_of(one.compacted))
+            continue
+        while data := read_bytes(one.journal, start, BATCH_BYTES):
+            yield Lines(folder.job, one.number, start, data)
+            start += len(data)
+
+
+def _is_readable(attempt: AttemptFolder) -> bool:
+    """A damaged file must not stop the rest: its lines are left out, and that is said."""
+    if is_whole(attempt.compacted):
+        return True
+    log.warning("%s is damaged and left out: restore it from a copy, then `xp rebuild`", attempt.compacted)
+    return False
+
+
+def _is_other_file(attempt: AttemptFolder, mark: Watermark) -> bool:
+    """Whether what an attempt's lines were read from is no longer there as it was: replaced, or compacted since."""
+    if not mark.bytes:
+        return False
+    if attempt.compacted.exists():
+        return not mark.is_compacted or mark.bytes != size_of(attempt.compacted)
+    return mark.is_compacted or mark.bytes > size_of(attempt.journal)
 
 
 def _write_batch(batch: _Batch, ingest: Ingest, states: Mapping[str, str]) -> None:
@@ -246,6 +289,7 @@ def _write_batch(batch: _Batch, ingest: Ingest, states: Mapping[str, str]) -> No
     with ingest.transaction():
         ingest.forget_jobs(batch.forget)
         ingest.add_lines(batch.chunks)
+        ingest.add_compacted(batch.compacted)
         ingest.replace("jobs", "job", jobs, [job_row(folder, states) for folder in batch.folders])
         ingest.replace("attempts", "job", jobs, [attempt_row(job, one, winners) for job, one in attempts])
         ingest.replace("provenance", "job", jobs, [row for job, one in attempts if (row := provenance_row(job, one))])

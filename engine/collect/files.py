@@ -18,6 +18,7 @@ from engine.home import AttemptFolder, JobFolder
 PUBLISHED = Path(__file__).parents[2] / "specs" / "published.csv"
 PROVENANCE = (
     "git_commit", "git_dirty", "python", "torch", "timm", "host", "device", "driver", "spec_digest", "data_digest",
+    "code_digest", "changes_digest",
 )  # fmt: skip
 Row = dict[str, Any]
 
@@ -106,7 +107,7 @@ def sign_job(folder: JobFolder) -> str:
     """Return the look of everything under a job that rows are made of."""
     paths = [folder.spec, folder.result]
     for one in folder.attempts():
-        paths += [one.journal, one.handle, one.provenance, one.outcome]
+        paths += [one.journal, one.compacted, one.handle, one.provenance, one.outcome]
     return sign_settled(folder) + "|" + "|".join(sign_file(path) for path in paths)
 
 

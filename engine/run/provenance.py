@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import platform
 import socket
-import subprocess
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,43 +12,33 @@ from typing import Any
 
 import torch
 
-from engine.home import write_json
+from engine.home import write_atomic, write_json
 from engine.run.attempt import Attempt
+from engine.run.code import read_code
 from engine.run.device import TORCH_VERSION, device_name
 
 DRIVER = Path("/proc/driver/nvidia/version")
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def describe_origin(spec: Path, *, device: str, threads: int, data_digest: str | None) -> dict[str, Any]:
     """Return the provenance of one attempt, whose settings are the file `spec`."""
-    commit, dirty = git_state(CHECKOUT)
+    code = read_code()
     return {
-        "git_commit": commit,
-        "git_dirty": dirty,
+        "git_commit": code.commit,
+        "git_dirty": code.is_dirty,
+        "code_digest": code.digest,
+        "changes_digest": code.changes_digest,
         "python": platform.python_version(),
         "torch": TORCH_VERSION,
         "timm": _version_of("timm"),
         "host": socket.gethostname(),
         "device": device,
         "driver": _driver_version() if device != "cpu" else None,
-        "cpu_model": _cpu_model(),
+        "cpu_model": cpu_model(),
         "threads": threads,
         "spec_digest": hashlib.sha256(spec.read_bytes()).hexdigest(),
         "data_digest": data_digest,
     }
-
-
-def git_state(checkout: Path) -> tuple[str | None, bool | None]:
-    """Return the commit and whether files differ from it; (None, None) outside a checkout, as in a wheel."""
-    if not (checkout / ".git").exists():
-        return None, None
-    command = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
-    try:
-        text = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None, None
-    return text.rstrip("+"), text.endswith("+")
 
 
 def _version_of(package: str) -> str | None:
@@ -63,7 +52,7 @@ def _driver_version() -> str | None:
     return next((word for line in _lines(DRIVER) for word in line.split() if word[:1].isdigit() and "." in word), None)
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     names = (line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name"))
     return next(names, platform.processor() or platform.machine())
 
@@ -76,9 +65,13 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 def write_origin(attempt: Attempt, device: torch.device, threads: int, data_digest: str | None) -> None:
-    """Write provenance.json of this attempt."""
+    """Write provenance.json of this attempt, and the text of the code's changes once for all who ran with them."""
     name = device_name(device)
-    write_json(
-        attempt.folder.provenance,
-        describe_origin(attempt.job.spec, device=name, threads=threads, data_digest=data_digest),
-    )
+    about = describe_origin(attempt.job.spec, device=name, threads=threads, data_digest=data_digest)
+    code = read_code()
+    if code.changes and code.changes_digest:
+        kept = attempt.home.changes(code.changes_digest)
+        if not kept.exists():
+            kept.parent.mkdir(exist_ok=True)
+            write_atomic(kept, code.changes)
+    write_json(attempt.folder.provenance, about)

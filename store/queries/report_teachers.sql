@@ -1,5 +1,28 @@
--- How good the teachers are on each part of the data, by what uses them.
-select distinct t.job, t.part, t.name, t.value, string_agg(distinct r.arm, ', ' order by r.arm) as arms,
-    any_value(r.settings ->> '$.teacher.arch') as arch, r.split
-from raw.runs r join run_jobs l using (run) join teachers t using (job)
-where r.experiment = $name group by t.job, t.part, t.name, t.value, r.split order by all;
+-- What the teachers of an experiment are like on each part of the data, whom they teach, and whose students hear them
+-- without an assistant between. Those that saw no split have figures over all images; on the parts of a split their
+-- students logged them.
+with used as (
+    select distinct r.arm, r.split, l.job, l.role
+    from raw.runs r join run_jobs l using (run) join jobs j using (job)
+    where r.experiment = $name and j.kind = 'targets'
+), arms as (
+    select job, split, string_agg(distinct arm, ', ' order by arm) as arms,
+        string_agg(distinct arm, ', ' order by arm) filter (where role = 'targets') as heard_by,
+        bool_and(role = 'reference') as is_reference
+    from used group by job, split
+), said as (
+    select a.job, a.split, t.part, t.name, t.value from arms a join teachers t using (job)
+    union
+    select s.job, r.split, t.part, t.name[9:], t.value
+    from raw.runs r
+    join run_jobs s on s.run = r.run and s.role = 'targets'
+    join run_jobs l on l.run = r.run and l.role = 'student'
+    join teachers t on t.job = l.job and starts_with(t.name, 'teacher_')
+    where r.experiment = $name
+)
+select s.job, s.split, s.part, s.name, any_value(s.value) as value, any_value(a.arms) as arms,
+    any_value(coalesce(a.heard_by, '')) as heard_by, any_value(a.is_reference) as is_reference,
+    any_value(j.settings ->> '$.network.arch') as arch,
+    any_value(coalesce((j.settings ->> '$.logit_scale')::double, 1.0)) as scale
+from said s join arms a using (job, split) join jobs j using (job)
+group by s.job, s.split, s.part, s.name order by all;

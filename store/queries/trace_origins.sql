@@ -9,7 +9,11 @@ with logged as (
     group by l.run
 )
 select c.run, c.job, string_agg(distinct v.attempt::varchar, ', ' order by v.attempt::varchar) as attempts,
-    string_agg(distinct coalesce(p.git_commit, 'not from a checkout') || case when p.git_dirty then ' with changes' else '' end, ', ') as code,
-    string_agg(distinct p.host || ' ' || coalesce(p.device, ''), ', ') as machine
+    string_agg(distinct case when p.git_commit is null then 'not from a checkout' else 'commit ' || p.git_commit end
+        || case when p.git_dirty then ' with changes' else '' end
+        || coalesce(', digest ' || p.code_digest[:12], ''), '; ') as code,
+    list_sort(list_distinct(list(p.changes_digest))) as changes,
+    string_agg(distinct p.host || ' ' || coalesce(p.device, '') || coalesce(' ' || (p.more ->> '$.cpu_model'), ''), '; ')
+        as machine
 from chosen c join raw.chains v using (job) left join provenance p on p.job = v.job and p.attempt = v.attempt
 group by c.run, c.job;

@@ -6,6 +6,7 @@
     claims.py  the scheduler's side: which jobs are ready, leases, outcomes
     orders.py  a person's side: cancel, pause, resume, retry, priority
     status.py  what `status` shows
+    find.py    what an id that a person typed may mean
     queue.py   class Queue: each of the above in a transaction of its own
 
 Everything here can be made again from `experiments/` and `jobs/`; so a call that was cut off is simply made again.
@@ -13,6 +14,7 @@ Everything here can be made again from `experiments/` and `jobs/`; so a call tha
 
 from __future__ import annotations
 
+from store.queue.find import Found
 from store.queue.queue import Queue
 from store.queue.rows import (
     RUN_ORDER,
@@ -20,6 +22,7 @@ from store.queue.rows import (
     Claim,
     ExperimentRow,
     JobRow,
+    Owners,
     RunningRow,
     RunRow,
     Verdict,
@@ -32,7 +35,9 @@ __all__ = [
     "AttemptRow",
     "Claim",
     "ExperimentRow",
+    "Found",
     "JobRow",
+    "Owners",
     "Queue",
     "QueueFault",
     "RunRow",

@@ -61,14 +61,17 @@ def unshared_jobs(connection: Connection, names: Iterable[str], experiment: str)
 
 
 def list_jobs(connection: Connection, experiment: str, runs: Iterable[str] | None = None) -> list[str]:
-    """Return the jobs of an experiment, or of some of its runs."""
-    only = "" if runs is None else " AND run IN (SELECT value FROM json_each(:names))"
+    """Return the jobs of an experiment, or of some of its runs, run by run in the order they are needed."""
+    only = "" if runs is None else " AND l.run IN (SELECT value FROM json_each(:names))"
     words = {"name": experiment, "names": json.dumps(None if runs is None else list(runs))}
-    return list(
-        connection.execute(
-            text(f"SELECT DISTINCT job FROM run_jobs WHERE experiment = :name{only} ORDER BY job"), words
-        ).scalars()
+    found = connection.execute(
+        text(
+            "SELECT l.job FROM run_jobs l JOIN runs r ON r.experiment = l.experiment AND r.run = l.run"
+            f" WHERE l.experiment = :name{only} ORDER BY r.position, l.rowid"
+        ),
+        words,
     )
+    return list(dict.fromkeys(found.scalars()))
 
 
 def wanted_jobs(connection: Connection, experiment: str) -> set[str]:

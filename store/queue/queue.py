@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, text
 
-from store.queue import claims, orders, status, submit
+from store.queue import claims, find, orders, status, submit
 from store.queue.claims import WaitingRow
-from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, RunningRow, RunRow, Verdict
+from store.queue.find import Found
+from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Verdict
 from store.queue.tables import checkpoint_log, open_reader, open_writer
 
 
@@ -205,7 +206,7 @@ class Queue:
             return {} if connection is None else status.job_states(connection)
 
     def jobs_of(self, experiment: str, runs: Iterable[str] | None = None) -> list[str]:
-        """Return the ids of an experiment's jobs, or of some of its runs'."""
+        """Return the ids of an experiment's jobs, or of some of its runs', run by run in the order they are needed."""
         with self._read() as connection:
             return [] if connection is None else orders.list_jobs(connection, experiment, runs)
 
@@ -218,10 +219,27 @@ class Queue:
         with self._read() as connection:
             return [] if connection is None else status.run_rows(connection, experiment)
 
-    def experiments(self) -> list[ExperimentRow]:
-        """Return all experiments with counts of runs and jobs by state; quick at any size of the queue."""
+    def experiments(self, experiment: str | None = None) -> list[ExperimentRow]:
+        """Return all experiments (or one) with counts of runs and jobs by state; quick at any size of the queue."""
         with self._read() as connection:
-            return [] if connection is None else status.experiment_rows(connection)
+            return [] if connection is None else status.experiment_rows(connection, experiment)
+
+    def experiment_names(self) -> list[str]:
+        with self._read() as connection:
+            return [] if connection is None else status.experiment_names(connection)
+
+    def notable(self, experiment: str | None, most: int) -> tuple[list[JobRow], list[Owners]]:
+        """Return what runs, failed, was cancelled or waits for a reason (`most` of each at most), and whose it is."""
+        with self._read() as connection:
+            if connection is None:
+                return [], []
+            jobs = status.notable_jobs(connection, experiment, most)
+            return jobs, status.job_owners(connection, [row.job for row in jobs], experiment)
+
+    def find_ids(self, text: str, most: int) -> list[Found]:
+        """Return up to `most` runs and jobs whose id begins with `text`, with or without the kind before it."""
+        with self._read() as connection:
+            return [] if connection is None else find.find_ids(connection, text, most)
 
     def attempt_rows(self, jobs: Iterable[str] | None = None) -> list[AttemptRow]:
         with self._read() as connection:

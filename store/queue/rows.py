@@ -92,6 +92,24 @@ class ExperimentRow:
     priority: int
     runs: dict[str, int]  # state -> how many
     jobs: dict[str, int]
+    seconds: dict[str, float]  # state -> what its jobs were estimated to take
+    measured: tuple[float, float] = (0.0, 0.0)  # what its jobs that are done took, and were estimated to take
+
+
+@dataclass(frozen=True)
+class Owners:
+    """For whom an experiment has a job. `arms`, `cells` and `seeds` count them; the words beside are the first ones."""
+
+    experiment: str
+    job: str
+    role: str
+    arms: int
+    arm: str
+    other_arm: str
+    cells: int
+    cell: str
+    seeds: int
+    seed: int
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
-from store.queue.rows import RUN_ORDER, AttemptRow, ExperimentRow, JobRow, RunRow
+from store.queue.rows import RUN_ORDER, AttemptRow, ExperimentRow, JobRow, Owners, RunRow
 
 # The place of a job's state in RUN_ORDER, for SQL: the least one of a run's jobs is the run's state.
 STATE_RANK = "CASE j.state " + " ".join(f"WHEN '{state}' THEN {at}" for at, state in enumerate(RUN_ORDER)) + " END"
@@ -28,11 +28,14 @@ def job_rows(connection: Connection, names: Iterable[str] | None, experiment: st
         where = " WHERE j.job IN (SELECT value FROM json_each(:names))"
     elif experiment is not None:
         where = " WHERE j.job IN (SELECT job FROM run_jobs WHERE experiment = :name)"
-    found = connection.execute(text(f"SELECT {JOB_COLUMNS} FROM jobs j{where} ORDER BY j.job"), words)
+    return _read_jobs(connection.execute(text(f"SELECT {JOB_COLUMNS} FROM jobs j{where} ORDER BY j.job"), words))
+
+
+def _read_jobs(found: Iterable[Row[Any]]) -> list[JobRow]:
     read = _Reader()
     return [
         JobRow(job, kind, state, reason, number, started, ended, seconds, request, read(details))
-        for job, kind, state, reason, number, started, ended, seconds, request, details in found
+        for job, kind, state, reason, number, started, ended, seconds, request, details in map(tuple, found)
     ]
 
 
@@ -73,41 +76,107 @@ def _read_roles(text: str) -> dict[str, str]:
     return {role: job for role, job in json.loads(text).items() if job}
 
 
-def experiment_rows(connection: Connection) -> list[ExperimentRow]:
-    """Return all experiments with how many runs and jobs are in each state, oldest submission first."""
-    runs = _count_runs(connection)
-    jobs = _count_jobs(connection)
+def experiment_rows(connection: Connection, experiment: str | None = None) -> list[ExperimentRow]:
+    """Return all experiments (or one) with how many runs and jobs are in each state, oldest submission first."""
+    words = {"name": experiment}
+    runs = _count_runs(connection, words)
+    jobs = _count_jobs(connection, words)
     found = connection.execute(
-        text("SELECT experiment, title, submitted_at, priority FROM experiments ORDER BY submitted_at, experiment")
+        text(
+            "SELECT experiment, title, submitted_at, priority FROM experiments"
+            f"{_only(words)} ORDER BY submitted_at, experiment"
+        ),
+        words,
     )
-    return [ExperimentRow(r[0], r[1], r[2], r[3], runs.get(r[0], {}), jobs.get(r[0], {})) for r in found]
+    return [
+        ExperimentRow(name, title, at, priority, runs.get(name, {}), *_sum_jobs(jobs.get(name, [])))
+        for name, title, at, priority in found
+    ]
 
 
-def _count_runs(connection: Connection) -> dict[str, dict[str, int]]:
+def experiment_names(connection: Connection) -> list[str]:
+    return list(connection.execute(text("SELECT experiment FROM experiments ORDER BY experiment")).scalars())
+
+
+def _only(words: dict[str, str | None]) -> str:
+    return "" if words["name"] is None else " WHERE experiment = :name"
+
+
+def _count_runs(connection: Connection, words: dict[str, str | None]) -> dict[str, dict[str, int]]:
     found = connection.execute(
         text(
             "SELECT experiment, state, count(*) FROM"
             f" (SELECT l.experiment, l.run, min({STATE_RANK}) AS state FROM run_jobs l JOIN jobs j ON j.job = l.job"
-            " GROUP BY l.experiment, l.run) GROUP BY experiment, state"
-        )
+            f"{_only(words)} GROUP BY l.experiment, l.run) GROUP BY experiment, state"
+        ),
+        words,
     )
     counts: dict[str, dict[str, int]] = {}
-    for experiment, rank, number in found:
-        counts.setdefault(experiment, {})[RUN_ORDER[rank]] = number
+    for name, rank, number in found:
+        counts.setdefault(name, {})[RUN_ORDER[rank]] = number
     return counts
 
 
-def _count_jobs(connection: Connection) -> dict[str, dict[str, int]]:
+def _count_jobs(connection: Connection, words: dict[str, str | None]) -> dict[str, list[Row[Any]]]:
+    """Return of each experiment: state, jobs, estimated seconds; and of those that ran, seconds taken and estimated."""
+    ran = "started_at IS NOT NULL AND ended_at >= started_at"
     found = connection.execute(
         text(
-            "SELECT experiment, state, count(*) FROM (SELECT DISTINCT l.experiment, l.job FROM run_jobs l) d"
+            "SELECT experiment, state, count(*) AS jobs, sum(cost) AS seconds,"
+            f" sum(CASE WHEN {ran} THEN ended_at - started_at ELSE 0.0 END) AS taken,"
+            f" sum(CASE WHEN {ran} THEN cost ELSE 0.0 END) AS estimated FROM"
+            f" (SELECT DISTINCT l.experiment, l.job FROM run_jobs l{_only(words)}) d"
             " JOIN jobs j ON j.job = d.job GROUP BY experiment, state"
-        )
+        ),
+        words,
     )
-    counts: dict[str, dict[str, int]] = {}
-    for experiment, state, number in found:
-        counts.setdefault(experiment, {})[state] = number
+    counts: dict[str, list[Row[Any]]] = {}
+    for row in found:
+        counts.setdefault(row.experiment, []).append(row)
     return counts
+
+
+def _sum_jobs(rows: list[Row[Any]]) -> tuple[dict[str, int], dict[str, float], tuple[float, float]]:
+    measured = next(((row.taken, row.estimated) for row in rows if row.state == "done"), (0.0, 0.0))
+    return {row.state: row.jobs for row in rows}, {row.state: row.seconds for row in rows}, measured
+
+
+# What a person wants to see one by one: what runs, what went wrong, what waits for a reason.
+NOTABLE = {
+    "running": "j.state = 'running'",
+    "failed": "j.state = 'failed'",
+    "cancelled": "j.state = 'cancelled'",
+    "waiting": "j.not_before > 0 AND +j.state = 'queued' AND j.reason != ''",
+}
+
+
+def notable_jobs(connection: Connection, experiment: str | None, most: int) -> list[JobRow]:
+    """Return up to `most` jobs for each entry of NOTABLE, of one experiment or of all; quick at any size."""
+    words = {"name": experiment, "most": most}
+    mine = "" if experiment is None else " AND +l.experiment = :name"  # +: look in the index by job, not in this one
+    asked_for = f"EXISTS (SELECT 1 FROM run_jobs l WHERE l.job = j.job{mine})"
+    rows: list[Row[Any]] = []
+    for where in NOTABLE.values():
+        query = (
+            f"SELECT {JOB_COLUMNS} FROM jobs j WHERE {where} AND {asked_for} ORDER BY j.started_at, j.job LIMIT :most"
+        )
+        rows += connection.execute(text(query), words)
+    return _read_jobs(rows)
+
+
+def job_owners(connection: Connection, names: Iterable[str], experiment: str | None) -> list[Owners]:
+    """Return for each of these jobs, and each experiment that has it, whose it is there."""
+    mine = "" if experiment is None else " AND +l.experiment = :name"
+    found = connection.execute(
+        text(
+            "SELECT l.experiment, l.job, min(l.role), count(DISTINCT r.arm), min(r.arm), max(r.arm),"
+            " count(DISTINCT r.cell), min(r.cell), count(DISTINCT r.seed), min(r.seed) FROM run_jobs l"
+            " JOIN runs r ON r.experiment = l.experiment AND r.run = l.run"
+            f" WHERE l.job IN (SELECT value FROM json_each(:names)){mine} GROUP BY l.experiment, l.job"
+        ),
+        {"names": json.dumps(list(names)), "name": experiment},
+    )
+    return [Owners(*row) for row in found]
 
 
 def attempt_rows(connection: Connection, names: Iterable[str] | None) -> list[AttemptRow]:

@@ -62,13 +62,14 @@ def _put_jobs(connection: Connection, entries: Iterable[Mapping[str, Any]]) -> N
             "kind": entry["kind"],
             "details": json.dumps(entry.get("details") or {}, sort_keys=True),
             "cost": float(entry.get("cost") or 0.0),
+            "chain": float(entry.get("chain") or entry.get("cost") or 0.0),
         }
         for entry in entries
     ]
     needs = [{"job": entry["job"], "needs": need} for entry in entries for need in entry.get("needs", ())]
     if rows:
         put = insert(jobs)
-        newer = {"details": put.excluded.details, "cost": put.excluded.cost}
+        newer = {"details": put.excluded.details, "cost": put.excluded.cost, "chain": put.excluded.chain}
         connection.execute(put.on_conflict_do_update(index_elements=["job"], set_=newer), rows)
     if needs:
         connection.execute(insert(job_needs).on_conflict_do_nothing(), needs)
@@ -137,7 +138,7 @@ def settle_jobs(connection: Connection, names: Iterable[str]) -> None:
         f"UPDATE jobs SET state = 'queued' WHERE +state = 'blocked' AND {_among()} AND NOT {unmet}",
         f"UPDATE jobs SET state = 'blocked' WHERE +state = 'queued' AND {_among()} AND {unmet}",
         f"DELETE FROM ready WHERE {_among()}",
-        "INSERT INTO ready (experiment, rank, job) SELECT w.experiment, -j.cost, j.job"
+        "INSERT INTO ready (experiment, rank, job) SELECT w.experiment, -j.chain, j.job"
         " FROM jobs j JOIN wanted w ON w.job = j.job"
         " WHERE +j.state = 'queued' AND j.job IN (SELECT value FROM json_each(:names))",
     ):

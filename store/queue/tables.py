@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool, SingletonThreadPool
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 QueueFault = DatabaseError  # a damaged or foreign file, a full disk, a lock that is not to be had
 BUSY_SECONDS = 30.0
 # No isolation level: this library begins its transactions itself, and the driver adds none of its own.
@@ -69,7 +69,8 @@ jobs = Table(
     Column("job", String, primary_key=True),
     Column("kind", String, nullable=False),
     Column("details", String, nullable=False),
-    Column("cost", Float, nullable=False),
+    Column("cost", Float, nullable=False),  # estimated seconds
+    Column("chain", Float, nullable=False),  # ... and those of the longest chain of jobs that wait for it
     Column("state", String, nullable=False),
     Column("reason", String, nullable=False),
     Column("request", String, nullable=False),  # what a person wants of a running job: "", cancel, pause
@@ -97,11 +98,11 @@ wanted = Table(  # which experiments still want which job: their runs, less the 
     Column("job", String, primary_key=True),
 )
 Index("wanted_by_job", wanted.c.job)
-ready = Table(  # the queued jobs of each experiment, longest first: what makes a claim an index look-up
+ready = Table(  # the queued jobs of each experiment, longest chain first: what makes a claim an index look-up
     "ready",
     META,
     Column("experiment", String, primary_key=True),
-    Column("rank", Float, primary_key=True),  # minus the cost
+    Column("rank", Float, primary_key=True),  # minus the chain
     Column("job", String, primary_key=True),
     sqlite_with_rowid=False,
 )
@@ -183,4 +184,7 @@ def _make_schema(connection: Connection) -> None:
     if version > SCHEMA_VERSION:
         raise RuntimeError(f"the queue has schema {version}; this program knows {SCHEMA_VERSION}")
     META.create_all(connection)
+    if version == 1:
+        connection.execute(text("ALTER TABLE jobs ADD COLUMN chain FLOAT NOT NULL DEFAULT 0.0"))
+        connection.execute(text("UPDATE jobs SET chain = cost"))
     connection.execute(text(f"PRAGMA user_version={SCHEMA_VERSION}"))

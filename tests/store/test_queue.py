@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,25 @@ def test_longest_jobs_come_first(queue: Queue) -> None:
     probes = [Probe(f"train-{cost}", cost=cost) for cost in (2.0, 9.0, 5.0)]
     queue.add_experiment(make_record("one", probes))
     assert ready(queue) == ["train-9.0", "train-5.0", "train-2.0"]
+
+
+def test_a_job_with_a_long_chain_behind_it_comes_before_a_longer_one(queue: Queue) -> None:
+    record = make_record("one", [Probe("train-1", cost=9.0), Probe("train-2", cost=5.0)])
+    record["jobs"][1]["chain"] = 30.0
+    queue.add_experiment(record)
+    assert ready(queue) == ["train-2", "train-1"]
+
+
+def test_a_queue_of_the_first_schema_goes_on(tmp_path: Path) -> None:
+    with Queue(tmp_path / "queue.db") as queue:
+        queue.add_experiment(make_record("one", [Probe("train-1", cost=9.0)]))
+    with sqlite3.connect(tmp_path / "queue.db") as connection:
+        connection.execute("ALTER TABLE jobs DROP COLUMN chain")
+        connection.execute("PRAGMA user_version=1")
+    connection.close()
+    with Queue(tmp_path / "queue.db") as queue:
+        queue.add_experiment(make_record("two", [Probe("train-2", cost=5.0), Probe("train-1", cost=9.0)]))
+        assert ready(queue, "two") == ["train-1", "train-2"]
 
 
 def test_a_job_is_leased_once_and_judged_once(queue: Queue) -> None:

@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import math
+import resource
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,18 @@ HOSTILE = [
     "select cast('word' as integer)",
     "select no_such_function(1)",
     "select * from home",
+    "select getenv('HOME')",
+    "from duckdb_secrets()",
+    "select * from read_blob('/etc/passwd')",
+    "select * from parquet_metadata('/etc/passwd')",
+    "summarize select * from '/etc/passwd'",
+    "copy (select 1) to '/dev/stdout'",
+    "import database '{out}'",
+    "create macro twice(a) as 2 * a",
+    "comment on table jobs is 'mine'",
+    "select * from cells where metric = test_top1",
+    "select 'nan'::integer",
+    "select sum(arm) from cells",
 ]
 
 
@@ -101,6 +115,33 @@ def test_answer_of_a_few_huge_cells_is_refused(home: Home) -> None:
         run_query(home, "select repeat('x', 40_000_000) from range(2)")
 
 
+@pytest.mark.parametrize(
+    "sql", ["select repeat('x', 3_000_000_000)", "select list(range) from range(2_000_000_000)",
+            "select string_agg(repeat('x', 1_000_000), '') from range(20_000)"],
+)  # fmt: skip
+def test_query_that_wants_all_memory_is_refused_at_once(home: Home, sql: str) -> None:
+    before, started = resource.getrlimit(resource.RLIMIT_DATA), time.monotonic()
+    with pytest.raises(StoreError, match=r"more memory than one may have|larger than 64 MB"):
+        run_query(home, sql)
+    assert time.monotonic() - started < 20
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_number_that_is_none_is_an_answer(home: Home) -> None:
+    found = run_query(home, "select 'nan'::double as nothing, 1 / 0.0 as endless")
+    assert json.loads(format_rows(found, "json")) == [{"nothing": None, "endless": None}]
+
+
+def test_notebook_gets_a_frame_and_an_arrow_table(home: Home) -> None:
+    with open_snapshot(home.root) as db:
+        query = "select arm, seed, test_top1 from results order by arm, seed"
+        frame, table = db.sql(query).df(), db.sql(query).to_arrow_table()
+        rows = db.sql(query).fetchall()
+    assert list(frame.columns) == table.column_names == ["arm", "seed", "test_top1"]
+    assert list(frame.itertuples(index=False, name=None)) == rows
+    assert [tuple(row.values()) for row in table.to_pylist()] == rows
+
+
 def test_endless_query_is_stopped(home: Home) -> None:
     with pytest.raises(StoreError, match=r"more than 0\.3 seconds"):
         run_query(home, "select sum(a.range * b.range) from range(10000000000) a, range(1000000) b", seconds=0.3)
@@ -111,6 +152,10 @@ def test_unknown_names_bring_the_nearest_ones(home: Home) -> None:
         run_query(home, "select tst_top1 from results")
     with pytest.raises(StoreError, match="no table 'cell'; nearest: cells"):
         run_query(home, "from cell")
+    with pytest.raises(StoreError, match="no column 'xyz'; columns: arm, cell, experiment"):
+        run_query(home, "select xyz from cells")
+    with pytest.raises(StoreError, match=r"no column 'test_top1' in cells: it is one of results; .* quotes"):
+        run_query(home, "select mean from cells where metric = test_top1")
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,13 @@
-"""The results: takes rows and journal lines, gives a published DuckDB snapshot and read-only queries on it.
+"""The ingester's side of the results: takes rows and journal lines, gives a private database and published snapshots.
 
-The only file that imports duckdb. One `Ingest` at a time (its caller holds the lock) owns a private database file;
-`publish` copies it and replaces the snapshot, so that readers never wait and are never torn.
+One `Ingest` at a time (its caller holds the lock) owns a private database file; `publish` copies it and replaces the
+snapshot, so that readers never wait and are never torn.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,62 +15,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self
 
 import duckdb
 
-from store.readonly import StoreError, check_query, explain_error
+from store.readonly import StoreError
+from store.results.reading import SCHEMA_VERSION
+from store.results.staging import Compacted, Lines, compacted_lines, stage_lines, stage_rows, typed_lines
 
-SCHEMA_VERSION = "3"
-ROOM = Path(__file__).parent
-ROW_LIMIT = 10_000
-ANSWER_LIMIT = 64 << 20  # characters of text in one answer
-MEMORY_LIMIT = "2GB"
-LINE_COLUMNS = {
-    "_job": "VARCHAR", "_attempt": "INTEGER", "seq": "BIGINT", "type": "VARCHAR", "at": "DOUBLE", "name": "VARCHAR",
-    "value": "JSON", "step": "BIGINT", "epoch": "INTEGER", "unit": "VARCHAR", "device": "VARCHAR",
-    "precision": "VARCHAR", "batch_size": "INTEGER", "threads": "INTEGER", "p5": "JSON", "p95": "JSON", "n": "INTEGER",
-    "part": "VARCHAR", "sample": "VARCHAR[]", "label": "INTEGER[]", "predicted": "INTEGER[]",
-    "confidence": "VARCHAR[]", "attempt": "VARCHAR", "upto": "BIGINT",
-}  # fmt: skip
+ROOM = Path(__file__).parents[1]
 RAW_TABLES = ("metrics", "measurements", "predictions", "teachers", "facts", "resumes")
 OF_A_JOB = ("jobs", "attempts", "provenance", "metrics_last", "raw.winners", "raw.chains", "raw.evaluations")
 
 
-@runtime_checkable
-class HasResults(Protocol):
-    """A home as the store sees it: something that knows where its published snapshot lies."""
-
-    @property
-    def results_db(self) -> Path: ...
-
-
 @dataclass(frozen=True)
 class Watermark:
-    """How far a journal was read: bytes of whole lines, and how many of them no reader could parse."""
+    """How far a journal was read: bytes of whole lines, and how many of them no reader could parse.
+
+    A compacted journal was read whole; then `bytes` is the size of its file.
+    """
 
     bytes: int
     damaged: int
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Whole journal lines of one attempt, from byte `offset` of its file on."""
-
-    job: str
-    attempt: int
-    offset: int
-    data: bytes
-
-
-@dataclass(frozen=True)
-class QueryResult:
-    """Rows of a query, at most `limit` of them; `truncated` says that there were more."""
-
-    columns: list[str]
-    types: list[str]
-    rows: list[tuple[Any, ...]]
-    truncated: bool = False
+    is_compacted: bool = False
 
 
 class Ingest:
@@ -128,9 +93,10 @@ class Ingest:
 
     def watermarks(self, jobs: Sequence[str]) -> dict[tuple[str, int], Watermark]:
         rows = self._db.execute(
-            "select job, attempt, bytes, damaged from raw.watermarks where list_contains(?, job)", [list(jobs)]
+            "select job, attempt, bytes, damaged, compacted from raw.watermarks where list_contains(?, job)",
+            [list(jobs)],
         ).fetchall()
-        return {(job, attempt): Watermark(size, damaged) for job, attempt, size, damaged in rows}
+        return {(job, attempt): Watermark(*mark) for job, attempt, *mark in rows}
 
     def mark_seen(self, items: Mapping[str, tuple[str, bool]]) -> None:
         rows = [{"item": item, "signature": sign, "settled": settled} for item, (sign, settled) in items.items()]
@@ -167,24 +133,44 @@ class Ingest:
         """Put journal lines into the raw tables and move the watermarks past them, in the caller's transaction."""
         if not chunks:
             return
-        longest = 1 << 20
-        with open(self._stage, "wb") as stage:
-            for chunk in chunks:
-                name = f'\n{{"_job":{json.dumps(chunk.job)},"_attempt":{chunk.attempt},'.encode()
-                stage.write((b"\n" + chunk.data).replace(b"\n{", name)[1:])
-                longest = max(longest, chunk.data.count(b"\n") and _longest_line(chunk.data))
-        self._db.execute(
-            f"create or replace temp table lines as select * from read_json('{_quote(self._stage)}', "
-            f"format = 'newline_delimited', ignore_errors = true, columns = {_columns(LINE_COLUMNS)}, "
-            f"maximum_object_size = {longest + 1024}) where seq is not null"
-        )
-        self._run_file("ingest_lines.sql")
+        longest = stage_lines(chunks, self._stage)
+        self._load_lines(typed_lines(self._stage, longest))
         self._move_watermarks(chunks)
-        self._db.execute("drop table lines")
         self._touch_meta()
 
+    def add_compacted(self, files: Sequence[Compacted]) -> None:
+        """Put the lines of compacted journals into the raw tables, in the caller's transaction.
+
+        Raises StoreError for a file that cannot be read.
+        """
+        if not files:
+            return
+        try:
+            self._load_lines(compacted_lines([one.path for one in files]))
+        except duckdb.Error as error:
+            raise StoreError(f"cannot read a compacted journal: {str(error).splitlines()[0]}") from error
+        for one in files:
+            self.note_compacted(one)
+        self._touch_meta()
+
+    def note_compacted(self, one: Compacted) -> None:
+        """Remember that an attempt's lines, all of which are here, lie in a Parquet file from now on."""
+        self._db.execute("delete from raw.watermarks where job = ? and attempt = ?", [one.job, one.attempt])
+        self._db.execute("insert into raw.watermarks values (?, ?, ?, 0, true)", [one.job, one.attempt, one.bytes])
+
+    def finished_journals(self, smallest: int) -> list[tuple[str, int]]:
+        """Return job and attempt of the journals of at least `smallest` bytes whose jobs cannot change any more."""
+        return self._db.execute(
+            "select w.job, w.attempt from raw.watermarks w join raw.seen s on s.item = 'job:' || w.job "
+            "where s.settled and not w.compacted and w.damaged = 0 and w.bytes >= ? order by all", [smallest]
+        ).fetchall()  # fmt: skip
+
+    def _load_lines(self, query: str) -> None:
+        self._db.execute(f"create or replace temp table lines as {query}")
+        self._run_file("ingest_lines.sql")
+
     def _move_watermarks(self, chunks: Sequence[Lines]) -> None:
-        found = self._db.execute("select _job, _attempt, count(*) from lines group by all").fetchall()
+        found = self._db.execute("select job, attempt, count(*) from lines group by all").fetchall()
         good = {(job, attempt): count for job, attempt, count in found}
         marks = self.watermarks(sorted({chunk.job for chunk in chunks}))
         for chunk in chunks:
@@ -192,7 +178,8 @@ class Ingest:
             damaged = marks.get(key, Watermark(0, 0)).damaged + chunk.data.count(b"\n") - good.pop(key, 0)
             marks[key] = Watermark(chunk.offset + len(chunk.data), damaged)
         rows = [
-            {"job": job, "attempt": at, "bytes": one.bytes, "damaged": one.damaged} for (job, at), one in marks.items()
+            {"job": job, "attempt": at, "bytes": one.bytes, "damaged": one.damaged, "compacted": one.is_compacted}
+            for (job, at), one in marks.items()
         ]
         self.replace("raw.watermarks", "job", sorted({job for job, _ in marks}), rows)
 
@@ -204,17 +191,12 @@ class Ingest:
         self._touch_meta()
 
     def _insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Insert rows by column name through a staged file: about 100 times as fast as row by row."""
-        text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
-        if not text:
-            return
+        """Insert rows by column name."""
         kinds = {name: kind for name, kind, *_ in self._db.execute(f"describe {table}").fetchall()}
-        self._stage.write_text(text)
-        names = ", ".join(f'"{name}"' for name in kinds)
-        self._db.execute(
-            f"insert into {table} ({names}) select {names} from read_json('{_quote(self._stage)}', "
-            f"format = 'newline_delimited', columns = {_columns(kinds)}, maximum_object_size = {len(text) + 1024})"
-        )
+        query = stage_rows(rows, self._stage, kinds)
+        if query:
+            names = ", ".join(f'"{name}"' for name in kinds)
+            self._db.execute(f"insert into {table} ({names}) {query}")
 
     def _run_file(self, name: str) -> None:
         self._db.execute((ROOM / "queries" / name).read_text())
@@ -257,97 +239,6 @@ class Ingest:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def open_snapshot(home: Path | str | HasResults) -> duckdb.DuckDBPyConnection:
-    """Return a read-only connection to the newest published results of a home folder (or of its results.duckdb).
-
-    It sees the snapshot of now for as long as it lives; open another one for newer results. `.df()`, `.pl()` and
-    `.arrow()` of its answers work where pandas, polars or pyarrow are installed. Raises StoreError without results.
-    """
-    return _open_file(_snapshot_path(home), {})
-
-
-def _snapshot_path(home: Path | str | HasResults) -> Path:
-    if isinstance(home, HasResults):
-        return home.results_db
-    path = Path(home)
-    return path / "results.duckdb" if path.is_dir() else path
-
-
-def _open_file(path: Path, config: dict[str, str | bool | int | float | list[str]]) -> duckdb.DuckDBPyConnection:
-    """Attach the file to a database in memory: a plain second `connect` in one process would see a replaced file."""
-    if not path.is_file():
-        raise StoreError(f"there are no results yet at {path}: submit a spec, or run `xp rebuild`")
-    db = duckdb.connect(":memory:", config=config)
-    try:
-        db.execute(f"set timezone = 'UTC'; attach '{_quote(path.resolve())}' as results (read_only); use results")
-    except duckdb.Error as error:
-        db.close()
-        raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
-    return db
-
-
-def run_query(
-    home: Path | str | HasResults, sql: str, *, limit: int = ROW_LIMIT, seconds: float = 600.0
-) -> QueryResult:
-    """Run one read-only statement and return at most `limit` rows.
-
-    Nothing outside the snapshot can be read and nothing at all written: only a query is let through, the snapshot is
-    attached read-only, DuckDB has no access to files, and its settings are locked. Raises StoreError in one line.
-    """
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": MEMORY_LIMIT, "python_enable_replacements": "false",
-        "autoload_known_extensions": "false", "autoinstall_known_extensions": "false",
-    }  # fmt: skip
-    with _open_file(_snapshot_path(home), config) as db:
-        db.execute("set max_temp_directory_size = '0MB'; set enable_external_access = false")
-        db.execute("set lock_configuration = true")
-        timer = threading.Timer(seconds, db.interrupt)
-        timer.start()
-        try:
-            check_query(sql, [statement.type.name for statement in db.extract_statements(sql)])
-            return _fetch_rows(db.execute(sql), limit)
-        except duckdb.InterruptException as error:
-            raise StoreError(f"the query took more than {seconds:g} seconds and was stopped") from error
-        except (duckdb.Error, RuntimeError, ValueError) as error:
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError(explain_error(str(error), _names_in(db))) from error
-        finally:
-            timer.cancel()
-
-
-def _fetch_rows(cursor: duckdb.DuckDBPyConnection, limit: int) -> QueryResult:
-    described = cursor.description or []
-    rows = cursor.fetchmany(limit + 1)
-    if sum(len(value) for row in rows for value in row if isinstance(value, str | bytes)) > ANSWER_LIMIT:
-        raise StoreError(
-            f"the answer is larger than {ANSWER_LIMIT >> 20} MB: select less, or read it with open_snapshot"
-        )
-    columns, types = [str(part[0]) for part in described], [str(part[1]) for part in described]
-    return QueryResult(columns, types, rows[:limit], len(rows) > limit)
-
-
-def _names_in(db: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """Return the relations that a reader should know and their columns."""
-    rows = db.execute(
-        "select table_name, list(column_name order by column_index) from duckdb_columns() "
-        "where database_name = 'results' and schema_name = 'main' and not internal group by table_name"
-    ).fetchall()
-    return dict(rows)
-
-
-def _quote(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _columns(kinds: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in kinds.items()) + "}"
-
-
-def _longest_line(data: bytes) -> int:
-    return max(map(len, data.split(b"\n"))) if len(data) > 1 << 20 else len(data)
 
 
 def _t_quantiles() -> list[tuple[int, float]]:

@@ -1,0 +1,27 @@
+"""The results: takes rows and journal lines, gives a published DuckDB snapshot and read-only queries on it.
+
+    ingest.py   the private database and its publication      staging.py  text on its way into DuckDB
+    compact.py  finished journals as Parquet                  reading.py  snapshots and queries, for notebooks too
+    bounds.py   how much memory a query may take
+
+The only room that imports duckdb.
+"""
+
+from store.results.compact import Compactor, is_whole
+from store.results.ingest import Ingest, Watermark
+from store.results.reading import HasResults, QueryResult, open_snapshot, read_names, run_query
+from store.results.staging import Compacted, Lines
+
+__all__ = [
+    "Compacted",
+    "Compactor",
+    "HasResults",
+    "Ingest",
+    "Lines",
+    "QueryResult",
+    "Watermark",
+    "is_whole",
+    "open_snapshot",
+    "read_names",
+    "run_query",
+]

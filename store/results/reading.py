@@ -1,0 +1,151 @@
+"""Reading the results: takes a home folder, gives a read-only connection, or the bounded answer to one query.
+
+In a notebook:
+
+    from store.results import open_snapshot
+    db = open_snapshot(".xp")
+    db.sql("select arm, mean, low, high from cells where metric = 'test_top1'").df()       # needs pandas
+    db.sql("select * from metrics where name = 'val_loss'").to_arrow_table()                # needs pyarrow
+
+Both come with `pip install 'xp-engine[notebook]'`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import duckdb
+
+from store.readonly import StoreError, check_query, explain_error
+from store.results.bounds import bound_memory
+from store.results.staging import quote
+
+SCHEMA_VERSION = "4"  # of schema.sql; files of another one are built anew
+ROW_LIMIT = 10_000
+ANSWER_LIMIT = 64 << 20  # characters of text in one answer
+MEMORY_LIMIT = "2GB"  # of tables and sorts; a single huge value is bounded by bound_memory
+SECONDS_LIMIT = 120.0
+Config = dict[str, str | bool | int | float | list[str]]
+
+
+@runtime_checkable
+class HasResults(Protocol):
+    """A home as the store sees it: something that knows where its published snapshot lies."""
+
+    @property
+    def results_db(self) -> Path: ...
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """Rows of a query, at most `limit` of them; `truncated` says that there were more."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[tuple[Any, ...]]
+    truncated: bool = False
+
+
+def open_snapshot(home: Path | str | HasResults) -> duckdb.DuckDBPyConnection:
+    """Return a read-only connection to the newest published results of a home folder (or of its results.duckdb).
+
+    It sees the snapshot of now for as long as it lives; open another one for newer results. `.sql(query).df()` gives
+    a pandas DataFrame, `.sql(query).to_arrow_table()` an Arrow table. Raises StoreError without results, or when they
+    are of another version than this release.
+    """
+    return _open_file(_snapshot_path(home), {})
+
+
+def _snapshot_path(home: Path | str | HasResults) -> Path:
+    if isinstance(home, HasResults):
+        return home.results_db
+    path = Path(home)
+    return path / "results.duckdb" if path.is_dir() else path
+
+
+def _open_file(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
+    """Attach the file to a database in memory: a plain second `connect` in one process would see a replaced file."""
+    if not path.is_file():
+        raise StoreError(f"there are no results yet at {path}: submit a spec, or run `xp rebuild`")
+    db = duckdb.connect(":memory:", config=config)
+    try:
+        db.execute(f"set timezone = 'UTC'; attach '{quote(path.resolve())}' as results (read_only); use results")
+        version = db.execute("select value from raw.meta where name = 'version'").fetchall()
+    except duckdb.Error as error:
+        db.close()
+        raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    if version != [(SCHEMA_VERSION,)]:
+        db.close()
+        raise StoreError(f"{path} was made by another release of xp: `xp rebuild` makes it anew")
+    return db
+
+
+def run_query(
+    home: Path | str | HasResults, sql: str, *, limit: int = ROW_LIMIT, seconds: float = SECONDS_LIMIT
+) -> QueryResult:
+    """Run one read-only statement and return at most `limit` rows.
+
+    Nothing outside the snapshot can be read and nothing at all written: only a query is let through, the snapshot is
+    attached read-only, DuckDB has no access to files, and its settings are locked. Memory, time and the size of the
+    answer are bounded. Raises StoreError in one line.
+    """
+    with _open_locked(home) as db:
+        timer = threading.Timer(seconds, db.interrupt)
+        timer.start()
+        try:
+            check_query(sql, [statement.type.name for statement in db.extract_statements(sql)])
+            with bound_memory():
+                return _fetch_rows(db.execute(sql), limit)
+        except duckdb.InterruptException as error:
+            raise StoreError(f"the query took more than {seconds:g} seconds and was stopped") from error
+        except (duckdb.OutOfMemoryException, MemoryError) as error:
+            raise StoreError("the query needs more memory than one may have: select or group less") from error
+        except (duckdb.Error, RuntimeError, ValueError) as error:
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(explain_error(str(error), _names_in(db), sql)) from error
+        finally:
+            timer.cancel()
+
+
+def read_names(home: Path | str | HasResults) -> dict[str, list[str]]:
+    """Return the relations that a reader should know and their columns. Raises StoreError without results."""
+    with _open_locked(home) as db:
+        return _names_in(db)
+
+
+@contextmanager
+def _open_locked(home: Path | str | HasResults) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give a connection that reads the snapshot and nothing else, whatever the query says."""
+    config: Config = {
+        "memory_limit": MEMORY_LIMIT, "python_enable_replacements": "false",
+        "autoload_known_extensions": "false", "autoinstall_known_extensions": "false",
+    }  # fmt: skip
+    with _open_file(_snapshot_path(home), config) as db:
+        db.execute("set max_temp_directory_size = '0MB'; set enable_external_access = false")
+        db.execute("set lock_configuration = true")
+        yield db
+
+
+def _fetch_rows(cursor: duckdb.DuckDBPyConnection, limit: int) -> QueryResult:
+    described = cursor.description or []
+    rows = cursor.fetchmany(limit + 1)
+    if sum(len(value) for row in rows for value in row if isinstance(value, str | bytes)) > ANSWER_LIMIT:
+        raise StoreError(
+            f"the answer is larger than {ANSWER_LIMIT >> 20} MB: select less, or read it with open_snapshot"
+        )
+    columns, types = [str(part[0]) for part in described], [str(part[1]) for part in described]
+    return QueryResult(columns, types, rows[:limit], len(rows) > limit)
+
+
+def _names_in(db: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    rows = db.execute(
+        "select table_name, list(column_name order by column_index) from duckdb_columns() "
+        "where database_name = 'results' and schema_name = 'main' and table_name <> 'results_live' group by all"
+    ).fetchall()
+    return dict(rows)

@@ -1,0 +1,148 @@
+"""Reading files into the store: what is new, once, whatever is damaged, replaced or gone."""
+
+from __future__ import annotations
+
+import shutil
+
+import duckdb
+import pytest
+from filelock import FileLock
+
+from engine.collect import collect, rebuild
+from store.journal import JournalWriter
+from store.readonly import StoreError
+from store.results import run_query
+from tests.collect.reading import export_rows, log_steps, read_rows, read_steps
+from tests.synthetic import ARMS, Arm, SyntheticHome
+
+
+def test_second_collection_finds_nothing_and_publishes_nothing(made: SyntheticHome) -> None:
+    made.experiment("paper", ARMS, seeds=(0,))
+    collect(made.home)
+    stamp = made.home.results_db.stat().st_mtime_ns
+    report = collect(made.home)
+    assert (report.jobs, report.bytes, report.is_published) == (0, 0, False)
+    assert made.home.results_db.stat().st_mtime_ns == stamp
+
+
+def test_running_job_is_seen_while_it_writes(made: SyntheticHome) -> None:
+    job = made.job("train-a", "train")
+    _, journal = made.attempt(job, 1)
+    log_steps(journal, 1, 2)
+    collect(made.home)
+    assert read_steps(made.home, job) == [1, 2]
+    log_steps(journal, 3)
+    collect(made.home)
+    assert read_steps(made.home, job) == [1, 2, 3]
+    assert read_rows(made.home, "select last, best_min, n from metrics_last") == [(3.0, 1.0, 3)]
+    journal.close()
+
+
+def test_removed_job_and_experiment_leave_no_rows(made: SyntheticHome) -> None:
+    runs = made.experiment("paper", {"only": Arm()}, seeds=(0, 1))
+    collect(made.home)
+    shutil.rmtree(made.home.job(runs[0]["jobs"]["student"]).root)
+    shutil.rmtree(made.home.experiment("paper"))
+    collect(made.home)
+    before = export_rows(made.home)
+    assert before["runs"] == []
+    rebuild(made.home)
+    assert export_rows(made.home) == before
+
+
+def test_rebuild_gives_the_same_rows(made: SyntheticHome) -> None:
+    made.experiment("paper", ARMS, splits=("60/20/20", "80/10/10"))
+    collect(made.home)
+    before = export_rows(made.home)
+    assert len(before["predictions"]) > 1000
+    rebuild(made.home)
+    assert export_rows(made.home) == before
+    made.home.ingest_db.unlink()
+    collect(made.home)
+    assert export_rows(made.home) == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a database" * 500])
+def test_damaged_ingest_file_is_built_anew(made: SyntheticHome, damage: bytes) -> None:
+    made.experiment("paper", {"only": Arm()}, seeds=(0,))
+    collect(made.home)
+    before = export_rows(made.home)
+    made.home.ingest_db.write_bytes(damage)
+    collect(made.home)
+    assert export_rows(made.home) == before
+
+
+def test_replaced_journal_is_read_from_its_start(made: SyntheticHome) -> None:
+    job = made.job("train-a", "train")
+    attempt, journal = made.attempt(job, 1)
+    log_steps(journal, 1, 2, 3)
+    journal.close()
+    collect(made.home)
+    attempt.journal.unlink()
+    with JournalWriter(attempt.journal) as again:
+        log_steps(again, 9)
+    collect(made.home)
+    assert read_steps(made.home, job) == [9]
+
+
+def test_damaged_files_do_not_stop_the_rest(made: SyntheticHome) -> None:
+    made.experiment("paper", {"only": Arm()}, seeds=(0,))
+    broken = made.job("train-b", "train")
+    attempt, journal = made.attempt(broken, 1)
+    journal.close()
+    attempt.journal.write_bytes(
+        b'{"v":1,"seq":1,"type":"metric","at":1.0,"name":"a","value":1.0,"step":1,"epoch":0}\n{"v":1,\x00 oh\n\n'
+    )
+    attempt.provenance.write_text("{")
+    made.home.experiment("half").mkdir()
+    (made.home.experiment("half") / "1.json").write_text('{"runs": [')
+    collect(made.home)
+    assert read_steps(made.home, broken) == [1]
+    assert read_rows(made.home, "select count(*) from results where test_top1 is not null") == [(1,)]
+
+
+def test_job_without_a_journal_is_still_done(made: SyntheticHome) -> None:
+    job = made.done("pack-a", "pack")
+    made.home.job(job).attempt(1).journal.unlink()
+    collect(made.home)
+    assert read_rows(made.home, "select state, seconds from jobs") == [("done", 12.0)]
+
+
+def test_journal_longer_than_a_batch_comes_in_whole(made: SyntheticHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.collect.BATCH_BYTES", 700)
+    job = made.job("train-a", "train")
+    _, journal = made.attempt(job, 1)
+    log_steps(journal, *range(50))
+    journal.close()
+    made.experiment("paper", {"only": Arm()}, seeds=(0,))
+    collect(made.home)
+    assert read_steps(made.home, job) == list(range(50))
+
+
+def test_loser_of_the_lock_leaves_at_once(made: SyntheticHome) -> None:
+    with FileLock(made.home.ingest_lock):
+        assert collect(made.home).is_skipped
+    assert not collect(made.home).is_skipped
+
+
+def test_lazy_collection_waits_with_a_large_snapshot(made: SyntheticHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    collect(made.home)
+    monkeypatch.setattr("engine.collect.COPY_RATE", 1.0)
+    made.done("pack-a", "pack")
+    assert not collect(made.home, lazy=True).is_published
+    assert read_rows(made.home, "from jobs") == []
+    assert collect(made.home).is_published
+    assert len(read_rows(made.home, "from jobs")) == 1
+
+
+def test_store_of_another_release_is_built_anew_and_its_snapshot_refused(made: SyntheticHome) -> None:
+    made.experiment("paper", {"only": Arm()}, seeds=(0,))
+    collect(made.home)
+    before = export_rows(made.home)
+    for path in (made.home.ingest_db, made.home.results_db):
+        with duckdb.connect(str(path)) as db:
+            db.execute("update raw.meta set value = '1' where name = 'version'")
+    with pytest.raises(StoreError, match="another release of xp: `xp rebuild`"):
+        run_query(made.home, "select 1")
+    collect(made.home)
+    assert export_rows(made.home) == before

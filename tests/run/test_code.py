@@ -1,0 +1,83 @@
+"""The code that runs is known by its commit, its changes and a digest of what decides figures."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from engine.run.code import CHECKOUT, DECIDING, MOST_TEXT, Code, read_code
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A small checkout with the rooms that decide figures, all committed."""
+    for room in DECIDING:
+        path = tmp_path / room if room.endswith(".py") else tmp_path / room / "one.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x = 1\n")
+    (tmp_path / "engine" / "report.py").write_text("y = 1\n")
+    _git(tmp_path, "init", "-q")
+    _git(tmp_path, "add", ".")
+    _git(tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "one")
+    return tmp_path
+
+
+def _git(place: Path, *words: str) -> None:
+    subprocess.run(["git", "-C", str(place), *words], check=True, capture_output=True)
+
+
+def _read(place: Path) -> Code:
+    read_code.cache_clear()
+    return read_code(place)
+
+
+def test_clean_checkout_has_no_changes(checkout: Path) -> None:
+    found = _read(checkout)
+    assert (found.changes, found.changes_digest, found.is_dirty) == ("", None, False)
+    assert found.commit is not None
+    assert len(found.commit) == 40
+
+
+def test_changed_and_new_files_are_in_the_text_and_the_digest(checkout: Path) -> None:
+    before = _read(checkout)
+    (checkout / "engine" / "core" / "one.py").write_text("x = 2\n")
+    (checkout / "engine" / "core" / "new.py").write_text("z = 3\n")
+    after = _read(checkout)
+    assert after.is_dirty
+    assert "+x = 2" in (after.changes or "")
+    assert "new file engine/core/new.py\n+z = 3" in (after.changes or "")
+    assert after.digest != before.digest
+    (checkout / "engine" / "core" / "new.py").write_text("z = 4\n")
+    assert _read(checkout).changes_digest != after.changes_digest
+
+
+def test_change_of_a_report_decides_no_figure(checkout: Path) -> None:
+    before = _read(checkout)
+    (checkout / "engine" / "report.py").write_text("y = 2\n")
+    after = _read(checkout)
+    assert after.is_dirty
+    assert after.digest == before.digest
+
+
+def test_long_changes_are_cut_and_told_apart_all_the_same(checkout: Path) -> None:
+    found = []
+    for end in ("a", "b"):
+        (checkout / "engine" / "core" / "one.py").write_text("#" * (MOST_TEXT + 5000) + end)
+        found.append(_read(checkout))
+    assert all(len(one.changes or "") < MOST_TEXT + 100 for one in found)
+    assert "were not kept" in (found[0].changes or "")
+    assert found[0].changes_digest != found[1].changes_digest
+
+
+def test_outside_a_checkout_the_digest_alone_is_known(checkout: Path, tmp_path: Path) -> None:
+    inside = _read(checkout)
+    (checkout / ".git").rename(tmp_path / "gone")
+    found = _read(checkout)
+    assert (found.commit, found.changes, found.is_dirty) == (None, None, None)
+    assert found.digest == inside.digest
+
+
+def test_every_file_that_decides_is_there() -> None:
+    assert all((CHECKOUT / room).exists() for room in DECIDING)

@@ -1,0 +1,86 @@
+"""The prompt of `xp sql`: typed keys in, answers out; a mistake ends nothing, leaving does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+
+from engine.collect import collect
+from engine.home import Home
+from engine.prompt import NameCompleter, Prompt
+from engine.query import list_names
+from tests.synthetic import ARMS, SyntheticHome
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    made = SyntheticHome(tmp_path_factory.mktemp("home"))
+    made.experiment("paper", ARMS, seeds=(0,))
+    collect(made.home)
+    return made.home
+
+
+def _type(home: Home, keys: str) -> str:
+    """Return what a person sees who types `keys` and then Ctrl-D."""
+    said: list[str] = []
+    with create_pipe_input() as pipe:
+        pipe.send_text(keys + "\x04")
+        Prompt(home, "csv", said.append).run(pipe, DummyOutput())
+    return "\n".join(said[1:])
+
+
+def test_query_over_several_lines_is_answered_at_its_semicolon(home: Home) -> None:
+    assert _type(home, "select count(*) as runs\rfrom runs\r;\r") == "runs\n3"
+
+
+def test_mistake_is_one_line_and_the_next_query_is_answered(home: Home) -> None:
+    lines = _type(home, "from cell;\rselect 1 as one;\r").splitlines()
+    assert lines == ["error: there is no table 'cell'; nearest: cells", "one", "1"]
+
+
+def test_orders_switch_the_format_and_list_names(home: Home) -> None:
+    assert _type(home, "\\f markdown\rselect 1 as one;\r").startswith("| one |")
+    assert "experiment, arm, cell, metric" in _type(home, "\\d\r")
+    assert "mean,DOUBLE" in _type(home, "\\d cells\r")
+    assert "no order \\x" in _type(home, "\\x\r")
+    assert "now it is csv" in _type(home, "\\f xml\r")
+
+
+@pytest.mark.parametrize("leave", ["\\q\r", "exit\r", "quit;\r", ""])
+def test_leaving_ends_it(home: Home, leave: str) -> None:
+    assert "2" not in _type(home, f"{leave}select 1 + 1 as two;\r") if leave else _type(home, "") == ""
+
+
+def test_what_was_asked_is_kept_in_the_home(home: Home) -> None:
+    _type(home, "select 42 as kept;\r")
+    assert "select 42 as kept;" in home.sql_history.read_text()
+    assert _type(home, "\x10\r") == "kept\n42"
+
+
+@pytest.mark.parametrize(
+    ("text", "some"),
+    [("select * from ce", "cells"), ("select test_t", "test_top1"), ("sel", "select"), ("select cells.me", "mean"),
+     ("\\f ma", "markdown"), ("\\", "\\d")],
+)  # fmt: skip
+def test_names_and_words_are_completed(home: Home, text: str, some: str) -> None:
+    found = NameCompleter(list_names(home)).get_completions(Document(text), CompleteEvent())
+    assert some in [one.text for one in found]
+
+
+def test_only_tables_come_after_from(home: Home) -> None:
+    found = NameCompleter(list_names(home)).get_completions(Document("select * from me"), CompleteEvent())
+    assert {one.text for one in found} == {"measurements", "metrics", "metrics_last"}
+
+
+def test_stdin_that_is_no_terminal_is_the_query(home: Home, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from engine.cli import app
+
+    answer = CliRunner().invoke(app, ["sql", "--home", str(home.root), "--format", "csv"], input="select 7 as seven")
+    assert answer.stdout == "seven\n7\n"

@@ -1,0 +1,87 @@
+"""The commands about results as a person types them: what they print, and what they end with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from engine.cli import app
+from engine.collect import collect
+from tests.synthetic import Arm, SyntheticHome
+
+CLAIM = "  - {{id: one, text: Sparse is better., metric: test_top1, arm: b, against: a, expect: {expect}}}\n"
+SPEC = """
+name: paper
+data: {{source: digits, image_size: 32}}
+student: {{arch: tiny_vit_5m}}
+arms: {{a: {{}}, b: {{student.attention.kind: longformer}}, odd: {{train.batch_size: 128}}}}
+claims:
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = SyntheticHome(tmp_path_factory.mktemp("home"))
+    odd = {"train": {"epochs": 3, "batch_size": 128, "checkpoint": "last"}}
+    arms = {"a": Arm(0.4), "b": Arm(0.8, kind="longformer"), "odd": Arm(0.8, kind="longformer", settings=odd)}
+    made.experiment("paper", arms, (0, 1, 2))
+    collect(made.home)
+    return made.home.root
+
+
+def _run(home: Path, *words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--home", str(home)])
+
+
+@pytest.mark.parametrize(("expect", "verdict", "code"), [("greater", "holds", 0), ("less", "refuted", 4)])
+def test_check_says_the_claim_its_numbers_and_ends_with_4_when_refuted(
+    home: Path, tmp_path: Path, expect: str, verdict: str, code: int
+) -> None:
+    spec = tmp_path / "paper.yaml"
+    spec.write_text(SPEC.format() + CLAIM.format(expect=expect))
+    answer = _run(home, "check", str(spec))
+    assert answer.exit_code == code
+    lines = answer.stdout.splitlines()
+    assert lines[0] == f"{verdict}: one (data.split=60/20/20): Sparse is better."
+    assert lines[1].startswith("  test_top1 of b - a: +")
+    assert f"n=3; expected {expect}" in lines[1]
+    assert f"1 {verdict}" in answer.stderr
+
+
+def test_unfair_pair_is_a_short_table_and_a_footnote_with_anyway(home: Path) -> None:
+    answer = _run(home, "compare", "paper/odd", "paper/a", "--anyway")
+    assert answer.exit_code == 0
+    assert "  note: these were not held equal\n    train.batch_size  128  64\n" in answer.stdout
+    assert isinstance(_run(home, "compare", "paper/odd", "paper/a").exception, Exception)
+
+
+def test_comparison_is_in_per_cent_and_points(home: Path) -> None:
+    text = _run(home, "compare", "paper/b", "paper/a").stdout
+    assert " %, a " in text
+    assert " points [" in text
+    assert "after Holm" in text
+    exact = _run(home, "compare", "paper/b", "paper/a", "--metric", "params").stdout
+    assert "the same for every seed" in exact
+    assert "Holm" not in exact
+
+
+def test_report_against_frozen_numbers_says_so_when_none_changed(home: Path, tmp_path: Path) -> None:
+    frozen = tmp_path / "frozen.json"
+    _run(home, "freeze", "paper", "-o", str(frozen))
+    answer = _run(home, "report", "paper", "--against", str(frozen), "--format", "md", "-o", str(tmp_path / "out"))
+    assert "every number is as in" in answer.stderr
+
+
+def test_trace_shows_every_run_once_and_the_code_once(home: Path) -> None:
+    lines = _run(home, "trace", "paper/b", "test_top1").stdout.splitlines()
+    assert sum(line.startswith("  seed ") for line in lines) == 3
+    assert sum(line.startswith("code: commit ") for line in lines) == 1
+    assert lines[-1] == "machine: bench cpu"
+
+
+def test_more_rows_than_asked_for_are_left_off_and_that_is_said(home: Path) -> None:
+    answer = _run(home, "sql", "select run from runs", "--limit", "2", "--format", "csv")
+    assert len(answer.stdout.splitlines()) == 3
+    assert "only the first 2 rows" in answer.stderr
