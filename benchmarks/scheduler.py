@@ -4,7 +4,9 @@ probe job      lease, fork with torch and timm loaded, journal, commit, verdict:
                Peers: a fresh interpreter that imports the same; submitit's local executor and a Ray GPU task with
                one journal line each (nothing imported), when `make peers` was run
 claims         take a job and finish it, one transaction each. Peer: DuckDB, opened and closed under a file lock
-submit, status 1,000 more jobs; counts of everything. Peer: the time we promise (2 s, 1 s)
+submit, status the commands themselves, from the shell: 1,000 more jobs; how things stand. Peer: the time we promise
+
+Peers live in .venv-peers (`make peers`), or where XP_PEERS says: a python that can import submitit and ray.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import itertools
 import json
 import logging
+import os
 import statistics
 import subprocess
 import sys
@@ -30,8 +33,9 @@ from engine.home import Home, open_home, write_json
 from engine.worker import run_worker
 from store.queue import Queue, Verdict
 
-PEER_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
-SUBMIT_LIMIT, STATUS_LIMIT = 2.0, 1.0
+PEER_PYTHON = Path(os.environ.get("XP_PEERS") or ROOT / ".venv-peers" / "bin" / "python")
+ON_CPU = {"resources": {"gpus": 0}}  # one slot, however many GPUs there are
+PROBE_LIMIT, SUBMIT_LIMIT, STATUS_LIMIT = 100.0, 2.0, 1.0  # ms, s, s
 
 
 def main() -> None:
@@ -59,7 +63,7 @@ def compare_probes(folder: Path, jobs: int, repeats: int) -> list[Row]:
     home = open_home(folder / "home", create=True)
     costs = time_probes(home, jobs)
     ours = statistics.median(costs)
-    peers = {"fresh interpreter": statistics.median(time_interpreters(repeats))}
+    peers = {"limit": PROBE_LIMIT, "fresh interpreter": statistics.median(time_interpreters(repeats))}
     peers |= {name: statistics.median(time_peer(code, repeats)) for name, code in PEERS.items() if has_peer(name)}
     return [
         Row(f"probe job / {name}", "median", ours, peer, peer / ours, "ms", len(costs)) for name, peer in peers.items()
@@ -96,7 +100,7 @@ def make_record(name: str, jobs: list[str]) -> dict[str, Any]:
             {"run": f"run-{job}", "arm": "arm", "cell": "cell", "seed": seed, "jobs": {"student": job}}
             for seed, job in enumerate(jobs)
         ],
-        "jobs": [{"job": job, "kind": "train", "needs": [], "details": {}, "cost": 1.0} for job in jobs],
+        "jobs": [{"job": job, "kind": "train", "needs": [], "details": ON_CPU, "cost": 1.0} for job in jobs],
     }
 
 
@@ -151,23 +155,36 @@ def time_peer(code: str, repeats: int) -> list[float]:
 
 
 def compare_queues(folder: Path, size: int, claims: int, peer_claims: int) -> Iterator[Row]:
-    path = folder / "queue.db"
-    with Queue(path) as queue:
+    home = open_home(folder / "long", create=True)
+    with Queue(home.queue_db) as queue:
         queue.add_experiment(make_record("long", [f"train-{number:06d}" for number in range(size)]))
-        begun = time.perf_counter()
-        queue.add_experiment(make_record("more", [f"train-more-{number:06d}" for number in range(1000)]))
-        submitted = time.perf_counter() - begun
         ours = claim_ours(queue, claims)
-    yield Row(
-        f"submit of 1,000 more into {size:,} / limit", "time", submitted, SUBMIT_LIMIT, SUBMIT_LIMIT / submitted, "s", 1
-    )
-    begun = time.perf_counter()
-    with Queue.open_readonly(path) as reader:
-        reader.experiments()
-    shown = time.perf_counter() - begun
-    yield Row(f"counts for status of {size:,} / limit", "time", shown, STATUS_LIMIT, STATUS_LIMIT / shown, "s", 1)
+    yield from time_commands(home, folder, size)
     peer = claim_duckdb(folder / "queue.duckdb", size, peer_claims)
     yield Row(f"claims with {size:,} queued / DuckDB and a lock", "rate", ours, peer, ours / peer, "jobs/s", claims)
+
+
+def time_commands(home: Home, folder: Path, size: int) -> Iterator[Row]:
+    """Time commands as a person runs them, the start of the interpreter included."""
+    spec = folder / "more.yaml"
+    spec.write_text(MORE_SPEC)
+    for case, limit, words in (
+        (f"submit of 1,000 more into {size:,} / limit", SUBMIT_LIMIT, ["submit", str(spec), "--no-start"]),
+        (f"status of {size:,} / limit", STATUS_LIMIT, ["status"]),
+        (f"status of {size:,} as JSON / limit", STATUS_LIMIT, ["status", "--json"]),
+    ):
+        ours = time_call([sys.executable, "-m", "engine.cli", *words, "--home", str(home.root)]) / 1000
+        yield Row(case, "time", ours, limit, limit / ours, "s", 1)
+
+
+# 499 seeds: a student and its maps for each, one pack and one measurement
+MORE_SPEC = f"""
+name: more
+data: {{source: digits, image_size: 32, short_side: 32}}
+student: {{arch: tiny_vit_5m, windows: [4, 4, 2, 1]}}
+train: {{warmup_epochs: 0}}
+seeds: {list(range(499))}
+"""
 
 
 def claim_ours(queue: Queue, claims: int) -> float:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 
+from engine.errors import XpError
 from engine.find import Match
 from engine.home import Home
 from engine.worker import scheduler_alive, start_detached
@@ -15,7 +16,10 @@ PATIENCE = 20.0  # seconds to wait for a running job to stop
 
 
 def give_order(home: Home, verb: str, match: Match) -> list[str]:
-    """Carry out an order of ORDERS; return the jobs it changed. What stops a job waits until its process is gone."""
+    """Carry out an order of ORDERS; return the jobs it changed. What stops a job waits until its process is gone.
+
+    Raises XpError when that takes longer than PATIENCE.
+    """
     with Queue(home.queue_db) as queue:
         jobs = ORDERS[verb](queue, match)
     for job in jobs:
@@ -55,13 +59,23 @@ def _has_work(home: Home) -> bool:
 
 
 def _wait_stopped(home: Home, jobs: Sequence[str]) -> None:
-    """Return when none of `jobs` runs any more; the scheduler stops them, by force after their grace."""
+    """Return when none of `jobs` runs any more; the scheduler stops them, by force after their grace.
+
+    Raises XpError when some still run after a while, as where no scheduler could be started.
+    """
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        with Queue.open_readonly(home.queue_db) as queue:
-            if not any(row.state == "running" for row in queue.job_rows(jobs)):
-                return
+    while running := _running_jobs(home, jobs):
+        if time.monotonic() > end:
+            fix = (
+                f"the order stands and the next scheduler carries it out; look at `xp status` and {home.scheduler_log}"
+            )
+            raise XpError(f"still running after {PATIENCE:.0f} s: {', '.join(running)}", fix=fix)
         time.sleep(0.05)
+
+
+def _running_jobs(home: Home, jobs: Sequence[str]) -> list[str]:
+    with Queue.open_readonly(home.queue_db) as queue:
+        return [row.job for row in queue.job_rows(jobs) if row.state == "running"]
 
 
 ORDERS = {"cancel": _cancel, "pause": _pause, "resume": _resume, "retry": _retry}

@@ -2,16 +2,18 @@
 
 decide(ending, ...)         how an attempt ended -> its outcome, the job's next state, the budget it spent
 rank_experiments(...)       whose turn it is: priority, then fewest jobs running now, then who asked first
+chain_seconds(...)          which job of an experiment goes first: the one with the longest chain behind it
 choose_slot(...)            where a job fits beside what runs; a measure job has its device to itself
+choose_next(...)            which of the ready jobs starts now, and where
 run_state(...)              a run's state from its jobs' states
 """
 
 from __future__ import annotations
 
-import math
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import Any, Protocol, TypeVar
 
 from store.queue.rows import Verdict, combine_states
@@ -22,13 +24,21 @@ EXIT_PREEMPTED = 85
 EXIT_OOM = 86
 EXIT_NAN = 87
 EXIT_FAILED = 88
+EXIT_NO_MEMORY = 89  # out of memory, and there is nothing smaller to try
 
 # How many attempts of each ending a job may have that left no newer checkpoint. Preemption is somebody's decision
-# about the machine and counts as lost; running out of memory twice at the same place will not change by itself.
-BUDGETS: Mapping[str, int] = {"crashed": 3, "lost": 20, "ooms": 2}
+# about the machine and counts as lost. Running out of memory is counted always: each time the job takes half as many
+# images at once, or says itself (EXIT_NO_MEMORY) that it cannot.
+BUDGETS: Mapping[str, int] = {"crashed": 3, "lost": 20, "ooms": 16}
 CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS}
 )
+EXITS: Mapping[int, str] = {
+    EXIT_PREEMPTED: "preempted",
+    EXIT_OOM: "oom",
+    EXIT_NAN: "nan",
+    EXIT_NO_MEMORY: "oom",
+}
 FIRST_WAIT = 1.0
 MOST_WAIT = 60.0
 
@@ -71,7 +81,7 @@ def name_outcome(ending: Ending) -> str:
     if ending.exit < 0:
         return "crashed" if -ending.exit in CRASH_SIGNALS else "lost"
     # A clean exit without a result is a fault of the job's program, and so is any number we do not know.
-    return {EXIT_PREEMPTED: "preempted", EXIT_OOM: "oom", EXIT_NAN: "nan"}.get(ending.exit, "crashed")
+    return EXITS.get(ending.exit, "crashed")
 
 
 def decide(ending: Ending, spent: Spent) -> Verdict:
@@ -80,10 +90,10 @@ def decide(ending: Ending, spent: Spent) -> Verdict:
     reason = _tell_reason(ending, outcome)
     if outcome == "done":
         return Verdict(outcome, "done", exit=ending.exit)
-    if outcome == "nan" or ending.exit == EXIT_FAILED:
+    if outcome == "nan" or ending.exit in (EXIT_FAILED, EXIT_NO_MEMORY):
         return Verdict(outcome, "failed", reason, ending.exit)
     budget = {"crashed": "crashed", "stuck": "crashed", "oom": "ooms"}.get(outcome, "lost")
-    if ending.made_progress or not ending.has_started:
+    if not ending.has_started or (ending.made_progress and outcome != "oom"):
         return Verdict(outcome, "queued", reason, ending.exit)
     used = getattr(spent, budget) + 1
     if used >= BUDGETS[budget]:
@@ -93,9 +103,11 @@ def decide(ending: Ending, spent: Spent) -> Verdict:
 
 
 def _wait_before(outcome: str, used: int) -> float:
-    """Wait 1 s, 4 s, 16 s, ... after a fault of the job; none when the machine took it away."""
+    """Wait 1 s, 4 s, 16 s, ... after a fault of the job; none when the machine took it away; 1 s for memory."""
     if outcome in ("lost", "preempted"):
         return 0.0
+    if outcome == "oom":
+        return FIRST_WAIT
     return float(min(FIRST_WAIT * 4 ** (used - 1), MOST_WAIT))
 
 
@@ -148,64 +160,106 @@ def rank_experiments(waiting: Iterable[W]) -> list[W]:
     return sorted(waiting, key=lambda row: (-row.priority, row.running, row.submitted_at, row.experiment))
 
 
+def chain_seconds(seconds: Mapping[str, float], needs: Mapping[str, Iterable[str]]) -> dict[str, float]:
+    """Return for each job its own seconds and those of the longest chain of jobs that wait for it.
+
+    Started in this order, longest first, few slots stand empty at the end: neither a long job nor the head of a long
+    chain is left for last. `needs` are a job's own; a job that it names and `seconds` does not know is left out.
+    """
+    users: dict[str, list[str]] = {job: [] for job in seconds}
+    for job, others in needs.items():
+        for other in others:
+            users.get(other, []).append(job)
+    order = TopologicalSorter(users).static_order()  # users first
+    chains: dict[str, float] = {}
+    for job in order:
+        chains[job] = seconds[job] + max((chains[user] for user in users[job]), default=0.0)
+    return chains
+
+
 @dataclass(frozen=True)
 class Demand:
-    """What a job asks of a device. `share` is the part of one GPU below 1; `gpus` counts whole ones."""
+    """What a job asks of a device: how much of one GPU (0: a CPU slot), and whether nothing may run beside it."""
 
-    gpus: int = 0
-    share: float = 1.0
+    gpu: float = 0.0
     is_alone: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it waits until a whole device is free."""
+        return self.is_alone or self.gpu >= 1.0
 
 
 @dataclass(frozen=True)
 class Held:
-    """A slot that is taken: its name (device ids joined by commas) and by what."""
+    """A slot that is taken, and by what."""
 
     slot: str
     demand: Demand
 
 
 def read_demand(kind: str, details: Mapping[str, Any]) -> Demand:
-    """Return what a job of this kind with these details asks for; a measure job shares with nobody."""
+    """Return what a job of this kind with these details asks for.
+
+    A measure job shares with nobody, and a pack job needs no GPU. No job gets more than one: none could use it.
+    """
     gpus = float((details.get("resources") or {}).get("gpus", 1))
     is_alone = kind == "measure"
-    if gpus <= 0:
-        return Demand(0, 1.0, is_alone)
-    share = gpus if gpus < 1 and not is_alone else 1.0
-    return Demand(max(1, math.ceil(gpus)), share, is_alone)
+    if kind == "pack" or gpus <= 0:
+        return Demand(0.0, is_alone)
+    return Demand(1.0 if is_alone else min(1.0, gpus), is_alone)
+
+
+def on_gpu(demand: Demand, slots: Sequence[str]) -> bool:
+    """Return whether a job goes to a GPU; where there is none it takes a CPU slot."""
+    return demand.gpu > 0 and not all(is_cpu(slot) for slot in slots)
 
 
 def choose_slot(demand: Demand, slots: Sequence[str], held: Iterable[Held]) -> str | None:
     """Return the slot for a job, or None while nothing fits. Slots `cpu:N` are CPU slots, all others are GPU ids."""
     taken = list(held)
-    gpus = [slot for slot in slots if not is_cpu(slot)]
-    if demand.gpus and gpus:
-        return _choose_gpus(demand, gpus, taken)
-    cpus = [slot for slot in slots if is_cpu(slot)]
+    if on_gpu(demand, slots):
+        return _choose_gpu(demand.gpu, [slot for slot in slots if not is_cpu(slot)], taken)
     on_cpu = [entry for entry in taken if is_cpu(entry.slot)]
     if on_cpu and (demand.is_alone or any(entry.demand.is_alone for entry in on_cpu)):
         return None
     used = {entry.slot for entry in on_cpu}
-    return next((slot for slot in cpus if slot not in used), None)
+    return next((slot for slot in slots if is_cpu(slot) and slot not in used), None)
 
 
 def is_cpu(slot: str) -> bool:
     return slot.startswith("cpu:")
 
 
-def _choose_gpus(demand: Demand, gpus: Sequence[str], taken: Sequence[Held]) -> str | None:
-    """Fill a GPU that is partly used before an empty one; jobs of several GPUs take whole ones."""
+def _choose_gpu(share: float, gpus: Sequence[str], taken: Iterable[Held]) -> str | None:
+    """Fill a GPU that is partly used before an empty one, so that whole ones stay free for who needs them."""
     used = dict.fromkeys(gpus, 0.0)
     for entry in taken:
-        for gpu in entry.slot.split(","):
-            if gpu in used:
-                used[gpu] += 1.0 if entry.demand.is_alone or entry.demand.gpus > 1 else entry.demand.share
-    if demand.share < 1:
-        fits = [gpu for gpu in gpus if used[gpu] + demand.share <= 1.0 + 1e-9]
-        return max(fits, key=lambda gpu: used[gpu], default=None)
-    free = [gpu for gpu in gpus if used[gpu] == 0.0]
-    wanted = min(demand.gpus, len(gpus))
-    return ",".join(free[:wanted]) if len(free) >= wanted else None
+        if entry.slot in used:
+            used[entry.slot] += entry.demand.gpu
+    fits = [gpu for gpu in gpus if used[gpu] + share <= 1.0 + 1e-9]
+    return max(fits, key=lambda gpu: used[gpu], default=None)
+
+
+C = TypeVar("C")
+
+
+def choose_next(
+    turns: Iterable[Iterable[tuple[C, Demand]]], slots: Sequence[str], held: Sequence[Held]
+) -> tuple[C, str] | None:
+    """Return the first job that fits, and its slot. `turns`: each experiment's ready jobs, in the order of its turn.
+
+    A job that waits for a whole device keeps the smaller ones behind it off that kind of device: else it would starve.
+    """
+    kept: set[bool] = set()
+    for job, demand in (pair for jobs in turns for pair in jobs):
+        device = on_gpu(demand, slots)
+        slot = None if device in kept else choose_slot(demand, slots, held)
+        if slot is not None:
+            return job, slot
+        if demand.is_whole:
+            kept.add(device)
+    return None
 
 
 @dataclass

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from engine.estimate import Estimate
-from engine.plan import Plan
 from engine.status import ExperimentView, JobView
 
+if TYPE_CHECKING:  # a plan's table is drawn where a plan is there already; a status must not wait for its imports
+    from engine.estimate import Estimate
+    from engine.plan import Plan
+
 STATES = ("done", "running", "queued", "blocked", "paused", "failed", "cancelled")
+PIPE_WIDTH = 400
+LISTED = 10  # jobs of a kind that get a line of their own
+MOST_BAR, LEAST_NAME, BEAT_TEXT = 30, 24, 47  # letters
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "cancelled": "magenta", "paused": "yellow"}
 
 
 def error_console() -> Console:
-    """Everything that is not asked-for output goes to stderr."""
-    return Console(stderr=True, highlight=False)
+    """Everything that is not asked-for output goes to stderr; in a pipe no line is broken, so that grep finds it."""
+    width = None if sys.stderr.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=True, highlight=False, width=width)
 
 
 def clock_text(seconds: float) -> str:
@@ -48,69 +56,91 @@ def counts_text(counts: dict[str, int]) -> Text:
 
 def progress_line(view: ExperimentView) -> str:
     """One line without colours or cursor moves, for logs and pipes."""
-    done, whole = view.job_counts.get("done", 0), len(view.jobs)
-    now = "; ".join(f"{job.title}: {_beat_text(job)}" for job in view.running)
+    done, whole = view.jobs.get("done", 0), sum(view.jobs.values())
     left = f", about {clock_text(view.seconds_left)} left" if view.is_moving else ""
-    return f"{view.experiment}: {done}/{whole} jobs, {view.share:.0%}{left}{'; ' + now if now else ''}"
+    now = "".join(f"; {job.title}: {beat_text(job)}" for job in view.running[:LISTED])
+    return f"{view.experiment}: {done}/{whole} jobs, {view.share:.0%}{left}{now}"
 
 
-def render_view(view: ExperimentView) -> RenderableType:
-    """The whole experiment as a bar, and a bar for each running job."""
-    grid = Table.grid(padding=(0, 1))
+def render_view(view: ExperimentView, width: int) -> RenderableType:
+    """The whole experiment as a bar, and a bar for each running job; in a narrow terminal bars go before words."""
+    bar = max(0, min(MOST_BAR, width - LEAST_NAME - BEAT_TEXT - 6))
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    grid.add_column(width=bar)
+    grid.add_column(width=4)
+    grid.add_column(width=min(BEAT_TEXT, max(width - LEAST_NAME - 6, width // 2)), no_wrap=True, overflow="ellipsis")
     left = f"about {clock_text(view.seconds_left)} left" if view.is_moving else ""
-    grid.add_row(Text(view.experiment, "bold"), ProgressBar(1.0, view.share, width=30), f"{view.share:4.0%}", left)
-    for job in view.running:
-        grid.add_row(
-            "  " + job.title, ProgressBar(1.0, job.beat.share, width=30), f"{job.beat.share:4.0%}", _beat_text(job)
-        )
-    return Group(grid, Text("  jobs: ").append_text(counts_text(view.job_counts)), *_failure_lines(view))
+    grid.add_row(Text(view.experiment, "bold"), ProgressBar(1.0, view.share, bar), f"{view.share:4.0%}", left)
+    for job in view.running[:LISTED]:
+        grid.add_row(f"  {job.title}", ProgressBar(1.0, job.share, bar), f"{job.share:4.0%}", beat_text(job))
+    more = _count_more(len(view.running) - LISTED, "running")
+    counts = Text("  jobs: ").append_text(counts_text(view.jobs))
+    return Group(grid, *more, counts, *_reason_lines(view))
 
 
-def _beat_text(job: JobView) -> str:
+def beat_text(job: JobView) -> str:
+    """What a running job says of itself: phase, epoch, images/s, loss, and the time it still needs."""
     beat = job.beat
-    parts = [beat.phase or "starting"]
-    if beat.epochs:
-        parts.append(f"epoch {beat.epoch}/{beat.epochs}")
+    where = f" {min(beat.epoch + 1, beat.epochs)}/{beat.epochs}" if beat.epochs else ""
+    parts = [(beat.phase or "starting") + where]
     if beat.rate:
-        parts.append(f"{beat.rate:.0f} img/s")
+        parts.append(f"{beat.rate:.0f} images/s")
     if beat.loss is not None:
         parts.append(f"loss {beat.loss:.3f}")
-    return " ".join(parts)
+    if beat.phase:
+        parts.append(f"{clock_text(job.seconds_left)} left")
+    return ", ".join(parts)
 
 
-def _failure_lines(view: ExperimentView) -> list[Text]:
-    return [
-        Text(f"  {job.state}: {job.title} ({job.job}): {job.reason or 'no reason given'}", "red")
-        for job in view.failures
-    ]
+def _reason_lines(view: ExperimentView) -> list[Text]:
+    """Why jobs failed, and why queued ones are there again; the first of each, as there may be very many.
+
+    Of cancelled ones there is nothing to tell but how many they are.
+    """
+    waiting = [Text(f"  waiting: {_name_job(job)}: {job.reason}", "yellow") for job in view.waiting[:LISTED]]
+    broken = [job for job in view.failures if job.state == "failed"]
+    failed = [Text(f"  failed: {_name_job(job)}: {job.reason or 'no reason given'}", "red") for job in broken[:LISTED]]
+    return [*waiting, *failed, *_count_more(view.jobs.get("failed", 0) - LISTED, "failed")]
 
 
-def status_table(views: list[ExperimentView]) -> RenderableType:
-    """A row per experiment, then what runs and what failed."""
+def _name_job(job: JobView) -> str:
+    return f"{job.title} ({job.job})"
+
+
+def _count_more(number: int, what: str) -> list[Text]:
+    return [Text(f"  and {number:,} more {what}: see --json", "dim")] if number > 0 else []
+
+
+def status_table(views: Sequence[ExperimentView]) -> RenderableType:
+    """A row per experiment, then what runs, what waits and what failed."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("experiment", "runs", "jobs", "progress", "left"):
         table.add_column(column)
     for view in views:
         left = clock_text(view.seconds_left) if view.is_moving else "-"
-        runs, jobs = counts_text(view.runs), counts_text(view.job_counts)
-        table.add_row(view.experiment, runs, jobs, f"{view.share:.0%}", left)
-    running = [Text(f"  running: {job.title} ({job.job}): {_beat_text(job)}") for view in views for job in view.running]
-    return Group(table, *running, *(line for view in views for line in _failure_lines(view)))
+        table.add_row(view.experiment, counts_text(view.runs), counts_text(view.jobs), f"{view.share:.0%}", left)
+    running = [
+        Text(f"  running: {_name_job(job)}: {beat_text(job)}") for view in views for job in view.running[:LISTED]
+    ]
+    return Group(table, *running, *(line for view in views for line in _reason_lines(view)))
 
 
-def plan_table(plan: Plan, estimate: Estimate) -> RenderableType:
-    """The jobs of a plan: what is reused, what is left and what it costs."""
+def plan_table(plan: Plan, estimate: Estimate, notes: Sequence[str] = ()) -> RenderableType:
+    """The jobs of a plan: what is reused, what is left and what it costs; then `notes`, a line each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("job", "kind", "state", "for runs", "seconds"):
+    for column in ("job", "role", "state", "for runs", "seconds"):
         table.add_column(column, justify="right" if column in ("for runs", "seconds") else "left")
+    roles = {key: role for run in reversed(plan.runs) for role, key in reversed([*run.jobs.items()])}
     users = {job.key: sum(job.key in run.jobs.values() for run in plan.runs) for job in plan.jobs}
     for item in estimate.jobs:
         seconds = "-" if item.is_reused else f"{item.seconds:.1f}"
         name = item.job.job or f"provisional ({item.job.reason})"
-        table.add_row(name, item.job.kind, item.state, str(users[item.job.key]), seconds)
+        table.add_row(name, roles.get(item.job.key, item.job.kind), item.state, str(users[item.job.key]), seconds)
     left = sum(not item.is_reused for item in estimate.jobs)
     total = f"{len(plan.runs)} runs, {len(plan.jobs)} jobs, {left} to do"
-    return Group(table, Text(f"{total}: about {clock_text(estimate.seconds)}, {size_text(estimate.bytes)} of disk"))
+    cost = f"{total}: about {clock_text(estimate.seconds)}, {size_text(estimate.bytes)} of disk"
+    return Group(table, *(Text(line) for line in (cost, *notes)))
 
 
 class Layer(Protocol):

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from filelock import FileLock
@@ -16,10 +18,12 @@ from engine.errors import DataError
 from engine.estimate import Estimate, estimate_plan
 from engine.home import Home, read_json, write_json
 from engine.identity import canonical_json
-from engine.plan import Plan, Run
+from engine.plan import Job, Plan, Run
+from engine.schedule import chain_seconds
 from store.queue import Queue
 
 RECORD_VERSION = 1
+WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,8 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
     if plan.is_provisional:
         raise _missing_error(plan)
     estimate = estimate_plan(plan, home, {})
-    for job in plan.jobs:
-        folder = home.job(job.key)
-        if not folder.spec.exists():
-            folder.root.mkdir(parents=True, exist_ok=True)
-            write_json(folder.spec, job.canonical)
+    with ThreadPoolExecutor(WRITERS) as writers:  # each waits for the disk twice; together they wait much less
+        list(writers.map(partial(_write_job, home), plan.jobs))
     done = {item.job.key for item in estimate.jobs if item.is_reused}
     home.experiment(plan.spec.name).mkdir(parents=True, exist_ok=True)
     with FileLock(home.experiment(plan.spec.name) / ".lock"):
@@ -53,6 +54,13 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
     with Queue(home.queue_db) as queue:
         queue.add_experiment(record, done)
     return Submission(plan.spec.name, number, len(plan.jobs) - len(done), len(done), changes)
+
+
+def _write_job(home: Home, job: Job) -> None:
+    folder = home.job(job.key)
+    if not folder.spec.exists():
+        folder.root.mkdir(parents=True, exist_ok=True)
+        write_json(folder.spec, job.canonical)
 
 
 def _missing_error(plan: Plan) -> DataError:
@@ -78,6 +86,8 @@ def _write_record(
 
 def _make_record(plan: Plan, estimate: Estimate, priority: int) -> dict[str, Any]:
     spec = plan.spec
+    costs = {item.job.key: item.seconds for item in estimate.jobs}
+    chains = chain_seconds(costs, {job.key: job.needs.values() for job in plan.jobs})
     return {
         "version": RECORD_VERSION,
         "name": spec.name,
@@ -96,6 +106,7 @@ def _make_record(plan: Plan, estimate: Estimate, priority: int) -> dict[str, Any
                 "details": dict(item.job.details),
                 "images": item.job.images,
                 "cost": item.seconds,
+                "chain": chains[item.job.key],
             }
             for item in estimate.jobs
         ],
@@ -116,7 +127,7 @@ def _run_record(run: Run) -> dict[str, Any]:
 
 def _same_record(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     def essence(record: Mapping[str, Any]) -> str:
-        jobs = [{**job, "cost": None} for job in record["jobs"]]
+        jobs = [{**job, "cost": None, "chain": None} for job in record["jobs"]]
         return canonical_json({**record, "submitted_at": None, "jobs": jobs})
 
     return essence(old) == essence(new)

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.home import AttemptFolder
+from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, kill_session, see_process, thread_count, write_handle
 
 EXIT_TAKEN = os.EX_TEMPFAIL
@@ -50,7 +51,7 @@ class Server:
         signal.set_wakeup_fd(bell_in, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         # A Ctrl-C in the scheduler's terminal is the scheduler's business.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *preempt_signals()):
             signal.signal(number, signal.SIG_IGN)
 
     def serve(self) -> None:
@@ -186,6 +187,9 @@ def load_module(name: str) -> Any:
     kept = {word: os.environ.get(word) for word in QUIET}
     os.environ.update(QUIET)
     module = importlib.import_module(name)
+    prepare = getattr(module, "prepare", None)  # what is the same for all its jobs
+    if prepare is not None:
+        prepare()
     for word, value in kept.items():
         if value is None:
             del os.environ[word]

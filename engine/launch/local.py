@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +24,7 @@ import engine
 from engine.errors import XpError
 from engine.home import AttemptFolder
 from engine.launch import Handle, Order, State, Status
+from engine.launch.gpus import list_gpus, slot_env
 from engine.launch.process import (
     boot_id,
     host_name,
@@ -58,7 +58,7 @@ class Attempt:
 
 
 class LocalLauncher:
-    """Slots: the ids in CUDA_VISIBLE_DEVICES or of `nvidia-smi -L`, and `cpus` CPU slots. See engine/launch."""
+    """Slots: the GPUs that gpus.py finds, and `cpus` CPU slots. See engine/launch."""
 
     def __init__(self, preload: str = "engine.run", cpus: int = 1) -> None:
         self.preload, self.cpus = preload, cpus
@@ -354,29 +354,3 @@ def server_env() -> dict[str, str]:
     root = str(Path(engine.__file__).resolve().parent.parent)
     before = os.environ.get("PYTHONPATH")
     return {**PATIENT_THREADS, **os.environ, "PYTHONPATH": root + (os.pathsep + before if before else "")}
-
-
-def slot_env(slot: str) -> dict[str, str]:
-    """Return what a job in this slot sees of the machine; a CPU slot changes nothing."""
-    return {} if slot.startswith("cpu:") else {"CUDA_VISIBLE_DEVICES": slot}
-
-
-def list_gpus() -> list[str]:
-    """Return the GPU ids as opaque text: what CUDA_VISIBLE_DEVICES allows, else what nvidia-smi lists."""
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if allowed is not None:
-        return [name.strip() for name in allowed.split(",") if name.strip() and name.strip() != "-1"]
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    try:
-        listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [uuid for line in listed.splitlines() if (uuid := read_uuid(line))]
-
-
-def read_uuid(line: str) -> str:
-    """Return the id in a line such as `GPU 0: NVIDIA H100 (UUID: GPU-5a...)`."""
-    _, mark, rest = line.partition("(UUID: ")
-    return rest.rstrip(" )") if mark and not line.startswith(" ") else ""

@@ -17,11 +17,12 @@ from filelock import FileLock, Timeout
 from engine.errors import HomeError
 from engine.home import Home, write_json
 from engine.launch.local import server_env
+from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, see_process
 
 # `scheduler_alive` holds the lock, shared, for a moment: whoever takes it in earnest looks for longer than that.
 TAKE_SECONDS = 0.5
-_started: list[subprocess.Popen[bytes]] = []
+_started: dict[subprocess.Popen[bytes], Home] = {}
 
 
 def take_lock(home: Home) -> FileLock | None:
@@ -46,9 +47,7 @@ def cannot_write(home: Home, error: OSError) -> HomeError:
 
 def scheduler_alive(home: Home) -> bool:
     """Return whether a scheduler holds this home now. Asks the lock itself, and keeps nobody from taking it."""
-    for process in list(_started):
-        if process.poll() is not None:
-            _started.remove(process)
+    is_starting(home)  # no zombies
     try:
         handle = os.open(home.scheduler_lock, os.O_RDONLY)
     except FileNotFoundError:
@@ -62,11 +61,20 @@ def scheduler_alive(home: Home) -> bool:
     return False
 
 
+def is_starting(home: Home) -> bool:
+    """Return whether a scheduler that this process started for the home still lives, at work or on its way there."""
+    for process in list(_started):
+        if process.poll() is not None:
+            del _started[process]
+    return home in _started.values()
+
+
 def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = True) -> None:
     """See that a scheduler runs: start one that works until the queue is empty and outlives us, unless one runs.
 
     Two that start at once settle it by the lock; the loser leaves.
     """
+    preempt_signals()  # a mistake in the environment is told here, where somebody reads it
     if scheduler_alive(home):
         return
     words = [sys.executable, "-m", "engine.worker", "--home", str(home.root), "--until-idle", "--preload", preload]
@@ -79,7 +87,7 @@ def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = 
             env={**server_env(), "XP_CACHE": str(home.cache)},
             start_new_session=True,
         )
-    _started.append(process)
+    _started[process] = home
 
 
 def sign_in(home: Home) -> None:

@@ -21,7 +21,8 @@ from engine.schedule import (
     Held,
     Pulse,
     Spent,
-    choose_slot,
+    Waiting,
+    choose_next,
     decide,
     is_cpu,
     rank_experiments,
@@ -176,6 +177,15 @@ class Scheduler:
         track.stopping = why
         self.launcher.stop(track.handle, self.patience.grace)
 
+    def vacate(self) -> None:
+        """Let every attempt save and end, because the machine is about to be taken away; they are queued again."""
+        for track in self.tracks.values():
+            self.stop(track, "preempted")
+        end = self.clock() + self.patience.grace + 1.0
+        while self.tracks and self.clock() < end:
+            self.launcher.wait(self.patience.look, ())
+            self.watch_attempts()
+
     # -- what runs ----------------------------------------------------------------------------------------------
 
     def watch_attempts(self) -> None:
@@ -269,12 +279,13 @@ class Scheduler:
         try:
             write_json(folder.outcome, words)
         except OSError as error:
-            log.warning("%s attempt %d: outcome not written: %s", row.job, row.attempt, error)
+            if not self.trouble:  # while the disk is full every turn comes by here
+                log.warning("%s attempt %d: outcome not written: %s", row.job, row.attempt, error)
 
     # -- what may start -----------------------------------------------------------------------------------------
 
     def start_ready(self) -> None:
-        """Launch until nothing more fits. A job that needs a whole device keeps smaller ones behind it waiting."""
+        """Launch until nothing more fits."""
         if not has_room(self.home.root):
             raise OSError(f"{NO_SPACE}: nothing is started on {self.home.root} until there is some")
         self.may_start = False
@@ -285,18 +296,14 @@ class Scheduler:
         held = [Held(track.row.slot, track.demand) for track in self.tracks.values()]
         if len(held) >= len(self.slots) and all(is_cpu(slot) for slot in self.slots):
             return False
-        kept: set[bool] = set()
-        for waiting in rank_experiments(self.queue.waiting()):
-            for claim in self.queue.ready_jobs(waiting.experiment, time.time()):
-                demand = read_demand(claim.kind, claim.details)
-                on_gpu = demand.gpus > 0
-                slot = None if on_gpu in kept else choose_slot(demand, self.slots, held)
-                if slot is not None:
-                    self.launch(claim, slot)
-                    return True
-                if demand.is_alone or demand.gpus > 1:
-                    kept.add(on_gpu)
-        return False
+        found = choose_next(map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held)
+        if found is not None:
+            self.launch(*found)
+        return found is not None
+
+    def ready_jobs(self, waiting: Waiting) -> list[tuple[Claim, Demand]]:
+        claims = self.queue.ready_jobs(waiting.experiment, time.time())
+        return [(claim, read_demand(claim.kind, claim.details)) for claim in claims]
 
     def launch(self, claim: Claim, slot: str) -> None:
         folder = self.home.job(claim.job)

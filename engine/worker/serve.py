@@ -14,6 +14,7 @@ from engine.errors import HomeError
 from engine.home import Home
 from engine.launch import Launcher
 from engine.launch.local import LocalLauncher
+from engine.launch.preempt import preempt_signals
 from engine.worker.lock import cannot_write, sign_in, sign_out, take_lock
 from engine.worker.loop import Patience, Scheduler
 from engine.worker.publish import Collect, Publisher
@@ -50,7 +51,8 @@ def run_worker(
 ) -> int:
     """Be the scheduler of this home; return 0 when idle (`until_idle`) and 130 when asked to end.
 
-    Jobs that run go on when it ends, and the next scheduler takes them over. Raises HomeError when another scheduler
+    Jobs that run go on when it ends, and the next scheduler takes them over; when the machine is about to be taken away
+    (engine/launch/preempt.py) they are saved and ended first. Raises HomeError when another scheduler
     has this home and we were told to stay (`until_idle` leaves it to the other and returns 0).
     """
     make = launcher or (lambda: LocalLauncher(preload, slots or 1))
@@ -98,6 +100,7 @@ def _serve(
         with _open_queue(home) as queue:
             heal_queue(home, queue)
             scheduler = Scheduler(home, queue, launcher, publisher, patience)
+            log.info("slots: %s", ", ".join(scheduler.slots))
             while not stopping.is_set:
                 try:
                     scheduler.turn()
@@ -106,6 +109,8 @@ def _serve(
                     scheduler.rest([stopping.bell])
                 except (OSError, QueueFault) as error:
                     scheduler.stumble(error, [stopping.bell])
+            if stopping.is_preempted:
+                scheduler.vacate()
     finally:
         launcher.close()
         publisher.finish(is_last=not stopping.is_set)
@@ -127,16 +132,18 @@ def _open_queue(home: Home) -> Queue:
 
 
 class StopFlag:
-    """Set by SIGTERM and SIGINT; its bell is a descriptor that becomes readable then."""
+    """Set by SIGTERM and SIGINT, and by what announces the machine's end; its bell becomes readable then."""
 
     def __init__(self) -> None:
-        self.is_set = False
+        self.is_set = self.is_preempted = False
+        self.preempting = frozenset(preempt_signals())
         self.bell, self.bell_in = os.pipe()
         for end in (self.bell, self.bell_in):
             os.set_blocking(end, False)
 
-    def ring(self, *_: Any) -> None:
+    def ring(self, number: int, *_: Any) -> None:
         self.is_set = True
+        self.is_preempted |= number in self.preempting
         with suppress(OSError):
             os.write(self.bell_in, b"x")
 
@@ -147,10 +154,11 @@ class StopFlag:
 
 @contextmanager
 def _stop_signals() -> Iterator[StopFlag]:
-    """Turn SIGTERM and SIGINT into a flag while inside (only the main thread may; elsewhere nothing is installed)."""
+    """Turn signals that ask us to end into a flag while inside; not outside of the main thread, which alone may."""
     flag = StopFlag()
     is_main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, flag.ring) for number in (signal.SIGTERM, signal.SIGINT)} if is_main else {}
+    asking = (signal.SIGTERM, signal.SIGINT, *flag.preempting) if is_main else ()
+    before = {number: signal.signal(number, flag.ring) for number in asking}
     try:
         yield flag
     finally:

@@ -45,9 +45,14 @@ def made_progress(job: JobFolder, number: int) -> bool:
 
 
 def last_words(attempt: AttemptFolder) -> str:
-    """Return the last line of the log that says something, cut to a readable length."""
+    """Return the last line of an attempt's log that says something, cut to a readable length."""
+    return last_line(attempt.log)
+
+
+def last_line(path: Path) -> str:
+    """Return the last line of a log that says something, cut to a readable length; "" when there is none."""
     try:
-        with open(attempt.log, "rb") as handle:
+        with open(path, "rb") as handle:
             size = handle.seek(0, os.SEEK_END)
             handle.seek(max(0, size - LAST_BYTES))
             lines = handle.read().decode(errors="replace").splitlines()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.home import AttemptFolder, Home, JobFolder, write_atomic, write_json
-from store.journal import JournalWriter
+from store.journal import JournalWriter, read_journal
 
 asked: list[int] = []
 
@@ -53,6 +53,20 @@ def straight(job: str, steps: int) -> str:
     for step in range(1, steps + 1):
         weights = advance(weights, step)
     return weights
+
+
+def visible_steps(home: Home, job: str) -> list[int]:
+    """Return the steps of the metric lines that count: the winner's chain, each predecessor cut at its successor."""
+    folder, upto = home.job(job), None
+    attempt = folder.winner()
+    steps: list[int] = []
+    while attempt is not None:
+        lines, _ = read_journal(attempt.journal)
+        kept = [line for line in lines if upto is None or line["seq"] <= upto]
+        steps += [line["step"] for line in kept if line["type"] == "metric" and line["name"] == "train_loss"]
+        start = next((line for line in kept if line["type"] == "from"), None)
+        attempt, upto = (folder.attempt(start["attempt"]), start["upto"]) if start else (None, None)
+    return steps
 
 
 def start_state(job: JobFolder, number: int, journal: JournalWriter) -> tuple[str, int]:

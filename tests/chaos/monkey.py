@@ -35,6 +35,7 @@ class Monkey:
     preload: str
     seed: int
     pause: float  # mean seconds between kills
+    slots: int = 1  # jobs at once: the more there are, the more go on while a killed scheduler or server loads again
     commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
     spent: Counter[str] = field(default_factory=Counter)  # kills of each job
@@ -68,7 +69,8 @@ class Monkey:
         return [process for process in self.schedulers if process.poll() is None]
 
     def worker_words(self) -> list[str]:
-        return ["--home", str(self.home.root), "--until-idle", "--preload", self.preload, "--no-collect"]
+        where = ["--home", str(self.home.root), "--slots", str(self.slots)]
+        return [*where, "--until-idle", "--preload", self.preload, "--no-collect"]
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         with open(self.home.scheduler_log, "ab") as log:
@@ -102,14 +104,16 @@ class Monkey:
 
     def kill_saving(self) -> None:
         """Wait a moment for a checkpoint that is half written, and kill its writer right there."""
-        end = time.monotonic() + 0.5
+        end = time.monotonic() + 1.5
         while time.monotonic() < end:
-            for job, pid, _ in self.living():
-                folders = [attempt.checkpoints for attempt in self.home.job(job).attempts()]
-                if any("tmp" in name for folder in folders if folder.is_dir() for name in os.listdir(folder)):
-                    self.kill(pid, "job, saving")
-                    self.spent[job] += 1
-                    return
+            writers = [(job, pid, self.home.job(job).attempts()[-1].checkpoints) for job, pid, _ in self.living()]
+            soon = time.monotonic() + 0.1
+            while time.monotonic() < soon:
+                for job, pid, folder in writers:
+                    if is_writing(folder):
+                        self.kill(pid, "job, saving")
+                        self.spent[job] += 1
+                        return
 
     def kill_command(self) -> None:
         """Run one of the commands and kill it somewhere on its way."""
@@ -146,6 +150,14 @@ class Monkey:
         """Return the processes of any attempt's session that still live."""
         told = [pid for _, pid, _ in self.living()]
         return [member.pid for pid in told for member in session_members(pid)]
+
+
+def is_writing(folder: Path) -> bool:
+    """Return whether a file in the folder is not whole yet; looked at often, as that lasts a few milliseconds."""
+    try:
+        return any("tmp" in name for name in os.listdir(folder))
+    except OSError:
+        return False
 
 
 def children_of(pid: int) -> list[int]:

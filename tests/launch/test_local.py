@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from engine.errors import XpError
 from engine.home import Home
 from engine.launch import Handle, Order, State, Status
-from engine.launch.local import LocalLauncher, list_gpus, read_uuid, slot_env
+from engine.launch.local import LocalLauncher
 from engine.launch.process import boot_id, host_name, is_alive, see_process, session_members
 from tests.queueing import PROBE, make_home
 
@@ -101,15 +102,13 @@ def test_the_end_of_a_job_is_heard_within_50_ms(home: Home, launcher: LocalLaunc
     assert sorted(late)[1] < 0.05, "on a busy machine some are late, but not most of them for want of being told"
 
 
-def test_a_job_inherits_no_descriptor_and_no_gpu_it_was_not_given(home: Home, launcher: LocalLauncher) -> None:
+def test_a_job_inherits_no_descriptor(home: Home, launcher: LocalLauncher) -> None:
     launcher.submit(order(home, do="sleep", seconds=60))
     pid, start = told_process(home)
     until(lambda: home.job("train-1").attempt(1).log.exists())
     until(lambda: len(os.listdir(f"/proc/{pid}/fd")) == 3)
     os.kill(pid, signal.SIGKILL)
     until(lambda: not is_alive(pid, start))
-    assert slot_env("GPU-5a") == {"CUDA_VISIBLE_DEVICES": "GPU-5a"}
-    assert slot_env("cpu:0") == {}
 
 
 def test_stop_asks_first_and_kills_all_of_the_session_later(home: Home, launcher: LocalLauncher) -> None:
@@ -221,9 +220,16 @@ def test_a_module_that_cannot_be_imported_is_said(home: Home) -> None:
     launcher.close()
 
 
-def test_gpu_ids_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slots_are_the_gpus_that_may_be_used_and_the_cpu_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5a,MIG-7/1/0")
-    assert list_gpus() == ["GPU-5a", "MIG-7/1/0"]
+    assert LocalLauncher(PROBE, cpus=1).capacity() == ["GPU-5a", "MIG-7/1/0", "cpu:0"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert LocalLauncher(PROBE, cpus=2).capacity() == ["cpu:0", "cpu:1"]
-    assert read_uuid("GPU 0: NVIDIA H100 (UUID: GPU-5a-b)") == "GPU-5a-b"
+
+
+@pytest.mark.parametrize(("slot", "seen"), [("GPU-5a", "GPU-5a"), ("MIG-7/1/0", "MIG-7/1/0"), ("cpu:0", "")])
+def test_a_job_sees_its_own_gpu_and_none_in_a_cpu_slot(
+    home: Home, launcher: LocalLauncher, slot: str, seen: str
+) -> None:
+    assert wait_for(launcher, launcher.submit(replace(order(home), slot=slot))).exit == 0
+    assert json.loads(home.job("train-1").result.read_text())["env"]["cuda"] == seen

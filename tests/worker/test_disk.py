@@ -15,9 +15,13 @@ import pytest
 
 from engine.errors import HomeError
 from engine.home import Home, open_home
+from engine.status import find_trouble, read_status
 from store.queue import Queue, QueueFault
 from tests.queueing import Probe, faults, states, submit_probes
-from tests.worker.working import order, outcomes, reason, until, work, working
+from tests.test_cli import run_xp
+from tests.worker.working import ROOT, order, outcomes, reason, until, work, working
+
+TINY = ROOT / "tests" / "resources" / "tiny.yaml"
 
 
 def test_a_job_folder_deleted_under_its_job_is_a_clear_failure_and_a_new_submission_mends_it(home: Home) -> None:
@@ -112,6 +116,7 @@ def test_a_full_disk_pauses_the_work_and_room_lets_it_go_on(tmp_path: Path) -> N
         time.sleep(1.5)
         assert thread.is_alive(), "the scheduler stays"
         assert "done" not in states(home).values()
+        assert "the disk is full" in find_trouble(home, read_status(home))
         filler.unlink()
         thread.join(40)
         assert states(home) == {"train-1": "done", "train-2": "done"}
@@ -127,5 +132,10 @@ def test_a_read_only_home_is_refused_by_the_scheduler_and_still_read(tmp_path: P
         assert states(home) == {"train-1": "queued"}
         with pytest.raises(QueueFault):
             Queue(home.queue_db).request_pause(["train-1"])
+        assert "read-only file system" in find_trouble(home, read_status(home))
+        for words in (["submit", str(TINY)], ["pause", "one"], ["worker", "--until-idle"], ["rebuild"]):
+            answer = run_xp(*words, home=home.root, code=2)
+            assert answer.stderr.startswith("error: ")
+            assert "\nfix: make" in answer.stderr
     assert work(home) == 0
     assert states(home) == {"train-1": "done"}

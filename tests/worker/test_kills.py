@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from engine.collect import collect
 from engine.errors import HomeError
 from engine.home import Home
 from engine.launch import Handle, State, Status
@@ -16,8 +17,12 @@ from engine.launch.local import LocalLauncher
 from engine.launch.process import is_alive
 from engine.worker import run_worker, scheduler_alive
 from store.queue import Queue
+from store.results import open_snapshot
+from tests.chaos.chain_job import straight, visible_steps
 from tests.queueing import PROBE, Probe, states, submit_probes
 from tests.worker.working import order, outcomes, start_worker, told_process, until, work, working
+
+CHAIN = "tests.chaos.chain_job"
 
 
 def test_a_job_killed_again_and_again_goes_on_from_its_checkpoints(home: Home) -> None:
@@ -126,18 +131,35 @@ class BlindLauncher(LocalLauncher):
 
 
 def test_a_zombie_attempt_ends_and_nothing_of_it_shows(home: Home) -> None:
-    submit_probes(home, "one", [Probe("train-1", does={"do": "sleep", "seconds": 0.6})])
-    with working(home, launcher=lambda: BlindLauncher(PROBE)):
+    """Stopped past its lease, taken over, woken again: it writes lines, checkpoints and a result that nobody sees."""
+    submit_probes(home, "one", [Probe("train-1", does={"steps": 20, "seconds": 0.02})])
+    first, second = home.job("train-1").attempt(1), home.job("train-1").attempt(2)
+    with working(home, launcher=lambda: BlindLauncher(CHAIN)):
         pid, start = told_process(home)
+        until((first.checkpoints / "pointer.json").exists)
         os.kill(pid, signal.SIGSTOP)
     assert outcomes(home) == ["lost", "done"]
-    before = home.job("train-1").result.read_bytes()
+    before, rows = home.job("train-1").result.read_bytes(), seen_metrics(home)
+    lines = len(first.journal.read_text().splitlines())
     os.kill(pid, signal.SIGCONT)
     until(lambda: not is_alive(pid, start))
-    until(home.job("train-1").attempt(1).result.exists)
+    assert len(first.journal.read_text().splitlines()) > lines, "it did go on to its end"
+    assert json.loads(first.result.read_text())["weights_sha256"] == straight("train-1", 20)
+    assert not os.path.samefile(first.result, home.job("train-1").result)
+    assert os.path.samefile(second.result, home.job("train-1").result)
     assert home.job("train-1").result.read_bytes() == before
-    assert json.loads(before)["attempt"] == 2
+    assert json.loads(before)["weights_sha256"] == straight("train-1", 20)
+    assert sorted(visible_steps(home, "train-1")) == list(range(1, 21))
+    assert seen_metrics(home) == rows
+    assert [step for name, step in rows if name == "train_loss"] == list(range(1, 21))
     assert outcomes(home) == ["lost", "done"]
+
+
+def seen_metrics(home: Home) -> list[tuple[str, int]]:
+    """Return (name, step) of every metric that a query sees, journals read anew."""
+    collect(home, wait=60.0)
+    with open_snapshot(home.root) as snapshot:
+        return snapshot.execute("SELECT name, step FROM metrics ORDER BY ALL").fetchall()
 
 
 def test_a_step_that_stands_still_is_stopped_with_its_stack_in_the_log(

@@ -1,0 +1,60 @@
+"""How GPUs are found: ids are opaque text, a variable that limits them is obeyed, MIG instances replace their GPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.launch import gpus
+from engine.launch.gpus import list_gpus, read_allowed, read_listing
+
+LISTING = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6)
+  MIG 3g.20gb     Device  0: (UUID: MIG-c7384736)
+  MIG 1g.5gb      Device  1: (UUID: MIG-a28ad590)
+GPU 1: NVIDIA H100 (UUID: GPU-4e2f)
+"""
+
+
+def test_mig_instances_take_the_place_of_their_gpu() -> None:
+    assert read_listing(LISTING) == ["MIG-c7384736", "MIG-a28ad590", "GPU-4e2f"]
+    assert read_listing("No devices found.") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("0,1", ["0", "1"]),
+        (" GPU-5d , MIG-7/1/0", ["GPU-5d", "MIG-7/1/0"]),
+        ("", []),
+        ("-1", []),
+        ("0,-1,1", ["0"]),
+        ("NoDevFiles", []),
+        ("2,2", ["2"]),
+    ],
+)
+def test_the_variable_is_read_as_cuda_reads_it(text: str, ids: list[str]) -> None:
+    assert read_allowed(text) == ids
+
+
+def fake_tool(folder: Path, script: str) -> None:
+    tool = folder / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+
+
+def test_the_tool_is_asked_where_nothing_is_set_and_the_driver_where_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "driver" / "0000:41:00.0" / "information"
+    told.parent.mkdir(parents=True)
+    told.write_text("Model: \t NVIDIA H100\nGPU UUID: \t GPU-from-driver\n")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(gpus, "DRIVER", tmp_path / "driver")
+    fake_tool(tmp_path, 'echo "GPU 0: NVIDIA H100 (UUID: GPU-from-tool)"')
+    assert list_gpus({}) == ["GPU-from-tool"]
+    assert list_gpus({"CUDA_VISIBLE_DEVICES": "7"}) == ["7"]
+    fake_tool(tmp_path, "echo it has failed; exit 9")
+    assert list_gpus({}) == ["GPU-from-driver"]
+    monkeypatch.setattr(gpus, "DRIVER", tmp_path / "absent")
+    assert list_gpus({}) == []

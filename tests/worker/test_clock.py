@@ -1,0 +1,37 @@
+"""A wall clock that jumps by an hour while jobs run: nothing is given up, nothing waits an hour."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from engine.home import Home
+from engine.status import read_status
+from tests.queueing import Probe, states, submit_probes
+from tests.worker.working import outcomes, told_process, until, working
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_clock_that_jumps_by_an_hour_changes_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    """One job waits out a back-off and one runs when the clock jumps; leases, back-off and status take no notice."""
+    shift, honest = [0.0], time.time
+    monkeypatch.setattr(time, "time", lambda: honest() + shift[0])
+    probes = [
+        Probe("train-1", does={"do": "crash", "times": 1}),
+        Probe("train-2", does={"do": "sleep", "seconds": 1.5}),
+    ]
+    submit_probes(home, "one", probes)
+    began = time.monotonic()
+    with working(home, slots=2):
+        told_process(home, "train-2")
+        until(lambda: outcomes(home) == ["crashed"])
+        shift[0] = jump
+        (view,) = read_status(home)
+        assert all(job.running_for >= 0.0 for job in view.running)
+        assert view.seconds_left < 60.0
+        until(lambda: states(home)["train-1"] == "done", seconds=8.0)
+    assert time.monotonic() - began < 15.0
+    assert (outcomes(home), outcomes(home, "train-2")) == (["crashed", "done"], ["done"])
