@@ -2,10 +2,12 @@
 
     attempt.py     the order, the journal, the heartbeat, checkpoints, the stop flag, the commit
     device.py      threads, seeds, the device
-    provenance.py  where a result comes from
+    memory.py      how many images a step takes at once, after running out of memory
+    provenance.py  where a result comes from; code.py  which code that was
     materials.py   what a job works with: images, split, networks
     training.py    train and prune
-    targets.py     a teacher's logits
+    targets.py     a teacher's answers and what it is like; verify_targets.py  the same asked again
+    teaching.py    a taught student's side of it
     jobs.py        pack, measure, explain
 
 Importing this loads torch and the rooms of core and starts nothing: a fork server does it once for many jobs.
@@ -23,25 +25,32 @@ from pydantic import ValidationError
 from engine.core.train.loop import Diverged, Stopped
 from engine.errors import DataError, JobError, XpError
 from engine.run.attempt import Attempt, Order
+from engine.run.code import read_code
 from engine.run.device import is_memory_error
 from engine.run.jobs import run_explain, run_measure, run_pack
+from engine.run.memory import OutOfMemory
 from engine.run.targets import run_targets
 from engine.run.training import run_prune, run_train
 
-DONE, CRASHED, STOPPED, OUT_OF_MEMORY, NOT_FINITE, FAILED = 0, 1, 85, 86, 87, 88
+DONE, CRASHED, STOPPED, OUT_OF_MEMORY, NOT_FINITE, FAILED, NO_MEMORY = 0, 1, 85, 86, 87, 88, 89
 
 
 def main(order: Mapping[str, Any]) -> int:
     """Do one attempt of one job and return what its process exits with.
 
     0 committed (or another attempt was first), 85 asked to stop and checkpointed, 86 out of memory, 87 not finite,
-    88 failed for good, 1 anything else, with its traceback in the log.
+    88 failed for good, 89 out of memory for good, 1 anything else, with its traceback in the log.
     """
     try:
         _run_job(Order.parse(order))
     except BaseException as error:
-        return _exit_status(error)
+        return _exit_status(error, int(order.get("ooms") or 0))
     return DONE
+
+
+def prepare() -> None:
+    """Do once what is the same for every job of a fork server: learn which code it runs."""
+    read_code()
 
 
 def _run_job(order: Order) -> None:
@@ -51,20 +60,35 @@ def _run_job(order: Order) -> None:
     attempt = Attempt(order)
     attempt.listen()
     with attempt.journal:
-        RUNNERS[attempt.kind](attempt)
+        try:
+            RUNNERS[attempt.kind](attempt)
+        except BaseException as error:
+            attempt.settle(error)
+            if isinstance(error, Diverged):
+                raise Diverged(f"{error}; {attempt.last_good()}") from error
+            raise
+        attempt.settle(None)
 
 
-def _exit_status(error: BaseException) -> int:
-    """Say what happened in the log, and return the exit status that tells it."""
+def _exit_status(error: BaseException, ooms: int) -> int:
+    """Say what happened in the log, and return the exit status that tells it.
+
+    A job whose memory does not depend on a batch is tried once more: others may have held the memory.
+    """
     if isinstance(error, Stopped):
         print("stopped as asked; goes on from its checkpoint", flush=True)
         return STOPPED
     if isinstance(error, Diverged):
-        print(f"{error}; the checkpoints hold the last good state", file=sys.stderr, flush=True)
+        print(
+            f"{error}\nfix: take a smaller train.lr, a longer warm-up or train.clip_grad", file=sys.stderr, flush=True
+        )
         return NOT_FINITE
+    if isinstance(error, OutOfMemory):
+        print(error, file=sys.stderr, flush=True)
+        return NO_MEMORY if error.is_final else OUT_OF_MEMORY
     if is_memory_error(error):
         print(f"out of memory: {error}", file=sys.stderr, flush=True)
-        return OUT_OF_MEMORY
+        return NO_MEMORY if ooms else OUT_OF_MEMORY
     if isinstance(error, XpError):
         print(error, file=sys.stderr, flush=True)
         return FAILED if isinstance(error, JobError | DataError) else CRASHED

@@ -14,10 +14,12 @@ from types import FrameType
 from typing import Any, Literal
 
 from engine.core.measure import host_peak_rss
-from engine.core.train.checkpoint import Found, State, load_newest, save_checkpoint
+from engine.core.train.checkpoint import Found, State, load_newest, pointed_steps
 from engine.core.train.loop import Stopped
+from engine.core.train.writer import CheckpointWriter
 from engine.errors import JobError
 from engine.home import AttemptFolder, Home, JobFolder, read_json, write_json
+from engine.launch.preempt import preempt_signals
 from store.journal import JournalWriter
 
 BEAT_SECONDS = 1.0
@@ -25,18 +27,23 @@ BEAT_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Order:
-    """What a launcher asks for: one attempt of one job on one slot. `details` say how, never what."""
+    """What a launcher asks for: one attempt of one job on one slot. `details` say how, never what.
+
+    `ooms` counts earlier attempts that ran out of memory.
+    """
 
     home: Home
     job: str
     attempt: int
     details: Mapping[str, Any]
     slot: str
+    ooms: int = 0
 
     @classmethod
     def parse(cls, order: Mapping[str, Any]) -> Order:
         home = Home(Path(order["home"]), Path(order["cache"]))
-        return cls(home, order["job"], int(order["attempt"]), order.get("details") or {}, order.get("slot") or "cpu:0")
+        details, slot = order.get("details") or {}, order.get("slot") or "cpu:0"
+        return cls(home, order["job"], int(order["attempt"]), details, slot, int(order.get("ooms") or 0))
 
 
 class Attempt:
@@ -52,6 +59,7 @@ class Attempt:
         self.settings: dict[str, Any] = spec["settings"]
         self.folder.root.mkdir(parents=True, exist_ok=True)
         self.journal = JournalWriter(self.folder.journal)
+        self.writer = CheckpointWriter(self.folder.checkpoints)
         self.started = time.monotonic()
         self.seconds_before = 0.0
         self.peak_before = 0
@@ -84,10 +92,24 @@ class Attempt:
         os.replace(beside, self.folder.heartbeat)
 
     def save(self, state: State, step: int) -> None:
-        """Write a checkpoint. The journal goes to disk first: a checkpoint never knows of lines that were lost."""
-        self.journal.sync()
+        """Begin to write a checkpoint. The journal is synced first: a checkpoint never knows of lines that were lost.
+
+        Raises what the checkpoint before failed of; `settle` what this one does.
+        """
         mine = {"seq": self.journal.seq, "seconds": self.seconds(), "host_peak_rss": self.peak_rss()}
-        save_checkpoint(self.folder.checkpoints, {**state, **self.extra, "attempt": mine}, step)
+        self.writer.save({**state, **self.extra, "attempt": mine}, step, self.journal.sync)
+
+    def settle(self, error: BaseException | None) -> None:
+        """Wait for the last checkpoint, at the end of the job, which `error` brought about if there is one.
+
+        Raises what the writer failed of where the job counts on it: when all else is well, or it was asked to stop.
+        """
+        try:
+            self.writer.settle()
+        except Exception as fault:
+            if error is None or isinstance(error, Stopped):
+                raise
+            print(f"the last checkpoint was not written: {fault}", flush=True)
 
     # What the runners use ---------------------------------------------------------------------------------------
     def resume(self) -> Found | None:
@@ -102,6 +124,11 @@ class Attempt:
         self.journal.resumed(number, found.step, mine["seq"])
         print(f"goes on from attempt {number} at step {found.step}", flush=True)
         return found
+
+    def last_good(self) -> str:
+        """Say which state is the last good one, for a training whose numbers are no longer finite."""
+        steps = [step for attempt in reversed(self.job.attempts()) for step in pointed_steps(attempt.checkpoints)]
+        return f"the last good state is the checkpoint of step {steps[0]}" if steps else "it had no checkpoint yet"
 
     def watch(self, phase: str, done: int, total: int) -> None:
         """Beat, and leave when asked to: for work that a later attempt simply does again."""
@@ -142,9 +169,9 @@ class Attempt:
             print("another attempt was first; its result counts", flush=True)
 
     def listen(self) -> None:
-        """From now on SIGTERM and SIGINT ask to stop: a flag, looked at between steps."""
+        """From now on SIGTERM, SIGINT and what announces a machine's end set a flag, looked at between steps."""
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, *preempt_signals()):
                 signal.signal(number, self._note_signal)
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:

@@ -24,7 +24,7 @@ class Train(Model):
     deterministic: bool = False
     checkpoint: Literal["last", "best_val"] = "last"
     memory: Literal["standard", "lean"] = Field("standard", json_schema_extra=ASIDE)
-    on_oom: Literal["stop", "split"] = Field("stop", json_schema_extra=ASIDE)
+    on_oom: Literal["auto", "split", "stop"] = Field("auto", json_schema_extra={**ASIDE, "counted": ["split"]})
     save_minutes: Positive = Field(10.0, json_schema_extra=ASIDE)
 
     @model_validator(mode="after")

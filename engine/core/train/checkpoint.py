@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import pickle
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,14 +51,21 @@ def save_checkpoint(folder: Path, state: State, step: int) -> None:
 def load_newest(folders: Iterable[Path]) -> Found | None:
     """Return the newest good checkpoint of the first folder that has one; None when no folder has any.
 
-    A file whose bytes do not match the pointer's sha256 is passed over for the one before.
+    A file whose bytes do not match the pointer's sha256, or that holds more than plain data and tensors, is passed over
+    for the one before.
     """
     for folder in folders:
         for entry in _pointed(folder):
             raw = _read_checked(folder / str(entry["file"]), str(entry["sha256"]))
-            if raw is not None:
-                return Found(_decode(raw), folder, int(entry["step"]))
+            state = None if raw is None else _decode(raw)
+            if state is not None:
+                return Found(state, folder, int(entry["step"]))
     return None
+
+
+def pointed_steps(folder: Path) -> list[int]:
+    """Return the steps of the checkpoints in `folder`, newest first."""
+    return [int(entry["step"]) for entry in _pointed(folder)]
 
 
 def capture_random() -> State:
@@ -81,16 +89,36 @@ def restore_random(state: State) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def _encode(state: State) -> bytes:
+def copy_state(state: State) -> State:
+    """Return `state` with every tensor copied to the CPU, so that training may go on while it is written."""
+    copied = _copy_value(state)
+    assert isinstance(copied, dict)
+    return copied
+
+
+def _copy_value(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _copy_value(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_copy_value(inner) for inner in value)
+    return value
+
+
+def _encode(state: State) -> memoryview:
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    return buffer.getvalue()
+    return buffer.getbuffer()
 
 
-def _decode(raw: bytes) -> State:
-    """Tensors come back on the CPU; `load_state_dict` moves them to where the network is."""
-    state: State = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
-    return state
+def _decode(raw: bytes) -> State | None:
+    """Tensors come back on the CPU; `load_state_dict` moves them to where the network is. None: no state of ours."""
+    try:
+        state = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
+        return None
+    return state if isinstance(state, dict) else None
 
 
 def _pointed(folder: Path) -> list[State]:

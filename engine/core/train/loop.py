@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
@@ -17,14 +16,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.data.loader import Batch, EvalLoader, TrainLoader
-from engine.core.distill.losses import distill_loss
+from engine.core.distill.answering import Ask
+from engine.core.distill.encoding import Answers
+from engine.core.distill.losses import LOSSES, distill_loss
+from engine.core.distill.temperature import Course
 from engine.core.train.checkpoint import State, capture_random, restore_random
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
 from engine.core.train.optim import build_optimizer, learning_rate, set_rate
+from engine.core.train.split import couple_pieces, cut_batch, has_batch_norm, sum_pieces
 from engine.spec import Distill, Train
-
-Lookup = Callable[[int, Tensor], Tensor]
 
 
 class Stopped(Exception):
@@ -51,7 +52,9 @@ class Hooks(Protocol):
 class Recipe:
     """Everything that decides a training but for the network and its generator's state.
 
-    `teacher` gives logits (B, classes) of a view's rows; `save_seconds` is the longest time between two checkpoints.
+    `teacher` answers a batch, `course` is the temperature of each step; `save_seconds` is the longest time between two
+    checkpoints.
+    `micro_batch`: how many images go through the network at once in a step, None for the whole batch.
     """
 
     train: Train
@@ -59,9 +62,22 @@ class Recipe:
     forward: Forward
     loader: TrainLoader
     val_loader: EvalLoader | None
-    teacher: Lookup | None = None
+    teacher: Ask | None = None
+    course: Course | None = None
     phase: str = "train"
     save_seconds: float = 600.0
+    micro_batch: int | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a batch is trained towards: labels int64 (B,), or fp32 (B, C) if mixed; the teacher's answers."""
+
+    labels: Tensor
+    targets: Answers | None
+
+    def __getitem__(self, piece: slice) -> Wanted:
+        return Wanted(self.labels[piece], None if self.targets is None else self.targets[piece])
 
 
 @dataclass
@@ -101,9 +117,14 @@ class Loop:
         restore_random(state["random"])
 
     def run(self) -> Progress:
-        while self.progress.epoch < self.recipe.train.epochs:
-            self._run_epoch()
-            self._end_epoch()
+        epochs = self.recipe.train.epochs
+        while self.progress.epoch < epochs:
+            try:
+                self._run_epoch()
+                self._end_epoch()
+            except Diverged as error:
+                where = f"step {self.progress.step}, epoch {self.progress.epoch + 1} of {epochs}"
+                raise Diverged(f"{error} ({where})") from None
         return self.progress
 
     def load_tested(self) -> int:
@@ -156,28 +177,60 @@ class Loop:
     def _step(self, batch: Batch) -> None:
         recipe, now = self.recipe, self.progress
         set_rate(self.optimizer, learning_rate(now.step, recipe.loader.steps_per_epoch, recipe.train))
-        loss = self._loss(batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = self._backward(batch)
         if recipe.train.clip_grad is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.train.clip_grad)
         self.optimizer.step()
-        self.loss_sum += loss.detach().double() * len(batch.rows)
+        self.loss_sum += loss.double() * len(batch.rows)
 
-    def _loss(self, batch: Batch) -> Tensor:
-        recipe = self.recipe
-        logits = recipe.forward(self.network, batch.images)
-        labels = batch.labels.to(logits.device)
+    def _backward(self, batch: Batch) -> Tensor:
+        """Add the gradients of the batch's loss, in micro-batches where the recipe asks for them; return the loss."""
+        recipe, wanted = self.recipe, self._wanted(batch)
+        least = 2 if recipe.micro_batch and has_batch_norm(self.network) else 1
+        pieces = cut_batch(len(batch.rows), recipe.micro_batch, least)
+
+        def logits(piece: slice) -> Tensor:
+            return recipe.forward(self.network, batch.images[piece])
+
+        def loss(answers: Tensor, piece: slice) -> Tensor:
+            return self._loss(answers, wanted[piece])
+
+        couples = wanted.targets is not None and recipe.distill is not None and LOSSES[recipe.distill.loss].couples
+        if couples and len(pieces) > 1:
+            return couple_pieces(self.network, pieces, logits, loss)
+        return sum_pieces(pieces, logits, loss)
+
+    def _wanted(self, batch: Batch) -> Wanted:
+        """Return what this batch is trained towards: the teacher's logits as long as it teaches."""
+        recipe, device = self.recipe, self.recipe.forward.device
+        labels = batch.labels.to(device)
         if batch.mix is not None:
-            labels = batch.mix.labels(labels, logits.shape[1])
-        smoothing = recipe.train.label_smoothing
-        taught = recipe.distill is not None and self.progress.epoch < recipe.distill.until * recipe.train.epochs
-        if recipe.teacher is None or recipe.distill is None or not taught:
-            return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-        targets = recipe.teacher(batch.view, batch.rows).to(logits.device)
-        if batch.mix is not None:
-            targets = batch.mix.targets(targets)
-        return distill_loss(recipe.distill, logits, targets, labels, smoothing)
+            labels = batch.mix.labels(labels, len(recipe.loader.pack.class_names))
+        if recipe.teacher is None or not self._is_taught:
+            return Wanted(labels, None)
+        return Wanted(labels, recipe.teacher(batch).to(device))
+
+    def _loss(self, logits: Tensor, wanted: Wanted) -> Tensor:
+        """Return the mean loss of some of a batch's images, whose logits are fp32 (B, C)."""
+        recipe, smoothing = self.recipe, self.recipe.train.label_smoothing
+        if recipe.distill is None or wanted.targets is None:
+            return functional.cross_entropy(logits, wanted.labels, label_smoothing=smoothing)
+        teacher = wanted.targets
+        return distill_loss(
+            recipe.distill, logits, teacher.logits, wanted.labels, smoothing, self._temperature(), teacher.moments
+        )
+
+    @property
+    def _is_taught(self) -> bool:
+        """Whether the teacher still has a say in this epoch."""
+        distill = self.recipe.distill
+        return distill is not None and self.progress.epoch < distill.until * self.recipe.train.epochs
+
+    def _temperature(self) -> float | None:
+        """Return the temperature of the step that comes next; None where it is the spec's own number."""
+        course = self.recipe.course
+        return None if course is None else course.at(self.progress.epoch, self.progress.step)
 
     def _between_steps(self) -> None:
         """Beat, notice a loss that is not finite, save when it is time, stop when asked."""
@@ -210,6 +263,8 @@ class Loop:
         self._log("train_loss", now.loss_sum / now.seen)
         self._log("lr", learning_rate(now.step - 1, recipe.loader.steps_per_epoch, recipe.train))
         self._log("train_images_per_second", now.rates[-1])
+        if recipe.course is not None and recipe.teacher is not None and self._is_taught:
+            self._log("temperature", recipe.course.at(now.epoch, now.step - 1))
         if found is not None:
             self._log("val_loss", found.loss)
             self._log("val_top1", found.top1)

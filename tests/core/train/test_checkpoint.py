@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
 import random
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import torch
 
 from engine.core.train import checkpoint
 from engine.core.train.checkpoint import capture_random, load_newest, restore_random, save_checkpoint
+from engine.home import read_json, write_json
 
 
 def step_of(folder: Path) -> int | None:
@@ -39,6 +42,25 @@ def test_a_damaged_newest_gives_the_one_before(tmp_path: Path) -> None:
     newest.write_bytes(bytes(raw))
     assert step_of(tmp_path) == 10
     newest.unlink()
+    assert step_of(tmp_path) == 10
+
+
+class Foreign:
+    """Runs code of its own when a careless reader unpickles it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (13,)
+
+
+@pytest.mark.parametrize("content", [pickle.dumps(Foreign(), protocol=2), b"no checkpoint at all"])
+def test_a_foreign_file_under_a_pointer_of_ours_is_refused_and_the_one_before_used(
+    tmp_path: Path, content: bytes
+) -> None:
+    for step in (10, 20):
+        save_checkpoint(tmp_path, {"step": step}, step)
+    newest, pointer = max(tmp_path.glob("*.pt")), read_json(tmp_path / checkpoint.POINTER)
+    newest.write_bytes(content)
+    write_json(tmp_path / checkpoint.POINTER, pointer | {"sha256": hashlib.sha256(content).hexdigest()})
     assert step_of(tmp_path) == 10
 
 

@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.core.data.loader import Batch
 from engine.core.data.pack import Pack
+from engine.core.distill.encoding import Answers
 from engine.core.train.checkpoint import State
 from engine.core.train.loop import Diverged, Loop, Stopped
 from engine.spec import Distill, Train
@@ -192,9 +194,9 @@ def test_last_takes_the_last_epoch(straight: tuple[Loop, Notes]) -> None:
 def test_the_teacher_is_asked_for_the_epochs_view_until_its_share_is_over(pack: Pack) -> None:
     asked: list[int] = []
 
-    def teacher(view: int, rows: Tensor) -> Tensor:
-        asked.append(view)
-        return torch.zeros(len(rows), 10)
+    def teacher(batch: Batch) -> Answers:
+        asked.append(batch.view)
+        return Answers(torch.zeros(len(batch.rows), 10))
 
     train = Train(epochs=4, batch_size=128, lr=1e-3, precision="fp32")
     make_loop(pack, Notes(), train=train, distill=Distill(until=0.5), teacher=teacher).run()
@@ -205,8 +207,8 @@ def test_a_taught_step_minimises_the_distillation_loss(pack: Pack) -> None:
     """Taught by noise alone, a student stays far behind one that has labels."""
     noise = torch.Generator().manual_seed(0)
 
-    def teacher(view: int, rows: Tensor) -> Tensor:
-        return torch.randn(len(rows), 10, generator=noise)
+    def teacher(batch: Batch) -> Answers:
+        return Answers(torch.randn(len(batch.rows), 10, generator=noise))
 
     taught, plain = Notes(), Notes()
     make_loop(pack, taught, distill=Distill(weight=1.0, label_weight=0.0), teacher=teacher).run()

@@ -1,0 +1,48 @@
+"""Checkpoints beside the training: takes a state, copies it and lets the training go on, gives a file a little later.
+
+One write is in flight: the next save waits for it. What a write failed of is raised at the next save, or by `settle`,
+which a job calls before it ends, so that nothing is said to be saved that is not.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.core.train.checkpoint import State, copy_state, save_checkpoint
+
+
+class CheckpointWriter:
+    """Writes the checkpoints of one attempt into `folder`, each on a thread of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._thread: threading.Thread | None = None
+        self._fault: BaseException | None = None
+
+    def save(self, state: State, step: int, before: Callable[[], None]) -> None:
+        """Copy `state` and begin to write it; `before` runs on the thread, ahead of the file.
+
+        Raises what the write before this one failed of.
+        """
+        self.settle()
+        copied = copy_state(state)
+        self._thread = threading.Thread(target=self._write, args=(copied, step, before), name="checkpoint")
+        self._thread.start()
+
+    def settle(self) -> None:
+        """Wait for the write in flight. Raises what it failed of, once."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
+
+    def _write(self, state: State, step: int, before: Callable[[], None]) -> None:
+        try:
+            before()
+            save_checkpoint(self.folder, state, step)
+        except BaseException as error:
+            self._fault = error
