@@ -8,7 +8,8 @@ Figures are images per CPU-second; the rounds alternate and the median counts. W
 on them. The teacher in our own step is left out of --quick.
 
   cached          targets looked up: every use of them but the first
-  first use       the targets pass over the images is counted too: an experiment of one seed, one arm, one epoch
+  first use       making the targets is counted too (one view, and the centre crops that a teacher is judged by): an
+                  experiment of one seed, one arm, one epoch
   paper           what counting multiply-adds says of the paper's student and a teacher of its second phase
 """
 
@@ -35,8 +36,10 @@ from benchmarks import Row
 from engine.core.data.loader import Batch, TrainLoader
 from engine.core.data.pack import Pack, open_pack, write_pack
 from engine.core.data.sources import list_images
+from engine.core.distill.encoding import quantise
 from engine.core.distill.losses import distill_loss
-from engine.core.distill.targets import open_targets, write_targets
+from engine.core.distill.make import Maker, write_targets
+from engine.core.distill.targets import Origin, open_targets
 from engine.core.distill.teacher import normalize
 from engine.core.measure import count_macs
 from engine.spec import Data, Distill
@@ -45,7 +48,8 @@ SIZE, CLASSES, BATCH = 224, 10, 8
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TEACHERS = {"ViT-S": "vit_small_patch16_224", "ViT-B": "vit_base_patch16_224"}
 PAPER_STUDENT, PAPER_TEACHERS = "tiny_vit_21m_224", ("vit_large_patch14_clip_224", "convnextv2_huge")
-DISTILL = Distill(loss="hinton", temperature=2.0)
+TEMPERATURE = 2.0
+DISTILL = Distill(loss="hinton", temperature=TEMPERATURE)
 Epoch = Callable[[], int]
 
 
@@ -101,7 +105,7 @@ def compare_teacher(
     name, network = teacher[0], timm.create_model(teacher[1], num_classes=CLASSES).eval()
 
     def predict(images: Tensor) -> Tensor:
-        with torch.inference_mode():
+        with torch.no_grad():
             answer: Tensor = network(normalize(images, MEAN, STD))
         return answer
 
@@ -109,17 +113,16 @@ def compare_teacher(
     target_folder = folder / f"targets {name}"
     target_folder.mkdir()
     start = time.process_time()
-    write_targets(
-        predict, pack, loader.rows, data, SIZE, 1, target_folder, {}, lambda done, count: None, batch_size=BATCH
-    )
+    origin = Origin(pack, loader.rows, data, 1, {"job": name})
+    write_targets(Maker(origin, predict, SIZE, CLASSES, BATCH), target_folder, lambda done, count: None)
     pass_seconds = time.process_time() - start
-    targets = open_targets(target_folder, pack, loader.rows)
+    targets = open_targets(target_folder, origin, loader.rows)
     sides: dict[str, Epoch] = {
-        "cached": our_epoch(loader, arch, lambda batch: targets.lookup(batch.view, batch.rows)),
+        "cached": our_epoch(loader, arch, lambda batch: targets.lookup(batch.view, batch.rows).logits),
         "timm online": timm_epoch(root, arch, network),
     }
     if len(pack) > BATCH:
-        sides["ours online"] = our_epoch(loader, arch, lambda batch: predict(batch.images).clone())
+        sides["ours online"] = our_epoch(loader, arch, lambda batch: quantise(predict(batch.images)).logits)
     speeds = measure(sides, rounds)
     first = 1 / (1 / speeds["cached"] + pass_seconds / len(pack))
     peers = [side for side in sides if side != "cached"]
@@ -169,7 +172,7 @@ def timm_epoch(root: Path, arch: str, teacher: nn.Module) -> Epoch:
         criterion=nn.CrossEntropyLoss(),
         distill_loss_weight=0.9,
         task_loss_weight=0.1,
-        temperature=DISTILL.temperature,
+        temperature=TEMPERATURE,
         device=torch.device("cpu"),
         verbose=False,
     )

@@ -1,7 +1,9 @@
 """Arms: takes a base and what an arm or a matrix point changes, gives the settings of one cell.
 
 Merging is deep, the later wins, lists replace, and null switches a whole part off. A mapping that names another
-`kind` replaces its predecessor: a window attention has no use for the globals of the longformer it replaces.
+`kind` replaces its predecessor: a window attention has no use for the globals of the longformer it replaces, and a
+teacher that is another run's network none for the arch and training of the one before it. Another `arch` drops the
+options of the one before it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Cell:
 
 def merge_trees(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
     """Return `base` with `over` merged into it; neither is changed."""
-    merged = dict(base)
+    merged = kept_words(base, over)
     for key, value in over.items():
         old = merged.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping) and not other_kind(old, value):
@@ -42,7 +44,15 @@ def merge_trees(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
 
 
 def other_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    return "kind" in new and "kind" in old and new["kind"] != old["kind"]
+    if "kind" in new and "kind" in old:
+        return bool(new["kind"] != old["kind"])
+    return ("run" in new and "arch" in old) or ("arch" in new and "run" in old)  # a teacher's network, or another run's
+
+
+def kept_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> Tree:
+    """Return what of `old` stays below `new`: the options of a network mean nothing to another one."""
+    is_other = "arch" in old and new.get("arch", old["arch"]) != old["arch"]
+    return {key: value for key, value in old.items() if not (is_other and key == "options")}
 
 
 def nest_paths(flat: Mapping[str, Any]) -> Tree:
@@ -89,10 +99,10 @@ def unknown_part(path: str) -> tuple[str, list[str]] | None:
     for part in path.split("."):
         if not models:
             return None if _is_open(path) else (part, [])
-        names = sorted({name for model in models for name in model.model_fields})
-        if part not in names:
-            return part, names
-        fields = [model.model_fields[part] for model in models if part in model.model_fields]
+        named = [(field.alias or name, field) for model in models for name, field in model.model_fields.items()]
+        if part not in (name for name, _ in named):
+            return part, sorted({name for name, _ in named})
+        fields = [field for name, field in named if name == part]
         models = [inner for field in fields for inner in _models_in(field.annotation)]
     return None
 

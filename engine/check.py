@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from engine.arms import expand_cells
-from engine.content import find_images, resolve_root
+from engine.content import data_images
 from engine.errors import DataError
 from engine.estimate import Estimate
-from engine.plan import Plan
-from engine.spec import Data, Settings, Spec
+from engine.plan import Plan, count_passes
+from engine.spec import Data, Settings, Spec, weights_file
 
 
 def absent_inputs(spec: Spec) -> list[str]:
@@ -27,25 +27,24 @@ def _absent_data(data: Data) -> list[str]:
     if data.source != "folder":
         return []
     try:
-        find_images(resolve_root(data.root), data.classes)
+        data_images(data)
     except DataError as error:
         return [str(error).replace("\nfix: ", "; fix: ")]
     return []
 
 
 def _absent_weights(settings: Settings) -> list[str]:
-    files = [settings.student.weights, *([settings.teacher.weights] if settings.teacher else [])]
-    names = [file for file in files if file not in ("none", "pretrained")]
+    files = {path: weights_file(network.weights) for path, network in settings.networks}
     return [
-        f"there is no weights file {name}; fix: bring it here, or change weights"
-        for name in names
-        if not Path(name).is_file()
+        f"{path}.weights: there is no weights file {file}; fix: bring it here, or change weights"
+        for path, file in files.items()
+        if file is not None and not file.is_file()
     ]
 
 
 def plan_json(plan: Plan, estimate: Estimate) -> dict[str, Any]:
     """Return a plan as the contract words it; ids are null while something is missing."""
-    ids = {job.key: job.job for job in plan.jobs}
+    ids, passes = {job.key: job.job for job in plan.jobs}, count_passes(plan)
     return {
         "runs": [
             {
@@ -73,4 +72,6 @@ def plan_json(plan: Plan, estimate: Estimate) -> dict[str, Any]:
         ],
         "seconds": estimate.seconds,
         "bytes": estimate.bytes,
+        "teacher_passes": asdict(passes) if passes else None,
+        "notes": list(plan.notes),
     }

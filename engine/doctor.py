@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.errors import XpError
 from engine.home import Home
+from engine.launch.gpus import list_gpus
 from engine.worker import scheduler_alive
 from store.queue import Queue
 
@@ -65,19 +66,16 @@ _TORCH_FIX = "install torch, torchvision and timm together with the project's co
 
 
 def _devices() -> Finding:
-    tool = shutil.which("nvidia-smi")
-    lines: list[str] = []
-    if tool:
-        answer = subprocess.run([tool, "-L"], capture_output=True, text=True, check=False)
-        lines = [line for line in answer.stdout.splitlines() if line.startswith("GPU")]
-    what = "; ".join(lines) or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time"
-    return Finding("devices", True, what)
+    gpus = ", ".join(list_gpus())
+    return Finding("devices", True, gpus or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time")
 
 
 def _disk(home: Home) -> Finding:
     free = shutil.disk_usage(home.root).free
+    can_write = os.access(home.root, os.W_OK)
+    told = f"{free / 1e9:.1f} GB free at {home.root}" + ("" if can_write else ", and it cannot be written")
     fix = "make room, or put the home on another disk with --home"
-    return Finding("disk", free > LEAST_DISK, f"{free / 1e9:.1f} GB free at {home.root}", fix)
+    return Finding("disk", can_write and free > LEAST_DISK, told, fix)
 
 
 def _locks(home: Home) -> Finding:

@@ -36,6 +36,11 @@ class AttemptFolder:
         return self.root / "journal.jsonl"
 
     @property
+    def compacted(self) -> Path:
+        """The journal of a job that is done, as Parquet; where it is, it is the truth."""
+        return self.root / "journal.parquet"
+
+    @property
     def log(self) -> Path:
         return self.root / "log.txt"
 
@@ -132,6 +137,11 @@ class Home:
         return self.root / "results.duckdb"
 
     @property
+    def sql_history(self) -> Path:
+        """What was typed at the prompt of `xp sql`."""
+        return self.root / "sql_history"
+
+    @property
     def ingest_db(self) -> Path:
         """The ingester's own file: never handed out, because a reader would block the writer."""
         return self.root / "cache" / "ingest.duckdb"
@@ -157,6 +167,14 @@ class Home:
     def digests(self) -> Path:
         return self.cache / "digests.json"
 
+    def certificate(self, experiment: str, host: str) -> Path:
+        """Whether an experiment's trainings resume to the same bits on a machine."""
+        return self.root / "certificates" / experiment / f"{host.replace('/', '_')}.json"
+
+    def certificates(self, experiment: str) -> list[Path]:
+        folder = self.root / "certificates" / experiment
+        return sorted(folder.glob("*.json")) if folder.is_dir() else []
+
     @property
     def experiments_root(self) -> Path:
         return self.root / "experiments"
@@ -180,6 +198,10 @@ class Home:
     def jobs(self) -> list[JobFolder]:
         folder = self.jobs_root
         return [JobFolder(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+
+    def changes(self, digest: str) -> Path:
+        """The changes of the code against its commit that attempts ran with, by the digest in their provenance."""
+        return self.root / "code" / f"{digest[:16]}.diff"
 
     def pack(self, job: str) -> Path:
         return self.cache / "pack" / job
@@ -216,7 +238,7 @@ def _make_folders(home: Home) -> None:
         raise HomeError(f"cannot make the home folder: {error.strerror}", where=str(home.root), fix=fix) from error
 
 
-def write_atomic(path: Path, data: bytes | str) -> None:
+def write_atomic(path: Path, data: bytes | memoryview | str) -> None:
     """Write `data` so that `path` is the old content or the new, whole, whatever is killed when."""
     raw = data.encode() if isinstance(data, str) else data
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -246,19 +268,23 @@ def read_json(path: Path) -> Any:
         raise HomeError(f"the file is damaged: {error}", where=str(path), fix=fix) from error
 
 
-def publish_folder(final: Path, build: Callable[[Path], None], is_valid: Callable[[Path], bool]) -> bool:
+def publish_folder(
+    final: Path, build: Callable[[Path], object], is_valid: Callable[[Path], bool], *, resume: bool = False
+) -> bool:
     """Make the folder `final` by `build(tmp)` unless a valid one is there; return whether it was built.
 
     One builder at a time per folder, over all processes and homes (`<final>.lock`). The work lies in
-    `<final>.<uuid>.tmp` until it is synced and renamed, so a killed builder leaves nothing that counts.
+    `<final>.<uuid>.tmp` until it is synced and renamed, so a killed builder leaves nothing that counts. With `resume`
+    the newest such folder is handed to `build` as it was left; else it is empty.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(final.with_name(final.name + ".lock")):
         if final.is_dir() and is_valid(final):
             return False
-        _clear_leftovers(final)
-        beside = final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}.tmp")
-        beside.mkdir()
+        beside = _clear_leftovers(final, keep_newest=resume)
+        if beside is None:
+            beside = final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}.tmp")
+            beside.mkdir()
         build(beside)
         _sync_tree(beside)
         os.replace(beside, final)
@@ -266,14 +292,21 @@ def publish_folder(final: Path, build: Callable[[Path], None], is_valid: Callabl
     return True
 
 
-def _clear_leftovers(final: Path) -> None:
-    """Under the lock every `.tmp` of this key belongs to a dead builder, and an invalid folder to nobody."""
+def _clear_leftovers(final: Path, *, keep_newest: bool) -> Path | None:
+    """Under the lock every `.tmp` of this key belongs to a dead builder, and an invalid folder to nobody.
+
+    Return the newest of the dead builders' folders where that is to be kept.
+    """
     pattern = re.compile(re.escape(final.name) + r"\.[0-9a-f]{8}\.tmp")
-    for path in final.parent.iterdir():
-        if pattern.fullmatch(path.name):
-            shutil.rmtree(path)
+    left = sorted(
+        (path for path in final.parent.iterdir() if pattern.fullmatch(path.name)), key=lambda path: path.stat().st_mtime
+    )
+    kept = left.pop() if left and keep_newest else None
+    for path in left:
+        shutil.rmtree(path)
     if final.exists():
         shutil.rmtree(final)
+    return kept
 
 
 def _sync_tree(root: Path) -> None:

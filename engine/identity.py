@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -23,9 +23,10 @@ def counted_settings(model: BaseModel) -> dict[str, Any]:
     counted: dict[str, Any] = {}
     for name, field in type(model).model_fields.items():
         extra = field.json_schema_extra
-        if isinstance(extra, Mapping) and extra.get("aside"):
+        value = getattr(model, name)
+        if isinstance(extra, Mapping) and extra.get("aside") and value not in _counted_values(extra):
             continue
-        counted[name] = _plain_value(getattr(model, name))
+        counted[field.alias or name] = _plain_value(value)
     return counted
 
 
@@ -42,6 +43,12 @@ def digest_of(value: Any) -> str:
 def make_id(kind: str, value: Any) -> str:
     """Return a readable content id such as `train-3f9c0a1b2c4d`."""
     return f"{kind}-{digest_of(value)[:ID_DIGITS]}"
+
+
+def _counted_values(extra: Mapping[str, Any]) -> Sequence[Any]:
+    """Values of a field marked ASIDE that change results all the same: `on_oom: split` may, `auto` cannot."""
+    values = extra.get("counted", ())
+    return values if isinstance(values, list) else ()
 
 
 def _plain_value(value: Any) -> Any:

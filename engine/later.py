@@ -48,18 +48,10 @@ PLANNED: tuple[Planned, ...] = (
         "student.attention.backend", _asks_longformer("backend", ("auto", "reference", "sdpa")), "use backend: auto"
     ),
     Planned(
-        "teacher.weights",
-        lambda s: s.teacher is not None and (s.teacher.train is None or s.teacher.weights != "none"),
-        "give the teacher a train: section, so that this engine trains it",
+        "resources.gpus",
+        lambda s: s.resources.gpus > 1,
+        "use gpus: 1: each run trains on one GPU, and as many runs go on at once as there are GPUs",
     ),
-    Planned("teacher.head", lambda s: s.teacher is not None and s.teacher.head != "slice", "leave it away"),
-    Planned(
-        "teacher.targets", lambda s: s.teacher is not None and s.teacher.targets == "online", "use targets: cached"
-    ),
-    Planned("teacher.calibrate", lambda s: s.teacher is not None and s.teacher.calibrate, "use calibrate: false"),
-    Planned("teacher.assistants", lambda s: s.teacher is not None and bool(s.teacher.assistants), "use assistants: []"),
-    Planned("data.cache", lambda s: s.data.cache == "device", "use cache: auto"),
-    Planned("train.on_oom", lambda s: s.train.on_oom != "stop", "use on_oom: stop, and a smaller batch_size"),
     Planned(
         "prune.method",
         lambda s: s.is_pruned and s.prune is not None and s.prune.method != "structured",

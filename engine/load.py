@@ -22,16 +22,16 @@ from engine.arms import (
     matrix_points,
     merge_trees,
     nest_paths,
-    other_kind,
     unknown_part,
 )
 from engine.errors import Problem, SpecError, closest_hint
 from engine.identity import canonical_json, counted_settings
 from engine.later import planned_problems
+from engine.overlays import apply_over, change_arms, read_overlays
 from engine.problems import explain_error
 from engine.shapes import shape_problems
 from engine.spec import Settings, Spec
-from engine.yaml_tree import Document, Path, parse_value, read_document
+from engine.yaml_tree import Document, Path, read_document
 
 
 @dataclass
@@ -69,11 +69,11 @@ def load_spec(path: str | FilePath, overrides: Sequence[str] = (), overlays: Seq
     """
     file = FilePath(path)
     layers = _read_layers(file)
-    over = _overrides(overrides, overlays)
-    _change_arms(layers, over)
+    over = read_overlays(overrides, overlays)
+    layers.tree = change_arms(layers.tree, over)
     problems = [*_tidy_arms(layers), *_matrix_problems(layers)]
     if not problems:
-        _apply_over(layers, over)
+        layers.tree = apply_over(layers.tree, over)
         problems = _cell_problems(layers)
     spec, more = _validate_tree(layers)
     problems = _once([*more, *problems])
@@ -113,47 +113,6 @@ def _read_base(file: FilePath, mark: str) -> Document:
     names = [path.name for path in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
     fix = closest_hint(file.name, names) if names else "give a path relative to this file"
     raise SpecError([Problem(mark, "extends", f"there is no file {file}", fix)])
-
-
-def _overrides(overrides: Sequence[str], overlays: Sequence[str | FilePath]) -> Tree:
-    tree: Tree = {}
-    for overlay in overlays:
-        tree = merge_trees(tree, _nest_overlay(read_document(FilePath(overlay)).tree))
-    for text in overrides:
-        tree = merge_trees(tree, _parse_override(text))
-    return tree
-
-
-def _nest_overlay(tree: Tree) -> Tree:
-    """The keys of a matrix are dotted paths and stay whole; elsewhere a dotted path is a way to write a nested one."""
-    plain = {key: value for key, value in tree.items() if key != "matrix"}
-    return merge_trees(nest_paths(plain), {"matrix": tree["matrix"]} if "matrix" in tree else {})
-
-
-def _parse_override(text: str) -> Tree:
-    path, equals, value = text.partition("=")
-    path = path.strip()
-    if not equals or not path:
-        raise SpecError(
-            [Problem(f"--set {text}", "", "this is no path=value", "write for instance --set train.epochs=2")]
-        )
-    first, _, rest = path.partition(".")
-    arm, _, inner = rest.partition(".") if first == "arms" else ("", "", "")
-    wrong = (
-        unknown_part(path) if first in Settings.model_fields else _unknown_top(first) or (inner and unknown_part(inner))
-    )
-    if wrong:
-        fix = closest_hint(wrong[0], wrong[1]) if wrong[1] else "it has no parts of its own"
-        raise SpecError([Problem(f"--set {text}", path, f"unknown key {wrong[0]!r}", fix)])
-    if inner:
-        return {"arms": {arm: nest_paths({inner: parse_value(value)})}}
-    if first in ("matrix", "arms"):  # the keys of a matrix are dotted paths, and stay whole
-        return {first: {rest: parse_value(value)} if rest else parse_value(value)}
-    return nest_paths({path: parse_value(value)})
-
-
-def _unknown_top(name: str) -> tuple[str, list[str]] | None:
-    return None if name in Spec.model_fields else (name, sorted(Spec.model_fields))
 
 
 def _tidy_arms(layers: Layers) -> list[Problem]:
@@ -234,40 +193,6 @@ def _matrix_problems(layers: Layers) -> list[Problem]:
     return problems
 
 
-def _change_arms(layers: Layers, over: Tree) -> None:
-    """What overlays and --set say of one arm is that arm's own word, so that arms which extend it follow."""
-    arms, changes = layers.tree.get("arms") or {}, over.get("arms")
-    if isinstance(changes, Mapping) and isinstance(arms, Mapping):
-        nested = {arm: nest_paths(arms[arm]) if isinstance(arms.get(arm), Mapping) else {} for arm in changes}
-        layers.tree = {**layers.tree, "arms": merge_trees({**arms, **nested}, changes)}
-
-
-def _apply_over(layers: Layers, over: Tree) -> None:
-    """Merge overlays and --set over the base and over every arm that changes the same thing."""
-    if not over:
-        return
-    inner = {key: value for key, value in over.items() if key in Settings.model_fields}
-    tree = merge_trees(layers.tree, {key: value for key, value in over.items() if key != "arms"})
-    if isinstance(over.get("matrix"), Mapping):
-        tree["matrix"] = {**(layers.tree.get("matrix") or {}), **over["matrix"]}
-    arms = tree.get("arms")
-    if isinstance(arms, Mapping):
-        tree["arms"] = {arm: _over_arm(nest_paths(changes or {}), inner) for arm, changes in arms.items()}
-    layers.tree = tree
-
-
-def _over_arm(arm: Tree, over: Tree) -> Tree:
-    """Merge `over` only where the arm says something itself; elsewhere the base has it already."""
-    merged = dict(arm)
-    for key in arm.keys() & over.keys():
-        old, new = arm[key], over[key]
-        if isinstance(old, Mapping) and isinstance(new, Mapping):
-            merged[key] = new if other_kind(old, new) else _over_arm(dict(old), dict(new))
-        elif not (old is None and isinstance(new, Mapping)):
-            merged[key] = new
-    return merged
-
-
 def _validate_tree(layers: Layers) -> tuple[Spec | None, list[Problem]]:
     try:
         return Spec.model_validate(layers.tree), []
@@ -313,9 +238,9 @@ def _check_cell(arm: str, tree: Tree, point: Tree, layers: Layers) -> list[Probl
 
 def _shape_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield what cannot be built at this image size: heads and tiles that do not divide, radii beyond a window."""
-    networks = {"student": settings.student, "teacher": settings.teacher}
-    for path, network in networks.items():
-        for problem in shape_problems(network, settings.data.image_size, path) if network is not None else ():
+    for path, network in settings.networks:
+        size = getattr(network, "image_size", None) or settings.data.image_size
+        for problem in shape_problems(network, size, path):
             yield problem.path, problem.what, problem.fix
 
 

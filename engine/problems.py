@@ -13,7 +13,7 @@ from engine.arms import unknown_part
 from engine.errors import closest_hint
 from engine.spec import Spec
 
-UNION_TAGS = ("window", "longformer")
+UNION_TAGS = {"attention": ("window", "longformer"), "temperature": ("number", "course", "matched")}
 EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -60,7 +60,7 @@ def _clean_path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """Drop the tags that pydantic puts between the names: the chosen kind, and the types of a union."""
     kept: list[int | str] = []
     for part in loc:
-        is_tag = isinstance(part, str) and kept and kept[-1] == "attention" and part in UNION_TAGS
+        is_tag = bool(kept) and part in UNION_TAGS.get(str(kept[-1]), ())
         is_type = isinstance(part, str) and (part in ("int", "str", "float", "bool") or "[" in part)
         if not (is_tag or is_type):
             kept.append(part)

@@ -70,6 +70,17 @@ def test_learning_is_better_than_chance(done: Path) -> None:
     assert row["mean"] > 0.2
 
 
+def test_the_manifest_of_each_split_can_be_queried(done: Path) -> None:
+    sizes = ask(done, "select part, count(*) as n from splits group by job, part")
+    assert {(row["part"], row["n"]) for row in sizes} == {("train", 1078), ("val", 362), ("test", 357)}
+    (row,) = ask(done, "select count(distinct digest) as splits, count(distinct sample) as samples from splits")
+    assert (row["splits"], row["samples"]) == (1, 1797)
+    wrong = "select count(*) as n from predictions p join splits s using (job, sample) where p.part <> s.part"
+    assert ask(done, wrong)[0]["n"] == 0
+    (split,) = ask(done, "select distinct value ->> '$.digest' as digest from facts where name = 'split'")
+    assert len(split["digest"]) == 64
+
+
 def test_every_epoch_is_logged_once(done: Path) -> None:
     counts = ask(done, "select job, name, epoch, count(*) as n from metrics group by all")
     assert {row["n"] for row in counts} == {1}

@@ -45,11 +45,7 @@ SPOILED = {
     "choice in an arm": (swap("loss: hinton", "loss: hintn"), "no choice", "'hinton'"),
     "attention of no kind": (swap("kind: longformer", "kind: longfrmer"), "no choice", "'longformer'"),
     "matrix without list": (lambda text: text + "\nmatrix: {train.lr: 0.1}\n", "no list", "[0.1]"),
-    "later machinery": (
-        swap("warmup_epochs: 1\n", "warmup_epochs: 1\n  on_oom: split\n"),
-        "cannot do this yet",
-        "on_oom: stop",
-    ),
+    "later machinery": (swap("gpus: 0", "gpus: 2"), "cannot do this yet", "gpus: 1"),
     "folder without root": (swap("source: digits", "source: folder"), "no root", "data.root"),
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import DataError
 from engine.home import Home, open_home
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
@@ -53,6 +54,35 @@ def test_planning_twice_gives_the_same_ids(home: Home) -> None:
 @pytest.mark.parametrize("override", ["resources.cpus=1", "title=Another", "data.workers=2", "train.save_minutes=1"])
 def test_how_and_titles_never_change_an_id(home: Home, override: str) -> None:
     assert [job.job for job in plan_with(home).jobs] == [job.job for job in plan_with(home, override).jobs]
+
+
+def test_packing_asks_for_no_gpu(home: Home) -> None:
+    plan = plan_with(home, "resources.gpus=1")
+    demands = {job.kind: job.details["resources"]["gpus"] for job in plan.jobs if job.kind in ("pack", "train")}
+    assert demands == {"pack": 0, "train": 1}
+
+
+def write_images(root: Path, counts: dict[str, int]) -> str:
+    for name, count in counts.items():
+        (root / name).mkdir(parents=True)
+        for number in range(count):
+            (root / name / f"{number}.png").write_bytes(f"{name} {number}".encode())
+    return f"data.root={root}"
+
+
+def test_an_impossible_split_is_refused_before_anything_is_packed(home: Home, tmp_path: Path) -> None:
+    root = write_images(tmp_path / "set", {"cat": 40, "owl": 3})
+    with pytest.raises(DataError, match=r"'owl' has 3 images: too few for a 80/10/10 split.*\nfix: "):
+        plan_with(home, "data.source=folder", root, "data.split=80/10/10")
+    assert plan_with(home, "data.source=folder", root, "data.classes=[cat, owl]", "data.split=60/0/40").runs
+
+
+def test_a_given_test_folder_makes_another_split_of_the_same_pack(home: Home, tmp_path: Path) -> None:
+    counts = {"train/a": 8, "train/b": 8, "val/a": 3, "val/b": 3}
+    base = ("data.source=folder", write_images(tmp_path / "set", counts))
+    merged, given = plan_with(home, *base), plan_with(home, *base, "data.given=test")
+    assert jobs_of(merged, "pack") == jobs_of(given, "pack")
+    assert jobs_of(merged, "student").isdisjoint(jobs_of(given, "student"))
 
 
 def test_new_student_setting_keeps_the_teacher(home: Home) -> None:

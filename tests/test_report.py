@@ -183,6 +183,22 @@ def test_paper_experiment_shows_the_published_figures(tmp_path: Path) -> None:
     assert row.count("points") == 2
 
 
+def test_a_published_figure_stands_beside_the_arm_with_its_teacher(tmp_path: Path) -> None:
+    """The paper's is sparse attention under ConvNeXt V2; an arm with sparse attention under CLIP comes first here."""
+    made = SyntheticHome(tmp_path / "home")
+    teachers = {"original": "timm/vit_clip", "sparse_clip": "timm/vit_clip", "sparse_convnext": "timm/convnextv2_huge"}
+    attention = {"original": "window"}
+    arms = {
+        name: Arm(0.3 + 0.3 * place, kind=attention.get(name, "longformer"), settings={"teacher": {"arch": arch}})
+        for place, (name, arch) in enumerate(teachers.items())
+    }
+    made.experiment("phase2_convnextv2", arms, seeds=(0,), splits=("80/10/10",))
+    collect(made.home)
+    text = make_report(made.home, "phase2_convnextv2", ("md",), tmp_path / "out")[0].read_text()
+    row = next(line for line in text.splitlines() if "45.33 %" in line)
+    assert float(row.split("|")[7].split()[0]) > 80, row
+
+
 def test_unknown_experiment_and_format_bring_choices(made: SyntheticHome, tmp_path: Path) -> None:
     with pytest.raises(XpError, match="did you mean 'paper'"):
         make_report(made.home, "papr", ("md",), tmp_path)
@@ -211,3 +227,23 @@ def test_unknown_experiment_and_format_bring_choices(made: SyntheticHome, tmp_pa
 )
 def test_numbers_read_as_a_person_writes_them(text: str, expected: str) -> None:
     assert text == expected
+
+
+def test_clear_change_has_a_dagger_and_an_unfair_one_says_what_else_differs(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home")
+    odd = {"train": {"epochs": 3, "batch_size": 128, "checkpoint": "last"}}
+    arms = {
+        "base": Arm(0.40), "clear": Arm(0.80, kind="longformer"), "same": Arm(0.41, kind="longformer"),
+        "odd": Arm(0.42, kind="longformer", settings=odd),
+    }  # fmt: skip
+    made.experiment("paper", arms, seeds=(0, 1, 2, 3))
+    collect(made.home)
+    text, tex = (path.read_text() for path in make_report(made.home, "paper", ("md", "tex"), tmp_path / "out"))
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
+    assert re.search(r"± \d+\.\d † \|", rows["clear"])
+    assert re.search(r"± \d+\.\d \|", rows["same"])
+    assert re.search(r"± \d+\.\d \[a\] \|", rows["odd"])
+    assert "[a] More than one thing differs between odd and base: train.batch_size is 128 against 64." in text
+    assert re.search(r"smallest change .* in points: clear \d+\.\d, same \d+\.\d, odd \d+\.\d\.", text)
+    assert r"$^\dagger$" in tex
+    assert "†" not in tex

@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from engine.core.distill.diagnose import Diagnosis
+from engine.core.train.checkpoint import pointed_steps
 from engine.home import AttemptFolder, Home, JobFolder, read_json, write_json
+from engine.worker.watch import NO_SPACE, last_words
 from store.journal import read_journal
 from tests.forking import ForkServer, strike
+from tests.worker.test_disk import mounted
 
 NETWORK = {
     "arch": "tiny_vit",
@@ -98,8 +102,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 @pytest.fixture(scope="module")
 def targets(bench: Bench) -> JobFolder:
+    assert bench.run(bench.train("train-teacher", train={**TRAIN, "epochs": 8, "batch_size": 32})) == 0
     settings = {"data": DATA, "network": NETWORK, "num_classes": 10, "views": 3, "precision": "fp32", "threads": 1}
-    job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-1"}, settings)
+    job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-teacher"}, settings)
     assert bench.run(job) == 0
     return job
 
@@ -178,7 +183,7 @@ def kill_at_random(bench: Bench, job: JobFolder, *, kills: int, seed: int) -> No
     assert job.result.exists() or bench.run(job) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_asked_to_stop_it_checkpoints_and_exits_85(bench: Bench, number: int) -> None:
     job = bench.train(f"train-stopped-{number}")
     pid, attempt = bench.start(job)
@@ -192,6 +197,16 @@ def test_asked_to_stop_it_checkpoints_and_exits_85(bench: Bench, number: int) ->
     assert start["attempt"] == 1
     assert start["step"] > 0
     assert figures(job) == figures(bench.home.job("train-1"))
+
+
+def test_a_checkpoint_that_finds_no_room_ends_it_with_that_reason_and_room_lets_it_go_on(bench: Bench) -> None:
+    job = bench.train("train-crowded")
+    (job.root / "attempts").mkdir()
+    with mounted(job.root / "attempts", "-t", "tmpfs", "-o", "size=256k", "tmpfs"):
+        assert bench.run(job) == 1
+        assert NO_SPACE in last_words(job.attempt(1))
+    assert bench.run(job) == 0
+    assert read_json(job.result)["weights_sha256"] == read_json(bench.home.job("train-1").result)["weights_sha256"]
 
 
 def test_a_finished_training_with_a_killed_evaluation_only_evaluates(bench: Bench) -> None:
@@ -225,7 +240,24 @@ def test_the_first_of_two_attempts_counts(bench: Bench) -> None:
 def test_a_rate_that_makes_it_diverge_exits_87(bench: Bench) -> None:
     job = bench.train("train-nan", train={**TRAIN, "lr": 1e30, "optimizer": "sgd", "clip_grad": None})
     assert bench.run(job) == 87
-    assert "not finite" in job.attempt(1).log.read_text()
+    assert "epoch 1 of 3); it had no checkpoint yet · fix: take a smaller train.lr" in last_words(job.attempt(1))
+
+
+def test_one_that_diverges_later_says_where_and_keeps_its_last_good_checkpoint(bench: Bench) -> None:
+    stopped = bench.train("train-nan-later")
+    pid, attempt = bench.start(stopped)
+    wait_for_step(attempt, 1)
+    strike(pid, signal.SIGTERM)
+    assert bench.server.wait() == 85
+    spec = read_json(stopped.spec)
+    spec["settings"]["train"] |= {"lr": 1e30, "optimizer": "adamw", "clip_grad": None}
+    write_json(stopped.spec, spec)
+    saved = read_json(attempt.checkpoints / "pointer.json")["step"]
+    assert bench.run(stopped) == 87
+    words = last_words(stopped.attempt(2))
+    assert f"the last good state is the checkpoint of step {saved} · fix: take a smaller train.lr" in words
+    assert "of 3)" in words
+    assert pointed_steps(attempt.checkpoints)[0] == saved
 
 
 def test_settings_that_cannot_work_exit_88_without_a_traceback(bench: Bench) -> None:
@@ -271,9 +303,13 @@ def test_loading_the_jobs_starts_no_thread(bench: Bench) -> None:
 
 def test_a_teacher_is_described_on_every_part(targets: JobFolder) -> None:
     lines = [line for line in visible_lines(targets) if line["type"] == "teacher"]
+    figures = [field.name for field in fields(Diagnosis)]
     assert {(line["part"], line["name"]) for line in lines} == {
-        (part, name) for part in ("train", "val", "test") for name in ("top1", "nll", "confidence", "entropy")
+        (part, name) for part in ("train", "val", "test") for name in figures
     }
+    (bins,) = [line["value"] for line in visible_lines(targets) if line.get("name") == "reliability"]
+    sizes = {part: sum(drawn["counts"]) for part, drawn in bins.items()}
+    assert sizes == {"train": 539, "val": 180, "test": 1078}
 
 
 def test_a_taught_student_resumes_to_the_same_bits(bench: Bench, targets: JobFolder) -> None:

@@ -4,6 +4,8 @@
     data.py     data report, data preview
     specs.py    init, validate, plan, schema
     jobs.py     submit, worker, status, logs, orders, why, diff, doctor
+    targets.py  targets verify
+    verify.py   verify-resume
     results.py  sql, report, check, compare, trace, rebuild
 
 Rooms are imported inside the commands: `xp validate` answers at once because it loads no torch and no duckdb.
@@ -11,13 +13,15 @@ Rooms are imported inside the commands: `xp validate` answers at once because it
 
 from __future__ import annotations
 
+import errno
 import sys
+from typing import NoReturn
 
-from engine.cli import data, jobs, results, specs
+from engine.cli import data, jobs, results, specs, targets, verify
 from engine.cli.base import app, say
-from engine.errors import SpecError, XpError
+from engine.errors import HomeError, SpecError, XpError
 
-__all__ = ["app", "data", "jobs", "main", "results", "specs"]
+__all__ = ["app", "data", "jobs", "main", "results", "specs", "targets", "verify"]
 
 
 def main() -> None:
@@ -32,3 +36,24 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe went away: nothing to say to anybody
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        _tell_fault(f"cannot write: {error.strerror}", str(error.filename or ""))
+    except Exception as error:
+        from store.queue import QueueFault
+
+        if not isinstance(error, QueueFault):
+            raise
+        _tell_fault(f"the queue cannot be used: {error.orig}", "queue.db")
+
+
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+
+
+def _tell_fault(what: str, where: str) -> NoReturn:
+    """A disk that is full, read-only or broken is no fault of ours, and a traceback would only hide what to do."""
+    fix = "make room or make it writable, or name another home with --home or XP_HOME; xp doctor tells more"
+    error = HomeError(what, where=where, fix=fix)
+    say(f"error: {error}")
+    sys.exit(error.exit_code)

@@ -66,7 +66,8 @@ def _wait(home: Home, experiment: str) -> int:
 @app.command()
 def worker(
     slots: Annotated[
-        int | None, typer.Option(min=1, help="how many jobs at once; default: one per GPU, else 1")
+        int | None,
+        typer.Option(min=1, help="how many jobs at once without a GPU, 1 if not given; GPUs are shared as jobs ask"),
     ] = None,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="end when nothing is left to do")] = False,
     home: HomeOption = None,
@@ -85,21 +86,24 @@ def status(
     home: HomeOption = None,
 ) -> None:
     """Counts by state, progress, time left, and failures with their reasons."""
-    from engine.find import find_match
+    from engine.find import find_experiment
     from engine.show import error_console, status_table
-    from engine.status import read_status
+    from engine.status import find_trouble, read_status
 
     place = find_home(home)
-    name = find_match(place, experiment).experiment if experiment else None
+    name = find_experiment(place, experiment) if experiment else None
     if watch and not as_json:
         from engine.watch import watch_status
 
         watch_status(place, name, error_console())
     views = read_status(place, name)
+    trouble = find_trouble(place, views)
     if as_json:
-        print_json({"experiments": [view.as_json() for view in views]})
+        print_json({"experiments": [view.as_json() for view in views], "trouble": trouble})
     elif views:
         error_console().print(status_table(views))
+        if trouble:
+            say(trouble)
     else:
         say("nothing was submitted here yet: xp submit SPEC")
 

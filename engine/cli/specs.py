@@ -56,7 +56,7 @@ def plan(
     """Show runs and jobs, what is reused, and the time and disk still to spend."""
     from engine.estimate import estimate_plan
     from engine.load import load_spec
-    from engine.plan import make_plan
+    from engine.plan import count_passes, make_plan
     from engine.show import error_console, plan_table
     from store.queue import Queue
 
@@ -71,7 +71,8 @@ def plan(
 
         print_json(plan_json(made, estimate))
     else:
-        error_console().print(plan_table(made, estimate))
+        passes = count_passes(made)
+        error_console().print(plan_table(made, estimate, [*made.notes, *([str(passes)] if passes else [])]))
 
 
 @app.command()

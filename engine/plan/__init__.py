@@ -5,7 +5,9 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
 
     draft      jobs, runs, the plan while it grows
     networks   a network's training, pruning, measuring, explaining
-    teaching   a teacher and its targets
+    teachers   who teaches, and what trains them       reference  a teacher that is another run's network
+    teaching   targets, assistants, what a learner reads   auto   cached or in the step
+    saving     what sharing and caching save
 """
 
 from __future__ import annotations
@@ -14,14 +16,18 @@ from engine.arms import Cell, expand_cells
 from engine.content import resolve_root
 from engine.home import Home, open_home
 from engine.identity import counted_settings, make_id
+from engine.parts import check_quotas, split_quotas
+from engine.plan.auto import decide_targets
 from engine.plan.draft import Cost, Draft, Job, Plan, Run, Scene
-from engine.plan.networks import plan_explain, plan_measure, plan_prune, plan_student
+from engine.plan.networks import Lesson, plan_explain, plan_measure, plan_prune, plan_training
+from engine.plan.saving import Passes, count_passes
 from engine.plan.teaching import plan_teaching
 from engine.spec import Spec
 
-__all__ = ["Job", "Plan", "Run", "make_plan"]
+__all__ = ["Job", "Passes", "Plan", "Run", "count_passes", "make_plan"]
 
 PACK_FIELDS = ("source", "short_side", "format", "broken", "classes")
+PIXEL_BYTES = {"raw": 3.0, "jpeg": 0.46}  # of a packed photograph: 29.8 KB at 256 x 256 in JPEG
 
 
 def make_plan(spec: Spec, home: Home | None = None) -> Plan:
@@ -31,19 +37,31 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
     when the data is there and cannot be used.
     """
     draft = Draft(home or open_home(create=True))
-    runs = tuple(_plan_run(spec, cell, seed, draft) for cell in expand_cells(spec) for seed in spec.seeds)
-    return Plan(spec, runs, tuple(draft.jobs.values()), tuple(draft.missing))
+    runs = _plan_runs(spec, draft)
+    while draft.undecided:
+        choices = {**draft.choices, **decide_targets(draft)}
+        draft = Draft(draft.home, contents=draft.contents, missing=draft.missing, choices=choices)
+        runs = _plan_runs(spec, draft)
+    notes = (choice.why for choice in draft.choices.values())
+    return Plan(spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)))
+
+
+def _plan_runs(spec: Spec, draft: Draft) -> tuple[Run, ...]:
+    return tuple(_plan_run(spec, cell, seed, draft) for cell in expand_cells(spec) for seed in spec.seeds)
 
 
 def _plan_run(spec: Spec, cell: Cell, seed: int, draft: Draft) -> Run:
     settings = cell.settings
     scene = Scene(settings, seed, draft.content(settings.data), draft)
+    _check_split(scene)
     jobs = {"pack": _plan_pack(scene)}
+    lesson: Lesson | None = None
     if settings.is_taught and settings.teacher is not None:
-        jobs |= plan_teaching(scene, settings.teacher, jobs)
-    jobs["student"] = plan_student(scene, jobs)
+        roles, lesson = plan_teaching(scene, settings.teacher, jobs["pack"])
+        jobs |= roles
+    jobs["student"] = plan_training(scene, settings, seed, jobs["pack"], lesson)
     if settings.is_pruned:
-        jobs["prune"] = plan_prune(scene, jobs)
+        jobs["prune"] = plan_prune(scene, jobs, lesson)
     jobs["measure"] = plan_measure(scene, jobs)
     jobs["explain"] = plan_explain(scene, jobs)
     dump = counted_settings(settings)
@@ -51,7 +69,20 @@ def _plan_run(spec: Spec, cell: Cell, seed: int, draft: Draft) -> Run:
     return Run(run, cell.arm, cell.cell, seed, settings.data.split, dump, jobs)
 
 
+def _check_split(scene: Scene) -> None:
+    """Refuse a split that leaves a part of a class empty, before anything is packed or trained."""
+    data, content = scene.settings.data, scene.content
+    if content is None:
+        return
+    for row, (name, count) in enumerate(zip(content.class_names, content.counts, strict=True)):
+        held = content.held[row] if content.held else None
+        check_quotas(
+            split_quotas(count, data.split, nested=data.nested, held=held), name, count - (held or 0), data.split
+        )
+
+
 def _plan_pack(scene: Scene) -> str:
+    """The pack is made on the host's processors, and asks for no GPU."""
     data, content = scene.settings.data, scene.content
     counted = counted_settings(data)
     settings = {
@@ -61,5 +92,7 @@ def _plan_pack(scene: Scene) -> str:
     if content is None:
         return scene.draft.add("pack", {}, settings, Cost(reason="the images are not on this machine"))
     root = str(resolve_root(data.root)) if data.source == "folder" else None
-    size = content.count * data.short_side**2 * 3
-    return scene.draft.add("pack", {}, settings, Cost({"root": root, "workers": data.workers}, content.count, size))
+    size = int(content.count * data.short_side**2 * PIXEL_BYTES[data.format])
+    resources = scene.settings.resources.model_copy(update={"gpus": 0}).model_dump()
+    details = {"root": root, "resources": resources}
+    return scene.draft.add("pack", {}, settings, Cost(details, content.count, size))

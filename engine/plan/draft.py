@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from engine.content import Content, data_content
+from engine.content import Content, data_content, image_digests
 from engine.errors import MissingData
+from engine.folders import ImageFile
 from engine.home import Home
 from engine.identity import IDENTITY_VERSION, make_id
 from engine.spec import Data, Settings, Spec
@@ -54,6 +56,7 @@ class Plan:
     runs: tuple[Run, ...]
     jobs: tuple[Job, ...]
     missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def is_provisional(self) -> bool:
@@ -70,6 +73,28 @@ class Cost:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A job that may be added to a draft, or not."""
+
+    kind: str
+    needs: Mapping[str, str]
+    settings: Mapping[str, Any]
+    cost: Cost
+
+    @property
+    def canonical(self) -> dict[str, Any]:
+        return _canonical(self.kind, self.needs, self.settings)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What `auto` means for some targets: `cached` or `online`, and the sentence that says why."""
+
+    way: str
+    why: str
+
+
 @dataclass
 class Draft:
     """The plan while it grows: jobs by key, contents by data settings, what is missing."""
@@ -78,6 +103,17 @@ class Draft:
     jobs: dict[str, Job] = field(default_factory=dict)
     contents: dict[str, Content | None] = field(default_factory=dict)
     missing: dict[str, None] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    undecided: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def choose(self, asked: str, name: str, cached: Drawn, online: Drawn) -> str:
+        """Return `cached` or `online` for the targets of teacher `name`; `auto` is decided when all jobs are drawn."""
+        if asked != "auto":
+            return asked
+        key = make_id(cached.kind, cached.canonical)
+        if key not in self.choices:
+            self.undecided[key] = (name, cached.cost.images - online.cost.images)
+        return self.choices[key].way if key in self.choices else "cached"
 
     def add(self, kind: str, needs: Mapping[str, str], settings: Mapping[str, Any], cost: Cost) -> str:
         """Add a job, or find the same one again; return its key."""
@@ -92,7 +128,7 @@ class Draft:
 
     def content(self, data: Data) -> Content | None:
         """Return what the data is, or None, noting what is missing, when it is not here."""
-        key = data.model_dump_json(include={"source", "root", "classes"})
+        key = data.model_dump_json(include={"source", "root", "classes", "given"})
         if key not in self.contents:
             try:
                 self.contents[key] = data_content(data, self.home.digests)
@@ -100,6 +136,10 @@ class Draft:
                 self.contents[key] = None
                 self.missing[str(error)] = None
         return self.contents[key]
+
+    def digest(self, file: Path) -> str:
+        """Return the sha256 of a weights file, taken once and kept with those of the images."""
+        return image_digests([ImageFile(file.absolute(), "")], self.home.digests)[0]
 
 
 @dataclass(frozen=True)

@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from engine.content import file_digest
 from engine.identity import counted_settings
-from engine.plan.draft import Cost, Scene
-from engine.spec import Data, Distill, Prune, Settings, Student
+from engine.plan.draft import Cost, Draft, Scene
+from engine.spec import Data, Prune, Settings, Student, weights_file
 
 Jobs = Mapping[str, str]
-TAUGHT_NEEDS = ("pack", "targets")
 
 
-def plan_student(scene: Scene, jobs: Jobs) -> str:
-    needs = {role: jobs[role] for role in TAUGHT_NEEDS if role in jobs}
-    settings = scene.settings
-    inner = train_settings(scene, settings, scene.seed, taught=settings.is_taught)
-    return scene.draft.add("train", needs, inner, train_cost(scene, settings, settings.train.epochs))
+@dataclass(frozen=True)
+class Lesson:
+    """What a learner's job needs of its teacher, by role, its `distill` settings, and the teacher's weights files."""
+
+    needs: Jobs
+    distill: Mapping[str, Any]
+    files: tuple[str, ...] = ()
 
 
-def plan_prune(scene: Scene, jobs: Jobs) -> str:
+def plan_training(
+    scene: Scene,
+    settings: Settings,
+    seed: int,
+    pack: str,
+    lesson: Lesson | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> str:
+    """Add the training of `settings.student`; `settings` are the scene's, or have another network in its place."""
+    inner = train_settings(scene, settings, seed, lesson) | dict(more or {})
+    cost = train_cost(scene, settings, settings.train.epochs, lesson)
+    return scene.draft.add("train", {"pack": pack, **(lesson.needs if lesson else {})}, inner, cost)
+
+
+def plan_prune(scene: Scene, jobs: Jobs, lesson: Lesson | None) -> str:
     settings, prune = scene.settings, scene.settings.prune or Prune()
-    needs = {role: jobs[role] for role in TAUGHT_NEEDS if role in jobs} | {"parent": jobs["student"]}
-    inner = train_settings(scene, settings, scene.seed, taught=settings.is_taught)
-    inner |= {"prune": counted_settings(prune)}
-    return scene.draft.add("prune", needs, inner, train_cost(scene, settings, prune.recover_epochs + 1))
+    needs = {"pack": jobs["pack"], **(lesson.needs if lesson else {}), "parent": jobs["student"]}
+    inner = train_settings(scene, settings, scene.seed, lesson) | {"prune": counted_settings(prune)}
+    return scene.draft.add("prune", needs, inner, train_cost(scene, settings, prune.recover_epochs + 1, lesson))
 
 
 def plan_measure(scene: Scene, jobs: Jobs) -> str:
@@ -49,7 +62,7 @@ def plan_explain(scene: Scene, jobs: Jobs) -> str:
     settings = scene.settings
     needs = {"pack": jobs["pack"], "parent": jobs.get("prune", jobs["student"])}
     inner = {
-        "network": counted_settings(settings.student),
+        "network": network_settings(scene.draft, settings.student),
         "num_classes": scene.num_classes,
         "data": counted_settings(settings.data),
         "explain": counted_settings(settings.explain),
@@ -57,14 +70,14 @@ def plan_explain(scene: Scene, jobs: Jobs) -> str:
     return scene.draft.add("explain", needs, inner, Cost(run_details(settings), settings.explain.images * 10, 0))
 
 
-def train_settings(scene: Scene, settings: Settings, seed: int, *, taught: bool) -> dict[str, Any]:
-    """Return what decides a training: `settings` are the scene's, or those of a teacher in the student's place."""
+def train_settings(scene: Scene, settings: Settings, seed: int, lesson: Lesson | None) -> dict[str, Any]:
+    """Return what decides a training."""
     return {
         "data": data_settings(settings.data, seed),
-        "network": _network_settings(settings.student),
+        "network": network_settings(scene.draft, settings.student),
         "num_classes": scene.num_classes,
         "train": counted_settings(settings.train),
-        "distill": _distill_settings(settings.distill) if taught else None,
+        "distill": dict(lesson.distill) if lesson else None,
         "seed": seed,
     }
 
@@ -74,35 +87,42 @@ def data_settings(data: Data, seed: int) -> dict[str, Any]:
     return counted_settings(data.model_copy(update={"view_seed": seed} if data.view_seed == "run" else {}))
 
 
-def _distill_settings(distill: Distill) -> dict[str, Any]:
-    """Weights enter by value, so that a loss's own weights, spelt out or not, are one setting."""
-    weight, label_weight = distill.weights
-    return counted_settings(distill) | {"weight": weight, "label_weight": label_weight}
-
-
-def _network_settings(student: Student) -> dict[str, Any]:
+def network_settings(draft: Draft, student: Student) -> dict[str, Any]:
     """A weights file counts by its content, not by its path."""
-    settings = counted_settings(student)
-    if student.weights not in ("none", "pretrained") and Path(student.weights).is_file():
-        settings["weights"] = f"sha256:{file_digest(Path(student.weights))}"
+    settings, file = counted_settings(student), weights_file(student.weights)
+    if file is not None and file.is_file():
+        settings["weights"] = f"sha256:{draft.digest(file)}"
     return settings
 
 
-def train_cost(scene: Scene, settings: Settings, epochs: int) -> Cost:
+def train_cost(scene: Scene, settings: Settings, epochs: int, lesson: Lesson | None) -> Cost:
     """Return the cost of training `settings.student` for `epochs` epochs, a reason when its weights file is absent."""
-    details = run_details(settings)
-    weights = settings.student.weights
-    reason = None
-    if weights not in ("none", "pretrained"):
-        details["weights"] = str(Path(weights).absolute())
-        reason = None if Path(weights).is_file() else f"there is no weights file {weights}"
-    return Cost(details, scene.train_images * epochs, _network_bytes(settings.student), reason)
+    details, weights = run_details(settings), settings.student.weights
+    if files := file_paths(weights):
+        details["weights"] = files[0]
+    if lesson is not None and lesson.files:
+        details["teacher_weights"] = list(lesson.files)
+    size = _network_bytes(settings.student)
+    return Cost(details, scene.train_images * epochs, size, absent_reason(weights))
+
+
+def file_paths(weights: str) -> tuple[str, ...]:
+    """Return the absolute path of a weights file, none where `weights` is no file."""
+    file = weights_file(weights)
+    return (str(file.absolute()),) if file is not None else ()
+
+
+def absent_reason(weights: str) -> str | None:
+    """Return why a job with these weights cannot be yet."""
+    file = weights_file(weights)
+    return f"there is no weights file {weights}" if file is not None and not file.is_file() else None
 
 
 def run_details(settings: Settings) -> dict[str, Any]:
     """Return how a job is run: no part of any id."""
     return {
         "workers": settings.data.workers,
+        "cache": settings.data.cache,
         "memory": settings.train.memory,
         "on_oom": settings.train.on_oom,
         "save_minutes": settings.train.save_minutes,

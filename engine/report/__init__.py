@@ -2,6 +2,7 @@
 
     sheet.py    the store's rows, by arm and point
     words.py    numbers as text          tables.py   the tables
+    changes.py  what a change is worth
     page.py     what the report says     figures.py  the charts
 A page is queries (store/queries/report_*.sql), these files, and a template (templates/report.*.j2).
 """
@@ -19,12 +20,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from engine.certificate import read_certificates
 from engine.claims import check_claims
 from engine.errors import XpError, closest_hint
 from engine.home import Home, write_atomic
-from engine.report.figures import INK, draw_bars, draw_curves, to_pdf, to_svg
+from engine.report.changes import compare_baseline
+from engine.report.figures import INK, draw_bars, draw_curves, draw_reliability, to_pdf, to_svg
 from engine.report.page import SECTIONS, MapColumn, Page, make_page
-from engine.report.sheet import Rows
+from engine.report.sheet import Rows, Sheet
 from store.format import escape_tex
 from store.readonly import StoreError
 from store.results import open_snapshot
@@ -36,11 +39,12 @@ MOST_MAPS = 8
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawn chart under the name its files get."""
+    """A drawn chart under the name its files get; `section` is where on the page it stands."""
 
     name: str
     title: str
     figure: Figure
+    section: str = "charts"
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,9 @@ def make_report(
         if kind not in WRITERS:
             raise XpError(f"there is no report format {kind!r}", fix=closest_hint(kind, WRITERS))
     rows = read_rows(home, name)
-    page = make_page(name, rows, check_claims(home, name))
+    sheet = Sheet(rows)
+    changes = compare_baseline(home, name, sheet.arms, sheet.baseline)
+    page = make_page(name, rows, check_claims(home, name), read_certificates(home, name), changes)
     if page.holes and not allow_missing:
         raise XpError(
             f"the report would have {len(page.holes)} holes: {page.holes[0]}",
@@ -112,7 +118,8 @@ def read_rows(home: Home, name: str) -> Rows:
             fix = closest_hint(name, known) if known else "submit one first: xp submit SPEC"
             raise XpError(f"there is no experiment {name!r} in the results", where=str(home.results_db), fix=fix)
         parts = {
-            part: ask(part, name=name) for part in ("runs", "cells", "jobs", "origins", "curves", "teachers", "maps")
+            part: ask(part, name=name)
+            for part in ("runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits")
         }
         section = SECTIONS.get(name)
         return Rows(about=about[0], published=ask("published", section=section) if section else [], **parts)
@@ -120,7 +127,10 @@ def read_rows(home: Home, name: str) -> Rows:
 
 def _draw_charts(page: Page) -> list[Chart]:
     bars = [Chart(bars.name, bars.title, draw_bars(bars)) for bars in page.charts]
-    return bars + [Chart(curves.name, curves.title, draw_curves(curves)) for curves in page.curves]
+    curves = [Chart(curves.name, curves.title, draw_curves(curves)) for curves in page.curves]
+    drawn = page.teachers.reliability if page.teachers else None
+    teachers = [Chart(drawn.name, drawn.title, draw_reliability(drawn), "teachers")] if drawn else []
+    return bars + curves + teachers
 
 
 def _find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:

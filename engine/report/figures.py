@@ -19,6 +19,7 @@ from matplotlib.ticker import MaxNLocator
 INK = "#333333"
 # Okabe and Ito's palette: told apart by colour-blind readers, and on white and dark grounds.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#8c8c8c")
+LEAST_BIN = 5  # images: with fewer a share says nothing
 STYLE: Any = {
     "svg.hashsalt": "xp", "svg.fonttype": "path", "font.size": 10, "font.family": "DejaVu Sans",
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
@@ -53,6 +54,24 @@ class Curves:
     unit: str
     lines: Mapping[str, Sequence[tuple[int, float]]]
     arms: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class ReliabilityLine:
+    """By equal bins of confidence from 0 to 1: how many images, how many of them right (share), how sure on average."""
+
+    counts: Sequence[float]
+    accuracy: Sequence[float]
+    confidence: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A reliability diagram and a histogram of confidence, one line for each teacher."""
+
+    name: str
+    title: str
+    lines: Mapping[str, ReliabilityLine]
 
 
 def draw_bars(bars: Bars) -> Figure:
@@ -113,6 +132,40 @@ def draw_curves(curves: Curves) -> Figure:
         axes.grid(alpha=0.25, linewidth=0.6, color=INK)
         figure.legend(loc="outside lower center", ncols=min(len(curves.lines), 4), frameon=False, fontsize=9)
     return figure
+
+
+def draw_reliability(chart: Reliability) -> Figure:
+    """Return accuracy against confidence beside how often each confidence comes; on the diagonal sure is right."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--")
+        for at, (name, line) in enumerate(chart.lines.items()):
+            _draw_reliability(left, line, name, at)
+            _draw_histogram(right, line, at)
+        for axes, title, unit in ((left, "Accuracy by confidence", ""), (right, "How often each confidence", " [%]")):
+            axes.set_title(title + unit, loc="left", fontsize=11)
+            axes.set_xlabel("confidence")
+            axes.set_xlim(0, 1)
+            axes.set_ylim(bottom=0)
+            axes.grid(alpha=0.25, linewidth=0.6, color=INK)
+        figure.legend(loc="outside lower center", ncols=min(len(chart.lines), 3), frameon=False, fontsize=9)
+    return figure
+
+
+def _draw_reliability(axes: Axes, line: ReliabilityLine, name: str, at: int) -> None:
+    """The larger a point, the more images it stands for; bins with fewer than LEAST_BIN have none."""
+    most = max(line.counts)
+    held = [bin for bin in zip(line.confidence, line.accuracy, line.counts, strict=True) if bin[2] >= LEAST_BIN]
+    sure, right, counts = zip(*held, strict=True) if held else ((), (), ())
+    axes.plot(sure, right, color=colour_of(at), linewidth=1.4, label=name)
+    axes.scatter(sure, right, [12 + 60 * count / most for count in counts], color=colour_of(at), alpha=0.8)
+
+
+def _draw_histogram(axes: Axes, line: ReliabilityLine, at: int) -> None:
+    total, bins = sum(line.counts), len(line.counts)
+    shares = [100 * count / total for count in line.counts]
+    axes.stairs(shares, [edge / bins for edge in range(bins + 1)], color=colour_of(at), linewidth=1.6)
 
 
 def to_svg(figure: Figure, salt: str) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.certificate import Certificate, resume_text, training_digest
 from engine.claims import Judged
 from engine.report import words
+from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves
 from engine.report.sheet import MEMORY_NAMES, Row, Rows, Sheet
 from engine.report.tables import (
@@ -19,8 +21,8 @@ from engine.report.tables import (
     published_table,
     result_table,
     run_table,
-    teacher_table,
 )  # fmt: skip
+from engine.report.teachers import TeacherSection, teacher_section
 
 FIGURES = ("test_top1", "params", "macs", "infer_images_per_second", "train_images_per_second", "host_peak_rss")
 Point = tuple[int, float]
@@ -61,26 +63,32 @@ class Page:
     charts: Sequence[Bars]
     curves: Sequence[Curves]
     maps: Sequence[MapColumn]
-    teachers: Table | None
+    teachers: TeacherSection | None
     claims: Table | None
     differences: Table | None
     published: Table | None
     runs: Table
 
 
-def make_page(name: str, rows: Rows, judged: Sequence[Judged] = ()) -> Page:
+def make_page(
+    name: str,
+    rows: Rows,
+    judged: Sequence[Judged] = (),
+    certificates: Sequence[Certificate] = (),
+    changes: Changes | None = None,
+) -> Page:
     """Return the report of an experiment with its judged claims, holes and failures included."""
-    sheet = Sheet(rows)
+    sheet = Sheet(rows, changes)
     return Page(
         experiment=name,
         title=rows.about["title"] or name,
-        facts=_facts(rows, sheet),
+        facts=[*_facts(rows, sheet), ("Resume after a kill", resume_text(certificates, _networks(rows)))],
         holes=_holes(rows, sheet),
         results=[result_table(sheet, point) for point in sheet.points],
         charts=[chart for chart in _charts(sheet) if not chart.is_empty],
         curves=_curves(rows, sheet),
         maps=[_map_column(row) for row in rows.maps],
-        teachers=teacher_table(rows),
+        teachers=teacher_section(rows, sheet),
         claims=claim_table(judged),
         differences=difference_table(sheet),
         published=published_table(rows, sheet),
@@ -119,6 +127,12 @@ def _facts(rows: Rows, sheet: Sheet) -> list[tuple[str, str]]:
             facts.append((label, str(shared[path])))
     facts.append(("Training time", words.duration(rows.about["train_seconds"] or 0.0)))
     return facts + _origin_facts(rows)
+
+
+def _networks(rows: Rows) -> dict[str, str]:
+    """Return what a certificate is compared with: each arm's digest, at its first point."""
+    settings = {run["arm"]: json.loads(run["settings"]) for run in reversed(rows.runs) if run["settings"]}
+    return {arm: training_digest(tree) for arm, tree in settings.items()}
 
 
 def _origin_facts(rows: Rows) -> list[tuple[str, str]]:

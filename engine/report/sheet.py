@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.guard import flatten
+from engine.report.changes import Changes
 
 Row = Mapping[str, Any]
 MEMORIES = ("cuda_peak_reserved", "cuda_peak_allocated", "host_peak_rss")
@@ -30,14 +31,18 @@ class Rows:
     origins: Sequence[Row]
     curves: Sequence[Row]
     teachers: Sequence[Row]
+    students: Sequence[Row]
+    bins: Sequence[Row]
     maps: Sequence[Row]
     published: Sequence[Row]
+    splits: Sequence[Row] = ()
 
 
 class Sheet:
     """The rows of one experiment by arm and point, for the parts of a page to look things up in."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, changes: Changes | None = None) -> None:
+        self.changes = changes or Changes()
         self.arms = list(dict.fromkeys(run["arm"] for run in rows.runs))
         self.points = list(dict.fromkeys(run["cell"] for run in rows.runs))
         self.baseline = rows.about["baseline"] if rows.about["baseline"] in self.arms else None
@@ -45,6 +50,9 @@ class Sheet:
         for run in rows.runs:
             self.runs[run["arm"], run["cell"]].append(run)
         self.cells = {(row["arm"], row["cell"], row["metric"]): row for row in rows.cells}
+        self.splits = rows.splits
+        arms = json.loads(rows.about["spec"] or "{}").get("arms") or {}
+        self.written = {path for words in arms.values() for path in flatten(words)}  # what the spec's arms say
         self.settings = {
             key: flatten(json.loads(runs[0]["settings"])) for key, runs in self.runs.items() if runs[0]["settings"]
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from engine.report import words
 from engine.report.sheet import MEMORY_NAMES, Row, Rows, Sheet
 from engine.stats import paired_interval
 
-TEACHER_FIGURES, PARTS = ("top1", "nll", "confidence", "entropy"), ("train", "val", "test")
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
 PAPER_METRICS = {"top1": "test_top1", "throughput": "train_images_per_second", "memory": "cuda_peak_reserved"}
 
@@ -102,7 +100,7 @@ def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]
     common = [base[seed] for seed in base if seed in ours]
     before = sum(common) / len(common)
     return [
-        Cell(words.points(found.mean, found.half), pair),
+        Cell(words.points(found.mean, found.half) + sheet.changes.mark(arm, point), pair),
         Cell(words.relative(before + found.mean, before), pair),
     ]
 
@@ -114,6 +112,8 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
         if asked:
             reached = words.percent(sheet.mean(arm, point, "prune_achieved"))
             notes.append(f"{arm}: pruning of {words.percent(asked)} was asked, {reached} reached.")
+    notes += [_split_note(row) for row in sheet.splits if row["cell"] == point]
+    notes += sheet.changes.notes(point)
     if point != sheet.points[-1]:
         return notes
     notes.append(
@@ -131,6 +131,19 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
     if len(sheet.points) > 1:
         notes.append("Tables with different splits have different test images: compare within a table, not across.")
     return notes
+
+
+def _split_note(row: Row) -> str:
+    """Say that a training went on in micro-batches, and what that changed beyond rounding."""
+    split = json.loads(row["split"])
+    seeds = ", ".join(map(str, row["seeds"]))
+    note = f"{row['arm']}, seed {seeds}: {row['role']} trained {split['images']} of {split['batch_size']} images at a"
+    note += " time, after running out of memory; the steps are the same up to rounding"
+    if split["masks"]:
+        note += ", dropout and drop path drew other masks"
+    if split["batch_norm"]:
+        note += f", and BatchNorm saw {split['images']} images, not {split['batch_size']}: another training"
+    return note + "."
 
 
 def claim_table(judged: Sequence[Judged]) -> Table | None:
@@ -158,51 +171,26 @@ def _claim_row(one: Judged) -> list[Cell]:
     ]
 
 
-def teacher_table(rows: Rows) -> Table | None:
-    if not rows.teachers:
-        return None
-    names = sorted({row["name"] for row in rows.teachers}, key=_place_in(TEACHER_FIGURES))
-    groups: dict[tuple[Any, ...], dict[str, float]] = defaultdict(dict)
-    for row in rows.teachers:
-        groups[row["arch"] or row["job"], row["arms"], row["split"], row["part"], row["job"]][row["name"]] = row[
-            "value"
-        ]
-
-    def by_part(one: tuple[tuple[Any, ...], Any]) -> tuple[int, str]:
-        return _place_in(PARTS)(one[0][3])
-
-    body = [
-        [Cell(str(arch), job), Cell(arms), Cell(split), Cell(part)]
-        + [Cell(_teacher_text(name, found.get(name)), job) for name in names]
-        for (arch, arms, split, part, job), found in sorted(groups.items(), key=by_part)
-    ]
-    shown = [f"{name} [%]" if name in ("top1", "confidence") else name for name in names]
-    return Table("", ["teacher", "teaches", "split", "part", *shown], body)
-
-
-def _place_in(order: Sequence[str]) -> Callable[[str], tuple[int, str]]:
-    return lambda name: (order.index(name) if name in order else len(order), name)
-
-
-def _teacher_text(name: str, value: float | None) -> str:
-    if value is None:
-        return words.NONE
-    return f"{100 * value:.1f}" if name in ("top1", "confidence") else words.significant(value)
-
-
 def difference_table(sheet: Sheet) -> Table | None:
-    """Settings that are not the same in all arms at the first point of the matrix."""
+    """What the arms vary, at the first point of the matrix: not the defaults that come with it."""
     point = sheet.points[0] if sheet.points else ""
     trees = {arm: sheet.settings.get((arm, point), {}) for arm in sheet.arms}
     paths = sorted({path for tree in trees.values() for path in tree})
     varied = [path for path in paths if len({json.dumps(tree.get(path)) for tree in trees.values()}) > 1]
-    shown = [path for path in varied if path.rsplit(".", 1)[-1] in HEADS or _truly_varies(path, trees)]
+    shown = [path for path in varied if _is_said(path, sheet) or _truly_varies(path, trees)]
     if not shown:
         return None
     body = [[Cell(path), *(Cell(_setting_text(trees[arm], path)) for arm in sheet.arms)] for path in shown]
     left = len(varied) - len(shown)
     note = f"{left} more settings come with these and are the same wherever they are set; `xp diff` shows all."
     return Table("", ["setting", *sheet.arms], body, [note] if left else [])
+
+
+def _is_said(path: str, sheet: Sheet) -> bool:
+    """Whether an arm of the spec says it, and not only how its teacher was trained; of an old record, a head word."""
+    if not sheet.written:
+        return path.rsplit(".", 1)[-1] in HEADS
+    return path in sheet.written and not path.startswith("teacher.train.")
 
 
 def _truly_varies(path: str, trees: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -232,8 +220,8 @@ def published_table(rows: Rows, sheet: Sheet) -> Table | None:
     ]
     return Table("", columns, [_published_row(row, sheet) for row in rows.published], [
         "The paper prints per cent for each change; for accuracy that can mean points or per cent of the baseline.",
-        "Ours: the first arm with the same attention, split and pruning, against the baseline, over common seeds. "
-        "Throughput is that of training; memory is what CUDA reserved.",
+        "Ours: the first arm of that attention, teacher, split and pruning, against the baseline over shared seeds."
+        " Throughput is that of training; memory is what CUDA reserved.",
     ])  # fmt: skip
 
 
@@ -279,6 +267,7 @@ def _matching_cell(row: Row, sheet: Sheet) -> tuple[str | None, str | None]:
             settings.get("student.attention.kind") == row["attention"]
             and settings.get("data.split") == row["split"]
             and (settings.get("prune.ratio") or None) == row["prune"]
+            and (row["teacher"] or "") in (settings.get("teacher.arch") or row["teacher"] or "")
         )
         if is_same and arm != sheet.baseline:
             return arm, point

@@ -7,15 +7,15 @@ import torch
 from torch import nn
 
 from engine.core.data.loader import EvalLoader
-from engine.core.data.pack import open_pack
+from engine.core.data.pack import Pack, count_duplicates, open_pack
 from engine.core.explain import attention_maps, save_maps
 from engine.core.measure import Figure, count_macs, count_params, measure_speed, peak_memory, reset_peaks
-from engine.errors import DataError
 from engine.run.attempt import Attempt
 from engine.run.device import device_name, prepare_device, seed_everything
 from engine.run.materials import (
     JOB_THREADS,
     bare_network,
+    check_digest,
     load_trained,
     make_forward,
     make_pack,
@@ -25,29 +25,29 @@ from engine.run.materials import (
 from engine.run.provenance import write_origin
 from engine.spec import Explain, Measure
 
+SAMPLES_IN_A_LINE = 10_000
+
 
 def run_pack(attempt: Attempt) -> None:
     """Pack the images into the cache unless a valid pack is there."""
     device = prepare_device("cpu:0", JOB_THREADS, True)
     made = make_pack(attempt, attempt.settings, attempt.order.job, attempt.order.details)
     pack = open_pack(attempt.home.pack(attempt.order.job))
-    _check_digest(attempt, pack.digest, len(pack.skipped))
+    check_digest(attempt.settings, attempt.order.details, pack.digest)
     write_origin(attempt, device, JOB_THREADS, pack.digest)
+    doubles = count_duplicates(pack.labels.tolist(), pack.groups)
     counts = {"images": len(pack.labels), "classes": len(pack.class_names), "skipped": len(pack.skipped)}
-    attempt.journal.fact("pack", {**counts, "digest": pack.digest, "made": made, "left_out": list(pack.skipped)})
+    about = {"digest": pack.digest, "made": made, "left_out": list(pack.skipped), "duplicates": doubles}
+    attempt.journal.fact("pack", {**counts, **about})
     attempt.journal.fact("classes", list(pack.class_names))
+    _log_samples(attempt, pack)
     attempt.write_result(0, counts)
 
 
-def _check_digest(attempt: Attempt, digest: str, skipped: int) -> None:
-    """Refuse images that are not the ones the experiment was planned with (digits have a digest of their file)."""
-    settings = attempt.settings
-    if settings["data"]["source"] == "folder" and not skipped and settings["digest"] != digest:
-        raise DataError(
-            "the images have changed since the experiment was submitted",
-            where=str(attempt.order.details.get("root")),
-            fix="submit the experiment again: it is then planned with the images that are there now",
-        )
+def _log_samples(attempt: Attempt, pack: Pack) -> None:
+    """Log the key of every row, some at a time: with the letters of a split they say which image lies in which part."""
+    for first in range(0, len(pack), SAMPLES_IN_A_LINE):
+        attempt.journal.fact(f"samples {first}", pack.keys[first : first + SAMPLES_IN_A_LINE])
 
 
 def run_measure(attempt: Attempt) -> None:

@@ -6,7 +6,7 @@ A cache that was deleted or damaged is made again here when this home holds what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from torch import nn
 from engine.content import file_digest
 from engine.core.data.pack import Pack, is_valid_pack, open_pack, write_pack
 from engine.core.data.sources import list_images
-from engine.core.data.splits import Split, make_split
+from engine.core.data.splits import Split, split_pack
 from engine.core.network.build import Memory, build_network, build_pruned, normalization
+from engine.core.network.heads import SlicedNetwork, count_outputs, find_places, fixed_size, reset_head
 from engine.core.network.widths import Widths
 from engine.core.train.forward import Forward
 from engine.errors import DataError, JobError
 from engine.home import Home, JobFolder, publish_folder, read_json
-from engine.run.attempt import Attempt
+from engine.run.attempt import Attempt, Order
 from engine.spec import Data, Student
 
 Rows = NDArray[np.int64]
@@ -48,7 +49,8 @@ def read_data(settings: Mapping[str, Any], details: Mapping[str, Any]) -> Data:
     given = dict(settings["data"])
     if given["source"] == "folder":
         given["root"] = details.get("root") or "(packed)"
-    return Data.model_validate(given).model_copy(update={"workers": int(details.get("workers") or 0)})
+    how = {"workers": int(details.get("workers") or 0), "cache": details.get("cache") or "auto"}
+    return Data.model_validate(given).model_copy(update=how)
 
 
 def read_network(settings: Mapping[str, Any]) -> Student:
@@ -57,15 +59,29 @@ def read_network(settings: Mapping[str, Any]) -> Student:
 
 
 def first_network(attempt: Attempt, num_classes: int, image_size: int) -> nn.Module:
-    """Return the network as training begins. A weights file is known by its content, and found through the details."""
-    model = read_network(attempt.settings)
-    if model.weights.startswith(CONTENT_MARK):
-        path = Path(attempt.order.details["weights"])
-        if file_digest(path) != model.weights.removeprefix(CONTENT_MARK):
-            fix = "submit the experiment again: it is then planned with the weights that are there now"
-            raise JobError("the weights have changed since the experiment was submitted", where=str(path), fix=fix)
-        model = model.model_copy(update={"weights": str(path)})
-    return build_network(model, num_classes, image_size, memory=attempt.memory)
+    """Return the network as training begins; one that is fine-tuned or probed has a fresh head."""
+    model = locate_weights(read_network(attempt.settings), [attempt.order.details.get("weights")])
+    network = build_network(model, num_classes, image_size, memory=attempt.memory)
+    if attempt.settings.get("head"):
+        reset_head(network)
+    return network
+
+
+def locate_weights(model: Student, paths: Sequence[str | None]) -> Student:
+    """Return `model` with the path of its weights: settings know a file by its content, the details where it lies.
+
+    Raises JobError when none of `paths` holds what the experiment was submitted with.
+    """
+    if not model.weights.startswith(CONTENT_MARK):
+        return model
+    there = [path for path in paths if path is not None and Path(path).is_file()]
+    for path in there:
+        if file_digest(Path(path)) == model.weights.removeprefix(CONTENT_MARK):
+            return model.model_copy(update={"weights": path})
+    what = "have changed" if there else "are gone"
+    where = ", ".join(there) or ", ".join(path for path in paths if path) or model.arch
+    fix = "submit the experiment again: it is then planned with the weights that are there now"
+    raise JobError(f"the weights {what} since the experiment was submitted", where=where, fix=fix)
 
 
 def open_images(attempt: Attempt) -> Images:
@@ -76,16 +92,7 @@ def open_images(attempt: Attempt) -> Images:
         pack = open_pack(attempt.home.pack(job.job))
     except DataError as error:
         pack = _pack_again(attempt, job, error)
-    split = make_split(
-        pack.keys,
-        pack.labels,
-        pack.class_names,
-        data.split,
-        data.split_seed,
-        groups=pack.group_names,
-        nested=data.nested,
-    )
-    return Images(data, pack, split)
+    return Images(data, pack, split_pack(pack, data))
 
 
 def _pack_again(attempt: Attempt, job: JobFolder, error: DataError) -> Pack:
@@ -98,14 +105,30 @@ def _pack_again(attempt: Attempt, job: JobFolder, error: DataError) -> Pack:
 
 
 def make_pack(attempt: Attempt, settings: Mapping[str, Any], job: str, details: Mapping[str, Any]) -> bool:
-    """Pack the images of `settings` into the cache unless a valid pack is there; return whether it was made."""
+    """Pack the images of `settings` into the cache unless a valid pack is there; return whether it was made.
+
+    A pack that was killed goes on from its complete shards. Raises DataError when the images are not the planned ones.
+    """
     data = read_data(settings, details)
 
     def build(folder: Path) -> None:
-        listing = list_images(data)
-        write_pack(listing, folder, data.short_side, attempt.watcher("pack"), format=data.format, broken=data.broken)
+        listing = list_images(data, cache=attempt.home.digests, progress=attempt.watcher("list"))
+        check_digest(settings, details, listing.digest)
+        watch = attempt.watcher("pack")
+        found = write_pack(listing, folder, data.short_side, watch, format=data.format, broken=data.broken)
+        print(f"packed {len(listing.samples)} images, {found} of them by an earlier attempt", flush=True)
 
-    return publish_folder(attempt.home.pack(job), build, is_valid_pack)
+    return publish_folder(attempt.home.pack(job), build, is_valid_pack, resume=True)
+
+
+def check_digest(settings: Mapping[str, Any], details: Mapping[str, Any], digest: str) -> None:
+    """Refuse images that are not the ones the experiment was planned with, those that will be left out included."""
+    if settings["data"]["source"] == "folder" and settings["digest"] != digest:
+        raise DataError(
+            "the images have changed since the experiment was submitted",
+            where=str(details.get("root")),
+            fix="submit the experiment again: it is then planned with the images that are there now",
+        )
 
 
 def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.Module:
@@ -122,6 +145,60 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
     network = bare_network(read_network(about), about["num_classes"], about["image_size"], about["widths"], memory)
     network.load_state_dict(load_weights(raw))
     return network.eval()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A look into a home from outside of any attempt: nothing is written."""
+
+    home: Home
+    order: Order
+
+
+def load_teacher(attempt: Attempt | Visit, spec: Mapping[str, Any]) -> tuple[SlicedNetwork, dict[str, Any]]:
+    """Return the network that the targets job of `spec` (its spec.json) asks for, in eval mode, and what it is.
+
+    It takes images of info["image_size"] pixels and gives logits (B, num_classes) in the order of the data's classes.
+    Raises DataError or JobError when its weights cannot be had, or its head does not fit the data.
+    """
+    if "teacher" in spec["needs"]:
+        return _trained_teacher(attempt.home, attempt.home.job(spec["needs"]["teacher"]))
+    settings, details = spec["settings"], attempt.order.details
+    model = locate_weights(read_network(settings), [details.get("weights"), *details.get("teacher_weights", ())])
+    outputs = count_outputs(model, model.weights)
+    names = open_pack(attempt.home.pack(spec["needs"]["pack"])).class_names
+    places = find_places(names, outputs, settings.get("classes"))
+    size = settings["image_size"] or fixed_size(model) or settings["data"]["image_size"]
+    network = build_network(model, outputs, size).eval()
+    sliced = SlicedNetwork(network, places, settings.get("mean") or (), settings.get("std") or ())
+    return sliced.eval(), _teacher_info(sliced, outputs, size)
+
+
+def _trained_teacher(home: Home, job: JobFolder) -> tuple[SlicedNetwork, dict[str, Any]]:
+    network = SlicedNetwork(load_trained(home, job), None).eval()
+    winner = job.winner()
+    about = read_json(winner.artifacts / "network.json") if winner else {}
+    return network, _teacher_info(network, about["num_classes"], about["image_size"])
+
+
+def _teacher_info(network: SlicedNetwork, outputs: int, size: int) -> dict[str, Any]:
+    return {
+        "head": "own" if network.places is None else "slice",
+        "outputs": outputs,
+        "image_size": size,
+        "mean": list(network.mean),
+        "std": list(network.std),
+        "weights": _state_digest(network.full),
+    }
+
+
+def _state_digest(network: nn.Module) -> str:
+    """Return the sha256 over names and values: which pretrained weights a tag stood for on that day."""
+    total = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        total.update(f"{name} {tuple(value.shape)}\n".encode())
+        total.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return total.hexdigest()
 
 
 def bare_network(

@@ -1,99 +1,232 @@
-"""The targets job: takes a trained teacher, gives its logits on each view of the training images, and its diagnosis."""
+"""The targets job: takes a teacher, gives its answers on the images that students see, and what it is like.
+
+Whoever needs the answers later opens them here. A cache that is gone, damaged or of other data is made again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from engine.core.data.loader import EvalLoader
-from engine.core.distill.targets import Targets, is_valid_targets, open_targets, write_targets
+from engine.core.data.pack import Pack
+from engine.core.data.splits import Rows
+from engine.core.distill.diagnose import diagnose_logits, reliability
+from engine.core.distill.encoding import RowFormat
+from engine.core.distill.make import Maker, write_targets
+from engine.core.distill.targets import CENTRE, Origin, Targets, map_rows, open_targets, targets_problem
+from engine.core.distill.teacher import require_skill
+from engine.core.network.heads import SlicedNetwork
 from engine.core.train.checkpoint import capture_random, restore_random
-from engine.core.train.evaluate import evaluate
 from engine.core.train.forward import Forward
 from engine.errors import DataError
 from engine.home import JobFolder, publish_folder, read_json
 from engine.run.attempt import Attempt
-from engine.run.device import prepare_device
-from engine.run.materials import JOB_THREADS, Images, load_trained, make_forward, open_images
-from engine.run.provenance import write_origin
+from engine.run.device import TORCH_VERSION, device_name, prepare_device
+from engine.run.materials import JOB_THREADS, Images, Visit, load_teacher, make_forward, open_images, read_data
+from engine.run.provenance import cpu_model, write_origin
+from engine.spec import Data
 
-EVAL_BATCH = 64
+DIAGNOSED = 10_000_000
+"""How many logits of a part are looked at: beyond, an even sample of its images."""
+MASS_IMAGES = 512
+
+
+@dataclass(frozen=True)
+class OpenTeacher:
+    """A loaded teacher, ready to be asked: `about` says which weights it has and how it sees."""
+
+    network: SlicedNetwork
+    forward: Forward
+    scale: float
+    about: Mapping[str, Any]
+
+    @property
+    def size(self) -> int:
+        return int(self.about["image_size"])
+
+    @property
+    def classes(self) -> int:
+        places = self.network.places
+        return int(self.about["outputs"]) if places is None else len(places)
+
+    def predict(self, shown: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, classes) for uint8 (B, 3, size, size)."""
+        with torch.no_grad():
+            return self.forward(self.network, shown) * self.scale
+
+    def slice_mass(self, shown: torch.Tensor) -> torch.Tensor:
+        """Return (B,): how much of the whole head's probability lies on the data's classes."""
+        with torch.no_grad():
+            shares = (self.forward(self.network.full, shown) * self.scale).softmax(dim=1)
+        return shares.sum(dim=1) if self.network.places is None else shares[:, self.network.places].sum(dim=1)
 
 
 def run_targets(attempt: Attempt) -> None:
-    """Cache the teacher's logits and log its accuracy, likelihood, confidence and entropy on each part."""
+    """Cache the teacher's answers and log what it is like on each part, once it is known to be better than chance."""
     threads = int(attempt.settings.get("threads") or JOB_THREADS)
     device = prepare_device(attempt.order.slot, threads, True)
     images = open_images(attempt)
     write_origin(attempt, device, threads, images.pack.digest)
     spec = read_json(attempt.job.spec)
-    network, forward = _teacher(attempt, spec, device)
-    made = _publish(attempt, attempt.order.job, attempt.settings, images, network, forward)
-    size = {"views": attempt.settings["views"], "images": len(images.split.train)}
-    attempt.journal.fact("targets", {"made": made, **size})
-    attempt.write_result(0, {**size, **_diagnose(attempt, images, network, forward)})
+    teacher = open_teacher(attempt, spec, device)
+    made, found = _publish(attempt, attempt.order.job, spec, images, teacher)
+    origin = targets_origin(attempt.order.job, spec, images)
+    targets = open_targets(attempt.home.targets(attempt.order.job), origin, origin.rows)
+    size = {"views": origin.views, "images": len(origin.rows)}
+    about = {"made": made, "found": found, **size, "kept": targets.form.kept, "teacher": dict(teacher.about)}
+    attempt.journal.fact("targets", about)
+    figures = _diagnose(attempt, spec, images, targets)
+    if teacher.network.places is not None:
+        figures["in_slice_mass"] = _log_mass(attempt, origin, teacher)
+    attempt.write_result(0, {**size, **figures})
 
 
-def open_job_targets(attempt: Attempt, images: Images, device: torch.device) -> Targets:
-    """Return the targets that this job's student learns from; a cache that is gone or damaged is made again."""
-    job = attempt.need("targets")
-    folder = attempt.home.targets(job.job)
+def targets_origin(job: str, spec: Mapping[str, Any], images: Images, data: Data | None = None) -> Origin:
+    """Return what the targets of `job` are of; `data` are the views that are wanted, by default those of the job."""
+    settings = spec["settings"]
+    rows = np.arange(len(images.pack)) if saw_no_split(spec) else images.split.train
+    return Origin(images.pack, rows, data or read_data(settings, {}), settings["views"], {"job": job})
+
+
+def saw_no_split(spec: Mapping[str, Any]) -> bool:
+    """Whether the teacher was trained on none of these images, so that its targets are of all of them."""
+    return bool(spec["settings"].get("rows", "train") == "all")
+
+
+def open_job_targets(attempt: Attempt, images: Images, device: torch.device, role: str = "targets") -> Targets:
+    """Return the targets of the job in `role` for this job's training images, made again where they cannot be used."""
+    job = attempt.need(role)
+    spec, folder = read_json(job.spec), attempt.home.targets(job.job)
+    origin = targets_origin(job.job, spec, images, images.data if role == "targets" else None)
     try:
-        return open_targets(folder, images.pack, images.split.train, data=images.data)
+        return open_targets(folder, origin, images.split.train)
     except DataError as error:
         print(f"the targets are made again: {error.what}", flush=True)
-        _make_again(attempt, job, images, device)
-        return open_targets(folder, images.pack, images.split.train, data=images.data)
+        _make_again(attempt, job, spec, images, device)
+        return open_targets(folder, origin, images.split.train)
 
 
-def _make_again(attempt: Attempt, job: JobFolder, images: Images, device: torch.device) -> None:
+def _make_again(
+    attempt: Attempt, job: JobFolder, spec: Mapping[str, Any], images: Images, device: torch.device
+) -> None:
     """Make the targets of another job; the generators stay where they are, or this training would be another one."""
-    spec, state = read_json(job.spec), capture_random()
-    network, forward = _teacher(attempt, spec, device)
-    _publish(attempt, job.job, spec["settings"], images, network, forward)
+    state = capture_random()
+    _publish(attempt, job.job, spec, images, open_teacher(attempt, spec, device))
     restore_random(state)
 
 
-def _teacher(attempt: Attempt, spec: Mapping[str, Any], device: torch.device) -> tuple[nn.Module, Forward]:
-    """Return the network that the targets job's teacher job committed, on `device`."""
-    network = load_trained(attempt.home, attempt.home.job(spec["needs"]["teacher"])).to(device)
-    return network, make_forward(network, device, spec["settings"]["precision"])
+def open_teacher(attempt: Attempt | Visit, spec: Mapping[str, Any], device: torch.device) -> OpenTeacher:
+    """Return the teacher that a targets job's spec.json asks for, on `device`."""
+    network, about = load_teacher(attempt, spec)
+    network = network.to(device)
+    settings = spec["settings"]
+    forward = make_forward(network, device, settings["precision"])
+    return OpenTeacher(network, forward, float(settings.get("logit_scale", 1.0)), about)
+
+
+def make_maker(origin: Origin, teacher: OpenTeacher) -> Maker:
+    return Maker(origin, teacher.predict, teacher.size, teacher.classes)
 
 
 def _publish(
-    attempt: Attempt, job: str, settings: Mapping[str, Any], images: Images, network: nn.Module, forward: Forward
-) -> bool:
-    """Put the targets of `job` into the cache unless valid ones are there; return whether they were made."""
+    attempt: Attempt, job: str, spec: Mapping[str, Any], images: Images, teacher: OpenTeacher
+) -> tuple[bool, int]:
+    """Put the targets of `job` into the cache unless valid ones are there.
 
-    def predict(shown: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():
-            return forward(network, shown)
+    Return whether they were made, and of how many images a killed attempt had left them.
+    """
+    found = 0
+    origin = targets_origin(job, spec, images)
+    whole = Origin(images.pack, origin.rows, origin.data, origin.views, targets_info(job, spec, images.pack, teacher))
+
+    def check(folder: Path, form: RowFormat) -> None:
+        part, rows = skill_part(spec, images)
+        labels = torch.from_numpy(images.pack.labels[rows])
+        answers = form.decode(map_rows(folder / CENTRE, form, (len(images.pack),))[rows]).logits.argmax(dim=1)
+        require_skill(float((answers == labels).double().mean()), len(images.pack.class_names), len(rows), part)
 
     def build(folder: Path) -> None:
-        rows, size, views = images.split.train, images.data.image_size, settings["views"]
-        progress = attempt.watcher("targets")
-        write_targets(predict, images.pack, rows, images.data, size, views, folder, {"job": job}, progress)
+        nonlocal found
+        found = write_targets(make_maker(whole, teacher), folder, attempt.watcher("targets"), check)
 
-    return publish_folder(attempt.home.targets(job), build, is_valid_targets)
+    final = attempt.home.targets(job)
+    made = publish_folder(final, build, lambda folder: targets_problem(folder, origin) is None, resume=True)
+    return made, found
 
 
-def _diagnose(attempt: Attempt, images: Images, network: nn.Module, forward: Forward) -> dict[str, float]:
-    """Log the teacher's figures on centre crops of each part; of train on an even sample no larger than test."""
-    split, figures = images.split, {}
-    take = np.linspace(0, len(split.train) - 1, min(len(split.train), len(split.test))).astype(np.int64)
-    for part, rows in (("train", split.train[take]), ("val", split.val), ("test", split.test)):
+def skill_part(spec: Mapping[str, Any], images: Images) -> tuple[str, Rows]:
+    """Return the images on which a teacher must be better than chance: validation where it could see a split."""
+    if saw_no_split(spec):
+        return "all", np.arange(len(images.pack))
+    return ("validation", images.split.val) if len(images.split.val) else ("training", images.split.train)
+
+
+def targets_info(job: str, spec: Mapping[str, Any], pack: Pack, teacher: OpenTeacher) -> dict[str, Any]:
+    """Return what made these targets: enough to say later whether making them again must give the same bits."""
+    settings = spec["settings"]
+    return {
+        "job": job,
+        "teacher": dict(teacher.about),
+        "logit_scale": teacher.scale,
+        "data": pack.digest,
+        "precision": settings["precision"],
+        "threads": torch.get_num_threads(),
+        "cpu": cpu_model(),
+        "device": device_name(teacher.forward.device),
+        "torch": TORCH_VERSION,
+        "timm": version("timm"),
+    }
+
+
+# Diagnosis ------------------------------------------------------------------------------------------------------------
+
+
+def _diagnose(attempt: Attempt, spec: Mapping[str, Any], images: Images, targets: Targets) -> dict[str, float]:
+    """Log the teacher's figures and reliability on the centre crops of each part that it can be judged on."""
+    parts = {name: images.split.part(name) for name in ("train", "val", "test")}
+    if saw_no_split(spec):
+        parts = {"all": np.arange(len(images.pack))}
+    figures: dict[str, float] = {}
+    bins: dict[str, Any] = {}
+    for part, rows in parts.items():
         if not len(rows):
             continue
-        loader = EvalLoader(images.pack, rows, images.data, images.data.image_size, EVAL_BATCH)
-        found = evaluate(network, loader, forward, attempt.watcher("evaluate"))
-        confidence, entropy = float(found.confidence.mean()), float(found.entropy.mean())
-        values = {"top1": found.top1, "nll": found.loss, "confidence": confidence, "entropy": entropy}
-        for name, value in values.items():
+        found, bins[part] = describe_part(targets, images.pack, rows)
+        for name, value in found.items():
             attempt.journal.teacher(part, name, value)
             figures[f"{part}_{name}"] = value
+    attempt.journal.fact("reliability", bins)
     return figures
+
+
+def describe_part(targets: Targets, pack: Pack, rows: Rows) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Return the teacher's figures on `rows`, and by bins of confidence how many there are, accuracy and confidence."""
+    chosen = spread_rows(rows, DIAGNOSED // targets.classes)
+    logits, labels = targets.centre(chosen), torch.from_numpy(pack.labels[chosen])
+    bins = reliability(logits, labels)
+    drawn = {"counts": bins.counts, "accuracy": bins.accuracy, "confidence": bins.confidence}
+    return asdict(diagnose_logits(logits, labels)), {name: values.tolist() for name, values in drawn.items()}
+
+
+def spread_rows(rows: Rows, most: int) -> Rows:
+    """Return at most `most` of `rows`, evenly spread over them."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), max(most, 1))).astype(np.int64)]
+
+
+def _log_mass(attempt: Attempt, origin: Origin, teacher: OpenTeacher) -> float:
+    """Log how much probability the whole head puts on the data's classes, over an even sample of all images."""
+    maker = make_maker(origin, teacher)
+    rows = spread_rows(np.arange(len(origin.pack)), MASS_IMAGES)
+    shares = [
+        teacher.slice_mass(maker.render(-1, rows[first : first + maker.batch])).double().cpu()
+        for first in range(0, len(rows), maker.batch)
+    ]
+    mass = float(torch.cat(shares).mean())
+    attempt.journal.teacher("all", "in_slice_mass", mass)
+    return mass

@@ -13,7 +13,6 @@ from safetensors.torch import save as encode_weights
 from torch import nn
 
 from engine.core.data.loader import EvalLoader, TrainLoader
-from engine.core.distill.targets import Targets
 from engine.core.measure import count_params, peak_memory
 from engine.core.prune import prune_network
 from engine.core.train.evaluate import Evaluation, evaluate
@@ -24,6 +23,7 @@ from engine.errors import JobError
 from engine.home import write_atomic, write_json
 from engine.run.attempt import Attempt
 from engine.run.device import device_name, prepare_device, seed_everything
+from engine.run.heads import probe_head
 from engine.run.materials import (
     Images,
     bare_network,
@@ -33,9 +33,10 @@ from engine.run.materials import (
     open_images,
     read_network,
 )
+from engine.run.memory import Room, find_room, watch_memory
 from engine.run.provenance import write_origin
-from engine.run.targets import open_job_targets
-from engine.spec import Distill, Prune, Train
+from engine.run.teaching import Teaching, log_likeness, open_teaching
+from engine.spec import Prune, Train
 
 CALIBRATION_IMAGES, CALIBRATION_BATCH = 512, 64
 PARTS = ("val", "test")
@@ -47,7 +48,7 @@ class Task:
 
     images: Images
     train: Train
-    distill: Distill | None
+    teaching: Teaching | None
     num_classes: int
     seed: int
 
@@ -62,12 +63,18 @@ def run_train(attempt: Attempt) -> None:
     found = attempt.resume()
     seed_everything(task.seed)
     network = first_network(attempt, task.num_classes, task.size) if found is None else _bare(attempt, task, None)
-    loop = _make_loop(attempt, task, task.train, network.to(device), device, "train")
-    if found is None:
-        _log_split(attempt, task)
-    else:
-        loop.restore(found.state)
-    _train_and_test(attempt, task, loop)
+    train = task.train
+    if attempt.settings.get("head") == "probe":
+        probe_head(attempt, task.images, network.to(device), device, train.precision)
+        train = train.model_copy(update={"epochs": 0})  # the head is at its optimum: only the tests are left
+    room = find_room(attempt, network, train.batch_size, found.state if found else None)
+    with watch_memory(attempt, room):
+        loop = _make_loop(attempt, task, train, network.to(device), device, "train", room)
+        if found is None:
+            _log_split(attempt, task)
+        else:
+            loop.restore(found.state)
+        _train_and_test(attempt, task, loop, room)
 
 
 def run_prune(attempt: Attempt) -> None:
@@ -84,22 +91,24 @@ def run_prune(attempt: Attempt) -> None:
     else:
         attempt.extra["widths"] = found.state["widths"]
         network = _bare(attempt, task, found.state["widths"]).to(device)
-    loop = _make_loop(attempt, task, train, network, device, "recover")
-    if found is None:
-        loop.save()
-    else:
-        loop.restore(found.state)
-    _train_and_test(attempt, task, loop)
+    room = find_room(attempt, network, train.batch_size, found.state if found else None)
+    with watch_memory(attempt, room):
+        loop = _make_loop(attempt, task, train, network, device, "recover", room)
+        if found is None:
+            loop.save()
+        else:
+            loop.restore(found.state)
+        _train_and_test(attempt, task, loop, room)
 
 
 def _start(attempt: Attempt) -> tuple[Task, torch.device]:
     settings = attempt.settings
     train = Train.model_validate(settings["train"])
-    distill = Distill.model_validate(settings["distill"]) if settings.get("distill") else None
     device = prepare_device(attempt.order.slot, train.threads, train.deterministic)
     images = open_images(attempt)
     write_origin(attempt, device, train.threads, images.pack.digest)
-    return Task(images, train, distill, settings["num_classes"], settings["seed"]), device
+    teaching = open_teaching(attempt, images, device)
+    return Task(images, train, teaching, settings["num_classes"], settings["seed"]), device
 
 
 def _bare(attempt: Attempt, task: Task, widths: Any) -> nn.Module:
@@ -108,39 +117,34 @@ def _bare(attempt: Attempt, task: Task, widths: Any) -> nn.Module:
 
 
 def _make_loop(
-    attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, phase: str
+    attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, phase: str, room: Room
 ) -> Loop:
     data, pack, split = task.images.data, task.images.pack, task.images.split
-    loader = TrainLoader(pack, split.train, data, task.size, train.batch_size, task.seed, data.views)
+    loader = TrainLoader(pack, split.train, data, task.size, train.batch_size, task.seed, data.views, device)
     if train.checkpoint == "best_val" and not len(split.val):
         fix = "give data.split a validation part, or set train.checkpoint: last"
         raise JobError("best_val needs validation images, and the split has none", where=attempt.order.job, fix=fix)
-    targets = _open_targets(attempt, task, device)
+    teaching = task.teaching
     recipe = Recipe(
         train=train,
-        distill=task.distill,
+        distill=teaching.distill if teaching else None,
         forward=make_forward(network, device, train.precision),
         loader=loader,
-        val_loader=_eval_loader(task, "val"),
-        teacher=targets.lookup if targets else None,
+        val_loader=_eval_loader(task, "val", room, device),
+        teacher=teaching.ask if teaching else None,
+        course=teaching.course(train.epochs, loader.steps_per_epoch) if teaching else None,
         phase=phase,
         save_seconds=60.0 * float(attempt.order.details.get("save_minutes") or 10.0),
+        micro_batch=room.images if room.is_split else None,
     )
     return Loop(network, recipe, attempt)
 
 
-def _open_targets(attempt: Attempt, task: Task, device: torch.device) -> Targets | None:
-    """Return the teacher's logits of the training part. A student that learns from labels alone has none."""
-    if task.distill is None or "targets" not in attempt.needs:
-        return None
-    return open_job_targets(attempt, task.images, device)
-
-
-def _eval_loader(task: Task, part: str) -> EvalLoader | None:
+def _eval_loader(task: Task, part: str, room: Room, device: torch.device) -> EvalLoader | None:
     rows = task.images.split.part(part)
     if not len(rows):
         return None
-    return EvalLoader(task.images.pack, rows, task.images.data, task.size, task.train.batch_size)
+    return EvalLoader(task.images.pack, rows, task.images.data, task.size, room.images, device)
 
 
 # Pruning --------------------------------------------------------------------------------------------------------------
@@ -171,13 +175,13 @@ def _calibration(task: Task, forward: Forward) -> list[tuple[torch.Tensor, torch
 # The end --------------------------------------------------------------------------------------------------------------
 
 
-def _train_and_test(attempt: Attempt, task: Task, loop: Loop) -> None:
+def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: Room) -> None:
     """Do the epochs that are left, then measure the tested weights on each part, once, and commit."""
     progress = loop.run()
     epoch = loop.load_tested()
     figures: dict[str, float] = {"epochs": progress.epoch}
     for part in PARTS:
-        loader = _eval_loader(task, part)
+        loader = _eval_loader(task, part, room, loop.recipe.forward.device)
         if loader is None:
             continue
         found = evaluate(loop.network, loader, loop.recipe.forward, attempt.watcher("evaluate"))
@@ -186,6 +190,10 @@ def _train_and_test(attempt: Attempt, task: Task, loop: Loop) -> None:
     for name in ("test_top1", "test_loss"):
         attempt.metric(name, figures[name], progress.step, max(epoch, 0))
     _log_cost(attempt, task, loop, figures)
+    if room.is_split:
+        _measure(attempt, task, loop.recipe.forward.device, "micro_batch", room.images, "images")
+    if task.teaching is not None:
+        log_likeness(attempt, task.teaching, task.images, loop.network, loop.recipe.forward)
     digest = _write_network(attempt, task, loop.network)
     attempt.write_result(progress.step, figures, digest)
 
@@ -202,8 +210,12 @@ def _log_cost(attempt: Attempt, task: Task, loop: Loop, figures: dict[str, float
         low, middle, high = (float(edge) for edge in np.percentile(rates, [5, 50, 95]))
         _measure(attempt, task, device, "train_images_per_second", middle, "images/s", p5=low, p95=high, n=len(rates))
         figures["train_images_per_second"] = middle
+    held = loop.recipe.loader.album.device_bytes
+    if held:
+        _measure(attempt, task, device, "device_images", held, "bytes")
     for name, peak in {**peak_memory(device), "host_peak_rss": attempt.peak_rss()}.items():
-        _measure(attempt, task, device, name, peak, "bytes")
+        # images that are held on the device are a choice of feeding, no part of what training the network takes
+        _measure(attempt, task, device, name, peak - (held if name.startswith("cuda") else 0), "bytes")
     figures["params"] = count_params(loop.network)
     _measure(attempt, task, device, "params", figures["params"], "1")
 
@@ -238,6 +250,8 @@ def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> str:
 
 def _log_split(attempt: Attempt, task: Task) -> None:
     images = task.images
-    sizes = {part: len(images.split.part(part)) for part in ("train", "val", "test")}
-    attempt.journal.fact("split", {"text": images.data.split, "digest": images.split.digest, **sizes})
+    about = {"text": images.data.split, "pack": attempt.need("pack").job}
+    attempt.journal.fact("split", {**about, **images.split.describe()})
     attempt.journal.fact("classes", list(images.pack.class_names))
+    if task.teaching is not None:
+        attempt.journal.fact("temperature", task.teaching.about())

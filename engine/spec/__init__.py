@@ -6,14 +6,15 @@ Words that are planned but cannot run yet are listed in engine/later.py, which r
     base      strict models, common numbers
     data      images          network   networks and their attention
     training  train, prune, measure, explain, resources
-    teaching  teachers, losses
+    teacher   who teaches       teaching  losses, temperatures
     whole     one run's settings; an experiment
 """
 
 from engine.spec.base import ASIDE, NAME, Model, refuse
 from engine.spec.data import Augment, Data
 from engine.spec.network import Attention, LongformerAttention, Network, Student, WindowAttention
-from engine.spec.teaching import LOSS_WEIGHTS, ONE_LABEL, Assistant, Distill, Teacher
+from engine.spec.teacher import Assistant, Teacher, head_problem, weights_file
+from engine.spec.teaching import LOSS_WEIGHTS, ONE_LABEL, Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.training import Explain, Measure, Prune, Resources, Train
 from engine.spec.whole import Claim, Settings, Spec
 
@@ -28,6 +29,7 @@ __all__ = [
     "Claim",
     "Data",
     "Distill",
+    "EntropyMatch",
     "Explain",
     "LongformerAttention",
     "Measure",
@@ -39,7 +41,10 @@ __all__ = [
     "Spec",
     "Student",
     "Teacher",
+    "TemperatureSchedule",
     "Train",
     "WindowAttention",
+    "head_problem",
     "refuse",
+    "weights_file",
 ]

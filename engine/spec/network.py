@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from engine.errors import closest_hint
-from engine.names import TINY_VITS, known_networks
+from engine.names import TINY_VITS, has_pretrained, known_networks
 from engine.spec.base import ASIDE, Count, Model, PerStage, Ratio, refuse
 
 
@@ -65,10 +65,16 @@ class Network(Model):
     drop_path: Ratio | None = None
     options: dict[str, bool | int | float | str | list[int]] = Field({})
 
+    @field_validator("options", mode="before")
+    @classmethod
+    def _none_is_empty(cls, options: object) -> object:
+        """Mappings merge, so null is the way to drop the options of another network that came before."""
+        return {} if options is None else options
+
     @field_validator("arch")
     @classmethod
     def _known_network(cls, arch: str) -> str:
-        if arch not in known_networks():
+        if arch not in known_networks() and (arch or cls.model_fields["arch"].is_required()):
             fix = closest_hint(arch, known_networks()) if "/" in arch else closest_hint(arch, TINY_VITS)
             raise refuse(f"unknown network {arch!r}", f"{fix} (or timm/<name>)" if "/" not in arch else fix)
         return arch
@@ -96,3 +102,23 @@ class Network(Model):
 
 class Student(Network):
     weights: str = "none"
+
+    @model_validator(mode="after")
+    def _weights_exist(self) -> Student:
+        check_weights(self.arch, self.weights)
+        return self
+
+
+def check_weights(arch: str, weights: str) -> None:
+    """Raise when `weights` cannot be: a slip of the pen, a pickle, weights that nobody has trained for `arch`."""
+    if weights == "none" or weights.endswith(".safetensors") or weights.startswith("sha256:"):
+        return
+    if weights == "pretrained":
+        if not has_pretrained(arch):
+            raise refuse(f"there are no pretrained weights of {arch}", "name a .safetensors file, or train it")
+        return
+    if "." not in weights and "/" not in weights:
+        choices = ("none", "pretrained", "FILE.safetensors")
+        raise refuse(f"{weights!r} is no choice here", closest_hint(weights, choices))
+    fix = "write its tensors with safetensors.torch.save_file (a pickle such as .pth can run any code when it is read)"
+    raise refuse(f"{weights} is no .safetensors file", fix)

@@ -1,37 +1,53 @@
-"""The words about teachers: who teaches, what they say to the student, how the student listens."""
+"""The words about distillation: what a student makes of what its teacher says."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from engine.spec.base import Model, Positive
-from engine.spec.network import Network
-from engine.spec.training import Train
+from engine.spec.teacher import Teacher
 
 
-class Teacher(Network):
-    weights: str = "none"
-    head: Literal["slice", "probe", "finetune"] = "slice"
-    targets: Literal["cached", "online", "auto"] = "cached"
-    seed: int = Field(0, ge=0)
-    calibrate: bool = False
-    train: Train | None = None
-    assistants: list[Assistant] = Field([])
+class TemperatureSchedule(Model):
+    """A temperature that goes from one value to another over the epochs that are distilled."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    start: Positive = Field(alias="from")
+    end: Positive = Field(alias="to")
+    schedule: Literal["linear", "cosine"] = "linear"
+    by: Literal["step", "epoch"] = "step"
 
 
-class Assistant(Network):
-    """A smaller teacher between the teacher and the student, trained by this engine."""
+class EntropyMatch(Model):
+    """The temperature at which the teacher's mean entropy is that of another teacher, taken at temperature `at`."""
 
-    train: Train | None = None
+    match: Literal["entropy"]
+    reference: Teacher
+    at: Positive = 1.0
+
+
+def _temperature_tag(value: Any) -> str:
+    if isinstance(value, EntropyMatch) or (isinstance(value, dict) and "match" in value):
+        return "matched"
+    return "course" if isinstance(value, TemperatureSchedule | dict) else "number"
+
+
+Temperature = Annotated[
+    Annotated[Positive, Tag("number")]
+    | Annotated[TemperatureSchedule, Tag("course")]
+    | Annotated[EntropyMatch, Tag("matched")],
+    Discriminator(_temperature_tag),
+]
 
 
 class Distill(Model):
     """Weights left out take the loss's own, in LOSS_WEIGHTS."""
 
     loss: Literal["ce", "soft_ce", "hinton", "lskd", "dist", "dkd", "nkd", "ats"] = "hinton"
-    temperature: Positive = 2.0
+    temperature: Temperature = 2.0
     weight: float | None = Field(None, ge=0.0)
     label_weight: float | None = Field(None, ge=0.0)
     until: float = Field(1.0, gt=0.0, le=1.0)
@@ -59,5 +75,3 @@ LOSS_WEIGHTS: dict[str, tuple[float, float]] = {
 }
 
 ONE_LABEL = ("dkd", "nkd", "ats")  # losses that look at the label of each image
-
-Teacher.model_rebuild()

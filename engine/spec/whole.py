@@ -11,8 +11,11 @@ from engine.errors import closest_hint
 from engine.spec.base import ASIDE, NAME, Model, refuse
 from engine.spec.data import Data
 from engine.spec.network import Student
-from engine.spec.teaching import ONE_LABEL, Distill, Teacher
+from engine.spec.teacher import Assistant, Teacher, head_problem
+from engine.spec.teaching import ONE_LABEL, Distill, EntropyMatch
 from engine.spec.training import Explain, Measure, Prune, Resources, Train
+
+DIGIT_NAMES = [str(digit) for digit in range(10)]
 
 
 class Claim(Model):
@@ -47,17 +50,62 @@ class Settings(Model):
             raise refuse(
                 f"images are mixed in pairs, and batch_size is {self.train.batch_size}", "use an even batch_size"
             )
-        if self.is_taught and augment.mix_targets is None:
+        if self.is_taught and augment.mix_targets is None and not self._is_online:
             what = "cached targets belong to single images, and these are mixed"
-            raise refuse(what, "set data.augment.mix_targets: linear, or mixup and cutmix to 0")
+            raise refuse(what, "set data.augment.mix_targets: linear, teacher.targets: online, or no mixup and cutmix")
         if self.is_taught and self.distill.loss in ONE_LABEL:
             what = f"loss {self.distill.loss} needs one label for each image, and these are mixed"
             raise refuse(what, "use another distill.loss, or set mixup and cutmix to 0")
         return self
 
+    @model_validator(mode="after")
+    def _teachers_fit(self) -> Settings:
+        """Refuse what can be known before any image is looked at; the rest is the plan's to say."""
+        names = DIGIT_NAMES if self.data.source == "digits" else self.data.classes
+        for path, teacher in self.teachers:
+            problem = head_problem(teacher, names) if names else None
+            if problem:
+                raise refuse(f"{path}.head: {problem[0]}", problem[1])
+        if self.teacher is not None and self.teacher.calibrate and self.data.split.split("/")[1] in ("0", "00"):
+            what = f"a teacher is calibrated on validation images, and {self.data.split} has none"
+            raise refuse(what, "give data.split a validation part, or set teacher.calibrate: false")
+        return self
+
+    @model_validator(mode="after")
+    def _reference_is_plain(self) -> Settings:
+        """A reference only lends its entropy: it teaches nobody."""
+        reference = dict(self.teachers).get("distill.temperature.reference")
+        if reference is None:
+            return self
+        asked = {"assistants": reference.assistants, "targets": reference.targets != "cached"}
+        words = [word for word, given in {**asked, "calibrate": reference.calibrate}.items() if given]
+        if words:
+            raise refuse(f"a reference teacher has no {' and '.join(words)}", f"leave {' and '.join(words)} away")
+        return self
+
+    @property
+    def teachers(self) -> list[tuple[str, Teacher]]:
+        """The teacher, and the one whose entropy the temperature is matched to, by their paths."""
+        found = [("teacher", self.teacher)] if self.teacher is not None else []
+        if isinstance(self.distill.temperature, EntropyMatch):
+            found.append(("distill.temperature.reference", self.distill.temperature.reference))
+        return found
+
+    @property
+    def networks(self) -> list[tuple[str, Student | Teacher | Assistant]]:
+        """Every network of a run, by its path."""
+        helpers = self.teacher.assistants if self.teacher is not None else []
+        chain = [(f"teacher.assistants.{place}", helper) for place, helper in enumerate(helpers)]
+        return [("student", self.student), *self.teachers, *chain]
+
     @property
     def is_taught(self) -> bool:
         return self.teacher is not None and self.distill.loss != "ce"
+
+    @property
+    def _is_online(self) -> bool:
+        """Whether the teacher looks at what the student looks at, mixed images too."""
+        return self.teacher is not None and self.teacher.targets == "online"
 
     @property
     def is_pruned(self) -> bool:

@@ -1,1 +1,11 @@
-"""Distillation: teacher (how it sees a view) -> targets (its logits, kept) -> losses (what a student makes of them)."""
+"""Distillation: a teacher's answers, kept or asked for in the step, and what a student makes of them.
+
+teacher      how it sees a view; whether it knows enough to teach
+encoding     an answer as fp16 and back: the one quantiser
+shards make  files that outlive a kill; asking about every image in fixed batches
+targets      the checked cache and its reader
+answering    who answers a student's batch: the cache or the teacher
+temperature  the temperature of a step
+losses       what a student minimises
+diagnose     how sure and how right; how near the student came
+"""

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 BINS = 15
-SURE = 0.99
-TEMPERATURES = (0.05, 50.0)
+SURE, CERTAIN, DOUBTED = 0.99, 0.9, 0.1
+TEMPERATURES = (0.01, 1000.0)
 STEPS = 60
 
 
@@ -23,10 +23,12 @@ STEPS = 60
 class Diagnosis:
     """Figures of (n, classes) logits against labels.
 
-    `confidence` is the mean largest probability, `sure_share` how often it is above SURE. `calibration_error` is the
-    mean |accuracy - confidence| over equal bins weighted by count, `overconfidence` the same with its sign (above 0:
+    `confidence` is the mean largest probability, `sure_share` how often it is above SURE. `ece` is the
+    mean |accuracy - confidence| over equal bins weighted by count, `signed_ece` the same with its sign (above 0:
     too sure). `fitted_temperature` has the least NLL: above 1 says too sure, 0 that none within TEMPERATURES is best.
     `wrong_entropy` is that of the wrong classes' probabilities among themselves, at the temperature that was asked for.
+    `label_confidence` is the mean probability of the label, `contradicted` how often the teacher is above CERTAIN and
+    gives the label less than DOUBTED: a wrong label, or a wrong and certain teacher.
     """
 
     top1: float
@@ -35,11 +37,12 @@ class Diagnosis:
     confidence: float
     entropy: float
     sure_share: float
-    calibration_error: float
-    overconfidence: float
+    ece: float
+    signed_ece: float
     fitted_temperature: float
     wrong_entropy: float
     label_confidence: float
+    contradicted: float
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,12 @@ def diagnose_logits(logits: Tensor, labels: Tensor, temperature: float = 1.0) ->
         confidence=_mean(confidence),
         entropy=_mean(_entropy(log_p)),
         sure_share=_mean(confidence > SURE),
-        calibration_error=float((weights * gaps.abs()).sum()),
-        overconfidence=float((weights * gaps).sum()),
+        ece=float((weights * gaps.abs()).sum()),
+        signed_ece=float((weights * gaps).sum()),
         fitted_temperature=fit_temperature(values, labels),
         wrong_entropy=_mean(_entropy(F.log_softmax(_wrong_logits(values, labels) / temperature, dim=1))),
         label_confidence=_mean(right.exp()),
+        contradicted=_mean((confidence > CERTAIN) & (right.exp() < DOUBTED)),
     )
 
 
@@ -111,7 +115,12 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 def match_entropy(logits: Tensor, entropy: float) -> float:
     """Return the temperature at which the mean entropy of softmax(logits / T) is `entropy`, 0 where none is."""
     values = logits.double()
-    return _bisect(lambda temperature: _mean(_entropy(F.log_softmax(values / temperature, dim=1))) - entropy)
+    return _bisect(lambda temperature: diagnose_entropy(values, temperature) - entropy)
+
+
+def diagnose_entropy(logits: Tensor, temperature: float = 1.0) -> float:
+    """Return the mean entropy of softmax(logits / T)."""
+    return _mean(_entropy(F.log_softmax(logits.double() / temperature, dim=1)))
 
 
 def compare_logits(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Likeness:

@@ -23,11 +23,15 @@ LossFunction = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 class LossSpec:
     """A distillation loss (its own weights are in engine/spec/teaching.py). No function: labels only.
 
-    `one_label`: it looks at the label of each image, so images must not be mixed.
+    `one_label`: it looks at the label of each image, so images must not be mixed. `couples`: it is no mean over images,
+    so the loss of a batch is not that of its pieces. `standard`: it looks at the teacher's logits standardised, whose
+    moments a cache of the largest logits keeps.
     """
 
     function: LossFunction | None
     one_label: bool = False
+    couples: bool = False
+    standard: bool = False
 
 
 def hinton_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
@@ -113,7 +117,10 @@ def _cross_entropy(answer: Tensor, target: Tensor) -> Tensor:
     return -(target * F.log_softmax(answer, dim=1)).sum(dim=1).mean()
 
 
-def _standardize(logits: Tensor) -> Tensor:
+def _standardize(logits: Tensor, moments: Tensor | None = None) -> Tensor:
+    """Return (z - mean) / (1e-7 + std) over the classes, or by the (mean, std) that are known of all of them."""
+    if moments is not None:
+        return (logits - moments[:, :1]) / (1e-7 + moments[:, 1:])
     centred = logits - logits.mean(dim=1, keepdim=True)
     variance = centred.square().mean(dim=1, keepdim=True)
     return centred / (1e-7 + variance.clamp(min=1e-24).sqrt())  # the root has no gradient at 0: equal logits happen
@@ -142,10 +149,14 @@ def distill_loss(
     teacher_logits: Tensor | None,
     labels: Tensor,
     label_smoothing: float = 0.0,
+    temperature: float | None = None,
+    moments: Tensor | None = None,
 ) -> Tensor:
     """Return the loss of a batch: logits (B, C), labels int64 (B,). Without teacher logits: cross entropy alone.
 
-    Labels of mixed images are fp32 (B, C). Raises JobError for a loss that needs one label for each image.
+    Labels of mixed images are fp32 (B, C). `temperature` is that of the step, by default the spec's own number;
+    `moments` (B, 2) are mean and standard deviation of the teacher's logits where `teacher_logits` hold only the
+    largest exactly. Raises JobError for a loss that needs one label for each image.
     """
     student = student_logits.float()
     hard = F.cross_entropy(student, labels, label_smoothing=label_smoothing)
@@ -158,7 +169,13 @@ def distill_loss(
             f"loss {distill.loss} needs one label for each image; these are mixed", where="distill.loss", fix=fix
         )
     weight, label_weight = distill.weights
-    soft = spec.function(student, teacher_logits.float(), labels, distill.temperature)
+    teacher, at = teacher_logits.float(), distill.temperature if temperature is None else temperature
+    if not isinstance(at, float):
+        raise ValueError("a temperature that is no number is worked out for each step")
+    if spec.standard and moments is not None:
+        soft = hinton_loss(_standardize(student), _standardize(teacher, moments), labels, at)
+    else:
+        soft = spec.function(student, teacher, labels, at)
     return weight * soft + label_weight * hard
 
 
@@ -166,8 +183,8 @@ LOSSES: dict[str, LossSpec] = {
     "ce": LossSpec(None),
     "soft_ce": LossSpec(soft_ce_loss),
     "hinton": LossSpec(hinton_loss),
-    "lskd": LossSpec(lskd_loss),
-    "dist": LossSpec(dist_loss),
+    "lskd": LossSpec(lskd_loss, standard=True),
+    "dist": LossSpec(dist_loss, couples=True),
     "dkd": LossSpec(dkd_loss, one_label=True),
     "nkd": LossSpec(nkd_loss, one_label=True),
     "ats": LossSpec(ats_loss, one_label=True),

@@ -1,98 +1,64 @@
-"""A teacher's logits on the views its students see: takes a prediction function, gives a checked cache and its reader.
+"""A teacher's answers, kept: takes a prediction function, gives a checked cache and its reader.
 
-    logits.bin     fp16 (views, images, classes), each row minus its maximum
-    manifest.json  what they are of, sha256 of logits.bin; written last
+    centre.bin     rows (images of the pack): the centre crop of every image, for diagnosis and calibration
+    logits.bin     rows (views, images): the views that students see, of the images that are taught
+    manifest.json  what they are of, size and sha256 of both, its own digest; written last
 
-Logits, not probabilities: any temperature can be applied later. Minus the maximum, because fp16 is finest near 0, where
-the classes that count then lie. Subtracting a constant changes no softmax.
+Logits, not probabilities: any temperature can be applied later. What a row is says encoding.py.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.content import file_digest
 from engine.core.data.draws import VIEW_VERSION
-from engine.core.data.loader import render_rows, resolve_view_seed
+from engine.core.data.loader import resolve_view_seed
 from engine.core.data.pack import Pack
 from engine.core.data.splits import Rows
-from engine.errors import DataError, HomeError, JobError
+from engine.core.distill.encoding import Answers, RowFormat
+from engine.errors import DataError, HomeError
 from engine.home import read_json, write_json
+from engine.identity import digest_of
 from engine.spec import Data
 
-TARGETS_VERSION = 1
-LOWEST = float(np.finfo(np.float16).min)
-Predict = Callable[[Tensor], Tensor]
+TARGETS_VERSION = 2
+CENTRE, LOGITS = "centre.bin", "logits.bin"
 
 
-def write_targets(
-    predict: Predict,
-    pack: Pack,
-    rows: Rows,
-    data: Data,
-    size: int,
-    views: int,
-    folder: Path,
-    info: Mapping[str, Any],
-    progress: Callable[[int, int], None],
-    *,
-    batch_size: int = 64,
-    seed: int = 0,
-) -> None:
-    """Write the logits of `predict` on views 0..views-1 of `rows` into `folder` (there and empty).
+@dataclass(frozen=True)
+class Origin:
+    """What targets are of: the pack, the rows that are taught, the settings of the views, how many of them.
 
-    `predict` takes uint8 (B, 3, size, size) and returns logits (B, classes). `info` is kept in the manifest; `seed`
-    counts only where data.view_seed is `run`. `progress(done, all)` counts images. Raises JobError when a logit is not
-    finite.
+    `info` says more of the teacher and the surroundings; its `job` is compared when a cache is opened.
     """
-    total, done, classes = views * len(rows), 0, 0
-    with open(folder / "logits.bin", "wb") as out:
-        for view in range(views):
-            for images in _view_batches(pack, rows, data, size, view, batch_size, resolve_view_seed(data, seed)):
-                logits = encode_logits(predict(images))
-                classes = logits.shape[1]
-                out.write(logits.numpy().tobytes())
-                done += len(images)
-                progress(done, total)
-    manifest = {
-        "version": TARGETS_VERSION,
-        "views": views,
-        "classes": classes,
-        "keys": [pack.keys[row] for row in rows],
-        "digest": keys_digest(pack, rows),
-        "scene": view_settings(data, seed),
-        "info": dict(info),
-        "sha256": file_digest(folder / "logits.bin"),
-    }
-    write_json(folder / "manifest.json", manifest)
 
+    pack: Pack
+    rows: Rows
+    data: Data
+    views: int
+    info: Mapping[str, Any]
+    seed: int = 0
 
-def _view_batches(
-    pack: Pack, rows: Rows, data: Data, size: int, view: int, batch_size: int, view_seed: int
-) -> Iterator[Tensor]:
-    for first in range(0, len(rows), batch_size):
-        yield render_rows(pack, rows[first : first + batch_size], view, view_seed, data.augment, size)
-
-
-def encode_logits(logits: Tensor) -> Tensor:
-    """Return logits (B, C) minus their row's maximum, fp16 on the host: what a cache holds and `online` must match."""
-    raw = logits.detach().float().cpu()
-    if not torch.isfinite(raw).all():
-        raise JobError(
-            "the teacher gives logits that are not finite",
-            where="teacher",
-            fix="run it in fp32 (train.precision: fp32), or check its weights",
-        )
-    return (raw - raw.amax(dim=1, keepdim=True)).clamp(min=LOWEST).half()
+    def head(self) -> dict[str, Any]:
+        """Return all that the manifest says before a logit is known, as plain JSON values."""
+        return {
+            "version": TARGETS_VERSION,
+            "views": self.views,
+            "keys": [self.pack.keys[row] for row in self.rows],
+            "digest": keys_digest(self.pack, self.rows),
+            "pack": keys_digest(self.pack, np.arange(len(self.pack))),
+            "scene": view_settings(self.data, self.seed),
+            "info": dict(self.info),
+        }
 
 
 def view_settings(data: Data, seed: int) -> dict[str, Any]:
@@ -103,6 +69,7 @@ def view_settings(data: Data, seed: int) -> dict[str, Any]:
         "augment": data.augment.model_dump(mode="json"),
         "short_side": data.short_side,
         "format": data.format,
+        "crop_share": data.crop_share,
     }
 
 
@@ -111,27 +78,45 @@ def keys_digest(pack: Pack, rows: Rows) -> str:
     return hashlib.sha256("\n".join(pack.keys[int(row)] for row in rows).encode()).hexdigest()
 
 
+def write_manifest(folder: Path, origin: Origin, form: RowFormat) -> None:
+    """Say what the files in `folder` are; from then on they count."""
+    names = [name for name in (CENTRE, LOGITS) if (folder / name).is_file()]
+    files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)} for name in names}
+    manifest = origin.head() | {"classes": form.classes, "kept": form.kept, "files": files}
+    write_json(folder / "manifest.json", manifest | {"self": digest_of(manifest)})
+
+
 @dataclass(frozen=True)
 class Targets:
-    """An opened cache, restricted to the rows it was opened for."""
+    """An opened cache, restricted to the rows it was opened for; `centre` alone knows every image of the pack."""
 
     views: int
-    classes: int
+    form: RowFormat
     info: Mapping[str, Any]
-    _logits: NDArray[np.float16]
+    _logits: NDArray[Any] | None
+    _centre: NDArray[Any]
     _place: NDArray[np.int64]
 
-    def lookup(self, view: int, rows: Tensor) -> Tensor:
-        """Return the teacher's logits, fp32 (B, classes), maximum 0, on view `view` of pack `rows` (int64 (B,)).
+    @property
+    def classes(self) -> int:
+        return self.form.classes
+
+    def lookup(self, view: int, rows: Tensor) -> Answers:
+        """Return the teacher's answers on view `view` of pack `rows` (int64 (B,)).
 
         Raises DataError for a view or a row that is not held: a student reads targets of its own training images only.
         """
         places = self._place[rows.numpy()]
-        if not 0 <= view < self.views:
+        if self._logits is None or not 0 <= view < self.views:
             raise _absent(f"view {view} of {self.views}")
         if (places < 0).any():
             raise _absent("an image outside of the training set")
-        return torch.from_numpy(self._logits[view, places].astype(np.float32))
+        return self.form.decode(self._logits[view, places])
+
+    def centre(self, rows: Rows) -> Tensor:
+        """Return the teacher's logits, fp32 (n, classes), on the centre crops of pack `rows`: to diagnose, not to train
+        on."""
+        return self.form.decode(self._centre[rows]).logits
 
 
 def _absent(wanted: str) -> DataError:
@@ -139,52 +124,69 @@ def _absent(wanted: str) -> DataError:
     return DataError(f"the cached targets do not hold {wanted}", where="targets", fix=fix)
 
 
-def open_targets(folder: Path, pack: Pack, rows: Rows, *, data: Data | None = None, seed: int = 0) -> Targets:
-    """Open a cache for the pack's `rows`, every byte verified; with `data`, its views are verified to be those too.
+def open_targets(folder: Path, origin: Origin, rows: Rows) -> Targets:
+    """Open a cache for the pack's `rows`, every byte verified, and that it is of `origin`.
 
-    Raises DataError when it is damaged, of other views, or lacks one of the rows.
+    Raises DataError when it is damaged, of another teacher, data or views, or lacks one of the rows.
     """
-    problem = _state_problem(folder)
-    if problem is None:
-        manifest: dict[str, Any] = read_json(folder / "manifest.json")
-        problem = _fit_problem(manifest, pack, rows, view_settings(data, seed) if data else None)
+    problem = targets_problem(folder, origin)
     if problem is not None:
         raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made anew")
+    manifest: dict[str, Any] = read_json(folder / "manifest.json")
     place_of = {key: place for place, key in enumerate(manifest["keys"])}
-    place = np.full(len(pack.keys), -1, dtype=np.int64)
-    place[rows] = [place_of[pack.keys[int(row)]] for row in rows]
-    shape = (manifest["views"], len(manifest["keys"]), manifest["classes"])
-    logits = np.memmap(folder / "logits.bin", dtype=np.float16, mode="r", shape=shape)
-    return Targets(manifest["views"], manifest["classes"], manifest["info"], logits, place)
+    missing = sum(origin.pack.keys[int(row)] not in place_of for row in rows)
+    if missing:
+        raise _absent(f"{missing} of {len(rows)} training images")
+    place = np.full(len(origin.pack.keys), -1, dtype=np.int64)
+    place[rows] = [place_of[origin.pack.keys[int(row)]] for row in rows]
+    form = RowFormat(manifest["classes"], manifest["kept"])
+    shape = (manifest["views"], len(manifest["keys"]))
+    logits = map_rows(folder / LOGITS, form, shape) if manifest["views"] else None
+    centre = map_rows(folder / CENTRE, form, (len(origin.pack),))
+    return Targets(manifest["views"], form, manifest["info"], logits, centre, place)
 
 
-def is_valid_targets(folder: Path) -> bool:
-    """Whether the cache is whole: manifest there, logits of the size and sha256 it states."""
-    return _state_problem(folder) is None
+def map_rows(path: Path, form: RowFormat, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Map a file of rows; with every class kept the last dimension is the classes."""
+    if form.kept is None:
+        return np.memmap(path, dtype="<f2", mode="r", shape=(*shape, form.classes))
+    return np.memmap(path, dtype=form.dtype, mode="r", shape=shape)
 
 
-def _state_problem(folder: Path) -> str | None:
+def targets_problem(folder: Path, origin: Origin | None = None) -> str | None:
+    """Return what is wrong with a cache (every byte is read), None where it is whole and of `origin`."""
     try:
         manifest: dict[str, Any] = read_json(folder / "manifest.json")
         if manifest["version"] != TARGETS_VERSION:
             return f"the targets are of version {manifest['version']}, this program reads {TARGETS_VERSION}"
-        size = manifest["views"] * len(manifest["keys"]) * manifest["classes"] * 2
-        if (folder / "logits.bin").stat().st_size != size:
-            return "the targets have another size than their manifest states"
-        if file_digest(folder / "logits.bin") != manifest["sha256"]:
-            return "the targets are damaged: their checksum does not hold"
+        if manifest.pop("self") != digest_of(manifest):
+            return "the targets' manifest is damaged: its digest does not hold"
+        problem = None if origin is None else _fit_problem(manifest, origin)
+        return problem or _file_problem(folder, manifest)
     except FileNotFoundError as error:
         return f"the targets are not whole: {Path(error.filename).name} is missing"
-    except (HomeError, DataError, KeyError, TypeError) as error:
+    except (HomeError, DataError, KeyError, TypeError, AttributeError) as error:
         return f"the targets' manifest is damaged: {error}"
+
+
+def _file_problem(folder: Path, manifest: dict[str, Any]) -> str | None:
+    for name in (CENTRE, LOGITS) if manifest["views"] else (CENTRE,):
+        stated = manifest["files"][name]
+        if (folder / name).stat().st_size != stated["size"]:
+            return f"{name} of the targets has another size than its manifest states"
+        if file_digest(folder / name) != stated["sha256"]:
+            return f"{name} of the targets is damaged: its checksum does not hold"
     return None
 
 
-def _fit_problem(manifest: dict[str, Any], pack: Pack, rows: Rows, scene: dict[str, Any] | None) -> str | None:
-    if scene is not None and manifest["scene"] != scene:
+def _fit_problem(manifest: dict[str, Any], origin: Origin) -> str | None:
+    wanted = origin.head()
+    if manifest["scene"] != wanted["scene"]:
         return "the targets belong to other views: augmentation, view seed or packing differ"
-    held = set(manifest["keys"])
-    missing = sum(pack.keys[int(row)] not in held for row in rows)
-    if missing:
-        return f"the targets lack {missing} of {len(rows)} training images: they are of other data or another split"
+    if manifest["pack"] != wanted["pack"] or manifest["digest"] != wanted["digest"]:
+        return "the targets are of other images, or of another split"
+    if manifest["views"] != wanted["views"]:
+        return f"the targets hold {manifest['views']} views, and {wanted['views']} are asked for"
+    if manifest["info"].get("job") != wanted["info"].get("job"):
+        return "the targets are those of another teacher"
     return None

@@ -24,14 +24,18 @@ def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     return torch.addcmul(shift.view(shape), images.float(), scale.view(shape))
 
 
-def require_skill(top1: float, classes: int, images: int) -> None:
-    """Raise JobError when a teacher's accuracy on `images` validation images could be that of guessing.
+def require_skill(top1: float, classes: int, images: int, part: str = "validation") -> None:
+    """Raise JobError when a teacher's accuracy on `images` images of `part` could be that of guessing.
 
     Guessing is right in 1 / classes of the images; CHANCE_DEVIATIONS standard deviations above that are asked for.
     """
     chance = 1 / classes
     bound = chance + CHANCE_DEVIATIONS * math.sqrt(chance * (1 - chance) / images)
     if top1 <= min(bound, 1.0 - 0.5 / images):
-        what = f"the teacher is right on {top1:.1%} of {images} validation images, and guessing gives {chance:.1%}"
-        fix = "check the order of its classes, its weights and its normalisation, or train it longer"
+        shown = f"{images} images" if part == "all" else f"{images} {part} images"
+        what = f"the teacher is right on {top1:.1%} of {shown}: guessing gives {chance:.1%} and could come as far"
+        fix = (
+            "check the order of its classes (teacher.classes), how its pixels were normalised (teacher.mean, "
+            "teacher.std), and its weights; or train it longer"
+        )
         raise JobError(what, where="teacher", fix=fix)

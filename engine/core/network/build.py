@@ -6,6 +6,7 @@ names; anything else is timm's.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -64,7 +65,7 @@ def normalization(network: nn.Module) -> tuple[tuple[float, ...], tuple[float, .
     """Return the channel means and deviations (of pixels in 0..1) that the network's input is normalised with."""
     config = getattr(network, "pretrained_cfg", None)
     if isinstance(network, TinyViT) or not config:
-        return MEAN, STD
+        return getattr(network, "mean", MEAN), getattr(network, "std", STD)
     return tuple(config.get("mean", MEAN)), tuple(config.get("std", STD))
 
 
@@ -139,7 +140,7 @@ def _refuse_misfits(given: Mapping[str, Tensor], own: Mapping[str, Tensor], opti
     for what, names in (("are not in this network", unknown), ("are missing", missing), ("have another size", sizes)):
         if names:
             some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-            fix = "use weights of the same arch, dims, depths and heads"
+            fix = "use weights of the same arch, options and sizes (a transformer's are for one image size, too)"
             raise DataError(f"the weights do not fit: {some} {what}", fix=fix)
 
 
@@ -189,8 +190,9 @@ def _create_timm(name: str, options: Mapping[str, Any]) -> nn.Module:
         raise DataError(f"timm refuses an option: {error}", where=f"timm/{name}", fix=fix) from error
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
         if options.get("pretrained"):
-            fix = "give access to huggingface.co or a filled HF_HOME, name a .safetensors file, or use weights: none"
-            what = f"its pretrained weights cannot be had: {_first_line(error)}"
+            fix = "give this machine access to the hub, or a filled HF_HOME; or name a file: weights: FILE.safetensors"
+            reason = textwrap.shorten(_first_line(error), 80, placeholder=" ...")
+            what = f"its pretrained weights cannot be had: {reason}"
             raise DataError(what, where=f"timm/{name}", fix=fix) from error
         fix = "change the options or data.image_size"
         raise DataError(f"timm cannot build it: {_first_line(error)}", where=f"timm/{name}", fix=fix) from error

@@ -28,8 +28,8 @@ def calibrated() -> tuple[Tensor, Tensor]:
 def test_a_calibrated_teacher_is_found_calibrated(calibrated: tuple[Tensor, Tensor]) -> None:
     found = diagnose_logits(*calibrated)
     assert found.fitted_temperature == pytest.approx(1.0, abs=0.02)
-    assert found.calibration_error < 0.012
-    assert abs(found.overconfidence) < 0.01
+    assert found.ece < 0.012
+    assert abs(found.signed_ece) < 0.01
     assert found.top1 == pytest.approx(found.confidence, abs=0.01)
     assert found.nll == pytest.approx(found.entropy, abs=0.02)
     assert found.top1 < found.top5 <= 1
@@ -41,7 +41,7 @@ def test_scaled_logits_have_a_scaled_temperature(calibrated: tuple[Tensor, Tenso
     own = fit_temperature(logits, labels)
     assert fit_temperature(scale * logits + 7.0, labels) == pytest.approx(scale * own, rel=1e-9)
     sharp, plain = diagnose_logits(scale * logits, labels), diagnose_logits(logits, labels)
-    assert sharp.overconfidence > 0.1
+    assert sharp.signed_ece > 0.1
     assert sharp.sure_share > plain.sure_share
     assert sharp.top1 == plain.top1
 
@@ -71,8 +71,8 @@ def test_figures_of_a_known_case() -> None:
     assert found.wrong_entropy == pytest.approx(sum(wrong) / 2)
     bins = reliability(logits, torch.tensor([0, 2]))
     assert bins.counts.sum() == 2
-    assert found.overconfidence == pytest.approx((0.7 - 1.0 + 0.8 - 0.0) / 2)
-    assert found.calibration_error == pytest.approx((0.3 + 0.8) / 2)
+    assert found.signed_ece == pytest.approx((0.7 - 1.0 + 0.8 - 0.0) / 2)
+    assert found.ece == pytest.approx((0.3 + 0.8) / 2)
 
 
 def test_a_student_is_compared_with_its_teacher(calibrated: tuple[Tensor, Tensor]) -> None:

@@ -150,6 +150,19 @@ def test_the_sum_is_weighted_as_the_spec_says(logits: tuple[Tensor, Tensor, Tens
     assert Distill(loss="hinton").weights == (0.9, 0.1)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_cross_entropy_equals_its_reference(smoothing: float, logits: tuple[Tensor, Tensor, Tensor]) -> None:
+    """The label has 1 - e + e / C, every other class e / C (Szegedy et al. 2016)."""
+    student, _, labels = logits
+    total = 0.0
+    for row, label in zip(student.numpy(), labels.numpy(), strict=True):
+        target = np.full(len(row), smoothing / len(row))
+        target[label] += 1 - smoothing
+        total -= float((target * np.log(softmax(row))).sum())
+    loss = distill_loss(Distill(loss="ce"), student, None, labels, smoothing)
+    assert loss.item() == pytest.approx(total / len(student), rel=1e-6)
+
+
 def test_without_a_teacher_it_is_cross_entropy(logits: tuple[Tensor, Tensor, Tensor]) -> None:
     student, teacher, labels = logits
     hard = torch.nn.functional.cross_entropy(student.float(), labels)

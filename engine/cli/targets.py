@@ -1,0 +1,43 @@
+"""`xp targets`: whether cached answers of a teacher are still what it says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.base import AnyId, HomeOption, app, find_home, say
+
+targets = typer.Typer(help="Look after cached teacher targets.", no_args_is_help=True)
+app.add_typer(targets, name="targets")
+
+
+@targets.callback()
+def keep_group() -> None:
+    """Look after cached teacher targets."""
+
+
+@targets.command()
+def verify(
+    name: AnyId,
+    samples: Annotated[int, typer.Option(min=1, help="how many images to ask the teacher about, at least")] = 256,
+    seed: Annotated[int | None, typer.Option(help="draws the same sample again")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Ask the teacher again about a random sample and compare; ends with 0 when all is right, else 1."""
+    from engine.errors import XpError
+    from engine.find import find_match
+    from engine.run.verify_targets import verify_targets
+
+    place = find_home(home)
+    jobs = [job for job in find_match(place, name).jobs if job.startswith("targets-")]
+    if not jobs:
+        raise XpError(f"{name} has no targets", fix="name an experiment with a teacher, or a targets job: xp status")
+    verdicts = [verify_targets(place, job, samples, seed) for job in jobs]
+    for verdict in verdicts:
+        typer.echo("\n".join(verdict.lines()))
+    wrong = [verdict.job for verdict in verdicts if not verdict.is_right]
+    say(f"{len(jobs) - len(wrong)} of {len(jobs)} are right" + (f"; wrong: {', '.join(wrong)}" if wrong else ""))
+    if wrong:
+        say("fix: remove their folders under cache/targets: whoever needs them next makes them anew")
+    raise typer.Exit(1 if wrong else 0)

@@ -1,0 +1,60 @@
+"""Who answers a student's batch: takes cached targets or a teacher, gives a function of the batch; both say the same.
+
+Where images are mixed, mix_targets: linear takes the teacher's answer as linear in them. Online without it, the teacher
+looks at the mixed images themselves, as the student does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from engine.core.data.loader import Batch
+from engine.core.distill.encoding import Answers, quantise
+from engine.core.distill.make import BATCH, Maker
+from engine.core.distill.targets import Targets
+
+Ask = Callable[[Batch], Answers]
+
+
+def mix_answers(answers: Answers, batch: Batch) -> Answers:
+    """Return the answers for a batch whose images are mixed; moments of a mixture are not known."""
+    return answers if batch.mix is None else Answers(batch.mix.targets(answers.logits))
+
+
+@dataclass(frozen=True)
+class CachedTeacher:
+    """Looks a batch up; `divisor` is the temperature that the teacher was calibrated with."""
+
+    targets: Targets
+    divisor: float = 1.0
+
+    def __call__(self, batch: Batch) -> Answers:
+        return mix_answers(self.targets.lookup(batch.view, batch.rows).divided(self.divisor), batch)
+
+
+@dataclass(frozen=True)
+class OnlineTeacher:
+    """Asks the teacher in the step, `batch` images at once, through the same views and the same quantiser."""
+
+    maker: Maker
+    shown_size: int
+    divisor: float = 1.0
+    batch: int = BATCH
+
+    def __call__(self, batch: Batch) -> Answers:
+        linear = batch.mix is not None and self.maker.origin.data.augment.mix_targets == "linear"
+        answers = quantise(torch.cat([self.maker.predict(part) for part in self._shown(batch, linear)]))
+        answers = answers.divided(self.divisor)
+        return mix_answers(answers, batch) if linear else answers
+
+    def _shown(self, batch: Batch, linear: bool) -> tuple[Tensor, ...]:
+        """Return what the teacher looks at: the batch's own pixels where they are the view at the teacher's size."""
+        if self.maker.size == self.shown_size and not linear:
+            images = batch.images
+        else:
+            images = self.maker.render(batch.view, batch.rows.numpy())
+        return torch.split(images, self.batch)

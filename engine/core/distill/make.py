@@ -1,0 +1,99 @@
+"""Making targets: takes a teacher as a function, gives the files of a cache, going on where a killed attempt stopped.
+
+The teacher is always asked in the same batches: BATCH neighbours in the order of the rows, view by view. So neither an
+interruption nor what else is made beside changes a bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.core.data.loader import render_rows, resolve_view_seed
+from engine.core.data.splits import Rows
+from engine.core.data.views import render_center
+from engine.core.distill.encoding import RowFormat, row_format
+from engine.core.distill.shards import ShardWriter
+from engine.core.distill.targets import CENTRE, LOGITS, Origin, write_manifest
+from engine.identity import digest_of
+
+BATCH, SHARD_BATCHES = 64, 16
+CENTRE_VIEW = -1
+Predict = Callable[[Tensor], Tensor]
+Progress = Callable[[int, int], None]
+Check = Callable[[Path, RowFormat], None]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A teacher that is asked about the images of `origin`, rendered at its own `size`.
+
+    `predict` takes uint8 (B, 3, size, size) and returns logits (B, classes); `classes` are those of its answers.
+    """
+
+    origin: Origin
+    predict: Predict
+    size: int
+    classes: int
+    batch: int = BATCH
+
+    @property
+    def form(self) -> RowFormat:
+        return row_format(self.classes)
+
+    def rows_of(self, view: int) -> Rows:
+        """Return the pack rows that are asked about on a view, CENTRE_VIEW for the centre crops."""
+        return np.arange(len(self.origin.pack)) if view == CENTRE_VIEW else self.origin.rows
+
+    def render(self, view: int, rows: Rows) -> Tensor:
+        """Return what the teacher sees of `rows`: uint8 (B, 3, size, size)."""
+        origin = self.origin
+        if view == CENTRE_VIEW:
+            crops = [render_center(origin.pack.image(row), self.size, origin.data.crop_share) for row in rows.tolist()]
+            return torch.stack(crops)
+        view_seed = resolve_view_seed(origin.data, origin.seed)
+        return render_rows(origin.pack, rows, view, view_seed, origin.data.augment, self.size)
+
+
+def write_targets(maker: Maker, folder: Path, progress: Progress, check: Check | None = None) -> int:
+    """Write targets into `folder`, which may hold what an earlier attempt finished; return how many images it had.
+
+    `check(folder, form)` is called when the centre crops are done and may raise, before the many views are made.
+    `progress(done, all)` counts images. Raises JobError when a logit is not finite.
+    """
+    origin = maker.origin
+    writer = ShardWriter(folder, digest_of([origin.head(), maker.size, maker.classes, maker.batch]))
+    total = len(origin.pack) + origin.views * len(origin.rows)
+    found = sum(writer.size(name) for name in (CENTRE, LOGITS)) // maker.form.dtype.itemsize
+    done = 0
+    for view in (CENTRE_VIEW, *range(origin.views)):
+        for count in _write_view(maker, writer, view):
+            done += count
+            progress(done, total)
+        if view == CENTRE_VIEW and check is not None:
+            check(folder, maker.form)
+    writer.finish()
+    write_manifest(folder, origin, maker.form)
+    return found
+
+
+def _write_view(maker: Maker, writer: ShardWriter, view: int) -> Iterator[int]:
+    """Write the shards of a view that are not there yet; yield the count of images of each batch."""
+    file, rows = (CENTRE, maker.rows_of(view)) if view == CENTRE_VIEW else (LOGITS, maker.rows_of(view))
+    held = writer.size(file) // maker.form.dtype.itemsize - max(view, 0) * len(rows)
+    start = min(max(held, 0), len(rows))
+    if start:
+        yield start
+    step = maker.batch * SHARD_BATCHES
+    for first in range(start, len(rows), step):
+        shard = []
+        for at in range(first, min(first + step, len(rows)), maker.batch):
+            part = rows[at : at + maker.batch]
+            shard.append(maker.form.encode(maker.predict(maker.render(view, part))))
+            yield len(part)
+        writer.append(file, np.concatenate(shard))

@@ -1,0 +1,76 @@
+"""What a change against the baseline is worth: takes comparisons, gives marks beside numbers and notes below a table.
+
+A dagger: the seeds tell the two arms apart (paired t, p < 0.05 after Holm over all changes of the report). A letter:
+more differs between the two arms than the one thing under study, and the note says what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.compare import Comparison, compare_arms, with_holm
+from engine.errors import QueryError
+from engine.home import Home
+
+ALPHA, DAGGER, MOST_NAMED = 0.05, "†", 3
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The comparison of each arm with the baseline by (arm, point); empty where nothing can be compared."""
+
+    found: Mapping[Place, Comparison] = field(default_factory=dict)
+
+    def mark(self, arm: str, point: str) -> str:
+        """Return what stands behind a change: nothing, a dagger, a letter, or both."""
+        one = self.found.get((arm, point))
+        if one is None:
+            return ""
+        told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA else ""
+        letter = self._letters(point).get(arm)
+        return f" {told}" * bool(told) + (f" [{letter}]" if letter else "")
+
+    def notes(self, point: str) -> list[str]:
+        """Return what the marks of one table mean, and the smallest difference that its seeds could have shown."""
+        here = {arm: one for (arm, at), one in self.found.items() if at == point}
+        notes = [f"[{letter}] {_unfair_text(here[arm])}" for arm, letter in self._letters(point).items()]
+        if any(DAGGER in self.mark(arm, point) for arm in here):
+            notes.append(
+                f"{DAGGER} p < {ALPHA} (paired t test over seeds, after Holm over all changes of this report)."
+            )
+        smallest = [f"{arm} {100 * one.smallest:.1f}" for arm, one in here.items() if one.smallest is not None]
+        if smallest:
+            notes.append(f"The smallest change that these seeds could have shown, in points: {', '.join(smallest)}.")
+        return notes
+
+    def _letters(self, point: str) -> dict[str, str]:
+        unfair = [arm for (arm, at), one in self.found.items() if at == point and one.unfair]
+        return {arm: _letter(at) for at, arm in enumerate(unfair)}
+
+
+def compare_baseline(home: Home, name: str, arms: list[str], baseline: str | None) -> Changes:
+    """Compare every arm of an experiment with its baseline on test accuracy."""
+    if baseline is None:
+        return Changes()
+    pairs: list[tuple[str, Comparison]] = []
+    for arm in (arm for arm in arms if arm != baseline):
+        try:
+            compared = compare_arms(home, f"{name}/{arm}", f"{name}/{baseline}", "test_top1", anyway=True)
+        except QueryError:  # no common seed yet: the table has a hole there
+            continue
+        pairs += [(arm, one) for one in compared]
+    adjusted = with_holm([one for _, one in pairs])
+    return Changes({(arm, one.cell): one for (arm, _), one in zip(pairs, adjusted, strict=True)})
+
+
+def _unfair_text(one: Comparison) -> str:
+    named = "; ".join(map(str, one.unfair[:MOST_NAMED]))
+    left = len(one.unfair) - MOST_NAMED
+    more = f"; and {left} more" if left > 0 else ""
+    return f"More than one thing differs between {one.arms[0]} and {one.arms[1]}: {named}{more}."
+
+
+def _letter(at: int) -> str:
+    return chr(ord("a") + at % 26) * (1 + at // 26)

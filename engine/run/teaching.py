@@ -1,0 +1,157 @@
+"""A taught student's side: takes its distillation settings, gives who answers its batches, at which temperature.
+
+After training it says how near the student came to its teacher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.core.data.loader import EvalLoader
+from engine.core.data.splits import Rows
+from engine.core.distill.answering import Ask, CachedTeacher, OnlineTeacher
+from engine.core.distill.diagnose import compare_logits, fit_temperature
+from engine.core.distill.targets import Targets
+from engine.core.distill.temperature import Course, make_course, match_temperature
+from engine.core.train.forward import Forward
+from engine.errors import JobError
+from engine.home import read_json
+from engine.run.attempt import Attempt
+from engine.run.materials import Images
+from engine.run.targets import (
+    describe_part,
+    make_maker,
+    open_job_targets,
+    open_teacher,
+    saw_no_split,
+    spread_rows,
+    targets_origin,
+)
+from engine.spec import Distill
+
+LIKENESS_IMAGES, MATCHED_IMAGES, EVAL_BATCH = 4096, 4096, 64
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """How a student is taught: the words, who answers its batches, and how the teacher's logits are divided.
+
+    A temperature that is matched to a reference's entropy is a number here.
+    """
+
+    distill: Distill
+    targets: Targets
+    ask: Ask
+    divisor: float
+
+    def course(self, epochs: int, steps: int) -> Course:
+        """Return the temperature over a training of `epochs` epochs of `steps` steps."""
+        return make_course(self.distill, epochs, steps)
+
+    def about(self) -> dict[str, Any]:
+        """Return what is effective, for the journal: the two ends of the temperature and the calibration."""
+        course = self.course(1, 1)
+        ends = {"start": course.start, "end": course.end, "schedule": course.schedule, "by": course.by}
+        return {**ends, "calibration": self.divisor}
+
+
+def open_teaching(attempt: Attempt, images: Images, device: torch.device) -> Teaching | None:
+    """Return what the student of this job listens to, None where it learns from labels alone.
+
+    May draw random numbers (a teacher is built): called before a training is seeded.
+    """
+    given = attempt.settings.get("distill")
+    if not given or "targets" not in attempt.needs:
+        return None
+    targets = open_job_targets(attempt, images, device)
+    divisor = calibration_temperature(targets, images) if given.get("calibrate") else 1.0
+    own = {name: given[name] for name in given if name in Distill.model_fields}
+    words = own.get("temperature")
+    if isinstance(words, Mapping) and "match" in words:
+        reference = open_job_targets(attempt, images, device, "reference")
+        own["temperature"] = matched_temperature(targets, reference, images, divisor, float(words.get("at", 1.0)))
+    distill = Distill.model_validate(own)
+    is_online = given.get("targets") == "online"
+    ask: Ask = _online(attempt, images, device, divisor) if is_online else CachedTeacher(targets, divisor)
+    return Teaching(distill, targets, ask, divisor)
+
+
+def calibration_temperature(targets: Targets, images: Images) -> float:
+    """Return the temperature with the least NLL on the student's own validation images: never on test.
+
+    Raises JobError where there are none, or where no temperature is best (a teacher that is never wrong).
+    """
+    rows = images.split.val
+    if not len(rows):
+        fix = "give data.split a validation part, or set teacher.calibrate: false"
+        what = "a teacher is calibrated on validation images, and the split has none"
+        raise JobError(what, where="teacher.calibrate", fix=fix)
+    found = fit_temperature(targets.centre(rows), torch.from_numpy(images.pack.labels[rows]))
+    if not found:
+        what = f"no temperature is best on {len(rows)} validation images: the teacher may be right on all of them"
+        fix = "give data.split a larger validation part, or set teacher.calibrate: false"
+        raise JobError(what, where="teacher.calibrate", fix=fix)
+    return found
+
+
+def matched_temperature(targets: Targets, reference: Targets, images: Images, divisor: float, at: float) -> float:
+    """Return the temperature that gives the (calibrated) teacher the mean entropy of the reference at `at`.
+
+    Both on the centre crops of the student's training images, over an even sample of MATCHED_IMAGES at most.
+    """
+    rows = spread_rows(images.split.train, MATCHED_IMAGES)
+    return match_temperature(targets.centre(rows) / divisor, reference.centre(rows), at)
+
+
+def _online(attempt: Attempt, images: Images, device: torch.device, divisor: float) -> OnlineTeacher:
+    job = attempt.need("targets")
+    spec = read_json(job.spec)
+    maker = make_maker(targets_origin(job.job, spec, images, images.data), open_teacher(attempt, spec, device))
+    return OnlineTeacher(maker, images.data.image_size, divisor)
+
+
+# How near the student came -------------------------------------------------------------------------------------------
+
+
+def log_likeness(attempt: Attempt, teaching: Teaching, images: Images, network: nn.Module, forward: Forward) -> None:
+    """Log, under the student's job, agreement with the teacher and KL(teacher || student) on centre crops.
+
+    On train over an even sample no larger than test, on test over all, LIKENESS_IMAGES at most. Both at temperature 1,
+    with the teacher as the student heard it (calibrated where it was).
+    """
+    test = spread_rows(images.split.test, LIKENESS_IMAGES)
+    for part, rows in (("train", spread_rows(images.split.train, len(test))), ("test", test)):
+        student = _centre_logits(attempt, images, rows, network, forward)
+        found = compare_logits(student, teaching.targets.centre(rows) / teaching.divisor)
+        attempt.journal.teacher(part, "agreement", found.agreement)
+        attempt.journal.teacher(part, "divergence", found.divergence)
+    if saw_no_split(read_json(attempt.need("targets").spec)):
+        _log_teacher(attempt, teaching, images)
+
+
+def _log_teacher(attempt: Attempt, teaching: Teaching, images: Images) -> None:
+    """A teacher that saw no split has figures over all images; its figures on this split are the student's to say."""
+    for part in ("train", "val", "test"):
+        rows = images.split.part(part)
+        if len(rows):
+            for name, value in describe_part(teaching.targets, images.pack, rows)[0].items():
+                attempt.journal.teacher(part, f"teacher_{name}", value)
+
+
+def _centre_logits(attempt: Attempt, images: Images, rows: Rows, network: nn.Module, forward: Forward) -> Tensor:
+    """Return the network's fp32 logits (n, classes) on the centre crops of `rows`, on the host."""
+    was_training = network.training
+    network.eval()
+    loader, parts = EvalLoader(images.pack, np.asarray(rows), images.data, images.data.image_size, EVAL_BATCH), []
+    for batch in loader:
+        with torch.no_grad():
+            parts.append(forward(network, batch.images).cpu())
+        attempt.watch("evaluate", len(parts) * EVAL_BATCH, len(rows))
+    network.train(was_training)
+    return torch.cat(parts)

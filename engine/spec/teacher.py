@@ -1,0 +1,127 @@
+"""The words about who teaches: which network, its weights and its head, or another run; helpers on the way down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from engine.errors import closest_hint
+from engine.names import WORDNET_ID
+from engine.spec.base import Positive, refuse
+from engine.spec.network import Network, check_weights
+from engine.spec.training import Train
+
+RUN = r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*(/.+)?"
+
+
+class Assistant(Network):
+    """A smaller teacher between the teacher and the student, trained by this engine."""
+
+    weights: str = "none"
+    train: Train | None = None
+
+    @model_validator(mode="after")
+    def _weights_exist(self) -> Assistant:
+        check_weights(self.arch, self.weights)
+        return self
+
+
+class Teacher(Network):
+    """Trained here (`train`), taken as it comes (`weights`), given a new head (`head`), or another run's (`run`).
+
+    `classes` are what the outputs of a weights file stand for, in order; `mean` and `std` how its pixels (0 to 1) were
+    normalised; `logit_scale` multiplies its logits, for a teacher that is too sure on purpose.
+    """
+
+    arch: str = ""
+    weights: str = "none"
+    run: str | None = Field(None, description="EXPERIMENT/ARM, or EXPERIMENT/ARM/CELL: the network of another run")
+    head: Literal["slice", "probe", "finetune"] = "slice"
+    classes: list[str] | None = Field(None, min_length=2)
+    image_size: int | None = Field(None, ge=8, le=2048)
+    mean: list[float] | None = Field(None, min_length=3, max_length=3)
+    std: list[Positive] | None = Field(None, min_length=3, max_length=3)
+    logit_scale: Positive = 1.0
+    targets: Literal["cached", "online", "auto"] = "cached"
+    seed: int = Field(0, ge=0)
+    calibrate: bool = False
+    train: Train | None = None
+    assistants: list[Assistant] = Field([])
+
+    @property
+    def is_given(self) -> bool:
+        """Whether it is taken as its weights come: it has seen no split of this data, as far as xp knows."""
+        return self.run is None and self.train is None and self.head == "slice"
+
+    @field_validator("run")
+    @classmethod
+    def _names_a_run(cls, run: str | None) -> str | None:
+        if run is not None and not re.fullmatch(RUN, run):
+            raise refuse(f"{run!r} names no run", "write EXPERIMENT/ARM, such as quickstart/original")
+        return run
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_once(cls, classes: list[str] | None) -> list[str] | None:
+        twice = sorted({name for name in classes or () if (classes or []).count(name) > 1})
+        if twice:
+            raise refuse(f"class {twice[0]!r} is listed twice", "list each class once, in the order of the outputs")
+        return classes
+
+    @model_validator(mode="after")
+    def _kind_is_clear(self) -> Teacher:
+        """A word that has no part in this kind of teacher is an error, not a word that is ignored."""
+        if self.run is not None:
+            self._refuse_beside_run()
+        elif not self.arch:
+            raise refuse("a teacher needs a network", "give arch (with weights or train), or run: EXPERIMENT/ARM")
+        else:
+            check_weights(self.arch, self.weights)
+            self._check_head()
+        if not self.is_given:
+            self._refuse_words(("classes", "mean", "std"), "only for weights that are taken as they come")
+        return self
+
+    def _refuse_beside_run(self) -> None:
+        words = ("arch", "weights", "head", "train", "image_size", "options", "drop_path", "attention")
+        self._refuse_words(words, "the network is the one of that run")
+
+    def _refuse_words(self, words: tuple[str, ...], why: str) -> None:
+        plain = type(self).model_fields
+        given = [word for word in words if getattr(self, word) != plain[word].default]
+        if given:
+            raise refuse(f"{', '.join(given)}: {why}", f"leave {' and '.join(given)} away")
+
+    def _check_head(self) -> None:
+        if self.head == "probe" and self.train is not None:
+            raise refuse("a probe is fitted to its optimum, and takes no train", "leave train away, or head: finetune")
+        if self.head != "slice" and self.weights == "none":
+            fix = "set weights: pretrained or to a .safetensors file, or leave head away and give train"
+            raise refuse(f"head: {self.head} begins from weights, and there are none", fix)
+        if self.is_given and self.weights == "none":
+            fix = "give it a train: section, weights: pretrained, a .safetensors file, or run: EXPERIMENT/ARM"
+            raise refuse("this teacher knows nothing: it has no weights and is not trained", fix)
+
+
+def head_problem(teacher: Teacher, class_names: Sequence[str]) -> tuple[str, str] | None:
+    """Return what is wrong, and the fix, where the head of a teacher taken as it comes cannot be of these classes."""
+    if not teacher.is_given:
+        return None
+    if teacher.classes is not None:
+        absent = [name for name in class_names if name not in teacher.classes]
+        what = f"{len(absent)} classes of the data are not in teacher.classes: {', '.join(map(repr, absent[:5]))}"
+        return (what, f"{closest_hint(absent[0], teacher.classes)} Or use head: probe") if absent else None
+    strange = [name for name in class_names if not WORDNET_ID.fullmatch(name)]
+    if teacher.weights != "pretrained" or not strange:
+        return None
+    what = f"pretrained heads know ImageNet's classes, and {', '.join(map(repr, strange[:3]))} are none of them"
+    return what, "use head: probe or finetune, or name the class folders by their WordNet ids (n01440764)"
+
+
+def weights_file(weights: str) -> Path | None:
+    """Return the file that `weights` names; None for `none` and `pretrained`."""
+    return None if weights in ("none", "pretrained") else Path(weights).expanduser()

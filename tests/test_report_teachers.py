@@ -1,0 +1,134 @@
+"""The report's section on teachers: every figure from the store, twins together, sentences by the rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.collect import collect
+from engine.report import make_report
+from engine.report.figures import Reliability, ReliabilityLine, draw_reliability, to_svg
+from tests.synthetic import Arm, SyntheticHome
+
+CALM = {"top1": 0.8, "fitted_temperature": 1.0, "signed_ece": 0.0, "sure_share": 0.1, "entropy": 1.0}
+SHARP = {"top1": 0.8, "fitted_temperature": 8.0, "signed_ece": 0.12, "sure_share": 0.9, "entropy": 0.01}
+BINS = {"counts": [0.0] * 7 + [10.0] * 8, "accuracy": [0.5] * 15, "confidence": [(at + 0.5) / 15 for at in range(15)]}
+
+
+def taught(scale: float, loss: str, accuracy: float) -> Arm:
+    teacher = {"arch": "timm/vit", "logit_scale": scale, "calibrate": False, "assistants": []}
+    return Arm(accuracy, settings={"teacher": teacher, "distill": {"loss": loss, "temperature": 2.0}})
+
+
+ARMS = {
+    "plain": taught(1.0, "hinton", 0.60),
+    "sharp": taught(8.0, "hinton", 0.40),
+    "sharp_lskd": taught(8.0, "lskd", 0.90),
+}
+
+
+def add_targets(made: SyntheticHome, job: str, scale: float, views: int, parts: dict[str, dict[str, float]]) -> str:
+    if made.home.job(job).root.exists():
+        return job
+    made.job(job, "targets", {}, {"network": {"arch": "timm/vit"}, "logit_scale": scale, "views": views})
+    attempt, journal = made.attempt(job, 1)
+    with journal:
+        for part, figures in parts.items():
+            for name, value in figures.items():
+                journal.teacher(part, name, value)
+        journal.fact("reliability", dict.fromkeys(parts, BINS))
+    made.finish(job, attempt)
+    return job
+
+
+def log_student(made: SyntheticHome, job: str, rows: dict[tuple[str, str], float]) -> None:
+    """Go on in the committed journal of a student, as its job does before it commits."""
+    from store.journal import JournalWriter
+
+    with JournalWriter(made.home.job(job).attempt(1).journal) as journal:
+        for (part, name), value in rows.items():
+            journal.teacher(part, name, value)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> SyntheticHome:
+    home = SyntheticHome(tmp_path / "home")
+    runs = home.experiment("taught", ARMS)
+    for run in runs:
+        figures = CALM if run["arm"] == "plain" else SHARP
+        name, scale = ("targets-calm", 1.0) if run["arm"] == "plain" else ("targets-sharp", 8.0)
+        parts = {"train": figures, "test": figures}
+        run["jobs"]["targets"] = add_targets(home, name, scale, 2, parts)
+        if run["arm"] == "plain" and run["seed"] == 2:
+            run["jobs"]["targets"] = add_targets(home, "targets-online", 1.0, 0, parts)
+        agreement = {("train", "agreement"): 0.7, ("test", "agreement"): 0.6, ("train", "divergence"): 0.5}
+        log_student(home, run["jobs"]["student"], agreement)
+    home.record("taught", runs, "plain")
+    return home
+
+
+def report(made: SyntheticHome, folder: Path) -> str:
+    collect(made.home)
+    page, html = make_report(made.home, "taught", ("md", "html"), folder)
+    text = html.read_text()
+    assert "Is the teacher over-confident?" in text
+    assert text.count('aria-label="Reliability') == 1
+    return page.read_text()
+
+
+def test_figures_of_each_teacher_stand_by_part(made: SyntheticHome, tmp_path: Path) -> None:
+    text = report(made, tmp_path / "out")
+    rows = [line for line in text.splitlines() if line.startswith("| timm/vit")]
+    assert len(rows) == 4  # the teacher in the step is the cached one
+    assert "| timm/vit x 8 | 60/20/20 | test | over-confident | 80.0 | 0.120 | 8.00 | 90.0 | 0.0100 |" in text
+    assert "| timm/vit | 60/20/20 | test | calibrated |" in text
+    assert "timm/vit x 8, split 60/20/20, teaches sharp, sharp_lskd." in text
+    assert "| sharp | 70.0 | 60.0 | 0.500 |" in text
+    assert (tmp_path / "out" / "reliability.svg").is_file()
+
+
+def test_softening_that_recovers_accuracy_supports_noisy_labels(made: SyntheticHome, tmp_path: Path) -> None:
+    text = report(made, tmp_path / "out")
+    (noise,) = [line for line in text.splitlines() if line.startswith("- timm/vit x 8") and "noisy labels" in line]
+    assert "is supported" in noise
+    assert "sharp_lskd against sharp" in noise
+    assert "plain against sharp" in noise
+    (gap,) = [line for line in text.splitlines() if line.startswith("- timm/vit x 8") and "capacity gap" in line]
+    assert "what is seen is consistent with 'capacity gap'" in gap
+    assert "70.0 % of their training images" in gap
+    (calm,) = [line for line in text.splitlines() if line.startswith("- timm/vit,") and "noisy labels" in line]
+    assert "is not supported: calibrated" in calm
+
+
+def test_a_teacher_of_no_split_is_shown_by_the_parts_that_its_students_logged(tmp_path: Path) -> None:
+    home = SyntheticHome(tmp_path / "home")
+    runs = home.experiment("taught", {"only": taught(1.0, "hinton", 0.6)}, seeds=(0,))
+    job = add_targets(home, "targets-all", 1.0, 2, {"all": {**CALM, "in_slice_mass": 0.93}})
+    rows = {(part, f"teacher_{name}"): value for part in ("val", "test") for name, value in SHARP.items()}
+    log_student(home, runs[0]["jobs"]["student"], rows)
+    runs[0]["jobs"]["targets"] = job
+    home.record("taught", runs, "only")
+    text = report(home, tmp_path / "out")
+    assert "| timm/vit | 60/20/20 | test | over-confident |" in text
+    assert "| timm/vit | 60/20/20 | all |  |" in text
+    assert "| 93.0 |" in text
+
+
+def test_an_experiment_without_teachers_has_no_such_section(tmp_path: Path) -> None:
+    home = SyntheticHome(tmp_path / "home")
+    home.experiment("plain", {"only": Arm()}, seeds=(0,))
+    collect(home.home)
+    page = make_report(home.home, "plain", ("md",), tmp_path / "out")[0].read_text()
+    assert "over-confident" not in page
+
+
+def test_a_reliability_chart_is_the_same_byte_for_byte() -> None:
+    def line(**changes: Any) -> ReliabilityLine:
+        return ReliabilityLine(**{**BINS, **changes})
+
+    chart = Reliability("reliability", "Reliability", {"a": line(), "b": line(counts=[1.0] * 15)})
+    one, two = (to_svg(draw_reliability(chart), "r") for _ in range(2))
+    assert one == two
+    assert "<svg" in one

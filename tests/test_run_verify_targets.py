@@ -1,0 +1,111 @@
+"""`xp targets verify` finds targets that are whole and wrong, and says when it stands elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.content import file_digest
+from engine.errors import QueryError
+from engine.home import Home, write_json
+from engine.identity import digest_of
+from engine.run.verify_targets import verify_targets
+from tests.forking import ForkServer
+from tests.test_run import DATA, NETWORK, TRAIN, Bench
+
+VIEWS = 2
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    root = tmp_path_factory.mktemp("home")
+    with ForkServer() as server:
+        bench = Bench(Home(root, root / "cache"), server)
+        packed = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
+        assert bench.run(bench.write("pack-1", "pack", {}, {"data": packed, "digest": "d"})) == 0
+        assert bench.run(bench.train("train-teacher", train={**TRAIN, "epochs": 8, "batch_size": 32})) == 0
+        settings = {"data": DATA, "network": NETWORK, "num_classes": 10, "views": VIEWS, "precision": "fp32"}
+        job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-teacher"}, settings)
+        assert bench.run(job) == 0
+        yield bench.home
+
+
+@pytest.fixture(autouse=True)
+def _gentle_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in a job, but without what cannot be taken back in the process of the tests."""
+    before = torch.get_num_threads()
+
+    def prepare(slot: str, threads: int, deterministic: bool) -> torch.device:
+        torch.set_num_threads(threads)
+        return torch.device("cpu")
+
+    monkeypatch.setattr("engine.run.verify_targets.prepare_device", prepare)
+    yield
+    torch.set_num_threads(before)
+
+
+def forge(folder: Path, **info: Any) -> None:
+    """Make the manifest agree with the files as they are: only asking the teacher again can tell."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest.pop("self")
+    manifest["info"] |= info
+    for name in manifest["files"]:
+        manifest["files"][name]["sha256"] = file_digest(folder / name)
+    write_json(folder / "manifest.json", manifest | {"self": digest_of(manifest)})
+
+
+def test_targets_are_right_where_they_were_made_bit_for_bit(home: Home) -> None:
+    verdict = verify_targets(home, "targets-1", 300)
+    assert verdict.is_right
+    assert verdict.allowed == 0
+    assert sum(one.images for one in verdict.differences) >= 256
+    assert "where they were made" in verdict.lines()[0]
+    every = verify_targets(home, "targets-1", 10**6)
+    assert sum(one.images for one in every.differences) == 1797 + VIEWS * 539
+
+
+def test_the_same_seed_draws_the_same_sample(home: Home) -> None:
+    one, two = (verify_targets(home, "targets-1", 200, seed=3) for _ in range(2))
+    assert one == two
+
+
+def test_one_wrong_logit_in_a_cache_that_is_whole_is_found(home: Home) -> None:
+    folder = home.targets("targets-1")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    raw = np.frombuffer(before[folder / "logits.bin"], dtype="<f2").copy()
+    raw[4321] = np.nextafter(raw[4321], np.float16(-100))
+    (folder / "logits.bin").write_bytes(raw.tobytes())
+    forge(folder)
+    verdict = verify_targets(home, "targets-1", 10**6)
+    assert not verdict.is_right
+    assert sum("WRONG" in line for line in verdict.lines()) == 2
+    forge(folder, torch="0.1", cpu="another")
+    elsewhere = verify_targets(home, "targets-1", 10**6)
+    assert elsewhere.is_right  # one step is a rounding on another machine
+    assert elsewhere.allowed == 2
+    assert "torch 0.1 ->" in elsewhere.lines()[0]
+    raw[4321] -= 0.5
+    (folder / "logits.bin").write_bytes(raw.tobytes())
+    forge(folder)
+    assert not verify_targets(home, "targets-1", 10**6).is_right
+    for path, content in before.items():
+        path.write_bytes(content)
+    assert verify_targets(home, "targets-1", 10**6).is_right
+
+
+def test_a_damaged_cache_is_wrong_and_an_unfinished_job_an_error(home: Home) -> None:
+    path = home.targets("targets-1") / "centre.bin"
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-2])
+    verdict = verify_targets(home, "targets-1", 64)
+    path.write_bytes(raw)
+    assert not verdict.is_right
+    assert "centre.bin" in verdict.lines()[0]
+    with pytest.raises(QueryError, match="is not done"):
+        verify_targets(home, "targets-2", 64)

@@ -1,0 +1,151 @@
+"""The specs that are shipped: each is valid, plans as it stands, and runs whole when the overlay makes it small."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from engine.arms import expand_cells
+from engine.check import absent_inputs
+from engine.home import open_home
+from engine.load import load_spec
+from engine.plan import Plan, make_plan
+from engine.spec import Spec
+from engine.starter import lay_out
+
+ROOT = Path(__file__).parent.parent
+SPECS = sorted(path for path in (ROOT / "specs").glob("*.yaml") if not path.name.startswith("_"))
+PAPERS = [path for path in SPECS if path.stem != "quickstart"]
+SMALL = ROOT / "specs" / "_small.yaml"
+TILE = 40
+
+
+def named(path: Path) -> str:
+    return path.stem
+
+
+def plan_small(path: Path, home: Path, *overrides: str) -> Plan:
+    return make_plan(load_spec(path, overrides, [SMALL]), open_home(home, create=True))
+
+
+# As they stand --------------------------------------------------------------------------------------------------------
+
+
+def test_the_papers_and_its_ideas_are_there() -> None:
+    wanted = {"quickstart", "phase1_tiny_window", "phase1_big_window", "phase2_convnextv2", "phase2_pruned"}
+    assert wanted | {"teacher_assistant", "temperature", "confident_teacher", "sparse_pattern"} <= set(
+        map(named, SPECS)
+    )
+
+
+@pytest.mark.parametrize("path", SPECS, ids=named)
+def test_it_is_valid_bears_its_files_name_and_says_what_it_is(path: Path) -> None:
+    spec = load_spec(path)
+    assert spec.name == path.stem
+    assert spec.title
+    assert spec.claims
+    assert spec.baseline in spec.arm_names
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith("# yaml-language-server")
+    assert lines[1].startswith("# ")
+
+
+@pytest.mark.parametrize("path", PAPERS, ids=named)
+def test_it_plans_without_the_images(path: Path, tmp_path: Path) -> None:
+    spec = load_spec(path)
+    assert any("XP_DATA" in line for line in absent_inputs(spec))
+    plan = make_plan(spec, open_home(tmp_path, create=True))
+    assert plan.is_provisional
+    assert len(plan.runs) == len(list(expand_cells(spec))) * len(spec.seeds)
+    assert all(job.reason for job in plan.jobs)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=named)
+def test_arms_differ_in_what_they_are_about_and_in_nothing_else(path: Path) -> None:
+    """One batch size and one learning rate for all arms, and the same images: or the comparison says nothing."""
+    cells = list(expand_cells(load_spec(path)))
+    assert len({(cell.settings.train.batch_size, cell.settings.train.lr) for cell in cells}) == 1
+    assert len({cell.settings.data.model_dump_json(exclude={"split"}) for cell in cells}) == 1
+
+
+def test_phase_2_crosses_attention_and_teacher() -> None:
+    cells = expand_cells(load_spec(ROOT / "specs" / "phase2_convnextv2.yaml"))
+    pairs = {
+        (cell.settings.student.attention.kind, cell.settings.teacher.arch) for cell in cells if cell.settings.teacher
+    }
+    assert len(pairs) == 4
+    assert len({kind for kind, _ in pairs}) == len({arch for _, arch in pairs}) == 2
+
+
+def test_given_teachers_are_shared_by_splits_and_arms(tmp_path: Path) -> None:
+    plan = make_plan(load_spec(ROOT / "specs" / "phase2_convnextv2.yaml"), open_home(tmp_path, create=True))
+    assert len(plan.runs) == 24
+    assert sum(job.kind == "targets" for job in plan.jobs) == 2
+
+
+# Made small -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SPECS, ids=named)
+def test_made_small_it_fetches_nothing_and_keeps_its_arms_apart(path: Path, tmp_path: Path) -> None:
+    plan = plan_small(path, tmp_path, "data.source=digits", "data.root=null")
+    assert not plan.is_provisional
+    networks = [job.settings["network"] for job in plan.jobs if "network" in job.settings]
+    assert {network["weights"] for network in networks} == {"none"}
+    assert {job.settings["train"]["epochs"] for job in plan.jobs if job.kind == "train"} <= {2, 8}
+    own = {run.arm: json.dumps(dict(run.jobs), sort_keys=True) for run in plan.runs}
+    assert len(set(own.values())) == len(own)
+
+
+def test_init_ships_every_spec(tmp_path: Path) -> None:
+    made = {path.name for path in lay_out(tmp_path)}
+    assert {path.name for path in (ROOT / "specs").iterdir()} <= made
+    for path in SPECS:
+        assert isinstance(load_spec(tmp_path / "specs" / path.name, (), [tmp_path / "specs" / SMALL.name]), Spec)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree of two classes: tiles of scikit-learn's two photographs."""
+    from sklearn.datasets import load_sample_images
+
+    root = tmp_path_factory.mktemp("photographs") / "images"
+    for name, picture in zip(("china", "flower"), load_sample_images().images, strict=True):
+        (root / name).mkdir(parents=True)
+        whole = Image.fromarray(picture)
+        for left in range(0, whole.width - TILE + 1, TILE):
+            for top in range(0, whole.height - TILE + 1, TILE):
+                whole.crop((left, top, left + TILE, top + TILE)).save(root / name / f"{left}_{top}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def xp_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("small") / "home"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("path", PAPERS, ids=named)
+def test_made_small_it_runs_whole_and_is_reported(path: Path, photographs: Path, xp_home: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "XP_HOME": str(xp_home), "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+
+    def xp(*words: str | Path) -> str:
+        line = [sys.executable, "-m", "engine.cli", *map(str, words)]
+        answer = subprocess.run(line, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+        assert answer.returncode == 0, answer.stderr[-3000:]
+        return answer.stdout
+
+    xp("submit", path, "--wait", "--overlay", SMALL, "--set", f"data.root={photographs}")
+    query = f"select arm, test_top1 from results where experiment = '{path.stem}' and state = 'done'"
+    rows = json.loads(xp("sql", query, "--format", "json"))
+    assert sorted(row["arm"] for row in rows) == sorted(load_spec(path).arm_names)
+    assert all(0.0 <= row["test_top1"] <= 1.0 for row in rows)
+    report = next(Path(line) for line in xp("report", path.stem, "-o", tmp_path).split() if line.endswith(".md"))
+    assert all(arm in report.read_text() for arm in load_spec(path).arm_names)
