@@ -14,12 +14,15 @@ sys.path[:] = [str(ROOT), *(place for place in sys.path if Path(place).resolve()
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison; `ratio` above 1 means that ours is better, whichever way the unit points."""
+    """One comparison; `ratio` above 1 means that ours is better, whichever way the unit points.
+
+    `peer` and `ratio` are None where the peer is not installed.
+    """
 
     case: str
     figure: str
     ours: float
-    peer: float
-    ratio: float
+    peer: float | None
+    ratio: float | None
     unit: str
     n: int

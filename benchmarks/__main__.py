@@ -1,4 +1,4 @@
-"""`make bench`: takes the scripts beside this file, runs them all, and writes what they measured to RESULTS.md."""
+"""`make bench`: runs the scripts beside this file, all or those named, and writes what they measured to RESULTS.md."""
 
 from __future__ import annotations
 
@@ -14,45 +14,68 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-SCRIPTS = ("attention", "loader", "scheduler", "distillation", "store")
+RESULTS = HERE / "RESULTS.md"
+SCRIPTS = ("attention", "loader", "scheduler", "checkpoint", "distillation", "store")
 PACKAGES = ("torch", "timm", "duckdb", "sqlalchemy")
 COLUMNS = ("case", "figure", "ours", "peer", "ratio", "unit", "n")
 
 
 def main() -> int:
-    """Run every script; return 1 when one of them failed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under two minutes a script, for a look")
-    quick = ["--quick"] if parser.parse_args().quick else []
-    pages, failed = [_heading(quick)], 0
-    for name in (name for name in SCRIPTS if (HERE / f"{name}.py").exists()):
+    """Run the scripts that are named, else all; return 1 when one of them failed."""
+    parser = _parser()
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.names if name not in SCRIPTS]:
+        parser.error(f"no benchmark is called {unknown[0]}; there are {', '.join(SCRIPTS)}")
+    quick = ["--quick"] if asked.quick else []
+    sections, failed = _read_sections(), False
+    for name in asked.names or SCRIPTS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        command = [sys.executable, str(HERE / f"{name}.py"), "--json", *quick]
-        answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent, check=False)
-        failed += answer.returncode != 0
-        pages.append(_page(name, quick, answer.stdout if answer.returncode == 0 else None))
-    (HERE / "RESULTS.md").write_text("\n".join(pages))
-    return 1 if failed else 0
+        rows = _measure(name, quick)
+        failed |= rows is None
+        sections[name] = _section(name, quick, rows)
+        RESULTS.write_text(_heading() + "".join(sections[name] for name in SCRIPTS if name in sections))
+    return int(failed)
 
 
-def _heading(quick: list[str]) -> str:
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
-    day = datetime.datetime.now(datetime.UTC).date().isoformat()
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SCRIPTS)}; all where none is named")
+    parser.add_argument("--quick", action="store_true", help="under two minutes a script, for a look")
+    return parser
+
+
+def _measure(name: str, quick: list[str]) -> list[dict[str, Any]] | None:
+    """Return the rows that a script prints, None when it failed."""
+    command = [sys.executable, str(HERE / f"{name}.py"), "--json", *quick]
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent, check=False)
+    return json.loads(answer.stdout) if answer.returncode == 0 else None
+
+
+def _read_sections() -> dict[str, str]:
+    """Return the text of each script's section as it stands: what is not measured now keeps its figures."""
+    text = RESULTS.read_text() if RESULTS.exists() else ""
+    parts = text.split("\n## ")[1:]
+    return {part.split("\n", 1)[0].strip(): f"\n## {part.rstrip()}\n" for part in parts}
+
+
+def _heading() -> str:
     machine = f"{_cpu_model()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, no GPU used"
-    kind = "Short runs (`--quick`): read the ratios as rough.\n" if quick else ""
     return (
-        f"# What was measured\n\n{day}; {machine}; Python {platform.python_version()}, {versions}.\n"
-        f"A ratio above 1 means that ours is better; both sides were measured in the same run. {kind}"
+        f"# What was measured\n\n{machine}.\nA ratio above 1 means that ours is better; both sides were measured in "
+        "the same run. Read the ratios of short runs (`--quick`) as rough.\n"
     )
 
 
-def _page(name: str, quick: list[str], output: str | None) -> str:
+def _section(name: str, quick: list[str], rows: list[dict[str, Any]] | None) -> str:
     command = " ".join(["python", f"benchmarks/{name}.py", *quick])
-    if output is None:
+    if rows is None:
         return f"\n## {name}\n\n`{command}` failed.\n"
-    rows = [_line(row) for row in json.loads(output)]
+    versions = ", ".join(f"{package} {metadata.version(package)}" for package in PACKAGES)
+    day = datetime.datetime.now(datetime.UTC).date().isoformat()
     head = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
-    return f"\n## {name}\n\n`{command}`\n\n{head}\n" + "\n".join(rows) + "\n"
+    lines = "\n".join(_line(row) for row in rows)
+    when = f"`{command}`, {day}, Python {platform.python_version()}, {versions}"
+    return f"\n## {name}\n\n{when}\n\n{head}\n{lines}\n"
 
 
 def _line(row: dict[str, Any]) -> str:
