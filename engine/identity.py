@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 IDENTITY_VERSION = 1
+VIEW_VERSION = 2  # of the pixels that augmentation makes: in the id of every job that looks at views
 ID_DIGITS = 12
 
 

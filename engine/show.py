@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console, Group, RenderableType
@@ -131,16 +132,29 @@ def plan_table(plan: Plan, estimate: Estimate, notes: Sequence[str] = ()) -> Ren
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("job", "role", "state", "for runs", "seconds"):
         table.add_column(column, justify="right" if column in ("for runs", "seconds") else "left")
-    roles = {key: role for run in reversed(plan.runs) for role, key in reversed([*run.jobs.items()])}
-    users = {job.key: sum(job.key in run.jobs.values() for run in plan.runs) for job in plan.jobs}
-    for item in estimate.jobs:
-        seconds = "-" if item.is_reused else f"{item.seconds:.1f}"
-        name = item.job.job or f"provisional ({item.job.reason})"
-        table.add_row(name, roles.get(item.job.key, item.job.kind), item.state, str(users[item.job.key]), seconds)
+    for row, number in Counter(_plan_rows(plan, estimate)).items():
+        table.add_row(f"{row[0]} ({number} jobs)" if number > 1 else row[0], *row[1:])
     left = sum(not item.is_reused for item in estimate.jobs)
     total = f"{len(plan.runs)} runs, {len(plan.jobs)} jobs, {left} to do"
-    cost = f"{total}: about {clock_text(estimate.seconds)}, {size_text(estimate.bytes)} of disk"
-    return Group(table, *(Text(line) for line in (cost, *notes)))
+    return Group(table, *(Text(line) for line in (f"{total}: {_plan_cost(plan, estimate)}", *notes)))
+
+
+def _plan_rows(plan: Plan, estimate: Estimate) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each job; jobs that have no id yet may give equal rows."""
+    roles = {key: role for run in reversed(plan.runs) for role, key in reversed([*run.jobs.items()])}
+    users = Counter(key for run in plan.runs for key in set(run.jobs.values()))
+    for item in estimate.jobs:
+        job = item.job
+        seconds = "-" if item.is_reused else f"{item.seconds:.1f}" if job.job else "?"
+        yield job.job or "provisional", roles.get(job.key, job.kind), item.state, str(users[job.key]), seconds
+
+
+def _plan_cost(plan: Plan, estimate: Estimate) -> str:
+    """Nothing is known of a plan's cost before its images are."""
+    reasons = dict.fromkeys(job.reason for job in plan.jobs if job.reason)
+    if reasons:
+        return f"time and disk are not known yet, for {'; '.join(reasons)}"
+    return f"about {clock_text(estimate.seconds)}, {size_text(estimate.bytes)} of disk"
 
 
 class Layer(Protocol):

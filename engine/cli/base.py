@@ -31,7 +31,7 @@ _chosen: dict[str, Path | None] = {"home": None}
 
 
 @app.callback()
-def choosefind_home(home: HomeOption = None) -> None:
+def choose_home(home: HomeOption = None) -> None:
     """Remember a --home that stands before the command."""
     _chosen["home"] = home
 

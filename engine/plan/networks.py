@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.identity import counted_settings
+from engine.identity import VIEW_VERSION, counted_settings
 from engine.plan.draft import Cost, Draft, Scene
 from engine.spec import Data, Prune, Settings, Student, weights_file
 
@@ -83,8 +83,9 @@ def train_settings(scene: Scene, settings: Settings, seed: int, lesson: Lesson |
 
 
 def data_settings(data: Data, seed: int) -> dict[str, Any]:
-    """Views that the run's seed decides are written down with that seed."""
-    return counted_settings(data.model_copy(update={"view_seed": seed} if data.view_seed == "run" else {}))
+    """Views that the run's seed decides are written down with that seed, all with the version of augmentation."""
+    seeded = data.model_copy(update={"view_seed": seed} if data.view_seed == "run" else {})
+    return counted_settings(seeded) | {"view_version": VIEW_VERSION}
 
 
 def network_settings(draft: Draft, student: Student) -> dict[str, Any]:

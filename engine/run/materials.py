@@ -46,7 +46,7 @@ class Images:
 
 def read_data(settings: Mapping[str, Any], details: Mapping[str, Any]) -> Data:
     """Return the `data` part of a job's settings. Where the images lie is no part of them: only packing needs it."""
-    given = dict(settings["data"])
+    given = {name: value for name, value in settings["data"].items() if name != "view_version"}
     if given["source"] == "folder":
         given["root"] = details.get("root") or "(packed)"
     how = {"workers": int(details.get("workers") or 0), "cache": details.get("cache") or "auto"}

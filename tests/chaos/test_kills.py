@@ -36,7 +36,7 @@ def test_a_short_rampage_changes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_long_rampage_over_chains_changes_nothing(tmp_path: Path, seed: int) -> None:
     home = make_home(tmp_path)
-    monkey = chain_rampage(home, jobs=20, steps=60, kills=120, seed=seed, pause=0.15, slots=2)
+    monkey = chain_rampage(home, jobs=20, steps=90, kills=120, seed=seed, pause=0.15, slots=2)
     show_table(f"chains, seed {seed}", 20, monkey.tally)
     assert monkey.tally.total() >= 60
 

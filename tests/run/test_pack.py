@@ -16,11 +16,11 @@ from PIL import Image
 from engine.content import data_content
 from engine.core.data.pack import is_valid_pack, open_pack
 from engine.core.data.shards import SHARD_IMAGES
-from engine.home import Home, JobFolder
+from engine.home import JobFolder
 from engine.spec import Data
 from store.journal import read_journal
-from tests.forking import ForkServer, strike
-from tests.test_run import Bench
+from tests.forking import strike
+from tests.run.bench import Bench, open_bench
 
 FAILED = 88
 
@@ -28,8 +28,8 @@ FAILED = 88
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     root = tmp_path_factory.mktemp("home")
-    with ForkServer() as server:
-        yield Bench(Home(root, root / "cache"), server)
+    with open_bench(root) as bench:
+        yield bench
 
 
 def write_images(root: Path, count: int, size: tuple[int, int] = (60, 50)) -> Path:

@@ -16,11 +16,11 @@ import pytest
 import torch
 
 from engine.core.network.heads import SlicedNetwork
-from engine.home import AttemptFolder, Home, JobFolder, read_json
+from engine.home import AttemptFolder, JobFolder, read_json
 from engine.run.materials import make_forward
 from engine.run.targets import OpenTeacher
-from tests.forking import ForkServer, strike
-from tests.test_run import DATA, NETWORK, TRAIN, Bench, figures, visible_lines
+from tests.forking import strike
+from tests.run.bench import DATA, NETWORK, TRAIN, Bench, digits_bench, figures, visible_lines
 
 TARGETS = {"data": DATA, "network": NETWORK, "num_classes": 10, "precision": "fp32", "threads": 1}
 VIEWS = 3
@@ -29,10 +29,7 @@ VIEWS = 3
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     root = tmp_path_factory.mktemp("home")
-    with ForkServer() as server:
-        bench = Bench(Home(root, root / "cache"), server)
-        packed = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
-        assert bench.run(bench.write("pack-1", "pack", {}, {"data": packed, "digest": "d"})) == 0
+    with digits_bench(root) as bench:
         better = {**TRAIN, "epochs": 10, "batch_size": 32}
         assert bench.run(bench.train("train-teacher", train=better)) == 0
         assert bench.run(write_targets(bench, "targets-1", views=VIEWS)) == 0

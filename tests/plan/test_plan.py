@@ -11,7 +11,7 @@ from engine.home import Home, open_home
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 
-QUICKSTART = Path(__file__).parent.parent / "specs" / "quickstart.yaml"
+QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 
 
 @pytest.fixture

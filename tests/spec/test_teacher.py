@@ -12,7 +12,7 @@ from engine.load import load_spec
 from engine.names import has_pretrained, known_networks
 from engine.spec import Settings
 
-QUICKSTART = Path(__file__).parent.parent / "specs" / "quickstart.yaml"
+QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 PLAIN = ("teacher.train=null", "teacher.options=null")
 
 REFUSED: dict[str, tuple[tuple[str, ...], str, str]] = {

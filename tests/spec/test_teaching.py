@@ -14,7 +14,7 @@ from engine.load import load_spec
 from engine.plan import make_plan
 from engine.spec import Distill, EntropyMatch, TemperatureSchedule
 
-TINY = Path(__file__).parent / "resources" / "tiny.yaml"
+TINY = Path(__file__).parents[1] / "resources" / "tiny.yaml"
 ARM = "arms.distilled.distill"
 
 

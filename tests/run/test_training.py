@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,83 +19,18 @@ from safetensors.numpy import load_file
 
 from engine.core.distill.diagnose import Diagnosis
 from engine.core.train.checkpoint import pointed_steps
-from engine.home import AttemptFolder, Home, JobFolder, read_json, write_json
+from engine.home import AttemptFolder, JobFolder, read_json, write_json
 from engine.worker.watch import NO_SPACE, last_words
 from store.journal import read_journal
-from tests.forking import ForkServer, strike
+from tests.forking import strike
+from tests.run.bench import DATA, NETWORK, TRAIN, Bench, digits_bench, figures, visible_lines
 from tests.worker.test_disk import mounted
-
-NETWORK = {
-    "arch": "tiny_vit",
-    "dims": [8, 8, 16, 16],
-    "depths": [1, 1, 1, 1],
-    "heads": [1, 1, 2, 2],
-    "windows": [3, 3, 2, 1],
-    "drop_path": 0.2,
-}
-DATA = {"source": "digits", "image_size": 24, "split": "30/10/60", "short_side": 8}
-TRAIN = {"epochs": 3, "batch_size": 64, "lr": 2e-3, "precision": "fp32", "threads": 1}
-SPEED = ("train_images_per_second", "host_peak_rss")
-
-
-@dataclass
-class Bench:
-    """A home folder, and the way to run attempts of its jobs in processes of their own."""
-
-    home: Home
-    server: ForkServer
-
-    def write(self, job: str, kind: str, needs: dict[str, str], settings: dict[str, Any]) -> JobFolder:
-        folder = self.home.job(job)
-        folder.root.mkdir(parents=True)
-        write_json(folder.spec, {"version": 1, "kind": kind, "needs": needs, "settings": settings})
-        return folder
-
-    def start(self, job: JobFolder, **details: Any) -> tuple[int, AttemptFolder]:
-        number = len(job.attempts()) + 1
-        attempt = job.attempt(number)
-        attempt.root.mkdir(parents=True)
-        order = {"home": str(self.home.root), "cache": str(self.home.cache), "job": job.job, "attempt": number}
-        return self.server.start({**order, "details": details, "slot": "cpu:0", "grace": 5}, attempt.log), attempt
-
-    def run(self, job: JobFolder, **details: Any) -> int:
-        self.start(job, **details)
-        return self.server.wait()
-
-    def train(self, job: str, kind: str = "train", needs: dict[str, str] | None = None, **settings: Any) -> JobFolder:
-        known = {"data": DATA, "network": NETWORK, "num_classes": 10, "train": TRAIN, "distill": None, "seed": 0}
-        return self.write(job, kind, {"pack": "pack-1", **(needs or {})}, {**known, **settings})
-
-
-def visible_lines(job: JobFolder) -> list[dict[str, Any]]:
-    """The chain rule: the committed attempt's lines, after its predecessor's up to the `from`."""
-    attempt, upto = job.winner() or job.attempts()[-1], None
-    chain: list[dict[str, Any]] = []
-    while True:
-        lines = [line for line in read_journal(attempt.journal)[0] if upto is None or line["seq"] <= upto]
-        chain = [line for line in lines if line["type"] != "from"] + chain
-        start = next((line for line in lines if line["type"] == "from"), None)
-        if start is None:
-            return chain
-        attempt, upto = job.attempt(start["attempt"]), start["upto"]
-
-
-def figures(job: JobFolder) -> list[dict[str, Any]]:
-    """What is visible and does not depend on the clock."""
-    kept = []
-    for line in visible_lines(job):
-        if line.get("name") not in SPEED:
-            kept.append({name: value for name, value in line.items() if name not in ("seq", "at")})
-    return kept
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     root = tmp_path_factory.mktemp("home")
-    with ForkServer() as server:
-        bench = Bench(Home(root, root / "cache"), server)
-        packed = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
-        assert bench.run(bench.write("pack-1", "pack", {}, {"data": packed, "digest": "d"})) == 0
+    with digits_bench(root) as bench:
         assert bench.run(bench.train("train-1")) == 0
         yield bench
 

@@ -16,8 +16,7 @@ from engine.errors import QueryError
 from engine.home import Home, write_json
 from engine.identity import digest_of
 from engine.run.verify_targets import verify_targets
-from tests.forking import ForkServer
-from tests.test_run import DATA, NETWORK, TRAIN, Bench
+from tests.run.bench import DATA, NETWORK, TRAIN, digits_bench
 
 VIEWS = 2
 
@@ -25,10 +24,7 @@ VIEWS = 2
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     root = tmp_path_factory.mktemp("home")
-    with ForkServer() as server:
-        bench = Bench(Home(root, root / "cache"), server)
-        packed = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
-        assert bench.run(bench.write("pack-1", "pack", {}, {"data": packed, "digest": "d"})) == 0
+    with digits_bench(root) as bench:
         assert bench.run(bench.train("train-teacher", train={**TRAIN, "epochs": 8, "batch_size": 32})) == 0
         settings = {"data": DATA, "network": NETWORK, "num_classes": 10, "views": VIEWS, "precision": "fp32"}
         job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-teacher"}, settings)
