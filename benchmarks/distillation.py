@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--arch", default="tiny_vit_5m_224", help="the student, a timm name")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    images, rounds = (BATCH, 3) if chosen.quick else (8 * BATCH, 5)
+    images, rounds = (BATCH, 3) if chosen.quick else (4 * BATCH, 5)
     with tempfile.TemporaryDirectory() as folder:
         rows = compare_all(Path(folder), chosen.photos, chosen.arch, images, rounds)
     if chosen.json:

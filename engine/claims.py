@@ -159,6 +159,11 @@ def interval_text(found: Comparison) -> str:
     return f"{write(spread.mean)}{' points' if found.is_share else ''}{edges}, n={spread.n}"
 
 
+def p_text(p: float) -> str:
+    """Return `p 0.034`; never 0, which no finite sample can show."""
+    return "p below 1e-6" if p < 1e-6 else f"p {p:.3g}"
+
+
 def describe(judged: Judged) -> str:
     """Return what a person reads of a claim: verdict, sentence, effect, interval, n and what would decide it."""
     claim, where = judged.claim, f" ({judged.cell})" if judged.cell not in ("", "default") else ""
@@ -168,7 +173,7 @@ def describe(judged: Judged) -> str:
         asked = f"expected {claim.expect.replace('_', ' ')}{margin}"
         lines.append(f"  {claim.metric} of {claim.arm} - {claim.against}: {interval_text(judged.comparison)}; {asked}")
     if judged.p is not None:
-        lines.append(f"  p {judged.p:.3g} after Holm over all claims")
+        lines.append(f"  {p_text(judged.p)} after Holm over all claims")
     return "\n".join([*lines, *([f"  {judged.reason}"] if judged.reason else [])])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.claims import interval_text
+from engine.claims import interval_text, p_text
 from engine.compare import Comparison
 from engine.guard import difference_lines
 
@@ -33,13 +33,13 @@ def _test_lines(found: Comparison) -> Iterator[str]:
     if found.p is None:
         yield "  one common seed: no test over seeds, because the luck of a seed is unknown"
     elif found.adjusted_p is not None:
-        yield f"  p {found.p:.3g} over seeds; {found.adjusted_p:.3g} after Holm over this table"
+        yield f"  {p_text(found.p)} over seeds; {p_text(found.adjusted_p)} after Holm over this table"
     if found.images is not None:
         low, high = (edge * factor for edge in (found.images.low, found.images.high))
         seeds = "seeds and " if found.difference.n > 1 else ""
         yield f"  over {seeds}{found.images.n} test images: [{low:+.2f}, {high:+.2f}]{unit} (bootstrap)"
         if found.images.mcnemar is not None:
-            yield f"  exact McNemar p {found.images.mcnemar:.3g}"
+            yield f"  exact McNemar {p_text(found.images.mcnemar)}"
     if found.smallest is not None:
         yield f"  the smallest difference these seeds could have shown: {found.smallest * factor:.3g}{unit}"
 
