@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,17 @@ def states(home: Home) -> dict[str, str]:
 def faults(home: Home) -> list[str]:
     with Queue(home.queue_db) as queue:
         return queue.check_integrity()
+
+
+def until(holds: Callable[[], object], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
+
+
+def told_process(home: Home, job: str = "train-1", attempt: int = 1) -> tuple[int, int]:
+    path = home.job(job).attempt(attempt).handle
+    until(path.exists)
+    told = json.loads(path.read_text())
+    return told["pid"], told["start_time"]

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from engine.home import Home
 from engine.launch import Handle, Order, State, Status
 from engine.launch.local import LocalLauncher
 from engine.launch.process import boot_id, host_name, is_alive, see_process, session_members
-from tests.queueing import PROBE, make_home
+from tests.queueing import PROBE, make_home, told_process, until
 
 
 @pytest.fixture
@@ -46,20 +46,6 @@ def wait_for(launcher: LocalLauncher, handle: Handle, state: State = State.GONE,
             return status
         launcher.wait(0.2)
     raise AssertionError(f"{handle.job} is not {state} after {seconds} s")
-
-
-def until(holds: Callable[[], object], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.01)
-
-
-def told_process(home: Home, job: str = "train-1", attempt: int = 1) -> tuple[int, int]:
-    path = home.job(job).attempt(attempt).handle
-    until(path.exists)
-    told = json.loads(path.read_text())
-    return told["pid"], told["start_time"]
 
 
 def test_a_job_runs_in_its_own_session_and_leaves_its_files(home: Home, launcher: LocalLauncher) -> None:
@@ -92,14 +78,13 @@ def test_a_taken_attempt_folder_ends_the_second_process_quietly(home: Home, laun
     assert list(home.job("train-1").attempt(1).root.iterdir()) == []
 
 
-def test_the_end_of_a_job_is_heard_within_50_ms(home: Home, launcher: LocalLauncher) -> None:
-    wait_for(launcher, launcher.submit(order(home, "train-0")))
-    late = []
-    for number in range(1, 8):
-        handle = launcher.submit(order(home, f"train-{number}"))
-        wait_for(launcher, handle)
-        late.append(time.time() - json.loads(home.job(f"train-{number}").attempt(1).handle.read_text())["ended_at"])
-    assert sorted(late)[1] < 0.05, "on a busy machine some are late, but not most of them for want of being told"
+def test_the_end_of_a_job_wakes_whoever_waits(home: Home, launcher: LocalLauncher) -> None:
+    """However long the wait was meant to be: how soon is for benchmarks/scheduler.py to say."""
+    for number in range(7):
+        handle, started = launcher.submit(order(home, f"train-{number}")), time.monotonic()
+        while launcher.poll([handle])[handle].state != State.GONE:
+            launcher.wait(60.0)
+        assert time.monotonic() - started < 50, "it slept through the end"
 
 
 def test_a_job_inherits_no_descriptor(home: Home, launcher: LocalLauncher) -> None:

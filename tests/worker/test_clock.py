@@ -8,8 +8,8 @@ import pytest
 
 from engine.home import Home
 from engine.status import read_status
-from tests.queueing import Probe, states, submit_probes
-from tests.worker.working import outcomes, told_process, until, working
+from tests.queueing import Probe, states, submit_probes, told_process, until
+from tests.worker.working import outcomes, working
 
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])

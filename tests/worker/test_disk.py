@@ -17,9 +17,9 @@ from engine.errors import HomeError
 from engine.home import Home, open_home
 from engine.status import find_trouble, read_status
 from store.queue import Queue, QueueFault
-from tests.queueing import Probe, faults, states, submit_probes
+from tests.queueing import Probe, faults, states, submit_probes, until
 from tests.test_cli import run_xp
-from tests.worker.working import ROOT, order, outcomes, reason, until, work, working
+from tests.worker.working import ROOT, order, outcomes, reason, work, working
 
 TINY = ROOT / "tests" / "resources" / "tiny.yaml"
 

@@ -10,8 +10,8 @@ import pytest
 from engine.home import Home
 from engine.worker import run_worker, scheduler_alive, start_detached
 from store.queue import Queue
-from tests.queueing import PROBE, Probe, states, submit_probes
-from tests.worker.working import outcomes, reason, until, work
+from tests.queueing import PROBE, Probe, states, submit_probes, until
+from tests.worker.working import outcomes, reason, work
 
 
 def test_jobs_run_after_what_they_need_and_each_once(home: Home) -> None:

@@ -7,8 +7,8 @@ import time
 from engine.home import Home
 from engine.launch.process import session_members
 from store.queue import Queue
-from tests.queueing import Probe, states, submit_probes
-from tests.worker.working import QUICK, order, outcomes, told_process, until, work, working
+from tests.queueing import Probe, states, submit_probes, told_process, until
+from tests.worker.working import QUICK, order, outcomes, work, working
 
 
 def test_cancel_returns_the_machine_within_its_grace_and_leaves_no_process(home: Home) -> None:

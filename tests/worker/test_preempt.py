@@ -9,8 +9,8 @@ import pytest
 from engine.home import Home
 from engine.launch.preempt import VARIABLE
 from engine.launch.process import is_alive
-from tests.queueing import Probe, states, submit_probes
-from tests.worker.working import outcomes, start_worker, told_process, work
+from tests.queueing import Probe, states, submit_probes, told_process
+from tests.worker.working import outcomes, start_worker, work
 
 LONG = {"do": "steps", "steps": 400, "seconds": 0.02}
 

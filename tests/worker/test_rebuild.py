@@ -10,8 +10,8 @@ from engine.errors import HomeError
 from engine.home import Home
 from engine.launch.process import is_alive
 from engine.worker import rebuild_queue
-from tests.queueing import Probe, states, submit_probes
-from tests.worker.working import order, start_worker, told_process, until, work, working
+from tests.queueing import Probe, states, submit_probes, told_process, until
+from tests.worker.working import order, start_worker, work, working
 
 
 def test_the_queue_made_anew_says_the_same(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

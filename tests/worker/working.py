@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,20 +40,6 @@ def working(home: Home, slots: int = 1, **words: Any) -> Iterator[None]:
 def start_worker(home: Home) -> subprocess.Popen[bytes]:
     words = ["-m", "engine.worker", "--home", str(home.root), "--until-idle", "--preload", PROBE, "--no-collect"]
     return subprocess.Popen([sys.executable, *words], cwd=ROOT, stderr=subprocess.DEVNULL)
-
-
-def until(holds: Callable[[], object], seconds: float = 15.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.01)
-
-
-def told_process(home: Home, job: str = "train-1", attempt: int = 1) -> tuple[int, int]:
-    path = home.job(job).attempt(attempt).handle
-    until(path.exists)
-    told = json.loads(path.read_text())
-    return told["pid"], told["start_time"]
 
 
 def outcomes(home: Home, job: str = "train-1") -> list[str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -21,18 +21,24 @@ def render_ahead(chunks: list[Chunk], make: Callable[[Chunk], Made], workers: in
         yield from map(make, chunks)
         return
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        waiting: deque[Future[Made]] = deque()
-        todo = iter(chunks)
-        try:
-            for chunk in todo:
-                waiting.append(pool.submit(make, chunk))
-                if len(waiting) >= workers + AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
+        yield from keep_ahead(pool, make, chunks, workers + AHEAD)
+
+
+def keep_ahead(
+    pool: ThreadPoolExecutor, make: Callable[[Chunk], Made], chunks: Iterable[Chunk], most: int
+) -> Iterator[Made]:
+    """Yield what `make` gives of each chunk, in order, `most` of them under way; left early, no more are begun."""
+    waiting: deque[Future[Made]] = deque()
+    try:
+        for chunk in chunks:
+            waiting.append(pool.submit(make, chunk))
+            if len(waiting) >= most:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def finish_ahead(

@@ -10,9 +10,8 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from PIL import Image
 
 from engine.content import file_digest
 from engine.core.data.duplicates import group_prints, take_print
+from engine.core.data.feeding import keep_ahead
 from engine.core.data.shards import SHARD_IMAGES, Packed, Rows, ShardWriter
 from engine.core.data.sources import ChangedImage, Listing, Pixels
 from engine.errors import DataError, HomeError
@@ -155,17 +155,7 @@ def _pack_span(
         raw = _jpeg_bytes(pixels) if format == "jpeg" else pixels.tobytes()
         return Packed(raw, (pixels.shape[0], pixels.shape[1]), take_print(pixels))
 
-    waiting: deque[Future[Packed | DataError]] = deque()
-    try:
-        for index in span:
-            waiting.append(pool.submit(pack_one, index))
-            if len(waiting) >= AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+    yield from keep_ahead(pool, pack_one, span, AHEAD)
 
 
 def _finish(folder: Path, rows: Rows, listing: Listing, short_side: int, format: Format) -> None:
