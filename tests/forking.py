@@ -1,4 +1,8 @@
-"""A process that loads the engine once and forks for each job, so that tests can kill real job processes quickly."""
+"""A process that loads the engine once and forks for each job, so that tests can kill real job processes quickly.
+
+A job that is to be struck in the middle of something waits there for the signal: an order's `hold` names the phases and
+the step. However fast or slow the machine is, the signal arrives where the test means it to.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,33 @@ from types import TracebackType
 from typing import Any, Self
 
 PROGRAM = """
-import json, os, sys
+import json, os, sys, time
 from engine.run import main
+from engine.run.attempt import Attempt
+
+
+def hold_at(phases, least):
+    beat = Attempt.beat
+
+    def beat_and_hold(attempt, phase, **figures):
+        beat(attempt, phase, **figures)
+        if phase in phases and (figures["step"] or 0) >= least:
+            (attempt.folder.root / "held").touch()
+            while not attempt.should_stop():
+                time.sleep(0.005)
+
+    Attempt.beat = beat_and_hold
+
 
 for line in sys.stdin:
     order, log = json.loads(line)
+    hold = order.pop("hold", None)
     pid = os.fork()
     if pid == 0:
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(out, 1), os.dup2(out, 2)
+        if hold:
+            hold_at(*hold)
         status = main(order)
         sys.stdout.flush(), sys.stderr.flush()
         os._exit(status)

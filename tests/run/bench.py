@@ -11,6 +11,7 @@ from typing import Any
 from engine.home import AttemptFolder, Home, JobFolder, write_json
 from store.journal import read_journal
 from tests.forking import ForkServer
+from tests.queueing import until
 
 NETWORK = {
     "arch": "tiny_vit",
@@ -22,6 +23,7 @@ NETWORK = {
 }
 DATA = {"source": "digits", "image_size": 24, "split": "30/10/60", "short_side": 8}
 TRAIN = {"epochs": 3, "batch_size": 64, "lr": 2e-3, "precision": "fp32", "threads": 1}
+Hold = tuple[tuple[str, ...], int]
 SPEED = ("train_images_per_second", "host_peak_rss")
 
 
@@ -38,12 +40,21 @@ class Bench:
         write_json(folder.spec, {"version": 1, "kind": kind, "needs": needs, "settings": settings})
         return folder
 
-    def start(self, job: JobFolder, **details: Any) -> tuple[int, AttemptFolder]:
+    def start(self, job: JobFolder, hold: Hold | None = None, **details: Any) -> tuple[int, AttemptFolder]:
         number = len(job.attempts()) + 1
         attempt = job.attempt(number)
         attempt.root.mkdir(parents=True)
         order = {"home": str(self.home.root), "cache": str(self.home.cache), "job": job.job, "attempt": number}
-        return self.server.start({**order, "details": details, "slot": "cpu:0", "grace": 5}, attempt.log), attempt
+        rest = {"details": details, "slot": "cpu:0", "grace": 5, "hold": hold}
+        return self.server.start({**order, **rest}, attempt.log), attempt
+
+    def start_held(
+        self, job: JobFolder, phases: tuple[str, ...], step: int, **details: Any
+    ) -> tuple[int, AttemptFolder]:
+        """Start an attempt and return when it has come to `step` of a phase, where it waits to be told to stop."""
+        pid, attempt = self.start(job, hold=(phases, step), **details)
+        until((attempt.root / "held").exists, seconds=120.0)
+        return pid, attempt
 
     def run(self, job: JobFolder, **details: Any) -> int:
         self.start(job, **details)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import shutil
 import signal
@@ -19,12 +18,14 @@ from safetensors.numpy import load_file
 
 from engine.core.distill.diagnose import Diagnosis
 from engine.core.train.checkpoint import pointed_steps
-from engine.home import AttemptFolder, JobFolder, read_json, write_json
+from engine.home import JobFolder, read_json, write_json
 from engine.worker.watch import NO_SPACE, last_words
 from store.journal import read_journal
 from tests.forking import strike
 from tests.run.bench import DATA, NETWORK, TRAIN, Bench, digits_bench, figures, visible_lines
 from tests.worker.test_disk import mounted
+
+TRAINING = ("train", "recover")
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +122,7 @@ def kill_at_random(bench: Bench, job: JobFolder, *, kills: int, seed: int) -> No
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_asked_to_stop_it_checkpoints_and_exits_85(bench: Bench, number: int) -> None:
     job = bench.train(f"train-stopped-{number}")
-    pid, attempt = bench.start(job)
-    wait_for_step(attempt, 1)
+    pid, attempt = bench.start_held(job, TRAINING, 9)
     strike(pid, number)
     assert bench.server.wait() == 85
     assert (attempt.checkpoints / "pointer.json").exists()
@@ -180,8 +180,7 @@ def test_a_rate_that_makes_it_diverge_exits_87(bench: Bench) -> None:
 
 def test_one_that_diverges_later_says_where_and_keeps_its_last_good_checkpoint(bench: Bench) -> None:
     stopped = bench.train("train-nan-later")
-    pid, attempt = bench.start(stopped)
-    wait_for_step(attempt, 1)
+    pid, attempt = bench.start_held(stopped, TRAINING, 9)
     strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
     spec = read_json(stopped.spec)
@@ -252,8 +251,7 @@ def test_a_taught_student_resumes_to_the_same_bits(bench: Bench, targets: JobFol
     straight = bench.train("train-taught", needs=needs, distill={"loss": "hinton"}, seed=3)
     assert bench.run(straight) == 0
     stopped = bench.train("train-taught-stopped", needs=needs, distill={"loss": "hinton"}, seed=3)
-    pid, attempt = bench.start(stopped)
-    wait_for_step(attempt, 1)
+    pid, _ = bench.start_held(stopped, TRAINING, 9)
     strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
     assert bench.run(stopped) == 0
@@ -278,8 +276,7 @@ def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder) -
     straight = bench.train("prune-1", "prune", needs, **settings)
     assert bench.run(straight) == 0
     stopped = bench.train("prune-2", "prune", needs, **settings)
-    pid, attempt = bench.start(stopped)
-    wait_for_step(attempt, 1)
+    pid, _ = bench.start_held(stopped, TRAINING, 9)
     strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
     assert bench.run(stopped) == 0
@@ -318,17 +315,6 @@ def copy_without_result(bench: Bench, source: str, name: str) -> JobFolder:
     job.result.unlink()
     job.attempt(1).result.unlink()
     return job
-
-
-def wait_for_step(attempt: AttemptFolder, step: int) -> None:
-    """Return once the heartbeat tells of `step` in a phase of training."""
-    for _ in range(2000):
-        if attempt.heartbeat.exists():
-            beat = json.loads(attempt.heartbeat.read_text())
-            if beat["phase"] in ("train", "recover") and (beat["step"] or 0) >= step:
-                return
-        time.sleep(0.005)
-    raise AssertionError("the job never got there")
 
 
 def test_weights_are_read_back_by_anyone(bench: Bench) -> None:
