@@ -7,6 +7,7 @@ name, when single files are asked for.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import shutil
@@ -16,7 +17,7 @@ import threading
 import weakref
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -46,21 +47,29 @@ def archive_names(path: Path) -> list[str]:
             with zipfile.ZipFile(path) as packed:
                 return list(_zip_entries(packed))
         with tarfile.open(path, mode="r|*") as tar:
-            return [_plain_name(member.name) for member in tar if member.isfile()]
+            return [_plain_name(member.name) for member in tar if _is_file(member)]
 
 
-def stream_files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield every file's name and bytes in the order of the archive, each byte read once."""
+def stream_files(path: Path, names: Container[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of the files called so, in the order of the archive, each byte read once; links last."""
     with _named(path):
         if _is_zip(path):
             with zipfile.ZipFile(path) as packed:
-                yield from ((name, packed.read(entry)) for name, entry in _zip_entries(packed).items())
+                entries = _zip_entries(packed)
+                yield from ((name, packed.read(entry)) for name, entry in entries.items() if name in names)
             return
+        links: list[str] = []
         with tarfile.open(path, mode="r|*") as tar:
             for member in tar:
-                content = tar.extractfile(member) if member.isfile() else None
+                name = _plain_name(member.name)
+                content = tar.extractfile(member) if member.isfile() and name in names else None
                 if content is not None:
-                    yield _plain_name(member.name), content.read()
+                    yield name, content.read()
+                elif _is_file(member) and name in names:
+                    links.append(name)
+        if links:
+            archive = open_archive(path)
+            yield from ((name, archive.read(name)) for name in links)
 
 
 def open_archive(path: Path) -> Archive:
@@ -76,6 +85,11 @@ def _zip_entries(packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 def _plain_name(name: str) -> str:
     """`tar -C folder .` writes ./name: the same file as name."""
     return name.removeprefix("./")
+
+
+def _is_file(member: tarfile.TarInfo) -> bool:
+    """Whether it is to be read: also a file that the archive holds as a link to another of its files."""
+    return member.isfile() or member.islnk() or member.issym()
 
 
 def _is_zip(path: Path) -> bool:
@@ -100,12 +114,23 @@ class _Tar:
         plain = _plain_tar(path)
         weakref.finalize(self, plain.close)
         self._tar = tarfile.open(fileobj=plain)  # noqa: SIM115 - it lives as long as this object
-        self._members = {_plain_name(member.name): member for member in self._tar.getmembers() if member.isfile()}
+        self._members = {_plain_name(member.name): member for member in self._tar.getmembers() if _is_file(member)}
 
     def read(self, name: str) -> bytes:
         with _named(self._path, name), self._lock:
-            content = self._tar.extractfile(self._members[name])
-            return content.read() if content is not None else b""
+            return self._content(self._members[name]).read()
+
+    def _content(self, member: tarfile.TarInfo) -> IO[bytes]:
+        """Open a file, or the one that a link leads to. Raises DataError where that is not in the archive."""
+        try:
+            content = self._tar.extractfile(member)
+        except (KeyError, RecursionError):
+            content = None
+        if content is None:
+            what = f"cannot read this image: it is a link to {member.linkname}, and that is no file of the archive"
+            fix = "pack what the links lead to (tar -h), or leave them out"
+            raise DataError(what, where=f"{self._path}!{_plain_name(member.name)}", fix=fix)
+        return content
 
 
 def _plain_tar(path: Path) -> IO[bytes]:
@@ -113,8 +138,15 @@ def _plain_tar(path: Path) -> IO[bytes]:
     if inflate is None:
         return open(path, "rb")
     plain = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the archive
-    with inflate(path) as packed:
-        shutil.copyfileobj(packed, plain, 1 << 20)
+    try:
+        with inflate(path) as packed:
+            shutil.copyfileobj(packed, plain, 1 << 20)
+    except BaseException as error:
+        plain.close()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            fix = f"make room in {tempfile.gettempdir()}, name another folder with TMPDIR, or unpack it"
+            raise DataError("there is no room to inflate this archive", where=str(path), fix=fix) from error
+        raise
     plain.seek(0)
     return plain
 

@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from engine.archive import stream_files
 from engine.errors import DataError, MissingData
-from engine.folders import ImageFile, find_images
+from engine.folders import ImageFile, find_images, name_place
 from engine.home import write_atomic
 from engine.parts import held_part
 from engine.spec import Data
@@ -95,7 +95,7 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise DataError(
-            f"cannot read this image: {error.strerror}", where=str(path), fix="make it readable or remove it"
+            f"cannot read this image: {error.strerror}", where=name_place(path), fix="make it readable or remove it"
         ) from error
 
 
@@ -174,19 +174,19 @@ def _take_digests(images: Sequence[ImageFile], progress: Progress) -> dict[str, 
 
 
 def _file_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
-    paths = [image.path for image in images if not image.member]
+    files = [image for image in images if not image.member]
     with ThreadPoolExecutor(max_workers=HASH_THREADS) as pool:
-        for first in range(0, len(paths), HASH_CHUNK):
-            some = paths[first : first + HASH_CHUNK]
-            yield from zip(map(str, some), pool.map(file_digest, some), strict=True)
+        for first in range(0, len(files), HASH_CHUNK):
+            some = files[first : first + HASH_CHUNK]
+            digests = pool.map(file_digest, [image.path for image in some])
+            yield from zip([image.place for image in some], digests, strict=True)
 
 
 def _member_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
-    wanted = {image.place for image in images if image.member}
     for path in sorted({image.path for image in images if image.member}):
-        for member, content in stream_files(path):
-            if (place := f"{path}!{member}") in wanted:
-                yield place, hashlib.sha256(content).hexdigest()
+        names = {image.member for image in images if image.path == path}
+        for member, content in stream_files(path, names):
+            yield name_place(path, member), hashlib.sha256(content).hexdigest()
 
 
 def _file_mark(path: Path) -> str:

@@ -35,7 +35,17 @@ class ImageFile:
     @property
     def place(self) -> str:
         """Where a person finds it: the path, or `archive!member`."""
-        return f"{self.path}!{self.member}" if self.member else str(self.path)
+        return name_place(self.path, self.member)
+
+
+def name_place(path: Path, member: str = "") -> str:
+    """Return where an image lies in words that can be written anywhere."""
+    return _as_text(f"{path}!{member}" if member else str(path))
+
+
+def _as_text(name: str) -> str:
+    r"""Return a name from a disk or an archive with bytes that are no UTF-8 as \xe9: lone halves cannot be stored."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[ImageFile], tuple[str, ...]]:
@@ -55,6 +65,9 @@ def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[Imag
             found.setdefault(name, []).extend(images)
     names = _chosen_classes(root, sorted(found), classes, tree)
     for name in names:
+        if _as_text(name) != name:
+            fix = "give the folder a name in UTF-8, or list the classes you mean in data.classes"
+            raise DataError(f"the name of class folder '{_as_text(name)}' is no UTF-8", where=str(root), fix=fix)
         if not found[name]:
             others = _suffix_counts(path for path in tree.others if name in path[:-1])
             what = f"class folder {name!r} has no images" + (f" that xp reads, only {others}" if others else "")
@@ -66,14 +79,18 @@ def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[Imag
 def passed_over(root: Path, images: int) -> dict[str, int]:
     """Return what lies under `root` beside the `images` that were found: files by suffix, images without a class."""
     tree = _read_tree(root)
-    counts = Counter(os.path.splitext(path[-1])[1].lower() or path[-1] for path in tree.others)
+    counts = Counter(map(_suffix, tree.others))
     outside = len(tree.files) - images
     return dict(sorted(counts.items())) | ({"image outside of class folders": outside} if outside > 0 else {})
 
 
 def _suffix_counts(paths: Iterable[Steps]) -> str:
-    counts = Counter(os.path.splitext(path[-1])[1].lower() or path[-1] for path in paths)
+    counts = Counter(map(_suffix, paths))
     return ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
+
+
+def _suffix(path: Steps) -> str:
+    return _as_text(os.path.splitext(path[-1])[1].lower() or path[-1])
 
 
 def _image_file(root: Path, path: Steps, class_name: str, part: str) -> ImageFile:
@@ -95,7 +112,8 @@ def _chosen_classes(root: Path, names: list[str], classes: list[str] | None, tre
             raise DataError(f"there is no class folder {name!r}", where=str(root), fix=closest_hint(name, names))
     chosen = names if classes is None else list(dict.fromkeys(classes))
     if len(chosen) < 2:
-        fix = "a classifier needs two classes or more: name the folder that holds the class folders"
+        mend = "name the folder that holds the class folders" if classes is None else "list more in data.classes"
+        fix = f"a classifier needs two classes or more: {mend}"
         raise DataError(f"there is one class only, {', '.join(chosen)!r}", where=str(root), fix=fix)
     return chosen
 

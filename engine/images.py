@@ -7,21 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from PIL.Image import Image
 
-from engine.core.data.pack import is_valid_pack, open_pack, write_pack
+from engine.arms import expand_cells
+from engine.content import data_content
+from engine.core.data.pack import open_pack
 from engine.core.data.preview import draw_sheet
 from engine.core.data.sources import list_images
 from engine.core.data.splits import split_pack
 from engine.core.data.survey import Survey, survey_images
 from engine.core.data.wordnet import class_title
+from engine.errors import XpError
 from engine.folders import passed_over
-from engine.home import Home, publish_folder
+from engine.home import Home
 from engine.parts import held_part
 from engine.plan import make_plan
+from engine.run.materials import make_pack
 from engine.spec import Data, Spec
 
 Watcher = Callable[[int, int], None]
-MOST_SHOWN = 10  # groups of duplicates, broken files
+MOST_SHOWN = 10  # broken files, groups of duplicates, images of a group
+MOST_VIEWS = 6
 SHEET_SIDE = 160  # pixels a picture
 
 
@@ -59,7 +65,11 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _groups(groups: list[list[str]]) -> list[str]:
-    return [" = ".join(group) for group in groups]
+    return [" = ".join([*group[:MOST_SHOWN], *_rest(len(group) - MOST_SHOWN)]) for group in groups]
+
+
+def _rest(count: int) -> list[str]:
+    return [f"{count} more"] if count > 0 else []
 
 
 def _shown(what: str, lines: list[str]) -> Iterator[str]:
@@ -70,19 +80,30 @@ def _shown(what: str, lines: list[str]) -> Iterator[str]:
 
 
 def write_preview(home: Home, spec: Spec, out: Path, progress: Watcher, rows: int = 8) -> Path:
-    """Draw the augmented views of `rows` training images that a student of `spec` will see; pack them if need be."""
+    """Draw the augmented views of `rows` training images that a student of `spec` will see; pack them if need be.
+
+    They are those of the first arm at the first point of the matrix, as many views as data.views has. Raises XpError
+    when `out` is no .png that can be written.
+    """
+    if out.suffix.lower() != ".png":
+        raise XpError("the sheet is a PNG", where=str(out), fix="give it a name that ends in .png: -o sheet.png")
+    data = next(expand_cells(spec)).settings.data
     job = next(job for job in make_plan(spec, home).jobs if job.kind == "pack")
-    folder = home.pack(job.key)
-
-    def build(place: Path) -> None:
-        data = spec.data
-        listing = list_images(data, cache=home.digests)
-        write_pack(listing, place, data.short_side, progress, format=data.format, broken=data.broken)
-
-    publish_folder(folder, build, is_valid_pack, resume=True)
-    pack = open_pack(folder)
-    split = split_pack(pack, spec.data)
+    if job.job is None:
+        data_content(data, home.digests)  # says what is missing
+    make_pack(home, job.settings, job.key, job.details, lambda phase, done, count: progress(done, count))
+    pack = open_pack(home.pack(job.key))
+    split = split_pack(pack, data)
     chosen = split.train[np.linspace(0, len(split.train) - 1, rows).astype(np.int64)]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draw_sheet(pack, chosen, spec.data, SHEET_SIDE, seed=spec.seeds[0], mixed_from=split.train).save(out)
+    views = min(MOST_VIEWS, data.views or MOST_VIEWS)
+    sheet = draw_sheet(pack, chosen, data, SHEET_SIDE, views, seed=spec.seeds[0], mixed_from=split.train)
+    _save_sheet(sheet, out)
     return out
+
+
+def _save_sheet(sheet: Image, out: Path) -> None:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(out, "PNG")
+    except OSError as error:
+        raise XpError(f"cannot write: {error.strerror}", where=str(out), fix="name another file with -o") from error

@@ -81,9 +81,10 @@ def render_view(view: ExperimentView, width: int) -> RenderableType:
 
 
 def beat_text(job: JobView) -> str:
-    """What a running job says of itself: phase, epoch, images/s, loss, and the time it still needs."""
+    """What a running job says of itself: phase, epoch (or what it counts), images/s, loss, the time it still needs."""
     beat = job.beat
-    where = f" {min(beat.epoch + 1, beat.epochs)}/{beat.epochs}" if beat.epochs else ""
+    at, of = (min(beat.epoch + 1, beat.epochs), beat.epochs) if beat.epochs else (beat.step, beat.steps)
+    where = f" {at}/{of}" if of else ""
     parts = [(beat.phase or "starting") + where]
     if beat.rate:
         parts.append(f"{beat.rate:.0f} images/s")

@@ -13,7 +13,7 @@ from rich.console import Console
 from engine.errors import XpError
 from engine.find import find_experiment, find_match
 from engine.home import Home, write_json
-from engine.show import progress_line, render_view, status_table
+from engine.show import beat_text, progress_line, render_view, status_table
 from engine.status import Beat, ExperimentView, find_trouble, read_status
 from engine.worker.lock import take_lock
 from store.queue import Queue, Verdict
@@ -140,6 +140,16 @@ def test_a_bar_never_goes_back_when_a_job_counts_its_next_phase(home: Home) -> N
     shares = [Beat(phase, step, whole).share for phase, step, whole in steps]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+    packing = [Beat(phase, step, 9).share for phase, step in (("list", 1), ("list", 9), ("pack", 1), ("pack", 9))]
+    assert packing == sorted(packing)
+
+
+def test_a_pack_says_how_many_images_it_has_done(home: Home) -> None:
+    submit_probes(home, "one", [Probe("pack-1", kind="pack")])
+    with Queue(home.queue_db) as queue:
+        take(queue, "pack-1")
+    beat(home, "pack-1", phase="pack", step=812, steps=2500)
+    assert beat_text(read_status(home)[0].running[0]).startswith("pack 812/2500, ")
 
 
 def test_many_failures_are_counted_and_the_first_of_them_told(home: Home) -> None:

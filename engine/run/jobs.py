@@ -31,13 +31,16 @@ SAMPLES_IN_A_LINE = 10_000
 def run_pack(attempt: Attempt) -> None:
     """Pack the images into the cache unless a valid pack is there."""
     device = prepare_device("cpu:0", JOB_THREADS, True)
-    made = make_pack(attempt, attempt.settings, attempt.order.job, attempt.order.details)
-    pack = open_pack(attempt.home.pack(attempt.order.job))
-    check_digest(attempt.settings, attempt.order.details, pack.digest)
+    order = attempt.order
+    found = make_pack(attempt.home, attempt.settings, order.job, order.details, attempt.watch)
+    pack = open_pack(attempt.home.pack(order.job))
+    if found is not None:
+        print(f"packed {len(pack) + len(pack.skipped)} images, {found} of them by an earlier attempt", flush=True)
+    check_digest(attempt.settings, order.details, pack.digest)
     write_origin(attempt, device, JOB_THREADS, pack.digest)
     doubles = count_duplicates(pack.labels.tolist(), pack.groups)
     counts = {"images": len(pack.labels), "classes": len(pack.class_names), "skipped": len(pack.skipped)}
-    about = {"digest": pack.digest, "made": made, "left_out": list(pack.skipped), "duplicates": doubles}
+    about = {"digest": pack.digest, "made": found is not None, "left_out": list(pack.skipped), "duplicates": doubles}
     attempt.journal.fact("pack", {**counts, **about})
     attempt.journal.fact("classes", list(pack.class_names))
     _log_samples(attempt, pack)

@@ -6,8 +6,9 @@ A cache that was deleted or damaged is made again here when this home holds what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from engine.run.attempt import Attempt, Order
 from engine.spec import Data, Student
 
 Rows = NDArray[np.int64]
+Watch = Callable[[str, int, int], None]
 CONTENT_MARK = "sha256:"
 JOB_THREADS = 2  # where the settings say none: fixed, because the count changes the bits of a result
 
@@ -100,25 +102,34 @@ def _pack_again(attempt: Attempt, job: JobFolder, error: DataError) -> Pack:
     if settings["data"]["source"] == "folder":
         fix = f"remove {job.result} and submit again: the pack is made anew from the images"
         raise JobError(f"the packed images cannot be used: {error.what}", where=error.where, fix=fix) from error
-    make_pack(attempt, settings, job.job, {})
+    make_pack(attempt.home, settings, job.job, {}, attempt.watch)
     return open_pack(attempt.home.pack(job.job))
 
 
-def make_pack(attempt: Attempt, settings: Mapping[str, Any], job: str, details: Mapping[str, Any]) -> bool:
-    """Pack the images of `settings` into the cache unless a valid pack is there; return whether it was made.
+def make_pack(
+    home: Home,
+    settings: Mapping[str, Any],
+    job: str,
+    details: Mapping[str, Any],
+    watch: Callable[[str, int, int], None],
+) -> int | None:
+    """Pack the images of `settings` into the cache, and return how many of them an earlier attempt had packed.
 
-    A pack that was killed goes on from its complete shards. Raises DataError when the images are not the planned ones.
+    None where a valid pack is there. A pack that was killed goes on from its complete shards. `watch(phase, done, all)`
+    is called after each image. Raises DataError when the images are not the planned ones.
     """
     data = read_data(settings, details)
+    found: list[int] = []
 
     def build(folder: Path) -> None:
-        listing = list_images(data, cache=attempt.home.digests, progress=attempt.watcher("list"))
+        listing = list_images(data, cache=home.digests, progress=partial(watch, "list"))
         check_digest(settings, details, listing.digest)
-        watch = attempt.watcher("pack")
-        found = write_pack(listing, folder, data.short_side, watch, format=data.format, broken=data.broken)
-        print(f"packed {len(listing.samples)} images, {found} of them by an earlier attempt", flush=True)
+        progress = partial(watch, "pack")
+        held = write_pack(listing, folder, data.short_side, progress, format=data.format, broken=data.broken)
+        found.append(held)
 
-    return publish_folder(attempt.home.pack(job), build, is_valid_pack, resume=True)
+    publish_folder(home.pack(job), build, is_valid_pack, resume=True)
+    return found[0] if found else None
 
 
 def check_digest(settings: Mapping[str, Any], details: Mapping[str, Any], digest: str) -> None:

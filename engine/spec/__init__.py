@@ -11,7 +11,7 @@ Words that are planned but cannot run yet are listed in engine/later.py, which r
 """
 
 from engine.spec.base import ASIDE, NAME, Model, refuse
-from engine.spec.data import Augment, Data
+from engine.spec.data import Augment, Data, RandAugment, parse_rand_augment
 from engine.spec.network import Attention, LongformerAttention, Network, Student, WindowAttention
 from engine.spec.teacher import Assistant, Teacher, head_problem, weights_file
 from engine.spec.teaching import LOSS_WEIGHTS, ONE_LABEL, Distill, EntropyMatch, TemperatureSchedule
@@ -36,6 +36,7 @@ __all__ = [
     "Model",
     "Network",
     "Prune",
+    "RandAugment",
     "Resources",
     "Settings",
     "Spec",
@@ -45,6 +46,7 @@ __all__ = [
     "Train",
     "WindowAttention",
     "head_problem",
+    "parse_rand_augment",
     "refuse",
     "weights_file",
 ]

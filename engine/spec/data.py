@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from engine.spec.base import ASIDE, Count, Model, Positive, refuse
+
+RAND_AUGMENT = r"^rand(-(m|mstd|n|p)\d+(\.\d+)?)+-inc1$"
+
+
+@dataclass(frozen=True)
+class RandAugment:
+    """`layers` operations an image, each done with `chance`; magnitude normal(`mean`, `deviation`), kept in [0, 10]."""
+
+    mean: float
+    deviation: float = 0.0
+    layers: int = 2
+    chance: float = 0.5
+
+
+def parse_rand_augment(text: str) -> RandAugment:
+    """Read timm's notation, such as rand-m9-mstd0.5-inc1 or rand-m7-n3-inc1. Refuses any other."""
+    pairs = re.findall(r"-(mstd|m|n|p)(\d+(?:\.\d+)?)", text)
+    held = {name: float(value) for name, value in pairs}
+    layers = held.get("n", 2.0)
+    known = re.fullmatch(RAND_AUGMENT, text) and len(held) == len(pairs)
+    if not known or not held.get("m", 11.0) <= 10 or layers < 1 or layers % 1 or held.get("p", 0.0) > 1:
+        raise refuse(
+            f"{text!r} is not understood",
+            "write rand-m9-inc1: m magnitude 0 to 10, then as needed mstd (spread), n (layers), p (chance), and inc1",
+        )
+    return RandAugment(held["m"], held.get("mstd", 0.0), int(layers), held.get("p", 0.5))
 
 
 class Augment(Model):
@@ -16,12 +43,19 @@ class Augment(Model):
     crop_scale: list[Positive] = Field([0.35, 1.0], min_length=2, max_length=2)
     crop_ratio: list[Positive] = Field([0.75, 4 / 3], min_length=2, max_length=2)
     flip: float = Field(0.5, ge=0.0, le=1.0)
-    rand_augment: str | None = Field(None, pattern=r"^rand(-(m|mstd|n|p)\d+(\.\d+)?)+-inc1$")
+    rand_augment: str | None = Field(None, json_schema_extra={"pattern": RAND_AUGMENT})
     color_jitter: float = Field(0.0, ge=0.0)
     erasing: float = Field(0.0, ge=0.0, le=1.0)
     mixup: float = Field(0.0, ge=0.0)
     cutmix: float = Field(0.0, ge=0.0)
     mix_targets: Literal["linear"] | None = None
+
+    @field_validator("rand_augment")
+    @classmethod
+    def _understood(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_rand_augment(text)
+        return text
 
     @field_validator("crop_scale", "crop_ratio")
     @classmethod
@@ -73,6 +107,18 @@ class Data(Model):
             raise refuse(f"{text} leaves train or test without images", "give both a part above 0")
         return text
 
+    @field_validator("classes")
+    @classmethod
+    def _classes_apart(cls, names: list[str] | None) -> list[str] | None:
+        if names is None:
+            return names
+        if not names:
+            raise refuse("the list names no class", "name two or more, or leave data.classes away for all")
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise refuse(f"class {twice!r} is named twice", "name each class once: its place in the list is its label")
+        return names
+
     @model_validator(mode="after")
     def _root_for_folder(self) -> Data:
         if self.source == "folder" and not self.root:
@@ -81,6 +127,8 @@ class Data(Model):
             )
         if self.source == "digits" and self.root:
             raise refuse("source 'digits' takes no root", "leave data.root away: the digits come with scikit-learn")
+        if self.source == "digits" and self.classes is not None:
+            raise refuse("source 'digits' has its ten classes", "leave data.classes away")
         if self.source == "digits" and self.given == "test":
             raise refuse("source 'digits' comes without a test folder", "set data.given: merge")
         if self.cache == "jpeg" and self.format == "raw":

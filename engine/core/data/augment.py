@@ -10,7 +10,6 @@ that all grow in strength (as timm's inc1), random erasing Zhong et al. 2020 wit
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,38 +17,12 @@ import torch
 from torch import Tensor
 
 from engine.core.data.draws import draw_bytes, draw_uniform
-from engine.errors import DataError
-from engine.spec import Augment
+from engine.spec import Augment, RandAugment, parse_rand_augment
 
 FILL = 128
 LANES = 1 | 1 << 20 | 1 << 40  # where the three channels of a pixel lie in one whole number
 ERASE_AREA, ERASE_RATIO, ERASE_TRIES = (0.02, 1 / 3), (0.3, 10 / 3), 8
 Operation = Callable[[Tensor, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class RandAugment:
-    """`layers` operations an image, each done with `chance`; magnitude normal(`mean`, `deviation`), kept in [0, 10]."""
-
-    mean: float
-    deviation: float = 0.0
-    layers: int = 2
-    chance: float = 0.5
-
-
-def parse_rand_augment(text: str) -> RandAugment:
-    """Read timm's notation, such as rand-m9-mstd0.5-inc1 or rand-m7-n3-inc1. Raises DataError on any other."""
-    words = dict(re.findall(r"-(mstd|m|n|p|inc)(\d+(?:\.\d+)?)", text))
-    spelled = "rand" + "".join(f"-{name}{value}" for name, value in words.items())
-    if spelled != text or "m" not in words or words.get("inc") != "1" or "." in words.get("n", "2"):
-        raise DataError(
-            f"rand_augment {text!r} is not understood",
-            where="data.augment.rand_augment",
-            fix="write rand-m9-inc1: m magnitude 0..10, then as needed mstd, n (layers), p (chance), and inc1",
-        )
-    return RandAugment(
-        float(words["m"]), float(words.get("mstd", 0)), int(words.get("n", 2)), float(words.get("p", 0.5))
-    )
 
 
 def changes_pixels(augment: Augment) -> bool:
@@ -60,8 +33,7 @@ def changes_pixels(augment: Augment) -> bool:
 def augment_views(images: Tensor, keys: Sequence[str], view: int, view_seed: int, augment: Augment) -> Tensor:
     """Return uint8 (B, 3, S, S) views, on any device, changed as `augment` says: RandAugment, colour jitter, erasing.
 
-    `keys` are those of the B images; `images` itself may be written to. Raises DataError when rand_augment cannot be
-    read.
+    `keys` are those of the B images; `images` itself may be written to.
     """
     draw = Draws(view_seed, view)
     if augment.rand_augment is not None:

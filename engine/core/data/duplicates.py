@@ -21,7 +21,8 @@ GREY_LEVELS = 8.0
 THUMB_SIDE = 16
 PRINT_SIDE = 32
 """Below this short side (pixels) a print says too little: only equal content is a duplicate there."""
-BLOCK = 2048
+COMPARED = 1 << 22  # codes at once: 32 MiB
+PAIRS = 1 << 16  # thumbnails at once: 32 MiB
 
 Codes = NDArray[np.uint64]
 Numbers = NDArray[np.int64]
@@ -55,13 +56,24 @@ def group_prints(prints: list[Print | None]) -> Numbers:
     held = [one for one in prints if one is not None]
     codes = np.array([one.code for one in held], dtype=np.uint64)
     thumbs = np.stack([one.thumb for one in held]).astype(np.int16)
+    groups = np.arange(len(held), dtype=np.int64)
     for first, second in _near_codes(codes):
-        difference = np.abs(thumbs[first] - thumbs[second]).mean(axis=1)
-        for one, other in zip(
-            rows[first[difference < GREY_LEVELS]], rows[second[difference < GREY_LEVELS]], strict=True
-        ):
-            _join(parent, int(one), int(other))
-    return np.array([_root(parent, row) for row in range(len(prints))], dtype=np.int64)
+        _join_near(groups, thumbs, first, second)
+    parent[rows] = rows[groups]
+    return parent
+
+
+def _join_near(groups: Numbers, thumbs: NDArray[np.int16], first: Numbers, second: Numbers) -> None:
+    """Join in `groups` the pairs whose thumbnails are near, some at a time; those of one group are not looked at."""
+    for start in range(0, len(first), PAIRS):
+        some = slice(start, start + PAIRS)
+        apart = groups[first[some]] != groups[second[some]]
+        one, other = first[some][apart], second[some][apart]
+        near = np.abs(thumbs[one] - thumbs[other]).mean(axis=1) < GREY_LEVELS
+        for left, right in zip(one[near].tolist(), other[near].tolist(), strict=True):
+            _join(groups, left, right)
+        if near.any():
+            _flatten(groups)
 
 
 def _near_codes(codes: Codes) -> Iterator[tuple[Numbers, Numbers]]:
@@ -78,8 +90,9 @@ def _near_codes(codes: Codes) -> Iterator[tuple[Numbers, Numbers]]:
 
 
 def _near_in_bucket(codes: Codes, bucket: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
-    for start in range(0, len(bucket) - 1, BLOCK):
-        block = bucket[start : start + BLOCK]
+    step = max(1, COMPARED // len(bucket))
+    for start in range(0, len(bucket) - 1, step):
+        block = bucket[start : start + step]
         distances = np.bitwise_count(codes[block][:, None] ^ codes[bucket[start:]][None, :])
         left, right = np.nonzero(distances <= HASH_BITS)
         apart = left < right
@@ -92,6 +105,12 @@ def _root(parent: Numbers, row: int) -> int:
         parent[row] = parent[parent[row]]
         row = int(parent[row])
     return row
+
+
+def _flatten(parent: Numbers) -> None:
+    """Let every number point to its root at once."""
+    while (parent[parent] != parent).any():
+        parent[:] = parent[parent]
 
 
 def _join(parent: Numbers, one: int, other: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from engine.core.data.loader import TrainLoader, render_rows, resolve_view_seed
 from engine.core.data.mixing import is_mixing
@@ -15,7 +17,7 @@ from engine.core.data.views import render_center
 from engine.core.data.wordnet import class_title
 from engine.spec import Data
 
-GAP, CAPTION = 4, 14
+GAP, CAPTION, FONT_SIZE = 4, 14, 10
 BACK, INK = (255, 255, 255), (30, 30, 30)
 
 
@@ -32,10 +34,14 @@ def draw_sheet(
     for number, row in enumerate(rows.tolist()):
         centre = render_center(pack.image(row), size, data.crop_share).permute(1, 2, 0).numpy()
         about = f"{class_title(pack.class_names[int(pack.labels[row])])}   {pack.keys[row][:8]}"
-        lines.append((f"{about}   centre, then views 0 to {views - 1}", [centre, *(held[number] for held in shown)]))
+        lines.append((f"{about}   centre, then {_view_words(views)}", [centre, *(held[number] for held in shown)]))
     if mixed_from is not None and is_mixing(data.augment):
         lines.append(_mixed_line(pack, mixed_from, data, size, (views + 1) // 2 * 2, seed))
     return _draw_lines(lines, size, views + 1)
+
+
+def _view_words(views: int) -> str:
+    return "view 0" if views == 1 else f"views 0 to {views - 1}"
 
 
 def _mixed_line(pack: Pack, rows: Rows, data: Data, size: int, count: int, seed: int) -> tuple[str, list[Any]]:
@@ -52,12 +58,23 @@ def _draw_lines(lines: list[tuple[str, list[Any]]], size: int, columns: int) -> 
     step, line = size + GAP, size + CAPTION + GAP
     sheet = Image.new("RGB", (GAP + columns * step, GAP + len(lines) * line), BACK)
     pen = ImageDraw.Draw(sheet)
+    pen.font = _caption_font()
     for number, (caption, images) in enumerate(lines):
         top = GAP + number * line
         pen.text((GAP, top), caption, fill=INK)
         for column, pixels in enumerate(images):
             sheet.paste(Image.fromarray(np.ascontiguousarray(pixels)), (GAP + column * step, top + CAPTION))
     return sheet
+
+
+def _caption_font() -> Any:
+    """Return the font that matplotlib ships, found without importing it: Pillow's own has no letter beyond ASCII."""
+    package = importlib.util.find_spec("matplotlib")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        file = Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if file.is_file():
+            return ImageFont.truetype(file, FONT_SIZE)
+    return ImageFont.load_default()
 
 
 def _view_column(pack: Pack, rows: Rows, data: Data, size: int, view: int, seed: int) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.archive import open_archive
 from engine.content import (
@@ -26,7 +26,7 @@ from engine.content import (
     resolve_root,
 )
 from engine.errors import DataError
-from engine.folders import ImageFile
+from engine.folders import ImageFile, name_place
 from engine.spec import Data
 
 Pixels = NDArray[np.uint8]
@@ -51,7 +51,7 @@ class Sample:
         """Where a person finds it."""
         if self.path is None:
             return "a built-in image"
-        return f"{self.path}!{self.member}" if self.member else str(self.path)
+        return name_place(self.path, self.member)
 
 
 class ChangedImage(DataError):
@@ -63,7 +63,7 @@ class Listing:
     """The samples by label and key, so that order follows from content; `read(i)` gives image i, H x W x 3 uint8.
 
     It raises DataError naming the file when that is broken, ChangedImage when it is not the file that was listed.
-    `mode(i)` says how its file keeps it, such as `RGB` or `CMYK, turned`. `digest` is over classes, parts and keys.
+    `mode(i)` says how its file keeps it, such as `RGB` or `CMYK turned`. `digest` is over classes, parts and keys.
     """
 
     samples: tuple[Sample, ...]
@@ -115,12 +115,12 @@ def name_mode(content: bytes) -> str:
             words = [image.mode]
             words += ["turned"] if image.getexif().get(ORIENTATION, 1) != 1 else []
             words += ["animated"] if getattr(image, "n_frames", 1) > 1 else []
-    return ", ".join(words)
+    return " ".join(words)
 
 
 def read_image(path: Path) -> Pixels:
     """Return the image in a file as `decode_image` does."""
-    return decode_image(read_bytes(path), str(path))
+    return decode_image(read_bytes(path), name_place(path))
 
 
 def read_bytes(path: Path) -> bytes:
@@ -129,7 +129,7 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         fix = "make it readable or remove it"
-        raise DataError(f"cannot read this image: {error.strerror}", where=str(path), fix=fix) from error
+        raise DataError(f"cannot read this image: {error.strerror}", where=name_place(path), fix=fix) from error
 
 
 def decode_image(content: bytes, where: str) -> Pixels:
@@ -143,10 +143,18 @@ def decode_image(content: bytes, where: str) -> Pixels:
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on a damaged file
         raise DataError(
-            f"this image is broken: {error or type(error).__name__}",
+            f"this image is broken: {_damage(content, error)}",
             where=where,
             fix="remove or replace it, or set data.broken: skip to leave such files out (they are counted)",
         ) from error
+
+
+def _damage(content: bytes, error: Exception) -> str:
+    if not content:
+        return "the file is empty"
+    if isinstance(error, UnidentifiedImageError):  # its own words name a buffer in memory
+        return "it is in no format that is known"
+    return str(error) or type(error).__name__
 
 
 def to_rgb(image: Image.Image) -> Pixels:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.data.pack import Pack
+from engine.errors import DataError
 from engine.parts import PARTS, UNUSED, check_quotas, held_part, split_quotas
 from engine.spec import Data
 
@@ -89,7 +90,8 @@ def make_split(
     split tests on the same NESTED_TEST per cent, and what `text` asks for beyond that stays unused: training sets of
     different splits then contain each other and are judged alike. `given` names the folder (train, val, test) that each
     image came in: test, else val, is the test part as it is, what shows the same as one of its images is left out, and
-    the rest is shared out as train and val. Raises DataError naming a class too small for each part to have an image.
+    the rest is shared out as train and val. Raises DataError naming a class too small for each part to have an image,
+    or one whose images stay together outside of train.
     """
     names = [(groups or {}).get(key, key) for key in keys]
     parts = _given_parts(names, given)
@@ -99,6 +101,8 @@ def make_split(
         rows = np.flatnonzero(labels == label)
         held = int((parts[rows] == KINDS.index("test")).sum())
         count = held + int((parts[rows] < 0).sum())
+        if given and held == count < len(rows):
+            raise _untrained(class_name, [names[row] for row in rows.tolist()])
         quotas = split_quotas(count, text, nested=nested, held=held if given else None)
         check_quotas(quotas, class_name, count - held if given else count, text)
         asked.update(quotas)
@@ -107,7 +111,23 @@ def make_split(
     part_of = _place_groups(by_class, seed)
     for row in np.flatnonzero(parts < 0):
         parts[row] = KINDS.index(part_of[names[row]])
+    _check_train(parts, labels, class_names, names)
     return _make_split(keys, names, parts, {part: asked[part] for part in PARTS}, given is not None)
+
+
+def _check_train(parts: Rows, labels: NDArray[np.int64], class_names: Sequence[str], names: Sequence[str]) -> None:
+    """Raise DataError naming a class of which nothing is left to learn from, because its images stay together."""
+    for label, class_name in enumerate(class_names):
+        rows = np.flatnonzero(labels == label)
+        if len(rows) and not (parts[rows] == KINDS.index("train")).any():
+            raise _untrained(class_name, [names[row] for row in rows.tolist()])
+
+
+def _untrained(class_name: str, names: Sequence[str]) -> DataError:
+    largest = max(Counter(names).values())
+    what = f"class {class_name!r} has no image left for train: {largest} of its {len(names)} images show the same"
+    fix = "remove copies (xp data report names them), or leave the class out with data.classes"
+    return DataError(f"{what} or nearly the same, and such images stay on one side", where="data.split", fix=fix)
 
 
 def _make_split(

@@ -15,16 +15,8 @@ import torch
 from torch import Tensor
 
 from engine.errors import DataError
-from engine.names import WORDNET_ID
+from engine.names import IMAGENET_HEADS, WORDNET_ID
 
-HEADS = {
-    1000: "imagenet_synsets.txt",
-    11221: "imagenet21k_miil_synsets.txt",
-    11821: "imagenet12k_synsets.txt",
-    21841: "imagenet22k_synsets.txt",
-    21842: "imagenet22k_ms_synsets.txt",
-    21843: "imagenet21k_goog_synsets.txt",
-}
 MEANINGS = "imagenet_synset_to_lemma.txt"
 
 
@@ -34,10 +26,10 @@ def slice_places(class_names: Sequence[str], outputs: int) -> Tensor:
     Raises DataError when no table has that many classes, or the head lacks one of the names.
     """
     fix = "use teacher.head: probe or finetune, or name the class folders by their WordNet ids (n01440764)"
-    if outputs not in HEADS:
-        sizes = ", ".join(map(str, HEADS))
+    if outputs not in IMAGENET_HEADS:
+        sizes = ", ".join(map(str, IMAGENET_HEADS))
         raise DataError(f"a head of {outputs} classes is none of ImageNet's ({sizes})", where="teacher.head", fix=fix)
-    places = {name: place for place, name in enumerate(_read_table(HEADS[outputs]))}
+    places = {name: place for place, name in enumerate(_read_table(IMAGENET_HEADS[outputs]))}
     absent = [name for name in class_names if name not in places]
     if absent:
         some = ", ".join(repr(name) for name in absent[:5])

@@ -10,10 +10,9 @@ import torch
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from torch import Tensor
 
-from engine.core.data.augment import OPERATIONS, RandAugment, augment_views, changes_pixels, parse_rand_augment
+from engine.core.data.augment import OPERATIONS, augment_views, changes_pixels
 from engine.core.data.loader import TrainLoader
 from engine.core.data.pack import Pack
-from engine.errors import DataError
 from engine.spec import Augment, Data
 
 ALL = Augment(rand_augment="rand-m9-mstd0.5-n3-inc1", color_jitter=0.4, erasing=0.5)
@@ -129,20 +128,3 @@ def test_erasing_replaces_one_box_in_its_share_of_images() -> None:
         box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         assert box.float().mean() > 0.97
         assert 0.01 < box.numel() / 1600 < 0.4
-
-
-def test_timms_notation_is_read_and_anything_else_refused() -> None:
-    assert parse_rand_augment("rand-m9-mstd0.5-inc1") == RandAugment(9.0, 0.5)
-    assert parse_rand_augment("rand-m7-n3-p0.8-inc1") == RandAugment(7.0, 0.0, 3, 0.8)
-    for text in (
-        "rand-m9",
-        "rand-m9-inc0",
-        "augmix-m5",
-        "rand",
-        "rand-m9-inc1-x3",
-        "rand-m9-n2.5-inc1",
-        "",
-        "rand-inc1",
-    ):
-        with pytest.raises(DataError, match="rand_augment"):
-            parse_rand_augment(text)

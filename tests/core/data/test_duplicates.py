@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.core.data import duplicates
 from engine.core.data.duplicates import group_prints, take_print
 from engine.core.data.pack import count_duplicates, open_pack, write_pack
 from engine.core.data.sources import list_images
@@ -56,6 +57,22 @@ def test_pairs_are_those_of_an_exhaustive_search() -> None:
             near = (one.code ^ other.code).bit_count() <= 6
             near = near and float(np.abs(one.thumb.astype(int) - other.thumb.astype(int)).mean()) < 8
             assert not near or groups[row] == groups[other_row]
+
+
+def test_groups_are_the_same_however_many_pairs_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = np.random.default_rng(1)
+    shaken = [np.asarray(photo(seed % 9)) + noise.integers(-9, 10, (90, 120, 3)) for seed in range(40)]
+    prints = [take_print(np.clip(pixels, 0, 255).astype(np.uint8)) for pixels in [*shaken, *shaken]]
+    groups = group_prints(prints)
+    assert len(set(groups.tolist())) < 40
+    monkeypatch.setattr(duplicates, "PAIRS", 3)
+    monkeypatch.setattr(duplicates, "COMPARED", 5)
+    np.testing.assert_array_equal(group_prints(prints), groups)
+
+
+def test_thousands_of_blank_images_are_one_group() -> None:
+    blank = take_print(np.full((64, 64, 3), 200, dtype=np.uint8))
+    assert group_prints([blank] * 3000 + [take_print(np.asarray(photo(2)))]).tolist() == [0] * 3000 + [3000]
 
 
 def test_tiny_images_have_no_print() -> None:

@@ -16,6 +16,7 @@ from engine.core.data import sources
 from engine.core.data.pack import is_valid_pack, open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.errors import DataError
+from engine.images import survey_lines, survey_path
 from engine.spec import Data
 
 RED = (200, 30, 40)
@@ -66,10 +67,10 @@ BECOME_IMAGES: dict[str, tuple[str, Make, tuple[int, int, int], Looks]] = {
         is_mid_grey,
     ),
 }
-ARE_BROKEN: dict[str, tuple[str, Make]] = {
-    "text": ("x.jpg", lambda path: path.write_text("this is no image")),
-    "truncated": ("x.jpg", lambda path: path.write_bytes(jpeg_bytes()[:2000])),
-    "no bytes": ("x.jpg", lambda path: path.write_bytes(b"")),
+ARE_BROKEN: dict[str, tuple[str, Make, str]] = {
+    "text": ("x.jpg", lambda path: path.write_text("this is no image"), "it is in no format that is known"),
+    "truncated": ("x.jpg", lambda path: path.write_bytes(jpeg_bytes()[:2000]), "image file is truncated"),
+    "no bytes": ("x.jpg", lambda path: path.write_bytes(b""), "the file is empty"),
 }
 CANNOT_BE_READ: dict[str, tuple[str, Make]] = {
     "symlink loop": ("x.jpg", looped_link),
@@ -109,9 +110,9 @@ def test_odd_files_become_right_images(root: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(ARE_BROKEN))
 def test_broken_files_stop_the_pack_or_are_left_out_and_counted(root: Path, kind: str) -> None:
-    name, make = ARE_BROKEN[kind]
+    name, make, what = ARE_BROKEN[kind]
     make(root / "ant" / name)
-    with pytest.raises(DataError, match=rf"ant/{name}: this image is broken.*\nfix: .*data\.broken: skip"):
+    with pytest.raises(DataError, match=rf"ant/{name}: this image is broken: {what}.*\nfix: .*data\.broken: skip"):
         pack_of(root)
     assert not is_valid_pack(root.parent / "pack_stop")
     pack = open_pack(pack_of(root, "skip"))
@@ -139,6 +140,23 @@ def test_a_file_that_nobody_may_read_is_named_for_root_too(root: Path, monkeypat
     forbidden = next(row for row, sample in enumerate(listing.samples) if sample.place.endswith("1.png"))
     with pytest.raises(DataError, match=r"1\.png: cannot read this image: Permission denied\nfix: make it readable"):
         listing.read(forbidden)
+
+
+@pytest.mark.parametrize("content", [jpeg_bytes(), b"broken"])
+def test_a_file_whose_name_is_no_utf8_is_packed_or_named_like_any_other(root: Path, content: bytes) -> None:
+    (root / "ant" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(content)
+    pack = open_pack(pack_of(root, "skip"))
+    assert len(pack) + len(pack.skipped) == 5
+    assert [*pack.skipped] == ([str(root / "ant" / r"caf\xe9.jpg")] if content == b"broken" else [])
+    survey = survey_path(root, lambda done, count: None)
+    "\n".join(survey_lines(survey)).encode()
+    assert len(survey.broken) == len(pack.skipped)
+
+
+def test_a_class_folder_whose_name_is_no_utf8_is_refused(root: Path) -> None:
+    (root / "bee").rename(root / os.fsdecode(b"ab\xe9"))
+    with pytest.raises(DataError, match=r"class folder 'ab\\xe9' is no UTF-8\nfix: give the folder a name in UTF-8"):
+        list_images(Data(source="folder", root=str(root)))
 
 
 def test_links_that_lead_back_up_end(root: Path) -> None:

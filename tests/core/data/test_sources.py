@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tarfile
@@ -132,6 +133,54 @@ def test_an_archive_gives_what_its_folder_gives(tmp_path: Path, kind: str) -> No
     assert plain.class_names == held.class_names
     for index in (5, 0, 3):
         np.testing.assert_array_equal(plain.read(index), held.read(index))
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz"])
+def test_links_in_a_tar_are_the_files_that_they_lead_to(tmp_path: Path, kind: str) -> None:
+    root = linked_set(tmp_path)
+    (root / "ant" / "soft.png").symlink_to("../bee/0.png")
+    (root / "latest").symlink_to("ant")
+    with tarfile.open(tmp_path / f"set.{kind}", "w:gz" if kind == "tar.gz" else "w") as tar:
+        tar.add(root, "set")
+    (root / "latest").unlink()  # in a folder it would be one more class
+    plain, held = (list_images(Data(source="folder", root=str(path))) for path in (root, tmp_path / f"set.{kind}"))
+    assert len(held.samples) == 6
+    assert [sample.key for sample in held.samples] == [sample.key for sample in plain.samples]
+    for index in range(6):
+        np.testing.assert_array_equal(plain.read(index), held.read(index))
+
+
+def test_a_link_out_of_a_tar_is_named(tmp_path: Path) -> None:
+    root = linked_set(tmp_path)
+    (root / "bee" / "lost.png").symlink_to("../../elsewhere/9.png")
+    with tarfile.open(tmp_path / "set.tar", "w") as tar:
+        tar.add(root, ".")
+    with pytest.raises(
+        DataError, match=r"set\.tar!bee/lost\.png: .*a link to \.\./\.\./elsewhere/9\.png.*\nfix: .*tar -h"
+    ):
+        list_images(Data(source="folder", root=str(tmp_path / "set.tar")))
+
+
+def test_a_disk_too_small_to_inflate_an_archive_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as tar:
+        tar.add(linked_set(tmp_path), "set")
+
+    def fill_up(*words: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("engine.archive.shutil.copyfileobj", fill_up)
+    with pytest.raises(DataError, match=r"set\.tar\.gz: there is no room to inflate this archive\nfix: .*TMPDIR"):
+        list_images(Data(source="folder", root=str(tmp_path / "set.tar.gz")))
+
+
+def linked_set(folder: Path) -> Path:
+    """Two classes of two images, one more of them a hard link."""
+    for name in ("ant", "bee"):
+        (folder / "set" / name).mkdir(parents=True)
+        for number in range(2):
+            Image.effect_noise((9, 7), 60).save(folder / "set" / name / f"{number}.png")
+    os.link(folder / "set" / "ant" / "0.png", folder / "set" / "bee" / "hard.png")
+    return folder / "set"
 
 
 def test_the_order_follows_from_content_not_from_names(tmp_path: Path) -> None:

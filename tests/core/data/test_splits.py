@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,6 +99,14 @@ def test_equal_images_and_groups_stay_on_one_side() -> None:
 def test_a_class_that_is_too_small_is_named() -> None:
     with pytest.raises(DataError, match="'dog' has 3 images"):
         make_split(fake_keys(53), labels_of(50, 3), NAMES, "80/10/10", 0)
+
+
+@pytest.mark.parametrize("more", [{}, {"nested": True}, {"given": ["train", "val"] * 20}])
+def test_a_class_whose_images_all_show_the_same_is_named(more: dict[str, Any]) -> None:
+    keys = fake_keys(40)
+    groups = dict.fromkeys(keys[:20], keys[0])
+    with pytest.raises(DataError, match=r"'cat' has no image left for train: 20 of its 20 images .*\nfix: "):
+        make_split(keys, labels_of(20, 20), NAMES, "60/20/20", 0, groups=groups, **more)
 
 
 def test_nested_test_sets_are_one_whatever_the_size_of_a_class() -> None:

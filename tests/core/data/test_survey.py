@@ -57,7 +57,7 @@ def test_a_survey_tells_modes_and_what_lies_in_two_parts(tmp_path: Path) -> None
     shutil.copy(tmp_path / "train/b/one.png", tmp_path / "val/b/two.png")
     survey = survey_images(list_images(Data(source="folder", root=str(tmp_path))))
     assert survey.parts == {"train": 3, "val": 3}
-    assert survey.modes == {"CMYK, turned": 1, "L": 5}
+    assert survey.modes == {"CMYK turned": 1, "L": 5}
     assert [sorted(group) for group in survey.astride] == [
         [str(tmp_path / "train/b/one.png"), str(tmp_path / "val/b/two.png")]
     ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.core.data.wordnet import HEADS, class_title, slice_mass, slice_places
+from engine.core.data.wordnet import class_title, slice_mass, slice_places
 from engine.errors import DataError
+from engine.names import IMAGENET_HEADS
 
 NAMES = ["n02102040", "n01440764", "n03888257"]
 
@@ -15,7 +16,7 @@ def test_places_follow_the_class_list() -> None:
     assert slice_places(NAMES, 1000).tolist() == [217, 0, 701]
 
 
-@pytest.mark.parametrize("outputs", sorted(HEADS))
+@pytest.mark.parametrize("outputs", sorted(IMAGENET_HEADS))
 def test_every_head_has_a_table_of_its_size(outputs: int) -> None:
     places = slice_places(["n02102040"], outputs)
     assert 0 <= int(places) < outputs

@@ -1,0 +1,46 @@
+"""What a report says of its images: takes the facts `pack` and `split` of its jobs, gives lines of text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from engine.parts import PARTS
+from engine.report.sheet import Row
+
+Fact = Mapping[str, Any]
+MOST_NAMED = 3
+
+
+def image_facts(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """Yield a line for each pack (images, classes, what was left out, what is there twice) and for each split."""
+    held = [(row["name"], json.loads(row["value"])) for row in rows]
+    for words in dict.fromkeys(_pack_words(fact) for name, fact in held if name == "pack"):
+        yield "Images", words
+    for words in dict.fromkeys(_split_words(fact) for name, fact in held if name == "split"):
+        yield "Parts", words
+
+
+def _pack_words(fact: Fact) -> str:
+    said = [f"{fact['images']} in {fact['classes']} classes"]
+    if fact["skipped"]:
+        named = ["/".join(place.split("/")[-2:]) for place in fact["left_out"][:MOST_NAMED]]
+        more = "" if fact["skipped"] == len(named) else f" and {fact['skipped'] - len(named)} more"
+        said.append(f"broken and left out: {fact['skipped']} ({', '.join(named)}{more})")
+    doubles = fact["duplicates"]
+    if doubles["groups"]:
+        about = f"{doubles['images']} images, groups across classes: {doubles['across_labels']}"
+        said.append(f"groups of the same or nearly the same image: {doubles['groups']} ({about})")
+    return "; ".join(said)
+
+
+def _split_words(fact: Fact) -> str:
+    """Return the sizes of the parts; where they are not the quotas, what was asked and why."""
+    said = [f"{fact['text']}: " + ", ".join(f"{fact[part]} {part}" for part in PARTS)]
+    if any(fact[part] != fact["asked"][part] for part in PARTS):
+        asked = "/".join(str(fact["asked"][part]) for part in PARTS)
+        said.append(f"asked for {asked}, and up to {fact['largest_group']} near-duplicates stay on one side")
+    if fact["left_out"]:
+        said.append(f"{fact['left_out']} left out that show what an image of the test folder shows")
+    return "; ".join(said)
