@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +12,11 @@ from engine.errors import DataError
 from engine.estimate import Estimate
 from engine.plan import Plan, count_passes
 from engine.spec import Data, Settings, Spec, weights_file
+from engine.weights import stored_shapes
 
 
 def absent_inputs(spec: Spec) -> list[str]:
-    """Return a line for every folder, file and variable that the spec names and this machine lacks."""
+    """Return a line for every folder, file and variable that the spec names and this machine lacks or cannot use."""
     lines = [
         line
         for cell in expand_cells(spec)
@@ -33,13 +35,17 @@ def _absent_data(data: Data) -> list[str]:
     return []
 
 
-def _absent_weights(settings: Settings) -> list[str]:
-    files = {path: weights_file(network.weights) for path, network in settings.networks}
-    return [
-        f"{path}.weights: there is no weights file {file}; fix: bring it here, or change weights"
-        for path, file in files.items()
-        if file is not None and not file.is_file()
-    ]
+def _absent_weights(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong with the weights files as far as it can be told without the images."""
+    for path, network in settings.networks:
+        file = weights_file(network.weights)
+        if file is not None and not file.is_file():
+            yield f"{path}.weights: there is no weights file {file}; fix: bring it here, or change weights"
+        elif file is not None:
+            try:
+                stored_shapes(file)
+            except DataError as error:
+                yield f"{path}.weights: {error}".replace("\nfix: ", "; fix: ")
 
 
 def plan_json(plan: Plan, estimate: Estimate) -> dict[str, Any]:

@@ -11,6 +11,15 @@ from functools import cache
 from pathlib import Path
 
 WORDNET_ID = re.compile(r"n\d{8}")  # a class of ImageNet, and the name of its folder
+IMAGENET_HEADS = {
+    1000: "imagenet_synsets.txt",
+    11221: "imagenet21k_miil_synsets.txt",
+    11821: "imagenet12k_synsets.txt",
+    21841: "imagenet22k_synsets.txt",
+    21842: "imagenet22k_ms_synsets.txt",
+    21843: "imagenet21k_goog_synsets.txt",
+}
+"""Outputs of a head -> timm's table of which class each of them is."""
 TINY_VITS = ("tiny_vit_5m", "tiny_vit_11m", "tiny_vit_21m", "tiny_vit")
 
 

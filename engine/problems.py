@@ -20,7 +20,7 @@ EXPECTED = {
     "float_type": "a number",
     "string_type": "a text",
     "bool_type": "true or false",
-    "list_type": "a list, such as [1, 2]",
+    "list_type": "a list in [brackets]",
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",

@@ -24,8 +24,11 @@ def verify(
     seed: Annotated[int | None, typer.Option(help="draws the same sample again")] = None,
     home: HomeOption = None,
 ) -> None:
-    """Ask the teacher again about a random sample and compare; ends with 0 when all is right, else 1."""
-    from engine.errors import XpError
+    """Ask the teacher again about a random sample and compare; ends with 0 when all is right, else 1.
+
+    What is not made yet, or failed, is named and left out.
+    """
+    from engine.errors import QueryError, XpError
     from engine.find import find_match
     from engine.run.verify_targets import verify_targets
 
@@ -33,11 +36,19 @@ def verify(
     jobs = [job for job in find_match(place, name).jobs if job.startswith("targets-")]
     if not jobs:
         raise XpError(f"{name} has no targets", fix="name an experiment with a teacher, or a targets job: xp status")
-    verdicts = [verify_targets(place, job, samples, seed) for job in jobs]
+    made = [job for job in jobs if place.job(job).result.exists()]
+    if not made:
+        raise QueryError(
+            f"no targets of {name} are made yet", fix="xp status says how far they are, and why one failed"
+        )
+    verdicts = [verify_targets(place, job, samples, seed) for job in made]
     for verdict in verdicts:
         typer.echo("\n".join(verdict.lines()))
+    for job in sorted({*jobs} - {*made}):
+        say(f"{job}: not made yet, so nothing to compare")
     wrong = [verdict.job for verdict in verdicts if not verdict.is_right]
-    say(f"{len(jobs) - len(wrong)} of {len(jobs)} are right" + (f"; wrong: {', '.join(wrong)}" if wrong else ""))
+    say(f"{len(made) - len(wrong)} of {len(made)} are right" + (f"; wrong: {', '.join(wrong)}" if wrong else ""))
     if wrong:
-        say("fix: remove their folders under cache/targets: whoever needs them next makes them anew")
+        folder = place.targets(wrong[0]).parent
+        say(f"fix: remove their folders in {folder}: whoever needs them next makes them anew")
     raise typer.Exit(1 if wrong else 0)

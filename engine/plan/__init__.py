@@ -7,10 +7,13 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     networks   a network's training, pruning, measuring, explaining
     teachers   who teaches, and what trains them       reference  a teacher that is another run's network
     teaching   targets, assistants, what a learner reads   auto   cached or in the step
-    saving     what sharing and caching save
+    saving     what sharing and caching save           files  what is wrong with weights before they are loaded
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from engine.arms import Cell, expand_cells
 from engine.content import resolve_root
@@ -19,6 +22,7 @@ from engine.identity import counted_settings, make_id
 from engine.parts import check_quotas, split_quotas
 from engine.plan.auto import decide_targets
 from engine.plan.draft import Cost, Draft, Job, Plan, Run, Scene
+from engine.plan.files import check_files
 from engine.plan.networks import Lesson, plan_explain, plan_measure, plan_prune, plan_training
 from engine.plan.saving import Passes, count_passes
 from engine.plan.teaching import plan_teaching
@@ -47,26 +51,33 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
 
 
 def _plan_runs(spec: Spec, draft: Draft) -> tuple[Run, ...]:
-    return tuple(_plan_run(spec, cell, seed, draft) for cell in expand_cells(spec) for seed in spec.seeds)
+    return tuple(run for cell in expand_cells(spec) for run in _plan_cell(spec, cell, draft))
 
 
-def _plan_run(spec: Spec, cell: Cell, seed: int, draft: Draft) -> Run:
+def _plan_cell(spec: Spec, cell: Cell, draft: Draft) -> list[Run]:
+    """Plan a cell's runs; what no seed changes is worked out once."""
     settings = cell.settings
-    scene = Scene(settings, seed, draft.content(settings.data), draft)
-    _check_split(scene)
-    jobs = {"pack": _plan_pack(scene)}
+    scenes = [Scene(settings, seed, draft.content(settings.data), draft) for seed in spec.seeds]
+    _check_split(scenes[0])
+    check_files(scenes[0])
+    pack, counted = _plan_pack(scenes[0]), counted_settings(settings)
+    return [_plan_run(spec.name, cell, scene, pack, counted) for scene in scenes]
+
+
+def _plan_run(name: str, cell: Cell, scene: Scene, pack: str, counted: Mapping[str, Any]) -> Run:
+    settings, seed = scene.settings, scene.seed
+    jobs = {"pack": pack}
     lesson: Lesson | None = None
     if settings.is_taught and settings.teacher is not None:
-        roles, lesson = plan_teaching(scene, settings.teacher, jobs["pack"])
+        roles, lesson = plan_teaching(scene, settings.teacher, pack)
         jobs |= roles
-    jobs["student"] = plan_training(scene, settings, seed, jobs["pack"], lesson)
+    jobs["student"] = plan_training(scene, settings, seed, pack, lesson)
     if settings.is_pruned:
         jobs["prune"] = plan_prune(scene, jobs, lesson)
     jobs["measure"] = plan_measure(scene, jobs)
     jobs["explain"] = plan_explain(scene, jobs)
-    dump = counted_settings(settings)
-    run = make_id("run", [spec.name, cell.arm, cell.cell, seed, sorted(jobs.items())])
-    return Run(run, cell.arm, cell.cell, seed, settings.data.split, dump, jobs)
+    run = make_id("run", [name, cell.arm, cell.cell, seed, sorted(jobs.items())])
+    return Run(run, cell.arm, cell.cell, seed, settings.data.split, counted, jobs)
 
 
 def _check_split(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 
-from engine.plan.draft import Choice, Draft
+from engine.plan.draft import Choice, Draft, Job
 
 SPARE = 0.9  # of the free disk: a full one stops every job
 
@@ -20,7 +20,7 @@ def decide_targets(draft: Draft) -> dict[str, Choice]:
 
 def _decide(draft: Draft, key: str, name: str, passes: float) -> Choice:
     job = draft.jobs[key]
-    online = sum(other.images for other in draft.jobs.values() if other.needs.get("targets") == key)
+    online = sum(_asked_images(other) for other in draft.jobs.values() if other.needs.get("targets") == key)
     free = shutil.disk_usage(draft.home.cache).free * SPARE
     counts = f"a cache takes {passes:,.0f} passes of the teacher, training with it in the step {online:,.0f}"
     if job.job is None:
@@ -30,3 +30,8 @@ def _decide(draft: Draft, key: str, name: str, passes: float) -> Choice:
         return Choice("online", f"targets of {name}: online, because {lacks}")
     way = "cached" if passes <= online else "online"
     return Choice(way, f"targets of {name}: {way}, because {counts}")
+
+
+def _asked_images(job: Job) -> float:
+    """Return how many images a training would ask a teacher in its steps about: none after `distill.until`."""
+    return job.images * float(job.settings["distill"]["until"])

@@ -14,7 +14,8 @@ from engine.home import read_json
 from engine.plan.draft import Cost, Scene
 
 WHERE = "teacher.run"
-SAME = ("split", "split_seed", "nested", "classes")
+SPLIT_WORDS = ("split", "split_seed", "nested", "given")
+"""The words of `data` that say, for the images of one pack, which of them are trained on."""
 Record = Mapping[str, Any]
 
 
@@ -66,7 +67,7 @@ def take_over(scene: Scene, name: str, run: Record, pack: str) -> tuple[str, Map
     costs = {held["job"]: held for held in record["jobs"]}
     made_of = _take_job(scene, job, costs)
     mine = scene.settings.data.model_dump(mode="json")
-    other = [word for word in SAME if made_of["settings"]["data"][word] != mine[word]]
+    other = [word for word in (*SPLIT_WORDS, "classes") if made_of["settings"]["data"][word] != mine[word]]
     if made_of["needs"]["pack"] != pack or other:
         what = f"{name} learnt from other images or another split: it may have seen this run's test images"
         fix = "name a run with the same data: section" + (f" ({', '.join(other)} differ)" if other else "")

@@ -13,10 +13,11 @@ from typing import Any
 from engine.identity import counted_settings
 from engine.plan.draft import Cost, Drawn, Scene
 from engine.plan.networks import Lesson, data_settings, plan_training, run_details
+from engine.plan.reference import SPLIT_WORDS
 from engine.plan.teachers import Link, in_place, plan_teacher, trained_link
 from engine.spec import Assistant, EntropyMatch, Teacher
 
-SPLIT_WORDS = ("split", "split_seed", "nested", "given")
+LARGEST_ROW = 780  # bytes, as core/distill/encoding.py writes it; a test compares the two
 Roles = dict[str, str]
 
 
@@ -86,9 +87,14 @@ def _draw_targets(scene: Scene, link: Link, pack: str, seed: int, views: int) ->
     count = scene.content.count if scene.content else 0
     seen = views * (scene.train_images if link.needs else count)
     details = run_details(scene.settings) | ({"weights": link.files[0]} if link.files else {})
-    size = int((seen + count) * 2 * (scene.num_classes or 0))
+    size = int((seen + count) * row_bytes(scene.num_classes or 0))
     cost = Cost(details, seen + count, size, link.reason)
     return Drawn("targets", {"pack": pack, **link.needs}, settings, cost)
+
+
+def row_bytes(classes: int) -> int:
+    """Return what one cached answer takes on disk: every logit in fp16, beyond 1000 classes a row of the largest."""
+    return 2 * classes if classes <= 1000 else LARGEST_ROW
 
 
 def _add(scene: Scene, drawn: Drawn) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,7 @@ def draw_bars(bars: Bars) -> Figure:
         axes.grid(axis="y", alpha=0.25, linewidth=0.6, color=INK)
         axes.tick_params(length=0)
         axes.margins(y=0.14)
-        figure.legend(loc="outside lower center", ncols=min(len(bars.values), 4), frameon=False, fontsize=9)
+        _draw_legend(figure, bars.values)
     return figure
 
 
@@ -130,7 +130,7 @@ def draw_curves(curves: Curves) -> Figure:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25, linewidth=0.6, color=INK)
-        figure.legend(loc="outside lower center", ncols=min(len(curves.lines), 4), frameon=False, fontsize=9)
+        _draw_legend(figure, curves.lines)
     return figure
 
 
@@ -149,7 +149,7 @@ def draw_reliability(chart: Reliability) -> Figure:
             axes.set_xlim(0, 1)
             axes.set_ylim(bottom=0)
             axes.grid(alpha=0.25, linewidth=0.6, color=INK)
-        figure.legend(loc="outside lower center", ncols=min(len(chart.lines), 3), frameon=False, fontsize=9)
+        _draw_legend(figure, chart.lines)
     return figure
 
 
@@ -159,13 +159,21 @@ def _draw_reliability(axes: Axes, line: ReliabilityLine, name: str, at: int) -> 
     held = [bin for bin in zip(line.confidence, line.accuracy, line.counts, strict=True) if bin[2] >= LEAST_BIN]
     sure, right, counts = zip(*held, strict=True) if held else ((), (), ())
     axes.plot(sure, right, color=colour_of(at), linewidth=1.4, label=name)
-    axes.scatter(sure, right, [12 + 60 * count / most for count in counts], color=colour_of(at), alpha=0.8)
+    sizes = [12 + 60 * count / most for count in counts]
+    axes.scatter(sure, right, sizes, color=colour_of(at), alpha=0.8, clip_on=False)
 
 
 def _draw_histogram(axes: Axes, line: ReliabilityLine, at: int) -> None:
     total, bins = sum(line.counts), len(line.counts)
     shares = [100 * count / total for count in line.counts]
     axes.stairs(shares, [edge / bins for edge in range(bins + 1)], color=colour_of(at), linewidth=1.6)
+
+
+def _draw_legend(figure: Figure, names: Collection[str]) -> None:
+    """Put as many names beside each other as the figure is wide enough for: matplotlib would cut the rest off."""
+    entry = 0.55 + 0.08 * max(map(len, names), default=0)  # inches: the line before a name, and a letter
+    columns = max(1, min(len(names), 4, int(figure.get_figwidth() / entry)))
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
 def to_svg(figure: Figure, salt: str) -> str:

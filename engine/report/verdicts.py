@@ -8,8 +8,8 @@ Pure rules, each with its numbers here and its source:
     does not follow  agreement with the teacher below 90 % on the student's own training images, for want of capacity
                      or of training (Stanton et al. 2021, Does knowledge distillation really work?)
 Observation never proves a cause: a verdict is `supported` only by an arm that removes the cause, all else equal, and
-whose paired interval of test accuracy lies above 0. Noisy labels are removed by softening the teacher, a capacity gap
-by teacher assistants (Mirzadeh et al. 2020).
+whose paired interval of test accuracy, widened where several are tried, lies above 0. Noisy labels are removed by
+softening the teacher, a capacity gap by teacher assistants (Mirzadeh et al. 2020).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _judge_remedy(remedy: Remedy) -> str:
 
 
 def remedy_text(remedy: Remedy) -> str:
-    """Return the change of test accuracy in points with its 95 % t interval over common seeds."""
+    """Return the change of test accuracy in points with its t interval over common seeds."""
     found, pair = remedy.interval, f"{remedy.arm} against {remedy.against}"
     if found is None or found.low is None or found.high is None:
         return f"{pair}: no interval of paired seeds"

@@ -2,13 +2,15 @@
 -- without an assistant between. Those that saw no split have figures over all images; on the parts of a split their
 -- students logged them.
 with used as (
-    select distinct r.arm, r.split, l.job, l.role
+    select distinct r.arm, r.split, l.job, l.role,
+        starts_with(l.role, 'assistant_') or (l.role = 'targets' and a.run is not null) as is_assistant
     from raw.runs r join run_jobs l using (run) join jobs j using (job)
+    left join run_jobs a on a.run = r.run and a.role = 'assistant_1'
     where r.experiment = $name and j.kind = 'targets'
 ), arms as (
     select job, split, string_agg(distinct arm, ', ' order by arm) as arms,
         string_agg(distinct arm, ', ' order by arm) filter (where role = 'targets') as heard_by,
-        bool_and(role = 'reference') as is_reference
+        bool_and(role = 'reference') as is_reference, bool_or(is_assistant) as is_assistant
     from used group by job, split
 ), said as (
     select a.job, a.split, t.part, t.name, t.value from arms a join teachers t using (job)
@@ -22,6 +24,7 @@ with used as (
 )
 select s.job, s.split, s.part, s.name, any_value(s.value) as value, any_value(a.arms) as arms,
     any_value(coalesce(a.heard_by, '')) as heard_by, any_value(a.is_reference) as is_reference,
+    any_value(a.is_assistant) as is_assistant,
     any_value(j.settings ->> '$.network.arch') as arch,
     any_value(coalesce((j.settings ->> '$.logit_scale')::double, 1.0)) as scale
 from said s join arms a using (job, split) join jobs j using (job)

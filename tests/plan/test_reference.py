@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from engine.errors import DataError
@@ -88,6 +91,21 @@ def test_a_network_that_may_have_seen_the_test_images_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=r"test images|no run of split"):
         plan("name=second", *words)
+
+
+def test_a_network_that_was_trained_on_what_the_set_gives_as_test_images_is_refused(
+    home: Home, plan: Planner, wordnet: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The images and the text of the split are the same; which folder they came in decides what is the test part."""
+    whole = tmp_path / "whole"
+    for part in ("train", "val"):
+        shutil.copytree(tmp_path / "images", whole / part)
+    words = (*wordnet, f"data.root={whole}")
+    submit_plan(make_plan(load_spec(QUICKSTART, words), home), home)
+    assert plan(*words, "name=second", "teacher.run=quickstart/original")
+    with pytest.raises(DataError, match="test images") as caught:
+        plan(*words, "name=second", "teacher.run=quickstart/original", "data.given=test")
+    assert "given" in caught.value.fix
 
 
 def test_a_seed_that_was_not_run_is_refused_with_those_that_were(first: Plan, plan: Planner) -> None:

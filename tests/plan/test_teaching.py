@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,13 @@ import torch
 from safetensors.torch import save_file
 
 from engine.check import absent_inputs, plan_json
+from engine.core.distill.encoding import row_format
 from engine.errors import DataError
 from engine.estimate import estimate_plan
 from engine.home import Home
 from engine.load import load_spec
 from engine.plan import Job, Plan, Run, count_passes, make_plan
+from engine.plan.teaching import row_bytes
 from engine.submit import submit_plan
 from tests.plan.conftest import QUICKSTART, Planner
 
@@ -42,8 +44,8 @@ def before(plan: Plan, key: str) -> Iterator[Job]:
         yield from before(plan, need)
 
 
-def weights_at(path: Path, value: float = 0.0) -> Path:
-    save_file({"head.fc.weight": torch.full((10, 4), value)}, path)
+def weights_at(path: Path, value: float = 0.0, outputs: int = 10) -> Path:
+    save_file({"head.fc.weight" if outputs else "stem.weight": torch.full((outputs or 3, 4), value)}, path)
     return path
 
 
@@ -121,7 +123,7 @@ def test_a_given_teachers_assistants_belong_to_their_split(plan: Planner, wordne
 def leaks(plan: Plan, run: Run) -> list[Job]:
     """Return what trained on another part than the run's own, among all that its last network is made from."""
     mine = run.settings["data"]
-    words = ("split", "split_seed", "nested")
+    words = ("split", "split_seed", "nested", "given")
     trained = [job for job in before(plan, run.jobs["student"]) if job.kind in ("train", "prune")]
     return [job for job in trained if any(job.settings["data"][word] != mine[word] for word in words)]
 
@@ -235,6 +237,81 @@ def test_an_absent_file_warns_makes_the_plan_provisional_and_cannot_be_submitted
     assert not home.records(spec.name)
 
 
+def broken_at(path: Path) -> Path:
+    path.write_bytes(b"no tensors in here")
+    return path
+
+
+MISFITS: dict[str, tuple[Callable[[Path], Path], tuple[str, ...], str, str]] = {
+    "no safetensors file": (broken_at, (), "cannot be read", "only the .safetensors format"),
+    "a head of another size": (
+        lambda path: weights_at(path, outputs=7),
+        (),
+        "head has 7 classes and the data 10",
+        "teacher.classes",
+    ),
+    "a head of ImageNet, and classes that are none of it": (
+        lambda path: weights_at(path, outputs=1000),
+        (),
+        "head has 1000 classes and the data 10",
+        "probe or finetune",
+    ),
+    "a list of classes that is too short": (
+        lambda path: weights_at(path, outputs=12),
+        (f"teacher.classes={[str(digit) for digit in range(10)]}",),
+        "lists 10 classes, and the head has 12",
+        "every output's class",
+    ),
+    "no head": (lambda path: weights_at(path, outputs=0), (), "no classifier", "probe or finetune"),
+}
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_weights_file_that_cannot_teach_is_refused_by_the_plan(case: str, plan: Planner, tmp_path: Path) -> None:
+    make, words, what, fix = MISFITS[case]
+    file = make(tmp_path / "wrong.safetensors")
+    with pytest.raises(DataError) as caught:
+        plan("teacher.train=null", f"teacher.weights={file}", *words)
+    assert caught.value.where == "teacher.weights"
+    assert str(file) in caught.value.what
+    assert what in caught.value.what
+    assert fix in caught.value.fix
+
+
+def test_a_head_of_imagenet_is_taken_where_the_classes_are_named_by_wordnet(
+    plan: Planner, wordnet: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = weights_at(tmp_path / "imagenet.safetensors", outputs=1000)
+    made = plan("teacher.train=null", f"teacher.weights={file}", *wordnet)
+    assert job_of(made, *keys_of(made, "targets")).settings["head"] == "slice"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("student", ("student.weights=FILE",)),
+        ("teacher.assistants.0", (f"teacher.assistants=[{ATTO[:-1]}, weights: FILE}}]",)),
+        (
+            "distill.temperature.reference",
+            ("distill.temperature={match: entropy, reference: {arch: timm/resnet10t, weights: FILE}}",),
+        ),
+    ],
+)
+def test_every_network_of_a_run_has_its_file_looked_at(
+    path: str, words: tuple[str, ...], plan: Planner, tmp_path: Path
+) -> None:
+    file = broken_at(tmp_path / "wrong.safetensors")
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        plan(*(word.replace("FILE", str(file)) for word in words))
+    assert caught.value.where == f"{path}.weights"
+
+
+def test_a_probe_needs_no_head_in_its_file(plan: Planner, tmp_path: Path) -> None:
+    file = weights_at(tmp_path / "headless.safetensors", outputs=0)
+    made = plan("teacher.train=null", f"teacher.weights={file}", "teacher.head=probe")
+    assert job_of(made, *keys_of(made, "teacher")).settings["head"] == "probe"
+
+
 def test_a_head_of_other_classes_is_refused_before_anything_is_submitted(
     plan: Planner, wordnet: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -242,6 +319,11 @@ def test_a_head_of_other_classes_is_refused_before_anything_is_submitted(
     with pytest.raises(DataError, match="'fish'") as caught:
         plan(*GIVEN, *wordnet)
     assert "probe" in caught.value.fix
+
+
+@pytest.mark.parametrize("classes", [2, 100, 1000, 1001, 21841])
+def test_a_cache_is_planned_as_large_as_it_is_written(classes: int) -> None:
+    assert row_bytes(classes) == row_format(classes).dtype.itemsize
 
 
 # auto -----------------------------------------------------------------------------------------------------------------
@@ -263,6 +345,12 @@ def test_auto_asks_in_the_step_what_would_be_read_once(plan: Planner) -> None:
     made = plan("teacher.targets=auto", "data.views=40", "seeds=[0]", "arms.distilled_pruned=null")
     assert way_of(made) == {"online"}
     assert "online, because" in made.notes[0]
+
+
+def test_auto_counts_no_image_that_a_student_learns_without_its_teacher(plan: Planner) -> None:
+    words = ("teacher.targets=auto", "data.views=10", "seeds=[0]", "arms.distilled_pruned=null")
+    assert way_of(plan(*words)) == {"cached"}
+    assert way_of(plan(*words, "distill.until=0.5")) == {"online"}
 
 
 def test_auto_asks_in_the_step_where_the_disk_is_full(plan: Planner, monkeypatch: pytest.MonkeyPatch) -> None:

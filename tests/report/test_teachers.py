@@ -10,6 +10,9 @@ import pytest
 from engine.collect import collect
 from engine.report import make_report
 from engine.report.figures import Reliability, ReliabilityLine, draw_reliability, to_svg
+from engine.report.verdicts import Remedy, remedy_text
+from engine.stats import paired_shares
+from store.results import open_snapshot
 from tests.synthetic import Arm, SyntheticHome
 
 CALM = {"top1": 0.8, "fitted_temperature": 1.0, "signed_ece": 0.0, "sure_share": 0.1, "entropy": 1.0}
@@ -102,6 +105,20 @@ def test_softening_that_recovers_accuracy_supports_noisy_labels(made: SyntheticH
     assert "is not supported: calibrated" in calm
 
 
+def test_intervals_of_several_remedies_hold_together(made: SyntheticHome, tmp_path: Path) -> None:
+    """The wider the more are tried: else one of many would recover accuracy by chance."""
+    text = report(made, tmp_path / "out")
+    (noise,) = [line for line in text.splitlines() if line.startswith("- timm/vit x 8") and "noisy labels" in line]
+    with open_snapshot(made.home.root) as db:
+        rows = db.sql("select arm, seed, test_top1 from results").fetchall()
+    seeds = {arm: {seed: top1 for name, seed, top1 in rows if name == arm} for arm in ARMS}
+    for arm in ("plain", "sharp_lskd"):
+        found = paired_shares(seeds[arm], seeds["sharp"], level=0.975)
+        assert found is not None
+        assert f"{remedy_text(Remedy(arm, 'sharp', found))}, recovered" in noise
+    assert "hold at 95 % together" in text
+
+
 def test_a_teacher_of_no_split_is_shown_by_the_parts_that_its_students_logged(tmp_path: Path) -> None:
     home = SyntheticHome(tmp_path / "home")
     runs = home.experiment("taught", {"only": taught(1.0, "hinton", 0.6)}, seeds=(0,))
@@ -114,6 +131,23 @@ def test_a_teacher_of_no_split_is_shown_by_the_parts_that_its_students_logged(tm
     assert "| timm/vit | 60/20/20 | test | over-confident |" in text
     assert "| timm/vit | 60/20/20 | all |  |" in text
     assert "| 93.0 |" in text
+
+
+def test_a_teacher_is_told_from_an_assistant_and_its_students_from_those_of_its_assistant(tmp_path: Path) -> None:
+    home = SyntheticHome(tmp_path / "home")
+    (run,) = home.experiment("taught", {"chain": taught(1.0, "hinton", 0.6)}, seeds=(0,))
+    run["jobs"] |= {
+        "teacher_targets": add_targets(home, "targets-first", 1.0, 2, {"test": SHARP}),
+        "assistant_1": home.done("train-between", "train"),
+        "targets": add_targets(home, "targets-second", 2.0, 2, {"test": CALM}),
+    }
+    log_student(home, run["jobs"]["student"], {("train", "agreement"): 0.95})
+    home.record("taught", [run], "chain")
+    text = report(home, tmp_path / "out")
+    assert "timm/vit, split 60/20/20, teaches chain through assistants." in text
+    assert "timm/vit x 2, split 60/20/20, an assistant, teaches chain." in text
+    assert "is undecided: no student hears it without an assistant between." in text
+    assert "is not supported: students agree with it on 95.0 % of their training images" in text
 
 
 def test_an_experiment_without_teachers_has_no_such_section(tmp_path: Path) -> None:
@@ -132,3 +166,14 @@ def test_a_reliability_chart_is_the_same_byte_for_byte() -> None:
     one, two = (to_svg(draw_reliability(chart), "r") for _ in range(2))
     assert one == two
     assert "<svg" in one
+
+
+def test_long_names_of_teachers_stay_on_the_chart() -> None:
+    names = [f"timm/vit_large_patch14_clip_224.openai_ft_in12k_in1k ({at}), 60/20/20" for at in range(4)]
+    lines = {name: ReliabilityLine(**BINS) for name in names}
+    figure = draw_reliability(Reliability("reliability", "Reliability", lines))
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    box, page = legend.get_window_extent(), figure.bbox
+    assert page.x0 <= box.x0
+    assert box.x1 <= page.x1

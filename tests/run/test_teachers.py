@@ -247,8 +247,6 @@ MISTAKES: dict[str, tuple[Callable[[Weights], Weights], tuple[str, ...], tuple[s
         ("teacher.mean=[9, 9, 9]", "teacher.std=[0.01, 0.01, 0.01]"),
         ("guessing gives 10.0%", "teacher.mean"),
     ),
-    "a head of another size": (head_rows(ORDER[:7]), (), ("head has 7 classes and the data 10", "teacher.classes")),
-    "no head": (without_head, (), ("no classifier", "probe or finetune")),
     "another network's weights": (
         lambda state: {name.replace("stages", "layers"): value for name, value in state.items()},
         (),

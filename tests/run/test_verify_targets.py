@@ -10,9 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from engine.cli import app
+from engine.cli.targets import verify
 from engine.content import file_digest
 from engine.errors import QueryError
+from engine.find import Match
 from engine.home import Home, write_json
 from engine.identity import digest_of
 from engine.run.verify_targets import verify_targets
@@ -105,3 +109,33 @@ def test_a_damaged_cache_is_wrong_and_an_unfinished_job_an_error(home: Home) -> 
     assert "centre.bin" in verdict.lines()[0]
     with pytest.raises(QueryError, match="is not done"):
         verify_targets(home, "targets-2", 64)
+
+
+def ask(home: Home, monkeypatch: pytest.MonkeyPatch, *jobs: str) -> tuple[int, str]:
+    """Return how the command ends for an experiment with these targets, and what it says."""
+    match = Match("experiment", "many", "many", jobs)
+    monkeypatch.setattr("engine.find.find_match", lambda home, name: match)
+    answer = CliRunner().invoke(app, ["targets", "verify", "many", "--samples", "64", "--home", str(home.root)])
+    return answer.exit_code, answer.output
+
+
+def test_what_is_not_made_yet_is_named_and_hides_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = ask(home, monkeypatch, "pack-1", "targets-failed", "targets-1")
+    assert code == 0
+    assert "targets-failed: not made yet" in said
+    assert "1 of 1 are right" in said
+    path = home.targets("targets-1") / "logits.bin"
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-2])
+    code, said = ask(home, monkeypatch, "targets-failed", "targets-1")
+    path.write_bytes(raw)
+    assert code == 1
+    assert "wrong: targets-1" in said
+    assert str(home.targets("targets-1").parent) in said.replace("\n", "")
+
+
+def test_where_nothing_is_made_there_is_nothing_to_verify(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    match = Match("experiment", "many", "many", ("targets-failed",))
+    monkeypatch.setattr("engine.find.find_match", lambda home, name: match)
+    with pytest.raises(QueryError, match="no targets of many are made yet"):
+        verify("many", 64, None, home.root)

@@ -37,8 +37,11 @@ class Course:
 
 
 def taught_epochs(distill: Distill, epochs: int) -> int:
-    """Return how many epochs of a training are distilled: epoch e is while e < until x epochs."""
-    return math.ceil(distill.until * epochs)
+    """Return how many epochs of a training are distilled: epoch e is while e < until x epochs.
+
+    Rounded first: 0.28 x 25 is a hair above 7 in binary, and 8 epochs are not meant.
+    """
+    return math.ceil(round(distill.until * epochs, 6))
 
 
 def make_course(distill: Distill, epochs: int, steps: int) -> Course:

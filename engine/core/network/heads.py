@@ -8,20 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import safetensors
 import timm
 import torch
 from torch import Tensor, nn
 
-from engine.core.data.wordnet import HEADS, slice_places
+from engine.core.data.wordnet import slice_places
 from engine.core.network.build import PRETRAINED_TINY, normalization
 from engine.core.network.layers import init_linear
 from engine.core.network.tiny_vit import TinyViT
 from engine.errors import DataError, closest_hint
-from engine.names import WORDNET_ID
 from engine.spec import Network
-
-NEW_HEAD = "use teacher.head: probe or finetune, which give it a head for these classes"
+from engine.weights import NEW_HEAD, is_of_imagenet, size_problem, stored_shapes
 
 
 class SlicedNetwork(nn.Module):
@@ -49,21 +46,15 @@ def find_places(class_names: Sequence[str], outputs: int, own_names: Sequence[st
     By the head's `own_names` where they are known, else by WordNet id, else a head of the same size is taken to have
     the data's order. Raises DataError when none of the three fits.
     """
+    problem = size_problem(class_names, outputs, own_names)
+    if problem is not None:
+        raise problem
     if own_names is not None:
-        return _places_by_name(class_names, outputs, own_names)
-    if outputs in HEADS and all(WORDNET_ID.fullmatch(name) for name in class_names):
-        return slice_places(class_names, outputs)
-    if outputs == len(class_names):
-        return None
-    what = f"its head has {outputs} classes and the data {len(class_names)}: nothing says which are which"
-    fix = f"list its classes, in order, in teacher.classes; or {NEW_HEAD}"
-    raise DataError(what, where="teacher.head", fix=fix)
+        return _places_by_name(class_names, own_names)
+    return slice_places(class_names, outputs) if is_of_imagenet(class_names, outputs) else None
 
 
-def _places_by_name(class_names: Sequence[str], outputs: int, own_names: Sequence[str]) -> Tensor:
-    if len(own_names) != outputs:
-        what = f"teacher.classes lists {len(own_names)} classes, and the head has {outputs} outputs"
-        raise DataError(what, where="teacher.classes", fix="list every output's class, in the order of the outputs")
+def _places_by_name(class_names: Sequence[str], own_names: Sequence[str]) -> Tensor:
     absent = [name for name in class_names if name not in own_names]
     if absent:
         what = f"{len(absent)} of the data's classes are none of the teacher's: {', '.join(map(repr, absent[:5]))}"
@@ -76,11 +67,13 @@ def count_outputs(network: Network, weights: str) -> int:
     name = _timm_name(network)
     config = timm.get_pretrained_cfg(name, allow_unregistered=True) if timm.is_model(name) else None
     if weights == "pretrained":
-        outputs = config.num_classes if config is not None else 0
+        outputs, lacks = config.num_classes if config is not None else 0, ""
     else:
-        outputs = _stored_outputs(Path(weights), _classifier_name(config.classifier if config else "head.fc"))
+        classifier = _classifier_name(config.classifier if config else "head.fc")
+        outputs, lacks = _stored_outputs(Path(weights), classifier), f" of this network ({classifier}.weight)"
     if not outputs:
-        raise DataError("these weights have no classifier", where=f"teacher.weights ({network.arch})", fix=NEW_HEAD)
+        fix = f"use weights of the same network; or {NEW_HEAD}" if lacks else NEW_HEAD
+        raise DataError(f"these weights have no classifier{lacks}", where=f"teacher.weights ({network.arch})", fix=fix)
     return int(outputs)
 
 
@@ -116,10 +109,5 @@ def _classifier_name(found: str | Sequence[str] | None) -> str:
 
 def _stored_outputs(file: Path, classifier: str) -> int:
     """Return the rows of the classifier's matrix in a .safetensors file, 0 where it is not there."""
-    try:
-        with safetensors.safe_open(file, framework="pt") as stored:
-            name = f"{classifier}.weight"
-            return int(stored.get_slice(name).get_shape()[0]) if name in stored.keys() else 0  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        fix = "make it again or copy it again; only the .safetensors format is read"
-        raise DataError(f"the weights file cannot be read: {error}", where=str(file), fix=fix) from error
+    shape = stored_shapes(file).get(f"{classifier}.weight", ())
+    return shape[0] if shape else 0

@@ -19,7 +19,7 @@ from engine.core.data.loader import Batch, EvalLoader, TrainLoader
 from engine.core.distill.answering import Ask
 from engine.core.distill.encoding import Answers
 from engine.core.distill.losses import LOSSES, distill_loss
-from engine.core.distill.temperature import Course
+from engine.core.distill.temperature import Course, taught_epochs
 from engine.core.train.checkpoint import State, capture_random, restore_random
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
@@ -225,7 +225,7 @@ class Loop:
     def _is_taught(self) -> bool:
         """Whether the teacher still has a say in this epoch."""
         distill = self.recipe.distill
-        return distill is not None and self.progress.epoch < distill.until * self.recipe.train.epochs
+        return distill is not None and self.progress.epoch < taught_epochs(distill, self.recipe.train.epochs)
 
     def _temperature(self) -> float | None:
         """Return the temperature of the step that comes next; None where it is the spec's own number."""

@@ -11,7 +11,7 @@ from engine.core.data.pack import Pack
 from engine.core.distill.answering import Ask
 from engine.core.distill.diagnose import diagnose_entropy
 from engine.core.distill.encoding import Answers
-from engine.core.distill.temperature import Course, make_course, match_temperature
+from engine.core.distill.temperature import Course, make_course, match_temperature, taught_epochs
 from engine.core.train.loop import Stopped
 from engine.errors import JobError
 from engine.spec import Distill, Train
@@ -51,6 +51,14 @@ def test_a_schedule_ends_with_the_epochs_that_are_distilled() -> None:
     half = make_course(Distill.model_validate({"temperature": {"from": 4.0, "to": 1.0}, "until": 0.5}), 4, 5)
     assert half.at(1, 9) == pytest.approx(1.0)
     assert half.at(3, 19) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("until", "epochs", "taught"),
+    [(0.5, 4, 2), (0.5, 5, 3), (0.01, 10, 1), (1.0, 7, 7), (0.28, 25, 7), (0.55, 100, 55)],
+)
+def test_a_begun_epoch_is_distilled_and_no_other(until: float, epochs: int, taught: int) -> None:
+    assert taught_epochs(Distill(until=until), epochs) == taught
 
 
 def test_one_step_takes_the_beginning() -> None:

@@ -1,0 +1,59 @@
+"""What a weights file holds is told from its header, and last layers are named as timm names them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+
+from engine.errors import DataError
+from engine.weights import CLASSIFIERS, head_outputs, stored_shapes
+
+
+def classifier_names() -> set[str]:
+    """Return the last layers of all of timm's networks."""
+    names: set[str] = set()
+    for network in timm.list_models():
+        config = timm.get_pretrained_cfg(network, allow_unregistered=True)
+        found = (config.classifier or ()) if config is not None else ()
+        names |= {found} if isinstance(found, str) else set(found)
+    return names
+
+
+def test_the_last_layers_are_named_as_timm_names_them() -> None:
+    assert {f"{name}.weight" for name in classifier_names()} == CLASSIFIERS
+
+
+def test_names_and_shapes_are_those_of_the_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file({"head.fc.weight": torch.zeros(7, 4), "norm.bias": torch.zeros(4), "steps": torch.zeros(())}, path)
+    shapes = stored_shapes(path)
+    assert shapes == {"head.fc.weight": (7, 4), "norm.bias": (4,), "steps": ()}
+    assert head_outputs(shapes) == 7
+
+
+def test_a_head_is_counted_absent_or_not_known() -> None:
+    assert head_outputs({"stem.weight": (8, 3, 4, 4)}) == 0
+    assert head_outputs({"head.weight": (9, 8), "head_dist.weight": (9, 8)}) == 9
+    assert head_outputs({"head.fc.weight": (9, 8), "head.proj.weight": (8, 16)}) is None
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda raw: b"",
+    "a pickle": lambda raw: b"\x80\x02}q\x00X" + bytes(200),
+    "cut short": lambda raw: raw[:-3],
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_what_is_no_safetensors_file_is_refused(how: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file({"head.fc.weight": torch.zeros(7, 4)}, path)
+    path.write_bytes(DAMAGE[how](path.read_bytes()))
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        stored_shapes(path)
+    assert str(path) == caught.value.where
