@@ -30,6 +30,7 @@ from filelock import FileLock
 
 from benchmarks import ROOT, Row
 from engine.home import Home, open_home, write_json
+from engine.identity import make_id
 from engine.worker import run_worker
 from store.queue import Queue, Verdict
 
@@ -97,7 +98,7 @@ def make_record(name: str, jobs: list[str]) -> dict[str, Any]:
         "submitted_at": time.time(),
         "priority": 0,
         "runs": [
-            {"run": f"run-{job}", "arm": "arm", "cell": "cell", "seed": seed, "jobs": {"student": job}}
+            {"run": make_id("run", job), "arm": "arm", "cell": "cell", "seed": seed, "jobs": {"student": job}}
             for seed, job in enumerate(jobs)
         ],
         "jobs": [{"job": job, "kind": "train", "needs": [], "details": ON_CPU, "cost": 1.0} for job in jobs],
@@ -157,11 +158,16 @@ def time_peer(code: str, repeats: int) -> list[float]:
 def compare_queues(folder: Path, size: int, claims: int, peer_claims: int) -> Iterator[Row]:
     home = open_home(folder / "long", create=True)
     with Queue(home.queue_db) as queue:
-        queue.add_experiment(make_record("long", [f"train-{number:06d}" for number in range(size)]))
+        queue.add_experiment(make_record("long", hash_ids(size)))
         ours = claim_ours(queue, claims)
     yield from time_commands(home, folder, size)
     peer = claim_duckdb(folder / "queue.duckdb", size, peer_claims)
     yield Row(f"claims with {size:,} queued / DuckDB and a lock", "rate", ours, peer, ours / peer, "jobs/s", claims)
+
+
+def hash_ids(size: int) -> list[str]:
+    """Ids as they are: hashes, in no order, so that neighbours in one table lie far apart in the next."""
+    return [make_id("train", number) for number in range(size)]
 
 
 def time_commands(home: Home, folder: Path, size: int) -> Iterator[Row]:

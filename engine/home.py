@@ -11,7 +11,8 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from typing import Any
 from filelock import FileLock
 
 from engine.errors import HomeError
+
+WRITERS = 8  # files that wait for the disk side by side
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class JobFolder:
             os.link(attempt.result, self.result)
         except FileExistsError:
             return False
-        _sync_folder(self.root)
+        _sync(self.root)
         return True
 
 
@@ -174,6 +177,11 @@ class Home:
     def certificates(self, experiment: str) -> list[Path]:
         folder = self.root / "certificates" / experiment
         return sorted(folder.glob("*.json")) if folder.is_dir() else []
+
+    @property
+    def verify_root(self) -> Path:
+        """Where `verify-resume` has its scratch homes while it works."""
+        return self.root / "verify"
 
     @property
     def experiments_root(self) -> Path:
@@ -240,23 +248,67 @@ def _make_folders(home: Home) -> None:
 
 def write_atomic(path: Path, data: bytes | memoryview | str) -> None:
     """Write `data` so that `path` is the old content or the new, whole, whatever is killed when."""
-    raw = data.encode() if isinstance(data, str) else data
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    beside = _name_beside(path)
     try:
-        with open(beside, "wb") as handle:
-            handle.write(raw)
-            handle.flush()
-            os.fsync(handle.fileno())
+        beside.write_bytes(data.encode() if isinstance(data, str) else data)
+        _sync(beside)
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    _sync(path.parent)
+
+
+def write_together(files: Mapping[Path, str]) -> None:
+    """Write many files, each as `write_atomic` does. They wait for the disk side by side: it syncs several at once."""
+    beside = {path: _name_beside(path) for path in files}
+    try:
+        for path, text in files.items():
+            beside[path].write_bytes(text.encode())
+        _sync_all(list(beside.values()))
+        for path in files:
+            os.replace(beside[path], path)
+        _sync_all(list({path.parent for path in files}))
+    except BaseException:
+        for left in beside.values():
+            left.unlink(missing_ok=True)
+        raise
+
+
+def _sync_all(paths: Sequence[Path]) -> None:
+    def sync_some(first: int) -> None:
+        for path in paths[first::WRITERS]:
+            _sync(path)
+
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(sync_some, range(WRITERS)))
+
+
+def _name_beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON through `write_atomic`."""
-    write_atomic(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_atomic(path, encode_json(value))
+
+
+def encode_json(value: Any) -> str:
+    """Return `value` as JSON, keys sorted, its two outer levels laid out and each entry below them on a line.
+
+    json lays out all levels in Python, which takes ten times as long: a second for a record of a thousand runs.
+    """
+    return _lay_out(value, 2, "\n") + "\n"
+
+
+def _lay_out(value: Any, levels: int, pad: str) -> str:
+    if not levels or not value or not isinstance(value, dict | list | tuple):
+        return json.dumps(value, sort_keys=True, allow_nan=False)
+    inner = pad + " "
+    if isinstance(value, dict):
+        entries = (f"{json.dumps(str(key))}: {_lay_out(value[key], levels - 1, inner)}" for key in sorted(value))
+        return "{" + inner + ("," + inner).join(entries) + pad + "}"
+    return "[" + inner + ("," + inner).join(_lay_out(item, levels - 1, inner) for item in value) + pad + "]"
 
 
 def read_json(path: Path) -> Any:
@@ -288,7 +340,7 @@ def publish_folder(
         build(beside)
         _sync_tree(beside)
         os.replace(beside, final)
-        _sync_folder(final.parent)
+        _sync(final.parent)
     return True
 
 
@@ -311,19 +363,18 @@ def _clear_leftovers(final: Path, *, keep_newest: bool) -> Path | None:
 
 def _sync_tree(root: Path) -> None:
     for path in _walk_files(root):
-        with open(path, "rb") as handle:
-            os.fsync(handle.fileno())
+        _sync(path)
     for folder in [root, *(path for path in root.rglob("*") if path.is_dir())]:
-        _sync_folder(folder)
+        _sync(folder)
 
 
 def _walk_files(root: Path) -> Iterator[Path]:
     return (path for path in root.rglob("*") if path.is_file())
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable: the name lives in the folder, not in the file."""
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Make a file durable, or the renames in a folder: a name lives in the folder, not in the file."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,13 +23,20 @@ ID_DIGITS = 12
 def counted_settings(model: BaseModel) -> dict[str, Any]:
     """Return what of `model` decides results, as plain JSON values, defaults included."""
     counted: dict[str, Any] = {}
-    for name, field in type(model).model_fields.items():
-        extra = field.json_schema_extra
+    for name, known_as, kept in _field_rules(type(model)):
         value = getattr(model, name)
-        if isinstance(extra, Mapping) and extra.get("aside") and value not in _counted_values(extra):
-            continue
-        counted[field.alias or name] = _plain_value(value)
+        if kept is None or value in kept:
+            counted[known_as] = _plain_value(value)
     return counted
+
+
+@cache
+def _field_rules(kind: type[BaseModel]) -> tuple[tuple[str, str, Sequence[Any] | None], ...]:
+    """Return each field of a model, its name in a spec, and which of its values count (None: all)."""
+    return tuple(
+        (name, field.alias or name, _counted_values(field.json_schema_extra))
+        for name, field in kind.model_fields.items()
+    )
 
 
 def canonical_json(value: Any) -> str:
@@ -46,28 +54,39 @@ def make_id(kind: str, value: Any) -> str:
     return f"{kind}-{digest_of(value)[:ID_DIGITS]}"
 
 
-def _counted_values(extra: Mapping[str, Any]) -> Sequence[Any]:
+def _counted_values(extra: object) -> Sequence[Any] | None:
     """Values of a field marked ASIDE that change results all the same: `on_oom: split` may, `auto` cannot."""
+    if not isinstance(extra, Mapping) or not extra.get("aside"):
+        return None
     values = extra.get("counted", ())
     return values if isinstance(values, list) else ()
 
 
+# The first line of both is for speed alone: most values are text, and to be a Mapping takes long to deny.
+PLAIN = (str, int, type(None))
+KEYED = (dict, Mapping)
+
+
 def _plain_value(value: Any) -> Any:
+    if isinstance(value, PLAIN):
+        return value
     if isinstance(value, BaseModel):
         return counted_settings(value)
     if isinstance(value, list | tuple):
         return [_plain_value(item) for item in value]
-    if isinstance(value, Mapping):
+    if isinstance(value, KEYED):
         return {str(key): _plain_value(item) for key, item in value.items()}
     return value
 
 
 def _same_numbers(value: Any) -> Any:
     """Whole floats become ints: `2` and `2.0` are one setting. Truth values stay themselves."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {key: _same_numbers(item) for key, item in value.items()}
+    if isinstance(value, PLAIN):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
     if isinstance(value, list | tuple):
         return [_same_numbers(item) for item in value]
+    if isinstance(value, KEYED):
+        return {key: _same_numbers(item) for key, item in value.items()}
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from engine.errors import XpError
@@ -30,6 +31,18 @@ def give_order(home: Home, verb: str, match: Match) -> list[str]:
     if verb in ("cancel", "pause"):
         _wait_stopped(home, jobs)
     return jobs
+
+
+def explain_nothing(home: Home, verb: str, match: Match) -> str:
+    """Say why an order changed nothing: how its jobs stand, and which order would change that."""
+    with Queue.open_readonly(home.queue_db) as queue:
+        counts = Counter(row.state for row in queue.job_rows(match.jobs))
+    told = ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "it has no jobs"
+    others = {INSTEAD[verb, state] for state in counts if (verb, state) in INSTEAD}
+    if others:
+        return f"{told}; `xp {others.pop()} {match.name}` brings them back"
+    is_shared = verb in ("cancel", "pause") and any(counts[state] for state in ("queued", "running", "blocked"))
+    return f"{told}; another experiment needs them" if is_shared else told
 
 
 def _cancel(queue: Queue, match: Match) -> list[str]:
@@ -78,4 +91,5 @@ def _running_jobs(home: Home, jobs: Sequence[str]) -> list[str]:
         return [row.job for row in queue.job_rows(jobs) if row.state == "running"]
 
 
+INSTEAD = {("resume", "cancelled"): "retry", ("resume", "failed"): "retry", ("retry", "paused"): "resume"}
 ORDERS = {"cancel": _cancel, "pause": _pause, "resume": _resume, "retry": _retry}

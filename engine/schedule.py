@@ -119,7 +119,9 @@ def _tell_reason(ending: Ending, outcome: str) -> str:
         "nan": "the loss is not a number",
         "preempted": "asked to stop",
     }.get(outcome) or _tell_exit(ending)
-    return f"{how}: {ending.last_words}" if ending.last_words and outcome not in ("done", "preempted") else how
+    if not ending.last_words or outcome in ("done", "preempted"):
+        return how
+    return ending.last_words if ending.last_words.startswith(how) else f"{how}: {ending.last_words}"
 
 
 def _tell_exit(ending: Ending) -> str:

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from filelock import FileLock
 
 from engine.errors import DataError
 from engine.estimate import Estimate, estimate_plan
-from engine.home import Home, read_json, write_json
+from engine.home import Home, encode_json, read_json, write_json, write_together
 from engine.identity import canonical_json
-from engine.plan import Job, Plan, Run
+from engine.plan import Plan, Run
 from engine.schedule import chain_seconds
 from store.queue import Queue
 
 RECORD_VERSION = 1
-WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,7 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
     if plan.is_provisional:
         raise _missing_error(plan)
     estimate = estimate_plan(plan, home, {})
-    with ThreadPoolExecutor(WRITERS) as writers:  # each waits for the disk twice; together they wait much less
-        list(writers.map(partial(_write_job, home), plan.jobs))
+    _write_jobs(home, plan)
     done = {item.job.key for item in estimate.jobs if item.is_reused}
     home.experiment(plan.spec.name).mkdir(parents=True, exist_ok=True)
     with FileLock(home.experiment(plan.spec.name) / ".lock"):
@@ -56,11 +52,11 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
     return Submission(plan.spec.name, number, len(plan.jobs) - len(done), len(done), changes)
 
 
-def _write_job(home: Home, job: Job) -> None:
-    folder = home.job(job.key)
-    if not folder.spec.exists():
-        folder.root.mkdir(parents=True, exist_ok=True)
-        write_json(folder.spec, job.canonical)
+def _write_jobs(home: Home, plan: Plan) -> None:
+    new = [job for job in plan.jobs if not home.job(job.key).spec.exists()]
+    for job in new:
+        home.job(job.key).root.mkdir(parents=True, exist_ok=True)
+    write_together({home.job(job.key).spec: encode_json(job.canonical) for job in new})
 
 
 def _missing_error(plan: Plan) -> DataError:

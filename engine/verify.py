@@ -14,9 +14,12 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from engine.arms import Cell, Tree, expand_cells, merge_trees
 from engine.certificate import Certificate, Verified, keep_certificate, training_digest
@@ -24,9 +27,9 @@ from engine.errors import XpError
 from engine.home import AttemptFolder, Home, JobFolder, read_json
 from engine.identity import counted_settings
 from engine.launch.local import server_env
-from engine.launch.process import host_name, kill_session, read_handle, signal_process
-from engine.plan import Plan, make_plan
-from engine.spec import Spec, Train
+from engine.launch.process import boot_id, host_name, kill_session, read_handle, signal_process
+from engine.plan import Job, Plan, make_plan
+from engine.spec import EntropyMatch, Spec, Teacher, Train
 from engine.submit import submit_plan
 from engine.worker.watch import newest_number, saved_step
 from store.queue import Queue
@@ -35,6 +38,7 @@ Tell = Callable[[str], None]
 EPOCHS, KILLS = 2, 3
 LOOK = 0.005  # seconds between looks for a checkpoint
 TRAINED = ("train", "prune")
+OWNER = "owner.lock"  # held as long as whoever made a scratch home lives
 
 
 def verify_resume(
@@ -83,10 +87,22 @@ def short_form(cell: Cell, seed: int, name: str, save_minutes: float, epochs: in
     over["data"] = {"views": min(settings.data.views or epochs, epochs)}
     if settings.is_pruned and settings.prune is not None:
         over["prune"] = {"recover_epochs": min(settings.prune.recover_epochs, epochs)}
-    if settings.teacher is not None and settings.teacher.train is not None:
-        over["teacher"] = {"train": brief(settings.teacher.train)}
+    if settings.teacher is not None:
+        over["teacher"] = _brief_teacher(settings.teacher, brief)
+    if isinstance(settings.distill.temperature, EntropyMatch):
+        over["distill"] = {"temperature": {"reference": _brief_teacher(settings.distill.temperature.reference, brief)}}
     tree = merge_trees(settings.model_dump(exclude_unset=True, by_alias=True), over)
     return Spec.model_validate({**tree, "name": name, "seeds": [seed]})
+
+
+def _brief_teacher(teacher: Teacher, brief: Callable[[Train], Tree]) -> Tree:
+    """Return what shortens the training of a teacher and of the assistants after it."""
+    over: Tree = {} if teacher.train is None else {"train": brief(teacher.train)}
+    helpers = [(helper.model_dump(exclude_unset=True, by_alias=True), helper.train) for helper in teacher.assistants]
+    if helpers:
+        shorter = [merge_trees(tree, {"train": brief(train)}) if train else tree for tree, train in helpers]
+        over["assistants"] = shorter
+    return over
 
 
 def _submit(
@@ -97,30 +113,93 @@ def _submit(
     for number, cell in enumerate(cells):
         short = short_form(cell, spec.seeds[0], f"verify-{number}", save_minutes, epochs)
         plan: Plan = make_plan(short, home)
+        taken = _lend_trained(plan, home, scratch, epochs)
         submit_plan(plan, scratch)
-        jobs |= dict.fromkeys(job.key for job in plan.jobs if job.kind in TRAINED)
+        jobs |= dict.fromkeys(job.key for job in plan.jobs if job.kind in TRAINED and job.key not in taken)
     return list(jobs)
+
+
+def _lend_trained(plan: Plan, home: Home, scratch: Home, epochs: int) -> set[str]:
+    """Give `scratch` the networks of other runs (`teacher.run`), which are as they are and no part of the short form.
+
+    Such a training is longer than ours are. Raises XpError when it is not done in `home`.
+    """
+    jobs = {job.key: job for job in plan.jobs}
+    long = [job for job in plan.jobs if job.kind in TRAINED and _epochs_of(job) > epochs]
+    absent = [job.key for job in long if not home.job(job.key).result.exists() and not _is_lent(jobs, job, long, home)]
+    if absent:
+        fix = "let the experiment that teacher.run names end first"
+        raise XpError(f"{absent[0]}, the network of another run, is not trained here yet", where="teacher.run", fix=fix)
+    for job in long:
+        place = scratch.job(job.key).root
+        if home.job(job.key).result.exists() and not place.exists():
+            place.symlink_to(home.job(job.key).root, target_is_directory=True)
+    return {job.key for job in long}
+
+
+def _is_lent(jobs: Mapping[str, Job], job: Job, long: Sequence[Job], home: Home) -> bool:
+    """Return whether `job` was only needed to make another of `long` that is done."""
+    return any(job.key in _needs_of(jobs, other) for other in long if home.job(other.key).result.exists())
+
+
+def _needs_of(jobs: Mapping[str, Job], job: Job) -> set[str]:
+    """Return the keys of all jobs before `job`."""
+    return {key for need in job.needs.values() for key in (need, *_needs_of(jobs, jobs[need]))}
+
+
+def _epochs_of(job: Job) -> int:
+    settings = job.settings
+    return int(settings["prune"]["recover_epochs"] if job.kind == "prune" else settings["train"]["epochs"])
 
 
 @contextmanager
 def _scratch_home(home: Home) -> Iterator[Home]:
-    """Yield a home inside `home` that shares its packed images; afterwards nothing of it is left, no process either."""
-    root = home.root / "verify" / uuid.uuid4().hex[:8]
-    scratch = Home(root, root / "cache")
-    for folder in (scratch.experiments_root, scratch.jobs_root, scratch.cache, home.pack("")):
-        folder.mkdir(parents=True, exist_ok=True)
+    """Yield a home inside `home` that shares its packed images; afterwards nothing of it is left, no process either.
+
+    Whoever makes one holds its lock; those that nobody holds, because their maker was killed, are cleared first.
+    """
+    home.verify_root.mkdir(parents=True, exist_ok=True)
+    with FileLock(home.verify_root.with_suffix(".lock")):
+        for left in home.verify_root.iterdir():
+            _clear_unowned(left)
+        root = home.verify_root / uuid.uuid4().hex[:8]
+        scratch = Home(root, root / "cache")
+        for folder in (scratch.experiments_root, scratch.jobs_root, scratch.cache, home.pack("")):
+            folder.mkdir(parents=True, exist_ok=True)
+        owner = FileLock(root / OWNER)
+        owner.acquire()
     scratch.pack("").symlink_to(home.pack(""), target_is_directory=True)
     try:
         yield scratch
     finally:
-        for attempt in [attempt for job in scratch.jobs() for attempt in job.attempts()]:
+        _clear_scratch(scratch)
+        owner.release()
+
+
+def _clear_unowned(root: Path) -> None:
+    """Clear a scratch home unless a process that lives holds it, or its scheduler is on another machine."""
+    if not root.is_dir():
+        return
+    with suppress(Timeout), FileLock(root / OWNER, timeout=0):
+        scratch = Home(root, root / "cache")
+        scheduler = read_handle(scratch.scheduler_file) or {}
+        if scheduler.get("host", host_name()) == host_name():
+            if scheduler.get("boot_id") == boot_id():
+                kill_session(int(scheduler["pid"]), int(scheduler["start_time"]))
+            _clear_scratch(scratch)
+
+
+def _clear_scratch(scratch: Home) -> None:
+    for job in scratch.jobs():
+        for attempt in [] if job.root.is_symlink() else job.attempts():
             _kill_attempt(attempt)
-        shutil.rmtree(root, ignore_errors=True)
+    shutil.rmtree(scratch.root, ignore_errors=True)
 
 
 def _kill_attempt(attempt: AttemptFolder) -> None:
     handle = read_handle(attempt.handle)
-    if handle is not None and "exit" not in handle and not attempt.outcome.exists():
+    is_here = handle is not None and (handle.get("host"), handle.get("boot_id")) == (host_name(), boot_id())
+    if handle is not None and is_here and "exit" not in handle and not attempt.outcome.exists():
         kill_session(int(handle["pid"]), int(handle["start_time"]))
 
 

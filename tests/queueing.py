@@ -88,7 +88,7 @@ def faults(home: Home) -> list[str]:
         return queue.check_integrity()
 
 
-def until(holds: Callable[[], object], seconds: float = 15.0) -> None:
+def until(holds: Callable[[], object], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it never came true"

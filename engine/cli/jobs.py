@@ -87,12 +87,12 @@ def status(
 ) -> None:
     """Counts by state, progress, time left, and failures with their reasons."""
     from engine.find import find_experiment
-    from engine.show import error_console, status_table
     from engine.status import find_trouble, read_status
 
     place = find_home(home)
     name = find_experiment(place, experiment) if experiment else None
     if watch and not as_json:
+        from engine.show import error_console
         from engine.watch import watch_status
 
         watch_status(place, name, error_console())
@@ -101,6 +101,8 @@ def status(
     if as_json:
         print_json({"experiments": [view.as_json() for view in views], "trouble": trouble})
     elif views:
+        from engine.show import error_console, status_table
+
         error_console().print(status_table(views))
         if trouble:
             say(trouble)
@@ -150,11 +152,12 @@ def resume(name: AnyId, home: HomeOption = None) -> None:
 
 def _order(verb: str, name: str, home: Path | None) -> None:
     from engine.find import find_match
-    from engine.orders import give_order
+    from engine.orders import explain_nothing, give_order
 
     place = find_home(home)
-    jobs = give_order(place, verb, find_match(place, name))
-    say(f"{verb}: {len(jobs)} jobs" if jobs else f"{verb}: nothing to do")
+    match = find_match(place, name)
+    jobs = give_order(place, verb, match)
+    say(f"{verb}: {len(jobs)} jobs" if jobs else f"{verb}: nothing to do: {explain_nothing(place, verb, match)}")
     for job in jobs:
         typer.echo(job)
 

@@ -28,7 +28,7 @@ from engine.run.attempt import Attempt, Order
 from engine.run.code import read_code
 from engine.run.device import is_memory_error
 from engine.run.jobs import run_explain, run_measure, run_pack
-from engine.run.memory import OutOfMemory
+from engine.run.memory import LESS, OutOfMemory
 from engine.run.targets import run_targets
 from engine.run.training import run_prune, run_train
 
@@ -44,7 +44,7 @@ def main(order: Mapping[str, Any]) -> int:
     try:
         _run_job(Order.parse(order))
     except BaseException as error:
-        return _exit_status(error, int(order.get("ooms") or 0))
+        return _exit_status(error, str(order.get("job", "")), int(order.get("ooms") or 0))
     return DONE
 
 
@@ -70,7 +70,7 @@ def _run_job(order: Order) -> None:
         attempt.settle(None)
 
 
-def _exit_status(error: BaseException, ooms: int) -> int:
+def _exit_status(error: BaseException, job: str, ooms: int) -> int:
     """Say what happened in the log, and return the exit status that tells it.
 
     A job whose memory does not depend on a batch is tried once more: others may have held the memory.
@@ -87,7 +87,7 @@ def _exit_status(error: BaseException, ooms: int) -> int:
         print(error, file=sys.stderr, flush=True)
         return NO_MEMORY if error.is_final else OUT_OF_MEMORY
     if is_memory_error(error):
-        print(f"out of memory: {error}", file=sys.stderr, flush=True)
+        print(_tell_memory(error, job), file=sys.stderr, flush=True)
         return NO_MEMORY if ooms else OUT_OF_MEMORY
     if isinstance(error, XpError):
         print(error, file=sys.stderr, flush=True)
@@ -96,6 +96,20 @@ def _exit_status(error: BaseException, ooms: int) -> int:
     return FAILED if isinstance(error, ValidationError) else CRASHED
 
 
+def _tell_memory(error: BaseException, job: str) -> str:
+    """Say in a line what the allocator said, and in another what to change; its own advice is long and not for here."""
+    said = (str(error).splitlines() or [""])[0][:ALLOCATOR_LETTERS]
+    less = LESS_MEMORY.get(job.partition("-")[0], LESS)
+    return f"out of memory ({said or type(error).__name__})\nfix: {less}; or see what else holds memory there"
+
+
+ALLOCATOR_LETTERS = 120
+LESS_MEMORY = {
+    "measure": "take smaller measure.batch_sizes",
+    "targets": "take a smaller teacher or data.image_size",
+    "explain": "take fewer explain.images",
+    "pack": "set data.short_side lower",
+}
 RUNNERS: dict[str, Callable[[Attempt], None]] = {
     "pack": run_pack,
     "train": run_train,

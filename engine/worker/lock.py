@@ -22,7 +22,16 @@ from engine.launch.process import boot_id, host_name, see_process
 
 # `scheduler_alive` holds the lock, shared, for a moment: whoever takes it in earnest looks for longer than that.
 TAKE_SECONDS = 0.5
-_started: dict[subprocess.Popen[bytes], Home] = {}
+
+
+class Outliving(subprocess.Popen[bytes]):
+    """A process that is meant to outlive us: it is no mistake that it still runs when we end."""
+
+    def __del__(self) -> None:
+        """Do not warn of it, as any other process that was not waited for would have it."""
+
+
+_started: dict[Outliving, Home] = {}
 
 
 def take_lock(home: Home) -> FileLock | None:
@@ -79,7 +88,7 @@ def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = 
         return
     words = [sys.executable, "-m", "engine.worker", "--home", str(home.root), "--until-idle", "--preload", preload]
     with open(home.scheduler_log, "ab") as log:
-        process = subprocess.Popen(
+        process = Outliving(
             words if collects else [*words, "--no-collect"],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
@@ -13,7 +14,10 @@ from store.queue import claims, find, orders, status, submit
 from store.queue.claims import WaitingRow
 from store.queue.find import Found
 from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Verdict
+from store.queue.status import Tally
 from store.queue.tables import checkpoint_log, open_reader, open_writer
+
+C = TypeVar("C")
 
 
 class Queue:
@@ -221,8 +225,26 @@ class Queue:
 
     def experiments(self, experiment: str | None = None) -> list[ExperimentRow]:
         """Return all experiments (or one) with counts of runs and jobs by state; quick at any size of the queue."""
+        runs, jobs = self._count(experiment)
         with self._read() as connection:
-            return [] if connection is None else status.experiment_rows(connection, experiment)
+            return [] if connection is None else status.experiment_rows(connection, experiment, runs, jobs)
+
+    def _count(self, experiment: str | None) -> tuple[dict[str, dict[str, int]], dict[str, list[Tally]]]:
+        """Count runs and jobs side by side: of 100,000, each takes a fifth of a second, and SQLite needs no Python.
+
+        A connection for writing stays in its thread, so there it is one after the other.
+        """
+
+        def count(counter: Callable[[Connection, str | None], dict[str, C]]) -> dict[str, C]:
+            with self._read() as connection:
+                return {} if connection is None else counter(connection, experiment)
+
+        if not self.readonly:
+            return count(status.count_runs), count(status.count_jobs)
+        with ThreadPoolExecutor(1) as beside:
+            runs = beside.submit(count, status.count_runs)
+            jobs = count(status.count_jobs)
+            return runs.result(), jobs
 
     def experiment_names(self) -> list[str]:
         with self._read() as connection:

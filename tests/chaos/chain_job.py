@@ -1,7 +1,8 @@
 """A training in miniature, without torch: its weights are a chain of hashes, saved and journalled as a real one's are.
 
 Each step hashes the one before, so a step left out, done twice or taken from another job gives other weights.
-Preloaded by the chaos tests instead of engine.run.
+Preloaded by the chaos tests instead of engine.run. A first attempt that is told to `hold` waits after that step until
+the file `go` is there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def main(order: dict[str, Any]) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     job = Home(Path(order["home"]), Path(order["cache"])).job(order["job"])
     attempt = job.attempt(order["attempt"])
-    steps = int(order["details"]["steps"])
+    steps, go = int(order["details"]["steps"]), Path(order["details"].get("go", ""))
     with JournalWriter(attempt.journal) as journal:
         weights, done = start_state(job, attempt.number, journal)
         attempt.checkpoints.mkdir()
@@ -36,6 +37,8 @@ def main(order: dict[str, Any]) -> int:
             journal.metric("train_loss", int(weights[:6], 16), step=step, epoch=step)
             journal.sync()
             save(attempt, step, {"weights": weights, "seq": journal.seq})
+            while attempt.number == 1 and step == order["details"].get("hold") and not go.exists():
+                time.sleep(0.005)
         journal.metric("test_top1", 0.5, step=steps, epoch=steps)
         journal.sync()
         write_json(attempt.result, {"job": job.job, "attempt": attempt.number, "weights_sha256": weights})

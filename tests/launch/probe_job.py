@@ -1,6 +1,7 @@
 """A job without torch: what it does stands in `details`. Preloaded by the tests instead of engine.run.
 
-{"do": "done|fail|crash|sleep|pulse|preempt|steps|late", ...}; every main(order) commits as the real one does.
+{"do": "done|crash|exit|sleep|steps|still", ...}; every main(order) commits as the real one does. `go` names a file:
+a job that sleeps or holds does so until it is there: however fast the machine is, it is where the test wants it.
 """
 
 from __future__ import annotations
@@ -39,15 +40,19 @@ def seen_env() -> dict[str, str | None]:
 
 
 def sleep_then_finish(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
-    """Sleep in small steps; a SIGTERM ends it with 85 unless told to be deaf."""
+    """Sleep in small steps, until there is `go` at most; a SIGTERM ends it with 85 unless told to be deaf."""
     if details.get("child"):
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    end = time.monotonic() + float(details.get("seconds", 1.0))
-    while time.monotonic() < end:
+    end = time.monotonic() + float(details.get("seconds", 600.0 if "go" in details else 1.0))
+    while time.monotonic() < end and not may_go(details):
         if asked and not details.get("deaf"):
             return 85
         time.sleep(0.01)
     return finish(order, job, attempt, details)
+
+
+def may_go(details: dict[str, Any]) -> bool:
+    return "go" in details and Path(details["go"]).exists()
 
 
 def crash(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
@@ -62,7 +67,10 @@ def leave_with(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, de
 
 
 def step_on(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
-    """Count to `steps`, with a checkpoint at each; go on from the newest one of earlier attempts."""
+    """Count to `steps`, with a checkpoint at each; go on from the newest one of earlier attempts.
+
+    The first `held` attempts (1 if not given) wait after their step number `hold` until they are asked to end, or `go`.
+    """
     done = max((read_step(other) for other in job.attempts()), default=0)
     attempt.checkpoints.mkdir()
     for step in range(done + 1, int(details["steps"]) + 1):
@@ -70,6 +78,9 @@ def step_on(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, detai
         with open(attempt.journal, "a") as journal:
             journal.write(json.dumps({"type": "metric", "step": step}) + "\n")
         write_json(attempt.checkpoints / "pointer.json", {"file": "", "step": step, "sha256": ""})
+        is_held = step - done == details.get("hold") and attempt.number <= int(details.get("held", 1))
+        while is_held and not asked and not may_go(details):
+            time.sleep(0.005)
         if asked:
             return 85
     return finish(order, job, attempt, details)

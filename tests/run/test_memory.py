@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
+from engine import run
 from engine.core.train.checkpoint import State
 from engine.home import Home, write_json
 from engine.run.attempt import Attempt, Order
 from engine.run.memory import OutOfMemory, find_room, watch_memory
+from engine.schedule import Ending, Spent, decide
+from engine.worker.watch import last_line
 
 PLAIN, NORMED = nn.Linear(2, 2), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.1))
 
@@ -74,3 +78,26 @@ def test_other_errors_pass_as_they_are(tmp_path: Path) -> None:
     room = find_room(attempt, PLAIN, 100, None)
     with pytest.raises(KeyError), watch_memory(attempt, room):
         raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    ("job", "fix"),
+    [
+        ("measure-1", "smaller measure.batch_sizes"),
+        ("targets-1", "a smaller teacher"),
+        ("train-1", "a smaller train.batch_size"),
+    ],
+)
+def test_any_job_that_runs_out_says_what_to_change_and_is_tried_once_more(
+    job: str, fix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def run_out(_: Order) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. " + "Long advice. " * 60)
+
+    monkeypatch.setattr(run, "_run_job", run_out)
+    order = {"home": str(tmp_path), "cache": str(tmp_path), "job": job, "attempt": 1}
+    assert [run.main({**order, "ooms": ooms}) for ooms in (0, 1)] == [run.OUT_OF_MEMORY, run.NO_MEMORY]
+    (tmp_path / "log.txt").write_text(capsys.readouterr().err)
+    told = decide(Ending(run.NO_MEMORY, last_words=last_line(tmp_path / "log.txt")), Spent()).reason
+    assert told.startswith("out of memory (CUDA out of memory. Tried to allocate 2.00 GiB.")
+    assert f"fix: take {fix}" in told

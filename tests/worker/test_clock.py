@@ -21,17 +21,19 @@ def test_a_clock_that_jumps_by_an_hour_changes_nothing(
     monkeypatch.setattr(time, "time", lambda: honest() + shift[0])
     probes = [
         Probe("train-1", does={"do": "crash", "times": 1}),
-        Probe("train-2", does={"do": "sleep", "seconds": 1.5}),
+        Probe("train-2", does={"do": "sleep", "go": str(home.root / "go")}),
     ]
     submit_probes(home, "one", probes)
     began = time.monotonic()
     with working(home, slots=2):
         told_process(home, "train-2")
-        until(lambda: outcomes(home) == ["crashed"])
+        until(lambda: outcomes(home)[:1] == ["crashed"])
         shift[0] = jump
         (view,) = read_status(home)
         assert all(job.running_for >= 0.0 for job in view.running)
         assert view.seconds_left < 60.0
-        until(lambda: states(home)["train-1"] == "done", seconds=8.0)
-    assert time.monotonic() - began < 15.0
+        assert len(view.running) > 0
+        until(lambda: states(home)["train-1"] == "done")
+        (home.root / "go").touch()
+    assert time.monotonic() - began < 600.0, "an hour was waited out"
     assert (outcomes(home), outcomes(home, "train-2")) == (["crashed", "done"], ["done"])

@@ -16,6 +16,7 @@ import pytest
 from engine.errors import HomeError
 from engine.home import Home, open_home
 from engine.status import find_trouble, read_status
+from engine.worker.watch import saved_step
 from store.queue import Queue, QueueFault
 from tests.queueing import Probe, faults, states, submit_probes, until
 from tests.test_cli import run_xp
@@ -25,11 +26,14 @@ TINY = ROOT / "tests" / "resources" / "tiny.yaml"
 
 
 def test_a_job_folder_deleted_under_its_job_is_a_clear_failure_and_a_new_submission_mends_it(home: Home) -> None:
-    probes = [Probe("train-1", does={"do": "steps", "steps": 30, "seconds": 0.02})]
+    probes = [
+        Probe("train-1", does={"do": "steps", "steps": 30, "seconds": 0.0, "hold": 3, "go": str(home.root / "go")})
+    ]
     submit_probes(home, "one", probes)
     with working(home):
-        until((home.job("train-1").attempt(1).checkpoints / "pointer.json").exists)
+        until(lambda: saved_step(home.job("train-1").attempt(1)) == 3)
         shutil.rmtree(home.job("train-1").root, ignore_errors=True)
+        (home.root / "go").touch()
     assert states(home) == {"train-1": "failed"}
     assert "its folder is gone" in reason(home)
     submit_probes(home, "one", probes)
@@ -104,21 +108,25 @@ def fill(folder: Path) -> Path:
     return filler
 
 
-def test_a_full_disk_pauses_the_work_and_room_lets_it_go_on(tmp_path: Path) -> None:
+def test_a_full_disk_pauses_the_work_and_room_lets_it_go_on(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    go = tmp_path_factory.mktemp("elsewhere") / "go"
     with mounted(tmp_path, "-t", "tmpfs", "-o", "size=4m", "tmpfs"):
         home = open_home(tmp_path / "home", create=True)
-        steps = {"do": "steps", "steps": 40, "seconds": 0.02}
+        steps = {"do": "steps", "steps": 40, "seconds": 0.0, "hold": 3, "go": str(go)}
         submit_probes(home, "one", [Probe("train-1", does=steps, cost=9.0), Probe("train-2")])
         thread = threading.Thread(target=work, args=(home,), daemon=True)
         thread.start()
-        until((home.job("train-1").attempt(1).root / "journal.jsonl").exists)
+        until(lambda: saved_step(home.job("train-1").attempt(1)) == 3)
         filler = fill(tmp_path)
+        go.touch()
         time.sleep(1.5)
         assert thread.is_alive(), "the scheduler stays"
         assert "done" not in states(home).values()
         assert "the disk is full" in find_trouble(home, read_status(home))
         filler.unlink()
-        thread.join(40)
+        thread.join(240)
         assert states(home) == {"train-1": "done", "train-2": "done"}
         assert faults(home) == []
 

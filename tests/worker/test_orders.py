@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import time
+from dataclasses import replace
 
 from engine.home import Home
-from engine.launch.process import session_members
+from engine.launch.local import LocalLauncher
+from engine.launch.process import session_members, signal_process
 from store.queue import Queue
-from tests.queueing import Probe, states, submit_probes, told_process, until
+from tests.queueing import PROBE, Probe, states, submit_probes, told_process, until
 from tests.worker.working import QUICK, order, outcomes, work, working
 
 
@@ -21,28 +24,37 @@ def test_cancel_returns_the_machine_within_its_grace_and_leaves_no_process(home:
         order(home, "cancel", "train-1", "train-2")
         until(lambda: states(home)["train-1"] == "cancelled")
         assert time.monotonic() - asked < QUICK.grace + 1.0
-        until(lambda: session_members(pid) == [], seconds=1.0)
+        until(lambda: session_members(pid) == [])
     assert outcomes(home) == ["cancelled"]
     assert outcomes(home, "train-2") == []
 
 
 def test_who_submits_again_while_a_cancelled_job_is_still_ending_gets_it_done(home: Home) -> None:
-    """The job is deaf, so that the second submission comes between the request and the end."""
-    probes = [Probe("train-1", does={"do": "sleep", "seconds": 0.8, "deaf": True})]
+    """The job is deaf and its grace is long, so that the second submission comes between the request and the end."""
+    go = home.root / "go"
+    probes = [Probe("train-1", does={"do": "sleep", "go": str(go), "deaf": True})]
     submit_probes(home, "one", probes)
-    with working(home):
-        told_process(home)
+    made: list[LocalLauncher] = []
+
+    def launcher() -> LocalLauncher:
+        made.append(LocalLauncher(PROBE))
+        return made[0]
+
+    with working(home, launcher=launcher, patience=replace(QUICK, grace=600.0)):
+        pid, start = told_process(home)
         with Queue(home.queue_db) as queue:
             queue.request_cancel(experiment="one")
-        time.sleep(0.2)
+        until(lambda: any(known.asked for known in [*made[0].attempts.values()]))
         submit_probes(home, "one", probes)
+        signal_process(pid, start, signal.SIGKILL)
         until(lambda: len(home.job("train-1").attempts()) == 2)
+        go.touch()
     assert outcomes(home) == ["lost", "done"]
     assert states(home) == {"train-1": "done"}
 
 
 def test_pause_saves_and_resume_goes_on(home: Home) -> None:
-    submit_probes(home, "one", [Probe("train-1", does={"do": "steps", "steps": 30, "seconds": 0.02})])
+    submit_probes(home, "one", [Probe("train-1", does={"do": "steps", "steps": 30, "seconds": 0.0, "hold": 3})])
     with working(home):
         until((home.job("train-1").attempt(1).checkpoints / "pointer.json").exists)
         order(home, "pause", "train-1")

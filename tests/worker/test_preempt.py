@@ -12,7 +12,7 @@ from engine.launch.process import is_alive
 from tests.queueing import Probe, states, submit_probes, told_process
 from tests.worker.working import outcomes, start_worker, work
 
-LONG = {"do": "steps", "steps": 400, "seconds": 0.02}
+LONG = {"do": "steps", "steps": 400, "seconds": 0.0, "hold": 1}
 
 
 @pytest.mark.parametrize(("named", "number"), [("", signal.SIGUSR1), ("TERM", signal.SIGTERM)])
@@ -24,7 +24,7 @@ def test_the_announced_end_saves_and_queues_again_what_runs(
     scheduler = start_worker(home)
     pid, start = told_process(home)
     scheduler.send_signal(number)
-    assert scheduler.wait(20) == 130
+    assert scheduler.wait(120) == 130
     assert not is_alive(pid, start)
     assert outcomes(home) == ["preempted"]
     assert states(home) == {"train-1": "queued"}
@@ -35,11 +35,13 @@ def test_the_announced_end_saves_and_queues_again_what_runs(
 
 
 def test_a_scheduler_that_is_asked_to_end_leaves_its_jobs_running(home: Home) -> None:
-    submit_probes(home, "one", [Probe("train-1", does={"do": "sleep", "seconds": 2.0})])
+    go = home.root / "go"
+    submit_probes(home, "one", [Probe("train-1", does={"do": "sleep", "go": str(go)})])
     scheduler = start_worker(home)
     pid, start = told_process(home)
     scheduler.terminate()
-    assert scheduler.wait(20) == 130
+    assert scheduler.wait(120) == 130
     assert is_alive(pid, start)
+    go.touch()
     assert work(home) == 0
     assert outcomes(home) == ["done"]

@@ -9,14 +9,15 @@ import pytest
 
 from engine.home import Home
 from store.queue import AttemptRow, Queue
-from tests.queueing import Probe, states, submit_probes
-from tests.worker.working import work
+from tests.queueing import Probe, states, submit_probes, until
+from tests.worker.working import work, working
 
 GPUS = "GPU-5a,MIG-7/1/0"
 
 
-def gpu_probe(number: int, gpus: float, kind: str = "train", cost: float = 1.0) -> Probe:
-    does: dict[str, Any] = {"do": "sleep", "seconds": 0.25, "resources": {"gpus": gpus}}
+def gpu_probe(home: Home, number: int, gpus: float, kind: str = "train", cost: float = 1.0) -> Probe:
+    """A job that goes on only when `finish_all` says so: all that may run at once do."""
+    does: dict[str, Any] = {"do": "sleep", "go": str(home.root / "go"), "resources": {"gpus": gpus}}
     return Probe(f"{kind}-{number}", does=does, kind=kind, cost=cost)
 
 
@@ -24,6 +25,13 @@ def attempts(home: Home) -> list[AttemptRow]:
     assert set(states(home).values()) == {"done"}
     with Queue.open_readonly(home.queue_db) as queue:
         return queue.attempt_rows()
+
+
+def finish_all(home: Home, running: int, slots: int = 1) -> None:
+    """Work until `running` jobs run at once, then let them, and all after them, end."""
+    with working(home, slots=slots), Queue.open_readonly(home.queue_db) as queue:
+        until(lambda: len(queue.running()) == running)
+        (home.root / "go").touch()
 
 
 def most_at_once(rows: list[AttemptRow]) -> int:
@@ -40,8 +48,8 @@ def test_as_many_jobs_share_a_gpu_as_asked_and_each_sees_its_own(
     home: Home, monkeypatch: pytest.MonkeyPatch, share: float, each: int
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", GPUS)
-    submit_probes(home, "one", [gpu_probe(number, share) for number in range(2 * each + 1)])
-    assert work(home) == 0
+    submit_probes(home, "one", [gpu_probe(home, number, share) for number in range(2 * each + 1)])
+    finish_all(home, 2 * each)
     rows = attempts(home)
     for gpu in GPUS.split(","):
         assert most_at_once([row for row in rows if row.slot == gpu]) == each
@@ -52,14 +60,15 @@ def test_a_measure_job_has_its_gpu_to_itself_and_others_go_on_beside(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", GPUS)
-    halves = [gpu_probe(number, 0.5) for number in range(6)]
-    cpu = [Probe("pack-1", kind="pack", does={"do": "sleep", "seconds": 0.25}), gpu_probe(9, 0)]
-    submit_probes(home, "one", [*halves, gpu_probe(7, 0.5, "measure", cost=2.0), *cpu])
-    assert work(home, slots=2) == 0
+    halves = [gpu_probe(home, number, 0.5) for number in range(6)]
+    cpu = [gpu_probe(home, 1, 1, "pack"), gpu_probe(home, 9, 0)]
+    submit_probes(home, "one", [*halves, gpu_probe(home, 7, 0.5, "measure", cost=2.0), *cpu])
+    finish_all(home, 1 + 2 + 2, slots=2)
     rows = {row.job: row for row in attempts(home)}
     alone = rows["measure-7"]
     beside = [row for row in rows.values() if row.slot == alone.slot]
-    assert most_at_once(beside) == 2
+    (other,) = set(GPUS.split(",")) - {alone.slot}
+    assert most_at_once([row for row in rows.values() if row.slot == other]) == 2
     assert not any(
         row.started_at < (alone.ended_at or 0.0) and alone.started_at < (row.ended_at or 0.0)
         for row in beside

@@ -33,7 +33,7 @@ def working(home: Home, slots: int = 1, **words: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        thread.join(30)
+        thread.join(240)
         assert not thread.is_alive()
 
 
