@@ -7,7 +7,7 @@
     problems later yaml_tree           what a mistake is called; what is not built; YAML with positions
     overlays load                      a file and what is laid over it -> a Spec, or every mistake with its place
     home archive parts folders         every path; archives; sizes of a split's parts; class folders
-    content                            what the images are, by content
+    content weights                    what the images are, by content; what a weights file holds
     plan estimate check starter        Spec -> runs -> jobs; what is left to do; what is missing; specs to start from
     schedule                           which job next, and what a dead one means; pure
     launch/                            one file for each place a job can run

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.compare import LOWER_IS_BETTER, Comparison, ask, compare_arms
+from engine.compare import LOWER_IS_BETTER, ONE_MEASUREMENT, Comparison, ask, compare_arms
 from engine.errors import QueryError, closest_hint
 from engine.home import Home
 from engine.spec import Claim
@@ -63,13 +63,13 @@ def _compare_claim(home: Home, name: str, claim: Claim) -> list[tuple[Claim, Com
     try:
         found = compare_arms(home, f"{name}/{claim.arm}", f"{name}/{claim.against}", claim.metric, anyway=True)
     except QueryError as error:
-        return [(claim, None, error.what)]
+        return [(claim, None, f"{error.what}; {error.fix}")]
     return [(claim, one, "") for one in found]
 
 
 def _margin_p(claim: Claim, found: Comparison | None) -> float | None:
     """Return the two-sided p of `difference = threshold`; None where the data allow no test."""
-    if found is None or found.is_exact or found.difference.std is None:
+    if found is None or found.is_exact or found.difference.std is None or found.difference.low is None:
         return None
     from scipy.special import stdtr
 
@@ -127,8 +127,12 @@ def decide_side(claim: Claim, found: Comparison, p: float | None) -> int:
 
 def _what_is_missing(claim: Claim, found: Comparison) -> str:
     n, std = found.difference.n, found.difference.std
+    if found.untested == ONE_MEASUREMENT:
+        return f"{found.untested}; train_images_per_second is measured in every run"
     if std is None:
         return "one common seed says nothing about the luck of a seed: run at least 3"
+    if found.untested:
+        return f"{found.untested}; run more seeds"
     if claim.expect == "not_worse" and not claim.margin:
         return f"{n} seeds; without a margin, not_worse holds only where it is better: give the claim a margin"
     needed = seeds_needed(found.difference.mean - threshold_of(claim), std)
@@ -159,6 +163,10 @@ def interval_text(found: Comparison) -> str:
     return f"{write(spread.mean)}{' points' if found.is_share else ''}{edges}, n={spread.n}"
 
 
+def left_out_text(found: Comparison) -> str:
+    return f"left out, because it is no number: {found.metric} of {', '.join(found.left_out)}"
+
+
 def p_text(p: float) -> str:
     """Return `p 0.034`; never 0, which no finite sample can show."""
     return "p below 1e-6" if p < 1e-6 else f"p {p:.3g}"
@@ -172,6 +180,8 @@ def describe(judged: Judged) -> str:
         margin = f", margin {claim.margin:g}" if claim.margin else ""
         asked = f"expected {claim.expect.replace('_', ' ')}{margin}"
         lines.append(f"  {claim.metric} of {claim.arm} - {claim.against}: {interval_text(judged.comparison)}; {asked}")
+    if judged.comparison is not None and judged.comparison.left_out:
+        lines.append(f"  {left_out_text(judged.comparison)}")
     if judged.p is not None:
         lines.append(f"  {p_text(judged.p)} after Holm over all claims")
     return "\n".join([*lines, *([f"  {judged.reason}"] if judged.reason else [])])

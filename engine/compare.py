@@ -20,6 +20,7 @@ from engine.stats import (
     holm,
     paired_interval,
     paired_p,
+    paired_shares,
     smallest_difference,
 )  # fmt: skip
 from store.readonly import StoreError
@@ -47,6 +48,10 @@ LOWER_IS_BETTER = frozenset(
      "host_peak_rss", "params", "macs", "train_seconds"}
 )  # fmt: skip
 OF_TEST_IMAGES = ("test_top1", "test_loss")
+MEASURED_ONCE = ("infer_images_per_second", "infer_latency")  # of one job for all seeds whose networks are alike
+ONE_SEED = "one common seed: no test over seeds, because the luck of a seed is unknown"
+ONE_MEASUREMENT = "one measurement serves all seeds: no test, because the luck of a measurement is unknown"
+NO_SPREAD = "all seeds differ by exactly as much: no test, because a few may do so by chance"
 Row = Mapping[str, Any]
 
 
@@ -66,6 +71,8 @@ class Comparison:
 
     `difference` is paired over common seeds; `p` is of the paired t test, `adjusted_p` after Holm over the table.
     `unfair` is what should have been held and was not; `smallest` the difference that these seeds could have shown.
+    `untested` says why there is no p, where the metric is one that differs from seed to seed; `left_out` names the
+    runs whose value is no number, as that of a training that ran away.
     """
 
     metric: str
@@ -80,6 +87,8 @@ class Comparison:
     smallest: float | None
     factors: tuple[str, ...]
     unfair: tuple[Difference, ...]
+    untested: str = ""
+    left_out: tuple[str, ...] = ()
 
     @property
     def relative(self) -> float | None:
@@ -93,7 +102,12 @@ class Comparison:
     @property
     def is_share(self) -> bool:
         """Whether it is an accuracy: a fraction that readers see in per cent, and its differences in points."""
-        return self.metric.endswith("top1")
+        return is_share(self.metric)
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is an accuracy: a share of images, which moves in steps of one image."""
+    return metric.endswith("top1")
 
 
 def compare_arms(home: Home, first: str, second: str, metric: str, *, anyway: bool = False) -> list[Comparison]:
@@ -132,6 +146,10 @@ def _pair_cells(home: Home, first: str, second: str, metric: str) -> list[tuple[
     common = [cell for cell in one if cell in two]
     if not common and len(one) == len(two) == 1:
         return [(next(iter(one.values())), next(iter(two.values())), next(iter(one)))]
+    if not common:
+        points = f"{', '.join(one)} against {', '.join(two)}"
+        fix = "compare arms of one experiment, or give both experiments the same matrix"
+        raise QueryError(f"{first} and {second} have no point of the matrix in common: {points}", fix=fix)
     return [(one[cell], two[cell], cell) for cell in common]
 
 
@@ -147,16 +165,16 @@ def _runs_of(home: Home, name: str, metric: str) -> dict[str, list[Row]]:
     cells: dict[str, list[Row]] = {}
     for row in rows:
         cells.setdefault(row["cell"], [])
-        if row[metric] is not None and np.isfinite(row[metric]):
+        if row[metric] is not None:
             cells[row["cell"]].append(row)
     return cells
 
 
 def _compare_cell(home: Home, first: list[Row], second: list[Row], cell: str, metric: str) -> Comparison | None:
-    one, two = ({row["seed"]: row for row in rows} for rows in (first, second))
-    seeds = sorted(one.keys() & two.keys())
+    one, two = ({row["seed"]: row for row in rows if np.isfinite(row[metric])} for rows in (first, second))
+    seeds = _distinct_seeds(one, two, metric)
     values = tuple({seed: float(side[seed][metric]) for seed in seeds} for side in (one, two))
-    difference = paired_interval(values[0], values[1])
+    difference = (paired_shares if is_share(metric) else paired_interval)(values[0], values[1])
     if difference is None:
         return None
     pairs = [(one[seed], two[seed]) for seed in seeds]
@@ -168,18 +186,39 @@ def _compare_cell(home: Home, first: list[Row], second: list[Row], cell: str, me
         metric=metric, cell=cell, arms=(first[0]["arm"], second[0]["arm"]),
         means=(float(np.mean(list(values[0].values()))), float(np.mean(list(values[1].values())))),
         runs=(tuple(a["run"] for a, _ in pairs), tuple(b["run"] for _, b in pairs)),
-        difference=difference, p=paired_p(values[0], values[1]), adjusted_p=None,
+        difference=difference, p=None if difference.low is None else paired_p(values[0], values[1]), adjusted_p=None,
         images=images if metric == "test_top1" else None,
         smallest=None if not spread else smallest_difference(spread, difference.n),
         factors=tuple(dict.fromkeys(name for found in fairness for name in found.factors)),
         unfair=tuple(sorted(unfair.values(), key=tell_first)),
+        untested=_why_untested(difference, len(one.keys() & two.keys())),
+        left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[metric])),
     )  # fmt: skip
 
 
+def _distinct_seeds(one: Mapping[int, Row], two: Mapping[int, Row], metric: str) -> list[int]:
+    """Return the common seeds; of those that one pair of measurements stands for, the first alone."""
+    seeds = sorted(one.keys() & two.keys())
+    if metric not in MEASURED_ONCE:
+        return seeds
+    firsts = {(one[seed]["measure_job"], two[seed]["measure_job"]): seed for seed in reversed(seeds)}
+    return sorted(firsts.values())
+
+
+def _why_untested(difference: Interval, common: int) -> str:
+    if difference.low is not None:
+        return ""
+    if difference.n > 1:
+        return NO_SPREAD
+    return ONE_MEASUREMENT if common > 1 else ONE_SEED
+
+
 def _surround(run: Row, metric: str) -> Surroundings:
-    device = run["measure_device"] if metric.startswith("infer") else run["train_device"]
+    is_measured = metric in MEASURED_ONCE
+    device = run["measure_device" if is_measured else "train_device"]
     settings = flatten(json.loads(run["settings"] or "{}"))
-    return Surroundings(settings, run["code"], device if metric in SPEEDS else None, run["images"])
+    code = run["measure_code" if is_measured else "code"]
+    return Surroundings(settings, code, device if metric in SPEEDS else None, run["images"])
 
 
 def _compare_test_images(home: Home, pairs: list[tuple[Row, Row]]) -> tuple[Images | None, tuple[Difference, ...]]:
@@ -219,4 +258,4 @@ def _open_results(home: Home) -> Any:
     try:
         return open_snapshot(home)
     except StoreError as error:
-        raise QueryError(str(error), fix="submit an experiment first: xp submit SPEC") from error
+        raise QueryError(str(error), fix=error.fix) from error

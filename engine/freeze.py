@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from engine.errors import QueryError, closest_hint
 from engine.home import Home, write_json
 
 FROZEN_VERSION = 1
+ENDING = ".frozen.json"
+PARTS = {"experiment", "cells"}
 SAME = 1e-12  # relative: sums in another order differ in the last bits
 
 
@@ -38,24 +40,59 @@ class Change:
 def freeze_numbers(home: Home, name: str, path: Path | None = None) -> Path:
     """Write every cell of an experiment and the runs behind it to `path` (./<name>.frozen.json) and return it.
 
-    Raises QueryError for an experiment that is not in the results.
+    A file that is there stays as it is: what a paper was held against is not to be lost to a second freeze. Raises
+    QueryError when it holds anything but these numbers, and for an experiment that is not in the results.
     """
-    target = path or Path(f"{name}.frozen.json")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_json(target, {"version": FROZEN_VERSION, "experiment": name, "cells": _read_cells(home, name)})
+    target, cells = path or Path(f"{name}{ENDING}"), _read_cells(home, name)
+    if target.exists():
+        if not _is_frozen_as(target, name, cells):
+            fix = "choose another with -o, or remove this one"
+            raise QueryError("there is a file of this name with other content", where=str(target), fix=fix)
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_json(target, {"version": FROZEN_VERSION, "experiment": name, "cells": cells})
+    except OSError as error:
+        fix = "choose another file with -o"
+        raise QueryError(f"cannot write the frozen numbers: {error.strerror}", where=str(target), fix=fix) from error
     return target
 
 
-def list_changes(home: Home, path: Path) -> list[Change]:
-    """Return which numbers of a frozen file are not the same now, in the order of arms, cells and metrics.
+def list_changes(home: Home, name: str, frozen: Path | str) -> list[Change]:
+    """Return which frozen numbers of an experiment are not the same now, in the order of arms, cells and metrics.
 
-    Raises QueryError for a file that is no frozen table, or whose experiment is gone.
+    `frozen` is a file that `freeze_numbers` wrote, or what such a file is called without its ending. Raises QueryError
+    for what is no frozen table, or one of another experiment, and for an experiment that is gone.
     """
-    frozen = _read_frozen(path)
-    before = {_key(row): row for row in frozen["cells"]}
-    now = {_key(row): row for row in _read_cells(home, frozen["experiment"])}
+    path = _find_frozen(str(frozen))
+    about = _read_frozen(path)
+    if about["experiment"] != name:
+        fix = f"xp report {about['experiment']} --against {frozen}"
+        raise QueryError(f"these are the numbers of {about['experiment']!r}, not of {name!r}", where=str(path), fix=fix)
+    return _changes_between(about["cells"], _read_cells(home, name))
+
+
+def _changes_between(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> list[Change]:
+    before, now = ({_key(row): row for row in rows} for rows in (first, second))
     changes = [Change(*key, before.get(key), now.get(key)) for key in sorted({*before, *now})]
     return [one for one in changes if not _is_same(one.before, one.now)]
+
+
+def _find_frozen(words: str) -> Path:
+    path, named = Path(words), Path(f"{words}{ENDING}")
+    if path.is_file() or named.is_file():
+        return path if path.is_file() else named
+    known = [found.name.removesuffix(ENDING) for found in Path().glob(f"*{ENDING}")]
+    fix = closest_hint(words, known) if known else "write one with xp freeze NAME"
+    raise QueryError(f"there are no frozen numbers {words!r}: neither this file nor {named.name}", fix=fix)
+
+
+def _is_frozen_as(path: Path, name: str, cells: Sequence[Mapping[str, Any]]) -> bool:
+    try:
+        frozen = _read_frozen(path)
+    except QueryError:
+        return False
+    return frozen["experiment"] == name and not _changes_between(frozen["cells"], cells)
 
 
 def _read_cells(home: Home, name: str) -> list[dict[str, Any]]:
@@ -73,7 +110,7 @@ def _read_frozen(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         fix = "name a file that xp freeze has written"
         raise QueryError(f"cannot read the frozen numbers: {error}", where=str(path), fix=fix) from error
-    if not isinstance(frozen, dict) or frozen.get("version") != FROZEN_VERSION:
+    if not isinstance(frozen, dict) or frozen.get("version") != FROZEN_VERSION or not frozen.keys() >= PARTS:
         raise QueryError("this is no file of frozen numbers", where=str(path), fix="write one with xp freeze NAME")
     return frozen
 

@@ -33,8 +33,8 @@ AT_ONCE = "factors at once"
 MOST_SHOWN, WIDEST = 8, 40
 ASIDE = ("measure", "explain", "resources", "train.threads")  # decides no accuracy; devices are compared by themselves
 SPEEDS = frozenset(
-    {"infer_images_per_second", "infer_latency", "train_images_per_second", "train_seconds", "cuda_peak_allocated",
-     "cuda_peak_reserved", "host_peak_rss"}
+    {"infer_images_per_second", "infer_latency", "train_images_per_second", "evaluate_images_per_second",
+     "train_seconds", "cuda_peak_allocated", "cuda_peak_reserved", "host_peak_rss"}
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from prompt_toolkit.output import Output
 
 from engine.errors import XpError, closest_hint
 from engine.home import Home
-from engine.query import answer_query, list_names
+from engine.query import ROWS, SECONDS, answer_query, check_format, list_names
 from store.format import FORMATS
 
 WORDS = (
@@ -65,11 +65,15 @@ class NameCompleter(Completer):
 
 
 class Prompt:
-    """One conversation: the home that is asked, the format of its answers, and where they go."""
+    """One conversation: the home that is asked, the format and the bounds of its answers, and where they go."""
 
-    def __init__(self, home: Home, style: str, say: Say) -> None:
+    def __init__(
+        self, home: Home, style: str, say: Say, *, fresh: bool = False, most: int = ROWS, seconds: float = SECONDS
+    ) -> None:
+        check_format(style)
         self.home, self.style, self.say = home, style, say
-        self.names = list_names(home)
+        self.most, self.seconds = most, seconds
+        self.names = list_names(home, fresh=fresh)
 
     def run(self, source: Input | None = None, sink: Output | None = None) -> None:
         """Ask until the person leaves (\\q or Ctrl-D). Ctrl-C drops the line that is being typed."""
@@ -97,7 +101,7 @@ class Prompt:
             if text.startswith("\\"):
                 self._obey(text)
                 return
-            rows, note = answer_query(self.home, text, self.style)
+            rows, note = answer_query(self.home, text, self.style, most=self.most, seconds=self.seconds)
         except XpError as error:
             self.say(f"error: {error.what}")
             return

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from engine.collect import collect
-from engine.errors import QueryError
+from engine.errors import QueryError, closest_hint
 from engine.home import Home
-from store.format import format_rows
+from store.format import FORMATS, format_rows
 from store.readonly import StoreError
 from store.results import read_names, run_query
 
@@ -19,6 +19,7 @@ def answer_query(
     home: Home, query: str, style: str, *, fresh: bool = False, most: int = ROWS, seconds: float = SECONDS
 ) -> tuple[str, str]:
     """Return the formatted rows, at most `most`, and a note (empty, or that rows were left off). Raises QueryError."""
+    check_format(style)
     if fresh or not home.results_db.exists():
         collect(home, wait=60.0)
     with _our_errors():
@@ -28,9 +29,15 @@ def answer_query(
     return text, note
 
 
-def list_names(home: Home) -> dict[str, list[str]]:
+def check_format(style: str) -> None:
+    """Raise QueryError for what is no format, before a query takes its time."""
+    if style not in FORMATS:
+        raise QueryError(f"there is no format {style!r}", fix=closest_hint(style, FORMATS))
+
+
+def list_names(home: Home, *, fresh: bool = False) -> dict[str, list[str]]:
     """Return the tables and views that a query may name, with their columns. Raises QueryError without results."""
-    if not home.results_db.exists():
+    if fresh or not home.results_db.exists():
         collect(home, wait=60.0)
     with _our_errors():
         return read_names(home)
@@ -42,4 +49,4 @@ def _our_errors() -> Iterator[None]:
         yield
     except StoreError as error:
         fix = "one read-only statement, such as: select arm, mean from cells where metric = 'test_top1'"
-        raise QueryError(str(error), fix=fix) from error
+        raise QueryError(str(error), fix=error.fix or fix) from error

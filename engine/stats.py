@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 ROUNDS = 10_000  # resamples of a bootstrap
+LEAST_SPREAD = 1e-9  # of accuracies: below the share of one image in any test set; less is rounding
 BLOCK = 2_000_000  # drawn indices at a time, so that a bootstrap needs megabytes and not gigabytes
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean or a difference with its two-sided interval; std is of the sample (ddof 1). None where n is too small."""
+    """A mean or a difference with its two-sided interval; std is of the sample (ddof 1).
+
+    None where n is too small, or where the spread says nothing (`paired_shares`).
+    """
 
     mean: float
     std: float | None
@@ -66,6 +70,18 @@ def paired_interval(first: Mapping[int, float], second: Mapping[int, float], lev
     """Return the t interval of first - second over the seeds that both have; None without a common seed."""
     seeds = sorted(first.keys() & second.keys())
     return t_interval([first[seed] - second[seed] for seed in seeds], level) if seeds else None
+
+
+def paired_shares(first: Mapping[int, float], second: Mapping[int, float], level: float = 0.95) -> Interval | None:
+    """Return the paired interval of accuracies, without edges where all seeds differ by exactly as much.
+
+    Accuracies move in steps of one image, so that two or three seeds often differ by the same number of images. Their
+    spread is then 0, and the t interval and its p would call a difference of two images certain.
+    """
+    found = paired_interval(first, second, level)
+    if found is None or found.std is None or found.std > LEAST_SPREAD:
+        return found
+    return Interval(found.mean, 0.0, None, None, found.n)
 
 
 def paired_p(first: Mapping[int, float], second: Mapping[int, float]) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.claims import interval_text, p_text
+from engine.claims import interval_text, left_out_text, p_text
 from engine.compare import Comparison
 from engine.guard import difference_lines
 
@@ -14,15 +14,17 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
     first, second = found.arms
     where = "" if found.cell == "default" else f" at {found.cell}"
     yield f"{found.metric}{where}: {first} {_mean_text(found, 0)}, {second} {_mean_text(found, 1)}"
-    about = "the same for every seed" if found.is_exact else "95 % t interval over common seeds"
-    yield f"  difference {interval_text(found)} ({about})"
     edges = (found.difference.low, found.difference.high)
+    about = "the same for every seed" if found.is_exact else "95 % t interval over common seeds"
+    yield f"  difference {interval_text(found)}" + (f" ({about})" if found.is_exact or edges[0] is not None else "")
     if edges[0] is not None and edges[1] is not None and edges[0] <= 0 <= edges[1] and not found.is_exact:
         yield "  undecided: the interval spans 0"
     if found.relative is not None:
         yield f"  relative {found.relative:+.2f} %"
     if not found.is_exact:
         yield from _test_lines(found)
+    if found.left_out:
+        yield f"  {left_out_text(found)}"
     if found.unfair:
         yield "  note: these were not held equal"
         yield from (f"  {line}" for line in difference_lines(found.unfair))
@@ -31,7 +33,7 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
 def _test_lines(found: Comparison) -> Iterator[str]:
     factor, unit = (100.0, " points") if found.is_share else (1.0, "")
     if found.p is None:
-        yield "  one common seed: no test over seeds, because the luck of a seed is unknown"
+        yield f"  {found.untested}"
     elif found.adjusted_p is not None:
         yield f"  {p_text(found.p)} over seeds; {p_text(found.adjusted_p)} after Holm over this table"
     if found.images is not None:

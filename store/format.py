@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -19,6 +20,7 @@ WIDEST = 100  # characters of a cell that a terminal table shows
 TEX_SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}",
     "±": r"$\pm$", "†": r"$^\dagger$", "\u2013": "--", "…": r"\dots{}",
 }  # fmt: skip
 
@@ -73,15 +75,20 @@ def _json(result: QueryResult) -> str:
 
 def _markdown(result: QueryResult) -> str:
     rule = ["---:" if _is_number(kind) else "---" for kind in result.types]
-    rows = [[_text(value).replace("|", r"\|").replace("\n", " ") for value in row] for row in result.rows]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [result.columns, rule, *rows])
+    rows = [[_marked(_text(value)) for value in row] for row in result.rows]
+    head = [_marked(name) for name in result.columns]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [head, rule, *rows])
+
+
+def _marked(text: str) -> str:
+    return " ".join(text.replace("|", r"\|").splitlines())
 
 
 def _latex(result: QueryResult) -> str:
     """Return a booktabs table; \\usepackage{booktabs}."""
     columns = "".join("r" if _is_number(kind) else "l" for kind in result.types)
-    body = [" & ".join(escape_tex(_text(value)) for value in row) + r" \\" for row in result.rows]
-    head = " & ".join(escape_tex(name) for name in result.columns) + r" \\"
+    body = [" & ".join(_set(_text(value)) for value in row) + r" \\" for row in result.rows]
+    head = " & ".join(map(_set, result.columns)) + r" \\"
     lines = [
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
@@ -92,6 +99,10 @@ def _latex(result: QueryResult) -> str:
         r"\end{tabular}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _set(text: str) -> str:
+    return escape_tex(" ".join(text.splitlines()))
 
 
 def escape_tex(text: str) -> str:
@@ -146,8 +157,8 @@ def _unique(names: list[str]) -> list[str]:
     """Number names that come again, so that an object keeps them all."""
     keys: list[str] = []
     for name in names:
-        count = sum(key == name or key.rsplit("_", 1)[0] == name for key in keys)
-        keys.append(name if name not in keys else f"{name}_{count + 1}")
+        numbered = (f"{name}_{number}" for number in itertools.count(2))
+        keys.append(name if name not in keys else next(key for key in numbered if key not in {*keys, *names}))
     return keys
 
 

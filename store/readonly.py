@@ -12,7 +12,11 @@ KINDS = frozenset({"SELECT", "EXPLAIN", "MULTI"})
 
 
 class StoreError(ValueError):
-    """A query or a results file that cannot be used as asked; the message is one line."""
+    """A query or a results file that cannot be used as asked; the message is one line, `fix` what to do if known."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 def check_query(sql: str, kinds: Sequence[str]) -> None:
@@ -58,7 +62,8 @@ def _column_hint(word: str, names: Mapping[str, Sequence[str]], sql: str) -> str
     owners = [table for table in sorted(names) if word in names[table]]
     if owners and word not in known:
         return f" in {', '.join(asked)}: it is one of {', '.join(owners)}; text is written in single quotes: '{word}'"
-    return f"; {_nearest(word, known, 'columns')}"
+    text = f"; text is written in single quotes: '{word}'" if f'"{word}"' in sql else ""
+    return f"{text}; {_nearest(word, known, 'columns')}"
 
 
 def _nearest(word: str, known: Mapping[str, Sequence[str]] | set[str], what: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import pytest
 
 from engine.claims import check_claims, decide_side, describe, exit_code, threshold_of
 from engine.collect import collect
-from engine.compare import Comparison, Images, compare_arms
+from engine.compare import ONE_MEASUREMENT, Comparison, Images, compare_arms
 from engine.errors import QueryError
 from engine.spec import Claim
 from engine.stats import hierarchical_interval, paired_interval, paired_p, wilson_interval
+from engine.wording import comparison_lines
+from store.journal import JournalWriter
 from tests.synthetic import MB, Arm, SyntheticHome
 
 SAME = {"settings": {"student": {"arch": "tiny_vit_5m"}}}
@@ -141,12 +144,91 @@ def test_different_test_images_are_never_compared(tmp_path: Path) -> None:
     assert "not the same test images" in judged.reason
 
 
+def test_arms_without_a_common_point_name_their_points(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    made.experiment("paper", {"a": Arm()}, (0,), ("60/20/20", "80/10/10"))
+    made.experiment("other", {"b": Arm()}, (0,), ("70/10/20",))
+    collect(made.home)
+    with pytest.raises(QueryError, match=r"no point of the matrix in common: data.split=70.* against data.split=60"):
+        compare_arms(made.home, "other/b", "paper/a", "test_top1")
+
+
 def test_unknown_arm_and_metric_bring_the_nearest(tmp_path: Path) -> None:
     made = _home(tmp_path, Arm(), Arm(kind="longformer"), 1)
     with pytest.raises(QueryError, match="did you mean"):
         compare_arms(made.home, "paper/aa", "paper/b", "test_top1")
     with pytest.raises(QueryError, match="test_top1"):
         compare_arms(made.home, "paper/a", "paper/b", "tst_top1")
+
+
+def _set_value(made: SyntheticHome, run: dict[str, Any], name: str, value: float) -> None:
+    """Log one more value at the end of a run's student: the last one counts."""
+    with JournalWriter(made.home.job(run["jobs"]["student"]).attempt(1).journal) as journal:
+        journal.metric(name, value, step=99, epoch=2)
+
+
+def test_two_seeds_that_differ_by_the_same_images_prove_nothing(tmp_path: Path) -> None:
+    """Accuracies move in steps of one image: two images more in both of two seeds is luck, and has a spread of 0."""
+    made = SyntheticHome(tmp_path)
+    runs = made.experiment("paper", {"a": Arm(), "b": Arm(kind="longformer")}, (0, 1))
+    for run, top1 in zip(runs, (0.91, 0.93, 0.92, 0.94), strict=True):
+        _set_value(made, run, "val_top1", top1)
+    collect(made.home)
+    found = compare_arms(made.home, "paper/b", "paper/a", "val_top1")[0]
+    assert found.difference.mean == pytest.approx(0.01)
+    assert (found.p, found.adjusted_p, found.difference.low) == (None, None, None)
+    assert any("all seeds differ by exactly as much" in line for line in comparison_lines(found))
+    judged = check_claims(made.home, "paper", [_claim(metric="val_top1")])[0]
+    assert judged.verdict == "undecided"
+    assert "run more seeds" in judged.reason
+
+
+def test_one_measurement_for_all_seeds_counts_once(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    runs = made.experiment("paper", {"a": Arm(), "b": Arm(speed=700, kind="longformer")}, (0, 1, 2))
+    shared = [
+        {**run, "jobs": {**run["jobs"], "measure": runs[3 * (run["arm"] == "b")]["jobs"]["measure"]}} for run in runs
+    ]
+    made.record("paper", shared, "a")
+    collect(made.home)
+    found = compare_arms(made.home, "paper/b", "paper/a", "infer_images_per_second")[0]
+    assert (found.difference.n, found.p) == (1, None)
+    assert found.untested == ONE_MEASUREMENT
+    judged = check_claims(made.home, "paper", [_claim(metric="infer_images_per_second")])[0]
+    assert judged.verdict == "undecided"
+    assert "train_images_per_second" in judged.reason
+
+
+def test_run_whose_value_is_no_number_is_left_out_and_named(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    runs = made.experiment("paper", {"a": Arm(), "b": Arm(kind="longformer")}, (0, 1, 2))
+    _set_value(made, runs[4], "test_top1", float("nan"))
+    collect(made.home)
+    found = compare_arms(made.home, "paper/b", "paper/a", "test_top1")[0]
+    assert (found.difference.n, found.left_out) == (2, ("b seed 1",))
+    assert any("no number: test_top1 of b seed 1" in line for line in comparison_lines(found))
+
+
+@pytest.mark.parametrize(
+    ("role", "change", "metric", "what"),
+    [("measure", {"cpu_model": "another"}, "infer_images_per_second", "the device"),
+     ("student", {"cpu_model": "another"}, "train_images_per_second", "the device"),
+     ("measure", {"code_digest": "ab" * 32}, "infer_latency", "the code"),
+     ("student", {"code_digest": "ab" * 32}, "test_top1", "the code")],
+)  # fmt: skip
+def test_another_processor_or_code_is_seen_where_it_decides(
+    tmp_path: Path, role: str, change: dict[str, str], metric: str, what: str
+) -> None:
+    made = SyntheticHome(tmp_path)
+    runs = made.experiment("paper", {"a": Arm(), "b": Arm(kind="longformer")}, (0, 1))
+    for run in runs[2:]:
+        path = made.home.job(run["jobs"][role]).attempt(1).provenance
+        path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    collect(made.home)
+    found = compare_arms(made.home, "paper/b", "paper/a", metric, anyway=True)[0]
+    assert [one.what for one in found.unfair] == [what]
+    other = "params" if what == "the device" else "val_top1" if role == "measure" else "infer_latency"
+    assert compare_arms(made.home, "paper/b", "paper/a", other)[0].unfair == ()
 
 
 def _simulate(draw: np.random.Generator, seeds: int, images: int, gap: float = 0.0, base: float = 0.737) -> Comparison:

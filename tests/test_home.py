@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from engine.errors import HomeError
-from engine.home import Home, open_home, publish_folder, read_json, write_atomic, write_json
+from engine.home import Home, open_home, publish_folder, read_json, write_atomic, write_json, write_together
 
 
 @pytest.fixture
@@ -52,6 +53,54 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> No
         write_atomic(path, 3)  # type: ignore[arg-type]  # what a bug would pass
     assert read_json(path) == {"a": 1}
     assert [name.name for name in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_json_reads_back_as_it_was_and_has_a_line_for_each_entry_of_its_outer_levels(tmp_path: Path) -> None:
+    value = {"runs": [{"b": 1, "a": {"c": [1.5, None, True]}}, {}], "jobs": {"x": {"y": []}}, "name": 'ü"\n', "no": []}
+    write_json(tmp_path / "a.json", value)
+    assert read_json(tmp_path / "a.json") == value
+    assert (tmp_path / "a.json").read_text().splitlines() == [
+        "{",
+        ' "jobs": {',
+        '  "x": {"y": []}',
+        " },",
+        ' "name": "\\u00fc\\"\\n",',
+        ' "no": [],',
+        ' "runs": [',
+        '  {"a": {"c": [1.5, null, true]}, "b": 1},',
+        "  {}",
+        " ]",
+        "}",
+    ]
+
+
+def test_files_written_together_are_all_synced_with_their_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new name is synced after it is there, and the file before it has that name."""
+    synced: list[tuple[str, bool]] = []
+    fsync = os.fsync
+
+    def note(handle: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        synced.append((path.name, path.is_dir() and (path / "spec.json").exists()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    files = {tmp_path / f"job-{number}" / "spec.json": f"{number}\n" for number in range(20)}
+    for path in files:
+        path.parent.mkdir()
+    write_together(files)
+    assert {path: path.read_text() for path in files} == files
+    assert len([name for name, _ in synced if name.startswith(".spec.json.")]) == 20
+    assert sorted(name for name, has_file in synced if has_file) == sorted(path.parent.name for path in files)
+    assert all(len(list(path.parent.iterdir())) == 1 for path in files)
+
+
+def test_files_that_cannot_all_be_written_leave_nothing_half_made(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_together({tmp_path / "a": "1", tmp_path / "absent" / "b": "2"})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_damaged_json_names_the_file(tmp_path: Path) -> None:

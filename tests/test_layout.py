@@ -27,6 +27,7 @@ STREET = [
     "parts",
     "folders",
     "content",
+    "weights",
     "plan",
     "estimate",
     "check",

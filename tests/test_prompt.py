@@ -11,6 +11,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from engine.collect import collect
+from engine.errors import QueryError
 from engine.home import Home
 from engine.prompt import NameCompleter, Prompt
 from engine.query import list_names
@@ -49,6 +50,25 @@ def test_orders_switch_the_format_and_list_names(home: Home) -> None:
     assert "mean,DOUBLE" in _type(home, "\\d cells\r")
     assert "no order \\x" in _type(home, "\\x\r")
     assert "now it is csv" in _type(home, "\\f xml\r")
+
+
+def test_bounds_and_format_of_the_command_hold_in_the_conversation(home: Home) -> None:
+    said: list[str] = []
+    Prompt(home, "csv", said.append, most=2).answer("select run from runs;")
+    assert len(said[0].splitlines()) == 4
+    assert "only the first 2 rows are shown" in said[0]
+    with pytest.raises(QueryError, match="no format 'xml'"):
+        Prompt(home, "xml", said.append)
+
+
+def test_fresh_conversation_begins_with_what_was_written_since(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    collect(made.home)
+    made.experiment("paper", {"only": ARMS["original"]}, seeds=(0,))
+    said: list[str] = []
+    Prompt(made.home, "csv", said.append).answer("select count(*) as n from runs;")
+    Prompt(made.home, "csv", said.append, fresh=True).answer("select count(*) as n from runs;")
+    assert said == ["n\n0", "n\n1"]
 
 
 @pytest.mark.parametrize("leave", ["\\q\r", "exit\r", "quit;\r", ""])

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from engine.cli import app
 from engine.collect import collect
+from engine.errors import QueryError
 from tests.synthetic import Arm, SyntheticHome
 
 CLAIM = "  - {{id: one, text: Sparse is better., metric: test_top1, arm: b, against: a, expect: {expect}}}\n"
@@ -85,3 +86,33 @@ def test_more_rows_than_asked_for_are_left_off_and_that_is_said(home: Path) -> N
     answer = _run(home, "sql", "select run from runs", "--limit", "2", "--format", "csv")
     assert len(answer.stdout.splitlines()) == 3
     assert "only the first 2 rows" in answer.stderr
+
+
+def test_unknown_format_is_told_before_the_query_is_asked(home: Path) -> None:
+    answer = _run(home, "sql", "drop table jobs", "--format", "latx")
+    assert isinstance(answer.exception, QueryError)
+    assert str(answer.exception) == "there is no format 'latx'\nfix: did you mean 'latex'?"
+
+
+def test_claim_on_a_metric_that_is_not_there_names_the_nearest(home: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "paper.yaml"
+    spec.write_text(SPEC.format() + CLAIM.format(expect="greater").replace("test_top1", "tst_top1"))
+    answer = _run(home, "check", str(spec))
+    assert answer.exit_code == 0
+    assert "did you mean 'test_top1'" in answer.stdout
+
+
+def test_snapshot_of_another_release_says_how_to_renew_it(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    made.experiment("paper", {"a": Arm()}, (0,))
+    collect(made.home)
+    made.home.results_db.write_bytes(b"what is this" * 1000)
+    for words in (("sql", "from cells"), ("compare", "paper/a", "paper/a"), ("report", "paper")):
+        answer = _run(tmp_path, *words)
+        assert "fix: xp rebuild makes it anew" in str(answer.exception)
+
+
+def test_report_folder_that_cannot_be_made_is_named(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = _run(home, "report", "paper", "-o", str(tmp_path / "file"))
+    assert "cannot make the folder of the report" in str(answer.exception)

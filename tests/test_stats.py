@@ -140,3 +140,13 @@ def test_seeds_needed_is_the_least_number_that_shows_it() -> None:
     assert stats.smallest_difference(1.0, n) <= 0.5 < stats.smallest_difference(1.0, n - 1)
     assert stats.seeds_needed(1e-9, 1.0, most=50) is None
     assert math.isfinite(stats.smallest_difference(1.0, 2))
+
+
+def test_accuracies_that_all_differ_alike_have_no_interval() -> None:
+    same = stats.paired_shares({0: 0.90, 1: 0.80}, {0: 0.89, 1: 0.79})
+    assert same is not None
+    assert (same.low, same.high, same.n) == (None, None, 2)
+    assert same.mean == pytest.approx(0.01)
+    one, two = {0: 0.90, 1: 0.80}, {0: 0.89, 1: 0.78}
+    assert stats.paired_shares(one, two) == stats.paired_interval(one, two)
+    assert stats.paired_shares({0: 1.0}, {1: 1.0}) is None

@@ -11,6 +11,7 @@ from engine.collect import collect
 from engine.errors import QueryError
 from engine.home import Home
 from engine.trace import trace_number
+from store.journal import JournalWriter
 from store.results import run_query
 from tests.synthetic import ARMS, SyntheticHome
 
@@ -71,3 +72,27 @@ def test_code_that_differed_from_its_commit_is_kept_and_named(tmp_path: Path) ->
 def test_run_that_a_table_names_leads_to_its_arm(home: Home) -> None:
     run = trace_number(home, "paper/proposed", "test_top1").sources[1].run
     assert trace_number(home, run, "test_top1") == trace_number(home, "paper/proposed", "test_top1")
+
+
+def test_time_of_training_is_traced_to_every_job_that_it_is_the_sum_of(home: Home) -> None:
+    trace = trace_number(home, "paper/proposed_pruned", "train_seconds")
+    for source in trace.sources:
+        assert source.job is not None
+        assert [job.partition("-")[0] for job in source.job.split(" and ")] == ["prune", "train"]
+
+
+def test_accuracy_of_the_teacher_is_traced_to_its_targets_and_not_to_the_student(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    made.job("targets-one", "targets")
+    attempt, journal = made.attempt("targets-one", 1)
+    with journal:
+        journal.teacher("test", "top1", 0.9)
+    made.finish("targets-one", attempt)
+    runs = made.experiment("paper", {"only": ARMS["original"]}, seeds=(0,))
+    student = made.home.job(runs[0]["jobs"]["student"]).attempt(1)
+    with JournalWriter(student.journal) as journal:
+        journal.teacher("test", "agreement", 0.8)
+    made.record("paper", [{**runs[0], "jobs": {**runs[0]["jobs"], "targets": "targets-one"}}], "only")
+    collect(made.home)
+    trace = trace_number(made.home, "paper/only", "teacher_test_top1")
+    assert [(source.value, source.job) for source in trace.sources] == [(0.9, "targets-one")]

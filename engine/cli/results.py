@@ -27,7 +27,7 @@ def sql(
     if query is None and sys.stdin.isatty() and sys.stdout.isatty():
         from engine.prompt import Prompt
 
-        Prompt(place, style, typer.echo).run()
+        Prompt(place, style, typer.echo, fresh=fresh, most=limit, seconds=timeout).run()
         return
     asked = query if query is not None else sys.stdin.read()
     text, note = answer_query(place, asked, style, fresh=fresh, most=limit, seconds=timeout)
@@ -39,12 +39,14 @@ def sql(
 @app.command()
 def report(
     name: Annotated[str, typer.Argument(help="an experiment")],
-    style: Annotated[list[str] | None, typer.Option("--format", help="md or html; both by default")] = None,
+    style: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; md and html by default")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
     missing: Annotated[
         bool, typer.Option("--missing", help="list what the report has no numbers for, and stop")
     ] = False,
-    against: Annotated[Path | None, typer.Option(metavar="FILE", help="say which frozen numbers changed")] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="NAME", help="say which numbers changed since xp freeze; a name or a file")
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Print the paper's tables and figures from the results."""
@@ -60,7 +62,7 @@ def report(
     if against is not None:
         from engine.freeze import list_changes
 
-        changes = list_changes(place, against)
+        changes = list_changes(place, name, against)
         for change in changes:
             say(f"changed: {change}")
         say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")

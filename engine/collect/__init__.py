@@ -263,6 +263,8 @@ def _new_lines(
         while data := read_bytes(one.journal, start, BATCH_BYTES):
             yield Lines(folder.job, one.number, start, data)
             start += len(data)
+            if len(data) < BATCH_BYTES:  # the end, as it was then: a job that writes on must not hold up the others
+                break
 
 
 def _is_readable(attempt: AttemptFolder) -> bool:

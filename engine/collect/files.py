@@ -20,6 +20,7 @@ PROVENANCE = (
     "git_commit", "git_dirty", "python", "torch", "timm", "host", "device", "driver", "spec_digest", "data_digest",
     "code_digest", "changes_digest",
 )  # fmt: skip
+IN_FILES_ALONE = ("packages",)  # long and nearly always the same: the store knows its digest
 Row = dict[str, Any]
 
 
@@ -92,7 +93,7 @@ def provenance_row(job: str, attempt: AttemptFolder) -> Row | None:
     about = read_quietly(attempt.provenance)
     if not about:
         return None
-    more = {name: value for name, value in about.items() if name not in PROVENANCE}
+    more = {name: value for name, value in about.items() if name not in (*PROVENANCE, *IN_FILES_ALONE)}
     known = {name: about.get(name) for name in PROVENANCE}
     return {"job": job, "attempt": attempt.number, **known, "more": more}
 

@@ -3,7 +3,7 @@
     sheet.py    the store's rows, by arm and point
     words.py    numbers as text          tables.py   the tables
     changes.py  what a change is worth
-    page.py     what the report says     figures.py  the charts
+    page.py     what the report says     figures.py  the charts       images.py  the images in words
 A page is queries (store/queries/report_*.sql), these files, and a template (templates/report.*.j2).
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from engine.certificate import read_certificates
@@ -35,6 +35,9 @@ from store.results import open_snapshot
 TEMPLATES = Path(__file__).parents[2] / "templates"
 QUERIES = Path(__file__).parents[2] / "store" / "queries"
 MOST_MAPS = 8
+PARTS = (
+    "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,19 @@ def make_report(
             where=name,
             fix="wait for the runs, or allow holes with --missing",
         )
-    folder = out_dir or Path("report") / name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _make_folder(out_dir or Path("report") / name)
     charts = _draw_charts(page)
     maps = _find_maps(home, page)
     return [WRITERS[kind](page, charts, maps, folder) for kind in formats]
+
+
+def _make_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot make the folder of the report: {error.strerror}"
+        raise XpError(what, where=str(folder), fix="choose another with -o") from error
+    return folder
 
 
 def list_missing(home: Home, name: str) -> list[str]:
@@ -104,7 +115,7 @@ def read_rows(home: Home, name: str) -> Rows:
     try:
         db = open_snapshot(home)
     except StoreError as error:
-        raise XpError(str(error), fix="submit the experiment first: xp submit SPEC") from error
+        raise XpError(str(error), fix=error.fix) from error
     with db:
 
         def ask(query: str, **values: str) -> list[dict[str, Any]]:
@@ -117,10 +128,7 @@ def read_rows(home: Home, name: str) -> Rows:
             known = [row[0] for row in db.execute("select experiment from experiments").fetchall()]
             fix = closest_hint(name, known) if known else "submit one first: xp submit SPEC"
             raise XpError(f"there is no experiment {name!r} in the results", where=str(home.results_db), fix=fix)
-        parts = {
-            part: ask(part, name=name)
-            for part in ("runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits")
-        }
+        parts = {part: ask(part, name=name) for part in PARTS}
         section = SECTIONS.get(name)
         return Rows(about=about[0], published=ask("published", section=section) if section else [], **parts)
 
@@ -193,7 +201,7 @@ def _write_html(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequence
 
 def _inline_svg(chart: Chart) -> str:
     text = to_svg(chart.figure, chart.name).replace(INK, "currentColor")
-    return text.replace("<svg", f'<svg role="img" aria-label="{chart.title}"', 1)
+    return text.replace("<svg", f'<svg role="img" aria-label="{escape(chart.title)}"', 1)
 
 
 def _write_latex(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequence[MapImage]], folder: Path) -> Path:

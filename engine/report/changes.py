@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.compare import Comparison, compare_arms, with_holm
+from engine.compare import NO_SPREAD, Comparison, compare_arms, with_holm
 from engine.errors import QueryError
 from engine.home import Home
 
@@ -40,6 +40,9 @@ class Changes:
             notes.append(
                 f"{DAGGER} p < {ALPHA} (paired t test over seeds, after Holm over all changes of this report)."
             )
+        alike = [arm for arm, one in here.items() if one.untested == NO_SPREAD]
+        if alike:
+            notes.append(f"No ± for {', '.join(alike)}: {NO_SPREAD}.")
         smallest = [f"{arm} {100 * one.smallest:.1f}" for arm, one in here.items() if one.smallest is not None]
         if smallest:
             notes.append(f"The smallest change that these seeds could have shown, in points: {', '.join(smallest)}.")

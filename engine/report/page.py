@@ -13,6 +13,7 @@ from engine.claims import Judged
 from engine.report import words
 from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves
+from engine.report.images import image_facts
 from engine.report.sheet import MEMORY_NAMES, Row, Rows, Sheet
 from engine.report.tables import (
     Table,
@@ -125,6 +126,7 @@ def _facts(rows: Rows, sheet: Sheet) -> list[tuple[str, str]]:
     for label, path in SHARED.items():
         if shared.get(path) is not None:
             facts.append((label, str(shared[path])))
+    facts.extend(image_facts(rows.images))
     facts.append(("Training time", words.duration(rows.about["train_seconds"] or 0.0)))
     return facts + _origin_facts(rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Rows:
     maps: Sequence[Row]
     published: Sequence[Row]
     splits: Sequence[Row] = ()
+    images: Sequence[Row] = ()
 
 
 class Sheet:
@@ -66,7 +68,9 @@ class Sheet:
         return None if row is None or row["std"] is None else float(row["std"])
 
     def seeds(self, arm: str, point: str, metric: str) -> dict[int, float]:
-        return {run["seed"]: run[metric] for run in self.runs[arm, point] if run[metric] is not None}
+        """Return the value of each seed that has a finite one: a training that ran away has no change to show."""
+        found = {run["seed"]: run[metric] for run in self.runs[arm, point] if run[metric] is not None}
+        return {seed: value for seed, value in found.items() if math.isfinite(value)}
 
     def memory(self) -> str:
         """Return the one memory that this experiment's tables show: the first of MEMORIES that any run has."""

@@ -10,7 +10,7 @@ from typing import Any
 from engine.claims import Judged, interval_text
 from engine.report import words
 from engine.report.sheet import MEMORY_NAMES, Row, Rows, Sheet
-from engine.stats import paired_interval
+from engine.stats import paired_shares
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
 PAPER_METRICS = {"top1": "test_top1", "throughput": "train_images_per_second", "memory": "cuda_peak_reserved"}
@@ -93,7 +93,7 @@ def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]
     if sheet.baseline is None or arm == sheet.baseline:
         return [Cell(""), Cell("")]
     ours, base = (sheet.seeds(name, point, "test_top1") for name in (arm, sheet.baseline))
-    found = paired_interval(ours, base)
+    found = paired_shares(ours, base)
     pair = f"paired over seeds against {sheet.baseline}: {source}"
     if found is None:
         return [Cell(words.NONE, pair), Cell(words.NONE, pair)]
@@ -166,7 +166,7 @@ def _claim_row(one: Judged) -> list[Cell]:
         Cell(one.claim.text, one.claim.id),
         Cell(where),
         Cell(one.verdict, source),
-        Cell(difference),
+        Cell(difference, source),
         Cell(one.reason),
     ]
 
@@ -233,7 +233,7 @@ def _published_row(row: Row, sheet: Sheet) -> list[Cell]:
     name = f"{row['model']} {row['attention'] or ''} {'pruned' if row['prune'] else ''}: {row['metric']}".replace(
         "  ", " "
     ).replace(" :", ":")
-    ours = [Cell(text) for text in _our_figures(row, sheet)]
+    ours = [Cell(text, _our_source(row, sheet)) for text in _our_figures(row, sheet)]
     return [
         Cell(name, f"against {row['against']}"),
         Cell(row["split"] or ""),
@@ -261,13 +261,20 @@ def _our_figures(row: Row, sheet: Sheet) -> tuple[str, str, str]:
     return write(value), f"{'+' if value >= base else '-'}{write(abs(value - base))}", words.relative(value, base)
 
 
+def _our_source(row: Row, sheet: Sheet) -> str:
+    arm, point = _matching_cell(row, sheet)
+    if arm is None or point is None or sheet.baseline is None:
+        return ""
+    return ", ".join(run["run"] for name in (arm, sheet.baseline) for run in sheet.runs[name, point])
+
+
 def _matching_cell(row: Row, sheet: Sheet) -> tuple[str | None, str | None]:
     for (arm, point), settings in sheet.settings.items():
         is_same = (
             settings.get("student.attention.kind") == row["attention"]
             and settings.get("data.split") == row["split"]
             and (settings.get("prune.ratio") or None) == row["prune"]
-            and (row["teacher"] or "") in (settings.get("teacher.arch") or row["teacher"] or "")
+            and (row["teacher"] or "") in (settings.get("teacher.arch") or "")
         )
         if is_same and arm != sheet.baseline:
             return arm, point

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import socket
+import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,7 +23,7 @@ DRIVER = Path("/proc/driver/nvidia/version")
 
 def describe_origin(spec: Path, *, device: str, threads: int, data_digest: str | None) -> dict[str, Any]:
     """Return the provenance of one attempt, whose settings are the file `spec`."""
-    code = read_code()
+    code, packages = read_code(), installed_packages()
     return {
         "git_commit": code.commit,
         "git_dirty": code.is_dirty,
@@ -36,9 +37,17 @@ def describe_origin(spec: Path, *, device: str, threads: int, data_digest: str |
         "driver": _driver_version() if device != "cpu" else None,
         "cpu_model": cpu_model(),
         "threads": threads,
+        "packages": packages,
+        "packages_digest": hashlib.sha256("\n".join(packages).encode()).hexdigest(),
         "spec_digest": hashlib.sha256(spec.read_bytes()).hexdigest(),
         "data_digest": data_digest,
     }
+
+
+def installed_packages() -> list[str]:
+    """Return every installed package as `name-version`, sorted, from the names of their folders alone (1 ms)."""
+    folders = (Path(entry) for entry in sys.path if entry)
+    return sorted({found.name.removesuffix(".dist-info") for one in folders for found in one.glob("*.dist-info")})
 
 
 def _version_of(package: str) -> str | None:

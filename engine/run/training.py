@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -179,14 +180,7 @@ def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: Room) -> Non
     """Do the epochs that are left, then measure the tested weights on each part, once, and commit."""
     progress = loop.run()
     epoch = loop.load_tested()
-    figures: dict[str, float] = {"epochs": progress.epoch}
-    for part in PARTS:
-        loader = _eval_loader(task, part, room, loop.recipe.forward.device)
-        if loader is None:
-            continue
-        found = evaluate(loop.network, loader, loop.recipe.forward, attempt.watcher("evaluate"))
-        _log_predictions(attempt, task, part, found)
-        figures[f"{part}_top1"], figures[f"{part}_loss"] = found.top1, found.loss
+    figures = {"epochs": float(progress.epoch), **_test_network(attempt, task, loop, room)}
     for name in ("test_top1", "test_loss"):
         attempt.metric(name, figures[name], progress.step, max(epoch, 0))
     _log_cost(attempt, task, loop, figures)
@@ -196,6 +190,24 @@ def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: Room) -> Non
         log_likeness(attempt, task.teaching, task.images, loop.network, loop.recipe.forward)
     digest = _write_network(attempt, task, loop.network)
     attempt.write_result(progress.step, figures, digest)
+
+
+def _test_network(attempt: Attempt, task: Task, loop: Loop, room: Room) -> dict[str, float]:
+    """Return accuracy and loss on each part; log the predictions, and the speed of inference with its loader."""
+    figures: dict[str, float] = {}
+    device, images, seconds = loop.recipe.forward.device, 0, 0.0
+    for part in PARTS:
+        loader = _eval_loader(task, part, room, device)
+        if loader is None:
+            continue
+        began = time.perf_counter()
+        found = evaluate(loop.network, loader, loop.recipe.forward, attempt.watcher("evaluate"))
+        images, seconds = images + found.n, seconds + time.perf_counter() - began
+        _log_predictions(attempt, task, part, found)
+        figures[f"{part}_top1"], figures[f"{part}_loss"] = found.top1, found.loss
+    # Neither the speed of training nor that of the network alone, which a measure job takes
+    _measure(attempt, task, device, "evaluate_images_per_second", images / seconds, "images/s")
+    return figures
 
 
 def _log_predictions(attempt: Attempt, task: Task, part: str, found: Evaluation) -> None:

@@ -30,6 +30,7 @@ ROW_LIMIT = 10_000
 ANSWER_LIMIT = 64 << 20  # characters of text in one answer
 MEMORY_LIMIT = "2GB"  # of tables and sorts; a single huge value is bounded by bound_memory
 SECONDS_LIMIT = 120.0
+REBUILD = "xp rebuild makes it anew from the job folders"
 Config = dict[str, str | bool | int | float | list[str]]
 
 
@@ -71,17 +72,17 @@ def _snapshot_path(home: Path | str | HasResults) -> Path:
 def _open_file(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
     """Attach the file to a database in memory: a plain second `connect` in one process would see a replaced file."""
     if not path.is_file():
-        raise StoreError(f"there are no results yet at {path}: submit a spec, or run `xp rebuild`")
+        raise StoreError(f"there are no results yet at {path}: submit a spec, or run `xp rebuild`", "xp submit SPEC")
     db = duckdb.connect(":memory:", config=config)
     try:
         db.execute(f"set timezone = 'UTC'; attach '{quote(path.resolve())}' as results (read_only); use results")
         version = db.execute("select value from raw.meta where name = 'version'").fetchall()
     except duckdb.Error as error:
         db.close()
-        raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+        raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}", REBUILD) from error
     if version != [(SCHEMA_VERSION,)]:
         db.close()
-        raise StoreError(f"{path} was made by another release of xp: `xp rebuild` makes it anew")
+        raise StoreError(f"{path} was made by another release of xp: `xp rebuild` makes it anew", REBUILD)
     return db
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import duckdb
 import pytest
 from filelock import FileLock
 
 from engine.collect import collect, rebuild
-from store.journal import JournalWriter
+from store.journal import JournalWriter, read_bytes
 from store.readonly import StoreError
 from store.results import run_query
 from tests.collect.reading import export_rows, log_steps, read_rows, read_steps
@@ -117,6 +118,24 @@ def test_journal_longer_than_a_batch_comes_in_whole(made: SyntheticHome, monkeyp
     made.experiment("paper", {"only": Arm()}, seeds=(0,))
     collect(made.home)
     assert read_steps(made.home, job) == list(range(50))
+
+
+def test_job_that_writes_faster_than_it_is_read_holds_up_no_collection(
+    made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = made.job("train-a", "train")
+    _, journal = made.attempt(job, 1)
+    steps = iter(range(20))
+
+    def read_while_it_writes(path: Path, offset: int, most: int) -> bytes:
+        log_steps(journal, next(steps))  # raises StopIteration where the reading has no end
+        return read_bytes(path, offset, most)
+
+    monkeypatch.setattr("engine.collect.read_bytes", read_while_it_writes)
+    for seen in (1, 2, 3):
+        assert collect(made.home).is_published
+        assert len(read_steps(made.home, job)) == seen
+    journal.close()
 
 
 def test_loser_of_the_lock_leaves_at_once(made: SyntheticHome) -> None:

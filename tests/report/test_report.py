@@ -184,12 +184,13 @@ def test_paper_experiment_shows_the_published_figures(tmp_path: Path) -> None:
 
 
 def test_a_published_figure_stands_beside_the_arm_with_its_teacher(tmp_path: Path) -> None:
-    """The paper's is sparse attention under ConvNeXt V2; an arm with sparse attention under CLIP comes first here."""
+    """The paper's is sparse attention under ConvNeXt V2; arms with it untaught and under CLIP come first here."""
     made = SyntheticHome(tmp_path / "home")
-    teachers = {"original": "timm/vit_clip", "sparse_clip": "timm/vit_clip", "sparse_convnext": "timm/convnextv2_huge"}
+    teachers = {"original": "timm/vit_clip", "sparse_alone": None, "sparse_clip": "timm/vit_clip",
+                "sparse_convnext": "timm/convnextv2_huge"}  # fmt: skip
     attention = {"original": "window"}
     arms = {
-        name: Arm(0.3 + 0.3 * place, kind=attention.get(name, "longformer"), settings={"teacher": {"arch": arch}})
+        name: Arm(0.3 + 0.2 * place, kind=attention.get(name, "longformer"), settings={"teacher": {"arch": arch}})
         for place, (name, arch) in enumerate(teachers.items())
     }
     made.experiment("phase2_convnextv2", arms, seeds=(0,), splits=("80/10/10",))

@@ -24,7 +24,7 @@ NETWORK = {
 DATA = {"source": "digits", "image_size": 24, "split": "30/10/60", "short_side": 8}
 TRAIN = {"epochs": 3, "batch_size": 64, "lr": 2e-3, "precision": "fp32", "threads": 1}
 Hold = tuple[tuple[str, ...], int]
-SPEED = ("train_images_per_second", "host_peak_rss")
+SPEED = ("train_images_per_second", "evaluate_images_per_second", "host_peak_rss")
 
 
 @dataclass

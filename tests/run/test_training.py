@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ def test_a_trained_job_leaves_everything_that_is_asked_of_it(bench: Bench) -> No
     assert provenance["spec_digest"] == hashlib.sha256(job.spec.read_bytes()).hexdigest()
     assert provenance["threads"] == 1
     assert provenance["device"] == "cpu"
+    assert f"torch-{version('torch').partition('+')[0]}" in {one.partition("+")[0] for one in provenance["packages"]}
+    assert len(provenance["packages_digest"]) == 64
 
 
 def test_predictions_are_those_of_the_parts_and_agree_with_the_accuracy(bench: Bench) -> None:
@@ -75,6 +78,14 @@ def test_predictions_are_those_of_the_parts_and_agree_with_the_accuracy(bench: B
         assert len(set(line["sample"])) == len(line["sample"]) == sizes[part]
         right = np.mean(np.array(line["label"]) == np.array(line["predicted"]))
         assert part == "val" or right == pytest.approx(told)
+
+
+def test_three_throughputs_have_three_names(bench: Bench) -> None:
+    """Training with its loader, inference with its loader; the network alone is for a measure job."""
+    lines = [line for line in visible_lines(bench.home.job("train-1")) if line["type"] == "measurement"]
+    speeds = {line["name"]: line for line in lines if line["unit"] == "images/s"}
+    assert set(speeds) == {"train_images_per_second", "evaluate_images_per_second"}
+    assert speeds["evaluate_images_per_second"]["value"] > 0
 
 
 def test_the_same_settings_give_the_same_bits(bench: Bench) -> None:

@@ -152,6 +152,8 @@ def test_unknown_names_bring_the_nearest_ones(home: Home) -> None:
         run_query(home, "select tst_top1 from results")
     with pytest.raises(StoreError, match="no table 'cell'; nearest: cells"):
         run_query(home, "from cell")
+    with pytest.raises(StoreError, match="no column 'propsed'; text is written in single quotes: 'propsed'; columns: "):
+        run_query(home, 'select mean from cells where arm = "propsed"')
     with pytest.raises(StoreError, match="no column 'xyz'; columns: arm, cell, experiment"):
         run_query(home, "select xyz from cells")
     with pytest.raises(StoreError, match=r"no column 'test_top1' in cells: it is one of results; .* quotes"):
@@ -224,8 +226,19 @@ def test_csv_comes_back_exactly() -> None:
 
 def test_markdown_and_latex_escape_their_signs() -> None:
     assert r"a\|b_c" in format_rows(_odd_rows(), "markdown")
-    assert r"a|b\_c" in format_rows(_odd_rows(), "latex")
+    assert r"a\textbar{}b\_c" in format_rows(_odd_rows(), "latex")
     assert r"50 \%" in format_rows(_odd_rows(), "latex")
+
+
+def test_heads_are_escaped_and_cells_stay_on_their_line() -> None:
+    odd = QueryResult(["x|y"], ["VARCHAR"], [("a\n\nb|c<d>",)])
+    assert format_rows(odd, "markdown").splitlines() == [r"| x\|y |", "| --- |", r"| a  b\|c<d> |"]
+    assert r"a  b\textbar{}c\textless{}d\textgreater{} \\" in format_rows(odd, "latex").splitlines()
+
+
+def test_column_that_is_called_like_a_numbered_one_is_kept_in_json() -> None:
+    text = format_rows(QueryResult(["a", "a_3", "a", "a_2", "a"], ["INTEGER"] * 5, [(1, 2, 3, 4, 5)]), "json")
+    assert sorted(json.loads(text)[0].values()) == [1, 2, 3, 4, 5]
 
 
 def test_same_column_twice_is_kept_in_json() -> None:
