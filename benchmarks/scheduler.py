@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = [
             *compare_probes(Path(folder), 30 if chosen.quick else 200, 2 if chosen.quick else 7),
-            *compare_queues(Path(folder), 100_000, 100 if chosen.quick else 1000, 8 if chosen.quick else 40),
+            *compare_queues(Path(folder), 100_000, *((100, 8, 3) if chosen.quick else (1000, 40, 7))),
         ]
     if chosen.json:
         print(json.dumps([row.__dict__ for row in rows]))
@@ -155,12 +155,12 @@ def time_peer(code: str, repeats: int) -> list[float]:
 # -- a long queue ------------------------------------------------------------------------------------------------
 
 
-def compare_queues(folder: Path, size: int, claims: int, peer_claims: int) -> Iterator[Row]:
+def compare_queues(folder: Path, size: int, claims: int, peer_claims: int, repeats: int) -> Iterator[Row]:
     home = open_home(folder / "long", create=True)
     with Queue(home.queue_db) as queue:
         queue.add_experiment(make_record("long", hash_ids(size)))
         ours = claim_ours(queue, claims)
-    yield from time_commands(home, folder, size)
+    yield from time_commands(home, folder, size, repeats)
     peer = claim_duckdb(folder / "queue.duckdb", size, peer_claims)
     yield Row(f"claims with {size:,} queued / DuckDB and a lock", "rate", ours, peer, ours / peer, "jobs/s", claims)
 
@@ -170,25 +170,33 @@ def hash_ids(size: int) -> list[str]:
     return [make_id("train", number) for number in range(size)]
 
 
-def time_commands(home: Home, folder: Path, size: int) -> Iterator[Row]:
-    """Time commands as a person runs them, the start of the interpreter included."""
-    spec = folder / "more.yaml"
-    spec.write_text(MORE_SPEC)
-    for case, limit, words in (
-        (f"submit of 1,000 more into {size:,} / limit", SUBMIT_LIMIT, ["submit", str(spec), "--no-start"]),
-        (f"status of {size:,} / limit", STATUS_LIMIT, ["status"]),
-        (f"status of {size:,} as JSON / limit", STATUS_LIMIT, ["status", "--json"]),
-    ):
-        ours = time_call([sys.executable, "-m", "engine.cli", *words, "--home", str(home.root)]) / 1000
-        yield Row(case, "time", ours, limit, limit / ours, "s", 1)
+def time_commands(home: Home, folder: Path, size: int, repeats: int) -> Iterator[Row]:
+    """Time commands as a person runs them, the start of the interpreter included; medians."""
+    submit = f"submit of 1,000 more into {size:,} / limit"
+    yield time_limit(submit, SUBMIT_LIMIT, [submit_words(home, folder, number) for number in range(repeats)])
+    for case, words in (("", ["status"]), (" as JSON", ["status", "--json"])):
+        line = [*words, "--home", str(home.root)]
+        yield time_limit(f"status of {size:,}{case} / limit", STATUS_LIMIT, [line] * repeats)
+
+
+def submit_words(home: Home, folder: Path, number: int) -> list[str]:
+    """Give the command that submits a thousand jobs that no earlier number had."""
+    spec = folder / f"more{number}.yaml"
+    spec.write_text(MORE_SPEC.format(number=number, rate=0.001 + number / 10_000))
+    return ["submit", str(spec), "--no-start", "--home", str(home.root)]
+
+
+def time_limit(case: str, limit: float, commands: list[list[str]]) -> Row:
+    ours = statistics.median(time_call([sys.executable, "-m", "engine.cli", *words]) for words in commands) / 1000
+    return Row(case, "median time", ours, limit, limit / ours, "s", len(commands))
 
 
 # 499 seeds: a student and its maps for each, one pack and one measurement
 MORE_SPEC = f"""
-name: more
-data: {{source: digits, image_size: 32, short_side: 32}}
-student: {{arch: tiny_vit_5m, windows: [4, 4, 2, 1]}}
-train: {{warmup_epochs: 0}}
+name: more{{number}}
+data: {{{{source: digits, image_size: 32, short_side: 32}}}}
+student: {{{{arch: tiny_vit_5m, windows: [4, 4, 2, 1]}}}}
+train: {{{{warmup_epochs: 0, lr: {{rate}}}}}}
 seeds: {list(range(499))}
 """
 

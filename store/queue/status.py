@@ -14,6 +14,12 @@ from store.queue.rows import RUN_ORDER, AttemptRow, ExperimentRow, JobRow, Owner
 # The place of a job's state in RUN_ORDER, for SQL: the least one of a run's jobs is the run's state.
 STATE_RANK = "CASE j.state " + " ".join(f"WHEN '{state}' THEN {at}" for at, state in enumerate(RUN_ORDER)) + " END"
 RANK_COUNTS = ", ".join(f"count(*) FILTER (WHERE rank = {at})" for at in range(len(RUN_ORDER)))
+# Each job of experiment e, once. `wanted` has them in order, but not those of cancelled runs; to sort takes long.
+HAS_CANCELLED = "e.experiment IN (SELECT experiment FROM runs WHERE cancelled)"
+JOBS_ONCE = (
+    f"SELECT w.job FROM wanted w WHERE w.experiment = e.experiment AND NOT {HAS_CANCELLED} UNION ALL"
+    f" SELECT DISTINCT l.job FROM run_jobs l WHERE l.experiment = e.experiment AND {HAS_CANCELLED}"
+)
 JOB_COLUMNS = (
     "j.job, j.kind, j.state, j.reason, j.attempts, j.started_at, j.ended_at, j.cost AS seconds, j.request, j.details"
 )
@@ -145,8 +151,8 @@ def count_jobs(connection: Connection, experiment: str | None = None) -> dict[st
             "SELECT e.experiment, (SELECT json_group_array(json_array(state, jobs, seconds, taken, estimated)) FROM"
             " (SELECT j.state, count(*) AS jobs, sum(j.cost) AS seconds,"
             f" sum(CASE WHEN {ran} THEN ended_at - started_at ELSE 0.0 END) AS taken,"
-            f" sum(CASE WHEN {ran} THEN cost ELSE 0.0 END) AS estimated FROM jobs j"
-            " WHERE j.job IN (SELECT l.job FROM run_jobs l WHERE l.experiment = e.experiment) GROUP BY j.state))"
+            f" sum(CASE WHEN {ran} THEN cost ELSE 0.0 END) AS estimated"
+            f" FROM ({JOBS_ONCE}) once CROSS JOIN jobs j ON j.job = once.job GROUP BY j.state))"
             f" FROM experiments e{_only(words)}"
         ),
         words,

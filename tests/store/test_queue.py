@@ -155,6 +155,16 @@ def test_cancelling_a_run_leaves_what_other_runs_need(queue: Queue) -> None:
     assert queue.job_states()["pack-1"] == "queued"
 
 
+def test_jobs_of_cancelled_runs_are_counted_too_and_shared_ones_once(queue: Queue) -> None:
+    queue.add_experiment(make_record("one", [*PAIR, Probe("train-2", ("pack-1",))]))
+    queue.add_experiment(make_record("two", PAIR))
+    before = {row.experiment: row.jobs for row in queue.experiments()}
+    assert before == {"one": {"queued": 1, "blocked": 2}, "two": {"queued": 1, "blocked": 1}}
+    queue.request_cancel(experiment="one", runs=["run-train-2"])
+    after = {row.experiment: row.jobs for row in queue.experiments()}
+    assert after == {"one": {"queued": 1, "blocked": 1, "cancelled": 1}, "two": {"queued": 1, "blocked": 1}}
+
+
 def test_a_running_job_that_was_cancelled_or_paused_is_not_queued_again(queue: Queue) -> None:
     queue.add_experiment(make_record("one", [Probe("train-1"), Probe("train-2"), Probe("train-3")]))
     for job in ("train-1", "train-2", "train-3"):
