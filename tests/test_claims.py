@@ -14,7 +14,7 @@ from engine.collect import collect
 from engine.compare import ONE_MEASUREMENT, Comparison, Images, compare_arms
 from engine.errors import QueryError
 from engine.spec import Claim
-from engine.stats import hierarchical_interval, paired_interval, paired_p, wilson_interval
+from engine.stats import hierarchical_interval, paired_p, paired_shares, wilson_interval
 from engine.wording import comparison_lines
 from store.journal import JournalWriter
 from tests.synthetic import MB, Arm, SyntheticHome
@@ -244,11 +244,12 @@ def _simulate(draw: np.random.Generator, seeds: int, images: int, gap: float = 0
         for shift in (gap, 0.0)
     ]
     one, two = ({seed: float(np.mean(side)) for seed, side in enumerate(sides)} for sides in right)
-    difference = paired_interval(one, two)
+    difference = paired_shares(one, two)
     assert difference is not None
+    p = None if difference.low is None else paired_p(one, two)
     low, high = hierarchical_interval(np.asarray(right[0], float) - np.asarray(right[1], float), rounds=400)
     means = (float(np.mean(list(one.values()))), float(np.mean(list(two.values()))))
-    return Comparison("test_top1", "default", ("b", "a"), means, ((), ()), difference, paired_p(one, two), None,
+    return Comparison("test_top1", "default", ("b", "a"), means, ((), ()), difference, p, None,
                       Images(low, high, images, None), None, (), ())  # fmt: skip
 
 
