@@ -119,9 +119,12 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(bench: Bench, seed: int)
 
 
 def kill_at_random(bench: Bench, job: JobFolder, *, kills: int, seed: int) -> None:
-    """Kill the job with SIGKILL at random times while it saves after every step, then let it end."""
+    """Kill the job with SIGKILL while it saves after every step, at a step and then at random times; let it end."""
+    pid, _attempt = bench.start_held(job, TRAINING, 5, save_minutes=1e-6)
+    strike(pid, signal.SIGKILL)
+    assert bench.server.wait() == -signal.SIGKILL
     chance = random.Random(seed)
-    for _ in range(kills):
+    for _ in range(kills - 1):
         pid, _attempt = bench.start(job, save_minutes=1e-6)
         time.sleep(chance.uniform(0.05, 0.4))
         strike(pid, signal.SIGKILL)
