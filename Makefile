@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: demo test test-slow chaos check format bench peers clean
+.PHONY: demo test test-slow chaos mutants check format bench peers clean
 
 demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
@@ -20,6 +20,13 @@ test-slow: $(SETUP)
 
 chaos: $(SETUP)
 	$(BIN)/python -m pytest -q -s -m chaos
+
+# a mutation test of one room, as in: make mutants ROOM=report MOST=20 SEED=1
+MOST ?= 60
+SEED ?= 0
+LEAST ?= 85
+mutants: $(SETUP)
+	$(BIN)/python -m tests.mutants "$(ROOM)" --most $(MOST) --seed $(SEED) --least $(LEAST)
 
 check: $(SETUP)
 	$(BIN)/ruff check .
