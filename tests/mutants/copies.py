@@ -93,7 +93,7 @@ def _make_venv(source: Path, copy: Copy) -> None:
 def _assert_own(copy: Copy) -> None:
     """A process with a bare environment, started elsewhere, reads the copy."""
     bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    words = [copy.python, "-c", WHENCE]
+    words = [str(copy.python), "-c", WHENCE]
     answer = subprocess.run(words, cwd=copy.folder, env=bare, capture_output=True, text=True, check=True)
     for line in answer.stdout.split():
         if not Path(line).is_relative_to(copy.root):
