@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from subprocess import SubprocessError
 
 from tests.mutants.choosing import Choice, choose_mutants
 from tests.mutants.judging import NotGreen, Verdict, open_bench
@@ -28,7 +29,7 @@ def main(words: list[str] | None = None) -> int:
             faults = [_fault(order.apply)] if order.apply else _faults(Path(order.table))
             return _show_faults(judge_all(faults, order.workers))
         return _judge_room(order)
-    except (UnknownRoom, NotGreen, ValueError, OSError) as problem:
+    except (UnknownRoom, NotGreen, ValueError, OSError, SubprocessError) as problem:
         print(problem, file=sys.stderr)
         return 2
 

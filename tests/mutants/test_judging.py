@@ -31,7 +31,6 @@ def test_who_stays_behind():
     left = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     Path(os.environ["TMPDIR"], "left").write_text(str(left.pid))
 """
-CONFIG = "[tool.pytest.ini_options]\nfilterwarnings = ['error', 'ignore:subprocess:ResourceWarning']\n"
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +38,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = (Path(__file__).parent / "preload.py").read_text()
     light = re.sub(r"HEAVY = \(.*?\n\)", "HEAVY = ()", program, flags=re.DOTALL)
     more = {"engine/b.py": SOURCE, "tests/test_b.py": TEST, "tests/__init__.py": "", "tests/mutants/preload.py": light}
-    red = {
-        "tests/test_red.py": "def test_red():\n    assert 1 == 2\n",
-        "pyproject.toml": CONFIG,
-        ".gitignore": "/data/\n",
-    }
+    red = {"tests/test_red.py": "def test_red():\n    assert 1 == 2\n"}
     root = write_tree(tmp_path_factory.mktemp("tree"), **more, **red)
     subprocess.run(["git", "init", "-q", root], check=True)
     return root
