@@ -79,11 +79,13 @@ def main() -> None:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, _leave)
-    try:
-        for line in sys.stdin:
-            print(json.dumps(judge(json.loads(line), root)), file=answers, flush=True)
-    finally:
-        end_children()
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        try:
+            for line in sys.stdin:
+                print(json.dumps(judge(json.loads(line), root)), file=answers, flush=True)
+        finally:
+            end_children()
+    os._exit(0)  # what packages do at exit takes seconds and is for nobody
 
 
 def _make_repeatable() -> None:
@@ -160,6 +162,7 @@ def end_children() -> None:
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(0)  # by way of `finally`
 
 
