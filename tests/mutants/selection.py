@@ -16,7 +16,7 @@ def select_tests(root: Path, path: str) -> list[list[str]]:
     """Return test files as paths from the root, each once, in three groups: nearest, of the room, elsewhere."""
     modules = [path] if path.endswith(".py") else [path, *users_of(root, path)]
     near = [file for module in modules for file in mirrored_tests(root, module)]
-    rooms = [file for module in [*modules[1:], modules[0]] for file in room_tests(root, module)]
+    rooms = [file for module in modules[1:] or modules for file in room_tests(root, module)]
     names = {module_name(module) for module in modules}
     far = importing_tests(root, names | {name for module in names for name in handed_on(root, module)})
     seen: set[str] = set()
@@ -35,9 +35,9 @@ def mirrored_tests(root: Path, path: str) -> list[str]:
     """Return tests/a/test_b.py of engine/a/b.py, tests/store/test_b.py of store/b.py, of a package its own."""
     folder, stem = _mirror(path)
     if stem == "__init__":
-        stem = folder.name
-    names = [folder / f"test_{stem}.py", folder.parent / f"test_{stem}.py"]
-    return [str(name) for name in dict.fromkeys(names) if (root / name).is_file()]
+        folder, stem = folder.parent, folder.name
+    names = [folder / f"test_{stem}.py", folder / stem / f"test_{stem}.py"]
+    return [str(name) for name in names if (root / name).is_file()]
 
 
 def room_tests(root: Path, path: str) -> list[str]:
