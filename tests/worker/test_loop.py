@@ -1,4 +1,4 @@
-"""The scheduler's turns on a clock of the test's own, with a launcher that starts nothing: what runs, and its restarts."""
+"""The scheduler's turns on a clock of the test's own, and no process: what runs, and what a restart finds."""
 
 from __future__ import annotations
 
