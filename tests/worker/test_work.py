@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from engine.home import Home
-from engine.worker import run_worker, scheduler_alive, start_detached
+from engine.worker import run_worker
 from store.queue import Queue
-from tests.queueing import PROBE, Probe, states, submit_probes, until
-from tests.worker.working import ROOT, outcomes, reason, work
+from tests.queueing import Probe, states, submit_probes
+from tests.worker.working import outcomes, reason, work
 
 
 def test_jobs_run_after_what_they_need_and_each_once(home: Home) -> None:
@@ -113,28 +111,3 @@ def test_an_idle_scheduler_looks_once_more_before_it_leaves(home: Home, monkeypa
     assert work(home) == 0
     assert states(home) == {"train-1": "done", "train-2": "done"}
     assert len(rounds) == 2
-
-
-def test_a_detached_scheduler_does_the_work_and_leaves(home: Home) -> None:
-    go = home.root / "go"
-    submit_probes(home, "one", [Probe("train-1"), Probe("train-2", does={"do": "sleep", "go": str(go)})])
-    start_detached(home, preload=PROBE, collects=False)
-    until(lambda: scheduler_alive(home))
-    start_detached(home, preload=PROBE, collects=False)
-    go.touch()
-    until(lambda: set(states(home).values()) == {"done"})
-    until(lambda: not scheduler_alive(home))
-    assert home.scheduler_log.read_text().count("started on") == 2
-
-
-def test_who_starts_a_scheduler_and_ends_is_not_blamed_for_it(home: Home) -> None:
-    """Python warns of child processes that nobody waited for; this one is meant to outlive its starter."""
-    code = (
-        "import sys; from engine.home import open_home; from engine.worker import start_detached;"
-        f" start_detached(open_home(sys.argv[1]), preload={PROBE!r}, collects=False)"
-    )
-    words = [sys.executable, "-W", "always::ResourceWarning", "-c", code, str(home.root)]
-    answer = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert answer.stderr == ""
-    until(lambda: home.scheduler_log.exists() and "slots:" in home.scheduler_log.read_text())
-    until(lambda: not scheduler_alive(home))
