@@ -76,8 +76,9 @@ def test_an_end_that_was_asked_for_spends_nothing(home: Home, verb: str, state: 
         stage.turn()
         with Queue(home.queue_db) as other:
             getattr(other, f"request_{verb}")(["train-1"])
-        stage.turn()
-        stage.turn()
+            stage.turn()
+            other.set_priority("one", 3)
+            stage.turn()
         assert stage.launcher.said("stop") == [("stop", "train-1", 1, 4.0)], "asked once"
         home.job("train-1").attempt(1).root.mkdir(parents=True)
         stage.end("train-1", 1)
