@@ -87,7 +87,7 @@ def test_a_second_scheduler_leaves_or_is_refused(home: Home) -> None:
     held.release()
 
 
-@pytest.mark.parametrize("fault", [OSError("full"), QueueFault("locked")])
+@pytest.mark.parametrize("fault", [OSError("full"), QueueFault("", None, ValueError("locked"))])
 def test_a_fault_of_the_disk_is_waited_out(home: Home, monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     faults, turn = [fault, fault], Scheduler.turn
 
