@@ -100,7 +100,7 @@ SETTINGS: dict[str, Any] = {
 def change(path: str, value: Any) -> dict[str, Any]:
     tree: dict[str, Any] = json.loads(json.dumps(SETTINGS))
     *heads, last = path.split(".")
-    place = tree
+    place: Any = tree
     for head in heads:
         place = place[int(head)] if isinstance(place, list) else place[head]
     place[last] = value

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from engine import verify
 from engine.arms import expand_cells
+from engine.certificate import Verified
 from engine.errors import XpError
 from engine.home import Home, open_home, write_json
 from engine.load import load_spec
@@ -36,7 +37,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     monkeypatch.setattr(verify, "host_name", lambda: "here")
     monkeypatch.setattr(verify, "boot_id", lambda: "boot")
     monkeypatch.setattr(verify, "kill_session", lambda pid, start: made.append((pid, start)))
-    monkeypatch.setattr(verify, "signal_process", lambda *words: not made.append(words))
+
+    def signal_process(*words: Any) -> bool:
+        made.append(words)
+        return True
+
+    monkeypatch.setattr(verify, "signal_process", signal_process)
     monkeypatch.setattr("engine.verify.time.sleep", lambda seconds: None)
     return made
 
@@ -249,7 +255,7 @@ def test_a_certificate_says_where_it_was_made(home: Home, sent: list[tuple[Any, 
     assert (bare.device, bare.cpu_model, bare.torch) == ("cpu", "", "")
     write_json(folder.result, {"attempt": 2})
     write_json(folder.attempt(2).provenance, {"device": "H100", "cpu_model": "Xeon", "torch": "2.15"})
-    found = verify._certify(spec, cells, [verify.Verified("train-1", 1, "a", "a")], folder)
+    found = verify._certify(spec, cells, [Verified("train-1", 1, "a", "a")], folder)
     assert (found.experiment, found.host, found.device, found.cpu_model, found.torch) == (
         spec.name, "here", "H100", "Xeon", "2.15",
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 from engine.errors import XpError
 from engine.launch import forkserver
 from engine.launch.local import LocalLauncher
-from engine.launch.process import boot_id, host_name, see_process, signal_process
+from engine.launch.process import boot_id, host_name, see_process, signal_process, write_handle
 from tests.launch.test_local import order, wait_for
 from tests.queueing import PROBE, make_home, told_process
 
@@ -88,12 +89,16 @@ class FakeModule:
 def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], list[str]]:
     """An order as the server gets it, and the steps that a child takes with them made up."""
     steps: list[str] = []
-    write = forkserver.write_handle
+
+    def write(path: Path, words: dict[str, Any]) -> None:
+        steps.append(path.name)
+        write_handle(path, words)
+
     monkeypatch.setenv("XP_TEST_ENV", "before")
     monkeypatch.setattr(forkserver, "_reset_signals", lambda: steps.append("signals"))
     monkeypatch.setattr(forkserver, "_take_over_streams", lambda log: steps.append(log.name))
-    monkeypatch.setattr(forkserver, "write_handle", lambda path, words: (steps.append(path.name), write(path, words)))
-    monkeypatch.setattr(forkserver.faulthandler, "register", lambda number, **_: steps.append(f"stacks on {number}"))
+    monkeypatch.setattr(forkserver, "write_handle", write)
+    monkeypatch.setattr(faulthandler, "register", lambda number, **_: steps.append(f"stacks on {number}"))
     monkeypatch.setattr(os, "setsid", lambda: steps.append("session"))
     folder = tmp_path / "attempts" / "3"
     given = {"job": "train-1", "attempt": 3, "slot": "GPU-5a"}
@@ -173,11 +178,11 @@ def test_loading_puts_the_environment_back(monkeypatch: pytest.MonkeyPatch, tmp_
         assert (module.seen, module.asked, os.environ.get("OPENBLAS_NUM_THREADS")) == ("1", [1], before)
 
 
-def test_orders_that_arrive_in_pieces_are_forked_whole() -> None:
+def test_orders_that_arrive_in_pieces_are_forked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     server, forked = object.__new__(forkserver.Server), list[Any]()
     server.link, far = socket.socketpair()
     server.pending = b""
-    server.fork = forked.append  # type: ignore[method-assign]
+    monkeypatch.setattr(server, "fork", forked.append)
     far.sendall(b'{"order": 1}\n{"ord')
     assert server.receive()
     assert forked == [{"order": 1}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, fields, replace
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,8 @@ def test_an_order_without_more_sets_nothing() -> None:
 def test_a_handle_differs_in_each_of_its_words() -> None:
     """Polls answer by handle: two that differ in anything are two attempts."""
     handle = Handle("train-1", 1, "/folder", 7, 99, "here", "boot")
-    others = [replace(handle, **{field.name: "x" if field.type == "str" else 5}) for field in fields(handle)]
+    changes: list[dict[str, Any]] = [{field.name: "x" if field.type == "str" else 5} for field in fields(handle)]
+    others = [replace(handle, **change) for change in changes]
     assert len({handle, *others}) == 1 + len(others) == 8
     assert Handle("train-1", 1, "/folder") == Handle("train-1", 1, "/folder", 0, 0, "", "")
 

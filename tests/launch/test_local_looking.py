@@ -331,7 +331,12 @@ def test_a_watched_process_wakes_and_its_descriptor_is_closed_once(
 ) -> None:
     bell, bell_in = os.pipe()
     opened: list[int] = []
-    monkeypatch.setattr(os, "pidfd_open", lambda pid: (opened.append(pid), bell)[1])
+
+    def open_watch(pid: int) -> int:
+        opened.append(pid)
+        return bell
+
+    monkeypatch.setattr(os, "pidfd_open", open_watch)
     launcher, handle = running(machine, tmp_path)
     look(launcher, handle)
     assert opened == [PID]
@@ -381,7 +386,8 @@ def test_a_server_that_cannot_load_is_an_error_with_a_fix() -> None:
     with pytest.raises(XpError, match=r"cannot load engine\.run: ImportError: no torch") as caught:
         server.receive()
     assert "xp doctor" in caught.value.fix
-    far.close(), server.link.close()
+    far.close()
+    server.link.close()
 
 
 def test_an_order_to_a_dead_server_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

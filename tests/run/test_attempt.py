@@ -70,7 +70,7 @@ def test_an_attempt_knows_its_job(home: Home) -> None:
 @pytest.mark.parametrize(
     ("given", "expected"), [({}, "standard"), ({"memory": "lean"}, "lean"), ({"memory": "x"}, "standard")]
 )
-def test_memory_is_lean_only_when_asked(home: Home, given: dict[str, str], expected: str) -> None:
+def test_memory_is_lean_only_when_asked(home: Home, given: dict[str, Any], expected: str) -> None:
     assert make(home, **given).memory == expected
 
 
@@ -218,9 +218,14 @@ def test_a_result_says_what_was_done_and_the_first_counts(
 
 def test_the_journal_is_on_the_disk_before_the_result(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     attempt, order = make(home), list[str]()
+
+    def commit(job: object, folder: object) -> bool:
+        order.append("commit")
+        return True
+
     monkeypatch.setattr(attempt.journal, "sync", lambda: order.append("sync"))
     monkeypatch.setattr("engine.run.attempt.write_json", lambda path, value: order.append(path.name))
-    monkeypatch.setattr("engine.home.JobFolder.commit", lambda job, folder: not order.append("commit"))
+    monkeypatch.setattr("engine.home.JobFolder.commit", commit)
     attempt.write_result(1, {})
     assert order == ["sync", "result.json", "commit"]
 

@@ -189,10 +189,9 @@ def test_a_trouble_is_said_once_and_what_is_known_is_looked_up_again(
         stage.turn()
         for text in ("full\nand more", "full\nand less", "locked"):
             stage.scheduler.stumble(OSError(text), [5])
-        assert not stage.scheduler.is_sure
-        assert stage.launcher.said("wait") == [("wait", 1.0, [5])] * 3
+        assert (stage.scheduler.is_sure, stage.launcher.said("wait")) == (False, [("wait", 1.0, [5])] * 3)
         stage.turn()
-        assert stage.scheduler.is_sure
+        assert (stage.scheduler.is_sure, stage.scheduler.trouble) == (True, "")
         stage.scheduler.stumble(OSError("locked"), [])
     assert [record.getMessage() for record in caplog.records] == [
         f"cannot go on for now: {text}" for text in ("full", "locked", "locked")

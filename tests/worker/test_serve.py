@@ -21,6 +21,7 @@ from store.queue import Queue, QueueFault
 from tests.queueing import Probe, make_record, states, submit_probes
 from tests.worker.faking import FakeLauncher, commit_at_once
 
+FAULT: Exception = QueueFault("", None, ValueError("locked"), False)
 STILL = Patience(grace=0.0, look=0.0)
 
 
@@ -87,7 +88,7 @@ def test_a_second_scheduler_leaves_or_is_refused(home: Home) -> None:
     held.release()
 
 
-@pytest.mark.parametrize("fault", [OSError("full"), QueueFault("", None, ValueError("locked"))])
+@pytest.mark.parametrize("fault", [OSError("full"), FAULT])
 def test_a_fault_of_the_disk_is_waited_out(home: Home, monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
     faults, turn = [fault, fault], Scheduler.turn
 

@@ -45,7 +45,7 @@ def test_a_pulse_changes_with_step_epoch_and_phase_only(job: JobFolder) -> None:
     attempt = job.attempt(1)
     attempt.root.mkdir(parents=True)
     assert read_pulse(attempt) is None
-    seen = []
+    seen: list[object] = []
     for text in ('"step": 1', '"step": 2', '"step": 2, "epoch": 1', '"step": 2, "epoch": 1, "phase": "test"'):
         attempt.heartbeat.write_text(f'{{{text}, "at": {len(seen)}}}')
         seen.append(read_pulse(attempt))
