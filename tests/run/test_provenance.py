@@ -9,12 +9,12 @@ import socket
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import torch
 
-from engine.home import Home
+from engine.home import Home, write_atomic
 from engine.run import provenance
 from engine.run.attempt import Attempt
 from engine.run.code import Code
@@ -93,9 +93,13 @@ def attempt_of(folder: Path, spec: Path, number: int) -> Attempt:
 def test_changes_are_kept_once_for_all_who_ran_with_them(
     spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[Any] = []
-    write = provenance.write_atomic
-    monkeypatch.setattr(provenance, "write_atomic", lambda path, text: (written.append(path), write(path, text))[1])
+    written: list[Path] = []
+
+    def write(path: Path, text: str) -> None:
+        written.append(path)
+        write_atomic(path, text)
+
+    monkeypatch.setattr(provenance, "write_atomic", write)
     first, second = attempt_of(tmp_path, spec, 1), attempt_of(tmp_path, spec, 2)
     write_origin(first, torch.device("cpu"), 2, "data")
     write_origin(second, torch.device("cpu"), 2, "data")
