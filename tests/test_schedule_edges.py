@@ -77,7 +77,8 @@ def test_a_spent_budget_says_how_often() -> None:
 
 @pytest.mark.parametrize("status", [85, 75, -9])
 def test_what_was_taken_away_counts_as_lost(status: int) -> None:
-    assert decide(Ending(status), Spent()).spent == {"lost": 1}
+    verdict = decide(Ending(status), Spent())
+    assert (verdict.spent, verdict.wait) == ({"lost": 1}, 0.0)
     assert decide(Ending(status), Spent(lost=18)).state == "queued"
     assert decide(Ending(status), Spent(lost=19)).state == "failed"
 
@@ -144,6 +145,12 @@ def test_the_fuller_gpu_is_filled_and_the_first_of_equals() -> None:
     assert choose_slot(gpu_job(0.6), ["a", "b"], held) == "a"
     assert choose_slot(gpu_job(0.5), ["b", "a"], []) == "b"
     assert choose_slot(gpu_job(0.51), ["b"], held) is None
+
+
+def test_shares_that_make_a_whole_fit_in_spite_of_rounding() -> None:
+    """0.05 + 0.55 + 0.3 + 0.1 is a little more than one in binary."""
+    held = [Held("a", gpu_job(share)) for share in (0.05, 0.55, 0.3)]
+    assert choose_slot(gpu_job(0.1), ["a"], held) == "a"
 
 
 def test_a_small_job_that_does_not_fit_keeps_nobody_off() -> None:
