@@ -167,6 +167,7 @@ def test_a_pulse_keeps_a_running_mean_of_its_pace() -> None:
         assert pulse.typical == pytest.approx(typical)
         assert (pulse.since, pulse.last) == (now, step)
     assert not pulse.beat(200.0, 4)
+    assert not pulse.beat(200.0, None), "a heartbeat that cannot be read is no news"
     assert pulse.since == 115.0
 
 
