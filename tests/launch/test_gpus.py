@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.launch import gpus
-from engine.launch.gpus import list_gpus, read_allowed, read_listing
+from engine.launch.gpus import list_gpus, read_allowed, read_listing, slot_env
 
 LISTING = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6)
   MIG 3g.20gb     Device  0: (UUID: MIG-c7384736)
@@ -30,6 +30,9 @@ def test_mig_instances_take_the_place_of_their_gpu() -> None:
         ("-1", []),
         ("0,-1,1", ["0"]),
         ("NoDevFiles", []),
+        ("none", []),
+        ("0,void,1", ["0"]),
+        ("0,,1", ["0"]),
         ("2,2", ["2"]),
     ],
 )
@@ -54,7 +57,24 @@ def test_the_tool_is_asked_where_nothing_is_set_and_the_driver_where_it_fails(
     fake_tool(tmp_path, 'echo "GPU 0: NVIDIA H100 (UUID: GPU-from-tool)"')
     assert list_gpus({}) == ["GPU-from-tool"]
     assert list_gpus({"CUDA_VISIBLE_DEVICES": "7"}) == ["7"]
-    fake_tool(tmp_path, "echo it has failed; exit 9")
+    fake_tool(tmp_path, 'echo "GPU 0: NVIDIA H100 (UUID: GPU-broken)"; exit 9')
     assert list_gpus({}) == ["GPU-from-driver"]
     monkeypatch.setattr(gpus, "DRIVER", tmp_path / "absent")
     assert list_gpus({}) == []
+
+
+def test_the_driver_tells_its_gpus_in_the_order_of_the_bus(tmp_path: Path) -> None:
+    for place, name in (("0000:81:00.0", "GPU-b"), ("0000:41:00.0", "GPU-a")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "information").write_text(f"Model: x\nGPU UUID:  {name}\nBus: GPU UUID: no\n")
+    assert gpus._ask_driver(tmp_path) == ["GPU-a", "GPU-b"]
+
+
+def test_a_job_sees_its_own_gpu_and_none_beside_a_processor() -> None:
+    assert slot_env("GPU-5a") == {"CUDA_VISIBLE_DEVICES": "GPU-5a"}
+    assert slot_env("cpu:3") == {"CUDA_VISIBLE_DEVICES": ""}
+
+
+def test_where_there_is_no_tool_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus._ask_tool() == ""

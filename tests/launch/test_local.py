@@ -78,13 +78,13 @@ def test_a_taken_attempt_folder_ends_the_second_process_quietly(home: Home, laun
     assert list(home.job("train-1").attempt(1).root.iterdir()) == []
 
 
+@pytest.mark.timeout(240)
 def test_the_end_of_a_job_wakes_whoever_waits(home: Home, launcher: LocalLauncher) -> None:
-    """However long the wait was meant to be: how soon is for benchmarks/scheduler.py to say."""
+    """A wait that slept through the end would take an hour: how soon it wakes is for benchmarks/scheduler.py to say."""
     for number in range(7):
-        handle, started = launcher.submit(order(home, f"train-{number}")), time.monotonic()
+        handle = launcher.submit(order(home, f"train-{number}"))
         while launcher.poll([handle])[handle].state != State.GONE:
-            launcher.wait(60.0)
-        assert time.monotonic() - started < 50, "it slept through the end"
+            launcher.wait(3600.0)
 
 
 def test_a_job_inherits_no_descriptor(home: Home, launcher: LocalLauncher) -> None:

@@ -25,7 +25,10 @@ def test_signals_go_by_name_or_number(text: str, numbers: list[int], monkeypatch
     assert list(preempt_signals()) == numbers
 
 
-@pytest.mark.parametrize("text", ["KILL", "STOP", "9", "QUIT", "BANANA", "4711", "USR1,"])
+@pytest.mark.parametrize(
+    "text",
+    ["KILL", "STOP", "9", "QUIT", "CHLD", "SEGV", "BUS", "FPE", "ILL", "ABRT", "PIPE", "BANANA", "4711", "USR1,"],
+)
 def test_what_cannot_be_caught_or_means_something_else_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, text)
     with pytest.raises(XpError, match="cannot announce") as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -81,3 +82,48 @@ def test_outside_a_checkout_the_digest_alone_is_known(checkout: Path, tmp_path: 
 
 def test_every_file_that_decides_is_there() -> None:
     assert all((CHECKOUT / room).exists() for room in DECIDING)
+
+
+def test_a_file_counts_with_its_name_and_place(checkout: Path) -> None:
+    """Two files that swap their contents, or one that moves, are other code."""
+    before = _read(checkout)
+    (checkout / "engine" / "run" / "one.py").rename(checkout / "engine" / "run" / "two.py")
+    moved = _read(checkout)
+    assert moved.digest != before.digest
+    (checkout / "engine" / "run" / "two.py").rename(checkout / "engine" / "run" / "one.py")
+    (checkout / "engine" / "run" / "notes.txt").write_text("no code")
+    assert _read(checkout).digest == before.digest
+    (checkout / "engine" / "shapes.py").write_text("x = 9\n")
+    assert _read(checkout).digest != before.digest
+
+
+def test_only_our_own_rooms_make_the_code_dirty(checkout: Path) -> None:
+    (checkout / "notes.py").write_text("x = 1\n")
+    assert _read(checkout).changes == ""
+    (checkout / "store").mkdir()
+    (checkout / "store" / "new.py").write_text("x = 1\n")
+    assert _read(checkout).changes == "new file store/new.py\n+x = 1\n"
+
+
+def test_code_is_as_it_was_when_first_asked(checkout: Path) -> None:
+    """A file that is edited while jobs run must not change what they say of themselves."""
+    before = _read(checkout)
+    (checkout / "engine" / "run" / "one.py").write_text("x = 2\n")
+    assert read_code(checkout) == before
+
+
+def test_changes_are_kept_up_to_a_length_and_digested_whole(checkout: Path) -> None:
+    (checkout / "engine" / "run" / "new.py").write_text("y" * MOST_TEXT)
+    found = _read(checkout)
+    head = "new file engine/run/new.py\n+"
+    whole = head + "y" * MOST_TEXT + "\n"
+    assert found.changes == f"{whole[:MOST_TEXT]}\n... {len(head) + 1} more characters were not kept\n"
+    assert found.changes_digest == hashlib.sha256(whole.encode()).hexdigest()
+
+
+def test_where_git_refuses_nothing_is_known_of_the_commit(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("git", 10)
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    assert _read(checkout).commit is None

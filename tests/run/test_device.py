@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from engine.run.device import is_memory_error, prepare_device, seed_everything
+from engine.run.device import device_name, is_memory_error, prepare_device, seed_everything, set_threads
 
 
 @pytest.fixture(autouse=True)
 def _settings_come_back() -> Iterator[None]:
     threads, visible = torch.get_num_threads(), os.environ.get("CUDA_VISIBLE_DEVICES")
+    benchmark = torch.backends.cudnn.benchmark
     yield
+    torch.backends.cudnn.benchmark = benchmark
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)
     if visible is None:
@@ -71,3 +73,58 @@ def test_a_seed_seeds_all_three_generators() -> None:
 )
 def test_running_out_of_memory_is_told_from_other_errors(error: BaseException, expected: bool) -> None:
     assert is_memory_error(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("slot", "asked", "expected", "only_warns"),
+    [
+        ("cpu:0", False, True, True),
+        ("cpu:0", True, True, True),
+        ("GPU-1", False, False, False),
+        ("GPU-1", True, True, False),
+    ],
+)
+def test_determinism_is_an_error_on_a_gpu_and_free_on_a_processor(
+    monkeypatch: pytest.MonkeyPatch, slot: str, asked: bool, expected: bool, only_warns: bool
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "before")
+    prepare_device(slot, 1, deterministic=asked)
+    assert torch.are_deterministic_algorithms_enabled() is expected
+    assert torch.is_deterministic_algorithms_warn_only_enabled() is only_warns
+    assert torch.backends.cudnn.benchmark is not asked
+    assert torch.utils.deterministic.fill_uninitialized_memory is False  # type: ignore[attr-defined]
+    needs_workspace = asked and not slot.startswith("cpu")
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == (":4096:8" if needs_workspace else "before")
+
+
+def test_the_first_visible_gpu_is_the_jobs_own() -> None:
+    assert prepare_device("GPU-1", 1, deterministic=False) == torch.device("cuda", 0)
+
+
+def test_torch_is_told_of_its_one_thread_between_operators_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It refuses the second time: so it is asked first."""
+    told: list[int] = []
+    monkeypatch.setattr(torch, "set_num_interop_threads", told.append)
+    for now in (4, 1):
+        monkeypatch.setattr(torch, "get_num_interop_threads", lambda now=now: now)
+        set_threads(2)
+    assert told == [1]
+
+
+def test_a_seed_is_each_generators_own() -> None:
+    """A seed wider than numpy's 32 bits is cut for it and for no other."""
+    seed = 5 + 2**40
+    seed_everything(seed)
+    found = (random.random(), float(np.random.random()), float(torch.rand(())))
+    expected = (
+        random.Random(seed).random(),
+        float(np.random.RandomState(5).random_sample()),
+        float(torch.rand((), generator=torch.Generator().manual_seed(seed))),
+    )
+    assert found == expected
+
+
+def test_a_processor_is_named_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert device_name(torch.device("cpu")) == "cpu"
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU of {device}")
+    assert device_name(torch.device("cuda", 0)) == "GPU of cuda:0"

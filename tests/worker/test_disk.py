@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,15 +42,18 @@ def test_a_job_folder_deleted_under_its_job_is_a_clear_failure_and_a_new_submiss
 
 
 def test_a_full_disk_stops_nothing_for_good(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No room: nothing starts and the scheduler stays; room again: it goes on."""
-    room: list[bool] = [False]
-    monkeypatch.setattr("engine.worker.loop.has_room", lambda _: room[0])
+    """No room at three looks: each time nothing is started and the scheduler stays; room again: it goes on."""
+    seen: list[dict[str, str]] = []
+
+    def has_room(_: Path) -> bool:
+        seen.append(states(home))
+        return len(seen) > 3
+
+    monkeypatch.setattr("engine.worker.loop.has_room", has_room)
     submit_probes(home, "one", [Probe("train-1")])
-    with working(home):
-        time.sleep(0.5)
-        assert states(home) == {"train-1": "queued"}
-        room[0] = True
-    assert states(home) == {"train-1": "done"}
+    assert work(home) == 0
+    assert seen[:4] == [{"train-1": "queued"}] * 4
+    assert (states(home), outcomes(home)) == ({"train-1": "done"}, ["done"])
 
 
 def test_a_crash_for_want_of_room_spends_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,8 +62,8 @@ def test_a_crash_for_want_of_room_spends_nothing(home: Home, monkeypatch: pytest
     with working(home):
         until(lambda: outcomes(home) == ["crashed"])
         until(lambda: "disk is full" in reason(home))
-        with Queue.open_readonly(home.queue_db) as queue:
-            assert queue.next_wake(time.time()) is not None
+        (told,) = [json.loads(home.job("train-1").attempt(1).outcome.read_text())]
+        assert (told["outcome"], told["state"], told["spent"]) == ("crashed", "queued", {})
         order(home, "cancel", "train-1")
 
 
@@ -121,7 +124,7 @@ def test_a_full_disk_pauses_the_work_and_room_lets_it_go_on(
         until(lambda: saved_step(home.job("train-1").attempt(1)) == 3)
         filler = fill(tmp_path)
         go.touch()
-        time.sleep(1.5)
+        until(lambda: outcomes(home)[:1] == ["crashed"] or "full" in find_trouble(home, read_status(home)))
         assert thread.is_alive(), "the scheduler stays"
         assert "done" not in states(home).values()
         assert "the disk is full" in find_trouble(home, read_status(home))

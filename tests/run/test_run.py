@@ -1,0 +1,202 @@
+"""What a job's process exits with, what it says of it, and what it does around its runner; no job is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import BaseModel, ValidationError
+
+from engine import run, schedule
+from engine.core.train.loop import Diverged, Stopped
+from engine.errors import DataError, HomeError, JobError
+from engine.home import Home, write_json
+from engine.run import RUNNERS, _exit_status
+from engine.run.attempt import Attempt
+from engine.run.memory import OutOfMemory
+
+
+class Whole(BaseModel):
+    number: int
+
+
+def invalid() -> ValidationError:
+    with pytest.raises(ValidationError) as caught:
+        Whole.model_validate({"number": "x"})
+    return caught.value
+
+
+def raised(error: ValueError) -> ValueError:
+    with pytest.raises(ValueError, match="a bug") as caught:
+        raise error
+    return caught.value
+
+
+def nothing_less() -> OutOfMemory:
+    error = OutOfMemory("nothing less")
+    error.is_final = True
+    return error
+
+
+NO_MEMORY = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+
+@pytest.mark.parametrize(
+    ("error", "ooms", "status"),
+    [
+        (Stopped(), 0, 85),
+        (Diverged("the loss is nan"), 0, 87),
+        (OutOfMemory("less"), 5, 86),
+        (nothing_less(), 0, 89),
+        (torch.cuda.OutOfMemoryError("CUDA out of memory"), 0, 86),
+        (NO_MEMORY, 0, 86),
+        (NO_MEMORY, 1, 89),
+        (JobError("no"), 0, 88),
+        (DataError("no"), 0, 88),
+        (HomeError("no"), 0, 1),
+        (invalid(), 0, 88),
+        (ValueError("no"), 0, 1),
+        (KeyboardInterrupt(), 0, 1),
+    ],
+)
+def test_each_error_has_its_exit_status(error: BaseException, ooms: int, status: int) -> None:
+    assert _exit_status(error, "measure-1", ooms) == status
+
+
+def test_the_scheduler_knows_the_same_statuses() -> None:
+    told = (run.DONE, run.STOPPED, run.OUT_OF_MEMORY, run.NOT_FINITE, run.FAILED, run.NO_MEMORY)
+    known = (schedule.EXIT_DONE, schedule.EXIT_PREEMPTED, schedule.EXIT_OOM, schedule.EXIT_NAN)
+    assert told == (*known, schedule.EXIT_FAILED, schedule.EXIT_NO_MEMORY) == (0, 85, 86, 87, 88, 89)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Diverged("the loss is nan"), "the loss is nan\nfix: take a smaller train.lr"),
+        (JobError("no images", where="here", fix="add some"), "here: no images\nfix: add some\n"),
+        (NO_MEMORY, "fix: take smaller measure.batch_sizes; or see"),
+        (raised(ValueError("a bug")), "Traceback"),
+    ],
+)
+def test_an_error_is_told_in_words_and_a_fault_with_its_trace(
+    error: BaseException, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a person can mend shows no traceback; what is our fault does."""
+    _exit_status(error, "measure-1", 0)
+    told = capsys.readouterr()
+    assert words in (told.err if words != "Traceback" else told.err[:9])
+    assert ("Traceback" in told.err) == (words == "Traceback")
+    assert told.out == ""
+
+
+def test_the_allocators_words_are_one_short_line(capsys: pytest.CaptureFixture[str]) -> None:
+    _exit_status(MemoryError("x" * 500 + "\nand more"), "train-1", 0)
+    _exit_status(MemoryError(), "train-1", 0)
+    first, _, second, _ = capsys.readouterr().err.splitlines()
+    assert first == f"out of memory ({'x' * 120})"
+    assert second == "out of memory (MemoryError)"
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [("targets-1", "teacher or data.image_size"), ("explain-1", "explain.images"), ("pack-1", "data.short_side")],
+)
+def test_each_kind_of_job_has_its_own_fix(job: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _exit_status(MemoryError(), job, 0)
+    assert words in capsys.readouterr().err
+
+
+def test_every_kind_of_job_has_a_runner() -> None:
+    assert {kind: runner.__name__ for kind, runner in RUNNERS.items()} == {
+        kind: f"run_{kind}" for kind in ("pack", "train", "targets", "prune", "measure", "explain")
+    }
+
+
+# Around the runner ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> dict[str, Any]:
+    job = Home(tmp_path, tmp_path / "cache").job("train-1")
+    job.root.mkdir(parents=True)
+    write_json(job.spec, {"kind": "train", "needs": {}, "settings": {}})
+    return {"home": str(tmp_path), "cache": str(tmp_path / "cache"), "job": "train-1", "attempt": 1}
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What an attempt was asked: to listen, and to settle with what error."""
+    made: list[object] = []
+    monkeypatch.setattr(Attempt, "listen", lambda attempt: made.append("listen"))
+    monkeypatch.setattr(Attempt, "settle", lambda attempt, error: made.append(error))
+    return made
+
+
+def test_a_job_listens_runs_and_settles(
+    order: dict[str, Any], calls: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RUNNERS, "train", lambda attempt: calls.append(attempt.kind))
+    assert run.main(order) == 0
+    assert calls == ["listen", "train", None]
+
+
+def test_a_job_that_fails_settles_with_its_error(
+    order: dict[str, Any], calls: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = JobError("no")
+
+    def fail(attempt: Attempt) -> None:
+        raise error
+
+    monkeypatch.setitem(RUNNERS, "train", fail)
+    assert run.main(order) == 88
+    assert calls == ["listen", error]
+
+
+def test_a_job_that_diverged_tells_its_last_good_state(
+    order: dict[str, Any], calls: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(attempt: Attempt) -> None:
+        raise Diverged("the loss is nan")
+
+    monkeypatch.setitem(RUNNERS, "train", fail)
+    assert run.main(order) == 87
+    assert "the loss is nan; it had no checkpoint yet\n" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_last_checkpoint_is_a_fault_of_the_job(
+    order: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def settle(attempt: Attempt, error: BaseException | None) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(Attempt, "settle", settle)
+    monkeypatch.setitem(RUNNERS, "train", lambda attempt: None)
+    assert run.main(order) == 1
+
+
+def test_a_job_that_is_done_already_starts_nothing(order: dict[str, Any], calls: list[object]) -> None:
+    job = Home(Path(order["home"]), Path(order["cache"])).job("train-1")
+    job.result.write_text("{}")
+    assert run.main(order) == 0
+    assert (calls, job.attempts()) == ([], [])
+
+
+@pytest.mark.parametrize(("ooms", "status"), [(None, 86), (0, 86), (1, 89)])
+def test_a_second_want_of_memory_is_final(
+    order: dict[str, Any], calls: list[object], monkeypatch: pytest.MonkeyPatch, ooms: int | None, status: int
+) -> None:
+    def fail(attempt: Attempt) -> None:
+        raise MemoryError
+
+    monkeypatch.setitem(RUNNERS, "train", fail)
+    assert run.main({**order, "ooms": ooms}) == status
+
+
+def test_preparing_learns_the_code_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    monkeypatch.setattr(run, "read_code", lambda: read.append(1))
+    run.prepare()
+    assert read == [1]

@@ -1,0 +1,180 @@
+"""The rules of scheduling at their edges: every constant, every word of a reason, every tie."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from engine.schedule import (
+    BUDGETS,
+    CRASH_SIGNALS,
+    Demand,
+    Ending,
+    Held,
+    Pulse,
+    Spent,
+    choose_next,
+    choose_slot,
+    decide,
+    rank_experiments,
+    read_demand,
+)
+from tests.test_schedule import Row, gpu_job
+
+
+def test_budgets_and_crash_signals_are_these() -> None:
+    """A change of them changes how long a broken job is tried: it has to be made here too."""
+    assert BUDGETS == {"crashed": 3, "lost": 20, "ooms": 16}
+    names = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS"}
+    assert {number.name for number in CRASH_SIGNALS} == names
+
+
+@pytest.mark.parametrize("number", sorted(CRASH_SIGNALS))
+def test_a_signal_of_a_fault_is_a_crash(number: signal.Signals) -> None:
+    assert decide(Ending(-number), Spent()).outcome == "crashed"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_from_outside_is_a_loss(number: signal.Signals) -> None:
+    verdict = decide(Ending(-number), Spent())
+    assert (verdict.outcome, verdict.spent, verdict.wait) == ("lost", {"lost": 1}, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        (Ending(1), "exit 1"),
+        (Ending(0), "ended without a result"),
+        (Ending(None), "its process is gone"),
+        (Ending(None, has_started=False), "never started"),
+        (Ending(75), "exit 75"),
+        (Ending(-9), "killed by SIGKILL"),
+        (Ending(-99), "killed by signal 99"),
+        (Ending(86), "out of memory"),
+        (Ending(87), "the loss is not a number"),
+        (Ending(85, last_words="saved"), "asked to stop"),
+        (Ending(-9, is_stuck=True), "its step stood still for too long"),
+        (Ending(1, last_words="it burst"), "exit 1: it burst"),
+        (Ending(86, last_words="out of memory (big)"), "out of memory (big)"),
+        (Ending(88, last_words="no images"), "exit 88: no images"),
+        (Ending(0, is_committed=True, last_words="done"), ""),
+    ],
+)
+def test_a_reason_says_how_it_ended_and_its_last_words(ending: Ending, reason: str) -> None:
+    verdict = decide(ending, Spent())
+    assert (verdict.reason, verdict.exit) == (reason, ending.exit)
+
+
+def test_a_spent_budget_says_how_often() -> None:
+    verdict = decide(Ending(1, last_words="it burst"), Spent(crashed=2))
+    told = "exit 1: it burst (3 attempts ended so without a newer checkpoint)"
+    assert (verdict.state, verdict.reason, verdict.exit, verdict.spent) == ("failed", told, 1, {"crashed": 1})
+    assert decide(Ending(1), Spent(lost=99, ooms=99)).state == "queued", "each budget is its own"
+    assert decide(Ending(None), Spent(crashed=99, ooms=99)).state == "queued"
+    assert decide(Ending(86), Spent(crashed=99, lost=99)).state == "queued"
+
+
+@pytest.mark.parametrize("status", [85, 75, -9])
+def test_what_was_taken_away_counts_as_lost(status: int) -> None:
+    verdict = decide(Ending(status), Spent())
+    assert (verdict.spent, verdict.wait) == ({"lost": 1}, 0.0)
+    assert decide(Ending(status), Spent(lost=18)).state == "queued"
+    assert decide(Ending(status), Spent(lost=19)).state == "failed"
+
+
+@pytest.mark.parametrize("status", [87, 88, 89])
+def test_what_would_end_the_same_way_is_failed_at_once(status: int) -> None:
+    verdict = decide(Ending(status, made_progress=True), Spent())
+    assert (verdict.state, verdict.spent, verdict.wait) == ("failed", {}, 0.0)
+
+
+def test_a_stuck_job_counts_whatever_its_exit_and_progress_forgives_it() -> None:
+    assert decide(Ending(85, is_stuck=True), Spent()).outcome == "stuck"
+    assert decide(Ending(None, is_stuck=True), Spent(crashed=2)).state == "failed"
+    assert decide(Ending(-9, is_stuck=True, made_progress=True), Spent(crashed=2)).spent == {}
+    assert decide(Ending(-9, is_stuck=True), Spent(crashed=1)).wait == 4.0
+    assert decide(Ending(-9, is_stuck=True, is_committed=True), Spent()).outcome == "done"
+
+
+def test_the_longest_wait_is_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.schedule.BUDGETS", {"crashed": 99})
+    assert [decide(Ending(1), Spent(crashed=used)).wait for used in (2, 3, 50)] == [16.0, 60.0, 60.0]
+    monkeypatch.setattr("engine.schedule.BUDGETS", {"ooms": 99})
+    assert decide(Ending(86), Spent(ooms=7)).wait == 1.0
+
+
+def test_equal_experiments_take_turns_by_name() -> None:
+    rows = [Row("b"), Row("a"), Row("c", priority=-1), Row("d", running=1)]
+    assert [row.experiment for row in rank_experiments(rows)] == ["a", "b", "d", "c"]
+    assert [row.experiment for row in rank_experiments([Row("a", submitted_at=2.0), Row("b", submitted_at=1.0)])] == [
+        "b",
+        "a",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "demand", "whole"),
+    [
+        ("train", {}, Demand(1.0), True),
+        ("train", {"resources": None}, Demand(1.0), True),
+        ("train", {"resources": {"gpus": 4}}, Demand(1.0), True),
+        ("train", {"resources": {"gpus": 0.5}}, Demand(0.5), False),
+        ("train", {"resources": {"gpus": 0}}, Demand(0.0), False),
+        ("train", {"resources": {"gpus": -1}}, Demand(0.0), False),
+        ("pack", {"resources": {"gpus": 1}}, Demand(0.0), False),
+        ("measure", {"resources": {"gpus": 0.5}}, Demand(1.0, is_alone=True), True),
+        ("measure", {"resources": {"gpus": 0}}, Demand(0.0, is_alone=True), True),
+    ],
+)
+def test_what_a_job_asks_of_a_device(kind: str, details: dict[str, object], demand: Demand, whole: bool) -> None:
+    assert read_demand(kind, details) == demand
+    assert demand.is_whole is whole
+
+
+def test_a_measure_job_on_the_processors_leaves_the_gpus_alone() -> None:
+    slots, alone = ["a", "cpu:0", "cpu:1"], Demand(0.0, is_alone=True)
+    assert choose_slot(alone, slots, [Held("a", gpu_job(1))]) == "cpu:0"
+    assert choose_slot(gpu_job(1), slots, [Held("cpu:0", alone)]) == "a"
+    assert choose_slot(Demand(), slots, [Held("cpu:1", alone)]) is None
+
+
+def test_the_fuller_gpu_is_filled_and_the_first_of_equals() -> None:
+    held = [Held("a", gpu_job(0.25)), Held("b", gpu_job(0.5)), Held("gone", gpu_job(1))]
+    assert choose_slot(gpu_job(0.5), ["a", "b"], held) == "b"
+    assert choose_slot(gpu_job(0.6), ["a", "b"], held) == "a"
+    assert choose_slot(gpu_job(0.5), ["b", "a"], []) == "b"
+    assert choose_slot(gpu_job(0.51), ["b"], held) is None
+
+
+def test_shares_that_make_a_whole_fit_in_spite_of_rounding() -> None:
+    """0.05 + 0.55 + 0.3 + 0.1 is a little more than one in binary."""
+    held = [Held("a", gpu_job(share)) for share in (0.05, 0.55, 0.3)]
+    assert choose_slot(gpu_job(0.1), ["a"], held) == "a"
+
+
+def test_a_small_job_that_does_not_fit_keeps_nobody_off() -> None:
+    held = [Held("a", gpu_job(0.5))]
+    assert choose_next([[("most", gpu_job(0.75)), ("half", gpu_job(0.5))]], ["a"], held) == ("half", "a")
+
+
+def test_a_pulse_keeps_a_running_mean_of_its_pace() -> None:
+    pulse = Pulse(since=0.0, limit=10.0)
+    assert not pulse.beat(5.0, None)
+    assert pulse.since == 0.0, "nothing was seen"
+    for now, step, typical in ((100.0, 1, 0.0), (104.0, 2, 4.0), (114.0, 3, 5.2), (115.0, 4, 4.36)):
+        assert pulse.beat(now, step)
+        assert pulse.typical == pytest.approx(typical)
+        assert (pulse.since, pulse.last) == (now, step)
+    assert not pulse.beat(200.0, 4)
+    assert not pulse.beat(200.0, None), "a heartbeat that cannot be read is no news"
+    assert pulse.since == 115.0
+
+
+def test_a_pulse_is_stuck_past_its_limits_and_not_at_them() -> None:
+    fresh = Pulse(since=0.0, limit=10.0)
+    assert (fresh.is_stuck(60.0), fresh.is_stuck(60.1)) == (False, True)
+    fresh.beat(50.0, 1)
+    assert (fresh.is_stuck(60.0), fresh.is_stuck(60.1)) == (False, True)
+    fresh.beat(52.0, 2)
+    assert (fresh.is_stuck(72.0), fresh.is_stuck(72.1)) == (False, True), "ten times its pace of two seconds"
