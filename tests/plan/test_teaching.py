@@ -208,6 +208,57 @@ def test_an_online_student_needs_the_network_itself(plan: Planner) -> None:
     assert job_of(made, run.jobs["targets"]).settings["views"] == 0
 
 
+def test_recovery_that_is_longer_than_training_has_targets_of_its_own_views(plan: Planner) -> None:
+    """Without `data.views` each epoch looks at views of its own, and a recovery reads the same targets."""
+    made = plan("data.views=null", "arms.distilled_pruned.prune.recover_epochs=15", "train.epochs=10")
+    views = {run.arm: job_of(made, run.jobs["targets"]).settings["views"] for run in made.runs if "targets" in run.jobs}
+    assert views == {"distilled": 10, "distilled_pruned": 15}
+    short = plan("data.views=null", "arms.distilled_pruned.prune.recover_epochs=3", "train.epochs=10")
+    assert {job_of(short, key).settings["views"] for key in keys_of(short, "targets")} == {10}
+    unpruned = plan(
+        "data.views=null", "arms.distilled_pruned.prune={ratio: 0.0, recover_epochs: 15}", "train.epochs=10"
+    )
+    assert {job_of(unpruned, key).settings["views"] for key in keys_of(unpruned, "targets")} == {10}
+
+
+def test_views_that_are_counted_are_as_many_as_the_targets_have(plan: Planner) -> None:
+    made = plan("data.views=3", f"teacher.assistants=[{ATTO}]")
+    for role in ("teacher_targets", "targets"):
+        assert {job_of(made, key).settings["views"] for key in keys_of(made, role)} == {3}
+
+
+def test_an_assistant_and_its_targets_follow_the_teachers_seed(plan: Planner) -> None:
+    """The run's seed belongs to the student alone, or no assistant would be shared by the seeds."""
+    made = plan(f"teacher.assistants=[{ATTO}]", "data.view_seed=run", "teacher.seed=4", "seeds=[1, 2]")
+    assert len(keys_of(made, "teacher_targets")) == len(keys_of(made, "assistant_1")) == 1
+    assert len(keys_of(made, "targets")) == 2
+    for role in ("teacher", "teacher_targets", "assistant_1"):
+        assert {job_of(made, key).settings["data"]["view_seed"] for key in keys_of(made, role)} == {4}
+    for run in made.runs:
+        if "targets" in run.jobs:
+            assert job_of(made, run.jobs["targets"]).settings["data"]["view_seed"] == run.seed
+
+
+def test_an_assistants_targets_have_a_view_for_each_of_its_epochs(plan: Planner) -> None:
+    helper = f"{ATTO[:-1]}, train: {{epochs: 6}}}}"
+    made = plan("data.views=null", f"teacher.assistants=[{helper}]", "train.epochs=10")
+    views = {role: job_of(made, *keys_of(made, role)).settings["views"] for role in ("teacher_targets", "targets")}
+    assert views == {"teacher_targets": 6, "targets": 10}
+
+
+def test_what_a_loss_weighs_is_told_spelt_out_or_not(plan: Planner) -> None:
+    made = plan("distill.loss=lskd", "arms.distilled.distill={loss: lskd}")
+    student = job_of(made, next(run for run in made.runs if run.arm == "distilled").jobs["student"])
+    assert (student.settings["distill"]["weight"], student.settings["distill"]["label_weight"]) == (9, 0.1)
+
+
+def test_a_reference_that_is_trained_plays_a_role_in_the_run(plan: Planner) -> None:
+    made = plan(f"distill.temperature={{match: entropy, reference: {REFERENCE}}}")
+    (teacher,) = keys_of(made, "reference_teacher")
+    assert job_of(made, *keys_of(made, "reference")).needs["teacher"] == teacher
+    assert job_of(made, teacher).settings["network"]["arch"] == "timm/resnet10t"
+
+
 # A file of weights ----------------------------------------------------------------------------------------------------
 
 
