@@ -72,21 +72,27 @@ def test_merging_is_deep_lists_replace_and_null_switches_off() -> None:
     assert merge_trees({"b": None}, {"b": {"z": 2}}) == {"b": {"z": 2}}
 
 
+LONG = {"kind": "longformer", "globals": 4}
+WIDE = {**LONG, "radius": 1}
+TIMM = {"arch": "x", "options": {"d": 1}}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "merged"),
     [
-        ({"kind": "longformer", "globals": 4}, {"kind": "window"}, {"kind": "window"}),
-        ({"kind": "longformer", "globals": 4}, {"kind": "longformer", "radius": 1}, {"kind": "longformer", "globals": 4, "radius": 1}),
-        ({"kind": "longformer", "globals": 4}, {"radius": 1}, {"kind": "longformer", "globals": 4, "radius": 1}),
+        (LONG, {"kind": "window"}, {"kind": "window"}),
+        (LONG, {"kind": "longformer", "radius": 1}, WIDE),
+        (LONG, {"radius": 1}, WIDE),
+        ({"radius": 1}, LONG, WIDE),
         ({"arch": "x", "train": {}}, {"run": "a/b"}, {"run": "a/b"}),
         ({"run": "a/b", "seed": 1}, {"arch": "x"}, {"arch": "x"}),
         ({"run": "a/b", "seed": 1}, {"run": "c/d"}, {"run": "c/d", "seed": 1}),
-        ({"arch": "x", "options": {"d": 1}, "seed": 1}, {"arch": "y"}, {"arch": "y", "seed": 1}),
-        ({"arch": "x", "options": {"d": 1}}, {"arch": "x"}, {"arch": "x", "options": {"d": 1}}),
-        ({"arch": "x", "options": {"d": 1}}, {"seed": 2}, {"arch": "x", "options": {"d": 1}, "seed": 2}),
-        ({"arch": "x", "options": {"d": 1}}, {"arch": "y", "options": {"e": 2}}, {"arch": "y", "options": {"e": 2}}),
+        ({**TIMM, "seed": 1}, {"arch": "y"}, {"arch": "y", "seed": 1}),
+        (TIMM, {"arch": "x"}, TIMM),
+        (TIMM, {"seed": 2}, {**TIMM, "seed": 2}),
+        (TIMM, {"arch": "y", "options": {"e": 2}}, {"arch": "y", "options": {"e": 2}}),
     ],
-)  # fmt: skip
+)
 def test_words_of_another_kind_are_not_inherited(
     old: dict[str, Any], new: dict[str, Any], merged: dict[str, Any]
 ) -> None:
