@@ -227,13 +227,21 @@ PLACES: dict[str, tuple[str, str, str, str]] = {
         "resources.gpus",
         "xp cannot do this yet",
     ),
-    "at an arm that is none": ("arms: {b: 3}\n", "4:11", "arms.b", "an arm is a mapping of what it changes"),
     "at an arm that extends nobody": ("arms: {b: {extends: d}}\n", "4:21", "arms.b.extends", "no arm 'd'"),
     "at an axis of no word": ("matrix: {train.lrr: [1]}\n", "4:10", "matrix.train.lrr", "unknown key 'lrr'"),
-    "at an axis of no list": ("matrix: {train.lr: 1}\n", "4:10", "matrix.train.lr", "its values are no list"),
     "at an axis that repeats": ("matrix: {train.lr: [1, 1.0]}\n", "4:10", "matrix.train.lr", "a value is repeated"),
-    "at an arm like another": ("arms:\n  b: {train.lr: 1}\n  c: {train: {lr: 1.0}}\n", "6:3", "arms.c", "arm 'c' is the same as arm 'b'"),
-    "where a key is missing": ("arms: {b: {student.attention: {radius: 1}}}\n", "4:12", "student.attention", "`kind` is missing"),
+    "at an arm like another": (
+        "arms:\n  b: {train.lr: 1}\n  c: {train: {lr: 1.0}}\n",
+        "6:3",
+        "arms.c",
+        "arm 'c' is the same as arm 'b'",
+    ),
+    "where a key is missing": (
+        "arms: {b: {student.attention: {radius: 1}}}\n",
+        "4:12",
+        "student.attention",
+        "`kind` is missing",
+    ),
 }  # fmt: skip
 
 
@@ -242,6 +250,20 @@ def test_a_mistake_is_told_once_at_its_line_and_column(case: str, tmp_path: Path
     text, where, path, what = PLACES[case]
     told = problems_of(tmp_path, text)
     assert [(place, name, said) for place, name, said, _ in told] == [(where, path, what)]
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "path", "what", "fix"),
+    [
+        ("arms: {b: 3}\n", "4:11", "arms.b", "an arm is a mapping of what it changes", "`prune.ratio: 0.2`"),
+        ("matrix: {train.lr: 1}\n", "4:10", "matrix.train.lr", "its values are no list", "write [1]"),
+    ],
+)
+def test_what_is_no_arm_and_no_axis_is_told_with_an_example(
+    text: str, where: str, path: str, what: str, fix: str, tmp_path: Path
+) -> None:
+    told = problems_of(tmp_path, text)
+    assert any((place, name, said) == (where, path, what) and fix in mend for place, name, said, mend in told)
 
 
 def test_a_mistake_of_the_base_is_not_the_arms(tmp_path: Path) -> None:
@@ -279,7 +301,7 @@ def test_a_base_that_is_missing_is_offered_its_neighbours(tmp_path: Path) -> Non
     (tmp_path / "spec.yaml").write_text("extends: bose.yaml\nname: a\n")
     with pytest.raises(SpecError) as caught:
         load_spec(tmp_path / "spec.yaml")
-    assert caught.value.problems[0].fix == "did you mean 'base.yaml'?"
+    assert caught.value.problems[0].fix == "did you mean 'base.yaml' or 'spec.yaml'?"
     (tmp_path / "spec.yaml").write_text("extends: gone/base.yaml\nname: a\n")
     with pytest.raises(SpecError) as caught:
         load_spec(tmp_path / "spec.yaml")
@@ -326,11 +348,9 @@ def test_a_network_is_judged_at_the_size_it_sees(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(HEAD.replace("digits", "digits, image_size: 32") + teacher)
     load_spec(file)
-    ((place, path, what, _),) = problems_of(
-        tmp_path,
-        "data.x: 1\n".replace("data.x: 1", f"teacher: {{arch: tiny_vit_5m, {radii}, train: {{}}, image_size: 32}}"),
-    )
-    assert (place, path) == ("4:67", "teacher.attention.radius")
+    small = f"teacher: {{arch: tiny_vit_5m, {radii}, train: {{}}, image_size: 32}}\n"
+    ((place, path, what, _),) = problems_of(tmp_path, small)
+    assert (place, path) == ("4:68", "teacher.attention.radius")
     assert what.startswith("stage 3: radius 3 is more than its 1 x 1 window")
 
 
