@@ -42,7 +42,8 @@ def test_a_teacher_without_training_words_trains_as_the_student_does(plan: Plann
 
 
 def test_a_teacher_that_is_the_student_of_another_arm_is_one_job_with_it(plan: Planner) -> None:
-    words = "{arch: tiny_vit, dims: [16, 32, 48, 64], depths: [1, 1, 2, 1], heads: [1, 2, 3, 4], windows: [7, 7, 4, 2], drop_path: 0.0"
+    sizes = "dims: [16, 32, 48, 64], depths: [1, 1, 2, 1], heads: [1, 2, 3, 4], windows: [7, 7, 4, 2], drop_path: 0.0"
+    words = f"{{arch: tiny_vit, {sizes}"
     train = "{epochs: 10, batch_size: 64, lr: 2.0e-3, warmup_epochs: 1, precision: fp32, threads: 1}"
     made = plan(f"arms.distilled.teacher={words}, train: {train}, options: null}}", "arms.distilled_pruned=null")
     assert job_of(made, "teacher").key == job_of(made, "student", "original").key
