@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -240,7 +241,7 @@ def by_definition(shape: SparseShape, window: int, query: int) -> set[int]:
     """Compare every pair of tokens, where the source draws ranges."""
     row, column = divmod(query, window)
     reach = ((2 * shape.radius + 1) ** 2 - 1) // 2
-    tests = {
+    tests: dict[str, Callable[[int, int], bool]] = {
         "slide": lambda y, x: abs(y - row) <= shape.radius and abs(x - column) <= shape.radius,
         "block": lambda y, x: (y // shape.tile, x // shape.tile) == (row // shape.tile, column // shape.tile),
         "row": lambda y, x: abs(y * window + x - query) <= reach,
