@@ -39,10 +39,10 @@ SEEN = f"alone reference reference_teacher {TEACHER}"  # all that look at images
 PACKED = f"pack {SEEN}"
 NOTHING = ""
 
-TINY = {"arch": "tiny_vit", "dims": [8, 8, 16, 16], "depths": [1] * 4, "heads": [1] * 4, "windows": [4, 4, 2, 1]}
-SPARSE = {"kind": "longformer", "radius": 1, "globals": 1, "tile": 2}
-SHORT = {"epochs": 3, "batch_size": 8, "warmup_epochs": 1}
-TIMM = {"arch": "timm/resnet10t", "options": {"base_width": 32}, "train": SHORT}
+TINY: Tree = {"arch": "tiny_vit", "dims": [8, 8, 16, 16], "depths": [1] * 4, "heads": [1] * 4, "windows": [4, 4, 2, 1]}
+SPARSE: Tree = {"kind": "longformer", "radius": 1, "globals": 1, "tile": 2}
+SHORT: Tree = {"epochs": 3, "batch_size": 8, "warmup_epochs": 1}
+TIMM: Tree = {"arch": "timm/resnet10t", "options": {"base_width": 32}, "train": SHORT}
 
 
 def base_tree(root: Path) -> Tree:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.check import absent_inputs, plan_json
+from engine.check import absent_inputs
 from engine.core.distill.encoding import row_format
 from engine.errors import DataError
-from engine.estimate import estimate_plan
 from engine.home import Home
 from engine.load import load_spec
 from engine.plan import Job, Plan, Run, count_passes, make_plan
@@ -375,45 +373,3 @@ def test_a_head_of_other_classes_is_refused_before_anything_is_submitted(
 @pytest.mark.parametrize("classes", [2, 100, 1000, 1001, 21841])
 def test_a_cache_is_planned_as_large_as_it_is_written(classes: int) -> None:
     assert row_bytes(classes) == row_format(classes).dtype.itemsize
-
-
-# auto -----------------------------------------------------------------------------------------------------------------
-
-
-def way_of(plan: Plan) -> set[str]:
-    jobs: list[Any] = [job_of(plan, run.jobs["student"]) for run in plan.runs if "targets" in run.jobs]
-    return {job.settings["distill"]["targets"] for job in jobs}
-
-
-def test_auto_caches_what_is_read_more_often_than_it_is_made(plan: Planner) -> None:
-    made = plan("teacher.targets=auto")
-    assert way_of(made) == {"cached"}
-    assert "cached, because" in made.notes[0]
-    assert {job.job for job in made.jobs} == {job.job for job in plan().jobs}
-
-
-def test_auto_asks_in_the_step_what_would_be_read_once(plan: Planner) -> None:
-    made = plan("teacher.targets=auto", "data.views=40", "seeds=[0]", "arms.distilled_pruned=null")
-    assert way_of(made) == {"online"}
-    assert "online, because" in made.notes[0]
-
-
-def test_auto_counts_no_image_that_a_student_learns_without_its_teacher(plan: Planner) -> None:
-    words = ("teacher.targets=auto", "data.views=10", "seeds=[0]", "arms.distilled_pruned=null")
-    assert way_of(plan(*words)) == {"cached"}
-    assert way_of(plan(*words, "distill.until=0.5")) == {"online"}
-
-
-def test_auto_asks_in_the_step_where_the_disk_is_full(plan: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.plan.auto.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
-    made = plan("teacher.targets=auto")
-    assert way_of(made) == {"online"}
-    assert "are free" in made.notes[0]
-
-
-def test_the_json_of_a_plan_tells_the_saving_and_the_choice(home: Home) -> None:
-    made = make_plan(load_spec(QUICKSTART, ["teacher.targets=auto"]), home)
-    told = plan_json(made, estimate_plan(made, home, {}))
-    assert told["teacher_passes"] == {"planned": 6110, "alone": 51754}
-    assert told["notes"] == list(made.notes)
-    assert "cached" in told["notes"][0]
