@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
+from pydantic import BaseModel, Field
 
 from engine.identity import canonical_json, counted_settings, digest_of, make_id
-from engine.spec import Data, Settings, Student, Train
+from engine.spec import ASIDE, Data, Settings, Student, Train
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -53,3 +56,42 @@ def test_threads_and_defaults_count_by_value() -> None:
 def test_an_id_begins_with_its_kind() -> None:
     assert make_id("train", {"a": 1}).startswith("train-")
     assert len(make_id("train", {"a": 1})) == len("train-") + 12
+
+
+def test_the_text_is_sorted_and_without_spaces() -> None:
+    assert canonical_json({"b": [1, 2.5], "a": {"d": None, "c": "ä"}}) == '{"a":{"c":"\\u00e4","d":null},"b":[1,2.5]}'
+
+
+def test_a_digest_is_sha256_of_the_text() -> None:
+    assert digest_of({"a": 1}) == hashlib.sha256(b'{"a":1}').hexdigest()
+    assert make_id("x", {"a": 1}) == "x-" + hashlib.sha256(b'{"a":1}').hexdigest()[:12]
+
+
+def test_whole_floats_stay_numbers_and_halves_stay_halves() -> None:
+    assert canonical_json([2.0, -0.0, 0.5, (1.0,), True]) == "[2,0,0.5,[1],true]"
+
+
+class Inner(BaseModel):
+    kept: int = 1
+    aside: int = Field(2, json_schema_extra=ASIDE)
+
+
+class Outer(BaseModel):
+    spelt: float = Field(1.0, alias="from")
+    inner: Inner = Inner()
+    many: list[Inner] = Field([Inner(kept=3)])
+    named: dict[str, Inner] = Field({"a": Inner(kept=4)})
+    mode: str = Field("auto", json_schema_extra={**ASIDE, "counted": ["split", "both"]})
+    odd: str = Field("x", json_schema_extra={**ASIDE, "counted": "x"})
+    noted: int = Field(5, json_schema_extra={"aside": False})
+
+
+def test_what_is_aside_is_left_out_at_every_depth() -> None:
+    plain = {"from": 1.0, "inner": {"kept": 1}, "many": [{"kept": 3}], "named": {"a": {"kept": 4}}, "noted": 5}
+    assert counted_settings(Outer()) == plain
+    assert counted_settings(Outer(mode="both")) == {**plain, "mode": "both"}
+    assert counted_settings(Outer(mode="split")) == {**plain, "mode": "split"}
+
+
+def test_a_field_goes_by_its_name_in_a_spec() -> None:
+    assert counted_settings(Outer.model_validate({"from": 3.0}))["from"] == 3.0

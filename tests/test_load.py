@@ -180,3 +180,184 @@ def test_small_overlay_fits_every_shipped_spec(file: Path) -> None:
     spec = load_spec(file, overlays=[SPECS / "_small.yaml"])
     for cell in expand_cells(spec):
         assert (cell.settings.train.epochs, cell.settings.data.image_size) == (2, 64)
+
+
+# Where a mistake stands -----------------------------------------------------------------------------------------------
+
+HEAD = "name: a\ndata: {source: digits}\nstudent: {arch: tiny_vit_5m}\n"  # lines 1 to 3
+
+
+def problems_of(folder: Path, text: str, *overrides: str) -> list[tuple[str, str, str, str]]:
+    """Return where (line and column), path, what and fix of each problem of HEAD and `text`."""
+    file = folder / "spec.yaml"
+    file.write_text(HEAD + text)
+    with pytest.raises(SpecError) as caught:
+        load_spec(file, overrides)
+    told = caught.value.problems
+    return [(problem.where.removeprefix(f"{file}:"), problem.path, problem.what, problem.fix) for problem in told]
+
+
+PLACES: dict[str, tuple[str, str, str, str]] = {
+    "in the base": ("train: {lr: fast}\narms: {b: {}, c: {}}\n", "4:13", "train.lr", "'fast' is not a number"),
+    "in a nested arm": ("arms:\n  b: {train: {lr: fast}}\n", "5:19", "train.lr", "'fast' is not a number"),
+    "in a dotted arm": ("arms:\n  b:\n    train.lr: fast\n", "6:15", "train.lr", "'fast' is not a number"),
+    "in an arm that is extended": (
+        "arms:\n  b: {train.lr: fast}\n  c: {extends: b, seeds: 1}\n",
+        "6:19",
+        "arms.c.seeds",
+        "an arm cannot change 'seeds': no such key",
+    ),
+    "in the matrix": ("matrix:\n  train.lr: [0.1, fast]\n", "5:13", "train.lr", "'fast' is not a number"),
+    "at an unknown key": ("train:\n  epoch: 3\n", "5:3", "train.epoch", "unknown key 'epoch'"),
+    "at an unknown key of an arm": (
+        "arms:\n  b:\n    train: {epoch: 3}\n",
+        "6:13",
+        "arms.b.train.epoch",
+        "an arm cannot change 'train.epoch': no such key",
+    ),
+    "at a shape": (
+        "arms: {b: {student.heads: [2, 3, 5, 10]}}\n",
+        "4:27",
+        "student.heads",
+        "stage 1: 128 channels do not divide into 3 heads (arm b)",
+    ),
+    "at a word that is not built": (
+        "resources: {gpus: 2}\n",
+        "4:19",
+        "resources.gpus",
+        "xp cannot do this yet",
+    ),
+    "at an arm that extends nobody": ("arms: {b: {extends: d}}\n", "4:21", "arms.b.extends", "no arm 'd'"),
+    "at an axis of no word": ("matrix: {train.lrr: [1]}\n", "4:10", "matrix.train.lrr", "unknown key 'lrr'"),
+    "at an axis that repeats": ("matrix: {train.lr: [1, 1.0]}\n", "4:10", "matrix.train.lr", "a value is repeated"),
+    "at an arm like another": (
+        "arms:\n  b: {train.lr: 1}\n  c: {train: {lr: 1.0}}\n",
+        "6:3",
+        "arms.c",
+        "arm 'c' is the same as arm 'b'",
+    ),
+    "where a key is missing": (
+        "arms: {b: {student.attention: {radius: 1}}}\n",
+        "4:12",
+        "student.attention",
+        "`kind` is missing",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_a_mistake_is_told_once_at_its_line_and_column(case: str, tmp_path: Path) -> None:
+    text, where, path, what = PLACES[case]
+    told = problems_of(tmp_path, text)
+    assert [(place, name, said) for place, name, said, _ in told] == [(where, path, what)]
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "path", "what", "fix"),
+    [
+        ("arms: {b: 3}\n", "4:11", "arms.b", "an arm is a mapping of what it changes", "`prune.ratio: 0.2`"),
+        ("matrix: {train.lr: 1}\n", "4:10", "matrix.train.lr", "its values are no list", "write [1]"),
+    ],
+)
+def test_what_is_no_arm_and_no_axis_is_told_with_an_example(
+    text: str, where: str, path: str, what: str, fix: str, tmp_path: Path
+) -> None:
+    told = problems_of(tmp_path, text)
+    assert any((place, name, said) == (where, path, what) and fix in mend for place, name, said, mend in told)
+
+
+def test_a_mistake_of_the_base_is_not_the_arms(tmp_path: Path) -> None:
+    """What every arm inherits is said once; what two arms say wrongly is said of each."""
+    (one,) = problems_of(tmp_path, "resources: {gpus: 2}\narms: {b: {}, c: {train.lr: 1}}\n")
+    assert one[0] == "4:19"
+    told = problems_of(tmp_path, "arms:\n  b: {resources.gpus: 2}\n  c: {resources.gpus: 3}\n")
+    assert [(place, what) for place, _, what, _ in told] == [
+        ("5:23", "xp cannot do this yet (arm b)"),
+        ("6:23", "xp cannot do this yet (arm c)"),
+    ]
+
+
+def test_a_mistake_that_is_inherited_is_told_where_it_is_written(tmp_path: Path) -> None:
+    told = problems_of(tmp_path, "arms:\n  b: {resources.gpus: 2}\n  c: {extends: b, train.lr: 1}\n")
+    assert {place for place, *_ in told} == {"5:23"}
+
+
+def test_arms_that_extend_each_other_are_a_chain(tmp_path: Path) -> None:
+    told = problems_of(tmp_path, "arms:\n  b: {extends: c}\n  c: {extends: b}\n")
+    assert (told[0][2], told[0][3]) == ("arms extend each other: b -> c -> b", "cut one of them")
+    assert told[0][0] == "6:16"
+
+
+def test_a_base_file_is_named_where_its_line_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("train:\n  lr: fast\n")
+    (tmp_path / "spec.yaml").write_text(f"extends: base.yaml\n{HEAD}")
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "spec.yaml")
+    assert caught.value.problems[0].where == f"{tmp_path}/base.yaml:2:7"
+
+
+def test_a_base_that_is_missing_is_offered_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("")
+    (tmp_path / "spec.yaml").write_text("extends: bose.yaml\nname: a\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "spec.yaml")
+    assert caught.value.problems[0].fix == "did you mean 'base.yaml' or 'spec.yaml'?"
+    (tmp_path / "spec.yaml").write_text("extends: gone/base.yaml\nname: a\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "spec.yaml")
+    assert caught.value.problems[0].fix == "give a path relative to this file"
+
+
+def test_files_extend_files_and_the_nearest_wins(tmp_path: Path) -> None:
+    (tmp_path / "far.yaml").write_text("train: {lr: 1.0, batch_size: 8, epochs: 3}\n")
+    (tmp_path / "near.yaml").write_text("extends: far.yaml\ntrain: {lr: 2.0, batch_size: 16}\n")
+    (tmp_path / "spec.yaml").write_text(f"extends: near.yaml\n{HEAD}train: {{lr: 3.0}}\n")
+    train = load_spec(tmp_path / "spec.yaml").train
+    assert (train.lr, train.batch_size, train.epochs) == (3.0, 16, 3)
+
+
+def test_an_arm_wins_over_the_arm_it_extends(tmp_path: Path) -> None:
+    arms = "arms:\n  c: {extends: b, train.lr: 3.0}\n  b: {train: {lr: 2.0, batch_size: 16}}\n"
+    (tmp_path / "spec.yaml").write_text(HEAD + arms)
+    cells = {cell.arm: cell.settings.train for cell in expand_cells(load_spec(tmp_path / "spec.yaml"))}
+    assert [(cells[arm].lr, cells[arm].batch_size) for arm in ("b", "c")] == [(2.0, 16), (3.0, 16)]
+
+
+def test_the_matrix_wins_over_set_and_over_the_arm(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(f"{HEAD}arms: {{b: {{train.lr: 2.0}}}}\nmatrix: {{train.lr: [3.0, 4.0]}}\n")
+    spec = load_spec(tmp_path / "spec.yaml", ["train.lr=5.0"])
+    assert [cell.settings.train.lr for cell in expand_cells(spec)] == [3.0, 4.0]
+
+
+def test_arms_that_set_makes_alike_are_let_be(tmp_path: Path) -> None:
+    """`--set` tries something out: it may take from arms what told them apart."""
+    (tmp_path / "spec.yaml").write_text(f"{HEAD}arms: {{b: {{train.lr: 2.0}}, c: {{train.lr: 3.0}}}}\n")
+    assert load_spec(tmp_path / "spec.yaml", ["train.lr=1.0"]).arm_names == ["b", "c"]
+
+
+def test_options_of_an_arm_are_not_looked_into(tmp_path: Path) -> None:
+    arm = "arms: {b: {student: {arch: timm/resnet18, options: {anything: 1}}}, c: {train.lr: 1}}\n"
+    (tmp_path / "spec.yaml").write_text(HEAD + arm)
+    assert load_spec(tmp_path / "spec.yaml").arm_names == ["b", "c"]
+
+
+def test_a_network_is_judged_at_the_size_it_sees(tmp_path: Path) -> None:
+    """At 32 pixels a window of stage 3 is one token: of the student, not of a teacher that sees 224."""
+    radii = "attention: {kind: longformer, radius: [0, 0, 3]}"
+    teacher = f"teacher: {{arch: tiny_vit_5m, {radii}, train: {{}}, image_size: 224}}\n"
+    file = tmp_path / "spec.yaml"
+    file.write_text(HEAD.replace("digits", "digits, image_size: 32") + teacher)
+    load_spec(file)
+    small = f"teacher: {{arch: tiny_vit_5m, {radii}, train: {{}}, image_size: 32}}\n"
+    ((place, path, what, _),) = problems_of(tmp_path, small)
+    assert (place, path) == ("4:68", "teacher.attention.radius")
+    assert what.startswith("stage 3: radius 3 is more than its 1 x 1 window")
+
+
+@pytest.mark.parametrize(("text", "missing"), [("${XP_A}/${XP_B}/x", ["XP_B"]), ("$XP_B/x", []), ("plain", [])])
+def test_variables_that_nobody_set_are_named(text: str, missing: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.load import missing_variables
+
+    monkeypatch.setenv("XP_A", "here")
+    monkeypatch.delenv("XP_B", raising=False)
+    assert missing_variables(text) == missing

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import DataError
-from engine.weights import CLASSIFIERS, head_outputs, stored_shapes
+from engine.weights import CLASSIFIERS, head_outputs, size_problem, stored_shapes
 
 
 def classifier_names() -> set[str]:
@@ -57,3 +57,46 @@ def test_what_is_no_safetensors_file_is_refused(how: str, tmp_path: Path) -> Non
     with pytest.raises(DataError, match="cannot be read") as caught:
         stored_shapes(path)
     assert str(path) == caught.value.where
+
+
+WORDNET = ["n01440764", "n02102040"]
+
+
+@pytest.mark.parametrize(
+    ("names", "outputs", "own"),
+    [
+        (["a", "b"], 2, None),  # the data's classes in order
+        (["a", "b"], 3, ["a", "b", "c"]),  # as the list has them
+        *((WORDNET, outputs, None) for outputs in (1000, 11221, 11821, 21841, 21842, 21843)),
+    ],
+)
+def test_a_head_whose_size_speaks_for_it_is_taken(names: list[str], outputs: int, own: list[str] | None) -> None:
+    assert size_problem(names, outputs, own) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "outputs", "own", "where", "what"),
+    [
+        (["a", "b"], 0, None, "teacher.weights", "these weights have no classifier"),
+        (["a", "b"], 0, ["a", "b"], "teacher.weights", "these weights have no classifier"),
+        (["a", "b"], 2, ["a", "b", "c"], "teacher.classes", "lists 3 classes, and the head has 2 outputs"),
+        (WORDNET, 1000, WORDNET, "teacher.classes", "lists 2 classes, and the head has 1000 outputs"),
+        (["a", "b"], 3, None, "teacher.head", "its head has 3 classes and the data 2"),
+        (["a", "b"], 1000, None, "teacher.head", "its head has 1000 classes and the data 2"),
+        ([WORDNET[0], "b"], 1000, None, "teacher.head", "its head has 1000 classes and the data 2"),
+        (WORDNET, 999, None, "teacher.head", "its head has 999 classes and the data 2"),
+    ],
+)
+def test_a_head_of_another_size_is_refused(
+    names: list[str], outputs: int, own: list[str] | None, where: str, what: str
+) -> None:
+    problem = size_problem(names, outputs, own)
+    assert problem is not None
+    assert problem.where == where
+    assert what in problem.what
+    assert problem.fix
+
+
+def test_a_classifier_without_a_dimension_is_none() -> None:
+    assert head_outputs({"head.weight": ()}) == 0
+    assert head_outputs({"head.weight": (5, 8), "head.bias": (6,)}) == 5

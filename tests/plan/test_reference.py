@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import DataError
-from engine.home import Home
+from engine.errors import DataError, HomeError
+from engine.home import Home, read_json, write_json
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.submit import submit_plan
@@ -120,3 +120,39 @@ def test_a_reference_that_means_several_runs_must_name_the_cell(home: Home, plan
         plan("name=second", "teacher.run=quickstart/original")
     name = caught.value.fix.removeprefix("name one: ")
     assert len(teachers_of(plan("name=second", f"teacher.run={name}"))) == 1
+
+
+def test_a_home_without_experiments_says_to_submit_one(plan: Planner) -> None:
+    with pytest.raises(DataError, match="no experiment 'other'") as caught:
+        plan("teacher.run=other/original")
+    assert caught.value.fix == "submit that experiment first"
+
+
+def test_what_is_taken_over_is_reckoned_as_its_record_has_it(first: Plan, plan: Planner) -> None:
+    made = plan("name=second", "teacher.run=quickstart/distilled_pruned", "resources.cpus=7")
+    mine = {job.key: job for job in made.jobs}
+    (teacher,) = teachers_of(made)
+    told = next(job for job in first.jobs if job.key == teacher)
+    assert (mine[teacher].images, mine[teacher].details) == (told.images, told.details)
+    assert mine[teacher].canonical == told.canonical
+
+
+def test_a_job_folder_without_its_settings_is_refused(first: Plan, plan: Planner, home: Home) -> None:
+    job = student_of(first, "original")
+    home.job(job).spec.unlink()
+    with pytest.raises(HomeError, match=rf"{job} has no spec.json") as caught:
+        plan("name=second", "teacher.run=quickstart/original")
+    assert caught.value.where == str(home.job(job).spec)
+
+
+def test_a_job_of_another_version_is_refused(first: Plan, plan: Planner, home: Home) -> None:
+    spec = home.job(student_of(first, "original")).spec
+    write_json(spec, {**read_json(spec), "kind": "prune"})
+    with pytest.raises(HomeError, match="made by another version of xp"):
+        plan("name=second", "teacher.run=quickstart/original")
+
+
+def test_what_differs_in_the_data_is_named(first: Plan, plan: Planner) -> None:
+    with pytest.raises(DataError) as caught:
+        plan("name=second", "data.split_seed=1", "data.nested=true", "teacher.run=quickstart/original")
+    assert caught.value.fix == "name a run with the same data: section (split_seed, nested differ)"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.check import absent_inputs, plan_json
+from engine.check import absent_inputs
 from engine.core.distill.encoding import row_format
 from engine.errors import DataError
-from engine.estimate import estimate_plan
 from engine.home import Home
 from engine.load import load_spec
 from engine.plan import Job, Plan, Run, count_passes, make_plan
@@ -208,6 +206,57 @@ def test_an_online_student_needs_the_network_itself(plan: Planner) -> None:
     assert job_of(made, run.jobs["targets"]).settings["views"] == 0
 
 
+def test_recovery_that_is_longer_than_training_has_targets_of_its_own_views(plan: Planner) -> None:
+    """Without `data.views` each epoch looks at views of its own, and a recovery reads the same targets."""
+    made = plan("data.views=null", "arms.distilled_pruned.prune.recover_epochs=15", "train.epochs=10")
+    views = {run.arm: job_of(made, run.jobs["targets"]).settings["views"] for run in made.runs if "targets" in run.jobs}
+    assert views == {"distilled": 10, "distilled_pruned": 15}
+    short = plan("data.views=null", "arms.distilled_pruned.prune.recover_epochs=3", "train.epochs=10")
+    assert {job_of(short, key).settings["views"] for key in keys_of(short, "targets")} == {10}
+    unpruned = plan(
+        "data.views=null", "arms.distilled_pruned.prune={ratio: 0.0, recover_epochs: 15}", "train.epochs=10"
+    )
+    assert {job_of(unpruned, key).settings["views"] for key in keys_of(unpruned, "targets")} == {10}
+
+
+def test_views_that_are_counted_are_as_many_as_the_targets_have(plan: Planner) -> None:
+    made = plan("data.views=3", f"teacher.assistants=[{ATTO}]")
+    for role in ("teacher_targets", "targets"):
+        assert {job_of(made, key).settings["views"] for key in keys_of(made, role)} == {3}
+
+
+def test_an_assistant_and_its_targets_follow_the_teachers_seed(plan: Planner) -> None:
+    """The run's seed belongs to the student alone, or no assistant would be shared by the seeds."""
+    made = plan(f"teacher.assistants=[{ATTO}]", "data.view_seed=run", "teacher.seed=4", "seeds=[1, 2]")
+    assert len(keys_of(made, "teacher_targets")) == len(keys_of(made, "assistant_1")) == 1
+    assert len(keys_of(made, "targets")) == 2
+    for role in ("teacher", "teacher_targets", "assistant_1"):
+        assert {job_of(made, key).settings["data"]["view_seed"] for key in keys_of(made, role)} == {4}
+    for run in made.runs:
+        if "targets" in run.jobs:
+            assert job_of(made, run.jobs["targets"]).settings["data"]["view_seed"] == run.seed
+
+
+def test_an_assistants_targets_have_a_view_for_each_of_its_epochs(plan: Planner) -> None:
+    helper = f"{ATTO[:-1]}, train: {{epochs: 6}}}}"
+    made = plan("data.views=null", f"teacher.assistants=[{helper}]", "train.epochs=10")
+    views = {role: job_of(made, *keys_of(made, role)).settings["views"] for role in ("teacher_targets", "targets")}
+    assert views == {"teacher_targets": 6, "targets": 10}
+
+
+def test_what_a_loss_weighs_is_told_spelt_out_or_not(plan: Planner) -> None:
+    made = plan("distill.loss=lskd", "arms.distilled.distill={loss: lskd}")
+    student = job_of(made, next(run for run in made.runs if run.arm == "distilled").jobs["student"])
+    assert (student.settings["distill"]["weight"], student.settings["distill"]["label_weight"]) == (9, 0.1)
+
+
+def test_a_reference_that_is_trained_plays_a_role_in_the_run(plan: Planner) -> None:
+    made = plan(f"distill.temperature={{match: entropy, reference: {REFERENCE}}}")
+    (teacher,) = keys_of(made, "reference_teacher")
+    assert job_of(made, *keys_of(made, "reference")).needs["teacher"] == teacher
+    assert job_of(made, teacher).settings["network"]["arch"] == "timm/resnet10t"
+
+
 # A file of weights ----------------------------------------------------------------------------------------------------
 
 
@@ -324,45 +373,3 @@ def test_a_head_of_other_classes_is_refused_before_anything_is_submitted(
 @pytest.mark.parametrize("classes", [2, 100, 1000, 1001, 21841])
 def test_a_cache_is_planned_as_large_as_it_is_written(classes: int) -> None:
     assert row_bytes(classes) == row_format(classes).dtype.itemsize
-
-
-# auto -----------------------------------------------------------------------------------------------------------------
-
-
-def way_of(plan: Plan) -> set[str]:
-    jobs: list[Any] = [job_of(plan, run.jobs["student"]) for run in plan.runs if "targets" in run.jobs]
-    return {job.settings["distill"]["targets"] for job in jobs}
-
-
-def test_auto_caches_what_is_read_more_often_than_it_is_made(plan: Planner) -> None:
-    made = plan("teacher.targets=auto")
-    assert way_of(made) == {"cached"}
-    assert "cached, because" in made.notes[0]
-    assert {job.job for job in made.jobs} == {job.job for job in plan().jobs}
-
-
-def test_auto_asks_in_the_step_what_would_be_read_once(plan: Planner) -> None:
-    made = plan("teacher.targets=auto", "data.views=40", "seeds=[0]", "arms.distilled_pruned=null")
-    assert way_of(made) == {"online"}
-    assert "online, because" in made.notes[0]
-
-
-def test_auto_counts_no_image_that_a_student_learns_without_its_teacher(plan: Planner) -> None:
-    words = ("teacher.targets=auto", "data.views=10", "seeds=[0]", "arms.distilled_pruned=null")
-    assert way_of(plan(*words)) == {"cached"}
-    assert way_of(plan(*words, "distill.until=0.5")) == {"online"}
-
-
-def test_auto_asks_in_the_step_where_the_disk_is_full(plan: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.plan.auto.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
-    made = plan("teacher.targets=auto")
-    assert way_of(made) == {"online"}
-    assert "are free" in made.notes[0]
-
-
-def test_the_json_of_a_plan_tells_the_saving_and_the_choice(home: Home) -> None:
-    made = make_plan(load_spec(QUICKSTART, ["teacher.targets=auto"]), home)
-    told = plan_json(made, estimate_plan(made, home, {}))
-    assert told["teacher_passes"] == {"planned": 6110, "alone": 51754}
-    assert told["notes"] == list(made.notes)
-    assert "cached" in told["notes"][0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -34,3 +36,122 @@ def test_a_class_list_names_some_class_and_each_once(names: list[str], what: str
 def test_digits_take_no_class_list_that_would_be_passed_over() -> None:
     with pytest.raises(ValidationError, match="has its ten classes"):
         Data(source="digits", classes=["0", "1"])
+
+
+def test_what_is_left_away_means_what_it_did() -> None:
+    """Defaults enter ids by value: another default is another experiment, and never a slip."""
+    assert Data(source="digits").model_dump() == {
+        "source": "digits", "root": None, "image_size": 224, "split": "60/20/20", "given": "merge", "split_seed": 0,
+        "view_seed": 0, "views": None, "short_side": 256, "format": "raw", "broken": "stop", "nested": False,
+        "classes": None, "crop_share": 0.875, "cache": "auto", "workers": 0,
+        "augment": {
+            "crop_scale": [0.35, 1.0], "crop_ratio": [0.75, 4 / 3], "flip": 0.5, "rand_augment": None,
+            "color_jitter": 0.0, "erasing": 0.0, "mixup": 0.0, "cutmix": 0.0, "mix_targets": None,
+        },
+    }  # fmt: skip
+    assert RandAugment(9.0) == RandAugment(9.0, 0.0, 2, 0.5)
+
+
+LIMITS: list[tuple[str, Any, Any]] = [
+    ("image_size", 8, 7), ("image_size", 2048, 2049), ("short_side", 8, 7), ("short_side", 4096, 4097),
+    ("split_seed", 0, -1), ("views", 1, 0), ("crop_share", 1.0, 1.01), ("crop_share", 0.1, 0.0), ("workers", 0, -1),
+    ("view_seed", "run", "runs"), ("format", "jpeg", "png"), ("broken", "skip", "drop"), ("given", "merge", "train"),
+    ("cache", "device", "disk"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("word", "right", "wrong"), LIMITS)
+def test_the_last_value_that_can_be_and_the_first_that_cannot(word: str, right: object, wrong: object) -> None:
+    assert getattr(Data.model_validate({"source": "digits", word: right}), word) == right
+    with pytest.raises(ValidationError, match=word):
+        Data.model_validate({"source": "digits", word: wrong})
+
+
+AUGMENT: list[tuple[str, Any, Any, str]] = [
+    ("flip", 1.0, 1.1, "less than or equal"),
+    ("flip", 0.0, -0.1, "greater than or equal"),
+    ("erasing", 1.0, 1.1, "less than or equal"),
+    ("erasing", 0.0, -0.1, "greater than or equal"),
+    ("color_jitter", 0.0, -0.1, "greater than or equal"),
+    ("mixup", 0.0, -0.1, "greater than or equal"),
+    ("cutmix", 0.0, -0.1, "greater than or equal"),
+    ("mix_targets", "linear", "square", "linear"),
+    ("crop_scale", [0.5, 0.5], [0.6, 0.5], "from high to low"),
+    ("crop_scale", [0.5, 1.0], [0.5, 1.1], "larger than its image"),
+    ("crop_scale", [0.5, 1.0], [0.0, 1.0], "greater than 0"),
+    ("crop_scale", [0.5, 1.0], [0.5], "at least 2"),
+    ("crop_scale", [0.5, 1.0], [0.5, 0.6, 0.7], "at most 2"),
+    ("crop_ratio", [1.0, 2.0], [2.0, 1.0], "from high to low"),
+    ("crop_ratio", [1.0, 2.0], [1.0], "at least 2"),
+    ("crop_ratio", [1.0, 2.0], [1.0, 2.0, 3.0], "at most 2"),
+]
+
+
+@pytest.mark.parametrize(("word", "right", "wrong", "what"), AUGMENT)
+def test_augmentation_has_its_limits(word: str, right: object, wrong: object, what: str) -> None:
+    assert getattr(Augment.model_validate({word: right}), word) == right
+    with pytest.raises(ValidationError, match=what):
+        Augment.model_validate({word: wrong})
+
+
+def test_a_pair_from_high_to_low_is_repaired_by_turning_it() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Augment(crop_scale=[0.6, 0.5])
+    assert caught.value.errors()[0]["ctx"]["fix"] == "write the smaller number first: [0.5, 0.6]"
+
+
+@pytest.mark.parametrize(
+    ("split", "what"),
+    [
+        ("60/20", "is no split"),
+        ("60/20/20/0", "is no split"),
+        ("60/2a/20", "is no split"),
+        ("0060/20/20", "is no split"),
+        ("60/20/10", "sum to 90, not to 100"),
+        ("60/30/20", "sum to 110, not to 100"),
+        ("0/80/20", "without images"),
+        ("80/20/0", "without images"),
+    ],
+)
+def test_a_split_is_three_parts_of_100(split: str, what: str) -> None:
+    with pytest.raises(ValidationError, match=what):
+        Data(source="digits", split=split)
+
+
+def test_a_split_may_lack_a_validation_part() -> None:
+    assert Data(source="digits", split="80/0/20").split == "80/0/20"
+
+
+TOGETHER: list[tuple[dict[str, Any], str]] = [
+    ({"source": "folder"}, "has no root"),
+    ({"source": "folder", "root": ""}, "has no root"),
+    ({"source": "digits", "root": "/set"}, "takes no root"),
+    ({"source": "digits", "given": "test"}, "without a test folder"),
+    ({"source": "digits", "cache": "jpeg"}, "holds raw pixels"),
+    ({"source": "digits", "classes": ["1", "0"]}, "its ten classes"),
+]
+
+
+@pytest.mark.parametrize(("words", "what"), TOGETHER)
+def test_words_that_cannot_go_together_are_refused(words: dict[str, Any], what: str) -> None:
+    with pytest.raises(ValidationError, match=what):
+        Data.model_validate(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"source": "folder", "root": "/set", "given": "test", "classes": ["b", "a"]},
+        {"source": "digits", "cache": "jpeg", "format": "jpeg"},
+        {"source": "digits", "cache": "raw", "given": "merge"},
+    ],
+)
+def test_words_that_go_together_are_let_through(words: dict[str, Any]) -> None:
+    Data.model_validate(words)
+
+
+@pytest.mark.parametrize(
+    "text", ["rand-m0-inc1", "rand-m10-inc1", "rand-m1-p1-inc1", "rand-m1-n1-inc1", "rand-m1-p0-inc1"]
+)
+def test_the_limits_of_the_notation_are_inside(text: str) -> None:
+    assert Augment(rand_augment=text).rand_augment == text

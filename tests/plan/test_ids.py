@@ -1,0 +1,385 @@
+"""Which jobs follow which word: every field of every model of a spec is changed, and the ids of two plans compared.
+
+A new field fails `test_every_word_of_a_spec_has_an_entry` until the table here says whose ids it changes.
+"""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import BaseModel
+from safetensors.torch import save_file
+
+from engine.home import Home, open_home
+from engine.plan import make_plan
+from engine.spec import Assistant, Network, Spec, Student, Teacher
+from engine.submit import submit_plan
+
+Ids = dict[str, str]
+Tree = dict[str, Any]
+
+# Which jobs change with what. `alone` is the student that nobody teaches, `measure` its speed; all others are of the
+# arm that is taught through an assistant, by a temperature matched to a reference, and pruned.
+PRUNED = "prune explain"
+TAUGHT = f"student {PRUNED}"
+LEARNERS = f"alone {TAUGHT}"
+STUDENT = f"measure {LEARNERS}"
+HELPED = f"assistant_1 targets {TAUGHT}"
+ASKED = f"teacher_targets {HELPED}"
+TEACHER = f"teacher {ASKED}"
+REFERENCE = f"reference {HELPED}"
+OTHER = f"reference_teacher {REFERENCE}"
+SEEN = f"alone reference reference_teacher {TEACHER}"  # all that look at images by the words of `data`
+PACKED = f"pack {SEEN}"
+NOTHING = ""
+
+TINY: Tree = {"arch": "tiny_vit", "dims": [8, 8, 16, 16], "depths": [1] * 4, "heads": [1] * 4, "windows": [4, 4, 2, 1]}
+SPARSE: Tree = {"kind": "longformer", "radius": 1, "globals": 1, "tile": 2}
+SHORT: Tree = {"epochs": 3, "batch_size": 8, "warmup_epochs": 1}
+TIMM: Tree = {"arch": "timm/resnet10t", "options": {"base_width": 32}, "train": SHORT}
+
+
+def base_tree(root: Path) -> Tree:
+    """A spec in which every word has a part; numbers differ between the networks, so that none are one job."""
+    reference = {**TINY, "depths": [1, 1, 1, 2], "train": SHORT, "attention": SPARSE}
+    helper = {**TINY, "dims": [8, 8, 8, 8], "train": {**SHORT, "epochs": 2}, "attention": SPARSE}
+    teacher = {**TINY, "dims": [8, 16, 16, 16], "train": SHORT, "attention": SPARSE, "assistants": [helper]}
+    claim = {"id": "c", "text": "t", "metric": "test_top1", "arm": "taught", "against": "plain", "expect": "greater"}
+    return {
+        "name": "base",
+        "data": {"source": "folder", "root": str(root), "image_size": 32, "short_side": 32},
+        "student": {**TINY, "attention": SPARSE},
+        "teacher": teacher,
+        "distill": {"temperature": {"match": "entropy", "reference": reference}},
+        "train": {"epochs": 4, "batch_size": 8},
+        "prune": {"ratio": 0.2},
+        "arms": {"plain": {"teacher": None, "prune": None}, "taught": {}},
+        "claims": [claim],
+    }
+
+
+# path -> (another value, whose ids follow); a mapping of several paths is one change --------------------------------
+
+NETWORK: dict[str, Any] = {
+    "arch": "tiny_vit_5m",
+    "dims": [8, 8, 16, 32],
+    "depths": [1, 1, 3, 1],
+    "heads": [1, 2, 1, 1],
+    "windows": [4, 4, 2, 2],
+    "attention": {"kind": "window"},
+    "padding": "timm",
+    "drop_path": 0.1,
+    "weights": "FILE",
+    "attention.pattern": "row",
+    "attention.radius": 2,
+    "attention.globals": 2,
+    "attention.tile": 1,
+    "attention.select": "norm",
+    "attention.projections": "shared",
+    "attention.bias": "none",
+    "attention.combine": "sum",
+    "attention.stages": [1],
+}
+TRAIN: dict[str, Any] = {
+    "epochs": 5,
+    "batch_size": 4,
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "min_lr": 0.0,
+    "weight_decay": 0.1,
+    "warmup_epochs": 0,
+    "clip_grad": None,
+    "label_smoothing": 0.1,
+    "precision": "fp32",
+    "threads": 1,
+    "deterministic": True,
+    "checkpoint": "best_val",
+    "on_oom": "split",
+}
+PLACES = {
+    "student": STUDENT,
+    "teacher": TEACHER,
+    "teacher.assistants.0": HELPED,
+    "distill.temperature.reference": OTHER,
+}
+TRAININGS = {"train": LEARNERS, "teacher.train": TEACHER, "teacher.assistants.0.train": HELPED}
+SPECIAL = {  # where a word reaches further than its neighbours
+    "student.weights": LEARNERS,  # speed is that of the shape
+    "train.epochs": f"targets {LEARNERS}",  # one view of the targets for each epoch
+    "train.precision": STUDENT,  # speed is measured in it
+    "teacher.assistants.0.train.epochs": ASKED,
+}
+WORDS: dict[str, tuple[Any, str]] = {
+    "data.image_size": (64, f"measure {SEEN}"),
+    "data.split": ("80/10/10", SEEN),
+    "data.given": ("test", SEEN),
+    "data.split_seed": (1, SEEN),
+    "data.view_seed": (1, SEEN),
+    "data.views": (7, SEEN),
+    "data.short_side": (48, PACKED),
+    "data.format": ("jpeg", PACKED),
+    "data.broken": ("skip", PACKED),
+    "data.nested": (True, SEEN),
+    "data.classes": (["b", "a", "c"], PACKED),
+    "data.crop_share": (0.9, SEEN),
+    "data.root": ("COPY", NOTHING),
+    "data.cache": ("raw", NOTHING),
+    "data.workers": (3, NOTHING),
+    "data.augment.crop_scale": ([0.5, 1.0], SEEN),
+    "data.augment.crop_ratio": ([1.0, 1.0], SEEN),
+    "data.augment.flip": (0.0, SEEN),
+    "data.augment.rand_augment": ("rand-m9-inc1", SEEN),
+    "data.augment.color_jitter": (0.4, SEEN),
+    "data.augment.erasing": (0.25, SEEN),
+    "data.augment.mix_targets": ("linear", SEEN),
+    "teacher.logit_scale": (2.0, ASKED),
+    "teacher.image_size": (64, TEACHER),
+    "teacher.targets": ("online", ASKED),
+    "teacher.seed": (1, TEACHER),
+    "teacher.calibrate": (True, HELPED),
+    "distill.loss": ("dist", HELPED),
+    "distill.weight": (0.5, HELPED),
+    "distill.label_weight": (0.5, HELPED),
+    "distill.until": (0.5, HELPED),
+    "distill.temperature": (3.0, HELPED),
+    "distill.temperature.at": (2.0, HELPED),
+    "prune.ratio": (0.3, PRUNED),
+    "prune.of": ("macs", PRUNED),
+    "prune.method": ("unstructured", PRUNED),
+    "prune.criterion": ("l1", PRUNED),
+    "prune.recover_epochs": (3, PRUNED),
+    "prune.recover_lr": (0.01, PRUNED),
+    "measure.batch_sizes": ([2], "measure"),
+    "measure.threads": ([2], "measure"),
+    "measure.seconds": (2.0, "measure"),
+    "explain.images": (9, "explain"),
+    "resources.gpus": (0, NOTHING),
+    "resources.cpus": (1, NOTHING),
+    "resources.memory": ("1G", NOTHING),
+    "resources.time": ("1h", NOTHING),
+    "train.memory": ("lean", NOTHING),
+    "train.save_minutes": (1.0, NOTHING),
+    "student.attention.backend": ("reference", NOTHING),
+    "seeds": ([5], LEARNERS),
+    "title": ("another", NOTHING),
+    "extends": ("other.yaml", NOTHING),
+    "baseline": ("plain", NOTHING),
+    "name": ("other", "run"),
+    "matrix": ({"data.nested": [False]}, "run"),
+    "arms.more": ({"train": {"lr": 0.1}}, NOTHING),
+    "claims": ([], NOTHING),
+    "claims.0.id": ("d", NOTHING),
+    "claims.0.text": ("u", NOTHING),
+    "claims.0.metric": ("val_top1", NOTHING),
+    "claims.0.arm": ("plain", NOTHING),
+    "claims.0.against": ("taught", NOTHING),
+    "claims.0.expect": ("less", NOTHING),
+    "claims.0.margin": (0.5, NOTHING),
+    **{
+        f"{place}.{word}": (value, SPECIAL.get(f"{place}.{word}", roles))
+        for places, words in ((PLACES, NETWORK), (TRAININGS, TRAIN))
+        for place, roles in places.items()
+        for word, value in words.items()
+    },
+}
+
+GIVEN = {"teacher.train": None, "teacher.arch": "timm/resnet10t", "teacher.attention": {"kind": "window"}} | {
+    f"teacher.{word}": None for word in ("dims", "depths", "heads", "windows")
+}
+FILED = {**GIVEN, "teacher.weights": "FILE"}
+COURSE = {"distill.temperature": {"from": 8.0, "to": 1.0}}
+MIXED = {"data.augment.mix_targets": "linear"}
+
+# words that need another base: (field, changes before, changes after, whose ids follow)
+CASES: list[tuple[str, Tree, Tree, str]] = [
+    ("Data.source", {}, {"data.source": "digits", "data.root": None}, f"measure {PACKED}"),
+    ("Augment.mixup", MIXED, {"data.augment.mixup": 0.5}, SEEN),
+    ("Augment.cutmix", MIXED, {"data.augment.cutmix": 0.5}, SEEN),
+    ("Network.options", {"teacher": TIMM}, {"teacher.options": {"base_width": 64}}, f"teacher targets {TAUGHT}"),
+    ("Teacher.run", {}, {"teacher": {"run": "base/plain"}}, f"teacher targets {TAUGHT}"),
+    ("Teacher.head", {"teacher.weights": "FILE"}, {"teacher.head": "finetune"}, TEACHER),
+    ("Teacher.classes", FILED, {"teacher.classes": ["c", "b", "a"]}, ASKED),
+    ("Teacher.mean", FILED, {"teacher.mean": [0.5, 0.5, 0.5]}, ASKED),
+    ("Teacher.std", FILED, {"teacher.std": [0.5, 0.5, 0.5]}, ASKED),
+    ("Teacher.image_size", FILED, {"teacher.image_size": 64}, ASKED),
+    ("TemperatureSchedule.start", COURSE, {"distill.temperature.from": 4.0}, HELPED),
+    ("TemperatureSchedule.end", COURSE, {"distill.temperature.to": 2.0}, HELPED),
+    ("TemperatureSchedule.schedule", COURSE, {"distill.temperature.schedule": "cosine"}, HELPED),
+    ("TemperatureSchedule.by", COURSE, {"distill.temperature.by": "epoch"}, HELPED),
+    ("Train.on_oom", {}, {"train.on_oom": "stop"}, NOTHING),
+    ("Data.view_seed", {"seeds": [5]}, {"data.view_seed": "run"}, f"{LEARNERS} targets reference"),
+    ("Distill.weight", {}, {"distill.weight": 0.9, "distill.label_weight": 0.1}, NOTHING),
+]
+
+
+# The two plans --------------------------------------------------------------------------------------------------------
+
+
+def put(tree: Tree, path: str, value: Any) -> None:
+    """Set `path` of a tree, making what is on the way."""
+    *parents, last = path.split(".")
+    here: Any = tree
+    for part in parents:
+        here = here[int(part)] if isinstance(here, list) else here.setdefault(part, {})
+    here[int(last) if isinstance(here, list) else last] = value
+
+
+class Bench:
+    """A home, a set of images and its copy, a weights file; plans specs in them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home: Home = open_home(folder / "home", create=True)
+        self.known: dict[str, Ids] = {}
+        self.files = {"COPY": str(folder / "copy"), "FILE": str(folder / "weights.safetensors")}
+        for root in (folder / "set", folder / "copy"):
+            write_set(root)
+        save_file({"fc.weight": torch.zeros(3, 4)}, self.files["FILE"])
+        self.tree = base_tree(folder / "set")
+        submit_plan(make_plan(Spec.model_validate(self.tree), self.home), self.home)
+
+    def ids(self, *changes: Mapping[str, Any]) -> Ids:
+        text = json.dumps(changes)
+        if text not in self.known:
+            self.known[text] = self._plan_ids(json.loads(text))
+        return self.known[text]
+
+    def _plan_ids(self, changes: list[Tree]) -> Ids:
+        tree = json.loads(json.dumps(self.tree))  # no part of it is another's too
+        for path, value in (pair for change in changes for pair in change.items()):
+            put(tree, path, self.files.get(value, value) if isinstance(value, str) else value)
+        plan = make_plan(Spec.model_validate(tree), self.home)
+        assert not plan.is_provisional
+        plain = next(run for run in plan.runs if run.arm == "plain")
+        taught = next(run for run in plan.runs if run.arm == "taught")
+        return {**taught.jobs, "alone": plain.jobs["student"], "measure": plain.jobs["measure"], "run": taught.run}
+
+    def changed(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+        one, other = self.ids(before), self.ids(before, after)
+        return {role for role in one.keys() & other.keys() if one[role] != other[role]}
+
+
+def write_set(root: Path) -> None:
+    for name in ("a", "b", "c"):
+        for part, count in (("train", 10), ("test", 4)):
+            (root / part / name).mkdir(parents=True)
+            for number in range(count):
+                (root / part / name / f"{number}.png").write_bytes(f"{part} {name} {number}".encode())
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("ids"))
+
+
+def expected(roles: str) -> set[str]:
+    """The run's own id follows the jobs of its run; `alone` and `measure` here belong to another one."""
+    named = set(roles.split())
+    return named | ({"run"} if named - {"alone"} else set())
+
+
+@pytest.mark.parametrize("path", WORDS)
+def test_a_word_changes_the_ids_of_the_jobs_that_follow_it(path: str, bench: Bench) -> None:
+    value, roles = WORDS[path]
+    assert bench.changed({}, {path: value}) == expected(roles)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]} {next(iter(case[2].values()))}")
+def test_a_word_that_needs_others_changes_the_ids_that_follow_it(
+    case: tuple[str, Tree, Tree, str], bench: Bench
+) -> None:
+    _, before, after, roles = case
+    assert bench.changed(before, after) == expected(roles)
+
+
+def test_another_image_makes_all_anew_but_the_speed(bench: Bench, tmp_path: Path) -> None:
+    write_set(tmp_path / "set")
+    (tmp_path / "set" / "train" / "a" / "0.png").write_bytes(b"another image")
+    assert bench.changed({}, {"data.root": str(tmp_path / "set")}) == expected(PACKED)
+
+
+def test_a_new_version_of_augmentation_makes_new_whatever_looks_at_views(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = bench.ids()
+    monkeypatch.setattr("engine.plan.networks.VIEW_VERSION", 10_000)
+    new = bench.ids({"title": "new"})
+    assert {role for role in old if old[role] != new[role]} == expected(SEEN)
+
+
+def test_a_new_version_of_the_ids_makes_all_jobs_new(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = bench.ids()
+    monkeypatch.setattr("engine.plan.draft.IDENTITY_VERSION", 10_000)
+    assert not set(old.values()) & set(bench.ids({"title": "newer"}).values())
+
+
+# The table is whole ---------------------------------------------------------------------------------------------------
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from models_in(part)
+
+
+def all_models(model: type[BaseModel], seen: dict[type[BaseModel], None]) -> dict[type[BaseModel], None]:
+    if model not in seen:
+        seen[model] = None
+        for field in model.model_fields.values():
+            for inner in models_in(field.annotation):
+                all_models(inner, seen)
+    return seen
+
+
+def owner_name(model: type[BaseModel], field: str) -> str:
+    """Networks share words; what only a teacher, an assistant or a student has is theirs."""
+    shared = model in (Student, Assistant, Teacher) and (field in Network.model_fields or field == "weights")
+    return f"{'Network' if shared else model.__name__}.{field}"
+
+
+def fields_of_a_spec() -> set[str]:
+    """Every field that holds a value: one that holds models is walked into, a word with one choice cannot change."""
+    return {
+        owner_name(model, name)
+        for model in all_models(Spec, {})
+        for name, field in model.model_fields.items()
+        if not list(models_in(field.annotation)) and not is_fixed(field.annotation)
+    }
+
+
+def is_fixed(annotation: Any) -> bool:
+    return typing.get_origin(annotation) is typing.Literal and len(typing.get_args(annotation)) == 1
+
+
+def field_at(path: str) -> Iterator[str]:
+    """Yield the fields that a path of the table may mean: one for each model that may stand there."""
+    *parents, last = path.split(".")
+    models: list[type[BaseModel]] = [Spec]
+    for part in parents:
+        if part.isdigit():
+            continue
+        models = [
+            inner
+            for model in models
+            if part in model.model_fields
+            for inner in models_in(model.model_fields[part].annotation)
+        ]
+    yield from (owner_name(model, last) for model in models if last in model.model_fields)
+
+
+def test_every_word_of_a_spec_has_an_entry() -> None:
+    entries = {name for path in WORDS for name in field_at(path)} | {case[0] for case in CASES} | {"Spec.arms"}
+    assert fields_of_a_spec() - entries == set()
+
+
+def test_every_network_and_training_is_changed_word_by_word() -> None:
+    """Models that stand in several places have their words tried in each."""
+    for place in PLACES:
+        tried = {name for path in WORDS if path.startswith(f"{place}.") for name in field_at(path)}
+        assert {f"Network.{field}" for field in Network.model_fields} - tried == {"Network.options"}

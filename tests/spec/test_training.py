@@ -1,0 +1,105 @@
+"""The words about work on a network: defaults that enter ids, and numbers that cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from engine.spec import Explain, Measure, Prune, Resources, Train
+
+DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
+    Train: {
+        "epochs": 10, "batch_size": 256, "optimizer": "adamw", "lr": 5e-4, "min_lr": 1e-6, "weight_decay": 0.05,
+        "warmup_epochs": 1, "clip_grad": 5.0, "label_smoothing": 0.0, "precision": "bf16", "threads": 2,
+        "deterministic": False, "checkpoint": "last", "memory": "standard", "on_oom": "auto", "save_minutes": 10.0,
+    },
+    Prune: {
+        "ratio": 0.0, "of": "params", "method": "structured", "criterion": "taylor", "recover_epochs": 2,
+        "recover_lr": None,
+    },
+    Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0},
+    Explain: {"images": 8},
+    Resources: {"gpus": 1, "cpus": 4, "memory": "16G", "time": "4h"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", DEFAULTS)
+def test_what_is_left_away_means_what_it_did(model: type[BaseModel]) -> None:
+    """Defaults enter ids by value: another default is another experiment, and never a slip."""
+    assert model().model_dump() == DEFAULTS[model]
+
+
+LIMITS: list[tuple[type[BaseModel], str, Any, Any]] = [
+    (Train, "epochs", 1, 0),
+    (Train, "batch_size", 1, 0),
+    (Train, "lr", 1e-9, 0.0),
+    (Train, "min_lr", 0.0, -1e-9),
+    (Train, "weight_decay", 0.0, -0.1),
+    (Train, "warmup_epochs", 0, -1),
+    (Train, "clip_grad", 0.1, 0.0),
+    (Train, "label_smoothing", 0.99, 1.0),
+    (Train, "label_smoothing", 0.0, -0.1),
+    (Train, "threads", 1, 0),
+    (Train, "save_minutes", 0.1, 0.0),
+    (Train, "optimizer", "sgd", "adam"),
+    (Train, "precision", "fp32", "fp16"),
+    (Train, "checkpoint", "best_val", "best"),
+    (Train, "memory", "lean", "small"),
+    (Train, "on_oom", "split", "halve"),
+    (Prune, "ratio", 0.99, 1.0),
+    (Prune, "ratio", 0.0, -0.1),
+    (Prune, "recover_epochs", 0, -1),
+    (Prune, "recover_lr", 0.1, 0.0),
+    (Prune, "criterion", "random", "l3"),
+    (Prune, "of", "units", "channels"),
+    (Prune, "method", "unstructured", "other"),
+    (Measure, "batch_sizes", [1], []),
+    (Measure, "batch_sizes", [1], [0]),
+    (Measure, "threads", [1], []),
+    (Measure, "seconds", 0.1, 0.0),
+    (Explain, "images", 1, 0),
+    (Resources, "gpus", 0, -1),
+    (Resources, "cpus", 1, 0),
+    (Resources, "memory", "1T", "1G of it"),
+    (Resources, "memory", "1K", "G"),
+    (Resources, "time", "90s", "90"),
+    (Resources, "time", "2d", "in 2d"),
+]
+
+
+@pytest.mark.parametrize(("model", "word", "right", "wrong"), LIMITS)
+def test_the_last_value_that_can_be_and_the_first_that_cannot(
+    model: type[BaseModel], word: str, right: object, wrong: object
+) -> None:
+    assert getattr(model.model_validate({word: right}), word) == right
+    with pytest.raises(ValidationError, match=word):
+        model.model_validate({word: wrong})
+
+
+@pytest.mark.parametrize(("epochs", "warmup"), [(2, 2), (2, 3), (5, 5)])
+def test_a_warm_up_that_never_ends_is_refused(epochs: int, warmup: int) -> None:
+    with pytest.raises(ValidationError, match=f"warm-up over {warmup} of {epochs} epochs") as caught:
+        Train(epochs=epochs, warmup_epochs=warmup)
+    assert caught.value.errors()[0]["ctx"]["fix"] == f"set warmup_epochs to {epochs - 1} at most"
+
+
+def test_a_warm_up_that_ends_and_a_smoke_test_are_let_through() -> None:
+    assert Train(epochs=2, warmup_epochs=1).warmup_epochs == 1
+    assert Train(epochs=1, warmup_epochs=1).warmup_epochs == 1
+
+
+@pytest.mark.parametrize("model", DEFAULTS)
+def test_models_are_frozen_strict_and_closed(model: type[BaseModel]) -> None:
+    word = next(iter(DEFAULTS[model]))
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(model(), word, DEFAULTS[model][word])
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        model.model_validate({"bogus": 1})
+
+
+def test_numbers_are_no_texts_and_finite() -> None:
+    for wrong in ("1e-3", float("nan"), float("inf")):
+        with pytest.raises(ValidationError):
+            Train.model_validate({"lr": wrong})
