@@ -10,7 +10,7 @@ import pytest
 
 from engine.report.figures import Bars
 from engine.report.page import Page, make_page
-from tests.report.rows import MB, cell_rows, make_rows, run_row, unequal_runs
+from tests.report.rows import cell_rows, make_rows, run_row, unequal_runs
 
 
 def page_of(runs: Sequence[dict[str, Any]], baseline: str | None = None, **parts: Any) -> Page:
