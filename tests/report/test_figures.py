@@ -139,6 +139,7 @@ def test_reliability_is_accuracy_over_confidence_of_full_bins() -> None:
     assert [0, 1] in [x for x, _ in lines.values()], "the diagonal, on which sure is right"
     assert all(x == y for name, (x, y) in lines.items() if name != "vit")
     assert left.get_title(loc="left") == "Accuracy by confidence"
+    assert left.get_ylim()[0] == 0
 
 
 def test_points_of_a_reliability_diagram_grow_with_their_images() -> None:
