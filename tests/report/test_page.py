@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from engine.certificate import Certificate, training_digest
 from engine.report.figures import Bars
-from engine.report.page import Page, make_page
+from engine.report.page import SECTIONS, Page, make_page
 from tests.report.rows import cell_rows, make_rows, run_row, unequal_runs
 
 
@@ -19,6 +20,13 @@ def page_of(runs: Sequence[dict[str, Any]], baseline: str | None = None, **parts
 
 def chart_of(page: Page, name: str) -> Bars:
     return next(chart for chart in page.charts if chart.name == name)
+
+
+def test_each_experiment_of_the_paper_stands_beside_its_own_section() -> None:
+    for name, section in SECTIONS.items():
+        part = name.split("_")[1]
+        assert section == ("Phase 2" if name.startswith("phase2_") else f"{part.title()} Window Runs")
+    assert len(SECTIONS) == 4
 
 
 # Charts ---------------------------------------------------------------------------------------------------------------
@@ -167,6 +175,16 @@ def test_facts_that_nobody_knows_are_said_to_be_unknown() -> None:
     assert facts["Machine"] == "bench: cpu, unknown"
     assert facts["Versions"] == "Python 3.11, torch unknown, timm 1.0"
     assert facts["Commit"] == "unknown (not run from a checkout)"
+
+
+def test_a_certificate_is_held_against_the_first_point_of_each_arm() -> None:
+    first, later = ({"student": {"arch": arch}} for arch in ("small", "large"))
+    digest = training_digest({"data": {"split": "60/20/20"}, **first})
+    certificate = Certificate("paper", {"a": digest}, (), "bench", "cpu", "Zen", "2.15", "2026-01-02")
+    runs = [run_row("a", 0, "one", first), run_row("a", 0, "two", later)]
+    page = make_page("paper", make_rows(runs), (), [certificate])
+    told = dict(page.facts)["Resume after a kill"]
+    assert told == "verified bit-identical on bench (cpu, torch 2.15, 0 kills, 2026-01-02)"
 
 
 # Holes ----------------------------------------------------------------------------------------------------------------
