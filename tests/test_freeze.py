@@ -177,3 +177,12 @@ def test_a_file_that_lacks_a_part_is_no_frozen_table(tmp_path: Path, missing: st
     path.write_text(json.dumps(whole | {"version": 2}))
     with pytest.raises(QueryError, match="no file of frozen numbers"):
         list_changes(SyntheticHome(tmp_path / "home").home, "paper", path)
+
+
+def test_equal_numbers_of_another_experiment_are_other_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [{"experiment": "paper"}, {"experiment": "other"}]
+    monkeypatch.setattr("engine.freeze.ask", lambda _, query, **__: names if query == "claims_experiments" else [ROW])
+    home = SyntheticHome(tmp_path / "home").home
+    path = freeze_numbers(home, "paper", tmp_path / "frozen.json")
+    with pytest.raises(QueryError, match="other content"):
+        freeze_numbers(home, "other", path)
