@@ -205,13 +205,14 @@ def test_several_seeds_have_no_mcnemar(store: Any) -> None:
 
 @pytest.mark.parametrize("changes", [{"samples": "xyzv"}, {"labels": (0, 1, 2, 2)}])
 def test_other_images_or_labels_are_unfair(store: Any, changes: dict[str, Any]) -> None:
-    store.runs = [run_row("a", 0, test_top1=0.25), run_row("b", 0, test_top1=1.0)]
+    store.runs = [run_row("a", 0, test_top1=0.25), run_row("b", 0, test_top1=1.0, code="d")]
     store.images = [images("train-a-0", [True] * 4), images("train-b-0", [True] * 4, **changes)]
     found = compare("test_top1", anyway=True)
     assert found.images is None
     common = 3 if "samples" in changes else 4
     assert [str(one) for one in found.unfair] == [
-        f"the test set is 4 images against 4 images, of which {common} are common"
+        f"the test set is 4 images against 4 images, of which {common} are common",
+        "the code is d against c",
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.collect import collect
-from engine.report import make_report
+from engine.report import make_report, words
 from engine.report.figures import Reliability, ReliabilityLine, draw_reliability, to_svg
 from engine.report.sheet import Sheet
 from engine.report.tables import Table
@@ -222,7 +222,7 @@ def test_figures_of_a_teacher_have_their_units() -> None:
         "teacher", "split", "part", "judged", "top-1 [%]", "confidence [%]", "signed ECE", "fitted T", "NLL",
         "contradicted [%]",
     ]  # fmt: skip
-    none = "–"
+    none = words.NONE
     assert texts(table) == [
         ["timm/vit", "60/20/20", "train", "", "99.0", none, none, none, none, none],
         ["timm/vit", "60/20/20", "val", "cannot be judged", "81.2", "90.0", "0.0876", none, "1.23", "1.2"],
@@ -268,12 +268,16 @@ def test_agreement_of_students_is_in_per_cent_and_divergence_in_nats() -> None:
     assert list(found.students.columns) == [
         "student", "agreement [%], on train", "agreement [%], on test", "KL [nats], on train", "KL [nats], on test",
     ]  # fmt: skip
-    assert texts(found.students) == [["plain", "87.6", "70.0", "0.123", "–"]]
+    assert texts(found.students) == [["plain", "87.6", "70.0", "0.123", words.NONE]]
     assert section(teacher_rows("targets-1", {"test": CALM}), PLAIN).students is None
 
 
 def test_only_students_of_its_split_that_hear_a_teacher_count_for_it() -> None:
-    runs = [*PLAIN, run_row("plain", 0, "two", {**tree(), "data": {"split": "80/10/10"}}), run_row("deaf", 0)]
+    runs = [
+        *PLAIN,
+        run_row("plain", 0, "two", {**tree(), "data": {"split": "80/10/10"}}),
+        run_row("deaf", 0, settings=tree()),
+    ]
     about = {"part": "train", "name": "agreement"}
     said = (("plain", "default", 0.7), ("plain", "two", 0.99), ("deaf", "default", 0.98))
     students = [{"arm": arm, "cell": cell, "mean": mean, **about} for arm, cell, mean in said]
