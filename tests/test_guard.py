@@ -201,3 +201,8 @@ def test_nested_splits_share_their_images_only_if_both_are() -> None:
     one, other = _around({"data.nested": True}), _around({"data.nested": True, "data.split": "80/10/10"})
     assert judge_pair(one, other).is_fair
     assert "data.split" in [one.what for one in judge_pair(_around({}), other).unfair]
+
+
+def test_accuracy_on_test_is_what_is_judged_unless_told() -> None:
+    assert not judge_pair(_around({}), _around(LONGFORMER, images="456")).is_fair
+    assert judge_pair(_around({}), _around(LONGFORMER, device="A100")).is_fair
