@@ -252,9 +252,9 @@ def test_another_processor_or_code_is_seen_where_it_decides(
 def _found(mean: float = 0.02, std: float | None = 0.01, n: int = 5, **more: Any) -> Comparison:
     """b - a, with the t interval that follows from the spread."""
     half = None if std is None else float(scipy_stats.t.ppf(0.975, n - 1)) * std / n**0.5
-    edges = (None, None) if half is None else (mean - half, mean + half)
+    low, high = (None, None) if half is None else (mean - half, mean + half)
     about: dict[str, Any] = {"metric": "test_top1", "cell": "default", "arms": ("b", "a"), "means": (0.62, 0.6)}
-    about |= {"runs": ((), ()), "difference": Interval(mean, std, *edges, n), "p": 0.01, "adjusted_p": 0.01}
+    about |= {"runs": ((), ()), "difference": Interval(mean, std, low, high, n), "p": 0.01, "adjusted_p": 0.01}
     return Comparison(**{**about, "images": None, "smallest": None, "factors": (), "unfair": (), **more})
 
 

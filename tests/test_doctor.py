@@ -35,9 +35,9 @@ def imports(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         assert line[1:] == ["-c", "import torch, torchvision, timm"]
         return subprocess.CompletedProcess(line, said["returncode"], "", said["stderr"])
 
-    monkeypatch.setattr(doctor.subprocess, "run", answer)
+    monkeypatch.setattr("engine.doctor.subprocess.run", answer)
     monkeypatch.setattr(doctor, "list_gpus", lambda: [])
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: Usage(10**12, 0, 5 * 10**9))
+    monkeypatch.setattr("engine.doctor.shutil.disk_usage", lambda _: Usage(10**12, 0, 5 * 10**9))
     return said
 
 
@@ -61,18 +61,18 @@ def test_a_sound_machine_is_well_in_everything(home: Home) -> None:
 def test_python_must_be_of_3_11_or_newer(
     home: Home, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], is_well: bool
 ) -> None:
-    monkeypatch.setattr(doctor.sys, "version_info", version)
+    monkeypatch.setattr("engine.doctor.sys.version_info", version)
     assert doctor._python().is_well == is_well
 
 
 @pytest.mark.parametrize(("free", "is_well"), [(1_999_999_999, False), (2_000_000_001, True)])
 def test_little_room_is_bad(home: Home, monkeypatch: pytest.MonkeyPatch, free: int, is_well: bool) -> None:
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: Usage(10**12, 0, free))
+    monkeypatch.setattr("engine.doctor.shutil.disk_usage", lambda _: Usage(10**12, 0, free))
     assert finding(home, "disk").is_well == is_well
 
 
 def test_a_home_that_cannot_be_written_is_bad(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    monkeypatch.setattr("engine.doctor.os.access", lambda *_: False)
     found = finding(home, "disk")
     assert not found.is_well
     assert found.what.endswith(", and it cannot be written")
@@ -82,7 +82,7 @@ def test_a_package_that_is_not_there_says_how_to_get_it(home: Home, monkeypatch:
     def version(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(doctor.metadata, "version", version)
+    monkeypatch.setattr("engine.doctor.metadata.version", version)
     assert str(finding(home, "timm")) == "BAD timm: not installed\n    fix: pip install timm"
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from engine import logs
 from engine.home import Home
 from engine.logs import follow_logs, read_logs
 from store.queue import Queue, Verdict
@@ -49,13 +49,13 @@ def test_an_attempt_without_log_and_odd_bytes_do_no_harm(home: Home) -> None:
 
 def test_following_gives_each_line_once_until_the_job_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look at the clock writes on; half a line waits for its other half, a new attempt begins anew."""
-    steps = iter([
+    steps: Iterator[Callable[[], None]] = iter([
         lambda: write_log(home, 1, b"half"),
         lambda: write_log(home, 1, b" whole\nmore\n"),
         lambda: write_log(home, 2, b"again\n"),
         lambda: finish(home),
     ])  # fmt: skip
-    monkeypatch.setattr(logs.time, "sleep", lambda _: next(steps)())
+    monkeypatch.setattr("engine.logs.time.sleep", lambda _: next(steps)())
     assert list(follow_logs(home, ["train-1"])) == ["half whole", "more", "again", "last"]
 
 
@@ -85,6 +85,6 @@ def test_following_ends_only_when_none_runs(home: Home, monkeypatch: pytest.Monk
             else:
                 queue.finish("train-1", 1, Verdict("crashed", "failed"), 2.0)
 
-    monkeypatch.setattr(logs.time, "sleep", sleep)
+    monkeypatch.setattr("engine.logs.time.sleep", sleep)
     assert list(follow_logs(home, ["train-1"])) == []
     assert looks == [0.3, 0.3], "queued, then running"

@@ -27,7 +27,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
     monkeypatch.setattr(query, "collect", lambda home, wait: made.append(("collect", wait)))
     result = SimpleNamespace(rows=[(1,), (2,)], truncated=True)
-    monkeypatch.setattr(query, "run_query", lambda home, text, **bounds: made.append((text, bounds)) or result)
+
+    def run(_home: Home, text: str, **bounds: Any) -> Any:
+        made.append((text, bounds))
+        return result
+
+    monkeypatch.setattr(query, "run_query", run)
     monkeypatch.setattr(query, "format_rows", lambda found, style: f"{len(found.rows)} as {style}")
     monkeypatch.setattr(query, "read_names", lambda home: {"cells": ["mean"]})
     return made

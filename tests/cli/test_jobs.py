@@ -143,7 +143,12 @@ def test_who_stops_waiting_is_told_how_to_come_back(home: Home, monkeypatch: pyt
 
 def test_a_worker_ends_with_its_own_code(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr("engine.worker.run_worker", lambda _, **words: asked.append(words) or 3)
+
+    def work(_home: Home, **words: Any) -> int:
+        asked.append(words)
+        return 3
+
+    monkeypatch.setattr("engine.worker.run_worker", work)
     assert run(home, "worker", "--slots", "2", "--until-idle").exit_code == 3
     run(home, "worker")
     assert asked == [{"slots": 2, "until_idle": True}, {"slots": None, "until_idle": False}]

@@ -116,7 +116,12 @@ def test_trace_shows_differences_only_when_asked(home: Path, calls: list[tuple[A
     changes = tmp_path / "x.diff"
     changes.write_text("+a line")
     found = SimpleNamespace(lines=lambda: ["sql: x", "mean 1"], changes=(changes,))
-    monkeypatch.setattr("engine.trace.trace_number", lambda _, *words: calls.append(words) or found)
+
+    def trace(_home: Any, *words: str) -> Any:
+        calls.append(words)
+        return found
+
+    monkeypatch.setattr("engine.trace.trace_number", trace)
     assert run(home, "trace", "p/a", "params").stdout == "sql: x\nmean 1\n"
     assert run(home, "trace", "p/a", "params", "--diff").stdout == "sql: x\nmean 1\n\n+a line\n"
     assert calls == [COLLECT, ("p/a", "params")] * 2
