@@ -51,12 +51,12 @@ def test_following_gives_each_line_once_until_the_job_ends(home: Home, monkeypat
     """Each look at the clock writes on; half a line waits for its other half, a new attempt begins anew."""
     steps: Iterator[Callable[[], None]] = iter([
         lambda: write_log(home, 1, b"half"),
-        lambda: write_log(home, 1, b" whole\nmore\n"),
+        lambda: write_log(home, 1, b" whole\nmore\n"), lambda: write_log(home, 1, b"third\n"),
         lambda: write_log(home, 2, b"again\n"),
         lambda: finish(home),
     ])  # fmt: skip
     monkeypatch.setattr("engine.logs.time.sleep", lambda _: next(steps)())
-    assert list(follow_logs(home, ["train-1"])) == ["half whole", "more", "again", "last"]
+    assert list(follow_logs(home, ["train-1"])) == ["half whole", "more", "third", "again", "last"]
 
 
 def finish(home: Home) -> None:
