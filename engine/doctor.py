@@ -15,7 +15,7 @@ from engine.errors import XpError
 from engine.home import Home
 from engine.launch.gpus import list_gpus
 from engine.worker import scheduler_alive
-from store.queue import Queue
+from store.queue import Queue, QueueFault
 
 PACKAGES = ("torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic")
 LEAST_DISK = 2_000_000_000  # bytes
@@ -87,6 +87,6 @@ def _queue(home: Home) -> Finding:
     try:
         with Queue.open_readonly(home.queue_db) as queue:
             faults = queue.check_integrity()
-    except XpError as error:
-        faults = [str(error)]
+    except (XpError, QueueFault) as error:
+        faults = [str(getattr(error, "orig", error))]
     return Finding("queue.db", not faults, "; ".join(faults) or "whole", fix)

@@ -1,20 +1,35 @@
-"""Comparisons and claims: what the data decide, what they do not, and how seldom chance is called a difference."""
+"""Comparisons and claims: what the data decide, what they do not, and in which words."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats as scipy_stats
+from statsmodels.stats.multitest import multipletests
 
-from engine.claims import check_claims, decide_side, describe, exit_code, threshold_of
+from engine.claims import (
+    Judged,
+    check_claims,
+    decide_side,
+    describe,
+    exit_code,
+    interval_text,
+    p_text,
+    summarize,
+    threshold_of,
+)
 from engine.collect import collect
-from engine.compare import ONE_MEASUREMENT, Comparison, Images, compare_arms
+from engine.compare import NO_SPREAD, ONE_MEASUREMENT, Comparison, Images, compare_arms
 from engine.errors import QueryError
+from engine.guard import Difference
+from engine.home import Home
 from engine.spec import Claim
-from engine.stats import hierarchical_interval, paired_p, paired_shares, wilson_interval
+from engine.stats import Interval, seeds_needed
 from engine.wording import comparison_lines
 from store.journal import JournalWriter
 from tests.synthetic import MB, Arm, SyntheticHome
@@ -231,46 +246,143 @@ def test_another_processor_or_code_is_seen_where_it_decides(
     assert compare_arms(made.home, "paper/b", "paper/a", other)[0].unfair == ()
 
 
-def _simulate(draw: np.random.Generator, seeds: int, images: int, gap: float = 0.0, base: float = 0.737) -> Comparison:
-    """Two methods on the same images: images differ in how hard they are, seeds in luck, and the methods by `gap`."""
-    hard = draw.normal(0, 1.2, images)
-    level = np.log(base / (1 - base)) * 1.35
-    slope = base * (1 - base) * 0.75
-    right = [
-        [
-            draw.random(images) < 1 / (1 + np.exp(-(level + hard + draw.normal(0, 0.02) + shift / slope)))
-            for _ in range(seeds)
-        ]
-        for shift in (gap, 0.0)
+# Against comparisons written by hand ----------------------------------------------------------------------------------
+
+
+def _found(mean: float = 0.02, std: float | None = 0.01, n: int = 5, **more: Any) -> Comparison:
+    """b - a, with the t interval that follows from the spread."""
+    half = None if std is None else float(scipy_stats.t.ppf(0.975, n - 1)) * std / n**0.5
+    low, high = (None, None) if half is None else (mean - half, mean + half)
+    about: dict[str, Any] = {"metric": "test_top1", "cell": "default", "arms": ("b", "a"), "means": (0.62, 0.6)}
+    about |= {"runs": ((), ()), "difference": Interval(mean, std, low, high, n), "p": 0.01, "adjusted_p": 0.01}
+    return Comparison(**{**about, "images": None, "smallest": None, "factors": (), "unfair": (), **more})
+
+
+def _judge(monkeypatch: pytest.MonkeyPatch, *pairs: tuple[Claim, Comparison]) -> list[Judged]:
+    """Judge each claim on its comparison; no store is asked."""
+    held = iter([found for _, found in pairs])
+    monkeypatch.setattr("engine.claims.compare_arms", lambda *_, **__: [next(held)])
+    return check_claims(Home(Path("nowhere"), Path("nowhere")), "paper", [claim for claim, _ in pairs])
+
+
+@pytest.mark.parametrize(("p", "side"), [(0.049, 1), (0.05, 0), (0.07, 0), (None, 0)])
+def test_a_claim_is_decided_below_five_per_cent_alone(p: float | None, side: int) -> None:
+    assert decide_side(_claim(), _found(), p) == side
+    assert decide_side(_claim(), _found(mean=-0.02), p) == -side
+
+
+@pytest.mark.parametrize(("low", "high", "side"), [(0.001, 0.04, 1), (0.0, 0.04, 0), (-0.01, 0.04, 0), (-0.04, 0.0, 0)])
+def test_test_images_must_agree_with_the_seeds(low: float, high: float, side: int) -> None:
+    assert decide_side(_claim(), _found(images=Images(low, high, 200, None)), 0.01) == side
+
+
+def test_images_are_held_against_the_margin_and_not_zero() -> None:
+    found = _found(mean=0.05, images=Images(0.005, 0.09, 200, None))
+    assert decide_side(_claim(margin=0.01), found, 0.01) == 0
+    assert decide_side(_claim(margin=0.004), found, 0.01) == 1
+
+
+@pytest.mark.parametrize(
+    ("expect", "mean", "verdict"),
+    [
+        ("greater", 1.0, "holds"), ("greater", 0.0, "refuted"), ("greater", -1.0, "refuted"),
+        ("less", -1.0, "holds"), ("less", 0.0, "refuted"), ("less", 1.0, "refuted"),
+        ("not_worse", -1.0, "holds"), ("not_worse", 0.0, "holds"), ("not_worse", 1.0, "refuted"),
+    ],
+)  # fmt: skip
+def test_sizes_are_decided_by_one_run_ties_included(
+    monkeypatch: pytest.MonkeyPatch, expect: str, mean: float, verdict: str
+) -> None:
+    claim, found = _claim(expect, "params"), _found(mean, None, 1, metric="params", p=None)
+    (judged,) = _judge(monkeypatch, (claim, found))
+    assert (judged.verdict, judged.p) == (verdict, None)
+
+
+def test_p_of_a_claim_is_of_its_margin_after_holm(monkeypatch: pytest.MonkeyPatch) -> None:
+    gains = [0.01, 0.03, 0.02, 0.04, 0.025]
+    found = _found(float(np.mean(gains)), float(np.std(gains, ddof=1)), 5)
+    claims = _claim(), _claim(margin=0.01), _claim("less")
+    judged = _judge(monkeypatch, *((claim, found) for claim in claims))
+    raw = [float(scipy_stats.ttest_1samp(gains, edge).pvalue) for edge in (0.0, 0.01, 0.0)]
+    assert [one.p for one in judged] == pytest.approx(list(multipletests(raw, method="holm")[1]))
+    assert [one.verdict for one in judged] == ["holds", "holds", "refuted"]
+
+
+def test_a_spread_of_zero_is_certain_only_off_the_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _found(0.02, 0.0, 3, metric="infer_latency")
+    (certain,) = _judge(monkeypatch, (_claim("less", "infer_latency"), found))
+    assert (certain.p, certain.verdict) == (0.0, "refuted")
+    (even,) = _judge(monkeypatch, (_claim("greater", "infer_latency", margin=0.02), found))
+    assert (even.p, even.verdict) == (1.0, "undecided")
+
+
+def test_what_would_decide_a_claim_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reason(claim: Claim, found: Comparison) -> str:
+        (judged,) = _judge(monkeypatch, (claim, found))
+        assert judged.verdict == "undecided"
+        return judged.reason
+
+    weak = _found(0.01, 0.02, 3)
+    needed = seeds_needed(0.01, 0.02)
+    hope = "3 seeds do not tell; if the difference stays as it is, "
+    assert reason(_claim(), weak) == f"{hope}about {needed} seeds would decide it"
+    assert reason(_claim(margin=0.005), weak) == f"{hope}about {seeds_needed(0.005, 0.02)} seeds would decide it"
+    spanned = _found(0.05, 0.001, 3, images=Images(-0.01, 0.1, 20, None))
+    assert reason(_claim(), spanned) == f"{hope}more seeds or test images are needed"
+    assert reason(_claim("not_worse"), weak).startswith("3 seeds; without a margin, not_worse holds only where")
+    assert reason(_claim("not_worse", margin=0.001), weak).startswith(hope)
+    assert reason(_claim(), _found(std=None, n=1, p=None)) == (
+        "one common seed says nothing about the luck of a seed: run at least 3"
+    )
+    alike = Interval(0.02, 0.0, None, None, 2)
+    assert reason(_claim(), _found(difference=alike, untested=NO_SPREAD)) == f"{NO_SPREAD}; run more seeds"
+    once = _found(std=None, n=1, p=None, untested=ONE_MEASUREMENT)
+    assert reason(_claim(), once) == f"{ONE_MEASUREMENT}; train_images_per_second is measured in every run"
+
+
+@pytest.mark.parametrize("what", ["the test set", "data.split", "data.source"])
+def test_other_test_images_decide_nothing(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    (judged,) = _judge(monkeypatch, (_claim(), _found(unfair=(Difference(what, 1, 2),))))
+    assert (judged.verdict, judged.reason) == ("undecided", f"not the same test images: {what} is 1 against 2")
+
+
+def test_a_verdict_names_three_things_that_were_not_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    unfair = tuple(Difference(f"train.x{at}", 1, 2) for at in range(5))
+    named = "; ".join(f"train.x{at} is 1 against 2" for at in range(3))
+    for count, end in ((5, "; and 2 more differences"), (4, "; and 1 more differences"), (3, "")):
+        (judged,) = _judge(monkeypatch, (_claim(), _found(unfair=unfair[:count])))
+        assert (judged.verdict, judged.reason) == ("holds", f"note: {named}{end}")
+
+
+def test_effects_are_written_in_points_or_plain_numbers() -> None:
+    wide = _found(0.012, 0.02, 3, difference=Interval(0.012, 0.02, -0.004, 0.028, 3))
+    assert interval_text(wide) == "+1.20 points [-0.40, +2.80], n=3"
+    assert interval_text(_found(0.012, None, 1)) == "+1.20 points, n=1"
+    plain = replace(wide, metric="test_loss")
+    assert interval_text(plain) == "+0.012 [-0.004, +0.028], n=3"
+    assert interval_text(replace(wide, metric="params")) == "+0.012, n=3"
+
+
+@pytest.mark.parametrize(("p", "text"), [(0.0341, "p 0.0341"), (1e-6, "p 1e-06"), (9e-7, "p below 1e-6"), (1.0, "p 1")])
+def test_a_p_is_never_zero(p: float, text: str) -> None:
+    assert p_text(p) == text
+
+
+def test_a_judged_claim_is_told_in_full() -> None:
+    found = _found(0.012, difference=Interval(0.012, 0.02, -0.004, 0.028, 3), cell="split", left_out=("b seed 1",))
+    lines = describe(Judged(_claim("not_worse", margin=0.01), "split", "holds", "why", found, 0.034)).splitlines()
+    assert lines == [
+        "holds: one (split): A sentence.",
+        "  test_top1 of b - a: +1.20 points [-0.40, +2.80], n=3; expected not worse, margin 0.01",
+        "  left out, because it is no number: test_top1 of b seed 1",
+        "  p 0.034 after Holm over all claims",
+        "  why",
     ]
-    one, two = ({seed: float(np.mean(side)) for seed, side in enumerate(sides)} for sides in right)
-    difference = paired_shares(one, two)
-    assert difference is not None
-    p = None if difference.low is None else paired_p(one, two)
-    low, high = hierarchical_interval(np.asarray(right[0], float) - np.asarray(right[1], float), rounds=400)
-    means = (float(np.mean(list(one.values()))), float(np.mean(list(two.values()))))
-    return Comparison("test_top1", "default", ("b", "a"), means, ((), ()), difference, p, None,
-                      Images(low, high, images, None), None, (), ())  # fmt: skip
+    bare = Judged(_claim(), "default", "undecided", "", None)
+    assert describe(bare) == "undecided: one: A sentence."
 
 
-def test_no_difference_is_called_one_in_at_most_five_per_cent() -> None:
-    draw, called, rounds = np.random.default_rng(7), 0, 1000
-    for _ in range(rounds):
-        found = _simulate(draw, 3, 500)
-        called += decide_side(_claim(), found, found.p) != 0
-    # The whole 95 % interval of the share lies below 5 %: 3 of 1,000 are called, [0.1 %, 0.9 %].
-    assert wilson_interval(called, rounds)[1] <= 0.05
-
-
-def test_large_difference_is_found_nearly_always() -> None:
-    draw = np.random.default_rng(8)
-    found = [_simulate(draw, 5, 2000, gap=0.08) for _ in range(60)]
-    assert sum(decide_side(_claim(), one, one.p) == 1 for one in found) >= 54
-
-
-def test_the_papers_own_loss_of_0_62_points_is_undecided() -> None:
-    """One run for each arm on 10 per cent of 130,000 images: the luck of one seed is as large as the loss."""
-    draw = np.random.default_rng(9)
-    found = [_simulate(draw, 1, 13_000, gap=-0.0062) for _ in range(20)]
-    assert {decide_side(_claim(expect), one, one.p) for one in found for expect in ("less", "greater")} == {0}
-    assert -0.012 < float(np.mean([one.difference.mean for one in found])) < -0.002
+def test_verdicts_are_counted_and_one_refuted_decides_the_exit_code() -> None:
+    judged = [Judged(_claim(), "", verdict, "", None) for verdict in ("holds", "undecided", "refuted", "holds")]
+    assert summarize(judged) == "2 holds, 1 refuted, 1 undecided"
+    assert (exit_code(judged), exit_code(judged[:2]), exit_code([])) == (4, 0, 0)

@@ -104,3 +104,59 @@ def test_stdin_that_is_no_terminal_is_the_query(home: Home, tmp_path: Path) -> N
 
     answer = CliRunner().invoke(app, ["sql", "--home", str(home.root), "--format", "csv"], input="select 7 as seven")
     assert answer.stdout == "seven\n7\n"
+
+
+def _completions(home: Home, text: str) -> list[tuple[str, str, int]]:
+    found = NameCompleter(list_names(home)).get_completions(Document(text), CompleteEvent())
+    return [(one.text, one.display_meta_text, one.start_position) for one in found]
+
+
+def test_a_completion_takes_the_place_of_what_was_typed_and_says_what_it_is(home: Home) -> None:
+    assert sorted(_completions(home, "select cells.me")) == [("mean", "cells", -2), ("metric", "cells", -2)]
+    assert ("describe", "SQL", -5) in _completions(home, "DESCR")
+    assert ("cells", "table", -3) in _completions(home, "select * from cel")
+    assert _completions(home, "\\f ma") == [("markdown", "format", -2)]
+    assert ("cells", "table", 0) in _completions(home, "\\d ")
+    assert [text for text, _, _ in _completions(home, "\\")] == ["\\d", "\\f", "\\r", "\\?"]
+
+
+@pytest.mark.parametrize("word", ["from", "join", "describe", "summarize", "pivot"])
+def test_tables_alone_come_after_words_that_want_one(home: Home, word: str) -> None:
+    assert {about for _, about, _ in _completions(home, f"{word} m")} == {"table"}
+
+
+def test_a_mistaken_order_says_what_there_is(home: Home) -> None:
+    said: list[str] = []
+    prompt = Prompt(home, "csv", said.append)
+    for order in ("\\d cell", "\\f", "\\?", "\\f json;"):
+        prompt.answer(order)
+    assert said[0] == "error: there is no table 'cell'; did you mean 'cells'?"
+    assert said[1].startswith("error: formats are ")
+    assert said[1].endswith("; now it is csv")
+    assert [line.split()[0] for line in said[2].splitlines()] == ["\\d", "\\f", "\\r", "\\?", "\\q"]
+    assert prompt.style == "json"
+
+
+def test_ctrl_c_ends_an_answer_and_not_the_conversation(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.prompt.answer_query", interrupted)
+    said: list[str] = []
+    Prompt(home, "csv", said.append).answer("select 1;")
+    assert said == ["stopped"]
+
+
+def test_an_empty_line_asks_nothing(home: Home) -> None:
+    assert _type(home, "\r;\r") == ""
+
+
+def test_refreshing_takes_in_what_was_written_and_its_names(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    collect(made.home)
+    said: list[str] = []
+    prompt = Prompt(made.home, "csv", said.append)
+    made.experiment("paper", {"only": ARMS["original"]}, seeds=(0,))
+    prompt.answer("\\r")
+    prompt.answer("select count(*) as n from runs;")
+    assert said == ["what running jobs wrote so far is in", "n\n1"]

@@ -150,3 +150,86 @@ def test_accuracies_that_all_differ_alike_have_no_interval() -> None:
     one, two = {0: 0.90, 1: 0.80}, {0: 0.89, 1: 0.78}
     assert stats.paired_shares(one, two) == stats.paired_interval(one, two)
     assert stats.paired_shares({0: 1.0}, {1: 1.0}) is None
+
+
+def test_intervals_hold_at_the_level_that_is_asked() -> None:
+    values = [0.1, 0.4, 0.35, 0.8]
+    for level in (0.8, 0.95, 0.99):
+        low, high = scipy_stats.t.interval(level, 3, loc=np.mean(values), scale=scipy_stats.sem(values))
+        one = stats.t_interval(values, level)
+        pairs = dict(enumerate(values)), dict.fromkeys(range(4), 0.0)
+        for found in (one, stats.paired_interval(*pairs, level), stats.paired_shares(*pairs, level)):
+            assert found is not None
+            assert [found.low, found.high] == pytest.approx([low, high])
+        expected = scipy_stats.binomtest(7, 20).proportion_ci(level, method="wilson")
+        assert stats.wilson_interval(7, 20, level) == pytest.approx((expected.low, expected.high))
+    assert stats.t_interval(values).half == pytest.approx(scipy_stats.t.ppf(0.975, 3) * scipy_stats.sem(values))
+    assert stats.t_interval(values[:1]).half is None
+
+
+def test_pairs_are_first_minus_second_over_common_seeds() -> None:
+    found = stats.paired_interval({1: 5.0, 2: 7.0, 3: 9.0}, {0: 1.0, 1: 4.0, 2: 5.0})
+    assert found is not None
+    assert [found.mean, found.n, found.std] == pytest.approx([1.5, 2, 0.5**0.5])
+
+
+def test_a_spread_of_zero_is_certain_except_without_a_difference() -> None:
+    assert stats.paired_p({0: 2.0, 1: 3.0}, {0: 1.0, 1: 2.0}) == 0.0
+    assert stats.paired_p({0: 2.0, 1: 3.0}, {0: 2.0, 1: 3.0}) == 1.0
+
+
+@pytest.mark.parametrize(("spread", "has_edges"), [(4e-9, True), (1e-10, False)])
+def test_a_spread_below_one_image_is_rounding(spread: float, has_edges: bool) -> None:
+    found = stats.paired_shares({0: 0.5, 1: 0.5 + spread}, {0: 0.4, 1: 0.4})
+    assert found is not None
+    assert (found.low is not None) == has_edges
+    assert found.std == (pytest.approx(spread / 2**0.5, rel=1e-3) if has_edges else 0.0)
+
+
+@pytest.mark.parametrize(("right", "n"), [(-1, 5), (6, 5), (0, 0)])
+def test_more_right_than_images_is_no_share(right: int, n: int) -> None:
+    with pytest.raises(ValueError, match="is no share"):
+        stats.wilson_interval(right, n)
+
+
+def test_images_that_only_one_got_right_are_told_apart() -> None:
+    found = stats.compare_images([True, True, True, False], [False, True, False, True], rounds=500)
+    assert (found.only_first, found.only_second, found.n, found.difference) == (2, 1, 4, 0.25)
+    assert stats.compare_images([True] * 9, [False] * 9, rounds=10).p == pytest.approx(2 * 0.5**9)
+    with pytest.raises(ValueError, match="not 0 and 0"):
+        stats.compare_images([], [])
+
+
+def test_a_bootstrap_in_pieces_has_all_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "BLOCK", 7)
+    values = np.asarray([0.0, 0.0, 1.0, 3.0])
+    means = stats.bootstrap_means(values, rounds=1001)
+    assert means.shape == (1001,)
+    assert means.mean() == pytest.approx(1.0, abs=0.15)
+    assert means.std() == pytest.approx(values.std() / 2, abs=0.08)
+    assert set(np.unique(means * 4)) <= set(range(13))
+
+
+def test_the_hierarchical_interval_of_one_seed_is_that_of_its_images() -> None:
+    gains = np.asarray([[0.0] * 60 + [1.0] * 40])
+    low, high = stats.hierarchical_interval(gains, rounds=8000)
+    assert [low, high] == pytest.approx([0.40 - 0.096, 0.40 + 0.096], abs=0.011)
+    narrow = stats.hierarchical_interval(gains, rounds=8000, level=0.5)
+    assert list(narrow) == pytest.approx([0.40 - 0.033, 0.40 + 0.033], abs=0.011)
+    with pytest.raises(ValueError, match="one row for each seed"):
+        stats.hierarchical_interval([])
+
+
+def test_the_luck_of_seeds_widens_the_hierarchical_interval() -> None:
+    """Two seeds that gain 0 and 1 on every image: a quarter of the rounds draws one of them twice."""
+    assert stats.hierarchical_interval([[0.0] * 50, [1.0] * 50], rounds=2000) == (0.0, 1.0)
+
+
+def test_levels_and_powers_move_what_seeds_could_show() -> None:
+    for level, power in ((0.9, 0.8), (0.95, 0.9), (0.99, 0.5)):
+        exact = TTestPower().solve_power(effect_size=None, nobs=6, alpha=1 - level, power=power)
+        assert stats.smallest_difference(2.0, 6, level, power) == pytest.approx(2 * exact, rel=1e-3)
+    assert stats.seeds_needed(-0.5, 1.0) == stats.seeds_needed(0.5, 1.0)
+    assert stats.seeds_needed(100.0, 1.0) == 2
+    least = stats.smallest_difference(1.0, 50)
+    assert (stats.seeds_needed(least, 1.0, most=50), stats.seeds_needed(least, 1.0, most=49)) == (50, None)

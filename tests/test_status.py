@@ -6,6 +6,8 @@ import io
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
@@ -14,9 +16,9 @@ from engine.errors import XpError
 from engine.find import find_experiment, find_match
 from engine.home import Home, write_json
 from engine.show import beat_text, progress_line, render_view, status_table
-from engine.status import Beat, ExperimentView, find_trouble, read_status
+from engine.status import Beat, ExperimentView, JobView, _title_of, find_trouble, read_status
 from engine.worker.lock import take_lock
-from store.queue import Queue, Verdict
+from store.queue import Owners, Queue, Verdict
 from tests.queueing import Probe, make_home, submit_probes
 
 BEAT = {"phase": "train", "step": 30, "steps": 40, "epoch": 3, "epochs": 4, "rate": 812.4, "loss": 1.25}
@@ -191,3 +193,110 @@ def test_ids_are_found_by_their_beginning_and_experiments_by_their_runs(home: Ho
         find_match(home, "run")
     with pytest.raises(XpError, match="nothing here is called 'o'"):
         find_match(home, "o")
+
+
+# Views written by hand ------------------------------------------------------------------------------------------------
+
+
+def _job(state: str = "running", **more: Any) -> JobView:
+    about: dict[str, Any] = {
+        "job": "train-1", "kind": "train", "state": state, "title": "t", "reason": "r", "attempts": 1, "seconds": 100.0,
+        "running_for": 40.0, "beat": Beat(),
+    }  # fmt: skip
+    return JobView(**{**about, **more})
+
+
+@pytest.mark.parametrize(
+    ("beat", "share"),
+    [
+        (Beat("train", 20, 40), 0.475), (Beat("train", 80, 40), 0.95), (Beat("train", 5, 0), 0.0),
+        (Beat("list", 1, 2), 0.025), (Beat("pack", 1, 2), 0.5), (Beat("prune", 1, 2), 0.1),
+        (Beat("recover", 1, 2), 0.575), (Beat("evaluate", 1, 2), 0.975),
+    ],
+)  # fmt: skip
+def test_each_phase_has_its_part_of_the_bar(beat: Beat, share: float) -> None:
+    assert beat.share == pytest.approx(share)
+    assert _job(beat=beat).share == pytest.approx(share if beat.steps else 0.4)
+
+
+@pytest.mark.parametrize(
+    ("beat", "seconds", "left"),
+    [
+        (Beat("train", 20, 38), 100.0, 40.0), (Beat(), 100.0, 60.0), (Beat(), 30.0, 0.1),
+        (Beat("train", 1, 40), 100.0, 60.0), (Beat("evaluate", 3, 3), 100.0, 0.1),
+    ],
+)  # fmt: skip
+def test_time_left_is_by_pace_once_under_way_and_never_none(beat: Beat, seconds: float, left: float) -> None:
+    assert _job(beat=beat, seconds=seconds).seconds_left == pytest.approx(left, rel=0.06)
+
+
+def _view(*listed: JobView, **more: Any) -> ExperimentView:
+    about: dict[str, Any] = {"runs": {}, "jobs": {"done": 1}, "seconds": {}, "listed": listed}
+    return ExperimentView("paper", **{**about, **more})
+
+
+@pytest.mark.parametrize(
+    ("jobs", "code", "is_moving"),
+    [
+        ({"done": 3}, 0, False), ({}, 0, False), ({"done": 3, "failed": 1}, 1, False), ({"cancelled": 1}, 1, False),
+        ({"failed": 1, "running": 1}, 1, True), ({"done": 1, "queued": 1}, 3, True), ({"blocked": 1}, 3, False),
+        ({"paused": 1, "done": 2}, 3, False), ({"running": 1}, 3, True), ({"done": 1, "failed": 0}, 3, False),
+    ],
+)  # fmt: skip
+def test_an_exit_code_tells_done_failed_and_unfinished_apart(jobs: dict[str, int], code: int, is_moving: bool) -> None:
+    assert (_view(jobs=jobs).exit_code, _view(jobs=jobs).is_moving) == (code, is_moving)
+
+
+def test_what_waits_is_shared_by_what_runs_but_the_longest_decides() -> None:
+    one = _job(seconds=50.0)
+    assert _view(one, one, seconds={"queued": 60.0, "blocked": 20.0}).seconds_left == pytest.approx(50.0)
+    assert _view(seconds={"queued": 60.0, "blocked": 20.0, "done": 999.0}).seconds_left == 80.0
+    long = _job(seconds=500.0)
+    assert _view(one, long).seconds_left == 460.0
+    assert _view(seconds={"queued": 60.0}, measured=(30.0, 10.0)).seconds_left == 180.0
+
+
+def test_a_share_weighs_jobs_by_their_seconds() -> None:
+    assert _view(_job(), seconds={"done": 100.0, "running": 100.0, "queued": 200.0}).share == pytest.approx(140 / 400)
+    assert _view().share == 0.0
+    assert _view(_job(seconds=900.0), seconds={"done": 100.0}).share == 1.0
+
+
+def test_jobs_are_listed_by_how_they_stand() -> None:
+    view = _view(*(_job(state) for state in ("running", "failed", "cancelled", "queued", "paused")))
+    assert [job.state for job in view.running] == ["running"]
+    assert [job.state for job in view.failures] == ["failed", "cancelled"]
+    assert [job.state for job in view.waiting] == ["queued"]
+
+
+def test_a_view_is_whole_in_json() -> None:
+    beat = Beat("train", 19, 38, 1, 4, 812.4, 1.25)
+    told = _view(_job(beat=beat), jobs={"running": 1}, seconds={"running": 100.0}, runs={"running": 1}).as_json()
+    job = {"job": "train-1", "kind": "train", "title": "t", "state": "running", "reason": "r", "phase": "train",
+           "step": 19, "steps": 38, "epoch": 1, "epochs": 4, "rate": 812.4, "loss": 1.25}  # fmt: skip
+    assert told == {
+        "experiment": "paper", "runs": {"running": 1}, "jobs": {"running": 1}, "share": 0.475, "seconds_left": 44.2,
+        "running": [job], "waiting": [], "failures": [],
+    }  # fmt: skip
+    assert _view(seconds={"blocked": 50.0}).as_json()["seconds_left"] == 0.0
+
+
+def test_newest_submissions_come_first(home: Home) -> None:
+    for name in ("first", "second"):
+        submit_probes(home, name, [Probe(f"train-{name}")])
+    assert [view.experiment for view in read_status(home)] == ["second", "first"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "title"),
+    [
+        ({}, "student plain split=1 seed 3"), ({"role": "pack"}, "pack"), ({"role": "teacher"}, "teacher"),
+        ({"role": "targets"}, "targets"), ({"arms": 2}, "student plain and other split=1 seed 3"),
+        ({"arms": 3}, "student split=1 seed 3"), ({"cells": 2}, "student plain seed 3"),
+        ({"cell": "default"}, "student plain seed 3"), ({"seeds": 2}, "student plain split=1"),
+    ],
+)  # fmt: skip
+def test_a_title_names_what_is_its_own(changes: dict[str, Any], title: str) -> None:
+    about = {"role": "student", "arm": "plain", "other_arm": "other", "arms": 1, "cell": "split=1", "cells": 1,
+             "seed": 3, "seeds": 1, **changes}  # fmt: skip
+    assert _title_of(cast("Owners", SimpleNamespace(**about))) == title

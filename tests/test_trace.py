@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.home import Home
-from engine.trace import trace_number
+from engine.trace import Source, Trace, trace_number
 from store.journal import JournalWriter
 from store.results import run_query
 from tests.synthetic import ARMS, SyntheticHome
@@ -96,3 +97,55 @@ def test_accuracy_of_the_teacher_is_traced_to_its_targets_and_not_to_the_student
     collect(made.home)
     trace = trace_number(made.home, "paper/only", "teacher_test_top1")
     assert [(source.value, source.job) for source in trace.sources] == [(0.9, "targets-one")]
+
+
+def _source(seed: int, **more: Any) -> Source:
+    about: dict[str, Any] = {
+        "run": f"run-{seed}", "cell": "one", "seed": seed, "value": 0.6123456789, "job": f"train-{seed}",
+        "attempts": "1", "code": "commit c", "changes": (), "machine": "bench",
+    }  # fmt: skip
+    return Source(**{**about, **more})
+
+
+def test_a_trace_tells_each_cell_with_its_runs() -> None:
+    row = {"cell": "one", "n": 2, "mean": 0.6123456789, "std": 0.01, "low": 0.5, "high": 0.7}
+    cells = (row, {"cell": "two", "n": 1, "mean": None, "std": None, "low": None, "high": None})
+    sources = (
+        _source(0), _source(1, value=None, job=None, attempts=None, code="", machine="other"),
+        _source(2, cell="two", attempts="1 and 2", code="commit d"), _source(3, cell="three"),
+    )  # fmt: skip
+    assert Trace("test_top1", "select 1", cells, sources, (Path("x.diff"),)).lines() == [
+        "sql: select 1",
+        "one: mean 0.612346, std 0.01, 95 % [0.5, 0.7], n 2",
+        "  seed 0: 0.612346 from run-0, job train-0, attempt 1",
+        "  seed 1: none yet from run-1, no job yet",
+        "two: mean none, n 1",
+        "  seed 2: 0.612346 from run-2, job train-2, attempt 1 and 2",
+        "three: no value yet",
+        "  seed 3: 0.612346 from run-3, job train-3, attempt 1",
+        "code: commit c (run-0, run-3)",
+        "code: commit d (run-2)",
+        "changes: x.diff",
+        "machine: bench (run-0, run-2, run-3)",
+        "machine: other (run-1)",
+    ]
+
+
+def test_a_column_that_is_no_figure_is_not_traced(home: Home) -> None:
+    for metric in ("seed", "cell", "test_low"):
+        with pytest.raises(QueryError, match=f"there is no metric '{metric}'"):
+            trace_number(home, "paper/original", metric)
+
+
+def test_the_sql_of_a_trace_survives_a_quote() -> None:
+    asked: list[str] = []
+
+    def answer(_home: Home, query: str, **_values: str) -> list[dict[str, Any]]:
+        asked.append(query)
+        return [{"run": "r", "cell": "c", "seed": 0, "x": 1.0}] if query == "compare_runs" else []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.trace.ask", answer)
+        trace = trace_number(Home(Path("nowhere"), Path("nowhere")), "it's/an 'arm'", "x")
+    assert trace.sql.endswith("where experiment = 'it''s' and arm = 'an ''arm''' and metric = 'x'")
+    assert asked == ["compare_runs", "trace_origins", "trace_cells"]

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from engine.errors import XpError
-from engine.find import find_match
+from engine.find import Match, find_match
 from engine.home import Home, open_home
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.submit import submit_plan
-from engine.why import explain_job, list_differences
+from engine.why import Difference, explain_job, flatten_settings, list_differences
+from tests.synthetic import SyntheticHome
 
 QUICKSTART = Path(__file__).parent.parent / "specs" / "quickstart.yaml"
 
@@ -60,3 +61,64 @@ def test_short_beginning_finds_with_and_without_the_kind(home: Home, plan: Plan)
     assert find_match(home, job[:12]).name == find_match(home, job.split("-")[1][:8]).name == job
     with pytest.raises(XpError, match="type more"):
         find_match(home, "train-")
+
+
+# Against folders written by hand --------------------------------------------------------------------------------------
+
+
+def test_a_history_tells_each_attempt_and_which_counts(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    made.job("train-1", "train", {"pack": "pack-1", "assist": "train-0"}, {"b": {"lr": 0.1}, "a": [1, 2]})
+    first, journal = made.attempt("train-1", 1)
+    journal.close()
+    made.outcome(first, "crashed", "out of disk")
+    second, journal = made.attempt("train-1", 2)
+    journal.close()
+    made.finish("train-1", second)
+    _, journal = made.attempt("train-1", 3)
+    journal.close()
+    assert list(explain_job(made.home, "train-1")) == [
+        "train-1: a train job",
+        "  attempt 1: crashed out of disk",
+        "  attempt 2: done (its result counts)",
+        "  attempt 3: no outcome yet",
+        "  a submit that needs the same thing reuses it",
+        "  needed by: nothing that is queued here",
+        "  needs assist: train-0",
+        "  needs pack: pack-1",
+        "  a = [1,2]",
+        "  b.lr = 0.1",
+    ]
+
+
+def test_a_job_without_spec_says_what_to_do(home: Home) -> None:
+    with pytest.raises(XpError, match=r"(?s)train-9 has no spec\.json.*submit its experiment again"):
+        list(explain_job(home, "train-9"))
+
+
+def test_settings_are_flattened_and_empty_ones_kept() -> None:
+    tree = {"a": {"b": {"c": 1}, "d": {}}, "e": [{"f": 1}], "g": None}
+    assert flatten_settings(tree) == {"a.b.c": 1, "a.d": {}, "e": [{"f": 1}], "g": None}
+
+
+def test_two_jobs_differ_from_the_first_to_the_second(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    made.job("train-1", "train", {}, {"lr": 0.1, "same": 1, "gone": 2, "none": None})
+    made.job("train-2", "train", {"pack": "pack-1"}, {"lr": 0.2, "same": 1, "new": 3})
+    one, other = (Match("job", name, None, (name,)) for name in ("train-1", "train-2"))
+    assert list_differences(made.home, one, other) == [
+        Difference("needs", {}, None), Difference("needs.pack", None, "pack-1"), Difference("settings.gone", 2, None),
+        Difference("settings.lr", 0.1, 0.2), Difference("settings.new", None, 3),
+    ]  # fmt: skip
+    assert list_differences(made.home, one, one) == []
+    with pytest.raises(XpError, match="cannot be compared"):
+        list_differences(made.home, one, Match("run", "run-1", "paper", ()))
+
+
+def test_two_runs_differ_in_seed_and_arm_by_the_newest_record(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    runs = [{"run": f"run-{at}", "seed": at, "arm": "same", "settings": {"lr": at}, "jobs": {}} for at in (0, 1)]
+    made.record("paper", [{**run, "settings": {"lr": 9}} for run in runs], "same")
+    made.record("paper", runs, "same")
+    one, other = (Match("run", f"run-{at}", "paper", ()) for at in (0, 1))
+    assert list_differences(made.home, one, other) == [Difference("lr", 0, 1), Difference("seed", 0, 1)]

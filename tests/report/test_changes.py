@@ -5,8 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from engine.collect import collect
+from engine.compare import NO_SPREAD, Comparison
+from engine.errors import QueryError
+from engine.guard import Difference
+from engine.home import Home
 from engine.report import make_report
+from engine.report.changes import Changes, compare_baseline
+from engine.stats import Interval
 from store.journal import JournalWriter
 from tests.synthetic import Arm, SyntheticHome
 
@@ -60,3 +68,85 @@ def test_numbers_of_claims_name_their_runs(tmp_path: Path) -> None:
     page = make_report(made.home, "paper", ("html",), tmp_path / "html")[0].read_text()
     cell = next(part for part in page.split("<td") if "test_top1 " in part and "points" in part)
     assert "run-" in cell
+
+
+# Against comparisons written by hand ----------------------------------------------------------------------------------
+
+
+def _found(arm: str = "b", cell: str = "one", **more: Any) -> Comparison:
+    about: dict[str, Any] = {
+        "metric": "test_top1", "cell": cell, "arms": (arm, "a"), "means": (0.6, 0.5), "runs": ((), ()),
+        "difference": Interval(0.1, 0.01, 0.08, 0.12, 3), "p": 0.5, "adjusted_p": 0.5, "images": None,
+        "smallest": None, "factors": (), "unfair": (),
+    }  # fmt: skip
+    return Comparison(**{**about, **more})
+
+
+def _changes_of(*found: Comparison) -> Changes:
+    return Changes({(one.arms[0], one.cell): one for one in found})
+
+
+@pytest.mark.parametrize(("p", "mark"), [(0.049, " †"), (0.05, ""), (0.2, ""), (None, "")])
+def test_a_dagger_needs_an_adjusted_p_below_five_per_cent(p: float | None, mark: str) -> None:
+    changes = _changes_of(_found(p=0.001, adjusted_p=p))
+    assert changes.mark("b", "one") == mark
+    assert changes.mark("b", "two") == changes.mark("a", "one") == ""
+    note = "† p < 0.05 (paired t test over seeds, after Holm over all changes of this report)."
+    assert changes.notes("one") == [note] * bool(mark)
+
+
+def test_letters_count_the_unfair_arms_of_one_table() -> None:
+    unfair = (Difference("train.lr", 1, 2),)
+    found = [_found("b", unfair=unfair), _found("fair"), _found("c", unfair=unfair, adjusted_p=0.01),
+             _found("d", "two", unfair=unfair)]  # fmt: skip
+    changes = _changes_of(*found)
+    assert [changes.mark(arm, "one") for arm in ("b", "fair", "c")] == [" [a]", "", " † [b]"]
+    assert changes.mark("d", "two") == " [a]", "letters begin anew in each table"
+    assert changes.notes("one")[:2] == [
+        "[a] More than one thing differs between b and a: train.lr is 1 against 2.",
+        "[b] More than one thing differs between c and a: train.lr is 1 against 2.",
+    ]
+    assert len(changes.notes("two")) == 1
+
+
+def test_after_z_letters_are_doubled() -> None:
+    unfair = (Difference("train.lr", 1, 2),)
+    changes = _changes_of(*(_found(f"arm{at}", unfair=unfair) for at in range(28)))
+    assert [changes.mark(f"arm{at}", "one") for at in (0, 25, 26, 27)] == [" [a]", " [z]", " [aa]", " [bb]"]
+
+
+def test_a_note_names_three_things_and_counts_the_rest() -> None:
+    unfair = tuple(Difference(f"x{at}", 1, 2) for at in range(5))
+    (note,) = _changes_of(_found(unfair=unfair)).notes("one")
+    assert note.endswith(": x0 is 1 against 2; x1 is 1 against 2; x2 is 1 against 2; and 2 more.")
+    (note,) = _changes_of(_found(unfair=unfair[:3])).notes("one")
+    assert note.endswith("; x2 is 1 against 2.")
+
+
+def test_what_seeds_could_have_shown_is_in_points() -> None:
+    found = _found(smallest=0.0123), _found("c"), _found("d", smallest=0.2), _found("e", "two", smallest=1)
+    changes = _changes_of(*found)
+    assert changes.notes("one") == [
+        "The smallest change that these seeds could have shown, in points: b 1.2, d 20.0.",
+    ]
+    alike = _changes_of(_found(untested=NO_SPREAD), _found("c", untested=NO_SPREAD), _found("d", untested="else"))
+    assert alike.notes("one") == [f"No ± for b, c: {NO_SPREAD}."]
+
+
+def test_every_arm_is_compared_with_the_baseline_and_holm_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def compare(_home: Home, first: str, second: str, metric: str, *, anyway: bool) -> list[Comparison]:
+        asked.append((first, second, metric, anyway))
+        if first == "paper/new":
+            raise QueryError("no seed yet")
+        arm = first.rpartition("/")[2]
+        return [_found(arm, cell, p=0.02) for cell in ("one", "two")]
+
+    monkeypatch.setattr("engine.report.changes.compare_arms", compare)
+    home = Home(Path("nowhere"), Path("nowhere"))
+    found = compare_baseline(home, "paper", ["b", "a", "new", "c"], "a").found
+    assert asked == [(f"paper/{arm}", "paper/a", "test_top1", True) for arm in ("b", "new", "c")]
+    assert sorted(found) == [("b", "one"), ("b", "two"), ("c", "one"), ("c", "two")]
+    assert [one.adjusted_p for one in found.values()] == pytest.approx([0.08] * 4)
+    assert compare_baseline(home, "paper", ["b", "a"], None) == Changes()

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.collect import collect
-from engine.report import make_report
+from engine.report import make_report, words
 from engine.report.figures import Reliability, ReliabilityLine, draw_reliability, to_svg
+from engine.report.sheet import Sheet
+from engine.report.tables import Table
+from engine.report.teachers import TeacherSection, teacher_section
 from engine.report.verdicts import Remedy, remedy_text
 from engine.stats import paired_shares
 from store.results import open_snapshot
+from tests.report.rows import make_rows, run_row
 from tests.synthetic import Arm, SyntheticHome
 
 CALM = {"top1": 0.8, "fitted_temperature": 1.0, "signed_ece": 0.0, "sure_share": 0.1, "entropy": 1.0}
@@ -177,3 +182,153 @@ def test_long_names_of_teachers_stay_on_the_chart() -> None:
     box, page = legend.get_window_extent(), figure.bbox
     assert page.x0 <= box.x0
     assert box.x1 <= page.x1
+
+
+# Against rows written by hand -----------------------------------------------------------------------------------------
+
+
+def teacher_rows(job: str, parts: dict[str, dict[str, float]], **more: Any) -> list[dict[str, Any]]:
+    about = {"job": job, "split": "60/20/20", "arms": "plain", "heard_by": "plain", "arch": "timm/vit", "scale": 1.0}
+    about |= {"is_reference": False, "is_assistant": False, **more}
+    return [{**about, "part": part, "name": name, "value": value}
+            for part, figures in parts.items() for name, value in figures.items()]  # fmt: skip
+
+
+def tree(**distill: Any) -> dict[str, Any]:
+    teacher = {"arch": "timm/vit", "logit_scale": 1.0, "calibrate": False, "assistants": []}
+    teacher |= distill.pop("teacher", {})
+    return {"teacher": teacher, "distill": {"loss": "hinton", "temperature": 2.0, **distill}}
+
+
+def section(teachers: list[dict[str, Any]], runs: list[dict[str, Any]], **parts: Any) -> TeacherSection:
+    rows = make_rows(runs, None, teachers=teachers, **parts)
+    found = teacher_section(rows, Sheet(rows))
+    assert found is not None
+    return found
+
+
+def texts(table: Table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+PLAIN = [run_row("plain", 0, settings=tree(), test_top1=0.5)]
+
+
+def test_figures_of_a_teacher_have_their_units() -> None:
+    figures = {"top1": 0.8123, "confidence": 0.9, "signed_ece": 0.0876, "fitted_temperature": 0.0, "nll": 1.234,
+               "contradicted": 0.012, "odd": 1.0}  # fmt: skip
+    table = section(teacher_rows("targets-1", {"val": figures, "train": {"top1": 0.99}}), PLAIN).table
+    assert list(table.columns) == [
+        "teacher", "split", "part", "judged", "top-1 [%]", "confidence [%]", "signed ECE", "fitted T", "NLL",
+        "contradicted [%]",
+    ]  # fmt: skip
+    none = words.NONE
+    assert texts(table) == [
+        ["timm/vit", "60/20/20", "train", "", "99.0", none, none, none, none, none],
+        ["timm/vit", "60/20/20", "val", "cannot be judged", "81.2", "90.0", "0.0876", none, "1.23", "1.2"],
+    ]
+
+
+def test_a_teacher_is_judged_on_test_before_val_before_all() -> None:
+    def judged(*parts: str) -> str:
+        rows = texts(section(teacher_rows("targets-1", dict.fromkeys(parts, CALM)), PLAIN).table)
+        (part,) = [row[2] for row in rows if row[3]]
+        return part
+
+    assert judged("train", "val", "test", "all") == "test"
+    assert judged("all", "val", "train") == "val"
+    assert judged("train", "all") == "all"
+    assert judged("train") == "train"
+
+
+def test_two_teachers_of_one_network_are_told_apart_by_their_ids() -> None:
+    one, other = teacher_rows("targets-abcdef12", {"test": CALM}), teacher_rows("targets-fedcba98", {"test": SHARP})
+    labels = [row[0] for row in texts(section(one + other, PLAIN).table)]
+    assert labels == ["timm/vit (abcdef)", "timm/vit (fedcba)"]
+    assert [row[0] for row in texts(section(one, PLAIN).table)] == ["timm/vit"]
+
+
+def test_a_reference_lends_its_entropy_and_is_not_judged() -> None:
+    rows = teacher_rows("targets-1", {"test": SHARP}, is_reference=True, heard_by="", arms="b, a")
+    found = section(rows, PLAIN)
+    assert found.table.notes[0] == "timm/vit, split 60/20/20, lends its entropy to a, b."
+    assert found.sentences == []
+    twin = teacher_rows("targets-2", {"test": SHARP}, arms="c", heard_by="c")
+    joined = section(rows + twin, PLAIN)
+    assert joined.table.notes[0] == "timm/vit, split 60/20/20, teaches c and a, b through assistants."
+    assert len(joined.sentences) == 2
+
+
+def test_agreement_of_students_is_in_per_cent_and_divergence_in_nats() -> None:
+    said = {("train", "agreement"): 0.876, ("test", "agreement"): 0.7, ("train", "divergence"): 0.1234}
+    students = [{"arm": "plain", "cell": "default", "part": part, "name": name, "mean": value}
+                for (part, name), value in said.items()]  # fmt: skip
+    found = section(teacher_rows("targets-1", {"test": CALM}), PLAIN, students=students)
+    assert found.students is not None
+    assert list(found.students.columns) == [
+        "student", "agreement [%], on train", "agreement [%], on test", "KL [nats], on train", "KL [nats], on test",
+    ]  # fmt: skip
+    assert texts(found.students) == [["plain", "87.6", "70.0", "0.123", words.NONE]]
+    assert section(teacher_rows("targets-1", {"test": CALM}), PLAIN).students is None
+
+
+def test_only_students_of_its_split_that_hear_a_teacher_count_for_it() -> None:
+    runs = [
+        *PLAIN,
+        run_row("plain", 0, "two", {**tree(), "data": {"split": "80/10/10"}}),
+        run_row("deaf", 0, settings=tree()),
+    ]
+    about = {"part": "train", "name": "agreement"}
+    said = (("plain", "default", 0.7), ("plain", "two", 0.99), ("deaf", "default", 0.98))
+    students = [{"arm": arm, "cell": cell, "mean": mean, **about} for arm, cell, mean in said]
+    sentences = section(teacher_rows("targets-1", {"test": CALM}), runs, students=students).sentences
+    assert "agree with it on 70.0 % of their training images" in sentences[1]
+
+
+BINNED = {"counts": [9], "accuracy": [0.5], "confidence": [0.6]}
+
+
+def test_the_diagram_is_of_the_held_out_part_and_names_the_split_where_it_must() -> None:
+    rows = teacher_rows("targets-1", {"test": CALM}) + teacher_rows("targets-1", {"test": CALM}, split="80/10/10")
+    other = {**BINNED, "counts": [3]}
+    bins = [{"job": "targets-1", "parts": json.dumps({"train": other, "val": other, "test": BINNED})}]
+    drawn = section(rows, PLAIN, bins=bins).reliability
+    assert drawn is not None
+    assert drawn.lines == dict.fromkeys(["timm/vit", "timm/vit, 80/10/10"], ReliabilityLine((9,), (0.5,), (0.6,)))
+    assert section(rows, PLAIN, bins=[{"job": "targets-1", "parts": json.dumps({"train": BINNED})}]).reliability is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_remedy"),
+    [
+        ({"loss": "lskd"}, True), ({"loss": "dist", "weight": 0.5, "label_weight": 0.5}, True),
+        ({"loss": "soft_ce"}, False), ({"loss": "lskd", "temperature": 4.0}, False),
+        ({"temperature": 4.0}, True), ({"temperature": 1.0}, False), ({"temperature": "ats"}, False),
+        ({"teacher": {"calibrate": True}}, True), ({"teacher": {"logit_scale": 0.5}}, True),
+        ({"teacher": {"logit_scale": 2.0}}, False), ({"temperature": 4.0, "teacher": {"calibrate": True}}, False),
+        ({"weight": 0.5}, False),
+    ],
+)  # fmt: skip
+def test_softer_is_one_change_alone_in_the_softer_direction(changed: dict[str, Any], is_remedy: bool) -> None:
+    """Gains of 0.30 and 0.32: with one pair, t at 95 % of one degree of freedom is 12.7062, and half is 12.7 points."""
+    runs = [run_row("plain", seed, settings=tree(), test_top1=0.5) for seed in (0, 1)]
+    runs += [run_row("soft", seed, settings=tree(**changed), test_top1=0.8 + 0.02 * seed) for seed in (0, 1)]
+    noise = section(teacher_rows("targets-1", {"test": SHARP, "train": SHARP}), runs).sentences[0]
+    assert ("soft against plain: +31.0 points [+18.3, +43.7], recovered" in noise) == is_remedy
+    assert ("is supported" in noise) == is_remedy
+
+
+def test_softening_helps_against_noise_only_where_the_loss_hears_the_scale() -> None:
+    settings = tree(loss="lskd"), tree(loss="lskd", temperature=4.0)
+    runs = [run_row(arm, 0, settings=one, test_top1=0.5) for arm, one in zip(("plain", "soft"), settings, strict=True)]
+    noise = section(teacher_rows("targets-1", {"test": SHARP}), runs).sentences[0]
+    assert "no arm differs by softening alone" in noise
+
+
+@pytest.mark.parametrize(("assistants", "is_remedy"), [(["a"], True), ([], False)])
+def test_an_assistant_alone_closes_a_capacity_gap(assistants: list[str], is_remedy: bool) -> None:
+    runs = [run_row("plain", seed, settings=tree(), test_top1=0.5) for seed in (0, 1)]
+    runs += [run_row("helped", seed, settings=tree(teacher={"assistants": assistants}), test_top1=0.8 + 0.02 * seed)
+             for seed in (0, 1)]  # fmt: skip
+    gap = section(teacher_rows("targets-1", {"test": CALM}), runs).sentences[1]
+    assert ("helped against plain: +31.0 points [+18.3, +43.7], recovered" in gap) == is_remedy

@@ -90,3 +90,42 @@ def test_a_capacity_gap_shows_on_the_training_images(
 def test_a_reason_has_the_change_in_points_with_its_interval() -> None:
     assert "soft against hard: +2.0 points [+1.0, +3.0], recovered" in judge_noise(SHARP, SHARP, [HELPED])[1]
     assert "soft against hard: no interval of paired seeds, undecided" in judge_noise(SHARP, SHARP, [ALONE])[1]
+
+
+@pytest.mark.parametrize(
+    ("fitted", "signed", "said"),
+    [
+        (1.11, 0.01, "over-confident"), (1.1, 0.01, "calibrated"), (1.11, 0.0, "undecided"),
+        (0.89, -0.01, "under-confident"), (0.9, -0.01, "calibrated"), (0.89, 0.0, "undecided"),
+    ],
+)  # fmt: skip
+def test_sureness_turns_at_a_tenth_from_one(fitted: float, signed: float, said: str) -> None:
+    assert judge_sureness({"fitted_temperature": fitted, "signed_ece": signed}) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "entropy", "is_near"), [(0.51, 0.249, True), (0.5, 0.249, False), (0.51, 0.25, False)]
+)
+def test_near_one_hot_is_more_than_half_and_below_a_quarter_nat(share: float, entropy: float, is_near: bool) -> None:
+    assert is_near_one_hot({"sure_share": share, "entropy": entropy}) == is_near
+
+
+@pytest.mark.parametrize(("agreement", "said"), [(0.899, "they do not follow it"), (0.9, "they follow it")])
+def test_students_follow_from_ninety_per_cent_on(agreement: float, said: str) -> None:
+    verdict, reason = judge_capacity(agreement, [])
+    assert said in reason
+    assert verdict == ("consistent with" if agreement < 0.9 else "not supported")
+    assert f"{100 * agreement:.1f} % of their training images" in reason
+
+
+@pytest.mark.parametrize(("low", "high", "said"), [(0.0, 0.04, "undecided"), (-0.04, 0.0, "undecided"),
+                                                  (0.001, 0.04, "recovered"), (-0.04, -0.001, "worse")])  # fmt: skip
+def test_a_remedy_counts_where_its_whole_interval_does(low: float, high: float, said: str) -> None:
+    assert judge_noise(SHARP, SHARP, [remedy(low, high)])[1].endswith(f", {said}")
+
+
+def test_an_under_confident_teacher_is_not_blamed_unless_near_one_hot() -> None:
+    shy = {"fitted_temperature": 0.5, "signed_ece": -0.1}
+    assert judge_noise(shy, CALM, [])[0] == "not supported"
+    assert judge_noise(shy, SHARP, [])[0] == "undecided"
+    assert "no temperature has least NLL" in judge_noise({}, CALM, [])[1]

@@ -1,0 +1,209 @@
+"""Commands about jobs: which room is asked for what, what goes to which stream, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from engine import orders
+from engine.cli import app, base, main
+from engine.doctor import Finding
+from engine.errors import HomeError, XpError
+from engine.home import Home
+from store.queue import Queue
+from tests.queueing import Probe, make_home, states, submit_probes
+
+QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
+
+
+@pytest.fixture(autouse=True)
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Home]:
+    """Note whom a scheduler would be started for, and start none."""
+    begun: list[Home] = []
+    monkeypatch.setattr(orders, "start_detached", begun.append)
+    monkeypatch.setattr("engine.worker.start_detached", begun.append)
+    return begun
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = make_home(tmp_path)
+    submit_probes(home, "one", [Probe("train-1a"), Probe("train-2a")])
+    return home
+
+
+def run(home: Home, *words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--home", str(home.root)])
+
+
+BEFORE = {"resume": "pause", "retry": "cancel"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "after"), [("cancel", "cancelled"), ("pause", "paused"), ("resume", "queued"), ("retry", "queued")]
+)
+def test_each_order_is_carried_out_and_names_its_jobs(home: Home, verb: str, after: str) -> None:
+    if verb in BEFORE:
+        run(home, BEFORE[verb], "1a")
+    answer = run(home, verb, "1a")
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "train-1a\n", f"{verb}: 1 jobs\n")
+    assert states(home) == {"train-1a": after, "train-2a": "queued"}
+
+
+def test_an_order_that_changes_nothing_says_why(home: Home) -> None:
+    answer = run(home, "retry", "1a")
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "", "retry: nothing to do: 1 queued\n")
+
+
+def test_status_in_json_is_alone_on_stdout_and_of_the_one_named(home: Home) -> None:
+    submit_probes(home, "two", [Probe("train-3a")])
+    told = json.loads(run(home, "status", "--json").stdout)
+    assert [view["experiment"] for view in told["experiments"]] == ["two", "one"]
+    assert "no scheduler works here" in told["trouble"]
+    told = json.loads(run(home, "status", "one", "--json").stdout)
+    assert [view["experiment"] for view in told["experiments"]] == ["one"]
+
+
+def test_status_says_trouble_or_that_nothing_is_there(home: Home, tmp_path: Path) -> None:
+    answer = run(home, "status")
+    assert answer.stdout == ""
+    assert "no scheduler works here" in answer.stderr
+    with Queue(home.queue_db) as queue:
+        queue.request_cancel(experiment="one")
+    assert "no scheduler" not in run(home, "status").stderr
+    assert run(make_home(tmp_path / "empty"), "status").stderr == "nothing was submitted here yet: xp submit SPEC\n"
+
+
+def test_logs_follow_only_when_asked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.logs.read_logs", lambda _, jobs: [f"read {' '.join(jobs)}"])
+    monkeypatch.setattr("engine.logs.follow_logs", lambda _, jobs: [f"followed {' '.join(jobs)}"])
+    assert run(home, "logs", "one").stdout == "read train-1a train-2a\n"
+    assert run(home, "logs", "one", "-f").stdout == "followed train-1a train-2a\n"
+
+
+def test_why_tells_of_every_job_and_diff_of_the_first_to_the_second(home: Home) -> None:
+    for job, lr in (("train-1a", 0.1), ("train-2a", 0.2)):
+        home.job(job).spec.write_text(json.dumps({"kind": "train", "needs": {}, "settings": {"lr": lr}}))
+    lines = run(home, "why", "one").stdout.splitlines()
+    assert [line for line in lines if line.endswith("a train job")] == [
+        "train-1a: a train job", "train-2a: a train job",
+    ]  # fmt: skip
+    assert run(home, "diff", "1a", "2a").stdout == "settings.lr: 0.1 -> 0.2\n"
+
+
+@pytest.mark.parametrize(("is_well", "code"), [(True, 0), (False, 1)])
+def test_doctor_ends_with_1_when_one_thing_is_wrong(
+    home: Home, monkeypatch: pytest.MonkeyPatch, is_well: bool, code: int
+) -> None:
+    findings = [Finding("a", True, "well"), Finding("b", is_well, "so", "mend")]
+    monkeypatch.setattr("engine.doctor.examine", lambda _: findings)
+    plain, told = run(home, "doctor"), run(home, "doctor", "--json")
+    assert (plain.exit_code, told.exit_code) == (code, code)
+    assert plain.stdout.splitlines()[0] == "ok  a: well"
+    assert [one["ok"] for one in json.loads(told.stdout)] == [True, is_well]
+
+
+@pytest.mark.parametrize("executor", ["slurm", "ray", "elsewhere"])
+def test_jobs_run_here_alone(home: Home, executor: str) -> None:
+    answer = run(home, "submit", str(QUICKSTART), "--executor", executor)
+    assert isinstance(answer.exception, XpError)
+    assert answer.exception.what == f"jobs cannot run on {executor!r} yet"
+    assert "local" in answer.exception.fix
+
+
+def test_submit_starts_a_scheduler_unless_told_not_to(home: Home, started: list[Home]) -> None:
+    answer = run(home, "submit", str(QUICKSTART), "--no-start")
+    assert answer.stderr.splitlines()[0] == "quickstart: 23 jobs to do, 0 done already (submission 1)"
+    assert started == []
+    answer = run(home, "submit", str(QUICKSTART), "--priority", "5")
+    assert "(submission " in answer.stderr
+    assert "watch it with `xp status quickstart --watch`" in answer.stderr
+    assert started == [home]
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_wait_ends_with_the_code_of_the_experiment(home: Home, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    monkeypatch.setattr("engine.watch.wait_for", lambda _home, name, _console: code if name == "quickstart" else 9)
+    assert run(home, "submit", str(QUICKSTART), "--wait").exit_code == code
+
+
+def test_who_stops_waiting_is_told_how_to_come_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engine.watch.wait_for", interrupted)
+    answer = run(home, "submit", str(QUICKSTART), "--wait")
+    assert answer.exit_code == 130
+    assert "still running; come back with `xp status quickstart --watch`" in answer.stderr
+
+
+def test_a_worker_ends_with_its_own_code(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def work(_home: Home, **words: Any) -> int:
+        asked.append(words)
+        return 3
+
+    monkeypatch.setattr("engine.worker.run_worker", work)
+    assert run(home, "worker", "--slots", "2", "--until-idle").exit_code == 3
+    run(home, "worker")
+    assert asked == [{"slots": 2, "until_idle": True}, {"slots": None, "until_idle": False}]
+
+
+# The command line itself ----------------------------------------------------------------------------------------------
+
+
+def end_of(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("engine.cli.app", fail)
+    monkeypatch.setattr("engine.cli.gc.set_threshold", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize("number", ["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO"])
+def test_a_disk_that_fails_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    import errno
+
+    code = end_of(monkeypatch, OSError(getattr(errno, number), "so it is", "/there"))
+    assert code == HomeError("x").exit_code
+    said = capsys.readouterr().err
+    assert "cannot write: so it is" in said
+    assert "/there" in said
+
+
+def test_other_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileNotFoundError):
+        end_of(monkeypatch, FileNotFoundError(2, "gone"))
+    with pytest.raises(ZeroDivisionError):
+        end_of(monkeypatch, ZeroDivisionError())
+
+
+def test_an_expected_error_ends_with_its_code_and_ctrl_c_with_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = XpError("it is wrong", where="here", fix="do this")
+    assert end_of(monkeypatch, error) == error.exit_code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert "fix: do this" in said.err
+    assert end_of(monkeypatch, KeyboardInterrupt()) == 130
+
+
+def test_a_home_before_the_command_counts_unless_one_stands_after_it(home: Home, tmp_path: Path) -> None:
+    other = make_home(tmp_path / "other")
+    answer = CliRunner().invoke(app, ["--home", str(home.root), "status", "--json"])
+    assert [view["experiment"] for view in json.loads(answer.stdout)["experiments"]] == ["one"]
+    answer = CliRunner().invoke(app, ["--home", str(home.root), "status", "--json", "--home", str(other.root)])
+    assert json.loads(answer.stdout)["experiments"] == []
+    base.choose_home(None)

@@ -1,0 +1,133 @@
+"""Commands about results: each hands its words on as they are, prints what it gets, and ends as it should.
+
+The rooms behind them have tests of their own; here they are stood in for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from engine.cli import app
+from engine.home import open_home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return open_home(tmp_path / "home", create=True).root
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the rooms were asked for, in order."""
+    made: list[tuple[Any, ...]] = []
+
+    def stand_in(name: str, answer: Any) -> None:
+        def call(*words: Any, **more: Any) -> Any:
+            made.append((name.rpartition(".")[2], *words[1:], *more.items()))
+            return answer
+
+        monkeypatch.setattr(name, call)
+
+    stand_in("engine.collect.collect", None)
+    stand_in("engine.collect.rebuild", "3 jobs")
+    stand_in("engine.worker.rebuild_queue", 7)
+    stand_in("engine.report.make_report", [Path("a.md"), Path("b.html")])
+    stand_in("engine.report.list_missing", ["a hole", "another"])
+    stand_in("engine.freeze.list_changes", [])
+    stand_in("engine.freeze.freeze_numbers", Path("paper.frozen.json"))
+    stand_in("engine.query.answer_query", ("rows", "a note"))
+    stand_in("engine.compare.compare_arms", ["one", "two"])
+    monkeypatch.setattr("engine.wording.comparison_lines", lambda found: [f"{found} line"])
+    return made
+
+
+def run(home: Path, *words: str, **more: Any) -> Result:
+    answer = CliRunner().invoke(app, [*words, "--home", str(home)], catch_exceptions=False, **more)
+    assert answer.exit_code == 0, answer.output
+    return answer
+
+
+COLLECT = ("collect", ("wait", 60.0))
+
+
+def test_report_takes_in_new_rows_and_names_its_files(home: Path, calls: list[tuple[Any, ...]]) -> None:
+    assert run(home, "report", "paper").stdout == "a.md\nb.html\n"
+    assert calls == [COLLECT, ("make_report", "paper", ("md", "html"), None)]
+    calls.clear()
+    run(home, "report", "paper", "--format", "tex", "--format", "md", "-o", "there")
+    assert calls[1] == ("make_report", "paper", ("tex", "md"), Path("there"))
+
+
+def test_missing_lists_the_holes_and_writes_nothing(home: Path, calls: list[tuple[Any, ...]]) -> None:
+    assert run(home, "report", "paper", "--missing").stdout == "a hole\nanother\n"
+    assert calls == [COLLECT, ("list_missing", "paper")]
+
+
+def test_report_against_frozen_numbers_names_each_change(
+    home: Path, calls: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "every number is as in old\n" in run(home, "report", "paper", "--against", "old").stderr
+    assert ("list_changes", "paper", "old") in calls
+    monkeypatch.setattr("engine.freeze.list_changes", lambda *_: ["x: 1 -> 2", "y: 3 -> 4"])
+    answer = run(home, "report", "paper", "--against", "old")
+    assert answer.stderr.splitlines() == [
+        "changed: x: 1 -> 2", "changed: y: 3 -> 4", "2 numbers are not as in old",
+    ]  # fmt: skip
+    assert answer.stdout == "a.md\nb.html\n"
+
+
+def test_freeze_names_the_file_it_wrote(home: Path, calls: list[tuple[Any, ...]]) -> None:
+    assert run(home, "freeze", "paper", "-o", "x.json").stdout == "paper.frozen.json\n"
+    assert calls == [COLLECT, ("freeze_numbers", "paper", Path("x.json"))]
+
+
+def test_compare_hands_on_order_metric_and_anyway(home: Path, calls: list[tuple[Any, ...]]) -> None:
+    assert run(home, "compare", "p/b", "p/a").stdout == "one line\ntwo line\n"
+    run(home, "compare", "p/b", "p/a", "--metric", "params", "--anyway")
+    assert calls == [
+        COLLECT, ("compare_arms", "p/b", "p/a", "test_top1", ("anyway", False)),
+        COLLECT, ("compare_arms", "p/b", "p/a", "params", ("anyway", True)),
+    ]  # fmt: skip
+
+
+def test_sql_prints_rows_and_says_its_note_aside(home: Path, calls: list[tuple[Any, ...]]) -> None:
+    answer = run(home, "sql", "select 1", "--format", "csv", "--fresh", "--limit", "5", "--timeout", "2.5")
+    assert (answer.stdout, answer.stderr) == ("rows\n", "a note\n")
+    bounds = (("fresh", True), ("most", 5), ("seconds", 2.5))
+    assert calls == [("answer_query", "select 1", "csv", *bounds)]
+    calls.clear()
+    run(home, "sql", input="select 2")
+    assert calls == [("answer_query", "select 2", "table", ("fresh", False), ("most", 10_000), ("seconds", 120.0))]
+
+
+def test_rebuild_makes_the_results_or_the_queue(home: Path, calls: list[tuple[Any, ...]]) -> None:
+    assert run(home, "rebuild").stderr == "results.duckdb is new: 3 jobs\n"
+    assert run(home, "rebuild", "--queue").stderr == "queue.db holds 7 jobs again\n"
+    assert [call[0] for call in calls] == ["rebuild", "rebuild_queue"]
+
+
+def test_trace_shows_differences_only_when_asked(home: Path, calls: list[tuple[Any, ...]], tmp_path: Path,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    changes = tmp_path / "x.diff"
+    changes.write_text("+a line")
+    found = SimpleNamespace(lines=lambda: ["sql: x", "mean 1"], changes=(changes,))
+
+    def trace(_home: Any, *words: str) -> Any:
+        calls.append(words)
+        return found
+
+    monkeypatch.setattr("engine.trace.trace_number", trace)
+    assert run(home, "trace", "p/a", "params").stdout == "sql: x\nmean 1\n"
+    assert run(home, "trace", "p/a", "params", "--diff").stdout == "sql: x\nmean 1\n\n+a line\n"
+    assert calls == [COLLECT, ("p/a", "params")] * 2
+
+
+def test_check_without_claims_says_so(home: Path, calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
+    spec = tmp_path / "bare.yaml"
+    spec.write_text("name: bare\ndata: {source: digits, image_size: 32}\nstudent: {arch: tiny_vit_5m}\n")
+    assert "bare claims nothing: add claims: to the spec" in run(home, "check", str(spec)).stderr

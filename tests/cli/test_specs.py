@@ -1,0 +1,92 @@
+"""Commands about specs: every file is looked at, what is wrong is told apart from what is absent, JSON is alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from engine.cli import app
+
+BARE = "name: bare\ndata: {source: digits, image_size: 32}\nstudent: {arch: tiny_vit_5m}\n"
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "bare.yaml"
+    path.write_text(BARE + "seeds: [0, 1, 2]\narms: {a: {}, b: {train.lr: 0.1}}\n")
+    return path
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_each_valid_spec_says_its_arms_and_seeds(spec: Path) -> None:
+    answer = run("validate", spec)
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, f"{spec}: valid, 2 arms, 3 seeds\n", "")
+
+
+def test_one_wrong_spec_does_not_hide_the_others(spec: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(BARE + "bogus: 1\n")
+    answer = run("validate", wrong, spec)
+    assert answer.exit_code == 2
+    assert answer.stdout == f"{spec}: valid, 2 arms, 3 seeds\n"
+    assert f"{wrong}:4" in answer.stderr
+
+
+def test_what_is_absent_is_a_warning_with_its_file(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.check.absent_inputs", lambda _: ["no images there"])
+    answer = run("validate", spec)
+    assert (answer.exit_code, answer.stderr) == (0, f"warning: {spec}: no images there\n")
+
+
+def test_overrides_and_overlays_are_laid_over_a_spec(spec: Path, tmp_path: Path) -> None:
+    overlay = tmp_path / "more.yaml"
+    overlay.write_text("seeds: [7]\n")
+    assert "2 arms, 1 seeds" in run("validate", spec, "--overlay", overlay).stdout
+    assert run("validate", spec, "--set", "train.epochs=none").exit_code == 2
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_plan_is_a_table_aside_or_json_alone(spec: Path, tmp_path: Path, as_json: bool) -> None:
+    answer = run("plan", spec, "--home", tmp_path / "home", *(["--json"] if as_json else []))
+    assert answer.exit_code == 0
+    if as_json:
+        assert len(json.loads(answer.stdout)["runs"]) == 6
+        assert answer.stderr == ""
+    else:
+        assert answer.stdout == ""
+        assert "6 runs, " in answer.stderr
+
+
+def test_a_schema_is_that_of_a_spec() -> None:
+    told = json.loads(run("schema").stdout)
+    assert told["title"] == "Spec"
+    assert {"name", "data", "student", "arms", "claims"} <= told["properties"].keys()
+
+
+def test_init_names_what_it_laid_out_and_what_comes_next(tmp_path: Path) -> None:
+    answer = run("init", tmp_path)
+    laid = [Path(line) for line in answer.stdout.splitlines()]
+    assert tmp_path / "specs" / "quickstart.yaml" in laid
+    assert all(path.is_file() for path in laid)
+    assert answer.stderr == "next: xp submit specs/quickstart.yaml --wait && xp report quickstart\n"
+
+
+def test_describe_shows_each_arm_with_its_classes(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables: list[Any] = [
+        SimpleNamespace(arm=arm, num_classes=10, rows=[], as_json=lambda arm=arm: {"arm": arm}) for arm in ("a", "b")
+    ]
+    monkeypatch.setattr("engine.describing.describe_arms", lambda *_: tables)
+    plain = run("describe", spec, "--home", tmp_path / "home")
+    assert plain.stdout == ""
+    assert "a (10 classes)" in plain.stderr
+    assert "b (10 classes)" in plain.stderr
+    told = run("describe", spec, "--json", "--home", tmp_path / "home")
+    assert json.loads(told.stdout) == [{"arm": "a"}, {"arm": "b"}]

@@ -1,0 +1,369 @@
+"""Every column of the tables, against numbers that were worked out by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.claims import Judged
+from engine.compare import Comparison
+from engine.report import words
+from engine.report.changes import Changes
+from engine.report.sheet import Sheet
+from engine.report.tables import (
+    Table,
+    claim_table,
+    difference_table,
+    published_table,
+    result_table,
+    run_table,
+)
+from engine.spec import Claim
+from engine.stats import Interval
+from tests.report.rows import MB, make_rows, run_row, unequal_runs
+
+COMMON = "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest mean."
+CHANGE = (
+    "Change: the mean difference over common seeds ± half of its 95 % t interval, in percentage points; "
+    "relative: the change in per cent of the baseline."
+)
+
+
+def texts(table: Table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def result_texts(runs: list[dict[str, Any]], baseline: str | None, **parts: Any) -> list[list[str]]:
+    sheet = Sheet(make_rows(runs, baseline, **parts))
+    return texts(result_table(sheet, sheet.points[0]))
+
+
+def test_every_column_of_the_results_is_exact_where_seeds_are_unequal() -> None:
+    """Common are seeds 1 and 2: 0.66 - 0.62, with differences of 0.03 and 0.05; half is 12.7062 * 0.01."""
+    table = result_table(Sheet(make_rows(unequal_runs(), "base")), "default")
+    assert table.title == ""
+    assert list(table.columns) == [
+        "arm", "test top-1 [%]", "change [points]", "relative", "params", "MACs", "inference [images/s]",
+        "training [images/s]", "peak GPU memory, reserved [MB]",
+    ]  # fmt: skip
+    assert texts(table) == [
+        ["base (baseline)", "61.0 ± 8.4 (n=4)", "", "", "21.00 M", "4.00 G", "515 ± 13", "51.5 ± 1.3", "1,030 ± 26"],
+        ["new", "74.0 ± 14.2 (n=3)", "+4.0 ± 12.7", "+6.5 %", "21.40 M", "3.80 G", "660 ± 60", "66.0 ± 6.0",
+         "1,320 ± 120"],
+    ]  # fmt: skip
+    assert list(table.notes) == [COMMON, CHANGE]
+    assert [[cell.is_best for cell in row] for row in table.rows] == [[False] * 9, [False, True, *[False] * 7]]
+
+
+def test_every_number_of_the_results_names_its_runs() -> None:
+    row = result_table(Sheet(make_rows(unequal_runs(), "base")), "default").rows[1]
+    runs = "run-new-1-default, run-new-2-default, run-new-4-default"
+    pair = f"paired over seeds against base: {runs}"
+    assert [cell.source for cell in row] == [
+        runs, f"test_top1 of {runs}", pair, pair, f"params of {runs}", f"macs of {runs}",
+        f"infer_images_per_second of {runs}", f"train_images_per_second of {runs}", f"cuda_peak_reserved of {runs}",
+    ]  # fmt: skip
+
+
+def test_each_table_is_of_its_own_point() -> None:
+    runs = unequal_runs("one") + [{**run, "test_top1": run["test_top1"] / 2} for run in unequal_runs("two")]
+    sheet = Sheet(make_rows(runs, "base"))
+    one, two = (result_table(sheet, point) for point in sheet.points)
+    assert (one.title, two.title) == ("one", "two")
+    assert [row[1] for row in texts(two)] == ["30.5 ± 4.2 (n=4)", "37.0 ± 7.1 (n=3)"]
+    assert [row[2] for row in texts(two)] == ["", "+2.0 ± 6.4"]
+    assert list(one.notes) == [], "what all tables share is said once, under the last"
+    across = "Tables with different splits have different test images: compare within a table, not across."
+    assert list(two.notes) == [COMMON, CHANGE, across]
+
+
+def test_an_arm_without_runs_at_a_point_has_no_row_there() -> None:
+    runs = [run_row("a", 0, "one", test_top1=0.5), run_row("a", 0, "two", test_top1=0.5),
+            run_row("b", 0, "two", test_top1=0.6)]  # fmt: skip
+    sheet = Sheet(make_rows(runs, "a"))
+    assert [row[0] for row in texts(result_table(sheet, "one"))] == ["a (baseline)"]
+
+
+def test_without_a_common_seed_there_is_no_change() -> None:
+    rows = result_texts([run_row("a", 0, test_top1=0.5), run_row("b", 1, test_top1=0.6)], "a")
+    assert rows[1][2:4] == [words.NONE, words.NONE]
+
+
+def test_one_common_seed_has_a_change_without_interval() -> None:
+    rows = result_texts([run_row("a", 0, test_top1=0.5), run_row("b", 0, test_top1=0.45)], "a")
+    assert rows[1][2:4] == ["-5.0", "-10.0 %"]
+
+
+def test_without_a_baseline_there_are_no_changes() -> None:
+    runs = unequal_runs()
+    table = result_table(Sheet(make_rows(runs, None)), "default")
+    assert [row[:4] for row in texts(table)] == [
+        ["base", "61.0 ± 8.4 (n=4)", "", ""],
+        ["new", "74.0 ± 14.2 (n=3)", "", ""],
+    ]
+    assert list(table.notes) == [COMMON]
+
+
+def test_a_change_carries_the_mark_of_its_comparison() -> None:
+    told = Comparison("test_top1", "default", ("new", "base"), (0.6, 0.5), ((), ()), Interval(0.1, 0.1, 0, 1, 2),
+                      0.01, 0.01, None, None, (), ())  # fmt: skip
+    sheet = Sheet(make_rows(unequal_runs(), "base"), Changes({("new", "default"): told}))
+    table = result_table(sheet, "default")
+    assert texts(table)[1][2] == "+4.0 ± 12.7 †"
+    assert table.notes[0] == "† p < 0.05 (paired t test over seeds, after Holm over all changes of this report)."
+
+
+def test_narrow_intervals_get_two_decimals_in_all_rows() -> None:
+    tight, wide = [0.5, 0.5004], [0.6, 0.6002]  # halves of 0.25 and 0.13 points
+    runs = [run_row("a", seed, test_top1=value) for seed, value in enumerate(tight)]
+    runs += [run_row("b", seed, test_top1=value) for seed, value in enumerate(wide)]
+    assert [row[1] for row in result_texts(runs, None)] == ["50.02 ± 0.03 (n=2)", "60.01 ± 0.01 (n=2)"]
+    runs += [run_row("c", seed, test_top1=value) for seed, value in enumerate([0.4, 0.5])]
+    assert [row[1] for row in result_texts(runs, None)] == ["50.0 ± 0.0 (n=2)", "60.0 ± 0.0 (n=2)", "45.0 ± 7.1 (n=2)"]
+
+
+def test_one_run_has_wilsons_interval_over_its_images() -> None:
+    runs = [run_row("a", 0, test_top1=0.5, test_low=0.402, test_high=0.598), run_row("b", 0, test_top1=0.6)]
+    sheet = Sheet(make_rows(runs, None))
+    table = result_table(sheet, "default")
+    assert [row[1] for row in texts(table)] == ["50.0 [40.2, 59.8] (n=1)", "60.0 (n=1)"]
+    assert any(note.startswith("With one seed: Wilson's 95 % interval") for note in table.notes)
+    two = [run_row("a", seed, test_top1=0.5 + seed / 10) for seed in range(2)]
+    for runs in (unequal_runs(), two):
+        assert not any("Wilson" in note for note in result_table(Sheet(make_rows(runs)), "default").notes)
+
+
+def test_an_arm_without_numbers_has_dashes() -> None:
+    rows = result_texts([run_row("a", 0, test_top1=0.5), run_row("b", 0)], "a")
+    assert rows[1] == ["b", *[words.NONE] * 8]
+
+
+def test_a_lone_arm_is_not_the_best() -> None:
+    table = result_table(Sheet(make_rows([run_row("a", 0, test_top1=0.5)], "a")), "default")
+    assert not table.rows[0][1].is_best
+    assert not any(note.startswith("Change:") for note in table.notes)
+
+
+def test_pruning_says_what_was_asked_and_reached() -> None:
+    runs = [run_row("a", 0), run_row("b", 0)]
+    pruned = {"arm": "b", "cell": "default", "n": 1, "std": None, "low": None, "high": None, "not_finite": 0}
+    cells = [
+        {**pruned, "metric": "prune_asked", "mean": 0.2},
+        {**pruned, "metric": "prune_achieved", "mean": 0.1964},
+        {**pruned, "arm": "a", "metric": "prune_asked", "mean": 0.0},
+    ]
+    notes = result_table(Sheet(make_rows(runs, None, cells=cells)), "default").notes
+    assert [note for note in notes if "pruning" in note] == ["b: pruning of 20.0 % was asked, 19.6 % reached."]
+
+
+@pytest.mark.parametrize(
+    ("masks", "batch_norm", "end"),
+    [
+        (False, False, "the steps are the same up to rounding."),
+        (True, False, "the steps are the same up to rounding, dropout and drop path drew other masks."),
+        (
+            False,
+            True,
+            "the steps are the same up to rounding, and BatchNorm saw 16 images, not 64: another training.",
+        ),
+    ],
+)
+def test_a_training_in_micro_batches_is_told(masks: bool, batch_norm: bool, end: str) -> None:
+    split = (
+        f'{{"images": 16, "batch_size": 64, "masks": {str(masks).lower()}, "batch_norm": {str(batch_norm).lower()}}}'
+    )
+    row = {"arm": "a", "cell": "default", "role": "student", "split": split, "seeds": [0, 2]}
+    sheet = Sheet(make_rows([run_row("a", 0)], splits=[row, {**row, "cell": "other"}]))
+    notes = [note for note in result_table(sheet, "default").notes if "memory" in note]
+    assert notes == [f"a, seed 0, 2: student trained 16 of 64 images at a time, after running out of memory; {end}"]
+
+
+def test_memory_of_the_host_is_shown_where_no_gpu_was() -> None:
+    runs = [run_row("a", 0, host_peak_rss=512.0 * MB)]
+    cells = [{"arm": "a", "cell": "default", "metric": "host_peak_rss", "n": 1, "mean": 512.0 * MB, "std": None,
+              "low": None, "high": None, "not_finite": 0}]  # fmt: skip
+    table = result_table(Sheet(make_rows(runs, None, cells=cells)), "default")
+    assert table.columns[-1] == "peak host memory (RSS) [MB]"
+    assert texts(table)[0][-1] == "512"
+
+
+def claim(**more: Any) -> Claim:
+    about = {"id": "one", "text": "B wins.", "metric": "test_top1", "arm": "b", "against": "a", "expect": "greater"}
+    return Claim.model_validate({**about, **more})
+
+
+def compared(cell: str) -> Comparison:
+    interval = Interval(0.02, 0.01, 0.005, 0.035, 4)
+    return Comparison("test_top1", cell, ("b", "a"), (0.62, 0.6), (("run-b",), ("run-a",)), interval, 0.02, 0.02, None,
+                      None, (), ())  # fmt: skip
+
+
+def test_claims_have_verdict_difference_and_runs() -> None:
+    table = claim_table([Judged(claim(), "split", "holds", "because", compared("split"), 0.02)])
+    assert table is not None
+    assert list(table.columns) == ["claim", "where", "verdict", "difference", "remark"]
+    assert texts(table) == [
+        ["B wins.", "split", "holds", "test_top1 +2.00 points [+0.50, +3.50], n=4", "because"],
+    ]
+    assert [cell.source for cell in table.rows[0]] == ["one", "", "run-b, run-a", "run-b, run-a", ""]
+    assert "over common seeds, with its 95 % t interval" in table.notes[0]
+
+
+def test_empty_columns_of_claims_are_left_out() -> None:
+    table = claim_table([Judged(claim(), "default", "holds", "", compared("default"), 0.02)])
+    assert table is not None
+    assert list(table.columns) == ["claim", "verdict", "difference"]
+    assert texts(table) == [["B wins.", "holds", "test_top1 +2.00 points [+0.50, +3.50], n=4"]]
+    assert claim_table([]) is None
+    without = claim_table([Judged(claim(), "", "undecided", "no runs", None)])
+    assert without is not None
+    assert texts(without) == [["B wins.", "undecided", words.NONE, "no runs"]]
+
+
+def test_differences_are_what_the_arms_say_and_truly_vary() -> None:
+    """`loss` is said, `epochs` truly varies, `weight` comes with the loss; `lr` is alike."""
+    settings: dict[str, dict[str, Any]] = {
+        "a": {"train": {"lr": 0.1, "epochs": 3}},
+        "b": {"train": {"lr": 0.1, "epochs": 4}, "distill": {"loss": "hinton", "weight": 0.5}},
+    }
+    spec = '{"arms": {"a": {}, "b": {"distill.loss": "hinton"}}}'
+    runs = [run_row(arm, 0, settings=tree) for arm, tree in settings.items()]
+    table = difference_table(Sheet(make_rows(runs, "a", about={"spec": spec})))
+    assert table is not None
+    assert list(table.columns) == ["setting", "a", "b"]
+    assert texts(table) == [["distill.loss", words.NONE, "hinton"], ["train.epochs", "3", "4"]]
+    assert [note.split()[0] for note in table.notes] == ["1"]
+
+
+def test_differences_are_those_of_the_first_point() -> None:
+    runs = [
+        run_row("a", 0, "one", {"train": {"lr": 1}}), run_row("b", 0, "one", {"train": {"lr": 2}}),
+        run_row("a", 0, "two", {"train": {"lr": 3}}), run_row("b", 0, "two", {"train": {"lr": 4}}),
+    ]  # fmt: skip
+    table = difference_table(Sheet(make_rows(runs, "a")))
+    assert table is not None
+    assert texts(table) == [["train.lr", "1", "2"]]
+    assert list(table.notes) == []
+
+
+def test_arms_that_are_alike_have_no_differences() -> None:
+    assert difference_table(Sheet(make_rows([run_row("a", 0), run_row("b", 0)]))) is None
+    assert difference_table(Sheet(make_rows([]))) is None
+
+
+def test_a_record_without_spec_is_told_by_head_words() -> None:
+    runs = [run_row("a", 0), run_row("b", 0, settings={"prune": {"ratio": 0.2, "rounds": 3}})]
+    table = difference_table(Sheet(make_rows(runs, "a")))
+    assert table is not None
+    assert texts(table) == [["prune.ratio", words.NONE, "0.2"]]
+
+
+def test_how_a_teacher_was_trained_is_no_difference_of_arms() -> None:
+    spec = '{"arms": {"b": {"teacher.train.epochs": 5, "teacher.arch": "x"}}}'
+    runs = [run_row("a", 0), run_row("b", 0, settings={"teacher": {"arch": "x", "train": {"epochs": 5}}})]
+    table = difference_table(Sheet(make_rows(runs, "a", about={"spec": spec})))
+    assert table is not None
+    assert texts(table) == [["teacher.arch", words.NONE, "x"]]
+
+
+def test_runs_are_listed_with_their_figures() -> None:
+    runs = [
+        run_row("a", 3, "one", test_top1=0.61234, val_top1=0.5, train_seconds=61.0),
+        run_row("b", 4, "two") | {"state": "queued"},
+    ]
+    table = run_table(make_rows(runs))
+    assert list(table.columns) == [
+        "run", "arm", "cell", "seed", "state", "test top-1 [%]", "val top-1 [%]", "training time",
+    ]  # fmt: skip
+    assert texts(table) == [
+        ["run-a-3-one", "a", "one", "3", "done", "61.23", "50.00", "1 min 1 s"],
+        ["run-b-4-two", "b", "two", "4", "queued", *[words.NONE] * 3],
+    ]
+
+
+# Against the published figures ----------------------------------------------------------------------------------------
+
+PUBLISHED: dict[str, Any] = {
+    "model": "TinyViT", "attention": "longformer", "teacher": None, "prune": None, "split": "80/10/10",
+    "metric": "top1", "value": 73.645, "unit": "percent", "change": -0.84, "change_unit": "percent",
+    "relative_change": -0.84, "absolute_change": -0.62, "against": "TinyViT window",
+}  # fmt: skip
+
+
+def paper_runs() -> list[dict[str, Any]]:
+    """`new` on both splits, untaught, taught and pruned; seeds 1 and 2 are common with the baseline."""
+
+    def tree(split: str, kind: str, **more: Any) -> dict[str, Any]:
+        return {"data": {"split": split}, "student": {"attention": {"kind": kind}}, **more}
+
+    runs = []
+    for shift, split in ((0.0, "60/20/20"), (0.1, "80/10/10")):
+        for arm, kind, more, gain in (
+            ("base", "window", {}, 0.0), ("new", "longformer", {}, 0.03),
+            ("pruned", "longformer", {"prune": {"ratio": 0.2}}, -0.05),
+            ("taught", "longformer", {"teacher": {"arch": "timm/clip"}}, 0.06),
+        ):  # fmt: skip
+            for seed in (0, 1, 2) if arm == "base" else (1, 2, 3):
+                runs.append(
+                    run_row(
+                        arm,
+                        seed,
+                        split,
+                        tree(split, kind, **more),
+                        test_top1=0.5 + shift + gain + seed / 100,
+                        train_images_per_second=100.0 * (1 + shift + gain),
+                        cuda_peak_reserved=(1000 + 1000 * gain) * MB,
+                    )
+                )
+    return runs
+
+
+def published_texts(**changes: Any) -> list[str]:
+    row = {**PUBLISHED, **changes}
+    rows = make_rows(paper_runs(), "base", published=[row])
+    table = published_table(rows, Sheet(rows))
+    assert table is not None
+    return texts(table)[0]
+
+
+def test_a_published_row_has_both_readings_and_ours() -> None:
+    """Ours on 80/10/10, common seeds 1 and 2: 0.645 against 0.615."""
+    assert published_texts() == [
+        "TinyViT longformer: top1", "80/10/10", "73.645 %", "-0.84 %", "-0.84 %", "-0.62 points",
+        "64.50 %", "+3.00 points", "+4.9 %",
+    ]  # fmt: skip
+
+
+def test_a_published_row_is_matched_by_split_pruning_and_teacher() -> None:
+    assert published_texts(split="60/20/20")[-3:] == ["54.50 %", "+3.00 points", "+5.8 %"]
+    assert published_texts(prune=0.2)[0] == "TinyViT longformer pruned: top1"
+    assert published_texts(prune=0.2)[-3:] == ["56.50 %", "-5.00 points", "-8.1 %"]
+    assert published_texts(teacher="clip")[-3:] == ["67.50 %", "+6.00 points", "+9.8 %"]
+    for other in ({"prune": 0.3}, {"teacher": "convnext"}, {"attention": "window"}, {"split": "50/25/25"}):
+        assert published_texts(**other)[-3:] == [words.NONE] * 3
+
+
+def test_published_throughput_and_memory_keep_their_units() -> None:
+    speed = published_texts(metric="throughput", unit="images/s", value=500.0, absolute_change=12.0, change=2.4)
+    assert speed[2:] == ["500 images/s", "+2.4 %", "-0.84 %", "+12 images/s", "113", "+3.00", "+2.7 %"]
+    memory = published_texts(metric="memory", unit="MB", value=None, absolute_change=None, change_unit="MB", prune=0.2)
+    assert memory[2:] == [words.NONE, "-0.84", "-0.84 %", words.NONE, "950", "-50.0", "-5.0 %"]
+    assert published_texts(metric="energy")[-3:] == [words.NONE] * 3
+
+
+def test_ours_of_a_published_row_names_both_arms_runs() -> None:
+    rows = make_rows(paper_runs(), "base", published=[PUBLISHED])
+    table = published_table(rows, Sheet(rows))
+    assert table is not None
+    runs = [f"run-{arm}-{seed}-80/10/10" for arm, seeds in (("new", (1, 2, 3)), ("base", (0, 1, 2))) for seed in seeds]
+    assert [cell.source for cell in table.rows[0]] == ["against TinyViT window", *[""] * 5, *[", ".join(runs)] * 3]
+    assert published_table(make_rows(paper_runs(), "base"), Sheet(make_rows(paper_runs(), "base"))) is None
+
+
+def test_without_common_seeds_nothing_stands_beside_the_published() -> None:
+    runs = [run for run in paper_runs() if run["arm"] == "base" or run["seed"] == 3]
+    rows = make_rows(runs, "base", published=[PUBLISHED])
+    table = published_table(rows, Sheet(rows))
+    assert table is not None
+    assert texts(table)[0][-3:] == [words.NONE] * 3
