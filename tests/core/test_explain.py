@@ -87,15 +87,16 @@ def test_colours_run_from_dark_to_light() -> None:
 
 @pytest.mark.parametrize("attention", [None, {"select": "pooled"}, {"radius": 1}])
 def test_padding_neither_receives_nor_gives(attention: dict[str, Any] | None) -> None:
-    """By hand, token by token: the map of 6 x 6 tokens in windows of 4, of which the last are half padding."""
-    net = network(96, attention, windows=[7, 4, 4, 4])
-    maps = attention_maps(net, images(96), stage=2)
-    weights = block_weights(net.eval(), images(96))["stages.2.blocks.1.attn"].mean(1)
+    """By hand, token by token: the map of 7 x 7 tokens in windows of 4, the last of them padded."""
+    net = network(112, attention, windows=[7, 4, 4, 4])
+    maps = attention_maps(net, images(112), stage=2)
+    weights = block_weights(net.eval(), images(112))["stages.2.blocks.1.attn"].mean(1)
     block: Any = net.get_submodule("stages.2.blocks.1")
-    real = block.cut(torch.ones(2, 6, 6, 1))[1]
-    assert maps.values.shape == (2, 6, 6)
+    real = block.cut(torch.ones(2, 7, 7, 1))[1]
+    assert maps.values.shape == (2, 7, 7)
     assert not bool(real.all())
-    expected = torch.zeros(2, 6, 6, dtype=torch.float64)
+    assert float((weights[..., :16] * ~real[:, None, :])[real].max()) == 0.0
+    expected = torch.zeros(2, 7, 7, dtype=torch.float64)
     for window in range(8):
         image, down, across = window // 4, window // 2 % 2 * 4, window % 2 * 4
         for query in (number for number in range(16) if real[window, number]):
@@ -156,7 +157,7 @@ def test_energy_is_the_norm_over_channels_wherever_they_lie() -> None:
 
 
 def test_pictures_share_one_scale_and_lay_the_map_over_the_picture(tmp_path: Path) -> None:
-    values = torch.tensor([[[0.0, 0.0], [0.0, 0.0]], [[0.5, 0.5], [0.5, 0.5]], [[1.0, 1.0], [1.0, 1.0]]])
+    values = torch.tensor([[[1.0, 1.0], [1.0, 1.0]], [[1.5, 1.5], [1.5, 1.5]], [[2.0, 2.0], [2.0, 2.0]]])
     plain = torch.full((3, 3, 84, 84), 100, dtype=torch.uint8)
     paths = save_maps(AttentionMaps(values, "m", "l"), plain, tmp_path, ["a", "b", "c"])
     for path, colour in zip(paths, ((68, 1, 84), (33, 145, 140), (253, 231, 37)), strict=True):
@@ -171,7 +172,7 @@ def test_pictures_share_one_scale_and_lay_the_map_over_the_picture(tmp_path: Pat
 
 def test_a_flat_map_is_drawn_without_dividing_by_zero(tmp_path: Path) -> None:
     flat = AttentionMaps(torch.ones(1, 2, 2), "m", "l")
-    (path,) = save_maps(flat, torch.zeros(1, 3, 200, 200, dtype=torch.uint8), tmp_path, ["a"])
+    (path,) = save_maps(flat, torch.zeros(1, 3, 100, 100, dtype=torch.uint8), tmp_path, ["a"])
     with Image.open(path) as picture:
         assert picture.size == (400, 200)
 

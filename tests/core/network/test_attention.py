@@ -268,6 +268,10 @@ def test_a_padding_token_is_given_no_weight(select: str, combine: str) -> None:
     weights = module.probabilities(x, keep).detach()
     on_padding = weights[..., :36] * ~keep[:, None, None, :]
     assert float(on_padding[keep[:, None].expand(-1, 2, -1)].abs().max()) == 0.0
+    if select == "pooled":
+        empty = ~(module.cells & keep[:, None, :]).any(-1)
+        assert bool(empty.any())
+        assert float((weights[..., 36:] * empty[:, None, None, :]).abs().max()) == 0.0
     total = weights.sum(-1)[keep[:, None].expand(-1, 2, -1)]
     if combine != "sum" or select == "none":
         torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=TOLERANCE)
@@ -276,7 +280,7 @@ def test_a_padding_token_is_given_no_weight(select: str, combine: str) -> None:
 
 
 @pytest.mark.parametrize("combine", ["sum", "mean"])
-@pytest.mark.parametrize("select", ["grid", "norm"])
+@pytest.mark.parametrize("select", ["grid", "learned"])
 def test_padding_is_as_if_cut_away_where_paths_are_added(select: str, combine: str) -> None:
     """By hand over the real tokens alone: a near softmax plus a global one, halved by the mean."""
     module, x = longformer(4, 8, 2, select=select, combine=combine, radius=1, globals=3, bias="none"), tokens(4, 8, 1)
@@ -292,7 +296,8 @@ def test_padding_is_as_if_cut_away_where_paths_are_added(select: str, combine: s
             table = module.attention_biases[head, module.offsets[query, seen]]
             first = (near.q[0, head, query] @ near.k[0, head, seen].T / 2 + table).softmax(0)
             keys = list(range(12)) if query in places else places
-            second = (wide.q[0, head, query] @ wide.k[0, head, keys].T / 2).softmax(0)
+            raised = y[0, keys] @ module.score if select == "learned" and query not in places else 0.0
+            second = (wide.q[0, head, query] @ wide.k[0, head, keys].T / 2 + raised).softmax(0)
             rows[0, head, query] = first @ near.v[0, head, seen] + second @ wide.v[0, head, keys]
     expected = module.join_heads(rows if combine == "sum" else rows / 2)
     found = module(x, keep, chosen=torch.tensor([places])).out[:, :12]
@@ -325,3 +330,19 @@ def test_of_equal_scores_padding_is_picked_last() -> None:
     keep = torch.zeros(1, 16, dtype=torch.bool)
     keep[0, [3, 7, 9]] = True
     assert sorted(module.choose(torch.ones(1, 16, 8).double(), keep).places[0].tolist()) == [3, 7, 9]
+
+
+@pytest.mark.parametrize("combine", ["sum", "mean"])
+def test_without_a_real_global_only_the_near_path_counts_and_counts_whole(combine: str) -> None:
+    module, x = longformer(4, 8, 2, combine=combine, radius=1, globals=2), tokens(4, 8, 1)
+    keep = torch.arange(16)[None] < 12
+    found = module(x, keep, chosen=torch.tensor([[13, 15]])).out[:, :12]
+    near = module.split_heads(module.qkv(module.norm(x)))
+    rows = torch.zeros(1, 2, 12, 4, dtype=torch.float64)
+    for head in range(2):
+        for query in range(12):
+            seen = [key for key in range(12) if bool(module.near[query, key])]
+            table = module.attention_biases[head, module.offsets[query, seen]]
+            shares = (near.q[0, head, query] @ near.k[0, head, seen].T / 2 + table).softmax(0)
+            rows[0, head, query] = shares @ near.v[0, head, seen]
+    torch.testing.assert_close(found, module.join_heads(rows), rtol=0, atol=TOLERANCE)

@@ -218,7 +218,9 @@ def test_the_logged_loss_is_the_mean_over_images_however_large_their_batches(pac
             losses.append(torch.logsumexp(logits, 1) - logits.gather(1, batch.labels[:, None])[:, 0])
         assert len(torch.cat(losses)) == len(loop.recipe.loader.rows)
         assert notes.values("train_loss")[epoch] == pytest.approx(float(torch.cat(losses).double().mean()), rel=1e-5)
-    assert notes.values("lr") == pytest.approx([1e-30 * (1 + math.cos(math.pi * step / 12)) / 2 for step in (5, 11)])
+    assert notes.values("lr") == pytest.approx(
+        [1e-30 * (1 + math.cos(math.pi * step / 12)) / 2 for step in (5, 11)], abs=0.0
+    )
 
 
 def test_validation_figures_are_those_of_the_network_after_the_epoch(pack: Pack) -> None:
@@ -366,3 +368,18 @@ def test_each_step_is_in_training_mode_and_validation_is_not(pack: Pack) -> None
     loop.run()
     one = [(0, True)] * 6 + [(0, False)] * 3
     assert modes == one + [(1, mode) for _, mode in one]
+
+
+def test_bad_weights_after_the_last_step_end_it_before_they_are_validated(pack: Pack) -> None:
+    notes = Notes()
+    loop = make_loop(pack, notes)
+
+    def poison(phase: str) -> None:
+        if notes.step == 6:
+            with torch.no_grad():
+                next(loop.network.parameters()).fill_(math.inf)
+
+    notes.on_beat = poison
+    with pytest.raises(Diverged, match="a weight is not finite"):
+        loop.run()
+    assert "validate" not in notes.phases
