@@ -347,7 +347,9 @@ def test_weights_are_read_back_by_anyone(bench: Bench) -> None:
     lines = visible_lines(bench.home.job("train-1"))
     (told,) = [line for line in lines if line["type"] == "predictions" and line["part"] == "test"]
     pack = open_pack(bench.home.pack("pack-1"))
-    images = EvalLoader(pack, np.array([pack.keys.index(key) for key in told["sample"]]), Data(**DATA), 24, 64)
+    images = EvalLoader(
+        pack, np.array([pack.keys.index(key) for key in told["sample"]]), Data.model_validate(DATA), 24, 64
+    )
     shares = torch.cat([predict(network.eval(), batch.images) for batch in images])
     assert shares.argmax(1).tolist() == told["predicted"]
     np.testing.assert_allclose(shares.amax(1), told["confidence"], rtol=1e-3)

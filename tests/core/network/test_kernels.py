@@ -22,19 +22,20 @@ def plain(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     return powers / powers.sum(-1, keepdim=True) @ v
 
 
-def prepared(windows: int) -> list[Tensor]:
+def prepared(windows: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Two heads, 4 queries, 6 keys of 3 channels; `windows` biases, one key hidden from one query."""
     bias = draw(windows, 2, 4, 6)
     bias[:, :, 1, 2] = -math.inf
     parts = [draw(5, 2, 4, 3), draw(5, 2, 6, 3), draw(5, 2, 6, 3, seed=9), bias]
-    return [part.requires_grad_() for part in parts]
+    q, k, v, bias = (part.requires_grad_() for part in parts)
+    return q, k, v, bias
 
 
 @pytest.mark.parametrize("windows", [1, 5])
 @pytest.mark.parametrize("lean", [False, True])
 def test_learning_attention_has_the_formulas_values_and_gradients(windows: int, lean: bool) -> None:
     parts, weight = prepared(windows), draw(5, 2, 4, 3, seed=3)
-    wanted, found = plain(*parts), attend(*parts, lean=lean)
+    wanted, found = plain(*parts), attend(*parts, lean)
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)
     grads = [torch.autograd.grad((out * weight).sum(), parts) for out in (wanted, found)]
     for one, other in zip(*grads, strict=True):
@@ -43,12 +44,17 @@ def test_learning_attention_has_the_formulas_values_and_gradients(windows: int, 
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_without_gradients_or_asked_for_the_fused_kernel_runs(fused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts, ran = [part.detach() for part in prepared(1)], []
-    real = kernels._fused
-    monkeypatch.setattr(kernels, "_fused", lambda *args: ran.append(1) or real(*args))
-    torch.testing.assert_close(attend(*parts, fused=fused), plain(*parts), rtol=0, atol=1e-12)
-    parts[0].requires_grad_()
-    torch.testing.assert_close(attend(*parts, fused=fused), plain(*parts), rtol=0, atol=1e-12)
+    q, k, v, bias = (part.detach() for part in prepared(1))
+    ran, real = [], kernels._fused
+
+    def watch(*parts: Tensor) -> Tensor:
+        ran.append(parts)
+        return real(*parts)
+
+    monkeypatch.setattr(kernels, "_fused", watch)
+    torch.testing.assert_close(attend(q, k, v, bias, fused=fused), plain(q, k, v, bias), rtol=0, atol=1e-12)
+    q.requires_grad_()
+    torch.testing.assert_close(attend(q, k, v, bias, fused=fused), plain(q, k, v, bias), rtol=0, atol=1e-12)
     assert len(ran) == (2 if fused else 1)
 
 

@@ -112,14 +112,14 @@ def their_steps(pack: Pack, case: Case, loader: TrainLoader) -> nn.Module:
 
 def written_loss(pack: Pack, case: Case, network: nn.Module, batch: Batch, step: int) -> Tensor:
     middle, spread = (torch.tensor(numbers, dtype=torch.float64).view(1, 3, 1, 1) for numbers in (MEAN, STD))
-    answer = network((batch.images.double() / 255 - middle) / spread)
+    answer: Tensor = network((batch.images.double() / 255 - middle) / spread)
     own = (batch.labels[:, None] == torch.arange(10)).double()
     if batch.mix is not None and case.mixed_labels:
         share = batch.mix.share.double()[:, None]
         own = share * own + (1 - share) * own[batch.mix.partner]
     smoothing = case.words.get("label_smoothing", 0.0)
     wanted = (1 - smoothing) * own + smoothing / 10
-    hard = -(wanted * log_shares(answer)).sum() / len(answer)
+    hard: Tensor = -(wanted * log_shares(answer)).sum() / len(answer)
     if case.distill is None:
         return hard
     temperature = case.distill.get("temperature", 2.0)
