@@ -110,11 +110,12 @@ def test_calibration_error_weighs_bins_by_their_images() -> None:
 
 
 def test_the_divergence_is_taken_at_its_temperature() -> None:
-    """By hand: KL(teacher || student) of two classes whose logits differ by 2 and by 0, at temperature 4."""
-    teacher, student = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 0.0]])
+    """By hand: KL(teacher || student) of two classes whose logits differ by 2 and by -3."""
+    teacher, student = torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 3.0]])
     for temperature in (1.0, 4.0):
         share = 1 / (1 + math.exp(-2 / temperature))
-        wanted = share * math.log(2 * share) + (1 - share) * math.log(2 * (1 - share))
+        other = 1 / (1 + math.exp(3 / temperature))
+        wanted = share * math.log(share / other) + (1 - share) * math.log((1 - share) / (1 - other))
         assert compare_logits(student, teacher, temperature).divergence == pytest.approx(wanted)
     backwards = compare_logits(teacher, student).divergence
     assert backwards != pytest.approx(compare_logits(student, teacher).divergence, rel=0.01)
