@@ -254,6 +254,7 @@ def test_the_best_stay_in_their_order_and_of_equals_the_first() -> None:
         ("heads", 4, 0.5, 2),
         ("heads", 4, 0.49, 1),
         ("heads", 10, 0.3, 3),
+        ("heads", 100, 0.29, 29),
         ("heads", 4, 1.0, 3),
         ("heads", 1, 0.9, 0),
     ],
