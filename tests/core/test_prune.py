@@ -311,3 +311,14 @@ def test_frozen_parameters_stay_frozen_and_all_are_leaves() -> None:
 def test_an_unstructured_method_is_refused() -> None:
     with pytest.raises(JobError, match="unstructured"):
         prune_network(network(), Prune(ratio=0.2, method="unstructured"))
+
+
+def test_the_criterion_asks_the_loss_that_is_given() -> None:
+    asked: list[int] = []
+
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        asked.append(len(labels))
+        return logits.square().mean()
+
+    prune_network(network(56, None, **TINY), Prune(ratio=0.2), batches(2), loss=loss)
+    assert asked == [4, 4]
