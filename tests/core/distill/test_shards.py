@@ -70,17 +70,16 @@ def test_a_list_that_says_nothing_begins_again(tmp_path: Path, text: str) -> Non
 
 
 def test_a_shard_is_on_the_disk_before_it_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[bool] = []
+    seen: list[tuple[int, bool]] = []
     real = os.fsync
 
     def sync(handle: int) -> None:
-        seen.append((tmp_path / LIST).exists())
+        seen.append((os.fstat(handle).st_ino, (tmp_path / LIST).exists()))
         real(handle)
 
     monkeypatch.setattr(os, "fsync", sync)
     ShardWriter(tmp_path, "a").append("one.bin", rows(0))
-    assert seen[0] is False
-    assert len(seen) > 1
+    assert seen[0] == ((tmp_path / "one.bin").stat().st_ino, False)
     assert (tmp_path / LIST).exists()
 
 
@@ -90,3 +89,9 @@ def test_finished_files_have_no_list(tmp_path: Path) -> None:
     writer.finish()
     writer.finish()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.bin", "two.bin"]
+
+
+def test_shards_of_something_else_are_removed(tmp_path: Path) -> None:
+    write_three(tmp_path)
+    assert ShardWriter(tmp_path, "b").shards == []
+    assert list(tmp_path.iterdir()) == []
