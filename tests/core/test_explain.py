@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.core.explain import attention_maps, block_weights, colour_of, save_maps
+from engine.core.explain import COLOURS, AttentionMaps, attention_maps, block_weights, colour_of, save_maps
 from engine.core.network.build import build_network
 from engine.errors import JobError
 from tests.core.network.nets import network, student
@@ -83,3 +83,100 @@ def test_colours_run_from_dark_to_light() -> None:
     colours = colour_of(np.linspace(0, 1, 20))
     light = colours @ np.array([0.3, 0.59, 0.11])
     assert (np.diff(light) > 0).all()
+
+
+@pytest.mark.parametrize("attention", [None, {"select": "pooled"}, {"radius": 1}])
+def test_padding_neither_receives_nor_gives(attention: dict[str, Any] | None) -> None:
+    """By hand, token by token: the map of 7 x 7 tokens in windows of 4, the last of them padded."""
+    net = network(112, attention, windows=[7, 4, 4, 4])
+    maps = attention_maps(net, images(112), stage=2)
+    weights = block_weights(net.eval(), images(112))["stages.2.blocks.1.attn"].mean(1)
+    block: Any = net.get_submodule("stages.2.blocks.1")
+    real = block.cut(torch.ones(2, 7, 7, 1))[1]
+    assert maps.values.shape == (2, 7, 7)
+    assert not bool(real.all())
+    assert float((weights[..., :16] * ~real[:, None, :])[real].max()) == 0.0
+    expected = torch.zeros(2, 7, 7, dtype=torch.float64)
+    for window in range(8):
+        image, down, across = window // 4, window // 2 % 2 * 4, window % 2 * 4
+        for query in (number for number in range(16) if real[window, number]):
+            shares = weights[window, query, :16].clone()
+            if weights.shape[-1] > 16:
+                for cell, members in enumerate(block.attn.cells):
+                    inside = members & real[window]
+                    shares[inside] += weights[window, query, 16 + cell] / max(int(inside.sum()), 1)
+            for key in (number for number in range(16) if real[window, number]):
+                expected[image, down + key // 4, across + key % 4] += shares[key]
+    expected /= expected.sum((1, 2), keepdim=True)
+    torch.testing.assert_close(maps.values, expected.float())
+
+
+def test_a_network_comes_back_in_its_mode_without_hooks_or_gradients() -> None:
+    net = network().train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    assert not attention_maps(net, images()).values.requires_grad
+    assert net.training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert not any(module._forward_pre_hooks for _, module in net.attention_modules())
+    net.eval()
+    attention_maps(net, images())
+    assert not net.training
+
+
+def test_the_last_block_of_the_asked_stage_is_shown() -> None:
+    net = network()
+    assert attention_maps(net, images(), stage=1).layer == "stages.1.blocks.1"
+    assert attention_maps(net, images()).layer == "stages.2.blocks.1"
+
+
+class Features(torch.nn.Module):
+    """Gives what it is told as its features."""
+
+    num_prefix_tokens = 1
+
+    def __init__(self, values: torch.Tensor) -> None:
+        super().__init__()
+        self.values = values
+
+    def forward_features(self, images: torch.Tensor) -> torch.Tensor:
+        return self.values
+
+
+def test_energy_is_the_norm_over_channels_wherever_they_lie() -> None:
+    grid = torch.tensor([[[0.0, 3.0], [6.0, 9.0]]])
+    first = torch.stack([grid, grid / 3 * 4], 1)  # (1, 2, 2, 2): channels first where both readings fit
+    wide = torch.cat([first, torch.zeros(1, 3, 2, 2)], 1)
+    wanted = grid / 3 * 5
+    for features in (wide, wide.permute(0, 2, 3, 1)):
+        torch.testing.assert_close(attention_maps(Features(features), images()).values, wanted)
+    tokens = wide.flatten(2).mT
+    with_prefix = torch.cat([torch.full((1, 1, 5), 99.0), tokens], 1)
+    torch.testing.assert_close(attention_maps(Features(with_prefix), images()).values, wanted)
+    with pytest.raises(JobError, match="no square map"):
+        attention_maps(Features(with_prefix[:, :-1]), images())
+
+
+def test_pictures_share_one_scale_and_lay_the_map_over_the_picture(tmp_path: Path) -> None:
+    values = torch.tensor([[[1.0, 1.0], [1.0, 1.0]], [[1.5, 1.5], [1.5, 1.5]], [[2.0, 2.0], [2.0, 2.0]]])
+    plain = torch.full((3, 3, 84, 84), 100, dtype=torch.uint8)
+    paths = save_maps(AttentionMaps(values, "m", "l"), plain, tmp_path, ["a", "b", "c"])
+    for path, colour in zip(paths, ((68, 1, 84), (33, 145, 140), (253, 231, 37)), strict=True):
+        with Image.open(path) as picture:
+            assert picture.size == (336, 168)
+            assert picture.getpixel((100, 100)) == (100, 100, 100)
+            mixed = tuple(round(0.45 * 100 + 0.55 * part) for part in colour)
+            assert picture.getpixel((200, 100)) == pytest.approx(mixed, abs=1)
+    raw = np.load(tmp_path / "maps.npz")
+    assert (str(raw["method"]), str(raw["layer"])) == ("m", "l")
+
+
+def test_a_flat_map_is_drawn_without_dividing_by_zero(tmp_path: Path) -> None:
+    flat = AttentionMaps(torch.ones(1, 2, 2), "m", "l")
+    (path,) = save_maps(flat, torch.zeros(1, 3, 100, 100, dtype=torch.uint8), tmp_path, ["a"])
+    with Image.open(path) as picture:
+        assert picture.size == (400, 200)
+
+
+def test_colours_are_those_of_the_table_at_its_stops() -> None:
+    np.testing.assert_allclose(colour_of(np.linspace(0, 1, 5)), COLOURS)
+    np.testing.assert_allclose(colour_of(np.array([0.125])), [(np.array(COLOURS[0]) + COLOURS[1]) / 2])

@@ -10,11 +10,21 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.core.measure import count_params
+from engine.core.measure import count_macs, count_params
 from engine.core.network.build import build_network, build_pruned
 from engine.core.network.tiny_vit import TinyViT
 from engine.core.network.widths import Widths
-from engine.core.prune import Layer, find_layers, keep_units, prune_network, unit_params, widths_of
+from engine.core.prune import (
+    Layer,
+    _best_units,
+    _drop,
+    find_layers,
+    keep_units,
+    prune_network,
+    score_units,
+    unit_params,
+    widths_of,
+)
 from engine.errors import JobError
 from engine.spec import Prune
 from tests.core.network.nets import network, student
@@ -122,7 +132,6 @@ def test_taylor_score_is_the_first_order_change_of_the_loss() -> None:
     hook = module.fc2.register_forward_pre_hook(lambda _, args: (args[0] * gate,))
     nn.functional.cross_entropy(net(images), labels).backward()  # type: ignore[no-untyped-call]
     hook.remove()
-    from engine.core.prune import score_units
 
     scores = score_units(net, [layer], "taylor", data, 0, nn.functional.cross_entropy)
     assert gate.grad is not None
@@ -161,3 +170,155 @@ def test_lean_networks_prune_alike() -> None:
     assert isinstance(net, TinyViT)
     prune_network(net, Prune(ratio=0.2, criterion="l1"))
     net(torch.randn(2, 3, 56, 56)).sum().backward()
+
+
+def gate_gradient(net: nn.Module, layer: Layer, images: Tensor, labels: Tensor) -> Tensor:
+    """Return dL/dgate for a gate of 1 on what each unit gives on: the first-order change when the unit goes."""
+    module: Any = layer.module
+    gate = torch.ones(layer.units, dtype=torch.float64, requires_grad=True)
+    last = {"mid": "conv3", "heads": "proj", "hidden": "fc2"}[layer.kind]
+    shape = (1, -1, 1, 1) if layer.kind == "mid" else (-1,)
+    wide = {"heads": getattr(module, "head_dim", 1)}.get(layer.kind, 1)
+    target = module.conv3.conv if layer.kind == "mid" else getattr(module, last)
+    hook = target.register_forward_pre_hook(lambda _, args: (args[0] * gate.repeat_interleave(wide).view(shape),))
+    (found,) = torch.autograd.grad(nn.functional.cross_entropy(net(images), labels), gate)
+    hook.remove()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["mid", "heads", "hidden"])
+def test_taylor_scores_are_means_of_batches_taken_in_eval_mode(kind: str) -> None:
+    """A network in training mode is scored as in eval mode, and its batch norm does not move."""
+    net, data = network(), batches()
+    layer = [layer for layer in find_layers(net) if layer.kind == kind][-1]
+    wanted = sum(gate_gradient(net.eval(), layer, *batch).abs() for batch in data) / 2
+    net.train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    (score,) = score_units(net, [layer], "taylor", data, 0, nn.functional.cross_entropy)
+    torch.testing.assert_close(score, wanted, rtol=1e-9, atol=1e-15)
+    assert net.training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_taylor_takes_the_loss_that_is_given() -> None:
+    net, data = network(), batches(1)
+    layers = find_layers(net)[:1]
+    (one,) = score_units(net, layers, "taylor", data, 0, nn.functional.cross_entropy)
+    (twice,) = score_units(net, layers, "taylor", data, 0, lambda z, y: 2 * nn.functional.cross_entropy(z, y))
+    torch.testing.assert_close(twice, 2 * one)
+
+
+@pytest.mark.parametrize(("criterion", "order"), [("l1", 1), ("l2", 2)])
+def test_norm_scores_are_incoming_times_outgoing(criterion: str, order: int) -> None:
+    net = network()
+    layers = find_layers(net)
+    scores = score_units(net, layers, criterion, (), 0, nn.functional.cross_entropy)
+    assert {layer.kind for layer in layers} == {"mid", "heads", "hidden"}
+    for layer, score in zip(layers, scores, strict=True):
+        module: Any = layer.module
+        for unit in {0, layer.units - 1}:
+            if layer.kind == "mid":
+                into, out = module.conv1.conv.weight[unit], module.conv3.conv.weight[:, unit]
+            elif layer.kind == "hidden":
+                into, out = module.fc1.weight[unit], module.fc2.weight[:, unit]
+            else:
+                wide = module.head_dim
+                into = module.qkv.weight[3 * wide * unit : 3 * wide * (unit + 1)]
+                out = module.proj.weight[:, wide * unit : wide * (unit + 1)]
+            sizes = [float(part.detach().abs().pow(order).sum() ** (1 / order)) for part in (into, out)]
+            assert float(score[unit]) == pytest.approx(sizes[0] * sizes[1])
+
+
+def test_random_scores_are_torchs_from_the_seed() -> None:
+    layers = find_layers(network())[:2]
+    scores = score_units(network(), layers, "random", (), 7, nn.functional.cross_entropy)
+    draw = torch.Generator().manual_seed(7)
+    assert all(
+        torch.equal(score, torch.rand(layer.units, generator=draw)) for score, layer in zip(scores, layers, strict=True)
+    )
+
+
+def test_the_best_stay_in_their_order_and_of_equals_the_first() -> None:
+    assert _best_units(torch.tensor([3.0, 1.0, 2.0, 5.0]), 2).tolist() == [0, 3]
+    assert _best_units(torch.ones(6), 3).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "units", "share", "gone"),
+    [
+        ("hidden", 127, 0.5, 127 - round(127 * 0.5)),
+        ("hidden", 128, 0.49, 64),
+        ("hidden", 128, 1.0, 120),
+        ("mid", 10, 1.0, 9),
+        ("mid", 10, 0.0, 0),
+        ("heads", 4, 0.5, 2),
+        ("heads", 4, 0.49, 1),
+        ("heads", 10, 0.3, 3),
+        ("heads", 100, 0.29, 29),
+        ("heads", 4, 1.0, 3),
+        ("heads", 1, 0.9, 0),
+    ],
+)
+def test_a_layer_gives_whole_heads_and_wide_ones_whole_eights(kind: Any, units: int, share: float, gone: int) -> None:
+    assert _drop(Layer(kind, 1, 0, nn.Identity(), units, 1.0), share) == gone
+
+
+@pytest.mark.parametrize("of", ["params", "macs", "units"])
+def test_the_report_says_what_was_and_what_is(of: Any) -> None:
+    net = network(56, None, **TINY)
+    units = sum(layer.units for layer in find_layers(net))
+    before = count_params(net), count_macs(net, 56)
+    report = prune_network(net, Prune(ratio=0.2, of=of, criterion="l1"))
+    after = count_params(net), count_macs(net, 56)
+    assert (report.of, report.asked) == (of, 0.2)
+    assert (report.params_before, report.macs_before) == before
+    assert (report.params_after, report.macs_after) == after
+    left = sum(layer.units for layer in find_layers(net))
+    shares = {"params": 1 - after[0] / before[0], "macs": 1 - after[1] / before[1], "units": 1 - left / units}
+    assert report.achieved == pytest.approx(shares[of])
+    assert report.to_json()["widths"]["mid"] == report.widths.mid
+
+
+def test_costs_in_multiply_adds_are_those_of_a_unit() -> None:
+    net = network()
+    for layer in find_layers(net, "macs"):
+        if layer.kind == "hidden":
+            side = net.shape.stages[layer.stage].side
+            assert layer.cost == pytest.approx(2 * net.shape.stages[layer.stage].dim * side**2)
+    assert {layer.cost for layer in find_layers(net, "units")} == {1.0}
+    assert [(layer.kind, layer.stage, layer.block) for layer in find_layers(net)][:3] == [
+        ("mid", 0, 0),
+        ("heads", 1, 0),
+        ("hidden", 1, 0),
+    ]
+
+
+def test_a_large_share_needs_heads_beyond_the_asked_part() -> None:
+    """Where the narrow units do not suffice, each layer gives more of its heads than the share; the rest is refused."""
+    net = network(56, None, **TINY)
+    most = prune_network(copy.deepcopy(net), Prune(ratio=0.75, criterion="l1"))
+    assert most.achieved == pytest.approx(0.75, abs=0.02)
+
+
+def test_frozen_parameters_stay_frozen_and_all_are_leaves() -> None:
+    net = network()
+    for parameter in net.parameters():
+        parameter.requires_grad_(parameter.ndim > 1)
+    prune_network(net, Prune(ratio=0.2, criterion="l1"))
+    assert all(value.requires_grad == (value.ndim > 1) and value.is_leaf for value in net.parameters())
+
+
+def test_an_unstructured_method_is_refused() -> None:
+    with pytest.raises(JobError, match="unstructured"):
+        prune_network(network(), Prune(ratio=0.2, method="unstructured"))
+
+
+def test_the_criterion_asks_the_loss_that_is_given() -> None:
+    asked: list[int] = []
+
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        asked.append(len(labels))
+        return logits.square().mean()
+
+    prune_network(network(56, None, **TINY), Prune(ratio=0.2), batches(2), loss=loss)
+    assert asked == [4, 4]

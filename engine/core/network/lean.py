@@ -27,13 +27,13 @@ def norm_act_conv(x: Tensor, norm: nn.BatchNorm2d, conv: nn.Conv2d) -> Tensor:
 
 def norm_linear(x: Tensor, norm: nn.LayerNorm, linear: nn.Linear) -> Tensor:
     """Return linear(norm(x)) over the last axis."""
-    weight, bias = _autocast(linear.weight, x), _autocast(linear.bias, x)
+    weight, bias = _autocast_both(linear, x)
     return _NormLinear.apply(x, norm.weight, norm.bias, weight, bias, norm.eps)  # type: ignore[no-any-return]
 
 
 def act_linear(x: Tensor, linear: nn.Linear) -> Tensor:
     """Return linear(gelu(x)) over the last axis."""
-    weight, bias = _autocast(linear.weight, x), _autocast(linear.bias, x)
+    weight, bias = _autocast_both(linear, x)
     return _ActLinear.apply(x, weight, bias)  # type: ignore[no-any-return]
 
 
@@ -43,6 +43,11 @@ def _autocast(weight: Tensor, x: Tensor) -> Tensor:
     if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
         return weight
     return weight.to(torch.get_autocast_dtype(kind))
+
+
+def _autocast_both(linear: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    bias: Tensor | None = linear.bias
+    return _autocast(linear.weight, x), None if bias is None else _autocast(bias, x)
 
 
 def as_given(x: Tensor) -> AbstractContextManager[object]:

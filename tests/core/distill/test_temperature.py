@@ -122,3 +122,8 @@ def test_after_its_share_of_the_epochs_a_student_goes_on_as_an_untaught_one(pack
     assert plain.values("train_loss") == half.values("train_loss")[2:]
     last = half.saved[-1][1]["network"]
     assert all(torch.equal(value, last[name]) for name, value in loop.network.state_dict().items())
+
+
+def test_the_logged_temperature_is_that_of_the_epochs_last_step(pack: Pack) -> None:
+    notes = run(pack, Notes(), temperature={"from": 13.0, "to": 2.0, "by": "step"})
+    assert notes.values("temperature") == pytest.approx([11.0, 8.0, 5.0, 2.0])  # steps 2, 5, 8, 11 of 12

@@ -254,3 +254,95 @@ def test_any_shape_equals_the_plain_loop(
     expected = loop_attention(module, x, [places])
     given_places = torch.tensor([places], dtype=torch.long)
     torch.testing.assert_close(module(x, chosen=given_places).out, expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("combine", ["joint", "sum", "mean"])
+@pytest.mark.parametrize("select", ["grid", "norm", "learned", "pooled", "none"])
+def test_a_padding_token_is_given_no_weight(select: str, combine: str) -> None:
+    """Real rows put nothing on padding, and all their weight on what is real, with every combination."""
+    module, x = longformer(6, select=select, combine=combine, radius=2, globals=4), tokens()
+    keep = torch.ones(3, 6, 6, dtype=torch.bool)
+    keep[1, 4:] = False
+    keep[2, :, 2:] = False
+    keep = keep.flatten(1)
+    weights = module.probabilities(x, keep).detach()
+    on_padding = weights[..., :36] * ~keep[:, None, None, :]
+    assert float(on_padding[keep[:, None].expand(-1, 2, -1)].abs().max()) == 0.0
+    if select == "pooled":
+        empty = ~(module.cells & keep[:, None, :]).any(-1)
+        assert bool(empty.any())
+        assert float((weights[..., 36:] * empty[:, None, None, :]).abs().max()) == 0.0
+    total = weights.sum(-1)[keep[:, None].expand(-1, 2, -1)]
+    if combine != "sum" or select == "none":
+        torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=TOLERANCE)
+    else:
+        assert set(total.round(decimals=9).tolist()) <= {1.0, 2.0}
+
+
+@pytest.mark.parametrize("combine", ["sum", "mean"])
+@pytest.mark.parametrize("select", ["grid", "learned"])
+def test_padding_is_as_if_cut_away_where_paths_are_added(select: str, combine: str) -> None:
+    """By hand over the real tokens alone: a near softmax plus a global one, halved by the mean."""
+    module, x = longformer(4, 8, 2, select=select, combine=combine, radius=1, globals=3, bias="none"), tokens(4, 8, 1)
+    keep = torch.ones(1, 16, dtype=torch.bool)
+    keep[0, 12:] = False
+    places = [0, 5, 10]
+    y = module.norm(x)
+    near, wide = module.split_heads(module.qkv(y)), module.split_heads(module.qkv_global(y))
+    rows = torch.zeros(1, 2, 12, 4, dtype=torch.float64)
+    for head in range(2):
+        for query in range(12):
+            seen = [key for key in range(12) if bool(module.near[query, key])]
+            table = module.attention_biases[head, module.offsets[query, seen]]
+            first = (near.q[0, head, query] @ near.k[0, head, seen].T / 2 + table).softmax(0)
+            keys = list(range(12)) if query in places else places
+            raised = y[0, keys] @ module.score if select == "learned" and query not in places else 0.0
+            second = (wide.q[0, head, query] @ wide.k[0, head, keys].T / 2 + raised).softmax(0)
+            rows[0, head, query] = first @ near.v[0, head, seen] + second @ wide.v[0, head, keys]
+    expected = module.join_heads(rows if combine == "sum" else rows / 2)
+    found = module(x, keep, chosen=torch.tensor([places])).out[:, :12]
+    torch.testing.assert_close(found, expected, rtol=0, atol=TOLERANCE)
+
+
+def test_received_attention_counts_no_padding_rows() -> None:
+    module, x = longformer(4, 8, 2, select="previous", radius=1, globals=2), tokens(4, 8, 1)
+    keep = torch.ones(1, 16, dtype=torch.bool)
+    keep[0, 12:] = False
+    received = module(x, keep, want_received=True).received.detach()
+    weights = module.probabilities(x, keep).detach()[0].sum(0)
+    for key in range(12):
+        rows = [query for query in range(12) if weights[query, key] > 0]
+        assert float(received[0, key]) == pytest.approx(float(weights[rows, key].sum()) / len(rows))
+    assert float(received[0, 12:].abs().max()) == 0.0
+
+
+def test_dense_attention_gives_padding_no_weight() -> None:
+    module, x = dense(), tokens()
+    keep = torch.arange(36).expand(3, -1) < 24
+    weights = module.probabilities(x, keep)
+    assert float(weights.detach()[..., 24:].max()) == 0.0
+    values = module.split_heads(module.qkv(module.norm(x))).v
+    torch.testing.assert_close(module.join_heads(weights @ values), module(x, keep), rtol=0, atol=TOLERANCE)
+
+
+def test_of_equal_scores_padding_is_picked_last() -> None:
+    module = longformer(4, 8, 2, select="norm", globals=3)
+    keep = torch.zeros(1, 16, dtype=torch.bool)
+    keep[0, [3, 7, 9]] = True
+    assert sorted(module.choose(torch.ones(1, 16, 8).double(), keep).places[0].tolist()) == [3, 7, 9]
+
+
+@pytest.mark.parametrize("combine", ["sum", "mean"])
+def test_without_a_real_global_only_the_near_path_counts_and_counts_whole(combine: str) -> None:
+    module, x = longformer(4, 8, 2, combine=combine, radius=1, globals=2), tokens(4, 8, 1)
+    keep = torch.arange(16)[None] < 12
+    found = module(x, keep, chosen=torch.tensor([[13, 15]])).out[:, :12]
+    near = module.split_heads(module.qkv(module.norm(x)))
+    rows = torch.zeros(1, 2, 12, 4, dtype=torch.float64)
+    for head in range(2):
+        for query in range(12):
+            seen = [key for key in range(12) if bool(module.near[query, key])]
+            table = module.attention_biases[head, module.offsets[query, seen]]
+            shares = (near.q[0, head, query] @ near.k[0, head, seen].T / 2 + table).softmax(0)
+            rows[0, head, query] = shares @ near.v[0, head, seen]
+    torch.testing.assert_close(found, module.join_heads(rows), rtol=0, atol=TOLERANCE)

@@ -130,3 +130,29 @@ def test_generators_go_on_where_they_were() -> None:
     first = [draw(), draw()]
     restore_random(state)
     assert [draw(), draw()] == first
+
+
+def test_what_killed_writes_left_is_cleared_and_no_name_is_given_twice(tmp_path: Path) -> None:
+    for step in (10, 20, 30):
+        save_checkpoint(tmp_path, {"step": step}, step)
+    (tmp_path / ".000004.pt.part").write_bytes(b"half")
+    (tmp_path / checkpoint.POINTER).unlink()
+    save_checkpoint(tmp_path, {"step": 40}, 40)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["000004.pt", checkpoint.POINTER]
+    assert step_of(tmp_path) == 40
+
+
+def test_a_file_that_holds_no_state_is_passed_over(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, {"step": 10}, 10)
+    save_checkpoint(tmp_path, [1, 2], 20)  # type: ignore[arg-type]
+    assert step_of(tmp_path) == 10
+    assert checkpoint.pointed_steps(tmp_path) == [20, 10]
+
+
+def test_the_first_folder_with_a_good_checkpoint_counts(tmp_path: Path) -> None:
+    for name, step in (("2", 5), ("1", 9)):
+        save_checkpoint(tmp_path / name, {"step": step}, step)
+    found = load_newest([tmp_path / "3", tmp_path / "2", tmp_path / "1"])
+    assert found is not None
+    assert (found.folder.name, found.step, found.state) == ("2", 5, {"step": 5})
+    assert load_newest([tmp_path / "3"]) is None

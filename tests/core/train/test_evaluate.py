@@ -41,3 +41,23 @@ def test_mode_weights_and_generator_stay_as_they_were(pack: Pack) -> None:
     assert network.training
     assert drawn == torch.rand(())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_mode_is_the_one_it_was(pack: Pack, training: bool) -> None:
+    network = make_network().train(training)
+    evaluate(network, EvalLoader(pack, np.arange(5), DATA, 8, 32), CPU, lambda seen, total: None)
+    assert {part.training for part in network.modules()} == {training}
+
+
+def test_what_is_done_is_told_after_each_batch_and_may_stop_it(pack: Pack) -> None:
+    told: list[tuple[int, int]] = []
+    loader = EvalLoader(pack, np.arange(70), DATA, 8, 32)
+    evaluate(make_network(), loader, CPU, lambda seen, total: told.append((seen, total)))
+    assert told == [(32, 70), (64, 70), (70, 70)]
+
+    def stop(seen: int, total: int) -> None:
+        raise InterruptedError(f"{seen} of {total}")
+
+    with pytest.raises(InterruptedError, match="32 of 70"):
+        evaluate(make_network(), loader, CPU, stop)

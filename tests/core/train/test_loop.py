@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 import torch
@@ -203,14 +204,182 @@ def test_the_teacher_is_asked_for_the_epochs_view_until_its_share_is_over(pack: 
     assert sorted(set(asked)) == [0, 1]
 
 
-def test_a_taught_step_minimises_the_distillation_loss(pack: Pack) -> None:
-    """Taught by noise alone, a student stays far behind one that has labels."""
-    noise = torch.Generator().manual_seed(0)
+def test_the_logged_loss_is_the_mean_over_images_however_large_their_batches(pack: Pack) -> None:
+    """With a rate of next to nothing the network stays as it is: the loss of each image, by hand."""
+    notes = Notes()
+    train = Train(epochs=2, batch_size=64, lr=1e-30, min_lr=0.0, precision="fp32", clip_grad=None, warmup_epochs=0)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 10))
+    loop = Loop(network, make_loop(pack, notes, train=train).recipe, notes)
+    loop.run()
+    for epoch in range(2):
+        losses = []
+        for batch in loop.recipe.loader.epoch(epoch):
+            logits = loop.network(batch.images / 127.5 - 1).detach()
+            losses.append(torch.logsumexp(logits, 1) - logits.gather(1, batch.labels[:, None])[:, 0])
+        assert len(torch.cat(losses)) == len(loop.recipe.loader.rows)
+        assert notes.values("train_loss")[epoch] == pytest.approx(float(torch.cat(losses).double().mean()), rel=1e-5)
+    assert notes.values("lr") == pytest.approx(
+        [1e-30 * (1 + math.cos(math.pi * step / 12)) / 2 for step in (5, 11)], abs=0.0
+    )
 
-    def teacher(batch: Batch) -> Answers:
-        return Answers(torch.randn(len(batch.rows), 10, generator=noise))
 
-    taught, plain = Notes(), Notes()
-    make_loop(pack, taught, distill=Distill(weight=1.0, label_weight=0.0), teacher=teacher).run()
-    make_loop(pack, plain).run()
-    assert taught.values("val_top1")[-1] < 0.4 < plain.values("val_top1")[-1]
+def test_validation_figures_are_those_of_the_network_after_the_epoch(pack: Pack) -> None:
+    notes = Notes()
+    loop = make_loop(pack, notes, train=Train(epochs=1, batch_size=64, lr=1e-2, precision="fp32"))
+    loop.run()
+    loader = loop.recipe.val_loader
+    assert loader is not None
+    hits, losses = [], []
+    for batch in loader:
+        logits = loop.network.eval()(batch.images / 127.5 - 1).detach()
+        hits.append(logits.argmax(1) == batch.labels)
+        losses.append(torch.logsumexp(logits, 1) - logits.gather(1, batch.labels[:, None])[:, 0])
+    assert notes.values("val_top1") == [pytest.approx(float(torch.cat(hits).double().mean()))]
+    assert notes.values("val_loss") == [pytest.approx(float(torch.cat(losses).double().mean()), rel=1e-5)]
+
+
+@pytest.mark.parametrize(("norm", "least"), [(True, 2), (False, 1)])
+def test_batch_norm_never_sees_a_single_image(pack: Pack, norm: bool, least: int) -> None:
+    loop = make_loop(pack, Notes(stop_at=1))
+    sizes: list[int] = []
+    layers = [torch.nn.BatchNorm2d(3)] if norm else []
+    network = torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(192, 10))
+    network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    loop = Loop(network, replace(loop.recipe, micro_batch=1), loop.hooks)
+    with pytest.raises(Stopped):
+        loop.run()
+    assert sizes == [least] * (64 // least)
+
+
+def test_each_beat_says_how_far_it_is(pack: Pack) -> None:
+    told: list[tuple[str, dict[str, float | int | None]]] = []
+
+    class Heard(Notes):
+        def beat(self, phase: str, **figures: float | int | None) -> None:
+            told.append((phase, figures))
+            super().beat(phase, **figures)
+
+    loop = make_loop(pack, Heard(), train=Train(epochs=2, batch_size=64, lr=1e-3, precision="fp32"))
+    loop.run()
+    steps = [figures for phase, figures in told if phase == "train"]
+    assert [one["step"] for one in steps] == list(range(1, 13))
+    assert [one["epoch"] for one in steps] == [0] * 6 + [1] * 6
+    assert {(one["steps"], one["epochs"]) for one in steps} == {(12, 2)}
+    assert all(1.0 < float(one["loss"] or 0) < 4.0 for one in steps[:6]), "the mean loss of an image so far"
+    assert all(float(one["rate"] or 0) > 0 for one in steps)
+    assert [figures["step"] for phase, figures in told if phase == "validate"] == [6] * 3 + [12] * 3
+
+
+@pytest.mark.parametrize(("seconds", "saves"), [(50.0, [3, 6, 6, 9, 12, 12]), (600.0, [6, 12])])
+def test_it_saves_when_the_seconds_since_the_last_save_are_over(
+    pack: Pack, monkeypatch: pytest.MonkeyPatch, seconds: float, saves: list[int]
+) -> None:
+    """A clock that goes on by 20 s at each step."""
+    notes = Notes()
+    monkeypatch.setattr("engine.core.train.loop.time.monotonic", lambda: 20.0 * notes.step)
+    train = Train(epochs=2, batch_size=64, lr=1e-3, precision="fp32")
+    make_loop(pack, notes, train=train, save_seconds=seconds).run()
+    assert [step for step, _ in notes.saved] == saves
+
+
+def test_speed_is_images_over_the_seconds_of_their_steps(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that ticks once a look and an hour in each save: the images over the looks of an epoch."""
+    clock = [0.0]
+
+    def tick() -> float:
+        clock[0] += 1.0
+        return clock[0]
+
+    class Slow(Notes):
+        def save(self, state: State, step: int) -> None:
+            clock[0] += 3600.0
+            super().save(state, step)
+
+    monkeypatch.setattr("engine.core.train.loop.time.perf_counter", tick)
+    notes = Slow()
+    make_loop(pack, notes, save_seconds=-1.0).run()
+    looks = [361 / rate for rate in notes.values("train_images_per_second")]
+    assert len(set(looks)) == 1
+    assert 7 <= looks[0] <= 20
+
+
+def test_where_it_diverged_is_said(pack: Pack) -> None:
+    notes = Notes()
+    loop = make_loop(pack, notes)
+
+    def poison(phase: str) -> None:
+        if notes.step == 8:
+            with torch.no_grad():
+                next(loop.network.parameters()).fill_(math.nan)
+
+    notes.on_beat = poison
+    with pytest.raises(Diverged, match=r"the training loss is not finite \(step 9, epoch 2 of 3\)"):
+        loop.run()
+
+
+@pytest.mark.parametrize("name", ["running_mean", "running_var"])
+def test_a_bad_statistic_of_batch_norm_is_not_saved_either(pack: Pack, name: str) -> None:
+    notes = Notes(stop_at=2)
+    loop = make_loop(pack, notes)
+
+    def poison(phase: str) -> None:
+        getattr(loop.network[1], name).fill_(math.inf)  # type: ignore[index]
+
+    notes.on_beat = poison
+    with pytest.raises(Diverged, match="a weight"):
+        loop.run()
+    assert notes.saved == []
+
+
+def test_a_validation_loss_that_is_not_finite_ends_it_before_anything_is_logged(pack: Pack) -> None:
+    notes = Notes()
+    loop = make_loop(pack, notes)
+
+    def poison(phase: str) -> None:
+        if phase == "validate":
+            loop.network[5].bias.data[0] = math.nan  # type: ignore[index]
+
+    notes.on_beat = poison
+    assert loop.recipe.val_loader is not None
+    with pytest.raises(Diverged, match="validation"):
+        loop.run()
+    assert notes.metrics == []
+
+
+def test_asked_to_stop_after_its_last_step_an_epoch_is_whole(pack: Pack) -> None:
+    class Late(Notes):
+        def save(self, state: State, step: int) -> None:
+            super().save(state, step)
+            self.stop_at = 0
+
+    notes = Late()
+    with pytest.raises(Stopped):
+        make_loop(pack, notes).run()
+    assert [step for step, _ in notes.saved] == [6]
+    assert notes.saved[0][1]["progress"]["epoch"] == 1
+    assert len(notes.values("val_top1")) == 1
+
+
+def test_each_step_is_in_training_mode_and_validation_is_not(pack: Pack) -> None:
+    modes: list[tuple[int, bool]] = []
+    loop = make_loop(pack, Notes(), train=Train(epochs=2, batch_size=64, lr=1e-3, precision="fp32"))
+    loop.network.register_forward_pre_hook(lambda module, _: modes.append((loop.progress.epoch, module.training)))
+    loop.network.eval()
+    loop.run()
+    one = [(0, True)] * 6 + [(0, False)] * 3
+    assert modes == one + [(1, mode) for _, mode in one]
+
+
+def test_bad_weights_after_the_last_step_end_it_before_they_are_validated(pack: Pack) -> None:
+    notes = Notes()
+    loop = make_loop(pack, notes)
+
+    def poison(phase: str) -> None:
+        if notes.step == 6:
+            with torch.no_grad():
+                next(loop.network.parameters()).fill_(math.inf)
+
+    notes.on_beat = poison
+    with pytest.raises(Diverged, match="a weight is not finite"):
+        loop.run()
+    assert "validate" not in notes.phases
