@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-import math
 import resource
 import time
 from pathlib import Path
@@ -15,9 +12,9 @@ import pytest
 
 from engine.collect import collect
 from engine.home import Home
-from store.format import FORMATS, format_rows
+from store.format import format_rows
 from store.readonly import StoreError
-from store.results import QueryResult, open_snapshot, run_query
+from store.results import open_snapshot, run_query
 from tests.synthetic import ARMS, SyntheticHome
 
 HOSTILE = [
