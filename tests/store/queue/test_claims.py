@@ -84,9 +84,9 @@ def test_experiments_with_ready_jobs_wait_with_their_priority_and_what_runs(queu
 def test_claim_holds_what_a_launch_needs(queue: Queue) -> None:
     queue.add_experiment(make_record("one", [Probe("prune-1", does={"x": [1]}, cost=7.5, kind="prune")]))
     for attempt in (1, 2, 3):
-        end(queue, "prune-1", Verdict("oom", "queued", spent={"ooms": 1}), attempt)
+        end(queue, "prune-1", Verdict("oom", "queued", spent={"ooms": int(attempt > 1)}), attempt)
     (claim,) = queue.ready_jobs("one", now=100.0)
-    assert claim == Claim("prune-1", "prune", "one", {"x": [1]}, 7.5, attempts=3, ooms=3)
+    assert claim == Claim("prune-1", "prune", "one", {"x": [1]}, 7.5, attempts=3, ooms=2)
 
 
 def test_as_many_jobs_are_ready_as_asked_in_the_order_of_their_ids(queue: Queue) -> None:

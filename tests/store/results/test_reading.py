@@ -1,20 +1,22 @@
-"""The results file: read-only for readers, for certain; errors in one line; formats that other tools read."""
+"""The results file: read-only for readers, for certain; errors in one line; answers of a bounded size."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import resource
+import threading
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from engine.collect import collect
 from engine.home import Home
 from store.format import format_rows
 from store.readonly import StoreError
-from store.results import open_snapshot, run_query
+from store.results import open_snapshot, read_names, run_query
 from tests.synthetic import ARMS, SyntheticHome
 
 HOSTILE = [
@@ -200,3 +202,59 @@ def test_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "results.duckdb").write_text("what is this" * 1000)
     with pytest.raises(StoreError, match=r"results\.duckdb"):
         run_query(tmp_path, "select 1")
+
+
+def test_answer_of_exactly_as_many_rows_as_asked_is_whole(home: Home) -> None:
+    found = run_query(home, "select * from range(5)", limit=5)
+    assert (found.columns, found.types, found.truncated) == (["range"], ["BIGINT"], False)
+    assert [row[0] for row in found.rows] == [0, 1, 2, 3, 4]
+    assert run_query(home, "select * from range(6)", limit=5).truncated
+
+
+def test_names_are_the_relations_of_a_reader_with_their_columns_in_order(home: Home) -> None:
+    names = read_names(home)
+    assert names["cells"] == [
+        "experiment",
+        "arm",
+        "cell",
+        "metric",
+        "n",
+        "mean",
+        "std",
+        "low",
+        "high",
+        "not_finite",
+        "split",
+    ]
+    assert names["run_jobs"] == ["run", "job", "role"]
+    assert "results" in names
+    assert not {"results_live", "results_now", "chains", "meta"} & names.keys()
+
+
+def test_times_are_shown_in_utc_wherever_one_is(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert str(run_query(home, "select current_setting('TimeZone')").rows[0][0]) == "UTC"
+
+
+def test_query_leaves_no_timer_and_no_bound_behind(home: Home) -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    run_query(home, "select 1", seconds=10_000.0)
+    with pytest.raises(StoreError):
+        run_query(home, "selct 1", seconds=10_000.0)
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
+
+
+def test_snapshot_of_another_release_is_refused_with_a_fix(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    collect(made.home)
+    with duckdb.connect(str(made.home.results_db)) as db:
+        db.execute("delete from raw.meta where name = 'version'")
+    with pytest.raises(StoreError, match="another release") as caught:
+        open_snapshot(made.home)
+    assert caught.value.fix == "xp rebuild makes it anew from the job folders"
+
+
+def test_file_itself_may_be_named_and_a_quote_in_its_path_is_no_harm(tmp_path: Path, home: Home) -> None:
+    path = tmp_path / "it's.duckdb"
+    path.write_bytes(home.results_db.read_bytes())
+    assert run_query(path, "select count(*) from experiments").rows == [(1,)]
