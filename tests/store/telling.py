@@ -51,7 +51,7 @@ def _tell_training(made: SyntheticHome, job: str, scale: float, seconds: float) 
     with journal:
         journal.metric("test_top1", 0.99, step=1, epoch=0)
         journal.teacher("test", "top1", 0.98)
-        journal.teacher("val", "teacher_top1", 0.97)
+        journal.teacher("train", "teacher_top1", 0.97)
         journal.measurement("params", 9.0, "1", **CPU, batch_size=1)
         journal.predictions("test", ["a"], [1], [1], [0.5])
     made.finish(job, attempt, seconds * scale)

@@ -105,13 +105,13 @@ def test_each_budget_is_counted_by_itself(queue: Queue, spent: str, found: tuple
 
 
 def test_running_attempt_is_told_with_all_that_is_known(queue: Queue) -> None:
-    queue.add_experiment(make_record("one", [Probe("train-1", does={"x": 1}), Probe("train-2")]))
-    assert queue.lease("train-2", 1, "cpu:1", boot_id="b", expires=9.0, now=8.0)
-    assert queue.lease("train-1", 4, "gpu:0", boot_id="boot", expires=60.0, now=7.0)
-    queue.request_pause(["train-1"])
+    queue.add_experiment(make_record("one", [Probe("train-2", does={"x": 1}), Probe("train-1")]))
+    assert queue.lease("train-1", 1, "cpu:1", boot_id="b", expires=9.0, now=8.0)
+    assert queue.lease("train-2", 4, "gpu:0", boot_id="boot", expires=60.0, now=7.0)
+    queue.request_pause(["train-2"])
     first, second = queue.running()
-    assert first == RunningRow("train-1", "train", 4, "gpu:0", {"x": 1}, "pause", 7.0, "boot", 60.0, 0, 0, 0)
-    assert second.job == "train-2", "the oldest comes first"
+    assert first == RunningRow("train-2", "train", 4, "gpu:0", {"x": 1}, "pause", 7.0, "boot", 60.0, 0, 0, 0)
+    assert second.job == "train-1", "the oldest comes first"
 
 
 def test_lease_clears_what_the_attempt_before_left(queue: Queue) -> None:
