@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,12 @@ def test_new_attempt_spec_or_result_changes_the_look_of_a_job(made: SyntheticHom
     (job.root / "attempts").mkdir()
     os.utime(job.root / "attempts", ns=(1, 1))
     looks, settled = [sign_job(job)], [sign_settled(job)]
-    for change in (lambda: job.spec.write_text("{}"), lambda: job.attempt(1).root.mkdir(), lambda: job.result.touch()):
+    changes: list[Callable[[], object]] = [
+        lambda: job.spec.write_text("{}"),
+        lambda: job.attempt(1).root.mkdir(),
+        lambda: job.result.touch(),
+    ]
+    for change in changes:
         change()
         looks.append(sign_job(job))
         settled.append(sign_settled(job))

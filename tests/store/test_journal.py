@@ -176,7 +176,12 @@ def test_sync_makes_the_written_lines_durable(tmp_path: Path, monkeypatch: pytes
     disk = DiskRecord(tmp_path, monkeypatch)
     sizes: list[int] = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda handle: (sizes.append(os.fstat(handle).st_size), fsync(handle)))
+
+    def note_size(handle: int) -> None:
+        sizes.append(os.fstat(handle).st_size)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note_size)
     with JournalWriter(tmp_path / "j") as journal:
         journal.metric("a", 1.0, step=0, epoch=0)
         assert disk.events == [], "a line alone does not wait for the disk"
@@ -190,10 +195,11 @@ def test_line_that_a_full_disk_took_in_part_is_an_error(tmp_path: Path, monkeypa
     with JournalWriter(tmp_path / "j") as journal:
         journal.metric("a", 1.0, step=0, epoch=0)
         monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:-1]))
-        for log in (journal.metric, lambda *value, **at: journal.metrics([value], **at)):
-            with pytest.raises(OSError, match="is the disk full"):
-                log("a", 2.0, step=1, epoch=0)
-            assert journal.seq == 1, "what is not whole has no number"
+        with pytest.raises(OSError, match="is the disk full"):
+            journal.metric("a", 2.0, step=1, epoch=0)
+        with pytest.raises(OSError, match="is the disk full"):
+            journal.metrics([("a", 2.0)], step=1, epoch=0)
+        assert journal.seq == 1, "what is not whole has no number"
     monkeypatch.undo()
     with JournalWriter(tmp_path / "j") as journal:
         journal.metric("a", 3.0, step=2, epoch=0)
@@ -204,7 +210,12 @@ def test_each_step_leaves_in_one_append(tmp_path: Path, monkeypatch: pytest.Monk
     """A reader or a kill between two writes would see half a step."""
     sizes: list[int] = []
     write = os.write
-    monkeypatch.setattr(os, "write", lambda handle, data: (sizes.append(len(data)), write(handle, data))[1])
+
+    def note_size(handle: int, data: bytes) -> int:
+        sizes.append(len(data))
+        return write(handle, data)
+
+    monkeypatch.setattr(os, "write", note_size)
     with JournalWriter(tmp_path / "j") as journal:
         journal.metrics([("a", 1.0), ("b", 2.0)], step=0, epoch=0)
         journal.metric("c", 1.0, step=0, epoch=0)
