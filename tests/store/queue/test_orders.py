@@ -195,3 +195,17 @@ def test_order_on_nothing_changes_nothing(queue: Queue) -> None:
     assert queue.request_cancel() == queue.request_pause() == []
     assert queue.job_states() == {"a": "queued"}
     assert end(queue, "a", DONE) == "done"
+
+
+def test_what_does_not_run_keeps_no_request(queue: Queue) -> None:
+    every_state(queue)
+    queue.request_pause(queue.job_states())
+    queue.request_cancel(queue.job_states())
+    assert look(queue.path, "SELECT DISTINCT request FROM jobs WHERE state != 'running'") == [("",)]
+
+
+def test_retry_leaves_a_paused_job_paused(queue: Queue) -> None:
+    submit(queue, "a")
+    queue.request_pause(["a"])
+    assert queue.request_retry(["a"]) == []
+    assert queue.job_states() == {"a": "paused"}
