@@ -252,7 +252,9 @@ def test_published_folder_is_synced_file_by_file_before_its_name(
 
 def test_builder_that_resumes_gets_the_newest_leftover_and_the_others_go(tmp_path: Path) -> None:
     final, old, new = tmp_path / "a", tmp_path / "a.00000001.tmp", tmp_path / "a.00000000.tmp"
-    others = [tmp_path / name for name in ("ab.00000002.tmp", "a.0000000g.tmp", "a.000000002.tmp")]
+    others = [
+        tmp_path / name for name in ("ab.00000002.tmp", "a.0000000g.tmp", "a.000000002.tmp", "a.00000003.tmp.old")
+    ]
     for at, folder in enumerate((old, new, *others)):
         folder.mkdir()
         (folder / "data").write_text(folder.name)
