@@ -14,7 +14,7 @@ with logged as (
     )
 )
 select c.run, string_agg(distinct c.job, ' and ' order by c.job) as job,
-    string_agg(distinct v.attempt::varchar, ', ' order by v.attempt::varchar) as attempts,
+    array_to_string(list_sort(list_distinct(list(v.attempt)))::varchar[], ', ') as attempts,
     array_to_string(list_sort(list_distinct(list(
         case when p.git_commit is null then 'not from a checkout' else 'commit ' || p.git_commit end
         || case when p.git_dirty then ' with changes' else '' end

@@ -73,7 +73,7 @@ def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
     found = connection.execute(
         text(
             f"SELECT r.experiment, r.run, r.arm, r.cell, r.seed, min({STATE_RANK}) AS state,"
-            " json_group_object(l.role, l.job) AS jobs FROM runs r"
+            " json_group_object(l.role, l.job) FILTER (WHERE l.job IS NOT NULL) AS jobs FROM runs r"
             " JOIN experiments e ON e.experiment = r.experiment"
             " LEFT JOIN run_jobs l ON l.experiment = r.experiment AND l.run = r.run"
             f" LEFT JOIN jobs j ON j.job = l.job{only}"
@@ -82,17 +82,13 @@ def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
         {"name": experiment},
     )
     return [
-        RunRow(name, run, arm, cell, seed, _name_state(rank), _read_roles(roles))
+        RunRow(name, run, arm, cell, seed, _name_state(rank), json.loads(roles))
         for name, run, arm, cell, seed, rank, roles in found
     ]
 
 
 def _name_state(rank: int | None) -> str:
     return "done" if rank is None else RUN_ORDER[rank]
-
-
-def _read_roles(text: str) -> dict[str, str]:
-    return {role: job for role, job in json.loads(text).items() if job}
 
 
 def experiment_rows(

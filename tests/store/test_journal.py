@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from store.journal import JournalWriter, read_bytes, read_journal
+from tests.recording import DiskRecord
 
 WHERE = {"device": "cpu", "precision": "fp32", "batch_size": 4, "threads": 1}
 
@@ -120,3 +122,159 @@ def test_killed_writer_leaves_every_line_that_it_said_it_wrote(tmp_path: Path) -
     lines, _ = read_journal(path)
     assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
     assert len(lines) >= int(rest[-1] if rest else said)
+
+
+def test_every_field_of_each_kind_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 12.34567891)
+    where: dict[str, Any] = {"device": "cuda", "precision": "bf16", "batch_size": 64, "threads": 2}
+    spread = {"p5": 1.5, "p95": 3.5, "n": 30}
+    plain = {"p5": None, "p95": None, "n": 1}
+    with JournalWriter(tmp_path / "j") as journal:
+        journal.metric("lr", 0.5, step=3, epoch=1)
+        journal.measurement("speed", 2.5, "images/s", **where, p5=1.5, p95=3.5, n=30)
+        journal.measurement("params", 7, "1", **where)
+        journal.predictions("val", ["a", "b"], [4, 5], [6, 7], [0.25, math.inf])
+        journal.teacher("test", "nll", 1.25)
+        journal.resumed(2, 30)
+        journal.fact("split", {"a": [1]})
+    lines, _ = read_journal(tmp_path / "j")
+    assert [line.pop("at") for line in lines] == [12.345679] * 7
+    assert [line.pop("v") for line in lines] == [1] * 7
+    assert [line.pop("seq") for line in lines] == [1, 2, 3, 4, 5, 6, 7]
+    assert lines == [
+        {"type": "metric", "name": "lr", "value": 0.5, "step": 3, "epoch": 1},
+        {"type": "measurement", "name": "speed", "value": 2.5, "unit": "images/s", **where, **spread},
+        {"type": "measurement", "name": "params", "value": 7.0, "unit": "1", **where, **plain},
+        {
+            "type": "predictions", "part": "val", "sample": ["a", "b"], "label": [4, 5], "predicted": [6, 7],
+            "confidence": [0.25, "Infinity"],
+        },
+        {"type": "teacher", "part": "test", "name": "nll", "value": 1.25},
+        {"type": "from", "attempt": 2, "step": 30, "upto": None},
+        {"type": "fact", "name": "split", "value": {"a": [1]}},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sample", "label", "predicted", "confidence"),
+    [
+        (["a", "b"], [1], [1], [0.5]),
+        (["a"], [1, 2], [1], [0.5]),
+        (["a"], [1], [1, 2], [0.5]),
+        (["a"], [1], [1], [0.5, 0.5]),
+    ],
+)
+def test_each_uneven_list_of_predictions_is_refused(
+    tmp_path: Path, sample: list[str], label: list[int], predicted: list[int], confidence: list[float]
+) -> None:
+    with JournalWriter(tmp_path / "j") as journal, pytest.raises(ValueError, match="one length"):
+        journal.predictions("test", sample, label, predicted, confidence)
+    assert (tmp_path / "j").read_bytes() == b""
+
+
+def test_sync_makes_the_written_lines_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = DiskRecord(tmp_path, monkeypatch)
+    sizes: list[int] = []
+    fsync = os.fsync
+
+    def note_size(handle: int) -> None:
+        sizes.append(os.fstat(handle).st_size)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note_size)
+    with JournalWriter(tmp_path / "j") as journal:
+        journal.metric("a", 1.0, step=0, epoch=0)
+        assert disk.events == [], "a line alone does not wait for the disk"
+        journal.sync()
+        assert disk.events == ["sync j"]
+        assert sizes == [(tmp_path / "j").stat().st_size] != [0]
+
+
+def test_line_that_a_full_disk_took_in_part_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    with JournalWriter(tmp_path / "j") as journal:
+        journal.metric("a", 1.0, step=0, epoch=0)
+        monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:-1]))
+        with pytest.raises(OSError, match="is the disk full"):
+            journal.metric("a", 2.0, step=1, epoch=0)
+        with pytest.raises(OSError, match="is the disk full"):
+            journal.metrics([("a", 2.0)], step=1, epoch=0)
+        assert journal.seq == 1, "what is not whole has no number"
+    monkeypatch.undo()
+    with JournalWriter(tmp_path / "j") as journal:
+        journal.metric("a", 3.0, step=2, epoch=0)
+    assert [(line["seq"], line["value"]) for line in read_journal(tmp_path / "j")[0]] == [(1, 1.0), (3, 3.0)]
+
+
+def test_each_step_leaves_in_one_append(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader or a kill between two writes would see half a step."""
+    sizes: list[int] = []
+    write = os.write
+
+    def note_size(handle: int, data: bytes) -> int:
+        sizes.append(len(data))
+        return write(handle, data)
+
+    monkeypatch.setattr(os, "write", note_size)
+    with JournalWriter(tmp_path / "j") as journal:
+        journal.metrics([("a", 1.0), ("b", 2.0)], step=0, epoch=0)
+        journal.metric("c", 1.0, step=0, epoch=0)
+    assert len(sizes) == 2
+    assert sum(sizes) == (tmp_path / "j").stat().st_size
+
+
+def test_two_writers_of_one_file_never_overwrite_each_other(tmp_path: Path) -> None:
+    with JournalWriter(tmp_path / "j") as one, JournalWriter(tmp_path / "j") as other:
+        one.metric("a", 1.0, step=0, epoch=0)
+        other.metric("b", 2.0, step=0, epoch=0)
+        one.metric("c", 3.0, step=0, epoch=0)
+    assert [line["name"] for line in read_journal(tmp_path / "j")[0]] == ["a", "b", "c"]
+
+
+def test_lines_are_counted_over_blocks_of_a_long_journal(tmp_path: Path) -> None:
+    line = b'{"v":1,"seq":1,"type":"fact","name":"x","value":"' + b"y" * 700_000 + b'"}\n'
+    (tmp_path / "j").write_bytes(line * 4 + b"torn")
+    with JournalWriter(tmp_path / "j") as journal:
+        assert journal.seq == 5
+    assert (tmp_path / "j").read_bytes() == line * 4 + b"torn\n"
+
+
+def test_journal_of_whole_lines_is_opened_without_a_change(tmp_path: Path) -> None:
+    (tmp_path / "j").write_bytes(b"{}\n{}\n")
+    with JournalWriter(tmp_path / "j") as journal:
+        assert journal.seq == 2
+    assert (tmp_path / "j").read_bytes() == b"{}\n{}\n"
+
+
+def test_closed_journal_lets_go_of_its_file_once(tmp_path: Path) -> None:
+    journal = JournalWriter(tmp_path / "j")
+    handle = journal._handle
+    journal.close()
+    journal.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
+
+
+def test_parts_hold_as_many_bytes_as_asked_and_end_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    path.write_bytes(b"aaaa\nbb\ncccc\ntorn")
+    assert read_bytes(path, 0, 5) == b"aaaa\n"
+    assert read_bytes(path, 0, 6) == b"aaaa\nbb\n"
+    assert read_bytes(path, 0, 1) == b"aaaa\n"
+    assert read_bytes(path, 5, 3) == b"bb\n"
+    assert read_bytes(path, 5) == b"bb\ncccc\n"
+    assert read_bytes(path, 13, 2) == b""
+
+
+def test_damaged_and_foreign_lines_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "j").write_bytes(b'{"type":"teacher","value":"NaN"}\n{oh\n[1]\n\n{"type":"fact","value":"NaN"}\n')
+    lines, offset = read_journal(tmp_path / "j")
+    assert math.isnan(lines[0]["value"])
+    assert lines[1:] == [{"type": "fact", "value": "NaN"}]
+    assert offset == (tmp_path / "j").stat().st_size
+
+
+@pytest.mark.parametrize("kind", ["metric", "measurement", "teacher"])
+def test_numbers_that_came_as_text_are_numbers_again(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "j").write_text(f'{{"type":"{kind}","value":"-Infinity"}}\n{{"type":"{kind}","value":"Infinity"}}\n')
+    assert [line["value"] for line in read_journal(tmp_path / "j")[0]] == [-math.inf, math.inf]

@@ -10,10 +10,14 @@ import pytest
 from filelock import FileLock
 
 from engine.collect import collect, rebuild
+from engine.errors import HomeError
 from store.journal import JournalWriter, read_bytes
+from store.queue import Queue
 from store.readonly import StoreError
 from store.results import run_query
 from tests.collect.reading import export_rows, log_steps, read_rows, read_steps
+from tests.queueing import Probe, make_record
+from tests.recording import DiskRecord
 from tests.synthetic import ARMS, Arm, SyntheticHome
 
 
@@ -165,3 +169,143 @@ def test_store_of_another_release_is_built_anew_and_its_snapshot_refused(made: S
         run_query(made.home, "select 1")
     collect(made.home)
     assert export_rows(made.home) == before
+
+
+def test_new_database_is_renamed_after_the_old_ones_log_is_gone(
+    made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collect(made.home)
+    log = made.home.ingest_db.with_name("ingest.duckdb.wal")
+    log.write_bytes(b"of the old file")
+    disk = DiskRecord(made.home.root, monkeypatch)
+    rebuild(made.home)
+    names = ("unlink cache/ingest.duckdb.wal", "replace cache/ingest.duckdb.*.tmp cache/ingest.duckdb (not synced)")
+    assert [event for event in disk.events if event in names] == list(names)
+    assert disk.events[-2:] == ["sync .results.duckdb.*.tmp", "replace .results.duckdb.*.tmp results.duckdb"]
+
+
+def test_leftovers_of_killed_collectors_go_and_other_files_stay(made: SyntheticHome) -> None:
+    cache = made.home.ingest_db.parent
+    left = [
+        cache / "ingest.duckdb.0a.tmp",
+        cache / "ingest.duckdb.0a.tmp.wal",
+        made.home.root / ".results.duckdb.0a.tmp",
+    ]
+    kept = [made.home.root / "results.txt", made.home.ingest_db.with_name("digests.json")]
+    for path in (*left, *kept):
+        path.write_text("x")
+    collect(made.home)
+    assert [path.exists() for path in (*left, *kept)] == [False, False, False, True, True]
+
+
+def test_report_counts_jobs_and_bytes_of_all_batches(made: SyntheticHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.collect.BATCH_JOBS", 2)
+    size = 0
+    for name in "abcde":
+        attempt, journal = made.attempt(made.job(f"train-{name}", "train"), 1)
+        log_steps(journal, 1, 2)
+        journal.close()
+        size += attempt.journal.stat().st_size
+    report = collect(made.home)
+    assert (report.jobs, report.bytes, report.is_published, report.is_skipped) == (5, size, True, False)
+    assert str(report).startswith(f"5 jobs and {size:,} bytes of journals read in ")
+    assert len(read_rows(made.home, "from jobs")) == 5
+
+
+def test_skipped_collection_says_so(made: SyntheticHome) -> None:
+    with FileLock(made.home.ingest_lock):
+        assert str(collect(made.home)) == "another process is collecting"
+        with pytest.raises(HomeError, match="another process is collecting"):
+            rebuild(made.home, wait=0.0)
+
+
+def test_lazy_collection_publishes_what_was_never_published_and_what_is_small(
+    made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert collect(made.home, lazy=True).is_published
+    made.done("pack-a", "pack")
+    monkeypatch.setattr("engine.collect.COPY_RATE", 1e30)
+    assert collect(made.home, lazy=True).is_published
+    made.home.results_db.unlink()
+    assert collect(made.home, lazy=True).is_published
+
+
+def test_change_that_was_not_published_is_published_by_the_next_collection(
+    made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collect(made.home)
+    monkeypatch.setattr("engine.collect.COPY_RATE", 1.0)
+    made.done("pack-a", "pack")
+    assert not collect(made.home, lazy=True).is_published
+    report = collect(made.home)
+    assert (report.jobs, report.is_published) == (0, True)
+
+
+def test_settled_job_gets_one_glance_and_is_read_again_with_a_new_attempt(
+    made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.done("train-a", "train")
+    collect(made.home)
+    looked: list[str] = []
+    monkeypatch.setattr("engine.collect.sign_job", lambda folder: looked.append(folder.job))
+    assert collect(made.home).jobs == 0
+    assert looked == []
+    monkeypatch.undo()
+    _, journal = made.attempt("train-a", 2)
+    journal.close()
+    assert collect(made.home).jobs == 1
+
+
+def test_done_job_whose_attempt_has_no_verdict_is_looked_at_again(made: SyntheticHome) -> None:
+    made.done("train-a", "train")
+    made.home.job("train-a").attempt(1).outcome.unlink()
+    collect(made.home)
+    assert read_rows(made.home, "select outcome, slot from attempts") == [("done", None)]
+    made.outcome(made.home.job("train-a").attempt(1), "done")
+    assert collect(made.home).jobs == 1
+    assert read_rows(made.home, "select outcome, slot from attempts") == [("done", "cpu:0")]
+
+
+def test_folder_without_a_spec_is_no_job_yet(made: SyntheticHome) -> None:
+    made.home.job("train-a").root.mkdir()
+    assert collect(made.home).jobs == 0
+    made.job("train-a", "train")
+    assert collect(made.home).jobs == 1
+
+
+def test_job_that_left_the_queue_is_queued_and_a_done_one_stays(
+    made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = {"train-a": "failed", "train-b": "running"}
+    monkeypatch.setattr("engine.collect._read_states", lambda _: states)
+    made.job("train-a", "train")
+    made.done("train-b", "train")
+    collect(made.home)
+    states.clear()
+    collect(made.home)
+    assert read_rows(made.home, "select job, state from jobs order by job") == [
+        ("train-a", "queued"),
+        ("train-b", "done"),
+    ]
+    assert not collect(made.home).is_published, "nothing moved"
+
+
+def test_states_come_from_the_queue_of_the_home(made: SyntheticHome) -> None:
+    made.job("train-a", "train")
+    with Queue(made.home.queue_db) as queue:
+        queue.add_experiment(make_record("one", [Probe("train-a")]))
+        queue.request_pause(["train-a"])
+    collect(made.home)
+    assert read_rows(made.home, "select state from jobs") == [("paused",)]
+
+
+def test_published_figures_are_read_again_when_their_file_changes(
+    made: SyntheticHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collect(made.home)
+    ((count,),) = read_rows(made.home, "select count(*) from published")
+    monkeypatch.setattr("engine.collect.PUBLISHED", tmp_path / "published.csv")
+    monkeypatch.setattr("engine.collect.read_published", lambda: [{"phase": "1", "section": "x"}])
+    collect(made.home)
+    assert count > 1
+    assert read_rows(made.home, "select phase, section from published") == [(1, "x")]

@@ -1,23 +1,22 @@
-"""The results file: read-only for readers, for certain; errors in one line; formats that other tools read."""
+"""The results file: read-only for readers, for certain; errors in one line; answers of a bounded size."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-import math
 import resource
+import threading
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from engine.collect import collect
 from engine.home import Home
-from store.format import FORMATS, format_rows
+from store.format import format_rows
 from store.readonly import StoreError
-from store.results import QueryResult, open_snapshot, run_query
+from store.results import open_snapshot, read_names, run_query
 from tests.synthetic import ARMS, SyntheticHome
 
 HOSTILE = [
@@ -205,53 +204,57 @@ def test_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         run_query(tmp_path, "select 1")
 
 
-def _odd_rows() -> QueryResult:
-    columns, types = ["name", "value", "tree"], ["VARCHAR", "DOUBLE", "JSON"]
-    rows = [("a|b_c", math.nan, '{"x":1}'), (None, math.inf, None), ("50 %\nmore", 1 / 3, "[1]")]
-    return QueryResult(columns, types, rows)
+def test_answer_of_exactly_as_many_rows_as_asked_is_whole(home: Home) -> None:
+    found = run_query(home, "select * from range(5)", limit=5)
+    assert (found.columns, found.types, found.truncated) == (["range"], ["BIGINT"], False)
+    assert [row[0] for row in found.rows] == [0, 1, 2, 3, 4]
+    assert run_query(home, "select * from range(6)", limit=5).truncated
 
 
-def test_json_holds_null_where_a_number_is_none() -> None:
-    rows = json.loads(format_rows(_odd_rows(), "json"), parse_constant=lambda word: pytest.fail(word))
-    assert [row["value"] for row in rows] == [None, None, 1 / 3]
-    assert rows[0]["tree"] == {"x": 1}
+def test_names_are_the_relations_of_a_reader_with_their_columns_in_order(home: Home) -> None:
+    names = read_names(home)
+    assert names["cells"] == [
+        "experiment",
+        "arm",
+        "cell",
+        "metric",
+        "n",
+        "mean",
+        "std",
+        "low",
+        "high",
+        "not_finite",
+        "split",
+    ]
+    assert names["run_jobs"] == ["run", "job", "role"]
+    assert "results" in names
+    assert not {"results_live", "results_now", "chains", "meta"} & names.keys()
 
 
-def test_csv_comes_back_exactly() -> None:
-    rows = list(csv.reader(io.StringIO(format_rows(_odd_rows(), "csv"))))
-    assert rows[0] == ["name", "value", "tree"]
-    assert rows[3][0] == "50 %\nmore"
-    assert float(rows[3][1]) == 1 / 3
+def test_times_are_shown_in_utc_wherever_one_is(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert str(run_query(home, "select current_setting('TimeZone')").rows[0][0]) == "UTC"
 
 
-def test_markdown_and_latex_escape_their_signs() -> None:
-    assert r"a\|b_c" in format_rows(_odd_rows(), "markdown")
-    assert r"a\textbar{}b\_c" in format_rows(_odd_rows(), "latex")
-    assert r"50 \%" in format_rows(_odd_rows(), "latex")
+def test_query_leaves_no_timer_and_no_bound_behind(home: Home) -> None:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    run_query(home, "select 1", seconds=10_000.0)
+    with pytest.raises(StoreError):
+        run_query(home, "selct 1", seconds=10_000.0)
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
-def test_heads_are_escaped_and_cells_stay_on_their_line() -> None:
-    odd = QueryResult(["x|y"], ["VARCHAR"], [("a\n\nb|c<d>",)])
-    assert format_rows(odd, "markdown").splitlines() == [r"| x\|y |", "| --- |", r"| a  b\|c<d> |"]
-    assert r"a  b\textbar{}c\textless{}d\textgreater{} \\" in format_rows(odd, "latex").splitlines()
+def test_snapshot_of_another_release_is_refused_with_a_fix(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    collect(made.home)
+    with duckdb.connect(str(made.home.results_db)) as db:
+        db.execute("delete from raw.meta where name = 'version'")
+    with pytest.raises(StoreError, match="another release") as caught:
+        open_snapshot(made.home)
+    assert caught.value.fix == "xp rebuild makes it anew from the job folders"
 
 
-def test_column_that_is_called_like_a_numbered_one_is_kept_in_json() -> None:
-    text = format_rows(QueryResult(["a", "a_3", "a", "a_2", "a"], ["INTEGER"] * 5, [(1, 2, 3, 4, 5)]), "json")
-    assert sorted(json.loads(text)[0].values()) == [1, 2, 3, 4, 5]
-
-
-def test_same_column_twice_is_kept_in_json() -> None:
-    text = format_rows(QueryResult(["a", "a", "a"], ["INTEGER"] * 3, [(1, 2, 3)]), "json")
-    assert json.loads(text) == [{"a": 1, "a_2": 2, "a_3": 3}]
-
-
-@pytest.mark.parametrize("kind", list(FORMATS))
-def test_empty_result_has_a_head_in_every_format(kind: str) -> None:
-    text = format_rows(QueryResult(["arm"], ["VARCHAR"], []), kind)
-    assert text == "[]" if kind == "json" else "arm" in text
-
-
-def test_unknown_format_names_the_choices() -> None:
-    with pytest.raises(ValueError, match="table, csv, json, markdown, latex"):
-        format_rows(_odd_rows(), "xml")
+def test_file_itself_may_be_named_and_a_quote_in_its_path_is_no_harm(tmp_path: Path, home: Home) -> None:
+    path = tmp_path / "it's.duckdb"
+    path.write_bytes(home.results_db.read_bytes())
+    assert run_query(path, "select count(*) from experiments").rows == [(1,)]

@@ -1,0 +1,175 @@
+"""The queries of the commands and the report: what each says of one home whose every figure is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from engine.collect import collect
+from store.results import open_snapshot
+from tests.store.telling import tell_run
+from tests.synthetic import SyntheticHome
+
+QUERIES = Path(__file__).parents[2] / "store" / "queries"
+CLAIMS = (
+    {
+        "id": "k",
+        "text": "it is so",
+        "metric": "macs",
+        "arm": "arm",
+        "against": "other",
+        "expect": "less",
+        "margin": 0.5,
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Experiment `paper`: arm `arm` with seeds 1 and 0, arm `other` with seed 0, one run that has failed half-way."""
+    made = SyntheticHome(tmp_path_factory.mktemp("home"))
+    runs = [tell_run(made, 1), tell_run(made, 0), tell_run(made, 0, arm="other"), _resumed_run(made)]
+    made.record("paper", runs, "arm", CLAIMS)
+    made.record("again", [runs[2]], "other")
+    collect(made.home)
+    with open_snapshot(made.home) as opened:
+        yield opened
+
+
+def _resumed_run(made: SyntheticHome) -> dict[str, Any]:
+    """A student whose attempt 10 went on from attempt 9; with curves, a split and bins of confidence; not done."""
+    for number in (9, 10):
+        attempt, journal = made.attempt(made.job("train-long", "train"), number)
+        with journal:
+            if number == 10:
+                journal.resumed(9, 2, 2)
+            for step, value in ((1, 0.25), (2, 0.5)) if number == 9 else ((3, 0.75), (4, float("inf"))):
+                journal.metric("val_top1", value, step=step, epoch=step // 2)
+            journal.metric("lr", 0.5, step=9, epoch=0)
+            journal.fact("split", {"digest": "d"})
+            journal.fact("reliability", {"val": [number]})
+            journal.fact("micro_batch", 16)
+            journal.teacher("test", "agreement", 0.5)
+            journal.teacher("test", "nll", 0.25)
+            journal.predictions("test", ["b", "a"], [1, 2], [1, 1], [0.5, 0.5])
+        made.outcome(attempt, "lost" if number == 9 else "crashed", f"reason {number}")
+    where = {"arm": "long", "cell": "c", "seed": 4, "split": "s", "settings": {}}
+    return {**where, "run": "run-long", "jobs": {"student": "train-long"}}
+
+
+def ask(db: duckdb.DuckDBPyConnection, query: str, **values: Any) -> list[tuple[Any, ...]]:
+    return db.execute((QUERIES / f"{query}.sql").read_text(), values or None).fetchall()
+
+
+def test_experiments_and_claims_are_listed(db: duckdb.DuckDBPyConnection) -> None:
+    assert ask(db, "claims_experiments") == [("again",), ("paper",)]
+    assert ask(db, "claims_of", name="paper") == [("k", "it is so", "macs", "arm", "other", "less", 0.5)]
+    assert ask(db, "claims_of", name="again") == []
+    assert ask(db, "trace_arms") == [("again/other",), ("paper/arm",), ("paper/long",), ("paper/other",)]
+    assert ask(db, "trace_run", run="run-other0") == [("again/other",)]
+
+
+def test_images_come_in_one_order_whatever_the_journal_had(db: duckdb.DuckDBPyConnection) -> None:
+    assert ask(db, "compare_images", jobs=["train-long"]) == [("train-long", ["a", "b"], [2, 1], [False, True])]
+    ((job, samples, labels, correct),) = ask(db, "compare_images", jobs=["prune-arm0"])
+    assert (job, samples, labels) == ("prune-arm0", [f"s{at}" for at in range(8)], [1] * 8)
+    assert correct == [True] * 6 + [False] * 2
+
+
+def test_cells_have_their_runs_behind_them_in_the_order_of_seeds(db: duckdb.DuckDBPyConnection) -> None:
+    rows = {row[:3]: row[3:] for row in ask(db, "freeze_cells", name="paper")}
+    n, mean, std, low, high, runs = rows[("arm", "data.split=60/20/20", "macs")]
+    assert (n, mean, runs) == (2, 7504.5, ["run-arm0", "run-arm1"])
+    assert (std, (low + high) / 2) == (pytest.approx(5003 / 2**0.5), pytest.approx(7504.5))
+    assert rows[("other", "data.split=60/20/20", "macs")][5] == ["run-other0"]
+    assert list(rows) == sorted(rows)
+    traced = ask(db, "trace_cells", experiment="paper", arm="arm", metric="macs")
+    assert traced == [("data.split=60/20/20", 2, 7504.5, std, low, high)]
+
+
+def test_attempts_behind_a_number_are_named_in_their_order(db: duckdb.DuckDBPyConnection) -> None:
+    ((run, job, attempts, *_),) = ask(db, "trace_origins", experiment="paper", arm="long", metric="val_top1")
+    assert (run, job, attempts) == ("run-long", "train-long", "9, 10")
+
+
+@pytest.mark.parametrize(
+    ("metric", "job"),
+    [
+        ("macs", "measure-arm0"), ("test_top1", "prune-arm0"), ("params", "measure-arm0"),
+        ("teacher_test_top1", "targets-arm0"), ("train_seconds", "prune-arm0 and train-arm0"),
+    ],
+)  # fmt: skip
+def test_number_comes_from_the_last_job_that_logged_it(db: duckdb.DuckDBPyConnection, metric: str, job: str) -> None:
+    found = {row[0]: row[1:] for row in ask(db, "trace_origins", experiment="paper", arm="arm", metric=metric)}
+    assert found.keys() == {"run-arm0", "run-arm1"}
+    assert found["run-arm0"] == (job, "1", f"commit {'c0ffee' * 6}", [], "bench cpu")
+
+
+def test_runs_are_compared_with_their_last_jobs_and_where_they_ran(db: duckdb.DuckDBPyConnection) -> None:
+    cursor = db.execute((QUERIES / "compare_runs.sql").read_text(), {"experiment": "paper", "arm": "arm"})
+    names = [part[0] for part in cursor.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    assert [row["run"] for row in rows] == ["run-arm1", "run-arm0"], "in the order of the spec"
+    about = ("final_job", "measure_job", "code", "measure_code", "images", "train_device", "measure_device", "macs")
+    assert [rows[1][name] for name in about] == [
+        "prune-arm0", "measure-arm0", "c0ffeec0ffee", "c0ffeec0ffee", "d", "cpu, torch 2.15.0", "cpu, torch 2.15.0",
+        5003,
+    ]  # fmt: skip
+
+
+def test_experiment_pays_once_for_a_job(db: duckdb.DuckDBPyConnection) -> None:
+    ((title, baseline, submitted, submission, _, seconds),) = ask(db, "report_about", name="paper")
+    assert (title, baseline, submitted, submission) == ("The paper experiment", "arm", "2025-10-09 08:53 UTC", 1)
+    assert seconds == 29.0 * (2 + 1 + 1)
+
+
+def test_jobs_that_are_not_done_say_why_their_last_attempt_ended(db: duckdb.DuckDBPyConnection) -> None:
+    assert ask(db, "report_jobs", name="paper") == [("train-long", "train", "queued", 1, 2, "reason 10")]
+    assert ask(db, "report_jobs", name="again") == []
+
+
+def test_curves_hold_the_last_finite_value_of_each_epoch(db: duckdb.DuckDBPyConnection) -> None:
+    assert ask(db, "report_curves", name="paper") == [
+        ("long", "c", "val_top1", 0, 0.25, 1),
+        ("long", "c", "val_top1", 1, 0.75, 1),
+    ]
+
+
+def test_facts_of_splits_bins_and_micro_batches_are_those_of_the_experiment(db: duckdb.DuckDBPyConnection) -> None:
+    assert ask(db, "report_images", name="paper") == [("split", '{"digest":"d"}')]
+    assert ask(db, "report_bins", name="paper") == [("train-long", '{"val":[10]}')]
+    assert ask(db, "report_splits", name="paper") == [("long", "c", "student", "16", [4])]
+    for query in ("report_images", "report_bins", "report_splits"):
+        assert ask(db, query, name="again") == []
+
+
+def test_students_are_told_with_how_near_they_came(db: duckdb.DuckDBPyConnection) -> None:
+    assert ask(db, "report_students", name="paper") == [("long", "c", "test", "agreement", 0.5, 1)]
+
+
+def test_teacher_is_told_with_whom_it_teaches(db: duckdb.DuckDBPyConnection) -> None:
+    rows = ask(db, "report_teachers", name="again")
+    told = {row[2:4]: row[4] for row in rows}
+    assert told == {("test", "top1"): 0.13, ("val", "top1"): 0.91, ("test", "nll"): 0.92, ("train", "top1"): 0.97}
+    assert {row[:2] + row[5:9] for row in rows} == {("targets-other0", "60/20/20", "other", "other", False, False)}
+
+
+def test_runs_and_cells_of_a_report_come_in_order(db: duckdb.DuckDBPyConnection) -> None:
+    assert [row[5] for row in ask(db, "report_runs", name="paper")] == [
+        "run-arm1",
+        "run-arm0",
+        "run-other0",
+        "run-long",
+    ]
+    rows = ask(db, "report_cells", name="paper")
+    assert rows == sorted(rows, key=lambda row: row[:3])
+    assert {row[0] for row in rows} == {"arm", "other", "long"}
+
+
+def test_places_where_jobs_ran_are_counted(db: duckdb.DuckDBPyConnection) -> None:
+    rows = ask(db, "report_origins", name="paper")
+    assert [(row[0], row[1], row[4], row[-1]) for row in rows] == [("bench", "cpu", "2.15.0", 13)]

@@ -1,0 +1,232 @@
+"""The views of schema.sql: each column's number from rows that were written by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from engine.collect import collect
+from engine.home import Home
+from engine.stats import wilson_interval
+from store.results import open_snapshot
+from tests.store.telling import CPU, NOT_IN_CELLS, RESULTS, tell_run
+from tests.synthetic import SyntheticHome
+
+
+def ask(home: Home, sql: str) -> list[dict[str, Any]]:
+    with open_snapshot(home) as db:
+        cursor = db.execute(sql)
+        names = [part[0] for part in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def test_every_column_of_results_has_its_own_figure(made: SyntheticHome) -> None:
+    made.record("paper", [tell_run(made, seed) for seed in (1, 0)], "arm")
+    collect(made.home)
+    second, first = ask(made.home, "from results")
+    low, high = wilson_interval(6, 8)
+    where = {"experiment": "paper", "arm": "arm", "cell": "data.split=60/20/20", "split": "60/20/20", "state": "done"}
+    tested = {"test_images": 8, "test_low": pytest.approx(low), "test_high": pytest.approx(high)}
+    assert first == {**where, **{name: pytest.approx(value) for name, value in RESULTS.items()},
+                     "seed": 0, "run": "run-arm0", **tested}  # fmt: skip
+    doubled = {name: pytest.approx(2 * value) for name, value in RESULTS.items()} | {"infer_batch_size": 32}
+    assert second == {**where, **doubled, "seed": 1, "run": "run-arm1", **tested}
+
+
+def test_every_metric_of_cells_has_its_mean_spread_and_interval(made: SyntheticHome) -> None:
+    from scipy import stats
+
+    made.record("paper", [tell_run(made, seed) for seed in (0, 1, 3)], "arm")
+    collect(made.home)
+    rows = {row.pop("metric"): row for row in ask(made.home, "from cells")}
+    assert rows.keys() == RESULTS.keys() - {*NOT_IN_CELLS}
+    half = stats.t.ppf(0.975, 2) * math.sqrt(7 / 3) / math.sqrt(3)  # of 1, 2, 4
+    for metric, row in rows.items():
+        one = RESULTS[metric]
+        assert row == {
+            "experiment": "paper", "arm": "arm", "cell": "data.split=60/20/20", "split": "60/20/20", "n": 3,
+            "mean": pytest.approx(one * 7 / 3), "std": pytest.approx(one * math.sqrt(7 / 3)),
+            "low": pytest.approx(one * (7 / 3 - half)), "high": pytest.approx(one * (7 / 3 + half)), "not_finite": 0,
+        }  # fmt: skip
+
+
+def test_cells_are_told_apart_by_experiment_arm_and_split(made: SyntheticHome) -> None:
+    one, two = tell_run(made, 0), tell_run(made, 1, arm="other")
+    made.record("paper", [one, two], "arm")
+    made.record("again", [one], "arm")
+    collect(made.home)
+    rows = ask(made.home, "select experiment, arm, n, mean from cells where metric = 'macs' order by all")
+    assert [tuple(row.values()) for row in rows] == [
+        ("again", "arm", 1, 5003.0),
+        ("paper", "arm", 1, 5003.0),
+        ("paper", "other", 1, 10006.0),
+    ]
+
+
+def test_best_epoch_counts_where_the_best_was_kept(made: SyntheticHome) -> None:
+    made.record("paper", [tell_run(made, 0, checkpoint="best_val")], "arm")
+    collect(made.home)
+    assert ask(made.home, "select val_top1 from results") == [{"val_top1": 0.09}]
+
+
+def test_student_stands_in_for_what_no_other_job_measured(made: SyntheticHome) -> None:
+    """Not pruned, not measured, taught without a split, its speed logged as a series."""
+    attempt, journal = made.attempt(made.job("train-a", "train"), 1)
+    with journal:
+        journal.metric("train_images_per_second", 90.0, step=1, epoch=0)
+        journal.measurement("params", 21.0, "1", **CPU, batch_size=1)
+        journal.teacher("test", "teacher_top1", 0.6)
+        journal.teacher("test", "top1", 0.9)
+        journal.predictions("test", ["a", "b"], [1, 1], [1, 1], [0.5, 0.5])
+    made.finish("train-a", attempt, 5.0)
+    made.record("paper", [_plain_run("a", {"student": "train-a"})], "arm")
+    collect(made.home)
+    (row,) = ask(made.home, "from results")
+    low, high = wilson_interval(2, 2)
+    assert {name: value for name, value in row.items() if value is not None} == {
+        "experiment": "paper", "arm": "arm", "cell": "c", "seed": 0, "split": "s", "run": "run-a", "state": "done",
+        "train_images_per_second": 90.0, "params": 21, "teacher_test_top1": 0.6, "train_seconds": 5.0,
+        "test_images": 2, "test_low": pytest.approx(low), "test_high": pytest.approx(high),
+    }  # fmt: skip
+
+
+def _plain_run(key: str, jobs: dict[str, str]) -> dict[str, Any]:
+    return {"run": f"run-{key}", "arm": "arm", "cell": "c", "seed": 0, "split": "s", "settings": {}, "jobs": jobs}
+
+
+def test_measure_on_a_cpu_alone_counts_with_most_threads(made: SyntheticHome) -> None:
+    attempt, journal = made.attempt(made.job("measure-a", "measure"), 1)
+    with journal:
+        for threads, speed, latency in ((1, 9.0, 5.0), (2, 7.0, 6.0)):
+            where: dict[str, Any] = {"device": "cpu", "precision": "fp32", "batch_size": 4, "threads": threads}
+            journal.measurement("infer_images_per_second", speed, "images/s", **where)
+            journal.measurement("infer_latency", latency, "ms", **where)
+    made.finish("measure-a", attempt)
+    made.record("paper", [_plain_run("a", {"measure": "measure-a"})], "arm")
+    collect(made.home)
+    query = "select infer_images_per_second, infer_batch_size, infer_latency from results"
+    assert [tuple(row.values()) for row in ask(made.home, query)] == [(7.0, 4, 6.0)]
+
+
+@pytest.mark.parametrize(("correct", "images"), [(0, 7), (7, 7), (1, 3), (37, 50)])
+def test_wilson_interval_in_sql_is_the_one_in_python(made: SyntheticHome, correct: int, images: int) -> None:
+    attempt, journal = made.attempt(made.job("train-a", "train"), 1)
+    with journal:
+        guess = [int(number < correct) for number in range(images)]
+        journal.predictions("test", [f"{number}" for number in range(images)], [1] * images, guess, [0.5] * images)
+    made.finish("train-a", attempt)
+    made.record("paper", [_plain_run("a", {"student": "train-a"})], "arm")
+    collect(made.home)
+    (row,) = ask(made.home, "select test_images, test_low, test_high from results")
+    assert (row["test_low"], row["test_high"]) == pytest.approx(wilson_interval(correct, images), abs=1e-12)
+    assert row["test_images"] == images
+
+
+@pytest.mark.parametrize(
+    ("states", "found"),
+    [
+        (("done", "done"), "done"), (("done", "failed"), "failed"), (("failed", "cancelled"), "failed"),
+        (("cancelled", "running"), "cancelled"), (("running", "paused"), "running"), (("paused", "queued"), "paused"),
+        (("queued", "blocked"), "queued"), (("blocked", "done"), "blocked"),
+    ],
+)  # fmt: skip
+def test_run_has_the_state_of_the_job_that_matters_most(
+    made: SyntheticHome, monkeypatch: pytest.MonkeyPatch, states: tuple[str, str], found: str
+) -> None:
+    jobs = {"train-a": states[0], "prune-a": states[1]}
+    for job, state in jobs.items():
+        kind = job.split("-")[0]
+        made.done(job, kind) if state == "done" else made.job(job, kind)
+    monkeypatch.setattr("engine.collect._read_states", lambda _: jobs)
+    made.record("paper", [_plain_run("a", {"student": "train-a", "prune": "prune-a"})], "arm")
+    collect(made.home)
+    assert ask(made.home, "select state from runs") == [{"state": found}]
+
+
+def test_part_of_each_image_is_read_from_the_split_and_the_pack(made: SyntheticHome) -> None:
+    attempt, journal = made.attempt(made.job("pack-a", "pack"), 1)
+    with journal:
+        journal.fact("samples 2", ["c", "d", "e"])
+        journal.fact("samples 0", ["a", "b"])
+    made.finish("pack-a", attempt)
+    attempt, journal = made.attempt(made.job("train-a", "train"), 1)
+    with journal:
+        journal.fact("split", {"digest": "d", "pack": "pack-a", "letters": "tvs-t"})
+    made.finish("train-a", attempt)
+    collect(made.home)
+    rows = ask(made.home, "select * from splits order by sample")
+    assert [tuple(row.values()) for row in rows] == [
+        ("train-a", "d", part, sample)
+        for part, sample in zip(("train", "val", "test", "unused", "train"), "abcde", strict=True)
+    ]
+    assert ask(made.home, "select position from samples where sample = 'd'") == [{"position": 3}]
+
+
+def test_line_that_came_last_counts_for_teachers_and_facts(made: SyntheticHome) -> None:
+    for number, value in ((1, 0.9), (2, 0.2)):
+        _, journal = made.attempt(made.job("train-a", "train"), number)
+        with journal:
+            if number > 1:
+                journal.resumed(1, 5, 99)
+            journal.teacher("val", "top1", 0.5)
+            journal.teacher("val", "top1", value)
+            journal.teacher("test", "top1", 0.7)
+            journal.fact("split", {"x": value})
+    collect(made.home)
+    rows = ask(made.home, "select part, value from teachers order by part")
+    assert [tuple(row.values()) for row in rows] == [("test", 0.7), ("val", 0.2)]
+    assert ask(made.home, "select value ->> '$.x' as x from facts") == [{"x": "0.2"}]
+
+
+def test_last_best_and_count_of_a_series_are_told(made: SyntheticHome) -> None:
+    _, journal = made.attempt(made.job("train-a", "train"), 1)
+    with journal:
+        for step, value in ((3, 4.0), (1, 9.0), (2, 1.0), (3, 5.0), (2, math.inf), (1, math.nan)):
+            journal.metric("loss", value, step=step, epoch=0)
+    collect(made.home)
+    assert [tuple(row.values()) for row in ask(made.home, "from metrics_last")] == [
+        ("train-a", "loss", 5.0, 1.0, 9.0, 6, 2)
+    ]
+
+
+def test_measurements_and_metrics_keep_every_field(made: SyntheticHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1.5)
+    _, journal = made.attempt(made.job("train-a", "train"), 1)
+    with journal:
+        where: dict[str, Any] = {"device": "cuda", "precision": "bf16", "batch_size": 8, "threads": 3}
+        journal.measurement("speed", 2.5, "images/s", **where, p5=1.25, p95=3.75, n=30)
+        journal.metric("lr", 0.125, step=7, epoch=2)
+        journal.predictions("val", ["a"], [4], [5], [0.25])
+    monkeypatch.undo()
+    collect(made.home)
+    assert [tuple(row.values()) for row in ask(made.home, "from measurements")] == [
+        ("train-a", "speed", "cuda", "bf16", 8, 3, 2.5, "images/s", 1.25, 3.75, 30)
+    ]
+    assert [tuple(map(str, row.values())) for row in ask(made.home, "from metrics")] == [
+        ("train-a", "1", "lr", "7", "2", "0.125", "1970-01-01 00:00:01.500000")
+    ]
+    assert [tuple(row.values()) for row in ask(made.home, "from predictions")] == [("train-a", "val", "a", 4, 5, 0.25)]
+
+
+def test_attempts_figures_and_provenance_reach_their_tables(made: SyntheticHome) -> None:
+    made.done("train-a", "train", {"pack": "pack-b", "targets": "pack-a"}, {"seed": 3})
+    collect(made.home)
+    (job,) = ask(made.home, "from jobs")
+    assert job == {
+        "job": "train-a", "kind": "train", "state": "done", "seconds": 12.0, "needs": ["pack-a", "pack-b"],
+        "settings": '{"seed":3}', "figures": "{}",
+    }  # fmt: skip
+    (attempt,) = ask(
+        made.home, "select * replace (started_at::varchar as started_at, ended_at::varchar as ended_at) from attempts"
+    )
+    assert attempt == {
+        "job": "train-a", "attempt": 1, "outcome": "done", "reason": "", "host": "bench", "device": "cpu",
+        "slot": "cpu:0", "started_at": "2025-10-09 08:53:20", "ended_at": "2025-10-09 08:53:32",
+    }  # fmt: skip
+    (ran,) = ask(made.home, "from provenance")
+    assert {name: value for name, value in ran.items() if value is not None} == {
+        "job": "train-a", "attempt": 1, "git_commit": "c0ffee" * 6, "python": "3.11", "torch": "2.15.0",
+        "timm": "1.0.31", "host": "bench", "device": "cpu", "spec_digest": "s", "data_digest": "d", "more": "{}",
+    }  # fmt: skip
