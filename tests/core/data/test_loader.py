@@ -280,3 +280,9 @@ def test_kept_pixels_are_rendered_once_and_the_caller_may_change_them(
     rendered.clear()
     assert [len(list(judge)) for _ in range(2)] == [2, 2]
     assert sorted(rendered) == [*range(6)]
+
+
+def test_a_set_of_one_image_is_a_batch_of_one(photo_pack: Pack) -> None:
+    loader = make_loader(photo_pack, batch_size=8, count=1)
+    assert loader.steps_per_epoch == 1
+    assert [batch.rows.tolist() for batch in loader.epoch(0)] == [[0]]
