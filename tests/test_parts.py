@@ -56,6 +56,7 @@ def test_what_a_given_test_part_leaves_is_shared_as_train_to_val(
         (100, "70/15/15", {"train": 70, "val": 15, "test": 10, "unused": 5}),
         (25, "80/10/10", {"train": 20, "val": 2, "test": 3, "unused": 0}),  # 2.5 is rounded up, val takes the rest
         (5, "90/0/10", {"train": 4, "val": 0, "test": 1, "unused": 0}),  # 4.5 would be 5, and one is tested
+        (14, "60/30/10", {"train": 8, "val": 5, "test": 1, "unused": 0}),  # 8.4 4.2 1.4: val takes what is left
         (3, "50/30/20", {"train": 2, "val": 1, "test": 0, "unused": 0}),
         (5, "50/39/11", {"train": 3, "val": 1, "test": 1, "unused": 0}),  # val asks for 2, and 1 is left
     ],
@@ -82,5 +83,6 @@ def test_an_empty_part_is_refused_where_the_text_asks_for_it(part: str) -> None:
 
 def test_a_part_that_the_text_leaves_out_may_be_empty() -> None:
     check_quotas({"train": 2, "val": 0, "test": 1}, "ant", 3, "70/0/30")
+    check_quotas({"train": 2, "val": 1, "test": 0}, "ant", 3, "70/30/0")
     with pytest.raises(DataError, match="its test part"):
         check_quotas({"train": 2, "val": 0, "test": 0}, "ant", 2, "70/0/30")
