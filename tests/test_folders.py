@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from engine import folders
 from engine.errors import DataError
 from engine.folders import ImageFile, find_images, name_place, passed_over
 
@@ -57,9 +56,9 @@ def test_other_files_are_no_images(tmp_path: Path) -> None:
 
 
 def test_images_outside_of_classes_are_counted_last(tmp_path: Path) -> None:
-    write_tree(tmp_path, ["a/1.png", "b/1.png", "z.jpg", "a/x.MOV"])
-    assert list(passed_over(tmp_path, 2).items()) == [(".mov", 1), ("image outside of class folders", 1)]
-    assert passed_over(tmp_path, 3) == {".mov": 1}
+    write_tree(tmp_path, ["a/1.png", "b/1.png", "z.jpg", "a/x.MOV", "a/y.avi"])
+    assert list(passed_over(tmp_path, 2).items()) == [(".avi", 1), (".mov", 1), ("image outside of class folders", 1)]
+    assert passed_over(tmp_path, 3) == {".avi": 1, ".mov": 1}
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
@@ -195,13 +194,13 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
     def refuse(folder: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(folders.os, "scandir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=r"cannot list this folder: Permission denied\nfix: make it readable"):
         find_images(tmp_path)
 
 
 def test_an_archives_folders_need_no_entries_of_their_own(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
-        for name in ("top/a/1.png", "top/b/in/1.png", "top/.x/c/1.png"):
+        for name in ("top/a/1.png", "top/b/in/1.png", "top/.x/c/1.png", "top/read.txt"):
             packed.writestr(name, b"")
     assert shown(tmp_path / "x.zip") == [("top/a/1.png", "a", ""), ("top/b/in/1.png", "b", "")]
