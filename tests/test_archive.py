@@ -141,7 +141,7 @@ def test_an_archive_that_nobody_holds_is_closed(tmp_path: Path, name: str) -> No
 def test_a_compressed_tar_is_inflated_once(tmp_path: Path, name: str) -> None:
     archive: Any = open_archive(make_archive(tmp_path / name))
     archive._tar.fileobj.seek(0)
-    assert archive._tar.fileobj.read(4) == b"./b\0"
+    assert archive._tar.fileobj.read(4) == b"./b/"
 
 
 RAISED = [
