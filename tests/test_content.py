@@ -19,6 +19,7 @@ from engine import content
 from engine.content import content_digest, data_content, digits_file, image_digests, resolve_root
 from engine.errors import DataError, MissingData
 from engine.folders import ImageFile, find_images, passed_over
+from engine.home import write_atomic
 from engine.spec import Data
 
 
@@ -318,7 +319,7 @@ def test_a_cache_is_written_whole_under_a_lock_and_keeps_what_others_added(
     root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, held = [ImageFile(root / "ant" / "0.JPG", "ant")], list[bool]()
-    honest_write, honest_take = content.write_atomic, content._take_digests
+    honest_write, honest_take = write_atomic, content._take_digests
 
     def take(some: Sequence[ImageFile], progress: content.Progress) -> dict[str, str]:
         cache.parent.mkdir(exist_ok=True)

@@ -63,7 +63,7 @@ def oblong_packs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pack]:
     for kind in ("raw", "jpeg"):
         folder = tmp_path_factory.mktemp(f"oblongs_{kind}")
         listing = list_images(Data(source="folder", root=str(root)))
-        write_pack(listing, folder, 256, lambda done, count: None, format=kind)  # type: ignore[arg-type]
+        write_pack(listing, folder, 256, lambda done, count: None, format=kind)
         found[kind] = open_pack(folder)
     return found
 

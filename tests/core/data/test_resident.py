@@ -11,6 +11,7 @@ from torch import Tensor
 from engine.core.data import resident
 from engine.core.data.pack import Pack
 from engine.core.data.resident import Album, DeviceAlbum, HostAlbum, decoded_bytes, open_album
+from engine.core.data.sources import Pixels
 from engine.core.data.views import Crop, render_crop
 from engine.spec import Data
 from tests.core.data.conftest import OBLONGS
@@ -51,7 +52,12 @@ def test_a_jpeg_is_decoded_once_where_the_host_holds_raw_pixels(
     expected = cropped(pack)
     decoded: list[int] = []
     honest = Pack.image
-    monkeypatch.setattr(Pack, "image", lambda pack, row: (decoded.append(row), honest(pack, row))[1])
+
+    def note(pack: Pack, row: int) -> Pixels:
+        decoded.append(row)
+        return honest(pack, row)
+
+    monkeypatch.setattr(Pack, "image", note)
     assert torch.equal(raw.render(ROWS, CROPS, 24), expected)
     assert decoded == []
     packed.render(ROWS, CROPS, 24)

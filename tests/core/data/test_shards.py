@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine import home
 from engine.core.data import shards
 from engine.core.data.duplicates import THUMB_SIDE, Print
 from engine.core.data.shards import Packed, Rows, ShardWriter
@@ -118,7 +119,7 @@ def test_a_damaged_shard_is_as_good_as_none(written: Path, damage: str) -> None:
 
 def test_a_shards_bytes_are_on_the_disk_before_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer, said = ShardWriter(tmp_path, MARK), list[str]()
-    honest = shards.write_atomic
+    honest = home.write_atomic
     monkeypatch.setattr(os, "fsync", lambda handle: said.append(f"synced {os.fstat(handle).st_size}"))
 
     def write_atomic(path: Path, content: bytes) -> None:
