@@ -86,7 +86,7 @@ def test_labels_and_targets_are_mixed_by_the_same_shares() -> None:
     assert torch.isfinite(mix.targets(logits)).all()
 
 
-KEYS = [f"{number:064x}" for number in range(40)]
+KEYS = [f"{number:064x}" for number in range(200)]
 
 
 def two_tones(count: int, size: int = 20) -> Tensor:
@@ -126,12 +126,12 @@ def test_cutmix_swaps_the_box_that_the_draws_say() -> None:
 
 
 def test_each_pair_draws_which_of_both_it_goes_through() -> None:
-    mixed, _ = mix_pairs(two_tones(40), KEYS, 3, 5, Augment(mixup=0.8, cutmix=0.5))
+    mixed, _ = mix_pairs(two_tones(200), KEYS, 3, 5, Augment(mixup=0.8, cutmix=0.5))
     blended, pasted = (
-        mix_pairs(two_tones(40), KEYS, 3, 5, one)[0] for one in (Augment(mixup=0.8), Augment(cutmix=0.5))
+        mix_pairs(two_tones(200), KEYS, 3, 5, one)[0] for one in (Augment(mixup=0.8), Augment(cutmix=0.5))
     )
     assert not torch.equal(blended, pasted)
-    for first in range(0, 40, 2):
+    for first in range(0, 200, 2):
         draw = draw_uniform(3, 5, KEYS[first] + KEYS[first + 1], "mix", 0)[0]
         assert torch.equal(mixed[first : first + 2], (pasted if draw < 0.5 else blended)[first : first + 2])
 

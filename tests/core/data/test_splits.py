@@ -221,12 +221,13 @@ def test_a_splits_digest_is_over_sorted_lines_of_key_and_part() -> None:
 def test_the_manifest_tells_sizes_letters_and_what_stays_together() -> None:
     keys = fake_keys(40)
     groups = dict.fromkeys(keys[:3], "burst") | dict.fromkeys([keys[20], keys[25]], "pair")
+    groups |= dict.fromkeys(keys[35:39], "four")
     given = ["val" if row in (20, 30) else "train" for row in range(40)]
     given[1] = "val"
     split = make_split(keys, labels_of(20, 20), NAMES, "60/20/20", 0, groups=groups, given=given)
     about = split.describe()
     assert about["letters"] == split.letters
-    assert (about["digest"], about["largest_group"], about["left_out"]) == (split.digest, 3, 3)
+    assert (about["digest"], about["largest_group"], about["left_out"]) == (split.digest, 4, 3)
     assert [about[part] for part in PARTS] == [len(split.part(part)) for part in PARTS]
     assert about["test"] == 3
     assert about["asked"] == {"train": 26, "val": 8, "test": 3}
