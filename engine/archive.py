@@ -161,4 +161,4 @@ def _named(path: Path, member: str = "") -> Iterator[None]:
     except DAMAGE as error:
         where = f"{path}!{member}" if member else str(path)
         fix = "test it with its own tool (unzip -t, tar -t), and fetch or pack it again"
-        raise DataError(f"cannot read this archive: {error or type(error).__name__}", where=where, fix=fix) from error
+        raise DataError(f"cannot read this archive: {str(error) or type(error).__name__}", where=where, fix=fix) from error

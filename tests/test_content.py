@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 
 from engine import content
-from engine.content import data_content, resolve_root
+from engine.content import content_digest, data_content, digits_file, image_digests, resolve_root
 from engine.errors import DataError, MissingData
-from engine.folders import find_images, passed_over
+from engine.folders import ImageFile, find_images, passed_over
+from engine.home import write_atomic
 from engine.spec import Data
 
 
@@ -249,3 +255,121 @@ def test_an_archive_of_archives_says_what_to_do(tmp_path: Path) -> None:
     archive = shutil.make_archive(str(tmp_path / "outer"), "zip", tmp_path / "outer")
     with pytest.raises(DataError, match=r"no class folders here\nfix: unpack images\.zip"):
         find_images(Path(archive))
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_the_digest_is_over_sorted_lines_and_counts_repeated_images() -> None:
+    words = [("b", "train", "2"), ("a", "val", "9"), ("a", "train", "9"), ("a", "train", "9")]
+    images = [ImageFile(Path(f"/{number}"), name, part=part) for number, (name, part, _) in enumerate(words)]
+    lines = "9\0a\0train\n9\0a\0train\n9\0a\0val\n2\0b\0train\n"
+    assert content_digest(images, [digest for *_, digest in words]) == sha256(lines.encode())
+
+
+def test_digits_are_what_scikit_learn_ships(cache: Path) -> None:
+    from sklearn.datasets import load_digits
+
+    found, file = data_content(Data(source="digits"), cache), digits_file()
+    assert list(found.counts) == [int((load_digits().target == digit).sum()) for digit in range(10)]
+    assert (found.digest, found.bytes) == (sha256(file.read_bytes()), file.stat().st_size)
+    assert found.class_names == tuple("0123456789")
+
+
+def test_digits_without_scikit_learn_are_missing_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingData, match=r"not installed\nfix: pip install scikit-learn"):
+        digits_file()
+
+
+def test_counts_follow_the_class_list_and_an_archives_bytes_count_once(root: Path, cache: Path, tmp_path: Path) -> None:
+    (root / "bee" / "0.JPG").unlink()
+    found = data_content(folder_data(root, ["bee", "ant"]), cache)
+    assert (found.class_names, found.counts) == (("bee", "ant"), (2, 3))
+    archive = Path(shutil.make_archive(str(tmp_path / "held"), "zip", root))
+    assert data_content(folder_data(archive), cache).bytes == archive.stat().st_size
+
+
+def test_a_root_may_be_written_with_variables_home_and_relative(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XP_SET", "images")
+    monkeypatch.setenv("HOME", str(root.parent))
+    monkeypatch.chdir(root.parent)
+    for text in ("~/$XP_SET", "~/images", "images", "${XP_SET}"):
+        assert resolve_root(text) == root
+    with pytest.raises(MissingData, match=r"data\.root is \$XP_GONE/x, and the variable XP_GONE is not set"):
+        resolve_root("$XP_GONE/x")
+
+
+def test_only_files_whose_size_or_time_changed_are_read_again(root: Path, cache: Path) -> None:
+    images = [ImageFile(root / "ant" / f"{number}.JPG", "ant") for number in range(3)]
+    first, seen = image_digests(images, cache), list[tuple[int, int]]()
+    status = images[1].path.stat()
+    images[0].path.write_bytes(b"ANT 0")  # as long as before
+    os.utime(images[0].path, ns=(status.st_atime_ns, images[2].path.stat().st_mtime_ns + 1))
+    images[1].path.write_bytes(b"longer than before")
+    os.utime(images[1].path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    again = image_digests(images, cache, lambda done, count: seen.append((done, count)))
+    assert again == [sha256(b"ANT 0"), sha256(b"longer than before"), first[2]]
+    assert seen == [(1, 2), (2, 2)]
+    assert image_digests(images, cache, lambda done, count: pytest.fail("nothing has changed")) == again
+
+
+def test_a_cache_is_written_whole_under_a_lock_and_keeps_what_others_added(
+    root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, held = [ImageFile(root / "ant" / "0.JPG", "ant")], list[bool]()
+    honest_write, honest_take = write_atomic, content._take_digests
+
+    def take(some: Sequence[ImageFile], progress: content.Progress) -> dict[str, str]:
+        cache.parent.mkdir(exist_ok=True)
+        cache.write_text('{"/other.png": ["1 2", "3"]}')  # by another process, meanwhile
+        return honest_take(some, progress)
+
+    def write(path: Path, text: str) -> None:
+        try:
+            FileLock(cache.with_name(cache.name + ".lock")).acquire(timeout=0)
+        except Timeout:
+            held.append(path == cache)
+        honest_write(path, text)
+
+    monkeypatch.setattr(content, "_take_digests", take)
+    monkeypatch.setattr(content, "write_atomic", write)
+    image_digests(images, cache)
+    assert held == [True]
+    assert sorted(json.loads(cache.read_text())) == ["/other.png", str(images[0].path)]
+    monkeypatch.setattr(content, "_take_digests", lambda some, progress: {})
+    image_digests(images, cache)
+    assert held == [True]  # what is known already is not written again
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"a": 3}', '{"a": [1, 2, 3]}', '{"a"', "null"])
+def test_a_cache_that_cannot_be_read_is_an_empty_one(root: Path, cache: Path, text: str) -> None:
+    cache.parent.mkdir()
+    cache.write_text(text)
+    image = ImageFile(root / "ant" / "0.JPG", "ant")
+    assert image_digests([image], cache) == [sha256(b"ant 0")]
+    cache.unlink()
+    cache.mkdir()
+    assert content._read_cache(cache) == {}
+
+
+def test_files_are_hashed_some_at_a_time_and_members_by_archive(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "HASH_CHUNK", 2)
+    files = [ImageFile(root / name / f"{number}.JPG", name) for name in ("ant", "bee") for number in range(3)][:5]
+    archives = [Path(shutil.make_archive(str(tmp_path / name), "zip", root / name)) for name in ("ant", "bee")]
+    members = [ImageFile(path, "x", f"{number}.JPG") for path in archives for number in (2, 0)]
+    contents = ["ant 0", "ant 1", "ant 2", "bee 0", "bee 1", "ant 2", "ant 0", "bee 2", "bee 0"]
+    assert image_digests([*files, *members]) == [sha256(text.encode()) for text in contents]
+
+
+def test_what_is_no_readable_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lost.png").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.png")
+    for name, what in (("lost.png", r"No such file .*\nfix: mend the link"), ("pipe.png", r"it is no regular file")):
+        with pytest.raises(DataError, match=rf"{name}: cannot read this image: {what}"):
+            image_digests([ImageFile(tmp_path / name, "a")])
+    with pytest.raises(DataError, match=r"gone\.png: cannot read this image: No such file .*\nfix: make it readable"):
+        content.file_digest(tmp_path / "gone.png")

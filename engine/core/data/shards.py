@@ -106,7 +106,8 @@ class ShardWriter:
     def _read(self, number: int, chunk: list[Sample]) -> tuple[Rows, str] | None:
         """Return a shard's rows and the sha256 of its bytes; None when it is absent, damaged or of other images."""
         try:
-            with np.load(self._folder / f"{number:06d}.npz") as held:
+            # opened here, because numpy leaves a damaged file open
+            with open(self._folder / f"{number:06d}.npz", "rb") as file, np.load(file) as held:
                 if str(held["mark"]) != self._chunk_mark(chunk):
                     return None
                 return _decode_rows(held, chunk), str(held["sha256"])

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.core.data.pack import Pack, open_pack, write_pack
-from engine.core.data.sources import list_images
+from engine.core.data.sources import Pixels, list_images
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]
@@ -40,6 +40,32 @@ def photo_pack(make_folder: MakeFolder, tmp_path: Path) -> Pack:
     (tmp_path / "pack").mkdir()
     write_pack(list_images(data), tmp_path / "pack", 256, lambda done, count: None)
     return open_pack(tmp_path / "pack")
+
+
+def pattern(width: int, height: int, shift: int = 0) -> Pixels:
+    """Return an image whose every row and column looks different, the same on every machine."""
+    rows, columns = np.mgrid[:height, :width]
+    planes = [3 * columns + rows + shift, 5 * columns ^ 3 * rows, rows * columns + 7 * shift]
+    return np.stack([plane % 256 for plane in planes], axis=2).astype(np.uint8)
+
+
+OBLONGS = ((120, 72), (72, 120), (90, 40), (130, 66), (66, 64), (30, 50))
+"""Width and height of the images of `oblong_packs`: none is square, two are small enough for the fractional kernel."""
+
+
+@pytest.fixture(scope="session")
+def oblong_packs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pack]:
+    """A raw and a JPEG pack of patterns of OBLONGS' sizes in two classes."""
+    root, found = tmp_path_factory.mktemp("oblongs"), {}
+    for number, size in enumerate(OBLONGS):
+        (root / "ab"[number % 2]).mkdir(exist_ok=True)
+        Image.fromarray(pattern(*size, number)).save(root / "ab"[number % 2] / f"{number}.png")
+    for kind in ("raw", "jpeg"):
+        folder = tmp_path_factory.mktemp(f"oblongs_{kind}")
+        listing = list_images(Data(source="folder", root=str(root)))
+        write_pack(listing, folder, 256, lambda done, count: None, format=kind)
+        found[kind] = open_pack(folder)
+    return found
 
 
 @pytest.fixture(scope="session")

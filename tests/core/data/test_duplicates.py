@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from engine.core.data import duplicates
-from engine.core.data.duplicates import group_prints, take_print
+from engine.core.data.duplicates import Print, group_prints, take_print
 from engine.core.data.pack import count_duplicates, open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.core.data.splits import make_split
@@ -95,3 +96,49 @@ def test_no_split_separates_planted_duplicates(make_folder: MakeFolder, tmp_path
         part_of = {int(row): part for part in ("train", "val", "test") for row in split.part(part)}
         assert all(part_of[row] == part_of[int(group)] for row, group in enumerate(pack.groups))
         assert abs(len(split.test) - 90 * int(text[-2:]) / 100) <= 4
+
+
+def a_print(code: int, level: int | list[int] = 100) -> Print:
+    levels = level if isinstance(level, list) else [level] * 256
+    return Print(code, np.array(levels, dtype=np.uint8))
+
+
+def test_codes_are_near_up_to_six_bits_wherever_these_lie() -> None:
+    for bits in ([0, 1, 2, 3, 4, 5], [63, 62, 61, 60, 59, 58], [0, 10, 20, 30, 40, 50], [9, 18, 27, 36, 45, 63]):
+        code = 0xDEADBEEF12345678
+        six = code ^ sum(1 << bit for bit in bits)
+        seven = six ^ 1 << 33
+        assert group_prints([a_print(code), a_print(six)]).tolist() == [0, 0], bits
+        assert group_prints([a_print(code), a_print(seven)]).tolist() == [0, 1], bits
+
+
+def test_thumbnails_are_near_below_eight_levels_in_the_mean() -> None:
+    below = [108] * 255 + [107]
+    assert group_prints([a_print(1), a_print(1, below)]).tolist() == [0, 0]
+    assert group_prints([a_print(1), a_print(1, 108)]).tolist() == [0, 1]
+    assert group_prints([a_print(1, 3), a_print(1, 250)]).tolist() == [0, 1]  # bytes would wrap round
+
+
+def test_groups_are_named_by_their_first_image_whatever_joins_them() -> None:
+    levels = [100, 114, 107, 200, 121, 193]
+    assert group_prints([a_print(1, level) for level in levels]).tolist() == [0, 0, 0, 3, 0, 3]
+    assert group_prints([None, a_print(1), None, a_print(1)]).tolist() == [0, 1, 2, 1]
+
+
+def test_a_print_is_of_images_from_32_pixels_on() -> None:
+    shapes = [(32, 32), (31, 90), (90, 31), (32, 400)]
+    assert [take_print(np.zeros((*shape, 3), dtype=np.uint8)) is not None for shape in shapes] == [1, 0, 0, 1]
+
+
+def test_a_print_is_of_slopes_and_means_of_squares() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (16, 16), dtype=np.uint8)
+    pixels = np.repeat(np.repeat(noise, 9, axis=0), 9, axis=1)  # 144 x 144: each thumbnail pixel is one square
+    seen = take_print(np.repeat(pixels[:, :, None], 3, axis=2))
+    assert seen is not None
+    np.testing.assert_array_equal(seen.thumb.reshape(16, 16), noise)
+    small = pixels.reshape(8, 18, 9, 16).mean(axis=(1, 3))
+    bits = "".join("1" if right > left else "0" for row in small for left, right in pairwise(row))
+    assert (seen.code ^ int(bits, 2)).bit_count() <= 1  # Pillow rounds between its two passes
+    flat = take_print(np.full((64, 64, 3), 9, dtype=np.uint8))
+    assert flat is not None
+    assert flat.code == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -10,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.core.data.feeding import finish_ahead, pin_images, render_ahead
+from engine.core.data.feeding import finish_ahead, keep_ahead, pin_images, render_ahead
 
 GPU = torch.device("cuda")
 
@@ -85,3 +87,55 @@ def test_memory_is_pinned_for_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> No
     images = torch.zeros(3)
     assert pin_images(images, torch.device("cpu")) is images
     assert pin_images(images, GPU).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_so_many_are_under_way_and_no_more(most: int) -> None:
+    begun: list[int] = []
+
+    def chunks() -> Iterator[int]:
+        for number in range(8):
+            begun.append(number)
+            yield number
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        seen = []
+        for made in keep_ahead(pool, lambda number: number, chunks(), most):
+            seen.append((made, len(begun)))
+    assert seen == [(number, min(8, number + most)) for number in range(8)]
+
+
+def test_left_early_no_more_are_begun() -> None:
+    begun: list[int] = []
+    gate = threading.Event()
+
+    def make(number: int) -> int:
+        begun.append(number)
+        if number == 1:
+            gate.wait(20)
+        return number
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        batches = keep_ahead(pool, make, range(50), 6)
+        assert next(batches) == 0
+        batches.close()  # type: ignore[attr-defined]
+        gate.set()
+    assert len(begun) <= 2
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 5), (3, 7)])
+def test_threads_make_a_few_ahead_and_none_makes_here(workers: int, ahead: int) -> None:
+    made_by: dict[int, str] = {}
+
+    def make(number: int) -> int:
+        made_by[number] = threading.current_thread().name
+        return number
+
+    batches = render_ahead(list(range(40)), make, workers)
+    assert next(batches) == 0
+    assert len(made_by) <= ahead
+    assert list(batches) == list(range(1, 40))
+    here = threading.current_thread().name
+    assert here not in made_by.values()
+    assert list(render_ahead([50], make, 0)) == [50]
+    assert made_by[50] == here

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from scipy.stats import beta
 from torch import Tensor
 
+from engine.core.data.draws import draw_uniform
 from engine.core.data.loader import Batch, TrainLoader
-from engine.core.data.mixing import Mix, mix_pairs
+from engine.core.data.mixing import Mix, is_mixing, mix_pairs
 from engine.core.data.pack import Pack
 from engine.errors import DataError
 from engine.spec import Augment, Data
@@ -80,3 +84,62 @@ def test_labels_and_targets_are_mixed_by_the_same_shares() -> None:
     expected = torch.stack([0.7 * plain[0] + 0.3 * plain[1], 0.7 * plain[1] + 0.3 * plain[0], plain[2]])
     torch.testing.assert_close(mix.targets(logits).softmax(1), expected)
     assert torch.isfinite(mix.targets(logits)).all()
+
+
+KEYS = [f"{number:064x}" for number in range(200)]
+
+
+def two_tones(count: int, size: int = 20) -> Tensor:
+    """Images that are 200 and 0 in turn."""
+    images = torch.zeros((count, 3, size, size), dtype=torch.uint8)
+    images[::2] = 200
+    return images
+
+
+@pytest.mark.parametrize("strength", [0.4, 1.0, 3.0])
+def test_mixup_blends_by_a_share_from_beta(strength: float) -> None:
+    mixed, mix = mix_pairs(two_tones(40), KEYS, 3, 5, Augment(mixup=strength))
+    for first in range(0, 40, 2):
+        draw = draw_uniform(3, 5, KEYS[first] + KEYS[first + 1], "mix", 0)[1]
+        share = float(beta.ppf(draw, strength, strength))
+        assert mix.share[first : first + 2].tolist() == pytest.approx([share, share], abs=1e-6)
+        assert mix.partner[first : first + 2].tolist() == [first + 1, first]
+        for image, level in ((mixed[first], 200 * share), (mixed[first + 1], 200 * (1 - share))):
+            assert bool((image == image[0, 0, 0]).all())
+            assert abs(int(image[0, 0, 0]) - level) <= 0.5001
+
+
+def test_cutmix_swaps_the_box_that_the_draws_say() -> None:
+    plain = two_tones(40)
+    mixed, mix = mix_pairs(plain, KEYS, 3, 5, Augment(cutmix=1.0))
+    for first in range(0, 40, 2):
+        draws = draw_uniform(3, 5, KEYS[first] + KEYS[first + 1], "mix", 0)
+        half = 20 * math.sqrt(1 - draws[1]) / 2  # Beta(1, 1) is uniform
+        rows, columns = (
+            slice(max(0, round(20 * draw - half)), min(20, round(20 * draw + half))) for draw in (draws[2], draws[3])
+        )
+        expected = plain[first : first + 2].clone()
+        expected[:, :, rows, columns] = plain[first : first + 2].flip(0)[:, :, rows, columns]
+        assert torch.equal(mixed[first : first + 2], expected)
+        share = float((expected[0] == 200).float().mean())
+        assert mix.share[first : first + 2].tolist() == pytest.approx([share, share], abs=1e-6)
+
+
+def test_each_pair_draws_which_of_both_it_goes_through() -> None:
+    mixed, _ = mix_pairs(two_tones(200), KEYS, 3, 5, Augment(mixup=0.8, cutmix=0.5))
+    blended, pasted = (
+        mix_pairs(two_tones(200), KEYS, 3, 5, one)[0] for one in (Augment(mixup=0.8), Augment(cutmix=0.5))
+    )
+    assert not torch.equal(blended, pasted)
+    for first in range(0, 200, 2):
+        draw = draw_uniform(3, 5, KEYS[first] + KEYS[first + 1], "mix", 0)[0]
+        assert torch.equal(mixed[first : first + 2], (pasted if draw < 0.5 else blended)[first : first + 2])
+
+
+def test_the_last_two_of_an_even_batch_are_a_pair_too() -> None:
+    assert mix_pairs(two_tones(2), KEYS[:2], 0, 0, Augment(mixup=1.0))[1].partner.tolist() == [1, 0]
+
+
+def test_mixing_is_asked_for_by_either_word() -> None:
+    words = [Augment(), Augment(mixup=0.1), Augment(cutmix=0.1), BOTH]
+    assert [is_mixing(augment) for augment in words] == [False, True, True, True]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,11 +20,11 @@ from PIL import Image
 
 from engine.content import data_content
 from engine.core.data import pack as pack_room
-from engine.core.data.pack import is_valid_pack, open_pack, shrink, write_pack
+from engine.core.data.pack import count_duplicates, is_valid_pack, open_pack, shrink, write_pack
 from engine.core.data.sources import Listing, list_images
 from engine.core.data.splits import split_pack
 from engine.errors import DataError
-from engine.home import publish_folder
+from engine.home import publish_folder, read_json, write_json
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]
@@ -246,3 +250,106 @@ def test_a_pack_remembers_the_folder_that_an_image_came_in(make_folder: MakeFold
     split = split_pack(pack, Data(source="folder", root=str(root), split="60/20/20", given="test"))
     assert [pack.parts[row] for row in split.test] == ["val"] * 3
     assert len(split.train) + len(split.val) == 7
+
+
+def test_the_manifest_states_what_was_packed(make_folder: MakeFolder, folder: Path) -> None:
+    root = make_folder({"b": 2, "a": 3})
+    (root / "a" / "bad.jpg").write_text("no image")
+    data = Data(source="folder", root=str(root), classes=["b", "a"])
+    assert write_pack(list_images(data), folder, 40, no_progress, broken="skip") == 0
+    about = read_json(folder / "manifest.json")
+    assert (about["version"], about["format"], about["short_side"], about["count"]) == (3, "raw", 40, 5)
+    assert (about["classes"], about["skipped"]) == (["b", "a"], [str(root / "a" / "bad.jpg")])
+    assert about["duplicates"] == {"groups": 0, "images": 0, "across_labels": 0}
+    assert not (folder / "shards").exists()
+    for name in ("data.bin", "index.npz"):
+        content = (folder / name).read_bytes()
+        assert about["files"][name] == {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_a_pack_says_which_images_are_near_duplicates(make_folder: MakeFolder, folder: Path) -> None:
+    root = make_folder({"a": 3, "b": 2})
+    with Image.open(root / "a" / "001.png") as image:
+        image.resize((99, 77)).save(root / "b" / "copy.png")
+    write_pack(list_images(Data(source="folder", root=str(root))), folder, 256, no_progress)
+    pack = open_pack(folder)
+    first, second = sorted(row for row in range(6) if pack.keys[row] in pack.group_names)
+    assert (pack.labels[first], pack.labels[second]) == (0, 1)
+    assert pack.group_names == {pack.keys[first]: pack.keys[first], pack.keys[second]: pack.keys[first]}
+    assert pack.groups.tolist() == [first if row == second else row for row in range(6)]
+    assert [pack.size(row) for row in (first, second)] == [(70, 90), (77, 99)]
+
+
+def test_duplicates_are_counted_by_group_image_and_label() -> None:
+    groups = np.array([0, 0, 0, 3, 3, 5])
+    assert count_duplicates([0, 0, 0, 0, 1, 1], groups) == {"groups": 2, "images": 5, "across_labels": 1}
+
+
+@pytest.mark.parametrize(("width", "height", "expected"), [(151, 100, (33, 50)), (100, 151, (50, 33)), (33, 90, None)])
+def test_shrinking_is_pillows_bicubic_to_rounded_sides(
+    width: int, height: int, expected: tuple[int, int] | None
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    small = shrink(pixels, 33)
+    if expected is None:
+        np.testing.assert_array_equal(small, pixels)
+    else:
+        size = expected[::-1]
+        np.testing.assert_array_equal(small, Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def test_packed_jpegs_are_pillows_of_quality_90(make_folder: MakeFolder, folder: Path) -> None:
+    listing = list_images(Data(source="folder", root=str(make_folder({"a": 1, "b": 1}))))
+    write_pack(listing, folder, 256, no_progress, format="jpeg")
+    held = io.BytesIO()
+    Image.fromarray(listing.read(1)).save(held, "JPEG", quality=90)
+    with Image.open(held) as image:
+        np.testing.assert_array_equal(open_pack(folder).image(1), image)
+
+
+def test_opening_trusts_the_images_but_neither_index_nor_sizes(make_folder: MakeFolder, folder: Path) -> None:
+    write_pack(list_images(Data(source="folder", root=str(make_folder({"a": 2, "b": 2})))), folder, 256, no_progress)
+    whole = {name: (folder / name).read_bytes() for name in ("data.bin", "index.npz")}
+    open_pack(folder).image(0)[:] = 0  # a window on the file: the file stays as it is
+    assert (folder / "data.bin").read_bytes() == whole["data.bin"]
+    for name, content in (("data.bin", whole["data.bin"] + b"?"), ("index.npz", whole["index.npz"][:-1] + b"?")):
+        (folder / name).write_bytes(content)
+        with pytest.raises(DataError, match=rf"{name} of the pack .*\nfix: remove this folder"):
+            open_pack(folder)
+        (folder / name).write_bytes(whole[name])
+    (folder / "data.bin").write_bytes(b"?" + whole["data.bin"][1:])
+    assert len(open_pack(folder)) == 4
+    for version in (2, 4):
+        write_json(folder / "manifest.json", read_json(folder / "manifest.json") | {"version": version})
+        with pytest.raises(DataError, match=f"the pack is of version {version}, this program reads 3"):
+            open_pack(folder)
+    (folder / "manifest.json").unlink()
+    with pytest.raises(DataError, match=r"not whole: manifest\.json is missing"):
+        open_pack(folder)
+
+
+@pytest.mark.parametrize(("side", "words"), [(32, {}), (48, {"format": "jpeg"}), (48, {"broken": "skip"}), (48, {})])
+def test_a_killed_packs_shards_are_taken_only_where_images_are_packed_alike(
+    make_folder: MakeFolder, folder: Path, monkeypatch: pytest.MonkeyPatch, side: int, words: dict[str, Any]
+) -> None:
+    listing = list_images(Data(source="folder", root=str(make_folder({"a": 3, "b": 3}))))
+    monkeypatch.setattr(pack_room, "SHARD_IMAGES", 2)
+
+    def stop(done: int, count: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_pack(listing, folder, 48, stop)
+    assert not (folder / "manifest.json").exists()
+    alike, seen = (side, words) == (48, {}), list[tuple[int, int]]()
+    assert write_pack(listing, folder, side, lambda *told: seen.append(told), **words) == (4 if alike else 0)
+    assert seen == [(done, 6) for done in range(4 if alike else 1, 7)]
+    assert is_valid_pack(folder)
+    assert min(open_pack(folder).size(5)) == side
+
+
+def test_packing_takes_a_thread_for_each_processor_up_to_16(monkeypatch: pytest.MonkeyPatch) -> None:
+    for processors, threads in ((2, 2), (16, 16), (64, 16)):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid, count=processors: set(range(count)), raising=False)
+        assert pack_room.pack_threads() == threads

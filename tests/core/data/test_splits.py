@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine.core.data.splits import make_split
+from engine.core.data.pack import Pack
+from engine.core.data.splits import make_split, split_pack
 from engine.errors import DataError
 from engine.parts import PARTS, class_quotas
+from engine.spec import Data
 
 NAMES = ("cat", "dog")
 TEXTS = ("60/20/20", "70/20/10", "75/10/15", "80/10/10")
@@ -192,3 +194,90 @@ def test_nested_splits_share_their_test_set() -> None:
     assert make_split(keys, labels, NAMES, "80/10/10", 3).digest == large.digest
     with pytest.raises(DataError, match="one test set of 10 %"):
         make_split(keys, labels, NAMES, "85/10/5", 3, nested=True)
+
+
+@pytest.mark.parametrize(("nested", "order"), [(False, "svt"), (True, "s-vt")])
+def test_a_class_is_ranked_by_hash_and_cut_test_first_and_train_last(nested: bool, order: str) -> None:
+    keys, labels = fake_keys(70), labels_of(30, 40)
+    split = make_split(keys, labels, NAMES, "50/20/30", 9, nested=nested)
+    for label, count in ((0, 30), (1, 40)):
+        ranked = sorted(
+            np.flatnonzero(labels == label), key=lambda row: hashlib.sha256(f"split 9 {keys[row]}".encode()).digest()
+        )
+        sizes = {"s": 0.1 if nested else 0.3, "-": 0.2, "v": 0.2, "t": 0.5}
+        expected = "".join(letter * round(sizes[letter] * count) for letter in order)
+        assert "".join(split.letters[row] for row in ranked) == expected
+    assert split.left_out == 0
+
+
+def test_a_splits_digest_is_over_sorted_lines_of_key_and_part() -> None:
+    keys = fake_keys(20)
+    split = make_split(keys, labels_of(10, 10), NAMES, "60/20/20", 0)
+    part_of = {keys[row]: part for part in PARTS for row in split.part(part)}
+    lines = "".join(f"{key} {part}\n" for key, part in sorted(part_of.items()))
+    assert split.digest == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_the_manifest_tells_sizes_letters_and_what_stays_together() -> None:
+    keys = fake_keys(40)
+    groups = dict.fromkeys(keys[:3], "burst") | dict.fromkeys([keys[20], keys[25]], "pair")
+    groups |= dict.fromkeys(keys[35:39], "four")
+    given = ["val" if row in (20, 30) else "train" for row in range(40)]
+    given[1] = "val"
+    split = make_split(keys, labels_of(20, 20), NAMES, "60/20/20", 0, groups=groups, given=given)
+    about = split.describe()
+    assert about["letters"] == split.letters
+    assert (about["digest"], about["largest_group"], about["left_out"]) == (split.digest, 4, 3)
+    assert [about[part] for part in PARTS] == [len(split.part(part)) for part in PARTS]
+    assert about["test"] == 3
+    assert about["asked"] == {"train": 26, "val": 8, "test": 3}
+    assert [row for row, letter in enumerate(split.letters) if letter in "s-"] == [0, 1, 2, 20, 25, 30]
+    assert "".join(split.letters[row] for row in (0, 1, 2, 20, 25, 30)) == "-s-s-s"
+
+
+def test_splits_with_groups_over_classes_are_cut_as_they_always_were() -> None:
+    """The rows of finished jobs hang on this: change it and every cached split is another one."""
+    keys, labels = fake_keys(300), labels_of(90, 100, 110)
+    groups = {keys[row]: f"group {row % 17}" for row in range(0, 300, 5)} | {keys[row]: "own" for row in (1, 2, 3)}
+    names, digests = ("cat", "dog", "eel"), []
+    for text, nested in (("60/20/20", False), ("70/10/20", True), ("80/10/10", False)):
+        digests.append(make_split(keys, labels, names, text, 2, groups=groups, nested=nested).digest[:8])
+    assert digests == ["8511bf6a", "8648f99d", "c44f2643"]
+
+
+def test_a_group_over_classes_goes_where_each_class_has_room() -> None:
+    """Five of each class of ten show the same: no part but train has room for them, whatever their rank."""
+    keys = fake_keys(20)
+    groups = dict.fromkeys([*keys[:5], *keys[10:15]], "same")
+    for seed in range(12):
+        split = make_split(keys, labels_of(10, 10), NAMES, "60/20/20", seed, groups=groups)
+        assert {split.letters[row] for row in (*range(5), *range(10, 15))} == {"t"}
+        assert [len(split.part(part)) for part in PARTS] == [12, 4, 4]
+
+
+def test_a_pack_is_split_as_its_data_says() -> None:
+    keys, parts = fake_keys(60), ["val" if row % 3 == 0 else "train" for row in range(60)]
+    groups = np.arange(60)
+    groups[7] = 4
+    pack = Pack(
+        labels_of(30, 30), keys, NAMES, groups, parts, "", "raw", (), np.empty(0, np.uint8), np.empty(0, np.int64),
+        np.empty((0, 2), np.int64),
+    )  # fmt: skip
+    for words in ({}, {"split_seed": 5}, {"nested": True}, {"given": "test"}, {"split": "80/10/10"}):
+        data = Data.model_validate({"source": "folder", "root": "x", **words})
+        expected = make_split(
+            keys, pack.labels, NAMES, data.split, data.split_seed, groups={keys[4]: keys[4], keys[7]: keys[4]},
+            nested="nested" in words, given=parts if "given" in words else None,
+        )  # fmt: skip
+        assert split_pack(pack, data).describe() == expected.describe()
+
+
+def test_a_class_that_only_the_given_test_folder_shows_is_named() -> None:
+    keys = fake_keys(20)
+    groups = dict.fromkeys(keys[:10], "same")
+    given = ["val" if row in (0, 10, 11) else "train" for row in range(20)]
+    with pytest.raises(DataError, match="'cat' has no image left for train: 10 of its 10"):
+        make_split(keys, labels_of(10, 10), NAMES, "60/20/20", 0, groups=groups, given=given)
+    most = ["val" if row in (0, *range(11, 20)) else "train" for row in range(20)]
+    with pytest.raises(DataError, match="class 'dog' has 1 images"):
+        make_split(keys, labels_of(10, 10), NAMES, "60/20/20", 0, given=most)

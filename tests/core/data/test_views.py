@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from engine.core.data.augment import augment_views
 from engine.core.data.draws import draw_uniform
 from engine.core.data.sources import Pixels
-from engine.core.data.views import Crop, draw_crop, render_center, render_crop, render_view
+from engine.core.data.views import Crop, center_crop, draw_crop, render_center, render_crop, render_view, whole_box
 from engine.spec import Augment
 
 KEY = "ab" * 32
@@ -118,3 +120,84 @@ def test_any_shape_is_rendered(width: int, height: int) -> None:
     for view in range(20):
         assert (render_view(image, KEY, view, 0, Augment(), 24) == 90).all()
     assert (render_center(image, 24, 0.875) == 90).all()
+
+
+def crop_by_hand(key: str, view: int, seed: int, augment: Augment, aspect: float) -> Crop:
+    """What the draws of a view say, written out: fifteen tries of area and ratio, then the widest central box."""
+    blocks = [draw_uniform(seed, view, key, "crop", block) for block in range(4)]
+    tries = [*blocks[0][:6], *blocks[1], *blocks[2], *blocks[3]]
+    flip = draw_uniform(seed, view, key, "flip", 0)[0] < augment.flip
+    (least, most), (low, high) = augment.crop_scale, augment.crop_ratio
+    for first in range(0, 30, 2):
+        area, ratio = least + (most - least) * tries[first], low * (high / low) ** tries[first + 1]
+        wide, tall = math.sqrt(area * ratio / aspect), math.sqrt(area * aspect / ratio)
+        if wide <= 1 and tall <= 1:
+            return Crop(blocks[0][6] * (1 - wide), blocks[0][7] * (1 - tall), wide, tall, flip)
+    wide, tall = min(1.0, high / aspect), min(1.0, aspect / low)
+    return Crop((1 - wide) / 2, (1 - tall) / 2, wide, tall, flip)
+
+
+@pytest.mark.parametrize("aspect", [1.0, 2.2, 0.3, 30.0, 0.05])
+def test_crops_are_those_that_the_draws_say(aspect: float) -> None:
+    augment = Augment(crop_scale=[0.3, 0.9], crop_ratio=[0.5, 1.5], flip=0.3)
+    for view in range(150):
+        crop, expected = draw_crop(KEY, view, 4, augment, aspect), crop_by_hand(KEY, view, 4, augment, aspect)
+        assert crop.flip == expected.flip
+        for name in ("left", "top", "width", "height"):
+            assert getattr(crop, name) == pytest.approx(getattr(expected, name), abs=1e-9)
+
+
+def test_the_centre_of_an_oblong_image_is_a_square_of_its_short_side() -> None:
+    crop = center_crop(50, 100, 0.8)
+    assert (crop.left, crop.top, crop.width, crop.height) == pytest.approx((0.3, 0.1, 0.4, 0.8))
+    assert not crop.flip
+    image = smooth_image(200, 100)
+    expected = F.interpolate(
+        torch.from_numpy(image[10:90, 60:140].copy()).permute(2, 0, 1)[None], (32, 32), mode="bicubic", antialias=True
+    )[0]
+    assert torch.equal(render_center(image, 32, 0.8), expected)
+
+
+@pytest.mark.parametrize(
+    ("crop", "expected"),
+    [
+        (Crop(0.25, 0.1, 0.5, 0.6), (50, 150, 10, 70)),
+        (Crop(0.0, 0.0, 1.0, 1.0), (0, 200, 0, 100)),
+        (Crop(0.0039, 0.257, 0.0001, 0.257), (1, 2, 26, 52)),
+        (Crop(0.999, 0.996, 0.001, 0.004), (199, 200, 99, 100)),
+        (Crop(0.5, 0.5, 0.5001, 0.5001), (100, 200, 50, 100)),
+    ],
+)
+def test_whole_boxes_are_rounded_and_stay_inside(crop: Crop, expected: tuple[int, int, int, int]) -> None:
+    assert whole_box(crop, 100, 200) == expected
+
+
+def test_an_image_of_63_pixels_goes_through_pillow_and_one_of_64_through_torch() -> None:
+    for width, height in ((90, 63), (63, 90), (90, 64), (64, 90)):
+        image = smooth_image(width, height)
+        if min(width, height) < 64:
+            pixels = np.array(Image.fromarray(image).resize((24, 24), Image.Resampling.BICUBIC))
+            expected = torch.from_numpy(pixels).permute(2, 0, 1)
+        else:
+            whole = torch.from_numpy(image).permute(2, 0, 1)[None]
+            expected = F.interpolate(whole, (24, 24), mode="bicubic", antialias=True)[0]
+        assert torch.equal(render_crop(image, Crop(0.0, 0.0, 1.0, 1.0), 24), expected)
+        assert torch.equal(render_crop(image, Crop(0.0, 0.0, 1.0, 1.0, True), 24), expected.flip(2))
+
+
+def test_a_small_crop_a_hair_outside_of_its_image_is_rendered() -> None:
+    image = smooth_image(30, 20)
+    hair = 1e-9
+    for inside, beyond in (
+        (Crop(0.5, 0.0, 0.5, 0.5), Crop(0.5, -hair, 0.5 + hair, 0.5)),
+        (Crop(0.0, 0.5, 0.5, 0.5), Crop(-hair, 0.5, 0.5, 0.5 + hair)),
+    ):
+        difference = render_crop(image, inside, 16).int() - render_crop(image, beyond, 16).int()
+        assert difference.abs().max() <= 1
+
+
+def test_a_view_of_an_oblong_image_is_its_drawn_crop() -> None:
+    image, augment = smooth_image(160, 80), Augment()
+    for view in range(5):
+        expected = render_crop(image, crop_by_hand(KEY, view, 3, augment, 2.0), 24)
+        assert torch.equal(render_view(image, KEY, view, 3, augment, 24), expected)

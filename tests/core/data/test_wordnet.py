@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.core.data.wordnet import class_title, slice_mass, slice_places
+from engine.core.data.wordnet import _read_table, class_title, slice_mass, slice_places
 from engine.errors import DataError
 from engine.names import IMAGENET_HEADS
 
@@ -40,3 +40,27 @@ def test_ids_get_their_meaning() -> None:
     assert class_title("n01440764") == "n01440764 tench"
     assert class_title("n99999999") == "n99999999"
     assert class_title("roses") == "roses"
+
+
+def test_mass_is_worked_out_in_full_precision() -> None:
+    logits = torch.linspace(-3, 3, 1000, dtype=torch.float64).half()
+    expected = logits.double().softmax(0)[:10].sum()
+    assert float(slice_mass(logits[None], torch.arange(10))) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_places_are_those_of_each_heads_own_table() -> None:
+    for outputs, table in IMAGENET_HEADS.items():
+        names = _read_table(table)
+        assert len(names) == outputs
+        wanted = [names[outputs - 1], names[0], names[outputs // 2]]
+        assert slice_places(wanted, outputs).tolist() == [outputs - 1, 0, outputs // 2]
+
+
+def test_five_absent_classes_are_named_and_the_rest_counted() -> None:
+    absent = [f"x{number}" for number in range(7)]
+    with pytest.raises(DataError, match=r"7 of 8 classes are not in the teacher's head of 1000: 'x0', .*'x4'\n"):
+        slice_places(["n01440764", *absent], 1000)
+
+
+def test_the_first_word_of_a_meaning_is_enough() -> None:
+    assert class_title("n02102040") == "n02102040 English springer"
