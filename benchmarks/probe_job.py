@@ -8,7 +8,7 @@ from typing import Any
 import timm  # noqa: F401
 import torch  # noqa: F401
 
-from engine.home import Home, write_json
+from engine.home.paths import Home, write_json
 from store.journal import JournalWriter
 
 

@@ -29,9 +29,9 @@ import duckdb
 from filelock import FileLock
 
 from benchmarks import ROOT, Row
-from engine.home import Home, open_home, write_json
-from engine.identity import make_id
-from engine.worker import run_worker
+from engine.home.paths import Home, open_home, write_json
+from engine.schedule.worker import run_worker
+from engine.spec.identity import make_id
 from store.queue import Queue, Verdict
 
 PEER_PYTHON = Path(os.environ.get("XP_PEERS") or ROOT / ".venv-peers" / "bin" / "python")

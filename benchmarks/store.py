@@ -28,7 +28,7 @@ import duckdb
 
 from benchmarks import ROOT, Row
 from engine.collect import collect
-from engine.home import Home, open_home, write_json
+from engine.home.paths import Home, open_home, write_json
 from store.journal import JournalWriter
 from store.results import Ingest, open_snapshot, run_query
 

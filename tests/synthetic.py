@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from engine.home import AttemptFolder, Home, open_home
+from engine.home.paths import AttemptFolder, Home, open_home
 from store.journal import JournalWriter
 
 START = 1_760_000_000.0

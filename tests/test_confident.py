@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from engine.core.distill.losses import _standardize
-from engine.home import Home, open_home
+from engine.home.paths import Home, open_home
 from tests.test_flow import ask, xp
 
 CONFIDENT = Path(__file__).parent / "resources" / "confident.yaml"

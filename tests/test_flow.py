@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from engine.home import Home, open_home, read_json
-from engine.worker import scheduler_alive
+from engine.home.paths import Home, open_home, read_json
+from engine.schedule.worker import scheduler_alive
 
 ROOT = Path(__file__).parent.parent
 TINY = Path(__file__).parent / "resources" / "tiny.yaml"

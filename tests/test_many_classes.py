@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.parts import PARTS, class_quotas
+from engine.inputs.quotas import PARTS, class_quotas
 from tests.test_flow import ask, xp
 
 SMALLEST, LARGEST, OTHERS, CLASSES = 31, 800, 33, 100

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
-from engine.home import Home, JobFolder, open_home, read_json
+from engine.home.paths import Home, JobFolder, open_home, read_json
 from engine.load import load_spec
 from engine.plan import make_plan
 from engine.report import make_report
-from engine.submit import submit_plan
-from engine.worker import run_worker
+from engine.schedule.submit import submit_plan
+from engine.schedule.worker import run_worker
 from store.queue import Queue
 from store.results import open_snapshot
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.arms import Cell, expand_cells
 from engine.load import load_spec
-from engine.shapes import network_shape
 from engine.spec import LongformerAttention
+from engine.spec.cells import Cell, expand_cells
+from engine.spec.shapes import network_shape
 
 QUICKSTART = Path(__file__).parent.parent / "specs" / "quickstart.yaml"
 

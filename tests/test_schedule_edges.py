@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from engine.schedule import (
+from engine.schedule.policy import (
     BUDGETS,
     CRASH_SIGNALS,
     Demand,
@@ -20,7 +20,7 @@ from engine.schedule import (
     rank_experiments,
     read_demand,
 )
-from tests.test_schedule import Row, gpu_job
+from tests.schedule.test_policy import Row, gpu_job
 
 
 def test_budgets_and_crash_signals_are_these() -> None:
@@ -98,9 +98,9 @@ def test_a_stuck_job_counts_whatever_its_exit_and_progress_forgives_it() -> None
 
 
 def test_the_longest_wait_is_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.schedule.BUDGETS", {"crashed": 99})
+    monkeypatch.setattr("engine.schedule.policy.BUDGETS", {"crashed": 99})
     assert [decide(Ending(1), Spent(crashed=used)).wait for used in (2, 3, 50)] == [16.0, 60.0, 60.0]
-    monkeypatch.setattr("engine.schedule.BUDGETS", {"ooms": 99})
+    monkeypatch.setattr("engine.schedule.policy.BUDGETS", {"ooms": 99})
     assert decide(Ending(86), Spent(ooms=7)).wait == 1.0
 
 

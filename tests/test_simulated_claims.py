@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.claims import decide_side
-from engine.compare import Comparison, Images
+from engine.analysis.claims import decide_side
+from engine.analysis.compare import Comparison, Images
+from engine.analysis.statistics import hierarchical_interval, paired_p, paired_shares, wilson_interval
 from engine.spec import Claim
-from engine.stats import hierarchical_interval, paired_p, paired_shares, wilson_interval
 
 
 def _claim(expect: str = "greater") -> Claim:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.arms import expand_cells
-from engine.check import absent_inputs
-from engine.home import open_home
+from engine.cli.starter_specs import lay_out
+from engine.home.paths import open_home
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
+from engine.plan.missing import absent_inputs
 from engine.spec import Spec
-from engine.starter import lay_out
+from engine.spec.cells import expand_cells
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted(path for path in (ROOT / "specs").glob("*.yaml") if not path.name.startswith("_"))

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from filelock import FileLock, Timeout
 
-from engine import verify
-from engine.arms import expand_cells
-from engine.certificate import Verified
 from engine.errors import XpError
-from engine.home import Home, open_home, write_json
+from engine.home.paths import Home, open_home, write_json
 from engine.load import load_spec
 from engine.plan import Job
-from engine.verify import OWNER, Victim, first_cells, short_form
+from engine.spec.cells import expand_cells
+from engine.verify.certificate import Verified
+from engine.verify.resume import OWNER, Victim, first_cells, short_form
+from engine.verify.resume import resume as verify
 from store.queue import Queue, Verdict
 from tests.queueing import Probe, submit_probes
 
@@ -43,7 +43,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         return True
 
     monkeypatch.setattr(verify, "signal_process", signal_process)
-    monkeypatch.setattr("engine.verify.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("engine.verify.resume.time.sleep", lambda seconds: None)
     return made
 
 
@@ -78,10 +78,10 @@ def test_a_strike_that_came_too_late_counts_as_none(
 ) -> None:
     victim = Victim(home.job("train-1"), steps=10, marks=[3])
     save(home, 4)
-    monkeypatch.setattr("engine.verify.time.sleep", lambda seconds: save(home, 10))
+    monkeypatch.setattr("engine.verify.resume.time.sleep", lambda seconds: save(home, 10))
     assert victim.strike(0.0) is None
     save(home, 4)
-    monkeypatch.setattr("engine.verify.time.sleep", lambda seconds: save(home, 5, exit=0))
+    monkeypatch.setattr("engine.verify.resume.time.sleep", lambda seconds: save(home, 5, exit=0))
     sent.clear()
     assert victim.strike(0.0) is None
     assert (victim.kills, victim.marks, sent) == (0, [3], [])

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from engine.home import Home, open_home
+from engine.home.paths import Home, open_home
 
 app = typer.Typer(
     help="Run the experiments behind a model-compression paper: spec -> plan -> run -> SQL -> report.",

@@ -9,7 +9,7 @@ import typer
 
 from engine.cli.base import AnyId, AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say
 from engine.errors import XpError
-from engine.home import Home
+from engine.home.paths import Home
 
 
 @app.command()
@@ -28,8 +28,8 @@ def submit(
     """Queue what is missing and see that a scheduler runs. The same submit again does nothing twice."""
     from engine.load import load_spec
     from engine.plan import make_plan
-    from engine.submit import submit_plan
-    from engine.worker import start_detached
+    from engine.schedule.submit import submit_plan
+    from engine.schedule.worker import start_detached
 
     _refuse_executor(executor)
     loaded = load_spec(spec, overrides or (), overlays or ())
@@ -53,8 +53,8 @@ def _refuse_executor(executor: str) -> None:
 
 
 def _wait(home: Home, experiment: str) -> int:
-    from engine.show import error_console
-    from engine.watch import wait_for
+    from engine.cli.progress import wait_for
+    from engine.cli.render import error_console
 
     try:
         return wait_for(home, experiment, error_console())
@@ -73,7 +73,7 @@ def worker(
     home: HomeOption = None,
 ) -> None:
     """Be the scheduler, in the foreground."""
-    from engine.worker import run_worker
+    from engine.schedule.worker import run_worker
 
     raise typer.Exit(run_worker(find_home(home, create=True), slots=slots, until_idle=until_idle))
 
@@ -86,14 +86,14 @@ def status(
     home: HomeOption = None,
 ) -> None:
     """Counts by state, progress, time left, and failures with their reasons."""
-    from engine.find import find_experiment
-    from engine.status import find_trouble, read_status
+    from engine.inspect.status import find_trouble, read_status
+    from engine.schedule.lookup import find_experiment
 
     place = find_home(home)
     name = find_experiment(place, experiment) if experiment else None
     if watch and not as_json:
-        from engine.show import error_console
-        from engine.watch import watch_status
+        from engine.cli.progress import watch_status
+        from engine.cli.render import error_console
 
         watch_status(place, name, error_console())
     views = read_status(place, name)
@@ -101,7 +101,7 @@ def status(
     if as_json:
         print_json({"experiments": [view.as_json() for view in views], "trouble": trouble})
     elif views:
-        from engine.show import error_console, status_table
+        from engine.cli.render import error_console, status_table
 
         error_console().print(status_table(views))
         if trouble:
@@ -117,8 +117,8 @@ def logs(
     home: HomeOption = None,
 ) -> None:
     """Print the log of a job's newest attempt, or of every job of a run or experiment."""
-    from engine.find import find_match
-    from engine.logs import follow_logs, read_logs
+    from engine.inspect.logs import follow_logs, read_logs
+    from engine.schedule.lookup import find_match
 
     place = find_home(home)
     match = find_match(place, name)
@@ -151,8 +151,8 @@ def resume(name: AnyId, home: HomeOption = None) -> None:
 
 
 def _order(verb: str, name: str, home: Path | None) -> None:
-    from engine.find import find_match
-    from engine.orders import explain_nothing, give_order
+    from engine.schedule.lookup import find_match
+    from engine.schedule.orders import explain_nothing, give_order
 
     place = find_home(home)
     match = find_match(place, name)
@@ -165,8 +165,8 @@ def _order(verb: str, name: str, home: Path | None) -> None:
 @app.command()
 def why(name: AnyId, home: HomeOption = None) -> None:
     """Say what an id is made of, and why it ran or was reused."""
-    from engine.find import find_match
-    from engine.why import explain_job
+    from engine.inspect.why import explain_job
+    from engine.schedule.lookup import find_match
 
     place = find_home(home)
     for job in find_match(place, name).jobs:
@@ -177,8 +177,8 @@ def why(name: AnyId, home: HomeOption = None) -> None:
 @app.command()
 def diff(one: AnyId, other: AnyId, home: HomeOption = None) -> None:
     """Show the settings in which two runs, or two jobs, differ."""
-    from engine.find import find_match
-    from engine.why import list_differences
+    from engine.inspect.why import list_differences
+    from engine.schedule.lookup import find_match
 
     place = find_home(home)
     for difference in list_differences(place, find_match(place, one), find_match(place, other)):
@@ -188,7 +188,7 @@ def diff(one: AnyId, other: AnyId, home: HomeOption = None) -> None:
 @app.command()
 def doctor(as_json: AsJson = False, home: HomeOption = None) -> None:
     """Say what this machine and home have, and what is wrong with them; ends with 1 when something is."""
-    from engine.doctor import examine
+    from engine.inspect.doctor import examine
 
     findings = examine(find_home(home, create=True))
     if as_json:

@@ -21,11 +21,11 @@ def sql(
     home: HomeOption = None,
 ) -> None:
     """Ask the results anything, read-only: `xp sql "select arm, mean from cells where metric = 'test_top1'"`."""
-    from engine.query import answer_query
+    from engine.analysis.query import answer_query
 
     place = find_home(home)
     if query is None and sys.stdin.isatty() and sys.stdout.isatty():
-        from engine.prompt import Prompt
+        from engine.cli.sql_prompt import Prompt
 
         Prompt(place, style, typer.echo, fresh=fresh, most=limit, seconds=timeout).run()
         return
@@ -60,7 +60,7 @@ def report(
             typer.echo(line)
         return
     if against is not None:
-        from engine.freeze import list_changes
+        from engine.analysis.freeze import list_changes
 
         changes = list_changes(place, name, against)
         for change in changes:
@@ -78,7 +78,7 @@ def rebuild(
     """Make the results anew from the job folders, which are the truth."""
     place = find_home(home)
     if queue:
-        from engine.worker import rebuild_queue
+        from engine.schedule.worker import rebuild_queue
 
         say(f"queue.db holds {rebuild_queue(place)} jobs again")
     else:
@@ -90,7 +90,7 @@ def rebuild(
 @app.command()
 def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None, home: HomeOption = None) -> None:
     """Hold the spec's claims against the data; ends with 4 when one is refuted."""
-    from engine.claims import check_claims, describe, exit_code, summarize
+    from engine.analysis.claims import check_claims, describe, exit_code, summarize
     from engine.collect import collect
     from engine.load import load_spec
 
@@ -116,9 +116,9 @@ def compare(
     home: HomeOption = None,
 ) -> None:
     """Paired statistics between two arms: over seeds, and over the same test images."""
+    from engine.analysis.compare import compare_arms
+    from engine.analysis.text import comparison_lines
     from engine.collect import collect
-    from engine.compare import compare_arms
-    from engine.wording import comparison_lines
 
     place = find_home(home)
     collect(place, wait=60.0)
@@ -135,8 +135,8 @@ def trace(
     home: HomeOption = None,
 ) -> None:
     """Lead a number back to its SQL, runs, jobs, attempts, commit, changes and machines."""
+    from engine.analysis.trace import trace_number
     from engine.collect import collect
-    from engine.trace import trace_number
 
     place = find_home(home)
     collect(place, wait=60.0)
@@ -154,8 +154,8 @@ def freeze(
     home: HomeOption = None,
 ) -> None:
     """Write down every number of an experiment as it is now, to hold the paper against later."""
+    from engine.analysis.freeze import freeze_numbers
     from engine.collect import collect
-    from engine.freeze import freeze_numbers
 
     place = find_home(home)
     collect(place, wait=60.0)

@@ -14,7 +14,7 @@ from engine.errors import SpecError
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path()) -> None:
     """Lay out specs to start from, and the schema your editor completes them with."""
-    from engine.starter import lay_out
+    from engine.cli.starter_specs import lay_out
 
     for path in lay_out(folder):
         typer.echo(str(path))
@@ -28,8 +28,8 @@ def validate(
     overlays: Overlays = None,
 ) -> None:
     """Check specs without running anything; ends with 0 or 2."""
-    from engine.check import absent_inputs
     from engine.load import load_spec
+    from engine.plan.missing import absent_inputs
 
     failed = False
     for file in specs:
@@ -54,10 +54,10 @@ def plan(
     home: HomeOption = None,
 ) -> None:
     """Show runs and jobs, what is reused, and the time and disk still to spend."""
-    from engine.estimate import estimate_plan
+    from engine.cli.render import error_console, plan_table
     from engine.load import load_spec
     from engine.plan import count_passes, make_plan
-    from engine.show import error_console, plan_table
+    from engine.plan.estimate import estimate_plan
     from store.queue import Queue
 
     place = find_home(home, create=True)
@@ -67,7 +67,7 @@ def plan(
     for line in made.missing:
         say(f"warning: {line}")
     if as_json:
-        from engine.check import plan_json
+        from engine.plan.missing import plan_json
 
         print_json(plan_json(made, estimate))
     else:
@@ -92,9 +92,9 @@ def describe(
     home: HomeOption = None,
 ) -> None:
     """Show each arm's layers: resolution, window, attention as it really is, parameters, MACs, saved bytes."""
-    from engine.describing import describe_arms
+    from engine.cli.render import error_console, layer_table
+    from engine.inspect.layers import describe_arms
     from engine.load import load_spec
-    from engine.show import error_console, layer_table
 
     tables = describe_arms(load_spec(spec, overrides or (), overlays or ()), find_home(home, create=True))
     if as_json:

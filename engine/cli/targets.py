@@ -29,8 +29,8 @@ def verify(
     What is not made yet, or failed, is named and left out.
     """
     from engine.errors import QueryError, XpError
-    from engine.find import find_match
-    from engine.run.verify_targets import verify_targets
+    from engine.schedule.lookup import find_match
+    from engine.verify.targets import verify_targets
 
     place = find_home(home)
     jobs = [job for job in find_match(place, name).jobs if job.startswith("targets-")]

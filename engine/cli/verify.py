@@ -20,9 +20,9 @@ def verify_resume(
     home: HomeOption = None,
 ) -> None:
     """Run a short form of SPEC straight and killed; ends with 0 when the weights are the same to the bit, else 1."""
-    from engine.certificate import describe
     from engine.load import load_spec
-    from engine.verify import verify_resume as try_resume
+    from engine.verify.certificate import describe
+    from engine.verify.resume import verify_resume as try_resume
 
     loaded = load_spec(spec, overrides or (), overlays or ())
     found = try_resume(loaded, find_home(home, create=True), say, kills=kills, epochs=epochs)

@@ -32,7 +32,7 @@ from engine.collect.files import (
     winner_of,
 )
 from engine.errors import HomeError
-from engine.home import AttemptFolder, Home, JobFolder
+from engine.home.paths import AttemptFolder, Home, JobFolder
 from store.journal import read_bytes
 from store.readonly import StoreError
 from store.results import Compacted, Ingest, Lines, Watermark, is_whole

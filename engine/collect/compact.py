@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
-from engine.home import AttemptFolder, Home
+from engine.home.paths import AttemptFolder, Home
 from store.results import Compacted, Compactor, Ingest
 
 SMALLEST = 64 << 10  # bytes of a journal

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.home import AttemptFolder, JobFolder
+from engine.home.paths import AttemptFolder, JobFolder
 
 PUBLISHED = Path(__file__).parents[2] / "specs" / "published.csv"
 PROVENANCE = (

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from engine.core.measure import count_macs_by_module, count_params
 from engine.core.network.build import Memory, build_network
 from engine.core.network.tiny_vit import TinyViT
-from engine.shapes import SparseShape, StageShape
 from engine.spec import Network
+from engine.spec.shapes import SparseShape, StageShape
 
 BATCH = 2
 """Batch norm in train mode wants more than one value a channel, even where the map is a single token."""

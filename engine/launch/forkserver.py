@@ -28,7 +28,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.home import AttemptFolder
+from engine.home.paths import AttemptFolder
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, kill_session, see_process, thread_count, write_handle
 

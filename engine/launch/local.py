@@ -22,7 +22,7 @@ from typing import Any
 
 import engine
 from engine.errors import XpError
-from engine.home import AttemptFolder
+from engine.home.paths import AttemptFolder
 from engine.launch import Handle, Order, State, Status
 from engine.launch.gpus import list_gpus, slot_env
 from engine.launch.process import (

@@ -15,18 +15,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.arms import Cell, expand_cells
-from engine.content import resolve_root
-from engine.home import Home, open_home
-from engine.identity import counted_settings, make_id
-from engine.parts import check_quotas, split_quotas
-from engine.plan.auto import decide_targets
+from engine.home.paths import Home, open_home
+from engine.inputs.content import resolve_root
+from engine.inputs.quotas import check_quotas, split_quotas
+from engine.plan.distill import plan_teaching
 from engine.plan.draft import Cost, Draft, Job, Plan, Run, Scene
-from engine.plan.files import check_files
-from engine.plan.networks import Lesson, plan_explain, plan_measure, plan_prune, plan_training
-from engine.plan.saving import Passes, count_passes
-from engine.plan.teaching import plan_teaching
+from engine.plan.network_jobs import Lesson, plan_explain, plan_measure, plan_prune, plan_training
+from engine.plan.passes import Passes, count_passes
+from engine.plan.target_mode import decide_targets
+from engine.plan.weights_check import check_files
 from engine.spec import Spec
+from engine.spec.cells import Cell, expand_cells
+from engine.spec.identity import counted_settings, make_id
 
 __all__ = ["Job", "Passes", "Plan", "Run", "count_passes", "make_plan"]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.content import Content, data_content, image_digests
 from engine.errors import MissingData
-from engine.folders import ImageFile
-from engine.home import Home
-from engine.identity import IDENTITY_VERSION, make_id
+from engine.home.paths import Home
+from engine.inputs.content import Content, data_content, image_digests
+from engine.inputs.folders import ImageFile
 from engine.spec import Data, Settings, Spec
+from engine.spec.identity import IDENTITY_VERSION, make_id
 
 
 @dataclass(frozen=True)

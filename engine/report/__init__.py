@@ -20,14 +20,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
-from engine.certificate import read_certificates
-from engine.claims import check_claims
+from engine.analysis.claims import check_claims
 from engine.errors import XpError, closest_hint
-from engine.home import Home, write_atomic
+from engine.home.paths import Home, write_atomic
 from engine.report.changes import compare_baseline
 from engine.report.figures import INK, draw_bars, draw_curves, draw_reliability, to_pdf, to_svg
 from engine.report.page import SECTIONS, MapColumn, Page, make_page
 from engine.report.sheet import Rows, Sheet
+from engine.verify.certificate import read_certificates
 from store.format import escape_tex
 from store.readonly import StoreError
 from store.results import open_snapshot

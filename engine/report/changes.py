@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.compare import NO_SPREAD, Comparison, compare_arms, with_holm
+from engine.analysis.compare import NO_SPREAD, Comparison, compare_arms, with_holm
 from engine.errors import QueryError
-from engine.home import Home
+from engine.home.paths import Home
 
 ALPHA, DAGGER, MOST_NAMED = 0.05, "†", 3
 Place = tuple[str, str]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from engine.parts import PARTS
+from engine.inputs.quotas import PARTS
 from engine.report.sheet import Row
 
 Fact = Mapping[str, Any]

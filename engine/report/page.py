@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.certificate import Certificate, resume_text, training_digest
-from engine.claims import Judged
-from engine.report import words
+from engine.analysis.claims import Judged
+from engine.report import number_text as words
 from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves
 from engine.report.images import image_facts
@@ -24,6 +23,7 @@ from engine.report.tables import (
     run_table,
 )  # fmt: skip
 from engine.report.teachers import TeacherSection, teacher_section
+from engine.verify.certificate import Certificate, resume_text, training_digest
 
 FIGURES = ("test_top1", "params", "macs", "infer_images_per_second", "train_images_per_second", "host_peak_rss")
 Point = tuple[int, float]

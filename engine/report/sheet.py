@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.guard import flatten
+from engine.analysis.fairness import flatten
 from engine.report.changes import Changes
 
 Row = Mapping[str, Any]

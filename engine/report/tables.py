@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.claims import Judged, interval_text
-from engine.report import words
+from engine.analysis.claims import Judged, interval_text
+from engine.analysis.statistics import paired_shares
+from engine.report import number_text as words
 from engine.report.sheet import MEMORY_NAMES, Row, Rows, Sheet
-from engine.stats import paired_shares
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
 PAPER_METRICS = {"top1": "test_top1", "throughput": "train_images_per_second", "memory": "cuda_peak_reserved"}

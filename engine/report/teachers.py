@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.report import words
+from engine.analysis.statistics import paired_shares
+from engine.report import number_text as words
 from engine.report.figures import Reliability, ReliabilityLine
 from engine.report.sheet import Row, Rows, Sheet
 from engine.report.tables import Cell, Table
 from engine.report.verdicts import Remedy, judge_capacity, judge_noise, judge_sureness
-from engine.stats import paired_shares
 
 PARTS = ("train", "val", "test", "all")
 HELD_OUT = ("test", "val", "all")

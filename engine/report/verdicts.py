@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.stats import Interval
+from engine.analysis.statistics import Interval
 
 OVER, UNDER = 1.1, 0.9
 SURE_SHARE, LOW_ENTROPY = 0.5, 0.25

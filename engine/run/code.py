@@ -15,7 +15,14 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 OURS = ("engine", "store")
 # What a job's figures follow from. A change of reports or commands makes no two runs incomparable.
-DECIDING = ("engine/core", "engine/run", "engine/spec", "engine/shapes.py", "engine/archive.py", "engine/content.py")
+DECIDING = (
+    "engine/core",
+    "engine/run",
+    "engine/spec",
+    "engine/spec/shapes.py",
+    "engine/inputs/archive.py",
+    "engine/inputs/content.py",
+)
 MOST_TEXT = 200_000  # characters of changes that are kept
 
 

@@ -10,7 +10,7 @@ from engine.core.data.splits import Rows
 from engine.core.network.heads import find_classifier
 from engine.core.train.probe import Samples, fit_probe, pooled_features
 from engine.run.attempt import Attempt
-from engine.run.materials import Images, make_forward
+from engine.run.inputs import Images, make_forward
 
 PROBE_BATCH = 64
 

@@ -12,7 +12,7 @@ from engine.core.explain import attention_maps, save_maps
 from engine.core.measure import Figure, count_macs, count_params, measure_speed, peak_memory, reset_peaks
 from engine.run.attempt import Attempt
 from engine.run.device import device_name, prepare_device, seed_everything
-from engine.run.materials import (
+from engine.run.inputs import (
     JOB_THREADS,
     bare_network,
     check_digest,

@@ -1,7 +1,7 @@
 """Running out of memory: takes an attempt and its network, gives how many images a step takes at once, and what to say.
 
 An attempt that runs out ends with 86 and leaves a clean process; the next one takes half as many images at once and
-adds up the gradients (engine/core/train/split.py). Where BatchNorm would see those halves, that is another experiment:
+adds up the gradients (engine/core/train/micro_batch.py). Where BatchNorm would see those halves, that is another experiment:
 the same size is tried once more, since others may have held the memory, and then the job fails and says what to do.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from engine.core.train.checkpoint import State
-from engine.core.train.split import draws_masks, has_batch_norm
+from engine.core.train.micro_batch import draws_masks, has_batch_norm
 from engine.errors import JobError
 from engine.run.attempt import Attempt
 from engine.run.device import is_memory_error

@@ -21,9 +21,9 @@ from engine.core.distill.targets import Targets
 from engine.core.distill.temperature import Course, make_course, match_temperature
 from engine.core.train.forward import Forward
 from engine.errors import JobError
-from engine.home import read_json
+from engine.home.paths import read_json
 from engine.run.attempt import Attempt
-from engine.run.materials import Images
+from engine.run.inputs import Images
 from engine.run.targets import (
     describe_part,
     make_maker,

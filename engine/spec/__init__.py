@@ -1,7 +1,7 @@
 """The words a spec may use: takes plain mappings, gives frozen pydantic models; unknown keys are errors.
 
-A field marked `ASIDE` says how a job is done, not what comes out, and is no part of any id (engine/identity.py).
-Words that are planned but cannot run yet are listed in engine/later.py, which refuses them by name.
+A field marked `ASIDE` says how a job is done, not what comes out, and is no part of any id (engine/spec/identity.py).
+Words that are planned but cannot run yet are listed in engine/load/unsupported.py, which refuses them by name.
 
     base      strict models, common numbers
     data      images          network   networks and their attention
@@ -12,11 +12,11 @@ Words that are planned but cannot run yet are listed in engine/later.py, which r
 
 from engine.spec.base import ASIDE, NAME, Model, refuse
 from engine.spec.data import Augment, Data, RandAugment, parse_rand_augment
+from engine.spec.distill import LOSS_WEIGHTS, ONE_LABEL, Distill, EntropyMatch, TemperatureSchedule
+from engine.spec.experiment import Claim, Settings, Spec
 from engine.spec.network import Attention, LongformerAttention, Network, Student, WindowAttention
 from engine.spec.teacher import Assistant, Teacher, head_problem, weights_file
-from engine.spec.teaching import LOSS_WEIGHTS, ONE_LABEL, Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.training import Explain, Measure, Prune, Resources, Train
-from engine.spec.whole import Claim, Settings, Spec
 
 __all__ = [
     "ASIDE",

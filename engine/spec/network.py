@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from engine.errors import closest_hint
-from engine.names import TINY_VITS, has_pretrained, known_networks
+from engine.spec.architectures import TINY_VITS, has_pretrained, known_networks
 from engine.spec.base import ASIDE, Count, Model, PerStage, Ratio, refuse
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from engine.errors import closest_hint
-from engine.names import WORDNET_ID
+from engine.spec.architectures import WORDNET_ID
 from engine.spec.base import Positive, refuse
 from engine.spec.network import Network, check_weights
 from engine.spec.training import Train

@@ -19,9 +19,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.home import Home
+from engine.home.paths import Home
 from engine.launch.process import is_alive, session_members
-from engine.schedule import BUDGETS
+from engine.schedule.policy import BUDGETS
 from store.queue import Queue
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ class Monkey:
         """Start a scheduler when there is none; now and then two at once, of which one has to leave."""
         self.schedulers = self.alive()
         while not self.schedulers or (len(self.schedulers) == 1 and self.random.random() < 0.05):
-            self.schedulers.append(self.start("-m", "engine.worker", *self.worker_words()))
+            self.schedulers.append(self.start("-m", "engine.schedule.worker", *self.worker_words()))
 
     def alive(self) -> list[subprocess.Popen[bytes]]:
         return [process for process in self.schedulers if process.poll() is None]

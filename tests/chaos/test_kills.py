@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from engine.home import Home, open_home
+from engine.home.paths import Home, open_home
 from tests.chaos.chain_job import straight, visible_steps
 from tests.chaos.monkey import ROOT, Monkey
 from tests.queueing import Probe, faults, make_home, states, submit_probes
@@ -55,7 +55,7 @@ def chain_rampage(
     """Run chains under kills and hold everything that has to hold."""
     does: dict[str, Any] = {"steps": steps, "seconds": 0.02}
     submit_probes(home, f"chains-{jobs[0]}", [Probe(job, does=does) for job in jobs])
-    rebuild = f"from engine.worker import *; from engine.home import *; rebuild_queue(open_home({str(home.root)!r}))"
+    rebuild = f"from engine.schedule.worker import *; from engine.home.paths import *; rebuild_queue(open_home({str(home.root)!r}))"
     monkey = Monkey(home, CHAIN, seed, pause, slots, commands={"rebuild --queue": ["-c", rebuild]})
     monkey.rampage(kills, limit=900.0)
     assert set(states(home).values()) == {"done"}

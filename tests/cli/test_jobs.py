@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from engine import orders
 from engine.cli import app, base, main
-from engine.doctor import Finding
 from engine.errors import HomeError, XpError
-from engine.home import Home
+from engine.home.paths import Home
+from engine.inspect.doctor import Finding
+from engine.schedule.policy import orders
 from store.queue import Queue
 from tests.queueing import Probe, make_home, states, submit_probes
 
@@ -25,7 +25,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Home]:
     """Note whom a scheduler would be started for, and start none."""
     begun: list[Home] = []
     monkeypatch.setattr(orders, "start_detached", begun.append)
-    monkeypatch.setattr("engine.worker.start_detached", begun.append)
+    monkeypatch.setattr("engine.schedule.worker.start_detached", begun.append)
     return begun
 
 
@@ -79,8 +79,8 @@ def test_status_says_trouble_or_that_nothing_is_there(home: Home, tmp_path: Path
 
 
 def test_logs_follow_only_when_asked(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.logs.read_logs", lambda _, jobs: [f"read {' '.join(jobs)}"])
-    monkeypatch.setattr("engine.logs.follow_logs", lambda _, jobs: [f"followed {' '.join(jobs)}"])
+    monkeypatch.setattr("engine.inspect.logs.read_logs", lambda _, jobs: [f"read {' '.join(jobs)}"])
+    monkeypatch.setattr("engine.inspect.logs.follow_logs", lambda _, jobs: [f"followed {' '.join(jobs)}"])
     assert run(home, "logs", "one").stdout == "read train-1a train-2a\n"
     assert run(home, "logs", "one", "-f").stdout == "followed train-1a train-2a\n"
 
@@ -100,7 +100,7 @@ def test_doctor_ends_with_1_when_one_thing_is_wrong(
     home: Home, monkeypatch: pytest.MonkeyPatch, is_well: bool, code: int
 ) -> None:
     findings = [Finding("a", True, "well"), Finding("b", is_well, "so", "mend")]
-    monkeypatch.setattr("engine.doctor.examine", lambda _: findings)
+    monkeypatch.setattr("engine.inspect.doctor.examine", lambda _: findings)
     plain, told = run(home, "doctor"), run(home, "doctor", "--json")
     assert (plain.exit_code, told.exit_code) == (code, code)
     assert plain.stdout.splitlines()[0] == "ok  a: well"
@@ -127,7 +127,9 @@ def test_submit_starts_a_scheduler_unless_told_not_to(home: Home, started: list[
 
 @pytest.mark.parametrize("code", [0, 1, 3])
 def test_wait_ends_with_the_code_of_the_experiment(home: Home, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    monkeypatch.setattr("engine.watch.wait_for", lambda _home, name, _console: code if name == "quickstart" else 9)
+    monkeypatch.setattr(
+        "engine.cli.progress.wait_for", lambda _home, name, _console: code if name == "quickstart" else 9
+    )
     assert run(home, "submit", str(QUICKSTART), "--wait").exit_code == code
 
 
@@ -135,7 +137,7 @@ def test_who_stops_waiting_is_told_how_to_come_back(home: Home, monkeypatch: pyt
     def interrupted(*_: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("engine.watch.wait_for", interrupted)
+    monkeypatch.setattr("engine.cli.progress.wait_for", interrupted)
     answer = run(home, "submit", str(QUICKSTART), "--wait")
     assert answer.exit_code == 130
     assert "still running; come back with `xp status quickstart --watch`" in answer.stderr
@@ -148,7 +150,7 @@ def test_a_worker_ends_with_its_own_code(home: Home, monkeypatch: pytest.MonkeyP
         asked.append(words)
         return 3
 
-    monkeypatch.setattr("engine.worker.run_worker", work)
+    monkeypatch.setattr("engine.schedule.worker.run_worker", work)
     assert run(home, "worker", "--slots", "2", "--until-idle").exit_code == 3
     run(home, "worker")
     assert asked == [{"slots": 2, "until_idle": True}, {"slots": None, "until_idle": False}]

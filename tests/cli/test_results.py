@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from engine.cli import app
-from engine.home import open_home
+from engine.home.paths import open_home
 
 
 @pytest.fixture
@@ -35,14 +35,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     stand_in("engine.collect.collect", None)
     stand_in("engine.collect.rebuild", "3 jobs")
-    stand_in("engine.worker.rebuild_queue", 7)
+    stand_in("engine.schedule.worker.rebuild_queue", 7)
     stand_in("engine.report.make_report", [Path("a.md"), Path("b.html")])
     stand_in("engine.report.list_missing", ["a hole", "another"])
-    stand_in("engine.freeze.list_changes", [])
-    stand_in("engine.freeze.freeze_numbers", Path("paper.frozen.json"))
-    stand_in("engine.query.answer_query", ("rows", "a note"))
-    stand_in("engine.compare.compare_arms", ["one", "two"])
-    monkeypatch.setattr("engine.wording.comparison_lines", lambda found: [f"{found} line"])
+    stand_in("engine.analysis.freeze.list_changes", [])
+    stand_in("engine.analysis.freeze.freeze_numbers", Path("paper.frozen.json"))
+    stand_in("engine.analysis.query.answer_query", ("rows", "a note"))
+    stand_in("engine.analysis.compare.compare_arms", ["one", "two"])
+    monkeypatch.setattr("engine.analysis.text.comparison_lines", lambda found: [f"{found} line"])
     return made
 
 
@@ -73,7 +73,7 @@ def test_report_against_frozen_numbers_names_each_change(
 ) -> None:
     assert "every number is as in old\n" in run(home, "report", "paper", "--against", "old").stderr
     assert ("list_changes", "paper", "old") in calls
-    monkeypatch.setattr("engine.freeze.list_changes", lambda *_: ["x: 1 -> 2", "y: 3 -> 4"])
+    monkeypatch.setattr("engine.analysis.freeze.list_changes", lambda *_: ["x: 1 -> 2", "y: 3 -> 4"])
     answer = run(home, "report", "paper", "--against", "old")
     assert answer.stderr.splitlines() == [
         "changed: x: 1 -> 2", "changed: y: 3 -> 4", "2 numbers are not as in old",
@@ -121,7 +121,7 @@ def test_trace_shows_differences_only_when_asked(home: Path, calls: list[tuple[A
         calls.append(words)
         return found
 
-    monkeypatch.setattr("engine.trace.trace_number", trace)
+    monkeypatch.setattr("engine.analysis.trace.trace_number", trace)
     assert run(home, "trace", "p/a", "params").stdout == "sql: x\nmean 1\n"
     assert run(home, "trace", "p/a", "params", "--diff").stdout == "sql: x\nmean 1\n\n+a line\n"
     assert calls == [COLLECT, ("p/a", "params")] * 2

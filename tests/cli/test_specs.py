@@ -41,7 +41,7 @@ def test_one_wrong_spec_does_not_hide_the_others(spec: Path, tmp_path: Path) -> 
 
 
 def test_what_is_absent_is_a_warning_with_its_file(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.check.absent_inputs", lambda _: ["no images there"])
+    monkeypatch.setattr("engine.plan.missing.absent_inputs", lambda _: ["no images there"])
     answer = run("validate", spec)
     assert (answer.exit_code, answer.stderr) == (0, f"warning: {spec}: no images there\n")
 
@@ -83,7 +83,7 @@ def test_describe_shows_each_arm_with_its_classes(spec: Path, tmp_path: Path, mo
     tables: list[Any] = [
         SimpleNamespace(arm=arm, num_classes=10, rows=[], as_json=lambda arm=arm: {"arm": arm}) for arm in ("a", "b")
     ]
-    monkeypatch.setattr("engine.describing.describe_arms", lambda *_: tables)
+    monkeypatch.setattr("engine.inspect.layers.describe_arms", lambda *_: tables)
     plain = run("describe", spec, "--home", tmp_path / "home")
     assert plain.stdout == ""
     assert "a (10 classes)" in plain.stderr

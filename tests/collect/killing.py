@@ -23,7 +23,7 @@ from typing import Any
 import engine.collect.compact
 import store.results.compact
 from engine.collect import collect, rebuild
-from engine.home import Home, open_home
+from engine.home.paths import Home, open_home
 from store.results import open_snapshot
 from tests.collect.reading import TABLES
 

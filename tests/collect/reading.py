@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.home import Home
+from engine.home.paths import Home
 from store.journal import JournalWriter
 from store.results import run_query
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.collect import collect, rebuild
-from engine.home import AttemptFolder, Home
+from engine.home.paths import AttemptFolder, Home
 from store.journal import JournalWriter
 from tests.collect.killing import digest_of
 from tests.collect.reading import export_rows, log_steps, read_rows, read_steps

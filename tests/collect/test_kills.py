@@ -12,14 +12,14 @@ import time
 import pytest
 
 from engine.collect import collect, rebuild
-from engine.home import Home
+from engine.home.paths import Home
 from tests.collect.reading import export_rows, log_steps, read_rows, read_steps
 from tests.synthetic import Arm, SyntheticHome
 
 
 def _kill_collector(home: Home, after: float) -> None:
     code = (
-        "import sys; from engine.home import open_home; from engine.collect import collect\n"
+        "import sys; from engine.home.paths import open_home; from engine.collect import collect\n"
         "home = open_home(sys.argv[1]); print(flush=True)\nwhile True: collect(home)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(home.root)], stdout=subprocess.PIPE)

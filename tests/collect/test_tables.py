@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
+from engine.analysis.statistics import wilson_interval
 from engine.collect import collect
-from engine.home import write_json
-from engine.stats import wilson_interval
+from engine.home.paths import write_json
 from tests.collect.reading import read_rows
 from tests.synthetic import ARMS, Arm, SyntheticHome
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.home import AttemptFolder, Home, JobFolder, write_json
+from engine.home.paths import AttemptFolder, Home, JobFolder, write_json
 
 asked: list[int] = []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import XpError
-from engine.home import Home
+from engine.home.paths import Home
 from engine.launch import Handle, Order, State, Status
 from engine.launch.local import LocalLauncher
 from engine.launch.process import boot_id, host_name, is_alive, see_process, session_members

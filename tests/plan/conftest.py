@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from engine.home import Home, open_home
+from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 

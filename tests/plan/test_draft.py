@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.home import Home
+from engine.home.paths import Home
 from engine.plan.draft import Choice, Cost, Draft, Drawn, Scene
 from engine.spec import Data, Settings, Student
 

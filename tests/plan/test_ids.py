@@ -16,10 +16,10 @@ import torch
 from pydantic import BaseModel
 from safetensors.torch import save_file
 
-from engine.home import Home, open_home
+from engine.home.paths import Home, open_home
 from engine.plan import make_plan
+from engine.schedule.submit import submit_plan
 from engine.spec import Assistant, Network, Spec, Student, Teacher
-from engine.submit import submit_plan
 
 Ids = dict[str, str]
 Tree = dict[str, Any]
@@ -307,7 +307,7 @@ def test_a_new_version_of_augmentation_makes_new_whatever_looks_at_views(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = bench.ids()
-    monkeypatch.setattr("engine.plan.networks.VIEW_VERSION", 10_000)
+    monkeypatch.setattr("engine.plan.network_jobs.VIEW_VERSION", 10_000)
     new = bench.ids({"title": "new"})
     assert {role for role in old if old[role] != new[role]} == expected(SEEN)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DataError
-from engine.home import Home, open_home
+from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 

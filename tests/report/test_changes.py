@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from engine.analysis.compare import NO_SPREAD, Comparison
+from engine.analysis.fairness import Difference
+from engine.analysis.statistics import Interval
 from engine.collect import collect
-from engine.compare import NO_SPREAD, Comparison
 from engine.errors import QueryError
-from engine.guard import Difference
-from engine.home import Home
+from engine.home.paths import Home
 from engine.report import make_report
 from engine.report.changes import Changes, compare_baseline
-from engine.stats import Interval
 from store.journal import JournalWriter
 from tests.synthetic import Arm, SyntheticHome
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.certificate import Certificate, training_digest
 from engine.report.figures import Bars
 from engine.report.page import SECTIONS, Page, make_page
+from engine.verify.certificate import Certificate, training_digest
 from tests.report.rows import cell_rows, make_rows, run_row, unequal_runs
 
 

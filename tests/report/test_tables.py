@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from engine.claims import Judged
-from engine.compare import Comparison
-from engine.report import words
+from engine.analysis.claims import Judged
+from engine.analysis.compare import Comparison
+from engine.analysis.statistics import Interval
+from engine.report import number_text as words
 from engine.report.changes import Changes
 from engine.report.sheet import Sheet
 from engine.report.tables import (
@@ -20,7 +21,6 @@ from engine.report.tables import (
     run_table,
 )
 from engine.spec import Claim
-from engine.stats import Interval
 from tests.report.rows import MB, make_rows, run_row, unequal_runs
 
 COMMON = "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest mean."

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
+from engine.analysis.statistics import paired_shares
 from engine.collect import collect
-from engine.report import make_report, words
+from engine.report import make_report
+from engine.report import number_text as words
 from engine.report.figures import Reliability, ReliabilityLine, draw_reliability, to_svg
 from engine.report.sheet import Sheet
 from engine.report.tables import Table
 from engine.report.teachers import TeacherSection, teacher_section
 from engine.report.verdicts import Remedy, remedy_text
-from engine.stats import paired_shares
 from store.results import open_snapshot
 from tests.report.rows import make_rows, run_row
 from tests.synthetic import Arm, SyntheticHome

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from engine.analysis.statistics import Interval
 from engine.report.verdicts import Remedy, is_near_one_hot, judge_capacity, judge_noise, judge_sureness
-from engine.stats import Interval
 
 SHARP = {"fitted_temperature": 6.0, "signed_ece": 0.08, "sure_share": 0.9, "entropy": 0.02}
 CALM = {"fitted_temperature": 1.02, "signed_ece": 0.001, "sure_share": 0.1, "entropy": 1.2}

@@ -15,7 +15,7 @@ import pytest
 from engine.core.train.checkpoint import save_checkpoint
 from engine.core.train.loop import Stopped
 from engine.errors import JobError
-from engine.home import Home, write_json
+from engine.home.paths import Home, write_json
 from engine.run.attempt import Attempt, Order
 from store.journal import read_journal
 
@@ -225,7 +225,7 @@ def test_the_journal_is_on_the_disk_before_the_result(home: Home, monkeypatch: p
 
     monkeypatch.setattr(attempt.journal, "sync", lambda: order.append("sync"))
     monkeypatch.setattr("engine.run.attempt.write_json", lambda path, value: order.append(path.name))
-    monkeypatch.setattr("engine.home.JobFolder.commit", commit)
+    monkeypatch.setattr("engine.home.paths.JobFolder.commit", commit)
     attempt.write_result(1, {})
     assert order == ["sync", "result.json", "commit"]
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from engine.core.measure import Figure, Speed, count_macs, count_params
-from engine.home import read_json, write_json
+from engine.home.paths import read_json, write_json
 from engine.run import jobs
 from engine.run.attempt import Attempt
-from engine.run.materials import bare_network, read_network
+from engine.run.inputs import bare_network, read_network
 from store.journal import read_journal
 from tests.run.bench import NETWORK
 from tests.run.test_memory import make_attempt

@@ -10,11 +10,11 @@ from torch import nn
 
 from engine import run
 from engine.core.train.checkpoint import State
-from engine.home import Home, write_json
+from engine.home.paths import Home, write_json
 from engine.run.attempt import Attempt, Order
 from engine.run.memory import OutOfMemory, find_room, watch_memory
-from engine.schedule import Ending, Spent, decide
-from engine.worker.watch import last_line
+from engine.schedule.policy import Ending, Spent, decide
+from engine.schedule.worker.attempts import last_line
 
 PLAIN, NORMED = nn.Linear(2, 2), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.1))
 

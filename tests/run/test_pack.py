@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.content import data_content
 from engine.core.data.pack import is_valid_pack, open_pack
 from engine.core.data.shards import SHARD_IMAGES
-from engine.home import JobFolder
+from engine.home.paths import JobFolder
+from engine.inputs.content import data_content
 from engine.spec import Data
 from store.journal import read_journal
 from tests.forking import strike

@@ -9,13 +9,14 @@ import pytest
 import torch
 from pydantic import BaseModel, ValidationError
 
-from engine import run, schedule
+from engine import run
 from engine.core.train.loop import Diverged, Stopped
 from engine.errors import DataError, HomeError, JobError
-from engine.home import Home, write_json
+from engine.home.paths import Home, write_json
 from engine.run import RUNNERS, _exit_status
 from engine.run.attempt import Attempt
 from engine.run.memory import OutOfMemory
+from engine.schedule.policy import policy as schedule
 
 
 class Whole(BaseModel):

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from engine.core.network.heads import SlicedNetwork
-from engine.home import JobFolder, read_json
-from engine.run.materials import make_forward
+from engine.home.paths import JobFolder, read_json
+from engine.run.inputs import make_forward
 from engine.run.targets import OpenTeacher
 from tests.forking import strike
 from tests.run.bench import DATA, NETWORK, TRAIN, Bench, digits_bench, figures, visible_lines

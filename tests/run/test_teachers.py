@@ -21,12 +21,12 @@ from engine.core.data.splits import make_split
 from engine.core.data.wordnet import slice_places
 from engine.core.distill.targets import open_targets
 from engine.errors import DataError
-from engine.home import Home, JobFolder, open_home, read_json
+from engine.home.paths import Home, JobFolder, open_home, read_json
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
-from engine.run.materials import Images, read_data
+from engine.run.inputs import Images, read_data
 from engine.run.targets import targets_origin
-from engine.submit import submit_plan
+from engine.schedule.submit import submit_plan
 from store.journal import read_journal
 from tests.forking import ForkServer
 

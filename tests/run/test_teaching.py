@@ -14,7 +14,7 @@ from torch import Tensor
 from engine.core.distill.diagnose import diagnose_entropy, fit_temperature
 from engine.core.distill.targets import Targets
 from engine.errors import JobError
-from engine.run.materials import Images
+from engine.run.inputs import Images
 from engine.run.targets import spread_rows
 from engine.run.teaching import MATCHED_IMAGES, Teaching, calibration_temperature, matched_temperature
 from engine.spec import Distill

@@ -24,13 +24,13 @@ from engine.core.data.pack import open_pack
 from engine.core.distill.diagnose import Diagnosis
 from engine.core.network.build import build_network
 from engine.core.train.checkpoint import pointed_steps
-from engine.home import JobFolder, read_json, write_json
+from engine.home.paths import JobFolder, read_json, write_json
+from engine.schedule.worker.attempts import NO_SPACE, last_words
 from engine.spec import Data, Student
-from engine.worker.watch import NO_SPACE, last_words
 from store.journal import read_journal
 from tests.forking import strike
 from tests.run.bench import DATA, NETWORK, TRAIN, Bench, digits_bench, figures, visible_lines
-from tests.worker.test_disk import mounted
+from tests.schedule.worker.test_disk import mounted
 
 TRAINING = ("train", "recover")
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.arms import expand_cells
 from engine.errors import SpecError
 from engine.load import load_spec
-from engine.names import has_pretrained, known_networks
 from engine.spec import Settings
+from engine.spec.architectures import has_pretrained, known_networks
+from engine.spec.cells import expand_cells
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 PLAIN = ("teacher.train=null", "teacher.options=null")

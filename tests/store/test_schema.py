@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from engine.analysis.statistics import wilson_interval
 from engine.collect import collect
-from engine.home import Home
-from engine.stats import wilson_interval
+from engine.home.paths import Home
 from store.results import open_snapshot
 from tests.store.telling import CPU, NOT_IN_CELLS, RESULTS, tell_run
 from tests.synthetic import SyntheticHome

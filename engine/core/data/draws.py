@@ -11,7 +11,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.identity import VIEW_VERSION
+from engine.spec.identity import VIEW_VERSION
 
 
 def draw_uniform(view_seed: int, view: int, key: str, use: str, block: int) -> tuple[float, ...]:

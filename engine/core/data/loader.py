@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.data.augment import augment_views, changes_pixels
-from engine.core.data.feeding import finish_ahead, pin_images, render_ahead
+from engine.core.data.decoded_cache import HostAlbum, open_album
 from engine.core.data.mixing import Mix, is_mixing, mix_pairs
 from engine.core.data.pack import Pack
-from engine.core.data.resident import HostAlbum, open_album
+from engine.core.data.prefetch import finish_ahead, pin_images, render_ahead
 from engine.core.data.splits import Rows
 from engine.core.data.views import Crop, center_crop, draw_crop
 from engine.errors import DataError

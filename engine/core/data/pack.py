@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.content import file_digest
 from engine.core.data.duplicates import group_prints, take_print
-from engine.core.data.feeding import keep_ahead
+from engine.core.data.prefetch import keep_ahead
 from engine.core.data.shards import SHARD_IMAGES, Packed, Rows, ShardWriter
 from engine.core.data.sources import ChangedImage, Listing, Pixels
 from engine.errors import DataError, HomeError
-from engine.home import read_json, write_json
+from engine.home.paths import read_json, write_json
+from engine.inputs.content import file_digest
 
 _simplejpeg: Any = importlib.import_module("simplejpeg") if importlib.util.find_spec("simplejpeg") else None
 

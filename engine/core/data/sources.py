@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from engine.archive import open_archive
-from engine.content import (
+from engine.errors import DataError
+from engine.inputs.archive import open_archive
+from engine.inputs.content import (
     DIGIT_CLASSES,
     Progress,
     content_digest,
@@ -25,8 +26,7 @@ from engine.content import (
     image_digests,
     resolve_root,
 )
-from engine.errors import DataError
-from engine.folders import ImageFile, name_place
+from engine.inputs.folders import ImageFile, name_place
 from engine.spec import Data
 
 Pixels = NDArray[np.uint8]
@@ -80,7 +80,7 @@ def list_images(
 
     `cache` (JSON) knows the digests of files that have not changed; each is compared with the bytes that are read
     later. `progress(done, all)` counts the files whose digest is taken. Raises DataError as
-    `engine.content.data_images` does, or when a file cannot be read.
+    `engine.inputs.content.data_images` does, or when a file cannot be read.
     """
     if data.source == "digits":
         return _list_digits()

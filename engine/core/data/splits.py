@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from engine.core.data.pack import Pack
 from engine.errors import DataError
-from engine.parts import PARTS, UNUSED, check_quotas, held_part, split_quotas
+from engine.inputs.quotas import PARTS, UNUSED, check_quotas, held_part, split_quotas
 from engine.spec import Data
 
 Rows = NDArray[np.int64]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import DataError
-from engine.names import IMAGENET_HEADS, WORDNET_ID
+from engine.spec.architectures import IMAGENET_HEADS, WORDNET_ID
 
 MEANINGS = "imagenet_synset_to_lemma.txt"
 

@@ -21,7 +21,7 @@ LossFunction = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 @dataclass(frozen=True)
 class LossSpec:
-    """A distillation loss (its own weights are in engine/spec/teaching.py). No function: labels only.
+    """A distillation loss (its own weights are in engine/spec/distill.py). No function: labels only.
 
     `one_label`: it looks at the label of each image, so images must not be mixed. `couples`: it is no mean over images,
     so the loss of a batch is not that of its pieces. `standard`: it looks at the teacher's logits standardised, whose

@@ -20,7 +20,7 @@ from engine.core.data.views import render_center
 from engine.core.distill.encoding import RowFormat, row_format
 from engine.core.distill.shards import ShardWriter
 from engine.core.distill.targets import CENTRE, LOGITS, Origin, write_manifest
-from engine.identity import digest_of
+from engine.spec.identity import digest_of
 
 BATCH, SHARD_BATCHES = 64, 16
 CENTRE_VIEW = -1

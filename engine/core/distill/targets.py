@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.content import file_digest
 from engine.core.data.loader import resolve_view_seed
 from engine.core.data.pack import Pack
 from engine.core.data.splits import Rows
 from engine.core.distill.encoding import Answers, RowFormat
 from engine.errors import DataError, HomeError
-from engine.home import read_json, write_json
-from engine.identity import VIEW_VERSION, digest_of
+from engine.home.paths import read_json, write_json
+from engine.inputs.content import file_digest
 from engine.spec import Data
+from engine.spec.identity import VIEW_VERSION, digest_of
 
 TARGETS_VERSION = 2
 CENTRE, LOGITS = "centre.bin", "logits.bin"

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from engine.core.network import fast, geometry
 from engine.core.network.kernels import attend
 from engine.core.network.layers import init_linear
-from engine.core.network.lean import norm_linear
-from engine.shapes import SparseShape
+from engine.core.network.recompute import norm_linear
+from engine.spec.shapes import SparseShape
 
 
 class Heads(NamedTuple):

@@ -22,9 +22,9 @@ from engine.core.network.attention import LongformerAttention
 from engine.core.network.tiny_vit import MEAN, STD, TinyViT, Ways
 from engine.core.network.widths import Widths
 from engine.errors import DataError, JobError, closest_hint
-from engine.shapes import network_shape
 from engine.spec import LongformerAttention as LongformerWords
 from engine.spec import Network
+from engine.spec.shapes import network_shape
 
 Memory = Literal["standard", "lean"]
 

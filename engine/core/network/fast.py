@@ -16,7 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from engine.core.network import geometry
 from engine.core.network.kernels import Tiling, attend, attend_tiles
-from engine.core.network.lean import norm_linear
+from engine.core.network.recompute import norm_linear
 
 if TYPE_CHECKING:
     from engine.core.network.attention import LongformerAttention

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.shapes import SparseShape, grid_cells, grid_points, neighbours
+from engine.spec.shapes import SparseShape, grid_cells, grid_points, neighbours
 
 
 def offset_index(window: int) -> Tensor:

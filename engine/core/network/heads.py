@@ -17,8 +17,8 @@ from engine.core.network.build import PRETRAINED_TINY, normalization
 from engine.core.network.layers import init_linear
 from engine.core.network.tiny_vit import TinyViT
 from engine.errors import DataError, closest_hint
+from engine.inputs.weights import NEW_HEAD, is_of_imagenet, size_problem, stored_shapes
 from engine.spec import Network
-from engine.weights import NEW_HEAD, is_of_imagenet, size_problem, stored_shapes
 
 
 class SlicedNetwork(nn.Module):

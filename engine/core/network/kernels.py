@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from engine.core.network.lean import as_given
+from engine.core.network.recompute import as_given
 
 SAFE_BACKENDS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """cuDNN's kernel has been wrong with additive masks (NaN gradients, mixed dtypes); flash takes no mask at all."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.core.network.lean import act_linear, norm_act_conv, norm_linear
+from engine.core.network.recompute import act_linear, norm_act_conv, norm_linear
 
 
 def gelu(x: Tensor) -> Tensor:

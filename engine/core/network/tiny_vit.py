@@ -26,7 +26,7 @@ from engine.core.network.layers import (
     init_linear,
 )
 from engine.core.network.widths import Widths, full_widths
-from engine.shapes import NetworkShape, SparseShape, StageShape
+from engine.spec.shapes import NetworkShape, SparseShape, StageShape
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.shapes import NetworkShape
+from engine.spec.shapes import NetworkShape
 
 
 @dataclass(frozen=True)

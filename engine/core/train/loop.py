@@ -23,8 +23,8 @@ from engine.core.distill.temperature import Course, taught_epochs
 from engine.core.train.checkpoint import State, capture_random, restore_random
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
+from engine.core.train.micro_batch import couple_pieces, cut_batch, has_batch_norm, sum_pieces
 from engine.core.train.optim import build_optimizer, learning_rate, set_rate
-from engine.core.train.split import couple_pieces, cut_batch, has_batch_norm, sum_pieces
 from engine.spec import Distill, Train
 
 

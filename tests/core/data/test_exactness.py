@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from engine.core.data import resident
+from engine.core.data import decoded_cache as resident
+from engine.core.data.decoded_cache import DeviceAlbum
 from engine.core.data.loader import HOST, EvalLoader, TrainLoader, render_rows
 from engine.core.data.pack import Pack, open_pack, write_pack
-from engine.core.data.resident import DeviceAlbum
 from engine.core.data.sources import list_images
 from engine.core.data.splits import make_split
 from engine.spec import Augment, Data

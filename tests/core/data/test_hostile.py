@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.content import data_content
 from engine.core.data import sources
 from engine.core.data.pack import is_valid_pack, open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.errors import DataError
-from engine.images import survey_lines, survey_path
+from engine.inputs.content import data_content
+from engine.inspect.images import survey_lines, survey_path
 from engine.spec import Data
 
 RED = (200, 30, 40)

@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.content import data_content
 from engine.core.data import pack as pack_room
 from engine.core.data.pack import count_duplicates, is_valid_pack, open_pack, shrink, write_pack
 from engine.core.data.sources import Listing, list_images
 from engine.core.data.splits import split_pack
 from engine.errors import DataError
-from engine.home import publish_folder, read_json, write_json
+from engine.home.paths import publish_folder, read_json, write_json
+from engine.inputs.content import data_content
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]
@@ -129,7 +129,7 @@ def pack_slowly(root: Path, final: Path, stop_at: int) -> None:
     """Pack in a process of its own, with shards of 8 images, and kill it (-9) when it has packed `stop_at`."""
     code = (
         "import sys, time; from pathlib import Path; from engine.spec import Data\n"
-        "from engine.home import publish_folder; from engine.core.data.sources import list_images\n"
+        "from engine.home.paths import publish_folder; from engine.core.data.sources import list_images\n"
         "from engine.core.data import pack; pack.SHARD_IMAGES = 8\n"
         "listing = list_images(Data(source='folder', root=sys.argv[1]))\n"
         "slow = lambda done, count: (print(done, flush=True), time.sleep(0.05))\n"

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import home
 from engine.core.data import shards
 from engine.core.data.duplicates import THUMB_SIDE, Print
 from engine.core.data.shards import Packed, Rows, ShardWriter
 from engine.core.data.sources import Sample
+from engine.home.paths import paths as home
 
 MARK = "3 256 raw 90 skip"
 SAMPLES = [Sample(Path(f"/set/{number}.png"), number // 3, f"{number:064x}", part="train") for number in range(6)]

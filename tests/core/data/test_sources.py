@@ -168,7 +168,7 @@ def test_a_disk_too_small_to_inflate_an_archive_is_no_damage(tmp_path: Path, mon
     def fill_up(*words: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("engine.archive.shutil.copyfileobj", fill_up)
+    monkeypatch.setattr("engine.inputs.archive.shutil.copyfileobj", fill_up)
     with pytest.raises(DataError, match=r"set\.tar\.gz: there is no room to inflate this archive\nfix: .*TMPDIR"):
         list_images(Data(source="folder", root=str(tmp_path / "set.tar.gz")))
 

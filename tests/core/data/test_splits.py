@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.core.data.pack import Pack
 from engine.core.data.splits import make_split, split_pack
 from engine.errors import DataError
-from engine.parts import PARTS, class_quotas
+from engine.inputs.quotas import PARTS, class_quotas
 from engine.spec import Data
 
 NAMES = ("cat", "dog")

@@ -14,7 +14,7 @@ from engine.core.data import survey as survey_room
 from engine.core.data.sources import Listing, Pixels, Sample, list_images
 from engine.core.data.survey import survey_images
 from engine.errors import DataError
-from engine.images import survey_lines
+from engine.inspect.images import survey_lines
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]

@@ -7,7 +7,7 @@ import torch
 
 from engine.core.data.wordnet import _read_table, class_title, slice_mass, slice_places
 from engine.errors import DataError
-from engine.names import IMAGENET_HEADS
+from engine.spec.architectures import IMAGENET_HEADS
 
 NAMES = ["n02102040", "n01440764", "n03888257"]
 

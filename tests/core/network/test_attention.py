@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.core.network.attention import LongformerAttention
-from engine.shapes import neighbours
+from engine.spec.shapes import neighbours
 from tests.core.network.nets import dense, longformer, tokens, twin_of
 
 TOLERANCE = 1e-12

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from engine.core.network.attention import LongformerAttention, WindowAttention
-from engine.shapes import SparseShape, sparse_shape
 from engine.spec import LongformerAttention as Words
+from engine.spec.shapes import SparseShape, sparse_shape
 from tests.core.network.nets import dense, longformer, tokens
 
 WINDOW, DIM, HEADS = 4, 8, 2

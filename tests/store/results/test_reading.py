@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from engine.collect import collect
-from engine.home import Home
+from engine.home.paths import Home
 from store.format import format_rows
 from store.readonly import StoreError
 from store.results import open_snapshot, read_names, run_query

@@ -1,0 +1,138 @@
+"""A paper's numbers as they were: takes an experiment, gives a file of its cells, and what changed since then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.analysis.compare import ask
+from engine.errors import QueryError, closest_hint
+from engine.home.paths import Home, write_json
+
+FROZEN_VERSION = 1
+ENDING = ".frozen.json"
+PARTS = {"experiment", "cells"}
+SAME = 1e-12  # relative: sums in another order differ in the last bits
+
+
+@dataclass(frozen=True)
+class Change:
+    """A number of the frozen table that is another one now, is gone, or is new."""
+
+    arm: str
+    cell: str
+    metric: str
+    before: Mapping[str, Any] | None
+    now: Mapping[str, Any] | None
+
+    def __str__(self) -> str:
+        name = f"{self.arm} [{self.cell}] {self.metric}"
+        if self.before is None or self.now is None:
+            kind, only = ("new", self.now) if self.before is None else ("gone", self.before)
+            return f"{name}: {kind} ({_show(only)})"
+        same_runs = self.before["runs"] == self.now["runs"]
+        return f"{name}: {_show(self.before)} -> {_show(self.now)}{', from the same runs' if same_runs else ''}"
+
+
+def freeze_numbers(home: Home, name: str, path: Path | None = None) -> Path:
+    """Write every cell of an experiment and the runs behind it to `path` (./<name>.frozen.json) and return it.
+
+    A file that is there stays as it is: what a paper was held against is not to be lost to a second freeze. Raises
+    QueryError when it holds anything but these numbers, and for an experiment that is not in the results.
+    """
+    target, cells = path or Path(f"{name}{ENDING}"), _read_cells(home, name)
+    if target.exists():
+        if not _is_frozen_as(target, name, cells):
+            fix = "choose another with -o, or remove this one"
+            raise QueryError("there is a file of this name with other content", where=str(target), fix=fix)
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_json(target, {"version": FROZEN_VERSION, "experiment": name, "cells": cells})
+    except OSError as error:
+        fix = "choose another file with -o"
+        raise QueryError(f"cannot write the frozen numbers: {error.strerror}", where=str(target), fix=fix) from error
+    return target
+
+
+def list_changes(home: Home, name: str, frozen: Path | str) -> list[Change]:
+    """Return which frozen numbers of an experiment are not the same now, in the order of arms, cells and metrics.
+
+    `frozen` is a file that `freeze_numbers` wrote, or what such a file is called without its ending. Raises QueryError
+    for what is no frozen table, or one of another experiment, and for an experiment that is gone.
+    """
+    path = _find_frozen(str(frozen))
+    about = _read_frozen(path)
+    if about["experiment"] != name:
+        fix = f"xp report {about['experiment']} --against {frozen}"
+        raise QueryError(f"these are the numbers of {about['experiment']!r}, not of {name!r}", where=str(path), fix=fix)
+    return _changes_between(about["cells"], _read_cells(home, name))
+
+
+def _changes_between(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> list[Change]:
+    before, now = ({_key(row): row for row in rows} for rows in (first, second))
+    changes = [Change(*key, before.get(key), now.get(key)) for key in sorted({*before, *now})]
+    return [one for one in changes if not _is_same(one.before, one.now)]
+
+
+def _find_frozen(words: str) -> Path:
+    path, named = Path(words), Path(f"{words}{ENDING}")
+    if path.is_file() or named.is_file():
+        return path if path.is_file() else named
+    known = [found.name.removesuffix(ENDING) for found in Path().glob(f"*{ENDING}")]
+    fix = closest_hint(words, known) if known else "write one with xp freeze NAME"
+    raise QueryError(f"there are no frozen numbers {words!r}: neither this file nor {named.name}", fix=fix)
+
+
+def _is_frozen_as(path: Path, name: str, cells: Sequence[Mapping[str, Any]]) -> bool:
+    try:
+        frozen = _read_frozen(path)
+    except QueryError:
+        return False
+    return frozen["experiment"] == name and not _changes_between(frozen["cells"], cells)
+
+
+def _read_cells(home: Home, name: str) -> list[dict[str, Any]]:
+    rows = ask(home, "freeze_cells", name=name)
+    known = [row["experiment"] for row in ask(home, "claims_experiments")]
+    if name not in known:
+        fix = closest_hint(name, known) if known else "submit it first: xp submit SPEC"
+        raise QueryError(f"there is no experiment {name!r} in the results", fix=fix)
+    return rows
+
+
+def _read_frozen(path: Path) -> dict[str, Any]:
+    try:
+        frozen = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        fix = "name a file that xp freeze has written"
+        raise QueryError(f"cannot read the frozen numbers: {error}", where=str(path), fix=fix) from error
+    if not isinstance(frozen, dict) or frozen.get("version") != FROZEN_VERSION or not frozen.keys() >= PARTS:
+        raise QueryError("this is no file of frozen numbers", where=str(path), fix="write one with xp freeze NAME")
+    return frozen
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["arm"], row["cell"], row["metric"]
+
+
+def _is_same(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> bool:
+    if before is None or now is None:
+        return False
+    return before["n"] == now["n"] and all(_is_close(before[name], now[name]) for name in ("mean", "std"))
+
+
+def _is_close(before: float | None, now: float | None) -> bool:
+    if before is None or now is None:
+        return before is now
+    return abs(before - now) <= SAME * max(1.0, abs(before))
+
+
+def _show(row: Mapping[str, Any] | None) -> str:
+    if row is None or row["mean"] is None:
+        return "none"
+    spread = "" if row["std"] is None else f" ± {row['std']:.6g}"
+    return f"{row['mean']:.6g}{spread}, n={row['n']}"

@@ -1,0 +1,52 @@
+"""`xp sql`: takes a query, gives the text to print and a note; turns the store's errors into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from engine.collect import collect
+from engine.errors import QueryError, closest_hint
+from engine.home.paths import Home
+from store.format import FORMATS, format_rows
+from store.readonly import StoreError
+from store.results import read_names, run_query
+
+ROWS, SECONDS = 10_000, 120.0
+
+
+def answer_query(
+    home: Home, query: str, style: str, *, fresh: bool = False, most: int = ROWS, seconds: float = SECONDS
+) -> tuple[str, str]:
+    """Return the formatted rows, at most `most`, and a note (empty, or that rows were left off). Raises QueryError."""
+    check_format(style)
+    if fresh or not home.results_db.exists():
+        collect(home, wait=60.0)
+    with _our_errors():
+        result = run_query(home, query, limit=most, seconds=seconds)
+        text = format_rows(result, style)
+    note = f"only the first {len(result.rows):,} rows are shown; --limit N shows more" if result.truncated else ""
+    return text, note
+
+
+def check_format(style: str) -> None:
+    """Raise QueryError for what is no format, before a query takes its time."""
+    if style not in FORMATS:
+        raise QueryError(f"there is no format {style!r}", fix=closest_hint(style, FORMATS))
+
+
+def list_names(home: Home, *, fresh: bool = False) -> dict[str, list[str]]:
+    """Return the tables and views that a query may name, with their columns. Raises QueryError without results."""
+    if fresh or not home.results_db.exists():
+        collect(home, wait=60.0)
+    with _our_errors():
+        return read_names(home)
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        fix = "one read-only statement, such as: select arm, mean from cells where metric = 'test_top1'"
+        raise QueryError(str(error), fix=error.fix or fix) from error

@@ -1,0 +1,36 @@
+"""What `xp init` lays out: takes a folder, gives the shipped specs and their schema in it. Overwrites nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from engine.errors import HomeError
+from engine.spec import Spec
+
+SHIPPED = Path(__file__).parents[2] / "specs"
+SCHEMA_FILE = "xp.schema.json"
+
+
+def lay_out(folder: Path) -> list[Path]:
+    """Copy the shipped specs and the schema to `folder`/specs; return the files that are new."""
+    target = folder / "specs"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        made = [target / file.name for file in sorted(SHIPPED.glob("*.*")) if _copy_new(file, target / file.name)]
+        schema = target / SCHEMA_FILE
+        if not schema.exists():
+            schema.write_text(json.dumps(Spec.model_json_schema(), indent=1) + "\n")
+            made.append(schema)
+    except OSError as error:
+        raise HomeError(
+            f"cannot write here: {error.strerror}", where=str(target), fix="name a folder you may write"
+        ) from error
+    return made
+
+
+def _copy_new(source: Path, target: Path) -> bool:
+    if target.exists():
+        return False
+    target.write_bytes(source.read_bytes())
+    return True

@@ -1,0 +1,228 @@
+"""What images a spec names: takes its `data` part, gives their digest, classes, count and size. Loads no torch or PIL.
+
+A file's sha256 is kept by absolute path, size and mtime, so that planning the same folder again reads no image. Names
+do not enter the digest, contents and classes do: a renamed file changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from filelock import FileLock
+
+from engine.errors import DataError, MissingData
+from engine.home.paths import write_atomic
+from engine.inputs.archive import stream_files
+from engine.inputs.folders import ImageFile, find_images, name_place
+from engine.inputs.quotas import held_part
+from engine.spec import Data
+
+DIGIT_CLASSES = tuple(str(digit) for digit in range(10))
+DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
+DIGIT_COUNT = sum(DIGIT_COUNTS)
+HASH_THREADS, HASH_CHUNK = 4, 256
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Content:
+    """The images of a spec: `digest` over (class, part, content), `bytes` as they lie on disk.
+
+    `counts` are the images of each class, `held` those of them that the set comes with as test images.
+    """
+
+    digest: str
+    num_classes: int
+    count: int
+    bytes: int
+    class_names: tuple[str, ...]
+    counts: tuple[int, ...]
+    held: tuple[int, ...] | None = None
+
+
+def data_content(data: Data, home_cache_file: Path) -> Content:
+    """Return what `data` names, each file's digest taken once and kept in `home_cache_file` (JSON).
+
+    Raises MissingData when it is not on this machine, DataError when it is there and cannot be used.
+    """
+    if data.source == "digits":
+        return _digits_content()
+    images, class_names = data_images(data)
+    digests = image_digests(images, home_cache_file)
+    size = sum(path.stat().st_size for path in {image.path for image in images})
+    counts, held = _count_images(images, class_names, data)
+    return Content(content_digest(images, digests), len(class_names), len(images), size, class_names, counts, held)
+
+
+def _count_images(
+    images: Sequence[ImageFile], class_names: Sequence[str], data: Data
+) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Return the images of each class, and those of them in the folder that is to be the test part, if one is."""
+    all_of = Counter(image.class_name for image in images)
+    counts = tuple(all_of[name] for name in class_names)
+    if data.given == "merge":
+        return counts, None
+    part = held_part([image.part for image in images])
+    held_of = Counter(image.class_name for image in images if image.part == part)
+    return counts, tuple(held_of[name] for name in class_names)
+
+
+def content_digest(images: Iterable[ImageFile], digests: Iterable[str]) -> str:
+    """Return the sha256 over the sorted (class, part, content sha256) of images; repeated ones count."""
+    total = hashlib.sha256()
+    lines = ((image.class_name, image.part, digest) for image, digest in zip(images, digests, strict=True))
+    for class_name, part, digest in sorted(lines):
+        total.update(f"{digest}\0{class_name}\0{part}\n".encode())
+    return total.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file's content. Raises DataError when it cannot be read."""
+    try:
+        with open(path, "rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"cannot read this image: {error.strerror}", where=name_place(path), fix="make it readable or remove it"
+        ) from error
+
+
+def resolve_root(root: str | None) -> Path:
+    """Return `data.root` with ~ and ${VARIABLES} filled in. Raises MissingData when one is unset or it is absent."""
+    text = root or ""
+    for name in re.findall(r"\$\{(\w+)\}|\$(\w+)", text):
+        variable = name[0] or name[1]
+        if variable not in os.environ:
+            raise MissingData(
+                f"data.root is {text}, and the variable {variable} is not set",
+                where="data.root",
+                fix=f"export {variable}=FOLDER, or write the folder into data.root (--set data.root=FOLDER)",
+            )
+    path = Path(os.path.expandvars(text)).expanduser().absolute()
+    if not path.exists():
+        raise MissingData(
+            f"there is no {path}", where="data.root", fix="name the folder that has one sub-folder for each class"
+        )
+    return path
+
+
+def data_images(data: Data, root: Path | None = None) -> tuple[list[ImageFile], tuple[str, ...]]:
+    """Return the images and classes that `data` names, under `root` where given, as `find_images` does.
+
+    Raises DataError also when data.given asks for a test folder that the set does not come with.
+    """
+    place = root or resolve_root(data.root)
+    images, class_names = find_images(place, data.classes)
+    if data.given == "test":
+        _check_given(place, images, class_names)
+    return images, class_names
+
+
+def _check_given(root: Path, images: Sequence[ImageFile], class_names: Sequence[str]) -> None:
+    """Every class must have images in the folder that is to be the test part, and others to learn from."""
+    fix = "set data.given: merge, so that data.split makes the parts"
+    part = held_part([image.part for image in images])
+    if part is None:
+        what = "data.given is test, and there is no val or test folder with class folders in it"
+        raise DataError(what, where=str(root), fix=fix)
+    for word, held in ((part, True), ("train", False)):
+        known = {image.class_name for image in images if (image.part == part) == held}
+        absent = next((name for name in class_names if name not in known), None)
+        if absent is not None:
+            what = f"data.given is test, and class {absent!r} has no images in the {word} folder"
+            raise DataError(what, where=str(root), fix=f"add some, leave the class out with data.classes, or {fix}")
+
+
+def image_digests(
+    images: Sequence[ImageFile], cache: Path | None = None, progress: Progress = lambda done, count: None
+) -> list[str]:
+    """Return each image's sha256, from `cache` (JSON) where path, size and mtime are as they were.
+
+    `progress(done, all)` is called after each image that has to be read.
+    """
+    marks = {path: _file_mark(path) for path in {image.path for image in images}}
+    known = _read_cache(cache) if cache else {}
+    stale = [image for image in images if known.get(image.place, ("",))[0] != marks[image.path]]
+    fresh = _take_digests(stale, progress)
+    if fresh and cache:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        added = {image.place: (marks[image.path], fresh[image.place]) for image in stale}
+        with FileLock(cache.with_name(cache.name + ".lock")):
+            write_atomic(cache, json.dumps(_read_cache(cache) | added, sort_keys=True))
+    return [fresh.get(image.place) or known[image.place][1] for image in images]
+
+
+def _take_digests(images: Sequence[ImageFile], progress: Progress) -> dict[str, str]:
+    """Read every image once: files on threads (hashing lets go of the lock), an archive from front to back."""
+    taken: dict[str, str] = {}
+    for place, digest in chain(_file_digests(images), _member_digests(images)):
+        taken[place] = digest
+        progress(len(taken), len(images))
+    return taken
+
+
+def _file_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
+    files = [image for image in images if not image.member]
+    with ThreadPoolExecutor(max_workers=HASH_THREADS) as pool:
+        for first in range(0, len(files), HASH_CHUNK):
+            some = files[first : first + HASH_CHUNK]
+            digests = pool.map(file_digest, [image.path for image in some])
+            yield from zip([image.place for image in some], digests, strict=True)
+
+
+def _member_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
+    for path in sorted({image.path for image in images if image.member}):
+        names = {image.member for image in images if image.path == path}
+        for member, content in stream_files(path, names):
+            yield name_place(path, member), hashlib.sha256(content).hexdigest()
+
+
+def _file_mark(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        fix = "mend the link, or remove it"
+        raise DataError(f"cannot read this image: {error.strerror}", where=str(path), fix=fix) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError("cannot read this image: it is no regular file", where=str(path), fix="remove it")
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _read_cache(cache: Path) -> dict[str, tuple[str, str]]:
+    """A cache that is absent or damaged is an empty one: it only saves time."""
+    try:
+        held = json.loads(cache.read_text())
+        return {str(path): (str(mark), str(digest)) for path, (mark, digest) in held.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def digits_file() -> Path:
+    """Return scikit-learn's file of digits, found without importing scikit-learn. Raises MissingData when absent."""
+    package = importlib.util.find_spec("sklearn")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        path = Path(folder) / "datasets" / "data" / "digits.csv.gz"
+        if path.is_file():
+            return path
+    raise MissingData(
+        "source 'digits' is read from scikit-learn, which is not installed",
+        where="data.source",
+        fix="pip install scikit-learn",
+    )
+
+
+def _digits_content() -> Content:
+    path = digits_file()
+    return Content(file_digest(path), len(DIGIT_CLASSES), DIGIT_COUNT, path.stat().st_size, DIGIT_CLASSES, DIGIT_COUNTS)

@@ -1,0 +1,216 @@
+"""Which images lie in a folder or an archive: takes its path, gives files with their class and part. Reads no image.
+
+Classes are folders. Folders called train, val, test (train.X1, valid, testing too) that hold class folders are parts.
+"""
+
+from __future__ import annotations
+
+import bisect
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import DataError, closest_hint
+from engine.inputs.archive import archive_names, is_archive
+
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
+PART_FOLDER = re.compile(r"(train|val|test)(?:idation|id|ing)?(?:[._-]?X?\d*)", re.IGNORECASE)
+
+Steps = tuple[str, ...]
+Mark = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image: its file (or archive and member), its class, and `part` where the tree has train, val, test."""
+
+    path: Path
+    class_name: str
+    member: str = ""
+    part: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where a person finds it: the path, or `archive!member`."""
+        return name_place(self.path, self.member)
+
+
+def name_place(path: Path, member: str = "") -> str:
+    """Return where an image lies in words that can be written anywhere."""
+    return _as_text(f"{path}!{member}" if member else str(path))
+
+
+def _as_text(name: str) -> str:
+    r"""Return a name from a disk or an archive with bytes that are no UTF-8 as \xe9: lone halves cannot be stored."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[ImageFile], tuple[str, ...]]:
+    """Return the images under `root` (a folder or an archive), and the class names in the order of their labels.
+
+    Classes are the sub-folders (or only `classes`, in that order). A folder that holds nothing but the real root is
+    stepped into; folders called train, val, test (train.X1 ... too) are merged, each image keeping its `part`. Raises
+    DataError when there are no class folders, no images in one, or a single class.
+    """
+    tree = _read_tree(root)
+    base = tree.step_in()
+    parts = tree.part_folders(base) or {base: ""}
+    found: dict[str, list[ImageFile]] = {}
+    for folder, part in parts.items():
+        for name in tree.children(folder):
+            images = [_image_file(root, path, name, part) for path in tree.files_under((*folder, name))]
+            found.setdefault(name, []).extend(images)
+    names = _chosen_classes(root, sorted(found), classes, tree)
+    for name in names:
+        if _as_text(name) != name:
+            fix = "give the folder a name in UTF-8, or list the classes you mean in data.classes"
+            raise DataError(f"the name of class folder '{_as_text(name)}' is no UTF-8", where=str(root), fix=fix)
+        if not found[name]:
+            others = _suffix_counts(path for path in tree.others if name in path[:-1])
+            what = f"class folder {name!r} has no images" + (f" that xp reads, only {others}" if others else "")
+            fix = f"remove it, list the classes you mean in data.classes, or add images ({_suffix_list()})"
+            raise DataError(what, where=str(root / name), fix=fix)
+    return [image for name in names for image in found[name]], tuple(names)
+
+
+def passed_over(root: Path, images: int) -> dict[str, int]:
+    """Return what lies under `root` beside the `images` that were found: files by suffix, images without a class."""
+    tree = _read_tree(root)
+    counts = Counter(map(_suffix, tree.others))
+    outside = len(tree.files) - images
+    return dict(sorted(counts.items())) | ({"image outside of class folders": outside} if outside > 0 else {})
+
+
+def _suffix_counts(paths: Iterable[Steps]) -> str:
+    counts = Counter(map(_suffix, paths))
+    return ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
+
+
+def _suffix(path: Steps) -> str:
+    return _as_text(os.path.splitext(path[-1])[1].lower() or path[-1])
+
+
+def _image_file(root: Path, path: Steps, class_name: str, part: str) -> ImageFile:
+    if root.is_dir():
+        return ImageFile(root.joinpath(*path), class_name, "", part)
+    return ImageFile(root, class_name, "/".join(path), part)
+
+
+def _chosen_classes(root: Path, names: list[str], classes: list[str] | None, tree: _Tree) -> list[str]:
+    if not names:
+        found = "images but no class folders" if tree.files else "no class folders"
+        inner = [path[-1] for path in tree.others if is_archive(Path(path[-1]))]
+        fix = "put each class's images in a sub-folder of its own"
+        if inner:
+            fix = f"unpack {inner[0]}, or name it itself: an archive inside of another is not looked into"
+        raise DataError(f"there are {found} here", where=str(root), fix=fix)
+    for name in classes or ():
+        if name not in names:
+            raise DataError(f"there is no class folder {name!r}", where=str(root), fix=closest_hint(name, names))
+    chosen = names if classes is None else list(dict.fromkeys(classes))
+    if len(chosen) < 2:
+        mend = "name the folder that holds the class folders" if classes is None else "list more in data.classes"
+        fix = f"a classifier needs two classes or more: {mend}"
+        raise DataError(f"there is one class only, {', '.join(chosen)!r}", where=str(root), fix=fix)
+    return chosen
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """Image files, folders and other files as relative steps, sorted; the same for a folder and an archive of it."""
+
+    files: list[Steps]
+    folders: list[Steps]
+    others: list[Steps]
+
+    def children(self, base: Steps) -> list[str]:
+        return [folder[-1] for folder in self.folders if folder[:-1] == base]
+
+    def has_files(self, base: Steps) -> bool:
+        return any(file[:-1] == base for file in self.files)
+
+    def files_under(self, base: Steps) -> list[Steps]:
+        first = bisect.bisect_left(self.files, base)
+        last = bisect.bisect_left(self.files, (*base[:-1], base[-1] + "\0"))
+        return self.files[first:last]
+
+    def step_in(self) -> Steps:
+        """Return the folder whose sub-folders count: a chain of single folders above it is only wrapping."""
+        base: Steps = ()
+        while len(names := self.children(base)) == 1 and not self.has_files(base):
+            inner = (*base, names[0])
+            folders = len(self.children(inner))
+            if not folders or (folders == 1 and self.has_files(inner)):
+                break
+            base = inner
+        return base
+
+    def part_folders(self, base: Steps) -> dict[Steps, str] | None:
+        """Return the part of each folder when all are called after one; folders without classes are left out."""
+        names = [name for name in self.children(base) if self.files_under((*base, name))]
+        matches = [PART_FOLDER.fullmatch(name) for name in names]
+        if not names or not all(matches):
+            return None
+        held = {(*base, name): match[1].lower() for name, match in zip(names, matches, strict=True) if match}
+        return {folder: part for folder, part in held.items() if self.children(folder)} or None
+
+
+def _read_tree(root: Path) -> _Tree:
+    if root.is_dir():
+        tree = _Tree([], [], [])
+        _walk(root, (), (), tree)
+        return _Tree(sorted(tree.files), sorted(tree.folders), sorted(tree.others))
+    if not is_archive(root):
+        fix = "name the folder that holds the class folders, or a .zip or .tar of it"
+        raise DataError("data.root is a file, and no archive", where=str(root), fix=fix)
+    named = {tuple(name.split("/")) for name in archive_names(root)}
+    paths = sorted(path for path in named if not any(_is_hidden(step) for step in path))
+    files = [path for path in paths if _is_image(path[-1])]
+    above = {path[:depth] for path in paths for depth in range(1, len(path))}
+    return _Tree(files, sorted(above), [path for path in paths if not _is_image(path[-1])])
+
+
+def _walk(folder: Path, steps: Steps, above: tuple[Mark, ...], tree: _Tree) -> None:
+    """Collect in `tree` what lies under `folder`; a link back to a folder above ends there."""
+    try:
+        status = folder.stat()
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        fix = "make it readable or remove it"
+        raise DataError(f"cannot list this folder: {error.strerror}", where=str(folder), fix=fix) from error
+    mark = (status.st_dev, status.st_ino)
+    for entry in entries:
+        if _is_hidden(entry.name):
+            continue
+        if not _is_folder(entry):
+            (tree.files if _is_image(entry.name) else tree.others).append((*steps, entry.name))
+        elif not _is_above(entry, (*above, mark)):
+            tree.folders.append((*steps, entry.name))
+            _walk(Path(entry.path), (*steps, entry.name), (*above, mark), tree)
+
+
+def _is_above(entry: os.DirEntry[str], above: tuple[Mark, ...]) -> bool:
+    status = entry.stat()
+    return (status.st_dev, status.st_ino) in above
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _suffix_list() -> str:
+    return " ".join(sorted(IMAGE_SUFFIXES))

@@ -1,0 +1,48 @@
+"""`xp describe`: takes a spec, gives a table for each arm: its layers, what they really use, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.core.describe import LayerRow, describe_network
+from engine.errors import DataError
+from engine.home.paths import Home
+from engine.inputs.content import data_content
+from engine.spec import Spec
+from engine.spec.cells import expand_cells
+
+CLASSES = 100  # where the images are not here to be counted
+
+
+@dataclass(frozen=True)
+class ArmTable:
+    """The layers of one arm's student at one class count."""
+
+    arm: str
+    num_classes: int
+    rows: tuple[LayerRow, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return {"arm": self.arm, "num_classes": self.num_classes, "layers": [asdict(row) for row in self.rows]}
+
+
+def describe_arms(spec: Spec, home: Home) -> Iterator[ArmTable]:
+    """Yield a table for each arm, at the first point of a matrix; 100 classes where the images are not here."""
+    seen: set[str] = set()
+    for cell in expand_cells(spec):
+        if cell.arm in seen:
+            continue
+        seen.add(cell.arm)
+        settings = cell.settings
+        count = _class_count(spec, home)
+        rows = describe_network(settings.student, count, settings.data.image_size, memory=settings.train.memory)
+        yield ArmTable(cell.arm, count, tuple(rows))
+
+
+def _class_count(spec: Spec, home: Home) -> int:
+    try:
+        return data_content(spec.data, home.digests).num_classes
+    except DataError:
+        return CLASSES

@@ -1,0 +1,214 @@
+"""How things stand: takes a home, gives views of its experiments. Reads queue and heartbeats, takes no write lock.
+
+The counts come from one query each; only jobs that run, ended badly or wait for a reason are looked at one by one, so
+that a queue of a hundred thousand jobs is shown as fast as one of ten.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.home.paths import Home
+from engine.schedule.worker import scheduler_alive
+from engine.schedule.worker.attempts import has_room
+from store.queue import ExperimentRow, JobRow, Owners, Queue
+
+FAILING = ("failed", "cancelled")
+MOVING = ("queued", "running")
+MOST = 1000  # jobs of a kind that are told one by one
+
+
+@dataclass(frozen=True)
+class Beat:
+    """The last sign of life of a running job, as it wrote it into its heartbeat."""
+
+    phase: str = ""
+    step: int = 0
+    steps: int = 0
+    epoch: int = 0
+    epochs: int = 0
+    rate: float | None = None
+    loss: float | None = None
+
+    @property
+    def share(self) -> float:
+        """How far the whole job is by the steps of the phase that it is in; 0 where it counts none."""
+        begin, end = PLACES.get(self.phase, (0.0, 0.95))
+        return begin + (end - begin) * min(1.0, self.step / self.steps) if self.steps else 0.0
+
+
+# Where a phase lies in its job, about: counts start again in each, and a bar must not go back.
+PLACES = {
+    "list": (0.0, 0.05), "pack": (0.05, 0.95),
+    "prune": (0.0, 0.2), "recover": (0.2, 0.95), "evaluate": (0.95, 1.0),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as a person sees it: whose it is, how far it is, why it stopped or waits."""
+
+    job: str
+    kind: str
+    state: str
+    title: str
+    reason: str
+    attempts: int
+    seconds: float
+    running_for: float
+    beat: Beat
+
+    @property
+    def share(self) -> float:
+        """How far it is: by its steps, else by the clock and the estimate, which never says that it is done."""
+        if self.beat.steps:
+            return self.beat.share
+        _, end = PLACES.get(self.beat.phase, (0.0, 0.95))
+        return min(end, self.running_for / self.seconds) if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """The estimate, corrected by the pace so far; at least a moment while it runs."""
+        if self.beat.share > 0.05:
+            return max(0.1, self.running_for * (1 / self.beat.share - 1))
+        return max(0.1, self.seconds - self.running_for)
+
+
+@dataclass(frozen=True)
+class ExperimentView:
+    """An experiment: runs, jobs and estimated seconds by state, and the jobs worth a line of their own."""
+
+    experiment: str
+    runs: dict[str, int]
+    jobs: dict[str, int]
+    seconds: dict[str, float]
+    listed: tuple[JobView, ...]
+    measured: tuple[float, float] = (0.0, 0.0)  # seconds that its done jobs took, and were estimated to take
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether anything can still happen without a person: dependants of a failed job cannot."""
+        return any(self.jobs.get(state) for state in MOVING)
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left over as many jobs at once as run now, but not less than the longest of these."""
+        running = [job.seconds_left for job in self.running]
+        waiting = self.pace * sum(self.seconds.get(state, 0.0) for state in ("queued", "blocked"))
+        return max([(sum(running) + waiting) / max(1, len(running)), *running])
+
+    @property
+    def pace(self) -> float:
+        """How much longer jobs take than was estimated, by those that are done and those that are well under way."""
+        taken, estimated = self.measured
+        for job in self.running:
+            if job.beat.share > 0.05:
+                taken, estimated = taken + job.running_for + job.seconds_left, estimated + job.seconds
+        return taken / estimated if taken > 0 and estimated > 0 else 1.0
+
+    @property
+    def share(self) -> float:
+        done = self.seconds.get("done", 0.0) + sum(job.seconds * job.share for job in self.running)
+        return min(1.0, done / (sum(self.seconds.values()) or 1.0))
+
+    @property
+    def running(self) -> list[JobView]:
+        return [job for job in self.listed if job.state == "running"]
+
+    @property
+    def failures(self) -> list[JobView]:
+        return [job for job in self.listed if job.state in FAILING]
+
+    @property
+    def waiting(self) -> list[JobView]:
+        """Queued jobs that are there again after something went wrong."""
+        return [job for job in self.listed if job.state == "queued"]
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 1 something failed or was cancelled, 3 not finished."""
+        if any(self.jobs.get(state) for state in FAILING):
+            return 1
+        return 0 if set(self.jobs) <= {"done"} else 3
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "experiment": self.experiment,
+            "runs": self.runs,
+            "jobs": self.jobs,
+            "share": round(self.share, 4),
+            "seconds_left": round(self.seconds_left, 1) if self.is_moving else 0.0,
+            "running": [_job_json(job) for job in self.running],
+            "waiting": [_job_json(job) for job in self.waiting],
+            "failures": [_job_json(job) for job in self.failures],
+        }
+
+
+def _job_json(job: JobView) -> dict[str, Any]:
+    beat = {name: getattr(job.beat, name) for name in ("phase", "step", "steps", "epoch", "epochs", "rate", "loss")}
+    return {"job": job.job, "kind": job.kind, "title": job.title, "state": job.state, "reason": job.reason, **beat}
+
+
+def read_status(home: Home, experiment: str | None = None) -> list[ExperimentView]:
+    """Return a view of each experiment (or of the one named), newest submission first."""
+    with Queue.open_readonly(home.queue_db) as queue:
+        rows = queue.experiments(experiment)
+        jobs, owners = queue.notable(experiment, MOST)
+    by_job = {row.job: row for row in jobs}
+    mine: dict[str, list[JobView]] = {}
+    for owner in owners:
+        mine.setdefault(owner.experiment, []).append(_view_job(home, by_job[owner.job], _title_of(owner)))
+    rows.sort(key=lambda row: row.submitted_at, reverse=True)
+    return [_view_experiment(row, mine.get(row.experiment, [])) for row in rows]
+
+
+def find_trouble(home: Home, views: Sequence[ExperimentView]) -> str:
+    """Return in a line why nothing goes on here although there is work, or "" when all is well."""
+    if not any(view.is_moving for view in views):
+        return ""
+    try:
+        if os.statvfs(home.root).f_flag & os.ST_RDONLY:
+            return "the home folder is on a read-only file system: nothing is started until it can be written"
+        if not has_room(home.root):
+            return "the disk is full: nothing is started until there is room"
+        if not scheduler_alive(home):
+            return "no scheduler works here: submit again, or start one with `xp worker`"
+    except OSError as error:
+        return f"the home folder cannot be looked at: {error.strerror}"
+    return ""
+
+
+def _view_experiment(row: ExperimentRow, listed: list[JobView]) -> ExperimentView:
+    ordered = tuple(sorted(listed, key=lambda job: (-job.seconds, job.job)))
+    return ExperimentView(row.experiment, row.runs, row.jobs, row.seconds, ordered, row.measured)
+
+
+def _title_of(owner: Owners) -> str:
+    """Name a job by what it does for whom: `student sparse seed 1`; shared ones by their role alone."""
+    if owner.role in ("pack", "teacher", "targets"):
+        return owner.role
+    arm = {1: owner.arm, 2: f"{owner.arm} and {owner.other_arm}"}.get(owner.arms, "")
+    cell = owner.cell if owner.cells == 1 and owner.cell != "default" else ""
+    seed = f"seed {owner.seed}" if owner.seeds == 1 else ""
+    return " ".join(part for part in (owner.role, arm, cell, seed) if part)
+
+
+def _view_job(home: Home, row: JobRow, title: str) -> JobView:
+    beat, running_for = Beat(), 0.0
+    if row.state == "running":
+        beat = _read_beat(home, row)
+        running_for = max(0.0, time.time() - row.started_at) if row.started_at else 0.0
+    return JobView(row.job, row.kind, row.state, title, row.reason, row.attempts, row.seconds, running_for, beat)
+
+
+def _read_beat(home: Home, row: JobRow) -> Beat:
+    try:
+        held = json.loads(home.job(row.job).attempt(row.attempts).heartbeat.read_text())
+    except (OSError, ValueError):
+        return Beat()
+    return Beat(**{name: held[name] for name in Beat.__dataclass_fields__ if held.get(name) is not None})

@@ -1,0 +1,96 @@
+"""Why: takes ids, gives what they are made of, why a job ran or was reused, and where two runs or jobs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import XpError
+from engine.home.paths import AttemptFolder, Home, read_json
+from engine.schedule.lookup import Match
+from engine.spec.identity import canonical_json
+from store.queue import Queue
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One setting that two ids do not share; None stands for absent or null."""
+
+    path: str
+    first: Any
+    second: Any
+
+
+def explain_job(home: Home, job: str) -> Iterator[str]:
+    """Yield lines: the state and its history, who needs the job, and every setting its id is made of."""
+    folder = home.job(job)
+    if not folder.spec.exists():
+        raise XpError(f"{job} has no spec.json", where=str(folder.root), fix="submit its experiment again")
+    made_of = read_json(folder.spec)
+    yield f"{job}: a {made_of['kind']} job"
+    yield from (f"  {line}" for line in _history(home, job))
+    yield "  needed by: " + (", ".join(_users(home, job)) or "nothing that is queued here")
+    for role, need in sorted(made_of["needs"].items()):
+        yield f"  needs {role}: {need}"
+    for path, value in sorted(flatten_settings(made_of["settings"]).items()):
+        yield f"  {path} = {canonical_json(value)}"
+
+
+def _history(home: Home, job: str) -> Iterator[str]:
+    folder = home.job(job)
+    attempts = folder.attempts()
+    winner = folder.winner()
+    for attempt in attempts:
+        mark = " (its result counts)" if winner is not None and attempt.number == winner.number else ""
+        yield f"attempt {attempt.number}: {_outcome_of(attempt)}{mark}"
+    if winner is not None:
+        yield "a submit that needs the same thing reuses it"
+    elif not attempts:
+        yield "it has not started"
+
+
+def _outcome_of(attempt: AttemptFolder) -> str:
+    if not attempt.outcome.exists():
+        return "no outcome yet"
+    held = read_json(attempt.outcome)
+    return " ".join(str(held[name]) for name in ("outcome", "reason") if held.get(name))
+
+
+def _users(home: Home, job: str) -> list[str]:
+    with Queue.open_readonly(home.queue_db) as queue:
+        runs = queue.experiment_rows()
+    return [f"{run.experiment}/{run.arm} {run.cell} seed {run.seed}" for run in runs if job in run.jobs.values()]
+
+
+def list_differences(home: Home, one: Match, other: Match) -> list[Difference]:
+    """Return the settings in which two runs, or two jobs of a kind, differ. Raises XpError for two kinds of thing."""
+    if one.kind != other.kind or one.kind == "experiment":
+        fix = "give two runs or two jobs; `xp sql 'select run, arm, seed from runs'` lists runs"
+        raise XpError(f"{one.name} and {other.name} cannot be compared setting by setting", fix=fix)
+    first, second = (flatten_settings(_settings_of(home, match)) for match in (one, other))
+    return [
+        Difference(path, first.get(path), second.get(path))
+        for path in sorted(first.keys() | second.keys())
+        if canonical_json(first.get(path)) != canonical_json(second.get(path))
+    ]
+
+
+def _settings_of(home: Home, match: Match) -> Mapping[str, Any]:
+    if match.kind == "job":
+        held: Mapping[str, Any] = read_json(home.job(match.name).spec)
+        return held
+    record = read_json(home.records(match.experiment or "")[-1])
+    run = next(run for run in record["runs"] if run["run"] == match.name)
+    return {**run["settings"], "seed": run["seed"], "arm": run["arm"]}
+
+
+def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return `{"train.lr": 0.1}` for `{"train": {"lr": 0.1}}`; lists stay whole."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten_settings(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -1,0 +1,126 @@
+"""What pydantic found, in our words: takes one error detail, gives the path, what is wrong and the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from engine.errors import closest_hint
+from engine.spec import Spec
+from engine.spec.cells import unknown_part
+
+UNION_TAGS = {"attention": ("window", "longformer"), "temperature": ("number", "course", "matched")}
+EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "list_type": "a list in [brackets]",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """One problem without its position; `at_key` when the key is wrong and not its value."""
+
+    path: tuple[str | int, ...]
+    what: str
+    fix: str
+    at_key: bool = False
+
+
+def explain_error(detail: ErrorDetails) -> Found:
+    """Turn one of pydantic's error details into words for the person who wrote the spec."""
+    path = _clean_path(detail["loc"])
+    kind, context, given = detail["type"], detail.get("ctx") or {}, detail["input"]
+    if kind == "refused":
+        return Found(path, str(context["what"]), str(context["fix"]))
+    if kind == "extra_forbidden":
+        return _unknown_key(path)
+    if kind == "missing":
+        return Found(path, f"the key {path[-1]!r} is missing", f"add `{path[-1]}:` here", at_key=True)
+    if kind in ("literal_error", "union_tag_invalid"):
+        return _wrong_choice(path, context, given)
+    if kind == "union_tag_not_found":
+        return Found(path, "`kind` is missing", "add kind: window or kind: longformer", at_key=True)
+    if kind in EXPECTED:
+        return Found(path, f"{_show(given)} is not {EXPECTED[kind]}", f"write {EXPECTED[kind]}{_unquote(given)}")
+    return Found(path, f"{_show(given)}: {_lower(detail['msg'])}", _limit_fix(context, detail["msg"]))
+
+
+def _clean_path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Drop the tags that pydantic puts between the names: the chosen kind, and the types of a union."""
+    kept: list[int | str] = []
+    for part in loc:
+        is_tag = bool(kept) and part in UNION_TAGS.get(str(kept[-1]), ())
+        is_type = isinstance(part, str) and (part in ("int", "str", "float", "bool") or "[" in part)
+        if not (is_tag or is_type):
+            kept.append(part)
+    return tuple(kept)
+
+
+def _unknown_key(path: tuple[int | str, ...]) -> Found:
+    names = _valid_names(path)
+    fix = closest_hint(str(path[-1]), names) if names else "remove it"
+    return Found(path, f"unknown key {str(path[-1])!r}", fix, at_key=True)
+
+
+def _valid_names(path: tuple[int | str, ...]) -> list[str]:
+    if len(path) == 1:
+        return sorted(Spec.model_fields)
+    if path[0] == "claims":
+        return ["id", "text", "metric", "arm", "against", "expect", "margin"]
+    wrong = unknown_part(".".join(str(part) for part in path if isinstance(part, str)))
+    return wrong[1] if wrong else []
+
+
+def _wrong_choice(path: tuple[int | str, ...], context: Mapping[str, Any], given: object) -> Found:
+    expected = str(context.get("expected", context.get("expected_tags", "")))
+    choices = [word.strip(" '\"") for part in expected.split(" or ") for word in part.split(",")]
+    if "tag" in context:
+        path, given = (*path, "kind"), context["tag"]
+    return Found(
+        path, f"{_show(given)} is no choice here", closest_hint(str(given), [word for word in choices if word])
+    )
+
+
+def _limit_fix(context: Mapping[str, Any], message: str) -> str:
+    limits = [f"{words} {context[key]}" for key, words in LIMITS.items() if key in context]
+    return "use " + " and ".join(limits) if limits else f"{_lower(message)}"
+
+
+def _unquote(given: object) -> str:
+    """A number in quotes is the commonest slip of type."""
+    if isinstance(given, str):
+        return f", without quotes: {given}" if given.replace(".", "", 1).replace("-", "", 1).isdigit() else ""
+    return ""
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _show(given: object) -> str:
+    if isinstance(given, BaseModel | Mapping):
+        return "this mapping"
+    text = "null" if given is None else repr(given)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+LIMITS = {
+    "ge": "a value of at least",
+    "gt": "a value above",
+    "le": "a value of at most",
+    "lt": "a value below",
+    "min_length": "a length of at least",
+    "max_length": "a length of at most",
+    "pattern": "a text that matches",
+}

@@ -1,0 +1,137 @@
+"""What is laid over a spec: takes overlay files and --set, gives one tree, and merges it over a spec and its arms.
+
+An overlay may hold `replace:`, from the name of a network to the words that are put over it wherever it stands: as a
+student, a teacher, an assistant or a reference, in the spec or in an arm. So one overlay makes many specs small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.errors import Problem, SpecError, closest_hint
+from engine.load.yaml_tree import Document, parse_value, read_document
+from engine.spec import Settings, Spec
+from engine.spec.architectures import known_networks
+from engine.spec.cells import Tree, kept_words, merge_trees, nest_paths, other_kind, unknown_part
+
+REPLACE = "replace"
+
+
+def read_overlays(overrides: Sequence[str], overlays: Sequence[str | Path]) -> Tree:
+    """Return all overlays and then all overrides (texts such as `train.epochs=2`) as one tree, the later winning."""
+    tree: Tree = {}
+    for overlay in overlays:
+        document = read_document(Path(overlay))
+        _check_replace(document)
+        tree = merge_trees(tree, _nest_overlay(document.tree))
+    for text in overrides:
+        tree = merge_trees(tree, _parse_override(text))
+    return tree
+
+
+def _check_replace(document: Document) -> None:
+    held = document.tree.get(REPLACE, {})
+    for arch, words in held.items() if isinstance(held, Mapping) else [("", held)]:
+        path = f"{REPLACE}.{arch}" if arch else REPLACE
+        where = document.keys.get((REPLACE, arch)) or document.keys.get((REPLACE,), "")
+        if not isinstance(words, Mapping):
+            fix = "write `timm/NAME: {arch: ..., weights: ...}` lines below it"
+            raise SpecError([Problem(where, path, "no words that replace a network", fix)])
+        if arch not in known_networks():
+            raise SpecError([Problem(where, path, f"unknown network {arch!r}", closest_hint(arch, known_networks()))])
+
+
+def _nest_overlay(tree: Tree) -> Tree:
+    """Keys of `matrix` and `replace` hold dots and stay whole; elsewhere a dotted path writes a nested one."""
+    whole = {key: tree[key] for key in ("matrix", REPLACE) if key in tree}
+    return merge_trees(nest_paths({key: value for key, value in tree.items() if key not in whole}), whole)
+
+
+def _parse_override(text: str) -> Tree:
+    path, equals, value = text.partition("=")
+    path = path.strip()
+    if not equals or not path:
+        raise SpecError(
+            [Problem(f"--set {text}", "", "this is no path=value", "write for instance --set train.epochs=2")]
+        )
+    first, _, rest = path.partition(".")
+    arm, _, inner = rest.partition(".") if first == "arms" else ("", "", "")
+    wrong = (
+        unknown_part(path) if first in Settings.model_fields else _unknown_top(first) or (inner and unknown_part(inner))
+    )
+    if wrong:
+        fix = closest_hint(wrong[0], wrong[1]) if wrong[1] else "it has no parts of its own"
+        raise SpecError([Problem(f"--set {text}", path, f"unknown key {wrong[0]!r}", fix)])
+    if inner:
+        return {"arms": {arm: nest_paths({inner: parse_value(value)})}}
+    if first in ("matrix", "arms"):  # the keys of a matrix are dotted paths, and stay whole
+        return {first: {rest: parse_value(value)} if rest else parse_value(value)}
+    return nest_paths({path: parse_value(value)})
+
+
+def _unknown_top(name: str) -> tuple[str, list[str]] | None:
+    return None if name in Spec.model_fields else (name, sorted(Spec.model_fields))
+
+
+def change_arms(tree: Tree, over: Tree) -> Tree:
+    """Replace networks, and merge what overlays and --set say of one arm, so that arms which extend it follow."""
+    tree = _replace_networks(tree, over[REPLACE]) if over.get(REPLACE) else tree
+    arms, changes = tree.get("arms") or {}, over.get("arms")
+    if not isinstance(changes, Mapping) or not isinstance(arms, Mapping):
+        return tree
+    nested = {arm: nest_paths(arms[arm]) if isinstance(arms.get(arm), Mapping) else {} for arm in changes}
+    return {**tree, "arms": merge_trees({**arms, **nested}, changes)}
+
+
+def _replace_networks(value: Any, words: Mapping[str, Tree]) -> Any:
+    """Put the words of each network that has some over the mapping it stands in; in arms, dotted paths too."""
+    if isinstance(value, list):
+        return [_replace_networks(item, words) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    changed = {key: _replace_networks(item, words) for key, item in value.items()}
+    for key, arch in value.items():
+        if str(key).rpartition(".")[2] == "arch" and isinstance(arch, str) and arch in words:
+            place = str(key).removesuffix("arch")  # `teacher.` where an arm writes `teacher.arch`
+            changed |= {f"{place}{word}": new for word, new in words[arch].items()}
+    return changed
+
+
+def apply_over(tree: Tree, over: Tree) -> Tree:
+    """Merge overlays and --set over the base and over every arm that changes the same thing."""
+    over = {key: value for key, value in over.items() if key != REPLACE}
+    if not over:
+        return tree
+    inner = {key: value for key, value in over.items() if key in Settings.model_fields}
+    of_arms = {key: value for key, value in inner.items() if _is_of_arms(key, value, tree)}
+    merged = merge_trees(tree, {key: value for key, value in over.items() if key not in ("arms", *of_arms)})
+    if isinstance(over.get("matrix"), Mapping):
+        merged["matrix"] = {**(tree.get("matrix") or {}), **over["matrix"]}
+    arms = merged.get("arms")
+    if isinstance(arms, Mapping):
+        merged["arms"] = {arm: _over_arm(nest_paths(changes or {}), inner, of_arms) for arm, changes in arms.items()}
+    return merged
+
+
+def _is_of_arms(key: str, value: Any, tree: Tree) -> bool:
+    """Where only arms have a teacher, words about it are for those: an arm without one is there to be without."""
+    if key != "teacher" or not isinstance(value, Mapping) or tree.get("teacher"):
+        return False
+    arms = tree.get("arms")
+    return isinstance(arms, Mapping) and any(nest_paths(arm or {}).get("teacher") for arm in arms.values())
+
+
+def _over_arm(arm: Tree, over: Tree, of_arms: Tree) -> Tree:
+    """Merge `over` only where the arm says something itself: the base has the rest, but not of what is `of_arms`."""
+    merged = kept_words(arm, over)
+    for key in merged.keys() & over.keys():
+        old, new = arm[key], over[key]
+        if old is None and isinstance(new, Mapping):
+            continue  # what an arm switched off stays off
+        if isinstance(old, Mapping) and isinstance(new, Mapping) and not other_kind(old, new):
+            merged[key] = merge_trees(old, new) if key in of_arms else _over_arm(dict(old), dict(new), {})
+        else:
+            merged[key] = new
+    return merged

@@ -1,0 +1,101 @@
+"""Who teaches: takes a `teacher` section, adds the job that trains it (if any), gives what its targets need to know.
+
+A teacher is trained here, gets a new head here, is another run's network, or is taken as its weights come. Only the
+last has seen no split of this data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import DataError
+from engine.plan.draft import Scene
+from engine.plan.network_jobs import absent_reason, file_paths, network_settings, plan_training
+from engine.plan.teacher_run import find_run, take_over
+from engine.spec import Data, Network, Settings, Student, Teacher, Train, head_problem
+
+
+@dataclass(frozen=True)
+class Link:
+    """A network that teaches: `needs` names the job that trains it, `about` is what its targets' settings say of it."""
+
+    name: str
+    needs: Mapping[str, str]
+    data: Data
+    about: Mapping[str, Any]
+    files: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+def plan_teacher(scene: Scene, teacher: Teacher, pack: str) -> Link:
+    """Add what trains `teacher`, if anything does. Raises DataError when its head or its run cannot serve this data."""
+    if teacher.run is not None:
+        return _referred_link(scene, teacher, teacher.run, pack)
+    if teacher.is_given:
+        return _given_link(scene, teacher)
+    train = teacher.train or scene.settings.train
+    settings = in_place(scene.settings, teacher, train, teacher.image_size)
+    return trained_link(scene, settings, _plan_trained(scene, teacher, settings, pack), teacher.logit_scale)
+
+
+def trained_link(scene: Scene, settings: Settings, job: str, logit_scale: float = 1.0) -> Link:
+    """Return a network that `job` trains by `settings`, in which it stands in the student's place."""
+    network = network_settings(scene.draft, settings.student)
+    about = _about(network, settings.train, "own", logit_scale)
+    return Link(settings.student.arch, {"teacher": job}, settings.data, about)
+
+
+def in_place(settings: Settings, network: Network, train: Train, image_size: int | None = None) -> Settings:
+    """Return `settings` with another network in the student's place: equal trainings are then one job."""
+    fields = {name: getattr(network, name) for name in Network.model_fields}
+    student = Student(**fields, weights=getattr(network, "weights", "none"))
+    data = settings.data.model_copy(update={"image_size": image_size or settings.data.image_size})
+    return settings.model_copy(update={"student": student, "train": train, "data": data})
+
+
+def _plan_trained(scene: Scene, teacher: Teacher, settings: Settings, pack: str) -> str:
+    """A probe is fitted to its optimum: of the training settings only what decides its numbers is its own."""
+    if teacher.head == "slice":
+        return plan_training(scene, settings, teacher.seed, pack)
+    more: dict[str, Any] = {"head": teacher.head}
+    if teacher.head == "probe":
+        train = settings.train
+        more["train"] = {"precision": train.precision, "threads": train.threads, "deterministic": train.deterministic}
+        settings = settings.model_copy(update={"train": train.model_copy(update={"epochs": 1, "warmup_epochs": 0})})
+    return plan_training(scene, settings, teacher.seed, pack, more=more)
+
+
+def _given_link(scene: Scene, teacher: Teacher) -> Link:
+    problem = head_problem(teacher, scene.content.class_names) if scene.content else None
+    if problem:
+        raise DataError(problem[0], where="teacher.head", fix=problem[1])
+    settings = in_place(scene.settings, teacher, scene.settings.train, teacher.image_size)
+    network = network_settings(scene.draft, settings.student)
+    about = _about(network, settings.train, "slice", teacher.logit_scale)
+    about |= {name: getattr(teacher, name) for name in ("image_size", "classes", "mean", "std")}
+    files, reason = file_paths(teacher.weights), absent_reason(teacher.weights)
+    return Link(teacher.arch, {}, settings.data, about, files, reason)
+
+
+def _referred_link(scene: Scene, teacher: Teacher, name: str, pack: str) -> Link:
+    found = find_run(scene, name, teacher.seed)
+    job, made_of = take_over(scene, name, found, pack)
+    data = scene.settings.data.model_copy(update={"image_size": made_of["data"]["image_size"]})
+    about = _about(made_of["network"], Train.model_validate(made_of["train"]), "own", teacher.logit_scale)
+    return Link(name, {"teacher": job}, data, about)
+
+
+def _about(network: Mapping[str, Any], train: Train, head: str, logit_scale: float) -> dict[str, Any]:
+    return {
+        "network": dict(network),
+        "head": head,
+        "logit_scale": logit_scale,
+        "precision": train.precision,
+        "threads": train.threads,
+        "image_size": None,
+        "classes": None,
+        "mean": None,
+        "std": None,
+    }

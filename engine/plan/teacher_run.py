@@ -1,0 +1,91 @@
+"""A teacher by reference: takes EXPERIMENT/ARM, gives the job of that run here, taken over into this plan.
+
+The newest submission counts. A network that was trained on another part of the images than this run's training part
+may have seen this run's test images, so its run must be of the same images and split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engine.errors import DataError, HomeError, closest_hint
+from engine.home.paths import read_json
+from engine.plan.draft import Cost, Scene
+
+WHERE = "teacher.run"
+SPLIT_WORDS = ("split", "split_seed", "nested", "given")
+"""The words of `data` that say, for the images of one pack, which of them are trained on."""
+Record = Mapping[str, Any]
+
+
+def find_run(scene: Scene, name: str, seed: int) -> Record:
+    """Return the run `EXPERIMENT/ARM` (or `.../CELL`) of this split with `seed`, as its record has it."""
+    experiment, arm, *cell = name.split("/", 2)
+    runs = _runs_of(scene, experiment)
+    arms = {run["arm"] for run in runs}
+    if arm not in arms:
+        raise DataError(f"{experiment} has no arm {arm!r}", where=WHERE, fix=closest_hint(arm, arms))
+    runs = [run for run in runs if run["arm"] == arm]
+    runs = _narrow(runs, "cell", cell[0]) if cell else _narrow(runs, "split", scene.settings.data.split)
+    runs = _narrow(runs, "seed", seed)
+    if len(runs) > 1:
+        cells = sorted(str(run["cell"]) for run in runs)
+        what = f"{experiment}/{arm} is {len(runs)} runs with seed {seed}"
+        raise DataError(what, where=WHERE, fix=f"name one: {experiment}/{arm}/{cells[0]}")
+    return runs[0]
+
+
+def _runs_of(scene: Scene, experiment: str) -> list[Record]:
+    home = scene.draft.home
+    records = home.records(experiment)
+    if not records:
+        folder = home.experiments_root
+        known = [path.name for path in folder.iterdir() if home.records(path.name)] if folder.is_dir() else []
+        fix = closest_hint(experiment, known) if known else "submit that experiment first"
+        raise DataError(f"this home has no experiment {experiment!r}", where=WHERE, fix=fix)
+    runs: list[Record] = read_json(records[-1])["runs"]
+    return runs
+
+
+def _narrow(runs: list[Record], field: str, wanted: object) -> list[Record]:
+    kept = [run for run in runs if run[field] == wanted]
+    if not kept:
+        there = ", ".join(sorted({str(run[field]) for run in runs}))
+        word = {"seed": "teacher.seed", "split": "data.split"}.get(field, WHERE)
+        raise DataError(f"that arm has no run of {field} {wanted}", where=WHERE, fix=f"set {word} to one of: {there}")
+    return kept
+
+
+def take_over(scene: Scene, name: str, run: Record, pack: str) -> tuple[str, Mapping[str, Any]]:
+    """Add the job that made the run's network, and what it needs, to the plan; return it and its settings.
+
+    Raises DataError when it learnt from other images or another split than this run does.
+    """
+    job = run["jobs"].get("prune") or run["jobs"]["student"]
+    record = read_json(scene.draft.home.records(name.split("/")[0])[-1])
+    costs = {held["job"]: held for held in record["jobs"]}
+    made_of = _take_job(scene, job, costs)
+    mine = scene.settings.data.model_dump(mode="json")
+    other = [word for word in (*SPLIT_WORDS, "classes") if made_of["settings"]["data"][word] != mine[word]]
+    if made_of["needs"]["pack"] != pack or other:
+        what = f"{name} learnt from other images or another split: it may have seen this run's test images"
+        fix = "name a run with the same data: section" + (f" ({', '.join(other)} differ)" if other else "")
+        raise DataError(what, where=WHERE, fix=fix)
+    return job, made_of["settings"]
+
+
+def _take_job(scene: Scene, job: str, costs: Mapping[str, Record]) -> Record:
+    """Add `job` and all before it as their spec.json has them: what is done is reused, what is not is done."""
+    path = scene.draft.home.job(job).spec
+    if not path.exists():
+        raise HomeError(f"{job} has no spec.json", where=str(path), fix="submit its experiment again")
+    made_of: Record = read_json(path)
+    for need in made_of["needs"].values():
+        _take_job(scene, need, costs)
+    held = costs.get(job, {})
+    cost = Cost(held.get("details", {}), held.get("images", 0.0))
+    key = scene.draft.add(made_of["kind"], made_of["needs"], made_of["settings"], cost)
+    if key != job:
+        raise HomeError(f"{job} was made by another version of xp", where=str(path), fix="submit its experiment again")
+    return made_of

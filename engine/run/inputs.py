@@ -1,0 +1,225 @@
+"""What a job works with: takes an attempt, gives its models, packed images, split, trained networks and targets.
+
+A cache that was deleted or damaged is made again here when this home holds what it was made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load as load_weights
+from torch import nn
+
+from engine.core.data.pack import Pack, is_valid_pack, open_pack, write_pack
+from engine.core.data.sources import list_images
+from engine.core.data.splits import Split, split_pack
+from engine.core.network.build import Memory, build_network, build_pruned, normalization
+from engine.core.network.heads import SlicedNetwork, count_outputs, find_places, fixed_size, reset_head
+from engine.core.network.widths import Widths
+from engine.core.train.forward import Forward
+from engine.errors import DataError, JobError
+from engine.home.paths import Home, JobFolder, publish_folder, read_json
+from engine.inputs.content import file_digest
+from engine.run.attempt import Attempt, Order
+from engine.spec import Data, Student
+
+Rows = NDArray[np.int64]
+Watch = Callable[[str, int, int], None]
+CONTENT_MARK = "sha256:"
+JOB_THREADS = 2  # where the settings say none: fixed, because the count changes the bits of a result
+
+
+@dataclass(frozen=True)
+class Images:
+    """The packed images of a job and how they are split."""
+
+    data: Data
+    pack: Pack
+    split: Split
+
+
+def read_data(settings: Mapping[str, Any], details: Mapping[str, Any]) -> Data:
+    """Return the `data` part of a job's settings. Where the images lie is no part of them: only packing needs it."""
+    given = {name: value for name, value in settings["data"].items() if name != "view_version"}
+    if given["source"] == "folder":
+        given["root"] = details.get("root") or "(packed)"
+    how = {"workers": int(details.get("workers") or 0), "cache": details.get("cache") or "auto"}
+    return Data.model_validate(given).model_copy(update=how)
+
+
+def read_network(settings: Mapping[str, Any]) -> Student:
+    """Return the network of a job's settings."""
+    return Student.model_validate(settings["network"])
+
+
+def first_network(attempt: Attempt, num_classes: int, image_size: int) -> nn.Module:
+    """Return the network as training begins; one that is fine-tuned or probed has a fresh head."""
+    model = locate_weights(read_network(attempt.settings), [attempt.order.details.get("weights")])
+    network = build_network(model, num_classes, image_size, memory=attempt.memory)
+    if attempt.settings.get("head"):
+        reset_head(network)
+    return network
+
+
+def locate_weights(model: Student, paths: Sequence[str | None]) -> Student:
+    """Return `model` with the path of its weights: settings know a file by its content, the details where it lies.
+
+    Raises JobError when none of `paths` holds what the experiment was submitted with.
+    """
+    if not model.weights.startswith(CONTENT_MARK):
+        return model
+    there = [path for path in paths if path is not None and Path(path).is_file()]
+    for path in there:
+        if file_digest(Path(path)) == model.weights.removeprefix(CONTENT_MARK):
+            return model.model_copy(update={"weights": path})
+    what = "have changed" if there else "are gone"
+    where = ", ".join(there) or ", ".join(path for path in paths if path) or model.arch
+    fix = "submit the experiment again: it is then planned with the weights that are there now"
+    raise JobError(f"the weights {what} since the experiment was submitted", where=where, fix=fix)
+
+
+def open_images(attempt: Attempt) -> Images:
+    """Return the images of the pack that this job needs. Raises JobError when they are gone and cannot be made here."""
+    data = read_data(attempt.settings, attempt.order.details)
+    job = attempt.need("pack")
+    try:
+        pack = open_pack(attempt.home.pack(job.job))
+    except DataError as error:
+        pack = _pack_again(attempt, job, error)
+    return Images(data, pack, split_pack(pack, data))
+
+
+def _pack_again(attempt: Attempt, job: JobFolder, error: DataError) -> Pack:
+    settings = read_json(job.spec)["settings"]
+    if settings["data"]["source"] == "folder":
+        fix = f"remove {job.result} and submit again: the pack is made anew from the images"
+        raise JobError(f"the packed images cannot be used: {error.what}", where=error.where, fix=fix) from error
+    make_pack(attempt.home, settings, job.job, {}, attempt.watch)
+    return open_pack(attempt.home.pack(job.job))
+
+
+def make_pack(
+    home: Home,
+    settings: Mapping[str, Any],
+    job: str,
+    details: Mapping[str, Any],
+    watch: Callable[[str, int, int], None],
+) -> int | None:
+    """Pack the images of `settings` into the cache, and return how many of them an earlier attempt had packed.
+
+    None where a valid pack is there. A pack that was killed goes on from its complete shards. `watch(phase, done, all)`
+    is called after each image. Raises DataError when the images are not the planned ones.
+    """
+    data = read_data(settings, details)
+    found: list[int] = []
+
+    def build(folder: Path) -> None:
+        listing = list_images(data, cache=home.digests, progress=partial(watch, "list"))
+        check_digest(settings, details, listing.digest)
+        progress = partial(watch, "pack")
+        held = write_pack(listing, folder, data.short_side, progress, format=data.format, broken=data.broken)
+        found.append(held)
+
+    publish_folder(home.pack(job), build, is_valid_pack, resume=True)
+    return found[0] if found else None
+
+
+def check_digest(settings: Mapping[str, Any], details: Mapping[str, Any], digest: str) -> None:
+    """Refuse images that are not the ones the experiment was planned with, those that will be left out included."""
+    if settings["data"]["source"] == "folder" and settings["digest"] != digest:
+        raise DataError(
+            "the images have changed since the experiment was submitted",
+            where=str(details.get("root")),
+            fix="submit the experiment again: it is then planned with the images that are there now",
+        )
+
+
+def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.Module:
+    """Return the network that a train or prune job committed, pruned shapes and all, on the CPU in eval mode."""
+    winner = job.winner()
+    if winner is None:
+        raise JobError(f"{job.job} is not done", where=job.job, fix="submit the experiment again")
+    about = read_json(winner.artifacts / "network.json")
+    path = winner.artifacts / "weights.safetensors"
+    raw = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(raw).hexdigest() != read_json(job.result)["weights_sha256"]:
+        fix = f"remove {job.root} and submit again: the network is trained anew"
+        raise JobError("the trained weights are missing or damaged", where=str(path), fix=fix)
+    network = bare_network(read_network(about), about["num_classes"], about["image_size"], about["widths"], memory)
+    network.load_state_dict(load_weights(raw))
+    return network.eval()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A look into a home from outside of any attempt: nothing is written."""
+
+    home: Home
+    order: Order
+
+
+def load_teacher(attempt: Attempt | Visit, spec: Mapping[str, Any]) -> tuple[SlicedNetwork, dict[str, Any]]:
+    """Return the network that the targets job of `spec` (its spec.json) asks for, in eval mode, and what it is.
+
+    It takes images of info["image_size"] pixels and gives logits (B, num_classes) in the order of the data's classes.
+    Raises DataError or JobError when its weights cannot be had, or its head does not fit the data.
+    """
+    if "teacher" in spec["needs"]:
+        return _trained_teacher(attempt.home, attempt.home.job(spec["needs"]["teacher"]))
+    settings, details = spec["settings"], attempt.order.details
+    model = locate_weights(read_network(settings), [details.get("weights"), *details.get("teacher_weights", ())])
+    outputs = count_outputs(model, model.weights)
+    names = open_pack(attempt.home.pack(spec["needs"]["pack"])).class_names
+    places = find_places(names, outputs, settings.get("classes"))
+    size = settings["image_size"] or fixed_size(model) or settings["data"]["image_size"]
+    network = build_network(model, outputs, size).eval()
+    sliced = SlicedNetwork(network, places, settings.get("mean") or (), settings.get("std") or ())
+    return sliced.eval(), _teacher_info(sliced, outputs, size)
+
+
+def _trained_teacher(home: Home, job: JobFolder) -> tuple[SlicedNetwork, dict[str, Any]]:
+    network = SlicedNetwork(load_trained(home, job), None).eval()
+    winner = job.winner()
+    about = read_json(winner.artifacts / "network.json") if winner else {}
+    return network, _teacher_info(network, about["num_classes"], about["image_size"])
+
+
+def _teacher_info(network: SlicedNetwork, outputs: int, size: int) -> dict[str, Any]:
+    return {
+        "head": "own" if network.places is None else "slice",
+        "outputs": outputs,
+        "image_size": size,
+        "mean": list(network.mean),
+        "std": list(network.std),
+        "weights": _state_digest(network.full),
+    }
+
+
+def _state_digest(network: nn.Module) -> str:
+    """Return the sha256 over names and values: which pretrained weights a tag stood for on that day."""
+    total = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        total.update(f"{name} {tuple(value.shape)}\n".encode())
+        total.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return total.hexdigest()
+
+
+def bare_network(
+    model: Student, num_classes: int, image_size: int, widths: Any, memory: Memory = "standard"
+) -> nn.Module:
+    """Return the network in its shape, its weights yet to be loaded; `widths` (JSON) are those of a pruned one."""
+    shape = None if widths is None else Widths.from_json(widths)
+    return build_pruned(model, num_classes, image_size, shape, memory=memory)
+
+
+def make_forward(network: nn.Module, device: torch.device, precision: str) -> Forward:
+    mean, std = normalization(network)
+    return Forward(device, precision, mean, std)

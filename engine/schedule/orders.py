@@ -1,0 +1,95 @@
+"""A person's orders: takes a verb and what it is for, tells the queue and the job folders, gives the jobs concerned."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from engine.errors import XpError
+from engine.home.paths import Home
+from engine.schedule.lookup import Match
+from engine.schedule.worker import scheduler_alive, start_detached
+from store.queue import Queue
+
+PATIENCE = 20.0  # seconds to wait for a running job to stop
+
+
+def give_order(home: Home, verb: str, match: Match) -> list[str]:
+    """Carry out an order of ORDERS; return the jobs it changed. What stops a job waits until its process is gone.
+
+    Raises XpError when that takes longer than PATIENCE.
+    """
+    with Queue(home.queue_db) as queue:
+        jobs = ORDERS[verb](queue, match)
+    for job in jobs:
+        with open(home.job(job).control, "a") as handle:
+            handle.write(json.dumps({"order": verb, "at": time.time()}) + "\n")
+    if jobs and not scheduler_alive(home) and _has_work(home):
+        start_detached(home)
+    if verb in ("cancel", "pause"):
+        _wait_stopped(home, jobs)
+    return jobs
+
+
+def explain_nothing(home: Home, verb: str, match: Match) -> str:
+    """Say why an order changed nothing: how its jobs stand, and which order would change that."""
+    with Queue.open_readonly(home.queue_db) as queue:
+        counts = Counter(row.state for row in queue.job_rows(match.jobs))
+    told = ", ".join(f"{count} {state}" for state, count in counts.most_common()) or "it has no jobs"
+    others = {INSTEAD[verb, state] for state in counts if (verb, state) in INSTEAD}
+    if others:
+        return f"{told}; `xp {others.pop()} {match.name}` brings them back"
+    is_shared = verb in ("cancel", "pause") and any(counts[state] for state in ("queued", "running", "blocked"))
+    return f"{told}; another experiment needs them" if is_shared else told
+
+
+def _cancel(queue: Queue, match: Match) -> list[str]:
+    if match.kind == "job":
+        return queue.request_cancel(match.jobs)
+    runs = [match.name] if match.kind == "run" else None
+    return queue.request_cancel(experiment=match.experiment, runs=runs)
+
+
+def _pause(queue: Queue, match: Match) -> list[str]:
+    if match.kind == "experiment":
+        return queue.request_pause(experiment=match.name)
+    return queue.request_pause(match.jobs)
+
+
+def _resume(queue: Queue, match: Match) -> list[str]:
+    return queue.request_resume(match.jobs)
+
+
+def _retry(queue: Queue, match: Match) -> list[str]:
+    return queue.request_retry(match.jobs)
+
+
+def _has_work(home: Home) -> bool:
+    with Queue.open_readonly(home.queue_db) as queue:
+        return queue.has_work()
+
+
+def _wait_stopped(home: Home, jobs: Sequence[str]) -> None:
+    """Return when none of `jobs` runs any more; the scheduler stops them, by force after their grace.
+
+    Raises XpError when some still run after a while, as where no scheduler could be started.
+    """
+    end = time.monotonic() + PATIENCE
+    while running := _running_jobs(home, jobs):
+        if time.monotonic() > end:
+            fix = (
+                f"the order stands and the next scheduler carries it out; look at `xp status` and {home.scheduler_log}"
+            )
+            raise XpError(f"still running after {PATIENCE:.0f} s: {', '.join(running)}", fix=fix)
+        time.sleep(0.05)
+
+
+def _running_jobs(home: Home, jobs: Sequence[str]) -> list[str]:
+    with Queue.open_readonly(home.queue_db) as queue:
+        return [row.job for row in queue.job_rows(jobs) if row.state == "running"]
+
+
+INSTEAD = {("resume", "cancelled"): "retry", ("resume", "failed"): "retry", ("retry", "paused"): "resume"}
+ORDERS = {"cancel": _cancel, "pause": _pause, "resume": _resume, "retry": _retry}

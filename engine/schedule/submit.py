@@ -1,0 +1,142 @@
+"""Submitting: takes a plan and a home, writes the jobs, the experiment's record and its rows in the queue.
+
+In that order, each whole or absent, so that a kill between any two leaves something a second submit completes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from filelock import FileLock
+
+from engine.errors import DataError
+from engine.home.paths import Home, encode_json, read_json, write_json, write_together
+from engine.plan import Plan, Run
+from engine.plan.estimate import Estimate, estimate_plan
+from engine.schedule.policy import chain_seconds
+from engine.spec.identity import canonical_json
+from store.queue import Queue
+
+RECORD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a submit did: the record's number, how many jobs are new or done, and what changed since the last one."""
+
+    name: str
+    number: int
+    new: int
+    done: int
+    changes: tuple[str, ...]
+
+
+def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submission:
+    """Queue what `plan` needs and is not done. The same plan again changes nothing but gives failed jobs a new chance.
+
+    Raises DataError, and writes nothing, when data, weights or a variable are missing.
+    """
+    if plan.is_provisional:
+        raise _missing_error(plan)
+    estimate = estimate_plan(plan, home, {})
+    _write_jobs(home, plan)
+    done = {item.job.key for item in estimate.jobs if item.is_reused}
+    home.experiment(plan.spec.name).mkdir(parents=True, exist_ok=True)
+    with FileLock(home.experiment(plan.spec.name) / ".lock"):
+        number, record, changes = _write_record(plan, estimate, home, priority)
+    with Queue(home.queue_db) as queue:
+        queue.add_experiment(record, done)
+    return Submission(plan.spec.name, number, len(plan.jobs) - len(done), len(done), changes)
+
+
+def _write_jobs(home: Home, plan: Plan) -> None:
+    new = [job for job in plan.jobs if not home.job(job.key).spec.exists()]
+    for job in new:
+        home.job(job.key).root.mkdir(parents=True, exist_ok=True)
+    write_together({home.job(job.key).spec: encode_json(job.canonical) for job in new})
+
+
+def _missing_error(plan: Plan) -> DataError:
+    first, _, fix = (plan.missing[0] if plan.missing else "").partition("\nfix: ")
+    reasons = dict.fromkeys(job.reason for job in plan.jobs if job.reason)
+    what = first or "; ".join(str(reason) for reason in reasons)
+    return DataError(f"nothing was submitted: {what}", fix=fix or "bring it here, or change the spec")
+
+
+def _write_record(
+    plan: Plan, estimate: Estimate, home: Home, priority: int | None
+) -> tuple[int, dict[str, Any], tuple[str, ...]]:
+    """Write the next record unless the newest says the same already; return its number, content and the changes."""
+    paths = home.records(plan.spec.name)
+    old = read_json(paths[-1]) if paths else None
+    record = _make_record(plan, estimate, old["priority"] if old and priority is None else priority or 0)
+    if old is not None and _same_record(old, record):
+        return int(paths[-1].stem), old, ()
+    number = int(paths[-1].stem) + 1 if paths else 1
+    write_json(home.experiment(plan.spec.name) / f"{number}.json", record)
+    return number, record, _list_changes(old, record) if old else ()
+
+
+def _make_record(plan: Plan, estimate: Estimate, priority: int) -> dict[str, Any]:
+    spec = plan.spec
+    costs = {item.job.key: item.seconds for item in estimate.jobs}
+    chains = chain_seconds(costs, {job.key: job.needs.values() for job in plan.jobs})
+    return {
+        "version": RECORD_VERSION,
+        "name": spec.name,
+        "title": spec.title or spec.name,
+        "baseline": spec.baseline,
+        "submitted_at": time.time(),
+        "priority": priority,
+        "spec": spec.model_dump(mode="json", exclude_unset=True),
+        "claims": [claim.model_dump(mode="json") for claim in spec.claims],
+        "runs": [_run_record(run) for run in plan.runs],
+        "jobs": [
+            {
+                "job": item.job.key,
+                "kind": item.job.kind,
+                "needs": sorted(item.job.needs.values()),
+                "details": dict(item.job.details),
+                "images": item.job.images,
+                "cost": item.seconds,
+                "chain": chains[item.job.key],
+            }
+            for item in estimate.jobs
+        ],
+    }
+
+
+def _run_record(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.run,
+        "arm": run.arm,
+        "cell": run.cell,
+        "seed": run.seed,
+        "split": run.split,
+        "settings": dict(run.settings),
+        "jobs": dict(run.jobs),
+    }
+
+
+def _same_record(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    def essence(record: Mapping[str, Any]) -> str:
+        jobs = [{**job, "cost": None, "chain": None} for job in record["jobs"]]
+        return canonical_json({**record, "submitted_at": None, "jobs": jobs})
+
+    return essence(old) == essence(new)
+
+
+def _list_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say in a line each which runs came, went, or are other runs now under the same arm, cell and seed."""
+    before, after = _runs_by_place(old), _runs_by_place(new)
+    came = [f"new: {place}" for place in after.keys() - before.keys()]
+    went = [f"no longer part: {place}" for place in before.keys() - after.keys()]
+    other = [f"changed: {place}" for place in after.keys() & before.keys() if after[place] != before[place]]
+    return tuple(sorted(came) + sorted(other) + sorted(went))
+
+
+def _runs_by_place(record: Mapping[str, Any]) -> dict[str, str]:
+    return {f"{run['arm']}, {run['cell']}, seed {run['seed']}": run["run"] for run in record["runs"]}

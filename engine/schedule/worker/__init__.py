@@ -1,0 +1,18 @@
+"""The scheduler process: the one loop that leases, launches, watches and collects; one for each home.
+
+lock.py     one scheduler per home; whether one lives; starting one that outlives its starter
+watch.py    what an attempt's folder tells: heartbeat, newest checkpoint, last words
+loop.py     class Scheduler: one turn of the loop
+publish.py  collecting into the results beside the loop
+rebuild.py  the queue made anew from experiments/ and jobs/
+serve.py    run_worker: lock, loop, and the last look before leaving
+"""
+
+from __future__ import annotations
+
+from engine.schedule.worker.lock import scheduler_alive, start_detached
+from engine.schedule.worker.loop import Patience
+from engine.schedule.worker.rebuild import rebuild_queue
+from engine.schedule.worker.serve import run_worker
+
+__all__ = ["Patience", "rebuild_queue", "run_worker", "scheduler_alive", "start_detached"]

@@ -1,0 +1,120 @@
+"""One scheduler per home: takes a home, gives its lock, whether somebody holds it, and a scheduler that stays.
+
+The lock is a `flock` that the kernel drops with its process; its descriptor is not inherited by what we exec.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+from filelock import FileLock, Timeout
+
+from engine.errors import HomeError
+from engine.home.paths import Home, write_json
+from engine.launch.local import server_env
+from engine.launch.preempt import preempt_signals
+from engine.launch.process import boot_id, host_name, see_process
+
+# `scheduler_alive` holds the lock, shared, for a moment: whoever takes it in earnest looks for longer than that.
+TAKE_SECONDS = 0.5
+
+
+class Outliving(subprocess.Popen[bytes]):
+    """A process that is meant to outlive us: it is no mistake that it still runs when we end."""
+
+    def __del__(self) -> None:
+        """Do not warn of it, as any other process that was not waited for would have it."""
+
+
+_started: dict[Outliving, Home] = {}
+
+
+def take_lock(home: Home) -> FileLock | None:
+    """Return the home's scheduler lock, held, or None when another process is the scheduler.
+
+    Raises HomeError when the home cannot be written.
+    """
+    lock = FileLock(home.scheduler_lock, thread_local=False)
+    try:
+        lock.acquire(timeout=TAKE_SECONDS, poll_interval=0.02)
+    except Timeout:
+        return None
+    except OSError as error:
+        raise cannot_write(home, error) from error
+    return lock
+
+
+def cannot_write(home: Home, error: OSError) -> HomeError:
+    fix = "make the folder writable (and leave some room), or name another one with --home or XP_HOME"
+    return HomeError(f"the home folder cannot be written: {error.strerror}", where=str(home.root), fix=fix)
+
+
+def scheduler_alive(home: Home) -> bool:
+    """Return whether a scheduler holds this home now. Asks the lock itself, and keeps nobody from taking it."""
+    is_starting(home)  # no zombies
+    try:
+        handle = os.open(home.scheduler_lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def is_starting(home: Home) -> bool:
+    """Return whether a scheduler that this process started for the home still lives, at work or on its way there."""
+    for process in list(_started):
+        if process.poll() is not None:
+            del _started[process]
+    return home in _started.values()
+
+
+def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = True) -> None:
+    """See that a scheduler runs: start one that works until the queue is empty and outlives us, unless one runs.
+
+    Two that start at once settle it by the lock; the loser leaves.
+    """
+    preempt_signals()  # a mistake in the environment is told here, where somebody reads it
+    if scheduler_alive(home):
+        return
+    words = [
+        sys.executable,
+        "-m",
+        "engine.schedule.worker",
+        "--home",
+        str(home.root),
+        "--until-idle",
+        "--preload",
+        preload,
+    ]
+    with open(home.scheduler_log, "ab") as log:
+        process = Outliving(
+            words if collects else [*words, "--no-collect"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**server_env(), "XP_CACHE": str(home.cache)},
+            start_new_session=True,
+        )
+    _started[process] = home
+
+
+def sign_in(home: Home) -> None:
+    """Write who schedules here; advice for people, as the lock is the truth."""
+    seen = see_process(os.getpid())
+    who = {"pid": os.getpid(), "host": host_name(), "boot_id": boot_id(), "start_time": seen.start if seen else 0}
+    write_json(home.scheduler_file, {**who, "since": time.time()})
+
+
+def sign_out(home: Home) -> None:
+    with suppress(FileNotFoundError):
+        home.scheduler_file.unlink()

@@ -1,0 +1,338 @@
+"""class Scheduler: takes a home, its queue and a launcher, gives turns of the one loop.
+
+A turn looks at orders, at what runs, at what may start. Nothing is kept in memory that the queue and the job folders
+do not hold: a scheduler that was killed at any line is followed by one that finds the same state.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.home.paths import Home, write_json
+from engine.launch import Handle, Launcher, Order, State, Status
+from engine.launch.process import boot_id
+from engine.schedule.policy import (
+    Demand,
+    Ending,
+    Held,
+    Pulse,
+    Spent,
+    Waiting,
+    choose_next,
+    decide,
+    is_cpu,
+    rank_experiments,
+    read_demand,
+)
+from engine.schedule.worker.attempts import NO_SPACE, has_room, last_words, made_progress, newest_number, read_pulse
+from engine.schedule.worker.publish import Publisher
+from store.queue import Claim, Queue, RunningRow, Verdict
+
+log = logging.getLogger("xp.scheduler")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the scheduler waits for what, in seconds."""
+
+    grace: float = 10.0  # between asking a job to end and killing it
+    lease: float = 60.0
+    stuck: float = 600.0  # without a step; ten times the usual time between steps if that is more
+    unseen: float = 600.0  # without a sign of an attempt that cannot be seen from here
+    look: float = 0.1  # between looks for new orders
+    beat: float = 1.0  # between looks at heartbeats
+
+
+@dataclass
+class Track:
+    """One attempt that runs, as the scheduler follows it."""
+
+    row: RunningRow
+    handle: Handle
+    demand: Demand
+    pulse: Pulse
+    lease_until: float
+    stopping: str = ""  # why we asked it to end: cancel, pause, stuck
+    unseen_since: float | None = None
+    gave_up: bool = False
+    status: Status = field(default_factory=lambda: Status(State.QUEUED))
+
+
+class Scheduler:
+    """The loop's state. `turn` never blocks; `rest` does, until something may have changed."""
+
+    def __init__(
+        self,
+        home: Home,
+        queue: Queue,
+        launcher: Launcher,
+        publisher: Publisher,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.home, self.queue, self.launcher, self.publisher = home, queue, launcher, publisher
+        self.patience, self.clock = patience or Patience(), clock
+        self.slots = launcher.capacity()
+        self.tracks: dict[str, Track] = {}
+        self.version = -1
+        self.looked = 0.0
+        self.may_start = True
+        self.is_sure = False  # whether what we know and what the queue says are known to agree
+        self.trouble = ""
+
+    # -- the turn -----------------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """Raises OSError or a fault of the queue when the disk does; `stumble` then prepares for the next turn."""
+        if not self.is_sure:
+            self.recover()
+        self.read_orders()
+        self.watch_attempts()
+        if self.may_start or self.wakes_now():
+            self.start_ready()
+        self.publisher.turn()
+        self.trouble = ""
+
+    def stumble(self, error: Exception, also: list[int]) -> None:
+        """A disk that is full or read-only, or a queue that is locked: say so once; jobs go on, and we try again."""
+        self.is_sure = False
+        told = str(error).splitlines()[0]
+        if told != self.trouble:
+            log.error("cannot go on for now: %s", told)
+            self.trouble = told
+        self.launcher.wait(10 * self.patience.look, also)
+
+    def rest(self, also: list[int]) -> None:
+        """Sleep until an attempt ends, a signal comes or it is time to look for orders."""
+        seconds = self.patience.look
+        wake = self.queue.next_wake(time.time())
+        if wake:  # one that has ended and found no slot waits for the end of a job
+            seconds = min(seconds, wake)
+        self.launcher.wait(seconds, also)
+
+    def is_idle(self) -> bool:
+        return not self.tracks and not self.queue.has_work()
+
+    def wakes_now(self) -> bool:
+        """Return whether the back-off of a queued job has ended."""
+        return self.queue.next_wake(time.time()) == 0.0
+
+    # -- after a start ------------------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """Make queue and folders agree: results count whatever the queue says, attempts are found or given up."""
+        running = self.queue.running()
+        states = self.queue.job_states()
+        open_jobs = [job for job, state in states.items() if state not in ("done", "running")]
+        self.queue.mark_done(job for job in open_jobs if self.home.job(job).result.exists())
+        for row in running:
+            if row.job in self.tracks:
+                continue
+            folder = self.home.job(row.job).attempt(row.attempt)
+            handle = self.launcher.find(row.job, row.attempt, str(folder.root))
+            track = self.follow(row, handle or Handle(row.job, row.attempt, str(folder.root)))
+            if handle is None:
+                self.end(track, Status(State.GONE, None, has_started=False))
+            else:
+                log.info("%s attempt %d: found again", row.job, row.attempt)
+        self.is_sure = self.may_start = True
+        self.version = -1
+        self.publisher.note()
+
+    def follow(self, row: RunningRow, handle: Handle) -> Track:
+        now = self.clock()
+        is_same_boot = row.boot_id == boot_id()
+        track = Track(
+            row,
+            handle,
+            read_demand(row.kind, row.details),
+            Pulse(now, self.patience.stuck),
+            row.expires if is_same_boot else now + self.patience.lease,
+        )
+        self.tracks[row.job] = track
+        return track
+
+    # -- orders -------------------------------------------------------------------------------------------------
+
+    def read_orders(self) -> None:
+        """When somebody else wrote to the queue: look for requests to stop, and for new work."""
+        version = self.queue.data_version()
+        if version == self.version:
+            return
+        self.version = version
+        self.may_start = True
+        self.publisher.note()
+        requests = {row.job: row.request for row in self.queue.running()}
+        for track in self.tracks.values():
+            request = requests.get(track.row.job, "")
+            if request and track.stopping != request:
+                self.stop(track, request)
+
+    def stop(self, track: Track, why: str) -> None:
+        log.info("%s attempt %d: %s", track.row.job, track.row.attempt, why)
+        track.stopping = why
+        self.launcher.stop(track.handle, self.patience.grace)
+
+    def vacate(self) -> None:
+        """Let every attempt save and end, because the machine is about to be taken away; they are queued again."""
+        for track in self.tracks.values():
+            self.stop(track, "preempted")
+        end = self.clock() + self.patience.grace + 1.0
+        while self.tracks and self.clock() < end:
+            self.launcher.wait(self.patience.look, ())
+            self.watch_attempts()
+
+    # -- what runs ----------------------------------------------------------------------------------------------
+
+    def watch_attempts(self) -> None:
+        statuses = self.launcher.poll([track.handle for track in self.tracks.values()])
+        for track in list(self.tracks.values()):
+            track.status = statuses[track.handle]
+            if track.status.state == State.GONE:
+                self.end(track, track.status)
+        if self.tracks and self.clock() - self.looked >= self.patience.beat:
+            self.looked = self.clock()
+            self.check_pulses()
+
+    def check_pulses(self) -> None:
+        """Once a second: renew what is seen, stop what stands still, give up what nobody can see any more."""
+        now, seen = self.clock(), []
+        for track in list(self.tracks.values()):
+            folder = self.home.job(track.row.job).attempt(track.row.attempt)
+            has_beaten = track.pulse.beat(now, read_pulse(folder))
+            if has_beaten:
+                self.publisher.note()
+            if track.status.state == State.UNKNOWN:
+                self.check_unseen(track, now, has_beaten)
+            elif track.pulse.is_stuck(now) and not track.stopping:
+                self.launcher.dump_stacks(track.handle)
+                self.stop(track, "stuck")
+            if track.status.state == State.RUNNING:
+                track.unseen_since = None
+            if track.status.state != State.UNKNOWN and track.lease_until - now < self.patience.lease / 2:
+                track.lease_until = now + self.patience.lease
+                seen.append((track.row.job, track.row.attempt))
+        if seen:
+            self.queue.renew(seen, boot_id(), now + self.patience.lease)
+
+    def check_unseen(self, track: Track, now: float, has_beaten: bool) -> None:
+        """`Cannot see` is not `dead`: only a lease that ran out and a silence that lasted end an unseen attempt.
+
+        If it lives all the same it can do no harm: it writes into its own folder, and the first result counts.
+        """
+        if has_beaten or track.unseen_since is None:
+            track.unseen_since = now
+        elif now >= track.lease_until and now - track.unseen_since >= self.patience.unseen:
+            self.launcher.stop(track.handle, self.patience.grace)
+            self.end(track, Status(State.GONE))
+
+    def end(self, track: Track, status: Status) -> None:
+        """Write down how an attempt ended: first in its folder, then in the queue."""
+        row, verdict = track.row, self.judge(track, status)
+        self.write_outcome(row, verdict)
+        state = self.queue.finish(row.job, row.attempt, verdict, time.time())
+        log.info("%s attempt %d: %s -> %s %s", row.job, row.attempt, verdict.outcome, state, verdict.reason)
+        self.launcher.forget(track.handle)
+        del self.tracks[row.job]
+        self.may_start = True
+        self.publisher.note()
+
+    def judge(self, track: Track, status: Status) -> Verdict:
+        row = track.row
+        folder = self.home.job(row.job)
+        attempt = folder.attempt(row.attempt)
+        ending = Ending(
+            exit=status.exit,
+            is_committed=folder.result.exists(),
+            is_stuck=track.stopping == "stuck",
+            has_started=status.has_started,
+            made_progress=made_progress(folder, row.attempt),
+            last_words=last_words(attempt),
+        )
+        verdict = decide(ending, Spent(row.crashed, row.lost, row.ooms))
+        if verdict.outcome == "crashed" and (NO_SPACE in ending.last_words or not has_room(self.home.root)):
+            return Verdict("crashed", "queued", "the disk is full; goes on when there is room", status.exit, wait=5.0)
+        if track.stopping not in ("cancel", "pause") or verdict.state == "done":
+            return verdict
+        # We asked for this end, so however it came it spends nothing. Whoever asked may have thought better of it.
+        request = next((job.request for job in self.queue.job_rows([row.job])), "")
+        if request == "cancel":
+            return Verdict("cancelled", "cancelled", "cancelled", verdict.exit)
+        return replace(verdict, state="queued", reason="paused" if request else "", wait=0.0, spent={})
+
+    def write_outcome(self, row: RunningRow, verdict: Verdict) -> None:
+        folder = self.home.job(row.job).attempt(row.attempt)
+        words: dict[str, Any] = {
+            "outcome": verdict.outcome,
+            "exit": verdict.exit,
+            "state": verdict.state,
+            "spent": verdict.spent,
+            "started_at": row.started_at,
+            "ended_at": time.time(),
+            "reason": verdict.reason,
+            "slot": row.slot,
+        }
+        try:
+            write_json(folder.outcome, words)
+        except OSError as error:
+            if not self.trouble:  # while the disk is full every turn comes by here
+                log.warning("%s attempt %d: outcome not written: %s", row.job, row.attempt, error)
+
+    # -- what may start -----------------------------------------------------------------------------------------
+
+    def start_ready(self) -> None:
+        """Launch until nothing more fits."""
+        if not has_room(self.home.root):
+            raise OSError(f"{NO_SPACE}: nothing is started on {self.home.root} until there is some")
+        self.may_start = False
+        while self.start_one():
+            pass
+
+    def start_one(self) -> bool:
+        held = [Held(track.row.slot, track.demand) for track in self.tracks.values()]
+        if len(held) >= len(self.slots) and all(is_cpu(slot) for slot in self.slots):
+            return False
+        found = choose_next(map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held)
+        if found is not None:
+            self.launch(*found)
+        return found is not None
+
+    def ready_jobs(self, waiting: Waiting) -> list[tuple[Claim, Demand]]:
+        claims = self.queue.ready_jobs(waiting.experiment, time.time())
+        return [(claim, read_demand(claim.kind, claim.details)) for claim in claims]
+
+    def launch(self, claim: Claim, slot: str) -> None:
+        folder = self.home.job(claim.job)
+        if folder.result.exists():
+            self.queue.mark_done([claim.job])
+            return
+        number = max(claim.attempts, newest_number(folder)) + 1
+        now, expires = time.time(), self.clock() + self.patience.lease
+        if not self.queue.lease(claim.job, number, slot, boot_id=boot_id(), expires=expires, now=now):
+            return
+        row = next(row for row in self.queue.running() if row.job == claim.job)
+        attempt = folder.attempt(number)
+        if not folder.spec.exists():
+            self.refuse(row, "its folder is gone: submit the experiment again")
+            return
+        order = Order(
+            home=str(self.home.root),
+            cache=str(self.home.cache),
+            job=claim.job,
+            attempt=number,
+            folder=str(attempt.root),
+            details=claim.details,
+            slot=slot,
+            grace=self.patience.grace,
+            ooms=claim.ooms,
+        )
+        self.follow(row, self.launcher.submit(order))
+        log.info("%s attempt %d: started on %s", claim.job, number, slot)
+
+    def refuse(self, row: RunningRow, reason: str) -> None:
+        log.warning("%s: %s", row.job, reason)
+        self.queue.finish(row.job, row.attempt, Verdict("lost", "failed", reason), time.time())

@@ -1,0 +1,154 @@
+"""The queue made anew: takes experiments/ and jobs/, gives the rows that a scheduler can go on from."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import HomeError
+from engine.home.paths import Home, JobFolder, read_json
+from engine.schedule.worker.attempts import read_object
+from engine.schedule.worker.lock import take_lock
+from store.queue import Queue, QueueFault
+
+
+def rebuild_queue(home: Home) -> int:
+    """Remove queue.db, make it again under the scheduler's lock, and return how many jobs it has.
+
+    Raises HomeError while a scheduler works.
+    """
+    lock = take_lock(home)
+    if lock is None:
+        fix = "wait until it is idle, or stop it (its jobs go on), then rebuild"
+        raise HomeError("a scheduler works here, and the queue is its own", where=str(home.root), fix=fix)
+    try:
+        return make_queue(home)
+    finally:
+        lock.release()
+
+
+def make_queue(home: Home) -> int:
+    """Make queue.db anew (the caller holds the scheduler's lock); return how many jobs it has.
+
+    A kill at any line leaves the old file or the new one. The old one is closed first: its -wal beside a new file
+    would be taken for the new file's own.
+    """
+    beside = home.queue_db.with_name(f".{home.queue_db.name}.tmp")
+    for path in _parts_of(beside):
+        path.unlink(missing_ok=True)
+    with Queue(beside) as queue:
+        fill_queue(home, queue)
+        count = len(queue.job_states())
+        queue.shrink_log()
+    if home.queue_db.exists():
+        with suppress(QueueFault, RuntimeError), Queue(home.queue_db) as old:
+            old.shrink_log()
+    for path in _parts_of(home.queue_db)[1:]:
+        path.unlink(missing_ok=True)
+    os.replace(beside, home.queue_db)
+    for path in _parts_of(beside):
+        path.unlink(missing_ok=True)
+    return count
+
+
+def _parts_of(path: Path) -> list[Path]:
+    return [path.with_name(path.name + ending) for ending in ("", "-wal", "-shm")]
+
+
+def newest_records(home: Home) -> list[dict[str, Any]]:
+    """Return each experiment's newest submission, the one submitted first in front."""
+    folders = sorted(home.experiments_root.iterdir()) if home.experiments_root.is_dir() else []
+    records = [read_json(paths[-1]) for folder in folders if (paths := home.records(folder.name))]
+    return sorted(records, key=lambda record: float(record["submitted_at"]))
+
+
+def add_record(home: Home, queue: Queue, record: dict[str, Any]) -> list[str]:
+    """Queue a submission as its command would; return its jobs."""
+    names = [str(entry["job"]) for entry in record["jobs"]]
+    queue.add_experiment(record, {job for job in names if home.job(job).result.exists()})
+    return names
+
+
+def heal_queue(home: Home, queue: Queue) -> None:
+    """Queue the submissions that were written down but not queued: their command was killed in between."""
+    known = {row.experiment: row.submitted_at for row in queue.experiments()}
+    for record in newest_records(home):
+        if known.get(record["name"]) != float(record["submitted_at"]):
+            add_record(home, queue, record)
+
+
+def fill_queue(home: Home, queue: Queue) -> None:
+    """Submit every experiment's newest record again, then give each job what its folder knows of it."""
+    asked: dict[str, float] = {}
+    for record in newest_records(home):
+        asked.update(dict.fromkeys(add_record(home, queue, record), float(record["submitted_at"])))
+    for job, since in asked.items():
+        restore_job(queue, home.job(job), since)
+
+
+@dataclass(frozen=True)
+class Given:
+    """An order that a person gave to a job."""
+
+    order: str
+    at: float
+
+
+def read_orders(folder: JobFolder) -> Iterator[Given]:
+    """Return the orders in `control.jsonl`, oldest first; torn lines are left out."""
+    lines = folder.control.read_text().splitlines() if folder.control.exists() else []
+    for text in lines:
+        try:
+            line = json.loads(text)
+            yield Given(str(line["order"]), float(line["at"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+
+
+def restore_job(queue: Queue, folder: JobFolder, since: float) -> None:
+    """Give a job its attempts, budgets and last verdict back; what came before `since` or a retry is forgiven."""
+    orders = [given for given in read_orders(folder) if given.at >= since]
+    since = max([since, *(given.at for given in orders if given.order == "retry")])
+    attempts = [(attempt.number, read_object(attempt.outcome)) for attempt in folder.attempts()]
+    if attempts:
+        restore_attempts(queue, folder, attempts, since)
+    for given in orders:
+        if given.at >= since and given.order in REPLAYED:
+            REPLAYED[given.order](queue, [folder.job])
+
+
+def restore_attempts(
+    queue: Queue, folder: JobFolder, attempts: list[tuple[int, dict[str, object] | None]], since: float
+) -> None:
+    counted = [told for _, told in attempts if told is not None and _time_of(told) >= since]
+    spent = {"crashed": 0, "lost": 0, "ooms": 0}
+    for told in counted:
+        used = told.get("spent")
+        for name in spent:
+            spent[name] += int(used.get(name, 0)) if isinstance(used, dict) else 0
+    number, last = attempts[-1]
+    queue.restore_job(folder.job, attempts=number, **spent)
+    for one, outcome in attempts:
+        queue.restore_attempt(folder.job, one, outcome or {})
+    if folder.result.exists():
+        return
+    if last is None:
+        # Nobody has judged this attempt: it counts as running, and the scheduler finds out whether it does.
+        slot = str((read_object(folder.attempt(number).handle) or {}).get("slot") or "cpu:0")
+        queue.adopt(folder.job, number, slot, boot_id="", expires=0.0, now=time.time())
+    elif last in counted and last.get("state") in ("failed", "cancelled"):
+        queue.restore_job(folder.job, state=last["state"], reason=str(last.get("reason", "")))
+
+
+def _time_of(told: dict[str, object]) -> float:
+    at = told.get("ended_at")
+    return float(at) if isinstance(at, int | float) else 0.0
+
+
+REPLAYED = {"cancel": Queue.request_cancel, "pause": Queue.request_pause, "resume": Queue.request_resume}

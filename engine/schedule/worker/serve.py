@@ -1,0 +1,167 @@
+"""run_worker: takes a home, holds its lock, turns the loop until there is nothing to do or somebody asks it to end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from engine.errors import HomeError
+from engine.home.paths import Home
+from engine.launch import Launcher
+from engine.launch.local import LocalLauncher
+from engine.launch.preempt import preempt_signals
+from engine.schedule.worker.lock import cannot_write, sign_in, sign_out, take_lock
+from engine.schedule.worker.loop import Patience, Scheduler
+from engine.schedule.worker.publish import Collect, Publisher
+from engine.schedule.worker.rebuild import heal_queue, make_queue
+from store.queue import Queue, QueueFault
+
+log = logging.getLogger("xp.scheduler")
+INTERRUPTED = 130
+
+
+def run_collect(home: Home) -> None:
+    """Collect and publish all there is. Imports the collector only now: it loads duckdb."""
+    from engine.collect import collect
+
+    collect(home, wait=60.0)
+
+
+def collect_lazily(home: Home) -> None:
+    """Collect while jobs run: a large snapshot is copied less often, and another collector is left to it."""
+    from engine.collect import collect
+
+    collect(home, lazy=True)
+
+
+def run_worker(
+    home: Home,
+    slots: int | None = None,
+    until_idle: bool = False,
+    *,
+    preload: str = "engine.run",
+    collect: Collect | None = run_collect,
+    patience: Patience | None = None,
+    launcher: Callable[[], Launcher] | None = None,
+) -> int:
+    """Be the scheduler of this home; return 0 when idle (`until_idle`) and 130 when asked to end.
+
+    Jobs that run go on when it ends, and the next scheduler takes them over; when the machine is about to be taken away
+    (engine/launch/preempt.py) they are saved and ended first. Raises HomeError when another scheduler
+    has this home and we were told to stay (`until_idle` leaves it to the other and returns 0).
+    """
+    make = launcher or (lambda: LocalLauncher(preload, slots or 1))
+    with _stop_signals() as stopping:
+        while True:
+            lock = take_lock(home)
+            if lock is None:
+                return _leave_to_other(home, until_idle)
+            try:
+                between = collect_lazily if collect is run_collect else collect
+                _serve(home, make, Publisher(home, collect, between), patience, stopping, until_idle)
+            finally:
+                lock.release()
+            # Whoever submitted while we were leaving saw the lock held and started nobody: so look once more.
+            if stopping.is_set or not _has_work(home):
+                return INTERRUPTED if stopping.is_set else 0
+
+
+def _leave_to_other(home: Home, until_idle: bool) -> int:
+    if until_idle:
+        return 0
+    fix = "leave it to that one, or stop it first"
+    raise HomeError("a scheduler already works here", where=str(home.root), fix=fix)
+
+
+def _has_work(home: Home) -> bool:
+    with Queue.open_readonly(home.queue_db) as queue:
+        return queue.has_work()
+
+
+def _serve(
+    home: Home,
+    make: Callable[[], Launcher],
+    publisher: Publisher,
+    patience: Patience | None,
+    stopping: StopFlag,
+    until_idle: bool,
+) -> None:
+    try:
+        sign_in(home)
+    except OSError as error:
+        raise cannot_write(home, error) from error
+    launcher = make()
+    try:
+        with _open_queue(home) as queue:
+            heal_queue(home, queue)
+            scheduler = Scheduler(home, queue, launcher, publisher, patience)
+            log.info("slots: %s", ", ".join(scheduler.slots))
+            while not stopping.is_set:
+                try:
+                    scheduler.turn()
+                    if until_idle and scheduler.is_idle():
+                        break
+                    scheduler.rest([stopping.bell])
+                except (OSError, QueueFault) as error:
+                    scheduler.stumble(error, [stopping.bell])
+            if stopping.is_preempted:
+                scheduler.vacate()
+    finally:
+        launcher.close()
+        publisher.finish(is_last=not stopping.is_set)
+        sign_out(home)
+
+
+def _open_queue(home: Home) -> Queue:
+    """Open the queue; one that is missing or damaged is made anew from the folders, which are the truth."""
+    try:
+        if home.queue_db.exists():
+            return Queue(home.queue_db)
+    except RuntimeError as error:
+        fix = "use the newer xp, or make the queue anew with `xp rebuild --queue`"
+        raise HomeError(str(error), where=str(home.queue_db), fix=fix) from error
+    except QueueFault as error:
+        log.error("queue.db is damaged and is made anew: %s", str(error).splitlines()[0])
+    make_queue(home)
+    return Queue(home.queue_db)
+
+
+class StopFlag:
+    """Set by SIGTERM and SIGINT, and by what announces the machine's end; its bell becomes readable then."""
+
+    def __init__(self) -> None:
+        self.is_set = self.is_preempted = False
+        self.preempting = frozenset(preempt_signals())
+        self.bell, self.bell_in = os.pipe()
+        for end in (self.bell, self.bell_in):
+            os.set_blocking(end, False)
+
+    def ring(self, number: int, *_: Any) -> None:
+        self.is_set = True
+        self.is_preempted |= number in self.preempting
+        with suppress(OSError):
+            os.write(self.bell_in, b"x")
+
+    def close(self) -> None:
+        os.close(self.bell)
+        os.close(self.bell_in)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[StopFlag]:
+    """Turn signals that ask us to end into a flag while inside; not outside of the main thread, which alone may."""
+    flag = StopFlag()
+    is_main = threading.current_thread() is threading.main_thread()
+    asking = (signal.SIGTERM, signal.SIGINT, *flag.preempting) if is_main else ()
+    before = {number: signal.signal(number, flag.ring) for number in asking}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        flag.close()

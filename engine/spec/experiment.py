@@ -1,0 +1,163 @@
+"""A whole spec: the settings of one run, and the arms, matrix, seeds and claims that make an experiment of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from engine.errors import closest_hint
+from engine.spec.base import ASIDE, NAME, Model, refuse
+from engine.spec.data import Data
+from engine.spec.distill import ONE_LABEL, Distill, EntropyMatch
+from engine.spec.network import Student
+from engine.spec.teacher import Assistant, Teacher, head_problem
+from engine.spec.training import Explain, Measure, Prune, Resources, Train
+
+DIGIT_NAMES = [str(digit) for digit in range(10)]
+
+
+class Claim(Model):
+    id: str = Field(pattern=NAME)
+    text: str
+    metric: str
+    arm: str
+    against: str
+    expect: Literal["greater", "less", "not_worse"]
+    margin: float | None = Field(None, ge=0.0)
+
+
+class Settings(Model):
+    """Everything that decides one run but for its seed: what an arm or a matrix point may change."""
+
+    data: Data
+    student: Student
+    teacher: Teacher | None = None
+    distill: Distill = Distill()
+    train: Train = Train()
+    prune: Prune | None = None
+    measure: Measure = Measure()
+    explain: Explain = Explain()
+    resources: Resources = Field(Resources(), json_schema_extra=ASIDE)
+
+    @model_validator(mode="after")
+    def _mixing_fits(self) -> Settings:
+        augment = self.data.augment
+        if not (augment.mixup or augment.cutmix):
+            return self
+        if self.train.batch_size % 2:
+            raise refuse(
+                f"images are mixed in pairs, and batch_size is {self.train.batch_size}", "use an even batch_size"
+            )
+        if self.is_taught and augment.mix_targets is None and not self._is_online:
+            what = "cached targets belong to single images, and these are mixed"
+            raise refuse(what, "set data.augment.mix_targets: linear, teacher.targets: online, or no mixup and cutmix")
+        if self.is_taught and self.distill.loss in ONE_LABEL:
+            what = f"loss {self.distill.loss} needs one label for each image, and these are mixed"
+            raise refuse(what, "use another distill.loss, or set mixup and cutmix to 0")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_fit(self) -> Settings:
+        """Refuse what can be known before any image is looked at; the rest is the plan's to say."""
+        names = DIGIT_NAMES if self.data.source == "digits" else self.data.classes
+        for path, teacher in self.teachers:
+            problem = head_problem(teacher, names) if names else None
+            if problem:
+                raise refuse(f"{path}.head: {problem[0]}", problem[1])
+        if self.teacher is not None and self.teacher.calibrate and self.data.split.split("/")[1] in ("0", "00"):
+            what = f"a teacher is calibrated on validation images, and {self.data.split} has none"
+            raise refuse(what, "give data.split a validation part, or set teacher.calibrate: false")
+        return self
+
+    @model_validator(mode="after")
+    def _reference_is_plain(self) -> Settings:
+        """A reference only lends its entropy: it teaches nobody."""
+        reference = dict(self.teachers).get("distill.temperature.reference")
+        if reference is None:
+            return self
+        asked = {"assistants": reference.assistants, "targets": reference.targets != "cached"}
+        words = [word for word, given in {**asked, "calibrate": reference.calibrate}.items() if given]
+        if words:
+            raise refuse(f"a reference teacher has no {' and '.join(words)}", f"leave {' and '.join(words)} away")
+        return self
+
+    @property
+    def teachers(self) -> list[tuple[str, Teacher]]:
+        """The teacher, and the one whose entropy the temperature is matched to, by their paths."""
+        found = [("teacher", self.teacher)] if self.teacher is not None else []
+        if isinstance(self.distill.temperature, EntropyMatch):
+            found.append(("distill.temperature.reference", self.distill.temperature.reference))
+        return found
+
+    @property
+    def networks(self) -> list[tuple[str, Student | Teacher | Assistant]]:
+        """Every network of a run, by its path."""
+        helpers = self.teacher.assistants if self.teacher is not None else []
+        chain = [(f"teacher.assistants.{place}", helper) for place, helper in enumerate(helpers)]
+        return [("student", self.student), *self.teachers, *chain]
+
+    @property
+    def is_taught(self) -> bool:
+        return self.teacher is not None and self.distill.loss != "ce"
+
+    @property
+    def _is_online(self) -> bool:
+        """Whether the teacher looks at what the student looks at, mixed images too."""
+        return self.teacher is not None and self.teacher.targets == "online"
+
+    @property
+    def is_pruned(self) -> bool:
+        return self.prune is not None and self.prune.ratio > 0.0
+
+
+class Spec(Settings):
+    """One experiment, whole: shared settings, the arms and matrix that vary them, seeds, claims."""
+
+    name: str = Field(pattern=NAME)
+    title: str = ""
+    extends: str | None = None
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
+    arms: dict[str, dict[str, Any]] = Field({})
+    baseline: str | None = None
+    matrix: dict[str, list[Any]] = Field({})
+    claims: list[Claim] = Field([])
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_once(cls, seeds: list[int]) -> list[int]:
+        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+        if twice:
+            raise refuse(f"seed {twice[0]} is repeated", "list each seed once: the same run twice is no sample of two")
+        return seeds
+
+    @field_validator("arms")
+    @classmethod
+    def _arm_names(cls, arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for arm in arms:
+            if not re.fullmatch(NAME, arm):
+                raise refuse(f"{arm!r} is no name for an arm", "use small letters, digits, - and _, 64 at most")
+        return arms
+
+    @field_validator("matrix")
+    @classmethod
+    def _matrix_filled(cls, matrix: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        for path, values in matrix.items():
+            if not values:
+                raise refuse(f"{path} has no values", "list at least one, or leave the line away")
+        return matrix
+
+    @property
+    def arm_names(self) -> list[str]:
+        return list(self.arms) or [self.name]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Spec:
+        if self.baseline is not None and self.baseline not in self.arm_names:
+            raise refuse(f"baseline {self.baseline!r} is no arm", closest_hint(self.baseline, self.arm_names))
+        for claim in self.claims:
+            for arm in (claim.arm, claim.against):
+                if arm not in self.arm_names:
+                    raise refuse(f"claim {claim.id!r} names {arm!r}, no arm here", closest_hint(arm, self.arm_names))
+        return self

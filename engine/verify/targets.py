@@ -1,0 +1,145 @@
+"""Whether cached targets are what their teacher says: takes a targets job, gives how they differ when asked again.
+
+Whole batches are asked again, as they were when the cache was made. With the same library, device and thread count the
+same bits must come; elsewhere a difference of ELSEWHERE steps of fp16 is a rounding, and more is not.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.core.data.pack import open_pack
+from engine.core.data.splits import split_pack
+from engine.core.distill.encoding import RowFormat, count_steps
+from engine.core.distill.make import CENTRE_VIEW, Maker
+from engine.core.distill.targets import CENTRE, LOGITS, map_rows, targets_problem
+from engine.errors import QueryError
+from engine.home.paths import Home, read_json
+from engine.run.attempt import Order
+from engine.run.device import prepare_device
+from engine.run.inputs import Images, Visit, read_data
+from engine.run.targets import make_maker, open_teacher, targets_info, targets_origin
+
+ELSEWHERE = 2.0
+SURROUNDINGS = ("torch", "device", "cpu", "threads")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One batch asked again: the largest difference from the cache in steps of fp16."""
+
+    view: int
+    first: int
+    images: int
+    steps: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found of one targets job. `problem` says why its files do not count; `changed` what is not as it was."""
+
+    job: str
+    allowed: float
+    changed: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    problem: str | None = None
+
+    @property
+    def is_right(self) -> bool:
+        return self.problem is None and all(one.steps <= self.allowed for one in self.differences)
+
+    def lines(self) -> list[str]:
+        """Return the findings as a table for a terminal."""
+        images = sum(one.images for one in self.differences)
+        head = f"{self.job}: {'right' if self.is_right else 'WRONG'}"
+        if self.problem is not None:
+            return [f"{head}: {self.problem}"]
+        rows = [f"  {'view':>6} {'from image':>10} {'images':>6} {'fp16 steps':>10}  "]
+        for one in self.differences:
+            view = "centre" if one.view == CENTRE_VIEW else str(one.view)
+            said = "right" if one.steps <= self.allowed else "WRONG"
+            rows.append(f"  {view:>6} {one.first:>10} {one.images:>6} {one.steps:>10.3g}  {said}")
+        why = f"elsewhere than they were made ({'; '.join(self.changed)})" if self.changed else "where they were made"
+        return [f"{head}: {images} images asked again {why}: {self.allowed:g} steps of fp16 allowed", *rows]
+
+
+def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) -> Verdict:
+    """Ask the teacher of a targets job again about `samples` images or a few more, drawn by `seed` (None: anew).
+
+    Raises QueryError where the job is not done yet.
+    """
+    folder, place = home.job(job), home.targets(job)
+    if not folder.result.exists():
+        raise QueryError(f"{job} is not done", fix=f"wait for it: xp logs {job} -f")
+    spec = read_json(folder.spec)
+    pack = open_pack(home.pack(spec["needs"]["pack"]))
+    data = read_data(spec["settings"], {})
+    origin = targets_origin(job, spec, Images(data, pack, split_pack(pack, data)))
+    problem = targets_problem(place, origin)
+    if problem is not None:
+        return Verdict(job, 0.0, problem=problem)
+    manifest: dict[str, Any] = read_json(place / "manifest.json")
+    device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True)
+    visit = Visit(home, Order(home, job, 0, job_details(home, job), "cpu:0"))
+    teacher = open_teacher(visit, spec, device)
+    now = targets_info(job, spec, pack, teacher)
+    changed = tuple(f"{name} {manifest['info'].get(name)} -> {now[name]}" for name in _changed(manifest["info"], now))
+    maker, form = make_maker(origin, teacher), RowFormat(manifest["classes"], manifest["kept"])
+    held = {CENTRE_VIEW: map_rows(place / CENTRE, form, (len(pack),))}
+    if origin.views:
+        logits = map_rows(place / LOGITS, form, (origin.views, len(origin.rows)))
+        held |= {view: logits[view] for view in range(origin.views)}
+    chosen = _draw_batches(maker, samples, random.Random(seed))
+    found = tuple(_ask_again(maker, view, first, held[view]) for view, first in chosen)
+    return Verdict(job, ELSEWHERE if changed else 0.0, changed, found)
+
+
+def _slot(info: Mapping[str, Any]) -> str:
+    """Return the slot of the kind that the cache was made on, where this machine has one."""
+    if info["device"] == "cpu" or not torch.cuda.is_available():
+        return "cpu:0"
+    return os.environ.get("CUDA_VISIBLE_DEVICES") or "0"
+
+
+def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [name for name in SURROUNDINGS if then.get(name) != now[name]]
+
+
+def job_details(home: Home, job: str) -> dict[str, Any]:
+    """Return where the files of a job lie, by the newest record of an experiment that names it."""
+    records = [path for folder in sorted(home.experiments_root.glob("*")) for path in home.records(folder.name)]
+    for path in reversed(records):
+        for one in read_json(path)["jobs"]:
+            if one["job"] == job:
+                return dict(one["details"])
+    return {}
+
+
+def _draw_batches(maker: Maker, samples: int, chance: random.Random) -> list[tuple[int, int]]:
+    """Return (view, first place) of batches that hold `samples` images, the centre crops among the views."""
+    every = [
+        (view, first)
+        for view in (CENTRE_VIEW, *range(maker.origin.views))
+        for first in range(0, len(maker.rows_of(view)), maker.batch)
+    ]
+    wanted = max(1, -(-samples // maker.batch))
+    return sorted(chance.sample(every, min(wanted, len(every))))
+
+
+def _ask_again(maker: Maker, view: int, first: int, held: np.ndarray[Any, Any]) -> Difference:
+    rows = maker.rows_of(view)[first : first + maker.batch]
+    asked = maker.form.encode(maker.predict(maker.render(view, rows)))
+    there = np.asarray(held[first : first + len(rows)])
+    if maker.form.kept is not None:
+        same = np.array_equal(asked["classes"], there["classes"])
+        asked, there = asked["logits"], there["logits"]
+        if not same:
+            return Difference(view, first, len(rows), float("inf"))
+    return Difference(view, first, len(rows), count_steps(asked, there))

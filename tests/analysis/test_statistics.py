@@ -1,0 +1,235 @@
+"""Statistics equal scipy's on random cases, and keep their promises on data without any difference."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+
+from engine.analysis import statistics as stats
+
+NUMBERS = st.floats(-1e3, 1e3, allow_nan=False)
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_t_interval_equals_scipy(values: list[float]) -> None:
+    found = stats.t_interval(values)
+    spread = scipy_stats.sem(values)
+    assert found.std == pytest.approx(np.std(values, ddof=1), abs=1e-12)
+    if spread > 1e-9:
+        low, high = scipy_stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=spread)
+        assert found.low == pytest.approx(low)
+        assert found.high == pytest.approx(high)
+
+
+def test_one_value_has_no_interval_and_none_is_an_error() -> None:
+    assert stats.t_interval([0.5]) == stats.Interval(0.5, None, None, None, 1)
+    with pytest.raises(ValueError, match="at least one"):
+        stats.t_interval([])
+
+
+def test_paired_p_equals_scipy_on_common_seeds() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        one, two = dict(enumerate(draw.normal(size=6))), dict(enumerate(draw.normal(size=5)))
+        common = range(5)
+        expected = scipy_stats.ttest_rel([one[at] for at in common], [two[at] for at in common]).pvalue
+        assert stats.paired_p(one, two) == pytest.approx(expected)
+
+
+def test_pairs_without_a_common_seed_say_nothing() -> None:
+    assert stats.paired_interval({0: 1.0}, {1: 1.0}) is None
+    assert stats.paired_p({0: 1.0}, {0: 2.0}) is None
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+@settings(max_examples=100, deadline=None)
+def test_mcnemar_equals_the_binomial_test(first: int, second: int) -> None:
+    expected = scipy_stats.binomtest(first, first + second).pvalue if first + second else 1.0
+    assert stats.mcnemar_p(first, second) == pytest.approx(expected)
+
+
+@given(st.integers(0, 500), st.integers(1, 500))
+@settings(max_examples=60, deadline=None)
+def test_wilson_equals_scipy(right: int, n: int) -> None:
+    right = min(right, n)
+    expected = scipy_stats.binomtest(right, n).proportion_ci(method="wilson")
+    low, high = stats.wilson_interval(right, n)
+    assert low == pytest.approx(expected.low, abs=1e-12)
+    assert high == pytest.approx(expected.high)
+
+
+def test_bootstrap_interval_is_close_to_scipy() -> None:
+    draw = np.random.default_rng(1)
+    first, second = draw.random(800) < 0.7, draw.random(800) < 0.65
+    found = stats.compare_images(list(first), list(second), rounds=4000)
+    gain = first.astype(float) - second
+    expected = scipy_stats.bootstrap((gain,), np.mean, n_resamples=4000, method="percentile", rng=2).confidence_interval
+    assert found.low == pytest.approx(expected.low, abs=0.004)
+    assert found.high == pytest.approx(expected.high, abs=0.004)
+    assert found.difference == pytest.approx(gain.mean())
+    assert found.p == pytest.approx(stats.mcnemar_p(found.only_first, found.only_second))
+
+
+def test_bootstrap_is_the_same_every_time() -> None:
+    first, second = [True, False] * 50, [False, True, True, True] * 25
+    assert stats.compare_images(first, second, rounds=500) == stats.compare_images(first, second, rounds=500)
+
+
+def test_uneven_images_are_refused() -> None:
+    with pytest.raises(ValueError, match="not 1 and 2"):
+        stats.compare_images([True], [True, False])
+
+
+def test_hierarchical_interval_holds_spread_of_seeds_and_of_images() -> None:
+    draw = np.random.default_rng(3)
+    shifts = draw.normal(0, 0.05, 5)
+    gains = [draw.normal(shift, 0.3, 400) for shift in shifts]
+    low, high = stats.hierarchical_interval([list(row) for row in gains], rounds=2000)
+    by_images, _ = stats.hierarchical_interval([list(np.mean(gains, axis=0))] * 5, rounds=2000)
+    assert low < np.mean(gains) < high
+    assert low < by_images
+
+
+def test_holm_equals_its_definition_and_keeps_the_order() -> None:
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([0.5, 0.9]) == [1.0, 1.0]
+    assert stats.holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_holm_equals_statsmodels(ps: list[float]) -> None:
+    assert stats.holm(ps) == pytest.approx(list(multipletests(ps, method="holm")[1]))
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+@settings(max_examples=60, deadline=None)
+def test_mcnemar_equals_statsmodels(first: int, second: int) -> None:
+    expected = mcnemar([[5, first], [second, 5]], exact=True).pvalue
+    assert stats.mcnemar_p(first, second) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 20, 1000])
+def test_smallest_difference_equals_statsmodels(n: int) -> None:
+    exact = TTestPower().solve_power(effect_size=None, nobs=n, alpha=0.05, power=0.8)
+    assert stats.smallest_difference(1.0, n) == pytest.approx(exact, rel=1e-4)
+
+
+def test_smallest_difference_has_the_power_it_promises() -> None:
+    draw = np.random.default_rng(4)
+    truth = stats.smallest_difference(1.0, 12)
+    found = sum(
+        (stats.paired_p(dict(enumerate(draw.normal(truth, 1.0, 12))), dict.fromkeys(range(12), 0.0)) or 1) < 0.05
+        for _ in range(600)
+    )
+    assert 0.72 < found / 600 < 0.88
+
+
+def test_seeds_needed_is_the_least_number_that_shows_it() -> None:
+    n = stats.seeds_needed(0.5, 1.0)
+    assert n is not None
+    assert stats.smallest_difference(1.0, n) <= 0.5 < stats.smallest_difference(1.0, n - 1)
+    assert stats.seeds_needed(1e-9, 1.0, most=50) is None
+    assert math.isfinite(stats.smallest_difference(1.0, 2))
+
+
+def test_accuracies_that_all_differ_alike_have_no_interval() -> None:
+    same = stats.paired_shares({0: 0.90, 1: 0.80}, {0: 0.89, 1: 0.79})
+    assert same is not None
+    assert (same.low, same.high, same.n) == (None, None, 2)
+    assert same.mean == pytest.approx(0.01)
+    one, two = {0: 0.90, 1: 0.80}, {0: 0.89, 1: 0.78}
+    assert stats.paired_shares(one, two) == stats.paired_interval(one, two)
+    assert stats.paired_shares({0: 1.0}, {1: 1.0}) is None
+
+
+def test_intervals_hold_at_the_level_that_is_asked() -> None:
+    values = [0.1, 0.4, 0.35, 0.8]
+    for level in (0.8, 0.95, 0.99):
+        low, high = scipy_stats.t.interval(level, 3, loc=np.mean(values), scale=scipy_stats.sem(values))
+        one = stats.t_interval(values, level)
+        pairs = dict(enumerate(values)), dict.fromkeys(range(4), 0.0)
+        for found in (one, stats.paired_interval(*pairs, level), stats.paired_shares(*pairs, level)):
+            assert found is not None
+            assert [found.low, found.high] == pytest.approx([low, high])
+        expected = scipy_stats.binomtest(7, 20).proportion_ci(level, method="wilson")
+        assert stats.wilson_interval(7, 20, level) == pytest.approx((expected.low, expected.high))
+    assert stats.t_interval(values).half == pytest.approx(scipy_stats.t.ppf(0.975, 3) * scipy_stats.sem(values))
+    assert stats.t_interval(values[:1]).half is None
+
+
+def test_pairs_are_first_minus_second_over_common_seeds() -> None:
+    found = stats.paired_interval({1: 5.0, 2: 7.0, 3: 9.0}, {0: 1.0, 1: 4.0, 2: 5.0})
+    assert found is not None
+    assert [found.mean, found.n, found.std] == pytest.approx([1.5, 2, 0.5**0.5])
+
+
+def test_a_spread_of_zero_is_certain_except_without_a_difference() -> None:
+    assert stats.paired_p({0: 2.0, 1: 3.0}, {0: 1.0, 1: 2.0}) == 0.0
+    assert stats.paired_p({0: 2.0, 1: 3.0}, {0: 2.0, 1: 3.0}) == 1.0
+
+
+@pytest.mark.parametrize(("spread", "has_edges"), [(4e-9, True), (1e-10, False)])
+def test_a_spread_below_one_image_is_rounding(spread: float, has_edges: bool) -> None:
+    found = stats.paired_shares({0: 0.5, 1: 0.5 + spread}, {0: 0.4, 1: 0.4})
+    assert found is not None
+    assert (found.low is not None) == has_edges
+    assert found.std == (pytest.approx(spread / 2**0.5, rel=1e-3) if has_edges else 0.0)
+
+
+@pytest.mark.parametrize(("right", "n"), [(-1, 5), (6, 5), (0, 0)])
+def test_more_right_than_images_is_no_share(right: int, n: int) -> None:
+    with pytest.raises(ValueError, match="is no share"):
+        stats.wilson_interval(right, n)
+
+
+def test_images_that_only_one_got_right_are_told_apart() -> None:
+    found = stats.compare_images([True, True, True, False], [False, True, False, True], rounds=500)
+    assert (found.only_first, found.only_second, found.n, found.difference) == (2, 1, 4, 0.25)
+    assert stats.compare_images([True] * 9, [False] * 9, rounds=10).p == pytest.approx(2 * 0.5**9)
+    with pytest.raises(ValueError, match="not 0 and 0"):
+        stats.compare_images([], [])
+
+
+def test_a_bootstrap_in_pieces_has_all_its_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "BLOCK", 7)
+    values = np.asarray([0.0, 0.0, 1.0, 3.0])
+    means = stats.bootstrap_means(values, rounds=1001)
+    assert means.shape == (1001,)
+    assert means.mean() == pytest.approx(1.0, abs=0.15)
+    assert means.std() == pytest.approx(values.std() / 2, abs=0.08)
+    assert set(np.unique(means * 4)) <= set(range(13))
+
+
+def test_the_hierarchical_interval_of_one_seed_is_that_of_its_images() -> None:
+    gains = np.asarray([[0.0] * 60 + [1.0] * 40])
+    low, high = stats.hierarchical_interval(gains, rounds=8000)
+    assert [low, high] == pytest.approx([0.40 - 0.096, 0.40 + 0.096], abs=0.011)
+    narrow = stats.hierarchical_interval(gains, rounds=8000, level=0.5)
+    assert list(narrow) == pytest.approx([0.40 - 0.033, 0.40 + 0.033], abs=0.011)
+    with pytest.raises(ValueError, match="one row for each seed"):
+        stats.hierarchical_interval([])
+
+
+def test_the_luck_of_seeds_widens_the_hierarchical_interval() -> None:
+    """Two seeds that gain 0 and 1 on every image: a quarter of the rounds draws one of them twice."""
+    assert stats.hierarchical_interval([[0.0] * 50, [1.0] * 50], rounds=2000) == (0.0, 1.0)
+
+
+def test_levels_and_powers_move_what_seeds_could_show() -> None:
+    for level, power in ((0.9, 0.8), (0.95, 0.9), (0.99, 0.5)):
+        exact = TTestPower().solve_power(effect_size=None, nobs=6, alpha=1 - level, power=power)
+        assert stats.smallest_difference(2.0, 6, level, power) == pytest.approx(2 * exact, rel=1e-3)
+    assert stats.seeds_needed(-0.5, 1.0) == stats.seeds_needed(0.5, 1.0)
+    assert stats.seeds_needed(100.0, 1.0) == 2
+    least = stats.smallest_difference(1.0, 50)
+    assert (stats.seeds_needed(least, 1.0, most=50), stats.seeds_needed(least, 1.0, most=49)) == (50, None)

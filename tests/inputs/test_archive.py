@@ -1,0 +1,206 @@
+"""An archive gives its files as they went in, and says which archive and which file is damaged."""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import gzip
+import io
+import lzma
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from engine.errors import DataError
+from engine.inputs.archive import archive_names, is_archive, open_archive, stream_files
+
+FILES = {"b/2.png": b"two" * 400, "a/1.png": b"one" * 500, ".hid/3.png": b"three"}
+KINDS = ["x.zip", "X.ZIP", "x.tar", "x.tgz", "x.tar.gz", "X.TAR.GZ", "x.tar.bz2", "x.tar.xz"]
+SQUEEZE: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress, "tgz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "tar": bytes,
+}  # fmt: skip
+Add = Callable[[tarfile.TarFile], None]
+
+
+def add_file(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def add_link(tar: tarfile.TarFile, name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = kind, target
+    tar.addfile(member)
+
+
+def make_archive(path: Path, more: Add = lambda tar: None) -> Path:
+    """Write FILES and a folder as ./name, and what `more` adds to a tar."""
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("./b/", b"")
+            for name, content in FILES.items():
+                packed.writestr(f"./{name}", content)
+        return path
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as tar:
+        add_link(tar, "./b", "", tarfile.DIRTYPE)
+        for name, content in FILES.items():
+            add_file(tar, f"./{name}", content)
+        more(tar)
+    path.write_bytes(SQUEEZE[path.suffix.lower()[1:]](held.getvalue()))
+    return path
+
+
+@pytest.mark.parametrize("name", [*KINDS, "no.archive.tar.xz"])
+def test_a_name_tells_an_archive(name: str) -> None:
+    assert is_archive(Path("/data") / name)
+
+
+@pytest.mark.parametrize("name", ["x.gz", "x.xz", "zip", "x.zip.part", "x.tar.lz", "x.jpg"])
+def test_other_names_are_no_archives(name: str) -> None:
+    assert not is_archive(Path("/data.zip") / name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_files_come_out_as_they_went_in(tmp_path: Path, name: str) -> None:
+    path = make_archive(tmp_path / name)
+    assert archive_names(path) == list(FILES)
+    archive = open_archive(path)
+    assert {held: archive.read(held) for held in reversed(FILES)} == FILES
+    assert dict(stream_files(path, FILES)) == FILES
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz"])
+def test_a_stream_gives_the_files_asked_for_in_the_archives_order(tmp_path: Path, name: str) -> None:
+    path = make_archive(tmp_path / name, lambda tar: add_link(tar, "a/link.png", "1.png"))
+    wanted = {"a/1.png", "b/2.png"}
+    assert list(stream_files(path, wanted)) == [("b/2.png", FILES["b/2.png"]), ("a/1.png", FILES["a/1.png"])]
+
+
+@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz"])
+def test_links_are_files_and_come_last_while_pipes_are_none(tmp_path: Path, name: str) -> None:
+    def more(tar: tarfile.TarFile) -> None:
+        add_link(tar, "a/soft.png", "../b/2.png")
+        add_link(tar, "a/hard.png", "./a/1.png", tarfile.LNKTYPE)
+        add_link(tar, "a/pipe.png", "", tarfile.FIFOTYPE)
+        add_file(tar, "z.png", b"last")
+
+    path = make_archive(tmp_path / name, more)
+    names = [*FILES, "a/soft.png", "a/hard.png", "z.png"]
+    assert archive_names(path) == names
+    contents = {**FILES, "z.png": b"last", "a/soft.png": FILES["b/2.png"], "a/hard.png": FILES["a/1.png"]}
+    assert list(stream_files(path, names)) == list(contents.items())
+    archive = open_archive(path)
+    assert {held: archive.read(held) for held in names} == contents
+
+
+@pytest.mark.parametrize("target", ["../elsewhere.png", "self.png", "../b"])
+def test_a_link_that_leads_to_no_file_is_named(tmp_path: Path, target: str) -> None:
+    path = make_archive(tmp_path / "x.tar", lambda tar: add_link(tar, "./a/self.png", target))
+    with pytest.raises(
+        DataError, match=r"^\S*x\.tar!a/self\.png: cannot read this image: it is a link to .*\nfix: .*tar -h"
+    ):
+        open_archive(path).read("a/self.png")
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar"])
+def test_one_thread_reads_at_a_time(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive: Any = open_archive(make_archive(tmp_path / name))
+    locked: list[bool] = []
+    reader = archive._file if name == "x.zip" else archive._tar
+    method = "read" if name == "x.zip" else "extractfile"
+    honest = getattr(reader, method)
+
+    def note(member: object) -> object:
+        locked.append(archive._lock.locked())
+        return honest(member)
+
+    monkeypatch.setattr(reader, method, note)
+    assert archive.read("a/1.png") == FILES["a/1.png"]
+    assert locked == [True]
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz"])
+def test_an_archive_that_nobody_holds_is_closed(tmp_path: Path, name: str) -> None:
+    archive: Any = open_archive(make_archive(tmp_path / name))
+    handle = archive._file.fp if name == "x.zip" else archive._tar.fileobj
+    assert not handle.closed
+    del archive
+    assert handle.closed
+
+
+@pytest.mark.parametrize("name", ["x.tar", "x.tgz", "X.TAR.GZ", "x.tar.bz2", "x.tar.xz"])
+def test_a_compressed_tar_is_inflated_once(tmp_path: Path, name: str) -> None:
+    archive: Any = open_archive(make_archive(tmp_path / name))
+    archive._tar.fileobj.seek(0)
+    assert archive._tar.fileobj.read(4) == b"./b/"
+
+
+RAISED = [
+    zipfile.BadZipFile("bad"), tarfile.ReadError("bad"), lzma.LZMAError("bad"), EOFError("bad"), OSError("bad"),
+    RuntimeError("bad"), zlib.error("bad"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+def test_whatever_a_reader_raises_names_archive_and_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    archive: Any = open_archive(make_archive(tmp_path / "x.zip"))
+
+    def fail(entry: object) -> bytes:
+        raise error
+
+    monkeypatch.setattr(archive._file, "read", fail)
+    with pytest.raises(DataError, match=r"x\.zip!a/1\.png: cannot read this archive: bad\nfix: test it with"):
+        archive.read("a/1.png")
+
+
+def test_an_error_without_words_is_called_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive: Any = open_archive(make_archive(tmp_path / "x.tar"))
+    monkeypatch.setattr(archive._tar, "extractfile", lambda member: (_ for _ in ()).throw(EOFError()))
+    with pytest.raises(DataError, match=r"x\.tar!a/1\.png: cannot read this archive: EOFError\n"):
+        archive.read("a/1.png")
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz", "x.tar.bz2", "x.tar.xz"])
+def test_what_is_no_archive_is_named_however_it_is_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"no archive at all " * 90)
+    for read in (archive_names, open_archive, lambda path: list(stream_files(path, FILES))):
+        with pytest.raises(DataError, match=rf"{name}: cannot read this archive: \S"):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz", "x.tar.bz2", "x.tar.xz"])
+def test_a_torn_archive_cannot_be_opened(tmp_path: Path, name: str) -> None:
+    path = make_archive(tmp_path / name)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=rf"{name}(!\S+)?: cannot read this archive: \S"):
+        [open_archive(path).read(held) for held in FILES]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_from_damage_and_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    path = make_archive(tmp_path / "x.tar.gz")
+    opened: list[IO[bytes]] = []
+
+    def fill_up(packed: object, plain: IO[bytes], size: int) -> None:
+        opened.append(plain)
+        raise OSError(code, "full")
+
+    monkeypatch.setattr(shutil, "copyfileobj", fill_up)
+    with pytest.raises(
+        DataError, match=rf"x\.tar\.gz: there is no room to inflate.*\nfix: make room in {tempfile.gettempdir()}"
+    ):
+        open_archive(path)
+    assert [plain.closed for plain in opened] == [True]

@@ -1,0 +1,124 @@
+"""The examination names what is wrong, and only that is bad."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import namedtuple
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.home.paths import Home
+from engine.inspect import doctor
+from engine.inspect.doctor import Finding, examine
+from engine.schedule.worker.lock import take_lock
+from tests.queueing import Probe, make_home, submit_probes
+
+Usage = namedtuple("Usage", ("total", "used", "free"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = make_home(tmp_path)
+    submit_probes(home, "one", [Probe("train-1")])
+    return home
+
+
+@pytest.fixture(autouse=True)
+def imports(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What importing torch would answer; nothing is imported."""
+    said: dict[str, Any] = {"returncode": 0, "stderr": ""}
+
+    def answer(line: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        assert line[1:] == ["-c", "import torch, torchvision, timm"]
+        return subprocess.CompletedProcess(line, said["returncode"], "", said["stderr"])
+
+    monkeypatch.setattr("engine.inspect.doctor.subprocess.run", answer)
+    monkeypatch.setattr(doctor, "list_gpus", lambda: [])
+    monkeypatch.setattr("engine.inspect.doctor.shutil.disk_usage", lambda _: Usage(10**12, 0, 5 * 10**9))
+    return said
+
+
+def finding(home: Home, name: str) -> Finding:
+    return next(one for one in examine(home) if one.name == name)
+
+
+def test_a_sound_machine_is_well_in_everything(home: Home) -> None:
+    found = examine(home)
+    assert [one.name for one in found if not one.is_well] == []
+    assert [one.name for one in found] == [
+        "python", "torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic", "torch with timm", "devices",
+        "disk", "scheduler", "queue.db",
+    ]  # fmt: skip
+    assert finding(home, "duckdb").what == metadata.version("duckdb")
+    assert finding(home, "disk").what == f"5.0 GB free at {home.root}"
+    assert finding(home, "queue.db").what == "whole"
+
+
+@pytest.mark.parametrize(("version", "is_well"), [((3, 10), False), ((3, 11), True), ((3, 12), True)])
+def test_python_must_be_of_3_11_or_newer(
+    home: Home, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], is_well: bool
+) -> None:
+    monkeypatch.setattr("engine.inspect.doctor.sys.version_info", version)
+    assert doctor._python().is_well == is_well
+
+
+@pytest.mark.parametrize(("free", "is_well"), [(1_999_999_999, False), (2_000_000_001, True)])
+def test_little_room_is_bad(home: Home, monkeypatch: pytest.MonkeyPatch, free: int, is_well: bool) -> None:
+    monkeypatch.setattr("engine.inspect.doctor.shutil.disk_usage", lambda _: Usage(10**12, 0, free))
+    assert finding(home, "disk").is_well == is_well
+
+
+def test_a_home_that_cannot_be_written_is_bad(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.inspect.doctor.os.access", lambda *_: False)
+    found = finding(home, "disk")
+    assert not found.is_well
+    assert found.what.endswith(", and it cannot be written")
+
+
+def test_a_package_that_is_not_there_says_how_to_get_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("engine.inspect.doctor.metadata.version", version)
+    assert str(finding(home, "timm")) == "BAD timm: not installed\n    fix: pip install timm"
+
+
+def test_builds_that_do_not_fit_are_told_by_their_last_line(home: Home, imports: dict[str, Any]) -> None:
+    imports |= {"returncode": 1, "stderr": "Traceback\nImportError: no operator nms\n"}
+    found = finding(home, "torch with timm")
+    assert (found.is_well, found.what) == (False, "ImportError: no operator nms")
+    imports |= {"returncode": 0, "stderr": "a warning\n"}
+    found = finding(home, "torch with timm")
+    assert (found.is_well, found.what) == (True, "loads")
+
+
+def test_devices_and_scheduler_are_told_as_they_are(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert finding(home, "devices").what.startswith("no GPU: jobs run on the CPU (")
+    monkeypatch.setattr(doctor, "list_gpus", lambda: ["cuda:0", "cuda:1"])
+    assert finding(home, "devices").what == "cuda:0, cuda:1"
+    assert finding(home, "scheduler").what == "none runs (submit starts one)"
+    lock = take_lock(home)
+    assert lock is not None
+    assert finding(home, "scheduler").what == "running"
+    lock.release()
+
+
+def test_a_broken_queue_is_bad_and_can_be_made_anew(home: Home) -> None:
+    home.queue_db.write_bytes(b"no database" * 1000)
+    for rest in ("-wal", "-shm"):
+        home.queue_db.with_name(home.queue_db.name + rest).unlink(missing_ok=True)
+    found = finding(home, "queue.db")
+    assert not found.is_well
+    assert found.what != "whole"
+    assert "xp rebuild --queue" in str(found)
+
+
+def test_only_what_is_bad_shows_its_fix() -> None:
+    assert str(Finding("a", True, "well", "do this")) == "ok  a: well"
+    assert str(Finding("a", False, "ill", "do this")) == "BAD a: ill\n    fix: do this"
+    assert Finding("a", False, "ill", "do this").as_json() == {
+        "name": "a", "ok": False, "what": "ill", "fix": "do this",
+    }  # fmt: skip

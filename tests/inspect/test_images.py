@@ -1,0 +1,161 @@
+"""`xp data`: the report of a folder and the contact sheet of a spec, as a person meets them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.core.data.pack import is_valid_pack, open_pack
+from engine.core.data.preview import CAPTION, GAP
+from engine.core.data.survey import Survey
+from engine.errors import DataError, XpError
+from engine.home.paths import Home, open_home
+from engine.inspect.images import MOST_VIEWS, SHEET_SIDE, survey_lines, survey_path, write_preview
+from engine.load import load_spec
+from engine.plan import make_plan
+from engine.spec import Spec
+from tests.cli.test_cli import run_xp
+
+SPEC = """
+name: photos
+data: {{source: folder, root: "{root}", image_size: 32, short_side: 48, augment: {{rand_augment: rand-m9-inc1}}}}
+student: {{arch: tiny_vit, dims: [8, 8, 16, 16], depths: [1, 1, 1, 1], heads: [1, 1, 2, 2], windows: [4, 4, 2, 1]}}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return open_home(tmp_path / "home", create=True)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    noise = np.random.default_rng(0)
+    for name in ("n01440764", "n02102040"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = noise.integers(0, 256, (70, 80, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "set" / name / f"{number}.png")
+    (tmp_path / "photos.yaml").write_text(SPEC.format(root=tmp_path / "set"))
+    return tmp_path / "photos.yaml"
+
+
+def draw(home: Home, spec: Spec, out: Path) -> tuple[int, int]:
+    """Return how many pictures wide and lines high the sheet is."""
+    write_preview(home, spec, out, lambda done, count: None, rows=4)
+    with Image.open(out) as sheet:
+        return (sheet.width - GAP) // (SHEET_SIDE + GAP), (sheet.height - GAP) // (SHEET_SIDE + CAPTION + GAP)
+
+
+@pytest.mark.parametrize(("views", "shown"), [("null", MOST_VIEWS), ("2", 2), ("1", 1), ("300", MOST_VIEWS)])
+def test_the_sheet_shows_no_view_that_a_student_never_sees(home: Home, file: Path, views: str, shown: int) -> None:
+    assert draw(home, load_spec(file, [f"data.views={views}"]), file.parent / "sheet.png") == (1 + shown, 4)
+
+
+def test_the_sheet_leaves_the_pack_that_the_first_arm_trains_on(home: Home, file: Path) -> None:
+    spec = load_spec(file, ["data.format=raw", "matrix={data.format: [jpeg, raw]}"])
+    draw(home, spec, file.parent / "sheet.png")
+    folder = home.pack(make_plan(spec, home).jobs[0].key)
+    assert is_valid_pack(folder)
+    assert open_pack(folder).format == "jpeg"
+
+
+def test_images_that_change_while_a_sheet_is_drawn_leave_no_pack(
+    home: Home, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = make_plan(load_spec(file), home)
+    monkeypatch.setattr("engine.inspect.images.make_plan", lambda spec, home: planned)
+    (file.parent / "set" / "n01440764" / "0.png").unlink()
+    with pytest.raises(DataError, match="have changed since"):
+        draw(home, load_spec(file), file.parent / "sheet.png")
+    assert not home.pack(planned.jobs[0].key).exists()
+
+
+@pytest.mark.parametrize("name", ["sheet.jpg", "sheet", "taken/sheet.png"])
+def test_a_sheet_that_cannot_be_written_is_refused_without_a_traceback(file: Path, name: str) -> None:
+    (file.parent / "taken").write_text("a file")
+    answer = run_xp("data", "preview", file, "-o", file.parent / name, home=file.parent / "home", code=2)
+    assert str(file.parent / name) in answer.stderr
+    assert "\nfix: " in answer.stderr
+
+
+def test_the_report_counts_classes_by_their_meaning(file: Path) -> None:
+    text = run_xp("data", "report", file.parent / "set", home=file.parent / "home").stdout
+    assert "20 images in 2 classes, 10 to 10 in one" in text
+    assert "n01440764 tench: 10" in text
+
+
+def test_a_large_group_of_copies_is_counted_and_the_first_named(file: Path) -> None:
+    folder = file.parent / "set" / "n01440764"
+    for number in range(10, 40):
+        (folder / f"{number}.png").write_bytes((folder / "0.png").read_bytes())
+    (line,) = [line for line in survey_lines(survey_path(folder.parent, lambda done, count: None)) if " = " in line]
+    assert line.count(" = ") == 10
+    assert line.endswith(" = 21 more")
+
+
+def test_absent_images_are_told_to_whoever_asks_for_a_sheet(home: Home, file: Path) -> None:
+    with pytest.raises(XpError, match="there is no /nowhere"):
+        draw(home, load_spec(file, ["data.root=/nowhere"]), file.parent / "sheet.png")
+
+
+SURVEY = Survey(
+    classes={"cat": 3, "n01440764": 5},
+    parts={},
+    widths=(10, 20, 30),
+    heights=(11, 21, 31),
+    suffixes={".png": 7, ".jpg": 1},
+    modes={"RGB": 6, "L": 2},
+    grey=2,
+    broken=[],
+    duplicates=[["a", "b"]],
+    across=[["a", "c"], ["d", "e"]],
+    astride=[["f", "g"]],
+)
+
+
+def test_a_survey_is_told_line_by_line() -> None:
+    assert list(survey_lines(SURVEY)) == [
+        "8 images in 2 classes, 3 to 5 in one",
+        "  cat: 3",
+        "  n01440764 tench: 5",
+        "width: 10 to 30 pixels, median 20",
+        "height: 11 to 31 pixels, median 21",
+        "files: 7 .png, 1 .jpg; modes: 6 RGB, 2 L; 2 look grey",
+        "broken: 0",
+        "the same or nearly the same image: 1",
+        "  a = b",
+        "the same image under different classes: 2",
+        "  a = c",
+        "  d = e",
+    ]
+
+
+def test_folders_of_the_set_are_told_with_what_is_kept() -> None:
+    lines = list(survey_lines(replace(SURVEY, parts={"train": 6, "val": 2}, passed_over={".txt": 4})))
+    assert "folders: 6 train, 2 val (data.given: merge splits all anew, test keeps val as the test part)" in lines
+    assert "passed over: 4 .txt" in lines
+    assert lines[-2:] == ["the same image in different folders of train, val, test: 1", "  f = g"]
+    lines = list(survey_lines(replace(SURVEY, parts={"train": 8})))
+    assert "folders: 8 train (data.given: merge splits all anew)" in lines
+
+
+@pytest.mark.parametrize(("count", "rest"), [(10, []), (11, ["  and 1 more"]), (25, ["  and 15 more"])])
+def test_ten_of_many_are_shown_and_the_rest_counted(count: int, rest: list[str]) -> None:
+    broken = [f"{number}.png" for number in range(count)]
+    lines = list(survey_lines(replace(SURVEY, broken=broken)))
+    start = lines.index(f"broken: {count}")
+    after = lines.index("the same or nearly the same image: 1")
+    assert lines[start + 1 : after] == [*(f"  {name}" for name in broken[:10]), *rest]
+
+
+@pytest.mark.parametrize(("count", "end"), [(10, "9"), (11, "1 more")])
+def test_ten_of_a_group_are_shown_and_the_rest_counted(count: int, end: str) -> None:
+    lines = list(survey_lines(replace(SURVEY, duplicates=[[str(number) for number in range(count)]])))
+    line = lines[lines.index("the same or nearly the same image: 1") + 1]
+    assert line.startswith("  0 = 1 = 2")
+    assert line.split(" = ")[-1] == end

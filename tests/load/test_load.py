@@ -1,0 +1,363 @@
+"""Loading specs: what is right arrives, what is wrong is named with its place and its fix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.errors import SpecError
+from engine.load import load_spec
+from engine.spec import LongformerAttention
+from engine.spec.cells import expand_cells
+
+SPECS = Path(__file__).parents[2] / "specs"
+QUICKSTART = SPECS / "quickstart.yaml"
+POSITION = re.compile(r"^[^:\n]+\.yaml:\d+:\d+: ", re.MULTILINE)
+
+
+def swap(old: str, new: str) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        assert old in text
+        return text.replace(old, new)
+
+    return change
+
+
+SPOILED = {
+    "unknown key": (swap("title:", "titel:"), "unknown key 'titel'", "did you mean 'title'"),
+    "misspelt network": (swap("arch: tiny_vit\n", "arch: tiny_vitt\n"), "unknown network", "tiny_vit"),
+    "misspelt timm network": (swap("convnextv2_atto", "convnextv2_ato"), "unknown network", "convnextv2_atto"),
+    "wrong type": (swap("epochs: 10", 'epochs: "12"'), "'12' is not a whole number", "12"),
+    "split of 110": (swap("60/20/20", "60/30/20"), "sum to 110", "60/20/20"),
+    "arm of nowhere": (swap("prune: {ratio: 0.2,", "prune.rato: 0.2\n    prune: {"), "no such key", "'ratio'"),
+    "tab": (swap("  source:", "\tsource:"), "a tab indents", "spaces"),
+    "duplicate key": (swap("  epochs: 10", "  epochs: 10\n  epochs: 13"), "given twice", "keep one"),
+    "duplicate arm": (swap("  sparse:\n", "  original: {}\n  sparse:\n"), "given twice", "rename"),
+    "two arms alike": (swap("  sparse:\n", "  other: {}\n  sparse:\n"), "the same as arm 'original'", "remove"),
+    "no mapping": (lambda _: "- a\n- b\n", "one YAML mapping", "name:"),
+    "not YAML": (swap("[16, 32, 48, 64]", "[16, 32"), "not YAML", "brackets"),
+    "repeated seed": (swap("[0, 1]", "[0, 0]"), "seed 0 is repeated", "once"),
+    "no such baseline": (swap("baseline: original", "baseline: orginal"), "no arm", "'original'"),
+    "heads that do not divide": (swap("heads: [1, 2, 3, 4]", "heads: [1, 3, 3, 4]"), "do not divide", "heads there"),
+    "choice in an arm": (swap("loss: hinton", "loss: hintn"), "no choice", "'hinton'"),
+    "attention of no kind": (swap("kind: longformer", "kind: longfrmer"), "no choice", "'longformer'"),
+    "matrix without list": (lambda text: text + "\nmatrix: {train.lr: 0.1}\n", "no list", "[0.1]"),
+    "later machinery": (swap("gpus: 0", "gpus: 2"), "cannot do this yet", "gpus: 1"),
+    "folder without root": (swap("source: digits", "source: folder"), "no root", "data.root"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_spoiled_spec_names_place_and_fix(case: str, tmp_path: Path) -> None:
+    change, what, fix = SPOILED[case]
+    file = tmp_path / "spoiled.yaml"
+    file.write_text(change(QUICKSTART.read_text()))
+    with pytest.raises(SpecError) as caught:
+        load_spec(file)
+    text = str(caught.value)
+    assert POSITION.search(text)
+    assert what in text
+    assert any(line.startswith("fix: ") and fix in line for line in text.splitlines())
+
+
+def test_position_is_the_line_and_column_of_the_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("name: a\ndata:\n  source: digits\nstudent:\n  arch: tiny_vit_5m\ntrain:\n  lr: fast\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec(file)
+    assert caught.value.problems[0].where == f"{file}:7:7"
+    assert caught.value.problems[0].path == "train.lr"
+
+
+def test_all_mistakes_of_a_file_come_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    text = QUICKSTART.read_text().replace("epochs: 10", "epochs: 0").replace("loss: hinton", "loss: x") + "\nbogus: 1\n"
+    file.write_text(text)
+    with pytest.raises(SpecError) as caught:
+        load_spec(file)
+    assert {problem.path for problem in caught.value.problems} == {"train.epochs", "distill.loss", "bogus"}
+
+
+def test_missing_file_and_missing_base_are_spec_errors(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="cannot read"):
+        load_spec(tmp_path / "nothing.yaml")
+    file = tmp_path / "spec.yaml"
+    file.write_text("extends: nothing.yaml\nname: a\n")
+    with pytest.raises(SpecError, match="there is no file") as caught:
+        load_spec(file)
+    assert caught.value.problems[0].where == f"{file}:1:10"
+
+
+def test_cycle_of_extends_is_shown_as_a_chain(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
+    with pytest.raises(SpecError, match=r"a\.yaml -> b\.yaml -> a\.yaml"):
+        load_spec(tmp_path / "a.yaml")
+
+
+def test_later_file_wins_and_lists_replace(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(
+        "data: {source: digits, image_size: 32}\nstudent: {arch: tiny_vit_5m}\nseeds: [0, 1, 2]\ntrain: {lr: 1e-3}\n"
+    )
+    (tmp_path / "spec.yaml").write_text("extends: base.yaml\nname: a\nseeds: [5]\ndata: {image_size: 64}\n")
+    spec = load_spec(tmp_path / "spec.yaml")
+    assert (spec.data.source, spec.data.image_size, spec.seeds, spec.train.lr) == ("digits", 64, [5], 1e-3)
+
+
+def test_set_wins_over_arms_and_keeps_types() -> None:
+    spec = load_spec(QUICKSTART, ["prune.ratio=0.3", "train.lr=1e-3", "seeds=[4]", "name=other"])
+    pruned = [cell for cell in expand_cells(spec) if cell.arm == "distilled_pruned"]
+    assert pruned[0].settings.prune is not None
+    assert pruned[0].settings.prune.ratio == 0.3
+    assert (spec.train.lr, spec.seeds, spec.name) == (1e-3, [4], "other")
+
+
+def test_set_on_one_arm_reaches_the_arms_that_extend_it() -> None:
+    spec = load_spec(QUICKSTART, ["arms.sparse.student.attention.radius=1"])
+    radii = {
+        cell.arm: cell.settings.student.attention.radius
+        for cell in expand_cells(spec)
+        if isinstance(cell.settings.student.attention, LongformerAttention)
+    }
+    assert radii == {"sparse": 1, "distilled": 1, "distilled_pruned": 1}
+
+
+@pytest.mark.parametrize("text", ["train.epoch=3", "bogus=1", "epochs", "train.epochs=many", "arms.sparse.studnt=1"])
+def test_wrong_set_is_a_spec_error(text: str) -> None:
+    with pytest.raises(SpecError, match="fix: "):
+        load_spec(QUICKSTART, [text])
+
+
+def test_overlay_never_brings_back_what_an_arm_switched_off(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(
+        "name: a\ndata: {source: digits}\nstudent: {arch: tiny_vit_5m}\n"
+        "teacher: {arch: timm/resnet18, train: {epochs: 2}}\narms: {taught: {}, alone: {teacher: null}}\n"
+    )
+    (tmp_path / "small.yaml").write_text("teacher: {train: {epochs: 3}}\n")
+    cells = {
+        cell.arm: cell.settings
+        for cell in expand_cells(load_spec(tmp_path / "spec.yaml", (), [tmp_path / "small.yaml"]))
+    }
+    assert cells["alone"].teacher is None
+    assert cells["taught"].teacher is not None
+    assert cells["taught"].teacher.train is not None
+    assert cells["taught"].teacher.train.epochs == 3
+
+
+def test_other_kind_of_attention_replaces_its_fields(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(
+        "name: a\ndata: {source: digits}\nstudent: {arch: tiny_vit_5m, attention: {kind: longformer, globals: 4}}\n"
+        "arms: {sparse: {}, dense: {student.attention.kind: window}, wide: {student.attention.radius: 3}}\n"
+    )
+    cells = {cell.arm: cell.settings.student.attention for cell in expand_cells(load_spec(tmp_path / "spec.yaml"))}
+    wide = cells["wide"]
+    assert isinstance(wide, LongformerAttention)
+    assert (cells["dense"].kind, wide.radius, wide.globals) == ("window", 3, 4)
+
+
+def test_yaml_is_read_as_version_1_2(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(
+        "name: off\ntitle: off\ndata: {source: digits}\nstudent: {arch: tiny_vit_5m}\ntrain: {lr: 1e-3}\n"
+    )
+    spec = load_spec(tmp_path / "spec.yaml")
+    assert (spec.title, spec.train.lr) == ("off", 0.001)
+
+
+@pytest.mark.parametrize(
+    "file", [path for path in sorted(SPECS.glob("*.yaml")) if path.name[0] != "_"], ids=lambda f: f.name
+)
+def test_shipped_specs_are_right(file: Path) -> None:
+    assert load_spec(file).name == file.stem
+
+
+@pytest.mark.parametrize(
+    "file", [path for path in sorted(SPECS.glob("*.yaml")) if path.name[0] != "_"], ids=lambda f: f.name
+)
+def test_small_overlay_fits_every_shipped_spec(file: Path) -> None:
+    spec = load_spec(file, overlays=[SPECS / "_small.yaml"])
+    for cell in expand_cells(spec):
+        assert (cell.settings.train.epochs, cell.settings.data.image_size) == (2, 64)
+
+
+# Where a mistake stands -----------------------------------------------------------------------------------------------
+
+HEAD = "name: a\ndata: {source: digits}\nstudent: {arch: tiny_vit_5m}\n"  # lines 1 to 3
+
+
+def problems_of(folder: Path, text: str, *overrides: str) -> list[tuple[str, str, str, str]]:
+    """Return where (line and column), path, what and fix of each problem of HEAD and `text`."""
+    file = folder / "spec.yaml"
+    file.write_text(HEAD + text)
+    with pytest.raises(SpecError) as caught:
+        load_spec(file, overrides)
+    told = caught.value.problems
+    return [(problem.where.removeprefix(f"{file}:"), problem.path, problem.what, problem.fix) for problem in told]
+
+
+PLACES: dict[str, tuple[str, str, str, str]] = {
+    "in the base": ("train: {lr: fast}\narms: {b: {}, c: {}}\n", "4:13", "train.lr", "'fast' is not a number"),
+    "in a nested arm": ("arms:\n  b: {train: {lr: fast}}\n", "5:19", "train.lr", "'fast' is not a number"),
+    "in a dotted arm": ("arms:\n  b:\n    train.lr: fast\n", "6:15", "train.lr", "'fast' is not a number"),
+    "in an arm that is extended": (
+        "arms:\n  b: {train.lr: fast}\n  c: {extends: b, seeds: 1}\n",
+        "6:19",
+        "arms.c.seeds",
+        "an arm cannot change 'seeds': no such key",
+    ),
+    "in the matrix": ("matrix:\n  train.lr: [0.1, fast]\n", "5:13", "train.lr", "'fast' is not a number"),
+    "at an unknown key": ("train:\n  epoch: 3\n", "5:3", "train.epoch", "unknown key 'epoch'"),
+    "at an unknown key of an arm": (
+        "arms:\n  b:\n    train: {epoch: 3}\n",
+        "6:13",
+        "arms.b.train.epoch",
+        "an arm cannot change 'train.epoch': no such key",
+    ),
+    "at a shape": (
+        "arms: {b: {student.heads: [2, 3, 5, 10]}}\n",
+        "4:27",
+        "student.heads",
+        "stage 1: 128 channels do not divide into 3 heads (arm b)",
+    ),
+    "at a word that is not built": (
+        "resources: {gpus: 2}\n",
+        "4:19",
+        "resources.gpus",
+        "xp cannot do this yet",
+    ),
+    "at an arm that extends nobody": ("arms: {b: {extends: d}}\n", "4:21", "arms.b.extends", "no arm 'd'"),
+    "at an axis of no word": ("matrix: {train.lrr: [1]}\n", "4:10", "matrix.train.lrr", "unknown key 'lrr'"),
+    "at an axis that repeats": ("matrix: {train.lr: [1, 1.0]}\n", "4:10", "matrix.train.lr", "a value is repeated"),
+    "at an arm like another": (
+        "arms:\n  b: {train.lr: 1}\n  c: {train: {lr: 1.0}}\n",
+        "6:3",
+        "arms.c",
+        "arm 'c' is the same as arm 'b'",
+    ),
+    "where a key is missing": (
+        "arms: {b: {student.attention: {radius: 1}}}\n",
+        "4:12",
+        "student.attention",
+        "`kind` is missing",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_a_mistake_is_told_once_at_its_line_and_column(case: str, tmp_path: Path) -> None:
+    text, where, path, what = PLACES[case]
+    told = problems_of(tmp_path, text)
+    assert [(place, name, said) for place, name, said, _ in told] == [(where, path, what)]
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "path", "what", "fix"),
+    [
+        ("arms: {b: 3}\n", "4:11", "arms.b", "an arm is a mapping of what it changes", "`prune.ratio: 0.2`"),
+        ("matrix: {train.lr: 1}\n", "4:10", "matrix.train.lr", "its values are no list", "write [1]"),
+    ],
+)
+def test_what_is_no_arm_and_no_axis_is_told_with_an_example(
+    text: str, where: str, path: str, what: str, fix: str, tmp_path: Path
+) -> None:
+    told = problems_of(tmp_path, text)
+    assert any((place, name, said) == (where, path, what) and fix in mend for place, name, said, mend in told)
+
+
+def test_a_mistake_of_the_base_is_not_the_arms(tmp_path: Path) -> None:
+    """What every arm inherits is said once; what two arms say wrongly is said of each."""
+    (one,) = problems_of(tmp_path, "resources: {gpus: 2}\narms: {b: {}, c: {train.lr: 1}}\n")
+    assert one[0] == "4:19"
+    told = problems_of(tmp_path, "arms:\n  b: {resources.gpus: 2}\n  c: {resources.gpus: 3}\n")
+    assert [(place, what) for place, _, what, _ in told] == [
+        ("5:23", "xp cannot do this yet (arm b)"),
+        ("6:23", "xp cannot do this yet (arm c)"),
+    ]
+
+
+def test_a_mistake_that_is_inherited_is_told_where_it_is_written(tmp_path: Path) -> None:
+    told = problems_of(tmp_path, "arms:\n  b: {resources.gpus: 2}\n  c: {extends: b, train.lr: 1}\n")
+    assert {place for place, *_ in told} == {"5:23"}
+
+
+def test_arms_that_extend_each_other_are_a_chain(tmp_path: Path) -> None:
+    told = problems_of(tmp_path, "arms:\n  b: {extends: c}\n  c: {extends: b}\n")
+    assert (told[0][2], told[0][3]) == ("arms extend each other: b -> c -> b", "cut one of them")
+    assert told[0][0] == "6:16"
+
+
+def test_a_base_file_is_named_where_its_line_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("train:\n  lr: fast\n")
+    (tmp_path / "spec.yaml").write_text(f"extends: base.yaml\n{HEAD}")
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "spec.yaml")
+    assert caught.value.problems[0].where == f"{tmp_path}/base.yaml:2:7"
+
+
+def test_a_base_that_is_missing_is_offered_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("")
+    (tmp_path / "spec.yaml").write_text("extends: bose.yaml\nname: a\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "spec.yaml")
+    assert caught.value.problems[0].fix == "did you mean 'base.yaml' or 'spec.yaml'?"
+    (tmp_path / "spec.yaml").write_text("extends: gone/base.yaml\nname: a\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "spec.yaml")
+    assert caught.value.problems[0].fix == "give a path relative to this file"
+
+
+def test_files_extend_files_and_the_nearest_wins(tmp_path: Path) -> None:
+    (tmp_path / "far.yaml").write_text("train: {lr: 1.0, batch_size: 8, epochs: 3}\n")
+    (tmp_path / "near.yaml").write_text("extends: far.yaml\ntrain: {lr: 2.0, batch_size: 16}\n")
+    (tmp_path / "spec.yaml").write_text(f"extends: near.yaml\n{HEAD}train: {{lr: 3.0}}\n")
+    train = load_spec(tmp_path / "spec.yaml").train
+    assert (train.lr, train.batch_size, train.epochs) == (3.0, 16, 3)
+
+
+def test_an_arm_wins_over_the_arm_it_extends(tmp_path: Path) -> None:
+    arms = "arms:\n  c: {extends: b, train.lr: 3.0}\n  b: {train: {lr: 2.0, batch_size: 16}}\n"
+    (tmp_path / "spec.yaml").write_text(HEAD + arms)
+    cells = {cell.arm: cell.settings.train for cell in expand_cells(load_spec(tmp_path / "spec.yaml"))}
+    assert [(cells[arm].lr, cells[arm].batch_size) for arm in ("b", "c")] == [(2.0, 16), (3.0, 16)]
+
+
+def test_the_matrix_wins_over_set_and_over_the_arm(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(f"{HEAD}arms: {{b: {{train.lr: 2.0}}}}\nmatrix: {{train.lr: [3.0, 4.0]}}\n")
+    spec = load_spec(tmp_path / "spec.yaml", ["train.lr=5.0"])
+    assert [cell.settings.train.lr for cell in expand_cells(spec)] == [3.0, 4.0]
+
+
+def test_arms_that_set_makes_alike_are_let_be(tmp_path: Path) -> None:
+    """`--set` tries something out: it may take from arms what told them apart."""
+    (tmp_path / "spec.yaml").write_text(f"{HEAD}arms: {{b: {{train.lr: 2.0}}, c: {{train.lr: 3.0}}}}\n")
+    assert load_spec(tmp_path / "spec.yaml", ["train.lr=1.0"]).arm_names == ["b", "c"]
+
+
+def test_options_of_an_arm_are_not_looked_into(tmp_path: Path) -> None:
+    arm = "arms: {b: {student: {arch: timm/resnet18, options: {anything: 1}}}, c: {train.lr: 1}}\n"
+    (tmp_path / "spec.yaml").write_text(HEAD + arm)
+    assert load_spec(tmp_path / "spec.yaml").arm_names == ["b", "c"]
+
+
+def test_a_network_is_judged_at_the_size_it_sees(tmp_path: Path) -> None:
+    """At 32 pixels a window of stage 3 is one token: of the student, not of a teacher that sees 224."""
+    radii = "attention: {kind: longformer, radius: [0, 0, 3]}"
+    teacher = f"teacher: {{arch: tiny_vit_5m, {radii}, train: {{}}, image_size: 224}}\n"
+    file = tmp_path / "spec.yaml"
+    file.write_text(HEAD.replace("digits", "digits, image_size: 32") + teacher)
+    load_spec(file)
+    small = f"teacher: {{arch: tiny_vit_5m, {radii}, train: {{}}, image_size: 32}}\n"
+    ((place, path, what, _),) = problems_of(tmp_path, small)
+    assert (place, path) == ("4:68", "teacher.attention.radius")
+    assert what.startswith("stage 3: radius 3 is more than its 1 x 1 window")
+
+
+@pytest.mark.parametrize(("text", "missing"), [("${XP_A}/${XP_B}/x", ["XP_B"]), ("$XP_B/x", []), ("plain", [])])
+def test_variables_that_nobody_set_are_named(text: str, missing: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.load import missing_variables
+
+    monkeypatch.setenv("XP_A", "here")
+    monkeypatch.delenv("XP_B", raising=False)
+    assert missing_variables(text) == missing

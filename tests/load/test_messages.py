@@ -1,0 +1,192 @@
+"""Mistakes in a person's words: the path as the spec has it, what is wrong, and a fix that is right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from engine.load.messages import Found, explain_error
+from engine.spec import Spec
+
+BASE: dict[str, Any] = {"name": "a", "data": {"source": "digits"}, "student": {"arch": "tiny_vit_5m"}}
+SPARSE = {"arch": "tiny_vit_5m", "attention": {"kind": "longformer"}}
+
+
+def found(**words: Any) -> list[Found]:
+    with pytest.raises(ValidationError) as caught:
+        Spec.model_validate({**BASE, **words})
+    return [explain_error(detail) for detail in caught.value.errors(include_url=False)]
+
+
+def attention(**words: Any) -> dict[str, Any]:
+    return {"arch": "tiny_vit_5m", "attention": {"kind": "longformer", **words}}
+
+
+CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
+    "a word of ours": (
+        {"seeds": [1, 1]},
+        ("seeds",),
+        "seed 1 is repeated",
+        "list each seed once: the same run twice is no sample of two",
+    ),
+    "a whole number": (
+        {"train": {"epochs": 1.5}},
+        ("train", "epochs"),
+        "1.5 is not a whole number",
+        "write a whole number",
+    ),
+    "a number in quotes": (
+        {"train": {"epochs": "12"}},
+        ("train", "epochs"),
+        "'12' is not a whole number",
+        "write a whole number, without quotes: 12",
+    ),
+    "a negative number in quotes": (
+        {"train": {"lr": "-0.5"}},
+        ("train", "lr"),
+        "'-0.5' is not a number",
+        "write a number, without quotes: -0.5",
+    ),
+    "a text for a number": ({"train": {"lr": "1.2.3"}}, ("train", "lr"), "'1.2.3' is not a number", "write a number"),
+    "a number for a text": ({"title": 3}, ("title",), "3 is not a text", "write a text"),
+    "a word for a truth": (
+        {"train": {"deterministic": "yes"}},
+        ("train", "deterministic"),
+        "'yes' is not true or false",
+        "write true or false",
+    ),
+    "a number for a list": ({"seeds": 3}, ("seeds",), "3 is not a list in [brackets]", "write a list in [brackets]"),
+    "a number for a mapping": ({"arms": 3}, ("arms",), "3 is not a mapping", "write a mapping"),
+    "nothing for a mapping": ({"train": None}, ("train",), "null is not a mapping", "write a mapping"),
+    "a list for a number": ({"train": {"lr": [1]}}, ("train", "lr"), "[1] is not a number", "write a number"),
+    "a mapping for a number": (
+        {"train": {"lr": {"a": 1}}},
+        ("train", "lr"),
+        "this mapping is not a number",
+        "write a number",
+    ),
+    "at least": (
+        {"train": {"epochs": 0}},
+        ("train", "epochs"),
+        "0: input should be greater than or equal to 1",
+        "use a value of at least 1",
+    ),
+    "above": ({"train": {"lr": 0.0}}, ("train", "lr"), "0.0: input should be greater than 0", "use a value above 0.0"),
+    "at most": (
+        {"data": {"source": "digits", "image_size": 4000}},
+        ("data", "image_size"),
+        "4000: input should be less than or equal to 2048",
+        "use a value of at most 2048",
+    ),
+    "below": (
+        {"train": {"label_smoothing": 1.0}},
+        ("train", "label_smoothing"),
+        "1.0: input should be less than 1",
+        "use a value below 1.0",
+    ),
+    "a wrong choice": (
+        {"train": {"optimizer": "adam"}},
+        ("train", "optimizer"),
+        "'adam' is no choice here",
+        "did you mean 'adamw'?",
+    ),
+    "a wrong choice of many": (
+        {"student": attention(select="x")},
+        ("student", "attention", "select"),
+        "'x' is no choice here",
+        "choose one of 'grid', 'learned', 'none', 'norm', 'pooled', 'previous'",
+    ),
+    "a kind that is none": (
+        {"student": {"arch": "tiny_vit_5m", "attention": {"kind": "windw"}}},
+        ("student", "attention", "kind"),
+        "'windw' is no choice here",
+        "did you mean 'window'?",
+    ),
+    "a value below a kind": (
+        {"student": attention(stages="x")},
+        ("student", "attention", "stages"),
+        "'x' is not a list in [brackets]",
+        "write a list in [brackets]",
+    ),
+    "a temperature below its tag": (
+        {"distill": {"temperature": {"from": 0.0, "to": 1.0}}},
+        ("distill", "temperature", "from"),
+        "0.0: input should be greater than 0",
+        "use a value above 0.0",
+    ),
+    "an item of a list": (
+        {"measure": {"batch_sizes": [1, 0]}},
+        ("measure", "batch_sizes", 1),
+        "0: input should be greater than or equal to 1",
+        "use a value of at least 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_is_told_with_its_path_and_its_fix(case: str) -> None:
+    words, path, what, fix = CASES[case]
+    (told,) = found(**words)
+    assert (told.path, told.what, told.fix, told.at_key) == (path, what, fix, False)
+
+
+def test_lengths_are_limits_too() -> None:
+    (short,) = found(student={"arch": "tiny_vit_5m", "dims": [8, 8]})
+    assert (short.path, short.fix) == (("student", "dims"), "use a length of at least 4")
+    (long,) = found(student={"arch": "tiny_vit_5m", "dims": [8] * 5})
+    assert long.fix == "use a length of at most 4"
+    (name,) = found(name="No Name")
+    assert name.fix.startswith("use a text that matches ^[a-z0-9]")
+
+
+KEYS: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str]] = {
+    "of the whole": ({"titel": "x"}, ("titel",), "did you mean 'title'?"),
+    "of a part": ({"train": {"epoch": 1}}, ("train", "epoch"), "did you mean 'epochs'?"),
+    "below a kind": ({"student": attention(radios=1)}, ("student", "attention", "radios"), "did you mean 'radius'?"),
+    "of a temperature": (
+        {"distill": {"temperature": {"from": 2.0, "to": 1.0, "schedul": "linear"}}},
+        ("distill", "temperature", "schedul"),
+        "did you mean 'schedule'?",
+    ),
+    "of a claim": (
+        {"claims": [{"id": "c", "text": "t", "metric": "m", "arm": "a", "against": "a", "expect": "less", "marge": 1}]},
+        ("claims", 0, "marge"),
+        "did you mean 'margin'?",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", KEYS)
+def test_an_unknown_key_is_told_with_the_nearest(case: str) -> None:
+    words, path, fix = KEYS[case]
+    (told,) = found(**words)
+    assert (told.path, told.what, told.fix, told.at_key) == (path, f"unknown key {path[-1]!r}", fix, True)
+
+
+def test_a_claim_offers_all_of_its_words() -> None:
+    from engine.spec import Claim
+
+    claim = {"id": "c", "text": "t", "metric": "m", "arm": "a", "against": "a", "expect": "less", "zzz": 1}
+    (told,) = found(claims=[claim])
+    assert all(f"'{word}'" in told.fix for word in Claim.model_fields)
+
+
+def test_a_missing_key_is_told_where_it_should_stand() -> None:
+    (told,) = found(data={"image_size": 32})
+    assert told == Found(("data", "source"), "the key 'source' is missing", "add `source:` here", at_key=True)
+    (kind,) = found(student={"arch": "tiny_vit_5m", "attention": {"radius": 1}})
+    assert (kind.path, kind.what, kind.at_key) == (("student", "attention"), "`kind` is missing", True)
+    assert kind.fix == "add kind: window or kind: longformer"
+
+
+def test_a_stage_list_of_unions_has_a_plain_path() -> None:
+    told = found(student=attention(radius="wide"))
+    assert {problem.path for problem in told} == {("student", "attention", "radius")}
+
+
+@pytest.mark.parametrize(("length", "shown"), [(58, "'" + "x" * 58 + "'"), (59, "'" + "x" * 56 + "...")])
+def test_a_long_value_is_cut_at_60(length: int, shown: str) -> None:
+    (told,) = found(train={"lr": "x" * length})
+    assert told.what == f"{shown} is not a number"

@@ -1,0 +1,65 @@
+"""Words that are not built are refused by name, and only where they are asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.load.unsupported import PLANNED, planned_problems
+from engine.spec import Settings
+
+PRUNED = {"ratio": 0.2}
+
+
+def settings(**words: Any) -> Settings:
+    base = {"data": {"source": "digits"}, "student": {"arch": "tiny_vit_5m"}}
+    return Settings.model_validate({**base, **words})
+
+
+def sparse(backend: str) -> dict[str, Any]:
+    return {"arch": "tiny_vit_5m", "attention": {"kind": "longformer", "backend": backend}}
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "student.attention.backend": {"student": sparse("triton")},
+    "resources.gpus": {"resources": {"gpus": 2}},
+    "prune.method": {"prune": {**PRUNED, "method": "unstructured"}},
+    "prune.of": {"prune": {**PRUNED, "of": "macs"}},
+    "student.arch": {"prune": PRUNED, "student": {"arch": "timm/resnet18"}},
+}
+BUILT: list[dict[str, Any]] = [
+    {},
+    *({"student": sparse(backend)} for backend in ("auto", "reference", "sdpa")),
+    *({"resources": {"gpus": gpus}} for gpus in (0, 0.5, 1)),
+    {"prune": PRUNED},
+    {"prune": {"ratio": 0.0, "method": "unstructured", "of": "units"}},
+    {"student": {"arch": "timm/resnet18"}},
+    {"student": {"arch": "timm/resnet18"}, "prune": {"ratio": 0.0}},
+]
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_what_is_not_built_is_refused_with_what_to_write(path: str) -> None:
+    ((found, what, fix),) = planned_problems(settings(**ASKED[path]))
+    assert (found, what) == (path, "xp cannot do this yet")
+    assert fix == next(planned.fix for planned in PLANNED if planned.path == path)
+
+
+@pytest.mark.parametrize("words", BUILT, ids=str)
+def test_what_is_built_or_not_asked_for_is_let_through(words: dict[str, Any]) -> None:
+    assert list(planned_problems(settings(**words))) == []
+
+
+def test_pruning_by_units_is_refused_as_by_macs() -> None:
+    ((path, _, _),) = planned_problems(settings(prune={**PRUNED, "of": "units"}))
+    assert path == "prune.of"
+
+
+def test_every_entry_is_tried_here() -> None:
+    assert [planned.path for planned in PLANNED] == list(ASKED)
+
+
+def test_all_that_is_asked_for_is_told_at_once() -> None:
+    asked = settings(resources={"gpus": 2}, prune={**PRUNED, "of": "macs"})
+    assert [path for path, _, _ in planned_problems(asked)] == ["resources.gpus", "prune.of"]

@@ -1,0 +1,136 @@
+"""What a job works with is what its settings say, by content, or it is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from engine.core.network.build import build_network
+from engine.errors import DataError, JobError
+from engine.home.paths import Home, JobFolder, write_json
+from engine.inputs.content import file_digest
+from engine.run.inputs import (
+    _state_digest,
+    check_digest,
+    first_network,
+    load_trained,
+    locate_weights,
+    make_forward,
+    read_data,
+)
+from engine.spec import Student
+from tests.run.bench import DATA, NETWORK
+from tests.run.test_memory import make_attempt
+
+
+def test_data_are_the_settings_with_details_that_say_how() -> None:
+    settings = {"data": {**DATA, "view_version": 3}}
+    plain = read_data(settings, {})
+    assert (plain.image_size, plain.split, plain.workers, plain.cache) == (24, "30/10/60", 0, "auto")
+    told = read_data(settings, {"workers": 3, "cache": "host", "root": "/elsewhere"})
+    assert (told.workers, told.cache) == (3, "host")
+    folder = {"data": {"source": "folder", "image_size": 24, "split": "30/10/60"}}
+    assert read_data(folder, {}).root == "(packed)"
+    assert read_data(folder, {"root": "/images"}).root == "/images"
+
+
+def test_images_of_a_folder_are_the_planned_ones_or_refused() -> None:
+    settings: dict[str, Any] = {"data": {"source": "folder"}, "digest": "abc"}
+    check_digest(settings, {}, "abc")
+    with pytest.raises(DataError, match="have changed"):
+        check_digest(settings, {"root": "/images"}, "abd")
+    check_digest({"data": {"source": "digits"}, "digest": "abc"}, {}, "other")
+
+
+def test_weights_are_found_by_content_wherever_they_lie(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"1")
+    two.write_bytes(b"2")
+    model = Student.model_validate({**NETWORK, "weights": f"sha256:{file_digest(two)}"})
+    assert locate_weights(model, [None, str(tmp_path / "gone"), str(one), str(two)]).weights == str(two)
+    with pytest.raises(JobError, match="have changed"):
+        locate_weights(model, [str(one)])
+    with pytest.raises(JobError, match="are gone"):
+        locate_weights(model, [None, str(tmp_path / "gone")])
+    named = Student.model_validate({**NETWORK, "weights": "none"})
+    assert locate_weights(named, [str(one)]) is named
+
+
+def trained(folder: Path) -> tuple[Home, JobFolder, nn.Module]:
+    """Return a home with a committed job, and the network whose weights it holds."""
+    home = Home(folder, folder / "cache")
+    job = home.job("train-1")
+    attempt = job.attempt(1)
+    attempt.artifacts.mkdir(parents=True)
+    torch.manual_seed(3)
+    network = build_network(Student.model_validate(NETWORK), 10, 24)
+    raw = save(network.state_dict())
+    (attempt.artifacts / "weights.safetensors").write_bytes(raw)
+    about = {"network": NETWORK, "num_classes": 10, "image_size": 24, "widths": None}
+    write_json(attempt.artifacts / "network.json", about)
+    digest = file_digest(attempt.artifacts / "weights.safetensors")
+    for path in (attempt.result, job.result):
+        write_json(path, {"attempt": 1, "weights_sha256": digest})
+    return home, job, network
+
+
+def test_a_trained_network_comes_back_whole_and_in_eval_mode(tmp_path: Path) -> None:
+    home, job, network = trained(tmp_path)
+    loaded = load_trained(home, job)
+    assert not loaded.training
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in network.state_dict().items())
+    assert load_trained(home, job, "lean").ways.lean  # type: ignore[union-attr]
+
+
+def test_trained_weights_that_changed_are_never_used(tmp_path: Path) -> None:
+    home, job, _ = trained(tmp_path)
+    path = job.attempt(1).artifacts / "weights.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(JobError, match="missing or damaged"):
+        load_trained(home, job)
+    path.unlink()
+    with pytest.raises(JobError, match="missing or damaged"):
+        load_trained(home, job)
+    with pytest.raises(JobError, match="not done"):
+        load_trained(home, home.job("train-2"))
+
+
+def test_weights_have_a_digest_of_names_values_and_shapes() -> None:
+    torch.manual_seed(0)
+    base = nn.Linear(4, 3)
+    same, other, shaped = nn.Linear(4, 3), nn.Linear(4, 3), nn.Linear(3, 4, bias=False)
+    same.load_state_dict(base.state_dict())
+    other.load_state_dict(base.state_dict())
+    with torch.no_grad():
+        other.bias[1] += 1e-6
+        shaped.weight.copy_(base.weight.view(4, 3))
+    named = nn.Sequential(same)
+    flat = nn.Linear(4, 3, bias=False)
+    flat.weight = base.weight
+    assert _state_digest(base) == _state_digest(same)
+    assert len({_state_digest(one) for one in (base, other, named, shaped, flat)}) == 5
+
+
+def test_a_forward_pass_has_the_networks_own_figures() -> None:
+    network = nn.Linear(2, 2)
+    network.mean, network.std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)  # type: ignore[assignment]
+    found = make_forward(network, torch.device("cpu"), "bf16")
+    assert (found.mean, found.std, found.precision) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "bf16")
+
+
+def test_only_a_new_head_is_drawn_anew(tmp_path: Path) -> None:
+    attempt = make_attempt(tmp_path, 0, "auto")
+    states = []
+    for head in (None, "finetune"):
+        attempt.settings = {"network": NETWORK, "head": head}
+        torch.manual_seed(0)
+        states.append(first_network(attempt, 10, 24).state_dict())
+    changed = {name for name, value in states[0].items() if not torch.equal(value, states[1][name])}
+    assert changed == {"head.fc.weight"}

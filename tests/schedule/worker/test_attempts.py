@@ -1,0 +1,136 @@
+"""What attempts leave behind, read without trust: torn files, ten after nine, and the last words of a log."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from engine.home.paths import Home, JobFolder
+from engine.schedule.worker.attempts import (
+    LEAST_ROOM,
+    NO_SPACE,
+    has_room,
+    last_line,
+    last_words,
+    made_progress,
+    newest_number,
+    read_object,
+    read_pulse,
+    saved_step,
+)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> JobFolder:
+    return Home(tmp_path, tmp_path / "cache").job("train-1")
+
+
+def save(job: JobFolder, number: int, text: str) -> None:
+    folder = job.attempt(number).checkpoints
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pointer.json").write_text(text)
+
+
+@pytest.mark.parametrize(("text", "found"), [('{"a": 1}', {"a": 1}), ("[1]", None), ('{"a"', None), ("", None)])
+def test_only_a_whole_object_is_read(tmp_path: Path, text: str, found: object) -> None:
+    (tmp_path / "x.json").write_text(text)
+    assert read_object(tmp_path / "x.json") == found
+    assert read_object(tmp_path / "absent.json") is None
+
+
+def test_a_pulse_changes_with_step_epoch_and_phase_only(job: JobFolder) -> None:
+    attempt = job.attempt(1)
+    attempt.root.mkdir(parents=True)
+    assert read_pulse(attempt) is None
+    seen: list[object] = []
+    for text in ('"step": 1', '"step": 2', '"step": 2, "epoch": 1', '"step": 2, "epoch": 1, "phase": "test"'):
+        attempt.heartbeat.write_text(f'{{{text}, "at": {len(seen)}}}')
+        seen.append(read_pulse(attempt))
+    assert len(set(seen)) == 4
+    attempt.heartbeat.write_text('{"step": 2, "epoch": 1, "phase": "test", "at": 99}')
+    assert read_pulse(attempt) == seen[-1], "the time alone is no progress"
+
+
+@pytest.mark.parametrize(("text", "step"), [('{"step": 7}', 7), ('{"step": "7"}', -1), ("{}", -1), ("{", -1)])
+def test_the_saved_step_is_the_pointers(job: JobFolder, text: str, step: int) -> None:
+    save(job, 1, text)
+    assert saved_step(job.attempt(1)) == step
+    assert saved_step(job.attempt(2)) == -1
+
+
+def test_progress_is_a_newer_checkpoint_than_any_before(job: JobFolder) -> None:
+    assert not made_progress(job, 1)
+    save(job, 1, '{"step": 0}')
+    assert made_progress(job, 1), "the first checkpoint of all"
+    save(job, 2, '{"step": 9}')
+    save(job, 3, '{"step": 9}')
+    assert (made_progress(job, 2), made_progress(job, 3)) == (True, False)
+    save(job, 4, '{"step": 5}')
+    assert not made_progress(job, 4), "newer than the last, older than the second"
+    save(job, 10, '{"step": 10}')
+    assert made_progress(job, 10)
+    assert made_progress(job, 2), "what came later does not count"
+
+
+def test_attempt_ten_is_newer_than_nine(job: JobFolder) -> None:
+    assert newest_number(job) == 0
+    for number in (9, 10, 2):
+        job.attempt(number).root.mkdir(parents=True)
+    (job.root / "attempts" / "notes").mkdir()
+    assert newest_number(job) == 10
+    assert [attempt.number for attempt in job.attempts()] == [2, 9, 10]
+
+
+def test_last_words_are_the_last_line_that_says_something(job: JobFolder) -> None:
+    attempt = job.attempt(1)
+    assert last_words(attempt) == ""
+    attempt.root.mkdir(parents=True)
+    attempt.log.write_text("one\n  two  \n\n   \n")
+    assert last_words(attempt) == "two"
+    attempt.log.write_text("\n \n")
+    assert last_words(attempt) == ""
+
+
+def test_a_fix_is_told_with_what_went_wrong(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("before\nno images\nfix: name a folder\n")
+    assert last_line(log) == "no images · fix: name a folder"
+    log.write_text("fix: name a folder\n")
+    assert last_line(log) == "fix: name a folder"
+
+
+def test_a_long_log_is_read_from_its_end_and_cut(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_bytes(b"x" * 100_000 + b"\n" + b"\xff" + b"y" * 400 + b"\n")
+    assert last_line(log) == "\ufffd" + "y" * 299
+    log.write_text("a\n" + "z" * 5000)
+    assert last_line(log) == "z" * 300
+    log.write_text("first\nfix: " + "z" * 4084)
+    assert len(last_line(log)) == 300
+    log.write_text("first\nfix: " + "z" * 4096)
+    assert last_line(log) == "z" * 300, "only the last 4096 bytes are read"
+
+
+@pytest.mark.parametrize(
+    ("free", "size", "expected"),
+    [
+        (LEAST_ROOM, 1 << 40, True),
+        (LEAST_ROOM - 4096, 1 << 40, False),
+        ((50 << 20) // 50, 50 << 20, True),
+        ((50 << 20) // 50 - 4096, 50 << 20, False),
+    ],
+)
+def test_room_is_64_megabytes_or_a_fiftieth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, size: int, expected: bool
+) -> None:
+    disk = SimpleNamespace(f_bavail=free // 4096, f_bfree=size // 4096, f_frsize=4096, f_bsize=1, f_blocks=size // 4096)
+    monkeypatch.setattr(os, "statvfs", lambda folder: disk)
+    assert LEAST_ROOM == 64 * 1024 * 1024
+    assert has_room(tmp_path) is expected
+
+
+def test_a_full_disk_is_known_by_its_words() -> None:
+    assert NO_SPACE == "No space left on device"

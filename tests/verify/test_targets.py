@@ -1,0 +1,141 @@
+"""`xp targets verify` finds targets that are whole and wrong, and says when it stands elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from engine.cli import app
+from engine.cli.targets import verify
+from engine.errors import QueryError
+from engine.home.paths import Home, write_json
+from engine.inputs.content import file_digest
+from engine.schedule.lookup import Match
+from engine.spec.identity import digest_of
+from engine.verify.targets import verify_targets
+from tests.run.bench import DATA, NETWORK, TRAIN, digits_bench
+
+VIEWS = 2
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    root = tmp_path_factory.mktemp("home")
+    with digits_bench(root) as bench:
+        assert bench.run(bench.train("train-teacher", train={**TRAIN, "epochs": 8, "batch_size": 32})) == 0
+        settings = {"data": DATA, "network": NETWORK, "num_classes": 10, "views": VIEWS, "precision": "fp32"}
+        job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-teacher"}, settings)
+        assert bench.run(job) == 0
+        yield bench.home
+
+
+@pytest.fixture(autouse=True)
+def _gentle_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in a job, but without what cannot be taken back in the process of the tests."""
+    before = torch.get_num_threads()
+
+    def prepare(slot: str, threads: int, deterministic: bool) -> torch.device:
+        torch.set_num_threads(threads)
+        return torch.device("cpu")
+
+    monkeypatch.setattr("engine.verify.targets.prepare_device", prepare)
+    yield
+    torch.set_num_threads(before)
+
+
+def forge(folder: Path, **info: Any) -> None:
+    """Make the manifest agree with the files as they are: only asking the teacher again can tell."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest.pop("self")
+    manifest["info"] |= info
+    for name in manifest["files"]:
+        manifest["files"][name]["sha256"] = file_digest(folder / name)
+    write_json(folder / "manifest.json", manifest | {"self": digest_of(manifest)})
+
+
+def test_targets_are_right_where_they_were_made_bit_for_bit(home: Home) -> None:
+    verdict = verify_targets(home, "targets-1", 300)
+    assert verdict.is_right
+    assert verdict.allowed == 0
+    assert sum(one.images for one in verdict.differences) >= 256
+    assert "where they were made" in verdict.lines()[0]
+    every = verify_targets(home, "targets-1", 10**6)
+    assert sum(one.images for one in every.differences) == 1797 + VIEWS * 539
+
+
+def test_the_same_seed_draws_the_same_sample(home: Home) -> None:
+    one, two = (verify_targets(home, "targets-1", 200, seed=3) for _ in range(2))
+    assert one == two
+
+
+def test_one_wrong_logit_in_a_cache_that_is_whole_is_found(home: Home) -> None:
+    folder = home.targets("targets-1")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    raw = np.frombuffer(before[folder / "logits.bin"], dtype="<f2").copy()
+    raw[4321] = np.nextafter(raw[4321], np.float16(-100))
+    (folder / "logits.bin").write_bytes(raw.tobytes())
+    forge(folder)
+    verdict = verify_targets(home, "targets-1", 10**6)
+    assert not verdict.is_right
+    assert sum("WRONG" in line for line in verdict.lines()) == 2
+    forge(folder, torch="0.1", cpu="another")
+    elsewhere = verify_targets(home, "targets-1", 10**6)
+    assert elsewhere.is_right  # one step is a rounding on another machine
+    assert elsewhere.allowed == 2
+    assert "torch 0.1 ->" in elsewhere.lines()[0]
+    raw[4321] -= 0.5
+    (folder / "logits.bin").write_bytes(raw.tobytes())
+    forge(folder)
+    assert not verify_targets(home, "targets-1", 10**6).is_right
+    for path, content in before.items():
+        path.write_bytes(content)
+    assert verify_targets(home, "targets-1", 10**6).is_right
+
+
+def test_a_damaged_cache_is_wrong_and_an_unfinished_job_an_error(home: Home) -> None:
+    path = home.targets("targets-1") / "centre.bin"
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-2])
+    verdict = verify_targets(home, "targets-1", 64)
+    path.write_bytes(raw)
+    assert not verdict.is_right
+    assert "centre.bin" in verdict.lines()[0]
+    with pytest.raises(QueryError, match="is not done"):
+        verify_targets(home, "targets-2", 64)
+
+
+def ask(home: Home, monkeypatch: pytest.MonkeyPatch, *jobs: str) -> tuple[int, str]:
+    """Return how the command ends for an experiment with these targets, and what it says."""
+    match = Match("experiment", "many", "many", jobs)
+    monkeypatch.setattr("engine.schedule.lookup.find_match", lambda home, name: match)
+    answer = CliRunner().invoke(app, ["targets", "verify", "many", "--samples", "64", "--home", str(home.root)])
+    return answer.exit_code, answer.output
+
+
+def test_what_is_not_made_yet_is_named_and_hides_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, said = ask(home, monkeypatch, "pack-1", "targets-failed", "targets-1")
+    assert code == 0
+    assert "targets-failed: not made yet" in said
+    assert "1 of 1 are right" in said
+    path = home.targets("targets-1") / "logits.bin"
+    raw = path.read_bytes()
+    path.write_bytes(raw[:-2])
+    code, said = ask(home, monkeypatch, "targets-failed", "targets-1")
+    path.write_bytes(raw)
+    assert code == 1
+    assert "wrong: targets-1" in said
+    assert str(home.targets("targets-1").parent) in said.replace("\n", "")
+
+
+def test_where_nothing_is_made_there_is_nothing_to_verify(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    match = Match("experiment", "many", "many", ("targets-failed",))
+    monkeypatch.setattr("engine.schedule.lookup.find_match", lambda home, name: match)
+    with pytest.raises(QueryError, match="no targets of many are made yet"):
+        verify("many", 64, None, home.root)
