@@ -8,7 +8,8 @@ from typing import Any
 import timm  # noqa: F401
 import torch  # noqa: F401
 
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from store.journal import JournalWriter
 
 

@@ -29,7 +29,8 @@ import duckdb
 from filelock import FileLock
 
 from benchmarks import ROOT, Row
-from engine.home.paths import Home, open_home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home, open_home
 from engine.schedule.worker import run_worker
 from engine.spec.identity import make_id
 from store.queue import Queue, Verdict

@@ -28,7 +28,8 @@ import duckdb
 
 from benchmarks import ROOT, Row
 from engine.collect import collect
-from engine.home.paths import Home, open_home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home, open_home
 from store.journal import JournalWriter
 from store.results import Ingest, open_snapshot, run_query
 

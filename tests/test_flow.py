@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from engine.home.paths import Home, open_home, read_json
+from engine.home.files import read_json
+from engine.home.paths import Home, open_home
 from engine.schedule.worker import scheduler_alive
 
 ROOT = Path(__file__).parent.parent

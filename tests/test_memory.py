@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
-from engine.home.paths import Home, JobFolder, open_home, read_json
+from engine.home.files import read_json
+from engine.home.paths import Home, JobFolder, open_home
 from engine.load import load_spec
 from engine.plan import make_plan
 from engine.report import make_report

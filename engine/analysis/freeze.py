@@ -10,7 +10,8 @@ from typing import Any
 
 from engine.analysis.compare import ask
 from engine.errors import QueryError, closest_hint
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 
 FROZEN_VERSION = 1
 ENDING = ".frozen.json"

@@ -1,1 +1,5 @@
-"""home."""
+"""The home folder, the only room that knows a path: takes a root, gives names under it, and safe ways to write there.
+
+paths  every path under a home
+files  writes that survive a kill, reads without trust
+"""

@@ -1,27 +1,13 @@
-"""The home folder: takes its root, gives every path under it, and the ways to write there that survive a kill.
-
-No other file builds a name under the home folder. A file that must be whole or absent goes through `write_atomic`, a
-folder through `publish_folder`.
-"""
+"""The home folder: takes its root, gives every path under it. No other file builds a name under the home folder."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock
 
 from engine.errors import HomeError
-
-WRITERS = 8  # files that wait for the disk side by side
+from engine.home.files import read_json, sync_path
 
 
 @dataclass(frozen=True)
@@ -92,6 +78,11 @@ class JobFolder:
         return self.root / "spec.json"
 
     @property
+    def details(self) -> Path:
+        """How the job is done, never what comes out: where its inputs lie, what it may use. No part of its id."""
+        return self.root / "details.json"
+
+    @property
     def control(self) -> Path:
         return self.root / "control.jsonl"
 
@@ -120,7 +111,7 @@ class JobFolder:
             os.link(attempt.result, self.result)
         except FileExistsError:
             return False
-        _sync(self.root)
+        sync_path(self.root)
         return True
 
 
@@ -244,138 +235,3 @@ def _make_folders(home: Home) -> None:
     except OSError as error:
         fix = "name a folder that you may write with --home or XP_HOME (cache: XP_CACHE)"
         raise HomeError(f"cannot make the home folder: {error.strerror}", where=str(home.root), fix=fix) from error
-
-
-def write_atomic(path: Path, data: bytes | memoryview | str) -> None:
-    """Write `data` so that `path` is the old content or the new, whole, whatever is killed when."""
-    beside = _name_beside(path)
-    try:
-        beside.write_bytes(data.encode() if isinstance(data, str) else data)
-        _sync(beside)
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
-
-
-def write_together(files: Mapping[Path, str]) -> None:
-    """Write many files, each as `write_atomic` does. They wait for the disk side by side: it syncs several at once."""
-    beside = {path: _name_beside(path) for path in files}
-    try:
-        for path, text in files.items():
-            beside[path].write_bytes(text.encode())
-        _sync_all(list(beside.values()))
-        for path in files:
-            os.replace(beside[path], path)
-        _sync_all(list({path.parent for path in files}))
-    except BaseException:
-        for left in beside.values():
-            left.unlink(missing_ok=True)
-        raise
-
-
-def _sync_all(paths: Sequence[Path]) -> None:
-    def sync_some(first: int) -> None:
-        for path in paths[first::WRITERS]:
-            _sync(path)
-
-    with ThreadPoolExecutor(WRITERS) as writers:
-        list(writers.map(sync_some, range(WRITERS)))
-
-
-def _name_beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as JSON through `write_atomic`."""
-    write_atomic(path, encode_json(value))
-
-
-def encode_json(value: Any) -> str:
-    """Return `value` as JSON, keys sorted, its two outer levels laid out and each entry below them on a line.
-
-    json lays out all levels in Python, which takes ten times as long: a second for a record of a thousand runs.
-    """
-    return _lay_out(value, 2, "\n") + "\n"
-
-
-def _lay_out(value: Any, levels: int, pad: str) -> str:
-    if not levels or not value or not isinstance(value, dict | list | tuple):
-        return json.dumps(value, sort_keys=True, allow_nan=False)
-    inner = pad + " "
-    if isinstance(value, dict):
-        entries = (f"{json.dumps(str(key))}: {_lay_out(value[key], levels - 1, inner)}" for key in sorted(value))
-        return "{" + inner + ("," + inner).join(entries) + pad + "}"
-    return "[" + inner + ("," + inner).join(_lay_out(item, levels - 1, inner) for item in value) + pad + "]"
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON. Raises HomeError naming the file when it is damaged; FileNotFoundError stays itself."""
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        fix = "remove it if it can be made again, or restore it from a copy"
-        raise HomeError(f"the file is damaged: {error}", where=str(path), fix=fix) from error
-
-
-def publish_folder(
-    final: Path, build: Callable[[Path], object], is_valid: Callable[[Path], bool], *, resume: bool = False
-) -> bool:
-    """Make the folder `final` by `build(tmp)` unless a valid one is there; return whether it was built.
-
-    One builder at a time per folder, over all processes and homes (`<final>.lock`). The work lies in
-    `<final>.<uuid>.tmp` until it is synced and renamed, so a killed builder leaves nothing that counts. With `resume`
-    the newest such folder is handed to `build` as it was left; else it is empty.
-    """
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(final.with_name(final.name + ".lock")):
-        if final.is_dir() and is_valid(final):
-            return False
-        beside = _clear_leftovers(final, keep_newest=resume)
-        if beside is None:
-            beside = final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}.tmp")
-            beside.mkdir()
-        build(beside)
-        _sync_tree(beside)
-        os.replace(beside, final)
-        _sync(final.parent)
-    return True
-
-
-def _clear_leftovers(final: Path, *, keep_newest: bool) -> Path | None:
-    """Under the lock every `.tmp` of this key belongs to a dead builder, and an invalid folder to nobody.
-
-    Return the newest of the dead builders' folders where that is to be kept.
-    """
-    pattern = re.compile(re.escape(final.name) + r"\.[0-9a-f]{8}\.tmp")
-    left = sorted(
-        (path for path in final.parent.iterdir() if pattern.fullmatch(path.name)), key=lambda path: path.stat().st_mtime
-    )
-    kept = left.pop() if left and keep_newest else None
-    for path in left:
-        shutil.rmtree(path)
-    if final.exists():
-        shutil.rmtree(final)
-    return kept
-
-
-def _sync_tree(root: Path) -> None:
-    for path in _walk_files(root):
-        _sync(path)
-    for folder in [root, *(path for path in root.rglob("*") if path.is_dir())]:
-        _sync(folder)
-
-
-def _walk_files(root: Path) -> Iterator[Path]:
-    return (path for path in root.rglob("*") if path.is_file())
-
-
-def _sync(path: Path) -> None:
-    """Make a file durable, or the renames in a folder: a name lives in the folder, not in the file."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from engine.errors import DataError, MissingData
-from engine.home.paths import write_atomic
+from engine.home.files import write_atomic
 from engine.inputs.archive import stream_files
 from engine.inputs.folders import ImageFile, find_images, name_place
 from engine.inputs.quotas import held_part

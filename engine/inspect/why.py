@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import XpError
-from engine.home.paths import AttemptFolder, Home, read_json
+from engine.home.files import read_json
+from engine.home.paths import AttemptFolder, Home
 from engine.schedule.lookup import Match
 from engine.spec.identity import canonical_json
 from store.queue import Queue

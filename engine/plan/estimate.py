@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from engine.home.paths import Home, read_json
+from engine.home.files import read_json
+from engine.home.paths import Home
 from engine.plan import Job, Plan
 
 GUESS = 2.0e-3  # seconds an image, before anything was measured here

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.errors import DataError, HomeError, closest_hint
-from engine.home.paths import read_json
+from engine.home.files import read_json
 from engine.plan.draft import Cost, Scene
 
 WHERE = "teacher.run"

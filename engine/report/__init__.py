@@ -22,7 +22,8 @@ from matplotlib.figure import Figure
 
 from engine.analysis.claims import check_claims
 from engine.errors import XpError, closest_hint
-from engine.home.paths import Home, write_atomic
+from engine.home.files import write_atomic
+from engine.home.paths import Home
 from engine.report.changes import compare_baseline
 from engine.report.figures import INK, draw_bars, draw_curves, draw_reliability, to_pdf, to_svg
 from engine.report.page import SECTIONS, MapColumn, Page, make_page

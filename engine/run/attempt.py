@@ -18,7 +18,8 @@ from engine.core.train.checkpoint import Found, State, load_newest, pointed_step
 from engine.core.train.loop import Stopped
 from engine.core.train.writer import CheckpointWriter
 from engine.errors import JobError
-from engine.home.paths import AttemptFolder, Home, JobFolder, read_json, write_json
+from engine.home.files import read_json, write_json
+from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch.preempt import preempt_signals
 from store.journal import JournalWriter
 

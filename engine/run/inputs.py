@@ -26,7 +26,8 @@ from engine.core.network.heads import SlicedNetwork, count_outputs, find_places,
 from engine.core.network.widths import Widths
 from engine.core.train.forward import Forward
 from engine.errors import DataError, JobError
-from engine.home.paths import Home, JobFolder, publish_folder, read_json
+from engine.home.files import publish_folder, read_json
+from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
 from engine.run.attempt import Attempt, Order
 from engine.spec import Data, Student

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from engine.home.paths import write_atomic, write_json
+from engine.home.files import write_atomic, write_json
 from engine.run.attempt import Attempt
 from engine.run.code import read_code
 from engine.run.device import TORCH_VERSION, device_name

@@ -25,7 +25,8 @@ from engine.core.network.heads import SlicedNetwork
 from engine.core.train.checkpoint import capture_random, restore_random
 from engine.core.train.forward import Forward
 from engine.errors import DataError
-from engine.home.paths import JobFolder, publish_folder, read_json
+from engine.home.files import publish_folder, read_json
+from engine.home.paths import JobFolder
 from engine.run.attempt import Attempt
 from engine.run.device import TORCH_VERSION, device_name, prepare_device
 from engine.run.inputs import JOB_THREADS, Images, Visit, load_teacher, make_forward, open_images, read_data

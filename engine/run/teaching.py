@@ -21,7 +21,7 @@ from engine.core.distill.targets import Targets
 from engine.core.distill.temperature import Course, make_course, match_temperature
 from engine.core.train.forward import Forward
 from engine.errors import JobError
-from engine.home.paths import read_json
+from engine.home.files import read_json
 from engine.run.attempt import Attempt
 from engine.run.inputs import Images
 from engine.run.targets import (

@@ -21,7 +21,7 @@ from engine.core.train.forward import Forward
 from engine.core.train.loop import Loop, Recipe
 from engine.core.train.optim import recovery
 from engine.errors import JobError
-from engine.home.paths import write_atomic, write_json
+from engine.home.files import write_atomic, write_json
 from engine.run.attempt import Attempt
 from engine.run.device import device_name, prepare_device, seed_everything
 from engine.run.heads import probe_head

@@ -13,7 +13,8 @@ from typing import Any
 from filelock import FileLock
 
 from engine.errors import DataError
-from engine.home.paths import Home, encode_json, read_json, write_json, write_together
+from engine.home.files import encode_json, read_json, write_json, write_together
+from engine.home.paths import Home
 from engine.plan import Plan, Run
 from engine.plan.estimate import Estimate, estimate_plan
 from engine.schedule.policy import chain_seconds

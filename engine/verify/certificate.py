@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.home.paths import Home, read_json, write_json
+from engine.home.files import read_json, write_json
+from engine.home.paths import Home
 from engine.spec.identity import digest_of
 
 LENGTHS = ("epochs", "warmup_epochs", "recover_epochs", "seed")

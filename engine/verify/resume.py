@@ -22,7 +22,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from engine.errors import XpError
-from engine.home.paths import AttemptFolder, Home, JobFolder, read_json
+from engine.home.files import read_json
+from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch.local import server_env
 from engine.launch.process import boot_id, host_name, kill_session, read_handle, signal_process
 from engine.plan import Job, Plan, make_plan

@@ -21,7 +21,8 @@ from engine.core.distill.encoding import RowFormat, count_steps
 from engine.core.distill.make import CENTRE_VIEW, Maker
 from engine.core.distill.targets import CENTRE, LOGITS, map_rows, targets_problem
 from engine.errors import QueryError
-from engine.home.paths import Home, read_json
+from engine.home.files import read_json
+from engine.home.paths import Home
 from engine.run.attempt import Order
 from engine.run.device import prepare_device
 from engine.run.inputs import Images, Visit, read_data

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.home.paths import AttemptFolder, Home, JobFolder, write_atomic, write_json
+from engine.home.files import write_atomic, write_json
+from engine.home.paths import AttemptFolder, Home, JobFolder
 from store.journal import JournalWriter, read_journal
 
 asked: list[int] = []

@@ -26,7 +26,7 @@ from engine.collect.files import (
     time_text,
     winner_of,
 )
-from engine.home.paths import write_json
+from engine.home.files import write_json
 from tests.synthetic import SyntheticHome
 
 RUN: dict[str, Any] = {"run": "r", "arm": "a", "cell": "c", "seed": 1, "split": "s", "settings": {"x": 1}}

@@ -8,7 +8,7 @@ import pytest
 
 from engine.analysis.statistics import wilson_interval
 from engine.collect import collect
-from engine.home.paths import write_json
+from engine.home.files import write_json
 from tests.collect.reading import read_rows
 from tests.synthetic import ARMS, Arm, SyntheticHome
 

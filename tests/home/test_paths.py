@@ -10,16 +10,8 @@ import pytest
 from filelock import FileLock, Timeout
 
 from engine.errors import HomeError
-from engine.home.paths import (
-    Home,
-    encode_json,
-    open_home,
-    publish_folder,
-    read_json,
-    write_atomic,
-    write_json,
-    write_together,
-)
+from engine.home.files import encode_json, publish_folder, read_json, write_atomic, write_json, write_together
+from engine.home.paths import Home, open_home
 from tests.recording import DiskRecord
 
 

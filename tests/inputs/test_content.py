@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock, Timeout
 
 from engine.errors import DataError, MissingData
-from engine.home.paths import write_atomic
+from engine.home.files import write_atomic
 from engine.inputs import content
 from engine.inputs.content import content_digest, data_content, digits_file, image_digests, resolve_root
 from engine.inputs.folders import ImageFile, find_images, passed_over

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from engine.cli.render import beat_text, progress_line, render_view, status_table
 from engine.errors import XpError
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.inspect.status import Beat, ExperimentView, JobView, _title_of, find_trouble, read_status
 from engine.schedule.lookup import find_experiment, find_match
 from engine.schedule.worker.lock import take_lock

@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.home.paths import AttemptFolder, Home, JobFolder, write_json
+from engine.home.files import write_json
+from engine.home.paths import AttemptFolder, Home, JobFolder
 
 asked: list[int] = []
 

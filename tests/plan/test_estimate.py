@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.home.paths import Home, open_home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
 from engine.plan.estimate import Estimate, estimate_plan

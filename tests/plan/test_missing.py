@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.home.paths import Home, open_home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import make_plan
 from engine.plan.estimate import estimate_plan

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.plan.estimate import estimate_plan

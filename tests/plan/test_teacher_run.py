@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DataError, HomeError
-from engine.home.paths import Home, read_json, write_json
+from engine.home.files import read_json, write_json
+from engine.home.paths import Home
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.schedule.submit import submit_plan

@@ -14,7 +14,7 @@ import pytest
 
 from engine.collect import collect
 from engine.errors import XpError
-from engine.home.paths import write_json
+from engine.home.files import write_json
 from engine.report import list_missing, make_report
 from store.results import open_snapshot
 from tests.synthetic import ARMS, Arm, SyntheticHome

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.home.paths import AttemptFolder, Home, JobFolder, write_json
+from engine.home.files import write_json
+from engine.home.paths import AttemptFolder, Home, JobFolder
 from store.journal import read_journal
 from tests.forking import ForkServer
 from tests.queueing import until

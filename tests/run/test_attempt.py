@@ -15,7 +15,8 @@ import pytest
 from engine.core.train.checkpoint import save_checkpoint
 from engine.core.train.loop import Stopped
 from engine.errors import JobError
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.run.attempt import Attempt, Order
 from store.journal import read_journal
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from engine.core.network.build import build_network
 from engine.errors import DataError, JobError
-from engine.home.paths import Home, JobFolder, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
 from engine.run.inputs import (
     _state_digest,

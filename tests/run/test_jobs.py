@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.core.measure import Figure, Speed, count_macs, count_params
-from engine.home.paths import read_json, write_json
+from engine.home.files import read_json, write_json
 from engine.run import jobs
 from engine.run.attempt import Attempt
 from engine.run.inputs import bare_network, read_network

@@ -10,7 +10,8 @@ from torch import nn
 
 from engine import run
 from engine.core.train.checkpoint import State
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.run.attempt import Attempt, Order
 from engine.run.memory import OutOfMemory, find_room, watch_memory
 from engine.schedule.policy import Ending, Spent, decide

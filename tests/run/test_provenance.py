@@ -14,7 +14,8 @@ from typing import cast
 import pytest
 import torch
 
-from engine.home.paths import Home, write_atomic
+from engine.home.files import write_atomic
+from engine.home.paths import Home
 from engine.run import provenance
 from engine.run.attempt import Attempt
 from engine.run.code import Code

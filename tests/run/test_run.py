@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from engine import run
 from engine.core.train.loop import Diverged, Stopped
 from engine.errors import DataError, HomeError, JobError
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.run import RUNNERS, _exit_status
 from engine.run.attempt import Attempt
 from engine.run.memory import OutOfMemory

@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from engine.core.network.heads import SlicedNetwork
-from engine.home.paths import JobFolder, read_json
+from engine.home.files import read_json
+from engine.home.paths import JobFolder
 from engine.run.inputs import make_forward
 from engine.run.targets import OpenTeacher
 from tests.forking import strike

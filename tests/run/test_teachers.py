@@ -21,7 +21,8 @@ from engine.core.data.splits import make_split
 from engine.core.data.wordnet import slice_places
 from engine.core.distill.targets import open_targets
 from engine.errors import DataError
-from engine.home.paths import Home, JobFolder, open_home, read_json
+from engine.home.files import read_json
+from engine.home.paths import Home, JobFolder, open_home
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
 from engine.run.inputs import Images, read_data

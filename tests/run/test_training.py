@@ -24,7 +24,8 @@ from engine.core.data.pack import open_pack
 from engine.core.distill.diagnose import Diagnosis
 from engine.core.network.build import build_network
 from engine.core.train.checkpoint import pointed_steps
-from engine.home.paths import JobFolder, read_json, write_json
+from engine.home.files import read_json, write_json
+from engine.home.paths import JobFolder
 from engine.schedule.worker.attempts import NO_SPACE, last_words
 from engine.spec import Data, Student
 from store.journal import read_journal

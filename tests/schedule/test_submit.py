@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from engine.errors import DataError
-from engine.home.paths import Home, open_home, read_json, write_json
+from engine.home.files import read_json, write_json
+from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import make_plan
 from engine.schedule.submit import RECORD_VERSION, Submission, submit_plan

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from engine.cli import app
 from engine.errors import XpError
-from engine.home.paths import Home, open_home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home, open_home
 from engine.launch.process import is_alive
 from engine.load import load_spec
 from engine.plan import make_plan

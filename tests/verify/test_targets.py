@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from engine.cli import app
 from engine.cli.targets import verify
 from engine.errors import QueryError
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.inputs.content import file_digest
 from engine.schedule.lookup import Match
 from engine.spec.identity import digest_of

@@ -26,7 +26,7 @@ from engine.core.data.prefetch import keep_ahead
 from engine.core.data.shards import SHARD_IMAGES, Packed, Rows, ShardWriter
 from engine.core.data.sources import ChangedImage, Listing, Pixels
 from engine.errors import DataError, HomeError
-from engine.home.paths import read_json, write_json
+from engine.home.files import read_json, write_json
 from engine.inputs.content import file_digest
 
 _simplejpeg: Any = importlib.import_module("simplejpeg") if importlib.util.find_spec("simplejpeg") else None

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from engine.core.data.duplicates import THUMB_SIDE, Print
 from engine.core.data.sources import Sample
-from engine.home.paths import write_atomic
+from engine.home.files import write_atomic
 
 SHARD_IMAGES = 512
 FOLDER = "shards"

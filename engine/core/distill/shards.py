@@ -18,7 +18,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from engine.errors import HomeError
-from engine.home.paths import read_json, write_json
+from engine.home.files import read_json, write_json
 
 LIST = "shards.json"
 

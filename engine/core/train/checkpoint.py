@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.home.paths import read_json, write_atomic, write_json
+from engine.home.files import read_json, write_atomic, write_json
 
 State = dict[str, Any]
 POINTER = "pointer.json"

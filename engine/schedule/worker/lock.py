@@ -15,7 +15,8 @@ from contextlib import suppress
 from filelock import FileLock, Timeout
 
 from engine.errors import HomeError
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.launch.local import server_env
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, see_process

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.process import boot_id
 from engine.schedule.policy import (

@@ -23,7 +23,7 @@ from engine.core.data.pack import count_duplicates, is_valid_pack, open_pack, sh
 from engine.core.data.sources import Listing, list_images
 from engine.core.data.splits import split_pack
 from engine.errors import DataError
-from engine.home.paths import publish_folder, read_json, write_json
+from engine.home.files import publish_folder, read_json, write_json
 from engine.inputs.content import data_content
 from engine.spec import Data
 

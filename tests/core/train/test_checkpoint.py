@@ -15,7 +15,7 @@ import torch
 
 from engine.core.train import checkpoint
 from engine.core.train.checkpoint import capture_random, load_newest, restore_random, save_checkpoint
-from engine.home.paths import read_json, write_json
+from engine.home.files import read_json, write_json
 
 
 def step_of(folder: Path) -> int | None:

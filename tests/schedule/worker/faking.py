@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.launch import Handle, Order, State, Status
 from engine.schedule.worker.loop import Patience, Scheduler, Track
 from engine.schedule.worker.publish import Publisher

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.launch import State, Status
 from engine.launch.process import boot_id
 from store.queue import Queue

@@ -8,7 +8,8 @@ import shutil
 import pytest
 
 from engine.errors import HomeError
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.launch.process import is_alive
 from engine.schedule.worker import rebuild_queue, scheduler_alive
 from engine.schedule.worker.rebuild import heal_queue, newest_records

@@ -12,7 +12,8 @@ import pytest
 from engine.schedule.policy.worker import serve
 
 from engine.errors import HomeError
-from engine.home.paths import Home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home
 from engine.schedule.worker import run_worker, scheduler_alive
 from engine.schedule.worker.__main__ import main
 from engine.schedule.worker.lock import take_lock

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engine.home.paths import Home, open_home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import make_plan
 from store.journal import read_journal

@@ -11,7 +11,8 @@ import pytest
 from filelock import FileLock, Timeout
 
 from engine.errors import XpError
-from engine.home.paths import Home, open_home, write_json
+from engine.home.files import write_json
+from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import Job
 from engine.spec.cells import expand_cells
