@@ -15,7 +15,7 @@ from store.queue import Queue
 
 
 @dataclass(frozen=True)
-class Difference:
+class SettingDifference:
     """One setting that two ids do not share; None stands for absent or null."""
 
     path: str
@@ -64,14 +64,14 @@ def _users(home: Home, job: str) -> list[str]:
     return [f"{run.experiment}/{run.arm} {run.cell} seed {run.seed}" for run in runs if job in run.jobs.values()]
 
 
-def list_differences(home: Home, one: Match, other: Match) -> list[Difference]:
+def list_differences(home: Home, one: Match, other: Match) -> list[SettingDifference]:
     """Return the settings in which two runs, or two jobs of a kind, differ. Raises XpError for two kinds of thing."""
     if one.kind != other.kind or one.kind == "experiment":
         fix = "give two runs or two jobs; `xp sql 'select run, arm, seed from runs'` lists runs"
         raise XpError(f"{one.name} and {other.name} cannot be compared setting by setting", fix=fix)
     first, second = (flatten_settings(_settings_of(home, match)) for match in (one, other))
     return [
-        Difference(path, first.get(path), second.get(path))
+        SettingDifference(path, first.get(path), second.get(path))
         for path in sorted(first.keys() | second.keys())
         if canonical_json(first.get(path)) != canonical_json(second.get(path))
     ]

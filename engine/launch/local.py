@@ -45,7 +45,7 @@ PATIENT_THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @dataclass
-class Attempt:
+class TrackedAttempt:
     """What this launcher knows of one attempt. `server` is the number of the fork server that got its order."""
 
     handle: Handle
@@ -62,7 +62,7 @@ class LocalLauncher:
 
     def __init__(self, preload: str = "engine.run", cpus: int = 1) -> None:
         self.preload, self.cpus = preload, cpus
-        self.attempts: dict[Key, Attempt] = {}
+        self.attempts: dict[Key, TrackedAttempt] = {}
         self.server: ForkServer | None = None
         self.servers = 0
 
@@ -73,7 +73,7 @@ class LocalLauncher:
         if key in self.attempts:
             return self.attempts[key].handle
         handle = Handle(order.job, order.attempt, order.folder)
-        known = Attempt(handle)
+        known = TrackedAttempt(handle)
         self.attempts[key] = known
         self.ensure_server().send(
             {"order": order.as_dict(), "folder": order.folder, "env": {**slot_env(order.slot), **order.env}}
@@ -163,10 +163,10 @@ class LocalLauncher:
 
     # -- one attempt --------------------------------------------------------------------------------------------
 
-    def _known(self, handle: Handle) -> Attempt:
-        return self.attempts.setdefault((handle.job, handle.attempt), Attempt(handle))
+    def _known(self, handle: Handle) -> TrackedAttempt:
+        return self.attempts.setdefault((handle.job, handle.attempt), TrackedAttempt(handle))
 
-    def _look(self, known: Attempt, now: float) -> Status:
+    def _look(self, known: TrackedAttempt, now: float) -> Status:
         if known.ended is not None:
             return known.ended
         if self._is_ours(known):
@@ -180,11 +180,11 @@ class LocalLauncher:
             self._press(known, now)
         return known.ended or status
 
-    def _is_ours(self, known: Attempt) -> bool:
+    def _is_ours(self, known: TrackedAttempt) -> bool:
         """Return whether the fork server that we talk to now has, or will have, this attempt as its child."""
         return self.server is not None and self.server.is_open and known.server == self.servers
 
-    def _look_outside(self, known: Attempt, now: float) -> Status:
+    def _look_outside(self, known: TrackedAttempt, now: float) -> Status:
         """Say what became of an attempt that nobody reports on, from its folder and /proc."""
         folder = AttemptFolder(Path(known.handle.folder))
         told = read_handle(folder.handle)
@@ -205,7 +205,7 @@ class LocalLauncher:
         code = last.get("exit")
         return Status(State.GONE, int(code) if isinstance(code, int) else None)
 
-    def _look_unborn(self, known: Attempt, folder: AttemptFolder, now: float) -> Status:
+    def _look_unborn(self, known: TrackedAttempt, folder: AttemptFolder, now: float) -> Status:
         """No handle: take the folder's name, so that no late child can; if it is taken, give it time to write."""
         process = self._process(known)
         if process is not None and is_alive(*process):
@@ -232,12 +232,12 @@ class LocalLauncher:
 
     # -- stopping and watching ----------------------------------------------------------------------------------
 
-    def _process(self, known: Attempt) -> tuple[int, int] | None:
+    def _process(self, known: TrackedAttempt) -> tuple[int, int] | None:
         handle = known.handle
         is_here = handle.host == host_name() and handle.boot_id == boot_id()
         return (handle.pid, handle.start) if handle.pid > 1 and is_here else None
 
-    def _press(self, known: Attempt, now: float) -> None:
+    def _press(self, known: TrackedAttempt, now: float) -> None:
         """Ask once, kill all of its session when its time is over. One that has not begun never will."""
         process = self._process(known)
         if process is None:
@@ -251,13 +251,13 @@ class LocalLauncher:
         elif known.stop_at is not None and now >= known.stop_at and is_alive(*process):
             kill_session(*process)
 
-    def _watch(self, known: Attempt) -> None:
+    def _watch(self, known: TrackedAttempt) -> None:
         if known.watch >= 0:
             return
         with suppress(OSError, AttributeError):  # an old kernel: then we look every 50 ms
             known.watch = os.pidfd_open(known.handle.pid)
 
-    def _unwatch(self, known: Attempt) -> None:
+    def _unwatch(self, known: TrackedAttempt) -> None:
         if known.watch >= 0:
             os.close(known.watch)
             known.watch = -1

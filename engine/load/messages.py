@@ -13,7 +13,7 @@ from engine.errors import closest_hint
 from engine.spec import Spec
 from engine.spec.cells import unknown_part
 
-UNION_TAGS = {"attention": ("window", "longformer"), "temperature": ("number", "course", "matched")}
+UNION_TAGS = {"attention": ("window", "longformer"), "temperature": ("number", "schedule", "matched")}
 EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -28,7 +28,7 @@ EXPECTED = {
 
 
 @dataclass(frozen=True)
-class Found:
+class Explained:
     """One problem without its position; `at_key` when the key is wrong and not its value."""
 
     path: tuple[str | int, ...]
@@ -37,23 +37,23 @@ class Found:
     at_key: bool = False
 
 
-def explain_error(detail: ErrorDetails) -> Found:
+def explain_error(detail: ErrorDetails) -> Explained:
     """Turn one of pydantic's error details into words for the person who wrote the spec."""
     path = _clean_path(detail["loc"])
     kind, context, given = detail["type"], detail.get("ctx") or {}, detail["input"]
     if kind == "refused":
-        return Found(path, str(context["what"]), str(context["fix"]))
+        return Explained(path, str(context["what"]), str(context["fix"]))
     if kind == "extra_forbidden":
         return _unknown_key(path)
     if kind == "missing":
-        return Found(path, f"the key {path[-1]!r} is missing", f"add `{path[-1]}:` here", at_key=True)
+        return Explained(path, f"the key {path[-1]!r} is missing", f"add `{path[-1]}:` here", at_key=True)
     if kind in ("literal_error", "union_tag_invalid"):
         return _wrong_choice(path, context, given)
     if kind == "union_tag_not_found":
-        return Found(path, "`kind` is missing", "add kind: window or kind: longformer", at_key=True)
+        return Explained(path, "`kind` is missing", "add kind: window or kind: longformer", at_key=True)
     if kind in EXPECTED:
-        return Found(path, f"{_show(given)} is not {EXPECTED[kind]}", f"write {EXPECTED[kind]}{_unquote(given)}")
-    return Found(path, f"{_show(given)}: {_lower(detail['msg'])}", _limit_fix(context, detail["msg"]))
+        return Explained(path, f"{_show(given)} is not {EXPECTED[kind]}", f"write {EXPECTED[kind]}{_unquote(given)}")
+    return Explained(path, f"{_show(given)}: {_lower(detail['msg'])}", _limit_fix(context, detail["msg"]))
 
 
 def _clean_path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -67,10 +67,10 @@ def _clean_path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return tuple(kept)
 
 
-def _unknown_key(path: tuple[int | str, ...]) -> Found:
+def _unknown_key(path: tuple[int | str, ...]) -> Explained:
     names = _valid_names(path)
     fix = closest_hint(str(path[-1]), names) if names else "remove it"
-    return Found(path, f"unknown key {str(path[-1])!r}", fix, at_key=True)
+    return Explained(path, f"unknown key {str(path[-1])!r}", fix, at_key=True)
 
 
 def _valid_names(path: tuple[int | str, ...]) -> list[str]:
@@ -82,12 +82,12 @@ def _valid_names(path: tuple[int | str, ...]) -> list[str]:
     return wrong[1] if wrong else []
 
 
-def _wrong_choice(path: tuple[int | str, ...], context: Mapping[str, Any], given: object) -> Found:
+def _wrong_choice(path: tuple[int | str, ...], context: Mapping[str, Any], given: object) -> Explained:
     expected = str(context.get("expected", context.get("expected_tags", "")))
     choices = [word.strip(" '\"") for part in expected.split(" or ") for word in part.split(",")]
     if "tag" in context:
         path, given = (*path, "kind"), context["tag"]
-    return Found(
+    return Explained(
         path, f"{_show(given)} is no choice here", closest_hint(str(given), [word for word in choices if word])
     )
 

@@ -19,8 +19,8 @@ from engine.home.paths import Home, open_home
 from engine.inputs.content import resolve_root
 from engine.inputs.quotas import check_quotas, split_quotas
 from engine.plan.distill import plan_teaching
-from engine.plan.draft import Cost, Draft, Job, Plan, Run, Scene
-from engine.plan.network_jobs import Lesson, plan_explain, plan_measure, plan_prune, plan_training
+from engine.plan.draft import Cost, Draft, Job, Plan, PlanContext, Run
+from engine.plan.network_jobs import TeachingPlan, plan_explain, plan_measure, plan_prune, plan_training
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
 from engine.plan.weights_check import check_files
@@ -57,32 +57,32 @@ def _plan_runs(spec: Spec, draft: Draft) -> tuple[Run, ...]:
 def _plan_cell(spec: Spec, cell: Cell, draft: Draft) -> list[Run]:
     """Plan a cell's runs; what no seed changes is worked out once."""
     settings = cell.settings
-    scenes = [Scene(settings, seed, draft.content(settings.data), draft) for seed in spec.seeds]
-    _check_split(scenes[0])
-    check_files(scenes[0])
-    pack, counted = _plan_pack(scenes[0]), counted_settings(settings)
-    return [_plan_run(spec.name, cell, scene, pack, counted) for scene in scenes]
+    contexts = [PlanContext(settings, seed, draft.content(settings.data), draft) for seed in spec.seeds]
+    _check_split(contexts[0])
+    check_files(contexts[0])
+    pack, counted = _plan_pack(contexts[0]), counted_settings(settings)
+    return [_plan_run(spec.name, cell, context, pack, counted) for context in contexts]
 
 
-def _plan_run(name: str, cell: Cell, scene: Scene, pack: str, counted: Mapping[str, Any]) -> Run:
-    settings, seed = scene.settings, scene.seed
+def _plan_run(name: str, cell: Cell, context: PlanContext, pack: str, counted: Mapping[str, Any]) -> Run:
+    settings, seed = context.settings, context.seed
     jobs = {"pack": pack}
-    lesson: Lesson | None = None
+    teaching: TeachingPlan | None = None
     if settings.is_taught and settings.teacher is not None:
-        roles, lesson = plan_teaching(scene, settings.teacher, pack)
+        roles, teaching = plan_teaching(context, settings.teacher, pack)
         jobs |= roles
-    jobs["student"] = plan_training(scene, settings, seed, pack, lesson)
+    jobs["student"] = plan_training(context, settings, seed, pack, teaching)
     if settings.is_pruned:
-        jobs["prune"] = plan_prune(scene, jobs, lesson)
-    jobs["measure"] = plan_measure(scene, jobs)
-    jobs["explain"] = plan_explain(scene, jobs)
+        jobs["prune"] = plan_prune(context, jobs, teaching)
+    jobs["measure"] = plan_measure(context, jobs)
+    jobs["explain"] = plan_explain(context, jobs)
     run = make_id("run", [name, cell.arm, cell.cell, seed, sorted(jobs.items())])
     return Run(run, cell.arm, cell.cell, seed, settings.data.split, counted, jobs)
 
 
-def _check_split(scene: Scene) -> None:
+def _check_split(context: PlanContext) -> None:
     """Refuse a split that leaves a part of a class empty, before anything is packed or trained."""
-    data, content = scene.settings.data, scene.content
+    data, content = context.settings.data, context.content
     if content is None:
         return
     for row, (name, count) in enumerate(zip(content.class_names, content.counts, strict=True)):
@@ -92,18 +92,18 @@ def _check_split(scene: Scene) -> None:
         )
 
 
-def _plan_pack(scene: Scene) -> str:
+def _plan_pack(context: PlanContext) -> str:
     """The pack is made on the host's processors, and asks for no GPU."""
-    data, content = scene.settings.data, scene.content
+    data, content = context.settings.data, context.content
     counted = counted_settings(data)
     settings = {
         "data": {name: counted[name] for name in PACK_FIELDS},
         "digest": content.digest if content else f"absent: {data.root}",
     }
     if content is None:
-        return scene.draft.add("pack", {}, settings, Cost(reason="the images are not on this machine"))
+        return context.draft.add("pack", {}, settings, Cost(reason="the images are not on this machine"))
     root = str(resolve_root(data.root)) if data.source == "folder" else None
     size = int(content.count * data.short_side**2 * PIXEL_BYTES[data.format])
-    resources = scene.settings.resources.model_copy(update={"gpus": 0}).model_dump()
+    resources = context.settings.resources.model_copy(update={"gpus": 0}).model_dump()
     details = {"root": root, "resources": resources}
-    return scene.draft.add("pack", {}, settings, Cost(details, content.count, size))
+    return context.draft.add("pack", {}, settings, Cost(details, content.count, size))

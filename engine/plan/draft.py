@@ -74,7 +74,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DraftJob:
     """A job that may be added to a draft, or not."""
 
     kind: str
@@ -106,7 +106,7 @@ class Draft:
     choices: Mapping[str, Choice] = field(default_factory=dict)
     undecided: dict[str, tuple[str, float]] = field(default_factory=dict)
 
-    def choose(self, asked: str, name: str, cached: Drawn, online: Drawn) -> str:
+    def choose(self, asked: str, name: str, cached: DraftJob, online: DraftJob) -> str:
         """Return `cached` or `online` for the targets of teacher `name`; `auto` is decided when all jobs are drawn."""
         if asked != "auto":
             return asked
@@ -143,7 +143,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Scene:
+class PlanContext:
     """What the planning of one run works on: its settings and seed, what its images are, the draft it adds jobs to."""
 
     settings: Settings

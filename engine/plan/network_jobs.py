@@ -1,4 +1,4 @@
-"""The jobs of one network: takes a scene, adds training, pruning, measuring and explaining to its draft."""
+"""The jobs of one network: takes a context, adds training, pruning, measuring and explaining to its draft."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.plan.draft import Cost, Draft, Scene
+from engine.plan.draft import Cost, Draft, PlanContext
 from engine.spec import Data, Prune, Settings, Student, weights_file
 from engine.spec.identity import VIEW_VERSION, counted_settings
 
@@ -14,7 +14,7 @@ Jobs = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TeachingPlan:
     """What a learner's job needs of its teacher, by role, its `distill` settings, and the teacher's weights files."""
 
     needs: Jobs
@@ -23,61 +23,63 @@ class Lesson:
 
 
 def plan_training(
-    scene: Scene,
+    context: PlanContext,
     settings: Settings,
     seed: int,
     pack: str,
-    lesson: Lesson | None = None,
+    teaching: TeachingPlan | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> str:
-    """Add the training of `settings.student`; `settings` are the scene's, or have another network in its place."""
-    inner = train_settings(scene, settings, seed, lesson) | dict(more or {})
-    cost = train_cost(scene, settings, settings.train.epochs, lesson)
-    return scene.draft.add("train", {"pack": pack, **(lesson.needs if lesson else {})}, inner, cost)
+    """Add the training of `settings.student`; `settings` are the context's, or have another network in its place."""
+    inner = train_settings(context, settings, seed, teaching) | dict(more or {})
+    cost = train_cost(context, settings, settings.train.epochs, teaching)
+    return context.draft.add("train", {"pack": pack, **(teaching.needs if teaching else {})}, inner, cost)
 
 
-def plan_prune(scene: Scene, jobs: Jobs, lesson: Lesson | None) -> str:
-    settings, prune = scene.settings, scene.settings.prune or Prune()
-    needs = {"pack": jobs["pack"], **(lesson.needs if lesson else {}), "parent": jobs["student"]}
-    inner = train_settings(scene, settings, scene.seed, lesson) | {"prune": counted_settings(prune)}
-    return scene.draft.add("prune", needs, inner, train_cost(scene, settings, prune.recover_epochs + 1, lesson))
+def plan_prune(context: PlanContext, jobs: Jobs, teaching: TeachingPlan | None) -> str:
+    settings, prune = context.settings, context.settings.prune or Prune()
+    needs = {"pack": jobs["pack"], **(teaching.needs if teaching else {}), "parent": jobs["student"]}
+    inner = train_settings(context, settings, context.seed, teaching) | {"prune": counted_settings(prune)}
+    return context.draft.add("prune", needs, inner, train_cost(context, settings, prune.recover_epochs + 1, teaching))
 
 
-def plan_measure(scene: Scene, jobs: Jobs) -> str:
+def plan_measure(context: PlanContext, jobs: Jobs) -> str:
     """Speed depends on the shape alone: only a pruned network, whose shape is a result, is measured per seed."""
-    settings = scene.settings
+    settings = context.settings
     needs = {"parent": jobs["prune"]} if "prune" in jobs else {}
     inner = {
         "network": counted_settings(settings.student.model_copy(update={"weights": "none"})),
-        "num_classes": scene.num_classes,
+        "num_classes": context.num_classes,
         "image_size": settings.data.image_size,
         "precision": settings.train.precision,
         "measure": counted_settings(settings.measure),
     }
-    reason = None if scene.content else "the number of classes is not known yet"
-    return scene.draft.add("measure", needs, inner, Cost(run_details(settings), 500, 0, reason))
+    reason = None if context.content else "the number of classes is not known yet"
+    return context.draft.add("measure", needs, inner, Cost(run_details(settings), 500, 0, reason))
 
 
-def plan_explain(scene: Scene, jobs: Jobs) -> str:
-    settings = scene.settings
+def plan_explain(context: PlanContext, jobs: Jobs) -> str:
+    settings = context.settings
     needs = {"pack": jobs["pack"], "parent": jobs.get("prune", jobs["student"])}
     inner = {
-        "network": network_settings(scene.draft, settings.student),
-        "num_classes": scene.num_classes,
+        "network": network_settings(context.draft, settings.student),
+        "num_classes": context.num_classes,
         "data": counted_settings(settings.data),
         "explain": counted_settings(settings.explain),
     }
-    return scene.draft.add("explain", needs, inner, Cost(run_details(settings), settings.explain.images * 10, 0))
+    return context.draft.add("explain", needs, inner, Cost(run_details(settings), settings.explain.images * 10, 0))
 
 
-def train_settings(scene: Scene, settings: Settings, seed: int, lesson: Lesson | None) -> dict[str, Any]:
+def train_settings(
+    context: PlanContext, settings: Settings, seed: int, teaching: TeachingPlan | None
+) -> dict[str, Any]:
     """Return what decides a training."""
     return {
         "data": data_settings(settings.data, seed),
-        "network": network_settings(scene.draft, settings.student),
-        "num_classes": scene.num_classes,
+        "network": network_settings(context.draft, settings.student),
+        "num_classes": context.num_classes,
         "train": counted_settings(settings.train),
-        "distill": dict(lesson.distill) if lesson else None,
+        "distill": dict(teaching.distill) if teaching else None,
         "seed": seed,
     }
 
@@ -96,15 +98,15 @@ def network_settings(draft: Draft, student: Student) -> dict[str, Any]:
     return settings
 
 
-def train_cost(scene: Scene, settings: Settings, epochs: int, lesson: Lesson | None) -> Cost:
+def train_cost(context: PlanContext, settings: Settings, epochs: int, teaching: TeachingPlan | None) -> Cost:
     """Return the cost of training `settings.student` for `epochs` epochs, a reason when its weights file is absent."""
     details, weights = run_details(settings), settings.student.weights
     if files := file_paths(weights):
         details["weights"] = files[0]
-    if lesson is not None and lesson.files:
-        details["teacher_weights"] = list(lesson.files)
+    if teaching is not None and teaching.files:
+        details["teacher_weights"] = list(teaching.files)
     size = _network_bytes(settings.student)
-    return Cost(details, scene.train_images * epochs, size, absent_reason(weights))
+    return Cost(details, context.train_images * epochs, size, absent_reason(weights))
 
 
 def file_paths(weights: str) -> tuple[str, ...]:

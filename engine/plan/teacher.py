@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import DataError
-from engine.plan.draft import Scene
+from engine.plan.draft import PlanContext
 from engine.plan.network_jobs import absent_reason, file_paths, network_settings, plan_training
 from engine.plan.teacher_run import find_run, take_over
 from engine.spec import Data, Network, Settings, Student, Teacher, Train, head_problem
 
 
 @dataclass(frozen=True)
-class Link:
+class TeacherLink:
     """A network that teaches: `needs` names the job that trains it, `about` is what its targets' settings say of it."""
 
     name: str
@@ -29,22 +29,22 @@ class Link:
     reason: str | None = None
 
 
-def plan_teacher(scene: Scene, teacher: Teacher, pack: str) -> Link:
+def plan_teacher(context: PlanContext, teacher: Teacher, pack: str) -> TeacherLink:
     """Add what trains `teacher`, if anything does. Raises DataError when its head or its run cannot serve this data."""
     if teacher.run is not None:
-        return _referred_link(scene, teacher, teacher.run, pack)
+        return _referred_link(context, teacher, teacher.run, pack)
     if teacher.is_given:
-        return _given_link(scene, teacher)
-    train = teacher.train or scene.settings.train
-    settings = in_place(scene.settings, teacher, train, teacher.image_size)
-    return trained_link(scene, settings, _plan_trained(scene, teacher, settings, pack), teacher.logit_scale)
+        return _given_link(context, teacher)
+    train = teacher.train or context.settings.train
+    settings = in_place(context.settings, teacher, train, teacher.image_size)
+    return trained_link(context, settings, _plan_trained(context, teacher, settings, pack), teacher.logit_scale)
 
 
-def trained_link(scene: Scene, settings: Settings, job: str, logit_scale: float = 1.0) -> Link:
+def trained_link(context: PlanContext, settings: Settings, job: str, logit_scale: float = 1.0) -> TeacherLink:
     """Return a network that `job` trains by `settings`, in which it stands in the student's place."""
-    network = network_settings(scene.draft, settings.student)
+    network = network_settings(context.draft, settings.student)
     about = _about(network, settings.train, "own", logit_scale)
-    return Link(settings.student.arch, {"teacher": job}, settings.data, about)
+    return TeacherLink(settings.student.arch, {"teacher": job}, settings.data, about)
 
 
 def in_place(settings: Settings, network: Network, train: Train, image_size: int | None = None) -> Settings:
@@ -55,36 +55,36 @@ def in_place(settings: Settings, network: Network, train: Train, image_size: int
     return settings.model_copy(update={"student": student, "train": train, "data": data})
 
 
-def _plan_trained(scene: Scene, teacher: Teacher, settings: Settings, pack: str) -> str:
+def _plan_trained(context: PlanContext, teacher: Teacher, settings: Settings, pack: str) -> str:
     """A probe is fitted to its optimum: of the training settings only what decides its numbers is its own."""
     if teacher.head == "slice":
-        return plan_training(scene, settings, teacher.seed, pack)
+        return plan_training(context, settings, teacher.seed, pack)
     more: dict[str, Any] = {"head": teacher.head}
     if teacher.head == "probe":
         train = settings.train
         more["train"] = {"precision": train.precision, "threads": train.threads, "deterministic": train.deterministic}
         settings = settings.model_copy(update={"train": train.model_copy(update={"epochs": 1, "warmup_epochs": 0})})
-    return plan_training(scene, settings, teacher.seed, pack, more=more)
+    return plan_training(context, settings, teacher.seed, pack, more=more)
 
 
-def _given_link(scene: Scene, teacher: Teacher) -> Link:
-    problem = head_problem(teacher, scene.content.class_names) if scene.content else None
+def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:
+    problem = head_problem(teacher, context.content.class_names) if context.content else None
     if problem:
         raise DataError(problem[0], where="teacher.head", fix=problem[1])
-    settings = in_place(scene.settings, teacher, scene.settings.train, teacher.image_size)
-    network = network_settings(scene.draft, settings.student)
+    settings = in_place(context.settings, teacher, context.settings.train, teacher.image_size)
+    network = network_settings(context.draft, settings.student)
     about = _about(network, settings.train, "slice", teacher.logit_scale)
     about |= {name: getattr(teacher, name) for name in ("image_size", "classes", "mean", "std")}
     files, reason = file_paths(teacher.weights), absent_reason(teacher.weights)
-    return Link(teacher.arch, {}, settings.data, about, files, reason)
+    return TeacherLink(teacher.arch, {}, settings.data, about, files, reason)
 
 
-def _referred_link(scene: Scene, teacher: Teacher, name: str, pack: str) -> Link:
-    found = find_run(scene, name, teacher.seed)
-    job, made_of = take_over(scene, name, found, pack)
-    data = scene.settings.data.model_copy(update={"image_size": made_of["data"]["image_size"]})
+def _referred_link(context: PlanContext, teacher: Teacher, name: str, pack: str) -> TeacherLink:
+    found = find_run(context, name, teacher.seed)
+    job, made_of = take_over(context, name, found, pack)
+    data = context.settings.data.model_copy(update={"image_size": made_of["data"]["image_size"]})
     about = _about(made_of["network"], Train.model_validate(made_of["train"]), "own", teacher.logit_scale)
-    return Link(name, {"teacher": job}, data, about)
+    return TeacherLink(name, {"teacher": job}, data, about)
 
 
 def _about(network: Mapping[str, Any], train: Train, head: str, logit_scale: float) -> dict[str, Any]:

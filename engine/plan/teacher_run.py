@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import DataError, HomeError, closest_hint
 from engine.home.files import read_json
-from engine.plan.draft import Cost, Scene
+from engine.plan.draft import Cost, PlanContext
 
 WHERE = "teacher.run"
 SPLIT_WORDS = ("split", "split_seed", "nested", "given")
@@ -19,15 +19,15 @@ SPLIT_WORDS = ("split", "split_seed", "nested", "given")
 Record = Mapping[str, Any]
 
 
-def find_run(scene: Scene, name: str, seed: int) -> Record:
+def find_run(context: PlanContext, name: str, seed: int) -> Record:
     """Return the run `EXPERIMENT/ARM` (or `.../CELL`) of this split with `seed`, as its record has it."""
     experiment, arm, *cell = name.split("/", 2)
-    runs = _runs_of(scene, experiment)
+    runs = _runs_of(context, experiment)
     arms = {run["arm"] for run in runs}
     if arm not in arms:
         raise DataError(f"{experiment} has no arm {arm!r}", where=WHERE, fix=closest_hint(arm, arms))
     runs = [run for run in runs if run["arm"] == arm]
-    runs = _narrow(runs, "cell", cell[0]) if cell else _narrow(runs, "split", scene.settings.data.split)
+    runs = _narrow(runs, "cell", cell[0]) if cell else _narrow(runs, "split", context.settings.data.split)
     runs = _narrow(runs, "seed", seed)
     if len(runs) > 1:
         cells = sorted(str(run["cell"]) for run in runs)
@@ -36,8 +36,8 @@ def find_run(scene: Scene, name: str, seed: int) -> Record:
     return runs[0]
 
 
-def _runs_of(scene: Scene, experiment: str) -> list[Record]:
-    home = scene.draft.home
+def _runs_of(context: PlanContext, experiment: str) -> list[Record]:
+    home = context.draft.home
     records = home.records(experiment)
     if not records:
         folder = home.experiments_root
@@ -57,16 +57,16 @@ def _narrow(runs: list[Record], field: str, wanted: object) -> list[Record]:
     return kept
 
 
-def take_over(scene: Scene, name: str, run: Record, pack: str) -> tuple[str, Mapping[str, Any]]:
+def take_over(context: PlanContext, name: str, run: Record, pack: str) -> tuple[str, Mapping[str, Any]]:
     """Add the job that made the run's network, and what it needs, to the plan; return it and its settings.
 
     Raises DataError when it learnt from other images or another split than this run does.
     """
     job = run["jobs"].get("prune") or run["jobs"]["student"]
-    record = read_json(scene.draft.home.records(name.split("/")[0])[-1])
+    record = read_json(context.draft.home.records(name.split("/")[0])[-1])
     costs = {held["job"]: held for held in record["jobs"]}
-    made_of = _take_job(scene, job, costs)
-    mine = scene.settings.data.model_dump(mode="json")
+    made_of = _take_job(context, job, costs)
+    mine = context.settings.data.model_dump(mode="json")
     other = [word for word in (*SPLIT_WORDS, "classes") if made_of["settings"]["data"][word] != mine[word]]
     if made_of["needs"]["pack"] != pack or other:
         what = f"{name} learnt from other images or another split: it may have seen this run's test images"
@@ -75,17 +75,17 @@ def take_over(scene: Scene, name: str, run: Record, pack: str) -> tuple[str, Map
     return job, made_of["settings"]
 
 
-def _take_job(scene: Scene, job: str, costs: Mapping[str, Record]) -> Record:
+def _take_job(context: PlanContext, job: str, costs: Mapping[str, Record]) -> Record:
     """Add `job` and all before it as their spec.json has them: what is done is reused, what is not is done."""
-    path = scene.draft.home.job(job).spec
+    path = context.draft.home.job(job).spec
     if not path.exists():
         raise HomeError(f"{job} has no spec.json", where=str(path), fix="submit its experiment again")
     made_of: Record = read_json(path)
     for need in made_of["needs"].values():
-        _take_job(scene, need, costs)
+        _take_job(context, need, costs)
     held = costs.get(job, {})
     cost = Cost(held.get("details", {}), held.get("images", 0.0))
-    key = scene.draft.add(made_of["kind"], made_of["needs"], made_of["settings"], cost)
+    key = context.draft.add(made_of["kind"], made_of["needs"], made_of["settings"], cost)
     if key != job:
         raise HomeError(f"{job} was made by another version of xp", where=str(path), fix="submit its experiment again")
     return made_of

@@ -1,4 +1,4 @@
-"""Weights files before anything is queued: takes a run's scene, raises for one that cannot serve it.
+"""Weights files before anything is queued: takes a run's context, raises for one that cannot serve it.
 
 What the header tells is told here; whether the weights fit their network, and know anything, is the job's to find out.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from engine.errors import DataError
 from engine.inputs.weights import head_outputs, size_problem, stored_shapes
-from engine.plan.draft import Scene
+from engine.plan.draft import PlanContext
 from engine.spec import Teacher, weights_file
 
 
-def check_files(scene: Scene) -> None:
+def check_files(context: PlanContext) -> None:
     """Raise DataError for a file that is no .safetensors file, or whose head cannot be of the data's classes."""
-    for path, network in scene.settings.networks:
+    for path, network in context.settings.networks:
         file = weights_file(network.weights)
         if file is None or not file.is_file():
             continue
@@ -21,8 +21,8 @@ def check_files(scene: Scene) -> None:
             outputs = head_outputs(stored_shapes(file))
         except DataError as error:
             raise DataError(f"{file}: {error.what}", where=f"{path}.weights", fix=error.fix) from error
-        if isinstance(network, Teacher) and network.is_given and outputs is not None and scene.content is not None:
-            _check_head(path, network, str(file), outputs, scene.content.class_names)
+        if isinstance(network, Teacher) and network.is_given and outputs is not None and context.content is not None:
+            _check_head(path, network, str(file), outputs, context.content.class_names)
 
 
 def _check_head(path: str, teacher: Teacher, file: str, outputs: int, class_names: tuple[str, ...]) -> None:

@@ -27,7 +27,7 @@ from engine.home.paths import Home
 from engine.report.changes import compare_baseline
 from engine.report.figures import INK, draw_bars, draw_curves, draw_reliability, to_pdf, to_svg
 from engine.report.page import SECTIONS, MapColumn, Page, make_page
-from engine.report.sheet import Rows, Sheet
+from engine.report.sheet import ReportRows, Sheet
 from engine.verify.certificate import read_certificates
 from store.format import escape_tex
 from store.readonly import StoreError
@@ -111,7 +111,7 @@ def list_missing(home: Home, name: str) -> list[str]:
     return list(make_page(name, read_rows(home, name)).holes)
 
 
-def read_rows(home: Home, name: str) -> Rows:
+def read_rows(home: Home, name: str) -> ReportRows:
     """Return all that the store knows of an experiment, out of one snapshot."""
     try:
         db = open_snapshot(home)
@@ -131,7 +131,7 @@ def read_rows(home: Home, name: str) -> Rows:
             raise XpError(f"there is no experiment {name!r} in the results", where=str(home.results_db), fix=fix)
         parts = {part: ask(part, name=name) for part in PARTS}
         section = SECTIONS.get(name)
-        return Rows(about=about[0], published=ask("published", section=section) if section else [], **parts)
+        return ReportRows(about=about[0], published=ask("published", section=section) if section else [], **parts)
 
 
 def _draw_charts(page: Page) -> list[Chart]:

@@ -13,7 +13,7 @@ from engine.report import number_text as words
 from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves
 from engine.report.images import image_facts
-from engine.report.sheet import MEMORY_NAMES, Row, Rows, Sheet
+from engine.report.sheet import MEMORY_NAMES, ReportRows, Row, Sheet
 from engine.report.tables import (
     Table,
     claim_table,
@@ -73,7 +73,7 @@ class Page:
 
 def make_page(
     name: str,
-    rows: Rows,
+    rows: ReportRows,
     judged: Sequence[Judged] = (),
     certificates: Sequence[Certificate] = (),
     changes: Changes | None = None,
@@ -110,7 +110,7 @@ def _map_column(row: Row) -> MapColumn:
     return MapColumn(row["arm"], row["cell"], row["job"], row["seed"], titles, captions)
 
 
-def _facts(rows: Rows, sheet: Sheet) -> list[tuple[str, str]]:
+def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
     done = sum(run["state"] == "done" for run in rows.runs)
     seeds = sorted({run["seed"] for run in rows.runs})
     splits = list(dict.fromkeys(run["split"] for run in rows.runs))
@@ -131,13 +131,13 @@ def _facts(rows: Rows, sheet: Sheet) -> list[tuple[str, str]]:
     return facts + _origin_facts(rows)
 
 
-def _networks(rows: Rows) -> dict[str, str]:
+def _networks(rows: ReportRows) -> dict[str, str]:
     """Return what a certificate is compared with: each arm's digest, at its first point."""
     settings = {run["arm"]: json.loads(run["settings"]) for run in reversed(rows.runs) if run["settings"]}
     return {arm: training_digest(tree) for arm, tree in settings.items()}
 
 
-def _origin_facts(rows: Rows) -> list[tuple[str, str]]:
+def _origin_facts(rows: ReportRows) -> list[tuple[str, str]]:
     def all_of(*names: str) -> str:
         found = [" ".join(str(row[name]) for name in names if row[name]) for row in rows.origins]
         return ", ".join(sorted({text for text in found if text})) or "unknown"
@@ -166,7 +166,7 @@ def _shared_settings(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def _holes(rows: Rows, sheet: Sheet) -> list[str]:
+def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
     """Say plainly what is missing: runs by state, failed jobs with their reason, figures that some seeds lack."""
     states: dict[str, list[Row]] = defaultdict(list)
     for run in rows.runs:
@@ -235,7 +235,7 @@ def _without_twins(lines: Mapping[str, list[Point]], arms: Sequence[str]) -> dic
     return kept
 
 
-def _curves(rows: Rows, sheet: Sheet) -> list[Curves]:
+def _curves(rows: ReportRows, sheet: Sheet) -> list[Curves]:
     """Validation accuracy and training loss at the first point of the matrix that has any."""
     point = next((point for point in sheet.points if any(row["cell"] == point for row in rows.curves)), None)
     where = "" if point in (None, "default") or len(sheet.points) == 1 else f", {point}"

@@ -22,7 +22,7 @@ MEMORY_NAMES = {
 
 
 @dataclass(frozen=True)
-class Rows:
+class ReportRows:
     """The answers of store/queries/report_*.sql for one experiment."""
 
     about: Row
@@ -43,7 +43,7 @@ class Rows:
 class Sheet:
     """The rows of one experiment by arm and point, for the parts of a page to look things up in."""
 
-    def __init__(self, rows: Rows, changes: Changes | None = None) -> None:
+    def __init__(self, rows: ReportRows, changes: Changes | None = None) -> None:
         self.changes = changes or Changes()
         self.arms = list(dict.fromkeys(run["arm"] for run in rows.runs))
         self.points = list(dict.fromkeys(run["cell"] for run in rows.runs))

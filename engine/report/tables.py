@@ -10,7 +10,7 @@ from typing import Any
 from engine.analysis.claims import Judged, interval_text
 from engine.analysis.statistics import paired_shares
 from engine.report import number_text as words
-from engine.report.sheet import MEMORY_NAMES, Row, Rows, Sheet
+from engine.report.sheet import MEMORY_NAMES, ReportRows, Row, Sheet
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
 PAPER_METRICS = {"top1": "test_top1", "throughput": "train_images_per_second", "memory": "cuda_peak_reserved"}
@@ -203,7 +203,7 @@ def _setting_text(tree: Mapping[str, Any], path: str) -> str:
     return words.NONE if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-def published_table(rows: Rows, sheet: Sheet) -> Table | None:
+def published_table(rows: ReportRows, sheet: Sheet) -> Table | None:
     """The paper's figures of this section with both readings of each change, and ours beside them."""
     if not rows.published:
         return None
@@ -281,7 +281,7 @@ def _matching_cell(row: Row, sheet: Sheet) -> tuple[str | None, str | None]:
     return None, None
 
 
-def run_table(rows: Rows) -> Table:
+def run_table(rows: ReportRows) -> Table:
     columns = ["run", "arm", "cell", "seed", "state", "test top-1 [%]", "val top-1 [%]", "training time"]
     body = [
         [Cell(run["run"]), Cell(run["arm"]), Cell(run["cell"]), Cell(str(run["seed"])), Cell(run["state"]),

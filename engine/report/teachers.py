@@ -14,7 +14,7 @@ from typing import Any
 from engine.analysis.statistics import paired_shares
 from engine.report import number_text as words
 from engine.report.figures import Reliability, ReliabilityLine
-from engine.report.sheet import Row, Rows, Sheet
+from engine.report.sheet import ReportRows, Row, Sheet
 from engine.report.tables import Cell, Table
 from engine.report.verdicts import Remedy, judge_capacity, judge_noise, judge_sureness
 
@@ -71,7 +71,7 @@ class _Teacher:
         return next((part for part in HELD_OUT if "top1" in self.parts.get(part, {})), "train")
 
 
-def teacher_section(rows: Rows, sheet: Sheet) -> TeacherSection | None:
+def teacher_section(rows: ReportRows, sheet: Sheet) -> TeacherSection | None:
     """Return the section, None where the experiment has no teacher that was examined."""
     teachers = _read_teachers(rows)
     if not teachers:
@@ -85,7 +85,7 @@ def teacher_section(rows: Rows, sheet: Sheet) -> TeacherSection | None:
     )
 
 
-def _read_teachers(rows: Rows) -> list[_Teacher]:
+def _read_teachers(rows: ReportRows) -> list[_Teacher]:
     groups: dict[Key, list[Row]] = defaultdict(list)
     for row in rows.teachers:
         groups[row["job"], row["split"]].append(row)
@@ -136,7 +136,7 @@ def _place(part: tuple[str, Any]) -> int:
     return PARTS.index(part[0]) if part[0] in PARTS else len(PARTS)
 
 
-def _labels(rows: Rows) -> dict[str, str]:
+def _labels(rows: ReportRows) -> dict[str, str]:
     """Return a name for each targets job: its network, and the scale of its logits where there is one."""
     names = {}
     for row in rows.teachers:
@@ -196,7 +196,7 @@ def _student_table(sheet: Sheet, agreement: Agreement) -> Table | None:
     return Table("", ["student", *columns], body, [note])
 
 
-def _reliability(rows: Rows, teachers: Sequence[_Teacher]) -> Reliability | None:
+def _reliability(rows: ReportRows, teachers: Sequence[_Teacher]) -> Reliability | None:
     bins = {row["job"]: json.loads(row["parts"]) for row in rows.bins}
     lines: dict[str, ReliabilityLine] = {}
     for teacher in teachers:

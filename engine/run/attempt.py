@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, Literal
 
 from engine.core.measure import host_peak_rss
-from engine.core.train.checkpoint import Found, State, load_newest, pointed_steps
+from engine.core.train.checkpoint import LoadedCheckpoint, State, load_newest, pointed_steps
 from engine.core.train.loop import Stopped
 from engine.core.train.writer import CheckpointWriter
 from engine.errors import JobError
@@ -113,7 +113,7 @@ class Attempt:
             print(f"the last checkpoint was not written: {fault}", flush=True)
 
     # What the runners use ---------------------------------------------------------------------------------------
-    def resume(self) -> Found | None:
+    def resume(self) -> LoadedCheckpoint | None:
         """Return the newest good checkpoint of earlier attempts and journal that this one goes on from there."""
         earlier = [attempt for attempt in self.job.attempts() if attempt.number < self.order.attempt]
         found = load_newest(attempt.checkpoints for attempt in reversed(earlier))

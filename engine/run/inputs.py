@@ -160,14 +160,14 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
 
 
 @dataclass(frozen=True)
-class Visit:
+class HomeVisit:
     """A look into a home from outside of any attempt: nothing is written."""
 
     home: Home
     order: Order
 
 
-def load_teacher(attempt: Attempt | Visit, spec: Mapping[str, Any]) -> tuple[SlicedNetwork, dict[str, Any]]:
+def load_teacher(attempt: Attempt | HomeVisit, spec: Mapping[str, Any]) -> tuple[SlicedNetwork, dict[str, Any]]:
     """Return the network that the targets job of `spec` (its spec.json) asks for, in eval mode, and what it is.
 
     It takes images of info["image_size"] pixels and gives logits (B, num_classes) in the order of the data's classes.

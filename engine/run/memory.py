@@ -29,7 +29,7 @@ class OutOfMemory(JobError):
 
 
 @dataclass(frozen=True)
-class Room:
+class MicroBatch:
     """How a step of `batch` images goes through the network: `images` at once. `may_split`: fewer are allowed."""
 
     batch: int
@@ -43,7 +43,7 @@ class Room:
         return self.images < self.batch
 
 
-def find_room(attempt: Attempt, network: nn.Module, batch: int, state: State | None) -> Room:
+def find_micro_batch(attempt: Attempt, network: nn.Module, batch: int, state: State | None) -> MicroBatch:
     """Return how many images go through at once in this attempt, which `state`, a checkpoint, may have settled.
 
     Writes it into the journal and every checkpoint from here on when they are fewer than the batch.
@@ -55,7 +55,7 @@ def find_room(attempt: Attempt, network: nn.Module, batch: int, state: State | N
     if may_split:
         least = min(2 if normed else 1, batch)
         images = max(least, min(images, -(-batch >> attempt.order.ooms)))
-    room = Room(batch, images, may_split, normed, draws_masks(network))
+    room = MicroBatch(batch, images, may_split, normed, draws_masks(network))
     if room.is_split:
         attempt.extra["micro_batch"] = room.images
         about = {"images": images, "batch_size": batch, "batch_norm": normed, "masks": room.draws_masks}
@@ -65,7 +65,7 @@ def find_room(attempt: Attempt, network: nn.Module, batch: int, state: State | N
 
 
 @contextmanager
-def watch_memory(attempt: Attempt, room: Room) -> Iterator[None]:
+def watch_memory(attempt: Attempt, room: MicroBatch) -> Iterator[None]:
     """Turn an error of the allocator into OutOfMemory, which says what comes next."""
     try:
         yield
@@ -75,7 +75,7 @@ def watch_memory(attempt: Attempt, room: Room) -> Iterator[None]:
         raise _explain(attempt, room) from error
 
 
-def _explain(attempt: Attempt, room: Room) -> OutOfMemory:
+def _explain(attempt: Attempt, room: MicroBatch) -> OutOfMemory:
     what, least = f"out of memory with {room.images} images at once", 2 if room.has_batch_norm else 1
     if room.may_split and room.images > least:
         half = max(least, min(room.images, -(-room.batch >> attempt.order.ooms + 1)))
@@ -85,7 +85,7 @@ def _explain(attempt: Attempt, room: Room) -> OutOfMemory:
     return error
 
 
-def _why_whole(room: Room) -> str:
+def _why_whole(room: MicroBatch) -> str:
     """Say why no fewer images go through at once."""
     if room.may_split:
         return ", which is as few as can be"
@@ -94,5 +94,5 @@ def _why_whole(room: Room) -> str:
     return ""
 
 
-def _or_split(room: Room) -> str:
+def _or_split(room: MicroBatch) -> str:
     return "" if room.may_split else "; or say train.on_oom: split to have micro-batches all the same"

@@ -29,7 +29,7 @@ from engine.home.files import publish_folder, read_json
 from engine.home.paths import JobFolder
 from engine.run.attempt import Attempt
 from engine.run.device import TORCH_VERSION, device_name, prepare_device
-from engine.run.inputs import JOB_THREADS, Images, Visit, load_teacher, make_forward, open_images, read_data
+from engine.run.inputs import JOB_THREADS, HomeVisit, Images, load_teacher, make_forward, open_images, read_data
 from engine.run.provenance import cpu_model, write_origin
 from engine.spec import Data
 
@@ -122,7 +122,7 @@ def _make_again(
     restore_random(state)
 
 
-def open_teacher(attempt: Attempt | Visit, spec: Mapping[str, Any], device: torch.device) -> OpenTeacher:
+def open_teacher(attempt: Attempt | HomeVisit, spec: Mapping[str, Any], device: torch.device) -> OpenTeacher:
     """Return the teacher that a targets job's spec.json asks for, on `device`."""
     network, about = load_teacher(attempt, spec)
     network = network.to(device)

@@ -18,7 +18,7 @@ from engine.core.data.splits import Rows
 from engine.core.distill.answering import Ask, CachedTeacher, OnlineTeacher
 from engine.core.distill.diagnose import compare_logits, fit_temperature
 from engine.core.distill.targets import Targets
-from engine.core.distill.temperature import Course, make_course, match_temperature
+from engine.core.distill.temperature import TemperatureCurve, match_temperature, schedule_temperature
 from engine.core.train.forward import Forward
 from engine.errors import JobError
 from engine.home.files import read_json
@@ -50,14 +50,14 @@ class Teaching:
     ask: Ask
     divisor: float
 
-    def course(self, epochs: int, steps: int) -> Course:
+    def schedule(self, epochs: int, steps: int) -> TemperatureCurve:
         """Return the temperature over a training of `epochs` epochs of `steps` steps."""
-        return make_course(self.distill, epochs, steps)
+        return schedule_temperature(self.distill, epochs, steps)
 
     def about(self) -> dict[str, Any]:
         """Return what is effective, for the journal: the two ends of the temperature and the calibration."""
-        course = self.course(1, 1)
-        ends = {"start": course.start, "end": course.end, "schedule": course.schedule, "by": course.by}
+        schedule = self.schedule(1, 1)
+        ends = {"start": schedule.start, "end": schedule.end, "schedule": schedule.schedule, "by": schedule.by}
         return {**ends, "calibration": self.divisor}
 
 
@@ -119,7 +119,7 @@ def _online(attempt: Attempt, images: Images, device: torch.device, divisor: flo
 # How near the student came -------------------------------------------------------------------------------------------
 
 
-def log_likeness(attempt: Attempt, teaching: Teaching, images: Images, network: nn.Module, forward: Forward) -> None:
+def log_agreement(attempt: Attempt, teaching: Teaching, images: Images, network: nn.Module, forward: Forward) -> None:
     """Log, under the student's job, agreement with the teacher and KL(teacher || student) on centre crops.
 
     On train over an even sample no larger than test, on test over all, LIKENESS_IMAGES at most. Both at temperature 1,

@@ -34,9 +34,9 @@ from engine.run.inputs import (
     open_images,
     read_network,
 )
-from engine.run.memory import Room, find_room, watch_memory
+from engine.run.memory import MicroBatch, find_micro_batch, watch_memory
 from engine.run.provenance import write_origin
-from engine.run.teaching import Teaching, log_likeness, open_teaching
+from engine.run.teaching import Teaching, log_agreement, open_teaching
 from engine.spec import Prune, Train
 
 CALIBRATION_IMAGES, CALIBRATION_BATCH = 512, 64
@@ -68,7 +68,7 @@ def run_train(attempt: Attempt) -> None:
     if attempt.settings.get("head") == "probe":
         probe_head(attempt, task.images, network.to(device), device, train.precision)
         train = train.model_copy(update={"epochs": 0})  # the head is at its optimum: only the tests are left
-    room = find_room(attempt, network, train.batch_size, found.state if found else None)
+    room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
     with watch_memory(attempt, room):
         loop = _make_loop(attempt, task, train, network.to(device), device, "train", room)
         if found is None:
@@ -92,7 +92,7 @@ def run_prune(attempt: Attempt) -> None:
     else:
         attempt.extra["widths"] = found.state["widths"]
         network = _bare(attempt, task, found.state["widths"]).to(device)
-    room = find_room(attempt, network, train.batch_size, found.state if found else None)
+    room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
     with watch_memory(attempt, room):
         loop = _make_loop(attempt, task, train, network, device, "recover", room)
         if found is None:
@@ -118,7 +118,7 @@ def _bare(attempt: Attempt, task: Task, widths: Any) -> nn.Module:
 
 
 def _make_loop(
-    attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, phase: str, room: Room
+    attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, phase: str, room: MicroBatch
 ) -> Loop:
     data, pack, split = task.images.data, task.images.pack, task.images.split
     loader = TrainLoader(pack, split.train, data, task.size, train.batch_size, task.seed, data.views, device)
@@ -133,7 +133,7 @@ def _make_loop(
         loader=loader,
         val_loader=_eval_loader(task, "val", room, device),
         teacher=teaching.ask if teaching else None,
-        course=teaching.course(train.epochs, loader.steps_per_epoch) if teaching else None,
+        schedule=teaching.schedule(train.epochs, loader.steps_per_epoch) if teaching else None,
         phase=phase,
         save_seconds=60.0 * float(attempt.order.details.get("save_minutes") or 10.0),
         micro_batch=room.images if room.is_split else None,
@@ -141,7 +141,7 @@ def _make_loop(
     return Loop(network, recipe, attempt)
 
 
-def _eval_loader(task: Task, part: str, room: Room, device: torch.device) -> EvalLoader | None:
+def _eval_loader(task: Task, part: str, room: MicroBatch, device: torch.device) -> EvalLoader | None:
     rows = task.images.split.part(part)
     if not len(rows):
         return None
@@ -176,7 +176,7 @@ def _calibration(task: Task, forward: Forward) -> list[tuple[torch.Tensor, torch
 # The end --------------------------------------------------------------------------------------------------------------
 
 
-def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: Room) -> None:
+def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: MicroBatch) -> None:
     """Do the epochs that are left, then measure the tested weights on each part, once, and commit."""
     progress = loop.run()
     epoch = loop.load_tested()
@@ -187,12 +187,12 @@ def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: Room) -> Non
     if room.is_split:
         _measure(attempt, task, loop.recipe.forward.device, "micro_batch", room.images, "images")
     if task.teaching is not None:
-        log_likeness(attempt, task.teaching, task.images, loop.network, loop.recipe.forward)
+        log_agreement(attempt, task.teaching, task.images, loop.network, loop.recipe.forward)
     digest = _write_network(attempt, task, loop.network)
     attempt.write_result(progress.step, figures, digest)
 
 
-def _test_network(attempt: Attempt, task: Task, loop: Loop, room: Room) -> dict[str, float]:
+def _test_network(attempt: Attempt, task: Task, loop: Loop, room: MicroBatch) -> dict[str, float]:
     """Return accuracy and loss on each part; log the predictions, and the speed of inference with its loader."""
     figures: dict[str, float] = {}
     device, images, seconds = loop.recipe.forward.device, 0, 0.0
@@ -222,7 +222,7 @@ def _log_cost(attempt: Attempt, task: Task, loop: Loop, figures: dict[str, float
         low, middle, high = (float(edge) for edge in np.percentile(rates, [5, 50, 95]))
         _measure(attempt, task, device, "train_images_per_second", middle, "images/s", p5=low, p95=high, n=len(rates))
         figures["train_images_per_second"] = middle
-    held = loop.recipe.loader.album.device_bytes
+    held = loop.recipe.loader.decoded.device_bytes
     if held:
         _measure(attempt, task, device, "device_images", held, "bytes")
     for name, peak in {**peak_memory(device), "host_peak_rss": attempt.peak_rss()}.items():

@@ -265,7 +265,7 @@ def choose_next(
 
 
 @dataclass
-class Pulse:
+class StallDetector:
     """Watches one attempt's heartbeat: `beat` takes what it says now, `is_stuck` says when it stood still too long.
 
     Times are monotonic seconds of the one who watches, so a wall clock that jumps changes nothing.

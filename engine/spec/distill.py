@@ -32,12 +32,12 @@ class EntropyMatch(Model):
 def _temperature_tag(value: Any) -> str:
     if isinstance(value, EntropyMatch) or (isinstance(value, dict) and "match" in value):
         return "matched"
-    return "course" if isinstance(value, TemperatureSchedule | dict) else "number"
+    return "schedule" if isinstance(value, TemperatureSchedule | dict) else "number"
 
 
 Temperature = Annotated[
     Annotated[Positive, Tag("number")]
-    | Annotated[TemperatureSchedule, Tag("course")]
+    | Annotated[TemperatureSchedule, Tag("schedule")]
     | Annotated[EntropyMatch, Tag("matched")],
     Discriminator(_temperature_tag),
 ]

@@ -25,7 +25,7 @@ from engine.home.files import read_json
 from engine.home.paths import Home
 from engine.run.attempt import Order
 from engine.run.device import prepare_device
-from engine.run.inputs import Images, Visit, read_data
+from engine.run.inputs import HomeVisit, Images, read_data
 from engine.run.targets import make_maker, open_teacher, targets_info, targets_origin
 
 ELSEWHERE = 2.0
@@ -33,7 +33,7 @@ SURROUNDINGS = ("torch", "device", "cpu", "threads")
 
 
 @dataclass(frozen=True)
-class Difference:
+class RowMismatch:
     """One batch asked again: the largest difference from the cache in steps of fp16."""
 
     view: int
@@ -43,13 +43,13 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class TargetsCheck:
     """What was found of one targets job. `problem` says why its files do not count; `changed` what is not as it was."""
 
     job: str
     allowed: float
     changed: tuple[str, ...] = ()
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[RowMismatch, ...] = ()
     problem: str | None = None
 
     @property
@@ -71,7 +71,7 @@ class Verdict:
         return [f"{head}: {images} images asked again {why}: {self.allowed:g} steps of fp16 allowed", *rows]
 
 
-def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) -> Verdict:
+def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) -> TargetsCheck:
     """Ask the teacher of a targets job again about `samples` images or a few more, drawn by `seed` (None: anew).
 
     Raises QueryError where the job is not done yet.
@@ -85,10 +85,10 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
     origin = targets_origin(job, spec, Images(data, pack, split_pack(pack, data)))
     problem = targets_problem(place, origin)
     if problem is not None:
-        return Verdict(job, 0.0, problem=problem)
+        return TargetsCheck(job, 0.0, problem=problem)
     manifest: dict[str, Any] = read_json(place / "manifest.json")
     device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True)
-    visit = Visit(home, Order(home, job, 0, job_details(home, job), "cpu:0"))
+    visit = HomeVisit(home, Order(home, job, 0, job_details(home, job), "cpu:0"))
     teacher = open_teacher(visit, spec, device)
     now = targets_info(job, spec, pack, teacher)
     changed = tuple(f"{name} {manifest['info'].get(name)} -> {now[name]}" for name in _changed(manifest["info"], now))
@@ -99,7 +99,7 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
         held |= {view: logits[view] for view in range(origin.views)}
     chosen = _draw_batches(maker, samples, random.Random(seed))
     found = tuple(_ask_again(maker, view, first, held[view]) for view, first in chosen)
-    return Verdict(job, ELSEWHERE if changed else 0.0, changed, found)
+    return TargetsCheck(job, ELSEWHERE if changed else 0.0, changed, found)
 
 
 def _slot(info: Mapping[str, Any]) -> str:
@@ -134,7 +134,7 @@ def _draw_batches(maker: Maker, samples: int, chance: random.Random) -> list[tup
     return sorted(chance.sample(every, min(wanted, len(every))))
 
 
-def _ask_again(maker: Maker, view: int, first: int, held: np.ndarray[Any, Any]) -> Difference:
+def _ask_again(maker: Maker, view: int, first: int, held: np.ndarray[Any, Any]) -> RowMismatch:
     rows = maker.rows_of(view)[first : first + maker.batch]
     asked = maker.form.encode(maker.predict(maker.render(view, rows)))
     there = np.asarray(held[first : first + len(rows)])
@@ -142,5 +142,5 @@ def _ask_again(maker: Maker, view: int, first: int, held: np.ndarray[Any, Any]) 
         same = np.array_equal(asked["classes"], there["classes"])
         asked, there = asked["logits"], there["logits"]
         if not same:
-            return Difference(view, first, len(rows), float("inf"))
-    return Difference(view, first, len(rows), count_steps(asked, there))
+            return RowMismatch(view, first, len(rows), float("inf"))
+    return RowMismatch(view, first, len(rows), count_steps(asked, there))

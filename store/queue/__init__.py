@@ -14,7 +14,7 @@ Everything here can be made again from `experiments/` and `jobs/`; so a call tha
 
 from __future__ import annotations
 
-from store.queue.find import Found
+from store.queue.find import FoundJobs
 from store.queue.queue import Queue
 from store.queue.rows import (
     RUN_ORDER,
@@ -35,7 +35,7 @@ __all__ = [
     "AttemptRow",
     "Claim",
     "ExperimentRow",
-    "Found",
+    "FoundJobs",
     "JobRow",
     "Owners",
     "Queue",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.home.paths import Home
-from engine.plan.draft import Choice, Cost, Draft, Drawn, Scene
+from engine.plan.draft import Choice, Cost, Draft, DraftJob, PlanContext
 from engine.spec import Data, Settings, Student
 
 
@@ -96,14 +96,14 @@ def test_absent_images_are_noted_once_with_their_repair(draft: Draft, tmp_path: 
 def test_the_training_part_is_the_first_share_of_the_images(draft: Draft, images: Path) -> None:
     data = folder(images, split="80/0/20")
     settings = Settings(data=data, student=Student(arch="tiny_vit_5m"))
-    scene = Scene(settings, 0, draft.content(data), draft)
-    assert (scene.train_images, scene.num_classes) == (42 * 0.8, 3)
-    blind = Scene(settings, 0, None, draft)
+    context = PlanContext(settings, 0, draft.content(data), draft)
+    assert (context.train_images, context.num_classes) == (42 * 0.8, 3)
+    blind = PlanContext(settings, 0, None, draft)
     assert (blind.train_images, blind.num_classes) == (0.0, None)
 
 
-def drawn(views: int, images: float) -> Drawn:
-    return Drawn("targets", {}, {"views": views}, Cost(images=images))
+def drawn(views: int, images: float) -> DraftJob:
+    return DraftJob("targets", {}, {"views": views}, Cost(images=images))
 
 
 def test_what_auto_means_is_asked_once_and_then_known(draft: Draft) -> None:

@@ -1,4 +1,4 @@
-"""Rows of the store written by hand: an experiment of two points and unequal seeds, without a store."""
+"""ReportRows of the store written by hand: an experiment of two points and unequal seeds, without a store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import isfinite
 from statistics import mean, stdev
 from typing import Any
 
-from engine.report.sheet import Rows
+from engine.report.sheet import ReportRows
 
 MB = 1 << 20
 FIGURES = ("test_top1", "params", "macs", "infer_images_per_second", "train_images_per_second", "cuda_peak_reserved")
@@ -44,12 +44,12 @@ def _cell_row(key: tuple[str, str, str], values: Sequence[float]) -> dict[str, A
     return row | {"std": stdev(values), "low": middle - half, "high": middle + half}
 
 
-def make_rows(runs: Sequence[dict[str, Any]], baseline: str | None = None, **parts: Any) -> Rows:
-    """All the rows of an experiment; `parts` are further fields of Rows, or `about` to be laid over the usual."""
+def make_rows(runs: Sequence[dict[str, Any]], baseline: str | None = None, **parts: Any) -> ReportRows:
+    """All the rows of an experiment; `parts` are further fields of ReportRows, or `about` to be laid over the usual."""
     usual = {"title": "A title", "baseline": baseline, "submitted": "2026-01-02 03:04 UTC", "submission": 2}
     about = {**usual, "spec": None, "train_seconds": 75.0, **parts.pop("about", {})}
     rest = dict.fromkeys(("jobs", "origins", "curves", "teachers", "students", "bins", "maps", "published"), ())
-    return Rows(about=about, runs=runs, **{"cells": cell_rows(runs), **rest, **parts})
+    return ReportRows(about=about, runs=runs, **{"cells": cell_rows(runs), **rest, **parts})
 
 
 def unequal_runs(cell: str = "default") -> list[dict[str, Any]]:

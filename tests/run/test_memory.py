@@ -13,7 +13,7 @@ from engine.core.train.checkpoint import State
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.run.attempt import Attempt, Order
-from engine.run.memory import OutOfMemory, find_room, watch_memory
+from engine.run.memory import OutOfMemory, find_micro_batch, watch_memory
 from engine.schedule.policy import Ending, Spent, decide
 from engine.schedule.worker.attempts import last_line
 
@@ -46,7 +46,7 @@ def test_micro_batches_halve_where_they_may_and_never_grow_again(
     tmp_path: Path, network: nn.Module, on_oom: str, ooms: int, state: State | None, images: int
 ) -> None:
     attempt = make_attempt(tmp_path, ooms, on_oom)
-    room = find_room(attempt, network, 100, state)
+    room = find_micro_batch(attempt, network, 100, state)
     assert room.images == images
     assert attempt.extra == ({"micro_batch": images} if images < 100 else {})
     assert ("micro_batch" in attempt.folder.journal.read_text()) == (images < 100)
@@ -67,7 +67,7 @@ def test_what_comes_next_is_told(
     tmp_path: Path, network: nn.Module, on_oom: str, ooms: int, words: str, is_final: bool
 ) -> None:
     attempt = make_attempt(tmp_path, ooms, on_oom)
-    room = find_room(attempt, network, 100, None)
+    room = find_micro_batch(attempt, network, 100, None)
     with pytest.raises(OutOfMemory) as caught, watch_memory(attempt, room):
         raise MemoryError
     assert words in str(caught.value)
@@ -76,7 +76,7 @@ def test_what_comes_next_is_told(
 
 def test_other_errors_pass_as_they_are(tmp_path: Path) -> None:
     attempt = make_attempt(tmp_path, 0, "auto")
-    room = find_room(attempt, PLAIN, 100, None)
+    room = find_micro_batch(attempt, PLAIN, 100, None)
     with pytest.raises(KeyError), watch_memory(attempt, room):
         raise KeyError("x")
 

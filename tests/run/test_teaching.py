@@ -1,4 +1,4 @@
-"""A student's side of teaching: the temperature comes from the right images, the likeness is that of the right ones."""
+"""A student's side of teaching: the temperature comes from the right images, the agreement is that of the right ones."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def test_what_is_effective_is_told() -> None:
     wanted = {"start": 8.0, "end": 2.0, "schedule": "cosine", "by": "epoch", "calibration": 1.7}
     assert teaching.about() == wanted
     assert replace(teaching, distill=Distill(temperature=3.0)).about()["end"] == 3.0
-    course = teaching.course(4, 5)
-    assert (course.epochs, course.steps) == (4, 5)
+    schedule = teaching.schedule(4, 5)
+    assert (schedule.epochs, schedule.steps) == (4, 5)
 
 
 def test_a_sample_of_rows_is_spread_from_the_first_to_the_last() -> None:

@@ -13,8 +13,8 @@ from engine.schedule.policy import (
     Demand,
     Ending,
     Held,
-    Pulse,
     Spent,
+    StallDetector,
     chain_seconds,
     choose_next,
     choose_slot,
@@ -197,18 +197,18 @@ def test_a_job_that_needs_a_whole_device_is_not_starved_by_small_ones() -> None:
 
 
 def test_a_pulse_that_stands_still_is_stuck_after_ten_times_its_pace() -> None:
-    pulse = Pulse(since=0.0, limit=10.0)
+    stall = StallDetector(since=0.0, limit=10.0)
     for step in range(5):
-        assert pulse.beat(step * 3.0, (step, 0, "train"))
-    assert not pulse.beat(40.0, (4, 0, "train"))
-    assert not pulse.is_stuck(12.0 + 29.0)
-    assert pulse.is_stuck(12.0 + 31.0)
+        assert stall.beat(step * 3.0, (step, 0, "train"))
+    assert not stall.beat(40.0, (4, 0, "train"))
+    assert not stall.is_stuck(12.0 + 29.0)
+    assert stall.is_stuck(12.0 + 31.0)
 
 
 def test_a_pulse_that_never_beat_gets_longer() -> None:
-    pulse = Pulse(since=0.0, limit=10.0)
-    assert not pulse.is_stuck(59.0)
-    assert pulse.is_stuck(61.0)
+    stall = StallDetector(since=0.0, limit=10.0)
+    assert not stall.is_stuck(59.0)
+    assert stall.is_stuck(61.0)
 
 
 @pytest.mark.parametrize(

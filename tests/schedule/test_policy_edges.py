@@ -12,8 +12,8 @@ from engine.schedule.policy import (
     Demand,
     Ending,
     Held,
-    Pulse,
     Spent,
+    StallDetector,
     choose_next,
     choose_slot,
     decide,
@@ -159,20 +159,20 @@ def test_a_small_job_that_does_not_fit_keeps_nobody_off() -> None:
 
 
 def test_a_pulse_keeps_a_running_mean_of_its_pace() -> None:
-    pulse = Pulse(since=0.0, limit=10.0)
-    assert not pulse.beat(5.0, None)
-    assert pulse.since == 0.0, "nothing was seen"
+    stall = StallDetector(since=0.0, limit=10.0)
+    assert not stall.beat(5.0, None)
+    assert stall.since == 0.0, "nothing was seen"
     for now, step, typical in ((100.0, 1, 0.0), (104.0, 2, 4.0), (114.0, 3, 5.2), (115.0, 4, 4.36)):
-        assert pulse.beat(now, step)
-        assert pulse.typical == pytest.approx(typical)
-        assert (pulse.since, pulse.last) == (now, step)
-    assert not pulse.beat(200.0, 4)
-    assert not pulse.beat(200.0, None), "a heartbeat that cannot be read is no news"
-    assert pulse.since == 115.0
+        assert stall.beat(now, step)
+        assert stall.typical == pytest.approx(typical)
+        assert (stall.since, stall.last) == (now, step)
+    assert not stall.beat(200.0, 4)
+    assert not stall.beat(200.0, None), "a heartbeat that cannot be read is no news"
+    assert stall.since == 115.0
 
 
 def test_a_pulse_is_stuck_past_its_limits_and_not_at_them() -> None:
-    fresh = Pulse(since=0.0, limit=10.0)
+    fresh = StallDetector(since=0.0, limit=10.0)
     assert (fresh.is_stuck(60.0), fresh.is_stuck(60.1)) == (False, True)
     fresh.beat(50.0, 1)
     assert (fresh.is_stuck(60.0), fresh.is_stuck(60.1)) == (False, True)

@@ -31,8 +31,8 @@ def distilled(**changes: Any) -> Distill:
 
 def test_a_temperature_is_a_number_a_schedule_or_matched() -> None:
     assert distilled(**{f"{ARM}.temperature": "3"}).temperature == 3.0
-    course = distilled(**{f"{ARM}.temperature": "{from: 8, to: 1.0, schedule: cosine, by: epoch}"}).temperature
-    assert course == TemperatureSchedule.model_validate({"from": 8.0, "to": 1.0, "schedule": "cosine", "by": "epoch"})
+    schedule = distilled(**{f"{ARM}.temperature": "{from: 8, to: 1.0, schedule: cosine, by: epoch}"}).temperature
+    assert schedule == TemperatureSchedule.model_validate({"from": 8.0, "to": 1.0, "schedule": "cosine", "by": "epoch"})
     reference = "{arch: timm/vit_tiny_patch16_224, train: {epochs: 1, warmup_epochs: 0}}"
     matched = distilled(**{f"{ARM}.temperature": f"{{match: entropy, reference: {reference}}}"}).temperature
     assert isinstance(matched, EntropyMatch)
@@ -62,7 +62,7 @@ def test_a_wrong_temperature_is_refused_in_words(temperature: str, said: str) ->
         load(**{f"{ARM}.temperature": temperature})
     assert said in str(caught.value)
     assert "distill.temperature" in str(caught.value)
-    assert not any(word in str(caught.value) for word in ("course", "matched", "Traceback"))
+    assert not any(word in str(caught.value) for word in ("schedule", "matched", "Traceback"))
 
 
 def test_mixed_images_need_a_linear_teacher_or_one_that_looks_at_them() -> None:

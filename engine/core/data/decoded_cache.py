@@ -28,7 +28,7 @@ CHUNK = 256
 AT_ONCE = 32  # crops of one call: its sums take about 5 MB each
 
 
-class Album(Protocol):
+class DecodedCache(Protocol):
     """The images of a pack, wherever they are held; `device_bytes` is what they take of the device's memory."""
 
     cache: Cache
@@ -39,7 +39,7 @@ class Album(Protocol):
         ...
 
 
-def open_album(pack: Pack, data: Data, device: torch.device) -> Album:
+def open_decoded(pack: Pack, data: Data, device: torch.device) -> DecodedCache:
     """Return the pack's images held as data.cache says; loaders of one pack share what is held.
 
     auto takes the device for a GPU with room to spare, else leaves the images packed. A data set that does not fit on
@@ -47,10 +47,10 @@ def open_album(pack: Pack, data: Data, device: torch.device) -> Album:
     """
     cache = _choose_cache(pack, data, device)
     key = (cache, str(device))
-    if key not in pack.albums:
-        pack.albums[key] = DeviceAlbum(pack, device) if cache == "device" else HostAlbum(pack, cache)
-    album: Album = pack.albums[key]
-    return album
+    if key not in pack.decoded_caches:
+        pack.decoded_caches[key] = DeviceCache(pack, device) if cache == "device" else HostCache(pack, cache)
+    decoded: DecodedCache = pack.decoded_caches[key]
+    return decoded
 
 
 def _choose_cache(pack: Pack, data: Data, device: torch.device) -> Cache:
@@ -59,7 +59,7 @@ def _choose_cache(pack: Pack, data: Data, device: torch.device) -> Cache:
         return "raw" if data.cache == "raw" else "jpeg"
     if device.type == "cpu":
         return "raw" if data.cache == "device" and not torch.cuda.is_available() else packed
-    if ("device", str(device)) in pack.albums:
+    if ("device", str(device)) in pack.decoded_caches:
         return "device"
     free = torch.cuda.mem_get_info(device)[0]
     if decoded_bytes(pack) <= free * (AUTO_SHARE if data.cache == "auto" else ASKED_SHARE):
@@ -91,7 +91,7 @@ def _decoded_chunks(pack: Pack) -> Iterator[tuple[int, Pixels]]:
             end += len(chunk)
 
 
-class HostAlbum:
+class HostCache:
     """Images on the host: as packed, or all decoded into memory at once where a JPEG pack is to be raw."""
 
     device_bytes = 0
@@ -118,7 +118,7 @@ class HostAlbum:
         return images
 
 
-class DeviceAlbum:
+class DeviceCache:
     """All images decoded on the device, one after another in one tensor; batches are cropped and resized there.
 
     Small images are rendered on the host: the kernel for them takes fractions of pixels.

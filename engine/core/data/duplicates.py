@@ -1,4 +1,4 @@
-"""Near-duplicates: takes small prints of images, gives groups that a split must keep on one side.
+"""Near-duplicates: takes small hashes of images, gives groups that a split must keep on one side.
 
 Two images are near when their difference hashes (64 bits) differ in at most 6 bits and their 16 x 16 grey thumbnails by
 less than 8 levels in the mean. Groups are what chains of such pairs connect.
@@ -29,14 +29,14 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Print:
+class PerceptualHash:
     """What is compared: the difference hash, and the grey thumbnail of THUMB_SIDE squared uint8 pixels."""
 
     code: int
     thumb: Pixels
 
 
-def take_print(pixels: Pixels) -> Print | None:
+def hash_image(pixels: Pixels) -> PerceptualHash | None:
     """Return the print of an image (H x W x 3 uint8), None where it is too small for one."""
     if min(pixels.shape[:2]) < PRINT_SIDE:
         return None
@@ -44,16 +44,16 @@ def take_print(pixels: Pixels) -> Print | None:
     slopes = np.asarray(grey.resize((9, 8), Image.Resampling.BOX))
     bits = slopes[:, 1:] > slopes[:, :-1]
     thumb = np.asarray(grey.resize((THUMB_SIDE, THUMB_SIDE), Image.Resampling.BOX)).ravel()
-    return Print(int.from_bytes(np.packbits(bits).tobytes(), "big"), thumb)
+    return PerceptualHash(int.from_bytes(np.packbits(bits).tobytes(), "big"), thumb)
 
 
-def group_prints(prints: list[Print | None]) -> Numbers:
+def group_hashes(hashes: list[PerceptualHash | None]) -> Numbers:
     """Return for each image the number of the first image of its group; its own where it is alone."""
-    parent = np.arange(len(prints), dtype=np.int64)
-    rows = np.array([row for row, one in enumerate(prints) if one is not None], dtype=np.int64)
+    parent = np.arange(len(hashes), dtype=np.int64)
+    rows = np.array([row for row, one in enumerate(hashes) if one is not None], dtype=np.int64)
     if not len(rows):
         return parent
-    held = [one for one in prints if one is not None]
+    held = [one for one in hashes if one is not None]
     codes = np.array([one.code for one in held], dtype=np.uint64)
     thumbs = np.stack([one.thumb for one in held]).astype(np.int16)
     groups = np.arange(len(held), dtype=np.int64)

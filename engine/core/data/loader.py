@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.data.augment import augment_views, changes_pixels
-from engine.core.data.decoded_cache import HostAlbum, open_album
+from engine.core.data.decoded_cache import HostCache, open_decoded
 from engine.core.data.mixing import Mix, is_mixing, mix_pairs
 from engine.core.data.pack import Pack
 from engine.core.data.prefetch import finish_ahead, pin_images, render_ahead
@@ -67,7 +67,7 @@ class PixelCache:
 
 
 class TrainLoader:
-    """Training batches of the pack's `rows`, their images on `device`; `album` holds the pack's pixels.
+    """Training batches of the pack's `rows`, their images on `device`; `decoded` holds the pack's pixels.
 
     Epoch e shows view e mod `views` (None: view e), in an order decided by (seed, e). The last batch may be short; one
     of a single image is left out of that epoch, because batch statistics need two. Raises DataError when images are to
@@ -89,9 +89,9 @@ class TrainLoader:
         self.seed, self.views, self.device = seed, views, device
         self.rows = np.asarray(rows, dtype=np.int64)
         self.view_seed = resolve_view_seed(data, seed)
-        self.album = open_album(pack, data, device)
-        self._is_late = device.type != "cpu" or self.album.cache == "device"
-        self._cache = PixelCache(views, len(self.rows), size, 0 if self.album.cache == "device" else CACHE_BYTES)
+        self.decoded = open_decoded(pack, data, device)
+        self._is_late = device.type != "cpu" or self.decoded.cache == "device"
+        self._cache = PixelCache(views, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
         if is_mixing(data.augment) and batch_size % 2:
             fix = "make train.batch_size even, or set mixup and cutmix to 0"
             raise DataError(
@@ -127,7 +127,7 @@ class TrainLoader:
             images = self._render(self.rows[missing], view)
             return images if self._is_late else self._augment(images, self.rows[missing], view)
 
-        if self.album.cache == "device":
+        if self.decoded.cache == "device":
             return _wrap_batch(self.pack, self.rows[places], torch.empty(0), view)
         images = self._cache.images(view, places.tolist(), render)
         return _wrap_batch(self.pack, self.rows[places], pin_images(images, self.device), view)
@@ -135,7 +135,7 @@ class TrainLoader:
     def _finish_batch(self, batch: Batch, epoch: int) -> Batch:
         """Return the batch as the network sees it, on the device."""
         rows = batch.rows.numpy()
-        held = self.album.cache == "device"
+        held = self.decoded.cache == "device"
         images = self._render(rows, batch.view) if held else batch.images.to(self.device, non_blocking=True)
         if self._is_late:
             images = self._augment(images, rows, batch.view)
@@ -147,7 +147,7 @@ class TrainLoader:
 
     def _render(self, rows: Rows, view: int) -> Tensor:
         crops = [view_crop(self.pack, row, view, self.view_seed, self.data.augment) for row in rows.tolist()]
-        return self.album.render(rows.tolist(), crops, self.size)
+        return self.decoded.render(rows.tolist(), crops, self.size)
 
     def _augment(self, images: Tensor, rows: Rows, view: int) -> Tensor:
         if not changes_pixels(self.data.augment):
@@ -163,8 +163,8 @@ class EvalLoader:
     ) -> None:
         self.pack, self.data, self.size, self.batch_size, self.device = pack, data, size, batch_size, device
         self.rows = np.asarray(rows, dtype=np.int64)
-        self.album = open_album(pack, data, device)
-        self._cache = PixelCache(1, len(self.rows), size, 0 if self.album.cache == "device" else CACHE_BYTES)
+        self.decoded = open_decoded(pack, data, device)
+        self._cache = PixelCache(1, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
@@ -172,7 +172,7 @@ class EvalLoader:
     def __iter__(self) -> Iterator[Batch]:
         places = np.arange(len(self.rows), dtype=np.int64)
         chunks = [places[first : first + self.batch_size] for first in range(0, len(places), self.batch_size)]
-        if self.album.cache == "device":
+        if self.decoded.cache == "device":
             return (self._wrap(chunk, self._render(chunk.tolist())) for chunk in chunks)
         batches = render_ahead(chunks, self._make_batch, self.data.workers)
         return finish_ahead(batches, lambda batch: move_batch(batch, self.device), images_of, self.device)
@@ -184,7 +184,7 @@ class EvalLoader:
     def _render(self, places: list[int]) -> Tensor:
         rows = self.rows[places].tolist()
         crops = [center_crop(*self.pack.size(row), self.data.crop_share) for row in rows]
-        return self.album.render(rows, crops, self.size)
+        return self.decoded.render(rows, crops, self.size)
 
     def _wrap(self, places: NDArray[np.int64], images: Tensor) -> Batch:
         return _wrap_batch(self.pack, self.rows[places], images, -1)
@@ -193,7 +193,7 @@ class EvalLoader:
 def render_rows(pack: Pack, rows: Rows, view: int, view_seed: int, augment: Augment, size: int) -> Tensor:
     """Return view number `view` of the pack's `rows`, uint8 (B, 3, size, size): what students and teachers see."""
     crops = [view_crop(pack, row, view, view_seed, augment) for row in rows.tolist()]
-    images = HostAlbum(pack, pack.format).render(rows.tolist(), crops, size)
+    images = HostCache(pack, pack.format).render(rows.tolist(), crops, size)
     keys = [pack.keys[row] for row in rows]
     return augment_views(images, keys, view, view_seed, augment) if changes_pixels(augment) else images
 

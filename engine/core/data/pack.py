@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.core.data.duplicates import group_prints, take_print
+from engine.core.data.duplicates import group_hashes, hash_image
 from engine.core.data.prefetch import keep_ahead
-from engine.core.data.shards import SHARD_IMAGES, Packed, Rows, ShardWriter
+from engine.core.data.shards import SHARD_IMAGES, Packed, ShardRows, ShardWriter
 from engine.core.data.sources import ChangedImage, Listing, Pixels
 from engine.errors import DataError, HomeError
 from engine.home.files import read_json, write_json
@@ -46,7 +46,7 @@ class Pack:
 
     `labels` int64 (n,); `keys` the sha256 of each original; `digest` over classes, parts and keys of all that was
     listed; `groups` int64 (n,), the first row of each image's group of near-duplicates; `parts` the folder (train, val,
-    test or none) that each came in; `skipped` the broken files that were left out. `albums` are the decoded copies that
+    test or none) that each came in; `skipped` the broken files that were left out. `decoded_caches` are the decoded copies that
     loaders share (resident.py).
     """
 
@@ -61,7 +61,7 @@ class Pack:
     _data: NDArray[np.uint8]
     _offsets: NDArray[np.int64]
     _shapes: NDArray[np.int64]
-    albums: dict[tuple[str, str], Any] = field(default_factory=dict)
+    decoded_caches: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -100,7 +100,7 @@ def write_pack(
     images they hold is returned. `progress(done, all)` is called after each image and once for those. Raises DataError
     naming a broken file, unless `broken` is skip.
     """
-    samples, rows = list(listing.samples), Rows()
+    samples, rows = list(listing.samples), ShardRows()
     spans = [range(first, min(first + SHARD_IMAGES, len(samples))) for first in range(0, len(samples), SHARD_IMAGES)]
     chunks = [samples[span.start : span.stop] for span in spans]
     shards = ShardWriter(folder, f"{PACK_VERSION} {short_side} {format} {JPEG_QUALITY} {broken}")
@@ -153,15 +153,15 @@ def _pack_span(
         except DataError as error:
             return error
         raw = _jpeg_bytes(pixels) if format == "jpeg" else pixels.tobytes()
-        return Packed(raw, (pixels.shape[0], pixels.shape[1]), take_print(pixels))
+        return Packed(raw, (pixels.shape[0], pixels.shape[1]), hash_image(pixels))
 
     yield from keep_ahead(pool, pack_one, span, AHEAD)
 
 
-def _finish(folder: Path, rows: Rows, listing: Listing, short_side: int, format: Format) -> None:
+def _finish(folder: Path, rows: ShardRows, listing: Listing, short_side: int, format: Format) -> None:
     """Write the index and, last of all, the manifest."""
     _check_classes(rows, listing.class_names)
-    groups = group_prints(rows.prints)
+    groups = group_hashes(rows.hashes)
     _write_index(folder, rows, groups)
     labels = [sample.label for sample in rows.samples]
     files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)} for name in FILES}
@@ -204,7 +204,7 @@ def _jpeg_bytes(pixels: Pixels) -> bytes:
     return held.getvalue()
 
 
-def _check_classes(rows: Rows, class_names: tuple[str, ...]) -> None:
+def _check_classes(rows: ShardRows, class_names: tuple[str, ...]) -> None:
     counts = np.bincount(
         np.array([sample.label for sample in rows.samples], dtype=np.int64), minlength=len(class_names)
     )
@@ -227,7 +227,7 @@ def count_duplicates(labels: Sequence[int], groups: NDArray[np.int64]) -> dict[s
     return {"groups": len(shared), "images": sum(map(len, shared)), "across_labels": across}
 
 
-def _write_index(folder: Path, rows: Rows, groups: NDArray[np.int64]) -> None:
+def _write_index(folder: Path, rows: ShardRows, groups: NDArray[np.int64]) -> None:
     keys = bytes.fromhex("".join(sample.key for sample in rows.samples))
     np.savez(
         folder / "index.npz",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.data.duplicates import THUMB_SIDE, Print
+from engine.core.data.duplicates import THUMB_SIDE, PerceptualHash
 from engine.core.data.sources import Sample
 from engine.home.files import write_atomic
 
@@ -32,17 +32,17 @@ class Packed:
 
     raw: bytes
     shape: tuple[int, int]
-    print: Print | None
+    print: PerceptualHash | None
 
 
 @dataclass
-class Rows:
+class ShardRows:
     """What the index will hold, as it grows: of image i the size in bytes, shape, print; where the skipped ones lie."""
 
     samples: list[Sample] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     shapes: list[tuple[int, int]] = field(default_factory=list)
-    prints: list[Print | None] = field(default_factory=list)
+    hashes: list[PerceptualHash | None] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
     def add(self, sample: Sample, item: Packed | None) -> None:
@@ -53,10 +53,10 @@ class Rows:
         self.samples.append(sample)
         self.sizes.append(len(item.raw))
         self.shapes.append(item.shape)
-        self.prints.append(item.print)
+        self.hashes.append(item.print)
 
-    def extend(self, other: Rows) -> None:
-        for name in ("samples", "sizes", "shapes", "prints", "skipped"):
+    def extend(self, other: ShardRows) -> None:
+        for name in ("samples", "sizes", "shapes", "hashes", "skipped"):
             getattr(self, name).extend(getattr(other, name))
 
 
@@ -68,9 +68,9 @@ class ShardWriter:
         self._folder.mkdir(exist_ok=True)
         self._data.touch()
 
-    def complete(self, chunks: list[list[Sample]]) -> list[Rows]:
+    def complete(self, chunks: list[list[Sample]]) -> list[ShardRows]:
         """Return the rows of the shards, from the first on, that are whole and of these samples; cut off the rest."""
-        found: list[Rows] = []
+        found: list[ShardRows] = []
         with open(self._data, "r+b") as data:
             end = 0
             for number, chunk in enumerate(chunks):
@@ -83,9 +83,9 @@ class ShardWriter:
             data.truncate(end)
         return found
 
-    def append(self, number: int, chunk: list[Sample], items: list[Packed | None]) -> Rows:
+    def append(self, number: int, chunk: list[Sample], items: list[Packed | None]) -> ShardRows:
         """Write a shard: its bytes first and to the disk, then what it holds."""
-        rows = Rows()
+        rows = ShardRows()
         for sample, item in zip(chunk, items, strict=True):
             rows.add(sample, item)
         content = b"".join(item.raw for item in items if item is not None)
@@ -103,7 +103,7 @@ class ShardWriter:
         """Remove what only a later builder would have needed."""
         shutil.rmtree(self._folder)
 
-    def _read(self, number: int, chunk: list[Sample]) -> tuple[Rows, str] | None:
+    def _read(self, number: int, chunk: list[Sample]) -> tuple[ShardRows, str] | None:
         """Return a shard's rows and the sha256 of its bytes; None when it is absent, damaged or of other images."""
         try:
             # opened here, because numpy leaves a damaged file open
@@ -119,30 +119,30 @@ class ShardWriter:
         return _sha256("\n".join(lines).encode())
 
 
-def _encode_rows(rows: Rows, kept: NDArray[np.bool_]) -> dict[str, Any]:
-    blank = Print(0, np.zeros(THUMB_SIDE**2, dtype=np.uint8))
-    prints = [one or blank for one in rows.prints]
+def _encode_rows(rows: ShardRows, kept: NDArray[np.bool_]) -> dict[str, Any]:
+    blank = PerceptualHash(0, np.zeros(THUMB_SIDE**2, dtype=np.uint8))
+    hashes = [one or blank for one in rows.hashes]
     return {
         "kept": kept,
         "sizes": np.array(rows.sizes, dtype=np.int64),
         "shapes": np.array(rows.shapes, dtype=np.int64).reshape(-1, 2),
-        "printed": np.array([one is not None for one in rows.prints], dtype=bool),
-        "codes": np.array([one.code for one in prints], dtype=np.uint64),
-        "thumbs": np.array([one.thumb for one in prints], dtype=np.uint8).reshape(-1, THUMB_SIDE**2),
+        "printed": np.array([one is not None for one in rows.hashes], dtype=bool),
+        "codes": np.array([one.code for one in hashes], dtype=np.uint64),
+        "thumbs": np.array([one.thumb for one in hashes], dtype=np.uint8).reshape(-1, THUMB_SIDE**2),
     }
 
 
-def _decode_rows(held: Any, chunk: list[Sample]) -> Rows:
+def _decode_rows(held: Any, chunk: list[Sample]) -> ShardRows:
     kept = held["kept"].tolist()
-    prints = [
-        Print(int(code), thumb) if printed else None
+    hashes = [
+        PerceptualHash(int(code), thumb) if printed else None
         for printed, code, thumb in zip(held["printed"].tolist(), held["codes"], held["thumbs"], strict=True)
     ]
-    return Rows(
+    return ShardRows(
         [sample for sample, there in zip(chunk, kept, strict=True) if there],
         held["sizes"].tolist(),
         [(int(height), int(width)) for height, width in held["shapes"]],
-        prints,
+        hashes,
         [sample.place for sample, there in zip(chunk, kept, strict=True) if not there],
     )
 

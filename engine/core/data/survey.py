@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.core.data.duplicates import Print, group_prints, take_print
+from engine.core.data.duplicates import PerceptualHash, group_hashes, hash_image
 from engine.core.data.sources import Listing, Sample
 from engine.errors import DataError
 
@@ -50,7 +50,7 @@ class _Look:
     size: tuple[int, int] = (0, 0)
     mode: str = ""
     grey: bool = False
-    print: Print | None = None
+    print: PerceptualHash | None = None
     error: str = ""
 
 
@@ -89,7 +89,7 @@ def _look_at_all(listing: Listing) -> Iterator[_Look]:
         except DataError as error:
             return _Look(error=f"{error.where}: {error.what}")
         grey = bool((pixels[..., :1] == pixels).all())
-        return _Look((pixels.shape[1], pixels.shape[0]), listing.mode(row), grey, take_print(pixels))
+        return _Look((pixels.shape[1], pixels.shape[0]), listing.mode(row), grey, hash_image(pixels))
 
     count = len(listing.samples)
     with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
@@ -98,8 +98,8 @@ def _look_at_all(listing: Listing) -> Iterator[_Look]:
 
 
 def _duplicate_groups(listing: Listing, looks: list[_Look]) -> list[list[Sample]]:
-    """Return groups of samples: near by their prints, or of equal content."""
-    near = group_prints([look.print for look in looks])
+    """Return groups of samples: near by their hashes, or of equal content."""
+    near = group_hashes([look.print for look in looks])
     by_key: dict[str, int] = {}
     members: dict[int, list[Sample]] = {}
     for row, sample in enumerate(listing.samples):

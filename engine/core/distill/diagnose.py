@@ -46,7 +46,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Agreement:
     """How near a student is to its teacher: share of equal answers, and the mean KL(teacher || student)."""
 
     agreement: float
@@ -123,12 +123,12 @@ def diagnose_entropy(logits: Tensor, temperature: float = 1.0) -> float:
     return _mean(_entropy(F.log_softmax(logits.double() / temperature, dim=1)))
 
 
-def compare_logits(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Likeness:
+def compare_logits(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Agreement:
     """Return how near the student's logits (n, C) are to the teacher's on the same images, the KL at `temperature`."""
     answer = F.log_softmax(student.double() / temperature, dim=1)
     target = F.log_softmax(teacher.double() / temperature, dim=1)
     divergence = (target.exp() * (target - answer)).sum(dim=1)
-    return Likeness(_mean(student.argmax(dim=1) == teacher.argmax(dim=1)), _mean(divergence))
+    return Agreement(_mean(student.argmax(dim=1) == teacher.argmax(dim=1)), _mean(divergence))
 
 
 def _bisect(rising: Callable[[float], float]) -> float:

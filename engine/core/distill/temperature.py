@@ -17,7 +17,7 @@ from engine.spec import Distill, TemperatureSchedule
 
 
 @dataclass(frozen=True)
-class Course:
+class TemperatureCurve:
     """A temperature over the `epochs` that are distilled, of `steps` steps each."""
 
     start: float
@@ -44,13 +44,13 @@ def taught_epochs(distill: Distill, epochs: int) -> int:
     return math.ceil(round(distill.until * epochs, 6))
 
 
-def make_course(distill: Distill, epochs: int, steps: int) -> Course:
-    """Return the course of `distill.temperature`, a number or a schedule, over a training of `epochs` epochs."""
+def schedule_temperature(distill: Distill, epochs: int, steps: int) -> TemperatureCurve:
+    """Return the schedule of `distill.temperature`, a number or a schedule, over a training of `epochs` epochs."""
     words, taught = distill.temperature, taught_epochs(distill, epochs)
     if isinstance(words, TemperatureSchedule):
-        return Course(words.start, words.end, taught, steps, words.schedule, words.by)
+        return TemperatureCurve(words.start, words.end, taught, steps, words.schedule, words.by)
     if isinstance(words, float):
-        return Course(words, words, taught, steps)
+        return TemperatureCurve(words, words, taught, steps)
     raise ValueError("a matched temperature is found before the training")
 
 

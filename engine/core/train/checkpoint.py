@@ -27,7 +27,7 @@ KEPT = 2
 
 
 @dataclass(frozen=True)
-class Found:
+class LoadedCheckpoint:
     """A checkpoint that was read back: its state, the folder it lies in, the optimizer steps done."""
 
     state: State
@@ -48,7 +48,7 @@ def save_checkpoint(folder: Path, state: State, step: int) -> None:
     _drop_others(folder, {name, *(str(old["file"]) for old in before)})
 
 
-def load_newest(folders: Iterable[Path]) -> Found | None:
+def load_newest(folders: Iterable[Path]) -> LoadedCheckpoint | None:
     """Return the newest good checkpoint of the first folder that has one; None when no folder has any.
 
     A file whose bytes do not match the pointer's sha256, or that holds more than plain data and tensors, is passed over
@@ -59,7 +59,7 @@ def load_newest(folders: Iterable[Path]) -> Found | None:
             raw = _read_checked(folder / str(entry["file"]), str(entry["sha256"]))
             state = None if raw is None else _decode(raw)
             if state is not None:
-                return Found(state, folder, int(entry["step"]))
+                return LoadedCheckpoint(state, folder, int(entry["step"]))
     return None
 
 

@@ -19,7 +19,7 @@ from engine.core.data.loader import Batch, EvalLoader, TrainLoader
 from engine.core.distill.answering import Ask
 from engine.core.distill.encoding import Answers
 from engine.core.distill.losses import LOSSES, distill_loss
-from engine.core.distill.temperature import Course, taught_epochs
+from engine.core.distill.temperature import TemperatureCurve, taught_epochs
 from engine.core.train.checkpoint import State, capture_random, restore_random
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
@@ -52,7 +52,7 @@ class Hooks(Protocol):
 class Recipe:
     """Everything that decides a training but for the network and its generator's state.
 
-    `teacher` answers a batch, `course` is the temperature of each step; `save_seconds` is the longest time between two
+    `teacher` answers a batch, `schedule` is the temperature of each step; `save_seconds` is the longest time between two
     checkpoints.
     `micro_batch`: how many images go through the network at once in a step, None for the whole batch.
     """
@@ -63,7 +63,7 @@ class Recipe:
     loader: TrainLoader
     val_loader: EvalLoader | None
     teacher: Ask | None = None
-    course: Course | None = None
+    schedule: TemperatureCurve | None = None
     phase: str = "train"
     save_seconds: float = 600.0
     micro_batch: int | None = None
@@ -229,8 +229,8 @@ class Loop:
 
     def _temperature(self) -> float | None:
         """Return the temperature of the step that comes next; None where it is the spec's own number."""
-        course = self.recipe.course
-        return None if course is None else course.at(self.progress.epoch, self.progress.step)
+        schedule = self.recipe.schedule
+        return None if schedule is None else schedule.at(self.progress.epoch, self.progress.step)
 
     def _between_steps(self) -> None:
         """Beat, notice a loss that is not finite, save when it is time, stop when asked."""
@@ -263,8 +263,8 @@ class Loop:
         self._log("train_loss", now.loss_sum / now.seen)
         self._log("lr", learning_rate(now.step - 1, recipe.loader.steps_per_epoch, recipe.train))
         self._log("train_images_per_second", now.rates[-1])
-        if recipe.course is not None and recipe.teacher is not None and self._is_taught:
-            self._log("temperature", recipe.course.at(now.epoch, now.step - 1))
+        if recipe.schedule is not None and recipe.teacher is not None and self._is_taught:
+            self._log("temperature", recipe.schedule.at(now.epoch, now.step - 1))
         if found is not None:
             self._log("val_loss", found.loss)
             self._log("val_top1", found.top1)

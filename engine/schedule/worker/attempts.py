@@ -25,7 +25,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def read_pulse(attempt: AttemptFolder) -> object:
+def read_progress(attempt: AttemptFolder) -> object:
     """Return what changes while the attempt makes progress, or None when it has not beaten yet."""
     beat = read_object(attempt.heartbeat)
     return None if beat is None else (beat.get("step"), beat.get("epoch"), beat.get("phase"))

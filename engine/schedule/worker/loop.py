@@ -20,8 +20,8 @@ from engine.schedule.policy import (
     Demand,
     Ending,
     Held,
-    Pulse,
     Spent,
+    StallDetector,
     Waiting,
     choose_next,
     decide,
@@ -29,7 +29,7 @@ from engine.schedule.policy import (
     rank_experiments,
     read_demand,
 )
-from engine.schedule.worker.attempts import NO_SPACE, has_room, last_words, made_progress, newest_number, read_pulse
+from engine.schedule.worker.attempts import NO_SPACE, has_room, last_words, made_progress, newest_number, read_progress
 from engine.schedule.worker.publish import Publisher
 from store.queue import Claim, Queue, RunningRow, Verdict
 
@@ -55,7 +55,7 @@ class Track:
     row: RunningRow
     handle: Handle
     demand: Demand
-    pulse: Pulse
+    stall: StallDetector
     lease_until: float
     stopping: str = ""  # why we asked it to end: cancel, pause, stuck
     unseen_since: float | None = None
@@ -88,7 +88,7 @@ class Scheduler:
     # -- the turn -----------------------------------------------------------------------------------------------
 
     def turn(self) -> None:
-        """Raises OSError or a fault of the queue when the disk does; `stumble` then prepares for the next turn."""
+        """Raises OSError or a fault of the queue when the disk does; `back_off` then prepares for the next turn."""
         if not self.is_sure:
             self.recover()
         self.read_orders()
@@ -98,7 +98,7 @@ class Scheduler:
         self.publisher.turn()
         self.trouble = ""
 
-    def stumble(self, error: Exception, also: list[int]) -> None:
+    def back_off(self, error: Exception, also: list[int]) -> None:
         """A disk that is full or read-only, or a queue that is locked: say so once; jobs go on, and we try again."""
         self.is_sure = False
         told = str(error).splitlines()[0]
@@ -151,7 +151,7 @@ class Scheduler:
             row,
             handle,
             read_demand(row.kind, row.details),
-            Pulse(now, self.patience.stuck),
+            StallDetector(now, self.patience.stuck),
             row.expires if is_same_boot else now + self.patience.lease,
         )
         self.tracks[row.job] = track
@@ -178,7 +178,7 @@ class Scheduler:
         track.stopping = why
         self.launcher.stop(track.handle, self.patience.grace)
 
-    def vacate(self) -> None:
+    def drain(self) -> None:
         """Let every attempt save and end, because the machine is about to be taken away; they are queued again."""
         for track in self.tracks.values():
             self.stop(track, "preempted")
@@ -197,19 +197,19 @@ class Scheduler:
                 self.end(track, track.status)
         if self.tracks and self.clock() - self.looked >= self.patience.beat:
             self.looked = self.clock()
-            self.check_pulses()
+            self.check_stalls()
 
-    def check_pulses(self) -> None:
+    def check_stalls(self) -> None:
         """Once a second: renew what is seen, stop what stands still, give up what nobody can see any more."""
         now, seen = self.clock(), []
         for track in list(self.tracks.values()):
             folder = self.home.job(track.row.job).attempt(track.row.attempt)
-            has_beaten = track.pulse.beat(now, read_pulse(folder))
+            has_beaten = track.stall.beat(now, read_progress(folder))
             if has_beaten:
                 self.publisher.note()
             if track.status.state == State.UNKNOWN:
                 self.check_unseen(track, now, has_beaten)
-            elif track.pulse.is_stuck(now) and not track.stopping:
+            elif track.stall.is_stuck(now) and not track.stopping:
                 self.launcher.dump_stacks(track.handle)
                 self.stop(track, "stuck")
             if track.status.state == State.RUNNING:

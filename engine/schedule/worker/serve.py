@@ -108,9 +108,9 @@ def _serve(
                         break
                     scheduler.rest([stopping.bell])
                 except (OSError, QueueFault) as error:
-                    scheduler.stumble(error, [stopping.bell])
+                    scheduler.back_off(error, [stopping.bell])
             if stopping.is_preempted:
-                scheduler.vacate()
+                scheduler.drain()
     finally:
         launcher.close()
         publisher.finish(is_last=not stopping.is_set)

@@ -1,4 +1,4 @@
-"""Every album gives the crops that single images give, and what is held where follows from data.cache and room."""
+"""Every decoded gives the crops that single images give, and what is held where follows from data.cache and room."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.core.data import decoded_cache as resident
-from engine.core.data.decoded_cache import Album, DeviceAlbum, HostAlbum, decoded_bytes, open_album
+from engine.core.data.decoded_cache import DecodedCache, DeviceCache, HostCache, decoded_bytes, open_decoded
 from engine.core.data.pack import Pack
 from engine.core.data.sources import Pixels
 from engine.core.data.views import Crop, render_crop
@@ -21,10 +21,10 @@ ROWS = [4, 0, 5, 3, 1, 2, 0]
 CROPS = [Crop(0.1 * place, 0.05 * place, 0.3 + 0.05 * place, 0.6, place % 2 == 1) for place in range(7)]
 
 
-def album_of(packs: dict[str, Pack], kind: str, cache: str) -> Album:
+def album_of(packs: dict[str, Pack], kind: str, cache: str) -> DecodedCache:
     if cache == "device":
-        return DeviceAlbum(packs[kind], HOST)
-    return HostAlbum(packs[kind], "raw" if cache == "raw" else "jpeg")
+        return DeviceCache(packs[kind], HOST)
+    return HostCache(packs[kind], "raw" if cache == "raw" else "jpeg")
 
 
 def cropped(pack: Pack) -> Tensor:
@@ -48,7 +48,7 @@ def test_a_jpeg_is_decoded_once_where_the_host_holds_raw_pixels(
     oblong_packs: dict[str, Pack], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pack = oblong_packs["jpeg"]
-    raw, packed = HostAlbum(pack, "raw"), HostAlbum(pack, "jpeg")
+    raw, packed = HostCache(pack, "raw"), HostCache(pack, "jpeg")
     expected = cropped(pack)
     decoded: list[int] = []
     honest = Pack.image
@@ -66,7 +66,7 @@ def test_a_jpeg_is_decoded_once_where_the_host_holds_raw_pixels(
 
 def test_a_raw_pack_is_not_copied_into_memory(oblong_packs: dict[str, Pack], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resident, "_decoded_chunks", lambda pack: pytest.fail("the file is mapped: it is enough"))
-    HostAlbum(oblong_packs["raw"], "raw").render([0], CROPS[:1], 24)
+    HostCache(oblong_packs["raw"], "raw").render([0], CROPS[:1], 24)
 
 
 def test_decoded_images_take_three_bytes_a_pixel(oblong_packs: dict[str, Pack]) -> None:
@@ -75,8 +75,8 @@ def test_decoded_images_take_three_bytes_a_pixel(oblong_packs: dict[str, Pack]) 
 
 def test_only_what_a_device_holds_counts_as_its_memory(oblong_packs: dict[str, Pack]) -> None:
     pack = oblong_packs["raw"]
-    assert HostAlbum(pack, "raw").device_bytes == DeviceAlbum(pack, HOST).device_bytes == 0
-    assert DeviceAlbum(pack, torch.device("meta")).device_bytes == decoded_bytes(pack)
+    assert HostCache(pack, "raw").device_bytes == DeviceCache(pack, HOST).device_bytes == 0
+    assert DeviceCache(pack, torch.device("meta")).device_bytes == decoded_bytes(pack)
 
 
 def data_of(pack: Pack, cache: str) -> Data:
@@ -86,15 +86,15 @@ def data_of(pack: Pack, cache: str) -> Data:
 def test_loaders_of_one_pack_share_an_album_for_each_cache_and_device(
     oblong_packs: dict[str, Pack], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pack = replace(oblong_packs["jpeg"], albums={})
-    first = open_album(pack, data_of(pack, "auto"), HOST)
-    assert open_album(pack, data_of(pack, "jpeg"), HOST) is first
-    raw = open_album(pack, data_of(pack, "raw"), HOST)
+    pack = replace(oblong_packs["jpeg"], decoded_caches={})
+    first = open_decoded(pack, data_of(pack, "auto"), HOST)
+    assert open_decoded(pack, data_of(pack, "jpeg"), HOST) is first
+    raw = open_decoded(pack, data_of(pack, "raw"), HOST)
     assert (first.cache, raw.cache) == ("jpeg", "raw")
-    assert raw is open_album(pack, data_of(pack, "raw"), HOST)
+    assert raw is open_decoded(pack, data_of(pack, "raw"), HOST)
     monkeypatch.setattr(resident, "_choose_cache", lambda pack, data, device: "device")
-    held = [open_album(pack, data_of(pack, "device"), torch.device(name)) for name in ("cpu", "meta", "cpu")]
-    assert isinstance(held[0], DeviceAlbum)
+    held = [open_decoded(pack, data_of(pack, "device"), torch.device(name)) for name in ("cpu", "meta", "cpu")]
+    assert isinstance(held[0], DeviceCache)
     assert held[0] is held[2] is not held[1]
 
 
@@ -120,7 +120,7 @@ def test_images_are_held_where_there_is_room(
     oblong_packs: dict[str, Pack], monkeypatch: pytest.MonkeyPatch, kind: str, device: torch.device, cache: str,
     room: float, expected: str,
 ) -> None:  # fmt: skip
-    pack = replace(oblong_packs[kind], albums={})
+    pack = replace(oblong_packs[kind], decoded_caches={})
     free = round(room * decoded_bytes(pack))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 2 * free))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -137,7 +137,7 @@ def test_the_host_keeps_images_packed_where_a_gpu_is_meant_to_hold_them(
 def test_a_device_that_holds_the_images_is_not_asked_for_room_again(
     oblong_packs: dict[str, Pack], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pack = replace(oblong_packs["raw"], albums={("device", "cuda"): object()})
+    pack = replace(oblong_packs["raw"], decoded_caches={("device", "cuda"): object()})
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 0))
     assert resident._choose_cache(pack, data_of(pack, "auto"), GPU) == "device"
     assert resident._choose_cache(pack, data_of(pack, "auto"), torch.device("cuda:1")) == "raw"
@@ -146,7 +146,7 @@ def test_a_device_that_holds_the_images_is_not_asked_for_room_again(
 def test_the_log_says_when_a_device_that_was_asked_for_is_too_small(
     oblong_packs: dict[str, Pack], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pack = replace(oblong_packs["raw"], albums={})
+    pack = replace(oblong_packs["raw"], decoded_caches={})
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 << 30, 8 << 30))
     monkeypatch.setattr(resident, "decoded_bytes", lambda pack: 5 << 30)
     assert resident._choose_cache(pack, data_of(pack, "auto"), GPU) == "raw"

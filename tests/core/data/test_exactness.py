@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from engine.core.data import decoded_cache as resident
-from engine.core.data.decoded_cache import DeviceAlbum
+from engine.core.data.decoded_cache import DeviceCache
 from engine.core.data.loader import HOST, EvalLoader, TrainLoader, render_rows
 from engine.core.data.pack import Pack, open_pack, write_pack
 from engine.core.data.sources import list_images
@@ -144,9 +144,9 @@ def test_evaluation_shows_the_same_bits_from_every_cache(packs: dict[str, Pack],
 
 def test_loaders_of_one_pack_share_what_is_held(packs: dict[str, Pack]) -> None:
     first, second = make_loader(packs["raw"], "device"), make_loader(packs["raw"], "device", 7)
-    assert isinstance(first.album, DeviceAlbum)
-    assert first.album is second.album
-    assert make_loader(packs["jpeg"], "device").album is not first.album
+    assert isinstance(first.decoded, DeviceCache)
+    assert first.decoded is second.decoded
+    assert make_loader(packs["jpeg"], "device").decoded is not first.decoded
 
 
 GPU = torch.device("cuda")
@@ -174,7 +174,7 @@ def test_the_device_holds_a_set_that_fits(
     expected: str,
 ) -> None:
     monkeypatch.undo()
-    pack = replace(packs["jpeg"], albums={})
+    pack = replace(packs["jpeg"], decoded_caches={})
     free = round(room * resident.decoded_bytes(pack))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
     assert resident._choose_cache(pack, folder_data(format="jpeg", cache=cache), device) == expected

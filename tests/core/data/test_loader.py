@@ -265,13 +265,13 @@ def test_kept_pixels_are_rendered_once_and_the_caller_may_change_them(
     loader = oblong_loader(oblong_packs["raw"], range(6), 2)
     judge = EvalLoader(oblong_packs["raw"], np.arange(6), data, SIZE, 4)
     rendered: list[int] = []
-    honest = loader.album.render
+    honest = loader.decoded.render
 
     def count(rows: Sequence[int], crops: Sequence[Crop], size: int) -> Tensor:
         rendered.extend(rows)
         return honest(rows, crops, size)
 
-    monkeypatch.setattr(loader.album, "render", count)
+    monkeypatch.setattr(loader.decoded, "render", count)
     for epoch in (0, 1, 2, 3):
         for batch in loader.epoch(epoch):
             batch.images.zero_()

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from engine.core.data import shards
-from engine.core.data.duplicates import THUMB_SIDE, Print
-from engine.core.data.shards import Packed, Rows, ShardWriter
+from engine.core.data.duplicates import THUMB_SIDE, PerceptualHash
+from engine.core.data.shards import Packed, ShardRows, ShardWriter
 from engine.core.data.sources import Sample
 from engine.home.paths import paths as home
 
@@ -24,7 +24,7 @@ CHUNKS = [SAMPLES[:3], SAMPLES[3:]]
 def item_of(number: int) -> Packed | None:
     """Image `number` on its way: the second is broken, the third too small for a print."""
     thumb = np.full(THUMB_SIDE**2, number, dtype=np.uint8)
-    seen = None if number == 2 else Print(2**63 + number, thumb)
+    seen = None if number == 2 else PerceptualHash(2**63 + number, thumb)
     return None if number == 1 else Packed(bytes([number]) * (10 + number), (5, 2 + number), seen)
 
 
@@ -41,17 +41,17 @@ def written(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(rows: Rows) -> list[object]:
-    prints = [one and (one.code, one.thumb.tolist()) for one in rows.prints]
-    return [rows.samples, rows.sizes, rows.shapes, prints, rows.skipped]
+def told(rows: ShardRows) -> list[object]:
+    hashes = [one and (one.code, one.thumb.tolist()) for one in rows.hashes]
+    return [rows.samples, rows.sizes, rows.shapes, hashes, rows.skipped]
 
 
 def expected_rows(number: int) -> list[object]:
     kept = [(sample, item) for sample, item in zip(CHUNKS[number], ITEMS[number], strict=True) if item]
-    prints = [item.print and (item.print.code, item.print.thumb.tolist()) for _, item in kept]
+    hashes = [item.print and (item.print.code, item.print.thumb.tolist()) for _, item in kept]
     skipped = ["/set/1.png"] if number == 0 else []
     samples, sizes = [sample for sample, _ in kept], [len(item.raw) for _, item in kept]
-    return [samples, sizes, [item.shape for _, item in kept], prints, skipped]
+    return [samples, sizes, [item.shape for _, item in kept], hashes, skipped]
 
 
 def test_a_later_builder_finds_what_was_appended(written: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_later_builder_finds_what_was_appended(written: Path) -> None:
 
 
 def test_rows_are_told_when_they_are_appended_and_put_together(tmp_path: Path) -> None:
-    writer, rows = ShardWriter(tmp_path, MARK), Rows()
+    writer, rows = ShardWriter(tmp_path, MARK), ShardRows()
     for number in range(2):
         appended = writer.append(number, CHUNKS[number], ITEMS[number])
         assert told(appended) == expected_rows(number)

@@ -19,7 +19,7 @@ from engine.core.distill.encoding import count_steps
 from engine.core.distill.make import Maker
 from engine.core.distill.targets import open_targets
 from engine.core.distill.teacher import normalize
-from engine.core.distill.temperature import make_course
+from engine.core.distill.temperature import schedule_temperature
 from engine.core.train.loop import Loop
 from engine.spec import Augment, Data, Distill, Train
 from tests.core.train.toy import DATA as TOY
@@ -52,7 +52,7 @@ def toy_maker(pack: Pack, batch: int) -> Maker:
 
 
 def train_with(pack: Pack, ask: Ask) -> Loop:
-    loop = make_loop(pack, Notes(), train=TRAIN, distill=WORDS, teacher=ask, course=make_course(WORDS, 2, 6))
+    loop = make_loop(pack, Notes(), train=TRAIN, distill=WORDS, teacher=ask, schedule=schedule_temperature(WORDS, 2, 6))
     torch.manual_seed(1)
     loop.run()
     return loop

@@ -11,7 +11,7 @@ from engine.core.data.pack import Pack
 from engine.core.distill.answering import Ask
 from engine.core.distill.diagnose import diagnose_entropy
 from engine.core.distill.encoding import Answers
-from engine.core.distill.temperature import Course, make_course, match_temperature, taught_epochs
+from engine.core.distill.temperature import TemperatureCurve, match_temperature, schedule_temperature, taught_epochs
 from engine.core.train.loop import Stopped
 from engine.errors import JobError
 from engine.spec import Distill, Train
@@ -20,19 +20,19 @@ from tests.core.train.toy import Notes, make_loop
 TRAIN = Train(epochs=4, batch_size=128, lr=1e-3, precision="fp32", threads=1)
 
 
-def course(words: dict[str, Any], epochs: int = 4, steps: int = 5) -> Course:
-    return make_course(Distill.model_validate({"temperature": words}), epochs, steps)
+def curve(words: dict[str, Any], epochs: int = 4, steps: int = 5) -> TemperatureCurve:
+    return schedule_temperature(Distill.model_validate({"temperature": words}), epochs, steps)
 
 
 def test_a_number_stays_what_it_is() -> None:
-    constant = make_course(Distill(temperature=3.0), 4, 5)
+    constant = schedule_temperature(Distill(temperature=3.0), 4, 5)
     assert {constant.at(step // 5, step) for step in range(20)} == {3.0}
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 @pytest.mark.parametrize("by", ["step", "epoch"])
 def test_a_schedule_begins_and_ends_where_it_says(schedule: str, by: str) -> None:
-    found = course({"from": 8.0, "to": 2.0, "schedule": schedule, "by": by})
+    found = curve({"from": 8.0, "to": 2.0, "schedule": schedule, "by": by})
     values = [found.at(step // 5, step) for step in range(20)]
     assert values[0] == 8.0
     assert values[-1] == pytest.approx(2.0)
@@ -41,14 +41,14 @@ def test_a_schedule_begins_and_ends_where_it_says(schedule: str, by: str) -> Non
 
 
 def test_linear_is_a_line_and_cosine_half_a_wave() -> None:
-    line = course({"from": 8.0, "to": 2.0}, 5, 1)
+    line = curve({"from": 8.0, "to": 2.0}, 5, 1)
     assert [line.at(step, step) for step in range(5)] == pytest.approx([8.0, 6.5, 5.0, 3.5, 2.0])
-    wave = course({"from": 8.0, "to": 2.0, "schedule": "cosine"}, 5, 1)
+    wave = curve({"from": 8.0, "to": 2.0, "schedule": "cosine"}, 5, 1)
     assert [wave.at(step, step) for step in range(5)] == pytest.approx([8.0, 7.1213, 5.0, 2.8787, 2.0], abs=1e-4)
 
 
 def test_a_schedule_ends_with_the_epochs_that_are_distilled() -> None:
-    half = make_course(Distill.model_validate({"temperature": {"from": 4.0, "to": 1.0}, "until": 0.5}), 4, 5)
+    half = schedule_temperature(Distill.model_validate({"temperature": {"from": 4.0, "to": 1.0}, "until": 0.5}), 4, 5)
     assert half.at(1, 9) == pytest.approx(1.0)
     assert half.at(3, 19) == pytest.approx(1.0)
 
@@ -62,7 +62,7 @@ def test_a_begun_epoch_is_distilled_and_no_other(until: float, epochs: int, taug
 
 
 def test_one_step_takes_the_beginning() -> None:
-    assert course({"from": 4.0, "to": 1.0}, 1, 1).at(0, 0) == 4.0
+    assert curve({"from": 4.0, "to": 1.0}, 1, 1).at(0, 0) == 4.0
 
 
 def test_entropy_is_matched_to_the_reference() -> None:
@@ -85,7 +85,9 @@ def taught(asked: list[int]) -> Ask:
 
 def run(pack: Pack, notes: Notes, state: object = None, **words: object) -> Notes:
     distill = Distill.model_validate(words)
-    loop = make_loop(pack, notes, train=TRAIN, distill=distill, teacher=taught([]), course=make_course(distill, 4, 3))
+    loop = make_loop(
+        pack, notes, train=TRAIN, distill=distill, teacher=taught([]), curve=schedule_temperature(distill, 4, 3)
+    )
     torch.manual_seed(0)
     if state is not None:
         loop.restore(state)  # type: ignore[arg-type]

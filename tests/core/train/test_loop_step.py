@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from engine.core.data.loader import Batch, TrainLoader
 from engine.core.data.pack import Pack
 from engine.core.distill.encoding import Answers
-from engine.core.distill.temperature import Course
+from engine.core.distill.temperature import TemperatureCurve
 from engine.core.train.forward import Forward
 from engine.core.train.loop import Loop, Stopped
 from engine.spec import Augment, Distill, Train
@@ -47,7 +47,7 @@ class Small(nn.Module):
 
 @dataclass(frozen=True)
 class Case:
-    """Words of a recipe: `train` over PLAIN, `distill`, a strength of mixup, a course of temperatures.
+    """Words of a recipe: `train` over PLAIN, `distill`, a strength of mixup, a schedule of temperatures.
 
     Without `mixed_labels` the formulas take each mixed image for its own label.
     """
@@ -55,7 +55,7 @@ class Case:
     train: Words = field(default_factory=dict)
     distill: Words | None = None
     mixup: float = 0.0
-    course: tuple[float, float] | None = None
+    schedule: tuple[float, float] | None = None
     micro_batch: int | None = None
     mixed_labels: bool = True
 
@@ -77,8 +77,8 @@ def our_steps(pack: Pack, case: Case) -> tuple[nn.Module, TrainLoader]:
     notes = Notes(stop_at=2)
     train = Train(epochs=3, precision="fp32", threads=1, **case.words)
     distill = None if case.distill is None else Distill.model_validate(case.distill)
-    course = None if case.course is None else Course(*case.course, epochs=3, steps=STEPS)
-    base = make_loop(pack, notes, train=train, distill=distill, course=course)
+    schedule = None if case.schedule is None else TemperatureCurve(*case.schedule, epochs=3, steps=STEPS)
+    base = make_loop(pack, notes, train=train, distill=distill, schedule=schedule)
     data = DATA.model_copy(update={"augment": Augment(mixup=case.mixup)})
     loader = TrainLoader(pack, base.recipe.loader.rows, data, 8, train.batch_size, 0, None)
 
@@ -123,8 +123,8 @@ def written_loss(pack: Pack, case: Case, network: nn.Module, batch: Batch, step:
     if case.distill is None:
         return hard
     temperature = case.distill.get("temperature", 2.0)
-    if case.course is not None:
-        first, last = case.course
+    if case.schedule is not None:
+        first, last = case.schedule
         temperature = first + (last - first) * step / (3 * STEPS - 1)
     logits, moments = (numbers[batch.rows].double() for numbers in teacher_answers(pack))
     if case.distill.get("loss") == "lskd":
@@ -185,8 +185,8 @@ CASES: dict[str, tuple[Case, Case]] = {
     "mixup and label_smoothing": (Case({"label_smoothing": 0.3}, mixup=0.8), Case(mixup=0.8)),
     "teacher": (Case(distill=HINTON), Case()),
     "temperature": (Case(distill=HINTON), Case(distill={**HINTON, "temperature": 4.0})),
-    "course": (Case(distill=HINTON, course=(8.0, 1.0)), Case(distill=HINTON)),
-    "course of the second step": (Case(distill=HINTON, course=(3.0, 1.0)), Case(distill=HINTON)),
+    "schedule": (Case(distill=HINTON, schedule=(8.0, 1.0)), Case(distill=HINTON)),
+    "schedule of the second step": (Case(distill=HINTON, schedule=(3.0, 1.0)), Case(distill=HINTON)),
     "weight": (Case(distill={**HINTON, "weight": 0.4}), Case(distill=HINTON)),
     "label_weight": (Case(distill={**HINTON, "label_weight": 1.0}), Case(distill=HINTON)),
     "label_smoothing with a teacher": (

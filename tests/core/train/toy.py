@@ -14,7 +14,7 @@ from engine.core.data.pack import Pack, open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.core.data.splits import make_split
 from engine.core.distill.answering import Ask
-from engine.core.distill.temperature import Course
+from engine.core.distill.temperature import TemperatureCurve
 from engine.core.train.checkpoint import State
 from engine.core.train.forward import Forward
 from engine.core.train.loop import Loop, Recipe
@@ -96,7 +96,7 @@ def make_loop(
     train: Train | None = None,
     distill: Distill | None = None,
     teacher: Ask | None = None,
-    course: Course | None = None,
+    schedule: TemperatureCurve | None = None,
     save_seconds: float = 600.0,
     forward: Forward = CPU,
 ) -> Loop:
@@ -109,7 +109,7 @@ def make_loop(
         loader=TrainLoader(pack, split.train, DATA, 8, train.batch_size, 0, None),
         val_loader=EvalLoader(pack, split.val, DATA, 8, 64),
         teacher=teacher,
-        course=course,
+        schedule=schedule,
         save_seconds=save_seconds,
     )
     return Loop(make_network(), recipe, notes)

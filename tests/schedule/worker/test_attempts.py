@@ -18,7 +18,7 @@ from engine.schedule.worker.attempts import (
     made_progress,
     newest_number,
     read_object,
-    read_pulse,
+    read_progress,
     saved_step,
 )
 
@@ -44,14 +44,14 @@ def test_only_a_whole_object_is_read(tmp_path: Path, text: str, found: object) -
 def test_a_pulse_changes_with_step_epoch_and_phase_only(job: JobFolder) -> None:
     attempt = job.attempt(1)
     attempt.root.mkdir(parents=True)
-    assert read_pulse(attempt) is None
+    assert read_progress(attempt) is None
     seen: list[object] = []
     for text in ('"step": 1', '"step": 2', '"step": 2, "epoch": 1', '"step": 2, "epoch": 1, "phase": "test"'):
         attempt.heartbeat.write_text(f'{{{text}, "at": {len(seen)}}}')
-        seen.append(read_pulse(attempt))
+        seen.append(read_progress(attempt))
     assert len(set(seen)) == 4
     attempt.heartbeat.write_text('{"step": 2, "epoch": 1, "phase": "test", "at": 99}')
-    assert read_pulse(attempt) == seen[-1], "the time alone is no progress"
+    assert read_progress(attempt) == seen[-1], "the time alone is no progress"
 
 
 @pytest.mark.parametrize(("text", "step"), [('{"step": 7}', 7), ('{"step": "7"}', -1), ("{}", -1), ("{", -1)])

@@ -32,7 +32,7 @@ def test_heartbeats_are_read_once_a_second(home: Home, monkeypatch: pytest.Monke
     read: list[float] = []
     submit_one(home)
     with staged(home, beat=1.0) as stage:
-        monkeypatch.setattr("engine.schedule.worker.loop.read_pulse", lambda folder: read.append(stage.clock.now))
+        monkeypatch.setattr("engine.schedule.worker.loop.read_progress", lambda folder: read.append(stage.clock.now))
         for seconds in (0.0, 0.5, 0.4, 0.1, 0.5, 0.5):
             stage.turn(seconds)
     assert read == [BEGIN + 0.5, BEGIN + 1.5]
@@ -188,11 +188,11 @@ def test_a_trouble_is_said_once_and_what_is_known_is_looked_up_again(
     with staged(home, look=0.1) as stage, caplog.at_level(logging.ERROR):
         stage.turn()
         for text in ("full\nand more", "full\nand less", "locked"):
-            stage.scheduler.stumble(OSError(text), [5])
+            stage.scheduler.back_off(OSError(text), [5])
         assert (stage.scheduler.is_sure, stage.launcher.said("wait")) == (False, [("wait", 1.0, [5])] * 3)
         stage.turn()
         assert (stage.scheduler.is_sure, stage.scheduler.trouble) == (True, "")
-        stage.scheduler.stumble(OSError("locked"), [])
+        stage.scheduler.back_off(OSError("locked"), [])
     assert [record.getMessage() for record in caplog.records] == [
         f"cannot go on for now: {text}" for text in ("full", "locked", "locked")
     ]
@@ -214,14 +214,14 @@ def test_a_machine_that_goes_away_gets_its_grace_and_no_more(home: Home) -> None
     with staged(home, ["cpu:0", "cpu:1"], grace=10.0, look=0.5) as stage:
         stage.turn()
         stage.launcher.statuses["train-1", 1] = Status(State.GONE, 85)
-        stage.scheduler.vacate()
+        stage.scheduler.drain()
         assert stage.launcher.said("stop") == [("stop", "train-1", 1, 10.0), ("stop", "train-2", 1, 10.0)]
         assert stage.clock.now == BEGIN + 11.0
         assert (stage.outcome("train-1"), stage.outcome("train-2")) == (["preempted"], [None])
         assert stage.row("train-1").state == "queued"
         stage.launcher.statuses["train-2", 1] = Status(State.GONE, -9)
         stage.clock.now = BEGIN
-        stage.scheduler.vacate()
+        stage.scheduler.drain()
         assert stage.clock.now == BEGIN + 0.5, "when all have ended it leaves"
 
 
