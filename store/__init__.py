@@ -1,1 +1,8 @@
-"""What we know: journals, the queue and the results. A leaf: imports nothing of the engine."""
+"""What we know: journals, the queue and the results. A leaf: imports nothing of the engine.
+
+journal   the lines that a job writes
+format    numbers and rows as text, for people and programs
+readonly  what a query may not do
+queue     what there is to do and who is doing it
+results   the published snapshot and queries on it
+"""

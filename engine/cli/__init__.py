@@ -1,12 +1,16 @@
 """The commands: each takes words from the terminal, calls the rooms above, and ends with an exit code.
 
-    base.py     the app, shared options, the two streams
-    data.py     data report, data preview
-    specs.py    init, validate, plan, schema
-    jobs.py     submit, worker, status, logs, orders, why, diff, doctor
-    targets.py  targets verify
-    verify.py   verify-resume
-    results.py  sql, report, check, compare, trace, rebuild
+    base           the app, shared options, the two streams
+    data           data report, data preview
+    specs          init, validate, plan, schema
+    jobs           submit, worker, status, logs, orders, why, diff, doctor
+    targets        targets verify
+    verify         verify-resume
+    results        sql, report, check, compare, trace, rebuild
+    render         tables and bars as a terminal shows them
+    progress       an experiment watched until it ends
+    sql_prompt     SQL in conversation
+    starter_specs  what `xp init` lays out
 
 Rooms are imported inside the commands: `xp validate` answers at once because it loads no torch and no duckdb.
 """

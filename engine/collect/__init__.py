@@ -3,8 +3,8 @@
 Files are the truth, so `collect` may run any number of times, be killed anywhere, and lose to another collector:
 what was read is remembered in the same transaction as its rows. `rebuild` makes the same rows from nothing.
 
-    files.py    records, job folders and attempts as rows
-    compact.py  journals of finished jobs as Parquet
+    files    records, job folders and attempts as rows
+    compact  journals of finished jobs as Parquet
 """
 
 from __future__ import annotations

@@ -1,1 +1,8 @@
-"""inputs."""
+"""What lies on disk before any work: takes paths, gives names, counts and digests; imports no torch.
+
+archive  .zip and .tar files as folders
+folders  images by class, and the part that each came in
+quotas   how many images of a class each part gets, or a refusal
+content  digest, classes and counts of a data set
+weights  names and shapes of a weights file, without loading it
+"""

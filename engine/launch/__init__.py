@@ -1,11 +1,12 @@
 """The face of every place a job can run: orders in, handles and states out. One file per place.
 
-    local.py       processes of this machine, forked from a server that has the heavy imports done
-    gpus.py        the GPUs of this machine, as opaque ids
-    forkserver.py  that server; `python -m engine.launch.forkserver`
-    preempt.py     the signals by which a machine says that it will be taken away
+    local       processes of this machine, forked from a server that has the heavy imports done
+    gpus        the GPUs of this machine, as opaque ids
+    forkserver  that server; `python -m engine.launch.forkserver`
+    process     what the kernel knows of a process; its handle file
+    preempt     the signals by which a machine says that it will be taken away
 
-Five calls and no callbacks: what a job has to say lies in its attempt folder.
+No callbacks: what a job has to say lies in its attempt folder.
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 Layers, the later wins: the files it extends, the spec itself, its arm, then overlays and --set (over the arms too,
 so that `--set train.epochs=1` means what it says), then the matrix. What an arm switched off with null stays off.
+
+    yaml_tree    YAML with positions
+    overlays     what is laid over a spec
+    messages     what pydantic found, in words
+    unsupported  words that are refused because nothing does them yet
 """
 
 from __future__ import annotations

@@ -3,11 +3,16 @@
 A job that several runs need is one job: its id is made from what changes its result and from the ids of its needs, so
 a teacher without a student's seed in it is trained once for all seeds. Nothing here is written or started.
 
-    draft      jobs, runs, the plan while it grows
-    networks   a network's training, pruning, measuring, explaining
-    teachers   who teaches, and what trains them       reference  a teacher that is another run's network
-    teaching   targets, assistants, what a learner reads   auto   cached or in the step
-    saving     what sharing and caching save           files  what is wrong with weights before they are loaded
+    draft          jobs, runs, the plan while it grows
+    network_jobs   a network's training, pruning, measuring, explaining
+    teacher        who teaches, and what trains them
+    teacher_run    a teacher that is another run's network
+    distill        targets, assistants, what a learner reads
+    target_mode    cached or in the step
+    passes         what sharing and caching save
+    weights_check  what is wrong with weights before they are loaded
+    missing        data, weights and variables that are not here
+    estimate       what is left to do, its seconds and bytes
 """
 
 from __future__ import annotations

@@ -1,9 +1,15 @@
 """The paper's tables and figures: takes an experiment's name, gives pages that hold every number and its source.
 
-    sheet.py    the store's rows, by arm and point
-    words.py    numbers as text          tables.py   the tables
-    changes.py  what a change is worth
-    page.py     what the report says     figures.py  the charts       images.py  the images in words
+    sheet        the store's rows, by arm and point
+    number_text  numbers as text
+    tables       the tables
+    changes      what a change is worth
+    verdicts     what the claims came to
+    teachers     what is known of the teachers
+    figures      the charts
+    images       the images in words
+    page         what the report says
+
 A page is queries (store/queries/report_*.sql), these files, and a template (templates/report.*.j2).
 """
 

@@ -1,14 +1,16 @@
 """Inside a job's process: takes an attempt's order, does the job, commits its result, gives the exit status.
 
-    attempt.py     the order, the journal, the heartbeat, checkpoints, the stop flag, the commit
-    device.py      threads, seeds, the device
-    memory.py      how many images a step takes at once, after running out of memory
-    provenance.py  where a result comes from; code.py  which code that was
-    materials.py   what a job works with: images, split, networks
-    training.py    train and prune
-    targets.py     a teacher's answers and what it is like; verify_targets.py  the same asked again
-    teaching.py    a taught student's side of it
-    jobs.py        pack, measure, explain
+    attempt     the order, the journal, the heartbeat, checkpoints, the stop flag, the commit
+    device      threads, seeds, the device
+    memory      how many images a step takes at once, after running out of memory
+    provenance  where a result comes from
+    code        which code that was
+    inputs      what a job works with: images, split, networks
+    training    train and prune
+    targets     a teacher's answers and what it is like
+    teaching    a taught student's side of it
+    heads       fitting a head to a teacher's features
+    jobs        pack, measure, explain
 
 Importing this loads torch and the rooms of core and starts nothing: a fork server does it once for many jobs.
 """

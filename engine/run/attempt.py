@@ -69,9 +69,14 @@ class Attempt:
         self._beaten, self._phase = float("-inf"), ""
 
     @property
+    def details(self) -> Mapping[str, Any]:
+        """How the job is done, never what comes out: where its inputs lie, what it may use."""
+        return self.order.details
+
+    @property
     def memory(self) -> Literal["standard", "lean"]:
         """How much a training keeps for its backward pass."""
-        return "lean" if self.order.details.get("memory") == "lean" else "standard"
+        return "lean" if self.details.get("memory") == "lean" else "standard"
 
     # The hooks of the training loop -----------------------------------------------------------------------------
     def metric(self, name: str, value: float, step: int, epoch: int) -> None:

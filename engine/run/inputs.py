@@ -29,7 +29,7 @@ from engine.errors import DataError, JobError
 from engine.home.files import publish_folder, read_json
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
-from engine.run.attempt import Attempt, Order
+from engine.run.attempt import Attempt
 from engine.spec import Data, Student
 
 Rows = NDArray[np.int64]
@@ -63,7 +63,7 @@ def read_network(settings: Mapping[str, Any]) -> Student:
 
 def first_network(attempt: Attempt, num_classes: int, image_size: int) -> nn.Module:
     """Return the network as training begins; one that is fine-tuned or probed has a fresh head."""
-    model = locate_weights(read_network(attempt.settings), [attempt.order.details.get("weights")])
+    model = locate_weights(read_network(attempt.settings), [attempt.details.get("weights")])
     network = build_network(model, num_classes, image_size, memory=attempt.memory)
     if attempt.settings.get("head"):
         reset_head(network)
@@ -89,7 +89,7 @@ def locate_weights(model: Student, paths: Sequence[str | None]) -> Student:
 
 def open_images(attempt: Attempt) -> Images:
     """Return the images of the pack that this job needs. Raises JobError when they are gone and cannot be made here."""
-    data = read_data(attempt.settings, attempt.order.details)
+    data = read_data(attempt.settings, attempt.details)
     job = attempt.need("pack")
     try:
         pack = open_pack(attempt.home.pack(job.job))
@@ -164,7 +164,7 @@ class HomeVisit:
     """A look into a home from outside of any attempt: nothing is written."""
 
     home: Home
-    order: Order
+    details: Mapping[str, Any]
 
 
 def load_teacher(attempt: Attempt | HomeVisit, spec: Mapping[str, Any]) -> tuple[SlicedNetwork, dict[str, Any]]:
@@ -175,7 +175,7 @@ def load_teacher(attempt: Attempt | HomeVisit, spec: Mapping[str, Any]) -> tuple
     """
     if "teacher" in spec["needs"]:
         return _trained_teacher(attempt.home, attempt.home.job(spec["needs"]["teacher"]))
-    settings, details = spec["settings"], attempt.order.details
+    settings, details = spec["settings"], attempt.details
     model = locate_weights(read_network(settings), [details.get("weights"), *details.get("teacher_weights", ())])
     outputs = count_outputs(model, model.weights)
     names = open_pack(attempt.home.pack(spec["needs"]["pack"])).class_names

@@ -32,11 +32,11 @@ def run_pack(attempt: Attempt) -> None:
     """Pack the images into the cache unless a valid pack is there."""
     device = prepare_device("cpu:0", JOB_THREADS, True)
     order = attempt.order
-    found = make_pack(attempt.home, attempt.settings, order.job, order.details, attempt.watch)
+    found = make_pack(attempt.home, attempt.settings, order.job, attempt.details, attempt.watch)
     pack = open_pack(attempt.home.pack(order.job))
     if found is not None:
         print(f"packed {len(pack) + len(pack.skipped)} images, {found} of them by an earlier attempt", flush=True)
-    check_digest(attempt.settings, order.details, pack.digest)
+    check_digest(attempt.settings, attempt.details, pack.digest)
     write_origin(attempt, device, JOB_THREADS, pack.digest)
     doubles = count_duplicates(pack.labels.tolist(), pack.groups)
     counts = {"images": len(pack.labels), "classes": len(pack.class_names), "skipped": len(pack.skipped)}

@@ -1,8 +1,9 @@
 """Running out of memory: takes an attempt and its network, gives how many images a step takes at once, and what to say.
 
 An attempt that runs out ends with 86 and leaves a clean process; the next one takes half as many images at once and
-adds up the gradients (engine/core/train/micro_batch.py). Where BatchNorm would see those halves, that is another experiment:
-the same size is tried once more, since others may have held the memory, and then the job fails and says what to do.
+adds up the gradients (engine/core/train/micro_batch.py). Where BatchNorm would see those halves, that is another
+experiment: the same size is tried once more, since others may have held the memory, and then the job fails and says
+what to do.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def find_micro_batch(attempt: Attempt, network: nn.Module, batch: int, state: St
     Writes it into the journal and every checkpoint from here on when they are fewer than the batch.
     """
     normed = has_batch_norm(network)
-    on_oom = attempt.order.details.get("on_oom")
+    on_oom = attempt.details.get("on_oom")
     may_split = on_oom == "split" or (on_oom == "auto" and not normed)
     images = int((state or {}).get("micro_batch") or batch)
     if may_split:

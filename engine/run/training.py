@@ -135,7 +135,7 @@ def _make_loop(
         teacher=teaching.ask if teaching else None,
         schedule=teaching.schedule(train.epochs, loader.steps_per_epoch) if teaching else None,
         phase=phase,
-        save_seconds=60.0 * float(attempt.order.details.get("save_minutes") or 10.0),
+        save_seconds=60.0 * float(attempt.details.get("save_minutes") or 10.0),
         micro_batch=room.images if room.is_split else None,
     )
     return Loop(network, recipe, attempt)

@@ -1,1 +1,8 @@
-"""schedule."""
+"""What is to be done and in which order: takes plans and orders, keeps the queue moving.
+
+submit  a plan -> job folders, a record, rows in the queue
+lookup  what an id that a person typed may mean
+orders  cancel, pause, resume, retry, priority
+policy  which job next, what an ending means; pure
+worker  the one scheduler loop of a home
+"""

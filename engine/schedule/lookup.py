@@ -7,7 +7,7 @@ from typing import Literal
 
 from engine.errors import XpError, closest_hint
 from engine.home.paths import Home
-from store.queue import FoundJobs, Queue
+from store.queue import FoundName, Queue
 
 MOST = 7  # ids that are looked for: one more than are shown
 
@@ -46,13 +46,13 @@ def find_match(home: Home, text: str) -> Match:
     raise _no_match(text, found, names)
 
 
-def _match_of(queue: Queue, found: FoundJobs) -> Match:
+def _match_of(queue: Queue, found: FoundName) -> Match:
     if found.experiment is None:
         return Match("job", found.name, None, (found.name,))
     return Match("run", found.name, found.experiment, tuple(queue.jobs_of(found.experiment, [found.name])))
 
 
-def _no_match(text: str, found: list[FoundJobs], experiments: list[str]) -> XpError:
+def _no_match(text: str, found: list[FoundName], experiments: list[str]) -> XpError:
     if found:
         names = ", ".join(match.name for match in found[: MOST - 1])
         more = f" more than {MOST - 1} ids" if len(found) == MOST else f" {len(found)} ids"

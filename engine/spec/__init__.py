@@ -1,13 +1,19 @@
 """The words a spec may use: takes plain mappings, gives frozen pydantic models; unknown keys are errors.
 
-A field marked `ASIDE` says how a job is done, not what comes out, and is no part of any id (engine/spec/identity.py).
+A field marked `ASIDE` says how a job is done, not what comes out, and is no part of any id (identity.py).
 Words that are planned but cannot run yet are listed in engine/load/unsupported.py, which refuses them by name.
 
-    base      strict models, common numbers
-    data      images          network   networks and their attention
-    training  train, prune, measure, explain, resources
-    teacher   who teaches       teaching  losses, temperatures
-    whole     one run's settings; an experiment
+    base           strict models, common numbers
+    architectures  the networks a spec may name; timm_names.txt is timm's own list
+    data           images
+    network        networks and their attention
+    shapes         what a network's words come to at an image size: windows, radii, tiles
+    training       train, prune, measure, explain, resources
+    teacher        who teaches
+    distill        losses, temperatures
+    experiment     one run's settings; a whole spec
+    cells          base, arm, matrix point -> the settings of a cell
+    identity       settings -> a stable id
 """
 
 from engine.spec.base import ASIDE, NAME, Model, refuse

@@ -1,1 +1,6 @@
-"""verify."""
+"""Whether what is promised holds on this machine: resuming to the same bits, targets that the teacher would give again.
+
+resume       kills an experiment's trainings on purpose and compares the weights
+certificate  what that showed, kept for each machine
+targets      cached targets asked again
+"""

@@ -1,7 +1,7 @@
 """Certificates of resuming: takes what a machine showed of an experiment's trainings, gives words and their keeping.
 
-`engine/verify/resume.py` makes them; a report shows them. A certificate covers an arm as long as what decides how its training
-resumes is the same: the network, the recipe, the teacher; not the data, the seeds or how long it is.
+`engine/verify/resume.py` makes them; a report shows them. A certificate covers an arm as long as what decides how its
+training resumes is the same: the network, the recipe, the teacher; not the data, the seeds or how long it is.
 """
 
 from __future__ import annotations

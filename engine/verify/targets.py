@@ -23,7 +23,6 @@ from engine.core.distill.targets import CENTRE, LOGITS, map_rows, targets_proble
 from engine.errors import QueryError
 from engine.home.files import read_json
 from engine.home.paths import Home
-from engine.run.attempt import Order
 from engine.run.device import prepare_device
 from engine.run.inputs import HomeVisit, Images, read_data
 from engine.run.targets import make_maker, open_teacher, targets_info, targets_origin
@@ -88,7 +87,7 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
         return TargetsCheck(job, 0.0, problem=problem)
     manifest: dict[str, Any] = read_json(place / "manifest.json")
     device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True)
-    visit = HomeVisit(home, Order(home, job, 0, job_details(home, job), "cpu:0"))
+    visit = HomeVisit(home, job_details(home, job))
     teacher = open_teacher(visit, spec, device)
     now = targets_info(job, spec, pack, teacher)
     changed = tuple(f"{name} {manifest['info'].get(name)} -> {now[name]}" for name in _changed(manifest["info"], now))

@@ -1,20 +1,20 @@
 """What there is to do and who is doing it: SQLAlchemy over one SQLite file (WAL), which is never the only truth.
 
-    tables.py  the schema and how a connection is opened
-    rows.py    the frozen rows that go in and out
-    submit.py  experiments in: runs, jobs, needs; what a new submission changes
-    claims.py  the scheduler's side: which jobs are ready, leases, outcomes
-    orders.py  a person's side: cancel, pause, resume, retry, priority
-    status.py  what `status` shows
-    find.py    what an id that a person typed may mean
-    queue.py   class Queue: each of the above in a transaction of its own
+    tables  the schema and how a connection is opened
+    rows    the frozen rows that go in and out
+    submit  experiments in: runs, jobs, needs; what a new submission changes
+    claims  the scheduler's side: which jobs are ready, leases, outcomes
+    orders  a person's side: cancel, pause, resume, retry, priority
+    status  what `status` shows
+    find    what an id that a person typed may mean
+    queue   class Queue: each of the above in a transaction of its own
 
 Everything here can be made again from `experiments/` and `jobs/`; so a call that was cut off is simply made again.
 """
 
 from __future__ import annotations
 
-from store.queue.find import FoundJobs
+from store.queue.find import FoundName
 from store.queue.queue import Queue
 from store.queue.rows import (
     RUN_ORDER,
@@ -35,7 +35,7 @@ __all__ = [
     "AttemptRow",
     "Claim",
     "ExperimentRow",
-    "FoundJobs",
+    "FoundName",
     "JobRow",
     "Owners",
     "Queue",

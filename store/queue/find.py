@@ -12,7 +12,7 @@ BEGINS = "(substr({id}, 1, length(:t)) = :t OR substr({id}, instr({id}, '-') + 1
 
 
 @dataclass(frozen=True)
-class FoundJobs:
+class FoundName:
     """A run or a job; a run belongs to one experiment, a job to any number."""
 
     kind: Literal["run", "job"]
@@ -20,14 +20,14 @@ class FoundJobs:
     experiment: str | None
 
 
-def find_ids(connection: Connection, beginning: str, most: int) -> list[FoundJobs]:
+def find_ids(connection: Connection, beginning: str, most: int) -> list[FoundName]:
     """Return up to `most` runs and jobs whose id begins so."""
     words = {"t": beginning, "most": most}
     runs = connection.execute(
         text(f"SELECT run, experiment FROM runs WHERE {BEGINS.format(id='run')} ORDER BY run LIMIT :most"), words
     )
-    found = [FoundJobs("run", run, experiment) for run, experiment in runs]
+    found = [FoundName("run", run, experiment) for run, experiment in runs]
     jobs = connection.execute(
         text(f"SELECT job FROM jobs WHERE {BEGINS.format(id='job')} ORDER BY job LIMIT :most"), words
     )
-    return [*found, *(FoundJobs("job", job, None) for job in jobs.scalars())][:most]
+    return [*found, *(FoundName("job", job, None) for job in jobs.scalars())][:most]

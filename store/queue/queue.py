@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, text
 
 from store.queue import claims, find, orders, status, submit
 from store.queue.claims import WaitingRow
-from store.queue.find import FoundJobs
+from store.queue.find import FoundName
 from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Verdict
 from store.queue.status import Tally
 from store.queue.tables import checkpoint_log, open_reader, open_writer
@@ -258,7 +258,7 @@ class Queue:
             jobs = status.notable_jobs(connection, experiment, most)
             return jobs, status.job_owners(connection, [row.job for row in jobs], experiment)
 
-    def find_ids(self, text: str, most: int) -> list[FoundJobs]:
+    def find_ids(self, text: str, most: int) -> list[FoundName]:
         """Return up to `most` runs and jobs whose id begins with `text`, with or without the kind before it."""
         with self._read() as connection:
             return [] if connection is None else find.find_ids(connection, text, most)

@@ -1,8 +1,10 @@
 """The results: takes rows and journal lines, gives a published DuckDB snapshot and read-only queries on it.
 
-    ingest.py   the private database and its publication      staging.py  text on its way into DuckDB
-    compact.py  finished journals as Parquet                  reading.py  snapshots and queries, for notebooks too
-    bounds.py   how much memory a query may take
+    ingest   the private database and its publication
+    staging  text on its way into DuckDB
+    compact  finished journals as Parquet
+    reading  snapshots and queries, for notebooks too
+    bounds   how much memory a query may take
 
 The only room that imports duckdb.
 """

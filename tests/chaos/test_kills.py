@@ -55,7 +55,8 @@ def chain_rampage(
     """Run chains under kills and hold everything that has to hold."""
     does: dict[str, Any] = {"steps": steps, "seconds": 0.02}
     submit_probes(home, f"chains-{jobs[0]}", [Probe(job, does=does) for job in jobs])
-    rebuild = f"from engine.schedule.worker import *; from engine.home.paths import *; rebuild_queue(open_home({str(home.root)!r}))"
+    imports = "from engine.schedule.worker import *; from engine.home.paths import *"
+    rebuild = f"{imports}; rebuild_queue(open_home({str(home.root)!r}))"
     monkey = Monkey(home, CHAIN, seed, pause, slots, commands={"rebuild --queue": ["-c", rebuild]})
     monkey.rampage(kills, limit=900.0)
     assert set(states(home).values()) == {"done"}

@@ -13,7 +13,7 @@ from engine.cli import app, base, main
 from engine.errors import HomeError, XpError
 from engine.home.paths import Home
 from engine.inspect.doctor import Finding
-from engine.schedule.policy import orders
+from engine.schedule import orders
 from store.queue import Queue
 from tests.queueing import Probe, make_home, states, submit_probes
 

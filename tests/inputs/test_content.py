@@ -128,7 +128,8 @@ def test_digits_need_no_import_of_sklearn(cache: Path) -> None:
     found = data_content(Data(source="digits"), cache)
     assert (found.num_classes, found.count) == (10, 1797)
     code = (
-        "import sys; from engine.inputs.content import data_content; from engine.spec import Data; from pathlib import Path; "
+        "import sys; from engine.inputs.content import data_content; from engine.spec import Data; "
+        "from pathlib import Path; "
         "data_content(Data(source='digits'), Path('unused')); "
         "print([name for name in ('torch', 'sklearn', 'PIL', 'numpy') if name in sys.modules])"
     )

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import XpError
 from engine.home.paths import Home, open_home
-from engine.inspect.why import Difference, explain_job, flatten_settings, list_differences
+from engine.inspect.why import SettingDifference, explain_job, flatten_settings, list_differences
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.schedule.lookup import Match, find_match
@@ -107,8 +107,10 @@ def test_two_jobs_differ_from_the_first_to_the_second(tmp_path: Path) -> None:
     made.job("train-2", "train", {"pack": "pack-1"}, {"lr": 0.2, "same": 1, "new": 3})
     one, other = (Match("job", name, None, (name,)) for name in ("train-1", "train-2"))
     assert list_differences(made.home, one, other) == [
-        Difference("needs", {}, None), Difference("needs.pack", None, "pack-1"), Difference("settings.gone", 2, None),
-        Difference("settings.lr", 0.1, 0.2), Difference("settings.new", None, 3),
+        SettingDifference("needs", {}, None),
+        SettingDifference("needs.pack", None, "pack-1"),
+        SettingDifference("settings.gone", 2, None),
+        SettingDifference("settings.lr", 0.1, 0.2), SettingDifference("settings.new", None, 3),
     ]  # fmt: skip
     assert list_differences(made.home, one, one) == []
     with pytest.raises(XpError, match="cannot be compared"):
@@ -121,4 +123,4 @@ def test_two_runs_differ_in_seed_and_arm_by_the_newest_record(tmp_path: Path) ->
     made.record("paper", [{**run, "settings": {"lr": 9}} for run in runs], "same")
     made.record("paper", runs, "same")
     one, other = (Match("run", f"run-{at}", "paper", ()) for at in (0, 1))
-    assert list_differences(made.home, one, other) == [Difference("lr", 0, 1), Difference("seed", 0, 1)]
+    assert list_differences(made.home, one, other) == [SettingDifference("lr", 0, 1), SettingDifference("seed", 0, 1)]

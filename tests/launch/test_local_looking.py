@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from engine.launch import Handle, Order, State, Status, local
-from engine.launch.local import Attempt, LocalLauncher
+from engine.launch.local import LocalLauncher, TrackedAttempt
 
 PID, START = 700, 99
 GONE = Status(State.GONE)
@@ -350,7 +350,7 @@ def test_an_end_closes_what_watched_it(machine: Machine, tmp_path: Path) -> None
     bell, bell_in = os.pipe()
     launcher = LocalLauncher()
     handle = leave_handle(tmp_path, exit=0)
-    launcher.attempts["train-1", 1] = Attempt(handle, watch=bell)
+    launcher.attempts["train-1", 1] = TrackedAttempt(handle, watch=bell)
     assert look(launcher, handle) == Status(State.GONE, 0)
     assert launcher._descriptors() == []
     with pytest.raises(OSError, match="Bad file descriptor"):

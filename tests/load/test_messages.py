@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from engine.load.messages import Found, explain_error
+from engine.load.messages import Explained, explain_error
 from engine.spec import Spec
 
 BASE: dict[str, Any] = {"name": "a", "data": {"source": "digits"}, "student": {"arch": "tiny_vit_5m"}}
 SPARSE = {"arch": "tiny_vit_5m", "attention": {"kind": "longformer"}}
 
 
-def found(**words: Any) -> list[Found]:
+def found(**words: Any) -> list[Explained]:
     with pytest.raises(ValidationError) as caught:
         Spec.model_validate({**BASE, **words})
     return [explain_error(detail) for detail in caught.value.errors(include_url=False)]
@@ -175,7 +175,7 @@ def test_a_claim_offers_all_of_its_words() -> None:
 
 def test_a_missing_key_is_told_where_it_should_stand() -> None:
     (told,) = found(data={"image_size": 32})
-    assert told == Found(("data", "source"), "the key 'source' is missing", "add `source:` here", at_key=True)
+    assert told == Explained(("data", "source"), "the key 'source' is missing", "add `source:` here", at_key=True)
     (kind,) = found(student={"arch": "tiny_vit_5m", "attention": {"radius": 1}})
     assert (kind.path, kind.what, kind.at_key) == (("student", "attention"), "`kind` is missing", True)
     assert kind.fix == "add kind: window or kind: longformer"

@@ -17,7 +17,7 @@ from engine.home.paths import Home
 from engine.run import RUNNERS, _exit_status
 from engine.run.attempt import Attempt
 from engine.run.memory import OutOfMemory
-from engine.schedule.policy import policy as schedule
+from engine.schedule import policy as schedule
 
 
 class Whole(BaseModel):

@@ -1,4 +1,4 @@
-"""A student's side of teaching: the temperature comes from the right images, the agreement is that of the right ones."""
+"""A student's side of teaching: temperature and agreement are of the right images."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ import pytest
 
 from engine.errors import XpError
 from engine.home.paths import Home
+from engine.schedule import orders
 from engine.schedule.lookup import Match, find_match
 from engine.schedule.orders import ORDERS, explain_nothing, give_order
-from engine.schedule.policy import orders
 from store.queue import Queue, Verdict
 from tests.queueing import Probe, make_home, states, submit_probes
 

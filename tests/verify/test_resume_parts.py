@@ -16,13 +16,13 @@ from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import Job
 from engine.spec.cells import expand_cells
+from engine.verify import resume as verify
 from engine.verify.certificate import Verified
 from engine.verify.resume import OWNER, Victim, first_cells, short_form
-from engine.verify.resume import resume as verify
 from store.queue import Queue, Verdict
 from tests.queueing import Probe, submit_probes
 
-TINY = Path(__file__).parent / "resources" / "tiny.yaml"
+TINY = Path(__file__).parents[1] / "resources" / "tiny.yaml"
 ME = {"pid": 700, "start_time": 99, "host": "here", "boot_id": "boot"}
 
 

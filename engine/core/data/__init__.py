@@ -1,9 +1,17 @@
 """Images: sources (what is there) -> pack (one mapped file) -> splits -> views (what a network sees) -> loader.
 
-sources survey duplicates   files and archives as upright RGB bytes; what a set is like; what shows the same
-pack shards                 one data file with its index; how it is written so that a kill loses little
-splits                      rows of train, val and test, by content
-draws views augment mixing  a view's random numbers, geometry, colours; pairs
-resident resample feeding   images held decoded, on host or device; crops resized there; batches made ahead
-loader preview wordnet      batches; a contact sheet; ImageNet's class tables
+sources        files and archives as upright RGB bytes
+survey         what a set is like
+duplicates     what shows the same
+pack shards    one data file with its index; how it is written so that a kill loses little
+splits         rows of train, val and test, by content
+draws views    a view's random numbers and geometry
+augment        its colours and erasing
+mixing         pairs for mixup and CutMix
+decoded_cache  images held decoded, on host or device
+resample       crops resized there
+prefetch       batches made ahead
+loader         batches for training and evaluation
+preview        a contact sheet
+wordnet        ImageNet's class tables
 """

@@ -46,8 +46,8 @@ class Pack:
 
     `labels` int64 (n,); `keys` the sha256 of each original; `digest` over classes, parts and keys of all that was
     listed; `groups` int64 (n,), the first row of each image's group of near-duplicates; `parts` the folder (train, val,
-    test or none) that each came in; `skipped` the broken files that were left out. `decoded_caches` are the decoded copies that
-    loaders share (resident.py).
+    test or none) that each came in; `skipped` the broken files that were left out. `decoded_caches` are the
+    decoded copies that loaders share (decoded_cache.py).
     """
 
     labels: NDArray[np.int64]

@@ -52,8 +52,8 @@ class Hooks(Protocol):
 class Recipe:
     """Everything that decides a training but for the network and its generator's state.
 
-    `teacher` answers a batch, `schedule` is the temperature of each step; `save_seconds` is the longest time between two
-    checkpoints.
+    `teacher` answers a batch, `schedule` is the temperature of each step; `save_seconds` is the longest time
+    between two checkpoints.
     `micro_batch`: how many images go through the network at once in a step, None for the whole batch.
     """
 

@@ -1,11 +1,11 @@
 """The scheduler process: the one loop that leases, launches, watches and collects; one for each home.
 
-lock.py     one scheduler per home; whether one lives; starting one that outlives its starter
-watch.py    what an attempt's folder tells: heartbeat, newest checkpoint, last words
-loop.py     class Scheduler: one turn of the loop
-publish.py  collecting into the results beside the loop
-rebuild.py  the queue made anew from experiments/ and jobs/
-serve.py    run_worker: lock, loop, and the last look before leaving
+lock      one scheduler per home; whether one lives; starting one that outlives its starter
+attempts  what an attempt's folder tells: heartbeat, newest checkpoint, last words
+loop      class Scheduler: one turn of the loop
+publish   collecting into the results beside the loop
+rebuild   the queue made anew from experiments/ and jobs/
+serve     run_worker: lock, loop, and the last look before leaving
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from engine.core.data import shards
 from engine.core.data.duplicates import THUMB_SIDE, PerceptualHash
 from engine.core.data.shards import Packed, ShardRows, ShardWriter
 from engine.core.data.sources import Sample
-from engine.home.paths import paths as home
+from engine.home import files as home
 
 MARK = "3 256 raw 90 skip"
 SAMPLES = [Sample(Path(f"/set/{number}.png"), number // 3, f"{number:064x}", part="train") for number in range(6)]

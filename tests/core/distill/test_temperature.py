@@ -86,7 +86,7 @@ def taught(asked: list[int]) -> Ask:
 def run(pack: Pack, notes: Notes, state: object = None, **words: object) -> Notes:
     distill = Distill.model_validate(words)
     loop = make_loop(
-        pack, notes, train=TRAIN, distill=distill, teacher=taught([]), curve=schedule_temperature(distill, 4, 3)
+        pack, notes, train=TRAIN, distill=distill, teacher=taught([]), schedule=schedule_temperature(distill, 4, 3)
     )
     torch.manual_seed(0)
     if state is not None:

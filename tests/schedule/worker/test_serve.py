@@ -9,12 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from engine.schedule.policy.worker import serve
 
 from engine.errors import HomeError
 from engine.home.files import write_json
 from engine.home.paths import Home
-from engine.schedule.worker import run_worker, scheduler_alive
+from engine.schedule.worker import run_worker, scheduler_alive, serve
 from engine.schedule.worker.__main__ import main
 from engine.schedule.worker.lock import take_lock
 from engine.schedule.worker.loop import Patience, Scheduler
@@ -223,7 +222,7 @@ def test_signals_are_left_alone_outside_of_the_main_thread() -> None:
     assert seen == [before]
 
 
-# python -m engine.schedule.worker ----------------------------------------------------------------------------------------------
+# python -m engine.schedule.worker -------------------------------------------------------------------------------------
 
 
 def test_the_program_passes_its_words_on(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

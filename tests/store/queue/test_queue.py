@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store.queue import Found, Queue
+from store.queue import FoundName, Queue
 from tests.queueing import Probe, make_record
 from tests.store.queue.leasing import PAIR, submit
 
@@ -128,10 +128,13 @@ def test_reader_counts_as_the_writer_does(queue: Queue) -> None:
 
 def test_ids_are_found_by_their_beginning_with_and_without_kind(queue: Queue) -> None:
     submit(queue, "train-3f9c", "train-4a", "prune-3f00")
-    assert queue.find_ids("prune-3f00", 9)[1:] == [Found("job", "prune-3f00", None)]
-    assert queue.find_ids("3f", 9) == [Found("job", "prune-3f00", None), Found("job", "train-3f9c", None)]
+    assert queue.find_ids("prune-3f00", 9)[1:] == [FoundName("job", "prune-3f00", None)]
+    assert queue.find_ids("3f", 9) == [FoundName("job", "prune-3f00", None), FoundName("job", "train-3f9c", None)]
     assert queue.find_ids("f9c", 9) == queue.find_ids("rain", 9) == []
-    assert queue.find_ids("run-train-4a", 9) == [Found("run", "run-train-4a", "one")]
-    assert queue.find_ids("train-4a", 9) == [Found("run", "run-train-4a", "one"), Found("job", "train-4a", None)]
+    assert queue.find_ids("run-train-4a", 9) == [FoundName("run", "run-train-4a", "one")]
+    assert queue.find_ids("train-4a", 9) == [
+        FoundName("run", "run-train-4a", "one"),
+        FoundName("job", "train-4a", None),
+    ]
     assert [found.name for found in queue.find_ids("", 2)] == ["run-prune-3f00", "run-train-3f9c"]
     assert [found.name for found in queue.find_ids("train", 3)] == ["run-train-3f9c", "run-train-4a", "train-3f9c"]
