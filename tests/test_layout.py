@@ -129,7 +129,7 @@ def rooms_with_maps() -> list[Path]:
 @pytest.mark.parametrize("folder", rooms_with_maps(), ids=lambda folder: str(folder.relative_to(ROOT)))
 def test_map_of_a_room_names_its_files(folder: Path) -> None:
     text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()), clean=False) or ""
-    lines = re.findall(r"^    (\S+(?: \S+)*)  +\S", text, re.MULTILINE)
+    lines = re.findall(r"^ *(\S+(?: \S+)*)  +\S", text, re.MULTILINE)
     told = {name for line in lines for name in line.split()}
     assert told == {path.stem for path in folder.iterdir() if is_part(path)}
 
