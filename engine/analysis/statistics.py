@@ -97,17 +97,6 @@ def paired_p(first: Mapping[int, float], second: Mapping[int, float]) -> float |
     return float(2 * stdtr(found.n - 1, -score))
 
 
-def wilson_interval(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval of a share right / n: what one run alone says over test images."""
-    from scipy.special import ndtri
-
-    if not 0 <= right <= n or n == 0:
-        raise ValueError(f"{right} of {n} is no share")
-    z = float(ndtri(0.5 + level / 2))
-    centre, spread = right + z * z / 2, z * math.sqrt(right * (n - right) / n + z * z / 4)
-    return (centre - spread) / (n + z * z), (centre + spread) / (n + z * z)
-
-
 def mcnemar_p(only_first: int, only_second: int) -> float:
     """Return the exact two-sided p of McNemar's test: 2 * min tail of Binomial(b + c, 1/2), at most 1."""
     from scipy.special import bdtr

@@ -1,6 +1,7 @@
 """The results: takes rows and journal lines, gives a published DuckDB snapshot and read-only queries on it.
 
     ingest   the private database and its publication
+    schema   the SQL that makes a database, and its version
     staging  text on its way into DuckDB
     compact  finished journals as Parquet
     reading  snapshots and queries, for notebooks too

@@ -23,9 +23,9 @@ import duckdb
 
 from store.readonly import StoreError, check_query, explain_error
 from store.results.bounds import bound_memory
+from store.results.schema import SCHEMA_VERSION
 from store.results.staging import quote
 
-SCHEMA_VERSION = "4"  # of schema.sql; files of another one are built anew
 ROW_LIMIT = 10_000
 ANSWER_LIMIT = 64 << 20  # characters of text in one answer
 MEMORY_LIMIT = "2GB"  # of tables and sorts; a single huge value is bounded by bound_memory

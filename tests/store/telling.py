@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from scipy.stats import binomtest
+
 from tests.synthetic import SyntheticHome
 
 CPU: dict[str, Any] = {"device": "cpu", "precision": "fp32", "threads": 1}
@@ -32,6 +34,12 @@ def tell_run(made: SyntheticHome, seed: int, *, checkpoint: str = "last", arm: s
     settings = {"train": {"checkpoint": checkpoint}}
     where = {"arm": arm, "cell": "data.split=60/20/20", "seed": seed, "split": "60/20/20"}
     return {**where, "run": f"run-{key}", "settings": settings, "jobs": jobs}
+
+
+def wilson_interval(right: int, images: int) -> tuple[float, float]:
+    """Return Wilson's 95 % score interval of a share, by scipy."""
+    found = binomtest(right, images).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 KINDS = {"targets": "targets", "student": "train", "prune": "prune", "measure": "measure"}
