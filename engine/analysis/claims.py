@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.analysis.compare import LOWER_IS_BETTER, ONE_MEASUREMENT, Comparison, ask, compare_arms
+from engine.analysis.compare import ONE_MEASUREMENT, Comparison, compare_arms
+from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.analysis.statistics import holm, seeds_needed
-from engine.errors import QueryError, closest_hint
+from engine.errors import QueryError
 from engine.home.paths import Home
 from engine.spec import Claim
+from store.metrics import METRICS, metric_of
 
 Verdict = Literal["holds", "refuted", "undecided"]
 ALPHA = 0.05
@@ -32,17 +34,20 @@ class Judged:
     p: float | None = None
 
 
-def check_claims(home: Home, name: str, claims: Sequence[Claim] | None = None) -> list[Judged]:
+def check_claims(results: Home | Snapshot, name: str, claims: Sequence[Claim] | None = None) -> list[Judged]:
     """Judge the claims of an experiment (those of its newest submission), one row for each point of the matrix.
 
     Raises QueryError for an experiment that is not in the results.
     """
-    wanted = _claims_of(home, name) if claims is None else claims
-    drafts = [draft for claim in wanted for draft in _compare_claim(home, name, claim)]
-    tested = [_margin_p(claim, found) for claim, found, _ in drafts]
+    if claims is not None and not claims:  # nothing to ask a store for, if there is one yet
+        return []
+    with one_snapshot(results) as snapshot:
+        wanted = _claims_of(snapshot, name) if claims is None else claims
+        drafts = [draft for claim in wanted for draft in _compare_claim(snapshot, name, claim)]
+    tested = [_margin_p(claim, compared) for claim, compared, _ in drafts]
     adjusted = iter(holm([p for p in tested if p is not None]))
     ps = [None if p is None else next(adjusted) for p in tested]
-    return [_judge(claim, found, why, p) for (claim, found, why), p in zip(drafts, ps, strict=True)]
+    return [_judge(claim, compared, why, p) for (claim, compared, why), p in zip(drafts, ps, strict=True)]
 
 
 def exit_code(judged: Sequence[Judged]) -> int:
@@ -50,21 +55,21 @@ def exit_code(judged: Sequence[Judged]) -> int:
     return 4 if any(one.verdict == "refuted" for one in judged) else 0
 
 
-def _claims_of(home: Home, name: str) -> list[Claim]:
-    known = [row["experiment"] for row in ask(home, "claims_experiments")]
-    if name not in known:
-        fix = closest_hint(name, known) if known else "submit it first: xp submit SPEC"
-        raise QueryError(f"there is no experiment {name!r} in the results", fix=fix)
-    rows = ask(home, "claims_of", name=name)
+def _claims_of(snapshot: Snapshot, name: str) -> list[Claim]:
+    snapshot.check_experiment(name)
+    rows = snapshot.ask("claims_of", name=name)
     return [Claim.model_validate({key: value for key, value in row.items() if value is not None}) for row in rows]
 
 
-def _compare_claim(home: Home, name: str, claim: Claim) -> list[tuple[Claim, Comparison | None, str]]:
+def _compare_claim(snapshot: Snapshot, name: str, claim: Claim) -> list[tuple[Claim, Comparison | None, str]]:
+    if claim.expect == "not_worse" and claim.metric in METRICS and metric_of(claim.metric).better == "neither":
+        why = f"neither more nor less {claim.metric} is better, so that nothing is worse: expect greater or less"
+        return [(claim, None, why)]
     try:
-        found = compare_arms(home, f"{name}/{claim.arm}", f"{name}/{claim.against}", claim.metric, anyway=True)
+        compared = compare_arms(snapshot, f"{name}/{claim.arm}", f"{name}/{claim.against}", claim.metric, anyway=True)
     except QueryError as error:
         return [(claim, None, f"{error.what}; {error.fix}")]
-    return [(claim, one, "") for one in found]
+    return [(claim, one, "") for one in compared]
 
 
 def _margin_p(claim: Claim, found: Comparison | None) -> float | None:
@@ -84,19 +89,19 @@ def threshold_of(claim: Claim) -> float:
     """Return the difference (arm - against) that separates holding from failing, in the metric's unit.
 
     `greater` means by more than the margin, `less` by less than minus the margin, and `not_worse` that the arm is
-    worse by less than the margin, where worse is lower, or higher for losses, times, memory and size.
+    worse by less than the margin, where worse is what is not `better` in store/metrics.py.
     """
     margin = claim.margin or 0.0
     if claim.expect == "greater":
         return margin
     if claim.expect == "less":
         return -margin
-    return margin if claim.metric in LOWER_IS_BETTER else -margin
+    return margin if metric_of(claim.metric).better == "lower" else -margin
 
 
 def wants_more(claim: Claim) -> bool:
     """Whether the claim holds above its threshold (else below)."""
-    return claim.expect == "greater" or (claim.expect == "not_worse" and claim.metric not in LOWER_IS_BETTER)
+    return claim.expect == "greater" or (claim.expect == "not_worse" and metric_of(claim.metric).better != "lower")
 
 
 def _judge(claim: Claim, found: Comparison | None, why: str, p: float | None) -> Judged:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.analysis.claims import interval_text, left_out_text, p_text
 from engine.analysis.compare import Comparison
-from engine.analysis.fairness import difference_lines
+from engine.analysis.fairness import mismatch_lines
 
 
 def comparison_lines(found: Comparison) -> Iterator[str]:
@@ -27,7 +27,7 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
         yield f"  {left_out_text(found)}"
     if found.unfair:
         yield "  note: these were not held equal"
-        yield from (f"  {line}" for line in difference_lines(found.unfair))
+        yield from (f"  {line}" for line in mismatch_lines(found.unfair))
 
 
 def _test_lines(found: Comparison) -> Iterator[str]:

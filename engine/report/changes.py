@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.analysis.compare import NO_SPREAD, Comparison, compare_arms, with_holm
+from engine.analysis.snapshot import Snapshot
 from engine.errors import QueryError
-from engine.home.paths import Home
 
 ALPHA, DAGGER, MOST_NAMED = 0.05, "†", 3
 Place = tuple[str, str]
@@ -53,14 +53,14 @@ class Changes:
         return {arm: _letter(at) for at, arm in enumerate(unfair)}
 
 
-def compare_baseline(home: Home, name: str, arms: list[str], baseline: str | None) -> Changes:
+def compare_baseline(snapshot: Snapshot, name: str, arms: list[str], baseline: str | None) -> Changes:
     """Compare every arm of an experiment with its baseline on test accuracy."""
     if baseline is None:
         return Changes()
     pairs: list[tuple[str, Comparison]] = []
     for arm in (arm for arm in arms if arm != baseline):
         try:
-            compared = compare_arms(home, f"{name}/{arm}", f"{name}/{baseline}", "test_top1", anyway=True)
+            compared = compare_arms(snapshot, f"{name}/{arm}", f"{name}/{baseline}", "test_top1", anyway=True)
         except QueryError:  # no common seed yet: the table has a hole there
             continue
         pairs += [(arm, one) for one in compared]

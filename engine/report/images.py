@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from engine.analysis.snapshot import Row
 from engine.inputs.quotas import PARTS
-from engine.report.sheet import Row
 
 Fact = Mapping[str, Any]
 MOST_NAMED = 3

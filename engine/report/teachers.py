@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.analysis.snapshot import Row
 from engine.analysis.statistics import paired_shares
-from engine.report import number_text as words
+from engine.report import number_text
 from engine.report.figures import Reliability, ReliabilityLine
-from engine.report.sheet import ReportRows, Row, Sheet
+from engine.report.sheet import ReportRows, Sheet
 from engine.report.tables import Cell, Table
 from engine.report.verdicts import Remedy, judge_capacity, judge_noise, judge_sureness
 
@@ -171,8 +172,8 @@ def _role_text(teacher: _Teacher) -> str:
 
 def _figure(name: str, value: float | None) -> str:
     if value is None or (name == "fitted_temperature" and value == 0):
-        return words.NONE
-    return f"{100 * value:.1f}" if name in PERCENT else words.significant(value)
+        return number_text.NONE
+    return f"{100 * value:.1f}" if name in PERCENT else number_text.significant(value)
 
 
 def _student_table(sheet: Sheet, agreement: Agreement) -> Table | None:
@@ -187,9 +188,9 @@ def _student_table(sheet: Sheet, agreement: Agreement) -> Table | None:
     for arm, cell in pairs:
         runs = ", ".join(run["run"] for run in sheet.runs[arm, cell])
         cells = [Cell(arm if len(sheet.points) == 1 else f"{arm}, {cell}", runs)]
-        for name, write in (("agreement", words.percent), ("divergence", words.significant)):
+        for name, write in (("agreement", number_text.percent), ("divergence", number_text.significant)):
             values = [agreement.get((arm, cell, part, name)) for part in ("train", "test")]
-            texts = [words.NONE if value is None else write(value).removesuffix(" %") for value in values]
+            texts = [number_text.NONE if value is None else write(value).removesuffix(" %") for value in values]
             cells += [Cell(text, f"{name} of {runs}") for text in texts]
         body.append(cells)
     note = "Means over seeds, on centre crops at temperature 1; train: an even sample no larger than test."

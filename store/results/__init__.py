@@ -12,12 +12,13 @@ The only room that imports duckdb.
 
 from store.results.compact import Compactor, is_whole
 from store.results.ingest import Ingest, Watermark
-from store.results.reading import HasResults, QueryResult, open_snapshot, read_names, run_query
+from store.results.reading import Connection, HasResults, QueryResult, open_snapshot, read_names, run_query
 from store.results.staging import Compacted, Lines
 
 __all__ = [
     "Compacted",
     "Compactor",
+    "Connection",
     "HasResults",
     "Ingest",
     "Lines",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 
 from engine.report import number_text as words
+from store.metrics import METRICS, Unit
 
 MB = 1 << 20
 
@@ -85,3 +87,28 @@ def test_numbers_read_as_a_person_writes_them(text: str, expected: str) -> None:
 )
 def test_a_spread_has_the_decimals_and_unit_of_its_mean(text: str, expected: str) -> None:
     assert text == expected
+
+
+def test_every_unit_has_its_scale() -> None:
+    assert words.SCALES.keys() == set(get_args(Unit))
+
+
+@pytest.mark.parametrize(
+    ("metric", "heading", "value", "text", "height"),
+    [
+        ("test_top1", "test top-1 [%]", 0.61234, "61.23", 61.234),
+        ("params", "params", 21_400_000, "21.40 M", 21.4),
+        ("infer_images_per_second", "inference [images/s]", 561.4, "561", 561.4),
+        ("infer_latency", "latency [ms]", 1.2345, "1.23", 1.2345),
+        ("host_peak_rss", "peak host memory (RSS) [MB]", 900 * MB, "900", 900),
+        ("train_seconds", "training time", 200.0, "3 min 20 s", 200.0),
+        ("val_loss", "val loss", 1.2345, "1.23", 1.2345),
+    ],
+)
+def test_a_metric_is_shown_in_the_scale_of_its_unit(
+    metric: str, heading: str, value: float, text: str, height: float
+) -> None:
+    scale = words.scale_of(METRICS[metric])
+    assert words.heading(METRICS[metric]) == heading
+    assert scale.write(value) == text
+    assert value * scale.factor == pytest.approx(height)
