@@ -6,6 +6,7 @@ comparisons, claims and the headings of reports follow from it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -55,6 +56,11 @@ class Metric:
     column: str
     """The column of a report's main table. Of metrics that share one, the first that any run has is shown; ''
     for none."""
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """The names under which jobs log it: those that `source` picks."""
+        return tuple(re.findall(r"\['([^']+)'\]", self.source))
 
 
 def metric_of(name: str) -> Metric:

@@ -126,16 +126,17 @@ select run, coalesce(max(job) filter (role = 'prune'), max(job) filter (role = '
 from run_jobs group by run;
 
 -- What a run's jobs logged, by name; `source` of each metric (store/metrics.py) picks from these. A name comes once for
--- each run, as a map demands. Metrics are put in the place of the marks in double braces.
+-- each run, as a map demands. Marks in double braces stand for the metrics: results/schema.py fills them in.
 create view results_live as
 with final_series as (
     select f.run, map_from_entries(list({'name': m.name, 'value': m.last})) as series,
         map_from_entries(list({'name': m.name, 'value': m.best_max})) as best
-    from final_jobs f join metrics_last m using (job) where m.name is not null group by f.run
+    from final_jobs f join metrics_last m using (job)
+    where m.name in ({{logged_names}}) group by f.run
 ), final_figures as (
     select run, map_from_entries(list({'name': name, 'value': value})) as figures from (
         select f.run, m.name, max(m.value) as value
-        from final_jobs f join measurements m using (job) where m.name is not null group by all
+        from final_jobs f join measurements m using (job) where m.name in ({{logged_names}}) group by all
     ) group by run
 ), measure_figures as (
     -- What was measured on a GPU counts before what was on a CPU, and more threads before fewer.
@@ -149,7 +150,7 @@ with final_series as (
             arg_max(m.value, (m.device <> 'cpu', -m.batch_size, m.threads)) as at_smallest,
             arg_max(m.batch_size, (m.device <> 'cpu', m.batch_size, m.threads)) as largest_batch
         from run_jobs rj join measurements m using (job)
-        where rj.role = 'measure' and m.name is not null group by all
+        where rj.role = 'measure' and m.name in ({{logged_names}}) group by all
     ) group by run
 ), taught as (
     -- One that saw no split has figures over all images; its students log those of their own split.
@@ -158,7 +159,7 @@ with final_series as (
             max(t.value) as value
         from run_jobs rj join teachers t using (job)
         where rj.role = 'targets' or (rj.role = 'student' and starts_with(t.name, 'teacher_')) group by all
-    ) where name is not null group by run
+    ) where name in ({{logged_names}}) group by run
 ), tested as (
     -- Wilson's score interval over test images: what one run alone says. 1.96 is the normal quantile of 0.975.
     select f.run, e.images, 1.959963984540054 as z, e.correct / e.images as share, 1 + z * z / e.images as width

@@ -24,6 +24,7 @@ def schema_sql(metrics: Iterable[Metric] = tuple(METRICS.values())) -> str:
     """Return schema.sql with every metric in the place of its marks."""
     listed = list(metrics)
     marks = {
+        "logged_names": ", ".join(f"'{name}'" for name in sorted({name for one in listed for name in one.logged})),
         "metric_columns": ",\n    ".join(f"{one.source} as {one.name}" for one in listed),
         "metric_doubles": ",\n            ".join(f"{one.name}::double as {one.name}" for one in listed),
         "metric_names": ", ".join(one.name for one in listed),

@@ -56,7 +56,7 @@ def test_seeds_that_tell_two_arms_apart_get_a_dagger(tmp_path: Path) -> None:
     assert "† p < 0.05" in text
 
 
-def test_training_that_ran_away_is_left_out_of_the_change(tmp_path: Path) -> None:
+def test_diverged_training_is_left_out_of_the_change(tmp_path: Path) -> None:
     text = _report(tmp_path, (0.90, 0.80, 0.85, 0.88, float("nan"), 0.84))
     assert _change_of(text, "b").startswith("-1.5 ± ")
     assert "b data.split=60/20/20: 1 seeds have a test_top1 that is no number" in text
