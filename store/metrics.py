@@ -13,7 +13,6 @@ from typing import Literal
 
 from store.readonly import StoreError
 
-Unit = Literal["fraction", "nats", "images/s", "ms", "s", "bytes", "count"]
 Better = Literal["higher", "lower", "neither"]
 Measured = Literal["per_seed", "once"]
 Images = Literal["test", "any", "none"]
@@ -39,7 +38,8 @@ class Metric:
 
     name: str
     source: str
-    unit: Unit
+    unit: str
+    """Of the figure in SQL; how readers see it is in engine/report/number_text.py."""
     better: Better
     exact: bool
     """The same for every seed, so that one run decides; else a sample."""

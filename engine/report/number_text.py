@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from store.metrics import Metric, Unit
+from store.metrics import Metric
 
 NONE = "\u2013"  # an en dash, as printed tables have it
 
@@ -97,7 +97,8 @@ class Scale:
 
 
 def scale_of(metric: Metric) -> Scale:
-    return SCALES[metric.unit]
+    """Return how readers see a metric: as it is in SQL, in three digits, where its unit has no other scale."""
+    return SCALES.get(metric.unit, Scale(metric.unit, significant, metric.unit))
 
 
 def heading(metric: Metric) -> str:
@@ -106,11 +107,9 @@ def heading(metric: Metric) -> str:
     return f"{metric.heading} [{sign}]" if sign else metric.heading
 
 
-SCALES: Mapping[Unit, Scale] = {
+SCALES: Mapping[str, Scale] = {
     "fraction": Scale("%", lambda value: f"{100 * value:.2f}", "%", 100.0),
     "nats": Scale("", significant, ""),
-    "images/s": Scale("images/s", speed, "images/s"),
-    "ms": Scale("ms", significant, "ms"),
     "s": Scale("", duration, "s"),
     "bytes": Scale("MB", megabytes, "MB", 1 / (1 << 20)),
     "count": Scale("", count, "millions", 1e-6),

@@ -11,13 +11,17 @@ from typing import Any
 import pytest
 
 from store.metrics import METRICS, Metric, UnknownMetric, metric_of
+from tests.store.telling import LATER
 
 ENGINE = Path(__file__).parents[2] / "engine"
 LOGGING = ("core", "run")  # the rooms that are inside a job
 
 
+TOLD = METRICS.keys() - LATER.keys()  # those whose numbers are written by hand in telling.py
+
+
 def names_where(**fixed: object) -> set[str]:
-    return {name for name, one in METRICS.items() if all(getattr(one, key) == value for key, value in fixed.items())}
+    return {name for name in TOLD if all(getattr(METRICS[name], key) == value for key, value in fixed.items())}
 
 
 def test_metric_without_one_of_its_fields_is_refused() -> None:
@@ -51,9 +55,9 @@ def test_kinds_of_metrics_are_as_a_reader_expects() -> None:
 
 
 def test_units_follow_from_the_names() -> None:
-    assert names_where(unit="images/s") == {name for name in METRICS if name.endswith("images_per_second")}
-    assert names_where(unit="nats") == {name for name in METRICS if name.endswith("loss")}
-    assert names_where(unit="bytes") == {name for name in METRICS if "peak" in name}
+    assert names_where(unit="images/s") == {name for name in TOLD if name.endswith("images_per_second")}
+    assert names_where(unit="nats") == {name for name in TOLD if name.endswith("loss")}
+    assert names_where(unit="bytes") == {name for name in TOLD if "peak" in name}
     assert names_where(is_share=True) <= names_where(unit="fraction")
 
 
