@@ -133,19 +133,19 @@ def _without_dependents(
     untaught = [not any(path.startswith("teacher.") for path in settings) for settings in (first, second)]
     if "teacher" in by_factor and "distillation" in by_factor and any(untaught):
         merged = by_factor["teacher"] + by_factor["distillation"]
-        return {name: found for name, found in by_factor.items() if name != "distillation"} | {"teacher": merged}
+        return {name: held for name, held in by_factor.items() if name != "distillation"} | {"teacher": merged}
     return by_factor
 
 
 def _outer_mismatches(first: Surroundings, second: Surroundings, metric: str) -> list[Mismatch]:
-    found = []
+    mismatches = []
     if metric_of(metric).images != "none" and first.images != second.images:
-        found.append(Mismatch("the images", first.images, second.images))
+        mismatches.append(Mismatch("the images", first.images, second.images))
     if first.code != second.code:
-        found.append(Mismatch("the code", first.code, second.code))
+        mismatches.append(Mismatch("the code", first.code, second.code))
     if metric_of(metric).device_bound and first.device != second.device:
-        found.append(Mismatch("the device", first.device, second.device))
-    return found
+        mismatches.append(Mismatch("the device", first.device, second.device))
+    return mismatches
 
 
 def _is_under(path: str, prefixes: Sequence[str]) -> bool:

@@ -79,13 +79,13 @@ def _changes_between(first: Sequence[Mapping[str, Any]], second: Sequence[Mappin
     return [one for one in changes if not _is_same(one.before, one.now)]
 
 
-def _find_frozen(words: str) -> Path:
-    path, named = Path(words), Path(f"{words}{ENDING}")
+def _find_frozen(name: str) -> Path:
+    path, named = Path(name), Path(f"{name}{ENDING}")
     if path.is_file() or named.is_file():
         return path if path.is_file() else named
-    known = [found.name.removesuffix(ENDING) for found in Path().glob(f"*{ENDING}")]
-    fix = closest_hint(words, known) if known else "write one with xp freeze NAME"
-    raise QueryError(f"there are no frozen numbers {words!r}: neither this file nor {named.name}", fix=fix)
+    known = [file.name.removesuffix(ENDING) for file in Path().glob(f"*{ENDING}")]
+    fix = closest_hint(name, known) if known else "write one with xp freeze NAME"
+    raise QueryError(f"there are no frozen numbers {name!r}: neither this file nor {named.name}", fix=fix)
 
 
 def _is_frozen_as(path: Path, name: str, cells: Sequence[Mapping[str, Any]]) -> bool:

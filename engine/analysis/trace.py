@@ -49,10 +49,10 @@ class Trace:
 
     def lines(self) -> list[str]:
         """Return what a person reads: the query, each cell with its runs, then code and machines and who used them."""
-        found = {row["cell"]: row for row in self.cells}
+        by_cell = {row["cell"]: row for row in self.cells}
         lines = [f"sql: {self.sql}"]
         for cell in dict.fromkeys(source.cell for source in self.sources):
-            lines.append(_cell_text(cell, found.get(cell)))
+            lines.append(_cell_text(cell, by_cell.get(cell)))
             lines += [str(source) for source in self.sources if source.cell == cell]
         lines += _group_lines("code", [(source.code, source.run) for source in self.sources])
         lines += [f"changes: {path}" for path in self.changes]

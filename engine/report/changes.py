@@ -21,11 +21,11 @@ Place = tuple[str, str]
 class Changes:
     """The comparison of each arm with the baseline by (arm, point); empty where nothing can be compared."""
 
-    found: Mapping[Place, Comparison] = field(default_factory=dict)
+    comparisons: Mapping[Place, Comparison] = field(default_factory=dict)
 
     def mark(self, arm: str, point: str) -> str:
         """Return what stands behind a change: nothing, a dagger, a letter, or both."""
-        one = self.found.get((arm, point))
+        one = self.comparisons.get((arm, point))
         if one is None:
             return ""
         told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA else ""
@@ -34,7 +34,7 @@ class Changes:
 
     def notes(self, point: str) -> list[str]:
         """Return what the marks of one table mean, and the smallest difference that its seeds could have shown."""
-        here = {arm: one for (arm, at), one in self.found.items() if at == point}
+        here = {arm: one for (arm, at), one in self.comparisons.items() if at == point}
         notes = [f"[{letter}] {_unfair_text(here[arm])}" for arm, letter in self._letters(point).items()]
         if any(DAGGER in self.mark(arm, point) for arm in here):
             notes.append(
@@ -49,7 +49,7 @@ class Changes:
         return notes
 
     def _letters(self, point: str) -> dict[str, str]:
-        unfair = [arm for (arm, at), one in self.found.items() if at == point and one.unfair]
+        unfair = [arm for (arm, at), one in self.comparisons.items() if at == point and one.unfair]
         return {arm: _letter(at) for at, arm in enumerate(unfair)}
 
 

@@ -141,8 +141,8 @@ def _networks(rows: ReportRows) -> dict[str, str]:
 
 def _origin_facts(rows: ReportRows) -> list[tuple[str, str]]:
     def all_of(*names: str) -> str:
-        found = [" ".join(str(row[name]) for name in names if row[name]) for row in rows.origins]
-        return ", ".join(sorted({text for text in found if text})) or "unknown"
+        texts = [" ".join(str(row[name]) for name in names if row[name]) for row in rows.origins]
+        return ", ".join(sorted({text for text in texts if text})) or "unknown"
 
     commits = sorted(
         {

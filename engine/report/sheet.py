@@ -64,8 +64,8 @@ class Sheet:
 
     def seeds(self, arm: str, point: str, metric: str) -> dict[int, float]:
         """Return the value of each seed that has a finite one: one whose training diverged has no change to show."""
-        found = {run["seed"]: run[metric] for run in self.runs[arm, point] if run[metric] is not None}
-        return {seed: value for seed, value in found.items() if math.isfinite(value)}
+        values = {run["seed"]: run[metric] for run in self.runs[arm, point] if run[metric] is not None}
+        return {seed: value for seed, value in values.items() if math.isfinite(value)}
 
     def shown(self, column: str) -> Metric:
         """Return the one metric that a column of this experiment's tables shows: the first that any run has."""

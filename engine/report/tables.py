@@ -91,15 +91,15 @@ def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]
     if sheet.baseline is None or arm == sheet.baseline:
         return [Cell(""), Cell("")]
     ours, base = (sheet.seeds(name, point, "test_top1") for name in (arm, sheet.baseline))
-    found = paired_shares(ours, base)
+    change = paired_shares(ours, base)
     pair = f"paired over seeds against {sheet.baseline}: {source}"
-    if found is None:
+    if change is None:
         return [Cell(number_text.NONE, pair), Cell(number_text.NONE, pair)]
     common = [base[seed] for seed in base if seed in ours]
     before = sum(common) / len(common)
     return [
-        Cell(number_text.points(found.mean, found.half) + sheet.changes.mark(arm, point), pair),
-        Cell(number_text.relative(before + found.mean, before), pair),
+        Cell(number_text.points(change.mean, change.half) + sheet.changes.mark(arm, point), pair),
+        Cell(number_text.relative(before + change.mean, before), pair),
     ]
 
 
@@ -157,9 +157,9 @@ def claim_table(judged: Sequence[Judged]) -> Table | None:
 
 
 def _claim_row(one: Judged) -> list[Cell]:
-    found, where = one.comparison, "" if one.cell == "default" else one.cell
-    difference = number_text.NONE if found is None else f"{one.claim.metric} {interval_text(found)}"
-    source = "" if found is None else ", ".join(found.runs[0] + found.runs[1])
+    comparison, where = one.comparison, "" if one.cell == "default" else one.cell
+    difference = number_text.NONE if comparison is None else f"{one.claim.metric} {interval_text(comparison)}"
+    source = "" if comparison is None else ", ".join(comparison.runs[0] + comparison.runs[1])
     return [
         Cell(one.claim.text, one.claim.id),
         Cell(where),

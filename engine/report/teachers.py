@@ -91,8 +91,8 @@ def _read_teachers(rows: ReportRows) -> list[_Teacher]:
     for row in rows.teachers:
         groups[row["job"], row["split"]].append(row)
     labels, teachers = _labels(rows), list[_Teacher]()
-    for key, found in groups.items():
-        teacher = _read_teacher(key, found, labels)
+    for key, group in groups.items():
+        teacher = _read_teacher(key, group, labels)
         twin = next((at for at, other in enumerate(teachers) if _is_same(other, teacher)), None)
         if twin is None:
             teachers.append(teacher)
@@ -254,8 +254,8 @@ def _find_remedies(teacher: _Teacher, sheet: Sheet, is_remedy: Any) -> list[Reme
     ]
     level = 1 - 0.05 / max(len(pairs), 1)
     seeds = [(sheet.seeds(arm, at, "test_top1"), sheet.seeds(other, at, "test_top1")) for arm, other, at in pairs]
-    found = [paired_shares(ours, theirs, level) for ours, theirs in seeds]
-    return [Remedy(arm, other, one) for (arm, other, _), one in zip(pairs, found, strict=True)]
+    intervals = [paired_shares(ours, theirs, level) for ours, theirs in seeds]
+    return [Remedy(arm, other, one) for (arm, other, _), one in zip(pairs, intervals, strict=True)]
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[Path]:

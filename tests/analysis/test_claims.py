@@ -282,6 +282,17 @@ def test_images_are_held_against_the_margin_and_not_zero() -> None:
     assert decide_side(_claim(margin=0.004), found, 0.01) == 1
 
 
+@pytest.mark.parametrize("metric", ["prune_asked", "prune_achieved", "params_before"])
+def test_nothing_is_worse_where_neither_way_is_better(monkeypatch: pytest.MonkeyPatch, metric: str) -> None:
+    (judged,) = _judge(monkeypatch, (_claim("not_worse", metric), _found(metric=metric)))
+    assert (judged.verdict, judged.comparison) == ("undecided", None)
+    assert (
+        judged.reason == f"neither more nor less {metric} is better, so that nothing is worse: expect greater or less"
+    )
+    (judged,) = _judge(monkeypatch, (_claim("greater", metric), _found(metric=metric)))
+    assert judged.verdict == "holds"
+
+
 @pytest.mark.parametrize(
     ("expect", "mean", "verdict"),
     [

@@ -15,6 +15,7 @@ from engine.analysis.fairness import (
     mismatch_lines,
     tell_first,
 )
+from store.metrics import UnknownMetric
 
 BASE: dict[str, Any] = {
     "data.source": "folder", "data.split": "60/20/20", "data.split_seed": 0, "data.image_size": 224,
@@ -200,3 +201,8 @@ def test_nested_splits_share_their_images_only_if_both_are() -> None:
 def test_accuracy_on_test_is_what_is_judged_unless_told() -> None:
     assert not judge_pair(_around({}), _around(LONGFORMER, images="456")).is_fair
     assert judge_pair(_around({}), _around(LONGFORMER, device="A100")).is_fair
+
+
+def test_a_number_that_is_no_metric_is_never_called_fair() -> None:
+    with pytest.raises(UnknownMetric, match=r"'steps' is no metric of store/metrics\.py"):
+        judge_pair(_around({}), _around(LONGFORMER), "steps")

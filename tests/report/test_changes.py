@@ -146,7 +146,7 @@ def test_every_arm_is_compared_with_the_baseline_and_holm_counts_all(monkeypatch
 
     monkeypatch.setattr("engine.report.changes.compare_arms", compare)
     snapshot = Answers()
-    found = compare_baseline(snapshot, "paper", ["b", "a", "new", "c"], "a").found
+    found = compare_baseline(snapshot, "paper", ["b", "a", "new", "c"], "a").comparisons
     assert asked == [(f"paper/{arm}", "paper/a", "test_top1", True) for arm in ("b", "new", "c")]
     assert sorted(found) == [("b", "one"), ("b", "two"), ("c", "one"), ("c", "two")]
     assert [one.adjusted_p for one in found.values()] == pytest.approx([0.08] * 4)
