@@ -12,6 +12,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     teacher        who teaches
     distill        losses, temperatures
     experiment     one run's settings; a whole spec
+    dotted         settings by dotted path
     cells          base, arm, matrix point -> the settings of a cell
     identity       settings -> a stable id
 """
