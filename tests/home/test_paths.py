@@ -103,6 +103,7 @@ def test_commit_syncs_the_folder_after_the_link_and_a_lost_one_does_nothing(
         ("scheduler_lock", "scheduler.lock"),
         ("scheduler_log", "scheduler.log"),
         ("scheduler_file", "scheduler.json"),
+        ("executor_file", "executor.json"),
         ("digests", "cache/digests.json"),
         ("verify_root", "verify"),
         ("experiments_root", "experiments"),
