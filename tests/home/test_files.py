@@ -221,7 +221,14 @@ def test_an_object_is_read_or_none(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     assert read_object(path) is None
     assert read_object(tmp_path) is None
-    for text, found in (('{"a": 1}', {"a": 1}), ('{"a": ', None), ("[1]", None), ("\x00", None), ("{}", {})):
+    for text, found in (
+        ('{"a": 1}', {"a": 1}),
+        ('{"a": ', None),
+        ("[1]", None),
+        ("3", None),
+        ("\x00", None),
+        ("{}", {}),
+    ):
         path.write_text(text)
         assert read_object(path) == found
     path.write_bytes(b"\xff{}")
