@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.errors import HomeError
 from engine.home.files import read_json, sync_path
@@ -90,6 +91,10 @@ class JobFolder:
     def result(self) -> Path:
         return self.root / "result.json"
 
+    def read_details(self) -> dict[str, Any]:
+        """Return the details, empty where none were written. Raises HomeError when the file is damaged."""
+        return dict(read_json(self.details)) if self.details.exists() else {}
+
     def attempt(self, number: int) -> AttemptFolder:
         return AttemptFolder(self.root / "attempts" / str(number))
 
@@ -156,6 +161,11 @@ class Home:
     def scheduler_file(self) -> Path:
         """Who schedules here now: pid, host, start time. Advisory; the lock is the truth."""
         return self.root / "scheduler.json"
+
+    @property
+    def executor_file(self) -> Path:
+        """Where the jobs of this home run, when somebody chose."""
+        return self.root / "executor.json"
 
     @property
     def digests(self) -> Path:

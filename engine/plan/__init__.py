@@ -4,6 +4,7 @@ A job that several runs need is one job: its id is made from what changes its re
 a teacher without a student's seed in it is trained once for all seeds. Nothing here is written or started.
 
     draft          jobs, runs, the plan while it grows
+    pack           the images of a run, packed
     network_jobs   a network's training, pruning, measuring, explaining
     teacher        who teaches, and what trains them
     teacher_run    a teacher that is another run's network
@@ -21,11 +22,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.home.paths import Home, open_home
-from engine.inputs.content import resolve_root
 from engine.inputs.quotas import check_quotas, split_quotas
 from engine.plan.distill import plan_teaching
 from engine.plan.draft import Cost, Draft, Job, Plan, PlanContext, Run
-from engine.plan.network_jobs import TeachingPlan, plan_explain, plan_measure, plan_prune, plan_training
+from engine.plan.network_jobs import TeachingPlan, images_root, plan_explain, plan_measure, plan_prune, plan_training
+from engine.plan.pack import pack_settings
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
 from engine.plan.weights_check import check_files
@@ -35,7 +36,6 @@ from engine.spec.identity import counted_settings, make_id
 
 __all__ = ["Job", "Passes", "Plan", "Run", "count_passes", "make_plan"]
 
-PACK_FIELDS = ("source", "short_side", "format", "broken", "classes")
 PIXEL_BYTES = {"raw": 3.0, "jpeg": 0.46}  # of a packed photograph: 29.8 KB at 256 x 256 in JPEG
 
 
@@ -100,15 +100,10 @@ def _check_split(context: PlanContext) -> None:
 def _plan_pack(context: PlanContext) -> str:
     """The pack is made on the host's processors, and asks for no GPU."""
     data, content = context.settings.data, context.content
-    counted = counted_settings(data)
-    settings = {
-        "data": {name: counted[name] for name in PACK_FIELDS},
-        "digest": content.digest if content else f"absent: {data.root}",
-    }
+    settings = pack_settings(counted_settings(data), content.digest if content else f"absent: {data.root}")
     if content is None:
         return context.draft.add("pack", {}, settings, Cost(reason="the images are not on this machine"))
-    root = str(resolve_root(data.root)) if data.source == "folder" else None
     size = int(content.count * data.short_side**2 * PIXEL_BYTES[data.format])
     resources = context.settings.resources.model_copy(update={"gpus": 0}).model_dump()
-    details = {"root": root, "resources": resources}
+    details = {"root": images_root(data), "resources": resources}
     return context.draft.add("pack", {}, settings, Cost(details, content.count, size))

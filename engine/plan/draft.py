@@ -32,7 +32,7 @@ class Job:
     @property
     def canonical(self) -> dict[str, Any]:
         """What was hashed into the id, as it is written to `jobs/<job>/spec.json`."""
-        return _canonical(self.kind, self.needs, self.settings)
+        return canonical_job(self.kind, self.needs, self.settings)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class DraftJob:
 
     @property
     def canonical(self) -> dict[str, Any]:
-        return _canonical(self.kind, self.needs, self.settings)
+        return canonical_job(self.kind, self.needs, self.settings)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Draft:
 
     def add(self, kind: str, needs: Mapping[str, str], settings: Mapping[str, Any], cost: Cost) -> str:
         """Add a job, or find the same one again; return its key."""
-        key = make_id(kind, _canonical(kind, needs, settings))
+        key = make_id(kind, canonical_job(kind, needs, settings))
         reason = cost.reason or next(
             (self.jobs[need].reason for need in needs.values() if self.jobs[need].reason), None
         )
@@ -162,5 +162,6 @@ class PlanContext:
         return self.content.count * share if self.content else 0.0
 
 
-def _canonical(kind: str, needs: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Any]:
+def canonical_job(kind: str, needs: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the id of a job is made of, and its spec.json holds."""
     return {"version": IDENTITY_VERSION, "kind": kind, "needs": dict(needs), "settings": settings}

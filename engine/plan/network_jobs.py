@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import MissingData
+from engine.inputs.content import resolve_root
 from engine.plan.draft import Cost, Draft, PlanContext
 from engine.spec import Data, Prune, Settings, Student, weights_file
 from engine.spec.identity import VIEW_VERSION, counted_settings
@@ -124,6 +126,7 @@ def absent_reason(weights: str) -> str | None:
 def run_details(settings: Settings) -> dict[str, Any]:
     """Return how a job is run: no part of any id."""
     return {
+        "root": images_root(settings.data),
         "workers": settings.data.workers,
         "cache": settings.data.cache,
         "memory": settings.train.memory,
@@ -131,6 +134,16 @@ def run_details(settings: Settings) -> dict[str, Any]:
         "save_minutes": settings.train.save_minutes,
         "resources": settings.resources.model_dump(),
     }
+
+
+def images_root(data: Data) -> str | None:
+    """Return where the images lie, None where they are built in or not on this machine."""
+    if data.source != "folder":
+        return None
+    try:
+        return str(resolve_root(data.root))
+    except MissingData:
+        return None
 
 
 def _network_bytes(student: Student) -> int:

@@ -8,8 +8,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
@@ -18,33 +16,13 @@ from engine.core.train.checkpoint import LoadedCheckpoint, State, load_newest, p
 from engine.core.train.loop import Stopped
 from engine.core.train.writer import CheckpointWriter
 from engine.errors import JobError
-from engine.home.files import read_json, write_json
-from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.home.files import read_json, write_atomic, write_json
+from engine.home.paths import AttemptFolder, JobFolder
+from engine.launch import Order
 from engine.launch.preempt import preempt_signals
 from store.journal import JournalWriter
 
 BEAT_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a launcher asks for: one attempt of one job on one slot. `details` say how, never what.
-
-    `ooms` counts earlier attempts that ran out of memory.
-    """
-
-    home: Home
-    job: str
-    attempt: int
-    details: Mapping[str, Any]
-    slot: str
-    ooms: int = 0
-
-    @classmethod
-    def parse(cls, order: Mapping[str, Any]) -> Order:
-        home = Home(Path(order["home"]), Path(order["cache"]))
-        details, slot = order.get("details") or {}, order.get("slot") or "cpu:0"
-        return cls(home, order["job"], int(order["attempt"]), details, slot, int(order.get("ooms") or 0))
 
 
 class Attempt:
@@ -58,6 +36,8 @@ class Attempt:
         self.kind: str = spec["kind"]
         self.needs: dict[str, str] = spec["needs"]
         self.settings: dict[str, Any] = spec["settings"]
+        self.details: Mapping[str, Any] = self.job.read_details()
+        """How the job is done, never what comes out: where its inputs lie, what it may use."""
         self.folder.root.mkdir(parents=True, exist_ok=True)
         self.journal = JournalWriter(self.folder.journal)
         self.writer = CheckpointWriter(self.folder.checkpoints)
@@ -67,11 +47,6 @@ class Attempt:
         self.extra: State = {}
         self._stop = False
         self._beaten, self._phase = float("-inf"), ""
-
-    @property
-    def details(self) -> Mapping[str, Any]:
-        """How the job is done, never what comes out: where its inputs lie, what it may use."""
-        return self.order.details
 
     @property
     def memory(self) -> Literal["standard", "lean"]:
@@ -93,9 +68,7 @@ class Attempt:
         self._beaten, self._phase = time.monotonic(), phase
         known = {"step": None, "steps": None, "epoch": None, "epochs": None, "rate": None, "loss": None}
         about = {"attempt": self.order.attempt, "pid": os.getpid(), "phase": phase, "at": time.time()}
-        beside = self.folder.root / ".heartbeat.tmp"
-        beside.write_text(json.dumps({**known, **figures, **about}))
-        os.replace(beside, self.folder.heartbeat)
+        write_atomic(self.folder.heartbeat, json.dumps({**known, **figures, **about}), sync=False)
 
     def save(self, state: State, step: int) -> None:
         """Begin to write a checkpoint. The journal is synced first: a checkpoint never knows of lines that were lost.
@@ -159,7 +132,7 @@ class Attempt:
             raise JobError(f"the settings name no {role}", where=self.order.job, fix="submit the experiment again")
         job = self.home.job(self.needs[role])
         if not job.result.exists():
-            fix = "submit the experiment again: what is missing is done anew"
+            fix = absent_fix(job)
             raise JobError(f"needs {job.job} ({role}), which is not done", where=self.order.job, fix=fix)
         return job
 
@@ -182,3 +155,10 @@ class Attempt:
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop = True
+
+
+def absent_fix(job: JobFolder) -> str:
+    """Say how to have a job that another one needs and that is not done in this home."""
+    here = f"run it here: python -m engine.run {job.root}"
+    other = here if job.spec.exists() else f"copy jobs/{job.job} from a home that has it"
+    return f"submit the experiment again: what is missing is done anew; or {other}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,8 +29,10 @@ from engine.errors import DataError, JobError
 from engine.home.files import publish_folder, read_json
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
-from engine.run.attempt import Attempt
+from engine.plan.pack import pack_id, pack_settings
+from engine.run.attempt import Attempt, absent_fix
 from engine.spec import Data, Student
+from engine.spec.identity import counted_settings
 
 Rows = NDArray[np.int64]
 Watch = Callable[[str, int, int], None]
@@ -90,21 +92,63 @@ def locate_weights(model: Student, paths: Sequence[str | None]) -> Student:
 def open_images(attempt: Attempt) -> Images:
     """Return the images of the pack that this job needs. Raises JobError when they are gone and cannot be made here."""
     data = read_data(attempt.settings, attempt.details)
-    job = attempt.need("pack")
-    try:
-        pack = open_pack(attempt.home.pack(job.job))
-    except DataError as error:
-        pack = _pack_again(attempt, job, error)
+    job = attempt.needs.get("pack")
+    if job is None or attempt.home.job(job).spec.exists():
+        attempt.need("pack")
+    pack = open_needed_pack(attempt.home, {"needs": attempt.needs, "settings": attempt.settings}, attempt)
     return Images(data, pack, split_pack(pack, data))
 
 
-def _pack_again(attempt: Attempt, job: JobFolder, error: DataError) -> Pack:
+class Asker(Protocol):
+    """Who needs a pack: an attempt, or a look into a home from outside of any."""
+
+    @property
+    def details(self) -> Mapping[str, Any]: ...
+
+    def watch(self, phase: str, done: int, total: int) -> None: ...
+
+
+def open_needed_pack(home: Home, spec: Mapping[str, Any], asker: Asker) -> Pack:
+    """Return the pack that the job of `spec` (its spec.json) needs, packed anew where the cache has none to use.
+
+    Raises JobError when it is gone and cannot be made here.
+    """
+    job = home.job(spec["needs"]["pack"])
+    try:
+        return open_pack(home.pack(job.job))
+    except DataError as error:
+        if job.spec.exists():
+            _pack_again(home, job, asker, error)
+        else:
+            _pack_elsewhere(home, job, spec["settings"], asker)
+    return open_pack(home.pack(job.job))
+
+
+def _pack_again(home: Home, job: JobFolder, asker: Asker, error: DataError) -> None:
     settings = read_json(job.spec)["settings"]
     if settings["data"]["source"] == "folder":
         fix = f"remove {job.result} and submit again: the pack is made anew from the images"
         raise JobError(f"the packed images cannot be used: {error.what}", where=error.where, fix=fix) from error
-    make_pack(attempt.home, settings, job.job, {}, attempt.watch)
-    return open_pack(attempt.home.pack(job.job))
+    make_pack(home, settings, job.job, {}, asker.watch)
+
+
+def _pack_elsewhere(home: Home, job: JobFolder, settings: Mapping[str, Any], asker: Asker) -> None:
+    """Pack in a home that does not have the pack's job, as the `data` of who needs it says.
+
+    The id of the job tells whether the images are the right ones.
+    """
+    details, where = asker.details, str(asker.details.get("root"))
+    data = read_data(settings, details)
+    counted = counted_settings(data)
+    fix = f"copy jobs/{job.job} and, in the cache, pack/{job.job} from the home that has them"
+    if data.source == "folder" and not Path(data.root or "").exists():
+        raise JobError(
+            f"needs {job.job}, which is not here, nor are its images", where=str(details.get("root")), fix=fix
+        )
+    digest = list_images(data, cache=home.digests, progress=partial(asker.watch, "list")).digest
+    if data.source == "folder" and pack_id(counted, digest) != job.job:
+        raise JobError(f"the images are not those of {job.job}", where=where, fix=fix)
+    make_pack(home, pack_settings(counted, digest), job.job, details, asker.watch)
 
 
 def make_pack(
@@ -147,7 +191,7 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
     """Return the network that a train or prune job committed, pruned shapes and all, on the CPU in eval mode."""
     winner = job.winner()
     if winner is None:
-        raise JobError(f"{job.job} is not done", where=job.job, fix="submit the experiment again")
+        raise JobError(f"{job.job} is not done", where=job.job, fix=absent_fix(job))
     about = read_json(winner.artifacts / "network.json")
     path = winner.artifacts / "weights.safetensors"
     raw = path.read_bytes() if path.exists() else b""
@@ -161,10 +205,13 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
 
 @dataclass(frozen=True)
 class HomeVisit:
-    """A look into a home from outside of any attempt: nothing is written."""
+    """A look into a home from outside of any attempt: nothing is written, but for images that the cache lacks."""
 
     home: Home
     details: Mapping[str, Any]
+
+    def watch(self, phase: str, done: int, total: int) -> None:
+        """Nobody waits for a sign of life."""
 
 
 def load_teacher(attempt: Attempt | HomeVisit, spec: Mapping[str, Any]) -> tuple[SlicedNetwork, dict[str, Any]]:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.core.data.pack import open_pack
 from engine.core.data.splits import split_pack
 from engine.core.distill.encoding import RowFormat, count_steps
 from engine.core.distill.make import CENTRE_VIEW, Maker
@@ -24,7 +23,7 @@ from engine.errors import QueryError
 from engine.home.files import read_json
 from engine.home.paths import Home
 from engine.run.device import prepare_device
-from engine.run.inputs import HomeVisit, Images, read_data
+from engine.run.inputs import HomeVisit, Images, open_needed_pack, read_data
 from engine.run.targets import make_maker, open_teacher, targets_info, targets_origin
 
 ELSEWHERE = 2.0
@@ -78,8 +77,8 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
     folder, place = home.job(job), home.targets(job)
     if not folder.result.exists():
         raise QueryError(f"{job} is not done", fix=f"wait for it: xp logs {job} -f")
-    spec = read_json(folder.spec)
-    pack = open_pack(home.pack(spec["needs"]["pack"]))
+    spec, visit = read_json(folder.spec), HomeVisit(home, folder.read_details())
+    pack = open_needed_pack(home, spec, visit)
     data = read_data(spec["settings"], {})
     origin = targets_origin(job, spec, Images(data, pack, split_pack(pack, data)))
     problem = targets_problem(place, origin)
@@ -87,7 +86,6 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
         return TargetsCheck(job, 0.0, problem=problem)
     manifest: dict[str, Any] = read_json(place / "manifest.json")
     device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True)
-    visit = HomeVisit(home, job_details(home, job))
     teacher = open_teacher(visit, spec, device)
     now = targets_info(job, spec, pack, teacher)
     changed = tuple(f"{name} {manifest['info'].get(name)} -> {now[name]}" for name in _changed(manifest["info"], now))
@@ -110,16 +108,6 @@ def _slot(info: Mapping[str, Any]) -> str:
 
 def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [name for name in SURROUNDINGS if then.get(name) != now[name]]
-
-
-def job_details(home: Home, job: str) -> dict[str, Any]:
-    """Return where the files of a job lie, by the newest record of an experiment that names it."""
-    records = [path for folder in sorted(home.experiments_root.glob("*")) for path in home.records(folder.name)]
-    for path in reversed(records):
-        for one in read_json(path)["jobs"]:
-            if one["job"] == job:
-                return dict(one["details"])
-    return {}
 
 
 def _draw_batches(maker: Maker, samples: int, chance: random.Random) -> list[tuple[int, int]]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.launch import Order
 from store.journal import read_journal
-from tests.forking import ForkServer
+from tests.forking import ForkServer, Hold
 from tests.queueing import until
 
 NETWORK = {
@@ -24,7 +25,6 @@ NETWORK = {
 }
 DATA = {"source": "digits", "image_size": 24, "split": "30/10/60", "short_side": 8}
 TRAIN = {"epochs": 3, "batch_size": 64, "lr": 2e-3, "precision": "fp32", "threads": 1}
-Hold = tuple[tuple[str, ...], int]
 SPEED = ("train_images_per_second", "evaluate_images_per_second", "host_peak_rss")
 
 
@@ -43,11 +43,8 @@ class Bench:
 
     def start(self, job: JobFolder, hold: Hold | None = None, **details: Any) -> tuple[int, AttemptFolder]:
         number = len(job.attempts()) + 1
-        attempt = job.attempt(number)
-        attempt.root.mkdir(parents=True)
-        order = {"home": str(self.home.root), "cache": str(self.home.cache), "job": job.job, "attempt": number}
-        rest = {"details": details, "slot": "cpu:0", "grace": 5, "hold": hold}
-        return self.server.start({**order, **rest}, attempt.log), attempt
+        write_json(job.details, details)
+        return self.server.start(Order(self.home, job.job, number), hold), job.attempt(number)
 
     def start_held(
         self, job: JobFolder, phases: tuple[str, ...], step: int, **details: Any

@@ -17,7 +17,8 @@ from engine.core.train.loop import Stopped
 from engine.errors import JobError
 from engine.home.files import write_json
 from engine.home.paths import Home
-from engine.run.attempt import Attempt, Order
+from engine.launch import Order
+from engine.run.attempt import Attempt
 from store.journal import read_journal
 
 MINE = {"seq": 4, "seconds": 30.0, "host_peak_rss": 1 << 60}
@@ -47,18 +48,12 @@ def home(tmp_path: Path) -> Home:
 
 
 def make(home: Home, number: int = 1, **details: Any) -> Attempt:
-    return Attempt(Order(home, "train-1", number, details, "cpu:0"))
+    write_json(home.job("train-1").details, details)
+    return Attempt(Order(home, "train-1", number))
 
 
 def lines(attempt: Attempt) -> list[dict[str, Any]]:
     return [dict(line) for line in read_journal(attempt.folder.journal)[0]]
-
-
-def test_an_order_is_read_with_what_it_leaves_out(tmp_path: Path) -> None:
-    words = {"home": str(tmp_path), "cache": str(tmp_path / "c"), "job": "train-1", "attempt": "3"}
-    assert Order.parse(words) == Order(Home(tmp_path, tmp_path / "c"), "train-1", 3, {}, "cpu:0", 0)
-    more = {**words, "details": {"x": 1}, "slot": "GPU-5a", "ooms": 2}
-    assert Order.parse(more) == Order(Home(tmp_path, tmp_path / "c"), "train-1", 3, {"x": 1}, "GPU-5a", 2)
 
 
 def test_an_attempt_knows_its_job(home: Home) -> None:
@@ -195,9 +190,14 @@ def test_what_a_job_needs_has_to_be_named_and_done(home: Home) -> None:
     attempt = make(home)
     with pytest.raises(JobError, match="the settings name no teacher"):
         attempt.need("teacher")
-    with pytest.raises(JobError, match=r"needs pack-1 \(pack\), which is not done"):
+    with pytest.raises(JobError, match=r"needs pack-1 \(pack\), which is not done") as absent:
         attempt.need("pack")
+    assert "or copy jobs/pack-1 from a home that has it" in absent.value.fix
     home.job("pack-1").root.mkdir(parents=True)
+    home.job("pack-1").spec.write_text("{}")
+    with pytest.raises(JobError, match="which is not done") as waiting:
+        attempt.need("pack")
+    assert f"or run it here: python -m engine.run {home.job('pack-1').root}" in waiting.value.fix
     home.job("pack-1").result.write_text("{}")
     assert attempt.need("pack") == home.job("pack-1")
 

@@ -23,6 +23,7 @@ from engine.core.distill.targets import open_targets
 from engine.errors import DataError
 from engine.home.files import read_json
 from engine.home.paths import Home, JobFolder, open_home
+from engine.launch import Order
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
 from engine.run.inputs import Images, read_data
@@ -67,10 +68,7 @@ class Lab:
         return list(dict.fromkeys([*needs, key]))
 
     def _attempt(self, job: Job) -> int:
-        attempt = self.home.job(job.key).attempt(len(self.home.job(job.key).attempts()) + 1)
-        attempt.root.mkdir(parents=True)
-        order = {"home": str(self.home.root), "cache": str(self.home.cache), "job": job.key, "attempt": attempt.number}
-        self.server.start({**order, "details": dict(job.details), "slot": "cpu:0", "grace": 5}, attempt.log)
+        self.server.start(Order(self.home, job.key, len(self.home.job(job.key).attempts()) + 1))
         return self.server.wait()
 
     def changed(self, name: str, change: Callable[[Weights], Weights]) -> Path:
