@@ -110,6 +110,7 @@ def escape_tex(text: str) -> str:
 
 
 def _is_number(kind: str) -> bool:
+    # Unsigned kinds begin with a U.
     return kind.upper().lstrip("U").startswith(NUMBERS)
 
 
@@ -118,6 +119,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float) and math.isfinite(value):
+        # Below 1e15 a float holds every whole number exactly.
         return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
     return _exact(value)
 

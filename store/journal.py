@@ -25,6 +25,7 @@ class JournalWriter:
     """Appends the lines of one attempt. A killed process loses nothing it wrote; `sync` also outlives the machine."""
 
     def __init__(self, path: Path | str) -> None:
+        # Readable too, as the lines that are there are counted.
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self.seq = self._count_lines()
 
@@ -41,6 +42,7 @@ class JournalWriter:
 
     def _append(self, kind: str, **fields: Any) -> None:
         line = {"v": JOURNAL_VERSION, "seq": self.seq + 1, "type": kind, "at": round(time.time(), 6), **fields}
+        # NaN as Python writes it is no JSON, and DuckDB would leave the line out.
         self._write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n", 1)
 
     def _write(self, text: str, lines: int) -> None:

@@ -26,6 +26,7 @@ LOOK = 0.25  # seconds between looks
 SLOW = 1.0  # seconds between looks where nobody waits for the end
 LINE = 5.0  # seconds between lines where no terminal can be redrawn
 CHECK = 2.0  # seconds between looks at the scheduler
+# In a row, with no job done between them.
 MOST_STARTS = 3
 
 

@@ -153,6 +153,7 @@ def plan_drops(layers: Sequence[Layer], ratio: float, total: float) -> list[int]
     plans = [_drops_at(layers, step / 2048, ratio) for step in range(2048)]
     costs = [_cost(layers, drops) for drops in plans]
     best = min(range(len(plans)), key=lambda index: abs(costs[index] - wanted))
+    # More than two points short: then heads give the same share as the rest.
     if costs[best] < wanted - 0.02 * total:
         most = _cost(layers, _drops_at(layers, 1.0, 1.0)) / total
         plans = [_drops_at(layers, step / 2048, step / 2048) for step in range(2049)]
@@ -169,6 +170,7 @@ def _drops_at(layers: Sequence[Layer], share: float, head_share: float) -> list[
 
 def _drop(layer: Layer, share: float) -> int:
     if layer.kind == "heads":
+        # 0.29 * 100 is a hair below 29 in binary.
         return min(math.floor(share * layer.units + 1e-9), layer.units - 1)
     step = ROUND_TO if layer.units >= 16 * ROUND_TO else 1
     keep = max(step, round(layer.units * (1 - share) / step) * step)

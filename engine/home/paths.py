@@ -97,6 +97,7 @@ class JobFolder:
         """Return the attempts there are, oldest first."""
         folder = self.root / "attempts"
         names = [name.name for name in folder.iterdir()] if folder.is_dir() else []
+        # As numbers: as text, 10 comes before 9.
         return [self.attempt(number) for number in sorted(int(name) for name in names if name.isdigit())]
 
     def winner(self) -> AttemptFolder | None:
@@ -108,9 +109,12 @@ class JobFolder:
     def commit(self, attempt: AttemptFolder) -> bool:
         """Link the attempt's result as the job's; False when another attempt was first (that one counts)."""
         try:
+            # A link fails where the name exists, which a rename does not: whoever comes later cannot replace the
+            # result.
             os.link(attempt.result, self.result)
         except FileExistsError:
             return False
+        # On the disk before anybody acts on it.
         sync_path(self.root)
         return True
 
@@ -189,6 +193,7 @@ class Home:
         """Return the submissions of an experiment, `1.json`, `2.json`, ..., oldest first."""
         folder = self.experiment(name)
         found = [path for path in folder.glob("*.json") if path.stem.isdigit()] if folder.is_dir() else []
+        # As numbers: as text, 10.json comes before 9.json.
         return sorted(found, key=lambda path: int(path.stem))
 
     def job(self, job: str) -> JobFolder:

@@ -84,6 +84,7 @@ def content_digest(images: Iterable[ImageFile], digests: Iterable[str]) -> str:
     total = hashlib.sha256()
     lines = ((image.class_name, image.part, digest) for image, digest in zip(images, digests, strict=True))
     for class_name, part, digest in sorted(lines):
+        # No name holds a zero byte, so different lists cannot give the same text.
         total.update(f"{digest}\0{class_name}\0{part}\n".encode())
     return total.hexdigest()
 
@@ -159,6 +160,7 @@ def image_digests(
     if fresh and cache:
         cache.parent.mkdir(parents=True, exist_ok=True)
         added = {image.place: (marks[image.path], fresh[image.place]) for image in stale}
+        # Read again under the lock: another process may have added to it.
         with FileLock(cache.with_name(cache.name + ".lock")):
             write_atomic(cache, json.dumps(_read_cache(cache) | added, sort_keys=True))
     return [fresh.get(image.place) or known[image.place][1] for image in images]

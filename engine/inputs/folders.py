@@ -134,6 +134,7 @@ class _Tree:
 
     def files_under(self, base: Steps) -> list[Steps]:
         first = bisect.bisect_left(self.files, base)
+        # The first name that sorts behind everything under `base`.
         last = bisect.bisect_left(self.files, (*base[:-1], base[-1] + "\0"))
         return self.files[first:last]
 
@@ -209,6 +210,7 @@ def _is_image(name: str) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
+    # __MACOSX is what macOS adds to the archives it makes.
     return name.startswith(".") or name == "__MACOSX"
 
 

@@ -61,6 +61,7 @@ def _nested_quotas(count: int, train: int, val: int, test: int) -> dict[str, int
 
 
 def _rounded(count: int, share: int) -> int:
+    # Half up, in whole numbers.
     return (2 * count * share + 100) // 200
 
 

@@ -27,6 +27,7 @@ def follow_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
     """Yield log lines as they are written, until none of the jobs can go on."""
     tails = {job: _Tail() for job in jobs}
     while True:
+        # Asked before the files are read, so that the last lines of an ending job are among what is read.
         moving = _is_moving(home, jobs)
         for job, tail in tails.items():
             attempt = _newest(home, job)

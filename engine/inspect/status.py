@@ -38,6 +38,7 @@ class Beat:
     @property
     def share(self) -> float:
         """How far the whole job is by the steps of the phase that it is in; 0 where it counts none."""
+        # 0.95: the tests and the commit come after the counted steps.
         begin, end = PLACES.get(self.phase, (0.0, 0.95))
         return begin + (end - begin) * min(1.0, self.step / self.steps) if self.steps else 0.0
 
@@ -74,6 +75,7 @@ class JobView:
     @property
     def seconds_left(self) -> float:
         """The estimate, corrected by the pace so far; at least a moment while it runs."""
+        # With less behind it the pace so far says little.
         if self.beat.share > 0.05:
             return max(0.1, self.running_for * (1 / self.beat.share - 1))
         return max(0.1, self.seconds - self.running_for)

@@ -32,7 +32,9 @@ from engine.home.paths import AttemptFolder
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, kill_session, see_process, thread_count, write_handle
 
+# The scheduler's policy.EXIT_TAKEN: launch may not import schedule.
 EXIT_TAKEN = os.EX_TEMPFAIL
+# Python's faulthandler writes all stacks upon it, and the process goes on.
 STACK_SIGNAL = signal.SIGQUIT
 # numpy's OpenBLAS starts a pool of threads on import unless told not to; the variable itself is put back afterwards.
 QUIET = {"OPENBLAS_NUM_THREADS": "1"}
@@ -45,10 +47,12 @@ class Server:
         self.link, self.module = link, module
         self.children: dict[int, dict[str, Any]] = {}
         self.pending = b""
+        # poll goes on waiting after a signal (PEP 475), so a child's end has to come as something to read.
         self.bell, bell_in = os.pipe()
         for end in (self.bell, bell_in):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(bell_in, warn_on_full_buffer=False)
+        # A handler that does nothing: without one no byte is written to the pipe.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         # A Ctrl-C in the scheduler's terminal is the scheduler's business.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *preempt_signals()):
@@ -65,6 +69,7 @@ class Server:
             if self.bell in ready:
                 with suppress(BlockingIOError):
                     os.read(self.bell, 4096)
+                # One byte may stand for several children, because pending signals are merged.
                 self.reap()
             if self.link.fileno() in ready and not self.receive():
                 return
@@ -85,12 +90,14 @@ class Server:
         return bool(block)
 
     def fork(self, message: dict[str, Any]) -> None:
+        # What is left in the buffers would be written once more by the child.
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
             run_child(self.module, message)
         order = message["order"]
+        # A child that has ended already is still in /proc: it is not reaped yet.
         seen = see_process(pid)
         child = {"job": order["job"], "attempt": order["attempt"], "start": seen.start if seen else 0}
         self.children[pid] = child
@@ -113,6 +120,7 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
     try:
         status = _run_attempt(module, message)
     except SystemExit as leaving:
+        # As Python turns a SystemExit into a status.
         status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException:
         traceback.print_exc()
@@ -120,21 +128,27 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
         with suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
+        # Not sys.exit: the server's exit handlers are not the child's to run.
         os._exit(status & 0xFF)
 
 
 def _run_attempt(module: Any, message: dict[str, Any]) -> int:
     folder, order = AttemptFolder(Path(message["folder"])), message["order"]
+    # First: a SIGTERM that comes from here on has to end us.
     _reset_signals()
+    # A session, so that everything the attempt starts can be found and killed with it.
     os.setsid()
     folder.root.parent.mkdir(parents=True, exist_ok=True)
+    # The folder is the fence: whoever makes it is this attempt, and nobody else ever will be.
     try:
         folder.root.mkdir()
     except FileExistsError:
         return EXIT_TAKEN
     handle = _describe_self(order)
+    # At once: until it is there a scheduler cannot tell which process this is (HANDLE_SECONDS in local.py).
     write_handle(folder.handle, handle)
     _take_over_streams(folder.log)
+    # Before the job touches CUDA, which reads CUDA_VISIBLE_DEVICES once.
     os.environ.update(message.get("env") or {})
     faulthandler.register(STACK_SIGNAL, all_threads=True)
     status = 1
@@ -165,7 +179,9 @@ def _describe_self(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reset_signals() -> None:
+    # A signal to the child would write into the server's pipe.
     signal.set_wakeup_fd(-1)
+    # The signals of preempt.py stay ignored until the job has handlers: one could kill it before it can save.
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -178,6 +194,7 @@ def _take_over_streams(log: Path) -> None:
     for source, number in ((empty, 0), (target, 1), (target, 2)):
         os.dup2(source, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 1 << 20 else 1 << 16)
+    # The last whole line of a killed attempt is in its log.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
@@ -206,6 +223,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--socket", required=True, type=int, help="descriptor of the scheduler's socket")
     given = parser.parse_args(words)
     link = socket.socket(fileno=given.socket)
+    # A program that a job starts must not keep the scheduler's socket open.
     link.set_inheritable(False)
     try:
         module = load_module(given.preload)

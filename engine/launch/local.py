@@ -78,6 +78,7 @@ class LocalLauncher:
         self.ensure_server().send(
             {"order": order.as_dict(), "folder": order.folder, "env": {**slot_env(order.slot), **order.env}}
         )
+        # When that server dies, the folder and /proc say what became of the attempt.
         known.server = self.servers
         return handle
 
@@ -94,6 +95,7 @@ class LocalLauncher:
 
     def find(self, job: str, attempt: int, folder: str) -> Handle | None:
         known = self._known(Handle(job, attempt, folder))
+        # Its process may have made the folder a moment ago and be about to write its handle.
         deadline = time.monotonic() + 2 * HANDLE_SECONDS
         while time.monotonic() < deadline:
             status = self._look(known, time.monotonic())
@@ -159,6 +161,7 @@ class LocalLauncher:
                     boot_id(),
                 )
             elif "exit" in message:
+                # TEMPFAIL: the folder was there, so this process never became the attempt.
                 known.ended = Status(State.GONE, message["exit"], message["exit"] != os.EX_TEMPFAIL)
 
     # -- one attempt --------------------------------------------------------------------------------------------
@@ -170,6 +173,7 @@ class LocalLauncher:
         if known.ended is not None:
             return known.ended
         if self._is_ours(known):
+            # Sent and not forked yet, as long as it has no pid.
             status = RUNNING if known.handle.pid else Status(State.QUEUED)
         else:
             status = self._look_outside(known, now)
@@ -193,12 +197,15 @@ class LocalLauncher:
         host, boot = str(told.get("host", "")), str(told.get("boot_id", ""))
         pid, start = int(told.get("pid", 0)), int(told.get("start_time", 0))
         known.handle = Handle(known.handle.job, known.handle.attempt, known.handle.folder, pid, start, host, boot)
+        # The /proc of another machine cannot be read from here.
         if host != host_name():
             return Status(State.UNKNOWN)
         if boot == boot_id() and is_alive(pid, start):
+            # Not our child, so we cannot wait for it; a pidfd tells when it ends.
             self._watch(known)
             return RUNNING
         if boot == boot_id():
+            # What the dead leader had started may still hold a GPU.
             kill_session(pid, start)
         # The handle is written once more at the end: read it after the process was seen to be gone.
         last = read_handle(folder.handle) or told
@@ -208,6 +215,7 @@ class LocalLauncher:
     def _look_unborn(self, known: TrackedAttempt, folder: AttemptFolder, now: float) -> Status:
         """No handle: take the folder's name, so that no late child can; if it is taken, give it time to write."""
         process = self._process(known)
+        # Forked, and about to write its handle.
         if process is not None and is_alive(*process):
             return RUNNING
         if self._fence(folder):
@@ -227,6 +235,7 @@ class LocalLauncher:
         except FileExistsError:
             return False
         except OSError:
+            # Where we cannot make a folder (a full disk), the child cannot either.
             return not folder.root.exists()
         return True
 
@@ -275,6 +284,7 @@ class LocalLauncher:
             if known.ended is not None:
                 continue
             if known.stop_at is not None:
+                # Asked, and its grace not over: nothing to do before that.
                 soonest = min(soonest, max(0.01, known.stop_at - now) if known.asked and now < known.stop_at else 0.05)
             if known.watch < 0 and not self._is_ours(known):
                 soonest = min(soonest, 0.05)
@@ -289,10 +299,12 @@ class ForkServer:
         self.preload, self.pending, self.is_open = preload, b"", True
         with theirs:
             words = ["-m", "engine.launch.forkserver", "--preload", preload, "--socket", str(theirs.fileno())]
+            # Exec'ed, not forked: the scheduler has threads and an open SQLite file, and a fork must have neither.
             self.process = subprocess.Popen(
                 [sys.executable, *words],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                # Standard output belongs to the command that started us: it may be JSON for a program.
                 stdout=sys.stderr.fileno() if has_descriptor(sys.stderr) else None,
                 env=server_env(),
                 start_new_session=True,
@@ -301,6 +313,7 @@ class ForkServer:
 
     def send(self, message: dict[str, Any]) -> None:
         """Hand over an order; a server that died meanwhile is noticed at the next look."""
+        # A line goes whole: half of one would spoil every message after it.
         self.link.setblocking(True)
         try:
             self.link.sendall(json.dumps(message).encode() + b"\n")
@@ -335,6 +348,7 @@ class ForkServer:
         self.is_open = False
         self.link.close()
         try:
+            # An idle server ends at once; one that still imports does not look at its socket.
             self.process.wait(0.2)
         except subprocess.TimeoutExpired:
             self.process.kill()

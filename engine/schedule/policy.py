@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from store.queue.rows import Verdict, combine_states
 
+# Numbers that neither Python (1, 2), nor a shell (126, 127), nor a signal (128 + n) uses of itself.
 EXIT_DONE = 0
 EXIT_TAKEN = 75  # the attempt's folder was there already: another process is that attempt
 EXIT_PREEMPTED = 85
@@ -30,6 +31,7 @@ EXIT_NO_MEMORY = 89  # out of memory, and there is nothing smaller to try
 # about the machine and counts as lost. Running out of memory is counted always: each time the job takes half as many
 # images at once, or says itself (EXIT_NO_MEMORY) that it cannot.
 BUDGETS: Mapping[str, int] = {"crashed": 3, "lost": 20, "ooms": 16}
+# What a process brings upon itself. Any other signal came from outside and is no fault of the job.
 CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS}
 )
@@ -39,9 +41,11 @@ EXITS: Mapping[int, str] = {
     EXIT_NAN: "nan",
     EXIT_NO_MEMORY: "oom",
 }
+# Seconds before the next attempt: a broken job does not spin, and a passing fault costs little.
 FIRST_WAIT = 1.0
 MOST_WAIT = 60.0
 
+# The store has the rule, as its SQL counts by it.
 run_state = combine_states
 
 
@@ -76,6 +80,7 @@ def name_outcome(ending: Ending) -> str:
         return "done"
     if ending.is_stuck:
         return "stuck"
+    # TAKEN: another process is this attempt, and how that one fares is not known here.
     if ending.exit is None or ending.exit == EXIT_TAKEN:
         return "lost"
     if ending.exit < 0:
@@ -90,11 +95,14 @@ def decide(ending: Ending, spent: Spent) -> Verdict:
     reason = _tell_reason(ending, outcome)
     if outcome == "done":
         return Verdict(outcome, "done", exit=ending.exit)
+    # These would end in the same way again, so no other attempt is made.
     if outcome == "nan" or ending.exit in (EXIT_FAILED, EXIT_NO_MEMORY):
         return Verdict(outcome, "failed", reason, ending.exit)
     budget = {"crashed": "crashed", "stuck": "crashed", "oom": "ooms"}.get(outcome, "lost")
+    # Progress pays for the attempt: a long training survives any number of kills.
     if not ending.has_started or (ending.made_progress and outcome != "oom"):
         return Verdict(outcome, "queued", reason, ending.exit)
+    # This ending counts too: the third crash of three is the last.
     used = getattr(spent, budget) + 1
     if used >= BUDGETS[budget]:
         told = f"{reason} ({used} attempts ended so without a newer checkpoint)"
@@ -121,6 +129,7 @@ def _tell_reason(ending: Ending, outcome: str) -> str:
     }.get(outcome) or _tell_exit(ending)
     if not ending.last_words or outcome in ("done", "preempted"):
         return how
+    # A log whose last line says the same thing is not told twice.
     return ending.last_words if ending.last_words.startswith(how) else f"{how}: {ending.last_words}"
 
 
@@ -159,6 +168,7 @@ W = TypeVar("W", bound=Waiting)
 
 def rank_experiments(waiting: Iterable[W]) -> list[W]:
     """Return experiments in the order of their turn: higher priority, fewer jobs running, earlier submission."""
+    # The name comes last and makes the order total: the same state always gives the same choice.
     return sorted(waiting, key=lambda row: (-row.priority, row.running, row.submitted_at, row.experiment))
 
 
@@ -223,6 +233,7 @@ def choose_slot(demand: Demand, slots: Sequence[str], held: Iterable[Held]) -> s
     if on_gpu(demand, slots):
         return _choose_gpu(demand.gpu, [slot for slot in slots if not is_cpu(slot)], taken)
     on_cpu = [entry for entry in taken if is_cpu(entry.slot)]
+    # A measurement would measure its neighbours too.
     if on_cpu and (demand.is_alone or any(entry.demand.is_alone for entry in on_cpu)):
         return None
     used = {entry.slot for entry in on_cpu}
@@ -239,6 +250,7 @@ def _choose_gpu(share: float, gpus: Sequence[str], taken: Iterable[Held]) -> str
     for entry in taken:
         if entry.slot in used:
             used[entry.slot] += entry.demand.gpu
+    # Shares are floats: some that should sum to one come out a hair above it.
     fits = [gpu for gpu in gpus if used[gpu] + share <= 1.0 + 1e-9]
     return max(fits, key=lambda gpu: used[gpu], default=None)
 
@@ -253,6 +265,7 @@ def choose_next(
 
     A job that waits for a whole device keeps the smaller ones behind it off that kind of device: else it would starve.
     """
+    # Kinds of device that are kept free: True for GPUs, False for CPU slots.
     kept: set[bool] = set()
     for job, demand in (pair for jobs in turns for pair in jobs):
         device = on_gpu(demand, slots)
@@ -272,6 +285,7 @@ class StallDetector:
     """
 
     since: float
+    # Ten minutes, as a first step may load and compile for minutes; ten usual gaps, as an evaluation is no step.
     limit: float = 600.0
     factor: float = 10.0
     last: object = None

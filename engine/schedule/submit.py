@@ -42,10 +42,12 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
     """
     if plan.is_provisional:
         raise _missing_error(plan)
+    # No states are asked for: what has its result on disk is done, and all else is submitted.
     estimate = estimate_plan(plan, home, {})
     _write_jobs(home, plan)
     done = {item.job.key for item in estimate.jobs if item.is_reused}
     home.experiment(plan.spec.name).mkdir(parents=True, exist_ok=True)
+    # Two submits of one name at once would write the same number.
     with FileLock(home.experiment(plan.spec.name) / ".lock"):
         number, record, changes = _write_record(plan, estimate, home, priority)
     with Queue(home.queue_db) as queue:
@@ -54,6 +56,7 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
 
 
 def _write_jobs(home: Home, plan: Plan) -> None:
+    # A spec.json never changes: the folder's name is its hash.
     new = [job for job in plan.jobs if not home.job(job.key).spec.exists()]
     for job in new:
         home.job(job.key).root.mkdir(parents=True, exist_ok=True)
@@ -73,6 +76,7 @@ def _write_record(
     """Write the next record unless the newest says the same already; return its number, content and the changes."""
     paths = home.records(plan.spec.name)
     old = read_json(paths[-1]) if paths else None
+    # Without --priority, that of the last submission stays.
     record = _make_record(plan, estimate, old["priority"] if old and priority is None else priority or 0)
     if old is not None and _same_record(old, record):
         return int(paths[-1].stem), old, ()
@@ -124,6 +128,7 @@ def _run_record(run: Run) -> dict[str, Any]:
 
 def _same_record(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     def essence(record: Mapping[str, Any]) -> str:
+        # The guessed costs follow what was measured since; they do not make it another submission.
         jobs = [{**job, "cost": None, "chain": None} for job in record["jobs"]]
         return canonical_json({**record, "submitted_at": None, "jobs": jobs})
 

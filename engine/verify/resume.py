@@ -55,6 +55,7 @@ def verify_resume(
         jobs = _submit(spec, cells, home, straight, Train().save_minutes, epochs)
         _work_straight(straight, jobs, preload)
         results = {job: read_json(straight.job(job).result) for job in jobs}
+        # Twenty checkpoints to a kill, in the shortest of the trainings.
         often = min(result["seconds"] for result in results.values()) / (20 * kills) / 60
         tell(f"killed: {kills} times in each of {len(jobs)} trainings")
         _submit(spec, cells, home, killed, often, epochs)
@@ -270,13 +271,16 @@ class Victim:
 
 def _work_killed(scratch: Home, steps: dict[str, int], kills: int, preload: str, tell: Tell) -> dict[str, int]:
     """Work through the killed home; return how often each job was killed."""
+    # Not seeded: each time other places are tried.
     chance = random.Random()
     victims = [
+        # In the first three quarters, so that a kill leaves something to do.
         Victim(scratch.job(job), count, sorted(chance.randrange(1, max(2, 3 * count // 4)) for _ in range(kills)))
         for job, count in steps.items()
     ]
     with _scheduler(scratch, preload) as scheduler:
         while scheduler.poll() is None:
+            # A moment later, so that chance decides where in a step it falls.
             for told in (victim.strike(chance.uniform(0.0, 0.05)) for victim in victims):
                 if told:
                     tell(told)

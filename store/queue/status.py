@@ -143,6 +143,7 @@ def count_jobs(connection: Connection, experiment: str | None = None) -> dict[st
     """Return of each experiment: state, jobs, estimated seconds; and of those that ran, seconds taken and estimated."""
     words, ran = {"name": experiment}, "started_at IS NOT NULL AND ended_at >= started_at"
     found = connection.execute(
+        # A row of JSON for each experiment: grouped inside of SQLite, so that Python reads little.
         text(
             "SELECT e.experiment, (SELECT json_group_array(json_array(state, jobs, seconds, taken, estimated)) FROM"
             " (SELECT j.state, count(*) AS jobs, sum(j.cost) AS seconds,"
@@ -166,6 +167,7 @@ NOTABLE = {
     "running": "j.state = 'running'",
     "failed": "j.state = 'failed'",
     "cancelled": "j.state = 'cancelled'",
+    # +: by the small index on back-offs, not by the one on state.
     "waiting": "j.not_before > 0 AND +j.state = 'queued' AND j.reason != ''",
 }
 

@@ -49,6 +49,7 @@ class Ingest:
         is_new = not path.exists()
         try:
             self._db = duckdb.connect(str(path))
+            # Times are kept in UTC without a zone: the machine's own must not shift them.
             self._db.execute("set timezone = 'UTC'")
         except duckdb.Error as error:
             raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
@@ -78,6 +79,7 @@ class Ingest:
         self._db.execute("begin")
         try:
             yield
+        # A Ctrl-C too.
         except BaseException:
             self._db.execute("rollback")
             raise
@@ -192,6 +194,7 @@ class Ingest:
 
     def _insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert rows by column name."""
+        # By the kinds of the table: JSON does not tell a time from a text.
         kinds = {name: kind for name, kind, *_ in self._db.execute(f"describe {table}").fetchall()}
         query = stage_rows(rows, self._stage, kinds)
         if query:
@@ -215,11 +218,14 @@ class Ingest:
         started = time.monotonic()
         self._db.execute("create or replace table raw.results_now as select * from results_live")
         self._db.execute("update raw.meta set value = '0' where name = 'dirty'")
+        # A copy has no -wal beside it, so everything has to be in the file itself.
         self._db.execute("checkpoint")
+        # Closed, so that nothing writes under the copy.
         self.close()
         beside = snapshot.with_name(f".{snapshot.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
             shutil.copyfile(self.path, beside)
+            # On the disk before it has the name: readers never see half a file, after a power cut either.
             with open(beside, "rb") as handle:
                 os.fsync(handle.fileno())
             os.replace(beside, snapshot)
@@ -243,6 +249,7 @@ class Ingest:
 
 def _t_quantiles() -> list[tuple[int, float]]:
     """Return t(0.975, df) for as many degrees of freedom as a number of seeds can give."""
+    # Here, as only a new database needs scipy, and its import takes long.
     from scipy.special import stdtrit
 
     degrees = range(1, 1001)

@@ -56,11 +56,13 @@ def stage_lines(chunks: Iterable[Lines], stage: Path) -> int:
     longest = 1 << 20
     with open(stage, "wb") as out:
         for chunk in chunks:
+            # By text: to parse every line and write it again would cost what DuckDB's reader saves.
             name = f'{{"_job":{json.dumps(chunk.job)},"_attempt":{chunk.attempt},'.encode()
             is_line = chunk.data[:1] == b"{"
             out.write(name if is_line else b"")
             out.write(memoryview(chunk.data.replace(b"\n{", b"\n" + name))[is_line:])
             longest = max(longest, _longest_line(chunk.data))
+    # Room for the job and the attempt in front.
     return longest + 1024
 
 

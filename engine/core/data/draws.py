@@ -23,6 +23,7 @@ def draw_uniform(view_seed: int, view: int, key: str, use: str, block: int) -> t
 def draw_bytes(view_seed: int, view: int, key: str, use: str, count: int) -> NDArray[np.uint8]:
     """Return `count` uniform bytes that belong to exactly these arguments."""
     raw = hashlib.shake_128(_counter(view_seed, view, key, use, 0)).digest(count)
+    # bytearray: torch warns of memory that it may not write to.
     return np.frombuffer(bytearray(raw), dtype=np.uint8)
 
 

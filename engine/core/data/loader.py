@@ -26,6 +26,7 @@ from engine.core.data.views import Crop, center_crop, draw_crop
 from engine.errors import DataError
 from engine.spec import Augment, Data
 
+# Bytes of rendered pixels on the host: small sets fit, ImageNet-100 at 224 pixels (19 GB) does not.
 CACHE_BYTES = 1 << 30
 HOST = torch.device("cpu")
 
@@ -63,6 +64,7 @@ class PixelCache:
         if missing:
             self.held[view, missing] = render(missing)
             self.known[view, missing] = True
+        # A copy, as every indexing with a list is.
         return self.held[view, places]
 
 
@@ -90,6 +92,7 @@ class TrainLoader:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.view_seed = resolve_view_seed(data, seed)
         self.decoded = open_decoded(pack, data, device)
+        # Late: on the device, behind the copy, so that the host only crops and resizes.
         self._is_late = device.type != "cpu" or self.decoded.cache == "device"
         self._cache = PixelCache(views, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
         if is_mixing(data.augment) and batch_size % 2:
@@ -125,6 +128,7 @@ class TrainLoader:
 
         def render(missing: list[int]) -> Tensor:
             images = self._render(self.rows[missing], view)
+            # Kept with its colours where they are early: a view is a pure function of its number.
             return images if self._is_late else self._augment(images, self.rows[missing], view)
 
         if self.decoded.cache == "device":
@@ -141,6 +145,7 @@ class TrainLoader:
             images = self._augment(images, rows, batch.view)
         if not is_mixing(self.data.augment):
             return replace(batch, images=images)
+        # Behind the cache, because an image has another partner each epoch.
         keys = [self.pack.keys[row] for row in rows]
         mixed, mix = mix_pairs(images, keys, self.seed, epoch, self.data.augment)
         return replace(batch, images=mixed, mix=mix)
@@ -214,6 +219,7 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
     Written out, because library shuffles may change between versions and would make a resumed run another run.
     """
+    # SplitMix64 counts modulo 2 ** 64.
     with np.errstate(over="ignore"):
         start = _mix(_mix(np.array([seed], dtype=np.uint64)) + np.uint64(epoch))
         ranks = _mix(start + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))

@@ -37,6 +37,7 @@ class Mix:
         share = self.share.to(logits.device, logits.dtype)[:, None]
         own = F.log_softmax(logits, dim=1)
         other = own[self.partner.to(logits.device)]
+        # A share of 1 makes the other term log 0: it adds nothing.
         return torch.logaddexp(own + share.log(), other + (1 - share).log())
 
 
@@ -57,6 +58,7 @@ def mix_pairs(images: Tensor, keys: Sequence[str], seed: int, epoch: int, augmen
         draws = draw_uniform(seed, epoch, keys[first] + keys[first + 1], "mix", 0)
         paste = augment.cutmix > 0 and (augment.mixup == 0 or draws[0] < 0.5)
         strength = augment.cutmix if paste else augment.mixup
+        # The inverse distribution function: one uniform number gives one share, whatever the batch.
         kept = float(betaincinv(strength, strength, draws[1]))
         if paste:
             kept = _paste_box(mixed[pair], images[pair], kept, draws)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+# Batches that wait beyond those being made, so that a slow one does not hold up the training.
 AHEAD = 4
 Chunk = TypeVar("Chunk")
 Made = TypeVar("Made")

@@ -22,6 +22,7 @@ from engine.core.data.duplicates import THUMB_SIDE, PerceptualHash
 from engine.core.data.sources import Sample
 from engine.home.files import write_atomic
 
+# What a kill can cost; more would wait for the disk less often.
 SHARD_IMAGES = 512
 FOLDER = "shards"
 

@@ -139,6 +139,7 @@ def decode_image(content: bytes, where: str) -> Pixels:
             warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, palettes with transparency, large images
             with Image.open(io.BytesIO(content)) as image:
                 return to_rgb(image)
+    # Not the file's fault: it must not be left out as broken.
     except MemoryError:
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on a damaged file
@@ -175,6 +176,7 @@ def _grey_rgb(values: NDArray[Any]) -> Pixels:
     levels = np.nan_to_num(values.astype(np.float64))
     top = levels.max(initial=0.0)
     if values.dtype.itemsize == 2 or (values.dtype.kind != "f" and top > 255.0):
+        # 65535 = 255 * 257: 16 bits to 8.
         levels = levels / 257.0
     elif values.dtype.kind == "f" and top <= 1.0:
         levels = levels * 255.0

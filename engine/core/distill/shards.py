@@ -67,6 +67,7 @@ class ShardWriter:
         if not path.is_file():
             return False
         with open(path, "rb") as held:
+            # Shards are looked at in order: this one begins where the finished part ends.
             held.seek(self.size(shard.file))
             raw = held.read(shard.bytes)
         return len(raw) == shard.bytes and hashlib.sha256(raw).hexdigest() == shard.sha256

@@ -28,6 +28,7 @@ from engine.spec.shapes import network_shape
 
 Memory = Literal["standard", "lean"]
 
+# Parts of parameter names that timm's TinyViT does not have.
 EXTRA_NAMES = ("attn.qkv_global.", "attn.attention_biases_global", "attn.score")
 HEAD_NAMES = ("head.fc.",)
 PRETRAINED_TINY = "{arch}_224.dist_in22k_ft_in1k"
@@ -79,6 +80,7 @@ def load_timm_weights(network: nn.Module, state_dict: Mapping[str, Tensor]) -> N
     if not isinstance(network, TinyViT):
         raise DataError("these weights are for a tiny_vit", fix="give a network whose arch is tiny_vit_*")
     own = network.state_dict()
+    # timm's index tables: ours are computed.
     given = {name: value for name, value in state_dict.items() if not name.endswith("attention_bias_idxs")}
     fitting = {name: _fit_table(name, value, own) for name, value in given.items()}
     head = [name for name in fitting if name.startswith(HEAD_NAMES) and _differs(fitting[name], own.get(name))]
@@ -86,6 +88,7 @@ def load_timm_weights(network: nn.Module, state_dict: Mapping[str, Tensor]) -> N
         del fitting[name]
     extras = [name for name in own if any(extra in name for extra in EXTRA_NAMES) and name not in fitting]
     _refuse_misfits(fitting, own, {*extras, *(name for name in own if name.startswith(HEAD_NAMES))})
+    # `_refuse_misfits` has looked at every name; strict would refuse those that may be absent.
     network.load_state_dict(fitting, strict=False)
     _start_extras(network, extras)
 

@@ -35,6 +35,7 @@ def run(module: LongformerAttention, x: Tensor, chosen: Tensor | None) -> Tensor
     if not sparse.has_global_rows:
         return module.proj(_ordinary(module, qkv, None, None))  # type: ignore[no-any-return]
     places, score = module.choose(x, chosen=chosen)
+    # Static places are the same in every window, and their indices lie in buffers.
     static = chosen is None and sparse.select in ("grid", "previous")
     out = _ordinary(module, qkv, None if static else places, score)
     rows = _global_rows(module, y, places, static, lean)
@@ -160,6 +161,7 @@ def _global_rows(module: LongformerAttention, y: Tensor, places: Tensor, static:
     def again(x: Tensor, weight: Tensor, shift: Tensor, bias: Tensor | None) -> Tensor:
         return work(module, module.norm(x), weight, shift, places, bias)
 
+    # Nothing random happens inside.
     out: Tensor = checkpoint(again, y, linear.weight, linear.bias, bias, use_reentrant=False, preserve_rng_state=False)
     return out
 

@@ -92,6 +92,7 @@ class MBConv(ConvChain):
 
     def __init__(self, dim: int, inner: int, drop_path: float, lean: bool) -> None:
         super().__init__((ConvNorm(dim, inner), ConvNorm(inner, inner, 3, groups=inner), ConvNorm(inner, dim)), lean)
+        # As in timm: each branch starts at zero, and the block as its input.
         nn.init.zeros_(self.conv3.bn.weight)
         self.drop_path = DropPath(drop_path)
 

@@ -79,6 +79,7 @@ class _NormActConv(torch.autograd.Function):
         a = F.gelu(y).to(weight.dtype)
         places = (conv.stride, conv.padding, conv.dilation, False, [0, 0], conv.groups)
         grad_a, grad_weight, _ = aten.convolution_backward(grad, a, weight, None, *places, [True, True, False])
+        # Freed at once: these are the largest tensors alive here.
         del a
         grad_y = aten.gelu_backward(grad_a.to(y.dtype), y)
         del y, grad_a
@@ -93,6 +94,7 @@ def _normalize(x: Tensor, gain: Tensor, shift: Tensor, mean: Tensor, rstd: Tenso
     scale = rstd * gain
     offset = shift - mean * scale
     shape = (1, -1, 1, 1)
+    # In the precision of the statistics (fp32), and rounded once.
     return torch.addcmul(offset.view(shape), x.to(scale.dtype), scale.view(shape)).to(x.dtype)
 
 
@@ -102,6 +104,7 @@ class _NormLinear(torch.autograd.Function):
         ctx: Any, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor | None, eps: float
     ) -> Tensor:
         with as_given(x):
+            # As autocast has it: the norm in fp32, the product in bf16.
             y, mean, rstd = aten.native_layer_norm(x.to(gain.dtype), gain.shape, gain, shift, eps)
             out = F.linear(y.to(weight.dtype), weight, bias)
         ctx.save_for_backward(x, gain, shift, weight, mean, rstd)

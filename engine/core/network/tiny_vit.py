@@ -28,6 +28,7 @@ from engine.core.network.layers import (
 from engine.core.network.widths import Widths, full_widths
 from engine.spec.shapes import NetworkShape, SparseShape, StageShape
 
+# ImageNet's, of pixels in 0..1.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
@@ -135,6 +136,7 @@ class AttentionStage(nn.Module):
         received, last = None, len(self.blocks) - 1
         for number, block in enumerate(self.blocks):
             assert isinstance(block, Block)
+            # Nobody comes after the last block, so what its tokens receive is not worked out.
             x, received = block.step(x, received, self.wants_received and number < last)
         return x.permute(0, 3, 1, 2)
 

@@ -65,6 +65,7 @@ class Recipe:
     teacher: Ask | None = None
     schedule: TemperatureCurve | None = None
     phase: str = "train"
+    # The most work that a kill can cost; each save copies the whole state off the device.
     save_seconds: float = 600.0
     micro_batch: int | None = None
 
@@ -103,6 +104,7 @@ class Loop:
         self.optimizer = build_optimizer(network, recipe.train)
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
+        # On the device, so that adding to it waits for nothing; in doubles, as it sums a whole epoch.
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=recipe.forward.device)
         self.saved_at = time.monotonic()
         self.counted_at: float | None = None
@@ -137,6 +139,7 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint of now. Raises Diverged rather than keep a state that is not finite."""
         self.progress.loss_sum = float(self.loss_sum)
+        # The time up to here counts, that of saving does not.
         self._count_time()
         require_finite(self.network, self.progress.loss_sum)
         self.hooks.save(self.capture(), self.progress.step)
@@ -176,6 +179,7 @@ class Loop:
 
     def _step(self, batch: Batch) -> None:
         recipe, now = self.recipe, self.progress
+        # From the step alone: there is no schedule to save or to restore.
         set_rate(self.optimizer, learning_rate(now.step, recipe.loader.steps_per_epoch, recipe.train))
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._backward(batch)
@@ -187,6 +191,7 @@ class Loop:
     def _backward(self, batch: Batch) -> Tensor:
         """Add the gradients of the batch's loss, in micro-batches where the recipe asks for them; return the loss."""
         recipe, wanted = self.recipe, self._wanted(batch)
+        # BatchNorm cannot take statistics of a single image.
         least = 2 if recipe.micro_batch and has_batch_norm(self.network) else 1
         pieces = cut_batch(len(batch.rows), recipe.micro_batch, least)
 
@@ -261,6 +266,7 @@ class Loop:
         found = self._validate(recipe.val_loader) if recipe.val_loader else None
         now.rates.append(now.seen / max(now.seconds, 1e-9))
         self._log("train_loss", now.loss_sum / now.seen)
+        # The rate of the epoch's last step: `step` counts the ones done.
         self._log("lr", learning_rate(now.step - 1, recipe.loader.steps_per_epoch, recipe.train))
         self._log("train_images_per_second", now.rates[-1])
         if recipe.schedule is not None and recipe.teacher is not None and self._is_taught:
@@ -275,6 +281,7 @@ class Loop:
         now = self.progress
         self.progress = Progress(now.epoch + 1, 0, now.step, 0.0, 0, 0.0, now.rates, now.best_top1, now.best_epoch)
         self.loss_sum.zero_()
+        # After the log lines: a kill in between goes on from an older checkpoint, and cuts them off again.
         self.save()
         if self.hooks.should_stop():
             raise Stopped
@@ -297,6 +304,7 @@ class Loop:
         now = self.progress
         if self.recipe.train.checkpoint == "best_val" and top1 > now.best_top1:
             now.best_top1, now.best_epoch = top1, now.epoch
+            # clone: on a CPU `.cpu()` is the live tensor itself.
             self.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
 
     def _log(self, name: str, value: float) -> None:
@@ -312,5 +320,6 @@ def require_finite(network: nn.Module, loss_sum: float) -> None:
     """Raise Diverged when the loss or any weight is NaN or infinite: a finite loss can still leave bad weights."""
     require_finite_loss(loss_sum)
     floats = [value for value in network.state_dict().values() if value.is_floating_point()]
+    # One answer for all weights: each question to a GPU waits for it.
     if not bool(torch.stack([torch.isfinite(value).all() for value in floats]).all()):
         raise Diverged("a weight is not finite")

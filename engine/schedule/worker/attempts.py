@@ -10,9 +10,12 @@ from typing import Any
 
 from engine.home.paths import AttemptFolder, JobFolder
 
+# Bytes at the end of a log that are read: enough for its last lines, however long the log is.
 LAST_BYTES = 4096
 NO_SPACE = os.strerror(errno.ENOSPC)
+# Bytes that must be free before anything is started; a job that fills the disk loses its own checkpoints.
 LEAST_ROOM = 64 << 20
+# Letters of a reason: it is one column of `xp status`.
 LAST_LETTERS = 300
 
 
@@ -33,6 +36,7 @@ def read_progress(attempt: AttemptFolder) -> object:
 
 def saved_step(attempt: AttemptFolder) -> int:
     """Return the step of the attempt's newest checkpoint, -1 when it has none."""
+    # The pointer is written last, when its checkpoint is on the disk: a checkpoint without one does not count.
     pointer = read_object(attempt.checkpoints / "pointer.json") or {}
     step = pointer.get("step")
     return step if isinstance(step, int) else -1

@@ -32,6 +32,7 @@ class Outliving(subprocess.Popen[bytes]):
         """Do not warn of it, as any other process that was not waited for would have it."""
 
 
+# Kept, so that `poll` reaps them: a scheduler that ended would stay a zombie of ours.
 _started: dict[Outliving, Home] = {}
 
 
@@ -40,6 +41,7 @@ def take_lock(home: Home) -> FileLock | None:
 
     Raises HomeError when the home cannot be written.
     """
+    # thread_local: the process holds the lock, whichever of its threads asks.
     lock = FileLock(home.scheduler_lock, thread_local=False)
     try:
         lock.acquire(timeout=TAKE_SECONDS, poll_interval=0.02)
@@ -59,10 +61,12 @@ def scheduler_alive(home: Home) -> bool:
     """Return whether a scheduler holds this home now. Asks the lock itself, and keeps nobody from taking it."""
     is_starting(home)  # no zombies
     try:
+        # For reading: to ask must work where nothing can be written, and make no file.
         handle = os.open(home.scheduler_lock, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
+        # Shared, so that two who ask at once do not take each other for a scheduler.
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -97,13 +101,16 @@ def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = 
         "--preload",
         preload,
     ]
+    # Appended to: it also has what earlier schedulers said, and the line of one that found the lock taken.
     with open(home.scheduler_log, "ab") as log:
         process = Outliving(
             words if collects else [*words, "--no-collect"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # --home alone does not say where our cache is.
             env={**server_env(), "XP_CACHE": str(home.cache)},
+            # A session of its own: neither Ctrl-C nor the end of our terminal reaches it.
             start_new_session=True,
         )
     _started[process] = home

@@ -33,12 +33,14 @@ class Publisher:
             return
         if self.thread is not None and self.thread.is_alive():
             return
+        # Before the call: what is noted while it runs makes another one due.
         self.is_due = False
         self.thread = threading.Thread(target=self._call, args=(self.between,), name="collect", daemon=True)
         self.thread.start()
 
     def finish(self, *, is_last: bool = True) -> None:
         """Wait for a call that runs; then make the last one, unless we are in a hurry."""
+        # Two collections at once would only wait for each other's lock.
         if self.thread is not None:
             self.thread.join()
         if is_last and self.last_call is not None and self.has_news:
@@ -49,6 +51,7 @@ class Publisher:
         try:
             collect(self.home)
         except Exception as error:
+            # The same trouble again is told in one line, without its traceback.
             log.error("collecting failed and is tried again: %s", error, exc_info=str(error) != self.trouble)
             self.trouble = str(error)
             self.is_due = True
