@@ -1,6 +1,6 @@
 """The journal of one attempt: takes figures as they come, gives JSON lines that survive a kill.
 
-One attempt writes one file, and each line leaves in one append, so a line is there whole or is the torn last one,
+One attempt writes one file, and each line is written in one append, so a line is there whole or is the torn last one,
 which readers leave alone. Lines are numbered from 1. A number that JSON has no word for is written as text
 ("NaN", "Infinity", "-Infinity").
 """
@@ -32,6 +32,7 @@ class JournalWriter:
     def _count_lines(self) -> int:
         """Number on after the lines that are there, and close a torn last line so that it stays by itself."""
         size, lines, last = os.fstat(self._handle).st_size, 0, b"\n"
+        # By blocks, because a journal may be longer than the memory.
         for start in range(0, size, 1 << 20):
             block = os.pread(self._handle, 1 << 20, start)
             lines, last = lines + block.count(b"\n"), block[-1:]

@@ -2,11 +2,11 @@
 
     base           the app, shared options, the two streams
     data           data report, data preview
-    specs          init, validate, plan, schema
+    specs          init, validate, plan, schema, describe
     jobs           submit, worker, status, logs, orders, why, diff, doctor
     targets        targets verify
     verify         verify-resume
-    results        sql, report, check, compare, trace, rebuild
+    results        sql, report, check, compare, trace, freeze, rebuild
     render         tables and bars as a terminal shows them
     progress       an experiment watched until it ends
     sql_prompt     SQL in conversation

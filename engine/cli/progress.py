@@ -71,10 +71,11 @@ def open_screen(home: Home, console: Console) -> Iterator[Screen]:
 
 
 def wait_for(home: Home, experiment: str, console: Console) -> int:
-    """Show progress until the experiment stands still and its rows are published; return the exit code."""
+    """Show progress until nothing more can run and the rows are published; return the exit code."""
     with open_screen(home, console) as screen:
         view = _follow(home, experiment, screen)
     console.print(render_view(view, console.width) if console.is_terminal else status_table([view]))
+    # The scheduler publishes too, but whoever waited wants it now.
     collect(home, wait=60.0)
     return view.exit_code
 

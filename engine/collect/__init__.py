@@ -97,7 +97,7 @@ def collect(home: Home, *, wait: float = 0.0, lazy: bool = False) -> CollectRepo
 
 
 def rebuild(home: Home, *, wait: float = 600.0) -> CollectReport:
-    """Make the results anew from experiments/ and jobs/ alone and put them in the place of the old ones."""
+    """Rebuild the results from experiments/ and jobs/ alone, and replace the old ones."""
     started = time.monotonic()
     try:
         with FileLock(home.ingest_lock, timeout=wait):

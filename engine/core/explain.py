@@ -85,6 +85,7 @@ def _received_maps(network: TinyViT, images: Tensor, stage: int) -> AttentionMap
     shape = torch.Size((images.shape[0], side, side, 1))
     real = block.cut(torch.ones(shape, device=images.device))[1]
     tokens = _token_weights(block, weights, real)
+    # Padding asks as well, but its answers are thrown away.
     if real is not None:
         tokens = tokens * real[:, None, :, None]
     received = tokens.mean(1).sum(1)

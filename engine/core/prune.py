@@ -146,7 +146,7 @@ def unit_params(module: nn.Module) -> int:
 def plan_drops(layers: Sequence[Layer], ratio: float, total: float) -> list[int]:
     """Return how many units each layer gives up so that their cost is `ratio` of `total`, as nearly as units allow.
 
-    Heads are few and dear: each layer gives the whole heads that fit in the asked share and keeps at least one; the
+    Heads are few and costly: each layer gives the whole heads that fit in the asked share and keeps at least one; the
     narrower units make up the rest. Raises JobError, naming the most that can go, when they cannot.
     """
     wanted = ratio * total
@@ -190,6 +190,7 @@ def score_units(
     the loss when the unit goes. l1, l2: norm of the incoming times norm of the outgoing weights. random: the control.
     """
     if criterion == "random":
+        # On the CPU, so that every device draws the same.
         generator = torch.Generator().manual_seed(seed)
         return [torch.rand(layer.units, generator=generator) for layer in layers]
     if criterion == "taylor":

@@ -131,7 +131,7 @@ def publish_folder(
 
 
 def _clear_leftovers(final: Path, *, keep_newest: bool) -> Path | None:
-    """Under the lock every `.tmp` of this key belongs to a dead builder, and an invalid folder to nobody.
+    """Under the lock every `.tmp` of this key belongs to a builder that was killed, and an invalid folder to nobody.
 
     Return the newest of the dead builders' folders where that is to be kept.
     """

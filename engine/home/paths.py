@@ -1,4 +1,7 @@
-"""The home folder: takes its root, gives every path under it. No other file builds a name under the home folder."""
+"""The home folder: takes its root, gives every path under it.
+
+Other files name only what lies inside a folder that they own (a cache entry, artifacts), or a temporary file beside.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from engine.home.files import read_json, sync_path
 
 @dataclass(frozen=True)
 class AttemptFolder:
-    """`jobs/<job>/attempts/<k>`: everything one execution of a job writes, and nothing else does."""
+    """`jobs/<job>/attempts/<k>`: what one execution of a job writes; its verdict and compacted journal come later."""
 
     root: Path
 
@@ -47,7 +50,7 @@ class AttemptFolder:
 
     @property
     def outcome(self) -> Path:
-        """The scheduler's verdict on this attempt; the one file here that the attempt does not write."""
+        """The scheduler's verdict on this attempt, which the attempt does not write itself."""
         return self.root / "outcome.json"
 
     @property

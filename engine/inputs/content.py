@@ -153,6 +153,7 @@ def image_digests(
 
     `progress(done, all)` is called after each image that has to be read.
     """
+    # Before they are read: a file that changes meanwhile has another mark next time.
     marks = {path: _file_mark(path) for path in {image.path for image in images}}
     known = _read_cache(cache) if cache else {}
     stale = [image for image in images if known.get(image.place, ("",))[0] != marks[image.path]]
@@ -167,7 +168,7 @@ def image_digests(
 
 
 def _take_digests(images: Sequence[ImageFile], progress: Progress) -> dict[str, str]:
-    """Read every image once: files on threads (hashing lets go of the lock), an archive from front to back."""
+    """Read every image once: files on threads (hashing releases the GIL), an archive from front to back."""
     taken: dict[str, str] = {}
     for place, digest in chain(_file_digests(images), _member_digests(images)):
         taken[place] = digest
@@ -178,6 +179,7 @@ def _take_digests(images: Sequence[ImageFile], progress: Progress) -> dict[str, 
 def _file_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
     files = [image for image in images if not image.member]
     with ThreadPoolExecutor(max_workers=HASH_THREADS) as pool:
+        # By chunks, because pool.map starts all that it is given.
         for first in range(0, len(files), HASH_CHUNK):
             some = files[first : first + HASH_CHUNK]
             digests = pool.map(file_digest, [image.path for image in some])
@@ -195,7 +197,7 @@ def _file_mark(path: Path) -> str:
     try:
         status = path.stat()
     except OSError as error:
-        fix = "mend the link, or remove it"
+        fix = "repair the link, or remove it"
         raise DataError(f"cannot read this image: {error.strerror}", where=str(path), fix=fix) from error
     if not stat.S_ISREG(status.st_mode):
         raise DataError("cannot read this image: it is no regular file", where=str(path), fix="remove it")

@@ -23,7 +23,7 @@ LEAST_DISK = 2_000_000_000  # bytes
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: well or not, what it is, and what to do."""
+    """One thing that was checked: whether it is in order, what was found, and what to do."""
 
     name: str
     is_well: bool
@@ -57,6 +57,7 @@ def _package(name: str) -> Finding:
 def _imports() -> Finding:
     """torch and torchvision builds that do not fit each other are found only by importing them."""
     code = "import torch, torchvision, timm"
+    # In a process of its own: a broken build may end it, and this one must go on.
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     last = (answer.stderr.strip().splitlines() or ["loads"])[-1]
     return Finding("torch with timm", answer.returncode == 0, last if answer.returncode else "loads", _TORCH_FIX)
@@ -83,7 +84,7 @@ def _locks(home: Home) -> Finding:
 
 
 def _queue(home: Home) -> Finding:
-    fix = "xp rebuild --queue makes it anew from experiments/ and jobs/"
+    fix = "xp rebuild --queue makes it again from experiments/ and jobs/"
     try:
         with Queue.open_readonly(home.queue_db) as queue:
             faults = queue.check_integrity()

@@ -99,7 +99,7 @@ class ExperimentView:
 
     @property
     def seconds_left(self) -> float:
-        """What is left over as many jobs at once as run now, but not less than the longest of these."""
+        """Seconds until all is done if as many jobs run at once as now; no less than the longest of those needs."""
         running = [job.seconds_left for job in self.running]
         waiting = self.pace * sum(self.seconds.get(state, 0.0) for state in ("queued", "blocked"))
         return max([(sum(running) + waiting) / max(1, len(running)), *running])

@@ -49,6 +49,7 @@ class Server:
         self.pending = b""
         # poll goes on waiting after a signal (PEP 475), so a child's end has to come as something to read.
         self.bell, bell_in = os.pipe()
+        # Python wants the end that it writes to non-blocking.
         for end in (self.bell, bell_in):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(bell_in, warn_on_full_buffer=False)

@@ -297,6 +297,7 @@ class ForkServer:
     def __init__(self, preload: str) -> None:
         self.link, theirs = socket.socketpair()
         self.preload, self.pending, self.is_open = preload, b"", True
+        # Our copy of its end is closed, or we would never read that the server is gone.
         with theirs:
             words = ["-m", "engine.launch.forkserver", "--preload", preload, "--socket", str(theirs.fileno())]
             # Exec'ed, not forked: the scheduler has threads and an open SQLite file, and a fork must have neither.
@@ -351,6 +352,7 @@ class ForkServer:
             # An idle server ends at once; one that still imports does not look at its socket.
             self.process.wait(0.2)
         except subprocess.TimeoutExpired:
+            # Still importing, so it has no children yet.
             self.process.kill()
             self.process.wait()
 

@@ -98,7 +98,7 @@ def _limit_fix(context: Mapping[str, Any], message: str) -> str:
 
 
 def _unquote(given: object) -> str:
-    """A number in quotes is the commonest slip of type."""
+    """A number in quotes is the most common mistake of type."""
     if isinstance(given, str):
         return f", without quotes: {given}" if given.replace(".", "", 1).replace("-", "", 1).isdigit() else ""
     return ""

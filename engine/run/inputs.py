@@ -150,6 +150,7 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
         raise JobError(f"{job.job} is not done", where=job.job, fix="submit the experiment again")
     about = read_json(winner.artifacts / "network.json")
     path = winner.artifacts / "weights.safetensors"
+    # Read once: what is loaded is what was checked.
     raw = path.read_bytes() if path.exists() else b""
     if hashlib.sha256(raw).hexdigest() != read_json(job.result)["weights_sha256"]:
         fix = f"remove {job.root} and submit again: the network is trained anew"

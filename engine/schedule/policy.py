@@ -54,7 +54,7 @@ class Ending:
     """How an attempt's process ended, as far as anybody saw.
 
     `exit` is a status, minus a signal number, or None when nobody saw it; `is_stuck` when we stopped it because its
-    step stood still; `has_started` is False when no process ever came to be.
+    step did not move; `has_started` is False when no process ever came to be.
     """
 
     exit: int | None
@@ -122,7 +122,7 @@ def _wait_before(outcome: str, used: int) -> float:
 def _tell_reason(ending: Ending, outcome: str) -> str:
     how = {
         "done": "",
-        "stuck": "its step stood still for too long",
+        "stuck": "no progress for too long",
         "oom": "out of memory",
         "nan": "the loss is not a number",
         "preempted": "asked to stop",
@@ -279,7 +279,7 @@ def choose_next(
 
 @dataclass
 class StallDetector:
-    """Watches one attempt's heartbeat: `beat` takes what it says now, `is_stuck` says when it stood still too long.
+    """Watches one attempt's heartbeat: `beat` takes its newest content, `is_stuck` says when too long without progress.
 
     Times are monotonic seconds of the one who watches, so a wall clock that jumps changes nothing.
     """
@@ -303,6 +303,6 @@ class StallDetector:
         return True
 
     def is_stuck(self, now: float) -> bool:
-        """A job that has never beaten (a pack, an import that hangs) gets six times as long."""
+        """A job that has not written a heartbeat yet (an import that hangs) gets six times as long."""
         allowed = max(self.limit, self.factor * self.typical)
         return now - self.since > (allowed if self.last is not None else 6 * self.limit)

@@ -161,6 +161,7 @@ def _scratch_home(home: Home) -> Iterator[Home]:
     Whoever makes one holds its lock; those that nobody holds, because their maker was killed, are cleared first.
     """
     home.verify_root.mkdir(parents=True, exist_ok=True)
+    # Under a lock: nobody may clear a home that its maker has not locked yet.
     with FileLock(home.verify_root.with_suffix(".lock")):
         for left in home.verify_root.iterdir():
             _clear_unowned(left)
@@ -186,6 +187,7 @@ def _clear_unowned(root: Path) -> None:
         scratch = Home(root, root / "cache")
         scheduler = read_handle(scratch.scheduler_file) or {}
         if scheduler.get("host", host_name()) == host_name():
+            # Of an earlier boot no process is left.
             if scheduler.get("boot_id") == boot_id():
                 kill_session(int(scheduler["pid"]), int(scheduler["start_time"]))
             _clear_scratch(scratch)
@@ -263,6 +265,7 @@ class Victim:
         if not self.marks or attempt.number <= self.last or not self.marks[0] <= step < self.steps:
             return None
         time.sleep(delay)
+        # One that ended while we slept was not killed.
         if not _kill_process(attempt) or saved_step(attempt) >= self.steps:
             return None
         self.marks, self.kills, self.last = self.marks[1:], self.kills + 1, attempt.number

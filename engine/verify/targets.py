@@ -86,6 +86,7 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
     if problem is not None:
         return TargetsCheck(job, 0.0, problem=problem)
     manifest: dict[str, Any] = read_json(place / "manifest.json")
+    # With the thread count of then, which changes the bits.
     device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True)
     visit = HomeVisit(home, job_details(home, job))
     teacher = open_teacher(visit, spec, device)

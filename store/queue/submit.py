@@ -104,7 +104,7 @@ def mark_done(connection: Connection, names: Iterable[str]) -> None:
 
 
 def remake_wanted(connection: Connection, name: str) -> list[str]:
-    """Make `wanted` of this experiment anew from its live runs; return the jobs it wanted before and now does not."""
+    """Rebuild `wanted` of this experiment from its live runs; return the jobs it wanted before and now does not."""
     key = {"name": name}
     before = set(connection.execute(text("SELECT job FROM wanted WHERE experiment = :name"), key).scalars())
     connection.execute(text("DELETE FROM wanted WHERE experiment = :name"), key)
@@ -121,7 +121,7 @@ def remake_wanted(connection: Connection, name: str) -> list[str]:
 
 
 def _retire_unwanted(connection: Connection, dropped: list[str]) -> None:
-    """Jobs that wait for nobody leave the queue; what runs may end, and what is done stays."""
+    """Cancel the jobs that no run asks for any more; what runs may end, and what is done stays."""
     connection.execute(
         text(
             "UPDATE jobs SET state = 'cancelled', reason = :reason WHERE state IN ('blocked', 'queued', 'paused')"

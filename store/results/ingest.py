@@ -86,7 +86,7 @@ class Ingest:
         self._db.execute("commit")
 
     def seen(self) -> dict[str, tuple[str, bool]]:
-        """Return what was read of each item: its signature then, and whether it can still change."""
+        """Return what was read of each item: its signature then, and whether it is settled (cannot change any more)."""
         rows = self._db.execute("select item, signature, settled from raw.seen").fetchall()
         return {item: (signature, settled) for item, signature, settled in rows}
 

@@ -229,6 +229,7 @@ def _sample(images: Tensor, column: Tensor, row: Tensor) -> Tensor:
     # 255 * 64 * 64, the largest weighed sum, needs 20 bits.
     colours[:, 1:-1, 1:-1] = green.bitwise_left_shift_(20).add_(red).add_(blue.bitwise_left_shift_(40))
     columns, rows = ((64 * place).round_().int().flatten(1) for place in (column, row))
+    # Plus the border, by which pixel 0 lies at 1.
     lefts, tops = ([((edge >> 6) + step).clamp_(0, size + 1) for step in (1, 2)] for edge in (columns, rows))
     across, down = columns & 63, rows & 63
 
@@ -244,6 +245,7 @@ def _sample(images: Tensor, column: Tensor, row: Tensor) -> Tensor:
 
 
 def _rotate(images: Tensor, levels: Tensor) -> Tensor:
+    # In doubles and then rounded, so that libraries which differ in a last bit agree.
     angles = levels.double() * math.radians(30)
     cosine, sine = angles.cos().float(), angles.sin().float()
     return _warp(images, (cosine, sine, 0.0, -sine, cosine, 0.0))

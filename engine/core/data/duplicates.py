@@ -84,6 +84,7 @@ def _near_codes(codes: Codes) -> Iterator[tuple[Numbers, Numbers]]:
 
     Of HASH_BITS + 1 slices of the code at least one is equal in such a pair, so only images with an equal slice meet.
     """
+    # Seven slices of about nine bits.
     edges = np.linspace(0, 64, HASH_BITS + 2).astype(int)
     for low, high in pairwise(edges):
         part = (codes >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)

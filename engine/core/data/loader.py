@@ -1,7 +1,7 @@
 """Loaders: takes a pack and rows, gives batches of uint8 images; what is in a batch is decided by seed and epoch alone.
 
 On the host a batch is made whole by the caller or, with data.workers above 0, by threads a few batches ahead (the
-kernels let go of the lock). For a GPU they crop, resize and flip into pinned memory; the copy, the photometric work and
+kernels release the GIL). For a GPU they crop, resize and flip into pinned memory; the copy, the photometric work and
 the mixing are done there, one batch ahead of the training. Rendered pixels that fit CACHE_BYTES are kept: finite views
 and evaluation's crops cost their time once.
 """
@@ -52,6 +52,7 @@ class PixelCache:
     def __init__(self, views: int | None, count: int, size: int, limit: int = CACHE_BYTES) -> None:
         needed = (views or 0) * count * 3 * size * size
         self.held: Tensor | None = None
+        # Fresh views are never seen again: nothing of them is kept.
         if 0 < needed <= limit:
             self.held = torch.empty((views or 0, count, 3, size, size), dtype=torch.uint8)
         self.known = torch.zeros((views or 0, count), dtype=torch.bool)
@@ -198,6 +199,7 @@ class EvalLoader:
 def render_rows(pack: Pack, rows: Rows, view: int, view_seed: int, augment: Augment, size: int) -> Tensor:
     """Return view number `view` of the pack's `rows`, uint8 (B, 3, size, size): what students and teachers see."""
     crops = [view_crop(pack, row, view, view_seed, augment) for row in rows.tolist()]
+    # Straight from the pack: what is looked at once needs no copy in memory.
     images = HostCache(pack, pack.format).render(rows.tolist(), crops, size)
     keys = [pack.keys[row] for row in rows]
     return augment_views(images, keys, view, view_seed, augment) if changes_pixels(augment) else images

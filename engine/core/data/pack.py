@@ -104,6 +104,7 @@ def write_pack(
     samples, rows = list(listing.samples), ShardRows()
     spans = [range(first, min(first + SHARD_IMAGES, len(samples))) for first in range(0, len(samples), SHARD_IMAGES)]
     chunks = [samples[span.start : span.stop] for span in spans]
+    # By what images are packed: shards that were made otherwise are not gone on from.
     shards = ShardWriter(folder, f"{PACK_VERSION} {short_side} {format} {JPEG_QUALITY} {broken}")
     for held in (found := shards.complete(chunks)):
         rows.extend(held)
@@ -144,7 +145,7 @@ def pack_threads() -> int:
 def _pack_span(
     listing: Listing, span: range, short_side: int, format: Format, pool: ThreadPoolExecutor
 ) -> Iterator[Packed | DataError]:
-    """Yield each image packed, or its error, in order, a few ahead on threads (Pillow lets go of the lock)."""
+    """Yield each image packed, or its error, in order, a few ahead on threads (Pillow releases the GIL)."""
 
     def pack_one(index: int) -> Packed | DataError:
         try:
@@ -214,7 +215,7 @@ def _check_classes(rows: ShardRows, class_names: tuple[str, ...]) -> None:
             raise DataError(
                 f"class {name!r} has no image that can be read",
                 where="data",
-                fix="mend its files, or leave the class out with data.classes",
+                fix="repair its files, or leave the class out with data.classes",
             )
 
 
@@ -250,7 +251,7 @@ def open_pack(folder: Path) -> Pack:
     """Map a pack. Sizes and the index's checksum are verified; raises DataError when they do not hold."""
     problem = _state_problem(folder, read_data=False)
     if problem is not None:
-        raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made anew")
+        raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made again")
     manifest = read_json(folder / "manifest.json")
     with np.load(folder / "index.npz") as index:
         offsets, shapes, labels, keys, groups, parts = (index[name] for name in INDEX)

@@ -54,6 +54,7 @@ def finish_ahead(
     for batch in batches:
         with torch.cuda.stream(stream):
             made = finish(batch)
+        # Behind its work, so that whoever waits for it waits for this batch alone.
         ahead = (made, stream.record_event())
         if ready is not None:
             yield _hand_over(*ready, images_of, device)

@@ -99,7 +99,7 @@ def list_images(
         image, key = keyed[index]
         content = content_of(image)
         if hashlib.sha256(content).hexdigest() != key:
-            fix = "let it come to rest, then submit again: the experiment is planned with the images that are there"
+            fix = "wait until nothing changes it, then submit again, which plans with the images that are there"
             raise ChangedImage("this image was changed after it was listed", where=image.place, fix=fix)
         return decode_image(content, image.place)
 

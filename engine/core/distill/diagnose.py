@@ -1,4 +1,4 @@
-"""What a teacher is like: takes logits and labels, gives accuracy, sureness, calibration, and how a student differs.
+"""What a teacher is like: takes logits and labels, gives accuracy, confidence, calibration, and how a student differs.
 
 All in fp64 on the host. Entropies and divergences are in nats. Logits may lie at any offset: only differences count.
 """
@@ -27,7 +27,8 @@ class Diagnosis:
 
     `confidence` is the mean largest probability, `sure_share` how often it is above SURE. `ece` is the
     mean |accuracy - confidence| over equal bins weighted by count, `signed_ece` the same with its sign (above 0:
-    too sure). `fitted_temperature` has the least NLL: above 1 says too sure, 0 that none within TEMPERATURES is best.
+    over-confident). `fitted_temperature` has the least NLL: above 1 is over-confident, 0 says that none in
+    TEMPERATURES is best.
     `wrong_entropy` is that of the wrong classes' probabilities among themselves, at the temperature that was asked for.
     `label_confidence` is the mean probability of the label, `contradicted` how often the teacher is above CERTAIN and
     gives the label less than DOUBTED: a wrong label, or a wrong and certain teacher.

@@ -130,7 +130,7 @@ def open_targets(folder: Path, origin: Origin, rows: Rows) -> Targets:
     """
     problem = targets_problem(folder, origin)
     if problem is not None:
-        raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made anew")
+        raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made again")
     manifest: dict[str, Any] = read_json(folder / "manifest.json")
     place_of = {key: place for place, key in enumerate(manifest["keys"])}
     missing = sum(origin.pack.keys[int(row)] not in place_of for row in rows)

@@ -189,7 +189,7 @@ def _create_timm(name: str, options: Mapping[str, Any]) -> nn.Module:
     try:
         model: nn.Module = timm.create_model(name, **options)
     except TypeError as error:
-        fix = "leave that option away; its names are those of timm's constructor"
+        fix = "remove that option; the names are those of timm's constructor"
         raise DataError(f"timm refuses an option: {error}", where=f"timm/{name}", fix=fix) from error
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
         if options.get("pretrained"):
@@ -206,6 +206,7 @@ def _load_into_timm(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load everything; only a classifier of another class count is left as it was built."""
     own = model.state_dict()
     classifier = getattr(model, "pretrained_cfg", {}).get("classifier") or ""
+    # Distilled networks have two classifiers.
     heads = tuple(f"{part}." for part in ([classifier] if isinstance(classifier, str) else classifier) if part)
     kept = {n: v for n, v in state.items() if not (heads and n.startswith(heads) and _differs(v, own.get(n)))}
     _refuse_misfits(kept, own, {name for name in own if heads and name.startswith(heads)})

@@ -133,6 +133,7 @@ class _AttendTiles(torch.autograd.Function):
         shape = (windows, ctx.shape[1], heads, q.shape[-1])
         cut = tiling.cut(grad.reshape(shape)).reshape(windows, -1, size, q.shape[-1])
         grads = _backward(q, k, v, weights, cut)
+        # Filled part by part, so that no gradient is held twice.
         grad_qkv = grad.new_empty(windows, ctx.shape[1], heads, 3, q.shape[-1])
         for place, part in enumerate(grads[:3]):
             target = tiling.cut(grad_qkv[:, :, :, place])

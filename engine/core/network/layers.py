@@ -36,6 +36,7 @@ class ConvNorm(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
+        # No bias: the norm behind it would take it out again.
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
 

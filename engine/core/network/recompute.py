@@ -21,6 +21,7 @@ def norm_act_conv(x: Tensor, norm: nn.BatchNorm2d, conv: nn.Conv2d) -> Tensor:
     """Return conv(gelu(norm(x))) in training mode; running statistics move exactly as those of `norm` would."""
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
+    # Outside of the function, so that autograd takes the gradient back to the weight's own precision.
     weight = _autocast(conv.weight, x)
     return _NormActConv.apply(x, norm, norm.weight, norm.bias, conv, weight)  # type: ignore[no-any-return]
 

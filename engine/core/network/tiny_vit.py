@@ -76,6 +76,7 @@ class Block(nn.Module):
         side = self.window
         if (height, width) == (side, side):
             return x.reshape(batch, side * side, channels), None
+        # On the right and below, as timm pads.
         down, right = -height % side, -width % side
         if down or right:
             x = F.pad(x, (0, 0, 0, right, 0, down))
@@ -102,6 +103,7 @@ def _cut_windows(x: Tensor, side: int) -> Tensor:
 
 
 def _attention(shape: StageShape, heads: int, ways: Ways) -> WindowAttention:
+    # By the unpruned count: pruning takes heads away and makes none wider.
     head_dim = shape.dim // shape.heads
     if shape.sparse is None:
         return WindowAttention(shape.dim, heads, head_dim, shape.window, ways.lean)
@@ -162,6 +164,7 @@ class TinyViT(nn.Module):
             part = AttentionStage(sizes.dims[stage - 1], shape.stages[stage], widths, rates[stage], ways)
             self.stages.append(part)
         self.head = Head(sizes.dims[-1], num_classes)
+        # Convolutions keep torch's own start, as in timm.
         for module in self.modules():
             if isinstance(module, NormMlp):
                 init_linear(module.fc1)

@@ -29,6 +29,6 @@ class Forward:
         return logits.float()
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Return the images as the network wants them: floats of its own mean and std."""
+        """Return the images as the network wants them: fp32 (B, 3, S, S) of its own mean and std, on our device."""
         # From pinned memory the copy runs beside what the device is doing.
         return normalize(images.to(self.device, non_blocking=True), self.mean, self.std)

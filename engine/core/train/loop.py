@@ -238,7 +238,8 @@ class Loop:
         return None if schedule is None else schedule.at(self.progress.epoch, self.progress.step)
 
     def _between_steps(self) -> None:
-        """Beat, notice a loss that is not finite, save when it is time, stop when asked."""
+        """Write the heartbeat, notice a loss that is not finite, save when it is time, stop when asked."""
+        # Asked once: a signal that comes after the save must not stop it unsaved.
         now, stop = self.progress, self.hooks.should_stop()
         # Reading the sum waits for the device, so a GPU is asked now and then; a bad sum stays bad.
         if self.loss_sum.device.type == "cpu" or now.step % 16 == 0:
@@ -287,7 +288,7 @@ class Loop:
             raise Stopped
 
     def _validate(self, loader: EvalLoader) -> Evaluation:
-        """Measure the validation part. Asked to stop meanwhile, keep the trained epoch and leave."""
+        """Measure the validation part. Asked to stop meanwhile, save the trained epoch and stop."""
         found = evaluate(self.network, loader, self.recipe.forward, self._watch)
         if not math.isfinite(found.loss):
             raise Diverged("the validation loss is not finite")

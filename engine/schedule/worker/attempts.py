@@ -1,4 +1,4 @@
-"""What attempts leave in their folders, read without trust: a file may be missing, torn or older than it looks."""
+"""What attempts write into their folders, read without trust: a file may be missing, torn or older than it looks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_object(path: Path) -> dict[str, Any] | None:
 
 
 def read_progress(attempt: AttemptFolder) -> object:
-    """Return what changes while the attempt makes progress, or None when it has not beaten yet."""
+    """Return what changes while the attempt makes progress, or None when it has no heartbeat yet."""
     beat = read_object(attempt.heartbeat)
     return None if beat is None else (beat.get("step"), beat.get("epoch"), beat.get("phase"))
 

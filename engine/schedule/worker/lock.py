@@ -21,7 +21,7 @@ from engine.launch.local import server_env
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, see_process
 
-# `scheduler_alive` holds the lock, shared, for a moment: whoever takes it in earnest looks for longer than that.
+# Seconds. `scheduler_alive` holds the lock, shared, for a moment: who takes it to keep it tries for longer than that.
 TAKE_SECONDS = 0.5
 
 
@@ -86,7 +86,7 @@ def is_starting(home: Home) -> bool:
 def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = True) -> None:
     """See that a scheduler runs: start one that works until the queue is empty and outlives us, unless one runs.
 
-    Two that start at once settle it by the lock; the loser leaves.
+    Of two that start at once, the one that does not get the lock ends.
     """
     preempt_signals()  # a mistake in the environment is told here, where somebody reads it
     if scheduler_alive(home):

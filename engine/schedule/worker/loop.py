@@ -212,7 +212,7 @@ class Scheduler:
             self.check_stalls()
 
     def check_stalls(self) -> None:
-        """Once a second: renew what is seen, stop what stands still, give up what nobody can see any more."""
+        """Once a second: renew the leases of what is seen, stop what makes no progress, give up what cannot be seen."""
         now, seen = self.clock(), []
         for track in list(self.tracks.values()):
             folder = self.home.job(track.row.job).attempt(track.row.attempt)

@@ -134,7 +134,7 @@ def _open_queue(home: Home) -> Queue:
 
 
 class StopFlag:
-    """Set by SIGTERM and SIGINT, and by what announces the machine's end; its bell becomes readable then."""
+    """Set by SIGTERM and SIGINT, and by what announces the machine's end; its pipe `bell` becomes readable then."""
 
     def __init__(self) -> None:
         self.is_set = self.is_preempted = False
