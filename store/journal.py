@@ -182,6 +182,7 @@ def _parse_line(raw: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(line, dict):
         return None
+    # "NaN" and "Infinity" come as text.
     if line.get("type") in WITH_VALUE:
         line["value"] = float(line["value"])
     return line

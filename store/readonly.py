@@ -31,6 +31,7 @@ def check_query(sql: str, kinds: Sequence[str]) -> None:
     while words and words[0] in ("explain", "analyze"):
         words = words[1:]
     first = words[0] if words else "explain"
+    # The word for what a person writes, the parser's kind for what it really is.
     if first not in FIRST_WORDS or kinds[0] not in KINDS:
         raise StoreError(f"results are read-only: {first!r} is refused; start with one of {', '.join(SHOWN_WORDS)}")
 

@@ -194,6 +194,7 @@ def _drain_experiments(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str,
     root = home.experiments_root
     names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
     newest = {name: records[-1] for name in names if (records := home.records(name))}
+    # Never settled: the next submission of a name may come at any time.
     signs = {f"experiment:{name}": (sign_file(path), False) for name, path in newest.items()}
     gone = [item for item in seen if item.startswith("experiment:") and item not in signs]
     changed = {
@@ -220,6 +221,7 @@ def _batches(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -
         for chunk in _new_lines(folder, marks, batch):
             if isinstance(chunk, Compacted):
                 batch.compacted.append(chunk)
+                # What counts is the lines in memory, not the file.
                 batch.bytes += UNPACKED * chunk.bytes
             else:
                 batch.chunks.append(chunk)

@@ -276,6 +276,7 @@ def _keep_channels(module: MBConv, kept: Tensor) -> None:
             _keep(conv_norm.bn, name, kept, 0)
         conv_norm.bn.num_features = conv_norm.conv.out_channels = len(kept)
     _keep(module.conv3.conv, "weight", kept, 1)
+    # A depthwise convolution has a group for each channel.
     module.conv2.conv.groups = module.conv2.conv.in_channels = module.conv3.conv.in_channels = len(kept)
 
 

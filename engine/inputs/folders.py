@@ -170,6 +170,7 @@ def _read_tree(root: Path) -> _Tree:
     named = {tuple(name.split("/")) for name in archive_names(root)}
     paths = sorted(path for path in named if not any(_is_hidden(step) for step in path))
     files = [path for path in paths if _is_image(path[-1])]
+    # Many archives have no entries for folders: they follow from the files.
     above = {path[:depth] for path in paths for depth in range(1, len(path))}
     return _Tree(files, sorted(above), [path for path in paths if not _is_image(path[-1])])
 

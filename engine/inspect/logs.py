@@ -55,6 +55,7 @@ class _Tail:
             handle.seek(self.offset)
             raw = handle.read()
         self.offset += len(raw)
+        # A line that is still being written waits for its end.
         *lines, self.rest = (self.rest + raw.decode(errors="replace")).split("\n")
         return lines
 

@@ -32,7 +32,7 @@ class Beat:
     steps: int = 0
     epoch: int = 0
     epochs: int = 0
-    rate: float | None = None
+    rate: float | None = None  # images/s
     loss: float | None = None
 
     @property
@@ -60,8 +60,8 @@ class JobView:
     title: str
     reason: str
     attempts: int
-    seconds: float
-    running_for: float
+    seconds: float  # estimated
+    running_for: float  # so far
     beat: Beat
 
     @property

@@ -31,6 +31,7 @@ def prepare_device(slot: str, threads: int, deterministic: bool) -> torch.device
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # Trying kernels out could choose another one in the next attempt.
     torch.backends.cudnn.benchmark = not deterministic
+    # The only one that is visible.
     return torch.device("cpu") if on_cpu else torch.device("cuda", 0)
 
 

@@ -96,6 +96,7 @@ def _make_record(plan: Plan, estimate: Estimate, priority: int) -> dict[str, Any
         "baseline": spec.baseline,
         "submitted_at": time.time(),
         "priority": priority,
+        # As it was written: today's defaults would read as words of the spec.
         "spec": spec.model_dump(mode="json", exclude_unset=True),
         "claims": [claim.model_dump(mode="json") for claim in spec.claims],
         "runs": [_run_record(run) for run in plan.runs],

@@ -139,6 +139,7 @@ def _ask_again(maker: Maker, view: int, first: int, held: np.ndarray[Any, Any]) 
     asked = maker.form.encode(maker.predict(maker.render(view, rows)))
     there = np.asarray(held[first : first + len(rows)])
     if maker.form.kept is not None:
+        # Other classes were kept: not the same answer, however near the logits are.
         same = np.array_equal(asked["classes"], there["classes"])
         asked, there = asked["logits"], there["logits"]
         if not same:

@@ -109,6 +109,7 @@ def retry_jobs(connection: Connection, names: Iterable[str]) -> list[str]:
     connection.execute(
         text(f"UPDATE jobs SET request = '' WHERE state = 'running' AND request = 'cancel' AND {AMONG}"), words
     )
+    # Only runs of what was named: what that needs, others share.
     _revive_runs(connection, list(names))
     settle_jobs(connection, found)
     return found

@@ -177,6 +177,7 @@ class Ingest:
         marks = self.watermarks(sorted({chunk.job for chunk in chunks}))
         for chunk in chunks:
             key = (chunk.job, chunk.attempt)
+            # A journal's rows are all subtracted at its first chunk; the others then add their lines.
             damaged = marks.get(key, Watermark(0, 0)).damaged + chunk.data.count(b"\n") - good.pop(key, 0)
             marks[key] = Watermark(chunk.offset + len(chunk.data), damaged)
         rows = [

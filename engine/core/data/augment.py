@@ -100,6 +100,7 @@ def _erase_boxes(images: Tensor, keys: Sequence[str], draw: Draws, chance: float
 
 
 def _draw_box(draw: Draws, key: str, size: int) -> tuple[int, int, int, int] | None:
+    # Block 0 has said whether there is a box at all.
     for block in range(1, ERASE_TRIES + 1):
         area, ratio, first, second, *_ = draw(key, "erase", block)
         share = ERASE_AREA[0] + area * (ERASE_AREA[1] - ERASE_AREA[0])

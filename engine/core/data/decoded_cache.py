@@ -57,10 +57,12 @@ def open_decoded(pack: Pack, data: Data, device: torch.device) -> DecodedCache:
 
 def _choose_cache(pack: Pack, data: Data, device: torch.device) -> Cache:
     packed: Cache = "raw" if pack.format == "raw" else "jpeg"
+    # Where a word names the place, nothing about the machine changes it.
     if data.cache in ("jpeg", "raw"):
         return "raw" if data.cache == "raw" else "jpeg"
     if device.type == "cpu":
         return "raw" if data.cache == "device" and not torch.cuda.is_available() else packed
+    # Held already, for another loader of this pack.
     if ("device", str(device)) in pack.decoded_caches:
         return "device"
     free = torch.cuda.mem_get_info(device)[0]
@@ -102,6 +104,7 @@ class HostCache:
         self.cache: Cache = cache
         self._pack = pack
         self._flat: Pixels | None = None
+        # A raw pack is a mapped file, which the system keeps in memory by itself.
         if cache == "raw" and pack.format == "jpeg":
             self._starts = _offsets(pack)
             self._flat = np.empty(int(self._starts[-1]), dtype=np.uint8)

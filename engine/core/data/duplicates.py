@@ -97,6 +97,7 @@ def _near_in_bucket(codes: Codes, bucket: Numbers) -> Iterator[tuple[Numbers, Nu
     step = max(1, COMPARED // len(bucket))
     for start in range(0, len(bucket) - 1, step):
         block = bucket[start : start + step]
+        # With all that come after the block's start, so that each pair is met once.
         distances = np.bitwise_count(codes[block][:, None] ^ codes[bucket[start:]][None, :])
         left, right = np.nonzero(distances <= HASH_BITS)
         apart = left < right

@@ -121,6 +121,7 @@ class ShardWriter:
 
 
 def _encode_rows(rows: ShardRows, kept: NDArray[np.bool_]) -> dict[str, Any]:
+    # Images without a hash get a blank one, so that the arrays are equally long.
     blank = PerceptualHash(0, np.zeros(THUMB_SIDE**2, dtype=np.uint8))
     hashes = [one or blank for one in rows.hashes]
     return {

@@ -137,6 +137,7 @@ def compare_logits(student: Tensor, teacher: Tensor, temperature: float = 1.0) -
 
 def _bisect(rising: Callable[[float], float]) -> float:
     low, high = (math.log(bound) for bound in TEMPERATURES)
+    # No change of sign inside: what is best lies outside of TEMPERATURES.
     if rising(math.exp(low)) >= 0 or rising(math.exp(high)) < 0:
         return 0.0
     for _ in range(STEPS):

@@ -120,6 +120,7 @@ def _encode_top(logits: Tensor, kept: int, dtype: np.dtype[Any]) -> NDArray[Any]
     raw = _finite(logits).cpu()
     shifted = raw - raw.amax(dim=1, keepdim=True)
     best = shifted.topk(kept, dim=1)
+    # The kept ones are taken out: `rest` is the mass of the others.
     others = shifted.scatter(1, best.indices, -math.inf)
     rows = np.empty(len(raw), dtype=dtype)
     rows["logits"] = best.values.clamp(min=LOWEST).half().numpy()

@@ -39,6 +39,7 @@ class ShardWriter:
         self.folder, self.of = folder, of
         self.shards: list[Shard] = []
         for shard in _listed(folder, of):
+            # Rows lie one after another, so behind a damaged shard nothing counts.
             if not self._is_whole(shard):
                 break
             self.shards.append(shard)

@@ -67,6 +67,7 @@ class _NormActConv(torch.autograd.Function):
             y, batch_mean, batch_rstd = aten.native_batch_norm(x, gain, shift, mean, var, True, rate, norm.eps)
             a = F.gelu(y).to(weight.dtype)
             out = F.conv2d(a, weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
+        # Not y and a, which are as large as x: they are worked out again from it.
         ctx.save_for_backward(x, gain, shift, weight, batch_mean, batch_rstd)
         ctx.conv, ctx.eps = conv, norm.eps
         return out

@@ -255,6 +255,7 @@ class Loop:
         now, recipe = self.progress, self.recipe
         steps = recipe.train.epochs * recipe.loader.steps_per_epoch
         rate = now.seen / now.seconds if now.seconds else None
+        # On a GPU the sum is up to 15 steps old, which does for a look.
         loss = now.loss_sum / now.seen if now.seen else None
         self.hooks.beat(
             phase, step=now.step, steps=steps, epoch=now.epoch, epochs=recipe.train.epochs, rate=rate, loss=loss
