@@ -1,6 +1,6 @@
 """Watching: takes a home and an experiment, shows its progress until nothing moves, gives the exit code.
 
-It only looks. It starts a scheduler when one died, and leaves everything running when the watcher is interrupted.
+It only looks, but for starting a scheduler when one died. Interrupted, it leaves everything running.
 """
 
 from __future__ import annotations

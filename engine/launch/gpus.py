@@ -17,7 +17,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def list_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the ids of the GPUs that jobs may use, in CUDA's order; empty where there is none."""
+    """Return the ids of the GPUs that jobs may use, in the order they are listed in; empty where there is none."""
     allowed = environment.get(VISIBLE)
     # Set and empty means no GPU; not set means every one.
     if allowed is not None:

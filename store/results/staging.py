@@ -20,6 +20,7 @@ LINE_COLUMNS = {
 }  # fmt: skip
 # A journal line with its types, as the tables and a compacted journal hold it. A number that JSON has no word for
 # comes as text; a fact may be any JSON and is kept as its text.
+# In a line times are unix seconds.
 TYPED_LINE = """
     _job as job, _attempt as attempt, v, seq, type, make_timestamp(("at" * 1e6)::bigint) as "at", name,
     case when type <> 'fact' then try_cast(value ->> '$' as double) end as value,

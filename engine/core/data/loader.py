@@ -73,8 +73,8 @@ class TrainLoader:
     """Training batches of the pack's `rows`, their images on `device`; `decoded` holds the pack's pixels.
 
     Epoch e shows view e mod `views` (None: view e), in an order decided by (seed, e). The last batch may be short; one
-    of a single image is left out of that epoch, because batch statistics need two. Raises DataError when images are to
-    be mixed in pairs and the batch size is odd.
+    of a single image is left out of that epoch, because batch statistics need two (unless it is all there is). Raises
+    DataError when images are to be mixed in pairs and the batch size is odd.
     """
 
     def __init__(

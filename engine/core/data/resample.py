@@ -47,6 +47,7 @@ class Taps:
 
 def resize_boxes(flat: Tensor, boxes: Boxes, size: int) -> Tensor:
     """Return the boxes of the images in `flat` (uint8, one dimension) resized to uint8 (B, 3, size, size)."""
+    # Across first, as torch does it: each direction rounds, so the order counts.
     rows = _resize_across(flat, boxes, size)
     return _resize_down(rows, boxes, size).permute(0, 3, 1, 2).contiguous()
 
@@ -116,6 +117,7 @@ def _to_whole(weights: Tensor) -> tuple[Tensor, Tensor]:
     """Return weights as whole numbers below 2 ** 15, and by how many bits they were shifted up for it."""
     largest = weights.amax(dim=(1, 2))
     bits = torch.zeros_like(largest, dtype=torch.int32)
+    # As torch finds them: bit by bit, as long as the largest weight fits into 16.
     for more in range(1, MOST_BITS + 1):
         fits = (largest * 2.0**more + 0.5).long() < LARGEST_WEIGHT
         bits = torch.where(fits & (bits == more - 1), more, bits)

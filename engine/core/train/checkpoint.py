@@ -58,6 +58,7 @@ def load_newest(folders: Iterable[Path]) -> LoadedCheckpoint | None:
     """
     for folder in folders:
         for entry in _pointed(folder):
+            # What is loaded are the very bytes that were checked.
             raw = _read_checked(folder / str(entry["file"]), str(entry["sha256"]))
             state = None if raw is None else _decode(raw)
             if state is not None:

@@ -84,10 +84,10 @@ class Scheduler:
         self.tracks: dict[str, Track] = {}
         # No version of SQLite's is negative: the first turn reads the orders.
         self.version = -1
-        self.looked = 0.0
-        self.may_start = True
+        self.looked = 0.0  # monotonic: when heartbeats were last read
+        self.may_start = True  # something has changed since the last look for ready jobs
         self.is_sure = False  # whether what we know and what the queue says are known to agree
-        self.trouble = ""
+        self.trouble = ""  # what was said last, so that it is said once
 
     # -- the turn -----------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ class Publisher:
 
     def __init__(self, home: Home, last: Collect | None, between: Collect | None, every: float = 2.0) -> None:
         self.home, self.last_call, self.between, self.every = home, last, between, every
+        # Due since the last call; news since the start.
         self.is_due = self.has_news = False
         self.last = 0.0
         self.trouble = ""
