@@ -15,6 +15,7 @@ from typing import Any
 from store.readonly import StoreError
 from store.results import QueryResult
 
+# How DuckDB's names of numbers begin: one may go on, as DECIMAL(18,3).
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 WIDEST = 100  # characters of a cell that a terminal table shows
 TEX_SIGNS = {

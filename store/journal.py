@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 JOURNAL_VERSION = 1
+# Their `value` is a number; that of a fact may be any JSON.
 WITH_VALUE = frozenset({"metric", "measurement", "teacher"})
 
 

@@ -62,6 +62,7 @@ def _sync_all(paths: Sequence[Path]) -> None:
             sync_path(path)
 
     with ThreadPoolExecutor(WRITERS) as writers:
+        # list, because an error in a thread is raised when its result is asked for.
         list(writers.map(sync_some, range(WRITERS)))
 
 

@@ -102,6 +102,7 @@ class _Zip:
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
         self._file = zipfile.ZipFile(path)
+        # Nobody closes an archive: it goes with whoever reads from it last.
         weakref.finalize(self, self._file.close)
         self._entries = _zip_entries(self._file)
 

@@ -201,6 +201,7 @@ def _file_mark(path: Path) -> str:
         raise DataError(f"cannot read this image: {error.strerror}", where=str(path), fix=fix) from error
     if not stat.S_ISREG(status.st_mode):
         raise DataError("cannot read this image: it is no regular file", where=str(path), fix="remove it")
+    # In nanoseconds: a file may be written twice within a second.
     return f"{status.st_size} {status.st_mtime_ns}"
 
 

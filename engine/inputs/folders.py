@@ -17,6 +17,7 @@ from engine.errors import DataError, closest_hint
 from engine.inputs.archive import archive_names, is_archive
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
+# train.X1 and its like are how a much used ImageNet-100 comes.
 PART_FOLDER = re.compile(r"(train|val|test)(?:idation|id|ing)?(?:[._-]?X?\d*)", re.IGNORECASE)
 
 Steps = tuple[str, ...]
@@ -183,6 +184,7 @@ def _walk(folder: Path, steps: Steps, above: tuple[Mark, ...], tree: _Tree) -> N
     except OSError as error:
         fix = "make it readable or remove it"
         raise DataError(f"cannot list this folder: {error.strerror}", where=str(folder), fix=fix) from error
+    # Device and inode tell whether a link leads back to a folder that we are in.
     mark = (status.st_dev, status.st_ino)
     for entry in entries:
         if _is_hidden(entry.name):

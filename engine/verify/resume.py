@@ -212,6 +212,7 @@ def _kill_attempt(attempt: AttemptFolder) -> None:
 
 @contextmanager
 def _scheduler(scratch: Home, preload: str) -> Iterator[subprocess.Popen[bytes]]:
+    # Nobody asks a scratch home for results.
     words = ["--home", str(scratch.root), "--until-idle", "--no-collect", "--preload", preload]
     environment = {**server_env(), "XP_CACHE": str(scratch.cache)}
     with open(scratch.scheduler_log, "ab") as log:

@@ -19,6 +19,7 @@ aten = torch.ops.aten
 
 def norm_act_conv(x: Tensor, norm: nn.BatchNorm2d, conv: nn.Conv2d) -> Tensor:
     """Return conv(gelu(norm(x))) in training mode; running statistics move exactly as those of `norm` would."""
+    # As the norm does itself, whose forward is not called here.
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
     # Outside of the function, so that autograd takes the gradient back to the weight's own precision.
@@ -85,6 +86,7 @@ class _NormActConv(torch.autograd.Function):
         del a
         grad_y = aten.gelu_backward(grad_a.to(y.dtype), y)
         del y, grad_a
+        # None: in training the gradient comes from the batch's statistics, not from the running ones.
         grad_x, grad_gain, grad_shift = aten.native_batch_norm_backward(
             grad_y, x, gain, None, None, mean, rstd, True, ctx.eps, [True, True, True]
         )

@@ -158,6 +158,7 @@ class TinyViT(nn.Module):
         self.shape, self.num_classes, self.ways, self.widths = shape, num_classes, ways, widths
         self.mean, self.std = MEAN, STD
         sizes, rates = shape.sizes, _drop_paths(shape)
+        # The order decides which random numbers each layer starts from.
         self.patch_embed = PatchEmbed(sizes.dims[0], ways.lean)
         self.stages = nn.Sequential(ConvStage(shape.stages[0], widths, rates[0], ways))
         for stage in (1, 2, 3):

@@ -72,6 +72,7 @@ def last_line(path: Path) -> str:
 def has_room(folder: Path) -> bool:
     """Return whether a job may write here: 64 MB are free, or a fiftieth of a small file system."""
     disk = os.statvfs(folder)
+    # bavail: what is left for a process that is not root's.
     return disk.f_bavail * disk.f_frsize >= min(LEAST_ROOM, disk.f_blocks * disk.f_frsize // 50)
 
 
