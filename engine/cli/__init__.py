@@ -47,6 +47,7 @@ def main() -> None:
             raise
         _tell_fault(f"cannot write: {error.strerror}", str(error.filename or ""))
     except Exception as error:
+        # Only now, because SQLAlchemy takes its time to import and most commands do without.
         from store.queue import QueueFault
 
         if not isinstance(error, QueueFault):

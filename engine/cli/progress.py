@@ -52,6 +52,7 @@ class Screen:
         trouble = find_trouble(self.home, views)
         if not trouble:
             self.well_at = time.monotonic()
+        # Two looks: a scheduler that was just started needs a moment.
         return trouble if time.monotonic() - self.well_at > 2 * CHECK else ""
 
     def _say(self, lines: str) -> None:

@@ -59,6 +59,7 @@ def saved_bytes(network: nn.Module, image_size: int) -> dict[str, int]:
 
     A storage that two parts keep counts for the first of them.
     """
+    # In train mode, to count what a step of training keeps.
     ghost = copy.deepcopy(network).to("meta").train()
     own = {value.untyped_storage()._cdata for value in (*ghost.parameters(), *ghost.buffers())}
     seen: dict[int, Any] = {}

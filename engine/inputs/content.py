@@ -61,6 +61,7 @@ def data_content(data: Data, home_cache_file: Path) -> Content:
         return _digits_content()
     images, class_names = data_images(data)
     digests = image_digests(images, home_cache_file)
+    # An archive counts once, however many images are in it.
     size = sum(path.stat().st_size for path in {image.path for image in images})
     counts, held = _count_images(images, class_names, data)
     return Content(content_digest(images, digests), len(class_names), len(images), size, class_names, counts, held)

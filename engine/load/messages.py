@@ -84,6 +84,7 @@ def _valid_names(path: tuple[int | str, ...]) -> list[str]:
 
 def _wrong_choice(path: tuple[int | str, ...], context: Mapping[str, Any], given: object) -> Explained:
     expected = str(context.get("expected", context.get("expected_tags", "")))
+    # Pydantic gives the choices as one text: 'a', 'b' or 'c'.
     choices = [word.strip(" '\"") for part in expected.split(" or ") for word in part.split(",")]
     if "tag" in context:
         path, given = (*path, "kind"), context["tag"]

@@ -162,6 +162,7 @@ def _blend_smooth(images: Tensor, factors: Tensor) -> Tensor:
 
 def _stretch(images: Tensor, levels: Tensor) -> Tensor:
     low, high = images.amin(dim=(2, 3), keepdim=True).float(), images.amax(dim=(2, 3), keepdim=True).float()
+    # A channel of one level has nothing to be stretched.
     scale = torch.where(high > low, 255 / (high - low).clamp(min=1), 1.0)
     return _to_bytes((images.float() - torch.where(high > low, low, 0.0)) * scale)
 
@@ -196,6 +197,7 @@ def _solarize(images: Tensor, levels: Tensor) -> Tensor:
 
 
 def _solarize_add(images: Tensor, levels: Tensor) -> Tensor:
+    # 110 and 128 are AutoAugment's, as in timm.
     raised = _to_bytes(images.float() + _per_image((110 * levels.abs()).floor(), images))
     return torch.where(images < 128, raised, images)
 
@@ -265,6 +267,7 @@ OPERATIONS: dict[str, Operation] = {
     "contrast": _enhance(_blend_mean),
     "brightness": _enhance(_blend_black),
     "sharpness": _enhance(_blend_smooth),
+    # 0.3, and 0.9 of half the side: AutoAugment's strengths, as in timm.
     "shear_x": lambda images, levels: _warp(images, (1.0, 0.3 * levels, 0.0, 0.0, 1.0, 0.0)),
     "shear_y": lambda images, levels: _warp(images, (1.0, 0.0, 0.0, 0.3 * levels, 1.0, 0.0)),
     "translate_x": lambda images, levels: _warp(images, (1.0, 0.0, 0.9 * levels, 0.0, 1.0, 0.0)),

@@ -90,6 +90,7 @@ def list_images(
     labels = {name: label for label, name in enumerate(class_names)}
     keyed = sorted(zip(images, digests, strict=True), key=lambda pair: (labels[pair[0].class_name], pair[1]))
     samples = tuple(Sample(image.path, labels[image.class_name], key, image.member, image.part) for image, key in keyed)
+    # Opened once, for all images and threads.
     archive = None if place.is_dir() else open_archive(place)
 
     def content_of(image: ImageFile) -> bytes:

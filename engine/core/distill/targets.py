@@ -79,6 +79,7 @@ def keys_digest(pack: Pack, rows: Rows) -> str:
 
 def write_manifest(folder: Path, origin: Origin, form: RowFormat) -> None:
     """Say what the files in `folder` are; from then on they count."""
+    # An examination alone, without views, has no logits.bin.
     names = [name for name in (CENTRE, LOGITS) if (folder / name).is_file()]
     files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)} for name in names}
     manifest = origin.head() | {"classes": form.classes, "kept": form.kept, "files": files}
@@ -158,6 +159,7 @@ def targets_problem(folder: Path, origin: Origin | None = None) -> str | None:
         manifest: dict[str, Any] = read_json(folder / "manifest.json")
         if manifest["version"] != TARGETS_VERSION:
             return f"the targets are of version {manifest['version']}, this program reads {TARGETS_VERSION}"
+        # The digest is of all but itself.
         if manifest.pop("self") != digest_of(manifest):
             return "the targets' manifest is damaged: its digest does not hold"
         problem = None if origin is None else _fit_problem(manifest, origin)

@@ -165,6 +165,7 @@ def _pretrained_tiny(arch: str) -> Mapping[str, Tensor]:
 
 def _timm_network(network: Network, num_classes: int, image_size: int, weights: str) -> nn.Module:
     name = network.arch.removeprefix("timm/")
+    # For another class count timm gives pretrained weights a new head.
     options: dict[str, Any] = {"num_classes": num_classes, "pretrained": weights == "pretrained"}
     if network.drop_path is not None:
         options["drop_path_rate"] = network.drop_path
@@ -192,6 +193,7 @@ def _create_timm(name: str, options: Mapping[str, Any]) -> nn.Module:
         fix = "remove that option; the names are those of timm's constructor"
         raise DataError(f"timm refuses an option: {error}", where=f"timm/{name}", fix=fix) from error
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
+        # Where weights are asked for it is nearly always the download.
         if options.get("pretrained"):
             fix = "give this machine access to the hub, or a filled HF_HOME; or name a file: weights: FILE.safetensors"
             reason = textwrap.shorten(_first_line(error), 80, placeholder=" ...")

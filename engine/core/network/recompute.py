@@ -63,6 +63,7 @@ class _NormActConv(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, norm: nn.BatchNorm2d, gain: Tensor, shift: Tensor, conv: nn.Conv2d, weight: Tensor
     ) -> Tensor:
+        # Off, because the dtypes were settled before (_autocast).
         with as_given(x):
             mean, var, rate = norm.running_mean, norm.running_var, norm.momentum or 0.0
             y, batch_mean, batch_rstd = aten.native_batch_norm(x, gain, shift, mean, var, True, rate, norm.eps)
