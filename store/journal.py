@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 JOURNAL_VERSION = 1
-# Their `value` is a number; that of a fact may be any JSON.
+# Kinds whose `value` is a number; that of a fact may be any JSON.
 WITH_VALUE = frozenset({"metric", "measurement", "teacher"})
 
 
@@ -33,7 +33,7 @@ class JournalWriter:
     def _count_lines(self) -> int:
         """Number on after the lines that are there, and close a torn last line so that it stays by itself."""
         size, lines, last = os.fstat(self._handle).st_size, 0, b"\n"
-        # By blocks, because a journal may be longer than the memory.
+        # By blocks, so that a long journal takes no memory.
         for start in range(0, size, 1 << 20):
             block = os.pread(self._handle, 1 << 20, start)
             lines, last = lines + block.count(b"\n"), block[-1:]

@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 # The first calls allocate, choose kernels and fill caches.
 WARM_UP_SECONDS = 0.3
-# However slow: fewer would have no edges.
+# However slow the network is: fewer rounds give no percentiles.
 LEAST_ROUNDS = 5
 
 

@@ -31,8 +31,8 @@ def write_atomic(path: Path, data: bytes | memoryview | str) -> None:
         # The file before the rename, its folder after it: a name that survives a power cut has its content.
         sync_path(beside)
         os.replace(beside, path)
-    # A Ctrl-C too must leave nothing behind.
     except BaseException:
+        # A Ctrl-C too must leave nothing behind.
         beside.unlink(missing_ok=True)
         raise
     sync_path(path.parent)
@@ -134,7 +134,7 @@ def publish_folder(
 def _clear_leftovers(final: Path, *, keep_newest: bool) -> Path | None:
     """Under the lock every `.tmp` of this key belongs to a builder that was killed, and an invalid folder to nobody.
 
-    Return the newest of the dead builders' folders where that is to be kept.
+    Return the newest of the killed builders' folders where that is to be kept.
     """
     # Only names that we make: another key may begin like this one.
     pattern = re.compile(re.escape(final.name) + r"\.[0-9a-f]{8}\.tmp")

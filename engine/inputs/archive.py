@@ -128,8 +128,8 @@ class _Tar:
         """Open a file, or the one that a link leads to. Raises DataError where that is not in the archive."""
         try:
             content = self._tar.extractfile(member)
-        # A link to nothing, or in a circle.
         except (KeyError, RecursionError):
+            # A link to nothing, or in a circle.
             content = None
         if content is None:
             what = f"cannot read this image: it is a link to {member.linkname}, and that is no file of the archive"

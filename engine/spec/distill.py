@@ -63,7 +63,6 @@ class Distill(Model):
 
 
 # (weight of the teacher's part, weight of the labels') where a spec gives none
-# Of hinton those of mdistiller; of lskd, dist, dkd, nkd and ats those of their authors.
 LOSS_WEIGHTS: dict[str, tuple[float, float]] = {
     "ce": (0.0, 1.0),
     "soft_ce": (1.0, 0.0),

@@ -79,8 +79,8 @@ class Ingest:
         self._db.execute("begin")
         try:
             yield
-        # A Ctrl-C too.
         except BaseException:
+            # A Ctrl-C too.
             self._db.execute("rollback")
             raise
         self._db.execute("commit")

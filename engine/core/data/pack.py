@@ -150,8 +150,8 @@ def _pack_span(
     def pack_one(index: int) -> Packed | DataError:
         try:
             pixels = shrink(listing.read(index), short_side)
-        # A changed file is no broken one: it stops the pack even where those are skipped.
         except ChangedImage:
+            # A changed file is no broken one: it stops the pack even where those are skipped.
             raise
         except DataError as error:
             return error

@@ -140,8 +140,8 @@ def decode_image(content: bytes, where: str) -> Pixels:
             warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, palettes with transparency, large images
             with Image.open(io.BytesIO(content)) as image:
                 return to_rgb(image)
-    # Not the file's fault: it must not be left out as broken.
     except MemoryError:
+        # Not the file's fault: it must not be left out as broken.
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on a damaged file
         raise DataError(

@@ -106,7 +106,7 @@ class Loop:
         self.best: dict[str, Tensor] = {}  # on the host
         # On the device, so that adding to it waits for nothing; in doubles, as it sums a whole epoch.
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=recipe.forward.device)
-        self.saved_at = time.monotonic()  # monotonic
+        self.saved_at = time.monotonic()
         self.counted_at: float | None = None  # None between epochs, when no time counts
 
     def restore(self, state: State) -> None:

@@ -232,7 +232,7 @@ class Scheduler:
             if track.status.state != State.UNKNOWN and track.lease_until - now < self.patience.lease / 2:
                 track.lease_until = now + self.patience.lease
                 seen.append((track.row.job, track.row.attempt))
-        # In one transaction, as each waits for the disk.
+        # All in one transaction, because each waits for the disk.
         if seen:
             self.queue.renew(seen, boot_id(), now + self.patience.lease)
 
@@ -298,8 +298,8 @@ class Scheduler:
         }
         try:
             write_json(folder.outcome, words)
-        # The queue learns of it all the same; only a queue made anew would have to judge this attempt again.
         except OSError as error:
+            # The queue learns of it all the same; only a queue made anew would have to judge this attempt again.
             if not self.trouble:  # while the disk is full every turn comes by here
                 log.warning("%s attempt %d: outcome not written: %s", row.job, row.attempt, error)
 
