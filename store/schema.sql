@@ -156,7 +156,6 @@ with final_metrics as (
     select rj.run,
         max(m.value) filter (m.name = 'params') as params,
         max(m.value) filter (m.name = 'macs') as macs,
-        -- A GPU's figure before the CPU's, at the largest batch; the latency at the smallest.
         arg_max(m.value, (m.device <> 'cpu', m.batch_size, m.threads))
             filter (m.name = 'infer_images_per_second') as infer_images_per_second,
         arg_max(m.batch_size, (m.device <> 'cpu', m.batch_size, m.threads))

@@ -190,7 +190,6 @@ def score_units(
     the loss when the unit goes. l1, l2: norm of the incoming times norm of the outgoing weights. random: the control.
     """
     if criterion == "random":
-        # On the CPU, so that every device draws the same.
         generator = torch.Generator().manual_seed(seed)
         return [torch.rand(layer.units, generator=generator) for layer in layers]
     if criterion == "taylor":

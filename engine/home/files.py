@@ -28,7 +28,6 @@ def write_atomic(path: Path, data: bytes | memoryview | str) -> None:
     beside = _name_beside(path)
     try:
         beside.write_bytes(data.encode() if isinstance(data, str) else data)
-        # The file before the rename, its folder after it: a name that survives a power cut has its content.
         sync_path(beside)
         os.replace(beside, path)
     except BaseException:

@@ -28,7 +28,7 @@ class Order:
     folder: str
     details: dict[str, Any]
     slot: str
-    grace: float  # seconds between being asked to end and being killed
+    grace: float
     ooms: int = 0
     env: dict[str, str] = field(default_factory=dict)
 

@@ -32,9 +32,7 @@ from engine.home.paths import AttemptFolder
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, kill_session, see_process, thread_count, write_handle
 
-# The scheduler's policy.EXIT_TAKEN: launch may not import schedule.
 EXIT_TAKEN = os.EX_TEMPFAIL
-# Python's faulthandler writes all stacks upon it, and the process goes on.
 STACK_SIGNAL = signal.SIGQUIT
 # numpy's OpenBLAS starts a pool of threads on import unless told not to; the variable itself is put back afterwards.
 QUIET = {"OPENBLAS_NUM_THREADS": "1"}
@@ -98,7 +96,6 @@ class Server:
         if pid == 0:
             run_child(self.module, message)
         order = message["order"]
-        # A child that has ended already is still in /proc: it is not reaped yet.
         seen = see_process(pid)
         child = {"job": order["job"], "attempt": order["attempt"], "start": seen.start if seen else 0}
         self.children[pid] = child
@@ -135,21 +132,17 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
 
 def _run_attempt(module: Any, message: dict[str, Any]) -> int:
     folder, order = AttemptFolder(Path(message["folder"])), message["order"]
-    # First: a SIGTERM that comes from here on has to end us.
     _reset_signals()
     # A session, so that everything the attempt starts can be found and killed with it.
     os.setsid()
     folder.root.parent.mkdir(parents=True, exist_ok=True)
-    # The folder is the fence: whoever makes it is this attempt, and nobody else ever will be.
     try:
         folder.root.mkdir()
     except FileExistsError:
         return EXIT_TAKEN
     handle = _describe_self(order)
-    # At once: until it is there a scheduler cannot tell which process this is (HANDLE_SECONDS in local.py).
     write_handle(folder.handle, handle)
     _take_over_streams(folder.log)
-    # Before the job touches CUDA, which reads CUDA_VISIBLE_DEVICES once.
     os.environ.update(message.get("env") or {})
     faulthandler.register(STACK_SIGNAL, all_threads=True)
     status = 1
@@ -195,7 +188,6 @@ def _take_over_streams(log: Path) -> None:
     for source, number in ((empty, 0), (target, 1), (target, 2)):
         os.dup2(source, number)
     os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 1 << 20 else 1 << 16)
-    # The last whole line of a killed attempt is in its log.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 

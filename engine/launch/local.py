@@ -78,7 +78,6 @@ class LocalLauncher:
         self.ensure_server().send(
             {"order": order.as_dict(), "folder": order.folder, "env": {**slot_env(order.slot), **order.env}}
         )
-        # When that server dies, the folder and /proc say what became of the attempt.
         known.server = self.servers
         return handle
 
@@ -161,7 +160,6 @@ class LocalLauncher:
                     boot_id(),
                 )
             elif "exit" in message:
-                # TEMPFAIL: the folder was there, so this process never became the attempt.
                 known.ended = Status(State.GONE, message["exit"], message["exit"] != os.EX_TEMPFAIL)
 
     # -- one attempt --------------------------------------------------------------------------------------------
@@ -300,7 +298,6 @@ class ForkServer:
         # Our copy of its end is closed, or we would never read that the server is gone.
         with theirs:
             words = ["-m", "engine.launch.forkserver", "--preload", preload, "--socket", str(theirs.fileno())]
-            # Exec'ed, not forked: the scheduler has threads and an open SQLite file, and a fork must have neither.
             self.process = subprocess.Popen(
                 [sys.executable, *words],
                 pass_fds=[theirs.fileno()],

@@ -82,7 +82,6 @@ def load_spec(path: str | FilePath, overrides: Sequence[str] = (), overlays: Seq
         problems = _cell_problems(layers)
     spec, more = _validate_tree(layers)
     problems = _once([*more, *problems])
-    # Overlays and --set may make arms alike on purpose: one epoch of everything, one small network.
     if spec is not None and not problems and not over:
         problems = _same_arms(spec, layers)
     if spec is None or problems:

@@ -46,7 +46,6 @@ def parse_document(text: str, name: str) -> Document:
     """Parse YAML text; `name` stands for the file in positions."""
     _refuse_tabs(text, name)
     try:
-        # Round trip is the mode that keeps positions.
         tree = YAML(typ="rt").load(text)
     except DuplicateKeyError as error:
         raise _duplicate_key(error, name) from error
@@ -94,7 +93,6 @@ def _plain(node: Any) -> Any:
         return {str(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(value) for value in node]
-    # bool first, as it is an int to Python.
     if isinstance(node, bool) or node is None:
         return node
     for kind in (int, float, str):

@@ -82,7 +82,6 @@ def _plan_run(name: str, cell: Cell, context: PlanContext, pack: str, counted: M
         jobs["prune"] = plan_prune(context, jobs, teaching)
     jobs["measure"] = plan_measure(context, jobs)
     jobs["explain"] = plan_explain(context, jobs)
-    # Its place in the experiment is part of it: two arms may share every job.
     run = make_id("run", [name, cell.arm, cell.cell, seed, sorted(jobs.items())])
     return Run(run, cell.arm, cell.cell, seed, settings.data.split, counted, jobs)
 

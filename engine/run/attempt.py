@@ -94,7 +94,6 @@ class Attempt:
         self._beaten, self._phase = time.monotonic(), phase
         known = {"step": None, "steps": None, "epoch": None, "epochs": None, "rate": None, "loss": None}
         about = {"attempt": self.order.attempt, "pid": os.getpid(), "phase": phase, "at": time.time()}
-        # One writer, so one name will do.
         beside = self.folder.root / ".heartbeat.tmp"
         beside.write_text(json.dumps({**known, **figures, **about}))
         os.replace(beside, self.folder.heartbeat)

@@ -18,7 +18,6 @@ from typing import Any, Protocol, TypeVar
 
 from store.queue.rows import Verdict, combine_states
 
-# Numbers that neither Python (1, 2), nor a shell (126, 127), nor a signal (128 + n) uses of itself.
 EXIT_DONE = 0
 EXIT_TAKEN = 75  # the attempt's folder was there already: another process is that attempt
 EXIT_PREEMPTED = 85
@@ -80,7 +79,6 @@ def name_outcome(ending: Ending) -> str:
         return "done"
     if ending.is_stuck:
         return "stuck"
-    # TAKEN: another process is this attempt, and how that one fares is not known here.
     if ending.exit is None or ending.exit == EXIT_TAKEN:
         return "lost"
     if ending.exit < 0:
@@ -95,7 +93,6 @@ def decide(ending: Ending, spent: Spent) -> Verdict:
     reason = _tell_reason(ending, outcome)
     if outcome == "done":
         return Verdict(outcome, "done", exit=ending.exit)
-    # These would end in the same way again, so no other attempt is made.
     if outcome == "nan" or ending.exit in (EXIT_FAILED, EXIT_NO_MEMORY):
         return Verdict(outcome, "failed", reason, ending.exit)
     budget = {"crashed": "crashed", "stuck": "crashed", "oom": "ooms"}.get(outcome, "lost")

@@ -56,7 +56,6 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
 
 
 def _write_jobs(home: Home, plan: Plan) -> None:
-    # A spec.json never changes: the folder's name is its hash.
     new = [job for job in plan.jobs if not home.job(job.key).spec.exists()]
     for job in new:
         home.job(job.key).root.mkdir(parents=True, exist_ok=True)

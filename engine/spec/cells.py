@@ -84,7 +84,6 @@ def cell_name(point: Mapping[str, Any]) -> str:
 
 def cell_settings(spec: Spec, arm: str, point: Mapping[str, Any]) -> Settings:
     """Return the settings of `arm` at `point`. Raises pydantic's ValidationError when they are impossible."""
-    # exclude_unset: defaults would be merged as if the spec had said them.
     base = spec.model_dump(exclude_unset=True, include=set(Settings.model_fields))
     return Settings.model_validate(cell_tree(base, spec.arms.get(arm, {}), point))
 

@@ -114,7 +114,7 @@ class Data(Model):
         if names is None:
             return names
         if not names:
-            raise refuse("the list names no class", "name two or more, or remove data.classes to take all")
+            raise refuse("the list names no class", "name two or more, or leave data.classes away for all")
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise refuse(f"class {twice!r} is named twice", "name each class once: its place in the list is its label")
@@ -127,9 +127,9 @@ class Data(Model):
                 "source 'folder' has no root", "set data.root to a folder with one sub-folder of images for each class"
             )
         if self.source == "digits" and self.root:
-            raise refuse("source 'digits' takes no root", "remove data.root: the digits come with scikit-learn")
+            raise refuse("source 'digits' takes no root", "leave data.root away: the digits come with scikit-learn")
         if self.source == "digits" and self.classes is not None:
-            raise refuse("source 'digits' has its ten classes", "remove data.classes")
+            raise refuse("source 'digits' has its ten classes", "leave data.classes away")
         if self.source == "digits" and self.given == "test":
             raise refuse("source 'digits' comes without a test folder", "set data.given: merge")
         if self.cache == "jpeg" and self.format == "raw":

@@ -12,7 +12,6 @@ from engine.spec.base import ASIDE, Count, Model, Positive, Ratio, refuse
 class Train(Model):
     epochs: Count = 10
     batch_size: Count = 256
-    # TinyViT's recipe from scratch (Wu et al. 2022): AdamW, 5e-4 (there for 512 images a step), decay 0.05, clip 5.0.
     optimizer: Literal["adamw", "sgd"] = "adamw"
     lr: Positive = 5.0e-4
     min_lr: float = Field(1.0e-6, ge=0.0)

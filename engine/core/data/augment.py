@@ -60,7 +60,6 @@ class Draws:
 
 def _rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, settings: RandAugment) -> Tensor:
     """Apply layer after layer; images that drew the same operation go through it together."""
-    # Their order is part of every view: a pick is a place in it.
     names = list(OPERATIONS)
     for layer in range(settings.layers):
         chosen: dict[str, list[tuple[int, float]]] = {}

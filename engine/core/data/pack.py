@@ -104,7 +104,6 @@ def write_pack(
     samples, rows = list(listing.samples), ShardRows()
     spans = [range(first, min(first + SHARD_IMAGES, len(samples))) for first in range(0, len(samples), SHARD_IMAGES)]
     chunks = [samples[span.start : span.stop] for span in spans]
-    # By what images are packed: shards that were made otherwise are not gone on from.
     shards = ShardWriter(folder, f"{PACK_VERSION} {short_side} {format} {JPEG_QUALITY} {broken}")
     for held in (found := shards.complete(chunks)):
         rows.extend(held)

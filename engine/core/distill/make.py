@@ -68,7 +68,6 @@ def write_targets(maker: Maker, folder: Path, progress: Progress, check: Check |
     `progress(done, all)` counts images. Raises JobError when a logit is not finite.
     """
     origin = maker.origin
-    # What is there of another teacher, other images or another batch does not count.
     writer = ShardWriter(folder, digest_of([origin.head(), maker.size, maker.classes, maker.batch]))
     total = len(origin.pack) + origin.views * len(origin.rows)
     found = sum(writer.size(name) for name in (CENTRE, LOGITS)) // maker.form.dtype.itemsize

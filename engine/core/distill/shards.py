@@ -39,7 +39,6 @@ class ShardWriter:
         self.folder, self.of = folder, of
         self.shards: list[Shard] = []
         for shard in _listed(folder, of):
-            # Rows lie one after another, so behind a damaged shard nothing counts.
             if not self._is_whole(shard):
                 break
             self.shards.append(shard)
@@ -68,7 +67,6 @@ class ShardWriter:
         if not path.is_file():
             return False
         with open(path, "rb") as held:
-            # Shards are looked at in order: this one begins where the finished part ends.
             held.seek(self.size(shard.file))
             raw = held.read(shard.bytes)
         return len(raw) == shard.bytes and hashlib.sha256(raw).hexdigest() == shard.sha256

@@ -35,7 +35,6 @@ def run(module: LongformerAttention, x: Tensor, chosen: Tensor | None) -> Tensor
     if not sparse.has_global_rows:
         return module.proj(_ordinary(module, qkv, None, None))  # type: ignore[no-any-return]
     places, score = module.choose(x, chosen=chosen)
-    # Static places are the same in every window, and their indices lie in buffers.
     static = chosen is None and sparse.select in ("grid", "previous")
     out = _ordinary(module, qkv, None if static else places, score)
     rows = _global_rows(module, y, places, static, lean)

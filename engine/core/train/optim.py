@@ -64,7 +64,6 @@ def _trainable(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 # A fused update is one call for all parameters: on small networks the calls cost more than the arithmetic.
 def _adamw(groups: list[dict[str, object]], lr: float) -> torch.optim.Optimizer:
-    # PyTorch's defaults, written out: a release with others must not change a run.
     return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.999), eps=1e-8, fused=True)
 
 

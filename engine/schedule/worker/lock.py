@@ -101,7 +101,6 @@ def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = 
         "--preload",
         preload,
     ]
-    # Appended to: it also has what earlier schedulers said, and the line of one that found the lock taken.
     with open(home.scheduler_log, "ab") as log:
         process = Outliving(
             words if collects else [*words, "--no-collect"],
