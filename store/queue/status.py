@@ -88,6 +88,7 @@ def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
 
 
 def _name_state(rank: int | None) -> str:
+    # A run without jobs has no rank.
     return "done" if rank is None else RUN_ORDER[rank]
 
 
@@ -213,6 +214,7 @@ def attempt_rows(connection: Connection, names: Iterable[str] | None) -> list[At
     return [AttemptRow(*row) for row in found]
 
 
+# What must hold between the tables; `xp doctor` asks for it.
 RULES = {
     "running without a lease": "SELECT job FROM jobs WHERE state = 'running' AND job NOT IN (SELECT job FROM leases)",
     "leased and not running": "SELECT l.job FROM leases l JOIN jobs j ON j.job = l.job WHERE j.state != 'running'",

@@ -62,6 +62,7 @@ def _put_jobs(connection: Connection, entries: Iterable[Mapping[str, Any]]) -> N
             **blank,
             "job": entry["job"],
             "kind": entry["kind"],
+            # Sorted, so that equal details are equal texts, of which `status` reads each once.
             "details": json.dumps(entry.get("details") or {}, sort_keys=True),
             "cost": float(entry.get("cost") or 0.0),
             "chain": float(entry.get("chain") or entry.get("cost") or 0.0),

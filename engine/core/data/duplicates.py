@@ -59,6 +59,7 @@ def group_hashes(hashes: list[PerceptualHash | None]) -> Numbers:
     codes = np.array([one.code for one in held], dtype=np.uint64)
     # Signed, because bytes are subtracted.
     thumbs = np.stack([one.thumb for one in held]).astype(np.int16)
+    # Union-find: every image points to an earlier one of its group, or to itself.
     groups = np.arange(len(held), dtype=np.int64)
     for first, second in _near_codes(codes):
         _join_near(groups, thumbs, first, second)
@@ -107,6 +108,7 @@ def _near_in_bucket(codes: Codes, bucket: Numbers) -> Iterator[tuple[Numbers, Nu
 
 def _root(parent: Numbers, row: int) -> int:
     while parent[row] != row:
+        # Halves the way for whoever comes next.
         parent[row] = parent[parent[row]]
         row = int(parent[row])
     return row

@@ -115,6 +115,7 @@ class TrainLoader:
         """Yield the batches of epoch `number` from batch `start` on; the same ones whether or not those before ran."""
         order = epoch_order(len(self.rows), self.seed, number)
         size = self.batch_size
+        # Cut from the whole order: a batch is the same wherever the epoch was begun.
         chunks = [order[step * size : (step + 1) * size] for step in range(start, self.steps_per_epoch)]
         if self._is_late:
             batches = render_ahead(chunks, lambda places: self._draw_batch(places, number), self.data.workers)
@@ -132,6 +133,7 @@ class TrainLoader:
             # Kept with its colours where they are early: a view is a pure function of its number.
             return images if self._is_late else self._augment(images, self.rows[missing], view)
 
+        # Rendered where it is held, by `_finish_batch`.
         if self.decoded.cache == "device":
             return _wrap_batch(self.pack, self.rows[places], torch.empty(0), view)
         images = self._cache.images(view, places.tolist(), render)
@@ -178,6 +180,7 @@ class EvalLoader:
     def __iter__(self) -> Iterator[Batch]:
         places = np.arange(len(self.rows), dtype=np.int64)
         chunks = [places[first : first + self.batch_size] for first in range(0, len(places), self.batch_size)]
+        # Rendered where they are held: there is nothing for threads to do ahead.
         if self.decoded.cache == "device":
             return (self._wrap(chunk, self._render(chunk.tolist())) for chunk in chunks)
         batches = render_ahead(chunks, self._make_batch, self.data.workers)

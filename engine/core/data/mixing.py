@@ -52,6 +52,7 @@ def mix_pairs(images: Tensor, keys: Sequence[str], seed: int, epoch: int, augmen
     The share is drawn from Beta(a, a), a = augment.mixup or augment.cutmix; where both are set each pair draws which.
     """
     partner, share = torch.arange(len(images)), torch.ones(len(images))
+    # A copy, because a partner reads what the other was before.
     mixed = images.clone()
     for first in range(0, len(images) - 1, 2):
         pair = slice(first, first + 2)

@@ -115,6 +115,7 @@ def write_pack(
             told = partial(_tell_on, progress, spans[number].start, len(samples))
             rows.extend(shards.append(number, chunks[number], _keep(packed, broken, told)))
     _finish(folder, rows, listing, short_side, format)
+    # Only when the manifest is there: until then a kill needs them.
     shards.clear()
     return done
 

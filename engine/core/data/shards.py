@@ -116,6 +116,7 @@ class ShardWriter:
             return None
 
     def _chunk_mark(self, chunk: list[Sample]) -> str:
+        # All that the index will say of these images: a listing that changed packs them again.
         lines = [self._mark, *(f"{sample.label} {sample.part} {sample.key} {sample.place}" for sample in chunk)]
         return _sha256("\n".join(lines).encode())
 

@@ -55,6 +55,7 @@ class Origin:
             "keys": [self.pack.keys[row] for row in self.rows],
             "digest": keys_digest(self.pack, self.rows),
             "pack": keys_digest(self.pack, np.arange(len(self.pack))),
+            # What caches on the disk call it.
             "scene": view_settings(self.data, self.seed),
             "info": dict(self.info),
         }

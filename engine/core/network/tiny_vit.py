@@ -74,6 +74,7 @@ class Block(nn.Module):
         """Cut the map into windows (B * windows, N, C); `keep` is false for padding, None where there is none."""
         batch, height, width, channels = x.shape
         side = self.window
+        # The window is the whole map: nothing is cut or padded.
         if (height, width) == (side, side):
             return x.reshape(batch, side * side, channels), None
         # On the right and below, as timm pads.

@@ -149,6 +149,7 @@ class Loop:
 
     def capture(self) -> State:
         return {
+            # Not copied here: the writer does that before the next step.
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": asdict(self.progress),
@@ -298,6 +299,7 @@ class Loop:
     def _watch(self, seen: int, total: int) -> None:
         self._beat("validate")
         if self.hooks.should_stop():
+            # All steps of the epoch are done and none of its lines logged: after the resume it ends once more.
             self.save()
             raise Stopped
 
