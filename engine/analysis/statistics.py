@@ -91,7 +91,6 @@ def paired_p(first: Mapping[int, float], second: Mapping[int, float]) -> float |
     found = paired_interval(first, second)
     if found is None or found.std is None:
         return None
-    # Without a spread the statistic is infinite, or 0 / 0.
     if found.std == 0:
         return 1.0 if found.mean == 0 else 0.0
     score = abs(found.mean) / (found.std / math.sqrt(found.n))
