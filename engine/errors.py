@@ -53,7 +53,7 @@ class Problem:
 
 
 class SpecError(XpError):
-    """All problems of one spec together, so that a person mends them in one go."""
+    """All problems of one spec together, so that a person can fix them all at once."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         first = problems[0]

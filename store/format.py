@@ -15,6 +15,7 @@ from typing import Any
 from store.readonly import StoreError
 from store.results import QueryResult
 
+# How DuckDB's names of numbers begin: one may go on, as DECIMAL(18,3).
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 WIDEST = 100  # characters of a cell that a terminal table shows
 TEX_SIGNS = {
@@ -110,6 +111,7 @@ def escape_tex(text: str) -> str:
 
 
 def _is_number(kind: str) -> bool:
+    # Unsigned kinds begin with a U.
     return kind.upper().lstrip("U").startswith(NUMBERS)
 
 
@@ -118,6 +120,7 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float) and math.isfinite(value):
+        # Below 1e15 a float holds every whole number exactly.
         return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
     return _exact(value)
 

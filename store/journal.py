@@ -1,6 +1,6 @@
 """The journal of one attempt: takes figures as they come, gives JSON lines that survive a kill.
 
-One attempt writes one file, and each line leaves in one append, so a line is there whole or is the torn last one,
+One attempt writes one file, and each line is written in one append, so a line is there whole or is the torn last one,
 which readers leave alone. Lines are numbered from 1. A number that JSON has no word for is written as text
 ("NaN", "Infinity", "-Infinity").
 """
@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 JOURNAL_VERSION = 1
+# Kinds whose `value` is a number; that of a fact may be any JSON.
 WITH_VALUE = frozenset({"metric", "measurement", "teacher"})
 
 
@@ -25,12 +26,14 @@ class JournalWriter:
     """Appends the lines of one attempt. A killed process loses nothing it wrote; `sync` also outlives the machine."""
 
     def __init__(self, path: Path | str) -> None:
+        # Readable too, as the lines that are there are counted.
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         self.seq = self._count_lines()
 
     def _count_lines(self) -> int:
         """Number on after the lines that are there, and close a torn last line so that it stays by itself."""
         size, lines, last = os.fstat(self._handle).st_size, 0, b"\n"
+        # By blocks, so that a long journal takes no memory.
         for start in range(0, size, 1 << 20):
             block = os.pread(self._handle, 1 << 20, start)
             lines, last = lines + block.count(b"\n"), block[-1:]
@@ -41,6 +44,7 @@ class JournalWriter:
 
     def _append(self, kind: str, **fields: Any) -> None:
         line = {"v": JOURNAL_VERSION, "seq": self.seq + 1, "type": kind, "at": round(time.time(), 6), **fields}
+        # NaN as Python writes it is no JSON, and DuckDB would leave the line out.
         self._write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n", 1)
 
     def _write(self, text: str, lines: int) -> None:
@@ -179,6 +183,7 @@ def _parse_line(raw: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(line, dict):
         return None
+    # "NaN" and "Infinity" come as text.
     if line.get("type") in WITH_VALUE:
         line["value"] = float(line["value"])
     return line

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 SHOWN_WORDS = ("select", "with", "from", "show", "describe", "summarize", "explain")
 FIRST_WORDS = (*SHOWN_WORDS, "desc", "values", "table", "pivot", "unpivot")
+# MULTI is what DuckDB makes of a PIVOT.
 KINDS = frozenset({"SELECT", "EXPLAIN", "MULTI"})
 
 
@@ -26,9 +27,11 @@ def check_query(sql: str, kinds: Sequence[str]) -> None:
         raise StoreError("the query is empty")
     if len(kinds) > 1:
         raise StoreError(f"one statement at a time: this has {len(kinds)}")
+    # EXPLAIN ANALYZE runs what it explains.
     while words and words[0] in ("explain", "analyze"):
         words = words[1:]
     first = words[0] if words else "explain"
+    # The word for what a person writes, the parser's kind for what it really is.
     if first not in FIRST_WORDS or kinds[0] not in KINDS:
         raise StoreError(f"results are read-only: {first!r} is refused; start with one of {', '.join(SHOWN_WORDS)}")
 
@@ -42,6 +45,7 @@ def explain_error(message: str, names: Mapping[str, Sequence[str]], sql: str = "
 
     `names` are the relations and their columns; columns are sought in those that `sql` names.
     """
+    # What DuckDB appends is an excerpt of the query, which the reader has just typed.
     line = " ".join(message.split("\n\n")[0].split("LINE ")[0].split())
     table = re.search(r"Table with name \"?([^\s\"!]+)\"? does not exist", line)
     if table:

@@ -3,14 +3,19 @@
 
 create schema raw;
 create table raw.meta (name varchar, value varchar);
+-- What was read of each item, by how its files looked then; a settled one cannot change any more.
 create table raw.seen (item varchar, signature varchar, settled boolean);
+-- How many bytes of a journal are in the tables, moved by the transaction that put them there.
 create table raw.watermarks (job varchar, attempt integer, bytes bigint, damaged bigint, compacted boolean);
 create table raw.winners (job varchar, attempt integer);
+-- What an attempt went on from: lines of `from_attempt` past `upto` were done again.
 create table raw.resumes (job varchar, attempt integer, seq bigint, from_attempt integer, step bigint, upto bigint);
+-- The attempts of a job that count, each up to its line `upto`.
 create table raw.chains (job varchar, attempt integer, upto bigint);
 create table raw.evaluations (
     job varchar, part varchar, attempt integer, seq bigint, images bigint, correct bigint
 );
+-- t(0.975, df), which DuckDB has no function for.
 create table raw.t_quantiles (df integer, t double);
 
 create table raw.metrics (
@@ -208,4 +213,5 @@ with long as (
 )
 select experiment, arm, cell, metric, n, mean, std,
     mean - t * std / sqrt(n) as low, mean + t * std / sqrt(n) as high, not_finite, split
+-- Beyond the table its last row serves: t is the normal quantile there to three digits.
 from spread left join raw.t_quantiles q on q.df = least(n - 1, (select max(df) from raw.t_quantiles));

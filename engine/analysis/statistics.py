@@ -144,6 +144,7 @@ def hierarchical_interval(
     if table.ndim != 2 or not table.size:
         raise ValueError("gains are one row for each seed over the same images")
     draw, seeds = np.random.default_rng(seed), len(table)
+    # Only how often each seed comes matters: rounds with the same seeds are resampled together.
     drawn = np.sort(draw.integers(0, seeds, (rounds, seeds)), axis=1)
     sets, counts = np.unique(drawn, axis=0, return_counts=True)
     means = [
@@ -163,6 +164,7 @@ def holm(ps: Sequence[float]) -> list[float]:
     order = sorted(range(len(ps)), key=lambda at: ps[at])
     adjusted, largest = [0.0] * len(ps), 0.0
     for rank, at in enumerate(order):
+        # Holm: none is smaller than the one before it.
         largest = max(largest, min(1.0, (len(ps) - rank) * ps[at]))
         adjusted[at] = largest
     return adjusted

@@ -2,11 +2,11 @@
 
     base           the app, shared options, the two streams
     data           data report, data preview
-    specs          init, validate, plan, schema
+    specs          init, validate, plan, schema, describe
     jobs           submit, worker, status, logs, orders, why, diff, doctor
     targets        targets verify
     verify         verify-resume
-    results        sql, report, check, compare, trace, rebuild
+    results        sql, report, check, compare, trace, freeze, rebuild
     render         tables and bars as a terminal shows them
     progress       an experiment watched until it ends
     sql_prompt     SQL in conversation
@@ -47,6 +47,7 @@ def main() -> None:
             raise
         _tell_fault(f"cannot write: {error.strerror}", str(error.filename or ""))
     except Exception as error:
+        # Only now, because SQLAlchemy takes its time to import and most commands do without.
         from store.queue import QueueFault
 
         if not isinstance(error, QueueFault):

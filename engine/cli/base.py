@@ -16,6 +16,7 @@ from engine.home.paths import Home, open_home
 app = typer.Typer(
     help="Run the experiments behind a model-compression paper: spec -> plan -> run -> SQL -> report.",
     no_args_is_help=True,
+    # What we do not expect keeps Python's own traceback.
     pretty_exceptions_enable=False,
     add_completion=False,
 )

@@ -1,6 +1,6 @@
 """Watching: takes a home and an experiment, shows its progress until nothing moves, gives the exit code.
 
-It only looks. It starts a scheduler when one died, and leaves everything running when the watcher is interrupted.
+It only looks, but for starting a scheduler when one died. Interrupted, it leaves everything running.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ LOOK = 0.25  # seconds between looks
 SLOW = 1.0  # seconds between looks where nobody waits for the end
 LINE = 5.0  # seconds between lines where no terminal can be redrawn
 CHECK = 2.0  # seconds between looks at the scheduler
+# In a row, with no job done between them.
 MOST_STARTS = 3
 
 
@@ -51,6 +52,7 @@ class Screen:
         trouble = find_trouble(self.home, views)
         if not trouble:
             self.well_at = time.monotonic()
+        # Two looks: a scheduler that was just started needs a moment.
         return trouble if time.monotonic() - self.well_at > 2 * CHECK else ""
 
     def _say(self, lines: str) -> None:
@@ -70,10 +72,11 @@ def open_screen(home: Home, console: Console) -> Iterator[Screen]:
 
 
 def wait_for(home: Home, experiment: str, console: Console) -> int:
-    """Show progress until the experiment stands still and its rows are published; return the exit code."""
+    """Show progress until nothing more can run and the rows are published; return the exit code."""
     with open_screen(home, console) as screen:
         view = _follow(home, experiment, screen)
     console.print(render_view(view, console.width) if console.is_terminal else status_table([view]))
+    # The scheduler publishes too, but whoever waited wants it now.
     collect(home, wait=60.0)
     return view.exit_code
 

@@ -65,6 +65,7 @@ def progress_line(view: ExperimentView) -> str:
 
 def render_view(view: ExperimentView, width: int) -> RenderableType:
     """The whole experiment as a bar, and a bar for each running job; in a narrow terminal bars go before words."""
+    # 6 for the percentage and the gaps.
     bar = max(0, min(MOST_BAR, width - LEAST_NAME - BEAT_TEXT - 6))
     grid = Table.grid(padding=(0, 1), expand=True)
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")

@@ -1,4 +1,4 @@
-"""Commands about results: sql, report, rebuild, check, compare, trace."""
+"""Commands about results: sql, report, rebuild, check, compare, trace, freeze."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def report(
 
 @app.command()
 def rebuild(
-    queue: Annotated[bool, typer.Option("--queue", help="make queue.db anew instead of the results")] = False,
+    queue: Annotated[bool, typer.Option("--queue", help="rebuild queue.db instead of the results")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Make the results anew from the job folders, which are the truth."""
+    """Rebuild the results from the job folders, which are the truth."""
     place = find_home(home)
     if queue:
         from engine.schedule.worker import rebuild_queue

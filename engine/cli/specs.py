@@ -1,4 +1,4 @@
-"""Commands about specs: init, validate, plan, schema. Nothing here runs a job."""
+"""Commands about specs: init, validate, plan, schema, describe. Nothing here runs a job."""
 
 from __future__ import annotations
 

@@ -131,6 +131,7 @@ class Prompt:
             raise XpError(f"there is no table {words[0]!r}; {closest_hint(words[0], self.names)}")
 
     def refresh(self, words: list[str]) -> None:
+        # Any query will do: what counts is the collection before it.
         answer_query(self.home, "select 1", "csv", fresh=True)
         self.names.update(list_names(self.home))
         self.say("what running jobs wrote so far is in")

@@ -50,5 +50,5 @@ def verify(
     say(f"{len(made) - len(wrong)} of {len(made)} are right" + (f"; wrong: {', '.join(wrong)}" if wrong else ""))
     if wrong:
         folder = place.targets(wrong[0]).parent
-        say(f"fix: remove their folders in {folder}: whoever needs them next makes them anew")
+        say(f"fix: remove their folders in {folder}: the next job that needs them makes them again")
     raise typer.Exit(1 if wrong else 0)

@@ -38,7 +38,9 @@ from store.readonly import StoreError
 from store.results import Compacted, Ingest, Lines, Watermark, is_whole
 
 log = logging.getLogger("xp.collect")
+# Of journal lines in one transaction: bounds the memory, and what a kill makes us read again.
 BATCH_BYTES = 64 << 20
+# The same for many jobs with short journals.
 BATCH_JOBS = 1000
 UNPACKED = 12  # how many times as large the lines of a compacted journal are
 COPY_RATE = (
@@ -82,6 +84,7 @@ def collect(home: Home, *, wait: float = 0.0, lazy: bool = False) -> CollectRepo
     """
     started = time.monotonic()
     try:
+        # One ingester at a time: DuckDB lets one process write a file, and none read it meanwhile.
         with FileLock(home.ingest_lock, timeout=wait):
             report = _collect_locked(home, lazy)
     except Timeout:
@@ -93,7 +96,7 @@ def collect(home: Home, *, wait: float = 0.0, lazy: bool = False) -> CollectRepo
 
 
 def rebuild(home: Home, *, wait: float = 600.0) -> CollectReport:
-    """Make the results anew from experiments/ and jobs/ alone and put them in the place of the old ones."""
+    """Rebuild the results from experiments/ and jobs/ alone, and replace the old ones."""
     started = time.monotonic()
     try:
         with FileLock(home.ingest_lock, timeout=wait):
@@ -115,6 +118,7 @@ def _collect_locked(home: Home, lazy: bool) -> CollectReport:
         return _rebuild_locked(home)
     with ingest:
         jobs, size = _drain_files(home, ingest)
+        # Asked for now, as `publish` closes the database.
         waiting = ingest.finished_journals(SMALLEST)
         is_due = (ingest.is_dirty or not home.results_db.exists()) and not (lazy and _published_lately(home))
         if is_due:
@@ -127,6 +131,7 @@ def _collect_locked(home: Home, lazy: bool) -> CollectReport:
 def _rebuild_locked(home: Home) -> CollectReport:
     home.ingest_db.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(home)
+    # Beside the old one, which serves until the rename.
     beside = home.ingest_db.with_name(f"{home.ingest_db.name}.{uuid.uuid4().hex[:8]}.tmp")
     with Ingest(beside) as ingest:
         jobs, size = _drain_files(home, ingest)
@@ -158,6 +163,7 @@ def _drain_files(home: Home, ingest: Ingest) -> tuple[int, int]:
     seen = ingest.seen()
     _drain_published(ingest, seen)
     _drain_experiments(home, ingest, seen)
+    # Before the folders are read: a result that appears in between wins over what the queue said then.
     states = _read_states(home)
     present = {folder.job for folder in home.jobs()}
     gone = [item[4:] for item in seen if item.startswith("job:") and item[4:] not in present]
@@ -186,6 +192,7 @@ def _drain_experiments(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str,
     root = home.experiments_root
     names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
     newest = {name: records[-1] for name in names if (records := home.records(name))}
+    # Never settled: the next submission of a name may come at any time.
     signs = {f"experiment:{name}": (sign_file(path), False) for name, path in newest.items()}
     gone = [item for item in seen if item.startswith("experiment:") and item not in signs]
     changed = {
@@ -193,6 +200,7 @@ def _drain_experiments(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str,
     }
     if not gone and not changed:
         return
+    # Names that are gone are among the keys and not among the rows, so their rows go.
     keys = [*changed, *(item.removeprefix("experiment:") for item in gone)]
     with ingest.transaction():
         for table, rows in experiment_rows(changed).items():
@@ -211,6 +219,7 @@ def _batches(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -
         for chunk in _new_lines(folder, marks, batch):
             if isinstance(chunk, Compacted):
                 batch.compacted.append(chunk)
+                # What counts is the lines in memory, not the file.
                 batch.bytes += UNPACKED * chunk.bytes
             else:
                 batch.chunks.append(chunk)
@@ -218,6 +227,7 @@ def _batches(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -
             if batch.bytes >= BATCH_BYTES:
                 yield batch
                 batch = _Batch([folder])
+        # Seen only with its last part: a kill before that makes us look again, from the watermark on.
         batch.seen[f"job:{folder.job}"] = (sign, settled)
         if len(batch.folders) >= BATCH_JOBS:
             yield batch
@@ -237,6 +247,7 @@ def _changed_jobs(home: Home, seen: Mapping[str, tuple[str, bool]]) -> Iterator[
         if was_settled and sign == sign_settled(folder):
             continue
         now, then_settled = sign_job(folder), sign_settled(folder)
+        # A folder without a spec belongs to a submission on its way.
         if now == sign or not folder.spec.exists():
             continue
         is_settled = folder.result.exists() and all(attempt.outcome.exists() for attempt in folder.attempts())
@@ -249,6 +260,7 @@ def _new_lines(
     """Yield the journal lines of a job past its watermarks, of the oldest attempt first."""
     attempts = folder.attempts()
     known = {one.number: marks.get((folder.job, one.number), Watermark(0, 0)) for one in attempts}
+    # The rows of the old file cannot be told from those of the new one: the job is read from the start.
     if any(_is_other_file(one, known[one.number]) for one in attempts):
         batch.forget.append(folder.job)
         known = dict.fromkeys(known, Watermark(0, 0))
@@ -279,6 +291,7 @@ def _is_other_file(attempt: AttemptFolder, mark: Watermark) -> bool:
         return False
     if attempt.compacted.exists():
         return not mark.is_compacted or mark.bytes != size_of(attempt.compacted)
+    # Journals only grow: a file shorter than what was read is another file.
     return mark.is_compacted or mark.bytes > size_of(attempt.journal)
 
 
@@ -294,6 +307,7 @@ def _write_batch(batch: _Batch, ingest: Ingest, states: Mapping[str, str]) -> No
         ingest.replace("attempts", "job", jobs, [attempt_row(job, one, winners) for job, one in attempts])
         ingest.replace("provenance", "job", jobs, [row for job, one in attempts if (row := provenance_row(job, one))])
         ingest.replace("raw.winners", "job", jobs, [{"job": job, "attempt": number} for job, number in winners])
+        # After the lines and the winners, because the chain follows from both.
         ingest.refresh(jobs)
         ingest.mark_seen(batch.seen)
 
@@ -314,6 +328,7 @@ def _read_states(home: Home) -> dict[str, str]:
 def _drain_states(home: Home, ingest: Ingest, states: Mapping[str, str]) -> None:
     known = ingest.states()
     now = {job: "done" if known[job] == "done" else states.get(job, "queued") for job in known}
+    # What has a result changes with the rows of its folder, not here.
     moved = {job: state for job, state in now.items() if state != known[job] and not home.job(job).result.exists()}
     if moved:
         with ingest.transaction():

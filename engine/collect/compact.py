@@ -27,6 +27,7 @@ def compact_journals(home: Home, waiting: list[tuple[str, int]], seconds: float 
     until, count = time.monotonic() + seconds, 0
     with Ingest(home.ingest_db) as ingest, closing(Compactor(home.ingest_db.with_name("compact.stage"))) as compactor:
         for one in _compact_each(home, compactor, waiting):
+            # A kill before this line does no harm: the next collection finds the Parquet file and reads it anew.
             ingest.note_compacted(one)
             count += 1
             if time.monotonic() > until:
@@ -49,5 +50,6 @@ def clear_leftover(job: str, folder: AttemptFolder) -> Compacted | None:
     folder.compacted.with_name(f".{folder.compacted.name}.tmp").unlink(missing_ok=True)
     if not folder.compacted.exists():
         return None
+    # It has its name, so it was compared with the journal, and is the truth.
     folder.journal.unlink(missing_ok=True)
     return Compacted(job, folder.number, folder.compacted, folder.compacted.stat().st_size)

@@ -123,6 +123,7 @@ def sign_file(path: Path) -> str:
         stat = path.stat()
     except FileNotFoundError:
         return "-"
+    # The inode: a file may be replaced by one as large within one tick of the clock.
     return f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
 
 

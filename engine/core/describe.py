@@ -59,6 +59,7 @@ def saved_bytes(network: nn.Module, image_size: int) -> dict[str, int]:
 
     A storage that two parts keep counts for the first of them.
     """
+    # In train mode, to count what a step of training keeps.
     ghost = copy.deepcopy(network).to("meta").train()
     own = {value.untyped_storage()._cdata for value in (*ghost.parameters(), *ghost.buffers())}
     seen: dict[int, Any] = {}
@@ -68,6 +69,7 @@ def saved_bytes(network: nn.Module, image_size: int) -> dict[str, int]:
     def pack(value: Tensor) -> Tensor:
         storage = value.untyped_storage()
         if storage._cdata not in own and storage._cdata not in seen:
+            # Held on to: no later storage may get its address, which is what tells them apart.
             seen[storage._cdata] = storage
             counts[current[0]] = counts.get(current[0], 0) + storage.nbytes() // BATCH
         return value

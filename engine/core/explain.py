@@ -84,6 +84,7 @@ def _received_maps(network: TinyViT, images: Tensor, stage: int) -> AttentionMap
     shape = torch.Size((images.shape[0], side, side, 1))
     real = block.cut(torch.ones(shape, device=images.device))[1]
     tokens = _token_weights(block, weights, real)
+    # Padding asks as well, but its answers are thrown away.
     if real is not None:
         tokens = tokens * real[:, None, :, None]
     received = tokens.mean(1).sum(1)
@@ -106,6 +107,7 @@ def _feature_energy(network: nn.Module, images: Tensor) -> Tensor:
     if not isinstance(features, Tensor) or features.ndim not in (3, 4):
         raise JobError(f"a {type(network).__name__} gives no feature map to look at", fix="leave explain away for it")
     if features.ndim == 4:
+        # Swin and its like keep channels last, which a square map gives away.
         channels_last = features.shape[1] == features.shape[2] and features.shape[3] != features.shape[2]
         energy: Tensor = features.norm(dim=-1 if channels_last else 1)
         return energy.float().cpu()

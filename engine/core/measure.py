@@ -19,7 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+# The first calls allocate, choose kernels and fill caches.
 WARM_UP_SECONDS = 0.3
+# However slow the network is: fewer rounds give no percentiles.
 LEAST_ROUNDS = 5
 
 
@@ -147,4 +149,5 @@ def peak_memory(device: torch.device | str = "cpu") -> dict[str, int]:
 def host_peak_rss() -> int:
     """Return the largest resident set of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # In kilobytes on Linux, in bytes on macOS.
     return peak if sys.platform == "darwin" else peak * 1024

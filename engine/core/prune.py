@@ -146,13 +146,14 @@ def unit_params(module: nn.Module) -> int:
 def plan_drops(layers: Sequence[Layer], ratio: float, total: float) -> list[int]:
     """Return how many units each layer gives up so that their cost is `ratio` of `total`, as nearly as units allow.
 
-    Heads are few and dear: each layer gives the whole heads that fit in the asked share and keeps at least one; the
+    Heads are few and costly: each layer gives the whole heads that fit in the asked share and keeps at least one; the
     narrower units make up the rest. Raises JobError, naming the most that can go, when they cannot.
     """
     wanted = ratio * total
     plans = [_drops_at(layers, step / 2048, ratio) for step in range(2048)]
     costs = [_cost(layers, drops) for drops in plans]
     best = min(range(len(plans)), key=lambda index: abs(costs[index] - wanted))
+    # More than two points short: then heads give the same share as the rest.
     if costs[best] < wanted - 0.02 * total:
         most = _cost(layers, _drops_at(layers, 1.0, 1.0)) / total
         plans = [_drops_at(layers, step / 2048, step / 2048) for step in range(2049)]
@@ -169,6 +170,7 @@ def _drops_at(layers: Sequence[Layer], share: float, head_share: float) -> list[
 
 def _drop(layer: Layer, share: float) -> int:
     if layer.kind == "heads":
+        # 0.29 * 100 is a hair below 29 in binary.
         return min(math.floor(share * layer.units + 1e-9), layer.units - 1)
     step = ROUND_TO if layer.units >= 16 * ROUND_TO else 1
     keep = max(step, round(layer.units * (1 - share) / step) * step)
@@ -273,6 +275,7 @@ def _keep_channels(module: MBConv, kept: Tensor) -> None:
             _keep(conv_norm.bn, name, kept, 0)
         conv_norm.bn.num_features = conv_norm.conv.out_channels = len(kept)
     _keep(module.conv3.conv, "weight", kept, 1)
+    # A depthwise convolution has a group for each channel.
     module.conv2.conv.groups = module.conv2.conv.in_channels = module.conv3.conv.in_channels = len(kept)
 
 

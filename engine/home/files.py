@@ -35,6 +35,7 @@ def write_atomic(path: Path, data: bytes | memoryview | str, *, sync: bool = Tru
             sync_path(beside)
         os.replace(beside, path)
     except BaseException:
+        # A Ctrl-C too must leave nothing behind.
         beside.unlink(missing_ok=True)
         raise
     if sync:
@@ -48,8 +49,10 @@ def write_together(files: Mapping[Path, str]) -> None:
         for path, text in files.items():
             beside[path].write_bytes(text.encode())
         _sync_all(list(beside.values()))
+        # Renamed only when every content is on the disk.
         for path in files:
             os.replace(beside[path], path)
+        # Each folder once, when all its renames are done.
         _sync_all(list({path.parent for path in files}))
     except BaseException:
         for left in beside.values():
@@ -63,10 +66,12 @@ def _sync_all(paths: Sequence[Path]) -> None:
             sync_path(path)
 
     with ThreadPoolExecutor(WRITERS) as writers:
+        # list, because an error in a thread is raised when its result is asked for.
         list(writers.map(sync_some, range(WRITERS)))
 
 
 def _name_beside(path: Path) -> Path:
+    # In the same folder, as a rename is atomic only within one file system; a name of its own for each writer.
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
 
 
@@ -85,6 +90,7 @@ def encode_json(value: Any) -> str:
 
 def _lay_out(value: Any, levels: int, pad: str) -> str:
     if not levels or not value or not isinstance(value, dict | list | tuple):
+        # NaN is no JSON, and other readers would refuse the file.
         return json.dumps(value, sort_keys=True, allow_nan=False)
     inner = pad + " "
     if isinstance(value, dict):
@@ -121,7 +127,9 @@ def publish_folder(
     the newest such folder is handed to `build` as it was left; else it is empty.
     """
     final.parent.mkdir(parents=True, exist_ok=True)
+    # The lock's file stays: if it were removed, two builders could hold two locks of one name.
     with FileLock(final.with_name(final.name + ".lock")):
+        # Another builder may have finished while we waited for the lock.
         if final.is_dir() and is_valid(final):
             return False
         beside = _clear_leftovers(final, keep_newest=resume)
@@ -129,6 +137,7 @@ def publish_folder(
             beside = final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}.tmp")
             beside.mkdir()
         build(beside)
+        # The contents first, then the name: a folder that has its name is whole.
         _sync_tree(beside)
         os.replace(beside, final)
         sync_path(final.parent)
@@ -136,10 +145,11 @@ def publish_folder(
 
 
 def _clear_leftovers(final: Path, *, keep_newest: bool) -> Path | None:
-    """Under the lock every `.tmp` of this key belongs to a dead builder, and an invalid folder to nobody.
+    """Under the lock every `.tmp` of this key belongs to a builder that was killed, and an invalid folder to nobody.
 
-    Return the newest of the dead builders' folders where that is to be kept.
+    Return the newest of the killed builders' folders where that is to be kept.
     """
+    # Only names that we make: another key may begin like this one.
     pattern = re.compile(re.escape(final.name) + r"\.[0-9a-f]{8}\.tmp")
     left = sorted(
         (path for path in final.parent.iterdir() if pattern.fullmatch(path.name)), key=lambda path: path.stat().st_mtime
@@ -147,6 +157,7 @@ def _clear_leftovers(final: Path, *, keep_newest: bool) -> Path | None:
     kept = left.pop() if left and keep_newest else None
     for path in left:
         shutil.rmtree(path)
+    # A folder cannot be renamed onto one that holds files.
     if final.exists():
         shutil.rmtree(final)
     return kept

@@ -1,4 +1,7 @@
-"""The home folder: takes its root, gives every path under it. No other file builds a name under the home folder."""
+"""The home folder: takes its root, gives every path under it.
+
+Other files name only what lies inside a folder that they own (a cache entry, artifacts), or a temporary file beside.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from engine.home.files import read_json, sync_path
 
 @dataclass(frozen=True)
 class AttemptFolder:
-    """`jobs/<job>/attempts/<k>`: everything one execution of a job writes, and nothing else does."""
+    """`jobs/<job>/attempts/<k>`: what one execution of a job writes; its verdict and compacted journal come later."""
 
     root: Path
 
@@ -48,7 +51,7 @@ class AttemptFolder:
 
     @property
     def outcome(self) -> Path:
-        """The scheduler's verdict on this attempt; the one file here that the attempt does not write."""
+        """The scheduler's verdict on this attempt, which the attempt does not write itself."""
         return self.root / "outcome.json"
 
     @property
@@ -102,6 +105,7 @@ class JobFolder:
         """Return the attempts there are, oldest first."""
         folder = self.root / "attempts"
         names = [name.name for name in folder.iterdir()] if folder.is_dir() else []
+        # As numbers: as text, 10 comes before 9.
         return [self.attempt(number) for number in sorted(int(name) for name in names if name.isdigit())]
 
     def winner(self) -> AttemptFolder | None:
@@ -113,9 +117,12 @@ class JobFolder:
     def commit(self, attempt: AttemptFolder) -> bool:
         """Link the attempt's result as the job's; False when another attempt was first (that one counts)."""
         try:
+            # A link fails where the name exists, which a rename does not: whoever comes later cannot replace the
+            # result.
             os.link(attempt.result, self.result)
         except FileExistsError:
             return False
+        # On the disk before anybody acts on it.
         sync_path(self.root)
         return True
 
@@ -199,6 +206,7 @@ class Home:
         """Return the submissions of an experiment, `1.json`, `2.json`, ..., oldest first."""
         folder = self.experiment(name)
         found = [path for path in folder.glob("*.json") if path.stem.isdigit()] if folder.is_dir() else []
+        # As numbers: as text, 10.json comes before 9.json.
         return sorted(found, key=lambda path: int(path.stem))
 
     def job(self, job: str) -> JobFolder:

@@ -25,6 +25,7 @@ from typing import IO, Any, Protocol
 from engine.errors import DataError
 
 INFLATE: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".tgz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+# A RuntimeError is what zipfile has for an encrypted file.
 DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError)
 
 
@@ -46,6 +47,7 @@ def archive_names(path: Path) -> list[str]:
         if _is_zip(path):
             with zipfile.ZipFile(path) as packed:
                 return list(_zip_entries(packed))
+        # As a stream: a compressed tar is then inflated once, from front to back.
         with tarfile.open(path, mode="r|*") as tar:
             return [_plain_name(member.name) for member in tar if _is_file(member)]
 
@@ -100,10 +102,12 @@ class _Zip:
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
         self._file = zipfile.ZipFile(path)
+        # Nobody closes an archive: it goes with whoever reads from it last.
         weakref.finalize(self, self._file.close)
         self._entries = _zip_entries(self._file)
 
     def read(self, name: str) -> bytes:
+        # One position in the file serves all threads.
         with _named(self._path, name), self._lock:
             return self._file.read(self._entries[name])
 
@@ -125,6 +129,7 @@ class _Tar:
         try:
             content = self._tar.extractfile(member)
         except (KeyError, RecursionError):
+            # A link to nothing, or in a circle.
             content = None
         if content is None:
             what = f"cannot read this image: it is a link to {member.linkname}, and that is no file of the archive"

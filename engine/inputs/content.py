@@ -61,6 +61,7 @@ def data_content(data: Data, home_cache_file: Path) -> Content:
         return _digits_content()
     images, class_names = data_images(data)
     digests = image_digests(images, home_cache_file)
+    # An archive counts once, however many images are in it.
     size = sum(path.stat().st_size for path in {image.path for image in images})
     counts, held = _count_images(images, class_names, data)
     return Content(content_digest(images, digests), len(class_names), len(images), size, class_names, counts, held)
@@ -84,6 +85,7 @@ def content_digest(images: Iterable[ImageFile], digests: Iterable[str]) -> str:
     total = hashlib.sha256()
     lines = ((image.class_name, image.part, digest) for image, digest in zip(images, digests, strict=True))
     for class_name, part, digest in sorted(lines):
+        # No name holds a zero byte, so different lists cannot give the same text.
         total.update(f"{digest}\0{class_name}\0{part}\n".encode())
     return total.hexdigest()
 
@@ -152,6 +154,7 @@ def image_digests(
 
     `progress(done, all)` is called after each image that has to be read.
     """
+    # Before they are read: a file that changes meanwhile has another mark next time.
     marks = {path: _file_mark(path) for path in {image.path for image in images}}
     known = _read_cache(cache) if cache else {}
     stale = [image for image in images if known.get(image.place, ("",))[0] != marks[image.path]]
@@ -159,13 +162,14 @@ def image_digests(
     if fresh and cache:
         cache.parent.mkdir(parents=True, exist_ok=True)
         added = {image.place: (marks[image.path], fresh[image.place]) for image in stale}
+        # Read again under the lock: another process may have added to it.
         with FileLock(cache.with_name(cache.name + ".lock")):
             write_atomic(cache, json.dumps(_read_cache(cache) | added, sort_keys=True))
     return [fresh.get(image.place) or known[image.place][1] for image in images]
 
 
 def _take_digests(images: Sequence[ImageFile], progress: Progress) -> dict[str, str]:
-    """Read every image once: files on threads (hashing lets go of the lock), an archive from front to back."""
+    """Read every image once: files on threads (hashing releases the GIL), an archive from front to back."""
     taken: dict[str, str] = {}
     for place, digest in chain(_file_digests(images), _member_digests(images)):
         taken[place] = digest
@@ -176,6 +180,7 @@ def _take_digests(images: Sequence[ImageFile], progress: Progress) -> dict[str, 
 def _file_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
     files = [image for image in images if not image.member]
     with ThreadPoolExecutor(max_workers=HASH_THREADS) as pool:
+        # By chunks, because pool.map starts all that it is given.
         for first in range(0, len(files), HASH_CHUNK):
             some = files[first : first + HASH_CHUNK]
             digests = pool.map(file_digest, [image.path for image in some])
@@ -193,10 +198,11 @@ def _file_mark(path: Path) -> str:
     try:
         status = path.stat()
     except OSError as error:
-        fix = "mend the link, or remove it"
+        fix = "repair the link, or remove it"
         raise DataError(f"cannot read this image: {error.strerror}", where=str(path), fix=fix) from error
     if not stat.S_ISREG(status.st_mode):
         raise DataError("cannot read this image: it is no regular file", where=str(path), fix="remove it")
+    # In nanoseconds: a file may be written twice within a second.
     return f"{status.st_size} {status.st_mtime_ns}"
 
 

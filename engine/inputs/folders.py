@@ -17,6 +17,7 @@ from engine.errors import DataError, closest_hint
 from engine.inputs.archive import archive_names, is_archive
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
+# train.X1 and its like are how a much used ImageNet-100 comes.
 PART_FOLDER = re.compile(r"(train|val|test)(?:idation|id|ing)?(?:[._-]?X?\d*)", re.IGNORECASE)
 
 Steps = tuple[str, ...]
@@ -134,6 +135,7 @@ class _Tree:
 
     def files_under(self, base: Steps) -> list[Steps]:
         first = bisect.bisect_left(self.files, base)
+        # The first name that sorts behind everything under `base`.
         last = bisect.bisect_left(self.files, (*base[:-1], base[-1] + "\0"))
         return self.files[first:last]
 
@@ -169,6 +171,7 @@ def _read_tree(root: Path) -> _Tree:
     named = {tuple(name.split("/")) for name in archive_names(root)}
     paths = sorted(path for path in named if not any(_is_hidden(step) for step in path))
     files = [path for path in paths if _is_image(path[-1])]
+    # Many archives have no entries for folders: they follow from the files.
     above = {path[:depth] for path in paths for depth in range(1, len(path))}
     return _Tree(files, sorted(above), [path for path in paths if not _is_image(path[-1])])
 
@@ -181,6 +184,7 @@ def _walk(folder: Path, steps: Steps, above: tuple[Mark, ...], tree: _Tree) -> N
     except OSError as error:
         fix = "make it readable or remove it"
         raise DataError(f"cannot list this folder: {error.strerror}", where=str(folder), fix=fix) from error
+    # Device and inode tell whether a link leads back to a folder that we are in.
     mark = (status.st_dev, status.st_ino)
     for entry in entries:
         if _is_hidden(entry.name):
@@ -209,6 +213,7 @@ def _is_image(name: str) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
+    # __MACOSX is what macOS adds to the archives it makes.
     return name.startswith(".") or name == "__MACOSX"
 
 

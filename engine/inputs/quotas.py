@@ -11,6 +11,7 @@ from engine.errors import DataError
 
 PARTS = ("train", "val", "test")
 UNUSED = "unused"
+# Per cent: the least that one of the paper's splits tests on (80/10/10).
 NESTED_TEST = 10
 
 
@@ -54,6 +55,7 @@ def split_quotas(count: int, text: str, *, nested: bool = False, held: int | Non
 def _nested_quotas(count: int, train: int, val: int, test: int) -> dict[str, int]:
     """Round each part by itself: test is then the same for every text, and train never falls where its share rises."""
     tested = _rounded(count, NESTED_TEST)
+    # Two parts that are rounded up may ask for an image too many.
     trained = min(_rounded(count, train), count - tested)
     left = count - tested - trained
     unused = left - min(_rounded(count, val), left) if test > NESTED_TEST else 0
@@ -61,6 +63,7 @@ def _nested_quotas(count: int, train: int, val: int, test: int) -> dict[str, int
 
 
 def _rounded(count: int, share: int) -> int:
+    # Half up, in whole numbers.
     return (2 * count * share + 100) // 200
 
 

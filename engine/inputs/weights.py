@@ -31,6 +31,7 @@ CLASSIFIERS = frozenset(
 def stored_shapes(file: Path) -> Shapes:
     """Return name -> shape of every tensor in a .safetensors file. Raises DataError when it is none or is cut short."""
     try:
+        # np: the header is enough, and torch is not loaded.
         with safetensors.safe_open(file, framework="np") as stored:
             return {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError) as error:

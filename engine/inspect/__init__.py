@@ -1,4 +1,4 @@
-"""What a person asks before and during the work: takes a home, a spec or a folder, gives views; changes nothing.
+"""What a person asks before and during the work: takes a home, a spec or a folder, gives views; starts no job.
 
 status  counts, progress, what is left, failures with reasons
 logs    a job's log, followed

@@ -23,7 +23,7 @@ LEAST_DISK = 2_000_000_000  # bytes
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at: well or not, what it is, and what to do."""
+    """One thing that was checked: whether it is in order, what was found, and what to do."""
 
     name: str
     is_well: bool
@@ -83,7 +83,7 @@ def _locks(home: Home) -> Finding:
 
 
 def _queue(home: Home) -> Finding:
-    fix = "xp rebuild --queue makes it anew from experiments/ and jobs/"
+    fix = "xp rebuild --queue makes it again from experiments/ and jobs/"
     try:
         with Queue.open_readonly(home.queue_db) as queue:
             faults = queue.check_integrity()

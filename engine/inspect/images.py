@@ -47,7 +47,7 @@ def survey_lines(survey: Survey) -> Iterator[str]:
     if survey.parts:
         held = held_part(list(survey.parts))
         kept = f", test keeps {held} as the test part" if held else ""
-        yield f"folders: {_listed(survey.parts)} (data.given: merge splits all anew{kept})"
+        yield f"folders: {_listed(survey.parts)} (data.given: merge splits all again{kept})"
     for word, (least, median, most) in (("width", survey.widths), ("height", survey.heights)):
         yield f"{word}: {least} to {most} pixels, median {median}"
     yield f"files: {_listed(survey.suffixes)}; modes: {_listed(survey.modes)}; {survey.grey} look grey"

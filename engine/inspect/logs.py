@@ -27,6 +27,7 @@ def follow_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
     """Yield log lines as they are written, until none of the jobs can go on."""
     tails = {job: _Tail() for job in jobs}
     while True:
+        # Asked before the files are read, so that the last lines of an ending job are among what is read.
         moving = _is_moving(home, jobs)
         for job, tail in tails.items():
             attempt = _newest(home, job)
@@ -54,6 +55,7 @@ class _Tail:
             handle.seek(self.offset)
             raw = handle.read()
         self.offset += len(raw)
+        # A line that is still being written waits for its end.
         *lines, self.rest = (self.rest + raw.decode(errors="replace")).split("\n")
         return lines
 

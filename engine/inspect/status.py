@@ -32,12 +32,13 @@ class Beat:
     steps: int = 0
     epoch: int = 0
     epochs: int = 0
-    rate: float | None = None
+    rate: float | None = None  # images/s
     loss: float | None = None
 
     @property
     def share(self) -> float:
         """How far the whole job is by the steps of the phase that it is in; 0 where it counts none."""
+        # 0.95: the tests and the commit come after the counted steps.
         begin, end = PLACES.get(self.phase, (0.0, 0.95))
         return begin + (end - begin) * min(1.0, self.step / self.steps) if self.steps else 0.0
 
@@ -59,8 +60,8 @@ class JobView:
     title: str
     reason: str
     attempts: int
-    seconds: float
-    running_for: float
+    seconds: float  # estimated
+    running_for: float  # so far
     beat: Beat
 
     @property
@@ -74,6 +75,7 @@ class JobView:
     @property
     def seconds_left(self) -> float:
         """The estimate, corrected by the pace so far; at least a moment while it runs."""
+        # With less behind it the pace so far says little.
         if self.beat.share > 0.05:
             return max(0.1, self.running_for * (1 / self.beat.share - 1))
         return max(0.1, self.seconds - self.running_for)
@@ -97,7 +99,7 @@ class ExperimentView:
 
     @property
     def seconds_left(self) -> float:
-        """What is left over as many jobs at once as run now, but not less than the longest of these."""
+        """Seconds until all is done if as many jobs run at once as now; no less than the longest of those needs."""
         running = [job.seconds_left for job in self.running]
         waiting = self.pace * sum(self.seconds.get(state, 0.0) for state in ("queued", "blocked"))
         return max([(sum(running) + waiting) / max(1, len(running)), *running])

@@ -42,10 +42,13 @@ class Server:
         self.link, self.module = link, module
         self.children: dict[int, dict[str, Any]] = {}
         self.pending = b""
+        # poll goes on waiting after a signal (PEP 475), so a child's end has to come as something to read.
         self.bell, bell_in = os.pipe()
+        # Python wants the end that it writes to non-blocking.
         for end in (self.bell, bell_in):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(bell_in, warn_on_full_buffer=False)
+        # A handler that does nothing: without one no byte is written to the pipe.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         # A Ctrl-C in the scheduler's terminal is the scheduler's business.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, *preempt_signals()):
@@ -62,6 +65,7 @@ class Server:
             if self.bell in ready:
                 with suppress(BlockingIOError):
                     os.read(self.bell, 4096)
+                # One byte may stand for several children, because pending signals are merged.
                 self.reap()
             if self.link.fileno() in ready and not self.receive():
                 return
@@ -82,6 +86,7 @@ class Server:
         return bool(block)
 
     def fork(self, message: dict[str, Any]) -> None:
+        # What is left in the buffers would be written once more by the child.
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
@@ -109,6 +114,7 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
     try:
         status = _run_order(module, message)
     except SystemExit as leaving:
+        # As Python turns a SystemExit into a status.
         status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException:
         traceback.print_exc()
@@ -116,18 +122,22 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
         with suppress(Exception):
             sys.stdout.flush()
             sys.stderr.flush()
+        # Not sys.exit: the server's exit handlers are not the child's to run.
         os._exit(status & 0xFF)
 
 
 def _run_order(module: Any, message: dict[str, Any]) -> int:
     _reset_signals()
+    # A session, so that everything the attempt starts can be found and killed with it.
     os.setsid()
     os.environ.update(message.get("env") or {})
     return run_attempt(read_order(Path(message["folder"]), os.environ), module.main, _take_over_streams)
 
 
 def _reset_signals() -> None:
+    # A signal to the child would write into the server's pipe.
     signal.set_wakeup_fd(-1)
+    # The signals of preempt.py stay ignored until the job has handlers: one could kill it before it can save.
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -163,6 +173,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--socket", required=True, type=int, help="descriptor of the scheduler's socket")
     given = parser.parse_args(words)
     link = socket.socket(fileno=given.socket)
+    # A program that a job starts must not keep the scheduler's socket open.
     link.set_inheritable(False)
     try:
         module = load_module(given.preload)

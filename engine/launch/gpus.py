@@ -17,8 +17,9 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 def list_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the ids of the GPUs that jobs may use, in CUDA's order; empty where there is none."""
+    """Return the ids of the GPUs that jobs may use, in the order they are listed in; empty where there is none."""
     allowed = environment.get(VISIBLE)
+    # Set and empty means no GPU; not set means every one.
     if allowed is not None:
         return read_allowed(allowed)
     return read_listing(_ask_tool()) or _ask_driver(DRIVER)
@@ -63,6 +64,7 @@ def _ask_tool() -> str:
     program = shutil.which("nvidia-smi")
     if program is None:
         return ""
+    # A driver that hangs must not hang the scheduler.
     try:
         return subprocess.run([program, "-L"], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):

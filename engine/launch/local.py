@@ -93,6 +93,7 @@ class LocalLauncher(Launcher):
 
     def find(self, job: str, attempt: int, folder: str) -> Handle | None:
         known = self._known(Handle(job, attempt, folder))
+        # Its process may have made the folder a moment ago and be about to write its handle.
         deadline = time.monotonic() + 2 * HANDLE_SECONDS
         while time.monotonic() < deadline:
             status = self._look(known, time.monotonic())
@@ -170,6 +171,7 @@ class LocalLauncher(Launcher):
         if known.ended is not None:
             return known.ended
         if self._is_ours(known):
+            # Sent and not forked yet, as long as it has no pid.
             status = RUNNING if known.handle.pid else Status(State.QUEUED)
         else:
             status = self._look_outside(known, now)
@@ -193,12 +195,15 @@ class LocalLauncher(Launcher):
         host, boot = str(told.get("host", "")), str(told.get("boot_id", ""))
         pid, start = int(told.get("pid", 0)), int(told.get("start_time", 0))
         known.handle = Handle(known.handle.job, known.handle.attempt, known.handle.folder, pid, start, host, boot)
+        # The /proc of another machine cannot be read from here.
         if host != host_name():
             return Status(State.UNKNOWN)
         if boot == boot_id() and is_alive(pid, start):
+            # Not our child, so we cannot wait for it; a pidfd tells when it ends.
             self._watch(known)
             return RUNNING
         if boot == boot_id():
+            # What the dead leader had started may still hold a GPU.
             kill_session(pid, start)
         # The handle is written once more at the end: read it after the process was seen to be gone.
         last = read_object(folder.handle) or told
@@ -208,6 +213,7 @@ class LocalLauncher(Launcher):
     def _look_unborn(self, known: TrackedAttempt, folder: AttemptFolder, now: float) -> Status:
         """No handle: take the folder's name, so that no late child can; if it is taken, give it time to write."""
         process = self._process(known)
+        # Forked, and about to write its handle.
         if process is not None and is_alive(*process):
             return RUNNING
         if self._fence(folder):
@@ -227,6 +233,7 @@ class LocalLauncher(Launcher):
         except FileExistsError:
             return False
         except OSError:
+            # Where we cannot make a folder (a full disk), the child cannot either.
             return not folder.root.exists()
         return True
 
@@ -275,6 +282,7 @@ class LocalLauncher(Launcher):
             if known.ended is not None:
                 continue
             if known.stop_at is not None:
+                # Asked, and its grace not over: nothing to do before that.
                 soonest = min(soonest, max(0.01, known.stop_at - now) if known.asked and now < known.stop_at else 0.05)
             if known.watch < 0 and not self._is_ours(known):
                 soonest = min(soonest, 0.05)
@@ -287,12 +295,14 @@ class ForkServer:
     def __init__(self, preload: str) -> None:
         self.link, theirs = socket.socketpair()
         self.preload, self.pending, self.is_open = preload, b"", True
+        # Our copy of its end is closed, or we would never read that the server is gone.
         with theirs:
             words = ["--preload", preload, "--socket", str(theirs.fileno())]
             self.process = subprocess.Popen(
                 module_words("engine.launch.forkserver", *words),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                # Standard output belongs to the command that started us: it may be JSON for a program.
                 stdout=sys.stderr.fileno() if has_descriptor(sys.stderr) else None,
                 env=server_env(),
                 start_new_session=True,
@@ -301,6 +311,7 @@ class ForkServer:
 
     def send(self, message: dict[str, Any]) -> None:
         """Hand over an order; a server that died meanwhile is noticed at the next look."""
+        # A line goes whole: half of one would spoil every message after it.
         self.link.setblocking(True)
         try:
             self.link.sendall(json.dumps(message).encode() + b"\n")
@@ -335,8 +346,10 @@ class ForkServer:
         self.is_open = False
         self.link.close()
         try:
+            # An idle server ends at once; one that still imports does not look at its socket.
             self.process.wait(0.2)
         except subprocess.TimeoutExpired:
+            # Still importing, so it has no children yet.
             self.process.kill()
             self.process.wait()
 

@@ -31,6 +31,7 @@ def _find_signal(name: str) -> signal.Signals:
     try:
         found = signal.Signals(int(word)) if word.isdigit() else signal.Signals["SIG" + word.removeprefix("SIG")]
     except (KeyError, ValueError):
+        # One of TAKEN, so that an unknown name is refused in the same words.
         found = signal.SIGKILL
     if found in TAKEN:
         fix = f"name signals that a process can catch and that mean nothing else here, such as {VARIABLE}=USR1"

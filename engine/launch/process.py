@@ -56,6 +56,7 @@ def see_process(pid: int) -> Seen | None:
     except OSError:
         return None
     # The name stands in brackets and may hold anything, brackets and blanks too.
+    # Behind the name, so that field 3 of the file is field 0 here.
     fields = text[text.rindex(")") + 2 :].split()
     return Seen(pid, fields[0], int(fields[3]), int(fields[19]))
 
@@ -87,6 +88,7 @@ def kill_session(leader: int, start: int) -> None:
     now = see_process(leader)
     if leader <= 1 or (now is not None and now.start != start):
         return
+    # Its grace is over by now, or its leader is dead.
     for member in session_members(leader):
         with suppress(OSError):
             os.kill(member.pid, signal.SIGKILL)

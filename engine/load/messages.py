@@ -84,6 +84,7 @@ def _valid_names(path: tuple[int | str, ...]) -> list[str]:
 
 def _wrong_choice(path: tuple[int | str, ...], context: Mapping[str, Any], given: object) -> Explained:
     expected = str(context.get("expected", context.get("expected_tags", "")))
+    # Pydantic gives the choices as one text: 'a', 'b' or 'c'.
     choices = [word.strip(" '\"") for part in expected.split(" or ") for word in part.split(",")]
     if "tag" in context:
         path, given = (*path, "kind"), context["tag"]
@@ -98,7 +99,7 @@ def _limit_fix(context: Mapping[str, Any], message: str) -> str:
 
 
 def _unquote(given: object) -> str:
-    """A number in quotes is the commonest slip of type."""
+    """A number in quotes is the most common mistake of type."""
     if isinstance(given, str):
         return f", without quotes: {given}" if given.replace(".", "", 1).replace("-", "", 1).isdigit() else ""
     return ""

@@ -47,6 +47,7 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
     """
     draft = Draft(home or open_home(create=True))
     runs = _plan_runs(spec, draft)
+    # Whether targets are cached decides which jobs there are, so with each choice the plan is drawn again.
     while draft.undecided:
         choices = {**draft.choices, **decide_targets(draft)}
         draft = Draft(draft.home, contents=draft.contents, missing=draft.missing, choices=choices)

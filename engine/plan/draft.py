@@ -128,6 +128,7 @@ class Draft:
 
     def content(self, data: Data) -> Content | None:
         """Return what the data is, or None, noting what is missing, when it is not here."""
+        # What decides which images there are; splits and sizes do not.
         key = data.model_dump_json(include={"source", "root", "classes", "given"})
         if key not in self.contents:
             try:

@@ -53,6 +53,7 @@ def prepare() -> None:
 
 
 def _run_job(order: Order) -> None:
+    # Another attempt may have committed since this one was ordered.
     if order.home.job(order.job).result.exists():
         print("this job is done already", flush=True)
         return

@@ -22,6 +22,7 @@ from engine.launch import Order
 from engine.launch.preempt import preempt_signals
 from store.journal import JournalWriter
 
+# The scheduler looks as often (Patience.beat); more would only write more.
 BEAT_SECONDS = 1.0
 
 
@@ -93,6 +94,7 @@ class Attempt:
     # What the runners use ---------------------------------------------------------------------------------------
     def resume(self) -> LoadedCheckpoint | None:
         """Return the newest good checkpoint of earlier attempts and journal that this one goes on from there."""
+        # Only earlier ones: a later attempt may be at work on the same job.
         earlier = [attempt for attempt in self.job.attempts() if attempt.number < self.order.attempt]
         found = load_newest(attempt.checkpoints for attempt in reversed(earlier))
         if found is None:
@@ -142,6 +144,7 @@ class Attempt:
         result |= {"seconds": round(self.seconds(), 3), "figures": dict(figures)}
         if weights_sha256 is not None:
             result["weights_sha256"] = weights_sha256
+        # The journal first: once the result is linked, nobody asks for missing lines.
         self.journal.sync()
         write_json(self.folder.result, result)
         if not self.job.commit(self.folder):

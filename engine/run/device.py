@@ -23,12 +23,15 @@ def prepare_device(slot: str, threads: int, deterministic: bool) -> torch.device
     on_cpu = slot.split(":")[0] == CPU_SLOT
     os.environ["CUDA_VISIBLE_DEVICES"] = "" if on_cpu else slot
     if deterministic and not on_cpu:
+        # cuBLAS is deterministic with one of two workspace settings only, and reads them when CUDA starts.
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     # Where CUDA cannot be deterministic that is an error; the CPU has few such operators, and the student's are none.
     torch.use_deterministic_algorithms(deterministic or on_cpu, warn_only=on_cpu)
     # This one only finds bugs, by writing every new tensor twice.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    # Trying kernels out could choose another one in the next attempt.
     torch.backends.cudnn.benchmark = not deterministic
+    # The only one that is visible.
     return torch.device("cpu") if on_cpu else torch.device("cuda", 0)
 
 
@@ -42,6 +45,7 @@ def set_threads(threads: int) -> None:
 def seed_everything(seed: int) -> None:
     """Seed python's, numpy's and torch's generators (CUDA's too, once it starts)."""
     random.seed(seed)
+    # numpy takes 32 bits.
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 

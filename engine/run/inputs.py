@@ -194,6 +194,7 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
         raise JobError(f"{job.job} is not done", where=job.job, fix=absent_fix(job))
     about = read_json(winner.artifacts / "network.json")
     path = winner.artifacts / "weights.safetensors"
+    # Read once: what is loaded is what was checked.
     raw = path.read_bytes() if path.exists() else b""
     if hashlib.sha256(raw).hexdigest() != read_json(job.result)["weights_sha256"]:
         fix = f"remove {job.root} and submit again: the network is trained anew"

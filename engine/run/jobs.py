@@ -25,6 +25,7 @@ from engine.run.inputs import (
 from engine.run.provenance import write_origin
 from engine.spec import Explain, Measure
 
+# A line of 0.7 MB: a journal is read line by line.
 SAMPLES_IN_A_LINE = 10_000
 
 

@@ -55,6 +55,7 @@ def find_micro_batch(attempt: Attempt, network: nn.Module, batch: int, state: St
     images = int((state or {}).get("micro_batch") or batch)
     if may_split:
         least = min(2 if normed else 1, batch)
+        # Half as many for each time that memory ran out, rounded up.
         images = max(least, min(images, -(-batch >> attempt.order.ooms)))
     room = MicroBatch(batch, images, may_split, normed, draws_masks(network))
     if room.is_split:

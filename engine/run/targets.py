@@ -35,6 +35,7 @@ from engine.spec import Data
 
 DIAGNOSED = 10_000_000
 """How many logits of a part are looked at: beyond, an even sample of its images."""
+# A sample, because the teacher is asked once more for its whole head.
 MASS_IMAGES = 512
 
 

@@ -35,6 +35,7 @@ from engine.run.targets import (
 )
 from engine.spec import Distill
 
+# A share of 4096 images is known to 0.8 points, as one standard error at most.
 LIKENESS_IMAGES, MATCHED_IMAGES, EVAL_BATCH = 4096, 4096, 64
 
 

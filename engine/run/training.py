@@ -62,6 +62,7 @@ def run_train(attempt: Attempt) -> None:
     """Train the network of the settings from its first weights, or on from an earlier attempt's checkpoint."""
     task, device = _start(attempt)
     found = attempt.resume()
+    # Only now: building a teacher has drawn numbers, and an untaught run would start elsewhere.
     seed_everything(task.seed)
     network = first_network(attempt, task.num_classes, task.size) if found is None else _bare(attempt, task, None)
     train = task.train
@@ -96,6 +97,7 @@ def run_prune(attempt: Attempt) -> None:
     with watch_memory(attempt, room):
         loop = _make_loop(attempt, task, train, network, device, "recover", room)
         if found is None:
+            # A kill from here on goes on in the pruned shape, and prunes no second time.
             loop.save()
         else:
             loop.restore(found.state)
@@ -251,6 +253,7 @@ def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> str:
     """Write weights and what is needed to build the network around them; return the sha256 of the weights' file."""
     folder: Path = attempt.folder.artifacts
     folder.mkdir(exist_ok=True)
+    # clone: safetensors refuses tensors that share memory.
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
     raw: bytes = encode_weights(weights)
     write_atomic(folder / "weights.safetensors", raw)

@@ -13,6 +13,7 @@ from engine.schedule.lookup import Match
 from engine.schedule.worker import scheduler_alive, start_detached
 from store.queue import Queue
 
+# Twice the grace of a running job (Patience.grace): its kill after that is still waited for.
 PATIENCE = 20.0  # seconds to wait for a running job to stop
 
 
@@ -23,9 +24,11 @@ def give_order(home: Home, verb: str, match: Match) -> list[str]:
     """
     with Queue(home.queue_db) as queue:
         jobs = ORDERS[verb](queue, match)
+    # The queue first, as it is what acts; `control.jsonl` lets `xp rebuild --queue` give the orders again.
     for job in jobs:
         with open(home.job(job).control, "a") as handle:
             handle.write(json.dumps({"order": verb, "at": time.time()}) + "\n")
+    # A cancel may leave a scheduler nothing to do: then none is started for it.
     if jobs and not scheduler_alive(home) and _has_work(home):
         start_detached(home)
     if verb in ("cancel", "pause"):

@@ -23,6 +23,7 @@ from store.queue.rows import Verdict, combine_states
 # about the machine and counts as lost. Running out of memory is counted always: each time the job takes half as many
 # images at once, or says itself (Exit.NO_MEMORY) that it cannot.
 BUDGETS: Mapping[str, int] = {"crashed": 3, "lost": 20, "ooms": 16}
+# What a process brings upon itself. Any other signal came from outside and is no fault of the job.
 CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS}
 )
@@ -32,9 +33,11 @@ EXITS: Mapping[int, str] = {
     Exit.NOT_FINITE: "nan",
     Exit.NO_MEMORY: "oom",
 }
+# Seconds before the next attempt: a broken job does not spin, and a passing fault costs little.
 FIRST_WAIT = 1.0
 MOST_WAIT = 60.0
 
+# The store has the rule, as its SQL counts by it.
 run_state = combine_states
 
 
@@ -43,7 +46,7 @@ class Ending:
     """How an attempt's process ended, as far as anybody saw.
 
     `exit` is a status, minus a signal number, or None when nobody saw it; `is_stuck` when we stopped it because its
-    step stood still; `has_started` is False when no process ever came to be.
+    step did not move; `has_started` is False when no process ever came to be.
     """
 
     exit: int | None
@@ -86,8 +89,10 @@ def decide(ending: Ending, spent: Spent) -> Verdict:
     if outcome == "nan" or ending.exit in (Exit.FAILED, Exit.NO_MEMORY):
         return Verdict(outcome, "failed", reason, ending.exit)
     budget = {"crashed": "crashed", "stuck": "crashed", "oom": "ooms"}.get(outcome, "lost")
+    # Progress pays for the attempt: a long training survives any number of kills.
     if not ending.has_started or (ending.made_progress and outcome != "oom"):
         return Verdict(outcome, "queued", reason, ending.exit)
+    # This ending counts too: the third crash of three is the last.
     used = getattr(spent, budget) + 1
     if used >= BUDGETS[budget]:
         told = f"{reason} ({used} attempts ended so without a newer checkpoint)"
@@ -107,13 +112,14 @@ def _wait_before(outcome: str, used: int) -> float:
 def _tell_reason(ending: Ending, outcome: str) -> str:
     how = {
         "done": "",
-        "stuck": "its step stood still for too long",
+        "stuck": "no progress for too long",
         "oom": "out of memory",
         "nan": "the loss is not a number",
         "preempted": "asked to stop",
     }.get(outcome) or _tell_exit(ending)
     if not ending.last_words or outcome in ("done", "preempted"):
         return how
+    # A log whose last line says the same thing is not told twice.
     return ending.last_words if ending.last_words.startswith(how) else f"{how}: {ending.last_words}"
 
 
@@ -152,6 +158,7 @@ W = TypeVar("W", bound=Waiting)
 
 def rank_experiments(waiting: Iterable[W]) -> list[W]:
     """Return experiments in the order of their turn: higher priority, fewer jobs running, earlier submission."""
+    # The name comes last and makes the order total: the same state always gives the same choice.
     return sorted(waiting, key=lambda row: (-row.priority, row.running, row.submitted_at, row.experiment))
 
 
@@ -216,6 +223,7 @@ def choose_slot(demand: Demand, slots: Sequence[str], held: Iterable[Held]) -> s
     if on_gpu(demand, slots):
         return _choose_gpu(demand.gpu, [slot for slot in slots if not is_cpu(slot)], taken)
     on_cpu = [entry for entry in taken if is_cpu(entry.slot)]
+    # A measurement would measure its neighbours too.
     if on_cpu and (demand.is_alone or any(entry.demand.is_alone for entry in on_cpu)):
         return None
     used = {entry.slot for entry in on_cpu}
@@ -232,6 +240,7 @@ def _choose_gpu(share: float, gpus: Sequence[str], taken: Iterable[Held]) -> str
     for entry in taken:
         if entry.slot in used:
             used[entry.slot] += entry.demand.gpu
+    # Shares are floats: some that should sum to one come out a hair above it.
     fits = [gpu for gpu in gpus if used[gpu] + share <= 1.0 + 1e-9]
     return max(fits, key=lambda gpu: used[gpu], default=None)
 
@@ -246,6 +255,7 @@ def choose_next(
 
     A job that waits for a whole device keeps the smaller ones behind it off that kind of device: else it would starve.
     """
+    # Kinds of device that are kept free: True for GPUs, False for CPU slots.
     kept: set[bool] = set()
     for job, demand in (pair for jobs in turns for pair in jobs):
         device = on_gpu(demand, slots)
@@ -259,12 +269,13 @@ def choose_next(
 
 @dataclass
 class StallDetector:
-    """Watches one attempt's heartbeat: `beat` takes what it says now, `is_stuck` says when it stood still too long.
+    """Watches one attempt's heartbeat: `beat` takes its newest content, `is_stuck` says when too long without progress.
 
     Times are monotonic seconds of the one who watches, so a wall clock that jumps changes nothing.
     """
 
     since: float
+    # Ten minutes, as a first step may load and compile for minutes; ten usual gaps, as an evaluation is no step.
     limit: float = 600.0
     factor: float = 10.0
     last: object = None
@@ -282,6 +293,6 @@ class StallDetector:
         return True
 
     def is_stuck(self, now: float) -> bool:
-        """A job that has never beaten (a pack, an import that hangs) gets six times as long."""
+        """A job that has not written a heartbeat yet (an import that hangs) gets six times as long."""
         allowed = max(self.limit, self.factor * self.typical)
         return now - self.since > (allowed if self.last is not None else 6 * self.limit)

@@ -43,10 +43,12 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
     """
     if plan.is_provisional:
         raise _missing_error(plan)
+    # No states are asked for: what has its result on disk is done, and all else is submitted.
     estimate = estimate_plan(plan, home, {})
     _write_jobs(home, plan)
     done = {item.job.key for item in estimate.jobs if item.is_reused}
     home.experiment(plan.spec.name).mkdir(parents=True, exist_ok=True)
+    # Two submits of one name at once would write the same number.
     with FileLock(home.experiment(plan.spec.name) / ".lock"):
         number, record, changes = _write_record(plan, estimate, home, priority)
     with Queue(home.queue_db) as queue:
@@ -89,6 +91,7 @@ def _write_record(
     """Write the next record unless the newest says the same already; return its number, content and the changes."""
     paths = home.records(plan.spec.name)
     old = read_json(paths[-1]) if paths else None
+    # Without --priority, that of the last submission stays.
     record = _make_record(plan, estimate, old["priority"] if old and priority is None else priority or 0)
     if old is not None and _same_record(old, record):
         return int(paths[-1].stem), old, ()
@@ -108,6 +111,7 @@ def _make_record(plan: Plan, estimate: Estimate, priority: int) -> dict[str, Any
         "baseline": spec.baseline,
         "submitted_at": time.time(),
         "priority": priority,
+        # As it was written: today's defaults would read as words of the spec.
         "spec": spec.model_dump(mode="json", exclude_unset=True),
         "claims": [claim.model_dump(mode="json") for claim in spec.claims],
         "runs": [_run_record(run) for run in plan.runs],
@@ -140,6 +144,7 @@ def _run_record(run: Run) -> dict[str, Any]:
 
 def _same_record(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     def essence(record: Mapping[str, Any]) -> str:
+        # The guessed costs follow what was measured since; they do not make it another submission.
         jobs = [{**job, "cost": None, "chain": None} for job in record["jobs"]]
         return canonical_json({**record, "submitted_at": None, "jobs": jobs})
 

@@ -13,6 +13,7 @@ Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 PerStage = int | list[int] | None
+# A name is a folder (experiments/NAME) and a word on the command line.
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 

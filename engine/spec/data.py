@@ -89,6 +89,7 @@ class Data(Model):
     nested: bool = False
     classes: list[str] | None = None
     augment: Augment = Augment()
+    # 224 of 256 pixels, the usual evaluation on ImageNet.
     crop_share: float = Field(0.875, gt=0.0, le=1.0, description="share of the short side that evaluation looks at")
     cache: Literal["auto", "jpeg", "raw", "device"] = Field("auto", json_schema_extra=ASIDE)
     workers: int = Field(0, ge=0, json_schema_extra=ASIDE)

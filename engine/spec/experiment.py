@@ -145,7 +145,7 @@ class Spec(Settings):
     def _matrix_filled(cls, matrix: dict[str, list[Any]]) -> dict[str, list[Any]]:
         for path, values in matrix.items():
             if not values:
-                raise refuse(f"{path} has no values", "list at least one, or leave the line away")
+                raise refuse(f"{path} has no values", "list at least one, or remove the line")
         return matrix
 
     @property

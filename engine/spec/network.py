@@ -110,7 +110,8 @@ class Student(Network):
 
 
 def check_weights(arch: str, weights: str) -> None:
-    """Raise when `weights` cannot be: a slip of the pen, a pickle, weights that nobody has trained for `arch`."""
+    """Raise when `weights` cannot be: a typing mistake, a pickle, weights that nobody has trained for `arch`."""
+    # A job's settings name a file by its content.
     if weights == "none" or weights.endswith(".safetensors") or weights.startswith("sha256:"):
         return
     if weights == "pretrained":

@@ -95,6 +95,7 @@ class NetworkShape:
     stages: tuple[StageShape, ...]
 
 
+# timm's, drop path included.
 ARCHS: dict[str, Sizes] = {
     "tiny_vit_5m": Sizes((64, 128, 160, 320), (2, 2, 6, 2), (2, 4, 5, 10)),
     "tiny_vit_11m": Sizes((64, 128, 256, 448), (2, 2, 6, 2), (2, 4, 8, 14), drop_path=0.1),

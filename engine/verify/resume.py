@@ -54,6 +54,7 @@ def verify_resume(
         jobs = _submit(spec, cells, home, straight, Train().save_minutes, epochs)
         _work_straight(straight, jobs, preload)
         results = {job: read_json(straight.job(job).result) for job in jobs}
+        # Twenty checkpoints to a kill, in the shortest of the trainings.
         often = min(result["seconds"] for result in results.values()) / (20 * kills) / 60
         tell(f"killed: {kills} times in each of {len(jobs)} trainings")
         _submit(spec, cells, home, killed, often, epochs)
@@ -159,6 +160,7 @@ def _scratch_home(home: Home) -> Iterator[Home]:
     Whoever makes one holds its lock; those that nobody holds, because their maker was killed, are cleared first.
     """
     home.verify_root.mkdir(parents=True, exist_ok=True)
+    # Under a lock: nobody may clear a home that its maker has not locked yet.
     with FileLock(home.verify_root.with_suffix(".lock")):
         for left in home.verify_root.iterdir():
             _clear_unowned(left)
@@ -184,6 +186,7 @@ def _clear_unowned(root: Path) -> None:
         scratch = Home(root, root / "cache")
         scheduler = read_object(scratch.scheduler_file) or {}
         if scheduler.get("host", host_name()) == host_name():
+            # Of an earlier boot no process is left.
             if scheduler.get("boot_id") == boot_id():
                 kill_session(int(scheduler["pid"]), int(scheduler["start_time"]))
             _clear_scratch(scratch)
@@ -208,6 +211,7 @@ def _kill_attempt(attempt: AttemptFolder) -> None:
 
 @contextmanager
 def _scheduler(scratch: Home, preload: str) -> Iterator[subprocess.Popen[bytes]]:
+    # Nobody asks a scratch home for results.
     words = ["--home", str(scratch.root), "--until-idle", "--no-collect", "--preload", preload]
     environment = {**server_env(), "XP_CACHE": str(scratch.cache)}
     with open(scratch.scheduler_log, "ab") as log:
@@ -261,6 +265,7 @@ class Victim:
         if not self.marks or attempt.number <= self.last or not self.marks[0] <= step < self.steps:
             return None
         time.sleep(delay)
+        # One that ended while we slept was not killed.
         if not _kill_process(attempt) or saved_step(attempt) >= self.steps:
             return None
         self.marks, self.kills, self.last = self.marks[1:], self.kills + 1, attempt.number
@@ -269,13 +274,16 @@ class Victim:
 
 def _work_killed(scratch: Home, steps: dict[str, int], kills: int, preload: str, tell: Tell) -> dict[str, int]:
     """Work through the killed home; return how often each job was killed."""
+    # Not seeded: each time other places are tried.
     chance = random.Random()
     victims = [
+        # In the first three quarters, so that a kill leaves something to do.
         Victim(scratch.job(job), count, sorted(chance.randrange(1, max(2, 3 * count // 4)) for _ in range(kills)))
         for job, count in steps.items()
     ]
     with _scheduler(scratch, preload) as scheduler:
         while scheduler.poll() is None:
+            # A moment later, so that chance decides where in a step it falls.
             for told in (victim.strike(chance.uniform(0.0, 0.05)) for victim in victims):
                 if told:
                     tell(told)

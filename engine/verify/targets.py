@@ -85,6 +85,7 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
     if problem is not None:
         return TargetsCheck(job, 0.0, problem=problem)
     manifest: dict[str, Any] = read_json(place / "manifest.json")
+    # With the thread count of then, which changes the bits.
     device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True)
     teacher = open_teacher(visit, spec, device)
     now = targets_info(job, spec, pack, teacher)
@@ -126,6 +127,7 @@ def _ask_again(maker: Maker, view: int, first: int, held: np.ndarray[Any, Any]) 
     asked = maker.form.encode(maker.predict(maker.render(view, rows)))
     there = np.asarray(held[first : first + len(rows)])
     if maker.form.kept is not None:
+        # Other classes were kept: not the same answer, however near the logits are.
         same = np.array_equal(asked["classes"], there["classes"])
         asked, there = asked["logits"], there["logits"]
         if not same:

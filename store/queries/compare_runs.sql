@@ -5,6 +5,7 @@ with ran as (
         case p.device when 'cpu' then coalesce('cpu ' || (p.more ->> '$.cpu_model'), 'cpu') else p.device end
             || ', torch ' || coalesce(p.torch, 'unknown') as device
     from raw.runs q join run_jobs l on l.run = q.run join provenance p on p.job = l.job
+    -- Only attempts that count: a lost one may have run elsewhere.
     join raw.chains c on c.job = p.job and c.attempt = p.attempt
     where q.experiment = $experiment and q.arm = $arm and l.role in ('student', 'prune', 'measure')
 ), around as (

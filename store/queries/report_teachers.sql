@@ -15,6 +15,7 @@ with used as (
 ), said as (
     select a.job, a.split, t.part, t.name, t.value from arms a join teachers t using (job)
     union
+    -- A student logs its teacher's `top1` as `teacher_top1`.
     select s.job, r.split, t.part, t.name[9:], t.value
     from raw.runs r
     join run_jobs s on s.run = r.run and s.role = 'targets'

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, text
 from store.queue.rows import Claim, RunningRow, Verdict
 from store.queue.submit import settle_jobs
 
+# Twice the longest back-off (policy.MOST_WAIT), so that a clock that is a little off is still believed.
 LONGEST_WAIT = 120.0
 
 
@@ -34,6 +35,7 @@ def list_waiting(connection: Connection) -> list[WaitingRow]:
     found = connection.execute(
         text(
             "SELECT e.experiment, e.priority, e.submitted_at,"
+            # CROSS JOIN keeps SQLite to this order: the few leases first, then an index.
             " (SELECT count(*) FROM leases l CROSS JOIN wanted w ON w.job = l.job WHERE w.experiment = e.experiment)"
             " FROM experiments e WHERE EXISTS (SELECT 1 FROM ready r WHERE r.experiment = e.experiment)"
         )
@@ -62,6 +64,7 @@ def next_wake(connection: Connection, now: float) -> float | None:
     found = connection.execute(
         text(
             "SELECT min(CASE WHEN not_before > :far THEN 0 ELSE max(not_before - :now, 0) END)"
+            # The + keeps SQLite off the index on state: thousands are queued, and few have a back-off.
             " FROM jobs WHERE not_before > 0 AND +state = 'queued'"
         ),
         {"now": now, "far": now + LONGEST_WAIT},
@@ -75,6 +78,7 @@ def take_lease(
 ) -> bool:
     """Lease a queued job for attempt number `attempt`; False when it is no longer queued."""
     words = {"job": job, "attempt": attempt, "slot": slot, "boot_id": boot_id, "expires": expires, "now": now}
+    # The conditions are part of the write: of two calls, or one made twice, only the first can succeed.
     taken = connection.execute(
         text(
             "UPDATE jobs SET state = 'running', reason = '', request = '', attempts = :attempt,"
@@ -93,6 +97,7 @@ def put_running(connection: Connection, words: dict[str, Any]) -> None:
     """Write the attempt and its lease. `words`: job, attempt, slot, boot_id, expires, now."""
     connection.execute(
         text(
+            # OR REPLACE, because a call that was cut off is made again.
             "INSERT OR REPLACE INTO attempts (job, attempt, slot, started_at, reason)"
             " VALUES (:job, :attempt, :slot, :now, '')"
         ),
@@ -153,6 +158,7 @@ def finish_attempt(connection: Connection, job: str, attempt: int, verdict: Verd
         "not_before": now + verdict.wait if verdict.wait else 0.0,
         **spent,
     }
+    # Blocked for now: `settle_jobs` decides what is queued, and keeps the ready list with it.
     connection.execute(
         text(
             "UPDATE jobs SET state = CASE :state WHEN 'queued' THEN 'blocked' ELSE :state END, reason = :reason,"

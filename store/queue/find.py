@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 # `train-3f9c` and `3f9c` both begin `train-3f9c0a1b2c4d`.
+# No LIKE: it ignores case, and takes _ and % for wildcards.
 BEGINS = "(substr({id}, 1, length(:t)) = :t OR substr({id}, instr({id}, '-') + 1, length(:t)) = :t)"
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from store.queue.submit import FRESH, remake_wanted, settle_jobs
 
+# Names as one JSON text, because SQLite limits how many parameters a statement takes.
 AMONG = "job IN (SELECT value FROM json_each(:names))"
 
 
@@ -67,6 +68,7 @@ def list_jobs(connection: Connection, experiment: str, runs: Iterable[str] | Non
     found = connection.execute(
         text(
             "SELECT l.job FROM run_jobs l JOIN runs r ON r.experiment = l.experiment AND r.run = l.run"
+            # rowid: the order in which the record names a run's jobs.
             f" WHERE l.experiment = :name{only} ORDER BY r.position, l.rowid"
         ),
         words,
@@ -96,15 +98,18 @@ def resume_jobs(connection: Connection, names: Iterable[str]) -> list[str]:
 
 def retry_jobs(connection: Connection, names: Iterable[str]) -> list[str]:
     """Give failed and cancelled jobs, and such as they need, a fresh budget; their cancelled runs come back alive."""
+    # A job cannot run as long as what it needs is failed.
     closed = json.dumps(_with_needs(connection, list(names)))
     words = {**FRESH, "names": closed}
     ended = f"state IN ('failed', 'cancelled') AND {AMONG}"
     found = list(connection.execute(text(f"SELECT job FROM jobs WHERE {ended}"), words).scalars())
     fresh = ", ".join(f"{name} = :{name}" for name in FRESH)
     connection.execute(text(f"UPDATE jobs SET state = 'blocked', {fresh} WHERE {ended}"), words)
+    # A cancel that has not happened yet is taken back.
     connection.execute(
         text(f"UPDATE jobs SET request = '' WHERE state = 'running' AND request = 'cancel' AND {AMONG}"), words
     )
+    # Only runs of what was named: what that needs, others share.
     _revive_runs(connection, list(names))
     settle_jobs(connection, found)
     return found

@@ -60,14 +60,17 @@ class Queue:
         if self._engine is None:
             yield None
             return
+        # A plain BEGIN: a look must not take the write lock.
         with self._engine.connect().execution_options(only_reads=True) as connection:
             is_made = not self.readonly or connection.execute(text("PRAGMA user_version")).scalar_one() > 0
             yield connection if is_made else None
+            # An open read would keep the -wal from being folded into the file.
             connection.rollback()
 
     def data_version(self) -> int:
         """Return a number that changes when another process has changed the queue."""
         with self._read() as connection:
+            # Compared within one connection only, which the writer's pool keeps for its thread.
             return 0 if connection is None else int(connection.execute(text("PRAGMA data_version")).scalar_one())
 
     def shrink_log(self) -> None:
@@ -112,6 +115,7 @@ class Queue:
                 return orders.stop_jobs(connection, jobs or (), "cancel", "cancelled")
             chosen = None if runs is None else list(runs)
             names = orders.list_jobs(connection, experiment, chosen)
+            # The runs first: what they alone wanted is then wanted by nobody.
             orders.drop_runs(connection, experiment, chosen)
             kept = orders.wanted_jobs(connection, experiment)
             alone = orders.unshared_jobs(connection, [job for job in names if job not in kept], experiment)

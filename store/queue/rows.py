@@ -23,7 +23,7 @@ class Claim:
     kind: str
     experiment: str
     details: dict[str, Any]
-    cost: float
+    cost: float  # estimated seconds
     attempts: int = 0
     ooms: int = 0
 
@@ -38,7 +38,7 @@ class RunningRow:
     slot: str
     details: dict[str, Any]
     request: str
-    started_at: float
+    started_at: float  # unix seconds
     boot_id: str
     expires: float
     crashed: int
@@ -55,7 +55,7 @@ class Verdict:
     state: str
     reason: str = ""
     exit: int | None = None
-    wait: float = 0.0
+    wait: float = 0.0  # seconds before the next attempt
     spent: dict[str, int] = field(default_factory=dict)
 
 
@@ -66,9 +66,9 @@ class JobRow:
     state: str
     reason: str
     attempts: int
-    started_at: float | None
+    started_at: float | None  # unix seconds, as all times here
     ended_at: float | None
-    seconds: float
+    seconds: float  # estimated
     request: str = ""
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class RunRow:
 class ExperimentRow:
     experiment: str
     title: str
-    submitted_at: float
+    submitted_at: float  # unix seconds
     priority: int
     runs: dict[str, int]  # state -> how many
     jobs: dict[str, int]

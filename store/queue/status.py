@@ -88,6 +88,7 @@ def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
 
 
 def _name_state(rank: int | None) -> str:
+    # A run without jobs has no rank.
     return "done" if rank is None else RUN_ORDER[rank]
 
 
@@ -143,6 +144,7 @@ def count_jobs(connection: Connection, experiment: str | None = None) -> dict[st
     """Return of each experiment: state, jobs, estimated seconds; and of those that ran, seconds taken and estimated."""
     words, ran = {"name": experiment}, "started_at IS NOT NULL AND ended_at >= started_at"
     found = connection.execute(
+        # A row of JSON for each experiment: grouped inside of SQLite, so that Python reads little.
         text(
             "SELECT e.experiment, (SELECT json_group_array(json_array(state, jobs, seconds, taken, estimated)) FROM"
             " (SELECT j.state, count(*) AS jobs, sum(j.cost) AS seconds,"
@@ -166,6 +168,7 @@ NOTABLE = {
     "running": "j.state = 'running'",
     "failed": "j.state = 'failed'",
     "cancelled": "j.state = 'cancelled'",
+    # +: by the small index on back-offs, not by the one on state.
     "waiting": "j.not_before > 0 AND +j.state = 'queued' AND j.reason != ''",
 }
 
@@ -211,6 +214,7 @@ def attempt_rows(connection: Connection, names: Iterable[str] | None) -> list[At
     return [AttemptRow(*row) for row in found]
 
 
+# What must hold between the tables; `xp doctor` asks for it.
 RULES = {
     "running without a lease": "SELECT job FROM jobs WHERE state = 'running' AND job NOT IN (SELECT job FROM leases)",
     "leased and not running": "SELECT l.job FROM leases l JOIN jobs j ON j.job = l.job WHERE j.state != 'running'",

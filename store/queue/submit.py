@@ -25,6 +25,7 @@ def add_experiment(connection: Connection, record: Mapping[str, Any], done: froz
     _refresh_states(connection, touched, done)
     dropped = remake_wanted(connection, name)
     _retire_unwanted(connection, dropped)
+    # Last, as the ready list follows from the states.
     settle_jobs(connection, [*touched, *dropped])
 
 
@@ -50,6 +51,7 @@ def _put_runs(connection: Connection, name: str, entries: Iterable[Mapping[str, 
     for table, rows in ((runs, run_rows), (run_jobs, link_rows)):
         connection.execute(table.delete().where(table.c.experiment == name))
         if rows:
+            # A run that needs one job in two roles keeps the first.
             connection.execute(insert(table).on_conflict_do_nothing(), rows)
 
 
@@ -60,6 +62,7 @@ def _put_jobs(connection: Connection, entries: Iterable[Mapping[str, Any]]) -> N
             **blank,
             "job": entry["job"],
             "kind": entry["kind"],
+            # Sorted, so that equal details are equal texts, of which `status` reads each once.
             "details": json.dumps(entry.get("details") or {}, sort_keys=True),
             "cost": float(entry.get("cost") or 0.0),
             "chain": float(entry.get("chain") or entry.get("cost") or 0.0),
@@ -68,6 +71,7 @@ def _put_jobs(connection: Connection, entries: Iterable[Mapping[str, Any]]) -> N
     ]
     needs = [{"job": entry["job"], "needs": need} for entry in entries for need in entry.get("needs", ())]
     if rows:
+        # A job that is there keeps its state and its attempts.
         put = insert(jobs)
         newer = {"details": put.excluded.details, "cost": put.excluded.cost, "chain": put.excluded.chain}
         connection.execute(put.on_conflict_do_update(index_elements=["job"], set_=newer), rows)
@@ -84,6 +88,7 @@ def _refresh_states(connection: Connection, touched: list[str], done: frozenset[
         text(f"UPDATE jobs SET state = 'blocked', {fresh} WHERE {_among()} AND {ended}"),
         {**FRESH, "names": json.dumps(todo)},
     )
+    # To submit is to want it: a cancel that has not happened yet is taken back.
     connection.execute(
         text(f"UPDATE jobs SET request = '' WHERE state = 'running' AND request = 'cancel' AND {_among()}"),
         {"names": json.dumps(todo)},
@@ -100,7 +105,7 @@ def mark_done(connection: Connection, names: Iterable[str]) -> None:
 
 
 def remake_wanted(connection: Connection, name: str) -> list[str]:
-    """Make `wanted` of this experiment anew from its live runs; return the jobs it wanted before and now does not."""
+    """Rebuild `wanted` of this experiment from its live runs; return the jobs it wanted before and now does not."""
     key = {"name": name}
     before = set(connection.execute(text("SELECT job FROM wanted WHERE experiment = :name"), key).scalars())
     connection.execute(text("DELETE FROM wanted WHERE experiment = :name"), key)
@@ -117,7 +122,7 @@ def remake_wanted(connection: Connection, name: str) -> list[str]:
 
 
 def _retire_unwanted(connection: Connection, dropped: list[str]) -> None:
-    """Jobs that wait for nobody leave the queue; what runs may end, and what is done stays."""
+    """Cancel the jobs that no run asks for any more; what runs may end, and what is done stays."""
     connection.execute(
         text(
             "UPDATE jobs SET state = 'cancelled', reason = :reason WHERE state IN ('blocked', 'queued', 'paused')"
@@ -130,10 +135,12 @@ def _retire_unwanted(connection: Connection, dropped: list[str]) -> None:
 def settle_jobs(connection: Connection, names: Iterable[str]) -> None:
     """Make blocked/queued and the ready list right again for these jobs and those that need them."""
     touched = json.dumps(sorted(_with_dependants(connection, list(names))))
+    # A need without a row is not done.
     unmet = (
         "EXISTS (SELECT 1 FROM job_needs n LEFT JOIN jobs d ON d.job = n.needs"
         " WHERE n.job = jobs.job AND coalesce(d.state, '') != 'done')"
     )
+    # +state: these jobs are few, and the index on state would give every blocked one.
     for statement in (
         f"UPDATE jobs SET state = 'queued' WHERE +state = 'blocked' AND {_among()} AND NOT {unmet}",
         f"UPDATE jobs SET state = 'blocked' WHERE +state = 'queued' AND {_among()} AND {unmet}",

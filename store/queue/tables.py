@@ -30,6 +30,7 @@ from sqlalchemy.pool import NullPool, SingletonThreadPool
 
 SCHEMA_VERSION = 2
 QueueFault = DatabaseError  # a damaged or foreign file, a full disk, a lock that is not to be had
+# Writers that met were seen to wait for 4 s; a lock held for longer than this is a fault.
 BUSY_SECONDS = 30.0
 CACHE_KIBIBYTES = 65536  # at most: pages come into it as they are read
 MAPPED_BYTES = 1 << 30  # at most: what is mapped takes no memory of its own
@@ -85,6 +86,7 @@ jobs = Table(
     Column("ended_at", Float),
 )
 Index("jobs_by_state", jobs.c.state)
+# Partial: few jobs have a back-off, and the next to end is asked for with every turn of the loop.
 Index("jobs_waiting", jobs.c.not_before, sqlite_where=jobs.c.not_before > 0)
 job_needs = Table(
     "job_needs",
@@ -92,6 +94,7 @@ job_needs = Table(
     Column("job", String, primary_key=True),
     Column("needs", String, primary_key=True),
 )
+# Who needs a job is asked whenever one ends.
 Index("job_needs_back", job_needs.c.needs)
 wanted = Table(  # which experiments still want which job: their runs, less the cancelled ones
     "wanted",
@@ -106,6 +109,7 @@ ready = Table(  # the queued jobs of each experiment, longest chain first: what 
     Column("experiment", String, primary_key=True),
     Column("rank", Float, primary_key=True),  # minus the chain
     Column("job", String, primary_key=True),
+    # Without rowids the table is its own index: the first ready job is its first entry.
     sqlite_with_rowid=False,
 )
 Index("ready_by_job", ready.c.job)
@@ -134,9 +138,11 @@ leases = Table(
 
 def open_writer(path: Path) -> Engine:
     """Return an engine on `path`, which is made if it is absent. Raises RuntimeError for a newer schema."""
+    # One connection for each thread, kept: PRAGMA data_version compares within a connection.
     engine = create_engine(f"sqlite:///{path}", poolclass=SingletonThreadPool, connect_args=CONNECT)
     event.listen(engine, "connect", _prepare_writer)
     event.listen(engine, "begin", _begin_writing)
+    # Under the write lock: two that open a new file at once make one schema.
     with engine.begin() as connection:
         _make_schema(connection)
     return engine
@@ -146,6 +152,7 @@ def open_reader(path: Path) -> Engine:
     """Return an engine that can only read. On a file system that is read-only too it falls back to a plain file."""
     mode = "mode=ro" if _may_share(path) else "immutable=1"
     url = f"sqlite:///file:{path}?{mode}&uri=true"
+    # A connection for each question: a file that `xp rebuild --queue` replaced is seen at the next one.
     engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT)
     event.listen(engine, "connect", _map_file)
     event.listen(engine, "begin", _begin_deferred)
@@ -173,6 +180,7 @@ def _map_file(connection: Any, _record: Any) -> None:
 
 def _prepare_writer(connection: Any, _record: Any) -> None:
     """A writer does not map: its cache is wider than SQLite's own 2 MB for the same reason."""
+    # NORMAL survives a kill; FULL survives a power cut too.
     settings = (f"cache_size=-{CACHE_KIBIBYTES}", "journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=1000")
     for pragma in settings:
         connection.execute(f"PRAGMA {pragma}").close()
@@ -194,6 +202,7 @@ def _make_schema(connection: Connection) -> None:
     if version > SCHEMA_VERSION:
         raise RuntimeError(f"the queue has schema {version}; this program knows {SCHEMA_VERSION}")
     META.create_all(connection)
+    # Version 1 knew no chains: until they are submitted again, its jobs go by their own cost.
     if version == 1:
         connection.execute(text("ALTER TABLE jobs ADD COLUMN chain FLOAT NOT NULL DEFAULT 0.0"))
         connection.execute(text("UPDATE jobs SET chain = cost"))

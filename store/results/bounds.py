@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# Bytes. More than DuckDB's own limit (reading.MEMORY_LIMIT), which an ordinary query meets first.
 EXTRA = 3 << 30
 USED = Path("/proc/self/statm")
 FREE = resource.getrlimit(resource.RLIMIT_DATA)  # what holds outside, to which the last of several threads returns
@@ -22,6 +23,7 @@ def bound_memory(extra: int = EXTRA) -> Iterator[None]:
     if not USED.exists():
         yield
         return
+    # Pages of data and stack, which are what RLIMIT_DATA counts.
     pages = int(USED.read_text().split()[5])
     wanted = pages * resource.getpagesize() + extra
     soft = wanted if FREE[0] == resource.RLIM_INFINITY else min(wanted, FREE[0])

@@ -40,6 +40,7 @@ class Compactor:
         if self._check(rows) != self._check(compacted_lines([beside])):
             beside.unlink()
             return None
+        # Content, name, and only then the journal goes: at each moment one of the two is whole.
         _sync(beside)
         os.replace(beside, target)
         _sync(target.parent)
@@ -50,6 +51,7 @@ class Compactor:
         """Whether every line was read, and is of a kind whose every field has a column."""
         known = f"v = {JOURNAL_VERSION} and type in {KINDS}"
         found = self._db.execute(f"select count(*), count(*) filter ({known}) from ({rows})").fetchone()
+        # DuckDB leaves a line out that it cannot read, so the lines are counted here.
         with open(self._stage, "rb") as staged:
             lines = sum(1 for _ in staged)
         return found == (lines, lines) and lines > 0

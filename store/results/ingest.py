@@ -48,6 +48,7 @@ class Ingest:
         is_new = not path.exists()
         try:
             self._db = duckdb.connect(str(path))
+            # Times are kept in UTC without a zone: the machine's own must not shift them.
             self._db.execute("set timezone = 'UTC'")
         except duckdb.Error as error:
             raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
@@ -86,12 +87,13 @@ class Ingest:
         try:
             yield
         except BaseException:
+            # A Ctrl-C too.
             self._db.execute("rollback")
             raise
         self._db.execute("commit")
 
     def seen(self) -> dict[str, tuple[str, bool]]:
-        """Return what was read of each item: its signature then, and whether it can still change."""
+        """Return what was read of each item: its signature then, and whether it is settled (cannot change any more)."""
         rows = self._db.execute("select item, signature, settled from raw.seen").fetchall()
         return {item: (signature, settled) for item, signature, settled in rows}
 
@@ -182,6 +184,7 @@ class Ingest:
         marks = self.watermarks(sorted({chunk.job for chunk in chunks}))
         for chunk in chunks:
             key = (chunk.job, chunk.attempt)
+            # A journal's rows are all subtracted at its first chunk; the others then add their lines.
             damaged = marks.get(key, Watermark(0, 0)).damaged + chunk.data.count(b"\n") - good.pop(key, 0)
             marks[key] = Watermark(chunk.offset + len(chunk.data), damaged)
         rows = [
@@ -199,6 +202,7 @@ class Ingest:
 
     def _insert(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert rows by column name."""
+        # By the kinds of the table: JSON does not tell a time from a text.
         kinds = {name: kind for name, kind, *_ in self._db.execute(f"describe {table}").fetchall()}
         query = stage_rows(rows, self._stage, kinds)
         if query:
@@ -222,11 +226,14 @@ class Ingest:
         started = time.monotonic()
         self._db.execute("create or replace table raw.results_now as select * from results_live")
         self._db.execute("update raw.meta set value = '0' where name = 'dirty'")
+        # A copy has no -wal beside it, so everything has to be in the file itself.
         self._db.execute("checkpoint")
+        # Closed, so that nothing writes under the copy.
         self.close()
         beside = snapshot.with_name(f".{snapshot.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
             shutil.copyfile(self.path, beside)
+            # On the disk before it has the name: readers never see half a file, after a power cut either.
             with open(beside, "rb") as handle:
                 os.fsync(handle.fileno())
             os.replace(beside, snapshot)
@@ -250,6 +257,7 @@ class Ingest:
 
 def _t_quantiles() -> list[tuple[int, float]]:
     """Return t(0.975, df) for as many degrees of freedom as a number of seeds can give."""
+    # Here, as only a new database needs scipy, and its import takes long.
     from scipy.special import stdtrit
 
     degrees = range(1, 1001)

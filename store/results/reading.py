@@ -124,11 +124,13 @@ def read_names(home: Path | str | HasResults) -> dict[str, list[str]]:
 @contextmanager
 def _open_locked(home: Path | str | HasResults) -> Iterator[Connection]:
     """Give a connection that reads the snapshot and nothing else, whatever the query says."""
+    # Replacements: a query could read a Python variable of that name as a table.
     config: Config = {
         "memory_limit": MEMORY_LIMIT, "python_enable_replacements": "false",
         "autoload_known_extensions": "false", "autoinstall_known_extensions": "false",
     }  # fmt: skip
     with _open_file(_snapshot_path(home), config) as db:
+        # Spilling to the disk is writing as well; the settings are locked last.
         db.execute("set max_temp_directory_size = '0MB'; set enable_external_access = false")
         db.execute("set lock_configuration = true")
         yield db
@@ -136,6 +138,7 @@ def _open_locked(home: Path | str | HasResults) -> Iterator[Connection]:
 
 def _fetch_rows(cursor: Connection, limit: int) -> QueryResult:
     described = cursor.description or []
+    # One more than asked for tells whether there are more.
     rows = cursor.fetchmany(limit + 1)
     if sum(len(value) for row in rows for value in row if isinstance(value, str | bytes)) > ANSWER_LIMIT:
         raise StoreError(

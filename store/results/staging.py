@@ -20,6 +20,7 @@ LINE_COLUMNS = {
 }  # fmt: skip
 # A journal line with its types, as the tables and a compacted journal hold it. A number that JSON has no word for
 # comes as text; a fact may be any JSON and is kept as its text.
+# In a line times are unix seconds.
 TYPED_LINE = """
     _job as job, _attempt as attempt, v, seq, type, make_timestamp(("at" * 1e6)::bigint) as "at", name,
     case when type <> 'fact' then try_cast(value ->> '$' as double) end as value,
@@ -56,11 +57,13 @@ def stage_lines(chunks: Iterable[Lines], stage: Path) -> int:
     longest = 1 << 20
     with open(stage, "wb") as out:
         for chunk in chunks:
+            # By text: to parse every line and write it again would cost what DuckDB's reader saves.
             name = f'{{"_job":{json.dumps(chunk.job)},"_attempt":{chunk.attempt},'.encode()
             is_line = chunk.data[:1] == b"{"
             out.write(name if is_line else b"")
             out.write(memoryview(chunk.data.replace(b"\n{", b"\n" + name))[is_line:])
             longest = max(longest, _longest_line(chunk.data))
+    # Room for the job and the attempt in front.
     return longest + 1024
 
 

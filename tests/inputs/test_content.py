@@ -369,7 +369,7 @@ def test_files_are_hashed_some_at_a_time_and_members_by_archive(
 def test_what_is_no_readable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "lost.png").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "pipe.png")
-    for name, what in (("lost.png", r"No such file .*\nfix: mend the link"), ("pipe.png", r"it is no regular file")):
+    for name, what in (("lost.png", r"No such file .*\nfix: repair the link"), ("pipe.png", r"it is no regular file")):
         with pytest.raises(DataError, match=rf"{name}: cannot read this image: {what}"):
             image_digests([ImageFile(tmp_path / name, "a")])
     with pytest.raises(DataError, match=r"gone\.png: cannot read this image: No such file .*\nfix: make it readable"):

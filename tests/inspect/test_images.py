@@ -137,11 +137,11 @@ def test_a_survey_is_told_line_by_line() -> None:
 
 def test_folders_of_the_set_are_told_with_what_is_kept() -> None:
     lines = list(survey_lines(replace(SURVEY, parts={"train": 6, "val": 2}, passed_over={".txt": 4})))
-    assert "folders: 6 train, 2 val (data.given: merge splits all anew, test keeps val as the test part)" in lines
+    assert "folders: 6 train, 2 val (data.given: merge splits all again, test keeps val as the test part)" in lines
     assert "passed over: 4 .txt" in lines
     assert lines[-2:] == ["the same image in different folders of train, val, test: 1", "  f = g"]
     lines = list(survey_lines(replace(SURVEY, parts={"train": 8})))
-    assert "folders: 8 train (data.given: merge splits all anew)" in lines
+    assert "folders: 8 train (data.given: merge splits all again)" in lines
 
 
 @pytest.mark.parametrize(("count", "rest"), [(10, []), (11, ["  and 1 more"]), (25, ["  and 15 more"])])

@@ -54,7 +54,7 @@ def test_a_signal_from_outside_is_a_loss(number: signal.Signals) -> None:
         (Ending(86), "out of memory"),
         (Ending(87), "the loss is not a number"),
         (Ending(85, last_words="saved"), "asked to stop"),
-        (Ending(-9, is_stuck=True), "its step stood still for too long"),
+        (Ending(-9, is_stuck=True), "no progress for too long"),
         (Ending(1, last_words="it burst"), "exit 1: it burst"),
         (Ending(86, last_words="out of memory (big)"), "out of memory (big)"),
         (Ending(88, last_words="no images"), "exit 88: no images"),

@@ -19,8 +19,10 @@ from torch import Tensor
 from engine.core.data.draws import draw_bytes, draw_uniform
 from engine.spec import Augment, RandAugment, parse_rand_augment
 
+# Grey, where a warp shows what lies outside of the image.
 FILL = 128
 LANES = 1 | 1 << 20 | 1 << 40  # where the three channels of a pixel lie in one whole number
+# Bounds of a box's share of the area and aspect ratio (timm's), and how often a box that does not fit is drawn anew.
 ERASE_AREA, ERASE_RATIO, ERASE_TRIES = (0.02, 1 / 3), (0.3, 10 / 3), 8
 Operation = Callable[[Tensor, Tensor], Tensor]
 
@@ -64,6 +66,7 @@ def _rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, settings: Ra
         for place, key in enumerate(keys):
             chance, pick, sign, first, second, *_ = draw(key, f"randaugment {layer}")
             if chance < settings.chance:
+                # Box and Muller: a normal number out of two uniform ones; log1p(-x), because x may be 0.
                 spread = math.sqrt(-2 * math.log1p(-first)) * math.cos(2 * math.pi * second)
                 level = min(10.0, max(0.0, settings.mean + settings.deviation * spread)) / 10
                 chosen.setdefault(names[int(pick * len(names))], []).append((place, level if sign < 0.5 else -level))
@@ -97,6 +100,7 @@ def _erase_boxes(images: Tensor, keys: Sequence[str], draw: Draws, chance: float
 
 
 def _draw_box(draw: Draws, key: str, size: int) -> tuple[int, int, int, int] | None:
+    # Block 0 has said whether there is a box at all.
     for block in range(1, ERASE_TRIES + 1):
         area, ratio, first, second, *_ = draw(key, "erase", block)
         share = ERASE_AREA[0] + area * (ERASE_AREA[1] - ERASE_AREA[0])
@@ -136,6 +140,7 @@ def _blend_black(images: Tensor, factors: Tensor) -> Tensor:
 def _blend_mean(images: Tensor, factors: Tensor) -> Tensor:
     grey = _luma(images).flatten(1)
     totals = grey.sum(dim=1, dtype=torch.int64).double()
+    # By a tensor, not a number: a division by a constant may become a product (see above).
     means = (totals / torch.full_like(totals, grey.shape[1])).float()
     return _blend(images, means.view(-1, 1, 1, 1), factors)
 
@@ -156,6 +161,7 @@ def _blend_smooth(images: Tensor, factors: Tensor) -> Tensor:
 
 def _stretch(images: Tensor, levels: Tensor) -> Tensor:
     low, high = images.amin(dim=(2, 3), keepdim=True).float(), images.amax(dim=(2, 3), keepdim=True).float()
+    # A channel of one level has nothing to be stretched.
     scale = torch.where(high > low, 255 / (high - low).clamp(min=1), 1.0)
     return _to_bytes((images.float() - torch.where(high > low, low, 0.0)) * scale)
 
@@ -163,9 +169,11 @@ def _stretch(images: Tensor, levels: Tensor) -> Tensor:
 def _equalize(images: Tensor, levels: Tensor) -> Tensor:
     """Spread each channel's histogram evenly; a channel of one level stays."""
     planes = images.flatten(2).flatten(0, 1)
+    # Each channel of each image gets 256 bins of its own in one count.
     apart = planes + 256 * torch.arange(len(planes), device=images.device)[:, None]
     counts = torch.bincount(apart.flatten(), minlength=256 * len(planes)).view(-1, 256)
     highest = (torch.arange(256, device=images.device) * (counts > 0)).amax(dim=1, keepdim=True)
+    # As Pillow does it: the pixels of the highest level are not shared out.
     step = (planes.shape[1] - counts.gather(1, highest)) // 255
     below = counts.cumsum(dim=1) - counts
     table = ((below + step // 2) // step.clamp(min=1)).clamp(max=255)
@@ -188,6 +196,7 @@ def _solarize(images: Tensor, levels: Tensor) -> Tensor:
 
 
 def _solarize_add(images: Tensor, levels: Tensor) -> Tensor:
+    # 110 and 128 are AutoAugment's, as in timm.
     raised = _to_bytes(images.float() + _per_image((110 * levels.abs()).floor(), images))
     return torch.where(images < 128, raised, images)
 
@@ -204,6 +213,7 @@ def _warp(images: Tensor, matrix: Sequence[Tensor | float]) -> Tensor:
     middle = (size - 1) / 2
     steps = torch.arange(size, dtype=torch.float32) - middle
     x, y = steps.view(1, 1, -1), steps.view(1, -1, 1)
+    # Products on the host and single sums on the device, which might fuse them and round once less.
     moves = [(a * x, b * y, c * (size / 2) + middle), (d * x, e * y, f * (size / 2) + middle)]
     column, row = ((first.to(device) + second.to(device)) + shift.to(device) for first, second, shift in moves)
     shape = (len(images), size, size)
@@ -217,9 +227,12 @@ def _sample(images: Tensor, column: Tensor, row: Tensor) -> Tensor:
     """
     size = images.shape[-1]
     red, green, blue = (images[:, channel].long() for channel in range(3))
+    # A border of one pixel, onto which everything further out is clamped.
     colours = torch.full((len(images), size + 2, size + 2), FILL * LANES, device=images.device)
+    # 255 * 64 * 64, the largest weighed sum, needs 20 bits.
     colours[:, 1:-1, 1:-1] = green.bitwise_left_shift_(20).add_(red).add_(blue.bitwise_left_shift_(40))
     columns, rows = ((64 * place).round_().int().flatten(1) for place in (column, row))
+    # Plus the border, by which pixel 0 lies at 1.
     lefts, tops = ([((edge >> 6) + step).clamp_(0, size + 1) for step in (1, 2)] for edge in (columns, rows))
     across, down = columns & 63, rows & 63
 
@@ -228,12 +241,14 @@ def _sample(images: Tensor, column: Tensor, row: Tensor) -> Tensor:
         near, far = (colours.flatten(1).gather(1, places + left) for left in lefts)
         return near.mul_(64 - across).add_(far.mul_(across))
 
+    # Half of 64 * 64, to round to the nearest.
     total = blend(tops[0]).mul_(64 - down).add_(blend(tops[1]).mul_(down)).add_(LANES << 11)
     channels = [(total >> shift & 255).to(torch.uint8) for shift in (12, 32, 52)]
     return torch.stack(channels, dim=1).view(images.shape)
 
 
 def _rotate(images: Tensor, levels: Tensor) -> Tensor:
+    # In doubles and then rounded, so that libraries which differ in a last bit agree.
     angles = levels.double() * math.radians(30)
     cosine, sine = angles.cos().float(), angles.sin().float()
     return _warp(images, (cosine, sine, 0.0, -sine, cosine, 0.0))
@@ -251,6 +266,7 @@ OPERATIONS: dict[str, Operation] = {
     "contrast": _enhance(_blend_mean),
     "brightness": _enhance(_blend_black),
     "sharpness": _enhance(_blend_smooth),
+    # 0.3, and 0.9 of half the side: AutoAugment's strengths, as in timm.
     "shear_x": lambda images, levels: _warp(images, (1.0, 0.3 * levels, 0.0, 0.0, 1.0, 0.0)),
     "shear_y": lambda images, levels: _warp(images, (1.0, 0.0, 0.0, 0.3 * levels, 1.0, 0.0)),
     "translate_x": lambda images, levels: _warp(images, (1.0, 0.0, 0.9 * levels, 0.0, 1.0, 0.0)),

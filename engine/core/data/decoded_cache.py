@@ -23,7 +23,9 @@ from engine.spec import Data
 
 Cache = Literal["jpeg", "raw", "device"]
 AUTO_SHARE = 0.25  # of the device's free memory: the rest is for training
+# For who asks for it outright; the training still needs some.
 ASKED_SHARE = 0.9
+# Images decoded at a time: more would only take more memory.
 CHUNK = 256
 AT_ONCE = 32  # crops of one call: its sums take about 5 MB each
 
@@ -55,10 +57,12 @@ def open_decoded(pack: Pack, data: Data, device: torch.device) -> DecodedCache:
 
 def _choose_cache(pack: Pack, data: Data, device: torch.device) -> Cache:
     packed: Cache = "raw" if pack.format == "raw" else "jpeg"
+    # Where a word names the place, nothing about the machine changes it.
     if data.cache in ("jpeg", "raw"):
         return "raw" if data.cache == "raw" else "jpeg"
     if device.type == "cpu":
         return "raw" if data.cache == "device" and not torch.cuda.is_available() else packed
+    # Held already, for another loader of this pack.
     if ("device", str(device)) in pack.decoded_caches:
         return "device"
     free = torch.cuda.mem_get_info(device)[0]
@@ -100,6 +104,7 @@ class HostCache:
         self.cache: Cache = cache
         self._pack = pack
         self._flat: Pixels | None = None
+        # A raw pack is a mapped file, which the system keeps in memory by itself.
         if cache == "raw" and pack.format == "jpeg":
             self._starts = _offsets(pack)
             self._flat = np.empty(int(self._starts[-1]), dtype=np.uint8)
@@ -130,6 +135,7 @@ class DeviceCache:
         self._pack, self._device = pack, device
         self._starts = _offsets(pack)
         self._flat = torch.empty(int(self._starts[-1]), dtype=torch.uint8, device=device)
+        # By chunks: the host never holds a second copy of the set.
         for first, chunk in _decoded_chunks(pack):
             self._flat[first : first + len(chunk)] = torch.from_numpy(chunk).to(device)
         self.device_bytes = self._flat.numel() if device.type != "cpu" else 0
@@ -149,7 +155,9 @@ class DeviceCache:
     def _render_large(self, rows: list[int], crops: list[Crop], size: int) -> Tensor:
         lines = [self._box(row, crop) for row, crop in zip(rows, crops, strict=True)]
         table = torch.tensor(lines).T
+        # On the host, before the copy: a question to the device waits for it.
         widest, tallest = int(table[4].max()), int(table[5].max())
+        # One copy instead of six.
         start, width, left, top, wide, tall = table.to(self._device, non_blocking=True)
         images = resize_boxes(self._flat, Boxes(start, width, left, top, wide, tall, widest, tallest), size)
         flips = [place for place, crop in enumerate(crops) if crop.flip]

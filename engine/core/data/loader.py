@@ -1,7 +1,7 @@
 """Loaders: takes a pack and rows, gives batches of uint8 images; what is in a batch is decided by seed and epoch alone.
 
 On the host a batch is made whole by the caller or, with data.workers above 0, by threads a few batches ahead (the
-kernels let go of the lock). For a GPU they crop, resize and flip into pinned memory; the copy, the photometric work and
+kernels release the GIL). For a GPU they crop, resize and flip into pinned memory; the copy, the photometric work and
 the mixing are done there, one batch ahead of the training. Rendered pixels that fit CACHE_BYTES are kept: finite views
 and evaluation's crops cost their time once.
 """
@@ -26,6 +26,7 @@ from engine.core.data.views import Crop, center_crop, draw_crop
 from engine.errors import DataError
 from engine.spec import Augment, Data
 
+# Bytes of rendered pixels on the host: small sets fit, ImageNet-100 at 224 pixels (19 GB) does not.
 CACHE_BYTES = 1 << 30
 HOST = torch.device("cpu")
 
@@ -51,6 +52,7 @@ class PixelCache:
     def __init__(self, views: int | None, count: int, size: int, limit: int = CACHE_BYTES) -> None:
         needed = (views or 0) * count * 3 * size * size
         self.held: Tensor | None = None
+        # Fresh views are never seen again: nothing of them is kept.
         if 0 < needed <= limit:
             self.held = torch.empty((views or 0, count, 3, size, size), dtype=torch.uint8)
         self.known = torch.zeros((views or 0, count), dtype=torch.bool)
@@ -63,6 +65,7 @@ class PixelCache:
         if missing:
             self.held[view, missing] = render(missing)
             self.known[view, missing] = True
+        # A copy, as every indexing with a list is.
         return self.held[view, places]
 
 
@@ -70,8 +73,8 @@ class TrainLoader:
     """Training batches of the pack's `rows`, their images on `device`; `decoded` holds the pack's pixels.
 
     Epoch e shows view e mod `views` (None: view e), in an order decided by (seed, e). The last batch may be short; one
-    of a single image is left out of that epoch, because batch statistics need two. Raises DataError when images are to
-    be mixed in pairs and the batch size is odd.
+    of a single image is left out of that epoch, because batch statistics need two (unless it is all there is). Raises
+    DataError when images are to be mixed in pairs and the batch size is odd.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class TrainLoader:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.view_seed = resolve_view_seed(data, seed)
         self.decoded = open_decoded(pack, data, device)
+        # Late: on the device, behind the copy, so that the host only crops and resizes.
         self._is_late = device.type != "cpu" or self.decoded.cache == "device"
         self._cache = PixelCache(views, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
         if is_mixing(data.augment) and batch_size % 2:
@@ -111,6 +115,7 @@ class TrainLoader:
         """Yield the batches of epoch `number` from batch `start` on; the same ones whether or not those before ran."""
         order = epoch_order(len(self.rows), self.seed, number)
         size = self.batch_size
+        # Cut from the whole order: a batch is the same wherever the epoch was begun.
         chunks = [order[step * size : (step + 1) * size] for step in range(start, self.steps_per_epoch)]
         if self._is_late:
             batches = render_ahead(chunks, lambda places: self._draw_batch(places, number), self.data.workers)
@@ -125,8 +130,10 @@ class TrainLoader:
 
         def render(missing: list[int]) -> Tensor:
             images = self._render(self.rows[missing], view)
+            # Kept with its colours where they are early: a view is a pure function of its number.
             return images if self._is_late else self._augment(images, self.rows[missing], view)
 
+        # Rendered where it is held, by `_finish_batch`.
         if self.decoded.cache == "device":
             return _wrap_batch(self.pack, self.rows[places], torch.empty(0), view)
         images = self._cache.images(view, places.tolist(), render)
@@ -141,6 +148,7 @@ class TrainLoader:
             images = self._augment(images, rows, batch.view)
         if not is_mixing(self.data.augment):
             return replace(batch, images=images)
+        # Behind the cache, because an image has another partner each epoch.
         keys = [self.pack.keys[row] for row in rows]
         mixed, mix = mix_pairs(images, keys, self.seed, epoch, self.data.augment)
         return replace(batch, images=mixed, mix=mix)
@@ -172,6 +180,7 @@ class EvalLoader:
     def __iter__(self) -> Iterator[Batch]:
         places = np.arange(len(self.rows), dtype=np.int64)
         chunks = [places[first : first + self.batch_size] for first in range(0, len(places), self.batch_size)]
+        # Rendered where they are held: there is nothing for threads to do ahead.
         if self.decoded.cache == "device":
             return (self._wrap(chunk, self._render(chunk.tolist())) for chunk in chunks)
         batches = render_ahead(chunks, self._make_batch, self.data.workers)
@@ -193,6 +202,7 @@ class EvalLoader:
 def render_rows(pack: Pack, rows: Rows, view: int, view_seed: int, augment: Augment, size: int) -> Tensor:
     """Return view number `view` of the pack's `rows`, uint8 (B, 3, size, size): what students and teachers see."""
     crops = [view_crop(pack, row, view, view_seed, augment) for row in rows.tolist()]
+    # Straight from the pack: what is looked at once needs no copy in memory.
     images = HostCache(pack, pack.format).render(rows.tolist(), crops, size)
     keys = [pack.keys[row] for row in rows]
     return augment_views(images, keys, view, view_seed, augment) if changes_pixels(augment) else images
@@ -214,6 +224,7 @@ def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
 
     Written out, because library shuffles may change between versions and would make a resumed run another run.
     """
+    # SplitMix64 counts modulo 2 ** 64.
     with np.errstate(over="ignore"):
         start = _mix(_mix(np.array([seed], dtype=np.uint64)) + np.uint64(epoch))
         ranks = _mix(start + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))

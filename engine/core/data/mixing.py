@@ -37,6 +37,7 @@ class Mix:
         share = self.share.to(logits.device, logits.dtype)[:, None]
         own = F.log_softmax(logits, dim=1)
         other = own[self.partner.to(logits.device)]
+        # A share of 1 makes the other term log 0: it adds nothing.
         return torch.logaddexp(own + share.log(), other + (1 - share).log())
 
 
@@ -51,12 +52,14 @@ def mix_pairs(images: Tensor, keys: Sequence[str], seed: int, epoch: int, augmen
     The share is drawn from Beta(a, a), a = augment.mixup or augment.cutmix; where both are set each pair draws which.
     """
     partner, share = torch.arange(len(images)), torch.ones(len(images))
+    # A copy, because a partner reads what the other was before.
     mixed = images.clone()
     for first in range(0, len(images) - 1, 2):
         pair = slice(first, first + 2)
         draws = draw_uniform(seed, epoch, keys[first] + keys[first + 1], "mix", 0)
         paste = augment.cutmix > 0 and (augment.mixup == 0 or draws[0] < 0.5)
         strength = augment.cutmix if paste else augment.mixup
+        # The inverse distribution function: one uniform number gives one share, whatever the batch.
         kept = float(betaincinv(strength, strength, draws[1]))
         if paste:
             kept = _paste_box(mixed[pair], images[pair], kept, draws)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+# Batches that wait beyond those being made, so that a slow one does not hold up the training.
 AHEAD = 4
 Chunk = TypeVar("Chunk")
 Made = TypeVar("Made")
@@ -53,6 +54,7 @@ def finish_ahead(
     for batch in batches:
         with torch.cuda.stream(stream):
             made = finish(batch)
+        # Behind its work, so that whoever waits for it waits for this batch alone.
         ahead = (made, stream.record_event())
         if ready is not None:
             yield _hand_over(*ready, images_of, device)

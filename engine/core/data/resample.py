@@ -47,6 +47,7 @@ class Taps:
 
 def resize_boxes(flat: Tensor, boxes: Boxes, size: int) -> Tensor:
     """Return the boxes of the images in `flat` (uint8, one dimension) resized to uint8 (B, 3, size, size)."""
+    # Across first, as torch does it: each direction rounds, so the order counts.
     rows = _resize_across(flat, boxes, size)
     return _resize_down(rows, boxes, size).permute(0, 3, 1, 2).contiguous()
 
@@ -58,6 +59,7 @@ def _resize_across(flat: Tensor, boxes: Boxes, size: int) -> Tensor:
     starts = boxes.start[:, None] + (boxes.top[:, None] + lines) * boxes.width[:, None] * 3
     channels = torch.arange(3, device=flat.device)
     total = torch.zeros((*lines.shape, size, 3), dtype=torch.int32, device=flat.device)
+    # Tap by tap: all at once would take as many times the memory.
     for tap in range(taps.weights.shape[2]):
         columns = boxes.left[:, None] + torch.minimum(taps.first + tap, boxes.wide[:, None] - 1)
         places = starts[:, :, None] + columns[:, None, :] * 3
@@ -78,6 +80,7 @@ def _resize_down(rows: Tensor, boxes: Boxes, size: int) -> Tensor:
 def _byte_taps(lengths: Tensor, size: int, longest: int) -> Taps:
     """Return the taps of spans of `lengths` (int64 (B,), at most `longest`) pixels onto `size` pixels."""
     spans = lengths.double()
+    # By a tensor, not a number: a device may turn a division by a constant into a product.
     scale = (spans / torch.full_like(spans, size))[:, None]
     widened = scale.clamp(min=1.0)
     support = HALF_SUPPORT * widened
@@ -85,6 +88,7 @@ def _byte_taps(lengths: Tensor, size: int, longest: int) -> Taps:
     first = (centers - support + 0.5).long().clamp(min=0)
     last = torch.minimum((centers + support + 0.5).long(), lengths[:, None])
     places = first[:, :, None] + torch.arange(_tap_count(longest, size), device=spans.device)
+    # Times the inverse, as torch's kernel has it: a division would round otherwise.
     weights = _bicubic((places.double() - centers[:, :, None] + 0.5) * (1.0 / widened)[:, :, None])
     weights = torch.where(places < last[:, :, None], weights, 0.0)
     return Taps(first, *_to_whole(weights / _sum_in_order(weights)[:, :, None]))
@@ -113,10 +117,12 @@ def _to_whole(weights: Tensor) -> tuple[Tensor, Tensor]:
     """Return weights as whole numbers below 2 ** 15, and by how many bits they were shifted up for it."""
     largest = weights.amax(dim=(1, 2))
     bits = torch.zeros_like(largest, dtype=torch.int32)
+    # As torch finds them: bit by bit, as long as the largest weight fits into 16.
     for more in range(1, MOST_BITS + 1):
         fits = (largest * 2.0**more + 0.5).long() < LARGEST_WEIGHT
         bits = torch.where(fits & (bits == more - 1), more, bits)
     shifted = weights * (torch.ones_like(bits) << bits).double()[:, None, None]
+    # Away from zero, as torch's kernel rounds.
     return torch.where(shifted < 0, shifted - 0.5, shifted + 0.5).int(), bits
 
 

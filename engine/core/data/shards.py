@@ -22,6 +22,7 @@ from engine.core.data.duplicates import THUMB_SIDE, PerceptualHash
 from engine.core.data.sources import Sample
 from engine.home.files import write_atomic
 
+# What a kill can cost; more would wait for the disk less often.
 SHARD_IMAGES = 512
 FOLDER = "shards"
 
@@ -115,11 +116,13 @@ class ShardWriter:
             return None
 
     def _chunk_mark(self, chunk: list[Sample]) -> str:
+        # All that the index will say of these images: a listing that changed packs them again.
         lines = [self._mark, *(f"{sample.label} {sample.part} {sample.key} {sample.place}" for sample in chunk)]
         return _sha256("\n".join(lines).encode())
 
 
 def _encode_rows(rows: ShardRows, kept: NDArray[np.bool_]) -> dict[str, Any]:
+    # Images without a hash get a blank one, so that the arrays are equally long.
     blank = PerceptualHash(0, np.zeros(THUMB_SIDE**2, dtype=np.uint8))
     hashes = [one or blank for one in rows.hashes]
     return {

@@ -90,6 +90,7 @@ def list_images(
     labels = {name: label for label, name in enumerate(class_names)}
     keyed = sorted(zip(images, digests, strict=True), key=lambda pair: (labels[pair[0].class_name], pair[1]))
     samples = tuple(Sample(image.path, labels[image.class_name], key, image.member, image.part) for image, key in keyed)
+    # Opened once, for all images and threads.
     archive = None if place.is_dir() else open_archive(place)
 
     def content_of(image: ImageFile) -> bytes:
@@ -99,7 +100,7 @@ def list_images(
         image, key = keyed[index]
         content = content_of(image)
         if hashlib.sha256(content).hexdigest() != key:
-            fix = "let it come to rest, then submit again: the experiment is planned with the images that are there"
+            fix = "wait until nothing changes it, then submit again, which plans with the images that are there"
             raise ChangedImage("this image was changed after it was listed", where=image.place, fix=fix)
         return decode_image(content, image.place)
 
@@ -140,6 +141,7 @@ def decode_image(content: bytes, where: str) -> Pixels:
             with Image.open(io.BytesIO(content)) as image:
                 return to_rgb(image)
     except MemoryError:
+        # Not the file's fault: it must not be left out as broken.
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on a damaged file
         raise DataError(
@@ -175,6 +177,7 @@ def _grey_rgb(values: NDArray[Any]) -> Pixels:
     levels = np.nan_to_num(values.astype(np.float64))
     top = levels.max(initial=0.0)
     if values.dtype.itemsize == 2 or (values.dtype.kind != "f" and top > 255.0):
+        # 65535 = 255 * 257: 16 bits to 8.
         levels = levels / 257.0
     elif values.dtype.kind == "f" and top <= 1.0:
         levels = levels * 255.0

@@ -179,6 +179,7 @@ def _place_groups(by_class: Sequence[tuple[list[str], Quotas]], seed: int) -> di
 def _part_across(rank: bytes, members: Mapping[int, int], room: Sequence[Quotas], quotas: Sequence[Quotas]) -> str:
     """Return the part where the group's rank falls in its first class, or the next one where each class has room."""
     first = quotas[min(members)]
+    # The rank as a fraction of the class, in whole numbers: near a cut a float could round across it.
     spot = int.from_bytes(rank, "big") * sum(first.values()) >> (8 * len(rank))
     ordered = [part for part in _RANKED if part in first]
     for place, part in enumerate(ordered):
@@ -192,9 +193,11 @@ def _part_across(rank: bytes, members: Mapping[int, int], room: Sequence[Quotas]
 def _cut_class(sizes: Mapping[str, int], room: Quotas, seed: int, part_of: dict[str, str]) -> None:
     """Rank the class's groups and cut the ranking; each group goes where its first image falls."""
     ordered = [part for part in _RANKED if part in room]
+    # Groups over several classes may have taken more than there was.
     ends = np.cumsum([max(0, room[part]) for part in ordered])
     start = 0
     for name in sorted(sizes, key=lambda name: _rank(name, seed)):
+        # right: a group that begins at an end belongs to the next part.
         place = int(np.searchsorted(ends, start, side="right"))
         part_of[name] = ordered[place] if place < len(ordered) else "train"
         start += sizes[name]
@@ -206,6 +209,7 @@ def _rank(name: str, seed: int) -> bytes:
 
 def _split_digest(keys: Sequence[str], parts: Rows) -> str:
     total = hashlib.sha256()
+    # By key: the digest does not depend on how the rows lie.
     for key, part in sorted(zip(keys, parts.tolist(), strict=True)):
         total.update(f"{key} {KINDS[part]}\n".encode())
     return total.hexdigest()

@@ -45,7 +45,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class _Look:
-    """What one image gives away; `print` None also for a tiny one, `error` for a broken one."""
+    """What was found of one image; `print` None also for a tiny one, `error` for a broken one."""
 
     size: tuple[int, int] = (0, 0)
     mode: str = ""

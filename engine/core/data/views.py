@@ -18,6 +18,7 @@ from engine.core.data.draws import draw_uniform
 from engine.core.data.sources import Pixels
 from engine.spec import Augment
 
+# Eight numbers a block: three tries, place and flip in the first, four tries in the others: fifteen in all.
 CROP_BLOCKS = 4
 SMALL_SIDE = 64
 """Below this short side (pixels) a box of whole pixels would be coarse: Pillow's kernel takes fractional ones.
@@ -96,9 +97,11 @@ def render_crop(image: Pixels, crop: Crop, size: int) -> Tensor:
 
 def _resize_fraction(image: Pixels, crop: Crop, size: int) -> Tensor:
     height, width = image.shape[:2]
+    # A sum of floats may pass the edge by a hair, and Pillow refuses that.
     right, bottom = min(1.0, crop.left + crop.width), min(1.0, crop.top + crop.height)
     box = (max(0.0, crop.left) * width, max(0.0, crop.top) * height, right * width, bottom * height)
     resized = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC, box=box)
+    # bytearray: torch warns of memory that it may not write to.
     return torch.frombuffer(bytearray(resized.tobytes()), dtype=torch.uint8).view(size, size, 3).permute(2, 0, 1)
 
 

@@ -7,5 +7,5 @@ targets      the checked cache and its reader
 answering    who answers a student's batch: the cache or the teacher
 temperature  the temperature of a step
 losses       what a student minimises
-diagnose     how sure and how right; how near the student came
+diagnose     confidence, accuracy, calibration; how near the student came
 """

@@ -1,4 +1,4 @@
-"""What a teacher is like: takes logits and labels, gives accuracy, sureness, calibration, and how a student differs.
+"""What a teacher is like: takes logits and labels, gives accuracy, confidence, calibration, and how a student differs.
 
 All in fp64 on the host. Entropies and divergences are in nats. Logits may lie at any offset: only differences count.
 """
@@ -13,9 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# As in Guo et al. 2017 and most papers since, so that figures compare.
 BINS = 15
 SURE, CERTAIN, DOUBTED = 0.99, 0.9, 0.1
 TEMPERATURES = (0.01, 1000.0)
+# Halvings of an interval 11.5 long (of logarithms): finer than doubles resolve.
 STEPS = 60
 
 
@@ -25,7 +27,8 @@ class Diagnosis:
 
     `confidence` is the mean largest probability, `sure_share` how often it is above SURE. `ece` is the
     mean |accuracy - confidence| over equal bins weighted by count, `signed_ece` the same with its sign (above 0:
-    too sure). `fitted_temperature` has the least NLL: above 1 says too sure, 0 that none within TEMPERATURES is best.
+    over-confident). `fitted_temperature` has the least NLL: above 1 is over-confident, 0 says that none in
+    TEMPERATURES is best.
     `wrong_entropy` is that of the wrong classes' probabilities among themselves, at the temperature that was asked for.
     `label_confidence` is the mean probability of the label, `contradicted` how often the teacher is above CERTAIN and
     gives the label less than DOUBTED: a wrong label, or a wrong and certain teacher.
@@ -90,6 +93,7 @@ def diagnose_logits(logits: Tensor, labels: Tensor, temperature: float = 1.0) ->
 def reliability(logits: Tensor, labels: Tensor) -> Reliability:
     """Return accuracy and confidence by BINS equal bins of confidence: the reliability diagram."""
     confidence, answer = F.softmax(logits.double(), dim=1).max(dim=1)
+    # A confidence of 1 belongs to the last bin.
     place = (confidence * BINS).long().clamp(max=BINS - 1)
     counts = torch.bincount(place, minlength=BINS).double()
     hits = torch.bincount(place, weights=(answer == labels).double(), minlength=BINS)
@@ -133,6 +137,7 @@ def compare_logits(student: Tensor, teacher: Tensor, temperature: float = 1.0) -
 
 def _bisect(rising: Callable[[float], float]) -> float:
     low, high = (math.log(bound) for bound in TEMPERATURES)
+    # No change of sign inside: what is best lies outside of TEMPERATURES.
     if rising(math.exp(low)) >= 0 or rising(math.exp(high)) < 0:
         return 0.0
     for _ in range(STEPS):

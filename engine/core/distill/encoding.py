@@ -21,6 +21,7 @@ from torch import Tensor
 
 from engine.errors import JobError
 
+# 1000 classes take 2 KB a row, the 128 largest 0.8 KB; of 21,841 classes those lose 0.14 to 0.55 nats at temperature 2.
 MOST_CLASSES, KEPT = 1000, 128
 LOWEST = float(np.finfo(np.float16).min)
 FINEST = 2.0**-16
@@ -91,6 +92,7 @@ def quantise(logits: Tensor) -> Answers:
 def encode_logits(logits: Tensor) -> Tensor:
     """Return logits (B, C) minus their row's maximum in fp16. Raises JobError when one is not finite."""
     raw = _finite(logits)
+    # Below LOWEST fp16 has only minus infinity.
     return (raw - raw.amax(dim=1, keepdim=True)).clamp(min=LOWEST).half()
 
 
@@ -118,6 +120,7 @@ def _encode_top(logits: Tensor, kept: int, dtype: np.dtype[Any]) -> NDArray[Any]
     raw = _finite(logits).cpu()
     shifted = raw - raw.amax(dim=1, keepdim=True)
     best = shifted.topk(kept, dim=1)
+    # The kept ones are taken out: `rest` is the mass of the others.
     others = shifted.scatter(1, best.indices, -math.inf)
     rows = np.empty(len(raw), dtype=dtype)
     rows["logits"] = best.values.clamp(min=LOWEST).half().numpy()

@@ -22,6 +22,7 @@ from engine.core.distill.shards import ShardWriter
 from engine.core.distill.targets import CENTRE, LOGITS, Origin, write_manifest
 from engine.spec.identity import digest_of
 
+# A shard of 1024 images is what a kill can cost. The batch is part of the digest, as another one may round otherwise.
 BATCH, SHARD_BATCHES = 64, 16
 CENTRE_VIEW = -1
 Predict = Callable[[Tensor], Tensor]
@@ -85,6 +86,7 @@ def write_targets(maker: Maker, folder: Path, progress: Progress, check: Check |
 def _write_view(maker: Maker, writer: ShardWriter, view: int) -> Iterator[int]:
     """Write the shards of a view that are not there yet; yield the count of images of each batch."""
     file, rows = (CENTRE, maker.rows_of(view)) if view == CENTRE_VIEW else (LOGITS, maker.rows_of(view))
+    # Views lie one after another: what is held beyond those before this one.
     held = writer.size(file) // maker.form.dtype.itemsize - max(view, 0) * len(rows)
     start = min(max(held, 0), len(rows))
     if start:

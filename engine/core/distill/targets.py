@@ -55,6 +55,7 @@ class Origin:
             "keys": [self.pack.keys[row] for row in self.rows],
             "digest": keys_digest(self.pack, self.rows),
             "pack": keys_digest(self.pack, np.arange(len(self.pack))),
+            # What caches on the disk call it.
             "scene": view_settings(self.data, self.seed),
             "info": dict(self.info),
         }
@@ -79,6 +80,7 @@ def keys_digest(pack: Pack, rows: Rows) -> str:
 
 def write_manifest(folder: Path, origin: Origin, form: RowFormat) -> None:
     """Say what the files in `folder` are; from then on they count."""
+    # An examination alone, without views, has no logits.bin.
     names = [name for name in (CENTRE, LOGITS) if (folder / name).is_file()]
     files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)} for name in names}
     manifest = origin.head() | {"classes": form.classes, "kept": form.kept, "files": files}
@@ -130,7 +132,7 @@ def open_targets(folder: Path, origin: Origin, rows: Rows) -> Targets:
     """
     problem = targets_problem(folder, origin)
     if problem is not None:
-        raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made anew")
+        raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made again")
     manifest: dict[str, Any] = read_json(folder / "manifest.json")
     place_of = {key: place for place, key in enumerate(manifest["keys"])}
     missing = sum(origin.pack.keys[int(row)] not in place_of for row in rows)
@@ -158,6 +160,7 @@ def targets_problem(folder: Path, origin: Origin | None = None) -> str | None:
         manifest: dict[str, Any] = read_json(folder / "manifest.json")
         if manifest["version"] != TARGETS_VERSION:
             return f"the targets are of version {manifest['version']}, this program reads {TARGETS_VERSION}"
+        # The digest is of all but itself.
         if manifest.pop("self") != digest_of(manifest):
             return "the targets' manifest is damaged: its digest does not hold"
         problem = None if origin is None else _fit_problem(manifest, origin)

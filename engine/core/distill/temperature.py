@@ -29,6 +29,7 @@ class TemperatureCurve:
 
     def at(self, epoch: int, step: int) -> float:
         """Return the temperature of step `step` (from 0, over the whole training), which lies in epoch `epoch`."""
+        # One less: the last step has the end value.
         done, last = (epoch, self.epochs - 1) if self.by == "epoch" else (step, self.epochs * self.steps - 1)
         share = min(1.0, done / last) if last > 0 else 0.0
         if self.schedule == "cosine":

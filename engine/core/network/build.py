@@ -28,6 +28,7 @@ from engine.spec.shapes import network_shape
 
 Memory = Literal["standard", "lean"]
 
+# Parts of parameter names that timm's TinyViT does not have.
 EXTRA_NAMES = ("attn.qkv_global.", "attn.attention_biases_global", "attn.score")
 HEAD_NAMES = ("head.fc.",)
 PRETRAINED_TINY = "{arch}_224.dist_in22k_ft_in1k"
@@ -79,6 +80,7 @@ def load_timm_weights(network: nn.Module, state_dict: Mapping[str, Tensor]) -> N
     if not isinstance(network, TinyViT):
         raise DataError("these weights are for a tiny_vit", fix="give a network whose arch is tiny_vit_*")
     own = network.state_dict()
+    # timm's index tables: ours are computed.
     given = {name: value for name, value in state_dict.items() if not name.endswith("attention_bias_idxs")}
     fitting = {name: _fit_table(name, value, own) for name, value in given.items()}
     head = [name for name in fitting if name.startswith(HEAD_NAMES) and _differs(fitting[name], own.get(name))]
@@ -86,6 +88,7 @@ def load_timm_weights(network: nn.Module, state_dict: Mapping[str, Tensor]) -> N
         del fitting[name]
     extras = [name for name in own if any(extra in name for extra in EXTRA_NAMES) and name not in fitting]
     _refuse_misfits(fitting, own, {*extras, *(name for name in own if name.startswith(HEAD_NAMES))})
+    # `_refuse_misfits` has looked at every name; strict would refuse those that may be absent.
     network.load_state_dict(fitting, strict=False)
     _start_extras(network, extras)
 
@@ -162,6 +165,7 @@ def _pretrained_tiny(arch: str) -> Mapping[str, Tensor]:
 
 def _timm_network(network: Network, num_classes: int, image_size: int, weights: str) -> nn.Module:
     name = network.arch.removeprefix("timm/")
+    # For another class count timm gives pretrained weights a new head.
     options: dict[str, Any] = {"num_classes": num_classes, "pretrained": weights == "pretrained"}
     if network.drop_path is not None:
         options["drop_path_rate"] = network.drop_path
@@ -186,9 +190,10 @@ def _create_timm(name: str, options: Mapping[str, Any]) -> nn.Module:
     try:
         model: nn.Module = timm.create_model(name, **options)
     except TypeError as error:
-        fix = "leave that option away; its names are those of timm's constructor"
+        fix = "remove that option; the names are those of timm's constructor"
         raise DataError(f"timm refuses an option: {error}", where=f"timm/{name}", fix=fix) from error
     except (ValueError, AssertionError, RuntimeError, OSError) as error:
+        # Where weights are asked for it is nearly always the download.
         if options.get("pretrained"):
             fix = "give this machine access to the hub, or a filled HF_HOME; or name a file: weights: FILE.safetensors"
             reason = textwrap.shorten(_first_line(error), 80, placeholder=" ...")
@@ -203,6 +208,7 @@ def _load_into_timm(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load everything; only a classifier of another class count is left as it was built."""
     own = model.state_dict()
     classifier = getattr(model, "pretrained_cfg", {}).get("classifier") or ""
+    # Distilled networks have two classifiers.
     heads = tuple(f"{part}." for part in ([classifier] if isinstance(classifier, str) else classifier) if part)
     kept = {n: v for n, v in state.items() if not (heads and n.startswith(heads) and _differs(v, own.get(n)))}
     _refuse_misfits(kept, own, {name for name in own if heads and name.startswith(heads)})

@@ -160,6 +160,7 @@ def _global_rows(module: LongformerAttention, y: Tensor, places: Tensor, static:
     def again(x: Tensor, weight: Tensor, shift: Tensor, bias: Tensor | None) -> Tensor:
         return work(module, module.norm(x), weight, shift, places, bias)
 
+    # Nothing random happens inside.
     out: Tensor = checkpoint(again, y, linear.weight, linear.bias, bias, use_reentrant=False, preserve_rng_state=False)
     return out
 

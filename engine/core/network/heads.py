@@ -31,6 +31,7 @@ class SlicedNetwork(nn.Module):
 
     def __init__(self, full: nn.Module, places: Tensor | None, mean: Sequence[float] = (), std: Sequence[float] = ()):
         super().__init__()
+        # A spec's own figures win over timm's.
         own_mean, own_std = normalization(full)
         self.full, self.mean, self.std = full, tuple(mean or own_mean), tuple(std or own_std)
         self.register_buffer("places", places, persistent=False)

@@ -17,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.core.network.recompute import as_given
 
+# pytorch #196678 (NaN gradients at some key lengths) and #191612 (an fp32 mask beside bf16 queries).
 SAFE_BACKENDS = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 """cuDNN's kernel has been wrong with additive masks (NaN gradients, mixed dtypes); flash takes no mask at all."""
 
@@ -72,6 +73,7 @@ def _pack(qkv: Tensor, extra: Tensor | None, tiling: Tiling) -> tuple[Tensor, Te
     parts = qkv.view(windows, qkv.shape[1], heads, 3, -1).unbind(3)
     q, *kv = (tiling.cut(part) for part in parts)
     packed = [q.reshape(windows, -1, size, q.shape[-1])]
+    # The extra tokens are only seen here; their own rows come from elsewhere (fast._global_rows).
     more = [None, None] if extra is None else list(extra.view(windows, -1, heads, 3, q.shape[-1]).unbind(3)[1:])
     packed += [_join_keys(own, far, size) for own, far in zip(kv, more, strict=True)]
     return packed[0], packed[1], packed[2]
@@ -84,6 +86,7 @@ def _join_keys(own: Tensor, far: Tensor | None, size: int) -> Tensor:
         return own.reshape(windows, -1, size, dim)
     shape = (windows, down * across, heads)
     far = far.transpose(1, 2)[:, None]
+    # Autograd has to see the join; where nothing learns, one buffer is filled without a copy of `own`.
     if torch.is_grad_enabled() and own.requires_grad:
         return torch.cat([own.reshape(*shape, size, dim), far.expand(*shape, -1, dim)], 3).flatten(1, 2)
     joined = own.new_empty(*shape, size + far.shape[3], dim)
@@ -130,11 +133,13 @@ class _AttendTiles(torch.autograd.Function):
         shape = (windows, ctx.shape[1], heads, q.shape[-1])
         cut = tiling.cut(grad.reshape(shape)).reshape(windows, -1, size, q.shape[-1])
         grads = _backward(q, k, v, weights, cut)
+        # Filled part by part, so that no gradient is held twice.
         grad_qkv = grad.new_empty(windows, ctx.shape[1], heads, 3, q.shape[-1])
         for place, part in enumerate(grads[:3]):
             target = tiling.cut(grad_qkv[:, :, :, place])
             target.copy_(part[:, :, :size].view(target.shape))
         grad_extra = _extra_grad(grads, size, tiling) if ctx.extra else None
+        # One bias for all windows: its gradient is the sum over them.
         grad_bias = grads[3].sum(0, keepdim=True) if ctx.bias_shape[0] == 1 else grads[3]
         return grad_qkv.view(ctx.shape), grad_extra, grad_bias, None
 
@@ -174,6 +179,7 @@ def _backward(q: Tensor, k: Tensor, v: Tensor, weights: Tensor, grad: Tensor) ->
     """Return the gradients of q, k, v and of the scores."""
     scale = q.shape[-1] ** -0.5
     grad_v = weights.mT @ grad
+    # One kernel: written out it would make two more tensors as large as the scores.
     grad_scores = torch._softmax_backward_data(grad @ v.mT, weights, -1, weights.dtype)
     return (grad_scores @ k).mul_(scale), (grad_scores.mT @ q).mul_(scale), grad_v, grad_scores
 

@@ -36,6 +36,7 @@ class ConvNorm(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
+        # No bias: the norm behind it would take it out again.
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(outputs)
 
@@ -92,6 +93,7 @@ class MBConv(ConvChain):
 
     def __init__(self, dim: int, inner: int, drop_path: float, lean: bool) -> None:
         super().__init__((ConvNorm(dim, inner), ConvNorm(inner, inner, 3, groups=inner), ConvNorm(inner, dim)), lean)
+        # As in timm: each branch starts at zero, and the block as its input.
         nn.init.zeros_(self.conv3.bn.weight)
         self.drop_path = DropPath(drop_path)
 

@@ -19,8 +19,10 @@ aten = torch.ops.aten
 
 def norm_act_conv(x: Tensor, norm: nn.BatchNorm2d, conv: nn.Conv2d) -> Tensor:
     """Return conv(gelu(norm(x))) in training mode; running statistics move exactly as those of `norm` would."""
+    # As the norm does itself, whose forward is not called here.
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
+    # Outside of the function, so that autograd takes the gradient back to the weight's own precision.
     weight = _autocast(conv.weight, x)
     return _NormActConv.apply(x, norm, norm.weight, norm.bias, conv, weight)  # type: ignore[no-any-return]
 
@@ -61,11 +63,13 @@ class _NormActConv(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, norm: nn.BatchNorm2d, gain: Tensor, shift: Tensor, conv: nn.Conv2d, weight: Tensor
     ) -> Tensor:
+        # Off, because the dtypes were settled before (_autocast).
         with as_given(x):
             mean, var, rate = norm.running_mean, norm.running_var, norm.momentum or 0.0
             y, batch_mean, batch_rstd = aten.native_batch_norm(x, gain, shift, mean, var, True, rate, norm.eps)
             a = F.gelu(y).to(weight.dtype)
             out = F.conv2d(a, weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
+        # Not y and a, which are as large as x: they are worked out again from it.
         ctx.save_for_backward(x, gain, shift, weight, batch_mean, batch_rstd)
         ctx.conv, ctx.eps = conv, norm.eps
         return out
@@ -79,9 +83,11 @@ class _NormActConv(torch.autograd.Function):
         a = F.gelu(y).to(weight.dtype)
         places = (conv.stride, conv.padding, conv.dilation, False, [0, 0], conv.groups)
         grad_a, grad_weight, _ = aten.convolution_backward(grad, a, weight, None, *places, [True, True, False])
+        # Freed at once: these are the largest tensors alive here.
         del a
         grad_y = aten.gelu_backward(grad_a.to(y.dtype), y)
         del y, grad_a
+        # None: in training the gradient comes from the batch's statistics, not from the running ones.
         grad_x, grad_gain, grad_shift = aten.native_batch_norm_backward(
             grad_y, x, gain, None, None, mean, rstd, True, ctx.eps, [True, True, True]
         )
@@ -93,6 +99,7 @@ def _normalize(x: Tensor, gain: Tensor, shift: Tensor, mean: Tensor, rstd: Tenso
     scale = rstd * gain
     offset = shift - mean * scale
     shape = (1, -1, 1, 1)
+    # In the precision of the statistics (fp32), and rounded once.
     return torch.addcmul(offset.view(shape), x.to(scale.dtype), scale.view(shape)).to(x.dtype)
 
 
@@ -102,6 +109,7 @@ class _NormLinear(torch.autograd.Function):
         ctx: Any, x: Tensor, gain: Tensor, shift: Tensor, weight: Tensor, bias: Tensor | None, eps: float
     ) -> Tensor:
         with as_given(x):
+            # As autocast has it: the norm in fp32, the product in bf16.
             y, mean, rstd = aten.native_layer_norm(x.to(gain.dtype), gain.shape, gain, shift, eps)
             out = F.linear(y.to(weight.dtype), weight, bias)
         ctx.save_for_backward(x, gain, shift, weight, mean, rstd)

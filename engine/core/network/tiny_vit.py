@@ -28,6 +28,7 @@ from engine.core.network.layers import (
 from engine.core.network.widths import Widths, full_widths
 from engine.spec.shapes import NetworkShape, SparseShape, StageShape
 
+# ImageNet's, of pixels in 0..1.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
@@ -73,8 +74,10 @@ class Block(nn.Module):
         """Cut the map into windows (B * windows, N, C); `keep` is false for padding, None where there is none."""
         batch, height, width, channels = x.shape
         side = self.window
+        # The window is the whole map: nothing is cut or padded.
         if (height, width) == (side, side):
             return x.reshape(batch, side * side, channels), None
+        # On the right and below, as timm pads.
         down, right = -height % side, -width % side
         if down or right:
             x = F.pad(x, (0, 0, 0, right, 0, down))
@@ -101,6 +104,7 @@ def _cut_windows(x: Tensor, side: int) -> Tensor:
 
 
 def _attention(shape: StageShape, heads: int, ways: Ways) -> WindowAttention:
+    # By the unpruned count: pruning takes heads away and makes none wider.
     head_dim = shape.dim // shape.heads
     if shape.sparse is None:
         return WindowAttention(shape.dim, heads, head_dim, shape.window, ways.lean)
@@ -135,6 +139,7 @@ class AttentionStage(nn.Module):
         received, last = None, len(self.blocks) - 1
         for number, block in enumerate(self.blocks):
             assert isinstance(block, Block)
+            # Nobody comes after the last block, so what its tokens receive is not worked out.
             x, received = block.step(x, received, self.wants_received and number < last)
         return x.permute(0, 3, 1, 2)
 
@@ -154,12 +159,14 @@ class TinyViT(nn.Module):
         self.shape, self.num_classes, self.ways, self.widths = shape, num_classes, ways, widths
         self.mean, self.std = MEAN, STD
         sizes, rates = shape.sizes, _drop_paths(shape)
+        # The order decides which random numbers each layer starts from.
         self.patch_embed = PatchEmbed(sizes.dims[0], ways.lean)
         self.stages = nn.Sequential(ConvStage(shape.stages[0], widths, rates[0], ways))
         for stage in (1, 2, 3):
             part = AttentionStage(sizes.dims[stage - 1], shape.stages[stage], widths, rates[stage], ways)
             self.stages.append(part)
         self.head = Head(sizes.dims[-1], num_classes)
+        # Convolutions keep torch's own start, as in timm.
         for module in self.modules():
             if isinstance(module, NormMlp):
                 init_linear(module.fc1)

@@ -1,4 +1,5 @@
-"""Training: takes a network, its data and a recipe, gives trained weights; any kill resumes to the same bits.
+"""Training: takes a network, its data and a recipe, gives trained weights; a kill resumes to the same bits (on CUDA
+with train.deterministic).
 
 loop         the one training loop: steps, epochs, when to save, when to stop
 forward      pixels to logits in the precision of the spec

@@ -23,6 +23,7 @@ from engine.home.files import read_json, write_atomic, write_json
 
 State = dict[str, Any]
 POINTER = "pointer.json"
+# The newest, and the one before for when the newest turns out to be damaged.
 KEPT = 2
 
 
@@ -45,6 +46,7 @@ def save_checkpoint(folder: Path, state: State, step: int) -> None:
     entry = {"file": name, "step": step, "sha256": hashlib.sha256(raw).hexdigest()}
     before = known[: KEPT - 1]
     write_json(folder / POINTER, {**entry, "before": before})
+    # Only now, when the pointer no longer names them.
     _drop_others(folder, {name, *(str(old["file"]) for old in before)})
 
 
@@ -56,6 +58,7 @@ def load_newest(folders: Iterable[Path]) -> LoadedCheckpoint | None:
     """
     for folder in folders:
         for entry in _pointed(folder):
+            # What is loaded are the very bytes that were checked.
             raw = _read_checked(folder / str(entry["file"]), str(entry["sha256"]))
             state = None if raw is None else _decode(raw)
             if state is not None:
@@ -72,6 +75,7 @@ def capture_random() -> State:
     """Return the state of every random generator that training may draw from."""
     kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     return {
+        # As JSON text: `weights_only` reads plain data and tensors, and no numpy state.
         "python": json.dumps(random.getstate()),
         "numpy": json.dumps([kind, np.asarray(keys).tolist(), position, has_gauss, cached]),
         "torch": torch.get_rng_state(),
@@ -98,6 +102,7 @@ def copy_state(state: State) -> State:
 
 def _copy_value(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
+        # copy: on the CPU the very tensor would be handed out, and the next step changes it under the writer.
         return value.detach().to("cpu", copy=True)
     if isinstance(value, dict):
         return {key: _copy_value(inner) for key, inner in value.items()}
@@ -115,6 +120,7 @@ def _encode(state: State) -> memoryview:
 def _decode(raw: bytes) -> State | None:
     """Tensors come back on the CPU; `load_state_dict` moves them to where the network is. None: no state of ours."""
     try:
+        # weights_only: a pickle could run code, and a checkpoint may come from anywhere.
         state = torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError):
         return None
@@ -140,6 +146,7 @@ def _read_checked(path: Path, digest: str) -> bytes | None:
 
 
 def _last_serial(folder: Path) -> int:
+    # Counting files that no pointer names, whose names must not come again.
     return max((int(path.stem) for path in folder.glob("*.pt") if path.stem.isdigit()), default=0)
 
 

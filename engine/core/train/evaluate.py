@@ -68,9 +68,11 @@ def _describe(logits: Tensor, labels: Tensor) -> list[Tensor]:
 
 
 def _gather(parts: list[list[Tensor]]) -> Evaluation:
+    # To the host once, at the end: no batch waits for a copy.
     columns = [torch.cat(list(column)).cpu() for column in zip(*parts, strict=True)]
     rows, labels, predicted, confidence, entropy, losses = columns
     return Evaluation(
+        # In doubles: a mean of many thousand fp32 losses would lose digits.
         loss=float(losses.double().mean()),
         top1=float((predicted == labels).double().mean()),
         rows=rows.numpy(),

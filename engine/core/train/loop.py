@@ -65,6 +65,7 @@ class Recipe:
     teacher: Ask | None = None
     schedule: TemperatureCurve | None = None
     phase: str = "train"
+    # The most work that a kill can cost; each save copies the whole state off the device.
     save_seconds: float = 600.0
     micro_batch: int | None = None
 
@@ -102,10 +103,11 @@ class Loop:
         self.network, self.recipe, self.hooks = network, recipe, hooks
         self.optimizer = build_optimizer(network, recipe.train)
         self.progress = Progress()
-        self.best: dict[str, Tensor] = {}
+        self.best: dict[str, Tensor] = {}  # on the host
+        # On the device, so that adding to it waits for nothing; in doubles, as it sums a whole epoch.
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=recipe.forward.device)
         self.saved_at = time.monotonic()
-        self.counted_at: float | None = None
+        self.counted_at: float | None = None  # None between epochs, when no time counts
 
     def restore(self, state: State) -> None:
         """Go back to where `state` was captured, generators included."""
@@ -137,6 +139,7 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint of now. Raises Diverged rather than keep a state that is not finite."""
         self.progress.loss_sum = float(self.loss_sum)
+        # The time up to here counts, that of saving does not.
         self._count_time()
         require_finite(self.network, self.progress.loss_sum)
         self.hooks.save(self.capture(), self.progress.step)
@@ -146,6 +149,7 @@ class Loop:
 
     def capture(self) -> State:
         return {
+            # Not copied here: the writer does that before the next step.
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "progress": asdict(self.progress),
@@ -176,6 +180,7 @@ class Loop:
 
     def _step(self, batch: Batch) -> None:
         recipe, now = self.recipe, self.progress
+        # From the step alone: there is no schedule to save or to restore.
         set_rate(self.optimizer, learning_rate(now.step, recipe.loader.steps_per_epoch, recipe.train))
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._backward(batch)
@@ -187,6 +192,7 @@ class Loop:
     def _backward(self, batch: Batch) -> Tensor:
         """Add the gradients of the batch's loss, in micro-batches where the recipe asks for them; return the loss."""
         recipe, wanted = self.recipe, self._wanted(batch)
+        # BatchNorm cannot take statistics of a single image.
         least = 2 if recipe.micro_batch and has_batch_norm(self.network) else 1
         pieces = cut_batch(len(batch.rows), recipe.micro_batch, least)
 
@@ -233,7 +239,8 @@ class Loop:
         return None if schedule is None else schedule.at(self.progress.epoch, self.progress.step)
 
     def _between_steps(self) -> None:
-        """Beat, notice a loss that is not finite, save when it is time, stop when asked."""
+        """Write the heartbeat, notice a loss that is not finite, save when it is time, stop when asked."""
+        # Asked once: a signal that comes after the save must not stop it unsaved.
         now, stop = self.progress, self.hooks.should_stop()
         # Reading the sum waits for the device, so a GPU is asked now and then; a bad sum stays bad.
         if self.loss_sum.device.type == "cpu" or now.step % 16 == 0:
@@ -249,6 +256,7 @@ class Loop:
         now, recipe = self.progress, self.recipe
         steps = recipe.train.epochs * recipe.loader.steps_per_epoch
         rate = now.seen / now.seconds if now.seconds else None
+        # On a GPU the sum is up to 15 steps old, which does for a look.
         loss = now.loss_sum / now.seen if now.seen else None
         self.hooks.beat(
             phase, step=now.step, steps=steps, epoch=now.epoch, epochs=recipe.train.epochs, rate=rate, loss=loss
@@ -261,6 +269,7 @@ class Loop:
         found = self._validate(recipe.val_loader) if recipe.val_loader else None
         now.rates.append(now.seen / max(now.seconds, 1e-9))
         self._log("train_loss", now.loss_sum / now.seen)
+        # The rate of the epoch's last step: `step` counts the ones done.
         self._log("lr", learning_rate(now.step - 1, recipe.loader.steps_per_epoch, recipe.train))
         self._log("train_images_per_second", now.rates[-1])
         if recipe.schedule is not None and recipe.teacher is not None and self._is_taught:
@@ -275,12 +284,13 @@ class Loop:
         now = self.progress
         self.progress = Progress(now.epoch + 1, 0, now.step, 0.0, 0, 0.0, now.rates, now.best_top1, now.best_epoch)
         self.loss_sum.zero_()
+        # After the log lines: a kill in between goes on from an older checkpoint, and cuts them off again.
         self.save()
         if self.hooks.should_stop():
             raise Stopped
 
     def _validate(self, loader: EvalLoader) -> Evaluation:
-        """Measure the validation part. Asked to stop meanwhile, keep the trained epoch and leave."""
+        """Measure the validation part. Asked to stop meanwhile, save the trained epoch and stop."""
         found = evaluate(self.network, loader, self.recipe.forward, self._watch)
         if not math.isfinite(found.loss):
             raise Diverged("the validation loss is not finite")
@@ -289,6 +299,7 @@ class Loop:
     def _watch(self, seen: int, total: int) -> None:
         self._beat("validate")
         if self.hooks.should_stop():
+            # All steps of the epoch are done and none of its lines logged: after the resume it ends once more.
             self.save()
             raise Stopped
 
@@ -297,6 +308,7 @@ class Loop:
         now = self.progress
         if self.recipe.train.checkpoint == "best_val" and top1 > now.best_top1:
             now.best_top1, now.best_epoch = top1, now.epoch
+            # clone: on a CPU `.cpu()` is the live tensor itself.
             self.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
 
     def _log(self, name: str, value: float) -> None:
@@ -312,5 +324,6 @@ def require_finite(network: nn.Module, loss_sum: float) -> None:
     """Raise Diverged when the loss or any weight is NaN or infinite: a finite loss can still leave bad weights."""
     require_finite_loss(loss_sum)
     floats = [value for value in network.state_dict().values() if value.is_floating_point()]
+    # One answer for all weights: each question to a GPU waits for it.
     if not bool(torch.stack([torch.isfinite(value).all() for value in floats]).all()):
         raise Diverged("a weight is not finite")

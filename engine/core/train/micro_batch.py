@@ -41,6 +41,7 @@ def couple_pieces(network: nn.Module, pieces: Sequence[slice], logits: Logits, l
     """Add the gradients of any loss of the batch's logits, in two passes; return the loss, detached."""
     whole = slice(0, pieces[-1].stop)
     before = [buffer.clone() for buffer in network.buffers()]
+    # The second pass has to draw the same masks, so the first gives its random numbers back.
     with torch.random.fork_rng(), torch.no_grad():
         answers = torch.cat([logits(piece) for piece in pieces])
     for buffer, value in zip(network.buffers(), before, strict=True):  # running statistics count each image once

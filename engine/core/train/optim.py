@@ -40,6 +40,7 @@ def learning_rate(step: int, steps_per_epoch: int, train: Train) -> float:
         return train.lr * (step + 1) / warm_steps
     rest = max(1, train.epochs * steps_per_epoch - warm_steps)
     share = min(1.0, (step - warm_steps) / rest)
+    # After pruning `lr` may lie below `min_lr`.
     low = min(train.min_lr, train.lr)
     return low + 0.5 * (train.lr - low) * (1.0 + math.cos(math.pi * share))
 
@@ -52,6 +53,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 def recovery(train: Train, epochs: int, lr: float | None) -> Train:
     """Return `train` for the epochs after pruning: a tenth of the rate unless told, and a warm-up of one at most."""
     rate = lr if lr is not None else 0.1 * train.lr
+    # An epoch at least is left for the cosine.
     warm = min(train.warmup_epochs, 1, max(0, epochs - 1))
     return train.model_copy(update={"epochs": epochs, "lr": rate, "warmup_epochs": warm})
 

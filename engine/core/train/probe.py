@@ -17,7 +17,9 @@ from engine.core.data.loader import EvalLoader
 from engine.core.train.forward import Forward
 
 PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)  # strongest first: each fit begins at the one before
+# A middle one of PENALTIES, where there is nothing to choose by.
 WITHOUT_VAL = 1e-2
+# Of L-BFGS at most: the loss is convex, and a fit mostly ends before by its gradient.
 STEPS = 200
 Samples = tuple[Tensor, Tensor]
 
@@ -37,9 +39,11 @@ def pooled_features(
     """Return what enters the classifier for each image of the loader, fp32 (n, d) on the device, and labels (n,)."""
     seen: list[Tensor] = []
     labels: list[Tensor] = []
+    # What enters the classifier: each architecture pools in its own way.
     hook = classifier.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].float()))
     try:
         for batch in loader:
+            # Not inference_mode: the fit could not take gradients through what it gives.
             with torch.no_grad():
                 forward(network.eval(), batch.images)
             labels.append(batch.labels.to(forward.device))
@@ -51,6 +55,7 @@ def pooled_features(
 
 def fit_probe(train: Samples, val: Samples | None, classes: int) -> Probe:
     """Return the head fitted to `train` (features (n, d), labels int64 (n,)); `val` chooses the penalty."""
+    # A feature that never changes has no spread to divide by.
     middle, spread = train[0].mean(0), train[0].std(0, correction=0).clamp(min=1e-6)
     inputs = (train[0] - middle) / spread
     start = inputs.new_zeros(classes, inputs.shape[1] + 1)
@@ -61,6 +66,7 @@ def fit_probe(train: Samples, val: Samples | None, classes: int) -> Probe:
         if best is None or loss < best[0]:
             best = loss, penalty, start
     assert best is not None
+    # Back to raw features: weight and bias take the standardisation in.
     weight = best[2][:, :-1] / spread
     return Probe(weight, best[2][:, -1] - weight @ middle, best[1])
 

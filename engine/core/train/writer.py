@@ -27,6 +27,7 @@ class CheckpointWriter:
         Raises what the write before this one failed of.
         """
         self.settle()
+        # Copied here and now, because the next step changes the tensors.
         copied = copy_state(state)
         self._thread = threading.Thread(target=self._write, args=(copied, step, before), name="checkpoint")
         self._thread.start()

@@ -19,6 +19,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--preload", default="engine.run", help="module whose main(order) runs a job")
     parser.add_argument("--no-collect", action="store_true")
     given = parser.parse_args(words)
+    # start_detached points stderr at the scheduler's log.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     collect = None if given.no_collect else run_collect
     try:

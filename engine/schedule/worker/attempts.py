@@ -1,4 +1,4 @@
-"""What attempts leave in their folders, read without trust: a file may be missing, torn or older than it looks."""
+"""What attempts write into their folders, read without trust: a file may be missing, torn or older than it looks."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from pathlib import Path
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, JobFolder
 
+# Bytes at the end of a log that are read: enough for its last lines, however long the log is.
 LAST_BYTES = 4096
 NO_SPACE = os.strerror(errno.ENOSPC)
+# Bytes that must be free before anything is started; a job that fills the disk loses its own checkpoints.
 LEAST_ROOM = 64 << 20
+# Letters of a reason: it is one column of `xp status`.
 LAST_LETTERS = 300
 
 
 def read_progress(attempt: AttemptFolder) -> object:
-    """Return what changes while the attempt makes progress, or None when it has not beaten yet."""
+    """Return what changes while the attempt makes progress, or None when it has no heartbeat yet."""
     beat = read_object(attempt.heartbeat)
     return None if beat is None else (beat.get("step"), beat.get("epoch"), beat.get("phase"))
 
 
 def saved_step(attempt: AttemptFolder) -> int:
     """Return the step of the attempt's newest checkpoint, -1 when it has none."""
+    # The pointer is written last, when its checkpoint is on the disk: a checkpoint without one does not count.
     pointer = read_object(attempt.checkpoints / "pointer.json") or {}
     step = pointer.get("step")
     return step if isinstance(step, int) else -1
@@ -58,6 +62,7 @@ def last_line(path: Path) -> str:
 def has_room(folder: Path) -> bool:
     """Return whether a job may write here: 64 MB are free, or a fiftieth of a small file system."""
     disk = os.statvfs(folder)
+    # bavail: what is left for a process that is not root's.
     return disk.f_bavail * disk.f_frsize >= min(LEAST_ROOM, disk.f_blocks * disk.f_frsize // 50)
 
 

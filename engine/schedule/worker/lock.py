@@ -21,7 +21,7 @@ from engine.launch.places import read_executor
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, see_process
 
-# `scheduler_alive` holds the lock, shared, for a moment: whoever takes it in earnest looks for longer than that.
+# Seconds. `scheduler_alive` holds the lock, shared, for a moment: who takes it to keep it tries for longer than that.
 TAKE_SECONDS = 0.5
 
 
@@ -32,6 +32,7 @@ class Outliving(subprocess.Popen[bytes]):
         """Do not warn of it, as any other process that was not waited for would have it."""
 
 
+# Kept, so that `poll` reaps them: a scheduler that ended would stay a zombie of ours.
 _started: dict[Outliving, Home] = {}
 
 
@@ -40,6 +41,7 @@ def take_lock(home: Home) -> FileLock | None:
 
     Raises HomeError when the home cannot be written.
     """
+    # thread_local: the process holds the lock, whichever of its threads asks.
     lock = FileLock(home.scheduler_lock, thread_local=False)
     try:
         lock.acquire(timeout=TAKE_SECONDS, poll_interval=0.02)
@@ -59,10 +61,12 @@ def scheduler_alive(home: Home) -> bool:
     """Return whether a scheduler holds this home now. Asks the lock itself, and keeps nobody from taking it."""
     is_starting(home)  # no zombies
     try:
+        # For reading: to ask must work where nothing can be written, and make no file.
         handle = os.open(home.scheduler_lock, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
+        # Shared, so that two who ask at once do not take each other for a scheduler.
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -82,7 +86,7 @@ def is_starting(home: Home) -> bool:
 def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = True) -> None:
     """See that a scheduler runs: start one that works until the queue is empty and outlives us, unless one runs.
 
-    Two that start at once settle it by the lock; the loser leaves.
+    Of two that start at once, the one that does not get the lock ends.
     """
     preempt_signals()  # a mistake in the environment is told here, where somebody reads it
     if scheduler_alive(home):
@@ -95,7 +99,9 @@ def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = 
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            # --home alone does not say where our cache is.
             env={**server_env(), "XP_CACHE": str(home.cache)},
+            # A session of its own: neither Ctrl-C nor the end of our terminal reaches it.
             start_new_session=True,
         )
     _started[process] = home

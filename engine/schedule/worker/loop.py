@@ -41,10 +41,13 @@ class Patience:
     """How long the scheduler waits for what, in seconds."""
 
     grace: float = 10.0  # between asking a job to end and killing it
+    # SQLite was seen to keep a writer waiting for 1 to 4 s under load: a lease is long beside that.
     lease: float = 60.0
     stuck: float = 600.0  # without a step; ten times the usual time between steps if that is more
     unseen: float = 600.0  # without a sign of an attempt that cannot be seen from here
+    # A look is one PRAGMA (Queue.data_version), so it may be frequent: an order is seen within this time.
     look: float = 0.1  # between looks for new orders
+    # A look is one small file for each attempt.
     beat: float = 1.0  # between looks at heartbeats
 
 
@@ -56,9 +59,9 @@ class Track:
     handle: Handle
     demand: Demand
     stall: StallDetector
-    lease_until: float
+    lease_until: float  # monotonic seconds
     stopping: str = ""  # why we asked it to end: cancel, pause, stuck
-    unseen_since: float | None = None
+    unseen_since: float | None = None  # monotonic seconds
     gave_up: bool = False
     status: Status = field(default_factory=lambda: Status(State.QUEUED))
 
@@ -79,11 +82,12 @@ class Scheduler:
         self.patience, self.clock = patience or Patience(), clock
         self.slots = launcher.capacity()
         self.tracks: dict[str, Track] = {}
+        # No version of SQLite's is negative: the first turn reads the orders.
         self.version = -1
-        self.looked = 0.0
-        self.may_start = True
+        self.looked = 0.0  # monotonic: when heartbeats were last read
+        self.may_start = True  # something has changed since the last look for ready jobs
         self.is_sure = False  # whether what we know and what the queue says are known to agree
-        self.trouble = ""
+        self.trouble = ""  # what was said last, so that it is said once
 
     # -- the turn -----------------------------------------------------------------------------------------------
 
@@ -93,6 +97,7 @@ class Scheduler:
             self.recover()
         self.read_orders()
         self.watch_attempts()
+        # To look for ready jobs takes a few queries, so only when something has changed.
         if self.may_start or self.wakes_now():
             self.start_ready()
         self.publisher.turn()
@@ -105,6 +110,7 @@ class Scheduler:
         if told != self.trouble:
             log.error("cannot go on for now: %s", told)
             self.trouble = told
+        # A full disk or a held lock seldom clears within a tenth of a second.
         self.launcher.wait(10 * self.patience.look, also)
 
     def rest(self, also: list[int]) -> None:
@@ -128,6 +134,7 @@ class Scheduler:
         """Make queue and folders agree: results count whatever the queue says, attempts are found or given up."""
         running = self.queue.running()
         states = self.queue.job_states()
+        # A kill between a result's link and its row in the queue leaves a job that is done and looks open.
         open_jobs = [job for job, state in states.items() if state not in ("done", "running")]
         self.queue.mark_done(job for job in open_jobs if self.home.job(job).result.exists())
         for row in running:
@@ -135,6 +142,7 @@ class Scheduler:
                 continue
             folder = self.home.job(row.job).attempt(row.attempt)
             handle = self.launcher.find(row.job, row.attempt, str(folder.root))
+            # An attempt without a process is followed too, so that it ends by the same rules as any other.
             track = self.follow(row, handle or Handle(row.job, row.attempt, str(folder.root)))
             if handle is None:
                 self.end(track, Status(State.GONE, None, has_started=False))
@@ -146,6 +154,7 @@ class Scheduler:
 
     def follow(self, row: RunningRow, handle: Handle) -> Track:
         now = self.clock()
+        # Monotonic clocks start anew with each boot: a time of another boot means nothing here.
         is_same_boot = row.boot_id == boot_id()
         track = Track(
             row,
@@ -170,6 +179,7 @@ class Scheduler:
         requests = {row.job: row.request for row in self.queue.running()}
         for track in self.tracks.values():
             request = requests.get(track.row.job, "")
+            # Another order may come while the first is carried out: cancel after pause.
             if request and track.stopping != request:
                 self.stop(track, request)
 
@@ -182,6 +192,7 @@ class Scheduler:
         """Let every attempt save and end, because the machine is about to be taken away; they are queued again."""
         for track in self.tracks.values():
             self.stop(track, "preempted")
+        # A second past the launcher's kill, so that what it killed is written down as well.
         end = self.clock() + self.patience.grace + 1.0
         while self.tracks and self.clock() < end:
             self.launcher.wait(self.patience.look, ())
@@ -191,6 +202,7 @@ class Scheduler:
 
     def watch_attempts(self) -> None:
         statuses = self.launcher.poll([track.handle for track in self.tracks.values()])
+        # A copy, because `end` removes from it.
         for track in list(self.tracks.values()):
             track.status = statuses[track.handle]
             if track.status.state == State.GONE:
@@ -200,23 +212,27 @@ class Scheduler:
             self.check_stalls()
 
     def check_stalls(self) -> None:
-        """Once a second: renew what is seen, stop what stands still, give up what nobody can see any more."""
+        """Once a second: renew the leases of what is seen, stop what makes no progress, give up what cannot be seen."""
         now, seen = self.clock(), []
         for track in list(self.tracks.values()):
             folder = self.home.job(track.row.job).attempt(track.row.attempt)
             has_beaten = track.stall.beat(now, read_progress(folder))
+            # It has very likely logged something too.
             if has_beaten:
                 self.publisher.note()
             if track.status.state == State.UNKNOWN:
                 self.check_unseen(track, now, has_beaten)
             elif track.stall.is_stuck(now) and not track.stopping:
+                # Before it is stopped: afterwards nobody can tell where it hung.
                 self.launcher.dump_stacks(track.handle)
                 self.stop(track, "stuck")
             if track.status.state == State.RUNNING:
                 track.unseen_since = None
+            # Renewed at half time: one slow write must not let a lease run out.
             if track.status.state != State.UNKNOWN and track.lease_until - now < self.patience.lease / 2:
                 track.lease_until = now + self.patience.lease
                 seen.append((track.row.job, track.row.attempt))
+        # All in one transaction, because each waits for the disk.
         if seen:
             self.queue.renew(seen, boot_id(), now + self.patience.lease)
 
@@ -234,6 +250,7 @@ class Scheduler:
     def end(self, track: Track, status: Status) -> None:
         """Write down how an attempt ended: first in its folder, then in the queue."""
         row, verdict = track.row, self.judge(track, status)
+        # In this order, since a queue that is made anew reads the folder: a kill in between forgets no budget.
         self.write_outcome(row, verdict)
         state = self.queue.finish(row.job, row.attempt, verdict, time.time())
         log.info("%s attempt %d: %s -> %s %s", row.job, row.attempt, verdict.outcome, state, verdict.reason)
@@ -248,6 +265,7 @@ class Scheduler:
         attempt = folder.attempt(row.attempt)
         ending = Ending(
             exit=status.exit,
+            # Whichever attempt's result it is: the job is done.
             is_committed=folder.result.exists(),
             is_stuck=track.stopping == "stuck",
             has_started=status.has_started,
@@ -255,6 +273,7 @@ class Scheduler:
             last_words=last_words(attempt),
         )
         verdict = decide(ending, Spent(row.crashed, row.lost, row.ooms))
+        # A full disk is no fault of the job and spends nothing of its budget.
         if verdict.outcome == "crashed" and (NO_SPACE in ending.last_words or not has_room(self.home.root)):
             return Verdict("crashed", "queued", "the disk is full; goes on when there is room", status.exit, wait=5.0)
         if track.stopping not in ("cancel", "pause") or verdict.state == "done":
@@ -280,6 +299,7 @@ class Scheduler:
         try:
             write_json(folder.outcome, words)
         except OSError as error:
+            # The queue learns of it all the same; only a queue made anew would have to judge this attempt again.
             if not self.trouble:  # while the disk is full every turn comes by here
                 log.warning("%s attempt %d: outcome not written: %s", row.job, row.attempt, error)
 
@@ -295,6 +315,7 @@ class Scheduler:
 
     def start_one(self) -> bool:
         held = [Held(track.row.slot, track.demand) for track in self.tracks.values()]
+        # All CPU slots taken, so nothing can fit: spares the query.
         if len(held) >= len(self.slots) and all(is_cpu(slot) for slot in self.slots):
             return False
         found = choose_next(map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held)
@@ -311,8 +332,11 @@ class Scheduler:
         if folder.result.exists():
             self.queue.mark_done([claim.job])
             return
+        # A queue made anew may know fewer attempts than there are folders, and a number is never used twice.
         number = max(claim.attempts, newest_number(folder)) + 1
+        # Leases count on the monotonic clock, because the wall clock jumps; `now` is for people to read.
         now, expires = time.time(), self.clock() + self.patience.lease
+        # The lease before the process: a kill in between leaves a row that `recover` finds and gives up.
         if not self.queue.lease(claim.job, number, slot, boot_id=boot_id(), expires=expires, now=now):
             return
         row = next(row for row in self.queue.running() if row.job == claim.job)

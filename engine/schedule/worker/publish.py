@@ -18,6 +18,7 @@ class Publisher:
 
     def __init__(self, home: Home, last: Collect | None, between: Collect | None, every: float = 2.0) -> None:
         self.home, self.last_call, self.between, self.every = home, last, between, every
+        # Due since the last call; news since the start.
         self.is_due = self.has_news = False
         self.last = 0.0
         self.trouble = ""
@@ -33,12 +34,14 @@ class Publisher:
             return
         if self.thread is not None and self.thread.is_alive():
             return
+        # Before the call: what is noted while it runs makes another one due.
         self.is_due = False
         self.thread = threading.Thread(target=self._call, args=(self.between,), name="collect", daemon=True)
         self.thread.start()
 
     def finish(self, *, is_last: bool = True) -> None:
         """Wait for a call that runs; then make the last one, unless we are in a hurry."""
+        # Two collections at once would only wait for each other's lock.
         if self.thread is not None:
             self.thread.join()
         if is_last and self.last_call is not None and self.has_news:
@@ -49,6 +52,7 @@ class Publisher:
         try:
             collect(self.home)
         except Exception as error:
+            # The same trouble again is told in one line, without its traceback.
             log.error("collecting failed and is tried again: %s", error, exc_info=str(error) != self.trouble)
             self.trouble = str(error)
             self.is_due = True

@@ -40,15 +40,18 @@ def make_queue(home: Home) -> int:
     would be taken for the new file's own.
     """
     beside = home.queue_db.with_name(f".{home.queue_db.name}.tmp")
+    # What lies here was left by a rebuild that was killed: we hold the lock.
     for path in _parts_of(beside):
         path.unlink(missing_ok=True)
     with Queue(beside) as queue:
         fill_queue(home, queue)
         count = len(queue.job_states())
+        # Folds the -wal into the file, because only the file is renamed.
         queue.shrink_log()
     if home.queue_db.exists():
         with suppress(QueueFault, RuntimeError), Queue(home.queue_db) as old:
             old.shrink_log()
+    # Not the old file itself: it stays until the new one takes its name.
     for path in _parts_of(home.queue_db)[1:]:
         path.unlink(missing_ok=True)
     os.replace(beside, home.queue_db)
@@ -79,6 +82,7 @@ def heal_queue(home: Home, queue: Queue) -> None:
     """Queue the submissions that were written down but not queued: their command was killed in between."""
     known = {row.experiment: row.submitted_at for row in queue.experiments()}
     for record in newest_records(home):
+        # Both times come from the same JSON text, so equal means the same submission.
         if known.get(record["name"]) != float(record["submitted_at"]):
             add_record(home, queue, record)
 
@@ -87,6 +91,7 @@ def fill_queue(home: Home, queue: Queue) -> None:
     """Submit every experiment's newest record again, then give each job what its folder knows of it."""
     asked: dict[str, float] = {}
     for record in newest_records(home):
+        # A job that several experiments have is forgiven up to the newest of their submissions.
         asked.update(dict.fromkeys(add_record(home, queue, record), float(record["submitted_at"])))
     for job, since in asked.items():
         restore_job(queue, home.job(job), since)
@@ -141,6 +146,7 @@ def restore_attempts(
     if last is None:
         # Nobody has judged this attempt: it counts as running, and the scheduler finds out whether it does.
         slot = str((read_object(folder.attempt(number).handle) or {}).get("slot") or "cpu:0")
+        # No boot and a lease in the past: only its process can speak for it.
         queue.adopt(folder.job, number, slot, boot_id="", expires=0.0, now=time.time())
     elif last in counted and last.get("state") in ("failed", "cancelled"):
         queue.restore_job(folder.job, state=last["state"], reason=str(last.get("reason", "")))
@@ -151,4 +157,5 @@ def _time_of(told: dict[str, object]) -> float:
     return float(at) if isinstance(at, int | float) else 0.0
 
 
+# Not retry: `restore_job` forgives what came before one.
 REPLAYED = {"cancel": Queue.request_cancel, "pause": Queue.request_pause, "resume": Queue.request_resume}

@@ -29,6 +29,7 @@ def run_collect(home: Home) -> None:
     """Collect and publish all there is. Imports the collector only now: it loads duckdb."""
     from engine.collect import collect
 
+    # The last call has to publish, so it waits for a collector that is at work.
     collect(home, wait=60.0)
 
 
@@ -113,6 +114,7 @@ def _serve(
                 scheduler.drain()
     finally:
         launcher.close()
+        # When asked to end, somebody waits for us; the next collection sees all of it anyway.
         publisher.finish(is_last=not stopping.is_set)
         sign_out(home)
 
@@ -132,13 +134,15 @@ def _open_queue(home: Home) -> Queue:
 
 
 class StopFlag:
-    """Set by SIGTERM and SIGINT, and by what announces the machine's end; its bell becomes readable then."""
+    """Set by SIGTERM and SIGINT, and by what announces the machine's end; its pipe `bell` becomes readable then."""
 
     def __init__(self) -> None:
         self.is_set = self.is_preempted = False
         self.preempting = frozenset(preempt_signals())
+        # A handler may do little more than set a flag; the pipe wakes the poll in which the loop sleeps.
         self.bell, self.bell_in = os.pipe()
         for end in (self.bell, self.bell_in):
+            # A handler that waits for room in a full pipe would hang the scheduler.
             os.set_blocking(end, False)
 
     def ring(self, number: int, *_: Any) -> None:

@@ -111,7 +111,7 @@ def test_a_still_step_is_dumped_and_then_stopped_once(home: Home) -> None:
         assert stage.launcher.calls == [("dump", "train-1", 1), ("stop", "train-1", 1, 7.0)]
         stage.end("train-1", -9)
         assert stage.outcome() == ["stuck"]
-        assert stage.row().reason.startswith("its step stood still")
+        assert stage.row().reason.startswith("no progress for too long")
 
 
 def test_news_of_a_heartbeat_is_published(home: Home) -> None:
