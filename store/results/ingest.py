@@ -225,7 +225,6 @@ class Ingest:
         """Replace the snapshot by what is here now and close; return the seconds it took."""
         started = time.monotonic()
         self._db.execute("create or replace table raw.results_now as select * from results_live")
-        self._db.execute("update raw.meta set value = '0' where name = 'dirty'")
         # A copy has no -wal beside it, so everything has to be in the file itself.
         self._db.execute("checkpoint")
         # Closed, so that nothing writes under the copy.
@@ -240,7 +239,13 @@ class Ingest:
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
+        self._mark_clean()
         return time.monotonic() - started
+
+    def _mark_clean(self) -> None:
+        """Last of all: a copy that failed or was killed is made again, at worst one more time than needed."""
+        with duckdb.connect(str(self.path)) as db:
+            db.execute("update raw.meta set value = '0' where name = 'dirty'")
 
     def close(self) -> None:
         self._db.close()

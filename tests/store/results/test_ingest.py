@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -87,6 +88,17 @@ def test_snapshot_holds_the_figures_of_now_and_the_file_is_clean(tmp_path: Path)
     with Ingest(path) as ingest:
         assert not ingest.is_dirty
         ingest.set_states({})
+        assert ingest.is_dirty
+
+
+def test_a_copy_that_failed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfile", refuse)
+    with pytest.raises(OSError, match="No space"):
+        Ingest(tmp_path / "i").publish(tmp_path / "results.duckdb")
+    with Ingest(tmp_path / "i") as ingest:
         assert ingest.is_dirty
 
 
