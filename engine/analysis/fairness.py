@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.spec.job_kinds import KINDS
+
 FACTORS = {
     "student.attention": "attention",
     "student": "student",
@@ -31,7 +33,9 @@ TELLING = (
 )  # fmt: skip
 AT_ONCE = "factors at once"
 MOST_SHOWN, WIDEST = 8, 40
-ASIDE = ("measure", "explain", "resources", "train.threads")  # decides no accuracy; devices are compared by themselves
+# What decides no accuracy (devices are compared by themselves), and of it what decides no speed either
+ASIDE = (*(kind.section for kind in KINDS.values() if kind.section), "resources", "train.threads")
+ASIDE_OF_SPEED = (*(kind.section for kind in KINDS.values() if kind.section and not kind.figures), "resources")
 SPEEDS = frozenset(
     {"infer_images_per_second", "infer_latency", "train_images_per_second", "evaluate_images_per_second",
      "train_seconds", "cuda_peak_allocated", "cuda_peak_reserved", "host_peak_rss"}
@@ -122,7 +126,7 @@ def list_differences(
 ) -> list[Difference]:
     """Return the settings that differ and that `metric` can depend on."""
     paths = sorted({*first, *second})
-    aside = ("explain", "resources") if metric in SPEEDS else ASIDE
+    aside = ASIDE_OF_SPEED if metric in SPEEDS else ASIDE
     different = [path for path in paths if _same_form(first.get(path)) != _same_form(second.get(path))]
     return [Difference(path, first.get(path), second.get(path)) for path in different if not _is_under(path, aside)]
 

@@ -25,14 +25,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from engine.core.train.loop import Diverged, Stopped
-from engine.errors import DataError, JobError, XpError
+from engine.errors import DataError, JobError, VersionError, XpError
 from engine.run.attempt import Attempt, Order
 from engine.run.code import read_code
 from engine.run.device import is_memory_error
-from engine.run.jobs import run_explain, run_measure, run_pack
-from engine.run.memory import LESS, OutOfMemory
-from engine.run.targets import run_targets
-from engine.run.training import run_prune, run_train
+from engine.run.memory import OutOfMemory
+from engine.spec.job_kinds import KINDS, load_named
 
 DONE, CRASHED, STOPPED, OUT_OF_MEMORY, NOT_FINITE, FAILED, NO_MEMORY = 0, 1, 85, 86, 87, 88, 89
 
@@ -93,7 +91,7 @@ def _exit_status(error: BaseException, job: str, ooms: int) -> int:
         return NO_MEMORY if ooms else OUT_OF_MEMORY
     if isinstance(error, XpError):
         print(error, file=sys.stderr, flush=True)
-        return FAILED if isinstance(error, JobError | DataError) else CRASHED
+        return FAILED if isinstance(error, JobError | DataError | VersionError) else CRASHED
     traceback.print_exception(error)
     return FAILED if isinstance(error, ValidationError) else CRASHED
 
@@ -101,22 +99,9 @@ def _exit_status(error: BaseException, job: str, ooms: int) -> int:
 def _tell_memory(error: BaseException, job: str) -> str:
     """Say in a line what the allocator said, and in another what to change; its own advice is long and not for here."""
     said = (str(error).splitlines() or [""])[0][:ALLOCATOR_LETTERS]
-    less = LESS_MEMORY.get(job.partition("-")[0], LESS)
+    less = KINDS[job.partition("-")[0]].less_memory
     return f"out of memory ({said or type(error).__name__})\nfix: {less}; or see what else holds memory there"
 
 
 ALLOCATOR_LETTERS = 120
-LESS_MEMORY = {
-    "measure": "take smaller measure.batch_sizes",
-    "targets": "take a smaller teacher or data.image_size",
-    "explain": "take fewer explain.images",
-    "pack": "set data.short_side lower",
-}
-RUNNERS: dict[str, Callable[[Attempt], None]] = {
-    "pack": run_pack,
-    "train": run_train,
-    "targets": run_targets,
-    "prune": run_prune,
-    "measure": run_measure,
-    "explain": run_explain,
-}
+RUNNERS: dict[str, Callable[[Attempt], None]] = {kind: load_named(kind, "runner") for kind in KINDS}

@@ -11,19 +11,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from engine.core.measure import host_peak_rss
 from engine.core.train.checkpoint import LoadedCheckpoint, State, load_newest, pointed_steps
 from engine.core.train.loop import Stopped
 from engine.core.train.writer import CheckpointWriter
 from engine.errors import JobError
-from engine.home.files import read_json, write_json
+from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch.preempt import preempt_signals
+from engine.spec.job_file import JobSpec, read_job
+from engine.spec.job_settings import JobDetails, JobSettings
 from store.journal import JournalWriter
 
 BEAT_SECONDS = 1.0
+S = TypeVar("S", bound=JobSettings)
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,14 @@ class Order:
     home: Home
     job: str
     attempt: int
-    details: Mapping[str, Any]
+    details: JobDetails
     slot: str
     ooms: int = 0
 
     @classmethod
     def parse(cls, order: Mapping[str, Any]) -> Order:
         home = Home(Path(order["home"]), Path(order["cache"]))
-        details, slot = order.get("details") or {}, order.get("slot") or "cpu:0"
+        details, slot = JobDetails.model_validate(order.get("details") or {}), order.get("slot") or "cpu:0"
         return cls(home, order["job"], int(order["attempt"]), details, slot, int(order.get("ooms") or 0))
 
 
@@ -54,10 +57,7 @@ class Attempt:
         self.order, self.home = order, order.home
         self.job: JobFolder = order.home.job(order.job)
         self.folder: AttemptFolder = self.job.attempt(order.attempt)
-        spec = read_json(self.job.spec)
-        self.kind: str = spec["kind"]
-        self.needs: dict[str, str] = spec["needs"]
-        self.settings: dict[str, Any] = spec["settings"]
+        self.spec: JobSpec[JobSettings] = read_job(self.job, JobSettings)
         self.folder.root.mkdir(parents=True, exist_ok=True)
         self.journal = JournalWriter(self.folder.journal)
         self.writer = CheckpointWriter(self.folder.checkpoints)
@@ -69,14 +69,23 @@ class Attempt:
         self._beaten, self._phase = float("-inf"), ""
 
     @property
-    def details(self) -> Mapping[str, Any]:
-        """How the job is done, never what comes out: where its inputs lie, what it may use."""
-        return self.order.details
+    def kind(self) -> str:
+        return self.spec.kind
 
     @property
-    def memory(self) -> Literal["standard", "lean"]:
-        """How much a training keeps for its backward pass."""
-        return "lean" if self.details.get("memory") == "lean" else "standard"
+    def needs(self) -> Mapping[str, str]:
+        return self.spec.needs
+
+    def settings(self, model: type[S]) -> S:
+        """Return what decides the job, which a runner knows to be of `model`."""
+        if not isinstance(self.spec.settings, model):
+            raise TypeError(f"{self.order.job} has {type(self.spec.settings).__name__}, no {model.__name__}")
+        return self.spec.settings
+
+    @property
+    def details(self) -> JobDetails:
+        """How the job is done, never what comes out: where its inputs lie, what it may use."""
+        return self.order.details
 
     # The hooks of the training loop -----------------------------------------------------------------------------
     def metric(self, name: str, value: float, step: int, epoch: int) -> None:

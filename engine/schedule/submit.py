@@ -100,7 +100,7 @@ def _make_record(plan: Plan, estimate: Estimate, priority: int) -> dict[str, Any
                 "job": item.job.key,
                 "kind": item.job.kind,
                 "needs": sorted(item.job.needs.values()),
-                "details": dict(item.job.details),
+                "details": item.job.details.model_dump(mode="json"),
                 "images": item.job.images,
                 "cost": item.seconds,
                 "chain": chains[item.job.key],

@@ -24,8 +24,10 @@ from engine.errors import QueryError
 from engine.home.files import read_json
 from engine.home.paths import Home
 from engine.run.device import prepare_device
-from engine.run.inputs import HomeVisit, Images, read_data
+from engine.run.inputs import HomeVisit, Images
 from engine.run.targets import make_maker, open_teacher, targets_info, targets_origin
+from engine.spec.job_file import read_job
+from engine.spec.job_settings import JobDetails, TargetsSettings
 
 ELSEWHERE = 2.0
 SURROUNDINGS = ("torch", "device", "cpu", "threads")
@@ -78,9 +80,8 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
     folder, place = home.job(job), home.targets(job)
     if not folder.result.exists():
         raise QueryError(f"{job} is not done", fix=f"wait for it: xp logs {job} -f")
-    spec = read_json(folder.spec)
-    pack = open_pack(home.pack(spec["needs"]["pack"]))
-    data = read_data(spec["settings"], {})
+    spec = read_job(folder, TargetsSettings)
+    pack, data = open_pack(home.pack(spec.needs["pack"])), spec.settings.data
     origin = targets_origin(job, spec, Images(data, pack, split_pack(pack, data)))
     problem = targets_problem(place, origin)
     if problem is not None:
@@ -112,14 +113,14 @@ def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [name for name in SURROUNDINGS if then.get(name) != now[name]]
 
 
-def job_details(home: Home, job: str) -> dict[str, Any]:
+def job_details(home: Home, job: str) -> JobDetails:
     """Return where the files of a job lie, by the newest record of an experiment that names it."""
     records = [path for folder in sorted(home.experiments_root.glob("*")) for path in home.records(folder.name)]
     for path in reversed(records):
         for one in read_json(path)["jobs"]:
             if one["job"] == job:
-                return dict(one["details"])
-    return {}
+                return JobDetails.model_validate(one["details"])
+    return JobDetails()
 
 
 def _draw_batches(maker: Maker, samples: int, chance: random.Random) -> list[tuple[int, int]]:

@@ -58,7 +58,7 @@ def test_how_and_titles_never_change_an_id(home: Home, override: str) -> None:
 
 def test_packing_asks_for_no_gpu(home: Home) -> None:
     plan = plan_with(home, "resources.gpus=1")
-    demands = {job.kind: job.details["resources"]["gpus"] for job in plan.jobs if job.kind in ("pack", "train")}
+    demands = {job.kind: job.details.resources.gpus for job in plan.jobs if job.kind in ("pack", "train")}
     assert demands == {"pack": 0, "train": 1}
 
 
