@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import timm  # noqa: F401
 import torch  # noqa: F401
 
 from engine.home.files import write_json
-from engine.home.paths import Home
+from engine.launch import Order
 from store.journal import JournalWriter
 
 
-def main(order: dict[str, Any]) -> int:
-    job = Home(Path(order["home"]), Path(order["cache"])).job(order["job"])
-    attempt = job.attempt(order["attempt"])
+def main(order: Order) -> int:
+    job, attempt = order.home.job(order.job), order.folder
     with JournalWriter(attempt.journal) as journal:
         journal.metric("train_loss", 0.5, step=1, epoch=0)
         journal.sync()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from engine import run
 from engine.core.train import loop
+from engine.launch import Order
 
 
-def main(order: Mapping[str, Any]) -> int:
+def main(order: Order) -> int:
     loop.restore_random = lambda state: None  # type: ignore[attr-defined]
     return run.main(order)

@@ -1,7 +1,7 @@
 """A process that loads the engine once and forks for each job, so that tests can kill real job processes quickly.
 
-A job that is to be struck in the middle of something waits there for the signal: an order's `hold` names the phases and
-the step. However fast or slow the machine is, the signal arrives where the test means it to.
+A job that is to be struck in the middle of something waits there for the signal: `hold` names the phases and the step.
+However fast or slow the machine is, the signal arrives where the test means it to.
 """
 
 from __future__ import annotations
@@ -12,10 +12,16 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from engine.launch import Order
+from tests.queueing import until
+
+Hold = tuple[tuple[str, ...], int]
 PROGRAM = """
 import json, os, sys, time
+from pathlib import Path
+from engine.launch.attempt_process import log_alone, read_order, run_attempt
 from engine.run import main
 from engine.run.attempt import Attempt
 
@@ -34,15 +40,13 @@ def hold_at(phases, least):
 
 
 for line in sys.stdin:
-    order, log = json.loads(line)
-    hold = order.pop("hold", None)
+    folder, env, hold = json.loads(line)
     pid = os.fork()
     if pid == 0:
-        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(out, 1), os.dup2(out, 2)
         if hold:
             hold_at(*hold)
-        status = main(order)
+        os.environ.update(env)
+        status = run_attempt(read_order(Path(folder), os.environ), main, log_alone)
         sys.stdout.flush(), sys.stderr.flush()
         os._exit(status)
     print(pid, flush=True)
@@ -67,14 +71,17 @@ class ForkServer:
             env=quiet,
         )
 
-    def start(self, order: dict[str, Any], log: Path) -> int:
+    def start(self, order: Order, hold: Hold | None = None) -> int:
+        """Start an attempt and return its pid once its folder says who it is."""
         if not self.is_waited:  # a test that failed before it waited must not shift what the next one reads
             self.wait()
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps([order, str(log)]) + "\n")
+        self.process.stdin.write(json.dumps([str(order.folder.root), order.environment, hold]) + "\n")
         self.process.stdin.flush()
         self.is_waited = False
-        return int(self._read())
+        pid = int(self._read())
+        until(order.folder.handle.exists)
+        return pid
 
     def wait(self) -> int:
         self.is_waited = True

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from torch import Tensor, nn
 
 from engine import run
 from engine.core.train.forward import Forward
+from engine.launch import Order
 
 MOST = 20
 _forward = Forward.__call__
 
 
-def main(order: Mapping[str, Any]) -> int:
+def main(order: Order) -> int:
     Forward.__call__ = _forward_few  # type: ignore[method-assign]
     return run.main(order)
 

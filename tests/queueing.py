@@ -18,7 +18,7 @@ PROBE = "tests.launch.probe_job"
 
 @dataclass(frozen=True)
 class Probe:
-    """A job to be: `does` goes into its details (tests/launch/probe_job.py)."""
+    """A job to be: `does` is its details.json (tests/launch/probe_job.py)."""
 
     job: str
     needs: tuple[str, ...] = ()
@@ -68,6 +68,7 @@ def submit_probes(home: Home, name: str, probes: Sequence[Probe], *, priority: i
     for probe in probes:
         home.job(probe.job).root.mkdir(parents=True, exist_ok=True)
         write_json(home.job(probe.job).spec, {"kind": probe.kind})
+        write_json(home.job(probe.job).details, probe.does)
     record = make_record(name, probes, at=time.time(), priority=priority)
     home.experiment(name).mkdir(parents=True, exist_ok=True)
     write_json(home.experiment(name) / f"{len(home.records(name)) + 1}.json", record)

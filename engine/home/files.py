@@ -23,17 +23,22 @@ from engine.errors import HomeError
 WRITERS = 8  # files that wait for the disk side by side
 
 
-def write_atomic(path: Path, data: bytes | memoryview | str) -> None:
-    """Write `data` so that `path` is the old content or the new, whole, whatever is killed when."""
+def write_atomic(path: Path, data: bytes | memoryview | str, *, sync: bool = True) -> None:
+    """Write `data` so that `path` is the old content or the new, whole, whatever is killed when.
+
+    Without `sync` that holds for a process that is killed and not for a machine: for what is worth nothing after one.
+    """
     beside = _name_beside(path)
     try:
         beside.write_bytes(data.encode() if isinstance(data, str) else data)
-        sync_path(beside)
+        if sync:
+            sync_path(beside)
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    sync_path(path.parent)
+    if sync:
+        sync_path(path.parent)
 
 
 def write_together(files: Mapping[Path, str]) -> None:
@@ -95,6 +100,15 @@ def read_json(path: Path) -> Any:
     except ValueError as error:
         fix = "remove it if it can be made again, or restore it from a copy"
         raise HomeError(f"the file is damaged: {error}", where=str(path), fix=fix) from error
+
+
+def read_object(path: Path) -> dict[str, Any] | None:
+    """Return the JSON object in a file, or None when there is none that can be read: absent, torn, something else."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def publish_folder(

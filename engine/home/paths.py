@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.errors import HomeError
 from engine.home.files import read_json, sync_path
@@ -89,6 +90,10 @@ class JobFolder:
     @property
     def result(self) -> Path:
         return self.root / "result.json"
+
+    def read_details(self) -> dict[str, Any]:
+        """Return the details, empty where none were written. Raises HomeError when the file is damaged."""
+        return dict(read_json(self.details)) if self.details.exists() else {}
 
     def attempt(self, number: int) -> AttemptFolder:
         return AttemptFolder(self.root / "attempts" / str(number))

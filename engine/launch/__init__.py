@@ -1,10 +1,12 @@
 """The face of every place a job can run: orders in, handles and states out. One file per place.
 
-    local       processes of this machine, forked from a server that has the heavy imports done
-    gpus        the GPUs of this machine, as opaque ids
-    forkserver  that server; `python -m engine.launch.forkserver`
-    process     what the kernel knows of a process; its handle file
-    preempt     the signals by which a machine says that it will be taken away
+    local            processes of this machine, forked from a server that has the heavy imports done
+    forkserver       that server; `python -m engine.launch.forkserver`
+    attempt_process  the one door into an attempt, whoever starts its process
+    exits            what such a process exits with
+    gpus             the GPUs of this machine, as opaque ids
+    process          what the kernel knows of a process; its handle file
+    preempt          the signals by which a machine says that it will be taken away
 
 No callbacks: what a job has to say lies in its attempt folder.
 """
@@ -12,30 +14,38 @@ No callbacks: what a job has to say lies in its attempt folder.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
+
+from engine.home.paths import AttemptFolder, Home
+from engine.launch.gpus import slot_env
+
+CPU_SLOT = "cpu:0"
 
 
 @dataclass(frozen=True)
 class Order:
-    """One attempt to run: what the job's program gets (`as_dict`), where its folder goes and what its slot sets."""
+    """One attempt to run, and the slot that it has. `ooms` counts earlier attempts that ran out of memory.
 
-    home: str
-    cache: str
+    It travels as the attempt's folder and an environment: engine/launch/attempt_process.py reads it from the two.
+    """
+
+    home: Home
     job: str
     attempt: int
-    folder: str
-    details: dict[str, Any]
-    slot: str
-    grace: float
+    slot: str = CPU_SLOT
     ooms: int = 0
-    env: dict[str, str] = field(default_factory=dict)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return what `main(order)` takes; `ooms` counts earlier attempts that ran out of memory."""
-        words = ("home", "cache", "job", "attempt", "details", "slot", "grace", "ooms")
-        return {word: getattr(self, word) for word in words}
+    @property
+    def folder(self) -> AttemptFolder:
+        return self.home.job(self.job).attempt(self.attempt)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the attempt's process has to find in its environment."""
+        told = {"XP_CACHE": str(self.home.cache), "XP_SLOT": self.slot, "XP_OOMS": str(self.ooms)}
+        return {**slot_env(self.slot), **told}
 
 
 @dataclass(frozen=True)

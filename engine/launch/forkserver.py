@@ -2,8 +2,8 @@
 
     python -m engine.launch.forkserver --preload engine.run --socket 5
 
-Lines of JSON. In: {"order": main's argument, "folder": the attempt's, "env": {...}}. Out: {"ready": true},
-{"forked": pid, "start": ticks, "job", "attempt"}, {"exit": status or -signal, "job", "attempt"}, {"error": text}.
+Lines of JSON. In: {"folder": the attempt's, "env": {...}}, which engine/launch/attempt_process.py reads. Out:
+{"ready": true}, {"forked": pid, "start": ticks, "folder"}, {"exit": status or -signal, "folder"}, {"error": text}.
 
 It is exec'ed and stays single-threaded (a fork copies only the thread that calls it), touches no CUDA, and imports
 no duckdb. It ends as soon as the scheduler's end of the socket closes. Its children do not: each is the leader of a
@@ -13,7 +13,6 @@ session of its own, and the next scheduler finds them by `handle.json`, which al
 from __future__ import annotations
 
 import argparse
-import faulthandler
 import gc
 import importlib
 import json
@@ -22,18 +21,16 @@ import select
 import signal
 import socket
 import sys
-import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.home.paths import AttemptFolder
+from engine.launch.attempt_process import log_alone, read_order, run_attempt
+from engine.launch.exits import Exit
 from engine.launch.preempt import preempt_signals
-from engine.launch.process import boot_id, host_name, kill_session, see_process, thread_count, write_handle
+from engine.launch.process import kill_session, see_process, thread_count
 
-EXIT_TAKEN = os.EX_TEMPFAIL
-STACK_SIGNAL = signal.SIGQUIT
 # numpy's OpenBLAS starts a pool of threads on import unless told not to; the variable itself is put back afterwards.
 QUIET = {"OPENBLAS_NUM_THREADS": "1"}
 
@@ -90,9 +87,8 @@ class Server:
         pid = os.fork()
         if pid == 0:
             run_child(self.module, message)
-        order = message["order"]
         seen = see_process(pid)
-        child = {"job": order["job"], "attempt": order["attempt"], "start": seen.start if seen else 0}
+        child = {"folder": message["folder"], "start": seen.start if seen else 0}
         self.children[pid] = child
         self.tell({"forked": pid, **child})
 
@@ -108,10 +104,10 @@ class Server:
 
 
 def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
-    """Be the attempt: own session, folder, log, handle; then main(order); never returns into the server's loop."""
-    status = 1
+    """Be the attempt, in a session of its own; never returns into the server's loop."""
+    status = int(Exit.CRASHED)
     try:
-        status = _run_attempt(module, message)
+        status = _run_order(module, message)
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException:
@@ -123,45 +119,11 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
         os._exit(status & 0xFF)
 
 
-def _run_attempt(module: Any, message: dict[str, Any]) -> int:
-    folder, order = AttemptFolder(Path(message["folder"])), message["order"]
+def _run_order(module: Any, message: dict[str, Any]) -> int:
     _reset_signals()
     os.setsid()
-    folder.root.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        folder.root.mkdir()
-    except FileExistsError:
-        return EXIT_TAKEN
-    handle = _describe_self(order)
-    write_handle(folder.handle, handle)
-    _take_over_streams(folder.log)
     os.environ.update(message.get("env") or {})
-    faulthandler.register(STACK_SIGNAL, all_threads=True)
-    status = 1
-    try:
-        status = int(module.main(order))
-    except SystemExit:
-        raise
-    except BaseException:
-        traceback.print_exc()
-    # A scheduler that is not our fork server's reads the exit status here.
-    with suppress(OSError):
-        write_handle(folder.handle, {**handle, "exit": status, "ended_at": time.time()})
-    return status
-
-
-def _describe_self(order: dict[str, Any]) -> dict[str, Any]:
-    seen = see_process(os.getpid())
-    return {
-        "pid": os.getpid(),
-        "start_time": seen.start if seen else 0,
-        "host": host_name(),
-        "boot_id": boot_id(),
-        "job": order["job"],
-        "attempt": order["attempt"],
-        "slot": order.get("slot", ""),
-        "started_at": time.time(),
-    }
+    return run_attempt(read_order(Path(message["folder"]), os.environ), module.main, _take_over_streams)
 
 
 def _reset_signals() -> None:
@@ -172,14 +134,9 @@ def _reset_signals() -> None:
 
 
 def _take_over_streams(log: Path) -> None:
-    """Point 0, 1, 2 at nothing and the log, and close every other descriptor of the server."""
-    empty = os.open(os.devnull, os.O_RDONLY)
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for source, number in ((empty, 0), (target, 1), (target, 2)):
-        os.dup2(source, number)
+    """Say everything into the log, and close every descriptor of the server."""
+    log_alone(log)
     os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 1 << 20 else 1 << 16)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
 
 def load_module(name: str) -> Any:

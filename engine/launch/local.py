@@ -22,22 +22,23 @@ from typing import Any
 
 import engine
 from engine.errors import XpError
+from engine.home.files import read_object
 from engine.home.paths import AttemptFolder
 from engine.launch import Handle, Order, State, Status
-from engine.launch.gpus import list_gpus, slot_env
+from engine.launch.attempt_process import STACK_SIGNAL
+from engine.launch.exits import Exit
+from engine.launch.gpus import list_gpus
 from engine.launch.process import (
     boot_id,
     host_name,
     is_alive,
     kill_session,
-    read_handle,
     signal_process,
 )
 
 Key = tuple[str, int]
 HANDLE_SECONDS = 2.0  # between a child's mkdir and its handle there is one small write
 RUNNING = Status(State.RUNNING)
-STACK_SIGNAL = signal.SIGQUIT
 
 # Threads that spin at a barrier make a busy machine ten times slower (1450 against 123 ms a step, 2 threads on 2 cores
 # that other work shares); a person's own setting wins.
@@ -72,12 +73,10 @@ class LocalLauncher:
         key = (order.job, order.attempt)
         if key in self.attempts:
             return self.attempts[key].handle
-        handle = Handle(order.job, order.attempt, order.folder)
+        handle = Handle(order.job, order.attempt, str(order.folder.root))
         known = TrackedAttempt(handle)
         self.attempts[key] = known
-        self.ensure_server().send(
-            {"order": order.as_dict(), "folder": order.folder, "env": {**slot_env(order.slot), **order.env}}
-        )
+        self.ensure_server().send({"folder": handle.folder, "env": order.environment})
         known.server = self.servers
         return handle
 
@@ -144,8 +143,9 @@ class LocalLauncher:
         """Take in what the fork server told since the last look."""
         if self.server is None:
             return
+        by_folder = {known.handle.folder: known for known in self.attempts.values()}
         for message in self.server.receive():
-            known = self.attempts.get((message.get("job", ""), message.get("attempt", 0)))
+            known = by_folder.get(message.get("folder", ""))
             if known is None:
                 continue
             if "forked" in message:
@@ -159,7 +159,7 @@ class LocalLauncher:
                     boot_id(),
                 )
             elif "exit" in message:
-                known.ended = Status(State.GONE, message["exit"], message["exit"] != os.EX_TEMPFAIL)
+                known.ended = Status(State.GONE, message["exit"], message["exit"] != Exit.TAKEN)
 
     # -- one attempt --------------------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class LocalLauncher:
     def _look_outside(self, known: TrackedAttempt, now: float) -> Status:
         """Say what became of an attempt that nobody reports on, from its folder and /proc."""
         folder = AttemptFolder(Path(known.handle.folder))
-        told = read_handle(folder.handle)
+        told = read_object(folder.handle)
         if told is None:
             return self._look_unborn(known, folder, now)
         host, boot = str(told.get("host", "")), str(told.get("boot_id", ""))
@@ -201,7 +201,7 @@ class LocalLauncher:
         if boot == boot_id():
             kill_session(pid, start)
         # The handle is written once more at the end: read it after the process was seen to be gone.
-        last = read_handle(folder.handle) or told
+        last = read_object(folder.handle) or told
         code = last.get("exit")
         return Status(State.GONE, int(code) if isinstance(code, int) else None)
 

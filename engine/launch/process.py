@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from engine.home.files import write_atomic
+
 PROC = Path("/proc")
 
 
@@ -103,15 +105,4 @@ def signal_process(pid: int, start: int, number: int) -> bool:
 
 def write_handle(path: Path, words: dict[str, Any]) -> None:
     """Write a handle whole or not at all. Not synced: after a power cut no process is left to be found."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(words) + "\n")
-    os.replace(beside, path)
-
-
-def read_handle(path: Path) -> dict[str, Any] | None:
-    """Return what an attempt wrote about its process, or None while there is nothing (or nothing whole)."""
-    try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+    write_atomic(path, json.dumps(words) + "\n", sync=False)

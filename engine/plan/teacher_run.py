@@ -12,9 +12,9 @@ from typing import Any
 from engine.errors import DataError, VersionError, closest_hint
 from engine.home.files import read_json
 from engine.plan.draft import Cost, PlanContext
-from engine.spec.job_file import AGAIN, JobSpec, read_job
+from engine.spec.job_file import AGAIN, JobSpec, read_details, read_job
 from engine.spec.job_kinds import final_network
-from engine.spec.job_settings import SPLIT_WORDS, JobDetails, JobSettings, TrainSettings
+from engine.spec.job_settings import SPLIT_WORDS, JobSettings, TrainSettings
 
 WHERE = "teacher.run"
 Record = Mapping[str, Any]
@@ -82,8 +82,7 @@ def _take_job(context: PlanContext, job: str, costs: Mapping[str, Record]) -> No
     made_of: JobSpec[JobSettings] = read_job(folder, JobSettings)
     for need in made_of.needs.values():
         _take_job(context, need, costs)
-    held = costs.get(job, {})
-    cost = Cost(JobDetails.model_validate(held.get("details", {})), held.get("images", 0.0))
+    cost = Cost(read_details(folder), costs.get(job, {}).get("images", 0.0))
     key = context.draft.add(made_of.settings, made_of.needs, cost)
     if key != job:
         raise VersionError(f"{job} was made by another version of xp", where=str(folder.spec), fix=AGAIN)

@@ -1,5 +1,7 @@
 """Inside a job's process: takes an attempt's order, does the job, commits its result, gives the exit status.
 
+`python -m engine.run FOLDER` runs an attempt, `jobs/<job>/attempts/<k>`, or a job's next one, anywhere and by hand.
+
     attempt     the order, the journal, the heartbeat, checkpoints, the stop flag, the commit
     device      threads, seeds, the device
     memory      how many images a step takes at once, after running out of memory
@@ -19,33 +21,28 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from pydantic import ValidationError
 
 from engine.core.train.loop import Diverged, Stopped
 from engine.errors import DataError, JobError, VersionError, XpError
-from engine.run.attempt import Attempt, Order
+from engine.launch import Order
+from engine.launch.exits import Exit
+from engine.run.attempt import Attempt
 from engine.run.code import read_code
 from engine.run.device import is_memory_error
 from engine.run.memory import OutOfMemory
 from engine.spec.job_kinds import KINDS, load_named
 
-DONE, CRASHED, STOPPED, OUT_OF_MEMORY, NOT_FINITE, FAILED, NO_MEMORY = 0, 1, 85, 86, 87, 88, 89
 
-
-def main(order: Mapping[str, Any]) -> int:
-    """Do one attempt of one job and return what its process exits with.
-
-    0 committed (or another attempt was first), 85 asked to stop and checkpointed, 86 out of memory, 87 not finite,
-    88 failed for good, 89 out of memory for good, 1 anything else, with its traceback in the log.
-    """
+def main(order: Order) -> int:
+    """Do one attempt of one job and return what its process exits with."""
     try:
-        _run_job(Order.parse(order))
+        _run_job(order)
     except BaseException as error:
-        return _exit_status(error, str(order.get("job", "")), int(order.get("ooms") or 0))
-    return DONE
+        return _exit_status(error, order.job, order.ooms)
+    return Exit.DONE
 
 
 def prepare() -> None:
@@ -70,30 +67,30 @@ def _run_job(order: Order) -> None:
         attempt.settle(None)
 
 
-def _exit_status(error: BaseException, job: str, ooms: int) -> int:
+def _exit_status(error: BaseException, job: str, ooms: int) -> Exit:
     """Say what happened in the log, and return the exit status that tells it.
 
     A job whose memory does not depend on a batch is tried once more: others may have held the memory.
     """
     if isinstance(error, Stopped):
         print("stopped as asked; goes on from its checkpoint", flush=True)
-        return STOPPED
+        return Exit.STOPPED
     if isinstance(error, Diverged):
         print(
             f"{error}\nfix: take a smaller train.lr, a longer warm-up or train.clip_grad", file=sys.stderr, flush=True
         )
-        return NOT_FINITE
+        return Exit.NOT_FINITE
     if isinstance(error, OutOfMemory):
         print(error, file=sys.stderr, flush=True)
-        return NO_MEMORY if error.is_final else OUT_OF_MEMORY
+        return Exit.NO_MEMORY if error.is_final else Exit.OUT_OF_MEMORY
     if is_memory_error(error):
         print(_tell_memory(error, job), file=sys.stderr, flush=True)
-        return NO_MEMORY if ooms else OUT_OF_MEMORY
+        return Exit.NO_MEMORY if ooms else Exit.OUT_OF_MEMORY
     if isinstance(error, XpError):
         print(error, file=sys.stderr, flush=True)
-        return FAILED if isinstance(error, JobError | DataError | VersionError) else CRASHED
+        return Exit.FAILED if isinstance(error, JobError | DataError | VersionError) else Exit.CRASHED
     traceback.print_exception(error)
-    return FAILED if isinstance(error, ValidationError) else CRASHED
+    return Exit.FAILED if isinstance(error, ValidationError) else Exit.CRASHED
 
 
 def _tell_memory(error: BaseException, job: str) -> str:

@@ -8,46 +8,24 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from engine.core.measure import host_peak_rss
 from engine.core.train.checkpoint import LoadedCheckpoint, State, load_newest, pointed_steps
 from engine.core.train.loop import Stopped
 from engine.core.train.writer import CheckpointWriter
 from engine.errors import JobError
-from engine.home.files import write_json
-from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.home.files import write_atomic, write_json
+from engine.home.paths import AttemptFolder, JobFolder
+from engine.launch import Order
 from engine.launch.preempt import preempt_signals
-from engine.spec.job_file import JobSpec, read_job
+from engine.spec.job_file import JobSpec, read_details, read_job
 from engine.spec.job_settings import JobDetails, JobSettings
 from store.journal import JournalWriter
 
 BEAT_SECONDS = 1.0
 S = TypeVar("S", bound=JobSettings)
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a launcher asks for: one attempt of one job on one slot. `details` say how, never what.
-
-    `ooms` counts earlier attempts that ran out of memory.
-    """
-
-    home: Home
-    job: str
-    attempt: int
-    details: JobDetails
-    slot: str
-    ooms: int = 0
-
-    @classmethod
-    def parse(cls, order: Mapping[str, Any]) -> Order:
-        home = Home(Path(order["home"]), Path(order["cache"]))
-        details, slot = JobDetails.model_validate(order.get("details") or {}), order.get("slot") or "cpu:0"
-        return cls(home, order["job"], int(order["attempt"]), details, slot, int(order.get("ooms") or 0))
 
 
 class Attempt:
@@ -58,6 +36,8 @@ class Attempt:
         self.job: JobFolder = order.home.job(order.job)
         self.folder: AttemptFolder = self.job.attempt(order.attempt)
         self.spec: JobSpec[JobSettings] = read_job(self.job, JobSettings)
+        self.details: JobDetails = read_details(self.job)
+        """How the job is done, never what comes out: where its inputs lie, what it may use."""
         self.folder.root.mkdir(parents=True, exist_ok=True)
         self.journal = JournalWriter(self.folder.journal)
         self.writer = CheckpointWriter(self.folder.checkpoints)
@@ -82,11 +62,6 @@ class Attempt:
             raise TypeError(f"{self.order.job} has {type(self.spec.settings).__name__}, no {model.__name__}")
         return self.spec.settings
 
-    @property
-    def details(self) -> JobDetails:
-        """How the job is done, never what comes out: where its inputs lie, what it may use."""
-        return self.order.details
-
     # The hooks of the training loop -----------------------------------------------------------------------------
     def metric(self, name: str, value: float, step: int, epoch: int) -> None:
         self.journal.metric(name, value, step=step, epoch=epoch)
@@ -102,9 +77,7 @@ class Attempt:
         self._beaten, self._phase = time.monotonic(), phase
         known = {"step": None, "steps": None, "epoch": None, "epochs": None, "rate": None, "loss": None}
         about = {"attempt": self.order.attempt, "pid": os.getpid(), "phase": phase, "at": time.time()}
-        beside = self.folder.root / ".heartbeat.tmp"
-        beside.write_text(json.dumps({**known, **figures, **about}))
-        os.replace(beside, self.folder.heartbeat)
+        write_atomic(self.folder.heartbeat, json.dumps({**known, **figures, **about}), sync=False)
 
     def save(self, state: State, step: int) -> None:
         """Begin to write a checkpoint. The journal is synced first: a checkpoint never knows of lines that were lost.
@@ -168,7 +141,7 @@ class Attempt:
             raise JobError(f"the settings name no {role}", where=self.order.job, fix="submit the experiment again")
         job = self.home.job(self.needs[role])
         if not job.result.exists():
-            fix = "submit the experiment again: what is missing is done anew"
+            fix = absent_fix(job)
             raise JobError(f"needs {job.job} ({role}), which is not done", where=self.order.job, fix=fix)
         return job
 
@@ -191,3 +164,8 @@ class Attempt:
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
         self._stop = True
+
+
+def absent_fix(job: JobFolder) -> str:
+    """Say how to have a job that another one needs and that is not done in this home."""
+    return f"submit the experiment again: what is missing is done anew; or copy jobs/{job.job} from a home that has it"

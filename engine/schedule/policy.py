@@ -16,30 +16,23 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any, Protocol, TypeVar
 
+from engine.launch.exits import Exit
 from engine.spec import Resources
 from engine.spec.job_kinds import KINDS
 from store.queue.rows import Verdict, combine_states
 
-EXIT_DONE = 0
-EXIT_TAKEN = 75  # the attempt's folder was there already: another process is that attempt
-EXIT_PREEMPTED = 85
-EXIT_OOM = 86
-EXIT_NAN = 87
-EXIT_FAILED = 88
-EXIT_NO_MEMORY = 89  # out of memory, and there is nothing smaller to try
-
 # How many attempts of each ending a job may have that left no newer checkpoint. Preemption is somebody's decision
 # about the machine and counts as lost. Running out of memory is counted always: each time the job takes half as many
-# images at once, or says itself (EXIT_NO_MEMORY) that it cannot.
+# images at once, or says itself (Exit.NO_MEMORY) that it cannot.
 BUDGETS: Mapping[str, int] = {"crashed": 3, "lost": 20, "ooms": 16}
 CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS}
 )
 EXITS: Mapping[int, str] = {
-    EXIT_PREEMPTED: "preempted",
-    EXIT_OOM: "oom",
-    EXIT_NAN: "nan",
-    EXIT_NO_MEMORY: "oom",
+    Exit.STOPPED: "preempted",
+    Exit.OUT_OF_MEMORY: "oom",
+    Exit.NOT_FINITE: "nan",
+    Exit.NO_MEMORY: "oom",
 }
 FIRST_WAIT = 1.0
 MOST_WAIT = 60.0
@@ -78,7 +71,7 @@ def name_outcome(ending: Ending) -> str:
         return "done"
     if ending.is_stuck:
         return "stuck"
-    if ending.exit is None or ending.exit == EXIT_TAKEN:
+    if ending.exit is None or ending.exit == Exit.TAKEN:
         return "lost"
     if ending.exit < 0:
         return "crashed" if -ending.exit in CRASH_SIGNALS else "lost"
@@ -92,7 +85,7 @@ def decide(ending: Ending, spent: Spent) -> Verdict:
     reason = _tell_reason(ending, outcome)
     if outcome == "done":
         return Verdict(outcome, "done", exit=ending.exit)
-    if outcome == "nan" or ending.exit in (EXIT_FAILED, EXIT_NO_MEMORY):
+    if outcome == "nan" or ending.exit in (Exit.FAILED, Exit.NO_MEMORY):
         return Verdict(outcome, "failed", reason, ending.exit)
     budget = {"crashed": "crashed", "stuck": "crashed", "oom": "ooms"}.get(outcome, "lost")
     if not ending.has_started or (ending.made_progress and outcome != "oom"):
@@ -206,7 +199,7 @@ def read_demand(kind: str, details: Mapping[str, Any]) -> Demand:
     """Return what a job of this kind with these details asks for; no job gets more than one GPU: none could use it."""
     entry = KINDS.get(kind)  # None: another version of xp queued it, and its process will say so
     is_alone = entry is not None and entry.is_alone
-    gpus = Resources.model_validate(details.get("resources") or {}).gpus
+    gpus = float((details.get("resources") or {}).get("gpus", Resources.model_fields["gpus"].default))
     if gpus <= 0 or (entry is not None and not entry.needs_gpu):
         return Demand(0.0, is_alone)
     return Demand(1.0 if is_alone else min(1.0, gpus), is_alone)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
@@ -54,10 +55,25 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
 
 
 def _write_jobs(home: Home, plan: Plan) -> None:
-    new = [job for job in plan.jobs if not home.job(job.key).spec.exists()]
-    for job in new:
-        home.job(job.key).root.mkdir(parents=True, exist_ok=True)
-    write_together({home.job(job.key).spec: encode_json(job.canonical) for job in new})
+    """Write what is not there yet, or says otherwise: how a job is done may change, what it is never does."""
+    files: dict[Path, str] = {}
+    for job in plan.jobs:
+        folder, details = home.job(job.key), encode_json(job.details.model_dump(mode="json"))
+        if folder.root.is_symlink():  # lent by another home, and as it is there
+            continue
+        if not folder.spec.exists():
+            folder.root.mkdir(parents=True, exist_ok=True)
+            files[folder.spec] = encode_json(job.canonical)
+        if not _holds(folder.details, details):
+            files[folder.details] = details
+    write_together(files)
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_text() == text
+    except (OSError, ValueError):
+        return False
 
 
 def _missing_error(plan: Plan) -> DataError:

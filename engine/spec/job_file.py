@@ -17,7 +17,7 @@ from engine.home.files import read_json
 from engine.home.paths import JobFolder
 from engine.spec.identity import IDENTITY_VERSION, canonical_json, counted_settings
 from engine.spec.job_kinds import KINDS
-from engine.spec.job_settings import JobSettings
+from engine.spec.job_settings import JobDetails, JobSettings
 
 S = TypeVar("S", bound=JobSettings)
 AGAIN = "submit its experiment again: its jobs get ids of this version, and what is done stays in the results"
@@ -57,6 +57,15 @@ def read_job(folder: JobFolder, expected: type[S]) -> JobSpec[S]:
     if not isinstance(settings, expected):
         raise HomeError(f"{folder.job} is a {written['kind']} job", where=str(folder.spec), fix="name another job")
     return JobSpec(written["kind"], written["needs"], settings)
+
+
+def read_details(folder: JobFolder) -> JobDetails:
+    """Return how a job is done; all defaults where nothing was written. Raises VersionError for unknown words."""
+    try:
+        return JobDetails.model_validate(folder.read_details())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _refuse(folder, f"details.json: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def _read_settings(folder: JobFolder, model: type[JobSettings], written: Mapping[str, Any]) -> JobSettings:

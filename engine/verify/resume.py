@@ -22,10 +22,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from engine.errors import XpError
-from engine.home.files import read_json
+from engine.home.files import read_json, read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch.local import server_env
-from engine.launch.process import boot_id, host_name, kill_session, read_handle, signal_process
+from engine.launch.process import boot_id, host_name, kill_session, signal_process
 from engine.plan import Job, Plan, make_plan
 from engine.schedule.submit import submit_plan
 from engine.schedule.worker.attempts import newest_number, saved_step
@@ -186,7 +186,7 @@ def _clear_unowned(root: Path) -> None:
         return
     with suppress(Timeout), FileLock(root / OWNER, timeout=0):
         scratch = Home(root, root / "cache")
-        scheduler = read_handle(scratch.scheduler_file) or {}
+        scheduler = read_object(scratch.scheduler_file) or {}
         if scheduler.get("host", host_name()) == host_name():
             if scheduler.get("boot_id") == boot_id():
                 kill_session(int(scheduler["pid"]), int(scheduler["start_time"]))
@@ -201,7 +201,7 @@ def _clear_scratch(scratch: Home) -> None:
 
 
 def _kill_attempt(attempt: AttemptFolder) -> None:
-    handle = read_handle(attempt.handle)
+    handle = read_object(attempt.handle)
     is_here = handle is not None and (handle.get("host"), handle.get("boot_id")) == (host_name(), boot_id())
     if handle is not None and is_here and "exit" not in handle and not attempt.outcome.exists():
         kill_session(int(handle["pid"]), int(handle["start_time"]))
@@ -289,7 +289,7 @@ def _work_killed(scratch: Home, steps: dict[str, int], kills: int, preload: str,
 
 def _kill_process(attempt: AttemptFolder) -> bool:
     """Kill the process of an attempt; False when it has ended."""
-    handle = read_handle(attempt.handle)
+    handle = read_object(attempt.handle)
     if handle is None or "exit" in handle:
         return False
     return signal_process(int(handle["pid"]), int(handle["start_time"]), signal.SIGKILL)

@@ -26,8 +26,8 @@ from engine.home.paths import Home
 from engine.run.device import prepare_device
 from engine.run.inputs import HomeVisit, Images
 from engine.run.targets import make_maker, open_teacher, targets_info, targets_origin
-from engine.spec.job_file import read_job
-from engine.spec.job_settings import JobDetails, TargetsSettings
+from engine.spec.job_file import read_details, read_job
+from engine.spec.job_settings import TargetsSettings
 
 ELSEWHERE = 2.0
 SURROUNDINGS = ("torch", "device", "cpu", "threads")
@@ -88,7 +88,7 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
         return TargetsCheck(job, 0.0, problem=problem)
     manifest: dict[str, Any] = read_json(place / "manifest.json")
     device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True)
-    visit = HomeVisit(home, job_details(home, job))
+    visit = HomeVisit(home, read_details(folder))
     teacher = open_teacher(visit, spec, device)
     now = targets_info(job, spec, pack, teacher)
     changed = tuple(f"{name} {manifest['info'].get(name)} -> {now[name]}" for name in _changed(manifest["info"], now))
@@ -111,16 +111,6 @@ def _slot(info: Mapping[str, Any]) -> str:
 
 def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [name for name in SURROUNDINGS if then.get(name) != now[name]]
-
-
-def job_details(home: Home, job: str) -> JobDetails:
-    """Return where the files of a job lie, by the newest record of an experiment that names it."""
-    records = [path for folder in sorted(home.experiments_root.glob("*")) for path in home.records(folder.name)]
-    for path in reversed(records):
-        for one in read_json(path)["jobs"]:
-            if one["job"] == job:
-                return JobDetails.model_validate(one["details"])
-    return JobDetails()
 
 
 def _draw_batches(maker: Maker, samples: int, chance: random.Random) -> list[tuple[int, int]]:

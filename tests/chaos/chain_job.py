@@ -17,16 +17,17 @@ from typing import Any
 
 from engine.home.files import write_atomic, write_json
 from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.launch import Order
 from store.journal import JournalWriter, read_journal
 
 asked: list[int] = []
 
 
-def main(order: dict[str, Any]) -> int:
+def main(order: Order) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
-    job = Home(Path(order["home"]), Path(order["cache"])).job(order["job"])
-    attempt = job.attempt(order["attempt"])
-    steps, go = int(order["details"]["steps"]), Path(order["details"].get("go", ""))
+    job, attempt = order.home.job(order.job), order.folder
+    details = job.read_details()
+    steps, go = int(details["steps"]), Path(details.get("go", ""))
     with JournalWriter(attempt.journal) as journal:
         weights, done = start_state(job, attempt.number, journal)
         attempt.checkpoints.mkdir()
@@ -34,11 +35,11 @@ def main(order: dict[str, Any]) -> int:
             if asked:
                 return 85
             weights = advance(weights, step)
-            time.sleep(random.SystemRandom().uniform(0.0, 2 * float(order["details"]["seconds"])))
+            time.sleep(random.SystemRandom().uniform(0.0, 2 * float(details["seconds"])))
             journal.metric("train_loss", int(weights[:6], 16), step=step, epoch=step)
             journal.sync()
             save(attempt, step, {"weights": weights, "seq": journal.seq})
-            while attempt.number == 1 and step == order["details"].get("hold") and not go.exists():
+            while attempt.number == 1 and step == details.get("hold") and not go.exists():
                 time.sleep(0.005)
         journal.metric("test_top1", 0.5, step=steps, epoch=steps)
         journal.sync()

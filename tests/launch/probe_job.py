@@ -1,4 +1,4 @@
-"""A job without torch: what it does stands in `details`. Preloaded by the tests instead of engine.run.
+"""A job without torch: what it does stands in its details.json. Preloaded by the tests instead of engine.run.
 
 {"do": "done|crash|exit|sleep|steps|still", ...}; every main(order) commits as the real one does. `go` names a file:
 a job that sleeps or holds does so until it is there: however fast the machine is, it is where the test wants it.
@@ -16,21 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from engine.home.files import write_json
-from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.home.paths import AttemptFolder, JobFolder
+from engine.launch import Order
 
 asked: list[int] = []
 
 
-def main(order: dict[str, Any]) -> int:
+def main(order: Order) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
-    home = Home(Path(order["home"]), Path(order["cache"]))
-    job = home.job(order["job"])
-    attempt = job.attempt(order["attempt"])
-    details = order["details"]
-    return DOINGS[details.get("do", "done")](order, job, attempt, details)
+    job = order.home.job(order.job)
+    details = job.read_details()
+    return DOINGS[details.get("do", "done")](job, order.folder, details)
 
 
-def finish(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+def finish(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
     write_json(attempt.result, {"job": job.job, "attempt": attempt.number, "kind": "probe", "env": seen_env()})
     job.commit(attempt)
     return 0
@@ -40,7 +39,7 @@ def seen_env() -> dict[str, str | None]:
     return {"cuda": os.environ.get("CUDA_VISIBLE_DEVICES"), "session": str(os.getsid(0) == os.getpid())}
 
 
-def sleep_then_finish(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+def sleep_then_finish(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
     """Sleep in small steps, until there is `go` at most; a SIGTERM ends it with 85 unless told to be deaf."""
     if details.get("child"):
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -49,25 +48,25 @@ def sleep_then_finish(order: dict[str, Any], job: JobFolder, attempt: AttemptFol
         if asked and not details.get("deaf"):
             return 85
         time.sleep(0.01)
-    return finish(order, job, attempt, details)
+    return finish(job, attempt, details)
 
 
 def may_go(details: dict[str, Any]) -> bool:
     return "go" in details and Path(details["go"]).exists()
 
 
-def crash(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+def crash(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
     if attempt.number > int(details.get("times", 99)):
-        return finish(order, job, attempt, details)
+        return finish(job, attempt, details)
     raise ValueError("the probe was told to crash")
 
 
-def leave_with(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+def leave_with(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
     print("leaving early")
     return int(details["exit"])
 
 
-def step_on(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+def step_on(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
     """Count to `steps`, with a checkpoint at each; go on from the newest one of earlier attempts.
 
     The first `held` attempts (1 if not given) wait after their step number `hold` until they are asked to end, or `go`.
@@ -84,7 +83,7 @@ def step_on(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, detai
             time.sleep(0.005)
         if asked:
             return 85
-    return finish(order, job, attempt, details)
+    return finish(job, attempt, details)
 
 
 def read_step(attempt: AttemptFolder) -> int:
@@ -92,10 +91,10 @@ def read_step(attempt: AttemptFolder) -> int:
     return int(json.loads(pointer.read_text())["step"]) if pointer.exists() else 0
 
 
-def stand_still(order: dict[str, Any], job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+def stand_still(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
     """Beat twice and then hang, but only in the first attempt."""
     if attempt.number > 1:
-        return finish(order, job, attempt, details)
+        return finish(job, attempt, details)
     for step in (1, 2):
         write_json(attempt.heartbeat, {"step": step, "epoch": 0, "phase": "train"})
         time.sleep(0.05)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import json
 import os
 import signal
 import socket
@@ -15,9 +14,10 @@ from typing import Any
 import pytest
 
 from engine.errors import XpError
-from engine.launch import forkserver
+from engine.home.paths import Home
+from engine.launch import Order, attempt_process, forkserver
 from engine.launch.local import LocalLauncher
-from engine.launch.process import boot_id, host_name, see_process, signal_process, write_handle
+from engine.launch.process import signal_process, write_handle
 from tests.launch.test_local import order, wait_for
 from tests.queueing import PROBE, make_home, told_process
 
@@ -78,66 +78,47 @@ class FakeModule:
     def __init__(self, ending: object) -> None:
         self.ending, self.asked = ending, list[Any]()
 
-    def main(self, given: dict[str, Any]) -> object:
-        self.asked.append((given, os.environ.get("XP_TEST_ENV")))
+    def main(self, order: Order) -> object:
+        self.asked.append((order, os.environ["CUDA_VISIBLE_DEVICES"]))
         if isinstance(self.ending, BaseException):
             raise self.ending
         return self.ending
 
 
 @pytest.fixture
-def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], list[str]]:
-    """An order as the server gets it, and the steps that a child takes with them made up."""
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Order, dict[str, Any], list[str]]:
+    """An order, the message that the server gets, and the steps that a child takes, made up."""
     steps: list[str] = []
 
     def write(path: Path, words: dict[str, Any]) -> None:
         steps.append(path.name)
         write_handle(path, words)
 
-    monkeypatch.setenv("XP_TEST_ENV", "before")
+    order = Order(Home(tmp_path, tmp_path / "cache"), "train-1", 3, "GPU-5a", 1)
+    for name in order.environment:
+        monkeypatch.setenv(name, "before")
     monkeypatch.setattr(forkserver, "_reset_signals", lambda: steps.append("signals"))
     monkeypatch.setattr(forkserver, "_take_over_streams", lambda log: steps.append(log.name))
-    monkeypatch.setattr(forkserver, "write_handle", write)
+    monkeypatch.setattr(attempt_process, "write_handle", write)
     monkeypatch.setattr(faulthandler, "register", lambda number, **_: steps.append(f"stacks on {number}"))
     monkeypatch.setattr(os, "setsid", lambda: steps.append("session"))
-    folder = tmp_path / "attempts" / "3"
-    given = {"job": "train-1", "attempt": 3, "slot": "GPU-5a"}
-    return {"order": given, "folder": str(folder), "env": {"XP_TEST_ENV": "mine"}}, steps
+    return order, {"folder": str(order.folder.root), "env": order.environment}, steps
 
 
-def read_words(message: dict[str, Any]) -> dict[str, Any]:
-    words: dict[str, Any] = json.loads((Path(message["folder"]) / "handle.json").read_text())
-    return words
-
-
-def test_a_child_is_its_own_before_it_says_so(child: tuple[dict[str, Any], list[str]]) -> None:
+def test_a_child_is_its_own_before_it_says_so(child: tuple[Order, dict[str, Any], list[str]]) -> None:
     """Signals and session first: whoever reads the handle may signal all of its session."""
-    message, steps = child
+    order, message, steps = child
     module = FakeModule(85)
-    assert forkserver._run_attempt(module, message) == 85
+    assert forkserver._run_order(module, message) == 85
     assert steps == ["signals", "session", "handle.json", "log.txt", f"stacks on {signal.SIGQUIT}", "handle.json"]
-    assert module.asked == [(message["order"], "mine")]
-    words, me = read_words(message), see_process(os.getpid())
-    assert me is not None
-    assert words.pop("ended_at") >= words.pop("started_at") > 0
-    who = {"pid": os.getpid(), "start_time": me.start, "host": host_name(), "boot_id": boot_id()}
-    assert words == {**who, "job": "train-1", "attempt": 3, "slot": "GPU-5a", "exit": 85}
+    assert module.asked == [(order, "GPU-5a")], "folder and environment make the same order again"
 
 
-def test_a_taken_folder_ends_the_child_before_it_writes(child: tuple[dict[str, Any], list[str]]) -> None:
-    message, steps = child
-    Path(message["folder"]).mkdir(parents=True)
-    assert forkserver._run_attempt(FakeModule(0), message) == 75
+def test_a_taken_folder_ends_the_child_before_it_writes(child: tuple[Order, dict[str, Any], list[str]]) -> None:
+    order, message, steps = child
+    order.folder.root.mkdir(parents=True)
+    assert forkserver._run_order(FakeModule(0), message) == 75
     assert steps == ["signals", "session"]
-
-
-def test_a_bug_of_the_program_is_status_one_with_its_trace(
-    child: tuple[dict[str, Any], list[str]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    message, _ = child
-    assert forkserver._run_attempt(FakeModule(ValueError("a bug")), message) == 1
-    assert read_words(message)["exit"] == 1
-    assert "ValueError: a bug" in capsys.readouterr().err
 
 
 class Left(BaseException):
@@ -149,7 +130,7 @@ class Left(BaseException):
     [(0, 0), (86, 86), (257, 1), (SystemExit(3), 3), (SystemExit(None), 0), (SystemExit("words"), 1)],
 )
 def test_a_child_never_returns_into_the_servers_loop(
-    child: tuple[dict[str, Any], list[str]], monkeypatch: pytest.MonkeyPatch, ending: object, status: int
+    child: tuple[Order, dict[str, Any], list[str]], monkeypatch: pytest.MonkeyPatch, ending: object, status: int
 ) -> None:
     left: list[int] = []
 
@@ -159,7 +140,7 @@ def test_a_child_never_returns_into_the_servers_loop(
 
     monkeypatch.setattr(os, "_exit", leave)
     with pytest.raises(Left):
-        forkserver.run_child(FakeModule(ending), child[0])
+        forkserver.run_child(FakeModule(ending), child[1])
     assert left == [status]
 
 

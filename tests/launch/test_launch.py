@@ -1,35 +1,28 @@
-"""What goes to a job in its order, and what tells one attempt from another."""
+"""How an order travels, and what tells one attempt from another."""
 
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.home.paths import Home
 from engine.launch import Handle, Order, State, Status
 
-ORDER = Order("/home", "/cache", "train-1", 3, "/home/jobs/train-1/attempts/3", {"a": 1}, "GPU-5a", 7.5, 2, {"X": "y"})
+ORDER = Order(Home(Path("/home"), Path("/cache")), "train-1", 3, "GPU-5a", 2)
 
 
-def test_a_job_gets_these_words_and_no_others() -> None:
-    """Folder and environment are for who starts it: the job finds both in place."""
-    assert ORDER.as_dict() == {
-        "home": "/home",
-        "cache": "/cache",
-        "job": "train-1",
-        "attempt": 3,
-        "details": {"a": 1},
-        "slot": "GPU-5a",
-        "grace": 7.5,
-        "ooms": 2,
-    }
+def test_an_order_is_a_folder_and_an_environment() -> None:
+    assert ORDER.folder.root == Path("/home/jobs/train-1/attempts/3")
+    told = {"XP_CACHE": "/cache", "XP_SLOT": "GPU-5a", "XP_OOMS": "2"}
+    assert ORDER.environment == {**told, "CUDA_VISIBLE_DEVICES": "GPU-5a"}
 
 
-def test_an_order_without_more_sets_nothing() -> None:
-    plain = Order("/home", "/cache", "train-1", 1, "/folder", {}, "cpu:0", 1.0)
-    assert (plain.ooms, plain.env) == (0, {})
-    assert plain.env is not Order("/home", "/cache", "train-1", 1, "/folder", {}, "cpu:0", 1.0).env
+def test_a_plain_order_has_a_cpu_slot() -> None:
+    plain = Order(ORDER.home, "train-1", 1)
+    assert (plain.slot, plain.ooms, plain.environment["CUDA_VISIBLE_DEVICES"]) == ("cpu:0", 0, "")
 
 
 def test_a_handle_differs_in_each_of_its_words() -> None:

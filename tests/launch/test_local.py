@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import XpError
+from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Handle, Order, State, Status
 from engine.launch.local import LocalLauncher
@@ -34,8 +35,8 @@ def launcher() -> Iterator[LocalLauncher]:
 
 def order(home: Home, job: str = "train-1", attempt: int = 1, **does: object) -> Order:
     home.job(job).root.mkdir(parents=True, exist_ok=True)
-    folder = str(home.job(job).attempt(attempt).root)
-    return Order(str(home.root), str(home.cache), job, attempt, folder, dict(does), "cpu:0", 1.0)
+    write_json(home.job(job).details, does)
+    return Order(home, job, attempt)
 
 
 def wait_for(launcher: LocalLauncher, handle: Handle, state: State = State.GONE, seconds: float = 120.0) -> Status:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from engine.home.paths import Home
 from engine.launch import Handle, Order, State, Status, local
 from engine.launch.local import LocalLauncher, TrackedAttempt
 
@@ -239,16 +240,19 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> list[FakeServer]:
 
 
 def order(folder: Path, attempt: int = 1) -> Order:
-    return Order("/h", "/c", "train-1", attempt, str(folder), {}, "GPU-5a", 1.0, env={"MORE": "1"})
+    return Order(Home(folder, folder / "c"), "train-1", attempt, "GPU-5a", 2)
+
+
+def place(folder: Path, attempt: int = 1) -> str:
+    return str(folder / "jobs" / "train-1" / "attempts" / str(attempt))
 
 
 def test_an_order_is_sent_once_with_its_slot(machine: Machine, tmp_path: Path, servers: list[FakeServer]) -> None:
     launcher = LocalLauncher()
     handle = launcher.submit(order(tmp_path))
     assert launcher.submit(order(tmp_path)) is handle
-    assert [message["env"] for message in servers[0].sent] == [{"CUDA_VISIBLE_DEVICES": "GPU-5a", "MORE": "1"}]
-    assert servers[0].sent[0]["folder"] == str(tmp_path)
-    assert servers[0].sent[0]["order"] == order(tmp_path).as_dict()
+    told = {"XP_CACHE": str(tmp_path / "c"), "XP_SLOT": "GPU-5a", "XP_OOMS": "2", "CUDA_VISIBLE_DEVICES": "GPU-5a"}
+    assert servers[0].sent == [{"folder": place(tmp_path), "env": told}]
     launcher.close()
     assert servers[0].closed
 
@@ -258,12 +262,12 @@ def test_what_the_server_tells_is_believed(
     machine: Machine, tmp_path: Path, servers: list[FakeServer], code: int, started: bool
 ) -> None:
     launcher = LocalLauncher()
-    handle = launcher.submit(order(tmp_path / "1"))
+    handle = launcher.submit(order(tmp_path))
     assert look(launcher, handle) == Status(State.QUEUED)
-    who = {"job": "train-1", "attempt": 1, "start": START}
-    servers[0].told = [{"ready": True}, {"forked": 5, **who, "attempt": 2}, {"forked": PID, **who}]
+    who = {"folder": place(tmp_path), "start": START}
+    servers[0].told = [{"ready": True}, {"forked": 5, **who, "folder": place(tmp_path, 2)}, {"forked": PID, **who}]
     assert look(launcher, handle) == RUNNING
-    assert launcher._known(handle).handle == Handle("train-1", 1, str(tmp_path / "1"), PID, START, "here", "boot")
+    assert launcher._known(handle).handle == Handle("train-1", 1, place(tmp_path), PID, START, "here", "boot")
     servers[0].told = [{"exit": code, **who}]
     assert look(launcher, handle) == Status(State.GONE, code, started)
     launcher.close()
@@ -273,14 +277,14 @@ def test_a_new_server_takes_the_place_of_a_dead_one(
     machine: Machine, tmp_path: Path, servers: list[FakeServer]
 ) -> None:
     launcher = LocalLauncher()
-    first = launcher.submit(order(tmp_path / "1"))
+    first = launcher.submit(order(tmp_path))
     servers[0].is_open = False
     assert look(launcher, first) == UNBORN, "its order died with the server"
-    second = launcher.submit(order(tmp_path / "2", 2))
+    second = launcher.submit(order(tmp_path, 2))
     assert (len(servers), servers[0].closed, len(servers[1].sent)) == (2, True, 1)
     assert look(launcher, second) == Status(State.QUEUED)
     launcher.forget(first)
-    again = Handle("train-1", 1, str(tmp_path / "1"))
+    again = Handle("train-1", 1, place(tmp_path))
     assert look(launcher, again) == Status(State.QUEUED), "forgotten: its folder is looked at anew"
     launcher.close()
 
@@ -301,11 +305,11 @@ def test_waits_are_as_long_as_nothing_has_to_be_looked_at(
 
     monkeypatch.setattr(select, "poll", FakePoll)
     launcher = LocalLauncher()
-    handle = launcher.submit(order(tmp_path / "1"))
+    handle = launcher.submit(order(tmp_path))
     launcher.wait(7.0, [55])
     launcher.wait(-1.0)
     assert heard == [55, servers[0].link.fileno(), servers[0].link.fileno()]
-    who = {"job": "train-1", "attempt": 1, "start": START}
+    who = {"folder": place(tmp_path), "start": START}
     servers[0].told, machine.alive = [{"forked": PID, **who}], {(PID, START)}
     look(launcher, handle)
     launcher.stop(handle, 2.0)

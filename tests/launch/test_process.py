@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.home.files import read_object
 from engine.launch import process
 from engine.launch.process import (
     Seen,
     is_alive,
     kill_session,
-    read_handle,
     see_process,
     session_members,
     signal_process,
@@ -127,13 +127,13 @@ def test_a_handle_is_the_old_or_the_new_one_whole(tmp_path: Path, monkeypatch: p
     replace = os.replace
 
     def look_and_replace(source: Path, target: Path) -> None:
-        seen.extend([read_handle(path), json.loads(Path(source).read_text()), Path(source).parent, Path(target)])
+        seen.extend([read_object(path), json.loads(Path(source).read_text()), Path(source).parent, Path(target)])
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", look_and_replace)
     write_handle(path, {"pid": 2, "exit": 0})
     assert seen == [{"pid": 1}, {"pid": 2, "exit": 0}, tmp_path, path]
-    assert read_handle(path) == {"pid": 2, "exit": 0}
+    assert read_object(path) == {"pid": 2, "exit": 0}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -141,7 +141,7 @@ def test_a_handle_is_the_old_or_the_new_one_whole(tmp_path: Path, monkeypatch: p
 def test_a_torn_or_absent_handle_is_none(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "handle.json").write_text(text)
-    assert read_handle(tmp_path / "handle.json") is None
+    assert read_object(tmp_path / "handle.json") is None
 
 
 def test_boot_and_host_are_the_kernels() -> None:

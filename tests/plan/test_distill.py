@@ -210,7 +210,11 @@ def test_an_online_student_needs_the_network_itself(plan: Planner) -> None:
 def test_recovery_that_is_longer_than_training_has_targets_of_its_own_views(plan: Planner) -> None:
     """Without `data.views` each epoch looks at views of its own, and a recovery reads the same targets."""
     made = plan("data.views=null", "arms.distilled_pruned.prune.recover_epochs=15", "train.epochs=10")
-    views = {run.arm: job_of(made, run.jobs["targets"]).canonical["settings"]["views"] for run in made.runs if "targets" in run.jobs}
+    views = {
+        run.arm: job_of(made, run.jobs["targets"]).canonical["settings"]["views"]
+        for run in made.runs
+        if "targets" in run.jobs
+    }
     assert views == {"distilled": 10, "distilled_pruned": 15}
     short = plan("data.views=null", "arms.distilled_pruned.prune.recover_epochs=3", "train.epochs=10")
     assert {job_of(short, key).canonical["settings"]["views"] for key in keys_of(short, "targets")} == {10}
@@ -241,14 +245,20 @@ def test_an_assistant_and_its_targets_follow_the_teachers_seed(plan: Planner) ->
 def test_an_assistants_targets_have_a_view_for_each_of_its_epochs(plan: Planner) -> None:
     helper = f"{ATTO[:-1]}, train: {{epochs: 6}}}}"
     made = plan("data.views=null", f"teacher.assistants=[{helper}]", "train.epochs=10")
-    views = {role: job_of(made, *keys_of(made, role)).canonical["settings"]["views"] for role in ("teacher_targets", "targets")}
+    views = {
+        role: job_of(made, *keys_of(made, role)).canonical["settings"]["views"]
+        for role in ("teacher_targets", "targets")
+    }
     assert views == {"teacher_targets": 6, "targets": 10}
 
 
 def test_what_a_loss_weighs_is_told_spelt_out_or_not(plan: Planner) -> None:
     made = plan("distill.loss=lskd", "arms.distilled.distill={loss: lskd}")
     student = job_of(made, next(run for run in made.runs if run.arm == "distilled").jobs["student"])
-    assert (student.canonical["settings"]["distill"]["weight"], student.canonical["settings"]["distill"]["label_weight"]) == (9, 0.1)
+    assert (
+        student.canonical["settings"]["distill"]["weight"],
+        student.canonical["settings"]["distill"]["label_weight"],
+    ) == (9, 0.1)
 
 
 def test_a_reference_that_is_trained_plays_a_role_in_the_run(plan: Planner) -> None:

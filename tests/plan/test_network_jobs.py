@@ -40,7 +40,8 @@ def test_a_pruned_network_recovers_with_the_lesson_of_its_student(plan: Planner)
 def test_seeds_are_those_of_the_run_and_of_the_teacher(plan: Planner) -> None:
     made = plan("teacher.seed=7", "seeds=[3]")
     seeds = {
-        role: job_of(made, "distilled_pruned", role, 3).canonical["settings"]["seed"] for role in ("teacher", "student", "prune")
+        role: job_of(made, "distilled_pruned", role, 3).canonical["settings"]["seed"]
+        for role in ("teacher", "student", "prune")
     }
     assert seeds == {"teacher": 7, "student": 3, "prune": 3}
 

@@ -39,7 +39,9 @@ def test_a_teacher_trains_by_its_own_words_and_on_the_students_images(plan: Plan
 def test_a_teacher_without_training_words_trains_as_the_student_does(plan: Planner) -> None:
     words = ("teacher.train=null", "teacher.options=null", "teacher.weights=pretrained", "teacher.head=finetune")
     made = plan(*words, "train.epochs=6")
-    assert job_of(made, "teacher").canonical["settings"]["train"] == job_of(made, "student").canonical["settings"]["train"]
+    assert (
+        job_of(made, "teacher").canonical["settings"]["train"] == job_of(made, "student").canonical["settings"]["train"]
+    )
     assert job_of(made, "teacher").canonical["settings"]["head"] == "finetune"
 
 
@@ -94,7 +96,10 @@ def test_an_assistant_without_a_training_teacher_trains_as_the_student_does(
     plan: Planner, wordnet: tuple[str, ...]
 ) -> None:
     made = plan(*PROBE, *wordnet, f"teacher.assistants=[{ATTO}]", "train.epochs=6")
-    assert job_of(made, "assistant_1").canonical["settings"]["train"] == job_of(made, "student").canonical["settings"]["train"]
+    assert (
+        job_of(made, "assistant_1").canonical["settings"]["train"]
+        == job_of(made, "student").canonical["settings"]["train"]
+    )
 
 
 def test_targets_of_an_assistant_are_of_the_assistant(plan: Planner) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,11 @@ from typing import Any
 
 from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.launch import Order
+from engine.spec.job_file import canonical_spec
+from engine.spec.job_kinds import KINDS
 from store.journal import read_journal
-from tests.forking import ForkServer
+from tests.forking import ForkServer, Hold
 from tests.queueing import until
 
 NETWORK = {
@@ -24,8 +27,14 @@ NETWORK = {
 }
 DATA = {"source": "digits", "image_size": 24, "split": "30/10/60", "short_side": 8}
 TRAIN = {"epochs": 3, "batch_size": 64, "lr": 2e-3, "precision": "fp32", "threads": 1}
-Hold = tuple[tuple[str, ...], int]
+TRAIN_JOB = {"data": DATA, "network": NETWORK, "num_classes": 10, "train": TRAIN, "distill": None, "seed": 0}
 SPEED = ("train_images_per_second", "evaluate_images_per_second", "host_peak_rss")
+
+
+def write_spec(job: JobFolder, kind: str, needs: Mapping[str, str], settings: Mapping[str, Any]) -> None:
+    """Write a job's spec.json as a submit does; words that are left out are at their defaults."""
+    job.root.mkdir(parents=True, exist_ok=True)
+    write_json(job.spec, canonical_spec(kind, needs, KINDS[kind].settings.model_validate(settings)))
 
 
 @dataclass
@@ -37,17 +46,13 @@ class Bench:
 
     def write(self, job: str, kind: str, needs: dict[str, str], settings: dict[str, Any]) -> JobFolder:
         folder = self.home.job(job)
-        folder.root.mkdir(parents=True)
-        write_json(folder.spec, {"version": 1, "kind": kind, "needs": needs, "settings": settings})
+        write_spec(folder, kind, needs, settings)
         return folder
 
     def start(self, job: JobFolder, hold: Hold | None = None, **details: Any) -> tuple[int, AttemptFolder]:
         number = len(job.attempts()) + 1
-        attempt = job.attempt(number)
-        attempt.root.mkdir(parents=True)
-        order = {"home": str(self.home.root), "cache": str(self.home.cache), "job": job.job, "attempt": number}
-        rest = {"details": details, "slot": "cpu:0", "grace": 5, "hold": hold}
-        return self.server.start({**order, **rest}, attempt.log), attempt
+        write_json(job.details, details)
+        return self.server.start(Order(self.home, job.job, number), hold), job.attempt(number)
 
     def start_held(
         self, job: JobFolder, phases: tuple[str, ...], step: int, **details: Any
@@ -62,8 +67,7 @@ class Bench:
         return self.server.wait()
 
     def train(self, job: str, kind: str = "train", needs: dict[str, str] | None = None, **settings: Any) -> JobFolder:
-        known = {"data": DATA, "network": NETWORK, "num_classes": 10, "train": TRAIN, "distill": None, "seed": 0}
-        return self.write(job, kind, {"pack": "pack-1", **(needs or {})}, {**known, **settings})
+        return self.write(job, kind, {"pack": "pack-1", **(needs or {})}, {**TRAIN_JOB, **settings})
 
 
 def visible_lines(job: JobFolder) -> list[dict[str, Any]]:

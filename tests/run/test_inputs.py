@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from engine.errors import DataError, JobError
 from engine.home.files import write_json
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
+from engine.run.attempt import Attempt
 from engine.run.inputs import (
     _state_digest,
     check_digest,
@@ -22,30 +22,32 @@ from engine.run.inputs import (
     load_trained,
     locate_weights,
     make_forward,
-    read_data,
 )
-from engine.spec import Student
-from tests.run.bench import DATA, NETWORK
+from engine.spec import Data, Student
+from engine.spec.job_settings import JobDetails, PackedData, PackSettings, ViewedData
+from tests.run.bench import DATA, NETWORK, TRAIN_JOB, write_spec
 from tests.run.test_memory import make_attempt
 
 
 def test_data_are_the_settings_with_details_that_say_how() -> None:
-    settings = {"data": {**DATA, "view_version": 3}}
-    plain = read_data(settings, {})
+    data = ViewedData.model_validate(DATA)
+    plain = JobDetails().feed(data)
     assert (plain.image_size, plain.split, plain.workers, plain.cache) == (24, "30/10/60", 0, "auto")
-    told = read_data(settings, {"workers": 3, "cache": "host", "root": "/elsewhere"})
-    assert (told.workers, told.cache) == (3, "host")
-    folder = {"data": {"source": "folder", "image_size": 24, "split": "30/10/60"}}
-    assert read_data(folder, {}).root == "(packed)"
-    assert read_data(folder, {"root": "/images"}).root == "/images"
+    told = JobDetails(workers=3, cache="raw", root="/elsewhere").feed(data)
+    assert (told.workers, told.cache, told.root) == (3, "raw", None)
+
+
+def packing(source: str) -> PackSettings:
+    data = Data.model_validate({"source": source, "root": "/planned" if source == "folder" else None})
+    return PackSettings(data=PackedData.of(data), digest="abc")
 
 
 def test_images_of_a_folder_are_the_planned_ones_or_refused() -> None:
-    settings: dict[str, Any] = {"data": {"source": "folder"}, "digest": "abc"}
-    check_digest(settings, {}, "abc")
-    with pytest.raises(DataError, match="have changed"):
-        check_digest(settings, {"root": "/images"}, "abd")
-    check_digest({"data": {"source": "digits"}, "digest": "abc"}, {}, "other")
+    check_digest(packing("folder"), None, "abc")
+    with pytest.raises(DataError, match="have changed") as caught:
+        check_digest(packing("folder"), "/images", "abd")
+    assert caught.value.where == "/images"
+    check_digest(packing("digits"), None, "other")
 
 
 def test_weights_are_found_by_content_wherever_they_lie(tmp_path: Path) -> None:
@@ -127,10 +129,11 @@ def test_a_forward_pass_has_the_networks_own_figures() -> None:
 
 
 def test_only_a_new_head_is_drawn_anew(tmp_path: Path) -> None:
-    attempt = make_attempt(tmp_path, 0, "auto")
     states = []
     for head in (None, "finetune"):
-        attempt.settings = {"network": NETWORK, "head": head}
+        attempt = make_attempt(tmp_path, 0, "auto")
+        write_spec(attempt.job, "train", {}, {**TRAIN_JOB, "head": head})
+        attempt = Attempt(attempt.order)
         torch.manual_seed(0)
         states.append(first_network(attempt, 10, 24).state_dict())
     changed = {name for name, value in states[0].items() if not torch.equal(value, states[1][name])}

@@ -12,19 +12,22 @@ from engine import run
 from engine.core.train.checkpoint import State
 from engine.home.files import write_json
 from engine.home.paths import Home
-from engine.run.attempt import Attempt, Order
+from engine.launch import Order
+from engine.launch.exits import Exit
+from engine.run.attempt import Attempt
 from engine.run.memory import OutOfMemory, find_micro_batch, watch_memory
 from engine.schedule.policy import Ending, Spent, decide
 from engine.schedule.worker.attempts import last_line
+from tests.run.bench import TRAIN_JOB, write_spec
 
 PLAIN, NORMED = nn.Linear(2, 2), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.1))
 
 
 def make_attempt(folder: Path, ooms: int, on_oom: str) -> Attempt:
     home = Home(folder, folder / "cache")
-    home.job("train-1").root.mkdir(parents=True, exist_ok=True)
-    write_json(home.job("train-1").spec, {"kind": "train", "needs": {}, "settings": {}})
-    return Attempt(Order(home, "train-1", ooms + 1, {"on_oom": on_oom}, "cpu:0", ooms))
+    write_spec(home.job("train-1"), "train", {}, TRAIN_JOB)
+    write_json(home.job("train-1").details, {"on_oom": on_oom})
+    return Attempt(Order(home, "train-1", ooms + 1, ooms=ooms))
 
 
 @pytest.mark.parametrize(
@@ -96,9 +99,9 @@ def test_any_job_that_runs_out_says_what_to_change_and_is_tried_once_more(
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. " + "Long advice. " * 60)
 
     monkeypatch.setattr(run, "_run_job", run_out)
-    order = {"home": str(tmp_path), "cache": str(tmp_path), "job": job, "attempt": 1}
-    assert [run.main({**order, "ooms": ooms}) for ooms in (0, 1)] == [run.OUT_OF_MEMORY, run.NO_MEMORY]
+    orders = [Order(Home(tmp_path, tmp_path), job, 1, ooms=ooms) for ooms in (0, 1)]
+    assert [run.main(order) for order in orders] == [Exit.OUT_OF_MEMORY, Exit.NO_MEMORY]
     (tmp_path / "log.txt").write_text(capsys.readouterr().err)
-    told = decide(Ending(run.NO_MEMORY, last_words=last_line(tmp_path / "log.txt")), Spent()).reason
+    told = decide(Ending(Exit.NO_MEMORY, last_words=last_line(tmp_path / "log.txt")), Spent()).reason
     assert told.startswith("out of memory (CUDA out of memory. Tried to allocate 2.00 GiB.")
     assert f"fix: take {fix}" in told

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -12,12 +12,15 @@ from pydantic import BaseModel, ValidationError
 from engine import run
 from engine.core.train.loop import Diverged, Stopped
 from engine.errors import DataError, HomeError, JobError
-from engine.home.files import write_json
+from engine.home.files import read_json, write_json
 from engine.home.paths import Home
+from engine.launch import Order
+from engine.launch.exits import Exit
 from engine.run import RUNNERS, _exit_status
 from engine.run.attempt import Attempt
 from engine.run.memory import OutOfMemory
-from engine.schedule import policy as schedule
+from engine.spec.job_kinds import KINDS
+from tests.run.bench import TRAIN_JOB, write_spec
 
 
 class Whole(BaseModel):
@@ -67,12 +70,6 @@ def test_each_error_has_its_exit_status(error: BaseException, ooms: int, status:
     assert _exit_status(error, "measure-1", ooms) == status
 
 
-def test_the_scheduler_knows_the_same_statuses() -> None:
-    told = (run.DONE, run.STOPPED, run.OUT_OF_MEMORY, run.NOT_FINITE, run.FAILED, run.NO_MEMORY)
-    known = (schedule.EXIT_DONE, schedule.EXIT_PREEMPTED, schedule.EXIT_OOM, schedule.EXIT_NAN)
-    assert told == (*known, schedule.EXIT_FAILED, schedule.EXIT_NO_MEMORY) == (0, 85, 86, 87, 88, 89)
-
-
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -111,20 +108,31 @@ def test_each_kind_of_job_has_its_own_fix(job: str, words: str, capsys: pytest.C
 
 
 def test_every_kind_of_job_has_a_runner() -> None:
-    assert {kind: runner.__name__ for kind, runner in RUNNERS.items()} == {
-        kind: f"run_{kind}" for kind in ("pack", "train", "targets", "prune", "measure", "explain")
-    }
+    assert {kind: runner.__name__ for kind, runner in RUNNERS.items()} == {kind: f"run_{kind}" for kind in KINDS}
+
+
+def test_a_job_of_another_version_fails_for_good(order: Order, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half understood it would train something else: one line says what it is, the next what to do."""
+    job = order.home.job(order.job)
+    write_json(job.spec, {**read_json(job.spec), "version": 1})
+    assert run.main(order) == Exit.FAILED
+    what, fix = capsys.readouterr().err.splitlines()
+    assert what == (
+        f"{job.spec}: train-1 was made by another version of xp: version 1 of job settings, and this xp has version 2"
+    )
+    assert fix.startswith("fix: submit its experiment again")
+    assert job.attempts() == []
 
 
 # Around the runner ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> dict[str, Any]:
-    job = Home(tmp_path, tmp_path / "cache").job("train-1")
-    job.root.mkdir(parents=True)
-    write_json(job.spec, {"kind": "train", "needs": {}, "settings": {}})
-    return {"home": str(tmp_path), "cache": str(tmp_path / "cache"), "job": "train-1", "attempt": 1}
+def order(tmp_path: Path) -> Order:
+    home = Home(tmp_path, tmp_path / "cache")
+    job = home.job("train-1")
+    write_spec(job, "train", {}, TRAIN_JOB)
+    return Order(home, "train-1", 1)
 
 
 @pytest.fixture
@@ -136,16 +144,14 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return made
 
 
-def test_a_job_listens_runs_and_settles(
-    order: dict[str, Any], calls: list[object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_job_listens_runs_and_settles(order: Order, calls: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RUNNERS, "train", lambda attempt: calls.append(attempt.kind))
     assert run.main(order) == 0
     assert calls == ["listen", "train", None]
 
 
 def test_a_job_that_fails_settles_with_its_error(
-    order: dict[str, Any], calls: list[object], monkeypatch: pytest.MonkeyPatch
+    order: Order, calls: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = JobError("no")
 
@@ -158,7 +164,7 @@ def test_a_job_that_fails_settles_with_its_error(
 
 
 def test_a_job_that_diverged_tells_its_last_good_state(
-    order: dict[str, Any], calls: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    order: Order, calls: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(attempt: Attempt) -> None:
         raise Diverged("the loss is nan")
@@ -168,9 +174,7 @@ def test_a_job_that_diverged_tells_its_last_good_state(
     assert "the loss is nan; it had no checkpoint yet\n" in capsys.readouterr().err
 
 
-def test_a_fault_of_the_last_checkpoint_is_a_fault_of_the_job(
-    order: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_the_last_checkpoint_is_a_fault_of_the_job(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     def settle(attempt: Attempt, error: BaseException | None) -> None:
         raise OSError("the disk is full")
 
@@ -179,22 +183,22 @@ def test_a_fault_of_the_last_checkpoint_is_a_fault_of_the_job(
     assert run.main(order) == 1
 
 
-def test_a_job_that_is_done_already_starts_nothing(order: dict[str, Any], calls: list[object]) -> None:
-    job = Home(Path(order["home"]), Path(order["cache"])).job("train-1")
+def test_a_job_that_is_done_already_starts_nothing(order: Order, calls: list[object]) -> None:
+    job = order.home.job("train-1")
     job.result.write_text("{}")
     assert run.main(order) == 0
     assert (calls, job.attempts()) == ([], [])
 
 
-@pytest.mark.parametrize(("ooms", "status"), [(None, 86), (0, 86), (1, 89)])
+@pytest.mark.parametrize(("ooms", "status"), [(0, 86), (1, 89)])
 def test_a_second_want_of_memory_is_final(
-    order: dict[str, Any], calls: list[object], monkeypatch: pytest.MonkeyPatch, ooms: int | None, status: int
+    order: Order, calls: list[object], monkeypatch: pytest.MonkeyPatch, ooms: int, status: int
 ) -> None:
     def fail(attempt: Attempt) -> None:
         raise MemoryError
 
     monkeypatch.setitem(RUNNERS, "train", fail)
-    assert run.main({**order, "ooms": ooms}) == status
+    assert run.main(replace(order, ooms=ooms)) == status
 
 
 def test_preparing_learns_the_code_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_every_model_of_job_settings_has_an_entry() -> None:
 
 
 def test_every_planner_and_runner_is_in_the_table() -> None:
-    assert PLANNERS == {name: load_named(name, "planner") for name in KINDS}
+    assert {name: load_named(name, "planner") for name in KINDS} == PLANNERS
     assert [load_named(name, "runner").__name__ for name in KINDS] == [f"run_{name}" for name in KINDS]
 
 

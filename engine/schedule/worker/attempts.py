@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from pathlib import Path
-from typing import Any
 
+from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, JobFolder
 
 LAST_BYTES = 4096
 NO_SPACE = os.strerror(errno.ENOSPC)
 LEAST_ROOM = 64 << 20
 LAST_LETTERS = 300
-
-
-def read_object(path: Path) -> dict[str, Any] | None:
-    """Return a JSON object, or None when there is none that can be read."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def read_progress(attempt: AttemptFolder) -> object:

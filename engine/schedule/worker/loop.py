@@ -316,21 +316,10 @@ class Scheduler:
         if not self.queue.lease(claim.job, number, slot, boot_id=boot_id(), expires=expires, now=now):
             return
         row = next(row for row in self.queue.running() if row.job == claim.job)
-        attempt = folder.attempt(number)
         if not folder.spec.exists():
             self.refuse(row, "its folder is gone: submit the experiment again")
             return
-        order = Order(
-            home=str(self.home.root),
-            cache=str(self.home.cache),
-            job=claim.job,
-            attempt=number,
-            folder=str(attempt.root),
-            details=claim.details,
-            slot=slot,
-            grace=self.patience.grace,
-            ooms=claim.ooms,
-        )
+        order = Order(self.home, claim.job, number, slot, claim.ooms)
         self.follow(row, self.launcher.submit(order))
         log.info("%s attempt %d: started on %s", claim.job, number, slot)
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import HomeError
-from engine.home.files import read_json
+from engine.home.files import read_json, read_object
 from engine.home.paths import Home, JobFolder
-from engine.schedule.worker.attempts import read_object
 from engine.schedule.worker.lock import take_lock
 from store.queue import Queue, QueueFault
 

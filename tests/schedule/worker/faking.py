@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from engine.home.files import write_json
@@ -49,7 +48,7 @@ class FakeLauncher:
     def submit(self, order: Order) -> Handle:
         self.orders.append(order)
         self.statuses[order.job, order.attempt] = self.on_submit(order)
-        return Handle(order.job, order.attempt, order.folder)
+        return Handle(order.job, order.attempt, str(order.folder.root))
 
     def poll(self, handles: Sequence[Handle]) -> dict[Handle, Status]:
         return {handle: self.statuses[handle.job, handle.attempt] for handle in handles}
@@ -132,8 +131,7 @@ def staged(home: Home, slots: Sequence[str] = ("cpu:0",), **patience: float) -> 
 
 def commit_at_once(order: Order) -> Status:
     """Be a job that is done as soon as it is started."""
-    job = Home(Path(order.home), Path(order.cache)).job(order.job)
-    attempt = job.attempt(order.attempt)
+    job, attempt = order.home.job(order.job), order.folder
     attempt.root.mkdir(parents=True, exist_ok=True)
     write_json(attempt.result, {"job": order.job, "attempt": order.attempt})
     job.commit(attempt)

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from engine.home.paths import Home
+from engine.launch import Order
 from store.queue import Queue
 from tests.queueing import Probe, submit_probes
 from tests.schedule.worker.faking import staged, submit_one
@@ -24,25 +25,15 @@ def test_attempt_number_is_above_queue_and_folders(
         stage.turn()
         assert [order.attempt for order in stage.launcher.orders] == [number]
         assert stage.lease().attempt == number
-        assert stage.launcher.orders[0].folder == str(home.job("train-1").attempt(number).root)
+        assert stage.launcher.orders[0].folder == home.job("train-1").attempt(number)
 
 
 def test_an_order_tells_all_that_a_job_needs(home: Home) -> None:
-    submit_one(home, answer=42)
-    with staged(home, ["cpu:3"], grace=7.0) as stage:
+    submit_one(home)
+    with staged(home, ["cpu:3"]) as stage:
         stage.queue.restore_job("train-1", ooms=2)
         stage.turn()
-        order = stage.launcher.orders[0]
-        assert order.as_dict() == {
-            "home": str(home.root),
-            "cache": str(home.cache),
-            "job": "train-1",
-            "attempt": 1,
-            "details": {"answer": 42},
-            "slot": "cpu:3",
-            "grace": 7.0,
-            "ooms": 2,
-        }
+        assert stage.launcher.orders == [Order(home, "train-1", 1, "cpu:3", 2)]
         assert stage.lease().slot == "cpu:3"
 
 
