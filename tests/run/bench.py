@@ -28,6 +28,14 @@ NETWORK = {
 DATA = {"source": "digits", "image_size": 24, "split": "30/10/60", "short_side": 8}
 TRAIN = {"epochs": 3, "batch_size": 64, "lr": 2e-3, "precision": "fp32", "threads": 1}
 TRAIN_JOB = {"data": DATA, "network": NETWORK, "num_classes": 10, "train": TRAIN, "distill": None, "seed": 0}
+TARGETS_JOB = {
+    **{"data": DATA, "network": NETWORK, "num_classes": 10, "precision": "fp32", "threads": 1},
+    **{"head": "own", "logit_scale": 1.0, "rows": "train"},
+}
+LESSON = {
+    **{"loss": "hinton", "temperature": 2.0, "weight": 0.9, "label_weight": 0.1, "until": 1.0},
+    **{"targets": "cached", "calibrate": False},
+}
 SPEED = ("train_images_per_second", "evaluate_images_per_second", "host_peak_rss")
 
 

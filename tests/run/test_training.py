@@ -30,7 +30,7 @@ from engine.schedule.worker.attempts import NO_SPACE, last_words
 from engine.spec import Data, Student
 from store.journal import read_journal
 from tests.forking import strike
-from tests.run.bench import DATA, NETWORK, TRAIN, Bench, digits_bench, figures, visible_lines
+from tests.run.bench import DATA, LESSON, NETWORK, TARGETS_JOB, TRAIN, Bench, digits_bench, figures, visible_lines
 from tests.schedule.worker.test_disk import mounted
 
 TRAINING = ("train", "recover")
@@ -47,8 +47,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.fixture(scope="module")
 def targets(bench: Bench) -> JobFolder:
     assert bench.run(bench.train("train-teacher", train={**TRAIN, "epochs": 8, "batch_size": 32})) == 0
-    settings = {"data": DATA, "network": NETWORK, "num_classes": 10, "views": 3, "precision": "fp32", "threads": 1}
-    job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-teacher"}, settings)
+    needs = {"pack": "pack-1", "teacher": "train-teacher"}
+    job = bench.write("targets-1", "targets", needs, {**TARGETS_JOB, "views": 3})
     assert bench.run(job) == 0
     return job
 
@@ -243,7 +243,8 @@ def test_a_weights_file_is_known_by_its_content(bench: Bench) -> None:
 
 
 def test_packed_images_of_a_folder_that_are_gone_are_told_with_a_fix(bench: Bench) -> None:
-    pack = bench.write("pack-gone", "pack", {}, {"data": {"source": "folder", "short_side": 8}, "digest": "d"})
+    packed = {"source": "folder", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
+    pack = bench.write("pack-gone", "pack", {}, {"data": packed, "digest": "d"})
     pack.result.write_text("{}")
     job = bench.train("train-gone", data={**DATA, "source": "folder"}, needs={"pack": "pack-gone"})
     assert bench.run(job) == 88
@@ -269,9 +270,9 @@ def test_a_teacher_is_described_on_every_part(targets: JobFolder) -> None:
 
 def test_a_taught_student_resumes_to_the_same_bits(bench: Bench, targets: JobFolder) -> None:
     needs = {"targets": targets.job}
-    straight = bench.train("train-taught", needs=needs, distill={"loss": "hinton"}, seed=3)
+    straight = bench.train("train-taught", needs=needs, distill=LESSON, seed=3)
     assert bench.run(straight) == 0
-    stopped = bench.train("train-taught-stopped", needs=needs, distill={"loss": "hinton"}, seed=3)
+    stopped = bench.train("train-taught-stopped", needs=needs, distill=LESSON, seed=3)
     pid, _ = bench.start_held(stopped, TRAINING, 9)
     strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
@@ -285,7 +286,7 @@ def test_caches_that_are_gone_or_damaged_are_made_again(bench: Bench, targets: J
     shutil.rmtree(bench.home.pack("pack-1"))
     logits = bench.home.targets(targets.job) / "logits.bin"
     logits.write_bytes(logits.read_bytes()[:-2])
-    job = bench.train("train-again", needs={"targets": targets.job}, distill={"loss": "hinton"}, seed=3)
+    job = bench.train("train-again", needs={"targets": targets.job}, distill=LESSON, seed=3)
     assert bench.run(job) == 0
     assert read_json(job.result)["weights_sha256"] == read_json(straight.result)["weights_sha256"]
 
@@ -293,7 +294,7 @@ def test_caches_that_are_gone_or_damaged_are_made_again(bench: Bench, targets: J
 def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder) -> None:
     prune = {"ratio": 0.2, "recover_epochs": 2}
     needs = {"targets": targets.job, "parent": "train-1"}
-    settings: dict[str, Any] = {"distill": {"loss": "hinton"}, "prune": prune, "seed": 0}
+    settings: dict[str, Any] = {"distill": LESSON, "prune": prune, "seed": 0}
     straight = bench.train("prune-1", "prune", needs, **settings)
     assert bench.run(straight) == 0
     stopped = bench.train("prune-2", "prune", needs, **settings)

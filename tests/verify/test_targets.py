@@ -21,7 +21,7 @@ from engine.inputs.content import file_digest
 from engine.schedule.lookup import Match
 from engine.spec.identity import digest_of
 from engine.verify.targets import verify_targets
-from tests.run.bench import DATA, NETWORK, TRAIN, digits_bench
+from tests.run.bench import TARGETS_JOB, TRAIN, digits_bench
 
 VIEWS = 2
 
@@ -31,8 +31,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     root = tmp_path_factory.mktemp("home")
     with digits_bench(root) as bench:
         assert bench.run(bench.train("train-teacher", train={**TRAIN, "epochs": 8, "batch_size": 32})) == 0
-        settings = {"data": DATA, "network": NETWORK, "num_classes": 10, "views": VIEWS, "precision": "fp32"}
-        job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-teacher"}, settings)
+        needs = {"pack": "pack-1", "teacher": "train-teacher"}
+        job = bench.write("targets-1", "targets", needs, {**TARGETS_JOB, "views": VIEWS})
         assert bench.run(job) == 0
         yield bench.home
 
