@@ -101,7 +101,7 @@ def test_the_record_says_what_was_asked_and_what_it_takes(home: Home) -> None:
     for told, job in zip(record["jobs"], plan.jobs, strict=True):
         assert (told["job"], told["kind"], told["images"]) == (job.key, job.kind, job.images)
         assert sorted(told["needs"]) == told["needs"] == sorted(job.needs.values())
-        assert told["details"] == dict(job.details)
+        assert told["details"] == job.details.model_dump(mode="json")
 
 
 def test_a_chain_is_as_long_as_what_waits_for_it(home: Home) -> None:

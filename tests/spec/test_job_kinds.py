@@ -45,7 +45,9 @@ def test_every_planner_and_runner_is_in_the_table() -> None:
 @pytest.mark.parametrize("place", ["planner", "runner"])
 @pytest.mark.parametrize("dotted", ["engine.run.nowhere:do_it", "engine.run.jobs:do_it"])
 def test_a_missing_place_is_named(place: str, dotted: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "probe_kind", replace(KINDS["explain"], **{place: dotted}))
+    explain = KINDS["explain"]
+    entry = replace(explain, planner=dotted) if place == "planner" else replace(explain, runner=dotted)
+    monkeypatch.setitem(KINDS, "probe_kind", entry)
     with pytest.raises(XpError) as caught:
         load_named("probe_kind", place)  # type: ignore[arg-type]  # the two names, as a parameter
     module, name = dotted.split(":")
