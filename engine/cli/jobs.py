@@ -8,8 +8,13 @@ from typing import Annotated
 import typer
 
 from engine.cli.base import AnyId, AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say
-from engine.errors import XpError
 from engine.home.paths import Home
+from engine.launch.places import LAUNCHERS, check_executor, choose_executor
+
+Executor = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"where jobs run: {', '.join(LAUNCHERS)}; kept by the home until it is changed"),
+]
 
 
 @app.command()
@@ -21,7 +26,7 @@ def submit(
     priority: Annotated[
         int | None, typer.Option(help="higher goes first; kept from the last submit if not given")
     ] = None,
-    executor: Annotated[str, typer.Option(help="where jobs run: local")] = "local",
+    executor: Executor = None,
     no_start: Annotated[bool, typer.Option("--no-start", help="queue only; start no scheduler")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -31,10 +36,12 @@ def submit(
     from engine.schedule.submit import submit_plan
     from engine.schedule.worker import start_detached
 
-    _refuse_executor(executor)
+    if executor is not None:
+        check_executor(executor)
     loaded = load_spec(spec, overrides or (), overlays or ())
     place = find_home(home, create=True)
     done = submit_plan(make_plan(loaded, place), place, priority)
+    _choose_executor(place, executor)
     say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
     for line in done.changes:
         say(f"  {line}")
@@ -46,10 +53,13 @@ def submit(
         say(f"watch it with `xp status {done.name} --watch`; report it with `xp report {done.name}`")
 
 
-def _refuse_executor(executor: str) -> None:
-    if executor != "local":
-        fix = "use --executor local" if executor in ("slurm", "ray") else "choose local"
-        raise XpError(f"jobs cannot run on {executor!r} yet", where="--executor", fix=fix)
+def _choose_executor(home: Home, executor: str | None) -> None:
+    """Write down where jobs run; a scheduler that works already goes on as it began, which is said."""
+    from engine.schedule.worker.lock import other_executor
+
+    chosen, other = choose_executor(home, executor), other_executor(home)
+    if other:
+        say(f"the scheduler that works here runs jobs on {other}; the next one will on {chosen}")
 
 
 def _wait(home: Home, experiment: str) -> int:
@@ -70,12 +80,15 @@ def worker(
         typer.Option(min=1, help="how many jobs at once without a GPU, 1 if not given; GPUs are shared as jobs ask"),
     ] = None,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="end when nothing is left to do")] = False,
+    executor: Executor = None,
     home: HomeOption = None,
 ) -> None:
     """Be the scheduler, in the foreground."""
     from engine.schedule.worker import run_worker
 
-    raise typer.Exit(run_worker(find_home(home, create=True), slots=slots, until_idle=until_idle))
+    place = find_home(home, create=True)
+    choose_executor(place, executor)
+    raise typer.Exit(run_worker(place, slots=slots, until_idle=until_idle))
 
 
 @app.command()

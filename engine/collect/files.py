@@ -7,12 +7,12 @@ does.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, JobFolder
 
 PUBLISHED = Path(__file__).parents[2] / "specs" / "published.csv"
@@ -35,7 +35,7 @@ def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
     """Return table -> rows of the newest records of some experiments (name -> file)."""
     tables: dict[str, list[Row]] = {"experiments": [], "claims": [], "raw.runs": [], "raw.run_jobs": []}
     for name, path in paths.items():
-        record = read_quietly(path)
+        record = read_object(path) or {}
         spec = record.get("spec") or {}
         about = {"experiment": name, "title": record.get("title"), "baseline": record.get("baseline"), "spec": spec}
         when = {"submitted_at": time_text(record.get("submitted_at")), "submission": int(path.stem)}
@@ -54,7 +54,7 @@ def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
 
 def job_row(folder: JobFolder, states: Mapping[str, str]) -> Row:
     """Return what a job was, its state and, when done, its seconds and figures."""
-    spec, result = read_quietly(folder.spec), read_quietly(folder.result)
+    spec, result = read_object(folder.spec) or {}, read_object(folder.result) or {}
     needs = spec.get("needs") or {}
     return {
         "job": folder.job,
@@ -74,7 +74,7 @@ def state_of(folder: JobFolder, states: Mapping[str, str]) -> str:
 
 def attempt_row(job: str, attempt: AttemptFolder, winners: list[tuple[str, int]]) -> Row:
     """Return one attempt with its outcome; the committed one is done before its scheduler says so."""
-    outcome, handle, about = (read_quietly(path) for path in (attempt.outcome, attempt.handle, attempt.provenance))
+    outcome, handle, about = (read_object(path) or {} for path in (attempt.outcome, attempt.handle, attempt.provenance))
     return {
         "job": job,
         "attempt": attempt.number,
@@ -90,7 +90,7 @@ def attempt_row(job: str, attempt: AttemptFolder, winners: list[tuple[str, int]]
 
 def provenance_row(job: str, attempt: AttemptFolder) -> Row | None:
     """Return what an attempt ran with, or None where it has not said."""
-    about = read_quietly(attempt.provenance)
+    about = read_object(attempt.provenance) or {}
     if not about:
         return None
     more = {name: value for name, value in about.items() if name not in (*PROVENANCE, *IN_FILES_ALONE)}
@@ -100,7 +100,7 @@ def provenance_row(job: str, attempt: AttemptFolder) -> Row | None:
 
 def winner_of(folder: JobFolder) -> int | None:
     """Return the number of the committed attempt."""
-    number = read_quietly(folder.result).get("attempt")
+    number = (read_object(folder.result) or {}).get("attempt")
     return None if number is None else int(number)
 
 
@@ -132,15 +132,6 @@ def size_of(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def read_quietly(path: Path) -> Row:
-    """Return the JSON mapping in a file, or an empty one: a file that is missing or damaged must not stop the rest."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def time_text(value: Any) -> str | None:

@@ -163,6 +163,11 @@ class Home:
         return self.root / "scheduler.json"
 
     @property
+    def executor_file(self) -> Path:
+        """Where the jobs of this home run, when somebody chose."""
+        return self.root / "executor.json"
+
+    @property
     def digests(self) -> Path:
         return self.cache / "digests.json"
 

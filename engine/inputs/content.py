@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from engine.errors import DataError, MissingData
-from engine.home.files import write_atomic
+from engine.home.files import read_object, write_atomic
 from engine.inputs.archive import stream_files
 from engine.inputs.folders import ImageFile, find_images, name_place
 from engine.inputs.quotas import held_part
@@ -203,9 +203,8 @@ def _file_mark(path: Path) -> str:
 def _read_cache(cache: Path) -> dict[str, tuple[str, str]]:
     """A cache that is absent or damaged is an empty one: it only saves time."""
     try:
-        held = json.loads(cache.read_text())
-        return {str(path): (str(mark), str(digest)) for path, (mark, digest) in held.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return {str(path): (str(mark), str(digest)) for path, (mark, digest) in (read_object(cache) or {}).items()}
+    except (ValueError, TypeError):
         return {}
 
 

@@ -57,7 +57,7 @@ def _package(name: str) -> Finding:
 def _imports() -> Finding:
     """torch and torchvision builds that do not fit each other are found only by importing them."""
     code = "import torch, torchvision, timm"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    answer = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False)
     last = (answer.stderr.strip().splitlines() or ["loads"])[-1]
     return Finding("torch with timm", answer.returncode == 0, last if answer.returncode else "loads", _TORCH_FIX)
 

@@ -6,13 +6,13 @@ that a queue of a hundred thousand jobs is shown as fast as one of ten.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.schedule.worker import scheduler_alive
 from engine.schedule.worker.attempts import has_room
@@ -208,8 +208,5 @@ def _view_job(home: Home, row: JobRow, title: str) -> JobView:
 
 
 def _read_beat(home: Home, row: JobRow) -> Beat:
-    try:
-        held = json.loads(home.job(row.job).attempt(row.attempts).heartbeat.read_text())
-    except (OSError, ValueError):
-        return Beat()
+    held = read_object(home.job(row.job).attempt(row.attempts).heartbeat) or {}
     return Beat(**{name: held[name] for name in Beat.__dataclass_fields__ if held.get(name) is not None})

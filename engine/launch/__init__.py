@@ -1,5 +1,6 @@
 """The face of every place a job can run: orders in, handles and states out. One file per place.
 
+    places           the places by name, and which one a home has chosen
     local            processes of this machine, forked from a server that has the heavy imports done
     forkserver       that server; `python -m engine.launch.forkserver`
     attempt_process  the one door into an attempt, whoever starts its process
@@ -13,6 +14,7 @@ No callbacks: what a job has to say lies in its attempt folder.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -78,7 +80,11 @@ class Status:
 
 
 class Launcher(Protocol):
-    """What the scheduler asks of a place; its own retries are off, only the scheduler makes attempts."""
+    """What the scheduler asks of a place; its own retries are off, only the scheduler makes attempts.
+
+    A place is five calls: submit, poll, stop, find, capacity. The other four have an answer that is right everywhere,
+    for who inherits from this class; a place that can do better says so.
+    """
 
     def submit(self, order: Order) -> Handle:
         """Start an attempt; the same (job, attempt) again starts nothing and returns the same handle."""
@@ -100,18 +106,17 @@ class Launcher(Protocol):
         """Return the slots: opaque ids of GPUs, and `cpu:0`, `cpu:1`, ... for CPU slots."""
         ...
 
+    # What need not be written anew for each place ----------------------------------------------------------------
+
     def wait(self, seconds: float, also: Iterable[int] = ()) -> None:
         """Sleep until something may have changed, one of the descriptors `also` is readable, or time is up."""
-        ...
+        select.select(list(also), (), (), max(0.0, seconds))
 
     def dump_stacks(self, handle: Handle) -> None:
         """Ask the attempt to write its threads' stacks into its log, where that can be done."""
-        ...
 
     def forget(self, handle: Handle) -> None:
         """Drop what is known of an attempt whose end has been written down."""
-        ...
 
     def close(self) -> None:
         """Let go of everything; attempts go on."""
-        ...

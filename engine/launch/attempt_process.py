@@ -153,7 +153,7 @@ def log_alone(log: Path) -> None:
 def log_too(log: Path) -> None:
     """Let the terminal have what the job says, and the log a copy."""
     file = open(log, "a", buffering=1)  # noqa: SIM115  # open as long as the process lives
-    sys.stdout, sys.stderr = Tee(sys.stdout, file), Tee(sys.stderr, file)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = Tee(sys.stdout, file), Tee(sys.stderr, file)
 
 
 class Tee:

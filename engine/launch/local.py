@@ -24,7 +24,7 @@ import engine
 from engine.errors import XpError
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder
-from engine.launch import Handle, Order, State, Status
+from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.attempt_process import STACK_SIGNAL
 from engine.launch.exits import Exit
 from engine.launch.gpus import list_gpus
@@ -58,7 +58,7 @@ class TrackedAttempt:
     watch: int = -1  # a pidfd, for a process that is not our fork server's child
 
 
-class LocalLauncher:
+class LocalLauncher(Launcher):
     """Slots: the GPUs that gpus.py finds, and `cpus` CPU slots. See engine/launch."""
 
     def __init__(self, preload: str = "engine.run", cpus: int = 1) -> None:
@@ -67,7 +67,7 @@ class LocalLauncher:
         self.server: ForkServer | None = None
         self.servers = 0
 
-    # -- the five calls -----------------------------------------------------------------------------------------
+    # -- what a place is asked ----------------------------------------------------------------------------------
 
     def submit(self, order: Order) -> Handle:
         key = (order.job, order.attempt)
@@ -288,9 +288,9 @@ class ForkServer:
         self.link, theirs = socket.socketpair()
         self.preload, self.pending, self.is_open = preload, b"", True
         with theirs:
-            words = ["-m", "engine.launch.forkserver", "--preload", preload, "--socket", str(theirs.fileno())]
+            words = ["--preload", preload, "--socket", str(theirs.fileno())]
             self.process = subprocess.Popen(
-                [sys.executable, *words],
+                module_words("engine.launch.forkserver", *words),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno() if has_descriptor(sys.stderr) else None,
@@ -347,6 +347,11 @@ def has_descriptor(stream: Any) -> bool:
         return int(stream.fileno()) >= 0
     except (OSError, ValueError, AttributeError):
         return False
+
+
+def module_words(module: str, *words: str) -> list[str]:
+    """Return the command of a module of ours, safe from a person's engine.py or torch.py in the folder we are in."""
+    return [sys.executable, "-P", "-m", module, *words]
 
 
 def server_env() -> dict[str, str]:

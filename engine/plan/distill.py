@@ -8,10 +8,10 @@ Targets of a network that saw one split belong to it; those of one that saw none
 from __future__ import annotations
 
 from engine.plan.draft import Cost, DraftJob, PlanContext, RunDraft, TeachingPlan
-from engine.plan.network_jobs import add_training, train_settings
+from engine.plan.network_jobs import add_training, run_details, train_settings
 from engine.plan.teacher import TeacherLink, in_place, plan_teacher, trained_link
 from engine.spec import Assistant, EntropyMatch, Teacher
-from engine.spec.job_settings import JobDetails, LessonSettings, TargetsSettings, ViewedData
+from engine.spec.job_settings import LessonSettings, TargetsSettings, ViewedData
 
 LARGEST_ROW = 780  # bytes, as core/distill/encoding.py writes it; a test compares the two
 Roles = dict[str, str]
@@ -93,7 +93,7 @@ def _draw_targets(context: PlanContext, link: TeacherLink, pack: str, seed: int,
     )
     count = context.content.count if context.content else 0
     seen = views * (context.train_images if link.needs else count)
-    details = JobDetails.of(context.settings).model_copy(update={"weights": next(iter(link.files), None)})
+    details = run_details(context.settings).model_copy(update={"weights": next(iter(link.files), None)})
     size = int((seen + count) * row_bytes(context.num_classes or 0))
     return DraftJob(settings, {"pack": pack, **link.needs}, Cost(details, seen + count, size, link.reason))
 

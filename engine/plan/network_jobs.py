@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.plan.draft import Cost, Draft, PlanContext, RunDraft, TeachingPlan
+from engine.plan.pack import images_root
 from engine.spec import Prune, Settings, Student, weights_file
 from engine.spec.job_kinds import final_network
 from engine.spec.job_settings import (
@@ -54,7 +55,7 @@ def plan_measure(run: RunDraft) -> None:
         measure=settings.measure,
     )
     reason = None if context.content else "the number of classes is not known yet"
-    run.jobs["measure"] = context.draft.add(told, needs, Cost(JobDetails.of(settings), 500, 0, reason))
+    run.jobs["measure"] = context.draft.add(told, needs, Cost(run_details(settings), 500, 0, reason))
 
 
 def plan_explain(run: RunDraft) -> None:
@@ -66,7 +67,7 @@ def plan_explain(run: RunDraft) -> None:
         explain=settings.explain,
     )
     needs = {"pack": run.jobs["pack"], "parent": final_network(run.jobs)}
-    run.jobs["explain"] = context.draft.add(told, needs, Cost(JobDetails.of(settings), settings.explain.images * 10))
+    run.jobs["explain"] = context.draft.add(told, needs, Cost(run_details(settings), settings.explain.images * 10))
 
 
 def train_settings(context: PlanContext, settings: Settings, seed: int, teaching: TeachingPlan | None) -> TrainSettings:
@@ -93,7 +94,7 @@ def train_cost(context: PlanContext, settings: Settings, epochs: int, teaching: 
     """Return the cost of training `settings.student` for `epochs` epochs, a reason when its weights file is absent."""
     weights = settings.student.weights
     own, taught = next(iter(file_paths(weights)), None), list(teaching.files if teaching else ())
-    details = JobDetails.of(settings).model_copy(update={"weights": own, "teacher_weights": taught})
+    details = run_details(settings).model_copy(update={"weights": own, "teacher_weights": taught})
     size = _network_bytes(settings.student)
     return Cost(details, context.train_images * epochs, size, absent_reason(weights))
 
@@ -108,6 +109,11 @@ def absent_reason(weights: str) -> str | None:
     """Return why a job with these weights cannot be yet."""
     file = weights_file(weights)
     return f"there is no weights file {weights}" if file is not None and not file.is_file() else None
+
+
+def run_details(settings: Settings) -> JobDetails:
+    """Return how the jobs of a run are done, and where its images lie."""
+    return JobDetails.of(settings, images_root(settings.data))
 
 
 def _network_bytes(student: Student) -> int:

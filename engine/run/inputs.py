@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -29,10 +29,11 @@ from engine.errors import DataError, JobError
 from engine.home.files import publish_folder, read_json
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
-from engine.run.attempt import Attempt
+from engine.plan.pack import pack_id
+from engine.run.attempt import Attempt, absent_fix
 from engine.spec import Data, Student
 from engine.spec.job_file import JobSpec, read_job
-from engine.spec.job_settings import JobDetails, PackSettings, TargetsSettings, TrainSettings, ViewedData
+from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TargetsSettings, TrainSettings, ViewedData
 
 Rows = NDArray[np.int64]
 Watch = Callable[[str, int, int], None]
@@ -78,21 +79,61 @@ def locate_weights(model: Student, paths: Sequence[str | None]) -> Student:
 
 def open_images(attempt: Attempt, viewed: ViewedData) -> Images:
     """Return the images of the pack that this job needs. Raises JobError when they are gone and cannot be made here."""
-    data, job = attempt.details.feed(viewed), attempt.need("pack")
-    try:
-        pack = open_pack(attempt.home.pack(job.job))
-    except DataError as error:
-        pack = _pack_again(attempt, job, error)
+    data, job = attempt.details.feed(viewed), attempt.needs.get("pack")
+    if job is None or attempt.home.job(job).spec.exists():
+        attempt.need("pack")
+    pack = open_needed_pack(attempt.home, attempt.needs["pack"], viewed, attempt)
     return Images(data, pack, split_pack(pack, data))
 
 
-def _pack_again(attempt: Attempt, job: JobFolder, error: DataError) -> Pack:
+class Asker(Protocol):
+    """Who needs a pack: an attempt, or a look into a home from outside of any."""
+
+    @property
+    def details(self) -> JobDetails: ...
+
+    def watch(self, phase: str, done: int, total: int) -> None: ...
+
+
+def open_needed_pack(home: Home, pack: str, viewed: ViewedData, asker: Asker) -> Pack:
+    """Return the pack that a job needs for the data it views, packed anew where the cache has none to use.
+
+    Raises JobError when it is gone and cannot be made here.
+    """
+    job = home.job(pack)
+    try:
+        return open_pack(home.pack(job.job))
+    except DataError as error:
+        if job.spec.exists():
+            _pack_again(home, job, asker, error)
+        else:
+            _pack_elsewhere(home, job, PackedData.of(viewed), asker)
+    return open_pack(home.pack(job.job))
+
+
+def _pack_again(home: Home, job: JobFolder, asker: Asker, error: DataError) -> None:
     settings = read_job(job, PackSettings).settings
     if settings.data.source == "folder":
         fix = f"remove {job.result} and submit again: the pack is made anew from the images"
         raise JobError(f"the packed images cannot be used: {error.what}", where=error.where, fix=fix) from error
-    make_pack(attempt.home, settings, job.job, None, attempt.watch)
-    return open_pack(attempt.home.pack(job.job))
+    make_pack(home, settings, job.job, None, asker.watch)
+
+
+def _pack_elsewhere(home: Home, job: JobFolder, packed: PackedData, asker: Asker) -> None:
+    """Pack in a home that does not have the pack's job, as the `data` of who needs it says.
+
+    The id of the job tells whether the images are the right ones.
+    """
+    root, is_folder = asker.details.root, packed.source == "folder"
+    fix = f"copy jobs/{job.job} and, in the cache, pack/{job.job} from the home that has them"
+    if is_folder and not (root and Path(root).exists()):
+        raise JobError(f"needs {job.job}, which is not here, nor are its images", where=str(root), fix=fix)
+    located = packed.located(root if is_folder else None)
+    listing = list_images(located, cache=home.digests, progress=partial(asker.watch, "list"))
+    settings = PackSettings(data=packed, digest=listing.digest)
+    if is_folder and pack_id(settings) != job.job:
+        raise JobError(f"the images are not those of {job.job}", where=str(root), fix=fix)
+    make_pack(home, settings, job.job, located.root, asker.watch)
 
 
 def make_pack(
@@ -135,7 +176,7 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
     """Return the network that a train or prune job committed, pruned shapes and all, on the CPU in eval mode."""
     winner = job.winner()
     if winner is None:
-        raise JobError(f"{job.job} is not done", where=job.job, fix="submit the experiment again")
+        raise JobError(f"{job.job} is not done", where=job.job, fix=absent_fix(job))
     about = read_json(winner.artifacts / "network.json")
     path = winner.artifacts / "weights.safetensors"
     raw = path.read_bytes() if path.exists() else b""
@@ -150,10 +191,13 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
 
 @dataclass(frozen=True)
 class HomeVisit:
-    """A look into a home from outside of any attempt: nothing is written."""
+    """A look into a home from outside of any attempt: nothing is written but images into the cache, when they lack."""
 
     home: Home
     details: JobDetails
+
+    def watch(self, phase: str, done: int, total: int) -> None:
+        """Nobody waits for a sign of life."""
 
 
 def load_teacher(attempt: Attempt | HomeVisit, spec: JobSpec[TargetsSettings]) -> tuple[SlicedNetwork, dict[str, Any]]:

@@ -272,7 +272,7 @@ def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> str:
 
 def _log_split(attempt: Attempt, task: Task) -> None:
     images = task.images
-    about = {"text": images.data.split, "pack": attempt.need("pack").job}
+    about = {"text": images.data.split, "pack": attempt.needs["pack"]}
     attempt.journal.fact("split", {**about, **images.split.describe()})
     attempt.journal.fact("classes", list(images.pack.class_names))
     if task.teaching is not None:

@@ -39,6 +39,8 @@ def find_match(home: Home, text: str) -> Match:
         names = queue.experiment_names()
         if text in names:
             return Match("experiment", text, text, tuple(queue.jobs_of(text)))
+        if home.job(text).spec.exists():  # a job's folder is enough, such as one that was copied here
+            return Match("job", text, None, (text,))
         # One letter is too little to mean anything.
         found = queue.find_ids(text, MOST) if len(text) >= 2 else []
         if len(found) == 1:

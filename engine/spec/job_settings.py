@@ -202,10 +202,11 @@ class JobDetails(Model):
     resources: Resources = Resources()
 
     @classmethod
-    def of(cls, settings: Settings) -> JobDetails:
-        """Return how the jobs of a run with these settings are done."""
+    def of(cls, settings: Settings, root: str | None) -> JobDetails:
+        """Return how the jobs of a run with these settings are done, whose images lie in `root`."""
         data, train = settings.data, settings.train
         return cls(
+            root=root,
             workers=data.workers,
             cache=data.cache,
             memory=train.memory,

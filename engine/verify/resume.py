@@ -11,7 +11,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from filelock import FileLock, Timeout
 from engine.errors import XpError
 from engine.home.files import read_json, read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
-from engine.launch.local import server_env
+from engine.launch.local import module_words, server_env
 from engine.launch.process import boot_id, host_name, kill_session, signal_process
 from engine.plan import Job, Plan, make_plan
 from engine.schedule.submit import submit_plan
@@ -216,7 +215,7 @@ def _scheduler(scratch: Home, preload: str) -> Iterator[subprocess.Popen[bytes]]
     environment = {**server_env(), "XP_CACHE": str(scratch.cache)}
     with open(scratch.scheduler_log, "ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "engine.schedule.worker", *words],
+            module_words("engine.schedule.worker", *words),
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,
         )  # fmt: skip
     try:

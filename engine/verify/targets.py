@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.core.data.pack import open_pack
 from engine.core.data.splits import split_pack
 from engine.core.distill.encoding import RowFormat, count_steps
 from engine.core.distill.make import CENTRE_VIEW, Maker
@@ -24,7 +23,7 @@ from engine.errors import QueryError
 from engine.home.files import read_json
 from engine.home.paths import Home
 from engine.run.device import prepare_device
-from engine.run.inputs import HomeVisit, Images
+from engine.run.inputs import HomeVisit, Images, open_needed_pack
 from engine.run.targets import make_maker, open_teacher, targets_info, targets_origin
 from engine.spec.job_file import read_details, read_job
 from engine.spec.job_settings import TargetsSettings
@@ -81,14 +80,14 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
     if not folder.result.exists():
         raise QueryError(f"{job} is not done", fix=f"wait for it: xp logs {job} -f")
     spec = read_job(folder, TargetsSettings)
-    pack, data = open_pack(home.pack(spec.needs["pack"])), spec.settings.data
+    data, visit = spec.settings.data, HomeVisit(home, read_details(folder))
+    pack = open_needed_pack(home, spec.needs["pack"], data, visit)
     origin = targets_origin(job, spec, Images(data, pack, split_pack(pack, data)))
     problem = targets_problem(place, origin)
     if problem is not None:
         return TargetsCheck(job, 0.0, problem=problem)
     manifest: dict[str, Any] = read_json(place / "manifest.json")
     device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True)
-    visit = HomeVisit(home, read_details(folder))
     teacher = open_teacher(visit, spec, device)
     now = targets_info(job, spec, pack, teacher)
     changed = tuple(f"{name} {manifest['info'].get(name)} -> {now[name]}" for name in _changed(manifest["info"], now))

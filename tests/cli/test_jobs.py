@@ -11,8 +11,10 @@ from typer.testing import CliRunner, Result
 
 from engine.cli import app, base, main
 from engine.errors import HomeError, XpError
+from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.inspect.doctor import Finding
+from engine.launch.places import LAUNCHERS, read_executor
 from engine.schedule import orders
 from store.queue import Queue
 from tests.queueing import Probe, make_home, states, submit_probes
@@ -110,10 +112,26 @@ def test_doctor_ends_with_1_when_one_thing_is_wrong(
 
 @pytest.mark.parametrize("executor", ["slurm", "ray", "elsewhere"])
 def test_jobs_run_here_alone(home: Home, executor: str) -> None:
-    answer = run(home, "submit", str(QUICKSTART), "--executor", executor)
-    assert isinstance(answer.exception, XpError)
-    assert answer.exception.what == f"jobs cannot run on {executor!r} yet"
-    assert "local" in answer.exception.fix
+    what = f"there is no executor {executor!r}" if executor == "elsewhere" else f"jobs cannot run on {executor!r} yet"
+    for words in (("submit", str(QUICKSTART)), ("worker", "--until-idle")):
+        answer = run(home, *words, "--executor", executor)
+        assert isinstance(answer.exception, XpError)
+        assert (answer.exception.what, answer.exception.exit_code) == (what, 2)
+        assert "local" in answer.exception.fix
+    assert home.records("quickstart") == []
+
+
+def test_the_executor_reaches_the_home(home: Home, started: list[Home], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its next scheduler, whoever starts it, reads it there; one that works already is not changed, which is said."""
+    monkeypatch.setitem(LAUNCHERS, "paper", "tests.launch.test_places:PaperPlace")
+    answer = run(home, "submit", str(QUICKSTART), "--executor", "paper", "--no-start")
+    assert answer.exit_code == 0
+    assert read_executor(home) == "paper"
+    assert "scheduler" not in answer.stderr
+    write_json(home.scheduler_file, {"executor": "paper"})
+    monkeypatch.setattr("engine.schedule.worker.lock.scheduler_alive", lambda home: True)
+    answer = run(home, "submit", str(QUICKSTART), "--executor", "local", "--no-start")
+    assert "the scheduler that works here runs jobs on paper; the next one will on local" in answer.stderr
 
 
 def test_submit_starts_a_scheduler_unless_told_not_to(home: Home, started: list[Home]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,6 @@ from engine.collect.files import (
     job_row,
     provenance_row,
     read_published,
-    read_quietly,
     sign_file,
     sign_job,
     sign_settled,
@@ -147,14 +145,6 @@ def test_look_of_a_file_is_its_time_size_and_place(tmp_path: Path) -> None:
     os.utime(tmp_path / "b", ns=(0, 255))
     assert sign_file(tmp_path / "b") != first, "another file of the same time and size"
     assert size_of(path) == 2
-
-
-@pytest.mark.parametrize("text", ["{", "[1]", "3", "\x00"])
-def test_file_that_is_no_mapping_is_an_empty_one(tmp_path: Path, text: str) -> None:
-    (tmp_path / "a").write_text(text)
-    assert read_quietly(tmp_path / "a") == read_quietly(tmp_path / "absent") == read_quietly(tmp_path) == {}
-    (tmp_path / "a").write_text(json.dumps({"a": 1}))
-    assert read_quietly(tmp_path / "a") == {"a": 1}
 
 
 @pytest.mark.parametrize(

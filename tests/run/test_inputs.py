@@ -9,24 +9,31 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from engine.core.data.pack import is_valid_pack
 from engine.core.network.build import build_network
 from engine.errors import DataError, JobError
 from engine.home.files import write_json
-from engine.home.paths import Home, JobFolder
+from engine.home.paths import Home, JobFolder, open_home
 from engine.inputs.content import file_digest
+from engine.load import load_spec
+from engine.plan import make_plan
 from engine.run.attempt import Attempt
 from engine.run.inputs import (
+    HomeVisit,
     _state_digest,
     check_digest,
     first_network,
     load_trained,
     locate_weights,
     make_forward,
+    open_images,
+    open_needed_pack,
 )
 from engine.spec import Data, Student
-from engine.spec.job_settings import JobDetails, PackedData, PackSettings, ViewedData
+from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TrainSettings, ViewedData
 from tests.run.bench import DATA, NETWORK, TRAIN_JOB, write_spec
 from tests.run.test_memory import make_attempt
+from tests.run.test_pack import write_images
 
 
 def test_data_are_the_settings_with_details_that_say_how() -> None:
@@ -138,3 +145,62 @@ def test_only_a_new_head_is_drawn_anew(tmp_path: Path) -> None:
         states.append(first_network(attempt, 10, 24).state_dict())
     changed = {name for name, value in states[0].items() if not torch.equal(value, states[1][name])}
     assert changed == {"head.fc.weight"}
+
+
+# A home without the job of the pack -----------------------------------------------------------------------------------
+
+
+def planned_training(tmp_path: Path, images: Path) -> tuple[str, ViewedData, JobDetails]:
+    """Return the id of the pack, and data and details of a training, of a spec over a folder of images."""
+    (tmp_path / "spec.yaml").write_text(FOLDER_SPEC.format(root=images))
+    plan = make_plan(load_spec(tmp_path / "spec.yaml", ()), open_home(tmp_path / "planned", create=True))
+    (job,) = [job for job in plan.jobs if job.kind == "train"]
+    assert isinstance(job.settings, TrainSettings)
+    return job.needs["pack"], job.settings.data, job.details
+
+
+FOLDER_SPEC = """
+name: few
+data: {{source: folder, root: {root}, image_size: 32, short_side: 32, split: 50/0/50}}
+student: {{arch: tiny_vit_5m, windows: [4, 4, 2, 1]}}
+train: {{epochs: 1, warmup_epochs: 0}}
+"""
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    return write_images(tmp_path / "images", 8)
+
+
+def test_images_are_packed_where_only_their_user_is(tmp_path: Path, images: Path) -> None:
+    pack, data, details = planned_training(tmp_path, images)
+    home = Home(tmp_path / "empty", tmp_path / "empty" / "cache")
+    made = open_needed_pack(home, pack, data, HomeVisit(home, details))
+    assert (len(made), made.class_names) == (8, ("a", "b"))
+    assert is_valid_pack(home.pack(pack))
+
+
+def test_other_images_than_the_planned_are_not_packed(tmp_path: Path, images: Path) -> None:
+    pack, data, details = planned_training(tmp_path, images)
+    next(images.rglob("*.bmp")).unlink()
+    home = Home(tmp_path / "empty", tmp_path / "empty" / "cache")
+    with pytest.raises(JobError, match="the images are not those of pack-") as caught:
+        open_needed_pack(home, pack, data, HomeVisit(home, details))
+    assert f"copy jobs/{pack}" in caught.value.fix
+    assert not home.pack(pack).exists()
+
+
+@pytest.mark.parametrize("root", [None, "/gone"])
+def test_images_that_are_nowhere_are_asked_for(tmp_path: Path, images: Path, root: str | None) -> None:
+    pack, data, details = planned_training(tmp_path, images)
+    home = Home(tmp_path / "empty", tmp_path / "empty" / "cache")
+    with pytest.raises(JobError, match=f"needs {pack}, which is not here, nor are its images"):
+        open_needed_pack(home, pack, data, HomeVisit(home, details.model_copy(update={"root": root})))
+
+
+def test_a_pack_of_this_home_that_is_not_done_is_waited_for(tmp_path: Path) -> None:
+    attempt = make_attempt(tmp_path, 0, "auto")
+    write_spec(attempt.job, "train", {"pack": "pack-1"}, TRAIN_JOB)
+    write_spec(attempt.home.job("pack-1"), "pack", {}, dict(packing("digits")))
+    with pytest.raises(JobError, match=r"needs pack-1 \(pack\), which is not done"):
+        open_images(Attempt(attempt.order), ViewedData.model_validate(DATA))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import fields
@@ -25,7 +28,7 @@ from engine.core.distill.diagnose import Diagnosis
 from engine.core.network.build import build_network
 from engine.core.train.checkpoint import pointed_steps
 from engine.home.files import read_json, write_json
-from engine.home.paths import JobFolder
+from engine.home.paths import Home, JobFolder
 from engine.schedule.worker.attempts import NO_SPACE, last_words
 from engine.spec import Data, Student
 from store.journal import read_journal
@@ -34,6 +37,7 @@ from tests.run.bench import DATA, LESSON, NETWORK, TARGETS_JOB, TRAIN, Bench, di
 from tests.schedule.worker.test_disk import mounted
 
 TRAINING = ("train", "recover")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +55,27 @@ def targets(bench: Bench) -> JobFolder:
     job = bench.write("targets-1", "targets", needs, {**TARGETS_JOB, "views": 3})
     assert bench.run(job) == 0
     return job
+
+
+def run_by_hand(folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    line = [sys.executable, "-P", "-m", "engine.run", str(folder)]
+    return subprocess.run(line, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_a_copied_training_gives_the_same_weights(bench: Bench, tmp_path: Path) -> None:
+    """What a job is and how it is done are enough in an empty home: its images are packed again there."""
+    done, empty = bench.home.job("train-1"), Home(tmp_path, tmp_path / "cache")
+    copy = empty.job("train-1")
+    copy.root.mkdir(parents=True)
+    for path in (done.spec, done.details):
+        shutil.copy(path, copy.root)
+    answer = run_by_hand(copy.root)
+    assert answer.returncode == 0, answer.stderr
+    assert read_json(copy.result)["weights_sha256"] == read_json(done.result)["weights_sha256"]
+    assert copy.attempt(1).log.read_text() == answer.stdout
+    assert "test_top1" in answer.stdout
+    assert [job.job for job in empty.jobs()] == ["train-1"]
 
 
 def test_a_trained_job_leaves_everything_that_is_asked_of_it(bench: Bench) -> None:
@@ -224,7 +249,8 @@ def test_settings_that_cannot_work_exit_88_without_a_traceback(bench: Bench) -> 
 
 
 def test_a_need_that_is_not_done_exits_88(bench: Bench) -> None:
-    assert bench.run(bench.train("train-needy", needs={"pack": "pack-none"})) == 88
+    bench.write("pack-later", "pack", {}, {"data": DATA, "digest": "d"})
+    assert bench.run(bench.train("train-needy", needs={"pack": "pack-later"})) == 88
 
 
 def test_a_weights_file_is_known_by_its_content(bench: Bench) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import XpError
+from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.schedule.lookup import Match, find_experiment, find_match
 from tests.queueing import Probe, make_home, submit_probes
@@ -36,6 +37,16 @@ def test_a_job_means_itself_and_belongs_to_no_experiment(home: Home) -> None:
     assert find_match(home, "2b") == Match("job", "train-2b", None, ("train-2b",))
     with pytest.raises(XpError, match=r"(?s)train-2b is a job.*fix: try `xp why train-2b`"):
         find_experiment(home, "2b")
+
+
+def test_the_folder_of_a_job_is_enough(tmp_path: Path) -> None:
+    """One that was copied into a home without a queue."""
+    home = Home(tmp_path, tmp_path / "cache")
+    home.job("targets-1").root.mkdir(parents=True)
+    write_json(home.job("targets-1").spec, {})
+    assert find_match(home, "targets-1") == Match("job", "targets-1", None, ("targets-1",))
+    with pytest.raises(XpError, match="nothing here is called 'targets'"):
+        find_match(home, "targets")
 
 
 def test_one_letter_means_nothing_and_two_may(home: Home) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.errors import DataError
-from engine.home.files import read_json, write_json
+from engine.home.files import read_json, write_json, write_together
 from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import make_plan
@@ -38,6 +38,51 @@ def test_job_folder_holds_exactly_what_its_id_is_made_of(home: Home) -> None:
     for folder in home.jobs():
         settings = read_json(folder.spec)
         assert make_id(settings["kind"], settings) == folder.job
+
+
+def test_a_job_folder_says_how_it_is_done(home: Home) -> None:
+    plan = make_plan(load_spec(QUICKSTART, ("data.workers=1",)), home)
+    submit_plan(plan, home)
+    assert {job.key: home.job(job.key).read_details() for job in plan.jobs} == {
+        job.key: dict(job.details) for job in plan.jobs
+    }
+    assert any(job.details["workers"] == 1 for job in plan.jobs if job.kind == "train")
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files of jobs that are written from here on."""
+    paths: list[str] = []
+
+    def write(files: dict[Path, str]) -> None:
+        paths.extend(f"{path.parent.name.split('-')[0]}/{path.name}" for path in files)
+        write_together(files)
+
+    monkeypatch.setattr("engine.schedule.submit.write_together", write)
+    return paths
+
+
+def test_only_what_a_newer_submission_changes_is_written(home: Home, written: list[str]) -> None:
+    submit(home)
+    assert {path.split("/")[1] for path in written} == {"spec.json", "details.json"}
+    written.clear()
+    submit(home)
+    assert written == []
+    submit(home, "data.workers=1")
+    assert "train/details.json" in written
+    assert "pack/details.json" not in written, "a pack has no workers"
+    assert not [path for path in written if path.endswith("spec.json")]
+    details = [folder.read_details() for folder in home.jobs() if folder.job.startswith("train-")]
+    assert {told["workers"] for told in details} == {1}
+
+
+def test_a_lent_job_stays_as_its_own_home_has_it(home: Home, tmp_path: Path) -> None:
+    submit(home)
+    lender = next(folder for folder in home.jobs() if folder.job.startswith("train-"))
+    borrower = open_home(tmp_path / "other", create=True)
+    borrower.job(lender.job).root.symlink_to(lender.root, target_is_directory=True)
+    submit(borrower, "data.workers=1")
+    assert lender.read_details()["workers"] != 1
 
 
 def test_changed_submit_says_what_changed(home: Home) -> None:

@@ -119,7 +119,7 @@ def test_details_of_a_run_are_as_its_spec_says() -> None:
     data = Data(source="digits", workers=3, cache="device")
     train = Train(memory="lean", on_oom="stop", save_minutes=2.0)
     settings = Settings(data=data, student=Student(arch="tiny_vit_5m"), train=train, resources=Resources(cpus=7))
-    details = JobDetails.of(settings)
-    assert (details.workers, details.cache, details.memory) == (3, "device", "lean")
+    details = JobDetails.of(settings, "/here")
+    assert (details.root, details.workers, details.cache, details.memory) == ("/here", 3, "device", "lean")
     assert (details.on_oom, details.save_minutes, details.resources.cpus) == ("stop", 2.0, 7)
     assert JobDetails.model_validate(json.loads(json.dumps(details.model_dump(mode="json")))) == details

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,27 +15,44 @@ from typer.testing import CliRunner
 
 from engine.cli import app
 from engine.cli.targets import verify
-from engine.errors import QueryError
+from engine.errors import JobError, QueryError
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.inputs.content import file_digest
 from engine.schedule.lookup import Match
 from engine.spec.identity import digest_of
 from engine.verify.targets import verify_targets
-from tests.run.bench import TARGETS_JOB, TRAIN, digits_bench
+from tests.run.bench import NETWORK, TARGETS_JOB, TRAIN, Bench, digits_bench
 
 VIEWS = 2
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    root = tmp_path_factory.mktemp("home")
-    with digits_bench(root) as bench:
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with digits_bench(tmp_path_factory.mktemp("home")) as bench:
         assert bench.run(bench.train("train-teacher", train={**TRAIN, "epochs": 8, "batch_size": 32})) == 0
         needs = {"pack": "pack-1", "teacher": "train-teacher"}
         job = bench.write("targets-1", "targets", needs, {**TARGETS_JOB, "views": VIEWS})
         assert bench.run(job) == 0
-        yield bench.home
+        yield bench
+
+
+@pytest.fixture
+def home(bench: Bench) -> Home:
+    return bench.home
+
+
+@pytest.fixture(scope="module")
+def given(bench: Bench) -> tuple[Home, str]:
+    """Targets of a network whose weights lie in a file, which the details of the job name."""
+    winner = bench.home.job("train-teacher").winner()
+    assert winner is not None
+    file = winner.artifacts / "weights.safetensors"
+    network = {**NETWORK, "weights": f"sha256:{file_digest(file)}"}
+    words = {"network": network, "views": 1, "rows": "all", "image_size": 24, "head": "slice"}
+    job = bench.write("targets-given", "targets", {"pack": "pack-1"}, {**TARGETS_JOB, **words})
+    assert bench.run(job, weights=str(file)) == 0
+    return bench.home, job.job
 
 
 @pytest.fixture(autouse=True)
@@ -140,3 +158,30 @@ def test_where_nothing_is_made_there_is_nothing_to_verify(home: Home, monkeypatc
     monkeypatch.setattr("engine.schedule.lookup.find_match", lambda home, name: match)
     with pytest.raises(QueryError, match="no targets of many are made yet"):
         verify("many", 64, None, home.root)
+
+
+# From the folders alone -----------------------------------------------------------------------------------------------
+
+
+def copied(home: Home, folder: Path, job: str) -> Home:
+    """Return a new home with a job's folder and its targets, and nothing else."""
+    made = Home(folder, folder / "cache")
+    shutil.copytree(home.job(job).root, made.job(job).root)
+    shutil.copytree(home.targets(job), made.targets(job))
+    return made
+
+
+def test_targets_of_given_weights_need_only_their_folders(given: tuple[Home, str], tmp_path: Path) -> None:
+    home = copied(given[0], tmp_path / "copy", given[1])
+    answer = CliRunner().invoke(app, ["targets", "verify", given[1], "--home", str(home.root)])
+    assert answer.exit_code == 0, answer.output
+    assert "1 of 1 are right" in answer.output
+
+
+def test_a_trained_teacher_that_is_absent_is_named(home: Home, tmp_path: Path) -> None:
+    made = copied(home, tmp_path / "copy", "targets-1")
+    with pytest.raises(JobError, match="train-teacher is not done") as caught:
+        verify_targets(made, "targets-1", 64)
+    assert "copy jobs/train-teacher from a home that has it" in caught.value.fix
+    shutil.copytree(home.job("train-teacher").root, made.job("train-teacher").root)
+    assert verify_targets(made, "targets-1", 64).is_right

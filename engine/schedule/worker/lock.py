@@ -8,16 +8,16 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
-import sys
 import time
 from contextlib import suppress
 
 from filelock import FileLock, Timeout
 
 from engine.errors import HomeError
-from engine.home.files import write_json
+from engine.home.files import read_object, write_json
 from engine.home.paths import Home
-from engine.launch.local import server_env
+from engine.launch.local import module_words, server_env
+from engine.launch.places import read_executor
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, see_process
 
@@ -87,19 +87,11 @@ def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = 
     preempt_signals()  # a mistake in the environment is told here, where somebody reads it
     if scheduler_alive(home):
         return
-    words = [
-        sys.executable,
-        "-m",
-        "engine.schedule.worker",
-        "--home",
-        str(home.root),
-        "--until-idle",
-        "--preload",
-        preload,
-    ]
+    given = ["--home", str(home.root), "--until-idle", "--preload", preload]
+    words = module_words("engine.schedule.worker", *given, *([] if collects else ["--no-collect"]))
     with open(home.scheduler_log, "ab") as log:
         process = Outliving(
-            words if collects else [*words, "--no-collect"],
+            words,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -113,7 +105,13 @@ def sign_in(home: Home) -> None:
     """Write who schedules here; advice for people, as the lock is the truth."""
     seen = see_process(os.getpid())
     who = {"pid": os.getpid(), "host": host_name(), "boot_id": boot_id(), "start_time": seen.start if seen else 0}
-    write_json(home.scheduler_file, {**who, "since": time.time()})
+    write_json(home.scheduler_file, {**who, "executor": read_executor(home), "since": time.time()})
+
+
+def other_executor(home: Home) -> str | None:
+    """Return where the scheduler that works here sends jobs, when that is not what the home has chosen since."""
+    told = (read_object(home.scheduler_file) or {}).get("executor")
+    return str(told) if told and told != read_executor(home) and scheduler_alive(home) else None
 
 
 def sign_out(home: Home) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from engine.errors import HomeError
 from engine.home.paths import Home
 from engine.launch import Launcher
-from engine.launch.local import LocalLauncher
+from engine.launch.places import make_launcher, read_executor
 from engine.launch.preempt import preempt_signals
 from engine.schedule.worker.lock import cannot_write, sign_in, sign_out, take_lock
 from engine.schedule.worker.loop import Patience, Scheduler
@@ -55,7 +55,7 @@ def run_worker(
     (engine/launch/preempt.py) they are saved and ended first. Raises HomeError when another scheduler
     has this home and we were told to stay (`until_idle` leaves it to the other and returns 0).
     """
-    make = launcher or (lambda: LocalLauncher(preload, slots or 1))
+    make = launcher or (lambda: make_launcher(read_executor(home), preload, slots or 1))
     with _stop_signals() as stopping:
         while True:
             lock = take_lock(home)

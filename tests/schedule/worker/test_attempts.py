@@ -17,7 +17,6 @@ from engine.schedule.worker.attempts import (
     last_words,
     made_progress,
     newest_number,
-    read_object,
     read_progress,
     saved_step,
 )
@@ -32,13 +31,6 @@ def save(job: JobFolder, number: int, text: str) -> None:
     folder = job.attempt(number).checkpoints
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pointer.json").write_text(text)
-
-
-@pytest.mark.parametrize(("text", "found"), [('{"a": 1}', {"a": 1}), ("[1]", None), ('{"a"', None), ("", None)])
-def test_only_a_whole_object_is_read(tmp_path: Path, text: str, found: object) -> None:
-    (tmp_path / "x.json").write_text(text)
-    assert read_object(tmp_path / "x.json") == found
-    assert read_object(tmp_path / "absent.json") is None
 
 
 def test_a_pulse_changes_with_step_epoch_and_phase_only(job: JobFolder) -> None:

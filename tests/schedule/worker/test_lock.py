@@ -102,7 +102,16 @@ def test_a_scheduler_is_started_apart_from_us(empty: Home, started: list[FakePro
     start_detached(empty, preload="some.module", collects=False)
     start_detached(empty, collects=True)
     first, second = started
-    words = [sys.executable, "-m", "engine.schedule.worker", "--home", str(empty.root), "--until-idle", "--preload"]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "engine.schedule.worker",
+        "--home",
+        str(empty.root),
+        "--until-idle",
+        "--preload",
+    ]
     assert (first.words, second.words) == ([*words, "some.module", "--no-collect"], [*words, "engine.run"])
     assert first.named["start_new_session"] is True
     assert first.named["stdin"] == subprocess.DEVNULL
@@ -149,10 +158,23 @@ def test_who_schedules_signs_in_and_out(empty: Home, monkeypatch: pytest.MonkeyP
         "host": host_name(),
         "boot_id": boot_id(),
         "start_time": me.start,
+        "executor": "local",
         "since": 77.0,
     }
     sign_out(empty)
     assert not empty.scheduler_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "is_alive", "other"),
+    [("moon", True, "moon"), ("local", True, None), ("moon", False, None), (None, True, None)],
+)
+def test_another_executor_is_told_while_it_works(
+    empty: Home, monkeypatch: pytest.MonkeyPatch, told: str | None, is_alive: bool, other: str | None
+) -> None:
+    monkeypatch.setattr(lock, "scheduler_alive", lambda home: is_alive)
+    empty.scheduler_file.write_text(json.dumps({"executor": told} if told else {}))
+    assert lock.other_executor(empty) == other
 
 
 def test_a_detached_scheduler_does_the_work_and_leaves(home: Home) -> None:

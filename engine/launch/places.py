@@ -1,0 +1,55 @@
+"""Where jobs can run, by name: takes a word of `--executor`, gives the launcher; a home remembers its word.
+
+To add a place: its file beside this one, and its line in LAUNCHERS. Nothing is imported before it is wanted.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from engine.errors import XpError, closest_hint
+from engine.home.files import read_object, write_json
+from engine.home.paths import Home
+from engine.launch import Launcher
+
+
+def check_executor(name: str) -> None:
+    """Raise XpError when jobs cannot run on `name`."""
+    if name in LAUNCHERS:
+        return
+    if name in NOT_BUILT:
+        fix = "use --executor " + " or ".join(LAUNCHERS)
+        raise XpError(f"jobs cannot run on {name!r} yet", where="--executor", fix=fix)
+    raise XpError(f"there is no executor {name!r}", where="--executor", fix=closest_hint(name, LAUNCHERS))
+
+
+def choose_executor(home: Home, name: str | None) -> str:
+    """Let the jobs of this home run on `name` from now on (None: as before) and return the word that holds.
+
+    It is written down, so that whoever starts the home's next scheduler starts the same. Raises XpError as above.
+    """
+    if name is None or name == read_executor(home):
+        return read_executor(home)
+    check_executor(name)
+    write_json(home.executor_file, {"executor": name})
+    return name
+
+
+def read_executor(home: Home) -> str:
+    """Return where the jobs of this home run."""
+    return str((read_object(home.executor_file) or {}).get("executor") or LOCAL)
+
+
+def make_launcher(name: str, preload: str, slots: int) -> Launcher:
+    """Return the launcher of a place. Raises XpError when there is none."""
+    check_executor(name)
+    module, _, launcher = LAUNCHERS[name].partition(":")
+    made: Launcher = getattr(import_module(module), launcher)(preload, slots)
+    return made
+
+
+LOCAL = "local"
+NOT_BUILT = ("slurm", "ray")
+LAUNCHERS = {
+    LOCAL: "engine.launch.local:LocalLauncher",
+}
