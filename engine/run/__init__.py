@@ -33,7 +33,7 @@ from engine.run.attempt import Attempt
 from engine.run.code import read_code
 from engine.run.device import is_memory_error
 from engine.run.memory import OutOfMemory
-from engine.spec.job_kinds import KINDS, load_named
+from engine.spec.job_kinds import KINDS, SMALLER_BATCH, kind_in_id, load_named
 
 
 def main(order: Order) -> int:
@@ -96,7 +96,8 @@ def _exit_status(error: BaseException, job: str, ooms: int) -> Exit:
 def _tell_memory(error: BaseException, job: str) -> str:
     """Say in a line what the allocator said, and in another what to change; its own advice is long and not for here."""
     said = (str(error).splitlines() or [""])[0][:ALLOCATOR_LETTERS]
-    less = KINDS[job.partition("-")[0]].less_memory
+    kind = kind_in_id(job)
+    less = kind.less_memory if kind else SMALLER_BATCH
     return f"out of memory ({said or type(error).__name__})\nfix: {less}; or see what else holds memory there"
 
 

@@ -68,6 +68,11 @@ def kind_of(settings: JobSettings) -> str:
     return name
 
 
+def kind_in_id(job: str) -> JobKind | None:
+    """Return the kind that a job's id begins with; None for one that this xp does not know."""
+    return KINDS.get(job.partition("-")[0])
+
+
 def final_network(jobs: Mapping[str, str]) -> str:
     """Return the job that makes a run's network what it is in the end; `jobs` are the run's by role."""
     roles = [kind.network_role for kind in KINDS.values() if kind.network_role in jobs]

@@ -26,6 +26,7 @@ NETWORK = {
     "drop_path": 0.2,
 }
 DATA = {"source": "digits", "image_size": 24, "split": "30/10/60", "short_side": 8}
+PACKED = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
 TRAIN = {"epochs": 3, "batch_size": 64, "lr": 2e-3, "precision": "fp32", "threads": 1}
 TRAIN_JOB = {"data": DATA, "network": NETWORK, "num_classes": 10, "train": TRAIN, "distill": None, "seed": 0}
 TARGETS_JOB = {
@@ -110,7 +111,6 @@ def open_bench(root: Path) -> Iterator[Bench]:
 @contextmanager
 def digits_bench(root: Path) -> Iterator[Bench]:
     """Give a home at `root` in which the job pack-1 has packed the digits."""
-    packed = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
     with open_bench(root) as bench:
-        assert bench.run(bench.write("pack-1", "pack", {}, {"data": packed, "digest": "d"})) == 0
+        assert bench.run(bench.write("pack-1", "pack", {}, {"data": PACKED, "digest": "d"})) == 0
         yield bench

@@ -44,9 +44,9 @@ def test_a_job_folder_says_how_it_is_done(home: Home) -> None:
     plan = make_plan(load_spec(QUICKSTART, ("data.workers=1",)), home)
     submit_plan(plan, home)
     assert {job.key: home.job(job.key).read_details() for job in plan.jobs} == {
-        job.key: dict(job.details) for job in plan.jobs
+        job.key: job.details.model_dump(mode="json") for job in plan.jobs
     }
-    assert any(job.details["workers"] == 1 for job in plan.jobs if job.kind == "train")
+    assert any(job.details.workers == 1 for job in plan.jobs if job.kind == "train")
 
 
 @pytest.fixture

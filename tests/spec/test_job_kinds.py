@@ -14,7 +14,7 @@ from engine.home.paths import open_home
 from engine.load import load_spec
 from engine.plan import PLANNERS, make_plan
 from engine.spec import job_settings
-from engine.spec.job_kinds import KINDS, final_network, kind_of, load_named, shared_roles
+from engine.spec.job_kinds import KINDS, final_network, kind_in_id, kind_of, load_named, shared_roles
 from engine.spec.job_settings import JobSettings, NetworkSettings
 
 ENGINE = Path(job_settings.__file__).parents[1]
@@ -72,6 +72,11 @@ def test_roles_of_a_plan_are_those_of_its_kinds(tmp_path: Path) -> None:
     assert shared_roles() == {"pack", "teacher", "targets"}
 
 
+def test_the_kind_of_a_job_is_read_from_its_id() -> None:
+    assert kind_in_id("measure-0123456789ab") is KINDS["measure"]
+    assert kind_in_id("brew-0123456789ab") is None
+
+
 def test_the_final_network_is_the_pruned_one_where_there_is_one() -> None:
     assert final_network({"pack": "p", "student": "s", "measure": "m"}) == "s"
     assert final_network({"prune": "q", "student": "s", "explain": "e"}) == "q"
@@ -126,7 +131,8 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
 def kind_words(file: Path) -> set[str]:
     """Return the names of kinds that stand in a file as whole strings."""
     nodes = ast.walk(ast.parse(file.read_text()))
-    return {node.value for node in nodes if isinstance(node, ast.Constant) and node.value in KINDS}
+    words = {str(node.value).removesuffix("-") for node in nodes if isinstance(node, ast.Constant)}  # or an id's prefix
+    return words & KINDS.keys()
 
 
 def test_kinds_are_named_in_the_table_alone() -> None:

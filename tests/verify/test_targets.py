@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from engine.cli import app
 from engine.cli.targets import verify
-from engine.errors import JobError, QueryError
-from engine.home.files import write_json
+from engine.errors import JobError, QueryError, VersionError
+from engine.home.files import read_json, write_json
 from engine.home.paths import Home
 from engine.inputs.content import file_digest
 from engine.schedule.lookup import Match
@@ -176,6 +176,14 @@ def test_targets_of_given_weights_need_only_their_folders(given: tuple[Home, str
     answer = CliRunner().invoke(app, ["targets", "verify", given[1], "--home", str(home.root)])
     assert answer.exit_code == 0, answer.output
     assert "1 of 1 are right" in answer.output
+
+
+def test_targets_of_an_earlier_version_are_not_verified(home: Home, tmp_path: Path) -> None:
+    made = copied(home, tmp_path / "copy", "targets-1")
+    write_json(made.job("targets-1").spec, {**read_json(made.job("targets-1").spec), "version": 1})
+    with pytest.raises(VersionError, match=r"targets-1 was made by another version of xp: version 1") as caught:
+        verify_targets(made, "targets-1", 64)
+    assert caught.value.fix.startswith("submit its experiment again")
 
 
 def test_a_trained_teacher_that_is_absent_is_named(home: Home, tmp_path: Path) -> None:
