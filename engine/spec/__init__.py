@@ -14,9 +14,8 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     experiment     one run's settings; a whole spec
     cells          base, arm, matrix point -> the settings of a cell
     identity       settings -> a stable id
-    job_settings   what decides a job of each kind, and how it is done
-    job_kinds      KINDS: all that is known of each kind of job
-    job_file       spec.json of a job, written and read
+    job_kinds               KINDS: all that is known of each kind of job
+    job_settings job_file   what decides a job of each kind, and how it is done; its spec.json, written and read
 """
 
 from engine.spec.base import ASIDE, NAME, Model, refuse

@@ -54,7 +54,8 @@ class ViewedData(Data):
     def of(cls, data: Data, seed: int) -> ViewedData:
         """Views that the run's seed decides are written down with that seed, all with the version of augmentation."""
         words = {name: getattr(data, name) for name in Data.model_fields}
-        return cls.model_validate({**words, "view_seed": seed if data.view_seed == "run" else data.view_seed})
+        words["view_seed"] = seed if data.view_seed == "run" else data.view_seed
+        return cls.model_validate(words)
 
     def unsplit(self) -> ViewedData:
         """Return the data for work on all images: the words of a split are at their defaults, and mean nothing."""
@@ -103,7 +104,9 @@ class LessonSettings(Model):
     def words(self, matched: float | None = None) -> Distill:
         """Return `distill` as a spec has it; `matched` is the number that a matched temperature came to."""
         words = {name: getattr(self, name) for name in Distill.model_fields}
-        return Distill.model_validate(words if matched is None else {**words, "temperature": matched})
+        if matched is not None:
+            words["temperature"] = matched
+        return Distill.model_validate(words)
 
 
 class PackSettings(JobSettings):
@@ -169,7 +172,7 @@ class TargetsSettings(JobSettings, AnsweringNetwork):
     @classmethod
     def of(cls, teacher: AnsweringNetwork, **words: object) -> TargetsSettings:
         """Return the settings that ask `teacher` about what `words` name."""
-        return cls.model_validate({**{name: getattr(teacher, name) for name in type(teacher).model_fields}, **words})
+        return cls.model_validate({**dict(teacher), **words})
 
 
 class MeasureSettings(NetworkSettings):
