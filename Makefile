@@ -2,6 +2,7 @@
 # Waiting threads sleep instead of spinning: on a shared machine that is ten times faster
 export OMP_WAIT_POLICY ?= PASSIVE
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
@@ -12,8 +13,9 @@ demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
 	$(BIN)/xp report quickstart
 
+# In two processes and in an order of chance, which is printed: a test that leans on another one shows itself
 test: $(SETUP)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 test-slow: $(SETUP)
 	$(BIN)/python -m pytest -q -m slow

@@ -125,80 +125,64 @@ select run, coalesce(max(job) filter (role = 'prune'), max(job) filter (role = '
     max(job) filter (role = 'prune') is not null as is_pruned
 from run_jobs group by run;
 
+-- What a run's jobs logged, by name; `source` of each metric (store/metrics.py) picks from these. A name comes once for
+-- each run, as a map demands. Marks in double braces stand for the metrics: results/schema.py fills them in.
 create view results_live as
-with final_metrics as (
-    select f.run,
-        max(m.last) filter (m.name = 'test_top1') as test_top1,
-        max(m.last) filter (m.name = 'val_top1') as val_top1_last,
-        max(m.best_max) filter (m.name = 'val_top1') as val_top1_best,
-        max(m.last) filter (m.name = 'test_loss') as test_loss,
-        max(m.last) filter (m.name = 'val_loss') as val_loss,
-        max(m.last) filter (m.name = 'train_loss') as train_loss,
-        max(m.last) filter (m.name = 'train_images_per_second') as logged_speed
-    from final_jobs f join metrics_last m using (job) group by f.run
+with final_series as (
+    select f.run, map_from_entries(list({'name': m.name, 'value': m.last})) as series,
+        map_from_entries(list({'name': m.name, 'value': m.best_max})) as best
+    from final_jobs f join metrics_last m using (job)
+    where m.name in ({{logged_names}}) group by f.run
 ), final_figures as (
-    select f.run,
-        max(m.value) filter (m.name = 'train_images_per_second') as train_images_per_second,
-        max(m.value) filter (m.name = 'cuda_peak_allocated') as cuda_peak_allocated,
-        max(m.value) filter (m.name = 'cuda_peak_reserved') as cuda_peak_reserved,
-        max(m.value) filter (m.name = 'host_peak_rss') as host_peak_rss,
-        max(m.value) filter (m.name = 'params') as params,
-        max(m.value) filter (m.name = 'params_before') as params_before,
-        max(m.value) filter (m.name = 'prune_asked') as prune_asked,
-        max(m.value) filter (m.name = 'prune_achieved') as prune_achieved
-    from final_jobs f join measurements m using (job) group by f.run
-), measured as (
-    select rj.run,
-        max(m.value) filter (m.name = 'params') as params,
-        max(m.value) filter (m.name = 'macs') as macs,
-        arg_max(m.value, (m.device <> 'cpu', m.batch_size, m.threads))
-            filter (m.name = 'infer_images_per_second') as infer_images_per_second,
-        arg_max(m.batch_size, (m.device <> 'cpu', m.batch_size, m.threads))
-            filter (m.name = 'infer_images_per_second') as infer_batch_size,
-        arg_max(m.value, (m.device <> 'cpu', -m.batch_size, m.threads))
-            filter (m.name = 'infer_latency') as infer_latency
-    from run_jobs rj join measurements m using (job) where rj.role = 'measure' group by rj.run
+    select run, map_from_entries(list({'name': name, 'value': value})) as figures from (
+        select f.run, m.name, max(m.value) as value
+        from final_jobs f join measurements m using (job) where m.name in ({{logged_names}}) group by all
+    ) group by run
+), measure_figures as (
+    -- What was measured on a GPU counts before what was on a CPU, and more threads before fewer.
+    select run, map_from_entries(list({'name': name, 'value': value})) as measured,
+        map_from_entries(list({'name': name, 'value': at_largest})) as largest,
+        map_from_entries(list({'name': name, 'value': at_smallest})) as smallest,
+        map_from_entries(list({'name': name, 'value': largest_batch})) as largest_batches
+    from (
+        select rj.run, m.name, max(m.value) as value,
+            arg_max(m.value, (m.device <> 'cpu', m.batch_size, m.threads)) as at_largest,
+            arg_max(m.value, (m.device <> 'cpu', -m.batch_size, m.threads)) as at_smallest,
+            arg_max(m.batch_size, (m.device <> 'cpu', m.batch_size, m.threads)) as largest_batch
+        from run_jobs rj join measurements m using (job)
+        where rj.role = 'measure' and m.name in ({{logged_names}}) group by all
+    ) group by run
 ), taught as (
     -- One that saw no split has figures over all images; its students log those of their own split.
-    select rj.run, max(t.value) filter (
-        t.part = 'test' and (rj.role, t.name) in (('targets', 'top1'), ('student', 'teacher_top1'))
-    ) as teacher_test_top1
-    from run_jobs rj join teachers t using (job) where rj.role in ('targets', 'student') group by rj.run
+    select run, map_from_entries(list({'name': name, 'value': value})) as teacher from (
+        select rj.run, t.part || '_' || case rj.role when 'targets' then t.name else t.name[9:] end as name,
+            max(t.value) as value
+        from run_jobs rj join teachers t using (job)
+        where rj.role = 'targets' or (rj.role = 'student' and starts_with(t.name, 'teacher_')) group by all
+    ) where name in ({{logged_names}}) group by run
 ), tested as (
     -- Wilson's score interval over test images: what one run alone says. 1.96 is the normal quantile of 0.975.
-    select f.run, e.images, 1.959963984540054 as z, e.correct / e.images as share
+    select f.run, e.images, 1.959963984540054 as z, e.correct / e.images as share, 1 + z * z / e.images as width
     from final_jobs f join raw.evaluations e on e.job = f.job and e.part = 'test'
+), wilson as (
+    select run, images, (share + z * z / (2 * images)) / width as centre,
+        z * sqrt(share * (1 - share) / images + z * z / (4 * images ** 2)) / width as half
+    from tested
 ), spent as (
-    select rj.run, sum(j.seconds) filter (rj.role in ('student', 'prune')) as train_seconds
+    select rj.run, sum(j.seconds) filter (rj.role in ('student', 'prune')) as seconds
     from run_jobs rj join jobs j using (job) group by rj.run
 )
 select r.experiment, r.arm, r.cell, r.seed, r.split, r.run, r.state,
-    fm.test_top1,
-    case when r.settings ->> '$.train.checkpoint' = 'best_val' then fm.val_top1_best else fm.val_top1_last end as val_top1,
-    fm.test_loss, fm.val_loss, fm.train_loss,
-    coalesce(ff.train_images_per_second, fm.logged_speed) as train_images_per_second,
-    me.infer_images_per_second, me.infer_batch_size, me.infer_latency,
-    ff.cuda_peak_allocated::bigint as cuda_peak_allocated,
-    ff.cuda_peak_reserved::bigint as cuda_peak_reserved,
-    ff.host_peak_rss::bigint as host_peak_rss,
-    coalesce(me.params, ff.params)::bigint as params,
-    me.macs::bigint as macs,
-    ff.params_before::bigint as params_before,
-    ff.prune_asked, ff.prune_achieved,
-    t.teacher_test_top1,
-    s.train_seconds,
-    te.images as test_images,
-    (te.share + z * z / (2 * te.images) - z * sqrt(te.share * (1 - te.share) / te.images + z * z / (4 * te.images ** 2)))
-        / (1 + z * z / te.images) as test_low,
-    (te.share + z * z / (2 * te.images) + z * sqrt(te.share * (1 - te.share) / te.images + z * z / (4 * te.images ** 2)))
-        / (1 + z * z / te.images) as test_high
+    {{metric_columns}},
+    largest_batches['infer_images_per_second'] as infer_batch_size,
+    w.images as test_images, w.centre - w.half as test_low, w.centre + w.half as test_high
 from runs r
-left join final_metrics fm on fm.run = r.run
+left join final_series fs on fs.run = r.run
 left join final_figures ff on ff.run = r.run
-left join measured me on me.run = r.run
+left join measure_figures mf on mf.run = r.run
 left join taught t on t.run = r.run
 left join spent s on s.run = r.run
-left join tested te on te.run = r.run
+left join wilson w on w.run = r.run
 left join raw.runs q on q.run = r.run and q.experiment = r.experiment
 order by r.experiment, q.position;
 
@@ -211,20 +195,9 @@ create view cells as
 with long as (
     select experiment, arm, cell, split, run, seed, metric, value from (
         select experiment, arm, cell, split, run, seed,
-            test_top1::double as test_top1, val_top1::double as val_top1, test_loss::double as test_loss,
-            val_loss::double as val_loss, train_loss::double as train_loss,
-            train_images_per_second::double as train_images_per_second,
-            infer_images_per_second::double as infer_images_per_second,
-            infer_latency::double as infer_latency, cuda_peak_allocated::double as cuda_peak_allocated,
-            cuda_peak_reserved::double as cuda_peak_reserved, host_peak_rss::double as host_peak_rss,
-            params::double as params, macs::double as macs, params_before::double as params_before,
-            prune_asked::double as prune_asked, prune_achieved::double as prune_achieved,
-            teacher_test_top1::double as teacher_test_top1, train_seconds::double as train_seconds
+            {{metric_doubles}}
         from results
-    ) unpivot (value for metric in (
-        test_top1, val_top1, test_loss, val_loss, train_loss, train_images_per_second, infer_images_per_second,
-        infer_latency, cuda_peak_allocated, cuda_peak_reserved, host_peak_rss, params, macs, params_before,
-        prune_asked, prune_achieved, teacher_test_top1, train_seconds))
+    ) unpivot (value for metric in ({{metric_names}}))
 ), spread as (
     select experiment, arm, cell, split, metric,
         count(*) filter (isfinite(value)) as n,

@@ -21,7 +21,7 @@ HOMES = {
     "torch": ("core", "run", "verify"),
     "timm": ("core", "run"),
     "jinja2": ("report",),
-    "matplotlib": ("report",),
+    "matplotlib": ("report", "run"),
     "typer": ("cli",),
     "prompt_toolkit": ("cli",),
     "rich": ("cli",),

@@ -1,5 +1,6 @@
 """What the numbers say: takes rows of the snapshot, gives intervals, comparisons, verdicts and where a number is from.
 
+snapshot    one state of the results, held open
 statistics  intervals and tests
 fairness    whether two runs may be compared
 compare     two arms side by side

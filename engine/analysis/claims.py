@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.analysis.compare import LOWER_IS_BETTER, ONE_MEASUREMENT, Comparison, ask, compare_arms
+from engine.analysis.compare import ONE_MEASUREMENT, Comparison, compare_arms
+from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.analysis.statistics import holm, seeds_needed
-from engine.errors import QueryError, closest_hint
+from engine.errors import QueryError
 from engine.home.paths import Home
 from engine.spec import Claim
+from store.metrics import METRICS, metric_of
 
 Verdict = Literal["holds", "refuted", "undecided"]
 ALPHA = 0.05
@@ -32,17 +34,20 @@ class Judged:
     p: float | None = None
 
 
-def check_claims(home: Home, name: str, claims: Sequence[Claim] | None = None) -> list[Judged]:
+def check_claims(results: Home | Snapshot, name: str, claims: Sequence[Claim] | None = None) -> list[Judged]:
     """Judge the claims of an experiment (those of its newest submission), one row for each point of the matrix.
 
     Raises QueryError for an experiment that is not in the results.
     """
-    wanted = _claims_of(home, name) if claims is None else claims
-    drafts = [draft for claim in wanted for draft in _compare_claim(home, name, claim)]
-    tested = [_margin_p(claim, found) for claim, found, _ in drafts]
+    if claims is not None and not claims:  # nothing to ask a store for, if there is one yet
+        return []
+    with one_snapshot(results) as snapshot:
+        wanted = _claims_of(snapshot, name) if claims is None else claims
+        drafts = [draft for claim in wanted for draft in _compare_claim(snapshot, name, claim)]
+    tested = [_margin_p(claim, compared) for claim, compared, _ in drafts]
     adjusted = iter(holm([p for p in tested if p is not None]))
     ps = [None if p is None else next(adjusted) for p in tested]
-    return [_judge(claim, found, why, p) for (claim, found, why), p in zip(drafts, ps, strict=True)]
+    return [_judge(claim, compared, why, p) for (claim, compared, why), p in zip(drafts, ps, strict=True)]
 
 
 def exit_code(judged: Sequence[Judged]) -> int:
@@ -50,121 +55,127 @@ def exit_code(judged: Sequence[Judged]) -> int:
     return 4 if any(one.verdict == "refuted" for one in judged) else 0
 
 
-def _claims_of(home: Home, name: str) -> list[Claim]:
-    known = [row["experiment"] for row in ask(home, "claims_experiments")]
-    if name not in known:
-        fix = closest_hint(name, known) if known else "submit it first: xp submit SPEC"
-        raise QueryError(f"there is no experiment {name!r} in the results", fix=fix)
-    rows = ask(home, "claims_of", name=name)
+def _claims_of(snapshot: Snapshot, name: str) -> list[Claim]:
+    snapshot.check_experiment(name)
+    rows = snapshot.ask("claims_of", name=name)
     return [Claim.model_validate({key: value for key, value in row.items() if value is not None}) for row in rows]
 
 
-def _compare_claim(home: Home, name: str, claim: Claim) -> list[tuple[Claim, Comparison | None, str]]:
+def _compare_claim(snapshot: Snapshot, name: str, claim: Claim) -> list[tuple[Claim, Comparison | None, str]]:
+    if claim.expect == "not_worse" and claim.metric in METRICS and metric_of(claim.metric).better == "neither":
+        why = f"neither more nor less {claim.metric} is better, so that nothing is worse: expect greater or less"
+        return [(claim, None, why)]
     try:
-        found = compare_arms(home, f"{name}/{claim.arm}", f"{name}/{claim.against}", claim.metric, anyway=True)
+        compared = compare_arms(snapshot, f"{name}/{claim.arm}", f"{name}/{claim.against}", claim.metric, anyway=True)
     except QueryError as error:
         return [(claim, None, f"{error.what}; {error.fix}")]
-    return [(claim, one, "") for one in found]
+    return [(claim, one, "") for one in compared]
 
 
-def _margin_p(claim: Claim, found: Comparison | None) -> float | None:
+def _margin_p(claim: Claim, comparison: Comparison | None) -> float | None:
     """Return the two-sided p of `difference = threshold`; None where the data allow no test."""
-    if found is None or found.is_exact or found.difference.std is None or found.difference.low is None:
+    if comparison is None or comparison.is_exact:
+        return None
+    effect = comparison.difference
+    if effect.std is None or effect.low is None:
         return None
     from scipy.special import stdtr
 
-    away = abs(found.difference.mean - threshold_of(claim))
-    if found.difference.std == 0:
+    away = abs(effect.mean - threshold_of(claim))
+    if effect.std == 0:
         return 1.0 if away == 0 else 0.0
-    n = found.difference.n
-    return float(2 * stdtr(n - 1, -away * n**0.5 / found.difference.std))
+    return float(2 * stdtr(effect.n - 1, -away * effect.n**0.5 / effect.std))
 
 
 def threshold_of(claim: Claim) -> float:
     """Return the difference (arm - against) that separates holding from failing, in the metric's unit.
 
     `greater` means by more than the margin, `less` by less than minus the margin, and `not_worse` that the arm is
-    worse by less than the margin, where worse is lower, or higher for losses, times, memory and size.
+    worse by less than the margin, where worse is what is not `better` in store/metrics.py.
     """
     margin = claim.margin or 0.0
     if claim.expect == "greater":
         return margin
     if claim.expect == "less":
         return -margin
-    return margin if claim.metric in LOWER_IS_BETTER else -margin
+    return margin if metric_of(claim.metric).better == "lower" else -margin
 
 
 def wants_more(claim: Claim) -> bool:
     """Whether the claim holds above its threshold (else below)."""
-    return claim.expect == "greater" or (claim.expect == "not_worse" and claim.metric not in LOWER_IS_BETTER)
+    return claim.expect == "greater" or (claim.expect == "not_worse" and metric_of(claim.metric).better != "lower")
 
 
-def _judge(claim: Claim, found: Comparison | None, why: str, p: float | None) -> Judged:
-    if found is None:
+def _judge(claim: Claim, comparison: Comparison | None, why: str, p: float | None) -> Judged:
+    if comparison is None:
         return Judged(claim, "", "undecided", why, None)
-    unlike = [str(one) for one in found.unfair if one.what in ("the test set", "data.split", "data.source")]
+    verdict, reason = _verdict_of(claim, comparison, p)
+    return Judged(claim, comparison.cell, verdict, reason, comparison, p)
+
+
+def _verdict_of(claim: Claim, comparison: Comparison, p: float | None) -> tuple[Verdict, str]:
+    unlike = [str(one) for one in comparison.unfair if one.what in ("the test set", "data.split", "data.source")]
     if unlike:
-        return Judged(claim, found.cell, "undecided", f"not the same test images: {'; '.join(unlike)}", found, p)
-    side = decide_side(claim, found, p)
+        return "undecided", f"not the same test images: {'; '.join(unlike)}"
+    side = decide_side(claim, comparison, p)
     if side == 0:
-        return Judged(claim, found.cell, "undecided", _what_is_missing(claim, found), found, p)
-    holds = (side > 0) == wants_more(claim)
-    return Judged(claim, found.cell, "holds" if holds else "refuted", _footnote(found), found, p)
+        return "undecided", _what_is_missing(claim, comparison)
+    return ("holds" if (side > 0) == wants_more(claim) else "refuted"), _footnote(comparison)
 
 
-def decide_side(claim: Claim, found: Comparison, p: float | None) -> int:
+def decide_side(claim: Claim, comparison: Comparison, p: float | None) -> int:
     """Return 1 where the difference lies above the threshold, -1 below it, 0 where the data cannot tell."""
-    threshold, mean = threshold_of(claim), found.difference.mean
+    threshold, mean = threshold_of(claim), comparison.difference.mean
     side = 1 if mean > threshold else -1
-    if found.is_exact:
+    if comparison.is_exact:
         return side if mean != threshold else (1 if (claim.expect == "not_worse") == wants_more(claim) else -1)
     if p is None or p >= ALPHA:
         return 0
-    if found.images is not None and found.images.low <= threshold <= found.images.high:
+    if comparison.images is not None and comparison.images.low <= threshold <= comparison.images.high:
         return 0
     return side
 
 
-def _what_is_missing(claim: Claim, found: Comparison) -> str:
-    n, std = found.difference.n, found.difference.std
-    if found.untested == ONE_MEASUREMENT:
-        return f"{found.untested}; train_images_per_second is measured in every run"
+def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
+    n, std = comparison.difference.n, comparison.difference.std
+    if comparison.untested == ONE_MEASUREMENT:
+        return f"{comparison.untested}; train_images_per_second is measured in every run"
     if std is None:
         return "one common seed says nothing about the luck of a seed: run at least 3"
-    if found.untested:
-        return f"{found.untested}; run more seeds"
+    if comparison.untested:
+        return f"{comparison.untested}; run more seeds"
     if claim.expect == "not_worse" and not claim.margin:
         return f"{n} seeds; without a margin, not_worse holds only where it is better: give the claim a margin"
-    needed = seeds_needed(found.difference.mean - threshold_of(claim), std)
+    needed = seeds_needed(comparison.difference.mean - threshold_of(claim), std)
     more = f"about {needed} seeds would decide it" if needed and needed > n else "more seeds or test images are needed"
     return f"{n} seeds do not tell; if the difference stays as it is, {more}"
 
 
-def _footnote(found: Comparison) -> str:
+def _footnote(comparison: Comparison) -> str:
     """Name the three most telling things that were not held equal."""
-    if not found.unfair:
+    if not comparison.unfair:
         return ""
-    left = len(found.unfair) - 3
-    return f"note: {'; '.join(map(str, found.unfair[:3]))}" + (f"; and {left} more differences" if left > 0 else "")
+    named, left = "; ".join(map(str, comparison.unfair[:3])), len(comparison.unfair) - 3
+    return f"note: {named}" + (f"; and {left} more differences" if left > 0 else "")
 
 
-def interval_text(found: Comparison) -> str:
+def interval_text(comparison: Comparison) -> str:
     """Return `+1.20 points [-0.40, +2.80], n=3` for accuracies, plain numbers for other metrics."""
 
     def write(value: float) -> str:
-        return f"{100 * value:+.2f}" if found.is_share else f"{value:+.5g}"
+        return f"{100 * value:+.2f}" if comparison.is_share else f"{value:+.5g}"
 
-    spread, has_edges = found.difference, not found.is_exact
+    spread, has_edges = comparison.difference, not comparison.is_exact
     edges = (
         f" [{write(spread.low)}, {write(spread.high)}]"
         if has_edges and spread.low is not None and spread.high is not None
         else ""
     )
-    return f"{write(spread.mean)}{' points' if found.is_share else ''}{edges}, n={spread.n}"
+    return f"{write(spread.mean)}{' points' if comparison.is_share else ''}{edges}, n={spread.n}"
 
 
-def left_out_text(found: Comparison) -> str:
-    return f"left out, because it is no number: {found.metric} of {', '.join(found.left_out)}"
+def left_out_text(comparison: Comparison) -> str:
+    return f"left out, because it is no number: {comparison.metric} of {', '.join(comparison.left_out)}"
 
 
 def p_text(p: float) -> str:

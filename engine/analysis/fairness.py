@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.spec.job_kinds import KINDS
+from store.metrics import metric_of
 
 FACTORS = {
     "student.attention": "attention",
@@ -23,9 +24,6 @@ FACTORS = {
 TEST_IMAGES = (
     "data.source", "data.given", "data.split", "data.split_seed", "data.classes", "data.nested", "data.broken",
 )  # fmt: skip
-SIZES = frozenset(
-    {"params", "macs", "params_before", "prune_asked", "prune_achieved"}
-)  # the images decide none of them
 # What a reader should hear of first; a path that is none of these or under them comes after them, by name.
 TELLING = (
     "the test set", "the images", *TEST_IMAGES, "train.epochs", "train.batch_size", "train.lr",
@@ -36,14 +34,10 @@ MOST_SHOWN, WIDEST = 8, 40
 # What decides no accuracy (devices are compared by themselves), and of it what decides no speed either
 ASIDE = (*(kind.section for kind in KINDS.values() if kind.section), "resources", "train.threads")
 ASIDE_OF_SPEED = (*(kind.section for kind in KINDS.values() if kind.section and not kind.figures), "resources")
-SPEEDS = frozenset(
-    {"infer_images_per_second", "infer_latency", "train_images_per_second", "evaluate_images_per_second",
-     "train_seconds", "cuda_peak_allocated", "cuda_peak_reserved", "host_peak_rss"}
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Difference:
+class Mismatch:
     """One thing that two runs do not have in common: a setting, the test images, the code or the device."""
 
     what: str
@@ -61,7 +55,7 @@ class Fairness:
     """What a pair of runs differs in: the factors that are compared, and what should have been held."""
 
     factors: tuple[str, ...]
-    unfair: tuple[Difference, ...]
+    unfair: tuple[Mismatch, ...]
 
     @property
     def is_fair(self) -> bool:
@@ -80,10 +74,10 @@ class Surroundings:
 
 def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_top1") -> Fairness:
     """Return what differs between two runs, and which of it makes comparing them on `metric` unfair."""
-    different = list_differences(first.settings, second.settings, metric)
-    by_factor: dict[str, list[Difference]] = {}
-    for difference in different:
-        by_factor.setdefault(factor_of(difference.what), []).append(difference)
+    different = list_mismatches(first.settings, second.settings, metric)
+    by_factor: dict[str, list[Mismatch]] = {}
+    for one in different:
+        by_factor.setdefault(factor_of(one.what), []).append(one)
     by_factor = _without_dependents(by_factor, first.settings, second.settings)
     fixed = _test_images_of(first, second)
     unfair = [one for path in by_factor if path in fixed for one in by_factor[path]]
@@ -92,8 +86,8 @@ def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_to
     if studied or len(held) > 1:
         unfair += [one for name in held for one in by_factor[name]]
     if len(studied) > 1:
-        unfair.append(Difference(f"{len(studied)} {AT_ONCE}", studied[0], ", ".join(studied[1:])))
-    unfair += _outer_differences(first, second, metric)
+        unfair.append(Mismatch(f"{len(studied)} {AT_ONCE}", studied[0], ", ".join(studied[1:])))
+    unfair += _outer_mismatches(first, second, metric)
     return Fairness(tuple(studied or held), tuple(sorted(unfair, key=tell_first)))
 
 
@@ -103,15 +97,15 @@ def _test_images_of(first: Surroundings, second: Surroundings) -> tuple[str, ...
     return tuple(path for path in TEST_IMAGES if not (nested and path == "data.split"))
 
 
-def tell_first(difference: Difference) -> tuple[int, str]:
+def tell_first(one: Mismatch) -> tuple[int, str]:
     """Return the place of a difference in a list for readers: other test images first, incidental settings last."""
-    if difference.what.endswith(AT_ONCE):
-        return -1, difference.what
-    places = (at for at, name in enumerate(TELLING) if _is_under(difference.what, (name,)))
-    return next(places, len(TELLING)), difference.what
+    if one.what.endswith(AT_ONCE):
+        return -1, one.what
+    places = (at for at, name in enumerate(TELLING) if _is_under(one.what, (name,)))
+    return next(places, len(TELLING)), one.what
 
 
-def difference_lines(different: Sequence[Difference], most: int = MOST_SHOWN) -> list[str]:
+def mismatch_lines(different: Sequence[Mismatch], most: int = MOST_SHOWN) -> list[str]:
     """Return the differences as a small table, the most telling first, and how many more there are."""
     told = sorted(different, key=tell_first)
     shown = [(one.what, _show(one.first), _show(one.second)) for one in told[:most]]
@@ -121,14 +115,12 @@ def difference_lines(different: Sequence[Difference], most: int = MOST_SHOWN) ->
     return [*lines, f"  and {left} more settings: xp diff shows all"] if left > 0 else lines
 
 
-def list_differences(
-    first: Mapping[str, Any], second: Mapping[str, Any], metric: str = "test_top1"
-) -> list[Difference]:
+def list_mismatches(first: Mapping[str, Any], second: Mapping[str, Any], metric: str = "test_top1") -> list[Mismatch]:
     """Return the settings that differ and that `metric` can depend on."""
     paths = sorted({*first, *second})
-    aside = ASIDE_OF_SPEED if metric in SPEEDS else ASIDE
+    aside = ASIDE_OF_SPEED if metric_of(metric).device_bound else ASIDE
     different = [path for path in paths if _same_form(first.get(path)) != _same_form(second.get(path))]
-    return [Difference(path, first.get(path), second.get(path)) for path in different if not _is_under(path, aside)]
+    return [Mismatch(path, first.get(path), second.get(path)) for path in different if not _is_under(path, aside)]
 
 
 def factor_of(path: str) -> str:
@@ -137,34 +129,26 @@ def factor_of(path: str) -> str:
     return FACTORS[max(fitting, key=len)] if fitting else path
 
 
-def flatten(tree: Any, path: str = "") -> dict[str, Any]:
-    """Return dotted path -> leaf; lists are leaves, empty mappings and nulls are left away."""
-    if isinstance(tree, dict):
-        parts = [flatten(value, f"{path}.{key}" if path else key) for key, value in tree.items()]
-        return {name: leaf for part in parts for name, leaf in part.items()}
-    return {} if tree is None else {path: tree}
-
-
 def _without_dependents(
-    by_factor: dict[str, list[Difference]], first: Mapping[str, Any], second: Mapping[str, Any]
-) -> dict[str, list[Difference]]:
+    by_factor: dict[str, list[Mismatch]], first: Mapping[str, Any], second: Mapping[str, Any]
+) -> dict[str, list[Mismatch]]:
     """Whether there is a teacher brings the distillation with it: together they are one factor."""
     untaught = [not any(path.startswith("teacher.") for path in settings) for settings in (first, second)]
     if "teacher" in by_factor and "distillation" in by_factor and any(untaught):
         merged = by_factor["teacher"] + by_factor["distillation"]
-        return {name: found for name, found in by_factor.items() if name != "distillation"} | {"teacher": merged}
+        return {name: held for name, held in by_factor.items() if name != "distillation"} | {"teacher": merged}
     return by_factor
 
 
-def _outer_differences(first: Surroundings, second: Surroundings, metric: str) -> list[Difference]:
-    found = []
-    if metric not in SIZES and first.images != second.images:
-        found.append(Difference("the images", first.images, second.images))
+def _outer_mismatches(first: Surroundings, second: Surroundings, metric: str) -> list[Mismatch]:
+    mismatches = []
+    if metric_of(metric).images != "none" and first.images != second.images:
+        mismatches.append(Mismatch("the images", first.images, second.images))
     if first.code != second.code:
-        found.append(Difference("the code", first.code, second.code))
-    if metric in SPEEDS and first.device != second.device:
-        found.append(Difference("the device", first.device, second.device))
-    return found
+        mismatches.append(Mismatch("the code", first.code, second.code))
+    if metric_of(metric).device_bound and first.device != second.device:
+        mismatches.append(Mismatch("the device", first.device, second.device))
+    return mismatches
 
 
 def _is_under(path: str, prefixes: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.analysis.compare import ask
+from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.errors import QueryError, closest_hint
 from engine.home.files import write_json
 from engine.home.paths import Home
@@ -38,13 +38,13 @@ class Change:
         return f"{name}: {_show(self.before)} -> {_show(self.now)}{', from the same runs' if same_runs else ''}"
 
 
-def freeze_numbers(home: Home, name: str, path: Path | None = None) -> Path:
+def freeze_numbers(results: Home | Snapshot, name: str, path: Path | None = None) -> Path:
     """Write every cell of an experiment and the runs behind it to `path` (./<name>.frozen.json) and return it.
 
     A file that is there stays as it is: what a paper was held against is not to be lost to a second freeze. Raises
     QueryError when it holds anything but these numbers, and for an experiment that is not in the results.
     """
-    target, cells = path or Path(f"{name}{ENDING}"), _read_cells(home, name)
+    target, cells = path or Path(f"{name}{ENDING}"), _read_cells(results, name)
     if target.exists():
         if not _is_frozen_as(target, name, cells):
             fix = "choose another with -o, or remove this one"
@@ -59,7 +59,7 @@ def freeze_numbers(home: Home, name: str, path: Path | None = None) -> Path:
     return target
 
 
-def list_changes(home: Home, name: str, frozen: Path | str) -> list[Change]:
+def list_changes(results: Home | Snapshot, name: str, frozen: Path | str) -> list[Change]:
     """Return which frozen numbers of an experiment are not the same now, in the order of arms, cells and metrics.
 
     `frozen` is a file that `freeze_numbers` wrote, or what such a file is called without its ending. Raises QueryError
@@ -70,7 +70,7 @@ def list_changes(home: Home, name: str, frozen: Path | str) -> list[Change]:
     if about["experiment"] != name:
         fix = f"xp report {about['experiment']} --against {frozen}"
         raise QueryError(f"these are the numbers of {about['experiment']!r}, not of {name!r}", where=str(path), fix=fix)
-    return _changes_between(about["cells"], _read_cells(home, name))
+    return _changes_between(about["cells"], _read_cells(results, name))
 
 
 def _changes_between(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> list[Change]:
@@ -79,13 +79,13 @@ def _changes_between(first: Sequence[Mapping[str, Any]], second: Sequence[Mappin
     return [one for one in changes if not _is_same(one.before, one.now)]
 
 
-def _find_frozen(words: str) -> Path:
-    path, named = Path(words), Path(f"{words}{ENDING}")
+def _find_frozen(name: str) -> Path:
+    path, named = Path(name), Path(f"{name}{ENDING}")
     if path.is_file() or named.is_file():
         return path if path.is_file() else named
-    known = [found.name.removesuffix(ENDING) for found in Path().glob(f"*{ENDING}")]
-    fix = closest_hint(words, known) if known else "write one with xp freeze NAME"
-    raise QueryError(f"there are no frozen numbers {words!r}: neither this file nor {named.name}", fix=fix)
+    known = [file.name.removesuffix(ENDING) for file in Path().glob(f"*{ENDING}")]
+    fix = closest_hint(name, known) if known else "write one with xp freeze NAME"
+    raise QueryError(f"there are no frozen numbers {name!r}: neither this file nor {named.name}", fix=fix)
 
 
 def _is_frozen_as(path: Path, name: str, cells: Sequence[Mapping[str, Any]]) -> bool:
@@ -96,13 +96,10 @@ def _is_frozen_as(path: Path, name: str, cells: Sequence[Mapping[str, Any]]) -> 
     return frozen["experiment"] == name and not _changes_between(frozen["cells"], cells)
 
 
-def _read_cells(home: Home, name: str) -> list[dict[str, Any]]:
-    rows = ask(home, "freeze_cells", name=name)
-    known = [row["experiment"] for row in ask(home, "claims_experiments")]
-    if name not in known:
-        fix = closest_hint(name, known) if known else "submit it first: xp submit SPEC"
-        raise QueryError(f"there is no experiment {name!r} in the results", fix=fix)
-    return rows
+def _read_cells(results: Home | Snapshot, name: str) -> list[dict[str, Any]]:
+    with one_snapshot(results) as snapshot:
+        snapshot.check_experiment(name)
+        return snapshot.ask("freeze_cells", name=name)
 
 
 def _read_frozen(path: Path) -> dict[str, Any]:

@@ -78,34 +78,23 @@ def paired_shares(first: Mapping[int, float], second: Mapping[int, float], level
     Accuracies move in steps of one image, so that two or three seeds often differ by the same number of images. Their
     spread is then 0, and the t interval and its p would call a difference of two images certain.
     """
-    found = paired_interval(first, second, level)
-    if found is None or found.std is None or found.std > LEAST_SPREAD:
-        return found
-    return Interval(found.mean, 0.0, None, None, found.n)
+    interval = paired_interval(first, second, level)
+    if interval is None or interval.std is None or interval.std > LEAST_SPREAD:
+        return interval
+    return Interval(interval.mean, 0.0, None, None, interval.n)
 
 
 def paired_p(first: Mapping[int, float], second: Mapping[int, float]) -> float | None:
     """Return the two-sided p of the paired t test over common seeds; None with fewer than two."""
     from scipy.special import stdtr
 
-    found = paired_interval(first, second)
-    if found is None or found.std is None:
+    interval = paired_interval(first, second)
+    if interval is None or interval.std is None:
         return None
-    if found.std == 0:
-        return 1.0 if found.mean == 0 else 0.0
-    score = abs(found.mean) / (found.std / math.sqrt(found.n))
-    return float(2 * stdtr(found.n - 1, -score))
-
-
-def wilson_interval(right: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval of a share right / n: what one run alone says over test images."""
-    from scipy.special import ndtri
-
-    if not 0 <= right <= n or n == 0:
-        raise ValueError(f"{right} of {n} is no share")
-    z = float(ndtri(0.5 + level / 2))
-    centre, spread = right + z * z / 2, z * math.sqrt(right * (n - right) / n + z * z / 4)
-    return (centre - spread) / (n + z * z), (centre + spread) / (n + z * z)
+    if interval.std == 0:
+        return 1.0 if interval.mean == 0 else 0.0
+    score = abs(interval.mean) / (interval.std / math.sqrt(interval.n))
+    return float(2 * stdtr(interval.n - 1, -score))
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:

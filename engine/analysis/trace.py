@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.analysis.compare import NO_FIGURES, ask
-from engine.errors import QueryError, closest_hint
+from engine.analysis.compare import arm_runs
+from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.home.paths import Home
+
+QUOTE = "'"
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ class Trace:
 
     def lines(self) -> list[str]:
         """Return what a person reads: the query, each cell with its runs, then code and machines and who used them."""
-        found = {row["cell"]: row for row in self.cells}
+        by_cell = {row["cell"]: row for row in self.cells}
         lines = [f"sql: {self.sql}"]
         for cell in dict.fromkeys(source.cell for source in self.sources):
-            lines.append(_cell_text(cell, found.get(cell)))
+            lines.append(_cell_text(cell, by_cell.get(cell)))
             lines += [str(source) for source in self.sources if source.cell == cell]
         lines += _group_lines("code", [(source.code, source.run) for source in self.sources])
         lines += [f"changes: {path}" for path in self.changes]
@@ -73,33 +75,26 @@ def _group_lines(label: str, pairs: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{label}: {text} ({', '.join(run for one, run in pairs if one == text)})" for text in texts]
 
 
-def trace_number(home: Home, name: str, metric: str) -> Trace:
+def trace_number(results: Home | Snapshot, name: str, metric: str) -> Trace:
     """Return where `metric` of `EXPERIMENT/ARM` (or of a run's arm) comes from. Raises QueryError for other names."""
-    experiment, _, arm = (_arm_of(home, name) if "/" not in name else name).partition("/")
-    runs = ask(home, "compare_runs", experiment=experiment, arm=arm)
-    if not runs:
-        known = [row["name"] for row in ask(home, "trace_arms")]
-        raise QueryError(f"there is no arm {name!r}", fix=closest_hint(name, known) if known else "submit one first")
-    if metric not in runs[0] or metric in NO_FIGURES:
-        raise QueryError(
-            f"there is no metric {metric!r}",
-            fix=closest_hint(metric, [key for key in runs[0] if key not in NO_FIGURES]),
-        )
-    origins = {row["run"]: row for row in ask(home, "trace_origins", experiment=experiment, arm=arm, metric=metric)}
-    sources = [_source(run, origins.get(run["run"], {}), metric) for run in runs]
-    words = [part.replace("'", "''") for part in (experiment, arm, metric)]
-    columns = "cell, n, mean, std, low, high"
-    where = "experiment = '{}' and arm = '{}' and metric = '{}'".format(*words)
-    sql = f"select {columns} from cells where {where}"
-    cells = ask(home, "trace_cells", experiment=experiment, arm=arm, metric=metric)
-    changes = [home.changes(digest) for digest in dict.fromkeys(one for source in sources for one in source.changes)]
-    return Trace(metric, sql, tuple(cells), tuple(sources), tuple(path for path in changes if path.exists()))
+    with one_snapshot(results) as snapshot:
+        arm = _arm_of(snapshot, name) if "/" not in name else name
+        runs = arm_runs(snapshot, arm, metric)
+        asked = dict(zip(("experiment", "arm"), arm.split("/", 1), strict=True)) | {"metric": metric}
+        origins = {row["run"]: row for row in snapshot.ask("trace_origins", **asked)}
+        cells = snapshot.ask("trace_cells", **asked)
+    sources = tuple(_source(run, origins.get(run["run"], {}), metric) for run in runs)
+    where = " and ".join(f"{column} = '{value.replace(QUOTE, QUOTE * 2)}'" for column, value in asked.items())
+    sql = f"select cell, n, mean, std, low, high from cells where {where}"
+    digests = dict.fromkeys(digest for source in sources for digest in source.changes)
+    changes = [snapshot.home.changes(digest) for digest in digests]
+    return Trace(metric, sql, tuple(cells), sources, tuple(path for path in changes if path.exists()))
 
 
-def _arm_of(home: Home, run: str) -> str:
+def _arm_of(snapshot: Snapshot, run: str) -> str:
     """Return the arm of a run as the tables of a report name it, else the name as it came."""
-    found = ask(home, "trace_run", run=run)
-    return str(found[0]["name"]) if found else run
+    rows = snapshot.ask("trace_run", run=run)
+    return str(rows[0]["name"]) if rows else run
 
 
 def _source(run: Mapping[str, Any], origin: Mapping[str, Any], metric: str) -> Source:

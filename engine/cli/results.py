@@ -50,24 +50,25 @@ def report(
     home: HomeOption = None,
 ) -> None:
     """Print the paper's tables and figures from the results."""
+    from engine.analysis.freeze import list_changes
+    from engine.analysis.snapshot import one_snapshot
     from engine.collect import collect
     from engine.report import list_missing, make_report
 
     place = find_home(home)
     collect(place, wait=60.0)
-    if missing:
-        for line in list_missing(place, name):
-            typer.echo(line)
-        return
-    if against is not None:
-        from engine.analysis.freeze import list_changes
-
-        changes = list_changes(place, name, against)
-        for change in changes:
-            say(f"changed: {change}")
-        say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
-    for path in make_report(place, name, tuple(style or ("md", "html")), out):
-        typer.echo(str(path))
+    with one_snapshot(place) as snapshot:
+        if missing:
+            for line in list_missing(snapshot, name):
+                typer.echo(line)
+            return
+        if against is not None:
+            changes = list_changes(snapshot, name, against)
+            for change in changes:
+                say(f"changed: {change}")
+            say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
+        for path in make_report(snapshot, name, tuple(style or ("md", "html")), out):
+            typer.echo(str(path))
 
 
 @app.command()

@@ -87,9 +87,8 @@ def collect(home: Home, *, wait: float = 0.0, lazy: bool = False) -> CollectRepo
     except Timeout:
         return CollectReport(is_skipped=True, seconds=time.monotonic() - started)
     except StoreError as error:
-        raise HomeError(
-            str(error), where=str(home.root), fix="restore the file from a copy, then `xp rebuild`"
-        ) from error
+        fix = error.fix or "restore the file from a copy, then `xp rebuild`"
+        raise HomeError(str(error), where=str(home.root), fix=fix) from error
     return CollectReport(report.jobs, report.bytes, report.is_published, False, time.monotonic() - started)
 
 
@@ -103,9 +102,8 @@ def rebuild(home: Home, *, wait: float = 600.0) -> CollectReport:
         fix = "wait until it is done, or see with `xp doctor` who holds the lock"
         raise HomeError("another process is collecting", where=str(home.ingest_lock), fix=fix) from error
     except StoreError as error:
-        raise HomeError(
-            str(error), where=str(home.root), fix="restore the file from a copy, then `xp rebuild`"
-        ) from error
+        fix = error.fix or "restore the file from a copy, then `xp rebuild`"
+        raise HomeError(str(error), where=str(home.root), fix=fix) from error
     return CollectReport(report.jobs, report.bytes, True, False, time.monotonic() - started)
 
 

@@ -26,8 +26,7 @@ from engine.errors import JobError
 LEAST_SIDE = 168
 """Pictures are enlarged by a whole factor until they are at least this wide, in pixels."""
 
-COLOURS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
-"""Dark violet to yellow: even in lightness, so it reads in grey and for colour-blind eyes."""
+Colours = NDArray[np.uint8]  # (256, 3): the colour of each level, from least to most
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def _feature_energy(network: nn.Module, images: Tensor) -> Tensor:
     return energy.view(-1, side, side).float().cpu()
 
 
-def save_maps(maps: AttentionMaps, pictures: Tensor, folder: Path, names: list[str]) -> list[Path]:
+def save_maps(maps: AttentionMaps, pictures: Tensor, folder: Path, names: list[str], colours: Colours) -> list[Path]:
     """Write `maps.npz` (raw values, names, method) and one PNG per image: the picture, then the map laid over it.
 
     `pictures` are uint8 (B, 3, S, S). All images of one call share one colour scale. Returns the PNG paths.
@@ -131,24 +130,18 @@ def save_maps(maps: AttentionMaps, pictures: Tensor, folder: Path, names: list[s
     for number, picture in enumerate(pictures):
         level = (maps.values[number] - low) / max(high - low, 1e-12)
         path = folder / f"map_{number:03d}.png"
-        _overlay(picture, level).save(path)
+        _overlay(picture, level, colours).save(path)
         paths.append(path)
     return paths
 
 
-def _overlay(picture: Tensor, level: Tensor, share: float = 0.55) -> Image.Image:
+def _overlay(picture: Tensor, level: Tensor, colours: Colours, share: float = 0.55) -> Image.Image:
     """Lay the coloured map (values 0..1) over the picture; the plain picture stands on the left."""
     side = picture.shape[-1]
     wide = F.interpolate(level[None, None], size=(side, side), mode="bilinear", align_corners=False)[0, 0]
     plain = picture.permute(1, 2, 0).numpy().astype(np.float64)
-    mixed = (1 - share) * plain + share * colour_of(wide.numpy().astype(np.float64))
+    drawn = colours[(wide.numpy() * (len(colours) - 1)).round().astype(np.intp)]
+    mixed = (1 - share) * plain + share * drawn.astype(np.float64)
     both = np.concatenate([plain, mixed], axis=1).round().clip(0, 255).astype(np.uint8)
     factor = max(1, -(-LEAST_SIDE // side))
     return Image.fromarray(both.repeat(factor, axis=0).repeat(factor, axis=1))
-
-
-def colour_of(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the colour (..., 3), 0..255, of values 0..1."""
-    stops = np.linspace(0.0, 1.0, len(COLOURS))
-    table = np.array(COLOURS, dtype=np.float64)
-    return np.stack([np.interp(level, stops, table[:, channel]) for channel in range(3)], axis=-1)

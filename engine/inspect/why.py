@@ -10,6 +10,7 @@ from engine.errors import XpError
 from engine.home.files import read_json
 from engine.home.paths import AttemptFolder, Home
 from engine.schedule.lookup import Match
+from engine.spec.dotted import flatten_settings
 from engine.spec.identity import canonical_json, counted_settings
 from engine.spec.job_file import canonical_spec, read_job
 from engine.spec.job_settings import JobSettings
@@ -33,7 +34,7 @@ def explain_job(home: Home, job: str) -> Iterator[str]:
     yield "  needed by: " + (", ".join(_users(home, job)) or "nothing that is queued here")
     for role, need in sorted(made_of.needs.items()):
         yield f"  needs {role}: {need}"
-    for path, value in sorted(flatten_settings(counted_settings(made_of.settings)).items()):
+    for path, value in sorted(flatten_settings(counted_settings(made_of.settings), with_empty=True).items()):
         yield f"  {path} = {canonical_json(value)}"
 
 
@@ -68,7 +69,7 @@ def list_differences(home: Home, one: Match, other: Match) -> list[SettingDiffer
     if one.kind != other.kind or one.kind == "experiment":
         fix = "give two runs or two jobs; `xp sql 'select run, arm, seed from runs'` lists runs"
         raise XpError(f"{one.name} and {other.name} cannot be compared setting by setting", fix=fix)
-    first, second = (flatten_settings(_settings_of(home, match)) for match in (one, other))
+    first, second = (flatten_settings(_settings_of(home, match), with_empty=True) for match in (one, other))
     return [
         SettingDifference(path, first.get(path), second.get(path))
         for path in sorted(first.keys() | second.keys())
@@ -83,14 +84,3 @@ def _settings_of(home: Home, match: Match) -> Mapping[str, Any]:
     record = read_json(home.records(match.experiment or "")[-1])
     run = next(run for run in record["runs"] if run["run"] == match.name)
     return {**run["settings"], "seed": run["seed"], "arm": run["arm"]}
-
-
-def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return `{"train.lr": 0.1}` for `{"train": {"lr": 0.1}}`; lists stay whole."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten_settings(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

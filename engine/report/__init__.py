@@ -20,13 +20,13 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from engine.analysis.claims import check_claims
+from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.errors import XpError, closest_hint
 from engine.home.files import write_atomic
 from engine.home.paths import Home
@@ -36,11 +36,8 @@ from engine.report.page import SECTIONS, MapColumn, Page, make_page
 from engine.report.sheet import ReportRows, Sheet
 from engine.verify.certificate import read_certificates
 from store.format import escape_tex
-from store.readonly import StoreError
-from store.results import open_snapshot
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-QUERIES = Path(__file__).parents[2] / "store" / "queries"
 MOST_MAPS = 8
 PARTS = (
     "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
@@ -73,7 +70,7 @@ class MapImage:
 
 
 def make_report(
-    home: Home,
+    results: Home | Snapshot,
     name: str,
     formats: Sequence[str] = ("md", "html"),
     out_dir: Path | None = None,
@@ -81,16 +78,16 @@ def make_report(
 ) -> list[Path]:
     """Write the report of an experiment and return the pages, one for each of `formats` (md, html, tex).
 
+    All of it comes out of one snapshot: numbers, daggers, claims and charts are of the same runs.
+
     They lie in `out_dir`, by default ./report/<name>/. Runs that are missing are named in the report; with
     `allow_missing` false they stop it. Raises XpError for an unknown experiment or format.
     """
     for kind in formats:
         if kind not in WRITERS:
             raise XpError(f"there is no report format {kind!r}", fix=closest_hint(kind, WRITERS))
-    rows = read_rows(home, name)
-    sheet = Sheet(rows)
-    changes = compare_baseline(home, name, sheet.arms, sheet.baseline)
-    page = make_page(name, rows, check_claims(home, name), read_certificates(home, name), changes)
+    with one_snapshot(results) as snapshot:
+        home, page = snapshot.home, _read_page(snapshot, name)
     if page.holes and not allow_missing:
         raise XpError(
             f"the report would have {len(page.holes)} holes: {page.holes[0]}",
@@ -103,6 +100,13 @@ def make_report(
     return [WRITERS[kind](page, charts, maps, folder) for kind in formats]
 
 
+def _read_page(snapshot: Snapshot, name: str) -> Page:
+    rows = read_rows(snapshot, name)
+    sheet = Sheet(rows)
+    changes = compare_baseline(snapshot, name, sheet.arms, sheet.baseline)
+    return make_page(name, rows, check_claims(snapshot, name), read_certificates(snapshot.home, name), changes)
+
+
 def _make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,32 +116,19 @@ def _make_folder(folder: Path) -> Path:
     return folder
 
 
-def list_missing(home: Home, name: str) -> list[str]:
+def list_missing(results: Home | Snapshot, name: str) -> list[str]:
     """Return a line for each thing that the report of an experiment has no numbers for. Raises XpError as above."""
-    return list(make_page(name, read_rows(home, name)).holes)
+    with one_snapshot(results) as snapshot:
+        return list(make_page(name, read_rows(snapshot, name)).holes)
 
 
-def read_rows(home: Home, name: str) -> ReportRows:
-    """Return all that the store knows of an experiment, out of one snapshot."""
-    try:
-        db = open_snapshot(home)
-    except StoreError as error:
-        raise XpError(str(error), fix=error.fix) from error
-    with db:
-
-        def ask(query: str, **values: str) -> list[dict[str, Any]]:
-            cursor = db.execute((QUERIES / f"report_{query}.sql").read_text(), values)
-            columns = [part[0] for part in cursor.description or ()]
-            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-
-        about = ask("about", name=name)
-        if not about:
-            known = [row[0] for row in db.execute("select experiment from experiments").fetchall()]
-            fix = closest_hint(name, known) if known else "submit one first: xp submit SPEC"
-            raise XpError(f"there is no experiment {name!r} in the results", where=str(home.results_db), fix=fix)
-        parts = {part: ask(part, name=name) for part in PARTS}
-        section = SECTIONS.get(name)
-        return ReportRows(about=about[0], published=ask("published", section=section) if section else [], **parts)
+def read_rows(snapshot: Snapshot, name: str) -> ReportRows:
+    """Return all that a page needs of the store for an experiment. Raises QueryError for an unknown one."""
+    snapshot.check_experiment(name)
+    (about,) = snapshot.ask("report_about", name=name)
+    parts = {part: snapshot.ask(f"report_{part}", name=name) for part in PARTS}
+    published = snapshot.ask("report_published", section=SECTIONS[name]) if name in SECTIONS else []
+    return ReportRows(about=about, published=published, **parts)
 
 
 def _draw_charts(page: Page) -> list[Chart]:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.analysis.compare import NO_SPREAD, Comparison, compare_arms, with_holm
+from engine.analysis.snapshot import Snapshot
 from engine.errors import QueryError
-from engine.home.paths import Home
 
 ALPHA, DAGGER, MOST_NAMED = 0.05, "†", 3
 Place = tuple[str, str]
@@ -21,11 +21,11 @@ Place = tuple[str, str]
 class Changes:
     """The comparison of each arm with the baseline by (arm, point); empty where nothing can be compared."""
 
-    found: Mapping[Place, Comparison] = field(default_factory=dict)
+    comparisons: Mapping[Place, Comparison] = field(default_factory=dict)
 
     def mark(self, arm: str, point: str) -> str:
         """Return what stands behind a change: nothing, a dagger, a letter, or both."""
-        one = self.found.get((arm, point))
+        one = self.comparisons.get((arm, point))
         if one is None:
             return ""
         told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA else ""
@@ -34,7 +34,7 @@ class Changes:
 
     def notes(self, point: str) -> list[str]:
         """Return what the marks of one table mean, and the smallest difference that its seeds could have shown."""
-        here = {arm: one for (arm, at), one in self.found.items() if at == point}
+        here = {arm: one for (arm, at), one in self.comparisons.items() if at == point}
         notes = [f"[{letter}] {_unfair_text(here[arm])}" for arm, letter in self._letters(point).items()]
         if any(DAGGER in self.mark(arm, point) for arm in here):
             notes.append(
@@ -49,18 +49,18 @@ class Changes:
         return notes
 
     def _letters(self, point: str) -> dict[str, str]:
-        unfair = [arm for (arm, at), one in self.found.items() if at == point and one.unfair]
+        unfair = [arm for (arm, at), one in self.comparisons.items() if at == point and one.unfair]
         return {arm: _letter(at) for at, arm in enumerate(unfair)}
 
 
-def compare_baseline(home: Home, name: str, arms: list[str], baseline: str | None) -> Changes:
+def compare_baseline(snapshot: Snapshot, name: str, arms: list[str], baseline: str | None) -> Changes:
     """Compare every arm of an experiment with its baseline on test accuracy."""
     if baseline is None:
         return Changes()
     pairs: list[tuple[str, Comparison]] = []
     for arm in (arm for arm in arms if arm != baseline):
         try:
-            compared = compare_arms(home, f"{name}/{arm}", f"{name}/{baseline}", "test_top1", anyway=True)
+            compared = compare_arms(snapshot, f"{name}/{arm}", f"{name}/{baseline}", "test_top1", anyway=True)
         except QueryError:  # no common seed yet: the table has a hole there
             continue
         pairs += [(arm, one) for one in compared]

@@ -13,12 +13,13 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 INK = "#333333"
-# Okabe and Ito's palette: told apart by colour-blind readers, and on white and dark grounds.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#8c8c8c")
+# Told apart by colour-blind readers (Petroff 2021, Accessible color sequences for data visualization).
+PALETTE = tuple(to_hex(colour) for colour in matplotlib.color_sequences["petroff10"])
 LEAST_BIN = 5  # images: with fewer a share says nothing
 STYLE: Any = {
     "svg.hashsalt": "xp", "svg.fonttype": "path", "font.size": 10, "font.family": "DejaVu Sans",

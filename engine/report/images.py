@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from engine.analysis.snapshot import Row
 from engine.inputs.quotas import PARTS
-from engine.report.sheet import Row
 
 Fact = Mapping[str, Any]
 MOST_NAMED = 3
@@ -16,13 +16,13 @@ MOST_NAMED = 3
 def image_facts(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
     """Yield a line for each pack (images, classes, what was left out, what is there twice) and for each split."""
     held = [(row["name"], json.loads(row["value"])) for row in rows]
-    for words in dict.fromkeys(_pack_words(fact) for name, fact in held if name == "pack"):
-        yield "Images", words
-    for words in dict.fromkeys(_split_words(fact) for name, fact in held if name == "split"):
-        yield "Parts", words
+    for line in dict.fromkeys(_pack_text(fact) for name, fact in held if name == "pack"):
+        yield "Images", line
+    for line in dict.fromkeys(_split_text(fact) for name, fact in held if name == "split"):
+        yield "Parts", line
 
 
-def _pack_words(fact: Fact) -> str:
+def _pack_text(fact: Fact) -> str:
     said = [f"{fact['images']} in {fact['classes']} classes"]
     if fact["skipped"]:
         named = ["/".join(place.split("/")[-2:]) for place in fact["left_out"][:MOST_NAMED]]
@@ -35,7 +35,7 @@ def _pack_words(fact: Fact) -> str:
     return "; ".join(said)
 
 
-def _split_words(fact: Fact) -> str:
+def _split_text(fact: Fact) -> str:
     """Return the sizes of the parts; where they are not the quotas, what was asked and why."""
     said = [f"{fact['text']}: " + ", ".join(f"{fact[part]} {part}" for part in PARTS)]
     if any(fact[part] != fact["asked"][part] for part in PARTS):

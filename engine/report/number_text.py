@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from store.metrics import Metric
 
 NONE = "\u2013"  # an en dash, as printed tables have it
 
@@ -81,3 +84,33 @@ def duration(seconds: float) -> str:
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How readers see a unit of SQL: its sign in a heading, one number of it as text, and the axis of a chart."""
+
+    sign: str
+    write: Callable[[float], str]
+    axis: str
+    factor: float = 1.0
+
+
+def scale_of(metric: Metric) -> Scale:
+    """Return how readers see a metric: as it is in SQL, in three digits, where its unit has no other scale."""
+    return SCALES.get(metric.unit, Scale(metric.unit, significant, metric.unit))
+
+
+def heading(metric: Metric) -> str:
+    """Return what stands over a column of this metric, with its unit."""
+    sign = scale_of(metric).sign
+    return f"{metric.heading} [{sign}]" if sign else metric.heading
+
+
+SCALES: Mapping[str, Scale] = {
+    "fraction": Scale("%", lambda value: f"{100 * value:.2f}", "%", 100.0),
+    "nats": Scale("", significant, ""),
+    "s": Scale("", duration, "s"),
+    "bytes": Scale("MB", megabytes, "MB", 1 / (1 << 20)),
+    "count": Scale("", count, "millions", 1e-6),
+}

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.analysis.claims import Judged
-from engine.report import number_text as words
+from engine.analysis.snapshot import Row
+from engine.report import number_text
 from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves
 from engine.report.images import image_facts
-from engine.report.sheet import MEMORY_NAMES, ReportRows, Row, Sheet
+from engine.report.sheet import ReportRows, Sheet
 from engine.report.tables import (
     Table,
     claim_table,
@@ -24,8 +25,9 @@ from engine.report.tables import (
 )  # fmt: skip
 from engine.report.teachers import TeacherSection, teacher_section
 from engine.verify.certificate import Certificate, resume_text, training_digest
+from store.metrics import METRICS, Metric
 
-FIGURES = ("test_top1", "params", "macs", "infer_images_per_second", "train_images_per_second", "host_peak_rss")
+IN_TABLES = frozenset(metric.name for metric in METRICS.values() if metric.column)
 Point = tuple[int, float]
 SHARED = {
     "Data": "data.source", "Image size": "data.image_size", "Epochs": "train.epochs", "Batch size": "train.batch_size",
@@ -127,7 +129,7 @@ def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
         if shared.get(path) is not None:
             facts.append((label, str(shared[path])))
     facts.extend(image_facts(rows.images))
-    facts.append(("Training time", words.duration(rows.about["train_seconds"] or 0.0)))
+    facts.append(("Training time", number_text.duration(rows.about["train_seconds"] or 0.0)))
     return facts + _origin_facts(rows)
 
 
@@ -139,8 +141,8 @@ def _networks(rows: ReportRows) -> dict[str, str]:
 
 def _origin_facts(rows: ReportRows) -> list[tuple[str, str]]:
     def all_of(*names: str) -> str:
-        found = [" ".join(str(row[name]) for name in names if row[name]) for row in rows.origins]
-        return ", ".join(sorted({text for text in found if text})) or "unknown"
+        texts = [" ".join(str(row[name]) for name in names if row[name]) for row in rows.origins]
+        return ", ".join(sorted({text for text in texts if text})) or "unknown"
 
     commits = sorted(
         {
@@ -182,7 +184,7 @@ def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
             reason = f": {job['reason']}" if job["reason"] else ""
             holes.append(f"job {job['job']} is {job['state']} after {job['attempts']} attempts{reason}")
     for (arm, point, metric), row in sheet.cells.items():
-        if metric in FIGURES and row["not_finite"]:
+        if metric in IN_TABLES and row["not_finite"]:
             holes.append(f"{arm} {point}: {row['not_finite']} seeds have a {metric} that is no number (left out)")
     for run in rows.runs:
         if run["state"] == "done" and run["test_top1"] is None:
@@ -195,33 +197,26 @@ def _some(names: Sequence[str], most: int = 6) -> str:
 
 
 def _charts(sheet: Sheet) -> list[Bars]:
-    memory = sheet.memory()
-    speed = "infer_images_per_second"
-    if not any(key[2] == speed for key in sheet.cells):
-        speed = "train_images_per_second"
-    wanted = (
-        ("accuracy", "Test accuracy", "%", "test_top1", 100.0),
-        (
-            "throughput",
-            "Inference throughput" if speed.startswith("infer") else "Training throughput",
-            "images/s",
-            speed,
-            1.0,
-        ),
-        ("memory", MEMORY_NAMES[memory], "MB", memory, 1 / (1 << 20)),
-        ("parameters", "Parameters", "millions", "params", 1e-6),
-    )
-    return [_bars(sheet, *one) for one in wanted]
+    is_measured = any(metric == "infer_images_per_second" for _, _, metric in sheet.cells)
+    charts = {
+        "accuracy": METRICS["test_top1"],
+        "throughput": METRICS["infer_images_per_second" if is_measured else "train_images_per_second"],
+        "memory": sheet.shown("memory"),
+        "parameters": METRICS["params"],
+    }
+    return [_bars(sheet, name, metric) for name, metric in charts.items()]
 
 
-def _bars(sheet: Sheet, name: str, title: str, unit: str, metric: str, factor: float) -> Bars:
+def _bars(sheet: Sheet, name: str, metric: Metric) -> Bars:
+    scale = number_text.scale_of(metric)
+
     def scaled(value: float | None) -> float | None:
-        return None if value is None else value * factor
+        return None if value is None else value * scale.factor
 
     return Bars(
-        name=name, title=title, unit=unit, points=sheet.points,
-        values={arm: [scaled(sheet.mean(arm, point, metric)) for point in sheet.points] for arm in sheet.arms},
-        stds={arm: [scaled(sheet.std(arm, point, metric)) for point in sheet.points] for arm in sheet.arms},
+        name=name, title=metric.label, unit=scale.axis, points=sheet.points,
+        values={arm: [scaled(sheet.mean(arm, point, metric.name)) for point in sheet.points] for arm in sheet.arms},
+        stds={arm: [scaled(sheet.std(arm, point, metric.name)) for point in sheet.points] for arm in sheet.arms},
         hatched=frozenset(arm for arm in sheet.arms if sheet.is_pruned(arm)),
     )  # fmt: skip
 
@@ -240,15 +235,13 @@ def _curves(rows: ReportRows, sheet: Sheet) -> list[Curves]:
     point = next((point for point in sheet.points if any(row["cell"] == point for row in rows.curves)), None)
     where = "" if point in (None, "default") or len(sheet.points) == 1 else f", {point}"
     charts = []
-    for name, title, unit, factor in (
-        ("val_top1", "Validation accuracy", "%", 100.0),
-        ("train_loss", "Training loss", "", 1.0),
-    ):
+    for metric in (METRICS["val_top1"], METRICS["train_loss"]):
+        scale, name = number_text.scale_of(metric), metric.name
         lines: dict[str, list[Point]] = defaultdict(list)
         for row in rows.curves:
             if row["cell"] == point and row["name"] == name:
-                lines[row["arm"]].append((row["epoch"] + 1, row["mean"] * factor))
+                lines[row["arm"]].append((row["epoch"] + 1, row["mean"] * scale.factor))
         if any(len(line) > 1 for line in lines.values()):
             kept = _without_twins(lines, sheet.arms)
-            charts.append(Curves(f"curve_{name}", title + where, unit, kept, sheet.arms))
+            charts.append(Curves(f"curve_{name}", metric.label + where, scale.axis, kept, sheet.arms))
     return charts

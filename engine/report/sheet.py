@@ -5,20 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from engine.analysis.fairness import flatten
+from engine.analysis.snapshot import Row
 from engine.report.changes import Changes
-
-Row = Mapping[str, Any]
-MEMORIES = ("cuda_peak_reserved", "cuda_peak_allocated", "host_peak_rss")
-MEMORY_NAMES = {
-    "cuda_peak_reserved": "Peak GPU memory, reserved",
-    "cuda_peak_allocated": "Peak GPU memory, allocated",
-    "host_peak_rss": "Peak host memory (RSS)",
-}
+from engine.spec.dotted import flatten_settings
+from store.metrics import METRICS, Metric
 
 
 @dataclass(frozen=True)
@@ -54,9 +47,11 @@ class Sheet:
         self.cells = {(row["arm"], row["cell"], row["metric"]): row for row in rows.cells}
         self.splits = rows.splits
         arms = json.loads(rows.about["spec"] or "{}").get("arms") or {}
-        self.written = {path for words in arms.values() for path in flatten(words)}  # what the spec's arms say
+        self.written = {path for tree in arms.values() for path in flatten_settings(tree or {})}  # by the spec
         self.settings = {
-            key: flatten(json.loads(runs[0]["settings"])) for key, runs in self.runs.items() if runs[0]["settings"]
+            key: flatten_settings(json.loads(runs[0]["settings"]))
+            for key, runs in self.runs.items()
+            if runs[0]["settings"]
         }
 
     def mean(self, arm: str, point: str, metric: str) -> float | None:
@@ -68,13 +63,15 @@ class Sheet:
         return None if row is None or row["std"] is None else float(row["std"])
 
     def seeds(self, arm: str, point: str, metric: str) -> dict[int, float]:
-        """Return the value of each seed that has a finite one: a training that ran away has no change to show."""
-        found = {run["seed"]: run[metric] for run in self.runs[arm, point] if run[metric] is not None}
-        return {seed: value for seed, value in found.items() if math.isfinite(value)}
+        """Return the value of each seed that has a finite one: one whose training diverged has no change to show."""
+        values = {run["seed"]: run[metric] for run in self.runs[arm, point] if run[metric] is not None}
+        return {seed: value for seed, value in values.items() if math.isfinite(value)}
 
-    def memory(self) -> str:
-        """Return the one memory that this experiment's tables show: the first of MEMORIES that any run has."""
-        return next((name for name in MEMORIES if any(key[2] == name for key in self.cells)), MEMORIES[-1])
+    def shown(self, column: str) -> Metric:
+        """Return the one metric that a column of this experiment's tables shows: the first that any run has."""
+        metrics = [metric for metric in METRICS.values() if metric.column == column]
+        known = {metric for _, _, metric in self.cells}
+        return next((metric for metric in metrics if metric.name in known), metrics[-1])
 
     def is_pruned(self, arm: str) -> bool:
         return any(self.mean(arm, point, "prune_asked") for point in self.points)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.analysis.claims import Judged, interval_text
+from engine.analysis.snapshot import Row
 from engine.analysis.statistics import paired_shares
-from engine.report import number_text as words
-from engine.report.sheet import MEMORY_NAMES, ReportRows, Row, Sheet
+from engine.report import number_text
+from engine.report.sheet import ReportRows, Sheet
+from store.metrics import METRICS, Metric
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
+COLUMNS = tuple(dict.fromkeys(metric.column for metric in METRICS.values() if metric.column not in ("", "accuracy")))
+OF_A_RUN = ("test_top1", "val_top1", "train_seconds")
 PAPER_METRICS = {"top1": "test_top1", "throughput": "train_images_per_second", "memory": "cuda_peak_reserved"}
 
 
@@ -36,39 +40,33 @@ class Table:
 
 
 def result_table(sheet: Sheet, point: str) -> Table:
-    memory = sheet.memory()
-    columns = [
-        "arm", "test top-1 [%]", "change [points]", "relative", "params", "MACs", "inference [images/s]",
-        "training [images/s]", f"{MEMORY_NAMES[memory].lower().replace('gpu', 'GPU').replace('rss', 'RSS')} [MB]",
-    ]  # fmt: skip
-    rows = [_result_row(sheet, arm, point, memory) for arm in sheet.arms if (arm, point) in sheet.runs]
+    metrics = [sheet.shown(column) for column in COLUMNS]
+    change = ["change [points]", "relative"]
+    headings = [number_text.heading(metric) for metric in (METRICS["test_top1"], *metrics)]
+    columns = ["arm", headings[0], *change, *headings[1:]]
+    rows = [_result_row(sheet, arm, point, metrics) for arm in sheet.arms if (arm, point) in sheet.runs]
     return Table("" if point == "default" else point, columns, rows, _result_notes(sheet, point))
 
 
-def _result_row(sheet: Sheet, arm: str, point: str, memory: str) -> list[Cell]:
+def _result_row(sheet: Sheet, arm: str, point: str, metrics: Sequence[Metric]) -> list[Cell]:
     source = ", ".join(run["run"] for run in sheet.runs[arm, point])
     mark = " (baseline)" if arm == sheet.baseline else ""
-    row = [
-        Cell(f"{arm}{mark}", source),
-        _accuracy_cell(sheet, arm, point, source),
-        *_change_cells(sheet, arm, point, source),
-    ]
-    write: Sequence[tuple[str, Callable[[float], str]]] = (
-        ("params", words.count), ("macs", words.count), ("infer_images_per_second", words.speed),
-        ("train_images_per_second", words.speed), (memory, words.megabytes),
-    )  # fmt: skip
-    for metric, text in write:
-        value = words.spread(sheet.mean(arm, point, metric), sheet.std(arm, point, metric), text)
-        row.append(Cell(value, f"{metric} of {source}"))
-    return row
+    first = [Cell(f"{arm}{mark}", source), _accuracy_cell(sheet, arm, point, source)]
+    rest = [_metric_cell(sheet, arm, point, metric, source) for metric in metrics]
+    return [*first, *_change_cells(sheet, arm, point, source), *rest]
+
+
+def _metric_cell(sheet: Sheet, arm: str, point: str, metric: Metric, source: str) -> Cell:
+    mean, std = sheet.mean(arm, point, metric.name), sheet.std(arm, point, metric.name)
+    return Cell(number_text.spread(mean, std, number_text.scale_of(metric).write), f"{metric.name} of {source}")
 
 
 def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
     row = sheet.cells.get((arm, point, "test_top1"))
     best = max((sheet.mean(other, point, "test_top1") or 0.0 for other in sheet.arms), default=0.0)
     if row is None or not row["n"]:
-        return Cell(words.NONE, source)
-    text = words.accuracy(row["mean"], row["std"], row["n"], _widest_half(sheet, point))
+        return Cell(number_text.NONE, source)
+    text = number_text.accuracy(row["mean"], row["std"], row["n"], _widest_half(sheet, point))
     if row["n"] == 1:
         text = _one_run(sheet, arm, point) or text
     return Cell(text, f"test_top1 of {source}", len(sheet.arms) > 1 and row["mean"] == best)
@@ -93,15 +91,15 @@ def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]
     if sheet.baseline is None or arm == sheet.baseline:
         return [Cell(""), Cell("")]
     ours, base = (sheet.seeds(name, point, "test_top1") for name in (arm, sheet.baseline))
-    found = paired_shares(ours, base)
+    change = paired_shares(ours, base)
     pair = f"paired over seeds against {sheet.baseline}: {source}"
-    if found is None:
-        return [Cell(words.NONE, pair), Cell(words.NONE, pair)]
+    if change is None:
+        return [Cell(number_text.NONE, pair), Cell(number_text.NONE, pair)]
     common = [base[seed] for seed in base if seed in ours]
     before = sum(common) / len(common)
     return [
-        Cell(words.points(found.mean, found.half) + sheet.changes.mark(arm, point), pair),
-        Cell(words.relative(before + found.mean, before), pair),
+        Cell(number_text.points(change.mean, change.half) + sheet.changes.mark(arm, point), pair),
+        Cell(number_text.relative(before + change.mean, before), pair),
     ]
 
 
@@ -110,8 +108,8 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
     for arm in sheet.arms:
         asked = sheet.mean(arm, point, "prune_asked")
         if asked:
-            reached = words.percent(sheet.mean(arm, point, "prune_achieved"))
-            notes.append(f"{arm}: pruning of {words.percent(asked)} was asked, {reached} reached.")
+            reached = number_text.percent(sheet.mean(arm, point, "prune_achieved"))
+            notes.append(f"{arm}: pruning of {number_text.percent(asked)} was asked, {reached} reached.")
     notes += [_split_note(row) for row in sheet.splits if row["cell"] == point]
     notes += sheet.changes.notes(point)
     if point != sheet.points[-1]:
@@ -159,9 +157,9 @@ def claim_table(judged: Sequence[Judged]) -> Table | None:
 
 
 def _claim_row(one: Judged) -> list[Cell]:
-    found, where = one.comparison, "" if one.cell == "default" else one.cell
-    difference = words.NONE if found is None else f"{one.claim.metric} {interval_text(found)}"
-    source = "" if found is None else ", ".join(found.runs[0] + found.runs[1])
+    comparison, where = one.comparison, "" if one.cell == "default" else one.cell
+    difference = number_text.NONE if comparison is None else f"{one.claim.metric} {interval_text(comparison)}"
+    source = "" if comparison is None else ", ".join(comparison.runs[0] + comparison.runs[1])
     return [
         Cell(one.claim.text, one.claim.id),
         Cell(where),
@@ -200,7 +198,7 @@ def _truly_varies(path: str, trees: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def _setting_text(tree: Mapping[str, Any], path: str) -> str:
     value = tree.get(path)
-    return words.NONE if value is None else value if isinstance(value, str) else json.dumps(value)
+    return number_text.NONE if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def published_table(rows: ReportRows, sheet: Sheet) -> Table | None:
@@ -226,9 +224,9 @@ def published_table(rows: ReportRows, sheet: Sheet) -> Table | None:
 
 
 def _published_row(row: Row, sheet: Sheet) -> list[Cell]:
-    value = words.NONE if row["value"] is None else f"{row['value']:g} {row['unit'].replace('percent', '%')}"
+    value = number_text.NONE if row["value"] is None else f"{row['value']:g} {row['unit'].replace('percent', '%')}"
     unit = {"percent": "points"}.get(row["unit"], row["unit"])
-    absolute = words.NONE if row["absolute_change"] is None else f"{row['absolute_change']:+g} {unit}"
+    absolute = number_text.NONE if row["absolute_change"] is None else f"{row['absolute_change']:+g} {unit}"
     printed = f"{row['change']:+g}" + (" %" if row["change_unit"] == "percent" else "")
     name = f"{row['model']} {row['attention'] or ''} {'pruned' if row['prune'] else ''}: {row['metric']}".replace(
         "  ", " "
@@ -249,16 +247,16 @@ def _our_figures(row: Row, sheet: Sheet) -> tuple[str, str, str]:
     metric = PAPER_METRICS.get(row["metric"])
     arm, point = _matching_cell(row, sheet)
     if metric is None or arm is None or point is None or sheet.baseline is None:
-        return words.NONE, words.NONE, words.NONE
+        return number_text.NONE, number_text.NONE, number_text.NONE
     values, bases = (sheet.seeds(name, point, metric) for name in (arm, sheet.baseline))
     common = sorted(values.keys() & bases.keys())
     if not common:
-        return words.NONE, words.NONE, words.NONE
+        return number_text.NONE, number_text.NONE, number_text.NONE
     value, base = (sum(side[seed] for seed in common) / len(common) for side in (values, bases))
     if metric == "test_top1":
-        return f"{100 * value:.2f} %", f"{100 * (value - base):+.2f} points", words.relative(value, base)
-    write = words.megabytes if metric == "cuda_peak_reserved" else words.speed
-    return write(value), f"{'+' if value >= base else '-'}{write(abs(value - base))}", words.relative(value, base)
+        return f"{100 * value:.2f} %", f"{100 * (value - base):+.2f} points", number_text.relative(value, base)
+    write = number_text.scale_of(METRICS[metric]).write
+    return write(value), f"{'+' if value >= base else '-'}{write(abs(value - base))}", number_text.relative(value, base)
 
 
 def _our_source(row: Row, sheet: Sheet) -> str:
@@ -282,15 +280,14 @@ def _matching_cell(row: Row, sheet: Sheet) -> tuple[str | None, str | None]:
 
 
 def run_table(rows: ReportRows) -> Table:
-    columns = ["run", "arm", "cell", "seed", "state", "test top-1 [%]", "val top-1 [%]", "training time"]
+    metrics = [METRICS[name] for name in OF_A_RUN]
+    columns = ["run", "arm", "cell", "seed", "state", *map(number_text.heading, metrics)]
     body = [
-        [Cell(run["run"]), Cell(run["arm"]), Cell(run["cell"]), Cell(str(run["seed"])), Cell(run["state"]),
-         Cell(_percent_or_none(run["test_top1"])), Cell(_percent_or_none(run["val_top1"])),
-         Cell(words.NONE if run["train_seconds"] is None else words.duration(run["train_seconds"]))]
+        [Cell(str(run[name])) for name in columns[:5]] + [Cell(_value_text(run[one.name], one)) for one in metrics]
         for run in rows.runs
-    ]  # fmt: skip
+    ]
     return Table("", columns, body)
 
 
-def _percent_or_none(value: float | None) -> str:
-    return words.NONE if value is None else f"{100 * value:.2f}"
+def _value_text(value: float | None, metric: Metric) -> str:
+    return number_text.NONE if value is None else number_text.scale_of(metric).write(value)

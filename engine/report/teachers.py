@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.analysis.snapshot import Row
 from engine.analysis.statistics import paired_shares
-from engine.report import number_text as words
+from engine.report import number_text
 from engine.report.figures import Reliability, ReliabilityLine
-from engine.report.sheet import ReportRows, Row, Sheet
+from engine.report.sheet import ReportRows, Sheet
 from engine.report.tables import Cell, Table
 from engine.report.verdicts import Remedy, judge_capacity, judge_noise, judge_sureness
 
@@ -90,8 +91,8 @@ def _read_teachers(rows: ReportRows) -> list[_Teacher]:
     for row in rows.teachers:
         groups[row["job"], row["split"]].append(row)
     labels, teachers = _labels(rows), list[_Teacher]()
-    for key, found in groups.items():
-        teacher = _read_teacher(key, found, labels)
+    for key, group in groups.items():
+        teacher = _read_teacher(key, group, labels)
         twin = next((at for at, other in enumerate(teachers) if _is_same(other, teacher)), None)
         if twin is None:
             teachers.append(teacher)
@@ -171,8 +172,8 @@ def _role_text(teacher: _Teacher) -> str:
 
 def _figure(name: str, value: float | None) -> str:
     if value is None or (name == "fitted_temperature" and value == 0):
-        return words.NONE
-    return f"{100 * value:.1f}" if name in PERCENT else words.significant(value)
+        return number_text.NONE
+    return f"{100 * value:.1f}" if name in PERCENT else number_text.significant(value)
 
 
 def _student_table(sheet: Sheet, agreement: Agreement) -> Table | None:
@@ -187,9 +188,9 @@ def _student_table(sheet: Sheet, agreement: Agreement) -> Table | None:
     for arm, cell in pairs:
         runs = ", ".join(run["run"] for run in sheet.runs[arm, cell])
         cells = [Cell(arm if len(sheet.points) == 1 else f"{arm}, {cell}", runs)]
-        for name, write in (("agreement", words.percent), ("divergence", words.significant)):
+        for name, write in (("agreement", number_text.percent), ("divergence", number_text.significant)):
             values = [agreement.get((arm, cell, part, name)) for part in ("train", "test")]
-            texts = [words.NONE if value is None else write(value).removesuffix(" %") for value in values]
+            texts = [number_text.NONE if value is None else write(value).removesuffix(" %") for value in values]
             cells += [Cell(text, f"{name} of {runs}") for text in texts]
         body.append(cells)
     note = "Means over seeds, on centre crops at temperature 1; train: an even sample no larger than test."
@@ -253,8 +254,8 @@ def _find_remedies(teacher: _Teacher, sheet: Sheet, is_remedy: Any) -> list[Reme
     ]
     level = 1 - 0.05 / max(len(pairs), 1)
     seeds = [(sheet.seeds(arm, at, "test_top1"), sheet.seeds(other, at, "test_top1")) for arm, other, at in pairs]
-    found = [paired_shares(ours, theirs, level) for ours, theirs in seeds]
-    return [Remedy(arm, other, one) for (arm, other, _), one in zip(pairs, found, strict=True)]
+    intervals = [paired_shares(ours, theirs, level) for ours, theirs in seeds]
+    return [Remedy(arm, other, one) for (arm, other, _), one in zip(pairs, intervals, strict=True)]
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[Path]:

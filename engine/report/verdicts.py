@@ -89,18 +89,18 @@ def _outcome_of(remedies: Sequence[Remedy], what: str) -> tuple[str, str]:
 
 
 def _judge_remedy(remedy: Remedy) -> str:
-    found = remedy.interval
-    if found is None or found.low is None or found.high is None:
+    interval = remedy.interval
+    if interval is None or interval.low is None or interval.high is None:
         return "undecided"
-    return "recovered" if found.low > 0 else "worse" if found.high < 0 else "undecided"
+    return "recovered" if interval.low > 0 else "worse" if interval.high < 0 else "undecided"
 
 
 def remedy_text(remedy: Remedy) -> str:
     """Return the change of test accuracy in points with its t interval over common seeds."""
-    found, pair = remedy.interval, f"{remedy.arm} against {remedy.against}"
-    if found is None or found.low is None or found.high is None:
+    interval, pair = remedy.interval, f"{remedy.arm} against {remedy.against}"
+    if interval is None or interval.low is None or interval.high is None:
         return f"{pair}: no interval of paired seeds"
-    return f"{pair}: {100 * found.mean:+.1f} points [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+    return f"{pair}: {100 * interval.mean:+.1f} points [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
 
 
 def _sureness_text(sureness: str, held_out: Figures) -> str:

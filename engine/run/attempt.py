@@ -168,4 +168,6 @@ class Attempt:
 
 def absent_fix(job: JobFolder) -> str:
     """Say how to have a job that another one needs and that is not done in this home."""
-    return f"submit the experiment again: what is missing is done anew; or copy jobs/{job.job} from a home that has it"
+    here = f"run it here: python -m engine.run {job.root}"
+    other = here if job.spec.exists() else f"copy jobs/{job.job} from a home that has it"
+    return f"submit the experiment again: what is missing is done anew; or {other}"

@@ -191,7 +191,7 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
 
 @dataclass(frozen=True)
 class HomeVisit:
-    """A look into a home from outside of any attempt: nothing is written but images into the cache, when they lack."""
+    """A look into a home from outside of any attempt: nothing is written, but for images that the cache lacks."""
 
     home: Home
     details: JobDetails

@@ -8,7 +8,7 @@ from torch import nn
 
 from engine.core.data.loader import EvalLoader
 from engine.core.data.pack import Pack, count_duplicates, open_pack
-from engine.core.explain import attention_maps, save_maps
+from engine.core.explain import Colours, attention_maps, save_maps
 from engine.core.measure import Figure, count_macs, count_params, measure_speed, peak_memory, reset_peaks
 from engine.run.attempt import Attempt
 from engine.run.device import device_name, prepare_device, seed_everything
@@ -128,10 +128,18 @@ def run_explain(attempt: Attempt) -> None:
     maps = attention_maps(network, forward.prepare(batch.images))
     predicted = forward(network, batch.images).argmax(1).tolist()
     keys = [images.pack.keys[row] for row in rows]
-    paths = save_maps(maps, batch.images, attempt.folder.artifacts, keys)
+    paths = save_maps(maps, batch.images, attempt.folder.artifacts, keys, map_colours())
     shown = [
         {"file": path.name, "sample": key, "label": label, "predicted": answer}
         for path, key, label, answer in zip(paths, keys, batch.labels.tolist(), predicted, strict=True)
     ]
     attempt.journal.fact("maps", {"method": maps.method, "layer": maps.layer, "images": shown})
     attempt.write_result(0, {"images": count})
+
+
+def map_colours() -> Colours:
+    """Return matplotlib's viridis: even in lightness, so that a map reads in grey and for colour-blind eyes."""
+    import matplotlib  # here: only this job pays for it
+
+    colours: Colours = matplotlib.colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
+    return colours

@@ -12,10 +12,10 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     teacher        who teaches
     distill        losses, temperatures
     experiment     one run's settings; a whole spec
+    dotted         settings by dotted path
     cells          base, arm, matrix point -> the settings of a cell
     identity       settings -> a stable id
-    job_kinds               KINDS: all that is known of each kind of job
-    job_settings job_file   what decides a job of each kind, and how it is done; its spec.json, written and read
+    job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json
 """
 
 from engine.spec.base import ASIDE, NAME, Model, refuse

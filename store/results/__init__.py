@@ -1,6 +1,7 @@
 """The results: takes rows and journal lines, gives a published DuckDB snapshot and read-only queries on it.
 
     ingest   the private database and its publication
+    schema   the SQL that makes a database, and its version
     staging  text on its way into DuckDB
     compact  finished journals as Parquet
     reading  snapshots and queries, for notebooks too
@@ -11,12 +12,13 @@ The only room that imports duckdb.
 
 from store.results.compact import Compactor, is_whole
 from store.results.ingest import Ingest, Watermark
-from store.results.reading import HasResults, QueryResult, open_snapshot, read_names, run_query
+from store.results.reading import Connection, HasResults, QueryResult, open_snapshot, read_names, run_query
 from store.results.staging import Compacted, Lines
 
 __all__ = [
     "Compacted",
     "Compactor",
+    "Connection",
     "HasResults",
     "Ingest",
     "Lines",

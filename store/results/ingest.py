@@ -20,10 +20,9 @@ from typing import Any, Self
 import duckdb
 
 from store.readonly import StoreError
-from store.results.reading import SCHEMA_VERSION
+from store.results.schema import ROOM, SCHEMA_VERSION, check_columns, schema_sql
 from store.results.staging import Compacted, Lines, compacted_lines, stage_lines, stage_rows, typed_lines
 
-ROOM = Path(__file__).parents[1]
 RAW_TABLES = ("metrics", "measurements", "predictions", "teachers", "facts", "resumes")
 OF_A_JOB = ("jobs", "attempts", "provenance", "metrics_last", "raw.winners", "raw.chains", "raw.evaluations")
 
@@ -53,15 +52,23 @@ class Ingest:
         except duckdb.Error as error:
             raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
         if is_new:
-            self._create()
+            self._create_or_close()
         elif self._version() != SCHEMA_VERSION:
             self._db.close()
             raise StoreError(f"{path} is of another version than {SCHEMA_VERSION}: it has to be built anew")
 
+    def _create_or_close(self) -> None:
+        try:
+            self._create()
+        except BaseException:
+            self._db.close()
+            raise
+
     def _create(self) -> None:
         quantiles = _t_quantiles()
         with self.transaction():
-            self._db.execute((ROOM / "schema.sql").read_text())
+            self._db.execute(schema_sql())
+            check_columns(dict(self._db.execute("select column_name, column_type from (describe results)").fetchall()))
             self._db.execute("insert into raw.meta values ('version', ?), ('dirty', '1')", [SCHEMA_VERSION])
             self._insert("raw.t_quantiles", [{"df": df, "t": t} for df, t in quantiles])
 

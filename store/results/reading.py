@@ -23,15 +23,16 @@ import duckdb
 
 from store.readonly import StoreError, check_query, explain_error
 from store.results.bounds import bound_memory
+from store.results.schema import SCHEMA_VERSION
 from store.results.staging import quote
 
-SCHEMA_VERSION = "4"  # of schema.sql; files of another one are built anew
 ROW_LIMIT = 10_000
 ANSWER_LIMIT = 64 << 20  # characters of text in one answer
 MEMORY_LIMIT = "2GB"  # of tables and sorts; a single huge value is bounded by bound_memory
 SECONDS_LIMIT = 120.0
 REBUILD = "xp rebuild makes it anew from the job folders"
 Config = dict[str, str | bool | int | float | list[str]]
+Connection = duckdb.DuckDBPyConnection
 
 
 @runtime_checkable
@@ -52,7 +53,7 @@ class QueryResult:
     truncated: bool = False
 
 
-def open_snapshot(home: Path | str | HasResults) -> duckdb.DuckDBPyConnection:
+def open_snapshot(home: Path | str | HasResults) -> Connection:
     """Return a read-only connection to the newest published results of a home folder (or of its results.duckdb).
 
     It sees the snapshot of now for as long as it lives; open another one for newer results. `.sql(query).df()` gives
@@ -69,7 +70,7 @@ def _snapshot_path(home: Path | str | HasResults) -> Path:
     return path / "results.duckdb" if path.is_dir() else path
 
 
-def _open_file(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
+def _open_file(path: Path, config: Config) -> Connection:
     """Attach the file to a database in memory: a plain second `connect` in one process would see a replaced file."""
     if not path.is_file():
         raise StoreError(f"there are no results yet at {path}: submit a spec, or run `xp rebuild`", "xp submit SPEC")
@@ -121,7 +122,7 @@ def read_names(home: Path | str | HasResults) -> dict[str, list[str]]:
 
 
 @contextmanager
-def _open_locked(home: Path | str | HasResults) -> Iterator[duckdb.DuckDBPyConnection]:
+def _open_locked(home: Path | str | HasResults) -> Iterator[Connection]:
     """Give a connection that reads the snapshot and nothing else, whatever the query says."""
     config: Config = {
         "memory_limit": MEMORY_LIMIT, "python_enable_replacements": "false",
@@ -133,7 +134,7 @@ def _open_locked(home: Path | str | HasResults) -> Iterator[duckdb.DuckDBPyConne
         yield db
 
 
-def _fetch_rows(cursor: duckdb.DuckDBPyConnection, limit: int) -> QueryResult:
+def _fetch_rows(cursor: Connection, limit: int) -> QueryResult:
     described = cursor.description or []
     rows = cursor.fetchmany(limit + 1)
     if sum(len(value) for row in rows for value in row if isinstance(value, str | bytes)) > ANSWER_LIMIT:
@@ -144,7 +145,7 @@ def _fetch_rows(cursor: duckdb.DuckDBPyConnection, limit: int) -> QueryResult:
     return QueryResult(columns, types, rows[:limit], len(rows) > limit)
 
 
-def _names_in(db: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+def _names_in(db: Connection) -> dict[str, list[str]]:
     rows = db.execute(
         "select table_name, list(column_name order by column_index) from duckdb_columns() "
         "where database_name = 'results' and schema_name = 'main' and table_name <> 'results_live' group by all"

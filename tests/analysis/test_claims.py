@@ -24,14 +24,14 @@ from engine.analysis.claims import (
     threshold_of,
 )
 from engine.analysis.compare import NO_SPREAD, ONE_MEASUREMENT, Comparison, Images, compare_arms
-from engine.analysis.fairness import Difference
+from engine.analysis.fairness import Mismatch
 from engine.analysis.statistics import Interval, seeds_needed
 from engine.analysis.text import comparison_lines
 from engine.collect import collect
 from engine.errors import QueryError
-from engine.home.paths import Home
 from engine.spec import Claim
 from store.journal import JournalWriter
+from tests.analysis.answering import Answers
 from tests.synthetic import MB, Arm, SyntheticHome
 
 SAME = {"settings": {"student": {"arch": "tiny_vit_5m"}}}
@@ -262,7 +262,7 @@ def _judge(monkeypatch: pytest.MonkeyPatch, *pairs: tuple[Claim, Comparison]) ->
     """Judge each claim on its comparison; no store is asked."""
     held = iter([found for _, found in pairs])
     monkeypatch.setattr("engine.analysis.claims.compare_arms", lambda *_, **__: [next(held)])
-    return check_claims(Home(Path("nowhere"), Path("nowhere")), "paper", [claim for claim, _ in pairs])
+    return check_claims(Answers(), "paper", [claim for claim, _ in pairs])
 
 
 @pytest.mark.parametrize(("p", "side"), [(0.049, 1), (0.05, 0), (0.07, 0), (None, 0)])
@@ -280,6 +280,17 @@ def test_images_are_held_against_the_margin_and_not_zero() -> None:
     found = _found(mean=0.05, images=Images(0.005, 0.09, 200, None))
     assert decide_side(_claim(margin=0.01), found, 0.01) == 0
     assert decide_side(_claim(margin=0.004), found, 0.01) == 1
+
+
+@pytest.mark.parametrize("metric", ["prune_asked", "prune_achieved", "params_before"])
+def test_nothing_is_worse_where_neither_way_is_better(monkeypatch: pytest.MonkeyPatch, metric: str) -> None:
+    (judged,) = _judge(monkeypatch, (_claim("not_worse", metric), _found(metric=metric)))
+    assert (judged.verdict, judged.comparison) == ("undecided", None)
+    assert (
+        judged.reason == f"neither more nor less {metric} is better, so that nothing is worse: expect greater or less"
+    )
+    (judged,) = _judge(monkeypatch, (_claim("greater", metric), _found(metric=metric)))
+    assert judged.verdict == "holds"
 
 
 @pytest.mark.parametrize(
@@ -342,12 +353,12 @@ def test_what_would_decide_a_claim_is_said(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("what", ["the test set", "data.split", "data.source"])
 def test_other_test_images_decide_nothing(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    (judged,) = _judge(monkeypatch, (_claim(), _found(unfair=(Difference(what, 1, 2),))))
+    (judged,) = _judge(monkeypatch, (_claim(), _found(unfair=(Mismatch(what, 1, 2),))))
     assert (judged.verdict, judged.reason) == ("undecided", f"not the same test images: {what} is 1 against 2")
 
 
 def test_a_verdict_names_three_things_that_were_not_equal(monkeypatch: pytest.MonkeyPatch) -> None:
-    unfair = tuple(Difference(f"train.x{at}", 1, 2) for at in range(5))
+    unfair = tuple(Mismatch(f"train.x{at}", 1, 2) for at in range(5))
     named = "; ".join(f"train.x{at} is 1 against 2" for at in range(3))
     for count, end in ((5, "; and 2 more differences"), (4, "; and 1 more differences"), (3, "")):
         (judged,) = _judge(monkeypatch, (_claim(), _found(unfair=unfair[:count])))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,21 +12,17 @@ import pytest
 from scipy import stats as scipy_stats
 
 from engine.analysis.compare import (
-    EXACT,
-    LOWER_IS_BETTER,
     NO_SPREAD,
     ONE_MEASUREMENT,
     ONE_SEED,
     Comparison,
     compare_arms,
-    is_share,
     with_holm,
 )
 from engine.analysis.statistics import Interval, mcnemar_p, smallest_difference
 from engine.errors import QueryError
-from engine.home.paths import Home
+from tests.analysis.answering import Answers
 
-NOWHERE = Home(Path("nowhere"), Path("nowhere"))
 SAME = {"data": {"split": "60/20/20"}, "student": {"arch": "tiny"}}
 
 
@@ -41,38 +36,39 @@ def run_row(arm: str, seed: int, cell: str = "one", **more: Any) -> dict[str, An
     return {**about, **figures, **where, **jobs, "settings": json.dumps(settings), **more}
 
 
+class Store:
+    """Rows of runs, and of test images by job, to be asked for as a snapshot is."""
+
+    def __init__(self) -> None:
+        self.runs: Sequence[Mapping[str, Any]] = ()
+        self.images: Sequence[Mapping[str, Any]] = ()
+        self.snapshot = Answers(answer=self._answer)
+
+    def _answer(self, query: str, values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        if query == "compare_images":
+            return [row for row in self.images if row["job"] in values["jobs"]]
+        if query == "trace_arms":
+            return [{"name": name} for name in dict.fromkeys(f"paper/{run['arm']}" for run in self.runs)]
+        return [run for run in self.runs if (run["experiment"], run["arm"]) == (values["experiment"], values["arm"])]
+
+    def compare_all(self, metric: str = "val_top1", **more: Any) -> list[Comparison]:
+        return compare_arms(self.snapshot, "paper/b", "paper/a", metric, **more)
+
+    def compare(self, metric: str = "val_top1", **more: Any) -> Comparison:
+        (one,) = self.compare_all(metric, **more)
+        return one
+
+
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give a list to put rows of runs into, and of test images by job."""
-
-    class Store:
-        runs: Sequence[Mapping[str, Any]] = ()
-        images: Sequence[Mapping[str, Any]] = ()
-
-        def ask(self, _home: Home, query: str, **values: Any) -> list[Mapping[str, Any]]:
-            if query == "compare_images":
-                return [row for row in self.images if row["job"] in values["jobs"]]
-            if query == "trace_arms":
-                return [{"name": name} for name in dict.fromkeys(f"paper/{run['arm']}" for run in self.runs)]
-            return [
-                run for run in self.runs if (run["experiment"], run["arm"]) == (values["experiment"], values["arm"])
-            ]
-
-    made = Store()
-    monkeypatch.setattr("engine.analysis.compare.ask", made.ask)
-    return made
+def store() -> Store:
+    return Store()
 
 
-def compare(metric: str = "val_top1", **more: Any) -> Comparison:
-    (found,) = compare_arms(NOWHERE, "paper/b", "paper/a", metric, **more)
-    return found
-
-
-def test_the_first_minus_the_second_over_common_seeds(store: Any) -> None:
+def test_the_first_minus_the_second_over_common_seeds(store: Store) -> None:
     """b has seeds 1, 2, 4 and a has 0, 1, 2: pairs are (0.63, 0.60) and (0.69, 0.64)."""
     values = {"a": {0: 0.50, 1: 0.60, 2: 0.64}, "b": {1: 0.63, 2: 0.69, 4: 0.90}}
     store.runs = [run_row(arm, seed, val_top1=value) for arm, row in values.items() for seed, value in row.items()]
-    found = compare()
+    found = store.compare()
     assert (found.arms, found.cell, found.metric) == (("b", "a"), "one", "val_top1")
     assert found.means == pytest.approx((0.66, 0.62))
     assert found.runs == (("run-b-1", "run-b-2"), ("run-a-1", "run-a-2"))
@@ -94,12 +90,12 @@ def test_relative_is_none_against_zero_and_of_the_size_of_a_negative() -> None:
     assert replace(one, means=(-1.0, -2.0)).relative == pytest.approx(50.0)
 
 
-def test_each_common_point_is_compared_by_itself(store: Any) -> None:
+def test_each_common_point_is_compared_by_itself(store: Store) -> None:
     store.runs = [run_row(arm, seed, cell, val_top1=0.5 + shift + gain + seed / 100 * (1 + gain))
                   for cell, shift in (("one", 0.0), ("two", 0.2)) for arm, gain in (("a", 0.0), ("b", 0.1))
                   for seed in (0, 1)]  # fmt: skip
     store.runs = [*store.runs, run_row("b", 0, "three", val_top1=0.9)]
-    found = compare_arms(NOWHERE, "paper/b", "paper/a", "val_top1")
+    found = store.compare_all()
     assert [one.cell for one in found] == ["one", "two"]
     assert [one.means[1] for one in found] == pytest.approx([0.505, 0.705])
     for one in found:
@@ -107,52 +103,52 @@ def test_each_common_point_is_compared_by_itself(store: Any) -> None:
         assert one.adjusted_p == pytest.approx(min(1.0, 2 * one.p))
 
 
-def test_two_experiments_of_one_point_each_are_compared(store: Any) -> None:
+def test_two_experiments_of_one_point_each_are_compared(store: Store) -> None:
     store.runs = [run_row("a", 0, "one", val_top1=0.5), run_row("b", 0, "other", val_top1=0.6)]
-    assert compare().cell == "other"
+    assert store.compare().cell == "other"
     store.runs = [*store.runs, run_row("b", 0, "third", val_top1=0.6)]
     with pytest.raises(QueryError, match="no point of the matrix in common: other, third against one"):
-        compare()
+        store.compare()
 
 
-def test_arms_without_a_common_seed_are_told_to_wait(store: Any) -> None:
+def test_arms_without_a_common_seed_are_told_to_wait(store: Store) -> None:
     store.runs = [run_row("a", 0, val_top1=0.5), run_row("b", 1, val_top1=0.6), run_row("b", 0)]
     with pytest.raises(QueryError, match="no finished seed in common with a val_top1"):
-        compare()
+        store.compare()
 
 
 @pytest.mark.parametrize(("metric", "p"), [("val_top1", None), ("infer_latency", 0.0)])
-def test_only_accuracies_that_differ_alike_are_not_tested(store: Any, metric: str, p: float | None) -> None:
+def test_only_accuracies_that_differ_alike_are_not_tested(store: Store, metric: str, p: float | None) -> None:
     values: dict[str, Any] = {"a": {metric: 0.5}, "b": {metric: 0.75}}
     store.runs = [run_row(arm, seed, **value) for arm, value in values.items() for seed in (0, 1)]
-    found = compare(metric)
+    found = store.compare(metric)
     assert (found.p, found.untested) == (p, NO_SPREAD if p is None else "")
     assert found.smallest is None, "without a spread it would be 0"
 
 
-def test_one_seed_is_not_tested_and_one_measurement_counts_once(store: Any) -> None:
+def test_one_seed_is_not_tested_and_one_measurement_counts_once(store: Store) -> None:
     store.runs = [run_row("a", 0, val_top1=0.5), run_row("b", 0, val_top1=0.6)]
-    assert compare().untested == ONE_SEED
+    assert store.compare().untested == ONE_SEED
     store.runs = [run_row(arm, seed, infer_latency=3.0 + seed, val_top1=0.5 + seed, measure_job=f"measure-{arm}")
                   for arm in "ab" for seed in (0, 1, 2)]  # fmt: skip
-    found = compare("infer_latency")
+    found = store.compare("infer_latency")
     assert (found.difference.n, found.untested, found.runs) == (1, ONE_MEASUREMENT, (("run-b-0",), ("run-a-0",)))
-    assert compare("val_top1").difference.n == 3, "an accuracy is measured in every run"
+    assert store.compare("val_top1").difference.n == 3, "an accuracy is measured in every run"
 
 
-def test_values_that_are_no_number_are_left_out_by_name(store: Any) -> None:
+def test_values_that_are_no_number_are_left_out_by_name(store: Store) -> None:
     values = {"a": (0.5, float("inf")), "b": (0.6, 0.6, float("nan"))}
     store.runs = [run_row(arm, seed, val_top1=value) for arm in values for seed, value in enumerate(values[arm])]
-    found = compare()
+    found = store.compare()
     assert (found.left_out, found.difference.n) == (("b seed 2", "a seed 1"), 1)
 
 
-def test_what_is_unfair_is_refused_or_listed_the_gravest_first(store: Any) -> None:
+def test_what_is_unfair_is_refused_or_listed_the_gravest_first(store: Store) -> None:
     other = {**SAME, "student": {"arch": "tiny", "attention": {"kind": "b"}}, "train": {"warmup": 1, "epochs": 9}}
     store.runs = [run_row("a", 0, val_top1=0.5), run_row("b", 0, val_top1=0.6, settings=json.dumps(other))]
     with pytest.raises(QueryError, match=r"(?s)not comparable:.*train\.epochs.*train\.warmup"):
-        compare()
-    assert [one.what for one in compare(anyway=True).unfair] == ["train.epochs", "train.warmup"]
+        store.compare()
+    assert [one.what for one in store.compare(anyway=True).unfair] == ["train.epochs", "train.warmup"]
 
 
 @pytest.mark.parametrize(
@@ -171,12 +167,12 @@ def test_what_is_unfair_is_refused_or_listed_the_gravest_first(store: Any) -> No
     ],
 )
 def test_a_metric_is_held_to_the_machine_and_code_that_made_it(
-    store: Any, metric: str, changes: dict[str, str], unfair: list[str]
+    store: Store, metric: str, changes: dict[str, str], unfair: list[str]
 ) -> None:
     one: dict[str, Any] = {metric: 1.0}
     other: dict[str, Any] = {metric: 2.0, **changes}
     store.runs = [run_row("a", 0, **one), run_row("b", 0, **other)]
-    assert [one.what for one in compare(metric, anyway=True).unfair] == unfair
+    assert [one.what for one in store.compare(metric, anyway=True).unfair] == unfair
 
 
 def images(
@@ -185,10 +181,10 @@ def images(
     return {"job": job, "samples": list(samples), "labels": list(labels), "correct": list(correct)}
 
 
-def test_test_images_are_paired_first_minus_second(store: Any) -> None:
+def test_test_images_are_paired_first_minus_second(store: Store) -> None:
     store.runs = [run_row("a", 0, test_top1=0.25), run_row("b", 0, test_top1=1.0)]
     store.images = [images("train-a-0", [True, False, False, False]), images("train-b-0", [True] * 4)]
-    found = compare("test_top1").images
+    found = store.compare("test_top1").images
     assert found is not None
     assert found.n == 4
     assert 0 <= found.low < 0.75 < found.high
@@ -196,21 +192,21 @@ def test_test_images_are_paired_first_minus_second(store: Any) -> None:
     assert found.mcnemar == mcnemar_p(3, 0)
 
 
-def test_several_seeds_have_no_mcnemar(store: Any) -> None:
+def test_several_seeds_have_no_mcnemar(store: Store) -> None:
     store.runs = [run_row(arm, seed, test_top1=0.5 + seed / 4) for arm in "ab" for seed in (0, 1)]
     store.images = [images(f"train-{arm}-{seed}", [True, arm == "b", False, True]) for arm in "ab" for seed in (0, 1)]
-    found = compare("test_top1").images
+    found = store.compare("test_top1").images
     assert found is not None
     assert found.mcnemar is None
     store.images = store.images[:-1]
-    assert compare("test_top1").images is None, "one run has no predictions"
+    assert store.compare("test_top1").images is None, "one run has no predictions"
 
 
 @pytest.mark.parametrize("changes", [{"samples": "xyzv"}, {"labels": (0, 1, 2, 2)}])
-def test_other_images_or_labels_are_unfair(store: Any, changes: dict[str, Any]) -> None:
+def test_other_images_or_labels_are_unfair(store: Store, changes: dict[str, Any]) -> None:
     store.runs = [run_row("a", 0, test_top1=0.25), run_row("b", 0, test_top1=1.0, code="d")]
     store.images = [images("train-a-0", [True] * 4), images("train-b-0", [True] * 4, **changes)]
-    found = compare("test_top1", anyway=True)
+    found = store.compare("test_top1", anyway=True)
     assert found.images is None
     common = 3 if "samples" in changes else 4
     assert [str(one) for one in found.unfair] == [
@@ -219,13 +215,13 @@ def test_other_images_or_labels_are_unfair(store: Any, changes: dict[str, Any]) 
     ]
 
 
-def test_unknown_names_bring_what_there_is(store: Any) -> None:
+def test_unknown_names_bring_what_there_is(store: Store) -> None:
     with pytest.raises(QueryError, match=r"(?s)there is no arm 'paper/b'.*submit one first"):
-        compare()
+        store.compare()
     store.runs = [run_row("a", 0, val_top1=0.5), run_row("b", 0, val_top1=0.5)]
     for metric in ("cell", "seed", "settings", "val_top", "test_low"):
         with pytest.raises(QueryError, match=f"there is no metric '{metric}'"):
-            compare(metric)
+            store.compare(metric)
 
 
 def test_holm_counts_only_what_was_tested() -> None:
@@ -235,12 +231,3 @@ def test_holm_counts_only_what_was_tested() -> None:
     first, second, third = (other.adjusted_p for other in found)
     assert second is None
     assert [first, third] == pytest.approx([0.03, 0.02])
-
-
-def test_kinds_of_metrics_are_as_a_reader_expects() -> None:
-    assert {"params", "macs"} <= EXACT
-    assert not EXACT & {"test_top1", "infer_latency", "prune_achieved"}
-    assert {"test_loss", "infer_latency", "host_peak_rss", "params", "train_seconds"} <= LOWER_IS_BETTER
-    assert not LOWER_IS_BETTER & {"test_top1", "val_top1", "infer_images_per_second", "train_images_per_second"}
-    assert is_share("test_top1")
-    assert not is_share("test_loss")

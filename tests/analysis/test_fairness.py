@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from engine.analysis.fairness import (
-    Difference,
+    Mismatch,
     Surroundings,
-    difference_lines,
     factor_of,
-    flatten,
     judge_pair,
-    list_differences,
+    list_mismatches,
+    mismatch_lines,
     tell_first,
 )
+from store.metrics import UnknownMetric
 
 BASE: dict[str, Any] = {
     "data.source": "folder", "data.split": "60/20/20", "data.split_seed": 0, "data.image_size": 224,
@@ -103,10 +103,10 @@ def test_nested_splits_share_their_test_images() -> None:
 
 def test_differences_are_told_as_a_short_table_the_gravest_first() -> None:
     other = _around({"data.split": "80/10/10", "train.epochs": 20, "train.warmup": 1} | LONGFORMER, code="def")
-    lines = difference_lines(judge_pair(_around({}), other).unfair)
+    lines = mismatch_lines(judge_pair(_around({}), other).unfair)
     assert [line.split()[0] for line in lines] == ["data.split", "train.epochs", "the", "train.warmup"]
     assert lines[0].split() == ["data.split", "60/20/20", "80/10/10"]
-    many = difference_lines([Difference(f"train.x{at:02}", at, "y" * 100) for at in range(30)])
+    many = mismatch_lines([Mismatch(f"train.x{at:02}", at, "y" * 100) for at in range(30)])
     assert len(many) == 9
     assert many[-1] == "  and 22 more settings: xp diff shows all"
     assert max(map(len, many)) < 80
@@ -114,7 +114,7 @@ def test_differences_are_told_as_a_short_table_the_gravest_first() -> None:
 
 def test_at_most_eight_differences_are_shown() -> None:
     def lines(count: int) -> list[str]:
-        return difference_lines([Difference(f"train.x{at}", at, at) for at in range(count)])
+        return mismatch_lines([Mismatch(f"train.x{at}", at, at) for at in range(count)])
 
     assert len(lines(8)) == 8
     assert lines(9)[8:] == ["  and 1 more settings: xp diff shows all"]
@@ -122,48 +122,43 @@ def test_at_most_eight_differences_are_shown() -> None:
 
 
 def test_a_difference_is_one_line_of_bounded_width() -> None:
-    assert str(Difference("train.lr", 0.1, None)) == "train.lr is 0.1 against not set"
-    assert str(Difference("student.windows", [7, 7], "auto")) == "student.windows is [7, 7] against auto"
-    assert str(Difference("2 factors at once", "attention", "pruning")) == "2 factors at once (attention, pruning)"
-    assert str(Difference("x", "y" * 40, "y" * 41)) == f"x is {'y' * 40} against {'y' * 39}…"
+    assert str(Mismatch("train.lr", 0.1, None)) == "train.lr is 0.1 against not set"
+    assert str(Mismatch("student.windows", [7, 7], "auto")) == "student.windows is [7, 7] against auto"
+    assert str(Mismatch("2 factors at once", "attention", "pruning")) == "2 factors at once (attention, pruning)"
+    assert str(Mismatch("x", "y" * 40, "y" * 41)) == f"x is {'y' * 40} against {'y' * 39}…"
 
 
 def test_differences_are_ordered_for_readers() -> None:
     names = ["zeta", "alpha", "data.x", "train.x", "teacher.x", "the device", "the code", "data.image_size", "train.lr",
              "train.batch_size", "train.epochs", "data.broken", "data.nested", "data.classes", "data.split_seed",
              "data.split", "data.given", "data.source", "the images", "the test set", "2 factors at once"]  # fmt: skip
-    ordered = sorted((Difference(name, 1, 2) for name in names), key=tell_first)
+    ordered = sorted((Mismatch(name, 1, 2) for name in names), key=tell_first)
     assert [one.what for one in ordered] == [*reversed(names[2:]), "alpha", "zeta"]
-
-
-def test_flattened_settings_lose_their_nulls_and_keep_their_lists() -> None:
-    tree = {"a": {"b": {"c": 1}, "d": [1, {"e": 2}]}, "f": None, "g": {}, "h": False, "i": ""}
-    assert flatten(tree) == {"a.b.c": 1, "a.d": [1, {"e": 2}], "h": False, "i": ""}
 
 
 def test_what_decides_no_accuracy_is_set_aside_for_it_alone() -> None:
     changes = {"measure.threads": [4], "train.threads": 8, "explain.images": 3, "resources.gpus": 2}
     one, other = _around({}).settings, _around(changes).settings
-    assert list_differences(one, other) == []
-    assert [one.what for one in list_differences(one, other, "infer_latency")] == ["measure.threads", "train.threads"]
-    assert [one.what for one in list_differences({"resourcesful": 1}, {})] == ["resourcesful"]
-    (found,) = list_differences({"a": 1}, {"a": 2})
+    assert list_mismatches(one, other) == []
+    assert [one.what for one in list_mismatches(one, other, "infer_latency")] == ["measure.threads", "train.threads"]
+    assert [one.what for one in list_mismatches({"resourcesful": 1}, {})] == ["resourcesful"]
+    (found,) = list_mismatches({"a": 1}, {"a": 2})
     assert (found.first, found.second) == (1, 2)
 
 
 @pytest.mark.parametrize("value", [(1, 1.0), (None, None), ([1, 2], [1, 2]), ({"a": 1, "b": 2}, {"b": 2, "a": 1})])
 def test_one_value_written_two_ways_is_no_difference(value: tuple[Any, Any]) -> None:
-    assert list_differences({"x": value[0]}, {"x": value[1]}) == []
+    assert list_mismatches({"x": value[0]}, {"x": value[1]}) == []
 
 
 @pytest.mark.parametrize("value", [(1, True), (1, 1.5), ([1, 2], [2, 1]), (1, "1"), (0, None)])
 def test_values_that_only_look_alike_differ(value: tuple[Any, Any]) -> None:
-    assert len(list_differences({"x": value[0]}, {"x": value[1]})) == 1
+    assert len(list_mismatches({"x": value[0]}, {"x": value[1]})) == 1
 
 
 def test_every_speed_is_held_to_its_device_and_no_accuracy() -> None:
     other = _around(LONGFORMER, device="A100")
-    speeds = ["infer_images_per_second", "infer_latency", "train_images_per_second", "evaluate_images_per_second"]
+    speeds = ["infer_images_per_second", "infer_latency", "train_images_per_second"]
     for metric in [*speeds, "train_seconds", "cuda_peak_allocated", "cuda_peak_reserved", "host_peak_rss"]:
         assert [one.what for one in judge_pair(_around({}), other, metric).unfair] == ["the device"]
     for metric in ("test_top1", "val_top1", "test_loss", "params"):
@@ -206,3 +201,8 @@ def test_nested_splits_share_their_images_only_if_both_are() -> None:
 def test_accuracy_on_test_is_what_is_judged_unless_told() -> None:
     assert not judge_pair(_around({}), _around(LONGFORMER, images="456")).is_fair
     assert judge_pair(_around({}), _around(LONGFORMER, device="A100")).is_fair
+
+
+def test_a_number_that_is_no_metric_is_never_called_fair() -> None:
+    with pytest.raises(UnknownMetric, match=r"'steps' is no metric of store/metrics\.py"):
+        judge_pair(_around({}), _around(LONGFORMER), "steps")

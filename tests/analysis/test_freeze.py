@@ -11,7 +11,7 @@ import pytest
 from engine.analysis.freeze import freeze_numbers, list_changes
 from engine.collect import collect, rebuild
 from engine.errors import QueryError
-from engine.home.paths import Home
+from tests.analysis.answering import Answer, Answers
 from tests.synthetic import ARMS, SyntheticHome
 
 
@@ -114,20 +114,16 @@ ROW: dict[str, Any] = {
 }
 
 
-def _changes(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, first: list[dict[str, Any]], second: list[dict[str, Any]]
-) -> list[str]:
+def _changes(folder: Path, first: list[dict[str, Any]], second: list[dict[str, Any]]) -> list[str]:
     """Freeze the rows of `first` and return what `second` says of them."""
-    home = SyntheticHome(folder / "home").home
-    rows = first
+    folder.mkdir(exist_ok=True)
+    before, now = (Answers(answer=_rows_of("paper", rows)) for rows in (first, second))
+    path = freeze_numbers(before, "paper", folder / "frozen.json")
+    return [str(one) for one in list_changes(now, "paper", path)]
 
-    def answer(_home: Home, query: str, **_values: str) -> list[dict[str, Any]]:
-        return [{"experiment": "paper"}] if query == "claims_experiments" else rows
 
-    monkeypatch.setattr("engine.analysis.freeze.ask", answer)
-    path = freeze_numbers(home, "paper", folder / "frozen.json")
-    rows = second
-    return [str(one) for one in list_changes(home, "paper", path)]
+def _rows_of(name: str, rows: list[dict[str, Any]]) -> Answer:
+    return lambda query, _values: [{"experiment": name}] if query == "claims_experiments" else rows
 
 
 @pytest.mark.parametrize(
@@ -149,21 +145,21 @@ def _changes(
     ],
 )
 def test_each_part_of_a_number_is_held_to_the_last_digits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], said: list[str]
+    tmp_path: Path, changes: dict[str, Any], said: list[str]
 ) -> None:
-    assert _changes(tmp_path, monkeypatch, [ROW], [ROW | changes]) == said
+    assert _changes(tmp_path, [ROW], [ROW | changes]) == said
 
 
-def test_the_tolerance_is_relative_to_large_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tolerance_is_relative_to_large_numbers(tmp_path: Path) -> None:
     large = ROW | {"metric": "params", "mean": 2e7, "std": 0.0}
-    assert _changes(tmp_path, monkeypatch, [large], [large | {"mean": 2e7 + 1e-6}]) == []
-    assert len(_changes(tmp_path / "more", monkeypatch, [large], [large | {"mean": 2e7 + 1e-4}])) == 1
+    assert _changes(tmp_path, [large], [large | {"mean": 2e7 + 1e-6}]) == []
+    assert len(_changes(tmp_path / "more", [large], [large | {"mean": 2e7 + 1e-4}])) == 1
 
 
-def test_changes_come_in_the_order_of_arms_cells_and_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_come_in_the_order_of_arms_cells_and_metrics(tmp_path: Path) -> None:
     names = [("b", "one", "x"), ("a", "two", "x"), ("a", "one", "y"), ("a", "one", "x")]
     rows = [ROW | dict(zip(("arm", "cell", "metric"), name, strict=True)) for name in names]
-    found = _changes(tmp_path, monkeypatch, rows, [row | {"mean": 0.1} for row in rows])
+    found = _changes(tmp_path, rows, [row | {"mean": 0.1} for row in rows])
     assert [line.partition(":")[0] for line in found] == ["a [one] x", "a [one] y", "a [two] x", "b [one] x"]
 
 
@@ -179,12 +175,8 @@ def test_a_file_that_lacks_a_part_is_no_frozen_table(tmp_path: Path, missing: st
         list_changes(SyntheticHome(tmp_path / "home").home, "paper", path)
 
 
-def test_equal_numbers_of_another_experiment_are_other_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [{"experiment": "paper"}, {"experiment": "other"}]
-    monkeypatch.setattr(
-        "engine.analysis.freeze.ask", lambda _, query, **__: names if query == "claims_experiments" else [ROW]
-    )
-    home = SyntheticHome(tmp_path / "home").home
-    path = freeze_numbers(home, "paper", tmp_path / "frozen.json")
+def test_equal_numbers_of_another_experiment_are_other_content(tmp_path: Path) -> None:
+    paper, other = (Answers(answer=_rows_of(name, [ROW])) for name in ("paper", "other"))
+    path = freeze_numbers(paper, "paper", tmp_path / "frozen.json")
     with pytest.raises(QueryError, match="other content"):
-        freeze_numbers(home, "other", path)
+        freeze_numbers(other, "other", path)

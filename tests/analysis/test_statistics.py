@@ -57,16 +57,6 @@ def test_mcnemar_equals_the_binomial_test(first: int, second: int) -> None:
     assert stats.mcnemar_p(first, second) == pytest.approx(expected)
 
 
-@given(st.integers(0, 500), st.integers(1, 500))
-@settings(max_examples=60, deadline=None)
-def test_wilson_equals_scipy(right: int, n: int) -> None:
-    right = min(right, n)
-    expected = scipy_stats.binomtest(right, n).proportion_ci(method="wilson")
-    low, high = stats.wilson_interval(right, n)
-    assert low == pytest.approx(expected.low, abs=1e-12)
-    assert high == pytest.approx(expected.high)
-
-
 def test_bootstrap_interval_is_close_to_scipy() -> None:
     draw = np.random.default_rng(1)
     first, second = draw.random(800) < 0.7, draw.random(800) < 0.65
@@ -161,8 +151,6 @@ def test_intervals_hold_at_the_level_that_is_asked() -> None:
         for found in (one, stats.paired_interval(*pairs, level), stats.paired_shares(*pairs, level)):
             assert found is not None
             assert [found.low, found.high] == pytest.approx([low, high])
-        expected = scipy_stats.binomtest(7, 20).proportion_ci(level, method="wilson")
-        assert stats.wilson_interval(7, 20, level) == pytest.approx((expected.low, expected.high))
     assert stats.t_interval(values).half == pytest.approx(scipy_stats.t.ppf(0.975, 3) * scipy_stats.sem(values))
     assert stats.t_interval(values[:1]).half is None
 
@@ -184,12 +172,6 @@ def test_a_spread_below_one_image_is_rounding(spread: float, has_edges: bool) ->
     assert found is not None
     assert (found.low is not None) == has_edges
     assert found.std == (pytest.approx(spread / 2**0.5, rel=1e-3) if has_edges else 0.0)
-
-
-@pytest.mark.parametrize(("right", "n"), [(-1, 5), (6, 5), (0, 0)])
-def test_more_right_than_images_is_no_share(right: int, n: int) -> None:
-    with pytest.raises(ValueError, match="is no share"):
-        stats.wilson_interval(right, n)
 
 
 def test_images_that_only_one_got_right_are_told_apart() -> None:

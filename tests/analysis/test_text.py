@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.analysis.compare import ONE_SEED, Comparison, Images
-from engine.analysis.fairness import Difference
+from engine.analysis.fairness import Mismatch
 from engine.analysis.statistics import Interval
 from engine.analysis.text import comparison_lines
 
@@ -79,7 +79,7 @@ def test_an_interval_that_spans_zero_is_undecided(low: float, high: float, is_un
 
 
 def test_what_was_left_out_or_not_equal_comes_last() -> None:
-    unfair = (Difference("train.lr", 1, 2), Difference("data.split", "a", "b"))
+    unfair = (Mismatch("train.lr", 1, 2), Mismatch("data.split", "a", "b"))
     told = lines(left_out=("b seed 1", "a seed 2"), unfair=unfair)
     assert told[-4:] == [
         "  left out, because it is no number: test_top1 of b seed 1, a seed 2",

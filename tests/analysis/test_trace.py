@@ -13,7 +13,10 @@ from engine.collect import collect
 from engine.errors import QueryError
 from engine.home.paths import Home
 from store.journal import JournalWriter
+from store.metrics import METRICS
 from store.results import run_query
+from tests.analysis.answering import Answers
+from tests.store.telling import tell_run
 from tests.synthetic import ARMS, SyntheticHome
 
 
@@ -138,14 +141,16 @@ def test_a_column_that_is_no_figure_is_not_traced(home: Home) -> None:
 
 
 def test_the_sql_of_a_trace_survives_a_quote() -> None:
-    asked: list[str] = []
+    rows = [{"run": "r", "cell": "c", "seed": 0, "macs": 1.0}]
+    snapshot = Answers(answer=lambda query, _values: rows if query == "compare_runs" else [])
+    trace = trace_number(snapshot, "it's/an 'arm'", "macs")
+    assert trace.sql.endswith("where experiment = 'it''s' and arm = 'an ''arm''' and metric = 'macs'")
+    assert snapshot.asked == ["compare_runs", "trace_origins", "trace_cells"]
 
-    def answer(_home: Home, query: str, **_values: str) -> list[dict[str, Any]]:
-        asked.append(query)
-        return [{"run": "r", "cell": "c", "seed": 0, "x": 1.0}] if query == "compare_runs" else []
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("engine.analysis.trace.ask", answer)
-        trace = trace_number(Home(Path("nowhere"), Path("nowhere")), "it's/an 'arm'", "x")
-    assert trace.sql.endswith("where experiment = 'it''s' and arm = 'an ''arm''' and metric = 'x'")
-    assert asked == ["compare_runs", "trace_origins", "trace_cells"]
+def test_every_metric_is_traced_to_the_jobs_that_logged_it(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    made.record("paper", [tell_run(made, 0)], "arm")
+    collect(made.home)
+    traces = [trace_number(made.home, "paper/arm", metric) for metric in METRICS]
+    assert [trace.metric for trace in traces if trace.sources[0].value is None or trace.sources[0].job is None] == []

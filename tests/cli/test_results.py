@@ -5,6 +5,7 @@ The rooms behind them have tests of their own; here they are stood in for.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -42,6 +43,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     stand_in("engine.analysis.freeze.freeze_numbers", Path("paper.frozen.json"))
     stand_in("engine.analysis.query.answer_query", ("rows", "a note"))
     stand_in("engine.analysis.compare.compare_arms", ["one", "two"])
+    monkeypatch.setattr("engine.analysis.snapshot.one_snapshot", nullcontext)
     monkeypatch.setattr("engine.analysis.text.comparison_lines", lambda found: [f"{found} line"])
     return made
 

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from engine.analysis.statistics import wilson_interval
 from engine.collect import collect
 from engine.home.files import write_json
 from tests.collect.reading import read_rows
+from tests.store.telling import wilson_interval
 from tests.synthetic import ARMS, Arm, SyntheticHome
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import XpError
 from engine.home.paths import Home, open_home
-from engine.inspect.why import SettingDifference, explain_job, flatten_settings, list_differences
+from engine.inspect.why import SettingDifference, explain_job, list_differences
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.schedule.lookup import Match, find_match
@@ -104,11 +104,6 @@ def test_a_history_tells_each_attempt_and_which_counts(tmp_path: Path) -> None:
 def test_a_job_without_spec_says_what_to_do(home: Home) -> None:
     with pytest.raises(XpError, match=r"(?s)train-9 has no spec\.json.*submit its experiment again"):
         list(explain_job(home, "train-9"))
-
-
-def test_settings_are_flattened_and_empty_ones_kept() -> None:
-    tree = {"a": {"b": {"c": 1}, "d": {}}, "e": [{"f": 1}], "g": None}
-    assert flatten_settings(tree) == {"a.b.c": 1, "a.d": {}, "e": [{"f": 1}], "g": None}
 
 
 def test_two_jobs_differ_from_the_first_to_the_second(tmp_path: Path) -> None:

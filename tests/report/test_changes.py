@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from engine.analysis.compare import NO_SPREAD, Comparison
-from engine.analysis.fairness import Difference
+from engine.analysis.fairness import Mismatch
+from engine.analysis.snapshot import Snapshot
 from engine.analysis.statistics import Interval
 from engine.collect import collect
 from engine.errors import QueryError
-from engine.home.paths import Home
 from engine.report import make_report
 from engine.report.changes import Changes, compare_baseline
 from store.journal import JournalWriter
+from tests.analysis.answering import Answers
 from tests.synthetic import Arm, SyntheticHome
 
 LONG = Arm(0.63, kind="longformer")
@@ -55,7 +56,7 @@ def test_seeds_that_tell_two_arms_apart_get_a_dagger(tmp_path: Path) -> None:
     assert "† p < 0.05" in text
 
 
-def test_training_that_ran_away_is_left_out_of_the_change(tmp_path: Path) -> None:
+def test_diverged_training_is_left_out_of_the_change(tmp_path: Path) -> None:
     text = _report(tmp_path, (0.90, 0.80, 0.85, 0.88, float("nan"), 0.84))
     assert _change_of(text, "b").startswith("-1.5 ± ")
     assert "b data.split=60/20/20: 1 seeds have a test_top1 that is no number" in text
@@ -96,7 +97,7 @@ def test_a_dagger_needs_an_adjusted_p_below_five_per_cent(p: float | None, mark:
 
 
 def test_letters_count_the_unfair_arms_of_one_table() -> None:
-    unfair = (Difference("train.lr", 1, 2),)
+    unfair = (Mismatch("train.lr", 1, 2),)
     found = [_found("b", unfair=unfair), _found("fair"), _found("c", unfair=unfair, adjusted_p=0.01),
              _found("d", "two", unfair=unfair)]  # fmt: skip
     changes = _changes_of(*found)
@@ -110,13 +111,13 @@ def test_letters_count_the_unfair_arms_of_one_table() -> None:
 
 
 def test_after_z_letters_are_doubled() -> None:
-    unfair = (Difference("train.lr", 1, 2),)
+    unfair = (Mismatch("train.lr", 1, 2),)
     changes = _changes_of(*(_found(f"arm{at}", unfair=unfair) for at in range(28)))
     assert [changes.mark(f"arm{at}", "one") for at in (0, 25, 26, 27)] == [" [a]", " [z]", " [aa]", " [bb]"]
 
 
 def test_a_note_names_three_things_and_counts_the_rest() -> None:
-    unfair = tuple(Difference(f"x{at}", 1, 2) for at in range(5))
+    unfair = tuple(Mismatch(f"x{at}", 1, 2) for at in range(5))
     (note,) = _changes_of(_found(unfair=unfair)).notes("one")
     assert note.endswith(": x0 is 1 against 2; x1 is 1 against 2; x2 is 1 against 2; and 2 more.")
     (note,) = _changes_of(_found(unfair=unfair[:3])).notes("one")
@@ -136,7 +137,7 @@ def test_what_seeds_could_have_shown_is_in_points() -> None:
 def test_every_arm_is_compared_with_the_baseline_and_holm_counts_all(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Any, ...]] = []
 
-    def compare(_home: Home, first: str, second: str, metric: str, *, anyway: bool) -> list[Comparison]:
+    def compare(_snapshot: Snapshot, first: str, second: str, metric: str, *, anyway: bool) -> list[Comparison]:
         asked.append((first, second, metric, anyway))
         if first == "paper/new":
             raise QueryError("no seed yet")
@@ -144,9 +145,9 @@ def test_every_arm_is_compared_with_the_baseline_and_holm_counts_all(monkeypatch
         return [_found(arm, cell, p=0.02) for cell in ("one", "two")]
 
     monkeypatch.setattr("engine.report.changes.compare_arms", compare)
-    home = Home(Path("nowhere"), Path("nowhere"))
-    found = compare_baseline(home, "paper", ["b", "a", "new", "c"], "a").found
+    snapshot = Answers()
+    found = compare_baseline(snapshot, "paper", ["b", "a", "new", "c"], "a").comparisons
     assert asked == [(f"paper/{arm}", "paper/a", "test_top1", True) for arm in ("b", "new", "c")]
     assert sorted(found) == [("b", "one"), ("b", "two"), ("c", "one"), ("c", "two")]
     assert [one.adjusted_p for one in found.values()] == pytest.approx([0.08] * 4)
-    assert compare_baseline(home, "paper", ["b", "a"], None) == Changes()
+    assert compare_baseline(snapshot, "paper", ["b", "a"], None) == Changes()

@@ -185,7 +185,8 @@ def test_short_numbers_have_three_digits(value: float, text: str) -> None:
 
 
 def test_colours_begin_again_after_the_last() -> None:
-    assert [colour_of(at) for at in (0, 7, 8)] == [PALETTE[0], PALETTE[7], PALETTE[0]]
+    assert [colour_of(at) for at in (0, 9, 10)] == [PALETTE[0], PALETTE[9], PALETTE[0]]
+    assert len(set(PALETTE)) == 10
 
 
 def test_files_of_a_chart_hold_no_date_and_its_own_ids() -> None:

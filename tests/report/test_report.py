@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine.analysis.snapshot import Snapshot
 from engine.collect import collect
 from engine.errors import XpError
 from engine.home.files import write_json
@@ -270,3 +271,42 @@ def test_clear_change_has_a_dagger_and_an_unfair_one_says_what_else_differs(tmp_
     assert re.search(r"smallest change .* in points: clear \d+\.\d, same \d+\.\d, odd \d+\.\d\.", text)
     assert r"$^\dagger$" in tex
     assert "†" not in tex
+
+
+def contents_of(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_all_of_a_report_is_of_one_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two more seeds are published after its first query: table, daggers, claims and charts know nothing of them."""
+    made = SyntheticHome(tmp_path / "home")
+    arms = {"base": Arm(0.50), "new": Arm(0.70, kind="longformer")}
+    about = {"id": "one", "text": "New wins.", "metric": "test_top1", "arm": "new", "against": "base",
+             "expect": "greater"}  # fmt: skip
+    old = made.experiment("paper", arms, seeds=(0, 1), claims=(about,))
+    collect(made.home)
+    make_report(made.home, "paper", ("md",), tmp_path / "old")
+    asked: list[str] = []
+
+    def ask(snapshot: Snapshot, query: str, **values: Any) -> list[dict[str, Any]]:
+        rows = plain(snapshot, query, **values)
+        asked.append(query)
+        if len(asked) == 1:
+            more = made.experiment("paper", arms, seeds=(2, 3), claims=(about,))
+            made.record("paper", [*old, *more], "base", (about,))
+            assert collect(made.home).is_published
+        return rows
+
+    plain = Snapshot.ask
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshot, "ask", ask)
+        make_report(made.home, "paper", ("md",), tmp_path / "meanwhile")
+    make_report(made.home, "paper", ("md",), tmp_path / "new")
+    assert contents_of(tmp_path / "meanwhile") == contents_of(tmp_path / "old")
+    before, after = ((tmp_path / when / "report.md").read_text() for when in ("old", "new"))
+    assert len([query for query in asked if query.startswith(("report", "compare", "claims"))]) > 15
+    for said in ("(n=4)", "†", "holds"):
+        assert said in after
+        assert said not in before
+    assert contents_of(tmp_path / "new")["accuracy.svg"] != contents_of(tmp_path / "old")["accuracy.svg"]

@@ -62,7 +62,7 @@ def test_seeds_without_a_finite_value_are_left_out() -> None:
     ],
 )
 def test_one_memory_is_shown_the_gpus_before_the_hosts(known: tuple[str, ...], shown: str) -> None:
-    assert sheet_of([cell(name) for name in known]).memory() == shown
+    assert sheet_of([cell(name) for name in known]).shown("memory").name == shown
 
 
 def test_an_arm_is_pruned_where_any_point_asked_it() -> None:

@@ -194,9 +194,14 @@ def test_what_a_job_needs_has_to_be_named_and_done(home: Home) -> None:
     attempt = make(home)
     with pytest.raises(JobError, match="the settings name no teacher"):
         attempt.need("teacher")
-    with pytest.raises(JobError, match=r"needs pack-1 \(pack\), which is not done"):
+    with pytest.raises(JobError, match=r"needs pack-1 \(pack\), which is not done") as absent:
         attempt.need("pack")
+    assert "or copy jobs/pack-1 from a home that has it" in absent.value.fix
     home.job("pack-1").root.mkdir(parents=True)
+    home.job("pack-1").spec.write_text("{}")
+    with pytest.raises(JobError, match="which is not done") as waiting:
+        attempt.need("pack")
+    assert f"or run it here: python -m engine.run {home.job('pack-1').root}" in waiting.value.fix
     home.job("pack-1").result.write_text("{}")
     assert attempt.need("pack") == home.job("pack-1")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -86,3 +87,11 @@ def test_keys_of_a_pack_are_logged_some_at_a_time(tmp_path: Path, monkeypatch: p
     jobs._log_samples(attempt, Pack())  # type: ignore[arg-type]
     found = {name: lines_of(attempt, name) for name in ("samples 0", "samples 3", "samples 6", "samples 9")}
     assert ["".join(line["value"]) for lines in found.values() for line in lines] == ["abc", "def", "g"]
+
+
+def test_colours_of_maps_run_evenly_from_dark_to_light() -> None:
+    colours = jobs.map_colours()
+    assert (colours.shape, str(colours.dtype)) == ((256, 3), "uint8")
+    light = colours[::16].astype(float) @ np.array([0.3, 0.59, 0.11])
+    assert (np.diff(light) > 0).all()
+    assert light[-1] - light[0] > 150

@@ -117,6 +117,7 @@ OTHER_LOOKS = {
     "collect/files.py": "its words as they stand, for a table, and its time",
     "launch/attempt_process.py": "whether it is there",
     "plan/teacher_run.py": "its place, in a message",
+    "run/attempt.py": "whether it is there",
     "run/inputs.py": "whether it is there",
     "run/provenance.py": "the digest of its bytes",
     "schedule/lookup.py": "whether it is there",

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from engine.analysis.statistics import wilson_interval
 from engine.collect import collect
 from engine.home.paths import Home
 from store.results import open_snapshot
-from tests.store.telling import CPU, NOT_IN_CELLS, RESULTS, tell_run
+from tests.store.telling import CPU, NOT_IN_CELLS, RESULTS, tell_run, wilson_interval
 from tests.synthetic import SyntheticHome
 
 
@@ -111,7 +110,7 @@ def test_measure_on_a_cpu_alone_counts_with_most_threads(made: SyntheticHome) ->
 
 
 @pytest.mark.parametrize(("correct", "images"), [(0, 7), (7, 7), (1, 3), (37, 50)])
-def test_wilson_interval_in_sql_is_the_one_in_python(made: SyntheticHome, correct: int, images: int) -> None:
+def test_wilson_interval_in_sql_is_that_of_scipy(made: SyntheticHome, correct: int, images: int) -> None:
     attempt, journal = made.attempt(made.job("train-a", "train"), 1)
     with journal:
         guess = [int(number < correct) for number in range(images)]

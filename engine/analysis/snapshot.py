@@ -1,0 +1,58 @@
+"""One published state of the results, held open: takes a home, gives the rows of store/queries/*.sql.
+
+Whoever asks more than one query asks them of one snapshot: between two openings a run may be published, and the parts
+of an answer would not belong together. So what a person calls takes a home or a snapshot (`one_snapshot`), opens the
+first at its door, and hands the second down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import QueryError, closest_hint
+from engine.home.paths import Home
+from store.readonly import StoreError
+from store.results import Connection, open_snapshot
+
+QUERIES = Path(__file__).parents[2] / "store" / "queries"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A home and the read-only connection to its results as they were when it was opened."""
+
+    home: Home
+    db: Connection
+
+    def ask(self, query: str, **values: Any) -> list[dict[str, Any]]:
+        """Return the rows of store/queries/<query>.sql."""
+        cursor = self.db.execute((QUERIES / f"{query}.sql").read_text(), values)
+        columns = [part[0] for part in cursor.description or ()]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def check_experiment(self, name: str) -> None:
+        """Raise QueryError for an experiment that is not in the results, with the nearest that is."""
+        known = [row["experiment"] for row in self.ask("claims_experiments")]
+        if name not in known:
+            fix = closest_hint(name, known) if known else "submit it first: xp submit SPEC"
+            what = f"there is no experiment {name!r} in the results"
+            raise QueryError(what, where=str(self.home.results_db), fix=fix)
+
+
+@contextmanager
+def one_snapshot(results: Home | Snapshot) -> Iterator[Snapshot]:
+    """Give the snapshot that is handed down, or open the newest of a home. Raises QueryError where there is none."""
+    if isinstance(results, Snapshot):
+        yield results
+        return
+    try:
+        db = open_snapshot(results)
+    except StoreError as error:
+        raise QueryError(str(error), fix=error.fix) from error
+    with db:
+        yield Snapshot(results, db)

@@ -1,0 +1,170 @@
+"""The metrics: one table of the figures of a run, what each of them is, and where the view `results` gets it.
+
+An entry here and a job that logs the figure are all it takes: the views `results` and `cells` (results/schema.py),
+comparisons, claims and the headings of reports follow from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from store.readonly import StoreError
+
+Better = Literal["higher", "lower", "neither"]
+Measured = Literal["per_seed", "once"]
+Images = Literal["test", "any", "none"]
+HERE = "store/metrics.py"
+
+
+class UnknownMetric(StoreError):
+    """A number that METRICS does not know: whether more of it is better, and where it may be compared."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, f"describe it in METRICS of {HERE}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One figure of a run. No field has a default: one that is forgotten is an error at import.
+
+    `source` is a SQL expression over what schema.sql gathers for each run, by name: `series` and `best` are the last
+    and the largest value that the final network's job logged step by step, `figures` what that job measured;
+    `measured`, `largest` and `smallest` come from the measure job (at the largest and the smallest batch), `teacher`
+    from the teacher, by part and name; `seconds` are those of training.
+    """
+
+    name: str
+    source: str
+    unit: str
+    """Of the figure in SQL; how readers see it is in engine/report/number_text.py."""
+    better: Better
+    exact: bool
+    """The same for every seed, so that one run decides; else a sample."""
+    device_bound: bool
+    """Another device gives another number: arms are compared on one device alone."""
+    measured: Measured
+    """In a job of its own, once for all seeds whose networks are alike, or in every run."""
+    images: Images
+    """Which images have a say in it: the test images, which a fair pair shares; any of the data; or none."""
+    is_share: bool
+    """A share of images, which moves in steps of one image; readers see it in per cent, its differences in points."""
+    label: str
+    heading: str
+    column: str
+    """The column of a report's main table. Of metrics that share one, the first that any run has is shown; ''
+    for none."""
+
+    @property
+    def logged(self) -> tuple[str, ...]:
+        """The names under which jobs log it: those that `source` picks."""
+        return tuple(re.findall(r"\['([^']+)'\]", self.source))
+
+
+def metric_of(name: str) -> Metric:
+    """Return the metric of a column of `results`. Raises UnknownMetric, which says where it belongs."""
+    if name not in METRICS:
+        raise UnknownMetric(f"{name!r} is no metric of {HERE}")
+    return METRICS[name]
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            name="test_top1", source="series['test_top1']", unit="fraction", better="higher", exact=False,
+            device_bound=False, measured="per_seed", images="test", is_share=True,
+            label="Test accuracy", heading="test top-1", column="accuracy",
+        ),
+        Metric(
+            name="val_top1", unit="fraction", better="higher", exact=False,
+            source="case when r.settings ->> '$.train.checkpoint' = 'best_val' then best['val_top1'] "
+            "else series['val_top1'] end",
+            device_bound=False, measured="per_seed", images="any", is_share=True,
+            label="Validation accuracy", heading="val top-1", column="",
+        ),
+        Metric(
+            name="test_loss", source="series['test_loss']", unit="nats", better="lower", exact=False,
+            device_bound=False, measured="per_seed", images="test", is_share=False,
+            label="Test loss", heading="test loss", column="",
+        ),
+        Metric(
+            name="val_loss", source="series['val_loss']", unit="nats", better="lower", exact=False,
+            device_bound=False, measured="per_seed", images="any", is_share=False,
+            label="Validation loss", heading="val loss", column="",
+        ),
+        Metric(
+            name="train_loss", source="series['train_loss']", unit="nats", better="lower", exact=False,
+            device_bound=False, measured="per_seed", images="any", is_share=False,
+            label="Training loss", heading="training loss", column="",
+        ),
+        Metric(
+            name="params", source="coalesce(measured['params'], figures['params'])::bigint", unit="count",
+            better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="Parameters", heading="params", column="params",
+        ),
+        Metric(
+            name="macs", source="measured['macs']::bigint", unit="count",
+            better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="Multiply-accumulates", heading="MACs", column="macs",
+        ),
+        Metric(
+            name="infer_images_per_second", source="largest['infer_images_per_second']", unit="images/s",
+            better="higher", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Inference throughput", heading="inference", column="inference",
+        ),
+        Metric(
+            name="train_images_per_second", unit="images/s", better="higher", exact=False,
+            source="coalesce(figures['train_images_per_second'], series['train_images_per_second'])",
+            device_bound=True, measured="per_seed", images="any", is_share=False,
+            label="Training throughput", heading="training", column="training",
+        ),
+        Metric(
+            name="infer_latency", source="smallest['infer_latency']", unit="ms", better="lower", exact=False,
+            device_bound=True, measured="once", images="any", is_share=False,
+            label="Inference latency", heading="latency", column="",
+        ),
+        Metric(
+            name="cuda_peak_reserved", source="figures['cuda_peak_reserved']::bigint", unit="bytes", better="lower",
+            exact=False, device_bound=True, measured="per_seed", images="any", is_share=False,
+            label="Peak GPU memory, reserved", heading="peak GPU memory, reserved", column="memory",
+        ),
+        Metric(
+            name="cuda_peak_allocated", source="figures['cuda_peak_allocated']::bigint", unit="bytes", better="lower",
+            exact=False, device_bound=True, measured="per_seed", images="any", is_share=False,
+            label="Peak GPU memory, allocated", heading="peak GPU memory, allocated", column="memory",
+        ),
+        Metric(
+            name="host_peak_rss", source="figures['host_peak_rss']::bigint", unit="bytes", better="lower",
+            exact=False, device_bound=True, measured="per_seed", images="any", is_share=False,
+            label="Peak host memory (RSS)", heading="peak host memory (RSS)", column="memory",
+        ),
+        Metric(
+            name="params_before", source="figures['params_before']::bigint", unit="count", better="neither",
+            exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="Parameters before pruning", heading="params before pruning", column="",
+        ),
+        Metric(
+            name="prune_asked", source="figures['prune_asked']", unit="fraction", better="neither", exact=True,
+            device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="Pruning asked", heading="pruning asked", column="",
+        ),
+        Metric(
+            name="prune_achieved", source="figures['prune_achieved']", unit="fraction", better="neither", exact=False,
+            device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="Pruning achieved", heading="pruning achieved", column="",
+        ),
+        Metric(
+            name="teacher_test_top1", source="teacher['test_top1']", unit="fraction", better="higher", exact=False,
+            device_bound=False, measured="per_seed", images="any", is_share=True,
+            label="Test accuracy of the teacher", heading="teacher test top-1", column="",
+        ),
+        Metric(
+            name="train_seconds", source="seconds", unit="s", better="lower", exact=False,
+            device_bound=True, measured="per_seed", images="any", is_share=False,
+            label="Training time", heading="training time", column="",
+        ),
+    )
+}  # fmt: skip
