@@ -5,6 +5,7 @@ XpError                 anything we refuse or cannot do; `exit_code` is what the
 +-- DataError           images, splits or weights are missing or broken
 |   +-- MissingData     ... only missing: a folder or ${VARIABLE} that is not there on this machine
 +-- HomeError           the home folder cannot be used as asked
+|   +-- VersionError      ... what another version of xp wrote, and this one does not understand
 +-- QueryError          SQL that is wrong or not read-only
 +-- JobError            a job cannot go on; retrying will not help
 """
@@ -77,6 +78,10 @@ class MissingData(DataError):
 
 class HomeError(XpError):
     """The home folder is missing, read-only, of another version, or in use."""
+
+
+class VersionError(HomeError):
+    """Another version of xp wrote this, and half of it may mean something else: it is not read."""
 
 
 class QueryError(XpError):

@@ -96,9 +96,9 @@ def test_given_teachers_are_shared_by_splits_and_arms(tmp_path: Path) -> None:
 def test_made_small_it_fetches_nothing_and_keeps_its_arms_apart(path: Path, tmp_path: Path) -> None:
     plan = plan_small(path, tmp_path, "data.source=digits", "data.root=null")
     assert not plan.is_provisional
-    networks = [job.settings["network"] for job in plan.jobs if "network" in job.settings]
+    networks = [job.canonical["settings"]["network"] for job in plan.jobs if "network" in job.canonical["settings"]]
     assert {network["weights"] for network in networks} == {"none"}
-    assert {job.settings["train"]["epochs"] for job in plan.jobs if job.kind == "train"} <= {2, 8}
+    assert {job.canonical["settings"]["train"]["epochs"] for job in plan.jobs if job.kind == "train"} <= {2, 8}
     own = {run.arm: json.dumps(dict(run.jobs), sort_keys=True) for run in plan.runs}
     assert len(set(own.values())) == len(own)
 

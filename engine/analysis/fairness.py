@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.spec.job_kinds import KINDS
 from store.metrics import metric_of
 
 FACTORS = {
@@ -30,7 +31,9 @@ TELLING = (
 )  # fmt: skip
 AT_ONCE = "factors at once"
 MOST_SHOWN, WIDEST = 8, 40
-ASIDE = ("measure", "explain", "resources", "train.threads")  # decides no accuracy; devices are compared by themselves
+# What decides no accuracy (devices are compared by themselves), and of it what decides no speed either
+ASIDE = (*(kind.section for kind in KINDS.values() if kind.section), "resources", "train.threads")
+ASIDE_OF_SPEED = (*(kind.section for kind in KINDS.values() if kind.section and not kind.figures), "resources")
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def mismatch_lines(different: Sequence[Mismatch], most: int = MOST_SHOWN) -> lis
 def list_mismatches(first: Mapping[str, Any], second: Mapping[str, Any], metric: str = "test_top1") -> list[Mismatch]:
     """Return the settings that differ and that `metric` can depend on."""
     paths = sorted({*first, *second})
-    aside = ("explain", "resources") if metric_of(metric).device_bound else ASIDE
+    aside = ASIDE_OF_SPEED if metric_of(metric).device_bound else ASIDE
     different = [path for path in paths if _same_form(first.get(path)) != _same_form(second.get(path))]
     return [Mismatch(path, first.get(path), second.get(path)) for path in different if not _is_under(path, aside)]
 

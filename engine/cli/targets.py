@@ -30,10 +30,13 @@ def verify(
     """
     from engine.errors import QueryError, XpError
     from engine.schedule.lookup import find_match
+    from engine.spec.job_kinds import kind_in_id
+    from engine.spec.job_settings import TargetsSettings
     from engine.verify.targets import verify_targets
 
     place = find_home(home)
-    jobs = [job for job in find_match(place, name).jobs if job.startswith("targets-")]
+    kinds = {job: kind_in_id(job) for job in find_match(place, name).jobs}
+    jobs = [job for job, kind in kinds.items() if kind is not None and kind.settings is TargetsSettings]
     if not jobs:
         raise XpError(f"{name} has no targets", fix="name an experiment with a teacher, or a targets job: xp status")
     made = [job for job in jobs if place.job(job).result.exists()]

@@ -24,6 +24,7 @@ from engine.plan import make_plan
 from engine.run.inputs import make_pack
 from engine.spec import Data, Spec
 from engine.spec.cells import expand_cells
+from engine.spec.job_settings import PackSettings
 
 Watcher = Callable[[int, int], None]
 MOST_SHOWN = 10  # broken files, groups of duplicates, images of a group
@@ -88,10 +89,11 @@ def write_preview(home: Home, spec: Spec, out: Path, progress: Watcher, rows: in
     if out.suffix.lower() != ".png":
         raise XpError("the sheet is a PNG", where=str(out), fix="give it a name that ends in .png: -o sheet.png")
     data = next(expand_cells(spec)).settings.data
-    job = next(job for job in make_plan(spec, home).jobs if job.kind == "pack")
+    jobs = make_plan(spec, home).jobs
+    job, settings = next((job, job.settings) for job in jobs if isinstance(job.settings, PackSettings))
     if job.job is None:
         data_content(data, home.digests)  # says what is missing
-    make_pack(home, job.settings, job.key, job.details, lambda phase, done, count: progress(done, count))
+    make_pack(home, settings, job.key, job.details.root, lambda phase, done, count: progress(done, count))
     pack = open_pack(home.pack(job.key))
     split = split_pack(pack, data)
     chosen = split.train[np.linspace(0, len(split.train) - 1, rows).astype(np.int64)]

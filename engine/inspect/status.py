@@ -16,6 +16,7 @@ from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.schedule.worker import scheduler_alive
 from engine.schedule.worker.attempts import has_room
+from engine.spec.job_kinds import shared_roles
 from store.queue import ExperimentRow, JobRow, Owners, Queue
 
 FAILING = ("failed", "cancelled")
@@ -192,7 +193,7 @@ def _view_experiment(row: ExperimentRow, listed: list[JobView]) -> ExperimentVie
 
 def _title_of(owner: Owners) -> str:
     """Name a job by what it does for whom: `student sparse seed 1`; shared ones by their role alone."""
-    if owner.role in ("pack", "teacher", "targets"):
+    if owner.role in shared_roles():
         return owner.role
     arm = {1: owner.arm, 2: f"{owner.arm} and {owner.other_arm}"}.get(owner.arms, "")
     cell = owner.cell if owner.cells == 1 and owner.cell != "default" else ""

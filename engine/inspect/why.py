@@ -11,7 +11,9 @@ from engine.home.files import read_json
 from engine.home.paths import AttemptFolder, Home
 from engine.schedule.lookup import Match
 from engine.spec.dotted import flatten_settings
-from engine.spec.identity import canonical_json
+from engine.spec.identity import canonical_json, counted_settings
+from engine.spec.job_file import canonical_spec, read_job
+from engine.spec.job_settings import JobSettings
 from store.queue import Queue
 
 
@@ -26,16 +28,13 @@ class SettingDifference:
 
 def explain_job(home: Home, job: str) -> Iterator[str]:
     """Yield lines: the state and its history, who needs the job, and every setting its id is made of."""
-    folder = home.job(job)
-    if not folder.spec.exists():
-        raise XpError(f"{job} has no spec.json", where=str(folder.root), fix="submit its experiment again")
-    made_of = read_json(folder.spec)
-    yield f"{job}: a {made_of['kind']} job"
+    made_of = read_job(home.job(job), JobSettings)
+    yield f"{job}: a {made_of.kind} job"
     yield from (f"  {line}" for line in _history(home, job))
     yield "  needed by: " + (", ".join(_users(home, job)) or "nothing that is queued here")
-    for role, need in sorted(made_of["needs"].items()):
+    for role, need in sorted(made_of.needs.items()):
         yield f"  needs {role}: {need}"
-    for path, value in sorted(flatten_settings(made_of["settings"], with_empty=True).items()):
+    for path, value in sorted(flatten_settings(counted_settings(made_of.settings), with_empty=True).items()):
         yield f"  {path} = {canonical_json(value)}"
 
 
@@ -80,8 +79,8 @@ def list_differences(home: Home, one: Match, other: Match) -> list[SettingDiffer
 
 def _settings_of(home: Home, match: Match) -> Mapping[str, Any]:
     if match.kind == "job":
-        held: Mapping[str, Any] = read_json(home.job(match.name).spec)
-        return held
+        job = read_job(home.job(match.name), JobSettings)
+        return canonical_spec(job.kind, job.needs, job.settings)
     record = read_json(home.records(match.experiment or "")[-1])
     run = next(run for run in record["runs"] if run["run"] == match.name)
     return {**run["settings"], "seed": run["seed"], "arm": run["arm"]}

@@ -4,7 +4,7 @@ A job that several runs need is one job: its id is made from what changes its re
 a teacher without a student's seed in it is trained once for all seeds. Nothing here is written or started.
 
     draft          jobs, runs, the plan while it grows
-    pack           the images of a run, packed
+    pack           the images
     network_jobs   a network's training, pruning, measuring, explaining
     teacher        who teaches, and what trains them
     teacher_run    a teacher that is another run's network
@@ -18,25 +18,21 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.home.paths import Home, open_home
 from engine.inputs.quotas import check_quotas, split_quotas
-from engine.plan.distill import plan_teaching
-from engine.plan.draft import Cost, Draft, Job, Plan, PlanContext, Run
-from engine.plan.network_jobs import TeachingPlan, images_root, plan_explain, plan_measure, plan_prune, plan_training
-from engine.plan.pack import pack_settings
+from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
 from engine.plan.weights_check import check_files
 from engine.spec import Spec
 from engine.spec.cells import Cell, expand_cells
 from engine.spec.identity import counted_settings, make_id
+from engine.spec.job_kinds import KINDS, load_named
 
 __all__ = ["Job", "Passes", "Plan", "Run", "count_passes", "make_plan"]
-
-PIXEL_BYTES = {"raw": 3.0, "jpeg": 0.46}  # of a packed photograph: 29.8 KB at 256 x 256 in JPEG
 
 
 def make_plan(spec: Spec, home: Home | None = None) -> Plan:
@@ -66,24 +62,17 @@ def _plan_cell(spec: Spec, cell: Cell, draft: Draft) -> list[Run]:
     contexts = [PlanContext(settings, seed, draft.content(settings.data), draft) for seed in spec.seeds]
     _check_split(contexts[0])
     check_files(contexts[0])
-    pack, counted = _plan_pack(contexts[0]), counted_settings(settings)
-    return [_plan_run(spec.name, cell, context, pack, counted) for context in contexts]
+    counted = counted_settings(settings)
+    return [_plan_run(spec.name, cell, context, counted) for context in contexts]
 
 
-def _plan_run(name: str, cell: Cell, context: PlanContext, pack: str, counted: Mapping[str, Any]) -> Run:
-    settings, seed = context.settings, context.seed
-    jobs = {"pack": pack}
-    teaching: TeachingPlan | None = None
-    if settings.is_taught and settings.teacher is not None:
-        roles, teaching = plan_teaching(context, settings.teacher, pack)
-        jobs |= roles
-    jobs["student"] = plan_training(context, settings, seed, pack, teaching)
-    if settings.is_pruned:
-        jobs["prune"] = plan_prune(context, jobs, teaching)
-    jobs["measure"] = plan_measure(context, jobs)
-    jobs["explain"] = plan_explain(context, jobs)
+def _plan_run(name: str, cell: Cell, context: PlanContext, counted: Mapping[str, Any]) -> Run:
+    drawn = RunDraft(context)
+    for planner in PLANNERS.values():
+        planner(drawn)
+    jobs, seed = drawn.jobs, context.seed
     run = make_id("run", [name, cell.arm, cell.cell, seed, sorted(jobs.items())])
-    return Run(run, cell.arm, cell.cell, seed, settings.data.split, counted, jobs)
+    return Run(run, cell.arm, cell.cell, seed, context.settings.data.split, counted, jobs)
 
 
 def _check_split(context: PlanContext) -> None:
@@ -98,13 +87,4 @@ def _check_split(context: PlanContext) -> None:
         )
 
 
-def _plan_pack(context: PlanContext) -> str:
-    """The pack is made on the host's processors, and asks for no GPU."""
-    data, content = context.settings.data, context.content
-    settings = pack_settings(counted_settings(data), content.digest if content else f"absent: {data.root}")
-    if content is None:
-        return context.draft.add("pack", {}, settings, Cost(reason="the images are not on this machine"))
-    size = int(content.count * data.short_side**2 * PIXEL_BYTES[data.format])
-    resources = context.settings.resources.model_copy(update={"gpus": 0}).model_dump()
-    details = {"root": images_root(data), "resources": resources}
-    return context.draft.add("pack", {}, settings, Cost(details, content.count, size))
+PLANNERS: dict[str, Callable[[RunDraft], None]] = {kind: load_named(kind, "planner") for kind in KINDS}

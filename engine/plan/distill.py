@@ -7,21 +7,25 @@ Targets of a network that saw one split belong to it; those of one that saw none
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from engine.plan.draft import Cost, DraftJob, PlanContext
-from engine.plan.network_jobs import TeachingPlan, data_settings, plan_training, run_details
+from engine.plan.draft import Cost, DraftJob, PlanContext, RunDraft, TeachingPlan
+from engine.plan.network_jobs import add_training, run_details, train_settings
 from engine.plan.teacher import TeacherLink, in_place, plan_teacher, trained_link
-from engine.plan.teacher_run import SPLIT_WORDS
 from engine.spec import Assistant, EntropyMatch, Teacher
-from engine.spec.identity import counted_settings
+from engine.spec.job_settings import LessonSettings, TargetsSettings, ViewedData
 
 LARGEST_ROW = 780  # bytes, as core/distill/encoding.py writes it; a test compares the two
 Roles = dict[str, str]
 
 
-def plan_teaching(context: PlanContext, teacher: Teacher, pack: str) -> tuple[Roles, TeachingPlan]:
+def plan_teaching(run: RunDraft) -> None:
+    """Add all that comes before a taught student; an untaught one hears nobody."""
+    settings = run.context.settings
+    if settings.is_taught and settings.teacher is not None:
+        roles, run.teaching = _plan_chain(run.context, settings.teacher, run.jobs["pack"])
+        run.jobs |= roles
+
+
+def _plan_chain(context: PlanContext, teacher: Teacher, pack: str) -> tuple[Roles, TeachingPlan]:
     """Return the jobs, by their role in the run, that come before a taught student, and the student's teaching."""
     link = plan_teacher(context, teacher, pack)
     roles: Roles = dict(link.needs)
@@ -53,7 +57,8 @@ def _plan_assistant(
     train = assistant.train or teacher.train or context.settings.train
     teaching = _plan_learning(context, teacher, link, pack, teacher.seed, train.epochs)
     settings = in_place(context.settings, assistant, train)
-    job = plan_training(context, settings, teacher.seed, pack, teaching)
+    told = train_settings(context, settings, teacher.seed, teaching)
+    job = add_training(context, told, settings, pack, teaching)
     return teaching, trained_link(context, settings, job)
 
 
@@ -72,28 +77,25 @@ def _plan_learning(
         reference = plan_teacher(context, temperature.reference, pack)
         needs["reference"] = _add(context, _draw_targets(context, reference, pack, seed, 0))
         files += reference.files
-    distill = _distill_settings(context) | {"targets": way, "calibrate": teacher.calibrate}
-    return TeachingPlan(needs, distill, tuple(files))
+    lesson = LessonSettings.of(context.settings.distill, way, calibrate=teacher.calibrate)
+    return TeachingPlan(needs, lesson, tuple(files))
 
 
 def _draw_targets(context: PlanContext, link: TeacherLink, pack: str, seed: int, views: int) -> DraftJob:
     """Return the job of the targets of `link` on `views` views (0: its examination alone)."""
-    data = data_settings(link.data, seed)
-    if not link.needs:
-        data = {name: value for name, value in data.items() if name not in SPLIT_WORDS}
-    settings = {
-        "data": data,
-        "rows": "train" if link.needs else "all",
-        "num_classes": context.num_classes,
-        "views": views,
-        **link.about,
-    }
+    data = ViewedData.of(link.data, seed)
+    settings = TargetsSettings.of(
+        link.about,
+        data=data if link.needs else data.unsplit(),
+        rows="train" if link.needs else "all",
+        num_classes=context.num_classes,
+        views=views,
+    )
     count = context.content.count if context.content else 0
     seen = views * (context.train_images if link.needs else count)
-    details = run_details(context.settings) | ({"weights": link.files[0]} if link.files else {})
+    details = run_details(context.settings).model_copy(update={"weights": next(iter(link.files), None)})
     size = int((seen + count) * row_bytes(context.num_classes or 0))
-    cost = Cost(details, seen + count, size, link.reason)
-    return DraftJob("targets", {"pack": pack, **link.needs}, settings, cost)
+    return DraftJob(settings, {"pack": pack, **link.needs}, Cost(details, seen + count, size, link.reason))
 
 
 def row_bytes(classes: int) -> int:
@@ -102,14 +104,4 @@ def row_bytes(classes: int) -> int:
 
 
 def _add(context: PlanContext, drawn: DraftJob) -> str:
-    return context.draft.add(drawn.kind, drawn.needs, drawn.settings, drawn.cost)
-
-
-def _distill_settings(context: PlanContext) -> dict[str, Any]:
-    """Weights enter by value, so that a loss's own, spelt out or not, are one setting; a reference is a need."""
-    distill = context.settings.distill
-    weight, label_weight = distill.weights
-    settings = counted_settings(distill) | {"weight": weight, "label_weight": label_weight}
-    if isinstance(settings["temperature"], Mapping):
-        settings["temperature"] = {k: v for k, v in settings["temperature"].items() if k != "reference"}
-    return settings
+    return context.draft.add(drawn.settings, drawn.needs, drawn.cost)

@@ -11,8 +11,11 @@ from engine.errors import MissingData
 from engine.home.paths import Home
 from engine.inputs.content import Content, data_content, image_digests
 from engine.inputs.folders import ImageFile
-from engine.spec import Data, Settings, Spec
-from engine.spec.identity import IDENTITY_VERSION, make_id
+from engine.spec import Data, Resources, Settings, Spec
+from engine.spec.identity import make_id
+from engine.spec.job_file import canonical_spec
+from engine.spec.job_kinds import KINDS, kind_of
+from engine.spec.job_settings import JobDetails, JobSettings, LessonSettings
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class Job:
     job: str | None
     kind: str
     needs: Mapping[str, str]
-    settings: Mapping[str, Any]
-    details: Mapping[str, Any]
+    settings: JobSettings
+    details: JobDetails
     images: float = 0.0
     bytes: int = 0
     reason: str | None = None
@@ -32,7 +35,7 @@ class Job:
     @property
     def canonical(self) -> dict[str, Any]:
         """What was hashed into the id, as it is written to `jobs/<job>/spec.json`."""
-        return canonical_job(self.kind, self.needs, self.settings)
+        return canonical_spec(self.kind, self.needs, self.settings)
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Plan:
 class Cost:
     """What does not enter an id: where the input lies, how much work and disk the job is, why it cannot be yet."""
 
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: JobDetails = field(default_factory=JobDetails)
     images: float = 0.0
     bytes: int = 0
     reason: str | None = None
@@ -77,14 +80,17 @@ class Cost:
 class DraftJob:
     """A job that may be added to a draft, or not."""
 
-    kind: str
+    settings: JobSettings
     needs: Mapping[str, str]
-    settings: Mapping[str, Any]
     cost: Cost
 
     @property
-    def canonical(self) -> dict[str, Any]:
-        return canonical_job(self.kind, self.needs, self.settings)
+    def kind(self) -> str:
+        return kind_of(self.settings)
+
+    @property
+    def key(self) -> str:
+        return make_id(self.kind, canonical_spec(self.kind, self.needs, self.settings))
 
 
 @dataclass(frozen=True)
@@ -110,20 +116,22 @@ class Draft:
         """Return `cached` or `online` for the targets of teacher `name`; `auto` is decided when all jobs are drawn."""
         if asked != "auto":
             return asked
-        key = make_id(cached.kind, cached.canonical)
+        key = cached.key
         if key not in self.choices:
             self.undecided[key] = (name, cached.cost.images - online.cost.images)
         return self.choices[key].way if key in self.choices else "cached"
 
-    def add(self, kind: str, needs: Mapping[str, str], settings: Mapping[str, Any], cost: Cost) -> str:
-        """Add a job, or find the same one again; return its key."""
-        key = make_id(kind, canonical_job(kind, needs, settings))
-        reason = cost.reason or next(
-            (self.jobs[need].reason for need in needs.values() if self.jobs[need].reason), None
-        )
-        job = None if reason else key
+    def add(self, settings: JobSettings, needs: Mapping[str, str], cost: Cost) -> str:
+        """Add a job, or find the same one again; return its key. Raises XpError where its kind has no entry."""
+        kind = kind_of(settings)
+        canonical = canonical_spec(kind, needs, settings)
+        key = make_id(kind, canonical)
         if key not in self.jobs:
-            self.jobs[key] = Job(key, job, kind, dict(needs), settings, cost.details, cost.images, cost.bytes, reason)
+            whole = type(settings).model_validate(canonical["settings"])  # as its process will read it
+            reason = cost.reason or next((held for need in needs.values() if (held := self.jobs[need].reason)), None)
+            details = cost.details if KINDS[kind].needs_gpu else _without_gpu(cost.details)
+            job = None if reason else key
+            self.jobs[key] = Job(key, job, kind, dict(needs), whole, details, cost.images, cost.bytes, reason)
         return key
 
     def content(self, data: Data) -> Content | None:
@@ -163,6 +171,24 @@ class PlanContext:
         return self.content.count * share if self.content else 0.0
 
 
-def canonical_job(kind: str, needs: Mapping[str, str], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the id of a job is made of, and its spec.json holds."""
-    return {"version": IDENTITY_VERSION, "kind": kind, "needs": dict(needs), "settings": settings}
+@dataclass(frozen=True)
+class TeachingPlan:
+    """What a learner's job needs of its teacher, by role, what it makes of it, and the teacher's weights files."""
+
+    needs: Mapping[str, str]
+    lesson: LessonSettings
+    files: tuple[str, ...] = ()
+
+
+@dataclass
+class RunDraft:
+    """A run while the planners of all kinds of jobs add to it: the job of each role, and what its learner hears."""
+
+    context: PlanContext
+    jobs: dict[str, str] = field(default_factory=dict)
+    teaching: TeachingPlan | None = None
+
+
+def _without_gpu(details: JobDetails) -> JobDetails:
+    resources: Resources = details.resources.model_copy(update={"gpus": 0})
+    return details.model_copy(update={"resources": resources})

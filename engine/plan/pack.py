@@ -1,21 +1,41 @@
-"""The job that packs images: takes the counted `data` of any job that uses them, gives its settings and its id."""
+"""The job that packs the images: takes a run's draft, adds it; all runs of the same images share it.
+
+Who needs a pack and has not its job's folder finds by `pack_id` whether the images it has are the right ones.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from engine.errors import MissingData
+from engine.inputs.content import resolve_root
+from engine.plan.draft import Cost, DraftJob, RunDraft
+from engine.spec import Data
+from engine.spec.job_settings import JobDetails, PackedData, PackSettings
 
-from engine.plan.draft import canonical_job
-from engine.spec.identity import make_id
-
-PACK_FIELDS = ("source", "short_side", "format", "broken", "classes")
-
-
-def pack_settings(data: Mapping[str, Any], digest: str) -> dict[str, Any]:
-    """Return what decides a pack: what of `data` does, and which images those are."""
-    return {"data": {name: data[name] for name in PACK_FIELDS}, "digest": digest}
+PIXEL_BYTES = {"raw": 3.0, "jpeg": 0.46}  # of a packed photograph: 29.8 KB at 256 x 256 in JPEG
 
 
-def pack_id(data: Mapping[str, Any], digest: str) -> str:
-    """Return the id of the pack of the images of this digest: who needs it knows by it that they are the right ones."""
-    return make_id("pack", canonical_job("pack", {}, pack_settings(data, digest)))
+def plan_pack(run: RunDraft) -> None:
+    context, data = run.context, run.context.settings.data
+    content = context.content
+    told = PackSettings(data=PackedData.of(data), digest=content.digest if content else f"absent: {data.root}")
+    if content is None:
+        cost = Cost(reason="the images are not on this machine")
+    else:
+        details = JobDetails(root=images_root(data), resources=context.settings.resources)
+        cost = Cost(details, content.count, int(content.count * data.short_side**2 * PIXEL_BYTES[data.format]))
+    run.jobs["pack"] = context.draft.add(told, {}, cost)
+
+
+def images_root(data: Data) -> str | None:
+    """Return where the images lie, None where they are built in or not on this machine."""
+    if data.source != "folder":
+        return None
+    try:
+        return str(resolve_root(data.root))
+    except MissingData:
+        return None
+
+
+def pack_id(settings: PackSettings) -> str:
+    """Return the id of the job that these settings decide."""
+    return DraftJob(settings, {}, Cost()).key

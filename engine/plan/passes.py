@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.plan.draft import Plan
+from engine.plan.draft import Job, Plan
+from engine.spec.job_settings import TargetsSettings, TrainSettings
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ def count_passes(plan: Plan) -> Passes | None:
     taught = [key for run in plan.runs for key in run.jobs.values() if "targets" in jobs[key].needs]
     if not any(jobs[key].images for key in taught):
         return None
-    online = {key for key in taught if jobs[key].settings["distill"]["targets"] == "online"}
-    planned = sum(job.images for job in plan.jobs if job.kind == "targets" or job.key in online)
+    online = {key for key in taught if _asks_in_steps(jobs[key])}
+    planned = sum(job.images for job in plan.jobs if isinstance(job.settings, TargetsSettings) or job.key in online)
     return Passes(round(planned), round(sum(jobs[key].images for key in taught)))
+
+
+def _asks_in_steps(job: Job) -> bool:
+    lesson = job.settings.distill if isinstance(job.settings, TrainSettings) else None
+    return lesson is not None and lesson.targets == "online"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 
 from engine.plan.draft import Choice, Draft, Job
+from engine.spec.job_settings import TrainSettings
 
 SPARE = 0.9  # of the free disk: a full one stops every job
 
@@ -34,4 +35,5 @@ def _decide(draft: Draft, key: str, name: str, passes: float) -> Choice:
 
 def _asked_images(job: Job) -> float:
     """Return how many images a training would ask a teacher in its steps about: none after `distill.until`."""
-    return job.images * float(job.settings["distill"]["until"])
+    lesson = job.settings.distill if isinstance(job.settings, TrainSettings) else None
+    return job.images * lesson.until if lesson is not None else 0.0

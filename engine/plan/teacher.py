@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from engine.errors import DataError
 from engine.plan.draft import PlanContext
-from engine.plan.network_jobs import absent_reason, file_paths, network_settings, plan_training
+from engine.plan.network_jobs import absent_reason, add_training, file_paths, network_settings, train_settings
 from engine.plan.teacher_run import find_run, take_over
 from engine.spec import Data, Network, Settings, Student, Teacher, Train, head_problem
+from engine.spec.job_settings import AnsweringNetwork
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class TeacherLink:
     name: str
     needs: Mapping[str, str]
     data: Data
-    about: Mapping[str, Any]
+    about: AnsweringNetwork
     files: tuple[str, ...] = ()
     reason: str | None = None
 
@@ -43,7 +43,7 @@ def plan_teacher(context: PlanContext, teacher: Teacher, pack: str) -> TeacherLi
 def trained_link(context: PlanContext, settings: Settings, job: str, logit_scale: float = 1.0) -> TeacherLink:
     """Return a network that `job` trains by `settings`, in which it stands in the student's place."""
     network = network_settings(context.draft, settings.student)
-    about = _about(network, settings.train, "own", logit_scale)
+    about = _own_head(network, settings.train, logit_scale)
     return TeacherLink(settings.student.arch, {"teacher": job}, settings.data, about)
 
 
@@ -57,14 +57,17 @@ def in_place(settings: Settings, network: Network, train: Train, image_size: int
 
 def _plan_trained(context: PlanContext, teacher: Teacher, settings: Settings, pack: str) -> str:
     """A probe is fitted to its optimum: of the training settings only what decides its numbers is its own."""
+    told = train_settings(context, settings, teacher.seed, None)
     if teacher.head == "slice":
-        return plan_training(context, settings, teacher.seed, pack)
-    more: dict[str, Any] = {"head": teacher.head}
+        return add_training(context, told, settings, pack)
+    told = told.model_copy(update={"head": teacher.head})
     if teacher.head == "probe":
         train = settings.train
-        more["train"] = {"precision": train.precision, "threads": train.threads, "deterministic": train.deterministic}
-        settings = settings.model_copy(update={"train": train.model_copy(update={"epochs": 1, "warmup_epochs": 0})})
-    return plan_training(context, settings, teacher.seed, pack, more=more)
+        own = Train(precision=train.precision, threads=train.threads, deterministic=train.deterministic)
+        told = told.model_copy(update={"train": own})
+        once = train.model_copy(update={"epochs": 1})  # it looks at each image once
+        settings = settings.model_copy(update={"train": once})
+    return add_training(context, told, settings, pack)
 
 
 def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:
@@ -73,8 +76,17 @@ def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:
         raise DataError(problem[0], where="teacher.head", fix=problem[1])
     settings = in_place(context.settings, teacher, context.settings.train, teacher.image_size)
     network = network_settings(context.draft, settings.student)
-    about = _about(network, settings.train, "slice", teacher.logit_scale)
-    about |= {name: getattr(teacher, name) for name in ("image_size", "classes", "mean", "std")}
+    about = AnsweringNetwork(
+        network=network,
+        head="slice",
+        logit_scale=teacher.logit_scale,
+        precision=settings.train.precision,
+        threads=settings.train.threads,
+        image_size=teacher.image_size,
+        classes=teacher.classes,
+        mean=teacher.mean,
+        std=teacher.std,
+    )
     files, reason = file_paths(teacher.weights), absent_reason(teacher.weights)
     return TeacherLink(teacher.arch, {}, settings.data, about, files, reason)
 
@@ -82,20 +94,13 @@ def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:
 def _referred_link(context: PlanContext, teacher: Teacher, name: str, pack: str) -> TeacherLink:
     found = find_run(context, name, teacher.seed)
     job, made_of = take_over(context, name, found, pack)
-    data = context.settings.data.model_copy(update={"image_size": made_of["data"]["image_size"]})
-    about = _about(made_of["network"], Train.model_validate(made_of["train"]), "own", teacher.logit_scale)
+    data = context.settings.data.model_copy(update={"image_size": made_of.data.image_size})
+    about = _own_head(made_of.network, made_of.train, teacher.logit_scale)
     return TeacherLink(name, {"teacher": job}, data, about)
 
 
-def _about(network: Mapping[str, Any], train: Train, head: str, logit_scale: float) -> dict[str, Any]:
-    return {
-        "network": dict(network),
-        "head": head,
-        "logit_scale": logit_scale,
-        "precision": train.precision,
-        "threads": train.threads,
-        "image_size": None,
-        "classes": None,
-        "mean": None,
-        "std": None,
-    }
+def _own_head(network: Student, train: Train, logit_scale: float) -> AnsweringNetwork:
+    """Return a network that was trained on this data: it is asked as it was trained."""
+    return AnsweringNetwork(
+        network=network, head="own", logit_scale=logit_scale, precision=train.precision, threads=train.threads
+    )

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.errors import DataError, HomeError, closest_hint
+from engine.errors import DataError, VersionError, closest_hint
 from engine.home.files import read_json
 from engine.plan.draft import Cost, PlanContext
+from engine.spec.job_file import AGAIN, JobSpec, read_details, read_job
+from engine.spec.job_kinds import final_network
+from engine.spec.job_settings import SPLIT_WORDS, JobSettings, TrainSettings
 
 WHERE = "teacher.run"
-SPLIT_WORDS = ("split", "split_seed", "nested", "given")
-"""The words of `data` that say, for the images of one pack, which of them are trained on."""
 Record = Mapping[str, Any]
 
 
@@ -57,35 +58,31 @@ def _narrow(runs: list[Record], field: str, wanted: object) -> list[Record]:
     return kept
 
 
-def take_over(context: PlanContext, name: str, run: Record, pack: str) -> tuple[str, Mapping[str, Any]]:
+def take_over(context: PlanContext, name: str, run: Record, pack: str) -> tuple[str, TrainSettings]:
     """Add the job that made the run's network, and what it needs, to the plan; return it and its settings.
 
     Raises DataError when it learnt from other images or another split than this run does.
     """
-    job = run["jobs"].get("prune") or run["jobs"]["student"]
+    job = final_network(run["jobs"])
+    made_of = read_job(context.draft.home.job(job), TrainSettings)
     record = read_json(context.draft.home.records(name.split("/")[0])[-1])
-    costs = {held["job"]: held for held in record["jobs"]}
-    made_of = _take_job(context, job, costs)
-    mine = context.settings.data.model_dump(mode="json")
-    other = [word for word in (*SPLIT_WORDS, "classes") if made_of["settings"]["data"][word] != mine[word]]
-    if made_of["needs"]["pack"] != pack or other:
+    _take_job(context, job, {held["job"]: held for held in record["jobs"]})
+    mine, theirs = context.settings.data, made_of.settings.data
+    other = [word for word in (*SPLIT_WORDS, "classes") if getattr(theirs, word) != getattr(mine, word)]
+    if made_of.needs["pack"] != pack or other:
         what = f"{name} learnt from other images or another split: it may have seen this run's test images"
         fix = "name a run with the same data: section" + (f" ({', '.join(other)} differ)" if other else "")
         raise DataError(what, where=WHERE, fix=fix)
-    return job, made_of["settings"]
+    return job, made_of.settings
 
 
-def _take_job(context: PlanContext, job: str, costs: Mapping[str, Record]) -> Record:
+def _take_job(context: PlanContext, job: str, costs: Mapping[str, Record]) -> None:
     """Add `job` and all before it as their spec.json has them: what is done is reused, what is not is done."""
-    path = context.draft.home.job(job).spec
-    if not path.exists():
-        raise HomeError(f"{job} has no spec.json", where=str(path), fix="submit its experiment again")
-    made_of: Record = read_json(path)
-    for need in made_of["needs"].values():
+    folder = context.draft.home.job(job)
+    made_of: JobSpec[JobSettings] = read_job(folder, JobSettings)
+    for need in made_of.needs.values():
         _take_job(context, need, costs)
-    held = costs.get(job, {})
-    cost = Cost(held.get("details", {}), held.get("images", 0.0))
-    key = context.draft.add(made_of["kind"], made_of["needs"], made_of["settings"], cost)
+    cost = Cost(read_details(folder), costs.get(job, {}).get("images", 0.0))
+    key = context.draft.add(made_of.settings, made_of.needs, cost)
     if key != job:
-        raise HomeError(f"{job} was made by another version of xp", where=str(path), fix="submit its experiment again")
-    return made_of
+        raise VersionError(f"{job} was made by another version of xp", where=str(folder.spec), fix=AGAIN)

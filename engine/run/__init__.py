@@ -26,16 +26,14 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from engine.core.train.loop import Diverged, Stopped
-from engine.errors import DataError, JobError, XpError
+from engine.errors import DataError, JobError, VersionError, XpError
 from engine.launch import Order
 from engine.launch.exits import Exit
 from engine.run.attempt import Attempt
 from engine.run.code import read_code
 from engine.run.device import is_memory_error
-from engine.run.jobs import run_explain, run_measure, run_pack
-from engine.run.memory import LESS, OutOfMemory
-from engine.run.targets import run_targets
-from engine.run.training import run_prune, run_train
+from engine.run.memory import OutOfMemory
+from engine.spec.job_kinds import KINDS, SMALLER_BATCH, kind_in_id, load_named
 
 
 def main(order: Order) -> int:
@@ -91,7 +89,7 @@ def _exit_status(error: BaseException, job: str, ooms: int) -> Exit:
         return Exit.NO_MEMORY if ooms else Exit.OUT_OF_MEMORY
     if isinstance(error, XpError):
         print(error, file=sys.stderr, flush=True)
-        return Exit.FAILED if isinstance(error, JobError | DataError) else Exit.CRASHED
+        return Exit.FAILED if isinstance(error, JobError | DataError | VersionError) else Exit.CRASHED
     traceback.print_exception(error)
     return Exit.FAILED if isinstance(error, ValidationError) else Exit.CRASHED
 
@@ -99,22 +97,10 @@ def _exit_status(error: BaseException, job: str, ooms: int) -> Exit:
 def _tell_memory(error: BaseException, job: str) -> str:
     """Say in a line what the allocator said, and in another what to change; its own advice is long and not for here."""
     said = (str(error).splitlines() or [""])[0][:ALLOCATOR_LETTERS]
-    less = LESS_MEMORY.get(job.partition("-")[0], LESS)
+    kind = kind_in_id(job)
+    less = kind.less_memory if kind else SMALLER_BATCH
     return f"out of memory ({said or type(error).__name__})\nfix: {less}; or see what else holds memory there"
 
 
 ALLOCATOR_LETTERS = 120
-LESS_MEMORY = {
-    "measure": "take smaller measure.batch_sizes",
-    "targets": "take a smaller teacher or data.image_size",
-    "explain": "take fewer explain.images",
-    "pack": "set data.short_side lower",
-}
-RUNNERS: dict[str, Callable[[Attempt], None]] = {
-    "pack": run_pack,
-    "train": run_train,
-    "targets": run_targets,
-    "prune": run_prune,
-    "measure": run_measure,
-    "explain": run_explain,
-}
+RUNNERS: dict[str, Callable[[Attempt], None]] = {kind: load_named(kind, "runner") for kind in KINDS}

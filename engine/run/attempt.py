@@ -9,21 +9,24 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import FrameType
-from typing import Any, Literal
+from typing import TypeVar
 
 from engine.core.measure import host_peak_rss
 from engine.core.train.checkpoint import LoadedCheckpoint, State, load_newest, pointed_steps
 from engine.core.train.loop import Stopped
 from engine.core.train.writer import CheckpointWriter
 from engine.errors import JobError
-from engine.home.files import read_json, write_atomic, write_json
+from engine.home.files import write_atomic, write_json
 from engine.home.paths import AttemptFolder, JobFolder
 from engine.launch import Order
 from engine.launch.preempt import preempt_signals
+from engine.spec.job_file import JobSpec, read_details, read_job
+from engine.spec.job_settings import JobDetails, JobSettings
 from store.journal import JournalWriter
 
 # The scheduler looks as often (Patience.beat); more would only write more.
 BEAT_SECONDS = 1.0
+S = TypeVar("S", bound=JobSettings)
 
 
 class Attempt:
@@ -33,11 +36,8 @@ class Attempt:
         self.order, self.home = order, order.home
         self.job: JobFolder = order.home.job(order.job)
         self.folder: AttemptFolder = self.job.attempt(order.attempt)
-        spec = read_json(self.job.spec)
-        self.kind: str = spec["kind"]
-        self.needs: dict[str, str] = spec["needs"]
-        self.settings: dict[str, Any] = spec["settings"]
-        self.details: Mapping[str, Any] = self.job.read_details()
+        self.spec: JobSpec[JobSettings] = read_job(self.job, JobSettings)
+        self.details: JobDetails = read_details(self.job)
         """How the job is done, never what comes out: where its inputs lie, what it may use."""
         self.folder.root.mkdir(parents=True, exist_ok=True)
         self.journal = JournalWriter(self.folder.journal)
@@ -50,9 +50,18 @@ class Attempt:
         self._beaten, self._phase = float("-inf"), ""
 
     @property
-    def memory(self) -> Literal["standard", "lean"]:
-        """How much a training keeps for its backward pass."""
-        return "lean" if self.details.get("memory") == "lean" else "standard"
+    def kind(self) -> str:
+        return self.spec.kind
+
+    @property
+    def needs(self) -> Mapping[str, str]:
+        return self.spec.needs
+
+    def settings(self, model: type[S]) -> S:
+        """Return what decides the job, which a runner knows to be of `model`."""
+        if not isinstance(self.spec.settings, model):
+            raise TypeError(f"{self.order.job} has {type(self.spec.settings).__name__}, no {model.__name__}")
+        return self.spec.settings
 
     # The hooks of the training loop -----------------------------------------------------------------------------
     def metric(self, name: str, value: float, step: int, epoch: int) -> None:

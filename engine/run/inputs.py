@@ -6,7 +6,7 @@ A cache that was deleted or damaged is made again here when this home holds what
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,10 +29,11 @@ from engine.errors import DataError, JobError
 from engine.home.files import publish_folder, read_json
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
-from engine.plan.pack import pack_id, pack_settings
+from engine.plan.pack import pack_id
 from engine.run.attempt import Attempt, absent_fix
 from engine.spec import Data, Student
-from engine.spec.identity import counted_settings
+from engine.spec.job_file import JobSpec, read_job
+from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TargetsSettings, TrainSettings, ViewedData
 
 Rows = NDArray[np.int64]
 Watch = Callable[[str, int, int], None]
@@ -49,25 +50,12 @@ class Images:
     split: Split
 
 
-def read_data(settings: Mapping[str, Any], details: Mapping[str, Any]) -> Data:
-    """Return the `data` part of a job's settings. Where the images lie is no part of them: only packing needs it."""
-    given = {name: value for name, value in settings["data"].items() if name != "view_version"}
-    if given["source"] == "folder":
-        given["root"] = details.get("root") or "(packed)"
-    how = {"workers": int(details.get("workers") or 0), "cache": details.get("cache") or "auto"}
-    return Data.model_validate(given).model_copy(update=how)
-
-
-def read_network(settings: Mapping[str, Any]) -> Student:
-    """Return the network of a job's settings."""
-    return Student.model_validate(settings["network"])
-
-
 def first_network(attempt: Attempt, num_classes: int, image_size: int) -> nn.Module:
     """Return the network as training begins; one that is fine-tuned or probed has a fresh head."""
-    model = locate_weights(read_network(attempt.settings), [attempt.details.get("weights")])
-    network = build_network(model, num_classes, image_size, memory=attempt.memory)
-    if attempt.settings.get("head"):
+    settings = attempt.settings(TrainSettings)
+    model = locate_weights(settings.network, [attempt.details.weights])
+    network = build_network(model, num_classes, image_size, memory=attempt.details.memory)
+    if settings.head is not None:
         reset_head(network)
     return network
 
@@ -89,13 +77,12 @@ def locate_weights(model: Student, paths: Sequence[str | None]) -> Student:
     raise JobError(f"the weights {what} since the experiment was submitted", where=where, fix=fix)
 
 
-def open_images(attempt: Attempt) -> Images:
+def open_images(attempt: Attempt, viewed: ViewedData) -> Images:
     """Return the images of the pack that this job needs. Raises JobError when they are gone and cannot be made here."""
-    data = read_data(attempt.settings, attempt.details)
-    job = attempt.needs.get("pack")
+    data, job = attempt.details.feed(viewed), attempt.needs.get("pack")
     if job is None or attempt.home.job(job).spec.exists():
         attempt.need("pack")
-    pack = open_needed_pack(attempt.home, {"needs": attempt.needs, "settings": attempt.settings}, attempt)
+    pack = open_needed_pack(attempt.home, attempt.needs["pack"], viewed, attempt)
     return Images(data, pack, split_pack(pack, data))
 
 
@@ -103,72 +90,70 @@ class Asker(Protocol):
     """Who needs a pack: an attempt, or a look into a home from outside of any."""
 
     @property
-    def details(self) -> Mapping[str, Any]: ...
+    def details(self) -> JobDetails: ...
 
     def watch(self, phase: str, done: int, total: int) -> None: ...
 
 
-def open_needed_pack(home: Home, spec: Mapping[str, Any], asker: Asker) -> Pack:
-    """Return the pack that the job of `spec` (its spec.json) needs, packed anew where the cache has none to use.
+def open_needed_pack(home: Home, pack: str, viewed: ViewedData, asker: Asker) -> Pack:
+    """Return the pack that a job needs for the data it views, packed anew where the cache has none to use.
 
     Raises JobError when it is gone and cannot be made here.
     """
-    job = home.job(spec["needs"]["pack"])
+    job = home.job(pack)
     try:
         return open_pack(home.pack(job.job))
     except DataError as error:
         if job.spec.exists():
             _pack_again(home, job, asker, error)
         else:
-            _pack_elsewhere(home, job, spec["settings"], asker)
+            _pack_elsewhere(home, job, PackedData.of(viewed), asker)
     return open_pack(home.pack(job.job))
 
 
 def _pack_again(home: Home, job: JobFolder, asker: Asker, error: DataError) -> None:
-    settings = read_json(job.spec)["settings"]
-    if settings["data"]["source"] == "folder":
+    settings = read_job(job, PackSettings).settings
+    if settings.data.source == "folder":
         fix = f"remove {job.result} and submit again: the pack is made anew from the images"
         raise JobError(f"the packed images cannot be used: {error.what}", where=error.where, fix=fix) from error
-    make_pack(home, settings, job.job, {}, asker.watch)
+    make_pack(home, settings, job.job, None, asker.watch)
 
 
-def _pack_elsewhere(home: Home, job: JobFolder, settings: Mapping[str, Any], asker: Asker) -> None:
+def _pack_elsewhere(home: Home, job: JobFolder, packed: PackedData, asker: Asker) -> None:
     """Pack in a home that does not have the pack's job, as the `data` of who needs it says.
 
     The id of the job tells whether the images are the right ones.
     """
-    details, where = asker.details, str(asker.details.get("root"))
-    data = read_data(settings, details)
-    counted = counted_settings(data)
+    root, is_folder = asker.details.root, packed.source == "folder"
     fix = f"copy jobs/{job.job} and, in the cache, pack/{job.job} from the home that has them"
-    if data.source == "folder" and not Path(data.root or "").exists():
-        raise JobError(
-            f"needs {job.job}, which is not here, nor are its images", where=str(details.get("root")), fix=fix
-        )
-    digest = list_images(data, cache=home.digests, progress=partial(asker.watch, "list")).digest
-    if data.source == "folder" and pack_id(counted, digest) != job.job:
-        raise JobError(f"the images are not those of {job.job}", where=where, fix=fix)
-    make_pack(home, pack_settings(counted, digest), job.job, details, asker.watch)
+    if is_folder and not (root and Path(root).exists()):
+        raise JobError(f"needs {job.job}, which is not here, nor are its images", where=str(root), fix=fix)
+    located = packed.located(root if is_folder else None)
+    listing = list_images(located, cache=home.digests, progress=partial(asker.watch, "list"))
+    settings = PackSettings(data=packed, digest=listing.digest)
+    if is_folder and pack_id(settings) != job.job:
+        raise JobError(f"the images are not those of {job.job}", where=str(root), fix=fix)
+    make_pack(home, settings, job.job, located.root, asker.watch)
 
 
 def make_pack(
     home: Home,
-    settings: Mapping[str, Any],
+    settings: PackSettings,
     job: str,
-    details: Mapping[str, Any],
+    root: str | None,
     watch: Callable[[str, int, int], None],
 ) -> int | None:
-    """Pack the images of `settings` into the cache, and return how many of them an earlier attempt had packed.
+    """Pack the images of `settings`, in `root`, into the cache; return how many of them an earlier attempt had packed.
 
     None where a valid pack is there. A pack that was killed goes on from its complete shards. `watch(phase, done, all)`
     is called after each image. Raises DataError when the images are not the planned ones.
     """
-    data = read_data(settings, details)
+    data = settings.data.located(root)
     found: list[int] = []
 
     def build(folder: Path) -> None:
         listing = list_images(data, cache=home.digests, progress=partial(watch, "list"))
-        check_digest(settings, details, listing.digest)
+        check_digest(settings, root, listing.digest)
         progress = partial(watch, "pack")
         held = write_pack(listing, folder, data.short_side, progress, format=data.format, broken=data.broken)
         found.append(held)
@@ -177,12 +162,12 @@ def make_pack(
     return found[0] if found else None
 
 
-def check_digest(settings: Mapping[str, Any], details: Mapping[str, Any], digest: str) -> None:
+def check_digest(settings: PackSettings, root: str | None, digest: str) -> None:
     """Refuse images that are not the ones the experiment was planned with, those that will be left out included."""
-    if settings["data"]["source"] == "folder" and settings["digest"] != digest:
+    if settings.data.source == "folder" and settings.digest != digest:
         raise DataError(
             "the images have changed since the experiment was submitted",
-            where=str(details.get("root")),
+            where=str(root),
             fix="submit the experiment again: it is then planned with the images that are there now",
         )
 
@@ -199,7 +184,8 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
     if hashlib.sha256(raw).hexdigest() != read_json(job.result)["weights_sha256"]:
         fix = f"remove {job.root} and submit again: the network is trained anew"
         raise JobError("the trained weights are missing or damaged", where=str(path), fix=fix)
-    network = bare_network(read_network(about), about["num_classes"], about["image_size"], about["widths"], memory)
+    model = Student.model_validate(about["network"])
+    network = bare_network(model, about["num_classes"], about["image_size"], about["widths"], memory)
     network.load_state_dict(load_weights(raw))
     return network.eval()
 
@@ -209,28 +195,28 @@ class HomeVisit:
     """A look into a home from outside of any attempt: nothing is written, but for images that the cache lacks."""
 
     home: Home
-    details: Mapping[str, Any]
+    details: JobDetails
 
     def watch(self, phase: str, done: int, total: int) -> None:
         """Nobody waits for a sign of life."""
 
 
-def load_teacher(attempt: Attempt | HomeVisit, spec: Mapping[str, Any]) -> tuple[SlicedNetwork, dict[str, Any]]:
-    """Return the network that the targets job of `spec` (its spec.json) asks for, in eval mode, and what it is.
+def load_teacher(attempt: Attempt | HomeVisit, spec: JobSpec[TargetsSettings]) -> tuple[SlicedNetwork, dict[str, Any]]:
+    """Return the network that the targets job of `spec` asks for, in eval mode, and what it is.
 
     It takes images of info["image_size"] pixels and gives logits (B, num_classes) in the order of the data's classes.
     Raises DataError or JobError when its weights cannot be had, or its head does not fit the data.
     """
-    if "teacher" in spec["needs"]:
-        return _trained_teacher(attempt.home, attempt.home.job(spec["needs"]["teacher"]))
-    settings, details = spec["settings"], attempt.details
-    model = locate_weights(read_network(settings), [details.get("weights"), *details.get("teacher_weights", ())])
+    if "teacher" in spec.needs:
+        return _trained_teacher(attempt.home, attempt.home.job(spec.needs["teacher"]))
+    settings, details = spec.settings, attempt.details
+    model = locate_weights(settings.network, [details.weights, *details.teacher_weights])
     outputs = count_outputs(model, model.weights)
-    names = open_pack(attempt.home.pack(spec["needs"]["pack"])).class_names
-    places = find_places(names, outputs, settings.get("classes"))
-    size = settings["image_size"] or fixed_size(model) or settings["data"]["image_size"]
+    names = open_pack(attempt.home.pack(spec.needs["pack"])).class_names
+    places = find_places(names, outputs, settings.classes)
+    size = settings.image_size or fixed_size(model) or settings.data.image_size
     network = build_network(model, outputs, size).eval()
-    sliced = SlicedNetwork(network, places, settings.get("mean") or (), settings.get("std") or ())
+    sliced = SlicedNetwork(network, places, settings.mean or (), settings.std or ())
     return sliced.eval(), _teacher_info(sliced, outputs, size)
 
 

@@ -20,10 +20,9 @@ from engine.run.inputs import (
     make_forward,
     make_pack,
     open_images,
-    read_network,
 )
 from engine.run.provenance import write_origin
-from engine.spec import Explain, Measure
+from engine.spec.job_settings import ExplainSettings, MeasureSettings, PackSettings
 
 # A line of 0.7 MB: a journal is read line by line.
 SAMPLES_IN_A_LINE = 10_000
@@ -32,12 +31,12 @@ SAMPLES_IN_A_LINE = 10_000
 def run_pack(attempt: Attempt) -> None:
     """Pack the images into the cache unless a valid pack is there."""
     device = prepare_device("cpu:0", JOB_THREADS, True)
-    order = attempt.order
-    found = make_pack(attempt.home, attempt.settings, order.job, attempt.details, attempt.watch)
+    order, settings, root = attempt.order, attempt.settings(PackSettings), attempt.details.root
+    found = make_pack(attempt.home, settings, order.job, root, attempt.watch)
     pack = open_pack(attempt.home.pack(order.job))
     if found is not None:
         print(f"packed {len(pack) + len(pack.skipped)} images, {found} of them by an earlier attempt", flush=True)
-    check_digest(attempt.settings, attempt.details, pack.digest)
+    check_digest(settings, root, pack.digest)
     write_origin(attempt, device, JOB_THREADS, pack.digest)
     doubles = count_duplicates(pack.labels.tolist(), pack.groups)
     counts = {"images": len(pack.labels), "classes": len(pack.class_names), "skipped": len(pack.skipped)}
@@ -56,8 +55,8 @@ def _log_samples(attempt: Attempt, pack: Pack) -> None:
 
 def run_measure(attempt: Attempt) -> None:
     """Measure size and speed of a network in the shape of its parent, else of its settings; weights do not matter."""
-    settings = attempt.settings
-    measure, size = Measure.model_validate(settings["measure"]), settings["image_size"]
+    settings = attempt.settings(MeasureSettings)
+    measure, size = settings.measure, settings.image_size
     device = prepare_device(attempt.order.slot, measure.threads[0], False)
     write_origin(attempt, device, measure.threads[0], None)
     seed_everything(0)
@@ -76,15 +75,16 @@ def run_measure(attempt: Attempt) -> None:
 def _measured_network(attempt: Attempt) -> nn.Module:
     if "parent" in attempt.needs:
         return load_trained(attempt.home, attempt.need("parent"))
-    settings = attempt.settings
-    return bare_network(read_network(settings), settings["num_classes"], settings["image_size"], None)
+    settings = attempt.settings(MeasureSettings)
+    return bare_network(settings.network, settings.classes_here, settings.image_size, None)
 
 
 def _measure_speed(
     attempt: Attempt, network: nn.Module, device: torch.device, batch_size: int, threads: int, seconds: float
 ) -> float:
     """Log rate, latency and memory of one batch size; return the rate in images/s."""
-    precision, size = attempt.settings["precision"], attempt.settings["image_size"]
+    settings = attempt.settings(MeasureSettings)
+    precision, size = settings.precision, settings.image_size
     reset_peaks(device)
     speed = measure_speed(
         network, size, batch_size, threads=threads, seconds=seconds, device=device, precision=precision
@@ -105,7 +105,7 @@ def _log(
         figure.value,
         unit,
         device=device_name(device),
-        precision=attempt.settings["precision"],
+        precision=attempt.settings(MeasureSettings).precision,
         batch_size=batch_size,
         threads=threads,
         p5=figure.p5,
@@ -116,14 +116,14 @@ def _log(
 
 def run_explain(attempt: Attempt) -> None:
     """Save where a trained network looks in test images, which are taken evenly over the test part."""
-    settings = attempt.settings
+    settings = attempt.settings(ExplainSettings)
     device = prepare_device(attempt.order.slot, JOB_THREADS, True)
-    images = open_images(attempt)
+    images = open_images(attempt, settings.data)
     write_origin(attempt, device, JOB_THREADS, images.pack.digest)
     network = load_trained(attempt.home, attempt.need("parent")).to(device)
     forward = make_forward(network, device, "fp32")
     rows = images.split.test
-    count = min(len(rows), Explain.model_validate(settings["explain"]).images)
+    count = min(len(rows), settings.explain.images)
     rows = rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
     batch = next(iter(EvalLoader(images.pack, rows, images.data, images.data.image_size, count)))
     maps = attention_maps(network, forward.prepare(batch.images))

@@ -19,8 +19,7 @@ from engine.core.train.micro_batch import draws_masks, has_batch_norm
 from engine.errors import JobError
 from engine.run.attempt import Attempt
 from engine.run.device import is_memory_error
-
-LESS = "take a smaller train.batch_size, or train.memory: lean"
+from engine.spec.job_kinds import KINDS
 
 
 class OutOfMemory(JobError):
@@ -50,8 +49,8 @@ def find_micro_batch(attempt: Attempt, network: nn.Module, batch: int, state: St
     Writes it into the journal and every checkpoint from here on when they are fewer than the batch.
     """
     normed = has_batch_norm(network)
-    on_oom = attempt.details.get("on_oom")
-    may_split = on_oom == "split" or (on_oom == "auto" and not normed)
+    on_oom = attempt.details.on_oom
+    may_split = KINDS[attempt.kind].trains and (on_oom == "split" or (on_oom == "auto" and not normed))
     images = int((state or {}).get("micro_batch") or batch)
     if may_split:
         least = min(2 if normed else 1, batch)
@@ -82,7 +81,7 @@ def _explain(attempt: Attempt, room: MicroBatch) -> OutOfMemory:
     if room.may_split and room.images > least:
         half = max(least, min(room.images, -(-room.batch >> attempt.order.ooms + 1)))
         return OutOfMemory(f"{what}: the next attempt takes {half}, in steps of {room.batch} as before")
-    error = OutOfMemory(what + _why_whole(room), fix=LESS + _or_split(room))
+    error = OutOfMemory(what + _why_whole(room), fix=KINDS[attempt.kind].less_memory + _or_split(room))
     error.is_final = attempt.order.ooms > 0
     return error
 

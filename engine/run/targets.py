@@ -25,13 +25,15 @@ from engine.core.network.heads import SlicedNetwork
 from engine.core.train.checkpoint import capture_random, restore_random
 from engine.core.train.forward import Forward
 from engine.errors import DataError
-from engine.home.files import publish_folder, read_json
+from engine.home.files import publish_folder
 from engine.home.paths import JobFolder
 from engine.run.attempt import Attempt
 from engine.run.device import TORCH_VERSION, device_name, prepare_device
-from engine.run.inputs import JOB_THREADS, HomeVisit, Images, load_teacher, make_forward, open_images, read_data
+from engine.run.inputs import HomeVisit, Images, load_teacher, make_forward, open_images
 from engine.run.provenance import cpu_model, write_origin
 from engine.spec import Data
+from engine.spec.job_file import JobSpec, read_job
+from engine.spec.job_settings import TargetsSettings
 
 DIAGNOSED = 10_000_000
 """How many logits of a part are looked at: beyond, an even sample of its images."""
@@ -71,11 +73,11 @@ class OpenTeacher:
 
 def run_targets(attempt: Attempt) -> None:
     """Cache the teacher's answers and log what it is like on each part, once it is known to be better than chance."""
-    threads = int(attempt.settings.get("threads") or JOB_THREADS)
+    spec = read_job(attempt.job, TargetsSettings)
+    threads = spec.settings.threads
     device = prepare_device(attempt.order.slot, threads, True)
-    images = open_images(attempt)
+    images = open_images(attempt, spec.settings.data)
     write_origin(attempt, device, threads, images.pack.digest)
-    spec = read_json(attempt.job.spec)
     teacher = open_teacher(attempt, spec, device)
     made, found = _publish(attempt, attempt.order.job, spec, images, teacher)
     origin = targets_origin(attempt.order.job, spec, images)
@@ -89,22 +91,22 @@ def run_targets(attempt: Attempt) -> None:
     attempt.write_result(0, {**size, **figures})
 
 
-def targets_origin(job: str, spec: Mapping[str, Any], images: Images, data: Data | None = None) -> Origin:
+def targets_origin(job: str, spec: JobSpec[TargetsSettings], images: Images, data: Data | None = None) -> Origin:
     """Return what the targets of `job` are of; `data` are the views that are wanted, by default those of the job."""
-    settings = spec["settings"]
+    settings = spec.settings
     rows = np.arange(len(images.pack)) if saw_no_split(spec) else images.split.train
-    return Origin(images.pack, rows, data or read_data(settings, {}), settings["views"], {"job": job})
+    return Origin(images.pack, rows, data or settings.data, settings.views, {"job": job})
 
 
-def saw_no_split(spec: Mapping[str, Any]) -> bool:
+def saw_no_split(spec: JobSpec[TargetsSettings]) -> bool:
     """Whether the teacher was trained on none of these images, so that its targets are of all of them."""
-    return bool(spec["settings"].get("rows", "train") == "all")
+    return spec.settings.rows == "all"
 
 
 def open_job_targets(attempt: Attempt, images: Images, device: torch.device, role: str = "targets") -> Targets:
     """Return the targets of the job in `role` for this job's training images, made again where they cannot be used."""
     job = attempt.need(role)
-    spec, folder = read_json(job.spec), attempt.home.targets(job.job)
+    spec, folder = read_job(job, TargetsSettings), attempt.home.targets(job.job)
     origin = targets_origin(job.job, spec, images, images.data if role == "targets" else None)
     try:
         return open_targets(folder, origin, images.split.train)
@@ -115,7 +117,7 @@ def open_job_targets(attempt: Attempt, images: Images, device: torch.device, rol
 
 
 def _make_again(
-    attempt: Attempt, job: JobFolder, spec: Mapping[str, Any], images: Images, device: torch.device
+    attempt: Attempt, job: JobFolder, spec: JobSpec[TargetsSettings], images: Images, device: torch.device
 ) -> None:
     """Make the targets of another job; the generators stay where they are, or this training would be another one."""
     state = capture_random()
@@ -123,13 +125,12 @@ def _make_again(
     restore_random(state)
 
 
-def open_teacher(attempt: Attempt | HomeVisit, spec: Mapping[str, Any], device: torch.device) -> OpenTeacher:
-    """Return the teacher that a targets job's spec.json asks for, on `device`."""
+def open_teacher(attempt: Attempt | HomeVisit, spec: JobSpec[TargetsSettings], device: torch.device) -> OpenTeacher:
+    """Return the teacher that a targets job asks for, on `device`."""
     network, about = load_teacher(attempt, spec)
     network = network.to(device)
-    settings = spec["settings"]
-    forward = make_forward(network, device, settings["precision"])
-    return OpenTeacher(network, forward, float(settings.get("logit_scale", 1.0)), about)
+    forward = make_forward(network, device, spec.settings.precision)
+    return OpenTeacher(network, forward, spec.settings.logit_scale, about)
 
 
 def make_maker(origin: Origin, teacher: OpenTeacher) -> Maker:
@@ -137,7 +138,7 @@ def make_maker(origin: Origin, teacher: OpenTeacher) -> Maker:
 
 
 def _publish(
-    attempt: Attempt, job: str, spec: Mapping[str, Any], images: Images, teacher: OpenTeacher
+    attempt: Attempt, job: str, spec: JobSpec[TargetsSettings], images: Images, teacher: OpenTeacher
 ) -> tuple[bool, int]:
     """Put the targets of `job` into the cache unless valid ones are there.
 
@@ -162,22 +163,21 @@ def _publish(
     return made, found
 
 
-def skill_part(spec: Mapping[str, Any], images: Images) -> tuple[str, Rows]:
+def skill_part(spec: JobSpec[TargetsSettings], images: Images) -> tuple[str, Rows]:
     """Return the images on which a teacher must be better than chance: validation where it could see a split."""
     if saw_no_split(spec):
         return "all", np.arange(len(images.pack))
     return ("validation", images.split.val) if len(images.split.val) else ("training", images.split.train)
 
 
-def targets_info(job: str, spec: Mapping[str, Any], pack: Pack, teacher: OpenTeacher) -> dict[str, Any]:
+def targets_info(job: str, spec: JobSpec[TargetsSettings], pack: Pack, teacher: OpenTeacher) -> dict[str, Any]:
     """Return what made these targets: enough to say later whether making them again must give the same bits."""
-    settings = spec["settings"]
     return {
         "job": job,
         "teacher": dict(teacher.about),
         "logit_scale": teacher.scale,
         "data": pack.digest,
-        "precision": settings["precision"],
+        "precision": spec.settings.precision,
         "threads": torch.get_num_threads(),
         "cpu": cpu_model(),
         "device": device_name(teacher.forward.device),
@@ -189,7 +189,7 @@ def targets_info(job: str, spec: Mapping[str, Any], pack: Pack, teacher: OpenTea
 # Diagnosis ------------------------------------------------------------------------------------------------------------
 
 
-def _diagnose(attempt: Attempt, spec: Mapping[str, Any], images: Images, targets: Targets) -> dict[str, float]:
+def _diagnose(attempt: Attempt, spec: JobSpec[TargetsSettings], images: Images, targets: Targets) -> dict[str, float]:
     """Log the teacher's figures and reliability on the centre crops of each part that it can be judged on."""
     parts = {name: images.split.part(name) for name in ("train", "val", "test")}
     if saw_no_split(spec):

@@ -5,7 +5,6 @@ After training it says how near the student came to its teacher.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,6 @@ from engine.core.distill.targets import Targets
 from engine.core.distill.temperature import TemperatureCurve, match_temperature, schedule_temperature
 from engine.core.train.forward import Forward
 from engine.errors import JobError
-from engine.home.files import read_json
 from engine.run.attempt import Attempt
 from engine.run.inputs import Images
 from engine.run.targets import (
@@ -34,6 +32,8 @@ from engine.run.targets import (
     targets_origin,
 )
 from engine.spec import Distill
+from engine.spec.job_file import read_job
+from engine.spec.job_settings import MatchedTemperature, TargetsSettings, TrainSettings
 
 # A share of 4096 images is known to 0.8 points, as one standard error at most.
 LIKENESS_IMAGES, MATCHED_IMAGES, EVAL_BATCH = 4096, 4096, 64
@@ -67,20 +67,18 @@ def open_teaching(attempt: Attempt, images: Images, device: torch.device) -> Tea
 
     May draw random numbers (a teacher is built): called before a training is seeded.
     """
-    given = attempt.settings.get("distill")
-    if not given or "targets" not in attempt.needs:
+    lesson = attempt.settings(TrainSettings).distill
+    if lesson is None:
         return None
     targets = open_job_targets(attempt, images, device)
-    divisor = calibration_temperature(targets, images) if given.get("calibrate") else 1.0
-    own = {name: given[name] for name in given if name in Distill.model_fields}
-    words = own.get("temperature")
-    if isinstance(words, Mapping) and "match" in words:
+    divisor = calibration_temperature(targets, images) if lesson.calibrate else 1.0
+    matched: float | None = None
+    if isinstance(lesson.temperature, MatchedTemperature):
         reference = open_job_targets(attempt, images, device, "reference")
-        own["temperature"] = matched_temperature(targets, reference, images, divisor, float(words.get("at", 1.0)))
-    distill = Distill.model_validate(own)
-    is_online = given.get("targets") == "online"
+        matched = matched_temperature(targets, reference, images, divisor, lesson.temperature.at)
+    is_online = lesson.targets == "online"
     ask: Ask = _online(attempt, images, device, divisor) if is_online else CachedTeacher(targets, divisor)
-    return Teaching(distill, targets, ask, divisor)
+    return Teaching(lesson.words(matched), targets, ask, divisor)
 
 
 def calibration_temperature(targets: Targets, images: Images) -> float:
@@ -112,7 +110,7 @@ def matched_temperature(targets: Targets, reference: Targets, images: Images, di
 
 def _online(attempt: Attempt, images: Images, device: torch.device, divisor: float) -> OnlineTeacher:
     job = attempt.need("targets")
-    spec = read_json(job.spec)
+    spec = read_job(job, TargetsSettings)
     maker = make_maker(targets_origin(job.job, spec, images, images.data), open_teacher(attempt, spec, device))
     return OnlineTeacher(maker, images.data.image_size, divisor)
 
@@ -132,7 +130,7 @@ def log_agreement(attempt: Attempt, teaching: Teaching, images: Images, network:
         found = compare_logits(student, teaching.targets.centre(rows) / teaching.divisor)
         attempt.journal.teacher(part, "agreement", found.agreement)
         attempt.journal.teacher(part, "divergence", found.divergence)
-    if saw_no_split(read_json(attempt.need("targets").spec)):
+    if saw_no_split(read_job(attempt.need("targets"), TargetsSettings)):
         _log_teacher(attempt, teaching, images)
 
 

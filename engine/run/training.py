@@ -32,12 +32,12 @@ from engine.run.inputs import (
     load_trained,
     make_forward,
     open_images,
-    read_network,
 )
 from engine.run.memory import MicroBatch, find_micro_batch, watch_memory
 from engine.run.provenance import write_origin
 from engine.run.teaching import Teaching, log_agreement, open_teaching
 from engine.spec import Prune, Train
+from engine.spec.job_settings import PruneSettings, TrainSettings
 
 CALIBRATION_IMAGES, CALIBRATION_BATCH = 512, 64
 PARTS = ("val", "test")
@@ -47,11 +47,21 @@ PARTS = ("val", "test")
 class Task:
     """What a train or prune job was asked for, and the images it works on."""
 
+    told: TrainSettings
     images: Images
-    train: Train
     teaching: Teaching | None
-    num_classes: int
-    seed: int
+
+    @property
+    def train(self) -> Train:
+        return self.told.train
+
+    @property
+    def num_classes(self) -> int:
+        return self.told.classes_here
+
+    @property
+    def seed(self) -> int:
+        return self.told.seed
 
     @property
     def size(self) -> int:
@@ -66,7 +76,7 @@ def run_train(attempt: Attempt) -> None:
     seed_everything(task.seed)
     network = first_network(attempt, task.num_classes, task.size) if found is None else _bare(attempt, task, None)
     train = task.train
-    if attempt.settings.get("head") == "probe":
+    if task.told.head == "probe":
         probe_head(attempt, task.images, network.to(device), device, train.precision)
         train = train.model_copy(update={"epochs": 0})  # the head is at its optimum: only the tests are left
     room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
@@ -82,12 +92,12 @@ def run_train(attempt: Attempt) -> None:
 def run_prune(attempt: Attempt) -> None:
     """Prune the parent's network, train it on at a lower rate, test it once; resumes in the pruned shape."""
     task, device = _start(attempt)
-    prune = Prune.model_validate(attempt.settings["prune"])
+    prune = attempt.settings(PruneSettings).prune
     train = recovery(task.train, prune.recover_epochs, prune.recover_lr)
     found = attempt.resume()
     seed_everything(task.seed)
     if found is None:
-        network = load_trained(attempt.home, attempt.need("parent"), attempt.memory).to(device)
+        network = load_trained(attempt.home, attempt.need("parent"), attempt.details.memory).to(device)
         _log_split(attempt, task)
         _prune(attempt, task, network, prune, device)
     else:
@@ -105,18 +115,18 @@ def run_prune(attempt: Attempt) -> None:
 
 
 def _start(attempt: Attempt) -> tuple[Task, torch.device]:
-    settings = attempt.settings
-    train = Train.model_validate(settings["train"])
+    told = attempt.settings(TrainSettings)
+    train = told.train
     device = prepare_device(attempt.order.slot, train.threads, train.deterministic)
-    images = open_images(attempt)
+    images = open_images(attempt, told.data)
     write_origin(attempt, device, train.threads, images.pack.digest)
     teaching = open_teaching(attempt, images, device)
-    return Task(images, train, teaching, settings["num_classes"], settings["seed"]), device
+    return Task(told, images, teaching), device
 
 
 def _bare(attempt: Attempt, task: Task, widths: Any) -> nn.Module:
     """Return the network in the shape that a checkpoint fits, without weights."""
-    return bare_network(read_network(attempt.settings), task.num_classes, task.size, widths, attempt.memory)
+    return bare_network(task.told.network, task.num_classes, task.size, widths, attempt.details.memory)
 
 
 def _make_loop(
@@ -137,7 +147,7 @@ def _make_loop(
         teacher=teaching.ask if teaching else None,
         schedule=teaching.schedule(train.epochs, loader.steps_per_epoch) if teaching else None,
         phase=phase,
-        save_seconds=60.0 * float(attempt.details.get("save_minutes") or 10.0),
+        save_seconds=60.0 * attempt.details.save_minutes,
         micro_batch=room.images if room.is_split else None,
     )
     return Loop(network, recipe, attempt)
@@ -257,7 +267,7 @@ def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> str:
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
     raw: bytes = encode_weights(weights)
     write_atomic(folder / "weights.safetensors", raw)
-    about = {"network": read_network(attempt.settings).model_dump(), "num_classes": task.num_classes}
+    about = {"network": task.told.network.model_dump(), "num_classes": task.num_classes}
     about |= {"image_size": task.size, "widths": attempt.extra.get("widths")}
     write_json(folder / "network.json", about)
     return hashlib.sha256(raw).hexdigest()

@@ -17,6 +17,8 @@ from graphlib import TopologicalSorter
 from typing import Any, Protocol, TypeVar
 
 from engine.launch.exits import Exit
+from engine.spec import Resources
+from engine.spec.job_kinds import KINDS
 from store.queue.rows import Verdict, combine_states
 
 # How many attempts of each ending a job may have that left no newer checkpoint. Preemption is somebody's decision
@@ -201,13 +203,11 @@ class Held:
 
 
 def read_demand(kind: str, details: Mapping[str, Any]) -> Demand:
-    """Return what a job of this kind with these details asks for.
-
-    A measure job shares with nobody, and a pack job needs no GPU. No job gets more than one: none could use it.
-    """
-    gpus = float((details.get("resources") or {}).get("gpus", 1))
-    is_alone = kind == "measure"
-    if kind == "pack" or gpus <= 0:
+    """Return what a job of this kind with these details asks for; no job gets more than one GPU: none could use it."""
+    entry = KINDS.get(kind)  # None: another version of xp queued it, and its process will say so
+    is_alone = entry is not None and entry.is_alone
+    gpus = float((details.get("resources") or {}).get("gpus", Resources.model_fields["gpus"].default))
+    if gpus <= 0 or (entry is not None and not entry.needs_gpu):
         return Demand(0.0, is_alone)
     return Demand(1.0 if is_alone else min(1.0, gpus), is_alone)
 

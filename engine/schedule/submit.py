@@ -60,7 +60,7 @@ def _write_jobs(home: Home, plan: Plan) -> None:
     """Write what is not there yet, or says otherwise: how a job is done may change, what it is never does."""
     files: dict[Path, str] = {}
     for job in plan.jobs:
-        folder, details = home.job(job.key), encode_json(job.details)
+        folder, details = home.job(job.key), encode_json(job.details.model_dump(mode="json"))
         if folder.root.is_symlink():  # lent by another home, and as it is there
             continue
         if not folder.spec.exists():
@@ -120,7 +120,7 @@ def _make_record(plan: Plan, estimate: Estimate, priority: int) -> dict[str, Any
                 "job": item.job.key,
                 "kind": item.job.kind,
                 "needs": sorted(item.job.needs.values()),
-                "details": dict(item.job.details),
+                "details": item.job.details.model_dump(mode="json"),
                 "images": item.job.images,
                 "cost": item.seconds,
                 "chain": chains[item.job.key],

@@ -15,6 +15,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     dotted         settings by dotted path
     cells          base, arm, matrix point -> the settings of a cell
     identity       settings -> a stable id
+    job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json
 """
 
 from engine.spec.base import ASIDE, NAME, Model, refuse

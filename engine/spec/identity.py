@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-IDENTITY_VERSION = 1
+IDENTITY_VERSION = 2  # 2: the settings of each kind of job are a model, all of whose fields are written
 VIEW_VERSION = 2  # of the pixels that augmentation makes: in the id of every job that looks at views
 # 48 bits: two of 100,000 jobs share an id with a chance of 2 in 100,000.
 ID_DIGITS = 12

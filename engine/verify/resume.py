@@ -31,13 +31,14 @@ from engine.schedule.worker.attempts import newest_number, saved_step
 from engine.spec import EntropyMatch, Spec, Teacher, Train
 from engine.spec.cells import Cell, Tree, expand_cells, merge_trees
 from engine.spec.identity import counted_settings
+from engine.spec.job_kinds import KINDS
+from engine.spec.job_settings import PruneSettings, TrainSettings
 from engine.verify.certificate import Certificate, Verified, keep_certificate, training_digest
 from store.queue import Queue
 
 Tell = Callable[[str], None]
 EPOCHS, KILLS = 2, 3
 LOOK = 0.005  # seconds between looks for a checkpoint
-TRAINED = ("train", "prune")
 OWNER = "owner.lock"  # held as long as whoever made a scratch home lives
 
 
@@ -116,7 +117,7 @@ def _submit(
         plan: Plan = make_plan(short, home)
         taken = _lend_trained(plan, home, scratch, epochs)
         submit_plan(plan, scratch)
-        jobs |= dict.fromkeys(job.key for job in plan.jobs if job.kind in TRAINED and job.key not in taken)
+        jobs |= dict.fromkeys(job.key for job in plan.jobs if KINDS[job.kind].trains and job.key not in taken)
     return list(jobs)
 
 
@@ -126,7 +127,7 @@ def _lend_trained(plan: Plan, home: Home, scratch: Home, epochs: int) -> set[str
     Such a training is longer than ours are. Raises XpError when it is not done in `home`.
     """
     jobs = {job.key: job for job in plan.jobs}
-    long = [job for job in plan.jobs if job.kind in TRAINED and _epochs_of(job) > epochs]
+    long = [job for job in plan.jobs if KINDS[job.kind].trains and _epochs_of(job) > epochs]
     absent = [job.key for job in long if not home.job(job.key).result.exists() and not _is_lent(jobs, job, long, home)]
     if absent:
         fix = "let the experiment that teacher.run names end first"
@@ -150,7 +151,9 @@ def _needs_of(jobs: Mapping[str, Job], job: Job) -> set[str]:
 
 def _epochs_of(job: Job) -> int:
     settings = job.settings
-    return int(settings["prune"]["recover_epochs"] if job.kind == "prune" else settings["train"]["epochs"])
+    if isinstance(settings, PruneSettings):
+        return settings.prune.recover_epochs
+    return settings.train.epochs if isinstance(settings, TrainSettings) else 0
 
 
 @contextmanager

@@ -23,8 +23,10 @@ from engine.errors import QueryError
 from engine.home.files import read_json
 from engine.home.paths import Home
 from engine.run.device import prepare_device
-from engine.run.inputs import HomeVisit, Images, open_needed_pack, read_data
+from engine.run.inputs import HomeVisit, Images, open_needed_pack
 from engine.run.targets import make_maker, open_teacher, targets_info, targets_origin
+from engine.spec.job_file import read_details, read_job
+from engine.spec.job_settings import TargetsSettings
 
 ELSEWHERE = 2.0
 SURROUNDINGS = ("torch", "device", "cpu", "threads")
@@ -77,9 +79,9 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
     folder, place = home.job(job), home.targets(job)
     if not folder.result.exists():
         raise QueryError(f"{job} is not done", fix=f"wait for it: xp logs {job} -f")
-    spec, visit = read_json(folder.spec), HomeVisit(home, folder.read_details())
-    pack = open_needed_pack(home, spec, visit)
-    data = read_data(spec["settings"], {})
+    spec = read_job(folder, TargetsSettings)
+    data, visit = spec.settings.data, HomeVisit(home, read_details(folder))
+    pack = open_needed_pack(home, spec.needs["pack"], data, visit)
     origin = targets_origin(job, spec, Images(data, pack, split_pack(pack, data)))
     problem = targets_problem(place, origin)
     if problem is not None:

@@ -18,6 +18,7 @@ from engine.launch.places import LAUNCHERS, read_executor
 from engine.schedule import orders
 from store.queue import Queue
 from tests.queueing import Probe, make_home, states, submit_probes
+from tests.run.bench import TRAIN_JOB, write_spec
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 
@@ -89,12 +90,12 @@ def test_logs_follow_only_when_asked(home: Home, monkeypatch: pytest.MonkeyPatch
 
 def test_why_tells_of_every_job_and_diff_of_the_first_to_the_second(home: Home) -> None:
     for job, lr in (("train-1a", 0.1), ("train-2a", 0.2)):
-        home.job(job).spec.write_text(json.dumps({"kind": "train", "needs": {}, "settings": {"lr": lr}}))
+        write_spec(home.job(job), "train", {}, {**TRAIN_JOB, "train": {"lr": lr}})
     lines = run(home, "why", "one").stdout.splitlines()
     assert [line for line in lines if line.endswith("a train job")] == [
         "train-1a: a train job", "train-2a: a train job",
     ]  # fmt: skip
-    assert run(home, "diff", "1a", "2a").stdout == "settings.lr: 0.1 -> 0.2\n"
+    assert run(home, "diff", "1a", "2a").stdout == "settings.train.lr: 0.1 -> 0.2\n"
 
 
 @pytest.mark.parametrize(("is_well", "code"), [(True, 0), (False, 1)])

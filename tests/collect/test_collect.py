@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from engine.collect import collect, rebuild
 from engine.errors import HomeError
+from engine.home.files import read_json, write_json
 from store.journal import JournalWriter, read_bytes
 from store.queue import Queue
 from store.readonly import StoreError
@@ -65,6 +66,25 @@ def test_rebuild_gives_the_same_rows(made: SyntheticHome) -> None:
     made.home.ingest_db.unlink()
     collect(made.home)
     assert export_rows(made.home) == before
+
+
+def test_results_of_an_earlier_versions_jobs_stay(made: SyntheticHome) -> None:
+    """Collecting copies what is written and understands no settings; whoever would run on them refuses them."""
+    made.experiment("paper", {"only": Arm()}, seeds=(0,))
+    rebuild(made.home)
+    before = export_rows(made.home)
+    (job,) = read_rows(made.home, "select job from run_jobs where role = 'student'")[0]
+    settings = {"lr": 0.1, "view_version": 1, "long": "gone"}
+    for version in (1, 9):
+        write_json(
+            made.home.job(job).spec, {**read_json(made.home.job(job).spec), "version": version, "settings": settings}
+        )
+        rebuild(made.home)
+        after = export_rows(made.home)
+        assert {table for table in before if after[table] != before[table]} <= {"jobs"}
+        assert read_rows(made.home, f"select settings ->> '$.long', state from jobs where job = '{job}'") == [
+            ("gone", "done")
+        ]
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a database" * 500])

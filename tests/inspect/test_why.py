@@ -13,6 +13,7 @@ from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.schedule.lookup import Match, find_match
 from engine.schedule.submit import submit_plan
+from tests.run.bench import TRAIN_JOB, write_spec
 from tests.synthetic import SyntheticHome
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
@@ -65,29 +66,38 @@ def test_short_beginning_finds_with_and_without_the_kind(home: Home, plan: Plan)
 
 # Against folders written by hand --------------------------------------------------------------------------------------
 
+PACKED = {
+    "data": {"source": "folder", "short_side": 8, "format": "raw", "broken": "stop", "classes": ["b", "a"]},
+    "digest": "d",
+}
+
 
 def test_a_history_tells_each_attempt_and_which_counts(tmp_path: Path) -> None:
     made = SyntheticHome(tmp_path)
-    made.job("train-1", "train", {"pack": "pack-1", "assist": "train-0"}, {"b": {"lr": 0.1}, "a": [1, 2]})
-    first, journal = made.attempt("train-1", 1)
+    write_spec(made.home.job("pack-1"), "pack", {"source": "pack-0", "assist": "train-0"}, PACKED)
+    first, journal = made.attempt("pack-1", 1)
     journal.close()
     made.outcome(first, "crashed", "out of disk")
-    second, journal = made.attempt("train-1", 2)
+    second, journal = made.attempt("pack-1", 2)
     journal.close()
-    made.finish("train-1", second)
-    _, journal = made.attempt("train-1", 3)
+    made.finish("pack-1", second)
+    _, journal = made.attempt("pack-1", 3)
     journal.close()
-    assert list(explain_job(made.home, "train-1")) == [
-        "train-1: a train job",
+    assert list(explain_job(made.home, "pack-1")) == [
+        "pack-1: a pack job",
         "  attempt 1: crashed out of disk",
         "  attempt 2: done (its result counts)",
         "  attempt 3: no outcome yet",
         "  a submit that needs the same thing reuses it",
         "  needed by: nothing that is queued here",
         "  needs assist: train-0",
-        "  needs pack: pack-1",
-        "  a = [1,2]",
-        "  b.lr = 0.1",
+        "  needs source: pack-0",
+        '  data.broken = "stop"',
+        '  data.classes = ["b","a"]',
+        '  data.format = "raw"',
+        "  data.short_side = 8",
+        '  data.source = "folder"',
+        '  digest = "d"',
     ]
 
 
@@ -98,15 +108,17 @@ def test_a_job_without_spec_says_what_to_do(home: Home) -> None:
 
 def test_two_jobs_differ_from_the_first_to_the_second(tmp_path: Path) -> None:
     made = SyntheticHome(tmp_path)
-    made.job("train-1", "train", {}, {"lr": 0.1, "same": 1, "gone": 2, "none": None})
-    made.job("train-2", "train", {"pack": "pack-1"}, {"lr": 0.2, "same": 1, "new": 3})
+    write_spec(made.home.job("train-1"), "train", {}, {**TRAIN_JOB, "train": {"lr": 0.1, "clip_grad": 1.0}})
+    write_spec(
+        made.home.job("train-2"), "train", {"pack": "pack-1"}, {**TRAIN_JOB, "train": {"lr": 0.2, "clip_grad": None}}
+    )
     one, other = (Match("job", name, None, (name,)) for name in ("train-1", "train-2"))
     assert list_differences(made.home, one, other) == [
         SettingDifference("needs", {}, None),
         SettingDifference("needs.pack", None, "pack-1"),
-        SettingDifference("settings.gone", 2, None),
-        SettingDifference("settings.lr", 0.1, 0.2), SettingDifference("settings.new", None, 3),
-    ]  # fmt: skip
+        SettingDifference("settings.train.clip_grad", 1.0, None),
+        SettingDifference("settings.train.lr", 0.1, 0.2),
+    ]
     assert list_differences(made.home, one, one) == []
     with pytest.raises(XpError, match="cannot be compared"):
         list_differences(made.home, one, Match("run", "run-1", "paper", ()))

@@ -17,6 +17,7 @@ from engine.plan import Job, Plan, Run, count_passes, make_plan
 from engine.plan.distill import row_bytes
 from engine.plan.missing import absent_inputs
 from engine.schedule.submit import submit_plan
+from engine.spec import Data
 from tests.plan.conftest import QUICKSTART, Planner
 
 SPLITS = "matrix={data.split: [60/20/20, 80/10/10]}"
@@ -56,8 +57,8 @@ def test_a_trained_teacher_and_its_targets_serve_all_arms_and_seeds_of_a_split(p
     assert sum("targets" in run.jobs for run in made.runs) == 8
     for run in made.runs:
         if "targets" in run.jobs:
-            assert job_of(made, run.jobs["targets"]).settings["data"]["split"] == run.split
-            assert job_of(made, run.jobs["targets"]).settings["rows"] == "train"
+            assert job_of(made, run.jobs["targets"]).canonical["settings"]["data"]["split"] == run.split
+            assert job_of(made, run.jobs["targets"]).canonical["settings"]["rows"] == "train"
 
 
 def test_a_teacher_that_saw_no_split_is_asked_once_for_both(plan: Planner, wordnet: tuple[str, ...]) -> None:
@@ -65,9 +66,9 @@ def test_a_teacher_that_saw_no_split_is_asked_once_for_both(plan: Planner, wordn
     (targets,) = keys_of(made, "targets")
     job = job_of(made, targets)
     assert set(job.needs) == {"pack"}
-    assert job.settings["rows"] == "all"
-    assert job.settings["head"] == "slice"
-    assert not {"split", "split_seed", "nested"} & job.settings["data"].keys()
+    assert job.canonical["settings"]["rows"] == "all"
+    assert job.canonical["settings"]["head"] == "slice"
+    assert job.canonical["settings"]["data"]["split"] == Data.model_fields["split"].default  # and means nothing
     assert sum(run.jobs.get("targets") == targets for run in made.runs) == 8
     assert not keys_of(made, "teacher")
 
@@ -123,7 +124,7 @@ def leaks(plan: Plan, run: Run) -> list[Job]:
     mine = run.settings["data"]
     words = ("split", "split_seed", "nested", "given")
     trained = [job for job in before(plan, run.jobs["student"]) if job.kind in ("train", "prune")]
-    return [job for job in trained if any(job.settings["data"][word] != mine[word] for word in words)]
+    return [job for job in trained if any(job.canonical["settings"]["data"][word] != mine[word] for word in words)]
 
 
 # What a job is told ---------------------------------------------------------------------------------------------------
@@ -139,8 +140,8 @@ def test_a_chain_is_a_link_after_the_other(plan: Planner) -> None:
         job = job_of(made, key)
         assert job.needs["teacher" if job.kind == "targets" else "targets"] == chain[place - 1]
     assert all(len(keys_of(made, role)) == 1 for role in roles[:-1])
-    assert job_of(made, run.jobs["assistant_1"]).settings["distill"]["loss"] == "hinton"
-    assert job_of(made, run.jobs["assistant_1"]).settings["train"]["epochs"] == 8
+    assert job_of(made, run.jobs["assistant_1"]).canonical["settings"]["distill"]["loss"] == "hinton"
+    assert job_of(made, run.jobs["assistant_1"]).canonical["settings"]["train"]["epochs"] == 8
 
 
 def test_arms_may_have_chains_of_different_lengths_and_share_the_links_they_have_in_common(plan: Planner) -> None:
@@ -163,38 +164,38 @@ def test_scaled_logits_keep_the_teacher_and_change_its_targets(plan: Planner) ->
     plain, sure = plan(), plan("teacher.logit_scale=8")
     assert keys_of(plain, "teacher") == keys_of(sure, "teacher")
     assert keys_of(plain, "targets") != keys_of(sure, "targets")
-    assert job_of(sure, *keys_of(sure, "targets")).settings["logit_scale"] == 8
+    assert job_of(sure, *keys_of(sure, "targets")).canonical["settings"]["logit_scale"] == 8
 
 
 def test_a_calibrated_teacher_has_the_same_targets(plan: Planner) -> None:
     plain, calibrated = plan(), plan("teacher.calibrate=true")
     assert keys_of(plain, "targets") == keys_of(calibrated, "targets")
     student = job_of(calibrated, next(run for run in calibrated.runs if run.arm == "distilled").jobs["student"])
-    assert student.settings["distill"]["calibrate"] is True
+    assert student.canonical["settings"]["distill"]["calibrate"] is True
 
 
 def test_a_probe_is_fitted_once_whatever_the_students_train_like(plan: Planner) -> None:
     words = (*GIVEN, "teacher.head=probe")
     one, other = plan(*words), plan(*words, "train.lr=0.1", "train.epochs=3", "data.views=4")
     assert keys_of(one, "teacher") == keys_of(other, "teacher")
-    assert job_of(one, *keys_of(one, "teacher")).settings["head"] == "probe"
+    assert job_of(one, *keys_of(one, "teacher")).canonical["settings"]["head"] == "probe"
 
 
 def test_a_teacher_sees_images_at_its_own_size(plan: Planner) -> None:
     made = plan("teacher.image_size=64")
     for role in ("teacher", "targets"):
-        assert job_of(made, *keys_of(made, role)).settings["data"]["image_size"] == 64
-    assert all(job.settings["data"]["image_size"] == 56 for job in made.jobs if job.kind == "prune")
+        assert job_of(made, *keys_of(made, role)).canonical["settings"]["data"]["image_size"] == 64
+    assert all(job.canonical["settings"]["data"]["image_size"] == 56 for job in made.jobs if job.kind == "prune")
 
 
 def test_a_reference_is_examined_and_not_cached(plan: Planner) -> None:
     made = plan(f"distill.temperature={{match: entropy, reference: {REFERENCE}}}")
     (reference,) = keys_of(made, "reference")
-    assert job_of(made, reference).settings["views"] == 0
+    assert job_of(made, reference).canonical["settings"]["views"] == 0
     run = next(run for run in made.runs if run.arm == "distilled")
     student = job_of(made, run.jobs["student"])
     assert student.needs["reference"] == reference
-    assert student.settings["distill"]["temperature"] == {"match": "entropy", "at": 1}
+    assert student.canonical["settings"]["distill"]["temperature"] == {"match": "entropy", "at": 1}
 
 
 def test_an_online_student_needs_the_network_itself(plan: Planner) -> None:
@@ -202,27 +203,31 @@ def test_an_online_student_needs_the_network_itself(plan: Planner) -> None:
     run = next(run for run in made.runs if run.arm == "distilled")
     student = job_of(made, run.jobs["student"])
     assert student.needs["teacher"] == run.jobs["teacher"]
-    assert student.settings["distill"]["targets"] == "online"
-    assert job_of(made, run.jobs["targets"]).settings["views"] == 0
+    assert student.canonical["settings"]["distill"]["targets"] == "online"
+    assert job_of(made, run.jobs["targets"]).canonical["settings"]["views"] == 0
 
 
 def test_recovery_that_is_longer_than_training_has_targets_of_its_own_views(plan: Planner) -> None:
     """Without `data.views` each epoch looks at views of its own, and a recovery reads the same targets."""
     made = plan("data.views=null", "arms.distilled_pruned.prune.recover_epochs=15", "train.epochs=10")
-    views = {run.arm: job_of(made, run.jobs["targets"]).settings["views"] for run in made.runs if "targets" in run.jobs}
+    views = {
+        run.arm: job_of(made, run.jobs["targets"]).canonical["settings"]["views"]
+        for run in made.runs
+        if "targets" in run.jobs
+    }
     assert views == {"distilled": 10, "distilled_pruned": 15}
     short = plan("data.views=null", "arms.distilled_pruned.prune.recover_epochs=3", "train.epochs=10")
-    assert {job_of(short, key).settings["views"] for key in keys_of(short, "targets")} == {10}
+    assert {job_of(short, key).canonical["settings"]["views"] for key in keys_of(short, "targets")} == {10}
     unpruned = plan(
         "data.views=null", "arms.distilled_pruned.prune={ratio: 0.0, recover_epochs: 15}", "train.epochs=10"
     )
-    assert {job_of(unpruned, key).settings["views"] for key in keys_of(unpruned, "targets")} == {10}
+    assert {job_of(unpruned, key).canonical["settings"]["views"] for key in keys_of(unpruned, "targets")} == {10}
 
 
 def test_views_that_are_counted_are_as_many_as_the_targets_have(plan: Planner) -> None:
     made = plan("data.views=3", f"teacher.assistants=[{ATTO}]")
     for role in ("teacher_targets", "targets"):
-        assert {job_of(made, key).settings["views"] for key in keys_of(made, role)} == {3}
+        assert {job_of(made, key).canonical["settings"]["views"] for key in keys_of(made, role)} == {3}
 
 
 def test_an_assistant_and_its_targets_follow_the_teachers_seed(plan: Planner) -> None:
@@ -231,30 +236,36 @@ def test_an_assistant_and_its_targets_follow_the_teachers_seed(plan: Planner) ->
     assert len(keys_of(made, "teacher_targets")) == len(keys_of(made, "assistant_1")) == 1
     assert len(keys_of(made, "targets")) == 2
     for role in ("teacher", "teacher_targets", "assistant_1"):
-        assert {job_of(made, key).settings["data"]["view_seed"] for key in keys_of(made, role)} == {4}
+        assert {job_of(made, key).canonical["settings"]["data"]["view_seed"] for key in keys_of(made, role)} == {4}
     for run in made.runs:
         if "targets" in run.jobs:
-            assert job_of(made, run.jobs["targets"]).settings["data"]["view_seed"] == run.seed
+            assert job_of(made, run.jobs["targets"]).canonical["settings"]["data"]["view_seed"] == run.seed
 
 
 def test_an_assistants_targets_have_a_view_for_each_of_its_epochs(plan: Planner) -> None:
     helper = f"{ATTO[:-1]}, train: {{epochs: 6}}}}"
     made = plan("data.views=null", f"teacher.assistants=[{helper}]", "train.epochs=10")
-    views = {role: job_of(made, *keys_of(made, role)).settings["views"] for role in ("teacher_targets", "targets")}
+    views = {
+        role: job_of(made, *keys_of(made, role)).canonical["settings"]["views"]
+        for role in ("teacher_targets", "targets")
+    }
     assert views == {"teacher_targets": 6, "targets": 10}
 
 
 def test_what_a_loss_weighs_is_told_spelt_out_or_not(plan: Planner) -> None:
     made = plan("distill.loss=lskd", "arms.distilled.distill={loss: lskd}")
     student = job_of(made, next(run for run in made.runs if run.arm == "distilled").jobs["student"])
-    assert (student.settings["distill"]["weight"], student.settings["distill"]["label_weight"]) == (9, 0.1)
+    assert (
+        student.canonical["settings"]["distill"]["weight"],
+        student.canonical["settings"]["distill"]["label_weight"],
+    ) == (9, 0.1)
 
 
 def test_a_reference_that_is_trained_plays_a_role_in_the_run(plan: Planner) -> None:
     made = plan(f"distill.temperature={{match: entropy, reference: {REFERENCE}}}")
     (teacher,) = keys_of(made, "reference_teacher")
     assert job_of(made, *keys_of(made, "reference")).needs["teacher"] == teacher
-    assert job_of(made, teacher).settings["network"]["arch"] == "timm/resnet10t"
+    assert job_of(made, teacher).canonical["settings"]["network"]["arch"] == "timm/resnet10t"
 
 
 # A file of weights ----------------------------------------------------------------------------------------------------
@@ -267,10 +278,10 @@ def test_a_file_counts_by_its_content_and_is_found_by_its_path(plan: Planner, tm
     plans = [plan(words[0], words[1] + str(path)) for path in (one, same, other)]
     targets = [keys_of(made, "targets") for made in plans]
     assert targets[0] == targets[1] != targets[2]
-    assert job_of(plans[0], *targets[0]).details["weights"] == str(one)
+    assert job_of(plans[0], *targets[0]).details.weights == str(one)
     student = job_of(plans[0], next(run for run in plans[0].runs if run.arm == "distilled").jobs["student"])
-    assert student.details["teacher_weights"] == [str(one)]
-    assert str(tmp_path) not in str([job.settings for job in plans[0].jobs])
+    assert student.details.teacher_weights == [str(one)]
+    assert str(tmp_path) not in str([job.canonical for job in plans[0].jobs])
 
 
 def test_an_absent_file_warns_makes_the_plan_provisional_and_cannot_be_submitted(home: Home, tmp_path: Path) -> None:
@@ -332,7 +343,7 @@ def test_a_head_of_imagenet_is_taken_where_the_classes_are_named_by_wordnet(
 ) -> None:
     file = weights_at(tmp_path / "imagenet.safetensors", outputs=1000)
     made = plan("teacher.train=null", f"teacher.weights={file}", *wordnet)
-    assert job_of(made, *keys_of(made, "targets")).settings["head"] == "slice"
+    assert job_of(made, *keys_of(made, "targets")).canonical["settings"]["head"] == "slice"
 
 
 @pytest.mark.parametrize(
@@ -358,7 +369,7 @@ def test_every_network_of_a_run_has_its_file_looked_at(
 def test_a_probe_needs_no_head_in_its_file(plan: Planner, tmp_path: Path) -> None:
     file = weights_at(tmp_path / "headless.safetensors", outputs=0)
     made = plan("teacher.train=null", f"teacher.weights={file}", "teacher.head=probe")
-    assert job_of(made, *keys_of(made, "teacher")).settings["head"] == "probe"
+    assert job_of(made, *keys_of(made, "teacher")).canonical["settings"]["head"] == "probe"
 
 
 def test_a_head_of_other_classes_is_refused_before_anything_is_submitted(

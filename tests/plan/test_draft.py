@@ -6,9 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import XpError
 from engine.home.paths import Home
 from engine.plan.draft import Choice, Cost, Draft, DraftJob, PlanContext
-from engine.spec import Data, Settings, Student
+from engine.spec import Data, Prune, Settings, Student, Train
+from engine.spec.job_settings import (
+    AnsweringNetwork,
+    JobDetails,
+    JobSettings,
+    PackedData,
+    PackSettings,
+    PruneSettings,
+    TargetsSettings,
+    TrainSettings,
+    ViewedData,
+)
+
+DIGITS, STUDENT = Data(source="digits"), Student(arch="tiny_vit_5m")
 
 
 @pytest.fixture
@@ -30,28 +44,65 @@ def folder(root: Path, **words: object) -> Data:
     return Data.model_validate({"source": "folder", "root": str(root), **words})
 
 
+def packing(digest: str = "a") -> PackSettings:
+    return PackSettings(data=PackedData.of(DIGITS), digest=digest)
+
+
+def training(seed: int = 1) -> TrainSettings:
+    return TrainSettings(data=ViewedData.of(DIGITS, 0), network=STUDENT, num_classes=10, train=Train(), seed=seed)
+
+
+def pruning(seed: int = 1) -> PruneSettings:
+    return PruneSettings.model_validate({**dict(training(seed)), "prune": Prune()})
+
+
+def asking(views: int = 4) -> TargetsSettings:
+    teacher = AnsweringNetwork(network=STUDENT, head="own", logit_scale=1.0, precision="fp32", threads=1)
+    return TargetsSettings.of(teacher, data=ViewedData.of(DIGITS, 0), rows="train", num_classes=10, views=views)
+
+
 def test_the_same_work_is_one_job_and_the_first_says_how(draft: Draft) -> None:
-    one = draft.add("pack", {}, {"a": 1}, Cost({"how": 1}, 5.0, 7))
-    assert draft.add("pack", {}, {"a": 1}, Cost({"how": 2}, 9.0, 9)) == one
+    one = draft.add(packing(), {}, Cost(JobDetails(root="/one"), 5.0, 7))
+    assert draft.add(packing(), {}, Cost(JobDetails(root="/two"), 9.0, 9)) == one
     (job,) = draft.jobs.values()
-    assert (job.key, job.job, job.kind, job.details, job.images, job.bytes) == (one, one, "pack", {"how": 1}, 5.0, 7)
+    assert (job.key, job.job, job.kind, job.details.root, job.images, job.bytes) == (one, one, "pack", "/one", 5.0, 7)
 
 
 @pytest.mark.parametrize(
-    ("kind", "role", "settings"), [("prune", "pack", 1), ("train", "parent", 1), ("train", "pack", 2)]
+    ("settings", "role"), [(pruning(), "pack"), (training(), "parent"), (training(seed=2), "pack")]
 )
-def test_kind_roles_and_settings_are_all_in_a_jobs_id(draft: Draft, kind: str, role: str, settings: int) -> None:
-    pack = draft.add("pack", {}, {}, Cost())
-    one = draft.add("train", {"pack": pack}, {"a": 1}, Cost())
-    assert draft.add(kind, {role: pack}, {"a": settings}, Cost()) != one
+def test_kind_roles_and_settings_are_all_in_a_jobs_id(draft: Draft, settings: JobSettings, role: str) -> None:
+    pack = draft.add(packing(), {}, Cost())
+    one = draft.add(training(), {"pack": pack}, Cost())
+    assert draft.add(settings, {role: pack}, Cost()) != one
+
+
+def test_a_planned_job_has_the_settings_that_its_process_reads(draft: Draft) -> None:
+    """How a job is done is no part of them: it stands in its details alone."""
+    lean = training().model_copy(update={"train": Train(memory="lean", save_minutes=1.0, on_oom="split")})
+    key = draft.add(lean, {}, Cost())
+    job = draft.jobs[key]
+    assert type(job.settings).model_validate(job.canonical["settings"]) == job.settings
+    assert isinstance(job.settings, TrainSettings)
+    assert job.settings.train == Train(on_oom="split")  # this one can change what comes out
+
+
+def test_settings_of_no_kind_name_the_table(draft: Draft) -> None:
+    class ProbeSettings(JobSettings):
+        depth: int
+
+    with pytest.raises(XpError, match="ProbeSettings is of no kind of job") as caught:
+        draft.add(ProbeSettings(depth=1), {}, Cost())
+    assert caught.value.where == "engine/spec/job_kinds.py"
+    assert "KINDS" in caught.value.fix
 
 
 def test_what_a_need_lacks_its_followers_lack_too(draft: Draft) -> None:
-    here = draft.add("pack", {}, {"a": 1}, Cost())
-    gone = draft.add("pack", {}, {"a": 2}, Cost(reason="no images"))
-    targets = draft.add("targets", {"pack": here, "teacher": gone}, {}, Cost())
-    student = draft.add("train", {"pack": here, "targets": targets}, {}, Cost())
-    own = draft.add("train", {"pack": gone}, {}, Cost(reason="no weights"))
+    here = draft.add(packing("a"), {}, Cost())
+    gone = draft.add(packing("b"), {}, Cost(reason="no images"))
+    targets = draft.add(asking(), {"pack": here, "teacher": gone}, Cost())
+    student = draft.add(training(), {"pack": here, "targets": targets}, Cost())
+    own = draft.add(training(), {"pack": gone}, Cost(reason="no weights"))
     assert [(draft.jobs[key].job, draft.jobs[key].reason) for key in (here, targets, student, own)] == [
         (here, None),
         (None, "no images"),
@@ -103,7 +154,7 @@ def test_the_training_part_is_the_first_share_of_the_images(draft: Draft, images
 
 
 def drawn(views: int, images: float) -> DraftJob:
-    return DraftJob("targets", {}, {"views": views}, Cost(images=images))
+    return DraftJob(asking(views), {}, Cost(images=images))
 
 
 def test_what_auto_means_is_asked_once_and_then_known(draft: Draft) -> None:
@@ -113,7 +164,7 @@ def test_what_auto_means_is_asked_once_and_then_known(draft: Draft) -> None:
     assert draft.choose("auto", "t", cached, online) == "cached"
     ((key, (name, passes)),) = draft.undecided.items()
     assert (name, passes) == ("t", 400.0)
-    assert key == draft.add("targets", {}, {"views": 4}, Cost())
+    assert key == draft.add(asking(4), {}, Cost())
     knowing = Draft(draft.home, choices={key: Choice("online", "why")})
     assert knowing.choose("auto", "t", cached, online) == "online"
     assert not knowing.undecided
@@ -127,7 +178,7 @@ def test_a_weights_file_is_known_by_its_bytes(draft: Draft, tmp_path: Path) -> N
 
 
 def test_a_job_writes_down_what_its_id_was_made_of(draft: Draft) -> None:
-    key = draft.add("pack", {}, {"a": 1}, Cost({"how": 1}))
+    key = draft.add(packing(), {}, Cost(JobDetails(root="/somewhere")))
     told = draft.jobs[key].canonical
-    assert (told["kind"], told["needs"], told["settings"]) == ("pack", {}, {"a": 1})
-    assert "how" not in str(told)
+    data = {"source": "digits", "short_side": 256, "format": "raw", "broken": "stop", "classes": None}
+    assert told == {"version": 2, "kind": "pack", "needs": {}, "settings": {"data": data, "digest": "a"}}

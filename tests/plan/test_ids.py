@@ -307,14 +307,14 @@ def test_a_new_version_of_augmentation_makes_new_whatever_looks_at_views(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = bench.ids()
-    monkeypatch.setattr("engine.plan.network_jobs.VIEW_VERSION", 10_000)
+    monkeypatch.setattr("engine.spec.job_settings.VIEW_VERSION", 10_000)
     new = bench.ids({"title": "new"})
     assert {role for role in old if old[role] != new[role]} == expected(SEEN)
 
 
 def test_a_new_version_of_the_ids_makes_all_jobs_new(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     old = bench.ids()
-    monkeypatch.setattr("engine.plan.draft.IDENTITY_VERSION", 10_000)
+    monkeypatch.setattr("engine.spec.job_file.IDENTITY_VERSION", 10_000)
     assert not set(old.values()) & set(bench.ids({"title": "newer"}).values())
 
 

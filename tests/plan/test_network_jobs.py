@@ -33,21 +33,22 @@ def test_a_pruned_network_recovers_with_the_lesson_of_its_student(plan: Planner)
     made = plan()
     student, pruned = job_of(made, "distilled_pruned", "student"), job_of(made, "distilled_pruned", "prune")
     assert pruned.needs == {**student.needs, "parent": student.key}
-    assert pruned.settings["distill"] == student.settings["distill"] is not None
-    assert pruned.settings["seed"] == student.settings["seed"]
+    assert pruned.canonical["settings"]["distill"] == student.canonical["settings"]["distill"] is not None
+    assert pruned.canonical["settings"]["seed"] == student.canonical["settings"]["seed"]
 
 
 def test_seeds_are_those_of_the_run_and_of_the_teacher(plan: Planner) -> None:
     made = plan("teacher.seed=7", "seeds=[3]")
     seeds = {
-        role: job_of(made, "distilled_pruned", role, 3).settings["seed"] for role in ("teacher", "student", "prune")
+        role: job_of(made, "distilled_pruned", role, 3).canonical["settings"]["seed"]
+        for role in ("teacher", "student", "prune")
     }
     assert seeds == {"teacher": 7, "student": 3, "prune": 3}
 
 
 def test_untaught_students_have_no_lesson(plan: Planner) -> None:
     student = job_of(plan(), "original", "student")
-    assert student.settings["distill"] is None
+    assert student.canonical["settings"]["distill"] is None
     assert student.needs.keys() == {"pack"}
 
 
@@ -59,7 +60,7 @@ def test_a_teacher_that_only_labels_teaches_nobody(plan: Planner) -> None:
 @pytest.mark.parametrize(("words", "jobs"), [((), 1), (("data.view_seed=run",), 2)])
 def test_views_follow_the_seed_only_where_they_are_the_runs(plan: Planner, words: tuple[str, ...], jobs: int) -> None:
     made = plan("seeds=[0, 5]", *words)
-    seen = {job_of(made, "distilled", "student", seed).settings["data"]["view_seed"] for seed in (0, 5)}
+    seen = {job_of(made, "distilled", "student", seed).canonical["settings"]["data"]["view_seed"] for seed in (0, 5)}
     assert seen == ({0} if jobs == 1 else {0, 5})
     assert len({job_of(made, "distilled", "targets", seed).key for seed in (0, 5)}) == jobs
 
@@ -97,20 +98,20 @@ def test_how_a_job_is_run_is_told_beside_its_settings(plan: Planner) -> None:
     made = plan(*words, "resources.cpus=7")
     for role in ("student", "measure", "explain", "prune", "targets"):
         details = job_of(made, "distilled_pruned", role).details
-        assert (details["workers"], details["cache"], details["save_minutes"]) == (3, "raw", 2)
-        assert (details["memory"], details["resources"]["cpus"]) == ("lean", 7)
-        assert details["on_oom"] == "stop"
-    assert job_of(made, "distilled", "teacher").details["memory"] == "standard"  # its own training words
+        assert (details.workers, details.cache, details.save_minutes) == (3, "raw", 2)
+        assert (details.memory, details.resources.cpus) == ("lean", 7)
+        assert details.on_oom == "stop"
+    assert job_of(made, "distilled", "teacher").details.memory == "standard"  # its own training words
 
 
 def test_the_network_is_measured_and_explained_as_the_arm_has_it(plan: Planner) -> None:
     made = plan("data.image_size=64", "train.precision=bf16")
     for role in ("student", "measure", "explain"):
-        network = job_of(made, "sparse", role).settings["network"]
+        network = job_of(made, "sparse", role).canonical["settings"]["network"]
         assert network["attention"]["kind"] == "longformer"
-        assert job_of(made, "original", role).settings["network"]["attention"]["kind"] == "window"
-        assert job_of(made, "sparse", role).settings["num_classes"] == 10
-    measured = job_of(made, "sparse", "measure").settings
+        assert job_of(made, "original", role).canonical["settings"]["network"]["attention"]["kind"] == "window"
+        assert job_of(made, "sparse", role).canonical["settings"]["num_classes"] == 10
+    measured = job_of(made, "sparse", "measure").canonical["settings"]
     assert (measured["image_size"], measured["precision"]) == (64, "bf16")
 
 
@@ -118,13 +119,13 @@ def test_a_students_file_is_found_by_path_and_named_where_it_is_absent(plan: Pla
     file = tmp_path / "student.safetensors"
     absent = plan(f"student.weights={file}")
     student = job_of(absent, "original", "student")
-    assert (student.job, student.details["weights"]) == (None, str(file))
+    assert (student.job, student.details.weights) == (None, str(file))
     assert str(file) in str(student.reason)
     save_file({"head.weight": torch.zeros(10, 4)}, file)
     there = job_of(plan(f"student.weights={file}"), "original", "student")
     assert there.job is not None
     assert there.reason is None
-    assert str(file) not in str(there.settings)
+    assert str(file) not in str(there.canonical)
 
 
 def test_speed_waits_for_the_number_of_classes(plan: Planner, tmp_path: Path) -> None:

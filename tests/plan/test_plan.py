@@ -9,7 +9,14 @@ import pytest
 from engine.errors import DataError
 from engine.home.paths import Home, open_home
 from engine.load import load_spec
-from engine.plan import Plan, make_plan
+from engine.plan import PLANNERS, Plan, make_plan
+from engine.plan.draft import Cost, RunDraft
+from engine.plan.network_jobs import run_details
+from engine.schedule.policy import Demand, read_demand
+from engine.schedule.submit import submit_plan
+from engine.spec.job_file import read_details, read_job
+from engine.spec.job_kinds import KINDS, JobKind, final_network, load_named
+from engine.spec.job_settings import JobSettings
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 
@@ -58,7 +65,7 @@ def test_how_and_titles_never_change_an_id(home: Home, override: str) -> None:
 
 def test_packing_asks_for_no_gpu(home: Home) -> None:
     plan = plan_with(home, "resources.gpus=1")
-    demands = {job.kind: job.details["resources"]["gpus"] for job in plan.jobs if job.kind in ("pack", "train")}
+    demands = {job.kind: job.details.resources.gpus for job in plan.jobs if job.kind in ("pack", "train")}
     assert demands == {"pack": 0, "train": 1}
 
 
@@ -129,3 +136,31 @@ def test_seed_enters_only_jobs_it_can_affect(home: Home) -> None:
     assert same == {"pack", "train", "targets", "measure"}
     assert jobs_of(one, "teacher") == jobs_of(other, "teacher")
     assert not jobs_of(one, "student") & jobs_of(other, "student")
+
+
+# A kind that nobody knew before ---------------------------------------------------------------------------------------
+
+
+class ProbeSettings(JobSettings):
+    """Model and planner of a kind of job that no room of the engine knows."""
+
+    depth: int
+
+
+def plan_probe(run: RunDraft) -> None:
+    told, needs = ProbeSettings(depth=3), {"parent": final_network(run.jobs)}
+    run.jobs["probe"] = run.context.draft.add(told, needs, Cost(run_details(run.context.settings)))
+
+
+def test_a_new_kind_is_its_entry_model_planner_and_runner(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = {"planner": f"{__name__}:plan_probe", "runner": "engine.run.jobs:run_pack"}
+    monkeypatch.setitem(KINDS, "probe_kind", JobKind(ProbeSettings, **words, roles=("probe",), needs_gpu=False))
+    monkeypatch.setitem(PLANNERS, "probe_kind", load_named("probe_kind", "planner"))
+    made = plan_with(home, "resources.gpus=1")
+    submit_plan(made, home)
+    probes = [job for job in made.jobs if job.kind == "probe_kind"]
+    assert {job.needs["parent"] for job in probes} == {final_network(run.jobs) for run in made.runs}
+    for job in probes:
+        assert read_job(home.job(job.key), ProbeSettings).settings == ProbeSettings(depth=3)
+        assert read_details(home.job(job.key)).resources.gpus == 0
+        assert read_demand(job.kind, job.details.model_dump()) == Demand()

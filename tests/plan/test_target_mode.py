@@ -18,7 +18,7 @@ PART, IMAGES = 1797 * 0.6, 1797
 
 def ways(plan: Plan) -> set[str]:
     students = {run.jobs["student"] for run in plan.runs if "targets" in run.jobs}
-    return {str(job.settings["distill"]["targets"]) for job in plan.jobs if job.key in students}
+    return {str(job.canonical["settings"]["distill"]["targets"]) for job in plan.jobs if job.key in students}
 
 
 def free_bytes(monkeypatch: pytest.MonkeyPatch, free: float) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import DataError, HomeError
+from engine.errors import DataError, HomeError, VersionError
 from engine.home.files import read_json, write_json
 from engine.home.paths import Home
 from engine.load import load_spec
@@ -151,6 +151,17 @@ def test_a_job_of_another_version_is_refused(first: Plan, plan: Planner, home: H
     write_json(spec, {**read_json(spec), "kind": "prune"})
     with pytest.raises(HomeError, match="made by another version of xp"):
         plan("name=second", "teacher.run=quickstart/original")
+
+
+def test_a_run_of_an_earlier_version_teaches_nobody(first: Plan, plan: Planner, home: Home) -> None:
+    """Its words may mean something else now: one sentence says so, and what to do."""
+    spec = home.job(student_of(first, "original")).spec
+    write_json(spec, {"version": 1, "kind": "train", "needs": {}, "settings": {"train": {"epochs": 10}}})
+    with pytest.raises(VersionError) as caught:
+        plan("name=second", "teacher.run=quickstart/original")
+    said = "was made by another version of xp: version 1 of job settings, and this xp has version 2"
+    assert said in caught.value.what
+    assert caught.value.fix.startswith("submit its experiment again")
 
 
 def test_what_differs_in_the_data_is_named(first: Plan, plan: Planner) -> None:

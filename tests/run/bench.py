@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch import Order
+from engine.spec.job_file import canonical_spec
+from engine.spec.job_kinds import KINDS
 from store.journal import read_journal
 from tests.forking import ForkServer, Hold
 from tests.queueing import until
@@ -24,8 +26,24 @@ NETWORK = {
     "drop_path": 0.2,
 }
 DATA = {"source": "digits", "image_size": 24, "split": "30/10/60", "short_side": 8}
+PACKED = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
 TRAIN = {"epochs": 3, "batch_size": 64, "lr": 2e-3, "precision": "fp32", "threads": 1}
+TRAIN_JOB = {"data": DATA, "network": NETWORK, "num_classes": 10, "train": TRAIN, "distill": None, "seed": 0}
+TARGETS_JOB = {
+    **{"data": DATA, "network": NETWORK, "num_classes": 10, "precision": "fp32", "threads": 1},
+    **{"head": "own", "logit_scale": 1.0, "rows": "train"},
+}
+LESSON = {
+    **{"loss": "hinton", "temperature": 2.0, "weight": 0.9, "label_weight": 0.1, "until": 1.0},
+    **{"targets": "cached", "calibrate": False},
+}
 SPEED = ("train_images_per_second", "evaluate_images_per_second", "host_peak_rss")
+
+
+def write_spec(job: JobFolder, kind: str, needs: Mapping[str, str], settings: Mapping[str, Any]) -> None:
+    """Write a job's spec.json as a submit does; words that are left out are at their defaults."""
+    job.root.mkdir(parents=True, exist_ok=True)
+    write_json(job.spec, canonical_spec(kind, needs, KINDS[kind].settings.model_validate(settings)))
 
 
 @dataclass
@@ -37,8 +55,7 @@ class Bench:
 
     def write(self, job: str, kind: str, needs: dict[str, str], settings: dict[str, Any]) -> JobFolder:
         folder = self.home.job(job)
-        folder.root.mkdir(parents=True)
-        write_json(folder.spec, {"version": 1, "kind": kind, "needs": needs, "settings": settings})
+        write_spec(folder, kind, needs, settings)
         return folder
 
     def start(self, job: JobFolder, hold: Hold | None = None, **details: Any) -> tuple[int, AttemptFolder]:
@@ -59,8 +76,7 @@ class Bench:
         return self.server.wait()
 
     def train(self, job: str, kind: str = "train", needs: dict[str, str] | None = None, **settings: Any) -> JobFolder:
-        known = {"data": DATA, "network": NETWORK, "num_classes": 10, "train": TRAIN, "distill": None, "seed": 0}
-        return self.write(job, kind, {"pack": "pack-1", **(needs or {})}, {**known, **settings})
+        return self.write(job, kind, {"pack": "pack-1", **(needs or {})}, {**TRAIN_JOB, **settings})
 
 
 def visible_lines(job: JobFolder) -> list[dict[str, Any]]:
@@ -95,7 +111,6 @@ def open_bench(root: Path) -> Iterator[Bench]:
 @contextmanager
 def digits_bench(root: Path) -> Iterator[Bench]:
     """Give a home at `root` in which the job pack-1 has packed the digits."""
-    packed = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
     with open_bench(root) as bench:
-        assert bench.run(bench.write("pack-1", "pack", {}, {"data": packed, "digest": "d"})) == 0
+        assert bench.run(bench.write("pack-1", "pack", {}, {"data": PACKED, "digest": "d"})) == 0
         yield bench

@@ -14,12 +14,14 @@ import pytest
 
 from engine.core.train.checkpoint import save_checkpoint
 from engine.core.train.loop import Stopped
-from engine.errors import JobError
+from engine.errors import JobError, VersionError
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Order
 from engine.run.attempt import Attempt
+from engine.spec.job_settings import JobDetails, MeasureSettings, TrainSettings
 from store.journal import read_journal
+from tests.run.bench import TRAIN, TRAIN_JOB, write_spec
 
 MINE = {"seq": 4, "seconds": 30.0, "host_peak_rss": 1 << 60}
 
@@ -42,8 +44,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     made = Home(tmp_path, tmp_path / "cache")
-    made.job("train-1").root.mkdir(parents=True)
-    write_json(made.job("train-1").spec, {"kind": "train", "needs": {"pack": "pack-1"}, "settings": {"a": 1}})
+    write_spec(made.job("train-1"), "train", {"pack": "pack-1"}, TRAIN_JOB)
     return made
 
 
@@ -58,16 +59,19 @@ def lines(attempt: Attempt) -> list[dict[str, Any]]:
 
 def test_an_attempt_knows_its_job(home: Home) -> None:
     attempt = make(home, 3)
-    assert (attempt.kind, attempt.needs, attempt.settings) == ("train", {"pack": "pack-1"}, {"a": 1})
+    assert (attempt.kind, attempt.needs) == ("train", {"pack": "pack-1"})
+    assert attempt.settings(TrainSettings).train.epochs == TRAIN["epochs"]
+    with pytest.raises(TypeError, match="train-1 has TrainSettings, no MeasureSettings"):
+        attempt.settings(MeasureSettings)
     assert attempt.folder.root == home.job("train-1").attempt(3).root
     assert attempt.folder.root.is_dir()
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"), [({}, "standard"), ({"memory": "lean"}, "lean"), ({"memory": "x"}, "standard")]
-)
-def test_memory_is_lean_only_when_asked(home: Home, given: dict[str, Any], expected: str) -> None:
-    assert make(home, **given).memory == expected
+def test_details_have_their_defaults_in_one_place(home: Home) -> None:
+    assert make(home).details == JobDetails()
+    assert make(home, memory="lean", workers=2).details == JobDetails(memory="lean", workers=2)
+    with pytest.raises(VersionError, match=r"details.json: memory: Input should be 'standard' or 'lean'"):
+        make(home, memory="x")
 
 
 def test_a_metric_goes_to_journal_and_log(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -19,6 +17,7 @@ from engine.home.paths import Home, JobFolder, open_home
 from engine.inputs.content import file_digest
 from engine.load import load_spec
 from engine.plan import make_plan
+from engine.run.attempt import Attempt
 from engine.run.inputs import (
     HomeVisit,
     _state_digest,
@@ -29,31 +28,33 @@ from engine.run.inputs import (
     make_forward,
     open_images,
     open_needed_pack,
-    read_data,
 )
-from engine.spec import Student
-from tests.run.bench import DATA, NETWORK
+from engine.spec import Data, Student
+from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TrainSettings, ViewedData
+from tests.run.bench import DATA, NETWORK, TRAIN_JOB, write_spec
 from tests.run.test_memory import make_attempt
 from tests.run.test_pack import write_images
 
 
 def test_data_are_the_settings_with_details_that_say_how() -> None:
-    settings = {"data": {**DATA, "view_version": 3}}
-    plain = read_data(settings, {})
+    data = ViewedData.model_validate(DATA)
+    plain = JobDetails().feed(data)
     assert (plain.image_size, plain.split, plain.workers, plain.cache) == (24, "30/10/60", 0, "auto")
-    told = read_data(settings, {"workers": 3, "cache": "host", "root": "/elsewhere"})
-    assert (told.workers, told.cache) == (3, "host")
-    folder = {"data": {"source": "folder", "image_size": 24, "split": "30/10/60"}}
-    assert read_data(folder, {}).root == "(packed)"
-    assert read_data(folder, {"root": "/images"}).root == "/images"
+    told = JobDetails(workers=3, cache="raw", root="/elsewhere").feed(data)
+    assert (told.workers, told.cache, told.root) == (3, "raw", None)
+
+
+def packing(source: str) -> PackSettings:
+    data = Data.model_validate({"source": source, "root": "/planned" if source == "folder" else None})
+    return PackSettings(data=PackedData.of(data), digest="abc")
 
 
 def test_images_of_a_folder_are_the_planned_ones_or_refused() -> None:
-    settings: dict[str, Any] = {"data": {"source": "folder"}, "digest": "abc"}
-    check_digest(settings, {}, "abc")
-    with pytest.raises(DataError, match="have changed"):
-        check_digest(settings, {"root": "/images"}, "abd")
-    check_digest({"data": {"source": "digits"}, "digest": "abc"}, {}, "other")
+    check_digest(packing("folder"), None, "abc")
+    with pytest.raises(DataError, match="have changed") as caught:
+        check_digest(packing("folder"), "/images", "abd")
+    assert caught.value.where == "/images"
+    check_digest(packing("digits"), None, "other")
 
 
 def test_weights_are_found_by_content_wherever_they_lie(tmp_path: Path) -> None:
@@ -135,10 +136,11 @@ def test_a_forward_pass_has_the_networks_own_figures() -> None:
 
 
 def test_only_a_new_head_is_drawn_anew(tmp_path: Path) -> None:
-    attempt = make_attempt(tmp_path, 0, "auto")
     states = []
     for head in (None, "finetune"):
-        attempt.settings = {"network": NETWORK, "head": head}
+        attempt = make_attempt(tmp_path, 0, "auto")
+        write_spec(attempt.job, "train", {}, {**TRAIN_JOB, "head": head})
+        attempt = Attempt(attempt.order)
         torch.manual_seed(0)
         states.append(first_network(attempt, 10, 24).state_dict())
     changed = {name for name, value in states[0].items() if not torch.equal(value, states[1][name])}
@@ -148,12 +150,13 @@ def test_only_a_new_head_is_drawn_anew(tmp_path: Path) -> None:
 # A home without the job of the pack -----------------------------------------------------------------------------------
 
 
-def planned_training(tmp_path: Path, images: Path) -> tuple[str, Mapping[str, Any], dict[str, Any]]:
-    """Return the id of the pack, and spec and details of a training, of a spec over a folder of images."""
+def planned_training(tmp_path: Path, images: Path) -> tuple[str, ViewedData, JobDetails]:
+    """Return the id of the pack, and data and details of a training, of a spec over a folder of images."""
     (tmp_path / "spec.yaml").write_text(FOLDER_SPEC.format(root=images))
     plan = make_plan(load_spec(tmp_path / "spec.yaml", ()), open_home(tmp_path / "planned", create=True))
     (job,) = [job for job in plan.jobs if job.kind == "train"]
-    return job.needs["pack"], job.canonical, dict(job.details)
+    assert isinstance(job.settings, TrainSettings)
+    return job.needs["pack"], job.settings.data, job.details
 
 
 FOLDER_SPEC = """
@@ -170,36 +173,34 @@ def images(tmp_path: Path) -> Path:
 
 
 def test_images_are_packed_where_only_their_user_is(tmp_path: Path, images: Path) -> None:
-    pack, spec, details = planned_training(tmp_path, images)
+    pack, data, details = planned_training(tmp_path, images)
     home = Home(tmp_path / "empty", tmp_path / "empty" / "cache")
-    made = open_needed_pack(home, spec, HomeVisit(home, details))
+    made = open_needed_pack(home, pack, data, HomeVisit(home, details))
     assert (len(made), made.class_names) == (8, ("a", "b"))
     assert is_valid_pack(home.pack(pack))
 
 
 def test_other_images_than_the_planned_are_not_packed(tmp_path: Path, images: Path) -> None:
-    pack, spec, details = planned_training(tmp_path, images)
+    pack, data, details = planned_training(tmp_path, images)
     next(images.rglob("*.bmp")).unlink()
     home = Home(tmp_path / "empty", tmp_path / "empty" / "cache")
     with pytest.raises(JobError, match="the images are not those of pack-") as caught:
-        open_needed_pack(home, spec, HomeVisit(home, details))
+        open_needed_pack(home, pack, data, HomeVisit(home, details))
     assert f"copy jobs/{pack}" in caught.value.fix
     assert not home.pack(pack).exists()
 
 
 @pytest.mark.parametrize("root", [None, "/gone"])
 def test_images_that_are_nowhere_are_asked_for(tmp_path: Path, images: Path, root: str | None) -> None:
-    pack, spec, details = planned_training(tmp_path, images)
+    pack, data, details = planned_training(tmp_path, images)
     home = Home(tmp_path / "empty", tmp_path / "empty" / "cache")
     with pytest.raises(JobError, match=f"needs {pack}, which is not here, nor are its images"):
-        open_needed_pack(home, spec, HomeVisit(home, {**details, "root": root}))
+        open_needed_pack(home, pack, data, HomeVisit(home, details.model_copy(update={"root": root})))
 
 
 def test_a_pack_of_this_home_that_is_not_done_is_waited_for(tmp_path: Path) -> None:
     attempt = make_attempt(tmp_path, 0, "auto")
-    attempt.needs, attempt.settings = {"pack": "pack-1"}, {"data": DATA}
-    pack = attempt.home.job("pack-1")
-    pack.root.mkdir()
-    write_json(pack.spec, {"kind": "pack", "needs": {}, "settings": {"data": DATA, "digest": "d"}})
+    write_spec(attempt.job, "train", {"pack": "pack-1"}, TRAIN_JOB)
+    write_spec(attempt.home.job("pack-1"), "pack", {}, dict(packing("digits")))
     with pytest.raises(JobError, match=r"needs pack-1 \(pack\), which is not done"):
-        open_images(attempt)
+        open_images(Attempt(attempt.order), ViewedData.model_validate(DATA))

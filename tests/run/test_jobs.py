@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from engine.core.measure import Figure, Speed, count_macs, count_params
-from engine.home.files import read_json, write_json
+from engine.home.files import read_json
 from engine.run import jobs
 from engine.run.attempt import Attempt
-from engine.run.inputs import bare_network, read_network
+from engine.run.inputs import bare_network
+from engine.spec import Student
 from store.journal import read_journal
-from tests.run.bench import NETWORK
+from tests.run.bench import NETWORK, write_spec
 from tests.run.test_memory import make_attempt
 
 MEASURE = {"batch_sizes": [1, 8], "threads": [1, 2], "seconds": 0.5}
@@ -24,7 +25,7 @@ SETTINGS: dict[str, Any] = {"network": NETWORK, "num_classes": 10, "image_size":
 
 def make_job(folder: Path, kind: str, settings: dict[str, Any]) -> Attempt:
     attempt = make_attempt(folder, 0, "auto")
-    write_json(attempt.job.spec, {"kind": kind, "needs": {}, "settings": settings})
+    write_spec(attempt.job, kind, {}, settings)
     return Attempt(attempt.order)
 
 
@@ -53,7 +54,7 @@ def test_every_batch_size_is_measured_with_every_thread_count(tmp_path: Path, as
     jobs.run_measure(attempt)
     assert asked == [(24, batch, threads, 0.5, "bf16", False) for threads in (1, 2) for batch in (1, 8)]
     figures = read_json(attempt.job.result)["figures"]
-    network = bare_network(read_network(SETTINGS), 10, 24, None)
+    network = bare_network(Student.model_validate(NETWORK), 10, 24, None)
     assert (figures["params"], figures["macs"]) == (count_params(network), count_macs(network, 24))
     for threads in (1, 2):
         for batch in (1, 8):
@@ -82,7 +83,7 @@ def test_keys_of_a_pack_are_logged_some_at_a_time(tmp_path: Path, monkeypatch: p
             return len(self.keys)
 
     monkeypatch.setattr(jobs, "SAMPLES_IN_A_LINE", 3)
-    attempt = make_job(tmp_path, "pack", {})
+    attempt = make_attempt(tmp_path, 0, "auto")
     jobs._log_samples(attempt, Pack())  # type: ignore[arg-type]
     found = {name: lines_of(attempt, name) for name in ("samples 0", "samples 3", "samples 6", "samples 9")}
     assert ["".join(line["value"]) for lines in found.values() for line in lines] == ["abc", "def", "g"]

@@ -18,14 +18,14 @@ from engine.run.attempt import Attempt
 from engine.run.memory import OutOfMemory, find_micro_batch, watch_memory
 from engine.schedule.policy import Ending, Spent, decide
 from engine.schedule.worker.attempts import last_line
+from tests.run.bench import TRAIN_JOB, write_spec
 
 PLAIN, NORMED = nn.Linear(2, 2), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.1))
 
 
 def make_attempt(folder: Path, ooms: int, on_oom: str) -> Attempt:
     home = Home(folder, folder / "cache")
-    home.job("train-1").root.mkdir(parents=True, exist_ok=True)
-    write_json(home.job("train-1").spec, {"kind": "train", "needs": {}, "settings": {}})
+    write_spec(home.job("train-1"), "train", {}, TRAIN_JOB)
     write_json(home.job("train-1").details, {"on_oom": on_oom})
     return Attempt(Order(home, "train-1", ooms + 1, ooms=ooms))
 

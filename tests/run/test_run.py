@@ -12,12 +12,15 @@ from pydantic import BaseModel, ValidationError
 from engine import run
 from engine.core.train.loop import Diverged, Stopped
 from engine.errors import DataError, HomeError, JobError
-from engine.home.files import write_json
+from engine.home.files import read_json, write_json
 from engine.home.paths import Home
 from engine.launch import Order
+from engine.launch.exits import Exit
 from engine.run import RUNNERS, _exit_status
 from engine.run.attempt import Attempt
 from engine.run.memory import OutOfMemory
+from engine.spec.job_kinds import KINDS
+from tests.run.bench import TRAIN_JOB, write_spec
 
 
 class Whole(BaseModel):
@@ -105,9 +108,20 @@ def test_each_kind_of_job_has_its_own_fix(job: str, words: str, capsys: pytest.C
 
 
 def test_every_kind_of_job_has_a_runner() -> None:
-    assert {kind: runner.__name__ for kind, runner in RUNNERS.items()} == {
-        kind: f"run_{kind}" for kind in ("pack", "train", "targets", "prune", "measure", "explain")
-    }
+    assert {kind: runner.__name__ for kind, runner in RUNNERS.items()} == {kind: f"run_{kind}" for kind in KINDS}
+
+
+def test_a_job_of_another_version_fails_for_good(order: Order, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half understood it would train something else: one line says what it is, the next what to do."""
+    job = order.home.job(order.job)
+    write_json(job.spec, {**read_json(job.spec), "version": 1})
+    assert run.main(order) == Exit.FAILED
+    what, fix = capsys.readouterr().err.splitlines()
+    assert what == (
+        f"{job.spec}: train-1 was made by another version of xp: version 1 of job settings, and this xp has version 2"
+    )
+    assert fix.startswith("fix: submit its experiment again")
+    assert job.attempts() == []
 
 
 # Around the runner ----------------------------------------------------------------------------------------------------
@@ -117,8 +131,7 @@ def test_every_kind_of_job_has_a_runner() -> None:
 def order(tmp_path: Path) -> Order:
     home = Home(tmp_path, tmp_path / "cache")
     job = home.job("train-1")
-    job.root.mkdir(parents=True)
-    write_json(job.spec, {"kind": "train", "needs": {}, "settings": {}})
+    write_spec(job, "train", {}, TRAIN_JOB)
     return Order(home, "train-1", 1)
 
 

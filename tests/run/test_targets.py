@@ -19,9 +19,8 @@ from engine.home.paths import JobFolder
 from engine.run.inputs import make_forward
 from engine.run.targets import OpenTeacher
 from tests.forking import strike
-from tests.run.bench import DATA, NETWORK, TRAIN, Bench, digits_bench, figures, visible_lines
+from tests.run.bench import DATA, LESSON, TARGETS_JOB, TRAIN, Bench, digits_bench, figures, visible_lines
 
-TARGETS = {"data": DATA, "network": NETWORK, "num_classes": 10, "precision": "fp32", "threads": 1}
 VIEWS = 3
 
 
@@ -37,12 +36,12 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 
 def write_targets(bench: Bench, job: str, teacher: str = "train-teacher", **settings: Any) -> JobFolder:
-    return bench.write(job, "targets", {"pack": "pack-1", "teacher": teacher}, {**TARGETS, **settings})
+    return bench.write(job, "targets", {"pack": "pack-1", "teacher": teacher}, {**TARGETS_JOB, **settings})
 
 
 def train_taught(bench: Bench, job: str, targets: str = "targets-1", *, code: int = 0, **settings: Any) -> JobFolder:
     """Train a student; words of `settings` that are none of a job's go into its distillation."""
-    distill = {"loss": "hinton", **settings.pop("distill", {})}
+    distill = {**LESSON, **settings.pop("distill", {})}
     needs = {"targets": targets, "teacher": "train-teacher", **settings.pop("needs", {})}
     folder = bench.train(job, needs=needs, distill=distill, data={**DATA, "views": VIEWS}, **settings)
     assert bench.run(folder) == code
@@ -139,7 +138,7 @@ def test_an_online_student_resumes_to_the_same_bits(bench: Bench) -> None:
     words: dict[str, Any] = {"distill": {"targets": "online"}, "seed": 4}
     whole = train_taught(bench, "train-online-whole", "targets-examined", **words)
     needs = {"targets": "targets-examined", "teacher": "train-teacher"}
-    distill = {"loss": "hinton", "targets": "online"}
+    distill = {**LESSON, "targets": "online"}
     job = bench.train("train-online-cut", needs=needs, distill=distill, data={**DATA, "views": VIEWS}, seed=4)
     pid, _ = bench.start_held(job, ("train",), 2)
     strike(pid, signal.SIGTERM)
@@ -161,7 +160,7 @@ def test_without_validation_images_calibration_is_refused(bench: Bench) -> None:
     data = {**DATA, "split": "40/0/60", "views": VIEWS}
     assert bench.run(write_targets(bench, "targets-no-val", views=VIEWS, data=data)) == 0
     needs = {"targets": "targets-no-val"}
-    job = bench.train("train-no-val", needs=needs, data=data, distill={"loss": "hinton", "calibrate": True})
+    job = bench.train("train-no-val", needs=needs, data=data, distill={**LESSON, "calibrate": True})
     assert bench.run(job) == 88
     assert "calibrated on validation images" in job.attempt(1).log.read_text()
 

@@ -26,9 +26,11 @@ from engine.home.paths import Home, JobFolder, open_home
 from engine.launch import Order
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
-from engine.run.inputs import Images, read_data
+from engine.run.inputs import Images
 from engine.run.targets import targets_origin
 from engine.schedule.submit import submit_plan
+from engine.spec.job_file import read_job
+from engine.spec.job_settings import TargetsSettings
 from store.journal import read_journal
 from tests.forking import ForkServer
 
@@ -316,9 +318,8 @@ def test_wrong_class_order_ends_the_experiment_with_its_reason(lab: Lab, tmp_pat
 def test_shared_targets_open_for_a_students_training_images_alone(lab: Lab) -> None:
     code, job = lab.run(lab.plan(*given(lab.weights)), "targets")
     assert code == 0
-    spec = read_json(job.spec)
-    pack = open_pack(lab.home.pack(spec["needs"]["pack"]))
-    data = read_data(spec["settings"], {})
+    spec = read_job(job, TargetsSettings)
+    pack, data = open_pack(lab.home.pack(spec.needs["pack"])), spec.settings.data
     for text in ("60/20/20", "80/10/10"):
         split = make_split(pack.keys, pack.labels, pack.class_names, text, 0, groups=pack.group_names)
         origin = targets_origin(job.job, spec, Images(data, pack, split))

@@ -31,9 +31,21 @@ from engine.home.files import read_json, write_json
 from engine.home.paths import Home, JobFolder
 from engine.schedule.worker.attempts import NO_SPACE, last_words
 from engine.spec import Data, Student
+from engine.spec.job_kinds import KINDS
 from store.journal import read_journal
 from tests.forking import strike
-from tests.run.bench import DATA, NETWORK, TRAIN, Bench, digits_bench, figures, visible_lines
+from tests.run.bench import (
+    DATA,
+    LESSON,
+    NETWORK,
+    PACKED,
+    TARGETS_JOB,
+    TRAIN,
+    Bench,
+    digits_bench,
+    figures,
+    visible_lines,
+)
 from tests.schedule.worker.test_disk import mounted
 
 TRAINING = ("train", "recover")
@@ -51,10 +63,19 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 @pytest.fixture(scope="module")
 def targets(bench: Bench) -> JobFolder:
     assert bench.run(bench.train("train-teacher", train={**TRAIN, "epochs": 8, "batch_size": 32})) == 0
-    settings = {"data": DATA, "network": NETWORK, "num_classes": 10, "views": 3, "precision": "fp32", "threads": 1}
-    job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-teacher"}, settings)
+    needs = {"pack": "pack-1", "teacher": "train-teacher"}
+    job = bench.write("targets-1", "targets", needs, {**TARGETS_JOB, "views": 3})
     assert bench.run(job) == 0
     return job
+
+
+def measured(job: JobFolder) -> set[str]:
+    return {line["name"] for line in visible_lines(job) if line["type"] == "measurement"}
+
+
+def on_a_cpu(kind: str) -> set[str]:
+    """The figures that the table of kinds promises, but for those of a GPU."""
+    return {name for name in KINDS[kind].figures if "cuda" not in name and name != "device_images"}
 
 
 def run_by_hand(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -87,6 +108,7 @@ def test_a_trained_job_leaves_everything_that_is_asked_of_it(bench: Bench) -> No
     assert result["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert result["steps"] == 27
     assert result["kind"] == "train"
+    assert measured(job) == on_a_cpu("train")
     assert result["seconds"] > 0
     assert read_json(winner.artifacts / "network.json")["widths"] is None
     names = [line["name"] for line in visible_lines(job) if line["type"] == "metric"]
@@ -249,7 +271,7 @@ def test_settings_that_cannot_work_exit_88_without_a_traceback(bench: Bench) -> 
 
 
 def test_a_need_that_is_not_done_exits_88(bench: Bench) -> None:
-    bench.write("pack-later", "pack", {}, {"data": DATA, "digest": "d"})
+    bench.write("pack-later", "pack", {}, {"data": PACKED, "digest": "d"})
     assert bench.run(bench.train("train-needy", needs={"pack": "pack-later"})) == 88
 
 
@@ -269,7 +291,7 @@ def test_a_weights_file_is_known_by_its_content(bench: Bench) -> None:
 
 
 def test_packed_images_of_a_folder_that_are_gone_are_told_with_a_fix(bench: Bench) -> None:
-    pack = bench.write("pack-gone", "pack", {}, {"data": {"source": "folder", "short_side": 8}, "digest": "d"})
+    pack = bench.write("pack-gone", "pack", {}, {"data": {**PACKED, "source": "folder"}, "digest": "d"})
     pack.result.write_text("{}")
     job = bench.train("train-gone", data={**DATA, "source": "folder"}, needs={"pack": "pack-gone"})
     assert bench.run(job) == 88
@@ -295,9 +317,9 @@ def test_a_teacher_is_described_on_every_part(targets: JobFolder) -> None:
 
 def test_a_taught_student_resumes_to_the_same_bits(bench: Bench, targets: JobFolder) -> None:
     needs = {"targets": targets.job}
-    straight = bench.train("train-taught", needs=needs, distill={"loss": "hinton"}, seed=3)
+    straight = bench.train("train-taught", needs=needs, distill=LESSON, seed=3)
     assert bench.run(straight) == 0
-    stopped = bench.train("train-taught-stopped", needs=needs, distill={"loss": "hinton"}, seed=3)
+    stopped = bench.train("train-taught-stopped", needs=needs, distill=LESSON, seed=3)
     pid, _ = bench.start_held(stopped, TRAINING, 9)
     strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
@@ -311,7 +333,7 @@ def test_caches_that_are_gone_or_damaged_are_made_again(bench: Bench, targets: J
     shutil.rmtree(bench.home.pack("pack-1"))
     logits = bench.home.targets(targets.job) / "logits.bin"
     logits.write_bytes(logits.read_bytes()[:-2])
-    job = bench.train("train-again", needs={"targets": targets.job}, distill={"loss": "hinton"}, seed=3)
+    job = bench.train("train-again", needs={"targets": targets.job}, distill=LESSON, seed=3)
     assert bench.run(job) == 0
     assert read_json(job.result)["weights_sha256"] == read_json(straight.result)["weights_sha256"]
 
@@ -319,7 +341,7 @@ def test_caches_that_are_gone_or_damaged_are_made_again(bench: Bench, targets: J
 def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder) -> None:
     prune = {"ratio": 0.2, "recover_epochs": 2}
     needs = {"targets": targets.job, "parent": "train-1"}
-    settings: dict[str, Any] = {"distill": {"loss": "hinton"}, "prune": prune, "seed": 0}
+    settings: dict[str, Any] = {"distill": LESSON, "prune": prune, "seed": 0}
     straight = bench.train("prune-1", "prune", needs, **settings)
     assert bench.run(straight) == 0
     stopped = bench.train("prune-2", "prune", needs, **settings)
@@ -333,6 +355,7 @@ def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder) -
     assert values["prune_asked"] == 0.2
     assert abs(values["prune_achieved"] - 0.2) < 0.1
     assert values["params"] < values["params_before"]
+    assert measured(straight) == on_a_cpu("prune")
 
 
 def test_a_pruned_network_is_measured_in_its_own_shape(bench: Bench) -> None:
@@ -345,6 +368,7 @@ def test_a_pruned_network_is_measured_in_its_own_shape(bench: Bench) -> None:
     assert (bench.run(full), bench.run(small)) == (0, 0)
     sizes = [read_json(job.result)["figures"]["params"] for job in (full, small)]
     assert sizes[1] == read_json(bench.home.job("prune-1").result)["figures"]["params"] < sizes[0]
+    assert measured(full) == on_a_cpu("measure")
     lines = [line for line in visible_lines(full) if line["type"] == "measurement"]
     assert {line["batch_size"] for line in lines if line["name"] == "infer_images_per_second"} == {1, 8}
 

@@ -44,9 +44,9 @@ def test_a_job_folder_says_how_it_is_done(home: Home) -> None:
     plan = make_plan(load_spec(QUICKSTART, ("data.workers=1",)), home)
     submit_plan(plan, home)
     assert {job.key: home.job(job.key).read_details() for job in plan.jobs} == {
-        job.key: dict(job.details) for job in plan.jobs
+        job.key: job.details.model_dump(mode="json") for job in plan.jobs
     }
-    assert any(job.details["workers"] == 1 for job in plan.jobs if job.kind == "train")
+    assert any(job.details.workers == 1 for job in plan.jobs if job.kind == "train")
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_the_record_says_what_was_asked_and_what_it_takes(home: Home) -> None:
     for told, job in zip(record["jobs"], plan.jobs, strict=True):
         assert (told["job"], told["kind"], told["images"]) == (job.key, job.kind, job.images)
         assert sorted(told["needs"]) == told["needs"] == sorted(job.needs.values())
-        assert told["details"] == dict(job.details)
+        assert told["details"] == job.details.model_dump(mode="json")
 
 
 def test_a_chain_is_as_long_as_what_waits_for_it(home: Home) -> None:

@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 
 from engine.cli import app
 from engine.cli.targets import verify
-from engine.errors import JobError, QueryError
-from engine.home.files import write_json
+from engine.errors import JobError, QueryError, VersionError
+from engine.home.files import read_json, write_json
 from engine.home.paths import Home
 from engine.inputs.content import file_digest
 from engine.schedule.lookup import Match
 from engine.spec.identity import digest_of
 from engine.verify.targets import verify_targets
-from tests.run.bench import DATA, NETWORK, TRAIN, Bench, digits_bench
+from tests.run.bench import NETWORK, TARGETS_JOB, TRAIN, Bench, digits_bench
 
 VIEWS = 2
 
@@ -31,8 +31,8 @@ VIEWS = 2
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with digits_bench(tmp_path_factory.mktemp("home")) as bench:
         assert bench.run(bench.train("train-teacher", train={**TRAIN, "epochs": 8, "batch_size": 32})) == 0
-        settings = {"data": DATA, "network": NETWORK, "num_classes": 10, "views": VIEWS, "precision": "fp32"}
-        job = bench.write("targets-1", "targets", {"pack": "pack-1", "teacher": "train-teacher"}, settings)
+        needs = {"pack": "pack-1", "teacher": "train-teacher"}
+        job = bench.write("targets-1", "targets", needs, {**TARGETS_JOB, "views": VIEWS})
         assert bench.run(job) == 0
         yield bench
 
@@ -49,9 +49,8 @@ def given(bench: Bench) -> tuple[Home, str]:
     assert winner is not None
     file = winner.artifacts / "weights.safetensors"
     network = {**NETWORK, "weights": f"sha256:{file_digest(file)}"}
-    settings = {"data": DATA, "network": network, "num_classes": 10, "views": 1, "precision": "fp32"}
-    rest = {"rows": "all", "image_size": 24, "head": "slice"}
-    job = bench.write("targets-given", "targets", {"pack": "pack-1"}, {**settings, **rest})
+    words = {"network": network, "views": 1, "rows": "all", "image_size": 24, "head": "slice"}
+    job = bench.write("targets-given", "targets", {"pack": "pack-1"}, {**TARGETS_JOB, **words})
     assert bench.run(job, weights=str(file)) == 0
     return bench.home, job.job
 
@@ -177,6 +176,14 @@ def test_targets_of_given_weights_need_only_their_folders(given: tuple[Home, str
     answer = CliRunner().invoke(app, ["targets", "verify", given[1], "--home", str(home.root)])
     assert answer.exit_code == 0, answer.output
     assert "1 of 1 are right" in answer.output
+
+
+def test_targets_of_an_earlier_version_are_not_verified(home: Home, tmp_path: Path) -> None:
+    made = copied(home, tmp_path / "copy", "targets-1")
+    write_json(made.job("targets-1").spec, {**read_json(made.job("targets-1").spec), "version": 1})
+    with pytest.raises(VersionError, match=r"targets-1 was made by another version of xp: version 1") as caught:
+        verify_targets(made, "targets-1", 64)
+    assert caught.value.fix.startswith("submit its experiment again")
 
 
 def test_a_trained_teacher_that_is_absent_is_named(home: Home, tmp_path: Path) -> None:

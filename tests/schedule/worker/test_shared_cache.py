@@ -27,7 +27,9 @@ def submit_pack(home: Home) -> str:
     home.job(job.key).root.mkdir(parents=True)
     write_json(home.job(job.key).spec, job.canonical)
     with Queue(home.queue_db) as queue:
-        queue.add_experiment(make_record("one", [Probe(job.key, does=dict(job.details), kind="pack")]))
+        queue.add_experiment(
+            make_record("one", [Probe(job.key, does=job.details.model_dump(mode="json"), kind="pack")])
+        )
     return job.key
 
 

@@ -1,0 +1,223 @@
+"""What decides a job: takes words of a spec, gives one frozen model for each kind of job, and one of how it is done.
+
+The same object stands in a plan, in jobs/<job>/spec.json (its canonical JSON, which is what the id is made of) and in
+the job's process. Fields marked ASIDE are at their defaults in it: what they say is how, and stands in JobDetails.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from engine.spec.base import Model, Positive, refuse
+from engine.spec.data import Data
+from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
+from engine.spec.experiment import Settings
+from engine.spec.identity import VIEW_VERSION
+from engine.spec.network import Student
+from engine.spec.training import Explain, Measure, Prune, Resources, Train
+
+SPLIT_WORDS = ("split", "split_seed", "nested", "given")
+"""The words of `data` that say, for the images of one pack, which of them are trained on."""
+
+
+class JobSettings(Model):
+    """What decides a job of some kind; each kind has a model of its own (job_kinds.py)."""
+
+
+class PackedData(Model):
+    """The words of `data` that decide what a pack holds."""
+
+    source: Literal["folder", "digits"]
+    short_side: int
+    format: Literal["raw", "jpeg"]
+    broken: Literal["stop", "skip"]
+    classes: list[str] | None
+
+    @classmethod
+    def of(cls, data: Data) -> PackedData:
+        return cls.model_validate({name: getattr(data, name) for name in cls.model_fields})
+
+    def located(self, root: str | None) -> Data:
+        """Return the words as a spec has them, with the folder that the images lie in."""
+        return Data.model_validate({**dict(self), "root": root})
+
+
+class ViewedData(Data):
+    """The packed images as a job splits and views them; where they lay before is no part of it."""
+
+    view_seed: int = Field(0, ge=0)
+    view_version: int = Field(default_factory=lambda: VIEW_VERSION)
+
+    @classmethod
+    def of(cls, data: Data, seed: int) -> ViewedData:
+        """Views that the run's seed decides are written down with that seed, all with the version of augmentation."""
+        words = {name: getattr(data, name) for name in Data.model_fields}
+        words["view_seed"] = seed if data.view_seed == "run" else data.view_seed
+        return cls.model_validate(words)
+
+    def unsplit(self) -> ViewedData:
+        """Return the data for work on all images: the words of a split are at their defaults, and mean nothing."""
+        return self.model_copy(update={name: Data.model_fields[name].default for name in SPLIT_WORDS})
+
+    @field_validator("view_version")
+    @classmethod
+    def _drawn_here(cls, version: int) -> int:
+        if version != VIEW_VERSION:
+            raise refuse(f"views of version {version}, and this xp draws version {VIEW_VERSION}", "submit it again")
+        return version
+
+    @model_validator(mode="after")
+    def _root_for_folder(self) -> ViewedData:
+        """Takes the place of the rule for a spec: the images are packed, and no job but the pack looks for them."""
+        return self
+
+
+class MatchedTemperature(Model):
+    """The temperature at which the teacher's mean entropy is that of the reference, a need of the job, at `at`."""
+
+    match: Literal["entropy"]
+    at: Positive
+
+
+class LessonSettings(Model):
+    """What a student makes of its teacher: `distill` with weights by value, and how the teacher answers."""
+
+    loss: Literal["ce", "soft_ce", "hinton", "lskd", "dist", "dkd", "nkd", "ats"]
+    temperature: Positive | TemperatureSchedule | MatchedTemperature
+    weight: float = Field(ge=0.0)
+    label_weight: float = Field(ge=0.0)
+    until: float = Field(gt=0.0, le=1.0)
+    targets: Literal["cached", "online"]
+    calibrate: bool
+
+    @classmethod
+    def of(cls, distill: Distill, targets: str, *, calibrate: bool) -> LessonSettings:
+        """A loss's own weights, spelt out or not, are one setting; the reference of a temperature is a need."""
+        words: dict[str, Any] = {**dict(distill), "targets": targets, "calibrate": calibrate}
+        words["weight"], words["label_weight"] = distill.weights
+        if isinstance(distill.temperature, EntropyMatch):
+            words["temperature"] = MatchedTemperature(match=distill.temperature.match, at=distill.temperature.at)
+        return cls.model_validate(words)
+
+    def words(self, matched: float | None = None) -> Distill:
+        """Return `distill` as a spec has it; `matched` is the number that a matched temperature came to."""
+        words = {name: getattr(self, name) for name in Distill.model_fields}
+        if matched is not None:
+            words["temperature"] = matched
+        return Distill.model_validate(words)
+
+
+class PackSettings(JobSettings):
+    """`digest` is of the images that were planned with."""
+
+    data: PackedData
+    digest: str
+
+
+class NetworkSettings(JobSettings):
+    """Of work on a network; `num_classes` is None in a plan whose images are not here, and no such job is written."""
+
+    network: Student
+    num_classes: int | None
+
+    @property
+    def classes_here(self) -> int:
+        assert self.num_classes is not None, "a job without its images was submitted"
+        return self.num_classes
+
+
+class TrainSettings(NetworkSettings):
+    """`head` where a fresh one is put on given weights."""
+
+    data: ViewedData
+    train: Train
+    distill: LessonSettings | None = None
+    seed: int
+    head: Literal["probe", "finetune"] | None = None
+
+
+class PruneSettings(TrainSettings):
+    """A training that begins with a pruned network."""
+
+    prune: Prune
+
+
+class AnsweringNetwork(Model):
+    """A network that teaches: which one, its head (its own here, or a slice of one it came with), how it is asked.
+
+    The last four are None but for a teacher that is taken as its weights come.
+    """
+
+    network: Student
+    head: Literal["own", "slice"]
+    logit_scale: Positive
+    precision: Literal["bf16", "fp32"]
+    threads: int
+    image_size: int | None = None
+    classes: list[str] | None = None
+    mean: list[float] | None = None
+    std: list[Positive] | None = None
+
+
+class TargetsSettings(JobSettings, AnsweringNetwork):
+    """`rows`: the images that are asked about; all where the teacher has seen no split. `views` 0 examines it alone."""
+
+    data: ViewedData
+    rows: Literal["train", "all"]
+    num_classes: int | None
+    views: int
+
+    @classmethod
+    def of(cls, teacher: AnsweringNetwork, **words: object) -> TargetsSettings:
+        """Return the settings that ask `teacher` about what `words` name."""
+        return cls.model_validate({**dict(teacher), **words})
+
+
+class MeasureSettings(NetworkSettings):
+    """Of a network's shape: no weights, no images."""
+
+    image_size: int
+    precision: Literal["bf16", "fp32"]
+    measure: Measure
+
+
+class ExplainSettings(NetworkSettings):
+    data: ViewedData
+    explain: Explain
+
+
+class JobDetails(Model):
+    """How a job is done, never what comes out, and where its inputs lie: no part of any id.
+
+    Words that a spec has too have their defaults there.
+    """
+
+    root: str | None = None
+    weights: str | None = None
+    teacher_weights: list[str] = Field([])
+    workers: int = Data.model_fields["workers"].default
+    cache: Literal["auto", "jpeg", "raw", "device"] = Data.model_fields["cache"].default
+    memory: Literal["standard", "lean"] = Train.model_fields["memory"].default
+    on_oom: Literal["auto", "split", "stop"] = Train.model_fields["on_oom"].default
+    save_minutes: Positive = Train.model_fields["save_minutes"].default
+    resources: Resources = Resources()
+
+    @classmethod
+    def of(cls, settings: Settings, root: str | None) -> JobDetails:
+        """Return how the jobs of a run with these settings are done, whose images lie in `root`."""
+        data, train = settings.data, settings.train
+        return cls(
+            root=root,
+            workers=data.workers,
+            cache=data.cache,
+            memory=train.memory,
+            on_oom=train.on_oom,
+            save_minutes=train.save_minutes,
+            resources=settings.resources,
+        )
+
+    def feed(self, data: ViewedData) -> ViewedData:
+        """Return `data` with the words of how its images are fed."""
+        return data.model_copy(update={"workers": self.workers, "cache": self.cache})
