@@ -72,3 +72,13 @@ def test_a_long_list_is_cut_and_counted() -> None:
     twelve = ", ".join(repr(name) for name in known[:12])
     assert closest_hint("x", known) == f"choose one of {twelve}, ... (14 in all)"
     assert closest_hint("x", known[:12]) == f"choose one of {twelve}"
+
+
+def test_near_words_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("difflib.get_close_matches", lambda word, known, **_: asked.append(word) or [])
+    for _ in range(3):
+        assert closest_hint("never asked before", ["b", "a"]) == "choose one of 'a', 'b'"
+    assert asked == ["never asked before"]
+    closest_hint("never asked before", ["b", "a", "c"])
+    assert len(asked) == 2
