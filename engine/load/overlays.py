@@ -108,7 +108,8 @@ def apply_over(tree: Tree, over: Tree) -> Tree:
     of_arms = {key: value for key, value in inner.items() if _is_of_arms(key, value, tree)}
     merged = merge_trees(tree, {key: value for key, value in over.items() if key not in ("arms", *of_arms)})
     if isinstance(over.get("matrix"), Mapping):
-        merged["matrix"] = {**(tree.get("matrix") or {}), **over["matrix"]}
+        matrix = tree.get("matrix")
+        merged["matrix"] = {**(matrix if isinstance(matrix, Mapping) else {}), **over["matrix"]}
     arms = merged.get("arms")
     if isinstance(arms, Mapping):
         merged["arms"] = {arm: _over_arm(nest_paths(changes or {}), inner, of_arms) for arm, changes in arms.items()}
