@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 
 import pytest
 
@@ -76,7 +77,12 @@ def test_a_long_list_is_cut_and_counted() -> None:
 
 def test_near_words_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("difflib.get_close_matches", lambda word, known, **_: asked.append(word) or [])
+
+    def near(word: str, known: Sequence[str], **limits: float) -> list[str]:
+        asked.append(word)
+        return []
+
+    monkeypatch.setattr("difflib.get_close_matches", near)
     for _ in range(3):
         assert closest_hint("never asked before", ["b", "a"]) == "choose one of 'a', 'b'"
     assert asked == ["never asked before"]

@@ -107,18 +107,18 @@ class NodeReader:
             if text in own:
                 raise self._given_twice("<<" if text is MERGE else text, key, node)
             own[text] = Entry(key, value)
-        merge = own.pop(MERGE, None)
-        for source in self._sources(merge.value) if merge is not None else ():
-            for text, entry in self._entries(source).items():
+        if (merge := own.pop(MERGE, None)) is not None:
+            for text, entry in self._merged(merge.value):
                 own.setdefault(text, Entry(merge.key, entry.value))
         return own
 
-    def _sources(self, value: Node) -> Iterator[MappingNode]:
+    def _merged(self, value: Node) -> Iterator[tuple[str, Entry]]:
+        """Yield what `<<` brings, the first of several sources first."""
         for source in value.value if isinstance(value, SequenceNode) else [value]:
             if not isinstance(source, MappingNode) or str(source.tag) != MAPPING:
                 what, fix = "`<<` merges mappings, and this is none", "write <<: *name, or <<: [*one, *other]"
                 raise one_problem(mark_position(source.start_mark, self.name), what, fix)
-            yield source
+            yield from self._entries(source).items()
 
     def _key_text(self, key: Node) -> str:
         if not isinstance(key, ScalarNode):
