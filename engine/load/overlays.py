@@ -67,7 +67,11 @@ def _parse_override(text: str) -> Tree:
     if inner:
         return {"arms": {arm: nest_paths({inner: parse_value(value)})}}
     if first in ("matrix", "arms"):  # the keys of a matrix are dotted paths, and stay whole
-        return {first: {rest: parse_value(value)} if rest else parse_value(value)}
+        given = parse_value(value)
+        if not (rest or isinstance(given, Mapping)):
+            fix = f"write for instance --set {first}.{'train.lr=[0.1, 0.2]' if first == 'matrix' else 'b.train.lr=0.1'}"
+            raise SpecError([Problem(f"--set {text}", first, f"{value} is not a mapping", fix)])
+        return {first: {rest: given} if rest else given}
     return nest_paths({path: parse_value(value)})
 
 

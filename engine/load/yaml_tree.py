@@ -6,6 +6,7 @@ Tags are refused, duplicate keys too, and what reads as a number or a date and i
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,7 @@ Path = tuple[str | int, ...]
 STANDARD = "tag:yaml.org,2002:"
 MERGE, SEQUENCE, MAPPING = f"{STANDARD}merge", f"{STANDARD}seq", f"{STANDARD}map"
 MOST_DIGITS = 40
+NO_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class NodeReader:
     def _text(self, node: ScalarNode) -> str:
         """A text may hold any character but NUL and half of a pair, which no file name, terminal or database takes."""
         text = str(node.value)
-        if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text if char > "\ud7ff"):
+        if NO_CHARACTER.search(text):
             where = mark_position(node.start_mark, self.name)
             raise one_problem(where, "this text holds an escape that is no character", "leave it out")
         return text
