@@ -87,7 +87,7 @@ def _broken_yaml(error: YAMLError, text: str, name: str) -> SpecError:
         char = error.character
         what = f"the character U+{char if isinstance(char, int) else ord(char):04X} cannot stand in YAML"
         where = _text_position(text, int(error.position), name)
-        return one_problem(where, what, 'remove it, or write it as an escape in "double quotes"')
+        return one_problem(where, what, "remove it")
     mark = error.problem_mark or error.context_mark if isinstance(error, MarkedYAMLError) else None
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     if reason.startswith("maximum depth"):

@@ -1,4 +1,4 @@
-"""Arms: takes a base and what an arm or a matrix point changes, gives the settings of one cell.
+"""Cells: takes a spec, gives the settings of each arm at each matrix point, validated once.
 
 Merging is deep, the later wins, lists replace, and null switches a whole part off. A mapping that names another
 `kind` replaces its predecessor: a window attention has no use for the globals of the longformer it replaces, and a

@@ -29,6 +29,14 @@ def test_depth_is_limited_where_the_next_level_opens() -> None:
     assert "deep in each other" in problem_of(nested(MOST_DEPTH)).what
 
 
+def test_depth_that_no_reader_limits_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older releases of the reader know no greatest depth: Python's own ends them."""
+    monkeypatch.setattr("engine.load.yaml_nodes.MOST_DEPTH", 10**6)
+    problem = problem_of(nested(1000))
+    assert problem.where == "f:1:1"
+    assert "deep in each other" in problem.what
+
+
 def test_block_style_has_the_same_depth() -> None:
     text = "".join(f"{'  ' * level}a:\n" for level in range(3000))
     assert problem_of(text).where.startswith(f"f:{MOST_DEPTH}:")
