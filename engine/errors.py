@@ -15,6 +15,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 class XpError(Exception):
@@ -96,9 +97,15 @@ class JobError(XpError):
 
 def closest_hint(word: str, choices: Iterable[str], most: int = 12) -> str:
     """Return the nearest valid choices to `word`, else all of them (the first `most`)."""
-    known = sorted(set(choices))
-    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    known = tuple(sorted(set(choices)))
+    near = _near_words(word, known)
     if near:
         return "did you mean " + " or ".join(repr(name) for name in near) + "?"
     more = f", ... ({len(known)} in all)" if len(known) > most else ""
     return "choose one of " + ", ".join(repr(name) for name in known[:most]) + more
+
+
+@lru_cache(256)
+def _near_words(word: str, known: tuple[str, ...]) -> list[str]:
+    """A slip in the base of a spec is asked about for each of its cells; among a thousand names that takes long."""
+    return difflib.get_close_matches(word, known, n=3, cutoff=0.6)

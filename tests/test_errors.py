@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 
 import pytest
 
@@ -72,3 +73,18 @@ def test_a_long_list_is_cut_and_counted() -> None:
     twelve = ", ".join(repr(name) for name in known[:12])
     assert closest_hint("x", known) == f"choose one of {twelve}, ... (14 in all)"
     assert closest_hint("x", known[:12]) == f"choose one of {twelve}"
+
+
+def test_near_words_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def near(word: str, known: Sequence[str], **limits: float) -> list[str]:
+        asked.append(word)
+        return []
+
+    monkeypatch.setattr("difflib.get_close_matches", near)
+    for _ in range(3):
+        assert closest_hint("never asked before", ["b", "a"]) == "choose one of 'a', 'b'"
+    assert asked == ["never asked before"]
+    closest_hint("never asked before", ["b", "a", "c"])
+    assert len(asked) == 2

@@ -10,7 +10,7 @@ from engine.core.describe import LayerRow, describe_network
 from engine.errors import DataError
 from engine.home.paths import Home
 from engine.inputs.content import data_content
-from engine.spec import Spec
+from engine.spec import Data, Spec
 from engine.spec.cells import expand_cells
 
 CLASSES = 100  # where the images are not here to be counted
@@ -29,20 +29,23 @@ class ArmTable:
 
 
 def describe_arms(spec: Spec, home: Home) -> Iterator[ArmTable]:
-    """Yield a table for each arm, at the first point of a matrix; 100 classes where the images are not here."""
+    """Yield a table for each arm, at the first point of a matrix.
+
+    Its classes are those of the images, else those that data.classes names, else 100.
+    """
     seen: set[str] = set()
     for cell in expand_cells(spec):
         if cell.arm in seen:
             continue
         seen.add(cell.arm)
         settings = cell.settings
-        count = _class_count(spec, home)
+        count = _class_count(settings.data, home)
         rows = describe_network(settings.student, count, settings.data.image_size, memory=settings.train.memory)
         yield ArmTable(cell.arm, count, tuple(rows))
 
 
-def _class_count(spec: Spec, home: Home) -> int:
+def _class_count(data: Data, home: Home) -> int:
     try:
-        return data_content(spec.data, home.digests).num_classes
+        return data_content(data, home.digests).num_classes
     except DataError:
-        return CLASSES
+        return len(data.classes or ()) or CLASSES

@@ -67,7 +67,11 @@ def _parse_override(text: str) -> Tree:
     if inner:
         return {"arms": {arm: nest_paths({inner: parse_value(value)})}}
     if first in ("matrix", "arms"):  # the keys of a matrix are dotted paths, and stay whole
-        return {first: {rest: parse_value(value)} if rest else parse_value(value)}
+        given = parse_value(value)
+        if not (rest or isinstance(given, Mapping)):
+            fix = f"write for instance --set {first}.{'train.lr=[0.1, 0.2]' if first == 'matrix' else 'b.train.lr=0.1'}"
+            raise SpecError([Problem(f"--set {text}", first, f"{value} is not a mapping", fix)])
+        return {first: {rest: given} if rest else given}
     return nest_paths({path: parse_value(value)})
 
 
@@ -108,7 +112,8 @@ def apply_over(tree: Tree, over: Tree) -> Tree:
     of_arms = {key: value for key, value in inner.items() if _is_of_arms(key, value, tree)}
     merged = merge_trees(tree, {key: value for key, value in over.items() if key not in ("arms", *of_arms)})
     if isinstance(over.get("matrix"), Mapping):
-        merged["matrix"] = {**(tree.get("matrix") or {}), **over["matrix"]}
+        matrix = tree.get("matrix")
+        merged["matrix"] = {**(matrix if isinstance(matrix, Mapping) else {}), **over["matrix"]}
     arms = merged.get("arms")
     if isinstance(arms, Mapping):
         merged["arms"] = {arm: _over_arm(nest_paths(changes or {}), inner, of_arms) for arm, changes in arms.items()}

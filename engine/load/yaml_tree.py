@@ -1,25 +1,28 @@
 """YAML with positions: takes a file or a text, gives a plain tree and where each key and value stands.
 
-The only room that knows ruamel.yaml, chosen because it reads YAML 1.2 (`1e-3` is a number, `off` a word), refuses
-duplicate keys, and keeps line and column.
+Tags are refused, duplicate keys too, and what reads as a number or a date and is none. A date stays the text it is.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from engine.errors import Problem, SpecError
+from engine.errors import SpecError
+from engine.load.yaml_nodes import compose_nodes, mark_position, one_problem, refuse_tabs
 
 Path = tuple[str | int, ...]
+STANDARD = "tag:yaml.org,2002:"
+MERGE, SEQUENCE, MAPPING = f"{STANDARD}merge", f"{STANDARD}seq", f"{STANDARD}map"
+MOST_DIGITS = 40
+NO_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -34,111 +37,171 @@ class Document:
 def read_document(file: FilePath) -> Document:
     """Read one YAML mapping. Raises SpecError with the position for anything that is none."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise _one_problem(f"{file}:1:1", f"cannot read the file: {error.strerror}", _near_files(file)) from error
+        raise one_problem(f"{file}:1:1", f"cannot read the file: {error.strerror}", _near_files(file)) from error
     except UnicodeDecodeError as error:
-        raise _one_problem(f"{file}:1:1", "the file is not UTF-8 text", "save it as UTF-8") from error
+        raise one_problem(f"{file}:1:1", "the file is not UTF-8 text", "save it as UTF-8") from error
     return parse_document(text, str(file))
 
 
 def parse_document(text: str, name: str) -> Document:
     """Parse YAML text; `name` stands for the file in positions."""
-    _refuse_tabs(text, name)
-    try:
-        tree = YAML(typ="rt").load(text)
-    except DuplicateKeyError as error:
-        raise _duplicate_key(error, name) from error
-    except YAMLError as error:
-        raise _broken_yaml(error, name) from error
-    if not isinstance(tree, CommentedMap):
+    refuse_tabs(text, name)
+    root = compose_nodes(text, name)
+    if not isinstance(root, MappingNode):
         fix = "begin with `name: my_experiment`, then `data:`, `student:`; see specs/quickstart.yaml"
-        raise _one_problem(f"{name}:1:1", "a spec is one YAML mapping", fix)
-    document = Document({})
-    document.tree.update(_plain_tree(tree, (), name, document))
-    return document
+        raise one_problem(f"{name}:1:1", "a spec is one YAML mapping", fix)
+    reader = NodeReader(name, Document({}))
+    reader.document.tree.update(reader.plain(root, ()))
+    return reader.document
 
 
 def parse_value(text: str) -> Any:
     """Parse one value as YAML would inside a spec: `3`, `1e-3`, `null`, `[1, 2]`, a word."""
+    if not text.strip():
+        return ""
     try:
-        return _plain(YAML(typ="rt").load(text)) if text.strip() else ""
-    except YAMLError as error:
+        root = compose_nodes(text, "")
+        return NodeReader("", Document({})).plain(root, ()) if root is not None else None
+    except SpecError as error:
+        if not error.what.startswith("this is not YAML"):
+            raise one_problem("--set", f"the value {_shortened(text)}: {error.what}", error.fix) from error
         fix = "quote the value as YAML would need it, for instance --set 'title=\"a: b\"'"
-        raise _one_problem("--set", f"the value {text!r} is not YAML", fix) from error
+        raise one_problem("--set", f"the value {_shortened(text)} is not YAML", fix) from error
 
 
-def _plain_tree(node: Any, path: Path, name: str, document: Document) -> Any:
-    """Strip ruamel's own types and write down the position of everything on the way."""
-    if isinstance(node, CommentedMap):
-        return {str(key): _plain_child(node, key, (*path, str(key)), name, document) for key in node}
-    if isinstance(node, CommentedSeq):
-        return [_plain_child(node, index, (*path, index), name, document) for index in range(len(node))]
-    return _plain(node)
+@dataclass(frozen=True)
+class Entry:
+    """A key's node, or the `<<` that brings it, and its value's."""
+
+    key: Node
+    value: Node
 
 
-def _plain_child(node: CommentedMap | CommentedSeq, key: Any, path: Path, name: str, document: Document) -> Any:
-    if isinstance(node, CommentedMap):
-        spots = node.lc.data.get(key) or (node.lc.line, node.lc.col, node.lc.line, node.lc.col)
-        document.keys[path] = _position(name, spots[0], spots[1])
-        document.values[path] = _position(name, spots[2], spots[3])
-    else:
-        line, column = node.lc.item(key)
-        document.keys[path] = document.values[path] = _position(name, line, column)
-    return _plain_tree(node[key], path, name, document)
+@dataclass(frozen=True)
+class NodeReader:
+    """Makes plain values of nodes, and writes down the position of everything on the way."""
+
+    name: str
+    document: Document
+
+    def plain(self, node: Node, path: Path) -> Any:
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        if str(node.tag) != (MAPPING if isinstance(node, MappingNode) else SEQUENCE):
+            raise self._refuse_tag(node)
+        if isinstance(node, MappingNode):
+            entries = self._entries(node).items()
+            return {key: self._child(entry.key, entry.value, (*path, key)) for key, entry in entries}
+        return [self._child(item, item, (*path, index)) for index, item in enumerate(node.value)]
+
+    def _child(self, key: Node, value: Node, path: Path) -> Any:
+        self.document.keys[path] = mark_position(key.start_mark, self.name)
+        self.document.values[path] = mark_position(value.start_mark, self.name)
+        return self.plain(value, path)
+
+    def _entries(self, node: MappingNode) -> dict[str, Entry]:
+        """Return a mapping's own keys, then those that `<<` merges in and it does not give itself."""
+        own: dict[str, Entry] = {}
+        for key, value in node.value:
+            text = MERGE if str(key.tag) == MERGE else self._key_text(key)
+            if text in own:
+                raise self._given_twice("<<" if text is MERGE else text, key, node)
+            own[text] = Entry(key, value)
+        if (merge := own.pop(MERGE, None)) is not None:
+            for text, entry in self._merged(merge.value):
+                own.setdefault(text, Entry(merge.key, entry.value))
+        return own
+
+    def _merged(self, value: Node) -> Iterator[tuple[str, Entry]]:
+        """Yield what `<<` brings, the first of several sources first."""
+        for source in value.value if isinstance(value, SequenceNode) else [value]:
+            if not isinstance(source, MappingNode) or str(source.tag) != MAPPING:
+                what, fix = "`<<` merges mappings, and this is none", "write <<: *name, or <<: [*one, *other]"
+                raise one_problem(mark_position(source.start_mark, self.name), what, fix)
+            yield from self._entries(source).items()
+
+    def _key_text(self, key: Node) -> str:
+        if not isinstance(key, ScalarNode):
+            fix = "write one word before the colon; {braces} and [brackets] belong after it"
+            raise one_problem(mark_position(key.start_mark, self.name), "a key is a word", fix)
+        if not str(key.tag).startswith(STANDARD):
+            raise self._refuse_tag(key)
+        return self._text(key)
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        tag = str(node.tag)
+        kind = tag.removeprefix(STANDARD)
+        if not tag.startswith(STANDARD) or kind not in (*READERS, "str", "value", "merge"):
+            raise self._refuse_tag(node)
+        if kind not in READERS:
+            return self._text(node)
+        word, read = READERS[kind]
+        try:
+            return read(str(node.value))
+        except (ValueError, KeyError) as error:
+            where = mark_position(node.start_mark, self.name)
+            raise one_problem(where, f"{_shortened(node.value)} is no {word}", _scalar_fix(node, word)) from error
+
+    def _text(self, node: ScalarNode) -> str:
+        """A text may hold any character but NUL and half of a pair, which no file name, terminal or database takes."""
+        text = str(node.value)
+        if NO_CHARACTER.search(text):
+            where = mark_position(node.start_mark, self.name)
+            raise one_problem(where, "this text holds an escape that is no character", "leave it out")
+        return text
+
+    def _refuse_tag(self, node: Node) -> SpecError:
+        tag = str(node.tag).replace(STANDARD, "!!")
+        where = mark_position(node.start_mark, self.name)
+        return one_problem(where, f"the tag {_shortened(tag)} means nothing in a spec", "remove it: a spec is plain")
+
+    def _given_twice(self, text: str, key: Node, node: MappingNode) -> SpecError:
+        what = f"the key {text!r} is given twice (it stands in the mapping of line {node.start_mark.line + 1})"
+        return one_problem(mark_position(key.start_mark, self.name), what, "keep one of the two, or rename one")
 
 
-def _plain(node: Any) -> Any:
-    if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)
+def _read_int(text: str) -> int:
+    """Read the whole numbers of YAML 1.2: 12, 1_000, 0x1f, 0o17, 0b11; of 40 digits at most."""
+    plain = text.replace("_", "")
+    if len(plain) > MOST_DIGITS:
+        raise ValueError("no setting needs so many digits")
+    sign, digits = (-1 if plain[:1] == "-" else 1), plain.lstrip("+-")
+    return sign * int(digits, BASES.get(digits[:2], 10))
 
 
-def _position(name: str, line: int, column: int) -> str:
-    return f"{name}:{line + 1}:{column + 1}"
+def _read_float(text: str) -> float:
+    return float(text.replace("_", "").lower().replace(".inf", "inf").replace(".nan", "nan"))
 
 
-def _refuse_tabs(text: str, name: str) -> None:
-    """YAML forbids tabs as indentation; its own message for that is a riddle."""
-    for number, line in enumerate(text.splitlines(), 1):
-        match = re.match(r" *\t", line)
-        if match and line.strip() and not line.strip().startswith("#"):
-            where = f"{name}:{number}:{match.end()}"
-            raise _one_problem(where, "a tab indents this line, and YAML allows spaces only", "replace it by spaces")
+def _read_date(text: str) -> str:
+    datetime.fromisoformat(text[:10])
+    return text
 
 
-def _duplicate_key(error: DuplicateKeyError, name: str) -> SpecError:
-    found = re.search(r'duplicate key "([^"]*)"', str(error.problem))
-    key = found.group(1) if found else "this key"
-    first = error.context_mark
-    here = _mark_position(error.problem_mark, name)
-    before = f" (it stands in the mapping of line {first.line + 1})" if first is not None else ""
-    return _one_problem(here, f"the key {key!r} is given twice{before}", "keep one of the two, or rename one")
+def _scalar_fix(node: ScalarNode, word: str) -> str:
+    if word == "number" and len(node.value) > MOST_DIGITS:
+        return f"use {MOST_DIGITS} digits at most"
+    return f'write a {word}, or "{node.value}" in quotes where a text is meant'
 
 
-def _broken_yaml(error: YAMLError, name: str) -> SpecError:
-    mark = error.problem_mark or error.context_mark if isinstance(error, MarkedYAMLError) else None
-    reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-    fix = "check indentation, colons and brackets there; quote a text that holds `: ` or `#`"
-    return _one_problem(_mark_position(mark, name), f"this is not YAML: {reason}", fix)
-
-
-def _mark_position(mark: Any, name: str) -> str:
-    return _position(name, mark.line, mark.column) if mark is not None else f"{name}:1:1"
+def _shortened(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _near_files(file: FilePath) -> str:
-    folder = file.parent if file.parent.is_dir() else FilePath()
+    folder = next((place for place in (file, file.parent) if os.path.isdir(place)), FilePath())
     near = sorted(str(path) for path in folder.glob("*.y*ml") if not path.name.startswith("_"))
     return f"there are {', '.join(near[:8])}" if near else "give the path of a spec; `xp init` lays some out"
 
 
-def _one_problem(where: str, what: str, fix: str) -> SpecError:
-    return SpecError([Problem(where, "", what, fix)])
+BASES = {"0x": 16, "0o": 8, "0b": 2}
+# how a scalar is read, by the tag that its text resolves to; words are for the person
+READERS: dict[str, tuple[str, Any]] = {
+    "int": ("number", _read_int),
+    "float": ("number", _read_float),
+    "bool": ("truth value", lambda text: {"true": True, "false": False}[text.lower()]),
+    "null": ("null", lambda text: None),
+    "timestamp": ("date", _read_date),
+}

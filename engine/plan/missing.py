@@ -11,17 +11,19 @@ from engine.inputs.content import data_images
 from engine.inputs.weights import stored_shapes
 from engine.plan import Plan, count_passes
 from engine.plan.estimate import Estimate
-from engine.spec import Data, Settings, Spec, weights_file
+from engine.spec import Data, Spec, weights_file
 from engine.spec.cells import expand_cells
+
+IMAGE_WORDS = {"source", "root", "classes", "given"}  # which images there are; the rest is what is made of them
 
 
 def absent_inputs(spec: Spec) -> list[str]:
     """Return a line for every folder, file and variable that the spec names and this machine lacks or cannot use."""
-    lines = [
-        line
-        for cell in expand_cells(spec)
-        for line in (*_absent_data(cell.settings.data), *_absent_weights(cell.settings))
-    ]
+    cells = [cell.settings for cell in expand_cells(spec)]
+    images = {settings.data.model_dump_json(include=IMAGE_WORDS): settings.data for settings in cells}
+    weights = {(path, network.weights): None for settings in cells for path, network in settings.networks}
+    lines = [line for data in images.values() for line in _absent_data(data)]
+    lines += [line for path, file in weights for line in _absent_weights(path, file)]
     return list(dict.fromkeys(lines))
 
 
@@ -35,17 +37,16 @@ def _absent_data(data: Data) -> list[str]:
     return []
 
 
-def _absent_weights(settings: Settings) -> Iterator[str]:
-    """Yield what is wrong with the weights files as far as it can be told without the images."""
-    for path, network in settings.networks:
-        file = weights_file(network.weights)
-        if file is not None and not file.is_file():
-            yield f"{path}.weights: there is no weights file {file}; fix: bring it here, or change weights"
-        elif file is not None:
-            try:
-                stored_shapes(file)
-            except DataError as error:
-                yield f"{path}.weights: {error}".replace("\nfix: ", "; fix: ")
+def _absent_weights(path: str, weights: str) -> Iterator[str]:
+    """Yield what is wrong with a weights file as far as it can be told without the images."""
+    file = weights_file(weights)
+    if file is not None and not file.is_file():
+        yield f"{path}.weights: there is no weights file {file}; fix: bring it here, or change weights"
+    elif file is not None:
+        try:
+            stored_shapes(file)
+        except DataError as error:
+            yield f"{path}.weights: {error}".replace("\nfix: ", "; fix: ")
 
 
 def plan_json(plan: Plan, estimate: Estimate) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Arms: takes a base and what an arm or a matrix point changes, gives the settings of one cell.
+"""Cells: takes a spec, gives the settings of each arm at each matrix point, validated once.
 
 Merging is deep, the later wins, lists replace, and null switches a whole part off. A mapping that names another
 `kind` replaces its predecessor: a window attention has no use for the globals of the longformer it replaces, and a
@@ -11,8 +11,9 @@ from __future__ import annotations
 import itertools
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -60,17 +61,72 @@ def nest_paths(flat: Mapping[str, Any]) -> Tree:
     nested: Tree = {}
     for path, value in flat.items():
         inner = nest_paths(value) if isinstance(value, Mapping) else value
-        for part in reversed(str(path).split(".")):
+        first, *parts = str(path).split(".")
+        for part in reversed(parts):
             inner = {part: inner}
-        nested = merge_trees(nested, inner)
+        if first in nested:
+            nested = merge_trees(nested, {first: inner})
+        else:
+            nested[first] = inner
     return nested
 
 
 def expand_cells(spec: Spec) -> Iterator[Cell]:
-    """Yield the cells of an experiment, arms first. Raises pydantic's ValidationError for impossible settings."""
+    """Yield the cells of an experiment, arms first; they are validated once, when it is loaded or first asked for.
+
+    Raises pydantic's ValidationError for impossible settings.
+    """
+    points = matrix_points(spec.matrix)
+    names = [cell_name(point) for point in points]
+    kept = spec.kept_cells or spec.keep_cells(_build_cells(spec, points))
+    for (arm, name), settings in zip(itertools.product(spec.arm_names, names), kept, strict=True):
+        yield Cell(arm, name, settings)
+
+
+def _build_cells(spec: Spec, points: Sequence[Tree]) -> Iterator[Settings]:
+    base = spec.model_dump(exclude_unset=True, include=set(Settings.model_fields))
+    builder = CellBuilder(base, spec)
     for arm in spec.arm_names:
-        for point in matrix_points(spec.matrix):
-            yield Cell(arm, cell_name(point), cell_settings(spec, arm, point))
+        for tree in arm_trees(base, spec.arms.get(arm, {}), points):
+            yield builder.build(tree)
+
+
+class CellBuilder:
+    """Validates the trees of cells; a section that was validated and that nobody has changed is taken as it is.
+
+    A section is known by being the very mapping that it was: merging leaves in place what nobody changes. Those of
+    the base and of the cell before are remembered.
+    """
+
+    def __init__(self, base: Tree, validated: Settings | None = None) -> None:
+        self._of_base = _sections(base, validated) if validated is not None else {}
+        self._newest: Sections = {}
+
+    def build(self, tree: Tree) -> Settings:
+        """Return the settings of a cell. Raises pydantic's ValidationError when they are impossible."""
+        known = {
+            name: model
+            for sections in (self._of_base, self._newest)
+            for name, (part, model) in sections.items()
+            if tree.get(name) is part
+        }
+        settings = Settings.model_validate({**tree, **known})
+        self._newest = _sections(tree, settings)
+        return settings
+
+
+Sections = dict[str, tuple[Any, Any]]  # by name: the mapping as it was written, the model that came of it
+
+
+def _sections(tree: Tree, settings: Settings) -> Sections:
+    return {name: (part, getattr(settings, name)) for name, part in tree.items() if isinstance(part, Mapping)}
+
+
+def arm_trees(base: Mapping[str, Any], changes: Mapping[str, Any], points: Sequence[Tree]) -> Iterator[Tree]:
+    """Yield base, then arm, then matrix point merged, for each point."""
+    arm = merge_trees(base, changes)
+    for point in points:
+        yield merge_trees(arm, nest_paths(point))
 
 
 def matrix_points(matrix: Mapping[str, list[Any]]) -> list[Tree]:
@@ -82,17 +138,7 @@ def cell_name(point: Mapping[str, Any]) -> str:
     return " ".join(f"{path}={value}" for path, value in point.items()) or "default"
 
 
-def cell_settings(spec: Spec, arm: str, point: Mapping[str, Any]) -> Settings:
-    """Return the settings of `arm` at `point`. Raises pydantic's ValidationError when they are impossible."""
-    base = spec.model_dump(exclude_unset=True, include=set(Settings.model_fields))
-    return Settings.model_validate(cell_tree(base, spec.arms.get(arm, {}), point))
-
-
-def cell_tree(base: Mapping[str, Any], changes: Mapping[str, Any], point: Mapping[str, Any]) -> Tree:
-    """Merge base, then arm, then matrix point."""
-    return merge_trees(merge_trees(base, changes), nest_paths(point))
-
-
+@lru_cache(4096)
 def unknown_part(path: str) -> tuple[str, list[str]] | None:
     """Return the first part of a dotted path that no setting has, and the names valid there; None if all exist."""
     models: list[type[BaseModel]] = [Settings]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -115,7 +116,7 @@ class Data(Model):
             return names
         if not names:
             raise refuse("the list names no class", "name two or more, or leave data.classes away for all")
-        twice = next((name for name in names if names.count(name) > 1), None)
+        twice = next((name for name, count in Counter(names).items() if count > 1), None)
         if twice is not None:
             raise refuse(f"class {twice!r} is named twice", "name each class once: its place in the list is its label")
         return names

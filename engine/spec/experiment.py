@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from engine.errors import closest_hint
 from engine.spec.base import ASIDE, NAME, Model, refuse
@@ -113,7 +115,10 @@ class Settings(Model):
 
 
 class Spec(Settings):
-    """One experiment, whole: shared settings, the arms and matrix that vary them, seeds, claims."""
+    """One experiment, whole: shared settings, the arms and matrix that vary them, seeds, claims.
+
+    It carries the settings of its cells, in the order of spec/cells.py, once somebody has made them.
+    """
 
     name: str = Field(pattern=NAME)
     title: str = ""
@@ -123,13 +128,16 @@ class Spec(Settings):
     baseline: str | None = None
     matrix: dict[str, list[Any]] = Field({})
     claims: list[Claim] = Field([])
+    _cells: tuple[Settings, ...] = PrivateAttr(())
 
     @field_validator("seeds")
     @classmethod
     def _seeds_once(cls, seeds: list[int]) -> list[int]:
-        twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+        twice = [seed for seed, count in Counter(seeds).items() if count > 1]
         if twice:
-            raise refuse(f"seed {twice[0]} is repeated", "list each seed once: the same run twice is no sample of two")
+            raise refuse(
+                f"seed {min(twice)} is repeated", "list each seed once: the same run twice is no sample of two"
+            )
         return seeds
 
     @field_validator("arms")
@@ -151,6 +159,25 @@ class Spec(Settings):
     @property
     def arm_names(self) -> list[str]:
         return list(self.arms) or [self.name]
+
+    @property
+    def kept_cells(self) -> tuple[Settings, ...]:
+        """The settings of each cell, none before `keep_cells`."""
+        return self._cells
+
+    def keep_cells(self, cells: Iterable[Settings]) -> tuple[Settings, ...]:
+        self._cells = tuple(cells)
+        return self._cells
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy without the cells: those of what is changed are others."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied._cells = ()
+        return copied
+
+    def __eq__(self, other: object) -> bool:
+        """Two specs are equal when they say the same, whichever of them has made its cells."""
+        return isinstance(other, Spec) and dict(self) == dict(other)
 
     @model_validator(mode="after")
     def _names_exist(self) -> Spec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -67,9 +68,9 @@ class Teacher(Network):
     @field_validator("classes")
     @classmethod
     def _classes_once(cls, classes: list[str] | None) -> list[str] | None:
-        twice = sorted({name for name in classes or () if (classes or []).count(name) > 1})
+        twice = [name for name, count in Counter(classes or ()).items() if count > 1]
         if twice:
-            raise refuse(f"class {twice[0]!r} is listed twice", "list each class once, in the order of the outputs")
+            raise refuse(f"class {min(twice)!r} is listed twice", "list each class once, in the order of the outputs")
         return classes
 
     @model_validator(mode="after")
@@ -112,7 +113,8 @@ def head_problem(teacher: Teacher, class_names: Sequence[str]) -> tuple[str, str
     if not teacher.is_given:
         return None
     if teacher.classes is not None:
-        absent = [name for name in class_names if name not in teacher.classes]
+        known = set(teacher.classes)
+        absent = [name for name in class_names if name not in known]
         what = f"{len(absent)} classes of the data are not in teacher.classes: {', '.join(map(repr, absent[:5]))}"
         return (what, f"{closest_hint(absent[0], teacher.classes)} Or use head: probe") if absent else None
     strange = [name for name in class_names if not WORDNET_ID.fullmatch(name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from engine.cli import app
+from engine.cli import app, main
 
 BARE = "name: bare\ndata: {source: digits, image_size: 32}\nstudent: {arch: tiny_vit_5m}\n"
 
@@ -38,6 +39,34 @@ def test_one_wrong_spec_does_not_hide_the_others(spec: Path, tmp_path: Path) -> 
     assert answer.exit_code == 2
     assert answer.stdout == f"{spec}: valid, 2 arms, 3 seeds\n"
     assert f"{wrong}:4" in answer.stderr
+
+
+ALIASES = "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 10)}]\n" for n in range(1, 9))
+NO_SPECS = {
+    "tag": BARE + "title: !!python/object:os.system x\n",
+    "date": BARE + "title: 2024-13-45\n",
+    "brackets": BARE + f"title: {'[' * 3000}{']' * 3000}\n",
+    "aliases": BARE + f"b0: &b0 [x, x]\n{ALIASES}",
+    "digits": BARE + f"seeds: [{'9' * 5000}]\n",
+    "cells": BARE + "matrix: {train.lr: &v [" + ", ".join(map(str, range(1, 400))) + "], train.epochs: *v}\n",
+}
+
+
+@pytest.mark.parametrize("command", ["validate", "plan"])
+@pytest.mark.parametrize("case", NO_SPECS)
+def test_what_no_spec_may_hold_ends_with_2_at_its_line(
+    case: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through `main`, as from a terminal: any error that is not ours would come out as it is."""
+    (tmp_path / "wrong.yaml").write_text(NO_SPECS[case])
+    monkeypatch.setattr("sys.argv", ["xp", command, str(tmp_path / "wrong.yaml")])
+    monkeypatch.setenv("XP_HOME", str(tmp_path / "home"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    lines = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert re.match(rf"{re.escape(str(tmp_path))}/wrong\.yaml:\d+:\d+: ", lines[0])
+    assert any(line.startswith("fix: ") for line in lines)
 
 
 def test_what_is_absent_is_a_warning_with_its_file(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:

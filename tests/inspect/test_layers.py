@@ -44,3 +44,28 @@ def test_of_a_matrix_the_first_point_is_shown(home: Home) -> None:
 def test_absent_images_are_taken_as_100_classes(home: Home, tmp_path: Path) -> None:
     spec = load_spec(TINY, ["data.source=folder", f"data.root={tmp_path}/gone"])
     assert next(describe_arms(spec, home)).num_classes == CLASSES == 100
+
+
+def folder_of(place: Path, names: str) -> Path:
+    for name in names:
+        (place / name).mkdir(parents=True)
+        for number in range(5):
+            (place / name / f"{number}.png").write_bytes(f"{name}{number}".encode())
+    return place
+
+
+def test_an_arm_of_its_own_classes_has_its_own_count(home: Home, tmp_path: Path) -> None:
+    """An arm that looks at two of four classes has a head of two outputs."""
+    root = folder_of(tmp_path / "images", "abcd")
+    arms = "arms={two: {data.classes: [a, c]}, three: {data.classes: [a, b, d]}}"
+    spec = load_spec(TINY, ["data.source=folder", f"data.root={root}", arms])
+    tables = {table.arm: table for table in describe_arms(spec, home)}
+    assert [tables[arm].num_classes for arm in ("original", "two", "three")] == [4, 2, 3]
+    heads = [tables[arm].rows[-1].params for arm in ("original", "two", "three")]
+    assert heads[0] > heads[2] > heads[1]
+
+
+def test_named_classes_are_counted_where_images_are_absent(home: Home, tmp_path: Path) -> None:
+    words = ["data.source=folder", f"data.root={tmp_path}/gone", "arms={two: {data.classes: [a, c]}}"]
+    counts = {table.arm: table.num_classes for table in describe_arms(load_spec(TINY, words), home)}
+    assert (counts["original"], counts["two"]) == (CLASSES, 2)

@@ -133,6 +133,9 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "arms.b.studnt.arch=1": ("arms.b.studnt.arch", "unknown key 'studnt'", "did you mean 'student'?"),
     "epochs": ("", "this is no path=value", "--set train.epochs=2"),
     "=3": ("", "this is no path=value", "--set train.epochs=2"),
+    "arms=null": ("arms", "null is not a mapping", "--set arms.b.train.lr=0.1"),
+    "arms=[1]": ("arms", "[1] is not a mapping", "--set arms.b.train.lr=0.1"),
+    "matrix=3": ("matrix", "3 is not a mapping", "--set matrix.train.lr=[0.1, 0.2]"),
 }
 
 
@@ -245,3 +248,8 @@ def test_words_that_replace_nothing_are_refused(text: str, path: str, where: str
     (problem,) = caught.value.problems
     assert (problem.path, problem.what) == (path, "no words that replace a network")
     assert problem.where == f"{tmp_path}/over.yaml:{where}"
+
+
+@pytest.mark.parametrize("matrix", ["3", "[1]"])
+def test_an_axis_over_what_is_no_matrix_takes_its_place(matrix: str, tmp_path: Path) -> None:
+    assert spec_of(tmp_path, f"matrix: {matrix}\n", "matrix.train.lr=[3.0]").matrix == {"train.lr": [3.0]}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.errors import Problem, SpecError
-from engine.load.yaml_tree import parse_document, parse_value, read_document
+from engine.load.yaml_tree import MOST_DIGITS, parse_document, parse_value, read_document
 
 TEXT = """name: a
 data:
@@ -166,3 +166,196 @@ def test_a_file_of_bytes_is_refused(tmp_path: Path) -> None:
         read_document(tmp_path / "a.yaml")
     (problem,) = caught.value.problems
     assert (problem.what, problem.fix) == ("the file is not UTF-8 text", "save it as UTF-8")
+
+
+# What a node may say --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "tag"),
+    [
+        ("a: !foo 5\n", "f:1:4", "'!foo'"),
+        ("a: 1\nb: !!python/object:os.system [ls]\n", "f:2:4", "'!!python/object:os.system'"),
+        ("a: !!python/tuple [1]\n", "f:1:4", "'!!python/tuple'"),
+        ("a: !!set {b}\n", "f:1:4", "'!!set'"),
+        ("a: !!omap [b: 1]\n", "f:1:4", "'!!omap'"),
+        ("a: !!binary aGk=\n", "f:1:4", "'!!binary'"),
+        ("a: !!str [b]\n", "f:1:4", "'!!str'"),
+        ("a: !!seq {b: 1}\n", "f:1:4", "'!!seq'"),
+        ("!foo k: 1\n", "f:1:1", "'!foo'"),
+        ("--- !foo\na: 1\n", "f:1:5", "'!foo'"),
+    ],
+)
+def test_a_tag_is_refused_where_it_stands(text: str, where: str, tag: str) -> None:
+    problem = problem_of(text)
+    assert (problem.where, problem.what) == (where, f"the tag {tag} means nothing in a spec")
+    assert problem.fix == "remove it: a spec is plain"
+
+
+def test_a_tag_of_what_it_is_anyway_is_let_be() -> None:
+    text = "a: !!str 5\nb: !!int 5\nc: !!map {d: 1}\ne: !!seq [1]\nf: ! 5\n"
+    assert parse_document(text, "f").tree == {"a": "5", "b": 5, "c": {"d": 1}, "e": [1], "f": 5}
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("2024-13-45", "'2024-13-45' is no date"),
+        ("2024-02-30", "'2024-02-30' is no date"),
+        ("-_", "'-_' is no number"),
+        ("._", "'._' is no number"),
+        ("!!int many", "'many' is no number"),
+        ("!!bool maybe", "'maybe' is no truth value"),
+    ],
+)
+def test_what_reads_as_a_value_and_is_none_is_refused(text: str, what: str) -> None:
+    problem = problem_of(f"name: a\ntitle: {text}\n")
+    assert (problem.where, problem.what) == ("f:2:8", what)
+    assert "in quotes where a text is meant" in problem.fix
+
+
+def test_a_number_of_too_many_digits_is_refused() -> None:
+    problem = problem_of(f"a: {'9' * 5000}\n")
+    assert problem.where == "f:1:4"
+    assert problem.what == f"'{'9' * 57}...' is no number"
+    assert problem.fix == f"use {MOST_DIGITS} digits at most"
+    assert parse_document(f"a: {'9' * MOST_DIGITS}\n", "f").tree == {"a": 10**MOST_DIGITS - 1}
+
+
+@pytest.mark.parametrize("text", ['"a\\0b"', '"\\ud800"', '"x \\udfff y"'])
+def test_half_a_character_is_refused_in_a_text(text: str) -> None:
+    problem = problem_of(f"a: {text}\n")
+    assert (problem.where, problem.what) == ("f:1:4", "this text holds an escape that is no character")
+
+
+SCALARS: dict[str, Any] = {
+    "010": 10,
+    "0x1f": 31,
+    "-0x1f": -31,
+    "0o17": 15,
+    "0b101": 5,
+    "+12": 12,
+    "1_000": 1000,
+    "+1.5e3": 1500.0,
+    ".5": 0.5,
+    "1_0.5": 10.5,
+    ".inf": float("inf"),
+    "-.INF": float("-inf"),
+    "True": True,
+    "~": None,
+    "Null": None,
+    "2024-01-02": "2024-01-02",
+    "2024-01-02 03:04:05": "2024-01-02 03:04:05",
+    "1:30": "1:30",
+    "yes": "yes",
+    "=": "=",
+    "'😀'": "😀",
+}
+
+
+@pytest.mark.parametrize("text", SCALARS)
+def test_scalars_are_those_of_yaml_1_2(text: str) -> None:
+    value = parse_document(f"a: {text}\n", "f").tree["a"]
+    assert value == SCALARS[text]
+    assert type(value) is type(SCALARS[text])
+
+
+def test_a_number_that_is_none_stays_what_it_is() -> None:
+    value = parse_document("a: .nan\n", "f").tree["a"]
+    assert value != value  # as only a NaN is
+
+
+# Keys and merges ------------------------------------------------------------------------------------------------------
+
+
+def test_merged_keys_come_after_own_ones_and_the_first_source_wins() -> None:
+    text = "x: &x {p: 1}\ny: &y {p: 2, q: 3}\na: {z: 0, <<: [*x, *y], q: 4}\nb: {<<: *y, <: 1}\n"
+    tree = parse_document(text, "f").tree
+    assert list(tree["a"].items()) == [("z", 0), ("q", 4), ("p", 1)]
+    assert tree["b"] == {"<": 1, "p": 2, "q": 3}
+
+
+def test_what_is_merged_may_merge_itself() -> None:
+    text = "x: &x {p: 1, q: 1}\ny: &y {<<: *x, q: 2}\nz: {<<: *y, r: 3}\n"
+    assert parse_document(text, "f").tree["z"] == {"r": 3, "q": 2, "p": 1}
+
+
+def test_a_merged_value_is_shown_where_it_is_written() -> None:
+    document = parse_document("base: &b {x: 1}\nhere:\n  y: 2\n  <<: *b\nagain: *b\n", "f")
+    assert (document.keys[("here", "x")], document.values[("here", "x")]) == ("f:4:3", "f:1:14")
+    assert (document.keys[("again",)], document.values[("again", "x")]) == ("f:5:1", "f:1:14")
+
+
+def test_each_use_of_an_anchor_is_a_mapping_of_its_own() -> None:
+    tree = parse_document("a: &a {x: [1]}\nb: *a\n", "f").tree
+    tree["a"]["x"].append(2)
+    assert tree["b"] == {"x": [1]}
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [("a: {<<: 3}\n", "f:1:9"), ("a: {<<: [{b: 1}, c]}\n", "f:1:18"), ("<<: {b: 1}\n<<: {c: 1}", "f:2:1")],
+)
+def test_a_merge_that_cannot_be_is_refused(text: str, where: str) -> None:
+    problem = problem_of(text)
+    assert problem.where == where
+    assert "<<" in problem.what
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [("a: {x: 1, x: 2}\n", "f:1:11"), ('a: 1\n"a": 2\n', "f:2:1"), ("a: [{1: b, '1': c}]\n", "f:1:12")],
+)
+def test_keys_that_are_one_text_are_given_twice(text: str, where: str) -> None:
+    problem = problem_of(text)
+    assert problem.where == where
+    assert "is given twice (it stands in the mapping of line 1)" in problem.what
+
+
+@pytest.mark.parametrize("text", ["? [a, b]\n: 1\n", "? {a: 1}\n: 1\n", "[a]: 1\n"])
+def test_a_key_is_a_word_alone(text: str) -> None:
+    assert problem_of(text).what == "a key is a word"
+
+
+def test_a_quoted_merge_sign_is_a_key() -> None:
+    assert parse_document('"<<": 1\n', "f").tree == {"<<": 1}
+
+
+# Files that are none --------------------------------------------------------------------------------------------------
+
+
+def test_a_byte_order_mark_moves_no_column(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbfname: a\n")
+    document = read_document(tmp_path / "a.yaml")
+    assert (document.tree, document.values[("name",)]) == ({"name": "a"}, f"{tmp_path}/a.yaml:1:7")
+
+
+def test_a_folder_is_told_with_the_specs_in_it(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("")
+    with pytest.raises(SpecError) as caught:
+        read_document(tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.what == "cannot read the file: Is a directory"
+    assert problem.fix == f"there are {tmp_path}/a.yaml"
+
+
+def test_a_name_that_is_too_long_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="cannot read the file: File name too long"):
+        read_document(tmp_path / ("x" * 5000) / "y.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("!foo x", "the value '!foo x': the tag '!foo' means nothing in a spec"),
+        ("2024-13-45", "the value '2024-13-45': '2024-13-45' is no date"),
+        ("&a [*a]", "the value '&a [*a]': this node holds itself through an alias"),
+        ("[" * 3000, f"the value '{'[' * 57}...': mappings and lists lie more than 64 deep in each other"),
+    ],
+)
+def test_a_value_has_the_limits_of_a_file(text: str, what: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_value(text)
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.what) == ("--set", what)
+    assert problem.fix

@@ -44,6 +44,24 @@ def test_every_absent_folder_of_a_matrix_is_told(tmp_path: Path) -> None:
     assert ["one" in lines[0], "two" in lines[1], len(lines)] == [True, True, 2]
 
 
+def test_a_folder_is_listed_once_for_all_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand cells on one set of images are one look at it; other images, or other classes, are another."""
+    looked: list[str | None] = []
+    monkeypatch.setattr("engine.plan.missing.data_images", lambda data: looked.append(data.root))
+    words = (f"data.root={tmp_path}", "data.source=folder")
+    assert absent(*words, "matrix={train.lr: [0.1, 0.2, 0.3], data.split: [60/20/20, 80/10/10]}") == []
+    assert looked == [str(tmp_path)]
+    assert absent(*words, f"matrix={{data.root: [{tmp_path}, {tmp_path}/b], train.lr: [0.1, 0.2]}}") == []
+    assert looked[1:] == [str(tmp_path), f"{tmp_path}/b"]
+    assert absent(*words, "matrix={data.classes: [[a], [b]]}") == []
+    assert len(looked) == 5
+
+
+def test_one_absent_folder_is_one_line_whatever_its_classes(tmp_path: Path) -> None:
+    words = ("data.source=folder", f"data.root={tmp_path}/gone", "matrix={data.classes: [[a, b], [a, c]]}")
+    assert len(absent(*words)) == 1
+
+
 def test_absent_and_broken_weights_are_told_by_their_network(tmp_path: Path) -> None:
     file = tmp_path / "w.safetensors"
     words = (f"student.weights={file}", "teacher.train=null", f"teacher.weights={tmp_path}/t.safetensors")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from engine.spec import Spec
+from engine.spec import Settings, Spec
 from engine.spec.cells import (
+    CellBuilder,
+    arm_trees,
     cell_name,
-    cell_settings,
-    cell_tree,
     expand_cells,
     matrix_points,
     merge_trees,
@@ -37,13 +39,66 @@ def test_the_matrix_wins_over_the_arm_and_the_arm_over_the_base() -> None:
     assert [cell.cell for cell in cells] == ["train.lr=3.0", "train.lr=4.0"]
     assert [cell.settings.train.lr for cell in cells] == [3.0, 4.0]
     assert {cell.settings.train.batch_size for cell in cells} == {32}
-    assert cell_settings(spec, "a", {}).train.lr == 2.0
 
 
 def test_a_cells_tree_is_base_then_arm_then_point() -> None:
-    assert cell_tree({"a": {"x": 1, "y": 1, "z": 1}}, {"a": {"x": 2, "y": 2}}, {"a.x": 3}) == {
-        "a": {"x": 3, "y": 2, "z": 1}
-    }
+    base, arm = {"a": {"x": 1, "y": 1, "z": 1}}, {"a": {"x": 2, "y": 2}}
+    assert list(arm_trees(base, arm, [{}, {"a.x": 3}])) == [
+        {"a": {"x": 2, "y": 2, "z": 1}},
+        {"a": {"x": 3, "y": 2, "z": 1}},
+    ]
+
+
+def test_a_spec_made_by_hand_makes_its_cells_on_first_use() -> None:
+    spec = spec_with(arms={"a": {"train": {"lr": 2.0}}}, matrix={"train.epochs": [3, 4]})
+    assert spec.kept_cells == ()
+    first, again = list(expand_cells(spec)), list(expand_cells(spec))
+    assert [cell.settings.train.epochs for cell in first] == [3, 4]
+    assert all(one.settings is other.settings for one, other in zip(first, again, strict=True))
+
+
+def test_impossible_cells_are_refused_at_every_use() -> None:
+    spec = spec_with(arms={"a": {}, "b": {"train": {"lr": -1.0}}})
+    for _ in range(2):
+        with pytest.raises(ValidationError, match=r"train\.lr"):
+            list(expand_cells(spec))
+
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "a section nobody changed": {"measure": {"seconds": "long"}},
+    "two sections": {"measure": {"seconds": "long"}, "train": {"lr": -1.0, "epoch": 3}},
+    "no mapping": {"train": 3},
+    "a section that is off": {"train": None},
+    "an unknown one": {"bogus": {"x": 1}},
+    "across sections": {"data": {"source": "digits", "augment": {"mixup": 1.0}}, "train": {"batch_size": 15}},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_kept_sections_change_no_answer_of_validation(case: str) -> None:
+    """The same trees whole, and with the sections of the base and of the cell before lent to them."""
+    base = {key: value for key, value in BASE.items() if key != "name"} | {"explain": {"images": 3}}
+    changes = BROKEN[case]
+    builder = CellBuilder(base, Settings.model_validate(base))
+    for tree in arm_trees(base, changes, [{}, {"train.epochs": 5}, {"explain.images": 0}, {"explain.images": 4}]):
+        assert outcome(builder.build, tree) == outcome(Settings.model_validate, tree)
+
+
+def outcome(build: Callable[[dict[str, Any]], Settings], tree: dict[str, Any]) -> Any:
+    try:
+        settings = build(tree)
+    except ValidationError as error:
+        return [(detail["type"], detail["loc"], detail["msg"]) for detail in error.errors()]
+    return settings, settings.model_dump(exclude_unset=True)
+
+
+def test_sections_that_nobody_changes_are_one_object() -> None:
+    spec = spec_with(arms={"a": {}, "b": {"train": {"lr": 2.0}}}, matrix={"explain.images": [1, 2]})
+    cells = [cell.settings for cell in expand_cells(spec)]
+    assert {id(settings.data) for settings in cells} == {id(spec.data)}
+    assert [settings.train.lr for settings in cells] == [1.0, 1.0, 2.0, 2.0]
+    assert cells[2].train is cells[3].train
 
 
 def test_cells_go_arm_by_arm_and_the_last_axis_runs_fastest() -> None:
@@ -103,6 +158,9 @@ def test_dotted_paths_nest_at_every_level_and_meet() -> None:
     flat = {"a.b": 1, "a.c.d": 2, "a": {"e.f": 3}, "g": [{"h.i": 4}]}
     assert nest_paths(flat) == {"a": {"b": 1, "c": {"d": 2}, "e": {"f": 3}}, "g": [{"h.i": 4}]}
     assert nest_paths({"a": 1, "a.b": 2}) == {"a": {"b": 2}}
+    assert nest_paths({"a.b": 2, "a": {"c": 3}, "d": None}) == {"a": {"b": 2, "c": 3}, "d": None}
+    other = nest_paths({"t.arch": "x", "t.options": {"d": 1}, "t": {"arch": "y"}})
+    assert other == {"t": {"arch": "y"}}
 
 
 @pytest.mark.parametrize(

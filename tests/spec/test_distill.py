@@ -12,6 +12,7 @@ from engine.home.paths import open_home
 from engine.load import load_spec
 from engine.plan import make_plan
 from engine.spec import Distill, EntropyMatch, TemperatureSchedule
+from engine.spec.cells import expand_cells
 from engine.spec.identity import counted_settings
 
 TINY = Path(__file__).parents[1] / "resources" / "tiny.yaml"
@@ -24,9 +25,8 @@ def load(**changes: Any) -> Any:
 
 
 def distilled(**changes: Any) -> Distill:
-    from engine.spec.cells import cell_settings
-
-    return cell_settings(load(**changes), "distilled", {}).distill
+    cells = {cell.arm: cell for cell in expand_cells(load(**changes))}
+    return cells["distilled"].settings.distill
 
 
 def test_a_temperature_is_a_number_a_schedule_or_matched() -> None:

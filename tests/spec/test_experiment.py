@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from engine.spec import Settings, Spec
+from engine.spec.cells import expand_cells
 
 TEACHER: dict[str, Any] = {"arch": "timm/resnet18", "train": {"epochs": 2}}
 CLAIM: dict[str, Any] = {"id": "c", "text": "t", "metric": "m", "arm": "b", "against": "a", "expect": "less"}
@@ -194,3 +196,32 @@ def test_an_axis_of_the_matrix_has_values() -> None:
 def test_a_margin_is_not_negative() -> None:
     with pytest.raises(ValidationError, match="margin"):
         spec(arms={"a": {}, "b": {}}, claims=[{**CLAIM, "margin": -0.1}])
+
+
+# Cells that a spec carries --------------------------------------------------------------------------------------------
+
+
+def test_a_changed_copy_makes_cells_of_its_own() -> None:
+    first = spec(arms={"a": {}, "b": {"train": {"lr": 1.0}}})
+    list(expand_cells(first))
+    copied = first.model_copy(update={"arms": {"c": {"train": {"lr": 2.0}}}})
+    assert len(first.kept_cells) == 2
+    assert [(cell.arm, cell.settings.train.lr) for cell in expand_cells(copied)] == [("c", 2.0)]
+
+
+def test_a_spec_equals_what_says_the_same_and_nothing_else() -> None:
+    first, second = spec(seeds=[1]), spec(seeds=[1])
+    first.keep_cells([settings()])
+    assert first == second
+    assert first != spec(seeds=[2])
+    assert first != settings()
+
+
+def test_ten_thousand_seeds_are_looked_at_once() -> None:
+    class Counted(list[int]):
+        def count(self, value: int) -> int:
+            raise AssertionError("looking for each of n seeds among n takes n times n")
+
+    assert Spec._seeds_once(Counted(range(10_000))) == list(range(10_000))
+    with pytest.raises(PydanticCustomError, match="seed 3 is repeated"):
+        Spec._seeds_once([7, 3, 7, 3, 9])

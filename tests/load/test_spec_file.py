@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SpecError
+from engine.home.paths import open_home
 from engine.load import load_spec
-from engine.spec import LongformerAttention
-from engine.spec.cells import expand_cells
+from engine.plan import make_plan
+from engine.spec import LongformerAttention, Settings, Spec
+from engine.spec.cells import expand_cells, matrix_points, merge_trees, nest_paths
+from tests.load.writing import HEAD, problems_of, write_spec
 
 SPECS = Path(__file__).parents[2] / "specs"
 QUICKSTART = SPECS / "quickstart.yaml"
@@ -79,32 +82,6 @@ def test_all_mistakes_of_a_file_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         load_spec(file)
     assert {problem.path for problem in caught.value.problems} == {"train.epochs", "distill.loss", "bogus"}
-
-
-def test_missing_file_and_missing_base_are_spec_errors(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="cannot read"):
-        load_spec(tmp_path / "nothing.yaml")
-    file = tmp_path / "spec.yaml"
-    file.write_text("extends: nothing.yaml\nname: a\n")
-    with pytest.raises(SpecError, match="there is no file") as caught:
-        load_spec(file)
-    assert caught.value.problems[0].where == f"{file}:1:10"
-
-
-def test_cycle_of_extends_is_shown_as_a_chain(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
-    (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
-    with pytest.raises(SpecError, match=r"a\.yaml -> b\.yaml -> a\.yaml"):
-        load_spec(tmp_path / "a.yaml")
-
-
-def test_later_file_wins_and_lists_replace(tmp_path: Path) -> None:
-    (tmp_path / "base.yaml").write_text(
-        "data: {source: digits, image_size: 32}\nstudent: {arch: tiny_vit_5m}\nseeds: [0, 1, 2]\ntrain: {lr: 1e-3}\n"
-    )
-    (tmp_path / "spec.yaml").write_text("extends: base.yaml\nname: a\nseeds: [5]\ndata: {image_size: 64}\n")
-    spec = load_spec(tmp_path / "spec.yaml")
-    assert (spec.data.source, spec.data.image_size, spec.seeds, spec.train.lr) == ("digits", 64, [5], 1e-3)
 
 
 def test_set_wins_over_arms_and_keeps_types() -> None:
@@ -184,19 +161,6 @@ def test_small_overlay_fits_every_shipped_spec(file: Path) -> None:
 
 # Where a mistake stands -----------------------------------------------------------------------------------------------
 
-HEAD = "name: a\ndata: {source: digits}\nstudent: {arch: tiny_vit_5m}\n"  # lines 1 to 3
-
-
-def problems_of(folder: Path, text: str, *overrides: str) -> list[tuple[str, str, str, str]]:
-    """Return where (line and column), path, what and fix of each problem of HEAD and `text`."""
-    file = folder / "spec.yaml"
-    file.write_text(HEAD + text)
-    with pytest.raises(SpecError) as caught:
-        load_spec(file, overrides)
-    told = caught.value.problems
-    return [(problem.where.removeprefix(f"{file}:"), problem.path, problem.what, problem.fix) for problem in told]
-
-
 PLACES: dict[str, tuple[str, str, str, str]] = {
     "in the base": ("train: {lr: fast}\narms: {b: {}, c: {}}\n", "4:13", "train.lr", "'fast' is not a number"),
     "in a nested arm": ("arms:\n  b: {train: {lr: fast}}\n", "5:19", "train.lr", "'fast' is not a number"),
@@ -266,98 +230,73 @@ def test_what_is_no_arm_and_no_axis_is_told_with_an_example(
     assert any((place, name, said) == (where, path, what) and fix in mend for place, name, said, mend in told)
 
 
-def test_a_mistake_of_the_base_is_not_the_arms(tmp_path: Path) -> None:
-    """What every arm inherits is said once; what two arms say wrongly is said of each."""
-    (one,) = problems_of(tmp_path, "resources: {gpus: 2}\narms: {b: {}, c: {train.lr: 1}}\n")
-    assert one[0] == "4:19"
-    told = problems_of(tmp_path, "arms:\n  b: {resources.gpus: 2}\n  c: {resources.gpus: 3}\n")
-    assert [(place, what) for place, _, what, _ in told] == [
-        ("5:23", "xp cannot do this yet (arm b)"),
-        ("6:23", "xp cannot do this yet (arm c)"),
-    ]
-
-
-def test_a_mistake_that_is_inherited_is_told_where_it_is_written(tmp_path: Path) -> None:
-    told = problems_of(tmp_path, "arms:\n  b: {resources.gpus: 2}\n  c: {extends: b, train.lr: 1}\n")
-    assert {place for place, *_ in told} == {"5:23"}
-
-
-def test_arms_that_extend_each_other_are_a_chain(tmp_path: Path) -> None:
-    told = problems_of(tmp_path, "arms:\n  b: {extends: c}\n  c: {extends: b}\n")
-    assert (told[0][2], told[0][3]) == ("arms extend each other: b -> c -> b", "cut one of them")
-    assert told[0][0] == "6:16"
-
-
-def test_a_base_file_is_named_where_its_line_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "base.yaml").write_text("train:\n  lr: fast\n")
-    (tmp_path / "spec.yaml").write_text(f"extends: base.yaml\n{HEAD}")
-    with pytest.raises(SpecError) as caught:
-        load_spec(tmp_path / "spec.yaml")
-    assert caught.value.problems[0].where == f"{tmp_path}/base.yaml:2:7"
-
-
-def test_a_base_that_is_missing_is_offered_its_neighbours(tmp_path: Path) -> None:
-    (tmp_path / "base.yaml").write_text("")
-    (tmp_path / "spec.yaml").write_text("extends: bose.yaml\nname: a\n")
-    with pytest.raises(SpecError) as caught:
-        load_spec(tmp_path / "spec.yaml")
-    assert caught.value.problems[0].fix == "did you mean 'base.yaml' or 'spec.yaml'?"
-    (tmp_path / "spec.yaml").write_text("extends: gone/base.yaml\nname: a\n")
-    with pytest.raises(SpecError) as caught:
-        load_spec(tmp_path / "spec.yaml")
-    assert caught.value.problems[0].fix == "give a path relative to this file"
-
-
-def test_files_extend_files_and_the_nearest_wins(tmp_path: Path) -> None:
-    (tmp_path / "far.yaml").write_text("train: {lr: 1.0, batch_size: 8, epochs: 3}\n")
-    (tmp_path / "near.yaml").write_text("extends: far.yaml\ntrain: {lr: 2.0, batch_size: 16}\n")
-    (tmp_path / "spec.yaml").write_text(f"extends: near.yaml\n{HEAD}train: {{lr: 3.0}}\n")
-    train = load_spec(tmp_path / "spec.yaml").train
-    assert (train.lr, train.batch_size, train.epochs) == (3.0, 16, 3)
-
-
-def test_an_arm_wins_over_the_arm_it_extends(tmp_path: Path) -> None:
-    arms = "arms:\n  c: {extends: b, train.lr: 3.0}\n  b: {train: {lr: 2.0, batch_size: 16}}\n"
-    (tmp_path / "spec.yaml").write_text(HEAD + arms)
-    cells = {cell.arm: cell.settings.train for cell in expand_cells(load_spec(tmp_path / "spec.yaml"))}
-    assert [(cells[arm].lr, cells[arm].batch_size) for arm in ("b", "c")] == [(2.0, 16), (3.0, 16)]
-
-
 def test_the_matrix_wins_over_set_and_over_the_arm(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(f"{HEAD}arms: {{b: {{train.lr: 2.0}}}}\nmatrix: {{train.lr: [3.0, 4.0]}}\n")
     spec = load_spec(tmp_path / "spec.yaml", ["train.lr=5.0"])
     assert [cell.settings.train.lr for cell in expand_cells(spec)] == [3.0, 4.0]
 
 
-def test_arms_that_set_makes_alike_are_let_be(tmp_path: Path) -> None:
-    """`--set` tries something out: it may take from arms what told them apart."""
-    (tmp_path / "spec.yaml").write_text(f"{HEAD}arms: {{b: {{train.lr: 2.0}}, c: {{train.lr: 3.0}}}}\n")
-    assert load_spec(tmp_path / "spec.yaml", ["train.lr=1.0"]).arm_names == ["b", "c"]
+# Cells are made once --------------------------------------------------------------------------------------------------
 
 
-def test_options_of_an_arm_are_not_looked_into(tmp_path: Path) -> None:
-    arm = "arms: {b: {student: {arch: timm/resnet18, options: {anything: 1}}}, c: {train.lr: 1}}\n"
-    (tmp_path / "spec.yaml").write_text(HEAD + arm)
-    assert load_spec(tmp_path / "spec.yaml").arm_names == ["b", "c"]
+def counted_validations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that grows by the name of the model whenever a whole one is validated."""
+    seen: list[str] = []
+    real = Settings.model_validate.__func__  # type: ignore[attr-defined]  # a class method is a function of its class
+
+    def counting(cls: type[Settings], tree: object) -> object:
+        seen.append(cls.__name__)
+        return real(cls, tree)
+
+    monkeypatch.setattr(Settings, "model_validate", classmethod(counting))
+    return seen
 
 
-def test_a_network_is_judged_at_the_size_it_sees(tmp_path: Path) -> None:
-    """At 32 pixels a window of stage 3 is one token: of the student, not of a teacher that sees 224."""
-    radii = "attention: {kind: longformer, radius: [0, 0, 3]}"
-    teacher = f"teacher: {{arch: tiny_vit_5m, {radii}, train: {{}}, image_size: 224}}\n"
-    file = tmp_path / "spec.yaml"
-    file.write_text(HEAD.replace("digits", "digits, image_size: 32") + teacher)
-    load_spec(file)
-    small = f"teacher: {{arch: tiny_vit_5m, {radii}, train: {{}}, image_size: 32}}\n"
-    ((place, path, what, _),) = problems_of(tmp_path, small)
-    assert (place, path) == ("4:68", "teacher.attention.radius")
-    assert what.startswith("stage 3: radius 3 is more than its 1 x 1 window")
+def test_a_cell_is_validated_once_from_file_to_plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen = counted_validations(monkeypatch)
+    spec = load_spec(SPECS / "phase2_pruned.yaml")
+    cells = list(expand_cells(spec))
+    make_plan(spec, open_home(tmp_path, create=True))
+    assert len(cells) == 10
+    assert sorted(seen) == ["Settings"] * 10 + ["Spec"]
 
 
-@pytest.mark.parametrize(("text", "missing"), [("${XP_A}/${XP_B}/x", ["XP_B"]), ("$XP_B/x", []), ("plain", [])])
-def test_variables_that_nobody_set_are_named(text: str, missing: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.load import missing_variables
+@pytest.mark.parametrize("words", [(), ("matrix={train.lr: [0.1, 0.2], train.batch_size: [8, 16]}",)])
+@pytest.mark.parametrize("name", ["quickstart", "teacher_assistant", "temperature"])
+def test_a_loaded_spec_has_the_cells_that_it_would_make(name: str, words: tuple[str, ...]) -> None:
+    """The fast way, which takes validated sections as they are, against the plain one: each tree validated whole."""
+    spec = load_spec(SPECS / f"{name}.yaml", words, [SPECS / "_small.yaml"])
+    base = spec.model_dump(exclude_unset=True, include=set(Settings.model_fields))
+    points = [nest_paths(point) for point in matrix_points(spec.matrix)]
+    trees = [merge_trees(merge_trees(base, spec.arms[arm]), point) for arm in spec.arm_names for point in points]
+    assert [cell.settings for cell in expand_cells(spec)] == [Settings.model_validate(tree) for tree in trees]
 
-    monkeypatch.setenv("XP_A", "here")
-    monkeypatch.delenv("XP_B", raising=False)
-    assert missing_variables(text) == missing
+
+def test_what_a_loaded_spec_carries_is_no_part_of_it(tmp_path: Path) -> None:
+    spec = load_spec(write_spec(tmp_path, "arms: {b: {}, c: {train.lr: 1.0}}\n"))
+    again = Spec.model_validate(spec.model_dump(exclude_unset=True))
+    assert spec == again
+    assert len(spec.kept_cells) == 2
+    assert again.kept_cells == ()
+
+
+def test_tagged_and_huge_yaml_is_refused_in_a_base_too(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("title: !!python/object:os.system x\n")
+    (tmp_path / "spec.yaml").write_text(f"extends: base.yaml\n{HEAD}")
+    with pytest.raises(SpecError, match=r"base\.yaml:1:8: the tag '!!python/object:os\.system' means nothing"):
+        load_spec(tmp_path / "spec.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("train.lr=.nan", "nan is not a finite number"),
+        ("train.lr=1e999", "inf is not a finite number"),
+        ("train.epochs=.inf", "inf is not a whole number"),
+        ("matrix.train.lr=[.nan]", "a value is .nan or .inf"),
+        ("matrix.train.lr=3", "its values are no list"),
+        ("matrix.train.lr=[1, 1.0]", "a value is repeated"),
+    ],
+)
+def test_a_set_value_that_cannot_be_is_refused(text: str, what: str, tmp_path: Path) -> None:
+    assert what in [said for _, _, said, _ in problems_of(tmp_path, "", text)]

@@ -1,0 +1,141 @@
+"""Cells checked: takes the layers, gives the settings of every arm at every matrix point, or what is wrong with them.
+
+A mistake points into the arm or the matrix when that says it. How many cells there may be is MOST_CELLS, or what the
+environment says in XP_MOST_CELLS.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.errors import Problem, XpError, closest_hint
+from engine.load.arms import ArmPlaces
+from engine.load.layers import Layers
+from engine.load.messages import explain_error
+from engine.load.unsupported import planned_problems
+from engine.load.yaml_tree import Path
+from engine.spec import Settings, Spec
+from engine.spec.cells import CellBuilder, Tree, arm_trees, expand_cells, matrix_points, unknown_part
+from engine.spec.identity import canonical_json, counted_settings
+from engine.spec.shapes import shape_problems
+
+MOST_CELLS = 50_000
+LIMIT_WORD = "XP_MOST_CELLS"
+
+
+def matrix_problems(layers: Layers) -> list[Problem]:
+    """Return the axes that name no setting, have no list of values, or repeat one."""
+    matrix = layers.tree.get("matrix")
+    found = (_axis_problem(path, values) for path, values in matrix.items()) if isinstance(matrix, Mapping) else ()
+    return [
+        Problem(layers.where(("matrix", path), key=True), f"matrix.{path}", what, fix)
+        for path, what, fix in (problem for problem in found if problem)
+    ]
+
+
+def _axis_problem(path: str, values: Any) -> tuple[str, str, str] | None:
+    wrong = unknown_part(path)
+    if wrong:
+        fix = closest_hint(wrong[0], wrong[1]) if wrong[1] else "it has no parts of its own"
+        return path, f"unknown key {wrong[0]!r}", fix
+    if not isinstance(values, list):
+        return path, "its values are no list", f"write [{values}]"
+    try:
+        texts = {canonical_json(value) for value in values}
+    except ValueError:
+        return path, "a value is .nan or .inf", "list numbers that are finite"
+    return (path, "a value is repeated", "list each value once") if len(texts) < len(values) else None
+
+
+def too_many_cells(layers: Layers) -> list[Problem]:
+    """Refuse what would take hours to check, before it begins. Raises XpError where the limit is no number."""
+    arms, matrix, most = layers.tree.get("arms"), layers.tree.get("matrix"), _most_cells()
+    points = math.prod(len(values) for values in matrix.values()) if isinstance(matrix, Mapping) else 1
+    rows = max(1, len(arms)) if isinstance(arms, Mapping) else 1
+    if rows * points <= most:
+        return []
+    path = "matrix" if points > rows else "arms"
+    what = f"{rows * points:,} cells ({rows:,} arms at {points:,} matrix points), more than {most:,}"
+    fix = f"compare fewer at once, or raise the limit: {LIMIT_WORD}={rows * points}"
+    return [Problem(layers.where((path,), key=True), path, what, fix)]
+
+
+def _most_cells() -> int:
+    text = os.environ.get(LIMIT_WORD, str(MOST_CELLS))
+    if not re.fullmatch(r"\d{1,15}", text):
+        raise XpError(f"{text!r} is no number of cells", where=LIMIT_WORD, fix=f"set it to {MOST_CELLS}, or unset it")
+    return int(text)
+
+
+def check_cells(layers: Layers, spec: Spec | None) -> tuple[list[Problem], list[Settings]]:
+    """Validate every cell, once; `spec` lends the sections of the base that it has validated."""
+    matrix = layers.tree.get("matrix")
+    points = matrix_points(matrix if isinstance(matrix, Mapping) else {})
+    base = {key: value for key, value in layers.tree.items() if key in Settings.model_fields}
+    builder, places = CellBuilder(base, spec), ArmPlaces(layers)
+    problems: list[Problem] = []
+    cells: list[Settings] = []
+    for arm, changes in _arm_items(layers.tree):
+        for point, tree in zip(points, arm_trees(base, changes, points), strict=True):
+            try:
+                cells.append(builder.build(tree))
+            except ValidationError as error:
+                problems += explain_all(error, layers, partial(places.find, arm, point))
+            else:
+                problems += _cell_problems(arm, cells[-1], layers, partial(places.find, arm, point))
+    return problems, cells
+
+
+def _arm_items(tree: Tree) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the arms that can be checked; what is no mapping is reported with the spec itself."""
+    arms = tree.get("arms") or {"": {}}
+    if not isinstance(arms, Mapping):
+        return []
+    return [(arm, changes) for arm, changes in arms.items() if isinstance(changes, Mapping)]
+
+
+def _cell_problems(arm: str, settings: Settings, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:
+    """Yield what these settings ask for and xp cannot do or build."""
+    for path, what, fix in (*planned_problems(settings), *_shape_problems(settings)):
+        where = layers.where(place(tuple(path.split("."))))
+        yield Problem(where, path, f"{what} (arm {arm})" if arm else what, fix)
+
+
+def _shape_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield what cannot be built at this image size: heads and tiles that do not divide, radii beyond a window."""
+    for path, network in settings.networks:
+        size = getattr(network, "image_size", None) or settings.data.image_size
+        for problem in shape_problems(network, size, path):
+            yield problem.path, problem.what, problem.fix
+
+
+def explain_all(error: ValidationError, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:
+    """Yield everything that pydantic found, in our words and with its place."""
+    for detail in error.errors(include_url=False):
+        found = explain_error(detail)
+        where = layers.where(place(found.path), key=found.at_key)
+        yield Problem(where, ".".join(map(str, found.path)), found.what, found.fix)
+
+
+def same_arms(spec: Spec, layers: Layers) -> list[Problem]:
+    """Two arms that are one at every matrix point would be two rows of one experiment: a slip, not a study."""
+    if len(spec.arms) < 2:
+        return []
+    seen: dict[tuple[str, ...], str] = {}
+    problems = []
+    for arm, cells in groupby(expand_cells(spec), lambda cell: cell.arm):
+        texts = tuple(canonical_json(counted_settings(cell.settings)) for cell in cells)
+        if texts in seen:
+            what = f"arm {arm!r} is the same as arm {seen[texts]!r}"
+            where = layers.where(("arms", arm), key=True)
+            problems.append(Problem(where, f"arms.{arm}", what, "change it, or remove it"))
+        seen.setdefault(texts, arm)
+    return problems

@@ -1,0 +1,72 @@
+"""The layers of a spec: takes a file, gives the files it extends merged below it, and where each word was written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+
+from engine.errors import Problem, SpecError, closest_hint
+from engine.load.yaml_tree import Document, Path, read_document
+from engine.spec.cells import Tree, merge_trees
+
+
+@dataclass
+class Layers:
+    """The merged tree of a spec and where each of its keys and values came from."""
+
+    file: FilePath
+    tree: Tree = field(default_factory=dict)
+    keys: dict[Path, str] = field(default_factory=dict)
+    values: dict[Path, str] = field(default_factory=dict)
+    bases: Mapping[str, str] = field(default_factory=dict)
+
+    def add(self, document: Document) -> None:
+        self.tree = merge_trees(self.tree, document.tree)
+        self.keys |= document.keys
+        self.values |= document.values
+
+    def where(self, path: Path, *, key: bool = False) -> str:
+        """Return the position of `path`, or of its nearest parent that was written down."""
+        marks = self.keys if key else self.values
+        for length in range(len(path), 0, -1):
+            if path[:length] in marks:
+                return (marks if length == len(path) else self.keys)[path[:length]]
+        return f"{self.file}:1:1"
+
+
+def read_layers(file: FilePath) -> Layers:
+    """Return a spec over all it extends. Raises SpecError where a file is missing, no YAML, or extends itself."""
+    layers = Layers(file)
+    for document in reversed(_extends_chain(file)):
+        layers.add(document)
+    return layers
+
+
+def _extends_chain(file: FilePath) -> list[Document]:
+    """Return the documents from `file` itself to the farthest base."""
+    documents, chain = [read_document(file)], [_real_path(file)]
+    while isinstance(base := documents[-1].tree.get("extends"), str):
+        here, target = documents[-1].values[("extends",)], file.parent / base
+        chain.append(_real_path(target))
+        if chain[-1] in chain[:-1]:
+            names = " -> ".join(path.name for path in chain)
+            what = f"the files extend each other: {names}"
+            raise SpecError([Problem(here, "extends", what, "cut one of these lines")])
+        documents.append(_read_base(target, here))
+        file = target
+    return documents
+
+
+def _real_path(file: FilePath) -> FilePath:
+    return FilePath(os.path.realpath(file))
+
+
+def _read_base(file: FilePath, mark: str) -> Document:
+    """A base that is missing is a mistake of the line that names it, not of the base."""
+    if os.path.isfile(file):  # pathlib raises for a name that is too long
+        return read_document(file)
+    names = [path.name for path in file.parent.glob("*.y*ml")] if os.path.isdir(file.parent) else []
+    fix = closest_hint(file.name, names) if names else "give a path relative to this file"
+    raise SpecError([Problem(mark, "extends", f"there is no file {file}", fix)])

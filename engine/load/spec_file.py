@@ -1,0 +1,66 @@
+"""A spec file loaded: takes its path, overlays and --set, gives a Spec that carries its cells, or every mistake.
+
+Layers, the later wins: the files it extends, the spec itself, its arm, then overlays and --set (over the arms too,
+so that `--set train.epochs=1` means what it says), then the matrix. What an arm switched off with null stays off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from engine.errors import Problem, SpecError
+from engine.load.arms import tidy_arms
+from engine.load.cells import check_cells, explain_all, matrix_problems, same_arms, too_many_cells
+from engine.load.layers import Layers, read_layers
+from engine.load.overlays import apply_over, change_arms, read_overlays
+from engine.spec import Spec
+from engine.spec.cells import Tree
+
+
+def load_spec(path: str | Path, overrides: Sequence[str] = (), overlays: Sequence[str | Path] = ()) -> Spec:
+    """Read, merge and check a spec; `overrides` are texts such as `train.epochs=2`.
+
+    Raises SpecError with every problem found. Data, weights and variables that are absent are no error here.
+    """
+    layers = read_layers(Path(path))
+    over = read_overlays(overrides, overlays)
+    problems = _merge_over(layers, over)
+    spec, more = _validate_whole(layers)
+    if not problems:
+        problems, cells = check_cells(layers, spec)
+        if spec is not None and not problems:
+            spec.keep_cells(cells)
+            problems = [] if over else same_arms(spec, layers)
+    problems = _once([*more, *problems])
+    if spec is None or problems:
+        raise SpecError(problems)
+    return spec
+
+
+def _merge_over(layers: Layers, over: Tree) -> list[Problem]:
+    """Merge arms, overlays and --set into the layers' tree; return what keeps its cells from being made."""
+    layers.tree = change_arms(layers.tree, over)
+    problems = tidy_arms(layers)
+    if not problems:
+        layers.tree = apply_over(layers.tree, over)
+    problems += matrix_problems(layers)
+    return problems or too_many_cells(layers)
+
+
+def _validate_whole(layers: Layers) -> tuple[Spec | None, list[Problem]]:
+    try:
+        return Spec.model_validate(layers.tree), []
+    except ValidationError as error:
+        return None, list(explain_all(error, layers, lambda path: path))
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """A mistake in the base shows in every arm; say it once."""
+    kept: dict[tuple[str, str, str], Problem] = {}
+    for problem in problems:
+        kept.setdefault((problem.where, problem.path, re.sub(r" \(arm .*\)$", "", problem.what)), problem)
+    return list(kept.values())

@@ -1,0 +1,135 @@
+"""YAML as nodes: takes a text, gives ruamel's nodes with their marks, or the place where it is no YAML or too much.
+
+The only file, with yaml_tree.py, that knows ruamel.yaml, chosen because it reads YAML 1.2 (`1e-3` is a number, `off` a
+word) and keeps line and column. Nodes are taken rather than ruamel's objects: no tag makes anything of them, and they
+show how much a document would grow before it does.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node
+from ruamel.yaml.reader import ReaderError
+
+from engine.errors import Problem, SpecError
+
+MOST_DEPTH = 64  # mappings and lists that lie in each other
+MOST_REPEATED = 250_000  # nodes that *aliases stand for, beyond those that are written
+
+
+def one_problem(where: str, what: str, fix: str) -> SpecError:
+    return SpecError([Problem(where, "", what, fix)])
+
+
+def mark_position(mark: Any, name: str) -> str:
+    return f"{name}:{mark.line + 1}:{mark.column + 1}" if mark is not None else f"{name}:1:1"
+
+
+def compose_nodes(text: str, name: str) -> Node | None:
+    """Return the root node of a text, None for an empty one; `name` stands for the file in positions."""
+    _refuse_version(text, name)
+    root = _parse_nodes(text, name)
+    if root is not None and "*" in text:
+        _measure(root, name, {})
+    return root
+
+
+def _parse_nodes(text: str, name: str) -> Node | None:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.max_depth = MOST_DEPTH
+    yaml.composer.warn_double_anchors = False  # the later one counts from there on, as YAML says
+    try:
+        root: Node | None = yaml.compose(text)
+    except RecursionError as error:
+        raise _too_deep(f"{name}:1:1") from error
+    except YAMLError as error:
+        raise _broken_yaml(error, text, name) from error
+    except (ValueError, OverflowError) as error:  # an escape such as "\UFFFFFFFF" is no character
+        fix = "write the character itself, or \\u and four digits"
+        raise one_problem(_escape_place(text, name), "this is not YAML: an escape that is no character", fix) from error
+    return root
+
+
+def _escape_place(text: str, name: str) -> str:
+    found = re.search(r"\\U(?!000[0-9a-fA-F]|0010)", text)
+    return _text_position(text, found.start() if found else 0, name)
+
+
+def _text_position(text: str, index: int, name: str) -> str:
+    before = text[:index]
+    return f"{name}:{before.count(chr(10)) + 1}:{index - before.rfind(chr(10))}"
+
+
+def _refuse_version(text: str, name: str) -> None:
+    """Under another version `010` is eight and `off` is false: the same text would be another experiment."""
+    found = re.search(r"^%YAML +(?!1\.2\s*$).*", text, re.MULTILINE) if "%YAML" in text else None
+    if found:
+        where = _text_position(text, found.start(), name)
+        raise one_problem(where, "a spec is YAML 1.2", "write %YAML 1.2, or remove the line")
+
+
+def refuse_tabs(text: str, name: str) -> None:
+    """YAML forbids tabs as indentation; its own message for that is a riddle."""
+    for number, line in enumerate(text.splitlines(), 1) if "\t" in text else ():
+        match = re.match(r" *\t", line)
+        if match and line.strip() and not line.strip().startswith("#"):
+            where = f"{name}:{number}:{match.end()}"
+            raise one_problem(where, "a tab indents this line, and YAML allows spaces only", "replace it by spaces")
+
+
+def _broken_yaml(error: YAMLError, text: str, name: str) -> SpecError:
+    """Return ruamel's complaint with its place, in our words where its own are of no help."""
+    if isinstance(error, ReaderError):
+        char = error.character
+        what = f"the character U+{char if isinstance(char, int) else ord(char):04X} cannot stand in YAML"
+        where = _text_position(text, int(error.position), name)
+        return one_problem(where, what, "remove it")
+    mark = error.problem_mark or error.context_mark if isinstance(error, MarkedYAMLError) else None
+    reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if reason.startswith("maximum depth"):
+        return _too_deep(mark_position(mark, name))
+    if reason == "but found another document":
+        fix = "keep one of the two, each in a file of its own; a line `---` begins another document"
+        return one_problem(mark_position(mark, name), "a second document begins here, and a spec is one", fix)
+    fix = "check indentation, colons and brackets there; quote a text that holds `: ` or `#`"
+    return one_problem(mark_position(mark, name), f"this is not YAML: {reason}", fix)
+
+
+def _too_deep(where: str) -> SpecError:
+    what = f"mappings and lists lie more than {MOST_DEPTH} deep in each other"
+    return one_problem(where, what, "close a bracket that was left open; no spec is that deep")
+
+
+def _measure(node: Node, name: str, seen: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
+    """Return how many nodes a node stands for, and how deep they lie; each is looked at once, however often it is used.
+
+    Raises SpecError where aliases make a small text huge, or make a node hold itself.
+    """
+    known = seen.get(id(node), (0, 0))
+    if known is None:
+        fix = "write out what the alias *name stands for"
+        raise one_problem(mark_position(node.start_mark, name), "this node holds itself through an alias", fix)
+    if id(node) in seen:
+        return known
+    seen[id(node)] = None
+    size, depth = 1, 0
+    for child in _children(node):
+        more, below = _measure(child, name, seen)
+        size, depth = size + more, max(depth, below)
+    seen[id(node)] = size, depth + 1
+    if depth >= MOST_DEPTH:
+        raise _too_deep(mark_position(node.start_mark, name))
+    if size - len(seen) > MOST_REPEATED:
+        what = f"aliases make this {size:,} nodes, more than {MOST_REPEATED:,}"
+        raise one_problem(mark_position(node.start_mark, name), what, "write out what is meant, or repeat less")
+    return size, depth + 1
+
+
+def _children(node: Node) -> list[Node]:
+    if isinstance(node, MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value if isinstance(node.value, list) else []
