@@ -107,7 +107,7 @@ def _plan_pack(context: PlanContext) -> str:
     }
     if content is None:
         return context.draft.add("pack", {}, settings, Cost(reason="the images are not on this machine"))
-    root = str(resolve_root(data.root)) if data.source == "folder" else None
+    root = str(resolve_root(data.root)) if data.has_root else None
     size = int(content.count * data.short_side**2 * PIXEL_BYTES[data.format])
     resources = context.settings.resources.model_copy(update={"gpus": 0}).model_dump()
     details = {"root": root, "resources": resources}

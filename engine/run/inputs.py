@@ -31,6 +31,7 @@ from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
 from engine.run.attempt import Attempt
 from engine.spec import Data, Student
+from engine.spec.data import SOURCE_WORDS
 
 Rows = NDArray[np.int64]
 Watch = Callable[[str, int, int], None]
@@ -50,7 +51,7 @@ class Images:
 def read_data(settings: Mapping[str, Any], details: Mapping[str, Any]) -> Data:
     """Return the `data` part of a job's settings. Where the images lie is no part of them: only packing needs it."""
     given = {name: value for name, value in settings["data"].items() if name != "view_version"}
-    if given["source"] == "folder":
+    if SOURCE_WORDS[given["source"]].has_root:
         given["root"] = details.get("root") or "(packed)"
     how = {"workers": int(details.get("workers") or 0), "cache": details.get("cache") or "auto"}
     return Data.model_validate(given).model_copy(update=how)
@@ -100,7 +101,7 @@ def open_images(attempt: Attempt) -> Images:
 
 def _pack_again(attempt: Attempt, job: JobFolder, error: DataError) -> Pack:
     settings = read_json(job.spec)["settings"]
-    if settings["data"]["source"] == "folder":
+    if SOURCE_WORDS[settings["data"]["source"]].has_root:
         fix = f"remove {job.result} and submit again: the pack is made anew from the images"
         raise JobError(f"the packed images cannot be used: {error.what}", where=error.where, fix=fix) from error
     make_pack(attempt.home, settings, job.job, {}, attempt.watch)
@@ -135,7 +136,7 @@ def make_pack(
 
 def check_digest(settings: Mapping[str, Any], details: Mapping[str, Any], digest: str) -> None:
     """Refuse images that are not the ones the experiment was planned with, those that will be left out included."""
-    if settings["data"]["source"] == "folder" and settings["digest"] != digest:
+    if SOURCE_WORDS[settings["data"]["source"]].has_root and settings["digest"] != digest:
         raise DataError(
             "the images have changed since the experiment was submitted",
             where=str(details.get("root")),

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.core.network.attention import LongformerAttention
-from engine.spec.shapes import neighbours
+from engine.spec.patterns import PATTERNS, neighbours
 from tests.core.network.nets import dense, longformer, tokens, twin_of
 
 TOLERANCE = 1e-12
-PATTERNS = ("slide", "block", "row")
 TOKEN_SELECTS = ("grid", "previous", "norm", "learned")
 
 
