@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -270,3 +271,46 @@ def test_mixed_labels_are_taken_or_refused(name: str, logits: Logits) -> None:
             distill_loss(distill, student, teacher, hard), distill_loss(distill, student, teacher, labels)
         )
         assert torch.isfinite(distill_loss(distill, student, teacher, soft))
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [
+        ("dkd", {"alpha": 2.0}), ("dkd", {"beta": 8.0}), ("nkd", {"gamma": 1.0}), ("dist", {"beta": 2.0}),
+        ("dist", {"gamma": 0.0}), ("ats", {"wrong_temperature": 3.0}),
+    ],
+)  # fmt: skip
+def test_options_of_a_spec_reach_the_loss(loss: str, options: dict[str, float | None], logits: Logits) -> None:
+    student, teacher, labels = logits
+    distill = Distill(loss=loss, options=options, weight=1.0, label_weight=0.0)
+    found = distill_loss(distill, student, teacher, labels).double()
+    heard = LOSSES[loss].teach(student, teacher, labels, LOSSES[loss].temperature, options)
+    torch.testing.assert_close(found, heard, rtol=1e-5, atol=1e-6)
+    assert abs(heard - LOSSES[loss].teach(student, teacher, labels, LOSSES[loss].temperature)) > 1e-3
+
+
+def test_parts_of_dkd_are_weighed_by_its_options(logits: Logits) -> None:
+    student, teacher, labels = logits
+    one, other = (
+        LOSSES["dkd"].teach(student, teacher, labels, 2.0, {"alpha": alpha, "beta": beta})
+        for alpha, beta in ((1.0, 0.0), (0.0, 1.0))
+    )
+    whole = LOSSES["dkd"].teach(student, teacher, labels, 2.0, {"alpha": 3.0, "beta": 8.0})
+    torch.testing.assert_close(whole, 3.0 * one + 8.0 * other)
+
+
+def test_a_standardised_loss_is_its_function_of_standardised_logits(logits: Logits) -> None:
+    """Whichever function that is: with the moments that are known of all classes where they are, else its own."""
+    student, teacher, labels = logits
+    spec = replace(LOSSES["dist"], standard=True)
+    moments = torch.stack([teacher.mean(1) + 1.0, teacher.std(1, correction=0) * 2.0], 1)
+    given = (teacher - moments[:, :1]) / moments[:, 1:]
+    for known, target in ((moments, given), (None, losses.standardize(teacher))):
+        heard = spec.teach(student, teacher, labels, 2.0, moments=known)
+        wanted = LOSSES["dist"].teach(losses.standardize(student), target, labels, 2.0)
+        torch.testing.assert_close(heard, wanted, rtol=1e-6, atol=1e-9)
+
+
+def test_a_loss_of_labels_alone_hears_no_teacher(logits: Logits) -> None:
+    with pytest.raises(ValueError, match="hears no teacher"):
+        LOSSES["ce"].teach(*logits, 1.0)
