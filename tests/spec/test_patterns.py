@@ -50,32 +50,36 @@ def shape_of(pattern: str, **words: int) -> SparseShape:
     return SparseShape(pattern, "grid", "dual", "shared", "joint", **{"radius": 0, "globals": 0, "tile": 0, **words})
 
 
+Place = tuple[int, int]
+
+# whether a query sees a key, each at (row, column) of a window of this side
+DEFINITIONS: dict[str, Callable[[SparseShape, int, Place, Place], bool]] = {
+    "slide": lambda shape, side, query, key: max(abs(query[0] - key[0]), abs(query[1] - key[1])) <= shape.radius,
+    "block": lambda shape, side, query, key: all(
+        one // shape.tile == other // shape.tile for one, other in zip(query, key, strict=True)
+    ),
+    "row": lambda shape, side, query, key: (
+        abs((key[0] - query[0]) * side + key[1] - query[1]) <= ((2 * shape.radius + 1) ** 2 - 1) // 2
+    ),
+}
+
+
 def by_definition(shape: SparseShape, window: int, query: int) -> set[int]:
     """Compare every pair of tokens, where the source draws ranges."""
-    row, column = divmod(query, window)
-    reach = ((2 * shape.radius + 1) ** 2 - 1) // 2
-    tests: dict[str, Callable[[int, int], bool]] = {
-        "slide": lambda y, x: abs(y - row) <= shape.radius and abs(x - column) <= shape.radius,
-        "block": lambda y, x: (y // shape.tile, x // shape.tile) == (row // shape.tile, column // shape.tile),
-        "row": lambda y, x: abs(y * window + x - query) <= reach,
-    }
-    near = tests[shape.pattern]
-    return {y * window + x for y in range(window) for x in range(window) if near(y, x)}
+    sees = DEFINITIONS[shape.pattern]
+    return {key for key in range(window**2) if sees(shape, window, divmod(query, window), divmod(key, window))}
 
 
-@pytest.mark.parametrize(
-    ("shape", "window"),
-    [
-        (shape_of("slide", radius=0), 3),
-        (shape_of("slide", radius=1), 4),
-        (shape_of("slide", radius=2), 7),
-        (shape_of("row", radius=1), 5),
-        (shape_of("row", radius=2), 7),
-        (shape_of("block", tile=2), 6),
-        (shape_of("block", tile=3), 6),
-    ],
-)
-def test_neighbourhoods_are_those_of_the_definition(shape: SparseShape, window: int) -> None:
+def test_every_pattern_has_a_definition() -> None:
+    assert set(DEFINITIONS) == set(PATTERNS)
+
+
+@pytest.mark.parametrize(("size", "window"), [(0, 3), (1, 4), (1, 5), (2, 6), (2, 7), (3, 6)])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_neighbourhoods_are_those_of_the_definition(pattern: str, size: int, window: int) -> None:
+    """`size` is the radius, or the tile where it divides the window."""
+    tile = size if size and window % size == 0 else 1
+    shape = shape_of(pattern, **({"tile": tile} if PATTERNS[pattern].is_tiled else {"radius": size}))
     found = neighbours(shape, window)
     assert [set(keys) for keys in found] == [by_definition(shape, window, query) for query in range(window**2)]
 
