@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.core.network.attention import LongformerAttention
+from engine.core.network.sparse import SELECTS
 from engine.spec.patterns import PATTERNS, neighbours
 from tests.core.network.nets import dense, longformer, tokens, twin_of
 
 TOLERANCE = 1e-12
-TOKEN_SELECTS = ("grid", "previous", "norm", "learned")
+TOKEN_SELECTS = [word for word, select in SELECTS.items() if select.makes_globals and not select.keys_only]
 
 
 def loop_attention(module: LongformerAttention, x: Tensor, places: list[list[int]]) -> Tensor:
@@ -97,7 +98,7 @@ def test_no_globals_and_no_radius_passes_each_value_through(pattern: str, combin
     torch.testing.assert_close(module(x).out, module.join_heads(values), rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("select", [*TOKEN_SELECTS, "pooled", "none"])
+@pytest.mark.parametrize("select", SELECTS)
 @pytest.mark.parametrize("combine", ["joint", "sum", "mean"])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_every_parameter_learns(select: str, combine: str, pattern: str) -> None:
@@ -109,7 +110,7 @@ def test_every_parameter_learns(select: str, combine: str, pattern: str) -> None
         assert parameter.grad.abs().max() > 0, name
 
 
-@pytest.mark.parametrize("select", [*TOKEN_SELECTS, "pooled", "none"])
+@pytest.mark.parametrize("select", SELECTS)
 @pytest.mark.parametrize("combine", ["joint", "mean"])
 def test_weights_of_a_row_sum_to_one(select: str, combine: str) -> None:
     weights = longformer(select=select, combine=combine).probabilities(tokens())
@@ -153,7 +154,7 @@ def test_wider_radius_sees_at_least_as_much(pattern: str) -> None:
     assert masks[-1].all()
 
 
-@pytest.mark.parametrize("select", [*TOKEN_SELECTS, "pooled", "none"])
+@pytest.mark.parametrize("select", SELECTS)
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_equal_tokens_give_equal_rows_with_equal_projections(select: str, pattern: str) -> None:
     module = longformer(6, pattern=pattern, tile=3, select=select, projections="shared")
@@ -173,7 +174,7 @@ def test_received_attention_is_divided_by_the_rows_that_see_a_token() -> None:
         assert float(received[0, key]) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("select", [*TOKEN_SELECTS, "pooled", "none"])
+@pytest.mark.parametrize("select", SELECTS)
 @pytest.mark.parametrize("combine", ["joint", "sum", "mean"])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_padding_tokens_change_nothing(select: str, combine: str, pattern: str) -> None:
