@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.core.distill.losses import _standardize
+from engine.core.distill.losses import standardize
 from engine.home.paths import Home, open_home
 from tests.test_flow import ask, xp
 
@@ -35,7 +35,7 @@ def test_lskd_hears_the_unscaled_teacher(done: Path) -> None:
     home: Home = open_home(done)
     files = [home.targets(scaled_jobs(done)[scale]) / "logits.bin" for scale in (1.0, 8.0)]
     one, eight = (torch.from_numpy(np.fromfile(path, "<f2").reshape(-1, 10)).float() for path in files)
-    torch.testing.assert_close(_standardize(eight), _standardize(one), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(standardize(eight), standardize(one), rtol=1e-5, atol=1e-5)
     accuracies = ask(done, "select arm, seed, test_top1 from results order by seed")
     heard = {arm: [row["test_top1"] for row in accuracies if row["arm"] == arm] for arm in ("lskd", "lskd_sure")}
     assert heard["lskd"] == pytest.approx(heard["lskd_sure"], abs=0.005)

@@ -18,7 +18,8 @@ from engine.core.measure import count_macs_by_module, count_params
 from engine.core.network.build import Memory, build_network
 from engine.core.network.tiny_vit import TinyViT
 from engine.spec import Network
-from engine.spec.shapes import SparseShape, StageShape
+from engine.spec.patterns import SparseShape
+from engine.spec.shapes import StageShape
 
 BATCH = 2
 """Batch norm in train mode wants more than one value a channel, even where the map is a single token."""
@@ -120,7 +121,7 @@ def _texts(shape: StageShape) -> tuple[str, str, str]:
 
 
 def _sparse_text(sparse: SparseShape) -> str:
-    reach = f"tile {sparse.tile}" if sparse.pattern == "block" else f"radius {sparse.radius}"
+    reach = f"tile {sparse.tile}" if sparse.is_tiled else f"radius {sparse.radius}"
     chosen = f"{sparse.globals} globals ({sparse.select})" if sparse.globals else "no globals"
     words = [f"{sparse.pattern} {reach}", chosen]
     if sparse.has_global_rows:

@@ -2,7 +2,8 @@
 
 Units are inner widths only, so that the residual stream keeps its size: inner channels of an MBConv, whole attention
 heads (both projection sets), hidden units of an MLP. Taking a unit away equals setting its outgoing weights to zero.
-Which units go is decided in each layer by the criterion; how many, by bisection until the counted share is met.
+Which units go is decided in each layer by the criterion (one of CRITERIA); how many, by
+the share on an even grid of shares, alike in all layers, at which the count comes nearest to what was asked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -17,10 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.core.measure import count_macs_by_module, count_params
-from engine.core.network.attention import LongformerAttention, WindowAttention
+from engine.core.network.attention import LongformerAttention
 from engine.core.network.layers import MBConv, NormMlp
 from engine.core.network.tiny_vit import TinyViT
 from engine.core.network.widths import Widths
+from engine.core.network.window import WindowAttention
 from engine.errors import JobError
 from engine.spec import Prune
 
@@ -62,11 +65,6 @@ class Layer:
     module: nn.Module
     units: int
     cost: float
-
-
-def widths_of(network: nn.Module) -> Widths | None:
-    """Return the inner widths of a tiny_vit, pruned or not; None for a timm network, which cannot be pruned here."""
-    return network.widths if isinstance(network, TinyViT) else None
 
 
 def prune_network(
@@ -181,34 +179,52 @@ def _cost(layers: Sequence[Layer], drops: Sequence[int]) -> float:
     return sum(layer.cost * drop for layer, drop in zip(layers, drops, strict=True))
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """What a criterion may look at: the network, batches of its training images, the loss, the run's seed."""
+
+    network: TinyViT
+    batches: Batches
+    seed: int
+    loss: Loss
+
+
+Criterion = Callable[[Sequence[Layer], Evidence], list[Tensor]]
+
+
 def score_units(
     network: TinyViT, layers: Sequence[Layer], criterion: str, batches: Batches, seed: int, loss: Loss
 ) -> list[Tensor]:
-    """Return a score per unit for each layer; the lowest go first.
+    """Return a score per unit for each layer, by one of CRITERIA; the lowest go first."""
+    return CRITERIA[criterion](layers, Evidence(network, batches, seed, loss))
 
-    taylor: mean over batches of |sum of w dL/dw over the unit's outgoing weights|, which is the first-order change of
-    the loss when the unit goes. l1, l2: norm of the incoming times norm of the outgoing weights. random: the control.
+
+def random_scores(layers: Sequence[Layer], evidence: Evidence) -> list[Tensor]:
+    """The control."""
+    generator = torch.Generator().manual_seed(evidence.seed)
+    return [torch.rand(layer.units, generator=generator) for layer in layers]
+
+
+@torch.no_grad()
+def norm_scores(layers: Sequence[Layer], evidence: Evidence, order: int) -> list[Tensor]:
+    """Norm of the incoming times norm of the outgoing weights."""
+    return [_incoming(layer).norm(order, dim=1) * _outgoing(layer).norm(order, dim=1) for layer in layers]
+
+
+def taylor_scores(layers: Sequence[Layer], evidence: Evidence) -> list[Tensor]:
+    """Mean over batches of |sum of w dL/dw over the unit's outgoing weights|: to first order, what its going changes.
+
+    In eval mode, so that batch norm neither moves nor sees the batch; gradients are left as they were.
     """
-    if criterion == "random":
-        generator = torch.Generator().manual_seed(seed)
-        return [torch.rand(layer.units, generator=generator) for layer in layers]
-    if criterion == "taylor":
-        return _taylor_scores(network, layers, batches, loss)
-    order = 1 if criterion == "l1" else 2
-    with torch.no_grad():
-        return [_incoming(layer).norm(order, dim=1) * _outgoing(layer).norm(order, dim=1) for layer in layers]
-
-
-def _taylor_scores(network: TinyViT, layers: Sequence[Layer], batches: Batches, loss: Loss) -> list[Tensor]:
-    """In eval mode, so that batch norm neither moves nor sees the batch; gradients are left as they were."""
+    network = evidence.network
     was_training, device = network.training, next(network.parameters()).device
     network.eval()
     weights = [_outgoing_weight(layer) for layer in layers]
     scores = [torch.zeros(layer.units, dtype=torch.float64, device=device) for layer in layers]
     count = 0
     with torch.enable_grad():
-        for images, labels in batches:
-            value = loss(network(images.to(device)), labels.to(device))
+        for images, labels in evidence.batches:
+            value = evidence.loss(network(images.to(device)), labels.to(device))
             grads = torch.autograd.grad(value, weights)
             for score, layer, grad in zip(scores, layers, grads, strict=True):
                 score += (_outgoing(layer).detach() * _by_unit(layer, grad)).double().sum(1).abs()
@@ -320,3 +336,11 @@ def _macs(network: TinyViT) -> dict[str, int]:
     inner = {name for name, module in network.named_modules() if _kind_of(module)[0]}
     rest = counts[""] - sum(counts.get(name, 0) for name in inner)
     return {name: counts.get(name, 0) for name in inner} | {"": rest}
+
+
+CRITERIA: dict[str, Criterion] = {
+    "taylor": taylor_scores,
+    "l1": partial(norm_scores, order=1),
+    "l2": partial(norm_scores, order=2),
+    "random": random_scores,
+}

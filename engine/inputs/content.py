@@ -26,9 +26,8 @@ from engine.home.files import read_object, write_atomic
 from engine.inputs.archive import stream_files
 from engine.inputs.folders import ImageFile, find_images, name_place
 from engine.inputs.quotas import held_part
-from engine.spec import Data
+from engine.spec.data import Data, SourceWords
 
-DIGIT_CLASSES = tuple(str(digit) for digit in range(10))
 DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 DIGIT_COUNT = sum(DIGIT_COUNTS)
 HASH_THREADS, HASH_CHUNK = 4, 256
@@ -52,13 +51,22 @@ class Content:
     held: tuple[int, ...] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source(SourceWords):
+    """A source of images: what its words in a spec say, and what is there (how they are read: core/data/sources.py)."""
+
+    content: Callable[[Data, Path], Content]
+
+
 def data_content(data: Data, home_cache_file: Path) -> Content:
     """Return what `data` names, each file's digest taken once and kept in `home_cache_file` (JSON).
 
     Raises MissingData when it is not on this machine, DataError when it is there and cannot be used.
     """
-    if data.source == "digits":
-        return _digits_content()
+    return SOURCES[data.source].content(data, home_cache_file)
+
+
+def _folder_content(data: Data, home_cache_file: Path) -> Content:
     images, class_names = data_images(data)
     digests = image_digests(images, home_cache_file)
     # An archive counts once, however many images are in it.
@@ -228,6 +236,17 @@ def digits_file() -> Path:
     )
 
 
-def _digits_content() -> Content:
+def _digits_content(data: Data, home_cache_file: Path) -> Content:
     path = digits_file()
-    return Content(file_digest(path), len(DIGIT_CLASSES), DIGIT_COUNT, path.stat().st_size, DIGIT_CLASSES, DIGIT_COUNTS)
+    names = SOURCES[data.source].class_names
+    return Content(file_digest(path), len(names), DIGIT_COUNT, path.stat().st_size, names, DIGIT_COUNTS)
+
+
+SOURCES: dict[str, Source] = {
+    "folder": Source(content=_folder_content, has_root=True),
+    "digits": Source(
+        content=_digits_content,
+        class_names=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
+        package="scikit-learn",
+    ),
+}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from engine.errors import closest_hint
-from engine.spec import Spec
+from engine.spec import Attention, Spec
 from engine.spec.cells import unknown_part
 
-UNION_TAGS = {"attention": ("window", "longformer"), "temperature": ("number", "schedule", "matched")}
+KINDS = tuple(
+    kind for model in get_args(get_args(Attention)[0]) for kind in get_args(model.model_fields["kind"].annotation)
+)
+UNION_TAGS = {"attention": KINDS, "temperature": ("number", "schedule", "matched")}
 EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -51,7 +54,9 @@ def explain_error(detail: ErrorDetails) -> Explained:
     if kind in ("literal_error", "union_tag_invalid"):
         return _wrong_choice(path, context, given)
     if kind == "union_tag_not_found":
-        return Explained(path, "`kind` is missing", "add kind: window or kind: longformer", at_key=True)
+        return Explained(
+            path, "`kind` is missing", "add " + " or ".join(f"kind: {kind}" for kind in KINDS), at_key=True
+        )
     if kind in EXPECTED:
         return Explained(path, f"{_show(given)} is not {EXPECTED[kind]}", f"write {EXPECTED[kind]}{_unquote(given)}")
     return Explained(path, f"{_show(given)}: {_lower(detail['msg'])}", _limit_fix(context, detail["msg"]))

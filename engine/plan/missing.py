@@ -28,7 +28,7 @@ def absent_inputs(spec: Spec) -> list[str]:
 
 
 def _absent_data(data: Data) -> list[str]:
-    if data.source != "folder":
+    if not data.has_root:
         return []
     try:
         data_images(data)

@@ -28,7 +28,7 @@ def plan_pack(run: RunDraft) -> None:
 
 def images_root(data: Data) -> str | None:
     """Return where the images lie, None where they are built in or not on this machine."""
-    if data.source != "folder":
+    if not data.has_root:
         return None
     try:
         return str(resolve_root(data.root))

@@ -18,6 +18,7 @@ from engine.report.figures import Reliability, ReliabilityLine
 from engine.report.sheet import ReportRows, Sheet
 from engine.report.tables import Cell, Table
 from engine.report.verdicts import Remedy, judge_capacity, judge_noise, judge_sureness
+from engine.spec.distill import LOSS_WORDS
 
 PARTS = ("train", "val", "test", "all")
 HELD_OUT = ("test", "val", "all")
@@ -30,6 +31,7 @@ COLUMNS = {
 STUDENT_KEY = ("arm", "cell", "part", "name")
 PLAIN = ("hinton", "soft_ce")
 ROBUST = ("lskd", "ats", "dist")
+LOSS_FIELDS = ("distill.loss", "distill.weight", "distill.label_weight")
 NOTES = (
     "Centre crops. Above 0.99: share of images with such a confidence. Signed ECE above 0 and a fitted temperature T "
     "above 1 say too sure. Entropies in nats; wrong-class entropy is that of the wrong classes among themselves. "
@@ -264,21 +266,24 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[Path]:
 
 def _softens(settings: Mapping[str, Any], plain: Mapping[str, Any], paths: set[Path]) -> bool:
     """Whether the first is the second with a softer teacher: a loss that does not see its scale, a higher temperature,
-    calibration, or smaller logits; one of them alone. A loss brings its own weights with it."""
+    calibration, or smaller logits; one of them alone. A loss brings its weights, options and temperature with it."""
     if plain.get("distill.loss") not in PLAIN:
         return False
     if "distill.loss" in paths:
-        return settings["distill.loss"] in ROBUST and paths <= {
-            "distill.loss",
-            "distill.weight",
-            "distill.label_weight",
-        }
+        return settings["distill.loss"] in ROBUST and all(_comes_with_loss(settings, path) for path in paths)
     if paths == {"distill.temperature"}:
         one, other = settings["distill.temperature"], plain["distill.temperature"]
         return isinstance(one, int | float) and isinstance(other, int | float) and one > other
     if paths == {"teacher.calibrate"}:
         return bool(settings["teacher.calibrate"])
     return paths == {"teacher.logit_scale"} and settings["teacher.logit_scale"] < plain["teacher.logit_scale"]
+
+
+def _comes_with_loss(settings: Mapping[str, Any], path: Path) -> bool:
+    """Whether another loss brings this difference with it: any weights and options, a temperature that is its own."""
+    if path == "distill.temperature":
+        return bool(settings.get(path) == LOSS_WORDS[settings["distill.loss"]].temperature)
+    return path in LOSS_FIELDS or path.startswith("distill.options.")
 
 
 def _assists(settings: Mapping[str, Any], plain: Mapping[str, Any], paths: set[Path]) -> bool:

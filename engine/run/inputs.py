@@ -32,6 +32,7 @@ from engine.inputs.content import file_digest
 from engine.plan.pack import pack_id
 from engine.run.attempt import Attempt, absent_fix
 from engine.spec import Data, Student
+from engine.spec.data import SOURCE_WORDS
 from engine.spec.job_file import JobSpec, read_job
 from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TargetsSettings, TrainSettings, ViewedData
 
@@ -113,7 +114,7 @@ def open_needed_pack(home: Home, pack: str, viewed: ViewedData, asker: Asker) ->
 
 def _pack_again(home: Home, job: JobFolder, asker: Asker, error: DataError) -> None:
     settings = read_job(job, PackSettings).settings
-    if settings.data.source == "folder":
+    if SOURCE_WORDS[settings.data.source].has_root:
         fix = f"remove {job.result} and submit again: the pack is made anew from the images"
         raise JobError(f"the packed images cannot be used: {error.what}", where=error.where, fix=fix) from error
     make_pack(home, settings, job.job, None, asker.watch)
@@ -124,7 +125,7 @@ def _pack_elsewhere(home: Home, job: JobFolder, packed: PackedData, asker: Asker
 
     The id of the job tells whether the images are the right ones.
     """
-    root, is_folder = asker.details.root, packed.source == "folder"
+    root, is_folder = asker.details.root, SOURCE_WORDS[packed.source].has_root
     fix = f"copy jobs/{job.job} and, in the cache, pack/{job.job} from the home that has them"
     if is_folder and not (root and Path(root).exists()):
         raise JobError(f"needs {job.job}, which is not here, nor are its images", where=str(root), fix=fix)
@@ -164,7 +165,7 @@ def make_pack(
 
 def check_digest(settings: PackSettings, root: str | None, digest: str) -> None:
     """Refuse images that are not the ones the experiment was planned with, those that will be left out included."""
-    if settings.data.source == "folder" and settings.digest != digest:
+    if SOURCE_WORDS[settings.data.source].has_root and settings.digest != digest:
         raise DataError(
             "the images have changed since the experiment was submitted",
             where=str(root),

@@ -6,7 +6,9 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     base           strict models, common numbers
     architectures  the networks a spec may name; timm_names.txt is timm's own list
     data           images
+    registries     words that are the keys of a registry, read without torch
     network        networks and their attention
+    patterns       who sees whom in a window
     shapes         what a network's words come to at an image size: windows, radii, tiles
     training       train, prune, measure, explain, resources
     teacher        who teaches
@@ -20,7 +22,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
 
 from engine.spec.base import ASIDE, NAME, Model, refuse
 from engine.spec.data import Augment, Data, RandAugment, parse_rand_augment
-from engine.spec.distill import LOSS_WEIGHTS, ONE_LABEL, Distill, EntropyMatch, TemperatureSchedule
+from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Claim, Settings, Spec
 from engine.spec.network import Attention, LongformerAttention, Network, Student, WindowAttention
 from engine.spec.teacher import Assistant, Teacher, head_problem, weights_file
@@ -28,9 +30,7 @@ from engine.spec.training import Explain, Measure, Prune, Resources, Train
 
 __all__ = [
     "ASIDE",
-    "LOSS_WEIGHTS",
     "NAME",
-    "ONE_LABEL",
     "Assistant",
     "Attention",
     "Augment",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 ASIDE: dict[str, Any] = {"aside": True}
 
@@ -20,6 +21,12 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 def refuse(what: str, fix: str) -> PydanticCustomError:
     """Return the error a validator raises: what is wrong, and the repair that the person is shown."""
     return PydanticCustomError("refused", "{what}", {"what": what, "fix": fix})
+
+
+def refuse_keys(title: str, problems: Iterable[tuple[str, str, str]]) -> ValidationError:
+    """Return the error a validator of a mapping raises for keys of it: each with what is wrong and the repair."""
+    details = [InitErrorDetails(type=refuse(what, fix), loc=(key,), input=key) for key, what, fix in problems]
+    return ValidationError.from_exception_data(title, details)
 
 
 class Model(BaseModel):

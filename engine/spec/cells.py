@@ -2,8 +2,8 @@
 
 Merging is deep, the later wins, lists replace, and null switches a whole part off. A mapping that names another
 `kind` replaces its predecessor: a window attention has no use for the globals of the longformer it replaces, and a
-teacher that is another run's network none for the arch and training of the one before it. Another `arch` drops the
-options of the one before it.
+teacher that is another run's network none for the arch and training of the one before it. Another `arch`, and
+another `loss`, drops the options of the one before it.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def other_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def kept_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> Tree:
-    """Return what of `old` stays below `new`: the options of a network mean nothing to another one."""
-    is_other = "arch" in old and new.get("arch", old["arch"]) != old["arch"]
+    """Return what of `old` stays below `new`: the options of a network, or of a loss, mean nothing to another one."""
+    is_other = any(word in old and new.get(word, old[word]) != old[word] for word in ("arch", "loss"))
     return {key: value for key, value in old.items() if not (is_other and key == "options")}
 
 
@@ -154,7 +154,7 @@ def unknown_part(path: str) -> tuple[str, list[str]] | None:
 
 
 def _is_open(path: str) -> bool:
-    """`options` takes whatever the timm network takes."""
+    """`options` takes whatever the timm network, or the loss, takes."""
     return "options" in path.split(".")[:-1]
 
 

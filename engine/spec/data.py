@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from engine.spec.base import ASIDE, Count, Model, Positive, refuse
+from engine.spec.registries import OneOf, read_words
 
 RAND_AUGMENT = r"^rand(-(m|mstd|n|p)\d+(\.\d+)?)+-inc1$"
 
@@ -73,8 +74,23 @@ class Augment(Model):
         return pair
 
 
+@dataclass(frozen=True, kw_only=True)
+class SourceWords:
+    """What a spec must know of a source of images; its entry in SOURCES of engine/inputs/content.py says it.
+
+    `has_root`: a person says where its images lie. One without comes with a package, and with the classes named here.
+    """
+
+    has_root: bool = False
+    class_names: tuple[str, ...] = ()
+    package: str = ""
+
+
+SOURCE_WORDS = read_words("source", SourceWords)
+
+
 class Data(Model):
-    source: Literal["folder", "digits"]
+    source: Annotated[str, OneOf(tuple(SOURCE_WORDS))]
     root: str | None = Field(None, json_schema_extra=ASIDE)
     image_size: int = Field(224, ge=8, le=2048)
     split: str = "60/20/20"
@@ -121,18 +137,27 @@ class Data(Model):
             raise refuse(f"class {twice!r} is named twice", "name each class once: its place in the list is its label")
         return names
 
+    @property
+    def has_root(self) -> bool:
+        """Whether the images lie in a folder or archive that `root` names."""
+        return SOURCE_WORDS[self.source].has_root
+
     @model_validator(mode="after")
     def _root_for_folder(self) -> Data:
-        if self.source == "folder" and not self.root:
-            raise refuse(
-                "source 'folder' has no root", "set data.root to a folder with one sub-folder of images for each class"
-            )
-        if self.source == "digits" and self.root:
-            raise refuse("source 'digits' takes no root", "leave data.root away: the digits come with scikit-learn")
-        if self.source == "digits" and self.classes is not None:
-            raise refuse("source 'digits' has its ten classes", "leave data.classes away")
-        if self.source == "digits" and self.given == "test":
-            raise refuse("source 'digits' comes without a test folder", "set data.given: merge")
+        if self.has_root and not self.root:
+            fix = "set data.root to a folder with one sub-folder of images for each class"
+            raise refuse(f"source {self.source!r} has no root", fix)
+        if not self.has_root:
+            self._refuse_folder_words(SOURCE_WORDS[self.source])
         if self.cache == "jpeg" and self.format == "raw":
             raise refuse("the pack holds raw pixels: no JPEG can be kept of them", "set cache: auto, or format: jpeg")
         return self
+
+    def _refuse_folder_words(self, words: SourceWords) -> None:
+        if self.root:
+            fix = f"leave data.root away: the {self.source} come with {words.package}"
+            raise refuse(f"source {self.source!r} takes no root", fix)
+        if self.classes is not None:
+            raise refuse(f"source {self.source!r} has its {len(words.class_names)} classes", "leave data.classes away")
+        if self.given == "test":
+            raise refuse(f"source {self.source!r} comes without a test folder", "set data.given: merge")

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
-from engine.spec.base import Model, Positive
+from engine.errors import closest_hint
+from engine.spec.base import Model, Positive, refuse_keys
+from engine.spec.registries import OneOf, read_words
 from engine.spec.teacher import Teacher
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWords:
+    """What a spec must know of a loss; its entry in LOSSES of engine/core/distill/losses.py says it.
+
+    `weights`, of the teacher's part and of the labels', and `temperature` are those of a spec that gives none;
+    `options` the loss's own hyper-parameters with their defaults, None where one follows from others. They are at
+    least 0, and those in `positive` above. `one_label`: it looks at the label of each image, so none may be mixed.
+    """
+
+    weights: tuple[float, float]
+    temperature: float
+    options: Mapping[str, float | None] = field(default_factory=dict)
+    positive: tuple[str, ...] = ()
+    one_label: bool = False
+
+
+LOSS_WORDS = read_words("loss", LossWords)
+OWN_WORDS = ("temperature", "options")
 
 
 class TemperatureSchedule(Model):
@@ -43,35 +67,71 @@ Temperature = Annotated[
 ]
 
 
-class Distill(Model):
-    """Weights left out take the loss's own, in LOSS_WEIGHTS."""
+def _loss_of(given: Mapping[str, Any]) -> LossWords:
+    """Return the loss beside a field; any where its word is wrong, which is then what is reported."""
+    return LOSS_WORDS[given.get("loss", "hinton")]
 
-    loss: Literal["ce", "soft_ce", "hinton", "lskd", "dist", "dkd", "nkd", "ats"] = "hinton"
-    temperature: Temperature = 2.0
+
+class Distill(Model):
+    """What is left out, or null, is the loss's own, as LOSSES of engine/core/distill/losses.py has it.
+
+    Temperature and options hold the numbers that are used, and count as unset where a spec gives none.
+    """
+
+    loss: Annotated[str, OneOf(tuple(LOSS_WORDS))] = "hinton"
+    temperature: Temperature = Field(None, validate_default=True, description="left out: the loss's own")
     weight: float | None = Field(None, ge=0.0)
     label_weight: float | None = Field(None, ge=0.0)
     until: float = Field(1.0, gt=0.0, le=1.0)
+    options: dict[str, float | None] = Field(
+        None, validate_default=True, description="the loss's own hyper-parameters; those left out are its defaults"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, given: Any) -> Any:
+        """Mappings merge, so null is the way back to what another loss has of its own."""
+        if not isinstance(given, Mapping):
+            return given
+        return {name: value for name, value in given.items() if value is not None or name not in OWN_WORDS}
+
+    @field_validator("temperature", "options", mode="before")
+    @classmethod
+    def _own_where_left_out(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None:
+            return value
+        own = _loss_of(info.data)
+        return own.temperature if info.field_name == "temperature" else {}
+
+    @field_validator("options")
+    @classmethod
+    def _options_fit(cls, options: dict[str, float | None], info: ValidationInfo) -> dict[str, float | None]:
+        """Fill up with the loss's own, so that a default and the same number spelt out are one setting."""
+        if "loss" not in info.data:
+            return options
+        own = _loss_of(info.data)
+        problems = list(_option_problems(options, str(info.data["loss"]), own))
+        if problems:
+            raise refuse_keys("options", problems)
+        return {name: default if options.get(name) is None else options[name] for name, default in own.options.items()}
 
     @property
     def weights(self) -> tuple[float, float]:
         """(weight, label_weight): the spec's, else the loss's own."""
-        own = LOSS_WEIGHTS[self.loss]
+        own = LOSS_WORDS[self.loss].weights
         return (
             own[0] if self.weight is None else self.weight,
             own[1] if self.label_weight is None else self.label_weight,
         )
 
 
-# (weight of the teacher's part, weight of the labels') where a spec gives none
-LOSS_WEIGHTS: dict[str, tuple[float, float]] = {
-    "ce": (0.0, 1.0),
-    "soft_ce": (1.0, 0.0),
-    "hinton": (0.9, 0.1),
-    "lskd": (9.0, 0.1),
-    "dist": (1.0, 1.0),
-    "dkd": (1.0, 1.0),
-    "nkd": (1.0, 1.0),
-    "ats": (0.5, 0.5),
-}
-
-ONE_LABEL = ("dkd", "nkd", "ats")  # losses that look at the label of each image
+def _option_problems(given: Mapping[str, float | None], loss: str, own: LossWords) -> Iterator[tuple[str, str, str]]:
+    """Yield (option, what, fix) for each that the loss does not have, or that is too small."""
+    for name, value in given.items():
+        if name not in own.options:
+            fix = closest_hint(name, own.options) if own.options else "leave options away"
+            has = ", ".join(own.options) or "none"
+            yield name, f"loss {loss} has no option {name!r} (its own: {has})", fix
+        elif value is not None and (value < 0 or (value == 0 and name in own.positive)):
+            least = "above 0" if name in own.positive else "of at least 0"
+            yield name, f"option {name} is {value:g}", f"use a value {least}"

@@ -11,13 +11,11 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from engine.errors import closest_hint
 from engine.spec.base import ASIDE, NAME, Model, refuse
-from engine.spec.data import Data
-from engine.spec.distill import ONE_LABEL, Distill, EntropyMatch
+from engine.spec.data import SOURCE_WORDS, Data
+from engine.spec.distill import LOSS_WORDS, Distill, EntropyMatch
 from engine.spec.network import Student
 from engine.spec.teacher import Assistant, Teacher, head_problem
 from engine.spec.training import Explain, Measure, Prune, Resources, Train
-
-DIGIT_NAMES = [str(digit) for digit in range(10)]
 
 
 class Claim(Model):
@@ -55,7 +53,7 @@ class Settings(Model):
         if self.is_taught and augment.mix_targets is None and not self._is_online:
             what = "cached targets belong to single images, and these are mixed"
             raise refuse(what, "set data.augment.mix_targets: linear, teacher.targets: online, or no mixup and cutmix")
-        if self.is_taught and self.distill.loss in ONE_LABEL:
+        if self.is_taught and LOSS_WORDS[self.distill.loss].one_label:
             what = f"loss {self.distill.loss} needs one label for each image, and these are mixed"
             raise refuse(what, "use another distill.loss, or set mixup and cutmix to 0")
         return self
@@ -63,7 +61,7 @@ class Settings(Model):
     @model_validator(mode="after")
     def _teachers_fit(self) -> Settings:
         """Refuse what can be known before any image is looked at; the rest is the plan's to say."""
-        names = DIGIT_NAMES if self.data.source == "digits" else self.data.classes
+        names = SOURCE_WORDS[self.data.source].class_names or self.data.classes
         for path, teacher in self.teachers:
             problem = head_problem(teacher, names) if names else None
             if problem:

@@ -6,7 +6,7 @@ the job's process. Fields marked ASIDE are at their defaults in it: what they sa
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +16,7 @@ from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Settings
 from engine.spec.identity import VIEW_VERSION
 from engine.spec.network import Student
+from engine.spec.registries import one_of
 from engine.spec.training import Explain, Measure, Prune, Resources, Train
 
 SPLIT_WORDS = ("split", "split_seed", "nested", "given")
@@ -29,7 +30,7 @@ class JobSettings(Model):
 class PackedData(Model):
     """The words of `data` that decide what a pack holds."""
 
-    source: Literal["folder", "digits"]
+    source: Annotated[str, one_of("source")]
     short_side: int
     format: Literal["raw", "jpeg"]
     broken: Literal["stop", "skip"]
@@ -82,13 +83,14 @@ class MatchedTemperature(Model):
 
 
 class LessonSettings(Model):
-    """What a student makes of its teacher: `distill` with weights by value, and how the teacher answers."""
+    """What a student makes of its teacher: `distill` with weights and options by value, and how the teacher answers."""
 
-    loss: Literal["ce", "soft_ce", "hinton", "lskd", "dist", "dkd", "nkd", "ats"]
+    loss: Annotated[str, one_of("loss")]
     temperature: Positive | TemperatureSchedule | MatchedTemperature
     weight: float = Field(ge=0.0)
     label_weight: float = Field(ge=0.0)
     until: float = Field(gt=0.0, le=1.0)
+    options: dict[str, float | None]
     targets: Literal["cached", "online"]
     calibrate: bool
 

@@ -9,6 +9,8 @@ from pydantic import Field, field_validator, model_validator
 from engine.errors import closest_hint
 from engine.spec.architectures import TINY_VITS, has_pretrained, known_networks
 from engine.spec.base import ASIDE, Count, Model, PerStage, Ratio, refuse
+from engine.spec.patterns import PATTERNS, SELECT_WORDS
+from engine.spec.registries import OneOf
 
 
 class WindowAttention(Model):
@@ -21,11 +23,11 @@ class LongformerAttention(Model):
     """Neighbourhood and global tokens inside each window; a list gives stages 1, 2, 3, one value is clipped to each."""
 
     kind: Literal["longformer"]
-    pattern: Literal["slide", "block", "row"] = "slide"
+    pattern: Annotated[str, OneOf(tuple(PATTERNS))] = "slide"
     radius: PerStage = None
     globals: PerStage = None
     tile: PerStage = None
-    select: Literal["grid", "previous", "norm", "learned", "pooled", "none"] = "grid"
+    select: Annotated[str, OneOf(tuple(SELECT_WORDS))] = "grid"
     projections: Literal["dual", "shared"] = "dual"
     bias: Literal["shared", "separate", "none"] = "shared"
     combine: Literal["joint", "sum", "mean"] = "joint"

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.errors import Problem, SpecError
-from engine.spec import LongformerAttention, Network
+from engine.spec.network import LongformerAttention, Network
+from engine.spec.patterns import PATTERNS, SELECT_WORDS, SparseShape, mean_keys
 
 
 @dataclass(frozen=True)
@@ -23,33 +24,6 @@ class Sizes:
     heads: tuple[int, ...]
     windows: tuple[int, ...] = (7, 7, 14, 7)
     drop_path: float = 0.0
-
-
-@dataclass(frozen=True)
-class SparseShape:
-    """Longformer attention of one stage as it is computed: single values clipped, defaults filled in.
-
-    `radius` is 0 for the block pattern and `tile` 0 for the others. `globals` is 0 with select none.
-    """
-
-    pattern: str
-    select: str
-    projections: str
-    bias: str
-    combine: str
-    radius: int
-    globals: int
-    tile: int
-
-    @property
-    def has_global_rows(self) -> bool:
-        """Whether some tokens attend to the whole window (pooled cells are keys only)."""
-        return self.globals > 0 and self.select != "pooled"
-
-    @property
-    def has_second_set(self) -> bool:
-        """Whether a second projection set exists: not without tokens that would use it (it would never learn)."""
-        return self.projections == "dual" and self.has_global_rows
 
 
 @dataclass(frozen=True)
@@ -74,11 +48,6 @@ class StageShape:
     @property
     def tokens(self) -> int:
         return self.window**2
-
-    @property
-    def grid_side(self) -> int:
-        """Windows along one side of the map, the last of them padded where they do not fit."""
-        return math.ceil(self.side / self.window)
 
     @property
     def keys_per_query(self) -> float:
@@ -177,7 +146,7 @@ def _sparse_problems(attention: LongformerAttention, stage: int, window: int, pa
             what = f"stage {stage}: {word} {value} is more than its {window} x {window} window has room for"
             fix = f"use at most {most} there, or one number for all stages, which is clipped to each"
             problems.append(Problem("", f"{path}.{word}", what, fix))
-        elif word == "tile" and attention.pattern == "block" and window % min(value, window):
+        elif word == "tile" and PATTERNS[attention.pattern].is_tiled and window % min(value, window):
             what = f"stage {stage}: tile {value} does not divide the {window} x {window} window"
             legal = _either(nearest_divisors(window, value))
             problems.append(Problem("", f"{path}.tile", what, f"use {legal} there, or null for the default"))
@@ -216,14 +185,14 @@ def _window(network: Network, sizes: Sizes, stage: int, side: int) -> int:
 def sparse_shape(attention: LongformerAttention, stage: int, window: int) -> SparseShape | None:
     """Return the effective settings of one stage; None where tiles cover the window: plain window attention."""
     tile = radius = 0
-    if attention.pattern == "block":
+    if PATTERNS[attention.pattern].is_tiled:
         tile = min(_entry(attention.tile, stage, default_tile(window)), window)
         if tile == window:
             return None
     else:
         radius = min(_entry(attention.radius, stage, 2 if window <= 7 else 3), window - 1)
     count = min(_entry(attention.globals, stage, 4 if window <= 14 else 16), window**2)
-    if attention.select == "none":
+    if not SELECT_WORDS[attention.select].makes_globals:
         count = 0
     words = (attention.pattern, attention.select, attention.projections, attention.bias, attention.combine)
     return SparseShape(*words, radius=radius, globals=count, tile=tile)
@@ -239,79 +208,3 @@ def default_tile(window: int) -> int:
     """Return the largest divisor of the window up to 7, or the window itself where that would be below 4."""
     best = max(size for size in range(1, min(window, 7) + 1) if window % size == 0)
     return best if best >= 4 else window
-
-
-def raster_reach(radius: int) -> int:
-    """Return R of the row pattern, |i - j| <= R in raster order: as many keys as a (2r+1) x (2r+1) neighbourhood."""
-    return ((2 * radius + 1) ** 2 - 1) // 2
-
-
-def neighbours(sparse: SparseShape, window: int) -> list[frozenset[int]]:
-    """Return, for each token of the window in raster order, the tokens of its neighbourhood (itself included)."""
-    return [frozenset(_near(sparse, window, query)) for query in range(window**2)]
-
-
-def _near(sparse: SparseShape, window: int, query: int) -> list[int]:
-    if sparse.pattern == "row":
-        reach = raster_reach(sparse.radius)
-        return list(range(max(0, query - reach), min(window**2, query + reach + 1)))
-    rows, columns = (_near_line(sparse, window, at) for at in divmod(query, window))
-    return [row * window + column for row in rows for column in columns]
-
-
-def _near_line(sparse: SparseShape, window: int, at: int) -> range:
-    """Rows (or columns) near row `at`: the pattern is the same along both."""
-    if sparse.pattern == "block":
-        first = at - at % sparse.tile
-        return range(first, first + sparse.tile)
-    return range(max(0, at - sparse.radius), min(window, at + sparse.radius + 1))
-
-
-def grid_cells(window: int, count: int) -> list[list[int]]:
-    """Cut the window into `count` near-square cells (bands of rows cut into columns); return the tokens of each."""
-    bands = _band_counts(window, count)
-    cells = []
-    for band, columns in enumerate(bands):
-        rows = range(band * window // len(bands), (band + 1) * window // len(bands))
-        for column in range(columns):
-            across = range(column * window // columns, (column + 1) * window // columns)
-            cells.append([row * window + x for row in rows for x in across])
-    return cells
-
-
-def grid_points(window: int, count: int) -> list[int]:
-    """Return the token at the centre of each grid cell: distinct, and the same set when the window is mirrored
-    wherever the numbers allow it (the token right or below of the true middle in an even window with an odd count)."""
-    bands = _band_counts(window, count)
-    return [
-        _centre(band, len(bands), window) * window + _centre(column, columns, window)
-        for band, columns in enumerate(bands)
-        for column in range(columns)
-    ]
-
-
-def _band_counts(window: int, count: int) -> list[int]:
-    """Columns in each band: a x b where that is near square and fits, else bands as even as they can be."""
-    for rows in range(math.isqrt(count), 0, -1):
-        if count % rows == 0 and count // rows <= min(window, 3 * rows):
-            return [count // rows] * rows
-    if count == 0:
-        return []
-    bands = min(window, max(math.isqrt(count), math.ceil(count / window)))
-    return [(band + 1) * count // bands - band * count // bands for band in range(bands)]
-
-
-def _centre(cell: int, cells: int, window: int) -> int:
-    if 2 * cell >= cells:
-        return window - 1 - _centre(cells - 1 - cell, cells, window) if 2 * cell + 1 != cells else window // 2
-    return (2 * cell + 1) * window // (2 * cells)
-
-
-def mean_keys(sparse: SparseShape, window: int) -> float:
-    """Return the mean number of keys per query of a full window, globals inside the neighbourhood counted once."""
-    near = neighbours(sparse, window)
-    if sparse.select == "pooled":
-        return sum(len(keys) for keys in near) / len(near) + sparse.globals
-    chosen = frozenset(grid_points(window, sparse.globals))
-    total = sum(len(near) if query in chosen else len(keys | chosen) for query, keys in enumerate(near))
-    return total / len(near)

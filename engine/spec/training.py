@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from engine.spec.base import ASIDE, Count, Model, Positive, Ratio, refuse
+from engine.spec.registries import one_of
 
 
 class Train(Model):
     epochs: Count = 10
     batch_size: Count = 256
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Annotated[str, one_of("optimizer")] = "adamw"
     lr: Positive = 5.0e-4
     min_lr: float = Field(1.0e-6, ge=0.0)
     weight_decay: float = Field(0.05, ge=0.0)
@@ -39,7 +40,7 @@ class Prune(Model):
     ratio: Ratio = 0.0
     of: Literal["params", "macs", "units"] = "params"
     method: Literal["structured", "unstructured"] = "structured"
-    criterion: Literal["taylor", "l1", "l2", "random"] = "taylor"
+    criterion: Annotated[str, one_of("criterion")] = "taylor"
     recover_epochs: int = Field(2, ge=0)
     recover_lr: Positive | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from engine.core import prune
 from engine.core.measure import count_macs, count_params
 from engine.core.network.build import build_network, build_pruned
 from engine.core.network.tiny_vit import TinyViT
 from engine.core.network.widths import Widths
 from engine.core.prune import (
+    CRITERIA,
     Layer,
     _best_units,
     _drop,
@@ -23,7 +26,6 @@ from engine.core.prune import (
     prune_network,
     score_units,
     unit_params,
-    widths_of,
 )
 from engine.errors import JobError
 from engine.spec import Prune
@@ -105,7 +107,7 @@ def test_a_pruned_network_comes_back_from_its_widths(attention: dict[str, Any] |
     again.load_state_dict(net.state_dict())
     x = batches(1)[0][0]
     assert torch.equal(again.eval()(x), net.eval()(x))
-    assert widths == widths_of(net) == report.widths
+    assert widths == net.widths == report.widths
 
 
 @pytest.mark.parametrize("criterion", ["taylor", "l1", "l2"])
@@ -162,7 +164,6 @@ def test_what_cannot_be_pruned_says_why() -> None:
         prune_network(network(56, None, **TINY), Prune(ratio=0.95, criterion="l1"))
     with pytest.raises(JobError, match="training images"):
         prune_network(network(), Prune(ratio=0.2))
-    assert widths_of(nn.Linear(2, 2)) is None
 
 
 def test_lean_networks_prune_alike() -> None:
@@ -227,6 +228,21 @@ def test_norm_scores_are_incoming_times_outgoing(criterion: str, order: int) -> 
                 out = module.proj.weight[:, wide * unit : wide * (unit + 1)]
             sizes = [float(part.detach().abs().pow(order).sum() ** (1 / order)) for part in (into, out)]
             assert float(score[unit]) == pytest.approx(sizes[0] * sizes[1])
+
+
+def test_every_score_has_a_word() -> None:
+    written = {name for name, _ in inspect.getmembers(prune, inspect.isfunction) if name.endswith("_scores")}
+    used = {getattr(criterion, "func", criterion) for criterion in CRITERIA.values()}
+    assert {function.__name__ for function in used} == written
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_every_criterion_scores_each_unit(criterion: str) -> None:
+    net = network()
+    layers = find_layers(net)
+    scores = score_units(net, layers, criterion, batches(1), 0, nn.functional.cross_entropy)
+    assert [len(score) for score in scores] == [layer.units for layer in layers]
+    assert all(bool(score.isfinite().all()) for score in scores)
 
 
 def test_random_scores_are_torchs_from_the_seed() -> None:

@@ -194,6 +194,7 @@ GIVEN = {"teacher.train": None, "teacher.arch": "timm/resnet10t", "teacher.atten
 }
 FILED = {**GIVEN, "teacher.weights": "FILE"}
 COURSE = {"distill.temperature": {"from": 8.0, "to": 1.0}}
+OWN = {"distill.temperature": None}
 MIXED = {"data.augment.mix_targets": "linear"}
 
 # words that need another base: (field, changes before, changes after, whose ids follow)
@@ -212,6 +213,9 @@ CASES: list[tuple[str, Tree, Tree, str]] = [
     ("TemperatureSchedule.end", COURSE, {"distill.temperature.to": 2.0}, HELPED),
     ("TemperatureSchedule.schedule", COURSE, {"distill.temperature.schedule": "cosine"}, HELPED),
     ("TemperatureSchedule.by", COURSE, {"distill.temperature.by": "epoch"}, HELPED),
+    ("Distill.options", {"distill.loss": "dkd"}, {"distill.options": {"beta": 2.0}}, HELPED),
+    ("Distill.options", {"distill.loss": "dkd"}, {"distill.options": {"beta": 0.5}}, NOTHING),
+    ("Distill.temperature", OWN, {"distill.temperature": 2.0}, NOTHING),
     ("Train.on_oom", {}, {"train.on_oom": "stop"}, NOTHING),
     ("Data.view_seed", {"seeds": [5]}, {"data.view_seed": "run"}, f"{LEARNERS} targets reference"),
     ("Distill.weight", {}, {"distill.weight": 0.9, "distill.label_weight": 0.1}, NOTHING),

@@ -153,8 +153,8 @@ def plan_probe(run: RunDraft) -> None:
 
 
 def test_a_new_kind_is_its_entry_model_planner_and_runner(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = {"planner": f"{__name__}:plan_probe", "runner": "engine.run.jobs:run_pack"}
-    monkeypatch.setitem(KINDS, "probe_kind", JobKind(ProbeSettings, **words, roles=("probe",), needs_gpu=False))
+    planner, runner = f"{__name__}:plan_probe", "engine.run.jobs:run_pack"
+    monkeypatch.setitem(KINDS, "probe_kind", JobKind(ProbeSettings, planner, runner, roles=("probe",), needs_gpu=False))
     monkeypatch.setitem(PLANNERS, "probe_kind", load_named("probe_kind", "planner"))
     made = plan_with(home, "resources.gpus=1")
     submit_plan(made, home)

@@ -304,6 +304,7 @@ def test_the_diagram_is_of_the_held_out_part_and_names_the_split_where_it_must()
     [
         ({"loss": "lskd"}, True), ({"loss": "dist", "weight": 0.5, "label_weight": 0.5}, True),
         ({"loss": "soft_ce"}, False), ({"loss": "lskd", "temperature": 4.0}, False),
+        ({"loss": "dist", "temperature": 1.0, "options": {"beta": 2.0}}, True),
         ({"temperature": 4.0}, True), ({"temperature": 1.0}, False), ({"temperature": "ats"}, False),
         ({"teacher": {"calibrate": True}}, True), ({"teacher": {"logit_scale": 0.5}}, True),
         ({"teacher": {"logit_scale": 2.0}}, False), ({"temperature": 4.0, "teacher": {"calibrate": True}}, False),

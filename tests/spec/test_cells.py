@@ -129,6 +129,7 @@ def test_merging_is_deep_lists_replace_and_null_switches_off() -> None:
 
 LONG = {"kind": "longformer", "globals": 4}
 WIDE = {**LONG, "radius": 1}
+DKD = {"loss": "dkd", "options": {"beta": 2.0}}
 TIMM = {"arch": "x", "options": {"d": 1}}
 
 
@@ -146,6 +147,10 @@ TIMM = {"arch": "x", "options": {"d": 1}}
         (TIMM, {"arch": "x"}, TIMM),
         (TIMM, {"seed": 2}, {**TIMM, "seed": 2}),
         (TIMM, {"arch": "y", "options": {"e": 2}}, {"arch": "y", "options": {"e": 2}}),
+        ({**DKD, "weight": 2.0}, {"loss": "nkd"}, {"loss": "nkd", "weight": 2.0}),
+        (DKD, {"loss": "dkd", "options": {"alpha": 3.0}}, {"loss": "dkd", "options": {"beta": 2.0, "alpha": 3.0}}),
+        (DKD, {"loss": "nkd", "options": {"gamma": 1.0}}, {"loss": "nkd", "options": {"gamma": 1.0}}),
+        (DKD, {"weight": 2.0}, {**DKD, "weight": 2.0}),
     ],
 )
 def test_words_of_another_kind_are_not_inherited(

@@ -34,7 +34,7 @@ def test_a_class_list_names_some_class_and_each_once(names: list[str], what: str
 
 
 def test_digits_take_no_class_list_that_would_be_passed_over() -> None:
-    with pytest.raises(ValidationError, match="has its ten classes"):
+    with pytest.raises(ValidationError, match="has its 10 classes"):
         Data(source="digits", classes=["0", "1"])
 
 
@@ -128,7 +128,7 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     ({"source": "digits", "root": "/set"}, "takes no root"),
     ({"source": "digits", "given": "test"}, "without a test folder"),
     ({"source": "digits", "cache": "jpeg"}, "holds raw pixels"),
-    ({"source": "digits", "classes": ["1", "0"]}, "its ten classes"),
+    ({"source": "digits", "classes": ["1", "0"]}, "its 10 classes"),
 ]
 
 

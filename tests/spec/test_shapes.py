@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine.errors import SpecError
 from engine.spec import LongformerAttention, Student
 from engine.spec.shapes import (
-    SparseShape,
     default_tile,
-    grid_cells,
-    grid_points,
-    mean_keys,
     nearest_divisors,
-    neighbours,
     network_shape,
-    raster_reach,
     shape_problems,
     sizes_of,
     sparse_shape,
@@ -100,31 +90,9 @@ def test_slide_and_row_never_fall_back() -> None:
         assert shape is not None
 
 
-@given(window=st.integers(1, 16), data=st.data())
-def test_grid_points_are_distinct_and_cells_cover_the_window(window: int, data: st.DataObject) -> None:
-    count = data.draw(st.integers(1, window**2))
-    assert len(set(grid_points(window, count))) == count
-    cells = grid_cells(window, count)
-    assert len(cells) == count
-    assert sorted(token for cell in cells for token in cell) == list(range(window**2))
-
-
-@pytest.mark.parametrize(("window", "count"), [(7, 4), (14, 4), (28, 16), (4, 4), (9, 3), (8, 8)])
-def test_even_grids_are_their_own_mirror_image(window: int, count: int) -> None:
-    points = {divmod(point, window) for point in grid_points(window, count)}
-    assert points == {(window - 1 - row, column) for row, column in points}
-    assert points == {(row, window - 1 - column) for row, column in points}
-
-
 def test_sparse_arm_at_56_px_sees_under_60_per_cent_of_a_stage_1_window() -> None:
     stage = network_shape(sparse_student("tiny_vit_5m"), 56).stages[1]
     assert stage.keys_per_query / stage.tokens < 0.6
-
-
-def test_row_pattern_has_the_key_budget_of_its_square() -> None:
-    shape = sparse_shape(LongformerAttention(kind="longformer", pattern="row", radius=2), 1, 14)
-    assert shape is not None
-    assert len(neighbours(shape, 14)[100]) == 25
 
 
 @pytest.mark.parametrize(("number", "wanted", "expected"), [(160, 6, (5, 8)), (14, 5, (2, 7)), (14, 20, (14,))])
@@ -182,8 +150,7 @@ def test_a_stage_tells_what_it_is() -> None:
         7,
     )
     assert (two.dim, two.depth, two.heads, two.side, two.window, two.kind) == (160, 6, 5, 14, 14, "longformer")
-    assert (three.tokens, three.kind, three.keys_per_query, three.grid_side) == (49, "window", 49.0, 1)
-    assert (one.grid_side, network_shape(Student(arch="tiny_vit_5m"), 256).stages[1].grid_side) == (4, 5)
+    assert (three.tokens, three.kind, three.keys_per_query) == (49, "window", 49.0)
 
 
 def test_an_asked_window_is_kept_beside_the_clipped_one() -> None:
@@ -231,76 +198,6 @@ def test_words_of_attention_are_passed_on() -> None:
     shape = sparse_shape(LongformerAttention.model_validate({"kind": "longformer", **words}), 1, 7)
     assert shape is not None
     assert {word: getattr(shape, word) for word in words} == words
-
-
-def shape_of(pattern: str, **words: int) -> SparseShape:
-    return SparseShape(pattern, "grid", "dual", "shared", "joint", **{"radius": 0, "globals": 0, "tile": 0, **words})
-
-
-def by_definition(shape: SparseShape, window: int, query: int) -> set[int]:
-    """Compare every pair of tokens, where the source draws ranges."""
-    row, column = divmod(query, window)
-    reach = ((2 * shape.radius + 1) ** 2 - 1) // 2
-    tests: dict[str, Callable[[int, int], bool]] = {
-        "slide": lambda y, x: abs(y - row) <= shape.radius and abs(x - column) <= shape.radius,
-        "block": lambda y, x: (y // shape.tile, x // shape.tile) == (row // shape.tile, column // shape.tile),
-        "row": lambda y, x: abs(y * window + x - query) <= reach,
-    }
-    near = tests[shape.pattern]
-    return {y * window + x for y in range(window) for x in range(window) if near(y, x)}
-
-
-@pytest.mark.parametrize(
-    ("shape", "window"),
-    [
-        (shape_of("slide", radius=0), 3),
-        (shape_of("slide", radius=1), 4),
-        (shape_of("slide", radius=2), 7),
-        (shape_of("row", radius=1), 5),
-        (shape_of("row", radius=2), 7),
-        (shape_of("block", tile=2), 6),
-        (shape_of("block", tile=3), 6),
-    ],
-)
-def test_neighbourhoods_are_those_of_the_definition(shape: SparseShape, window: int) -> None:
-    found = neighbours(shape, window)
-    assert [set(keys) for keys in found] == [by_definition(shape, window, query) for query in range(window**2)]
-
-
-def test_keys_are_counted_once_and_global_rows_see_all() -> None:
-    """Window 3, radius 1: corners see 4, edges 6, the middle 9. The middle is the global: it sees 9, and all see it."""
-    assert mean_keys(shape_of("slide", radius=1), 3) == pytest.approx((4 * 4 + 4 * 6 + 9) / 9)
-    assert mean_keys(shape_of("slide", radius=1, globals=1), 3) == pytest.approx((4 * 4 + 4 * 6 + 9) / 9)
-    assert mean_keys(shape_of("slide", radius=0, globals=1), 3) == pytest.approx((8 * 2 + 9) / 9)
-    pooled = replace(shape_of("slide", radius=1, globals=4), select="pooled")
-    assert mean_keys(pooled, 3) == pytest.approx((4 * 4 + 4 * 6 + 9) / 9 + 4)
-
-
-@pytest.mark.parametrize(
-    ("window", "count", "points"),
-    [
-        (7, 1, [24]),
-        (7, 4, [8, 12, 36, 40]),
-        (4, 1, [10]),
-        (4, 4, [5, 6, 9, 10]),
-        (3, 9, list(range(9))),
-        (4, 0, []),
-        (6, 6, [7, 9, 10, 25, 27, 28]),
-    ],
-)
-def test_grid_points_are_the_centres_of_their_cells(window: int, count: int, points: list[int]) -> None:
-    assert sorted(grid_points(window, count)) == points
-
-
-def test_cells_are_bands_cut_into_columns() -> None:
-    assert grid_cells(4, 4) == [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
-    assert grid_cells(3, 2) == [[0, 3, 6], [1, 2, 4, 5, 7, 8]]
-    assert grid_cells(4, 0) == []
-
-
-@pytest.mark.parametrize(("radius", "reach"), [(0, 0), (1, 4), (2, 12), (3, 24)])
-def test_reach_of_a_row_is_half_a_square(radius: int, reach: int) -> None:
-    assert raster_reach(radius) == reach
 
 
 # What is refused ------------------------------------------------------------------------------------------------------

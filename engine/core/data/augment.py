@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.core.data.draws import draw_bytes, draw_uniform
-from engine.spec import Augment, RandAugment, parse_rand_augment
+from engine.spec import Augment, parse_rand_augment
 
 # Grey, where a warp shows what lies outside of the image.
 FILL = 128
@@ -29,21 +30,18 @@ Operation = Callable[[Tensor, Tensor], Tensor]
 
 def changes_pixels(augment: Augment) -> bool:
     """Whether a view is more than a crop and a flip."""
-    return augment.rand_augment is not None or augment.color_jitter > 0 or augment.erasing > 0
+    return any(getattr(augment, word) for word in STEPS)
 
 
 def augment_views(images: Tensor, keys: Sequence[str], view: int, view_seed: int, augment: Augment) -> Tensor:
-    """Return uint8 (B, 3, S, S) views, on any device, changed as `augment` says: RandAugment, colour jitter, erasing.
+    """Return uint8 (B, 3, S, S) views, on any device, changed as `augment` says, step after step of STEPS.
 
     `keys` are those of the B images; `images` itself may be written to.
     """
     draw = Draws(view_seed, view)
-    if augment.rand_augment is not None:
-        images = _rand_augment(images, keys, draw, parse_rand_augment(augment.rand_augment))
-    if augment.color_jitter > 0:
-        images = _jitter_colors(images, keys, draw, augment.color_jitter)
-    if augment.erasing > 0:
-        images = _erase_boxes(images, keys, draw, augment.erasing)
+    for word, step in STEPS.items():
+        if asked := getattr(augment, word):
+            images = step(images, keys, draw, asked)
     return images
 
 
@@ -58,8 +56,9 @@ class Draws:
         return draw_uniform(self.view_seed, self.view, key, use, block)
 
 
-def _rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, settings: RandAugment) -> Tensor:
+def rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, notation: str) -> Tensor:
     """Apply layer after layer; images that drew the same operation go through it together."""
+    settings = parse_rand_augment(notation)
     names = list(OPERATIONS)
     for layer in range(settings.layers):
         chosen: dict[str, list[tuple[int, float]]] = {}
@@ -77,7 +76,7 @@ def _rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, settings: Ra
     return images
 
 
-def _jitter_colors(images: Tensor, keys: Sequence[str], draw: Draws, strength: float) -> Tensor:
+def jitter_colors(images: Tensor, keys: Sequence[str], draw: Draws, strength: float) -> Tensor:
     """Brightness, contrast and saturation, in this order, each by a factor uniform in [1 - strength, 1 + strength]."""
     draws = torch.tensor([draw(key, "jitter")[:3] for key in keys], dtype=torch.float32)
     factors = (1 + strength * (2 * draws - 1)).clamp(min=0.0)
@@ -86,7 +85,7 @@ def _jitter_colors(images: Tensor, keys: Sequence[str], draw: Draws, strength: f
     return images
 
 
-def _erase_boxes(images: Tensor, keys: Sequence[str], draw: Draws, chance: float) -> Tensor:
+def erase_boxes(images: Tensor, keys: Sequence[str], draw: Draws, chance: float) -> Tensor:
     """Fill one box of an image with noise, in `chance` of the images."""
     size = images.shape[-1]
     for place, key in enumerate(keys):
@@ -271,4 +270,11 @@ OPERATIONS: dict[str, Operation] = {
     "shear_y": lambda images, levels: _warp(images, (1.0, 0.0, 0.0, 0.3 * levels, 1.0, 0.0)),
     "translate_x": lambda images, levels: _warp(images, (1.0, 0.0, 0.9 * levels, 0.0, 1.0, 0.0)),
     "translate_y": lambda images, levels: _warp(images, (1.0, 0.0, 0.0, 0.0, 1.0, 0.9 * levels)),
+}
+
+# word of `data.augment`, off at null and 0 -> what it does to a batch, in this order
+STEPS: dict[str, Callable[[Tensor, Sequence[str], Draws, Any], Tensor]] = {
+    "rand_augment": rand_augment,
+    "color_jitter": jitter_colors,
+    "erasing": erase_boxes,
 }

@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from engine.errors import DataError
 from engine.inputs.archive import open_archive
 from engine.inputs.content import (
-    DIGIT_CLASSES,
+    SOURCES,
     Progress,
     content_digest,
     data_images,
@@ -82,12 +82,14 @@ def list_images(
     later. `progress(done, all)` counts the files whose digest is taken. Raises DataError as
     `engine.inputs.content.data_images` does, or when a file cannot be read.
     """
-    if data.source == "digits":
-        return _list_digits()
+    return LISTINGS[data.source](data, root, cache, progress)
+
+
+def _list_folder(data: Data, root: Path | None, cache: Path | None, progress: Progress) -> Listing:
     place = root or resolve_root(data.root)
-    images, class_names = data_images(data, place)
+    images, names = data_images(data, place)
     digests = image_digests(images, cache, progress)
-    labels = {name: label for label, name in enumerate(class_names)}
+    labels = {name: label for label, name in enumerate(names)}
     keyed = sorted(zip(images, digests, strict=True), key=lambda pair: (labels[pair[0].class_name], pair[1]))
     samples = tuple(Sample(image.path, labels[image.class_name], key, image.member, image.part) for image, key in keyed)
     # Opened once, for all images and threads.
@@ -105,7 +107,7 @@ def list_images(
         return decode_image(content, image.place)
 
     digest = content_digest(images, digests)
-    return Listing(samples, class_names, digest, read, lambda index: name_mode(content_of(keyed[index][0])))
+    return Listing(samples, names, digest, read, lambda index: name_mode(content_of(keyed[index][0])))
 
 
 def name_mode(content: bytes) -> str:
@@ -185,7 +187,7 @@ def _grey_rgb(values: NDArray[Any]) -> Pixels:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-def _list_digits() -> Listing:
+def _list_digits(data: Data, root: Path | None, cache: Path | None, progress: Progress) -> Listing:
     """Scikit-learn's 1797 digits, 8 x 8, 17 grey levels spread over 0..255; the key is of the pixels."""
     digits_file()  # a missing package is our error, not an ImportError
     from sklearn.datasets import load_digits
@@ -200,4 +202,11 @@ def _list_digits() -> Listing:
     def read(index: int) -> Pixels:
         return np.repeat(levels[order[index]][:, :, None], 3, axis=2)
 
-    return Listing(samples, DIGIT_CLASSES, digest, read, lambda index: "L")
+    return Listing(samples, SOURCES[data.source].class_names, digest, read, lambda index: "L")
+
+
+# for each of SOURCES in engine/inputs/content.py, from which the words of a spec follow
+LISTINGS: dict[str, Callable[[Data, Path | None, Path | None, Progress], Listing]] = {
+    "folder": _list_folder,
+    "digits": _list_digits,
+}

@@ -6,7 +6,7 @@ batch, computed in fp32 whatever the network's precision. z is student logits, t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,23 +15,39 @@ from torch import Tensor
 
 from engine.errors import JobError
 from engine.spec import Distill
+from engine.spec.distill import LossWords
 
-LossFunction = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+LossFunction = Callable[..., Tensor]
 
 
-@dataclass(frozen=True)
-class LossSpec:
-    """A distillation loss (its own weights are in engine/spec/distill.py). No function: labels only.
+@dataclass(frozen=True, kw_only=True)
+class LossSpec(LossWords):
+    """A distillation loss: what its words in a spec say, and how it is computed. No function: labels only.
 
-    `one_label`: it looks at the label of each image, so images must not be mixed. `couples`: it is no mean over images,
-    so the loss of a batch is not that of its pieces. `standard`: it looks at the teacher's logits standardised, whose
-    moments a cache of the largest logits keeps.
+    `function` takes student and teacher logits, labels and temperature, and its options by name. `couples`: it is no
+    mean over images, so the loss of a batch is not that of its pieces. `standard`: both sides' logits are standardised
+    first, the teacher's by the moments over all classes where a cache keeps only the largest logits and these.
     """
 
     function: LossFunction | None
-    one_label: bool = False
     couples: bool = False
     standard: bool = False
+
+    def teach(
+        self,
+        student: Tensor,
+        teacher: Tensor,
+        labels: Tensor,
+        temperature: float,
+        options: Mapping[str, float | None] | None = None,
+        moments: Tensor | None = None,
+    ) -> Tensor:
+        """Return D(student, teacher) for logits (B, C), with the loss's own options where none are given."""
+        if self.function is None:
+            raise ValueError("a loss of labels alone hears no teacher")
+        if self.standard:
+            student, teacher = standardize(student), standardize(teacher, moments)
+        return self.function(student, teacher, labels, temperature, **{**self.options, **(options or {})})
 
 
 def hinton_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
@@ -47,30 +63,35 @@ def soft_ce_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: 
     return _cross_entropy(student / temperature, F.softmax(teacher / temperature, dim=1)) * temperature**2
 
 
-def lskd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Hinton's loss on standardised logits: (z - mean) / (1e-7 + std) per image, both sides (Sun et al. 2024).
+def standardize(logits: Tensor, moments: Tensor | None = None) -> Tensor:
+    """Return (z - mean) / (1e-7 + std) of each image, or by the (mean, std) known of all classes (Sun et al. 2024).
 
-    A teacher whose logits are scaled or shifted gives the same target. std is over the classes, divided by C.
+    A teacher whose logits are scaled or shifted then gives the same target. std is over the classes, divided by C.
     """
-    return hinton_loss(_standardize(student), _standardize(teacher), labels, temperature)
+    if moments is not None:
+        return (logits - moments[:, :1]) / (1e-7 + moments[:, 1:])
+    centred = logits - logits.mean(dim=1, keepdim=True)
+    variance = centred.square().mean(dim=1, keepdim=True)
+    return centred / (1e-7 + variance.clamp(min=1e-24).sqrt())  # the root has no gradient at 0: equal logits happen
 
 
 def dist_loss(
-    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, inter: float = 1.0, intra: float = 1.0
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, *, beta: float, gamma: float
 ) -> Tensor:
-    """T^2 (inter (1 - r over classes) + intra (1 - r over images)), r Pearson's (Huang et al. 2022).
+    """T^2 (beta (1 - r over classes) + gamma (1 - r over images)), r Pearson's (Huang et al. 2022, both 1, T 1).
 
-    r is of softmax(z / T) and softmax(t / T), averaged. Over images it needs a batch of 64 or so to say much.
+    r is of softmax(z / T) and softmax(t / T), averaged. Over images it needs a batch of 64 or so to say much. For
+    stronger teachers its authors have both at 2.
     """
     answer, target = F.softmax(student / temperature, dim=1), F.softmax(teacher / temperature, dim=1)
     rows, columns = _correlation(answer, target, 1).mean(), _correlation(answer, target, 0).mean()
-    return (inter * (1 - rows) + intra * (1 - columns)) * temperature**2
+    return (beta * (1 - rows) + gamma * (1 - columns)) * temperature**2
 
 
 def dkd_loss(
-    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, alpha: float = 1.0, beta: float = 0.5
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, *, alpha: float, beta: float
 ) -> Tensor:
-    """T^2 (alpha TCKD + beta NCKD) (Zhao et al. 2022); alpha and beta as its authors have them for ImageNet.
+    """T^2 (alpha TCKD + beta NCKD) (Zhao et al. 2022): for ImageNet alpha 1, beta 0.5, T 1; for CIFAR-100 1, 8, 4.
 
     TCKD is the KL of (p_y, 1 - p_y), NCKD the KL among the other classes. Per image KL = TCKD + (1 - p_y) NCKD with the
     teacher's p_y, so alpha 1 and beta 1 - p_y is hinton's loss.
@@ -81,8 +102,8 @@ def dkd_loss(
     return (alpha * label_part + beta * other_part) * temperature**2
 
 
-def nkd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, gamma: float = 1.5) -> Tensor:
-    """-p_t(y) log p_s(y) - gamma T^2 sum_{c != y} n_t log n_s (Yang et al. 2023); their T is 1.
+def nkd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, *, gamma: float) -> Tensor:
+    """-p_t(y) log p_s(y) - gamma T^2 sum_{c != y} n_t log n_s (Yang et al. 2023; for ImageNet gamma 1.5, T 1).
 
     p at temperature 1; n is the softmax at T over the wrong classes.
     """
@@ -93,12 +114,13 @@ def nkd_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: floa
 
 
 def ats_loss(
-    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, wrong_temperature: float | None = None
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, *, wrong_temperature: float | None
 ) -> Tensor:
     """Cross entropy with an asymmetrically softened teacher (Li et al. 2022); the student's temperature is 1.
 
-    The label's logit is divided by T, the others by `wrong_temperature` (default T / 2), which keeps differences among
-    wrong classes. The answer depends on the logits' offset: they are centred first.
+    The label's logit is divided by T, the others by `wrong_temperature` (None: T / 2), which keeps differences among
+    wrong classes. Its authors search T in 1..6 and the other in 1..5; 4 and 2 lie in the middle. The answer depends on
+    the logits' offset: they are centred first.
     """
     wrong = temperature / 2 if wrong_temperature is None else wrong_temperature
     centred = teacher - teacher.mean(dim=1, keepdim=True)
@@ -115,15 +137,6 @@ def _divergence(answer: Tensor, target: Tensor) -> Tensor:
 def _cross_entropy(answer: Tensor, target: Tensor) -> Tensor:
     """Mean over the batch of -sum_c target_c log softmax(answer)_c, for probabilities `target`."""
     return -(target * F.log_softmax(answer, dim=1)).sum(dim=1).mean()
-
-
-def _standardize(logits: Tensor, moments: Tensor | None = None) -> Tensor:
-    """Return (z - mean) / (1e-7 + std) over the classes, or by the (mean, std) that are known of all of them."""
-    if moments is not None:
-        return (logits - moments[:, :1]) / (1e-7 + moments[:, 1:])
-    centred = logits - logits.mean(dim=1, keepdim=True)
-    variance = centred.square().mean(dim=1, keepdim=True)
-    return centred / (1e-7 + variance.clamp(min=1e-24).sqrt())  # the root has no gradient at 0: equal logits happen
 
 
 def _correlation(first: Tensor, second: Tensor, dim: int) -> Tensor:
@@ -169,23 +182,31 @@ def distill_loss(
             f"loss {distill.loss} needs one label for each image; these are mixed", where="distill.loss", fix=fix
         )
     weight, label_weight = distill.weights
-    teacher, at = teacher_logits.float(), distill.temperature if temperature is None else temperature
+    at = distill.temperature if temperature is None else temperature
     if not isinstance(at, float):
         raise ValueError("a temperature that is no number is worked out for each step")
-    if spec.standard and moments is not None:
-        soft = hinton_loss(_standardize(student), _standardize(teacher, moments), labels, at)
-    else:
-        soft = spec.function(student, teacher, labels, at)
+    soft = spec.teach(student, teacher_logits.float(), labels, at, distill.options, moments)
     return weight * soft + label_weight * hard
 
 
 LOSSES: dict[str, LossSpec] = {
-    "ce": LossSpec(None),
-    "soft_ce": LossSpec(soft_ce_loss),
-    "hinton": LossSpec(hinton_loss),
-    "lskd": LossSpec(lskd_loss, standard=True),
-    "dist": LossSpec(dist_loss, couples=True),
-    "dkd": LossSpec(dkd_loss, one_label=True),
-    "nkd": LossSpec(nkd_loss, one_label=True),
-    "ats": LossSpec(ats_loss, one_label=True),
+    "ce": LossSpec(function=None, weights=(0.0, 1.0), temperature=1.0),
+    "soft_ce": LossSpec(function=soft_ce_loss, weights=(1.0, 0.0), temperature=1.0),
+    "hinton": LossSpec(function=hinton_loss, weights=(0.9, 0.1), temperature=2.0),
+    "lskd": LossSpec(function=hinton_loss, weights=(9.0, 0.1), temperature=2.0, standard=True),
+    "dist": LossSpec(
+        function=dist_loss, weights=(1.0, 1.0), temperature=1.0, options={"beta": 1.0, "gamma": 1.0}, couples=True
+    ),
+    "dkd": LossSpec(
+        function=dkd_loss, weights=(1.0, 1.0), temperature=1.0, options={"alpha": 1.0, "beta": 0.5}, one_label=True
+    ),
+    "nkd": LossSpec(function=nkd_loss, weights=(1.0, 1.0), temperature=1.0, options={"gamma": 1.5}, one_label=True),
+    "ats": LossSpec(
+        function=ats_loss,
+        weights=(0.5, 0.5),
+        temperature=4.0,
+        options={"wrong_temperature": None},
+        positive=("wrong_temperature",),
+        one_label=True,
+    ),
 }

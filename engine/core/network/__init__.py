@@ -3,7 +3,9 @@
 layers     the convolutional and plain parts of TinyViT, named as in timm
 recompute  the same parts keeping less for the backward pass
 geometry   index tables of a window: neighbourhoods, offsets, grid points, tiles
-attention  dense and Longformer window attention, and the reference formula
+window     dense window attention
+sparse     tables, parameters and global tokens of sparse attention
+attention  Longformer attention: its formula, and the reference that follows it
 fast       the same attention computed with less work
 kernels    masked softmax attention over windows and tiles
 tiny_vit   blocks, stages, the network

@@ -1,33 +1,28 @@
 """Longformer attention with less work than the reference: takes a module and tokens, gives the same output.
 
-Rows of ordinary tokens are one softmax with static indices: over the window with a mask (slide, row), or over a tile
-and the globals (block). Rows of global tokens never project the whole window a second time: with W_k and W_v absorbed,
+Rows of ordinary tokens are one softmax with static indices: over the window with a mask, or over a tile and the
+globals. Rows of global tokens never project the whole window a second time: with W_k and W_v absorbed,
 q W_k meets the tokens themselves, and the attended mean of tokens meets W_v. The key's bias then drops out, because a
 softmax does not see a constant added to its row.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from engine.core.network import geometry
 from engine.core.network.kernels import Tiling, attend, attend_tiles
 from engine.core.network.recompute import norm_linear
-
-if TYPE_CHECKING:
-    from engine.core.network.attention import LongformerAttention
+from engine.core.network.sparse import SparseAttention
 
 
-def can_run(module: LongformerAttention, keep: Tensor | None, want_received: bool) -> bool:
+def can_run(module: SparseAttention, keep: Tensor | None, want_received: bool) -> bool:
     """Say whether the fast path covers the case: joint softmax, no padding, nobody asks for the weights."""
     return module.sparse.combine == "joint" and keep is None and not want_received
 
 
-def run(module: LongformerAttention, x: Tensor, chosen: Tensor | None) -> Tensor:
+def run(module: SparseAttention, x: Tensor, chosen: Tensor | None) -> Tensor:
     """Return the module's output for (W, N, C)."""
     lean, sparse = module.lean and module.training, module.sparse
     y = x if lean else module.norm(x)
@@ -35,27 +30,27 @@ def run(module: LongformerAttention, x: Tensor, chosen: Tensor | None) -> Tensor
     if not sparse.has_global_rows:
         return module.proj(_ordinary(module, qkv, None, None))  # type: ignore[no-any-return]
     places, score = module.choose(x, chosen=chosen)
-    static = chosen is None and sparse.select in ("grid", "previous")
+    static = chosen is None and module.select.rank is None
     out = _ordinary(module, qkv, None if static else places, score)
     rows = _global_rows(module, y, places, static, lean)
     index = places[..., None].expand(-1, -1, out.shape[-1])
     return module.proj(out.scatter(1, index, rows.to(out.dtype)))  # type: ignore[no-any-return]
 
 
-def _ordinary(module: LongformerAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
+def _ordinary(module: SparseAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
     """Return (W, N, hd) of ordinary rows; `places` (W, g) where they differ by window, None for the grid."""
-    if module.sparse.pattern == "block":
+    if module.sparse.is_tiled:
         return _tiles(module, qkv, places, score)
     return _masked(module, qkv, places, score)
 
 
-def _masked(module: LongformerAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
+def _masked(module: SparseAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
     """slide and row: dense products, with what is not seen masked out of the bias."""
     heads = module.split_heads(qkv)
     k, v = heads.k, heads.v
     if places is None:
         bias = module.gather_bias(masked_table(module), module.static_index)[None]
-        if module.sparse.select == "pooled":
+        if module.sparse.has_global_keys_only:
             pool = module.pool_weights(None, qkv.dtype)
             k, v = torch.cat([k, pool[:, None] @ k], 2), torch.cat([v, pool[:, None] @ v], 2)
             bias = torch.cat([bias, _cell_bias(module)[None]], -1)
@@ -70,13 +65,13 @@ def _masked(module: LongformerAttention, qkv: Tensor, places: Tensor | None, sco
     return out.transpose(1, 2).flatten(2)
 
 
-def _tiles(module: LongformerAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
-    """block: every tile attends to itself and to the globals of its window that lie outside it."""
+def _tiles(module: SparseAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
+    """Tiled patterns: every tile attends to itself and to the globals of its window that lie outside it."""
     sparse, side = module.sparse, module.window // module.sparse.tile
     extra = None
     if places is None:
         bias = module.gather_bias(masked_table(module), module.static_index).transpose(0, 1)[None]
-        if sparse.select == "pooled" and sparse.globals > 0:
+        if sparse.has_global_keys_only and sparse.globals > 0:
             extra = module.pool_weights(None, qkv.dtype) @ qkv
             bias = torch.cat([bias, _cell_bias(module)[:, module.tiles].transpose(0, 1)[None]], -1)
         elif sparse.globals > 0:
@@ -93,32 +88,13 @@ def pick_tokens(x: Tensor, places: Tensor) -> Tensor:
     return x[torch.arange(len(x), device=x.device)[:, None], places]
 
 
-def masked_table(module: LongformerAttention) -> Tensor:
+def masked_table(module: SparseAttention) -> Tensor:
     """Return the bias table with one more entry of -inf, to which `static_index` points for keys that are not seen."""
     table = module.attention_biases
     return torch.cat([table, table.new_full((len(table), 1), -torch.inf)], 1)
 
 
-def static_index(module: LongformerAttention) -> Tensor:
-    """Return where in `masked_table` the bias of each query and key lies, with globals on the grid.
-
-    slide, row: (N, N). block: (T, n, n + g), the globals last, unseen where they lie in the tile itself.
-    """
-    hidden = module.window**2
-    tokens_only = module.sparse.select == "pooled"
-    if module.sparse.pattern != "block":
-        seen = module.near if tokens_only else module.near.index_fill(1, module.grid, True)
-        return module.offsets.masked_fill(~seen, hidden)
-    tiles = module.tiles
-    near = module.tile_offsets.expand(len(tiles), -1, -1)
-    if tokens_only:
-        return near.contiguous()
-    inside = (tiles[:, :, None] == module.grid).any(1)
-    far = module.offsets[tiles][:, :, module.grid].masked_fill(inside[:, None, :], hidden)
-    return torch.cat([near, far], -1)
-
-
-def _bias_with_globals(module: LongformerAttention, places: Tensor, score: Tensor | None) -> Tensor:
+def _bias_with_globals(module: SparseAttention, places: Tensor, score: Tensor | None) -> Tensor:
     """Return (W, T, h, n, n + g) for globals that differ by window; the score counts wherever a global is."""
     near = module.gather_bias(module.attention_biases, module.tile_offsets)[None, None]
     far = _far_bias(module, places)
@@ -129,7 +105,7 @@ def _bias_with_globals(module: LongformerAttention, places: Tensor, score: Tenso
     return torch.cat([near.expand(*far.shape[:2], -1, -1, -1), far], -1)
 
 
-def _far_bias(module: LongformerAttention, places: Tensor) -> Tensor:
+def _far_bias(module: SparseAttention, places: Tensor) -> Tensor:
     """Return (W or 1, T, h, n, g): the bias of every tile's tokens to the globals, -inf for those inside the tile."""
     order = module.tiles
     offsets = module.offsets[places][:, :, order].permute(0, 2, 3, 1)
@@ -138,20 +114,20 @@ def _far_bias(module: LongformerAttention, places: Tensor) -> Tensor:
     return far.masked_fill(inside[:, :, None, None, :], -torch.inf)
 
 
-def _cell_bias(module: LongformerAttention) -> Tensor:
+def _cell_bias(module: SparseAttention) -> Tensor:
     """Return (h, N, g): the mean bias over the tokens of a cell."""
     bias = module.gather_bias(module.attention_biases, module.offsets)
     return bias @ module.pool_weights(None, bias.dtype)[0].mT
 
 
-def _global_rows(module: LongformerAttention, y: Tensor, places: Tensor, static: bool, lean: bool) -> Tensor:
+def _global_rows(module: SparseAttention, y: Tensor, places: Tensor, static: bool, lean: bool) -> Tensor:
     """Return (W, g, hd): global tokens attend to their whole window with the global projections.
 
     `y` are normalised tokens; lean ones are still to be normalised, within what is done again in backward.
     """
     linear = module.qkv_global if module.sparse.has_second_set else module.qkv
     rows = module.row_index if static else module.offsets[places]
-    table = module.wide_table()
+    table = module.global_table()
     bias = None if table is None else module.gather_bias(table, rows).transpose(0, 1)
     work = _absorbed if is_absorbed(module) else _direct
     if not lean:
@@ -165,7 +141,7 @@ def _global_rows(module: LongformerAttention, y: Tensor, places: Tensor, static:
     return out
 
 
-def is_absorbed(module: LongformerAttention) -> bool:
+def is_absorbed(module: SparseAttention) -> bool:
     """Absorbing costs 3 g C^2 + 2 g h N C products, projecting the window 2 N C^2 + g C^2 + 2 g N C."""
     count, tokens, dim = module.sparse.globals, module.window**2, module.qkv.in_features
     absorbed = 3 * count * dim**2 + 2 * count * module.heads * tokens * dim
@@ -173,7 +149,7 @@ def is_absorbed(module: LongformerAttention) -> bool:
 
 
 def _absorbed(
-    module: LongformerAttention, y: Tensor, weight: Tensor, shift: Tensor, places: Tensor, bias: Tensor | None
+    module: SparseAttention, y: Tensor, weight: Tensor, shift: Tensor, places: Tensor, bias: Tensor | None
 ) -> Tensor:
     heads, dim = module.heads, module.head_dim
     sets = weight.view(heads, 3, dim, -1)
@@ -182,29 +158,23 @@ def _absorbed(
     q = torch.einsum("wgc,hdc->whgd", own, sets[:, 0]) + shifts[:, 0, None]
     probe = torch.einsum("whgd,hdc->whgc", q * module.scale, sets[:, 1]).flatten(1, 2)
     scores = (probe @ y.mT).view(y.shape[0], heads, places.shape[1], -1)
-    weights = softmax_wide(scores if bias is None else scores + bias)
+    weights = precise_softmax(scores if bias is None else scores + bias)
     means = (weights.flatten(1, 2) @ y.to(weights.dtype)).view(y.shape[0], heads, places.shape[1], -1)
     out = torch.einsum("whgc,hdc->wghd", means, sets[:, 2]) + shifts[:, 2]
     return out.flatten(2)
 
 
 def _direct(
-    module: LongformerAttention, y: Tensor, weight: Tensor, shift: Tensor, places: Tensor, bias: Tensor | None
+    module: SparseAttention, y: Tensor, weight: Tensor, shift: Tensor, places: Tensor, bias: Tensor | None
 ) -> Tensor:
-    wide = module.split_heads(nn.functional.linear(y, weight, shift))
-    q = pick_tokens(wide.q.transpose(1, 2), places).transpose(1, 2)
-    scores = q * module.scale @ wide.k.mT
-    weights = softmax_wide(scores if bias is None else scores + bias)
-    return (weights @ wide.v).transpose(1, 2).flatten(2)
+    heads = module.split_heads(nn.functional.linear(y, weight, shift))
+    q = pick_tokens(heads.q.transpose(1, 2), places).transpose(1, 2)
+    scores = q * module.scale @ heads.k.mT
+    weights = precise_softmax(scores if bias is None else scores + bias)
+    return (weights @ heads.v).transpose(1, 2).flatten(2)
 
 
-def softmax_wide(scores: Tensor) -> Tensor:
+def precise_softmax(scores: Tensor) -> Tensor:
     """Softmax over the last axis in at least fp32, in the dtype of the scores."""
-    wide = torch.float64 if scores.dtype == torch.float64 else torch.float32
-    return scores.softmax(-1, dtype=wide).to(scores.dtype)
-
-
-def tile_tables(window: int, tile: int) -> tuple[Tensor, Tensor]:
-    """Return the tokens of each tile (T, n), and the offsets within a tile (n, n), alike in all of them."""
-    order = geometry.tile_order(window, tile)
-    return order, geometry.offset_index(window)[order[0]][:, order[0]]
+    precise = torch.float64 if scores.dtype == torch.float64 else torch.float32
+    return scores.softmax(-1, dtype=precise).to(scores.dtype)

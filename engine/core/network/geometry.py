@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.spec.shapes import SparseShape, grid_cells, grid_points, neighbours
+from engine.spec.patterns import SparseShape, grid_cells, grid_points, neighbours
 
 
 def offset_index(window: int) -> Tensor:
@@ -52,3 +52,28 @@ def tile_order(window: int, tile: int) -> Tensor:
     """Return (T, tile^2) int64: the tokens of each tile, tiles and their tokens both in raster order."""
     tokens = torch.arange(window**2).view(window // tile, tile, window // tile, tile)
     return tokens.transpose(1, 2).reshape(-1, tile**2)
+
+
+def tile_tables(window: int, tile: int) -> tuple[Tensor, Tensor]:
+    """Return the tokens of each tile (T, n), and the offsets within a tile (n, n), alike in all of them."""
+    order = tile_order(window, tile)
+    return order, offset_index(window)[order[0]][:, order[0]]
+
+
+def mask_index(offsets: Tensor, near: Tensor, grid: Tensor, tokens_only: bool) -> Tensor:
+    """Return (N, N): where the bias of each query and key lies in a table of N entries and one more, of unseen keys.
+
+    Seen are the neighbourhood and, unless `tokens_only` (what is global is no token), the places of the grid.
+    """
+    seen = near if tokens_only else near.index_fill(1, grid, True)
+    return offsets.masked_fill(~seen, len(offsets))
+
+
+def tile_index(offsets: Tensor, tiles: Tensor, tile_offsets: Tensor, grid: Tensor, tokens_only: bool) -> Tensor:
+    """Return (T, n, n + g) as `mask_index` does, tile by tile: the globals last, unseen where they lie in the tile."""
+    near = tile_offsets.expand(len(tiles), -1, -1)
+    if tokens_only:
+        return near.contiguous()
+    inside = (tiles[:, :, None] == grid).any(1)
+    far = offsets[tiles][:, :, grid].masked_fill(inside[:, None, :], len(offsets))
+    return torch.cat([near, far], -1)

@@ -189,5 +189,5 @@ def _weights(q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
     windows, heads, rows, _ = q.shape
     base = bias.expand(windows, -1, -1, -1).reshape(-1, rows, k.shape[2])
     scores = torch.baddbmm(base, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=q.shape[-1] ** -0.5)
-    wide = torch.float64 if q.dtype == torch.float64 else torch.float32
-    return scores.softmax(-1, dtype=wide).to(q.dtype).view(windows, heads, rows, -1)
+    precise = torch.float64 if q.dtype == torch.float64 else torch.float32
+    return scores.softmax(-1, dtype=precise).to(q.dtype).view(windows, heads, rows, -1)

@@ -120,12 +120,12 @@ class _NormLinear(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, gain, shift, weight, mean, rstd = ctx.saved_tensors
-        wide = x.to(gain.dtype)
-        y = torch.addcmul(shift, (wide - mean) * rstd, gain).to(weight.dtype)
+        precise = x.to(gain.dtype)
+        y = torch.addcmul(shift, (precise - mean) * rstd, gain).to(weight.dtype)
         grad_y, grad_weight, grad_bias = _linear_backward(grad, y, weight, ctx.has_bias)
         del y
         grad_x, grad_gain, grad_shift = aten.native_layer_norm_backward(
-            grad_y.to(wide.dtype), wide, gain.shape, mean, rstd, gain, shift, [True, True, True]
+            grad_y.to(precise.dtype), precise, gain.shape, mean, rstd, gain, shift, [True, True, True]
         )
         return grad_x.to(x.dtype), grad_gain, grad_shift, grad_weight, grad_bias, None
 

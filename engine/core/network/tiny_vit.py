@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.core.network.attention import Attended, LongformerAttention, WindowAttention
+from engine.core.network.attention import Attended, LongformerAttention
 from engine.core.network.layers import (
     ConvNorm,
     DropPath,
@@ -25,8 +25,11 @@ from engine.core.network.layers import (
     add_to,
     init_linear,
 )
+from engine.core.network.sparse import SELECTS
 from engine.core.network.widths import Widths, full_widths
-from engine.spec.shapes import NetworkShape, SparseShape, StageShape
+from engine.core.network.window import WindowAttention
+from engine.spec.patterns import SparseShape
+from engine.spec.shapes import NetworkShape, StageShape
 
 # ImageNet's, of pixels in 0..1.
 MEAN = (0.485, 0.456, 0.406)
@@ -145,7 +148,7 @@ class AttentionStage(nn.Module):
 
 
 def _selects_previous(sparse: SparseShape | None) -> bool:
-    return sparse is not None and sparse.select == "previous" and sparse.globals > 0
+    return sparse is not None and sparse.globals > 0 and SELECTS[sparse.select].wants_received
 
 
 class TinyViT(nn.Module):
@@ -179,11 +182,6 @@ class TinyViT(nn.Module):
     def attention_modules(self) -> list[tuple[str, WindowAttention]]:
         """Return the attention modules with their names, first block first."""
         return [(name, module) for name, module in self.named_modules() if isinstance(module, WindowAttention)]
-
-    def no_weight_decay(self) -> set[str]:
-        """Return the names of parameters that are tables or scores: a pull to zero has no meaning for them."""
-        tables = ("attention_biases", "attention_biases_global", "score")
-        return {name for name, _ in self.named_parameters() if name.rpartition(".")[2] in tables}
 
 
 def _drop_paths(shape: NetworkShape) -> list[list[float]]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from engine.spec import Train
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """What a spec's word stands for: one of torch's optimizers, and the constants that no spec sets."""
+
+    make: Callable[..., torch.optim.Optimizer]
+    constants: Mapping[str, Any]
 
 
 def build_optimizer(network: nn.Module, train: Train) -> torch.optim.Optimizer:
@@ -18,7 +28,8 @@ def build_optimizer(network: nn.Module, train: Train) -> torch.optim.Optimizer:
     for name, parameter in _trainable(network):
         (decayed if is_decayed(name, parameter) else free).append(parameter)
     groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return OPTIMIZERS[train.optimizer]([group for group in groups if group["params"]], train.lr)
+    chosen = OPTIMIZERS[train.optimizer]
+    return chosen.make([group for group in groups if group["params"]], lr=train.lr, **chosen.constants)
 
 
 def is_decayed(name: str, parameter: torch.Tensor) -> bool:
@@ -63,15 +74,7 @@ def _trainable(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 # A fused update is one call for all parameters: on small networks the calls cost more than the arithmetic.
-def _adamw(groups: list[dict[str, object]], lr: float) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.999), eps=1e-8, fused=True)
-
-
-def _sgd(groups: list[dict[str, object]], lr: float) -> torch.optim.Optimizer:
-    return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True, fused=True)
-
-
-OPTIMIZERS: dict[str, Callable[[list[dict[str, object]], float], torch.optim.Optimizer]] = {
-    "adamw": _adamw,
-    "sgd": _sgd,
+OPTIMIZERS: dict[str, Optimizer] = {
+    "adamw": Optimizer(torch.optim.AdamW, constants={"betas": (0.9, 0.999), "eps": 1e-8, "fused": True}),
+    "sgd": Optimizer(torch.optim.SGD, constants={"momentum": 0.9, "nesterov": True, "fused": True}),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from torch import Tensor
 
-from engine.core.data.augment import OPERATIONS, augment_views, changes_pixels
+from engine.core.data import augment
+from engine.core.data.augment import OPERATIONS, STEPS, augment_views, changes_pixels
 from engine.core.data.loader import TrainLoader
 from engine.core.data.pack import Pack
 from engine.spec import Augment, Data
@@ -49,6 +51,28 @@ def test_views_and_seeds_differ(images: Tensor) -> None:
 def test_a_plain_augmentation_changes_nothing(images: Tensor) -> None:
     assert not changes_pixels(Augment())
     assert torch.equal(augment_views(images.clone(), KEYS, 0, 0, Augment()), images)
+
+
+def test_every_word_of_an_augmentation_is_carried_out() -> None:
+    """What crops and flips is in views.py, what mixes pairs in mixing.py; each other word is one of STEPS."""
+    elsewhere = {"crop_scale", "crop_ratio", "flip", "mixup", "cutmix", "mix_targets"}
+    assert set(Augment.model_fields) == elsewhere | set(STEPS)
+
+
+def test_every_step_has_a_word() -> None:
+    takes = {
+        name
+        for name, function in inspect.getmembers(augment, inspect.isfunction)
+        if name[0] != "_" and list(inspect.signature(function).parameters)[:3] == ["images", "keys", "draw"]
+    }
+    assert {step.__name__ for step in STEPS.values()} == takes
+
+
+@pytest.mark.parametrize("word", STEPS)
+def test_each_step_alone_changes_pixels(word: str, images: Tensor) -> None:
+    given = Augment.model_validate({word: ALL.model_dump()[word]})
+    assert changes_pixels(given)
+    assert not torch.equal(augment_views(images.clone(), KEYS, 0, 0, given), images)
 
 
 def test_batches_are_bit_equal_with_every_augmentation(photo_pack: Pack) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.core.data.sources import Pixels, list_images, read_image
+from engine.core.data.sources import LISTINGS, Pixels, list_images, read_image
 from engine.errors import DataError
+from engine.inputs.content import SOURCES
 from engine.spec import Data
 
 RED = (200, 30, 40)
@@ -203,3 +204,8 @@ def test_photographs_are_read() -> None:
         assert pixels.dtype == np.uint8
         assert pixels.ndim == 3
         assert pixels.std() > 1
+
+
+def test_every_source_can_be_read() -> None:
+    """Planning asks a source what is there, packing reads it: a word needs both."""
+    assert set(LISTINGS) == set(SOURCES)

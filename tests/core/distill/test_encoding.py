@@ -17,7 +17,7 @@ from engine.core.distill.encoding import (
     quantise,
     row_format,
 )
-from engine.core.distill.losses import distill_loss, hinton_loss, lskd_loss
+from engine.core.distill.losses import LOSSES, distill_loss, hinton_loss
 from engine.errors import JobError
 from engine.spec import Distill
 
@@ -91,8 +91,8 @@ def test_lskd_beyond_a_thousand_classes_uses_the_moments_of_all() -> None:
     labels, found = torch.zeros(16, dtype=torch.int64), quantise(teacher)
     words = Distill(loss="lskd", weight=1.0, label_weight=0.0)
     near = distill_loss(words, student, found.logits, labels, temperature=1.0, moments=found.moments)
-    naive = lskd_loss(student, found.logits, labels, 1.0)
-    true = lskd_loss(student, teacher, labels, 1.0)
+    naive = LOSSES["lskd"].teach(student, found.logits, labels, 1.0)
+    true = LOSSES["lskd"].teach(student, teacher, labels, 1.0)
     assert abs(near - true) < abs(naive - true) / 2
 
 

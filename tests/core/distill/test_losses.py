@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from typing import get_args
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,14 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.core.distill import losses
 from engine.core.distill.losses import (
     LOSSES,
-    ats_loss,
-    dist_loss,
     distill_loss,
     dkd_loss,
     hinton_loss,
-    lskd_loss,
     soft_ce_loss,
 )
 from engine.errors import JobError
@@ -109,7 +108,23 @@ REFERENCES = {
 
 def test_every_loss_has_a_reference() -> None:
     assert set(LOSSES) == {"ce", *REFERENCES}
-    assert set(LOSSES) == set(get_args(Distill.model_fields["loss"].annotation))
+
+
+def test_every_function_of_a_loss_has_a_word() -> None:
+    """A loss that no spec can name is a slip; the one word without a function learns from labels alone."""
+    written = {function for name, function in inspect.getmembers(losses, inspect.isfunction) if name.endswith("_loss")}
+    assert {spec.function for spec in LOSSES.values()} - {None} == written - {distill_loss}
+    assert [name for name, spec in LOSSES.items() if spec.function is None] == ["ce"]
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCES))
+def test_options_are_those_of_the_function(name: str) -> None:
+    function = LOSSES[name].function
+    assert function is not None
+    known = inspect.signature(function).parameters.values()
+    assert {word.name for word in known if word.kind is inspect.Parameter.KEYWORD_ONLY} == set(LOSSES[name].options)
+    assert set(LOSSES[name].positive) <= set(LOSSES[name].options)
+    assert all(word.default is inspect.Parameter.empty for word in known), "a default lies in LOSSES"
 
 
 @pytest.fixture
@@ -124,27 +139,24 @@ def logits() -> tuple[Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
 def test_a_loss_equals_its_reference(name: str, temperature: float, logits: tuple[Tensor, Tensor, Tensor]) -> None:
     student, teacher, labels = logits
-    function = LOSSES[name].function
-    assert function is not None
+    teach = LOSSES[name].teach
     expected = REFERENCES[name](student.numpy(), teacher.numpy(), labels.numpy(), temperature)
-    assert function(student, teacher, labels, temperature).item() == pytest.approx(expected, rel=1e-12)
+    assert teach(student, teacher, labels, temperature).item() == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))
 def test_gradients_are_right(name: str, logits: tuple[Tensor, Tensor, Tensor]) -> None:
     student, teacher, labels = logits
-    function = LOSSES[name].function
-    assert function is not None
+    teach = LOSSES[name].teach
     student.requires_grad_()
-    assert torch.autograd.gradcheck(lambda z: function(z, teacher, labels, 2.0), (student,))
+    assert torch.autograd.gradcheck(lambda z: teach(z, teacher, labels, 2.0), (student,))
 
 
 def test_the_sum_is_weighted_as_the_spec_says(logits: tuple[Tensor, Tensor, Tensor]) -> None:
     student, teacher, labels = (part.float() if part.is_floating_point() else part for part in logits)
     hard = torch.nn.functional.cross_entropy(student, labels, label_smoothing=0.1)
-    function = LOSSES["hinton"].function
-    assert function is not None
-    soft = function(student, teacher, labels, 2.0)
+    teach = LOSSES["hinton"].teach
+    soft = teach(student, teacher, labels, 2.0)
     loss = distill_loss(Distill(loss="hinton", weight=0.3, label_weight=2.0), student, teacher, labels, 0.1)
     torch.testing.assert_close(loss, 0.3 * soft + 2.0 * hard)
     assert Distill(loss="hinton").weights == (0.9, 0.1)
@@ -178,9 +190,8 @@ def test_half_precision_logits_are_computed_in_fp32(logits: tuple[Tensor, Tensor
 
 def test_a_student_equal_to_its_teacher_has_no_soft_loss(logits: tuple[Tensor, Tensor, Tensor]) -> None:
     _, teacher, labels = logits
-    function = LOSSES["hinton"].function
-    assert function is not None
-    assert function(teacher, teacher + 5.0, labels, 3.0).item() == pytest.approx(0.0, abs=1e-12)
+    teach = LOSSES["hinton"].teach
+    assert teach(teacher, teacher + 5.0, labels, 3.0).item() == pytest.approx(0.0, abs=1e-12)
 
 
 Logits = tuple[Tensor, Tensor, Tensor]
@@ -189,15 +200,15 @@ Logits = tuple[Tensor, Tensor, Tensor]
 @pytest.mark.parametrize("scale", [0.125, 1.5, 8.0])
 def test_lskd_does_not_see_the_teachers_scale_or_offset(scale: float, logits: Logits) -> None:
     student, teacher, labels = logits
-    same = lskd_loss(student, scale * teacher + 3.0, labels, 2.0)
-    torch.testing.assert_close(same, lskd_loss(student, teacher, labels, 2.0), rtol=1e-6, atol=1e-9)
+    same = LOSSES["lskd"].teach(student, scale * teacher + 3.0, labels, 2.0)
+    torch.testing.assert_close(same, LOSSES["lskd"].teach(student, teacher, labels, 2.0), rtol=1e-6, atol=1e-9)
 
 
 def test_dist_sees_the_scale_but_not_the_offset(logits: Logits) -> None:
     student, teacher, labels = logits
-    base = dist_loss(student, teacher, labels, 1.0)
-    torch.testing.assert_close(dist_loss(student, teacher + 3.0, labels, 1.0), base)
-    assert abs(dist_loss(student, 4 * teacher, labels, 1.0) - base) > 1e-3
+    base = LOSSES["dist"].teach(student, teacher, labels, 1.0)
+    torch.testing.assert_close(LOSSES["dist"].teach(student, teacher + 3.0, labels, 1.0), base)
+    assert abs(LOSSES["dist"].teach(student, 4 * teacher, labels, 1.0) - base) > 1e-3
 
 
 def test_dkd_with_one_and_the_wrong_classes_mass_is_hinton(logits: Logits) -> None:
@@ -211,10 +222,11 @@ def test_dkd_with_one_and_the_wrong_classes_mass_is_hinton(logits: Logits) -> No
 
 def test_ats_with_equal_temperatures_is_cross_entropy_with_hintons_target(logits: Logits) -> None:
     student, teacher, labels = logits
-    even = ats_loss(student, teacher, labels, 3.0, wrong_temperature=3.0)
+    even = LOSSES["ats"].teach(student, teacher, labels, 3.0, {"wrong_temperature": 3.0})
     target = torch.softmax(teacher / 3.0, 1)
     torch.testing.assert_close(even, -(target * torch.log_softmax(student, 1)).sum(1).mean())
-    torch.testing.assert_close(ats_loss(student, teacher + 9.0, labels, 3.0), ats_loss(student, teacher, labels, 3.0))
+    heard = LOSSES["ats"].teach(student, teacher, labels, 3.0)
+    torch.testing.assert_close(LOSSES["ats"].teach(student, teacher + 9.0, labels, 3.0), heard)
 
 
 def test_soft_ce_is_hinton_plus_the_teachers_entropy(logits: Logits) -> None:
@@ -228,22 +240,20 @@ def test_soft_ce_is_hinton_plus_the_teachers_entropy(logits: Logits) -> None:
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))
 def test_a_very_sure_teacher_gives_finite_losses_and_gradients(name: str) -> None:
-    function = LOSSES[name].function
-    assert function is not None
+    teach = LOSSES[name].teach
     teacher = torch.full((4, 10), -300.0)
     teacher[:, 0] = 0.0
     student = (torch.randn(4, 10, generator=torch.Generator().manual_seed(0)) * 40).requires_grad_()
-    loss = function(student, teacher, torch.tensor([0, 0, 1, 2]), 1.0)
+    loss = teach(student, teacher, torch.tensor([0, 0, 1, 2]), 1.0)
     assert torch.isfinite(loss)
     assert torch.isfinite(torch.autograd.grad(loss, student)[0]).all()
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))
 def test_a_student_that_says_nothing_yet_gets_finite_gradients(name: str) -> None:
-    function = LOSSES[name].function
-    assert function is not None
+    teach = LOSSES[name].teach
     student = torch.zeros(4, 10, requires_grad=True)
-    loss = function(student, torch.randn(4, 10), torch.tensor([0, 0, 1, 2]), 2.0)
+    loss = teach(student, torch.randn(4, 10), torch.tensor([0, 0, 1, 2]), 2.0)
     assert torch.isfinite(torch.autograd.grad(loss, student)[0]).all()
 
 
@@ -261,3 +271,46 @@ def test_mixed_labels_are_taken_or_refused(name: str, logits: Logits) -> None:
             distill_loss(distill, student, teacher, hard), distill_loss(distill, student, teacher, labels)
         )
         assert torch.isfinite(distill_loss(distill, student, teacher, soft))
+
+
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [
+        ("dkd", {"alpha": 2.0}), ("dkd", {"beta": 8.0}), ("nkd", {"gamma": 1.0}), ("dist", {"beta": 2.0}),
+        ("dist", {"gamma": 0.0}), ("ats", {"wrong_temperature": 3.0}),
+    ],
+)  # fmt: skip
+def test_options_of_a_spec_reach_the_loss(loss: str, options: dict[str, float | None], logits: Logits) -> None:
+    student, teacher, labels = logits
+    distill = Distill(loss=loss, options=options, weight=1.0, label_weight=0.0)
+    found = distill_loss(distill, student, teacher, labels).double()
+    heard = LOSSES[loss].teach(student, teacher, labels, LOSSES[loss].temperature, options)
+    torch.testing.assert_close(found, heard, rtol=1e-5, atol=1e-6)
+    assert abs(heard - LOSSES[loss].teach(student, teacher, labels, LOSSES[loss].temperature)) > 1e-3
+
+
+def test_parts_of_dkd_are_weighed_by_its_options(logits: Logits) -> None:
+    student, teacher, labels = logits
+    one, other = (
+        LOSSES["dkd"].teach(student, teacher, labels, 2.0, {"alpha": alpha, "beta": beta})
+        for alpha, beta in ((1.0, 0.0), (0.0, 1.0))
+    )
+    whole = LOSSES["dkd"].teach(student, teacher, labels, 2.0, {"alpha": 3.0, "beta": 8.0})
+    torch.testing.assert_close(whole, 3.0 * one + 8.0 * other)
+
+
+def test_a_standardised_loss_is_its_function_of_standardised_logits(logits: Logits) -> None:
+    """Whichever function that is: with the moments that are known of all classes where they are, else its own."""
+    student, teacher, labels = logits
+    spec = replace(LOSSES["dist"], standard=True)
+    moments = torch.stack([teacher.mean(1) + 1.0, teacher.std(1, correction=0) * 2.0], 1)
+    given = (teacher - moments[:, :1]) / moments[:, 1:]
+    for known, target in ((moments, given), (None, losses.standardize(teacher))):
+        heard = spec.teach(student, teacher, labels, 2.0, moments=known)
+        wanted = LOSSES["dist"].teach(losses.standardize(student), target, labels, 2.0)
+        torch.testing.assert_close(heard, wanted, rtol=1e-6, atol=1e-9)
+
+
+def test_a_loss_of_labels_alone_hears_no_teacher(logits: Logits) -> None:
+    with pytest.raises(ValueError, match="hears no teacher"):
+        LOSSES["ce"].teach(*logits, 1.0)

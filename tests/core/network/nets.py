@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.core.network.attention import LongformerAttention, WindowAttention
+from engine.core.network.attention import LongformerAttention
 from engine.core.network.build import build_network
 from engine.core.network.tiny_vit import TinyViT
+from engine.core.network.window import WindowAttention
 from engine.spec import LongformerAttention as Words
 from engine.spec import Student
-from engine.spec.shapes import SparseShape, sparse_shape
+from engine.spec.patterns import SparseShape
+from engine.spec.shapes import sparse_shape
 
 SIZES: dict[str, Any] = {"dims": [16, 32, 48, 64], "depths": [1, 2, 2, 1], "heads": [1, 2, 3, 4]}
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.core.network.attention import LongformerAttention
-from engine.spec.shapes import neighbours
+from engine.core.network.sparse import SELECTS
+from engine.spec.patterns import PATTERNS, neighbours
 from tests.core.network.nets import dense, longformer, tokens, twin_of
 
 TOLERANCE = 1e-12
-PATTERNS = ("slide", "block", "row")
-TOKEN_SELECTS = ("grid", "previous", "norm", "learned")
+TOKEN_SELECTS = [word for word, select in SELECTS.items() if select.makes_globals and not select.keys_only]
 
 
 def loop_attention(module: LongformerAttention, x: Tensor, places: list[list[int]]) -> Tensor:
@@ -98,14 +98,7 @@ def test_no_globals_and_no_radius_passes_each_value_through(pattern: str, combin
     torch.testing.assert_close(module(x).out, module.join_heads(values), rtol=0, atol=TOLERANCE)
 
 
-def test_no_globals_makes_no_second_set() -> None:
-    names = {name for name, _ in longformer(select="none").named_parameters()}
-    assert not any("global" in name or "score" in name for name in names)
-    pooled = {name for name, _ in longformer(select="pooled", bias="separate").named_parameters()}
-    assert not any("global" in name for name in pooled)
-
-
-@pytest.mark.parametrize("select", [*TOKEN_SELECTS, "pooled", "none"])
+@pytest.mark.parametrize("select", SELECTS)
 @pytest.mark.parametrize("combine", ["joint", "sum", "mean"])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_every_parameter_learns(select: str, combine: str, pattern: str) -> None:
@@ -117,7 +110,7 @@ def test_every_parameter_learns(select: str, combine: str, pattern: str) -> None
         assert parameter.grad.abs().max() > 0, name
 
 
-@pytest.mark.parametrize("select", [*TOKEN_SELECTS, "pooled", "none"])
+@pytest.mark.parametrize("select", SELECTS)
 @pytest.mark.parametrize("combine", ["joint", "mean"])
 def test_weights_of_a_row_sum_to_one(select: str, combine: str) -> None:
     weights = longformer(select=select, combine=combine).probabilities(tokens())
@@ -136,14 +129,6 @@ def test_global_rows_ignore_local_projections_and_others_ignore_global_ones() ->
         assert torch.equal(after[:, ~changed], before[:, ~changed])
         assert not torch.isclose(after[:, changed], before[:, changed]).all(-1).any()
         linear.weight.data.copy_(saved)
-
-
-@pytest.mark.parametrize(("bias", "more"), [("shared", 0), ("separate", 2 * 36), ("none", 0)])
-def test_dual_projections_cost_what_they_say(bias: str, more: int) -> None:
-    base = sum(p.numel() for p in dense().parameters())
-    count = sum(p.numel() for p in longformer(bias=bias).parameters())
-    assert count == base + 3 * 16 * 16 + 3 * 16 + more
-    assert sum(p.numel() for p in longformer(projections="shared").parameters()) == base
 
 
 @pytest.mark.parametrize("pattern", ["slide", "block"])
@@ -169,34 +154,13 @@ def test_wider_radius_sees_at_least_as_much(pattern: str) -> None:
     assert masks[-1].all()
 
 
-@pytest.mark.parametrize("select", [*TOKEN_SELECTS, "pooled", "none"])
+@pytest.mark.parametrize("select", SELECTS)
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_equal_tokens_give_equal_rows_with_equal_projections(select: str, pattern: str) -> None:
     module = longformer(6, pattern=pattern, tile=3, select=select, projections="shared")
     x = tokens()[:, :1].expand(3, 36, 16)
     out = module(x).out
     torch.testing.assert_close(out, out[:, :1].expand_as(out), rtol=0, atol=TOLERANCE)
-
-
-def test_learned_score_picks_and_trains() -> None:
-    module, x = longformer(select="learned", globals=5), tokens()
-    score = module.norm(x) @ module.score
-    picked = module.choose(x).places
-    assert torch.equal(picked.sort(1).values, score.topk(5, dim=1).indices.sort(1).values)
-
-
-def test_equal_scores_pick_the_grid() -> None:
-    module, x = longformer(select="learned"), tokens()
-    module.score.data.zero_()
-    picked = module.choose(x).places
-    assert torch.equal(picked[0].sort().values, module.grid.sort().values)
-
-
-def test_norm_picks_the_largest_tokens_before_the_norm() -> None:
-    module, x = longformer(select="norm", globals=3), tokens()
-    x[:, [4, 20, 31]] *= 10
-    picked = module.choose(x).places
-    assert picked.sort(1).values.tolist() == [[4, 20, 31]] * 3
 
 
 def test_received_attention_is_divided_by_the_rows_that_see_a_token() -> None:
@@ -210,7 +174,7 @@ def test_received_attention_is_divided_by_the_rows_that_see_a_token() -> None:
         assert float(received[0, key]) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("select", [*TOKEN_SELECTS, "pooled", "none"])
+@pytest.mark.parametrize("select", SELECTS)
 @pytest.mark.parametrize("combine", ["joint", "sum", "mean"])
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_padding_tokens_change_nothing(select: str, combine: str, pattern: str) -> None:
@@ -223,16 +187,6 @@ def test_padding_tokens_change_nothing(select: str, combine: str, pattern: str) 
     real, changed = module(x, keep).out, module(other, keep).out
     assert torch.equal(real[keep], changed[keep])
     assert torch.allclose(module(x).out[0], real[0], rtol=0, atol=TOLERANCE)
-
-
-def test_dense_attention_without_gradients_equals_the_one_with() -> None:
-    module, x = dense(), tokens()
-    with_grad = module(x)
-    with torch.no_grad():
-        torch.testing.assert_close(module(x), with_grad, rtol=0, atol=TOLERANCE)
-    weights = module.probabilities(x)
-    values = module.split_heads(module.qkv(module.norm(x))).v
-    torch.testing.assert_close(module.join_heads(weights @ values), with_grad, rtol=0, atol=TOLERANCE)
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from engine.core.network import fast
 from engine.core.network.attention import LongformerAttention
+from engine.core.network.sparse import SELECTS
+from engine.spec.patterns import PATTERNS
 from tests.core.network.nets import longformer, tokens
-
-SELECTS = ("grid", "previous", "norm", "learned", "pooled", "none")
 
 
 def results(module: LongformerAttention, x: Tensor, chosen: Tensor | None) -> list[Tensor]:
@@ -42,14 +42,14 @@ def compare(module: LongformerAttention, x: Tensor, chosen: Tensor | None, limit
 
 @pytest.mark.parametrize("backend", ["auto", "sdpa"])
 @pytest.mark.parametrize("select", SELECTS)
-@pytest.mark.parametrize("pattern", ["slide", "block", "row"])
+@pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize(("projections", "bias"), [("dual", "shared"), ("shared", "separate"), ("dual", "none")])
 def test_fast_paths_equal_the_reference(backend: str, select: str, pattern: str, projections: str, bias: str) -> None:
     words: dict[str, Any] = {"pattern": pattern, "select": select, "projections": projections, "bias": bias}
     compare(longformer(6, backend=backend, tile=3, radius=1, globals=3, **words), tokens(), None)
 
 
-@pytest.mark.parametrize("pattern", ["slide", "block", "row"])
+@pytest.mark.parametrize("pattern", PATTERNS)
 def test_given_globals_are_used(pattern: str) -> None:
     module = longformer(6, pattern=pattern, tile=2, radius=1, globals=2)
     compare(module, tokens(), torch.tensor([[0, 7], [35, 3], [11, 12]]))
@@ -87,7 +87,7 @@ def test_lean_attention_changes_no_gradient(pattern: str, select: str) -> None:
     side=st.integers(2, 3),
     count=st.integers(0, 9),
     heads=st.integers(1, 3),
-    select=st.sampled_from(SELECTS),
+    select=st.sampled_from(list(SELECTS)),
 )
 def test_block_pattern_equals_the_reference_for_any_shape(
     tile: int, side: int, count: int, heads: int, select: str

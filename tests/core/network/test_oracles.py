@@ -15,9 +15,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.core.network.attention import LongformerAttention, WindowAttention
+from engine.core.network.attention import LongformerAttention
+from engine.core.network.sparse import SELECTS
+from engine.core.network.window import WindowAttention
 from engine.spec import LongformerAttention as Words
-from engine.spec.shapes import SparseShape, sparse_shape
+from engine.spec.patterns import PATTERNS, SparseShape
+from engine.spec.shapes import sparse_shape
 from tests.core.network.nets import dense, longformer, tokens
 
 WINDOW, DIM, HEADS = 4, 8, 2
@@ -25,8 +28,8 @@ BACKENDS = ("auto", "reference", "sdpa")
 COMBINATIONS: tuple[dict[str, Any], ...] = tuple(
     {"pattern": pattern, "select": select, "projections": projections, "bias": bias, "combine": combine}
     for pattern, select, projections, bias, combine in itertools.product(
-        ("slide", "block", "row"),
-        ("grid", "previous", "norm", "learned", "pooled", "none"),
+        PATTERNS,
+        SELECTS,
         ("dual", "shared"),
         ("shared", "separate", "none"),
         ("joint", "sum", "mean"),
@@ -90,7 +93,7 @@ def all_global(words: dict[str, Any], backend: str) -> bool:
     state = {name: value for name, value in module.state_dict().items() if name in plain.state_dict()}
     if module.sparse.has_second_set:
         state |= {f"qkv.{part}": getattr(module.qkv_global, part).detach() for part in ("weight", "bias")}
-    table = module.wide_table()
+    table = module.global_table()
     state["attention_biases"] = torch.zeros(HEADS, WINDOW**2) if table is None else table.detach()
     plain.load_state_dict(state)
     return close(module(x).out, plain(x))

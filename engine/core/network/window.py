@@ -1,0 +1,83 @@
+"""Dense window attention, and what every attention here is made of: takes tokens (W, N, C), gives the same shape.
+
+W windows have N tokens each; h heads have d channels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from engine.core.network import geometry
+from engine.core.network.kernels import attend
+from engine.core.network.layers import init_linear
+from engine.core.network.recompute import norm_linear
+
+
+class Heads(NamedTuple):
+    """Queries, keys and values of one projection set, each (W, h, N, d)."""
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+
+
+class WindowAttention(nn.Module):
+    """TinyViT's dense attention: layer norm, one linear grouped per head as [q | k | v], bias by |dy|, |dx|."""
+
+    offsets: Tensor
+
+    def __init__(self, dim: int, heads: int, head_dim: int, window: int, lean: bool = False) -> None:
+        super().__init__()
+        self.heads, self.head_dim, self.window, self.lean = heads, head_dim, window, lean
+        self.norm = nn.LayerNorm(dim)
+        self.qkv = nn.Linear(dim, 3 * heads * head_dim)
+        self.proj = nn.Linear(heads * head_dim, dim)
+        self.attention_biases = nn.Parameter(torch.zeros(heads, window**2))
+        self.register_buffer("offsets", geometry.offset_index(window), persistent=False)
+        init_linear(self.qkv)
+        init_linear(self.proj)
+
+    @property
+    def scale(self) -> float:
+        return float(self.head_dim**-0.5)
+
+    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Attend within each window. `keep` (W, N) is false for padding tokens, which are then no keys."""
+        heads = self.split_heads(self._project(x))
+        bias = self.gather_bias(self.attention_biases, self.offsets)[None]
+        if keep is not None:
+            bias = bias.masked_fill(~keep[:, None, None, :], -torch.inf)
+        return self.join_heads(attend(heads.q, heads.k, heads.v, bias, self.lean and self.training))
+
+    def probabilities(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Return the softmax weights (W, h, N, N) by the plain formula, whatever computes the output."""
+        heads = self.split_heads(self.qkv(self.norm(x)))
+        scores = heads.q * self.scale @ heads.k.mT + self.attention_biases[:, self.offsets]
+        if keep is not None:
+            scores = scores.masked_fill(~keep[:, None, None, :], -torch.inf)
+        return scores.softmax(-1)
+
+    def split_heads(self, qkv: Tensor) -> Heads:
+        """Cut (W, N, 3hd) into (W, h, N, d) thrice; the channels of one head lie together."""
+        windows, tokens, _ = qkv.shape
+        q, k, v = qkv.view(windows, tokens, self.heads, 3, self.head_dim).permute(3, 0, 2, 1, 4).unbind(0)
+        return Heads(q, k, v)
+
+    @staticmethod
+    def gather_bias(table: Tensor, index: Tensor) -> Tensor:
+        """Look up a bias table (h, entries) at index (...): (h, ...)."""
+        return table.index_select(1, index.flatten()).view(table.shape[0], *index.shape)
+
+    def join_heads(self, out: Tensor) -> Tensor:
+        return self.proj(out.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _project(self, x: Tensor) -> Tensor:
+        if self.lean and self.training:
+            return norm_linear(x, self.norm, self.qkv)
+        return self.qkv(self.norm(x))  # type: ignore[no-any-return]
+
+    def extra_repr(self) -> str:
+        return f"heads={self.heads}, window={self.window}"
