@@ -79,7 +79,8 @@ def test_reached_modules_are_those_of_modulefinder() -> None:
         for path in (CHECKOUT / "engine" / room).rglob("*.py"):
             parts = path.relative_to(CHECKOUT).with_suffix("").parts
             finder.import_hook(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-    found = {Path(module.__file__) for module in finder.modules.values() if module.__file__}
+    files = (vars(module)["__file__"] for module in finder.modules.values())
+    found = {Path(file) for file in files if file}
     assert {path for path in reach_files(CHECKOUT) if path.suffix == ".py"} == found
 
 
