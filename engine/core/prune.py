@@ -64,11 +64,6 @@ class Layer:
     cost: float
 
 
-def widths_of(network: nn.Module) -> Widths | None:
-    """Return the inner widths of a tiny_vit, pruned or not; None for a timm network, which cannot be pruned here."""
-    return network.widths if isinstance(network, TinyViT) else None
-
-
 def prune_network(
     network: nn.Module, prune: Prune, batches: Batches = (), *, seed: int = 0, loss: Loss | None = None
 ) -> PruneReport:

@@ -41,8 +41,6 @@ def _asks_longformer(field: str, allowed: tuple[str, ...]) -> Callable[[Settings
     return is_asked
 
 
-BACKENDS = ("auto", "reference", "sdpa")
-
 PLANNED: tuple[Planned, ...] = (
     Planned(
         "student.attention.backend", _asks_longformer("backend", ("auto", "reference", "sdpa")), "use backend: auto"

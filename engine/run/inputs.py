@@ -33,7 +33,6 @@ from engine.run.attempt import Attempt
 from engine.spec import Data, Student
 
 Rows = NDArray[np.int64]
-Watch = Callable[[str, int, int], None]
 CONTENT_MARK = "sha256:"
 JOB_THREADS = 2  # where the settings say none: fixed, because the count changes the bits of a result
 

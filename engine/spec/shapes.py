@@ -76,11 +76,6 @@ class StageShape:
         return self.window**2
 
     @property
-    def grid_side(self) -> int:
-        """Windows along one side of the map, the last of them padded where they do not fit."""
-        return math.ceil(self.side / self.window)
-
-    @property
     def keys_per_query(self) -> float:
         """Mean number of keys that a token of a full window attends to; chosen globals counted as if on the grid."""
         if self.sparse is None:

@@ -173,11 +173,6 @@ class TinyViT(nn.Module):
         """Return the attention modules with their names, first block first."""
         return [(name, module) for name, module in self.named_modules() if isinstance(module, WindowAttention)]
 
-    def no_weight_decay(self) -> set[str]:
-        """Return the names of parameters that are tables or scores: a pull to zero has no meaning for them."""
-        tables = ("attention_biases", "attention_biases_global", "score")
-        return {name for name, _ in self.named_parameters() if name.rpartition(".")[2] in tables}
-
 
 def _drop_paths(shape: NetworkShape) -> list[list[float]]:
     """Drop path rises linearly from 0 at the first block of the network to its rate at the last."""

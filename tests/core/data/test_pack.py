@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -129,7 +128,7 @@ def pack_slowly(root: Path, final: Path, stop_at: int) -> None:
     """Pack in a process of its own, with shards of 8 images, and kill it (-9) when it has packed `stop_at`."""
     code = (
         "import sys, time; from pathlib import Path; from engine.spec import Data\n"
-        "from engine.home.paths import publish_folder; from engine.core.data.sources import list_images\n"
+        "from engine.home.files import publish_folder; from engine.core.data.sources import list_images\n"
         "from engine.core.data import pack; pack.SHARD_IMAGES = 8\n"
         "listing = list_images(Data(source='folder', root=sys.argv[1]))\n"
         "slow = lambda done, count: (print(done, flush=True), time.sleep(0.05))\n"
@@ -138,8 +137,8 @@ def pack_slowly(root: Path, final: Path, stop_at: int) -> None:
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(root), str(final)], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
-    while child.stdout.readline().strip() != str(stop_at):
-        time.sleep(0.001)
+    while (line := child.stdout.readline().strip()) != str(stop_at):
+        assert line, "the packer ended before it was killed"
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
