@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.inputs.quotas import PARTS, class_quotas
-from tests.test_flow import ask, xp
+from tests.flow.commands import ask, xp
 
 SMALLEST, LARGEST, OTHERS, CLASSES = 31, 800, 33, 100
 SPEC = """
