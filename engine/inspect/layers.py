@@ -10,7 +10,7 @@ from engine.core.describe import LayerRow, describe_network
 from engine.errors import DataError
 from engine.home.paths import Home
 from engine.inputs.content import data_content
-from engine.spec import Spec
+from engine.spec import Data, Spec
 from engine.spec.cells import expand_cells
 
 CLASSES = 100  # where the images are not here to be counted
@@ -36,13 +36,14 @@ def describe_arms(spec: Spec, home: Home) -> Iterator[ArmTable]:
             continue
         seen.add(cell.arm)
         settings = cell.settings
-        count = _class_count(spec, home)
+        count = _class_count(settings.data, home)
         rows = describe_network(settings.student, count, settings.data.image_size, memory=settings.train.memory)
         yield ArmTable(cell.arm, count, tuple(rows))
 
 
-def _class_count(spec: Spec, home: Home) -> int:
+def _class_count(data: Data, home: Home) -> int:
+    """Count the classes of one arm's images: an arm may take only some of them, or others."""
     try:
-        return data_content(spec.data, home.digests).num_classes
+        return data_content(data, home.digests).num_classes
     except DataError:
         return CLASSES

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from engine.core.describe import describe_network
 from engine.home.paths import Home, open_home
@@ -44,3 +45,13 @@ def test_of_a_matrix_the_first_point_is_shown(home: Home) -> None:
 def test_absent_images_are_taken_as_100_classes(home: Home, tmp_path: Path) -> None:
     spec = load_spec(TINY, ["data.source=folder", f"data.root={tmp_path}/gone"])
     assert next(describe_arms(spec, home)).num_classes == CLASSES == 100
+
+
+def test_classes_are_those_of_the_arm(home: Home, tmp_path: Path) -> None:
+    for number, name in enumerate(("ant", "bee", "cow")):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / "set" / name / "one.png")
+    arms = "arms={few: {data.classes: [ant, cow]}}"
+    spec = load_spec(TINY, ["data.source=folder", f"data.root={tmp_path}/set", arms])
+    found = {table.arm: table.num_classes for table in describe_arms(spec, home)}
+    assert (found["original"], found["few"]) == (3, 2)
