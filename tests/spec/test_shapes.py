@@ -116,7 +116,7 @@ def test_even_grids_are_their_own_mirror_image(window: int, count: int) -> None:
     assert points == {(row, window - 1 - column) for row, column in points}
 
 
-def test_sparse_arm_at_56_px_sees_under_60_per_cent_of_a_stage_1_window() -> None:
+def test_sparse_arm_sees_under_60_per_cent_of_its_window() -> None:
     stage = network_shape(sparse_student("tiny_vit_5m"), 56).stages[1]
     assert stage.keys_per_query / stage.tokens < 0.6
 
