@@ -16,8 +16,10 @@ from engine import api
 from engine.collect import collect
 from engine.core.network.build import build_network
 from engine.errors import HomeError, QueryError, SpecError
+from engine.home.files import read_json
 from engine.home.paths import Home
 from engine.load import load_spec
+from engine.schedule.submit import Submission
 from tests.queueing import make_home, states
 from tests.synthetic import Arm, SyntheticHome
 
@@ -81,10 +83,18 @@ def test_submit_takes_a_file_or_a_spec(tmp_path: Path, started: list[Home]) -> N
     assert len(states(home)) == 23
 
 
+def test_finished_experiment_starts_no_scheduler(
+    tmp_path: Path, started: list[Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.schedule.submit.submit_plan", lambda *_: Submission("quickstart", 1, 0, 23, ()))
+    assert api.submit(QUICKSTART, tmp_path / "home").done == 23
+    assert started == []
+
+
 def test_submit_makes_the_home_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XP_HOME", str(tmp_path / "new"))
     api.submit(QUICKSTART, priority=3, start=False)
-    assert (tmp_path / "new" / "experiments" / "quickstart" / "1.json").exists()
+    assert read_json(tmp_path / "new" / "experiments" / "quickstart" / "1.json")["priority"] == 3
 
 
 def test_asking_makes_no_home(tmp_path: Path) -> None:
@@ -131,6 +141,13 @@ def test_comparison_is_first_minus_second(results: Home) -> None:
     assert found.difference.mean == pytest.approx(found.means[0] - found.means[1])
     assert found.difference.mean > 0.3
     assert api.compare("paper/b", "paper/a", "params", results)[0].is_exact
+
+
+def test_new_rows_are_taken_in_before_comparing(results: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr("engine.collect.collect", lambda home, wait: calls.append((home, wait)))
+    api.compare("paper/b", "paper/a", home=results)
+    assert calls == [(results, 60.0)]
 
 
 def test_unfair_comparison_is_refused_unless_anyway(results: Home) -> None:
