@@ -19,5 +19,6 @@ Each room's docstring is its map; a room imports only rooms above it here, and t
     inspect    status, logs, why, doctor; images and layers before any training
     verify     whether kills change the bits here; cached targets asked again
     report     pages and figures
+    api        the same for notebooks: `import xp`
     cli        a terminal
 """

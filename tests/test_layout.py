@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 ENGINE, STORE = ROOT / "engine", ROOT / "store"
 STREET = (
     "errors", "home", "spec", "load", "inputs", "plan", "launch", "collect", "schedule", "core", "run", "analysis",
-    "inspect", "verify", "report", "cli",
+    "inspect", "verify", "report", "api", "cli",
 )  # fmt: skip
 HOMES = {
     "torch": ("core", "run", "verify"),

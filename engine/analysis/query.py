@@ -10,7 +10,7 @@ from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
 from store.format import FORMATS, format_rows
 from store.readonly import StoreError
-from store.results import read_names, run_query
+from store.results import QueryResult, read_names, run_query
 
 ROWS, SECONDS = 10_000, 120.0
 
@@ -20,13 +20,21 @@ def answer_query(
 ) -> tuple[str, str]:
     """Return the formatted rows, at most `most`, and a note (empty, or that rows were left off). Raises QueryError."""
     check_format(style)
-    if fresh or not home.results_db.exists():
-        collect(home, wait=60.0)
+    result = fetch_rows(home, query, fresh=fresh, most=most, seconds=seconds)
     with _our_errors():
-        result = run_query(home, query, limit=most, seconds=seconds)
         text = format_rows(result, style)
     note = f"only the first {len(result.rows):,} rows are shown; --limit N shows more" if result.truncated else ""
     return text, note
+
+
+def fetch_rows(
+    home: Home, query: str, *, fresh: bool = False, most: int = ROWS, seconds: float = SECONDS
+) -> QueryResult:
+    """Return at most `most` rows of one read-only statement, of the newest lines if `fresh`. Raises QueryError."""
+    if fresh or not home.results_db.exists():
+        collect(home, wait=60.0)
+    with _our_errors():
+        return run_query(home, query, limit=most, seconds=seconds)
 
 
 def check_format(style: str) -> None:

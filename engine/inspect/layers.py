@@ -45,6 +45,7 @@ def describe_arms(spec: Spec, home: Home) -> Iterator[ArmTable]:
 
 
 def _class_count(data: Data, home: Home) -> int:
+    """Count the classes of one arm's images: an arm may take only some of them, or others."""
     try:
         return data_content(data, home.digests).num_classes
     except DataError:

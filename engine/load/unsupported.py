@@ -41,10 +41,10 @@ def _asks_longformer(field: str, allowed: tuple[str, ...]) -> Callable[[Settings
     return is_asked
 
 
-BACKENDS = ("auto", "reference", "sdpa")
-
 PLANNED: tuple[Planned, ...] = (
-    Planned("student.attention.backend", _asks_longformer("backend", BACKENDS), "use backend: auto"),
+    Planned(
+        "student.attention.backend", _asks_longformer("backend", ("auto", "reference", "sdpa")), "use backend: auto"
+    ),
     Planned(
         "resources.gpus",
         lambda s: s.resources.gpus > 1,

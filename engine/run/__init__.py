@@ -7,6 +7,7 @@
     memory      how many images a step takes at once, after running out of memory
     provenance  where a result comes from
     code        which code that was
+    reach       the files of ours that this process can run
     inputs      what a job works with: images, split, networks
     training    train and prune
     targets     a teacher's answers and what it is like

@@ -12,17 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from engine.run.reach import OURS, reach_files
+
 CHECKOUT = Path(__file__).resolve().parents[2]
-OURS = ("engine", "store")
-# What a job's figures follow from. A change of reports or commands makes no two runs incomparable.
-DECIDING = (
-    "engine/core",
-    "engine/run",
-    "engine/spec",
-    "engine/spec/shapes.py",
-    "engine/inputs/archive.py",
-    "engine/inputs/content.py",
-)
 MOST_TEXT = 200_000  # characters of changes that are kept
 
 
@@ -58,12 +50,13 @@ def read_code(checkout: Path = CHECKOUT) -> Code:
 
 
 def digest_files(checkout: Path) -> str:
-    """Return the sha256 of names and contents of the Python files that decide figures."""
+    """Return the sha256 of names and contents of the files that decide figures: those a job can reach by imports.
+
+    A change of reports or commands makes no two runs incomparable.
+    """
     total = hashlib.sha256()
-    for room in DECIDING:
-        place = checkout / room
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            total.update(f"{path.relative_to(checkout).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    for path in reach_files(checkout):
+        total.update(f"{path.relative_to(checkout).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return total.hexdigest()
 
 

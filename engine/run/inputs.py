@@ -37,7 +37,6 @@ from engine.spec.job_file import JobSpec, read_job
 from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TargetsSettings, TrainSettings, ViewedData
 
 Rows = NDArray[np.int64]
-Watch = Callable[[str, int, int], None]
 CONTENT_MARK = "sha256:"
 JOB_THREADS = 2  # where the settings say none: fixed, because the count changes the bits of a result
 

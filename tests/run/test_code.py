@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.run.code import CHECKOUT, DECIDING, MOST_TEXT, Code, read_code
+from engine.run.code import MOST_TEXT, Code, read_code
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A small checkout with the rooms that decide figures, all committed."""
-    for room in DECIDING:
-        path = tmp_path / room if room.endswith(".py") else tmp_path / room / "one.py"
+    """A small checkout, all committed: core and run decide figures, and what they import."""
+    for name, text in {"core/one.py": "import engine.shapes", "run/one.py": "x = 1", "shapes.py": "x = 1"}.items():
+        path = tmp_path / "engine" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x = 1\n")
+        path.write_text(f"{text}\n")
     (tmp_path / "engine" / "report.py").write_text("y = 1\n")
     _git(tmp_path, "init", "-q")
     _git(tmp_path, "add", ".")
@@ -43,7 +43,7 @@ def test_clean_checkout_has_no_changes(checkout: Path) -> None:
 
 def test_changed_and_new_files_are_in_the_text_and_the_digest(checkout: Path) -> None:
     before = _read(checkout)
-    (checkout / "engine" / "core" / "one.py").write_text("x = 2\n")
+    (checkout / "engine" / "run" / "one.py").write_text("x = 2\n")
     (checkout / "engine" / "core" / "new.py").write_text("z = 3\n")
     after = _read(checkout)
     assert after.is_dirty
@@ -78,10 +78,6 @@ def test_outside_a_checkout_the_digest_alone_is_known(checkout: Path, tmp_path: 
     found = _read(checkout)
     assert (found.commit, found.changes, found.is_dirty) == (None, None, None)
     assert found.digest == inside.digest
-
-
-def test_every_file_that_decides_is_there() -> None:
-    assert all((CHECKOUT / room).exists() for room in DECIDING)
 
 
 def test_a_file_counts_with_its_name_and_place(checkout: Path) -> None:

@@ -90,7 +90,7 @@ def test_slide_and_row_never_fall_back() -> None:
         assert shape is not None
 
 
-def test_sparse_arm_at_56_px_sees_under_60_per_cent_of_a_stage_1_window() -> None:
+def test_sparse_arm_sees_under_60_per_cent_of_its_window() -> None:
     stage = network_shape(sparse_student("tiny_vit_5m"), 56).stages[1]
     assert stage.keys_per_query / stage.tokens < 0.6
 

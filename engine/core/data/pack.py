@@ -23,7 +23,7 @@ from PIL import Image
 
 from engine.core.data.duplicates import group_hashes, hash_image
 from engine.core.data.prefetch import keep_ahead
-from engine.core.data.shards import SHARD_IMAGES, Packed, ShardRows, ShardWriter
+from engine.core.data.shards import SHARD_IMAGES, Packed, PackShards, ShardRows
 from engine.core.data.sources import ChangedImage, Listing, Pixels
 from engine.errors import DataError, HomeError
 from engine.home.files import read_json, write_json
@@ -104,7 +104,7 @@ def write_pack(
     samples, rows = list(listing.samples), ShardRows()
     spans = [range(first, min(first + SHARD_IMAGES, len(samples))) for first in range(0, len(samples), SHARD_IMAGES)]
     chunks = [samples[span.start : span.stop] for span in spans]
-    shards = ShardWriter(folder, f"{PACK_VERSION} {short_side} {format} {JPEG_QUALITY} {broken}")
+    shards = PackShards(folder, f"{PACK_VERSION} {short_side} {format} {JPEG_QUALITY} {broken}")
     for held in (found := shards.complete(chunks)):
         rows.extend(held)
     if done := sum(map(len, chunks[: len(found)])):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.core.data.appending import append_synced, is_span_whole
 from engine.core.data.duplicates import THUMB_SIDE, PerceptualHash
 from engine.core.data.sources import Sample
 from engine.home.files import write_atomic
@@ -61,7 +62,7 @@ class ShardRows:
             getattr(self, name).extend(getattr(other, name))
 
 
-class ShardWriter:
+class PackShards:
     """The data.bin of `folder` and the shards that are complete in it; `mark` says how images are packed."""
 
     def __init__(self, folder: Path, mark: str) -> None:
@@ -72,16 +73,14 @@ class ShardWriter:
     def complete(self, chunks: list[list[Sample]]) -> list[ShardRows]:
         """Return the rows of the shards, from the first on, that are whole and of these samples; cut off the rest."""
         found: list[ShardRows] = []
-        with open(self._data, "r+b") as data:
-            end = 0
-            for number, chunk in enumerate(chunks):
-                held = self._read(number, chunk)
-                content = data.read(sum(held[0].sizes)) if held else b""
-                if held is None or hashlib.sha256(content).hexdigest() != held[1]:
-                    break
-                found.append(held[0])
-                end += len(content)
-            data.truncate(end)
+        end = 0
+        for number, chunk in enumerate(chunks):
+            held = self._read(number, chunk)
+            if held is None or not is_span_whole(self._data, end, sum(held[0].sizes), held[1]):
+                break
+            found.append(held[0])
+            end += sum(held[0].sizes)
+        os.truncate(self._data, end)
         return found
 
     def append(self, number: int, chunk: list[Sample], items: list[Packed | None]) -> ShardRows:
@@ -89,14 +88,10 @@ class ShardWriter:
         rows = ShardRows()
         for sample, item in zip(chunk, items, strict=True):
             rows.add(sample, item)
-        content = b"".join(item.raw for item in items if item is not None)
-        with open(self._data, "ab") as data:
-            data.write(content)
-            data.flush()
-            os.fsync(data.fileno())
+        sha256 = append_synced(self._data, b"".join(item.raw for item in items if item is not None))
         kept = np.array([item is not None for item in items])
         held = io.BytesIO()
-        np.savez(held, **_encode_rows(rows, kept), mark=self._chunk_mark(chunk), sha256=_sha256(content))
+        np.savez(held, **_encode_rows(rows, kept), mark=self._chunk_mark(chunk), sha256=sha256)
         write_atomic(self._folder / f"{number:06d}.npz", held.getvalue())
         return rows
 
@@ -118,7 +113,7 @@ class ShardWriter:
     def _chunk_mark(self, chunk: list[Sample]) -> str:
         # All that the index will say of these images: a listing that changed packs them again.
         lines = [self._mark, *(f"{sample.label} {sample.part} {sample.key} {sample.place}" for sample in chunk)]
-        return _sha256("\n".join(lines).encode())
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _encode_rows(rows: ShardRows, kept: NDArray[np.bool_]) -> dict[str, Any]:
@@ -148,7 +143,3 @@ def _decode_rows(held: Any, chunk: list[Sample]) -> ShardRows:
         hashes,
         [sample.place for sample, there in zip(chunk, kept, strict=True) if not there],
     )
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -121,11 +121,6 @@ def name_mode(content: bytes) -> str:
     return " ".join(words)
 
 
-def read_image(path: Path) -> Pixels:
-    """Return the image in a file as `decode_image` does."""
-    return decode_image(read_bytes(path), name_place(path))
-
-
 def read_bytes(path: Path) -> bytes:
     """Return what a file holds. Raises DataError naming it when it cannot be read."""
     try:

@@ -18,7 +18,7 @@ from engine.core.data.loader import render_rows, resolve_view_seed
 from engine.core.data.splits import Rows
 from engine.core.data.views import render_center
 from engine.core.distill.encoding import RowFormat, row_format
-from engine.core.distill.shards import ShardWriter
+from engine.core.distill.shards import TargetShards
 from engine.core.distill.targets import CENTRE, LOGITS, Origin, write_manifest
 from engine.spec.identity import digest_of
 
@@ -68,7 +68,7 @@ def write_targets(maker: Maker, folder: Path, progress: Progress, check: Check |
     `progress(done, all)` counts images. Raises JobError when a logit is not finite.
     """
     origin = maker.origin
-    writer = ShardWriter(folder, digest_of([origin.head(), maker.size, maker.classes, maker.batch]))
+    writer = TargetShards(folder, digest_of([origin.head(), maker.size, maker.classes, maker.batch]))
     total = len(origin.pack) + origin.views * len(origin.rows)
     found = sum(writer.size(name) for name in (CENTRE, LOGITS)) // maker.form.dtype.itemsize
     done = 0
@@ -83,7 +83,7 @@ def write_targets(maker: Maker, folder: Path, progress: Progress, check: Check |
     return found
 
 
-def _write_view(maker: Maker, writer: ShardWriter, view: int) -> Iterator[int]:
+def _write_view(maker: Maker, writer: TargetShards, view: int) -> Iterator[int]:
     """Write the shards of a view that are not there yet; yield the count of images of each batch."""
     file, rows = (CENTRE, maker.rows_of(view)) if view == CENTRE_VIEW else (LOGITS, maker.rows_of(view))
     # Views lie one after another: what is held beyond those before this one.

@@ -9,7 +9,6 @@ bits, because rows are always asked for in the same batches.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from engine.core.data.appending import append_synced, is_span_whole
 from engine.errors import HomeError
 from engine.home.files import read_json, write_json
 
@@ -32,14 +32,14 @@ class Shard:
     sha256: str
 
 
-class ShardWriter:
+class TargetShards:
     """Appends to the files of `folder`. `of` says what they belong to: what is there of anything else is removed."""
 
     def __init__(self, folder: Path, of: str) -> None:
         self.folder, self.of = folder, of
         self.shards: list[Shard] = []
         for shard in _listed(folder, of):
-            if not self._is_whole(shard):
+            if not is_span_whole(folder / shard.file, self.size(shard.file), shard.bytes, shard.sha256):
                 break
             self.shards.append(shard)
         self._cut_rest()
@@ -51,25 +51,12 @@ class ShardWriter:
     def append(self, file: str, rows: NDArray[Any]) -> None:
         """Write one shard; when this returns it is on the disk."""
         raw = rows.tobytes()
-        with open(self.folder / file, "ab") as out:
-            out.write(raw)
-            out.flush()
-            os.fsync(out.fileno())
-        self.shards.append(Shard(file, len(raw), hashlib.sha256(raw).hexdigest()))
+        self.shards.append(Shard(file, len(raw), append_synced(self.folder / file, raw)))
         write_json(self.folder / LIST, {"of": self.of, "shards": [vars(shard) for shard in self.shards]})
 
     def finish(self) -> None:
         """The files are whole: their manifest says the rest."""
         (self.folder / LIST).unlink(missing_ok=True)
-
-    def _is_whole(self, shard: Shard) -> bool:
-        path = self.folder / shard.file
-        if not path.is_file():
-            return False
-        with open(path, "rb") as held:
-            held.seek(self.size(shard.file))
-            raw = held.read(shard.bytes)
-        return len(raw) == shard.bytes and hashlib.sha256(raw).hexdigest() == shard.sha256
 
     def _cut_rest(self) -> None:
         for path in self.folder.iterdir():

@@ -12,7 +12,7 @@ import pytest
 
 from engine.core.data import shards
 from engine.core.data.duplicates import THUMB_SIDE, PerceptualHash
-from engine.core.data.shards import Packed, ShardRows, ShardWriter
+from engine.core.data.shards import Packed, PackShards, ShardRows
 from engine.core.data.sources import Sample
 from engine.home import files as home
 
@@ -35,7 +35,7 @@ CONTENT = b"".join(item.raw for items in ITEMS for item in items if item)
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     """A folder with two shards."""
-    writer = ShardWriter(tmp_path, MARK)
+    writer = PackShards(tmp_path, MARK)
     for number in range(2):
         writer.append(number, CHUNKS[number], ITEMS[number])
     return tmp_path
@@ -55,13 +55,13 @@ def expected_rows(number: int) -> list[object]:
 
 
 def test_a_later_builder_finds_what_was_appended(written: Path) -> None:
-    found = ShardWriter(written, MARK).complete(CHUNKS)
+    found = PackShards(written, MARK).complete(CHUNKS)
     assert [told(rows) for rows in found] == [expected_rows(0), expected_rows(1)]
     assert (written / "data.bin").read_bytes() == CONTENT
 
 
 def test_rows_are_told_when_they_are_appended_and_put_together(tmp_path: Path) -> None:
-    writer, rows = ShardWriter(tmp_path, MARK), ShardRows()
+    writer, rows = PackShards(tmp_path, MARK), ShardRows()
     for number in range(2):
         appended = writer.append(number, CHUNKS[number], ITEMS[number])
         assert told(appended) == expected_rows(number)
@@ -75,25 +75,25 @@ OTHERS = [{"label": 7}, {"part": "val"}, {"key": "f" * 64}, {"path": Path("/set/
 @pytest.mark.parametrize("change", OTHERS)
 def test_a_shard_of_other_images_is_not_taken(written: Path, change: dict[str, object]) -> None:
     chunks = [CHUNKS[0], [replace(SAMPLES[3], **change), *CHUNKS[1][1:]]]  # type: ignore[arg-type]
-    assert len(ShardWriter(written, MARK).complete(chunks)) == 1
+    assert len(PackShards(written, MARK).complete(chunks)) == 1
     assert (written / "data.bin").read_bytes() == CONTENT[:22]
 
 
 def test_a_shard_packed_in_another_way_is_not_taken(written: Path) -> None:
-    assert ShardWriter(written, MARK.replace("256", "128")).complete(CHUNKS) == []
+    assert PackShards(written, MARK.replace("256", "128")).complete(CHUNKS) == []
     assert (written / "data.bin").read_bytes() == b""
 
 
 @pytest.mark.parametrize(("place", "kept"), [(3, 0), (25, 1)])
 def test_a_shard_whose_bytes_changed_ends_the_search(written: Path, place: int, kept: int) -> None:
     (written / "data.bin").write_bytes(CONTENT[:place] + b"?" + CONTENT[place + 1 :])
-    assert len(ShardWriter(written, MARK).complete(CHUNKS)) == kept
+    assert len(PackShards(written, MARK).complete(CHUNKS)) == kept
     assert (written / "data.bin").read_bytes() == (CONTENT[:22] if kept else b"")
 
 
 def test_what_follows_the_last_complete_shard_is_cut_off(written: Path) -> None:
     (written / "shards/000001.npz").unlink()
-    writer = ShardWriter(written, MARK)
+    writer = PackShards(written, MARK)
     assert len(writer.complete(CHUNKS)) == 1
     assert (written / "data.bin").read_bytes() == CONTENT[:22]
     writer.append(1, CHUNKS[1], ITEMS[1])
@@ -114,11 +114,11 @@ def test_a_damaged_shard_is_as_good_as_none(written: Path, damage: str) -> None:
     whole = path.read_bytes()
     contents = {"empty": b"", "text": b"this is no archive", "half": whole[: len(whole) // 2]}
     path.write_bytes(contents[damage] if damage in contents else without(path, damage.split()[1]))
-    assert len(ShardWriter(written, MARK).complete(CHUNKS)) == 1
+    assert len(PackShards(written, MARK).complete(CHUNKS)) == 1
 
 
 def test_a_shards_bytes_are_on_the_disk_before_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer, said = ShardWriter(tmp_path, MARK), list[str]()
+    writer, said = PackShards(tmp_path, MARK), list[str]()
     honest = home.write_atomic
     monkeypatch.setattr(os, "fsync", lambda handle: said.append(f"synced {os.fstat(handle).st_size}"))
 
@@ -130,10 +130,10 @@ def test_a_shards_bytes_are_on_the_disk_before_it_is_named(tmp_path: Path, monke
     monkeypatch.setattr(shards, "write_atomic", write_atomic)
     writer.append(0, CHUNKS[0], ITEMS[0])
     assert said == ["synced 22", "named 000000.npz"]
-    assert len(ShardWriter(tmp_path, MARK).complete(CHUNKS)) == 1
+    assert len(PackShards(tmp_path, MARK).complete(CHUNKS)) == 1
 
 
 def test_clearing_leaves_the_images_alone(written: Path) -> None:
-    ShardWriter(written, MARK).clear()
+    PackShards(written, MARK).clear()
     assert [path.name for path in written.iterdir()] == ["data.bin"]
     assert (written / "data.bin").read_bytes() == CONTENT

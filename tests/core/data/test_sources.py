@@ -13,12 +13,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.core.data.sources import LISTINGS, Pixels, list_images, read_image
+from engine.core.data.sources import LISTINGS, Pixels, decode_image, list_images
 from engine.errors import DataError
 from engine.inputs.content import SOURCES
 from engine.spec import Data
 
 RED = (200, 30, 40)
+
+
+def read_image(path: Path) -> Pixels:
+    return decode_image(path.read_bytes(), str(path))
 
 
 def near(pixels: Pixels, colour: tuple[int, int, int], tolerance: int = 6) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.core.data.pack import Pack
 from engine.core.distill.make import write_targets
-from engine.core.distill.shards import ShardWriter
+from engine.core.distill.shards import TargetShards
 from engine.core.distill.targets import open_targets, targets_problem
 from engine.errors import JobError
 
@@ -114,15 +114,15 @@ def test_the_manifest_says_what_targets_are_of(pack: Pack, tmp_path: Path) -> No
 
 
 def test_shards_are_cut_to_what_is_whole(tmp_path: Path) -> None:
-    writer = ShardWriter(tmp_path, "a")
+    writer = TargetShards(tmp_path, "a")
     for number in range(3):
         writer.append("one.bin", np.full(4, number, dtype=np.int16))
     with open(tmp_path / "one.bin", "ab") as torn:
         torn.write(b"half a sh")
     (tmp_path / "stray.tmp").write_text("x")
-    again = ShardWriter(tmp_path, "a")
+    again = TargetShards(tmp_path, "a")
     assert again.size("one.bin") == 24
     assert (tmp_path / "one.bin").stat().st_size == 24
     assert not (tmp_path / "stray.tmp").exists()
-    assert ShardWriter(tmp_path, "b").size("one.bin") == 0
+    assert TargetShards(tmp_path, "b").size("one.bin") == 0
     assert not (tmp_path / "one.bin").exists()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,25 +15,10 @@ import pytest
 from engine.home.files import read_json
 from engine.home.paths import Home, open_home
 from engine.schedule.worker import scheduler_alive
+from tests.flow.commands import RESOURCES, ask, xp
 
-ROOT = Path(__file__).parent.parent
-TINY = Path(__file__).parent / "resources" / "tiny.yaml"
+TINY = RESOURCES / "tiny.yaml"
 PATIENCE = 240.0
-
-
-def xp(home: Path, *words: str | Path, code: int = 0) -> str:
-    """Run a command on `home`, hold its exit code, return its stdout."""
-    environment = {**os.environ, "XP_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    line = [sys.executable, "-m", "engine.cli", *map(str, words)]
-    answer = subprocess.run(line, capture_output=True, text=True, env=environment, cwd=home.parent, check=False)
-    assert answer.returncode == code, answer.stderr
-    assert "Traceback" not in answer.stderr
-    return answer.stdout
-
-
-def ask(home: Path, query: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(xp(home, "sql", query, "--format", "json"))
-    return rows
 
 
 def wait_until(holds: Callable[[], Any]) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from engine.inputs.quotas import PARTS, class_quotas
-from tests.test_flow import ask, xp
+from tests.flow.commands import ask, xp
 
 SMALLEST, LARGEST, OTHERS, CLASSES = 31, 800, 33, 100
 SPEC = """
@@ -60,7 +60,7 @@ def class_sizes() -> Iterator[int]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_100_classes_of_31_to_800_mixed_images_run_through_at_both_splits(root: Path, tmp_path: Path) -> None:
+def test_100_uneven_classes_run_through_at_both_splits(root: Path, tmp_path: Path) -> None:
     spec, home = tmp_path / "many.yaml", tmp_path / "home"
     spec.write_text(SPEC.format(root=root))
     xp(home, "submit", spec, "--wait")

@@ -12,9 +12,9 @@ import torch
 
 from engine.core.distill.losses import standardize
 from engine.home.paths import Home, open_home
-from tests.test_flow import ask, xp
+from tests.flow.commands import RESOURCES, ask, xp
 
-CONFIDENT = Path(__file__).parent / "resources" / "confident.yaml"
+CONFIDENT = RESOURCES / "confident.yaml"
 pytestmark = pytest.mark.slow
 
 

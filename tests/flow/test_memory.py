@@ -132,7 +132,7 @@ def test_it_is_tried_once_more_and_then_refused_with_the_way_out(
 
 
 @pytest.mark.slow
-def test_batch_norm_is_split_where_the_spec_says_so_and_that_is_another_job(tmp_path: Path) -> None:
+def test_batch_norm_is_split_only_as_another_job(tmp_path: Path) -> None:
     home = open_home(tmp_path / "home", create=True)
     run_spec(home, tmp_path, NORMED, "train.on_oom=split", preload=FEW)
     job = training(home)
