@@ -32,6 +32,7 @@ def write_atomic(path: Path, data: bytes | memoryview | str, *, sync: bool = Tru
     try:
         beside.write_bytes(data.encode() if isinstance(data, str) else data)
         if sync:
+            # The file before the rename, its folder after it: a name that survives a power cut has its content.
             sync_path(beside)
         os.replace(beside, path)
     except BaseException:

@@ -29,6 +29,7 @@ from engine.launch.exits import Exit
 from engine.launch.gpus import VISIBLE, read_allowed
 from engine.launch.process import boot_id, host_name, see_process, write_handle
 
+# Python's faulthandler writes all stacks upon it, and the process goes on.
 STACK_SIGNAL = signal.SIGQUIT
 Program = Callable[[Order], int]
 LAYOUT = "jobs/<job>/attempts/<k>"
@@ -104,6 +105,7 @@ def run_attempt(order: Order, program: Program, take_streams: Callable[[Path], N
     except FileExistsError:
         return Exit.TAKEN
     handle = describe_self(order)
+    # At once: until it is there a scheduler cannot tell which process this is (HANDLE_SECONDS in local.py).
     write_handle(folder.handle, handle)
     take_streams(folder.log)
     faulthandler.register(STACK_SIGNAL, all_threads=True)
@@ -146,6 +148,7 @@ def log_alone(log: Path) -> None:
         os.dup2(source, number)
     os.close(empty)
     os.close(target)
+    # The last whole line of a killed attempt is in its log.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 

@@ -92,6 +92,7 @@ class Server:
         pid = os.fork()
         if pid == 0:
             run_child(self.module, message)
+        # A child that has ended already is still in /proc: it is not reaped yet.
         seen = see_process(pid)
         child = {"folder": message["folder"], "start": seen.start if seen else 0}
         self.children[pid] = child
@@ -127,9 +128,11 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
 
 
 def _run_order(module: Any, message: dict[str, Any]) -> int:
+    # First: a SIGTERM that comes from here on has to end us.
     _reset_signals()
     # A session, so that everything the attempt starts can be found and killed with it.
     os.setsid()
+    # Before the job touches CUDA, which reads CUDA_VISIBLE_DEVICES once.
     os.environ.update(message.get("env") or {})
     return run_attempt(read_order(Path(message["folder"]), os.environ), module.main, _take_over_streams)
 

@@ -77,6 +77,7 @@ class LocalLauncher(Launcher):
         known = TrackedAttempt(handle)
         self.attempts[key] = known
         self.ensure_server().send({"folder": handle.folder, "env": order.environment})
+        # When that server dies, the folder and /proc say what became of the attempt.
         known.server = self.servers
         return handle
 
@@ -298,6 +299,7 @@ class ForkServer:
         # Our copy of its end is closed, or we would never read that the server is gone.
         with theirs:
             words = ["--preload", preload, "--socket", str(theirs.fileno())]
+            # Exec'ed, not forked: the scheduler has threads and an open SQLite file, and a fork must have neither.
             self.process = subprocess.Popen(
                 module_words("engine.launch.forkserver", *words),
                 pass_fds=[theirs.fileno()],

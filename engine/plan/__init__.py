@@ -71,6 +71,7 @@ def _plan_run(name: str, cell: Cell, context: PlanContext, counted: Mapping[str,
     for planner in PLANNERS.values():
         planner(drawn)
     jobs, seed = drawn.jobs, context.seed
+    # Its place in the experiment is part of it: two arms may share every job.
     run = make_id("run", [name, cell.arm, cell.cell, seed, sorted(jobs.items())])
     return Run(run, cell.arm, cell.cell, seed, context.settings.data.split, counted, jobs)
 

@@ -84,6 +84,7 @@ def expand_cells(spec: Spec) -> Iterator[Cell]:
 
 
 def _build_cells(spec: Spec, points: Sequence[Tree]) -> Iterator[Settings]:
+    # exclude_unset: defaults would be merged as if the spec had said them.
     base = spec.model_dump(exclude_unset=True, include=set(Settings.model_fields))
     builder = CellBuilder(base, spec)
     for arm in spec.arm_names:

@@ -59,6 +59,7 @@ class Draws:
 def rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, notation: str) -> Tensor:
     """Apply layer after layer; images that drew the same operation go through it together."""
     settings = parse_rand_augment(notation)
+    # Their order is part of every view: a pick is a place in it.
     names = list(OPERATIONS)
     for layer in range(settings.layers):
         chosen: dict[str, list[tuple[int, float]]] = {}

@@ -36,6 +36,7 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * heads * head_dim)
         self.proj = nn.Linear(heads * head_dim, dim)
         self.attention_biases = nn.Parameter(torch.zeros(heads, window**2))
+        # No part of a state dict: timm's weights have none of our tables.
         self.register_buffer("offsets", geometry.offset_index(window), persistent=False)
         init_linear(self.qkv)
         init_linear(self.proj)

@@ -93,6 +93,7 @@ def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = 
         return
     given = ["--home", str(home.root), "--until-idle", "--preload", preload]
     words = module_words("engine.schedule.worker", *given, *([] if collects else ["--no-collect"]))
+    # Appended to: it also has what earlier schedulers said, and the line of one that found the lock taken.
     with open(home.scheduler_log, "ab") as log:
         process = Outliving(
             words,
