@@ -35,7 +35,7 @@ TARGETS_JOB = {
 }
 LESSON = {
     **{"loss": "hinton", "temperature": 2.0, "weight": 0.9, "label_weight": 0.1, "until": 1.0},
-    **{"targets": "cached", "calibrate": False},
+    **{"options": {}, "targets": "cached", "calibrate": False},
 }
 SPEED = ("train_images_per_second", "evaluate_images_per_second", "host_peak_rss")
 

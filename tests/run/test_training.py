@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -67,6 +66,25 @@ def targets(bench: Bench) -> JobFolder:
     job = bench.write("targets-1", "targets", needs, {**TARGETS_JOB, "views": 3})
     assert bench.run(job) == 0
     return job
+
+
+@pytest.fixture(scope="module")
+def taught(bench: Bench, targets: JobFolder) -> JobFolder:
+    job = bench.train("train-taught", needs={"targets": targets.job}, distill=LESSON, seed=3)
+    assert bench.run(job) == 0
+    return job
+
+
+@pytest.fixture(scope="module")
+def pruned(bench: Bench, targets: JobFolder) -> JobFolder:
+    job = pruning(bench, "prune-1", targets)
+    assert bench.run(job) == 0
+    return job
+
+
+def pruning(bench: Bench, name: str, targets: JobFolder) -> JobFolder:
+    needs = {"targets": targets.job, "parent": "train-1"}
+    return bench.train(name, "prune", needs, distill=LESSON, prune={"ratio": 0.2, "recover_epochs": 2}, seed=0)
 
 
 def measured(job: JobFolder) -> set[str]:
@@ -315,59 +333,50 @@ def test_a_teacher_is_described_on_every_part(targets: JobFolder) -> None:
     assert sizes == {"train": 539, "val": 180, "test": 1078}
 
 
-def test_a_taught_student_resumes_to_the_same_bits(bench: Bench, targets: JobFolder) -> None:
-    needs = {"targets": targets.job}
-    straight = bench.train("train-taught", needs=needs, distill=LESSON, seed=3)
-    assert bench.run(straight) == 0
-    stopped = bench.train("train-taught-stopped", needs=needs, distill=LESSON, seed=3)
+def test_a_taught_student_resumes_to_the_same_bits(bench: Bench, targets: JobFolder, taught: JobFolder) -> None:
+    stopped = bench.train("train-taught-stopped", needs={"targets": targets.job}, distill=LESSON, seed=3)
     pid, _ = bench.start_held(stopped, TRAINING, 9)
     strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
     assert bench.run(stopped) == 0
-    assert figures(stopped) == figures(straight)
-    assert read_json(stopped.result)["weights_sha256"] == read_json(straight.result)["weights_sha256"]
+    assert figures(stopped) == figures(taught)
+    assert read_json(stopped.result)["weights_sha256"] == read_json(taught.result)["weights_sha256"]
 
 
-def test_caches_that_are_gone_or_damaged_are_made_again(bench: Bench, targets: JobFolder) -> None:
-    straight = bench.home.job("train-taught")
+def test_caches_that_are_gone_or_damaged_are_made_again(bench: Bench, targets: JobFolder, taught: JobFolder) -> None:
     shutil.rmtree(bench.home.pack("pack-1"))
     logits = bench.home.targets(targets.job) / "logits.bin"
     logits.write_bytes(logits.read_bytes()[:-2])
     job = bench.train("train-again", needs={"targets": targets.job}, distill=LESSON, seed=3)
     assert bench.run(job) == 0
-    assert read_json(job.result)["weights_sha256"] == read_json(straight.result)["weights_sha256"]
+    assert read_json(job.result)["weights_sha256"] == read_json(taught.result)["weights_sha256"]
 
 
-def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder) -> None:
-    prune = {"ratio": 0.2, "recover_epochs": 2}
-    needs = {"targets": targets.job, "parent": "train-1"}
-    settings: dict[str, Any] = {"distill": LESSON, "prune": prune, "seed": 0}
-    straight = bench.train("prune-1", "prune", needs, **settings)
-    assert bench.run(straight) == 0
-    stopped = bench.train("prune-2", "prune", needs, **settings)
+def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder, pruned: JobFolder) -> None:
+    stopped = pruning(bench, "prune-2", targets)
     pid, _ = bench.start_held(stopped, TRAINING, 9)
     strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
     assert bench.run(stopped) == 0
-    assert read_json(stopped.result)["weights_sha256"] == read_json(straight.result)["weights_sha256"]
-    assert figures(stopped) == figures(straight)
-    values = {line["name"]: line["value"] for line in visible_lines(straight) if line["type"] == "measurement"}
+    assert read_json(stopped.result)["weights_sha256"] == read_json(pruned.result)["weights_sha256"]
+    assert figures(stopped) == figures(pruned)
+    values = {line["name"]: line["value"] for line in visible_lines(pruned) if line["type"] == "measurement"}
     assert values["prune_asked"] == 0.2
     assert abs(values["prune_achieved"] - 0.2) < 0.1
     assert values["params"] < values["params_before"]
-    assert measured(straight) == on_a_cpu("prune")
+    assert measured(pruned) == on_a_cpu("prune")
 
 
-def test_a_pruned_network_is_measured_in_its_own_shape(bench: Bench) -> None:
+def test_a_pruned_network_is_measured_in_its_own_shape(bench: Bench, pruned: JobFolder) -> None:
     settings = {"network": NETWORK, "num_classes": 10, "image_size": 24, "precision": "fp32"}
     settings["measure"] = {"batch_sizes": [1, 8], "threads": [1], "seconds": 0.05}
     full, small = (
         bench.write("measure-1", "measure", {}, settings),
-        bench.write("measure-2", "measure", {"parent": "prune-1"}, settings),
+        bench.write("measure-2", "measure", {"parent": pruned.job}, settings),
     )
     assert (bench.run(full), bench.run(small)) == (0, 0)
     sizes = [read_json(job.result)["figures"]["params"] for job in (full, small)]
-    assert sizes[1] == read_json(bench.home.job("prune-1").result)["figures"]["params"] < sizes[0]
+    assert sizes[1] == read_json(pruned.result)["figures"]["params"] < sizes[0]
     assert measured(full) == on_a_cpu("measure")
     lines = [line for line in visible_lines(full) if line["type"] == "measurement"]
     assert {line["batch_size"] for line in lines if line["name"] == "infer_images_per_second"} == {1, 8}
