@@ -6,9 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from typer.main import get_command
+
+from engine.cli import app
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 ROOT = QUICKSTART.parent.parent
@@ -27,6 +32,19 @@ def run_xp(*words: str | Path, home: Path, code: int = 0) -> subprocess.Complete
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
+
+
+def command_names(command: click.Command, prefix: str = "xp") -> Iterator[str]:
+    if not isinstance(command, click.Group):
+        yield prefix
+        return
+    for name, inner in command.commands.items():
+        yield from command_names(inner, f"{prefix} {name}")
+
+
+def test_every_command_stands_in_the_readme() -> None:
+    told = (ROOT / "README.md").read_text()
+    assert [name for name in command_names(get_command(app)) if name not in told] == []
 
 
 def test_valid_spec_ends_with_0_and_wrong_one_with_2(home: Path, tmp_path: Path) -> None:
