@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from engine.cli import app
@@ -34,8 +34,8 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
-def command_names(command: click.Command, prefix: str = "xp") -> Iterator[str]:
-    if not isinstance(command, click.Group):
+def command_names(command: object, prefix: str = "xp") -> Iterator[str]:
+    if not isinstance(command, TyperGroup):
         yield prefix
         return
     for name, inner in command.commands.items():
