@@ -76,7 +76,7 @@ def test_killed_in_mid_targets_the_next_attempt_goes_on(bench: Bench) -> None:
     for name in ("centre.bin", "logits.bin"):
         killed, straight = (bench.home.targets(one.job) / name for one in (job, whole))
         assert killed.read_bytes() == straight.read_bytes()
-    assert [path.name for path in bench.home.cache.glob("targets/*.tmp")] == []
+    assert [path.name for path in bench.home.cache.glob(f"targets/{job.job}.*.tmp")] == []
     assert teacher_rows(job) == teacher_rows(whole)
 
 
