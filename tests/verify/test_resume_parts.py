@@ -16,11 +16,14 @@ from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import Job
 from engine.spec.cells import expand_cells
+from engine.spec.job_kinds import KINDS
+from engine.spec.job_settings import JobDetails
 from engine.verify import resume as verify
 from engine.verify.certificate import Verified
 from engine.verify.resume import OWNER, Victim, first_cells, short_form
 from store.queue import Queue, Verdict
 from tests.queueing import Probe, submit_probes
+from tests.run.bench import TRAIN, TRAIN_JOB
 
 TINY = Path(__file__).parents[1] / "resources" / "tiny.yaml"
 ME = {"pid": 700, "start_time": 99, "host": "here", "boot_id": "boot"}
@@ -177,11 +180,10 @@ def test_the_short_form_is_never_longer_than_the_spec() -> None:
 
 
 def job(key: str, needs: dict[str, str] | None = None, epochs: int = 1, kind: str = "train") -> Job:
-    part = {"prune": {"recover_epochs": epochs}} if kind == "prune" else {"train": {"epochs": epochs}}
-    made = object.__new__(Job)
-    for name, value in (("key", key), ("kind", kind), ("needs", needs or {}), ("settings", part)):
-        object.__setattr__(made, name, value)
-    return made
+    words = {**TRAIN_JOB, "train": {**TRAIN, "epochs": 1 if kind == "prune" else epochs}}
+    more = {"prune": {"recover_epochs": epochs}} if kind == "prune" else {}
+    settings = KINDS[kind].settings.model_validate({**words, **more})
+    return Job(key, key, kind, needs or {}, settings, JobDetails())
 
 
 class Planned:
