@@ -13,7 +13,7 @@ from engine.inputs.content import Content, data_content, image_digests
 from engine.inputs.folders import ImageFile
 from engine.spec import Data, Resources, Settings, Spec
 from engine.spec.identity import make_id
-from engine.spec.job_file import canonical_spec
+from engine.spec.job_file import canonical_spec, job_id
 from engine.spec.job_kinds import KINDS, kind_of
 from engine.spec.job_settings import JobDetails, JobSettings, LessonSettings
 
@@ -90,7 +90,7 @@ class DraftJob:
 
     @property
     def key(self) -> str:
-        return make_id(self.kind, canonical_spec(self.kind, self.needs, self.settings))
+        return job_id(self.needs, self.settings)
 
 
 @dataclass(frozen=True)

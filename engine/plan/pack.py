@@ -1,13 +1,10 @@
-"""The job that packs the images: takes a run's draft, adds it; all runs of the same images share it.
-
-Who needs a pack and has not its job's folder finds by `pack_id` whether the images it has are the right ones.
-"""
+"""The job that packs the images: takes a run's draft, adds it; all runs of the same images share it."""
 
 from __future__ import annotations
 
 from engine.errors import MissingData
 from engine.inputs.content import resolve_root
-from engine.plan.draft import Cost, DraftJob, RunDraft
+from engine.plan.draft import Cost, RunDraft
 from engine.spec import Data
 from engine.spec.job_settings import JobDetails, PackedData, PackSettings
 
@@ -34,8 +31,3 @@ def images_root(data: Data) -> str | None:
         return str(resolve_root(data.root))
     except MissingData:
         return None
-
-
-def pack_id(settings: PackSettings) -> str:
-    """Return the id of the job that these settings decide."""
-    return DraftJob(settings, {}, Cost()).key

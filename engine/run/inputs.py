@@ -29,11 +29,10 @@ from engine.errors import DataError, JobError
 from engine.home.files import publish_folder, read_json
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
-from engine.plan.pack import pack_id
 from engine.run.attempt import Attempt, absent_fix
 from engine.spec import Data, Student
 from engine.spec.data import SOURCE_WORDS
-from engine.spec.job_file import JobSpec, read_job
+from engine.spec.job_file import JobSpec, job_id, read_job
 from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TargetsSettings, TrainSettings, ViewedData
 
 Rows = NDArray[np.int64]
@@ -131,7 +130,7 @@ def _pack_elsewhere(home: Home, job: JobFolder, packed: PackedData, asker: Asker
     located = packed.located(root if is_folder else None)
     listing = list_images(located, cache=home.digests, progress=partial(asker.watch, "list"))
     settings = PackSettings(data=packed, digest=listing.digest)
-    if is_folder and pack_id(settings) != job.job:
+    if is_folder and job_id({}, settings) != job.job:
         raise JobError(f"the images are not those of {job.job}", where=str(root), fix=fix)
     make_pack(home, settings, job.job, located.root, asker.watch)
 

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from engine.errors import HomeError, VersionError
 from engine.home.files import read_json
 from engine.home.paths import JobFolder
-from engine.spec.identity import IDENTITY_VERSION, canonical_json, counted_settings
-from engine.spec.job_kinds import KINDS
+from engine.spec.identity import IDENTITY_VERSION, canonical_json, counted_settings, make_id
+from engine.spec.job_kinds import KINDS, kind_of
 from engine.spec.job_settings import JobDetails, JobSettings
 
 S = TypeVar("S", bound=JobSettings)
@@ -36,6 +36,12 @@ def canonical_spec(kind: str, needs: Mapping[str, str], settings: JobSettings) -
     """Return what is hashed into a job's id, as it is written to `jobs/<job>/spec.json`."""
     counted = counted_settings(settings)
     return {"version": IDENTITY_VERSION, "kind": kind, "needs": dict(needs), "settings": counted}
+
+
+def job_id(needs: Mapping[str, str], settings: JobSettings) -> str:
+    """Return the id of the job that these settings decide, of the kind that their model is of."""
+    kind = kind_of(settings)
+    return make_id(kind, canonical_spec(kind, needs, settings))
 
 
 def read_job(folder: JobFolder, expected: type[S]) -> JobSpec[S]:

@@ -32,7 +32,7 @@ def imports(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     said: dict[str, Any] = {"returncode": 0, "stderr": ""}
 
     def answer(line: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        assert line[1:] == ["-c", "import torch, torchvision, timm"]
+        assert line[1:] == ["-P", "-c", "import torch, torchvision, timm"]
         return subprocess.CompletedProcess(line, said["returncode"], "", said["stderr"])
 
     monkeypatch.setattr("engine.inspect.doctor.subprocess.run", answer)

@@ -11,6 +11,7 @@ import pytest
 
 from engine.run.code import CHECKOUT, digest_files
 from engine.run.reach import reach_files
+from engine.spec.registries import REGISTRIES
 
 DECIDING = (
     "engine/errors.py", "engine/home/files.py", "engine/home/paths.py", "engine/spec/identity.py",
@@ -87,7 +88,8 @@ def test_reached_modules_are_those_of_modulefinder() -> None:
 def test_jobs_read_no_data_from_elsewhere() -> None:
     """A file that finds its data by its own place names it, or it would not count."""
     users = [path for path in reach_files(CHECKOUT) if path.suffix == ".py" and "__file__" in path.read_text()]
-    assert [path.name for path in users] == ["code.py", "architectures.py"]
+    assert [path.name for path in users] == ["code.py", "architectures.py", "registries.py"]
+    assert {CHECKOUT / "engine" / file for file, _ in REGISTRIES.values()} <= set(reach_files(CHECKOUT))
 
 
 def test_every_room_that_jobs_run_is_edited_here() -> None:
