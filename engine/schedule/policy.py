@@ -5,7 +5,6 @@ rank_experiments(...)       whose turn it is: priority, then fewest jobs running
 chain_seconds(...)          which job of an experiment goes first: the one with the longest chain behind it
 choose_slot(...)            where a job fits beside what runs; a measure job has its device to itself
 choose_next(...)            which of the ready jobs starts now, and where
-run_state(...)              a run's state from its jobs' states
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 from engine.launch.exits import Exit
 from engine.spec import Resources
 from engine.spec.job_kinds import KINDS
-from store.queue.rows import Verdict, combine_states
+from store.queue.rows import Verdict
 
 # How many attempts of each ending a job may have that left no newer checkpoint. Preemption is somebody's decision
 # about the machine and counts as lost. Running out of memory is counted always: each time the job takes half as many
@@ -38,9 +37,6 @@ EXITS: Mapping[int, str] = {
 # Seconds before the next attempt: a broken job does not spin, and a passing fault costs little.
 FIRST_WAIT = 1.0
 MOST_WAIT = 60.0
-
-# The store has the rule, as its SQL counts by it.
-run_state = combine_states
 
 
 @dataclass(frozen=True)

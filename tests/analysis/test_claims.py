@@ -32,7 +32,7 @@ from engine.errors import QueryError
 from engine.spec import Claim
 from store.journal import JournalWriter
 from tests.analysis.answering import Answers
-from tests.synthetic import MB, Arm, SyntheticHome
+from tests.helpers.synthetic import MB, Arm, SyntheticHome
 
 SAME = {"settings": {"student": {"arch": "tiny_vit_5m"}}}
 

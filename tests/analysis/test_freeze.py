@@ -12,7 +12,7 @@ from engine.analysis.freeze import freeze_numbers, list_changes
 from engine.collect import collect, rebuild
 from engine.errors import QueryError
 from tests.analysis.answering import Answer, Answers
-from tests.synthetic import ARMS, SyntheticHome
+from tests.helpers.synthetic import ARMS, SyntheticHome
 
 
 def _made(folder: Path) -> SyntheticHome:

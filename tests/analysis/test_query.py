@@ -13,7 +13,7 @@ from engine.analysis.query import answer_query, list_names
 from engine.errors import QueryError
 from engine.home.paths import Home
 from store.readonly import StoreError
-from tests.queueing import make_home
+from tests.helpers.queueing import make_home
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from engine.analysis.snapshot import one_snapshot
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.home.paths import open_home
-from tests.synthetic import ARMS, SyntheticHome
+from tests.helpers.synthetic import ARMS, SyntheticHome
 
 
 def _made(folder: Path) -> SyntheticHome:

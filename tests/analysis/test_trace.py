@@ -16,8 +16,8 @@ from store.journal import JournalWriter
 from store.metrics import METRICS
 from store.results import run_query
 from tests.analysis.answering import Answers
+from tests.helpers.synthetic import ARMS, SyntheticHome
 from tests.store.telling import tell_run
-from tests.synthetic import ARMS, SyntheticHome
 
 
 @pytest.fixture(scope="module")

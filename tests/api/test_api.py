@@ -20,8 +20,8 @@ from engine.home.files import read_json
 from engine.home.paths import Home
 from engine.load import load_spec
 from engine.schedule.submit import Submission
-from tests.queueing import make_home, states
-from tests.synthetic import Arm, SyntheticHome
+from tests.helpers.queueing import make_home, states
+from tests.helpers.synthetic import Arm, SyntheticHome
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "specs" / "quickstart.yaml"

@@ -18,7 +18,7 @@ import pytest
 from engine.home.paths import Home, open_home
 from tests.chaos.chain_job import straight, visible_steps
 from tests.chaos.monkey import ROOT, Monkey
-from tests.queueing import Probe, faults, make_home, states, submit_probes
+from tests.helpers.queueing import Probe, faults, make_home, states, submit_probes
 
 CHAIN = "tests.chaos.chain_job"
 TINY = ROOT / "tests" / "resources" / "tiny.yaml"

@@ -17,7 +17,7 @@ from engine.inspect.doctor import Finding
 from engine.launch.places import LAUNCHERS, read_executor
 from engine.schedule import orders
 from store.queue import Queue
-from tests.queueing import Probe, make_home, states, submit_probes
+from tests.helpers.queueing import Probe, make_home, states, submit_probes
 from tests.run.bench import TRAIN_JOB, write_spec
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"

@@ -15,7 +15,7 @@ from engine.errors import XpError
 from engine.home.paths import Home
 from engine.inspect.status import ExperimentView
 from engine.schedule.worker import start_detached
-from tests.queueing import PROBE, Probe, make_home, submit_probes
+from tests.helpers.queueing import PROBE, Probe, make_home, submit_probes
 from tests.schedule.worker.working import working
 
 

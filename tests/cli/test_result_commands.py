@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from engine.cli import app
 from engine.collect import collect
 from engine.errors import QueryError
-from tests.synthetic import Arm, SyntheticHome
+from tests.helpers.synthetic import Arm, SyntheticHome
 
 CLAIM = "  - {{id: one, text: Sparse is better., metric: test_top1, arm: b, against: a, expect: {expect}}}\n"
 SPEC = """

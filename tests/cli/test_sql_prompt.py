@@ -15,7 +15,7 @@ from engine.cli.sql_prompt import NameCompleter, Prompt
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.home.paths import Home
-from tests.synthetic import ARMS, SyntheticHome
+from tests.helpers.synthetic import ARMS, SyntheticHome
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from engine.cli import app
 from engine.errors import QueryError, XpError
 from engine.home.files import write_json
 from engine.home.paths import Home
-from tests.queueing import Probe, make_home, submit_probes
+from tests.helpers.queueing import Probe, make_home, submit_probes
 
 
 @dataclass(frozen=True)

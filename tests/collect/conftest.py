@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.synthetic import SyntheticHome
+from tests.helpers.synthetic import SyntheticHome
 
 
 @pytest.fixture

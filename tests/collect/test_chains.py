@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.collect import collect, rebuild
 from tests.collect.reading import export_rows, log_steps, read_rows, read_steps
-from tests.synthetic import SyntheticHome
+from tests.helpers.synthetic import SyntheticHome
 
 
 def test_values_redone_after_a_resume_count_once(made: SyntheticHome) -> None:

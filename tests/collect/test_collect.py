@@ -17,9 +17,9 @@ from store.queue import Queue
 from store.readonly import StoreError
 from store.results import run_query
 from tests.collect.reading import export_rows, log_steps, read_rows, read_steps
-from tests.queueing import Probe, make_record
-from tests.recording import DiskRecord
-from tests.synthetic import ARMS, Arm, SyntheticHome
+from tests.helpers.queueing import Probe, make_record
+from tests.helpers.recording import DiskRecord
+from tests.helpers.synthetic import ARMS, Arm, SyntheticHome
 
 
 def test_second_collection_finds_nothing_and_publishes_nothing(made: SyntheticHome) -> None:

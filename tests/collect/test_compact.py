@@ -16,7 +16,7 @@ from engine.home.paths import AttemptFolder, Home
 from store.journal import JournalWriter
 from tests.collect.killing import digest_of
 from tests.collect.reading import export_rows, log_steps, read_rows, read_steps
-from tests.synthetic import ARMS, Arm, SyntheticHome
+from tests.helpers.synthetic import ARMS, Arm, SyntheticHome
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from engine.collect.files import (
     winner_of,
 )
 from engine.home.files import write_json
-from tests.synthetic import SyntheticHome
+from tests.helpers.synthetic import SyntheticHome
 
 RUN: dict[str, Any] = {"run": "r", "arm": "a", "cell": "c", "seed": 1, "split": "s", "settings": {"x": 1}}
 

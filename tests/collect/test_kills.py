@@ -14,7 +14,7 @@ import pytest
 from engine.collect import collect, rebuild
 from engine.home.paths import Home
 from tests.collect.reading import export_rows, log_steps, read_rows, read_steps
-from tests.synthetic import Arm, SyntheticHome
+from tests.helpers.synthetic import Arm, SyntheticHome
 
 
 def _kill_collector(home: Home, after: float) -> None:

@@ -9,8 +9,8 @@ import pytest
 from engine.collect import collect
 from engine.home.files import write_json
 from tests.collect.reading import read_rows
+from tests.helpers.synthetic import ARMS, Arm, SyntheticHome
 from tests.store.telling import wilson_interval
-from tests.synthetic import ARMS, Arm, SyntheticHome
 
 
 def test_cells_answer_the_paper_question(made: SyntheticHome) -> None:

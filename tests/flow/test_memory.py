@@ -34,7 +34,7 @@ student:
   {arch: tiny_vit, dims: [8, 8, 16, 16], depths: [1, 1, 1, 1], heads: [1, 1, 2, 2], windows: [4, 4, 2, 1],
    drop_path: 0.1}
 """)  # fmt: skip
-FEW = "tests.memory_job"
+FEW = "tests.helpers.memory_job"
 
 
 def run_spec(home: Home, folder: Path, text: str, *words: str, preload: str = "engine.run") -> None:

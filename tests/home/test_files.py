@@ -18,7 +18,7 @@ from engine.home.files import (
     write_json,
     write_together,
 )
-from tests.recording import DiskRecord
+from tests.helpers.recording import DiskRecord
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from engine.errors import HomeError
 from engine.home.files import write_json
 from engine.home.paths import Home, open_home
-from tests.recording import DiskRecord
+from tests.helpers.recording import DiskRecord
 
 
 @pytest.fixture

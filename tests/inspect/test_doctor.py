@@ -14,7 +14,7 @@ from engine.home.paths import Home
 from engine.inspect import doctor
 from engine.inspect.doctor import Finding, examine
 from engine.schedule.worker.lock import take_lock
-from tests.queueing import Probe, make_home, submit_probes
+from tests.helpers.queueing import Probe, make_home, submit_probes
 
 Usage = namedtuple("Usage", ("total", "used", "free"))
 

@@ -10,7 +10,7 @@ import pytest
 from engine.home.paths import Home
 from engine.inspect.logs import follow_logs, read_logs
 from store.queue import Queue, Verdict
-from tests.queueing import Probe, make_home, submit_probes
+from tests.helpers.queueing import Probe, make_home, submit_probes
 
 
 @pytest.fixture

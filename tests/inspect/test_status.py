@@ -20,7 +20,7 @@ from engine.inspect.status import Beat, ExperimentView, JobView, _title_of, find
 from engine.schedule.lookup import find_experiment, find_match
 from engine.schedule.worker.lock import take_lock
 from store.queue import Owners, Queue, Verdict
-from tests.queueing import Probe, make_home, submit_probes
+from tests.helpers.queueing import Probe, make_home, submit_probes
 
 BEAT = {"phase": "train", "step": 30, "steps": 40, "epoch": 3, "epochs": 4, "rate": 812.4, "loss": 1.25}
 

@@ -13,8 +13,8 @@ from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.schedule.lookup import Match, find_match
 from engine.schedule.submit import submit_plan
+from tests.helpers.synthetic import SyntheticHome
 from tests.run.bench import TRAIN_JOB, write_spec
-from tests.synthetic import SyntheticHome
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 

@@ -18,8 +18,8 @@ from engine.home.paths import Home
 from engine.launch import Order, attempt_process, forkserver
 from engine.launch.local import LocalLauncher
 from engine.launch.process import signal_process, write_handle
+from tests.helpers.queueing import PROBE, make_home, told_process
 from tests.launch.test_local import order, wait_for
-from tests.queueing import PROBE, make_home, told_process
 
 ROOT = Path(__file__).parents[2]
 LOADED = """

@@ -18,7 +18,7 @@ from engine.home.paths import Home
 from engine.launch import Handle, Order, State, Status
 from engine.launch.local import LocalLauncher
 from engine.launch.process import boot_id, host_name, is_alive, see_process, session_members
-from tests.queueing import PROBE, make_home, told_process, until
+from tests.helpers.queueing import PROBE, make_home, told_process, until
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from engine.launch import Handle, Launcher, Order, State, Status, places
 from engine.launch.local import LocalLauncher
 from engine.launch.places import LAUNCHERS, check_executor, choose_executor, make_launcher, read_executor
 from engine.schedule.worker import run_worker
-from tests.queueing import Probe, make_home, states, submit_probes
+from tests.helpers.queueing import Probe, make_home, states, submit_probes
 
 FIVE = ("submit", "poll", "stop", "find", "capacity")
 

@@ -43,16 +43,22 @@ class Copy:
 
     @contextmanager
     def mutated(self, mutant: Mutant) -> Iterator[None]:
-        """Hold the mutant in the tree; the compiled file goes, for it would be taken for the changed one's."""
+        """Hold the mutant in the tree."""
         file = self.root / mutant.path
         source = file.read_bytes()
-        for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
-            compiled.unlink()
+        _forget_compiled(file)
         file.write_text(apply_mutant(source.decode(), mutant))
         try:
             yield
         finally:
             file.write_bytes(source)
+            _forget_compiled(file)
+
+
+def _forget_compiled(file: Path) -> None:
+    """A compiled file of the same second and size would be taken for the changed one's; some subprocesses write one."""
+    for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+        compiled.unlink()
 
 
 def make_copy(source: Path, folder: Path) -> Copy:

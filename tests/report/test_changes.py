@@ -17,7 +17,7 @@ from engine.report import make_report
 from engine.report.changes import Changes, compare_baseline
 from store.journal import JournalWriter
 from tests.analysis.answering import Answers
-from tests.synthetic import Arm, SyntheticHome
+from tests.helpers.synthetic import Arm, SyntheticHome
 
 LONG = Arm(0.63, kind="longformer")
 

@@ -10,7 +10,7 @@ from engine.collect import collect
 from engine.report import make_report
 from engine.report.images import image_facts
 from store.journal import JournalWriter
-from tests.synthetic import ARMS, SyntheticHome
+from tests.helpers.synthetic import ARMS, SyntheticHome
 
 PACK: dict[str, Any] = {
     "images": 121,

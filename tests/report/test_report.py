@@ -18,7 +18,7 @@ from engine.errors import XpError
 from engine.home.files import write_json
 from engine.report import list_missing, make_report
 from store.results import open_snapshot
-from tests.synthetic import ARMS, Arm, SyntheticHome
+from tests.helpers.synthetic import ARMS, Arm, SyntheticHome
 
 
 @pytest.fixture(scope="module")

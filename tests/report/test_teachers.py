@@ -18,8 +18,8 @@ from engine.report.tables import Table
 from engine.report.teachers import TeacherSection, teacher_section
 from engine.report.verdicts import Remedy, remedy_text
 from store.results import open_snapshot
+from tests.helpers.synthetic import Arm, SyntheticHome
 from tests.report.rows import make_rows, run_row
-from tests.synthetic import Arm, SyntheticHome
 
 CALM = {"top1": 0.8, "fitted_temperature": 1.0, "signed_ece": 0.0, "sure_share": 0.1, "entropy": 1.0}
 SHARP = {"top1": 0.8, "fitted_temperature": 8.0, "signed_ece": 0.12, "sure_share": 0.9, "entropy": 0.01}

@@ -14,8 +14,8 @@ from engine.launch import Order
 from engine.spec.job_file import canonical_spec
 from engine.spec.job_kinds import KINDS
 from store.journal import read_journal
-from tests.forking import ForkServer, Hold
-from tests.queueing import until
+from tests.helpers.forking import ForkServer, Hold
+from tests.helpers.queueing import until
 
 NETWORK = {
     "arch": "tiny_vit",

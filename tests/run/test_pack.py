@@ -18,7 +18,7 @@ from engine.home.paths import JobFolder
 from engine.inputs.content import data_content
 from engine.spec import Data
 from store.journal import read_journal
-from tests.forking import strike
+from tests.helpers.forking import strike
 from tests.run.bench import Bench, open_bench
 
 FAILED = 88

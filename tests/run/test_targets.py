@@ -18,7 +18,7 @@ from engine.home.files import read_json
 from engine.home.paths import JobFolder
 from engine.run.inputs import make_forward
 from engine.run.targets import OpenTeacher
-from tests.forking import strike
+from tests.helpers.forking import strike
 from tests.run.bench import DATA, LESSON, TARGETS_JOB, TRAIN, Bench, digits_bench, figures, visible_lines
 
 VIEWS = 3
@@ -148,11 +148,11 @@ def test_an_online_student_resumes_to_the_same_bits(bench: Bench) -> None:
     assert figures(job) == figures(whole)
 
 
-def test_a_teacher_is_calibrated_on_the_students_own_validation_images(bench: Bench) -> None:
+def test_calibration_is_on_the_students_own_validation_images(bench: Bench, straight: JobFolder) -> None:
     job = train_taught(bench, "train-calibrated", distill={"calibrate": True})
     fitted = teacher_rows(bench.home.job("targets-1"))["val", "fitted_temperature"]
     assert facts_of(job, "temperature")["calibration"] == pytest.approx(fitted, rel=1e-9)
-    plain = teacher_rows(bench.home.job("train-straight"))["train", "divergence"]
+    plain = teacher_rows(straight)["train", "divergence"]
     assert teacher_rows(job)["train", "divergence"] != plain
 
 

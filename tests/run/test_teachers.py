@@ -32,7 +32,7 @@ from engine.schedule.submit import submit_plan
 from engine.spec.job_file import read_job
 from engine.spec.job_settings import TargetsSettings
 from store.journal import read_journal
-from tests.forking import ForkServer
+from tests.helpers.forking import ForkServer
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "resources" / "tiny.yaml"

@@ -32,7 +32,7 @@ from engine.schedule.worker.attempts import NO_SPACE, last_words
 from engine.spec import Data, Student
 from engine.spec.job_kinds import KINDS
 from store.journal import read_journal
-from tests.forking import strike
+from tests.helpers.forking import strike
 from tests.run.bench import (
     DATA,
     LESSON,

@@ -10,7 +10,7 @@ from engine.errors import XpError
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.schedule.lookup import Match, find_experiment, find_match
-from tests.queueing import Probe, make_home, submit_probes
+from tests.helpers.queueing import Probe, make_home, submit_probes
 
 
 @pytest.fixture

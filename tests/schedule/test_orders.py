@@ -13,7 +13,7 @@ from engine.schedule import orders
 from engine.schedule.lookup import Match, find_match
 from engine.schedule.orders import ORDERS, explain_nothing, give_order
 from store.queue import Queue, Verdict
-from tests.queueing import Probe, make_home, states, submit_probes
+from tests.helpers.queueing import Probe, make_home, states, submit_probes
 
 
 @pytest.fixture

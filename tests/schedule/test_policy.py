@@ -21,7 +21,6 @@ from engine.schedule.policy import (
     decide,
     rank_experiments,
     read_demand,
-    run_state,
 )
 
 
@@ -209,19 +208,3 @@ def test_a_pulse_that_never_beat_gets_longer() -> None:
     stall = StallDetector(since=0.0, limit=10.0)
     assert not stall.is_stuck(59.0)
     assert stall.is_stuck(61.0)
-
-
-@pytest.mark.parametrize(
-    ("states", "expected"),
-    [
-        (["done", "done"], "done"),
-        (["done", "failed", "blocked"], "failed"),
-        (["cancelled", "blocked"], "cancelled"),
-        (["done", "running", "blocked"], "running"),
-        (["queued", "blocked"], "queued"),
-        (["paused", "blocked"], "paused"),
-        (["blocked"], "blocked"),
-    ],
-)
-def test_a_run_follows_from_its_jobs(states: list[str], expected: str) -> None:
-    assert run_state(states) == expected

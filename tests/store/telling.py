@@ -10,7 +10,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from store.metrics import METRICS
-from tests.synthetic import SyntheticHome
+from tests.helpers.synthetic import SyntheticHome
 
 CPU: dict[str, Any] = {"device": "cpu", "precision": "fp32", "threads": 1}
 CUDA: dict[str, Any] = {"device": "cuda", "precision": "bf16", "threads": 1}

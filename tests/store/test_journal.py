@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from store.journal import JournalWriter, read_bytes, read_journal
-from tests.recording import DiskRecord
+from tests.helpers.recording import DiskRecord
 
 WHERE = {"device": "cpu", "precision": "fp32", "batch_size": 4, "threads": 1}
 

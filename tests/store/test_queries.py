@@ -11,8 +11,8 @@ import pytest
 
 from engine.collect import collect
 from store.results import open_snapshot
+from tests.helpers.synthetic import SyntheticHome
 from tests.store.telling import tell_run
-from tests.synthetic import SyntheticHome
 
 QUERIES = Path(__file__).parents[2] / "store" / "queries"
 CLAIMS = (

@@ -10,8 +10,8 @@ import pytest
 from engine.collect import collect
 from engine.home.paths import Home
 from store.results import open_snapshot
+from tests.helpers.synthetic import SyntheticHome
 from tests.store.telling import CPU, NOT_IN_CELLS, RESULTS, tell_run, wilson_interval
-from tests.synthetic import SyntheticHome
 
 
 def ask(home: Home, sql: str) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from engine.spec.cells import expand_cells
 from engine.spec.identity import counted_settings
 from engine.verify.certificate import Certificate, Verified, describe, read_certificates, resume_text, training_digest
 from engine.verify.resume import _scheduler, _scratch_home, short_form, verify_resume
-from tests.queueing import PROBE, Probe, submit_probes, told_process, until
+from tests.helpers.queueing import PROBE, Probe, submit_probes, told_process, until
 
 ROOT = Path(__file__).parents[2]
 TINY = Path(__file__).parents[1] / "resources" / "tiny.yaml"
@@ -61,7 +61,7 @@ def test_a_training_that_resumes_well_is_certified_and_nothing_else_is_left(tmp_
 
 def test_a_broken_resume_is_found(tmp_path: Path) -> None:
     home, spec = open_home(tmp_path / "home", create=True), load_spec(one_arm(tmp_path), ())
-    found = verify_resume(spec, home, lambda line: None, kills=1, preload="tests.forgetful_job")
+    found = verify_resume(spec, home, lambda line: None, kills=1, preload="tests.helpers.forgetful_job")
     assert not found.is_identical
     assert found.jobs[0].killed != ""
     assert "OTHER BITS" in describe(found)[0]

@@ -22,7 +22,7 @@ from engine.verify import resume as verify
 from engine.verify.certificate import Verified
 from engine.verify.resume import OWNER, Victim, first_cells, short_form
 from store.queue import Queue, Verdict
-from tests.queueing import Probe, submit_probes
+from tests.helpers.queueing import Probe, submit_probes
 from tests.run.bench import TRAIN, TRAIN_JOB
 
 TINY = Path(__file__).parents[1] / "resources" / "tiny.yaml"

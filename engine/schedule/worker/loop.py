@@ -62,7 +62,6 @@ class Track:
     lease_until: float  # monotonic seconds
     stopping: str = ""  # why we asked it to end: cancel, pause, stuck
     unseen_since: float | None = None  # monotonic seconds
-    gave_up: bool = False
     status: Status = field(default_factory=lambda: Status(State.QUEUED))
 
 

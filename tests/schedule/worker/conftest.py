@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.home.paths import Home
-from tests.queueing import faults, make_home
+from tests.helpers.queueing import faults, make_home
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from engine.launch import Handle, Order, State, Status
 from engine.schedule.worker.loop import Patience, Scheduler, Track
 from engine.schedule.worker.publish import Publisher
 from store.queue import JobRow, Queue, RunningRow
-from tests.queueing import Probe, submit_probes
+from tests.helpers.queueing import Probe, submit_probes
 
 BEGIN = 100.0
 RUNNING = Status(State.RUNNING)

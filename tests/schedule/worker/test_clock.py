@@ -8,7 +8,7 @@ import pytest
 
 from engine.home.paths import Home
 from engine.inspect.status import read_status
-from tests.queueing import Probe, states, submit_probes, told_process, until
+from tests.helpers.queueing import Probe, states, submit_probes, told_process, until
 from tests.schedule.worker.working import outcomes, working
 
 

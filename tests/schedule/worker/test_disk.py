@@ -19,7 +19,7 @@ from engine.inspect.status import find_trouble, read_status
 from engine.schedule.worker.attempts import saved_step
 from store.queue import Queue, QueueFault
 from tests.cli.test_cli import run_xp
-from tests.queueing import Probe, faults, states, submit_probes, until
+from tests.helpers.queueing import Probe, faults, states, submit_probes, until
 from tests.schedule.worker.working import ROOT, order, outcomes, reason, work, working
 
 TINY = ROOT / "tests" / "resources" / "tiny.yaml"

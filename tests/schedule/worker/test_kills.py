@@ -19,7 +19,7 @@ from engine.schedule.worker import run_worker, scheduler_alive
 from store.queue import Queue
 from store.results import open_snapshot
 from tests.chaos.chain_job import straight, visible_steps
-from tests.queueing import PROBE, Probe, states, submit_probes, told_process, until
+from tests.helpers.queueing import PROBE, Probe, states, submit_probes, told_process, until
 from tests.schedule.worker.working import order, outcomes, start_worker, work, working
 
 CHAIN = "tests.chaos.chain_job"

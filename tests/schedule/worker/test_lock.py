@@ -19,7 +19,7 @@ from engine.home.paths import Home
 from engine.launch.process import boot_id, host_name, see_process
 from engine.schedule.worker import lock, scheduler_alive, start_detached
 from engine.schedule.worker.lock import is_starting, sign_in, sign_out, take_lock
-from tests.queueing import PROBE, Probe, make_home, states, submit_probes, until
+from tests.helpers.queueing import PROBE, Probe, make_home, states, submit_probes, until
 from tests.schedule.worker.working import ROOT
 
 

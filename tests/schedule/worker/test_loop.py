@@ -11,7 +11,7 @@ from engine.home.paths import Home
 from engine.launch import State, Status
 from engine.launch.process import boot_id
 from store.queue import Queue
-from tests.queueing import Probe, submit_probes
+from tests.helpers.queueing import Probe, submit_probes
 from tests.schedule.worker.faking import BEGIN, RUNNING, UNKNOWN, adopt, staged, submit_one
 
 

@@ -13,7 +13,7 @@ from engine.home.paths import Home
 from engine.launch import State, Status
 from engine.launch.process import boot_id
 from store.queue import Queue
-from tests.queueing import Probe, submit_probes
+from tests.helpers.queueing import Probe, submit_probes
 from tests.schedule.worker.faking import BEGIN, RUNNING, adopt, commit_at_once, staged, submit_one
 
 

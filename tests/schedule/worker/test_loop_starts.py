@@ -9,7 +9,7 @@ import pytest
 from engine.home.paths import Home
 from engine.launch import Order
 from store.queue import Queue
-from tests.queueing import Probe, submit_probes
+from tests.helpers.queueing import Probe, submit_probes
 from tests.schedule.worker.faking import staged, submit_one
 
 

@@ -9,7 +9,7 @@ from engine.home.paths import Home
 from engine.launch.local import LocalLauncher
 from engine.launch.process import session_members, signal_process
 from store.queue import Queue
-from tests.queueing import PROBE, Probe, states, submit_probes, told_process, until
+from tests.helpers.queueing import PROBE, Probe, states, submit_probes, told_process, until
 from tests.schedule.worker.working import QUICK, order, outcomes, work, working
 
 

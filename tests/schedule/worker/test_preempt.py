@@ -9,7 +9,7 @@ import pytest
 from engine.home.paths import Home
 from engine.launch.preempt import VARIABLE
 from engine.launch.process import is_alive
-from tests.queueing import Probe, states, submit_probes, told_process
+from tests.helpers.queueing import Probe, states, submit_probes, told_process
 from tests.schedule.worker.working import outcomes, start_worker, work
 
 LONG = {"do": "steps", "steps": 400, "seconds": 0.0, "hold": 1}

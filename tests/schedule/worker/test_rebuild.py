@@ -14,7 +14,7 @@ from engine.launch.process import is_alive
 from engine.schedule.worker import rebuild_queue, scheduler_alive
 from engine.schedule.worker.rebuild import heal_queue, newest_records
 from store.queue import Queue
-from tests.queueing import Probe, make_record, states, submit_probes, told_process, until
+from tests.helpers.queueing import Probe, make_record, states, submit_probes, told_process, until
 from tests.schedule.worker.working import order, start_worker, work, working
 
 

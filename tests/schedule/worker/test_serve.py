@@ -19,7 +19,7 @@ from engine.schedule.worker.lock import take_lock
 from engine.schedule.worker.loop import Patience, Scheduler
 from engine.schedule.worker.serve import StopFlag, _open_queue, _stop_signals
 from store.queue import Queue, QueueFault
-from tests.queueing import Probe, make_record, states, submit_probes
+from tests.helpers.queueing import Probe, make_record, states, submit_probes
 from tests.schedule.worker.faking import FakeLauncher, commit_at_once
 
 FAULT: Exception = QueueFault("", None, ValueError("locked"), False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.queueing import PROBE, Probe, make_home, states, submit_probes, until
+from tests.helpers.queueing import PROBE, Probe, make_home, states, submit_probes, until
 
 ROOT = Path(__file__).parents[3]
 XP = Path(sys.executable).with_name("xp")

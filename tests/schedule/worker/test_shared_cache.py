@@ -14,7 +14,7 @@ from engine.load import load_spec
 from engine.plan import make_plan
 from store.journal import read_journal
 from store.queue import Queue
-from tests.queueing import Probe, faults, make_record, states
+from tests.helpers.queueing import Probe, faults, make_record, states
 from tests.schedule.worker.working import ROOT
 
 TINY = ROOT / "tests" / "resources" / "tiny.yaml"

@@ -9,7 +9,7 @@ import pytest
 
 from engine.home.paths import Home
 from store.queue import AttemptRow, Queue
-from tests.queueing import Probe, states, submit_probes, until
+from tests.helpers.queueing import Probe, states, submit_probes, until
 from tests.schedule.worker.working import work, working
 
 GPUS = "GPU-5a,MIG-7/1/0"

@@ -10,7 +10,7 @@ import pytest
 from engine.home.paths import Home
 from engine.schedule.worker import run_worker
 from store.queue import Queue
-from tests.queueing import Probe, states, submit_probes
+from tests.helpers.queueing import Probe, states, submit_probes
 from tests.schedule.worker.working import outcomes, reason, work
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from engine.home.paths import Home
 from engine.schedule.worker import Patience, run_worker
 from store.queue import Queue
-from tests.queueing import PROBE
+from tests.helpers.queueing import PROBE
 
 ROOT = Path(__file__).parents[3]
 QUICK = Patience(grace=0.5, lease=0.4, stuck=0.6, unseen=0.3, look=0.02, beat=0.05)

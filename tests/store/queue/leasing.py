@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from store.queue import Queue, Verdict
-from tests.queueing import Probe, make_record
+from tests.helpers.queueing import Probe, make_record
 
 DONE = Verdict("done", "done")
 PAIR = (Probe("pack-1"), Probe("train-1", ("pack-1",)))

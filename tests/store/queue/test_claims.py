@@ -6,7 +6,7 @@ import pytest
 
 from store.queue import AttemptRow, Claim, Queue, RunningRow, Verdict
 from store.queue.claims import WaitingRow
-from tests.queueing import Probe, make_record
+from tests.helpers.queueing import Probe, make_record
 from tests.store.queue.leasing import DONE, PAIR, end, look, ready, submit, take
 
 

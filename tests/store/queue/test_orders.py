@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store.queue import Queue, Verdict
-from tests.queueing import Probe, make_record
+from tests.helpers.queueing import Probe, make_record
 from tests.store.queue.leasing import DONE, PAIR, end, look, ready, submit, take
 
 FAILED = Verdict("crashed", "failed", "broke", spent={"crashed": 1, "lost": 2, "ooms": 3}, wait=9.0)

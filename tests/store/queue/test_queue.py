@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from store.queue import FoundName, Queue
-from tests.queueing import Probe, make_record
+from tests.helpers.queueing import Probe, make_record
 from tests.store.queue.leasing import PAIR, submit
 
 

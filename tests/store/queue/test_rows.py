@@ -20,3 +20,19 @@ def test_run_has_the_first_state_that_any_job_has(first: str, second: str) -> No
 
 def test_run_without_jobs_is_done() -> None:
     assert combine_states([]) == "done"
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["done", "done"], "done"),
+        (["done", "failed", "blocked"], "failed"),
+        (["cancelled", "blocked"], "cancelled"),
+        (["done", "running", "blocked"], "running"),
+        (["queued", "blocked"], "queued"),
+        (["paused", "blocked"], "paused"),
+        (["blocked"], "blocked"),
+    ],
+)
+def test_a_run_follows_from_its_jobs(states: list[str], expected: str) -> None:
+    assert combine_states(states) == expected

@@ -10,7 +10,7 @@ import pytest
 
 from store.queue import AttemptRow, JobRow, Owners, Queue, RunRow, Verdict, combine_states
 from store.queue.status import RULES
-from tests.queueing import Probe, make_record
+from tests.helpers.queueing import Probe, make_record
 from tests.store.queue.leasing import PAIR, end, look, submit, take
 
 

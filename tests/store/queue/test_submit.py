@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from store.queue import Queue, RunRow, Verdict
 from store.queue.submit import UNWANTED
-from tests.queueing import Probe, make_record
+from tests.helpers.queueing import Probe, make_record
 from tests.store.queue.leasing import DONE, PAIR, end, look, ready, submit, take
 
 

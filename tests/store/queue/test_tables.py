@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from store.queue import Queue, QueueFault
 from store.queue.tables import SCHEMA_VERSION, open_reader
-from tests.queueing import Probe, make_record
+from tests.helpers.queueing import Probe, make_record
 from tests.store.queue.leasing import look, ready, submit
 
 # Says when it has opened the queue, then does each order that it is told, without ever waiting for a lock.

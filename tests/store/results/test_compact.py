@@ -11,7 +11,7 @@ import pytest
 
 from store.journal import JournalWriter
 from store.results import Compacted, Compactor, is_whole
-from tests.recording import DiskRecord
+from tests.helpers.recording import DiskRecord
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from store.readonly import StoreError
 from store.results import Ingest, Lines, Watermark, open_snapshot
 from store.results.staging import Compacted
-from tests.recording import DiskRecord
+from tests.helpers.recording import DiskRecord
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from engine.home.paths import Home
 from store.format import format_rows
 from store.readonly import StoreError
 from store.results import open_snapshot, read_names, run_query
-from tests.synthetic import ARMS, SyntheticHome
+from tests.helpers.synthetic import ARMS, SyntheticHome
 
 HOSTILE = [
     "",

@@ -13,7 +13,7 @@ from store.metrics import METRICS, UnknownMetric
 from store.readonly import StoreError
 from store.results import Ingest, open_snapshot, schema
 from store.results.schema import check_columns, schema_sql, version_of
-from tests.synthetic import ARMS, SyntheticHome
+from tests.helpers.synthetic import ARMS, SyntheticHome
 
 STEPS = replace(METRICS["host_peak_rss"], name="steps", source="figures['host_peak_rss'] + 1")
 MORE = (*METRICS.values(), STEPS)

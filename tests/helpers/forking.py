@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from engine.launch import Order
-from tests.queueing import until
+from tests.helpers.queueing import until
 
 Hold = tuple[tuple[str, ...], int]
 PROGRAM = """
@@ -60,7 +60,7 @@ class ForkServer:
 
     def __init__(self) -> None:
         self.is_waited = True
-        root = Path(__file__).parent.parent
+        root = Path(__file__).parents[2]
         quiet = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM],

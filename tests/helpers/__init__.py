@@ -1,0 +1,9 @@
+"""What tests of several rooms share.
+
+synthetic      homes with results, written by hand
+queueing       jobs that do what a test says, in a queue
+forking        a job server of a test's own, and blows at its jobs
+recording      the order in which a disk is asked to keep things
+memory_job     jobs on a machine that runs out of memory
+forgetful_job  jobs that resume wrongly
+"""
