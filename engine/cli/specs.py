@@ -28,8 +28,8 @@ def validate(
     overlays: Overlays = None,
 ) -> None:
     """Check specs without running anything; ends with 0 or 2."""
+    from engine.inputs.missing import absent_inputs
     from engine.load import load_spec
-    from engine.plan.missing import absent_inputs
 
     failed = False
     for file in specs:
@@ -67,7 +67,7 @@ def plan(
     for line in made.missing:
         say(f"warning: {line}")
     if as_json:
-        from engine.plan.missing import plan_json
+        from engine.plan.plan_json import plan_json
 
         print_json(plan_json(made, estimate))
     else:

@@ -5,4 +5,5 @@ folders  images by class, and the part that each came in
 quotas   how many images of a class each part gets, or a refusal
 content  digest, classes and counts of a data set
 weights  names and shapes of a weights file, without loading it
+missing  data, weights and variables that a spec names and that are not here
 """

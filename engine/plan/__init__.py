@@ -12,8 +12,8 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     target_mode    cached or in the step
     passes         what sharing and caching save
     weights_check  what is wrong with weights before they are loaded
-    missing        data, weights and variables that are not here
     estimate       what is left to do, its seconds and bytes
+    plan_json      a plan for programs
 """
 
 from __future__ import annotations

@@ -32,4 +32,7 @@ def refuse_keys(title: str, problems: Iterable[tuple[str, str, str]]) -> Validat
 class Model(BaseModel):
     """A frozen part of a spec. Strict about types, so that `lr: "1e-3"` (a text) is an error and not a guess."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+    # defer_build: a validator is made when it is first needed; a command uses few of the models, and starts sooner.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, defer_build=True
+    )

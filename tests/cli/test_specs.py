@@ -70,7 +70,7 @@ def test_what_no_spec_may_hold_ends_with_2_at_its_line(
 
 
 def test_what_is_absent_is_a_warning_with_its_file(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.plan.missing.absent_inputs", lambda _: ["no images there"])
+    monkeypatch.setattr("engine.inputs.missing.absent_inputs", lambda _: ["no images there"])
     answer = run("validate", spec)
     assert (answer.exit_code, answer.stderr) == (0, f"warning: {spec}: no images there\n")
 

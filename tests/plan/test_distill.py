@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 from engine.core.distill.encoding import row_format
 from engine.errors import DataError
 from engine.home.paths import Home
+from engine.inputs.missing import absent_inputs
 from engine.load import load_spec
 from engine.plan import Job, Plan, Run, count_passes, make_plan
 from engine.plan.distill import row_bytes
-from engine.plan.missing import absent_inputs
 from engine.schedule.submit import submit_plan
 from engine.spec import Data
 from tests.plan.conftest import QUICKSTART, Planner

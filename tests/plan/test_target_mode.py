@@ -9,7 +9,7 @@ from engine.home.paths import Home
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.plan.estimate import estimate_plan
-from engine.plan.missing import plan_json
+from engine.plan.plan_json import plan_json
 from tests.plan.conftest import QUICKSTART, Planner
 
 AUTO = ("teacher.targets=auto", "seeds=[0]", "arms.distilled_pruned=null")

@@ -1,16 +1,12 @@
-"""What a spec asks for that is not here, and a plan as JSON: takes specs and plans, gives lines and plain values."""
+"""What a spec asks for that is not here: takes a Spec, gives a line for each thing that is missing, with its fix."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
 
 from engine.errors import DataError
 from engine.inputs.content import data_images
 from engine.inputs.weights import stored_shapes
-from engine.plan import Plan, count_passes
-from engine.plan.estimate import Estimate
 from engine.spec import Data, Spec, weights_file
 from engine.spec.cells import expand_cells
 
@@ -47,38 +43,3 @@ def _absent_weights(path: str, weights: str) -> Iterator[str]:
             stored_shapes(file)
         except DataError as error:
             yield f"{path}.weights: {error}".replace("\nfix: ", "; fix: ")
-
-
-def plan_json(plan: Plan, estimate: Estimate) -> dict[str, Any]:
-    """Return a plan as the contract words it; ids are null while something is missing."""
-    ids, passes = {job.key: job.job for job in plan.jobs}, count_passes(plan)
-    return {
-        "runs": [
-            {
-                "run": run.run if not plan.is_provisional else None,
-                "arm": run.arm,
-                "cell": run.cell,
-                "seed": run.seed,
-                "jobs": {role: ids[key] for role, key in run.jobs.items()},
-            }
-            for run in plan.runs
-        ],
-        "jobs": [
-            {
-                "job": item.job.job,
-                "id": item.job.job,
-                "kind": item.job.kind,
-                "state": item.state if item.job.job else "provisional",
-                "reused": item.is_reused,
-                "seconds": item.seconds,
-                "bytes": item.job.bytes,
-                "needs": [ids[need] for need in item.job.needs.values()],
-                "reason": item.job.reason,
-            }
-            for item in estimate.jobs
-        ],
-        "seconds": estimate.seconds,
-        "bytes": estimate.bytes,
-        "teacher_passes": asdict(passes) if passes else None,
-        "notes": list(plan.notes),
-    }

@@ -1,0 +1,67 @@
+"""What a spec asks for that is not here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.inputs.missing import absent_inputs
+from engine.load import load_spec
+
+QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
+
+
+def absent(*words: str) -> list[str]:
+    return absent_inputs(load_spec(QUICKSTART, words))
+
+
+def test_nothing_is_absent_of_what_comes_with_the_packages() -> None:
+    assert absent() == []
+
+
+def test_an_absent_folder_is_one_line_with_its_repair(tmp_path: Path) -> None:
+    (line,) = absent("data.source=folder", f"data.root={tmp_path}/gone", "matrix={train.lr: [0.1, 0.2]}")
+    assert "gone" in line
+    assert "; fix: " in line
+    assert "\n" not in line
+
+
+def test_every_absent_folder_of_a_matrix_is_told(tmp_path: Path) -> None:
+    roots = f"matrix={{data.root: ['{tmp_path}/one', '{tmp_path}/two']}}"
+    lines = absent("data.source=folder", f"data.root={tmp_path}", roots)
+    assert ["one" in lines[0], "two" in lines[1], len(lines)] == [True, True, 2]
+
+
+def test_a_folder_is_listed_once_for_all_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand cells on one set of images are one look at it; other images, or other classes, are another."""
+    looked: list[str | None] = []
+    monkeypatch.setattr("engine.inputs.missing.data_images", lambda data: looked.append(data.root))
+    words = (f"data.root={tmp_path}", "data.source=folder")
+    assert absent(*words, "matrix={train.lr: [0.1, 0.2, 0.3], data.split: [60/20/20, 80/10/10]}") == []
+    assert looked == [str(tmp_path)]
+    assert absent(*words, f"matrix={{data.root: [{tmp_path}, {tmp_path}/b], train.lr: [0.1, 0.2]}}") == []
+    assert looked[1:] == [str(tmp_path), f"{tmp_path}/b"]
+    assert absent(*words, "matrix={data.classes: [[a], [b]]}") == []
+    assert len(looked) == 5
+
+
+def test_one_absent_folder_is_one_line_whatever_its_classes(tmp_path: Path) -> None:
+    words = ("data.source=folder", f"data.root={tmp_path}/gone", "matrix={data.classes: [[a, b], [a, c]]}")
+    assert len(absent(*words)) == 1
+
+
+def test_absent_and_broken_weights_are_told_by_their_network(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    words = (f"student.weights={file}", "teacher.train=null", f"teacher.weights={tmp_path}/t.safetensors")
+    student, teacher = sorted(absent(*words))
+    assert student == f"student.weights: there is no weights file {file}; fix: bring it here, or change weights"
+    assert teacher.startswith("teacher.weights: there is no weights file")
+    file.write_bytes(b"no tensors")
+    broken = next(line for line in absent(*words) if line.startswith("student"))
+    assert "cannot be read" in broken
+    assert "; fix: " in broken
+    save_file({"head.weight": torch.zeros(10, 4)}, file)
+    assert absent(f"student.weights={file}") == []
