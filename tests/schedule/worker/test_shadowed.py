@@ -12,7 +12,7 @@ import pytest
 from tests.helpers.queueing import PROBE, Probe, make_home, states, submit_probes, until
 
 ROOT = Path(__file__).parents[3]
-XP = Path(sys.executable).with_name("xp")
+ENTRY = "import sys\nfrom engine.cli import main\nsys.exit(main())\n"  # the script that an installer writes
 START = f"""
 import sys
 from engine.home.paths import open_home
@@ -38,9 +38,11 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_commands_run_beside_files_of_our_names(folder: Path, tmp_path: Path) -> None:
-    home = str(tmp_path / "home")
+    home, xp = str(tmp_path / "home"), tmp_path / "bin" / "xp"
+    xp.parent.mkdir()
+    xp.write_text(ENTRY)
     for words in (("validate", "quick.yaml"), ("submit", "quick.yaml", "--no-start", "--home", home)):
-        answer = run(folder, str(XP), *words)
+        answer = run(folder, sys.executable, str(xp), *words)
         assert answer.returncode == 0, answer.stderr
 
 
