@@ -13,9 +13,9 @@ from PIL import Image
 
 from engine.cli.starter_specs import lay_out
 from engine.home.paths import open_home
+from engine.inputs.missing import absent_inputs
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
-from engine.plan.missing import absent_inputs
 from engine.spec import Spec
 from engine.spec.cells import expand_cells
 
