@@ -126,3 +126,11 @@ def test_room_is_64_megabytes_or_a_fiftieth(
 
 def test_a_full_disk_is_known_by_its_words() -> None:
     assert NO_SPACE == "No space left on device"
+
+
+def test_a_fix_comes_with_the_line_before_it(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("out of memory\nfix: take a smaller batch\n")
+    assert last_line(log) == "out of memory · fix: take a smaller batch"
+    log.write_text("fix: alone\n")
+    assert last_line(log) == "fix: alone"
