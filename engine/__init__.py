@@ -13,7 +13,7 @@ Each room's docstring is its map; a room imports only rooms above it here, and t
     launch     one file for each place a job can run
     collect    journals and records -> rows -> the published snapshot
     schedule   which job next; submit, orders, look-up; the worker
-    core       data, networks, distillation, training, pruning, measuring, explaining: the only torch
+    core       data, networks, distillation, training, pruning, measuring, explaining; torch lives here
     run        inside a job's process
     analysis   statistics, fairness, comparisons, claims; a number back to its sources
     inspect    status, logs, why, doctor; images and layers before any training

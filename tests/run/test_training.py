@@ -17,19 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.numpy import load_file
-from torch import nn
 
-from engine.core.data.loader import EvalLoader
-from engine.core.data.pack import open_pack
 from engine.core.distill.diagnose import Diagnosis
-from engine.core.network.build import build_network
 from engine.core.train.checkpoint import pointed_steps
 from engine.home.files import read_json, write_json
 from engine.home.paths import Home, JobFolder
 from engine.schedule.worker.attempts import NO_SPACE, last_words
-from engine.spec import Data, Student
 from engine.spec.job_kinds import KINDS
 from store.journal import read_journal
 from tests.helpers.forking import strike
@@ -395,29 +388,3 @@ def copy_without_result(bench: Bench, source: str, name: str) -> JobFolder:
     job.result.unlink()
     job.attempt(1).result.unlink()
     return job
-
-
-def test_weights_are_read_back_by_anyone(bench: Bench) -> None:
-    winner = bench.home.job("train-1").winner()
-    assert winner is not None
-    weights = load_file(winner.artifacts / "weights.safetensors")
-    about = read_json(winner.artifacts / "network.json")
-    network = build_network(Student.model_validate(about["network"]), about["num_classes"], about["image_size"])
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
-    lines = visible_lines(bench.home.job("train-1"))
-    (told,) = [line for line in lines if line["type"] == "predictions" and line["part"] == "test"]
-    pack = open_pack(bench.home.pack("pack-1"))
-    images = EvalLoader(
-        pack, np.array([pack.keys.index(key) for key in told["sample"]]), Data.model_validate(DATA), 24, 64
-    )
-    shares = torch.cat([predict(network.eval(), batch.images) for batch in images])
-    assert shares.argmax(1).tolist() == told["predicted"]
-    np.testing.assert_allclose(shares.amax(1), told["confidence"], rtol=1e-3)
-
-
-def predict(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Return the probabilities, by nothing but torch and the means and deviations of ImageNet."""
-    mean, std = (torch.tensor(numbers).view(3, 1, 1) for numbers in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    with torch.no_grad():
-        answer: torch.Tensor = network((images / 255 - mean) / std)
-    return answer.softmax(1)

@@ -118,9 +118,8 @@ def test_a_finished_state_restores_to_no_more_steps(pack: Pack, straight: tuple[
     assert same_weights(loop, straight[0])
 
 
-def test_a_loss_that_is_not_finite_ends_it_and_no_bad_state_is_saved(pack: Pack) -> None:
-    notes = Notes()
-    loop = make_loop(pack, notes)
+def poison_at_step_8(loop: Loop, notes: Notes) -> None:
+    """Let a weight be no number after the eighth step."""
 
     def poison(phase: str) -> None:
         if notes.step == 8:
@@ -128,6 +127,13 @@ def test_a_loss_that_is_not_finite_ends_it_and_no_bad_state_is_saved(pack: Pack)
                 next(loop.network.parameters()).fill_(math.nan)
 
     notes.on_beat = poison
+
+
+def test_a_loss_that_is_not_finite_ends_it_and_no_bad_state_is_saved(pack: Pack) -> None:
+    notes = Notes()
+    loop = make_loop(pack, notes)
+
+    poison_at_step_8(loop, notes)
     with pytest.raises(Diverged):
         loop.run()
     assert all(torch.isfinite(value).all() for _, state in notes.saved for value in state["network"].values())
@@ -307,12 +313,7 @@ def test_where_it_diverged_is_said(pack: Pack) -> None:
     notes = Notes()
     loop = make_loop(pack, notes)
 
-    def poison(phase: str) -> None:
-        if notes.step == 8:
-            with torch.no_grad():
-                next(loop.network.parameters()).fill_(math.nan)
-
-    notes.on_beat = poison
+    poison_at_step_8(loop, notes)
     with pytest.raises(Diverged, match=r"the training loss is not finite \(step 9, epoch 2 of 3\)"):
         loop.run()
 
