@@ -1,4 +1,4 @@
-"""The shared model core, where torch and timm live: only run and verify use them besides. A room for each part of a spec.
+"""The shared model core, where torch and timm live; only run and verify use them too. One room for each part of a spec.
 
 data      images: sources, pack, splits, views, loaders
 network   TinyViT with every attention, timm's networks, weights in and out
