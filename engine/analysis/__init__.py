@@ -4,6 +4,8 @@ snapshot    one state of the results, held open
 statistics  intervals and tests
 fairness    whether two runs may be compared
 compare     two arms side by side
+grids       arms that cross factors
+factorial   main effects and interactions
 claims      what a spec claims, against the data
 text        comparisons and verdicts in words
 trace       a number back to SQL, runs, jobs and commit

@@ -3,6 +3,7 @@
     sheet        the store's rows, by arm and point
     number_text  numbers as text
     tables       the tables
+    squares      arms that cross factors
     changes      what a change is worth
     verdicts     what the claims came to
     teachers     what is known of the teachers
@@ -26,6 +27,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from engine.analysis.claims import check_claims
+from engine.analysis.factorial import read_factorials
 from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.errors import XpError, closest_hint
 from engine.home.files import write_atomic
@@ -104,7 +106,9 @@ def _read_page(snapshot: Snapshot, name: str) -> Page:
     rows = read_rows(snapshot, name)
     sheet = Sheet(rows)
     changes = compare_baseline(snapshot, name, sheet.arms, sheet.baseline)
-    return make_page(name, rows, check_claims(snapshot, name), read_certificates(snapshot.home, name), changes)
+    factorials = read_factorials(snapshot, name, sheet.arms, sheet.baseline)
+    certificates = read_certificates(snapshot.home, name)
+    return make_page(name, rows, check_claims(snapshot, name), certificates, changes, factorials)
 
 
 def _make_folder(folder: Path) -> Path:

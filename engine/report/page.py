@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.analysis.claims import Judged
+from engine.analysis.factorial import Factorial
 from engine.analysis.snapshot import Row
 from engine.report import number_text
 from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves
 from engine.report.images import image_facts
 from engine.report.sheet import ReportRows, Sheet
+from engine.report.squares import FactorSection, factor_section
 from engine.report.tables import (
     Table,
     claim_table,
@@ -71,6 +73,7 @@ class Page:
     differences: Table | None
     published: Table | None
     runs: Table
+    factors: FactorSection | None = None
 
 
 def make_page(
@@ -79,6 +82,7 @@ def make_page(
     judged: Sequence[Judged] = (),
     certificates: Sequence[Certificate] = (),
     changes: Changes | None = None,
+    factorials: Sequence[Factorial] = (),
 ) -> Page:
     """Return the report of an experiment with its judged claims, holes and failures included."""
     sheet = Sheet(rows, changes)
@@ -96,6 +100,7 @@ def make_page(
         differences=difference_table(sheet),
         published=published_table(rows, sheet),
         runs=run_table(rows),
+        factors=factor_section(sheet, factorials),
     )
 
 

@@ -1,0 +1,94 @@
+"""Arms that cross factors, as squares: takes grids and effects, gives one square and one table of effects a point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from engine.analysis.claims import p_text
+from engine.analysis.factorial import Effect, Factorial
+from engine.analysis.grids import Grid
+from engine.report import number_text
+from engine.report.sheet import Sheet
+from engine.report.tables import Cell, Table
+
+ALPHA = 0.05
+SQUARE_NOTE = "Test accuracy [%]: mean ± standard deviation over n seeds."
+EFFECT_NOTE = (
+    "Of test accuracy, over the seeds that all arms of the square have, with 95 % t intervals; p after Holm over all "
+    "effects of this report. A main effect is a mean over the other factors, an interaction the change of one factor's "
+    "difference with the other: where it is not 0, the main effects are means of unlike things."
+)
+
+
+@dataclass(frozen=True)
+class FactorSection:
+    """What the factors of an experiment do: its squares, and below them the effects."""
+
+    squares: list[Table]
+    effects: list[Table]
+
+
+def factor_section(sheet: Sheet, factorials: Sequence[Factorial]) -> FactorSection | None:
+    """Return the section, None where no arms form a grid that has figures."""
+    measured = [one for one in factorials if one.effects]
+    if not measured:
+        return None
+    squares = [table for one in measured for table in _squares(sheet, one)]
+    return FactorSection(squares, [_effect_table(sheet, one) for one in measured])
+
+
+def _squares(sheet: Sheet, one: Factorial) -> Iterator[Table]:
+    """Yield a square of the first factor by the second for each combination of the others' levels."""
+    rows, columns, *others = one.grid.factors
+    for rest in product(*(range(len(factor.levels)) for factor in others)):
+        named = [f"{factor.name} {factor.levels[level]}" for factor, level in zip(others, rest, strict=True)]
+        body = [
+            [Cell(name), *(_square_cell(sheet, one, (at, column, *rest)) for column in range(len(columns.levels)))]
+            for at, name in enumerate(rows.levels)
+        ]
+        title = ", ".join([*_where(sheet, one.cell), *named])
+        yield Table(title, [f"{rows.name} \\ {columns.name}", *columns.levels], body, [SQUARE_NOTE])
+
+
+def _square_cell(sheet: Sheet, one: Factorial, levels: tuple[int, ...]) -> Cell:
+    arm = one.grid.arms[levels]
+    row = sheet.cells.get((arm, one.cell, "test_top1"))
+    text = number_text.NONE if row is None else number_text.accuracy(row["mean"], row["std"], row["n"])
+    return Cell(text, f"{arm}: " + ", ".join(run["run"] for run in sheet.runs[arm, one.cell]))
+
+
+def _where(sheet: Sheet, cell: str) -> list[str]:
+    return [] if len(sheet.points) == 1 or cell == "default" else [cell]
+
+
+def _effect_table(sheet: Sheet, one: Factorial) -> Table:
+    columns = ["effect", "points", "95 % interval", "n", "p"]
+    body = [_effect_row(one.grid, effect) for effect in one.effects]
+    return Table(", ".join(_where(sheet, one.cell)), columns, body, [EFFECT_NOTE])
+
+
+def _effect_row(grid: Grid, effect: Effect) -> list[Cell]:
+    interval, arms = effect.interval, ", ".join(effect.weights)
+    edges = "" if interval.low is None or interval.high is None else _edges(interval.low, interval.high)
+    p = number_text.NONE if effect.adjusted_p is None else p_text(effect.adjusted_p).removeprefix("p ")
+    return [
+        Cell(effect_name(effect), f"of {arms}"),
+        Cell(f"{100 * interval.mean:+.1f}", f"of {arms}"),
+        Cell(edges or number_text.NONE),
+        Cell(str(interval.n)),
+        Cell(p),
+    ]
+
+
+def _edges(low: float, high: float) -> str:
+    return f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def effect_name(effect: Effect) -> str:
+    """Return `attention: longformer - window` of a main effect, `attention longformer x teacher clip` of two."""
+    if not effect.is_interaction:
+        ((factor, level, reference),) = effect.levels
+        return f"{factor}: {level} - {reference}"
+    return " x ".join(f"{factor} {level}" for factor, level, _ in effect.levels)
