@@ -74,6 +74,54 @@ def test_arms_differ_in_what_they_are_about_and_in_nothing_else(path: Path) -> N
     assert len({cell.settings.data.model_dump_json(exclude={"split"}) for cell in cells}) == 1
 
 
+def test_pruned_arms_spend_no_more_epochs_than_whole_ones() -> None:
+    cells = [cell.settings for cell in expand_cells(load_spec(ROOT / "specs" / "phase2_pruned.yaml"))]
+    spent = {
+        settings.train.epochs + (settings.prune.recover_epochs if settings.is_pruned and settings.prune else 0)
+        for settings in cells
+    }
+    assert spent == {10}
+    assert any(settings.is_pruned for settings in cells)
+
+
+def test_losses_are_compared_at_one_weight_and_temperature() -> None:
+    for name, arms in (("temperature", ("t2", "lskd")), ("confident_teacher", ("hinton", "lskd"))):
+        told = {cell.arm: cell.settings.distill for cell in expand_cells(load_spec(ROOT / "specs" / f"{name}.yaml"))}
+        one, other = (told[arm] for arm in arms)
+        assert one.loss != other.loss
+        assert (one.weights, one.temperature) == (other.weights, other.temperature)
+
+
+def test_every_expectation_of_the_paper_is_a_claim() -> None:
+    """Its tables and its text: accuracy, training speed, memory and size at both windows, and phase 2 in its pairs."""
+    kept = {
+        (name, claim.metric, claim.arm, claim.against)
+        for name in ("phase1_tiny_window", "phase1_big_window", "phase2_convnextv2", "phase2_pruned")
+        for claim in load_spec(ROOT / "specs" / f"{name}.yaml").claims
+    }
+    new, old = "longformer_convnextv2", "original_clip"
+    wanted = {
+        *(
+            (f"phase1_{size}_window", metric, "longformer", against)
+            for size in ("tiny", "big")
+            for metric, against in (
+                ("test_top1", "original"), ("train_images_per_second", "original"), ("cuda_peak_reserved", "original"),
+                ("params", "original"), ("test_top1", "mobilenet"), ("test_top1", "vit"),
+            )
+        ),
+        ("phase1_big_window", "train_images_per_second", "mobilenet", "longformer"),
+        *(
+            ("phase2_convnextv2", metric, new, old)
+            for metric in ("test_top1", "train_images_per_second", "cuda_peak_reserved")
+        ),
+        ("phase2_convnextv2", "test_top1", "original_convnextv2", "original_clip"),
+        ("phase2_pruned", "test_top1", "longformer_pruned", "original_clip"),
+        ("phase2_pruned", "train_images_per_second", "longformer_pruned", "original_clip"),
+        ("phase2_pruned", "params", "longformer_pruned", "longformer"),
+    }  # fmt: skip
+    assert wanted <= kept
+
+
 def test_phase_2_crosses_attention_and_teacher() -> None:
     cells = expand_cells(load_spec(ROOT / "specs" / "phase2_convnextv2.yaml"))
     pairs = {
