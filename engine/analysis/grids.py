@@ -167,12 +167,18 @@ def _level_names(paths: Sequence[str], trees: Sequence[Settings]) -> tuple[str, 
     named: list[str] = []
     for path in told:
         if _are_apart(trees, [path]):
-            return tuple(_value_text(path, tree) for tree in trees)
+            return _without_tags([_value_text(path, tree) for tree in trees])
     for path in told:
         named.append(path)
         if _are_apart(trees, named):
             break
     return tuple(", ".join(_value_text(path, tree) for path in named) for tree in trees)
+
+
+def _without_tags(names: Sequence[str]) -> tuple[str, ...]:
+    """Return networks without the tags of their weights, where that still tells them apart."""
+    bare = [name if " " in name else name.partition(".")[0] for name in names]
+    return tuple(bare if len(set(bare)) == len(bare) else names)
 
 
 def _telling(path: str) -> tuple[int, int, str]:

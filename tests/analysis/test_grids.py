@@ -94,6 +94,16 @@ def test_levels_that_one_word_cannot_tell_apart_take_two() -> None:
     assert grid_of(arms).factors[1].levels == ("p, scale 1", "p, scale 2", "q, scale 1", "q, scale 2")
 
 
+def test_tags_of_weights_are_left_out_where_nothing_is_lost() -> None:
+    def levels(*names: str) -> tuple[str, ...]:
+        arms = {f"{kind}{at}": {"student.attention.kind": kind, "teacher.arch": name}
+                for at, name in enumerate(names) for kind in ("window", "row")}  # fmt: skip
+        return grid_of(arms).factors[1].levels
+
+    assert levels("timm/clip.openai", "timm/next.fcmae") == ("clip", "next")
+    assert levels("timm/clip.openai", "timm/clip.laion") == ("clip.openai", "clip.laion")
+
+
 def test_levels_beyond_counting_are_looked_at_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grids, "MOST_LAYOUTS", 1)
     assert len(grid_of(CROSSED).arms) == 4
