@@ -28,14 +28,29 @@ class Change:
     metric: str
     before: Mapping[str, Any] | None
     now: Mapping[str, Any] | None
+    is_alone: bool = True
+    """Whether its cell has other numbers both before and now, so that this figure alone came or went."""
 
     def __str__(self) -> str:
         name = f"{self.arm} [{self.cell}] {self.metric}"
         if self.before is None or self.now is None:
             kind, only = ("new", self.now) if self.before is None else ("gone", self.before)
-            return f"{name}: {kind} ({_show(only)})"
-        same_runs = self.before["runs"] == self.now["runs"]
-        return f"{name}: {_show(self.before)} -> {_show(self.now)}{', from the same runs' if same_runs else ''}"
+            return f"{name}: {kind} ({_show(only)}), {self.reason}"
+        return f"{name}: {_show(self.before)} -> {_show(self.now)}, {self.reason}"
+
+    @property
+    def reason(self) -> str:
+        """Why it is another one, as far as the two tables show: other runs, or the same ones read by other rules."""
+        if self.before is None or self.now is None:
+            return "this figure alone" if self.is_alone else "with its whole cell"
+        first, second = (set(_runs_of(row)) for row in (self.before, self.now))
+        if first != second:
+            return _run_changes(first, second)
+        if not _is_close(self.before["mean"], self.now["mean"]):
+            return "from the same runs: their jobs hold other figures now"
+        if self.before["n"] != self.now["n"]:
+            return "from the same runs: what counts as a sample of its own is another rule now"
+        return "from the same runs: the spread is reckoned by another rule now"
 
 
 def freeze_numbers(results: Home | Snapshot, name: str, path: Path | None = None) -> Path:
@@ -75,7 +90,8 @@ def list_changes(results: Home | Snapshot, name: str, frozen: Path | str) -> lis
 
 def _changes_between(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> list[Change]:
     before, now = ({_key(row): row for row in rows} for rows in (first, second))
-    changes = [Change(*key, before.get(key), now.get(key)) for key in sorted({*before, *now})]
+    stay = {key[:2] for key in before} & {key[:2] for key in now}
+    changes = [Change(*key, before.get(key), now.get(key), key[:2] in stay) for key in sorted({*before, *now})]
     return [one for one in changes if not _is_same(one.before, one.now)]
 
 
@@ -115,6 +131,17 @@ def _read_frozen(path: Path) -> dict[str, Any]:
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
     return row["arm"], row["cell"], row["metric"]
+
+
+def _runs_of(row: Mapping[str, Any]) -> list[str]:
+    """A query gives a list, a table of an earlier xp may have a text."""
+    return row["runs"].split(", ") if isinstance(row["runs"], str) else list(row["runs"])
+
+
+def _run_changes(before: set[str], now: set[str]) -> str:
+    counts = [(len(now - before), "more"), (len(before - now), "fewer")]
+    told = [f"{count} {'run' if count == 1 else 'runs'} {word}" for count, word in counts if count]
+    return "by other runs: " + " and ".join(told)
 
 
 def _is_same(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> bool:

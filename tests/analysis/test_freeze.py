@@ -14,6 +14,10 @@ from engine.errors import QueryError
 from tests.analysis.answering import Answer, Answers
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
+OWN = "from the same runs: their jobs hold other figures now"
+SAMPLE = "from the same runs: what counts as a sample of its own is another rule now"
+SPREAD = "from the same runs: the spread is reckoned by another rule now"
+
 
 def _made(folder: Path) -> SyntheticHome:
     made = SyntheticHome(folder / "home")
@@ -131,16 +135,22 @@ def _rows_of(name: str, rows: list[dict[str, Any]]) -> Answer:
     [
         ({}, []),
         ({"mean": 0.6 + 1e-13, "std": 0.02 - 1e-13}, []),
-        ({"mean": 0.6 + 1e-11}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=3, from the same runs"]),
-        ({"mean": 0.605}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.605 ± 0.02, n=3, from the same runs"]),
-        ({"std": 0.03}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.03, n=3, from the same runs"]),
-        ({"std": None}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6, n=3, from the same runs"]),
-        ({"n": 4}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=4, from the same runs"]),
-        ({"mean": 0.5, "runs": ["r2"]}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.5 ± 0.02, n=3"]),
-        ({"mean": None}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> none, from the same runs"]),
+        ({"mean": 0.6 + 1e-11}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=3, " + OWN]),
+        ({"mean": 0.605}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.605 ± 0.02, n=3, " + OWN]),
+        ({"std": 0.03}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.03, n=3, " + SPREAD]),
+        ({"std": None}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6, n=3, " + SPREAD]),
+        ({"n": 4}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=4, " + SAMPLE]),
+        (
+            {"mean": 0.5, "runs": ["r2"]},
+            ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.5 ± 0.02, n=3, by other runs: 1 run more and 1 run fewer"],
+        ),
+        ({"mean": None}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> none, " + OWN]),
         (
             {"cell": "two"},
-            ["a [one] test_top1: gone (0.6 ± 0.02, n=3)", "a [two] test_top1: new (0.6 ± 0.02, n=3)"],
+            [
+                "a [one] test_top1: gone (0.6 ± 0.02, n=3), with its whole cell",
+                "a [two] test_top1: new (0.6 ± 0.02, n=3), with its whole cell",
+            ],
         ),
     ],
 )
@@ -180,3 +190,41 @@ def test_equal_numbers_of_another_experiment_are_other_content(tmp_path: Path) -
     path = freeze_numbers(paper, "paper", tmp_path / "frozen.json")
     with pytest.raises(QueryError, match="other content"):
         freeze_numbers(other, "other", path)
+
+
+def cell(metric: str = "test_top1", arm: str = "a", **more: Any) -> dict[str, Any]:
+    return {"arm": arm, "cell": "one", "metric": metric, "n": 2, "mean": 0.5, "std": 0.1, "runs": ["r1", "r2"], **more}
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (cell(mean=0.6), OWN),
+        (cell(n=1, std=None), SAMPLE),
+        (cell(std=None), SPREAD),
+        (cell(mean=0.6, n=3, runs=["r1", "r2", "r3"]), "by other runs: 1 run more"),
+        (cell(mean=0.6, runs=["r1", "r3"]), "by other runs: 1 run more and 1 run fewer"),
+    ],
+)
+def test_a_changed_number_says_why(tmp_path: Path, now: dict[str, Any], reason: str) -> None:
+    (change,) = changed(tmp_path, [cell()], [now])
+    assert str(change).endswith(f", {reason}")
+
+
+def test_new_and_lost_numbers_say_whether_their_arm_stays(tmp_path: Path) -> None:
+    found = changed(tmp_path, [cell(), cell(arm="gone")], [cell(), cell("epochs_spent"), cell(arm="new")])
+    assert {(one.arm, one.metric): one.reason for one in found} == {
+        ("a", "epochs_spent"): "this figure alone",
+        ("gone", "test_top1"): "with its whole cell",
+        ("new", "test_top1"): "with its whole cell",
+    }
+
+
+def changed(folder: Path, before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[Any]:
+    path = folder / "p.frozen.json"
+    path.write_text(json.dumps({"version": 1, "experiment": "p", "cells": before}))
+
+    def answer(query: str, values: Any) -> Answer:
+        return now if query == "freeze_cells" else [{"experiment": "p"}]
+
+    return list_changes(Answers(answer=answer), "p", path)
