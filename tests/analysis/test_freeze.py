@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +225,7 @@ def changed(folder: Path, before: list[dict[str, Any]], now: list[dict[str, Any]
     path = folder / "p.frozen.json"
     path.write_text(json.dumps({"version": 1, "experiment": "p", "cells": before}))
 
-    def answer(query: str, values: Any) -> Answer:
+    def answer(query: str, values: Any) -> Sequence[Mapping[str, Any]]:
         return now if query == "freeze_cells" else [{"experiment": "p"}]
 
     return list_changes(Answers(answer=answer), "p", path)
