@@ -93,7 +93,7 @@ class ExperimentRow:
     runs: dict[str, int]  # state -> how many
     jobs: dict[str, int]
     seconds: dict[str, float]  # state -> what its jobs were estimated to take
-    measured: tuple[float, float] = (0.0, 0.0)  # what its jobs that are done took, and were estimated to take
+    measured: tuple[float, float]  # what its jobs that are done took, and were estimated to take
 
 
 @dataclass(frozen=True)

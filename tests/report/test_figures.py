@@ -140,6 +140,11 @@ def test_reliability_is_accuracy_over_confidence_of_full_bins() -> None:
     assert left.get_ylim()[0] == 0
 
 
+def test_two_panels_fit_the_width_of_a_page() -> None:
+    wide, high = draw_reliability(Reliability("r", "R", {"vit": LINE})).get_size_inches()
+    assert 2 * high <= wide <= 10
+
+
 def test_points_of_a_reliability_diagram_grow_with_their_images() -> None:
     left, _ = draw_reliability(Reliability("r", "R", {"vit": LINE})).axes
     (points,) = left.collections

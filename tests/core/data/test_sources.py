@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -208,6 +209,25 @@ def test_photographs_are_read() -> None:
         assert pixels.dtype == np.uint8
         assert pixels.ndim == 3
         assert pixels.std() > 1
+
+
+@pytest.mark.parametrize("kind", ["tree", "zip"])
+def test_an_image_that_changes_after_it_is_listed_is_named(tmp_path: Path, kind: str) -> None:
+    for name, colour in (("a", RED), ("b", (0, 0, 0))):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+        Image.new("RGB", (9, 9), colour).save(tmp_path / "tree" / name / "x.png")
+    root = tmp_path / kind
+    if kind == "zip":
+        root = Path(shutil.make_archive(str(tmp_path / "set"), "zip", tmp_path / "tree"))
+    listing = list_images(Data(source="folder", root=str(root)))
+    assert near(listing.read(0), RED, 0)
+    if kind == "tree":
+        Image.new("RGB", (9, 9), (1, 2, 3)).save(tmp_path / "tree" / "a" / "x.png")
+        with pytest.raises(DataError, match="changed after it was listed") as told:
+            listing.read(0)
+        assert told.value.where is not None
+        assert told.value.where.endswith("x.png")
+    assert near(listing.read(1), (0, 0, 0), 0), "the others are as they were"
 
 
 def test_every_source_can_be_read() -> None:

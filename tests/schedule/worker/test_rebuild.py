@@ -133,6 +133,14 @@ def test_a_failure_after_a_retry_counts(home: Home) -> None:
     assert (row.state, row.reason) == ("failed", "burst")
 
 
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_a_job_that_was_given_up_stays_so(home: Home, state: str) -> None:
+    put_record(home, 10.0, Probe("train-1"))
+    leave_attempt(home, 1, 20.0, state=state)
+    rebuild_queue(home)
+    assert states(home) == {"train-1": state}
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

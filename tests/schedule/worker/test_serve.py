@@ -100,8 +100,11 @@ def test_a_fault_of_the_disk_is_waited_out(home: Home, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Scheduler, "turn", sometimes)
     submit_probes(home, "one", [Probe("train-1")])
-    assert work(home, FakeLauncher(on_submit=commit_at_once)) == 0
+    launcher = FakeLauncher(on_submit=commit_at_once)
+    assert work(home, launcher, patience=Patience(grace=0.0, look=0.5)) == 0
     assert states(home) == {"train-1": "done"}
+    pauses = [call[1] for call in launcher.calls if call[0] == "wait"]
+    assert pauses[:2] == [5.0, 5.0], "ten times as long as between two looks"
 
 
 def test_a_bug_ends_it_and_frees_the_lock(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
