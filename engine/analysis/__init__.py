@@ -2,10 +2,13 @@
 
 snapshot    one state of the results, held open
 statistics  intervals and tests
+crossed     intervals over seeds and images
+power       what a design can detect
 fairness    whether two runs may be compared
 compare     two arms side by side
 grids       arms that cross factors
 factorial   main effects and interactions
+leaders     whose number is bold
 claims      what a spec claims, against the data
 text        comparisons and verdicts in words
 trace       a number back to SQL, runs, jobs and commit

@@ -1,18 +1,20 @@
 """Claims: takes the sentences of a spec, gives for each whether the data hold it, refute it, or cannot tell.
 
-A claim is decided only where two views agree: the t test over seeds (p after Holm over all claims), and, for test
-accuracy, the bootstrap over images and seeds. One seed alone decides nothing, because the luck of a seed is unknown.
+A claim is decided by the one interval that a comparison has, p after Holm over all claims: over common seeds, and of
+test accuracy over seeds and test images together. Fewer than three seeds decide nothing about accuracy, and one alone
+nothing at all, because the luck of a seed is unknown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.analysis.compare import ONE_MEASUREMENT, Comparison, compare_arms
+from engine.analysis.power import design_of
 from engine.analysis.snapshot import Snapshot, one_snapshot
-from engine.analysis.statistics import holm, seeds_needed
+from engine.analysis.statistics import holm, p_of
 from engine.errors import QueryError
 from engine.home.paths import Home
 from engine.spec import Claim
@@ -47,7 +49,11 @@ def check_claims(results: Home | Snapshot, name: str, claims: Sequence[Claim] | 
     tested = [_margin_p(claim, compared) for claim, compared, _ in drafts]
     adjusted = iter(holm([p for p in tested if p is not None]))
     ps = [None if p is None else next(adjusted) for p in tested]
-    return [_judge(claim, compared, why, p) for (claim, compared, why), p in zip(drafts, ps, strict=True)]
+    tests = sum(p is not None for p in tested)
+    return [
+        _judge(claim, compared and replace(compared, tests=max(tests, 1)), why, p)
+        for (claim, compared, why), p in zip(drafts, ps, strict=True)
+    ]
 
 
 def exit_code(judged: Sequence[Judged]) -> int:
@@ -76,15 +82,7 @@ def _margin_p(claim: Claim, comparison: Comparison | None) -> float | None:
     """Return the two-sided p of `difference = threshold`; None where the data allow no test."""
     if comparison is None or comparison.is_exact:
         return None
-    effect = comparison.difference
-    if effect.std is None or effect.low is None:
-        return None
-    from scipy.special import stdtr
-
-    away = abs(effect.mean - threshold_of(claim))
-    if effect.std == 0:
-        return 1.0 if away == 0 else 0.0
-    return float(2 * stdtr(effect.n - 1, -away * effect.n**0.5 / effect.std))
+    return p_of(comparison.difference, threshold_of(claim))
 
 
 def threshold_of(claim: Claim) -> float:
@@ -129,15 +127,12 @@ def decide_side(claim: Claim, comparison: Comparison, p: float | None) -> int:
     side = 1 if mean > threshold else -1
     if comparison.is_exact:
         return side if mean != threshold else (1 if (claim.expect == "not_worse") == wants_more(claim) else -1)
-    if p is None or p >= ALPHA:
-        return 0
-    if comparison.images is not None and comparison.images.low <= threshold <= comparison.images.high:
-        return 0
-    return side
+    return 0 if p is None or p >= ALPHA else side
 
 
 def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
     n, std = comparison.difference.n, comparison.difference.std
+    design = design_of(comparison.difference, comparison.tests)
     if comparison.untested == ONE_MEASUREMENT:
         return f"{comparison.untested}; train_images_per_second is measured in every run"
     if std is None:
@@ -146,8 +141,12 @@ def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
         return f"{comparison.untested}; run more seeds"
     if claim.expect == "not_worse" and not claim.margin:
         return f"{n} seeds; without a margin, not_worse holds only where it is better: give the claim a margin"
-    needed = seeds_needed(comparison.difference.mean - threshold_of(claim), std)
-    more = f"about {needed} seeds would decide it" if needed and needed > n else "more seeds or test images are needed"
+    needed = design and design.seeds_needed(comparison.difference.mean - threshold_of(claim))
+    if needed and needed > n:
+        level = f", at the level of {comparison.tests} claims" if comparison.tests > 1 else ""
+        more = f"about {needed} seeds would decide it{level}"
+    else:
+        more = "more seeds or test images are needed"
     return f"{n} seeds do not tell; if the difference stays as it is, {more}"
 
 
@@ -171,7 +170,8 @@ def interval_text(comparison: Comparison) -> str:
         if has_edges and spread.low is not None and spread.high is not None
         else ""
     )
-    return f"{write(spread.mean)}{' points' if comparison.is_share else ''}{edges}, n={spread.n}"
+    alone = " of images alone" if edges and spread.over == "images" else ""
+    return f"{write(spread.mean)}{' points' if comparison.is_share else ''}{edges}{alone}, n={spread.n}"
 
 
 def left_out_text(comparison: Comparison) -> str:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import numpy as np
 
+from engine.analysis.crossed import LEAST_SEEDS, crossed_interval
 from engine.analysis.fairness import Mismatch, Surroundings, judge_pair, mismatch_lines, tell_first
+from engine.analysis.power import design_of
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
 from engine.analysis.statistics import (
+    LEAST_SPREAD,
     Interval,
     compare_images,
-    hierarchical_interval,
     holm,
+    p_of,
     paired_interval,
-    paired_p,
     paired_shares,
-    smallest_difference,
 )  # fmt: skip
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
@@ -27,15 +29,14 @@ from store.metrics import METRICS, Metric, metric_of
 
 ONE_SEED = "one common seed: no test over seeds, because the luck of a seed is unknown"
 ONE_MEASUREMENT = "one measurement serves all seeds: no test, because the luck of a measurement is unknown"
+FEW_SEEDS = f"fewer than {LEAST_SEEDS} common seeds: the interval is of images alone, for these networks, and no test"
 NO_SPREAD = "all seeds differ by exactly as much: no test, because a few may do so by chance"
 
 
 @dataclass(frozen=True)
 class Images:
-    """The difference of test accuracy on the same images, seed by seed: an interval that knows of images and seeds."""
+    """The test images that two arms share: how many, and of one common seed McNemar's p over them."""
 
-    low: float
-    high: float
     n: int
     mcnemar: float | None
 
@@ -44,10 +45,11 @@ class Images:
 class Comparison:
     """first - second on one metric at one point of the matrix, in the metric's own unit.
 
-    `difference` is paired over common seeds; `p` is of the paired t test, `adjusted_p` after Holm over the table.
-    `unfair` is what should have been held and was not; `smallest` the difference that these seeds could have shown.
-    `untested` says why there is no p, where the metric is one that differs from seed to seed; `left_out` names the
-    runs whose value is not finite, as where the training diverged.
+    `difference` is paired over common seeds, and of test accuracy over seeds and test images together where there are
+    enough; `p` is of the same error and degrees of freedom, `adjusted_p` after Holm over the table. `unfair` is what
+    should have been held and was not; `smallest` the difference that is found with a power of 80 % at the level of a
+    table of `tests` comparisons. `untested` says why there is no p, where the metric is one that differs from seed to
+    seed; `left_out` names the runs whose value is not finite, as where the training diverged.
     """
 
     metric: str
@@ -64,6 +66,7 @@ class Comparison:
     unfair: tuple[Mismatch, ...]
     untested: str = ""
     left_out: tuple[str, ...] = ()
+    tests: int = 1
 
     @property
     def relative(self) -> float | None:
@@ -104,14 +107,16 @@ def compare_arms(
 
 
 def with_holm(compared: Sequence[Comparison]) -> list[Comparison]:
-    """Return the comparisons with p adjusted over all of them together."""
+    """Return the comparisons with p adjusted over all of them together, and what could be found at that level."""
     tested = [one for one in compared if one.p is not None]
     adjusted = dict(zip(map(id, tested), holm([one.p for one in tested if one.p is not None]), strict=True))
-    return [_replace_p(one, adjusted.get(id(one))) for one in compared]
+    return [_of_table(one, adjusted.get(id(one)), len(tested)) for one in compared]
 
 
-def _replace_p(one: Comparison, adjusted: float | None) -> Comparison:
-    return replace(one, adjusted_p=adjusted)
+def _of_table(one: Comparison, adjusted: float | None, tests: int) -> Comparison:
+    design = None if one.p is None else design_of(one.difference, tests)
+    smallest = None if design is None or not design.error else design.detectable()
+    return replace(one, adjusted_p=adjusted, smallest=smallest, tests=max(tests, 1))
 
 
 def _pair_cells(snapshot: Snapshot, first: str, second: str, metric: str) -> list[tuple[list[Row], list[Row], str]]:
@@ -155,26 +160,31 @@ def _compare_cell(
     one, two = ({row["seed"]: row for row in rows if np.isfinite(row[name])} for rows in (first, second))
     seeds = _distinct_seeds(one, two, metric)
     values = tuple({seed: float(side[seed][name]) for seed in seeds} for side in (one, two))
-    difference = (paired_shares if metric.is_share else paired_interval)(values[0], values[1])
-    if difference is None:
+    over_seeds = (paired_shares if metric.is_share else paired_interval)(values[0], values[1])
+    if over_seeds is None:
         return None
     pairs = [(one[seed], two[seed]) for seed in seeds]
-    images, unlike = _compare_test_images(snapshot, pairs) if metric.images == "test" else (None, ())
+    crossed, images, unlike = _compare_test_images(snapshot, pairs) if metric.images == "test" else (None, None, ())
+    difference = crossed if metric.is_share and _is_of(crossed, over_seeds) else over_seeds
     fairness = [judge_pair(_surround(a, metric), _surround(b, metric), name) for a, b in pairs]
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
-    spread = difference.std
     return Comparison(
         metric=name, cell=cell, arms=(first[0]["arm"], second[0]["arm"]),
         means=(float(np.mean(list(values[0].values()))), float(np.mean(list(values[1].values())))),
         runs=(tuple(a["run"] for a, _ in pairs), tuple(b["run"] for _, b in pairs)),
-        difference=difference, p=None if difference.low is None else paired_p(values[0], values[1]), adjusted_p=None,
+        difference=difference, p=p_of(difference), adjusted_p=None,
         images=images if metric.is_share else None,
-        smallest=None if not spread else smallest_difference(spread, difference.n),
+        smallest=None,
         factors=tuple(dict.fromkeys(name for judged in fairness for name in judged.factors)),
         unfair=tuple(sorted(unfair.values(), key=tell_first)),
         untested=_why_untested(difference, len(one.keys() & two.keys())),
         left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[name])),
     )  # fmt: skip
+
+
+def _is_of(crossed: Interval | None, over_seeds: Interval) -> TypeGuard[Interval]:
+    """Whether the predictions are those that the accuracies were counted from: else the accuracies alone are judged."""
+    return crossed is not None and abs(crossed.mean - over_seeds.mean) < LEAST_SPREAD
 
 
 def _distinct_seeds(one: Mapping[int, Row], two: Mapping[int, Row], metric: Metric) -> list[int]:
@@ -187,8 +197,10 @@ def _distinct_seeds(one: Mapping[int, Row], two: Mapping[int, Row], metric: Metr
 
 
 def _why_untested(difference: Interval, common: int) -> str:
-    if difference.low is not None:
+    if p_of(difference) is not None:
         return ""
+    if difference.over == "images" and difference.n > 1:
+        return FEW_SEEDS
     if difference.n > 1:
         return NO_SPREAD
     return ONE_MEASUREMENT if common > 1 else ONE_SEED
@@ -204,7 +216,7 @@ def _surround(run: Row, metric: Metric) -> Surroundings:
 
 def _compare_test_images(
     snapshot: Snapshot, pairs: list[tuple[Row, Row]]
-) -> tuple[Images | None, tuple[Mismatch, ...]]:
+) -> tuple[Interval | None, Images | None, tuple[Mismatch, ...]]:
     """Return the interval over images and seeds; nothing and the reason where the images are not the same."""
     jobs = sorted({row["final_job"] for pair in pairs for row in pair})
     answers = {row["job"]: row for row in snapshot.ask("compare_images", jobs=jobs)}
@@ -212,15 +224,16 @@ def _compare_test_images(
     for one, two in pairs:
         a, b = answers.get(one["final_job"]), answers.get(two["final_job"])
         if a is None or b is None:
-            return None, ()
+            return None, None, ()
         if a["samples"] != b["samples"] or a["labels"] != b["labels"]:
-            return None, (_unlike_images(a, b),)
+            return None, None, (_unlike_images(a, b),)
         gains.append(np.asarray(a["correct"], dtype=np.float64) - np.asarray(b["correct"], dtype=np.float64))
         p = compare_images(a["correct"], b["correct"], rounds=1).p
     if len({len(gain) for gain in gains}) > 1:  # seeds with splits of their own: no image is common to all
-        return None, ()
-    low, high = hierarchical_interval(np.stack(gains))
-    return Images(low, high, len(gains[0]), p if len(gains) == 1 else None), ()
+        return None, None, ()
+    table = np.stack(gains)
+    interval = crossed_interval(table) if table.shape[1] > 1 else None
+    return interval, Images(table.shape[1], p if len(gains) == 1 else None), ()
 
 
 def _unlike_images(one: Row, two: Row) -> Mismatch:

@@ -19,7 +19,9 @@ BLOCK = 2_000_000  # drawn indices at a time, so that a bootstrap needs megabyte
 class Interval:
     """A mean or a difference with its two-sided interval; std is of the sample (ddof 1).
 
-    None where n is too small, or where the spread says nothing (`paired_shares`).
+    None where n is too small, or where the spread says nothing (`paired_shares`). `error` and `df` are the standard
+    error and its degrees of freedom, which the interval and any p are made of; `over` says of what the interval is,
+    and `image_share` how much of error^2 more test images would take away.
     """
 
     mean: float
@@ -27,6 +29,10 @@ class Interval:
     low: float | None
     high: float | None
     n: int
+    error: float | None = None
+    df: float | None = None
+    over: str = "seeds"
+    image_share: float = 0.0
 
     @property
     def half(self) -> float | None:
@@ -55,11 +61,27 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     if n == 1:
         return Interval(mean, None, None, None, 1)
     std = float(np.std(sample, ddof=1))
-    half = t_quantile(n - 1, level) * std / math.sqrt(n)
-    return Interval(mean, std, mean - half, mean + half, n)
+    error = std / math.sqrt(n)
+    half = t_quantile(n - 1, level) * error
+    return Interval(mean, std, mean - half, mean + half, n, error=error, df=n - 1.0)
 
 
-def t_quantile(df: int, level: float = 0.95) -> float:
+def p_of(interval: Interval | None, threshold: float = 0.0) -> float | None:
+    """Return the two-sided p of `the true value is threshold`; None where the interval is not over seeds.
+
+    It is below alpha where the interval at level 1 - alpha leaves the threshold out: both are of one error and one df.
+    """
+    from scipy.special import stdtr
+
+    if interval is None or interval.error is None or interval.df is None or interval.over == "images":
+        return None
+    away = abs(interval.mean - threshold)
+    if interval.error == 0:
+        return 1.0 if away == 0 else 0.0
+    return float(2 * stdtr(interval.df, -away / interval.error))
+
+
+def t_quantile(df: float, level: float = 0.95) -> float:
     """Return the two-sided quantile of Student's t."""
     from scipy.special import stdtrit
 
@@ -86,15 +108,7 @@ def paired_shares(first: Mapping[int, float], second: Mapping[int, float], level
 
 def paired_p(first: Mapping[int, float], second: Mapping[int, float]) -> float | None:
     """Return the two-sided p of the paired t test over common seeds; None with fewer than two."""
-    from scipy.special import stdtr
-
-    interval = paired_interval(first, second)
-    if interval is None or interval.std is None:
-        return None
-    if interval.std == 0:
-        return 1.0 if interval.mean == 0 else 0.0
-    score = abs(interval.mean) / (interval.std / math.sqrt(interval.n))
-    return float(2 * stdtr(interval.n - 1, -score))
+    return p_of(paired_interval(first, second))
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:
@@ -132,28 +146,6 @@ def _resampled_means(values: Floats, draw: np.random.Generator, rounds: int) -> 
     return np.concatenate(parts)
 
 
-def hierarchical_interval(
-    gains: Sequence[Sequence[float]] | Floats, *, seed: int = 0, rounds: int = ROUNDS, level: float = 0.95
-) -> tuple[float, float]:
-    """Return a percentile interval of the mean gain: resample seeds, then images.
-
-    `gains[s][i]` is the gain of seed s on image i. Seeds of one split share their images, so each round resamples
-    the images once for all its seeds: an image that is hard is hard for every seed.
-    """
-    table = np.asarray(gains, dtype=np.float64)
-    if table.ndim != 2 or not table.size:
-        raise ValueError("gains are one row for each seed over the same images")
-    draw, seeds = np.random.default_rng(seed), len(table)
-    # Only how often each seed comes matters: rounds with the same seeds are resampled together.
-    drawn = np.sort(draw.integers(0, seeds, (rounds, seeds)), axis=1)
-    sets, counts = np.unique(drawn, axis=0, return_counts=True)
-    means = [
-        _resampled_means(table[chosen].mean(axis=0), draw, int(count))
-        for chosen, count in zip(sets, counts, strict=True)
-    ]
-    return _quantiles(np.concatenate(means), level)
-
-
 def _quantiles(means: Floats, level: float = 0.95) -> tuple[float, float]:
     low, high = np.quantile(means, [0.5 - level / 2, 0.5 + level / 2])
     return float(low), float(high)
@@ -168,22 +160,3 @@ def holm(ps: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(ps) - rank) * ps[at]))
         adjusted[at] = largest
     return adjusted
-
-
-def smallest_difference(std: float, n: int, level: float = 0.95, power: float = 0.8) -> float:
-    """Return the difference that n pairs with this spread would have shown with this power (n >= 2).
-
-    The paired t statistic follows a non-central t around difference * sqrt(n) / std: where its chance to pass the
-    quantile of the test is `power`.
-    """
-    from scipy.special import nctdtrinc
-
-    return float(nctdtrinc(n - 1, 1 - power, t_quantile(n - 1, level))) * std / math.sqrt(n)
-
-
-def seeds_needed(
-    difference: float, std: float, level: float = 0.95, power: float = 0.8, most: int = 1000
-) -> int | None:
-    """Return the least number of pairs that would show this difference; None when `most` would not."""
-    sizes = range(2, most + 1)
-    return next((n for n in sizes if smallest_difference(std, n, level, power) <= abs(difference)), None)

@@ -15,7 +15,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     where = "" if comparison.cell == "default" else f" at {comparison.cell}"
     yield f"{comparison.metric}{where}: {first} {_mean_text(comparison, 0)}, {second} {_mean_text(comparison, 1)}"
     low, high = comparison.difference.low, comparison.difference.high
-    about = "the same for every seed" if comparison.is_exact else "95 % t interval over common seeds"
+    about = "the same for every seed" if comparison.is_exact else f"95 % interval over {over_text(comparison)}"
     is_told = comparison.is_exact or low is not None
     yield f"  difference {interval_text(comparison)}" + (f" ({about})" if is_told else "")
     if low is not None and high is not None and low <= 0 <= high and not comparison.is_exact:
@@ -36,15 +36,28 @@ def _test_lines(comparison: Comparison) -> Iterator[str]:
     if comparison.p is None:
         yield f"  {comparison.untested}"
     elif comparison.adjusted_p is not None:
-        yield f"  {p_text(comparison.p)} over seeds; {p_text(comparison.adjusted_p)} after Holm over this table"
-    if comparison.images is not None:
-        low, high = (edge * factor for edge in (comparison.images.low, comparison.images.high))
-        seeds = "seeds and " if comparison.difference.n > 1 else ""
-        yield f"  over {seeds}{comparison.images.n} test images: [{low:+.2f}, {high:+.2f}]{unit} (bootstrap)"
-        if comparison.images.mcnemar is not None:
-            yield f"  exact McNemar {p_text(comparison.images.mcnemar)}"
+        yield f"  {p_text(comparison.p)}; {p_text(comparison.adjusted_p)} after Holm over this table"
+    if comparison.images is not None and comparison.images.mcnemar is not None:
+        yield f"  exact McNemar {p_text(comparison.images.mcnemar)}"
     if comparison.smallest is not None:
-        yield f"  the smallest difference these seeds could have shown: {comparison.smallest * factor:.3g}{unit}"
+        share = 100 * comparison.difference.image_share
+        images = f"; {share:.0f} % of the error is of the test images, which no seed takes away" if share >= 1 else ""
+        yield f"  could detect {comparison.smallest * factor:.3g}{unit} (power 80 %, {level_text(comparison)}){images}"
+
+
+def over_text(comparison: Comparison) -> str:
+    """Return what the interval of a difference is over, in words."""
+    n, images = comparison.difference.n, comparison.images
+    if comparison.difference.over == "seeds" or images is None:
+        return "common seeds"
+    if comparison.difference.over == "images":
+        networks = "these two networks" if n == 1 else f"the {2 * n} networks of {n} seeds"
+        return f"{images.n} test images alone, for {networks}"
+    return f"{n} common seeds and {images.n} test images"
+
+
+def level_text(comparison: Comparison) -> str:
+    return "at p < 0.05" if comparison.tests == 1 else f"at p < 0.05 after Holm over {comparison.tests}"
 
 
 def _mean_text(comparison: Comparison, side: int) -> str:

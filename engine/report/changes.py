@@ -1,7 +1,8 @@
 """What a change against the baseline is worth: takes comparisons, gives marks beside numbers and notes below a table.
 
-A dagger: the seeds tell the two arms apart (paired t, p < 0.05 after Holm over all changes of the report). A letter:
-more differs between the two arms than the one thing under study, and the note says what.
+A dagger: the two arms are told apart (p < 0.05 after Holm over all changes of the report, by the interval that the
+comparison has). A letter: more differs between the two arms than the one thing under study, and the note says what.
+A leader: an arm whose accuracy is really above that of the second, at the level of its table.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.analysis.compare import NO_SPREAD, Comparison, compare_arms, with_holm
+from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, Comparison, compare_arms, with_holm
+from engine.analysis.leaders import find_leaders
 from engine.analysis.snapshot import Snapshot
 from engine.errors import QueryError
 
@@ -19,9 +21,11 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class Changes:
-    """The comparison of each arm with the baseline by (arm, point); empty where nothing can be compared."""
+    """The comparison of each arm with the baseline by (arm, point), empty where nothing can be compared, and the leader
+    of each point that has one."""
 
     comparisons: Mapping[Place, Comparison] = field(default_factory=dict)
+    leaders: Mapping[str, str] = field(default_factory=dict)
 
     def mark(self, arm: str, point: str) -> str:
         """Return what stands behind a change: nothing, a dagger, a letter, or both."""
@@ -37,15 +41,17 @@ class Changes:
         here = {arm: one for (arm, at), one in self.comparisons.items() if at == point}
         notes = [f"[{letter}] {_unfair_text(here[arm])}" for arm, letter in self._letters(point).items()]
         if any(DAGGER in self.mark(arm, point) for arm in here):
-            notes.append(
-                f"{DAGGER} p < {ALPHA} (paired t test over seeds, after Holm over all changes of this report)."
-            )
+            notes.append(f"{DAGGER} p < {ALPHA}, after Holm over all changes of this report.")
         alike = [arm for arm, one in here.items() if one.untested == NO_SPREAD]
         if alike:
             notes.append(f"No ± for {', '.join(alike)}: {NO_SPREAD}.")
+        few = [arm for arm, one in here.items() if one.difference.over == "images"]
+        if few:
+            notes.append(f"± for {', '.join(few)}: {FEW_SEEDS}.")
         smallest = [f"{arm} {100 * one.smallest:.1f}" for arm, one in here.items() if one.smallest is not None]
         if smallest:
-            notes.append(f"The smallest change that these seeds could have shown, in points: {', '.join(smallest)}.")
+            told = "What could be detected, with a power of 80 % and after Holm, in points"
+            notes.append(f"{told}: {', '.join(smallest)}.")
         return notes
 
     def _letters(self, point: str) -> dict[str, str]:
@@ -56,7 +62,7 @@ class Changes:
 def compare_baseline(snapshot: Snapshot, name: str, arms: list[str], baseline: str | None) -> Changes:
     """Compare every arm of an experiment with its baseline on test accuracy."""
     if baseline is None:
-        return Changes()
+        return Changes({}, find_leaders(snapshot, name, arms, 0))
     pairs: list[tuple[str, Comparison]] = []
     for arm in (arm for arm in arms if arm != baseline):
         try:
@@ -65,7 +71,8 @@ def compare_baseline(snapshot: Snapshot, name: str, arms: list[str], baseline: s
             continue
         pairs += [(arm, one) for one in compared]
     adjusted = with_holm([one for _, one in pairs])
-    return Changes({(arm, one.cell): one for (arm, _), one in zip(pairs, adjusted, strict=True)})
+    changes = {(arm, one.cell): one for (arm, _), one in zip(pairs, adjusted, strict=True)}
+    return Changes(changes, find_leaders(snapshot, name, arms, sum(one.p is not None for one in adjusted)))
 
 
 def _unfair_text(one: Comparison) -> str:

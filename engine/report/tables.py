@@ -63,13 +63,12 @@ def _metric_cell(sheet: Sheet, arm: str, point: str, metric: Metric, source: str
 
 def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
     row = sheet.cells.get((arm, point, "test_top1"))
-    best = max((sheet.mean(other, point, "test_top1") or 0.0 for other in sheet.arms), default=0.0)
     if row is None or not row["n"]:
         return Cell(number_text.NONE, source)
     text = number_text.accuracy(row["mean"], row["std"], row["n"], _widest_half(sheet, point))
     if row["n"] == 1:
         text = _one_run(sheet, arm, point) or text
-    return Cell(text, f"test_top1 of {source}", len(sheet.arms) > 1 and row["mean"] == best)
+    return Cell(text, f"test_top1 of {source}", sheet.changes.leaders.get(point) == arm)
 
 
 def _one_run(sheet: Sheet, arm: str, point: str) -> str:
@@ -87,11 +86,12 @@ def _widest_half(sheet: Sheet, point: str) -> float | None:
 
 
 def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]:
-    """The change against the baseline: paired over the seeds that both arms have, with its 95 % t interval."""
+    """The change against the baseline over the seeds that both arms have, with the interval of their comparison."""
     if sheet.baseline is None or arm == sheet.baseline:
         return [Cell(""), Cell("")]
     ours, base = (sheet.seeds(name, point, "test_top1") for name in (arm, sheet.baseline))
-    change = paired_shares(ours, base)
+    compared = sheet.changes.comparisons.get((arm, point))
+    change = compared.difference if compared is not None else paired_shares(ours, base)
     pair = f"paired over seeds against {sheet.baseline}: {source}"
     if change is None:
         return [Cell(number_text.NONE, pair), Cell(number_text.NONE, pair)]
@@ -115,7 +115,8 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
     if point != sheet.points[-1]:
         return notes
     notes.append(
-        "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest mean."
+        "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest "
+        "mean, where its difference to the second is real (p < 0.05 beside all other tests of the table)."
     )
     if any(row["n"] == 1 for key, row in sheet.cells.items() if key[2] == "test_top1"):
         notes.append(
@@ -123,7 +124,8 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
         )
     if sheet.baseline and len(sheet.arms) > 1:
         notes.append(
-            "Change: the mean difference over common seeds ± half of its 95 % t interval, in percentage points; "
+            "Change: the mean difference over common seeds ± half of its 95 % interval, over seeds and test images "
+            "together, in percentage points; "
             "relative: the change in per cent of the baseline."
         )
     if len(sheet.points) > 1:
@@ -151,8 +153,10 @@ def claim_table(judged: Sequence[Judged]) -> Table | None:
     columns = ["claim", "where", "verdict", "difference", "remark"]
     body = [_claim_row(one) for one in judged]
     kept = [at for at in range(len(columns)) if any(row[at].text for row in body)]
-    notes = ["Difference: of the two arms over common seeds, with its 95 % t interval. A claim is decided only where"]
-    notes[0] += " the seeds and, for accuracy, the test images agree."
+    notes = [
+        "Difference: of the two arms over common seeds, with its 95 % interval, of test accuracy over seeds and test"
+    ]
+    notes[0] += " images together. A claim is decided where p is below 0.05 after Holm over all claims."
     return Table("", [columns[at] for at in kept], [[row[at] for at in kept] for row in body], notes)
 
 

@@ -23,9 +23,10 @@ from engine.analysis.claims import (
     summarize,
     threshold_of,
 )
-from engine.analysis.compare import NO_SPREAD, ONE_MEASUREMENT, Comparison, Images, compare_arms
+from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Comparison, compare_arms
 from engine.analysis.fairness import Mismatch
-from engine.analysis.statistics import Interval, seeds_needed
+from engine.analysis.power import Design
+from engine.analysis.statistics import Interval, t_quantile
 from engine.analysis.text import comparison_lines
 from engine.collect import collect
 from engine.errors import QueryError
@@ -144,8 +145,9 @@ def test_comparison_is_paired_and_symmetric(tmp_path: Path) -> None:
     assert there.p == pytest.approx(back.p)
     assert there.adjusted_p == there.p
     assert there.images is not None
-    assert there.images.low <= there.difference.mean <= there.images.high
     assert there.images.n == 200
+    assert (there.difference.over, there.difference.n) == ("seeds and images", 3)
+    assert there.difference.low == pytest.approx(-(back.difference.high or 0.0))
     assert there.relative == pytest.approx(100 * (there.means[0] / there.means[1] - 1))
     assert there.factors == ("attention",)
 
@@ -251,10 +253,17 @@ def test_another_processor_or_code_is_seen_where_it_decides(
 
 def _found(mean: float = 0.02, std: float | None = 0.01, n: int = 5, **more: Any) -> Comparison:
     """b - a, with the t interval that follows from the spread."""
-    half = None if std is None else float(scipy_stats.t.ppf(0.975, n - 1)) * std / n**0.5
+    error = None if std is None else std / n**0.5
+    half = None if error is None else float(scipy_stats.t.ppf(0.975, n - 1)) * error
     low, high = (None, None) if half is None else (mean - half, mean + half)
+    df = None if error is None else n - 1.0
     about: dict[str, Any] = {"metric": "test_top1", "cell": "default", "arms": ("b", "a"), "means": (0.62, 0.6)}
-    about |= {"runs": ((), ()), "difference": Interval(mean, std, low, high, n), "p": 0.01, "adjusted_p": 0.01}
+    about |= {
+        "runs": ((), ()),
+        "difference": Interval(mean, std, low, high, n, error, df),
+        "p": 0.01,
+        "adjusted_p": 0.01,
+    }
     return Comparison(**{**about, "images": None, "smallest": None, "factors": (), "unfair": (), **more})
 
 
@@ -271,15 +280,23 @@ def test_a_claim_is_decided_below_five_per_cent_alone(p: float | None, side: int
     assert decide_side(_claim(), _found(mean=-0.02), p) == -side
 
 
-@pytest.mark.parametrize(("low", "high", "side"), [(0.001, 0.04, 1), (0.0, 0.04, 0), (-0.01, 0.04, 0), (-0.04, 0.0, 0)])
-def test_test_images_must_agree_with_the_seeds(low: float, high: float, side: int) -> None:
-    assert decide_side(_claim(), _found(images=Images(low, high, 200, None)), 0.01) == side
+@pytest.mark.parametrize("share", [0.0, 0.9])
+def test_a_verdict_is_that_of_the_interval_against_the_margin(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    """One error for both, wherever it comes from: p is below 5 % where the margin lies outside of the interval."""
+    half = t_quantile(7.3) * 0.01
+    for mean in (half - 1e-6, half + 1e-6, 0.01 + half - 1e-6, 0.01 + half + 1e-6):
+        edges = Interval(mean, 0.02, mean - half, mean + half, 3, 0.01, 7.3, "seeds and images", share)
+        for margin in (None, 0.01):
+            (judged,) = _judge(monkeypatch, (_claim(margin=margin), _found(difference=edges)))
+            assert (judged.verdict == "holds") == (mean - half > (margin or 0.0))
 
 
-def test_images_are_held_against_the_margin_and_not_zero() -> None:
-    found = _found(mean=0.05, images=Images(0.005, 0.09, 200, None))
-    assert decide_side(_claim(margin=0.01), found, 0.01) == 0
-    assert decide_side(_claim(margin=0.004), found, 0.01) == 1
+def test_an_interval_of_images_alone_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = Interval(0.2, 0.001, 0.19, 0.21, 2, 0.005, 199.0, "images")
+    (judged,) = _judge(monkeypatch, (_claim(), _found(difference=alone, p=None, untested=FEW_SEEDS)))
+    assert (judged.verdict, judged.p) == ("undecided", None)
+    assert judged.reason == f"{FEW_SEEDS}; run more seeds"
+    assert interval_text(_found(difference=alone)) == "+20.00 points [+19.00, +21.00] of images alone, n=2"
 
 
 @pytest.mark.parametrize("metric", ["prune_asked", "prune_achieved", "params_before"])
@@ -334,11 +351,13 @@ def test_what_would_decide_a_claim_is_said(monkeypatch: pytest.MonkeyPatch) -> N
         return judged.reason
 
     weak = _found(0.01, 0.02, 3)
-    needed = seeds_needed(0.01, 0.02)
+    needed = Design(3, 0.02).seeds_needed(0.01)
     hope = "3 seeds do not tell; if the difference stays as it is, "
     assert reason(_claim(), weak) == f"{hope}about {needed} seeds would decide it"
-    assert reason(_claim(margin=0.005), weak) == f"{hope}about {seeds_needed(0.005, 0.02)} seeds would decide it"
-    spanned = _found(0.05, 0.001, 3, images=Images(-0.01, 0.1, 20, None))
+    assert (
+        reason(_claim(margin=0.005), weak) == f"{hope}about {Design(3, 0.02).seeds_needed(0.005)} seeds would decide it"
+    )
+    spanned = _found(difference=Interval(0.05, 0.001, -0.01, 0.11, 3, 0.03, 19.0, "seeds and images", 0.999))
     assert reason(_claim(), spanned) == f"{hope}more seeds or test images are needed"
     assert reason(_claim("not_worse"), weak).startswith("3 seeds; without a margin, not_worse holds only where")
     assert reason(_claim("not_worse", margin=0.001), weak).startswith(hope)

@@ -12,6 +12,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from engine.analysis.compare import (
+    FEW_SEEDS,
     NO_SPREAD,
     ONE_MEASUREMENT,
     ONE_SEED,
@@ -19,7 +20,9 @@ from engine.analysis.compare import (
     compare_arms,
     with_holm,
 )
-from engine.analysis.statistics import Interval, mcnemar_p, smallest_difference
+from engine.analysis.crossed import crossed_interval
+from engine.analysis.power import Design
+from engine.analysis.statistics import Interval, mcnemar_p, p_of
 from engine.errors import QueryError
 from tests.analysis.answering import Answers
 
@@ -78,7 +81,7 @@ def test_the_first_minus_the_second_over_common_seeds(store: Store) -> None:
     assert found.relative == pytest.approx(100 * 0.04 / 0.62)
     assert found.p == pytest.approx(scipy_stats.ttest_rel([0.63, 0.69], [0.60, 0.64]).pvalue)
     assert found.adjusted_p == found.p
-    assert found.smallest == pytest.approx(smallest_difference(float(np.std([0.03, 0.05], ddof=1)), 2))
+    assert found.smallest == pytest.approx(Design(2, float(np.std([0.03, 0.05], ddof=1))).detectable())
     assert (found.untested, found.left_out, found.unfair, found.factors) == ("", (), (), ("attention",))
     assert found.images is None, "only test accuracy has test images"
 
@@ -101,6 +104,8 @@ def test_each_common_point_is_compared_by_itself(store: Store) -> None:
     for one in found:
         assert one.p is not None
         assert one.adjusted_p == pytest.approx(min(1.0, 2 * one.p))
+        assert one.tests == 2
+        assert one.smallest == pytest.approx(Design(2, one.difference.std or 0.0, 0.0, 2).detectable())
 
 
 def test_two_experiments_of_one_point_each_are_compared(store: Store) -> None:
@@ -184,12 +189,36 @@ def images(
 def test_test_images_are_paired_first_minus_second(store: Store) -> None:
     store.runs = [run_row("a", 0, test_top1=0.25), run_row("b", 0, test_top1=1.0)]
     store.images = [images("train-a-0", [True, False, False, False]), images("train-b-0", [True] * 4)]
-    found = store.compare("test_top1").images
-    assert found is not None
-    assert found.n == 4
-    assert 0 <= found.low < 0.75 < found.high
-    assert found.high == 1.0
-    assert found.mcnemar == mcnemar_p(3, 0)
+    found = store.compare("test_top1")
+    assert found.images is not None
+    assert found.images.n == 4
+    assert found.images.mcnemar == mcnemar_p(3, 0)
+    assert (found.difference, found.p) == (crossed_interval([[0, 1, 1, 1]]), None)
+    assert (found.difference.over, found.difference.n, found.untested) == ("images", 1, ONE_SEED)
+
+
+def test_test_accuracy_has_one_interval_over_seeds_and_images(store: Store) -> None:
+    draw = np.random.default_rng(0)
+    right = {arm: draw.random((3, 40)) < share for arm, share in (("a", 0.5), ("b", 0.8))}
+    store.runs = [run_row(arm, seed, test_top1=float(right[arm][seed].mean())) for arm in "ab" for seed in range(3)]
+    store.images = [
+        images(f"train-{arm}-{seed}", list(right[arm][seed]), "x" * 40, [0] * 40) for arm in "ab" for seed in range(3)
+    ]
+    found = store.compare("test_top1")
+    expected = crossed_interval(right["b"].astype(float) - right["a"])
+    assert found.difference == expected
+    assert found.difference.over == "seeds and images"
+    assert found.p == p_of(expected)
+    assert found.untested == ""
+    assert found.difference.mean == pytest.approx(found.means[0] - found.means[1])
+
+
+def test_two_seeds_have_an_interval_of_images_alone_and_no_test(store: Store) -> None:
+    store.runs = [run_row(arm, seed, test_top1=0.5 + (arm == "b") / 4) for arm in "ab" for seed in (0, 1)]
+    store.images = [images(f"train-{arm}-{seed}", [True, arm == "b", False, True]) for arm in "ab" for seed in (0, 1)]
+    found = store.compare("test_top1")
+    assert (found.difference.over, found.p, found.untested) == ("images", None, FEW_SEEDS)
+    assert found.smallest is None
 
 
 def test_several_seeds_have_no_mcnemar(store: Store) -> None:

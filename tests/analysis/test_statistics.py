@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.power import TTestPower
 
 from engine.analysis import statistics as stats
 
@@ -79,16 +76,6 @@ def test_uneven_images_are_refused() -> None:
         stats.compare_images([True], [True, False])
 
 
-def test_hierarchical_interval_holds_spread_of_seeds_and_of_images() -> None:
-    draw = np.random.default_rng(3)
-    shifts = draw.normal(0, 0.05, 5)
-    gains = [draw.normal(shift, 0.3, 400) for shift in shifts]
-    low, high = stats.hierarchical_interval([list(row) for row in gains], rounds=2000)
-    by_images, _ = stats.hierarchical_interval([list(np.mean(gains, axis=0))] * 5, rounds=2000)
-    assert low < np.mean(gains) < high
-    assert low < by_images
-
-
 def test_holm_equals_its_definition_and_keeps_the_order() -> None:
     assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert stats.holm([0.5, 0.9]) == [1.0, 1.0]
@@ -106,30 +93,6 @@ def test_holm_equals_statsmodels(ps: list[float]) -> None:
 def test_mcnemar_equals_statsmodels(first: int, second: int) -> None:
     expected = mcnemar([[5, first], [second, 5]], exact=True).pvalue
     assert stats.mcnemar_p(first, second) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("n", [2, 3, 5, 20, 1000])
-def test_smallest_difference_equals_statsmodels(n: int) -> None:
-    exact = TTestPower().solve_power(effect_size=None, nobs=n, alpha=0.05, power=0.8)
-    assert stats.smallest_difference(1.0, n) == pytest.approx(exact, rel=1e-4)
-
-
-def test_smallest_difference_has_the_power_it_promises() -> None:
-    draw = np.random.default_rng(4)
-    truth = stats.smallest_difference(1.0, 12)
-    found = sum(
-        (stats.paired_p(dict(enumerate(draw.normal(truth, 1.0, 12))), dict.fromkeys(range(12), 0.0)) or 1) < 0.05
-        for _ in range(600)
-    )
-    assert 0.72 < found / 600 < 0.88
-
-
-def test_seeds_needed_is_the_least_number_that_shows_it() -> None:
-    n = stats.seeds_needed(0.5, 1.0)
-    assert n is not None
-    assert stats.smallest_difference(1.0, n) <= 0.5 < stats.smallest_difference(1.0, n - 1)
-    assert stats.seeds_needed(1e-9, 1.0, most=50) is None
-    assert math.isfinite(stats.smallest_difference(1.0, 2))
 
 
 def test_accuracies_that_all_differ_alike_have_no_interval() -> None:
@@ -192,26 +155,10 @@ def test_a_bootstrap_in_pieces_has_all_its_rounds(monkeypatch: pytest.MonkeyPatc
     assert set(np.unique(means * 4)) <= set(range(13))
 
 
-def test_the_hierarchical_interval_of_one_seed_is_that_of_its_images() -> None:
-    gains = np.asarray([[0.0] * 60 + [1.0] * 40])
-    low, high = stats.hierarchical_interval(gains, rounds=8000)
-    assert [low, high] == pytest.approx([0.40 - 0.096, 0.40 + 0.096], abs=0.011)
-    narrow = stats.hierarchical_interval(gains, rounds=8000, level=0.5)
-    assert list(narrow) == pytest.approx([0.40 - 0.033, 0.40 + 0.033], abs=0.011)
-    with pytest.raises(ValueError, match="one row for each seed"):
-        stats.hierarchical_interval([])
-
-
-def test_the_luck_of_seeds_widens_the_hierarchical_interval() -> None:
-    """Two seeds that gain 0 and 1 on every image: a quarter of the rounds draws one of them twice."""
-    assert stats.hierarchical_interval([[0.0] * 50, [1.0] * 50], rounds=2000) == (0.0, 1.0)
-
-
-def test_levels_and_powers_move_what_seeds_could_show() -> None:
-    for level, power in ((0.9, 0.8), (0.95, 0.9), (0.99, 0.5)):
-        exact = TTestPower().solve_power(effect_size=None, nobs=6, alpha=1 - level, power=power)
-        assert stats.smallest_difference(2.0, 6, level, power) == pytest.approx(2 * exact, rel=1e-3)
-    assert stats.seeds_needed(-0.5, 1.0) == stats.seeds_needed(0.5, 1.0)
-    assert stats.seeds_needed(100.0, 1.0) == 2
-    least = stats.smallest_difference(1.0, 50)
-    assert (stats.seeds_needed(least, 1.0, most=50), stats.seeds_needed(least, 1.0, most=49)) == (50, None)
+def test_p_and_interval_are_of_one_error() -> None:
+    found = stats.t_interval([0.1, 0.4, 0.35, 0.8])
+    assert found.low is not None
+    assert stats.p_of(found, found.low) == pytest.approx(0.05)
+    assert stats.p_of(found, 0.2) == pytest.approx(scipy_stats.ttest_1samp([0.1, 0.4, 0.35, 0.8], 0.2).pvalue)
+    assert stats.p_of(stats.Interval(0.1, None, 0.0, 0.2, 1, error=0.05, df=99, over="images")) is None
+    assert stats.p_of(None) is None

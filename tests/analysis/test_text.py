@@ -12,12 +12,14 @@ from engine.analysis.fairness import Mismatch
 from engine.analysis.statistics import Interval
 from engine.analysis.text import comparison_lines
 
+ACROSS = Interval(0.02, 0.01, 0.005, 0.035, 4, 0.005, 9.0, "seeds and images", 0.4)
+
 
 def found(**more: Any) -> Comparison:
     about: dict[str, Any] = {
         "metric": "test_top1", "cell": "default", "arms": ("b", "a"), "means": (0.62, 0.6), "runs": ((), ()),
-        "difference": Interval(0.02, 0.01, 0.005, 0.035, 4), "p": 0.02, "adjusted_p": 0.04,
-        "images": Images(0.003, 0.037, 200, None), "smallest": 0.0123, "factors": (), "unfair": (),
+        "difference": ACROSS, "p": 0.02, "adjusted_p": 0.04,
+        "images": Images(200, None), "smallest": 0.0123, "factors": (), "unfair": (), "tests": 3,
     }  # fmt: skip
     return Comparison(**{**about, **more})
 
@@ -29,21 +31,23 @@ def lines(**more: Any) -> list[str]:
 def test_an_accuracy_is_told_in_per_cent_and_points() -> None:
     assert lines(cell="split") == [
         "test_top1 at split: b 62.00 %, a 60.00 %",
-        "  difference +2.00 points [+0.50, +3.50], n=4 (95 % t interval over common seeds)",
+        "  difference +2.00 points [+0.50, +3.50], n=4 (95 % interval over 4 common seeds and 200 test images)",
         "  relative +3.33 %",
-        "  p 0.02 over seeds; p 0.04 after Holm over this table",
-        "  over seeds and 200 test images: [+0.30, +3.70] points (bootstrap)",
-        "  the smallest difference these seeds could have shown: 1.23 points",
+        "  p 0.02; p 0.04 after Holm over this table",
+        "  could detect 1.23 points (power 80 %, at p < 0.05 after Holm over 3); "
+        "40 % of the error is of the test images, which no seed takes away",
     ]
 
 
 def test_another_metric_is_told_in_its_own_unit() -> None:
-    assert lines(metric="infer_latency", images=None, means=(62.0, 60.0)) == [
+    over_seeds = Interval(0.02, 0.01, 0.005, 0.035, 4)
+    told = lines(metric="infer_latency", images=None, means=(62.0, 60.0), difference=over_seeds, tests=1)
+    assert told == [
         "infer_latency: b 62, a 60",
-        "  difference +0.02 [+0.005, +0.035], n=4 (95 % t interval over common seeds)",
+        "  difference +0.02 [+0.005, +0.035], n=4 (95 % interval over common seeds)",
         "  relative +0.03 %",
-        "  p 0.02 over seeds; p 0.04 after Holm over this table",
-        "  the smallest difference these seeds could have shown: 0.0123",
+        "  p 0.02; p 0.04 after Holm over this table",
+        "  could detect 0.0123 (power 80 %, at p < 0.05)",
     ]
 
 
@@ -57,14 +61,14 @@ def test_a_size_is_the_same_for_every_seed() -> None:
 
 
 def test_one_seed_says_why_it_is_not_tested() -> None:
-    one = Interval(0.02, None, None, None, 1)
-    images = Images(0.003, 0.037, 200, 0.011)
+    one = Interval(0.02, None, 0.003, 0.037, 1, 0.0085, 199.0, "images")
+    images = Images(200, 0.011)
     told = lines(difference=one, p=None, adjusted_p=None, untested=ONE_SEED, smallest=None, images=images)
     assert told[1:] == [
-        "  difference +2.00 points, n=1",
+        "  difference +2.00 points [+0.30, +3.70] of images alone, n=1 "
+        "(95 % interval over 200 test images alone, for these two networks)",
         "  relative +3.33 %",
         f"  {ONE_SEED}",
-        "  over 200 test images: [+0.30, +3.70] points (bootstrap)",
         "  exact McNemar p 0.011",
     ]
 

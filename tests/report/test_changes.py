@@ -92,7 +92,7 @@ def test_a_dagger_needs_an_adjusted_p_below_five_per_cent(p: float | None, mark:
     changes = _changes_of(_found(p=0.001, adjusted_p=p))
     assert changes.mark("b", "one") == mark
     assert changes.mark("b", "two") == changes.mark("a", "one") == ""
-    note = "† p < 0.05 (paired t test over seeds, after Holm over all changes of this report)."
+    note = "† p < 0.05, after Holm over all changes of this report."
     assert changes.notes("one") == [note] * bool(mark)
 
 
@@ -128,7 +128,7 @@ def test_what_seeds_could_have_shown_is_in_points() -> None:
     found = _found(smallest=0.0123), _found("c"), _found("d", smallest=0.2), _found("e", "two", smallest=1)
     changes = _changes_of(*found)
     assert changes.notes("one") == [
-        "The smallest change that these seeds could have shown, in points: b 1.2, d 20.0.",
+        "What could be detected, with a power of 80 % and after Holm, in points: b 1.2, d 20.0.",
     ]
     alike = _changes_of(_found(untested=NO_SPREAD), _found("c", untested=NO_SPREAD), _found("d", untested="else"))
     assert alike.notes("one") == [f"No ± for b, c: {NO_SPREAD}."]
@@ -145,9 +145,11 @@ def test_every_arm_is_compared_with_the_baseline_and_holm_counts_all(monkeypatch
         return [_found(arm, cell, p=0.02) for cell in ("one", "two")]
 
     monkeypatch.setattr("engine.report.changes.compare_arms", compare)
+    monkeypatch.setattr("engine.report.changes.find_leaders", lambda *words: {"one": f"of {words[-1]} tests"})
     snapshot = Answers()
     found = compare_baseline(snapshot, "paper", ["b", "a", "new", "c"], "a").comparisons
     assert asked == [(f"paper/{arm}", "paper/a", "test_top1", True) for arm in ("b", "new", "c")]
     assert sorted(found) == [("b", "one"), ("b", "two"), ("c", "one"), ("c", "two")]
     assert [one.adjusted_p for one in found.values()] == pytest.approx([0.08] * 4)
-    assert compare_baseline(snapshot, "paper", ["b", "a"], None) == Changes()
+    assert compare_baseline(snapshot, "paper", ["b", "a", "c"], "a").leaders == {"one": "of 4 tests"}
+    assert compare_baseline(snapshot, "paper", ["b", "a"], None) == Changes({}, {"one": "of 0 tests"})

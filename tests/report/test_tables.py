@@ -23,9 +23,13 @@ from engine.report.tables import (
 from engine.spec import Claim
 from tests.report.rows import MB, make_rows, run_row, unequal_runs
 
-COMMON = "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest mean."
+COMMON = (
+    "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest "
+    "mean, where its difference to the second is real (p < 0.05 beside all other tests of the table)."
+)
 CHANGE = (
-    "Change: the mean difference over common seeds ± half of its 95 % t interval, in percentage points; "
+    "Change: the mean difference over common seeds ± half of its 95 % interval, over seeds and test images "
+    "together, in percentage points; "
     "relative: the change in per cent of the baseline."
 )
 
@@ -53,7 +57,7 @@ def test_every_column_of_the_results_is_exact_where_seeds_are_unequal() -> None:
          "1,320 ± 120"],
     ]  # fmt: skip
     assert list(table.notes) == [COMMON, CHANGE]
-    assert [[cell.is_best for cell in row] for row in table.rows] == [[False] * 9, [False, True, *[False] * 7]]
+    assert [[cell.is_best for cell in row] for row in table.rows] == [[False] * 9] * 2
 
 
 def test_every_number_of_the_results_names_its_runs() -> None:
@@ -105,13 +109,20 @@ def test_without_a_baseline_there_are_no_changes() -> None:
     assert list(table.notes) == [COMMON]
 
 
+def test_bold_is_the_leader_of_its_point_alone() -> None:
+    runs = unequal_runs("one") + unequal_runs("two")
+    sheet = Sheet(make_rows(runs, "base"), Changes({}, {"two": "new"}))
+    one, two = ([[cell.is_best for cell in row] for row in result_table(sheet, at).rows] for at in ("one", "two"))
+    assert (one, two) == ([[False] * 9] * 2, [[False] * 9, [False, True, *[False] * 7]])
+
+
 def test_a_change_carries_the_mark_of_its_comparison() -> None:
     told = Comparison("test_top1", "default", ("new", "base"), (0.6, 0.5), ((), ()), Interval(0.1, 0.1, 0, 1, 2),
                       0.01, 0.01, None, None, (), ())  # fmt: skip
     sheet = Sheet(make_rows(unequal_runs(), "base"), Changes({("new", "default"): told}))
     table = result_table(sheet, "default")
-    assert texts(table)[1][2] == "+4.0 ± 12.7 †"
-    assert table.notes[0] == "† p < 0.05 (paired t test over seeds, after Holm over all changes of this report)."
+    assert texts(table)[1][2] == "+10.0 ± 50.0 †"
+    assert table.notes[0] == "† p < 0.05, after Holm over all changes of this report."
 
 
 def test_narrow_intervals_get_two_decimals_in_all_rows() -> None:
@@ -207,7 +218,7 @@ def test_claims_have_verdict_difference_and_runs() -> None:
         ["B wins.", "split", "holds", "test_top1 +2.00 points [+0.50, +3.50], n=4", "because"],
     ]
     assert [cell.source for cell in table.rows[0]] == ["one", "", "run-b, run-a", "run-b, run-a", ""]
-    assert "over common seeds, with its 95 % t interval" in table.notes[0]
+    assert "over common seeds, with its 95 % interval" in table.notes[0]
 
 
 def test_empty_columns_of_claims_are_left_out() -> None:

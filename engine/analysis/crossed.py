@@ -1,0 +1,89 @@
+"""Two arms on the same images with several seeds: takes gains, gives one interval that knows of seeds and of images.
+
+A gain is 1 where the first arm alone is right, -1 where the second alone is, else 0. Seeds and images are crossed
+random effects, gain = difference + seed + image + rest, so the variance of the mean is that of a balanced two-way
+layout without replication (Searle, Casella and McCulloch, Variance Components, 1992, chapter 4), with Satterthwaite's
+degrees of freedom (1946):
+
+    error^2 = (MS_seeds + max(MS_images - MS_rest, 0)) / (seeds * images)
+
+MS_seeds is held to at least a quarter of MS_rest: of three seeds the least spread is often luck, and with that floor
+the interval covers what it says (benchmarks/simulate.py). Two seeds cannot tell their own luck: their interval is of
+the images alone, for these networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.analysis.statistics import Floats, Interval, t_quantile
+
+LEAST_SEEDS = 3
+LEAST_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The variance of a mean gain by where it comes from: `seeds` shrinks with more seeds, `images` with more images.
+
+    Both are variances of the mean over all seeds and images, with their degrees of freedom.
+    """
+
+    seeds: float
+    images: float
+    df: float
+
+
+def crossed_interval(gains: Sequence[Sequence[float]] | Floats, level: float = 0.95) -> Interval:
+    """Return the mean gain of `gains[seed][image]` with its interval: over both, or over images for fewer than 3 seeds.
+
+    Raises ValueError for anything but one row for each seed over the same images, two of them at least.
+    """
+    table = np.asarray(gains, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] < 2:
+        raise ValueError("gains are one row for each seed over the same images, two of them at least")
+    count, by_seed = len(table), table.mean(axis=1)
+    std = float(by_seed.std(ddof=1)) if count > 1 else None
+    if count < LEAST_SEEDS:
+        return _interval(float(table.mean()), std, count, _image_parts(table), "images", level)
+    return _interval(float(table.mean()), std, count, variance_parts(table), "seeds and images", level)
+
+
+def variance_parts(table: Floats) -> Parts:
+    """Return the parts of the variance of the mean of (seeds, images), three seeds at least."""
+    seeds, images = table.shape
+    of_seeds, of_images, rest = mean_squares(table)
+    luck = max(of_seeds, LEAST_SHARE * rest)
+    shared = max(of_images - rest, 0.0)
+    spread = luck**2 / (seeds - 1) + of_images**2 / (images - 1) + rest**2 / ((seeds - 1) * (images - 1))
+    df = (luck + shared) ** 2 / spread if spread else float(seeds - 1)
+    return Parts(luck / table.size, shared / table.size, df)
+
+
+def mean_squares(table: Floats) -> tuple[float, float, float]:
+    """Return the mean squares of seeds, images and what is left of a table of (seeds, images)."""
+    seeds, images = table.shape
+    mean, by_seed, by_image = table.mean(), table.mean(axis=1), table.mean(axis=0)
+    of_seeds = images * float(((by_seed - mean) ** 2).sum())
+    of_images = seeds * float(((by_image - mean) ** 2).sum())
+    rest = max(float(((table - mean) ** 2).sum()) - of_seeds - of_images, 0.0)
+    return of_seeds / (seeds - 1), of_images / (images - 1), rest / ((seeds - 1) * (images - 1))
+
+
+def _image_parts(table: Floats) -> Parts:
+    """Of the images alone: the networks are as they are, and others would have been drawn."""
+    by_image = table.mean(axis=0)
+    return Parts(0.0, float(by_image.var(ddof=1)) / len(by_image), len(by_image) - 1.0)
+
+
+def _interval(mean: float, std: float | None, n: int, parts: Parts, over: str, level: float) -> Interval:
+    """A difference of accuracies lies in [-1, 1], whatever its error."""
+    variance = parts.seeds + parts.images
+    error = float(np.sqrt(variance))
+    half = t_quantile(parts.df, level) * error
+    low, high = max(mean - half, -1.0), min(mean + half, 1.0)
+    share = parts.images / variance if variance else 0.0
+    return Interval(mean, std, low, high, n, error=error, df=parts.df, over=over, image_share=share)
