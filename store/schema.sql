@@ -203,15 +203,41 @@ with long as (
             {{metric_doubles}}
         from results
     ) unpivot (value for metric in ({{metric_names}}))
+), sampled as (
+    -- What one measurement says of all seeds is one sample of it.
+    select long.* from long left join run_jobs m on m.run = long.run and m.role = 'measure'
+    qualify row_number() over (
+        partition by experiment, arm, cell, metric,
+            case when metric in ({{once_names}}) then coalesce(m.job, long.run) else long.run end
+        order by seed, long.run
+    ) = 1
 ), spread as (
     select experiment, arm, cell, split, metric,
         count(*) filter (isfinite(value)) as n,
         avg(value) filter (isfinite(value)) as mean,
         stddev_samp(value) filter (isfinite(value)) as std,
         count(*) filter (not isfinite(value)) as not_finite
-    from long group by all
+    from sampled group by all
+), halved as (
+    -- Beyond the table its last row serves: t is the normal quantile there to three digits.
+    select spread.*, t * std / sqrt(n) as half
+    from spread left join raw.t_quantiles q on q.df = least(n - 1, (select max(df) from raw.t_quantiles))
 )
+-- An interval stays where its quantity does: shares on the logit scale, all else, which is above 0, on the log scale
+-- (delta method). Without a spread, and at the very edge, there is nothing to bend.
 select experiment, arm, cell, metric, n, mean, std,
-    mean - t * std / sqrt(n) as low, mean + t * std / sqrt(n) as high, not_finite, split
--- Beyond the table its last row serves: t is the normal quantile there to three digits.
-from spread left join raw.t_quantiles q on q.df = least(n - 1, (select max(df) from raw.t_quantiles));
+    case
+        when half is null then null
+        when metric in ({{share_names}}) and mean > 0 and mean < 1
+            then 1 / (1 + (1 - mean) / mean * exp(least(half / (mean * (1 - mean)), 700)))
+        when metric not in ({{share_names}}) and mean > 0 then mean * exp(-least(half / mean, 700))
+        else mean - half
+    end as low,
+    case
+        when half is null then null
+        when metric in ({{share_names}}) and mean > 0 and mean < 1
+            then 1 / (1 + (1 - mean) / mean * exp(-least(half / (mean * (1 - mean)), 700)))
+        when metric not in ({{share_names}}) and mean > 0 then mean * exp(least(half / mean, 700))
+        else mean + half
+    end as high, not_finite, split
+from halved;

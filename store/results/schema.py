@@ -24,15 +24,22 @@ def schema_sql(metrics: Iterable[Metric] = tuple(METRICS.values())) -> str:
     """Return schema.sql with every metric in the place of its marks."""
     listed = list(metrics)
     marks = {
-        "logged_names": ", ".join(f"'{name}'" for name in sorted({name for one in listed for name in one.logged})),
+        "logged_names": _quoted(sorted({name for one in listed for name in one.logged})),
         "metric_columns": ",\n    ".join(f"{one.source} as {one.name}" for one in listed),
         "metric_doubles": ",\n            ".join(f"{one.name}::double as {one.name}" for one in listed),
         "metric_names": ", ".join(one.name for one in listed),
+        "once_names": _quoted(one.name for one in listed if one.measured == "once"),
+        "share_names": _quoted(one.name for one in listed if one.unit == "fraction"),
     }
     text = (ROOM / "schema.sql").read_text()
     for mark, filling in marks.items():
         text = text.replace("{{" + mark + "}}", filling)
     return text
+
+
+def _quoted(names: Iterable[str]) -> str:
+    """Return names as texts of SQL; an empty list is none, so that `in (...)` stays SQL."""
+    return ", ".join(f"'{name}'" for name in names) or "''"
 
 
 def version_of(schema: str) -> str:

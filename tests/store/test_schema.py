@@ -9,8 +9,10 @@ import pytest
 
 from engine.collect import collect
 from engine.home.paths import Home
+from store.journal import JournalWriter
+from store.metrics import METRICS
 from store.results import open_snapshot
-from tests.helpers.synthetic import SyntheticHome
+from tests.helpers.synthetic import Arm, SyntheticHome
 from tests.store.telling import CPU, NOT_IN_CELLS, RESULTS, tell_run, wilson_interval
 
 
@@ -44,11 +46,59 @@ def test_every_metric_of_cells_has_its_mean_spread_and_interval(made: SyntheticH
     half = stats.t.ppf(0.975, 2) * math.sqrt(7 / 3) / math.sqrt(3)  # of 1, 2, 4
     for metric, row in rows.items():
         one = RESULTS[metric]
+        low, high = bent_interval(one * 7 / 3, one * half, METRICS[metric].unit == "fraction")
         assert row == {
             "experiment": "paper", "arm": "arm", "cell": "data.split=60/20/20", "split": "60/20/20", "n": 3,
             "mean": pytest.approx(one * 7 / 3), "std": pytest.approx(one * math.sqrt(7 / 3)),
-            "low": pytest.approx(one * (7 / 3 - half)), "high": pytest.approx(one * (7 / 3 + half)), "not_finite": 0,
+            "low": pytest.approx(low), "high": pytest.approx(high), "not_finite": 0,
         }  # fmt: skip
+
+
+def bent_interval(mean: float, half: float, is_share: bool) -> tuple[float, float]:
+    """The interval of a share on the logit scale, of any other figure on the log scale, by the delta method."""
+    if is_share:
+        middle, wide = math.log(mean / (1 - mean)), half / (mean * (1 - mean))
+        return 1 / (1 + math.exp(-(middle - wide))), 1 / (1 + math.exp(-(middle + wide)))
+    return mean * math.exp(-half / mean), mean * math.exp(half / mean)
+
+
+def spread_of(made: SyntheticHome, metric: str) -> dict[str, Any]:
+    (row,) = ask(made.home, f"select n, mean, std, low, high from cells where metric = '{metric}'")
+    return row
+
+
+def test_an_accuracy_never_leaves_what_a_share_can_be(made: SyntheticHome) -> None:
+    runs = made.experiment("paper", {"a": Arm()}, (0, 1))
+    for run, top1 in zip(runs, (0.99, 0.93), strict=True):
+        with JournalWriter(made.home.job(run["jobs"]["student"]).attempt(1).journal) as journal:
+            journal.metric("test_top1", top1, step=99, epoch=2)
+    collect(made.home)
+    row = spread_of(made, "test_top1")
+    assert (row["n"], row["mean"]) == (2, pytest.approx(0.96))
+    assert 0 < row["low"] < 0.93
+    assert 0.99 < row["high"] < 1
+    assert spread_of(made, "train_images_per_second")["low"] > 0
+
+
+@pytest.mark.parametrize("top1", [0.0, 1.0])
+def test_an_accuracy_at_the_edge_stays_there(made: SyntheticHome, top1: float) -> None:
+    runs = made.experiment("paper", {"a": Arm()}, (0, 1))
+    for run in runs:
+        with JournalWriter(made.home.job(run["jobs"]["student"]).attempt(1).journal) as journal:
+            journal.metric("test_top1", top1, step=99, epoch=2)
+    collect(made.home)
+    assert spread_of(made, "test_top1") == {"n": 2, "mean": top1, "std": 0.0, "low": top1, "high": top1}
+
+
+def test_one_measurement_of_all_seeds_is_one_sample(made: SyntheticHome) -> None:
+    runs = made.experiment("paper", {"a": Arm()}, (0, 1, 2))
+    shared = [{**run, "jobs": {**run["jobs"], "measure": runs[0]["jobs"]["measure"]}} for run in runs]
+    made.record("paper", shared, "a")
+    collect(made.home)
+    for metric in ("infer_images_per_second", "infer_latency"):
+        row = spread_of(made, metric)
+        assert (row["n"], row["std"], row["low"], row["high"]) == (1, None, None, None)
+    assert spread_of(made, "train_images_per_second")["n"] == 3, "that is measured in every run"
 
 
 def test_cells_are_told_apart_by_experiment_arm_and_split(made: SyntheticHome) -> None:
