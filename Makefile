@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: demo test test-slow chaos mutants check format bench peers clean
+.PHONY: demo test test-slow chaos mutants simulate check format bench peers clean
 
 demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
@@ -29,6 +29,10 @@ SEED ?= 0
 LEAST ?= 85
 mutants: $(SETUP)
 	$(BIN)/python -m tests.mutants "$(ROOM)" --most $(MOST) --seed $(SEED) --least $(LEAST)
+
+# do the intervals hold, and are verdicts as seldom wrong as they say? Minutes; the short form is among the tests
+simulate: $(SETUP)
+	$(BIN)/python -m benchmarks simulate
 
 check: $(SETUP)
 	$(BIN)/ruff check .

@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one list of rows on stdout")
     chosen = parser.parse_args()
     rows = []
-    for row in simulate(400 if chosen.quick else 3000, IMAGES[:1] if chosen.quick else IMAGES):
+    for row in simulate(400 if chosen.quick else 2000, IMAGES[:1] if chosen.quick else IMAGES):
         rows.append(row)
         if not chosen.json:
             print(f"{row.case:58} {row.figure:52} {row.ours:7.3f} {row.peer:6.2f}  (n={row.n})", flush=True)

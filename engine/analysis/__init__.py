@@ -4,6 +4,7 @@ snapshot    one state of the results, held open
 statistics  intervals and tests
 crossed     intervals over seeds and images
 power       what a design can detect
+foresight   what an experiment can show before it runs
 fairness    whether two runs may be compared
 compare     two arms side by side
 grids       arms that cross factors

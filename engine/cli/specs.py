@@ -51,9 +51,14 @@ def plan(
     overrides: Overrides = None,
     overlays: Overlays = None,
     as_json: AsJson = False,
+    power: Annotated[
+        float | None,
+        typer.Option(metavar="POINTS", min=0.01, help="how many seeds a difference of so many points needs"),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Show runs and jobs, what is reused, and the time and disk still to spend."""
+    """Show runs and jobs, what is reused, the time and disk still to spend, and what the design can detect."""
+    from engine.analysis.foresight import detect_lines, foresee, power_lines, seed_seconds
     from engine.cli.render import error_console, plan_table
     from engine.load import load_spec
     from engine.plan import count_passes, make_plan
@@ -71,8 +76,12 @@ def plan(
 
         print_json(plan_json(made, estimate))
     else:
-        passes = count_passes(made)
-        error_console().print(plan_table(made, estimate, [*made.notes, *([str(passes)] if passes else [])]))
+        passes, seen = count_passes(made), foresee(made, place)
+        notes = [*made.notes, *([str(passes)] if passes else []), *detect_lines(seen)]
+        if power is not None:
+            cost = seed_seconds(made, {item.job.key: item.seconds for item in estimate.jobs})
+            notes += power_lines(seen, power, cost)
+        error_console().print(plan_table(made, estimate, notes))
 
 
 @app.command()

@@ -22,12 +22,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.home.paths import Home, open_home
+from engine.inputs.content import Content
 from engine.inputs.quotas import check_quotas, split_quotas
 from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
 from engine.plan.weights_check import check_files
-from engine.spec import Spec
+from engine.spec import Data, Spec
 from engine.spec.cells import Cell, expand_cells
 from engine.spec.identity import counted_settings, make_id
 from engine.spec.job_kinds import KINDS, load_named
@@ -49,7 +50,25 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
         draft = Draft(draft.home, contents=draft.contents, missing=draft.missing, choices=choices)
         runs = _plan_runs(spec, draft)
     notes = (choice.why for choice in draft.choices.values())
-    return Plan(spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)))
+    tested = _least_tested(spec, draft)
+    return Plan(spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)), tested)
+
+
+def _least_tested(spec: Spec, draft: Draft) -> int | None:
+    counts = [_count_tested(cell.settings.data, draft.content(cell.settings.data)) for cell in expand_cells(spec)]
+    known = [count for count in counts if count is not None]
+    return min(known, default=None)
+
+
+def _count_tested(data: Data, content: Content | None) -> int | None:
+    if content is None:
+        return None
+    held = content.held or (None,) * len(content.counts)
+    quotas = (
+        split_quotas(count, data.split, nested=data.nested, held=of)
+        for count, of in zip(content.counts, held, strict=True)
+    )
+    return sum(quota["test"] for quota in quotas)
 
 
 def _plan_runs(spec: Spec, draft: Draft) -> tuple[Run, ...]:

@@ -60,6 +60,8 @@ class Plan:
     jobs: tuple[Job, ...]
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    test_images: int | None = None
+    """Of the split that tests on the fewest; None while the images are missing."""
 
     @property
     def is_provisional(self) -> bool:
