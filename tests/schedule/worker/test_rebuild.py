@@ -145,6 +145,7 @@ def test_a_job_that_was_given_up_stays_so(home: Home, state: str) -> None:
     ("given", "expected"),
     [
         ([("pause", 9.0)], "queued"),
+        ([("pause", 10.0)], "paused"),
         ([("pause", 11.0)], "paused"),
         ([("pause", 11.0), ("resume", 12.0)], "queued"),
         ([("cancel", 11.0)], "cancelled"),
