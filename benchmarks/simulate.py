@@ -11,12 +11,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import Row
 from engine.analysis.claims import decide_side
 from engine.analysis.compare import Comparison, with_holm
 from engine.analysis.crossed import crossed_interval, variance_parts
@@ -29,17 +30,6 @@ SEEDS, IMAGES, SPREADS = (2, 3, 5, 10), (357, 13_000), (0.0, 0.005, 0.01, 0.02)
 EASE, HARD, OWN, LUCK = 0.9, 1.0, 0.35, 0.6
 """Of the latent score by which a network is right where it is above 0: its mean, and the standard deviations of how
 hard an image is, of how it suits one arm, and of one training's luck with it. About 77 % accuracy."""
-
-
-@dataclass(frozen=True)
-class Row:
-    case: str
-    figure: str
-    ours: float
-    peer: float
-    ratio: float
-    unit: str
-    n: int
 
 
 def draw_gains(draw: np.random.Generator, seeds: int, images: int, sd: float, gap: float = 0.0) -> Gains:
