@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from engine.core.data.pack import Pack
-from engine.core.data.splits import Rows
 from engine.core.distill.diagnose import diagnose_logits, reliability
 from engine.core.distill.encoding import RowFormat
 from engine.core.distill.make import Maker, write_targets
@@ -27,6 +26,7 @@ from engine.core.train.forward import Forward
 from engine.errors import DataError
 from engine.home.files import publish_folder
 from engine.home.paths import JobFolder
+from engine.inputs.splits import Rows
 from engine.run.attempt import Attempt
 from engine.run.device import TORCH_VERSION, device_name, prepare_device
 from engine.run.inputs import HomeVisit, Images, load_teacher, make_forward, open_images
