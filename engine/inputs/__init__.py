@@ -6,5 +6,7 @@ quotas   how many images of a class each part gets, or a refusal
 content  digest, classes and counts of a data set
 splits   which of them: rows of train, val and test, by content
 weights  names and shapes of a weights file, without loading it
+image_index lineage ancestors leaks   who has seen which images: keys by part, in a weights file, up a network's line,
+         and whether those are among a run's test images
 missing  data, weights and variables that a spec names and that are not here
 """
