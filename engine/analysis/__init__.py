@@ -2,6 +2,7 @@
 
 snapshot    one state of the results, held open
 statistics  intervals and tests
+trainings   what is known of who trained a network
 fairness    whether two runs may be compared
 compare     two arms side by side
 claims      what a spec claims, against the data

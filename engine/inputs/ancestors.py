@@ -238,7 +238,7 @@ def _weights_path(path: tuple[str, ...]) -> tuple[str, ...]:
     """`student` has `student.weights`; a network further away, or the one that is asked about, simply has weights."""
     if len(path) == 1 and " " not in path[0]:
         return (f"{path[0]}.weights",)
-    return (*path, "its weights") if path else ("weights",)
+    return (*path, "its weights") if path else ("its weights",)
 
 
 def _name(path: tuple[str, ...], name: str) -> str:
