@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from engine.home.files import read_object
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
-from engine.inputs.image_index import ImageBook, Keys, Parts, split_text
+from engine.inputs.image_keys import ImageBook, Keys, Parts, split_text
 from engine.inputs.lineage import Exposure, How, Lineage, join_lineages, read_lineage
 from engine.spec import Data
 from engine.spec.data import SOURCE_WORDS
@@ -238,7 +238,7 @@ def _weights_path(path: tuple[str, ...]) -> tuple[str, ...]:
     """`student` has `student.weights`; a network further away, or the one that is asked about, simply has weights."""
     if len(path) == 1 and " " not in path[0]:
         return (f"{path[0]}.weights",)
-    return (*path, "its weights") if path else ("its weights",)
+    return (*path, "its weights")
 
 
 def _name(path: tuple[str, ...], name: str) -> str:

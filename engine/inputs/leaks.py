@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.errors import DataError
-from engine.inputs.image_index import Parts
+from engine.inputs.image_keys import Parts
 from engine.inputs.lineage import Exposure, Lineage
 
 UNSURE_SHARE = 0.05

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import safetensors
 
-from engine.inputs.image_index import KEY_BYTES, Keys
+from engine.inputs.image_keys import KEY_BYTES, Keys
 
 MARK = "xp.lineage"
 VERSION = 1

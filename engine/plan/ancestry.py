@@ -10,7 +10,7 @@ import re
 from functools import partial
 
 from engine.inputs.ancestors import Ancestors, JobWords
-from engine.inputs.image_index import split_text
+from engine.inputs.image_keys import split_text
 from engine.inputs.leaks import judge_lineage
 from engine.plan.draft import Draft, RunDraft
 from engine.spec.job_kinds import final_network

@@ -113,7 +113,7 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
             notes.append(f"{arm}: pruning of {number_text.percent(asked)} was asked, {reached} reached.")
     notes += [_split_note(row) for row in sheet.splits if row["cell"] == point]
     notes += [
-        f"{arm}: comes from weights {UNKNOWN}, which may have been trained on these test images."
+        f"{arm}: begins with or learns from weights {UNKNOWN}, which may have been trained on these test images."
         for arm in unknown_arms(sheet.trainings, point)
     ]
     notes += sheet.changes.notes(point)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.inputs.ancestors import Ancestors, JobWords, own_lineage, stored_words
-from engine.inputs.image_index import Parts, short_keys
+from engine.inputs.image_keys import Parts, short_keys
 from engine.inputs.leaks import judge_lineage
 from engine.inputs.lineage import Lineage, encode_lineage, join_lineages
 from engine.run.attempt import Attempt

@@ -154,7 +154,9 @@ def test_an_ancestor_two_steps_away_is_found(trainer: Trainer) -> None:
     """The file that the new run begins from was itself begun from the one that leaks, both in jobs without a header."""
     first = trainer.train("data.nested=true", says=False)
     heir = trainer.train("name=heir", "data.nested=true", "data.split=60/20/20", begun_from(first), says=False)
-    with pytest.raises(LeakError, match=r"job train-\w+ <- its weights <- .*, job train-\w+ \(digits 80/10/10") as caught:
+    with pytest.raises(
+        LeakError, match=r"job train-\w+ <- its weights <- .*, job train-\w+ \(digits 80/10/10"
+    ) as caught:
         trainer.plan(*OTHER, begun_from(heir))
     assert first.parents[3].name in caught.value.what
 
