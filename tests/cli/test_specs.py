@@ -109,9 +109,10 @@ def test_weights_of_unknown_training_are_a_warning(
 
 def _main(words: list[str]) -> int:
     """Through `main`, as from a terminal."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as caught:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.argv", ["xp", *words])
-        main()
+        with pytest.raises(SystemExit) as caught:
+            main()
     return int(caught.value.code or 0)
 
 

@@ -39,8 +39,7 @@ def write_job(
 
 
 def write_training(home: Home, job: str = "train-1", *, weights: str = "none", **words: Any) -> None:
-    details = {name: words.pop(name) for name in ("weights_file", "teacher_weights") if name in words}
-    details = {name.removesuffix("_file"): value for name, value in details.items()}
+    details = {"weights": words.pop("weights_file", None)}
     needs = {"pack": "pack-1", **words.pop("needs", {})}
     network = {"arch": "tiny_vit", "weights": weights}
     write_job(home, job, needs, {"data": DATA, "network": network, **words}, **details)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from engine.core.data.pack import open_pack
 from engine.home.paths import Home
@@ -59,7 +60,7 @@ def test_a_split_that_cannot_be_is_unknown(home: Home, data: Data) -> None:
 
 
 def test_words_of_a_split_are_told_apart() -> None:
-    words = [{}, {"split_seed": 1}, {"nested": True}, {"split": "80/10/10"}]
+    words: list[dict[str, Any]] = [{}, {"split_seed": 1}, {"nested": True}, {"split": "80/10/10"}]
     folder = {"source": "folder", "root": "images"}
     texts = [split_text(Data.model_validate({**folder, **one})) for one in (*words, {"given": "test"})]
     assert len(set(texts)) == len(texts)

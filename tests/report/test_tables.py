@@ -9,7 +9,8 @@ import pytest
 from engine.analysis.claims import Judged
 from engine.analysis.compare import Comparison
 from engine.analysis.statistics import Interval
-from engine.analysis.trainings import NetworkTraining, Training
+from engine.analysis.trainings import NetworkTraining
+from engine.inputs.lineage import Training
 from engine.report import number_text as words
 from engine.report.changes import Changes
 from engine.report.sheet import Sheet
