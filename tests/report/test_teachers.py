@@ -112,7 +112,6 @@ def test_softening_that_recovers_accuracy_supports_noisy_labels(made: SyntheticH
 
 def test_every_line_about_a_teacher_of_unknown_training_says_so(made: SyntheticHome, tmp_path: Path) -> None:
     said = "timm/vit x 8 of unknown training"
-    assert said not in report(made, tmp_path / "before")
     with JournalWriter(made.home.job("targets-sharp").attempt(1).journal) as journal:
         journal.fact("lineage", {"training": "unknown", "pretrained": [], "unknown": ["its weights"]})
     text = report(made, tmp_path / "out")
