@@ -5,6 +5,7 @@ statistics  intervals and tests
 crossed     intervals over seeds and images
 power       what a design can detect
 foresight   what an experiment can show before it runs
+trainings   what is known of who trained a network
 fairness    whether two runs may be compared
 compare     two arms side by side
 grids       arms that cross factors

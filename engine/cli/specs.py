@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say
-from engine.errors import SpecError
+from engine.errors import HomeError, SpecError
+from engine.home.paths import Home
 
 
 @app.command()
@@ -26,10 +27,12 @@ def validate(
     specs: Annotated[list[Path], typer.Argument(metavar="SPEC...")],
     overrides: Overrides = None,
     overlays: Overlays = None,
+    home: HomeOption = None,
 ) -> None:
     """Check specs without running anything; ends with 0 or 2."""
     from engine.inputs.missing import absent_inputs
     from engine.load import load_spec
+    from engine.plan.leaks import find_leaks
 
     failed = False
     for file in specs:
@@ -41,8 +44,23 @@ def validate(
             continue
         for line in absent_inputs(spec):
             say(f"warning: {file}: {line}")
+        refusal, warnings = find_leaks(spec, _home_if_any(home))
+        for line in warnings:
+            say(f"warning: {file}: {line}")
+        if refusal is not None:
+            say(f"{file}: {refusal}")
+            failed = True
+            continue
         typer.echo(f"{file}: valid, {len(spec.arm_names)} arms, {len(spec.seeds)} seeds")
     raise typer.Exit(2 if failed else 0)
+
+
+def _home_if_any(home: Path | None) -> Home | None:
+    """A spec is checked where nothing was ever submitted, too."""
+    try:
+        return find_home(home)
+    except HomeError:
+        return None
 
 
 @app.command()
@@ -69,7 +87,7 @@ def plan(
     made = make_plan(load_spec(spec, overrides or (), overlays or ()), place)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states())
-    for line in made.missing:
+    for line in (*made.missing, *made.warnings):
         say(f"warning: {line}")
     if as_json:
         from engine.plan.plan_json import plan_json

@@ -6,6 +6,7 @@ do not enter the digest, contents and classes do: a renamed file changes nothing
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import importlib.util
 import json
@@ -33,6 +34,7 @@ DIGIT_COUNT = sum(DIGIT_COUNTS)
 HASH_THREADS, HASH_CHUNK = 4, 256
 
 Progress = Callable[[int, int], None]
+NamedImage = tuple[str, str, str]  # class, part, sha256
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,13 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(SourceWords):
-    """A source of images: what its words in a spec say, and what is there (how they are read: core/data/sources.py)."""
+    """A source of images: what its words in a spec say, and what is there (how they are read: core/data/sources.py).
+
+    `names` gives class, part and sha256 of every image, in no order that counts.
+    """
 
     content: Callable[[Data, Path], Content]
+    names: Callable[[Data, Path], list[NamedImage]]
 
 
 def data_content(data: Data, home_cache_file: Path) -> Content:
@@ -66,6 +72,11 @@ def data_content(data: Data, home_cache_file: Path) -> Content:
     return SOURCES[data.source].content(data, home_cache_file)
 
 
+def named_images(data: Data, home_cache_file: Path) -> list[NamedImage]:
+    """Return class, part and sha256 of every image that `data` names. Raises as `data_content` does."""
+    return SOURCES[data.source].names(data, home_cache_file)
+
+
 def _folder_content(data: Data, home_cache_file: Path) -> Content:
     images, class_names = data_images(data)
     digests = image_digests(images, home_cache_file)
@@ -73,6 +84,12 @@ def _folder_content(data: Data, home_cache_file: Path) -> Content:
     size = sum(path.stat().st_size for path in {image.path for image in images})
     counts, held = _count_images(images, class_names, data)
     return Content(content_digest(images, digests), len(class_names), len(images), size, class_names, counts, held)
+
+
+def _folder_names(data: Data, home_cache_file: Path) -> list[NamedImage]:
+    images, _ = data_images(data)
+    digests = image_digests(images, home_cache_file)
+    return [(image.class_name, image.part, digest) for image, digest in zip(images, digests, strict=True)]
 
 
 def _count_images(
@@ -242,10 +259,22 @@ def _digits_content(data: Data, home_cache_file: Path) -> Content:
     return Content(file_digest(path), len(names), DIGIT_COUNT, path.stat().st_size, names, DIGIT_COUNTS)
 
 
+def _digits_names(data: Data, home_cache_file: Path) -> list[NamedImage]:
+    """The keys that core/data/sources.py gives the digits, without scikit-learn; a test compares the two."""
+    named: list[NamedImage] = []
+    with gzip.open(digits_file(), "rt") as rows:
+        for row in rows:
+            *levels, label = (float(value) for value in row.split(","))
+            pixels = bytes(round(level * (255.0 / 16.0)) for level in levels)
+            named.append((str(int(label)), "", hashlib.sha256(pixels).hexdigest()))
+    return named
+
+
 SOURCES: dict[str, Source] = {
-    "folder": Source(content=_folder_content, has_root=True),
+    "folder": Source(content=_folder_content, names=_folder_names, has_root=True),
     "digits": Source(
         content=_digits_content,
+        names=_digits_names,
         class_names=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
         package="scikit-learn",
     ),

@@ -12,7 +12,6 @@ from PIL.Image import Image
 from engine.core.data.pack import open_pack
 from engine.core.data.preview import draw_sheet
 from engine.core.data.sources import list_images
-from engine.core.data.splits import split_pack
 from engine.core.data.survey import Survey, survey_images
 from engine.core.data.wordnet import class_title
 from engine.errors import XpError
@@ -20,6 +19,7 @@ from engine.home.paths import Home
 from engine.inputs.content import data_content
 from engine.inputs.folders import passed_over
 from engine.inputs.quotas import held_part
+from engine.inputs.splits import split_pack
 from engine.plan import make_plan
 from engine.run.inputs import make_pack
 from engine.spec import Data, Spec

@@ -12,6 +12,8 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     target_mode    cached or in the step
     passes         what sharing and caching save
     weights_check  what is wrong with weights before they are loaded
+    ancestry       who among a run's ancestors has seen its test images
+    leaks          the same for who only checks a spec
     estimate       what is left to do, its seconds and bytes
     plan_json      a plan for programs
 """
@@ -24,6 +26,7 @@ from typing import Any
 from engine.home.paths import Home, open_home
 from engine.inputs.content import Content
 from engine.inputs.quotas import check_quotas, split_quotas
+from engine.plan.ancestry import check_lineage
 from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
@@ -40,7 +43,7 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
     """Return the runs and jobs of `spec`. Reads the images named (digests are kept in the cache), writes no job.
 
     Jobs are provisional (`job` None, with a reason) where data, weights or a variable are absent. Raises DataError
-    when the data is there and cannot be used.
+    when the data is there and cannot be used, LeakError when a run would be tested on images that it comes to know.
     """
     draft = Draft(home or open_home(create=True))
     runs = _plan_runs(spec, draft)
@@ -50,8 +53,10 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
         draft = Draft(draft.home, contents=draft.contents, missing=draft.missing, choices=choices)
         runs = _plan_runs(spec, draft)
     notes = (choice.why for choice in draft.choices.values())
-    tested = _least_tested(spec, draft)
-    return Plan(spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)), tested)
+    return Plan(
+        spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)),
+        tuple(draft.warnings), _least_tested(spec, draft),
+    )  # fmt: skip
 
 
 def _least_tested(spec: Spec, draft: Draft) -> int | None:
@@ -89,6 +94,7 @@ def _plan_run(name: str, cell: Cell, context: PlanContext, counted: Mapping[str,
     drawn = RunDraft(context)
     for planner in PLANNERS.values():
         planner(drawn)
+    check_lineage(drawn)
     jobs, seed = drawn.jobs, context.seed
     # Its place in the experiment is part of it: two arms may share every job.
     run = make_id("run", [name, cell.arm, cell.cell, seed, sorted(jobs.items())])

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.errors import MissingData
 from engine.home.paths import Home
+from engine.inputs.ancestors import Ancestors
 from engine.inputs.content import Content, data_content, image_digests
 from engine.inputs.folders import ImageFile
 from engine.spec import Data, Resources, Settings, Spec
@@ -60,6 +61,7 @@ class Plan:
     jobs: tuple[Job, ...]
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     test_images: int | None = None
     """Of the split that tests on the fewest; None while the images are missing."""
 
@@ -113,6 +115,8 @@ class Draft:
     missing: dict[str, None] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     undecided: dict[str, tuple[str, float]] = field(default_factory=dict)
+    warnings: dict[str, None] = field(default_factory=dict)
+    ancestors: Ancestors | None = None
 
     def choose(self, asked: str, name: str, cached: DraftJob, online: DraftJob) -> str:
         """Return `cached` or `online` for the targets of teacher `name`; `auto` is decided when all jobs are drawn."""

@@ -29,6 +29,7 @@ from matplotlib.figure import Figure
 from engine.analysis.claims import check_claims
 from engine.analysis.factorial import read_factorials
 from engine.analysis.snapshot import Snapshot, one_snapshot
+from engine.analysis.trainings import read_trainings
 from engine.errors import XpError, closest_hint
 from engine.home.files import write_atomic
 from engine.home.paths import Home
@@ -132,7 +133,7 @@ def read_rows(snapshot: Snapshot, name: str) -> ReportRows:
     (about,) = snapshot.ask("report_about", name=name)
     parts = {part: snapshot.ask(f"report_{part}", name=name) for part in PARTS}
     published = snapshot.ask("report_published", section=SECTIONS[name]) if name in SECTIONS else []
-    return ReportRows(about=about, published=published, **parts)
+    return ReportRows(about=about, published=published, trainings=read_trainings(snapshot, name), **parts)
 
 
 def _draw_charts(page: Page) -> list[Chart]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.analysis.snapshot import Row
+from engine.analysis.trainings import NetworkTraining
 from engine.report.changes import Changes
 from engine.spec.dotted import flatten_settings
 from store.metrics import METRICS, Metric
@@ -31,6 +32,7 @@ class ReportRows:
     published: Sequence[Row]
     splits: Sequence[Row] = ()
     images: Sequence[Row] = ()
+    trainings: Sequence[NetworkTraining] = ()
 
 
 class Sheet:
@@ -46,6 +48,7 @@ class Sheet:
             self.runs[run["arm"], run["cell"]].append(run)
         self.cells = {(row["arm"], row["cell"], row["metric"]): row for row in rows.cells}
         self.splits = rows.splits
+        self.trainings = rows.trainings
         arms = json.loads(rows.about["spec"] or "{}").get("arms") or {}
         self.written = {path for tree in arms.values() for path in flatten_settings(tree or {})}  # by the spec
         self.settings = {

@@ -10,6 +10,7 @@ from typing import Any
 from engine.analysis.claims import Judged, interval_text
 from engine.analysis.snapshot import Row
 from engine.analysis.statistics import paired_shares
+from engine.analysis.trainings import UNKNOWN, unknown_arms
 from engine.report import number_text
 from engine.report.sheet import ReportRows, Sheet
 from store.metrics import METRICS, Metric
@@ -111,6 +112,10 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
             reached = number_text.percent(sheet.mean(arm, point, "prune_achieved"))
             notes.append(f"{arm}: pruning of {number_text.percent(asked)} was asked, {reached} reached.")
     notes += [_split_note(row) for row in sheet.splits if row["cell"] == point]
+    notes += [
+        f"{arm}: begins with or learns from weights {UNKNOWN}, which may have been trained on these test images."
+        for arm in unknown_arms(sheet.trainings, point)
+    ]
     notes += sheet.changes.notes(point)
     if point != sheet.points[-1]:
         return notes

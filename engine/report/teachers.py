@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.analysis.snapshot import Row
 from engine.analysis.statistics import paired_shares
+from engine.analysis.trainings import UNKNOWN, unknown_jobs
 from engine.report import number_text
 from engine.report.figures import Reliability, ReliabilityLine
 from engine.report.sheet import ReportRows, Sheet
@@ -141,10 +142,10 @@ def _place(part: tuple[str, Any]) -> int:
 
 def _labels(rows: ReportRows) -> dict[str, str]:
     """Return a name for each targets job: its network, and the scale of its logits where there is one."""
-    names = {}
+    names, unknown = {}, unknown_jobs(rows.trainings)
     for row in rows.teachers:
         scale = "" if row["scale"] == 1 else f" x {row['scale']:g}"
-        names[row["job"]] = f"{row['arch'] or 'teacher'}{scale}"
+        names[row["job"]] = f"{row['arch'] or 'teacher'}{scale}" + (f" {UNKNOWN}" if row["job"] in unknown else "")
     return names
 
 

@@ -9,6 +9,7 @@
     code        which code that was
     reach       the files of ours that this process can run
     inputs      what a job works with: images, split, networks
+    lineage     what the network of a job has seen before, and what its file says of that
     training    train and prune
     targets     a teacher's answers and what it is like
     teaching    a taught student's side of it

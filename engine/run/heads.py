@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from engine.core.data.loader import EvalLoader
-from engine.core.data.splits import Rows
 from engine.core.network.heads import find_classifier
 from engine.core.train.probe import Samples, fit_probe, pooled_features
+from engine.inputs.splits import Rows
 from engine.run.attempt import Attempt
 from engine.run.inputs import Images, make_forward
 

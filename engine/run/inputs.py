@@ -20,7 +20,6 @@ from torch import nn
 
 from engine.core.data.pack import Pack, is_valid_pack, open_pack, write_pack
 from engine.core.data.sources import list_images
-from engine.core.data.splits import Split, split_pack
 from engine.core.network.build import Memory, build_network, build_pruned, normalization
 from engine.core.network.heads import SlicedNetwork, count_outputs, find_places, fixed_size, reset_head
 from engine.core.network.widths import Widths
@@ -29,6 +28,7 @@ from engine.errors import DataError, JobError
 from engine.home.files import publish_folder, read_json
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
+from engine.inputs.splits import Split, split_pack
 from engine.run.attempt import Attempt, absent_fix
 from engine.spec import Data, Student
 from engine.spec.data import SOURCE_WORDS

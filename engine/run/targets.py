@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from engine.core.data.pack import Pack
-from engine.core.data.splits import Rows
 from engine.core.distill.diagnose import diagnose_logits, reliability
 from engine.core.distill.encoding import RowFormat
 from engine.core.distill.make import Maker, write_targets
@@ -27,9 +26,11 @@ from engine.core.train.forward import Forward
 from engine.errors import DataError
 from engine.home.files import publish_folder
 from engine.home.paths import JobFolder
+from engine.inputs.splits import Rows
 from engine.run.attempt import Attempt
 from engine.run.device import TORCH_VERSION, device_name, prepare_device
 from engine.run.inputs import HomeVisit, Images, load_teacher, make_forward, open_images
+from engine.run.lineage import describe_lineage, teacher_lineage
 from engine.run.provenance import cpu_model, write_origin
 from engine.spec import Data
 from engine.spec.job_file import JobSpec, read_job
@@ -85,6 +86,7 @@ def run_targets(attempt: Attempt) -> None:
     size = {"views": origin.views, "images": len(origin.rows)}
     about = {"made": made, "found": found, **size, "kept": targets.form.kept, "teacher": dict(teacher.about)}
     attempt.journal.fact("targets", about)
+    attempt.journal.fact("lineage", describe_lineage(teacher_lineage(attempt)))
     figures = _diagnose(attempt, spec, images, targets)
     if teacher.network.places is not None:
         figures["in_slice_mass"] = _log_mass(attempt, origin, teacher)

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.data.loader import EvalLoader
-from engine.core.data.splits import Rows
 from engine.core.distill.answering import Ask, CachedTeacher, OnlineTeacher
 from engine.core.distill.diagnose import compare_logits, fit_temperature
 from engine.core.distill.targets import Targets
 from engine.core.distill.temperature import TemperatureCurve, match_temperature, schedule_temperature
 from engine.core.train.forward import Forward
 from engine.errors import JobError
+from engine.inputs.splits import Rows
 from engine.run.attempt import Attempt
 from engine.run.inputs import Images
 from engine.run.targets import (

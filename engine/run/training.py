@@ -33,6 +33,7 @@ from engine.run.inputs import (
     make_forward,
     open_images,
 )
+from engine.run.lineage import Told, tell_lineage
 from engine.run.memory import MicroBatch, find_micro_batch, watch_memory
 from engine.run.provenance import write_origin
 from engine.run.teaching import Teaching, log_agreement, open_teaching
@@ -50,6 +51,7 @@ class Task:
     told: TrainSettings
     images: Images
     teaching: Teaching | None
+    lineage: Told
 
     @property
     def train(self) -> Train:
@@ -120,8 +122,9 @@ def _start(attempt: Attempt) -> tuple[Task, torch.device]:
     device = prepare_device(attempt.order.slot, train.threads, train.deterministic)
     images = open_images(attempt, told.data)
     write_origin(attempt, device, train.threads, images.pack.digest)
+    lineage = tell_lineage(attempt, images)
     teaching = open_teaching(attempt, images, device)
-    return Task(told, images, teaching), device
+    return Task(told, images, teaching, lineage), device
 
 
 def _bare(attempt: Attempt, task: Task, widths: Any) -> nn.Module:
@@ -265,7 +268,7 @@ def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> str:
     folder.mkdir(exist_ok=True)
     # clone: safetensors refuses tensors that share memory.
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
-    raw: bytes = encode_weights(weights)
+    raw: bytes = encode_weights(weights, metadata=dict(task.lineage.metadata))
     write_atomic(folder / "weights.safetensors", raw)
     about = {"network": task.told.network.model_dump(), "num_classes": task.num_classes}
     about |= {"image_size": task.size, "widths": attempt.extra.get("widths")}
@@ -278,5 +281,6 @@ def _log_split(attempt: Attempt, task: Task) -> None:
     about = {"text": images.data.split, "pack": attempt.needs["pack"]}
     attempt.journal.fact("split", {**about, **images.split.describe()})
     attempt.journal.fact("classes", list(images.pack.class_names))
+    attempt.journal.fact("lineage", task.lineage.fact)
     if task.teaching is not None:
         attempt.journal.fact("temperature", task.teaching.about())

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.core.data.splits import split_pack
 from engine.core.distill.encoding import RowFormat, count_steps
 from engine.core.distill.make import CENTRE_VIEW, Maker
 from engine.core.distill.targets import CENTRE, LOGITS, map_rows, targets_problem
 from engine.errors import QueryError
 from engine.home.files import read_json
 from engine.home.paths import Home
+from engine.inputs.splits import split_pack
 from engine.run.device import prepare_device
 from engine.run.inputs import HomeVisit, Images, open_needed_pack
 from engine.run.targets import make_maker, open_teacher, targets_info, targets_origin

@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from engine.cli import app, main
+from engine.home.paths import open_home
+from tests.helpers.trained import Trainer
 
 BARE = "name: bare\ndata: {source: digits, image_size: 32}\nstudent: {arch: tiny_vit_5m}\n"
 
@@ -72,6 +74,46 @@ def test_what_is_absent_is_a_warning_with_its_file(spec: Path, monkeypatch: pyte
     monkeypatch.setattr("engine.inputs.missing.absent_inputs", lambda _: ["no images there"])
     answer = run("validate", spec)
     assert (answer.exit_code, answer.stderr) == (0, f"warning: {spec}: no images there\n")
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "submit"])
+def test_a_leak_through_weights_ends_with_2(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trainer = Trainer(tmp_path, open_home(tmp_path / "home", create=True))
+    file, home = trainer.train(), ["--home", str(trainer.home.root)]
+    words = ["name=second", "data.split=20/10/70", "data.split_seed=5", f"student.weights={file}"]
+    told = [word for one in words for word in ("--set", one)]
+    assert _main([command, str(trainer.spec), *told, *home]) == 2
+    err = capsys.readouterr().err
+    assert (
+        f"student.weights <- weights.safetensors, job {file.parents[3].name} (digits 80/10/10, split seed 0): " in err
+    )
+    assert "1007 of 1257 test images of this run were trained on" in err
+    assert "\nfix: " in err
+    assert len(trainer.home.records("second")) == 0
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "submit"])
+def test_weights_of_unknown_training_are_a_warning(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where there is no home yet: a spec is checked without one, and none is made."""
+    trainer = Trainer(tmp_path, open_home(tmp_path / "home", create=True))
+    carried = trainer.copy(trainer.train(says=False))
+    monkeypatch.setenv("XP_HOME", str(tmp_path / "new"))
+    more = ["--no-start"] if command == "submit" else []
+    _main([command, str(trainer.spec), "--set", f"student.weights={carried}", *more])
+    said = "student.weights <- carried.safetensors: of unknown training: it may have been trained on"
+    assert f"{said} this run's test images" in capsys.readouterr().err.replace("\n", " ")
+    assert (tmp_path / "new").exists() == (command != "validate")
+
+
+def _main(words: list[str]) -> int:
+    """Through `main`, as from a terminal."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["xp", *words])
+        with pytest.raises(SystemExit) as caught:
+            main()
+    return int(caught.value.code or 0)
 
 
 def test_overrides_and_overlays_are_laid_over_a_spec(spec: Path, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 from engine.analysis.claims import Judged
 from engine.analysis.compare import Comparison
 from engine.analysis.statistics import Interval
+from engine.analysis.trainings import NetworkTraining
+from engine.inputs.lineage import Training
 from engine.report import number_text as words
 from engine.report.changes import Changes
 from engine.report.sheet import Sheet
@@ -68,6 +70,17 @@ def test_every_number_of_the_results_names_its_runs() -> None:
         runs, f"test_top1 of {runs}", pair, pair, f"params of {runs}", f"macs of {runs}",
         f"infer_images_per_second of {runs}", f"train_images_per_second of {runs}", f"cuda_peak_reserved of {runs}",
     ]  # fmt: skip
+
+
+def test_an_arm_of_unknown_training_has_a_note() -> None:
+    said = (
+        "new: begins with or learns from weights of unknown training, which may have been trained on these test images."
+    )
+    notes_by: dict[Training, list[str]] = {"unknown": [said], "known": [], "pretrained": []}
+    for training, notes in notes_by.items():
+        one = NetworkTraining("new", "default", "student", "train-1", training)
+        sheet = Sheet(make_rows(unequal_runs(), "base", trainings=[one]))
+        assert list(result_table(sheet, "default").notes) == [*notes, COMMON, CHANGE]
 
 
 def test_each_table_is_of_its_own_point() -> None:

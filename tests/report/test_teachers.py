@@ -17,6 +17,7 @@ from engine.report.sheet import Sheet
 from engine.report.tables import Table
 from engine.report.teachers import TeacherSection, teacher_section
 from engine.report.verdicts import Remedy, remedy_text
+from store.journal import JournalWriter
 from store.results import open_snapshot
 from tests.helpers.synthetic import Arm, SyntheticHome
 from tests.report.rows import make_rows, run_row
@@ -54,8 +55,6 @@ def add_targets(made: SyntheticHome, job: str, scale: float, views: int, parts: 
 
 def log_student(made: SyntheticHome, job: str, rows: dict[tuple[str, str], float]) -> None:
     """Go on in the committed journal of a student, as its job does before it commits."""
-    from store.journal import JournalWriter
-
     with JournalWriter(made.home.job(job).attempt(1).journal) as journal:
         for (part, name), value in rows.items():
             journal.teacher(part, name, value)
@@ -109,6 +108,17 @@ def test_softening_that_recovers_accuracy_supports_noisy_labels(made: SyntheticH
     assert "70.0 % of their training images" in gap
     (calm,) = [line for line in text.splitlines() if line.startswith("- timm/vit,") and "noisy labels" in line]
     assert "is not supported: calibrated" in calm
+
+
+def test_every_line_about_a_teacher_of_unknown_training_says_so(made: SyntheticHome, tmp_path: Path) -> None:
+    said = "timm/vit x 8 of unknown training"
+    with JournalWriter(made.home.job("targets-sharp").attempt(1).journal) as journal:
+        journal.fact("lineage", {"training": "unknown", "pretrained": [], "unknown": ["its weights"]})
+    text = report(made, tmp_path / "out")
+    lines = [line for line in text.splitlines() if "timm/vit x 8" in line]
+    assert len(lines) > 4
+    assert all(line.count("timm/vit x 8") == line.count(said) for line in lines)
+    assert "timm/vit of unknown" not in text
 
 
 def test_intervals_of_several_remedies_hold_together(made: SyntheticHome, tmp_path: Path) -> None:

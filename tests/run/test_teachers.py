@@ -17,12 +17,12 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from engine.core.data.pack import open_pack
-from engine.core.data.splits import make_split
 from engine.core.data.wordnet import slice_places
 from engine.core.distill.targets import open_targets
 from engine.errors import DataError
 from engine.home.files import read_json
 from engine.home.paths import Home, JobFolder, open_home
+from engine.inputs.splits import make_split
 from engine.launch import Order
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan

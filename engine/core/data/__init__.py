@@ -5,7 +5,6 @@ survey         what a set is like
 duplicates     what shows the same
 appending      bytes that are on the disk, and still whole later
 pack shards    one data file with its index; how it is written so that a kill loses little
-splits         rows of train, val and test, by content
 draws views    a view's random numbers and geometry
 augment        its colours and erasing
 mixing         pairs for mixup and CutMix

@@ -21,9 +21,9 @@ from engine.core.data.decoded_cache import HostCache, open_decoded
 from engine.core.data.mixing import Mix, is_mixing, mix_pairs
 from engine.core.data.pack import Pack
 from engine.core.data.prefetch import finish_ahead, pin_images, render_ahead
-from engine.core.data.splits import Rows
 from engine.core.data.views import Crop, center_crop, draw_crop
 from engine.errors import DataError
+from engine.inputs.splits import Rows
 from engine.spec import Augment, Data
 
 # Bytes of rendered pixels on the host: small sets fit, ImageNet-100 at 224 pixels (19 GB) does not.

@@ -28,6 +28,7 @@ from engine.core.data.sources import ChangedImage, Listing, Pixels
 from engine.errors import DataError, HomeError
 from engine.home.files import read_json, write_json
 from engine.inputs.content import file_digest
+from engine.inputs.image_index import name_groups
 
 _simplejpeg: Any = importlib.import_module("simplejpeg") if importlib.util.find_spec("simplejpeg") else None
 
@@ -82,8 +83,7 @@ class Pack:
     @property
     def group_names(self) -> dict[str, str]:
         """Return key -> key of the group's first image, for the images that have near-duplicates."""
-        shared = np.flatnonzero(np.bincount(self.groups, minlength=len(self))[self.groups] > 1)
-        return {self.keys[row]: self.keys[self.groups[row]] for row in shared}
+        return name_groups(self.keys, self.groups)
 
 
 def write_pack(

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw, ImageFont
 from engine.core.data.loader import TrainLoader, render_rows, resolve_view_seed
 from engine.core.data.mixing import is_mixing
 from engine.core.data.pack import Pack
-from engine.core.data.splits import Rows
 from engine.core.data.views import render_center
 from engine.core.data.wordnet import class_title
+from engine.inputs.splits import Rows
 from engine.spec import Data
 
 GAP, CAPTION, FONT_SIZE = 4, 14, 10

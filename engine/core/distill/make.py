@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from engine.core.data.loader import render_rows, resolve_view_seed
-from engine.core.data.splits import Rows
 from engine.core.data.views import render_center
 from engine.core.distill.encoding import RowFormat, row_format
 from engine.core.distill.shards import TargetShards
 from engine.core.distill.targets import CENTRE, LOGITS, Origin, write_manifest
+from engine.inputs.splits import Rows
 from engine.spec.identity import digest_of
 
 # A shard of 1024 images is what a kill can cost. The batch is part of the digest, as another one may round otherwise.

@@ -21,11 +21,11 @@ from torch import Tensor
 
 from engine.core.data.loader import resolve_view_seed
 from engine.core.data.pack import Pack
-from engine.core.data.splits import Rows
 from engine.core.distill.encoding import Answers, RowFormat
 from engine.errors import DataError, HomeError
 from engine.home.files import read_json, write_json
 from engine.inputs.content import file_digest
+from engine.inputs.splits import Rows
 from engine.spec import Data
 from engine.spec.identity import VIEW_VERSION, digest_of
 

@@ -14,7 +14,7 @@ from engine.core.data import duplicates
 from engine.core.data.duplicates import PerceptualHash, group_hashes, hash_image
 from engine.core.data.pack import count_duplicates, open_pack, write_pack
 from engine.core.data.sources import list_images
-from engine.core.data.splits import make_split
+from engine.inputs.splits import make_split
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]

@@ -17,7 +17,7 @@ from engine.core.data.decoded_cache import DeviceCache
 from engine.core.data.loader import HOST, EvalLoader, TrainLoader, render_rows
 from engine.core.data.pack import Pack, open_pack, write_pack
 from engine.core.data.sources import list_images
-from engine.core.data.splits import make_split
+from engine.inputs.splits import make_split
 from engine.spec import Augment, Data
 
 SIZE, EPOCH = 32, 4

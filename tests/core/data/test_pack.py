@@ -20,10 +20,10 @@ from PIL import Image
 from engine.core.data import pack as pack_room
 from engine.core.data.pack import count_duplicates, is_valid_pack, open_pack, shrink, write_pack
 from engine.core.data.sources import Listing, list_images
-from engine.core.data.splits import split_pack
 from engine.errors import DataError
 from engine.home.files import publish_folder, read_json, write_json
 from engine.inputs.content import data_content
+from engine.inputs.splits import split_pack
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]

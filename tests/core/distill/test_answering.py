@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from engine.core.data.loader import TrainLoader
 from engine.core.data.pack import Pack
-from engine.core.data.splits import make_split
 from engine.core.distill.answering import Ask, CachedTeacher, OnlineTeacher
 from engine.core.distill.encoding import count_steps
 from engine.core.distill.make import Maker
@@ -21,6 +20,7 @@ from engine.core.distill.targets import open_targets
 from engine.core.distill.teacher import normalize
 from engine.core.distill.temperature import schedule_temperature
 from engine.core.train.loop import Loop
+from engine.inputs.splits import make_split
 from engine.spec import Augment, Data, Distill, Train
 from tests.core.train.toy import DATA as TOY
 from tests.core.train.toy import Notes, make_loop

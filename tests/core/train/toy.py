@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.data.pack import Pack, open_pack, write_pack
 from engine.core.data.sources import list_images
-from engine.core.data.splits import make_split
 from engine.core.distill.answering import Ask
 from engine.core.distill.temperature import TemperatureCurve
 from engine.core.train.checkpoint import State
 from engine.core.train.forward import Forward
 from engine.core.train.loop import Loop, Recipe
+from engine.inputs.splits import make_split
 from engine.spec import Data, Distill, Train
 
 DATA = Data(source="digits", image_size=8, split="20/10/70", short_side=8)

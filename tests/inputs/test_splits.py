@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from engine.core.data.pack import Pack
-from engine.core.data.splits import make_split, split_pack
 from engine.errors import DataError
 from engine.inputs.quotas import PARTS, class_quotas
+from engine.inputs.splits import make_split, split_pack
 from engine.spec import Data
 
 NAMES = ("cat", "dog")

@@ -13,12 +13,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.core.data.pack import Pack
 from engine.errors import DataError
 from engine.inputs.quotas import PARTS, UNUSED, check_quotas, held_part, split_quotas
 from engine.spec import Data
@@ -59,7 +58,26 @@ class Split:
         return {"digest": self.digest, **sizes, **about, "letters": self.letters}
 
 
-def split_pack(pack: Pack, data: Data) -> Split:
+class Packed(Protocol):
+    """What a split must know of packed images: a pack's own words (core/data/pack.py), or its index alone."""
+
+    @property
+    def keys(self) -> Sequence[str]: ...
+
+    @property
+    def labels(self) -> Rows: ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def group_names(self) -> Mapping[str, str]: ...
+
+    @property
+    def parts(self) -> Sequence[str]: ...
+
+
+def split_pack(pack: Packed, data: Data) -> Split:
     """Return the split of a pack that `data` asks for."""
     return make_split(
         pack.keys,

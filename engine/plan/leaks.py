@@ -1,0 +1,44 @@
+"""Leaks for who only checks a spec: takes a spec and a home, or none, gives the refusal and warnings of its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from engine.errors import XpError
+from engine.home.paths import Home, open_home
+from engine.inputs.leaks import LeakError
+from engine.plan import make_plan
+from engine.spec import Spec, weights_file
+from engine.spec.cells import expand_cells
+
+
+def find_leaks(spec: Spec, home: Home | None) -> tuple[LeakError | None, Sequence[str]]:
+    """Return why a plan of `spec` is refused for what its weights have seen, and what it warns of.
+
+    Nothing is planned, and no image is read, unless the spec names weights that are here or another run. What else a
+    plan refuses is for the plan to say. Without a home the headers of the files are all that is known of them.
+    """
+    if not _names_weights(spec):
+        return None, ()
+    if home is not None:
+        return _ask_plan(spec, home)
+    with TemporaryDirectory(prefix="xp-") as folder:
+        return _ask_plan(spec, open_home(Path(folder), create=True))
+
+
+def _ask_plan(spec: Spec, home: Home) -> tuple[LeakError | None, Sequence[str]]:
+    try:
+        return None, make_plan(spec, home).warnings
+    except LeakError as error:
+        return error, ()
+    except XpError:
+        return None, ()
+
+
+def _names_weights(spec: Spec) -> bool:
+    cells = [cell.settings for cell in expand_cells(spec)]
+    files = (weights_file(network.weights) for settings in cells for _, network in settings.networks)
+    runs = (teacher.run for settings in cells for _, teacher in settings.teachers)
+    return any(file is not None and file.is_file() for file in files) or any(runs)

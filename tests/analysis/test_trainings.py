@@ -1,0 +1,96 @@
+"""What is known of a network's training: as its journal says, and in older results as its jobs say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.analysis.snapshot import one_snapshot
+from engine.analysis.trainings import NetworkTraining, read_trainings, unknown_arms, unknown_jobs
+from engine.collect import collect
+from engine.home.files import read_json, write_json
+from store.journal import JournalWriter
+from tests.helpers.synthetic import Arm, SyntheticHome
+
+FILE = "sha256:" + "ab" * 32
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> SyntheticHome:
+    home = SyntheticHome(tmp_path / "home")
+    home.experiment("paper", {"plain": Arm(), "begun": Arm(0.7)}, seeds=(0,))
+    return home
+
+
+def student(made: SyntheticHome, arm: str) -> str:
+    record = read_json(made.home.records("paper")[-1])
+    job: str = next(run["jobs"]["student"] for run in record["runs"] if run["arm"] == arm)
+    return job
+
+
+def rewrite(made: SyntheticHome, job: str, weights: str, needs: dict[str, str] | None = None) -> None:
+    spec = made.home.job(job).spec
+    write_json(
+        spec, {**read_json(spec), "needs": needs or {}, "settings": {"seed": 0, "network": {"weights": weights}}}
+    )
+
+
+def say(made: SyntheticHome, job: str, training: str) -> None:
+    with JournalWriter(made.home.job(job).attempt(1).journal) as journal:
+        journal.fact("lineage", {"training": training, "pretrained": [], "unknown": []})
+
+
+def trainings(made: SyntheticHome) -> list[NetworkTraining]:
+    collect(made.home)
+    with one_snapshot(made.home) as snapshot:
+        return read_trainings(snapshot, "paper")
+
+
+def training_of(made: SyntheticHome, arm: str) -> str:
+    (found,) = {one.training for one in trainings(made) if one.arm == arm and one.role == "student"}
+    return found
+
+
+def test_the_journal_of_a_job_counts(made: SyntheticHome) -> None:
+    rewrite(made, student(made, "begun"), FILE)
+    say(made, student(made, "begun"), "known")
+    say(made, student(made, "plain"), "unknown")
+    assert (training_of(made, "begun"), training_of(made, "plain")) == ("known", "unknown")
+
+
+@pytest.mark.parametrize(("weights", "expected"), [("none", "known"), ("pretrained", "pretrained"), (FILE, "unknown")])
+def test_an_older_result_is_judged_by_its_first_weights(weights: str, expected: str, made: SyntheticHome) -> None:
+    rewrite(made, student(made, "begun"), weights)
+    assert training_of(made, "begun") == expected
+    assert training_of(made, "plain") == "known"
+
+
+def test_weights_that_were_trained_here_are_as_known_as_their_job(made: SyntheticHome) -> None:
+    rewrite(made, student(made, "begun"), FILE)
+    first = made.done("train-first", "train", settings={"network": {"weights": "pretrained"}})
+    result = made.home.job(first).result
+    told: dict[str, Any] = {**read_json(result), "weights_sha256": FILE.removeprefix("sha256:")}
+    result.unlink()
+    write_json(result, told)
+    assert training_of(made, "begun") == "pretrained"
+
+
+def test_a_teacher_of_unknown_training_is_behind_its_student(made: SyntheticHome) -> None:
+    targets = made.done("targets-1", "targets", settings={"network": {"weights": FILE}})
+    rewrite(made, student(made, "begun"), "none", {"targets": targets})
+    assert training_of(made, "begun") == "unknown"
+    gone = student(made, "plain")
+    rewrite(made, gone, "none", {"teacher": "train-gone"})
+    assert training_of(made, "plain") == "unknown"
+
+
+def test_arms_and_jobs_of_unknown_training_are_named_once(made: SyntheticHome) -> None:
+    say(made, student(made, "begun"), "unknown")
+    found = trainings(made)
+    cell = found[0].cell
+    assert unknown_arms(found, cell) == ["begun"]
+    assert unknown_arms(found, "another") == []
+    assert student(made, "begun") in unknown_jobs(found)
+    assert student(made, "plain") not in unknown_jobs(found)
