@@ -2,6 +2,8 @@
 
 snapshot    one state of the results, held open
 statistics  intervals and tests
+held        what must be equal for which metrics
+things      what counts as one thing that differs
 fairness    whether two runs may be compared
 compare     two arms side by side
 claims      what a spec claims, against the data

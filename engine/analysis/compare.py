@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.analysis.fairness import Mismatch, Surroundings, judge_pair, mismatch_lines, tell_first
+from engine.analysis.fairness import Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
+from engine.analysis.held import how_it_ran
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
 from engine.analysis.statistics import (
     Interval,
@@ -20,6 +21,7 @@ from engine.analysis.statistics import (
     paired_shares,
     smallest_difference,
 )  # fmt: skip
+from engine.analysis.things import Mismatch
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
 from engine.spec.dotted import flatten_settings
@@ -45,7 +47,7 @@ class Comparison:
     """first - second on one metric at one point of the matrix, in the metric's own unit.
 
     `difference` is paired over common seeds; `p` is of the paired t test, `adjusted_p` after Holm over the table.
-    `unfair` is what should have been held and was not; `smallest` the difference that these seeds could have shown.
+    `unfair` is what should have been held and was not, `notes` what else a reader must know; `smallest` the difference that these seeds could have shown.
     `untested` says why there is no p, where the metric is one that differs from seed to seed; `left_out` names the
     runs whose value is not finite, as where the training diverged.
     """
@@ -64,6 +66,7 @@ class Comparison:
     unfair: tuple[Mismatch, ...]
     untested: str = ""
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def relative(self) -> float | None:
@@ -98,7 +101,7 @@ def compare_arms(
     unfair = {str(one): one for comparison in compared for one in comparison.unfair}
     if unfair and not anyway:
         table = "\n".join(mismatch_lines(list(unfair.values())))
-        fix = "compare runs that differ in one factor alone, or say --anyway and get this as a footnote"
+        fix = repair_text(list(unfair.values()))
         raise QueryError(f"{first} and {second} are not comparable:\n{table}", fix=fix)
     return with_holm(compared)
 
@@ -174,6 +177,7 @@ def _compare_cell(
         unfair=tuple(sorted(unfair.values(), key=tell_first)),
         untested=_why_untested(difference, len(one.keys() & two.keys())),
         left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[name])),
+        notes=tuple(dict.fromkeys(note for judged in fairness for note in judged.notes)),
     )  # fmt: skip
 
 
@@ -195,11 +199,17 @@ def _why_untested(difference: Interval, common: int) -> str:
 
 
 def _surround(run: Row, metric: Metric) -> Surroundings:
+    """Return the settings of a run as they were carried out, and the machine and code of the job behind `metric`."""
     is_measured = metric.measured == "once"
-    device = run["measure_device" if is_measured else "train_device"]
-    settings = flatten_settings(json.loads(run["settings"] or "{}"))
-    code = run["measure_code" if is_measured else "code"]
-    return Surroundings(settings, code, device if metric.device_bound else None, run["images"])
+    where = "measure" if is_measured else "train"
+    details = how_it_ran(json.loads(run[f"{where}_details"] or "{}"))
+    return Surroundings(
+        settings={**flatten_settings(json.loads(run["settings"] or "{}")), **details},
+        code=run["measure_code" if is_measured else "code"],
+        images=run["images"],
+        at_once=None if is_measured else run["at_once"],
+        **{name: run[f"{where}_{name}"] for name in ("device", "driver", "torch", "timm", "host")},
+    )
 
 
 def _compare_test_images(
@@ -226,4 +236,4 @@ def _compare_test_images(
 def _unlike_images(one: Row, two: Row) -> Mismatch:
     common = len(set(one["samples"]) & set(two["samples"]))
     sizes = [f"{len(row['samples'])} images" for row in (one, two)]
-    return Mismatch("the test set", sizes[0], f"{sizes[1]}, of which {common} are common")
+    return Mismatch("the test set", sizes[0], f"{sizes[1]}, of which {common} are common", other_images=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.analysis.compare import ONE_SEED, Comparison, Images
-from engine.analysis.fairness import Mismatch
+from engine.analysis.things import Mismatch
 from engine.analysis.statistics import Interval
 from engine.analysis.text import comparison_lines
 
