@@ -60,11 +60,15 @@ class Around:
 
 @dataclass(frozen=True)
 class FieldPlace:
-    """A field where it stands in a spec: its dotted path, the model that declares it, and its name there."""
+    """A field where it stands in a spec: its dotted path, the model that declares it, and its name there.
+
+    `in_aside`: the section that it stands in is marked ASIDE as a whole.
+    """
 
     path: str
     owner: type[BaseModel]
     name: str
+    in_aside: bool = False
 
     @property
     def info(self) -> FieldInfo:
@@ -73,7 +77,7 @@ class FieldPlace:
     @property
     def is_aside(self) -> bool:
         extra = self.info.json_schema_extra
-        return isinstance(extra, Mapping) and bool(extra.get("aside"))
+        return self.in_aside or (isinstance(extra, Mapping) and bool(extra.get("aside")))
 
 
     @property
@@ -125,33 +129,33 @@ def _reach_of(path: str) -> Families:
 
 def places_of(path: str, root: type[BaseModel] = Settings) -> Iterator[FieldPlace]:
     """Yield the fields that a dotted path may lead to, one for each model of a union; numbers count in lists."""
-    models, owned = [root], list[FieldPlace]()
+    models, owned = [(root, False)], list[FieldPlace]()
     for part in path.split("."):
         if part.isdigit() and owned:
             continue
         if not models:  # into an open mapping, as `options`
             break
         owned = [
-            FieldPlace(path, model, name)
-            for model in models
+            FieldPlace(path, model, name, in_aside)
+            for model, in_aside in models
             for name, info in model.model_fields.items()
             if part == (info.alias or name)
         ]
-        models = [inner for place in owned for inner in models_in(place.info.annotation)]
+        models = [(inner, place.is_aside) for place in owned for inner in models_in(place.info.annotation)]
         if not owned:
             return
     yield from owned
 
 
-def walk_fields(model: type[BaseModel] = Settings, before: str = "") -> Iterator[FieldPlace]:
+def walk_fields(model: type[BaseModel] = Settings, before: str = "", in_aside: bool = False) -> Iterator[FieldPlace]:
     """Yield every field of a spec's settings that holds a value, and not only more settings."""
     for name, info in model.model_fields.items():
-        path = f"{before}{info.alias or name}"
+        place = FieldPlace(f"{before}{info.alias or name}", model, name, in_aside)
         inner = models_in(info.annotation)
         if not inner or holds_values(info.annotation):
-            yield FieldPlace(path, model, name)
+            yield place
         for one in inner:
-            yield from walk_fields(one, f"{path}.")
+            yield from walk_fields(one, f"{place.path}.", place.is_aside)
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
@@ -181,14 +185,14 @@ def how_it_ran(details: Mapping[str, Any]) -> dict[str, Any]:
     Without those that a run's settings tell themselves, as far as they count, and without the folder of the images.
     """
     known = flatten_settings(JobDetails().model_dump(mode="json")) | flatten_settings(details)
-    asides = {place.path: place.name for place in walk_fields() if place.is_aside and not place.is_counted}
-    shares = {path: value for path, value in known.items() if path.startswith("resources.")}
-    return shares | {path: known[name] for path, name in asides.items() if name in known and _is_own(path, name)}
+    asides = [place for place in walk_fields() if place.is_aside and not place.is_counted]
+    named = {place.path: place.path if place.in_aside else place.name for place in asides if _is_own(place)}
+    return {path: known[name] for path, name in named.items() if name in known}
 
 
-def _is_own(path: str, name: str) -> bool:
+def _is_own(place: FieldPlace) -> bool:
     """Whether it is of the run itself, and not of the training of its teacher."""
-    return path.count(".") == 1 and name != "root"
+    return place.path.count(".") == 1 and place.name != "root"
 
 
 AROUND = (

@@ -104,7 +104,7 @@ UNFAIR: dict[str, Pair] = {
         TAUGHT, "5 factors at once (teacher, assistants, teacher calibration, teacher head, teacher scale)"),
     "a distillation that differs in four things": Pair(
         ACC, TAUGHT | {"distill": {"loss": "dkd", "temperature": 4.0, "until": 0.5, "weight": 3.0}}, TAUGHT,
-        "4 factors at once (distillation loss, distillation temperature, distillation end, distillation weights)"),
+        "4 factors at once (distillation weights, distillation loss, distillation temperature, distillation end)"),
     "training speed on another GPU": Pair(SPEED, SPARSE, {}, "the device", where={"device": "A100"}),
     "training speed under another torch": Pair(SPEED, SPARSE, {}, "the torch version", where={"torch": "3"}),
     "lean memory": Pair(GPU, {}, {}, "train.memory is lean against standard", how={"memory": "lean"}),
