@@ -47,7 +47,8 @@ class Comparison:
     """first - second on one metric at one point of the matrix, in the metric's own unit.
 
     `difference` is paired over common seeds; `p` is of the paired t test, `adjusted_p` after Holm over the table.
-    `unfair` is what should have been held and was not, `notes` what else a reader must know; `smallest` the difference that these seeds could have shown.
+    `unfair` is what should have been held and was not, `notes` what else a reader must know; `smallest` the difference
+    that these seeds could have shown.
     `untested` says why there is no p, where the metric is one that differs from seed to seed; `left_out` names the
     runs whose value is not finite, as where the training diverged.
     """

@@ -79,7 +79,6 @@ class FieldPlace:
         extra = self.info.json_schema_extra
         return self.in_aside or (isinstance(extra, Mapping) and bool(extra.get("aside")))
 
-
     @property
     def is_counted(self) -> bool:
         """Whether some of its values change results all the same, and are part of ids."""

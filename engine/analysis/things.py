@@ -133,13 +133,12 @@ def list_mismatches(first: Settings, second: Settings, family: Family) -> list[M
 
 
 def list_noted(first: Settings, second: Settings, family: Family) -> list[Mismatch]:
-    """Return the settings that differ and are worth a footnote to `family`."""
-    return _differing(first, second, family, lambda rule: rule.noted - rule.decides)
+    """Return the settings that differ and are worth a footnote to `family`; a teacher that is new brings none."""
+    found = _differing(first, second, family, lambda rule: rule.noted - rule.decides)
+    return [one for one in found if not (one.what.startswith("teacher.") and None in (one.first, one.second))]
 
 
-def _differing(
-    first: Settings, second: Settings, family: Family, reach: Callable[[Rule], Families]
-) -> list[Mismatch]:
+def _differing(first: Settings, second: Settings, family: Family, reach: Callable[[Rule], Families]) -> list[Mismatch]:
     one, other = _effective(first, second), _effective(second, first)
     found = [Mismatch(path, one.get(path), other.get(path)) for path in sorted({*one, *other})]
     different = [each for each in found if same_form(each.first) != same_form(each.second)]

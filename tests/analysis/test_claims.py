@@ -24,9 +24,9 @@ from engine.analysis.claims import (
     threshold_of,
 )
 from engine.analysis.compare import NO_SPREAD, ONE_MEASUREMENT, Comparison, Images, compare_arms
-from engine.analysis.things import Mismatch
 from engine.analysis.statistics import Interval, seeds_needed
 from engine.analysis.text import comparison_lines
+from engine.analysis.things import Mismatch
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.spec import Claim

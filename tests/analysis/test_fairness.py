@@ -205,9 +205,7 @@ def test_other_images_are_told_for_what_is_judged_on_images_alone() -> None:
     other = _around(LONGFORMER | {"data.split_seed": 1})
     for metric, which in (("test_top1", "the same test images"), ("val_top1", "the same images")):
         found = judge_pair(_around({}), other, metric)
-        assert apart_text(found.unfair, metric) == (
-            f"not comparable: not {which}: data.split_seed is 0 against 1"
-        )
+        assert apart_text(found.unfair, metric) == (f"not comparable: not {which}: data.split_seed is 0 against 1")
     assert apart_text(judge_pair(_around({}), other, "train_seconds").unfair, "train_seconds") == ""
     assert apart_text(judge_pair(_around({}), _around({"train.lr": 1, "train.epochs": 2})).unfair, "test_top1") == ""
 
@@ -236,7 +234,8 @@ def test_unequal_epochs_are_repaired_by_a_control_of_equal_budget() -> None:
 @pytest.mark.parametrize("place", AROUND, ids=lambda place: place.name)
 def test_every_surrounding_counts_where_the_table_says(place: Around) -> None:
     for metric, family in FAMILIES.items():
-        other = replace(_around(LONGFORMER), **{place.name: "another"})
+        changed: dict[str, Any] = {place.name: "another"}
+        other = replace(_around(LONGFORMER), **changed)
         found = judge_pair(_around({}), other, metric)
         assert (place.what in [one.what for one in found.unfair]) == (family in place.decides)
         assert any(place.what in note for note in found.notes) == (family in place.noted)

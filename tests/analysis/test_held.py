@@ -38,7 +38,7 @@ ADD = "give it a row in ROWS of engine/analysis/held.py: which metrics it decide
 
 def _models() -> list[type[BaseModel]]:
     """Every model of a spec's settings, sections included."""
-    found, ahead = list[type[BaseModel]](), [Settings]
+    found, ahead = list[type[BaseModel]](), list[type[BaseModel]]([Settings])
     while ahead:
         model = ahead.pop()
         if model not in found:
@@ -101,8 +101,11 @@ def test_a_new_field_of_any_model_must_be_equal(model: type[BaseModel], monkeypa
     rule_of.cache_clear()
 
 
-@pytest.mark.parametrize("place", ["data", "data.augment", "student", "student.attention", "teacher", "teacher.train",
-                                   "distill", "train", "prune", "measure", "explain", "resources", "new_section"])  # fmt: skip
+@pytest.mark.parametrize(
+    "place",
+    ["data", "data.augment", "student", "student.attention", "teacher", "teacher.train", "distill", "train", "prune",
+     "measure", "explain", "resources", "new_section"],
+)  # fmt: skip
 def test_a_pair_that_differs_in_a_new_field_is_unfair(place: str) -> None:
     base = {"teacher.arch": "timm/x", "distill.loss": "hinton", "prune.ratio": 0.2}
     assert _unfair_for(f"{place}.shiny", base=base) == set(ALL)
@@ -136,7 +139,7 @@ def test_how_a_job_is_done_decides_no_accuracy() -> None:
 
 
 def test_inference_is_decided_by_what_its_job_is_made_of() -> None:
-    """A measurement knows the shape of a network, its image size and precision; a pruned one is a shape that came out."""
+    """A measurement knows a network's shape, its image size and precision; a pruned one is a shape that came out."""
     known = {re.sub("^network", "student", place.path) for place in walk_fields(MeasureSettings)}
     decided = {path for path in PLACES if "inference" in rule_of(path).decides and not path.startswith("prune.")}
     of_images = {"data.source", "data.classes", "data.image_size", "train.precision"}

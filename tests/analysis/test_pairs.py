@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from engine.analysis.fairness import Surroundings, judge_pair
+from engine.analysis.fairness import Fairness, Surroundings, judge_pair
 from engine.analysis.held import Family, family_of, how_it_ran
 from engine.load.unsupported import planned_problems
 from engine.spec import Settings
@@ -138,16 +138,17 @@ UNFAIR: dict[str, Pair] = {
     "training time of a pruned network": Pair(SECONDS, PRUNED, {}, "epochs in all is 12 against 10"),
     "inference under another driver": Pair(INFER, SPARSE, {}, "the driver", where={"driver": "560"}),
     "memory of the host with workers": Pair(HOST, SPARSE, {}, "data.workers", how={"workers": 4}),
-    "memory at another batch beside the attention": Pair(GPU, SPARSE | {"train.batch_size": 64}, {}, "train.batch_size"),
+    "memory at another batch beside the attention": Pair(
+        GPU, SPARSE | {"train.batch_size": 64}, {}, "train.batch_size"),
     "size at another image size beside the student": Pair("macs", MOBILE | {"data.image_size": 192}, {},
                                                           "data.image_size"),
     "size by other code": Pair("params", SPARSE, {}, "the code", where={"code": "d"}),
 }  # fmt: skip
 
 
-def _judge(pair: Pair, *, turned: bool = False) -> Any:
-    sides = _ran(pair.first, pair.how, pair.where), _ran(pair.second, {}, {})
-    return judge_pair(*(reversed(sides) if turned else sides), pair.metric)
+def _judge(pair: Pair, *, turned: bool = False) -> Fairness:
+    one, other = _ran(pair.first, pair.how, pair.where), _ran(pair.second, {}, {})
+    return judge_pair(other, one, pair.metric) if turned else judge_pair(one, other, pair.metric)
 
 
 def test_there_are_thirty_of_each_and_all_families_among_both() -> None:

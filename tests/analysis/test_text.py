@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from engine.analysis.compare import ONE_SEED, Comparison, Images
-from engine.analysis.things import Mismatch
 from engine.analysis.statistics import Interval
 from engine.analysis.text import comparison_lines
+from engine.analysis.things import Mismatch
 
 
 def found(**more: Any) -> Comparison:

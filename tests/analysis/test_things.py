@@ -17,8 +17,10 @@ from engine.analysis.things import (
     total_epochs,
 )
 
-TAUGHT = {"teacher.arch": "timm/x", "teacher.weights": "pretrained", "teacher.head": "slice", "distill.loss": "hinton",
-          "distill.temperature": 2.0}  # fmt: skip
+TAUGHT: dict[str, Any] = {
+    "teacher.arch": "timm/x", "teacher.weights": "pretrained", "teacher.head": "slice", "distill.loss": "hinton",
+    "distill.temperature": 2.0,
+}  # fmt: skip
 TRAINED = TAUGHT | {"teacher.weights": "none", "teacher.train.epochs": 5, "teacher.train.lr": 0.1}
 
 
@@ -110,6 +112,9 @@ def test_distillation_comes_with_a_teacher() -> None:
     whole = TRAINED | {"distill.until": 0.5, "teacher.calibrate": True, "teacher.assistants": [{"arch": "a"}]}
     assert _names(whole, {}) == ["teacher"]
     assert _footnotes(whole, {}) == []
+    assert list_noted(TRAINED | {"teacher.train.threads": 4}, {}, "accuracy") == []
+    threads = [TRAINED | {"teacher.train.threads": count} for count in (1, 4)]
+    assert [one.what for one in list_noted(*threads, "accuracy")] == ["teacher.train.threads"]
 
 
 def test_windows_and_attention_are_those_of_a_tiny_vit() -> None:
@@ -142,8 +147,8 @@ def test_each_network_has_a_file_of_its_own() -> None:
 
 
 def test_the_training_of_another_run_comes_with_it_and_is_told() -> None:
-    other = {"teacher.run": "paper/large", "teacher.weights": "none", "distill.loss": "hinton"}
-    other |= {"distill.temperature": 2.0}
+    other = {**TAUGHT, "teacher.run": "paper/large", "teacher.weights": "none"}
+    del other["teacher.arch"]
     assert _names(TAUGHT, other) == ["teacher"]
     assert any("teacher.weights is pretrained against none" in note for note in _footnotes(TAUGHT, other))
 
