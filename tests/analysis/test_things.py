@@ -113,8 +113,8 @@ def test_distillation_comes_with_a_teacher() -> None:
     assert _names(whole, {}) == ["teacher"]
     assert _footnotes(whole, {}) == []
     assert list_noted(TRAINED | {"teacher.train.threads": 4}, {}, "accuracy") == []
-    threads = [TRAINED | {"teacher.train.threads": count} for count in (1, 4)]
-    assert [one.what for one in list_noted(*threads, "accuracy")] == ["teacher.train.threads"]
+    few, many = (TRAINED | {"teacher.train.threads": count} for count in (1, 4))
+    assert [one.what for one in list_noted(few, many, "accuracy")] == ["teacher.train.threads"]
 
 
 def test_windows_and_attention_are_those_of_a_tiny_vit() -> None:
