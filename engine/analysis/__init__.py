@@ -6,6 +6,8 @@ crossed     intervals over seeds and images
 power       what a design can detect
 foresight   what an experiment can show before it runs
 trainings   what is known of who trained a network
+held        what must be equal for which metrics
+things      what counts as one thing that differs
 fairness    whether two runs may be compared
 compare     two arms side by side
 grids       arms that cross factors

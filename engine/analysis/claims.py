@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.analysis.compare import ONE_MEASUREMENT, Comparison, compare_arms
+from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.power import design_of
 from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.analysis.statistics import holm, p_of
@@ -112,13 +113,13 @@ def _judge(claim: Claim, comparison: Comparison | None, why: str, p: float | Non
 
 
 def _verdict_of(claim: Claim, comparison: Comparison, p: float | None) -> tuple[Verdict, str]:
-    unlike = [str(one) for one in comparison.unfair if one.what in ("the test set", "data.split", "data.source")]
-    if unlike:
-        return "undecided", f"not the same test images: {'; '.join(unlike)}"
+    apart, note = apart_text(comparison.unfair, comparison.metric), _footnote(comparison)
+    if apart:
+        return "undecided", apart
     side = decide_side(claim, comparison, p)
     if side == 0:
-        return "undecided", _what_is_missing(claim, comparison)
-    return ("holds" if (side > 0) == wants_more(claim) else "refuted"), _footnote(comparison)
+        return "undecided", "; ".join([_what_is_missing(claim, comparison), *([note] if note else [])])
+    return ("holds" if (side > 0) == wants_more(claim) else "refuted"), note
 
 
 def decide_side(claim: Claim, comparison: Comparison, p: float | None) -> int:
@@ -151,11 +152,8 @@ def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
 
 
 def _footnote(comparison: Comparison) -> str:
-    """Name the three most telling things that were not held equal."""
-    if not comparison.unfair:
-        return ""
-    named, left = "; ".join(map(str, comparison.unfair[:3])), len(comparison.unfair) - 3
-    return f"note: {named}" + (f"; and {left} more differences" if left > 0 else "")
+    told = footnote_text(comparison.unfair, comparison.notes)
+    return f"note: {told}" if told else ""
 
 
 def interval_text(comparison: Comparison) -> str:

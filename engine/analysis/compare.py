@@ -10,7 +10,8 @@ from typing import TypeGuard
 import numpy as np
 
 from engine.analysis.crossed import LEAST_SEEDS, crossed_interval
-from engine.analysis.fairness import Mismatch, Surroundings, judge_pair, mismatch_lines, tell_first
+from engine.analysis.fairness import Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
+from engine.analysis.held import how_it_ran
 from engine.analysis.power import design_of
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
 from engine.analysis.statistics import (
@@ -22,6 +23,7 @@ from engine.analysis.statistics import (
     paired_interval,
     paired_shares,
 )  # fmt: skip
+from engine.analysis.things import Mismatch
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
 from engine.spec.dotted import flatten_settings
@@ -47,9 +49,9 @@ class Comparison:
 
     `difference` is paired over common seeds, and of test accuracy over seeds and test images together where there are
     enough; `p` is of the same error and degrees of freedom, `adjusted_p` after Holm over the table. `unfair` is what
-    should have been held and was not; `smallest` the difference that is found with a power of 80 % at the level of a
-    table of `tests` comparisons. `untested` says why there is no p, where the metric is one that differs from seed to
-    seed; `left_out` names the runs whose value is not finite, as where the training diverged.
+    should have been held and was not, `notes` what else a reader must know; `smallest` the difference that is found
+    with a power of 80 % at the level of a table of `tests` comparisons. `untested` says why there is no p, where the
+    metric is one that differs from seed to seed; `left_out` names the runs whose value is not finite.
     """
 
     metric: str
@@ -67,6 +69,7 @@ class Comparison:
     untested: str = ""
     left_out: tuple[str, ...] = ()
     tests: int = 1
+    notes: tuple[str, ...] = ()
 
     @property
     def relative(self) -> float | None:
@@ -101,7 +104,7 @@ def compare_arms(
     unfair = {str(one): one for comparison in compared for one in comparison.unfair}
     if unfair and not anyway:
         table = "\n".join(mismatch_lines(list(unfair.values())))
-        fix = "compare runs that differ in one factor alone, or say --anyway and get this as a footnote"
+        fix = repair_text(list(unfair.values()))
         raise QueryError(f"{first} and {second} are not comparable:\n{table}", fix=fix)
     return with_holm(compared)
 
@@ -179,6 +182,7 @@ def _compare_cell(
         unfair=tuple(sorted(unfair.values(), key=tell_first)),
         untested=_why_untested(difference, len(one.keys() & two.keys())),
         left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[name])),
+        notes=tuple(dict.fromkeys(note for judged in fairness for note in judged.notes)),
     )  # fmt: skip
 
 
@@ -207,11 +211,17 @@ def _why_untested(difference: Interval, common: int) -> str:
 
 
 def _surround(run: Row, metric: Metric) -> Surroundings:
+    """Return the settings of a run as they were carried out, and the machine and code of the job behind `metric`."""
     is_measured = metric.measured == "once"
-    device = run["measure_device" if is_measured else "train_device"]
-    settings = flatten_settings(json.loads(run["settings"] or "{}"))
-    code = run["measure_code" if is_measured else "code"]
-    return Surroundings(settings, code, device if metric.device_bound else None, run["images"])
+    where = "measure" if is_measured else "train"
+    details = how_it_ran(json.loads(run[f"{where}_details"] or "{}"))
+    return Surroundings(
+        settings={**flatten_settings(json.loads(run["settings"] or "{}")), **details},
+        code=run["measure_code" if is_measured else "code"],
+        images=run["images"],
+        at_once=None if is_measured else run["at_once"],
+        **{name: run[f"{where}_{name}"] for name in ("device", "driver", "torch", "timm", "host")},
+    )
 
 
 def _compare_test_images(
@@ -239,4 +249,4 @@ def _compare_test_images(
 def _unlike_images(one: Row, two: Row) -> Mismatch:
     common = len(set(one["samples"]) & set(two["samples"]))
     sizes = [f"{len(row['samples'])} images" for row in (one, two)]
-    return Mismatch("the test set", sizes[0], f"{sizes[1]}, of which {common} are common")
+    return Mismatch("the test set", sizes[0], f"{sizes[1]}, of which {common} are common", other_images=True)

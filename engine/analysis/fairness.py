@@ -1,61 +1,51 @@
 """Whether two runs may be compared: takes their settings and surroundings, gives what differs beside the factor.
 
-A fair comparison varies one factor and holds all else: the data and its split, the training, the code, and for speed
-and memory the device. What is held counts as a factor only where it is the one thing that differs.
+A fair comparison varies one thing and holds all else that decides the metric. What must be held is a table, held.py;
+what counts as one thing is said in things.py. Comparisons, claims, the marks of a report and what they say in words
+all come from `judge_pair` and the two texts at the foot of this file.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from engine.spec.job_kinds import KINDS
-from store.metrics import metric_of
+from engine.analysis.held import AROUND, ROWS, Family, family_of
+from engine.analysis.things import (
+    AT_ONCE,
+    EPOCHS,
+    Mismatch,
+    Thing,
+    list_noted,
+    list_things,
+    rule_at,
+    show_value,
+)
+from store.metrics import Metric, metric_of
 
-FACTORS = {
-    "student.attention": "attention",
-    "student": "student",
-    "teacher": "teacher",
-    "distill": "distillation",
-    "prune": "pruning",
-}  # the longest prefix that fits names the factor
-TEST_IMAGES = (
-    "data.source", "data.given", "data.split", "data.split_seed", "data.classes", "data.nested", "data.broken",
-)  # fmt: skip
+__all__ = ["Fairness", "Mismatch", "Surroundings", "judge_pair", "tell_first"]
+
+IMAGE_FIELDS = tuple(
+    f"data.{name}" for model, names, rule in ROWS if rule.picks_images and model == "Data" for name in names.split()
+)
 # What a reader should hear of first; a path that is none of these or under them comes after them, by name.
 TELLING = (
-    "the test set", "the images", *TEST_IMAGES, "train.epochs", "train.batch_size", "train.lr",
-    "data.image_size", "the code", "the device", "teacher", "train", "data",
+    "the test set", "the images", "data.source", "data.given", "data.split", "data.split_seed", "data.classes",
+    "data.nested", "data.broken", "student.weights", EPOCHS, "train.epochs", "train.batch_size", "train.lr",
+    "data.image_size", *(one.what for one in AROUND), "teacher", "train", "data",
 )  # fmt: skip
-AT_ONCE = "factors at once"
-MOST_SHOWN, WIDEST = 8, 40
-# What decides no accuracy (devices are compared by themselves), and of it what decides no speed either
-ASIDE = (*(kind.section for kind in KINDS.values() if kind.section), "resources", "train.threads")
-ASIDE_OF_SPEED = (*(kind.section for kind in KINDS.values() if kind.section and not kind.figures), "resources")
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """One thing that two runs do not have in common: a setting, the test images, the code or the device."""
-
-    what: str
-    first: Any
-    second: Any
-
-    def __str__(self) -> str:
-        if self.what.endswith(AT_ONCE):
-            return f"{self.what} ({self.first}, {self.second})"
-        return f"{self.what} is {_show(self.first)} against {_show(self.second)}"
+MOST_SHOWN = 8
+FAIR_FIX = "compare runs that differ in one factor alone, or say --anyway and get this as a footnote"
 
 
 @dataclass(frozen=True)
 class Fairness:
-    """What a pair of runs differs in: the factors that are compared, and what should have been held."""
+    """What a pair of runs differs in: the factors that are compared, what should have been held, and footnotes."""
 
     factors: tuple[str, ...]
     unfair: tuple[Mismatch, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def is_fair(self) -> bool:
@@ -64,102 +54,124 @@ class Fairness:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Of one run: its settings by dotted path, and what no setting says."""
+    """Of one run: its settings by dotted path, and what no setting says.
+
+    `at_once`: how many images went through the network at once, where memory was too short for the batch.
+    """
 
     settings: Mapping[str, Any]
     code: str | None = None
     device: str | None = None
     images: str | None = None
+    driver: str | None = None
+    torch: str | None = None
+    timm: str | None = None
+    host: str | None = None
+    at_once: str | None = None
 
 
 def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_top1") -> Fairness:
-    """Return what differs between two runs, and which of it makes comparing them on `metric` unfair."""
-    different = list_mismatches(first.settings, second.settings, metric)
-    by_factor: dict[str, list[Mismatch]] = {}
-    for one in different:
-        by_factor.setdefault(factor_of(one.what), []).append(one)
-    by_factor = _without_dependents(by_factor, first.settings, second.settings)
-    fixed = _test_images_of(first, second)
-    unfair = [one for path in by_factor if path in fixed for one in by_factor[path]]
-    studied = [name for name in by_factor if name in FACTORS.values()]
-    held = [name for name in by_factor if name not in FACTORS.values() and name not in fixed]
-    if studied or len(held) > 1:
-        unfair += [one for name in held for one in by_factor[name]]
-    if len(studied) > 1:
-        unfair.append(Mismatch(f"{len(studied)} {AT_ONCE}", studied[0], ", ".join(studied[1:])))
-    unfair += _outer_mismatches(first, second, metric)
-    return Fairness(tuple(studied or held), tuple(sorted(unfair, key=tell_first)))
+    """Return what differs between two runs, and which of it makes comparing them on `metric` unfair or footnoted."""
+    measured = metric_of(metric)
+    family = family_of(measured)
+    things = list_things(first.settings, second.settings, family)
+    barred = [one for thing in things for one in thing.differing if _is_barred(one, first, second, measured)]
+    left = [thing for thing in things if not any(one in barred for one in thing.differing)]
+    named = [thing for thing in left if thing.is_named]
+    alone = [thing for thing in left if not thing.is_named]
+    unfair = [_flagged(one, first, second, measured) for one in barred]
+    if named or barred or len(alone) > 1:
+        unfair += [one for thing in alone for one in thing.differing]
+    if len(named) > 1:
+        names = [thing.name for thing in named]
+        unfair.append(Mismatch(f"{len(named)} {AT_ONCE}", names[0], ", ".join(names[1:])))
+    unfair += _other_images(first, second, measured)
+    unfair += [Mismatch(one.what, *pair) for one, pair in _around(first, second) if family in one.decides]
+    factors = tuple(thing.name for thing in named or alone)
+    return Fairness(factors, tuple(sorted(unfair, key=tell_first)), tuple(_notes(first, second, family, named)))
 
 
-def _test_images_of(first: Surroundings, second: Surroundings) -> tuple[str, ...]:
-    """Return the settings that decide the test images. Nested splits share them, whatever is left for training."""
-    nested = all(one.settings.get("data.nested") is True for one in (first, second))
-    return tuple(path for path in TEST_IMAGES if not (nested and path == "data.split"))
+def _is_barred(one: Mismatch, first: Surroundings, second: Surroundings, metric: Metric) -> bool:
+    """Whether it can be no factor: the images judged, how a job ran, first weights, and what nobody classified."""
+    return not rule_at(one.what, one.first, one.second).is_factor or _picks_images(one.what, first, second, metric)
+
+
+def _picks_images(path: str, first: Surroundings, second: Surroundings, metric: Metric) -> bool:
+    """Whether a setting decides the images judged. Nested splits share those of test, whatever is left for training."""
+    nested = metric.images == "test" and all(one.settings.get("data.nested") is True for one in (first, second))
+    return family_of(metric) == "accuracy" and path in IMAGE_FIELDS and not (nested and path == "data.split")
+
+
+def _flagged(one: Mismatch, first: Surroundings, second: Surroundings, metric: Metric) -> Mismatch:
+    return replace(one, other_images=_picks_images(one.what, first, second, metric))
+
+
+def _other_images(first: Surroundings, second: Surroundings, metric: Metric) -> list[Mismatch]:
+    if metric.images == "none" or first.images == second.images:
+        return []
+    return [Mismatch("the images", first.images, second.images, other_images=family_of(metric) == "accuracy")]
+
+
+def _around(first: Surroundings, second: Surroundings) -> list[tuple[Any, tuple[Any, Any]]]:
+    pairs = [(one, (getattr(first, one.name), getattr(second, one.name))) for one in AROUND]
+    return [(one, pair) for one, pair in pairs if pair[0] != pair[1]]
+
+
+def _notes(first: Surroundings, second: Surroundings, family: Family, named: Sequence[Thing]) -> Iterable[str]:
+    for thing in named:
+        yield from thing.footnotes
+    yield from map(str, list_noted(first.settings, second.settings, family))
+    yield from (str(Mismatch(one.what, *pair)) for one, pair in _around(first, second) if family in one.noted)
 
 
 def tell_first(one: Mismatch) -> tuple[int, str]:
     """Return the place of a difference in a list for readers: other test images first, incidental settings last."""
     if one.what.endswith(AT_ONCE):
         return -1, one.what
-    places = (at for at, name in enumerate(TELLING) if _is_under(one.what, (name,)))
+    places = (at for at, name in enumerate(TELLING) if one.what == name or one.what.startswith(f"{name}."))
     return next(places, len(TELLING)), one.what
+
+
+# In words -------------------------------------------------------------------------------------------------------------
 
 
 def mismatch_lines(different: Sequence[Mismatch], most: int = MOST_SHOWN) -> list[str]:
     """Return the differences as a small table, the most telling first, and how many more there are."""
     told = sorted(different, key=tell_first)
-    shown = [(one.what, _show(one.first), _show(one.second)) for one in told[:most]]
+    shown = [(one.what, show_value(one.first), show_value(one.second)) for one in told[:most]]
     wide = [max(len(row[at]) for row in shown) for at in range(2)] if shown else [0, 0]
     lines = [f"  {what:<{wide[0]}}  {first:<{wide[1]}}  {second}" for what, first, second in shown]
     left = len(told) - len(shown)
     return [*lines, f"  and {left} more settings: xp diff shows all"] if left > 0 else lines
 
 
-def list_mismatches(first: Mapping[str, Any], second: Mapping[str, Any], metric: str = "test_top1") -> list[Mismatch]:
-    """Return the settings that differ and that `metric` can depend on."""
-    paths = sorted({*first, *second})
-    aside = ASIDE_OF_SPEED if metric_of(metric).device_bound else ASIDE
-    different = [path for path in paths if _same_form(first.get(path)) != _same_form(second.get(path))]
-    return [Mismatch(path, first.get(path), second.get(path)) for path in different if not _is_under(path, aside)]
+def repair_text(unfair: Sequence[Mismatch]) -> str:
+    """Return what would make the pair comparable; of unequal epochs, the control of equal budget."""
+    budgets = [max(one.first, one.second) for one in unfair if one.what == EPOCHS]
+    if not budgets:
+        return FAIR_FIX
+    control = f"the equal-budget control is the other arm with train.epochs raised, to {budgets[0]} epochs in all"
+    return f"{control}; or say --anyway and get this as a footnote"
 
 
-def factor_of(path: str) -> str:
-    """Return the factor that a setting belongs to; a setting that is to be held is a factor of its own."""
-    fitting = [prefix for prefix in FACTORS if _is_under(path, (prefix,))]
-    return FACTORS[max(fitting, key=len)] if fitting else path
+def apart_text(unfair: Sequence[Mismatch], metric: str) -> str:
+    """Return why nothing can be said of a pair: it was judged on other images. Empty where it was not."""
+    apart = [str(one) for one in unfair if one.other_images]
+    which = "the same test images" if metric_of(metric).images == "test" else "the same images"
+    return f"not comparable: not {which}: {'; '.join(apart)}" if apart else ""
 
 
-def _without_dependents(
-    by_factor: dict[str, list[Mismatch]], first: Mapping[str, Any], second: Mapping[str, Any]
-) -> dict[str, list[Mismatch]]:
-    """Whether there is a teacher brings the distillation with it: together they are one factor."""
-    untaught = [not any(path.startswith("teacher.") for path in settings) for settings in (first, second)]
-    if "teacher" in by_factor and "distillation" in by_factor and any(untaught):
-        merged = by_factor["teacher"] + by_factor["distillation"]
-        return {name: held for name, held in by_factor.items() if name != "distillation"} | {"teacher": merged}
-    return by_factor
+def footnote_text(unfair: Sequence[Mismatch], notes: Sequence[str]) -> str:
+    """Return what a reader must know beside the number: each class of what was not held, and the footnotes.
+
+    Of a class, as the settings of training, the most telling is written out and the others are counted.
+    """
+    classes: dict[str, list[Mismatch]] = {}
+    for one in sorted(unfair, key=tell_first):
+        classes.setdefault(one.what.partition(".")[0], []).append(one)
+    told = [f"{held[0]}{_left_text(name, len(held) - 1)}" for name, held in classes.items()]
+    return "; ".join([*([f"not held equal: {'; '.join(told)}"] if told else []), *notes])
 
 
-def _outer_mismatches(first: Surroundings, second: Surroundings, metric: str) -> list[Mismatch]:
-    mismatches = []
-    if metric_of(metric).images != "none" and first.images != second.images:
-        mismatches.append(Mismatch("the images", first.images, second.images))
-    if first.code != second.code:
-        mismatches.append(Mismatch("the code", first.code, second.code))
-    if metric_of(metric).device_bound and first.device != second.device:
-        mismatches.append(Mismatch("the device", first.device, second.device))
-    return mismatches
-
-
-def _is_under(path: str, prefixes: Sequence[str]) -> bool:
-    return any(path == prefix or path.startswith(f"{prefix}.") for prefix in prefixes)
-
-
-def _same_form(value: Any) -> str:
-    """1 and 1.0 are one setting; a list is compared whole."""
-    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value, sort_keys=True)
-
-
-def _show(value: Any) -> str:
-    text = "not set" if value is None else value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+def _left_text(name: str, left: int) -> str:
+    return f" (and {left} more of {name})" if left else ""

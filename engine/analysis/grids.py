@@ -1,7 +1,7 @@
 """Arms as a grid of factors: takes the settings of arms, gives the largest full grid among them, if they form one.
 
-A factor is what fairness calls one (attention, teacher, pruning ...), or a single setting where the arms vary within
-one of those alone, as pattern x select of one attention. What another factor brings with it is no factor of its own.
+A factor is what fairness calls one thing (attention, teacher, pruning ...), or a single setting where the arms vary
+within one of those alone, as pattern x select of one attention. What another factor brings with it is no factor of its own.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from itertools import chain, combinations, product
 from math import prod
 from typing import Any
 
-from engine.analysis.fairness import FACTORS, factor_of
+from engine.analysis.things import THINGS, factor_of
 
 HEADS = ("kind", "arch", "ratio", "loss", "temperature", "pattern", "select", "radius", "method", "weights")
-KNOWN = tuple(FACTORS.values())
+KNOWN = tuple(dict.fromkeys(THINGS.values()))
 MOST_LAYOUTS = 100_000
 """Choices of levels that are tried; arms of more levels are looked at as a whole."""
 Settings = Mapping[str, Any]
@@ -58,12 +58,18 @@ def find_grid(settings: Mapping[str, Settings], baseline: str | None = None) -> 
     `settings` are those of each arm by dotted path. None where no four arms cross two factors.
     """
     order = sorted(settings, key=lambda arm: arm != baseline)  # so that level 0 is the baseline's
-    for grouped in (factor_of, _itself):
+    for grouped in (_thing_of, _itself):
         axes = _without_followers(_axes_of(settings, order, grouped))
         if len(axes) > 1:
             layout = max(_layouts(axes, order), key=lambda one: _rank(one, baseline), default=None)
             return None if layout is None else _grid_of(axes, layout, settings)
     return None
+
+
+def _thing_of(path: str) -> str:
+    """A word that fairness holds apart from its thing, as epochs of recovery, is part of it here."""
+    name = factor_of(path)
+    return THINGS.get(name.partition(".")[0], name) if "." in name else name
 
 
 def _itself(path: str) -> str:

@@ -29,6 +29,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     if comparison.unfair:
         yield "  note: these were not held equal"
         yield from (f"  {line}" for line in mismatch_lines(comparison.unfair))
+    yield from (f"  footnote: {note}" for note in comparison.notes)
 
 
 def _test_lines(comparison: Comparison) -> Iterator[str]:

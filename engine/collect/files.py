@@ -94,8 +94,15 @@ def provenance_row(job: str, attempt: AttemptFolder) -> Row | None:
     if not about:
         return None
     more = {name: value for name, value in about.items() if name not in (*PROVENANCE, *IN_FILES_ALONE)}
+    if "details" not in about:  # of an attempt that did not say how it was done: as its job should be
+        more |= _details_of(attempt)
     known = {name: about.get(name) for name in PROVENANCE}
     return {"job": job, "attempt": attempt.number, **known, "more": more}
+
+
+def _details_of(attempt: AttemptFolder) -> Row:
+    details = read_object(JobFolder(attempt.root.parents[1]).details)
+    return {"details": details} if details else {}
 
 
 def winner_of(folder: JobFolder) -> int | None:

@@ -1,7 +1,8 @@
 """What a change against the baseline is worth: takes comparisons, gives marks beside numbers and notes below a table.
 
 A dagger: the two arms are told apart (p < 0.05 after Holm over all changes of the report, by the interval that the
-comparison has). A letter: more differs between the two arms than the one thing under study, and the note says what.
+comparison has). A letter: more differs between the two arms than the one thing under study, or a reader must know more,
+and the note says what. Arms that were judged on other images get no dagger, as a claim on them gets no verdict.
 A leader: an arm whose accuracy is really above that of the second, at the level of its table.
 """
 
@@ -11,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, Comparison, compare_arms, with_holm
+from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.leaders import find_leaders
 from engine.analysis.snapshot import Snapshot
 from engine.errors import QueryError
 
-ALPHA, DAGGER, MOST_NAMED = 0.05, "†", 3
+ALPHA, DAGGER = 0.05, "†"
 Place = tuple[str, str]
 
 
@@ -32,7 +34,8 @@ class Changes:
         one = self.comparisons.get((arm, point))
         if one is None:
             return ""
-        told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA else ""
+        is_apart = bool(apart_text(one.unfair, one.metric))
+        told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA and not is_apart else ""
         letter = self._letters(point).get(arm)
         return f" {told}" * bool(told) + (f" [{letter}]" if letter else "")
 
@@ -55,7 +58,7 @@ class Changes:
         return notes
 
     def _letters(self, point: str) -> dict[str, str]:
-        unfair = [arm for (arm, at), one in self.comparisons.items() if at == point and one.unfair]
+        unfair = [arm for (arm, at), one in self.comparisons.items() if at == point and _has_note(one)]
         return {arm: _letter(at) for at, arm in enumerate(unfair)}
 
 
@@ -75,11 +78,15 @@ def compare_baseline(snapshot: Snapshot, name: str, arms: list[str], baseline: s
     return Changes(changes, find_leaders(snapshot, name, arms, sum(one.p is not None for one in adjusted)))
 
 
+def _has_note(one: Comparison) -> bool:
+    return bool(one.unfair or one.notes)
+
+
 def _unfair_text(one: Comparison) -> str:
-    named = "; ".join(map(str, one.unfair[:MOST_NAMED]))
-    left = len(one.unfair) - MOST_NAMED
-    more = f"; and {left} more" if left > 0 else ""
-    return f"More than one thing differs between {one.arms[0]} and {one.arms[1]}: {named}{more}."
+    """Return what a claim on this pair would say of it."""
+    apart = apart_text(one.unfair, one.metric)
+    told = footnote_text(one.unfair, one.notes)
+    return f"{one.arms[0]} against {one.arms[1]}: {apart or told}."
 
 
 def _letter(at: int) -> str:

@@ -18,6 +18,7 @@ from engine.run.attempt import Attempt
 from engine.run.code import read_code
 from engine.run.device import TORCH_VERSION, device_name
 
+PLACES = ("root", "weights", "teacher_weights")  # where this machine has its files
 DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -77,6 +78,7 @@ def write_origin(attempt: Attempt, device: torch.device, threads: int, data_dige
     """Write provenance.json of this attempt, and the text of the code's changes once for all who ran with them."""
     name = device_name(device)
     about = describe_origin(attempt.job.spec, device=name, threads=threads, data_digest=data_digest)
+    about["details"] = attempt.details.model_dump(mode="json", exclude=set(PLACES))
     code = read_code()
     if code.changes and code.changes_digest:
         kept = attempt.home.changes(code.changes_digest)

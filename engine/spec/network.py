@@ -32,7 +32,10 @@ class LongformerAttention(Model):
     bias: Literal["shared", "separate", "none"] = "shared"
     combine: Literal["joint", "sum", "mean"] = "joint"
     stages: list[Literal[1, 2, 3]] = Field([1, 2, 3])
-    backend: Literal["auto", "reference", "sdpa", "triton"] = Field("auto", json_schema_extra=ASIDE)
+    # auto is among paths that are equal; who names one means to run it, and another one has other speeds.
+    backend: Literal["auto", "reference", "sdpa", "triton"] = Field(
+        "auto", json_schema_extra={**ASIDE, "counted": ["reference", "sdpa", "triton"]}
+    )
 
     @field_validator("radius", "globals", "tile")
     @classmethod

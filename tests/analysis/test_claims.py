@@ -24,10 +24,10 @@ from engine.analysis.claims import (
     threshold_of,
 )
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Comparison, compare_arms
-from engine.analysis.fairness import Mismatch
 from engine.analysis.power import Design
 from engine.analysis.statistics import Interval, t_quantile
 from engine.analysis.text import comparison_lines
+from engine.analysis.things import Mismatch
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.spec import Claim
@@ -370,18 +370,33 @@ def test_what_would_decide_a_claim_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     assert reason(_claim(), once) == f"{ONE_MEASUREMENT}; train_images_per_second is measured in every run"
 
 
-@pytest.mark.parametrize("what", ["the test set", "data.split", "data.source"])
-def test_other_test_images_decide_nothing(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    (judged,) = _judge(monkeypatch, (_claim(), _found(unfair=(Mismatch(what, 1, 2),))))
-    assert (judged.verdict, judged.reason) == ("undecided", f"not the same test images: {what} is 1 against 2")
+@pytest.mark.parametrize(("metric", "which"), [("test_top1", "the same test images"), ("val_top1", "the same images")])
+def test_other_images_decide_nothing(monkeypatch: pytest.MonkeyPatch, metric: str, which: str) -> None:
+    unfair = (Mismatch("data.split_seed", 0, 1, other_images=True), Mismatch("train.lr", 1, 2))
+    (judged,) = _judge(monkeypatch, (_claim(metric=metric), _found(metric=metric, unfair=unfair)))
+    assert judged.verdict == "undecided"
+    assert judged.reason == f"not comparable: not {which}: data.split_seed is 0 against 1"
 
 
-def test_a_verdict_names_three_things_that_were_not_equal(monkeypatch: pytest.MonkeyPatch) -> None:
-    unfair = tuple(Mismatch(f"train.x{at}", 1, 2) for at in range(5))
-    named = "; ".join(f"train.x{at} is 1 against 2" for at in range(3))
-    for count, end in ((5, "; and 2 more differences"), (4, "; and 1 more differences"), (3, "")):
-        (judged,) = _judge(monkeypatch, (_claim(), _found(unfair=unfair[:count])))
-        assert (judged.verdict, judged.reason) == ("holds", f"note: {named}{end}")
+def test_a_verdict_names_every_class_of_what_was_not_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    unfair = (*(Mismatch(f"train.x{at}", 1, 2) for at in range(3)), Mismatch("the code", "c", "d"))
+    told = "note: not held equal: the code is c against d; train.x0 is 1 against 2 (and 2 more of train); a footnote"
+    found = _found(unfair=unfair, notes=("a footnote",))
+    (judged,) = _judge(monkeypatch, (_claim(), found))
+    assert (judged.verdict, judged.reason) == ("holds", told)
+    (judged,) = _judge(monkeypatch, (_claim(), replace(found, difference=_found(0.001, 0.02).difference)))
+    assert judged.verdict == "undecided"
+    assert judged.reason.endswith(f"; {told}"), "an undecided claim tells it too"
+    (judged,) = _judge(monkeypatch, (_claim(), _found(notes=("a footnote",))))
+    assert (judged.verdict, judged.reason) == ("holds", "note: a footnote")
+
+
+def test_validation_images_of_two_split_seeds_decide_nothing(tmp_path: Path) -> None:
+    other = {"data": {"source": "digits", "split": "60/20/20", "split_seed": 1, "image_size": 32}}
+    made = _home(tmp_path, Arm(0.4), Arm(0.8, kind="longformer", settings=other), 3)
+    (judged,) = check_claims(made.home, "paper", [_claim(metric="val_top1")])
+    assert judged.verdict == "undecided"
+    assert judged.reason.startswith("not comparable: not the same images: data.split_seed is 1 against")
 
 
 def test_effects_are_written_in_points_or_plain_numbers() -> None:

@@ -34,7 +34,9 @@ def run_row(arm: str, seed: int, cell: str = "one", **more: Any) -> dict[str, An
     settings = SAME | {"student": {"arch": "tiny", "attention": {"kind": arm}}}
     about = {"experiment": "paper", "arm": arm, "cell": cell, "seed": seed, "run": f"run-{arm}-{seed}", "split": "s"}
     figures = {"test_top1": None, "val_top1": None, "params": None, "infer_latency": None, "train_seconds": None}
-    where = {"train_device": "H100", "measure_device": "H100", "code": "c", "measure_code": "c", "images": "i"}
+    where: dict[str, Any] = {"code": "c", "measure_code": "c", "images": "i", "at_once": None}
+    around = {"device": "H100", "driver": "550", "torch": "2.9", "timm": "1.0", "host": "n1", "details": "{}"}
+    where |= {f"{job}_{name}": value for job in ("train", "measure") for name, value in around.items()}
     jobs = {"final_job": f"train-{arm}-{seed}", "measure_job": f"measure-{arm}-{seed}"}
     return {**about, **figures, **where, **jobs, "settings": json.dumps(settings), **more}
 
@@ -169,6 +171,13 @@ def test_what_is_unfair_is_refused_or_listed_the_gravest_first(store: Store) -> 
         ("infer_latency", {"measure_code": "d"}, ["the code"]),
         ("val_top1", {"images": "j"}, ["the images"]),
         ("params", {"images": "j"}, []),
+        ("infer_latency", {"measure_driver": "560", "measure_torch": "3"}, ["the driver", "the torch version"]),
+        ("infer_latency", {"train_driver": "560", "train_torch": "3"}, []),
+        ("train_seconds", {"train_details": '{"workers": 4}'}, ["data.workers"]),
+        ("train_seconds", {"train_details": '{"resources": {"gpus": 0.5}}'}, ["resources.gpus"]),
+        ("train_seconds", {"measure_details": '{"workers": 4}'}, []),
+        ("train_seconds", {"at_once": "32"}, ["the images that go through at once"]),
+        ("infer_latency", {"at_once": "32"}, []),
     ],
 )
 def test_a_metric_is_held_to_the_machine_and_code_that_made_it(
@@ -178,6 +187,25 @@ def test_a_metric_is_held_to_the_machine_and_code_that_made_it(
     other: dict[str, Any] = {metric: 2.0, **changes}
     store.runs = [run_row("a", 0, **one), run_row("b", 0, **other)]
     assert [one.what for one in store.compare(metric, anyway=True).unfair] == unfair
+
+
+def test_a_footnote_is_of_what_decides_no_accuracy_but_its_last_digits(store: Store) -> None:
+    other = {"train_device": "A100", "train_torch": "3", "train_timm": "2", "train_host": "n2", "train_driver": "560"}
+    store.runs = [run_row("a", 0, val_top1=0.5), run_row("b", 0, val_top1=0.6, **other)]
+    found = store.compare()
+    assert found.unfair == ()
+    assert found.notes == (
+        "the device is A100 against H100", "the torch version is 3 against 2.9", "the timm version is 2 against 1.0",
+    )  # fmt: skip
+
+
+def test_unequal_epochs_are_refused_with_the_control_that_is_missing(store: Store) -> None:
+    pruned = {**SAME, "train": {"epochs": 10}, "prune": {"ratio": 0.2, "recover_epochs": 2}}
+    whole = {**SAME, "train": {"epochs": 10}}
+    rows = {"a": json.dumps(whole), "b": json.dumps(pruned)}
+    store.runs = [run_row(arm, 0, val_top1=0.5, settings=settings) for arm, settings in rows.items()]
+    with pytest.raises(QueryError, match=r"(?s)epochs in all  12  10.*equal-budget control .* to 12 epochs in all"):
+        store.compare()
 
 
 def images(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.analysis.fairness import (
-    Mismatch,
+    FAIR_FIX,
     Surroundings,
-    factor_of,
+    apart_text,
+    footnote_text,
     judge_pair,
-    list_mismatches,
     mismatch_lines,
+    repair_text,
     tell_first,
 )
+from engine.analysis.held import AROUND, Around
+from engine.analysis.things import EPOCHS, Mismatch, factor_of
 from store.metrics import UnknownMetric
 
 BASE: dict[str, Any] = {
@@ -25,6 +29,10 @@ BASE: dict[str, Any] = {
     "train.epochs": 10, "train.batch_size": 256, "train.lr": 5e-4, "train.threads": 2, "measure.threads": [1],
 }  # fmt: skip
 LONGFORMER = {"student.attention.kind": "longformer", "student.attention.radius": 2}
+FAMILIES = {
+    "val_top1": "accuracy", "train_images_per_second": "speed", "train_seconds": "time", "host_peak_rss": "memory",
+    "infer_latency": "inference", "params": "size",
+}  # fmt: skip
 UNTAUGHT = {"teacher.arch": None, "teacher.seed": None}
 
 
@@ -87,7 +95,9 @@ def test_unfair_pair_is_caught_with_its_reason(case: str) -> None:
 
 def test_factors_are_named_by_their_longest_prefix() -> None:
     assert factor_of("student.attention.radius") == "attention"
-    assert factor_of("student.windows") == "student"
+    assert factor_of("student.windows") == "windows"
+    assert factor_of("student.dims") == "student"
+    assert factor_of("students.dims") == "students.dims"
     assert factor_of("train.lr") == "train.lr"
     assert judge_pair(_around({}), _around(LONGFORMER)).factors == ("attention",)
 
@@ -136,26 +146,6 @@ def test_differences_are_ordered_for_readers() -> None:
     assert [one.what for one in ordered] == [*reversed(names[2:]), "alpha", "zeta"]
 
 
-def test_what_decides_no_accuracy_is_set_aside_for_it_alone() -> None:
-    changes = {"measure.threads": [4], "train.threads": 8, "explain.images": 3, "resources.gpus": 2}
-    one, other = _around({}).settings, _around(changes).settings
-    assert list_mismatches(one, other) == []
-    assert [one.what for one in list_mismatches(one, other, "infer_latency")] == ["measure.threads", "train.threads"]
-    assert [one.what for one in list_mismatches({"resourcesful": 1}, {})] == ["resourcesful"]
-    (found,) = list_mismatches({"a": 1}, {"a": 2})
-    assert (found.first, found.second) == (1, 2)
-
-
-@pytest.mark.parametrize("value", [(1, 1.0), (None, None), ([1, 2], [1, 2]), ({"a": 1, "b": 2}, {"b": 2, "a": 1})])
-def test_one_value_written_two_ways_is_no_difference(value: tuple[Any, Any]) -> None:
-    assert list_mismatches({"x": value[0]}, {"x": value[1]}) == []
-
-
-@pytest.mark.parametrize("value", [(1, True), (1, 1.5), ([1, 2], [2, 1]), (1, "1"), (0, None)])
-def test_values_that_only_look_alike_differ(value: tuple[Any, Any]) -> None:
-    assert len(list_mismatches({"x": value[0]}, {"x": value[1]})) == 1
-
-
 def test_every_speed_is_held_to_its_device_and_no_accuracy() -> None:
     other = _around(LONGFORMER, device="A100")
     speeds = ["infer_images_per_second", "infer_latency", "train_images_per_second"]
@@ -182,7 +172,7 @@ def test_all_factors_at_once_are_named_first() -> None:
 
 def test_distillation_is_a_factor_of_its_own_where_both_are_taught() -> None:
     changes = {"teacher.arch": "x", "distill.temperature": 4.0}
-    assert judge_pair(_around({}), _around(changes)).factors == ("distillation", "teacher")
+    assert judge_pair(_around({}), _around(changes)).factors == ("distillation temperature", "teacher")
     assert judge_pair(_around({}), _around(UNTAUGHT | {"distill.temperature": 4.0})).factors == ("teacher",)
 
 
@@ -206,3 +196,46 @@ def test_accuracy_on_test_is_what_is_judged_unless_told() -> None:
 def test_a_number_that_is_no_metric_is_never_called_fair() -> None:
     with pytest.raises(UnknownMetric, match=r"'steps' is no metric of store/metrics\.py"):
         judge_pair(_around({}), _around(LONGFORMER), "steps")
+
+
+# In words -------------------------------------------------------------------------------------------------------------
+
+
+def test_other_images_are_told_for_what_is_judged_on_images_alone() -> None:
+    other = _around(LONGFORMER | {"data.split_seed": 1})
+    for metric, which in (("test_top1", "the same test images"), ("val_top1", "the same images")):
+        found = judge_pair(_around({}), other, metric)
+        assert apart_text(found.unfair, metric) == (f"not comparable: not {which}: data.split_seed is 0 against 1")
+    assert apart_text(judge_pair(_around({}), other, "train_seconds").unfair, "train_seconds") == ""
+    assert apart_text(judge_pair(_around({}), _around({"train.lr": 1, "train.epochs": 2})).unfair, "test_top1") == ""
+
+
+def test_nested_splits_share_no_validation_images() -> None:
+    one, other = (_around({"data.nested": True, "data.split": split}) for split in ("60/20/20", "80/10/10"))
+    assert judge_pair(one, other, "test_top1").is_fair
+    assert apart_text(judge_pair(one, other, "val_top1").unfair, "val_top1")
+
+
+def test_a_footnote_writes_the_gravest_of_each_class() -> None:
+    unfair = [Mismatch("train.x", 1, 2), Mismatch("train.lr", 3, 4), Mismatch("the device", "a", "b")]
+    assert footnote_text(unfair, ["one", "two"]) == (
+        "not held equal: train.lr is 3 against 4 (and 1 more of train); the device is a against b; one; two"
+    )
+    assert footnote_text([], ["one"]) == "one"
+    assert footnote_text([], []) == ""
+
+
+def test_unequal_epochs_are_repaired_by_a_control_of_equal_budget() -> None:
+    text = repair_text([Mismatch("train.lr", 1, 2), Mismatch(EPOCHS, 12, 10)])
+    assert text.startswith("the equal-budget control is the other arm with train.epochs raised, to 12 epochs in all;")
+    assert repair_text([Mismatch("train.lr", 1, 2)]) == FAIR_FIX
+
+
+@pytest.mark.parametrize("place", AROUND, ids=lambda place: place.name)
+def test_every_surrounding_counts_where_the_table_says(place: Around) -> None:
+    for metric, family in FAMILIES.items():
+        changed: dict[str, Any] = {place.name: "another"}
+        other = replace(_around(LONGFORMER), **changed)
+        found = judge_pair(_around({}), other, metric)
+        assert (place.what in [one.what for one in found.unfair]) == (family in place.decides)
+        assert any(place.what in note for note in found.notes) == (family in place.noted)

@@ -88,10 +88,10 @@ def test_whole_numbers_written_in_two_ways_are_one_level() -> None:
 
 
 def test_levels_that_one_word_cannot_tell_apart_take_two() -> None:
-    levels = [{"teacher.arch": "x", "teacher.head": head, "teacher.scale": scale} for head in "pq" for scale in (1, 2)]
+    levels = [{"teacher.arch": "x", "teacher.options.p": p, "teacher.options.q": q} for p in (1, 2) for q in (1, 2)]
     arms = {f"{at}{kind}": dict(tree) | {"student.attention.kind": kind}
             for at, tree in enumerate(levels) for kind in ("window", "row")}  # fmt: skip
-    assert grid_of(arms).factors[1].levels == ("p, scale 1", "p, scale 2", "q, scale 1", "q, scale 2")
+    assert grid_of(arms).factors[1].levels == ("p 1, q 1", "p 1, q 2", "p 2, q 1", "p 2, q 2")
 
 
 def test_tags_of_weights_are_left_out_where_nothing_is_lost() -> None:
@@ -113,6 +113,7 @@ def test_levels_beyond_counting_are_looked_at_whole(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("name", "factors", "count"),
     [
+        ("phase1_big_window", ["attention", "windows"], 4),
         ("phase2_convnextv2", ["attention", "teacher"], 4),
         ("phase2_pruned", ["attention", "pruning"], 4),
         ("sparse_pattern", ["pattern", "select"], 18),

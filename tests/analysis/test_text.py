@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from engine.analysis.compare import ONE_SEED, Comparison, Images
-from engine.analysis.fairness import Mismatch
 from engine.analysis.statistics import Interval
 from engine.analysis.text import comparison_lines
+from engine.analysis.things import Mismatch
 
 ACROSS = Interval(0.02, 0.01, 0.005, 0.035, 4, 0.005, 9.0, "seeds and images", 0.4)
 

@@ -106,6 +106,20 @@ def test_provenance_keeps_what_has_no_column_but_the_packages(made: SyntheticHom
     assert provenance_row("train-a", attempt) is None
 
 
+def test_an_attempt_that_did_not_say_how_it_ran_ran_as_its_job_says(made: SyntheticHome) -> None:
+    made.job("train-a", "train")
+    attempt, journal = made.attempt("train-a", 1)
+    journal.close()
+    write_json(made.home.job("train-a").details, {"workers": 3})
+    row = provenance_row("train-a", attempt)
+    assert row is not None
+    assert row["more"] == {"details": {"workers": 3}}
+    write_json(attempt.provenance, {"device": "cpu", "details": {"workers": 1}})
+    row = provenance_row("train-a", attempt)
+    assert row is not None
+    assert row["more"] == {"details": {"workers": 1}}
+
+
 @pytest.mark.parametrize("name", ["journal", "compacted", "handle", "provenance", "outcome"])
 def test_each_file_of_an_attempt_changes_the_look_of_its_job(made: SyntheticHome, name: str) -> None:
     job = made.home.job(made.job("train-a", "train"))

@@ -165,7 +165,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "resources.time": ("1h", NOTHING),
     "train.memory": ("lean", NOTHING),
     "train.save_minutes": (1.0, NOTHING),
-    "student.attention.backend": ("reference", NOTHING),
+    "student.attention.backend": ("reference", f"{LEARNERS} measure"),  # named, it is run: other speeds, other rounding
     "seeds": ([5], LEARNERS),
     "title": ("another", NOTHING),
     "extends": ("other.yaml", NOTHING),

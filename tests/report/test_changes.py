@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from engine.analysis.compare import NO_SPREAD, Comparison
-from engine.analysis.fairness import Mismatch
+from engine.analysis.fairness import footnote_text
 from engine.analysis.snapshot import Snapshot
 from engine.analysis.statistics import Interval
+from engine.analysis.things import Mismatch
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.report import make_report
@@ -104,8 +105,8 @@ def test_letters_count_the_unfair_arms_of_one_table() -> None:
     assert [changes.mark(arm, "one") for arm in ("b", "fair", "c")] == [" [a]", "", " † [b]"]
     assert changes.mark("d", "two") == " [a]", "letters begin anew in each table"
     assert changes.notes("one")[:2] == [
-        "[a] More than one thing differs between b and a: train.lr is 1 against 2.",
-        "[b] More than one thing differs between c and a: train.lr is 1 against 2.",
+        "[a] b against a: not held equal: train.lr is 1 against 2.",
+        "[b] c against a: not held equal: train.lr is 1 against 2.",
     ]
     assert len(changes.notes("two")) == 1
 
@@ -116,12 +117,25 @@ def test_after_z_letters_are_doubled() -> None:
     assert [changes.mark(f"arm{at}", "one") for at in (0, 25, 26, 27)] == [" [a]", " [z]", " [aa]", " [bb]"]
 
 
-def test_a_note_names_three_things_and_counts_the_rest() -> None:
-    unfair = tuple(Mismatch(f"x{at}", 1, 2) for at in range(5))
-    (note,) = _changes_of(_found(unfair=unfair)).notes("one")
-    assert note.endswith(": x0 is 1 against 2; x1 is 1 against 2; x2 is 1 against 2; and 2 more.")
-    (note,) = _changes_of(_found(unfair=unfair[:3])).notes("one")
-    assert note.endswith("; x2 is 1 against 2.")
+def test_a_note_says_what_a_claim_would_say() -> None:
+    unfair = (*(Mismatch(f"train.x{at}", 1, 2) for at in range(5)), Mismatch("the code", "c", "d"))
+    (note,) = _changes_of(_found(unfair=unfair, notes=("a footnote",))).notes("one")
+    assert note == f"[a] b against a: {footnote_text(unfair, ('a footnote',))}."
+    assert "the code is c against d; train.x0 is 1 against 2 (and 4 more of train); a footnote" in note
+
+
+def test_a_fair_arm_with_a_footnote_gets_its_letter() -> None:
+    changes = _changes_of(_found(notes=("the device is x against y",)))
+    assert changes.mark("b", "one") == " [a]"
+    assert changes.notes("one") == ["[a] b against a: the device is x against y."]
+
+
+def test_other_test_images_get_no_dagger() -> None:
+    changes = _changes_of(_found(adjusted_p=0.001, unfair=(Mismatch("the test set", 1, 2, other_images=True),)))
+    assert changes.mark("b", "one") == " [a]"
+    assert changes.notes("one") == [
+        "[a] b against a: not comparable: not the same test images: the test set is 1 against 2."
+    ]
 
 
 def test_what_seeds_could_have_shown_is_in_points() -> None:

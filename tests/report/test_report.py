@@ -275,7 +275,7 @@ def test_clear_change_has_a_dagger_and_an_unfair_one_says_what_else_differs(tmp_
     assert re.search(r"± \d+\.\d † \|", rows["clear"])
     assert re.search(r"± \d+\.\d \|", rows["same"])
     assert re.search(r"± \d+\.\d \[a\] \|", rows["odd"])
-    assert "[a] More than one thing differs between odd and base: train.batch_size is 128 against 64." in text
+    assert "[a] odd against base: not held equal: train.batch_size is 128 against 64." in text
     assert re.search(r"could be detected.* in points: clear \d+\.\d, same \d+\.\d, odd \d+\.\d\.", text)
     assert r"$^\dagger$" in tex
     assert "†" not in tex

@@ -20,6 +20,7 @@ from engine.run import provenance
 from engine.run.attempt import Attempt
 from engine.run.code import Code
 from engine.run.provenance import cpu_model, describe_origin, installed_packages, write_origin
+from engine.spec.job_settings import JobDetails
 
 CODE = Code("digest", "commit", "the changes", "f00d" * 16)
 
@@ -88,7 +89,8 @@ def attempt_of(folder: Path, spec: Path, number: int) -> Attempt:
     home = Home(folder / "home", folder / "cache")
     root = home.job("train-1").attempt(number)
     root.root.mkdir(parents=True)
-    return cast(Attempt, SimpleNamespace(home=home, job=SimpleNamespace(spec=spec), folder=root))
+    details = JobDetails(root="/images", weights="/w.safetensors", workers=2)
+    return cast(Attempt, SimpleNamespace(home=home, job=SimpleNamespace(spec=spec), folder=root, details=details))
 
 
 def test_changes_are_kept_once_for_all_who_ran_with_them(
@@ -109,7 +111,10 @@ def test_changes_are_kept_once_for_all_who_ran_with_them(
     assert kept.read_text() == "the changes"
     for attempt in (first, second):
         told = json.loads(attempt.folder.provenance.read_text())
+        how = told.pop("details")
         assert told == describe_origin(spec, device="cpu", threads=2, data_digest="data")
+        assert (how["workers"], how["memory"], how["resources"]["gpus"]) == (2, "standard", 1)
+        assert not {"root", "weights", "teacher_weights"} & set(how), "where files lie is nobody's business"
 
 
 @pytest.mark.parametrize("code", [Code("d"), Code("d", "c", "", None)])

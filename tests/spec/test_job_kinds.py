@@ -92,7 +92,9 @@ def test_settings_tell_their_kind() -> None:
 PART, SECTION, ROLE = "a part of a split", "a section of a spec", "what a need or a run's job is for"
 PHASE, FOLDER, FACT = "a phase of a job", "a folder or command", "a fact in a journal or manifest"
 OTHER_MEANINGS: dict[str, dict[str, str]] = {
-    "analysis/fairness.py": {"prune": SECTION, "train": SECTION},
+    "analysis/compare.py": {"measure": "where a run was measured", "train": "where a run was trained"},
+    "analysis/fairness.py": {"train": SECTION},
+    "analysis/things.py": {"prune": SECTION},
     "cli/__init__.py": {"targets": FOLDER},
     "cli/targets.py": {"targets": FOLDER},
     "cli/sql_prompt.py": {"explain": "a word of SQL"},

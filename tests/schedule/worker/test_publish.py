@@ -41,8 +41,9 @@ def test_a_call_is_made_for_news_and_not_more_often_than_asked(tmp_path: Path, c
         publisher.turn()
         finish_call(publisher)
         assert len(calls) == expected
-        assert publisher.thread is not None
-        assert publisher.thread.daemon, "a collection that hangs does not keep the scheduler from ending"
+        thread: threading.Thread | None = publisher.thread
+        assert thread is not None
+        assert thread.daemon, "a collection that hangs does not keep the scheduler from ending"
     clock[0] += 5.0
     publisher.turn()
     finish_call(publisher)
