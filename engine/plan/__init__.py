@@ -3,6 +3,7 @@
 A job that several runs need is one job: its id is made from what changes its result and from the ids of its needs, so
 a teacher without a student's seed in it is trained once for all seeds. Nothing here is written or started.
 
+    doubts         what is legal and most likely not meant, now that the images are known
     draft          jobs, runs, the plan while it grows
     pack           the images
     network_jobs   a network's training, pruning, measuring, explaining
@@ -23,6 +24,7 @@ from typing import Any
 
 from engine.home.paths import Home, open_home
 from engine.inputs.quotas import check_quotas, split_quotas
+from engine.plan.doubts import plan_doubts
 from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
@@ -49,7 +51,8 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
         draft = Draft(draft.home, contents=draft.contents, missing=draft.missing, choices=choices)
         runs = _plan_runs(spec, draft)
     notes = (choice.why for choice in draft.choices.values())
-    return Plan(spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)))
+    jobs = tuple(draft.jobs.values())
+    return Plan(spec, runs, jobs, tuple(draft.missing), tuple(dict.fromkeys(notes)), plan_doubts(spec, runs, draft))
 
 
 def _plan_runs(spec: Spec, draft: Draft) -> tuple[Run, ...]:

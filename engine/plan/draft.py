@@ -60,6 +60,7 @@ class Plan:
     jobs: tuple[Job, ...]
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def is_provisional(self) -> bool:
