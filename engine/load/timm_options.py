@@ -19,7 +19,7 @@ ANY = "*"
 @cache
 def known_options() -> dict[str, frozenset[str]]:
     """Return what each timm network takes, by its name without a pretrained tag."""
-    table = {}
+    table: dict[str, frozenset[str]] = {}
     for line in Path(__file__).with_name("timm_options.txt").read_text().splitlines():
         names, _, options = line.partition(": ")
         table |= dict.fromkeys(names.split(), frozenset(options.split()))
