@@ -48,7 +48,7 @@ def distill_problems(spec: Spec, layers: Layers) -> list[Problem]:
     problems = []
     for arm in spec.arms:
         words = [(path, key) for path, key in places.own.get(arm, {}).items() if path[0] == "distill"]
-        if words and arm not in taught:
+        if words and "distill" in spec.arms[arm] and arm not in taught:  # --set may have emptied it
             path, key = words[0]
             what = f"{NO_TEACHER} (arm {arm})"
             problems.append(
@@ -56,7 +56,9 @@ def distill_problems(spec: Spec, layers: Layers) -> list[Problem]:
             )
     if taught or problems:
         return problems
-    said = [("matrix", axis) for axis in spec.matrix if axis.split(".")[0] == "distill"]
+    if all(cell.settings.distill.loss == "ce" for cell in expand_cells(spec)):
+        return []  # labels alone, as it says
+    said: list[tuple[str, ...]] = [("matrix", axis) for axis in spec.matrix if axis.split(".")[0] == "distill"]
     said += [("distill",)] if "distill" in layers.tree else []
     return [_distill_problem(layers.where(key, key=True), ".".join(key), NO_TEACHER) for key in said]
 
@@ -102,7 +104,8 @@ def check_set_arms(overrides: Sequence[str], tree: Tree) -> None:
 
 def doubts(spec: Spec, layers: Layers) -> tuple[str, ...]:
     """Return, with its place, what is legal and most likely not meant."""
-    places, told = ArmPlaces(layers), {}
+    places = ArmPlaces(layers)
+    told: dict[str, None] = {}
     for cell in expand_cells(spec):
         data = cell.settings.data
         if data.image_size > data.short_side:
