@@ -1,7 +1,7 @@
 """Arms as a grid of factors: takes the settings of arms, gives the largest full grid among them, if they form one.
 
 A factor is what fairness calls one thing (attention, teacher, pruning ...), or a single setting where the arms vary
-within one of those alone, as pattern x select of one attention. What another factor brings with it is no factor of its own.
+within one of those alone, as pattern x select of one attention. What another factor brings is no factor of its own.
 """
 
 from __future__ import annotations

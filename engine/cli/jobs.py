@@ -41,7 +41,7 @@ def submit(
     loaded = load_spec(spec, overrides or (), overlays or ())
     place = find_home(home, create=True)
     made = make_plan(loaded, place)
-    for line in made.warnings:
+    for line in (*loaded.doubts, *made.warnings):
         say(f"warning: {line}")
     done = submit_plan(made, place, priority)
     _choose_executor(place, executor)

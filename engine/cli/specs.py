@@ -42,6 +42,8 @@ def validate(
             say(str(error))
             failed = True
             continue
+        for line in spec.doubts:
+            say(f"warning: {line}")
         for line in absent_inputs(spec):
             say(f"warning: {file}: {line}")
         refusal, warnings = find_leaks(spec, _home_if_any(home))
@@ -87,7 +89,7 @@ def plan(
     made = make_plan(load_spec(spec, overrides or (), overlays or ()), place)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states())
-    for line in (*made.missing, *made.warnings):
+    for line in (*made.spec.doubts, *made.missing, *made.warnings):
         say(f"warning: {line}")
     if as_json:
         from engine.plan.plan_json import plan_json

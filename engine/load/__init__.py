@@ -6,6 +6,8 @@ arms         `extends` between arms, dotted paths
 cells        every arm at every matrix point, validated once
 overlays     what is laid over a spec
 messages     what pydantic found, in words
+ignored      words that would do nothing
+timm_options  which options a timm network takes; timm_options.txt is timm's own list
 unsupported  words that are refused because nothing does them yet
 yaml_tree    YAML with positions
 yaml_nodes   YAML within limits

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from engine.errors import Problem, XpError, closest_hint
 from engine.load.arms import ArmPlaces
+from engine.load.ignored import idle_problems
 from engine.load.layers import Layers
 from engine.load.messages import explain_error
 from engine.load.unsupported import planned_problems
@@ -104,7 +105,7 @@ def _arm_items(tree: Tree) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _cell_problems(arm: str, settings: Settings, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:
     """Yield what these settings ask for and xp cannot do or build."""
-    for path, what, fix in (*planned_problems(settings), *_shape_problems(settings)):
+    for path, what, fix in (*planned_problems(settings), *_shape_problems(settings), *idle_problems(settings)):
         where = layers.where(place(tuple(path.split("."))))
         yield Problem(where, path, f"{what} (arm {arm})" if arm else what, fix)
 
@@ -125,6 +126,33 @@ def explain_all(error: ValidationError, layers: Layers, place: Callable[[Path], 
         yield Problem(where, ".".join(map(str, found.path)), found.what, found.fix)
 
 
+def _heeded(settings: Settings) -> dict[str, Any]:
+    """Return what decides the jobs of a run: without a teacher, what is said of distillation decides nothing."""
+    counted = counted_settings(settings)
+    if settings.teacher is None:
+        counted.pop("distill", None)
+    else:
+        counted["distill"] |= dict(zip(("weight", "label_weight"), settings.distill.weights, strict=True))
+    if not settings.is_pruned:
+        counted.pop("prune", None)
+    return counted
+
+
+def same_points(spec: Spec, layers: Layers) -> list[Problem]:
+    """Two points of the matrix that are one for every arm are the same runs twice."""
+    cells: dict[str, list[str]] = {}
+    for cell in expand_cells(spec):
+        cells.setdefault(cell.cell, []).append(canonical_json(_heeded(cell.settings)))
+    seen: dict[tuple[str, ...], str] = {}
+    problems = []
+    for point, texts in cells.items():
+        twin = seen.setdefault(tuple(texts), point)
+        if twin != point:
+            what = f"the points {twin!r} and {point!r} are the same runs"
+            problems.append(Problem(layers.where(("matrix",), key=True), "matrix", what, "remove one of the values"))
+    return problems
+
+
 def same_arms(spec: Spec, layers: Layers) -> list[Problem]:
     """Two arms that are one at every matrix point would be two rows of one experiment: a slip, not a study."""
     if len(spec.arms) < 2:
@@ -132,7 +160,7 @@ def same_arms(spec: Spec, layers: Layers) -> list[Problem]:
     seen: dict[tuple[str, ...], str] = {}
     problems = []
     for arm, cells in groupby(expand_cells(spec), lambda cell: cell.arm):
-        texts = tuple(canonical_json(counted_settings(cell.settings)) for cell in cells)
+        texts = tuple(canonical_json(_heeded(cell.settings)) for cell in cells)
         if texts in seen:
             what = f"arm {arm!r} is the same as arm {seen[texts]!r}"
             where = layers.where(("arms", arm), key=True)

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from engine.errors import Problem, SpecError
 from engine.load.arms import tidy_arms
-from engine.load.cells import check_cells, explain_all, matrix_problems, same_arms, too_many_cells
+from engine.load.cells import check_cells, explain_all, matrix_problems, same_arms, same_points, too_many_cells
+from engine.load.ignored import check_set_arms, claim_problems, distill_problems, doubts
 from engine.load.layers import Layers, read_layers
 from engine.load.overlays import apply_over, change_arms, read_overlays
 from engine.spec import Spec
-from engine.spec.cells import Tree
+from engine.spec.cells import Tree, merge_trees
 
 
 def load_spec(path: str | Path, overrides: Sequence[str] = (), overlays: Sequence[str | Path] = ()) -> Spec:
@@ -28,13 +29,16 @@ def load_spec(path: str | Path, overrides: Sequence[str] = (), overlays: Sequenc
     """
     layers = read_layers(Path(path))
     over = read_overlays(overrides, overlays)
+    check_set_arms(overrides, merge_trees(layers.tree, read_overlays((), overlays)))
     problems = _merge_over(layers, over)
     spec, more = _validate_whole(layers)
     if not problems:
         problems, cells = check_cells(layers, spec)
         if spec is not None and not problems:
             spec.keep_cells(cells)
-            problems = [] if over else same_arms(spec, layers)
+            problems = [*claim_problems(spec, layers), *distill_problems(spec, layers)]
+            problems += [] if over or problems else [*same_arms(spec, layers), *same_points(spec, layers)]
+            spec.keep_doubts(doubts(spec, layers))
     problems = _once([*more, *problems])
     if spec is None or problems:
         raise SpecError(problems)

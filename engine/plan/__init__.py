@@ -3,6 +3,7 @@
 A job that several runs need is one job: its id is made from what changes its result and from the ids of its needs, so
 a teacher without a student's seed in it is trained once for all seeds. Nothing here is written or started.
 
+    doubts         what is legal and most likely not meant, now that the images are known
     draft          jobs, runs, the plan while it grows
     pack           the images
     network_jobs   a network's training, pruning, measuring, explaining
@@ -27,6 +28,7 @@ from engine.home.paths import Home, open_home
 from engine.inputs.content import Content
 from engine.inputs.quotas import check_quotas, split_quotas
 from engine.plan.ancestry import check_lineage
+from engine.plan.doubts import plan_doubts
 from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
@@ -55,7 +57,7 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
     notes = (choice.why for choice in draft.choices.values())
     return Plan(
         spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)),
-        tuple(draft.warnings), _least_tested(spec, draft),
+        (*draft.warnings, *plan_doubts(spec, runs, draft)), _least_tested(spec, draft),
     )  # fmt: skip
 
 

@@ -226,15 +226,6 @@ def _bars(sheet: Sheet, name: str, metric: Metric) -> Bars:
     )  # fmt: skip
 
 
-def _without_twins(lines: Mapping[str, list[Point]], arms: Sequence[str]) -> dict[str, list[Point]]:
-    """Leave out an arm that went on from another's student: it is the same curve."""
-    kept: dict[str, list[Point]] = {}
-    for arm in arms:
-        if arm in lines and lines[arm] not in kept.values():
-            kept[arm] = lines[arm]
-    return kept
-
-
 def _curves(rows: ReportRows, sheet: Sheet) -> list[Curves]:
     """Validation accuracy and training loss at the first point of the matrix that has any."""
     point = next((point for point in sheet.points if any(row["cell"] == point for row in rows.curves)), None)
@@ -247,6 +238,6 @@ def _curves(rows: ReportRows, sheet: Sheet) -> list[Curves]:
             if row["cell"] == point and row["name"] == name:
                 lines[row["arm"]].append((row["epoch"] + 1, row["mean"] * scale.factor))
         if any(len(line) > 1 for line in lines.values()):
-            kept = _without_twins(lines, sheet.arms)
+            kept = {arm: lines[arm] for arm in sheet.arms if arm in lines}  # equal ones too: each arm is on the chart
             charts.append(Curves(f"curve_{name}", metric.label + where, scale.axis, kept, sheet.arms))
     return charts

@@ -127,6 +127,7 @@ class Spec(Settings):
     matrix: dict[str, list[Any]] = Field({})
     claims: list[Claim] = Field([])
     _cells: tuple[Settings, ...] = PrivateAttr(())
+    _doubts: tuple[str, ...] = PrivateAttr(())
 
     @field_validator("seeds")
     @classmethod
@@ -166,6 +167,14 @@ class Spec(Settings):
     def keep_cells(self, cells: Iterable[Settings]) -> tuple[Settings, ...]:
         self._cells = tuple(cells)
         return self._cells
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is legal and most likely not meant, as whoever loaded the spec found it, with its place."""
+        return self._doubts
+
+    def keep_doubts(self, lines: Iterable[str]) -> None:
+        self._doubts = tuple(lines)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy without the cells: those of what is changed are others."""

@@ -25,7 +25,7 @@ def test_an_arm_wins_over_the_arm_it_extends(tmp_path: Path) -> None:
 
 
 def test_options_of_an_arm_are_not_looked_into(tmp_path: Path) -> None:
-    arm = "arms: {b: {student: {arch: timm/resnet18, options: {anything: 1}}}, c: {train.lr: 1}}\n"
+    arm = "arms: {b: {student: {arch: timm/resnet18, options: {base_width: 1}}}, c: {train.lr: 1}}\n"
     (tmp_path / "spec.yaml").write_text(HEAD + arm)
     assert load_spec(tmp_path / "spec.yaml").arm_names == ["b", "c"]
 

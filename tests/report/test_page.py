@@ -99,10 +99,10 @@ def test_one_epoch_is_no_curve() -> None:
     assert page_of([run_row("a", 0)]).curves == []
 
 
-def test_an_arm_that_went_on_from_anothers_student_has_no_curve_of_its_own() -> None:
+def test_arms_of_equal_means_are_all_drawn() -> None:
     rows = curve("a", "val_top1", (0.2, 0.4)) + curve("twin", "val_top1", (0.2, 0.4))
     page = page_of([run_row("a", 0), run_row("twin", 0)], curves=rows)
-    assert list(page.curves[0].lines) == ["a"]
+    assert list(page.curves[0].lines) == ["a", "twin"]
 
 
 def test_curves_are_of_the_first_point_that_has_any() -> None:

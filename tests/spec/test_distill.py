@@ -122,6 +122,7 @@ ARMS = """
 name: arms
 data: {source: digits}
 student: {arch: tiny_vit_5m}
+teacher: {arch: tiny_vit_5m, train: {}}
 distill: {loss: dkd, options: {beta: 2.0}, temperature: 4.0}
 arms:
   same: {distill.options.alpha: 3.0}

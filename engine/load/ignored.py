@@ -1,0 +1,116 @@
+"""Words that would do nothing: takes settings, or a spec with its cells, gives what would be silently ignored.
+
+What is accepted and then has no effect makes a table whose rows are one training. Each of these stops a spec, with
+the place of the word and a fix; `doubts` are only told.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from engine.errors import Problem, SpecError, closest_hint
+from engine.load.arms import ArmPlaces
+from engine.load.layers import Layers
+from engine.load.timm_options import option_problems
+from engine.spec import Settings, Spec, Train
+from engine.spec.cells import Tree, expand_cells
+from store.metrics import METRICS
+
+NO_TEACHER = "there is no teacher to distil from, so this does nothing"
+
+
+def idle_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield path, what and fix of what these settings say and no job of them would heed."""
+    for path, network in settings.networks:
+        yield from option_problems(network, path)
+    for path, train in _trainings(settings):
+        if train.min_lr > train.lr:
+            what = f"min_lr {train.min_lr:g} is above lr {train.lr:g}: the rate would never fall"
+            yield f"{path}.min_lr", what, f"set min_lr to {train.lr:g} at most"
+
+
+def _trainings(settings: Settings) -> Iterator[tuple[str, Train]]:
+    yield "train", settings.train
+    for path, network in settings.networks:
+        train = getattr(network, "train", None)
+        if train is not None:
+            yield f"{path}.train", train
+
+
+def distill_problems(spec: Spec, layers: Layers) -> list[Problem]:
+    """Return the arms that say something of distillation and have no teacher at any point, or the base where none has.
+
+    What an arm inherits is not its own word: an arm without a teacher beside taught ones is there to be without.
+    """
+    taught = {cell.arm for cell in expand_cells(spec) if cell.settings.teacher is not None}
+    places = ArmPlaces(layers)
+    problems = []
+    for arm in spec.arms:
+        words = [(path, key) for path, key in places.own.get(arm, {}).items() if path[0] == "distill"]
+        if words and "distill" in spec.arms[arm] and arm not in taught:  # --set may have emptied it
+            path, key = words[0]
+            what = f"{NO_TEACHER} (arm {arm})"
+            problems.append(
+                _distill_problem(layers.where(key, key=True), f"arms.{arm}.{'.'.join(map(str, path))}", what)
+            )
+    if taught or problems:
+        return problems
+    if all(cell.settings.distill.loss == "ce" for cell in expand_cells(spec)):
+        return []  # labels alone, as it says
+    said: list[tuple[str, ...]] = [("matrix", axis) for axis in spec.matrix if axis.split(".")[0] == "distill"]
+    said += [("distill",)] if "distill" in layers.tree else []
+    return [_distill_problem(layers.where(key, key=True), ".".join(key), NO_TEACHER) for key in said]
+
+
+def _distill_problem(where: str, path: str, what: str) -> Problem:
+    return Problem(where, path, what, "give it a teacher: section, or remove distill")
+
+
+def claim_problems(spec: Spec, layers: Layers) -> list[Problem]:
+    """Return claims on figures that no run has, and claims whose id is taken."""
+    problems = []
+    ids = Counter(claim.id for claim in spec.claims)
+    seen: set[str] = set()
+    for at, claim in enumerate(spec.claims):
+        if claim.metric not in METRICS:
+            what, fix = f"claim {claim.id!r} is on {claim.metric!r}, no metric", closest_hint(claim.metric, METRICS)
+            problems.append(_claim_problem(layers, at, "metric", what, fix))
+        if claim.id in seen:
+            what = f"{ids[claim.id]} claims have the id {claim.id!r}"
+            problems.append(_claim_problem(layers, at, "id", what, "give each claim an id of its own"))
+        seen.add(claim.id)
+    return problems
+
+
+def _claim_problem(layers: Layers, at: int, word: str, what: str, fix: str) -> Problem:
+    return Problem(layers.where(("claims", at, word)), f"claims.{at}.{word}", what, fix)
+
+
+def check_set_arms(overrides: Sequence[str], tree: Tree) -> None:
+    """Refuse `--set arms.NAME.WORD=...` where no file has that arm: a slip of the finger would be a new row.
+
+    `--set arms.NAME={...}` writes a whole arm, and is meant. Raises SpecError with the nearest names.
+    """
+    arms = tree.get("arms")
+    known = list(arms) if isinstance(arms, dict) else []
+    for text in overrides:
+        first, _, rest = text.partition("=")[0].strip().partition(".")
+        arm, _, inner = rest.partition(".")
+        if first == "arms" and inner and arm not in known:
+            fix = closest_hint(arm, known) if known else f"write the whole arm: --set 'arms.{arm}={{...}}'"
+            raise SpecError([Problem(f"--set {text}", f"arms.{arm}", f"there is no arm {arm!r}", fix)])
+
+
+def doubts(spec: Spec, layers: Layers) -> tuple[str, ...]:
+    """Return, with its place, what is legal and most likely not meant."""
+    places = ArmPlaces(layers)
+    told: dict[str, None] = {}
+    for cell in expand_cells(spec):
+        data = cell.settings.data
+        if data.image_size > data.short_side:
+            where = layers.where(places.find(cell.arm, {}, ("data", "image_size")))
+            what = f"images are packed at {data.short_side} px (data.short_side) and looked at at {data.image_size}"
+            fix = f"set data.short_side to {data.image_size} at least"
+            told[f"{where}: data.image_size: {what}: crops are enlarged\nfix: {fix}"] = None
+    return tuple(told)

@@ -1,0 +1,54 @@
+"""What a plan tells and does not refuse: takes runs and the images they are of, gives lines with the word and a fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from engine.inputs.content import Content
+from engine.inputs.quotas import split_quotas
+from engine.plan.draft import Draft, Run
+from engine.spec import Data, Spec, Train
+from engine.spec.cells import Cell, expand_cells
+
+
+def plan_doubts(spec: Spec, runs: Sequence[Run], draft: Draft) -> tuple[str, ...]:
+    """Return arms that share every job, and batches larger than the training part."""
+    batches = (line for cell in expand_cells(spec) for line in _batch_doubts(cell, draft))
+    return tuple(dict.fromkeys((*_same_jobs(runs), *batches)))
+
+
+def _same_jobs(runs: Sequence[Run]) -> Iterator[str]:
+    """Yield the arms whose runs are the same jobs at every point and seed: two rows of one training."""
+    arms: dict[str, list[object]] = {}
+    for run in runs:
+        arms.setdefault(run.arm, []).append((run.cell, run.seed, sorted(run.jobs.items())))
+    seen: dict[str, str] = {}
+    for arm, jobs in arms.items():
+        twin = seen.setdefault(repr(jobs), arm)
+        if twin != arm:
+            yield f"arms.{arm}: its runs are the same jobs as those of arm {twin!r}\nfix: change it, or remove it"
+
+
+def _batch_doubts(cell: Cell, draft: Draft) -> Iterator[str]:
+    settings = cell.settings
+    content = draft.content(settings.data)
+    if content is None:
+        return
+    images = _train_images(content, settings.data)
+    trainings: list[tuple[str, Train | None]] = [("train", settings.train)]
+    trainings += [(f"{path}.train", getattr(network, "train", None)) for path, network in settings.networks]
+    for path, train in trainings:
+        if train is not None and train.batch_size > images:
+            what = f"{train.batch_size} is more than the {images} images of the training part"
+            fix = f"set it to {images} at most; an epoch is one step as it stands"
+            yield f"{path}.batch_size (arm {cell.arm}): {what}\nfix: {fix}"
+
+
+def _train_images(content: Content, data: Data) -> int:
+    """Return how many images are trained on, by the quotas of each class."""
+    held = content.held or [None] * len(content.counts)
+    quotas = (
+        split_quotas(count, data.split, nested=data.nested, held=part)
+        for count, part in zip(content.counts, held, strict=True)
+    )
+    return sum(quota["train"] for quota in quotas)
