@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.analysis.agreement import Following
 from engine.analysis.snapshot import Row
 from engine.report.changes import Changes
 from engine.spec.dotted import flatten_settings
@@ -31,6 +32,7 @@ class ReportRows:
     published: Sequence[Row]
     splits: Sequence[Row] = ()
     images: Sequence[Row] = ()
+    followings: Sequence[Following] = ()
 
 
 class Sheet:
