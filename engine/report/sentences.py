@@ -65,13 +65,13 @@ SENTENCES = {
     "wrong_note": "Wrong-class entropy is that of the wrong classes among themselves.",
     "contradicted_note": "Contradicted: labels that it gives less than 0.1 while it is above 0.9 sure of "
     "another class.",
-    "unseen_note": "{teacher} is judged on {where}: its training from first weights in this home did not use them.",
-    "unknown_note": "{teacher} is judged on {where}; xp did not train it on these images, and what else its weights "
+    "unseen_note": "{teacher}, is judged on {where}: no step of its training in this home used them.",
+    "unknown_note": "{teacher}, is judged on {where}; xp did not train it on these images, and what else its weights "
     "were trained on is not known.",
-    "seen_note": "{teacher} is judged on the images that it was trained on: there are figures of no others.",
+    "seen_note": "{teacher}, is judged on the images that it was trained on: there are figures of no others.",
     "diagram_note": "The diagram is of {wheres}; bins with fewer than {least} images are left out.",
     "interval_note": "Changes of test accuracy are over common seeds; the t intervals of the remedies in one sentence "
     "hold at 95 % together (Bonferroni).",
     "closer_note": "KL(teacher || student) and agreement: taught minus untaught over common seeds, on the same images, "
-    "centre crops, at temperature 1; the t intervals of KL in one sentence hold at 95 % together (Bonferroni).",
+    "centre crops, at temperature 1; the t intervals in one sentence hold at 95 % together (Bonferroni).",
 }  # fmt: skip

@@ -35,6 +35,7 @@ UNTAUGHT_NOTE = (
     "Untaught: students of the same shape and seeds without a teacher, beside the arm whose teacher they are held "
     "against, on an even sample of at most 1,000 images of each part."
 )
+NOISE, GAP = "'noisy labels' (a teacher too sure to teach)", "'capacity gap' (a teacher too far above the student)"
 COLUMN_NOTES = {
     "share_note": ("sure_share",), "sure_note": ("signed_ece", "fitted_temperature"),
     "entropy_note": ("entropy", "wrong_entropy"), "wrong_note": ("wrong_entropy",),
@@ -219,7 +220,7 @@ def _untaught_rows(sheet: Sheet, followings: Sequence[Following]) -> list[list[C
 def _untaught_row(sheet: Sheet, against: str, arm: str, cell: str, parts: Mapping[str, Following]) -> list[Cell]:
     where = "" if len(sheet.points) == 1 else f", {cell}"
     runs = ", ".join(run["run"] for run in sheet.runs[against, cell])
-    cells = [Cell(f"{against}{where}, untaught, beside {arm}", runs)]
+    cells = [Cell(f"{against}{where} (untaught), beside {arm}", runs)]
     for name, write in (("agreement", number_text.percent), ("divergence", number_text.significant)):
         for part in ("train", "test"):
             seeds = [getattr(near, name) for near in parts[part].untaught.values()] if part in parts else []
@@ -250,8 +251,11 @@ def _reliability(rows: ReportRows, teachers: Sequence[_Teacher]) -> tuple[Reliab
 
 def _judge(
     teacher: _Teacher, teachers: Sequence[_Teacher], sheet: Sheet, followings: Sequence[Following]
-) -> tuple[Verdict, Verdict]:
-    """Return the verdicts on 'noisy labels' and 'capacity gap' for one teacher, by the rules."""
+) -> dict[str, Verdict]:
+    """Return the verdicts on 'noisy labels' and 'capacity gap' for one teacher, by the rules.
+
+    An assistant is no teacher that may be too far above: the gap is that of the teacher behind it.
+    """
     places = [place for place, tree in sheet.settings.items() if tree.get("data.split") == teacher.split]
     heard = [arm for arm, _ in places if arm in teacher.heard_by]
     told = [one for one in followings if one.arm in teacher.heard_by and (one.arm, one.cell) in places]
@@ -263,7 +267,12 @@ def _judge(
     noise = judge_noise(_look(teacher), control, find_softened(taught, sheet), advice)
     advice = say("add_assistant" if teacher.heard_by else "add_direct", arm=arm)
     capacity = judge_capacity(control, find_assisted(taught, sheet), advice, is_direct=bool(teacher.heard_by))
-    return noise, capacity
+    return {NOISE: noise} if _only_assists(teacher, sheet) else {NOISE: noise, GAP: capacity}
+
+
+def _only_assists(teacher: _Teacher, sheet: Sheet) -> bool:
+    helped = {arm for (arm, _), tree in sheet.settings.items() if tree.get("teacher.assistants")}
+    return teacher.is_assistant and teacher.heard_by <= helped
 
 
 def _assistants(teachers: Sequence[_Teacher], teacher: _Teacher) -> dict[str, list[float | None]]:
@@ -283,11 +292,10 @@ def _look(teacher: _Teacher) -> Look:
     return Look(figures, seen, held_out, train_part, teacher.is_unknown)
 
 
-def _sentences(teacher: _Teacher, verdicts: Sequence[Verdict]) -> list[str]:
-    what = "'noisy labels' (a teacher too sure to teach)", "'capacity gap' (a teacher too far above the student)"
+def _sentences(teacher: _Teacher, verdicts: Mapping[str, Verdict]) -> list[str]:
     return [
         " ".join([say(one.word, teacher=teacher.name, what=name, reason=one.reason), *one.advice])
-        for name, one in zip(what, verdicts, strict=True)
+        for name, one in verdicts.items()
     ]
 
 
@@ -308,6 +316,6 @@ def _notes(teachers: Sequence[_Teacher], drawn: Sequence[str], sentences: Sequen
 
 def _judged_note(teacher: _Teacher) -> str:
     about = {"teacher": teacher.name, "where": PART_TEXTS[teacher.held_out]}
-    if teacher.is_unknown:
-        return say("unknown_note", **about)
-    return say("seen_note", teacher=teacher.name) if teacher.held_out == "train" else say("unseen_note", **about)
+    if teacher.held_out == "train":
+        return say("seen_note", teacher=teacher.name)
+    return say("unknown_note" if teacher.is_unknown else "unseen_note", **about)

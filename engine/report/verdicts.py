@@ -131,7 +131,10 @@ def _following_text(one: Following, level: float) -> str:
 def _points_text(interval: Interval) -> str:
     edges = _edges(interval)
     middle = f"{100 * interval.mean:+.2f}"
-    return middle if edges is None else f"{middle} [{100 * edges[0]:+.2f}, {100 * edges[1]:+.2f}]"
+    if edges is None:
+        return middle
+    low, high = max(edges[0], -1.0), min(edges[1], 1.0)  # no share moves by more
+    return f"{middle} [{100 * low:+.2f}, {100 * high:+.2f}]"
 
 
 def _edges(interval: Interval | None) -> tuple[float, float] | None:
@@ -200,7 +203,7 @@ def remedy_text(remedy: Remedy) -> str:
     if interval is None or edges is None:
         return say("remedy_alone", arm=remedy.arm, against=remedy.against)
     mean, low, high = (100 * value for value in (interval.mean, *edges))
-    said = judge_remedy(remedy)
+    said = judge_remedy(remedy).replace("open", "undecided")
     return say("remedy", arm=remedy.arm, against=remedy.against, mean=mean, low=low, high=high, said=said)
 
 

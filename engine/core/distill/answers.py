@@ -86,7 +86,7 @@ def read_answers(path: Path) -> dict[str, Answers]:
         with np.load(path, allow_pickle=False) as file:
             parts = [name.removesuffix(".keys") for name in file.files if name.endswith(".keys")]
             return {part: _read_part(file, part) for part in parts}
-    except (OSError, ValueError, KeyError, BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile):
         return {}
 
 
