@@ -1,4 +1,4 @@
-"""The rules of the report about teachers: a cause is supported only by an arm that removes it, beside untaught twins."""
+"""The rules of the report about teachers: a cause needs an arm that removes it, and untaught twins."""
 
 from __future__ import annotations
 

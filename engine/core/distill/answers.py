@@ -83,7 +83,7 @@ def _halved(values: Floats) -> NDArray[np.float16]:
 def read_answers(path: Path) -> dict[str, Answers]:
     """Return the answers by part; empty where there is no such file, or none that can be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             parts = [name.removesuffix(".keys") for name in file.files if name.endswith(".keys")]
             return {part: _read_part(file, part) for part in parts}
     except (OSError, EOFError, ValueError, KeyError, BadZipFile):
