@@ -120,7 +120,9 @@ def test_a_teacher_of_no_split_is_shown_by_the_parts_that_its_students_logged(tm
 
 def test_a_teacher_is_told_from_an_assistant_and_its_students_from_those_of_its_assistant(tmp_path: Path) -> None:
     home = SyntheticHome(tmp_path / "home")
-    (run,) = home.experiment("taught", {"chain": taught(1.0, "hinton", 0.6)}, seeds=(0,))
+    chain = taught(1.0, "hinton", 0.6)
+    chain.settings["teacher"]["assistants"] = [{"arch": "timm/vit"}]
+    (run,) = home.experiment("taught", {"chain": chain}, seeds=(0,))
     run["jobs"] |= {
         "teacher_targets": add_targets(home, "targets-first", 1.0, 2, {"test": SHARP}),
         "assistant_1": home.done("train-between", "train"),
