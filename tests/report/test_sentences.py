@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
+from engine.report.remedies import find_assisted, softer_advice
 from engine.report.sentences import SENTENCES
 from engine.report.sheet import Sheet
 from engine.report.teachers import _judged_note, _notes, _Teacher
 from engine.report.verdicts import Look, Remedy, judge_capacity, judge_following, judge_noise, remedy_text
-from tests.report.test_remedies import TAUGHT, find_assisted, sheet, softer_advice, tree
+from tests.report.test_remedies import TAUGHT, sheet, tree
 from tests.report.test_teachers import PLAIN, section, teacher_rows
 from tests.report.test_verdicts import ALONE, CALM, HELPED, KNOWN, SHARP, UNCLEAR, WORSE, following
 
