@@ -13,6 +13,7 @@ compare     two arms side by side
 grids       arms that cross factors
 factorial   main effects and interactions
 leaders     whose number is bold
+agreement   whether taught students follow their teacher more than untaught ones
 claims      what a spec claims, against the data
 text        comparisons and verdicts in words
 trace       a number back to SQL, runs, jobs and commit

@@ -181,10 +181,23 @@ def p_text(p: float) -> str:
     return "p below 1e-6" if p < 1e-6 else f"p {p:.3g}"
 
 
+def tested_text(claim: Claim) -> str:
+    """Return what is tested in words, whatever the person's own sentence says: `test_top1 of a greater than of b`."""
+    pair, margin = f"{claim.metric} of {claim.arm}", f"{claim.margin:g}" if claim.margin else ""
+    if claim.expect == "not_worse":
+        better = metric_of(claim.metric).better if claim.metric in METRICS else "neither"
+        side = {"higher": "less", "lower": "greater"}.get(better)
+        if side is None:
+            return f"nothing: of {claim.metric} neither more nor less is known to be better"
+        return f"{pair} not {side} than of {claim.against}" + (f" by {margin} or more" if margin else "")
+    return f"{pair} {claim.expect} than of {claim.against}" + (f" by more than {margin}" if margin else "")
+
+
 def describe(judged: Judged) -> str:
     """Return what a person reads of a claim: verdict, sentence, effect, interval, n and what would decide it."""
     claim, where = judged.claim, f" ({judged.cell})" if judged.cell not in ("", "default") else ""
-    lines = [f"{judged.verdict}: {claim.id}{where}: {claim.text}"]
+    said = "to test" if judged.comparison is None else "tested"
+    lines = [f"{judged.verdict}: {claim.id}{where}: {claim.text}", f"  {said}: {tested_text(claim)}"]
     if judged.comparison is not None:
         margin = f", margin {claim.margin:g}" if claim.margin else ""
         asked = f"expected {claim.expect.replace('_', ' ')}{margin}"

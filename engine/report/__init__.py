@@ -6,6 +6,8 @@
     squares      arms that cross factors
     changes      what a change is worth
     verdicts     what the claims came to
+    sentences    every sentence about a teacher
+    remedies     arms that differ in one remedy alone
     teachers     what is known of the teachers
     figures      the charts
     images       the images in words
@@ -26,6 +28,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
+from engine.analysis.agreement import compare_untaught
 from engine.analysis.claims import check_claims
 from engine.analysis.factorial import read_factorials
 from engine.analysis.snapshot import Snapshot, one_snapshot
@@ -133,7 +136,8 @@ def read_rows(snapshot: Snapshot, name: str) -> ReportRows:
     (about,) = snapshot.ask("report_about", name=name)
     parts = {part: snapshot.ask(f"report_{part}", name=name) for part in PARTS}
     published = snapshot.ask("report_published", section=SECTIONS[name]) if name in SECTIONS else []
-    return ReportRows(about=about, published=published, trainings=read_trainings(snapshot, name), **parts)
+    trainings, followings = read_trainings(snapshot, name), compare_untaught(snapshot, name)
+    return ReportRows(about=about, published=published, trainings=trainings, followings=followings, **parts)
 
 
 def _draw_charts(page: Page) -> list[Chart]:

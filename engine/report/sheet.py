@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.analysis.agreement import Following
 from engine.analysis.snapshot import Row
 from engine.analysis.trainings import NetworkTraining
 from engine.report.changes import Changes
@@ -33,6 +34,7 @@ class ReportRows:
     splits: Sequence[Row] = ()
     images: Sequence[Row] = ()
     trainings: Sequence[NetworkTraining] = ()
+    followings: Sequence[Following] = ()
 
 
 class Sheet:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.analysis.claims import Judged, interval_text
+from engine.analysis.claims import Judged, interval_text, tested_text
 from engine.analysis.snapshot import Row
 from engine.analysis.statistics import paired_shares
 from engine.analysis.trainings import UNKNOWN, unknown_arms
@@ -155,7 +155,7 @@ def claim_table(judged: Sequence[Judged]) -> Table | None:
     """What the spec claims, and what the data say of it; a column that would be empty is left out."""
     if not judged:
         return None
-    columns = ["claim", "where", "verdict", "difference", "remark"]
+    columns = ["claim", "where", "tested", "verdict", "difference", "remark"]
     body = [_claim_row(one) for one in judged]
     kept = [at for at in range(len(columns)) if any(row[at].text for row in body)]
     notes = [
@@ -172,6 +172,7 @@ def _claim_row(one: Judged) -> list[Cell]:
     return [
         Cell(one.claim.text, one.claim.id),
         Cell(where),
+        Cell(tested_text(one.claim)),
         Cell(one.verdict, source),
         Cell(difference, source),
         Cell(one.reason),

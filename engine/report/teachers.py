@@ -1,6 +1,7 @@
 """The section 'Is the teacher over-confident?': takes rows of the store, gives its tables, its chart and its sentences.
 
-The rules behind the sentences are in verdicts.py.
+The rules behind the verdicts are in verdicts.py, the sentences in sentences.py, and which arms differ in one remedy
+alone is for remedies.py to say.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.analysis.agreement import Following
 from engine.analysis.snapshot import Row
-from engine.analysis.statistics import paired_shares
 from engine.analysis.trainings import UNKNOWN, unknown_jobs
 from engine.report import number_text
-from engine.report.figures import Reliability, ReliabilityLine
+from engine.report.figures import LEAST_BIN, Reliability, ReliabilityLine
+from engine.report.remedies import Taught, find_assisted, find_softened, softer_advice
+from engine.report.sentences import PART_TEXTS, say
 from engine.report.sheet import ReportRows, Sheet
 from engine.report.tables import Cell, Table
-from engine.report.verdicts import Remedy, judge_capacity, judge_noise, judge_sureness
-from engine.spec.distill import LOSS_WORDS
+from engine.report.verdicts import Look, Verdict, judge_capacity, judge_following, judge_noise, judge_sureness
 
 PARTS = ("train", "val", "test", "all")
 HELD_OUT = ("test", "val", "all")
@@ -30,18 +32,16 @@ COLUMNS = {
     "wrong_entropy": "wrong-class entropy", "contradicted": "contradicted [%]", "in_slice_mass": "in-slice mass [%]",
 }  # fmt: skip
 STUDENT_KEY = ("arm", "cell", "part", "name")
-PLAIN = ("hinton", "soft_ce")
-ROBUST = ("lskd", "ats", "dist")
-LOSS_FIELDS = ("distill.loss", "distill.weight", "distill.label_weight")
-NOTES = (
-    "Centre crops. Above 0.99: share of images with such a confidence. Signed ECE above 0 and a fitted temperature T "
-    "above 1 say too sure. Entropies in nats; wrong-class entropy is that of the wrong classes among themselves. "
-    "Contradicted: labels that it gives less than 0.1 while it is above 0.9 sure of another class.",
-    "Judged on images that xp did not train it on. The diagram is of the test images, of all images where the teacher "
-    "saw no split; bins with fewer than 5 images are left out.",
-    "Changes of test accuracy are over common seeds; the t intervals of a sentence hold at 95 % together (Bonferroni).",
+UNTAUGHT_NOTE = (
+    "Untaught: students of the same shape and seeds without a teacher, beside the arm whose teacher they are held "
+    "against, on an even sample of at most 1,000 images of each part."
 )
-Path = str
+NOISE, GAP = "'noisy labels' (a teacher too sure to teach)", "'capacity gap' (a teacher too far above the student)"
+COLUMN_NOTES = {
+    "share_note": ("sure_share",), "sure_note": ("signed_ece", "fitted_temperature"),
+    "entropy_note": ("entropy", "wrong_entropy"), "wrong_note": ("wrong_entropy",),
+    "contradicted_note": ("contradicted",),
+}  # fmt: skip
 Key = tuple[str, str]
 Agreement = Mapping[tuple[str, str, str, str], float]  # by arm, cell, part, name
 
@@ -67,7 +67,12 @@ class _Teacher:
     heard_by: frozenset[str]
     is_reference: bool
     is_assistant: bool
+    is_unknown: bool
     parts: Mapping[str, Mapping[str, float]]
+
+    @property
+    def name(self) -> str:
+        return f"{self.label}, split {self.split}"
 
     @property
     def held_out(self) -> str:
@@ -81,11 +86,14 @@ def teacher_section(rows: ReportRows, sheet: Sheet) -> TeacherSection | None:
     if not teachers:
         return None
     agreement = {tuple(row[name] for name in STUDENT_KEY): float(row["mean"]) for row in rows.students}
+    drawn, parts = _reliability(rows, teachers)
+    judged = [(one, _judge(one, teachers, sheet, rows.followings)) for one in teachers if not one.is_reference]
+    sentences = [line for one, verdicts in judged for line in _sentences(one, verdicts)]
     return TeacherSection(
-        table=_teacher_table(teachers),
-        students=_student_table(sheet, agreement),
-        reliability=_reliability(rows, teachers),
-        sentences=[line for one in teachers if not one.is_reference for line in _sentences(one, sheet, agreement)],
+        table=_teacher_table(teachers, _notes(teachers, parts, sentences)),
+        students=_student_table(sheet, agreement, rows.followings),
+        reliability=drawn,
+        sentences=sentences,
     )
 
 
@@ -133,7 +141,8 @@ def _read_teacher(key: Key, rows: Sequence[Row], labels: Mapping[str, str]) -> _
     arms, heard_by = (frozenset(rows[0][name].split(", ")) - {""} for name in ("arms", "heard_by"))
     figures = dict(sorted(parts.items(), key=_place))
     is_reference, is_assistant = bool(rows[0]["is_reference"]), bool(rows[0]["is_assistant"])
-    return _Teacher(key[0], key[1], labels[key[0]], arms, heard_by, is_reference, is_assistant, figures)
+    is_unknown = bool(rows[0]["is_unknown"])
+    return _Teacher(key[0], key[1], labels[key[0]], arms, heard_by, is_reference, is_assistant, is_unknown, figures)
 
 
 def _place(part: tuple[str, Any]) -> int:
@@ -149,7 +158,7 @@ def _labels(rows: ReportRows) -> dict[str, str]:
     return names
 
 
-def _teacher_table(teachers: Sequence[_Teacher]) -> Table:
+def _teacher_table(teachers: Sequence[_Teacher], notes: Sequence[str]) -> Table:
     known = {name for teacher in teachers for figures in teacher.parts.values() for name in figures}
     names = [name for name in COLUMNS if name in known]
     body = [
@@ -161,7 +170,7 @@ def _teacher_table(teachers: Sequence[_Teacher]) -> Table:
     ]
     teaches = [_role_text(teacher) for teacher in teachers]
     columns = ["teacher", "split", "part", "judged", *(COLUMNS[name] for name in names)]
-    return Table("", columns, body, [*teaches, *NOTES])
+    return Table("", columns, body, [*teaches, *notes])
 
 
 def _role_text(teacher: _Teacher) -> str:
@@ -179,8 +188,8 @@ def _figure(name: str, value: float | None) -> str:
     return f"{100 * value:.1f}" if name in PERCENT else number_text.significant(value)
 
 
-def _student_table(sheet: Sheet, agreement: Agreement) -> Table | None:
-    """How near each arm came to its teacher: what it cannot follow on train, it cannot have learnt."""
+def _student_table(sheet: Sheet, agreement: Agreement, followings: Sequence[Following]) -> Table | None:
+    """How near each arm came to its teacher, and how near untaught students of its shape are."""
     pairs = [
         (arm, cell) for cell in sheet.points for arm in sheet.arms if (arm, cell, "train", "agreement") in agreement
     ]
@@ -196,11 +205,34 @@ def _student_table(sheet: Sheet, agreement: Agreement) -> Table | None:
             texts = [number_text.NONE if value is None else write(value).removesuffix(" %") for value in values]
             cells += [Cell(text, f"{name} of {runs}") for text in texts]
         body.append(cells)
-    note = "Means over seeds, on centre crops at temperature 1; train: an even sample no larger than test."
-    return Table("", ["student", *columns], body, [note])
+    notes = ["Means over seeds, on centre crops at temperature 1; train: an even sample no larger than test."]
+    untaught = _untaught_rows(sheet, followings)
+    return Table("", ["student", *columns], body + untaught, notes + [UNTAUGHT_NOTE] * bool(untaught))
 
 
-def _reliability(rows: ReportRows, teachers: Sequence[_Teacher]) -> Reliability | None:
+def _untaught_rows(sheet: Sheet, followings: Sequence[Following]) -> list[list[Cell]]:
+    pairs: dict[tuple[str, str, str], dict[str, Following]] = defaultdict(dict)
+    for one in followings:
+        if one.untaught:
+            pairs[one.against, one.arm, one.cell][one.part] = one
+    return [_untaught_row(sheet, *place, parts) for place, parts in pairs.items()]
+
+
+def _untaught_row(sheet: Sheet, against: str, arm: str, cell: str, parts: Mapping[str, Following]) -> list[Cell]:
+    where = "" if len(sheet.points) == 1 else f", {cell}"
+    runs = ", ".join(run["run"] for run in sheet.runs[against, cell])
+    cells = [Cell(f"{against}{where} (untaught), beside {arm}", runs)]
+    for name, write in (("agreement", number_text.percent), ("divergence", number_text.significant)):
+        for part in ("train", "test"):
+            seeds = [getattr(near, name) for near in parts[part].untaught.values()] if part in parts else []
+            text = write(sum(seeds) / len(seeds)).removesuffix(" %") if seeds else number_text.NONE
+            cells.append(Cell(text, f"{name} of {runs}"))
+    return cells
+
+
+def _reliability(rows: ReportRows, teachers: Sequence[_Teacher]) -> tuple[Reliability | None, list[str]]:
+    """Return the diagram, and the parts of the data that are drawn in it."""
+    parts: dict[str, None] = {}
     bins = {row["job"]: json.loads(row["parts"]) for row in rows.bins}
     lines: dict[str, ReliabilityLine] = {}
     for teacher in teachers:
@@ -210,83 +242,81 @@ def _reliability(rows: ReportRows, teachers: Sequence[_Teacher]) -> Reliability 
             values = (tuple(drawn[part][name]) for name in ("counts", "accuracy", "confidence"))
             name = teacher.label if teacher.label not in lines else f"{teacher.label}, {teacher.split}"
             lines[name] = ReliabilityLine(*values)
-    return Reliability("reliability", "Reliability and confidence of the teachers", lines) if lines else None
+            parts[part] = None
+    title = "Reliability and confidence of the teachers"
+    return (Reliability("reliability", title, lines) if lines else None), list(parts)
 
 
 # The sentences --------------------------------------------------------------------------------------------------------
 
 
-def _sentences(teacher: _Teacher, sheet: Sheet, agreement: Agreement) -> list[str]:
-    """Return what supports 'noisy labels' and 'capacity gap' for one teacher, by the rules."""
-    held_out = teacher.parts.get(teacher.held_out, {})
-    train = teacher.parts.get("train", held_out)
-    heard = [
-        agreement[arm, cell, "train", "agreement"]
-        for (arm, cell), settings in sheet.settings.items()
-        if arm in teacher.heard_by and settings.get("data.split") == teacher.split
-        if (arm, cell, "train", "agreement") in agreement
-    ]
-    mean = sum(heard) / len(heard) if heard else None
-    noise = judge_noise(held_out, train, _find_remedies(teacher, sheet, _softens))
-    capacity = judge_capacity(mean, _find_remedies(teacher, sheet, _assists))
-    if not teacher.heard_by:
-        capacity = "undecided", "no student hears it without an assistant between"
-    where = f"{teacher.label}, split {teacher.split}"
-    return [
-        _sentence(where, "'noisy labels' (a teacher too sure to teach)", *noise),
-        _sentence(where, "'capacity gap' (a teacher too big for the student)", *capacity),
-    ]
+def _judge(
+    teacher: _Teacher, teachers: Sequence[_Teacher], sheet: Sheet, followings: Sequence[Following]
+) -> dict[str, Verdict]:
+    """Return the verdicts on 'noisy labels' and 'capacity gap' for one teacher, by the rules.
 
-
-def _sentence(where: str, what: str, verdict: str, reason: str) -> str:
-    said = f"what is seen is {verdict} {what}" if verdict == "consistent with" else f"{what} is {verdict}"
-    return f"{where}: {said}: {reason}."
-
-
-def _find_remedies(teacher: _Teacher, sheet: Sheet, is_remedy: Any) -> list[Remedy]:
-    """Return the pairs of arms of this teacher that differ in one remedy alone, the remedied one first.
-
-    Their intervals hold at 95 % together (Bonferroni): of many remedies one would else recover accuracy by chance.
+    An assistant is no teacher that may be too far above: the gap is that of the teacher behind it.
     """
-    pairs = [
-        (arm, other, point)
-        for (arm, point), settings in sheet.settings.items()
-        for (other, place), plain in sheet.settings.items()
-        if point == place and arm != other and settings.get("data.split") == teacher.split
-        if other in teacher.arms and is_remedy(settings, plain, _differing(settings, plain))
+    places = [place for place, tree in sheet.settings.items() if tree.get("data.split") == teacher.split]
+    heard = [arm for arm, _ in places if arm in teacher.heard_by]
+    told = [one for one in followings if one.arm in teacher.heard_by and (one.arm, one.cell) in places]
+    arm = (heard or sorted(teacher.heard_by) or sorted(teacher.arms))[0]
+    control = judge_following(told, arm)
+    accuracy = teacher.parts.get("test", {}).get("top1")
+    taught = Taught(teacher.arms, teacher.split, accuracy, _assistants(teachers, teacher))
+    advice = softer_advice(teacher.heard_by, sheet)
+    noise = judge_noise(_look(teacher), control, find_softened(taught, sheet), advice)
+    advice = say("add_assistant" if teacher.heard_by else "add_direct", arm=arm)
+    capacity = judge_capacity(control, find_assisted(taught, sheet), advice, is_direct=bool(teacher.heard_by))
+    return {NOISE: noise} if _only_assists(teacher, sheet) else {NOISE: noise, GAP: capacity}
+
+
+def _only_assists(teacher: _Teacher, sheet: Sheet) -> bool:
+    helped = {arm for (arm, _), tree in sheet.settings.items() if tree.get("teacher.assistants")}
+    return teacher.is_assistant and teacher.heard_by <= helped
+
+
+def _assistants(teachers: Sequence[_Teacher], teacher: _Teacher) -> dict[str, list[float | None]]:
+    """Return the test accuracy of each assistant of this split by the arms that it helps, None where unknown."""
+    found: dict[str, list[float | None]] = defaultdict(list)
+    for other in teachers:
+        if other.is_assistant and other.split == teacher.split and other is not teacher:
+            for arm in other.arms:
+                found[arm].append(other.parts.get("test", {}).get("top1"))
+    return found
+
+
+def _look(teacher: _Teacher) -> Look:
+    held_out = teacher.held_out
+    train_part = "train" if "train" in teacher.parts else held_out
+    figures, seen = (teacher.parts.get(part, {}) for part in (held_out, train_part))
+    return Look(figures, seen, held_out, train_part, teacher.is_unknown)
+
+
+def _sentences(teacher: _Teacher, verdicts: Mapping[str, Verdict]) -> list[str]:
+    return [
+        " ".join([say(one.word, teacher=teacher.name, what=name, reason=one.reason), *one.advice])
+        for name, one in verdicts.items()
     ]
-    level = 1 - 0.05 / max(len(pairs), 1)
-    seeds = [(sheet.seeds(arm, at, "test_top1"), sheet.seeds(other, at, "test_top1")) for arm, other, at in pairs]
-    intervals = [paired_shares(ours, theirs, level) for ours, theirs in seeds]
-    return [Remedy(arm, other, one) for (arm, other, _), one in zip(pairs, intervals, strict=True)]
 
 
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> set[Path]:
-    return {path for path in one.keys() | other.keys() if one.get(path) != other.get(path)}
+def _notes(teachers: Sequence[_Teacher], drawn: Sequence[str], sentences: Sequence[str]) -> list[str]:
+    """Return what must be known to read the table: only what is true of what it shows."""
+    known = {name for teacher in teachers for figures in teacher.parts.values() for name in figures}
+    columns = [say(note) for note, names in COLUMN_NOTES.items() if known.intersection(names)]
+    notes = [" ".join([say("centre_note"), *columns])]
+    notes += [_judged_note(teacher) for teacher in teachers]
+    if drawn:
+        wheres = ", ".join(PART_TEXTS[part] for part in drawn)
+        notes.append(say("diagram_note", wheres=wheres, least=LEAST_BIN))
+    text = " ".join(sentences)
+    notes += [say("interval_note")] if " points [" in text else []
+    notes += [say("closer_note")] if ": KL " in text else []
+    return notes
 
 
-def _softens(settings: Mapping[str, Any], plain: Mapping[str, Any], paths: set[Path]) -> bool:
-    """Whether the first is the second with a softer teacher: a loss that does not see its scale, a higher temperature,
-    calibration, or smaller logits; one of them alone. A loss brings its weights, options and temperature with it."""
-    if plain.get("distill.loss") not in PLAIN:
-        return False
-    if "distill.loss" in paths:
-        return settings["distill.loss"] in ROBUST and all(_comes_with_loss(settings, path) for path in paths)
-    if paths == {"distill.temperature"}:
-        one, other = settings["distill.temperature"], plain["distill.temperature"]
-        return isinstance(one, int | float) and isinstance(other, int | float) and one > other
-    if paths == {"teacher.calibrate"}:
-        return bool(settings["teacher.calibrate"])
-    return paths == {"teacher.logit_scale"} and settings["teacher.logit_scale"] < plain["teacher.logit_scale"]
-
-
-def _comes_with_loss(settings: Mapping[str, Any], path: Path) -> bool:
-    """Whether another loss brings this difference with it: any weights and options, a temperature that is its own."""
-    if path == "distill.temperature":
-        return bool(settings.get(path) == LOSS_WORDS[settings["distill.loss"]].temperature)
-    return path in LOSS_FIELDS or path.startswith("distill.options.")
-
-
-def _assists(settings: Mapping[str, Any], plain: Mapping[str, Any], paths: set[Path]) -> bool:
-    """Whether the first is the second with assistants between teacher and student."""
-    return paths == {"teacher.assistants"} and bool(settings["teacher.assistants"]) and not plain["teacher.assistants"]
+def _judged_note(teacher: _Teacher) -> str:
+    about = {"teacher": teacher.name, "where": PART_TEXTS[teacher.held_out]}
+    if teacher.held_out == "train":
+        return say("seen_note", teacher=teacher.name)
+    return say("unknown_note" if teacher.is_unknown else "unseen_note", **about)

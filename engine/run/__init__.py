@@ -13,6 +13,7 @@
     training    train and prune
     targets     a teacher's answers and what it is like
     teaching    a taught student's side of it
+    answers     what a trained network says of a few images, kept for comparisons
     heads       fitting a head to a teacher's features
     jobs        pack, measure, explain
 

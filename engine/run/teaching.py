@@ -126,7 +126,7 @@ def log_agreement(attempt: Attempt, teaching: Teaching, images: Images, network:
     """
     test = spread_rows(images.split.test, LIKENESS_IMAGES)
     for part, rows in (("train", spread_rows(images.split.train, len(test))), ("test", test)):
-        student = _centre_logits(attempt, images, rows, network, forward)
+        student = centre_logits(attempt, images, rows, network, forward)
         found = compare_logits(student, teaching.targets.centre(rows) / teaching.divisor)
         attempt.journal.teacher(part, "agreement", found.agreement)
         attempt.journal.teacher(part, "divergence", found.divergence)
@@ -143,7 +143,7 @@ def _log_teacher(attempt: Attempt, teaching: Teaching, images: Images) -> None:
                 attempt.journal.teacher(part, f"teacher_{name}", value)
 
 
-def _centre_logits(attempt: Attempt, images: Images, rows: Rows, network: nn.Module, forward: Forward) -> Tensor:
+def centre_logits(attempt: Attempt, images: Images, rows: Rows, network: nn.Module, forward: Forward) -> Tensor:
     """Return the network's fp32 logits (n, classes) on the centre crops of `rows`, on the host."""
     was_training = network.training
     network.eval()

@@ -22,6 +22,7 @@ from engine.core.train.loop import Loop, Recipe
 from engine.core.train.optim import recovery
 from engine.errors import JobError
 from engine.home.files import write_atomic, write_json
+from engine.run.answers import write_answers
 from engine.run.attempt import Attempt
 from engine.run.device import device_name, prepare_device, seed_everything
 from engine.run.heads import probe_head
@@ -203,6 +204,7 @@ def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: MicroBatch) 
         _measure(attempt, task, loop.recipe.forward.device, "micro_batch", room.images, "images")
     if task.teaching is not None:
         log_agreement(attempt, task.teaching, task.images, loop.network, loop.recipe.forward)
+    write_answers(attempt, task.teaching, task.images, loop.network, loop.recipe.forward)
     digest = _write_network(attempt, task, loop.network)
     attempt.write_result(progress.step, figures, digest)
 

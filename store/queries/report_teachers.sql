@@ -26,6 +26,11 @@ with used as (
 select s.job, s.split, s.part, s.name, any_value(s.value) as value, any_value(a.arms) as arms,
     any_value(coalesce(a.heard_by, '')) as heard_by, any_value(a.is_reference) as is_reference,
     any_value(a.is_assistant) as is_assistant,
+    -- Known is what was trained here from first weights; all else has seen what nobody told.
+    not bool_or(exists (
+        select 1 from jobs t where t.kind = 'train' and list_contains(j.needs, t.job)
+        and coalesce(t.settings ->> '$.network.weights', 'none') = 'none'
+    )) as is_unknown,
     any_value(j.settings ->> '$.network.arch') as arch,
     any_value(coalesce((j.settings ->> '$.logit_scale')::double, 1.0)) as scale
 from said s join arms a using (job, split) join jobs j using (job)

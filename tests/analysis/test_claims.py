@@ -418,13 +418,14 @@ def test_a_judged_claim_is_told_in_full() -> None:
     lines = describe(Judged(_claim("not_worse", margin=0.01), "split", "holds", "why", found, 0.034)).splitlines()
     assert lines == [
         "holds: one (split): A sentence.",
+        "  tested: test_top1 of b not less than of a by 0.01 or more",
         "  test_top1 of b - a: +1.20 points [-0.40, +2.80], n=3; expected not worse, margin 0.01",
         "  left out, because it is no number: test_top1 of b seed 1",
         "  p 0.034 after Holm over all claims",
         "  why",
     ]
     bare = Judged(_claim(), "default", "undecided", "", None)
-    assert describe(bare) == "undecided: one: A sentence."
+    assert describe(bare) == "undecided: one: A sentence.\n  to test: test_top1 of b greater than of a"
 
 
 def test_verdicts_are_counted_and_one_refuted_decides_the_exit_code() -> None:

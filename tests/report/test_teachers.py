@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from engine.analysis.statistics import paired_shares
 from engine.collect import collect
 from engine.report import make_report
 from engine.report import number_text as words
@@ -16,9 +15,7 @@ from engine.report.figures import Reliability, ReliabilityLine, draw_reliability
 from engine.report.sheet import Sheet
 from engine.report.tables import Table
 from engine.report.teachers import TeacherSection, teacher_section
-from engine.report.verdicts import Remedy, remedy_text
 from store.journal import JournalWriter
-from store.results import open_snapshot
 from tests.helpers.synthetic import Arm, SyntheticHome
 from tests.report.rows import make_rows, run_row
 
@@ -97,17 +94,13 @@ def test_figures_of_each_teacher_stand_by_part(made: SyntheticHome, tmp_path: Pa
     assert (tmp_path / "out" / "reliability.svg").is_file()
 
 
-def test_softening_that_recovers_accuracy_supports_noisy_labels(made: SyntheticHome, tmp_path: Path) -> None:
+def test_without_an_untaught_twin_nothing_is_supported(made: SyntheticHome, tmp_path: Path) -> None:
     text = report(made, tmp_path / "out")
     (noise,) = [line for line in text.splitlines() if line.startswith("- timm/vit x 8") and "noisy labels" in line]
-    assert "is supported" in noise
-    assert "sharp_lskd against sharp" in noise
-    assert "plain against sharp" in noise
-    (gap,) = [line for line in text.splitlines() if line.startswith("- timm/vit x 8") and "capacity gap" in line]
-    assert "what is seen is consistent with 'capacity gap'" in gap
-    assert "70.0 % of their training images" in gap
-    (calm,) = [line for line in text.splitlines() if line.startswith("- timm/vit,") and "noisy labels" in line]
-    assert "is not supported: calibrated" in calm
+    assert "cannot be told from these runs: over-confident" in noise
+    assert "no untaught student of the same shape has finished; plain against sharp" in noise
+    assert "add an arm like sharp without a teacher" in noise
+    assert "sharp_lskd against" not in noise  # its weights differ too
 
 
 def test_every_line_about_a_teacher_of_unknown_training_says_so(made: SyntheticHome, tmp_path: Path) -> None:
@@ -119,20 +112,6 @@ def test_every_line_about_a_teacher_of_unknown_training_says_so(made: SyntheticH
     assert len(lines) > 4
     assert all(line.count("timm/vit x 8") == line.count(said) for line in lines)
     assert "timm/vit of unknown" not in text
-
-
-def test_intervals_of_several_remedies_hold_together(made: SyntheticHome, tmp_path: Path) -> None:
-    """The wider the more are tried: else one of many would recover accuracy by chance."""
-    text = report(made, tmp_path / "out")
-    (noise,) = [line for line in text.splitlines() if line.startswith("- timm/vit x 8") and "noisy labels" in line]
-    with open_snapshot(made.home.root) as db:
-        rows = db.sql("select arm, seed, test_top1 from results").fetchall()
-    seeds = {arm: {seed: top1 for name, seed, top1 in rows if name == arm} for arm in ARMS}
-    for arm in ("plain", "sharp_lskd"):
-        found = paired_shares(seeds[arm], seeds["sharp"], level=0.975)
-        assert found is not None
-        assert f"{remedy_text(Remedy(arm, 'sharp', found))}, recovered" in noise
-    assert "hold at 95 % together" in text
 
 
 def test_a_teacher_of_no_split_is_shown_by_the_parts_that_its_students_logged(tmp_path: Path) -> None:
@@ -151,7 +130,9 @@ def test_a_teacher_of_no_split_is_shown_by_the_parts_that_its_students_logged(tm
 
 def test_a_teacher_is_told_from_an_assistant_and_its_students_from_those_of_its_assistant(tmp_path: Path) -> None:
     home = SyntheticHome(tmp_path / "home")
-    (run,) = home.experiment("taught", {"chain": taught(1.0, "hinton", 0.6)}, seeds=(0,))
+    chain = taught(1.0, "hinton", 0.6)
+    chain.settings["teacher"]["assistants"] = [{"arch": "timm/vit"}]
+    (run,) = home.experiment("taught", {"chain": chain}, seeds=(0,))
     run["jobs"] |= {
         "teacher_targets": add_targets(home, "targets-first", 1.0, 2, {"test": SHARP}),
         "assistant_1": home.done("train-between", "train"),
@@ -162,8 +143,8 @@ def test_a_teacher_is_told_from_an_assistant_and_its_students_from_those_of_its_
     text = report(home, tmp_path / "out")
     assert "timm/vit, split 60/20/20, teaches chain through assistants." in text
     assert "timm/vit x 2, split 60/20/20, an assistant, teaches chain." in text
-    assert "is undecided: no student hears it without an assistant between." in text
-    assert "is not supported: students agree with it on 95.0 % of their training images" in text
+    assert "cannot be told from these runs: no student hears it without an assistant between" in text
+    assert text.count("capacity gap") == 1  # the assistant is none
 
 
 def test_an_experiment_without_teachers_has_no_such_section(tmp_path: Path) -> None:
@@ -200,7 +181,7 @@ def test_long_names_of_teachers_stay_on_the_chart() -> None:
 
 def teacher_rows(job: str, parts: dict[str, dict[str, float]], **more: Any) -> list[dict[str, Any]]:
     about = {"job": job, "split": "60/20/20", "arms": "plain", "heard_by": "plain", "arch": "timm/vit", "scale": 1.0}
-    about |= {"is_reference": False, "is_assistant": False, **more}
+    about |= {"is_reference": False, "is_assistant": False, "is_unknown": False, **more}
     return [{**about, "part": part, "name": name, "value": value}
             for part, figures in parts.items() for name, value in figures.items()]  # fmt: skip
 
@@ -283,19 +264,6 @@ def test_agreement_of_students_is_in_per_cent_and_divergence_in_nats() -> None:
     assert section(teacher_rows("targets-1", {"test": CALM}), PLAIN).students is None
 
 
-def test_only_students_of_its_split_that_hear_a_teacher_count_for_it() -> None:
-    runs = [
-        *PLAIN,
-        run_row("plain", 0, "two", {**tree(), "data": {"split": "80/10/10"}}),
-        run_row("deaf", 0, settings=tree()),
-    ]
-    about = {"part": "train", "name": "agreement"}
-    said = (("plain", "default", 0.7), ("plain", "two", 0.99), ("deaf", "default", 0.98))
-    students = [{"arm": arm, "cell": cell, "mean": mean, **about} for arm, cell, mean in said]
-    sentences = section(teacher_rows("targets-1", {"test": CALM}), runs, students=students).sentences
-    assert "agree with it on 70.0 % of their training images" in sentences[1]
-
-
 BINNED = {"counts": [9], "accuracy": [0.5], "confidence": [0.6]}
 
 
@@ -307,40 +275,3 @@ def test_the_diagram_is_of_the_held_out_part_and_names_the_split_where_it_must()
     assert drawn is not None
     assert drawn.lines == dict.fromkeys(["timm/vit", "timm/vit, 80/10/10"], ReliabilityLine((9,), (0.5,), (0.6,)))
     assert section(rows, PLAIN, bins=[{"job": "targets-1", "parts": json.dumps({"train": BINNED})}]).reliability is None
-
-
-@pytest.mark.parametrize(
-    ("changed", "is_remedy"),
-    [
-        ({"loss": "lskd"}, True), ({"loss": "dist", "weight": 0.5, "label_weight": 0.5}, True),
-        ({"loss": "soft_ce"}, False), ({"loss": "lskd", "temperature": 4.0}, False),
-        ({"loss": "dist", "temperature": 1.0, "options": {"beta": 2.0}}, True),
-        ({"temperature": 4.0}, True), ({"temperature": 1.0}, False), ({"temperature": "ats"}, False),
-        ({"teacher": {"calibrate": True}}, True), ({"teacher": {"logit_scale": 0.5}}, True),
-        ({"teacher": {"logit_scale": 2.0}}, False), ({"temperature": 4.0, "teacher": {"calibrate": True}}, False),
-        ({"weight": 0.5}, False),
-    ],
-)  # fmt: skip
-def test_softer_is_one_change_alone_in_the_softer_direction(changed: dict[str, Any], is_remedy: bool) -> None:
-    """Gains of 0.30 and 0.32: with one pair, t at 95 % of one degree of freedom is 12.7062, and half is 12.7 points."""
-    runs = [run_row("plain", seed, settings=tree(), test_top1=0.5) for seed in (0, 1)]
-    runs += [run_row("soft", seed, settings=tree(**changed), test_top1=0.8 + 0.02 * seed) for seed in (0, 1)]
-    noise = section(teacher_rows("targets-1", {"test": SHARP, "train": SHARP}), runs).sentences[0]
-    assert ("soft against plain: +31.0 points [+18.3, +43.7], recovered" in noise) == is_remedy
-    assert ("is supported" in noise) == is_remedy
-
-
-def test_softening_helps_against_noise_only_where_the_loss_hears_the_scale() -> None:
-    settings = tree(loss="lskd"), tree(loss="lskd", temperature=4.0)
-    runs = [run_row(arm, 0, settings=one, test_top1=0.5) for arm, one in zip(("plain", "soft"), settings, strict=True)]
-    noise = section(teacher_rows("targets-1", {"test": SHARP}), runs).sentences[0]
-    assert "no arm differs by softening alone" in noise
-
-
-@pytest.mark.parametrize(("assistants", "is_remedy"), [(["a"], True), ([], False)])
-def test_an_assistant_alone_closes_a_capacity_gap(assistants: list[str], is_remedy: bool) -> None:
-    runs = [run_row("plain", seed, settings=tree(), test_top1=0.5) for seed in (0, 1)]
-    runs += [run_row("helped", seed, settings=tree(teacher={"assistants": assistants}), test_top1=0.8 + 0.02 * seed)
-             for seed in (0, 1)]  # fmt: skip
-    gap = section(teacher_rows("targets-1", {"test": CALM}), runs).sentences[1]
-    assert ("helped against plain: +31.0 points [+18.3, +43.7], recovered" in gap) == is_remedy

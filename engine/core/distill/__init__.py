@@ -8,4 +8,5 @@ answering    who answers a student's batch: the cache or the teacher
 temperature  the temperature of a step
 losses       what a student minimises
 diagnose     confidence, accuracy, calibration; how near the student came
+answers      what networks said of the same images, in a file
 """

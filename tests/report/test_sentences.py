@@ -1,0 +1,131 @@
+"""Every sentence about a teacher: a case where it is true and appears, and one where it must not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from engine.report.remedies import find_assisted, softer_advice
+from engine.report.sentences import SENTENCES
+from engine.report.sheet import Sheet
+from engine.report.teachers import _judged_note, _notes, _Teacher
+from engine.report.verdicts import Look, Remedy, judge_capacity, judge_following, judge_noise, remedy_text
+from tests.report.test_remedies import TAUGHT, sheet, tree
+from tests.report.test_teachers import PLAIN, section, teacher_rows
+from tests.report.test_verdicts import ALONE, CALM, HELPED, KNOWN, SHARP, UNCLEAR, WORSE, following
+
+Told = Callable[[], str]
+
+
+def noise(look: Look, *remedies: Remedy) -> Told:
+    def told() -> str:
+        found = judge_noise(look, KNOWN, remedies, "")
+        return " ".join([SENTENCES[found.word].format(teacher="t", what="w", reason=found.reason), *found.advice])
+
+    return told
+
+
+def gap(*remedies: Remedy, is_direct: bool = True) -> Told:
+    def told() -> str:
+        found = judge_capacity(KNOWN, remedies, "", is_direct=is_direct)
+        return " ".join([SENTENCES[found.word].format(teacher="t", what="w", reason=found.reason), *found.advice])
+
+    return told
+
+
+def twins(taught: list[float], untaught: list[float], part: str = "test") -> Told:
+    def told() -> str:
+        control = judge_following([following(taught, untaught, part)], "t")
+        return f"{control.text} {control.advice}"
+
+    return told
+
+
+def teacher(part: str, *, is_unknown: bool = False, figures: dict[str, float] | None = None) -> _Teacher:
+    arms = frozenset({"a"})
+    return _Teacher("j", "s", "t", arms, arms, False, False, is_unknown, {part: {"top1": 0.5, **(figures or {})}})
+
+
+def judged(part: str, *, is_unknown: bool = False) -> Told:
+    return lambda: _judged_note(teacher(part, is_unknown=is_unknown))
+
+
+def notes(drawn: tuple[str, ...] = (), said: str = "", **figures: float) -> Told:
+    return lambda: " ".join(_notes([teacher("test", figures=figures)], drawn, [said]))
+
+
+def helped(between: list[float | None]) -> Told:
+    def told() -> str:
+        taught = type(TAUGHT)(TAUGHT.arms, TAUGHT.split, TAUGHT.accuracy, {"helped": between})
+        (found,) = find_assisted(taught, sheet(helped=tree(teacher={"assistants": ["a"]})))
+        return found.condition
+
+    return told
+
+
+def softer(made: Callable[[], Sheet], arm: str) -> Told:
+    return lambda: softer_advice({arm}, made())
+
+
+def section_of(heard_by: str) -> Told:
+    return lambda: " ".join(section(teacher_rows("targets-1", {"test": CALM}, heard_by=heard_by), PLAIN).sentences)
+
+
+CLOSER, FARTHER, OPEN = twins([0.1, 0.11], [0.5, 0.52]), twins([0.5, 0.52], [0.1, 0.11]), twins([0.1, 0.9], [0.5, 0.5])
+NO_TWIN, ONE_SEED, NOT_KEPT = twins([0.1], [0.2], "train"), twins([0.1], [0.5]), twins([], [])
+LOST = {**SHARP, "fitted_temperature": 0.0}
+HEARD, MOVING, ROBUST = (
+    sheet,
+    lambda: sheet(o=tree(temperature={"from": 1, "to": 2})),
+    lambda: sheet(o=tree(loss="lskd")),
+)
+
+CASES: dict[str, tuple[Told, Told]] = {
+    "sure": (noise(Look(SHARP, SHARP)), noise(Look({}, {}))),
+    "no_fit": (noise(Look(LOST, CALM)), noise(Look({}, {}))),
+    "not_examined": (noise(Look({}, {})), noise(Look(LOST, CALM))),
+    "one_hot": (noise(Look(CALM, SHARP)), noise(Look(CALM, CALM))),
+    "closer": (CLOSER, OPEN), "farther": (FARTHER, OPEN), "as_close": (OPEN, CLOSER), "figures": (CLOSER, NOT_KEPT),
+    "no_interval": (ONE_SEED, CLOSER), "no_answers": (NOT_KEPT, ONE_SEED), "no_untaught": (NO_TWIN, NOT_KEPT),
+    "add_untaught": (NO_TWIN, CLOSER), "add_answers": (NOT_KEPT, ONE_SEED), "add_seeds": (gap(UNCLEAR), gap(WORSE)),
+    "remedy": (lambda: remedy_text(HELPED), lambda: remedy_text(ALONE)),
+    "remedy_alone": (lambda: remedy_text(ALONE), lambda: remedy_text(HELPED)),
+    "no_remedy": (gap(), gap(HELPED)), "not_direct": (gap(is_direct=False), gap()),
+    "between": (helped([0.7]), helped([0.95])), "not_between": (helped([0.95]), helped([0.7])),
+    "between_unknown": (helped([]), helped([0.95])),
+    "supported": (gap(HELPED), gap(WORSE)), "not_supported": (gap(WORSE), gap(HELPED)), "open": (gap(), gap(WORSE)),
+    "add_softer": (softer(HEARD, "plain"), softer(MOVING, "o")),
+    "add_calibrated": (softer(MOVING, "o"), softer(HEARD, "plain")),
+    "add_hinton": (softer(ROBUST, "o"), softer(HEARD, "plain")),
+    "add_assistant": (section_of("plain"), section_of("")), "add_direct": (section_of(""), section_of("plain")),
+    "other_images": (noise(Look(CALM, CALM, is_unknown=True)), noise(Look(CALM, CALM))),
+    "centre_note": (notes(), judged("test")),
+    "share_note": (notes(sure_share=0.5), notes()), "sure_note": (notes(signed_ece=0.5), notes()),
+    "entropy_note": (notes(entropy=0.5), notes()), "wrong_note": (notes(wrong_entropy=0.5), notes(entropy=0.5)),
+    "contradicted_note": (notes(contradicted=0.5), notes()),
+    "unseen_note": (judged("test"), judged("test", is_unknown=True)),
+    "unknown_note": (judged("all", is_unknown=True), judged("val")), "seen_note": (judged("train"), judged("val")),
+    "diagram_note": (notes(("test",)), notes()),
+    "interval_note": (lambda: notes(said=remedy_text(HELPED))(), lambda: notes(said=remedy_text(ALONE))()),
+    "closer_note": (lambda: notes(said=CLOSER())(), lambda: notes(said=NO_TWIN())()),
+}  # fmt: skip
+
+
+def pattern(name: str) -> str:
+    return ".+".join(map(re.escape, re.split(r"\{[^}]*\}", SENTENCES[name])))
+
+
+def test_every_sentence_has_both_cases() -> None:
+    assert CASES.keys() == SENTENCES.keys()
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_sentence_stands_where_it_is_true(name: str) -> None:
+    assert re.search(pattern(name), CASES[name][0]())
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_sentence_is_absent_where_it_is_not(name: str) -> None:
+    assert not re.search(pattern(name), CASES[name][1]())
