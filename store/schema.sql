@@ -86,6 +86,31 @@ select f.job, f.name, arg_max(f.value, (f.attempt, f.seq)) as value
 from raw.facts f join raw.chains c on f.job = c.job and f.attempt = c.attempt and f.seq <= c.upto
 group by all;
 
+-- Images/s of each round of a measure job, and of the baseline, which was measured in turn with it; null where it was
+-- measured alone. A round is a process of its own for each network.
+create view speed_rounds as
+with loads as (
+    select job, unnest(value::struct(
+        device varchar, "precision" varchar, batch_size integer, threads integer, own double[], base double[]
+    )[], recursive := true) from facts where name = 'rounds'
+)
+select job, device, "precision", batch_size, threads, unnest(range(1, len(own) + 1))::integer as round,
+    unnest(own) as images_per_second,
+    unnest(coalesce(base, list_transform(own, lambda one: null::double))) as baseline_images_per_second
+from loads;
+
+-- How many times as fast as the baseline: geometric mean over rounds, with Student's t interval on the log scale.
+create view speedups as
+with ratios as (
+    select job, device, "precision", batch_size, threads, count(*) as n,
+        avg(ln(images_per_second / baseline_images_per_second)) as mean,
+        stddev_samp(ln(images_per_second / baseline_images_per_second)) as std
+    from speed_rounds where baseline_images_per_second is not null group by all
+)
+select job, device, "precision", batch_size, threads, n, exp(mean) as ratio,
+    exp(mean - t * std / sqrt(n)) as low, exp(mean + t * std / sqrt(n)) as high
+from ratios left join raw.t_quantiles q on q.df = least(n - 1, (select max(df) from raw.t_quantiles));
+
 -- The images of a pack in its order: position counts from 0.
 create view samples as
 select job, substr(name, 9)::bigint + unnest(range(json_array_length(value)::bigint)) as position,

@@ -10,6 +10,7 @@ import numpy as np
 
 from engine.analysis.fairness import Mismatch, Surroundings, judge_pair, mismatch_lines, tell_first
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
+from engine.analysis.speeds import NO_ROUNDS, SpeedRatio, compare_speeds
 from engine.analysis.statistics import (
     Interval,
     compare_images,
@@ -64,6 +65,8 @@ class Comparison:
     unfair: tuple[Mismatch, ...]
     untested: str = ""
     left_out: tuple[str, ...] = ()
+    speed: SpeedRatio | None = None
+    """Of a speed: the ratio from rounds side by side, from which `difference` and p then come, not from the means."""
 
     @property
     def relative(self) -> float | None:
@@ -163,7 +166,7 @@ def _compare_cell(
     fairness = [judge_pair(_surround(a, metric), _surround(b, metric), name) for a, b in pairs]
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
     spread = difference.std
-    return Comparison(
+    compared = Comparison(
         metric=name, cell=cell, arms=(first[0]["arm"], second[0]["arm"]),
         means=(float(np.mean(list(values[0].values()))), float(np.mean(list(values[1].values())))),
         runs=(tuple(a["run"] for a, _ in pairs), tuple(b["run"] for _, b in pairs)),
@@ -175,6 +178,22 @@ def _compare_cell(
         untested=_why_untested(difference, len(one.keys() & two.keys())),
         left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[name])),
     )  # fmt: skip
+    jobs = [[row["measure_job"] for row in side.values()] for side in (one, two)]
+    return _compare_rounds(snapshot, compared, jobs) if metric.measured == "once" else compared
+
+
+def _compare_rounds(snapshot: Snapshot, compared: Comparison, jobs: Sequence[Sequence[str]]) -> Comparison:
+    """Put what rounds side by side say in the place of one measurement less another; else say why they say nothing."""
+    found = compare_speeds(snapshot, jobs[0], jobs[1], metric_of(compared.metric))
+    if found == NO_ROUNDS and all(len(set(side)) == len(side) for side in jobs):  # each seed has its own measurement
+        return compared
+    if isinstance(found, str):
+        mean = Interval(compared.difference.mean, None, None, None, 1)
+        why = found or compared.untested or ONE_MEASUREMENT
+        return replace(compared, difference=mean, p=None, smallest=None, untested=why)
+    base, (low, high) = compared.means[1], found.edges
+    interval = Interval(base * (found.ratio - 1), None, base * (low - 1), base * (high - 1), found.n)
+    return replace(compared, difference=interval, p=found.p_at(), smallest=None, untested="", speed=found)
 
 
 def _distinct_seeds(one: Mapping[int, Row], two: Mapping[int, Row], metric: Metric) -> list[int]:

@@ -15,7 +15,8 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     where = "" if comparison.cell == "default" else f" at {comparison.cell}"
     yield f"{comparison.metric}{where}: {first} {_mean_text(comparison, 0)}, {second} {_mean_text(comparison, 1)}"
     low, high = comparison.difference.low, comparison.difference.high
-    about = "the same for every seed" if comparison.is_exact else "95 % t interval over common seeds"
+    over = f"{comparison.speed.of} side by side" if comparison.speed else "common seeds"
+    about = "the same for every seed" if comparison.is_exact else f"95 % t interval over {over}"
     is_told = comparison.is_exact or low is not None
     yield f"  difference {interval_text(comparison)}" + (f" ({about})" if is_told else "")
     if low is not None and high is not None and low <= 0 <= high and not comparison.is_exact:
@@ -36,7 +37,11 @@ def _test_lines(comparison: Comparison) -> Iterator[str]:
     if comparison.p is None:
         yield f"  {comparison.untested}"
     elif comparison.adjusted_p is not None:
-        yield f"  {p_text(comparison.p)} over seeds; {p_text(comparison.adjusted_p)} after Holm over this table"
+        over = comparison.speed.of if comparison.speed else "seeds"
+        yield f"  {p_text(comparison.p)} over {over}; {p_text(comparison.adjusted_p)} after Holm over this table"
+    if comparison.speed is not None:
+        low, high = comparison.speed.edges
+        yield f"  side by side {comparison.speed.ratio:.4g} times as much [{low:.4g}, {high:.4g}]"
     if comparison.images is not None:
         low, high = (edge * factor for edge in (comparison.images.low, comparison.images.high))
         seeds = "seeds and " if comparison.difference.n > 1 else ""

@@ -13,7 +13,10 @@
     targets     a teacher's answers and what it is like
     teaching    a taught student's side of it
     heads       fitting a head to a teacher's features
-    jobs        pack, measure, explain
+    jobs        pack, explain
+    measuring   size, speed and memory of a network, in turn with the baseline's
+    rounds      in which order networks are timed, and the figures of it
+    bench_process  a network in a process of its own
 
 Importing this loads torch and the rooms of core and starts nothing: a fork server does it once for many jobs.
 """
