@@ -39,16 +39,15 @@ def count_algorithm_macs(network: nn.Module, image_size: int) -> int:
     if not isinstance(network, TinyViT):
         return counts[""]
     # `stages.1.blocks.0.attn`: the number of its stage comes second.
-    needed = {name: _attention_macs(network, int(name.split(".")[1]), part) for name, part in network.attention_modules()}
+    parts = network.attention_modules()
+    needed = {name: _attention_macs(network, int(name.split(".")[1]), part) for name, part in parts}
     return counts[""] + sum(needed.values()) - sum(counts[name] for name in needed)
 
 
 def _attention_macs(network: TinyViT, stage: int, part: WindowAttention) -> int:
     sides = _real_sides(network.shape.stages[stage].side, part.window, network.ways.mask_padding)
     sparse = part.sparse if isinstance(part, SparseAttention) else None
-    return sum(
-        number * _window_macs(part, count_pairs(sparse, part.window, *sizes)) for sizes, number in sides.items()
-    )
+    return sum(number * _window_macs(part, count_pairs(sparse, part.window, *sizes)) for sizes, number in sides.items())
 
 
 def _real_sides(side: int, window: int, mask_padding: bool) -> Counter[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from engine.core.data.loader import EvalLoader
 from engine.core.data.pack import Pack, count_duplicates, open_pack
 from engine.core.explain import Colours, attention_maps, save_maps

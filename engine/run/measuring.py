@@ -153,7 +153,15 @@ class MeasureLog:
         self.rounds.append({**about, "own": list(own), "base": None if base is None else list(base)})
 
     def _add(self, name: str, figure: Figure, unit: str, load: Load) -> None:
-        about = {"device": self.device, "precision": self.settings.precision}
-        spread = {"p5": figure.p5, "p95": figure.p95, "n": figure.n}
-        where = {"batch_size": load.batch_size, "threads": load.threads}
-        self.journal.measurement(name, figure.value, unit, **about, **where, **spread)
+        self.journal.measurement(
+            name,
+            figure.value,
+            unit,
+            device=self.device,
+            precision=self.settings.precision,
+            batch_size=load.batch_size,
+            threads=load.threads,
+            p5=figure.p5,
+            p95=figure.p95,
+            n=figure.n,
+        )
