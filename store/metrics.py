@@ -122,10 +122,10 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             # From rounds side by side, in one job; the baseline is as fast as itself.
-            name="infer_speedup", source="coalesce(largest['infer_speedup'], case when largest['infer_images_per_second'] "
-            "is not null and r.arm = (select max(e.baseline) from experiments e where e.experiment = r.experiment) "
-            "then 1 end)", unit="ratio",
-            better="higher", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            name="infer_speedup", unit="ratio", better="higher", exact=False,
+            source="coalesce(largest['infer_speedup'], case when largest['infer_images_per_second'] is not null "
+            "and r.arm = (select max(e.baseline) from experiments e where e.experiment = r.experiment) then 1 end)",
+            device_bound=True, measured="once", images="any", is_share=False,
             label="Inference speed-up over the baseline", heading="speed-up", column="speed-up",
         ),
         Metric(

@@ -198,19 +198,25 @@ with final_series as (
     select run, images, (share + z * z / (2 * images)) / width as centre,
         z * sqrt(share * (1 - share) / images + z * z / (4 * images ** 2)) / width as half
     from tested
+), quickened as (
+    -- Of the load that infer_speedup is of.
+    select rj.run, arg_max(s.low, (s.device <> 'cpu', s.batch_size, s.threads)) as low,
+        arg_max(s.high, (s.device <> 'cpu', s.batch_size, s.threads)) as high
+    from run_jobs rj join speedups s using (job) where rj.role = 'measure' group by rj.run
 ), spent as (
     select rj.run, sum(j.seconds) filter (rj.role in ('student', 'prune')) as seconds
     from run_jobs rj join jobs j using (job) group by rj.run
 )
 select r.experiment, r.arm, r.cell, r.seed, r.split, r.run, r.state,
     {{metric_columns}},
-    largest_batches['infer_images_per_second'] as infer_batch_size,
+    largest_batches['infer_images_per_second'] as infer_batch_size, k.low as speedup_low, k.high as speedup_high,
     w.images as test_images, w.centre - w.half as test_low, w.centre + w.half as test_high
 from runs r
 left join final_series fs on fs.run = r.run
 left join final_figures ff on ff.run = r.run
 left join measure_figures mf on mf.run = r.run
 left join taught t on t.run = r.run
+left join quickened k on k.run = r.run
 left join spent s on s.run = r.run
 left join wilson w on w.run = r.run
 left join raw.runs q on q.run = r.run and q.experiment = r.experiment

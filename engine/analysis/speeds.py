@@ -81,9 +81,7 @@ class _Measured:
     logs: tuple[float, ...]
 
 
-def compare_speeds(
-    snapshot: Snapshot, first: Sequence[str], second: Sequence[str], metric: Metric
-) -> SpeedRatio | str:
+def compare_speeds(snapshot: Snapshot, first: Sequence[str], second: Sequence[str], metric: Metric) -> SpeedRatio | str:
     """Return the ratio of two arms, which these jobs measured, in `metric`; else why there is none, or NO_ROUNDS."""
     if len({*first, *second}) == 1:
         return ONE_NETWORK

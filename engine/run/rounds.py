@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 from engine.core.measure import Burst, Load
 
+TURN_SECONDS = 0.02  # at least one call
+
 
 class Bench(Protocol):
     """A network somewhere: `ask("warm_up", load)`, `ask("time", load, seconds)` -> Burst."""
@@ -86,14 +88,22 @@ def time_rounds(
 
 
 def time_turns(benches: Sequence[Bench], load: Load, seconds: float, number: int) -> list[list[Burst]]:
-    """Let the benches take turns, there and back, beginning with another end in each round; warm up before."""
+    """Let the benches take turns, there and back, until each has had `seconds`; warm up before.
+
+    Turns are short, so that a slow moment of the machine meets both; another end begins in each round.
+    """
     for bench in benches:
         bench.ask("warm_up", load)
     there = list(range(len(benches)))[:: 1 if number % 2 == 0 else -1]
     bursts: list[list[Burst]] = [[] for _ in benches]
-    for place in (*there, *reversed(there)):
-        bursts[place].append(benches[place].ask("time", load, seconds / 2))
+    while not all(bursts) or min(map(_spent, bursts)) < seconds:
+        for place in (*there, *reversed(there)):
+            bursts[place].append(benches[place].ask("time", load, min(TURN_SECONDS, seconds / 2)))
     return bursts
+
+
+def _spent(bursts: Sequence[Burst]) -> float:
+    return sum(sum(burst.times) for burst in bursts)
 
 
 def speed_up(own: Sequence[float], base: Sequence[float]) -> Figure:

@@ -48,8 +48,8 @@ def test_every_network_is_measured_beside_the_baselines(plan: Planner) -> None:
 
 
 @pytest.mark.parametrize("word", [
-    "baseline=null", "baseline=distilled_pruned", "arms.original.measure.seconds=9.0", "arms.original.data.image_size=64",
-    "arms.original.train.precision=bf16",
+    "baseline=null", "baseline=distilled_pruned", "arms.original.measure.seconds=9.0",
+    "arms.original.data.image_size=64", "arms.original.train.precision=bf16",
 ])  # fmt: skip
 def test_what_cannot_be_measured_in_the_same_way_is_measured_alone(plan: Planner, word: str) -> None:
     """A pruned baseline is another network for each seed; one at another size is another measurement."""

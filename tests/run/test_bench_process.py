@@ -97,9 +97,13 @@ def test_a_job_that_is_asked_to_stop_leaves_its_bench_at_once() -> None:
         raise Stopped
 
     with pytest.raises(Stopped), BenchProcess(Toy, stop) as bench:
-        pids.append(bench.ask("count", 1)[0])
-        bench.ask("hang")
+        ask_twice(bench, pids)
     assert is_gone(pids[0])
+
+
+def ask_twice(bench: BenchProcess[Toy], pids: list[int]) -> None:
+    pids.append(bench.ask("count", 1)[0])
+    bench.ask("hang")
 
 
 def test_signals_are_the_jobs_to_answer() -> None:
