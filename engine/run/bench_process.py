@@ -33,7 +33,7 @@ Order = tuple[str, tuple[Any, ...]]  # the method to call, and with what
 class BenchProcess(Generic[T]):
     """What `make` returns, in another process: `ask(method, ...)` calls it there. Use as a context manager.
 
-    `look_up` is called while an answer is waited for; what it raises ends the wait, and leaving the bench.
+    `look_up` is called before each question and while an answer is waited for: what it raises ends the asking.
     """
 
     def __init__(self, make: Callable[[], T], look_up: Callable[[], None]) -> None:
@@ -45,6 +45,7 @@ class BenchProcess(Generic[T]):
 
     def ask(self, method: str, *words: Any) -> Any:
         """Return what the method gives there; raise what it raises, MemoryError where memory ran out."""
+        self.look_up()
         try:
             self.link.send((method, words))
             while not self.link.poll(LOOK_SECONDS):

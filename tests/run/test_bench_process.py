@@ -90,20 +90,34 @@ def test_a_bench_that_dies_is_told_with_its_exit() -> None:
         bench.ask("die")
 
 
-def test_a_job_that_is_asked_to_stop_leaves_its_bench_at_once() -> None:
-    pids: list[int] = []
+class Flag:
+    """Asks to stop once it is up."""
 
-    def stop() -> None:
-        raise Stopped
+    def __init__(self) -> None:
+        self.is_up, self.looks = False, 0
 
-    with pytest.raises(Stopped), BenchProcess(Toy, stop) as bench:
-        ask_twice(bench, pids)
-    assert is_gone(pids[0])
+    def look(self) -> None:
+        self.looks += 1
+        if self.is_up or self.looks > 3:
+            raise Stopped
 
 
-def ask_twice(bench: BenchProcess[Toy], pids: list[int]) -> None:
-    pids.append(bench.ask("count", 1)[0])
-    bench.ask("hang")
+def test_a_job_that_is_asked_to_stop_leaves_a_bench_that_is_at_work() -> None:
+    flag = Flag()
+    with BenchProcess(Toy, flag.look) as bench:
+        pid = bench.ask("count", 1)[0]
+        with pytest.raises(Stopped):
+            bench.ask("hang")
+    assert is_gone(pid)
+
+
+def test_a_job_that_is_asked_to_stop_asks_no_further_however_quick_the_answers() -> None:
+    flag = Flag()
+    with BenchProcess(Toy, flag.look) as bench:
+        bench.ask("count", 1)
+        flag.is_up = True
+        with pytest.raises(Stopped):
+            bench.ask("count", 1)
 
 
 def test_signals_are_the_jobs_to_answer() -> None:

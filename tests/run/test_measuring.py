@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -14,12 +15,16 @@ from engine.core.measure import Burst, count_macs, count_params
 from engine.core.network.tiny_vit import TinyViT
 from engine.core.train.loop import Stopped
 from engine.home.files import read_json
+from engine.launch.exits import Exit
+from engine.launch.process import see_process
 from engine.run import measuring
 from engine.run.attempt import Attempt
 from engine.run.inputs import bare_network
 from engine.spec import Student
 from store.journal import read_journal
-from tests.run.bench import NETWORK, write_spec
+from tests.helpers.forking import strike
+from tests.helpers.queueing import until
+from tests.run.bench import NETWORK, open_bench, write_spec
 from tests.run.test_memory import make_attempt
 
 MEASURE = {"batch_sizes": [1, 8], "threads": [1, 2], "seconds": 0.5, "rounds": 3}
@@ -137,3 +142,24 @@ def test_a_job_that_is_asked_to_stop_measures_no_further(tmp_path: Path, opened:
         measuring.run_measure(attempt)
     assert not attempt.job.result.exists()
     assert opened == []
+
+
+def test_a_measurement_that_is_asked_to_stop_leaves_no_process(tmp_path: Path) -> None:
+    with open_bench(tmp_path) as bench:
+        settings = {**SETTINGS, "measure": {**MEASURE, "seconds": 600.0}, "against": WIDE}
+        job = bench.write("measure-1", "measure", {}, settings)
+        pid, attempt = bench.start(job)
+        until(lambda: len(children_of(pid)) == 2 and attempt.provenance.exists(), seconds=120.0)
+        timing = children_of(pid)
+        strike(pid, signal.SIGTERM)
+        assert bench.server.wait() == Exit.STOPPED
+    assert [child for child in timing if (seen := see_process(child)) is not None and seen.is_alive] == []
+    assert not job.result.exists()
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that this one has started, by the kernel's list."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
