@@ -67,7 +67,8 @@ def _metric_cell(sheet: Sheet, arm: str, point: str, metric: Metric, source: str
 
 def _rounds_text(sheet: Sheet, arm: str, point: str, metric: Metric) -> str:
     """The interval of a ratio that one measurement in rounds stands for; networks of several have their spread."""
-    edges = {(run.get("speedup_low"), run.get("speedup_high")) for run in sheet.runs[arm, point]} - {(None, None)}
+    runs = [run for run in sheet.runs[arm, point] if run.get("speedup_low") is not None]
+    edges = {(run["speedup_low"], run["speedup_high"]) for run in runs}
     if metric.name != "infer_speedup" or len(edges) != 1:
         return ""
     low, high = next(iter(edges))

@@ -48,12 +48,17 @@ def test_every_network_is_measured_beside_the_baselines(plan: Planner) -> None:
 
 
 @pytest.mark.parametrize("word", [
-    "baseline=null", "baseline=distilled_pruned", "arms.original.measure.seconds=9.0",
+    "baseline=null", "arms.original.measure.seconds=9.0",
     "arms.original.data.image_size=64", "arms.original.train.precision=bf16",
 ])  # fmt: skip
 def test_what_cannot_be_measured_in_the_same_way_is_measured_alone(plan: Planner, word: str) -> None:
-    """A pruned baseline is another network for each seed; one at another size is another measurement."""
+    """At another size it is another measurement."""
     assert beside(plan(word), "sparse") is None
+
+
+def test_a_pruned_baseline_is_another_network_for_each_seed_and_measured_alone(plan: Planner) -> None:
+    made = plan("baseline=distilled_pruned")
+    assert [beside(made, arm) for arm in ("original", "distilled_pruned")] == [None, None]
 
 
 def test_how_a_network_is_computed_makes_no_other_baseline(plan: Planner) -> None:
