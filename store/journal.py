@@ -81,7 +81,10 @@ class JournalWriter:
         p95: float | None = None,
         n: int = 1,
     ) -> None:
-        """Log one measured figure with what it was measured on; p5 and p95 are percentiles over n rounds."""
+        """Log one measured figure with what it was measured on; it is made of n rounds.
+
+        p5 and p95 are percentiles of the single values in them: of batches, or of calls of a network.
+        """
         low, high = (None if edge is None else _plain(edge) for edge in (p5, p95))
         where = {"device": device, "precision": precision, "batch_size": int(batch_size), "threads": int(threads)}
         self._append("measurement", name=name, value=_plain(value), unit=unit, **where, p5=low, p95=high, n=int(n))

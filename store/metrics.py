@@ -108,12 +108,25 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             name="macs", source="measured['macs']::bigint", unit="count",
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            label="Multiply-accumulates", heading="MACs", column="macs",
+            label="MACs, computed", heading="MACs, computed", column="macs",
+        ),
+        Metric(
+            name="macs_algorithm", source="measured['macs_algorithm']::bigint", unit="count",
+            better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="MACs, of the algorithm", heading="MACs, of the algorithm", column="macs_algorithm",
         ),
         Metric(
             name="infer_images_per_second", source="largest['infer_images_per_second']", unit="images/s",
             better="higher", exact=False, device_bound=True, measured="once", images="any", is_share=False,
             label="Inference throughput", heading="inference", column="inference",
+        ),
+        Metric(
+            # From rounds side by side, in one job; the baseline is as fast as itself.
+            name="infer_speedup", unit="ratio", better="higher", exact=False,
+            source="coalesce(largest['infer_speedup'], case when largest['infer_images_per_second'] is not null "
+            "and r.arm = (select max(e.baseline) from experiments e where e.experiment = r.experiment) then 1 end)",
+            device_bound=True, measured="once", images="any", is_share=False,
+            label="Inference speed-up over the baseline", heading="speed-up", column="speed-up",
         ),
         Metric(
             name="train_images_per_second", unit="images/s", better="higher", exact=False,

@@ -86,6 +86,31 @@ select f.job, f.name, arg_max(f.value, (f.attempt, f.seq)) as value
 from raw.facts f join raw.chains c on f.job = c.job and f.attempt = c.attempt and f.seq <= c.upto
 group by all;
 
+-- Images/s of each round of a measure job, and of the baseline, which was measured in turn with it; null where it was
+-- measured alone. A round is a process of its own for each network.
+create view speed_rounds as
+with loads as (
+    select job, unnest(value::struct(
+        device varchar, "precision" varchar, batch_size integer, threads integer, own double[], base double[]
+    )[], recursive := true) from facts where name = 'rounds'
+)
+select job, device, "precision", batch_size, threads, unnest(range(1, len(own) + 1))::integer as round,
+    unnest(own) as images_per_second,
+    unnest(coalesce(base, list_transform(own, lambda one: null::double))) as baseline_images_per_second
+from loads;
+
+-- How many times as fast as the baseline: geometric mean over rounds, with Student's t interval on the log scale.
+create view speedups as
+with ratios as (
+    select job, device, "precision", batch_size, threads, count(*) as n,
+        avg(ln(images_per_second / baseline_images_per_second)) as mean,
+        stddev_samp(ln(images_per_second / baseline_images_per_second)) as std
+    from speed_rounds where baseline_images_per_second is not null group by all
+)
+select job, device, "precision", batch_size, threads, n, exp(mean) as ratio,
+    exp(mean - t * std / sqrt(n)) as low, exp(mean + t * std / sqrt(n)) as high
+from ratios left join raw.t_quantiles q on q.df = least(n - 1, (select max(df) from raw.t_quantiles));
+
 -- The images of a pack in its order: position counts from 0.
 create view samples as
 select job, substr(name, 9)::bigint + unnest(range(json_array_length(value)::bigint)) as position,
@@ -173,19 +198,25 @@ with final_series as (
     select run, images, (share + z * z / (2 * images)) / width as centre,
         z * sqrt(share * (1 - share) / images + z * z / (4 * images ** 2)) / width as half
     from tested
+), quickened as (
+    -- Of the load that infer_speedup is of.
+    select rj.run, arg_max(s.low, (s.device <> 'cpu', s.batch_size, s.threads)) as low,
+        arg_max(s.high, (s.device <> 'cpu', s.batch_size, s.threads)) as high
+    from run_jobs rj join speedups s using (job) where rj.role = 'measure' group by rj.run
 ), spent as (
     select rj.run, sum(j.seconds) filter (rj.role in ('student', 'prune')) as seconds
     from run_jobs rj join jobs j using (job) group by rj.run
 )
 select r.experiment, r.arm, r.cell, r.seed, r.split, r.run, r.state,
     {{metric_columns}},
-    largest_batches['infer_images_per_second'] as infer_batch_size,
+    largest_batches['infer_images_per_second'] as infer_batch_size, k.low as speedup_low, k.high as speedup_high,
     w.images as test_images, w.centre - w.half as test_low, w.centre + w.half as test_high
 from runs r
 left join final_series fs on fs.run = r.run
 left join final_figures ff on ff.run = r.run
 left join measure_figures mf on mf.run = r.run
 left join taught t on t.run = r.run
+left join quickened k on k.run = r.run
 left join spent s on s.run = r.run
 left join wilson w on w.run = r.run
 left join raw.runs q on q.run = r.run and q.experiment = r.experiment

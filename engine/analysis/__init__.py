@@ -10,6 +10,7 @@ held        what must be equal for which metrics
 things      what counts as one thing that differs
 fairness    whether two runs may be compared
 compare     two arms side by side
+speeds      how many times as fast, from rounds side by side
 grids       arms that cross factors
 factorial   main effects and interactions
 leaders     whose number is bold

@@ -15,6 +15,7 @@ from engine.analysis.compare import ONE_MEASUREMENT, Comparison, compare_arms
 from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.power import design_of
 from engine.analysis.snapshot import Snapshot, one_snapshot
+from engine.analysis.speeds import NO_COMMON, ONE_NETWORK, TELL_MORE
 from engine.analysis.statistics import holm, p_of
 from engine.errors import QueryError
 from engine.home.paths import Home
@@ -83,6 +84,8 @@ def _margin_p(claim: Claim, comparison: Comparison | None) -> float | None:
     """Return the two-sided p of `difference = threshold`; None where the data allow no test."""
     if comparison is None or comparison.is_exact:
         return None
+    if comparison.speed is not None:
+        return comparison.speed.p_at(1 + threshold_of(claim) / comparison.means[1])
     return p_of(comparison.difference, threshold_of(claim))
 
 
@@ -136,6 +139,10 @@ def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
     design = design_of(comparison.difference, comparison.tests)
     if comparison.untested == ONE_MEASUREMENT:
         return f"{comparison.untested}; train_images_per_second is measured in every run"
+    if comparison.untested in (ONE_NETWORK, NO_COMMON):
+        return comparison.untested
+    if comparison.speed is not None:
+        return f"{n} {comparison.speed.of} do not tell: {TELL_MORE[comparison.speed.of]}"
     if std is None:
         return "one common seed says nothing about the luck of a seed: run at least 3"
     if comparison.untested:

@@ -14,6 +14,7 @@ from engine.analysis.fairness import Surroundings, judge_pair, mismatch_lines, r
 from engine.analysis.held import how_it_ran
 from engine.analysis.power import design_of
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
+from engine.analysis.speeds import NO_ROUNDS, SpeedRatio, compare_speeds
 from engine.analysis.statistics import (
     LEAST_SPREAD,
     Interval,
@@ -70,6 +71,8 @@ class Comparison:
     left_out: tuple[str, ...] = ()
     tests: int = 1
     notes: tuple[str, ...] = ()
+    speed: SpeedRatio | None = None
+    """Of a speed: the ratio from rounds side by side, from which `difference` and p then come, not from the means."""
 
     @property
     def relative(self) -> float | None:
@@ -171,7 +174,7 @@ def _compare_cell(
     difference = crossed if metric.is_share and _is_of(crossed, over_seeds) else over_seeds
     fairness = [judge_pair(_surround(a, metric), _surround(b, metric), name) for a, b in pairs]
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
-    return Comparison(
+    compared = Comparison(
         metric=name, cell=cell, arms=(first[0]["arm"], second[0]["arm"]),
         means=(float(np.mean(list(values[0].values()))), float(np.mean(list(values[1].values())))),
         runs=(tuple(a["run"] for a, _ in pairs), tuple(b["run"] for _, b in pairs)),
@@ -184,6 +187,22 @@ def _compare_cell(
         left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[name])),
         notes=tuple(dict.fromkeys(note for judged in fairness for note in judged.notes)),
     )  # fmt: skip
+    jobs = [[row["measure_job"] for row in side.values()] for side in (one, two)]
+    return _compare_rounds(snapshot, compared, jobs) if metric.measured == "once" else compared
+
+
+def _compare_rounds(snapshot: Snapshot, compared: Comparison, jobs: Sequence[Sequence[str]]) -> Comparison:
+    """Put what rounds side by side say in the place of one measurement less another; else say why they say nothing."""
+    found = compare_speeds(snapshot, jobs[0], jobs[1], metric_of(compared.metric))
+    if found == NO_ROUNDS and all(len(set(side)) == len(side) for side in jobs):  # each seed has its own measurement
+        return compared
+    if isinstance(found, str):
+        mean = Interval(compared.difference.mean, None, None, None, 1)
+        why = found or compared.untested or ONE_MEASUREMENT
+        return replace(compared, difference=mean, p=None, smallest=None, untested=why)
+    base, (low, high) = compared.means[1], found.edges
+    interval = Interval(base * (found.ratio - 1), None, base * (low - 1), base * (high - 1), found.n)
+    return replace(compared, difference=interval, p=found.p_at(), smallest=None, untested="", speed=found)
 
 
 def _is_of(crossed: Interval | None, over_seeds: Interval) -> TypeGuard[Interval]:

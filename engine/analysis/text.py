@@ -37,7 +37,11 @@ def _test_lines(comparison: Comparison) -> Iterator[str]:
     if comparison.p is None:
         yield f"  {comparison.untested}"
     elif comparison.adjusted_p is not None:
-        yield f"  {p_text(comparison.p)}; {p_text(comparison.adjusted_p)} after Holm over this table"
+        over = f" over {comparison.speed.of}" if comparison.speed else ""
+        yield f"  {p_text(comparison.p)}{over}; {p_text(comparison.adjusted_p)} after Holm over this table"
+    if comparison.speed is not None:
+        low, high = comparison.speed.edges
+        yield f"  side by side {comparison.speed.ratio:.4g} times as much [{low:.4g}, {high:.4g}]"
     if comparison.images is not None and comparison.images.mcnemar is not None:
         yield f"  exact McNemar {p_text(comparison.images.mcnemar)}"
     if comparison.smallest is not None:
@@ -49,6 +53,8 @@ def _test_lines(comparison: Comparison) -> Iterator[str]:
 def over_text(comparison: Comparison) -> str:
     """Return what the interval of a difference is over, in words."""
     n, images = comparison.difference.n, comparison.images
+    if comparison.speed is not None:
+        return f"{comparison.speed.of} side by side"
     if comparison.difference.over == "seeds" or images is None:
         return "common seeds"
     if comparison.difference.over == "images":

@@ -6,6 +6,7 @@ distill   a teacher's answers and what a student makes of them
 train     the training loop, resumed to the same bits
 prune     smaller layers
 measure   speed, memory, size
+algorithm_macs   what attention patterns need, whatever is computed
 explain   attention maps
 describe  a network's layers as a table
 """

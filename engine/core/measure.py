@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import resource
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,27 +19,23 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 # The first calls allocate, choose kernels and fill caches.
-WARM_UP_SECONDS = 0.3
-# However slow the network is: fewer rounds give no percentiles.
-LEAST_ROUNDS = 5
+WARM_UP_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A measured value: the median of `n` rounds with the 5th and 95th percentile."""
+class Load:
+    """What a network is given at once, and how many threads work on it."""
 
-    value: float
-    p5: float
-    p95: float
-    n: int
+    batch_size: int
+    threads: int
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Inference of the network alone: rate in images/s and latency of a batch in ms, from the same rounds."""
+class Burst:
+    """Seconds of forward passes that followed one another, and the peaks of CUDA memory since the warm-up."""
 
-    rate: Figure
-    latency: Figure
+    times: list[float]
+    peaks: dict[str, int]
 
 
 def count_params(network: nn.Module) -> int:
@@ -49,7 +44,7 @@ def count_params(network: nn.Module) -> int:
 
 
 def count_macs(network: nn.Module, image_size: int) -> int:
-    """Return the multiply-adds for one image of the given size."""
+    """Return the multiply-adds that are computed for one image of the given size, what a mask hides included."""
     return count_macs_by_module(network, image_size)[""]
 
 
@@ -66,39 +61,34 @@ def count_macs_by_module(network: nn.Module, image_size: int) -> dict[str, int]:
     return inner | {"": counter.get_total_flops() // 2}
 
 
-def measure_speed(
-    network: nn.Module,
-    image_size: int,
-    batch_size: int,
-    *,
-    threads: int = 1,
-    seconds: float = 1.0,
-    device: torch.device | str = "cpu",
-    precision: str = "fp32",
-) -> Speed:
-    """Time forward passes on a fixed random batch for at least `seconds`, after a warm-up, in inference mode.
+class Stopwatch:
+    """A network on its device in eval mode, to be timed in inference mode on one batch of random images."""
 
-    The network is moved to `device` and put in eval mode; its mode comes back afterwards, its place does not.
-    """
-    place = torch.device(device)
-    was_training = network.training
-    network.to(place).eval()
-    images = torch.randn(batch_size, 3, image_size, image_size, generator=torch.Generator().manual_seed(0)).to(place)
-    with _threads(threads), torch.inference_mode(), autocast(place, precision):
-        _repeat(network, images, place, WARM_UP_SECONDS, 2)
-        times = _repeat(network, images, place, seconds, LEAST_ROUNDS)
-    network.train(was_training)
-    return Speed(_figure([batch_size / value for value in times]), _figure([value * 1e3 for value in times]))
+    def __init__(self, network: nn.Module, image_size: int, device: torch.device | str, precision: str) -> None:
+        self.place, self.precision, self.image_size = torch.device(device), precision, image_size
+        self.network = network.to(self.place).eval()
 
+    def warm_up(self, load: Load) -> None:
+        """Begin with a load: its first calls are not timed, its peaks of memory begin after what was before it."""
+        reset_peaks(self.place)
+        self.time(load, WARM_UP_SECONDS)
 
-def _repeat(network: nn.Module, images: Tensor, place: torch.device, seconds: float, least: int) -> list[float]:
-    times: list[float] = []
-    while len(times) < least or sum(times) < seconds:
-        times.append(_one_round(lambda: network(images), place))
-    return times
+    def time(self, load: Load, seconds: float) -> Burst:
+        """Time forward passes until `seconds` have gone by, at least one."""
+        images = self._draw_images(load.batch_size)
+        times: list[float] = []
+        with _threads(load.threads), torch.inference_mode(), autocast(self.place, self.precision):
+            while not times or sum(times) < seconds:
+                times.append(_one_call(lambda: self.network(images), self.place))
+        peaks = {name: peak for name, peak in peak_memory(self.place).items() if name.startswith("cuda")}
+        return Burst(times, peaks)
+
+    def _draw_images(self, number: int) -> Tensor:
+        draw = torch.Generator().manual_seed(0)
+        return torch.randn(number, 3, self.image_size, self.image_size, generator=draw).to(self.place)
 
 
-def _one_round(work: Callable[[], object], place: torch.device) -> float:
+def _one_call(work: Callable[[], object], place: torch.device) -> float:
     """Seconds of one call; on CUDA between two synchronisations."""
     if place.type == "cuda":
         torch.cuda.synchronize(place)
@@ -107,13 +97,6 @@ def _one_round(work: Callable[[], object], place: torch.device) -> float:
     if place.type == "cuda":
         torch.cuda.synchronize(place)
     return time.perf_counter() - start
-
-
-def _figure(values: list[float]) -> Figure:
-    if len(values) == 1:
-        return Figure(values[0], values[0], values[0], 1)
-    cuts = statistics.quantiles(values, n=20, method="inclusive")
-    return Figure(statistics.median(values), cuts[0], cuts[-1], len(values))
 
 
 @contextmanager

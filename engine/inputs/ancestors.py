@@ -21,6 +21,7 @@ from engine.inputs.image_keys import ImageBook, Keys, Parts, split_text
 from engine.inputs.lineage import Exposure, How, Lineage, join_lineages, read_lineage
 from engine.spec import Data
 from engine.spec.data import SOURCE_WORDS
+from engine.spec.job_kinds import KINDS
 from engine.spec.job_settings import SPLIT_WORDS, PackSettings
 
 DIGEST_MARK = "sha256:"
@@ -44,7 +45,8 @@ class JobWords:
 
     @property
     def trains(self) -> bool:
-        return self.kind in ("train", "prune")
+        kind = KINDS.get(self.kind)
+        return kind is not None and kind.trains
 
     @property
     def weights(self) -> str:
@@ -53,7 +55,7 @@ class JobWords:
     @property
     def loads_weights(self) -> bool:
         """Whether it begins from weights that no job before it gives it."""
-        begins = self.kind == "train" or (self.kind == "targets" and "teacher" not in self.needs)
+        begins = "parent" not in self.needs and (self.trains or "teacher" not in self.needs)
         return begins and self.weights != "none"
 
     @property
@@ -192,7 +194,7 @@ class Ancestors:
         for role, need in words.needs.items():
             if role in TAUGHT_BY:
                 # A teacher that answers in the step is behind its own targets too: it is met once.
-                steps = path if words.kind == "targets" else (*path, TAUGHT_BY[role])
+                steps = (*path, TAUGHT_BY[role]) if words.trains else path
                 yield from self._walk(need, steps, spots, skip)
             elif role == "parent":
                 yield from self._walk(need, path, spots, skip)

@@ -33,7 +33,7 @@ from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
 from engine.plan.weights_check import check_files
-from engine.spec import Data, Spec
+from engine.spec import Data, Settings, Spec
 from engine.spec.cells import Cell, expand_cells
 from engine.spec.identity import counted_settings, make_id
 from engine.spec.job_kinds import KINDS, load_named
@@ -79,13 +79,15 @@ def _count_tested(data: Data, content: Content | None) -> int | None:
 
 
 def _plan_runs(spec: Spec, draft: Draft) -> tuple[Run, ...]:
-    return tuple(run for cell in expand_cells(spec) for run in _plan_cell(spec, cell, draft))
+    cells = list(expand_cells(spec))
+    bases = {cell.cell: cell.settings for cell in cells if cell.arm == spec.baseline}
+    return tuple(run for cell in cells for run in _plan_cell(spec, cell, bases.get(cell.cell), draft))
 
 
-def _plan_cell(spec: Spec, cell: Cell, draft: Draft) -> list[Run]:
+def _plan_cell(spec: Spec, cell: Cell, base: Settings | None, draft: Draft) -> list[Run]:
     """Plan a cell's runs; what no seed changes is worked out once."""
     settings = cell.settings
-    contexts = [PlanContext(settings, seed, draft.content(settings.data), draft) for seed in spec.seeds]
+    contexts = [PlanContext(settings, seed, draft.content(settings.data), draft, base) for seed in spec.seeds]
     _check_split(contexts[0])
     check_files(contexts[0])
     counted = counted_settings(settings)

@@ -159,12 +159,16 @@ class Draft:
 
 @dataclass(frozen=True)
 class PlanContext:
-    """What the planning of one run works on: its settings and seed, what its images are, the draft it adds jobs to."""
+    """What the planning of one run works on: its settings and seed, what its images are, the draft it adds jobs to.
+
+    `baseline` are the settings of the baseline at the same point of the matrix, None where there is none.
+    """
 
     settings: Settings
     seed: int
     content: Content | None
     draft: Draft
+    baseline: Settings | None = None
 
     @property
     def num_classes(self) -> int | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.plan.draft import Cost, Draft, PlanContext, RunDraft, TeachingPlan
 from engine.plan.pack import images_root
 from engine.spec import Prune, Settings, Student, weights_file
+from engine.spec.identity import counted_settings
 from engine.spec.job_kinds import final_network
 from engine.spec.job_settings import (
     ExplainSettings,
@@ -47,15 +50,36 @@ def plan_measure(run: RunDraft) -> None:
     """Speed depends on the shape alone: only a pruned network, whose shape is a result, is measured per seed."""
     context, settings = run.context, run.context.settings
     needs = {"parent": final_network(run.jobs)} if settings.is_pruned else {}
-    told = MeasureSettings(
+    told = _measured_alone(context, settings)
+    beside = told.model_copy(update={"against": _network_beside(context, told)})
+    reason = None if context.content else "the number of classes is not known yet"
+    images = 500 if beside.against is None else 1000
+    run.jobs["measure"] = context.draft.add(beside, needs, Cost(run_details(settings), images, 0, reason))
+
+
+def _measured_alone(context: PlanContext, settings: Settings) -> MeasureSettings:
+    return MeasureSettings(
         network=settings.student.model_copy(update={"weights": "none"}),
         num_classes=context.num_classes,
         image_size=settings.data.image_size,
         precision=settings.train.precision,
         measure=settings.measure,
     )
-    reason = None if context.content else "the number of classes is not known yet"
-    run.jobs["measure"] = context.draft.add(told, needs, Cost(run_details(settings), 500, 0, reason))
+
+
+def _network_beside(context: PlanContext, told: MeasureSettings) -> Student | None:
+    """Return the network of the baseline, where it is another one that is measured in the same way.
+
+    The shape of a pruned baseline is a result, and another one for each seed: it is measured alone, and nothing
+    beside it.
+    """
+    base = context.baseline
+    if base is None or base.is_pruned:
+        return None
+    other = _measured_alone(replace(context, content=context.draft.content(base.data)), base)
+    is_alike = counted_settings(other.model_copy(update={"network": told.network})) == counted_settings(told)
+    is_itself = counted_settings(other) == counted_settings(told) and not context.settings.is_pruned
+    return other.network if is_alike and not is_itself else None
 
 
 def plan_explain(run: RunDraft) -> None:

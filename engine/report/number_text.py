@@ -113,4 +113,5 @@ SCALES: Mapping[str, Scale] = {
     "s": Scale("", duration, "s"),
     "bytes": Scale("MB", megabytes, "MB", 1 / (1 << 20)),
     "count": Scale("", count, "millions", 1e-6),
+    "ratio": Scale("", significant, ""),
 }

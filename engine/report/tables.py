@@ -17,6 +17,7 @@ from store.metrics import METRICS, Metric
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
 COLUMNS = tuple(dict.fromkeys(metric.column for metric in METRICS.values() if metric.column not in ("", "accuracy")))
+NEWER = ("macs_algorithm", "speed-up")  # left out where no run has a figure, as in results of older versions
 OF_A_RUN = ("test_top1", "val_top1", "train_seconds")
 PAPER_METRICS = {"top1": "test_top1", "throughput": "train_images_per_second", "memory": "cuda_peak_reserved"}
 
@@ -41,7 +42,9 @@ class Table:
 
 
 def result_table(sheet: Sheet, point: str) -> Table:
-    metrics = [sheet.shown(column) for column in COLUMNS]
+    shown = {column: sheet.shown(column) for column in COLUMNS}
+    known = {name for _, _, name in sheet.cells}
+    metrics = [metric for column, metric in shown.items() if column not in NEWER or metric.name in known]
     change = ["change [points]", "relative"]
     headings = [number_text.heading(metric) for metric in (METRICS["test_top1"], *metrics)]
     columns = ["arm", headings[0], *change, *headings[1:]]
@@ -59,7 +62,18 @@ def _result_row(sheet: Sheet, arm: str, point: str, metrics: Sequence[Metric]) -
 
 def _metric_cell(sheet: Sheet, arm: str, point: str, metric: Metric, source: str) -> Cell:
     mean, std = sheet.mean(arm, point, metric.name), sheet.std(arm, point, metric.name)
-    return Cell(number_text.spread(mean, std, number_text.scale_of(metric).write), f"{metric.name} of {source}")
+    text = number_text.spread(mean, std, number_text.scale_of(metric).write)
+    return Cell(text + _rounds_text(sheet, arm, point, metric), f"{metric.name} of {source}")
+
+
+def _rounds_text(sheet: Sheet, arm: str, point: str, metric: Metric) -> str:
+    """The interval of a ratio that one measurement in rounds stands for; networks of several have their spread."""
+    runs = [run for run in sheet.runs[arm, point] if run.get("speedup_low") is not None]
+    edges = {(run["speedup_low"], run["speedup_high"]) for run in runs}
+    if metric.name != "infer_speedup" or len(edges) != 1:
+        return ""
+    low, high = next(iter(edges))
+    return f" [{number_text.significant(low)}, {number_text.significant(high)}]"
 
 
 def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
@@ -132,6 +146,11 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
             "Change: the mean difference over common seeds ± half of its 95 % interval, over seeds and test images "
             "together, in percentage points; "
             "relative: the change in per cent of the baseline."
+        )
+    if any(run.get("speedup_low") is not None for runs in sheet.runs.values() for run in runs):
+        notes.append(
+            "Speed-up: images/s over the baseline's, which was measured in turn with each network, in new processes "
+            "each round; in brackets the 95 % t interval over rounds, on the log scale."
         )
     if len(sheet.points) > 1:
         notes.append("Tables with different splits have different test images: compare within a table, not across.")

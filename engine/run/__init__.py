@@ -15,7 +15,10 @@
     teaching    a taught student's side of it
     answers     what a trained network says of a few images, kept for comparisons
     heads       fitting a head to a teacher's features
-    jobs        pack, measure, explain
+    jobs        pack, explain
+    measuring   size, speed and memory of a network, in turn with the baseline's
+    rounds      in which order networks are timed, and the figures of it
+    bench_process  a network in a process of its own
 
 Importing this loads torch and the rooms of core and starts nothing: a fork server does it once for many jobs.
 """

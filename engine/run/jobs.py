@@ -1,20 +1,16 @@
-"""The jobs that do not train: takes an attempt, gives packed images, measured figures or attention maps."""
+"""The jobs that do not train: takes an attempt, gives packed images or attention maps."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import nn
 
 from engine.core.data.loader import EvalLoader
 from engine.core.data.pack import Pack, count_duplicates, open_pack
 from engine.core.explain import Colours, attention_maps, save_maps
-from engine.core.measure import Figure, count_macs, count_params, measure_speed, peak_memory, reset_peaks
 from engine.run.attempt import Attempt
-from engine.run.device import device_name, prepare_device, seed_everything
+from engine.run.device import prepare_device
 from engine.run.inputs import (
     JOB_THREADS,
-    bare_network,
     check_digest,
     load_trained,
     make_forward,
@@ -22,7 +18,7 @@ from engine.run.inputs import (
     open_images,
 )
 from engine.run.provenance import write_origin
-from engine.spec.job_settings import ExplainSettings, MeasureSettings, PackSettings
+from engine.spec.job_settings import ExplainSettings, PackSettings
 
 # A line of 0.7 MB: a journal is read line by line.
 SAMPLES_IN_A_LINE = 10_000
@@ -51,67 +47,6 @@ def _log_samples(attempt: Attempt, pack: Pack) -> None:
     """Log the key of every row, some at a time: with the letters of a split they say which image lies in which part."""
     for first in range(0, len(pack), SAMPLES_IN_A_LINE):
         attempt.journal.fact(f"samples {first}", pack.keys[first : first + SAMPLES_IN_A_LINE])
-
-
-def run_measure(attempt: Attempt) -> None:
-    """Measure size and speed of a network in the shape of its parent, else of its settings; weights do not matter."""
-    settings = attempt.settings(MeasureSettings)
-    measure, size = settings.measure, settings.image_size
-    device = prepare_device(attempt.order.slot, measure.threads[0], False)
-    write_origin(attempt, device, measure.threads[0], None)
-    seed_everything(0)
-    network = _measured_network(attempt).to(device).eval()
-    figures: dict[str, float] = {"params": count_params(network), "macs": count_macs(network, size)}
-    for name, value in figures.items():
-        _log(attempt, device, name, Figure(value, value, value, 1), "1", 1, measure.threads[0])
-    for threads in measure.threads:
-        for batch_size in measure.batch_sizes:
-            attempt.watch("measure", 0, 0)
-            rate = _measure_speed(attempt, network, device, batch_size, threads, measure.seconds)
-            figures[f"infer_images_per_second_{batch_size}_{threads}"] = rate
-    attempt.write_result(0, figures)
-
-
-def _measured_network(attempt: Attempt) -> nn.Module:
-    if "parent" in attempt.needs:
-        return load_trained(attempt.home, attempt.need("parent"))
-    settings = attempt.settings(MeasureSettings)
-    return bare_network(settings.network, settings.classes_here, settings.image_size, None)
-
-
-def _measure_speed(
-    attempt: Attempt, network: nn.Module, device: torch.device, batch_size: int, threads: int, seconds: float
-) -> float:
-    """Log rate, latency and memory of one batch size; return the rate in images/s."""
-    settings = attempt.settings(MeasureSettings)
-    precision, size = settings.precision, settings.image_size
-    reset_peaks(device)
-    speed = measure_speed(
-        network, size, batch_size, threads=threads, seconds=seconds, device=device, precision=precision
-    )
-    _log(attempt, device, "infer_images_per_second", speed.rate, "images/s", batch_size, threads)
-    _log(attempt, device, "infer_latency", speed.latency, "ms", batch_size, threads)
-    for name, peak in peak_memory(device).items():
-        if name.startswith("cuda"):
-            _log(attempt, device, f"infer_{name}", Figure(peak, peak, peak, 1), "bytes", batch_size, threads)
-    return speed.rate.value
-
-
-def _log(
-    attempt: Attempt, device: torch.device, name: str, figure: Figure, unit: str, batch_size: int, threads: int
-) -> None:
-    attempt.journal.measurement(
-        name,
-        figure.value,
-        unit,
-        device=device_name(device),
-        precision=attempt.settings(MeasureSettings).precision,
-        batch_size=batch_size,
-        threads=threads,
-        p5=figure.p5,
-        p95=figure.p95,
-        n=figure.n,
-    )
 
 
 def run_explain(attempt: Attempt) -> None:

@@ -74,9 +74,12 @@ def _lines(path: Path) -> Iterator[str]:
         return
 
 
-def write_origin(attempt: Attempt, device: torch.device, threads: int, data_digest: str | None) -> None:
-    """Write provenance.json of this attempt, and the text of the code's changes once for all who ran with them."""
-    name = device_name(device)
+def write_origin(attempt: Attempt, device: torch.device | str, threads: int, data_digest: str | None) -> None:
+    """Write provenance.json of this attempt, and the text of the code's changes once for all who ran with them.
+
+    `device` is its name where this process must not ask it itself.
+    """
+    name = device if isinstance(device, str) else device_name(device)
     about = describe_origin(attempt.job.spec, device=name, threads=threads, data_digest=data_digest)
     about["details"] = attempt.details.model_dump(mode="json", exclude=set(PLACES))
     code = read_code()

@@ -143,12 +143,15 @@ KINDS: dict[str, JobKind] = {
     "measure": JobKind(
         settings=MeasureSettings,
         planner="engine.plan.network_jobs:plan_measure",
-        runner="engine.run.jobs:run_measure",
+        runner="engine.run.measuring:run_measure",
         roles=("measure",),
         section="measure",
         is_alone=True,
         less_memory="take smaller measure.batch_sizes",
-        figures=("params", "macs", "infer_images_per_second", "infer_latency", *MEASURED_PEAKS),
+        figures=(
+            *("params", "macs", "macs_algorithm", "infer_images_per_second", "infer_latency", "infer_speedup"),
+            *MEASURED_PEAKS,
+        ),
     ),
     "explain": JobKind(
         settings=ExplainSettings,

@@ -178,11 +178,16 @@ class TargetsSettings(JobSettings, AnsweringNetwork):
 
 
 class MeasureSettings(NetworkSettings):
-    """Of a network's shape: no weights, no images."""
+    """Of a network's shape: no weights, no images.
+
+    `against`: the network of the experiment's baseline, which is measured in turn with it; None where it is that very
+    network, where there is no baseline, and where the baseline is measured in another way or its shape is a result.
+    """
 
     image_size: int
     precision: Literal["bf16", "fp32"]
     measure: Measure
+    against: Student | None = None
 
 
 class ExplainSettings(NetworkSettings):

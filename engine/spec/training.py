@@ -48,7 +48,8 @@ class Prune(Model):
 class Measure(Model):
     batch_sizes: list[Count] = Field([1, 64], min_length=1)
     threads: list[Count] = Field([1], min_length=1)
-    seconds: Positive = Field(1.0, description="least time spent on each batch size and thread count")
+    seconds: Positive = Field(1.0, description="least time for each batch size and thread count, over all rounds")
+    rounds: int = Field(6, ge=2, description="each in new processes; the spread between them is the error")
 
 
 class Explain(Model):

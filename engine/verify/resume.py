@@ -85,7 +85,7 @@ def short_form(cell: Cell, seed: int, name: str, save_minutes: float, epochs: in
         return {"epochs": min(train.epochs, epochs), "warmup_epochs": 0, **saved}
 
     over: Tree = {"train": brief(settings.train), "explain": {"images": 1}}
-    over["measure"] = {"batch_sizes": [1], "threads": [1], "seconds": 0.01}
+    over["measure"] = {"batch_sizes": [1], "threads": [1], "seconds": 0.01, "rounds": 2}
     over["data"] = {"views": min(settings.data.views or epochs, epochs)}
     if settings.is_pruned and settings.prune is not None:
         over["prune"] = {"recover_epochs": min(settings.prune.recover_epochs, epochs)}

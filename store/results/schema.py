@@ -16,7 +16,10 @@ from store.results.staging import TYPED_LINE
 ROOM = Path(__file__).parents[1]
 ROWS_VERSION = 5  # to be raised when what `collect` reads of the files becomes other rows, which no SQL shows
 DECIDING = ("ingest_lines.sql", "refresh_jobs.sql")
-NO_METRICS = frozenset({"seed", "infer_batch_size", "test_images", "test_low", "test_high"})  # tell of a run or metric
+# What tells of a run, or of a metric.
+NO_METRICS = frozenset(
+    {"seed", "infer_batch_size", "test_images", "test_low", "test_high", "speedup_low", "speedup_high"}
+)
 NUMERIC = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\b.*")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from engine.analysis.claims import (
 )
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Comparison, compare_arms
 from engine.analysis.power import Design
+from engine.analysis.speeds import NO_COMMON, ONE_NETWORK, SpeedRatio
 from engine.analysis.statistics import Interval, t_quantile
 from engine.analysis.text import comparison_lines
 from engine.analysis.things import Mismatch
@@ -344,6 +346,16 @@ def test_a_spread_of_zero_is_certain_only_off_the_margin(monkeypatch: pytest.Mon
     assert (even.p, even.verdict) == (1.0, "undecided")
 
 
+def test_a_speed_is_judged_by_its_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """0.8 times as fast, where a loss of 0.3 of the baseline's 1.0 is allowed: the ratio is held against 0.7."""
+    speed = SpeedRatio(math.log(0.8), 0.02, 5.0, 6, "rounds")
+    found = _found(-0.2, None, 6, metric="infer_speedup", means=(0.8, 1.0), speed=speed)
+    (judged,) = _judge(monkeypatch, (_claim("not_worse", "infer_speedup", margin=0.3), found))
+    assert judged.verdict == "holds"
+    assert judged.p == pytest.approx(speed.p_at(0.7))
+    assert speed.p_at(0.7) != pytest.approx(speed.p_at(1.0))
+
+
 def test_what_would_decide_a_claim_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def reason(claim: Claim, found: Comparison) -> str:
         (judged,) = _judge(monkeypatch, (claim, found))
@@ -366,6 +378,11 @@ def test_what_would_decide_a_claim_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     )
     alike = Interval(0.02, 0.0, None, None, 2)
     assert reason(_claim(), _found(difference=alike, untested=NO_SPREAD)) == f"{NO_SPREAD}; run more seeds"
+    for why in (ONE_NETWORK, NO_COMMON):
+        assert reason(_claim(), _found(std=None, n=1, p=None, untested=why)) == why
+    for of, more in (("rounds", "take more measure.rounds"), ("networks", "run more seeds")):
+        speed = SpeedRatio(0.0, 0.1, 2.0, 3, of)
+        assert reason(_claim(), _found(0.01, 0.02, 3, speed=speed)) == f"3 {of} do not tell: {more}"
     once = _found(std=None, n=1, p=None, untested=ONE_MEASUREMENT)
     assert reason(_claim(), once) == f"{ONE_MEASUREMENT}; train_images_per_second is measured in every run"
 

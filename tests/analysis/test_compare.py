@@ -22,6 +22,7 @@ from engine.analysis.compare import (
 )
 from engine.analysis.crossed import crossed_interval
 from engine.analysis.power import Design
+from engine.analysis.speeds import ONE_NETWORK
 from engine.analysis.statistics import Interval, mcnemar_p, p_of
 from engine.errors import QueryError
 from tests.analysis.answering import Answers
@@ -47,11 +48,14 @@ class Store:
     def __init__(self) -> None:
         self.runs: Sequence[Mapping[str, Any]] = ()
         self.images: Sequence[Mapping[str, Any]] = ()
+        self.rounds: Sequence[Mapping[str, Any]] = ()
         self.snapshot = Answers(answer=self._answer)
 
     def _answer(self, query: str, values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         if query == "compare_images":
             return [row for row in self.images if row["job"] in values["jobs"]]
+        if query == "compare_rounds":
+            return [row for row in self.rounds if row["job"] in values["jobs"]]
         if query == "trace_arms":
             return [{"name": name} for name in dict.fromkeys(f"paper/{run['arm']}" for run in self.runs)]
         return [run for run in self.runs if (run["experiment"], run["arm"]) == (values["experiment"], values["arm"])]
@@ -141,6 +145,40 @@ def test_one_seed_is_not_tested_and_one_measurement_counts_once(store: Store) ->
     found = store.compare("infer_latency")
     assert (found.difference.n, found.untested, found.runs) == (1, ONE_MEASUREMENT, (("run-b-0",), ("run-a-0",)))
     assert store.compare("val_top1").difference.n == 3, "an accuracy is measured in every run"
+
+
+def test_one_measurement_against_several_is_no_sample_of_pairs(store: Store) -> None:
+    """Three pruned networks, and one measurement of the baseline, without rounds."""
+    store.runs = [run_row("b", seed, infer_latency=3.0 + seed / 9) for seed in (0, 1, 2)]
+    store.runs += [run_row("a", seed, infer_latency=4.0, measure_job="measure-a") for seed in (0, 1, 2)]
+    found = store.compare("infer_latency")
+    assert (found.difference.n, found.difference.low, found.p, found.untested) == (1, None, None, ONE_MEASUREMENT)
+
+
+def test_rounds_side_by_side_take_the_place_of_two_measurements(store: Store) -> None:
+    """b is 0.8 times as fast as a beside it, whatever both were at other times."""
+    store.runs = [run_row(arm, seed, infer_images_per_second=speed, measure_job=f"measure-{arm}")
+                  for arm, speed in (("a", 100.0), ("b", 130.0)) for seed in (0, 1)]  # fmt: skip
+    base, slide = json.dumps({"arch": "a"}), json.dumps({"arch": "b"})
+    alone = {"job": "measure-a", "network": base, "against": None, "own": 100.0, "base": None}
+    beside = {"job": "measure-b", "network": slide, "against": base}
+    store.rounds = [alone, *({**beside, "own": own, "base": 50.0} for own in (40.0, 41.0, 39.0))]
+    found = store.compare("infer_images_per_second")
+    assert found.speed is not None
+    low, high = found.speed.edges
+    assert found.speed.ratio == pytest.approx(0.8, rel=1e-3)
+    assert found.difference.mean == pytest.approx(100.0 * (found.speed.ratio - 1))
+    assert found.difference.low == pytest.approx(100 * (low - 1))
+    assert found.difference.high == pytest.approx(100 * (high - 1))
+    assert (found.p, found.difference.n, found.untested, found.smallest) == (found.speed.p_at(), 3, "", None)
+    assert found.relative == pytest.approx(100 * (found.speed.ratio - 1))
+    assert store.compare("infer_images_per_second").adjusted_p == found.p
+
+
+def test_arms_of_one_shape_are_one_network(store: Store) -> None:
+    store.runs = [run_row(arm, seed, infer_latency=3.0, measure_job="measure-one") for arm in "ab" for seed in (0, 1)]
+    found = store.compare("infer_latency")
+    assert (found.difference.mean, found.untested) == (0.0, ONE_NETWORK)
 
 
 def test_values_that_are_no_number_are_left_out_by_name(store: Store) -> None:

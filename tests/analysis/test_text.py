@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from engine.analysis.compare import ONE_SEED, Comparison, Images
+from engine.analysis.speeds import SpeedRatio
 from engine.analysis.statistics import Interval
 from engine.analysis.text import comparison_lines
 from engine.analysis.things import Mismatch
@@ -48,6 +50,18 @@ def test_another_metric_is_told_in_its_own_unit() -> None:
         "  relative +0.03 %",
         "  p 0.02; p 0.04 after Holm over this table",
         "  could detect 0.0123 (power 80 %, at p < 0.05)",
+    ]
+
+
+def test_a_speed_is_told_as_a_ratio_from_rounds_side_by_side() -> None:
+    speed = SpeedRatio(math.log(0.8), 0.02, 5.0, 6, "rounds")
+    low, high = speed.edges
+    assert lines(metric="infer_latency", images=None, smallest=None, means=(62.0, 60.0), speed=speed) == [
+        "infer_latency: b 62, a 60",
+        "  difference +0.02 [+0.005, +0.035], n=4 (95 % interval over rounds side by side)",
+        "  relative +0.03 %",
+        "  p 0.02 over rounds; p 0.04 after Holm over this table",
+        f"  side by side 0.8 times as much [{low:.4g}, {high:.4g}]",
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.measure import (
-    LEAST_ROUNDS,
-    Figure,
-    Speed,
-    _figure,
+    Load,
+    Stopwatch,
     autocast,
     count_macs,
     count_macs_by_module,
     count_params,
     host_peak_rss,
-    measure_speed,
     peak_memory,
 )
 from tests.core.network.nets import network
@@ -40,17 +36,19 @@ def test_macs_by_module_include_attention_products() -> None:
     assert net.training
 
 
-def test_speed_is_a_median_with_its_spread() -> None:
+def test_a_network_is_timed_on_its_device_with_the_threads_asked() -> None:
     threads = torch.get_num_threads()
-    speed = measure_speed(network().float(), 56, 2, threads=1, seconds=0.05)
-    assert speed.rate.n >= 5
-    assert speed.rate.p5 <= speed.rate.value <= speed.rate.p95
-    assert speed.rate.value == pytest.approx(2 / speed.latency.value * 1e3, rel=0.3)
+    watch = Stopwatch(network().float(), 56, "cpu", "fp32")
+    watch.warm_up(Load(2, 1))
+    burst = watch.time(Load(2, 1), 0.05)
+    assert sum(burst.times) >= 0.05
+    assert min(burst.times) > 0
+    assert burst.peaks == {}, "the CPU hands out no CUDA memory"
     assert torch.get_num_threads() == threads
 
 
 def test_bf16_runs_and_memory_has_its_names() -> None:
-    assert measure_speed(network().float(), 56, 1, seconds=0.01, precision="bf16").rate.value > 0
+    assert Stopwatch(network().float(), 56, "cpu", "bf16").time(Load(1, 1), 0.01).times
     assert set(peak_memory("cpu")) == {"host_peak_rss"}
     assert peak_memory()["host_peak_rss"] > 1_000_000
 
@@ -71,33 +69,32 @@ class Slow(nn.Module):
         return images
 
 
-def timed(monkeypatch: pytest.MonkeyPatch, seconds: float) -> tuple[Slow, Speed]:
-    network = Slow().train()
-    monkeypatch.setattr("engine.core.measure.time.perf_counter", lambda: network.now)
-    return network, measure_speed(network, 8, 4, threads=2, seconds=seconds)
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Slow:
+    made = Slow().train()
+    monkeypatch.setattr("engine.core.measure.time.perf_counter", lambda: made.now)
+    return made
 
 
-def test_warming_up_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, speed = timed(monkeypatch, 0.0)
-    assert speed.rate.n == LEAST_ROUNDS == 5
-    assert network.calls == 2 + 5
-    times = [0.1, 0.2, 0.3, 0.1, 0.2]  # those of the calls 3 to 7
-    assert speed.latency.value == pytest.approx(1e3 * statistics.median(times))
-    assert speed.rate.value == pytest.approx(4 / statistics.median(times))
-    assert (speed.latency.p5, speed.latency.p95) == pytest.approx((100.0, 280.0))
-    assert (speed.rate.p5, speed.rate.p95) == pytest.approx((4 / 0.3 + 0.2 * (4 / 0.2 - 4 / 0.3), 40.0))
+def test_warming_up_is_not_timed(slow: Slow) -> None:
+    watch = Stopwatch(slow, 8, "cpu", "fp32")
+    watch.warm_up(Load(4, 2))
+    assert slow.calls == 1, "10 s are more than enough"
+    slow.calls = 2
+    assert watch.time(Load(4, 2), 0.5).times == pytest.approx([0.1, 0.2, 0.3])
 
 
-def test_rounds_go_on_until_the_seconds_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, speed = timed(monkeypatch, 6.0)
-    assert speed.rate.n == 30  # three take 0.6 s
+def test_calls_go_on_until_the_seconds_are_over(slow: Slow) -> None:
+    slow.calls = 2
+    watch = Stopwatch(slow, 8, "cpu", "fp32")
+    assert len(watch.time(Load(4, 2), 6.0).times) == 30  # three take 0.6 s
+    assert len(watch.time(Load(4, 2), 0.0).times) == 1
 
 
-def test_a_network_is_timed_in_eval_mode_without_gradients_and_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_is_timed_in_eval_mode_without_gradients(slow: Slow) -> None:
     threads = torch.get_num_threads()
-    network, _ = timed(monkeypatch, 0.0)
-    assert set(network.seen) == {(False, True, 2, torch.float32)}
-    assert network.training
+    Stopwatch(slow, 8, "cpu", "fp32").time(Load(4, 2), 0.0)
+    assert set(slow.seen) == {(False, True, 2, torch.float32)}
     assert torch.get_num_threads() == threads
 
 
@@ -109,11 +106,6 @@ def test_a_shared_parameter_is_counted_once_and_counting_touches_nothing() -> No
     count_macs(net, 56)
     assert net.training
     assert {value.device.type for value in net.state_dict().values()} == {"cpu"}
-
-
-def test_one_value_is_its_own_spread() -> None:
-    assert _figure([3.0]) == Figure(3.0, 3.0, 3.0, 1)
-    assert _figure([float(value) for value in range(101)]) == Figure(50.0, 5.0, 95.0, 101)
 
 
 def test_the_resident_peak_is_in_bytes() -> None:

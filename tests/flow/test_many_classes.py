@@ -19,7 +19,7 @@ data:
   {{source: folder, root: "{root}", image_size: 32, short_side: 40, format: jpeg, views: 1}}
 student: {{arch: tiny_vit, dims: [8, 8, 16, 16], depths: [1, 1, 1, 1], heads: [1, 1, 2, 2], windows: [4, 4, 2, 1]}}
 train: {{epochs: 1, batch_size: 64, lr: 1.0e-3, warmup_epochs: 0, precision: fp32, threads: 1}}
-measure: {{batch_sizes: [1], threads: [1], seconds: 0.05}}
+measure: {{batch_sizes: [1], threads: [1], seconds: 0.05, rounds: 2}}
 explain: {{images: 2}}
 matrix: {{data.split: [60/20/20, 80/10/10]}}
 resources: {{gpus: 0, cpus: 1}}

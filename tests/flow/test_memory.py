@@ -24,7 +24,7 @@ name: memory
 data: {source: digits, image_size: 32, short_side: 32, split: 30/10/60, augment: {crop_scale: [0.7, 1.0], flip: 0.0}}
 student: {arch: timm/convnextv2_atto, options: {depths: [1, 1, 1, 1], dims: [8, 16, 16, 32]}}
 train: {epochs: 2, batch_size: 64, lr: 2.0e-3, warmup_epochs: 0, precision: fp32, threads: 1}
-measure: {batch_sizes: [1], seconds: 0.01}
+measure: {batch_sizes: [1], seconds: 0.01, rounds: 2}
 explain: {images: 1}
 resources: {gpus: 0}
 """

@@ -158,6 +158,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "measure.batch_sizes": ([2], "measure"),
     "measure.threads": ([2], "measure"),
     "measure.seconds": (2.0, "measure"),
+    "measure.rounds": (3, "measure"),
     "explain.images": (9, "explain"),
     "resources.gpus": (0, NOTHING),
     "resources.cpus": (1, NOTHING),
@@ -169,7 +170,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "seeds": ([5], LEARNERS),
     "title": ("another", NOTHING),
     "extends": ("other.yaml", NOTHING),
-    "baseline": ("plain", NOTHING),
+    "baseline": ("plain", "run"),  # whose network is measured beside the others
     "name": ("other", "run"),
     "matrix": ({"data.nested": [False]}, "run"),
     "arms.more": ({"train": {"lr": 0.1}}, NOTHING),

@@ -29,6 +29,57 @@ def test_a_pruned_network_is_explained_and_measured_as_it_is_pruned(plan: Planne
     assert job_of(made, "original", "measure").needs == {}
 
 
+def beside(plan: Plan, arm: str) -> object:
+    return job_of(plan, arm, "measure").canonical["settings"]["against"]
+
+
+def network_of(plan: Plan, arm: str) -> object:
+    return job_of(plan, arm, "measure").canonical["settings"]["network"]
+
+
+def test_every_network_is_measured_beside_the_baselines(plan: Planner) -> None:
+    """The baseline is `original`; what is pruned from its shape is another network."""
+    made = plan(
+        "arms.pruned={prune.ratio: 0.2}",
+        "arms.same={train.lr: 0.1}",
+        "arms.other_way={student.weights: none, train.lr: 0.2}",
+    )
+    base = network_of(made, "original")
+    assert beside(made, "original") is None
+    assert [beside(made, arm) for arm in ("sparse", "distilled_pruned", "pruned")] == [base] * 3
+    for arm in ("same", "other_way"):
+        assert job_of(made, arm, "measure").key == job_of(made, "original", "measure").key, "one shape is one network"
+
+
+@pytest.mark.parametrize("word", [
+    "baseline=null", "arms.original.measure.seconds=9.0",
+    "arms.original.data.image_size=64", "arms.original.train.precision=bf16",
+])  # fmt: skip
+def test_what_cannot_be_measured_in_the_same_way_is_measured_alone(plan: Planner, word: str) -> None:
+    """At another size it is another measurement."""
+    assert beside(plan(word), "sparse") is None
+
+
+def test_a_pruned_baseline_is_another_network_for_each_seed_and_measured_alone(plan: Planner) -> None:
+    made = plan("baseline=distilled_pruned")
+    assert [beside(made, arm) for arm in ("original", "distilled_pruned")] == [None, None]
+
+
+def test_a_way_of_computing_that_is_named_is_measured_for_itself(plan: Planner) -> None:
+    made = plan("arms.original.student.attention={kind: longformer, radius: 2, globals: 4, backend: sdpa}")
+    assert job_of(made, "sparse", "measure").key != job_of(made, "original", "measure").key
+    assert beside(made, "sparse") == network_of(made, "original")
+
+
+def test_the_baseline_is_that_of_the_same_point(plan: Planner) -> None:
+    made = plan("matrix={data.image_size: [56, 64]}")
+    for run in made.runs:
+        if run.arm == "sparse":
+            settings = next(job for job in made.jobs if job.key == run.jobs["measure"]).canonical["settings"]
+            assert settings["against"] == network_of(made, "original")
+            assert str(settings["image_size"]) in run.cell
+
+
 def test_a_pruned_network_recovers_with_the_lesson_of_its_student(plan: Planner) -> None:
     made = plan()
     student, pruned = job_of(made, "distilled_pruned", "student"), job_of(made, "distilled_pruned", "prune")
@@ -75,6 +126,7 @@ def test_work_is_reckoned_in_images(plan: Planner) -> None:
     assert job_of(made, "distilled_pruned", "prune").images == pytest.approx((3 + 1) * part)
     assert job_of(made, "original", "explain").images == 60
     assert job_of(made, "original", "measure").images == 500
+    assert job_of(made, "sparse", "measure").images == 1000, "the baseline's network with it"
 
 
 def test_disk_is_reckoned_in_bytes(plan: Planner) -> None:

@@ -11,6 +11,7 @@ from engine.analysis.compare import Comparison
 from engine.analysis.statistics import Interval
 from engine.analysis.trainings import NetworkTraining
 from engine.inputs.lineage import Training
+from engine.report import number_text
 from engine.report import number_text as words
 from engine.report.changes import Changes
 from engine.report.sheet import Sheet
@@ -23,7 +24,7 @@ from engine.report.tables import (
     run_table,
 )
 from engine.spec import Claim
-from tests.report.rows import MB, make_rows, run_row, unequal_runs
+from tests.report.rows import MB, cell_rows, make_rows, run_row, unequal_runs
 
 COMMON = (
     "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest "
@@ -50,7 +51,7 @@ def test_every_column_of_the_results_is_exact_where_seeds_are_unequal() -> None:
     table = result_table(Sheet(make_rows(unequal_runs(), "base")), "default")
     assert table.title == ""
     assert list(table.columns) == [
-        "arm", "test top-1 [%]", "change [points]", "relative", "params", "MACs", "inference [images/s]",
+        "arm", "test top-1 [%]", "change [points]", "relative", "params", "MACs, computed", "inference [images/s]",
         "training [images/s]", "peak GPU memory, reserved [MB]",
     ]  # fmt: skip
     assert texts(table) == [
@@ -60,6 +61,22 @@ def test_every_column_of_the_results_is_exact_where_seeds_are_unequal() -> None:
     ]  # fmt: skip
     assert list(table.notes) == [COMMON, CHANGE]
     assert [[cell.is_best for cell in row] for row in table.rows] == [[False] * 9] * 2
+
+
+def test_a_speed_up_has_the_interval_of_its_rounds() -> None:
+    """One measurement in rounds serves all seeds of `new`; the pruned networks of `cut` are one for each seed."""
+    edges: dict[str, Any] = {"speedup_low": 0.6569, "speedup_high": 0.7744}
+    once: dict[str, Any] = {**edges, "infer_speedup": 0.7132, "macs_algorithm": 3_700_000_000}
+    runs = [run_row("base", seed, infer_speedup=1.0, speedup_low=None, speedup_high=None) for seed in (0, 1)]
+    runs += [run_row("new", seed, **once) for seed in (0, 1)]
+    runs += [run_row("cut", seed, infer_speedup=ratio, speedup_low=ratio - 0.1, speedup_high=ratio + 0.1)
+             for seed, ratio in enumerate((1.25, 1.35))]  # fmt: skip
+    cells = cell_rows(runs, ("infer_speedup", "macs_algorithm"))
+    table = result_table(Sheet(make_rows(runs, "base", cells=cells)), "default")
+    speed, work = (list(table.columns).index(name) for name in ("speed-up", "MACs, of the algorithm"))
+    assert [row[speed] for row in texts(table)] == ["1.00", "0.713 [0.657, 0.774]", "1.30 ± 0.07"]
+    assert [row[work] for row in texts(table)] == [number_text.NONE, "3.70 G", number_text.NONE]
+    assert any(note.startswith("Speed-up: images/s over the baseline's") for note in table.notes)
 
 
 def test_every_number_of_the_results_names_its_runs() -> None:

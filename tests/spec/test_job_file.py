@@ -115,6 +115,7 @@ def test_details_that_were_never_written_are_the_defaults(job: JobFolder) -> Non
 OTHER_LOOKS = {
     "collect/__init__.py": "whether it is there",
     "collect/files.py": "its words as they stand, for a table, and its time",
+    "inputs/ancestors.py": "the words of a lineage, also of jobs of earlier versions",
     "launch/attempt_process.py": "whether it is there",
     "plan/teacher_run.py": "its place, in a message",
     "run/attempt.py": "whether it is there",

@@ -19,7 +19,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "ratio": 0.0, "of": "params", "method": "structured", "criterion": "taylor", "recover_epochs": 2,
         "recover_lr": None,
     },
-    Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0},
+    Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0, "rounds": 6},
     Explain: {"images": 8},
     Resources: {"gpus": 1, "cpus": 4, "memory": "16G", "time": "4h"},
 }  # fmt: skip
@@ -59,6 +59,7 @@ LIMITS: list[tuple[type[BaseModel], str, Any, Any]] = [
     (Measure, "batch_sizes", [1], [0]),
     (Measure, "threads", [1], []),
     (Measure, "seconds", 0.1, 0.0),
+    (Measure, "rounds", 2, 1),
     (Explain, "images", 1, 0),
     (Resources, "gpus", 0, -1),
     (Resources, "cpus", 1, 0),

@@ -122,6 +122,30 @@ def test_runs_are_compared_with_their_last_jobs_and_where_they_ran(db: duckdb.Du
     ]  # fmt: skip
 
 
+def test_rounds_come_with_the_networks_that_were_measured(tmp_path: Path) -> None:
+    made, at = SyntheticHome(tmp_path), {"precision": "fp32", "threads": 1}
+    loads = [{**at, "device": device, "batch_size": batch, "own": [1.0 * batch, 2.0 * batch], "base": [3.0, 4.0]}
+             for device, batch in (("cpu", 64), ("cuda", 1), ("cuda", 8))]  # fmt: skip
+    for job, needs in (("measure-a", {}), ("measure-b", {"parent": "prune-1"})):
+        settings = {"network": {"arch": "a"}, "against": {"arch": "b"}}
+        attempt, journal = made.attempt(made.job(job, "measure", needs, settings), 1)
+        with journal:
+            journal.fact("rounds", loads)
+        made.finish(job, attempt)
+    made.record("paper", [], "arm")
+    collect(made.home)
+    with open_snapshot(made.home) as db:
+        jobs = ["measure-a", "measure-b", "measure-c"]
+        largest = ask(db, "compare_rounds", jobs=jobs, smallest=False)
+        smallest = ask(db, "compare_rounds", jobs=jobs[:1], smallest=True)
+    networks = [('{"arch":"a"}', '{"arch":"b"}'), (None, '{"arch":"b"}')]
+    assert largest == [
+        *(("measure-a", at, own, base, *networks[0]) for at, own, base in ((1, 8.0, 3.0), (2, 16.0, 4.0))),
+        *(("measure-b", at, own, base, *networks[1]) for at, own, base in ((1, 8.0, 3.0), (2, 16.0, 4.0))),
+    ]
+    assert [row[:3] for row in smallest] == [("measure-a", 1, 1.0), ("measure-a", 2, 2.0)]
+
+
 def test_experiment_pays_once_for_a_job(db: duckdb.DuckDBPyConnection) -> None:
     ((title, baseline, submitted, submission, _, seconds),) = ask(db, "report_about", name="paper")
     assert (title, baseline, submitted, submission) == ("The paper experiment", "arm", "2025-10-09 08:53 UTC", 1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy import stats as scipy_stats
 
 from engine.collect import collect
 from engine.home.paths import Home
@@ -29,7 +31,8 @@ def test_every_column_of_results_has_its_own_figure(made: SyntheticHome) -> None
     second, first = ask(made.home, "from results")
     low, high = wilson_interval(6, 8)
     where = {"experiment": "paper", "arm": "arm", "cell": "data.split=60/20/20", "split": "60/20/20", "state": "done"}
-    tested = {"test_images": 8, "test_low": pytest.approx(low), "test_high": pytest.approx(high)}
+    untold = {"speedup_low": None, "speedup_high": None}  # of jobs without rounds
+    tested = {**untold, "test_images": 8, "test_low": pytest.approx(low), "test_high": pytest.approx(high)}
     assert first == {**where, **{name: pytest.approx(value) for name, value in RESULTS.items()},
                      "seed": 0, "run": "run-arm0", **tested}  # fmt: skip
     doubled = {name: pytest.approx(2 * value) for name, value in RESULTS.items()} | {"infer_batch_size": 32}
@@ -157,6 +160,54 @@ def test_measure_on_a_cpu_alone_counts_with_most_threads(made: SyntheticHome) ->
     collect(made.home)
     query = "select infer_images_per_second, infer_batch_size, infer_latency from results"
     assert [tuple(row.values()) for row in ask(made.home, query)] == [(7.0, 4, 6.0)]
+
+
+OWN, BASE = [40.0, 44.0, 38.0, 41.0], [50.0, 51.0, 49.5, 52.0]
+AT_FOUR: dict[str, Any] = {"device": "cpu", "precision": "fp32", "batch_size": 4, "threads": 2}
+
+
+@pytest.fixture
+def rounds(made: SyntheticHome) -> SyntheticHome:
+    """Two measure jobs: one beside the baseline, at two loads, one alone."""
+    beside = [{**AT_FOUR, "own": OWN, "base": BASE}, {**AT_FOUR, "batch_size": 8, "own": BASE, "base": OWN}]
+    for job, loads in (("measure-a", beside), ("measure-b", [{**AT_FOUR, "own": OWN, "base": None}])):
+        attempt, journal = made.attempt(made.job(job, "measure"), 1)
+        with journal:
+            journal.fact("rounds", loads)
+        made.finish(job, attempt)
+    made.record("paper", [_plain_run("a", {"measure": "measure-a"}), _plain_run("b", {"measure": "measure-b"})], "arm")
+    collect(made.home)
+    return made
+
+
+def test_every_round_is_a_row(rounds: SyntheticHome) -> None:
+    query = "select * from speed_rounds where batch_size = 4 order by job, round"
+    rows = [tuple(row.values()) for row in ask(rounds.home, query)]
+    beside = [("measure-a", "cpu", "fp32", 4, 2, at, OWN[at - 1], BASE[at - 1]) for at in (1, 2, 3, 4)]
+    assert rows == [*beside, *(("measure-b", "cpu", "fp32", 4, 2, at, OWN[at - 1], None) for at in (1, 2, 3, 4))]
+
+
+def test_a_speed_up_in_sql_is_the_t_interval_of_log_ratios(rounds: SyntheticHome) -> None:
+    rows = {row["batch_size"]: row for row in ask(rounds.home, "select * from speedups")}
+    logs = [math.log(own / base) for own, base in zip(OWN, BASE, strict=True)]
+    low, high = scipy_stats.ttest_1samp(logs, 0.0).confidence_interval(0.95)
+    told = [rows[4][name] for name in ("ratio", "low", "high")]
+    assert told == pytest.approx([math.exp(np.mean(logs)), math.exp(low), math.exp(high)])
+    assert [rows[8][name] for name in ("ratio", "high", "low")] == pytest.approx([1 / value for value in told])
+    assert {(row["job"], row["n"]) for row in rows.values()} == {("measure-a", 4)}, "one alone has no ratio"
+
+
+def test_the_baseline_is_as_fast_as_itself_once_it_was_measured(made: SyntheticHome) -> None:
+    attempt, journal = made.attempt(made.job("measure-a", "measure"), 1)
+    with journal:
+        journal.measurement("infer_images_per_second", 9.0, "images/s", **AT_FOUR)
+    made.finish("measure-a", attempt)
+    other = {**_plain_run("b", {"measure": "measure-a"}), "arm": "other"}
+    unmeasured = {**_plain_run("c", {"measure": "measure-b"}), "seed": 1}
+    made.record("paper", [_plain_run("a", {"measure": "measure-a"}), other, unmeasured], "arm")
+    collect(made.home)
+    rows = ask(made.home, "select arm, seed, infer_speedup from results order by all")
+    assert [tuple(row.values()) for row in rows] == [("arm", 0, 1.0), ("arm", 1, None), ("other", 0, None)]
 
 
 @pytest.mark.parametrize(("correct", "images"), [(0, 7), (7, 7), (1, 3), (37, 50)])

@@ -1,0 +1,125 @@
+"""Rounds of a measurement: takes benches, gives seconds a call by network and round, and the figures that they make.
+
+In each round every network has a new process, and they take turns: own, baseline, baseline, own, and the other way
+round in the next round. So what the machine does besides meets both alike, and what differs from process to process
+is in the spread between rounds.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from engine.core.measure import Burst, Load
+
+TURN_SECONDS = 0.02  # at least one call
+
+
+class Bench(Protocol):
+    """A network somewhere: `ask("warm_up", load)`, `ask("time", load, seconds)` -> Burst."""
+
+    def ask(self, method: str, *words: Any) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value: the geometric mean of `n` rounds, and the 5th and 95th percentile of single calls in all."""
+
+    value: float
+    p5: float
+    p95: float
+    n: int
+
+
+@dataclass
+class Timings:
+    """One network under one load: seconds of each call by round, and the highest peaks of CUDA memory."""
+
+    rounds: list[list[float]] = field(default_factory=list)
+    peaks: dict[str, int] = field(default_factory=dict)
+
+    def add(self, bursts: Sequence[Burst]) -> None:
+        """Take in the bursts of one round."""
+        self.rounds.append([value for burst in bursts for value in burst.times])
+        for burst in bursts:
+            for name, peak in burst.peaks.items():
+                self.peaks[name] = max(peak, self.peaks.get(name, 0))
+
+    def medians(self) -> list[float]:
+        """Return the median seconds of a call in each round."""
+        return [statistics.median(times) for times in self.rounds]
+
+    def rates(self, batch_size: int) -> list[float]:
+        """Return images/s of each round."""
+        return [batch_size / seconds for seconds in self.medians()]
+
+    def figure(self, of_seconds: Callable[[float], float]) -> Figure:
+        """Return the figure that `of_seconds` makes of the seconds of a call."""
+        calls = [of_seconds(value) for times in self.rounds for value in times]
+        low, high = percentiles(calls)
+        return Figure(geometric_mean([of_seconds(value) for value in self.medians()]), low, high, len(self.rounds))
+
+
+Opener = Callable[[], AbstractContextManager[Bench]]
+"""Makes a new bench of a network, in a process of its own."""
+
+
+def time_rounds(
+    openers: Sequence[Opener], loads: Sequence[Load], rounds: int, seconds: float, watch: Callable[[int], None]
+) -> dict[Load, list[Timings]]:
+    """Time every network under every load in `rounds` rounds, for `seconds` in all of them together.
+
+    Returns the timings of each network by load; `watch` is called with the number of each round before it begins.
+    """
+    timings = {load: [Timings() for _ in openers] for load in loads}
+    for number in range(rounds):
+        watch(number)
+        with ExitStack() as opened:
+            benches = [opened.enter_context(opener()) for opener in openers]
+            for load in loads:
+                found = time_turns(benches, load, seconds / rounds, number)
+                for kept, bursts in zip(timings[load], found, strict=True):
+                    kept.add(bursts)
+    return timings
+
+
+def time_turns(benches: Sequence[Bench], load: Load, seconds: float, number: int) -> list[list[Burst]]:
+    """Let the benches take turns, there and back, until each has had `seconds`; warm up before.
+
+    Turns are short, so that a slow moment of the machine meets both; another end begins in each round.
+    """
+    for bench in benches:
+        bench.ask("warm_up", load)
+    there = list(range(len(benches)))[:: 1 if number % 2 == 0 else -1]
+    bursts: list[list[Burst]] = [[] for _ in benches]
+    while not all(bursts) or min(map(_spent, bursts)) < seconds:
+        for place in (*there, *reversed(there)):
+            bursts[place].append(benches[place].ask("time", load, min(TURN_SECONDS, seconds / 2)))
+    return bursts
+
+
+def _spent(bursts: Sequence[Burst]) -> float:
+    return sum(sum(burst.times) for burst in bursts)
+
+
+def speed_up(own: Sequence[float], base: Sequence[float]) -> Figure:
+    """Return how many times the base's rates the own ones are, from rounds that were measured side by side."""
+    ratios = [one / other for one, other in zip(own, base, strict=True)]
+    return Figure(geometric_mean(ratios), *percentiles(ratios), len(ratios))
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """Return the mean on the log scale, on which a ratio and its inverse are equally far from 1."""
+    return math.exp(statistics.fmean(map(math.log, values)))
+
+
+def percentiles(values: Sequence[float]) -> tuple[float, float]:
+    """Return the 5th and the 95th; one value is both."""
+    if len(values) == 1:
+        return values[0], values[0]
+    cuts = statistics.quantiles(values, n=20, method="inclusive")
+    return cuts[0], cuts[-1]
