@@ -316,6 +316,13 @@ def test_a_new_version_of_augmentation_makes_new_whatever_looks_at_views(
     assert {role for role in old if old[role] != new[role]} == expected(SEEN)
 
 
+def test_a_new_version_of_maps_makes_them_alone_new(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = bench.ids()
+    monkeypatch.setattr("engine.spec.job_settings.MAP_VERSION", 10_000)
+    new = bench.ids({"title": "other maps"})
+    assert {role for role in old if old[role] != new[role]} == expected("explain")
+
+
 def test_a_new_version_of_the_ids_makes_all_jobs_new(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     old = bench.ids()
     monkeypatch.setattr("engine.spec.job_file.IDENTITY_VERSION", 10_000)
