@@ -202,7 +202,7 @@ def _peer_pairs(photos: Sequence[Photo]) -> float | None:
 
 
 def search_time(photos: Sequence[Photo], side: int) -> tuple[int, float]:
-    """Cut each photograph into side x side pieces; return how many images these are and the CPU seconds of their search."""
+    """Cut each photograph into side x side pieces; return how many these are and the CPU seconds of their search."""
     pieces = [piece for photo in photos for piece in _pieces(photo, side)]
     thumbs = thumbs_of(pieces)
     begun = time.process_time()

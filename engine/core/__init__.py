@@ -7,5 +7,6 @@ train     the training loop, resumed to the same bits
 prune     smaller layers
 measure   speed, memory, size
 explain   attention maps
+curves    whether a network needs what its maps point at
 describe  a network's layers as a table
 """

@@ -56,7 +56,11 @@ def test_views_of_another_version_are_refused() -> None:
 
 
 def test_maps_of_another_version_are_refused() -> None:
-    words = {"network": Student(arch="tiny_vit_5m"), "num_classes": 3, "data": ViewedData(source="digits")}
+    words: dict[str, Any] = {
+        "network": Student(arch="tiny_vit_5m"),
+        "num_classes": 3,
+        "data": ViewedData(source="digits"),
+    }
     told = ExplainSettings(**words, explain=Explain())
     assert counted_settings(told)["map_version"] == MAP_VERSION
     with pytest.raises(ValidationError, match=f"maps of version 1, and this xp draws version {MAP_VERSION}"):

@@ -232,7 +232,8 @@ def _ranges(low: Numbers, high: Numbers) -> Numbers:
     """Return all numbers from each low to its high, one after the other."""
     counts = high - low
     total = np.arange(counts.sum())
-    return total - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(low, counts)
+    ranges: Numbers = total - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(low, counts)
+    return ranges
 
 
 def _root(parent: Numbers, row: int) -> int:

@@ -64,8 +64,8 @@ class Placement:
     @classmethod
     def of(cls, crops: list[Crop]) -> Placement:
         spans = [(crop.down.start, crop.down.size, crop.across.start, crop.across.size) for crop in crops]
-        columns = np.array(spans, dtype=np.float64).reshape(-1, 4).T
-        return cls(*columns, mirrored=np.array([crop.mirrored for crop in crops], dtype=bool))
+        top, height, left, width = np.array(spans, dtype=np.float64).reshape(-1, 4).T
+        return cls(top, height, left, width, np.array([crop.mirrored for crop in crops], dtype=bool))
 
     def moved(self, down: float, across: float, larger: float) -> Placement:
         """Return it moved and made larger about its centre, by shares of the whole."""
@@ -76,10 +76,12 @@ class Placement:
 
     def replace(self, better: NDArray[np.bool_], other: Placement) -> Placement:
         pairs = zip(self._axes(), other._axes(), strict=True)
-        return Placement(*(np.where(better, new, old) for old, new in pairs), mirrored=self.mirrored)
+        top, height, left, width = (np.where(better, new, old) for old, new in pairs)
+        return Placement(top, height, left, width, self.mirrored)
 
     def pick(self, rows: NDArray[np.bool_]) -> Placement:
-        return Placement(*(axis[rows] for axis in self._axes()), mirrored=self.mirrored[rows])
+        top, height, left, width = (axis[rows] for axis in self._axes())
+        return Placement(top, height, left, width, self.mirrored[rows])
 
     def _axes(self) -> tuple[Floats, Floats, Floats, Floats]:
         return self.top, self.height, self.left, self.width
