@@ -170,16 +170,16 @@ def test_maps_are_what_tokens_received_over_what_evenness_gives(attention: dict[
     torch.testing.assert_close(maps.values, expected.float())
 
 
-def seen_by_hand(module: Any, query: int, there: list[int]) -> set[int]:
+def seen_by_hand(module: Any, query: int, there: list[int]) -> frozenset[int]:
     """Return the keys that a token of a window sees; cells follow the 16 tokens, those of padding alone left out."""
     if not isinstance(module, LongformerAttention):
-        return set(there)
+        return frozenset(there)
     near = neighbours(module.sparse, 4)[query] & set(there)
     if module.sparse.has_global_keys_only:
         cells = [number for number, marks in enumerate(module.cells) if any(marks[token] for token in there)]
-        return near | {16 + number for number in cells}
+        return near | frozenset(16 + number for number in cells)
     places = set(module.grid.tolist())
-    return set(there) if query in places else near | (places & set(there))
+    return frozenset(there) if query in places else near | (places & set(there))
 
 
 def test_a_network_comes_back_in_its_mode_without_hooks_or_gradients() -> None:

@@ -28,8 +28,8 @@ def photo(seed: int, width: int = 240, height: int = 180) -> Image.Image:
     """Coarse shapes, and finer ones on them."""
     noise, size = np.random.default_rng(seed), (width, height)
     coarse, fine = (noise.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in ((7, 9), (28, 36)))
-    layers = [Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC) for pixels in (coarse, fine)]
-    return Image.blend(*layers, 0.3)
+    large, small = (Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC) for pixels in (coarse, fine))
+    return Image.blend(large, small, 0.3)
 
 
 def groups_of(images: list[Image.Image]) -> list[int]:
