@@ -15,7 +15,17 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
-SCRIPTS = ("attention", "loader", "scheduler", "checkpoint", "distillation", "store", "rounds", "simulate")
+SCRIPTS = (
+    "attention",
+    "loader",
+    "scheduler",
+    "checkpoint",
+    "distillation",
+    "store",
+    "duplicates",
+    "rounds",
+    "simulate",
+)
 PACKAGES = ("torch", "timm", "duckdb", "sqlalchemy")
 COLUMNS = ("case", "figure", "ours", "peer", "ratio", "unit", "n")
 

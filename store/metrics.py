@@ -33,7 +33,7 @@ class Metric:
     `source` is a SQL expression over what schema.sql gathers for each run, by name: `series` and `best` are the last
     and the largest value that the final network's job logged step by step, `figures` what that job measured;
     `measured`, `largest` and `smallest` come from the measure job (at the largest and the smallest batch), `teacher`
-    from the teacher, by part and name; `seconds` are those of training.
+    from the teacher, by part and name; `explained` from the job that draws the maps; `seconds` are those of training.
     """
 
     name: str
@@ -173,6 +173,26 @@ METRICS: Mapping[str, Metric] = {
             name="teacher_test_top1", source="teacher['test_top1']", unit="fraction", better="higher", exact=False,
             device_bound=False, measured="per_seed", images="any", is_share=True,
             label="Test accuracy of the teacher", heading="teacher test top-1", column="",
+        ),
+        Metric(
+            name="deletion_auc", source="explained['deletion_auc']", unit="probability", better="lower",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            label="Deletion curve, area", heading="deletion curve, area", column="",
+        ),
+        Metric(
+            name="insertion_auc", source="explained['insertion_auc']", unit="probability", better="higher",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            label="Insertion curve, area", heading="insertion curve, area", column="",
+        ),
+        Metric(
+            name="deletion_gain", source="explained['deletion_gain']", unit="probability", better="higher",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            label="Deletion, better than a random map", heading="deletion, better than a random map", column="",
+        ),
+        Metric(
+            name="insertion_gain", source="explained['insertion_gain']", unit="probability", better="higher",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            label="Insertion, better than a random map", heading="insertion, better than a random map", column="",
         ),
         Metric(
             name="train_seconds", source="seconds", unit="s", better="lower", exact=False,

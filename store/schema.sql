@@ -182,6 +182,12 @@ with final_series as (
         from run_jobs rj join measurements m using (job)
         where rj.role = 'measure' and m.name in ({{logged_names}}) group by all
     ) group by run
+), explain_figures as (
+    select run, map_from_entries(list({'name': name, 'value': value})) as explained from (
+        select rj.run, m.name, max(m.value) as value
+        from run_jobs rj join measurements m using (job)
+        where rj.role = 'explain' and m.name in ({{logged_names}}) group by all
+    ) group by run
 ), taught as (
     -- One that saw no split has figures over all images; its students log those of their own split.
     select run, map_from_entries(list({'name': name, 'value': value})) as teacher from (
@@ -215,6 +221,7 @@ from runs r
 left join final_series fs on fs.run = r.run
 left join final_figures ff on ff.run = r.run
 left join measure_figures mf on mf.run = r.run
+left join explain_figures ef on ef.run = r.run
 left join taught t on t.run = r.run
 left join quickened k on k.run = r.run
 left join spent s on s.run = r.run

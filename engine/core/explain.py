@@ -1,9 +1,11 @@
 """Where a network looks: takes a network and images, gives one map per image, and pictures of them.
 
-A tiny_vit gives attention received: how much softmax weight each token gets, as the mean over heads and queries of one
-block. It is computed by the reference formula on the block's own input, whatever backend made the output. A timm
-network, whose attention cannot be read from outside, gives the energy of its last features instead: the L2 norm over
-channels at each place. Neither needs gradients. `method` says which of the two a map is.
+A tiny_vit gives attention received: the softmax weight that a token of one block gets, summed over heads and queries,
+over what it would get if every query spread itself evenly over the keys that it can see. So a token that many queries
+see (a global one, one in the middle of a window) stands out only where the network prefers it; a network without
+preferences gives flat maps under every mask. The weights are those of the reference formula on the block's own input,
+whatever backend made the output. A timm network, whose attention cannot be read from outside, gives the energy of its
+last features instead: the L2 norm over channels at each place. Neither needs gradients. `method` says which it is.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ from engine.errors import JobError
 
 LEAST_SIDE = 168
 """Pictures are enlarged by a whole factor until they are at least this wide, in pixels."""
+
+TINY = 1e-12  # for padding, which no query sees
+FLATNESS = 1e-3
+"""A colour scale spans at least this share of its highest value: what rounding leaves of a flat map is no picture."""
 
 Colours = NDArray[np.uint8]  # (256, 3): the colour of each level, from least to most
 
@@ -56,15 +62,22 @@ def attention_maps(network: nn.Module, images: Tensor, stage: int = 2) -> Attent
 
 def block_weights(network: TinyViT, images: Tensor) -> dict[str, Tensor]:
     """Return the softmax weights of every block by name, (W, h, N, keys), W windows over all images."""
-    seen: dict[str, Tensor] = {}
+    modules = dict(network.attention_modules())
+    with torch.no_grad():
+        return {name: modules[name].probabilities(*asked) for name, asked in _block_inputs(network, images).items()}
 
-    def record(name: str, module: Any) -> Any:
+
+def _block_inputs(network: TinyViT, images: Tensor) -> dict[str, tuple[Any, ...]]:
+    """Return what each attention module is called with, by name: tokens, real ones among them, chosen globals."""
+    seen: dict[str, tuple[Any, ...]] = {}
+
+    def record(name: str) -> Any:
         def hook(_: nn.Module, args: tuple[Any, ...]) -> None:
-            seen[name] = module.probabilities(*args[:3])
+            seen[name] = args[:3]
 
         return hook
 
-    hooks = [module.register_forward_pre_hook(record(name, module)) for name, module in network.attention_modules()]
+    hooks = [module.register_forward_pre_hook(record(name)) for name, module in network.attention_modules()]
     try:
         with torch.no_grad():
             network(images)
@@ -77,27 +90,27 @@ def block_weights(network: TinyViT, images: Tensor) -> dict[str, Tensor]:
 def _received_maps(network: TinyViT, images: Tensor, stage: int) -> AttentionMaps:
     number = network.shape.stages[stage].depth - 1
     name = f"stages.{stage}.blocks.{number}"
-    weights = block_weights(network, images)[f"{name}.attn"]
     block = network.get_submodule(name)
     assert isinstance(block, Block)
+    asked = _block_inputs(network, images)[f"{name}.attn"]
     side, window = network.shape.stages[stage].side, block.window
     shape = torch.Size((images.shape[0], side, side, 1))
-    real = block.cut(torch.ones(shape, device=images.device))[1]
-    tokens = _token_weights(block, weights, real)
     # Padding asks as well, but its answers are thrown away.
-    if real is not None:
-        tokens = tokens * real[:, None, :, None]
-    received = tokens.mean(1).sum(1)
-    maps = block.paste(received.reshape(-1, window**2, 1), shape)[..., 0]
+    real = block.cut(torch.ones(shape, dtype=torch.float64, device=images.device))[0]
+    got, due = (
+        (_token_weights(block, weights.double(), asked[1]).mean(1) * real).sum(1)
+        for weights in (block.attn.probabilities(*asked), block.attn.even_weights(*asked))
+    )
+    maps = block.paste((got / due.clamp_min(TINY)).reshape(-1, window**2, 1), shape)[..., 0]
     return AttentionMaps((maps / maps.sum((1, 2), keepdim=True)).float().cpu(), "received_attention", name)
 
 
-def _token_weights(block: Block, weights: Tensor, real: Tensor | None) -> Tensor:
+def _token_weights(block: Block, weights: Tensor, keep: Tensor | None) -> Tensor:
     """Spread what pooled keys received over the tokens of their cells: (W, h, N, N)."""
     tokens = weights.shape[2]
     if weights.shape[-1] == tokens or not isinstance(block.attn, LongformerAttention):
         return weights
-    pool = block.attn.pool_weights(real, weights.dtype)
+    pool = block.attn.pool_weights(keep, weights.dtype)
     return weights[..., :tokens] + weights[..., tokens:] @ pool[:, None]
 
 
@@ -130,7 +143,7 @@ def save_maps(maps: AttentionMaps, pictures: Tensor, folder: Path, names: list[s
     low, high = float(values.min()), float(values.max())
     paths = []
     for number, picture in enumerate(pictures):
-        level = (maps.values[number] - low) / max(high - low, 1e-12)
+        level = (maps.values[number] - low) / max(high - low, FLATNESS * high, TINY)
         path = folder / f"map_{number:03d}.png"
         _overlay(picture, level, colours).save(path)
         paths.append(path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.core.curves import STEPS as CURVE_STEPS
+from engine.core.curves import CurveFigures, follow_curves
 from engine.core.data.loader import EvalLoader
 from engine.core.data.pack import Pack, count_duplicates, open_pack
 from engine.core.explain import Colours, attention_maps, save_maps
@@ -70,7 +72,34 @@ def run_explain(attempt: Attempt) -> None:
         for path, key, label, answer in zip(paths, keys, batch.labels.tolist(), predicted, strict=True)
     ]
     attempt.journal.fact("maps", {"method": maps.method, "layer": maps.layer, "images": shown})
+    attempt.watch("curves", 0, 0)
+    curves = follow_curves(lambda some: forward(network, some), batch.images, maps.values)
+    _log_curves(attempt, device, curves)
     attempt.write_result(0, {"images": count})
+
+
+def _log_curves(attempt: Attempt, device: torch.device, curves: CurveFigures) -> None:
+    """Log the mean of each figure over the images, with the percentiles of single ones."""
+    figures = {
+        "deletion_auc": curves.deletion_auc,
+        "insertion_auc": curves.insertion_auc,
+        "deletion_gain": curves.deletion_gain,
+        "insertion_gain": curves.insertion_gain,
+    }
+    for name, values in figures.items():
+        low, high = (float(values.quantile(share)) for share in (0.05, 0.95))
+        attempt.journal.measurement(
+            name,
+            float(values.mean()),
+            "probability",
+            device=device_name(device),
+            precision="fp32",
+            batch_size=CURVE_STEPS + 1,
+            threads=JOB_THREADS,
+            p5=low,
+            p95=high,
+            n=len(values),
+        )
 
 
 def map_colours() -> Colours:

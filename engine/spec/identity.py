@@ -17,6 +17,8 @@ from pydantic import BaseModel
 
 IDENTITY_VERSION = 2  # 2: the settings of each kind of job are a model, all of whose fields are written
 VIEW_VERSION = 2  # of the pixels that augmentation makes: in the id of every job that looks at views
+PACK_VERSION = 4  # of what a pack holds, its groups of near-duplicates too: in the id of every pack
+MAP_VERSION = 2  # of what a map is and what is measured of it: in the id of every job that draws maps
 # 48 bits: two of 100,000 jobs share an id with a chance of 2 in 100,000.
 ID_DIGITS = 12
 

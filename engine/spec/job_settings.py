@@ -14,7 +14,7 @@ from engine.spec.base import Model, Positive, refuse
 from engine.spec.data import Data
 from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Settings
-from engine.spec.identity import VIEW_VERSION
+from engine.spec.identity import MAP_VERSION, PACK_VERSION, VIEW_VERSION
 from engine.spec.network import Student
 from engine.spec.registries import one_of
 from engine.spec.training import Explain, Measure, Prune, Resources, Train
@@ -116,6 +116,14 @@ class PackSettings(JobSettings):
 
     data: PackedData
     digest: str
+    pack_version: int = Field(default_factory=lambda: PACK_VERSION)
+
+    @field_validator("pack_version")
+    @classmethod
+    def _packed_here(cls, version: int) -> int:
+        if version != PACK_VERSION:
+            raise refuse(f"a pack of version {version}, and this xp packs version {PACK_VERSION}", "submit it again")
+        return version
 
 
 class NetworkSettings(JobSettings):
@@ -193,6 +201,14 @@ class MeasureSettings(NetworkSettings):
 class ExplainSettings(NetworkSettings):
     data: ViewedData
     explain: Explain
+    map_version: int = Field(default_factory=lambda: MAP_VERSION)
+
+    @field_validator("map_version")
+    @classmethod
+    def _drawn_here(cls, version: int) -> int:
+        if version != MAP_VERSION:
+            raise refuse(f"maps of version {version}, and this xp draws version {MAP_VERSION}", "submit it again")
+        return version
 
 
 class JobDetails(Model):

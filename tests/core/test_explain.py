@@ -10,9 +10,20 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.core.explain import AttentionMaps, Colours, attention_maps, block_weights, save_maps
+from engine.core.explain import (
+    AttentionMaps,
+    Colours,
+    _block_inputs,
+    attention_maps,
+    block_weights,
+    save_maps,
+)
+from engine.core.network.attention import LongformerAttention
 from engine.core.network.build import build_network
+from engine.core.network.sparse import SELECTS
+from engine.core.network.tiny_vit import TinyViT
 from engine.errors import JobError
+from engine.spec.patterns import PATTERNS, neighbours
 from tests.core.network.nets import network, student
 
 # Red rises and blue falls with the level, so that no level has another's colour.
@@ -54,11 +65,58 @@ def test_every_backend_shows_the_weights_of_the_reference(backend: str, attentio
         torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights.sum(-1)))
 
 
+def silent(net: TinyViT) -> TinyViT:
+    """Take away all that could prefer one key to another: queries, keys, biases, the score of the globals."""
+    with torch.no_grad():
+        for _, module in net.attention_modules():
+            for linear in (module.qkv, getattr(module, "qkv_global", module.qkv)):
+                for part in (linear.weight, linear.bias):
+                    part.view(module.heads, 3, module.head_dim, -1)[:, :2] = 0.0
+            for name in ("attention_biases", "attention_biases_global", "score"):
+                if hasattr(module, name):
+                    getattr(module, name).zero_()
+    return net
+
+
+WHOLE, PADDED = (224, [7, 14, 14, 7]), (112, [7, 8, 4, 4])  # stages 1 and 2: 28 and 14, 14 and 7 tokens a side
+
+
+def spread(net: TinyViT, size: int, stage: int) -> float:
+    values = attention_maps(net, images(size), stage).values
+    return float(values.max() / values.min())
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("select", SELECTS)
+@pytest.mark.parametrize("combine", ["joint", "sum", "mean"])
+def test_a_network_without_preferences_gives_flat_maps(pattern: str, select: str, combine: str) -> None:
+    words = {"pattern": pattern, "select": select, "combine": combine, "tile": 2, "radius": 1, "globals": 3}
+    size, windows = PADDED
+    for projections, padding in (("dual", "mask"), ("shared", "timm")):
+        net = silent(network(size, {**words, "projections": projections}, windows=windows, padding=padding))
+        assert max(spread(net, size, 1), spread(net, size, 2)) < 1 + 1e-5
+
+
+@pytest.mark.parametrize("attention", [None, {}, {"pattern": "block"}, {"pattern": "row"}, {"select": "pooled"}])
+@pytest.mark.parametrize(("size", "windows"), [WHOLE, PADDED])
+def test_defaults_without_preferences_give_flat_maps(
+    attention: dict[str, Any] | None, size: int, windows: list[int]
+) -> None:
+    net = silent(network(size, attention, windows=windows)).float()
+    values = attention_maps(net, images(size).float(), stage=2).values
+    assert float(values.max() / values.min()) < 1 + 1e-5
+
+
 def test_a_token_that_is_made_attractive_stands_out() -> None:
-    net = network(56, {"globals": 1, "radius": 0})
-    maps = attention_maps(net, images(), stage=1)
-    place = int(net.get_submodule("stages.1.blocks.1.attn").grid[0])  # type: ignore[index]
-    assert (maps.values.flatten(1).argmax(1) == place).all()
+    net = silent(network(56, {"globals": 1, "radius": 0, "select": "learned"}))
+    attention = net.get_submodule("stages.1.blocks.1.attn")
+    assert isinstance(attention, LongformerAttention)
+    asked = _block_inputs(net.eval(), images())["stages.1.blocks.1.attn"][0]
+    attention.score.data += attention.norm(asked[0, 30]).detach()
+    values = attention_maps(net, images()[:1], stage=1).values.flatten()
+    place = int(attention.choose(asked[:1]).places)
+    assert int(values.argmax()) == place
+    assert float(values[place] / values.median()) > 1.5
 
 
 def test_other_networks_give_the_energy_of_their_features() -> None:
@@ -83,7 +141,7 @@ def test_pictures_and_raw_values_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("attention", [None, {"select": "pooled"}, {"radius": 1}])
-def test_padding_neither_receives_nor_gives(attention: dict[str, Any] | None) -> None:
+def test_maps_are_what_tokens_received_over_what_evenness_gives(attention: dict[str, Any] | None) -> None:
     """By hand, token by token: the map of 7 x 7 tokens in windows of 4, the last of them padded."""
     net = network(112, attention, windows=[7, 4, 4, 4])
     maps = attention_maps(net, images(112), stage=2)
@@ -96,16 +154,32 @@ def test_padding_neither_receives_nor_gives(attention: dict[str, Any] | None) ->
     expected = torch.zeros(2, 7, 7, dtype=torch.float64)
     for window in range(8):
         image, down, across = window // 4, window // 2 % 2 * 4, window % 2 * 4
-        for query in (number for number in range(16) if real[window, number]):
-            shares = weights[window, query, :16].clone()
-            if weights.shape[-1] > 16:
-                for cell, members in enumerate(block.attn.cells):
-                    inside = members & real[window]
-                    shares[inside] += weights[window, query, 16 + cell] / max(int(inside.sum()), 1)
-            for key in (number for number in range(16) if real[window, number]):
-                expected[image, down + key // 4, across + key % 4] += shares[key]
+        there = [number for number in range(16) if real[window, number]]
+        got, due = torch.zeros(16, dtype=torch.float64), torch.zeros(16, dtype=torch.float64)
+        for query in there:
+            seen = seen_by_hand(block.attn, query, there)
+            even = torch.tensor([(key in seen) / len(seen) for key in range(weights.shape[-1])])
+            for total, share in ((got, weights[window, query]), (due, even)):
+                total += share[:16]
+                for cell in range(16, len(share)):
+                    members = [token for token in there if block.attn.cells[cell - 16, token]]
+                    total[members] += share[cell] / max(len(members), 1)
+        for key in there:
+            expected[image, down + key // 4, across + key % 4] = got[key] / due[key]
     expected /= expected.sum((1, 2), keepdim=True)
     torch.testing.assert_close(maps.values, expected.float())
+
+
+def seen_by_hand(module: Any, query: int, there: list[int]) -> frozenset[int]:
+    """Return the keys that a token of a window sees; cells follow the 16 tokens, those of padding alone left out."""
+    if not isinstance(module, LongformerAttention):
+        return frozenset(there)
+    near = neighbours(module.sparse, 4)[query] & set(there)
+    if module.sparse.has_global_keys_only:
+        cells = [number for number, marks in enumerate(module.cells) if any(marks[token] for token in there)]
+        return near | frozenset(16 + number for number in cells)
+    places = set(module.grid.tolist())
+    return frozenset(there) if query in places else near | (places & set(there))
 
 
 def test_a_network_comes_back_in_its_mode_without_hooks_or_gradients() -> None:

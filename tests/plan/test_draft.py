@@ -10,6 +10,7 @@ from engine.errors import XpError
 from engine.home.paths import Home
 from engine.plan.draft import Choice, Cost, Draft, DraftJob, PlanContext
 from engine.spec import Data, Prune, Settings, Student, Train
+from engine.spec.identity import PACK_VERSION
 from engine.spec.job_settings import (
     AnsweringNetwork,
     JobDetails,
@@ -181,4 +182,5 @@ def test_a_job_writes_down_what_its_id_was_made_of(draft: Draft) -> None:
     key = draft.add(packing(), {}, Cost(JobDetails(root="/somewhere")))
     told = draft.jobs[key].canonical
     data = {"source": "digits", "short_side": 256, "format": "raw", "broken": "stop", "classes": None}
-    assert told == {"version": 2, "kind": "pack", "needs": {}, "settings": {"data": data, "digest": "a"}}
+    settings = {"data": data, "digest": "a", "pack_version": PACK_VERSION}
+    assert told == {"version": 2, "kind": "pack", "needs": {}, "settings": settings}

@@ -317,6 +317,21 @@ def test_a_new_version_of_augmentation_makes_new_whatever_looks_at_views(
     assert {role for role in old if old[role] != new[role]} == expected(SEEN)
 
 
+def test_a_new_version_of_maps_makes_them_alone_new(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = bench.ids()
+    monkeypatch.setattr("engine.spec.job_settings.MAP_VERSION", 10_000)
+    new = bench.ids({"title": "other maps"})
+    assert {role for role in old if old[role] != new[role]} == expected("explain")
+
+
+def test_a_new_version_of_packs_makes_all_anew_but_the_speed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The groups of near-duplicates lie in a pack, and every split of it keeps them together."""
+    old = bench.ids()
+    monkeypatch.setattr("engine.spec.job_settings.PACK_VERSION", 10_000)
+    new = bench.ids({"title": "other packs"})
+    assert {role for role in old if old[role] != new[role]} == expected(PACKED)
+
+
 def test_a_new_version_of_the_ids_makes_all_jobs_new(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     old = bench.ids()
     monkeypatch.setattr("engine.spec.job_file.IDENTITY_VERSION", 10_000)

@@ -381,6 +381,10 @@ def test_attention_maps_are_saved(bench: Bench) -> None:
     job = bench.write("explain-1", "explain", {"pack": "pack-1", "parent": "train-1"}, settings)
     assert bench.run(job) == 0
     assert len(list(job.attempt(1).artifacts.rglob("*.png"))) >= 3
+    assert measured(job) == on_a_cpu("explain")
+    lines = {line["name"]: line for line in visible_lines(job) if line["type"] == "measurement"}
+    assert all(0.0 <= lines[name]["value"] <= 1.0 for name in ("deletion_auc", "insertion_auc"))
+    assert all(line["n"] == 3 and line["p5"] <= line["value"] <= line["p95"] for line in lines.values())
 
 
 def copy_without_result(bench: Bench, source: str, name: str) -> JobFolder:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from engine.spec import Data, Distill, EntropyMatch, Resources, Settings, Student, Teacher, Train
-from engine.spec.identity import VIEW_VERSION, counted_settings
+from engine.spec import Data, Distill, EntropyMatch, Explain, Resources, Settings, Student, Teacher, Train
+from engine.spec.identity import MAP_VERSION, VIEW_VERSION, counted_settings
 from engine.spec.job_settings import (
     SPLIT_WORDS,
     AnsweringNetwork,
+    ExplainSettings,
     JobDetails,
     LessonSettings,
     PackedData,
@@ -52,6 +53,18 @@ def test_views_of_the_run_are_written_with_its_seed(said: object, drawn: int) ->
 def test_views_of_another_version_are_refused() -> None:
     with pytest.raises(ValidationError, match=f"views of version 1, and this xp draws version {VIEW_VERSION}"):
         ViewedData(source="digits", view_version=1)
+
+
+def test_maps_of_another_version_are_refused() -> None:
+    words: dict[str, Any] = {
+        "network": Student(arch="tiny_vit_5m"),
+        "num_classes": 3,
+        "data": ViewedData(source="digits"),
+    }
+    told = ExplainSettings(**words, explain=Explain())
+    assert counted_settings(told)["map_version"] == MAP_VERSION
+    with pytest.raises(ValidationError, match=f"maps of version 1, and this xp draws version {MAP_VERSION}"):
+        ExplainSettings(**words, explain=Explain(), map_version=1)
 
 
 def test_unsplit_data_is_the_same_for_all_splits() -> None:

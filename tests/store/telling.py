@@ -35,6 +35,7 @@ def tell_run(made: SyntheticHome, seed: int, *, checkpoint: str = "last", arm: s
     _tell_training(made, jobs["student"], scale, 17.0)
     _tell_pruning(made, jobs["prune"], scale)
     _tell_measure(made, jobs["measure"], scale)
+    _tell_maps(made, jobs["explain"], scale)
     settings = {"train": {"checkpoint": checkpoint}}
     where = {"arm": arm, "cell": "data.split=60/20/20", "seed": seed, "split": "60/20/20"}
     return {**where, "run": f"run-{key}", "settings": settings, "jobs": jobs}
@@ -46,7 +47,7 @@ def wilson_interval(right: int, images: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-KINDS = {"targets": "targets", "student": "train", "prune": "prune", "measure": "measure"}
+KINDS = {"targets": "targets", "student": "train", "prune": "prune", "measure": "measure", "explain": "explain"}
 
 
 def _tell_targets(made: SyntheticHome, job: str, scale: float) -> None:
@@ -105,6 +106,14 @@ def _tell_measure(made: SyntheticHome, job: str, scale: float) -> None:
         for where, batch, latency in ((CPU, 1, 9.0), (CUDA, 1, 2.0), (CUDA, 8, 3.0)):
             journal.measurement("infer_latency", latency * scale, "ms", **where, batch_size=batch)
     made.finish(job, attempt, 2000.0)
+
+
+def _tell_maps(made: SyntheticHome, job: str, scale: float) -> None:
+    attempt, journal = made.attempt(made.job(job, "explain"), 1)
+    with journal:
+        for name in _later_from("explained"):
+            journal.measurement(name, RESULTS[name] * scale, "1", **CPU, batch_size=1)
+    made.finish(job, attempt, 3000.0)
 
 
 def _later_from(*places: str) -> list[str]:

@@ -3,6 +3,7 @@
 sources        files and archives as upright RGB bytes
 survey         what a set is like
 duplicates     what shows the same
+likeness       how alike two images are
 appending      bytes that are on the disk, and still whole later
 pack shards    one data file with its index; how it is written so that a kill loses little
 draws views    a view's random numbers and geometry

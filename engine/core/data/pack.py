@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.core.data.duplicates import group_hashes, hash_image
+from engine.core.data.duplicates import group_thumbs, make_thumb
 from engine.core.data.prefetch import keep_ahead
 from engine.core.data.shards import SHARD_IMAGES, Packed, PackShards, ShardRows
 from engine.core.data.sources import ChangedImage, Listing, Pixels
@@ -29,10 +29,10 @@ from engine.errors import DataError, HomeError
 from engine.home.files import read_json, write_json
 from engine.inputs.content import file_digest
 from engine.inputs.image_index import name_groups
+from engine.spec.identity import PACK_VERSION
 
 _simplejpeg: Any = importlib.import_module("simplejpeg") if importlib.util.find_spec("simplejpeg") else None
 
-PACK_VERSION = 3
 # About 30 KB an image at a short side of 256: a quarter of ImageNet's originals.
 JPEG_QUALITY = 90
 AHEAD = 64  # images that wait to be written
@@ -156,7 +156,7 @@ def _pack_span(
         except DataError as error:
             return error
         raw = _jpeg_bytes(pixels) if format == "jpeg" else pixels.tobytes()
-        return Packed(raw, (pixels.shape[0], pixels.shape[1]), hash_image(pixels))
+        return Packed(raw, (pixels.shape[0], pixels.shape[1]), make_thumb(pixels))
 
     yield from keep_ahead(pool, pack_one, span, AHEAD)
 
@@ -164,7 +164,7 @@ def _pack_span(
 def _finish(folder: Path, rows: ShardRows, listing: Listing, short_side: int, format: Format) -> None:
     """Write the index and, last of all, the manifest."""
     _check_classes(rows, listing.class_names)
-    groups = group_hashes(rows.hashes)
+    groups = group_thumbs(rows.thumbs)
     _write_index(folder, rows, groups)
     labels = [sample.label for sample in rows.samples]
     files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)} for name in FILES}

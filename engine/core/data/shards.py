@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.core.data.appending import append_synced, is_span_whole
-from engine.core.data.duplicates import THUMB_SIDE, PerceptualHash
+from engine.core.data.duplicates import Thumb
+from engine.core.data.likeness import THUMB_SIDE
 from engine.core.data.sources import Sample
 from engine.home.files import write_atomic
 
@@ -30,21 +31,21 @@ FOLDER = "shards"
 
 @dataclass(frozen=True)
 class Packed:
-    """One image on its way into the pack: its bytes, (height, width) in pixels, its print if it is large enough."""
+    """One image on its way into the pack: its bytes, (height, width) in pixels, its thumbnail if it is large enough."""
 
     raw: bytes
     shape: tuple[int, int]
-    print: PerceptualHash | None
+    thumb: Thumb | None
 
 
 @dataclass
 class ShardRows:
-    """What the index will hold, as it grows: of image i the size in bytes, shape, print; where the skipped ones lie."""
+    """What the index will hold, as it grows: of image i the bytes, shape and thumbnail; where the skipped ones lie."""
 
     samples: list[Sample] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     shapes: list[tuple[int, int]] = field(default_factory=list)
-    hashes: list[PerceptualHash | None] = field(default_factory=list)
+    thumbs: list[Thumb | None] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
     def add(self, sample: Sample, item: Packed | None) -> None:
@@ -55,10 +56,10 @@ class ShardRows:
         self.samples.append(sample)
         self.sizes.append(len(item.raw))
         self.shapes.append(item.shape)
-        self.hashes.append(item.print)
+        self.thumbs.append(item.thumb)
 
     def extend(self, other: ShardRows) -> None:
-        for name in ("samples", "sizes", "shapes", "hashes", "skipped"):
+        for name in ("samples", "sizes", "shapes", "thumbs", "skipped"):
             getattr(self, name).extend(getattr(other, name))
 
 
@@ -117,29 +118,25 @@ class PackShards:
 
 
 def _encode_rows(rows: ShardRows, kept: NDArray[np.bool_]) -> dict[str, Any]:
-    # Images without a hash get a blank one, so that the arrays are equally long.
-    blank = PerceptualHash(0, np.zeros(THUMB_SIDE**2, dtype=np.uint8))
-    hashes = [one or blank for one in rows.hashes]
+    # Images without a thumbnail get a blank one, so that the arrays are equally long.
+    blank = np.zeros((THUMB_SIDE, THUMB_SIDE), dtype=np.uint8)
+    thumbs = [blank if one is None else one for one in rows.thumbs]
     return {
         "kept": kept,
         "sizes": np.array(rows.sizes, dtype=np.int64),
         "shapes": np.array(rows.shapes, dtype=np.int64).reshape(-1, 2),
-        "printed": np.array([one is not None for one in rows.hashes], dtype=bool),
-        "codes": np.array([one.code for one in hashes], dtype=np.uint64),
-        "thumbs": np.array([one.thumb for one in hashes], dtype=np.uint8).reshape(-1, THUMB_SIDE**2),
+        "printed": np.array([one is not None for one in rows.thumbs], dtype=bool),
+        "thumbs": np.array(thumbs, dtype=np.uint8).reshape(-1, THUMB_SIDE, THUMB_SIDE),
     }
 
 
 def _decode_rows(held: Any, chunk: list[Sample]) -> ShardRows:
     kept = held["kept"].tolist()
-    hashes = [
-        PerceptualHash(int(code), thumb) if printed else None
-        for printed, code, thumb in zip(held["printed"].tolist(), held["codes"], held["thumbs"], strict=True)
-    ]
+    thumbs = [thumb if there else None for there, thumb in zip(held["printed"].tolist(), held["thumbs"], strict=True)]
     return ShardRows(
         [sample for sample, there in zip(chunk, kept, strict=True) if there],
         held["sizes"].tolist(),
         [(int(height), int(width)) for height, width in held["shapes"]],
-        hashes,
+        thumbs,
         [sample.place for sample, there in zip(chunk, kept, strict=True) if not there],
     )

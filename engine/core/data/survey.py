@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.core.data.duplicates import PerceptualHash, group_hashes, hash_image
+from engine.core.data.duplicates import Thumb, group_thumbs, make_thumb
 from engine.core.data.sources import Listing, Sample
 from engine.errors import DataError
 
@@ -45,12 +45,12 @@ class Survey:
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found of one image; `print` None also for a tiny one, `error` for a broken one."""
+    """What was found of one image; `thumb` None also for a tiny one, `error` for a broken one."""
 
     size: tuple[int, int] = (0, 0)
     mode: str = ""
     grey: bool = False
-    print: PerceptualHash | None = None
+    thumb: Thumb | None = None
     error: str = ""
 
 
@@ -89,7 +89,7 @@ def _look_at_all(listing: Listing) -> Iterator[_Look]:
         except DataError as error:
             return _Look(error=f"{error.where}: {error.what}")
         grey = bool((pixels[..., :1] == pixels).all())
-        return _Look((pixels.shape[1], pixels.shape[0]), listing.mode(row), grey, hash_image(pixels))
+        return _Look((pixels.shape[1], pixels.shape[0]), listing.mode(row), grey, make_thumb(pixels))
 
     count = len(listing.samples)
     with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
@@ -98,8 +98,8 @@ def _look_at_all(listing: Listing) -> Iterator[_Look]:
 
 
 def _duplicate_groups(listing: Listing, looks: list[_Look]) -> list[list[Sample]]:
-    """Return groups of samples: near by their hashes, or of equal content."""
-    near = group_hashes([look.print for look in looks])
+    """Return groups of samples: near by their thumbnails, or of equal content."""
+    near = group_thumbs([look.thumb for look in looks])
     by_key: dict[str, int] = {}
     members: dict[int, list[Sample]] = {}
     for row, sample in enumerate(listing.samples):

@@ -51,19 +51,38 @@ class LongformerAttention(SparseAttention):
         y = self.norm(x)
         local = self.split_heads(self.qkv(y))
         scores = local.q * self.scale @ local.k.mT + self.attention_biases[:, self.offsets]
-        near = self._see(self.near.expand(x.shape[0], -1, -1), keep)
-        if self.sparse.globals == 0:
-            weights = _softmax(scores, near)
-            return self.join_heads(weights @ local.v), weights
-        if self.sparse.has_global_keys_only:
-            out, weights = self._pooled(local, scores, near, keep)
+        if not self.sparse.has_global_rows:
+            out, weights = self._mix(local, local, scores, scores, None, keep)
             return self.join_heads(out), weights
         picked = self.choose(x, keep, chosen)
         global_heads = self.split_heads(self.qkv_global(y)) if self.sparse.has_second_set else local
         global_scores = global_heads.q * self.scale @ global_heads.k.mT + self.global_bias()
-        mix = self._joint if self.sparse.combine == "joint" else self._summed
-        out, weights = mix(local, global_heads, scores, global_scores, near, picked, keep)
+        out, weights = self._mix(local, global_heads, scores, global_scores, picked, keep)
         return self.join_heads(out), weights
+
+    def even_weights(self, x: Tensor, keep: Tensor | None = None, chosen: Tensor | None = None) -> Tensor:
+        """Return the weights of `probabilities` if all logits were equal, (W, 1, N, keys): what the mask alone makes.
+
+        Every row spreads itself evenly over the keys that it sees; the global tokens are those of `probabilities`.
+        """
+        blank = x.new_zeros(x.shape[0], 1, x.shape[1], 1)
+        heads, scores = Heads(blank, blank, blank), blank @ blank.mT
+        picked = Globals(self.choose(x, keep, chosen).places, None) if self.sparse.has_global_rows else None
+        return self._mix(heads, heads, scores, scores, picked, keep)[1]
+
+    def _mix(
+        self, local: Heads, global_heads: Heads, scores: Tensor, global_scores: Tensor, picked: Globals | None,
+        keep: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """Return what every row gets (W, h, N, d) and its weights; `picked` is None where no token is global."""
+        near = self._see(self.near.expand(scores.shape[0], -1, -1), keep)
+        if picked is not None:
+            mix = self._joint if self.sparse.combine == "joint" else self._summed
+            return mix(local, global_heads, scores, global_scores, near, picked, keep)
+        if self.sparse.globals > 0:
+            return self._pooled(local, scores, near, keep)
+        weights = _softmax(scores, near)
+        return weights @ local.v, weights
 
     def _joint(
         self, local: Heads, global_heads: Heads, scores: Tensor, global_scores: Tensor, near: Tensor, picked: Globals,

@@ -61,6 +61,11 @@ class WindowAttention(nn.Module):
             scores = scores.masked_fill(~keep[:, None, None, :], -torch.inf)
         return scores.softmax(-1)
 
+    def even_weights(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        """Return the weights (W, 1, N, N) of a row that likes all keys alike: what padding alone makes of them."""
+        real = x.new_ones(x.shape[:2]) if keep is None else keep.to(x.dtype)
+        return (real / real.sum(-1, keepdim=True))[:, None, None, :].expand(-1, -1, x.shape[1], -1)
+
     def split_heads(self, qkv: Tensor) -> Heads:
         """Cut (W, N, 3hd) into (W, h, N, d) thrice; the channels of one head lie together."""
         windows, tokens, _ = qkv.shape

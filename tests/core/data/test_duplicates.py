@@ -2,83 +2,163 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from benchmarks import duplicates as bench
 from engine.core.data import duplicates
-from engine.core.data.duplicates import PerceptualHash, group_hashes, hash_image
+from engine.core.data.duplicates import CROPS, CodeIndex, group_thumbs, make_thumb, near_pairs
+from engine.core.data.likeness import THUMB_SIDE, crop_waves
 from engine.core.data.pack import count_duplicates, open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.inputs.splits import make_split
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]
+PHOTOS = Path(__file__).parents[4] / "shared" / "data" / "imagenette224" / "val.zip"
 
 
-def photo(seed: int, width: int = 120, height: int = 90) -> Image.Image:
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+def photo(seed: int, width: int = 240, height: int = 180) -> Image.Image:
+    """Coarse shapes, and finer ones on them."""
+    noise, size = np.random.default_rng(seed), (width, height)
+    coarse, fine = (noise.integers(0, 256, (*shape, 3), dtype=np.uint8) for shape in ((7, 9), (28, 36)))
+    large, small = (Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC) for pixels in (coarse, fine))
+    return Image.blend(large, small, 0.3)
 
 
 def groups_of(images: list[Image.Image]) -> list[int]:
-    return [int(group) for group in group_hashes([hash_image(np.asarray(image)) for image in images])]
+    return [int(group) for group in group_thumbs([make_thumb(np.asarray(image)) for image in images])]
 
 
-def test_resized_recoded_and_brightened_copies_are_one_group(tmp_path: Path) -> None:
-    photo(0).save(tmp_path / "copy.jpg", quality=60)
-    with Image.open(tmp_path / "copy.jpg") as recoded:
-        recoded.load()
-    brighter = photo(0).point(lambda level: min(255, level + 4))
-    assert groups_of([photo(0), photo(1), photo(0, 300, 225), recoded, brighter]) == [0, 1, 0, 0, 0]
+def recoded(image: Image.Image, quality: int) -> Image.Image:
+    held = io.BytesIO()
+    image.save(held, "JPEG", quality=quality)
+    return Image.open(io.BytesIO(held.getvalue())).convert("RGB")
+
+
+def cut(image: Image.Image, left: float, top: float, right: float, bottom: float) -> Image.Image:
+    return image.crop(
+        (round(left * image.width), round(top * image.height), round(right * image.width), round(bottom * image.height))
+    )
+
+
+KINDS: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "mirrored": ImageOps.mirror,
+    "a corner cropped away": lambda image: cut(image, 0.1, 0.1, 1.0, 1.0),
+    "one side cropped": lambda image: cut(image, 0.0, 0.0, 0.9, 1.0),
+    "all sides cropped": lambda image: cut(image, 0.05, 0.05, 0.95, 0.95),
+    "all sides cropped by a tenth": lambda image: cut(image, 0.1, 0.1, 0.9, 0.9),
+    "brightened": lambda image: image.point(lambda level: min(255, level + 15)),
+    "lighter gamma": lambda image: image.point(lambda level: round(255 * (level / 255) ** 0.7)),
+    "darker gamma": lambda image: image.point(lambda level: round(255 * (level / 255) ** 1.5)),
+    "recoded": lambda image: recoded(image, 30),
+    "smaller": lambda image: image.resize((image.width // 3, image.height // 3)),
+    "stretched": lambda image: image.resize((2 * image.width, image.height)),
+    "mirrored, cropped and recoded": lambda image: recoded(cut(ImageOps.mirror(image), 0.04, 0.1, 0.94, 1.0), 60),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_copy_is_found_whatever_was_done_to_it(kind: str) -> None:
+    originals = [photo(seed) for seed in range(20)]
+    found = groups_of([*originals, *(KINDS[kind](image) for image in originals)])
+    assert found == [*range(20), *range(20)]
 
 
 def test_strangers_stay_apart() -> None:
-    assert groups_of([photo(seed) for seed in range(200)]) == list(range(200))
+    assert groups_of([photo(seed) for seed in range(300)]) == list(range(300))
 
 
 def test_chains_connect_and_the_first_names_the_group() -> None:
-    steps = [photo(5).point(lambda level, shift=shift: min(255, level + shift)) for shift in (0, 6, 12, 18)]
+    steps = [cut(photo(5), 0.0, 0.0, 1.0 - shift, 1.0) for shift in (0.0, 0.1, 0.19, 0.27)]
     assert groups_of([photo(9), *steps]) == [0, 1, 1, 1, 1]
+    assert groups_of([steps[0], steps[3]]) == [0, 1]
 
 
-def test_pairs_are_those_of_an_exhaustive_search() -> None:
+def test_candidates_hold_nearly_all_pairs_of_an_exhaustive_search() -> None:
+    images = [photo(seed) for seed in range(150)]
     noise = np.random.default_rng(0)
-    shaken = [np.asarray(photo(seed % 12)) + noise.integers(-6, 7, (90, 120, 3)) for seed in range(48)]
-    hashes = [hash_image(np.clip(pixels, 0, 255).astype(np.uint8)) for pixels in shaken]
-    groups = group_hashes(hashes)
-    for row, one in enumerate(hashes):
-        for other_row, other in enumerate(hashes):
-            assert one is not None
-            assert other is not None
-            near = (one.code ^ other.code).bit_count() <= 6
-            near = near and float(np.abs(one.thumb.astype(int) - other.thumb.astype(int)).mean()) < 8
-            assert not near or groups[row] == groups[other_row]
+    spots = noise.uniform(0.0, 0.1, (150, 2))
+    copies = [cut(image, x, y, x + 0.9, y + 0.9) for image, (x, y) in zip(images, spots, strict=True)]
+    thumbs = np.stack([np.asarray(make_thumb(np.asarray(image))) for image in [*images, *copies]]).astype(np.float64)
+    waves = crop_waves(thumbs, CROPS[0])
+    index, met, close = CodeIndex(waves), set(), set()
+    for crop in CROPS:
+        asked = crop_waves(thumbs, crop)
+        met |= set(zip(*(column.tolist() for column in index.meet(asked)), strict=True))
+        rows, columns = np.nonzero(asked @ waves.T >= duplicates.ALIKE)
+        close |= {(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True) if row != column}
+    assert len(close) >= 150
+    assert len(close & met) / len(close) > 0.95
+    assert len(met) < 300 * 300 / 4
 
 
-def test_groups_are_the_same_however_many_pairs_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    noise = np.random.default_rng(1)
-    shaken = [np.asarray(photo(seed % 9)) + noise.integers(-9, 10, (90, 120, 3)) for seed in range(40)]
-    hashes = [hash_image(np.clip(pixels, 0, 255).astype(np.uint8)) for pixels in [*shaken, *shaken]]
-    groups = group_hashes(hashes)
-    assert len(set(groups.tolist())) < 40
-    monkeypatch.setattr(duplicates, "PAIRS", 3)
-    monkeypatch.setattr(duplicates, "COMPARED", 5)
-    np.testing.assert_array_equal(group_hashes(hashes), groups)
+def test_groups_are_the_same_however_many_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [photo(seed) for seed in range(12)]
+    images += [KINDS["mirrored"](image) for image in images[:6]] + [KINDS["brightened"](image) for image in images[:3]]
+    thumbs = [make_thumb(np.asarray(image)) for image in images]
+    assert group_thumbs(thumbs).tolist() == [*range(12), *range(6), *range(3)]
+    monkeypatch.setattr(duplicates, "ROWS", 5)
+    monkeypatch.setattr(duplicates, "PAIRS", 2)
+    assert group_thumbs(thumbs).tolist() == [*range(12), *range(6), *range(3)]
+    pairs = list(near_pairs(np.stack([thumb for thumb in thumbs if thumb is not None])))
+    assert len(pairs) == 9  # as few as connect them
+
+
+def test_a_crowd_under_one_code_is_met_in_part() -> None:
+    """Noise of a level on one picture: all of them would meet all others, under every code."""
+    noise, base = np.random.default_rng(0), np.asarray(make_thumb(np.asarray(photo(0)))).astype(np.int64)
+    crowd = (base + noise.integers(-1, 2, (120, *base.shape))).clip(0, 255).astype(np.float64)
+    waves = crop_waves(crowd, CROPS[0])
+    ones, _ = CodeIndex(waves).meet(waves)
+    assert np.bincount(ones).max() <= duplicates.TABLES * 2**duplicates.UNSURE_BITS * duplicates.NEIGHBOURS
+    assert set(group_thumbs(list(crowd.astype(np.uint8))).tolist()) == {0}
 
 
 def test_thousands_of_blank_images_are_one_group() -> None:
-    blank = hash_image(np.full((64, 64, 3), 200, dtype=np.uint8))
-    assert group_hashes([blank] * 3000 + [hash_image(np.asarray(photo(2)))]).tolist() == [0] * 3000 + [3000]
+    blank = make_thumb(np.full((64, 64, 3), 200, dtype=np.uint8))
+    assert group_thumbs([blank] * 3000 + [make_thumb(np.asarray(photo(2)))]).tolist() == [0] * 3000 + [3000]
 
 
-def test_tiny_images_have_no_print() -> None:
-    assert hash_image(np.zeros((8, 8, 3), dtype=np.uint8)) is None
-    assert group_hashes([None, None]).tolist() == [0, 1]
+def test_blank_walls_of_different_noise_are_strangers() -> None:
+    noise = np.random.default_rng(0)
+    walls = [np.full((64, 64, 3), 120) + noise.normal(0, 4, (64, 64, 1)) for _ in range(100)]
+    assert group_thumbs([make_thumb(wall.astype(np.uint8)) for wall in walls]).tolist() == list(range(100))
+
+
+def test_tiny_images_have_no_thumbnail() -> None:
+    assert make_thumb(np.zeros((8, 8, 3), dtype=np.uint8)) is None
+    assert group_thumbs([None, None]).tolist() == [0, 1]
+    shapes = [(32, 32), (31, 90), (90, 31), (32, 400)]
+    assert [make_thumb(np.zeros((*shape, 3), dtype=np.uint8)) is not None for shape in shapes] == [1, 0, 0, 1]
+
+
+def test_groups_are_named_by_their_first_image_whatever_lies_between() -> None:
+    one, other = (make_thumb(np.asarray(photo(seed))) for seed in (1, 2))
+    mirrored = make_thumb(np.asarray(ImageOps.mirror(photo(1))))
+    assert group_thumbs([None, other, mirrored, None, one, other, one]).tolist() == [0, 1, 2, 3, 2, 1, 2]
+
+
+def test_a_thumbnail_is_of_means_of_squares() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (THUMB_SIDE, THUMB_SIDE), dtype=np.uint8)
+    pixels = np.repeat(np.repeat(noise, 3, axis=0), 5, axis=1)
+    np.testing.assert_array_equal(make_thumb(np.repeat(pixels[:, :, None], 3, axis=2)), noise)
+
+
+@pytest.mark.skipif(not PHOTOS.exists(), reason="the photographs are not here")
+def test_copies_of_photographs_are_found_and_strangers_are_not() -> None:
+    photos = bench.read_photos([PHOTOS], 100)
+    chosen, copies = zip(*(bench.planted(photos, kind, 100) for kind in bench.KINDS), strict=True)
+    groups = group_thumbs(bench.thumbs_of([*photos, *itertools.chain(*copies)]))
+    found = groups[100:].reshape(len(copies), -1) == groups[np.stack(chosen)]
+    assert dict(zip(bench.KINDS, found.mean(1) >= 0.95, strict=True)) == dict.fromkeys(bench.KINDS, True)
+    assert bench.false_pairs(photos) == []
 
 
 @pytest.mark.parametrize("text", ["60/20/20", "80/10/10"])
@@ -96,49 +176,3 @@ def test_no_split_separates_planted_duplicates(make_folder: MakeFolder, tmp_path
         part_of = {int(row): part for part in ("train", "val", "test") for row in split.part(part)}
         assert all(part_of[row] == part_of[int(group)] for row, group in enumerate(pack.groups))
         assert abs(len(split.test) - 90 * int(text[-2:]) / 100) <= 4
-
-
-def a_print(code: int, level: int | list[int] = 100) -> PerceptualHash:
-    levels = level if isinstance(level, list) else [level] * 256
-    return PerceptualHash(code, np.array(levels, dtype=np.uint8))
-
-
-def test_codes_are_near_up_to_six_bits_wherever_these_lie() -> None:
-    for bits in ([0, 1, 2, 3, 4, 5], [63, 62, 61, 60, 59, 58], [0, 10, 20, 30, 40, 50], [9, 18, 27, 36, 45, 63]):
-        code = 0xDEADBEEF12345678
-        six = code ^ sum(1 << bit for bit in bits)
-        seven = six ^ 1 << 33
-        assert group_hashes([a_print(code), a_print(six)]).tolist() == [0, 0], bits
-        assert group_hashes([a_print(code), a_print(seven)]).tolist() == [0, 1], bits
-
-
-def test_thumbnails_are_near_below_eight_levels_in_the_mean() -> None:
-    below = [108] * 255 + [107]
-    assert group_hashes([a_print(1), a_print(1, below)]).tolist() == [0, 0]
-    assert group_hashes([a_print(1), a_print(1, 108)]).tolist() == [0, 1]
-    assert group_hashes([a_print(1, 3), a_print(1, 250)]).tolist() == [0, 1]  # bytes would wrap round
-
-
-def test_groups_are_named_by_their_first_image_whatever_joins_them() -> None:
-    levels = [100, 114, 107, 200, 121, 193]
-    assert group_hashes([a_print(1, level) for level in levels]).tolist() == [0, 0, 0, 3, 0, 3]
-    assert group_hashes([None, a_print(1), None, a_print(1)]).tolist() == [0, 1, 2, 1]
-
-
-def test_a_print_is_of_images_from_32_pixels_on() -> None:
-    shapes = [(32, 32), (31, 90), (90, 31), (32, 400)]
-    assert [hash_image(np.zeros((*shape, 3), dtype=np.uint8)) is not None for shape in shapes] == [1, 0, 0, 1]
-
-
-def test_a_print_is_of_slopes_and_means_of_squares() -> None:
-    noise = np.random.default_rng(3).integers(0, 256, (16, 16), dtype=np.uint8)
-    pixels = np.repeat(np.repeat(noise, 9, axis=0), 9, axis=1)  # 144 x 144: each thumbnail pixel is one square
-    seen = hash_image(np.repeat(pixels[:, :, None], 3, axis=2))
-    assert seen is not None
-    np.testing.assert_array_equal(seen.thumb.reshape(16, 16), noise)
-    small = pixels.reshape(8, 18, 9, 16).mean(axis=(1, 3))
-    bits = "".join("1" if right > left else "0" for row in small for left, right in pairwise(row))
-    assert (seen.code ^ int(bits, 2)).bit_count() <= 1  # Pillow rounds between its two passes
-    flat = hash_image(np.full((64, 64, 3), 9, dtype=np.uint8))
-    assert flat is not None
-    assert flat.code == 0

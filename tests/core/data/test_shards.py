@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.core.data import shards
-from engine.core.data.duplicates import THUMB_SIDE, PerceptualHash
+from engine.core.data.likeness import THUMB_SIDE
 from engine.core.data.shards import Packed, PackShards, ShardRows
 from engine.core.data.sources import Sample
 from engine.home import files as home
@@ -22,9 +22,9 @@ CHUNKS = [SAMPLES[:3], SAMPLES[3:]]
 
 
 def item_of(number: int) -> Packed | None:
-    """Image `number` on its way: the second is broken, the third too small for a print."""
-    thumb = np.full(THUMB_SIDE**2, number, dtype=np.uint8)
-    seen = None if number == 2 else PerceptualHash(2**63 + number, thumb)
+    """Image `number` on its way: the second is broken, the third too small for a thumbnail."""
+    thumb = np.full((THUMB_SIDE, THUMB_SIDE), number, dtype=np.uint8)
+    seen = None if number == 2 else thumb
     return None if number == 1 else Packed(bytes([number]) * (10 + number), (5, 2 + number), seen)
 
 
@@ -42,16 +42,16 @@ def written(tmp_path: Path) -> Path:
 
 
 def told(rows: ShardRows) -> list[object]:
-    hashes = [one and (one.code, one.thumb.tolist()) for one in rows.hashes]
-    return [rows.samples, rows.sizes, rows.shapes, hashes, rows.skipped]
+    thumbs = [None if one is None else one.tolist() for one in rows.thumbs]
+    return [rows.samples, rows.sizes, rows.shapes, thumbs, rows.skipped]
 
 
 def expected_rows(number: int) -> list[object]:
     kept = [(sample, item) for sample, item in zip(CHUNKS[number], ITEMS[number], strict=True) if item]
-    hashes = [item.print and (item.print.code, item.print.thumb.tolist()) for _, item in kept]
+    thumbs = [None if item.thumb is None else item.thumb.tolist() for _, item in kept]
     skipped = ["/set/1.png"] if number == 0 else []
     samples, sizes = [sample for sample, _ in kept], [len(item.raw) for _, item in kept]
-    return [samples, sizes, [item.shape for _, item in kept], hashes, skipped]
+    return [samples, sizes, [item.shape for _, item in kept], thumbs, skipped]
 
 
 def test_a_later_builder_finds_what_was_appended(written: Path) -> None:
