@@ -40,7 +40,10 @@ def submit(
         check_executor(executor)
     loaded = load_spec(spec, overrides or (), overlays or ())
     place = find_home(home, create=True)
-    done = submit_plan(make_plan(loaded, place), place, priority)
+    made = make_plan(loaded, place)
+    for line in made.warnings:
+        say(f"warning: {line}")
+    done = submit_plan(made, place, priority)
     _choose_executor(place, executor)
     say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
     for line in done.changes:

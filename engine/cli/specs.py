@@ -64,7 +64,7 @@ def plan(
     made = make_plan(load_spec(spec, overrides or (), overlays or ()), place)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states())
-    for line in made.missing:
+    for line in (*made.missing, *made.warnings):
         say(f"warning: {line}")
     if as_json:
         from engine.plan.plan_json import plan_json

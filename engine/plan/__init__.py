@@ -12,6 +12,8 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     target_mode    cached or in the step
     passes         what sharing and caching save
     weights_check  what is wrong with weights before they are loaded
+    weights_fit    whether they fit their network, by names and shapes
+    unseen         whether a teacher of ImageNet can be calibrated on images that it has not seen
     estimate       what is left to do, its seconds and bytes
     plan_json      a plan for programs
 """
@@ -22,11 +24,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.home.paths import Home, open_home
+from engine.inputs.looks import look_warnings
 from engine.inputs.quotas import check_quotas, split_quotas
 from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
+from engine.plan.unseen import check_unseen
 from engine.plan.weights_check import check_files
+from engine.plan.weights_fit import check_fit
 from engine.spec import Spec
 from engine.spec.cells import Cell, expand_cells
 from engine.spec.identity import counted_settings, make_id
@@ -49,7 +54,9 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
         draft = Draft(draft.home, contents=draft.contents, missing=draft.missing, choices=choices)
         runs = _plan_runs(spec, draft)
     notes = (choice.why for choice in draft.choices.values())
-    return Plan(spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)))
+    return Plan(
+        spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)), tuple(draft.warnings)
+    )
 
 
 def _plan_runs(spec: Spec, draft: Draft) -> tuple[Run, ...]:
@@ -62,6 +69,9 @@ def _plan_cell(spec: Spec, cell: Cell, draft: Draft) -> list[Run]:
     contexts = [PlanContext(settings, seed, draft.content(settings.data), draft) for seed in spec.seeds]
     _check_split(contexts[0])
     check_files(contexts[0])
+    check_fit(contexts[0])
+    check_unseen(contexts[0])
+    draft.warnings |= dict.fromkeys(look_warnings(settings))
     counted = counted_settings(settings)
     return [_plan_run(spec.name, cell, context, counted) for context in contexts]
 

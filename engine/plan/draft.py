@@ -60,6 +60,7 @@ class Plan:
     jobs: tuple[Job, ...]
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_provisional(self) -> bool:
@@ -111,6 +112,7 @@ class Draft:
     missing: dict[str, None] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     undecided: dict[str, tuple[str, float]] = field(default_factory=dict)
+    warnings: dict[str, None] = field(default_factory=dict)
 
     def choose(self, asked: str, name: str, cached: DraftJob, online: DraftJob) -> str:
         """Return `cached` or `online` for the targets of teacher `name`; `auto` is decided when all jobs are drawn."""

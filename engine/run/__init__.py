@@ -10,6 +10,7 @@
     reach       the files of ours that this process can run
     inputs      what a job works with: images, split, networks
     training    train and prune
+    unseen      what a network of ImageNet has not seen, and whether it is as good there as known
     targets     a teacher's answers and what it is like
     teaching    a taught student's side of it
     heads       fitting a head to a teacher's features

@@ -5,6 +5,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
 
     base           strict models, common numbers
     architectures  the networks a spec may name; timm_names.txt is timm's own list
+    timm_views     how timm's weights look, and how good they are; timm_views.txt is timm's own table
     data           images
     registries     words that are the keys of a registry, read without torch
     network        networks and their attention
