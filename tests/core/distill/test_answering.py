@@ -49,7 +49,10 @@ def predict(images: Tensor) -> Tensor:
 def toy_maker(pack: Pack, batch: int) -> Maker:
     data = TOY.model_copy(update={"views": 2})
     split = make_split(pack.keys, pack.labels, pack.class_names, data.split, 0)
-    return make_maker(pack, origin=make_origin(pack, rows=split.train, data=data), predict=predict, size=8, batch=batch)
+    look = Look(8, 0.875, "bicubic")
+    return make_maker(
+        pack, origin=make_origin(pack, rows=split.train, data=data), predict=predict, look=look, batch=batch
+    )
 
 
 def train_with(pack: Pack, ask: Ask) -> Loop:
