@@ -31,7 +31,8 @@ def test_counters_of_a_file_may_be_absent() -> None:
 def test_another_missing_tensor_is_told_by_name() -> None:
     shapes = {name: tuple(value.shape) for name, value in weights_of("layer1.0.bn1.weight").items()}
     what, fix = fit.fit_problem(Student(arch=f"timm/{NAME}"), 10, 64, shapes)
-    assert "layer1.0.bn1.weight are missing" in what and "same arch" in fix
+    assert "layer1.0.bn1.weight are missing" in what
+    assert "same arch" in fix
 
 
 def test_a_plan_refuses_what_the_child_refuses(plan: Planner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

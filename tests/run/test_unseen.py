@@ -37,18 +37,21 @@ def test_a_name_tells_imagenets_part(name: str, origin: str) -> None:
 def test_validation_images_are_unseen_wherever_they_lie() -> None:
     pack = make_pack(["val", "train", "", "val"], ["train", "val", "val", ""])
     unseen = unseen_rows(pack, merged())
-    assert unseen is not None and unseen.tolist() == [0, 3]
+    assert unseen is not None
+    assert unseen.tolist() == [0, 3]
     assert seen_share(np.arange(4), unseen) == 0.5
 
 
 def test_a_given_test_folder_is_unseen_but_for_train_names() -> None:
     unseen = unseen_rows(make_pack(["", "train", ""], ["val", "val", "train"]), merged("test"))
-    assert unseen is not None and unseen.tolist() == [0]
+    assert unseen is not None
+    assert unseen.tolist() == [0]
 
 
 def test_a_near_duplicate_of_a_train_image_is_seen() -> None:
     unseen = unseen_rows(make_pack(["val", "train", "val"], ["", "", ""], [0, 0, 2]), merged())
-    assert unseen is not None and unseen.tolist() == [2]
+    assert unseen is not None
+    assert unseen.tolist() == [2]
 
 
 def test_the_error_of_all_classes_is_binomial() -> None:
