@@ -257,7 +257,7 @@ def test_the_manifest_states_what_was_packed(make_folder: MakeFolder, folder: Pa
     data = Data(source="folder", root=str(root), classes=["b", "a"])
     assert write_pack(list_images(data), folder, 40, no_progress, broken="skip") == 0
     about = read_json(folder / "manifest.json")
-    assert (about["version"], about["format"], about["short_side"], about["count"]) == (3, "raw", 40, 5)
+    assert (about["version"], about["format"], about["short_side"], about["count"]) == (4, "raw", 40, 5)
     assert (about["classes"], about["skipped"]) == (["b", "a"], [str(root / "a" / "bad.jpg")])
     assert about["duplicates"] == {"groups": 0, "images": 0, "across_labels": 0}
     assert not (folder / "shards").exists()
@@ -320,7 +320,7 @@ def test_opening_trusts_the_images_but_neither_index_nor_sizes(make_folder: Make
     assert len(open_pack(folder)) == 4
     for version in (2, 4):
         write_json(folder / "manifest.json", read_json(folder / "manifest.json") | {"version": version})
-        with pytest.raises(DataError, match=f"the pack is of version {version}, this program reads 3"):
+        with pytest.raises(DataError, match=f"the pack is of version {version}, this program reads 4"):
             open_pack(folder)
     (folder / "manifest.json").unlink()
     with pytest.raises(DataError, match=r"not whole: manifest\.json is missing"):
