@@ -6,6 +6,7 @@
     changes      what a change is worth
     verdicts     what the claims came to
     teachers     what is known of the teachers
+    teacher_notes   marks and footnotes of their figures
     figures      the charts
     images       the images in words
     page         what the report says
