@@ -15,7 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
-SCRIPTS = ("attention", "loader", "scheduler", "checkpoint", "distillation", "store")
+SCRIPTS = ("attention", "loader", "scheduler", "checkpoint", "distillation", "real_teachers", "store")
 PACKAGES = ("torch", "timm", "duckdb", "sqlalchemy")
 COLUMNS = ("case", "figure", "ours", "peer", "ratio", "unit", "n")
 

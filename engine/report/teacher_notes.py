@@ -53,4 +53,4 @@ def calibration_notes(agreement: Agreement) -> Iterator[str]:
     """Yield a footnote for each arm whose teacher's logits were divided by less than 1: that sharpens them."""
     for (arm, cell, _, name), value in agreement.items():
         if name == "calibration" and value < 1:
-            yield f"{arm}, {cell}: calibration divides the logits by {number_text.significant(value)}: it sharpens them."
+            yield f"{arm}, {cell}: calibration divides logits by {number_text.significant(value)}: it sharpens them."

@@ -32,4 +32,4 @@ def test_another_size_and_enlarged_images_are_told() -> None:
 def test_only_a_calibration_below_one_sharpens() -> None:
     rows = {("a", "c", "val", "calibration"): 0.5, ("b", "c", "val", "calibration"): 1.5}
     (note,) = calibration_notes(rows)
-    assert note.startswith("a, c: calibration divides the logits by 0.5")
+    assert note.startswith("a, c: calibration divides logits by 0.5")
