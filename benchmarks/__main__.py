@@ -21,6 +21,7 @@ SCRIPTS = (
     "scheduler",
     "checkpoint",
     "distillation",
+    "real_teachers",
     "store",
     "duplicates",
     "rounds",

@@ -42,6 +42,7 @@ from engine.core.distill.make import Maker, write_targets
 from engine.core.distill.targets import Origin, open_targets
 from engine.core.distill.teacher import normalize
 from engine.core.measure import count_macs
+from engine.inputs.looks import Look
 from engine.spec import Data, Distill
 
 SIZE, CLASSES, BATCH = 224, 10, 8
@@ -114,7 +115,9 @@ def compare_teacher(
     target_folder.mkdir()
     start = time.process_time()
     origin = Origin(pack, loader.rows, data, 1, {"job": name})
-    write_targets(Maker(origin, predict, SIZE, CLASSES, BATCH), target_folder, lambda done, count: None)
+    write_targets(
+        Maker(origin, predict, Look(SIZE, 0.875, "bicubic"), CLASSES, BATCH), target_folder, lambda done, count: None
+    )
     pass_seconds = time.process_time() - start
     targets = open_targets(target_folder, origin, loader.rows)
     sides: dict[str, Epoch] = {

@@ -178,6 +178,11 @@ class Home:
     def digests(self) -> Path:
         return self.cache / "digests.json"
 
+    @property
+    def fits(self) -> Path:
+        """Which weights files fit which networks, by what decides it: it only saves time."""
+        return self.cache / "fits.json"
+
     def certificate(self, experiment: str, host: str) -> Path:
         """Whether an experiment's trainings resume to the same bits on a machine."""
         return self.root / "certificates" / experiment / f"{host.replace('/', '_')}.json"

@@ -3,9 +3,11 @@
 archive  .zip and .tar files as folders
 folders  images by class, and the part that each came in
 quotas   how many images of a class each part gets, or a refusal
+origins  which images are ImageNet's own, by name
 content  digest, classes and counts of a data set
 splits   which of them: rows of train, val and test, by content
 weights  names and shapes of a weights file, without loading it
+looks    how a teacher's weights look, and what of it this data cannot give
 image_index image_keys   the images of a set as a split needs them; the keys of its parts
 lineage ancestors        what a network has seen, in its weights file; whom it comes from
 leaks    whether that is among the test images of a run

@@ -1,7 +1,8 @@
 """What images a spec names: takes its `data` part, gives their digest, classes, count and size. Loads no torch or PIL.
 
 A file's sha256 is kept by absolute path, size and mtime, so that planning the same folder again reads no image. Names
-do not enter the digest, contents and classes do: a renamed file changes nothing.
+do not enter the digest, contents and classes do: a renamed file changes nothing, but for the names by which ImageNet's
+own images are known.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -41,7 +42,8 @@ NamedImage = tuple[str, str, str]  # class, part, sha256
 class Content:
     """The images of a spec: `digest` over (class, part, content), `bytes` as they lie on disk.
 
-    `counts` are the images of each class, `held` those of them that the set comes with as test images.
+    `counts` are the images of each class, `held` those of them that the set comes with as test images; `origins` says
+    of how many images the name tells the part of ImageNet.
     """
 
     digest: str
@@ -51,6 +53,7 @@ class Content:
     class_names: tuple[str, ...]
     counts: tuple[int, ...]
     held: tuple[int, ...] | None = None
+    origins: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +86,9 @@ def _folder_content(data: Data, home_cache_file: Path) -> Content:
     # An archive counts once, however many images are in it.
     size = sum(path.stat().st_size for path in {image.path for image in images})
     counts, held = _count_images(images, class_names, data)
-    return Content(content_digest(images, digests), len(class_names), len(images), size, class_names, counts, held)
+    digest = content_digest(images, digests)
+    origins = Counter[str](image.origin for image in images if image.origin)
+    return Content(digest, len(class_names), len(images), size, class_names, counts, held, origins)
 
 
 def _folder_names(data: Data, home_cache_file: Path) -> list[NamedImage]:
@@ -106,13 +111,17 @@ def _count_images(
 
 
 def content_digest(images: Iterable[ImageFile], digests: Iterable[str]) -> str:
-    """Return the sha256 over the sorted (class, part, content sha256) of images; repeated ones count."""
+    """Return the sha256 over the sorted (class, part and origin, content sha256) of images; repeated ones count."""
     total = hashlib.sha256()
-    lines = ((image.class_name, image.part, digest) for image, digest in zip(images, digests, strict=True))
+    lines = ((image.class_name, _words(image), digest) for image, digest in zip(images, digests, strict=True))
     for class_name, part, digest in sorted(lines):
         # No name holds a zero byte, so different lists cannot give the same text.
         total.update(f"{digest}\0{class_name}\0{part}\n".encode())
     return total.hexdigest()
+
+
+def _words(image: ImageFile) -> str:
+    return f"{image.part}\0{image.origin}" if image.origin else image.part
 
 
 def file_digest(path: Path) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from engine.errors import DataError, closest_hint
 from engine.inputs.archive import archive_names, is_archive
+from engine.inputs.origins import Origin, name_origin
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
 # train.X1 and its like are how a much used ImageNet-100 comes.
@@ -37,6 +38,11 @@ class ImageFile:
     def place(self) -> str:
         """Where a person finds it: the path, or `archive!member`."""
         return name_place(self.path, self.member)
+
+    @property
+    def origin(self) -> Origin:
+        """The part of ImageNet that its name tells."""
+        return name_origin(self.member.rpartition("/")[2] or self.path.name)
 
 
 def name_place(path: Path, member: str = "") -> str:

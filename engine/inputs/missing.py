@@ -1,4 +1,7 @@
-"""What a spec asks for that is not here: takes a Spec, gives a line for each thing that is missing, with its fix."""
+"""What a spec asks for that is not here: takes a Spec, gives a line for each thing that is missing, with its fix.
+
+A teacher that will not see what its weights were trained on misses something, too.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 
 from engine.errors import DataError
 from engine.inputs.content import data_images
+from engine.inputs.looks import spec_look_warnings
 from engine.inputs.weights import stored_shapes
 from engine.spec import Data, Spec, weights_file
 from engine.spec.cells import expand_cells
@@ -14,13 +18,16 @@ IMAGE_WORDS = {"source", "root", "classes", "given"}  # which images there are; 
 
 
 def absent_inputs(spec: Spec) -> list[str]:
-    """Return a line for every folder, file and variable that the spec names and this machine lacks or cannot use."""
+    """Return a line for every folder, file and variable that the spec names and this machine lacks or cannot use.
+
+    And for every teacher that would look in another way than its weights were trained to.
+    """
     cells = [cell.settings for cell in expand_cells(spec)]
     images = {settings.data.model_dump_json(include=IMAGE_WORDS): settings.data for settings in cells}
     weights = {(path, network.weights): None for settings in cells for path, network in settings.networks}
     lines = [line for data in images.values() for line in _absent_data(data)]
     lines += [line for path, file in weights for line in _absent_weights(path, file)]
-    return list(dict.fromkeys(lines))
+    return [*dict.fromkeys(lines), *spec_look_warnings(spec)]
 
 
 def _absent_data(data: Data) -> list[str]:

@@ -15,6 +15,8 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     weights_check  what is wrong with weights before they are loaded
     ancestry       who among a run's ancestors has seen its test images
     leaks          the same for who only checks a spec
+    weights_fit    whether they fit their network, by names and shapes
+    unseen         whether a teacher of ImageNet can be calibrated on images that it has not seen
     estimate       what is left to do, its seconds and bytes
     plan_json      a plan for programs
 """
@@ -26,13 +28,16 @@ from typing import Any
 
 from engine.home.paths import Home, open_home
 from engine.inputs.content import Content
+from engine.inputs.looks import look_warnings
 from engine.inputs.quotas import check_quotas, split_quotas
 from engine.plan.ancestry import check_lineage
 from engine.plan.doubts import plan_doubts
 from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
+from engine.plan.unseen import check_unseen
 from engine.plan.weights_check import check_files
+from engine.plan.weights_fit import check_fit
 from engine.spec import Data, Settings, Spec
 from engine.spec.cells import Cell, expand_cells
 from engine.spec.identity import counted_settings, make_id
@@ -90,6 +95,9 @@ def _plan_cell(spec: Spec, cell: Cell, base: Settings | None, draft: Draft) -> l
     contexts = [PlanContext(settings, seed, draft.content(settings.data), draft, base) for seed in spec.seeds]
     _check_split(contexts[0])
     check_files(contexts[0])
+    check_fit(contexts[0])
+    check_unseen(contexts[0])
+    draft.warnings |= dict.fromkeys(look_warnings(settings))
     counted = counted_settings(settings)
     return [_plan_run(spec.name, cell, context, counted) for context in contexts]
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.errors import DataError
+from engine.inputs.looks import Look, is_trained_here, teacher_look
 from engine.plan.draft import PlanContext
 from engine.plan.network_jobs import absent_reason, add_training, file_paths, network_settings, train_settings
 from engine.plan.teacher_run import find_run, take_over
@@ -36,7 +37,7 @@ def plan_teacher(context: PlanContext, teacher: Teacher, pack: str) -> TeacherLi
     if teacher.is_given:
         return _given_link(context, teacher)
     train = teacher.train or context.settings.train
-    settings = in_place(context.settings, teacher, train, teacher.image_size)
+    settings = in_place(context.settings, teacher, train, teacher_look(teacher, context.settings.data))
     return trained_link(context, settings, _plan_trained(context, teacher, settings, pack), teacher.logit_scale)
 
 
@@ -47,11 +48,14 @@ def trained_link(context: PlanContext, settings: Settings, job: str, logit_scale
     return TeacherLink(settings.student.arch, {"teacher": job}, settings.data, about)
 
 
-def in_place(settings: Settings, network: Network, train: Train, image_size: int | None = None) -> Settings:
-    """Return `settings` with another network in the student's place: equal trainings are then one job."""
+def in_place(settings: Settings, network: Network, train: Train, look: Look | None = None) -> Settings:
+    """Return `settings` with another network in the student's place: equal trainings are then one job.
+
+    It sees the images as `look` says, as the student does where there is none.
+    """
     fields = {name: getattr(network, name) for name in Network.model_fields}
     student = Student(**fields, weights=getattr(network, "weights", "none"))
-    data = settings.data.model_copy(update={"image_size": image_size or settings.data.image_size})
+    data = settings.data.model_copy(update=look.placed if look else {})
     return settings.model_copy(update={"student": student, "train": train, "data": data})
 
 
@@ -74,7 +78,8 @@ def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:
     problem = head_problem(teacher, context.content.class_names) if context.content else None
     if problem:
         raise DataError(problem[0], where="teacher.head", fix=problem[1])
-    settings = in_place(context.settings, teacher, context.settings.train, teacher.image_size)
+    look = teacher_look(teacher, context.settings.data)
+    settings = in_place(context.settings, teacher, context.settings.train, look)
     network = network_settings(context.draft, settings.student)
     about = AnsweringNetwork(
         network=network,
@@ -82,10 +87,10 @@ def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:
         logit_scale=teacher.logit_scale,
         precision=settings.train.precision,
         threads=settings.train.threads,
-        image_size=teacher.image_size,
         classes=teacher.classes,
-        mean=teacher.mean,
-        std=teacher.std,
+        expect="any" if is_trained_here(teacher.weights) and teacher.expect == "listed" else teacher.expect,
+        mean=list(look.mean) if look.mean else None,
+        std=list(look.std) if look.std else None,
     )
     files, reason = file_paths(teacher.weights), absent_reason(teacher.weights)
     return TeacherLink(teacher.arch, {}, settings.data, about, files, reason)
@@ -94,7 +99,8 @@ def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:
 def _referred_link(context: PlanContext, teacher: Teacher, name: str, pack: str) -> TeacherLink:
     found = find_run(context, name, teacher.seed)
     job, made_of = take_over(context, name, found, pack)
-    data = context.settings.data.model_copy(update={"image_size": made_of.data.image_size})
+    seen = {name: getattr(made_of.data, name) for name in ("image_size", "crop_share", "interpolation")}
+    data = context.settings.data.model_copy(update=seen)
     about = _own_head(made_of.network, made_of.train, teacher.logit_scale)
     return TeacherLink(name, {"teacher": job}, data, about)
 

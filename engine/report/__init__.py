@@ -9,6 +9,7 @@
     sentences    every sentence about a teacher
     remedies     arms that differ in one remedy alone
     teachers     what is known of the teachers
+    teacher_notes   marks and footnotes of their figures
     figures      the charts
     images       the images in words
     page         what the report says

@@ -21,10 +21,11 @@ from engine.report.remedies import Taught, find_assisted, find_softened, softer_
 from engine.report.sentences import PART_TEXTS, say
 from engine.report.sheet import ReportRows, Sheet
 from engine.report.tables import Cell, Table
+from engine.report.teacher_notes import calibration_notes, is_held_out, is_seen, part_text, teacher_notes
 from engine.report.verdicts import Look, Verdict, judge_capacity, judge_following, judge_noise, judge_sureness
 
-PARTS = ("train", "val", "test", "all")
-HELD_OUT = ("test", "val", "all")
+PARTS = ("train", "val", "test", "all", "unseen")
+HELD_OUT = ("test", "val", "all", "unseen")
 PERCENT = ("top1", "top5", "confidence", "sure_share", "in_slice_mass", "contradicted")
 COLUMNS = {
     "top1": "top-1 [%]", "confidence": "confidence [%]", "signed_ece": "signed ECE", "fitted_temperature": "fitted T",
@@ -77,7 +78,9 @@ class _Teacher:
     @property
     def held_out(self) -> str:
         """The part to judge it on: images it did not train on, as far as there are any."""
-        return next((part for part in HELD_OUT if "top1" in self.parts.get(part, {})), "train")
+        found = next((part for part in HELD_OUT if is_held_out(self.parts.get(part, {}))), "")
+        # A network of ImageNet saw train too: it is judged on what is new to it, or not at all.
+        return found or ("unseen" if "seen_share" in self.parts.get("all", {}) else "train")
 
 
 def teacher_section(rows: ReportRows, sheet: Sheet) -> TeacherSection | None:
@@ -162,13 +165,14 @@ def _teacher_table(teachers: Sequence[_Teacher], notes: Sequence[str]) -> Table:
     known = {name for teacher in teachers for figures in teacher.parts.values() for name in figures}
     names = [name for name in COLUMNS if name in known]
     body = [
-        [Cell(teacher.label, teacher.job), Cell(teacher.split), Cell(part)]
+        [Cell(teacher.label, teacher.job), Cell(teacher.split), Cell(part_text(part, figures))]
         + [Cell(judge_sureness(figures) if part == teacher.held_out else "")]
         + [Cell(_figure(name, figures.get(name)), teacher.job) for name in names]
         for teacher in teachers
         for part, figures in teacher.parts.items()
     ]
     teaches = [_role_text(teacher) for teacher in teachers]
+    teaches += [note for teacher in teachers for note in teacher_notes(teacher.label, teacher.parts)]
     columns = ["teacher", "split", "part", "judged", *(COLUMNS[name] for name in names)]
     return Table("", columns, body, [*teaches, *notes])
 
@@ -207,7 +211,12 @@ def _student_table(sheet: Sheet, agreement: Agreement, followings: Sequence[Foll
         body.append(cells)
     notes = ["Means over seeds, on centre crops at temperature 1; train: an even sample no larger than test."]
     untaught = _untaught_rows(sheet, followings)
-    return Table("", ["student", *columns], body + untaught, notes + [UNTAUGHT_NOTE] * bool(untaught))
+    return Table(
+        "",
+        ["student", *columns],
+        body + untaught,
+        [*notes, *calibration_notes(agreement), *([UNTAUGHT_NOTE] * bool(untaught))],
+    )
 
 
 def _untaught_rows(sheet: Sheet, followings: Sequence[Following]) -> list[list[Cell]]:
@@ -237,7 +246,7 @@ def _reliability(rows: ReportRows, teachers: Sequence[_Teacher]) -> tuple[Reliab
     lines: dict[str, ReliabilityLine] = {}
     for teacher in teachers:
         drawn = bins.get(teacher.job, {})
-        part = next((part for part in HELD_OUT if part in drawn), None)
+        part = next((part for part in HELD_OUT if part in drawn and not is_seen(teacher.parts.get(part, {}))), None)
         if part is not None:
             values = (tuple(drawn[part][name]) for name in ("counts", "accuracy", "confidence"))
             name = teacher.label if teacher.label not in lines else f"{teacher.label}, {teacher.split}"

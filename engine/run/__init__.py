@@ -11,6 +11,7 @@
     inputs      what a job works with: images, split, networks
     lineage     what the network of a job has seen before, and what its file says of that
     training    train and prune
+    unseen      what a network of ImageNet has not seen, and whether it is as good there as known
     targets     a teacher's answers and what it is like
     teaching    a taught student's side of it
     answers     what a trained network says of a few images, kept for comparisons

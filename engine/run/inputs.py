@@ -21,7 +21,7 @@ from torch import nn
 from engine.core.data.pack import Pack, is_valid_pack, open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.core.network.build import Memory, build_network, build_pruned, normalization
-from engine.core.network.heads import SlicedNetwork, count_outputs, find_places, fixed_size, reset_head
+from engine.core.network.heads import SlicedNetwork, count_outputs, find_places, reset_head
 from engine.core.network.widths import Widths
 from engine.core.train.forward import Forward
 from engine.errors import DataError, JobError
@@ -213,7 +213,7 @@ def load_teacher(attempt: Attempt | HomeVisit, spec: JobSpec[TargetsSettings]) -
     outputs = count_outputs(model, model.weights)
     names = open_pack(attempt.home.pack(spec.needs["pack"])).class_names
     places = find_places(names, outputs, settings.classes)
-    size = settings.image_size or fixed_size(model) or settings.data.image_size
+    size = settings.data.image_size
     network = build_network(model, outputs, size).eval()
     sliced = SlicedNetwork(network, places, settings.mean or (), settings.std or ())
     return sliced.eval(), _teacher_info(sliced, outputs, size)

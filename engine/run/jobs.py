@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from engine.core.curves import STEPS as CURVE_STEPS
 from engine.core.curves import CurveFigures, follow_curves
@@ -10,7 +11,7 @@ from engine.core.data.loader import EvalLoader
 from engine.core.data.pack import Pack, count_duplicates, open_pack
 from engine.core.explain import Colours, attention_maps, save_maps
 from engine.run.attempt import Attempt
-from engine.run.device import prepare_device
+from engine.run.device import device_name, prepare_device
 from engine.run.inputs import (
     JOB_THREADS,
     check_digest,

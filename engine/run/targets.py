@@ -17,7 +17,7 @@ import torch
 from engine.core.data.pack import Pack
 from engine.core.distill.diagnose import diagnose_logits, reliability
 from engine.core.distill.encoding import RowFormat
-from engine.core.distill.make import Maker, write_targets
+from engine.core.distill.make import CENTRE_VIEW, Maker, write_targets
 from engine.core.distill.targets import CENTRE, Origin, Targets, map_rows, open_targets, targets_problem
 from engine.core.distill.teacher import require_skill
 from engine.core.network.heads import SlicedNetwork
@@ -26,12 +26,14 @@ from engine.core.train.forward import Forward
 from engine.errors import DataError
 from engine.home.files import publish_folder
 from engine.home.paths import JobFolder
+from engine.inputs.looks import Look, timm_size
 from engine.inputs.splits import Rows
 from engine.run.attempt import Attempt
 from engine.run.device import TORCH_VERSION, device_name, prepare_device
 from engine.run.inputs import HomeVisit, Images, load_teacher, make_forward, open_images
 from engine.run.lineage import describe_lineage, teacher_lineage
 from engine.run.provenance import cpu_model, write_origin
+from engine.run.unseen import expected_top1, head_skill, require_known, seen_share, unchecked_reason, unseen_rows
 from engine.spec import Data
 from engine.spec.job_file import JobSpec, read_job
 from engine.spec.job_settings import TargetsSettings
@@ -40,6 +42,8 @@ DIAGNOSED = 10_000_000
 """How many logits of a part are looked at: beyond, an even sample of its images."""
 # A sample, because the teacher is asked once more for its whole head.
 MASS_IMAGES = 512
+# A share of them is known to 1.6 points, as one standard error at most.
+UNSEEN_IMAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,7 @@ class OpenTeacher:
     forward: Forward
     scale: float
     about: Mapping[str, Any]
-
-    @property
-    def size(self) -> int:
-        return int(self.about["image_size"])
+    look: Look
 
     @property
     def classes(self) -> int:
@@ -80,6 +81,7 @@ def run_targets(attempt: Attempt) -> None:
     images = open_images(attempt, spec.settings.data)
     write_origin(attempt, device, threads, images.pack.digest)
     teacher = open_teacher(attempt, spec, device)
+    known = _judge_unseen(attempt, spec, images, teacher) if saw_no_split(spec) else {}
     made, found = _publish(attempt, attempt.order.job, spec, images, teacher)
     origin = targets_origin(attempt.order.job, spec, images)
     targets = open_targets(attempt.home.targets(attempt.order.job), origin, origin.rows)
@@ -87,7 +89,7 @@ def run_targets(attempt: Attempt) -> None:
     about = {"made": made, "found": found, **size, "kept": targets.form.kept, "teacher": dict(teacher.about)}
     attempt.journal.fact("targets", about)
     attempt.journal.fact("lineage", describe_lineage(teacher_lineage(attempt)))
-    figures = _diagnose(attempt, spec, images, targets)
+    figures = known | _diagnose(attempt, spec, images, targets)
     if teacher.network.places is not None:
         figures["in_slice_mass"] = _log_mass(attempt, origin, teacher)
     attempt.write_result(0, {**size, **figures})
@@ -132,11 +134,17 @@ def open_teacher(attempt: Attempt | HomeVisit, spec: JobSpec[TargetsSettings], d
     network, about = load_teacher(attempt, spec)
     network = network.to(device)
     forward = make_forward(network, device, spec.settings.precision)
-    return OpenTeacher(network, forward, spec.settings.logit_scale, about)
+    look = data_look(spec.settings.data)
+    return OpenTeacher(network, forward, spec.settings.logit_scale, {**about, **look.placed}, look)
+
+
+def data_look(data: Data) -> Look:
+    """Return how a network looks whose images are those of `data`."""
+    return Look(data.image_size, data.crop_share, data.interpolation)
 
 
 def make_maker(origin: Origin, teacher: OpenTeacher) -> Maker:
-    return Maker(origin, teacher.predict, teacher.size, teacher.classes)
+    return Maker(origin, teacher.predict, teacher.look, teacher.classes)
 
 
 def _publish(
@@ -195,7 +203,7 @@ def _diagnose(attempt: Attempt, spec: JobSpec[TargetsSettings], images: Images, 
     """Log the teacher's figures and reliability on the centre crops of each part that it can be judged on."""
     parts = {name: images.split.part(name) for name in ("train", "val", "test")}
     if saw_no_split(spec):
-        parts = {"all": np.arange(len(images.pack))}
+        parts = {"all": np.arange(len(images.pack)), "unseen": _unseen(images, spec)}
     figures: dict[str, float] = {}
     bins: dict[str, Any] = {}
     for part, rows in parts.items():
@@ -207,6 +215,56 @@ def _diagnose(attempt: Attempt, spec: JobSpec[TargetsSettings], images: Images, 
             figures[f"{part}_{name}"] = value
     attempt.journal.fact("reliability", bins)
     return figures
+
+
+def _unseen(images: Images, spec: JobSpec[TargetsSettings]) -> Rows:
+    """Return the rows that a teacher of ImageNet has not seen; none where that is no question."""
+    found = unseen_rows(images.pack, spec.settings.data)
+    return np.array([], dtype=np.int64) if found is None else found
+
+
+def _judge_unseen(
+    attempt: Attempt, spec: JobSpec[TargetsSettings], images: Images, teacher: OpenTeacher
+) -> dict[str, float]:
+    """Log how the teacher looks, and its accuracy among all its classes beside the known one, before it teaches."""
+    pack, settings = images.pack, spec.settings
+    unseen = unseen_rows(pack, settings.data)
+    figures = _look_figures(pack, settings, teacher.look)
+    for name, value in figures.items():
+        attempt.journal.teacher("all", name, value)
+    if unseen is not None:
+        attempt.journal.teacher("all", "seen_share", seen_share(np.arange(len(pack)), unseen))
+    reason = unchecked_reason(settings, int(teacher.about["outputs"]), pack, unseen)
+    if reason is not None or unseen is None:
+        print(f"the teacher's accuracy cannot be checked: {reason}", flush=True)
+        return figures
+    rows = spread_rows(unseen, UNSEEN_IMAGES)
+    maker = make_maker(targets_origin(attempt.order.job, spec, images), teacher)
+    shown = (rows[first : first + maker.batch] for first in range(0, len(rows), maker.batch))
+    right = torch.cat([_is_right(teacher, maker.render(CENTRE_VIEW, part), pack.labels[part]) for part in shown])
+    skill = head_skill(right, torch.from_numpy(pack.labels[rows]))
+    known = expected_top1(settings) or 0.0
+    told = {"head_top1": skill.top1, "head_error": skill.error, "head_images": float(skill.images), "known_top1": known}
+    for name, value in told.items():
+        attempt.journal.teacher("unseen", name, value)
+    print(f"the teacher: {skill.top1:.1%} of {skill.images} unseen images, known for {known:.1%}", flush=True)
+    require_known(settings, skill)
+    return figures | told
+
+
+def _look_figures(pack: Pack, settings: TargetsSettings, look: Look) -> dict[str, float]:
+    """Return the size the teacher looks at, that of its weights, and how much of the data is enlarged for it."""
+    small = np.array([min(pack.size(row)) for row in range(len(pack))]) * look.crop_share < look.image_size - 0.5
+    figures = {"image_size": float(look.image_size), "enlarged_share": float(small.mean())}
+    own = timm_size(settings.network.arch)
+    return figures | ({"own_image_size": float(own)} if own else {})
+
+
+def _is_right(teacher: OpenTeacher, shown: torch.Tensor, labels: Rows) -> torch.Tensor:
+    wanted, places = torch.from_numpy(labels), teacher.network.places
+    with torch.no_grad():
+        answer = teacher.forward(teacher.network.full, shown).argmax(dim=1).cpu()
+    return answer == (wanted if places is None else places.cpu()[wanted])
 
 
 def describe_part(targets: Targets, pack: Pack, rows: Rows) -> tuple[dict[str, float], dict[str, list[float]]]:

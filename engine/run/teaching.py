@@ -23,6 +23,7 @@ from engine.inputs.splits import Rows
 from engine.run.attempt import Attempt
 from engine.run.inputs import Images
 from engine.run.targets import (
+    data_look,
     describe_part,
     make_maker,
     open_job_targets,
@@ -31,6 +32,7 @@ from engine.run.targets import (
     spread_rows,
     targets_origin,
 )
+from engine.run.unseen import LEAST_IMAGES, seen_share, unseen_rows
 from engine.spec import Distill
 from engine.spec.job_file import read_job
 from engine.spec.job_settings import MatchedTemperature, TargetsSettings, TrainSettings
@@ -71,7 +73,9 @@ def open_teaching(attempt: Attempt, images: Images, device: torch.device) -> Tea
     if lesson is None:
         return None
     targets = open_job_targets(attempt, images, device)
-    divisor = calibration_temperature(targets, images) if lesson.calibrate else 1.0
+    divisor = calibration_temperature(targets, images, _unseen(attempt, images)) if lesson.calibrate else 1.0
+    if divisor < 1.0:
+        print(f"calibration divides the teacher's logits by {divisor:.3g}, which sharpens them", flush=True)
     matched: float | None = None
     if isinstance(lesson.temperature, MatchedTemperature):
         reference = open_job_targets(attempt, images, device, "reference")
@@ -81,12 +85,25 @@ def open_teaching(attempt: Attempt, images: Images, device: torch.device) -> Tea
     return Teaching(lesson.words(matched), targets, ask, divisor)
 
 
-def calibration_temperature(targets: Targets, images: Images) -> float:
+def _unseen(attempt: Attempt, images: Images) -> Rows | None:
+    """Return the rows that the teacher has not seen, None where it is not one of ImageNet's."""
+    spec = read_job(attempt.need("targets"), TargetsSettings)
+    return unseen_rows(images.pack, images.data) if saw_no_split(spec) else None
+
+
+def calibration_temperature(targets: Targets, images: Images, unseen: Rows | None = None) -> float:
     """Return the temperature with the least NLL on the student's own validation images: never on test.
 
-    Raises JobError where there are none, or where no temperature is best (a teacher that is never wrong).
+    Of them, those that the teacher was not trained on, where `unseen` says which these are. Raises JobError where there
+    are none (or too few), or where no temperature is best (a teacher that is never wrong).
     """
     rows = images.split.val
+    if unseen is not None and len(rows):
+        rows = np.intersect1d(rows, unseen)
+        if len(rows) < LEAST_IMAGES:
+            what = f"{len(rows)} of the validation images are none that the teacher was trained on: {LEAST_IMAGES} or"
+            fix = "have ImageNet's validation images in the data (data.given: merge), or set teacher.calibrate: false"
+            raise JobError(f"{what} more are needed to calibrate it", where="teacher.calibrate", fix=fix)
     if not len(rows):
         fix = "give data.split a validation part, or set teacher.calibrate: false"
         what = "a teacher is calibrated on validation images, and the split has none"
@@ -112,7 +129,7 @@ def _online(attempt: Attempt, images: Images, device: torch.device, divisor: flo
     job = attempt.need("targets")
     spec = read_job(job, TargetsSettings)
     maker = make_maker(targets_origin(job.job, spec, images, images.data), open_teacher(attempt, spec, device))
-    return OnlineTeacher(maker, images.data.image_size, divisor)
+    return OnlineTeacher(maker, data_look(images.data), divisor)
 
 
 # How near the student came -------------------------------------------------------------------------------------------
@@ -130,14 +147,20 @@ def log_agreement(attempt: Attempt, teaching: Teaching, images: Images, network:
         found = compare_logits(student, teaching.targets.centre(rows) / teaching.divisor)
         attempt.journal.teacher(part, "agreement", found.agreement)
         attempt.journal.teacher(part, "divergence", found.divergence)
+    lesson = attempt.settings(TrainSettings).distill
+    if lesson is not None and lesson.calibrate:
+        attempt.journal.teacher("val", "calibration", teaching.divisor)
     if saw_no_split(read_job(attempt.need("targets"), TargetsSettings)):
         _log_teacher(attempt, teaching, images)
 
 
 def _log_teacher(attempt: Attempt, teaching: Teaching, images: Images) -> None:
     """A teacher that saw no split has figures over all images; its figures on this split are the student's to say."""
+    unseen = unseen_rows(images.pack, images.data)
     for part in ("train", "val", "test"):
         rows = images.split.part(part)
+        if len(rows) and unseen is not None:
+            attempt.journal.teacher(part, "teacher_seen_share", seen_share(rows, unseen))
         if len(rows):
             for name, value in describe_part(teaching.targets, images.pack, rows)[0].items():
                 attempt.journal.teacher(part, f"teacher_{name}", value)

@@ -15,6 +15,7 @@ from torch import nn
 
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.measure import count_params, peak_memory
+from engine.core.network.build import normalization
 from engine.core.prune import prune_network
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
@@ -22,6 +23,7 @@ from engine.core.train.loop import Loop, Recipe
 from engine.core.train.optim import recovery
 from engine.errors import JobError
 from engine.home.files import write_atomic, write_json
+from engine.inputs.looks import Look, look_metadata
 from engine.run.answers import write_answers
 from engine.run.attempt import Attempt
 from engine.run.device import device_name, prepare_device, seed_everything
@@ -270,12 +272,18 @@ def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> str:
     folder.mkdir(exist_ok=True)
     # clone: safetensors refuses tensors that share memory.
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
-    raw: bytes = encode_weights(weights, metadata=dict(task.lineage.metadata))
+    about_it = {**task.lineage.metadata, **look_metadata(_look(task, network))}
+    raw: bytes = encode_weights(weights, metadata=about_it)
     write_atomic(folder / "weights.safetensors", raw)
     about = {"network": task.told.network.model_dump(), "num_classes": task.num_classes}
     about |= {"image_size": task.size, "widths": attempt.extra.get("widths")}
     write_json(folder / "network.json", about)
     return hashlib.sha256(raw).hexdigest()
+
+
+def _look(task: Task, network: nn.Module) -> Look:
+    data = task.images.data
+    return Look(data.image_size, data.crop_share, data.interpolation, *normalization(network))
 
 
 def _log_split(attempt: Attempt, task: Task) -> None:

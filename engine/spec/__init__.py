@@ -4,7 +4,7 @@ A field marked `ASIDE` says how a job is done, not what comes out, and is no par
 Words that are planned but cannot run yet are listed in engine/load/unsupported.py, which refuses them by name.
 
     base           strict models, common numbers
-    architectures  the networks a spec may name; timm_names.txt is timm's own list
+    architectures timm_views   the networks a spec may name; how timm's weights look (timm_names.txt, timm_views.txt)
     data           images
     registries     words that are the keys of a registry, read without torch
     network        networks and their attention

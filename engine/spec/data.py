@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from engine.spec.base import ASIDE, Count, Model, Positive, refuse
+from engine.spec.base import ASIDE, Count, Interpolation, Model, Positive, refuse
 from engine.spec.registries import OneOf, read_words
 
 RAND_AUGMENT = r"^rand(-(m|mstd|n|p)\d+(\.\d+)?)+-inc1$"
@@ -108,6 +108,7 @@ class Data(Model):
     augment: Augment = Augment()
     # 224 of 256 pixels, the usual evaluation on ImageNet.
     crop_share: float = Field(0.875, gt=0.0, le=1.0, description="share of the short side that evaluation looks at")
+    interpolation: Interpolation = Field("bicubic", description="how crops are resized, antialiased")
     cache: Literal["auto", "jpeg", "raw", "device"] = Field("auto", json_schema_extra=ASIDE)
     workers: int = Field(0, ge=0, json_schema_extra=ASIDE)
 

@@ -59,8 +59,12 @@ class ViewedData(Data):
         return cls.model_validate(words)
 
     def unsplit(self) -> ViewedData:
-        """Return the data for work on all images: the words of a split are at their defaults, and mean nothing."""
-        return self.model_copy(update={name: Data.model_fields[name].default for name in SPLIT_WORDS})
+        """Return the data for work on all images: the words of a split are at their defaults, and mean nothing.
+
+        Which images came as test images stays: a network of ImageNet may have seen the others.
+        """
+        words = (name for name in SPLIT_WORDS if name != "given")
+        return self.model_copy(update={name: Data.model_fields[name].default for name in words})
 
     @field_validator("view_version")
     @classmethod
@@ -157,7 +161,8 @@ class PruneSettings(TrainSettings):
 class AnsweringNetwork(Model):
     """A network that teaches: which one, its head (its own here, or a slice of one it came with), how it is asked.
 
-    The last four are None but for a teacher that is taken as its weights come.
+    The last four are None but for a teacher that is taken as its weights come. The size, crop and interpolation that
+    it looks with are those of the job's `data`.
     """
 
     network: Student
@@ -165,8 +170,8 @@ class AnsweringNetwork(Model):
     logit_scale: Positive
     precision: Literal["bf16", "fp32"]
     threads: int
-    image_size: int | None = None
     classes: list[str] | None = None
+    expect: Literal["listed", "any"] | float | None = None
     mean: list[float] | None = None
     std: list[Positive] | None = None
 

@@ -6,13 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from engine.errors import closest_hint
 from engine.spec.architectures import WORDNET_ID
-from engine.spec.base import Positive, refuse
+from engine.spec.base import Interpolation, Positive, refuse
 from engine.spec.network import Network, check_weights
 from engine.spec.training import Train
 
@@ -35,7 +35,9 @@ class Teacher(Network):
     """Trained here (`train`), taken as it comes (`weights`), given a new head (`head`), or another run's (`run`).
 
     `classes` are what the outputs of a weights file stand for, in order; `mean` and `std` how its pixels (0 to 1) were
-    normalised; `logit_scale` multiplies its logits, for a teacher that is too sure on purpose.
+    normalised; `logit_scale` multiplies its logits, for a teacher that is too sure on purpose. What it begins from
+    weights with looks as those were trained to look (inputs/looks.py), unless `image_size`, `crop_share`,
+    `interpolation`, `mean` or `std` say otherwise. `expect` is the accuracy on ImageNet below which it stops the work.
     """
 
     arch: str = ""
@@ -44,9 +46,14 @@ class Teacher(Network):
     head: Literal["slice", "probe", "finetune"] = "slice"
     classes: list[str] | None = Field(None, min_length=2)
     image_size: int | None = Field(None, ge=8, le=2048)
+    crop_share: float | None = Field(None, gt=0.0, le=1.0)
+    interpolation: Interpolation | None = None
     mean: list[float] | None = Field(None, min_length=3, max_length=3)
     std: list[Positive] | None = Field(None, min_length=3, max_length=3)
     logit_scale: Positive = 1.0
+    expect: Literal["listed", "any"] | Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        "listed", description="top-1 of all classes on images it has not seen: timm's figure, a number, or any"
+    )
     targets: Literal["cached", "online", "auto"] = "cached"
     seed: int = Field(0, ge=0)
     calibrate: bool = False
@@ -84,11 +91,12 @@ class Teacher(Network):
             check_weights(self.arch, self.weights)
             self._check_head()
         if not self.is_given:
-            self._refuse_words(("classes", "mean", "std"), "only for weights that are taken as they come")
+            self._refuse_words(("classes", "mean", "std", "expect"), "only for weights that are taken as they come")
         return self
 
     def _refuse_beside_run(self) -> None:
-        words = ("arch", "weights", "head", "train", "image_size", "options", "drop_path", "attention")
+        look = ("image_size", "crop_share", "interpolation")
+        words = ("arch", "weights", "head", "train", *look, "options", "drop_path", "attention")
         self._refuse_words(words, "the network is the one of that run")
 
     def _refuse_words(self, words: tuple[str, ...], why: str) -> None:

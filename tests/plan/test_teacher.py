@@ -58,7 +58,7 @@ def test_targets_are_told_what_answers_and_how_it_is_asked(plan: Planner) -> Non
     told = job_of(made, "targets").canonical["settings"]
     assert told["network"] == job_of(made, "teacher").canonical["settings"]["network"]
     assert (told["head"], told["logit_scale"], told["precision"], told["threads"]) == ("own", 3, "bf16", 2)
-    assert [told[word] for word in ("image_size", "classes", "mean", "std")] == [None] * 4
+    assert [told[word] for word in ("expect", "classes", "mean", "std")] == [None] * 4
 
 
 def test_a_given_teacher_is_told_of_as_its_words_have_it(plan: Planner, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_given_teacher_is_told_of_as_its_words_have_it(plan: Planner, tmp_path
     )
     told = job_of(made, "targets").canonical["settings"]
     assert (told["mean"], told["std"], told["classes"]) == ([0.1, 0.2, 0.3], [0.4, 0.5, 0.6], classes)
-    assert (told["head"], told["image_size"], told["data"]["image_size"], told["logit_scale"]) == ("slice", 96, 96, 2)
+    assert (told["head"], told["data"]["image_size"], told["logit_scale"]) == ("slice", 96, 2)
 
 
 def test_a_probe_is_told_what_decides_its_numbers(plan: Planner) -> None:

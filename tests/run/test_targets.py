@@ -16,6 +16,7 @@ import torch
 from engine.core.network.heads import SlicedNetwork
 from engine.home.files import read_json
 from engine.home.paths import JobFolder
+from engine.inputs.looks import Look
 from engine.run.inputs import make_forward
 from engine.run.targets import OpenTeacher
 from tests.helpers.forking import strike
@@ -219,9 +220,9 @@ def test_in_slice_mass_is_what_the_whole_head_gives_to_the_datas_classes() -> No
     places = torch.tensor([4, 0, 17])
     network = SlicedNetwork(full, places)
     forward = make_forward(network, torch.device("cpu"), "fp32")
-    teacher = OpenTeacher(network, forward, 2.0, {"image_size": 8, "outputs": 20})
+    teacher = OpenTeacher(network, forward, 2.0, {"outputs": 20}, Look(8, 0.875, "bicubic"))
     shown = torch.randint(0, 256, (5, 3, 8, 8), dtype=torch.uint8)
     whole = forward(full, shown) * 2
     torch.testing.assert_close(teacher.slice_mass(shown), whole.softmax(1)[:, places].sum(1))
     torch.testing.assert_close(teacher.predict(shown), whole[:, places])
-    assert (teacher.classes, teacher.size) == (3, 8)
+    assert teacher.classes == 3

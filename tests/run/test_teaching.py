@@ -59,6 +59,16 @@ def test_calibration_needs_validation_images_on_which_the_teacher_errs() -> None
         calibration_temperature(right, images())
 
 
+def test_calibration_leaves_out_what_the_teacher_was_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    targets, unseen = drawn(0, 3.0), np.arange(50, 90)
+    with pytest.raises(JobError, match="20 of the validation images are none that the teacher was trained on: 50"):
+        calibration_temperature(targets, images(), unseen)
+    monkeypatch.setattr("engine.run.teaching.LEAST_IMAGES", 20)
+    rows = np.arange(50, 70)
+    wanted = fit_temperature(targets.centre(rows), torch.from_numpy(LABELS[rows]))
+    assert calibration_temperature(targets, images(), unseen) == wanted
+
+
 @pytest.mark.parametrize(("divisor", "at"), [(1.0, 1.0), (2.0, 1.0), (1.0, 3.0)])
 def test_entropy_is_matched_on_training_images_with_the_calibrated_teacher(divisor: float, at: float) -> None:
     targets, reference = drawn(0, 3.0), drawn(1, 2.0)

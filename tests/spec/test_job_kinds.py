@@ -124,6 +124,7 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "run/training.py": {"train": PHASE, "prune": PHASE, "pack": ROLE},
     "spec/experiment.py": {"targets": SECTION},
     "spec/job_settings.py": {"targets": SECTION, "train": PART},
+    "inputs/origins.py": {"train": "a part of ImageNet"},
     "spec/teacher.py": {"train": SECTION},
     "verify/certificate.py": {"train": SECTION, "prune": SECTION},
     "verify/resume.py": {"train": SECTION, "prune": SECTION, "measure": SECTION, "explain": SECTION},

@@ -68,10 +68,12 @@ def test_maps_of_another_version_are_refused() -> None:
 
 
 def test_unsplit_data_is_the_same_for_all_splits() -> None:
-    one, other = (ViewedData.of(data, 0).unsplit() for data in (FOLDER, Data(source="folder", root="/x", views=4)))
+    one, other = (
+        ViewedData.of(data, 0).unsplit() for data in (FOLDER, Data(source="folder", root="/x", views=4, given="test"))
+    )
     assert counted_settings(one) == counted_settings(other)
     assert {name: getattr(one, name) for name in SPLIT_WORDS} == {
-        "split": "60/20/20", "split_seed": 0, "nested": False, "given": "merge",
+        "split": "60/20/20", "split_seed": 0, "nested": False, "given": "test",  # which images came as test images
     }  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def given(bench: Bench) -> tuple[Home, str]:
     assert winner is not None
     file = winner.artifacts / "weights.safetensors"
     network = {**NETWORK, "weights": f"sha256:{file_digest(file)}"}
-    words = {"network": network, "views": 1, "rows": "all", "image_size": 24, "head": "slice"}
+    words = {"network": network, "views": 1, "rows": "all", "head": "slice"}
     job = bench.write("targets-given", "targets", {"pack": "pack-1"}, {**TARGETS_JOB, **words})
     assert bench.run(job, weights=str(file)) == 0
     return bench.home, job.job

@@ -20,6 +20,7 @@ from engine.core.data.resample import Boxes, resize_boxes
 from engine.core.data.sources import Pixels
 from engine.core.data.views import SMALL_SIDE, Crop, render_crop, whole_box
 from engine.spec import Data
+from engine.spec.base import Interpolation
 
 Cache = Literal["jpeg", "raw", "device"]
 AUTO_SHARE = 0.25  # of the device's free memory: the rest is for training
@@ -36,7 +37,7 @@ class DecodedCache(Protocol):
     cache: Cache
     device_bytes: int
 
-    def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int) -> Tensor:
+    def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int, kind: Interpolation = "bicubic") -> Tensor:
         """Return the crops of the pack's rows as uint8 (B, 3, size, size)."""
         ...
 
@@ -116,10 +117,10 @@ class HostCache:
             return self._pack.image(row)
         return self._flat[self._starts[row] : self._starts[row + 1]].reshape(*self._pack.size(row), 3)
 
-    def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int) -> Tensor:
+    def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int, kind: Interpolation = "bicubic") -> Tensor:
         images = torch.empty((len(rows), 3, size, size), dtype=torch.uint8)
         for slot, (row, crop) in enumerate(zip(rows, crops, strict=True)):
-            images[slot] = render_crop(self.image(row), crop, size)
+            images[slot] = render_crop(self.image(row), crop, size, kind)
         return images
 
 
@@ -140,26 +141,28 @@ class DeviceCache:
             self._flat[first : first + len(chunk)] = torch.from_numpy(chunk).to(device)
         self.device_bytes = self._flat.numel() if device.type != "cpu" else 0
 
-    def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int) -> Tensor:
+    def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int, kind: Interpolation = "bicubic") -> Tensor:
         small = [place for place, row in enumerate(rows) if min(self._pack.size(row)) < SMALL_SIDE]
         large = sorted(set(range(len(rows))) - set(small))
         images = torch.empty((len(rows), 3, size, size), dtype=torch.uint8, device=self._device)
         for first in range(0, len(large), AT_ONCE):
             some = large[first : first + AT_ONCE]
             held = [rows[place] for place in some], [crops[place] for place in some]
-            images[self._places(some)] = self._render_large(*held, size)
+            images[self._places(some)] = self._render_large(*held, size, kind)
         for place in small:
-            images[place] = render_crop(self._pack.image(rows[place]), crops[place], size).to(self._device)
+            shown = render_crop(self._pack.image(rows[place]), crops[place], size, kind)
+            images[place] = shown.to(self._device)
         return images
 
-    def _render_large(self, rows: list[int], crops: list[Crop], size: int) -> Tensor:
+    def _render_large(self, rows: list[int], crops: list[Crop], size: int, kind: Interpolation) -> Tensor:
         lines = [self._box(row, crop) for row, crop in zip(rows, crops, strict=True)]
         table = torch.tensor(lines).T
         # On the host, before the copy: a question to the device waits for it.
         widest, tallest = int(table[4].max()), int(table[5].max())
         # One copy instead of six.
         start, width, left, top, wide, tall = table.to(self._device, non_blocking=True)
-        images = resize_boxes(self._flat, Boxes(start, width, left, top, wide, tall, widest, tallest), size)
+        boxes = Boxes(start, width, left, top, wide, tall, widest, tallest)
+        images = resize_boxes(self._flat, boxes, size, kind)
         flips = [place for place, crop in enumerate(crops) if crop.flip]
         if flips:
             mirrored = self._places(flips)

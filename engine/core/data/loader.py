@@ -25,6 +25,7 @@ from engine.core.data.views import Crop, center_crop, draw_crop
 from engine.errors import DataError
 from engine.inputs.splits import Rows
 from engine.spec import Augment, Data
+from engine.spec.base import Interpolation
 
 # Bytes of rendered pixels on the host: small sets fit, ImageNet-100 at 224 pixels (19 GB) does not.
 CACHE_BYTES = 1 << 30
@@ -155,7 +156,7 @@ class TrainLoader:
 
     def _render(self, rows: Rows, view: int) -> Tensor:
         crops = [view_crop(self.pack, row, view, self.view_seed, self.data.augment) for row in rows.tolist()]
-        return self.decoded.render(rows.tolist(), crops, self.size)
+        return self.decoded.render(rows.tolist(), crops, self.size, self.data.interpolation)
 
     def _augment(self, images: Tensor, rows: Rows, view: int) -> Tensor:
         if not changes_pixels(self.data.augment):
@@ -193,17 +194,25 @@ class EvalLoader:
     def _render(self, places: list[int]) -> Tensor:
         rows = self.rows[places].tolist()
         crops = [center_crop(*self.pack.size(row), self.data.crop_share) for row in rows]
-        return self.decoded.render(rows, crops, self.size)
+        return self.decoded.render(rows, crops, self.size, self.data.interpolation)
 
     def _wrap(self, places: NDArray[np.int64], images: Tensor) -> Batch:
         return _wrap_batch(self.pack, self.rows[places], images, -1)
 
 
-def render_rows(pack: Pack, rows: Rows, view: int, view_seed: int, augment: Augment, size: int) -> Tensor:
+def render_rows(
+    pack: Pack,
+    rows: Rows,
+    view: int,
+    view_seed: int,
+    augment: Augment,
+    size: int,
+    kind: Interpolation = "bicubic",
+) -> Tensor:
     """Return view number `view` of the pack's `rows`, uint8 (B, 3, size, size): what students and teachers see."""
     crops = [view_crop(pack, row, view, view_seed, augment) for row in rows.tolist()]
     # Straight from the pack: what is looked at once needs no copy in memory.
-    images = HostCache(pack, pack.format).render(rows.tolist(), crops, size)
+    images = HostCache(pack, pack.format).render(rows.tolist(), crops, size, kind)
     keys = [pack.keys[row] for row in rows]
     return augment_views(images, keys, view, view_seed, augment) if changes_pixels(augment) else images
 

@@ -1,7 +1,8 @@
 """The pack: takes a listing, gives one mapped file of small images with an index, so that an epoch opens one file.
 
 data.bin       the images one after another: raw H x W x 3 uint8, or JPEG
-index.npz      offsets, shapes, labels, keys, groups of near-duplicates, the folder (train, val, test) each came in
+index.npz      offsets, shapes, labels, keys, groups of near-duplicates, the folder (train, val, test) each came in,
+               the part of ImageNet that its name tells
 manifest.json  version, format, classes, digest, what was left out, size and sha256 of the others; written last
 """
 
@@ -29,6 +30,7 @@ from engine.errors import DataError, HomeError
 from engine.home.files import read_json, write_json
 from engine.inputs.content import file_digest
 from engine.inputs.image_index import name_groups
+from engine.inputs.origins import ORIGINS, Origin
 from engine.spec.identity import PACK_VERSION
 
 _simplejpeg: Any = importlib.import_module("simplejpeg") if importlib.util.find_spec("simplejpeg") else None
@@ -36,7 +38,7 @@ _simplejpeg: Any = importlib.import_module("simplejpeg") if importlib.util.find_
 # About 30 KB an image at a short side of 256: a quarter of ImageNet's originals.
 JPEG_QUALITY = 90
 AHEAD = 64  # images that wait to be written
-INDEX = ("offsets", "shapes", "labels", "keys", "groups", "parts")
+INDEX = ("offsets", "shapes", "labels", "keys", "groups", "parts", "origins")
 GIVEN = ("", "train", "val", "test")
 FILES = ("data.bin", "index.npz")
 Format = Literal["raw", "jpeg"]
@@ -48,8 +50,9 @@ class Pack:
 
     `labels` int64 (n,); `keys` the sha256 of each original; `digest` over classes, parts and keys of all that was
     listed; `groups` int64 (n,), the first row of each image's group of near-duplicates; `parts` the folder (train, val,
-    test or none) that each came in; `skipped` the broken files that were left out. `decoded_caches` are the
-    decoded copies that loaders share (decoded_cache.py).
+    test or none) that each came in, `origins` the part of ImageNet (train, val or none) that its name
+    told; `skipped` the broken files that were left out. `decoded_caches` are the decoded copies that loaders share
+    (decoded_cache.py).
     """
 
     labels: NDArray[np.int64]
@@ -57,6 +60,7 @@ class Pack:
     class_names: tuple[str, ...]
     groups: NDArray[np.int64]
     parts: list[str]
+    origins: list[Origin]
     digest: str
     format: Format
     skipped: tuple[str, ...]
@@ -240,6 +244,7 @@ def _write_index(folder: Path, rows: ShardRows, groups: NDArray[np.int64]) -> No
         keys=np.frombuffer(keys, dtype=np.uint8).reshape(-1, 32),
         groups=groups,
         parts=np.array([GIVEN.index(sample.part) for sample in rows.samples], dtype=np.int8),
+        origins=np.array([ORIGINS.index(sample.origin) for sample in rows.samples], dtype=np.int8),
     )
 
 
@@ -255,13 +260,14 @@ def open_pack(folder: Path) -> Pack:
         raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made again")
     manifest = read_json(folder / "manifest.json")
     with np.load(folder / "index.npz") as index:
-        offsets, shapes, labels, keys, groups, parts = (index[name] for name in INDEX)
+        offsets, shapes, labels, keys, groups, parts, origins = (index[name] for name in INDEX)
     return Pack(
         labels=labels,
         keys=[key.tobytes().hex() for key in keys],
         class_names=tuple(manifest["classes"]),
         groups=groups,
         parts=[GIVEN[part] for part in parts.tolist()],
+        origins=[ORIGINS[origin] for origin in origins.tolist()],
         digest=manifest["digest"],
         format=manifest["format"],
         skipped=tuple(manifest["skipped"]),

@@ -32,7 +32,7 @@ def draw_sheet(
     shown = [_view_column(pack, rows, data, size, view, seed) for view in range(views)]
     lines = []
     for number, row in enumerate(rows.tolist()):
-        centre = render_center(pack.image(row), size, data.crop_share).permute(1, 2, 0).numpy()
+        centre = render_center(pack.image(row), size, data.crop_share, data.interpolation).permute(1, 2, 0).numpy()
         about = f"{class_title(pack.class_names[int(pack.labels[row])])}   {pack.keys[row][:8]}"
         lines.append((f"{about}   centre, then {_view_words(views)}", [centre, *(held[number] for held in shown)]))
     if mixed_from is not None and is_mixing(data.augment):

@@ -1,19 +1,21 @@
-"""Bicubic, antialiased resizing of many crops at once, on any device: takes byte images, gives bytes, always the same.
+"""Antialiased resizing of many crops at once, on any device: takes byte images, gives bytes, always the same.
 
 The same bits as torch's kernel for bytes on the host: it weighs pixels with whole numbers and rounds after each
-direction, and whole numbers add up alike everywhere. Formulas: Keys 1981 with a = -0.5; when shrinking, the support is
-widened by the scale.
+direction, and whole numbers add up alike everywhere. Formulas: bicubic is Keys 1981 with a = -0.5, bilinear a triangle;
+when shrinking, the support is widened by the scale.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-HALF_SUPPORT = 2.0  # of the bicubic kernel, in pixels
+from engine.spec.base import Interpolation
+
 MOST_BITS, LARGEST_WEIGHT = 22, 1 << 15  # torch keeps its weights in 16 bits, and takes as many bits as then fit
 
 
@@ -45,16 +47,24 @@ class Taps:
     bits: Tensor
 
 
-def resize_boxes(flat: Tensor, boxes: Boxes, size: int) -> Tensor:
+@dataclass(frozen=True)
+class Kernel:
+    """How pixels are weighed by their distance: `weigh` of it in pixels, nothing beyond `half_support`."""
+
+    half_support: float
+    weigh: Callable[[Tensor], Tensor]
+
+
+def resize_boxes(flat: Tensor, boxes: Boxes, size: int, kind: Interpolation = "bicubic") -> Tensor:
     """Return the boxes of the images in `flat` (uint8, one dimension) resized to uint8 (B, 3, size, size)."""
     # Across first, as torch does it: each direction rounds, so the order counts.
-    rows = _resize_across(flat, boxes, size)
-    return _resize_down(rows, boxes, size).permute(0, 3, 1, 2).contiguous()
+    rows = _resize_across(flat, boxes, size, KERNELS[kind])
+    return _resize_down(rows, boxes, size, KERNELS[kind]).permute(0, 3, 1, 2).contiguous()
 
 
-def _resize_across(flat: Tensor, boxes: Boxes, size: int) -> Tensor:
+def _resize_across(flat: Tensor, boxes: Boxes, size: int, kernel: Kernel) -> Tensor:
     """Return uint8 (B, tallest, size, 3); lines below a box repeat its last one."""
-    taps = _byte_taps(boxes.wide, size, boxes.widest)
+    taps = _byte_taps(boxes.wide, size, boxes.widest, kernel)
     lines = torch.minimum(torch.arange(boxes.tallest, device=flat.device)[None], boxes.tall[:, None] - 1)
     starts = boxes.start[:, None] + (boxes.top[:, None] + lines) * boxes.width[:, None] * 3
     channels = torch.arange(3, device=flat.device)
@@ -67,8 +77,8 @@ def _resize_across(flat: Tensor, boxes: Boxes, size: int) -> Tensor:
     return _weigh_bytes(total, taps.bits)
 
 
-def _resize_down(rows: Tensor, boxes: Boxes, size: int) -> Tensor:
-    taps = _byte_taps(boxes.tall, size, boxes.tallest)
+def _resize_down(rows: Tensor, boxes: Boxes, size: int, kernel: Kernel) -> Tensor:
+    taps = _byte_taps(boxes.tall, size, boxes.tallest, kernel)
     images = torch.arange(len(rows), device=rows.device)[:, None]
     total = torch.zeros((len(rows), size, *rows.shape[2:]), dtype=torch.int32, device=rows.device)
     for tap in range(taps.weights.shape[2]):
@@ -77,25 +87,25 @@ def _resize_down(rows: Tensor, boxes: Boxes, size: int) -> Tensor:
     return _weigh_bytes(total, taps.bits)
 
 
-def _byte_taps(lengths: Tensor, size: int, longest: int) -> Taps:
+def _byte_taps(lengths: Tensor, size: int, longest: int, kernel: Kernel) -> Taps:
     """Return the taps of spans of `lengths` (int64 (B,), at most `longest`) pixels onto `size` pixels."""
     spans = lengths.double()
     # By a tensor, not a number: a device may turn a division by a constant into a product.
     scale = (spans / torch.full_like(spans, size))[:, None]
     widened = scale.clamp(min=1.0)
-    support = HALF_SUPPORT * widened
+    support = kernel.half_support * widened
     centers = (torch.arange(size, device=spans.device, dtype=torch.float64) + 0.5) * scale
     first = (centers - support + 0.5).long().clamp(min=0)
     last = torch.minimum((centers + support + 0.5).long(), lengths[:, None])
-    places = first[:, :, None] + torch.arange(_tap_count(longest, size), device=spans.device)
+    places = first[:, :, None] + torch.arange(_tap_count(longest, size, kernel), device=spans.device)
     # Times the inverse, as torch's kernel has it: a division would round otherwise.
-    weights = _bicubic((places.double() - centers[:, :, None] + 0.5) * (1.0 / widened)[:, :, None])
+    weights = kernel.weigh((places.double() - centers[:, :, None] + 0.5) * (1.0 / widened)[:, :, None])
     weights = torch.where(places < last[:, :, None], weights, 0.0)
     return Taps(first, *_to_whole(weights / _sum_in_order(weights)[:, :, None]))
 
 
-def _tap_count(longest: int, size: int) -> int:
-    return 2 * math.ceil(HALF_SUPPORT * max(1.0, longest / size)) + 1
+def _tap_count(longest: int, size: int, kernel: Kernel) -> int:
+    return 2 * math.ceil(kernel.half_support * max(1.0, longest / size)) + 1
 
 
 def _bicubic(offsets: Tensor) -> Tensor:
@@ -103,6 +113,10 @@ def _bicubic(offsets: Tensor) -> Tensor:
     near = ((1.5 * x - 2.5) * x) * x + 1.0
     far = (((-0.5 * x + 2.5) * x) - 4.0) * x + 2.0
     return torch.where(x < 1.0, near, torch.where(x < 2.0, far, 0.0))
+
+
+def _triangle(offsets: Tensor) -> Tensor:
+    return (1.0 - offsets.abs()).clamp(min=0.0)
 
 
 def _sum_in_order(weights: Tensor) -> Tensor:
@@ -131,3 +145,6 @@ def _weigh_bytes(total: Tensor, bits: Tensor) -> Tensor:
     shift = bits.view(-1, 1, 1, 1)
     half = torch.ones_like(shift) << (shift - 1)
     return ((total + half) >> shift).clamp_(0, 255).to(torch.uint8)
+
+
+KERNELS: dict[Interpolation, Kernel] = {"bicubic": Kernel(2.0, _bicubic), "bilinear": Kernel(1.0, _triangle)}

@@ -27,6 +27,7 @@ from engine.inputs.content import (
     resolve_root,
 )
 from engine.inputs.folders import ImageFile, name_place
+from engine.inputs.origins import Origin
 from engine.spec import Data
 
 Pixels = NDArray[np.uint8]
@@ -37,7 +38,8 @@ ORIENTATION = 0x0112  # EXIF's tag: 1 is upright
 class Sample:
     """One image: its file or archive (None for a built-in set), label, sha256 of its content, member of the archive.
 
-    `part` is train, val or test where it came in a folder called so, else empty.
+    `part` is train, val or test where it came in a folder called so, `origin` the part of ImageNet that its name tells;
+    else empty.
     """
 
     path: Path | None
@@ -45,6 +47,7 @@ class Sample:
     key: str
     member: str = ""
     part: str = ""
+    origin: Origin = ""
 
     @property
     def place(self) -> str:
@@ -91,7 +94,7 @@ def _list_folder(data: Data, root: Path | None, cache: Path | None, progress: Pr
     digests = image_digests(images, cache, progress)
     labels = {name: label for label, name in enumerate(names)}
     keyed = sorted(zip(images, digests, strict=True), key=lambda pair: (labels[pair[0].class_name], pair[1]))
-    samples = tuple(Sample(image.path, labels[image.class_name], key, image.member, image.part) for image, key in keyed)
+    samples = tuple(_sample(image, labels[image.class_name], key) for image, key in keyed)
     # Opened once, for all images and threads.
     archive = None if place.is_dir() else open_archive(place)
 
@@ -108,6 +111,10 @@ def _list_folder(data: Data, root: Path | None, cache: Path | None, progress: Pr
 
     digest = content_digest(images, digests)
     return Listing(samples, names, digest, read, lambda index: name_mode(content_of(keyed[index][0])))
+
+
+def _sample(image: ImageFile, label: int, key: str) -> Sample:
+    return Sample(image.path, label, key, image.member, image.part, image.origin)
 
 
 def name_mode(content: bytes) -> str:

@@ -17,12 +17,14 @@ from torch import Tensor
 from engine.core.data.draws import draw_uniform
 from engine.core.data.sources import Pixels
 from engine.spec import Augment
+from engine.spec.base import Interpolation
 
 # Eight numbers a block: three tries, place and flip in the first, four tries in the others: fifteen in all.
 CROP_BLOCKS = 4
 SMALL_SIDE = 64
 """Below this short side (pixels) a box of whole pixels would be coarse: Pillow's kernel takes fractional ones.
-From it on torch's kernel does the same bicubic, antialiased resize several times as fast, on whole pixels."""
+From it on torch's kernel does the same antialiased resize several times as fast, on whole pixels."""
+PILLOW = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,10 @@ def render_view(image: Pixels, key: str, view: int, view_seed: int, augment: Aug
     return render_crop(image, draw_crop(key, view, view_seed, augment, width / height), size)
 
 
-def render_center(image: Pixels, size: int, crop_share: float) -> Tensor:
+def render_center(image: Pixels, size: int, crop_share: float, kind: Interpolation = "bicubic") -> Tensor:
     """Return the central square, `crop_share` of the short side wide, as uint8 (3, size, size)."""
     height, width = image.shape[:2]
-    return render_crop(image, center_crop(height, width, crop_share), size)
+    return render_crop(image, center_crop(height, width, crop_share), size, kind)
 
 
 def center_crop(height: int, width: int, crop_share: float) -> Crop:
@@ -88,27 +90,27 @@ def _widest_box(augment: Augment, aspect: float) -> tuple[float, float]:
     return (1.0, aspect / ratio) if ratio >= aspect else (ratio / aspect, 1.0)
 
 
-def render_crop(image: Pixels, crop: Crop, size: int) -> Tensor:
-    """Cut `crop` out of the image and resize it (bicubic, antialiased) to uint8 (3, size, size), contiguous."""
+def render_crop(image: Pixels, crop: Crop, size: int, kind: Interpolation = "bicubic") -> Tensor:
+    """Cut `crop` out of the image and resize it, antialiased, to uint8 (3, size, size), contiguous."""
     small = min(image.shape[:2]) < SMALL_SIDE
-    pixels = _resize_fraction(image, crop, size) if small else _resize_whole(image, crop, size)
+    pixels = _resize_fraction(image, crop, size, kind) if small else _resize_whole(image, crop, size, kind)
     return pixels.flip(2) if crop.flip else pixels.contiguous()
 
 
-def _resize_fraction(image: Pixels, crop: Crop, size: int) -> Tensor:
+def _resize_fraction(image: Pixels, crop: Crop, size: int, kind: Interpolation) -> Tensor:
     height, width = image.shape[:2]
     # A sum of floats may pass the edge by a hair, and Pillow refuses that.
     right, bottom = min(1.0, crop.left + crop.width), min(1.0, crop.top + crop.height)
     box = (max(0.0, crop.left) * width, max(0.0, crop.top) * height, right * width, bottom * height)
-    resized = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC, box=box)
+    resized = Image.fromarray(image).resize((size, size), PILLOW[kind], box=box)
     # bytearray: torch warns of memory that it may not write to.
     return torch.frombuffer(bytearray(resized.tobytes()), dtype=torch.uint8).view(size, size, 3).permute(2, 0, 1)
 
 
-def _resize_whole(image: Pixels, crop: Crop, size: int) -> Tensor:
+def _resize_whole(image: Pixels, crop: Crop, size: int, kind: Interpolation) -> Tensor:
     left, right, top, bottom = whole_box(crop, *image.shape[:2])
     cut = torch.from_numpy(image)[top:bottom, left:right].contiguous().permute(2, 0, 1)[None]  # packed is faster
-    return F.interpolate(cut, (size, size), mode="bicubic", antialias=True)[0]
+    return F.interpolate(cut, (size, size), mode=kind, antialias=True)[0]
 
 
 def whole_box(crop: Crop, height: int, width: int) -> tuple[int, int, int, int]:

@@ -16,6 +16,7 @@ from engine.core.data.loader import Batch
 from engine.core.distill.encoding import Answers, quantise
 from engine.core.distill.make import BATCH, Maker
 from engine.core.distill.targets import Targets
+from engine.inputs.looks import Look
 
 Ask = Callable[[Batch], Answers]
 
@@ -41,7 +42,7 @@ class OnlineTeacher:
     """Asks the teacher in the step, `batch` images at once, through the same views and the same quantiser."""
 
     maker: Maker
-    shown_size: int
+    shown: Look
     divisor: float = 1.0
     batch: int = BATCH
 
@@ -52,9 +53,9 @@ class OnlineTeacher:
         return mix_answers(answers, batch) if linear else answers
 
     def _shown(self, batch: Batch, linear: bool) -> tuple[Tensor, ...]:
-        """Return what the teacher looks at: the batch's own pixels where they are the view at the teacher's size."""
-        if self.maker.size == self.shown_size and not linear:
-            images = batch.images
-        else:
-            images = self.maker.render(batch.view, batch.rows.numpy())
+        """Return what the teacher looks at: the batch's own pixels where they are the view as the teacher looks."""
+        shown, look = self.shown, self.maker.look
+        same = (look.image_size, look.interpolation) == (shown.image_size, shown.interpolation)
+        alike = same and not linear
+        images = batch.images if alike else self.maker.render(batch.view, batch.rows.numpy())
         return torch.split(images, self.batch)

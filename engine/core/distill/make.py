@@ -7,7 +7,7 @@ interruption nor what else is made beside changes a bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from engine.core.data.views import render_center
 from engine.core.distill.encoding import RowFormat, row_format
 from engine.core.distill.shards import TargetShards
 from engine.core.distill.targets import CENTRE, LOGITS, Origin, write_manifest
+from engine.inputs.looks import Look
 from engine.inputs.splits import Rows
 from engine.spec.identity import digest_of
 
@@ -32,14 +33,14 @@ Check = Callable[[Path, RowFormat], None]
 
 @dataclass(frozen=True)
 class Maker:
-    """A teacher that is asked about the images of `origin`, rendered at its own `size`.
+    """A teacher that is asked about the images of `origin`, rendered as it looks.
 
     `predict` takes uint8 (B, 3, size, size) and returns logits (B, classes); `classes` are those of its answers.
     """
 
     origin: Origin
     predict: Predict
-    size: int
+    look: Look
     classes: int
     batch: int = BATCH
 
@@ -55,10 +56,14 @@ class Maker:
         """Return what the teacher sees of `rows`: uint8 (B, 3, size, size)."""
         origin = self.origin
         if view == CENTRE_VIEW:
-            crops = [render_center(origin.pack.image(row), self.size, origin.data.crop_share) for row in rows.tolist()]
-            return torch.stack(crops)
+            return torch.stack([self._centre(row) for row in rows.tolist()])
         view_seed = resolve_view_seed(origin.data, origin.seed)
-        return render_rows(origin.pack, rows, view, view_seed, origin.data.augment, self.size)
+        look = self.look
+        return render_rows(origin.pack, rows, view, view_seed, origin.data.augment, look.image_size, look.interpolation)
+
+    def _centre(self, row: int) -> Tensor:
+        look = self.look
+        return render_center(self.origin.pack.image(row), look.image_size, look.crop_share, look.interpolation)
 
 
 def write_targets(maker: Maker, folder: Path, progress: Progress, check: Check | None = None) -> int:
@@ -68,7 +73,7 @@ def write_targets(maker: Maker, folder: Path, progress: Progress, check: Check |
     `progress(done, all)` counts images. Raises JobError when a logit is not finite.
     """
     origin = maker.origin
-    writer = TargetShards(folder, digest_of([origin.head(), maker.size, maker.classes, maker.batch]))
+    writer = TargetShards(folder, digest_of([origin.head(), *astuple(maker.look), maker.classes, maker.batch]))
     total = len(origin.pack) + origin.views * len(origin.rows)
     found = sum(writer.size(name) for name in (CENTRE, LOGITS)) // maker.form.dtype.itemsize
     done = 0

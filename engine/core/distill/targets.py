@@ -29,7 +29,7 @@ from engine.inputs.splits import Rows
 from engine.spec import Data
 from engine.spec.identity import VIEW_VERSION, digest_of
 
-TARGETS_VERSION = 2
+TARGETS_VERSION = 3  # 3: the centre crops are the teacher's own, and not the student's
 CENTRE, LOGITS = "centre.bin", "logits.bin"
 
 
@@ -69,7 +69,6 @@ def view_settings(data: Data, seed: int) -> dict[str, Any]:
         "augment": data.augment.model_dump(mode="json"),
         "short_side": data.short_side,
         "format": data.format,
-        "crop_share": data.crop_share,
     }
 
 

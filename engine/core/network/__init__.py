@@ -11,5 +11,6 @@ kernels    masked softmax attention over windows and tiles
 tiny_vit   blocks, stages, the network
 widths     the layer widths of a pruned network
 heads      classifier heads: sliced, counted, reset
+fit        whether a file's names and shapes are those of a network
 build      which network a spec means, weights in and out
 """

@@ -25,13 +25,15 @@ from engine.errors import DataError, JobError, closest_hint
 from engine.spec import LongformerAttention as LongformerWords
 from engine.spec import Network
 from engine.spec.shapes import network_shape
+from engine.spec.timm_views import TINY_TAG
 
 Memory = Literal["standard", "lean"]
 
 # Parts of parameter names that timm's TinyViT does not have.
 EXTRA_NAMES = ("attn.qkv_global.", "attn.attention_biases_global", "attn.score")
 HEAD_NAMES = ("head.fc.",)
-PRETRAINED_TINY = "{arch}_224.dist_in22k_ft_in1k"
+# Of batch normalisation: it decides nothing where momentum is a number, and many files come without it.
+COUNTER = ".num_batches_tracked"
 
 
 def build_network(
@@ -79,18 +81,31 @@ def load_timm_weights(network: nn.Module, state_dict: Mapping[str, Tensor]) -> N
     """
     if not isinstance(network, TinyViT):
         raise DataError("these weights are for a tiny_vit", fix="give a network whose arch is tiny_vit_*")
-    own = network.state_dict()
+    fitting, extras = _fit_tiny(network.state_dict(), state_dict)
+    # `_refuse_misfits` has looked at every name; strict would refuse those that may be absent.
+    network.load_state_dict(fitting, strict=False)
+    _start_extras(network, extras)
+
+
+def _fit_tiny(own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """Return what of `state` goes into a tiny_vit, and which of its own parameters are left to be started."""
     # timm's index tables: ours are computed.
-    given = {name: value for name, value in state_dict.items() if not name.endswith("attention_bias_idxs")}
+    given = {name: value for name, value in state.items() if not name.endswith("attention_bias_idxs")}
     fitting = {name: _fit_table(name, value, own) for name, value in given.items()}
     head = [name for name in fitting if name.startswith(HEAD_NAMES) and _differs(fitting[name], own.get(name))]
     for name in head:
         del fitting[name]
     extras = [name for name in own if any(extra in name for extra in EXTRA_NAMES) and name not in fitting]
     _refuse_misfits(fitting, own, {*extras, *(name for name in own if name.startswith(HEAD_NAMES))})
-    # `_refuse_misfits` has looked at every name; strict would refuse those that may be absent.
-    network.load_state_dict(fitting, strict=False)
-    _start_extras(network, extras)
+    return fitting, extras
+
+
+def check_shapes(network: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Raise DataError where `state` could not be loaded into `network`; only names and shapes are looked at."""
+    if isinstance(network, TinyViT):
+        _fit_tiny(network.state_dict(), state)
+    else:
+        _fit_timm(network, state)
 
 
 def timm_weights(network: TinyViT) -> dict[str, Tensor]:
@@ -138,7 +153,8 @@ def _differs(value: Tensor, target: Tensor | None) -> bool:
 
 def _refuse_misfits(given: Mapping[str, Tensor], own: Mapping[str, Tensor], optional: set[str]) -> None:
     unknown = [name for name in given if name not in own]
-    missing = [name for name in own if name not in given and name not in optional]
+    absent = [name for name in own if name not in given and name not in optional]
+    missing = [name for name in absent if not name.endswith(COUNTER)]
     sizes = [name for name in given if name in own and _differs(given[name], own[name])]
     for what, names in (("are not in this network", unknown), ("are missing", missing), ("have another size", sizes)):
         if names:
@@ -152,7 +168,7 @@ def _backend(network: Network) -> str:
 
 
 def _pretrained_tiny(arch: str) -> Mapping[str, Tensor]:
-    name = PRETRAINED_TINY.format(arch=arch)
+    name = TINY_TAG.format(arch=arch)
     if arch == "tiny_vit" or not timm.is_model(name):
         raise DataError(
             "there are no pretrained weights for free sizes",
@@ -206,13 +222,17 @@ def _create_timm(name: str, options: Mapping[str, Any]) -> nn.Module:
 
 def _load_into_timm(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load everything; only a classifier of another class count is left as it was built."""
+    model.load_state_dict(_fit_timm(model, state), strict=False)
+
+
+def _fit_timm(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     own = model.state_dict()
     classifier = getattr(model, "pretrained_cfg", {}).get("classifier") or ""
     # Distilled networks have two classifiers.
     heads = tuple(f"{part}." for part in ([classifier] if isinstance(classifier, str) else classifier) if part)
     kept = {n: v for n, v in state.items() if not (heads and n.startswith(heads) and _differs(v, own.get(n)))}
     _refuse_misfits(kept, own, {name for name in own if heads and name.startswith(heads)})
-    model.load_state_dict(kept, strict=False)
+    return kept
 
 
 def _try_size(model: nn.Module, name: str, image_size: int) -> None:

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.data.wordnet import slice_places
-from engine.core.network.build import PRETRAINED_TINY, normalization
+from engine.core.network.build import normalization
 from engine.core.network.layers import init_linear
 from engine.core.network.tiny_vit import TinyViT
 from engine.errors import DataError, closest_hint
 from engine.inputs.weights import NEW_HEAD, is_of_imagenet, size_problem, stored_shapes
 from engine.spec import Network
+from engine.spec.timm_views import TINY_TAG
 
 
 class SlicedNetwork(nn.Module):
@@ -78,13 +79,6 @@ def count_outputs(network: Network, weights: str) -> int:
     return int(outputs)
 
 
-def fixed_size(network: Network) -> int | None:
-    """Return the image size (pixels) that pretrained weights of the network ask for; None where any size will do."""
-    name = network.arch.removeprefix("timm/")
-    config = timm.get_pretrained_cfg(name, allow_unregistered=True) if timm.is_model(name) else None
-    return int(config.input_size[-1]) if config is not None and config.fixed_input_size else None
-
-
 def find_classifier(network: nn.Module) -> nn.Linear:
     """Return the last layer. Raises DataError when it is not one linear layer."""
     found = network.head.fc if isinstance(network, TinyViT) else getattr(network, "get_classifier", lambda: None)()
@@ -101,7 +95,7 @@ def reset_head(network: nn.Module) -> None:
 
 def _timm_name(network: Network) -> str:
     tiny = network.arch.startswith("tiny_vit")
-    return PRETRAINED_TINY.format(arch=network.arch) if tiny else network.arch.removeprefix("timm/")
+    return TINY_TAG.format(arch=network.arch) if tiny else network.arch.removeprefix("timm/")
 
 
 def _classifier_name(found: str | Sequence[str] | None) -> str:

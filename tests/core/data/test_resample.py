@@ -8,10 +8,12 @@ import torch
 import torch.nn.functional as F
 
 from engine.core.data.resample import Boxes, resize_boxes
+from engine.spec.base import Interpolation
 
 
+@pytest.mark.parametrize("kind", ["bicubic", "bilinear"])
 @pytest.mark.parametrize("size", [8, 33, 64, 224])
-def test_boxes_have_the_bits_of_torchs_kernel(size: int) -> None:
+def test_boxes_have_the_bits_of_torchs_kernel(size: int, kind: Interpolation) -> None:
     noise = np.random.default_rng(size)
     shapes = [(1, 1), (size, size), (300, 2), (size, 90), *noise.integers(1, 300, (8, 2)).tolist()]
     images = [noise.integers(0, 256, (height, width, 3), dtype=np.uint8) for height, width in shapes]
@@ -23,8 +25,8 @@ def test_boxes_have_the_bits_of_torchs_kernel(size: int) -> None:
         top, left = int(noise.integers(0, height - tall + 1)), int(noise.integers(0, width - wide + 1))
         lines.append((int(start), width, left, top, wide, tall))
         cut = torch.from_numpy(image)[top : top + tall, left : left + wide].permute(2, 0, 1)[None]
-        expected.append(F.interpolate(cut, (size, size), mode="bicubic", antialias=True)[0])
+        expected.append(F.interpolate(cut, (size, size), mode=kind, antialias=True)[0])
     start, width, left, top, wide, tall = torch.tensor(lines).T
     boxes = Boxes(start, width, left, top, wide, tall, int(wide.max()), int(tall.max()))
     flat = torch.from_numpy(np.concatenate([image.ravel() for image in images]))
-    assert torch.equal(resize_boxes(flat, boxes, size), torch.stack(expected))
+    assert torch.equal(resize_boxes(flat, boxes, size, kind), torch.stack(expected))

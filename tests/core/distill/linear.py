@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.core.data.pack import Pack
 from engine.core.distill.make import Maker, write_targets
 from engine.core.distill.targets import Origin
+from engine.inputs.looks import Look
 from engine.spec import Data
 
 SIZE = 16
@@ -31,7 +32,7 @@ def make_origin(pack: Pack, **changes: Any) -> Origin:
 
 
 def make_maker(pack: Pack, **changes: Any) -> Maker:
-    return replace(Maker(make_origin(pack), predict, SIZE, 10), **changes)
+    return replace(Maker(make_origin(pack), predict, Look(SIZE, 0.875, "bicubic"), 10), **changes)
 
 
 def write_all(maker: Maker, folder: Path) -> None:

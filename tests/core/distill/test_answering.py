@@ -20,6 +20,7 @@ from engine.core.distill.targets import open_targets
 from engine.core.distill.teacher import normalize
 from engine.core.distill.temperature import schedule_temperature
 from engine.core.train.loop import Loop
+from engine.inputs.looks import Look
 from engine.inputs.splits import make_split
 from engine.spec import Augment, Data, Distill, Train
 from tests.core.train.toy import DATA as TOY
@@ -48,7 +49,10 @@ def predict(images: Tensor) -> Tensor:
 def toy_maker(pack: Pack, batch: int) -> Maker:
     data = TOY.model_copy(update={"views": 2})
     split = make_split(pack.keys, pack.labels, pack.class_names, data.split, 0)
-    return make_maker(pack, origin=make_origin(pack, rows=split.train, data=data), predict=predict, size=8, batch=batch)
+    look = Look(8, 0.875, "bicubic")
+    return make_maker(
+        pack, origin=make_origin(pack, rows=split.train, data=data), predict=predict, look=look, batch=batch
+    )
 
 
 def train_with(pack: Pack, ask: Ask) -> Loop:
@@ -63,8 +67,10 @@ def test_asked_in_equal_batches_cached_and_online_give_bit_equal_students(pack: 
     write_all(maker, tmp_path / "targets")
     targets = open_targets(tmp_path / "targets", maker.origin, maker.origin.rows)
     cached = train_with(pack, CachedTeacher(targets))
-    online = train_with(pack, OnlineTeacher(maker, 8, batch=1))
-    other = train_with(pack, OnlineTeacher(replace(maker, predict=lambda images: -predict(images)), 8, batch=1))
+    online = train_with(pack, OnlineTeacher(maker, Look(8, 0.875, "bicubic"), batch=1))
+    other = train_with(
+        pack, OnlineTeacher(replace(maker, predict=lambda images: -predict(images)), Look(8, 0.875, "bicubic"), batch=1)
+    )
     one, two, three = (loop.network.state_dict() for loop in (cached, online, other))
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert not all(torch.equal(one[name], three[name]) for name in one)
@@ -74,7 +80,7 @@ def test_asked_in_other_batches_targets_differ_by_two_steps_at_most(pack: Pack, 
     maker = toy_maker(pack, batch=64)
     write_all(maker, tmp_path / "targets")
     cached = CachedTeacher(open_targets(tmp_path / "targets", maker.origin, maker.origin.rows))
-    online = OnlineTeacher(maker, 8, batch=37)
+    online = OnlineTeacher(maker, Look(8, 0.875, "bicubic"), batch=37)
     data = maker.origin.data
     for epoch in range(2):
         for batch in TrainLoader(pack, maker.origin.rows, data, 8, 50, seed=5, views=2).epoch(epoch):
@@ -89,7 +95,7 @@ def test_a_calibrated_teacher_is_divided_on_both_ways(pack: Pack, tmp_path: Path
     batch = next(iter(TrainLoader(pack, maker.origin.rows, maker.origin.data, 8, 20, 0, 2).epoch(0)))
     plain = CachedTeacher(targets)(batch).logits
     torch.testing.assert_close(CachedTeacher(targets, 3.0)(batch).logits, plain / 3)
-    torch.testing.assert_close(OnlineTeacher(maker, 8, 3.0, batch=1)(batch).logits, plain / 3)
+    torch.testing.assert_close(OnlineTeacher(maker, Look(8, 0.875, "bicubic"), 3.0, batch=1)(batch).logits, plain / 3)
 
 
 def test_a_teacher_of_another_size_sees_the_same_crop_at_its_own(pack: Pack) -> None:
@@ -100,13 +106,13 @@ def test_a_teacher_of_another_size_sees_the_same_crop_at_its_own(pack: Pack) -> 
         return predict(images)
 
     data = DATA.model_copy(update={"augment": Augment(crop_scale=[0.5, 0.5], flip=0.0)})
-    maker = make_maker(pack, origin=make_origin(pack, data=data), predict=watch, size=24)
+    maker = make_maker(pack, origin=make_origin(pack, data=data), predict=watch, look=Look(24, 0.875, "bicubic"))
     batch = next(iter(TrainLoader(pack, ROWS, data, SIZE, 8, 0, 2).epoch(0)))
-    OnlineTeacher(maker, SIZE)(batch)
+    OnlineTeacher(maker, Look(SIZE, 0.875, "bicubic"))(batch)
     assert seen[0].shape == (8, 3, 24, 24)
     small = nn.functional.interpolate(seen[0].float(), SIZE, mode="bicubic", antialias=True)
     assert (small - batch.images).abs().mean() < 6
-    assert OnlineTeacher(maker, 24)(replace(batch, images=seen[0])).logits.shape == (8, 10)
+    assert OnlineTeacher(maker, Look(24, 0.875, "bicubic"))(replace(batch, images=seen[0])).logits.shape == (8, 10)
 
 
 @pytest.mark.parametrize("linear", [True, False])
@@ -116,7 +122,7 @@ def test_mixed_images_are_answered_linearly_or_looked_at(pack: Pack, tmp_path: P
     maker = replace(toy_maker(pack, batch=1), origin=make_origin(pack, data=data))
     batch = next(iter(TrainLoader(pack, ROWS, data, 8, 16, 0, 2).epoch(0)))
     assert batch.mix is not None
-    online = OnlineTeacher(maker, 8, batch=1)(batch).logits
+    online = OnlineTeacher(maker, Look(8, 0.875, "bicubic"), batch=1)(batch).logits
     if linear:
         write_all(maker, tmp_path / "targets")
         cached = CachedTeacher(open_targets(tmp_path / "targets", maker.origin, ROWS))(batch).logits
