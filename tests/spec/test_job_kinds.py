@@ -129,6 +129,18 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "verify/certificate.py": {"train": SECTION, "prune": SECTION},
     "verify/resume.py": {"train": SECTION, "prune": SECTION, "measure": SECTION, "explain": SECTION},
     "verify/targets.py": {"pack": ROLE},
+    "analysis/agreement.py": {"train": PART},
+    "analysis/trainings.py": {"prune": ROLE},
+    "inputs/ancestors.py": {"pack": ROLE, "targets": ROLE, "train": SECTION},
+    "inputs/image_index.py": {"train": PART},
+    "load/cells.py": {"prune": SECTION},
+    "load/ignored.py": {"train": SECTION},
+    "plan/ancestry.py": {"pack": ROLE, "prune": ROLE, "targets": ROLE},
+    "plan/doubts.py": {"train": PART},
+    "report/sentences.py": {"train": PART},
+    "report/verdicts.py": {"train": PART},
+    "run/answers.py": {"train": PART},
+    "run/lineage.py": {"train": PART},
 }
 
 
