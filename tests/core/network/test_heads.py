@@ -17,7 +17,6 @@ from engine.core.network.heads import (
     count_outputs,
     find_classifier,
     find_places,
-    fixed_size,
     reset_head,
 )
 from engine.errors import DataError
@@ -106,12 +105,6 @@ def test_pretrained_heads_are_counted_without_fetching_them() -> None:
     assert count_outputs(Student(arch="timm/vit_tiny_patch16_224.augreg_in21k"), "pretrained") == 21843
     with pytest.raises(DataError, match="no classifier"):
         count_outputs(Student(arch="timm/vit_small_patch14_dinov2.lvd142m"), "pretrained")
-
-
-def test_only_networks_for_one_size_have_a_size() -> None:
-    assert fixed_size(Student(arch="timm/vit_base_patch16_384.augreg_in21k_ft_in1k")) == 384
-    assert fixed_size(Student(arch="timm/convnextv2_atto")) is None
-    assert fixed_size(Student(arch="tiny_vit_21m")) is None
 
 
 @pytest.mark.parametrize("words", [SMALL, TINY])
