@@ -260,8 +260,8 @@ def test_a_pack_is_split_as_its_data_says() -> None:
     groups = np.arange(60)
     groups[7] = 4
     pack = Pack(
-        labels_of(30, 30), keys, NAMES, groups, parts, [""] * 60, "", "raw", (), np.empty(0, np.uint8), np.empty(0, np.int64),
-        np.empty((0, 2), np.int64),
+        labels_of(30, 30), keys, NAMES, groups, parts, [""] * 60, "", "raw", (), np.empty(0, np.uint8),
+        np.empty(0, np.int64), np.empty((0, 2), np.int64),
     )  # fmt: skip
     for words in ({}, {"split_seed": 5}, {"nested": True}, {"given": "test"}, {"split": "80/10/10"}):
         data = Data.model_validate({"source": "folder", "root": "x", **words})
