@@ -6,6 +6,7 @@ import hashlib
 import math
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -267,9 +268,9 @@ def test_kept_pixels_are_rendered_once_and_the_caller_may_change_them(
     rendered: list[int] = []
     honest = loader.decoded.render
 
-    def count(rows: Sequence[int], crops: Sequence[Crop], size: int) -> Tensor:
+    def count(rows: Sequence[int], crops: Sequence[Crop], size: int, kind: Any) -> Tensor:
         rendered.extend(rows)
-        return honest(rows, crops, size)
+        return honest(rows, crops, size, kind)
 
     monkeypatch.setattr(loader.decoded, "render", count)
     for epoch in (0, 1, 2, 3):
