@@ -172,7 +172,7 @@ def _compare_cell(
     pairs = [(one[seed], two[seed]) for seed in seeds]
     crossed, images, unlike = _compare_test_images(snapshot, pairs) if metric.images == "test" else (None, None, ())
     difference = crossed if metric.is_share and _is_of(crossed, over_seeds) else over_seeds
-    fairness = [judge_pair(_surround(a, metric), _surround(b, metric), name) for a, b in pairs]
+    fairness = [judge_pair(surround(a, metric), surround(b, metric), name) for a, b in pairs]
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
     compared = Comparison(
         metric=name, cell=cell, arms=(first[0]["arm"], second[0]["arm"]),
@@ -229,7 +229,7 @@ def _why_untested(difference: Interval, common: int) -> str:
     return ONE_MEASUREMENT if common > 1 else ONE_SEED
 
 
-def _surround(run: Row, metric: Metric) -> Surroundings:
+def surround(run: Row, metric: Metric) -> Surroundings:
     """Return the settings of a run as they were carried out, and the machine and code of the job behind `metric`."""
     is_measured = metric.measured == "once"
     where = "measure" if is_measured else "train"

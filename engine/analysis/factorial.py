@@ -13,14 +13,25 @@ from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import isfinite, prod
 
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.analysis.compare import surround
+from engine.analysis.crossed import crossed_interval
+from engine.analysis.fairness import footnote_text, judge_pair
 from engine.analysis.grids import Factor, Grid, find_grid
 from engine.analysis.snapshot import Row, Snapshot
-from engine.analysis.statistics import Interval, holm, paired_p, paired_shares
+from engine.analysis.statistics import LEAST_SPREAD, Interval, holm, p_of, paired_shares
+from engine.analysis.things import Mismatch
 from engine.spec.dotted import flatten_settings
+from store.metrics import metric_of
 
 Weights = Mapping[str, float]
 Values = Mapping[str, Mapping[int, float]]
 """Accuracy by arm and seed, as fractions."""
+Right = Mapping[str, Mapping[int, NDArray[np.float64]]]
+"""Which of the same test images were told right, as 1 and 0, by arm and seed."""
+METRIC = "test_top1"
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,8 @@ class Effect:
     interval: Interval
     p: float | None = None
     adjusted_p: float | None = None
+    note: str = ""
+    """What was not held equal between arms that should differ in the factor alone, and what else a reader must know."""
 
     @property
     def is_interaction(self) -> bool:
@@ -62,23 +75,37 @@ def _sign(level: int, asked: int) -> int:
     return 1 if level == asked else -1 if level == 0 else 0
 
 
-def measure_effects(grid: Grid, values: Values) -> list[Effect]:
-    """Return the effects with their intervals over common seeds; none where the arms have no seed in common."""
-    seeds = set.intersection(*(set(values.get(arm, {})) for arm in grid.arms.values()))
-    found = [_effect(about, weights, values, sorted(seeds)) for about, weights in contrasts(grid)] if seeds else []
+def measure_effects(grid: Grid, values: Values, right: Right | None = None) -> list[Effect]:
+    """Return the effects with their intervals over common seeds, and over the test images where `right` has them.
+
+    None where the arms have no seed in common.
+    """
+    seeds = sorted(set.intersection(*(set(values.get(arm, {})) for arm in grid.arms.values())))
+    found = [_effect(about, weights, values, right or {}, seeds) for about, weights in contrasts(grid)] if seeds else []
     return with_holm([one for one in found if one is not None])
 
 
 def _effect(
-    about: Sequence[tuple[Factor, int]], weights: Weights, values: Values, seeds: Sequence[int]
+    about: Sequence[tuple[Factor, int]], weights: Weights, values: Values, right: Right, seeds: Sequence[int]
 ) -> Effect | None:
     """A contrast is the difference of two weighted means, so it is judged as a difference of two arms is."""
     up, down = ({seed: _side(weights, values, seed, sign) for seed in seeds} for sign in (1, -1))
-    interval = paired_shares(up, down)
-    if interval is None:
+    over_seeds = paired_shares(up, down)
+    if over_seeds is None:
         return None
+    crossed = _over_images(weights, right, seeds)
+    interval = crossed if crossed and abs(crossed.mean - over_seeds.mean) < LEAST_SPREAD else over_seeds
     named = tuple((factor.name, factor.levels[level], factor.levels[0]) for factor, level in about)
-    return Effect(named, weights, interval, None if interval.low is None else paired_p(up, down))
+    return Effect(named, weights, interval, p_of(interval))
+
+
+def _over_images(weights: Weights, right: Right, seeds: Sequence[int]) -> Interval | None:
+    """Return the interval over seeds and images, None where an arm's answers are not there or of other images."""
+    if any(seed not in right.get(arm, {}) for arm in weights for seed in seeds):
+        return None
+    table = [sum(weight * right[arm][seed] for arm, weight in weights.items()) for seed in seeds]
+    sizes = {np.shape(row) for row in table}
+    return crossed_interval(np.stack([np.asarray(row) for row in table])) if sizes and min(sizes) > (1,) else None
 
 
 def _side(weights: Weights, values: Values, seed: int, sign: int) -> float:
@@ -106,17 +133,51 @@ def read_factorials(snapshot: Snapshot, name: str, arms: Sequence[str], baseline
     for arm in arms:
         for row in snapshot.ask("compare_runs", experiment=name, arm=arm):
             by_point.setdefault(row["cell"], {}).setdefault(arm, []).append(row)
-    found = [_factorial(cell, runs, baseline) for cell, runs in by_point.items()]
+    found = [_factorial(snapshot, cell, runs, baseline) for cell, runs in by_point.items()]
     return _with_holm_together([one for one in found if one is not None])
 
 
-def _factorial(cell: str, runs: Mapping[str, Sequence[Row]], baseline: str | None) -> Factorial | None:
+def _factorial(
+    snapshot: Snapshot, cell: str, runs: Mapping[str, Sequence[Row]], baseline: str | None
+) -> Factorial | None:
     settings = {arm: flatten_settings(json.loads(rows[0]["settings"] or "{}")) for arm, rows in runs.items()}
     grid = find_grid(settings, baseline)
     if grid is None:
         return None
-    values = {arm: {row["seed"]: row["test_top1"] for row in rows if _is_number(row)} for arm, rows in runs.items()}
-    return Factorial(cell, grid, measure_effects(grid, values))
+    kept = {arm: [row for row in runs[arm] if _is_number(row)] for arm in grid.arms.values()}
+    values = {arm: {row["seed"]: row[METRIC] for row in rows} for arm, rows in kept.items()}
+    effects = measure_effects(grid, values, _right_of(snapshot, kept))
+    return Factorial(cell, grid, [replace(one, note=_note_of(grid, one, runs)) for one in effects])
+
+
+def _right_of(snapshot: Snapshot, runs: Mapping[str, Sequence[Row]]) -> Right:
+    """Return which test images each run told right; nothing where they are not the same for all."""
+    jobs = sorted({row["final_job"] for rows in runs.values() for row in rows})
+    answers = {row["job"]: row for row in snapshot.ask("compare_images", jobs=jobs)}
+    if len({json.dumps([row["samples"], row["labels"]]) for row in answers.values()}) != 1:
+        return {}
+    told = {job: np.asarray(row["correct"], dtype=np.float64) for job, row in answers.items()}
+    return {
+        arm: {row["seed"]: told[row["final_job"]] for row in rows if row["final_job"] in told}
+        for arm, rows in runs.items()
+    }
+
+
+def _note_of(grid: Grid, effect: Effect, runs: Mapping[str, Sequence[Row]]) -> str:
+    """Return what the pairs behind an effect differ in beside its factors, as a comparison of them would say."""
+    places = {factor.name: at for at, factor in enumerate(grid.factors)}
+    unfair, notes = dict[str, Mismatch](), dict[str, None]()
+    for name, level, reference in effect.levels:
+        at, levels = places[name], grid.factors[places[name]].levels
+        for cell, arm in grid.arms.items():
+            if levels[cell[at]] != level:
+                continue
+            other = grid.arms[(*cell[:at], levels.index(reference), *cell[at + 1 :])]
+            first, second = (surround(runs[one][0], metric_of(METRIC)) for one in (arm, other))
+            judged = judge_pair(first, second, METRIC)
+            unfair = {one.what: one for one in judged.unfair} | unfair
+            notes |= dict.fromkeys(judged.notes)
+    return footnote_text(list(unfair.values()), list(notes))
 
 
 def _is_number(row: Row) -> bool:

@@ -16,7 +16,8 @@ from engine.report.tables import Cell, Table
 ALPHA = 0.05
 SQUARE_NOTE = "Test accuracy [%]: mean ± standard deviation over n seeds."
 EFFECT_NOTE = (
-    "Of test accuracy, over the seeds that all arms of the square have, with 95 % t intervals; p after Holm over all "
+    "Of test accuracy, over the seeds that all arms of the square have and their test images, with 95 % intervals (of "
+    "fewer than three seeds of the images alone, and without p); p after Holm over all "
     "effects of this report. A main effect is a mean over the other factors, an interaction the change of one factor's "
     "difference with the other: where it is not 0, the main effects are means of unlike things."
 )
@@ -66,7 +67,8 @@ def _where(sheet: Sheet, cell: str) -> list[str]:
 def _effect_table(sheet: Sheet, one: Factorial) -> Table:
     columns = ["effect", "points", "95 % interval", "n", "p"]
     body = [_effect_row(one.grid, effect) for effect in one.effects]
-    return Table(", ".join(_where(sheet, one.cell)), columns, body, [EFFECT_NOTE])
+    notes = [f"{effect_name(effect)}: {effect.note}." for effect in one.effects if effect.note]
+    return Table(", ".join(_where(sheet, one.cell)), columns, body, [EFFECT_NOTE, *notes])
 
 
 def _effect_row(grid: Grid, effect: Effect) -> list[Cell]:

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.analysis.crossed import crossed_interval
 from engine.analysis.factorial import Effect, contrasts, measure_effects, read_factorials
 from engine.analysis.grids import Factor, Grid
-from engine.analysis.statistics import holm, t_interval
+from engine.analysis.statistics import holm, p_of, t_interval
 from tests.analysis.answering import Answers
+from tests.analysis.test_compare import run_row
 
 
 def grid_of(*counts: int) -> Grid:
@@ -116,15 +118,47 @@ def test_p_is_adjusted_over_all_effects() -> None:
     assert any(effect.adjusted_p != effect.p for effect in effects)
 
 
-def row(arm: str, seed: int, top1: float | None, cell: str) -> dict[str, Any]:
+def row(arm: str, seed: int, top1: float | None, cell: str, **more: Any) -> dict[str, Any]:
     teacher = {"arch": "timm/next"} if arm[1] == "1" else {"arch": "timm/clip"}
     kind = "longformer" if arm[0] == "1" else "window"
     settings = {"student": {"attention": {"kind": kind}}, "teacher": teacher, "data": {"split": cell}}
-    return {"seed": seed, "test_top1": top1, "cell": cell, "settings": json.dumps(settings)}
+    told = {"cell": cell, "settings": json.dumps(settings), "final_job": f"train-{arm}-{seed}", **more}
+    return run_row(arm, seed, **{"test_top1": top1, **told})
 
 
-def answers(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
-    return Answers(answer=lambda query, values: rows[values["arm"]] if query == "compare_runs" else [])
+def answers(rows: Mapping[str, Sequence[Mapping[str, Any]]], images: Sequence[Mapping[str, Any]] = ()) -> Any:
+    return Answers(answer=lambda query, values: rows[values["arm"]] if query == "compare_runs" else images)
+
+
+def test_effects_are_over_seeds_and_test_images() -> None:
+    draw = np.random.default_rng(5)
+    right = {arm: draw.random((3, 60)) < 0.5 + 0.2 * (arm == "11") for arm in ("00", "01", "10", "11")}
+    rows = {arm: [row(arm, seed, float(right[arm][seed].mean()), "one") for seed in range(3)] for arm in right}
+    images = [
+        {"job": f"train-{arm}-{seed}", "samples": list(range(60)), "labels": [0] * 60, "correct": list(told[seed])}
+        for arm, told in right.items() for seed in range(3)
+    ]  # fmt: skip
+    (found,) = read_factorials(answers(rows, images), "paper", list(rows), "00")
+    a, b, c, d = (right[arm].astype(float) for arm in ("00", "01", "10", "11"))
+    expected = [(c + d - a - b) / 2, (b + d - a - c) / 2, d - c - b + a]
+    assert [effect.interval for effect in found.effects] == [crossed_interval(table) for table in expected]
+    assert [effect.p for effect in found.effects] == [p_of(effect.interval) for effect in found.effects]
+    images[0]["samples"] = list(range(1, 61))
+    (apart,) = read_factorials(answers(rows, images), "paper", list(rows), "00")
+    assert {effect.interval.over for effect in apart.effects} == {"seeds"}
+
+
+def test_an_effect_says_what_was_not_held_equal() -> None:
+    rows = {arm: [row(arm, seed, 0.5 + seed / 10, "one") for seed in range(3)] for arm in ("00", "01", "10", "11")}
+    (fair,) = read_factorials(answers(rows), "paper", list(rows), "00")
+    assert {effect.note for effect in fair.effects} == {""}
+    for one in rows["10"]:
+        one["code"] = "d"
+    (unfair,) = read_factorials(answers(rows), "paper", list(rows), "00")
+    assert [effect.note for effect in unfair.effects] == [
+        "not held equal: the code is d against c", "not held equal: the code is c against d",
+        "not held equal: the code is d against c",
+    ]  # fmt: skip
 
 
 def test_each_point_of_the_matrix_has_its_effects_and_p_holds_over_all() -> None:
