@@ -170,6 +170,14 @@ METRICS: Mapping[str, Metric] = {
             label="Pruning achieved", heading="pruning achieved", column="",
         ),
         Metric(
+            name="epochs_spent", unit="count", better="neither", exact=True,
+            source="(coalesce((r.settings ->> '$.train.epochs')::bigint, 0) + case "
+            "when coalesce((r.settings ->> '$.prune.ratio')::double, 0) > 0 "
+            "then coalesce((r.settings ->> '$.prune.recover_epochs')::bigint, 0) else 0 end)",
+            device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="Epochs, recovery included", heading="epochs", column="",
+        ),
+        Metric(
             name="teacher_test_top1", source="teacher['test_top1']", unit="fraction", better="higher", exact=False,
             device_bound=False, measured="per_seed", images="any", is_share=True,
             label="Test accuracy of the teacher", heading="teacher test top-1", column="",

@@ -211,7 +211,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Data", "split_seed", Rule(ACCURACY, picks_images=True)),
     ("Data", "image_size", Rule(ALL)),
     ("Data", "view_seed crop_share", Rule(ACCURACY)),
-    ("Data", "views short_side format", Rule(LEARNING)),
+    ("Data", "views short_side format interpolation", Rule(LEARNING)),
     ("Data", "root", Rule(NONE)),  # which images they are is known by content
     ("Data", "cache workers", Rule(TRAINING)),
     ("Augment", "crop_scale crop_ratio flip rand_augment color_jitter erasing", Rule(LEARNING)),
@@ -224,7 +224,8 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Student", "weights", Rule(ACCURACY, is_factor=False)),  # one side has learnt from images that the other never saw
     ("Assistant", "weights", Rule(ACCURACY)),
     ("Teacher", "run image_size targets assistants", Rule(LEARNING)),
-    ("Teacher", "weights head classes mean std logit_scale seed calibrate", Rule(ACCURACY)),
+    ("Teacher", "weights head classes mean std crop_share interpolation logit_scale seed calibrate", Rule(ACCURACY)),
+    ("Teacher", "expect", Rule(NONE)),  # it stops a teacher, and changes none
     ("Distill", "loss until", Rule(LEARNING)),
     ("Distill", "temperature weight label_weight options", Rule(ACCURACY)),
     ("TemperatureSchedule", "start end schedule by", Rule(ACCURACY)),
@@ -241,7 +242,11 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Prune", "ratio of method criterion", Rule(ALL)),
     ("Prune", "recover_epochs", Rule(ACCURACY | TIME)),
     ("Prune", "recover_lr", Rule(ACCURACY)),
-    ("Measure", "batch_sizes threads seconds", Rule(MEASURED, is_factor=False)),  # the ruler, never what is measured
+    (
+        "Measure",
+        "batch_sizes threads seconds rounds",
+        Rule(MEASURED, is_factor=False),
+    ),  # the ruler
     ("Explain", "images", Rule(NONE)),
     ("Resources", "gpus cpus", Rule(PACE)),
     ("Resources", "memory time", Rule(NONE)),

@@ -39,6 +39,8 @@ THINGS = {
     "teacher.targets": "teacher targets",
     "teacher.seed": "teacher seed",
     "teacher.image_size": "teacher input",
+    "teacher.crop_share": "teacher input",
+    "teacher.interpolation": "teacher input",
     "teacher.mean": "teacher input",
     "teacher.std": "teacher input",
     "teacher.classes": "teacher input",

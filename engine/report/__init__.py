@@ -3,6 +3,7 @@
     sheet        the store's rows, by arm and point
     number_text  numbers as text
     tables       the tables
+    published    the paper beside ours
     squares      arms that cross factors
     changes      what a change is worth
     verdicts     what the claims came to

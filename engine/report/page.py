@@ -15,13 +15,13 @@ from engine.report import number_text
 from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves
 from engine.report.images import image_facts
+from engine.report.published import published_table
 from engine.report.sheet import ReportRows, Sheet
 from engine.report.squares import FactorSection, factor_section
 from engine.report.tables import (
     Table,
     claim_table,
     difference_table,
-    published_table,
     result_table,
     run_table,
 )  # fmt: skip
@@ -32,7 +32,8 @@ from store.metrics import METRICS, Metric
 IN_TABLES = frozenset(metric.name for metric in METRICS.values() if metric.column)
 Point = tuple[int, float]
 SHARED = {
-    "Data": "data.source", "Image size": "data.image_size", "Epochs": "train.epochs", "Batch size": "train.batch_size",
+    "Data": "data.source", "Image size": "data.image_size", "Epochs (recovery not counted)": "train.epochs",
+    "Batch size": "train.batch_size",
     "Learning rate": "train.lr", "Precision": "train.precision", "Tested at": "train.checkpoint",
     "Student": "student.arch", "Teacher": "teacher.arch",
 }  # fmt: skip

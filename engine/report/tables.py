@@ -19,7 +19,6 @@ HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "selec
 COLUMNS = tuple(dict.fromkeys(metric.column for metric in METRICS.values() if metric.column not in ("", "accuracy")))
 NEWER = ("macs_algorithm", "speed-up")  # left out where no run has a figure, as in results of older versions
 OF_A_RUN = ("test_top1", "val_top1", "train_seconds")
-PAPER_METRICS = {"top1": "test_top1", "throughput": "train_images_per_second", "memory": "cuda_peak_reserved"}
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
         if asked:
             reached = number_text.percent(sheet.mean(arm, point, "prune_achieved"))
             notes.append(f"{arm}: pruning of {number_text.percent(asked)} was asked, {reached} reached.")
-    notes += [_split_note(row) for row in sheet.splits if row["cell"] == point]
+    notes += [_split_note(row) for row in sheet.splits if row["cell"] == point] + _epoch_notes(sheet, point)
     notes += [
         f"{arm}: begins with or learns from weights {UNKNOWN}, which may have been trained on these test images."
         for arm in unknown_arms(sheet.trainings, point)
@@ -155,6 +154,14 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
     if len(sheet.points) > 1:
         notes.append("Tables with different splits have different test images: compare within a table, not across.")
     return notes
+
+
+def _epoch_notes(sheet: Sheet, point: str) -> list[str]:
+    """Say how long each arm was trained where that differs: more training is not to be taken for what is studied."""
+    spent = {arm: sheet.mean(arm, point, "epochs_spent") for arm in sheet.arms}
+    known = [f"{arm} {count:g}" for arm, count in spent.items() if count is not None]
+    is_even = len({count for count in spent.values() if count is not None}) < 2
+    return [] if is_even else [f"Epochs in all, recovery after pruning included: {', '.join(known)}."]
 
 
 def _split_note(row: Row) -> str:
@@ -228,84 +235,6 @@ def _truly_varies(path: str, trees: Mapping[str, Mapping[str, Any]]) -> bool:
 def _setting_text(tree: Mapping[str, Any], path: str) -> str:
     value = tree.get(path)
     return number_text.NONE if value is None else value if isinstance(value, str) else json.dumps(value)
-
-
-def published_table(rows: ReportRows, sheet: Sheet) -> Table | None:
-    """The paper's figures of this section with both readings of each change, and ours beside them."""
-    if not rows.published:
-        return None
-    columns = [
-        "published",
-        "split",
-        "value",
-        "change as printed",
-        "if relative",
-        "if absolute",
-        "ours: value",
-        "ours: absolute",
-        "ours: relative",
-    ]
-    return Table("", columns, [_published_row(row, sheet) for row in rows.published], [
-        "The paper prints per cent for each change; for accuracy that can mean points or per cent of the baseline.",
-        "Ours: the first arm of that attention, teacher, split and pruning, against the baseline over shared seeds."
-        " Throughput is that of training; memory is what CUDA reserved.",
-    ])  # fmt: skip
-
-
-def _published_row(row: Row, sheet: Sheet) -> list[Cell]:
-    value = number_text.NONE if row["value"] is None else f"{row['value']:g} {row['unit'].replace('percent', '%')}"
-    unit = {"percent": "points"}.get(row["unit"], row["unit"])
-    absolute = number_text.NONE if row["absolute_change"] is None else f"{row['absolute_change']:+g} {unit}"
-    printed = f"{row['change']:+g}" + (" %" if row["change_unit"] == "percent" else "")
-    name = f"{row['model']} {row['attention'] or ''} {'pruned' if row['prune'] else ''}: {row['metric']}".replace(
-        "  ", " "
-    ).replace(" :", ":")
-    ours = [Cell(text, _our_source(row, sheet)) for text in _our_figures(row, sheet)]
-    return [
-        Cell(name, f"against {row['against']}"),
-        Cell(row["split"] or ""),
-        Cell(value),
-        Cell(printed),
-        Cell(f"{row['relative_change']:+g} %"),
-        Cell(absolute),
-        *ours,
-    ]
-
-
-def _our_figures(row: Row, sheet: Sheet) -> tuple[str, str, str]:
-    metric = PAPER_METRICS.get(row["metric"])
-    arm, point = _matching_cell(row, sheet)
-    if metric is None or arm is None or point is None or sheet.baseline is None:
-        return number_text.NONE, number_text.NONE, number_text.NONE
-    values, bases = (sheet.seeds(name, point, metric) for name in (arm, sheet.baseline))
-    common = sorted(values.keys() & bases.keys())
-    if not common:
-        return number_text.NONE, number_text.NONE, number_text.NONE
-    value, base = (sum(side[seed] for seed in common) / len(common) for side in (values, bases))
-    if metric == "test_top1":
-        return f"{100 * value:.2f} %", f"{100 * (value - base):+.2f} points", number_text.relative(value, base)
-    write = number_text.scale_of(METRICS[metric]).write
-    return write(value), f"{'+' if value >= base else '-'}{write(abs(value - base))}", number_text.relative(value, base)
-
-
-def _our_source(row: Row, sheet: Sheet) -> str:
-    arm, point = _matching_cell(row, sheet)
-    if arm is None or point is None or sheet.baseline is None:
-        return ""
-    return ", ".join(run["run"] for name in (arm, sheet.baseline) for run in sheet.runs[name, point])
-
-
-def _matching_cell(row: Row, sheet: Sheet) -> tuple[str | None, str | None]:
-    for (arm, point), settings in sheet.settings.items():
-        is_same = (
-            settings.get("student.attention.kind") == row["attention"]
-            and settings.get("data.split") == row["split"]
-            and (settings.get("prune.ratio") or None) == row["prune"]
-            and (row["teacher"] or "") in (settings.get("teacher.arch") or "")
-        )
-        if is_same and arm != sheet.baseline:
-            return arm, point
-    return None, None
 
 
 def run_table(rows: ReportRows) -> Table:

@@ -155,7 +155,7 @@ def test_facts_say_what_was_run_and_where() -> None:
         "Split (train/val/test)": "60/20/20",
         "Seeds": "0, 2, 10",
         "Runs": "2 of 3 done",
-        "Epochs": "3",
+        "Epochs (recovery not counted)": "3",
         "Training time": "1 min 15 s",
         "Machine": "bench, other: cpu, Zen",
         "Versions": "Python 3.11, torch 2.15, timm 1.0",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import mean, stdev
@@ -227,7 +228,11 @@ def test_names_with_odd_signs_do_no_harm(tmp_path: Path) -> None:
 
 def test_paper_experiment_shows_the_published_figures(tmp_path: Path) -> None:
     made = SyntheticHome(tmp_path / "home")
-    arms = {name: ARMS[name] for name in ("original", "proposed")}
+    kinds = {"original": "window", "proposed": "longformer"}
+    arms = {
+        name: replace(ARMS[name], settings={"student": {"arch": "tiny_vit_5m", "attention": {"kind": kind}}})
+        for name, kind in kinds.items()
+    }
     made.experiment("phase1_tiny_window", arms, seeds=(0,), splits=("80/10/10",))
     collect(made.home)
     text = make_report(made.home, "phase1_tiny_window", ("md",), tmp_path / "out")[0].read_text()

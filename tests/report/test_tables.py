@@ -19,7 +19,6 @@ from engine.report.tables import (
     Table,
     claim_table,
     difference_table,
-    published_table,
     result_table,
     run_table,
 )
@@ -324,90 +323,3 @@ def test_runs_are_listed_with_their_figures() -> None:
         ["run-a-3-one", "a", "one", "3", "done", "61.23", "50.00", "1 min 1 s"],
         ["run-b-4-two", "b", "two", "4", "queued", *[words.NONE] * 3],
     ]
-
-
-# Against the published figures ----------------------------------------------------------------------------------------
-
-PUBLISHED: dict[str, Any] = {
-    "model": "TinyViT", "attention": "longformer", "teacher": None, "prune": None, "split": "80/10/10",
-    "metric": "top1", "value": 73.645, "unit": "percent", "change": -0.84, "change_unit": "percent",
-    "relative_change": -0.84, "absolute_change": -0.62, "against": "TinyViT window",
-}  # fmt: skip
-
-
-def paper_runs() -> list[dict[str, Any]]:
-    """`new` on both splits, untaught, taught and pruned; seeds 1 and 2 are common with the baseline."""
-
-    def tree(split: str, kind: str, **more: Any) -> dict[str, Any]:
-        return {"data": {"split": split}, "student": {"attention": {"kind": kind}}, **more}
-
-    runs = []
-    for shift, split in ((0.0, "60/20/20"), (0.1, "80/10/10")):
-        for arm, kind, more, gain in (
-            ("base", "window", {}, 0.0), ("new", "longformer", {}, 0.03),
-            ("pruned", "longformer", {"prune": {"ratio": 0.2}}, -0.05),
-            ("taught", "longformer", {"teacher": {"arch": "timm/clip"}}, 0.06),
-        ):  # fmt: skip
-            for seed in (0, 1, 2) if arm == "base" else (1, 2, 3):
-                runs.append(
-                    run_row(
-                        arm,
-                        seed,
-                        split,
-                        tree(split, kind, **more),
-                        test_top1=0.5 + shift + gain + seed / 100,
-                        train_images_per_second=100.0 * (1 + shift + gain),
-                        cuda_peak_reserved=(1000 + 1000 * gain) * MB,
-                    )
-                )
-    return runs
-
-
-def published_texts(**changes: Any) -> list[str]:
-    row = {**PUBLISHED, **changes}
-    rows = make_rows(paper_runs(), "base", published=[row])
-    table = published_table(rows, Sheet(rows))
-    assert table is not None
-    return texts(table)[0]
-
-
-def test_a_published_row_has_both_readings_and_ours() -> None:
-    """Ours on 80/10/10, common seeds 1 and 2: 0.645 against 0.615."""
-    assert published_texts() == [
-        "TinyViT longformer: top1", "80/10/10", "73.645 %", "-0.84 %", "-0.84 %", "-0.62 points",
-        "64.50 %", "+3.00 points", "+4.9 %",
-    ]  # fmt: skip
-
-
-def test_a_published_row_is_matched_by_split_pruning_and_teacher() -> None:
-    assert published_texts(split="60/20/20")[-3:] == ["54.50 %", "+3.00 points", "+5.8 %"]
-    assert published_texts(prune=0.2)[0] == "TinyViT longformer pruned: top1"
-    assert published_texts(prune=0.2)[-3:] == ["56.50 %", "-5.00 points", "-8.1 %"]
-    assert published_texts(teacher="clip")[-3:] == ["67.50 %", "+6.00 points", "+9.8 %"]
-    for other in ({"prune": 0.3}, {"teacher": "convnext"}, {"attention": "window"}, {"split": "50/25/25"}):
-        assert published_texts(**other)[-3:] == [words.NONE] * 3
-
-
-def test_published_throughput_and_memory_keep_their_units() -> None:
-    speed = published_texts(metric="throughput", unit="images/s", value=500.0, absolute_change=12.0, change=2.4)
-    assert speed[2:] == ["500 images/s", "+2.4 %", "-0.84 %", "+12 images/s", "113", "+3.00", "+2.7 %"]
-    memory = published_texts(metric="memory", unit="MB", value=None, absolute_change=None, change_unit="MB", prune=0.2)
-    assert memory[2:] == [words.NONE, "-0.84", "-0.84 %", words.NONE, "950", "-50.0", "-5.0 %"]
-    assert published_texts(metric="energy")[-3:] == [words.NONE] * 3
-
-
-def test_ours_of_a_published_row_names_both_arms_runs() -> None:
-    rows = make_rows(paper_runs(), "base", published=[PUBLISHED])
-    table = published_table(rows, Sheet(rows))
-    assert table is not None
-    runs = [f"run-{arm}-{seed}-80/10/10" for arm, seeds in (("new", (1, 2, 3)), ("base", (0, 1, 2))) for seed in seeds]
-    assert [cell.source for cell in table.rows[0]] == ["against TinyViT window", *[""] * 5, *[", ".join(runs)] * 3]
-    assert published_table(make_rows(paper_runs(), "base"), Sheet(make_rows(paper_runs(), "base"))) is None
-
-
-def test_without_common_seeds_nothing_stands_beside_the_published() -> None:
-    runs = [run for run in paper_runs() if run["arm"] == "base" or run["seed"] == 3]
-    rows = make_rows(runs, "base", published=[PUBLISHED])
-    table = published_table(rows, Sheet(rows))
-    assert table is not None
-    assert texts(table)[0][-3:] == [words.NONE] * 3

@@ -20,6 +20,7 @@ RESULTS: dict[str, Any] = {
     "train_images_per_second": 103.0, "infer_images_per_second": 650.0, "infer_batch_size": 32, "infer_latency": 2.0,
     "cuda_peak_allocated": 1009, "cuda_peak_reserved": 2003, "host_peak_rss": 3001, "params": 401, "macs": 5003,
     "params_before": 601, "prune_asked": 0.03, "prune_achieved": 0.02, "teacher_test_top1": 0.13, "train_seconds": 29.0,
+    "epochs_spent": 5,
 }  # fmt: skip
 NOT_IN_CELLS = ("infer_batch_size",)
 # A metric that is not listed above is told by its source, so that a new one is tested without a word here.
@@ -36,7 +37,8 @@ def tell_run(made: SyntheticHome, seed: int, *, checkpoint: str = "last", arm: s
     _tell_pruning(made, jobs["prune"], scale)
     _tell_measure(made, jobs["measure"], scale)
     _tell_maps(made, jobs["explain"], scale)
-    settings = {"train": {"checkpoint": checkpoint}}
+    recovery = {"ratio": 0.2, "recover_epochs": 2 * scale}
+    settings = {"train": {"checkpoint": checkpoint, "epochs": 3 * scale}, "prune": recovery}
     where = {"arm": arm, "cell": "data.split=60/20/20", "seed": seed, "split": "60/20/20"}
     return {**where, "run": f"run-{key}", "settings": settings, "jobs": jobs}
 

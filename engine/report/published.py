@@ -1,0 +1,157 @@
+"""The paper's figures and ours beside them: takes rows of the paper and a sheet, gives a table.
+
+Ours stands beside a figure only where the same thing was run: network, windows, attention, teacher, pruning and split,
+and against the arm that the paper compared with. Else the table says what such a run would be.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.analysis.snapshot import Row
+from engine.report import number_text
+from engine.report.sheet import ReportRows, Sheet
+from engine.report.tables import Cell, Table
+from store.metrics import METRICS
+
+PAPER_METRICS = {"top1": "test_top1", "throughput": "train_images_per_second", "memory": "cuda_peak_reserved"}
+AGAINST = {"with CLIP ViT teacher": "clip", "with ConvNeXt V2 teacher": "convnextv2"}
+"""How the paper names the teacher of the network that it compared with; without such words it had none."""
+NAMES = {"clip": "CLIP", "convnextv2": "ConvNeXt V2"}
+OWN_WINDOWS = "7-7-14-7"
+UNMATCHED, UNCLEAR = "no run corresponds", "\u2021"
+COLUMNS = (
+    "published", "split", "value", "change as printed", "if relative", "if absolute", "ours: value", "ours: absolute",
+    "ours: relative",
+)  # fmt: skip
+READINGS = "The paper prints per cent for each change; for accuracy that can mean points or per cent of the baseline."
+OURS = (
+    "Ours: the arm of that network, windows, attention, teacher, split and pruning, against the arm that the paper "
+    "compared with, over shared seeds. Throughput is that of training; memory is what CUDA reserved."
+)
+TWO_CHANGES = f"{UNCLEAR} The paper prints two changes for one figure, and does not say what each is against."
+PRUNED = f"{UNCLEAR} The paper does not say whether the pruned network is held against the original or the whole one."
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A network as the paper names it; `windows` is empty where it says nothing of them."""
+
+    model: str
+    windows: str
+    attention: str
+    teacher: str
+    prune: float | None
+    split: str
+
+    def fits(self, settings: Settings) -> bool:
+        """Whether an arm is that network. `tiny_vit` without a size is any of them."""
+        return (
+            _is_model(self.model, str(settings.get("student.arch", "")))
+            and self.windows in ("", _windows_of(settings))
+            and settings.get("student.attention.kind") == self.attention
+            and settings.get("data.split") == self.split
+            and (settings.get("prune.ratio") or None) == self.prune
+            and _is_teacher(self.teacher, settings.get("teacher.arch"))
+        )
+
+    def __str__(self) -> str:
+        windows = f" at windows {self.windows}" if self.windows else ""
+        taught = f", taught by {NAMES.get(self.teacher, self.teacher)}" if self.teacher else ", without a teacher"
+        pruned = f", pruned by {100 * self.prune:g} %" if self.prune else ""
+        return f"{self.model} with {self.attention} attention{windows}{taught}{pruned}, split {self.split}"
+
+
+def _is_model(model: str, arch: str) -> bool:
+    return arch == model or (model == "tiny_vit" and arch.startswith("tiny_vit"))
+
+
+def _windows_of(settings: Settings) -> str:
+    """The first entry is unused: stage 0 is convolutional."""
+    windows = settings.get("student.windows")
+    return "-".join(map(str, [windows[1], *windows[1:]])) if windows else OWN_WINDOWS
+
+
+def _is_teacher(wanted: str, arch: str | None) -> bool:
+    return wanted in arch if wanted and arch else not wanted and not arch
+
+
+def published_table(rows: ReportRows, sheet: Sheet) -> Table | None:
+    """The paper's figures of this section with both readings of each change, and ours beside them."""
+    if not rows.published:
+        return None
+    twice = _printed_twice(rows.published)
+    body = [_published_row(row, sheet, _mark(row, twice)) for row in rows.published]
+    needs = dict.fromkeys(need for row in rows.published for need in _needs(row, sheet))
+    notes = [READINGS, OURS, *([TWO_CHANGES] if twice else [])]
+    notes += [PRUNED] * any(row["prune"] for row in rows.published)
+    notes += [f"No run corresponds without {need}." for need in needs]
+    return Table("", COLUMNS, body, notes)
+
+
+def _figure_of(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("model", "attention", "teacher", "prune", "split", "metric", "against"))
+
+
+def _printed_twice(published: Sequence[Row]) -> set[tuple[Any, ...]]:
+    return {figure for figure, count in Counter(map(_figure_of, published)).items() if count > 1}
+
+
+def _mark(row: Row, twice: set[tuple[Any, ...]]) -> str:
+    return f" {UNCLEAR}" if row["prune"] or _figure_of(row) in twice else ""
+
+
+def wanted_pair(row: Row) -> tuple[Wanted, Wanted]:
+    """Return the network of a published row, and the one that it is held against."""
+    windows, split = row["windows"] or "", row["split"] or ""
+    teacher = next((name for words, name in AGAINST.items() if words in (row["against"] or "")), "")
+    ours = Wanted(row["model"], windows, row["attention"] or "", row["teacher"] or "", row["prune"], split)
+    return ours, Wanted(row["model"], windows, "window", teacher, None, split)
+
+
+def _needs(row: Row, sheet: Sheet) -> list[str]:
+    return [str(one) for one in wanted_pair(row) if _find(one, sheet) is None]
+
+
+def _find(wanted: Wanted, sheet: Sheet) -> tuple[str, str] | None:
+    return next((place for place, settings in sheet.settings.items() if wanted.fits(settings)), None)
+
+
+def _published_row(row: Row, sheet: Sheet, mark: str) -> list[Cell]:
+    value = number_text.NONE if row["value"] is None else f"{row['value']:g} {row['unit'].replace('percent', '%')}"
+    unit = {"percent": "points"}.get(row["unit"], row["unit"])
+    absolute = number_text.NONE if row["absolute_change"] is None else f"{row['absolute_change']:+g} {unit}"
+    printed = f"{row['change']:+g}" + (" %" if row["change_unit"] == "percent" else "") + mark
+    name = f"{row['model']} {row['attention'] or ''} {'pruned' if row['prune'] else ''}: {row['metric']}".replace(
+        "  ", " "
+    ).replace(" :", ":")
+    return [
+        Cell(name, f"against {row['against']}"), Cell(row["split"] or ""), Cell(value), Cell(printed),
+        Cell(f"{row['relative_change']:+g} %"), Cell(absolute), *_our_cells(row, sheet),
+    ]  # fmt: skip
+
+
+def _our_cells(row: Row, sheet: Sheet) -> list[Cell]:
+    metric = PAPER_METRICS.get(row["metric"])
+    places = [_find(one, sheet) for one in wanted_pair(row)]
+    one, other = places
+    if metric is None or one is None or other is None or one == other:
+        return [Cell(UNMATCHED), Cell(number_text.NONE), Cell(number_text.NONE)]
+    source = ", ".join(run["run"] for place in (one, other) for run in sheet.runs[place])
+    values, bases = (sheet.seeds(*place, metric) for place in (one, other))
+    return [Cell(text, source) for text in _our_figures(metric, values, bases)]
+
+
+def _our_figures(metric: str, values: Mapping[int, float], bases: Mapping[int, float]) -> tuple[str, str, str]:
+    common = sorted(values.keys() & bases.keys())
+    if not common:
+        return number_text.NONE, number_text.NONE, number_text.NONE
+    value, base = (sum(side[seed] for seed in common) / len(common) for side in (values, bases))
+    if metric == "test_top1":
+        return f"{100 * value:.2f} %", f"{100 * (value - base):+.2f} points", number_text.relative(value, base)
+    write = number_text.scale_of(METRICS[metric]).write
+    return write(value), f"{'+' if value >= base else '-'}{write(abs(value - base))}", number_text.relative(value, base)
