@@ -15,7 +15,8 @@ from engine.spec.registries import REGISTRIES
 
 DECIDING = (
     "engine/errors.py", "engine/home/files.py", "engine/home/paths.py", "engine/spec/identity.py",
-    "engine/spec/timm_names.txt", "engine/spec/timm_views.txt", "engine/inputs/weights.py", "engine/inputs/folders.py", "engine/inputs/quotas.py",
+    "engine/spec/timm_names.txt", "engine/spec/timm_views.txt", "engine/inputs/weights.py",
+    "engine/inputs/folders.py", "engine/inputs/quotas.py",
     "engine/launch/preempt.py", "engine/core/network/fast.py", "engine/run/heads.py", "store/journal.py",
 )  # fmt: skip
 TELLING = (
