@@ -16,6 +16,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from benchmarks import Row
 from engine.analysis.claims import decide_side
@@ -38,7 +39,7 @@ def draw_gains(draw: np.random.Generator, seeds: int, images: int, sd: float, ga
     slope = _slope()
     hard = draw.standard_normal((1, images)) * HARD + EASE
     right = []
-    for shift in (gap / slope, 0.0):
+    for shift in (_shift(gap), 0.0):
         own = draw.standard_normal((1, images)) * OWN
         whole = draw.standard_normal((seeds, 1)) * sd / np.sqrt(2) / slope
         luck = draw.standard_normal((seeds, images)) * LUCK
@@ -46,6 +47,14 @@ def draw_gains(draw: np.random.Generator, seeds: int, images: int, sd: float, ga
     one, two = (side.astype(np.float64) for side in right)
     gains: Gains = one - two
     return gains
+
+
+def _shift(gap: float) -> float:
+    """How much score gains exactly this accuracy: the slope at the mean alone would fall short for large gaps."""
+    if not gap:
+        return 0.0
+    wide = float(np.sqrt(HARD**2 + OWN**2 + LUCK**2))
+    return wide * float(ndtri(ndtr(EASE / wide) + gap)) - EASE
 
 
 def _slope() -> float:

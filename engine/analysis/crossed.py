@@ -8,9 +8,9 @@ layout without replication (Searle, Casella and McCulloch, Variance Components, 
 
 How many of these errors the interval reaches lies between Student's quantile for seeds - 1 and the normal's, by the
 share of error^2 that seeds make (`critical_value` of engine/analysis/statistics.py). MS_seeds is held to at least a
-twentieth of MS_rest, which three seeds fall below by luck one time in twenty: none are taken for certain. With a quarter
-the interval of three seeds without a spread of their own covers 98 %. Two seeds cannot tell their own luck: their
-interval is of the images alone, for these networks.
+twentieth of MS_rest, which three seeds fall below by luck one time in twenty: none are taken for certain. With a
+quarter the interval of three seeds without a spread of their own covers 98 %. Two seeds cannot tell their own luck:
+their interval is of the images alone, for these networks.
 """
 
 from __future__ import annotations
