@@ -2,14 +2,15 @@
 
 A gain is 1 where the first arm alone is right, -1 where the second alone is, else 0. Seeds and images are crossed
 random effects, gain = difference + seed + image + rest, so the variance of the mean is that of a balanced two-way
-layout without replication (Searle, Casella and McCulloch, Variance Components, 1992, chapter 4), with Satterthwaite's
-degrees of freedom (1946):
+layout without replication (Searle, Casella and McCulloch, Variance Components, 1992, chapter 4):
 
     error^2 = (MS_seeds + max(MS_images - MS_rest, 0)) / (seeds * images)
 
-MS_seeds is held to at least a quarter of MS_rest: of three seeds the least spread is often luck, and with that floor
-the interval covers what it says (benchmarks/simulate.py). Two seeds cannot tell their own luck: their interval is of
-the images alone, for these networks.
+How many of these errors the interval reaches lies between Student's quantile for seeds - 1 and the normal's, by the
+share of error^2 that seeds make (`critical_value` of engine/analysis/statistics.py). MS_seeds is held to at least a
+twentieth of MS_rest, which three seeds fall below by luck one time in twenty: none are taken for certain. With a
+quarter the interval of three seeds without a spread of their own covers 98 %. Two seeds cannot tell their own luck:
+their interval is of the images alone, for these networks.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.analysis.statistics import Floats, Interval, t_quantile
+from engine.analysis.statistics import Floats, Interval, critical_value, t_quantile
 
 LEAST_SEEDS = 3
-LEAST_SHARE = 0.25
+LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class Parts:
     """The variance of a mean gain by where it comes from: `seeds` shrinks with more seeds, `images` with more images.
 
-    Both are variances of the mean over all seeds and images, with their degrees of freedom.
+    Both are variances of the mean over all seeds and images; `df` is of the part that makes the interval wide: seeds,
+    or images where they stand alone.
     """
 
     seeds: float
@@ -54,13 +56,11 @@ def crossed_interval(gains: Sequence[Sequence[float]] | Floats, level: float = 0
 
 def variance_parts(table: Floats) -> Parts:
     """Return the parts of the variance of the mean of (seeds, images), three seeds at least."""
-    seeds, images = table.shape
+    seeds, _ = table.shape
     of_seeds, of_images, rest = mean_squares(table)
     luck = max(of_seeds, LEAST_SHARE * rest)
     shared = max(of_images - rest, 0.0)
-    spread = luck**2 / (seeds - 1) + of_images**2 / (images - 1) + rest**2 / ((seeds - 1) * (images - 1))
-    df = (luck + shared) ** 2 / spread if spread else float(seeds - 1)
-    return Parts(luck / table.size, shared / table.size, df)
+    return Parts(luck / table.size, shared / table.size, seeds - 1.0)
 
 
 def mean_squares(table: Floats) -> tuple[float, float, float]:
@@ -83,7 +83,7 @@ def _interval(mean: float, std: float | None, n: int, parts: Parts, over: str, l
     """A difference of accuracies lies in [-1, 1], whatever its error."""
     variance = parts.seeds + parts.images
     error = float(np.sqrt(variance))
-    half = t_quantile(parts.df, level) * error
-    low, high = max(mean - half, -1.0), min(mean + half, 1.0)
     share = parts.images / variance if variance else 0.0
+    reach = t_quantile(parts.df, level) if over == "images" else critical_value(parts.df, share, level)
+    low, high = max(mean - reach * error, -1.0), min(mean + reach * error, 1.0)
     return Interval(mean, std, low, high, n, error=error, df=parts.df, over=over, image_share=share)

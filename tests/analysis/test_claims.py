@@ -27,7 +27,7 @@ from engine.analysis.claims import (
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Comparison, compare_arms
 from engine.analysis.power import Design
 from engine.analysis.speeds import NO_COMMON, ONE_NETWORK, SpeedRatio
-from engine.analysis.statistics import Interval, t_quantile
+from engine.analysis.statistics import Interval, critical_value
 from engine.analysis.text import comparison_lines
 from engine.analysis.things import Mismatch
 from engine.collect import collect
@@ -285,7 +285,7 @@ def test_a_claim_is_decided_below_five_per_cent_alone(p: float | None, side: int
 @pytest.mark.parametrize("share", [0.0, 0.9])
 def test_a_verdict_is_that_of_the_interval_against_the_margin(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
     """One error for both, wherever it comes from: p is below 5 % where the margin lies outside of the interval."""
-    half = t_quantile(7.3) * 0.01
+    half = critical_value(7.3, share) * 0.01
     for mean in (half - 1e-6, half + 1e-6, 0.01 + half - 1e-6, 0.01 + half + 1e-6):
         edges = Interval(mean, 0.02, mean - half, mean + half, 3, 0.01, 7.3, "seeds and images", share)
         for margin in (None, 0.01):

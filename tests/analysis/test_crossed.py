@@ -8,7 +8,7 @@ from scipy import stats as scipy_stats
 
 from benchmarks.simulate import draw_gains
 from engine.analysis.crossed import LEAST_SHARE, crossed_interval, mean_squares, variance_parts
-from engine.analysis.statistics import p_of
+from engine.analysis.statistics import BEND, critical_value, p_of
 
 
 def table_of(seeds: int, images: int, seed: int = 0) -> np.ndarray:
@@ -30,16 +30,19 @@ def test_mean_squares_are_those_of_an_analysis_of_variance() -> None:
     assert mean_squares(table) == pytest.approx((found["seed"], found["image"], found["Residual"]))
 
 
-def test_the_interval_is_satterthwaites() -> None:
+def test_the_interval_lies_between_student_and_normal() -> None:
     table = table_of(5, 60)
     of_seeds, of_images, rest = mean_squares(table)
     assert of_seeds > LEAST_SHARE * rest
     assert of_images > rest
     variance = (of_seeds + of_images - rest) / 300
-    df = (of_seeds + of_images - rest) ** 2 / (of_seeds**2 / 4 + of_images**2 / 59 + rest**2 / 236)
+    normal, student = scipy_stats.norm.ppf(0.975), scipy_stats.t.ppf(0.975, 4)
+    reach = (normal**2 + (of_seeds / 300 / variance) ** BEND * (student**2 - normal**2)) ** 0.5
+    half = reach * variance**0.5
     found = crossed_interval(table)
-    assert [found.error, found.df] == pytest.approx([variance**0.5, df])
-    assert (found.low, found.high) == pytest.approx(scipy_stats.t.interval(0.95, df, table.mean(), variance**0.5))
+    assert [found.error, found.df] == pytest.approx([variance**0.5, 4.0])
+    assert (found.low, found.high) == pytest.approx((table.mean() - half, table.mean() + half))
+    assert normal < reach < student
     assert found.image_share == pytest.approx((of_images - rest) / 300 / variance)
     assert (found.over, found.n) == ("seeds and images", 5)
     assert found.std == pytest.approx(table.mean(axis=1).std(ddof=1))
@@ -54,14 +57,15 @@ def test_seeds_that_agree_by_luck_are_not_taken_for_certain() -> None:
     assert variance_parts(table).seeds == pytest.approx(LEAST_SHARE * rest / table.size)
 
 
-def test_p_is_below_five_per_cent_where_the_interval_leaves_zero_out() -> None:
+@pytest.mark.parametrize("alpha", [0.3, 0.05, 0.0125, 0.001])
+def test_p_is_below_alpha_where_the_interval_leaves_zero_out(alpha: float) -> None:
     for seed in range(30):
-        found = crossed_interval(table_of(3, 50, seed))
+        found = crossed_interval(table_of(3, 50, seed), 1 - alpha)
         p = p_of(found)
         assert found.low is not None
         assert found.high is not None
         assert p is not None
-        assert (p < 0.05) == (not found.low <= 0 <= found.high)
+        assert (p < alpha) == (not found.low <= 0 <= found.high)
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -104,3 +108,20 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(seeds: int, sd: float
         assert found.high is not None
         inside += found.low <= 0 <= found.high
     assert 0.93 - 2 * 0.008 <= inside / rounds <= 0.975
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_coverage_holds_whatever_share_seeds_make(seeds: int, share: float) -> None:
+    """By normal theory, as on 13,000 images: seeds' mean square is chi-square, what images leave is known."""
+    draw, rounds = np.random.default_rng(3), 10_000
+    of_seeds = share * draw.chisquare(seeds - 1, rounds) / (seeds - 1)
+    variance = of_seeds + 1 - share
+    away = np.abs(draw.standard_normal(rounds)) / np.sqrt(variance)
+    inside, certain = (
+        np.mean([far <= critical_value(seeds - 1, one, level) for far, one in
+                 zip(away, (1 - share) / variance, strict=True)])
+        for level in (0.95, 0.9875)
+    )  # fmt: skip
+    assert 0.93 <= inside <= 0.97 + 2 * (0.03 * 0.97 / rounds) ** 0.5
+    assert 1 - certain <= 1.2 * 0.0125 + 2 * (0.0125 * 0.9875 / rounds) ** 0.5

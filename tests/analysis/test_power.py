@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from statsmodels.stats.power import TTestPower
 
-from engine.analysis.crossed import crossed_interval
+from benchmarks.simulate import power_found
+from engine.analysis.crossed import LEAST_SHARE, crossed_interval
 from engine.analysis.power import ASSUMED_SEED_SD, Design, assumed_design, design_of
-from engine.analysis.statistics import Interval, p_of, t_interval
+from engine.analysis.statistics import Interval, critical_value, p_of, t_interval
 
 
 @pytest.mark.parametrize("tests", [1, 8])
@@ -61,7 +62,7 @@ def test_a_measured_difference_gives_its_design() -> None:
     assert (design.seeds, design.tests) == (4, 5)
     of_seeds = design_of(t_interval([0.1, 0.3, 0.2]))
     assert of_seeds is not None
-    assert [of_seeds.seed_sd, of_seeds.image_error, of_seeds.df] == pytest.approx([0.1, 0.0, 2.0])
+    assert [of_seeds.seed_sd, of_seeds.image_error, of_seeds.seeds] == pytest.approx([0.1, 0.0, 3])
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,29 @@ def test_an_assumed_design_counts_the_luck_of_its_test_images() -> None:
     assert small.detectable() > large.detectable()
     assert assumed_design(3, None, 8) == Design(3, ASSUMED_SEED_SD, 0.0, 8)
     assert assumed_design(1, 357, 8).power_of(1.0) == 0.0
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("rest_share", [0.0, 1.0])
+def test_power_is_found_where_images_make_half_the_error(seeds: int, rest_share: float) -> None:
+    draw, design, rounds = np.random.default_rng(6), Design(seeds, seeds**0.5, 1.0, 4, rest_share), 8000
+    truth = design.detectable(0.8)
+    of_seeds = np.maximum(draw.chisquare(seeds - 1, rounds) / (seeds - 1), LEAST_SHARE * rest_share)
+    reach = [critical_value(seeds - 1, 1 / (one + 1), 1 - 0.05 / 4) * (one + 1) ** 0.5 for one in of_seeds]
+    found = np.mean(np.abs(draw.normal(truth, 2**0.5, rounds)) > reach)
+    assert found == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_rest_of_an_image_and_a_training_costs_power() -> None:
+    free = Design(3, 0.01, 0.0, 8)
+    assert replace(free, rest_share=1.0).power_of(0.05) < free.power_of(0.05)
+
+
+def test_power_is_found_in_simulated_trainings() -> None:
+    """Three seeds whose luck makes about half of the error, judged as `make simulate` judges them."""
+    row = power_found(np.random.default_rng(7), 3, 357, 0.005, 2000, 1)
+    assert row.ours == pytest.approx(row.peer, abs=0.03)
+
+
+def test_one_seed_detects_nothing() -> None:
+    assert Design(1, 0.01).detectable() == float("inf")
