@@ -171,7 +171,7 @@ METRICS: Mapping[str, Metric] = {
         ),
         Metric(
             name="epochs_spent", unit="count", better="neither", exact=True,
-            source="(coalesce((r.settings ->> '$.train.epochs')::bigint, 0) + case "
+            source="((r.settings ->> '$.train.epochs')::bigint + case "
             "when coalesce((r.settings ->> '$.prune.ratio')::double, 0) > 0 "
             "then coalesce((r.settings ->> '$.prune.recover_epochs')::bigint, 0) else 0 end)",
             device_bound=False, measured="per_seed", images="none", is_share=False,

@@ -252,8 +252,9 @@ with long as (
 ), spread as (
     select experiment, arm, cell, split, metric,
         count(*) filter (isfinite(value)) as n,
-        avg(value) filter (isfinite(value)) as mean,
-        stddev_samp(value) filter (isfinite(value)) as std,
+        -- In one order, so that the last bits are the same whenever it is asked.
+        avg(value order by seed, run) filter (isfinite(value)) as mean,
+        stddev_samp(value order by seed, run) filter (isfinite(value)) as std,
         count(*) filter (not isfinite(value)) as not_finite
     from sampled group by all
 ), halved as (

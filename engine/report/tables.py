@@ -42,7 +42,8 @@ class Table:
 
 def result_table(sheet: Sheet, point: str) -> Table:
     shown = {column: sheet.shown(column) for column in COLUMNS}
-    known = {name for _, _, name in sheet.cells}
+    # The baseline alone is no comparison: it is 1 beside itself even where nothing was measured beside it.
+    known = {name for arm, _, name in sheet.cells if arm != sheet.baseline}
     metrics = [metric for column, metric in shown.items() if column not in NEWER or metric.name in known]
     change = ["change [points]", "relative"]
     headings = [number_text.heading(metric) for metric in (METRICS["test_top1"], *metrics)]

@@ -3,14 +3,14 @@
 with logged as (
     select job, name from metrics_last union select job, name from measurements
     union select job, 'teacher_test_top1' from teachers where part = 'test' and name in ('top1', 'teacher_top1')
-    union select job, 'train_seconds' from jobs where kind in ('train', 'prune')
+    union select job, unnest(['train_seconds', 'epochs_spent']) from jobs where kind in ('train', 'prune')
 ), chosen as (
     select l.run, l.job
     from run_jobs l join logged g on g.job = l.job and g.name = $metric
     join raw.runs r on r.run = l.run and r.experiment = $experiment and r.arm = $arm
-    where l.role in ('measure', 'prune', 'student') or (l.role = 'targets' and $metric = 'teacher_test_top1')
-    qualify $metric = 'train_seconds' or 1 = row_number() over (
-        partition by l.run order by list_position(['targets', 'measure', 'prune', 'student'], l.role)
+    where l.role in ('measure', 'explain', 'prune', 'student') or (l.role = 'targets' and $metric = 'teacher_test_top1')
+    qualify $metric in ('train_seconds', 'epochs_spent') or 1 = row_number() over (
+        partition by l.run order by list_position(['targets', 'measure', 'explain', 'prune', 'student'], l.role)
     )
 )
 select c.run, string_agg(distinct c.job, ' and ' order by c.job) as job,

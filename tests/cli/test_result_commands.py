@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from engine.cli import app
 from engine.collect import collect
-from engine.errors import QueryError
+from engine.errors import QueryError, SpecError
 from tests.helpers.synthetic import Arm, SyntheticHome
 
 CLAIM = "  - {{id: one, text: Sparse is better., metric: test_top1, arm: b, against: a, expect: {expect}}}\n"
@@ -46,8 +46,9 @@ def test_check_says_the_claim_its_numbers_and_ends_with_4_when_refuted(
     assert answer.exit_code == code
     lines = answer.stdout.splitlines()
     assert lines[0] == f"{verdict}: one (data.split=60/20/20): Sparse is better."
-    assert lines[1].startswith("  test_top1 of b - a: +")
-    assert f"n=3; expected {expect}" in lines[1]
+    assert lines[1] == f"  tested: test_top1 of b {expect} than of a"
+    assert lines[2].startswith("  test_top1 of b - a: +")
+    assert f"n=3; expected {expect}" in lines[2]
     assert f"1 {verdict}" in answer.stderr
 
 
@@ -98,8 +99,8 @@ def test_claim_on_a_metric_that_is_not_there_names_the_nearest(home: Path, tmp_p
     spec = tmp_path / "paper.yaml"
     spec.write_text(SPEC.format() + CLAIM.format(expect="greater").replace("test_top1", "tst_top1"))
     answer = _run(home, "check", str(spec))
-    assert answer.exit_code == 0
-    assert "did you mean 'test_top1'" in answer.stdout
+    assert isinstance(answer.exception, SpecError)
+    assert "did you mean 'test_top1'" in str(answer.exception)
 
 
 def test_snapshot_of_another_release_says_how_to_renew_it(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def test_cells_answer_the_paper_question(made: SyntheticHome) -> None:
 def test_cells_equal_numpy_and_scipy(made: SyntheticHome) -> None:
     import numpy as np
     from scipy import stats
+    from scipy.special import expit, logit
 
     made.experiment("paper", {"only": ARMS["original"]}, seeds=(0, 1, 2, 3, 4))
     collect(made.home)
@@ -37,8 +38,8 @@ def test_cells_equal_numpy_and_scipy(made: SyntheticHome) -> None:
         made.home, "select n, mean, std, low, high from cells where metric = 'test_top1'"
     )[0]
     assert (n, mean, std) == (5, pytest.approx(np.mean(values)), pytest.approx(np.std(values, ddof=1)))
-    expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
-    assert (low, high) == pytest.approx(expected)
+    middle, wide = logit(np.mean(values)), stats.t.ppf(0.975, 4) * stats.sem(values) / (mean * (1 - mean))
+    assert (low, high) == pytest.approx((expit(middle - wide), expit(middle + wide))), "on the logit scale"
 
 
 def test_one_run_has_wilsons_interval_over_its_test_images(made: SyntheticHome) -> None:

@@ -114,7 +114,7 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "plan/teacher.py": {"train": SECTION},
     "plan/teacher_run.py": {"pack": ROLE},
     "report/images.py": {"pack": FACT},
-    "report/tables.py": {"prune": SECTION},
+    "report/published.py": {"prune": SECTION},
     "report/teachers.py": {"train": PART},
     "run/inputs.py": {"pack": ROLE},
     "run/jobs.py": {"pack": FACT},

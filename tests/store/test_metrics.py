@@ -42,10 +42,10 @@ def test_unknown_metric_is_told_where_it_belongs() -> None:
 def test_kinds_of_metrics_are_as_a_reader_expects() -> None:
     costs = {"infer_latency", "cuda_peak_allocated", "cuda_peak_reserved", "host_peak_rss", "train_seconds"}
     speeds = {"infer_images_per_second", "train_images_per_second"}
-    sizes = {"params", "macs", "params_before", "prune_asked", "prune_achieved"}
+    sizes = {"params", "macs", "params_before", "prune_asked", "prune_achieved", "epochs_spent"}
     losses = {"test_loss", "val_loss", "train_loss"}
     assert names_where(better="lower") == costs | losses | {"params", "macs"}
-    assert names_where(better="neither") == {"params_before", "prune_asked", "prune_achieved"}
+    assert names_where(better="neither") == {"params_before", "prune_asked", "prune_achieved", "epochs_spent"}
     assert names_where(device_bound=True) == costs | speeds
     assert names_where(measured="once") == {"infer_images_per_second", "infer_latency"}
     assert names_where(exact=True) == sizes - {"prune_achieved"}
@@ -64,7 +64,7 @@ def test_units_follow_from_the_names() -> None:
 def test_logged_names_are_those_of_the_source() -> None:
     assert METRICS["train_images_per_second"].logged == ("train_images_per_second",) * 2
     assert METRICS["teacher_test_top1"].logged == ("test_top1",)
-    assert [name for name, one in METRICS.items() if not one.logged] == ["train_seconds"]
+    assert [name for name, one in METRICS.items() if not one.logged] == ["epochs_spent", "train_seconds"]
 
 
 def test_every_metric_is_logged_inside_a_job() -> None:
