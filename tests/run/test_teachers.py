@@ -176,7 +176,8 @@ def test_a_probe_needs_no_head_keeps_the_backbone_and_beats_chance(lab: Lab) -> 
 
 
 def test_fine_tuning_begins_at_the_weights_with_a_fresh_head(lab: Lab) -> None:
-    plan = lab.plan(f"teacher.weights={lab.weights}", "teacher.head=finetune", "teacher.train={epochs: 1, lr: 1.0e-12}")
+    still = "teacher.train={epochs: 1, lr: 1.0e-12, min_lr: 0}"
+    plan = lab.plan(f"teacher.weights={lab.weights}", "teacher.head=finetune", still)
     code, job = lab.run(plan, "teacher")
     assert code == 0
     winner = job.winner()
