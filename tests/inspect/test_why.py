@@ -13,6 +13,7 @@ from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.schedule.lookup import Match, find_match
 from engine.schedule.submit import submit_plan
+from engine.spec.identity import PACK_VERSION
 from tests.helpers.synthetic import SyntheticHome
 from tests.run.bench import TRAIN_JOB, write_spec
 
@@ -98,6 +99,7 @@ def test_a_history_tells_each_attempt_and_which_counts(tmp_path: Path) -> None:
         "  data.short_side = 8",
         '  data.source = "folder"',
         '  digest = "d"',
+        f"  pack_version = {PACK_VERSION}",
     ]
 
 
