@@ -35,7 +35,8 @@ SHARED = {
     "Data": "data.source", "Image size": "data.image_size", "Epochs (recovery not counted)": "train.epochs",
     "Batch size": "train.batch_size",
     "Learning rate": "train.lr", "Precision": "train.precision", "Tested at": "train.checkpoint",
-    "Student": "student.arch", "Teacher": "teacher.arch",
+    "Student": "student.arch", "Teacher": "teacher.arch", "Loss": "distill.loss", "Temperature": "distill.temperature",
+    "Images from": "data.root",
 }  # fmt: skip
 SECTIONS = {
     "phase1_tiny_window": "Tiny Window Runs",
@@ -75,6 +76,7 @@ class Page:
     published: Table | None
     runs: Table
     factors: FactorSection | None = None
+    curve_note: str = ""
 
 
 def make_page(
@@ -102,6 +104,7 @@ def make_page(
         published=published_table(rows, sheet),
         runs=run_table(rows),
         factors=factor_section(sheet, factorials),
+        curve_note=_curve_note(sheet),
     )
 
 
@@ -132,7 +135,8 @@ def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
     ]
     shared = _shared_settings(sheet)
     for label, path in SHARED.items():
-        if shared.get(path) is not None:
+        is_idle = path.startswith("distill.") and "teacher.arch" not in shared
+        if shared.get(path) is not None and not is_idle:
             facts.append((label, str(shared[path])))
     facts.extend(image_facts(rows.images))
     facts.append(("Training time", number_text.duration(rows.about["train_seconds"] or 0.0)))
@@ -225,6 +229,12 @@ def _bars(sheet: Sheet, name: str, metric: Metric) -> Bars:
         stds={arm: [scaled(sheet.std(arm, point, metric.name)) for point in sheet.points] for arm in sheet.arms},
         hatched=frozenset(arm for arm in sheet.arms if sheet.is_pruned(arm)),
     )  # fmt: skip
+
+
+def _curve_note(sheet: Sheet) -> str:
+    """The journal of a student ends where pruning begins, and recovery has one of its own."""
+    pruned = [arm for arm in sheet.arms if sheet.is_pruned(arm)]
+    return f"The curves of {', '.join(pruned)} end before pruning: recovery is not drawn." if pruned else ""
 
 
 def _curves(rows: ReportRows, sheet: Sheet) -> list[Curves]:

@@ -10,6 +10,7 @@ from typing import Any
 from engine.analysis.claims import Judged, interval_text, tested_text
 from engine.analysis.snapshot import Row
 from engine.analysis.statistics import paired_shares
+from engine.analysis.things import HEADS as THING_HEADS
 from engine.analysis.trainings import UNKNOWN, unknown_arms
 from engine.report import number_text
 from engine.report.sheet import ReportRows, Sheet
@@ -212,7 +213,8 @@ def difference_table(sheet: Sheet) -> Table | None:
     trees = {arm: sheet.settings.get((arm, point), {}) for arm in sheet.arms}
     paths = sorted({path for tree in trees.values() for path in tree})
     varied = [path for path in paths if len({json.dumps(tree.get(path)) for tree in trees.values()}) > 1]
-    shown = [path for path in varied if _is_said(path, sheet) or _truly_varies(path, trees)]
+    told = {*THING_HEADS.values(), "distill.loss"}  # what is studied is named, wherever the spec says it
+    shown = [path for path in varied if path in told or _is_said(path, sheet) or _truly_varies(path, trees)]
     if not shown:
         return None
     body = [[Cell(path), *(Cell(_setting_text(trees[arm], path)) for arm in sheet.arms)] for path in shown]

@@ -238,3 +238,19 @@ def test_an_experiment_of_two_points_has_two_tables() -> None:
     assert [table.title for table in page.results] == ["one", "two"]
     assert (page.claims, page.published, page.teachers, page.differences) == (None, None, None, None)
     assert len(page.runs.rows) == 14
+
+
+def test_a_note_says_where_the_curves_of_pruned_arms_end() -> None:
+    runs = [run_row("a", 0, test_top1=0.5), run_row("cut", 0, test_top1=0.5, prune_asked=0.2)]
+    page = make_page("paper", make_rows(runs, "a", cells=cell_rows(runs, ("test_top1", "prune_asked"))))
+    assert page.curve_note == "The curves of cut end before pruning: recovery is not drawn."
+    assert make_page("paper", make_rows(runs[:1], "a")).curve_note == ""
+
+
+def test_facts_name_loss_and_temperature_where_there_is_a_teacher() -> None:
+    taught = {"teacher": {"arch": "timm/clip"}, "distill": {"loss": "hinton", "temperature": 2.0}}
+    for tree, told in ((taught, {"Loss": "hinton", "Temperature": "2.0"}), ({"distill": taught["distill"]}, {})):
+        tree = {**tree, "data": {"split": "60/20/20", "root": "/images"}}
+        facts = dict(make_page("paper", make_rows([run_row("a", 0, settings=tree)], "a")).facts)
+        assert {name: facts[name] for name in ("Loss", "Temperature") if name in facts} == told
+        assert facts["Images from"] == "/images"

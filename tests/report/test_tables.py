@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -323,3 +324,13 @@ def test_runs_are_listed_with_their_figures() -> None:
         ["run-a-3-one", "a", "one", "3", "done", "61.23", "50.00", "1 min 1 s"],
         ["run-b-4-two", "b", "two", "4", "queued", *[words.NONE] * 3],
     ]
+
+
+def test_the_teacher_under_study_is_named_wherever_it_was_said() -> None:
+    """The base has the teacher, and an arm leaves it away: no arm says which it is."""
+    taught = {"teacher": {"arch": "timm/clip", "seed": 0}, "distill": {"loss": "hinton"}}
+    runs = [run_row("taught", 0, settings=taught), run_row("alone", 0, settings={"distill": {"loss": "hinton"}})]
+    rows = make_rows(runs, "alone", about={"spec": json.dumps({"arms": {"taught": {}, "alone": {"teacher": None}}})})
+    table = difference_table(Sheet(rows))
+    assert table is not None
+    assert texts(table) == [["teacher.arch", "timm/clip", words.NONE]]
