@@ -42,13 +42,11 @@ def validate(
             say(str(error))
             failed = True
             continue
-        for line in spec.doubts:
-            say(f"warning: {line}")
-        for line in absent_inputs(spec):
-            say(f"warning: {file}: {line}")
         refusal, warnings = find_leaks(spec, _home_if_any(home))
-        for line in warnings:
-            say(f"warning: {file}: {line}")
+        lines = (*spec.doubts, *(f"{file}: {line}" for line in (*absent_inputs(spec), *warnings)))
+        # A plan warns of some of what is absent, too.
+        for line in dict.fromkeys(lines):
+            say(f"warning: {line}")
         if refusal is not None:
             say(f"{file}: {refusal}")
             failed = True

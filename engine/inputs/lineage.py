@@ -96,7 +96,6 @@ def encode_lineage(lineage: Lineage, **about: str | int) -> dict[str, str]:
         "unknown": list(lineage.unknown),
         "images": [base64.b64encode(b"".join(sorted(keys))).decode() for keys in images],
     }
-    # One entry alone: safetensors writes several in an order of chance.
     return {MARK: json.dumps(told, sort_keys=True)}
 
 

@@ -1,10 +1,12 @@
 """What a weights file holds: takes a .safetensors file, gives its tensors' shapes and its head's size; loads no torch.
 
-Only the header is read, so that a wrong file is known when it is planned and not by the job that loads it.
+Only the header is read, so that a wrong file is known when it is planned and not by the job that loads it. A header is
+put into one order before it is written, so that equal networks are equal files.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,6 +39,21 @@ def stored_shapes(file: Path) -> Shapes:
     except (safetensors.SafetensorError, OSError) as error:
         fix = "make it again or copy it again; only the .safetensors format is read"
         raise DataError(f"the weights file cannot be read: {error}", where=str(file), fix=fix) from error
+
+
+def order_header(raw: bytes) -> bytes:
+    """Return a .safetensors file with the entries of its metadata sorted, as equal networks must have equal digests.
+
+    safetensors writes two entries or more in an order of chance. Layout of the file: the header's length (u64, little
+    endian), the header (JSON, blanks behind it up to a multiple of 8 bytes), the tensors.
+    """
+    end = 8 + int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8:end])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + raw[end:]
 
 
 def head_outputs(shapes: Shapes) -> int | None:

@@ -24,6 +24,7 @@ from engine.core.train.optim import recovery
 from engine.errors import JobError
 from engine.home.files import write_atomic, write_json
 from engine.inputs.looks import Look, look_metadata
+from engine.inputs.weights import order_header
 from engine.run.answers import write_answers
 from engine.run.attempt import Attempt
 from engine.run.device import device_name, prepare_device, seed_everything
@@ -273,7 +274,7 @@ def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> str:
     # clone: safetensors refuses tensors that share memory.
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
     about_it = {**task.lineage.metadata, **look_metadata(_look(task, network))}
-    raw: bytes = encode_weights(weights, metadata=about_it)
+    raw = order_header(encode_weights(weights, metadata=about_it))
     write_atomic(folder / "weights.safetensors", raw)
     about = {"network": task.told.network.model_dump(), "num_classes": task.num_classes}
     about |= {"image_size": task.size, "widths": attempt.extra.get("widths")}

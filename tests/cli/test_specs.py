@@ -76,6 +76,13 @@ def test_what_is_absent_is_a_warning_with_its_file(spec: Path, monkeypatch: pyte
     assert (answer.exit_code, answer.stderr) == (0, f"warning: {spec}: no images there\n")
 
 
+def test_each_warning_is_told_once(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.inputs.missing.absent_inputs", lambda _: ["it looks small", "no images"])
+    monkeypatch.setattr("engine.plan.leaks.find_leaks", lambda *_: (None, ("it looks small", "unknown")))
+    told = ("it looks small", "no images", "unknown")
+    assert run("validate", spec).stderr == "".join(f"warning: {spec}: {line}\n" for line in told)
+
+
 @pytest.mark.parametrize("command", ["validate", "plan", "submit"])
 def test_a_leak_through_weights_ends_with_2(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trainer = Trainer(tmp_path, open_home(tmp_path / "home", create=True))
