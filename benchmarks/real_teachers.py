@@ -4,15 +4,14 @@
 
 Two EfficientNet-Lite with ImageNet's weights, head: slice, over students at 48, 64 and 224 px, on the photographs of
 imagenette224 that are named ILSVRC2012_val: all others may have been among the teachers' training images. Ours is the
-teacher as a plan asks it; the peer the same one that is made to look at the student's size. XP_SHARED names the folder
-that holds data/teachers and data/imagenette224.
+teacher as a plan asks it; the peer the same one that is made to look at the student's size. The folders teachers and
+imagenette224 lie in shared/data beside the checkout; without them nothing is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import tempfile
 import zipfile
 from dataclasses import asdict, replace
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks import Row
+from benchmarks import ROOT, Row
 from engine.core.data.pack import open_pack
 from engine.core.distill.make import CENTRE_VIEW, Maker
 from engine.core.distill.targets import Origin
@@ -35,7 +34,7 @@ from engine.spec.job_settings import PackSettings, TargetsSettings
 
 SIZES, TEACHERS = (48, 64, 224), ("tf_efficientnet_lite0", "tf_efficientnet_lite2")
 QUICK_IMAGES = 200
-SHARED = Path(os.environ.get("XP_SHARED", "/work/shared")) / "data"
+SHARED = ROOT.parent / "shared" / "data"
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from engine.analysis.compare import ONE_MEASUREMENT, Comparison, compare_arms
 from engine.analysis.fairness import apart_text, footnote_text
-from engine.analysis.power import design_of
+from engine.analysis.power import ALPHA, design_of
 from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.analysis.speeds import NO_COMMON, ONE_NETWORK, TELL_MORE
 from engine.analysis.statistics import holm, p_of
@@ -23,7 +23,6 @@ from engine.spec import Claim
 from store.metrics import METRICS, metric_of
 
 Verdict = Literal["holds", "refuted", "undecided"]
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeGuard
 
 import numpy as np
 
-from engine.analysis.crossed import LEAST_SEEDS, crossed_interval
+from engine.analysis.crossed import LEAST_SEEDS, agreeing_interval, crossed_interval
 from engine.analysis.fairness import Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
 from engine.analysis.held import how_it_ran
 from engine.analysis.power import design_of
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
 from engine.analysis.speeds import NO_ROUNDS, SpeedRatio, compare_speeds
 from engine.analysis.statistics import (
-    LEAST_SPREAD,
     Interval,
     compare_images,
     holm,
@@ -171,7 +169,7 @@ def _compare_cell(
         return None
     pairs = [(one[seed], two[seed]) for seed in seeds]
     crossed, images, unlike = _compare_test_images(snapshot, pairs) if metric.images == "test" else (None, None, ())
-    difference = crossed if metric.is_share and _is_of(crossed, over_seeds) else over_seeds
+    difference = agreeing_interval(crossed, over_seeds) if metric.is_share else over_seeds
     fairness = [judge_pair(surround(a, metric), surround(b, metric), name) for a, b in pairs]
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
     compared = Comparison(
@@ -203,11 +201,6 @@ def _compare_rounds(snapshot: Snapshot, compared: Comparison, jobs: Sequence[Seq
     base, (low, high) = compared.means[1], found.edges
     interval = Interval(base * (found.ratio - 1), None, base * (low - 1), base * (high - 1), found.n)
     return replace(compared, difference=interval, p=found.p_at(), smallest=None, untested="", speed=found)
-
-
-def _is_of(crossed: Interval | None, over_seeds: Interval) -> TypeGuard[Interval]:
-    """Whether the predictions are those that the accuracies were counted from: else the accuracies alone are judged."""
-    return crossed is not None and abs(crossed.mean - over_seeds.mean) < LEAST_SPREAD
 
 
 def _distinct_seeds(one: Mapping[int, Row], two: Mapping[int, Row], metric: Metric) -> list[int]:

@@ -20,10 +20,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.analysis.statistics import Floats, Interval, critical_value, t_quantile
+from engine.analysis.statistics import LEAST_SPREAD, Floats, Interval, critical_value, t_quantile
 
 LEAST_SEEDS = 3
 LEAST_SHARE = 0.05
+
+
+def agreeing_interval(crossed: Interval | None, over_seeds: Interval) -> Interval:
+    """Return the interval over images where the predictions are those that the accuracies were counted from, else the
+    one over seeds: then the accuracies alone are judged."""
+    is_of = crossed is not None and abs(crossed.mean - over_seeds.mean) < LEAST_SPREAD
+    return crossed if crossed is not None and is_of else over_seeds
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.analysis.compare import surround
-from engine.analysis.crossed import crossed_interval
+from engine.analysis.crossed import agreeing_interval, crossed_interval
 from engine.analysis.fairness import footnote_text, judge_pair
 from engine.analysis.grids import Factor, Grid, find_grid
 from engine.analysis.snapshot import Row, Snapshot
-from engine.analysis.statistics import LEAST_SPREAD, Interval, holm, p_of, paired_shares
+from engine.analysis.statistics import Interval, holm, p_of, paired_shares
 from engine.analysis.things import Mismatch
 from engine.spec.dotted import flatten_settings
 from store.metrics import metric_of
@@ -93,8 +93,7 @@ def _effect(
     over_seeds = paired_shares(up, down)
     if over_seeds is None:
         return None
-    crossed = _over_images(weights, right, seeds)
-    interval = crossed if crossed and abs(crossed.mean - over_seeds.mean) < LEAST_SPREAD else over_seeds
+    interval = agreeing_interval(_over_images(weights, right, seeds), over_seeds)
     named = tuple((factor.name, factor.levels[level], factor.levels[0]) for factor, level in about)
     return Effect(named, weights, interval, p_of(interval))
 

@@ -13,7 +13,7 @@ from itertools import chain, combinations, product
 from math import prod
 from typing import Any
 
-from engine.analysis.things import THINGS, factor_of
+from engine.analysis.things import THINGS, factor_of, same_form
 
 HEADS = ("kind", "arch", "ratio", "loss", "temperature", "pattern", "select", "radius", "method", "weights")
 KNOWN = tuple(dict.fromkeys(THINGS.values()))
@@ -79,7 +79,7 @@ def _itself(path: str) -> str:
 def _axes_of(settings: Mapping[str, Settings], order: Sequence[str], grouped: Callable[[str], str]) -> list[_Axis]:
     """Return an axis for each group of paths in which the arms differ."""
     paths = sorted({path for tree in settings.values() for path in tree})
-    varied = [path for path in paths if len({_text(settings[arm].get(path)) for arm in order}) > 1]
+    varied = [path for path in paths if len({same_form(settings[arm].get(path)) for arm in order}) > 1]
     groups: dict[str, list[str]] = {}
     for path in varied:
         groups.setdefault(grouped(path), []).append(path)
@@ -89,13 +89,8 @@ def _axes_of(settings: Mapping[str, Settings], order: Sequence[str], grouped: Ca
 
 def _axis(name: str, paths: Sequence[str], settings: Mapping[str, Settings], order: Sequence[str]) -> _Axis:
     numbers: dict[tuple[str, ...], int] = {}
-    values = {arm: tuple(_text(settings[arm].get(path)) for path in paths) for arm in order}
+    values = {arm: tuple(same_form(settings[arm].get(path)) for path in paths) for arm in order}
     return _Axis(name, tuple(paths), {arm: numbers.setdefault(values[arm], len(numbers)) for arm in order})
-
-
-def _text(value: Any) -> str:
-    """1 and 1.0 are one setting, as in every comparison."""
-    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value, sort_keys=True)
 
 
 def _without_followers(axes: Sequence[_Axis]) -> list[_Axis]:
@@ -168,7 +163,7 @@ def _short(name: str) -> str:
 
 def _level_names(paths: Sequence[str], trees: Sequence[Settings]) -> tuple[str, ...]:
     """Return what tells the levels apart in the fewest settings, the most telling ones first."""
-    varied = [path for path in paths if len({_text(tree.get(path)) for tree in trees}) > 1]
+    varied = [path for path in paths if len({same_form(tree.get(path)) for tree in trees}) > 1]
     told = sorted(varied, key=_telling)
     named: list[str] = []
     for path in told:
@@ -193,7 +188,7 @@ def _telling(path: str) -> tuple[int, int, str]:
 
 
 def _are_apart(trees: Sequence[Settings], paths: Sequence[str]) -> bool:
-    return len({tuple(_text(tree.get(path)) for path in paths) for tree in trees}) == len(trees)
+    return len({tuple(same_form(tree.get(path)) for path in paths) for tree in trees}) == len(trees)
 
 
 def _value_text(path: str, tree: Settings) -> str:

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, Comparison, compare_arms, with_holm
 from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.leaders import find_leaders
+from engine.analysis.power import ALPHA
 from engine.analysis.snapshot import Snapshot
 from engine.errors import QueryError
 
-ALPHA, DAGGER = 0.05, "†"
+DAGGER = "†"
 Place = tuple[str, str]
 
 

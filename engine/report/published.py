@@ -33,8 +33,12 @@ OURS = (
     "compared with, over shared seeds. Throughput is that of training; memory is what CUDA reserved."
 )
 TWO_CHANGES = f"{UNCLEAR} The paper prints two changes for one figure, and does not say what each is against."
-PRUNED = f"{UNCLEAR} The paper does not say whether the pruned network is held against the original or the whole one."
+PRUNED = (
+    f"{UNCLEAR} The paper does not say whether the pruned network is held against the original or the whole one; "
+    "ours is held against the original."
+)
 Settings = Mapping[str, Any]
+Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -114,11 +118,14 @@ def wanted_pair(row: Row) -> tuple[Wanted, Wanted]:
 
 
 def _needs(row: Row, sheet: Sheet) -> list[str]:
-    return [str(one) for one in wanted_pair(row) if _find(one, sheet) is None]
+    return [str(one) for one in wanted_pair(row) if not any(map(one.fits, sheet.settings.values()))]
 
 
-def _find(wanted: Wanted, sheet: Sheet) -> tuple[str, str] | None:
-    return next((place for place, settings in sheet.settings.items() if wanted.fits(settings)), None)
+def find_pair(row: Row, sheet: Sheet) -> tuple[Place, Place] | None:
+    """Return the arm of a published row and the one that it is held against, both at one point of the matrix."""
+    first, second = ([place for place, tree in sheet.settings.items() if one.fits(tree)] for one in wanted_pair(row))
+    pairs = ((one, other) for one in first for other in second if one[1] == other[1] and one != other)
+    return next(pairs, None)
 
 
 def _published_row(row: Row, sheet: Sheet, mark: str) -> list[Cell]:
@@ -136,11 +143,10 @@ def _published_row(row: Row, sheet: Sheet, mark: str) -> list[Cell]:
 
 
 def _our_cells(row: Row, sheet: Sheet) -> list[Cell]:
-    metric = PAPER_METRICS.get(row["metric"])
-    places = [_find(one, sheet) for one in wanted_pair(row)]
-    one, other = places
-    if metric is None or one is None or other is None or one == other:
+    metric, pair = PAPER_METRICS.get(row["metric"]), find_pair(row, sheet)
+    if metric is None or pair is None:
         return [Cell(UNMATCHED), Cell(number_text.NONE), Cell(number_text.NONE)]
+    one, other = pair
     source = ", ".join(run["run"] for place in (one, other) for run in sheet.runs[place])
     values, bases = (sheet.seeds(*place, metric) for place in (one, other))
     return [Cell(text, source) for text in _our_figures(metric, values, bases)]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.analysis.power import ALPHA
 from engine.analysis.statistics import paired_shares
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
@@ -69,7 +70,7 @@ def _intervals(taught: Taught, sheet: Sheet, is_remedy: Callable[[Tree, Tree], b
         if point == place and arm != other and settings.get("data.split") == taught.split
         if other in taught.arms and is_remedy(settings, plain)
     ]
-    level = 1 - 0.05 / max(len(pairs), 1)
+    level = 1 - ALPHA / max(len(pairs), 1)
     seeds = [(sheet.seeds(arm, at, "test_top1"), sheet.seeds(other, at, "test_top1")) for arm, other, at in pairs]
     return [(pair, paired_shares(*both, level)) for pair, both in zip(pairs, seeds, strict=True)]
 

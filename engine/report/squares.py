@@ -13,7 +13,6 @@ from engine.report import number_text
 from engine.report.sheet import Sheet
 from engine.report.tables import Cell, Table
 
-ALPHA = 0.05
 SQUARE_NOTE = "Test accuracy [%]: mean ± standard deviation over n seeds."
 EFFECT_NOTE = (
     "Of test accuracy, over the seeds that all arms of the square have and their test images, with 95 % intervals (of "

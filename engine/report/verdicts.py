@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.analysis.agreement import Following
+from engine.analysis.power import ALPHA
 from engine.analysis.statistics import Interval
 from engine.report.sentences import PART_TEXTS, say
 
@@ -103,7 +104,7 @@ def judge_following(followings: Sequence[Following], arm: str) -> Control:
     told = [one for one in followings if one.part == "test"]
     if not told:
         return Control(say("no_untaught"), False, say("add_untaught", arm=arm))
-    level = 1 - 0.05 / len(told)
+    level = 1 - ALPHA / len(told)
     known = [one for one in told if _edges(one.divergence(level)) is not None]
     text = "; ".join(_following_text(one, level) for one in told)
     if known:

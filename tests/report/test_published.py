@@ -131,6 +131,21 @@ def test_another_size_or_window_is_another_network(other: dict[str, Any]) -> Non
     assert published_texts(windows="7-7-14-7")[-3:] == ["64.50 %", "+3.00 points", "+4.9 %"], "TinyViT's own"
 
 
+def test_both_arms_are_of_one_point_of_the_matrix() -> None:
+    """Of two learning rates each arm has another one done: they were never run against each other."""
+
+    def run(arm: str, point: str, kind: str) -> dict[str, Any]:
+        tree = {"data": {"split": "80/10/10"}, "student": {"arch": "tiny_vit_5m", "attention": {"kind": kind}}}
+        return run_row(arm, 0, point, tree, test_top1=0.5)
+
+    apart = [run("base", "lr=1", "window"), run("new", "lr=2", "longformer")]
+    for runs, told in ((apart, UNMATCHED), ([*apart, run("base", "lr=2", "window")], "50.00 %")):
+        rows = make_rows(runs, "base", published=[PUBLISHED])
+        table = published_table(rows, Sheet(rows))
+        assert table is not None
+        assert texts(table)[0][-3] == told
+
+
 def test_windows_count_but_for_the_first_which_is_unused() -> None:
     ours, against = wanted_pair({**PUBLISHED, "windows": "14-14-14-7"})
     settings = {"student.arch": "tiny_vit_5m", "student.attention.kind": "longformer", "data.split": "80/10/10"}

@@ -82,5 +82,7 @@ def test_five_points_less_stop_the_work(top1: float, stops: bool) -> None:
 
 def test_a_word_lets_it_go_on() -> None:
     skill = HeadSkill(0.3, 0.02, 400, 10)
+    with pytest.raises(JobError, match=r"check teacher.image_size"):
+        require_known(settings("listed"), skill)
     require_known(settings("any"), skill)
     require_known(settings(0.35), skill)
