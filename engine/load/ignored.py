@@ -13,7 +13,7 @@ from engine.errors import Problem, SpecError, closest_hint
 from engine.load.arms import ArmPlaces
 from engine.load.layers import Layers
 from engine.load.timm_options import option_problems
-from engine.spec import Settings, Spec, Train
+from engine.spec import Settings, Spec
 from engine.spec.cells import Tree, expand_cells
 from store.metrics import METRICS
 
@@ -24,18 +24,10 @@ def idle_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield path, what and fix of what these settings say and no job of them would heed."""
     for path, network in settings.networks:
         yield from option_problems(network, path)
-    for path, train in _trainings(settings):
+    for path, train in settings.trainings:
         if train.min_lr > train.lr:
             what = f"min_lr {train.min_lr:g} is above lr {train.lr:g}: the rate would never fall"
             yield f"{path}.min_lr", what, f"set min_lr to {train.lr:g} at most"
-
-
-def _trainings(settings: Settings) -> Iterator[tuple[str, Train]]:
-    yield "train", settings.train
-    for path, network in settings.networks:
-        train = getattr(network, "train", None)
-        if train is not None:
-            yield f"{path}.train", train
 
 
 def distill_problems(spec: Spec, layers: Layers) -> list[Problem]:

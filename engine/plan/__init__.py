@@ -27,18 +27,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.home.paths import Home, open_home
-from engine.inputs.content import Content
 from engine.inputs.looks import look_warnings
 from engine.inputs.quotas import check_quotas, split_quotas
 from engine.plan.ancestry import check_lineage
 from engine.plan.doubts import plan_doubts
-from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
+from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft, count_part
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
 from engine.plan.unseen import check_unseen
 from engine.plan.weights_check import check_files
 from engine.plan.weights_fit import check_fit
-from engine.spec import Data, Settings, Spec
+from engine.spec import Settings, Spec
 from engine.spec.cells import Cell, expand_cells
 from engine.spec.identity import counted_settings, make_id
 from engine.spec.job_kinds import KINDS, load_named
@@ -67,20 +66,8 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
 
 
 def _least_tested(spec: Spec, draft: Draft) -> int | None:
-    counts = [_count_tested(cell.settings.data, draft.content(cell.settings.data)) for cell in expand_cells(spec)]
-    known = [count for count in counts if count is not None]
-    return min(known, default=None)
-
-
-def _count_tested(data: Data, content: Content | None) -> int | None:
-    if content is None:
-        return None
-    held = content.held or (None,) * len(content.counts)
-    quotas = (
-        split_quotas(count, data.split, nested=data.nested, held=of)
-        for count, of in zip(content.counts, held, strict=True)
-    )
-    return sum(quota["test"] for quota in quotas)
+    sets = [(draft.content(cell.settings.data), cell.settings.data) for cell in expand_cells(spec)]
+    return min((count_part(content, data, "test") for content, data in sets if content is not None), default=None)
 
 
 def _plan_runs(spec: Spec, draft: Draft) -> tuple[Run, ...]:

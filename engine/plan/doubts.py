@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from engine.inputs.content import Content
-from engine.inputs.quotas import split_quotas
-from engine.plan.draft import Draft, Run
-from engine.spec import Data, Spec, Train
+from engine.plan.draft import Draft, Run, count_part
+from engine.spec import Spec
 from engine.spec.cells import Cell, expand_cells
 
 
@@ -34,21 +32,9 @@ def _batch_doubts(cell: Cell, draft: Draft) -> Iterator[str]:
     content = draft.content(settings.data)
     if content is None:
         return
-    images = _train_images(content, settings.data)
-    trainings: list[tuple[str, Train | None]] = [("train", settings.train)]
-    trainings += [(f"{path}.train", getattr(network, "train", None)) for path, network in settings.networks]
-    for path, train in trainings:
-        if train is not None and train.batch_size > images:
+    images = count_part(content, settings.data, "train")
+    for path, train in settings.trainings:
+        if train.batch_size > images:
             what = f"{train.batch_size} is more than the {images} images of the training part"
             fix = f"set it to {images} at most; an epoch is one step as it stands"
             yield f"{path}.batch_size (arm {cell.arm}): {what}\nfix: {fix}"
-
-
-def _train_images(content: Content, data: Data) -> int:
-    """Return how many images are trained on, by the quotas of each class."""
-    held = content.held or [None] * len(content.counts)
-    quotas = (
-        split_quotas(count, data.split, nested=data.nested, held=part)
-        for count, part in zip(content.counts, held, strict=True)
-    )
-    return sum(quota["train"] for quota in quotas)

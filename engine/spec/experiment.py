@@ -99,6 +99,12 @@ class Settings(Model):
         return [("student", self.student), *self.teachers, *chain]
 
     @property
+    def trainings(self) -> list[tuple[str, Train]]:
+        """What each training of a run is told, by its path: the student's, and that of a teacher with its own."""
+        own = [(f"{path}.train", getattr(network, "train", None)) for path, network in self.networks]
+        return [("train", self.train), *((path, train) for path, train in own if train is not None)]
+
+    @property
     def is_taught(self) -> bool:
         return self.teacher is not None and self.distill.loss != "ce"
 
