@@ -134,8 +134,9 @@ def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
         ("Runs", f"{done} of {len(rows.runs)} done"),
     ]
     shared = _shared_settings(sheet)
+    is_taught = any("teacher.arch" in tree for tree in sheet.settings.values())
     for label, path in SHARED.items():
-        is_idle = path.startswith("distill.") and "teacher.arch" not in shared
+        is_idle = path.startswith("distill.") and not is_taught
         if shared.get(path) is not None and not is_idle:
             facts.append((label, str(shared[path])))
     facts.extend(image_facts(rows.images))

@@ -144,8 +144,8 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
         )
     if sheet.baseline and len(sheet.arms) > 1:
         notes.append(
-            "Change: the mean difference over common seeds ± half of its 95 % interval, over seeds and test images "
-            "together, in percentage points; "
+            "Change: the mean difference over common seeds ± half of its 95 % interval, over seeds and, from three "
+            "on, their test images together, in percentage points; "
             "relative: the change in per cent of the baseline."
         )
     if any(run.get("speedup_low") is not None for runs in sheet.runs.values() for run in runs):

@@ -31,8 +31,8 @@ COMMON = (
     "mean, where its difference to the second is real (p < 0.05 beside all other tests of the table)."
 )
 CHANGE = (
-    "Change: the mean difference over common seeds ± half of its 95 % interval, over seeds and test images "
-    "together, in percentage points; "
+    "Change: the mean difference over common seeds ± half of its 95 % interval, over seeds and, from three "
+    "on, their test images together, in percentage points; "
     "relative: the change in per cent of the baseline."
 )
 
