@@ -1,0 +1,64 @@
+"""What a reader of foreign bytes may be asked to take: defaults, and the words of `XP_LIMITS`, which change them.
+
+    XP_LIMITS="image_pixels=400M archive_ratio=2000" xp submit ...
+
+Every reader of an archive, an image, a spec or weights asks `limits()` and refuses what is larger, naming the limit,
+so that a file of a few megabytes cannot take the machine's memory. Sizes take K, M, G and T (powers of 1000).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+
+from engine.errors import HomeError, closest_hint
+
+VARIABLE = "XP_LIMITS"
+SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest that is read; ratios are of unpacked to packed bytes, depths count nested levels."""
+
+    image_bytes: int = 64 * 10**6
+    image_pixels: int = 100 * 10**6
+    member_bytes: int = 2 * 10**9
+    archive_ratio: int = 1000
+    archive_members: int = 5 * 10**6
+    yaml_bytes: int = 4 * 10**6
+    yaml_depth: int = 64
+    yaml_nodes: int = 100_000
+    number_digits: int = 40
+    weights_bytes: int = 200 * 10**9
+
+
+@lru_cache(maxsize=1)
+def read_limits(text: str) -> Limits:
+    """Return the limits with the words of `text` in them; HomeError names a word or size that is none."""
+    changes = dict(_read_word(word) for word in re.split(r"[\s,;]+", text.strip()) if word)
+    return replace(Limits(), **changes)
+
+
+def limits() -> Limits:
+    """Return the limits of this process."""
+    return read_limits(os.environ.get(VARIABLE, ""))
+
+
+def raise_limit(name: str) -> str:
+    """Return the fix that an error about a limit gives."""
+    now = getattr(limits(), name)
+    return f"if it is meant to be this large, raise the limit: {VARIABLE}='{name}=...' (now {now:,})"
+
+
+def _read_word(word: str) -> tuple[str, int]:
+    name, _, size = word.partition("=")
+    known = [field.name for field in fields(Limits)]
+    if name not in known:
+        raise HomeError(f"{VARIABLE}: no limit is called {name!r}", fix=closest_hint(name, known))
+    found = re.fullmatch(r"(\d{1,15})([KMGT]?)", size.upper())
+    if not found or not int(found[1]):
+        raise HomeError(f"{VARIABLE}: {word!r} is no size", fix=f"write it as in {name}=200M")
+    return name, int(found[1]) * SCALES[found[2]]
