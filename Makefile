@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: demo test test-slow chaos mutants simulate check format bench peers lock locked audit clean
+.PHONY: demo test test-slow chaos mutants simulate check format bench peers lock locked audit fuzz clean
 
 demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
@@ -70,6 +70,12 @@ audit:
 	$(PYTHON) -m venv .venv-supply
 	.venv-supply/bin/python -m pip install -q pip-audit
 	.venv-supply/bin/python -m tests.supply.audit
+
+# every reader of foreign bytes under atheris, which looks for new branches; what crashes is kept as a test
+MINUTES ?= 60
+fuzz: $(SETUP)
+	$(BIN)/python -m pip install -q --disable-pip-version-check atheris
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --jobs $(WORKERS)
 
 $(SETUP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xp needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
