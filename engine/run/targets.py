@@ -77,7 +77,7 @@ def run_targets(attempt: Attempt) -> None:
     """Cache the teacher's answers and log what it is like on each part, once it is known to be better than chance."""
     spec = read_job(attempt.job, TargetsSettings)
     threads = spec.settings.threads
-    device = prepare_device(attempt.order.slot, threads, True)
+    device = prepare_device(attempt.order.slot, threads, True, spec.settings.precision)
     images = open_images(attempt, spec.settings.data)
     write_origin(attempt, device, threads, images.pack.digest)
     teacher = open_teacher(attempt, spec, device)

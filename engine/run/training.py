@@ -123,7 +123,7 @@ def run_prune(attempt: Attempt) -> None:
 def _start(attempt: Attempt) -> tuple[Task, torch.device]:
     told = attempt.settings(TrainSettings)
     train = told.train
-    device = prepare_device(attempt.order.slot, train.threads, train.deterministic)
+    device = prepare_device(attempt.order.slot, train.threads, train.deterministic, train.precision)
     images = open_images(attempt, told.data)
     write_origin(attempt, device, train.threads, images.pack.digest)
     lineage = tell_lineage(attempt, images)

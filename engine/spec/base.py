@@ -15,6 +15,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 PerStage = int | list[int] | None
 Interpolation = Literal["bicubic", "bilinear"]
+Precision = Literal["bf16", "fp32", "tf32"]
 # A name is a folder (experiments/NAME) and a word on the command line.
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 

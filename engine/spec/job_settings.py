@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from engine.spec.base import Model, Positive, refuse
+from engine.spec.base import Model, Positive, Precision, refuse
 from engine.spec.data import Data
 from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Settings
@@ -168,7 +168,7 @@ class AnsweringNetwork(Model):
     network: Student
     head: Literal["own", "slice"]
     logit_scale: Positive
-    precision: Literal["bf16", "fp32"]
+    precision: Precision
     threads: int
     classes: list[str] | None = None
     expect: Literal["listed", "any"] | float | None = None
@@ -198,7 +198,7 @@ class MeasureSettings(NetworkSettings):
     """
 
     image_size: int
-    precision: Literal["bf16", "fp32"]
+    precision: Precision
     measure: Measure
     against: Student | None = None
 

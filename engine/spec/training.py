@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from engine.spec.base import ASIDE, Count, Model, Positive, Ratio, refuse
+from engine.spec.base import ASIDE, Count, Model, Positive, Precision, Ratio, refuse
 from engine.spec.registries import one_of
 
 
@@ -20,7 +20,11 @@ class Train(Model):
     warmup_epochs: int = Field(1, ge=0)
     clip_grad: Positive | None = 5.0
     label_smoothing: Ratio = 0.0
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Precision = Field(
+        "bf16",
+        description="of the network's work: bf16 (weights stay fp32), fp32, or tf32: fp32 whose factors a GPU may "
+        "round to 10 bits (on a CPU the same as fp32)",
+    )
     threads: Count = 2
     deterministic: bool = False
     checkpoint: Literal["last", "best_val"] = "last"

@@ -92,7 +92,7 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
         return TargetsCheck(job, 0.0, problem=problem)
     manifest: dict[str, Any] = read_json(place / "manifest.json")
     # With the thread count of then, which changes the bits.
-    device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True)
+    device = prepare_device(_slot(manifest["info"]), int(manifest["info"]["threads"]), True, spec.settings.precision)
     teacher = open_teacher(visit, spec, device)
     now = targets_info(job, spec, pack, teacher)
     changed = tuple(f"{name} {manifest['info'].get(name)} -> {now[name]}" for name in _changed(manifest["info"], now))

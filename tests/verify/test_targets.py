@@ -60,7 +60,7 @@ def _gentle_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a job, but without what cannot be taken back in the process of the tests."""
     before = torch.get_num_threads()
 
-    def prepare(slot: str, threads: int, deterministic: bool) -> torch.device:
+    def prepare(slot: str, threads: int, deterministic: bool, precision: str) -> torch.device:
         torch.set_num_threads(threads)
         return torch.device("cpu")
 
