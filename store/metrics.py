@@ -220,7 +220,8 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             name="pointing_others", source="explained['pointing_others']", unit="fraction", better="neither",
             exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
-            label="Pointing game, hits on the objects of other images", heading="hits on other images' objects", column="",
+            label="Pointing game, hits on the objects of other images", heading="hits on other images' objects",
+            column="",
         ),
         Metric(
             name="box_energy", source="explained['box_energy']", unit="fraction", better="higher",

@@ -28,6 +28,9 @@ from engine.errors import JobError
 LEAST_SIDE = 168
 """Pictures are enlarged by a whole factor until they are at least this wide, in pixels."""
 
+LINE_SHARE = 96
+"""The side of a picture over the width of a line: it is still seen when a page shows the picture at half its size."""
+
 TINY = 1e-12  # for padding, which no query sees
 FLATNESS = 1e-3
 """A colour scale spans at least this share of its highest value: what rounding leaves of a flat map is no picture."""
@@ -182,13 +185,14 @@ def _draw_outline(picture: NDArray[np.uint8], marked: NDArray[np.bool_]) -> None
 
     What is cut off by the edge of a picture has no line there.
     """
-    picture[marked & _is_beside(~marked)] = 255
-    picture[~marked & _is_beside(marked)] = 0
+    wide = max(1, round(len(marked) / LINE_SHARE))
+    picture[marked & _is_near(~marked, wide)] = 255
+    picture[~marked & _is_near(marked, wide)] = 0
 
 
-def _is_beside(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels that have a marked one among their eight neighbours."""
-    framed = np.pad(marked, 1)
+def _is_near(marked: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Return the pixels that have a marked one at most `reach` pixels away, in either direction."""
+    framed = np.pad(marked, reach)
     down, across = marked.shape
-    shifts = [framed[y : y + down, x : x + across] for y in range(3) for x in range(3)]
-    return np.asarray(np.logical_or.reduce(shifts), dtype=bool)
+    rows = np.logical_or.reduce([framed[at : at + down] for at in range(2 * reach + 1)])
+    return np.asarray(np.logical_or.reduce([rows[:, at : at + across] for at in range(2 * reach + 1)]), dtype=bool)

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from engine.errors import DataError
-from engine.inputs.box_files import READERS, Annotation, BoxFiles, read_table
+from engine.inputs.box_files import READERS, Annotation, BoxFiles, Size, check_inside, read_table
 from engine.inputs.content import data_images, image_digests, resolve_path, resolve_root
 from engine.inputs.folders import IMAGE_SUFFIXES, ImageFile, name_place
 from engine.spec import Data
 
 T = TypeVar("T")
 WORD = "data.boxes"
+ORIENTATION, ON_SIDE = 0x0112, frozenset({5, 6, 7, 8})  # EXIF's tag, and the ways in which width is height
 DEPTHS = (0, 2, 1)  # how many steps of a path count, from its end; 0 for all
 
 
@@ -48,6 +50,7 @@ def index_boxes(data: Data, cache: Path) -> BoxIndex:
     """
     boxes, root = resolve_boxes(data), resolve_root(data.root)
     images, _ = data_images(data, root)
+    check_edges(match_images(boxes, root, images), images)
     return index_images(boxes, root, images, image_digests(images, cache), cache)
 
 
@@ -73,7 +76,36 @@ def _content_text(one: Annotation, masks: Mapping[Path, str]) -> str:
 def match_boxes(data: Data) -> dict[int, Annotation]:
     """Return the annotation of each image of `data` that has one, by its place among `data_images`. Raises as above."""
     boxes, root = resolve_boxes(data), resolve_root(data.root)
-    return match_images(boxes, root, data_images(data, root)[0])
+    images, _ = data_images(data, root)
+    found = match_images(boxes, root, images)
+    check_edges(found, images)
+    return found
+
+
+def check_edges(found: Mapping[int, Annotation], images: Sequence[ImageFile]) -> None:
+    """Refuse boxes beyond their image where they do not tell its size: its header does. Raises DataError.
+
+    Of images in archives, which are slow to look into, it is asked when they are explained.
+    """
+    for at, annotation in found.items():
+        if annotation.size is None and not images[at].member:
+            size = _header_size(images[at].path)
+            if size is not None:
+                check_inside(annotation, size)
+
+
+def _header_size(path: Path) -> Size | None:
+    """Return height and width of an image as it is seen, upright; None for one that is broken, which the pack tells."""
+    from PIL import Image, UnidentifiedImageError  # here: most plans have no boxes
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd EXIF and large images: nothing is decoded
+            with Image.open(path) as image:
+                is_turned = image.getexif().get(ORIENTATION, 1) in ON_SIDE
+                return (image.width, image.height) if is_turned else (image.height, image.width)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
 
 
 def match_images(boxes: Path, root: Path, images: Sequence[ImageFile]) -> dict[int, Annotation]:

@@ -260,9 +260,9 @@ def test_objects_are_outlined_on_dark_and_light(tmp_path: Path, ground: int) -> 
     assert paths[1].read_bytes() == bare[1].read_bytes()
     drawn, unmarked = (np.asarray(Image.open(path)) for path in (paths[0], bare[0]))
     for half, before in zip(np.split(drawn, 2, axis=1), np.split(unmarked, 2, axis=1), strict=True):
-        inner = (half[20, 30:], half[59, 30:], half[20:60, 30])
-        outer = (half[19, 30:], half[60, 30:], half[19:61, 29])
+        inner = (half[20:22, 30:], half[58:60, 30:], half[20:60, 30:32])
+        outer = (half[18:20, 30:], half[60:62, 30:], half[18:62, 28:30])
         assert all((line == 255).all() for line in inner)
         assert all((line == 0).all() for line in outer)
-        assert np.array_equal(half[21:59, 31:], before[21:59, 31:])
-        assert np.array_equal(half[:19], before[:19])
+        assert np.array_equal(half[22:58, 32:], before[22:58, 32:])
+        assert np.array_equal(half[:18], before[:18])

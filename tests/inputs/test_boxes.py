@@ -146,3 +146,23 @@ def test_absent_boxes_are_missing_data(data: Data, boxes: str, tmp_path: Path) -
         index_boxes(data.model_copy(update={"boxes": boxes}), tmp_path / "digests.json")
     assert caught.value.where == "data.boxes"
     assert "data.boxes" in caught.value.fix
+
+
+@pytest.mark.parametrize(("turned", "fits"), [(1, True), (3, True), (6, False), (8, False)])
+def test_boxes_of_a_table_are_held_against_the_headers_of_images(
+    data: Data, tmp_path: Path, turned: int, fits: bool
+) -> None:
+    """An image of 50 x 40 pixels as its file has them; one that EXIF turns on its side is seen as 40 x 50."""
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    Image.new("RGB", (50, 40)).save(tmp_path / "set" / "ant" / "1.jpg", exif=exif)
+    path = table(tmp_path / "b.csv", "bee/3.png,1,2,999,4", "ant/1.jpg,1,2,50,40")  # the first is no image at all
+    data = data.model_copy(update={"boxes": str(path)})
+    if fits:
+        assert len(match_boxes(data)) == 2
+        assert len(index_boxes(data, tmp_path / "digests.json").annotations) == 2
+        return
+    for look in (match_boxes, lambda one: index_boxes(one, tmp_path / "digests.json")):
+        with pytest.raises(DataError, match="lies beyond its image of 40 x 50 pixels") as caught:
+            look(data)
+        assert caught.value.where == f"{path}:3"

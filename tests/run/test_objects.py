@@ -16,6 +16,7 @@ from PIL import Image
 
 from engine.analysis.snapshot import one_snapshot
 from engine.collect import collect
+from engine.errors import DataError
 from engine.home.files import read_json
 from engine.home.paths import JobFolder
 from engine.launch.exits import Exit
@@ -61,9 +62,10 @@ class Spots:
         return cls(folder / "set", table)
 
     def plan(self, bench: Bench, boxes: Path | None = None) -> Plan:
+        """Plan the experiment; with other boxes it has another name, so that what one test submits is its own."""
         spec = bench.home.root / "spots.yaml"
         spec.write_text(SPEC.replace("ROOT", str(self.root)).replace("BOXES", str(boxes or self.table)))
-        return make_plan(load_spec(spec), bench.home)
+        return make_plan(load_spec(spec, [f"name={'others' if boxes else 'spots'}"]), bench.home)
 
 
 @pytest.fixture(scope="module")
@@ -187,13 +189,23 @@ def test_boxes_that_changed_after_submitting_are_refused(
     assert 0 < fact["absent"] < 8
 
 
-def test_a_box_beyond_its_image_stops_the_job(bench: Bench, spots: Spots, explained: JobFolder, tmp_path: Path) -> None:
+def test_a_box_beyond_its_image_stops_the_plan(bench: Bench, spots: Spots, tmp_path: Path) -> None:
     table = tmp_path / "boxes.csv"
-    table.write_text("image,xmin,ymin,xmax,ymax\n" + "".join(f"{n:03d},1,1,{WIDTH + 1},80\n" for n in range(40)))
+    table.write_text(f"image,xmin,ymin,xmax,ymax\n002,1,1,{WIDTH + 1},80\n")
+    with pytest.raises(DataError, match=f"lies beyond its image of {WIDTH} x {HEIGHT} pixels") as caught:
+        spots.plan(bench, table)
+    assert caught.value.where == f"{table}:2"
+
+
+def test_boxes_that_are_gone_are_named_with_their_path(
+    bench: Bench, spots: Spots, explained: JobFolder, tmp_path: Path
+) -> None:
+    table = tmp_path / "boxes.csv"
+    table.write_text("image,xmin,ymin,xmax,ymax\n002,1,1,9,80\n")
     plan = spots.plan(bench, table)
     submit_plan(plan, bench.home)
     told = next(job for job in plan.jobs if job.kind == "explain")
-    job = bench.home.job(told.key)
-    assert bench.run(job, **told.details.model_dump(mode="json")) == Exit.FAILED
-    said = job.attempts()[-1].log
-    assert f"lies beyond its image of {WIDTH} x {HEIGHT} pixels" in (said.read_text() if said.exists() else "")
+    table.unlink()
+    assert bench.run(bench.home.job(told.key), **told.details.model_dump(mode="json")) == Exit.FAILED
+    log = bench.home.job(told.key).attempts()[-1].log.read_text()
+    assert f"{table}: boxes are of the original images, and data.boxes is not here\nfix: " in log
