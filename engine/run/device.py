@@ -9,6 +9,14 @@ import numpy as np
 import torch
 
 OUT_OF_MEMORY: tuple[type[BaseException], ...] = (torch.cuda.OutOfMemoryError, MemoryError)
+# The CPU allocator says it with a plain RuntimeError; pinned memory, events and graphs with an AcceleratorError; cuBLAS
+# and cuDNN, which allocate by themselves, with their own status.
+MEMORY_WORDS = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 CPU_SLOT = "cpu"
 TORCH_VERSION = str(torch.__version__)
 
@@ -51,8 +59,8 @@ def seed_everything(seed: int) -> None:
 
 
 def is_memory_error(error: BaseException) -> bool:
-    """Return whether `error` says that memory ran out; the CPU allocator says it with a plain RuntimeError."""
-    return isinstance(error, OUT_OF_MEMORY) or "can't allocate memory" in str(error)
+    """Return whether `error` says that memory ran out: of the allocators, of CUDA, or of one of its libraries."""
+    return isinstance(error, OUT_OF_MEMORY) or any(words in str(error) for words in MEMORY_WORDS)
 
 
 def device_name(device: torch.device) -> str:

@@ -107,7 +107,7 @@ class Given:
 
 def read_orders(folder: JobFolder) -> Iterator[Given]:
     """Return the orders in `control.jsonl`, oldest first; torn lines are left out."""
-    lines = folder.control.read_text().splitlines() if folder.control.exists() else []
+    lines = folder.control.read_text(errors="replace").splitlines() if folder.control.exists() else []
     for text in lines:
         try:
             line = json.loads(text)
