@@ -20,6 +20,7 @@ from xml.parsers import expat
 
 from engine.errors import DataError
 from engine.home.limits import limits, raise_limit
+from engine.inputs.folders import name_place
 
 COLUMNS = ("image", "xmin", "ymin", "xmax", "ymax")
 CORNERS = COLUMNS[1:]
@@ -97,7 +98,7 @@ def read_voc(path: Path) -> Annotation:
     """Return what an annotation of PASCAL VOC says. Raises DataError with file and line for what cannot be meant."""
     reader = _VocReader(path)
     size = reader.size
-    annotation = Annotation(str(path), tuple(reader.boxes), size=size)
+    annotation = Annotation(name_place(path), tuple(reader.boxes), size=size)
     if size is not None:
         check_inside(annotation, size)
     return annotation
@@ -107,7 +108,7 @@ class _VocReader:
     """Follows the elements of one file: <size>, and in each <object> its <bndbox>; those of parts are others."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._where = name_place(path)
         self._steps: list[str] = []
         self._text = ""
         self._corners: dict[str, str] = {}
@@ -124,7 +125,7 @@ class _VocReader:
     @property
     def size(self) -> Size | None:
         """Height and width; None where they are not told, or told as 0, as some of ImageNet's are."""
-        sides = [_read_number(side, self._sides.get(side, "0"), str(self._path)) for side in ("height", "width")]
+        sides = [_read_number(side, self._sides.get(side, "0"), self._where) for side in ("height", "width")]
         return (int(sides[0]), int(sides[1])) if min(sides) >= 1 else None
 
     def _read(self, content: bytes) -> None:
@@ -133,9 +134,9 @@ class _VocReader:
         except expat.ExpatError as error:
             what = f"this is no XML: {expat.ErrorString(error.code)}"
             fix = "make it again or copy it again"
-            raise DataError(what, where=f"{self._path}:{error.lineno}", fix=fix) from error
+            raise DataError(what, where=f"{self._where}:{error.lineno}", fix=fix) from error
         except (ValueError, LookupError) as error:  # an encoding that Python does not know
-            raise DataError(f"this is no XML: {error}", where=str(self._path), fix="save it in UTF-8") from error
+            raise DataError(f"this is no XML: {error}", where=self._where, fix="save it in UTF-8") from error
 
     def _refuse_doctype(self, *_: object) -> NoReturn:
         fix = "take the DOCTYPE out: annotations need none, and what it may define is never expanded"
@@ -143,7 +144,7 @@ class _VocReader:
 
     @property
     def _place(self) -> str:
-        return f"{self._path}:{self._parser.CurrentLineNumber}"
+        return f"{self._where}:{self._parser.CurrentLineNumber}"
 
     def _enter(self, name: str, _: Mapping[str, str]) -> None:
         self._steps.append(name)
@@ -189,7 +190,7 @@ def _table_rows(path: Path) -> Iterator[tuple[str, Box]]:
     try:
         places = _find_columns(path, next(rows, []))
         for row in rows:
-            where = f"{path}:{rows.line_num}"
+            where = f"{name_place(path)}:{rows.line_num}"
             if not any(cell.strip() for cell in row):
                 continue
             if len(row) <= max(places):
@@ -200,14 +201,14 @@ def _table_rows(path: Path) -> Iterator[tuple[str, Box]]:
             yield name, make_box(corners, where)
     except csv.Error as error:
         fix = "write it as plain CSV, with commas"
-        raise DataError(f"this is no CSV: {error}", where=f"{path}:{rows.line_num}", fix=fix) from error
+        raise DataError(f"this is no CSV: {error}", where=f"{name_place(path)}:{rows.line_num}", fix=fix) from error
 
 
 def _decode_table(path: Path) -> str:
     try:
         return read_limited(path, "box_table_bytes").decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError("this table is not in UTF-8", where=str(path), fix="save it in UTF-8") from error
+        raise DataError("this table is not in UTF-8", where=name_place(path), fix="save it in UTF-8") from error
 
 
 def _find_columns(path: Path, header: Sequence[str]) -> list[int]:
@@ -215,7 +216,7 @@ def _find_columns(path: Path, header: Sequence[str]) -> list[int]:
     absent = [name for name in COLUMNS if name not in known]
     if absent:
         what = f"the first line names no column {', '.join(absent)}"
-        raise DataError(what, where=f"{path}:1", fix=f"begin it with {','.join(COLUMNS)}")
+        raise DataError(what, where=f"{name_place(path)}:1", fix=f"begin it with {','.join(COLUMNS)}")
     return [known.index(name) for name in COLUMNS]
 
 
@@ -230,12 +231,16 @@ def read_mask(path: Path) -> Annotation:
     except OSError as error:
         raise _unreadable(path, error) from error
     if len(head) < 24 or not head.startswith(PNG_START):
-        raise DataError("this mask is no PNG", where=str(path), fix="save masks as PNG: 0 is ground, all else object")
+        raise DataError(
+            "this mask is no PNG", where=name_place(path), fix="save masks as PNG: 0 is ground, all else object"
+        )
     width, height = struct.unpack(">II", head[16:24])
     for name, value in (("image_bytes", size), ("image_pixels", width * height)):
         if value > getattr(limits(), name):
-            raise DataError(f"this mask has {value:,} {name.split('_')[1]}", where=str(path), fix=raise_limit(name))
-    return Annotation(str(path), mask=path, size=(height, width))
+            raise DataError(
+                f"this mask has {value:,} {name.split('_')[1]}", where=name_place(path), fix=raise_limit(name)
+            )
+    return Annotation(name_place(path), mask=path, size=(height, width))
 
 
 def read_limited(path: Path, limit: str) -> bytes:
@@ -247,12 +252,14 @@ def read_limited(path: Path, limit: str) -> bytes:
     except OSError as error:
         raise _unreadable(path, error) from error
     if len(content) > most:
-        raise DataError(f"this file has more than {most:,} bytes", where=str(path), fix=raise_limit(limit))
+        raise DataError(f"this file has more than {most:,} bytes", where=name_place(path), fix=raise_limit(limit))
     return content
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"cannot read this file: {error.strerror}", where=str(path), fix="make it readable or remove it")
+    return DataError(
+        f"cannot read this file: {error.strerror}", where=name_place(path), fix="make it readable or remove it"
+    )
 
 
 @dataclass(frozen=True)

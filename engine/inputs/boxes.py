@@ -114,9 +114,10 @@ def match_images(boxes: Path, root: Path, images: Sequence[ImageFile]) -> dict[i
     names = [image.member or image.path.relative_to(root).as_posix() for image in images]
     matched = match_names(names, files.names, boxes)
     if not matched:
-        what = f"none of the {len(files.names)} names here is that of an image of data.root, such as {names[0]}"
+        such = name_place(Path(names[0]))
+        what = f"none of the {len(files.names)} names here is that of an image of data.root, such as {such}"
         fix = "name boxes as their images: by the path below data.root, or by the file's name"
-        raise DataError(what, where=str(boxes), fix=fix)
+        raise DataError(what, where=name_place(boxes), fix=fix)
     read = {at: files.read(name) for at, name in sorted(matched.items())}
     return {at: one for at, one in read.items() if one.boxes or one.mask is not None}
 
@@ -126,14 +127,14 @@ def open_boxes(path: Path) -> BoxFiles:
     if not path.is_dir():
         if path.suffix.lower() != ".csv":
             fix = "name a .csv, or the folder of .xml or mask .png files; an archive has to be unpacked"
-            raise DataError("data.boxes is a file, and no .csv", where=str(path), fix=fix)
+            raise DataError("data.boxes is a file, and no .csv", where=name_place(path), fix=fix)
         return BoxFiles(rows=read_table(path))
     found = _list_files(path)
     kinds = sorted({file.suffix.lower() for file in found.values()})
     if len(kinds) != 1:
         what = "there are both .xml and .png files here" if kinds else "there are no .xml or .png files here"
         fix = "name the folder of one kind: PASCAL VOC .xml files, or masks as .png"
-        raise DataError(what, where=str(path), fix=fix)
+        raise DataError(what, where=name_place(path), fix=fix)
     return BoxFiles(files=found)
 
 
@@ -142,7 +143,9 @@ def _list_files(folder: Path) -> dict[str, Path]:
 
     def refuse(error: OSError) -> None:
         fix = "make it readable or remove it"
-        raise DataError(f"cannot list this folder: {error.strerror}", where=str(error.filename), fix=fix) from error
+        raise DataError(
+            f"cannot list this folder: {error.strerror}", where=name_place(Path(str(error.filename))), fix=fix
+        ) from error
 
     found = {}
     for place, folders, names in os.walk(folder, onerror=refuse):
@@ -194,8 +197,10 @@ def _by_tail(things: Iterable[T], tails: Iterable[str]) -> dict[str, list[T]]:
 
 
 def _check_single(boxes: Sequence[str], images: Sequence[str], where: Path) -> None:
-    for what, names, of in (("boxes", boxes, images[0]), ("images", images, boxes[0])):
+    for what, names, fitting in (("boxes", boxes, images[0]), ("images", images, boxes[0])):
         if len(names) > 1:
             one, other = (name_place(Path(name)) for name in sorted(names)[:2])
             fix = "name boxes by the path of their image below data.root"
-            raise DataError(f"{of} fits two {what}: {one} and {other}", where=str(where), fix=fix)
+            raise DataError(
+                f"{name_place(Path(fitting))} fits two {what}: {one} and {other}", where=name_place(where), fix=fix
+            )

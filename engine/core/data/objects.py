@@ -18,6 +18,7 @@ from PIL import Image
 from engine.core.data.views import Crop, cut_edges
 from engine.errors import DataError
 from engine.inputs.box_files import Annotation, Size, check_inside
+from engine.inputs.folders import name_place
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -79,7 +80,7 @@ def read_pixels(path: Path) -> Mask:
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on a damaged file
         what = f"this mask is broken: {str(error) or type(error).__name__}"
-        raise DataError(what, where=str(path), fix="save it again as PNG, or remove it") from error
+        raise DataError(what, where=name_place(path), fix="save it again as PNG, or remove it") from error
     marked = values != 0
     if marked.ndim == 2:
         return np.asarray(marked, dtype=bool)
