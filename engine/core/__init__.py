@@ -8,6 +8,7 @@ prune     smaller layers
 measure   speed, memory, size
 algorithm_macs   what attention patterns need, whatever is computed
 explain   attention maps
+pointing  whether maps point at the object
 curves    whether a network needs what its maps point at
 describe  a network's layers as a table
 """

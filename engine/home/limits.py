@@ -33,6 +33,8 @@ class Limits:
     yaml_nodes: int = 100_000
     number_digits: int = 40
     weights_bytes: int = 200 * 10**9
+    annotation_bytes: int = 10**6
+    box_table_bytes: int = 500 * 10**6
 
 
 @lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ archive  .zip and .tar files as folders
 folders  images by class, and the part that each came in
 quotas   how many images of a class each part gets, or a refusal
 origins  which images are ImageNet's own, by name
+box_files boxes   where objects lie: .xml, .csv and mask files, untrusted; which image each is of
 content  digest, classes and counts of a data set
 splits   which of them: rows of train, val and test, by content
 weights  names and shapes of a weights file, without loading it

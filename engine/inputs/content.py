@@ -137,20 +137,25 @@ def file_digest(path: Path) -> str:
 
 def resolve_root(root: str | None) -> Path:
     """Return `data.root` with ~ and ${VARIABLES} filled in. Raises MissingData when one is unset or it is absent."""
-    text = root or ""
+    return resolve_path(root or "", "data.root", "FOLDER", "name the folder that has one sub-folder for each class")
+
+
+def resolve_path(text: str, word: str, what: str, fix: str) -> Path:
+    """Return the path that `word` of a spec names, with ~ and ${VARIABLES} filled in.
+
+    Raises MissingData, which asks for `what`, when a variable is unset, and with `fix` when there is no such path.
+    """
     for name in re.findall(r"\$\{(\w+)\}|\$(\w+)", text):
         variable = name[0] or name[1]
         if variable not in os.environ:
             raise MissingData(
-                f"data.root is {text}, and the variable {variable} is not set",
-                where="data.root",
-                fix=f"export {variable}=FOLDER, or write the folder into data.root (--set data.root=FOLDER)",
+                f"{word} is {text}, and the variable {variable} is not set",
+                where=word,
+                fix=f"export {variable}={what}, or write the {what.lower()} into {word} (--set {word}={what})",
             )
     path = Path(os.path.expandvars(text)).expanduser().absolute()
     if not path.exists():
-        raise MissingData(
-            f"there is no {path}", where="data.root", fix="name the folder that has one sub-folder for each class"
-        )
+        raise MissingData(f"there is no {path}", where=word, fix=fix)
     return path
 
 

@@ -56,7 +56,7 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
     # Whether targets are cached decides which jobs there are, so with each choice the plan is drawn again.
     while draft.undecided:
         choices = {**draft.choices, **decide_targets(draft)}
-        draft = Draft(draft.home, contents=draft.contents, missing=draft.missing, choices=choices)
+        draft = Draft(draft.home, contents=draft.contents, boxes=draft.boxes, missing=draft.missing, choices=choices)
         runs = _plan_runs(spec, draft)
     notes = (choice.why for choice in draft.choices.values())
     return Plan(

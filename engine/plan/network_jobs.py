@@ -84,14 +84,29 @@ def _network_beside(context: PlanContext, told: MeasureSettings) -> Student | No
 
 def plan_explain(run: RunDraft) -> None:
     context, settings = run.context, run.context.settings
+    boxes, cost = _explain_cost(context)
     told = ExplainSettings(
         data=ViewedData.of(settings.data, context.seed),
         network=network_settings(context.draft, settings.student),
         num_classes=context.num_classes,
         explain=settings.explain,
+        boxes=boxes,
     )
     needs = {"pack": run.jobs["pack"], "parent": final_network(run.jobs)}
-    run.jobs["explain"] = context.draft.add(told, needs, Cost(run_details(settings), settings.explain.images * 10))
+    run.jobs["explain"] = context.draft.add(told, needs, cost)
+
+
+def _explain_cost(context: PlanContext) -> tuple[str | None, Cost]:
+    """Return the digest of the boxes, None where the spec names none, and what the job costs and is told."""
+    settings = context.settings
+    details, images = run_details(settings), settings.explain.images * 10
+    if settings.data.boxes is None:
+        return None, Cost(details, images)
+    found = context.draft.find_boxes(settings.data)
+    if found is None:
+        reason = "the boxes, or the images that they are of, are not on this machine"
+        return f"absent: {settings.data.boxes}", Cost(details, images, 0, reason)
+    return found.digest, Cost(details.model_copy(update={"boxes": str(found.path)}), images)
 
 
 def train_settings(context: PlanContext, settings: Settings, seed: int, teaching: TeachingPlan | None) -> TrainSettings:

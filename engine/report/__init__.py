@@ -7,7 +7,8 @@
     squares      arms that cross factors
     changes      what a change is worth
     verdicts     what the claims came to
-    sentences    every sentence about a teacher
+    sentences    every sentence about a teacher or a map
+    pointing     whether maps lie on the objects
     remedies     arms that differ in one remedy alone
     teachers     what is known of the teachers
     teacher_notes   marks and footnotes of their figures

@@ -15,6 +15,7 @@ from engine.report import number_text
 from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves
 from engine.report.images import image_facts
+from engine.report.pointing import pointing_tables
 from engine.report.published import published_table
 from engine.report.sheet import ReportRows, Sheet
 from engine.report.squares import FactorSection, factor_section
@@ -77,6 +78,7 @@ class Page:
     runs: Table
     factors: FactorSection | None = None
     curve_note: str = ""
+    pointing: Sequence[Table] = ()
 
 
 def make_page(
@@ -105,6 +107,7 @@ def make_page(
         runs=run_table(rows),
         factors=factor_section(sheet, factorials),
         curve_note=_curve_note(sheet),
+        pointing=pointing_tables(rows.maps, sheet),
     )
 
 

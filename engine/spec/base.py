@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 ASIDE: dict[str, Any] = {"aside": True}
+LATER: dict[str, Any] = {"later": True}
+"""Marks a setting of a job that came after jobs of its kind were there: at its default it is not in their ids."""
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]

@@ -92,6 +92,12 @@ SOURCE_WORDS = read_words("source", SourceWords)
 class Data(Model):
     source: Annotated[str, OneOf(tuple(SOURCE_WORDS))]
     root: str | None = Field(None, json_schema_extra=ASIDE)
+    boxes: str | None = Field(
+        None,
+        json_schema_extra=ASIDE,
+        description="where the objects lie in the images of root, in pixels of the originals: a folder of PASCAL VOC "
+        ".xml files or of mask .png files, or a .csv with image,xmin,ymin,xmax,ymax; maps are held against them",
+    )
     image_size: int = Field(224, ge=8, le=2048)
     split: str = "60/20/20"
     given: Literal["merge", "test"] = Field(
@@ -150,6 +156,8 @@ class Data(Model):
             raise refuse(f"source {self.source!r} has no root", fix)
         if not self.has_root:
             self._refuse_folder_words(SOURCE_WORDS[self.source])
+        if self.boxes == "":
+            raise refuse("data.boxes names nothing", "name a folder or a .csv file, or write null")
         if self.cache == "jpeg" and self.format == "raw":
             raise refuse("the pack holds raw pixels: no JPEG can be kept of them", "set cache: auto, or format: jpeg")
         return self
@@ -158,6 +166,9 @@ class Data(Model):
         if self.root:
             fix = f"leave data.root away: the {self.source} come with {words.package}"
             raise refuse(f"source {self.source!r} takes no root", fix)
+        if self.boxes is not None:
+            fix = "leave data.boxes away: boxes are given for the images of a folder"
+            raise refuse(f"source {self.source!r} takes no boxes", fix)
         if self.classes is not None:
             raise refuse(f"source {self.source!r} has its {len(words.class_names)} classes", "leave data.classes away")
         if self.given == "test":

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from engine.spec.base import Model, Positive, Precision, refuse
+from engine.spec.base import LATER, Model, Positive, Precision, refuse
 from engine.spec.data import Data
 from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Settings
@@ -204,8 +204,11 @@ class MeasureSettings(NetworkSettings):
 
 
 class ExplainSettings(NetworkSettings):
+    """`boxes` is the digest of where the objects lie in the images, None where nobody has said it."""
+
     data: ViewedData
     explain: Explain
+    boxes: str | None = Field(None, json_schema_extra=LATER)
     map_version: int = Field(default_factory=lambda: MAP_VERSION)
 
     @field_validator("map_version")
@@ -223,6 +226,7 @@ class JobDetails(Model):
     """
 
     root: str | None = None
+    boxes: str | None = None
     weights: str | None = None
     teacher_weights: list[str] = Field([])
     workers: int = Data.model_fields["workers"].default

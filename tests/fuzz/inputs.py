@@ -12,9 +12,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from engine.core.data.objects import read_pixels
 from engine.core.data.sources import decode_image
 from engine.home.files import encode_json
 from engine.inputs.archive import archive_names, open_archive
+from engine.inputs.box_files import BoxFiles
+from engine.inputs.boxes import open_boxes
 from engine.inputs.weights import stored_shapes
 from engine.load import load_spec
 from tests.fuzz.target import Target
@@ -101,9 +104,47 @@ def _weights_seeds() -> list[bytes]:
     return [struct.pack("<Q", len(text)) + text + bytes(24)]
 
 
+def _open_boxes(name: str) -> Callable[[Path], Callable[[bytes], object]]:
+    def open_file(folder: Path) -> Callable[[bytes], object]:
+        file = folder / name
+
+        def feed(content: bytes) -> None:
+            file.write_bytes(content)
+            open_boxes(file).names if file.suffix == ".csv" else BoxFiles(files={name: file}).read(name)
+
+        return feed
+
+    return open_file
+
+
+def _open_mask(folder: Path) -> Callable[[bytes], object]:
+    file = folder / "a.png"
+
+    def feed(content: bytes) -> None:
+        file.write_bytes(content)
+        BoxFiles(files={"a.png": file}).read("a.png")
+        read_pixels(file)
+
+    return feed
+
+
+def _voc_seeds() -> list[bytes]:
+    corners = b"<xmin>1</xmin><ymin>2</ymin><xmax>30</xmax><ymax>40</ymax>"
+    size = b"<size><width>50</width><height>60</height></size>"
+    whole = b"<annotation>" + size + b"<object><bndbox>" + corners + b"</bndbox></object></annotation>"
+    return [whole, b'<?xml version="1.0" encoding="utf-16"?>' + whole, b'<!DOCTYPE a [<!ENTITY a "b">]>' + whole]
+
+
+def _table_seeds() -> list[bytes]:
+    return [b"image,xmin,ymin,xmax,ymax\na/1.jpg,1,2,3,4\n", b'\xef\xbb\xbfxmin,ymin,xmax,ymax,image\n1,2,3,4,"a, b"\n']
+
+
 TARGETS = (
     Target("spec", _open_spec, _spec_seeds),
     Target("archive", _open_archive, _archive_seeds),
     Target("image", _open_image, _image_seeds),
     Target("weights", _open_weights, _weights_seeds),
+    Target("boxes", _open_boxes("a.xml"), _voc_seeds),
+    Target("box_table", _open_boxes("a.csv"), _table_seeds),
+    Target("box_mask", _open_mask, lambda: [_picture("PNG", mode) for mode in ("L", "P", "1", "RGBA")]),
 )

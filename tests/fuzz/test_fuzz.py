@@ -11,7 +11,17 @@ from tests.fuzz.mutations import mutants
 from tests.fuzz.target import Feeder, Target
 from tests.fuzz.targets import TARGETS
 
-COUNTS = {"spec": 100, "archive": 200, "image": 200, "weights": 200, "sql": 40, "ids": 60}
+COUNTS = {
+    "spec": 100,
+    "archive": 200,
+    "image": 200,
+    "weights": 200,
+    "boxes": 200,
+    "box_table": 200,
+    "box_mask": 200,
+    "sql": 40,
+    "ids": 60,
+}
 FEW = 6  # where each input has a home rebuilt
 
 

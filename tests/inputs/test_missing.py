@@ -65,3 +65,19 @@ def test_absent_and_broken_weights_are_told_by_their_network(tmp_path: Path) -> 
     assert "; fix: " in broken
     save_file({"head.weight": torch.zeros(10, 4)}, file)
     assert absent(f"student.weights={file}") == []
+
+
+def test_absent_and_wrong_boxes_are_one_line_each(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / f"{name}1.jpg").write_bytes(name.encode())
+    table = tmp_path / "boxes.csv"
+    words = ("data.source=folder", f"data.root={tmp_path}/set", f"data.boxes={table}")
+    (line,) = absent(*words)
+    assert line.startswith(f"data.boxes: there is no {table}; fix: ")
+    table.write_text("image,xmin,ymin,xmax,ymax\na1,5,2,3,4\n")
+    assert absent(*words) == [f"{table}:2: xmax 3 is not above xmin 5; fix: correct it, or remove it"]
+    table.write_text("image,xmin,ymin,xmax,ymax\na1,1,2,3,4\n")
+    assert absent(*words) == []
+    (line,) = absent(*words, f"data.root={tmp_path}/gone")  # of which images they are is asked when those are there
+    assert "gone" in line

@@ -41,9 +41,10 @@ def test_digits_take_no_class_list_that_would_be_passed_over() -> None:
 def test_what_is_left_away_means_what_it_did() -> None:
     """Defaults enter ids by value: another default is another experiment, and never a slip."""
     assert Data(source="digits").model_dump() == {
-        "source": "digits", "root": None, "image_size": 224, "split": "60/20/20", "given": "merge", "split_seed": 0,
-        "view_seed": 0, "views": None, "short_side": 256, "format": "raw", "broken": "stop", "nested": False,
-        "classes": None, "crop_share": 0.875, "interpolation": "bicubic", "cache": "auto", "workers": 0,
+        "source": "digits", "root": None, "boxes": None, "image_size": 224, "split": "60/20/20",
+        "given": "merge", "split_seed": 0, "view_seed": 0, "views": None, "short_side": 256, "format": "raw",
+        "broken": "stop", "nested": False, "classes": None, "crop_share": 0.875, "interpolation": "bicubic",
+        "cache": "auto", "workers": 0,
         "augment": {
             "crop_scale": [0.35, 1.0], "crop_ratio": [0.75, 4 / 3], "flip": 0.5, "rand_augment": None,
             "color_jitter": 0.0, "erasing": 0.0, "mixup": 0.0, "cutmix": 0.0, "mix_targets": None,
@@ -129,6 +130,8 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     ({"source": "digits", "given": "test"}, "without a test folder"),
     ({"source": "digits", "cache": "jpeg"}, "holds raw pixels"),
     ({"source": "digits", "classes": ["1", "0"]}, "its 10 classes"),
+    ({"source": "digits", "boxes": "/boxes"}, "takes no boxes"),
+    ({"source": "folder", "root": "/set", "boxes": ""}, "names nothing"),
 ]
 
 
@@ -142,6 +145,7 @@ def test_words_that_cannot_go_together_are_refused(words: dict[str, Any], what: 
     "words",
     [
         {"source": "folder", "root": "/set", "given": "test", "classes": ["b", "a"]},
+        {"source": "folder", "root": "/set", "boxes": "${XP_DATA}/boxes.csv"},
         {"source": "digits", "cache": "jpeg", "format": "jpeg"},
         {"source": "digits", "cache": "raw", "given": "merge"},
     ],
