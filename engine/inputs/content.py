@@ -189,16 +189,12 @@ def image_digests(
     `progress(done, all)` is called after each image that has to be read.
     """
     # Before they are read: a file that changes meanwhile has another mark next time.
-    marks = {path: _file_mark(path) for path in {image.path for image in images}}
-    known = _read_cache(cache) if cache else {}
+    marks = {path: file_mark(path) for path in {image.path for image in images}}
+    known = read_digests(cache) if cache else {}
     stale = [image for image in images if known.get(image.place, ("",))[0] != marks[image.path]]
     fresh = _take_digests(stale, progress)
     if fresh and cache:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        added = {image.place: (marks[image.path], fresh[image.place]) for image in stale}
-        # Read again under the lock: another process may have added to it.
-        with FileLock(cache.with_name(cache.name + ".lock")):
-            write_atomic(cache, json.dumps(_read_cache(cache) | added, sort_keys=True))
+        keep_digests(cache, {image.place: (marks[image.path], fresh[image.place]) for image in stale})
     return [fresh.get(image.place) or known[image.place][1] for image in images]
 
 
@@ -228,7 +224,8 @@ def _member_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
             yield name_place(path, member), hashlib.sha256(content).hexdigest()
 
 
-def _file_mark(path: Path) -> str:
+def file_mark(path: Path) -> str:
+    """Return the size and mtime by which a file counts as unchanged. Raises DataError when it is no regular file."""
     try:
         status = path.stat()
     except OSError as error:
@@ -240,12 +237,20 @@ def _file_mark(path: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def _read_cache(cache: Path) -> dict[str, tuple[str, str]]:
-    """A cache that is absent or damaged is an empty one: it only saves time."""
+def read_digests(cache: Path) -> dict[str, tuple[str, str]]:
+    """Return place -> (mark, digest). A cache that is absent or damaged is an empty one: it only saves time."""
     try:
         return {str(path): (str(mark), str(digest)) for path, (mark, digest) in (read_object(cache) or {}).items()}
     except (ValueError, TypeError):
         return {}
+
+
+def keep_digests(cache: Path, added: Mapping[str, tuple[str, str]]) -> None:
+    """Add place -> (mark, digest) to the cache."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    # Read again under the lock: another process may have added to it.
+    with FileLock(cache.with_name(cache.name + ".lock")):
+        write_atomic(cache, json.dumps(read_digests(cache) | dict(added), sort_keys=True))
 
 
 def digits_file() -> Path:
