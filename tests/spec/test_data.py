@@ -77,7 +77,7 @@ AUGMENT: list[tuple[str, Any, Any, str]] = [
     ("cutmix", 0.0, -0.1, "greater than or equal"),
     ("mix_targets", "linear", "square", "linear"),
     ("crop_scale", [0.5, 0.5], [0.6, 0.5], "from high to low"),
-    ("crop_scale", [0.5, 1.0], [0.5, 1.1], "larger than its image"),
+    ("crop_scale", [0.5, 1.0], [0.5, 1.1], "less than or equal to 1"),
     ("crop_scale", [0.5, 1.0], [0.0, 1.0], "greater than 0"),
     ("crop_scale", [0.5, 1.0], [0.5], "at least 2"),
     ("crop_scale", [0.5, 1.0], [0.5, 0.6, 0.7], "at most 2"),
