@@ -28,10 +28,10 @@ from typing import Any
 
 from engine.home.paths import Home, open_home
 from engine.inputs.looks import look_warnings
-from engine.inputs.quotas import check_quotas, split_quotas
+from engine.inputs.quotas import check_quotas, count_part, split_quotas
 from engine.plan.ancestry import check_lineage
 from engine.plan.doubts import plan_doubts
-from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft, count_part
+from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
 from engine.plan.target_mode import decide_targets
 from engine.plan.unseen import check_unseen

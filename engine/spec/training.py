@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from engine.spec.base import ASIDE, Batch, Epochs, FewEpochs, Model, Positive, Rate, Ratio, Threads, ranged, refuse
-from engine.spec.registries import one_of
+from engine.spec.registries import OneOf, one_of, read_words
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerWords:
+    """What a spec must know of an optimizer; its entry in OPTIMIZERS of engine/core/train/optim.py says it.
+
+    `largest_rate`: no network is known to train at a rate above it; such a one is let through and told.
+    """
+
+    largest_rate: float
+
+
+OPTIMIZER_WORDS = read_words("optimizer", OptimizerWords)
 
 
 class Train(Model):
     epochs: Epochs = 10
     batch_size: Batch = 256
-    optimizer: Annotated[str, one_of("optimizer")] = "adamw"
+    optimizer: Annotated[str, OneOf(tuple(OPTIMIZER_WORDS))] = "adamw"
     lr: Rate = 5.0e-4
     min_lr: Annotated[float, ranged("a learning rate", ge=0.0, le=100.0)] = 1.0e-6
     weight_decay: Annotated[float, ranged(ge=0.0, le=100.0)] = 0.05
