@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from engine.errors import DataError
 from engine.inputs.content import data_counts
+from engine.inputs.hub import hub_warnings
 from engine.inputs.looks import spec_look_warnings
 from engine.inputs.quotas import Counts, count_part
 from engine.inputs.weights import stored_shapes
@@ -31,7 +32,7 @@ def absent_inputs(spec: Spec) -> list[str]:
     counts = {key: _count(data) for key, data in images.items()}
     lines = [found for found in counts.values() if isinstance(found, str)]
     lines += [line for path, file in weights for line in _absent_weights(path, file)]
-    lines += spec_look_warnings(spec)
+    lines += [*spec_look_warnings(spec), *(line for cell in cells for line in hub_warnings(cell.settings))]
     for cell in cells:
         data = cell.settings.data
         found = counts[_images_key(data)]

@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.home.paths import Home, open_home
+from engine.inputs.hub import hub_warnings
 from engine.inputs.looks import look_warnings
 from engine.inputs.quotas import check_quotas, count_part, split_quotas
 from engine.plan.ancestry import check_lineage
@@ -84,7 +85,7 @@ def _plan_cell(spec: Spec, cell: Cell, base: Settings | None, draft: Draft) -> l
     check_files(contexts[0])
     check_fit(contexts[0])
     check_unseen(contexts[0])
-    draft.warnings |= dict.fromkeys(look_warnings(settings))
+    draft.warnings |= dict.fromkeys((*look_warnings(settings), *hub_warnings(settings)))
     counted = counted_settings(settings)
     return [_plan_run(spec.name, cell, context, counted) for context in contexts]
 
