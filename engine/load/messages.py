@@ -32,6 +32,9 @@ EXPECTED = {
 }
 
 
+MOST_EXACT = 1e15  # beyond, a float's digits are no longer those that somebody wrote
+
+
 @dataclass(frozen=True)
 class Explained:
     """One problem without its position; `at_key` when the key is wrong and not its value."""
@@ -121,7 +124,9 @@ def _limit_fix(context: Mapping[str, Any], message: str) -> str:
 
 
 def _unquote(given: object) -> str:
-    """A number in quotes is the most common mistake of type."""
+    """A number in quotes, and a whole one with an exponent, are the most common mistakes of type."""
+    if isinstance(given, float) and given.is_integer() and abs(given) < MOST_EXACT:
+        return f", without point or exponent: {int(given)}"
     if isinstance(given, str):
         return f", without quotes: {given}" if given.replace(".", "", 1).replace("-", "", 1).isdigit() else ""
     return ""

@@ -44,10 +44,13 @@ def parse_rand_augment(text: str) -> RandAugment:
     held = {name: float(value) for name, value in pairs}
     layers = held.get("n", 2.0)
     known = re.fullmatch(RAND_AUGMENT, text) and len(held) == len(pairs)
-    if not known or not held.get("m", 11.0) <= 10 or layers < 1 or layers % 1 or held.get("p", 0.0) > 1:
+    most = {"m": 10.0, "mstd": 100.0, "n": 100.0, "p": 1.0}
+    beyond = "m" not in held or any(value > most[name] for name, value in held.items())
+    if not known or beyond or layers < 1 or layers % 1:
         raise refuse(
             f"{text!r} is not understood",
-            "write rand-m9-inc1: m magnitude 0 to 10, then as needed mstd (spread), n (layers), p (chance), and inc1",
+            "write rand-m9-inc1: m magnitude 0 to 10, then as needed mstd (spread, 100 at most), n (layers, 1 to 100), "
+            "p (chance), and inc1",
         )
     return RandAugment(held["m"], held.get("mstd", 0.0), int(layers), held.get("p", 0.5))
 

@@ -37,6 +37,18 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
         "1.5 is not a whole number",
         "write a whole number",
     ),
+    "a whole number with an exponent": (
+        {"train": {"epochs": 1e3}},
+        ("train", "epochs"),
+        "1000.0 is not a whole number",
+        "write a whole number, without point or exponent: 1000",
+    ),
+    "a whole number with a large exponent": (
+        {"train": {"epochs": 1e26}},
+        ("train", "epochs"),
+        "1e+26 is not a whole number",
+        "write a whole number",
+    ),
     "a number in quotes": (
         {"train": {"epochs": "12"}},
         ("train", "epochs"),
