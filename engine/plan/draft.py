@@ -13,7 +13,6 @@ from engine.inputs.ancestors import Ancestors
 from engine.inputs.boxes import BoxIndex, index_boxes
 from engine.inputs.content import Content, data_content, image_digests
 from engine.inputs.folders import ImageFile
-from engine.inputs.quotas import split_quotas
 from engine.spec import Data, Resources, Settings, Spec
 from engine.spec.identity import make_id
 from engine.spec.job_file import canonical_spec, job_id
@@ -169,16 +168,6 @@ class Draft:
     def digest(self, file: Path) -> str:
         """Return the sha256 of a weights file, taken once and kept with those of the images."""
         return image_digests([ImageFile(file.absolute(), "")], self.home.digests)[0]
-
-
-def count_part(content: Content, data: Data, part: str) -> int:
-    """Return how many images a split puts into `part`, by the quotas of each class."""
-    held = content.held or (None,) * len(content.counts)
-    quotas = (
-        split_quotas(count, data.split, nested=data.nested, held=of)
-        for count, of in zip(content.counts, held, strict=True)
-    )
-    return sum(quota[part] for quota in quotas)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.inputs.hub import offline_reason
 from engine.plan.draft import Cost, Draft, PlanContext, RunDraft, TeachingPlan
 from engine.plan.pack import images_root
 from engine.spec import Prune, Settings, Student, weights_file
@@ -131,11 +132,11 @@ def network_settings(draft: Draft, student: Student) -> Student:
 
 def train_cost(context: PlanContext, settings: Settings, epochs: int, teaching: TeachingPlan | None) -> Cost:
     """Return the cost of training `settings.student` for `epochs` epochs, a reason when its weights file is absent."""
-    weights = settings.student.weights
+    arch, weights = settings.student.arch, settings.student.weights
     own, taught = next(iter(file_paths(weights)), None), list(teaching.files if teaching else ())
     details = run_details(settings).model_copy(update={"weights": own, "teacher_weights": taught})
     size = _network_bytes(settings.student)
-    return Cost(details, context.train_images * epochs, size, absent_reason(weights))
+    return Cost(details, context.train_images * epochs, size, absent_reason(arch, weights))
 
 
 def file_paths(weights: str) -> tuple[str, ...]:
@@ -144,10 +145,12 @@ def file_paths(weights: str) -> tuple[str, ...]:
     return (str(file.absolute()),) if file is not None else ()
 
 
-def absent_reason(weights: str) -> str | None:
+def absent_reason(arch: str, weights: str) -> str | None:
     """Return why a job with these weights cannot be yet."""
     file = weights_file(weights)
-    return f"there is no weights file {weights}" if file is not None and not file.is_file() else None
+    if file is not None and not file.is_file():
+        return f"there is no weights file {weights}"
+    return offline_reason(arch, weights)
 
 
 def run_details(settings: Settings) -> JobDetails:

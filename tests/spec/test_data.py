@@ -8,10 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from engine.spec import Augment, Data, RandAugment, parse_rand_augment
+from engine.spec.base import MOST_SEED
 
 NOT_UNDERSTOOD = (
     "rand-m9", "rand-m9-inc0", "augmix-m5", "rand", "rand-m9-inc1-x3", "rand-m9-n2.5-inc1", "", "rand-inc1",
     "rand-n2-inc1", "rand-m9-m8-inc1", "rand-m99-inc1", "rand-m9-n0-inc1", "rand-m9-p2-inc1",
+    "rand-m9-n101-inc1", "rand-m9-mstd101-inc1", "rand-m10.5-inc1",
 )  # fmt: skip
 
 
@@ -57,7 +59,8 @@ LIMITS: list[tuple[str, Any, Any]] = [
     ("image_size", 8, 7), ("image_size", 2048, 2049), ("short_side", 8, 7), ("short_side", 4096, 4097),
     ("split_seed", 0, -1), ("views", 1, 0), ("crop_share", 1.0, 1.01), ("crop_share", 0.1, 0.0), ("workers", 0, -1),
     ("view_seed", "run", "runs"), ("format", "jpeg", "png"), ("broken", "skip", "drop"), ("given", "merge", "train"),
-    ("cache", "device", "disk"),
+    ("cache", "device", "disk"), ("split_seed", MOST_SEED, MOST_SEED + 1), ("view_seed", MOST_SEED, MOST_SEED + 1),
+    ("view_seed", 0, -1), ("views", 1_000_000, 1_000_001), ("workers", 4096, 4097),
 ]  # fmt: skip
 
 
@@ -78,7 +81,7 @@ AUGMENT: list[tuple[str, Any, Any, str]] = [
     ("cutmix", 0.0, -0.1, "greater than or equal"),
     ("mix_targets", "linear", "square", "linear"),
     ("crop_scale", [0.5, 0.5], [0.6, 0.5], "from high to low"),
-    ("crop_scale", [0.5, 1.0], [0.5, 1.1], "larger than its image"),
+    ("crop_scale", [0.5, 1.0], [0.5, 1.1], "less than or equal to 1"),
     ("crop_scale", [0.5, 1.0], [0.0, 1.0], "greater than 0"),
     ("crop_scale", [0.5, 1.0], [0.5], "at least 2"),
     ("crop_scale", [0.5, 1.0], [0.5, 0.6, 0.7], "at most 2"),
