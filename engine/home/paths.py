@@ -175,6 +175,11 @@ class Home:
         return self.root / "executor.json"
 
     @property
+    def control(self) -> Path:
+        """Orders about more jobs than are told one by one in their own `control.jsonl`; one order a line."""
+        return self.root / "control.jsonl"
+
+    @property
     def digests(self) -> Path:
         return self.cache / "digests.json"
 

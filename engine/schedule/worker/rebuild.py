@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import HomeError
 from engine.home.files import read_json, read_object
 from engine.home.paths import Home, JobFolder
+from engine.schedule.given import Given, read_orders
 from engine.schedule.worker.lock import take_lock
 from store.queue import Queue, QueueFault
 
@@ -93,39 +92,21 @@ def fill_queue(home: Home, queue: Queue) -> None:
     for record in newest_records(home):
         # A job that several experiments have is forgiven up to the newest of their submissions.
         asked.update(dict.fromkeys(add_record(home, queue, record), float(record["submitted_at"])))
+    given = read_orders(home, asked)
     for job, since in asked.items():
-        restore_job(queue, home.job(job), since)
+        restore_job(queue, home.job(job), since, given[job])
 
 
-@dataclass(frozen=True)
-class Given:
-    """An order that a person gave to a job."""
-
-    order: str
-    at: float
-
-
-def read_orders(folder: JobFolder) -> Iterator[Given]:
-    """Return the orders in `control.jsonl`, oldest first; torn lines are left out."""
-    lines = folder.control.read_text().splitlines() if folder.control.exists() else []
-    for text in lines:
-        try:
-            line = json.loads(text)
-            yield Given(str(line["order"]), float(line["at"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-
-
-def restore_job(queue: Queue, folder: JobFolder, since: float) -> None:
+def restore_job(queue: Queue, folder: JobFolder, since: float, given: Sequence[Given]) -> None:
     """Give a job its attempts, budgets and last verdict back; what came before `since` or a retry is forgiven."""
-    orders = [given for given in read_orders(folder) if given.at >= since]
-    since = max([since, *(given.at for given in orders if given.order == "retry")])
+    orders = [one for one in given if one.at >= since]
+    since = max([since, *(one.at for one in orders if one.order == "retry")])
     attempts = [(attempt.number, read_object(attempt.outcome)) for attempt in folder.attempts()]
     if attempts:
         restore_attempts(queue, folder, attempts, since)
-    for given in orders:
-        if given.at >= since and given.order in REPLAYED:
-            REPLAYED[given.order](queue, [folder.job])
+    for one in orders:
+        if one.at >= since and one.order in REPLAYED:
+            REPLAYED[one.order](queue, [folder.job])
 
 
 def restore_attempts(
