@@ -14,11 +14,14 @@ from typing import Any
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.launch.gpus import list_gpus
+from engine.launch.memory import memory_limit, memory_room
+from engine.launch.shortages import home_trouble
 from engine.schedule.worker import scheduler_alive
 from store.queue import Queue, QueueFault
 
 PACKAGES = ("torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic")
 LEAST_DISK = 2_000_000_000  # bytes
+LEAST_MEMORY = 1.0  # GB: torch with timm and a small network
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,16 @@ class Finding:
 
 def examine(home: Home) -> list[Finding]:
     """Return every finding, the machine first."""
-    return [_python(), *map(_package, PACKAGES), _imports(), _devices(), _disk(home), _locks(home), _queue(home)]
+    return [
+        _python(),
+        *map(_package, PACKAGES),
+        _imports(),
+        _devices(),
+        _memory(),
+        _disk(home),
+        _locks(home),
+        _queue(home),
+    ]
 
 
 def _python() -> Finding:
@@ -70,12 +82,20 @@ def _devices() -> Finding:
     return Finding("devices", True, gpus or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time")
 
 
+def _memory() -> Finding:
+    """What processes here may have, which in a container or a batch job is less than the machine has."""
+    room, limit = memory_room() / 1e9, memory_limit() / 1e9
+    fix = "end what else holds memory here, or ask for more of it"
+    return Finding("memory", room > LEAST_MEMORY, f"{room:.1f} of {limit:.1f} GB free for processes here", fix)
+
+
 def _disk(home: Home) -> Finding:
     free = shutil.disk_usage(home.root).free
-    can_write = os.access(home.root, os.W_OK)
+    can_write, trouble = os.access(home.root, os.W_OK), home_trouble(home)
     told = f"{free / 1e9:.1f} GB free at {home.root}" + ("" if can_write else ", and it cannot be written")
     fix = "make room, or put the home on another disk with --home"
-    return Finding("disk", can_write and free > LEAST_DISK, told, fix)
+    is_well = can_write and not trouble and free > LEAST_DISK
+    return Finding("disk", is_well, f"{told}; {trouble}" if trouble else told, fix)
 
 
 def _locks(home: Home) -> Finding:

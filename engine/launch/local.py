@@ -28,6 +28,7 @@ from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.attempt_process import STACK_SIGNAL
 from engine.launch.exits import Exit
 from engine.launch.gpus import list_gpus
+from engine.launch.memory import count_kills
 from engine.launch.process import (
     boot_id,
     host_name,
@@ -66,6 +67,7 @@ class LocalLauncher(Launcher):
         self.attempts: dict[Key, TrackedAttempt] = {}
         self.server: ForkServer | None = None
         self.servers = 0
+        self.explained: dict[str, int] = {}  # kills for want of memory, by their counter, whose victims are known
 
     # -- what a place is asked ----------------------------------------------------------------------------------
 
@@ -161,7 +163,7 @@ class LocalLauncher(Launcher):
                     boot_id(),
                 )
             elif "exit" in message:
-                known.ended = Status(State.GONE, message["exit"], message["exit"] != Exit.TAKEN)
+                known.ended = self._end(known, message["exit"])
 
     # -- one attempt --------------------------------------------------------------------------------------------
 
@@ -209,7 +211,23 @@ class LocalLauncher(Launcher):
         # The handle is written once more at the end: read it after the process was seen to be gone.
         last = read_object(folder.handle) or told
         code = last.get("exit")
-        return Status(State.GONE, int(code) if isinstance(code, int) else None)
+        return self._end(known, int(code) if isinstance(code, int) else None, may_count=boot == boot_id())
+
+    def _end(self, known: TrackedAttempt, code: int | None, *, may_count: bool = True) -> Status:
+        # What we kill ourselves, a person or a machine that goes down kills with the same signal.
+        is_oom = code in (None, -signal.SIGKILL) and not known.asked and may_count and self._died_of_want(known)
+        return Status(State.GONE, code, code != Exit.TAKEN, is_oom)
+
+    def _died_of_want(self, known: TrackedAttempt) -> bool:
+        """Return whether the kernel killed for want of memory since the attempt began; each kill explains one end."""
+        told = read_object(AttemptFolder(Path(known.handle.folder)).handle) or {}
+        counter, before = str(told.get("oom_counter", "")), told.get("oom_kills")
+        now = count_kills(Path(counter)) if counter else None
+        if now is None or not isinstance(before, int):
+            return False
+        explained = max(before, self.explained.get(counter, 0))
+        self.explained[counter] = explained + (now > explained)
+        return now > explained
 
     def _look_unborn(self, known: TrackedAttempt, folder: AttemptFolder, now: float) -> Status:
         """No handle: take the folder's name, so that no late child can; if it is taken, give it time to write."""

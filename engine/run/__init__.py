@@ -36,6 +36,7 @@ from engine.core.train.loop import Diverged, Stopped
 from engine.errors import DataError, JobError, VersionError, XpError
 from engine.launch import Order
 from engine.launch.exits import Exit
+from engine.launch.shortages import find_shortage
 from engine.run.attempt import Attempt
 from engine.run.code import read_code
 from engine.run.device import is_memory_error
@@ -94,6 +95,10 @@ def _exit_status(error: BaseException, job: str, ooms: int) -> Exit:
     if is_memory_error(error):
         print(_tell_memory(error, job), file=sys.stderr, flush=True)
         return Exit.NO_MEMORY if ooms else Exit.OUT_OF_MEMORY
+    if find_shortage(error):
+        # Its last words are what the scheduler knows it by (shortages.py).
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        return Exit.LACKING
     if isinstance(error, XpError):
         print(error, file=sys.stderr, flush=True)
         return Exit.FAILED if isinstance(error, JobError | DataError | VersionError) else Exit.CRASHED

@@ -38,6 +38,9 @@ def imports(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr("engine.inspect.doctor.subprocess.run", answer)
     monkeypatch.setattr(doctor, "list_gpus", lambda: [])
     monkeypatch.setattr("engine.inspect.doctor.shutil.disk_usage", lambda _: Usage(10**12, 0, 5 * 10**9))
+    monkeypatch.setattr(doctor, "home_trouble", lambda _: "")
+    monkeypatch.setattr(doctor, "memory_room", lambda: 3 * 10**9)
+    monkeypatch.setattr(doctor, "memory_limit", lambda: 4 * 10**9)
     return said
 
 
@@ -50,7 +53,7 @@ def test_a_sound_machine_is_well_in_everything(home: Home) -> None:
     assert [one.name for one in found if not one.is_well] == []
     assert [one.name for one in found] == [
         "python", "torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic", "torch with timm", "devices",
-        "disk", "scheduler", "queue.db",
+        "memory", "disk", "scheduler", "queue.db",
     ]  # fmt: skip
     assert finding(home, "duckdb").what == metadata.version("duckdb")
     assert finding(home, "disk").what == f"5.0 GB free at {home.root}"
@@ -122,3 +125,16 @@ def test_only_what_is_bad_shows_its_fix() -> None:
     assert Finding("a", False, "ill", "do this").as_json() == {
         "name": "a", "ok": False, "what": "ill", "fix": "do this",
     }  # fmt: skip
+
+
+def test_memory_is_what_processes_here_may_have(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert finding(home, "memory").what == "3.0 of 4.0 GB free for processes here"
+    monkeypatch.setattr(doctor, "memory_room", lambda: 10**9)
+    assert not finding(home, "memory").is_well
+
+
+def test_a_disk_without_inodes_is_not_well(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "home_trouble", lambda _: "the disk has no inodes left for new files")
+    found = finding(home, "disk")
+    assert not found.is_well
+    assert found.what.endswith("; the disk has no inodes left for new files")

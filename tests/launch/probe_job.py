@@ -1,7 +1,7 @@
 """A job without torch: what it does stands in its details.json. Preloaded by the tests instead of engine.run.
 
-{"do": "done|crash|exit|sleep|steps|still", ...}; every main(order) commits as the real one does. `go` names a file:
-a job that sleeps or holds does so until it is there: however fast the machine is, it is where the test wants it.
+{"do": "done|crash|lack|exit|sleep|steps|still", ...}; every main(order) commits as the real one does. `go` names a
+file: a job that sleeps or holds does so until it is there: however fast the machine is, it is where the test wants it.
 """
 
 from __future__ import annotations
@@ -61,6 +61,14 @@ def crash(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> in
     raise ValueError("the probe was told to crash")
 
 
+def lack(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    """Meet a machine that has run out of something, in the first attempts."""
+    if attempt.number > int(details.get("times", 99)):
+        return finish(job, attempt, details)
+    number = int(details["errno"])
+    raise OSError(number, os.strerror(number), "somewhere")
+
+
 def leave_with(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
     print("leaving early")
     return int(details["exit"])
@@ -107,6 +115,7 @@ DOINGS = {
     "sleep": sleep_then_finish,
     "crash": crash,
     "exit": leave_with,
+    "lack": lack,
     "steps": step_on,
     "still": stand_still,
 }

@@ -16,6 +16,7 @@ from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.process import boot_id
+from engine.launch.shortages import home_trouble
 from engine.schedule.policy import (
     Demand,
     Ending,
@@ -29,7 +30,7 @@ from engine.schedule.policy import (
     rank_experiments,
     read_demand,
 )
-from engine.schedule.worker.attempts import NO_SPACE, has_room, last_words, made_progress, newest_number, read_progress
+from engine.schedule.worker.attempts import find_lack, last_words, made_progress, newest_number, read_progress
 from engine.schedule.worker.publish import Publisher
 from store.queue import Claim, Queue, RunningRow, Verdict
 
@@ -270,11 +271,10 @@ class Scheduler:
             has_started=status.has_started,
             made_progress=made_progress(folder, row.attempt),
             last_words=last_words(attempt),
+            is_oom=status.is_oom,
+            lack=find_lack(self.home, attempt, status.exit),
         )
         verdict = decide(ending, Spent(row.crashed, row.lost, row.ooms))
-        # A full disk is no fault of the job and spends nothing of its budget.
-        if verdict.outcome == "crashed" and (NO_SPACE in ending.last_words or not has_room(self.home.root)):
-            return Verdict("crashed", "queued", "the disk is full; goes on when there is room", status.exit, wait=5.0)
         if track.stopping not in ("cancel", "pause") or verdict.state == "done":
             return verdict
         # We asked for this end, so however it came it spends nothing. Whoever asked may have thought better of it.
@@ -306,8 +306,8 @@ class Scheduler:
 
     def start_ready(self) -> None:
         """Launch until nothing more fits."""
-        if not has_room(self.home.root):
-            raise OSError(f"{NO_SPACE}: nothing is started on {self.home.root} until there is some")
+        if trouble := home_trouble(self.home):
+            raise OSError(f"{trouble}: nothing is started in {self.home.root} until there is room")
         self.may_start = False
         while self.start_one():
             pass
