@@ -33,9 +33,10 @@ from engine.collect.files import (
 )
 from engine.errors import HomeError
 from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.launch.shortages import find_shortage, home_trouble
 from store.journal import read_bytes
 from store.readonly import StoreError
-from store.results import Compacted, Ingest, Lines, Watermark, is_whole
+from store.results import Compacted, Ingest, Lines, StoreFault, Watermark, is_whole
 
 log = logging.getLogger("xp.collect")
 # Of journal lines in one transaction: bounds the memory, and what a kill makes us read again.
@@ -89,9 +90,8 @@ def collect(home: Home, *, wait: float = 0.0, lazy: bool = False) -> CollectRepo
             report = _collect_locked(home, lazy)
     except Timeout:
         return CollectReport(is_skipped=True, seconds=time.monotonic() - started)
-    except StoreError as error:
-        fix = error.fix or "restore the file from a copy, then `xp rebuild`"
-        raise HomeError(str(error), where=str(home.root), fix=fix) from error
+    except (StoreError, StoreFault) as error:
+        raise _store_trouble(home, error) from error
     return CollectReport(report.jobs, report.bytes, report.is_published, False, time.monotonic() - started)
 
 
@@ -104,10 +104,19 @@ def rebuild(home: Home, *, wait: float = 600.0) -> CollectReport:
     except Timeout as error:
         fix = "wait until it is done, or see with `xp doctor` who holds the lock"
         raise HomeError("another process is collecting", where=str(home.ingest_lock), fix=fix) from error
-    except StoreError as error:
-        fix = error.fix or "restore the file from a copy, then `xp rebuild`"
-        raise HomeError(str(error), where=str(home.root), fix=fix) from error
+    except (StoreError, StoreFault) as error:
+        raise _store_trouble(home, error) from error
     return CollectReport(report.jobs, report.bytes, True, False, time.monotonic() - started)
+
+
+def _store_trouble(home: Home, error: StoreError | StoreFault) -> HomeError:
+    """Say what is wrong with the results; a disk without room is no damage, and needs no copy."""
+    lack = find_shortage(error) or home_trouble(home)
+    if lack:
+        fix = "make room (xp du and xp gc tell where), then give the command again; nothing is lost"
+        return HomeError(f"the results cannot be written: {lack}", where=str(home.root), fix=fix)
+    fix = getattr(error, "fix", "") or "restore the file from a copy, then `xp rebuild`"
+    return HomeError(str(error).splitlines()[0], where=str(home.root), fix=fix)
 
 
 def _collect_locked(home: Home, lazy: bool) -> CollectReport:
@@ -133,8 +142,14 @@ def _rebuild_locked(home: Home) -> CollectReport:
     _clear_leftovers(home)
     # Beside the old one, which serves until the rename.
     beside = home.ingest_db.with_name(f"{home.ingest_db.name}.{uuid.uuid4().hex[:8]}.tmp")
-    with Ingest(beside) as ingest:
-        jobs, size = _drain_files(home, ingest)
+    try:
+        with Ingest(beside) as ingest:
+            jobs, size = _drain_files(home, ingest)
+    except BaseException:
+        # Its room is wanted, the more so where there was none.
+        for path in beside.parent.glob(beside.name + "*"):
+            path.unlink(missing_ok=True)
+        raise
     # The old file's log goes first: beside the new file it would be taken for its own.
     home.ingest_db.with_name(home.ingest_db.name + ".wal").unlink(missing_ok=True)
     beside.replace(home.ingest_db)

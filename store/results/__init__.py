@@ -11,7 +11,7 @@ The only room that imports duckdb.
 """
 
 from store.results.compact import Compactor, is_whole
-from store.results.ingest import Ingest, Watermark
+from store.results.ingest import Ingest, StoreFault, Watermark
 from store.results.reading import Connection, HasResults, QueryResult, open_snapshot, read_names, run_query
 from store.results.staging import Compacted, Lines
 
@@ -23,6 +23,7 @@ __all__ = [
     "Ingest",
     "Lines",
     "QueryResult",
+    "StoreFault",
     "Watermark",
     "is_whole",
     "open_snapshot",

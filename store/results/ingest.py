@@ -23,6 +23,7 @@ from store.readonly import StoreError
 from store.results.schema import ROOM, SCHEMA_VERSION, check_columns, schema_sql
 from store.results.staging import Compacted, Lines, compacted_lines, stage_lines, stage_rows, typed_lines
 
+StoreFault = duckdb.Error  # a full disk, a damaged file; a query that is wrong never gets here
 RAW_TABLES = ("metrics", "measurements", "predictions", "teachers", "facts", "resumes")
 OF_A_JOB = ("jobs", "attempts", "provenance", "metrics_last", "raw.winners", "raw.chains", "raw.evaluations")
 
