@@ -10,9 +10,17 @@
 The only room that imports duckdb.
 """
 
-from store.results.compact import Compactor, is_whole
+from store.results.compact import Compactor, is_readable
 from store.results.ingest import Ingest, Watermark
-from store.results.reading import Connection, HasResults, QueryResult, open_snapshot, read_names, run_query
+from store.results.reading import (
+    Connection,
+    HasResults,
+    QueryResult,
+    open_snapshot,
+    read_everything,
+    read_names,
+    run_query,
+)
 from store.results.staging import Compacted, Lines
 
 __all__ = [
@@ -24,8 +32,9 @@ __all__ = [
     "Lines",
     "QueryResult",
     "Watermark",
-    "is_whole",
+    "is_readable",
     "open_snapshot",
+    "read_everything",
     "read_names",
     "run_query",
 ]

@@ -24,7 +24,7 @@ from store.results.schema import ROOM, SCHEMA_VERSION, check_columns, schema_sql
 from store.results.staging import Compacted, Lines, compacted_lines, stage_lines, stage_rows, typed_lines
 
 RAW_TABLES = ("metrics", "measurements", "predictions", "teachers", "facts", "resumes")
-OF_A_JOB = ("jobs", "attempts", "provenance", "metrics_last", "raw.winners", "raw.chains", "raw.evaluations")
+OF_A_JOB = ("damaged", "jobs", "attempts", "provenance", "metrics_last", "raw.winners", "raw.chains", "raw.evaluations")
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,11 @@ class Ingest:
             "select w.job, w.attempt from raw.watermarks w join raw.seen s on s.item = 'job:' || w.job "
             "where s.settled and not w.compacted and w.damaged = 0 and w.bytes >= ? order by all", [smallest]
         ).fetchall()  # fmt: skip
+
+    def damaged(self) -> tuple[str, ...]:
+        """Return a line for each file that is not as it was written, and so left out."""
+        rows = self._db.execute("select distinct file || ': ' || what from damaged order by all").fetchall()
+        return tuple(str(line) for (line,) in rows)
 
     def _load_lines(self, query: str) -> None:
         self._db.execute(f"create or replace temp table lines as {query}")
