@@ -11,6 +11,7 @@ what was read is remembered in the same transaction as its rows. `rebuild` makes
 from __future__ import annotations
 
 import logging
+import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -40,7 +41,7 @@ from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.home.records import find_record_damage
 from store.journal import read_bytes
 from store.readonly import StoreError
-from store.results import Compacted, Ingest, Lines, Watermark
+from store.results import Compacted, CorruptStore, Ingest, Lines, Watermark, find_corruption
 
 log = logging.getLogger("xp.collect")
 # Of journal lines in one transaction: bounds the memory, and what a kill makes us read again.
@@ -55,12 +56,16 @@ COPY_RATE = (
 
 @dataclass(frozen=True)
 class CollectReport:
-    """What one collection did. `is_skipped`: another process was collecting, and this one left it to that."""
+    """What one collection did. `is_skipped`: another process was collecting, and this one left it to that.
+
+    `is_readonly`: nothing can be written here, and what was published stands.
+    """
 
     jobs: int = 0
     bytes: int = 0
     is_published: bool = False
     is_skipped: bool = False
+    is_readonly: bool = False
     seconds: float = 0.0
     damaged: tuple[str, ...] = ()  # a line for each file that is left out
 
@@ -90,6 +95,8 @@ def collect(home: Home, *, wait: float = 0.0, lazy: bool = False) -> CollectRepo
     large snapshot is published less often, so that copying takes no more than about a tenth of the time.
     """
     started = time.monotonic()
+    if _is_readonly(home):
+        return CollectReport(is_readonly=True)
     try:
         # One ingester at a time: DuckDB lets one process write a file, and none read it meanwhile.
         with FileLock(home.ingest_lock, timeout=wait):
@@ -100,6 +107,18 @@ def collect(home: Home, *, wait: float = 0.0, lazy: bool = False) -> CollectRepo
         fix = error.fix or "restore the file from a copy, then `xp rebuild`"
         raise HomeError(str(error), where=str(home.root), fix=fix) from error
     return replace(report, seconds=time.monotonic() - started)
+
+
+def _is_readonly(home: Home) -> bool:
+    """Whether a home can only be read. Raises HomeError where it is gone, or has nothing published to read."""
+    if not home.root.is_dir():
+        raise HomeError("the home folder is gone", where=str(home.root), fix="restore it, or name another with --home")
+    if os.access(home.root, os.W_OK):
+        return False
+    if not home.results_db.exists():
+        fix = "make it writable, or copy it to where you may write and name that with --home"
+        raise HomeError("nothing was published here, and the home cannot be written", where=str(home.root), fix=fix)
+    return True
 
 
 def rebuild(home: Home, *, wait: float = 600.0) -> CollectReport:
@@ -118,6 +137,15 @@ def rebuild(home: Home, *, wait: float = 600.0) -> CollectReport:
 
 
 def _collect_locked(home: Home, lazy: bool) -> CollectReport:
+    try:
+        with find_corruption():
+            return _collect_new(home, lazy)
+    except CorruptStore as error:  # a block that nobody read before: the files know it all
+        log.warning("%s is made anew: %s", home.ingest_db, error)
+        return _rebuild_locked(home)
+
+
+def _collect_new(home: Home, lazy: bool) -> CollectReport:
     home.ingest_db.parent.mkdir(parents=True, exist_ok=True)
     try:
         ingest = Ingest(home.ingest_db)

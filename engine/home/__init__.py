@@ -3,7 +3,7 @@
 paths  every path under a home
 files  writes that survive a kill, reads without trust
 seals  checksums of JSON and of files
-commits what a committed job stands for, and what of it is damaged
-records an experiment's submissions, and what of them is damaged
-limits the largest that a reader of foreign bytes takes, and `XP_LIMITS`
+commits  what a committed job stands for, and what of it is damaged
+records  an experiment's submissions, and what of them is damaged
+limits  the largest that a reader of foreign bytes takes, and `XP_LIMITS`
 """

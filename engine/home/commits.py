@@ -107,6 +107,23 @@ def vouched_files(result: Mapping[str, Any]) -> list[FileSum]:
     return [FileSum(one["name"], one["bytes"], one["sha256"]) for one in result.get("files", ())]
 
 
+def sound_winner(folder: JobFolder) -> AttemptFolder | None:
+    """Return the committed attempt; None too where the result cannot be taken at its word."""
+    result = read_object(folder.result)
+    return None if result is None or result_problem(folder, result) else folder.attempt(result["attempt"])
+
+
+def find_artifact_damage(folder: JobFolder, endings: tuple[str, ...]) -> Iterator[Damage]:
+    """Yield the committed files with one of these endings that are damaged, and a result that does not tell of them."""
+    result = read_object(folder.result) or {}
+    if sound_winner(folder) is None:
+        yield Damage(folder.result, "does not tell any more what was committed")
+    for stated in vouched_files(result):
+        problem = stated.problem(folder.root) if stated.name.endswith(endings) else None
+        if problem:
+            yield Damage(folder.root / stated.name, problem)
+
+
 def artifact_problem(folder: JobFolder, path: Path) -> str | None:
     """Return what is wrong with a file that a job committed; None too where nothing vouches for it."""
     name, result = path.relative_to(folder.root).as_posix(), read_object(folder.result) or {}

@@ -53,18 +53,14 @@ def examine(home: Home | HomeError) -> list[Finding]:
 
     Each check is made by itself: one that fails is a finding, and keeps no other from being made.
     """
-    named = [(name, partial(_package, name)) for name in PACKAGES]
-    machine: list[tuple[str, Check]] = [
-        ("python", _python),
-        *named,
-        ("torch with timm", _imports),
-        ("devices", _devices),
-    ]
+    checks: list[tuple[str, Check]] = [("python", _python)]
+    checks += [(name, partial(_package, name)) for name in PACKAGES]
+    checks += [("torch with timm", _imports), ("devices", _devices)]
     if isinstance(home, HomeError):
-        return [*(guard(*one) for one in machine), Finding("home", False, f"{home.where}: {home.what}", home.fix)]
-    if not home.root.exists():
-        return [*(guard(*one) for one in machine), Finding("home", True, f"none at {home.root} yet (submit makes it)")]
-    return [guard(name, check) for name, check in (*machine, *((name, partial(of, home)) for name, of in OF_A_HOME))]
+        checks.append(("home", lambda: Finding("home", False, f"{home.where}: {home.what}", home.fix)))
+    else:
+        checks += [(name, partial(of, home)) for name, of in OF_A_HOME]
+    return [guard(name, check) for name, check in checks]
 
 
 def guard(name: str, check: Check) -> Finding:
@@ -104,9 +100,10 @@ def _devices() -> Finding:
 
 
 def _disk(home: Home) -> Finding:
-    free = shutil.disk_usage(home.root).free
-    can_write = os.access(home.root, os.W_OK)
-    told = f"{free / 1e9:.1f} GB free at {home.root}" + ("" if can_write else ", and it cannot be written")
+    """Of a home that is not there yet, the folder that it would be made in is looked at."""
+    place = next(path for path in (home.root, *home.root.parents) if path.exists())
+    free, can_write = shutil.disk_usage(place).free, os.access(place, os.W_OK)
+    told = f"{free / 1e9:.1f} GB free at {place}" + ("" if can_write else ", and it cannot be written")
     fix = "make room, or put the home on another disk with --home"
     return Finding("disk", can_write and free > LEAST_DISK, told, fix)
 

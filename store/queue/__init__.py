@@ -28,7 +28,7 @@ from store.queue.rows import (
     Verdict,
     combine_states,
 )
-from store.queue.tables import QueueFault
+from store.queue.tables import NewerQueue, QueueFault, is_damage
 
 __all__ = [
     "RUN_ORDER",
@@ -37,6 +37,7 @@ __all__ = [
     "ExperimentRow",
     "FoundName",
     "JobRow",
+    "NewerQueue",
     "Owners",
     "Queue",
     "QueueFault",
@@ -44,4 +45,5 @@ __all__ = [
     "RunningRow",
     "Verdict",
     "combine_states",
+    "is_damage",
 ]

@@ -32,11 +32,24 @@ from sqlalchemy.pool import NullPool, SingletonThreadPool
 
 SCHEMA_VERSION = 2
 QueueFault = DatabaseError  # a damaged or foreign file, a full disk, a lock that is not to be had
+# What SQLite says of a file that is damaged, no database, or without a table that it should have (SQLITE_ERROR).
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 # Writers that met were seen to wait for 4 s; a lock held for longer than this is a fault.
 BUSY_SECONDS = 30.0
 CACHE_KIBIBYTES = 65536  # at most: pages come into it as they are read
 MAPPED_BYTES = 1 << 30  # at most: what is mapped takes no memory of its own
 META = MetaData()
+
+
+class NewerQueue(RuntimeError):
+    """The queue has a schema of a newer version than this one."""
+
+
+def is_damage(fault: DatabaseError) -> bool:
+    """Whether making the queue anew would help: the disk, room and locks are not at fault."""
+    # An extended code holds its kind in the lowest byte.
+    return (getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF) in DAMAGE
+
 
 experiments = Table(
     "experiments",
@@ -137,7 +150,7 @@ leases = Table(
 
 
 def open_writer(path: Path) -> Engine:
-    """Return an engine on `path`, which is made if it is absent. Raises RuntimeError for a newer schema."""
+    """Return an engine on `path`, which is made if it is absent. Raises NewerQueue for a newer schema."""
     # One connection for each thread, kept: PRAGMA data_version compares within a connection.
     engine = create_engine("sqlite://", creator=lambda: _connect(path, "mode=rwc"), poolclass=SingletonThreadPool)
     event.listen(engine, "connect", _prepare_writer)
@@ -208,7 +221,7 @@ def _make_schema(connection: Connection) -> None:
     if version == SCHEMA_VERSION:
         return
     if version > SCHEMA_VERSION:
-        raise RuntimeError(f"the queue has schema {version}; this program knows {SCHEMA_VERSION}")
+        raise NewerQueue(f"the queue has schema {version}; this program knows {SCHEMA_VERSION}")
     META.create_all(connection)
     # Version 1 knew no chains: until they are submitted again, its jobs go by their own cost.
     if version == 1:

@@ -11,7 +11,7 @@ The only room that imports duckdb.
 """
 
 from store.results.compact import Compactor, is_readable
-from store.results.ingest import Ingest, Watermark
+from store.results.ingest import CorruptStore, Ingest, Watermark, find_corruption
 from store.results.reading import (
     Connection,
     HasResults,
@@ -27,11 +27,13 @@ __all__ = [
     "Compacted",
     "Compactor",
     "Connection",
+    "CorruptStore",
     "HasResults",
     "Ingest",
     "Lines",
     "QueryResult",
     "Watermark",
+    "find_corruption",
     "is_readable",
     "open_snapshot",
     "read_everything",

@@ -180,9 +180,11 @@ def test_a_home_that_cannot_be_had_is_a_finding_with_its_fix(tmp_path: Path) -> 
     assert (found.name, found.is_well, found.what, found.fix) == (
         "home", False, "/there: this is a file", "name a folder",
     )  # fmt: skip
-    absent = examine(Home(tmp_path / "absent", tmp_path / "absent" / "cache"))[-1]
-    assert (absent.name, absent.is_well) == ("home", True)
-    assert not (tmp_path / "absent").exists()
+    absent = examine(Home(tmp_path / "absent" / "home", tmp_path / "absent" / "cache"))
+    assert all(one.is_well for one in absent)
+    assert "none yet" in [one.what for one in absent]
+    assert f"5.0 GB free at {tmp_path}" in [one.what for one in absent]
+    assert not (tmp_path / "absent").exists(), "looking makes nothing"
 
 
 def test_only_what_is_bad_shows_its_fix() -> None:
