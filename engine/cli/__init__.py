@@ -48,8 +48,11 @@ def main() -> None:
         _tell_fault(f"cannot write: {error.strerror}", str(error.filename or ""))
     except Exception as error:
         # Only now, because SQLAlchemy takes its time to import and most commands do without.
-        from store.queue import QueueFault
+        from store.queue import NewerQueue, QueueFault, is_damage
 
+        if isinstance(error, NewerQueue) or (isinstance(error, QueueFault) and is_damage(error)):
+            said = getattr(error, "orig", error)
+            _tell_fault(f"the queue is damaged, or of another version: {said}", "queue.db", REBUILD_QUEUE)
         if not isinstance(error, QueueFault):
             raise
         _tell_fault(f"the queue cannot be used: {error.orig}", "queue.db")
@@ -60,9 +63,12 @@ SELDOM = (50_000, 20, 20)
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
-def _tell_fault(what: str, where: str) -> NoReturn:
+MAKE_ROOM = "make room or make it writable, or name another home with --home or XP_HOME; xp doctor tells more"
+REBUILD_QUEUE = "xp rebuild --queue makes it again from experiments/ and jobs/, and loses nothing that was submitted"
+
+
+def _tell_fault(what: str, where: str, fix: str = MAKE_ROOM) -> NoReturn:
     """A disk that is full, read-only or broken is no fault of ours, and a traceback would only hide what to do."""
-    fix = "make room or make it writable, or name another home with --home or XP_HOME; xp doctor tells more"
     error = HomeError(what, where=where, fix=fix)
     say(f"error: {error}")
     sys.exit(error.exit_code)

@@ -2,5 +2,8 @@
 
 paths  every path under a home
 files  writes that survive a kill, reads without trust
-limits the largest that a reader of foreign bytes takes, and `XP_LIMITS`
+seals  checksums of JSON and of files
+commits  what a committed job stands for, and what of it is damaged
+records  an experiment's submissions, and what of them is damaged
+limits  the largest that a reader of foreign bytes takes, and `XP_LIMITS`
 """

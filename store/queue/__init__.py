@@ -29,7 +29,7 @@ from store.queue.rows import (
     Verdict,
     combine_states,
 )
-from store.queue.tables import QueueFault
+from store.queue.tables import NewerQueue, QueueFault, is_damage
 
 __all__ = [
     "RUN_ORDER",
@@ -38,6 +38,7 @@ __all__ = [
     "ExperimentRow",
     "FoundName",
     "JobRow",
+    "NewerQueue",
     "Owners",
     "Queue",
     "QueueFault",
@@ -45,4 +46,5 @@ __all__ = [
     "RunningRow",
     "Verdict",
     "combine_states",
+    "is_damage",
 ]

@@ -19,7 +19,7 @@ from store.queue.claims import WaitingRow
 from store.queue.find import FoundName
 from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Verdict
 from store.queue.status import Tally
-from store.queue.tables import checkpoint_log, open_reader, open_writer
+from store.queue.tables import SCHEMA_VERSION, checkpoint_log, open_reader, open_writer
 
 C = TypeVar("C")
 
@@ -85,7 +85,12 @@ class Queue:
     def check_integrity(self) -> list[str]:
         """Return what is wrong with the file, as SQLite and our own rules see it; empty when all is well."""
         with self._read() as connection:
-            return [] if connection is None else status.list_faults(connection)
+            if connection is None:
+                return []
+            version = int(connection.execute(text("PRAGMA user_version")).scalar_one())
+            if version > SCHEMA_VERSION:
+                return [f"it has schema {version}, of a newer xp: this one knows {SCHEMA_VERSION}"]
+            return status.list_faults(connection)
 
     # -- experiments in -----------------------------------------------------------------------------------------
 

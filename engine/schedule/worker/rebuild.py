@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -10,11 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import HomeError
-from engine.home.files import read_json, read_object
+from engine.home.commits import Damage, find_damage
+from engine.home.files import read_object
 from engine.home.paths import Home, JobFolder
+from engine.home.records import find_record_damage, read_record
+from engine.home.records import newest_records as records_by_name
 from engine.schedule.given import Given, read_orders
 from engine.schedule.worker.lock import take_lock
 from store.queue import Queue, QueueFault
+
+log = logging.getLogger("xp.scheduler")
+
+
+def list_damage(home: Home) -> list[Damage]:
+    """Return what a queue that is made anew cannot know: damaged submissions, and jobs whose commit is damaged."""
+    return [*find_record_damage(home), *(one for folder in home.jobs() for one in find_damage(folder))]
 
 
 def rebuild_queue(home: Home) -> int:
@@ -64,9 +75,13 @@ def _parts_of(path: Path) -> list[Path]:
 
 
 def newest_records(home: Home) -> list[dict[str, Any]]:
-    """Return each experiment's newest submission, the one submitted first in front."""
-    folders = sorted(home.experiments_root.iterdir()) if home.experiments_root.is_dir() else []
-    records = [read_json(paths[-1]) for folder in folders if (paths := home.records(folder.name))]
+    """Return each experiment's newest submission, the one submitted first in front; a damaged one stops no other."""
+    records: list[dict[str, Any]] = []
+    for path in records_by_name(home).values():
+        try:
+            records.append(read_record(path))
+        except HomeError as error:
+            log.warning("%s is left out: %s", error.where, error.what)
     return sorted(records, key=lambda record: float(record["submitted_at"]))
 
 

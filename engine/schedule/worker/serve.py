@@ -19,6 +19,7 @@ from engine.schedule.worker.lock import cannot_write, sign_in, sign_out, take_lo
 from engine.schedule.worker.loop import Patience, Scheduler
 from engine.schedule.worker.publish import Collect, Publisher
 from engine.schedule.worker.rebuild import heal_queue, make_queue
+from engine.schedule.worker.vanish import HomeGuard
 from store.queue import Queue, QueueFault
 
 log = logging.getLogger("xp.scheduler")
@@ -96,13 +97,14 @@ def _serve(
         sign_in(home)
     except OSError as error:
         raise cannot_write(home, error) from error
-    launcher = make()
+    guard, launcher = HomeGuard(home), make()
     try:
         with _open_queue(home) as queue:
             heal_queue(home, queue)
             scheduler = Scheduler(home, queue, launcher, publisher, patience)
             log.info("slots: %s", ", ".join(scheduler.slots))
             while not stopping.is_set:
+                guard.check()
                 try:
                     scheduler.turn()
                     if until_idle and scheduler.is_idle():
@@ -115,7 +117,7 @@ def _serve(
     finally:
         launcher.close()
         # When asked to end, somebody waits for us; the next collection sees all of it anyway.
-        publisher.finish(is_last=not stopping.is_set)
+        publisher.finish(is_last=not stopping.is_set and guard.is_there())
         sign_out(home)
 
 
