@@ -16,6 +16,7 @@ from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.launch.shortages import home_trouble
 from engine.schedule.worker import scheduler_alive
+from engine.schedule.worker.attempts import STANDSTILL, last_line
 from engine.spec.job_kinds import shared_roles
 from store.queue import ExperimentRow, JobRow, Owners, Queue
 
@@ -181,6 +182,9 @@ def find_trouble(home: Home, views: Sequence[ExperimentView]) -> str:
             return f"{trouble}: nothing is started until there is room"
         if not scheduler_alive(home):
             return "no scheduler works here: submit again, or start one with `xp worker`"
+        _, is_told, why = last_line(home.scheduler_log).partition(STANDSTILL)
+        if is_told:
+            return f"the scheduler {STANDSTILL}{why}"
     except OSError as error:
         return f"the home folder cannot be looked at: {error.strerror}"
     return ""

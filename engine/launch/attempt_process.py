@@ -119,6 +119,9 @@ def run_attempt(order: Order, program: Program, take_streams: Callable[[Path], N
     except BaseException as error:
         traceback.print_exc()
         status = int(Exit.LACKING if find_shortage(error) else Exit.CRASHED)
+    # Whatever it met then: without its home no job goes on.
+    if status == Exit.CRASHED and not order.home.root.is_dir():
+        status = int(Exit.LACKING)
     # A scheduler that did not start this process reads the exit status here.
     with suppress(OSError):
         write_handle(folder.handle, {**handle, "exit": status, "ended_at": time.time()})

@@ -1,7 +1,7 @@
 """What a machine runs out of: takes an error, a text or a folder, says in a few words what is lacking.
 
-A full disk, no inodes left, a quota that is used up, too many open files: none is a fault of the job that meets it. It
-ends with Exit.LACKING, spends nothing of its budgets, and goes on when there is some again.
+A full disk, no inodes left, a quota that is used up, too many open files, a home that is away: none is a fault of the
+job that meets it. It ends with Exit.LACKING, spends nothing of its budgets, and goes on when there is some again.
 """
 
 from __future__ import annotations
@@ -76,5 +76,6 @@ SHORTAGES = {
     errno.ENOSPC: FULL_DISK,
     errno.EDQUOT: "the disk quota is used up",
     errno.ENFILE: "too many files are open on this machine",
+    errno.ESTALE: "the file system of the home went away",
     errno.EMFILE: "too many files are open in one process (see ulimit -n)",
 }

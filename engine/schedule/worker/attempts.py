@@ -13,6 +13,7 @@ from engine.launch.shortages import FULL_DISK, SHARED_MEMORY, home_trouble, read
 
 # Bytes at the end of a log that are read: enough for its last lines, however long the log is.
 LAST_BYTES = 4096
+STANDSTILL = "cannot go on for now"  # what the scheduler's log says while it waits for its machine
 # Letters of a reason: it is one column of `xp status`.
 LAST_LETTERS = 300
 

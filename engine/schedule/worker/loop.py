@@ -30,7 +30,14 @@ from engine.schedule.policy import (
     rank_experiments,
     read_demand,
 )
-from engine.schedule.worker.attempts import find_lack, last_words, made_progress, newest_number, read_progress
+from engine.schedule.worker.attempts import (
+    STANDSTILL,
+    find_lack,
+    last_words,
+    made_progress,
+    newest_number,
+    read_progress,
+)
 from engine.schedule.worker.publish import Publisher
 from store.queue import Claim, Queue, RunningRow, Verdict
 
@@ -46,6 +53,7 @@ class Patience:
     lease: float = 60.0
     stuck: float = 600.0  # without a step; ten times the usual time between steps if that is more
     unseen: float = 600.0  # without a sign of an attempt that cannot be seen from here
+    away: float = 600.0  # for a home that cannot be reached to come back
     # A look is one PRAGMA (Queue.data_version), so it may be frequent: an order is seen within this time.
     look: float = 0.1  # between looks for new orders
     # A look is one small file for each attempt.
@@ -101,6 +109,9 @@ class Scheduler:
         if self.may_start or self.wakes_now():
             self.start_ready()
         self.publisher.turn()
+        if self.trouble:
+            # The last line of the log is what `status` shows as long as it tells of trouble.
+            log.info("goes on")
         self.trouble = ""
 
     def back_off(self, error: Exception, also: list[int]) -> None:
@@ -108,7 +119,7 @@ class Scheduler:
         self.is_sure = False
         told = str(error).splitlines()[0]
         if told != self.trouble:
-            log.error("cannot go on for now: %s", told)
+            log.error("%s: %s", STANDSTILL, told)
             self.trouble = told
         # A full disk or a held lock seldom clears within a tenth of a second.
         self.launcher.wait(10 * self.patience.look, also)
