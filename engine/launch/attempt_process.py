@@ -15,7 +15,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from engine.errors import HomeError, XpError
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch import CPU_SLOT, Order
+from engine.launch.environment import format_trace
 from engine.launch.exits import Exit
 from engine.launch.gpus import VISIBLE, read_allowed
 from engine.launch.memory import count_kills, oom_counter
@@ -117,7 +117,7 @@ def run_attempt(order: Order, program: Program, take_streams: Callable[[Path], N
     except SystemExit:
         raise
     except BaseException as error:
-        traceback.print_exc()
+        print(format_trace(error), end="", file=sys.stderr)
         status = int(Exit.LACKING if find_shortage(error) else Exit.CRASHED)
     # Whatever it met then: without its home no job goes on.
     if status == Exit.CRASHED and not order.home.root.is_dir():

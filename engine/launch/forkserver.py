@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.launch.attempt_process import log_alone, read_order, run_attempt
+from engine.launch.environment import format_trace
 from engine.launch.exits import Exit
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import kill_session, see_process, thread_count
@@ -119,7 +120,7 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
         # As Python turns a SystemExit into a status.
         status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException as error:
-        traceback.print_exc()
+        print(format_trace(error), end="", file=sys.stderr)
         # Where its folder cannot even be made, this status is all that tells why.
         status = int(Exit.LACKING if find_shortage(error) else Exit.CRASHED)
     finally:

@@ -26,6 +26,7 @@ from engine.home.files import read_object
 from engine.home.paths import AttemptFolder
 from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.attempt_process import STACK_SIGNAL
+from engine.launch.environment import download_environment, job_environment
 from engine.launch.exits import Exit
 from engine.launch.gpus import list_gpus
 from engine.launch.memory import count_kills
@@ -78,7 +79,9 @@ class LocalLauncher(Launcher):
         handle = Handle(order.job, order.attempt, str(order.folder.root))
         known = TrackedAttempt(handle)
         self.attempts[key] = known
-        self.ensure_server().send({"folder": handle.folder, "env": order.environment})
+        # Over the socket: what a process is exec'ed with, others can read.
+        wanted = {**download_environment(order.home.job(order.job).spec), **order.environment}
+        self.ensure_server().send({"folder": handle.folder, "env": wanted})
         # When that server dies, the folder and /proc say what became of the attempt.
         known.server = self.servers
         return handle
@@ -324,7 +327,7 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 # Standard output belongs to the command that started us: it may be JSON for a program.
                 stdout=sys.stderr.fileno() if has_descriptor(sys.stderr) else None,
-                env=server_env(),
+                env=job_environment(server_env()),
                 start_new_session=True,
             )
         self.link.setblocking(False)

@@ -19,6 +19,7 @@ from engine.launch import Handle, Order, State, Status
 from engine.launch.local import LocalLauncher
 from engine.launch.process import boot_id, host_name, is_alive, see_process, session_members
 from tests.helpers.queueing import PROBE, make_home, told_process, until
+from tests.launch.probe_job import CANARY
 
 
 @pytest.fixture
@@ -263,3 +264,22 @@ def test_an_attempt_that_died_unseen_is_judged_by_the_counter_of_this_boot(
         write_json(folder / "handle.json", {**about, "oom_counter": str(counter)})
         status = launcher.poll([handle := Handle(job, 1, str(folder))])[handle]
         assert (status.state, status.exit, status.is_oom) == (State.GONE, None, job == "train-1")
+
+
+@pytest.mark.parametrize("weights", ["none", "pretrained"])
+def test_a_job_sees_secrets_only_to_download_and_nobody_sees_them_with_it(
+    home: Home, launcher: LocalLauncher, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "WANDB_API_KEY", "XP_QUEUE", "SOMETHING"):
+        monkeypatch.setenv(name, CANARY)
+    monkeypatch.setenv("https_proxy", f"http://me:{CANARY}@localhost:9")
+    for job, does in (("train-1", "done"), ("train-2", "crash")):
+        given = order(home, job, do=does)
+        write_json(home.job(job).spec, {"settings": {"weights": weights}})
+        wait_for(launcher, launcher.submit(given))
+    seen = json.loads(home.job("train-1").result.read_text())["env"]
+    assert (seen["outside"], seen["inside"]) == ("0", "2" if weights == "pretrained" else "0")
+    log = home.job("train-2").attempt(1).log.read_text()
+    assert "told to crash" in log
+    assert ("http://me:***@localhost:9" in log) == (weights == "pretrained")
+    assert not any(CANARY in path.read_text() for path in home.root.rglob("*") if path.is_file())
