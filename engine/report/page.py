@@ -183,7 +183,8 @@ def _shared_settings(sheet: Sheet) -> dict[str, Any]:
 
 
 def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
-    """Say plainly what is missing: runs by state, failed jobs with their reason, figures that some seeds lack."""
+    """Say plainly what is missing: damaged files, runs by state, failed jobs with their reason, figures that some seeds
+    lack."""
     states: dict[str, list[Row]] = defaultdict(list)
     for run in rows.runs:
         if run["state"] != "done":
@@ -193,6 +194,7 @@ def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
         + _some([f"{run['arm']} {run['cell']} seed {run['seed']}" for run in runs])
         for state, runs in states.items()
     ]
+    holes += [f"what {row['file']} told is left out: the file {row['what']}" for row in rows.damaged]
     for job in rows.jobs:
         if job["state"] in ("failed", "cancelled", "paused"):
             reason = f": {job['reason']}" if job["reason"] else ""

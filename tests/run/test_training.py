@@ -22,7 +22,9 @@ from engine.core.distill.diagnose import Diagnosis
 from engine.core.train.checkpoint import pointed_steps
 from engine.home.files import read_json, write_json
 from engine.home.paths import Home, JobFolder
-from engine.schedule.worker.attempts import NO_SPACE, last_words
+from engine.launch.exits import Exit
+from engine.launch.shortages import NO_SPACE
+from engine.schedule.worker.attempts import last_words
 from engine.spec.job_kinds import KINDS, POINTING_FIGURES
 from store.journal import read_journal
 from tests.helpers.forking import strike
@@ -217,7 +219,7 @@ def test_a_checkpoint_that_finds_no_room_ends_it_with_that_reason_and_room_lets_
     job = bench.train("train-crowded")
     (job.root / "attempts").mkdir()
     with mounted(job.root / "attempts", "-t", "tmpfs", "-o", "size=256k", "tmpfs"):
-        assert bench.run(job) == 1
+        assert bench.run(job) == Exit.LACKING
         assert NO_SPACE in last_words(job.attempt(1))
     assert bench.run(job) == 0
     assert read_json(job.result)["weights_sha256"] == read_json(bench.home.job("train-1").result)["weights_sha256"]
