@@ -152,7 +152,8 @@ def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
         return say("no_margin", n=n)
     needed = design and design.seeds_needed(comparison.difference.mean - threshold_of(claim))
     level = say("level_of_claims", tests=comparison.tests) if comparison.tests > 1 else ""
-    more = say("seeds_needed", needed=needed, level=level) if needed and needed > n else say("more_needed")
+    rest = say("more_needed" if comparison.is_share else "only_seeds_needed")
+    more = say("seeds_needed", needed=needed, level=level) if needed and needed > n else rest
     return say("seeds_silent", n=n, more=more)
 
 

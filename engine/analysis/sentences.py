@@ -75,6 +75,7 @@ SENTENCES = {
     "seeds_needed": "about {needed} seeds would decide it with a power of 80 %{level}",
     "level_of_claims": ", at the level of {tests} claims",
     "more_needed": "more seeds or test images are needed",
+    "only_seeds_needed": "more seeds are needed",
     # what a plan can show
     "cannot_decide": "with {seeds} no difference of accuracy can be decided; can detect some from {least} seeds on",
     "can_detect": "with {n} seeds and {told}: can detect {points:.1f} points of test accuracy (power 80 %){share}; "

@@ -20,15 +20,16 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     about = say("every_seed") if comparison.is_exact else say("interval_over", over=over_text(comparison))
     is_told = comparison.difference.n > 1 if comparison.is_exact else low is not None
     yield f"  difference {interval_text(comparison)}" + (f" ({about})" if is_told else "")
-    if low is not None and high is not None and low <= 0 <= high and not comparison.is_exact:
+    apart = apart_text(comparison.unfair, comparison.metric)
+    if low is not None and high is not None and low <= 0 <= high and not (apart or comparison.is_exact):
         yield f"  {say('undecided')}"
     if comparison.relative is not None:
         yield f"  relative {comparison.relative:+.2f} %"
-    if not comparison.is_exact:
+    if not (apart or comparison.is_exact):
         yield from _test_lines(comparison)
     if comparison.left_out:
         yield f"  {left_out_text(comparison)}"
-    if apart := apart_text(comparison.unfair, comparison.metric):
+    if apart:  # of other images: no test of the difference says anything of the arms
         yield f"  {apart}"
     if comparison.unfair:
         yield f"  {say('note_not_held')}"

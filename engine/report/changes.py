@@ -37,8 +37,7 @@ class Changes:
         one = self.comparisons.get((arm, point))
         if one is None:
             return ""
-        is_apart = bool(apart_text(one.unfair, one.metric))
-        told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA and not is_apart else ""
+        told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA and not _is_apart(one) else ""
         letter = self._letters(point).get(arm)
         return f" {told}" * bool(told) + (f" [{letter}]" if letter else "")
 
@@ -52,8 +51,9 @@ class Changes:
         few = [arm for arm, one in here.items() if one.difference.over == "images"]
         notes += [say("spread_note", arms=", ".join(alike), why=NO_SPREAD)] if alike else []
         notes += [say("few_note", arms=", ".join(few), why=FEW_SEEDS)] if few else []
-        smallest = [f"{arm} {100 * one.smallest:.1f}" for arm, one in here.items() if one.smallest is not None]
-        level = next((level_text(one) for one in here.values() if one.smallest is not None), "")
+        told = {arm: one for arm, one in here.items() if one.smallest is not None and not _is_apart(one)}
+        smallest = [f"{arm} {100 * (one.smallest or 0.0):.1f}" for arm, one in told.items()]
+        level = next(map(level_text, told.values()), "")
         return [*notes, *([say("detect_note", level=level, arms=", ".join(smallest))] if smallest else [])]
 
     def _letters(self, point: str) -> dict[str, str]:
@@ -79,6 +79,10 @@ def compare_baseline(snapshot: Snapshot, name: str, arms: list[str], baseline: s
 
 def _has_note(one: Comparison) -> bool:
     return bool(one.unfair or one.notes)
+
+
+def _is_apart(one: Comparison) -> bool:
+    return bool(apart_text(one.unfair, one.metric))
 
 
 def _letter_note(one: Comparison, letter: str) -> str:

@@ -122,6 +122,7 @@ ONE, TWO_ALIKE = Interval(0.1, None, None, None, 1), Interval(0.1, 0.0, None, No
 OF_TWO = Interval(0.1, 0.1, 0.0, 0.2, 2, 0.05, 199.0, "images")
 OF_ONE = Interval(0.1, None, 0.0, 0.2, 1, 0.05, 199.0, "images")
 ALIKE, UNLIKE = Interval(-2.0, 0.0, -2.0, -2.0, 3), t_interval([-2.0, -3.0, -2.5])
+NEAR = Interval(0.0, 0.1, -0.3, 0.3, 3, 0.1, 2.0)
 SEEDS_ALONE = Interval(0.02, 0.01, 0.005, 0.035, 4, 0.005, 3.0)
 ROUNDS, NETWORKS = (SpeedRatio(0.2, 0.02, 5.0, 6, of) for of in ("rounds", "networks"))
 SEED, ELSEWHERE = Mismatch("data.split_seed", 1, 2), Mismatch("data.split_seed", 1, 2, other_images=True)
@@ -175,9 +176,10 @@ CASES: dict[str, tuple[Told, Told]] = {
     "more_seeds": (missing(difference=TWO_ALIKE, untested=NO_SPREAD), missing()),
     "no_margin": (missing("not_worse"), missing("not_worse", margin=0.001)),
     "seeds_silent": (missing(), missing(difference=ONE)),
-    "seeds_needed": (missing(), missing(difference=Interval(0.0, 0.1, -0.3, 0.3, 3, 0.1, 2.0))),
+    "seeds_needed": (missing(), missing(difference=NEAR)),
     "level_of_claims": (missing(tests=4), missing(tests=1)),
-    "more_needed": (missing(difference=Interval(0.0, 0.1, -0.3, 0.3, 3, 0.1, 2.0)), missing()),
+    "only_seeds_needed": (missing(metric="train_images_per_second", difference=NEAR), missing(difference=NEAR)),
+    "more_needed": (missing(difference=NEAR), missing()),
     "cannot_decide": (detected(2), detected(3)), "can_detect": (detected(3), detected(2)),
     "share_of_images": (detected(), detected(3, None)),
     "measured_spreads": (detected(measured=True), detected()), "assumed_spreads": (detected(), detected(measured=True)),

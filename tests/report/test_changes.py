@@ -145,6 +145,8 @@ def test_what_seeds_could_have_shown_is_in_points() -> None:
     detected = "What could be detected, with a power of 80 % at p < 0.05"
     assert changes.notes("one") == [f"{detected} after Holm over 3, in points: b 1.2, d 20.0."]
     assert changes.notes("two") == [f"{detected}, in points: e 100.0."], "one test is adjusted by nothing"
+    other = Mismatch("data.split_seed", 1, 2, other_images=True)
+    assert "detected" not in " ".join(_changes_of(_found(smallest=0.1, unfair=(other,))).notes("one"))
     alike = _changes_of(_found(untested=NO_SPREAD), _found("c", untested=NO_SPREAD), _found("d", untested="else"))
     assert alike.notes("one") == [f"No ± for b, c: {NO_SPREAD}."]
 

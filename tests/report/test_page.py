@@ -10,7 +10,7 @@ import pytest
 
 from engine.report.figures import Bars
 from engine.report.page import SECTIONS, Page, make_page
-from engine.verify.certificate import Certificate, training_digest
+from engine.verify.certificate import Certificate, Verified, training_digest
 from tests.report.rows import cell_rows, make_rows, run_row, unequal_runs
 
 
@@ -212,11 +212,12 @@ def test_facts_that_nobody_knows_are_said_to_be_unknown() -> None:
 def test_a_certificate_is_held_against_the_first_point_of_each_arm() -> None:
     first, later = ({"student": {"arch": arch}} for arch in ("small", "large"))
     digest = training_digest({"data": {"split": "60/20/20"}, **first})
-    certificate = Certificate("paper", {"a": digest}, (), "bench", "cpu", "Zen", "2.15", "2026-01-02")
+    killed = Verified("train-1", 2, "bits", "bits")
+    certificate = Certificate("paper", {"a": digest}, (killed,), "bench", "cpu", "Zen", "2.15", "2026-01-02")
     runs = [run_row("a", 0, "one", first), run_row("a", 0, "two", later)]
     page = make_page("paper", make_rows(runs), (), [certificate])
     told = dict(page.facts)["Resume after a kill"]
-    assert told == "verified bit-identical on bench (cpu, torch 2.15, 0 kills, 2026-01-02)"
+    assert told == "verified bit-identical on bench (cpu, torch 2.15, 2 kills, 2026-01-02)"
 
 
 # Holes ----------------------------------------------------------------------------------------------------------------
