@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.analysis.grids import level_names, short_name
+from engine.analysis.grids import level_names, short_name, telling
 from engine.analysis.things import BONDS, EPOCHS, HEADS, THINGS, Settings, factor_of, rule_at, same_form, without_idle
 
 LENGTHS = (EPOCHS, "train.epochs", "prune.recover_epochs")
@@ -20,10 +20,14 @@ NOTHING = "none"
 
 @dataclass(frozen=True)
 class Varied:
-    """A factor in which arms differ: its name, and what each arm has of it, the same text where it is the same."""
+    """A factor in which arms differ: its name, and what each arm has of it, the same text where it is the same.
+
+    `paths` are the settings that differ, the most telling first.
+    """
 
     name: str
     texts: Mapping[str, str]
+    paths: tuple[str, ...] = ()
 
 
 def varied_factors(settings: Mapping[str, Settings]) -> list[Varied]:
@@ -68,8 +72,8 @@ def _varied(
     distinct = list(dict.fromkeys(levels.values()))
     examples = [next(arm for arm in trees if levels[arm] == level) for level in distinct]
     texts = dict(zip(distinct, level_names(paths, [trees[arm] for arm in examples], HEADS.get(name, "")), strict=True))
-    heading = HEADINGS.get(name, short_name(name))
-    return Varied(heading, {arm: _bare(texts[level], heading) for arm, level in levels.items()})
+    heading, told = HEADINGS.get(name, short_name(name)), sorted(paths, key=telling)
+    return Varied(heading, {arm: _bare(texts[level], heading) for arm, level in levels.items()}, tuple(told))
 
 
 def _bare(text: str, heading: str) -> str:

@@ -168,7 +168,7 @@ def level_names(paths: Sequence[str], trees: Sequence[Settings], head: str = "")
     Where the levels differ in `head`, that is named in any case, before all others.
     """
     varied = [path for path in paths if len({same_form(tree.get(path)) for tree in trees}) > 1]
-    told = sorted(varied, key=lambda path: (path != head, _telling(path)))
+    told = sorted(varied, key=lambda path: (path != head, telling(path)))
     named: list[str] = []
     for path in told[:1] if head in varied else told:
         if _are_apart(trees, [path]):
@@ -186,7 +186,8 @@ def _without_tags(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(bare if len(set(bare)) == len(bare) else names)
 
 
-def _telling(path: str) -> tuple[int, int, str]:
+def telling(path: str) -> tuple[int, int, str]:
+    """Return the place of a setting among those of one thing: what says most about it first."""
     word = path.rsplit(".", 1)[-1]
     return (HEADS.index(word) if word in HEADS else len(HEADS)), path.count("."), path
 

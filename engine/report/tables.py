@@ -223,7 +223,10 @@ def difference_table(sheet: Sheet) -> Table | None:
     paths = sorted({path for tree in trees.values() for path in tree})
     varied = [path for path in paths if len({json.dumps(tree.get(path)) for tree in trees.values()}) > 1]
     told = {*THING_HEADS.values(), "distill.loss"}  # what is studied is named, wherever the spec says it
-    shown = [path for path in varied if path in told or _is_said(path, sheet) or _truly_varies(path, trees)]
+    said = {path for path in varied if path in told or _is_said(path, sheet) or _truly_varies(path, trees)}
+    for factor in varied_factors(trees):  # the factor under study is there, however the spec varies it
+        said |= set() if said.intersection(factor.paths) else {factor.paths[0]}
+    shown = [path for path in varied if path in said]
     if not shown:
         return None
     body = [[Cell(path), *(Cell(_setting_text(trees[arm], path)) for arm in sheet.arms)] for path in shown]

@@ -342,3 +342,46 @@ def test_the_teacher_under_study_is_named_wherever_it_was_said() -> None:
     table = difference_table(Sheet(rows))
     assert table is not None
     assert texts(table) == [["teacher.arch", "timm/clip", words.NONE]]
+
+
+def test_a_factor_is_named_also_where_an_arm_only_leaves_it_away() -> None:
+    """Whose network the teacher is stands in the base; nothing of it is said by an arm, and nothing truly varies."""
+    taught = {"teacher": {"run": "quickstart/original", "seed": 0}, "distill": {"loss": "hinton"}}
+    runs = [run_row("taught", 0, settings=taught), run_row("alone", 0, settings={"distill": {"loss": "hinton"}})]
+    rows = make_rows(runs, "alone", about={"spec": json.dumps({"arms": {"taught": {}, "alone": {"teacher": None}}})})
+    table = difference_table(Sheet(rows))
+    assert table is not None
+    assert texts(table) == [["teacher.run", "quickstart/original", words.NONE]]
+
+
+def test_the_results_say_what_each_arm_is_where_that_is_few_things() -> None:
+    def columns(*differing: str) -> list[str]:
+        tree = {name: {"lr": 0.1} if name == "train" else {"arch": "x"} for name in ("student", "train")}
+        other: dict[str, Any] = {**tree, "train": dict.fromkeys(differing, 0.2)}
+        runs = [run_row("a", 0, settings=tree), run_row("b", 0, settings=other)]
+        return list(result_table(Sheet(make_rows(runs, "a")), "default").columns)
+
+    assert columns("lr")[:3] == ["arm", "lr", "test top-1 [%]"]
+    assert columns("lr", "min_lr", "weight_decay")[:5] == ["arm", "lr", "min_lr", "weight_decay", "test top-1 [%]"]
+    assert columns("lr", "min_lr", "weight_decay", "clip_grad")[:2] == ["arm", "test top-1 [%]"], "too many for a table"
+
+
+def test_words_stand_left_and_bold_is_the_accuracy_whatever_stands_before_it() -> None:
+    trees: dict[str, dict[str, Any]] = {
+        "a": {},
+        "b": {"teacher": {"arch": "timm/clip.x"}, "distill": {"loss": "hinton"}},
+    }
+    runs = [run_row(arm, 0, settings=tree, test_top1=0.5) for arm, tree in trees.items()]
+    table = result_table(Sheet(make_rows(runs, "a"), Changes({}, {"default": "b"})), "default")
+    assert table.words == 2
+    assert texts(table)[1][:3] == ["b", "clip", "50.0 (n=1)"]
+    assert [cell.is_best for cell in table.rows[1][:4]] == [False, False, True, False]
+
+
+def test_epochs_are_a_column_only_where_arms_differ_in_them() -> None:
+    def table_of(*counts: float) -> Table:
+        runs = [run_row(arm, 0, test_top1=0.5, epochs_spent=count) for arm, count in zip("abc", counts, strict=False)]
+        return result_table(Sheet(make_rows(runs, "a", cells=cell_rows(runs, ("epochs_spent",)))), "default")
+
+    assert [row[1] for row in texts(table_of(10, 13))] == ["10", "13"]
+    assert "epochs" not in table_of(10, 10).columns
