@@ -10,16 +10,21 @@ from itertools import pairwise
 
 from engine.analysis.fairness import Surroundings, apart_text, judge_pair
 from engine.analysis.power import ALPHA
+from engine.analysis.snapshot import Row
 from engine.analysis.statistics import Interval
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
+from store.metrics import METRICS
 
 METRIC = "test_top1"
+LEADING = ("accuracy", "epochs")  # columns with a place of their own
+COLUMNS = tuple(dict.fromkeys(one.column for one in METRICS.values() if one.column not in ("", *LEADING)))
 
 
 def shared_notes(sheet: Sheet) -> list[str]:
     """Return how the columns of the results are to be read."""
-    return [*_accuracy_notes(sheet), *_change_notes(sheet), *_speed_notes(sheet), *_table_notes(sheet)]
+    parts = (_accuracy_notes, _change_notes, _speed_notes, _measured_notes, _table_notes)
+    return [note for part in parts for note in part(sheet)]
 
 
 def _accuracy_notes(sheet: Sheet) -> Iterator[str]:
@@ -57,6 +62,24 @@ def _speed_notes(sheet: Sheet) -> Iterator[str]:
         yield say("speed_note")
     if any(sheet.round_edges(*place) is not None for place in sheet.runs):
         yield say("rounds_note")
+
+
+def _measured_notes(sheet: Sheet) -> Iterator[str]:
+    """Yield what a spread of the other columns is, and which of them have none because they were measured once."""
+    shown = {sheet.shown(column).name for column in COLUMNS}
+    rows = [row for (_, _, metric), row in sheet.cells.items() if metric in shown]
+    if any(row["std"] for row in rows):
+        yield say("spreads_note")
+    once = dict.fromkeys(row["metric"] for row in rows if _is_shared(sheet, row))
+    if once:
+        yield say("once_note", what=", ".join(METRICS[name].heading for name in once))
+
+
+def _is_shared(sheet: Sheet, row: Row) -> bool:
+    """Whether all seeds of a cell have a figure that is measured once, and it is one."""
+    values = [run.get(row["metric"]) for run in sheet.runs[row["arm"], row["cell"]]]
+    is_one = row["n"] == 1 and len(values) > 1 and None not in values
+    return is_one and METRICS[row["metric"]].measured == "once"
 
 
 def _table_notes(sheet: Sheet) -> Iterator[str]:

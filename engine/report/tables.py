@@ -14,14 +14,12 @@ from engine.analysis.snapshot import Row
 from engine.analysis.things import HEADS as THING_HEADS
 from engine.analysis.trainings import unknown_arms, unknown_text
 from engine.report import number_text
-from engine.report.reading_notes import shared_notes
+from engine.report.reading_notes import COLUMNS, shared_notes
 from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
 from store.metrics import METRICS, Metric
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
-LEADING = ("accuracy", "epochs")  # they have a place of their own
-COLUMNS = tuple(dict.fromkeys(metric.column for metric in METRICS.values() if metric.column not in ("", *LEADING)))
 MOST_FACTORS = 3
 PRUNED_OF = {"params": " of the parameters", "macs": " of the MACs", "units": " of the units"}
 NEWER = ("macs_algorithm", "speed-up")  # left out where no run has a figure, as in results of older versions

@@ -56,6 +56,7 @@ def change(over: str = "seeds", n: int = 3, **more: Any) -> Changes:
                                                  **about)})  # fmt: skip
 
 
+SPEED = ("infer_images_per_second",)
 A, B = top1("a", 0.5, 0.6, 0.55), top1("b", 0.6, 0.7, 0.66)
 LONE = top1("a", 0.5, test_low=0.4, test_high=0.6)
 
@@ -84,6 +85,19 @@ def speed(low: float | None, other: float | None) -> Told:
     return notes([run_row("a", seed, test_top1=0.5, **edge) for seed, edge in enumerate(edges)])
 
 
+def measured(*speeds: float) -> Told:
+    """Two seeds with one measurement for both, or with one each."""
+    pair = speeds if len(speeds) > 1 else speeds * 2
+    runs = [run_row("a", seed, test_top1=0.5, infer_images_per_second=speed) for seed, speed in enumerate(pair)]
+    return notes(runs, cells=[*cell_rows(runs, ("test_top1",)), *cell_rows(runs[: len(speeds)], SPEED)])
+
+
+def pending() -> Told:
+    """Two seeds whose networks are measured one by one, and one is still to come."""
+    runs = [run_row("a", 0, test_top1=0.5, infer_images_per_second=500.0), run_row("a", 1, test_top1=0.5)]
+    return notes(runs)
+
+
 def tables(**words: Any) -> Told:
     first = {"data": {"split": "60/20/20", **{name: value for name, value in words.items() if name == "nested"}}}
     second = {"data": {**first["data"], **words}}
@@ -98,6 +112,7 @@ RESULTS: Cases = {
     "pruning_note": (pruned(), pruned(reached=None)), "pruning_open": (pruned(reached=None), pruned()),
     "pieces_note": (pieces(), pieces(cell="other")), "pieces_same": (pieces(), pieces(masks=True)),
     "pieces_masks": (pieces(masks=True), pieces()), "pieces_norm": (pieces(norm=True), pieces(masks=True)),
+    "spreads_note": (measured(500.0, 520.0), measured(500.0)), "once_note": (measured(500.0), pending()),
     "epochs_note": (epochs(10, 12), epochs(10, 10)),
     "accuracy_note": (notes(A), notes(LONE)), "one_run_note": (notes(LONE), notes(A)),
     "bold_note": (leading("b"), leading()),

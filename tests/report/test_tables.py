@@ -27,6 +27,7 @@ from engine.spec import Claim
 from tests.report.rows import MB, cell_rows, make_rows, run_row, unequal_runs
 
 COMMON = "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once."
+SPREADS = "± in other columns: one standard deviation over seeds."
 CHANGE = (
     "Change: the mean difference over common seeds, in percentage points; relative: in per cent of the baseline. "
     "± of a change: half of its 95 % interval, over common seeds."
@@ -55,7 +56,7 @@ def test_every_column_of_the_results_is_exact_where_seeds_are_unequal() -> None:
         ["new", "74.0 ± 14.2 (n=3)", "+4.0 ± 12.7", "+6.5 %", "21.40 M", "3.80 G", "660 ± 60", "66.0 ± 6.0",
          "1,320 ± 120"],
     ]  # fmt: skip
-    assert list(table.notes) == [COMMON, CHANGE]
+    assert list(table.notes) == [COMMON, CHANGE, SPREADS]
     assert [[cell.is_best for cell in row] for row in table.rows] == [[False] * 9] * 2
 
 
@@ -93,7 +94,7 @@ def test_an_arm_of_unknown_training_has_a_note() -> None:
     for training, notes in notes_by.items():
         one = NetworkTraining("new", "default", "student", "train-1", training)
         sheet = Sheet(make_rows(unequal_runs(), "base", trainings=[one]))
-        assert list(result_table(sheet, "default").notes) == [*notes, COMMON, CHANGE]
+        assert list(result_table(sheet, "default").notes) == [*notes, COMMON, CHANGE, SPREADS]
 
 
 def test_each_table_is_of_its_own_point() -> None:
@@ -104,7 +105,7 @@ def test_each_table_is_of_its_own_point() -> None:
     assert [row[1] for row in texts(two)] == ["30.5 ± 4.2 (n=4)", "37.0 ± 7.1 (n=3)"]
     assert [row[2] for row in texts(two)] == ["", "+2.0 ± 6.4"]
     assert list(one.notes) == [], "what all tables share is said once, under the last"
-    assert list(two.notes) == [COMMON, CHANGE]
+    assert list(two.notes) == [COMMON, CHANGE, SPREADS]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_without_a_baseline_there_are_no_changes() -> None:
         ["base", "61.0 ± 8.4 (n=4)", "", ""],
         ["new", "74.0 ± 14.2 (n=3)", "", ""],
     ]
-    assert list(table.notes) == [COMMON]
+    assert list(table.notes) == [COMMON, SPREADS]
 
 
 def test_bold_is_the_leader_of_its_point_alone() -> None:
