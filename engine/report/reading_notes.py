@@ -83,7 +83,7 @@ def _is_shared(sheet: Sheet, row: Row) -> bool:
 
 
 def _table_notes(sheet: Sheet) -> Iterator[str]:
-    if sheet.epochs_differ:
+    if sheet.epochs_differ and any(map(sheet.is_pruned, sheet.arms)):
         yield say("epochs_note")
     if _are_apart(sheet):
         yield say("across_note")

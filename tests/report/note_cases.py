@@ -76,8 +76,9 @@ def pieces(*, masks: bool = False, norm: bool = False, cell: str = "default") ->
     return notes(A, splits=[row])
 
 
-def epochs(*counts: int) -> Told:
-    return notes(*(top1(arm, 0.5, epochs_spent=count) for arm, count in zip("abc", counts, strict=False)))
+def epochs(*counts: int, prune: float | None = 0.2) -> Told:
+    arms = zip("abc", counts, strict=False)
+    return notes(*(top1(arm, 0.5, epochs_spent=count, prune_asked=prune) for arm, count in arms))
 
 
 def speed(low: float | None, other: float | None) -> Told:
@@ -113,7 +114,7 @@ RESULTS: Cases = {
     "pieces_note": (pieces(), pieces(cell="other")), "pieces_same": (pieces(), pieces(masks=True)),
     "pieces_masks": (pieces(masks=True), pieces()), "pieces_norm": (pieces(norm=True), pieces(masks=True)),
     "spreads_note": (measured(500.0, 520.0), measured(500.0)), "once_note": (measured(500.0), pending()),
-    "epochs_note": (epochs(10, 12), epochs(10, 10)),
+    "epochs_note": (epochs(10, 12), epochs(10, 12, prune=None)),
     "accuracy_note": (notes(A), notes(LONE)), "one_run_note": (notes(LONE), notes(A)),
     "bold_note": (leading("b"), leading()),
     "wilson_note": (notes(LONE), notes(top1("a", 0.5))),
