@@ -180,7 +180,7 @@ METRICS: Mapping[str, Metric] = {
             "when coalesce((r.settings ->> '$.prune.ratio')::double, 0) > 0 "
             "then coalesce((r.settings ->> '$.prune.recover_epochs')::bigint, 0) else 0 end)",
             device_bound=False, measured="per_seed", images="none", is_share=False,
-            label="Epochs, recovery included", heading="epochs", column="",
+            label="Epochs, recovery included", heading="epochs", column="epochs",
         ),
         Metric(
             name="teacher_test_top1", source="teacher['test_top1']", unit="fraction", better="higher", exact=False,

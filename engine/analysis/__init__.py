@@ -12,6 +12,8 @@ fairness    whether two runs may be compared
 compare     two arms side by side
 speeds      how many times as fast, from rounds side by side
 grids       arms that cross factors
+factors     what each arm of a table is
+sentences   every sentence of these
 factorial   main effects and interactions
 leaders     whose number is bold
 agreement   whether taught students follow their teacher more than untaught ones

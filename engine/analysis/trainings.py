@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from engine.analysis.sentences import say
 from engine.analysis.snapshot import Row, Snapshot
 from engine.home.paths import Home
 from engine.inputs.ancestors import DIGEST_MARK, TAUGHT_BY, stored_words
@@ -31,9 +32,12 @@ class NetworkTraining:
     training: Training
 
 
-def read_trainings(snapshot: Snapshot, experiment: str) -> list[NetworkTraining]:
-    """Return the networks of an experiment by arm, point and role; what a job's journal says counts."""
-    rows = snapshot.ask("report_lineage", name=experiment)
+def read_trainings(snapshot: Snapshot, experiment: str, arm: str | None = None) -> list[NetworkTraining]:
+    """Return the networks of an experiment (of `arm` alone, where one is named) by arm, point and role.
+
+    What a job's journal says counts.
+    """
+    rows = snapshot.ask("trainings", name=experiment, arm=arm)
     judge = _Judge(snapshot.home, {row["job"]: row for row in rows})
     return [NetworkTraining(row["arm"], row["cell"], row["role"], row["job"], judge.of(row["job"])) for row in rows]
 
@@ -47,6 +51,11 @@ def unknown_arms(networks: Sequence[NetworkTraining], cell: str) -> list[str]:
     """Return the arms whose networks at `cell` come from weights of unknown training, by themselves or by a teacher."""
     ends = [one for one in networks if one.cell == cell and one.role in ("student", "prune")]
     return list(dict.fromkeys(one.arm for one in ends if one.training == "unknown"))
+
+
+def unknown_text(arm: str) -> str:
+    """Return what a reader must know of an arm that `unknown_arms` names, wherever its test accuracy stands."""
+    return say("of_unknown", arm=arm, unknown=UNKNOWN)
 
 
 @dataclass

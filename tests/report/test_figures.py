@@ -120,6 +120,35 @@ def test_a_curve_without_unit_has_a_bare_title() -> None:
     assert list(lines_of(axes)) == ["a"]
 
 
+def test_lines_that_lie_on_one_another_are_dashed_in_turn() -> None:
+    """Two of three arms are the same: each is seen in its colour, and the third is drawn through."""
+    same, other = [(1, 50.0), (2, 60.0)], [(1, 40.0), (2, 55.0)]
+    axes = draw_curves(Curves("c", "A", "%", {"a": same, "b": other, "c": same})).axes[0]
+    dashes = {str(line.get_label()): line._unscaled_dash_pattern for line in axes.lines}  # type: ignore[attr-defined]
+    assert dashes["b"] == (0, None)
+    assert dashes["a"][1] == dashes["c"][1] == (4.0, 4.0)
+    assert dashes["a"][0] != dashes["c"][0], "where one is seen the other is not"
+
+
+def test_a_pruned_arm_has_a_cross_where_it_was_pruned_and_goes_on_from_there() -> None:
+    whole, rest = [(1, 50.0), (2, 60.0)], [(3, 40.0), (4, 55.0)]
+    drawn = Curves("c", "A", "%", {"a": whole, "cut": whole + rest}, ("a", "cut"), {"cut": 2})
+    assert drawn.pieces("cut") == [tuple(whole), ((2, 60.0), *rest)]
+    axes = draw_curves(drawn).axes[0]
+    crosses = [line for line in axes.lines if line.get_marker() == "x"]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in crosses] == [(2, 60.0)]  # type: ignore[index]
+    assert to_hex(crosses[0].get_color()) == PALETTE[1]
+    assert axes.get_xlabel() == "epoch, recovery included"
+    legend = [text.get_text() for text in draw_curves(drawn).legends[0].get_texts()]
+    assert legend == ["a", "cut"], "one entry for each arm"
+
+
+def test_a_line_of_one_point_is_drawn() -> None:
+    drawn = Curves("c", "A", "", {"a": [(1, 2.0), (2, 1.0)], "b": [(1, 2.0)]})
+    assert drawn.pieces("b") == [((1, 2.0),)]
+    assert [str(line.get_label()) for line in draw_curves(drawn).axes[0].lines] == ["a", "b"]
+
+
 @pytest.mark.parametrize(("epochs", "marker"), [(29, "o"), (30, "None")])
 def test_long_curves_have_no_markers(epochs: int, marker: str) -> None:
     line = [(epoch, 1.0) for epoch in range(1, epochs + 1)]

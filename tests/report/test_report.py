@@ -47,7 +47,7 @@ class _Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.links += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag not in ("meta", "img", "link", "br"):
+        if tag not in ("meta", "img", "link", "br", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -86,14 +86,19 @@ def test_every_number_of_a_row_follows_from_its_runs(
 ) -> None:
     """By the standard library, from the runs of the store; half of an interval is that of the comparison."""
     arms = numbers_of(made, split)
-    known = {"proposed": ("", "21.40 M", "3.80 G", "560"), "proposed_pruned": (" [a]", "17.10 M", "3.00 G", "640")}
-    for arm, (mark, *same) in known.items():
+    known = {
+        "proposed": ("none", "", "21.40 M", "3.80 G", "560"),
+        "proposed_pruned": ("ratio 0.2", " [a]", "17.10 M", "3.00 G", "640"),
+    }
+    for arm, (pruning, mark, *same) in known.items():
         ours, base = ([arms[name][seed]["test_top1"] for seed in range(3)] for name in (arm, "original"))
         gains = [100 * (one - two) for one, two in zip(ours, base, strict=True)]
         memory = [arms[arm][seed]["host_peak_rss"] / 2**20 for seed in range(3)]
         train = [arms[arm][seed]["train_images_per_second"] for seed in range(3)]
         assert row_of(pages["md"].read_text(), arm, table) == [
             arm,
+            "longformer",
+            pruning,
             f"{100 * mean(ours):.1f} ± {100 * stdev(ours):.1f} (n=3)",
             f"{mean(gains):+.1f} ± {100 * half_of(made, arm, split):.1f}{mark}",
             f"{100 * (mean(ours) / mean(base) - 1):+.1f} %",
@@ -194,9 +199,9 @@ def test_failed_job_brings_its_reason(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("engine.collect._read_states", lambda home: {"train-x": "failed"})
     collect(made.home)
     holes = list_missing(made.home, "paper")
-    assert any("train-x is failed after 1 attempts: out of disk" in hole for hole in holes)
+    assert any("train-x is failed after 1 attempt: out of disk" in hole for hole in holes)
     page = make_report(made.home, "paper", ("html",), tmp_path / "out")[0].read_text()
-    assert "<li>job train-x is failed after 1 attempts: out of disk</li>" in page
+    assert "<li>job train-x is failed after 1 attempt: out of disk</li>" in page
 
 
 def test_experiment_without_one_result_still_has_a_report(tmp_path: Path) -> None:
