@@ -10,7 +10,8 @@ How many of these errors the interval reaches lies between Student's quantile fo
 share of error^2 that seeds make (engine/analysis/critical.py). MS_seeds is expected to be MS_rest at least, whatever
 seeds do, so it is held to what seeds without a spread of their own fall below one time in twenty (`least_share`): few
 seeds that agree by luck are not taken for certain. To hold it to MS_rest itself would make the interval of three such
-seeds cover 99 %. Two seeds cannot tell their own luck: their interval is of the images alone, for these networks.
+seeds miss next to never. Two seeds cannot tell their own luck: their interval is of the images alone, for these
+networks.
 """
 
 from __future__ import annotations
