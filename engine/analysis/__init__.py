@@ -1,6 +1,7 @@
 """What the numbers say: takes rows of the snapshot, gives intervals, comparisons, verdicts and where a number is from.
 
 snapshot    one state of the results, held open
+critical    how far an interval reaches that few seeds and many images make
 statistics  intervals and tests
 crossed     intervals over seeds and images
 power       what a design can detect

@@ -22,9 +22,10 @@ from engine.analysis.claims import (
     summarize,
 )
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Comparison
+from engine.analysis.critical import critical_value
 from engine.analysis.power import Design
 from engine.analysis.speeds import NO_COMMON, ONE_NETWORK, SpeedRatio
-from engine.analysis.statistics import Interval, critical_value
+from engine.analysis.statistics import Interval
 from engine.analysis.things import Mismatch
 from engine.spec import Claim
 from tests.analysis.answering import Answers
