@@ -50,13 +50,13 @@ def index_boxes(data: Data, cache: Path) -> BoxIndex:
     """
     boxes, root = resolve_boxes(data), resolve_root(data.root)
     images, _ = data_images(data, root)
-    check_edges(match_images(boxes, root, images), images)
-    return index_images(boxes, root, images, image_digests(images, cache), cache)
-
-
-def index_images(boxes: Path, root: Path, images: Sequence[ImageFile], digests: Sequence[str], cache: Path) -> BoxIndex:
-    """Return where the objects of `images`, whose sha256 are `digests`, lie. Raises DataError as above."""
     found = match_images(boxes, root, images)
+    check_edges(found, images)
+    return index_found(boxes, found, image_digests(images, cache), cache)
+
+
+def index_found(path: Path, found: Mapping[int, Annotation], digests: Sequence[str], cache: Path) -> BoxIndex:
+    """Return the index of annotations that were matched with images, whose sha256 are `digests`; `path` held them."""
     masks = [one.mask for one in found.values() if one.mask is not None]
     taken = dict(zip(masks, image_digests([ImageFile(mask, "") for mask in masks], cache), strict=True))
     # By content: an image that lies there twice has the boxes of whichever copy comes first in that order.
@@ -64,7 +64,7 @@ def index_images(boxes: Path, root: Path, images: Sequence[ImageFile], digests: 
     places = {one.place: one for one in found.values()}
     annotations = {key: places[place] for key, _, place in reversed(lines)}
     text = "".join(f"{key} {said}\n" for key, said, _ in lines)
-    return BoxIndex(boxes, annotations, hashlib.sha256(text.encode()).hexdigest())
+    return BoxIndex(path, annotations, hashlib.sha256(text.encode()).hexdigest())
 
 
 def _content_text(one: Annotation, masks: Mapping[Path, str]) -> str:

@@ -19,7 +19,7 @@ from engine.core.data.views import center_crop
 from engine.core.pointing import PointingFigures, play_pointing
 from engine.errors import DataError, JobError
 from engine.inputs.box_files import Annotation
-from engine.inputs.boxes import index_images
+from engine.inputs.boxes import index_found, match_images
 from engine.inputs.folders import ImageFile
 from engine.run.attempt import Attempt
 from engine.run.inputs import Images, Rows
@@ -106,7 +106,8 @@ def _open_originals(attempt: Attempt, settings: ExplainSettings) -> Originals:
     located = PackedData.of(settings.data).located(str(root))
     listing = list_images(located, cache=attempt.home.digests, progress=attempt.watcher("list"))
     keys = [sample.key for sample in listing.samples]
-    index = index_images(boxes, root, _listed_files(listing), keys, attempt.home.digests)
+    found = match_images(boxes, root, _listed_files(listing))
+    index = index_found(boxes, found, keys, attempt.home.digests)
     if index.digest != settings.boxes:
         fix = "submit the experiment again: it is then planned with the boxes that are there now"
         raise DataError("the boxes have changed since the experiment was submitted", where=str(boxes), fix=fix)
