@@ -93,7 +93,7 @@ SENTENCES = {
     "pieces_masks": "dropout and drop path drew other masks",
     "pieces_norm": "BatchNorm saw {images} images, not {batch}: another training",
     "spreads_note": "± in other columns: one standard deviation over seeds.",
-    "once_note": "One measurement stands for all seeds of an arm: {what}.",
+    "once_note": "Without ± one measurement stands for all seeds: {what}.",
     "epochs_note": "Epochs: in all, recovery after pruning included.",
     "accuracy_note": "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once.",
     "one_run_note": "Accuracy: of one seed, on the test part, measured once.",
