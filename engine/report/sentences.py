@@ -28,7 +28,7 @@ SENTENCES = {
     "figures": "KL {kl} nats, agreement {agreement} points on {images} test images, n={n}",
     "no_interval": "{arm} and the untaught {against} give no interval of paired seeds",
     "no_answers": "the answers of {arm} and the untaught {against} on the same test images are not both kept",
-    "no_untaught": "no untaught student of the same shape has finished",
+    "no_untaught": "no untaught student with all else the same has finished",
     # remedies
     "remedy": "{arm} against {against}: {mean:+.1f} points [{low:+.1f}, {high:+.1f}], {said}",
     "remedy_alone": "{arm} against {against}: no interval of paired seeds",
