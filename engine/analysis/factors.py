@@ -16,6 +16,7 @@ LENGTHS = (EPOCHS, "train.epochs", "prune.recover_epochs")
 KNOWN = tuple(dict.fromkeys(THINGS.values()))
 HEADINGS = {"distillation loss": "loss", "distillation temperature": "temperature", "first weights": "begins from"}
 NOTHING = "none"
+WIDEST = 36  # letters
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,18 @@ def _varied(
 ) -> Varied:
     distinct = list(dict.fromkeys(levels.values()))
     examples = [next(arm for arm in trees if levels[arm] == level) for level in distinct]
-    texts = dict(zip(distinct, level_names(paths, [trees[arm] for arm in examples], HEADS.get(name, "")), strict=True))
     heading, told = HEADINGS.get(name, short_name(name)), sorted(paths, key=telling)
-    return Varied(heading, {arm: _bare(texts[level], heading) for arm, level in levels.items()}, tuple(told))
+    names = level_names(paths, [trees[arm] for arm in examples], HEADS.get(name, ""))
+    texts = dict(zip(distinct, _told_apart([_bare(text, heading) for text in names]), strict=True))
+    return Varied(heading, {arm: texts[level] for arm, level in levels.items()}, tuple(told))
+
+
+def _told_apart(texts: Sequence[str]) -> list[str]:
+    """Return the texts no longer than a column bears, and numbered where two would be the same."""
+    short = [text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…" for text in texts]
+    return [
+        f"{text} ({short[: at + 1].count(text)})" if short.count(text) > 1 else text for at, text in enumerate(short)
+    ]
 
 
 def _bare(text: str, heading: str) -> str:

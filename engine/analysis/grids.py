@@ -198,6 +198,8 @@ def _are_apart(trees: Sequence[Settings], paths: Sequence[str]) -> bool:
 
 def _value_text(path: str, tree: Settings) -> str:
     value, word = tree.get(path), path.rsplit(".", 1)[-1]
-    if value is None:
+    if value is None or value == []:
         return "none"
+    if isinstance(value, list) and all(isinstance(one, Mapping) and "arch" in one for one in value):
+        return " + ".join(str(one["arch"]).removeprefix("timm/").partition(".")[0] for one in value)
     return value.removeprefix("timm/") if isinstance(value, str) else f"{word} {json.dumps(value)}"

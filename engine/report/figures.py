@@ -16,6 +16,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 INK = "#333333"
@@ -23,7 +24,8 @@ INK = "#333333"
 PALETTE = tuple(to_hex(colour) for colour in matplotlib.color_sequences["petroff10"])
 Point = tuple[int, float]
 Piece = tuple[Point, ...]
-DASH = 4.0  # widths of a line: how long each arm is seen where several lie on one another
+DASH = 6.0  # points: how long each arm is seen where several lie on one another
+WIDEST, THINNEST = 2.8, 1.2  # points: later lines are thinner, so that those just below them are seen on both sides
 MARKED = 30  # epochs from which on points are not marked
 LEAST_BIN = 5  # images: with fewer a share says nothing
 STYLE: Any = {
@@ -31,6 +33,7 @@ STYLE: Any = {
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "hatch.linewidth": 0.7,
     "savefig.facecolor": "none", "figure.facecolor": "none", "axes.facecolor": "none", "pdf.fonttype": 42,
+    "lines.scale_dashes": False,
 }  # fmt: skip
 
 
@@ -161,6 +164,9 @@ def draw_curves(curves: Curves) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25, linewidth=0.6, color=INK)
         _draw_legend(figure, curves.lines)
+        for handle in figure.legends[0].legend_handles:
+            if isinstance(handle, Line2D):  # in the legend nothing lies on it
+                handle.set_linestyle("-")
     return figure
 
 
@@ -169,9 +175,10 @@ def _draw_piece(axes: Axes, curves: Curves, arm: str, at: int, piece: Piece, *, 
     turn, count = twins.index(arm), len(twins)
     epochs, values = zip(*piece, strict=True)
     style: Any = "-" if count == 1 else (DASH * turn, (DASH, DASH * (count - 1)))
+    wide = WIDEST - (WIDEST - THINNEST) * at / max(len(curves.arms or curves.lines) - 1, 1)
     axes.plot(
-        epochs, values, label=arm if is_named else "_", color=colour_of(at), linestyle=style, linewidth=1.6,
-        marker="o" if len(piece) < MARKED else None, markersize=3.5, markevery=(turn % len(piece), count),
+        epochs, values, label=arm if is_named else "_", color=colour_of(at), linestyle=style, linewidth=wide,
+        marker="o" if len(piece) < MARKED else None, markersize=2 * wide + 1, markevery=(turn % len(piece), count),
     )  # fmt: skip
 
 

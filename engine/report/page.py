@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from engine.analysis.claims import Judged
 from engine.analysis.factorial import Factorial
@@ -155,12 +154,7 @@ def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
     ]
     if sheet.epochs is not None:
         facts.append(("Epochs, recovery included", f"{sheet.epochs:g}"))
-    shared = _shared_settings(sheet)
-    idle = {"train.epochs"} if sheet.epochs is not None else set()
-    if not any(is_taught(tree) for tree in sheet.settings.values()):
-        idle |= {path for path in SHARED.values() if path.startswith(("teacher.", "distill."))}
-    told = {label: path for label, path in SHARED.items() if shared.get(path) is not None and path not in idle}
-    facts += [(label, str(shared[path])) for label, path in told.items()]
+    facts += _shared_facts(sheet)
     facts.extend(image_facts(rows.images))
     facts.append(("Training time", number_text.duration(rows.about["train_seconds"] or 0.0)))
     return facts + _origin_facts(rows)
@@ -192,13 +186,18 @@ def _origin_facts(rows: ReportRows) -> list[tuple[str, str]]:
     ]
 
 
-def _shared_settings(sheet: Sheet) -> dict[str, Any]:
+def _shared_facts(sheet: Sheet) -> Iterator[tuple[str, str]]:
+    """Yield what all arms have in common; of teaching, what all taught arms have, and that it is of those."""
     trees = list(sheet.settings.values())
-    return {
-        path: value
-        for path, value in (trees[0] if trees else {}).items()
-        if all(tree.get(path) == value for tree in trees)
-    }
+    taught = [tree for tree in trees if is_taught(tree)]
+    for label, path in SHARED.items():
+        is_of_teaching = path.startswith(("teacher.", "distill."))
+        of = taught if is_of_teaching else trees
+        values = {json.dumps(tree.get(path)): tree.get(path) for tree in of}
+        is_told = path != "train.epochs" or sheet.epochs is None
+        if len(values) == 1 and None not in values.values() and is_told:
+            mark = " (taught arms)" if is_of_teaching and len(of) < len(trees) else ""
+            yield label + mark, str(*values.values())
 
 
 def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:

@@ -66,20 +66,21 @@ def _speed_notes(sheet: Sheet) -> Iterator[str]:
 
 def _measured_notes(sheet: Sheet) -> Iterator[str]:
     """Yield what a spread of the other columns is, and which of them have none because they were measured once."""
-    shown = {sheet.shown(column).name for column in COLUMNS}
+    shown = [sheet.shown(column).name for column in COLUMNS]
     rows = [row for (_, _, metric), row in sheet.cells.items() if metric in shown]
     if any(row["std"] for row in rows):
         yield say("spreads_note")
-    once = dict.fromkeys(row["metric"] for row in rows if _is_shared(sheet, row))
+    bare = [row for row in rows if METRICS[row["metric"]].measured == "once" and row["n"] == 1]
+    held = {name: [_seeds_held(sheet, row) for row in bare if row["metric"] == name] for name in shown}
+    once = [METRICS[name].heading for name, counts in held.items() if counts and min(counts) > 1]
     if once:
-        yield say("once_note", what=", ".join(METRICS[name].heading for name in once))
+        yield say("once_note", what=", ".join(once))
 
 
-def _is_shared(sheet: Sheet, row: Row) -> bool:
-    """Whether all seeds of a cell have a figure that is measured once, and it is one."""
+def _seeds_held(sheet: Sheet, row: Row) -> int:
+    """Return for how many seeds the figure of a cell stands: 1 where others are still to be measured."""
     values = [run.get(row["metric"]) for run in sheet.runs[row["arm"], row["cell"]]]
-    is_one = row["n"] == 1 and len(values) > 1 and None not in values
-    return is_one and METRICS[row["metric"]].measured == "once"
+    return 1 if None in values else len(values)
 
 
 def _table_notes(sheet: Sheet) -> Iterator[str]:

@@ -28,7 +28,7 @@ SENTENCES = {
     "figures": "KL {kl} nats, agreement {agreement} points on {images} test images, n={n}",
     "no_interval": "{arm} and the untaught {against} give no interval of paired seeds",
     "no_answers": "the answers of {arm} and the untaught {against} on the same test images are not both kept",
-    "no_untaught": "no untaught student of the same shape has finished",
+    "no_untaught": "no untaught student with all else the same has finished",
     # remedies
     "remedy": "{arm} against {against}: {mean:+.1f} points [{low:+.1f}, {high:+.1f}], {said}",
     "remedy_alone": "{arm} against {against}: no interval of paired seeds",
@@ -111,7 +111,7 @@ SENTENCES = {
     "pieces_masks": "dropout and drop path drew other masks",
     "pieces_norm": "BatchNorm saw {images} images, not {batch}: another training",
     "spreads_note": "± in other columns: one standard deviation over seeds.",
-    "once_note": "One measurement stands for all seeds of an arm: {what}.",
+    "once_note": "Without ± one measurement stands for all seeds: {what}.",
     "epochs_note": "Epochs: in all, recovery after pruning included.",
     "accuracy_note": "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once.",
     "one_run_note": "Accuracy: of one seed, on the test part, measured once.",

@@ -193,7 +193,8 @@ def _claim_notes(judged: Sequence[Judged]) -> list[str]:
     found = [one.comparison for one in judged if one.comparison is not None]
     edged = [one for one in found if not one.is_exact and one.difference.low is not None]
     notes = [say("claims_difference", more=say("claims_edges") if edged else "")] if found else []
-    notes += [say("claims_both")] if any(one.difference.over == "seeds and images" for one in edged) else []
+    over = {one.difference.over for one in edged if one.is_share}
+    notes += [say("claims_both")] if "seeds and images" in over and "seeds" not in over else []
     notes += [say("claims_rounds")] if any(one.speed is not None for one in edged) else []
     notes += [say("claims_decided", alpha=ALPHA)] if any(one.p is not None for one in judged) else []
     notes += [say("claims_exact")] if any(one.is_exact for one in found) else []

@@ -58,3 +58,19 @@ def test_what_decides_nothing_is_no_factor(words: dict[str, Any]) -> None:
 def test_arms_that_begin_from_weights_are_told_apart() -> None:
     begun = {"student.weights": "pretrained"}
     assert factors(a={"student.weights": "none"}, b=begun) == {"begins from": ["none", "pretrained"]}
+
+
+def test_assistants_are_told_by_their_networks() -> None:
+    chain = [{"arch": "timm/convnextv2_base.fcmae", "weights": "pretrained"}, {"arch": "timm/convnextv2_tiny.fcmae"}]
+    arms = {at: {**CLIP, "teacher.assistants": chain[:at]} for at in range(3)}
+    told = factors(none=arms[0], one=arms[1], two=arms[2])
+    assert told == {"assistants": ["none", "convnextv2_base", "convnextv2_base + convnextv2_tiny"]}
+    other = [{**chain[0], "weights": "none"}]
+    same = factors(a=arms[1], b={**CLIP, "teacher.assistants": other})
+    assert same == {"assistants": ["convnextv2_base (1)", "convnextv2_base (2)"]}, "never one text for two things"
+
+
+def test_a_text_is_no_longer_than_a_column_bears() -> None:
+    long = {"train.optimizer": "x" * 99}
+    (told,) = factors(a={"train.optimizer": "adamw"}, b=long).values()
+    assert [len(text) for text in told] == [5, 36]

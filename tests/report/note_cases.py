@@ -185,8 +185,8 @@ EXACT = replace(FOUND, metric="params", difference=Interval(1.0, 0.0, 1.0, 1.0, 
 RACED = replace(FOUND, metric="infer_latency", speed=SpeedRatio(0.1, 0.1, 3.0, 4, "rounds"))
 
 
-def claims(found: Comparison | None, p: float | None = 0.2) -> Told:
-    return lambda: " ".join(_claim_notes([Judged(CLAIM, "", "undecided", "", found, p)]))
+def claims(*found: Comparison | None, p: float | None = 0.2) -> Told:
+    return lambda: " ".join(_claim_notes([Judged(CLAIM, "", "undecided", "", one, p) for one in found]))
 
 
 def differing(*trees: Mapping[str, Any]) -> Told:
@@ -238,9 +238,9 @@ def square() -> str:
 TINY = [run_row("a", 0, settings={"student": {"arch": "tiny_vit_5m", "attention": {"kind": "window"}}}, test_top1=0.5)]
 TAUGHT = {"teacher": {"arch": "x", "seed": 0}}
 SECTIONS: Cases = {
-    "claims_exact": (claims(EXACT), claims(FOUND)), "claims_decided": (claims(FOUND), claims(EXACT, None)),
-    "claims_difference": (claims(FOUND), claims(None, None)), "claims_edges": (claims(FOUND), claims(EXACT, None)),
-    "claims_both": (claims(BOTH), claims(FOUND)), "claims_rounds": (claims(RACED), claims(FOUND)),
+    "claims_exact": (claims(EXACT), claims(FOUND)), "claims_decided": (claims(FOUND), claims(EXACT, p=None)),
+    "claims_difference": (claims(FOUND), claims(None, p=None)), "claims_edges": (claims(FOUND), claims(EXACT, p=None)),
+    "claims_both": (claims(BOTH), claims(BOTH, FOUND)), "claims_rounds": (claims(RACED), claims(FOUND)),
     "differences_note": (differing({}, TAUGHT), differing({}, {"teacher": {"arch": "x"}})),
     "square_note": (square, effects()),
     "effects_note": (effects(), square), "effects_both": (effects("seeds and images"), effects()),

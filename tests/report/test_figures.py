@@ -12,6 +12,7 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 
 from engine.report.figures import (
+    DASH,
     INK,
     PALETTE,
     Bars,
@@ -126,7 +127,7 @@ def test_lines_that_lie_on_one_another_are_dashed_in_turn() -> None:
     axes = draw_curves(Curves("c", "A", "%", {"a": same, "b": other, "c": same})).axes[0]
     dashes = {str(line.get_label()): line._unscaled_dash_pattern for line in axes.lines}  # type: ignore[attr-defined]
     assert dashes["b"] == (0, None)
-    assert dashes["a"][1] == dashes["c"][1] == (4.0, 4.0)
+    assert dashes["a"][1] == dashes["c"][1] == (DASH, DASH)
     assert dashes["a"][0] != dashes["c"][0], "where one is seen the other is not"
 
 
@@ -139,8 +140,16 @@ def test_a_pruned_arm_has_a_cross_where_it_was_pruned_and_goes_on_from_there() -
     assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in crosses] == [(2, 60.0)]  # type: ignore[index]
     assert to_hex(crosses[0].get_color()) == PALETTE[1]
     assert axes.get_xlabel() == "epoch, recovery included"
+    assert [line.get_linestyle() for line in draw_curves(drawn).legends[0].get_lines()] == ["-", "-"]
     legend = [text.get_text() for text in draw_curves(drawn).legends[0].get_texts()]
     assert legend == ["a", "cut"], "one entry for each arm"
+
+
+def test_a_line_that_lies_just_below_another_is_seen_on_both_sides() -> None:
+    lines = {arm: [(1, 50.0), (2, 60.0 + at / 1000)] for at, arm in enumerate("abc")}
+    widths = [line.get_linewidth() for line in draw_curves(Curves("c", "A", "%", lines)).axes[0].lines]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == 3
 
 
 def test_a_line_of_one_point_is_drawn() -> None:

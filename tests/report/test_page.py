@@ -273,6 +273,17 @@ def test_an_experiment_of_two_points_has_two_tables() -> None:
     assert len(page.runs.rows) == 14
 
 
+def test_facts_about_teaching_are_of_the_taught_arms() -> None:
+    """The settings of an untaught arm have a loss too, and it does nothing there."""
+    loss = {"distill": {"loss": "hinton"}}
+    trees = {"alone": {"distill": {"loss": "dkd"}}, "one": {"teacher": {"arch": "clip"}, **loss}}
+    trees["two"] = {"teacher": {"arch": "next"}, **loss}
+    page = page_of([run_row(arm, 0, settings=tree) for arm, tree in trees.items()])
+    facts = dict(page.facts)
+    assert facts["Loss (taught arms)"] == "hinton"
+    assert not {"Loss", "Teacher", "Teacher (taught arms)"} & facts.keys()
+
+
 def test_facts_name_loss_and_temperature_where_there_is_a_teacher() -> None:
     taught = {"teacher": {"arch": "timm/clip"}, "distill": {"loss": "hinton", "temperature": 2.0}}
     for tree, told in ((taught, {"Loss": "hinton", "Temperature": "2.0"}), ({"distill": taught["distill"]}, {})):
