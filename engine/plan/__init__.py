@@ -88,10 +88,12 @@ def _plan_cell(spec: Spec, cell: Cell, base: Settings | None, draft: Draft) -> l
     check_files(contexts[0])
     check_fit(contexts[0])
     check_unseen(contexts[0])
-    draft.warnings |= dict.fromkeys(check_pruned(contexts[0]))
     draft.warnings |= dict.fromkeys((*look_warnings(settings), *hub_warnings(settings)))
     counted = counted_settings(settings)
-    return [_plan_run(spec.name, cell, context, counted) for context in contexts]
+    runs = [_plan_run(spec.name, cell, context, counted) for context in contexts]
+    # Last, because it may take seconds: what else is wrong is told sooner.
+    draft.warnings |= dict.fromkeys(check_pruned(contexts[0]))
+    return runs
 
 
 def _plan_run(name: str, cell: Cell, context: PlanContext, counted: Mapping[str, Any]) -> Run:

@@ -9,7 +9,7 @@ from engine.errors import DataError
 from engine.plan.child import ask_child
 from engine.plan.draft import PlanContext
 
-MODULE = "engine.core.prune_left"
+MODULE, WHERE = "engine.core.prune_left", "prune.ratio"
 ASKED_FROM = 0.5
 LEAST_LEFT = 0.05
 """Of the parameters: with fewer, most likely the share that stays was written for the share that goes."""
@@ -30,10 +30,10 @@ def check_pruned(context: PlanContext) -> list[str]:
     if not told:
         return []
     if "what" in told:
-        raise DataError(told["what"], where="prune.ratio", fix=told["fix"])
+        raise DataError(told["what"].removeprefix(f"{WHERE} "), where=WHERE, fix=told["fix"])
     left = f"{told['share']:.1%} of the parameters ({told['params']:,})"
     single = f"one unit in {told['single']} of {told['layers']} layers"
     if told["single"]:
-        return [f"prune.ratio: {prune.ratio:g} leaves {left}, and {single}\nfix: take less away"]
+        return [f"{WHERE}: {prune.ratio:g} leaves {left}, and {single}\nfix: take less away"]
     few = told["share"] < LEAST_LEFT
-    return [f"prune.ratio: {prune.ratio:g} leaves {left}\nfix: take less away"] if few else []
+    return [f"{WHERE}: {prune.ratio:g} leaves {left}\nfix: take less away"] if few else []

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 ASIDE: dict[str, Any] = {"aside": True}
@@ -54,13 +55,22 @@ Seed = Annotated[int, ranged(ge=0, le=MOST_SEED)]
 
 @dataclass(frozen=True)
 class Numbers:
-    """Marks a field of several kinds: every number in it, in lists and mappings too, is `least` to `most`."""
+    """Marks a field of several kinds: every number in it, in lists and mappings too, is `least` to `most`.
+
+    `about` is what the field's description says before the range; without it another place says the range.
+    """
 
     least: float
     most: float
+    about: str = ""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = handler(schema)
+        words = f"{self.about}: {show_number(self.least)} to {show_number(self.most)}"
+        return {**made, "description": words} if self.about else made
 
     def check(self, value: Any) -> Any:
         if isinstance(value, Mapping):

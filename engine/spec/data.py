@@ -117,7 +117,7 @@ class Data(Model):
         "merge", description="train, val, test folders of the set: merge them, or keep test (else val) as the test part"
     )
     split_seed: Seed = 0
-    view_seed: Annotated[int | Literal["run"], Numbers(0, MOST_SEED)] = 0
+    view_seed: Annotated[int | Literal["run"], Numbers(0, MOST_SEED, "run, or a seed")] = 0
     views: Annotated[int, ranged("different views of an image", ge=1, le=MOST_EPOCHS)] | None = None
     short_side: Annotated[int, ranged("short side of the packed image, in pixels; never enlarged", ge=8, le=4096)] = 256
     format: Literal["raw", "jpeg"] = "raw"

@@ -84,7 +84,9 @@ class Distill(Model):
     label_weight: Weight | None = None
     until: Annotated[float, ranged("share of the epochs that are distilled", gt=0.0, le=1.0)] = 1.0
     options: Annotated[dict[str, float | None], Numbers(-1e6, 1e6)] = Field(
-        None, validate_default=True, description="the loss's own hyper-parameters; those left out are its defaults"
+        None,
+        validate_default=True,
+        description="the loss's own hyper-parameters, at most 1,000,000; those left out are its defaults",
     )
 
     @model_validator(mode="before")

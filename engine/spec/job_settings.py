@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from engine.spec.base import LATER, Model, Positive, Precision, Seed, Share, Weight, refuse
+from engine.spec.base import LATER, Model, Positive, Precision, Seed, Weight, ranged, refuse
 from engine.spec.data import Data
 from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Settings
@@ -93,7 +93,7 @@ class LessonSettings(Model):
     temperature: Positive | TemperatureSchedule | MatchedTemperature
     weight: Weight
     label_weight: Weight
-    until: Share
+    until: Annotated[float, ranged(gt=0.0, le=1.0)]
     options: dict[str, float | None]
     targets: Literal["cached", "online"]
     calibrate: bool

@@ -68,7 +68,9 @@ class Network(Model):
     attention: Attention = WindowAttention()
     padding: Literal["mask", "timm"] = "mask"
     drop_path: Ratio | None = None
-    options: Annotated[dict[str, bool | int | float | str | list[int]], Numbers(-1e9, 1e9)] = Field({})
+    options: Annotated[
+        dict[str, bool | int | float | str | list[int]], Numbers(-1e9, 1e9, "of timm's constructor, numbers")
+    ] = Field({})
 
     @field_validator("options", mode="before")
     @classmethod

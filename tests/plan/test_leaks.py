@@ -36,6 +36,7 @@ def test_a_run_that_is_not_here_is_a_warning(is_there: bool, trainer: Trainer) -
     refusal, (line,) = find(trainer, trainer.home if is_there else None, "teacher={run: first/first}")
     assert refusal is None
     assert line.startswith("teacher.run: this home has no experiment 'first'\nfix: submit")
+    assert find(trainer, trainer.home, "teacher={run: first/first}", "prune={ratio: 0.99}")[1] == (line,), "told first"
 
 
 def test_a_run_that_is_here_is_none(trainer: Trainer) -> None:

@@ -28,7 +28,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_more_than_lies_in_units_is_refused_before_training(plan: Planner) -> None:
-    with pytest.raises(DataError, match=r"prune.ratio 0.99: only \d+% lies in units that can go") as caught:
+    with pytest.raises(DataError, match=r"^prune.ratio: 0.99: only \d+% lies in units that can go") as caught:
         plan(f"{RATIO}=0.99")
     assert caught.value.where == "prune.ratio"
     most = float(str(caught.value.fix).removeprefix("ask for at most "))
