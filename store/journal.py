@@ -29,7 +29,7 @@ class JournalWriter:
 
     def __init__(self, path: Path | str) -> None:
         # Readable too, as the lines that are there are counted.
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         self.seq = self._count_lines()
 
     def _count_lines(self) -> int:

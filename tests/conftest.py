@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+
+from engine.home import access
 
 # before anything loads torch: spinning threads make a busy machine ten times slower
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -14,3 +17,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def _no_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("XP_HOME", "XP_CACHE", "XP_DATA", "XP_SLOT", "XP_OOMS", "XP_MOST_CELLS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def own_umask() -> Iterator[None]:
+    """A command that a test calls here takes on the umask of its home: the next test has its own again."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+    access.before.clear()

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from engine.home.access import write_as_home
 from engine.home.paths import Home, open_home
 
 app = typer.Typer(
@@ -38,7 +39,9 @@ def choose_home(home: HomeOption = None) -> None:
 
 
 def find_home(home: Path | None, *, create: bool = False, required: bool = True) -> Home:
-    return open_home(home or _chosen["home"], create=create, required=required)
+    found = open_home(home or _chosen["home"], create=create, required=required)
+    write_as_home(found.root)
+    return found
 
 
 def say(text: str) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say
+from engine.home.access import write_as_person
 from engine.home.paths import Home
 
 
@@ -79,7 +80,9 @@ def report(
             for change in changes:
                 say(f"changed: {change}")
             say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
-        for path in make_report(snapshot, name, tuple(style or ("md", "html")), out):
+        with write_as_person():
+            paths = make_report(snapshot, name, tuple(style or ("md", "html")), out)
+        for path in paths:
             typer.echo(str(path))
 
 
@@ -173,4 +176,5 @@ def freeze(
     from engine.analysis.freeze import freeze_numbers
 
     place = _find_fresh(home)
-    typer.echo(str(freeze_numbers(place, name, out)))
+    with write_as_person():
+        typer.echo(str(freeze_numbers(place, name, out)))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import HomeError
+from engine.home.access import make_inside, make_root
 from engine.home.files import read_json, sync_path
 
 
@@ -307,8 +308,9 @@ def _check_names(home: Home) -> None:
 
 def _make_folders(home: Home) -> None:
     try:
+        make_root(home.root)
         for folder in (home.experiments_root, home.jobs_root, home.ingest_db.parent, home.cache):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_inside(folder, home.root)
     except OSError as error:
         fix = "name a folder that you may write with --home or XP_HOME (cache: XP_CACHE)"
         raise HomeError(f"cannot make the home folder: {error.strerror}", where=str(home.root), fix=fix) from error

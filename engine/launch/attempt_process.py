@@ -152,7 +152,7 @@ def describe_self(order: Order) -> dict[str, Any]:
 def log_alone(log: Path) -> None:
     """Point 0, 1, 2 at nothing and the log: nobody watches."""
     empty = os.open(os.devnull, os.O_RDONLY)
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for source, number in ((empty, 0), (target, 1), (target, 2)):
         os.dup2(source, number)
     os.close(empty)

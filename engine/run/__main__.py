@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine import run
 from engine.errors import XpError
+from engine.home.access import write_as_home
 from engine.launch.attempt_process import log_alone, log_too, order_by_hand, run_attempt, taken_error
 from engine.launch.exits import Exit
 
@@ -26,6 +27,7 @@ def main(words: list[str] | None = None) -> int:
     except XpError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    write_as_home(order.home.root)
     status = run_attempt(order, run.main, log_alone if given.log else log_too)
     if status == Exit.TAKEN:  # in the moment between our look and theirs
         print(f"error: {taken_error(order)}", file=sys.stderr)

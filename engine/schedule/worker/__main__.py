@@ -7,6 +7,7 @@ import logging
 import sys
 
 from engine.errors import XpError
+from engine.home.access import write_as_home
 from engine.home.paths import open_home
 from engine.schedule.worker.serve import run_collect, run_worker
 
@@ -24,6 +25,8 @@ def main(words: list[str] | None = None) -> int:
     collect = None if given.no_collect else run_collect
     try:
         home = open_home(given.home)
+        # Its jobs inherit it.
+        write_as_home(home.root)
         return run_worker(home, given.slots, given.until_idle, preload=given.preload, collect=collect)
     except XpError as error:
         logging.getLogger("xp.scheduler").error("%s", error)
