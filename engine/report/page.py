@@ -191,7 +191,7 @@ def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
         + _some([f"{run['arm']} {run['cell']} seed {run['seed']}" for run in runs])
         for state, runs in states.items()
     ]
-    holes += [f"what {row['file']} told is left out: the file {row['what']}" for row in rows.damaged]
+    holes += [f"{row['file']} ({row['what']}): what it told is left out" for row in rows.damaged]
     for job in rows.jobs:
         if job["state"] in ("failed", "cancelled", "paused"):
             reason = f": {job['reason']}" if job["reason"] else ""
