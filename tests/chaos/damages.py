@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from engine.collect import collect, rebuild
 from engine.core.data.pack import write_pack
@@ -122,9 +123,25 @@ KINDS: tuple[Kind, ...] = (*ALONE, swap, double)
 # What must hold -------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Done:
+    """A damage: what was done to which file, and the other file that it touched."""
+
+    kind: str
+    path: Path
+    other: Path
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (self.path, self.other) if self.kind in ("swap", "double") else (self.path,)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {' '.join(map(str, self.paths))}"
+
+
 @dataclass
 class Ravager:
-    """Damages a copy of a home again and again, and holds each time that nothing is silent and nothing else is lost."""
+    """Damages a home again and again, and holds each time that nothing is silent and nothing else is lost."""
 
     home: Home
     copy: Path
@@ -138,90 +155,120 @@ class Ravager:
         rebuild(self.home)
         self.rows, self.sums = _export(self.home), _sum_tables(self.home)
         self.states, self.bytes = states(self.home), self._content()
-        self.runs = {row[0]: set(row[1]) for row in _ask(self.home, "select run, list(job) from run_jobs group by run")}
+        pairs = _ask(self.home, "select run, job from run_jobs")
+        self.runs = {run: {job for one, job in pairs if one == run} for run, _ in pairs}
 
-    def damage_once(self) -> None:
-        """Damage one file, hold what must hold, and put everything back."""
-        files = sorted(path for path in self.home.root.rglob("*") if self._is_meant(path))
-        path = self.chance.choice(files)
-        # What is made from other files is only damaged itself.
-        made = (self.home.root, self.home.cache)
-        kind = self.chance.choice(ALONE if path.parent in made else KINDS)
-        rest = [one for one in files if one.parent not in made and not one.samefile(path)]
-        other = self.chance.choice([one for one in rest if one.name == path.name] or rest)
-        kind(path, other, self.chance)
-        about = f"{kind.__name__} {path.relative_to(self.home.root)} ({other.relative_to(self.home.root)})"
+    def round(self, most: int) -> int:
+        """Damage up to `most` files at once, hold what must hold, put all back; return how many were damaged."""
+        done = self._damage(most)
+        about = "; ".join(map(str, done))
         try:
-            self.tally[self._hold(path, kind.__name__, about)] += 1
+            said = "\n".join(self._examine())
+            if done[0].path.parent in (self.home.root, self.home.cache):
+                told = self._hold_derived(done[0].path, said)
+                self.tally[f"{done[0].path.name}: {told}"] += 1
+            else:
+                self._hold_content(said)
+                rebuild(self.home)
+                self._hold_rows(said)
+                self._count(done, said)
+        except AssertionError as error:
+            raise AssertionError(f"after {about}: {error}") from error
         finally:
             self._put_back()
+        return len(done)
+
+    def _damage(self, most: int) -> list[Done]:
+        files = sorted(path for path in self.home.root.rglob("*") if self._is_meant(path))
+        # What is made from other files is damaged alone.
+        made = (self.home.root, self.home.cache)
+        chosen = self.chance.sample(files, most)
+        alone = [path for path in chosen if path.parent in made]
+        chosen = alone[:1] or chosen
+        rest = [one for one in files if one.parent not in made and not any(one.samefile(path) for path in chosen)]
+        done: list[Done] = []
+        for path in chosen:
+            touched = {one for before in done for one in before.paths}
+            kind = self.chance.choice(ALONE if alone else KINDS)
+            free = [one for one in rest if one not in touched and one.exists()]
+            other = self.chance.choice([one for one in free if one.name == path.name] or free)
+            # Both names of a result are one file, which is damaged once.
+            if path not in touched and path.exists() and path.stat().st_size:
+                kind(path, other, self.chance)
+                done.append(Done(kind.__name__, path, other))
+        return done
 
     def _is_meant(self, path: Path) -> bool:
         return path.is_file() and path.stat().st_size > 0 and path.name not in ASIDE and path.suffix != ".lock"
 
-    def _hold(self, path: Path, kind: str, about: str) -> str:
-        top = path.relative_to(self.home.root).parts[0]
-        said = self._examine(about)
-        if top == "queue.db":
-            return self._hold_queue(said, about)
-        if path == self.home.ingest_db:
-            collect(self.home)
-            assert _sum_tables(self.home) == self.sums, about
-            return f"{kind}: taken in anew"
-        is_changed = self._content() != self.bytes
-        if top == "results.duckdb":
-            self._hold_published(said, about)
-            rebuild(self.home)
-            assert _sum_tables(self.home) == self.sums, about
-            return f"{kind}: published anew"
-        report = rebuild(self.home)
-        is_changed |= self._hold_rows(bool(report.damaged), said, about)
-        assert said or not is_changed, f"nothing was said of {about}"
-        return f"{kind}: {'named' if said else 'harmless'}{', and it matters' if is_changed else ''}"
-
-    def _examine(self, about: str) -> list[str]:
+    def _examine(self) -> list[str]:
         findings = [guard(name, lambda of=of: of(self.home)) for name, of in OF_A_HOME]  # type: ignore[misc]
         findings += examine_files(self.home, lambda *_: None)
         bad = [one for one in findings if not one.is_well and one.name != "disk"]
-        assert all(one.fix for one in bad), about
+        assert all(one.fix for one in bad), "a finding has no fix"
         return [str(one) for one in bad]
 
-    def _hold_queue(self, said: list[str], about: str) -> str:
-        rebuild_queue(self.home)
-        assert states(self.home) == self.states, about
-        return "queue.db: " + ("named" if said else "harmless to its structure")
+    def _count(self, done: list[Done], said: str) -> None:
+        for one in done:
+            names = [path.relative_to(self.home.root).parts for path in one.paths]
+            is_named = any(parts[1] in said or parts[2] in said for parts in names)
+            self.tally[f"{one.kind}: {'named' if is_named else 'of nothing that counts'}"] += 1
 
-    def _hold_published(self, said: list[str], about: str) -> None:
+    # What must hold of what is made from other files ------------------------------------------------------------------
+
+    def _hold_derived(self, path: Path, said: str) -> str:
+        if path == self.home.queue_db:
+            rebuild_queue(self.home)
+            assert states(self.home) == self.states, "the queue that was made anew says otherwise"
+        elif path == self.home.ingest_db:
+            collect(self.home)
+        else:
+            self._hold_published(said)
+            rebuild(self.home)
+        assert _sum_tables(self.home) == self.sums, "rows are others"
+        return "named" if said else "made anew, or whole where it counts"
+
+    def _hold_published(self, said: str) -> None:
         """What was published is read as it was, or not at all."""
         try:
-            assert _sum_tables(self.home) == self.sums, about
-        except AssertionError:
-            raise
+            now = _sum_tables(self.home)
         except Exception:
-            assert said, about
+            assert said, "results cannot be read, and nothing was said"
+        else:
+            assert now == self.sums, "other figures are read from damaged results"
 
-    def _hold_rows(self, is_listed: bool, said: list[str], about: str) -> bool:
-        """Whether a rebuild gives other rows: then of what is named as damaged alone, which gives none."""
-        now = _sum_tables(self.home)
-        if now == self.sums:
-            return False
-        after, lost = _export(self.home), {row[0] for row in _ask(self.home, "select distinct job from damaged")}
-        experiments = {row[0] for row in _ask(self.home, "select experiment from damaged")} - {None}
-        # The newest submission of several: that it was there the queue knows, and no file.
-        is_older = not is_listed and any("the queue knows a later one" in line for line in said)
-        assert is_listed or is_older, f"a rebuild said nothing of {about}"
+    # ... of rows, and of what was committed beside them ---------------------------------------------------------------
+
+    def _hold_rows(self, said: str) -> None:
+        """A rebuild gives the rows that were, but for those of what it names as damaged, which gives none."""
+        if _sum_tables(self.home) == self.sums:
+            return
+        after, damaged = _export(self.home), _ask(self.home, "select experiment, job, file from damaged")
+        lost = {str(job) for _, job, _ in damaged if job}
         for table in ("metrics", "metrics_last", "predictions", "measurements", "teachers", "facts", "provenance"):
-            kept = [row for row in self.rows[table] if not any(job and job in row for job in lost)]
-            assert after[table] == kept, f"{table} after {about}"
-        if not experiments and not is_older:
-            self._hold_runs(lost, about)
-        return True
+            kept = [row for row in self.rows[table] if not any(job in row for job in lost)]
+            assert after[table] == kept, f"{table} has other rows than those of {lost or 'nobody'}"
+        unsaid = [file for _, _, file in damaged if str(file) not in said]
+        assert not unsaid, f"doctor says nothing of {unsaid}"
+        # That it was there the queue knows, and no file.
+        is_older = "the queue knows a later one" in said
+        if not is_older and not any(experiment for experiment, _, _ in damaged):
+            self._hold_runs(lost)
 
-    def _hold_runs(self, lost: set[str], about: str) -> None:
-        for row in _ask(self.home, "from results"):
-            run = next(name for name in self.runs if name in row)
-            if not self.runs[run] & lost:
-                assert repr(row) in self.rows["results"], f"{run} after {about}"
+    def _hold_runs(self, lost: set[str]) -> None:
+        now = [repr(row) for row in _ask(self.home, "from results")]
+        for run, jobs in self.runs.items():
+            (before,) = [row for row in self.rows["results"] if str(run) in row]
+            assert jobs & lost or before in now, f"the figures of {run} are others"
+
+    def _hold_content(self, said: str) -> None:
+        now = self._content()
+        changed = [path for path, digest in self.bytes.items() if now.get(path) != digest]
+        for path in changed:
+            place = Path(path).relative_to(self.home.root)
+            # A result that is damaged itself names no files any more: then the job is named.
+            names = (str(place), str(place.parent), f"{'/'.join(place.parts[:2])}/result.json")
+            assert any(name in said for name in names), f"nothing was said of {place}"
 
     # The files ------------------------------------------------------------------------------------------------------
 
@@ -252,10 +299,9 @@ def _copy_linked(source: Path, target: Path) -> None:
             known[inode] = place
 
 
-def _ask(home: Home, query: str) -> list[tuple[object, ...]]:
+def _ask(home: Home, query: str) -> list[tuple[Any, ...]]:
     with open_snapshot(home) as db:
-        rows: list[tuple[object, ...]] = db.execute(query).fetchall()
-    return rows
+        return db.execute(query).fetchall()
 
 
 def _export(home: Home) -> dict[str, list[str]]:

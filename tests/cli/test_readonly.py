@@ -72,7 +72,7 @@ def answers(home: Path) -> dict[str, list[object]]:
     out = home.parent / "out"
 
     def ask() -> None:
-        doctor._imports = lambda: Finding("torch with timm", True, "loads")  # type: ignore[assignment]
+        doctor._imports = lambda: Finding("torch with timm", True, "loads")
         os.chdir(out)
         said: dict[str, list[object]] = {}
         for name, (words, _) in READING.items():
