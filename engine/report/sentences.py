@@ -176,7 +176,7 @@ SENTENCES = {
     "no_run": "No run corresponds without {need}.",
     # what was run, and what is missing
     "some_runs": "{count} of {all} runs are {state}: {which}",
-    "damaged_file": "what {file} told is left out: the file {what}",
+    "damaged_file": "{file} ({what}): what it told is left out",
     "ended_job": "job {job} is {state} after {attempts}{reason}",
     "no_number": "{arm} {point}: {seeds} {metric} that is no number (left out)",
     "no_accuracy": "{arm} {point} seed {seed} is done but has no test accuracy",

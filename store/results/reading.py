@@ -12,6 +12,7 @@ Both come with `pip install 'xp-engine[notebook]'`.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,21 @@ UNOPENABLE = "?\\"
 REBUILD = "xp rebuild makes it anew from the job folders"
 Config = dict[str, str | bool | int | float | list[str]]
 Connection = duckdb.DuckDBPyConnection
+
+
+class CorruptStore(StoreError):
+    """A block of a database is not as it was written."""
+
+
+@contextmanager
+def find_corruption() -> Iterator[None]:
+    """Turn what DuckDB says of a damaged block into CorruptStore; it checks the sum of each block that it reads."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if not re.search("corrupt|checksum|deseriali", str(error), re.IGNORECASE):
+            raise
+        raise CorruptStore(str(error).splitlines()[0], REBUILD) from error
 
 
 @runtime_checkable
@@ -123,7 +139,7 @@ def run_query(
         timer.start()
         try:
             check_query(sql, [statement.type.name for statement in db.extract_statements(sql)])
-            with bound_memory():
+            with bound_memory(), find_corruption():
                 return _fetch_rows(db.execute(sql), limit)
         except duckdb.InterruptException as error:
             raise StoreError(f"the query took more than {seconds:g} seconds and was stopped") from error

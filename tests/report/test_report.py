@@ -15,7 +15,7 @@ import pytest
 
 from engine.analysis.compare import compare_arms
 from engine.analysis.snapshot import Snapshot
-from engine.collect import collect
+from engine.collect import collect, rebuild
 from engine.errors import XpError
 from engine.home.files import write_json
 from engine.report import list_missing, make_report
@@ -173,6 +173,36 @@ def test_holes_and_failures_are_said_plainly(tmp_path: Path) -> None:
     assert "(n=1)" in page
     with pytest.raises(XpError, match="would have"):
         make_report(made.home, "paper", ("md",), tmp_path / "out", allow_missing=False)
+
+
+def test_what_is_damaged_is_a_hole_that_is_named_and_never_a_number(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home", sealed=True)
+    runs = made.experiment("paper", ARMS, seeds=(0, 1))
+    explained = made.home.job(runs[0]["jobs"]["explain"]).attempt(1)
+    shown = make_report(made.home, "paper", ("md",), tmp_path / "whole")[0].read_text() if collect(made.home) else ""
+    assert "holes" not in shown
+    image = explained.artifacts / "map_000.png"
+    image.write_bytes(image.read_bytes()[:-1])
+    journal = made.home.job(runs[3]["jobs"]["student"]).attempt(1).journal
+    journal.write_bytes(journal.read_bytes().replace(b'"test_top1","value":0.', b'"test_top1","value":1.'))
+    assert len(rebuild(made.home).damaged) == 1
+    page = make_report(made.home, "paper", ("md",), tmp_path / "out")[0].read_text()
+    names = [path.relative_to(made.home.root) for path in (journal, image)]
+    assert f"> - {names[0]} (its checksum does not hold): what it told is left out" in page
+    assert f"> - {names[1]} (has " in page
+    assert row_of(page, "proposed")[1].endswith("(n=1)")
+    assert not (tmp_path / "out" / "maps" / runs[0]["arm"] / "map_000.png").exists()
+    assert (tmp_path / "out" / "maps" / runs[0]["arm"] / "map_001.png").exists()
+
+
+def test_a_report_whose_submission_is_damaged_says_so(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home", sealed=True)
+    made.experiment("paper", {"a": Arm()}, seeds=(0,))
+    path = made.home.records("paper")[-1]
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 7'))
+    collect(made.home)
+    page = make_report(made.home, "paper", ("md",), tmp_path / "out")[0].read_text()
+    assert "experiments/paper/1.json (is damaged: its checksum does not hold): what it told is left out" in page
 
 
 def test_failed_job_brings_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
