@@ -155,7 +155,7 @@ def test_a_file_whose_name_is_no_utf8_is_packed_or_named_like_any_other(root: Pa
 
 def test_a_class_folder_whose_name_is_no_utf8_is_refused(root: Path) -> None:
     (root / "bee").rename(root / os.fsdecode(b"ab\xe9"))
-    with pytest.raises(DataError, match=r"class folder 'ab\\xe9' is no UTF-8\nfix: give the folder a name in UTF-8"):
+    with pytest.raises(DataError, match=r"class folder 'ab\\xe9' is no UTF-8\nfix: rename the folder"):
         list_images(Data(source="folder", root=str(root)))
 
 
