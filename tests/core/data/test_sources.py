@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.core.data.sources import LISTINGS, Pixels, decode_image, list_images
+from engine.core.data.decode import Pixels, decode_image
+from engine.core.data.sources import LISTINGS, list_images
 from engine.errors import DataError
 from engine.inputs.content import SOURCES
 from engine.spec import Data
