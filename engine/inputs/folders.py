@@ -18,7 +18,7 @@ from pathlib import Path
 from engine.errors import DataError, closest_hint
 from engine.home.limits import limits, raise_limit
 from engine.inputs.archive import is_archive, list_archive
-from engine.inputs.member_names import has_control
+from engine.inputs.member_names import has_control, written_name
 from engine.inputs.origins import Origin, name_origin
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
@@ -54,12 +54,7 @@ class ImageFile:
 
 def name_place(path: Path, member: str = "") -> str:
     """Return where an image lies in words that can be written anywhere."""
-    return _as_text(f"{path}!{member}" if member else str(path))
-
-
-def _as_text(name: str) -> str:
-    r"""Return a name from a disk or an archive with bytes that are no UTF-8 as \xe9: lone halves cannot be stored."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return written_name(f"{path}!{member}" if member else str(path))
 
 
 def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[ImageFile], tuple[str, ...]]:
@@ -85,7 +80,17 @@ def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[Imag
             what = f"class folder {name!r} has no images" + (f" that xp reads, only {others}" if others else "")
             fix = f"remove it, list the classes you mean in data.classes, or add images ({_suffix_list()})"
             raise DataError(what, where=str(root / name), fix=fix)
-    return [image for name in names for image in found[name]], tuple(names)
+    images = [image for name in names for image in found[name]]
+    _check_places(images)
+    return images, tuple(names)
+
+
+def _check_places(images: list[ImageFile]) -> None:
+    r"""Raise DataError for two images that are written alike, as one called \xe9.png and one by that byte."""
+    twice = [place for place, count in Counter(image.place for image in images).items() if count > 1]
+    if twice:
+        fix = "rename one of them: only letters that can be written tell them apart"
+        raise DataError("the names of two images are written alike", where=twice[0], fix=fix)
 
 
 def _check_names(root: Path, names: list[str]) -> None:
@@ -102,10 +107,10 @@ def _check_names(root: Path, names: list[str]) -> None:
 
 
 def _name_problem(name: str) -> str:
-    if _as_text(name) != name:
-        return f"the name of class folder '{_as_text(name)}' is no UTF-8"
     if has_control(name):
-        return f"the name of class folder {name!r} has control characters"
+        return f"the name of class folder '{written_name(name)}' has control characters"
+    if written_name(name) != name:
+        return f"the name of class folder '{written_name(name)}' is no UTF-8"
     return "" if name.strip() else f"the name of class folder {name!r} is blank"
 
 
@@ -124,7 +129,7 @@ def _suffix_counts(paths: Iterable[Steps]) -> str:
 
 
 def _suffix(path: Steps) -> str:
-    return _as_text(os.path.splitext(path[-1])[1].lower() or path[-1])
+    return written_name(os.path.splitext(path[-1])[1].lower() or path[-1])
 
 
 def _image_file(root: Path, path: Steps, class_name: str, part: str) -> ImageFile:

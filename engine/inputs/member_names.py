@@ -53,7 +53,13 @@ class MemberNames:
 
 def place_text(path: Path, name: str) -> str:
     """Return where a member is, a long name shortened."""
-    return f"{path}!{name if len(name) <= 200 else name[:100] + '...' + name[-60:]}"
+    return written_name(f"{path}!{name if len(name) <= 200 else name[:100] + '...' + name[-60:]}")
+
+
+def written_name(name: str) -> str:
+    r"""Return a name from a disk or an archive as text for anywhere: bytes that are no UTF-8, and orders, as \xe9."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def plain_name(name: str) -> str:

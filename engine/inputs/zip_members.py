@@ -17,8 +17,9 @@ from engine.inputs.member_names import MemberNames, place_text
 
 LOCAL_HEADER = 30
 """Bytes that stand before a member at least, beside its name."""
-PIECE = 4096
-"""Bytes asked for at once: zipfile inflates as many packed bytes whole, bzip2 up to 20,000-fold."""
+PIECE = 1 << 16
+METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflated"}
+"""Of these zipfile inflates no more than is asked for; of bzip2 45 bytes can make 46 MB at once."""
 
 
 def zip_files(path: Path, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -40,7 +41,7 @@ def zip_files(path: Path, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
 def zip_pieces(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
     """Yield the content of a member; zipfile raises BadZipFile where it is not what the directory states."""
     with packed.open(entry) as content:
-        while piece := content.read(PIECE if entry.compress_type != zipfile.ZIP_STORED else 16 * PIECE):
+        while piece := content.read(PIECE):
             yield piece
 
 
@@ -53,6 +54,9 @@ def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
     if kind == stat.S_IFLNK:
         fix = "pack what the links lead to (zip without -y), or leave them out"
         raise DataError("this member is a link", where=where, fix=fix)
+    if entry.compress_type not in METHODS:
+        what = f"this member is packed by method {entry.compress_type}, and xp reads {' and '.join(METHODS.values())}"
+        raise DataError(f"{what} ones", where=where, fix="unpack it, and name the folder")
     check_size(where, entry.file_size)
 
 

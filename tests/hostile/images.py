@@ -142,34 +142,34 @@ def harmless(name: str, file: str, raw: Raw, *says: str, memory: int | None = No
 
 
 def many_large(folder: Path) -> None:
-    """Forty files of 98 million pixels, 12 KB each: all at once would take 30 GB."""
+    """Six files of 98 million pixels, 12 KB each: all at once would take 5 GB."""
     good_set(folder)
     raw = png(9_900, 9_900, bits=1)
-    for number in range(40):
+    for number in range(6):
         (folder / "set" / "bee" / f"{number}.png").write_bytes(raw + bytes(number))
 
 
 CASES: list[Case] = [
     broken("a png of 177 million pixels", "x.png", large_bits, "13,300 x 13,300 pixels"),
     broken("a gif on a huge screen", "x.gif", large_screen, "65,535 x 65,535 pixels"),
-    broken("a webp of a huge canvas", "x.webp", large_canvas, "16,383"),
+    broken("a webp of a huge canvas", "x.webp", large_canvas),
     broken("a tiff of a huge tile", "x.tif", lambda: tiled_tiff(1 << 15), "1,073,741,824 pixels"),
     broken("a jpeg of endless scans", "x.jpg", many_scans, "scans of 4,000 x 4,000 pixels"),
-    broken("a png text bomb", "x.png", text_bomb(b"zTXt"), "too large"),
-    broken("a png text bomb in unicode", "x.png", text_bomb(b"iTXt"), "too large"),
+    broken("a png text bomb", "x.png", text_bomb(b"zTXt"), "Too much memory"),
+    broken("a png text bomb in unicode", "x.png", text_bomb(b"iTXt"), "Too much memory"),
     broken("a jpeg that is cut", "x.jpg", torn, "truncated"),
     broken("an empty file", "x.jpg", bytes, "the file is empty"),
     broken("a web page as jpg", "x.jpg", lambda: b"<!DOCTYPE html><h1>404</h1>", "it is a web page"),
     broken("a drawing as png", "x.png", lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "it is a drawing in SVG"),
     broken("postscript as png", "x.png", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no format"),
     broken("a png of no width", "x.png", lambda: png(0, 5), "x.png"),
-    harmless("a colour profile bomb", "x.png", icc_bomb),
+    broken("a colour profile bomb", "x.png", icc_bomb, "too large"),
     harmless("a tiff of tags on tags", "x.tif", tag_bomb),
     harmless("exif of tags on tags", "x.jpg", exif_bomb),
     harmless("a gif of 3,000 frames", "x.gif", many_frames("GIF"), "animated"),
     harmless("a webp of 3,000 frames", "x.webp", many_frames("WEBP"), "animated"),
     harmless("one pixel by 100,000", "x.png", lambda: png(1, 100_000), "1 to 40 pixels"),
     Case(
-        "forty images of 98 million pixels", many_large, REPORT, 0, ("44 images", "9900"), memory=MOST_MEMORY, slow=True
+        "six images of 98 million pixels", many_large, REPORT, 0, ("10 images", "9900"), memory=MOST_MEMORY, slow=True
     ),
 ]
