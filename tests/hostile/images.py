@@ -59,8 +59,8 @@ def text_bomb(kind: bytes) -> Raw:
 
 
 def icc_bomb() -> bytes:
-    """A colour profile of 200 MB, packed to 200 KB."""
-    return png(8, 8, chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(200_000_000), 9)))
+    """A colour profile of 50 MB, packed to 50 KB."""
+    return png(8, 8, chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(50_000_000))))
 
 
 def tiff(tags: dict[int, tuple[int, int, int]], content: bytes = b"") -> bytes:
@@ -79,15 +79,15 @@ def tiled_tiff(side: int) -> bytes:
 
 
 def tag_bomb() -> bytes:
-    """60,000 tags that all name the same 4 MB: 240 GB for who reads them one by one."""
+    """4,000 tags that all name the same 4 MB: 16 GB for who reads them one by one."""
     content = bytes(4_000_000)
     tags = {256: (4, 1, 8), 257: (4, 1, 8), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1), 273: (4, 1, 8)}
     tags |= {277: (3, 1, 1), 279: (4, 1, 64)}
-    return tiff({number: (7, len(content), 8) for number in range(1000, 60_000)} | tags, content)
+    return tiff({number: (7, len(content), 8) for number in range(1000, 5000)} | tags, content)
 
 
 def exif_bomb() -> bytes:
-    """The same within 64 KB segments of a JPEG, which are joined to one block of 3 MB."""
+    """The like within 64 KB segments of a JPEG, which are joined to one block of 3 MB."""
     block = tiff(dict.fromkeys(range(1000, 9000), (7, 2900000, 8)), bytes(2_900_000))
     segments = [b"Exif\0\0" + block[first : first + 65_000] for first in range(0, len(block), 65_000)]
     plain = encode(Image.new("RGB", (8, 8)), "JPEG")

@@ -69,7 +69,7 @@ def looks(name: str, value: Any) -> Case:
         (folder / "spec.yaml").write_text(SPEC.replace(", weights: x.safetensors", "") + TEACHER)
         (folder / "x.safetensors").write_bytes(look(value))
 
-    return Case(name, make, ASK, 0, ("valid",), ("pwned",))
+    return Case(name, make, ASK, 0, ("valid",), ("pwned",), slow=True)
 
 
 CANNOT = "the weights file cannot be read"
@@ -92,14 +92,8 @@ CASES: list[Case] = [
     told("a pipe as weights", os.mkfifo, "no weights file"),
     told("a folder as weights", Path.mkdir, "no weights file"),
     told("weights of 1 TB", hollow, "weights_bytes"),
-    looks("a look that is no JSON", "{" * 9),
-    looks("a look that is a list", [1]),
     looks("a look of 100,000 lists", "[" * 100_000),
     looks("a look of other types", {"image_size": "224", "crop_share": [], "interpolation": {}, "mean": "red"}),
-    looks(
-        "a look of no size", {"image_size": -1, "crop_share": 0, "interpolation": "x", "mean": [1], "std": [0, 0, 0]}
-    ),
-    looks("a look without end", {"image_size": 10**12, "crop_share": 1e-300}),
     told(
         "ten million letters of metadata",
         stored({"__metadata__": {"a": "x" * 9_900_000}}) + b"x",
