@@ -1,6 +1,7 @@
 """What lies on disk before any work: takes paths, gives names, counts and digests; imports no torch.
 
 archive  .zip and .tar files as folders
+tar_members zip_members member_names inflate   how their members are read, and what is refused
 folders  images by class, and the part that each came in
 quotas   how many images of a class each part gets, or a refusal
 origins  which images are ImageNet's own, by name

@@ -25,7 +25,7 @@ from filelock import FileLock
 
 from engine.errors import DataError, MissingData
 from engine.home.files import read_object, write_atomic
-from engine.inputs.archive import stream_files
+from engine.inputs.archive import stream_digests
 from engine.inputs.folders import ImageFile, find_images, name_place
 from engine.inputs.quotas import Counts, held_part
 from engine.spec.data import Data, SourceWords
@@ -232,8 +232,8 @@ def _file_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
 def _member_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
     for path in sorted({image.path for image in images if image.member}):
         names = {image.member for image in images if image.path == path}
-        for member, content in stream_files(path, names):
-            yield name_place(path, member), hashlib.sha256(content).hexdigest()
+        for member, digest in stream_digests(path, names):
+            yield name_place(path, member), digest
 
 
 def file_mark(path: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import safetensors
 
 from engine.errors import DataError
+from engine.home.limits import limits, raise_limit
 from engine.spec.architectures import IMAGENET_HEADS, WORDNET_ID
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -33,6 +34,9 @@ CLASSIFIERS = frozenset(
 def stored_shapes(file: Path) -> Shapes:
     """Return name -> shape of every tensor in a .safetensors file. Raises DataError when it is none or is cut short."""
     try:
+        size = file.stat().st_size
+        if size > limits().weights_bytes:
+            raise DataError(f"the weights file has {size:,} bytes", where=str(file), fix=raise_limit("weights_bytes"))
         # np: the header is enough, and torch is not loaded.
         with safetensors.safe_open(file, framework="np") as stored:
             return {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118

@@ -1,6 +1,7 @@
 """Images: sources (what is there) -> pack (one mapped file) -> splits -> views (what a network sees) -> loader.
 
-sources        files and archives as upright RGB bytes
+decode         an image file as upright RGB bytes, within limits
+sources        the images of a folder, an archive or a package
 survey         what a set is like
 duplicates     what shows the same
 likeness       how alike two images are

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from engine.core.data.decode import Pixels
 from engine.core.data.draws import draw_uniform
-from engine.core.data.sources import Pixels
 from engine.spec import Augment
 from engine.spec.base import Interpolation
 
