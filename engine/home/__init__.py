@@ -2,5 +2,5 @@
 
 paths  every path under a home
 files  writes that survive a kill, reads without trust
-limits the largest that a reader of foreign bytes takes, and `XP_LIMITS`
+limits  the largest that a reader of foreign bytes takes, and `XP_LIMITS`
 """

@@ -28,10 +28,11 @@ class Limits:
     member_bytes: int = 2 * 10**9
     archive_ratio: int = 1000
     archive_members: int = 5 * 10**6
-    yaml_bytes: int = 4 * 10**6
+    yaml_bytes: int = 10**6
     yaml_depth: int = 64
-    yaml_nodes: int = 100_000
+    yaml_nodes: int = 20_000
     number_digits: int = 40
+    text_characters: int = 10_000
     weights_bytes: int = 200 * 10**9
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from store.escape import find_unprintable
 
 ASIDE: dict[str, Any] = {"aside": True}
 
@@ -31,9 +33,32 @@ def refuse_keys(title: str, problems: Iterable[tuple[str, str, str]]) -> Validat
 
 
 class Model(BaseModel):
-    """A frozen part of a spec. Strict about types, so that `lr: "1e-3"` (a text) is an error and not a guess."""
+    """A frozen part of a spec. Strict about types, so that `lr: "1e-3"` (a text) is an error and not a guess.
+
+    Its texts are printable Unicode: they become file names, rows, pages and lines of a terminal.
+    """
 
     # defer_build: a validator is made when it is first needed; a command uses few of the models, and starts sooner.
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, defer_build=True
     )
+
+    @model_validator(mode="after")
+    def _texts_are_printable(self) -> Self:
+        for name, value in self.__dict__.items():
+            sign = next(filter(None, map(find_unprintable, _texts_in(value))), "")
+            if sign:
+                raise refuse(f"{name} holds the character {sign}, which is not printable", "leave it out")
+        return self
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield every text of a value; those of models in it are looked at by themselves."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from (*_texts_in(key), *_texts_in(inner))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts_in(inner)
