@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.base import AnyId, AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say
+from engine.cli.base import (
+    AnyId,
+    AsJson,
+    HomeOption,
+    Overlays,
+    Overrides,
+    SpecFile,
+    app,
+    find_home,
+    print_json,
+    say,
+    tell,
+)
+from engine.cli.terminal import hand_out
 from engine.home.paths import Home
 from engine.launch.places import LAUNCHERS, check_executor, choose_executor
 
@@ -139,7 +152,7 @@ def logs(
     place = find_home(home)
     match = find_match(place, name)
     for line in follow_logs(place, match.jobs) if follow else read_logs(place, match.jobs):
-        typer.echo(line)
+        hand_out(line)
 
 
 @app.command()
@@ -175,7 +188,7 @@ def _order(verb: str, name: str, home: Path | None) -> None:
     jobs = give_order(place, verb, match)
     say(f"{verb}: {len(jobs)} jobs" if jobs else f"{verb}: nothing to do: {explain_nothing(place, verb, match)}")
     for job in jobs:
-        typer.echo(job)
+        tell(job)
 
 
 @app.command()
@@ -187,7 +200,7 @@ def why(name: AnyId, home: HomeOption = None) -> None:
     place = find_home(home)
     for job in find_match(place, name).jobs:
         for line in explain_job(place, job):
-            typer.echo(line)
+            tell(line)
 
 
 @app.command()
@@ -198,7 +211,7 @@ def diff(one: AnyId, other: AnyId, home: HomeOption = None) -> None:
 
     place = find_home(home)
     for difference in list_differences(place, find_match(place, one), find_match(place, other)):
-        typer.echo(f"{difference.path}: {difference.first!r} -> {difference.second!r}")
+        tell(f"{difference.path}: {difference.first!r} -> {difference.second!r}")
 
 
 @app.command()
@@ -210,5 +223,5 @@ def doctor(as_json: AsJson = False, home: HomeOption = None) -> None:
     if as_json:
         print_json([finding.as_json() for finding in findings])
     for finding in [] if as_json else findings:
-        typer.echo(str(finding))
+        tell(str(finding))
     raise typer.Exit(0 if all(finding.is_well for finding in findings) else 1)

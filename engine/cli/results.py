@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say
+from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say, tell
+from engine.cli.terminal import hand_out
+
+DATA_FORMATS = ("csv", "json")  # read by programs: cells are as they are, but on a terminal
 
 
 @app.command()
@@ -27,11 +30,11 @@ def sql(
     if query is None and sys.stdin.isatty() and sys.stdout.isatty():
         from engine.cli.sql_prompt import Prompt
 
-        Prompt(place, style, typer.echo, fresh=fresh, most=limit, seconds=timeout).run()
+        Prompt(place, style, tell, fresh=fresh, most=limit, seconds=timeout).run()
         return
     asked = query if query is not None else sys.stdin.read()
     text, note = answer_query(place, asked, style, fresh=fresh, most=limit, seconds=timeout)
-    typer.echo(text)
+    (hand_out if style in DATA_FORMATS else tell)(text)
     if note:
         say(note)
 
@@ -60,7 +63,7 @@ def report(
     with one_snapshot(place) as snapshot:
         if missing:
             for line in list_missing(snapshot, name):
-                typer.echo(line)
+                tell(line)
             return
         if against is not None:
             changes = list_changes(snapshot, name, against)
@@ -68,7 +71,7 @@ def report(
                 say(f"changed: {change}")
             say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
         for path in make_report(snapshot, name, tuple(style or ("md", "html")), out):
-            typer.echo(str(path))
+            tell(str(path))
 
 
 @app.command()
@@ -100,7 +103,7 @@ def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None
     collect(place, wait=60.0)
     judged = check_claims(place, loaded.name, loaded.claims)
     for one in judged:
-        typer.echo(describe(one))
+        tell(describe(one))
     if judged:
         say(summarize(judged))
     else:
@@ -125,7 +128,7 @@ def compare(
     collect(place, wait=60.0)
     for found in compare_arms(place, first, second, metric, anyway=anyway):
         for line in comparison_lines(found):
-            typer.echo(line)
+            tell(line)
 
 
 @app.command()
@@ -143,9 +146,9 @@ def trace(
     collect(place, wait=60.0)
     found = trace_number(place, arm, metric)
     for line in found.lines():
-        typer.echo(line)
+        tell(line)
     for path in found.changes if diff else ():
-        typer.echo(f"\n{path.read_text()}")
+        hand_out(f"\n{path.read_text()}")
 
 
 @app.command()
@@ -160,4 +163,4 @@ def freeze(
 
     place = find_home(home)
     collect(place, wait=60.0)
-    typer.echo(str(freeze_numbers(place, name, out)))
+    tell(str(freeze_numbers(place, name, out)))
