@@ -15,6 +15,7 @@ from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scanner import Scanner
 
 from engine.errors import Problem, SpecError
 from engine.home.limits import limits, raise_limit
@@ -43,6 +44,15 @@ class TooManyNodes(MarkedYAMLError):
     """A text has more nodes than the limit, and is read no further."""
 
 
+class ShallowScanner(Scanner):
+    """Reads tokens, and opens no bracket beyond the limit: it reads ahead of the composer, by a thousand of them."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:
+        if len(self.indents) + len(self.flow_context) >= limits().yaml_depth:
+            raise MarkedYAMLError(problem="maximum depth", problem_mark=self.reader.get_mark())
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+
 class CountingComposer(Composer):
     """Composes nodes, and no more than the limit."""
 
@@ -57,7 +67,7 @@ class CountingComposer(Composer):
 
 def _parse_nodes(text: str, name: str) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
-    yaml.Composer = CountingComposer
+    yaml.Scanner, yaml.Composer = ShallowScanner, CountingComposer
     yaml.max_depth = limits().yaml_depth
     yaml.composer.warn_double_anchors = False  # the later one counts from there on, as YAML says
     try:
