@@ -14,6 +14,7 @@ from typing import Any
 from engine.analysis.snapshot import Row, Snapshot
 from engine.analysis.statistics import Interval, paired_interval, paired_shares
 from engine.core.distill.answers import ANSWERS_FILE, Answers, Likeness, compare_answers, read_answers
+from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
 from engine.spec.dotted import flatten_settings
 
@@ -80,8 +81,11 @@ def _without_teaching(tree: Mapping[str, Any]) -> dict[str, Any]:
 def _read_seeds(home: Home, rows: Sequence[Row]) -> dict[int, Parts]:
     found: dict[int, Parts] = {}
     for row in rows:
-        winner = home.job(row["job"]).winner()
-        found[row["seed"]] = read_answers(winner.artifacts / ANSWERS_FILE) if winner else {}
+        folder = home.job(row["job"])
+        winner = sound_winner(folder)
+        path = winner.artifacts / ANSWERS_FILE if winner else None
+        # Damaged answers are no answers; the report says that they are.
+        found[row["seed"]] = read_answers(path) if path and not artifact_problem(folder, path) else {}
     return found
 
 

@@ -169,7 +169,7 @@ def _compare_cell(
         return None
     pairs = [(one[seed], two[seed]) for seed in seeds]
     crossed, images, unlike = _compare_test_images(snapshot, pairs) if metric.images == "test" else (None, None, ())
-    difference = agreeing_interval(crossed, over_seeds) if metric.is_share else over_seeds
+    difference = agreeing_interval(crossed, over_seeds) if metric.is_of_predictions else over_seeds
     fairness = [judge_pair(surround(a, metric), surround(b, metric), name) for a, b in pairs]
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
     compared = Comparison(
@@ -177,7 +177,7 @@ def _compare_cell(
         means=(float(np.mean(list(values[0].values()))), float(np.mean(list(values[1].values())))),
         runs=(tuple(a["run"] for a, _ in pairs), tuple(b["run"] for _, b in pairs)),
         difference=difference, p=p_of(difference), adjusted_p=None,
-        images=images if metric.is_share else None,
+        images=images if metric.is_of_predictions else None,
         smallest=None,
         factors=tuple(dict.fromkeys(name for judged in fairness for name in judged.factors)),
         unfair=tuple(sorted(unfair.values(), key=tell_first)),

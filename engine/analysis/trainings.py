@@ -12,8 +12,9 @@ from functools import cached_property
 
 from engine.analysis.snapshot import Row, Snapshot
 from engine.home.paths import Home
-from engine.inputs.ancestors import DIGEST_MARK, TAUGHT_BY, stored_words, trained_here
+from engine.inputs.ancestors import DIGEST_MARK, TAUGHT_BY, stored_words
 from engine.inputs.lineage import Training
+from engine.inputs.trained import TrainedNetworks
 
 UNKNOWN = "of unknown training"
 WORST: tuple[Training, ...] = ("unknown", "pretrained", "known")
@@ -56,8 +57,8 @@ class _Judge:
     rows: Mapping[str, Row]
 
     @cached_property
-    def trained(self) -> Mapping[str, str]:
-        return trained_here(self.home)
+    def trained(self) -> TrainedNetworks:
+        return TrainedNetworks(self.home)
 
     def of(self, job: str) -> Training:
         told = self.rows[job]["told"] if job in self.rows else None
@@ -73,5 +74,5 @@ class _Judge:
     def _of_weights(self, weights: str) -> Training:
         if not weights.startswith(DIGEST_MARK):
             return "pretrained"
-        job = self.trained.get(weights.removeprefix(DIGEST_MARK))
+        job = self.trained.by_file(weights.removeprefix(DIGEST_MARK))
         return self.of(job) if job is not None else "unknown"

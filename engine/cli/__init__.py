@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import sys
 from typing import NoReturn
 
@@ -48,11 +49,14 @@ def main() -> None:
     except OSError as error:
         if error.errno not in DISK_FAULTS:
             raise
-        _tell_fault(f"cannot write: {error.strerror}", str(error.filename or ""))
+        _tell_fault(*_explain_fault(error))
     except Exception as error:
         # Only now, because SQLAlchemy takes its time to import and most commands do without.
-        from store.queue import QueueFault
+        from store.queue import NewerQueue, QueueFault, is_damage
 
+        if isinstance(error, NewerQueue) or (isinstance(error, QueueFault) and is_damage(error)):
+            said = getattr(error, "orig", error)
+            _tell_fault(f"the queue is damaged, or of another version: {said}", "queue.db", REBUILD_QUEUE)
         if not isinstance(error, QueueFault):
             raise
         _tell_fault(f"the queue cannot be used: {error.orig}", "queue.db")
@@ -60,12 +64,27 @@ def main() -> None:
 
 # Imports make many objects and hardly any garbage: looking for it less often starts a command in a sixth less time.
 SELDOM = (50_000, 20, 20)
-DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+OPEN_FILES = (errno.EMFILE, errno.ENFILE)
+DISK_FAULTS = (*FULL, *OPEN_FILES, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 
 
-def _tell_fault(what: str, where: str) -> NoReturn:
+MAKE_ROOM = "make room or make it writable, or name another home with --home or XP_HOME; xp doctor tells more"
+REBUILD_QUEUE = "xp rebuild --queue makes it again from experiments/ and jobs/, and loses nothing that was submitted"
+
+
+def _explain_fault(error: OSError) -> tuple[str, str, str]:
+    """Return what could not be done, with what, and the fix; of what is there and cannot be read, that."""
+    where = str(error.filename or "")
+    if error.errno in OPEN_FILES:
+        return f"cannot open a file: {error.strerror}", where, "raise the limit (ulimit -n), or end what holds files"
+    if error.errno not in FULL and os.path.exists(where) and not os.access(where, os.R_OK):
+        return f"cannot read: {error.strerror}", where, "make it readable, or ask its owner to"
+    return f"cannot write: {error.strerror}", where, MAKE_ROOM
+
+
+def _tell_fault(what: str, where: str, fix: str = MAKE_ROOM) -> NoReturn:
     """A disk that is full, read-only or broken is no fault of ours, and a traceback would only hide what to do."""
-    fix = "make room or make it writable, or name another home with --home or XP_HOME; xp doctor tells more"
     error = HomeError(what, where=where, fix=fix)
     say(f"error: {error}")
     sys.exit(error.exit_code)

@@ -38,8 +38,8 @@ def choose_home(home: HomeOption = None) -> None:
     _chosen["home"] = home
 
 
-def find_home(home: Path | None, *, create: bool = False) -> Home:
-    return open_home(home or _chosen["home"], create=create)
+def find_home(home: Path | None, *, create: bool = False, required: bool = True) -> Home:
+    return open_home(home or _chosen["home"], create=create, required=required)
 
 
 def say(text: str) -> None:

@@ -15,12 +15,14 @@ from rich.text import Text
 
 from engine.cli.render import progress_line, render_view, status_table
 from engine.collect import collect
-from engine.errors import XpError
+from engine.errors import HomeError, XpError
 from engine.home.paths import Home
 from engine.inspect.status import ExperimentView, find_trouble, read_status
 from engine.schedule.worker import scheduler_alive, start_detached
 from engine.schedule.worker.attempts import last_line
 from engine.schedule.worker.lock import is_starting
+from engine.schedule.worker.vanish import BRING_BACK
+from store.queue import QueueFault
 
 LOOK = 0.25  # seconds between looks
 SLOW = 1.0  # seconds between looks where nobody waits for the end
@@ -74,7 +76,12 @@ def open_screen(home: Home, console: Console) -> Iterator[Screen]:
 def wait_for(home: Home, experiment: str, console: Console) -> int:
     """Show progress until nothing more can run and the rows are published; return the exit code."""
     with open_screen(home, console) as screen:
-        view = _follow(home, experiment, screen)
+        try:
+            view = _follow(home, experiment, screen)
+        except (OSError, QueueFault):
+            # Whatever was being read or written: that the home is gone explains it.
+            _check_there(home)
+            raise
     console.print(render_view(view, console.width) if console.is_terminal else status_table([view]))
     # The scheduler publishes too, but whoever waited wants it now.
     collect(home, wait=60.0)
@@ -84,7 +91,7 @@ def wait_for(home: Home, experiment: str, console: Console) -> int:
 def _follow(home: Home, experiment: str, screen: Screen) -> ExperimentView:
     keeper, checked = Keeper(home, screen.console), time.monotonic()
     while True:
-        view = read_status(home, experiment)[0]
+        view = _read_one(home, experiment)
         if not view.is_moving:
             return view
         screen.show([view])
@@ -92,6 +99,21 @@ def _follow(home: Home, experiment: str, screen: Screen) -> ExperimentView:
             keeper.look(view)
             checked = time.monotonic()
         time.sleep(LOOK)
+
+
+def _read_one(home: Home, experiment: str) -> ExperimentView:
+    """Return how the experiment stands. Raises HomeError when the home, or the experiment in its queue, is gone."""
+    found = read_status(home, experiment)
+    if found:
+        return found[0]
+    _check_there(home)
+    fix = "xp rebuild --queue makes it again from experiments/ and jobs/; or submit again"
+    raise HomeError(f"the queue does not know {experiment} any more", where=str(home.queue_db), fix=fix)
+
+
+def _check_there(home: Home) -> None:
+    if not home.root.is_dir():
+        raise HomeError("the home folder is gone while its jobs ran", where=str(home.root), fix=BRING_BACK)
 
 
 class Keeper:

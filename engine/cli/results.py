@@ -10,8 +10,22 @@ import typer
 
 from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say, tell
 from engine.cli.terminal import hand_out
+from engine.home.paths import Home
 
 DATA_FORMATS = ("csv", "json")  # read by programs: cells are as they are, but on a terminal
+
+
+def _find_fresh(home: Path | None) -> Home:
+    """Return the home with all its results taken in, as far as it can be written; say what is left out."""
+    from engine.collect import collect
+
+    place = find_home(home)
+    found = collect(place, wait=60.0)
+    if found.is_readonly:
+        say("the home cannot be written: these are the results as they were published last")
+    for line in found.damaged:
+        say(f"left out, because it is damaged: {line}")
+    return place
 
 
 @app.command()
@@ -55,11 +69,9 @@ def report(
     """Print the paper's tables and figures from the results."""
     from engine.analysis.freeze import list_changes
     from engine.analysis.snapshot import one_snapshot
-    from engine.collect import collect
     from engine.report import list_missing, make_report
 
-    place = find_home(home)
-    collect(place, wait=60.0)
+    place = _find_fresh(home)
     with one_snapshot(place) as snapshot:
         if missing:
             for line in list_missing(snapshot, name):
@@ -79,28 +91,35 @@ def rebuild(
     queue: Annotated[bool, typer.Option("--queue", help="rebuild queue.db instead of the results")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Rebuild the results from the job folders, which are the truth."""
+    """Rebuild the results from the job folders, which are the truth; ends with 1 when some of them are damaged."""
     place = find_home(home)
     if queue:
-        from engine.schedule.worker import rebuild_queue
+        from engine.schedule.worker import list_damage, rebuild_queue
 
         say(f"queue.db holds {rebuild_queue(place)} jobs again")
+        damaged = [str(one) for one in list_damage(place)]
     else:
         from engine.collect import rebuild as rebuild_results
 
-        say(f"results.duckdb is new: {rebuild_results(place)}")
+        found = rebuild_results(place)
+        say(f"results.duckdb is new: {found}")
+        damaged = [*found.damaged]
+    for line in damaged:
+        say(f"damaged: {line}")
+    if damaged:
+        what = "what these files told of is left out" if not queue else "what these files told is not known"
+        say(f"{what}\nfix: restore them from a copy and rebuild; or remove their folders and submit again")
+        raise typer.Exit(1)
 
 
 @app.command()
 def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None, home: HomeOption = None) -> None:
     """Hold the spec's claims against the data; ends with 4 when one is refuted."""
     from engine.analysis.claims import check_claims, describe, exit_code, summarize
-    from engine.collect import collect
     from engine.load import load_spec
 
     loaded = load_spec(spec, overrides or (), overlays or ())
-    place = find_home(home)
-    collect(place, wait=60.0)
+    place = _find_fresh(home)
     judged = check_claims(place, loaded.name, loaded.claims)
     for one in judged:
         tell(describe(one))
@@ -122,10 +141,8 @@ def compare(
     """Paired statistics between two arms: over seeds, and over the same test images."""
     from engine.analysis.compare import compare_arms
     from engine.analysis.text import comparison_lines
-    from engine.collect import collect
 
-    place = find_home(home)
-    collect(place, wait=60.0)
+    place = _find_fresh(home)
     for found in compare_arms(place, first, second, metric, anyway=anyway):
         for line in comparison_lines(found):
             tell(line)
@@ -140,10 +157,8 @@ def trace(
 ) -> None:
     """Lead a number back to its SQL, runs, jobs, attempts, commit, changes and machines."""
     from engine.analysis.trace import trace_number
-    from engine.collect import collect
 
-    place = find_home(home)
-    collect(place, wait=60.0)
+    place = _find_fresh(home)
     found = trace_number(place, arm, metric)
     for line in found.lines():
         tell(line)
@@ -159,8 +174,6 @@ def freeze(
 ) -> None:
     """Write down every number of an experiment as it is now, to hold the paper against later."""
     from engine.analysis.freeze import freeze_numbers
-    from engine.collect import collect
 
-    place = find_home(home)
-    collect(place, wait=60.0)
+    place = _find_fresh(home)
     tell(str(freeze_numbers(place, name, out)))

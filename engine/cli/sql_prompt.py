@@ -6,6 +6,7 @@ what was asked in this home before. A line that begins with a backslash is an or
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from textwrap import fill
@@ -14,7 +15,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
-from prompt_toolkit.history import FileHistory
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.input import Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import Output
@@ -79,7 +80,7 @@ class Prompt:
         """Ask until the person leaves (\\q or Ctrl-D). Ctrl-C drops the line that is being typed."""
         session: PromptSession[str] = PromptSession(
             multiline=True, key_bindings=_bind_enter(), completer=NameCompleter(self.names),
-            history=FileHistory(str(self.home.sql_history)), auto_suggest=AutoSuggestFromHistory(),
+            history=_open_history(self.home), auto_suggest=AutoSuggestFromHistory(),
             complete_while_typing=False, prompt_continuation="  > ", input=source, output=sink,
         )  # fmt: skip
         self.say(WELCOME)
@@ -140,6 +141,11 @@ class Prompt:
         self.say(
             "\n".join(f"{name:<4} {about}" for name, (about, _) in ORDERS.items()) + "\n\\q   leave, as Ctrl-D does"
         )
+
+
+def _open_history(home: Home) -> History:
+    """Keep what is typed in the home, where it can be written."""
+    return FileHistory(str(home.sql_history)) if os.access(home.root, os.W_OK) else InMemoryHistory()
 
 
 def _matching(word: str, known: Mapping[str, str]) -> Iterable[Completion]:

@@ -47,9 +47,14 @@ def guard_streams() -> None:
             setattr(sys, name, cast(TextIO, CleanStream(stream)))
 
 
+def drawing_stream() -> TextIO:
+    """Return stderr as it is, for bars and counters of our own."""
+    return cast(TextIO, getattr(sys.stderr, "rich_proxied_file", sys.stderr))
+
+
 def draw_line(text: str) -> None:
-    """Draw over the line that the cursor is on, where a person looks on. For text of our own."""
-    stream = getattr(sys.stderr, "rich_proxied_file", sys.stderr)
+    """Draw over the line that the cursor is on, where a person looks on."""
+    stream = drawing_stream()
     stream.write(f"\r{text}")
     stream.flush()
 

@@ -9,8 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
 
+from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, Home
+from engine.home.seals import FileSum, seal, sum_start
 from store.results import Compacted, Compactor, Ingest
 
 SMALLEST = 64 << 10  # bytes of a journal
@@ -40,9 +45,15 @@ def _compact_each(home: Home, compactor: Compactor, waiting: list[tuple[str, int
         folder = home.job(job).attempt(attempt)
         done = clear_leftover(job, folder)
         if done is None and folder.journal.exists():
-            done = compactor.compact(job, attempt, folder.journal, folder.compacted)
+            done = compactor.compact(job, attempt, folder.journal, folder.compacted, partial(_vouch, folder))
         if done is not None:
             yield done
+
+
+def _vouch(folder: AttemptFolder, beside: Path) -> None:
+    """Write the checksum of the file that is about to be the compacted journal; a kill here leaves it for the next."""
+    size, digest = sum_start(beside)
+    write_json(folder.compacted_sum, seal(asdict(FileSum(folder.compacted.name, size, digest))))
 
 
 def clear_leftover(job: str, folder: AttemptFolder) -> Compacted | None:

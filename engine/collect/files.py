@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, JobFolder
+from engine.home.records import record_problem
 
 PUBLISHED = Path(__file__).parents[2] / "specs" / "published.csv"
 PROVENANCE = (
@@ -35,7 +36,9 @@ def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
     """Return table -> rows of the newest records of some experiments (name -> file)."""
     tables: dict[str, list[Row]] = {"experiments": [], "claims": [], "raw.runs": [], "raw.run_jobs": []}
     for name, path in paths.items():
+        # A damaged one has no runs: which they were is not known any more.
         record = read_object(path) or {}
+        record = {} if record_problem(path, record) else record
         spec = record.get("spec") or {}
         about = {"experiment": name, "title": record.get("title"), "baseline": record.get("baseline"), "spec": spec}
         when = {"submitted_at": time_text(record.get("submitted_at")), "submission": int(path.stem)}
@@ -52,13 +55,13 @@ def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
     return tables
 
 
-def job_row(folder: JobFolder, states: Mapping[str, str]) -> Row:
-    """Return what a job was, its state and, when done, its seconds and figures."""
-    spec, result = read_object(folder.spec) or {}, read_object(folder.result) or {}
+def job_row(folder: JobFolder, states: Mapping[str, str], *, is_damaged: bool = False) -> Row:
+    """Return what a job was, its state and, when done, its seconds and figures; of a damaged one none of these."""
+    spec, result = ({}, {}) if is_damaged else (read_object(folder.spec) or {}, read_object(folder.result) or {})
     needs = spec.get("needs") or {}
     return {
         "job": folder.job,
-        "kind": spec.get("kind"),
+        "kind": spec.get("kind") or folder.job.rpartition("-")[0] or None,
         "state": state_of(folder, states),
         "seconds": result.get("seconds"),
         "needs": sorted(needs.values()),
@@ -115,7 +118,7 @@ def sign_job(folder: JobFolder) -> str:
     """Return the look of everything under a job that rows are made of."""
     paths = [folder.spec, folder.result]
     for one in folder.attempts():
-        paths += [one.journal, one.compacted, one.handle, one.provenance, one.outcome]
+        paths += [one.journal, one.compacted, one.compacted_sum, one.handle, one.provenance, one.outcome, one.result]
     return sign_settled(folder) + "|" + "|".join(sign_file(path) for path in paths)
 
 

@@ -34,6 +34,8 @@ class Limits:
     number_digits: int = 40
     text_characters: int = 10_000
     weights_bytes: int = 200 * 10**9
+    annotation_bytes: int = 10**6
+    box_table_bytes: int = 500 * 10**6
 
 
 @lru_cache(maxsize=1)

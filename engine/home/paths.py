@@ -34,6 +34,11 @@ class AttemptFolder:
         return self.root / "journal.parquet"
 
     @property
+    def compacted_sum(self) -> Path:
+        """The checksum of `compacted`, which is written before it has its name."""
+        return self.root / "journal.parquet.json"
+
+    @property
     def log(self) -> Path:
         return self.root / "log.txt"
 
@@ -109,10 +114,18 @@ class JobFolder:
         return [self.attempt(number) for number in sorted(int(name) for name in names if name.isdigit())]
 
     def winner(self) -> AttemptFolder | None:
-        """Return the attempt whose result was committed, or None while the job is not done."""
+        """Return the attempt whose result was committed, or None while the job is not done.
+
+        Raises HomeError when the result is damaged.
+        """
         if not self.result.exists():
             return None
-        return self.attempt(int(read_json(self.result)["attempt"]))
+        told = read_json(self.result)
+        number = told.get("attempt") if isinstance(told, dict) else None
+        if not isinstance(number, int):
+            fix = f"restore it from a copy; or remove {self.root} and submit again, which does the job anew"
+            raise HomeError("the file is damaged: it names no attempt", where=str(self.result), fix=fix)
+        return self.attempt(number)
 
     def commit(self, attempt: AttemptFolder) -> bool:
         """Link the attempt's result as the job's; False when another attempt was first (that one counts)."""
@@ -175,8 +188,18 @@ class Home:
         return self.root / "executor.json"
 
     @property
+    def control(self) -> Path:
+        """Orders about more jobs than are told one by one in their own `control.jsonl`; one order a line."""
+        return self.root / "control.jsonl"
+
+    @property
     def digests(self) -> Path:
         return self.cache / "digests.json"
+
+    @property
+    def tensors(self) -> Path:
+        """Digests of weights files without their headers, by path, size and mtime."""
+        return self.cache / "tensors.json"
 
     @property
     def fits(self) -> Path:
@@ -232,23 +255,54 @@ class Home:
         return self.cache / "targets" / job
 
 
-def open_home(root: str | Path | None = None, *, create: bool = False) -> Home:
+def open_home(root: str | Path | None = None, *, create: bool = False, required: bool = True) -> Home:
     """Return the home at `root`, else at XP_HOME, else ./.xp; the cache at XP_CACHE, else inside it.
 
-    Raises HomeError when it does not exist (and `create` is false) or cannot be made.
+    Raises HomeError when it is none, cannot be made, or does not exist (unless it is not `required`).
     """
     folder = Path(root or os.environ.get("XP_HOME") or ".xp").absolute()
     cache = Path(os.environ.get("XP_CACHE") or folder / "cache").absolute()
     home = Home(folder, cache)
+    _check_names(home)
+    if _is_other_thing(folder):
+        fix = "name a folder with --home or XP_HOME"
+        raise HomeError("this is no folder, which a home is", where=str(folder), fix=fix)
     if create:
         _make_folders(home)
-    elif not folder.is_dir():
+    elif required and not folder.is_dir():
         raise HomeError(
             "there is no home folder here yet",
             where=str(folder),
             fix="submit a spec first (xp submit SPEC), or name the right folder with --home or XP_HOME",
         )
     return home
+
+
+def _is_other_thing(folder: Path) -> bool:
+    try:
+        return folder.exists() and not folder.is_dir()
+    except OSError as error:  # a name that is too long, a folder above that may not be entered
+        fix = "name another folder with --home or XP_HOME"
+        raise HomeError(f"there can be no home here: {error.strerror}", where=str(folder), fix=fix) from error
+
+
+# What the results' database cuts or splits a path at: it would open another file, perhaps of another home.
+UNUSABLE = "?\\"
+
+
+def _check_names(home: Home) -> None:
+    """Refuse, before anything is written, a path that not everything here can open. Raises HomeError."""
+    name, fix = str(home.root), "name another folder with --home or XP_HOME, or rename this one"
+    found = [letter for letter in UNUSABLE if letter in str(home.root.resolve())]
+    if found:
+        what = f"the path of a home may not hold {' or '.join(found)}: the results' database cannot open it"
+        raise HomeError(what, where=name, fix=fix)
+    for path in (home.root, home.cache):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            where = os.fsencode(path).decode(errors="replace")
+            raise HomeError("the path is not UTF-8, which files here are written in", where=where, fix=fix) from error
 
 
 def _make_folders(home: Home) -> None:

@@ -4,6 +4,7 @@ status  counts, progress, what is left, failures with reasons
 logs    a job's log, followed
 why     what an id is made of, why a job ran or was reused; where two runs differ
 doctor  what is wrong here
+deep    every file against its checksum
 images  what a set of images is like, and a contact sheet
 layers  a network's layers, arm by arm
 """

@@ -7,18 +7,31 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from typing import Any
 
-from engine.errors import XpError
+from engine.errors import HomeError, XpError
+from engine.home.files import read_object
 from engine.home.paths import Home
+from engine.home.records import find_record_damage, newest_records
 from engine.launch.gpus import list_gpus
+from engine.launch.memory import memory_limit, memory_room
+from engine.launch.shortages import room_trouble
 from engine.schedule.worker import scheduler_alive
 from store.queue import Queue, QueueFault
+from store.readonly import StoreError
+from store.results import open_snapshot
 
 PACKAGES = ("torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic")
 LEAST_DISK = 2_000_000_000  # bytes
+LEAST_MEMORY = 1.0  # GB: torch with timm and a small network
+
+
+Check = Callable[[], "Finding"]
 
 
 @dataclass(frozen=True)
@@ -38,9 +51,28 @@ class Finding:
         return {"name": self.name, "ok": self.is_well, "what": self.what, "fix": self.fix}
 
 
-def examine(home: Home) -> list[Finding]:
-    """Return every finding, the machine first."""
-    return [_python(), *map(_package, PACKAGES), _imports(), _devices(), _disk(home), _locks(home), _queue(home)]
+def examine(home: Home | HomeError) -> list[Finding]:
+    """Return every finding, the machine first; of a home that cannot be had, why that is.
+
+    Each check is made by itself: one that fails is a finding, and keeps no other from being made.
+    """
+    checks: list[tuple[str, Check]] = [("python", _python)]
+    checks += [(name, partial(_package, name)) for name in PACKAGES]
+    checks += [("torch with timm", _imports), ("devices", _devices), ("memory", _memory)]
+    if isinstance(home, HomeError):
+        checks.append(("home", lambda: Finding("home", False, f"{home.where}: {home.what}", home.fix)))
+    else:
+        checks += [(name, partial(of, home)) for name, of in OF_A_HOME]
+    return [guard(name, check) for name, check in checks]
+
+
+def guard(name: str, check: Check) -> Finding:
+    """Return what a check finds, or that it could not be made: damage has more forms than anybody thinks of."""
+    try:
+        return check()
+    except Exception as error:
+        said = (str(error).splitlines() or [""])[0]
+        return Finding(name, False, f"cannot be examined: {type(error).__name__}: {said}", CURES.get(name, ""))
 
 
 def _python() -> Finding:
@@ -70,12 +102,22 @@ def _devices() -> Finding:
     return Finding("devices", True, gpus or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time")
 
 
+def _memory() -> Finding:
+    """What processes here may have, which in a container or a batch job is less than the machine has."""
+    room, limit = memory_room() / 1e9, memory_limit() / 1e9
+    fix = "end what else holds memory here, or ask for more of it"
+    return Finding("memory", room > LEAST_MEMORY, f"{room:.1f} of {limit:.1f} GB free for processes here", fix)
+
+
 def _disk(home: Home) -> Finding:
-    free = shutil.disk_usage(home.root).free
-    can_write = os.access(home.root, os.W_OK)
-    told = f"{free / 1e9:.1f} GB free at {home.root}" + ("" if can_write else ", and it cannot be written")
+    """Of a home that is not there yet, the folder that it would be made in is looked at."""
+    place = next(path for path in (home.root, *home.root.parents) if path.exists())
+    free, can_write = shutil.disk_usage(place).free, os.access(place, os.W_OK)
+    trouble = room_trouble(place)
+    told = f"{free / 1e9:.1f} GB free at {place}" + ("" if can_write else ", and it cannot be written")
     fix = "make room, or put the home on another disk with --home"
-    return Finding("disk", can_write and free > LEAST_DISK, told, fix)
+    is_well = can_write and not trouble and free > LEAST_DISK
+    return Finding("disk", is_well, f"{told}; {trouble}" if trouble else told, fix)
 
 
 def _locks(home: Home) -> Finding:
@@ -83,10 +125,63 @@ def _locks(home: Home) -> Finding:
 
 
 def _queue(home: Home) -> Finding:
-    fix = "xp rebuild --queue makes it again from experiments/ and jobs/"
+    fix = CURES["queue.db"]
+    if not home.queue_db.exists():
+        gone = any(home.experiments_root.glob("*/*.json"))
+        return Finding("queue.db", not gone, "is gone, and there are submissions" if gone else "none yet", fix)
     try:
         with Queue.open_readonly(home.queue_db) as queue:
             faults = queue.check_integrity()
     except (XpError, QueueFault) as error:
         faults = [str(getattr(error, "orig", error))]
     return Finding("queue.db", not faults, "; ".join(faults) or "whole", fix)
+
+
+def _submissions(home: Home) -> Finding:
+    found = [f"{one.path.relative_to(home.root)} {one.what}" for one in find_record_damage(home)]
+    with suppress(QueueFault), Queue.open_readonly(home.queue_db) as queue:
+        found += list(_find_forgotten(home, queue))
+    return Finding("submissions", not found, _some(found) or "can be read", RESTORE)
+
+
+def _find_forgotten(home: Home, queue: Queue) -> Iterator[str]:
+    """A submission that the queue knows and no file: it was the newest one, and the one before counts in its place."""
+    newest = newest_records(home)
+    for row in queue.experiments():
+        record = read_object(newest[row.experiment]) if row.experiment in newest else {}
+        if record is not None and float(record.get("submitted_at", 0.0)) < row.submitted_at:
+            yield f"the newest of {row.experiment} is gone: the queue knows a later one"
+
+
+def _results(home: Home) -> Finding:
+    if not home.results_db.exists():
+        return Finding("results.duckdb", True, "none yet")
+    try:
+        with open_snapshot(home) as db:
+            (jobs,) = db.execute("select count(*) from jobs").fetchall()[0]
+            left_out = [
+                str(line) for (line,) in db.execute("select distinct file || ' ' || what from damaged").fetchall()
+            ]
+    except StoreError as error:
+        return Finding("results.duckdb", False, str(error), CURES["results.duckdb"])
+    if left_out:
+        return Finding("results.duckdb", False, f"leaves out what is damaged: {_some(left_out)}", RESTORE)
+    return Finding("results.duckdb", True, f"{jobs} jobs; whether their files are whole tells --deep")
+
+
+def _some(found: Sequence[str], most: int = 5) -> str:
+    return "; ".join(found[:most]) + (f"; and {len(found) - most} more" if len(found) > most else "")
+
+
+RESTORE = "restore it from a copy, then `xp rebuild`; or remove its folder and submit again, which does it anew"
+CURES = {
+    "queue.db": "xp rebuild --queue makes it again from experiments/ and jobs/",
+    "results.duckdb": "xp rebuild makes it again from experiments/ and jobs/",
+}
+OF_A_HOME: tuple[tuple[str, Callable[[Home], Finding]], ...] = (
+    ("disk", _disk),
+    ("scheduler", _locks),
+    ("queue.db", _queue),
+    ("submissions", _submissions),
+    ("results.duckdb", _results),
+)

@@ -14,8 +14,9 @@ from typing import Any
 
 from engine.home.files import read_object
 from engine.home.paths import Home
+from engine.launch.shortages import home_trouble
 from engine.schedule.worker import scheduler_alive
-from engine.schedule.worker.attempts import has_room
+from engine.schedule.worker.attempts import STANDSTILL, last_line
 from engine.spec.job_kinds import shared_roles
 from store.queue import ExperimentRow, JobRow, Owners, Queue
 
@@ -177,10 +178,13 @@ def find_trouble(home: Home, views: Sequence[ExperimentView]) -> str:
     try:
         if os.statvfs(home.root).f_flag & os.ST_RDONLY:
             return "the home folder is on a read-only file system: nothing is started until it can be written"
-        if not has_room(home.root):
-            return "the disk is full: nothing is started until there is room"
+        if trouble := home_trouble(home):
+            return f"{trouble}: nothing is started until there is room"
         if not scheduler_alive(home):
             return "no scheduler works here: submit again, or start one with `xp worker`"
+        _, is_told, why = last_line(home.scheduler_log).partition(STANDSTILL)
+        if is_told:
+            return f"the scheduler {STANDSTILL}{why}"
     except OSError as error:
         return f"the home folder cannot be looked at: {error.strerror}"
     return ""

@@ -7,6 +7,9 @@
     exits            what such a process exits with
     gpus             the GPUs of this machine, as opaque ids
     process          what the kernel knows of a process; its handle file
+    environment      what a job finds in its environment, and no secret
+    memory           how much of it there is here, and whether want of it killed a process
+    shortages        what a machine runs out of: disk, inodes, quota, open files
     preempt          the signals by which a machine says that it will be taken away
 
 No callbacks: what a job has to say lies in its attempt folder.
@@ -72,11 +75,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Status:
-    """`exit`: the status, minus the signal's number, or None when nobody saw it. Only for GONE."""
+    """`exit`: the status, minus the signal's number, or None when nobody saw it; `is_oom`: the system killed it for
+    want of memory, and there is evidence of that. Only for GONE.
+    """
 
     state: State
     exit: int | None = None
     has_started: bool = True
+    is_oom: bool = False
 
 
 class Launcher(Protocol):

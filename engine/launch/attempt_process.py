@@ -15,7 +15,6 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,9 +24,12 @@ from engine.errors import HomeError, XpError
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch import CPU_SLOT, Order
+from engine.launch.environment import format_trace
 from engine.launch.exits import Exit
 from engine.launch.gpus import VISIBLE, read_allowed
+from engine.launch.memory import count_kills, oom_counter
 from engine.launch.process import boot_id, host_name, see_process, write_handle
+from engine.launch.shortages import find_shortage
 
 # Python's faulthandler writes all stacks upon it, and the process goes on.
 STACK_SIGNAL = signal.SIGQUIT
@@ -114,8 +116,12 @@ def run_attempt(order: Order, program: Program, take_streams: Callable[[Path], N
         status = int(program(order))
     except SystemExit:
         raise
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        print(format_trace(error), end="", file=sys.stderr)
+        status = int(Exit.LACKING if find_shortage(error) else Exit.CRASHED)
+    # Whatever it met then: without its home no job goes on.
+    if status == Exit.CRASHED and not order.home.root.is_dir():
+        status = int(Exit.LACKING)
     # A scheduler that did not start this process reads the exit status here.
     with suppress(OSError):
         write_handle(folder.handle, {**handle, "exit": status, "ended_at": time.time()})
@@ -124,7 +130,7 @@ def run_attempt(order: Order, program: Program, take_streams: Callable[[Path], N
 
 def describe_self(order: Order) -> dict[str, Any]:
     """Return what a handle says of this process."""
-    seen = see_process(os.getpid())
+    seen, counter = see_process(os.getpid()), oom_counter()
     return {
         "pid": os.getpid(),
         "start_time": seen.start if seen else 0,
@@ -134,6 +140,9 @@ def describe_self(order: Order) -> dict[str, Any]:
         "attempt": order.attempt,
         "slot": order.slot,
         "started_at": time.time(),
+        # What to compare with when it is killed.
+        "oom_counter": str(counter),
+        "oom_kills": count_kills(counter),
     }
 
 

@@ -17,3 +17,4 @@ class Exit(IntEnum):
     NOT_FINITE = 87
     FAILED = 88  # for good: the same again would end the same way
     NO_MEMORY = 89  # out of memory, and there is nothing smaller to try
+    LACKING = 90  # the machine ran out of room or files, which is no fault of the job (shortages.py)

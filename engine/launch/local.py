@@ -26,8 +26,10 @@ from engine.home.files import read_object
 from engine.home.paths import AttemptFolder
 from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.attempt_process import STACK_SIGNAL
+from engine.launch.environment import download_environment, job_environment
 from engine.launch.exits import Exit
 from engine.launch.gpus import list_gpus
+from engine.launch.memory import count_kills
 from engine.launch.process import (
     boot_id,
     host_name,
@@ -66,6 +68,7 @@ class LocalLauncher(Launcher):
         self.attempts: dict[Key, TrackedAttempt] = {}
         self.server: ForkServer | None = None
         self.servers = 0
+        self.explained: dict[str, int] = {}  # kills for want of memory, by their counter, whose victims are known
 
     # -- what a place is asked ----------------------------------------------------------------------------------
 
@@ -76,7 +79,9 @@ class LocalLauncher(Launcher):
         handle = Handle(order.job, order.attempt, str(order.folder.root))
         known = TrackedAttempt(handle)
         self.attempts[key] = known
-        self.ensure_server().send({"folder": handle.folder, "env": order.environment})
+        # Over the socket: what a process is exec'ed with, others can read.
+        wanted = {**download_environment(order.home.job(order.job).spec), **order.environment}
+        self.ensure_server().send({"folder": handle.folder, "env": wanted})
         # When that server dies, the folder and /proc say what became of the attempt.
         known.server = self.servers
         return handle
@@ -161,7 +166,7 @@ class LocalLauncher(Launcher):
                     boot_id(),
                 )
             elif "exit" in message:
-                known.ended = Status(State.GONE, message["exit"], message["exit"] != Exit.TAKEN)
+                known.ended = self._end(known, message["exit"])
 
     # -- one attempt --------------------------------------------------------------------------------------------
 
@@ -209,7 +214,23 @@ class LocalLauncher(Launcher):
         # The handle is written once more at the end: read it after the process was seen to be gone.
         last = read_object(folder.handle) or told
         code = last.get("exit")
-        return Status(State.GONE, int(code) if isinstance(code, int) else None)
+        return self._end(known, int(code) if isinstance(code, int) else None, may_count=boot == boot_id())
+
+    def _end(self, known: TrackedAttempt, code: int | None, *, may_count: bool = True) -> Status:
+        # What we kill ourselves, a person or a machine that goes down kills with the same signal.
+        is_oom = code in (None, -signal.SIGKILL) and not known.asked and may_count and self._died_of_want(known)
+        return Status(State.GONE, code, code != Exit.TAKEN, is_oom)
+
+    def _died_of_want(self, known: TrackedAttempt) -> bool:
+        """Return whether the kernel killed for want of memory since the attempt began; each kill explains one end."""
+        told = read_object(AttemptFolder(Path(known.handle.folder)).handle) or {}
+        counter, before = str(told.get("oom_counter", "")), told.get("oom_kills")
+        now = count_kills(Path(counter)) if counter else None
+        if now is None or not isinstance(before, int):
+            return False
+        explained = max(before, self.explained.get(counter, 0))
+        self.explained[counter] = explained + (now > explained)
+        return now > explained
 
     def _look_unborn(self, known: TrackedAttempt, folder: AttemptFolder, now: float) -> Status:
         """No handle: take the folder's name, so that no late child can; if it is taken, give it time to write."""
@@ -306,7 +327,7 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 # Standard output belongs to the command that started us: it may be JSON for a program.
                 stdout=sys.stderr.fileno() if has_descriptor(sys.stderr) else None,
-                env=server_env(),
+                env=job_environment(server_env()),
                 start_new_session=True,
             )
         self.link.setblocking(False)

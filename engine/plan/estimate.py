@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from engine.home.files import read_json
+from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.plan import Job, Plan
 
@@ -61,7 +61,7 @@ def _seconds_per_image(home: Home) -> dict[str, float]:
     """Return the median seconds per image of each kind, over what the newest records of this home have done."""
     records = [home.records(folder.name)[-1] for folder in _newest_experiments(home)]
     seen: dict[str, list[float]] = {}
-    for job in (job for record in records for job in read_json(record)["jobs"]):
+    for job in (job for record in records for job in (read_object(record) or {}).get("jobs", ())):
         rate = _measured_rate(job, home)
         if rate is not None:
             seen.setdefault(job["kind"], []).append(rate)
@@ -75,6 +75,7 @@ def _newest_experiments(home: Home) -> list[Any]:
 
 
 def _measured_rate(job: Mapping[str, Any], home: Home) -> float | None:
-    result = home.job(job["job"]).result
     images = job.get("images", 0)
-    return read_json(result)["seconds"] / images if images and result.exists() else None
+    seconds = (read_object(home.job(job["job"]).result) or {}).get("seconds") if images else None
+    # A damaged result says nothing of how long a job takes.
+    return seconds / images if isinstance(seconds, int | float) else None

@@ -7,7 +7,8 @@
     squares      arms that cross factors
     changes      what a change is worth
     verdicts     what the claims came to
-    sentences    every sentence about a teacher
+    sentences    every sentence about a teacher or a map
+    pointing     whether maps lie on the objects
     remedies     arms that differ in one remedy alone
     teachers     what is known of the teachers
     teacher_notes   marks and footnotes of their figures
@@ -36,7 +37,9 @@ from engine.analysis.claims import check_claims
 from engine.analysis.factorial import read_factorials
 from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.analysis.trainings import read_trainings
+from engine.core.distill.answers import ANSWERS_FILE
 from engine.errors import XpError, closest_hint
+from engine.home.commits import Damage, artifact_problem, find_artifact_damage, sound_winner
 from engine.home.files import write_atomic
 from engine.home.paths import Home
 from engine.report.changes import compare_baseline
@@ -50,6 +53,7 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 MOST_MAPS = 8
 PARTS = (
     "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
+    "damaged",
 )  # fmt: skip
 
 
@@ -140,7 +144,17 @@ def read_rows(snapshot: Snapshot, name: str) -> ReportRows:
     parts = {part: snapshot.ask(f"report_{part}", name=name) for part in PARTS}
     published = snapshot.ask("report_published", section=SECTIONS[name]) if name in SECTIONS else []
     trainings, followings = read_trainings(snapshot, name), compare_untaught(snapshot, name)
+    parts["damaged"] += _find_damage(snapshot, name)
     return ReportRows(about=about, published=published, trainings=trainings, followings=followings, **parts)
+
+
+def _find_damage(snapshot: Snapshot, name: str) -> list[dict[str, str]]:
+    """Return what is damaged of the files that a report reads itself: maps, and answers that are compared."""
+    home, found = snapshot.home, list[Damage]()
+    for query, endings in (("report_maps", (".png",)), ("agreement_runs", (ANSWERS_FILE,))):
+        for row in snapshot.ask(query, name=name):
+            found += find_artifact_damage(home.job(row["job"]), endings)
+    return [{"file": str(one.path.relative_to(home.root)), "what": one.what} for one in found]
 
 
 def _draw_charts(page: Page) -> list[Chart]:
@@ -156,8 +170,10 @@ def _find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:
     point = page.maps[0].cell if page.maps else None
     rows: dict[str, list[MapImage]] = {}
     for column in (one for one in page.maps if one.cell == point):
-        winner = home.job(column.job).winner()
+        winner = sound_winner(home.job(column.job))
         for path in sorted(winner.artifacts.rglob("*.png")) if winner else ():
+            if artifact_problem(home.job(column.job), path):
+                continue
             rows.setdefault(path.name, []).append(_map_image(column, path))
     return dict(list(rows.items())[:MOST_MAPS])
 

@@ -15,6 +15,7 @@ from engine.report import number_text
 from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves
 from engine.report.images import image_facts
+from engine.report.pointing import pointing_tables
 from engine.report.published import published_table
 from engine.report.sheet import ReportRows, Sheet
 from engine.report.squares import FactorSection, factor_section
@@ -77,6 +78,7 @@ class Page:
     runs: Table
     factors: FactorSection | None = None
     curve_note: str = ""
+    pointing: Sequence[Table] = ()
 
 
 def make_page(
@@ -105,6 +107,7 @@ def make_page(
         runs=run_table(rows),
         factors=factor_section(sheet, factorials),
         curve_note=_curve_note(sheet),
+        pointing=pointing_tables(rows.maps, sheet),
     )
 
 
@@ -180,7 +183,8 @@ def _shared_settings(sheet: Sheet) -> dict[str, Any]:
 
 
 def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
-    """Say plainly what is missing: runs by state, failed jobs with their reason, figures that some seeds lack."""
+    """Say plainly what is missing: damaged files, runs by state, failed jobs with their reason, figures that some seeds
+    lack."""
     states: dict[str, list[Row]] = defaultdict(list)
     for run in rows.runs:
         if run["state"] != "done":
@@ -190,6 +194,7 @@ def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
         + _some([f"{run['arm']} {run['cell']} seed {run['seed']}" for run in runs])
         for state, runs in states.items()
     ]
+    holes += [f"what {row['file']} told is left out: the file {row['what']}" for row in rows.damaged]
     for job in rows.jobs:
         if job["state"] in ("failed", "cancelled", "paused"):
             reason = f": {job['reason']}" if job["reason"] else ""

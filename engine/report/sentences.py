@@ -1,4 +1,4 @@
-"""Every sentence that the report prints about a teacher: takes a name and its values, gives finished text.
+"""Every sentence that the report prints about a teacher or a map: takes a name and its values, gives finished text.
 
 A sentence in print is a claim. All stand in SENTENCES, and the tests hold for each a case where it is true and
 appears, and one where it must not: a new one without both fails there.
@@ -57,6 +57,24 @@ SENTENCES = {
     "add_direct": "To tell, add an arm like {arm} without teacher.assistants.",
     "add_seeds": "To tell, run more seeds of {arms}.",
     "other_images": "To tell, examine it on images that its weights were not trained on.",
+    # where maps point
+    "looks": "{arm} (seed {seed}) looks at the object more than chance: the highest place of its map hits in {hits} of "
+    "{images} images, where random maps would in {chance:.1f}, and its own maps do in {others:.1f} on the objects of "
+    "other images (p {p}).",
+    "looks_somewhere": "{arm} (seed {seed}) hits in {hits} of {images} images, more than the {chance:.1f} of random "
+    "maps (p {p}); whether it looks at the object, or only where objects commonly lie, cannot be told: on the objects "
+    "of other images its maps hit in {others:.1f}.",
+    "looks_open": "Whether {arm} (seed {seed}) looks at the object more than chance cannot be told: it hits in {hits} "
+    "of {images} images, and random maps would in {chance:.1f}.",
+    "boxed": "Boxes for {counted} of {explained} explained images.",
+    "cropped_away": "Of {cropped} of them the object lies outside the centre crop, or is smaller than a pixel of it: "
+    "they do not count.",
+    "pointing_note": "A hit: the highest place of the map lies on the object, or not farther from it than 15/224 of "
+    "the image's side (pointing game). Beside it, what a random map of the same size would hit, and what the same maps "
+    "hit on the objects of the other images: to look at the middle alone gains nothing over that.",
+    "mass_note": "The share of the map on the object stands beside the share of the image that the object takes, which "
+    "is what a flat map has there. Figures are means over the images that count, and over seeds; the tests are "
+    "one-sided, of the first seed alone, and after Holm over the rows.",
     # notes below the table
     "centre_note": "Centre crops.",
     "share_note": "Above 0.99: share of images with such a confidence.",

@@ -35,6 +35,7 @@ class ReportRows:
     images: Sequence[Row] = ()
     trainings: Sequence[NetworkTraining] = ()
     followings: Sequence[Following] = ()
+    damaged: Sequence[Row] = ()
 
 
 class Sheet:

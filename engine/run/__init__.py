@@ -17,6 +17,7 @@
     answers     what a trained network says of a few images, kept for comparisons
     heads       fitting a head to a teacher's features
     jobs        pack, explain
+    objects     where the objects lie in what is explained
     measuring   size, speed and memory of a network, in turn with the baseline's
     rounds      in which order networks are timed, and the figures of it
     bench_process  a network in a process of its own
@@ -27,7 +28,6 @@ Importing this loads torch and the rooms of core and starts nothing: a fork serv
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 
 from pydantic import ValidationError
@@ -35,7 +35,9 @@ from pydantic import ValidationError
 from engine.core.train.loop import Diverged, Stopped
 from engine.errors import DataError, JobError, VersionError, XpError
 from engine.launch import Order
+from engine.launch.environment import format_trace, hide_secrets
 from engine.launch.exits import Exit
+from engine.launch.shortages import find_shortage
 from engine.run.attempt import Attempt
 from engine.run.code import read_code
 from engine.run.device import is_memory_error
@@ -94,10 +96,14 @@ def _exit_status(error: BaseException, job: str, ooms: int) -> Exit:
     if is_memory_error(error):
         print(_tell_memory(error, job), file=sys.stderr, flush=True)
         return Exit.NO_MEMORY if ooms else Exit.OUT_OF_MEMORY
+    if find_shortage(error):
+        # Its last words are what the scheduler knows it by (shortages.py).
+        print(hide_secrets(f"{type(error).__name__}: {error}"), file=sys.stderr, flush=True)
+        return Exit.LACKING
     if isinstance(error, XpError):
-        print(error, file=sys.stderr, flush=True)
+        print(hide_secrets(str(error)), file=sys.stderr, flush=True)
         return Exit.FAILED if isinstance(error, JobError | DataError | VersionError) else Exit.CRASHED
-    traceback.print_exception(error)
+    print(format_trace(error), end="", file=sys.stderr, flush=True)
     return Exit.FAILED if isinstance(error, ValidationError) else Exit.CRASHED
 
 

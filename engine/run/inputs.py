@@ -180,7 +180,7 @@ def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.
     path = winner.artifacts / "weights.safetensors"
     # Read once: what is loaded is what was checked.
     raw = path.read_bytes() if path.exists() else b""
-    if hashlib.sha256(raw).hexdigest() != read_json(job.result)["weights_sha256"]:
+    if hashlib.sha256(raw).hexdigest() != read_json(job.result).get("weights_sha256"):
         fix = f"remove {job.root} and submit again: the network is trained anew"
         raise JobError("the trained weights are missing or damaged", where=str(path), fix=fix)
     model = Student.model_validate(about["network"])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
 
 from engine.errors import XpError
 from engine.home.paths import Home
+from engine.schedule.given import keep_order
 from engine.schedule.lookup import Match
 from engine.schedule.worker import scheduler_alive, start_detached
 from store.queue import Queue
@@ -25,9 +25,7 @@ def give_order(home: Home, verb: str, match: Match) -> list[str]:
     with Queue(home.queue_db) as queue:
         jobs = ORDERS[verb](queue, match)
     # The queue first, as it is what acts; `control.jsonl` lets `xp rebuild --queue` give the orders again.
-    for job in jobs:
-        with open(home.job(job).control, "a") as handle:
-            handle.write(json.dumps({"order": verb, "at": time.time()}) + "\n")
+    keep_order(home, verb, jobs)
     # A cancel may leave a scheduler nothing to do: then none is started for it.
     if jobs and not scheduler_alive(home) and _has_work(home):
         start_detached(home)
@@ -90,8 +88,10 @@ def _wait_stopped(home: Home, jobs: Sequence[str]) -> None:
 
 
 def _running_jobs(home: Home, jobs: Sequence[str]) -> list[str]:
+    asked = set(jobs)
     with Queue.open_readonly(home.queue_db) as queue:
-        return [row.job for row in queue.job_rows(jobs) if row.state == "running"]
+        # Of the few that run, not of the jobs: those may be a hundred thousand.
+        return [row.job for row in queue.running() if row.job in asked]
 
 
 INSTEAD = {("resume", "cancelled"): "retry", ("resume", "failed"): "retry", ("retry", "paused"): "resume"}

@@ -35,8 +35,10 @@ EXITS: Mapping[int, str] = {
     Exit.NO_MEMORY: "oom",
 }
 # Seconds before the next attempt: a broken job does not spin, and a passing fault costs little.
+KILLED_FOR_MEMORY = "out of memory: the system killed it (SIGKILL)"
 FIRST_WAIT = 1.0
 MOST_WAIT = 60.0
+LACK_WAIT = 5.0  # where the machine ran out of something
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Ending:
     """How an attempt's process ended, as far as anybody saw.
 
     `exit` is a status, minus a signal number, or None when nobody saw it; `is_stuck` when we stopped it because its
-    step did not move; `has_started` is False when no process ever came to be.
+    step did not move; `has_started` is False when no process ever came to be; `is_oom` when the system killed it for
+    want of memory; `lack` is what else the machine had run out of.
     """
 
     exit: int | None
@@ -53,6 +56,8 @@ class Ending:
     has_started: bool = True
     made_progress: bool = False
     last_words: str = ""
+    is_oom: bool = False
+    lack: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ def name_outcome(ending: Ending) -> str:
         return "done"
     if ending.is_stuck:
         return "stuck"
+    if ending.is_oom:
+        return "oom"
     if ending.exit is None or ending.exit == Exit.TAKEN:
         return "lost"
     if ending.exit < 0:
@@ -86,6 +93,9 @@ def decide(ending: Ending, spent: Spent) -> Verdict:
         return Verdict(outcome, "done", exit=ending.exit)
     if outcome == "nan" or ending.exit in (Exit.FAILED, Exit.NO_MEMORY):
         return Verdict(outcome, "failed", reason, ending.exit)
+    # No fault of the job: it spends nothing and waits, for as long as it takes.
+    if outcome == "crashed" and ending.lack:
+        return Verdict(outcome, "queued", f"{ending.lack}; goes on when there is room", ending.exit, wait=LACK_WAIT)
     budget = {"crashed": "crashed", "stuck": "crashed", "oom": "ooms"}.get(outcome, "lost")
     # Progress pays for the attempt: a long training survives any number of kills.
     if not ending.has_started or (ending.made_progress and outcome != "oom"):
@@ -95,14 +105,17 @@ def decide(ending: Ending, spent: Spent) -> Verdict:
     if used >= BUDGETS[budget]:
         told = f"{reason} ({used} attempts ended so without a newer checkpoint)"
         return Verdict(outcome, "failed", told, ending.exit, spent={budget: 1})
-    return Verdict(outcome, "queued", reason, ending.exit, wait=_wait_before(outcome, used), spent={budget: 1})
+    return Verdict(outcome, "queued", reason, ending.exit, wait=_wait_before(ending, outcome, used), spent={budget: 1})
 
 
-def _wait_before(outcome: str, used: int) -> float:
-    """Wait 1 s, 4 s, 16 s, ... after a fault of the job; none when the machine took it away; 1 s for memory."""
+def _wait_before(ending: Ending, outcome: str, used: int) -> float:
+    """Wait 1 s, 4 s, 16 s, ... after a fault of the job; none when the machine took it away.
+
+    1 s for memory that the job knows how to do without; one that was killed may have others to thank for it.
+    """
     if outcome in ("lost", "preempted"):
         return 0.0
-    if outcome == "oom":
+    if outcome == "oom" and not ending.is_oom:
         return FIRST_WAIT
     return float(min(FIRST_WAIT * 4 ** (used - 1), MOST_WAIT))
 
@@ -111,11 +124,11 @@ def _tell_reason(ending: Ending, outcome: str) -> str:
     how = {
         "done": "",
         "stuck": "no progress for too long",
-        "oom": "out of memory",
+        "oom": "out of memory" if not ending.is_oom else KILLED_FOR_MEMORY,
         "nan": "the loss is not a number",
         "preempted": "asked to stop",
     }.get(outcome) or _tell_exit(ending)
-    if not ending.last_words or outcome in ("done", "preempted"):
+    if not ending.last_words or ending.is_oom or outcome in ("done", "preempted"):
         return how
     # A log whose last line says the same thing is not told twice.
     return ending.last_words if ending.last_words.startswith(how) else f"{how}: {ending.last_words}"

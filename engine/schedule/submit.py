@@ -14,8 +14,10 @@ from typing import Any
 from filelock import FileLock
 
 from engine.errors import DataError
-from engine.home.files import encode_json, read_json, write_json, write_together
+from engine.home.files import encode_json, write_json, write_together
 from engine.home.paths import Home
+from engine.home.records import read_record
+from engine.home.seals import SELF, seal
 from engine.plan import Plan, Run
 from engine.plan.estimate import Estimate, estimate_plan
 from engine.schedule.policy import chain_seconds
@@ -27,13 +29,17 @@ RECORD_VERSION = 1
 
 @dataclass(frozen=True)
 class Submission:
-    """What a submit did: the record's number, how many jobs are new or done, and what changed since the last one."""
+    """What a submit did: the record's number, how many jobs are new or done, and what changed since the last one.
+
+    `warnings` are what is legal and most likely not meant, of the spec and of its plan.
+    """
 
     name: str
     number: int
     new: int
     done: int
     changes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submission:
@@ -53,7 +59,8 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
         number, record, changes = _write_record(plan, estimate, home, priority)
     with Queue(home.queue_db) as queue:
         queue.add_experiment(record, done)
-    return Submission(plan.spec.name, number, len(plan.jobs) - len(done), len(done), changes)
+    warnings = (*plan.spec.doubts, *plan.warnings)
+    return Submission(plan.spec.name, number, len(plan.jobs) - len(done), len(done), changes, warnings)
 
 
 def _write_jobs(home: Home, plan: Plan) -> None:
@@ -90,12 +97,13 @@ def _write_record(
 ) -> tuple[int, dict[str, Any], tuple[str, ...]]:
     """Write the next record unless the newest says the same already; return its number, content and the changes."""
     paths = home.records(plan.spec.name)
-    old = read_json(paths[-1]) if paths else None
+    old = read_record(paths[-1]) if paths else None
     # Without --priority, that of the last submission stays.
     record = _make_record(plan, estimate, old["priority"] if old and priority is None else priority or 0)
     if old is not None and _same_record(old, record):
         return int(paths[-1].stem), old, ()
     number = int(paths[-1].stem) + 1 if paths else 1
+    record = seal({**record, "number": number})
     write_json(home.experiment(plan.spec.name) / f"{number}.json", record)
     return number, record, _list_changes(old, record) if old else ()
 
@@ -146,7 +154,7 @@ def _same_record(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     def essence(record: Mapping[str, Any]) -> str:
         # The guessed costs follow what was measured since; they do not make it another submission.
         jobs = [{**job, "cost": None, "chain": None} for job in record["jobs"]]
-        return canonical_json({**record, "submitted_at": None, "jobs": jobs})
+        return canonical_json({**record, "submitted_at": None, "jobs": jobs, "number": None, SELF: None})
 
     return essence(old) == essence(new)
 

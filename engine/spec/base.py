@@ -3,20 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from store.escape import find_unprintable
 
 ASIDE: dict[str, Any] = {"aside": True}
+LATER: dict[str, Any] = {"later": True}
+"""Marks a setting of a job that came after jobs of its kind were there: at its default it is not in their ids."""
 
-Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-PerStage = int | list[int] | None
+
+def ranged(
+    about: str = "", *, ge: float | None = None, gt: float | None = None, le: float | None = None,
+    lt: float | None = None,
+) -> Any:  # fmt: skip
+    """Return the mark of a number between two bounds, which its description says after `about`.
+
+    Every number of a spec has two: beyond them no network, machine or training is, and a slip would be planned.
+    """
+    bounds = {"at least": ge, "above": gt, "at most": le, "below": lt}
+    words = [f"{word} {show_number(bound)}" for word, bound in bounds.items() if bound is not None]
+    description = ": ".join(part for part in (about, ", ".join(words)) if part)
+    return Field(ge=ge, gt=gt, le=le, lt=lt, description=description)
+
+
+def show_number(number: float) -> str:
+    """Return a bound as a person reads it: 1,000,000 and not 1e+06."""
+    return f"{int(number):,}" if float(number).is_integer() else f"{number:g}"
+
+
+# Beyond a thousand years of epochs, and beyond any machine.
+MOST_EPOCHS, MOST_BATCH, MOST_THREADS = 1_000_000, 1_000_000, 4096
+MOST_SEED = 2**63 - 1  # what SQL holds
+
+Share = Annotated[float, ranged(ge=0.0, le=1.0)]
+Ratio = Annotated[float, ranged(ge=0.0, lt=1.0)]
+Positive = Annotated[float, ranged(gt=0.0, le=1e6)]
+Weight = Annotated[float, ranged(ge=0.0, le=1e6)]
+Rate = Annotated[float, ranged("a learning rate", gt=0.0, le=100.0)]
+Epochs = Annotated[int, ranged("passes over the training images", ge=1, le=MOST_EPOCHS)]
+FewEpochs = Annotated[int, ranged("passes over the training images", ge=0, le=MOST_EPOCHS)]
+Batch = Annotated[int, ranged("images", ge=1, le=MOST_BATCH)]
+Threads = Annotated[int, ranged("of a processor", ge=1, le=MOST_THREADS)]
+Width = Annotated[int, ranged(ge=1, le=65_536)]
+Depth = Annotated[int, ranged("blocks", ge=1, le=10_000)]
+Side = Annotated[int, ranged("tokens", ge=1, le=2048)]
+Seed = Annotated[int, ranged(ge=0, le=MOST_SEED)]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Marks a field of several kinds: every number in it, in lists and mappings too, is `least` to `most`."""
+
+    least: float
+    most: float
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            problems = [(key, *found) for key, item in value.items() if (found := self._problem(item))]
+            if problems:
+                raise refuse_keys("numbers", problems)
+        elif found := self._problem(value):
+            raise refuse(*found)
+        return value
+
+    def _problem(self, value: Any) -> tuple[str, str] | None:
+        for number in value if isinstance(value, list) else [value]:
+            is_number = isinstance(number, int | float) and not isinstance(number, bool)
+            if is_number and not self.least <= number <= self.most:
+                least, most = show_number(self.least), show_number(self.most)
+                what = f"above {most}" if number > self.most else f"below {least}"
+                return f"a number here is {what}", f"use {least} to {most}"
+        return None
+
+
+PerStage = Annotated[int | list[int] | None, Numbers(-1_000_000, 1_000_000)]
+"""Of an attention; what a stage has room for is said where its window is known (shapes.py)."""
 Interpolation = Literal["bicubic", "bilinear"]
+Precision = Literal["bf16", "fp32", "tf32"]
 # A name is a folder (experiments/NAME) and a word on the command line.
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 

@@ -1,13 +1,14 @@
 """What there is to do and who is doing it: SQLAlchemy over one SQLite file (WAL), which is never the only truth.
 
-    tables  the schema and how a connection is opened
-    rows    the frozen rows that go in and out
-    submit  experiments in: runs, jobs, needs; what a new submission changes
-    claims  the scheduler's side: which jobs are ready, leases, outcomes
-    orders  a person's side: cancel, pause, resume, retry, priority
-    status  what `status` shows
-    find    what an id that a person typed may mean
-    queue   class Queue: each of the above in a transaction of its own
+    tables   the schema and how a connection is opened
+    rows     the frozen rows that go in and out
+    submit   experiments in: runs, jobs, needs; what a new submission changes
+    claims   the scheduler's side: which jobs are ready, leases, outcomes
+    orders   a person's side: cancel, pause, resume, retry, priority
+    batches  an order of any length in parts, between which others write
+    status   what `status` shows
+    find     what an id that a person typed may mean
+    queue    class Queue: each of the above in a transaction of its own
 
 Everything here can be made again from `experiments/` and `jobs/`; so a call that was cut off is simply made again.
 """
@@ -28,7 +29,7 @@ from store.queue.rows import (
     Verdict,
     combine_states,
 )
-from store.queue.tables import QueueFault
+from store.queue.tables import NewerQueue, QueueFault, is_damage
 
 __all__ = [
     "RUN_ORDER",
@@ -37,6 +38,7 @@ __all__ = [
     "ExperimentRow",
     "FoundName",
     "JobRow",
+    "NewerQueue",
     "Owners",
     "Queue",
     "QueueFault",
@@ -44,4 +46,5 @@ __all__ = [
     "RunningRow",
     "Verdict",
     "combine_states",
+    "is_damage",
 ]

@@ -1,4 +1,7 @@
-"""class Queue: takes the path of queue.db, gives each question and each change in a transaction of its own."""
+"""class Queue: takes the path of queue.db, gives each question and each change in a transaction of its own.
+
+An order about a hundred thousand jobs is a change for each batch of them.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from store.queue import claims, find, orders, status, submit
+from store.queue.batches import in_batches
 from store.queue.claims import WaitingRow
 from store.queue.find import FoundName
 from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Verdict
 from store.queue.status import Tally
-from store.queue.tables import checkpoint_log, open_reader, open_writer
+from store.queue.tables import SCHEMA_VERSION, checkpoint_log, open_reader, open_writer
 
 C = TypeVar("C")
 
@@ -81,7 +85,12 @@ class Queue:
     def check_integrity(self) -> list[str]:
         """Return what is wrong with the file, as SQLite and our own rules see it; empty when all is well."""
         with self._read() as connection:
-            return [] if connection is None else status.list_faults(connection)
+            if connection is None:
+                return []
+            version = int(connection.execute(text("PRAGMA user_version")).scalar_one())
+            if version > SCHEMA_VERSION:
+                return [f"it has schema {version}, of a newer xp: this one knows {SCHEMA_VERSION}"]
+            return status.list_faults(connection)
 
     # -- experiments in -----------------------------------------------------------------------------------------
 
@@ -103,6 +112,9 @@ class Queue:
 
     # -- a person's orders --------------------------------------------------------------------------------------
 
+    # In batches, each a transaction of its own, so that the scheduler never waits for long (store/queue/batches.py).
+    # One that was cut off has changed its first batches; given again it changes the rest.
+
     def request_cancel(
         self, jobs: Iterable[str] | None = None, *, experiment: str | None = None, runs: Iterable[str] | None = None
     ) -> list[str]:
@@ -110,38 +122,53 @@ class Queue:
 
         By experiment or runs, a job that another live run needs goes on. Running jobs are stopped by the scheduler.
         """
-        with self._change() as connection:
-            if experiment is None:
-                return orders.stop_jobs(connection, jobs or (), "cancel", "cancelled")
-            chosen = None if runs is None else list(runs)
-            names = orders.list_jobs(connection, experiment, chosen)
-            # The runs first: what they alone wanted is then wanted by nobody.
-            orders.drop_runs(connection, experiment, chosen)
-            kept = orders.wanted_jobs(connection, experiment)
-            alone = orders.unshared_jobs(connection, [job for job in names if job not in kept], experiment)
-            stopped = orders.stop_jobs(connection, alone, "cancel", "cancelled")
-            submit.settle_jobs(connection, names)
-            return stopped
+        if experiment is None:
+            return self._in_batches(lambda c, names: orders.stop_jobs(c, names, "cancel", "cancelled"), jobs or ())
+        chosen = self._runs_of(experiment) if runs is None else runs
+        return sorted(self._in_batches(lambda c, names: orders.cancel_runs(c, experiment, names), chosen))
 
     def request_pause(
         self, jobs: Iterable[str] | None = None, *, experiment: str | None = None, runs: Iterable[str] | None = None
     ) -> list[str]:
         """Pause jobs by id, or those of an experiment that no other one wants; return the jobs that pause."""
-        with self._change() as connection:
-            if experiment is None:
-                return orders.stop_jobs(connection, jobs or (), "pause", "paused")
-            names = orders.list_jobs(connection, experiment, runs)
-            return orders.stop_jobs(connection, orders.unshared_jobs(connection, names, experiment), "pause", "paused")
+
+        def pause(connection: Connection, names: list[str]) -> list[str]:
+            alone = names if experiment is None else orders.unshared_jobs(connection, names, experiment)
+            return orders.stop_jobs(connection, alone, "pause", "paused")
+
+        return sorted(self._in_batches(pause, jobs or () if experiment is None else self.jobs_of(experiment, runs)))
 
     def request_resume(self, jobs: Iterable[str]) -> list[str]:
         """Put paused jobs back in the queue; return them."""
-        with self._change() as connection:
-            return orders.resume_jobs(connection, jobs)
+        return self._in_batches(orders.resume_jobs, jobs)
 
     def request_retry(self, jobs: Iterable[str]) -> list[str]:
-        """Give failed and cancelled jobs, and those they need, a fresh budget; return the ones it was news to."""
-        with self._change() as connection:
-            return orders.retry_jobs(connection, jobs)
+        """Give failed and cancelled jobs, and those they need, a fresh budget; return the ones it was news to.
+
+        Their cancelled runs come back alive; not those of what they need, which others share.
+        """
+        names = list(jobs)
+        with self._read() as connection:
+            closed = [] if connection is None else orders.with_needs(connection, names)
+            revived = {} if connection is None else orders.cancelled_runs(connection, names)
+        # The runs first: a job that no run wants would not be ready.
+        for experiment, runs in revived.items():
+            for some in in_batches(runs):
+                with self._change() as connection:
+                    orders.revive_runs(connection, experiment, some)
+        return self._in_batches(orders.retry_jobs, closed)
+
+    def _in_batches(self, change: Callable[[Connection, list[str]], list[str]], names: Iterable[str]) -> list[str]:
+        """Make a change of any number of names, some at a time; return what the changes gave."""
+        found: list[str] = []
+        for some in in_batches(list(names)):
+            with self._change() as connection:
+                found += change(connection, some)
+        return found
+
+    def _runs_of(self, experiment: str) -> list[str]:
+        with self._read() as connection:
+            return [] if connection is None else orders.list_runs(connection, experiment)
 
     def set_priority(self, experiment: str, priority: int) -> bool:
         """Higher goes first. Returns False when there is no such experiment."""

@@ -121,6 +121,19 @@ def remake_wanted(connection: Connection, name: str) -> list[str]:
     return sorted(before - after)
 
 
+def narrow_wanted(connection: Connection, name: str, jobs: Iterable[str]) -> None:
+    """Take those of `jobs` out of `wanted` of this experiment that none of its live runs needs."""
+    # CROSS JOIN and + keep SQLite to the job's own few runs: it would go through all of the experiment's.
+    live = (
+        "SELECT 1 FROM run_jobs l CROSS JOIN runs r ON r.experiment = l.experiment AND r.run = l.run"
+        " WHERE l.job = wanted.job AND +l.experiment = wanted.experiment AND NOT r.cancelled"
+    )
+    connection.execute(
+        text(f"DELETE FROM wanted WHERE experiment = :name AND {_among()} AND NOT EXISTS ({live})"),
+        {"name": name, "names": json.dumps(list(jobs))},
+    )
+
+
 def _retire_unwanted(connection: Connection, dropped: list[str]) -> None:
     """Cancel the jobs that no run asks for any more; what runs may end, and what is done stays."""
     connection.execute(
@@ -132,9 +145,13 @@ def _retire_unwanted(connection: Connection, dropped: list[str]) -> None:
     )
 
 
-def settle_jobs(connection: Connection, names: Iterable[str]) -> None:
-    """Make blocked/queued and the ready list right again for these jobs and those that need them."""
-    touched = json.dumps(sorted(_with_dependants(connection, list(names))))
+def settle_jobs(connection: Connection, names: Iterable[str], *, and_dependants: bool = True) -> None:
+    """Make blocked/queued and the ready list right again for these jobs, and for those that need them.
+
+    The latter are left out where no job was made done or undone.
+    """
+    found = _with_dependants(connection, list(names)) if and_dependants else set(names)
+    touched = json.dumps(sorted(found))
     # A need without a row is not done.
     unmet = (
         "EXISTS (SELECT 1 FROM job_needs n LEFT JOIN jobs d ON d.job = n.needs"

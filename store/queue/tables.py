@@ -7,8 +7,10 @@ read-only and take no lock that a writer waits for (WAL).
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import (
     Boolean,
@@ -30,13 +32,24 @@ from sqlalchemy.pool import NullPool, SingletonThreadPool
 
 SCHEMA_VERSION = 2
 QueueFault = DatabaseError  # a damaged or foreign file, a full disk, a lock that is not to be had
+# What SQLite says of a file that is damaged, no database, or without a table that it should have (SQLITE_ERROR).
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 # Writers that met were seen to wait for 4 s; a lock held for longer than this is a fault.
 BUSY_SECONDS = 30.0
 CACHE_KIBIBYTES = 65536  # at most: pages come into it as they are read
 MAPPED_BYTES = 1 << 30  # at most: what is mapped takes no memory of its own
-# No isolation level: this library begins its transactions itself, and the driver adds none of its own.
-CONNECT: dict[str, Any] = {"timeout": BUSY_SECONDS, "isolation_level": None}
 META = MetaData()
+
+
+class NewerQueue(RuntimeError):
+    """The queue has a schema of a newer version than this one."""
+
+
+def is_damage(fault: DatabaseError) -> bool:
+    """Whether making the queue anew would help: the disk, room and locks are not at fault."""
+    # An extended code holds its kind in the lowest byte.
+    return (getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF) in DAMAGE
+
 
 experiments = Table(
     "experiments",
@@ -137,9 +150,9 @@ leases = Table(
 
 
 def open_writer(path: Path) -> Engine:
-    """Return an engine on `path`, which is made if it is absent. Raises RuntimeError for a newer schema."""
+    """Return an engine on `path`, which is made if it is absent. Raises NewerQueue for a newer schema."""
     # One connection for each thread, kept: PRAGMA data_version compares within a connection.
-    engine = create_engine(f"sqlite:///{path}", poolclass=SingletonThreadPool, connect_args=CONNECT)
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, "mode=rwc"), poolclass=SingletonThreadPool)
     event.listen(engine, "connect", _prepare_writer)
     event.listen(engine, "begin", _begin_writing)
     # Under the write lock: two that open a new file at once make one schema.
@@ -151,12 +164,20 @@ def open_writer(path: Path) -> Engine:
 def open_reader(path: Path) -> Engine:
     """Return an engine that can only read. On a file system that is read-only too it falls back to a plain file."""
     mode = "mode=ro" if _may_share(path) else "immutable=1"
-    url = f"sqlite:///file:{path}?{mode}&uri=true"
     # A connection for each question: a file that `xp rebuild --queue` replaced is seen at the next one.
-    engine = create_engine(url, poolclass=NullPool, connect_args=CONNECT)
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, mode), poolclass=NullPool)
     event.listen(engine, "connect", _map_file)
     event.listen(engine, "begin", _begin_deferred)
     return engine
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Open the very file, whatever letters its path has: in a URL `?`, `#` and `%41` would name another one."""
+    # The two slashes are an empty host: a path may begin with two of its own.
+    uri = f"file://{quote(os.fsencode(path.absolute()))}?{mode}"
+    # No isolation level: this library begins its transactions itself, and the driver adds none of its own.
+    # One thread at a time uses it (the pool), and another one may close it.
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def checkpoint_log(engine: Engine) -> None:
@@ -200,7 +221,7 @@ def _make_schema(connection: Connection) -> None:
     if version == SCHEMA_VERSION:
         return
     if version > SCHEMA_VERSION:
-        raise RuntimeError(f"the queue has schema {version}; this program knows {SCHEMA_VERSION}")
+        raise NewerQueue(f"the queue has schema {version}; this program knows {SCHEMA_VERSION}")
     META.create_all(connection)
     # Version 1 knew no chains: until they are submitted again, its jobs go by their own cost.
     if version == 1:

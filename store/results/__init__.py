@@ -10,22 +10,34 @@
 The only room that imports duckdb.
 """
 
-from store.results.compact import Compactor, is_whole
-from store.results.ingest import Ingest, Watermark
-from store.results.reading import Connection, HasResults, QueryResult, open_snapshot, read_names, run_query
+from store.results.compact import Compactor, is_readable
+from store.results.ingest import CorruptStore, Ingest, StoreFault, Watermark, find_corruption
+from store.results.reading import (
+    Connection,
+    HasResults,
+    QueryResult,
+    open_snapshot,
+    read_everything,
+    read_names,
+    run_query,
+)
 from store.results.staging import Compacted, Lines
 
 __all__ = [
     "Compacted",
     "Compactor",
     "Connection",
+    "CorruptStore",
     "HasResults",
     "Ingest",
     "Lines",
     "QueryResult",
+    "StoreFault",
     "Watermark",
-    "is_whole",
+    "find_corruption",
+    "is_readable",
     "open_snapshot",
+    "read_everything",
     "read_names",
     "run_query",
 ]

@@ -8,7 +8,7 @@ cannot be read, or of a kind or version that this release does not know, stays a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -29,8 +29,13 @@ class Compactor:
         self._stage = stage
         self._db = duckdb.connect(":memory:", config={"memory_limit": "1GB", "temp_directory": f"{stage}.spill"})
 
-    def compact(self, job: str, attempt: int, journal: Path, target: Path) -> Compacted | None:
-        """Put `target` in the place of `journal`; None, and nothing changed, where the journal must stay as it is."""
+    def compact(
+        self, job: str, attempt: int, journal: Path, target: Path, vouch: Callable[[Path], object] = lambda _: None
+    ) -> Compacted | None:
+        """Put `target` in the place of `journal`; None, and nothing changed, where the journal must stay as it is.
+
+        `vouch` is called with the new file when it is on the disk and has not got its name yet.
+        """
         longest = stage_lines(_whole_lines(job, attempt, journal), self._stage)
         rows = typed_lines(self._stage, longest)
         if not self._is_known(rows):
@@ -42,6 +47,7 @@ class Compactor:
             return None
         # Content, name, and only then the journal goes: at each moment one of the two is whole.
         _sync(beside)
+        vouch(beside)
         os.replace(beside, target)
         _sync(target.parent)
         journal.unlink()
@@ -64,15 +70,14 @@ class Compactor:
         self._stage.unlink(missing_ok=True)
 
 
-def is_whole(path: Path) -> bool:
-    """Whether a file has the first and last four bytes that every Parquet file has."""
-    try:
-        with open(path, "rb") as handle:
-            first = handle.read(4)
-            handle.seek(-4, os.SEEK_END)
-            return first == handle.read(4) == b"PAR1"
-    except OSError:
-        return False
+def is_readable(path: Path) -> bool:
+    """Whether every row of a compacted journal can be read; reads them all."""
+    with duckdb.connect(":memory:") as db:
+        try:
+            db.execute(CHECK.format(rows=compacted_lines([path])))
+        except duckdb.Error:
+            return False
+    return True
 
 
 def _whole_lines(job: str, attempt: int, journal: Path) -> Iterator[Lines]:

@@ -7,6 +7,7 @@ snapshot, so that readers never wait and are never torn.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 import uuid
@@ -23,8 +24,24 @@ from store.readonly import StoreError
 from store.results.schema import ROOM, SCHEMA_VERSION, check_columns, schema_sql
 from store.results.staging import Compacted, Lines, compacted_lines, stage_lines, stage_rows, typed_lines
 
+StoreFault = duckdb.Error  # a full disk, a damaged file; a query that is wrong never gets here
 RAW_TABLES = ("metrics", "measurements", "predictions", "teachers", "facts", "resumes")
-OF_A_JOB = ("jobs", "attempts", "provenance", "metrics_last", "raw.winners", "raw.chains", "raw.evaluations")
+OF_A_JOB = ("damaged", "jobs", "attempts", "provenance", "metrics_last", "raw.winners", "raw.chains", "raw.evaluations")
+
+
+class CorruptStore(StoreError):
+    """A block of a database is not as it was written."""
+
+
+@contextmanager
+def find_corruption() -> Iterator[None]:
+    """Turn what DuckDB says of a damaged block into CorruptStore; it checks the sum of each block that it reads."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if not re.search("corrupt|checksum|deseriali", str(error), re.IGNORECASE):
+            raise
+        raise CorruptStore(str(error).splitlines()[0]) from error
 
 
 @dataclass(frozen=True)
@@ -173,6 +190,11 @@ class Ingest:
             "select w.job, w.attempt from raw.watermarks w join raw.seen s on s.item = 'job:' || w.job "
             "where s.settled and not w.compacted and w.damaged = 0 and w.bytes >= ? order by all", [smallest]
         ).fetchall()  # fmt: skip
+
+    def damaged(self) -> tuple[str, ...]:
+        """Return a line for each file that is not as it was written, and so left out."""
+        rows = self._db.execute("select distinct file || ': ' || what from damaged order by all").fetchall()
+        return tuple(str(line) for (line,) in rows)
 
     def _load_lines(self, query: str) -> None:
         self._db.execute(f"create or replace temp table lines as {query}")

@@ -21,7 +21,7 @@ import duckdb
 from store.readonly import StoreError, check_query, explain_error
 from store.results.bounds import QueryTooLong, StillEnding, bound_memory, run_bounded
 from store.results.schema import SCHEMA_VERSION
-from store.results.staging import quote
+from store.results.staging import quote, quote_name
 
 Config = dict[str, str | bool | int | float | list[str]]
 Connection = duckdb.DuckDBPyConnection
@@ -37,6 +37,7 @@ OPEN_CONFIG: Config = {
 # list of allowed paths alone would leave the results themselves to be read as bytes and written by COPY.
 LOCK = "set enable_external_access = false; set disabled_filesystems = 'LocalFileSystem'; set lock_configuration = true"
 SECONDS_LIMIT = 120.0
+UNOPENABLE = "?\\"
 REBUILD = "xp rebuild makes it anew from the job folders"
 
 
@@ -80,6 +81,8 @@ def _open_file(path: Path, config: Config) -> Connection:
     """Attach the file to a database in memory: a plain second `connect` in one process would see a replaced file."""
     if not path.is_file():
         raise StoreError(f"there are no results yet at {path}: submit a spec, or run `xp rebuild`", "xp submit SPEC")
+    if letters := unopenable(path):
+        raise StoreError(f"DuckDB opens no file whose path holds {letters}: {path}", "move or rename the folder")
     db = duckdb.connect(":memory:", config=config)
     try:
         db.execute(f"set timezone = 'UTC'; attach '{quote(path.resolve())}' as results (read_only); use results")
@@ -92,6 +95,25 @@ def _open_file(path: Path, config: Config) -> Connection:
         db.close()
         raise StoreError(f"{path} was made by another release of xp: `xp rebuild` makes it anew", REBUILD)
     return db
+
+
+def read_everything(path: Path) -> str | None:
+    """Return what keeps the results from being read, None where every row can be: DuckDB has a sum of each block."""
+    try:
+        with _open_file(path, {}) as db:
+            tables = db.execute(
+                "select schema_name, table_name from duckdb_tables() where database_name = 'results'"
+            ).fetchall()
+            for schema, table in tables:
+                db.execute(f"select sum(hash(one)::hugeint) from {schema}.{quote_name(table)} as one").fetchall()
+    except (duckdb.Error, StoreError) as error:
+        return str(error).splitlines()[0]
+    return None
+
+
+def unopenable(path: Path) -> str:
+    """Return the letters for which DuckDB would open another file than `path`, or none: it cuts and splits at them."""
+    return " and ".join(letter for letter in UNOPENABLE if letter in str(path.resolve()))
 
 
 def run_query(

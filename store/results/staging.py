@@ -6,6 +6,7 @@ A staged file is read by DuckDB's own JSON reader: about 100 times as fast as in
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,14 +71,14 @@ def stage_lines(chunks: Iterable[Lines], stage: Path) -> int:
 def typed_lines(stage: Path, longest: int) -> str:
     """Return the query that gives staged lines with their types; a damaged line gives no row."""
     return (
-        f"select {TYPED_LINE} from read_json('{quote(stage)}', format = 'newline_delimited', ignore_errors = true, "
+        f"select {TYPED_LINE} from read_json('{exact(stage)}', format = 'newline_delimited', ignore_errors = true, "
         f"columns = {columns_text(LINE_COLUMNS)}, maximum_object_size = {longest}) where seq is not null"
     )
 
 
 def compacted_lines(files: Iterable[Path]) -> str:
     """Return the query that gives the lines of compacted journals."""
-    names = ", ".join(f"'{quote(path)}'" for path in files)
+    names = ", ".join(f"'{exact(path)}'" for path in files)
     return f"select * from read_parquet([{names}], union_by_name = true)"
 
 
@@ -88,13 +89,18 @@ def stage_rows(rows: Iterable[Mapping[str, Any]], stage: Path, kinds: Mapping[st
         return ""
     stage.write_text(text)
     return (
-        f"select {', '.join(map(quote_name, kinds))} from read_json('{quote(stage)}', format = 'newline_delimited', "
+        f"select {', '.join(map(quote_name, kinds))} from read_json('{exact(stage)}', format = 'newline_delimited', "
         f"columns = {columns_text(kinds)}, maximum_object_size = {len(text) + 1024})"
     )
 
 
 def quote(path: Path) -> str:
     return str(path).replace("'", "''")
+
+
+def exact(path: Path) -> str:
+    """Return a path for a reader of files: it takes patterns, so that `run[1]` would be read as the folder `run1`."""
+    return quote(Path(re.sub(r"([*?\[])", r"[\1]", str(path))))
 
 
 def quote_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -193,13 +194,31 @@ def end_of(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
 def test_a_disk_that_fails_is_told_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: str
 ) -> None:
-    import errno
-
     code = end_of(monkeypatch, OSError(getattr(errno, number), "so it is", "/there"))
     assert code == HomeError("x").exit_code
     said = capsys.readouterr().err
     assert "cannot write: so it is" in said
     assert "/there" in said
+
+
+def test_what_cannot_be_read_is_not_said_to_be_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret.yaml"
+    secret.touch()
+    monkeypatch.setattr("engine.cli.os.access", lambda path, mode: path != str(secret))
+    end_of(monkeypatch, PermissionError(errno.EACCES, "Permission denied", str(secret)))
+    said = capsys.readouterr().err
+    assert f"{secret}: cannot read: Permission denied\nfix: make it readable" in said
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_name_the_limit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    end_of(monkeypatch, OSError(number, "Too many open files", "/there"))
+    said = capsys.readouterr().err
+    assert "/there: cannot open a file: Too many open files\nfix: raise the limit (ulimit -n)" in said
 
 
 def test_other_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from engine.cli import progress as watch
 from engine.cli.progress import Keeper, Screen, wait_for
-from engine.errors import XpError
+from engine.errors import HomeError, XpError
 from engine.home.paths import Home
 from engine.inspect.status import ExperimentView
 from engine.schedule.worker import start_detached
@@ -40,6 +41,18 @@ class Noticing(io.StringIO):
         return super().write(text)
 
 
+class Vanishing(io.StringIO):
+    """A screen upon which the home vanishes as soon as something is shown."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__()
+        self.home = home
+
+    def write(self, text: str) -> int:
+        shutil.rmtree(self.home.root, ignore_errors=True)
+        return super().write(text)
+
+
 def make_console(*, terminal: bool = False, file: io.StringIO | None = None) -> Console:
     return Console(file=file or io.StringIO(), force_terminal=terminal, width=100)
 
@@ -61,6 +74,20 @@ def test_the_end_is_shown_and_the_exit_code_is_that_of_the_experiment(home: Home
         assert wait_for(home, "one", console) == 1
     assert "failed: role0 arm cell seed 1 (train-2): exit 88: leaving early" in text_of(console)
     assert ("one: 0/2 jobs" in text_of(console)) == (not terminal)
+
+
+def test_a_home_that_vanishes_ends_the_waiting_with_an_error(home: Home) -> None:
+    submit_probes(home, "one", [Probe("train-1")])
+    console = make_console(file=Vanishing(home))
+    with pytest.raises(HomeError, match="the home folder is gone while its jobs ran"):
+        wait_for(home, "one", console)
+    assert not home.root.exists(), "nothing is made in its place"
+
+
+def test_an_experiment_that_the_queue_lost_ends_the_waiting_with_an_error(home: Home) -> None:
+    with pytest.raises(HomeError, match="does not know one any more") as caught:
+        wait_for(home, "one", make_console())
+    assert caught.value.fix.startswith("xp rebuild --queue")
 
 
 def test_a_scheduler_that_died_is_followed_by_another(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from engine.cli import app
+from engine.collect import CollectReport
 from engine.home.paths import open_home
+from tests.helpers.synthetic import Arm, SyntheticHome
 
 
 @pytest.fixture
@@ -34,8 +36,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
         monkeypatch.setattr(name, call)
 
-    stand_in("engine.collect.collect", None)
-    stand_in("engine.collect.rebuild", "3 jobs")
+    stand_in("engine.collect.collect", CollectReport())
+    stand_in("engine.collect.rebuild", CollectReport(3, 50))
     stand_in("engine.schedule.worker.rebuild_queue", 7)
     stand_in("engine.report.make_report", [Path("a.md"), Path("b.html")])
     stand_in("engine.report.list_missing", ["a hole", "another"])
@@ -108,9 +110,39 @@ def test_sql_prints_rows_and_says_its_note_aside(home: Path, calls: list[tuple[A
 
 
 def test_rebuild_makes_the_results_or_the_queue(home: Path, calls: list[tuple[Any, ...]]) -> None:
-    assert run(home, "rebuild").stderr == "results.duckdb is new: 3 jobs\n"
+    assert run(home, "rebuild").stderr == "results.duckdb is new: 3 jobs and 50 bytes of journals read in 0.0 s\n"
     assert run(home, "rebuild", "--queue").stderr == "queue.db holds 7 jobs again\n"
     assert [call[0] for call in calls] == ["rebuild", "rebuild_queue"]
+
+
+@pytest.mark.parametrize("words", [["rebuild"], ["rebuild", "--queue"]])
+def test_a_rebuild_names_what_it_could_not_take_and_ends_with_1(tmp_path: Path, words: list[str]) -> None:
+    made = SyntheticHome(tmp_path / "home", sealed=True)
+    made.record("paper", [], "a")
+    job = made.home.job(made.train("train-a", Arm(), 0))
+    job.result.unlink()
+    job.result.write_text('{"attempt": 7}')
+    (made.home.experiment("paper") / "1.json").write_text("{")
+    answer = CliRunner().invoke(app, [*words, "--home", str(made.home.root)])
+    assert answer.exit_code == 1
+    lines = answer.stderr.splitlines()
+    named = [line for line in lines if line.startswith("damaged: ")]
+    assert [line.endswith(end) for line in named for end in ("is no JSON object", "which is not there")] == [
+        True, False, False, True,
+    ]  # fmt: skip
+    assert all("experiments/paper/1.json" in one or "jobs/train-a/result.json" in one for one in named)
+    assert lines[-1].startswith("fix: restore them from a copy")
+
+
+def test_what_is_left_out_is_said_beside_every_answer(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home", sealed=True)
+    runs = made.experiment("paper", {"a": Arm(), "b": Arm(0.8)}, seeds=(0, 1, 2))
+    journal = made.home.job(runs[0]["jobs"]["student"]).attempt(1).journal
+    journal.write_bytes(journal.read_bytes()[:-1])
+    answer = CliRunner().invoke(app, ["compare", "paper/b", "paper/a", "--home", str(made.home.root)])
+    file = journal.relative_to(made.home.root)
+    assert f"left out, because it is damaged: {file}: has" in answer.stderr
+    assert "n=2" in answer.stdout
 
 
 def test_trace_shows_differences_only_when_asked(home: Path, calls: list[tuple[Any, ...]], tmp_path: Path,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,7 @@ from filelock import FileLock
 from engine.collect import collect, rebuild
 from engine.errors import HomeError
 from engine.home.files import read_json, write_json
+from engine.home.paths import Home
 from store.journal import JournalWriter, read_bytes
 from store.queue import Queue
 from store.readonly import StoreError
@@ -329,3 +331,25 @@ def test_published_figures_are_read_again_when_their_file_changes(
     collect(made.home)
     assert count > 1
     assert read_rows(made.home, "select phase, section from published") == [(1, "x")]
+
+
+@pytest.mark.parametrize("again", [collect, rebuild])
+def test_results_that_find_no_room_say_so_and_leave_nothing_behind(
+    made: SyntheticHome, monkeypatch: pytest.MonkeyPatch, again: Callable[[Home], object]
+) -> None:
+    made.done("train-a", "train")
+    collect(made.home)
+    made.done("train-b", "train")
+    before = made.home.results_db.read_bytes()
+
+    def fill(*_: object) -> None:
+        raise duckdb.IOException("IO Error: Could not write file: No space left on device")
+
+    monkeypatch.setattr("store.results.ingest.Ingest.replace", fill)
+    with pytest.raises(HomeError, match="the results cannot be written: the disk is full\nfix: make room"):
+        again(made.home)
+    assert made.home.results_db.read_bytes() == before
+    assert list(made.home.ingest_db.parent.glob("*.tmp*")) == []
+    monkeypatch.undo()
+    again(made.home)
+    assert len(read_rows(made.home, "select job from jobs")) == 2

@@ -13,13 +13,31 @@ ROOT = Path(__file__).parents[2]
 RESOURCES = ROOT / "tests" / "resources"
 
 
+CANARY = "canary-51c8"
+SECRET_NAMES = (
+    "HF_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "WANDB_API_KEY",
+    "GITHUB_TOKEN",
+    "DB_PASSWORD",
+)
+PROXY_NAMES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+CANARIES = {
+    **dict.fromkeys(SECRET_NAMES, CANARY),
+    **dict.fromkeys(PROXY_NAMES, f"http://me:{CANARY}@localhost:9"),
+    "XP_QUEUE": f"https://localhost:9/queue?token={CANARY}",
+}
+
+
 def xp(home: Path, *words: str | Path, code: int = 0) -> str:
-    """Run a command on `home`, hold its exit code, return its stdout."""
-    environment = {**os.environ, "XP_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    """Run a command on `home`, hold its exit code, return its stdout. Its environment is full of secrets."""
+    environment = {**os.environ, **CANARIES, "XP_HOME": str(home), "PYTHONPATH": str(ROOT)}
     line = [sys.executable, "-m", "engine.cli", *map(str, words)]
     answer = subprocess.run(line, capture_output=True, text=True, env=environment, cwd=home.parent, check=False)
     assert answer.returncode == code, answer.stderr
     assert "Traceback" not in answer.stderr
+    assert CANARY not in answer.stderr + answer.stdout
     return answer.stdout
 
 

@@ -15,7 +15,7 @@ import pytest
 from engine.home.files import read_json
 from engine.home.paths import Home, open_home
 from engine.schedule.worker import scheduler_alive
-from tests.flow.commands import RESOURCES, ask, xp
+from tests.flow.commands import CANARY, RESOURCES, ask, xp
 
 TINY = RESOURCES / "tiny.yaml"
 PATIENCE = 240.0
@@ -105,6 +105,15 @@ def test_report_shows_every_arm_and_stands_alone(done: Path, tmp_path: Path) -> 
     assert 'src="http' not in page
     assert 'href="http' not in page
     assert "| original" in next(path for path in paths if path.suffix == ".md").read_text()
+
+
+def test_no_secret_of_the_environment_is_written_anywhere(done: Path, tmp_path: Path) -> None:
+    """Every command here has them in its environment (tests/flow/commands.py), the one that ran the jobs too."""
+    xp(done, "report", "tiny", "-o", tmp_path)
+    xp(done, "doctor")
+    files = [path for folder in (done, tmp_path) for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 50
+    assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
 
 
 @pytest.mark.parametrize(

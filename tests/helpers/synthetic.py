@@ -11,7 +11,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from engine.home.commits import vouch
 from engine.home.paths import AttemptFolder, Home, open_home
+from engine.home.seals import seal
 from store.journal import JournalWriter
 
 START = 1_760_000_000.0
@@ -41,10 +43,14 @@ ARMS = {
 
 
 class SyntheticHome:
-    """Builds jobs, attempts and records under `root`; every figure follows from names and seeds alone."""
+    """Builds jobs, attempts and records under `root`; every figure follows from names and seeds alone.
 
-    def __init__(self, root: Path) -> None:
+    With `sealed` they have checksums, as this version of xp writes them; without, as older ones did.
+    """
+
+    def __init__(self, root: Path, *, sealed: bool = False) -> None:
         self.home: Home = open_home(root, create=True)
+        self.sealed = sealed
 
     def job(self, job: str, kind: str, needs: Mapping[str, str] | None = None, settings: Any = None) -> str:
         folder = self.home.job(job)
@@ -68,7 +74,7 @@ class SyntheticHome:
     def finish(self, job: str, attempt: AttemptFolder, seconds: float = 12.0) -> None:
         kind = json.loads(self.home.job(job).spec.read_text())["kind"]
         about = {"job": job, "attempt": attempt.number, "kind": kind, "steps": 10, "seconds": seconds, "figures": {}}
-        _put(attempt.result, about)
+        _put(attempt.result, vouch(self.home.job(job), attempt, about) if self.sealed else about)
         os.link(attempt.result, self.home.job(job).result)
         self.outcome(attempt, "done")
 
@@ -193,22 +199,13 @@ class SyntheticHome:
     ) -> Path:
         folder = self.home.experiment(name)
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{len(self.home.records(name)) + 1}.json"
+        number = len(self.home.records(name)) + 1
+        path = folder / f"{number}.json"
         about = {"version": 1, "name": name, "title": f"The {name} experiment", "baseline": baseline}
         spec = {"name": name, "baseline": baseline, "claims": list(claims)}
-        _put(
-            path,
-            {
-                **about,
-                "submitted_at": START,
-                "priority": 0,
-                "spec": spec,
-                "claims": list(claims),
-                "runs": runs,
-                "jobs": [],
-                **more,
-            },
-        )
+        rest = {"submitted_at": START, "priority": 0, "spec": spec, "claims": list(claims), "runs": runs, "jobs": []}
+        record = {**about, **rest, **more}
+        _put(path, seal({**record, "number": number}) if self.sealed else record)
         return path
 
 

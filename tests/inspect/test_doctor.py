@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 from collections import namedtuple
 from importlib import metadata
@@ -10,11 +11,15 @@ from typing import Any
 
 import pytest
 
+from engine.collect import collect
+from engine.errors import HomeError
 from engine.home.paths import Home
 from engine.inspect import doctor
 from engine.inspect.doctor import Finding, examine
 from engine.schedule.worker.lock import take_lock
+from store.queue.tables import SCHEMA_VERSION
 from tests.helpers.queueing import Probe, make_home, submit_probes
+from tests.helpers.synthetic import Arm, SyntheticHome
 
 Usage = namedtuple("Usage", ("total", "used", "free"))
 
@@ -38,6 +43,9 @@ def imports(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr("engine.inspect.doctor.subprocess.run", answer)
     monkeypatch.setattr(doctor, "list_gpus", lambda: [])
     monkeypatch.setattr("engine.inspect.doctor.shutil.disk_usage", lambda _: Usage(10**12, 0, 5 * 10**9))
+    monkeypatch.setattr(doctor, "room_trouble", lambda _: "")
+    monkeypatch.setattr(doctor, "memory_room", lambda: 3 * 10**9)
+    monkeypatch.setattr(doctor, "memory_limit", lambda: 4 * 10**9)
     return said
 
 
@@ -50,7 +58,7 @@ def test_a_sound_machine_is_well_in_everything(home: Home) -> None:
     assert [one.name for one in found if not one.is_well] == []
     assert [one.name for one in found] == [
         "python", "torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic", "torch with timm", "devices",
-        "disk", "scheduler", "queue.db",
+        "memory", "disk", "scheduler", "queue.db", "submissions", "results.duckdb",
     ]  # fmt: skip
     assert finding(home, "duckdb").what == metadata.version("duckdb")
     assert finding(home, "disk").what == f"5.0 GB free at {home.root}"
@@ -116,9 +124,88 @@ def test_a_broken_queue_is_bad_and_can_be_made_anew(home: Home) -> None:
     assert "xp rebuild --queue" in str(found)
 
 
+@pytest.mark.parametrize("raw", [b"", b"no database" * 1000, b"cut"])
+def test_results_that_cannot_be_read_are_made_anew_by_a_rebuild(home: Home, raw: bytes) -> None:
+    assert finding(home, "results.duckdb").what == "none yet"
+    collect(home)
+    assert finding(home, "results.duckdb").what == "1 jobs; whether their files are whole tells --deep"
+    home.results_db.write_bytes(raw if raw != b"cut" else home.results_db.read_bytes()[:10_000])
+    found = finding(home, "results.duckdb")
+    assert not found.is_well
+    assert found.fix.startswith("xp rebuild makes it again")
+
+
+def test_a_queue_that_is_gone_is_bad_where_something_was_submitted(home: Home) -> None:
+    for path in home.root.glob("queue.db*"):
+        path.unlink()
+    assert finding(home, "queue.db").what == "is gone, and there are submissions"
+    (home.experiment("one") / "1.json").unlink()
+    assert finding(home, "queue.db").is_well
+
+
+def test_a_queue_of_a_newer_xp_is_named(home: Home) -> None:
+    with sqlite3.connect(home.queue_db) as connection:
+        connection.execute("PRAGMA user_version=99")
+    connection.close()
+    assert finding(home, "queue.db").what == f"it has schema 99, of a newer xp: this one knows {SCHEMA_VERSION}"
+
+
+def test_submissions_are_held_against_the_queue_and_their_checksums(home: Home) -> None:
+    assert finding(home, "submissions").is_well
+    submit_probes(home, "one", [Probe("train-1"), Probe("train-2")])
+    (home.experiment("one") / "2.json").unlink()
+    assert "the newest of one is gone" in finding(home, "submissions").what
+    (home.experiment("one") / "1.json").write_bytes(b"\xff\x00")
+    assert finding(home, "submissions").what == "experiments/one/1.json is no JSON object"
+
+
+def test_what_the_results_leave_out_is_said(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "made", sealed=True)
+    job = made.home.job(made.train("train-a", Arm(), 0))
+    job.attempt(1).journal.unlink()
+    collect(made.home)
+    found = finding(made.home, "results.duckdb")
+    assert found.what == "leaves out what is damaged: jobs/train-a/attempts/1/journal.jsonl is gone"
+    assert not found.is_well
+
+
+def test_a_check_that_fails_is_a_finding_and_the_others_are_made(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bool:
+        raise RecursionError("of any kind\nwith more lines")
+
+    monkeypatch.setattr(doctor, "scheduler_alive", fail)
+    assert finding(home, "scheduler").what == "cannot be examined: RecursionError: of any kind"
+    assert finding(home, "results.duckdb").is_well
+
+
+def test_a_home_that_cannot_be_had_is_a_finding_with_its_fix(tmp_path: Path) -> None:
+    found = examine(HomeError("this is a file", where="/there", fix="name a folder"))[-1]
+    assert (found.name, found.is_well, found.what, found.fix) == (
+        "home", False, "/there: this is a file", "name a folder",
+    )  # fmt: skip
+    absent = examine(Home(tmp_path / "absent" / "home", tmp_path / "absent" / "cache"))
+    assert all(one.is_well for one in absent)
+    assert "none yet" in [one.what for one in absent]
+    assert f"5.0 GB free at {tmp_path}" in [one.what for one in absent]
+    assert not (tmp_path / "absent").exists(), "looking makes nothing"
+
+
 def test_only_what_is_bad_shows_its_fix() -> None:
     assert str(Finding("a", True, "well", "do this")) == "ok  a: well"
     assert str(Finding("a", False, "ill", "do this")) == "BAD a: ill\n    fix: do this"
     assert Finding("a", False, "ill", "do this").as_json() == {
         "name": "a", "ok": False, "what": "ill", "fix": "do this",
     }  # fmt: skip
+
+
+def test_memory_is_what_processes_here_may_have(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert finding(home, "memory").what == "3.0 of 4.0 GB free for processes here"
+    monkeypatch.setattr(doctor, "memory_room", lambda: 10**9)
+    assert not finding(home, "memory").is_well
+
+
+def test_a_disk_without_inodes_is_not_well(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "room_trouble", lambda _: "the disk has no inodes left for new files")
+    found = finding(home, "disk")
+    assert not found.is_well
+    assert found.what.endswith("; the disk has no inodes left for new files")

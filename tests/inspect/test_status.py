@@ -178,7 +178,11 @@ def test_trouble_is_said_where_there_is_work(home: Home, monkeypatch: pytest.Mon
     lock = take_lock(home)
     assert lock is not None
     assert find_trouble(home, views) == ""
-    monkeypatch.setattr("engine.inspect.status.has_room", lambda _: False)
+    home.scheduler_log.write_text("2026 cannot go on for now: too many files are open\n")
+    assert find_trouble(home, views) == "the scheduler cannot go on for now: too many files are open"
+    home.scheduler_log.write_text("2026 cannot go on for now: too many files are open\n2026 goes on\n")
+    assert find_trouble(home, views) == ""
+    monkeypatch.setattr("engine.inspect.status.home_trouble", lambda _: "the disk is full")
     assert "the disk is full" in find_trouble(home, views)
     lock.release()
 

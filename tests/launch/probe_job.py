@@ -1,7 +1,7 @@
 """A job without torch: what it does stands in its details.json. Preloaded by the tests instead of engine.run.
 
-{"do": "done|crash|exit|sleep|steps|still", ...}; every main(order) commits as the real one does. `go` names a file:
-a job that sleeps or holds does so until it is there: however fast the machine is, it is where the test wants it.
+{"do": "done|crash|lack|exit|sleep|steps|still", ...}; every main(order) commits as the real one does. `go` names a
+file: a job that sleeps or holds does so until it is there: however fast the machine is, it is where the test wants it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, JobFolder
 from engine.launch import Order
 
+CANARY = "canary-7d1f"
 asked: list[int] = []
 
 
@@ -36,7 +37,11 @@ def finish(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> i
 
 
 def seen_env() -> dict[str, str | None]:
-    return {"cuda": os.environ.get("CUDA_VISIBLE_DEVICES"), "session": str(os.getsid(0) == os.getpid())}
+    """What the job sees, and what others see of it: names by which tests find their canaries."""
+    outside = Path("/proc/self/environ").read_bytes().decode(errors="replace")
+    inside = "\n".join(os.environ.values())
+    about = {"inside": str(inside.count(CANARY)), "outside": str(outside.count(CANARY))}
+    return {"cuda": os.environ.get("CUDA_VISIBLE_DEVICES"), "session": str(os.getsid(0) == os.getpid()), **about}
 
 
 def sleep_then_finish(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
@@ -58,7 +63,16 @@ def may_go(details: dict[str, Any]) -> bool:
 def crash(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
     if attempt.number > int(details.get("times", 99)):
         return finish(job, attempt, details)
-    raise ValueError("the probe was told to crash")
+    told = [value for name, value in os.environ.items() if name.lower() == "https_proxy"]
+    raise ValueError(" ".join(["the probe was told to crash", *told]))
+
+
+def lack(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    """Meet a machine that has run out of something, in the first attempts."""
+    if attempt.number > int(details.get("times", 99)):
+        return finish(job, attempt, details)
+    number = int(details["errno"])
+    raise OSError(number, os.strerror(number), "somewhere")
 
 
 def leave_with(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
@@ -107,6 +121,7 @@ DOINGS = {
     "sleep": sleep_then_finish,
     "crash": crash,
     "exit": leave_with,
+    "lack": lack,
     "steps": step_on,
     "still": stand_still,
 }

@@ -16,6 +16,7 @@ from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Order
 from engine.launch.attempt_process import Tee, log_too, order_by_hand, read_order, run_attempt
+from engine.launch.memory import count_kills, oom_counter
 from engine.launch.process import boot_id, host_name, see_process
 
 
@@ -134,6 +135,8 @@ def test_a_handle_tells_who_runs_and_how_it_ended(home: Home) -> None:
     words, me = json.loads(order.folder.handle.read_text()), see_process(os.getpid())
     assert me is not None
     assert words.pop("ended_at") >= words.pop("started_at") > 0
+    assert words.pop("oom_counter") == str(oom_counter())
+    assert words.pop("oom_kills") == count_kills(oom_counter())
     who = {"pid": os.getpid(), "start_time": me.start, "host": host_name(), "boot_id": boot_id()}
     assert words == {**who, "job": "train-1", "attempt": 2, "slot": "GPU-5a", "exit": 85}
     assert (logs, during) == ([order.folder.log], [False])

@@ -19,6 +19,7 @@ from engine.launch import Handle, Order, State, Status
 from engine.launch.local import LocalLauncher
 from engine.launch.process import boot_id, host_name, is_alive, see_process, session_members
 from tests.helpers.queueing import PROBE, make_home, told_process, until
+from tests.launch.probe_job import CANARY
 
 
 @pytest.fixture
@@ -219,3 +220,66 @@ def test_a_job_sees_its_own_gpu_and_none_in_a_cpu_slot(
 ) -> None:
     assert wait_for(launcher, launcher.submit(replace(order(home), slot=slot))).exit == 0
     assert json.loads(home.job("train-1").result.read_text())["env"]["cuda"] == seen
+
+
+def test_a_kill_for_want_of_memory_is_known_by_the_counter_and_explains_one_end(
+    home: Home, launcher: LocalLauncher, tmp_path: Path
+) -> None:
+    """Two jobs are killed; the counter of their control group rose by one: that was one of them."""
+    counter, ends = tmp_path / "memory.events", []
+    counter.write_text("oom_kill 3\n")
+    for job in ("train-1", "train-2"):
+        handle = launcher.submit(order(home, job, do="sleep", seconds=60))
+        pid, _ = told_process(home, job)
+        path = home.job(job).attempt(1).handle
+        told = json.loads(path.read_text())
+        assert isinstance(told["oom_kills"], int | None)
+        write_json(path, {**told, "oom_counter": str(counter), "oom_kills": 3})
+        counter.write_text("oom_kill 4\n")
+        os.kill(pid, signal.SIGKILL)
+        ends.append(wait_for(launcher, handle))
+    assert [(end.exit, end.is_oom) for end in ends] == [(-signal.SIGKILL, True), (-signal.SIGKILL, False)]
+
+
+def test_a_kill_without_evidence_is_no_want_of_memory(home: Home, launcher: LocalLauncher, tmp_path: Path) -> None:
+    told_to_stop = launcher.submit(order(home, "train-1", do="sleep", seconds=60, deaf=True))
+    counter = tmp_path / "memory.events"
+    told_process(home, "train-1")
+    path = home.job("train-1").attempt(1).handle
+    write_json(path, {**json.loads(path.read_text()), "oom_counter": str(counter), "oom_kills": 0})
+    counter.write_text("oom_kill 1\n")
+    launcher.stop(told_to_stop, 0.1)
+    assert wait_for(launcher, told_to_stop) == Status(State.GONE, -signal.SIGKILL), "we killed it"
+
+
+def test_an_attempt_that_died_unseen_is_judged_by_the_counter_of_this_boot(
+    home: Home, launcher: LocalLauncher, tmp_path: Path
+) -> None:
+    counter = tmp_path / "memory.events"
+    counter.write_text("oom_kill 1\n")
+    for job, boot in (("train-1", boot_id()), ("train-2", "another boot")):
+        folder = home.job(job).attempt(1).root
+        folder.mkdir(parents=True)
+        about = {"pid": 2**22 - 1, "start_time": 1, "host": host_name(), "boot_id": boot, "oom_kills": 0}
+        write_json(folder / "handle.json", {**about, "oom_counter": str(counter)})
+        status = launcher.poll([handle := Handle(job, 1, str(folder))])[handle]
+        assert (status.state, status.exit, status.is_oom) == (State.GONE, None, job == "train-1")
+
+
+@pytest.mark.parametrize("weights", ["none", "pretrained"])
+def test_a_job_sees_secrets_only_to_download_and_nobody_sees_them_with_it(
+    home: Home, launcher: LocalLauncher, weights: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "WANDB_API_KEY", "XP_QUEUE", "SOMETHING"):
+        monkeypatch.setenv(name, CANARY)
+    monkeypatch.setenv("https_proxy", f"http://me:{CANARY}@localhost:9")
+    for job, does in (("train-1", "done"), ("train-2", "crash")):
+        given = order(home, job, do=does)
+        write_json(home.job(job).spec, {"settings": {"weights": weights}})
+        wait_for(launcher, launcher.submit(given))
+    seen = json.loads(home.job("train-1").result.read_text())["env"]
+    assert (seen["outside"], seen["inside"]) == ("0", "2" if weights == "pretrained" else "0")
+    log = home.job("train-2").attempt(1).log.read_text()
+    assert "told to crash" in log
+    assert ("http://me:***@localhost:9" in log) == (weights == "pretrained")
+    assert not any(CANARY in path.read_text() for path in home.root.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""Every sentence about a teacher: a case where it is true and appears, and one where it must not."""
+"""Every sentence about a teacher or a map: a case where it is true and appears, and one where it must not."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
+from engine.report.pointing import Pointed, looking_text
 from engine.report.remedies import find_assisted, softer_advice
 from engine.report.sentences import SENTENCES
 from engine.report.sheet import Sheet
 from engine.report.teachers import _judged_note, _notes, _Teacher
 from engine.report.verdicts import Look, Remedy, judge_capacity, judge_following, judge_noise, remedy_text
+from tests.report.test_pointing import map_row
+from tests.report.test_pointing import notes as pointing_notes
 from tests.report.test_remedies import TAUGHT, sheet, tree
 from tests.report.test_teachers import PLAIN, section, teacher_rows
 from tests.report.test_verdicts import ALONE, CALM, HELPED, KNOWN, SHARP, UNCLEAR, WORSE, following
@@ -82,6 +85,15 @@ HEARD, MOVING, ROBUST = (
     lambda: sheet(o=tree(loss="lskd")),
 )
 
+
+def looking(p: float, chance_p: float) -> Told:
+    return lambda: looking_text(Pointed("a", 0, 12, 10, 0, 9, 2.5, 3.0), p, chance_p)
+
+
+def boxed(cropped: int = 0, **row: None) -> Told:
+    return lambda: pointing_notes({**map_row("a", cropped=cropped), **row})
+
+
 CASES: dict[str, tuple[Told, Told]] = {
     "sure": (noise(Look(SHARP, SHARP)), noise(Look({}, {}))),
     "no_fit": (noise(Look(LOST, CALM)), noise(Look({}, {}))),
@@ -110,6 +122,10 @@ CASES: dict[str, tuple[Told, Told]] = {
     "diagram_note": (notes(("test",)), notes()),
     "interval_note": (lambda: notes(said=remedy_text(HELPED))(), lambda: notes(said=remedy_text(ALONE))()),
     "closer_note": (lambda: notes(said=CLOSER())(), lambda: notes(said=NO_TWIN())()),
+    "looks": (looking(0.01, 0.001), looking(0.2, 0.001)), "looks_somewhere": (looking(0.2, 0.01), looking(0.2, 0.2)),
+    "looks_open": (looking(0.2, 0.2), looking(0.01, 0.01)),
+    "boxed": (boxed(), boxed(boxes=None)), "pointing_note": (boxed(), boxed(boxes=None)),
+    "mass_note": (boxed(), boxed(boxes=None)), "cropped_away": (boxed(cropped=1), boxed()),
 }  # fmt: skip
 
 

@@ -211,7 +211,7 @@ def test_a_result_says_what_was_done_and_the_first_counts(
 ) -> None:
     first, second = make(home, 1), make(home, 2)
     clock.now += 1.23456
-    second.write_result(7, {"top1": 0.5}, "abc")
+    second.write_result(7, {"top1": 0.5}, {"weights_sha256": "abc"})
     first.write_result(7, {"top1": 0.25})
     common = {"job": "train-1", "kind": "train", "steps": 7, "seconds": 1.235}
     told = json.loads(home.job("train-1").result.read_text())

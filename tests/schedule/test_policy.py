@@ -208,3 +208,20 @@ def test_a_pulse_that_never_beat_gets_longer() -> None:
     stall = StallDetector(since=0.0, limit=10.0)
     assert not stall.is_stuck(59.0)
     assert stall.is_stuck(61.0)
+
+
+@pytest.mark.parametrize("status", [None, -signal.SIGKILL])
+def test_a_kill_for_want_of_memory_is_oom_and_waits_longer_each_time(status: int | None) -> None:
+    verdicts = [decide(Ending(status, is_oom=True, last_words="step 3"), Spent(ooms=used)) for used in (0, 2, 15)]
+    assert [verdict.outcome for verdict in verdicts] == ["oom"] * 3
+    assert [verdict.state for verdict in verdicts] == ["queued", "queued", "failed"]
+    assert [verdict.wait for verdict in verdicts] == [1.0, 16.0, 0.0]
+    assert verdicts[0].reason == "out of memory: the system killed it (SIGKILL)"
+    assert verdicts[0].spent == {"ooms": 1}
+
+
+def test_what_the_machine_lacks_spends_nothing_however_often() -> None:
+    verdict = decide(Ending(1, lack="the disk is full"), Spent(crashed=2))
+    assert (verdict.outcome, verdict.state, verdict.spent, verdict.wait) == ("crashed", "queued", {}, 5.0)
+    assert verdict.reason == "the disk is full; goes on when there is room"
+    assert decide(Ending(88, lack="the disk is full"), Spent()).state == "failed", "it said itself that it cannot"

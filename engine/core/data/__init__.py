@@ -7,6 +7,7 @@ likeness       how alike two images are
 appending      bytes that are on the disk, and still whole later
 pack shards    one data file with its index; how it is written so that a kill loses little
 draws views    a view's random numbers and geometry
+objects        boxes and masks as a view shows them
 augment        its colours and erasing
 mixing         pairs for mixup and CutMix
 decoded_cache  images held decoded, on host or device

@@ -19,6 +19,7 @@ from engine.core.data.pack import Pack, pack_threads
 from engine.core.data.resample import Boxes, resize_boxes
 from engine.core.data.sources import Pixels
 from engine.core.data.views import SMALL_SIDE, Crop, render_crop, whole_box
+from engine.launch.memory import memory_room
 from engine.spec import Data
 from engine.spec.base import Interpolation
 
@@ -45,8 +46,9 @@ class DecodedCache(Protocol):
 def open_decoded(pack: Pack, data: Data, device: torch.device) -> DecodedCache:
     """Return the pack's images held as data.cache says; loaders of one pack share what is held.
 
-    auto takes the device for a GPU with room to spare, else leaves the images packed. A data set that does not fit on
-    the device is left packed too, and the log says so. Without a GPU the device's memory is the host's.
+    auto takes the device for a GPU with room to spare, else leaves the images packed. A data set that does not fit
+    into the memory that was asked for is left packed too, and the log says so. Without a GPU the
+    device's memory is the host's.
     """
     cache = _choose_cache(pack, data, device)
     key = (cache, str(device))
@@ -59,8 +61,10 @@ def open_decoded(pack: Pack, data: Data, device: torch.device) -> DecodedCache:
 def _choose_cache(pack: Pack, data: Data, device: torch.device) -> Cache:
     packed: Cache = "raw" if pack.format == "raw" else "jpeg"
     # Where a word names the place, nothing about the machine changes it.
-    if data.cache in ("jpeg", "raw"):
-        return "raw" if data.cache == "raw" else "jpeg"
+    if data.cache == "jpeg":
+        return "jpeg"
+    if data.cache == "raw":
+        return "raw" if packed == "raw" or _fits(pack, memory_room()) else packed
     if device.type == "cpu":
         return "raw" if data.cache == "device" and not torch.cuda.is_available() else packed
     # Held already, for another loader of this pack.
@@ -70,9 +74,21 @@ def _choose_cache(pack: Pack, data: Data, device: torch.device) -> Cache:
     if decoded_bytes(pack) <= free * (AUTO_SHARE if data.cache == "auto" else ASKED_SHARE):
         return "device"
     if data.cache == "device":
-        gib = (decoded_bytes(pack) / 2**30, free / 2**30)
-        print(f"data.cache: {gib[0]:.1f} GiB of images do not fit into {gib[1]:.1f} GiB of free memory", flush=True)
+        _say_too_large(pack, free)
     return packed
+
+
+def _fits(pack: Pack, free: int) -> bool:
+    """Return whether the decoded images leave the host some memory; a process that takes all of it is killed."""
+    fits = decoded_bytes(pack) <= free * ASKED_SHARE
+    if not fits:
+        _say_too_large(pack, free)
+    return fits
+
+
+def _say_too_large(pack: Pack, free: int) -> None:
+    gib = (decoded_bytes(pack) / 2**30, free / 2**30)
+    print(f"data.cache: {gib[0]:.1f} GiB of images do not fit into {gib[1]:.1f} GiB of free memory", flush=True)
 
 
 def decoded_bytes(pack: Pack) -> int:

@@ -28,6 +28,7 @@ from engine.core.data.shards import SHARD_IMAGES, Packed, PackShards, ShardRows
 from engine.core.data.sources import ChangedImage, Listing, Pixels
 from engine.errors import DataError, HomeError
 from engine.home.files import read_json, write_json
+from engine.home.seals import holds, is_sealed, seal
 from engine.inputs.content import file_digest
 from engine.inputs.image_index import name_groups
 from engine.inputs.origins import ORIGINS, Origin
@@ -183,7 +184,7 @@ def _finish(folder: Path, rows: ShardRows, listing: Listing, short_side: int, fo
         "duplicates": count_duplicates(labels, groups),
         "files": files,
     }
-    write_json(folder / "manifest.json", manifest)
+    write_json(folder / "manifest.json", seal(manifest))
 
 
 def shrink(pixels: Pixels, short_side: int) -> Pixels:
@@ -250,12 +251,12 @@ def _write_index(folder: Path, rows: ShardRows, groups: NDArray[np.int64]) -> No
 
 def is_valid_pack(folder: Path) -> bool:
     """Whether the pack is whole: manifest there, every file of the size and sha256 it states (reads everything)."""
-    return _state_problem(folder, read_data=True) is None
+    return pack_problem(folder, read_data=True) is None
 
 
 def open_pack(folder: Path) -> Pack:
     """Map a pack. Sizes and the index's checksum are verified; raises DataError when they do not hold."""
-    problem = _state_problem(folder, read_data=False)
+    problem = pack_problem(folder, read_data=False)
     if problem is not None:
         raise DataError(problem, where=str(folder), fix="remove this folder and submit again: it is made again")
     manifest = read_json(folder / "manifest.json")
@@ -282,12 +283,14 @@ def _map_file(path: Path) -> Pixels:
     return np.asarray(np.memmap(path, dtype=np.uint8, mode="c"))
 
 
-def _state_problem(folder: Path, *, read_data: bool) -> str | None:
-    """Return what is wrong with the pack, or None."""
+def pack_problem(folder: Path, *, read_data: bool) -> str | None:
+    """Return what is wrong with the pack, or None. The manifest of an older one has no checksum of its own."""
     try:
         manifest: dict[str, Any] = read_json(folder / "manifest.json")
         if manifest["version"] != PACK_VERSION:
             return f"the pack is of version {manifest['version']}, this program reads {PACK_VERSION}"
+        if is_sealed(manifest) and not holds(manifest):
+            return "the pack's manifest is damaged: its checksum does not hold"
         for name in FILES:
             stated = manifest["files"][name]
             if (folder / name).stat().st_size != stated["size"]:

@@ -5,6 +5,7 @@ attempts  what an attempt's folder tells: heartbeat, newest checkpoint, last wor
 loop      class Scheduler: one turn of the loop
 publish   collecting into the results beside the loop
 rebuild   the queue made anew from experiments/ and jobs/
+vanish    a home that is deleted while it is worked on, or goes away for a while
 serve     run_worker: lock, loop, and the last look before leaving
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from engine.schedule.worker.lock import scheduler_alive, start_detached
 from engine.schedule.worker.loop import Patience
-from engine.schedule.worker.rebuild import rebuild_queue
+from engine.schedule.worker.rebuild import list_damage, rebuild_queue
 from engine.schedule.worker.serve import run_worker
 
-__all__ = ["Patience", "rebuild_queue", "run_worker", "scheduler_alive", "start_detached"]
+__all__ = ["Patience", "list_damage", "rebuild_queue", "run_worker", "scheduler_alive", "start_detached"]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
+import signal
 from pathlib import Path
 
 from engine.home.files import read_object
-from engine.home.paths import AttemptFolder, JobFolder
+from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.launch.exits import Exit
+from engine.launch.shortages import FULL_DISK, SHARED_MEMORY, home_trouble, read_shortage, room_trouble
 
 # Bytes at the end of a log that are read: enough for its last lines, however long the log is.
 LAST_BYTES = 4096
-NO_SPACE = os.strerror(errno.ENOSPC)
-# Bytes that must be free before anything is started; a job that fills the disk loses its own checkpoints.
-LEAST_ROOM = 64 << 20
+STANDSTILL = "cannot go on for now"  # what the scheduler's log says while it waits for its machine
 # Letters of a reason: it is one column of `xp status`.
 LAST_LETTERS = 300
 
@@ -59,11 +59,16 @@ def last_line(path: Path) -> str:
     return told[-1][:LAST_LETTERS] if told else ""
 
 
-def has_room(folder: Path) -> bool:
-    """Return whether a job may write here: 64 MB are free, or a fiftieth of a small file system."""
-    disk = os.statvfs(folder)
-    # bavail: what is left for a process that is not root's.
-    return disk.f_bavail * disk.f_frsize >= min(LEAST_ROOM, disk.f_blocks * disk.f_frsize // 50)
+def find_lack(home: Home, attempt: AttemptFolder, exit_status: int | None) -> str:
+    """Return what the machine had run out of when the attempt ended, "" where it was something else."""
+    if exit_status == -signal.SIGBUS and room_trouble(SHARED_MEMORY):
+        return f"shared memory ({SHARED_MEMORY}) is full"
+    now = home_trouble(home)
+    told = read_shortage(last_words(attempt))
+    # Nobody could write down why, or what is told is one word for two things.
+    if now and (not told or told == FULL_DISK):
+        return now
+    return told or ("the machine ran out of something" if exit_status == Exit.LACKING else "")
 
 
 def newest_number(job: JobFolder) -> int:

@@ -16,6 +16,7 @@ from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.process import boot_id
+from engine.launch.shortages import home_trouble
 from engine.schedule.policy import (
     Demand,
     Ending,
@@ -29,7 +30,14 @@ from engine.schedule.policy import (
     rank_experiments,
     read_demand,
 )
-from engine.schedule.worker.attempts import NO_SPACE, has_room, last_words, made_progress, newest_number, read_progress
+from engine.schedule.worker.attempts import (
+    STANDSTILL,
+    find_lack,
+    last_words,
+    made_progress,
+    newest_number,
+    read_progress,
+)
 from engine.schedule.worker.publish import Publisher
 from store.queue import Claim, Queue, RunningRow, Verdict
 
@@ -45,6 +53,7 @@ class Patience:
     lease: float = 60.0
     stuck: float = 600.0  # without a step; ten times the usual time between steps if that is more
     unseen: float = 600.0  # without a sign of an attempt that cannot be seen from here
+    away: float = 600.0  # for a home that cannot be reached to come back
     # A look is one PRAGMA (Queue.data_version), so it may be frequent: an order is seen within this time.
     look: float = 0.1  # between looks for new orders
     # A look is one small file for each attempt.
@@ -100,6 +109,9 @@ class Scheduler:
         if self.may_start or self.wakes_now():
             self.start_ready()
         self.publisher.turn()
+        if self.trouble:
+            # The last line of the log is what `status` shows as long as it tells of trouble.
+            log.info("goes on")
         self.trouble = ""
 
     def back_off(self, error: Exception, also: list[int]) -> None:
@@ -107,7 +119,7 @@ class Scheduler:
         self.is_sure = False
         told = str(error).splitlines()[0]
         if told != self.trouble:
-            log.error("cannot go on for now: %s", told)
+            log.error("%s: %s", STANDSTILL, told)
             self.trouble = told
         # A full disk or a held lock seldom clears within a tenth of a second.
         self.launcher.wait(10 * self.patience.look, also)
@@ -270,11 +282,10 @@ class Scheduler:
             has_started=status.has_started,
             made_progress=made_progress(folder, row.attempt),
             last_words=last_words(attempt),
+            is_oom=status.is_oom,
+            lack=find_lack(self.home, attempt, status.exit),
         )
         verdict = decide(ending, Spent(row.crashed, row.lost, row.ooms))
-        # A full disk is no fault of the job and spends nothing of its budget.
-        if verdict.outcome == "crashed" and (NO_SPACE in ending.last_words or not has_room(self.home.root)):
-            return Verdict("crashed", "queued", "the disk is full; goes on when there is room", status.exit, wait=5.0)
         if track.stopping not in ("cancel", "pause") or verdict.state == "done":
             return verdict
         # We asked for this end, so however it came it spends nothing. Whoever asked may have thought better of it.
@@ -306,8 +317,8 @@ class Scheduler:
 
     def start_ready(self) -> None:
         """Launch until nothing more fits."""
-        if not has_room(self.home.root):
-            raise OSError(f"{NO_SPACE}: nothing is started on {self.home.root} until there is some")
+        if trouble := home_trouble(self.home):
+            raise OSError(f"{trouble}: nothing is started in {self.home.root} until there is room")
         self.may_start = False
         while self.start_one():
             pass

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import HomeError
-from engine.home.files import read_json, read_object
+from engine.home.commits import Damage, find_damage
+from engine.home.files import read_object
 from engine.home.paths import Home, JobFolder
+from engine.home.records import find_record_damage, read_record
+from engine.home.records import newest_records as records_by_name
+from engine.schedule.given import Given, read_orders
 from engine.schedule.worker.lock import take_lock
 from store.queue import Queue, QueueFault
+
+log = logging.getLogger("xp.scheduler")
+
+
+def list_damage(home: Home) -> list[Damage]:
+    """Return what a queue that is made anew cannot know: damaged submissions, and jobs whose commit is damaged."""
+    return [*find_record_damage(home), *(one for folder in home.jobs() for one in find_damage(folder))]
 
 
 def rebuild_queue(home: Home) -> int:
@@ -65,9 +75,13 @@ def _parts_of(path: Path) -> list[Path]:
 
 
 def newest_records(home: Home) -> list[dict[str, Any]]:
-    """Return each experiment's newest submission, the one submitted first in front."""
-    folders = sorted(home.experiments_root.iterdir()) if home.experiments_root.is_dir() else []
-    records = [read_json(paths[-1]) for folder in folders if (paths := home.records(folder.name))]
+    """Return each experiment's newest submission, the one submitted first in front; a damaged one stops no other."""
+    records: list[dict[str, Any]] = []
+    for path in records_by_name(home).values():
+        try:
+            records.append(read_record(path))
+        except HomeError as error:
+            log.warning("%s is left out: %s", error.where, error.what)
     return sorted(records, key=lambda record: float(record["submitted_at"]))
 
 
@@ -93,39 +107,21 @@ def fill_queue(home: Home, queue: Queue) -> None:
     for record in newest_records(home):
         # A job that several experiments have is forgiven up to the newest of their submissions.
         asked.update(dict.fromkeys(add_record(home, queue, record), float(record["submitted_at"])))
+    given = read_orders(home, asked)
     for job, since in asked.items():
-        restore_job(queue, home.job(job), since)
+        restore_job(queue, home.job(job), since, given[job])
 
 
-@dataclass(frozen=True)
-class Given:
-    """An order that a person gave to a job."""
-
-    order: str
-    at: float
-
-
-def read_orders(folder: JobFolder) -> Iterator[Given]:
-    """Return the orders in `control.jsonl`, oldest first; torn lines are left out."""
-    lines = folder.control.read_text().splitlines() if folder.control.exists() else []
-    for text in lines:
-        try:
-            line = json.loads(text)
-            yield Given(str(line["order"]), float(line["at"]))
-        except (ValueError, KeyError, TypeError):
-            continue
-
-
-def restore_job(queue: Queue, folder: JobFolder, since: float) -> None:
+def restore_job(queue: Queue, folder: JobFolder, since: float, given: Sequence[Given]) -> None:
     """Give a job its attempts, budgets and last verdict back; what came before `since` or a retry is forgiven."""
-    orders = [given for given in read_orders(folder) if given.at >= since]
-    since = max([since, *(given.at for given in orders if given.order == "retry")])
+    orders = [one for one in given if one.at >= since]
+    since = max([since, *(one.at for one in orders if one.order == "retry")])
     attempts = [(attempt.number, read_object(attempt.outcome)) for attempt in folder.attempts()]
     if attempts:
         restore_attempts(queue, folder, attempts, since)
-    for given in orders:
-        if given.at >= since and given.order in REPLAYED:
-            REPLAYED[given.order](queue, [folder.job])
+    for one in orders:
+        if one.at >= since and one.order in REPLAYED:
+            REPLAYED[one.order](queue, [folder.job])
 
 
 def restore_attempts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from engine.schedule.worker.lock import cannot_write, sign_in, sign_out, take_lo
 from engine.schedule.worker.loop import Patience, Scheduler
 from engine.schedule.worker.publish import Collect, Publisher
 from engine.schedule.worker.rebuild import heal_queue, make_queue
+from engine.schedule.worker.vanish import AwayHome, HomeGuard, VanishedHome, wait_back
 from store.queue import Queue, QueueFault
 
 log = logging.getLogger("xp.scheduler")
@@ -59,17 +61,32 @@ def run_worker(
     make = launcher or (lambda: make_launcher(read_executor(home), preload, slots or 1))
     with _stop_signals() as stopping:
         while True:
+            is_away: AwayHome | None = None
             lock = take_lock(home)
             if lock is None:
                 return _leave_to_other(home, until_idle)
             try:
                 between = collect_lazily if collect is run_collect else collect
                 _serve(home, make, Publisher(home, collect, between), patience, stopping, until_idle)
+            except AwayHome as away:
+                is_away = away
             finally:
                 lock.release()
+            if is_away is not None:
+                _wait_back(home, is_away, (patience or Patience()).away, stopping)
+                # Nothing that was held open can be trusted: all is taken up anew, the lock too.
+                continue
             # Whoever submitted while we were leaving saw the lock held and started nobody: so look once more.
             if stopping.is_set or not _has_work(home):
                 return INTERRUPTED if stopping.is_set else 0
+
+
+def _wait_back(home: Home, away: AwayHome, seconds: float, stopping: StopFlag) -> None:
+    """Wait until the home is there again. Raises VanishedHome when it stays away, or we are asked to end meanwhile."""
+    log.error("%s: waiting up to %.0f s for it to come back", away.what, seconds)
+    if not wait_back(home, seconds, stopping.rest):
+        raise VanishedHome(f"{away.what}, and did not come back within {seconds:.0f} s", where=away.where, fix=away.fix)
+    log.info("the home folder is back: going on")
 
 
 def _leave_to_other(home: Home, until_idle: bool) -> int:
@@ -96,13 +113,14 @@ def _serve(
         sign_in(home)
     except OSError as error:
         raise cannot_write(home, error) from error
-    launcher = make()
+    guard, launcher = HomeGuard(home), make()
     try:
         with _open_queue(home) as queue:
             heal_queue(home, queue)
             scheduler = Scheduler(home, queue, launcher, publisher, patience)
             log.info("slots: %s", ", ".join(scheduler.slots))
             while not stopping.is_set:
+                guard.check()
                 try:
                     scheduler.turn()
                     if until_idle and scheduler.is_idle():
@@ -115,7 +133,8 @@ def _serve(
     finally:
         launcher.close()
         # When asked to end, somebody waits for us; the next collection sees all of it anyway.
-        publisher.finish(is_last=not stopping.is_set)
+        publisher.finish(is_last=not stopping.is_set and guard.is_there())
+        guard.close()
         sign_out(home)
 
 
@@ -150,6 +169,11 @@ class StopFlag:
         self.is_preempted |= number in self.preempting
         with suppress(OSError):
             os.write(self.bell_in, b"x")
+
+    def rest(self, seconds: float) -> bool:
+        """Sleep until we are asked to end, at most `seconds`; return whether we were."""
+        select.select([self.bell], (), (), seconds)
+        return self.is_set
 
     def close(self) -> None:
         os.close(self.bell)

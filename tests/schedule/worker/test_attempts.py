@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from engine.home.paths import Home, JobFolder
+from engine.launch.shortages import FULL_DISK, NO_INODES
 from engine.schedule.worker.attempts import (
-    LEAST_ROOM,
-    NO_SPACE,
-    has_room,
+    find_lack,
     last_line,
     last_words,
     made_progress,
@@ -107,30 +104,35 @@ def test_a_long_log_is_read_from_its_end_and_cut(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "size", "expected"),
+    ("exit_status", "words", "trouble", "lack"),
     [
-        (LEAST_ROOM, 1 << 40, True),
-        (LEAST_ROOM - 4096, 1 << 40, False),
-        ((50 << 20) // 50, 50 << 20, True),
-        ((50 << 20) // 50 - 4096, 50 << 20, False),
+        (1, "it burst", "", ""),
+        (1, "it burst", FULL_DISK, FULL_DISK),
+        (1, "OSError: [Errno 122] Disk quota exceeded", "", "the disk quota is used up"),
+        (
+            1,
+            "RuntimeError: Too many open files",
+            "the disk is full",
+            "too many files are open in one process (see ulimit -n)",
+        ),
+        (
+            90,
+            "No space left on device",
+            NO_INODES,
+            NO_INODES,
+        ),
+        (90, "No space left on device", "", "the disk is full"),
+        (90, "", "", "the machine ran out of something"),
+        (-7, "", "shm", "shared memory (/dev/shm) is full"),
     ],
 )
-def test_room_is_64_megabytes_or_a_fiftieth(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, size: int, expected: bool
+def test_what_was_lacking_is_read_from_the_log_the_disk_and_the_exit(
+    job: JobFolder, exit_status: int, words: str, trouble: str, lack: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = SimpleNamespace(f_bavail=free // 4096, f_bfree=size // 4096, f_frsize=4096, f_bsize=1, f_blocks=size // 4096)
-    monkeypatch.setattr(os, "statvfs", lambda folder: disk)
-    assert LEAST_ROOM == 64 * 1024 * 1024
-    assert has_room(tmp_path) is expected
-
-
-def test_a_full_disk_is_known_by_its_words() -> None:
-    assert NO_SPACE == "No space left on device"
-
-
-def test_a_fix_comes_with_the_line_before_it(tmp_path: Path) -> None:
-    log = tmp_path / "log.txt"
-    log.write_text("out of memory\nfix: take a smaller batch\n")
-    assert last_line(log) == "out of memory · fix: take a smaller batch"
-    log.write_text("fix: alone\n")
-    assert last_line(log) == "fix: alone"
+    attempt = job.attempt(1)
+    attempt.root.mkdir(parents=True)
+    attempt.log.write_text(words)
+    monkeypatch.setattr("engine.schedule.worker.attempts.home_trouble", lambda _: trouble)
+    monkeypatch.setattr("engine.schedule.worker.attempts.room_trouble", lambda _: "full" if trouble == "shm" else "")
+    home = Home(job.root.parent.parent, job.root.parent.parent / "cache")
+    assert find_lack(home, attempt, exit_status) == lack

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ import pytest
 from engine.errors import HomeError
 from engine.home.paths import Home, open_home
 from engine.inspect.status import find_trouble, read_status
+from engine.launch.exits import Exit
+from engine.launch.shortages import SHORTAGES
+from engine.schedule import policy
 from engine.schedule.worker.attempts import saved_step
 from store.queue import Queue, QueueFault
 from tests.cli.test_cli import run_xp
 from tests.helpers.queueing import Probe, faults, states, submit_probes, until
-from tests.schedule.worker.working import ROOT, order, outcomes, reason, work, working
+from tests.schedule.worker.working import ROOT, outcomes, reason, work, working
 
 TINY = ROOT / "tests" / "resources" / "tiny.yaml"
 
@@ -45,26 +49,28 @@ def test_a_full_disk_stops_nothing_for_good(home: Home, monkeypatch: pytest.Monk
     """No room at three looks: each time nothing is started and the scheduler stays; room again: it goes on."""
     seen: list[dict[str, str]] = []
 
-    def has_room(_: Path) -> bool:
+    def trouble(_: Home) -> str:
         seen.append(states(home))
-        return len(seen) > 3
+        return "" if len(seen) > 3 else "the disk is full"
 
-    monkeypatch.setattr("engine.schedule.worker.loop.has_room", has_room)
+    monkeypatch.setattr("engine.schedule.worker.loop.home_trouble", trouble)
     submit_probes(home, "one", [Probe("train-1")])
     assert work(home) == 0
     assert seen[:4] == [{"train-1": "queued"}] * 4
     assert (states(home), outcomes(home)) == ({"train-1": "done"}, ["done"])
 
 
-def test_a_crash_for_want_of_room_spends_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.schedule.worker.loop.NO_SPACE", "told to crash")
-    submit_probes(home, "one", [Probe("train-1", does={"do": "crash"})])
+@pytest.mark.parametrize("number", SHORTAGES)
+def test_what_the_machine_lacks_is_waited_for_and_spends_nothing(
+    home: Home, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy, "LACK_WAIT", 0.2)
+    submit_probes(home, "one", [Probe("train-1", does={"do": "lack", "errno": number, "times": 4})])
     with working(home):
-        until(lambda: outcomes(home) == ["crashed"])
-        until(lambda: "disk is full" in reason(home))
-        (told,) = [json.loads(home.job("train-1").attempt(1).outcome.read_text())]
-        assert (told["outcome"], told["state"], told["spent"]) == ("crashed", "queued", {})
-        order(home, "cancel", "train-1")
+        until(lambda: SHORTAGES[number] in reason(home))
+    assert outcomes(home) == ["crashed"] * 4 + ["done"], "more than a job of its own fault may have"
+    told = [json.loads(home.job("train-1").attempt(k).outcome.read_text()) for k in (1, 4)]
+    assert [(one["exit"], one["state"], one["spent"]) for one in told] == [(Exit.LACKING, "queued", {})] * 2
 
 
 def test_a_queue_that_cannot_be_written_for_a_while_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,27 +117,54 @@ def fill(folder: Path) -> Path:
     return filler
 
 
+def use_inodes(folder: Path) -> Path:
+    """Leave not one inode free; what is given back gives them all back."""
+    filler = folder / "filler"
+    filler.mkdir()
+    with suppress(OSError):
+        for number in range(10_000):
+            (filler / str(number)).touch()
+    return filler
+
+
+@pytest.mark.parametrize(
+    ("size", "use_up", "told"),
+    [("size=4m", fill, "the disk is full"), ("size=64m,nr_inodes=400", use_inodes, "no inodes left")],
+)
 def test_a_full_disk_pauses_the_work_and_room_lets_it_go_on(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    size: str,
+    use_up: Callable[[Path], Path],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(policy, "LACK_WAIT", 0.2)
     go = tmp_path_factory.mktemp("elsewhere") / "go"
-    with mounted(tmp_path, "-t", "tmpfs", "-o", "size=4m", "tmpfs"):
+    with mounted(tmp_path, "-t", "tmpfs", "-o", size, "tmpfs"):
         home = open_home(tmp_path / "home", create=True)
         steps = {"do": "steps", "steps": 40, "seconds": 0.0, "hold": 3, "go": str(go)}
         submit_probes(home, "one", [Probe("train-1", does=steps, cost=9.0), Probe("train-2")])
         thread = threading.Thread(target=work, args=(home,), daemon=True)
         thread.start()
         until(lambda: saved_step(home.job("train-1").attempt(1)) == 3)
-        filler = fill(tmp_path)
+        filler = use_up(tmp_path)
         go.touch()
-        until(lambda: outcomes(home)[:1] == ["crashed"] or "full" in find_trouble(home, read_status(home)))
+        until(lambda: outcomes(home)[:1] == ["crashed"] or told in find_trouble(home, read_status(home)))
         assert thread.is_alive(), "the scheduler stays"
         assert "done" not in states(home).values()
-        assert "the disk is full" in find_trouble(home, read_status(home))
-        filler.unlink()
+        assert told in find_trouble(home, read_status(home))
+        shutil.rmtree(filler) if filler.is_dir() else filler.unlink()
         thread.join(240)
         assert states(home) == {"train-1": "done", "train-2": "done"}
         assert faults(home) == []
+        assert spent(home) == {"train-1": 0, "train-2": 0}
+
+
+def spent(home: Home) -> dict[str, int]:
+    """What each job has used up of its budgets."""
+    with closing(sqlite3.connect(home.queue_db)) as queue:
+        return dict(queue.execute("SELECT job, crashed + lost + ooms FROM jobs").fetchall())
 
 
 def test_a_read_only_home_is_refused_by_the_scheduler_and_still_read(tmp_path: Path) -> None:

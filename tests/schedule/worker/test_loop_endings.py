@@ -143,7 +143,9 @@ def test_a_crash_on_a_full_disk_spends_nothing(
         folder = home.job("train-1").attempt(1)
         folder.root.mkdir(parents=True)
         folder.log.write_text(words + "\n")
-        monkeypatch.setattr("engine.schedule.worker.loop.has_room", lambda _: room)
+        monkeypatch.setattr(
+            "engine.schedule.worker.attempts.home_trouble", lambda _: "" if room else "the disk is full"
+        )
         stage.launcher.statuses["train-1", 1] = Status(State.GONE, 9)
         stage.scheduler.watch_attempts()
         told = json.loads(folder.outcome.read_text())
@@ -157,7 +159,7 @@ def test_another_end_on_a_full_disk_is_what_it_is(home: Home, monkeypatch: pytes
     submit_one(home)
     with staged(home) as stage:
         stage.turn()
-        monkeypatch.setattr("engine.schedule.worker.loop.has_room", lambda _: False)
+        monkeypatch.setattr("engine.schedule.worker.attempts.home_trouble", lambda _: "the disk is full")
         stage.launcher.statuses["train-1", 1] = Status(State.GONE, 87)
         stage.scheduler.watch_attempts()
         assert (stage.row().state, stage.outcome()) == ("failed", ["nan"])

@@ -98,11 +98,11 @@ def test_a_job_that_somebody_else_took_is_let_be(home: Home, monkeypatch: pytest
 
 def test_nothing_starts_on_a_full_disk_and_room_starts_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     room = [False]
-    monkeypatch.setattr("engine.schedule.worker.loop.has_room", lambda folder: room[0] and folder == home.root)
+    monkeypatch.setattr("engine.schedule.worker.loop.home_trouble", lambda _: "" if room[0] else "the disk is full")
     submit_one(home)
     with staged(home) as stage:
         for _ in range(2):
-            with pytest.raises(OSError, match="No space left on device: nothing is started"):
+            with pytest.raises(OSError, match="the disk is full: nothing is started"):
                 stage.turn()
         assert (stage.launcher.orders, stage.row().state) == ([], "queued")
         room[0] = True

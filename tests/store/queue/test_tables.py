@@ -22,8 +22,8 @@ from tests.store.queue.leasing import look, ready, submit
 OTHER = """
 import sys
 from store.queue import Queue, QueueFault
-from store.queue.tables import CONNECT
-CONNECT["timeout"] = 0.0
+from store.queue import tables
+tables.BUSY_SECONDS = 0.0
 queue = Queue(sys.argv[1])
 print("open", flush=True)
 for line in sys.stdin:

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from store.journal import JournalWriter
-from store.results import Compacted, Compactor, is_whole
+from store.results import Compacted, Compactor, is_readable
+from store.results.staging import compacted_lines
 from tests.helpers.recording import DiskRecord
 
 
@@ -97,11 +98,44 @@ def test_journal_longer_than_a_chunk_is_compacted_whole(
     assert read_parquet(folder / "p", "seq") == [(1,), (2,)]
 
 
-def test_file_is_whole_with_its_first_and_last_letters(tmp_path: Path) -> None:
-    for text, found in ((b"PAR1..PAR1", True), (b"PAR1..PAR", False), (b"XAR1..PAR1", False), (b"PAR", False)):
+def test_a_compacted_journal_is_readable_when_all_its_rows_are(
+    tmp_path: Path, folder: Path, compactor: Compactor
+) -> None:
+    with JournalWriter(folder / "j") as journal:
+        for step in range(2000):
+            journal.metric("loss", 1 / (step + 1), step=step, epoch=0)
+    compactor.compact("train-a", 1, folder / "j", folder / "p")
+    assert is_readable(folder / "p")
+    raw = (folder / "p").read_bytes()
+    for text in (b"", b"PAR1..PAR1", raw[:-1], raw[: len(raw) // 2] + raw[-8:], raw[:4] + bytes(400) + raw[404:]):
         (tmp_path / "p").write_bytes(text)
-        assert is_whole(tmp_path / "p") is found
-    assert not is_whole(tmp_path / "absent")
+        assert not is_readable(tmp_path / "p")
+    assert not is_readable(tmp_path / "absent")
+
+
+def test_a_file_is_vouched_for_before_it_has_its_name(folder: Path, compactor: Compactor) -> None:
+    with JournalWriter(folder / "j") as journal:
+        journal.metric("loss", 1.0, step=1, epoch=0)
+    seen: list[tuple[bytes, bool, bool]] = []
+
+    def look(beside: Path) -> None:
+        seen.append((beside.read_bytes(), (folder / "p").exists(), (folder / "j").exists()))
+
+    compactor.compact("train-a", 1, folder / "j", folder / "p", look)
+    assert seen == [((folder / "p").read_bytes(), False, True)]
+
+
+@pytest.mark.parametrize(("name", "other"), [("a[b]", "ab"), ("star*", "start"), ("a[!b]", "ac"), ("it's", "its")])
+def test_a_folder_with_the_letters_of_a_pattern_is_read_itself(tmp_path: Path, name: str, other: str) -> None:
+    for place, value in ((name, 1.0), (other, 2.0)):
+        (tmp_path / place).mkdir()
+        with JournalWriter(tmp_path / place / "j") as journal:
+            journal.metric("loss", value, step=int(value), epoch=0)
+        compactor = Compactor(tmp_path / place / "stage")
+        assert compactor.compact("train-a", 1, tmp_path / place / "j", tmp_path / place / "p") is not None
+        compactor.close()
+    with duckdb.connect() as db:
+        assert db.execute(f"select value from ({compacted_lines([tmp_path / name / 'p'])})").fetchall() == [(1.0,)]
 
 
 def test_closed_compactor_leaves_no_staged_text(tmp_path: Path, folder: Path) -> None:

@@ -1,0 +1,65 @@
+"""What submissions wrote down: takes `experiments/<name>/<n>.json`, gives the record, or what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.errors import HomeError
+from engine.home.commits import Damage
+from engine.home.files import read_object
+from engine.home.paths import Home
+from engine.home.seals import holds, is_sealed
+
+NEEDED = ("name", "submitted_at", "priority", "runs", "jobs")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a submission. Raises HomeError where it is damaged."""
+    record = read_object(path)
+    problem = record_problem(path, record)
+    if record is None or problem:
+        fix = "restore it from a copy; or remove it, and submit the experiment again"
+        raise HomeError(f"this submission {problem}", where=str(path), fix=fix)
+    return record
+
+
+def record_problem(path: Path, record: Mapping[str, Any] | None) -> str | None:
+    """Return what is wrong with a submission, None where it can be taken at its word. Older ones have no checksum."""
+    if record is None:
+        return "is no JSON object"
+    if is_sealed(record) != ("number" in record) or (is_sealed(record) and not holds(record)):
+        return "is damaged: its checksum does not hold"
+    lacking = [name for name in NEEDED if name not in record]
+    if lacking:
+        return f"is damaged: it has no {lacking[0]}"
+    if record["name"] != path.parent.name or record.get("number", int(path.stem)) != int(path.stem):
+        return f"is that of {record['name']}, number {record.get('number', '?')}"
+    return None
+
+
+def newest_records(home: Home) -> dict[str, Path]:
+    """Return the newest submission of each experiment by its name."""
+    root = home.experiments_root
+    names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+    return {name: records[-1] for name in names if (records := home.records(name))}
+
+
+def find_record_damage(home: Home, *, deep: bool = False) -> Iterator[Damage]:
+    """Yield each newest submission that is damaged, with `deep` the earlier ones too, and experiments without one."""
+    root = home.experiments_root
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        records = home.records(folder.name)
+        for path in records if deep else records[-1:]:
+            problem = record_problem(path, read_object(path))
+            if problem:
+                yield Damage(path, problem)
+        yield from _find_gap(folder, [int(path.stem) for path in records])
+
+
+def _find_gap(folder: Path, numbers: list[int]) -> Iterator[Damage]:
+    """Submissions are numbered without a gap, and a folder that was made for one has it but for a moment."""
+    missing = sorted({*range(1, max(numbers, default=2))} - {*numbers})
+    if missing:
+        yield Damage(folder / f"{missing[0]}.json", "is gone")
