@@ -23,6 +23,7 @@ from engine.analysis.trainings import unknown_text
 from engine.errors import QueryError
 from engine.home.paths import Home
 from engine.spec import Claim
+from store.escape import show_text
 from store.metrics import METRICS, metric_of
 
 Verdict = Literal["holds", "refuted", "undecided"]
@@ -68,7 +69,14 @@ def exit_code(judged: Sequence[Judged]) -> int:
 def _claims_of(snapshot: Snapshot, name: str) -> list[Claim]:
     snapshot.check_experiment(name)
     rows = snapshot.ask("claims_of", name=name)
-    return [Claim.model_validate({key: value for key, value in row.items() if value is not None}) for row in rows]
+    return [
+        Claim.model_validate({key: _shown(value) for key, value in row.items() if value is not None}) for row in rows
+    ]
+
+
+def _shown(value: object) -> object:
+    """What an older version took as a claim's text may hold what no spec may hold any more."""
+    return show_text(value) if isinstance(value, str) else value
 
 
 def _compare_claim(snapshot: Snapshot, name: str, claim: Claim) -> list[tuple[Claim, Comparison | None, str]]:

@@ -29,6 +29,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -51,7 +52,7 @@ from engine.report.page import SECTIONS, MapColumn, Page, make_page
 from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
 from engine.verify.certificate import read_certificates
-from store.format import escape_tex
+from store.escape import code_markdown, escape_markdown, escape_tex
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 MOST_MAPS = 8
@@ -191,14 +192,14 @@ def _map_image(column: MapColumn, path: Path) -> MapImage:
     return MapImage(column.arm, path.name, path, title, caption)
 
 
-def _environment(is_html: bool) -> Environment:
+def _environment(is_html: bool = False) -> Environment:
+    """Return where templates are filled in; in HTML what they say is escaped, in LaTeX where they say so."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=is_html, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     made.globals["say"] = say
     made.filters |= {"tex": _to_tex, "stack": _stack_tex, "narrow": narrow_tables, "breaks": _with_breaks}
-    made.filters["bar"] = lambda text: text.replace("|", r"\|")
     return made
 
 
@@ -219,6 +220,20 @@ def _stack_tex(text: str, side: str) -> str:
     return stacked if len(lines) == 1 else rf"\shortstack[{side}]{{{stacked}}}"
 
 
+def _markdown_environment() -> Environment:
+    """Return where templates of Markdown are filled in: whatever they say is text, and no template can forget it.
+
+    `code` makes a span of code of a text, and `link` a path that stands in brackets.
+    """
+    made = _environment(is_html=True).overlay(finalize=_as_markdown)  # what is Markup already is not escaped as HTML
+    made.filters |= {"code": lambda text: Markup(code_markdown(text)), "link": lambda path: Markup(quote(path))}
+    return made
+
+
+def _as_markdown(value: object) -> Markup:
+    return value if isinstance(value, Markup) else Markup(escape_markdown(str(value)))
+
+
 def _write_markdown(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequence[MapImage]], folder: Path) -> Path:
     """Write report.md, its charts as .svg and its maps as .png beside it."""
     for chart in charts:
@@ -226,7 +241,7 @@ def _write_markdown(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequ
         write_atomic(folder / f"{chart.name}.svg", to_svg(chart.figure, chart.name).replace(INK, "#808080"))
     files = [[(one, _copy_map(one, folder)) for one in row] for row in maps.values()]
     text = (
-        _environment(False)
+        _markdown_environment()
         .get_template("report.md.j2")
         .render(page=page, charts=charts, maps=files, arms=_map_arms(maps))
     )
@@ -245,7 +260,7 @@ def _write_html(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequence
     """Write report.html: one file that needs no other and no network."""
     drawn = [(chart, Markup(_inline_svg(chart))) for chart in charts]
     style = Markup((TEMPLATES / "style.css").read_text())
-    template = _environment(True).get_template("report.html.j2")
+    template = _environment(is_html=True).get_template("report.html.j2")
     text = template.render(page=page, charts=drawn, maps=list(maps.values()), arms=_map_arms(maps), style=style)
     write_atomic(folder / "report.html", text)
     return folder / "report.html"
@@ -260,7 +275,7 @@ def _write_latex(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequenc
     """Write report.tex, to be read with \\input, and its charts as .pdf beside it."""
     for chart in charts:
         write_atomic(folder / f"{chart.name}.pdf", to_pdf(chart.figure))
-    text = _environment(False).get_template("report.tex.j2").render(page=page, charts=charts)
+    text = _environment().get_template("report.tex.j2").render(page=page, charts=charts)
     write_atomic(folder / "report.tex", text)
     return folder / "report.tex"
 

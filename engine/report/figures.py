@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Collection, Mapping, Sequence
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -34,6 +36,7 @@ STYLE: Any = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "hatch.linewidth": 0.7,
     "savefig.facecolor": "none", "figure.facecolor": "none", "axes.facecolor": "none", "pdf.fonttype": 42,
     "lines.scale_dashes": False,
+    "text.parse_math": False,  # names are text, and half a formula would be an error
 }  # fmt: skip
 
 
@@ -236,7 +239,7 @@ def _draw_legend(figure: Figure, names: Collection[str]) -> None:
 def to_svg(figure: Figure, salt: str) -> str:
     """Return the SVG element alone, without a date; `salt` keeps its ids apart from another chart's on one page."""
     out = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"xp {salt}"}):
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"xp {salt}"}), _boxes_for_glyphs():
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     return text[text.index("<svg") :]
@@ -244,9 +247,17 @@ def to_svg(figure: Figure, salt: str) -> str:
 
 def to_pdf(figure: Figure) -> bytes:
     out = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), _boxes_for_glyphs():
         figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return out.getvalue()
+
+
+@contextmanager
+def _boxes_for_glyphs() -> Iterator[None]:
+    """A name in letters that the font lacks is drawn in boxes; matplotlib would warn of each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
 
 
 def colour_of(at: int) -> str:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+from store.escape import find_unprintable
 
 ASIDE: dict[str, Any] = {"aside": True}
 LATER: dict[str, Any] = {"later": True}
@@ -111,9 +121,32 @@ def refuse_keys(title: str, problems: Iterable[tuple[str, str, str]]) -> Validat
 
 
 class Model(BaseModel):
-    """A frozen part of a spec. Strict about types, so that `lr: "1e-3"` (a text) is an error and not a guess."""
+    """A frozen part of a spec. Strict about types, so that `lr: "1e-3"` (a text) is an error and not a guess.
+
+    Its texts are printable Unicode: they become file names, rows, pages and lines of a terminal.
+    """
 
     # defer_build: a validator is made when it is first needed; a command uses few of the models, and starts sooner.
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, defer_build=True
     )
+
+    @model_validator(mode="after")
+    def _texts_are_printable(self) -> Self:
+        for name, value in self.__dict__.items():
+            sign = next(filter(None, map(find_unprintable, _texts_in(value))), "")
+            if sign:
+                raise refuse(f"{name} holds the character {sign}, which is not printable", "leave it out")
+        return self
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield every text of a value; those of models in it are looked at by themselves."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from (*_texts_in(key), *_texts_in(inner))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts_in(inner)

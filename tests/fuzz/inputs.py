@@ -12,10 +12,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from engine.core.data.decode import decode_image
 from engine.core.data.objects import read_pixels
-from engine.core.data.sources import decode_image
 from engine.home.files import encode_json
-from engine.inputs.archive import archive_names, open_archive
+from engine.inputs.archive import list_archive, open_archive
 from engine.inputs.box_files import BoxFiles
 from engine.inputs.boxes import open_boxes
 from engine.inputs.weights import stored_shapes
@@ -47,7 +47,7 @@ def _open_archive(folder: Path) -> Callable[[bytes], object]:
 
     def feed(content: bytes) -> None:
         file.write_bytes(content)
-        names = archive_names(file)
+        names = list_archive(file).names
         archive = open_archive(file)
         for name in names[:20]:
             archive.read(name)
