@@ -190,7 +190,7 @@ def test_what_is_damaged_is_a_hole_that_is_named_and_never_a_number(tmp_path: Pa
     names = [path.relative_to(made.home.root) for path in (journal, image)]
     assert f"> - {names[0]} (its checksum does not hold): what it told is left out" in page
     assert f"> - {names[1]} (has " in page
-    assert row_of(page, "proposed")[2].endswith("(n=1)")
+    assert any(cell.endswith("(n=1)") for cell in row_of(page, "proposed"))
     assert not (tmp_path / "out" / "maps" / runs[0]["arm"] / "map_000.png").exists()
     assert (tmp_path / "out" / "maps" / runs[0]["arm"] / "map_001.png").exists()
 
