@@ -156,6 +156,11 @@ def test_latex_is_balanced_and_escaped(pages: dict[str, Path]) -> None:
     assert body.count("{") == body.count("}")
     assert r"proposed\_pruned" in body
     assert not re.search(r"(?<!\\)%", body)
+    assert re.search(r"\\shortstack\[r\]\{[^{}]+ \\\\\{\} \[", body)
+    assert not re.search(r"\\\\\s*\[", body), "a bracket after the end of a line is taken for a length"
+    assert not re.search(r"[ &]-\d", body), "a minus is no hyphen"
+    assert body.count(r"\label{tab:paper-") == body.count(r"\begin{table}")
+    assert r"\includegraphics[width=\linewidth]{\xpfolder accuracy.pdf}" in body
     assert (pages["tex"].parent / "accuracy.pdf").read_bytes().startswith(b"%PDF")
 
 
