@@ -9,6 +9,7 @@ import io
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import matplotlib
@@ -20,6 +21,7 @@ from matplotlib.ticker import MaxNLocator
 INK = "#333333"
 # Told apart by colour-blind readers (Petroff 2021, Accessible color sequences for data visualization).
 PALETTE = tuple(to_hex(colour) for colour in matplotlib.color_sequences["petroff10"])
+MOST_NAMES = 24  # in a legend
 LEAST_BIN = 5  # images: with fewer a share says nothing
 STYLE: Any = {
     "svg.hashsalt": "xp", "svg.fonttype": "path", "font.size": 10, "font.family": "DejaVu Sans",
@@ -171,14 +173,25 @@ def _draw_histogram(axes: Axes, line: ReliabilityLine, at: int) -> None:
 
 
 def _draw_legend(figure: Figure, names: Collection[str]) -> None:
-    """Put as many names beside each other as the figure is wide enough for: matplotlib would cut the rest off."""
+    """Put as many names beside each other as the figure is wide enough for: matplotlib would cut the rest off.
+
+    More than MOST_NAMES would leave no room for the chart, and colours come again after ten: their order is told.
+    """
+    if len(names) > MOST_NAMES:
+        told = f"{len(names)} of them, in the order of the tables; colours come again after {len(PALETTE)}"
+        figure.supxlabel(told, fontsize=9)
+        return
     entry = 0.55 + 0.08 * max(map(len, names), default=0)  # inches: the line before a name, and a letter
     columns = max(1, min(len(names), 4, int(figure.get_figwidth() / entry)))
     figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
+@lru_cache(maxsize=32)
 def to_svg(figure: Figure, salt: str) -> str:
-    """Return the SVG element alone, without a date; `salt` keeps its ids apart from another chart's on one page."""
+    """Return the SVG element alone, without a date; `salt` keeps its ids apart from another chart's on one page.
+
+    Drawn once for all formats of a report.
+    """
     out = io.StringIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"xp {salt}"}):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
