@@ -166,6 +166,8 @@ def _open_locked(home: Path | str | HasResults) -> Iterator[Connection]:
     config: Config = {
         "memory_limit": MEMORY_LIMIT, "python_enable_replacements": "false",
         "autoload_known_extensions": "false", "autoinstall_known_extensions": "false",
+        # None: a query may read what lies in it, and the default is a folder below the working one.
+        "temp_directory": "",
     }  # fmt: skip
     with _open_file(_snapshot_path(home), config) as db:
         # Spilling to the disk is writing as well; the settings are locked last.
