@@ -160,6 +160,18 @@ def test_query_that_heeds_no_interrupt_is_left_and_the_next_waits_for_its_end(ho
     assert resource.getrlimit(resource.RLIMIT_DATA) == FREE
 
 
+def test_a_query_reads_no_file_of_the_working_folder(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in (".tmp", "."):
+        (tmp_path / place).mkdir(exist_ok=True)
+        (tmp_path / place / "secret.csv").write_text("a,b\n1,2\n")
+        for path in (f"{place}/secret.csv", tmp_path / place / "secret.csv"):
+            with pytest.raises(StoreError, match="may not read or write files"):
+                run_query(home, f"select * from read_csv('{path}')")
+
+
 def test_huge_answer_truncated_off_and_says_so(home: Home) -> None:
     found = run_query(home, "select * from range(1_000_000_000)", limit=100)
     assert len(found.rows) == 100
