@@ -18,7 +18,7 @@ app.add_typer(data, name="data")
 @data.command()
 def report(path: Annotated[Path, typer.Argument(help="a folder, or a .zip or .tar of one")]) -> None:
     """Count classes, sizes and modes; name broken files and images that are there twice."""
-    from engine.inspect.images import survey_lines, survey_path
+    from engine.inspect.surveys import survey_lines, survey_path
 
     for line in survey_lines(survey_path(path, _show_progress)):
         tell(line)

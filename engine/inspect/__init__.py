@@ -1,10 +1,11 @@
 """What a person asks before and during the work: takes a home, a spec or a folder, gives views; starts no job.
 
-status  counts, progress, what is left, failures with reasons
-logs    a job's log, followed
-why     what an id is made of, why a job ran or was reused; where two runs differ
-doctor  what is wrong here
-deep    every file against its checksum
-images  what a set of images is like, and a contact sheet
-layers  a network's layers, arm by arm
+status   counts, progress, what is left, failures with reasons
+logs     a job's log, followed
+why      what an id is made of, why a job ran or was reused; where two runs differ
+doctor   what is wrong here
+deep     every file against its checksum
+images   a contact sheet of what a student will see
+surveys  what a set of images is like
+layers   a network's layers, arm by arm
 """

@@ -14,8 +14,8 @@ QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 
 
 def test_report_prints_a_line_for_each_fact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.inspect.images.survey_path", lambda path, progress: path)
-    monkeypatch.setattr("engine.inspect.images.survey_lines", lambda found: [f"of {found.name}", "2 classes"])
+    monkeypatch.setattr("engine.inspect.surveys.survey_path", lambda path, progress: path)
+    monkeypatch.setattr("engine.inspect.surveys.survey_lines", lambda found: [f"of {found.name}", "2 classes"])
     answer = CliRunner().invoke(app, ["data", "report", str(tmp_path / "set")], catch_exceptions=False)
     assert (answer.exit_code, answer.stdout) == (0, "of set\n2 classes\n")
 

@@ -128,7 +128,9 @@ def _check_header(image: ImageFile, content: bytes, where: str) -> int:
     """Return how many pixels of memory the image will take. Raises DataError when its header says too many."""
     width, height = image.size
     most, format = limits().image_pixels, image.format or ""
-    weight = WEIGHTS.get(format, 1) * max(width * height, _tile_pixels(image))
+    # A progressive JPEG is held as coefficients too until its last scan.
+    copies = WEIGHTS.get(format, 2 if "progressive" in image.info else 1)
+    weight = copies * max(width * height, _tile_pixels(image))
     if weight > most:
         what = f"this image is {width:,} x {height:,} pixels"
         if width * height <= most:

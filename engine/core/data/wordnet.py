@@ -10,12 +10,13 @@ import importlib.util
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from engine.errors import DataError
 from engine.spec.architectures import IMAGENET_HEADS, WORDNET_ID
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MEANINGS = "imagenet_synset_to_lemma.txt"
 
@@ -35,6 +36,8 @@ def slice_places(class_names: Sequence[str], outputs: int) -> Tensor:
         some = ", ".join(repr(name) for name in absent[:5])
         what = f"{len(absent)} of {len(class_names)} classes are not in the teacher's head of {outputs}: {some}"
         raise DataError(what, where="teacher.head", fix=fix)
+    import torch  # here, because a report of images does without
+
     return torch.tensor([places[name] for name in class_names])
 
 

@@ -18,7 +18,7 @@ from engine.core.data.pack import is_valid_pack, open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.errors import DataError
 from engine.inputs.content import data_content
-from engine.inspect.images import survey_lines, survey_path
+from engine.inspect.surveys import survey_lines, survey_path
 from engine.spec import Data
 
 RED = (200, 30, 40)

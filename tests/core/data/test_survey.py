@@ -15,7 +15,7 @@ from engine.core.data.decode import Pixels
 from engine.core.data.sources import Listing, Sample, list_images
 from engine.core.data.survey import survey_images
 from engine.errors import DataError
-from engine.inspect.images import survey_lines
+from engine.inspect.surveys import survey_lines
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]

@@ -193,7 +193,7 @@ def test_forgotten_job_leaves_no_row_and_others_stay(ingest: Ingest) -> None:
     )
     tables = [name for (name,) in found]
     tables.remove("raw.run_jobs")  # an experiment's
-    assert len(tables) == 14
+    assert len(tables) == 15
     for table in tables:
         for job in ("a", "b"):
             ingest._db.execute(f"insert into {table} (job) values ('{job}')")
