@@ -7,7 +7,10 @@ read-only and take no lock that a writer waits for (WAL).
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
+import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -166,12 +169,28 @@ def open_writer(path: Path) -> Engine:
 
 def open_reader(path: Path) -> Engine:
     """Return an engine that can only read. On a file system that is read-only too it falls back to a plain file."""
-    mode = "mode=ro" if _may_share(path) else "immutable=1"
+    mode, copy = "mode=ro" if _may_share(path) else "immutable=1", None
+    if mode == "immutable=1" and _log_of(path).exists():
+        # What its writer left in the -wal counts, and a plain file would be read without it.
+        path, mode = (copy := _copy_with_log(path)), "mode=ro"
     # A connection for each question: a file that `xp rebuild --queue` replaced is seen at the next one.
     engine = create_engine("sqlite://", creator=lambda: _connect(path, mode), poolclass=NullPool)
     event.listen(engine, "connect", _map_file)
     event.listen(engine, "begin", _begin_deferred)
+    if copy is not None:
+        weakref.finalize(engine, shutil.rmtree, copy.parent, ignore_errors=True)
     return engine
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _copy_with_log(path: Path) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="xp-queue-"))
+    for part in (path, _log_of(path)):
+        shutil.copyfile(part, folder / part.name)
+    return folder / path.name
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:

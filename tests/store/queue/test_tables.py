@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -174,3 +176,22 @@ def test_file_that_is_no_queue_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "queue.db").write_text("what is this" * 1000)
     with pytest.raises(QueueFault):
         Queue(tmp_path / "queue.db")
+
+
+def test_a_read_only_copy_is_read_with_what_its_log_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that was made while a scheduler worked, or of a home whose scheduler was killed."""
+    (tmp_path / "copy").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Queue(tmp_path / "queue.db") as queue:
+        queue.add_experiment(make_record("one", [Probe("train-1")]))
+        for name in ("queue.db", "queue.db-wal"):
+            shutil.copy(tmp_path / name, tmp_path / "copy" / name)
+    monkeypatch.setattr("store.queue.tables.os.access", lambda *_: False)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    reader = Queue.open_readonly(tmp_path / "copy" / "queue.db")
+    assert reader.experiment_names() == ["one"]
+    reader.close()
+    del reader
+    gc.collect()
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == ["queue.db", "queue.db-wal"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == before, "no copy of the copy is left"
