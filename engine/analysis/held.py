@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -184,10 +184,20 @@ def how_it_ran(details: Mapping[str, Any]) -> dict[str, Any]:
     Without those that a run's settings tell themselves, as far as they count, and without where the images and their
     boxes lie.
     """
-    known = flatten_settings(JobDetails().model_dump(mode="json")) | flatten_settings(details)
+    known = _default_details() | flatten_settings(details)
+    return {path: known[name] for path, name in _own_asides().items() if name in known}
+
+
+@cache
+def _default_details() -> dict[str, Any]:
+    return flatten_settings(JobDetails().model_dump(mode="json"))
+
+
+@cache
+def _own_asides() -> dict[str, str]:
+    """Return the paths of the settings marked ASIDE -> what a job's details call them."""
     asides = [place for place in walk_fields() if place.is_aside and not place.is_counted]
-    named = {place.path: place.path if place.in_aside else place.name for place in asides if _is_own(place)}
-    return {path: known[name] for path, name in named.items() if name in known}
+    return {place.path: place.path if place.in_aside else place.name for place in asides if _is_own(place)}
 
 
 def _is_own(place: FieldPlace) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,22 @@ class Snapshot:
 
     home: Home
     db: Connection
+    known: dict[tuple[Any, ...], list[dict[str, Any]]] = field(default_factory=dict)
 
     def ask(self, query: str, **values: Any) -> list[dict[str, Any]]:
-        """Return the rows of store/queries/<query>.sql. Raises QueryError where a block of the file is damaged."""
+        """Return the rows of store/queries/<query>.sql; of what was asked before, those that were given then.
+
+        Not of questions about a list of jobs: their answers are large and seldom asked for twice. Raises QueryError
+        where a block of the file is damaged.
+        """
+        if any(isinstance(value, list) for value in values.values()):
+            return self._ask(query, values)
+        key = (query, *sorted(values.items()))
+        if key not in self.known:
+            self.known[key] = self._ask(query, values)
+        return list(self.known[key])
+
+    def _ask(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         try:
             with find_corruption():
                 cursor = self.db.execute((QUERIES / f"{query}.sql").read_text(), values)

@@ -88,7 +88,7 @@ class Status:
 class Launcher(Protocol):
     """What the scheduler asks of a place; its own retries are off, only the scheduler makes attempts.
 
-    A place is five calls: submit, poll, stop, find, capacity. The other four have an answer that is right everywhere,
+    A place is five calls: submit, poll, stop, find, capacity. The other five have an answer that is right everywhere,
     for who inherits from this class; a place that can do better says so.
     """
 
@@ -113,6 +113,9 @@ class Launcher(Protocol):
         ...
 
     # What need not be written anew for each place ----------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise OSError while nothing can be started here, before an attempt is made of it."""
 
     def wait(self, seconds: float, also: Iterable[int] = ()) -> None:
         """Sleep until something may have changed, one of the descriptors `also` is readable, or time is up."""

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,9 @@ from engine.launch.attempt_process import STACK_SIGNAL
 from engine.launch.environment import download_environment, job_environment
 from engine.launch.exits import Exit
 from engine.launch.gpus import list_gpus
-from engine.launch.memory import count_kills
-from engine.launch.process import (
-    boot_id,
-    host_name,
-    is_alive,
-    kill_session,
-    signal_process,
-)
+from engine.launch.memory import Kills
+from engine.launch.process import boot_id, host_name, is_alive, kill_session, signal_process
+from engine.launch.shortages import read_shortage
 
 Key = tuple[str, int]
 HANDLE_SECONDS = 2.0  # between a child's mkdir and its handle there is one small write
@@ -68,7 +63,8 @@ class LocalLauncher(Launcher):
         self.attempts: dict[Key, TrackedAttempt] = {}
         self.server: ForkServer | None = None
         self.servers = 0
-        self.explained: dict[str, int] = {}  # kills for want of memory, by their counter, whose victims are known
+        self.is_wary = False  # the last fork server ended before it was ready
+        self.kills = Kills()
 
     # -- what a place is asked ----------------------------------------------------------------------------------
 
@@ -77,11 +73,11 @@ class LocalLauncher(Launcher):
         if key in self.attempts:
             return self.attempts[key].handle
         handle = Handle(order.job, order.attempt, str(order.folder.root))
-        known = TrackedAttempt(handle)
+        server, known = self.ensure_server(), TrackedAttempt(handle)
         self.attempts[key] = known
         # Over the socket: what a process is exec'ed with, others can read.
-        wanted = {**download_environment(order.home.job(order.job).spec), **order.environment}
-        self.ensure_server().send({"folder": handle.folder, "env": wanted})
+        more = download_environment(order.home.job(order.job).spec)
+        server.send({"folder": handle.folder, "env": {**more, **order.environment}})
         # When that server dies, the folder and /proc say what became of the attempt.
         known.server = self.servers
         return handle
@@ -111,6 +107,19 @@ class LocalLauncher(Launcher):
     def capacity(self) -> list[str]:
         return [*list_gpus(), *(f"cpu:{number}" for number in range(self.cpus))]
 
+    def check(self) -> None:
+        """Raise OSError while fork servers end before they are ready, as where they may open too few files.
+
+        Each order to such a server would be an attempt that never starts.
+        """
+        self._hear()
+        self.is_wary |= self.server is not None and not self.server.is_open and not self.server.is_ready
+        server = self.ensure_server()
+        self._hear()
+        if self.is_wary and not server.is_ready:
+            raise OSError("the process that starts jobs ends before it is ready; its last words stand above")
+        self.is_wary = False
+
     def wait(self, seconds: float, also: Iterable[int] = ()) -> None:
         poller = select.poll()
         for descriptor in [*also, *self._descriptors()]:
@@ -123,7 +132,6 @@ class LocalLauncher(Launcher):
             signal_process(*process, STACK_SIGNAL)
 
     def forget(self, handle: Handle) -> None:
-        """Drop what is known of an attempt whose end has been written down."""
         known = self.attempts.pop((handle.job, handle.attempt), None)
         if known is not None:
             self._unwatch(known)
@@ -218,19 +226,10 @@ class LocalLauncher(Launcher):
 
     def _end(self, known: TrackedAttempt, code: int | None, *, may_count: bool = True) -> Status:
         # What we kill ourselves, a person or a machine that goes down kills with the same signal.
-        is_oom = code in (None, -signal.SIGKILL) and not known.asked and may_count and self._died_of_want(known)
-        return Status(State.GONE, code, code != Exit.TAKEN, is_oom)
-
-    def _died_of_want(self, known: TrackedAttempt) -> bool:
-        """Return whether the kernel killed for want of memory since the attempt began; each kill explains one end."""
+        is_kill = code in (None, -signal.SIGKILL) and not known.asked and may_count
         told = read_object(AttemptFolder(Path(known.handle.folder)).handle) or {}
-        counter, before = str(told.get("oom_counter", "")), told.get("oom_kills")
-        now = count_kills(Path(counter)) if counter else None
-        if now is None or not isinstance(before, int):
-            return False
-        explained = max(before, self.explained.get(counter, 0))
-        self.explained[counter] = explained + (now > explained)
-        return now > explained
+        is_oom = is_kill and self.kills.explain(told)
+        return Status(State.GONE, code, code != Exit.TAKEN, is_oom)
 
     def _look_unborn(self, known: TrackedAttempt, folder: AttemptFolder, now: float) -> Status:
         """No handle: take the folder's name, so that no late child can; if it is taken, give it time to write."""
@@ -316,9 +315,10 @@ class ForkServer:
 
     def __init__(self, preload: str) -> None:
         self.link, theirs = socket.socketpair()
-        self.preload, self.pending, self.is_open = preload, b"", True
+        self.preload, self.pending, self.is_open, self.is_ready = preload, b"", True, False
         # Our copy of its end is closed, or we would never read that the server is gone.
-        with theirs:
+        with theirs, ExitStack() as failing:
+            failing.callback(self.link.close)
             words = ["--preload", preload, "--socket", str(theirs.fileno())]
             # Exec'ed, not forked: the scheduler has threads and an open SQLite file, and a fork must have neither.
             self.process = subprocess.Popen(
@@ -330,6 +330,7 @@ class ForkServer:
                 env=job_environment(server_env()),
                 start_new_session=True,
             )
+            failing.pop_all()
         self.link.setblocking(False)
 
     def send(self, message: dict[str, Any]) -> None:
@@ -357,7 +358,9 @@ class ForkServer:
         *lines, self.pending = self.pending.split(b"\n")
         messages = [json.loads(line) for line in lines]
         for message in messages:
-            if "error" in message:
+            self.is_ready |= "ready" in message
+            # What the machine lacks now it may have later; another error would come again.
+            if "error" in message and not read_shortage(message["error"]):
                 raise XpError(
                     f"the process that starts jobs cannot load {self.preload}: {message['error']}",
                     fix="run `xp doctor`; the whole error stands in the scheduler's log",

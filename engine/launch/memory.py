@@ -9,7 +9,7 @@ group, `oom_kill`, that rose while the process lived.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,23 @@ def count_kills(counter: Path) -> int | None:
     except OSError:
         return None
     return next((int(line[1]) for line in words if len(line) == 2 and line[0] == COUNTER), None)
+
+
+class Kills:
+    """Tells whether a process was killed for want of memory, from what its handle says of the counter as it began."""
+
+    def __init__(self) -> None:
+        self.explained: dict[str, int] = {}  # how far each counter's kills are known to be whose
+
+    def explain(self, told: Mapping[str, object]) -> bool:
+        """Return whether the counter rose since; each kill that it counts explains one end."""
+        counter, before = str(told.get("oom_counter", "")), told.get("oom_kills")
+        now = count_kills(Path(counter)) if counter else None
+        if now is None or not isinstance(before, int):
+            return False
+        known = max(before, self.explained.get(counter, 0))
+        self.explained[counter] = known + (now > known)
+        return now > known
 
 
 def _find_groups(proc: Path, groups: Path) -> Iterator[tuple[Path, Files]]:

@@ -216,7 +216,7 @@ def _to_tex(text: str) -> str:
 def _stack_tex(text: str, side: str) -> str:
     """Set the lines of a heading one above the other."""
     lines = [_to_tex(line) for line in text.split("\n")]
-    stacked = r" \\ ".join(lines)
+    stacked = r" \\{} ".join(lines)  # a line may begin with a bracket, which \\ would take for a length
     return stacked if len(lines) == 1 else rf"\shortstack[{side}]{{{stacked}}}"
 
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import matplotlib
@@ -29,6 +29,7 @@ Piece = tuple[Point, ...]
 DASH = 6.0  # points: how long each arm is seen where several lie on one another
 WIDEST, THINNEST = 2.8, 1.2  # points: later lines are thinner, so that those just below them are seen on both sides
 MARKED = 30  # epochs from which on points are not marked
+MOST_NAMES = 24  # in a legend
 LEAST_BIN = 5  # images: with fewer a share says nothing
 STYLE: Any = {
     "svg.hashsalt": "xp", "svg.fonttype": "path", "font.size": 10, "font.family": "DejaVu Sans",
@@ -230,14 +231,25 @@ def _draw_histogram(axes: Axes, line: ReliabilityLine, at: int) -> None:
 
 
 def _draw_legend(figure: Figure, names: Collection[str]) -> None:
-    """Put as many names beside each other as the figure is wide enough for: matplotlib would cut the rest off."""
+    """Put as many names beside each other as the figure is wide enough for: matplotlib would cut the rest off.
+
+    More than MOST_NAMES would leave no room for the chart, and colours come again after ten: their order is told.
+    """
+    if len(names) > MOST_NAMES:
+        told = f"{len(names)} of them, in the order of the tables; colours come again after {len(PALETTE)}"
+        figure.supxlabel(told, fontsize=9)
+        return
     entry = 0.55 + 0.08 * max(map(len, names), default=0)  # inches: the line before a name, and a letter
     columns = max(1, min(len(names), 4, int(figure.get_figwidth() / entry)))
     figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
 
 
+@lru_cache(maxsize=32)
 def to_svg(figure: Figure, salt: str) -> str:
-    """Return the SVG element alone, without a date; `salt` keeps its ids apart from another chart's on one page."""
+    """Return the SVG element alone, without a date; `salt` keeps its ids apart from another chart's on one page.
+
+    Drawn once for all formats of a report.
+    """
     out = io.StringIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"xp {salt}"}), _boxes_for_glyphs():
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})

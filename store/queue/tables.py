@@ -152,7 +152,8 @@ leases = Table(
 def open_writer(path: Path) -> Engine:
     """Return an engine on `path`, which is made if it is absent. Raises NewerQueue for a newer schema."""
     # SQLite would keep it from a group that shares the folder; its -wal and -shm are as open as the file.
-    path.touch(mode=0o666)
+    if not path.exists():
+        path.touch(mode=0o666)
     # One connection for each thread, kept: PRAGMA data_version compares within a connection.
     engine = create_engine("sqlite://", creator=lambda: _connect(path, "mode=rwc"), poolclass=SingletonThreadPool)
     event.listen(engine, "connect", _prepare_writer)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.analysis.snapshot import one_snapshot
+from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.home.paths import open_home
@@ -47,3 +49,26 @@ def test_unknown_experiment_brings_the_nearest(tmp_path: Path) -> None:
 def test_home_without_results_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match=r"(?s)no results yet.*xp submit SPEC"), one_snapshot(open_home(tmp_path)):
         pass
+
+
+def test_what_was_asked_before_is_not_asked_again_and_no_answer_is_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = Snapshot._ask
+
+    def note(self: Snapshot, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        asked.append(query)
+        return real(self, query, values)
+
+    monkeypatch.setattr(Snapshot, "_ask", note)
+    with one_snapshot(_made(tmp_path).home) as held:
+        for _ in range(2):
+            rows = held.ask("compare_runs", experiment="paper", arm="only")
+            assert len(rows) == 1
+            rows.clear()
+            held.ask("compare_images", jobs=["train-1"])
+        held.ask("compare_runs", experiment="paper", arm="other")
+    assert asked == ["compare_runs", "compare_images", "compare_images", "compare_runs"], (
+        "lists are asked for each time"
+    )

@@ -61,8 +61,13 @@ def fall(_: bytes) -> None:
     raise KeyError("name")
 
 
+class Mumbled(XpError):
+    def __str__(self) -> str:
+        return "\ud800"
+
+
 def mumble(_: bytes) -> None:
-    raise XpError("\ud800")
+    raise Mumbled("no")
 
 
 def test_an_error_of_ours_is_an_answer_and_another_a_crash() -> None:

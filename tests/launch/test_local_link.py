@@ -18,7 +18,7 @@ def linked() -> tuple[ForkServer, socket.socket]:
     server = object.__new__(ForkServer)
     server.link, far = socket.socketpair()
     server.link.setblocking(False)
-    server.preload, server.pending, server.is_open = "engine.run", b"", True
+    server.preload, server.pending, server.is_open, server.is_ready = "engine.run", b"", True, False
     return server, far
 
 
@@ -26,6 +26,7 @@ def test_messages_arrive_whole_however_they_were_cut(monkeypatch: pytest.MonkeyP
     server, far = linked()
     far.sendall(b'{"ready": true}\n{"exi')
     assert server.receive() == [{"ready": True}]
+    assert server.is_ready
     far.sendall(b't": 3}\n')
     far.close()
     assert server.receive() == [{"exit": 3}], "what came before the end counts"
@@ -40,6 +41,15 @@ def test_a_server_that_cannot_load_is_an_error_with_a_fix() -> None:
         server.receive()
     assert "xp doctor" in caught.value.fix
     far.close()
+    server.link.close()
+
+
+def test_a_server_that_lacks_what_may_come_again_is_no_error_yet() -> None:
+    server, far = linked()
+    far.sendall(b'{"error": "OSError: [Errno 24] Too many open files"}\n')
+    far.close()
+    assert len(server.receive()) == 1
+    assert (server.is_open, server.is_ready) == (False, False)
     server.link.close()
 
 

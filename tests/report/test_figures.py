@@ -254,3 +254,15 @@ def test_any_name_is_drawn_as_text(name: str) -> None:
     assert next(text.get_text() for text in figure.axes[0].get_xticklabels()) == name
     assert to_svg(figure, "a").startswith("<svg")
     assert to_pdf(figure).startswith(b"%PDF")
+
+
+def test_a_legend_of_more_names_than_fit_is_left_out_and_that_is_told() -> None:
+    """Two figures of a hundred arms: nothing is squeezed to nothing, of which matplotlib would warn."""
+    arms = {f"arm{number:03d}": [0.5 + number / 500] for number in range(100)}
+    drawn = to_svg(draw_bars(Bars("a", "Accuracy", "%", ["default"], arms, {arm: [0.1] for arm in arms})), "a")
+    assert drawn.startswith("<svg")
+    figure = draw_bars(Bars("a", "Accuracy", "%", ["default"], arms, {arm: [0.0] for arm in arms}))
+    assert figure.legends == []
+    assert figure.get_supxlabel() == "100 of them, in the order of the tables; colours come again after 10"
+    few = dict(list(arms.items())[:24])
+    assert len(draw_bars(Bars("a", "A", "%", ["default"], few, {arm: [0.0] for arm in few})).legends) == 1

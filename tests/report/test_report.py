@@ -156,6 +156,11 @@ def test_latex_is_balanced_and_escaped(pages: dict[str, Path]) -> None:
     assert body.count("{") == body.count("}")
     assert r"proposed\_pruned" in body
     assert not re.search(r"(?<!\\)%", body)
+    assert re.search(r"\\shortstack\[r\]\{[^{}]+ \\\\\{\} \[", body)
+    assert not re.search(r"\\\\\s*\[", body), "a bracket after the end of a line is taken for a length"
+    assert not re.search(r"[ &]-\d", body), "a minus is no hyphen"
+    assert body.count(r"\label{tab:paper-") == body.count(r"\begin{table}")
+    assert r"\includegraphics[width=\linewidth]{\xpfolder accuracy.pdf}" in body
     assert (pages["tex"].parent / "accuracy.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -190,7 +195,7 @@ def test_what_is_damaged_is_a_hole_that_is_named_and_never_a_number(tmp_path: Pa
     names = [path.relative_to(made.home.root) for path in (journal, image)]
     assert f"> - {names[0]} (its checksum does not hold): what it told is left out" in page
     assert f"> - {names[1]} (has " in page
-    assert row_of(page, "proposed")[2].endswith("(n=1)")
+    assert any(cell.endswith("(n=1)") for cell in row_of(page, "proposed"))
     assert not (tmp_path / "out" / "maps" / runs[0]["arm"] / "map_000.png").exists()
     assert (tmp_path / "out" / "maps" / runs[0]["arm"] / "map_001.png").exists()
 

@@ -330,6 +330,7 @@ class Scheduler:
             return False
         found = choose_next(map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held)
         if found is not None:
+            self.launcher.check()
             self.launch(*found)
         return found is not None
 

@@ -62,6 +62,9 @@ class FakeLauncher:
     def capacity(self) -> list[str]:
         return self.slots
 
+    def check(self) -> None:
+        pass
+
     def wait(self, seconds: float, also: Iterable[int] = ()) -> None:
         self.calls.append(("wait", seconds, list(also)))
         self.clock.now += seconds

@@ -21,6 +21,7 @@ from engine.launch.exits import Exit
 from engine.launch.shortages import SHORTAGES
 from engine.schedule import policy
 from engine.schedule.worker.attempts import saved_step
+from engine.schedule.worker.loop import Scheduler
 from store.queue import Queue, QueueFault
 from tests.cli.test_cli import run_xp
 from tests.helpers.queueing import Probe, faults, states, submit_probes, until
@@ -71,6 +72,30 @@ def test_what_the_machine_lacks_is_waited_for_and_spends_nothing(
     assert outcomes(home) == ["crashed"] * 4 + ["done"], "more than a job of its own fault may have"
     told = [json.loads(home.job("train-1").attempt(k).outcome.read_text()) for k in (1, 4)]
     assert [(one["exit"], one["state"], one["spent"]) for one in told] == [(Exit.LACKING, "queued", {})] * 2
+
+
+def test_a_process_that_cannot_even_start_costs_no_attempts(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under a small `ulimit -n`: jobs are not handed to what ends at once, and go on when it does not."""
+    dying = home.root.parent / "dying"
+    dying.touch()
+    monkeypatch.setenv("XP_DYING", str(dying))
+    waits: list[str] = []
+    monkeypatch.setattr(Scheduler, "back_off", note_trouble(waits, Scheduler.back_off))
+    submit_probes(home, "one", [Probe("train-1")])
+    with working(home, preload="tests.launch.dying_job"):
+        until(lambda: len(waits) > 3)
+        dying.unlink()
+    assert set(waits) == {"the process that starts jobs ends before it is ready; its last words stand above"}
+    assert outcomes(home) == ["lost", "done"], "the first, which showed it"
+    assert spent(home) == {"train-1": 0}
+
+
+def note_trouble(noted: list[str], whole: Callable[..., None]) -> Callable[..., None]:
+    def back_off(scheduler: Scheduler, error: Exception, also: list[int]) -> None:
+        noted.append(str(error))
+        whole(scheduler, error, also)
+
+    return back_off
 
 
 def test_a_queue_that_cannot_be_written_for_a_while_loses_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

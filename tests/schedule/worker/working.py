@@ -22,7 +22,8 @@ QUICK = Patience(grace=0.5, lease=0.4, stuck=0.6, unseen=0.3, look=0.02, beat=0.
 
 
 def work(home: Home, slots: int = 1, **words: Any) -> int:
-    return run_worker(home, slots, until_idle=True, preload=PROBE, **{"collect": None, "patience": QUICK, **words})
+    given = {"preload": PROBE, "collect": None, "patience": QUICK, **words}
+    return run_worker(home, slots, until_idle=True, **given)
 
 
 @contextmanager
