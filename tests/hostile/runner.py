@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 from engine.cli import main
-from tests.hostile import archives, folders, images, weights
+from tests.hostile import archives, folders, images, specs, weights
 from tests.hostile.cases import Case
 
 SECONDS = 120
@@ -152,5 +152,6 @@ GROUPS: dict[str, list[Case]] = {
     "images": images.CASES,
     "folders": folders.CASES,
     "weights": weights.CASES,
+    "specs": specs.CASES,
 }
 """All cases; a module of others is named here."""
