@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.linalg import hadamard
 
-from engine.core.data.decode import Pixels
+from engine.core.data.decode import STRIP, Pixels
 from engine.core.data.likeness import (
     COSINES,
     THUMB_SIDE,
@@ -68,8 +68,12 @@ def make_thumb(pixels: Pixels) -> Thumb | None:
     """Return the grey thumbnail of an image (H x W x 3 uint8), None where the image is too small for one."""
     if min(pixels.shape[:2]) < LEAST_SIDE:
         return None
-    grey = Image.fromarray(pixels).convert("L")
-    return np.asarray(grey.resize((THUMB_SIDE, THUMB_SIDE), Image.Resampling.BOX))
+    grey = np.empty(pixels.shape[:2], dtype=np.uint8)
+    # Some rows at a time: Pillow's copy of a large image takes more memory than the image.
+    rows = max(1, STRIP // pixels.shape[1])
+    for top in range(0, len(pixels), rows):
+        grey[top : top + rows] = np.asarray(Image.fromarray(pixels[top : top + rows]).convert("L"))
+    return np.asarray(Image.fromarray(grey).resize((THUMB_SIDE, THUMB_SIDE), Image.Resampling.BOX))
 
 
 def group_thumbs(thumbs: list[Thumb | None]) -> Numbers:

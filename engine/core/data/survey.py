@@ -87,17 +87,22 @@ def _look_at_all(listing: Listing) -> Iterator[_Look]:
     def look_at(row: int) -> _Look:
         try:
             with BUDGET.scope():
-                pixels = listing.read(row)
-                grey = bool((pixels[..., :1] == pixels).all())
-                thumb = make_thumb(pixels)
+                return _look_at(listing, row)
         except DataError as error:
             return _Look(error=f"{error.where}: {error.what}")
-        return _Look((pixels.shape[1], pixels.shape[0]), listing.mode(row), grey, thumb)
 
     count = len(listing.samples)
     with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
         for first in range(0, count, CHUNK):
             yield from pool.map(look_at, range(first, min(first + CHUNK, count)))
+
+
+def _look_at(listing: Listing, row: int) -> _Look:
+    """Look at one image; its pixels are gone when this returns."""
+    pixels = listing.read(row)
+    # Row by row: all at once is another image's worth of memory.
+    grey = all(bool((line[:, :1] == line).all()) for line in pixels)
+    return _Look((pixels.shape[1], pixels.shape[0]), listing.mode(row), grey, make_thumb(pixels))
 
 
 def _duplicate_groups(listing: Listing, looks: list[_Look]) -> list[list[Sample]]:

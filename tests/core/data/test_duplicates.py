@@ -176,3 +176,15 @@ def test_no_split_separates_planted_duplicates(make_folder: MakeFolder, tmp_path
         part_of = {int(row): part for part in ("train", "val", "test") for row in split.part(part)}
         assert all(part_of[row] == part_of[int(group)] for row, group in enumerate(pack.groups))
         assert abs(len(split.test) - 90 * int(text[-2:]) / 100) <= 4
+
+
+def test_a_thumbnail_in_strips_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (101, 67, 3), dtype=np.uint8)
+    whole = make_thumb(pixels)
+    monkeypatch.setattr("engine.core.data.duplicates.STRIP", 67 * 7)
+    strips = make_thumb(pixels)
+    assert whole is not None
+    assert strips is not None
+    assert np.array_equal(whole, strips)
+    expected = Image.fromarray(pixels).convert("L").resize(whole.shape, Image.Resampling.BOX)
+    assert np.array_equal(whole, np.asarray(expected))
