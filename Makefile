@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: demo test test-slow chaos mutants simulate check format bench peers clean
+.PHONY: demo test test-slow chaos mutants simulate check format bench peers lock locked audit fuzz clean
 
 demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
@@ -49,6 +49,33 @@ bench: $(SETUP)
 peers: $(SETUP)
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -q -r benchmarks/peers.txt
+
+# constraints.lock: the pins of constraints.txt with the hash of every file that may be installed, for all platforms
+lock:
+	$(PYTHON) -m venv .venv-supply
+	.venv-supply/bin/python -m pip install -q uv
+	echo '# constraints.txt with the hash of every file that may be installed, for --require-hashes; made by make lock' > constraints.lock
+	printf 'hatchling\neditables\n' | .venv-supply/bin/uv pip compile pyproject.toml - --extra dev -c constraints.txt \
+		--generate-hashes --universal --python-version 3.11 --no-header --no-annotate -q >> constraints.lock
+
+# the installation where every file must have the hash that the lock holds
+locked:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r constraints.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(SETUP)
+
+# known vulnerabilities of what is pinned; says what it could not look up, and ends with 3 then
+audit:
+	$(PYTHON) -m venv .venv-supply
+	.venv-supply/bin/python -m pip install -q pip-audit
+	.venv-supply/bin/python -m tests.supply.audit
+
+# every reader of foreign bytes under atheris, which looks for new branches; what crashes is kept as a test
+MINUTES ?= 60
+fuzz: $(SETUP)
+	$(BIN)/python -m pip install -q --disable-pip-version-check atheris
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES) --jobs $(WORKERS)
 
 $(SETUP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xp needs Python 3.11 or newer: make PYTHON=python3.12 ...")'

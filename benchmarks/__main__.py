@@ -70,10 +70,9 @@ def _read_sections() -> dict[str, str]:
 
 
 def _heading() -> str:
-    machine = f"{_cpu_model()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, no GPU used"
     return (
-        f"# What was measured\n\n{machine}.\nA ratio above 1 means that ours is better; both sides were measured in "
-        "the same run. Read the ratios of short runs (`--quick`) as rough.\n"
+        "# What was measured\n\nEach section names its machine; no GPU was used.\nA ratio above 1 means that ours is "
+        "better; both sides were measured in the same run. Read the ratios of short runs (`--quick`) as rough.\n"
     )
 
 
@@ -85,7 +84,8 @@ def _section(name: str, quick: list[str], rows: list[dict[str, Any]] | None) -> 
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     head = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
     lines = "\n".join(_line(row) for row in rows)
-    when = f"`{command}`, {day}, Python {platform.python_version()}, {versions}"
+    machine = f"{_cpu_model()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+    when = f"`{command}`, {day}, {machine}, Python {platform.python_version()}, {versions}"
     return f"\n## {name}\n\n{when}\n\n{head}\n{lines}\n"
 
 

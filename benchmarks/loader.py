@@ -32,9 +32,10 @@ import torch
 from PIL import Image
 
 from benchmarks import Row
+from engine.core.data.decode import Pixels
 from engine.core.data.loader import TrainLoader
 from engine.core.data.pack import Format, Pack, open_pack, write_pack
-from engine.core.data.sources import Pixels, list_images
+from engine.core.data.sources import list_images
 from engine.spec import Data
 
 SIZE, BATCH, WORKERS = 224, 32, 2

@@ -17,9 +17,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from store.escape import show_text
+
+MOST_QUOTED = {"path": 120, "what": 240, "fix": 800}  # characters that a printed problem has of each
+
 
 class XpError(Exception):
-    """An expected failure: prints as `where: what` and a line `fix: ...`, never as a traceback."""
+    """An expected failure: prints as `where: what` and a line `fix: ...`, never as a traceback.
+
+    Printed, it holds nothing that could steer a terminal, whatever file or folder its words are from.
+    """
 
     exit_code = 2
 
@@ -29,7 +36,7 @@ class XpError(Exception):
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{head}\nfix: {self.fix}" if self.fix else head
+        return show_text(f"{head}\nfix: {self.fix}" if self.fix else head)
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.where, self.fix)
@@ -42,7 +49,7 @@ def _rebuild(kind: type[XpError], what: str, where: str, fix: str) -> XpError:
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a spec: `file:line:column`, the dotted path, the message, the repair."""
+    """One mistake in a spec: `file:line:column`, the dotted path, the message, the repair; printed, of bounded size."""
 
     where: str
     path: str
@@ -50,8 +57,15 @@ class Problem:
     fix: str
 
     def __str__(self) -> str:
-        place = ": ".join(part for part in (self.where, self.path) if part)
-        return f"{place}: {self.what}\nfix: {self.fix}"
+        path, what, fix = (shorten(getattr(self, name), most) for name, most in MOST_QUOTED.items())
+        place = ": ".join(part for part in (self.where, path) if part)
+        return show_text(f"{place}: {what}\nfix: {fix}")
+
+
+def shorten(text: str, most: int) -> str:
+    """Return a text of `most` characters at most; of a longer one the beginning and the end."""
+    tail = most // 4
+    return text if len(text) <= most else f"{text[: most - tail - 5]} ... {text[-tail:]}"
 
 
 class SpecError(XpError):

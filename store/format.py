@@ -12,18 +12,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from store.escape import escape_markdown, escape_tex, show_json
 from store.readonly import StoreError
 from store.results import QueryResult
 
 # How DuckDB's names of numbers begin: one may go on, as DECIMAL(18,3).
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 WIDEST = 100  # characters of a cell that a terminal table shows
-TEX_SIGNS = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "±": r"$\pm$", "†": r"$^\dagger$", "\u2013": "--", "…": r"\dots{}",
-}  # fmt: skip
 
 
 def format_rows(result: QueryResult, kind: str = "table") -> str:
@@ -65,24 +60,23 @@ def _csv(result: QueryResult) -> str:
 
 
 def _json(result: QueryResult) -> str:
-    """Return a list of objects; numbers that JSON has no word for (NaN, infinities) become null."""
+    """Return a list of objects; numbers that JSON has no word for (NaN, infinities) become null.
+
+    What could steer a terminal is escaped, as JSON allows for any character.
+    """
     keys = _unique(result.columns)
     kinds = result.types
     rows = [
         {key: _plain(value, kind) for key, value, kind in zip(keys, row, kinds, strict=True)} for row in result.rows
     ]
-    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return show_json(json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def _markdown(result: QueryResult) -> str:
     rule = ["---:" if _is_number(kind) else "---" for kind in result.types]
-    rows = [[_marked(_text(value)) for value in row] for row in result.rows]
-    head = [_marked(name) for name in result.columns]
+    rows = [[escape_markdown(_text(value)) for value in row] for row in result.rows]
+    head = [escape_markdown(name) for name in result.columns]
     return "".join(f"| {' | '.join(row)} |\n" for row in [head, rule, *rows])
-
-
-def _marked(text: str) -> str:
-    return " ".join(text.replace("|", r"\|").splitlines())
 
 
 def _latex(result: QueryResult) -> str:
@@ -104,10 +98,6 @@ def _latex(result: QueryResult) -> str:
 
 def _set(text: str) -> str:
     return escape_tex(" ".join(text.splitlines()))
-
-
-def escape_tex(text: str) -> str:
-    return "".join(TEX_SIGNS.get(sign, sign) for sign in text)
 
 
 def _is_number(kind: str) -> bool:

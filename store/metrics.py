@@ -58,6 +58,11 @@ class Metric:
     for none."""
 
     @property
+    def is_of_predictions(self) -> bool:
+        """Whether it is counted from what the network says of each test image, which the store keeps."""
+        return self.source == "series['test_top1']"
+
+    @property
     def logged(self) -> tuple[str, ...]:
         """The names under which jobs log it: those that `source` picks."""
         return tuple(re.findall(r"\['([^']+)'\]", self.source))
@@ -175,7 +180,7 @@ METRICS: Mapping[str, Metric] = {
             "when coalesce((r.settings ->> '$.prune.ratio')::double, 0) > 0 "
             "then coalesce((r.settings ->> '$.prune.recover_epochs')::bigint, 0) else 0 end)",
             device_bound=False, measured="per_seed", images="none", is_share=False,
-            label="Epochs, recovery included", heading="epochs", column="",
+            label="Epochs, recovery included", heading="epochs", column="epochs",
         ),
         Metric(
             name="teacher_test_top1", source="teacher['test_top1']", unit="fraction", better="higher", exact=False,
@@ -201,6 +206,32 @@ METRICS: Mapping[str, Metric] = {
             name="insertion_gain", source="explained['insertion_gain']", unit="probability", better="higher",
             exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
             label="Insertion, better than a random map", heading="insertion, better than a random map", column="",
+        ),
+        Metric(
+            name="pointing_game", source="explained['pointing_game']", unit="fraction", better="higher",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=True,
+            label="Pointing game, hits", heading="pointing game, hits", column="",
+        ),
+        Metric(
+            name="pointing_chance", source="explained['pointing_chance']", unit="fraction", better="neither",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            label="Pointing game, hits of a random map", heading="hits of a random map", column="",
+        ),
+        Metric(
+            name="pointing_others", source="explained['pointing_others']", unit="fraction", better="neither",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            label="Pointing game, hits on the objects of other images", heading="hits on other images' objects",
+            column="",
+        ),
+        Metric(
+            name="box_energy", source="explained['box_energy']", unit="fraction", better="higher",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            label="Share of the map on the object", heading="share of the map on the object", column="",
+        ),
+        Metric(
+            name="box_area", source="explained['box_area']", unit="fraction", better="neither",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            label="Share of the image that the object takes", heading="share of the image that it takes", column="",
         ),
         Metric(
             name="train_seconds", source="seconds", unit="s", better="lower", exact=False,

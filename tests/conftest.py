@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 @pytest.fixture(autouse=True)
 def _no_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("XP_HOME", "XP_CACHE", "XP_DATA", "XP_SLOT", "XP_OOMS", "XP_MOST_CELLS"):
+    for name in ("XP_HOME", "XP_CACHE", "XP_DATA", "XP_SLOT", "XP_OOMS", "XP_MOST_CELLS", "XP_LIMITS"):
         monkeypatch.delenv(name, raising=False)
 
 

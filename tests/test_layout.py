@@ -27,6 +27,7 @@ HOMES = {
     "rich": ("cli",),
     "ruamel": ("load",),
     "sklearn": ("inputs", "core"),
+    "huggingface_hub": ("inputs",),
     "duckdb": ("store/results",),
     "sqlalchemy": ("store/queue",),
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from engine.analysis.agreement import find_twins
 from engine.cli.starter_specs import lay_out
 from engine.home.paths import open_home
 from engine.inputs.missing import absent_inputs
@@ -18,6 +19,7 @@ from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.spec import Spec
 from engine.spec.cells import expand_cells
+from engine.spec.dotted import flatten_settings
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted(path for path in (ROOT / "specs").glob("*.yaml") if not path.name.startswith("_"))
@@ -90,6 +92,18 @@ def test_losses_are_compared_at_one_weight_and_temperature() -> None:
         one, other = (told[arm] for arm in arms)
         assert one.loss != other.loss
         assert (one.weights, one.temperature) == (other.weights, other.temperature)
+
+
+@pytest.mark.parametrize("name", ["temperature", "confident_teacher", "teacher_assistant"])
+def test_ideas_about_teachers_have_a_student_without_one(name: str) -> None:
+    """Without it a report cannot tell whether a teacher was heard at all; it costs no pass of any teacher."""
+    settings = {
+        (cell.arm, cell.cell): cell.settings for cell in expand_cells(load_spec(ROOT / "specs" / f"{name}.yaml"))
+    }
+    flat = {place: flatten_settings(one.model_dump(mode="json")) for place, one in settings.items()}
+    taught = {place for place, one in settings.items() if one.is_taught}
+    heard = {arm for (arm, _), (other, _) in find_twins(flat) if other == "alone"}
+    assert heard == {arm for arm, _ in taught if arm != "assistant"}, "which is no student of that shape"
 
 
 def test_every_expectation_of_the_paper_is_a_claim() -> None:

@@ -1,6 +1,7 @@
 """What the numbers say: takes rows of the snapshot, gives intervals, comparisons, verdicts and where a number is from.
 
 snapshot    one state of the results, held open
+critical    how far an interval reaches that few seeds and many images make
 statistics  intervals and tests
 crossed     intervals over seeds and images
 power       what a design can detect
@@ -12,6 +13,8 @@ fairness    whether two runs may be compared
 compare     two arms side by side
 speeds      how many times as fast, from rounds side by side
 grids       arms that cross factors
+factors     what each arm of a table is
+sentences   every sentence of these
 factorial   main effects and interactions
 leaders     whose number is bold
 agreement   whether taught students follow their teacher more than untaught ones

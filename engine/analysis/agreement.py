@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.analysis.snapshot import Row, Snapshot
 from engine.analysis.statistics import Interval, paired_interval, paired_shares
+from engine.analysis.things import is_taught
 from engine.core.distill.answers import ANSWERS_FILE, Answers, Likeness, compare_answers, read_answers
 from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
@@ -67,7 +68,7 @@ def compare_untaught(snapshot: Snapshot, name: str) -> list[Following]:
 def find_twins(settings: Mapping[Place, Mapping[str, Any]]) -> list[tuple[Place, Place]]:
     """Return (taught, untaught) places of one point whose settings differ in nothing but the teaching."""
     bare = {place: _without_teaching(tree) for place, tree in settings.items()}
-    taught = [place for place, tree in settings.items() if tree.get("teacher.arch")]
+    taught = [place for place, tree in settings.items() if is_taught(tree)]
     return [
         (one, other) for one in taught for other in settings
         if other not in taught and one[1] == other[1] and bare[one] == bare[other]

@@ -12,14 +12,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.analysis.compare import ONE_MEASUREMENT, Comparison, compare_arms
+from engine.analysis.crossed import LEAST_SEEDS
 from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.power import ALPHA, design_of
+from engine.analysis.sentences import say
 from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.analysis.speeds import NO_COMMON, ONE_NETWORK, TELL_MORE
 from engine.analysis.statistics import holm, p_of
+from engine.analysis.trainings import unknown_text
 from engine.errors import QueryError
 from engine.home.paths import Home
 from engine.spec import Claim
+from store.escape import show_text
 from store.metrics import METRICS, metric_of
 
 Verdict = Literal["holds", "refuted", "undecided"]
@@ -65,13 +69,19 @@ def exit_code(judged: Sequence[Judged]) -> int:
 def _claims_of(snapshot: Snapshot, name: str) -> list[Claim]:
     snapshot.check_experiment(name)
     rows = snapshot.ask("claims_of", name=name)
-    return [Claim.model_validate({key: value for key, value in row.items() if value is not None}) for row in rows]
+    return [
+        Claim.model_validate({key: _shown(value) for key, value in row.items() if value is not None}) for row in rows
+    ]
+
+
+def _shown(value: object) -> object:
+    """What an older version took as a claim's text may hold what no spec may hold any more."""
+    return show_text(value) if isinstance(value, str) else value
 
 
 def _compare_claim(snapshot: Snapshot, name: str, claim: Claim) -> list[tuple[Claim, Comparison | None, str]]:
     if claim.expect == "not_worse" and claim.metric in METRICS and metric_of(claim.metric).better == "neither":
-        why = f"neither more nor less {claim.metric} is better, so that nothing is worse: expect greater or less"
-        return [(claim, None, why)]
+        return [(claim, None, say("nothing_worse", metric=claim.metric))]
     try:
         compared = compare_arms(snapshot, f"{name}/{claim.arm}", f"{name}/{claim.against}", claim.metric, anyway=True)
     except QueryError as error:
@@ -137,28 +147,26 @@ def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
     n, std = comparison.difference.n, comparison.difference.std
     design = design_of(comparison.difference, comparison.tests)
     if comparison.untested == ONE_MEASUREMENT:
-        return f"{comparison.untested}; train_images_per_second is measured in every run"
+        return say("in_every_run", why=comparison.untested)
     if comparison.untested in (ONE_NETWORK, NO_COMMON):
         return comparison.untested
     if comparison.speed is not None:
-        return f"{n} {comparison.speed.of} do not tell: {TELL_MORE[comparison.speed.of]}"
+        return say("rounds_silent", n=n, of=comparison.speed.of, more=TELL_MORE[comparison.speed.of])
     if std is None:
-        return "one common seed says nothing about the luck of a seed: run at least 3"
+        return say("lone_seed", least=LEAST_SEEDS)
     if comparison.untested:
-        return f"{comparison.untested}; run more seeds"
+        return say("more_seeds", why=comparison.untested)
     if claim.expect == "not_worse" and not claim.margin:
-        return f"{n} seeds; without a margin, not_worse holds only where it is better: give the claim a margin"
+        return say("no_margin", n=n)
     needed = design and design.seeds_needed(comparison.difference.mean - threshold_of(claim))
-    if needed and needed > n:
-        level = f", at the level of {comparison.tests} claims" if comparison.tests > 1 else ""
-        more = f"about {needed} seeds would decide it{level}"
-    else:
-        more = "more seeds or test images are needed"
-    return f"{n} seeds do not tell; if the difference stays as it is, {more}"
+    level = say("level_of_claims", tests=comparison.tests) if comparison.tests > 1 else ""
+    rest = say("more_needed" if comparison.is_share else "only_seeds_needed")
+    more = say("seeds_needed", needed=needed, level=level) if needed and needed > n else rest
+    return say("seeds_silent", n=n, more=more)
 
 
 def _footnote(comparison: Comparison) -> str:
-    told = footnote_text(comparison.unfair, comparison.notes)
+    told = footnote_text(comparison.unfair, [*comparison.notes, *map(unknown_text, comparison.unknown)])
     return f"note: {told}" if told else ""
 
 
@@ -179,7 +187,7 @@ def interval_text(comparison: Comparison) -> str:
 
 
 def left_out_text(comparison: Comparison) -> str:
-    return f"left out, because it is no number: {comparison.metric} of {', '.join(comparison.left_out)}"
+    return say("left_out", metric=comparison.metric, runs=", ".join(comparison.left_out))
 
 
 def p_text(p: float) -> str:
@@ -189,14 +197,13 @@ def p_text(p: float) -> str:
 
 def tested_text(claim: Claim) -> str:
     """Return what is tested in words, whatever the person's own sentence says: `test_top1 of a greater than of b`."""
-    pair, margin = f"{claim.metric} of {claim.arm}", f"{claim.margin:g}" if claim.margin else ""
-    if claim.expect == "not_worse":
-        better = metric_of(claim.metric).better if claim.metric in METRICS else "neither"
-        side = {"higher": "less", "lower": "greater"}.get(better)
-        if side is None:
-            return f"nothing: of {claim.metric} neither more nor less is known to be better"
-        return f"{pair} not {side} than of {claim.against}" + (f" by {margin} or more" if margin else "")
-    return f"{pair} {claim.expect} than of {claim.against}" + (f" by more than {margin}" if margin else "")
+    about = {"metric": claim.metric, "arm": claim.arm, "against": claim.against, "expect": claim.expect}
+    ending, margin = ("_margin", f"{claim.margin:g}") if claim.margin else ("", "")
+    if claim.expect != "not_worse":
+        return say(f"tested{ending}", **about, margin=margin)
+    better = metric_of(claim.metric).better if claim.metric in METRICS else "neither"
+    side = {"higher": "less", "lower": "greater"}.get(better)
+    return say(f"tested_not{ending}" if side else "tested_nothing", **about, side=side, margin=margin)
 
 
 def describe(judged: Judged) -> str:
@@ -211,7 +218,7 @@ def describe(judged: Judged) -> str:
     if judged.comparison is not None and judged.comparison.left_out:
         lines.append(f"  {left_out_text(judged.comparison)}")
     if judged.p is not None:
-        lines.append(f"  {p_text(judged.p)} after Holm over all claims")
+        lines.append(f"  {say('claim_p', p=p_text(judged.p))}")
     return "\n".join([*lines, *([f"  {judged.reason}"] if judged.reason else [])])
 
 

@@ -12,6 +12,7 @@ from engine.analysis.crossed import LEAST_SEEDS, agreeing_interval, crossed_inte
 from engine.analysis.fairness import Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
 from engine.analysis.held import how_it_ran
 from engine.analysis.power import design_of
+from engine.analysis.sentences import say
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
 from engine.analysis.speeds import NO_ROUNDS, SpeedRatio, compare_speeds
 from engine.analysis.statistics import (
@@ -23,15 +24,14 @@ from engine.analysis.statistics import (
     paired_shares,
 )  # fmt: skip
 from engine.analysis.things import Mismatch
+from engine.analysis.trainings import read_trainings, unknown_arms
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
 from engine.spec.dotted import flatten_settings
 from store.metrics import METRICS, Metric, metric_of
 
-ONE_SEED = "one common seed: no test over seeds, because the luck of a seed is unknown"
-ONE_MEASUREMENT = "one measurement serves all seeds: no test, because the luck of a measurement is unknown"
-FEW_SEEDS = f"fewer than {LEAST_SEEDS} common seeds: the interval is of images alone, for these networks, and no test"
-NO_SPREAD = "all seeds differ by exactly as much: no test, because a few may do so by chance"
+ONE_SEED, ONE_MEASUREMENT, NO_SPREAD = say("one_seed"), say("one_measurement"), say("no_spread")
+FEW_SEEDS = say("few_seeds", least=LEAST_SEEDS)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Comparison:
     enough; `p` is of the same error and degrees of freedom, `adjusted_p` after Holm over the table. `unfair` is what
     should have been held and was not, `notes` what else a reader must know; `smallest` the difference that is found
     with a power of 80 % at the level of a table of `tests` comparisons. `untested` says why there is no p, where the
-    metric is one that differs from seed to seed; `left_out` names the runs whose value is not finite.
+    metric is one that differs from seed to seed; `left_out` names the runs whose value is not finite; `unknown` the
+    arms that may have been trained on the test images, where those are what is judged.
     """
 
     metric: str
@@ -67,6 +68,7 @@ class Comparison:
     unfair: tuple[Mismatch, ...]
     untested: str = ""
     left_out: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     tests: int = 1
     notes: tuple[str, ...] = ()
     speed: SpeedRatio | None = None
@@ -79,7 +81,8 @@ class Comparison:
 
     @property
     def is_exact(self) -> bool:
-        return metric_of(self.metric).exact
+        """Whether it is the same for every seed; the pruned networks of seeds may be of unlike sizes."""
+        return metric_of(self.metric).exact and not self.difference.std
 
     @property
     def is_share(self) -> bool:
@@ -169,7 +172,7 @@ def _compare_cell(
         return None
     pairs = [(one[seed], two[seed]) for seed in seeds]
     crossed, images, unlike = _compare_test_images(snapshot, pairs) if metric.images == "test" else (None, None, ())
-    difference = agreeing_interval(crossed, over_seeds) if metric.is_share else over_seeds
+    difference = agreeing_interval(crossed, over_seeds) if metric.is_of_predictions else over_seeds
     fairness = [judge_pair(surround(a, metric), surround(b, metric), name) for a, b in pairs]
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
     compared = Comparison(
@@ -177,16 +180,22 @@ def _compare_cell(
         means=(float(np.mean(list(values[0].values()))), float(np.mean(list(values[1].values())))),
         runs=(tuple(a["run"] for a, _ in pairs), tuple(b["run"] for _, b in pairs)),
         difference=difference, p=p_of(difference), adjusted_p=None,
-        images=images if metric.is_share else None,
+        images=images if metric.is_of_predictions else None,
         smallest=None,
         factors=tuple(dict.fromkeys(name for judged in fairness for name in judged.factors)),
         unfair=tuple(sorted(unfair.values(), key=tell_first)),
         untested=_why_untested(difference, len(one.keys() & two.keys())),
+        unknown=_unknown_arms(snapshot, first[0], second[0]) if metric.images == "test" else (),
         left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[name])),
         notes=tuple(dict.fromkeys(note for judged in fairness for note in judged.notes)),
     )  # fmt: skip
     jobs = [[row["measure_job"] for row in side.values()] for side in (one, two)]
     return _compare_rounds(snapshot, compared, jobs) if metric.measured == "once" else compared
+
+
+def _unknown_arms(snapshot: Snapshot, *runs: Row) -> tuple[str, ...]:
+    sides = (unknown_arms(read_trainings(snapshot, run["experiment"], run["arm"]), run["cell"]) for run in runs)
+    return tuple(dict.fromkeys(arm for side in sides for arm in side))
 
 
 def _compare_rounds(snapshot: Snapshot, compared: Comparison, jobs: Sequence[Sequence[str]]) -> Comparison:

@@ -7,23 +7,27 @@ layout without replication (Searle, Casella and McCulloch, Variance Components, 
     error^2 = (MS_seeds + max(MS_images - MS_rest, 0)) / (seeds * images)
 
 How many of these errors the interval reaches lies between Student's quantile for seeds - 1 and the normal's, by the
-share of error^2 that seeds make (`critical_value` of engine/analysis/statistics.py). MS_seeds is held to at least a
-twentieth of MS_rest, which three seeds fall below by luck one time in twenty: none are taken for certain. With a
-quarter the interval of three seeds without a spread of their own covers 98 %. Two seeds cannot tell their own luck:
-their interval is of the images alone, for these networks.
+share of error^2 that seeds make (engine/analysis/critical.py). MS_seeds is expected to be MS_rest at least, whatever
+seeds do, so it is held to what seeds without a spread of their own fall below one time in twenty (`least_share`): few
+seeds that agree by luck are not taken for certain. To hold it to MS_rest itself would make the interval of three such
+seeds miss next to never. Two seeds cannot tell their own luck: their interval is of the images alone, for these
+networks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
-from engine.analysis.statistics import LEAST_SPREAD, Floats, Interval, critical_value, t_quantile
+from engine.analysis.critical import Floats, critical_value
+from engine.analysis.statistics import LEAST_SPREAD, Interval, t_quantile
 
 LEAST_SEEDS = 3
-LEAST_SHARE = 0.05
+LUCKY = 0.05
+"""How often seeds that differ by the luck of single images alone may agree better than is believed of them."""
 
 
 def agreeing_interval(crossed: Interval | None, over_seeds: Interval) -> Interval:
@@ -65,9 +69,17 @@ def variance_parts(table: Floats) -> Parts:
     """Return the parts of the variance of the mean of (seeds, images), three seeds at least."""
     seeds, _ = table.shape
     of_seeds, of_images, rest = mean_squares(table)
-    luck = max(of_seeds, LEAST_SHARE * rest)
+    luck = max(of_seeds, least_share(seeds - 1.0) * rest)
     shared = max(of_images - rest, 0.0)
     return Parts(luck / table.size, shared / table.size, seeds - 1.0)
+
+
+@cache
+def least_share(df: float) -> float:
+    """Return the least MS_seeds that is believed, over MS_rest: chi-square's quantile at LUCKY, over its df."""
+    from scipy.special import gammaincinv
+
+    return float(gammaincinv(df / 2, LUCKY)) * 2 / df
 
 
 def mean_squares(table: Floats) -> tuple[float, float, float]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.analysis.held import AROUND, ROWS, Family, family_of
+from engine.analysis.sentences import say
 from engine.analysis.things import (
     AT_ONCE,
     EPOCHS,
@@ -36,7 +37,6 @@ TELLING = (
     "data.image_size", *(one.what for one in AROUND), "teacher", "train", "data",
 )  # fmt: skip
 MOST_SHOWN = 8
-FAIR_FIX = "compare runs that differ in one factor alone, or say --anyway and get this as a footnote"
 
 
 @dataclass(frozen=True)
@@ -142,23 +142,20 @@ def mismatch_lines(different: Sequence[Mismatch], most: int = MOST_SHOWN) -> lis
     wide = [max(len(row[at]) for row in shown) for at in range(2)] if shown else [0, 0]
     lines = [f"  {what:<{wide[0]}}  {first:<{wide[1]}}  {second}" for what, first, second in shown]
     left = len(told) - len(shown)
-    return [*lines, f"  and {left} more settings: xp diff shows all"] if left > 0 else lines
+    return [*lines, f"  {say('more_settings', left=left)}"] if left > 0 else lines
 
 
 def repair_text(unfair: Sequence[Mismatch]) -> str:
-    """Return what would make the pair comparable; of unequal epochs, the control of equal budget."""
+    """Return what would make the pair comparable; where epochs alone are unequal, the control of equal budget."""
     budgets = [max(one.first, one.second) for one in unfair if one.what == EPOCHS]
-    if not budgets:
-        return FAIR_FIX
-    control = f"the equal-budget control is the other arm with train.epochs raised, to {budgets[0]} epochs in all"
-    return f"{control}; or say --anyway and get this as a footnote"
+    return say("budget_fix", epochs=budgets[0]) if budgets and len(budgets) == len(unfair) else say("fair_fix")
 
 
 def apart_text(unfair: Sequence[Mismatch], metric: str) -> str:
     """Return why nothing can be said of a pair: it was judged on other images. Empty where it was not."""
     apart = [str(one) for one in unfair if one.other_images]
     which = "the same test images" if metric_of(metric).images == "test" else "the same images"
-    return f"not comparable: not {which}: {'; '.join(apart)}" if apart else ""
+    return say("not_comparable", which=which, what="; ".join(apart)) if apart else ""
 
 
 def footnote_text(unfair: Sequence[Mismatch], notes: Sequence[str]) -> str:
@@ -170,8 +167,8 @@ def footnote_text(unfair: Sequence[Mismatch], notes: Sequence[str]) -> str:
     for one in sorted(unfair, key=tell_first):
         classes.setdefault(one.what.partition(".")[0], []).append(one)
     told = [f"{held[0]}{_left_text(name, len(held) - 1)}" for name, held in classes.items()]
-    return "; ".join([*([f"not held equal: {'; '.join(told)}"] if told else []), *notes])
+    return "; ".join([*([say("not_held", what="; ".join(told))] if told else []), *notes])
 
 
 def _left_text(name: str, left: int) -> str:
-    return f" (and {left} more of {name})" if left else ""
+    return say("more_of", left=left, name=name) if left else ""

@@ -12,13 +12,24 @@ from statistics import median
 
 from engine.analysis.compare import compare_arms
 from engine.analysis.crossed import LEAST_SEEDS
-from engine.analysis.power import ASSUMED_DISCORDANCE, ASSUMED_SEED_SD, Design, assumed_design, design_of
+from engine.analysis.power import (
+    ASSUMED_DISCORDANCE,
+    ASSUMED_SEED_SD,
+    MOST_SEEDS,
+    POWER,
+    Design,
+    assumed_design,
+    design_of,
+)
+from engine.analysis.sentences import say
 from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.errors import QueryError
 from engine.home.paths import Home
 from engine.plan import Plan
 from engine.spec import Spec
 from store.metrics import METRICS, metric_of
+
+COUNTLESS = 10**12  # seeds: what they leave of the error is of the test images
 
 
 @dataclass(frozen=True)
@@ -77,30 +88,35 @@ def _designs_between(snapshot: Snapshot, first: str, second: str) -> list[Design
 def detect_lines(seen: Foresight) -> list[str]:
     """Return what the design can detect, and where the figures come from."""
     design, images = seen.design, seen.test_images
-    source = "spreads as this home has measured them" if seen.measured else _assumption(images)
+    source = say("measured_spreads") if seen.measured else _assumption(images)
     if not seen.can_decide:
         seeds = "1 seed" if design.seeds == 1 else f"{design.seeds} seeds"
-        return [f"with {seeds} no difference of accuracy can be decided; can detect some from {LEAST_SEEDS} seeds on"]
-    points = f"{100 * design.detectable():.1f} points of test accuracy"
-    share = f"; {100 * design.image_share:.0f} % of the error is of the {images} test images" if images else ""
-    return [f"with {design.seeds} seeds and {seen.told}: can detect {points} (power 80 %){share}; {source}"]
+        return [say("cannot_decide", seeds=seeds, least=LEAST_SEEDS)]
+    share = say("share_of_images", share=100 * design.image_share, images=images) if images else ""
+    about = {"n": design.seeds, "told": seen.told, "points": 100 * design.detectable()}
+    return [say("can_detect", **about, share=share, source=source)]
 
 
 def _assumption(images: int | None) -> str:
-    luck = f", networks that tell {100 * ASSUMED_DISCORDANCE:.0f} % of the images differently" if images else ""
-    return f"assumed, as nothing is measured yet: seeds that differ by {100 * ASSUMED_SEED_SD:g} points{luck}"
+    luck = say("assumed_images", share=100 * ASSUMED_DISCORDANCE) if images else ""
+    return say("assumed_spreads", points=100 * ASSUMED_SEED_SD, luck=luck)
 
 
 def power_lines(seen: Foresight, points: float, seed_seconds: float) -> list[str]:
     """Return how many seeds a difference of `points` percentage points needs, and what the further ones cost."""
     needed, here = seen.design.seeds_needed(points / 100), 100 * seen.design.power_of(points / 100)
-    now = f"with {seen.design.seeds} seeds the power for {points:g} points is {here:.0f} %" if seen.can_decide else ""
+    told = [say("power_here", n=seen.design.seeds, points=points, power=here)] if seen.can_decide else []
     if needed is None:
-        return [*([now] if now else []), f"no number of seeds detects {points:g} points on these test images"]
+        return [*told, say(_beyond(seen.design, points), points=points, most=MOST_SEEDS)]
     needed = max(needed, LEAST_SEEDS)
     more = needed - seen.design.seeds
-    cost = f", {more} more: about {_hours(more * seed_seconds)} of work" if more > 0 and seed_seconds else ""
-    return [*([now] if now else []), f"to detect {points:g} points (power 80 %, {seen.told}): {needed} seeds{cost}"]
+    cost = say("cost_of_more", more=more, hours=_hours(more * seed_seconds)) if more > 0 and seed_seconds else ""
+    return [*told, say("to_detect", points=points, told=seen.told, needed=needed, cost=cost)]
+
+
+def _beyond(design: Design, points: float) -> str:
+    """Return which sentence says that MOST_SEEDS are too few: whether any number would do is of the images alone."""
+    return "beyond" if replace(design, seeds=COUNTLESS).power_of(points / 100) >= POWER else "never_enough"
 
 
 def seed_seconds(plan: Plan, seconds: Mapping[str, float]) -> float:

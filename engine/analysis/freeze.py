@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.analysis.sentences import say
 from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.errors import QueryError, closest_hint
 from engine.home.files import write_json
@@ -40,17 +41,17 @@ class Change:
 
     @property
     def reason(self) -> str:
-        """Why it is another one, as far as the two tables show: other runs, or the same ones read by other rules."""
+        """Why it is another one, as far as the two tables show: other runs, or other samples or figures of the same."""
         if self.before is None or self.now is None:
-            return "this figure alone" if self.is_alone else "with its whole cell"
+            return say("alone_moved" if self.is_alone else "cell_moved")
         first, second = (set(_runs_of(row)) for row in (self.before, self.now))
         if first != second:
             return _run_changes(first, second)
         if not _is_close(self.before["mean"], self.now["mean"]):
-            return "from the same runs: their jobs hold other figures now"
+            return say("other_figures")
         if self.before["n"] != self.now["n"]:
-            return "from the same runs: what counts as a sample of its own is another rule now"
-        return "from the same runs: the spread is reckoned by another rule now"
+            return say("other_samples", now=self.now["n"], before=self.before["n"])
+        return say("other_spread")
 
 
 def freeze_numbers(results: Home | Snapshot, name: str, path: Path | None = None) -> Path:
@@ -141,7 +142,7 @@ def _runs_of(row: Mapping[str, Any]) -> list[str]:
 def _run_changes(before: set[str], now: set[str]) -> str:
     counts = [(len(now - before), "more"), (len(before - now), "fewer")]
     told = [f"{count} {'run' if count == 1 else 'runs'} {word}" for count, word in counts if count]
-    return "by other runs: " + " and ".join(told)
+    return say("other_runs", what=" and ".join(told))
 
 
 def _is_same(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> bool:

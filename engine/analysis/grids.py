@@ -154,19 +154,23 @@ def _grid_of(axes: Sequence[_Axis], layout: _Layout, settings: Mapping[str, Sett
 def _factor(axis: _Axis, levels: Sequence[int], layout: _Layout, settings: Mapping[str, Settings]) -> Factor:
     examples = [next(arm for arm in layout.arms.values() if axis.of_arm[arm] == level) for level in levels]
     trees = [settings[arm] for arm in examples]
-    return Factor(_short(axis.name), _level_names(axis.paths, trees))
+    return Factor(short_name(axis.name), level_names(axis.paths, trees))
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """Return the last word of a setting's path, and the name of a thing as it is."""
     return name.rsplit(".", 1)[-1] if "." in name else name
 
 
-def _level_names(paths: Sequence[str], trees: Sequence[Settings]) -> tuple[str, ...]:
-    """Return what tells the levels apart in the fewest settings, the most telling ones first."""
+def level_names(paths: Sequence[str], trees: Sequence[Settings], head: str = "") -> tuple[str, ...]:
+    """Return what tells the levels apart in the fewest settings, the most telling ones first.
+
+    Where the levels differ in `head`, that is named in any case, before all others.
+    """
     varied = [path for path in paths if len({same_form(tree.get(path)) for tree in trees}) > 1]
-    told = sorted(varied, key=_telling)
+    told = sorted(varied, key=lambda path: (path != head, telling(path)))
     named: list[str] = []
-    for path in told:
+    for path in told[:1] if head in varied else told:
         if _are_apart(trees, [path]):
             return _without_tags([_value_text(path, tree) for tree in trees])
     for path in told:
@@ -182,7 +186,8 @@ def _without_tags(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(bare if len(set(bare)) == len(bare) else names)
 
 
-def _telling(path: str) -> tuple[int, int, str]:
+def telling(path: str) -> tuple[int, int, str]:
+    """Return the place of a setting among those of one thing: what says most about it first."""
     word = path.rsplit(".", 1)[-1]
     return (HEADS.index(word) if word in HEADS else len(HEADS)), path.count("."), path
 
@@ -193,6 +198,8 @@ def _are_apart(trees: Sequence[Settings], paths: Sequence[str]) -> bool:
 
 def _value_text(path: str, tree: Settings) -> str:
     value, word = tree.get(path), path.rsplit(".", 1)[-1]
-    if value is None:
+    if value is None or value == []:
         return "none"
+    if isinstance(value, list) and all(isinstance(one, Mapping) and "arch" in one for one in value):
+        return " + ".join(str(one["arch"]).removeprefix("timm/").partition(".")[0] for one in value)
     return value.removeprefix("timm/") if isinstance(value, str) else f"{word} {json.dumps(value)}"

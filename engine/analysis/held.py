@@ -181,7 +181,8 @@ def _is_mark(part: Any) -> bool:
 def how_it_ran(details: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings marked ASIDE, by dotted path, that a job's details name; those left out are at defaults.
 
-    Without those that a run's settings tell themselves, as far as they count, and without the folder of the images.
+    Without those that a run's settings tell themselves, as far as they count, and without where the images and their
+    boxes lie.
     """
     known = _default_details() | flatten_settings(details)
     return {path: known[name] for path, name in _own_asides().items() if name in known}
@@ -201,7 +202,7 @@ def _own_asides() -> dict[str, str]:
 
 def _is_own(place: FieldPlace) -> bool:
     """Whether it is of the run itself, and not of the training of its teacher."""
-    return place.path.count(".") == 1 and place.name != "root"
+    return place.path.count(".") == 1 and place.name not in ("root", "boxes")
 
 
 AROUND = (
@@ -223,6 +224,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Data", "view_seed crop_share", Rule(ACCURACY)),
     ("Data", "views short_side format interpolation", Rule(LEARNING)),
     ("Data", "root", Rule(NONE)),  # which images they are is known by content
+    ("Data", "boxes", Rule(NONE)),  # no network learns from them: maps alone are judged by them
     ("Data", "cache workers", Rule(TRAINING)),
     ("Augment", "crop_scale crop_ratio flip rand_augment color_jitter erasing", Rule(LEARNING)),
     ("Augment", "mixup cutmix mix_targets", Rule(LEARNING)),

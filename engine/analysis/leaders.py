@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from engine.analysis.compare import arm_runs, compare_arms
+from engine.analysis.compare import Comparison, arm_runs, compare_arms
+from engine.analysis.fairness import apart_text
 from engine.analysis.power import ALPHA
 from engine.analysis.snapshot import Snapshot
 from engine.errors import QueryError
@@ -22,10 +23,16 @@ def find_leaders(snapshot: Snapshot, name: str, arms: Sequence[str], tests: int)
     leaders = {}
     for point, means in _means_of(snapshot, name, arms).items():
         first, second = sorted(means, key=lambda arm: -means[arm])[:2] if len(means) > 1 else ("", "")
-        p = _p_between(snapshot, f"{name}/{first}", f"{name}/{second}", point) if second else None
-        if p is not None and p * (tests + 1) < ALPHA:
+        found = _compare_at(snapshot, f"{name}/{first}", f"{name}/{second}", point) if second else None
+        if found is not None and _is_above(found, tests):
             leaders[point] = first
     return leaders
+
+
+def _is_above(found: Comparison, tests: int) -> bool:
+    """Whether the first is really better, on common seeds too, and on the same test images as the second."""
+    is_told = found.p is not None and found.p * (tests + 1) < ALPHA
+    return is_told and found.difference.mean > 0 and not apart_text(found.unfair, METRIC)
 
 
 def _means_of(snapshot: Snapshot, name: str, arms: Sequence[str]) -> Means:
@@ -38,9 +45,9 @@ def _means_of(snapshot: Snapshot, name: str, arms: Sequence[str]) -> Means:
     return {point: {arm: sum(held) / len(held) for arm, held in by_arm.items()} for point, by_arm in seen.items()}
 
 
-def _p_between(snapshot: Snapshot, first: str, second: str, point: str) -> float | None:
+def _compare_at(snapshot: Snapshot, first: str, second: str, point: str) -> Comparison | None:
     try:
         compared = compare_arms(snapshot, first, second, METRIC, anyway=True)
     except QueryError:  # no common seed
         return None
-    return next((one.p for one in compared if one.cell == point), None)
+    return next((one for one in compared if one.cell == point), None)

@@ -10,13 +10,15 @@ Behavioral Sciences, 1988, chapter 2).
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 
-from engine.analysis.crossed import LEAST_SHARE
-from engine.analysis.statistics import BEND, Floats, Interval, bisect, critical_value
+from engine.analysis.critical import Floats, bisect, critical_values, spread_quantiles
+from engine.analysis.crossed import least_share
+from engine.analysis.statistics import Interval
 
 ALPHA, POWER = 0.05, 0.8
 MOST_SEEDS = 1000
@@ -25,9 +27,8 @@ ASSUMED_SEED_SD = 0.005
 ASSUMED_DISCORDANCE, ASSUMED_SHARED = 0.15, 0.3
 """Share of images that two networks of unlike arms tell differently, and how much of that every seed repeats."""
 
-
 POINTS = 400
-"""Quantiles of the measured spread over which power is averaged."""
+"""Measured spreads over which power is averaged: a difference of many errors is found from a certain spread on."""
 
 
 @dataclass(frozen=True)
@@ -57,41 +58,32 @@ class Design:
 
         if self.seeds < 2 or not self.error:
             return 0.0 if self.seeds < 2 else 1.0
-        return float(ndtr((abs(difference) - self._edges) / self.error).mean())
+        edges, weights = self._edges
+        return float(ndtr((abs(difference) - edges) / self.error) @ weights)
 
     @cached_property
-    def _edges(self) -> Floats:
-        """Return how large a mean has to be to be found, float64 (POINTS,), for as many spreads that seeds may show."""
+    def _edges(self) -> tuple[Floats, Floats]:
+        """Return how large a mean has to be to be found, for each spread that seeds may show, and their weights."""
         df = self.seeds - 1
-        least = LEAST_SHARE * self.rest_share
-        of_seeds = np.maximum(_spreads(df), least) * self.seed_sd**2 / self.seeds
+        spreads, weights = spread_quantiles(df, POINTS)
+        of_seeds = np.maximum(spreads, least_share(df) * self.rest_share) * self.seed_sd**2 / self.seeds
         variance = of_seeds + self.image_error**2
-        level = 1 - ALPHA / self.tests
-        normal, student = critical_value(df, 1.0, level) ** 2, critical_value(df, 0.0, level) ** 2
-        edges: Floats = np.sqrt(variance * (normal + (of_seeds / variance) ** BEND * (student - normal)))
-        return edges
+        reach = critical_values(df, self.image_error**2 / variance, 1 - ALPHA / self.tests)
+        edges: Floats = reach * np.sqrt(variance)
+        return edges, weights
 
     def detectable(self, power: float = POWER) -> float:
         """Return the difference that is found with this power, infinite for one seed."""
         if self.seeds < 2 or not self.error:
             return math.inf if self.seeds < 2 else 0.0
         # Beyond the largest edge by ten errors, nothing is missed.
-        return bisect(lambda gap: self.power_of(gap) >= power, 0.0, float(self._edges.max()) + 10 * self.error)
+        return bisect(lambda gap: self.power_of(gap) >= power, 0.0, float(self._edges[0].max()) + 10 * self.error)
 
     def seeds_needed(self, difference: float, power: float = POWER) -> int | None:
         """Return the least number of seeds that finds this difference; None where the images do not allow it."""
         sizes = range(2, MOST_SEEDS + 1)
-        return next((n for n in sizes if replace(self, seeds=n).power_of(difference) >= power), None)
-
-
-@cache
-def _spreads(df: int) -> Floats:
-    """Return the quantiles of a measured variance over its true one: chi-square over df, float64 (POINTS,)."""
-    from scipy.special import gammaincinv
-
-    middles = (np.arange(POINTS) + 0.5) / POINTS
-    quantiles: Floats = gammaincinv(df / 2, middles) * 2 / df
-    return quantiles
+        found = bisect_left(sizes, power, key=lambda n: replace(self, seeds=n).power_of(difference))
+        return sizes[found] if found < len(sizes) else None
 
 
 def design_of(interval: Interval, tests: int = 1) -> Design | None:

@@ -31,6 +31,8 @@ def fetch_rows(
     home: Home, query: str, *, fresh: bool = False, most: int = ROWS, seconds: float = SECONDS
 ) -> QueryResult:
     """Return at most `most` rows of one read-only statement, of the newest lines if `fresh`. Raises QueryError."""
+    if not query.isascii() and query.encode("utf-8", "replace").decode() != query:
+        raise QueryError("the query holds bytes that are no Unicode text", fix="write it in UTF-8")
     if fresh or not home.results_db.exists():
         collect(home, wait=60.0)
     with _our_errors():

@@ -16,7 +16,7 @@ from typing import Any
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
 from store.readonly import StoreError
-from store.results import Connection, open_snapshot
+from store.results import Connection, CorruptStore, find_corruption, open_snapshot
 
 QUERIES = Path(__file__).parents[2] / "store" / "queries"
 Row = Mapping[str, Any]
@@ -33,7 +33,8 @@ class Snapshot:
     def ask(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """Return the rows of store/queries/<query>.sql; of what was asked before, those that were given then.
 
-        Not of questions about a list of jobs: their answers are large and seldom asked for twice.
+        Not of questions about a list of jobs: their answers are large and seldom asked for twice. Raises QueryError
+        where a block of the file is damaged.
         """
         if any(isinstance(value, list) for value in values.values()):
             return self._ask(query, values)
@@ -43,9 +44,14 @@ class Snapshot:
         return list(self.known[key])
 
     def _ask(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        cursor = self.db.execute((QUERIES / f"{query}.sql").read_text(), values)
+        try:
+            with find_corruption():
+                cursor = self.db.execute((QUERIES / f"{query}.sql").read_text(), values)
+                rows = cursor.fetchall()
+        except CorruptStore as error:
+            raise QueryError(str(error), where=str(self.home.results_db), fix=error.fix) from error
         columns = [part[0] for part in cursor.description or ()]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def check_experiment(self, name: str) -> None:
         """Raise QueryError for an experiment that is not in the results, with the nearest that is."""

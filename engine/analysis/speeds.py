@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from engine.analysis.sentences import say
 from engine.analysis.snapshot import Row, Snapshot
 from store.metrics import Metric
 
-ONE_NETWORK = "one network: both arms have the same shape, and one measurement serves both"
+ONE_NETWORK, NO_COMMON = say("one_network"), say("no_common")
 NO_ROUNDS = ""  # measured by an xp that kept none, which the caller has words for
-NO_COMMON = "they were not measured beside the same network, so that no rounds compare them: no test"
-TELL_MORE = {"rounds": "take more measure.rounds", "networks": "run more seeds"}
+TELL_MORE = {"rounds": say("more_rounds"), "networks": say("more_networks")}
 SMALLEST_BATCH = "infer_latency"
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from engine.analysis.critical import Floats, alpha_of
+
 ROUNDS = 10_000  # resamples of a bootstrap
 LEAST_SPREAD = 1e-9  # of accuracies: below the share of one image in any test set; less is rounding
-BEND = 1.35
-"""How fast the critical value turns from the normal's to Student's as seeds make more of the error. Of 1, 1.15, 1.25
-and 1.35 the one that covers 95 to 97 % at every share, for 3, 5 and 10 seeds; at 98.75 % it misses 1.3 % at most."""
-LEAST_ALPHA = 1e-300  # where p stops
 BLOCK = 2_000_000  # drawn indices at a time, so that a bootstrap needs megabytes and not gigabytes
 
 
@@ -74,7 +70,7 @@ def p_of(interval: Interval | None, threshold: float = 0.0) -> float | None:
     """Return the two-sided p of `the true value is threshold`; None where the interval is not over seeds.
 
     It is below alpha where the interval at level 1 - alpha leaves the threshold out: the alpha whose critical value is
-    |mean - threshold| / error. Not below 1e-300 where images have a share.
+    |mean - threshold| / error.
     """
 
     if interval is None or interval.error is None or interval.df is None or interval.over == "images":
@@ -82,46 +78,7 @@ def p_of(interval: Interval | None, threshold: float = 0.0) -> float | None:
     away = abs(interval.mean - threshold)
     if interval.error == 0:
         return 1.0 if away == 0 else 0.0
-    return _alpha_of(away / interval.error, interval.df, interval.image_share)
-
-
-def _alpha_of(ratio: float, df: float, image_share: float) -> float:
-    from scipy.special import stdtr
-
-    if not image_share:
-        return float(2 * stdtr(df, -ratio))
-    if ratio == 0:
-        return 1.0
-    found = bisect(lambda log: _critical(df, image_share, math.exp(log)) <= ratio, math.log(LEAST_ALPHA), 0.0)
-    return math.exp(found)
-
-
-def critical_value(df: float, image_share: float, level: float = 0.95) -> float:
-    """Return how many standard errors an interval reaches, two-sided, where seeds and images both make the error.
-
-    What images leave is known well, what seeds leave from `df` alone. The squares of the normal's and of Student's
-    quantile are therefore weighed, with r = 1 - image_share: z^2 + r^BEND * (t^2 - z^2). That is the t test where seeds
-    make all of the error, and the normal interval where images do. To interpolate between two critical values is
-    Cochran's and Cox's way with two variances (Experimental Designs, 1957), to Welch's problem (1947); there the values
-    are weighed by the variances, here their squares and by simulation. An estimated df (Satterthwaite) is too bold for
-    3 seeds: where they agree by luck, it calls the error well known.
-    """
-    return _critical(df, image_share, 1 - level)
-
-
-def _critical(df: float, image_share: float, alpha: float) -> float:
-    from scipy.special import ndtri, stdtrit
-
-    normal, student = float(ndtri(alpha / 2)) ** 2, float(stdtrit(df, alpha / 2)) ** 2
-    return math.sqrt(normal + (1 - image_share) ** BEND * (student - normal))
-
-
-def bisect(holds: Callable[[float], bool], low: float, high: float) -> float:
-    """Return the least number between `low` and `high` from which on `holds` is true, to 1e-15 of their distance."""
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high
+    return alpha_of(away / interval.error, interval.df, interval.image_share)
 
 
 def t_quantile(df: float, level: float = 0.95) -> float:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from engine.analysis.claims import interval_text, left_out_text, p_text
 from engine.analysis.compare import Comparison
-from engine.analysis.fairness import mismatch_lines
+from engine.analysis.fairness import apart_text, mismatch_lines
+from engine.analysis.sentences import say
+from engine.analysis.trainings import unknown_text
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
@@ -15,21 +17,24 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     where = "" if comparison.cell == "default" else f" at {comparison.cell}"
     yield f"{comparison.metric}{where}: {first} {_mean_text(comparison, 0)}, {second} {_mean_text(comparison, 1)}"
     low, high = comparison.difference.low, comparison.difference.high
-    about = "the same for every seed" if comparison.is_exact else f"95 % interval over {over_text(comparison)}"
-    is_told = comparison.is_exact or low is not None
+    about = say("every_seed") if comparison.is_exact else say("interval_over", over=over_text(comparison))
+    is_told = comparison.difference.n > 1 if comparison.is_exact else low is not None
     yield f"  difference {interval_text(comparison)}" + (f" ({about})" if is_told else "")
-    if low is not None and high is not None and low <= 0 <= high and not comparison.is_exact:
-        yield "  undecided: the interval spans 0"
+    apart = apart_text(comparison.unfair, comparison.metric)
+    if low is not None and high is not None and low <= 0 <= high and not (apart or comparison.is_exact):
+        yield f"  {say('undecided')}"
     if comparison.relative is not None:
         yield f"  relative {comparison.relative:+.2f} %"
-    if not comparison.is_exact:
+    if not (apart or comparison.is_exact):
         yield from _test_lines(comparison)
     if comparison.left_out:
         yield f"  {left_out_text(comparison)}"
+    if apart:  # of other images: no test of the difference says anything of the arms
+        yield f"  {apart}"
     if comparison.unfair:
-        yield "  note: these were not held equal"
+        yield f"  {say('note_not_held')}"
         yield from (f"  {line}" for line in mismatch_lines(comparison.unfair))
-    yield from (f"  footnote: {note}" for note in comparison.notes)
+    yield from (f"  footnote: {note}" for note in (*comparison.notes, *map(unknown_text, comparison.unknown)))
 
 
 def _test_lines(comparison: Comparison) -> Iterator[str]:
@@ -38,33 +43,33 @@ def _test_lines(comparison: Comparison) -> Iterator[str]:
         yield f"  {comparison.untested}"
     elif comparison.adjusted_p is not None:
         over = f" over {comparison.speed.of}" if comparison.speed else ""
-        yield f"  {p_text(comparison.p)}{over}; {p_text(comparison.adjusted_p)} after Holm over this table"
+        yield f"  {p_text(comparison.p)}{over}; {say('after_holm', p=p_text(comparison.adjusted_p))}"
     if comparison.speed is not None:
         low, high = comparison.speed.edges
-        yield f"  side by side {comparison.speed.ratio:.4g} times as much [{low:.4g}, {high:.4g}]"
+        yield f"  {say('side_by_side', ratio=comparison.speed.ratio, low=low, high=high)}"
     if comparison.images is not None and comparison.images.mcnemar is not None:
-        yield f"  exact McNemar {p_text(comparison.images.mcnemar)}"
+        yield f"  {say('mcnemar', p=p_text(comparison.images.mcnemar))}"
     if comparison.smallest is not None:
         share = 100 * comparison.difference.image_share
-        images = f"; {share:.0f} % of the error is of the test images, which no seed takes away" if share >= 1 else ""
-        yield f"  could detect {comparison.smallest * factor:.3g}{unit} (power 80 %, {level_text(comparison)}){images}"
+        images = f"; {say('error_of_images', share=share)}" if share >= 1 else ""
+        least = say("could_detect", smallest=comparison.smallest * factor, unit=unit, level=level_text(comparison))
+        yield f"  {least}{images}"
 
 
 def over_text(comparison: Comparison) -> str:
     """Return what the interval of a difference is over, in words."""
     n, images = comparison.difference.n, comparison.images
     if comparison.speed is not None:
-        return f"{comparison.speed.of} side by side"
+        return say("over_rounds", of=comparison.speed.of)
     if comparison.difference.over == "seeds" or images is None:
-        return "common seeds"
+        return say("over_seeds")
     if comparison.difference.over == "images":
-        networks = "these two networks" if n == 1 else f"the {2 * n} networks of {n} seeds"
-        return f"{images.n} test images alone, for {networks}"
-    return f"{n} common seeds and {images.n} test images"
+        return say("over_two_networks" if n == 1 else "over_networks", images=images.n, networks=2 * n, n=n)
+    return say("over_both", n=n, images=images.n)
 
 
 def level_text(comparison: Comparison) -> str:
-    return "at p < 0.05" if comparison.tests == 1 else f"at p < 0.05 after Holm over {comparison.tests}"
+    return say("level_alone") if comparison.tests == 1 else say("level_of_table", tests=comparison.tests)
 
 
 def _mean_text(comparison: Comparison, side: int) -> str:

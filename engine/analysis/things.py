@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.analysis.held import UNCLASSIFIED, Families, Family, Rule, rule_of
+from engine.analysis.sentences import say
 from engine.spec.distill import LOSS_WORDS
 from engine.spec.dotted import flatten_settings
 
@@ -74,8 +75,8 @@ class Mismatch:
 
     def __str__(self) -> str:
         if self.what.endswith(AT_ONCE):
-            return f"{self.what} ({self.first}, {self.second})"
-        return f"{self.what} is {show_value(self.first)} against {show_value(self.second)}"
+            return say("at_once", what=self.what, first=self.first, second=self.second)
+        return say("is_against", what=self.what, first=show_value(self.first), second=show_value(self.second))
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,10 @@ class Thing:
     def footnotes(self) -> Iterator[str]:
         """Yield what a reader should know where this is all that differs."""
         if self.brought:
-            yield f"with the {self.name} come {'; '.join(map(str, self.brought))}"
+            yield say("brought", name=self.name, what="; ".join(map(str, self.brought)))
         head = HEADS.get(self.name)
         if head and len(self.differing) > 1 and head not in [one.what for one in self.differing]:
-            yield f"{self.name} differs in more than one setting: {'; '.join(map(str, self.differing))}"
+            yield say("more_than_one", name=self.name, what="; ".join(map(str, self.differing)))
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,17 @@ def factor_of(path: str) -> str:
 
 
 def _effective(settings: Settings, other: Settings) -> dict[str, Any]:
-    """Return what the settings come to beside those of another run: without words that do nothing in this one."""
+    """Return what the settings come to beside those of another run, epochs in all where one alone is pruned."""
+    kept = without_idle(settings)
+    if is_pruned(settings) != is_pruned(other):
+        kept.pop("train.epochs", None)
+        kept.pop("prune.recover_epochs", None)
+        kept[EPOCHS] = total_epochs(settings)
+    return kept
+
+
+def without_idle(settings: Settings) -> dict[str, Any]:
+    """Return what the settings come to: without words that do nothing in this run."""
     kept = dict(settings)
     if not is_taught(settings):
         kept = {path: value for path, value in kept.items() if not path.startswith(("teacher.", "distill."))}
@@ -179,10 +190,6 @@ def _effective(settings: Settings, other: Settings) -> dict[str, Any]:
         kept = {"distill.weight": own.weights[0], "distill.label_weight": own.weights[1], **kept}
     if not is_pruned(settings):
         kept = {path: value for path, value in kept.items() if not path.startswith("prune.")}
-    if is_pruned(settings) != is_pruned(other):
-        kept.pop("train.epochs", None)
-        kept.pop("prune.recover_epochs", None)
-        kept[EPOCHS] = total_epochs(settings)
     return kept
 
 

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from engine.analysis.sentences import say
 from engine.analysis.snapshot import Row, Snapshot
 from engine.home.paths import Home
-from engine.inputs.ancestors import DIGEST_MARK, TAUGHT_BY, stored_words, trained_here
+from engine.inputs.ancestors import DIGEST_MARK, TAUGHT_BY, stored_words
 from engine.inputs.lineage import Training
+from engine.inputs.trained import TrainedNetworks
 
 UNKNOWN = "of unknown training"
 WORST: tuple[Training, ...] = ("unknown", "pretrained", "known")
@@ -30,9 +32,12 @@ class NetworkTraining:
     training: Training
 
 
-def read_trainings(snapshot: Snapshot, experiment: str) -> list[NetworkTraining]:
-    """Return the networks of an experiment by arm, point and role; what a job's journal says counts."""
-    rows = snapshot.ask("report_lineage", name=experiment)
+def read_trainings(snapshot: Snapshot, experiment: str, arm: str | None = None) -> list[NetworkTraining]:
+    """Return the networks of an experiment (of `arm` alone, where one is named) by arm, point and role.
+
+    What a job's journal says counts.
+    """
+    rows = snapshot.ask("trainings", name=experiment, arm=arm)
     judge = _Judge(snapshot.home, {row["job"]: row for row in rows})
     return [NetworkTraining(row["arm"], row["cell"], row["role"], row["job"], judge.of(row["job"])) for row in rows]
 
@@ -48,6 +53,11 @@ def unknown_arms(networks: Sequence[NetworkTraining], cell: str) -> list[str]:
     return list(dict.fromkeys(one.arm for one in ends if one.training == "unknown"))
 
 
+def unknown_text(arm: str) -> str:
+    """Return what a reader must know of an arm that `unknown_arms` names, wherever its test accuracy stands."""
+    return say("of_unknown", arm=arm, unknown=UNKNOWN)
+
+
 @dataclass
 class _Judge:
     """For results of before xp kept a lineage: by the words of the jobs, up to the weights that they began from."""
@@ -56,8 +66,8 @@ class _Judge:
     rows: Mapping[str, Row]
 
     @cached_property
-    def trained(self) -> Mapping[str, str]:
-        return trained_here(self.home)
+    def trained(self) -> TrainedNetworks:
+        return TrainedNetworks(self.home)
 
     def of(self, job: str) -> Training:
         told = self.rows[job]["told"] if job in self.rows else None
@@ -73,5 +83,5 @@ class _Judge:
     def _of_weights(self, weights: str) -> Training:
         if not weights.startswith(DIGEST_MARK):
             return "pretrained"
-        job = self.trained.get(weights.removeprefix(DIGEST_MARK))
+        job = self.trained.by_file(weights.removeprefix(DIGEST_MARK))
         return self.of(job) if job is not None else "unknown"

@@ -2,7 +2,7 @@
 
     import xp
     spec = xp.load_spec("specs/quickstart.yaml", ["train.epochs=2"])
-    xp.submit(spec) # a scheduler works on it beside the notebook
+    xp.submit(spec).warnings # a scheduler works on it beside the notebook; what is most likely not meant
     xp.sql("select arm, mean from cells where metric = 'test_top1'") # a dict for each row
     xp.compare("quickstart/sparse", "quickstart/original") # paired statistics, or why it would be unfair
     xp.open_snapshot(".xp").sql("from results").df() # duckdb's own connection; .df() needs pandas
@@ -64,7 +64,8 @@ def submit(
 ) -> Submission:
     """Queue what a spec (or its file) needs and is not done, and see that a scheduler works on it unless not `start`.
 
-    Returns how many jobs are new and done. Raises DataError where data, weights or a variable are missing.
+    Returns how many jobs are new and done, and in `warnings` what the command would warn of: weights of unknown
+    training, say. Raises DataError where data, weights or a variable are missing.
     """
     from engine.load import load_spec
     from engine.plan import make_plan

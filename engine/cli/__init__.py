@@ -7,6 +7,7 @@
     targets        targets verify
     verify         verify-resume
     results        sql, report, check, compare, trace, freeze, rebuild
+    terminal       the door to the terminal
     render         tables and bars as a terminal shows them
     progress       an experiment watched until it ends
     sql_prompt     SQL in conversation
@@ -25,6 +26,7 @@ from typing import NoReturn
 
 from engine.cli import data, jobs, results, specs, targets, verify
 from engine.cli.base import app, say
+from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
 
 __all__ = ["app", "data", "jobs", "main", "results", "specs", "targets", "verify"]
@@ -33,6 +35,7 @@ __all__ = ["app", "data", "jobs", "main", "results", "specs", "targets", "verify
 def main() -> None:
     """Run the command line; expected errors print as `where: what` and `fix: ...`."""
     gc.set_threshold(*SELDOM)
+    guard_streams()
     try:
         app()
     except XpError as error:

@@ -1,6 +1,6 @@
 """What every command shares: the app, the options that mean the same everywhere, the two streams.
 
-Asked-for output goes to stdout, everything else to stderr.
+Asked-for output goes to stdout, everything else to stderr; both as text that steers no terminal (cli/terminal.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import typer
 
 from engine.home.access import write_as_home
 from engine.home.paths import Home, open_home
+from store.escape import show_json, show_text
 
 app = typer.Typer(
     help="Run the experiments behind a model-compression paper: spec -> plan -> run -> SQL -> report.",
@@ -45,8 +46,13 @@ def find_home(home: Path | None, *, create: bool = False, required: bool = True)
 
 
 def say(text: str) -> None:
-    typer.echo(text, err=True)
+    typer.echo(show_text(text), err=True)
+
+
+def tell(text: str) -> None:
+    """Print what was asked for, for a person to read."""
+    typer.echo(show_text(text))
 
 
 def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, allow_nan=False))
+    typer.echo(show_json(json.dumps(value, indent=1, allow_nan=False)))

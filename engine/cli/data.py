@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home
+from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, tell
+from engine.cli.terminal import draw_line
 
 data = typer.Typer(help="Look at images before training on them.", no_args_is_help=True)
 app.add_typer(data, name="data")
@@ -20,7 +21,7 @@ def report(path: Annotated[Path, typer.Argument(help="a folder, or a .zip or .ta
     from engine.inspect.images import survey_lines, survey_path
 
     for line in survey_lines(survey_path(path, _show_progress)):
-        typer.echo(line)
+        tell(line)
 
 
 @data.command()
@@ -36,10 +37,10 @@ def preview(
     from engine.load import load_spec
 
     loaded = load_spec(spec, overrides or (), overlays or ())
-    typer.echo(str(write_preview(find_home(home, create=True), loaded, out, _show_progress)))
+    tell(str(write_preview(find_home(home, create=True), loaded, out, _show_progress)))
 
 
 def _show_progress(done: int, count: int) -> None:
     """One line that counts up, where a person looks on."""
     if sys.stderr.isatty() and (done % 50 == 0 or done == count):
-        print(f"\r{done}/{count} images", end="\n" if done == count else "", file=sys.stderr, flush=True)
+        draw_line(f"{done}/{count} images" + "\n" * (done == count))

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.base import AnyId, AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say
+from engine.cli.base import (
+    AnyId,
+    AsJson,
+    HomeOption,
+    Overlays,
+    Overrides,
+    SpecFile,
+    app,
+    find_home,
+    print_json,
+    say,
+    tell,
+)
+from engine.cli.terminal import drawing_stream, hand_out
 from engine.errors import HomeError
 from engine.home.paths import Home
 from engine.launch.places import LAUNCHERS, check_executor, choose_executor
@@ -144,7 +156,7 @@ def logs(
     place = find_home(home)
     match = find_match(place, name)
     for line in follow_logs(place, match.jobs) if follow else read_logs(place, match.jobs):
-        typer.echo(line)
+        hand_out(line)
 
 
 @app.command()
@@ -181,7 +193,7 @@ def _order(verb: str, name: str, home: Path | None) -> None:
     say(f"{verb}: {len(jobs)} jobs" if jobs else f"{verb}: nothing to do: {explain_nothing(place, verb, match)}")
     if jobs:
         # At once: a write for each of a hundred thousand lines takes seconds.
-        typer.echo("\n".join(jobs))
+        tell("\n".join(jobs))
 
 
 @app.command()
@@ -193,7 +205,7 @@ def why(name: AnyId, home: HomeOption = None) -> None:
     place = find_home(home)
     for job in find_match(place, name).jobs:
         for line in explain_job(place, job):
-            typer.echo(line)
+            tell(line)
 
 
 @app.command()
@@ -204,7 +216,7 @@ def diff(one: AnyId, other: AnyId, home: HomeOption = None) -> None:
 
     place = find_home(home)
     for difference in list_differences(place, find_match(place, one), find_match(place, other)):
-        typer.echo(f"{difference.path}: {difference.first!r} -> {difference.second!r}")
+        tell(f"{difference.path}: {difference.first!r} -> {difference.second!r}")
 
 
 @app.command()
@@ -223,7 +235,7 @@ def doctor(
     if as_json:
         print_json([finding.as_json() for finding in findings])
     for finding in [] if as_json else findings:
-        typer.echo(str(finding))
+        tell(str(finding))
     raise typer.Exit(0 if all(finding.is_well for finding in findings) else 1)
 
 
@@ -238,10 +250,10 @@ def _look_for_home(home: Path | None) -> Home | HomeError:
 def _examine_deep(home: Home) -> list[Finding]:
     from engine.inspect.deep import examine_files
 
-    with typer.progressbar(length=1, label="reading", file=sys.stderr) as bar:
+    with typer.progressbar(length=1, label="reading", file=drawing_stream()) as bar:
 
-        def tell(done: int, steps: int) -> None:
+        def move(done: int, steps: int) -> None:
             bar.length = steps
             bar.update(done - bar.pos)
 
-        return list(examine_files(home, tell))
+        return list(examine_files(home, move))

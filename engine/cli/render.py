@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from engine.inspect.status import ExperimentView, JobView
+from store.escape import UNPRINTABLE, show_text
 
 if TYPE_CHECKING:  # a plan's table is drawn where a plan is there already; a status must not wait for its imports
     from engine.plan import Plan
@@ -26,10 +28,22 @@ MOST_BAR, LEAST_NAME, BEAT_TEXT = 30, 24, 47  # letters
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "cancelled": "magenta", "paused": "yellow"}
 
 
-def error_console() -> Console:
+class CleanConsole(Console):
+    """A console whose texts are texts: no escape sequence and no markup in them means anything."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            is_odd = segment.control is None and UNPRINTABLE.search(segment.text)
+            yield Segment(show_text(segment.text), segment.style) if is_odd else segment
+
+
+def error_console() -> CleanConsole:
     """Everything that is not asked-for output goes to stderr; in a pipe no line is broken, so that grep finds it."""
     width = None if sys.stderr.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=True, highlight=False, width=width)
+    return CleanConsole(stderr=True, width=width)
 
 
 def clock_text(seconds: float) -> str:

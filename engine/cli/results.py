@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say
+from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say, tell
+from engine.cli.terminal import hand_out
 from engine.home.access import write_as_person
 from engine.home.paths import Home
+
+DATA_FORMATS = ("csv", "json")  # read by programs: cells are as they are, but on a terminal
 
 
 def _find_fresh(home: Path | None) -> Home:
@@ -42,11 +45,11 @@ def sql(
     if query is None and sys.stdin.isatty() and sys.stdout.isatty():
         from engine.cli.sql_prompt import Prompt
 
-        Prompt(place, style, typer.echo, fresh=fresh, most=limit, seconds=timeout).run()
+        Prompt(place, style, tell, fresh=fresh, most=limit, seconds=timeout).run()
         return
     asked = query if query is not None else sys.stdin.read()
     text, note = answer_query(place, asked, style, fresh=fresh, most=limit, seconds=timeout)
-    typer.echo(text)
+    (hand_out if style in DATA_FORMATS else tell)(text)
     if note:
         say(note)
 
@@ -73,7 +76,7 @@ def report(
     with one_snapshot(place) as snapshot:
         if missing:
             for line in list_missing(snapshot, name):
-                typer.echo(line)
+                tell(line)
             return
         if against is not None:
             changes = list_changes(snapshot, name, against)
@@ -83,7 +86,7 @@ def report(
         with write_as_person():
             paths = make_report(snapshot, name, tuple(style or ("md", "html")), out)
         for path in paths:
-            typer.echo(str(path))
+            tell(str(path))
 
 
 @app.command()
@@ -122,7 +125,7 @@ def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None
     place = _find_fresh(home)
     judged = check_claims(place, loaded.name, loaded.claims)
     for one in judged:
-        typer.echo(describe(one))
+        tell(describe(one))
     if judged:
         say(summarize(judged))
     else:
@@ -145,7 +148,7 @@ def compare(
     place = _find_fresh(home)
     for found in compare_arms(place, first, second, metric, anyway=anyway):
         for line in comparison_lines(found):
-            typer.echo(line)
+            tell(line)
 
 
 @app.command()
@@ -161,9 +164,9 @@ def trace(
     place = _find_fresh(home)
     found = trace_number(place, arm, metric)
     for line in found.lines():
-        typer.echo(line)
+        tell(line)
     for path in found.changes if diff else ():
-        typer.echo(f"\n{path.read_text()}")
+        hand_out(f"\n{path.read_text()}")
 
 
 @app.command()
@@ -177,4 +180,4 @@ def freeze(
 
     place = _find_fresh(home)
     with write_as_person():
-        typer.echo(str(freeze_numbers(place, name, out)))
+        tell(str(freeze_numbers(place, name, out)))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say
+from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say, tell
 from engine.errors import HomeError, SpecError
 from engine.home.paths import Home
 
@@ -18,7 +18,7 @@ def init(folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path()) -> N
     from engine.cli.starter_specs import lay_out
 
     for path in lay_out(folder):
-        typer.echo(str(path))
+        tell(str(path))
     say("next: xp submit specs/quickstart.yaml --wait && xp report quickstart")
 
 
@@ -51,7 +51,7 @@ def validate(
             say(f"{file}: {refusal}")
             failed = True
             continue
-        typer.echo(f"{file}: valid, {len(spec.arm_names)} arms, {len(spec.seeds)} seeds")
+        tell(f"{file}: valid, {len(spec.arm_names)} arms, {len(spec.seeds)} seeds")
     raise typer.Exit(2 if failed else 0)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.base import AnyId, HomeOption, app, find_home, say
+from engine.cli.base import AnyId, HomeOption, app, find_home, say, tell
 
 targets = typer.Typer(help="Look after cached teacher targets.", no_args_is_help=True)
 app.add_typer(targets, name="targets")
@@ -46,7 +46,7 @@ def verify(
         )
     verdicts = [verify_targets(place, job, samples, seed) for job in made]
     for verdict in verdicts:
-        typer.echo("\n".join(verdict.lines()))
+        tell("\n".join(verdict.lines()))
     for job in sorted({*jobs} - {*made}):
         say(f"{job}: not made yet, so nothing to compare")
     wrong = [verdict.job for verdict in verdicts if not verdict.is_right]

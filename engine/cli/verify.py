@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say
+from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say, tell
 
 
 @app.command("verify-resume")
@@ -29,5 +29,5 @@ def verify_resume(
     if as_json:
         print_json(found.as_json())
     for line in [] if as_json else describe(found):
-        typer.echo(line)
+        tell(line)
     raise typer.Exit(0 if found.is_identical else 1)

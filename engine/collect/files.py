@@ -15,6 +15,7 @@ from typing import Any
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, JobFolder
 from engine.home.records import record_problem
+from engine.home.seals import is_sealed
 
 PUBLISHED = Path(__file__).parents[2] / "specs" / "published.csv"
 PROVENANCE = (
@@ -38,7 +39,9 @@ def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
     for name, path in paths.items():
         # A damaged one has no runs: which they were is not known any more.
         record = read_object(path) or {}
-        record = {} if record_problem(path, record) else record
+        # One without a checksum is of an older version, and taken for what it says.
+        is_new = is_sealed(record) or "number" in record
+        record = {} if is_new and record_problem(path, record) else record
         spec = record.get("spec") or {}
         about = {"experiment": name, "title": record.get("title"), "baseline": record.get("baseline"), "spec": spec}
         when = {"submitted_at": time_text(record.get("submitted_at")), "submission": int(path.stem)}

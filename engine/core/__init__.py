@@ -5,9 +5,11 @@ network   TinyViT with every attention, timm's networks, weights in and out
 distill   a teacher's answers and what a student makes of them
 train     the training loop, resumed to the same bits
 prune     smaller layers
+prune_left  what a ratio leaves of them, before any training
 measure   speed, memory, size
 algorithm_macs   what attention patterns need, whatever is computed
 explain   attention maps
+pointing  whether maps point at the object
 curves    whether a network needs what its maps point at
 describe  a network's layers as a table
 """

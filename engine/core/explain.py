@@ -28,6 +28,9 @@ from engine.errors import JobError
 LEAST_SIDE = 168
 """Pictures are enlarged by a whole factor until they are at least this wide, in pixels."""
 
+LINE_SHARE = 96
+"""The side of a picture over the width of a line: it is still seen when a page shows the picture at half its size."""
+
 TINY = 1e-12  # for padding, which no query sees
 FLATNESS = 1e-3
 """A colour scale spans at least this share of its highest value: what rounding leaves of a flat map is no picture."""
@@ -132,10 +135,18 @@ def _feature_energy(network: nn.Module, images: Tensor) -> Tensor:
     return energy.view(-1, side, side).float().cpu()
 
 
-def save_maps(maps: AttentionMaps, pictures: Tensor, folder: Path, names: list[str], colours: Colours) -> list[Path]:
+def save_maps(
+    maps: AttentionMaps,
+    pictures: Tensor,
+    folder: Path,
+    names: list[str],
+    colours: Colours,
+    objects: NDArray[np.bool_] | None = None,
+) -> list[Path]:
     """Write `maps.npz` (raw values, names, method) and one PNG per image: the picture, then the map laid over it.
 
-    `pictures` are uint8 (B, 3, S, S). All images of one call share one colour scale. Returns the PNG paths.
+    `pictures` are uint8 (B, 3, S, S), and `objects` (B, S, S) the pixels that get an outline. All images of one call
+    share one colour scale. Returns the PNG paths.
     """
     folder.mkdir(parents=True, exist_ok=True)
     values = maps.values.numpy()
@@ -145,12 +156,14 @@ def save_maps(maps: AttentionMaps, pictures: Tensor, folder: Path, names: list[s
     for number, picture in enumerate(pictures):
         level = (maps.values[number] - low) / max(high - low, FLATNESS * high, TINY)
         path = folder / f"map_{number:03d}.png"
-        _overlay(picture, level, colours).save(path)
+        _overlay(picture, level, colours, None if objects is None else objects[number]).save(path)
         paths.append(path)
     return paths
 
 
-def _overlay(picture: Tensor, level: Tensor, colours: Colours, share: float = 0.55) -> Image.Image:
+def _overlay(
+    picture: Tensor, level: Tensor, colours: Colours, marked: NDArray[np.bool_] | None, share: float = 0.55
+) -> Image.Image:
     """Lay the coloured map (values 0..1) over the picture; the plain picture stands on the left."""
     side = picture.shape[-1]
     wide = F.interpolate(level[None, None], size=(side, side), mode="bilinear", align_corners=False)[0, 0]
@@ -159,4 +172,27 @@ def _overlay(picture: Tensor, level: Tensor, colours: Colours, share: float = 0.
     mixed = (1 - share) * plain + share * drawn.astype(np.float64)
     both = np.concatenate([plain, mixed], axis=1).round().clip(0, 255).astype(np.uint8)
     factor = max(1, -(-LEAST_SIDE // side))
-    return Image.fromarray(both.repeat(factor, axis=0).repeat(factor, axis=1))
+    large = both.repeat(factor, axis=0).repeat(factor, axis=1)
+    if marked is not None:
+        outlined = marked.repeat(factor, axis=0).repeat(factor, axis=1)
+        for half in np.split(large, 2, axis=1):
+            _draw_outline(half, outlined)
+    return Image.fromarray(large)
+
+
+def _draw_outline(picture: NDArray[np.uint8], marked: NDArray[np.bool_]) -> None:
+    """Draw a white line inside of what is marked (H, W), and a black one around it: one of them is seen on any ground.
+
+    What is cut off by the edge of a picture has no line there.
+    """
+    wide = max(1, round(len(marked) / LINE_SHARE))
+    picture[marked & _is_near(~marked, wide)] = 255
+    picture[~marked & _is_near(marked, wide)] = 0
+
+
+def _is_near(marked: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Return the pixels that have a marked one at most `reach` pixels away, in either direction."""
+    framed = np.pad(marked, reach)
+    down, across = marked.shape
+    rows = np.logical_or.reduce([framed[at : at + down] for at in range(2 * reach + 1)])
+    return np.asarray(np.logical_or.reduce([rows[:, at : at + across] for at in range(2 * reach + 1)]), dtype=bool)

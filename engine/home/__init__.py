@@ -1,10 +1,10 @@
 """The home folder, the only room that knows a path: takes a root, gives names under it, and safe ways to write there.
 
-paths  every path under a home
-access  who may read and write it
-files  writes that survive a kill, reads without trust
-seals  checksums of JSON and of files
+paths    every path under a home
+access   who may read and write it
+files    writes that survive a kill, reads without trust
+seals    checksums of JSON and of files
 commits  what a committed job stands for, and what of it is damaged
 records  an experiment's submissions, and what of them is damaged
-limits  the largest that a reader of foreign bytes takes, and `XP_LIMITS`
+limits   the largest that a reader of foreign bytes takes, and `XP_LIMITS`
 """

@@ -35,10 +35,12 @@ class Damage:
 def vouch(job: JobFolder, attempt: AttemptFolder, result: Mapping[str, Any]) -> dict[str, Any]:
     """Return the result with the checksums of the files that it stands for, and its own.
 
-    These are what decides the job, where it was done, its artifacts, and of the journals the lines that count: all of
-    its own, and of each attempt that it went on from those before that. They are read: what counts is what is there.
+    These are what decides the job, where each attempt was made, its artifacts, and of the journals the lines that
+    count: all of its own, and of each attempt that it went on from those before that. They are read: what counts is
+    what is there.
     """
-    found = [path for path in (job.spec, attempt.provenance) if path.exists()]
+    origins = [one.provenance for one in job.attempts() if one.number <= attempt.number]
+    found = [path for path in (job.spec, *origins) if path.exists()]
     found += sorted(path for path in attempt.artifacts.rglob("*") if path.is_file())
     names = [path.relative_to(job.root).as_posix() for path in found]
     files = [*(FileSum.of(job.root, name) for name in names), *_sum_journals(job, attempt)]

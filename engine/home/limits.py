@@ -26,13 +26,17 @@ class Limits:
     image_bytes: int = 64 * 10**6
     image_pixels: int = 100 * 10**6
     member_bytes: int = 2 * 10**9
-    archive_ratio: int = 1000
+    archive_ratio: int = 200
     archive_members: int = 5 * 10**6
-    yaml_bytes: int = 4 * 10**6
+    folder_depth: int = 64
+    yaml_bytes: int = 10**6
     yaml_depth: int = 64
-    yaml_nodes: int = 100_000
+    yaml_nodes: int = 20_000
     number_digits: int = 40
+    text_characters: int = 10_000
     weights_bytes: int = 200 * 10**9
+    annotation_bytes: int = 10**6
+    box_table_bytes: int = 500 * 10**6
 
 
 @lru_cache(maxsize=1)

@@ -198,6 +198,11 @@ class Home:
         return self.cache / "digests.json"
 
     @property
+    def tensors(self) -> Path:
+        """Digests of weights files without their headers, by path, size and mtime."""
+        return self.cache / "tensors.json"
+
+    @property
     def fits(self) -> Path:
         """Which weights files fit which networks, by what decides it: it only saves time."""
         return self.cache / "fits.json"

@@ -1,7 +1,8 @@
 """Whom a network comes from: takes jobs and weights files, gives all that they have seen, each with the way to it.
 
-A job's own settings and needs say what it was trained on. A weights file is known by its digest, when this home trained
-it, or by the lineage in its header; one that is neither is of unknown training.
+A job's own settings and needs say what it was trained on. A weights file is known by the lineage in its header, or,
+when this home trained it, by its digest or that of its tensors alone, which other tools that save it again leave as
+they are. One that is none of these, as a copy in another dtype, is of unknown training.
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
 from engine.inputs.image_keys import ImageBook, Keys, Parts, split_text
 from engine.inputs.lineage import Exposure, How, Lineage, join_lineages, read_lineage
+from engine.inputs.tensors import are_changed
+from engine.inputs.trained import TrainedNetworks
 from engine.spec import Data
 from engine.spec.data import SOURCE_WORDS
 from engine.spec.job_kinds import KINDS
 from engine.spec.job_settings import SPLIT_WORDS, PackSettings
 
 DIGEST_MARK = "sha256:"
+CHANGED = "tensors that were changed after xp wrote them"
 TAUGHT_BY = {"targets": "its teacher", "teacher": "its teacher", "reference": "its reference"}
 """The needs of a job that another network stands behind, by what they are to it; a pruned one's parent is itself."""
 
@@ -108,12 +112,6 @@ def stored_words(folder: JobFolder) -> JobWords | None:
     return JobWords(str(spec.get("kind")), needs, settings, details or {})
 
 
-def trained_here(home: Home) -> dict[str, str]:
-    """Return weights_sha256 -> job for every network that this home has trained."""
-    results = ((folder.job, read_object(folder.result) or {}) for folder in home.jobs())
-    return {str(told["weights_sha256"]): job for job, told in results if "weights_sha256" in told}
-
-
 @dataclass
 class Ancestors:
     """Finds lineages in one home; `planned` are jobs by id that are not written yet, or that a plan knows already.
@@ -133,9 +131,9 @@ class Ancestors:
         return ImageBook(self.home, self._pack_words)
 
     @cached_property
-    def trained(self) -> Mapping[str, str]:
-        """Read only when some weights are a file, because every result of the home is looked at."""
-        return trained_here(self.home)
+    def trained(self) -> TrainedNetworks:
+        """Asked only when some weights are a file, because every result of the home is looked at."""
+        return TrainedNetworks(self.home)
 
     def words(self, job: str) -> JobWords | None:
         if job not in self._words:
@@ -206,9 +204,12 @@ class Ancestors:
 
     def of_file(self, digest: str, files: list[Path]) -> Lineage:
         """Return what the weights of this sha256 have seen; `files` are where they may lie."""
-        job = self.trained.get(digest)
         file = next((path for path in files if path.is_file() and self.digest_of(path) == digest), None)
-        told = read_lineage(file) if file is not None else None
+        told, job = read_lineage(file) if file is not None else None, self.trained.by_file(digest)
+        if told is not None and job is None and file is not None and are_changed(file, self.home.tensors):
+            told = join_lineages([told, Lineage(unknown=(CHANGED,))])
+        if told is None and job is None and file is not None:
+            job = self.trained.by_tensors(file)
         name = self._file_name(digest, file, job)
         if told is None and job is None:
             return Lineage(unknown=(name,))

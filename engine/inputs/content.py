@@ -25,9 +25,9 @@ from filelock import FileLock
 
 from engine.errors import DataError, MissingData
 from engine.home.files import read_object, write_atomic
-from engine.inputs.archive import stream_files
+from engine.inputs.archive import stream_digests
 from engine.inputs.folders import ImageFile, find_images, name_place
-from engine.inputs.quotas import held_part
+from engine.inputs.quotas import Counts, held_part
 from engine.spec.data import Data, SourceWords
 
 DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
@@ -60,9 +60,10 @@ class Content:
 class Source(SourceWords):
     """A source of images: what its words in a spec say, and what is there (how they are read: core/data/sources.py).
 
-    `names` gives class, part and sha256 of every image, in no order that counts.
+    `names` gives class, part and sha256 of every image, in no order that counts; `counts` reads no image.
     """
 
+    counts: Callable[[Data], Counts]
     content: Callable[[Data, Path], Content]
     names: Callable[[Data, Path], list[NamedImage]]
 
@@ -75,6 +76,11 @@ def data_content(data: Data, home_cache_file: Path) -> Content:
     return SOURCES[data.source].content(data, home_cache_file)
 
 
+def data_counts(data: Data) -> Counts:
+    """Return how many images of each class `data` names. Raises as `data_content` does, but reads no image."""
+    return SOURCES[data.source].counts(data)
+
+
 def named_images(data: Data, home_cache_file: Path) -> list[NamedImage]:
     """Return class, part and sha256 of every image that `data` names. Raises as `data_content` does."""
     return SOURCES[data.source].names(data, home_cache_file)
@@ -85,10 +91,14 @@ def _folder_content(data: Data, home_cache_file: Path) -> Content:
     digests = image_digests(images, home_cache_file)
     # An archive counts once, however many images are in it.
     size = sum(path.stat().st_size for path in {image.path for image in images})
-    counts, held = _count_images(images, class_names, data)
+    found = _count_images(images, class_names, data)
     digest = content_digest(images, digests)
     origins = Counter[str](image.origin for image in images if image.origin)
-    return Content(digest, len(class_names), len(images), size, class_names, counts, held, origins)
+    return Content(digest, len(class_names), len(images), size, class_names, found.counts, found.held, origins)
+
+
+def _folder_counts(data: Data) -> Counts:
+    return _count_images(*data_images(data), data)
 
 
 def _folder_names(data: Data, home_cache_file: Path) -> list[NamedImage]:
@@ -97,17 +107,14 @@ def _folder_names(data: Data, home_cache_file: Path) -> list[NamedImage]:
     return [(image.class_name, image.part, digest) for image, digest in zip(images, digests, strict=True)]
 
 
-def _count_images(
-    images: Sequence[ImageFile], class_names: Sequence[str], data: Data
-) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
-    """Return the images of each class, and those of them in the folder that is to be the test part, if one is."""
+def _count_images(images: Sequence[ImageFile], class_names: Sequence[str], data: Data) -> Counts:
     all_of = Counter(image.class_name for image in images)
     counts = tuple(all_of[name] for name in class_names)
     if data.given == "merge":
-        return counts, None
+        return Counts(counts)
     part = held_part([image.part for image in images])
     held_of = Counter(image.class_name for image in images if image.part == part)
-    return counts, tuple(held_of[name] for name in class_names)
+    return Counts(counts, tuple(held_of[name] for name in class_names))
 
 
 def content_digest(images: Iterable[ImageFile], digests: Iterable[str]) -> str:
@@ -137,20 +144,25 @@ def file_digest(path: Path) -> str:
 
 def resolve_root(root: str | None) -> Path:
     """Return `data.root` with ~ and ${VARIABLES} filled in. Raises MissingData when one is unset or it is absent."""
-    text = root or ""
+    return resolve_path(root or "", "data.root", "FOLDER", "name the folder that has one sub-folder for each class")
+
+
+def resolve_path(text: str, word: str, what: str, fix: str) -> Path:
+    """Return the path that `word` of a spec names, with ~ and ${VARIABLES} filled in.
+
+    Raises MissingData, which asks for `what`, when a variable is unset, and with `fix` when there is no such path.
+    """
     for name in re.findall(r"\$\{(\w+)\}|\$(\w+)", text):
         variable = name[0] or name[1]
         if variable not in os.environ:
             raise MissingData(
-                f"data.root is {text}, and the variable {variable} is not set",
-                where="data.root",
-                fix=f"export {variable}=FOLDER, or write the folder into data.root (--set data.root=FOLDER)",
+                f"{word} is {text}, and the variable {variable} is not set",
+                where=word,
+                fix=f"export {variable}={what}, or write the {what.lower()} into {word} (--set {word}={what})",
             )
     path = Path(os.path.expandvars(text)).expanduser().absolute()
     if not path.exists():
-        raise MissingData(
-            f"there is no {path}", where="data.root", fix="name the folder that has one sub-folder for each class"
-        )
+        raise MissingData(f"there is no {path}", where=word, fix=fix)
     return path
 
 
@@ -189,16 +201,12 @@ def image_digests(
     `progress(done, all)` is called after each image that has to be read.
     """
     # Before they are read: a file that changes meanwhile has another mark next time.
-    marks = {path: _file_mark(path) for path in {image.path for image in images}}
-    known = _read_cache(cache) if cache else {}
+    marks = {path: file_mark(path) for path in {image.path for image in images}}
+    known = read_digests(cache) if cache else {}
     stale = [image for image in images if known.get(image.place, ("",))[0] != marks[image.path]]
     fresh = _take_digests(stale, progress)
     if fresh and cache:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        added = {image.place: (marks[image.path], fresh[image.place]) for image in stale}
-        # Read again under the lock: another process may have added to it.
-        with FileLock(cache.with_name(cache.name + ".lock")):
-            write_atomic(cache, json.dumps(_read_cache(cache) | added, sort_keys=True))
+        keep_digests(cache, {image.place: (marks[image.path], fresh[image.place]) for image in stale})
     return [fresh.get(image.place) or known[image.place][1] for image in images]
 
 
@@ -224,11 +232,12 @@ def _file_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
 def _member_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
     for path in sorted({image.path for image in images if image.member}):
         names = {image.member for image in images if image.path == path}
-        for member, content in stream_files(path, names):
-            yield name_place(path, member), hashlib.sha256(content).hexdigest()
+        for member, digest in stream_digests(path, names):
+            yield name_place(path, member), digest
 
 
-def _file_mark(path: Path) -> str:
+def file_mark(path: Path) -> str:
+    """Return the size and mtime by which a file counts as unchanged. Raises DataError when it is no regular file."""
     try:
         status = path.stat()
     except OSError as error:
@@ -240,12 +249,20 @@ def _file_mark(path: Path) -> str:
     return f"{status.st_size} {status.st_mtime_ns}"
 
 
-def _read_cache(cache: Path) -> dict[str, tuple[str, str]]:
-    """A cache that is absent or damaged is an empty one: it only saves time."""
+def read_digests(cache: Path) -> dict[str, tuple[str, str]]:
+    """Return place -> (mark, digest). A cache that is absent or damaged is an empty one: it only saves time."""
     try:
         return {str(path): (str(mark), str(digest)) for path, (mark, digest) in (read_object(cache) or {}).items()}
     except (ValueError, TypeError):
         return {}
+
+
+def keep_digests(cache: Path, added: Mapping[str, tuple[str, str]]) -> None:
+    """Add place -> (mark, digest) to the cache."""
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    # Read again under the lock: another process may have added to it.
+    with FileLock(cache.with_name(cache.name + ".lock")):
+        write_atomic(cache, json.dumps(read_digests(cache) | dict(added), sort_keys=True))
 
 
 def digits_file() -> Path:
@@ -280,8 +297,9 @@ def _digits_names(data: Data, home_cache_file: Path) -> list[NamedImage]:
 
 
 SOURCES: dict[str, Source] = {
-    "folder": Source(content=_folder_content, names=_folder_names, has_root=True),
+    "folder": Source(counts=_folder_counts, content=_folder_content, names=_folder_names, has_root=True),
     "digits": Source(
+        counts=lambda data: Counts(DIGIT_COUNTS),
         content=_digits_content,
         names=_digits_names,
         class_names=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),

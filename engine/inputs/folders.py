@@ -8,18 +8,25 @@ from __future__ import annotations
 import bisect
 import os
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from engine.errors import DataError, closest_hint
-from engine.inputs.archive import archive_names, is_archive
+from engine.home.limits import limits, raise_limit
+from engine.inputs.archive import is_archive, list_archive
+from engine.inputs.member_names import has_control, written_name
 from engine.inputs.origins import Origin, name_origin
 
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff"))
 # train.X1 and its like are how a much used ImageNet-100 comes.
 PART_FOLDER = re.compile(r"(train|val|test)(?:idation|id|ing)?(?:[._-]?X?\d*)", re.IGNORECASE)
+
+MOST_VISITS = 64
+"""Ways to one folder: a set may hold the same folder under several classes, and n levels of two links make 2^n ways."""
 
 Steps = tuple[str, ...]
 Mark = tuple[int, int]
@@ -47,12 +54,7 @@ class ImageFile:
 
 def name_place(path: Path, member: str = "") -> str:
     """Return where an image lies in words that can be written anywhere."""
-    return _as_text(f"{path}!{member}" if member else str(path))
-
-
-def _as_text(name: str) -> str:
-    r"""Return a name from a disk or an archive with bytes that are no UTF-8 as \xe9: lone halves cannot be stored."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return written_name(f"{path}!{member}" if member else str(path))
 
 
 def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[ImageFile], tuple[str, ...]]:
@@ -71,22 +73,52 @@ def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[Imag
             images = [_image_file(root, path, name, part) for path in tree.files_under((*folder, name))]
             found.setdefault(name, []).extend(images)
     names = _chosen_classes(root, sorted(found), classes, tree)
+    _check_names(root, names)
     for name in names:
-        if _as_text(name) != name:
-            fix = "give the folder a name in UTF-8, or list the classes you mean in data.classes"
-            raise DataError(f"the name of class folder '{_as_text(name)}' is no UTF-8", where=str(root), fix=fix)
         if not found[name]:
             others = _suffix_counts(path for path in tree.others if name in path[:-1])
             what = f"class folder {name!r} has no images" + (f" that xp reads, only {others}" if others else "")
             fix = f"remove it, list the classes you mean in data.classes, or add images ({_suffix_list()})"
             raise DataError(what, where=str(root / name), fix=fix)
-    return [image for name in names for image in found[name]], tuple(names)
+    images = [image for name in names for image in found[name]]
+    _check_places(images)
+    return images, tuple(names)
+
+
+def _check_places(images: list[ImageFile]) -> None:
+    r"""Raise DataError for two images that are written alike, as one called \xe9.png and one by that byte."""
+    twice = [place for place, count in Counter(image.place for image in images).items() if count > 1]
+    if twice:
+        fix = "rename one of them: only letters that can be written tell them apart"
+        raise DataError("the names of two images are written alike", where=twice[0], fix=fix)
+
+
+def _check_names(root: Path, names: list[str]) -> None:
+    """Raise DataError for a class whose name cannot be told from another, or not be written everywhere."""
+    forms: dict[str, str] = {}
+    for name in names:
+        what = _name_problem(name)
+        first = forms.setdefault(unicodedata.normalize("NFC", name), name)
+        if first != name:
+            what = f"class folders {first!a} and {name!a} have one name in two forms of Unicode"
+        if what:
+            fix = "rename the folder, or list the classes you mean in data.classes"
+            raise DataError(what, where=name_place(root), fix=fix)
+
+
+def _name_problem(name: str) -> str:
+    if has_control(name):
+        return f"the name of class folder '{written_name(name)}' has control characters"
+    if written_name(name) != name:
+        return f"the name of class folder '{written_name(name)}' is no UTF-8"
+    return "" if name.strip() else f"the name of class folder {name!r} is blank"
 
 
 def passed_over(root: Path, images: int) -> dict[str, int]:
     """Return what lies under `root` beside the `images` that were found: files by suffix, images without a class."""
     tree = _read_tree(root)
     counts = Counter(map(_suffix, tree.others))
+    counts.update(tree.kinds)
     outside = len(tree.files) - images
     return dict(sorted(counts.items())) | ({"image outside of class folders": outside} if outside > 0 else {})
 
@@ -97,7 +129,7 @@ def _suffix_counts(paths: Iterable[Steps]) -> str:
 
 
 def _suffix(path: Steps) -> str:
-    return _as_text(os.path.splitext(path[-1])[1].lower() or path[-1])
+    return written_name(os.path.splitext(path[-1])[1].lower() or path[-1])
 
 
 def _image_file(root: Path, path: Steps, class_name: str, part: str) -> ImageFile:
@@ -132,9 +164,17 @@ class _Tree:
     files: list[Steps]
     folders: list[Steps]
     others: list[Steps]
+    kinds: Mapping[str, int] = field(default_factory=dict)  # what is neither file nor folder
 
     def children(self, base: Steps) -> list[str]:
-        return [folder[-1] for folder in self.folders if folder[:-1] == base]
+        return self._names_below.get(base, [])
+
+    @cached_property
+    def _names_below(self) -> Mapping[Steps, list[str]]:
+        below: dict[Steps, list[str]] = {}
+        for folder in self.folders:
+            below.setdefault(folder[:-1], []).append(folder[-1])
+        return below
 
     def has_files(self, base: Steps) -> bool:
         return any(file[:-1] == base for file in self.files)
@@ -169,42 +209,64 @@ class _Tree:
 def _read_tree(root: Path) -> _Tree:
     if root.is_dir():
         tree = _Tree([], [], [])
-        _walk(root, (), (), tree)
+        # A link to a folder that holds this one would lead to it again.
+        _Walk(tree, Counter()).into(root, (), tuple(map(_mark, root.resolve().parents)))
         return _Tree(sorted(tree.files), sorted(tree.folders), sorted(tree.others))
     if not is_archive(root):
         fix = "name the folder that holds the class folders, or a .zip or .tar of it"
         raise DataError("data.root is a file, and no archive", where=str(root), fix=fix)
-    named = {tuple(name.split("/")) for name in archive_names(root)}
+    held = list_archive(root)
+    named = {tuple(name.split("/")) for name in held.names}
     paths = sorted(path for path in named if not any(_is_hidden(step) for step in path))
     files = [path for path in paths if _is_image(path[-1])]
     # Many archives have no entries for folders: they follow from the files.
     above = {path[:depth] for path in paths for depth in range(1, len(path))}
-    return _Tree(files, sorted(above), [path for path in paths if not _is_image(path[-1])])
+    return _Tree(files, sorted(above), [path for path in paths if not _is_image(path[-1])], held.others)
 
 
-def _walk(folder: Path, steps: Steps, above: tuple[Mark, ...], tree: _Tree) -> None:
-    """Collect in `tree` what lies under `folder`; a link back to a folder above ends there."""
+@dataclass(frozen=True)
+class _Walk:
+    """Collects in `tree` what lies under a folder; `visits` counts how often each folder was come to."""
+
+    tree: _Tree
+    visits: Counter[Mark]
+
+    def into(self, folder: Path, steps: Steps, above: tuple[Mark, ...]) -> None:
+        """Go into `folder`; a link back to a folder above ends there."""
+        mark, entries = _list_folder(folder)
+        self._check(folder, steps, mark)
+        for entry in entries:
+            if _is_hidden(entry.name):
+                continue
+            if not _is_folder(entry):
+                (self.tree.files if _is_image(entry.name) else self.tree.others).append((*steps, entry.name))
+            elif _mark(Path(entry.path)) not in (*above, mark):
+                self.tree.folders.append((*steps, entry.name))
+                self.into(Path(entry.path), (*steps, entry.name), (*above, mark))
+
+    def _check(self, folder: Path, steps: Steps, mark: Mark) -> None:
+        """Raise DataError where folders or links never seem to end."""
+        self.visits[mark] += 1
+        if self.visits[mark] > MOST_VISITS:
+            what = f"more than {MOST_VISITS} ways lead to this folder, through links to folders above it"
+            raise DataError(what, where=name_place(folder), fix="remove links that lead to the same folder")
+        if len(steps) > limits().folder_depth:
+            what = f"this folder lies more than {limits().folder_depth} folders deep"
+            raise DataError(what, where=name_place(folder), fix=raise_limit("folder_depth"))
+
+
+def _list_folder(folder: Path) -> tuple[Mark, list[os.DirEntry[str]]]:
     try:
-        status = folder.stat()
-        entries = list(os.scandir(folder))
+        return _mark(folder), list(os.scandir(folder))
     except OSError as error:
         fix = "make it readable or remove it"
-        raise DataError(f"cannot list this folder: {error.strerror}", where=str(folder), fix=fix) from error
-    # Device and inode tell whether a link leads back to a folder that we are in.
-    mark = (status.st_dev, status.st_ino)
-    for entry in entries:
-        if _is_hidden(entry.name):
-            continue
-        if not _is_folder(entry):
-            (tree.files if _is_image(entry.name) else tree.others).append((*steps, entry.name))
-        elif not _is_above(entry, (*above, mark)):
-            tree.folders.append((*steps, entry.name))
-            _walk(Path(entry.path), (*steps, entry.name), (*above, mark), tree)
+        raise DataError(f"cannot list this folder: {error.strerror}", where=name_place(folder), fix=fix) from error
 
 
-def _is_above(entry: os.DirEntry[str], above: tuple[Mark, ...]) -> bool:
-    status = entry.stat()
-    return (status.st_dev, status.st_ino) in above
+def _mark(folder: Path) -> Mark:
+    """Return device and inode: they tell whether a link leads back to a folder that we are in."""
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

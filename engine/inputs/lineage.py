@@ -121,7 +121,7 @@ def decode_lineage(metadata: Mapping[str, str]) -> Lineage | None:
             for one in told["exposures"]
         ]
         return Lineage(tuple(exposures), *(tuple(map(str, told[name])) for name in ("pretrained", "unknown")))
-    except (KeyError, ValueError, TypeError, IndexError):
+    except (KeyError, ValueError, TypeError, IndexError, RecursionError):
         return None
 
 

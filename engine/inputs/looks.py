@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import safetensors
 
@@ -20,6 +20,7 @@ from engine.spec.base import Interpolation
 from engine.spec.cells import expand_cells
 from engine.spec.timm_views import timm_view
 
+MOST_SIZE = 2048  # pixels, as in data.image_size
 LOOK = "xp.look"  # a JSON object in the metadata of a .safetensors file, with fields of Look
 
 
@@ -74,9 +75,32 @@ def _asked(teacher: Teacher) -> dict[str, Any]:
 
 def _stored_look(file: Path | None) -> dict[str, Any]:
     """Return what a weights file says of how it looks; nothing where it is absent, damaged or silent."""
-    told = json.loads(_metadata(file).get(LOOK, "{}")) if file is not None else {}
-    known = {field.name: told[field.name] for field in fields(Look) if told.get(field.name) is not None}
+    text = _metadata(file).get(LOOK, "{}") if file is not None else "{}"
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    # Anybody may have written it: what could not be a word of a spec is no word here.
+    known = {name: told[name] for name, fits in FITTING.items() if isinstance(told, dict) and fits(told.get(name))}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_channels(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(_is_number(one) and abs(one) < 1e3 for one in value)
+
+
+FITTING: Mapping[str, Callable[[Any], bool]] = {
+    "image_size": lambda value: type(value) is int and 8 <= value <= MOST_SIZE,
+    "crop_share": lambda value: _is_number(value) and 0.0 < value <= 1.0,
+    "interpolation": lambda value: value in get_args(Interpolation),
+    "mean": _are_channels,
+    "std": lambda value: _are_channels(value) and min(value) > 0.0,
+}
+"""What may stand in a file for a field of Look."""
 
 
 def _metadata(file: Path) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """What a spec asks for that is not here: takes a Spec, gives a line for each thing that is missing, with its fix.
 
-A teacher that will not see what its weights were trained on misses something, too.
+A teacher that will not see what its weights were trained on misses something, too, and so does a batch that is larger
+than the images are many.
 """
 
 from __future__ import annotations
@@ -8,36 +9,74 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.errors import DataError
-from engine.inputs.content import data_images
+from engine.inputs.boxes import match_boxes, resolve_boxes
+from engine.inputs.content import data_counts
+from engine.inputs.hub import hub_warnings
 from engine.inputs.looks import spec_look_warnings
+from engine.inputs.quotas import Counts, count_part
 from engine.inputs.weights import stored_shapes
 from engine.spec import Data, Spec, weights_file
-from engine.spec.cells import expand_cells
+from engine.spec.cells import Cell, expand_cells
 
 IMAGE_WORDS = {"source", "root", "classes", "given"}  # which images there are; the rest is what is made of them
+BOX_WORDS = {*IMAGE_WORDS, "boxes"}
 
 
 def absent_inputs(spec: Spec) -> list[str]:
     """Return a line for every folder, file and variable that the spec names and this machine lacks or cannot use.
 
-    And for every teacher that would look in another way than its weights were trained to.
+    And for every teacher that would look in another way than its weights were trained to, and every batch that is
+    larger than the training part.
     """
-    cells = [cell.settings for cell in expand_cells(spec)]
-    images = {settings.data.model_dump_json(include=IMAGE_WORDS): settings.data for settings in cells}
-    weights = {(path, network.weights): None for settings in cells for path, network in settings.networks}
-    lines = [line for data in images.values() for line in _absent_data(data)]
+    cells = list(expand_cells(spec))
+    images = {_images_key(cell.settings.data): cell.settings.data for cell in cells}
+    weights = {(path, network.weights): None for cell in cells for path, network in cell.settings.networks}
+    counts = {key: _count(data) for key, data in images.items()}
+    lines = [found for found in counts.values() if isinstance(found, str)]
+    boxes = {cell.settings.data.model_dump_json(include=BOX_WORDS): cell.settings.data for cell in cells}
+    for data in boxes.values():
+        lines += _absent_boxes(data, are_images_here=not isinstance(counts[_images_key(data)], str))
     lines += [line for path, file in weights for line in _absent_weights(path, file)]
-    return [*dict.fromkeys(lines), *spec_look_warnings(spec)]
+    lines += [*spec_look_warnings(spec), *(line for cell in cells for line in hub_warnings(cell.settings))]
+    for cell in cells:
+        data = cell.settings.data
+        found = counts[_images_key(data)]
+        if not isinstance(found, str):
+            lines += batch_doubts(cell, count_part(found, data, "train"))
+    return list(dict.fromkeys(lines))
 
 
-def _absent_data(data: Data) -> list[str]:
-    if not data.has_root:
-        return []
+def _images_key(data: Data) -> str:
+    return data.model_dump_json(include=IMAGE_WORDS)
+
+
+def _count(data: Data) -> Counts | str:
+    """Return how many images there are, or why they cannot be used."""
     try:
-        data_images(data)
+        return data_counts(data)
     except DataError as error:
-        return [str(error).replace("\nfix: ", "; fix: ")]
-    return []
+        return str(error).replace("\nfix: ", "; fix: ")
+
+
+def batch_doubts(cell: Cell, images: int) -> Iterator[str]:
+    """Yield a line for each training of a cell whose batch is larger than the `images` of the training part."""
+    for path, train in cell.settings.trainings:
+        if train.batch_size > images:
+            what = f"{train.batch_size} is more than the {images} images of the training part"
+            fix = f"set it to {images} at most; an epoch is one step as it stands"
+            yield f"{path}.batch_size (arm {cell.arm}): {what}\nfix: {fix}"
+
+
+def _absent_boxes(data: Data, *, are_images_here: bool) -> Iterator[str]:
+    """Yield what is wrong with boxes; whether they are of these images is asked where those are here."""
+    if data.boxes is None:
+        return
+    try:
+        resolve_boxes(data)
+        if are_images_here:
+            match_boxes(data)
+    except DataError as error:
+        yield str(error).replace("\nfix: ", "; fix: ")
 
 
 def _absent_weights(path: str, weights: str) -> Iterator[str]:

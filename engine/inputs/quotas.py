@@ -6,13 +6,34 @@ Arithmetic alone, so that a plan refuses what a job could not do. Quotas are who
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from engine.errors import DataError
+from engine.spec import Data
 
 PARTS = ("train", "val", "test")
 UNUSED = "unused"
 # Per cent: the least that one of the paper's splits tests on (80/10/10).
 NESTED_TEST = 10
+
+
+class Counted(Protocol):
+    """How many images there are of each class, and of them in the folder that is to be the test part, if one is."""
+
+    @property
+    def counts(self) -> tuple[int, ...]: ...
+
+    @property
+    def held(self) -> tuple[int, ...] | None: ...
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What can be said of images by their names alone."""
+
+    counts: tuple[int, ...]
+    held: tuple[int, ...] | None = None
 
 
 def held_part(parts: Sequence[str]) -> str | None:
@@ -76,3 +97,13 @@ def check_quotas(quotas: Mapping[str, int], class_name: str, count: int, text: s
                 where="data.split",
                 fix="add images to the class, leave it out with data.classes, or choose larger parts",
             )
+
+
+def count_part(content: Counted, data: Data, part: str) -> int:
+    """Return how many images a split puts into `part`, by the quotas of each class."""
+    held = content.held or (None,) * len(content.counts)
+    quotas = (
+        split_quotas(count, data.split, nested=data.nested, held=of)
+        for count, of in zip(content.counts, held, strict=True)
+    )
+    return sum(quota[part] for quota in quotas)

@@ -13,6 +13,7 @@ from pathlib import Path
 import safetensors
 
 from engine.errors import DataError
+from engine.home.limits import limits, raise_limit
 from engine.spec.architectures import IMAGENET_HEADS, WORDNET_ID
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -33,6 +34,9 @@ CLASSIFIERS = frozenset(
 def stored_shapes(file: Path) -> Shapes:
     """Return name -> shape of every tensor in a .safetensors file. Raises DataError when it is none or is cut short."""
     try:
+        size = file.stat().st_size
+        if size > limits().weights_bytes:
+            raise DataError(f"the weights file has {size:,} bytes", where=str(file), fix=raise_limit("weights_bytes"))
         # np: the header is enough, and torch is not loaded.
         with safetensors.safe_open(file, framework="np") as stored:
             return {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
@@ -41,16 +45,18 @@ def stored_shapes(file: Path) -> Shapes:
         raise DataError(f"the weights file cannot be read: {error}", where=str(file), fix=fix) from error
 
 
-def order_header(raw: bytes) -> bytes:
+def order_header(raw: bytes, added: Mapping[str, str] | None = None) -> bytes:
     """Return a .safetensors file with the entries of its metadata sorted, as equal networks must have equal digests.
+
+    `added` are entries that it gets besides.
 
     safetensors writes two entries or more in an order of chance. Layout of the file: the header's length (u64, little
     endian), the header (JSON, blanks behind it up to a multiple of 8 bytes), the tensors.
     """
     end = 8 + int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8:end])
-    if "__metadata__" in header:
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    if "__metadata__" in header or added:
+        header["__metadata__"] = dict(sorted({**header.get("__metadata__", {}), **(added or {})}.items()))
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + raw[end:]

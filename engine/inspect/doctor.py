@@ -155,7 +155,9 @@ def _find_forgotten(home: Home, queue: Queue) -> Iterator[str]:
 
 def _results(home: Home) -> Finding:
     if not home.results_db.exists():
-        return Finding("results.duckdb", True, "none yet")
+        gone = home.ingest_db.exists()
+        told = "is gone, and results were taken in" if gone else "none yet"
+        return Finding("results.duckdb", not gone, told, CURES["results.duckdb"])
     try:
         with open_snapshot(home) as db:
             (jobs,) = db.execute("select count(*) from jobs").fetchall()[0]

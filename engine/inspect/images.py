@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,8 @@ SHEET_SIDE = 160  # pixels a picture
 
 def survey_path(path: Path, progress: Watcher) -> Survey:
     """Look at every image of a folder or archive. Raises DataError when it holds no classes of images."""
-    listing = list_images(Data(source="folder", root=str(path)))
+    # Unchecked: no spec names this folder, and a name that none could hold is for the person to see.
+    listing = list_images(Data.model_construct(source="folder", root=str(path)))
     found = survey_images(listing, progress)
     return replace(found, passed_over=passed_over(path.absolute(), len(listing.samples)))
 
@@ -45,6 +47,9 @@ def survey_lines(survey: Survey) -> Iterator[str]:
     yield f"{sum(counts)} images in {len(counts)} classes, {min(counts)} to {max(counts)} in one"
     for name, count in survey.classes.items():
         yield f"  {class_title(name)}: {count}"
+    alike = _alike(survey.classes)
+    if alike:
+        yield f"class names that differ only in case: {', '.join(alike)}"
     if survey.parts:
         held = held_part(list(survey.parts))
         kept = f", test keeps {held} as the test part" if held else ""
@@ -59,6 +64,12 @@ def survey_lines(survey: Survey) -> Iterator[str]:
     yield from _shown("the same image under different classes", _groups(survey.across))
     if survey.parts:
         yield from _shown("the same image in different folders of train, val, test", _groups(survey.astride))
+
+
+def _alike(names: Iterable[str]) -> list[str]:
+    """Return the names that a disk which does not tell cases apart would make one."""
+    counts = Counter(name.casefold() for name in names)
+    return [name for name in names if counts[name.casefold()] > 1]
 
 
 def _listed(counts: dict[str, int]) -> str:

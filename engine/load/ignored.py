@@ -15,8 +15,10 @@ from engine.load.layers import Layers
 from engine.load.timm_options import option_problems
 from engine.spec import Settings, Spec
 from engine.spec.cells import Tree, expand_cells
+from engine.spec.training import OPTIMIZER_WORDS
 from store.metrics import METRICS
 
+LEAST_LEFT = 0.05  # of the parameters
 NO_TEACHER = "there is no teacher to distil from, so this does nothing"
 
 
@@ -99,10 +101,31 @@ def doubts(spec: Spec, layers: Layers) -> tuple[str, ...]:
     places = ArmPlaces(layers)
     told: dict[str, None] = {}
     for cell in expand_cells(spec):
-        data = cell.settings.data
-        if data.image_size > data.short_side:
-            where = layers.where(places.find(cell.arm, {}, ("data", "image_size")))
-            what = f"images are packed at {data.short_side} px (data.short_side) and looked at at {data.image_size}"
-            fix = f"set data.short_side to {data.image_size} at least"
-            told[f"{where}: data.image_size: {what}: crops are enlarged\nfix: {fix}"] = None
+        for path, what, fix in settings_doubts(cell.settings):
+            where = layers.where(places.find(cell.arm, {}, tuple(path.split("."))))
+            told[f"{where}: {path}: {what}\nfix: {fix}"] = None
     return tuple(told)
+
+
+def settings_doubts(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield path, what and fix of words of one cell that are legal and most likely a slip."""
+    data, prune = settings.data, settings.prune
+    if data.image_size > data.short_side:
+        what = f"images are packed at {data.short_side} px (data.short_side) and looked at at {data.image_size}"
+        fix = f"set data.short_side to {data.image_size} at least"
+        yield "data.image_size", f"{what}: crops are enlarged", fix
+    for path, train in settings.trainings:
+        yield from _rate_doubts(f"{path}.lr", train.lr, train.optimizer)
+    if prune is not None and settings.is_pruned:
+        if prune.ratio > 1 - LEAST_LEFT:
+            what = f"{prune.ratio:g} leaves {1 - prune.ratio:.1%} of the parameters"
+            yield "prune.ratio", what, "write the share that is taken away: 0.2 takes a fifth"
+        if prune.recover_lr is not None:
+            yield from _rate_doubts("prune.recover_lr", prune.recover_lr, settings.train.optimizer)
+
+
+def _rate_doubts(path: str, rate: float, optimizer: str) -> Iterator[tuple[str, str, str]]:
+    most = OPTIMIZER_WORDS[optimizer].largest_rate
+    if rate > most:
+        what = f"{rate:g} is above {most:g}, and {optimizer} trains at rates far below"
+        yield path, what, "check its exponent: 5e-4 is 0.0005"

@@ -9,7 +9,10 @@ from pathlib import Path as FilePath
 
 from engine.errors import Problem, SpecError, closest_hint
 from engine.load.yaml_tree import Document, Path, read_document
+from engine.spec import Spec
 from engine.spec.cells import Tree, merge_trees
+
+SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @dataclass
@@ -46,7 +49,7 @@ def read_layers(file: FilePath) -> Layers:
 
 def _extends_chain(file: FilePath) -> list[Document]:
     """Return the documents from `file` itself to the farthest base."""
-    documents, chain = [read_document(file)], [_real_path(file)]
+    documents, chain, own = [read_document(file)], [_real_path(file)], _real_path(file.parent)
     while isinstance(base := documents[-1].tree.get("extends"), str):
         here, target = documents[-1].values[("extends",)], file.parent / base
         chain.append(_real_path(target))
@@ -54,7 +57,7 @@ def _extends_chain(file: FilePath) -> list[Document]:
             names = " -> ".join(path.name for path in chain)
             what = f"the files extend each other: {names}"
             raise SpecError([Problem(here, "extends", what, "cut one of these lines")])
-        documents.append(_read_base(target, here))
+        documents.append(_read_base(target, here, is_near=chain[-1].is_relative_to(own)))
         file = target
     return documents
 
@@ -63,10 +66,27 @@ def _real_path(file: FilePath) -> FilePath:
     return FilePath(os.path.realpath(file))
 
 
-def _read_base(file: FilePath, mark: str) -> Document:
-    """A base that is missing is a mistake of the line that names it, not of the base."""
-    if os.path.isfile(file):  # pathlib raises for a name that is too long
-        return read_document(file)
-    names = [path.name for path in file.parent.glob("*.y*ml")] if os.path.isdir(file.parent) else []
-    fix = closest_hint(file.name, names) if names else "give a path relative to this file"
-    raise SpecError([Problem(mark, "extends", f"there is no file {file}", fix)])
+def _read_base(file: FilePath, mark: str, is_near: bool) -> Document:
+    """Read a file that is extended. One that is missing is a mistake of the line that names it, not of the base.
+
+    Of a file that is no spec and does not lie with the specs (`is_near`) nothing is told: whoever wrote the line may
+    want to see what is in it.
+    """
+    if not os.path.isfile(file):  # pathlib raises for a name that is too long
+        names = [path.name for path in file.parent.glob("*.y*ml")] if is_near and os.path.isdir(file.parent) else []
+        fix = closest_hint(file.name, names) if names else "give a path relative to this file"
+        raise SpecError([Problem(mark, "extends", f"there is no file {file}", fix)])
+    if file.suffix.lower() not in SUFFIXES:
+        raise SpecError([Problem(mark, "extends", f"{file} is no spec", f"name a file that ends in {SUFFIXES[0]}")])
+    return read_document(file) if is_near else _read_far(file, mark)
+
+
+def _read_far(file: FilePath, mark: str) -> Document:
+    no_spec = Problem(mark, "extends", f"{file} is no spec", f"name another, or see why: xp validate {file}")
+    try:
+        document = read_document(file)
+    except SpecError as error:
+        raise SpecError([no_spec]) from error
+    if not document.tree.keys() <= Spec.model_fields.keys():
+        raise SpecError([no_spec])
+    return document

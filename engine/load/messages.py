@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -11,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from engine.errors import closest_hint
 from engine.spec import Attention, Spec
+from engine.spec.base import show_number
 from engine.spec.cells import unknown_part
 
 KINDS = tuple(
@@ -21,7 +23,6 @@ EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
-    "finite_number": "a finite number",
     "string_type": "a text",
     "bool_type": "true or false",
     "list_type": "a list in [brackets]",
@@ -29,6 +30,9 @@ EXPECTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+
+
+MOST_EXACT = 1e15  # beyond, a float's digits are no longer those that somebody wrote
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ def explain_error(detail: ErrorDetails) -> Explained:
     kind, context, given = detail["type"], detail.get("ctx") or {}, detail["input"]
     if kind == "refused":
         return Explained(path, str(context["what"]), str(context["fix"]))
+    if isinstance(given, float) and not math.isfinite(given):
+        return _no_number(path, given)
     if kind == "extra_forbidden":
         return _unknown_key(path)
     if kind == "missing":
@@ -57,9 +63,22 @@ def explain_error(detail: ErrorDetails) -> Explained:
         return Explained(
             path, "`kind` is missing", "add " + " or ".join(f"kind: {kind}" for kind in KINDS), at_key=True
         )
+    if kind == "float_type" and isinstance(given, int) and not isinstance(given, bool):
+        return Explained(path, f"{_show(given)} is too large for any setting", "write the number that was meant")
     if kind in EXPECTED:
         return Explained(path, f"{_show(given)} is not {EXPECTED[kind]}", f"write {EXPECTED[kind]}{_unquote(given)}")
+    beyond = next((key for key in BEYOND if key in context), None)
+    if beyond is not None:
+        limit = show_number(context[beyond])
+        return Explained(path, f"{_show(given)} is {BEYOND[beyond]} {limit}", f"use a value {WITHIN[beyond]} {limit}")
     return Explained(path, f"{_show(given)}: {_lower(detail['msg'])}", _limit_fix(context, detail["msg"]))
+
+
+def _no_number(path: tuple[str | int, ...], given: float) -> Explained:
+    """Neither is ever meant: a slip, or a computed value that went wrong."""
+    if math.isnan(given):
+        return Explained(path, "NaN is no setting", "write a number")
+    return Explained(path, "infinity is no setting", "write the largest number that is meant")
 
 
 def _clean_path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -105,7 +124,9 @@ def _limit_fix(context: Mapping[str, Any], message: str) -> str:
 
 
 def _unquote(given: object) -> str:
-    """A number in quotes is the most common mistake of type."""
+    """A number in quotes, and a whole one with an exponent, are the most common mistakes of type."""
+    if isinstance(given, float) and given.is_integer() and abs(given) < MOST_EXACT:
+        return f", without point or exponent: {int(given)}"
     if isinstance(given, str):
         return f", without quotes: {given}" if given.replace(".", "", 1).replace("-", "", 1).isdigit() else ""
     return ""
@@ -118,15 +139,18 @@ def _lower(message: str) -> str:
 def _show(given: object) -> str:
     if isinstance(given, BaseModel | Mapping):
         return "this mapping"
-    text = "null" if given is None else repr(given)
+    try:
+        text = "null" if given is None else repr(given)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return "this"
+    if isinstance(given, int) and len(text) > 20:
+        return f"a whole number of {len(text.lstrip('-'))} digits"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+BEYOND = {"ge": "below", "gt": "not above", "le": "above", "lt": "not below"}
+WITHIN = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
 LIMITS = {
-    "ge": "a value of at least",
-    "gt": "a value above",
-    "le": "a value of at most",
-    "lt": "a value below",
     "min_length": "a length of at least",
     "max_length": "a length of at most",
     "pattern": "a text that matches",

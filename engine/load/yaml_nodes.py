@@ -2,7 +2,7 @@
 
 The only file, with yaml_tree.py, that knows ruamel.yaml, chosen because it reads YAML 1.2 (`1e-3` is a number, `off` a
 word) and keeps line and column. Nodes are taken rather than ruamel's objects: no tag makes anything of them, and they
-show how much a document would grow before it does.
+show how much a document would grow before it does. The limits are those of engine/home/limits.py.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import re
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
+from ruamel.yaml.scanner import Scanner
 
 from engine.errors import Problem, SpecError
+from engine.home.limits import limits, raise_limit
 
-MOST_DEPTH = 64  # mappings and lists that lie in each other
-MOST_REPEATED = 250_000  # nodes that *aliases stand for, beyond those that are written
+LONG_TEXT = 100  # characters
 
 
 def one_problem(where: str, what: str, fix: str) -> SpecError:
@@ -38,9 +40,35 @@ def compose_nodes(text: str, name: str) -> Node | None:
     return root
 
 
+class TooManyNodes(MarkedYAMLError):
+    """A text has more nodes than the limit, and is read no further."""
+
+
+class ShallowScanner(Scanner):
+    """Reads tokens, and opens no bracket beyond the limit: it reads ahead of the composer, by a thousand of them."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:
+        if len(self.indents) + len(self.flow_context) >= limits().yaml_depth:
+            raise MarkedYAMLError(problem="maximum depth", problem_mark=self.reader.get_mark())
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+
+class CountingComposer(Composer):
+    """Composes nodes, and no more than the limit."""
+
+    count = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self.count += 1
+        if self.count > limits().yaml_nodes:
+            raise TooManyNodes(problem_mark=self.parser.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+
 def _parse_nodes(text: str, name: str) -> Node | None:
     yaml = YAML(typ="safe", pure=True)
-    yaml.max_depth = MOST_DEPTH
+    yaml.Scanner, yaml.Composer = ShallowScanner, CountingComposer
+    yaml.max_depth = limits().yaml_depth
     yaml.composer.warn_double_anchors = False  # the later one counts from there on, as YAML says
     try:
         root: Node | None = yaml.compose(text)
@@ -89,6 +117,9 @@ def _broken_yaml(error: YAMLError, text: str, name: str) -> SpecError:
         where = _text_position(text, int(error.position), name)
         return one_problem(where, what, "remove it")
     mark = error.problem_mark or error.context_mark if isinstance(error, MarkedYAMLError) else None
+    if isinstance(error, TooManyNodes):
+        what = f"this has more than {limits().yaml_nodes:,} keys and values"
+        return one_problem(mark_position(mark, name), what, raise_limit("yaml_nodes"))
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     if reason.startswith("maximum depth"):
         return _too_deep(mark_position(mark, name))
@@ -100,8 +131,8 @@ def _broken_yaml(error: YAMLError, text: str, name: str) -> SpecError:
 
 
 def _too_deep(where: str) -> SpecError:
-    what = f"mappings and lists lie more than {MOST_DEPTH} deep in each other"
-    return one_problem(where, what, "close a bracket that was left open; no spec is that deep")
+    what = f"mappings and lists lie more than {limits().yaml_depth} deep in each other"
+    return one_problem(where, what, f"close a bracket that was left open; {raise_limit('yaml_depth')}")
 
 
 def _measure(node: Node, name: str, seen: dict[int, tuple[int, int] | None]) -> tuple[int, int]:
@@ -116,17 +147,23 @@ def _measure(node: Node, name: str, seen: dict[int, tuple[int, int] | None]) -> 
     if id(node) in seen:
         return known
     seen[id(node)] = None
-    size, depth = 1, 0
+    size, depth = _own_size(node), 0
     for child in _children(node):
         more, below = _measure(child, name, seen)
         size, depth = size + more, max(depth, below)
     seen[id(node)] = size, depth + 1
-    if depth >= MOST_DEPTH:
+    if depth >= limits().yaml_depth:
         raise _too_deep(mark_position(node.start_mark, name))
-    if size - len(seen) > MOST_REPEATED:
-        what = f"aliases make this {size:,} nodes, more than {MOST_REPEATED:,}"
-        raise one_problem(mark_position(node.start_mark, name), what, "write out what is meant, or repeat less")
+    if size > limits().yaml_nodes:
+        what = f"aliases make this {size:,} keys and values, more than {limits().yaml_nodes:,}"
+        fix = f"write out what is meant, or repeat less; {raise_limit('yaml_nodes')}"
+        raise one_problem(mark_position(node.start_mark, name), what, fix)
     return size, depth + 1
+
+
+def _own_size(node: Node) -> int:
+    """A long text counts for several, or a few aliases of it would be as large as many nodes."""
+    return 1 + len(node.value) // LONG_TEXT if isinstance(node, ScalarNode) else 1
 
 
 def _children(node: Node) -> list[Node]:

@@ -1,6 +1,7 @@
 """YAML with positions: takes a file or a text, gives a plain tree and where each key and value stands.
 
-Tags are refused, duplicate keys too, and what reads as a number and is none. Dates are texts, as in YAML 1.2.
+Tags are refused, duplicate keys too, what reads as a number and is none, and texts that are not printable Unicode.
+Dates are texts, as in YAML 1.2.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Any
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from engine.errors import SpecError
+from engine.home.limits import limits, raise_limit
 from engine.load.yaml_nodes import compose_nodes, mark_position, one_problem, refuse_tabs
+from store.escape import find_unprintable
 
 Path = tuple[str | int, ...]
 STANDARD = "tag:yaml.org,2002:"
 MERGE, SEQUENCE, MAPPING = f"{STANDARD}merge", f"{STANDARD}seq", f"{STANDARD}map"
-MOST_DIGITS = 40
-NO_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
+WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # what UTF-16 and UTF-32 begin with
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,24 @@ class Document:
 def read_document(file: FilePath) -> Document:
     """Read one YAML mapping. Raises SpecError with the position for anything that is none."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        with open(file, "rb") as handle:
+            raw = handle.read(limits().yaml_bytes + 1)
     except OSError as error:
         raise one_problem(f"{file}:1:1", f"cannot read the file: {error.strerror}", _near_files(file)) from error
+    if len(raw) > (most := limits().yaml_bytes):
+        raise one_problem(f"{file}:1:1", f"the file is larger than {most:,} bytes", raise_limit("yaml_bytes"))
+    return parse_document(_decoded(raw, file), str(file))
+
+
+def _decoded(raw: bytes, file: FilePath) -> str:
+    """Return a file's bytes as text with the line breaks of YAML."""
+    try:
+        return re.sub("\r\n?", "\n", raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise one_problem(f"{file}:1:1", "the file is not UTF-8 text", "save it as UTF-8") from error
-    return parse_document(text, str(file))
+        before = error.object[: error.start]
+        where = f"{file}:{before.count(10) + 1}:{len(before[before.rfind(10) + 1 :].decode()) + 1}"
+        kind = " (it looks like UTF-16)" if raw.startswith(WIDE_MARKS) else ""
+        raise one_problem(where, "the file is not UTF-8 text", f"save it as UTF-8{kind}") from error
 
 
 def parse_document(text: str, name: str) -> Document:
@@ -144,11 +158,14 @@ class NodeReader:
             raise one_problem(where, f"{_shortened(node.value)} is no {word}", _scalar_fix(node, word)) from error
 
     def _text(self, node: ScalarNode) -> str:
-        """A text may hold any character but NUL and half of a pair, which no file name, terminal or database takes."""
-        text = str(node.value)
-        if NO_CHARACTER.search(text):
-            where = mark_position(node.start_mark, self.name)
-            raise one_problem(where, "this text holds an escape that is no character", "leave it out")
+        """A text is printable Unicode, tabs and line breaks: what no terminal, file name or database stumbles over."""
+        text, where = str(node.value), mark_position(node.start_mark, self.name)
+        if len(text) > limits().text_characters:
+            what = f"this text has {len(text):,} characters, more than {limits().text_characters:,}"
+            raise one_problem(where, what, raise_limit("text_characters"))
+        if sign := find_unprintable(text):
+            what = f"this text holds the character {sign}, which is not printable"
+            raise one_problem(where, what, "leave it out: a text is letters, signs and spaces in their order")
         return text
 
     def _refuse_tag(self, node: Node) -> SpecError:
@@ -157,14 +174,16 @@ class NodeReader:
         return one_problem(where, f"the tag {_shortened(tag)} means nothing in a spec", "remove it: a spec is plain")
 
     def _given_twice(self, text: str, key: Node, node: MappingNode) -> SpecError:
-        what = f"the key {text!r} is given twice (it stands in the mapping of line {node.start_mark.line + 1})"
+        what = (
+            f"the key {_shortened(text)} is given twice (it stands in the mapping of line {node.start_mark.line + 1})"
+        )
         return one_problem(mark_position(key.start_mark, self.name), what, "keep one of the two, or rename one")
 
 
 def _read_int(text: str) -> int:
-    """Read the whole numbers of YAML 1.2: 12, 1_000, 0x1f, 0o17, 0b11; of 40 digits at most."""
+    """Read the whole numbers of YAML 1.2: 12, 1_000, 0x1f, 0o17, 0b11; of not too many digits."""
     plain = text.replace("_", "")
-    if len(plain) > MOST_DIGITS:
+    if len(plain) > limits().number_digits:
         raise ValueError("no setting needs so many digits")
     sign, digits = (-1 if plain[:1] == "-" else 1), plain.lstrip("+-")
     return sign * int(digits, BASES.get(digits[:2], 10))
@@ -175,9 +194,9 @@ def _read_float(text: str) -> float:
 
 
 def _scalar_fix(node: ScalarNode, word: str) -> str:
-    if word == "number" and len(node.value) > MOST_DIGITS:
-        return f"use {MOST_DIGITS} digits at most"
-    return f'write a {word}, or "{node.value}" in quotes where a text is meant'
+    if word == "number" and len(node.value) > limits().number_digits:
+        return f"use {limits().number_digits} digits at most; {raise_limit('number_digits')}"
+    return f'write a {word}, or "{node.value[:60]}" in quotes where a text is meant'
 
 
 def _shortened(text: str) -> str:

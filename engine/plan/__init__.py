@@ -15,6 +15,8 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     weights_check  what is wrong with weights before they are loaded
     ancestry       who among a run's ancestors has seen its test images
     leaks          the same for who only checks a spec
+    prune_left     what pruning will leave, and whether so much can go
+    child          questions that only torch can answer
     weights_fit    whether they fit their network, by names and shapes
     unseen         whether a teacher of ImageNet can be calibrated on images that it has not seen
     estimate       what is left to do, its seconds and bytes
@@ -27,12 +29,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.home.paths import Home, open_home
+from engine.inputs.hub import hub_warnings
 from engine.inputs.looks import look_warnings
-from engine.inputs.quotas import check_quotas, split_quotas
+from engine.inputs.quotas import check_quotas, count_part, split_quotas
 from engine.plan.ancestry import check_lineage
 from engine.plan.doubts import plan_doubts
-from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft, count_part
+from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.passes import Passes, count_passes
+from engine.plan.prune_left import check_pruned
 from engine.plan.target_mode import decide_targets
 from engine.plan.unseen import check_unseen
 from engine.plan.weights_check import check_files
@@ -56,7 +60,7 @@ def make_plan(spec: Spec, home: Home | None = None) -> Plan:
     # Whether targets are cached decides which jobs there are, so with each choice the plan is drawn again.
     while draft.undecided:
         choices = {**draft.choices, **decide_targets(draft)}
-        draft = Draft(draft.home, contents=draft.contents, missing=draft.missing, choices=choices)
+        draft = Draft(draft.home, contents=draft.contents, boxes=draft.boxes, missing=draft.missing, choices=choices)
         runs = _plan_runs(spec, draft)
     notes = (choice.why for choice in draft.choices.values())
     return Plan(
@@ -84,9 +88,12 @@ def _plan_cell(spec: Spec, cell: Cell, base: Settings | None, draft: Draft) -> l
     check_files(contexts[0])
     check_fit(contexts[0])
     check_unseen(contexts[0])
-    draft.warnings |= dict.fromkeys(look_warnings(settings))
+    draft.warnings |= dict.fromkeys((*look_warnings(settings), *hub_warnings(settings)))
     counted = counted_settings(settings)
-    return [_plan_run(spec.name, cell, context, counted) for context in contexts]
+    runs = [_plan_run(spec.name, cell, context, counted) for context in contexts]
+    # Last, because it may take seconds: what else is wrong is told sooner.
+    draft.warnings |= dict.fromkeys(check_pruned(contexts[0]))
+    return runs
 
 
 def _plan_run(name: str, cell: Cell, context: PlanContext, counted: Mapping[str, Any]) -> Run:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from engine.plan.draft import Draft, Run, count_part
+from engine.inputs.missing import batch_doubts
+from engine.inputs.quotas import count_part
+from engine.plan.draft import Draft, Run
 from engine.spec import Spec
 from engine.spec.cells import Cell, expand_cells
 
@@ -28,13 +30,6 @@ def _same_jobs(runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _batch_doubts(cell: Cell, draft: Draft) -> Iterator[str]:
-    settings = cell.settings
-    content = draft.content(settings.data)
-    if content is None:
-        return
-    images = count_part(content, settings.data, "train")
-    for path, train in settings.trainings:
-        if train.batch_size > images:
-            what = f"{train.batch_size} is more than the {images} images of the training part"
-            fix = f"set it to {images} at most; an epoch is one step as it stands"
-            yield f"{path}.batch_size (arm {cell.arm}): {what}\nfix: {fix}"
+    content = draft.content(cell.settings.data)
+    if content is not None:
+        yield from batch_doubts(cell, count_part(content, cell.settings.data, "train"))

@@ -10,9 +10,9 @@ from typing import Any
 from engine.errors import MissingData
 from engine.home.paths import Home
 from engine.inputs.ancestors import Ancestors
+from engine.inputs.boxes import BoxIndex, index_boxes
 from engine.inputs.content import Content, data_content, image_digests
 from engine.inputs.folders import ImageFile
-from engine.inputs.quotas import split_quotas
 from engine.spec import Data, Resources, Settings, Spec
 from engine.spec.identity import make_id
 from engine.spec.job_file import canonical_spec, job_id
@@ -113,6 +113,7 @@ class Draft:
     home: Home
     jobs: dict[str, Job] = field(default_factory=dict)
     contents: dict[str, Content | None] = field(default_factory=dict)
+    boxes: dict[str, BoxIndex | None] = field(default_factory=dict)
     missing: dict[str, None] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     undecided: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -153,19 +154,20 @@ class Draft:
                 self.missing[str(error)] = None
         return self.contents[key]
 
+    def find_boxes(self, data: Data) -> BoxIndex | None:
+        """Return where the objects of the images of `data` lie, or None, noting what is missing."""
+        key = data.model_dump_json(include={"source", "root", "classes", "given", "boxes"})
+        if key not in self.boxes:
+            try:
+                self.boxes[key] = index_boxes(data, self.home.digests)
+            except MissingData as error:
+                self.boxes[key] = None
+                self.missing[str(error)] = None
+        return self.boxes[key]
+
     def digest(self, file: Path) -> str:
         """Return the sha256 of a weights file, taken once and kept with those of the images."""
         return image_digests([ImageFile(file.absolute(), "")], self.home.digests)[0]
-
-
-def count_part(content: Content, data: Data, part: str) -> int:
-    """Return how many images a split puts into `part`, by the quotas of each class."""
-    held = content.held or (None,) * len(content.counts)
-    quotas = (
-        split_quotas(count, data.split, nested=data.nested, held=of)
-        for count, of in zip(content.counts, held, strict=True)
-    )
-    return sum(quota[part] for quota in quotas)
 
 
 @dataclass(frozen=True)

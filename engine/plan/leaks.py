@@ -1,4 +1,7 @@
-"""Leaks for who only checks a spec: takes a spec and a home, or none, gives the refusal and warnings of its plan."""
+"""Leaks for who only checks a spec: takes a spec and a home, or none, gives the refusal and warnings of its plan.
+
+And whether the run is here that is to teach.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from engine.errors import XpError
 from engine.home.paths import Home, open_home
 from engine.inputs.leaks import LeakError
 from engine.plan import make_plan
+from engine.plan.teacher_run import WHERE as RUN_WORD
 from engine.spec import Spec, weights_file
 from engine.spec.cells import expand_cells
 
@@ -17,8 +21,9 @@ from engine.spec.cells import expand_cells
 def find_leaks(spec: Spec, home: Home | None) -> tuple[LeakError | None, Sequence[str]]:
     """Return why a plan of `spec` is refused for what its weights have seen, and what it warns of.
 
-    Nothing is planned, and no image is read, unless the spec names weights that are here or another run. What else a
-    plan refuses is for the plan to say. Without a home the headers of the files are all that is known of them.
+    Nothing is planned, and no image is read, unless the spec names weights that are here or another run. A run that is
+    not here is a warning, as it may be in another home; what else a plan refuses is for the plan to say. Without a home
+    the headers of the files are all that is known of them.
     """
     if not _names_weights(spec):
         return None, ()
@@ -33,8 +38,8 @@ def _ask_plan(spec: Spec, home: Home) -> tuple[LeakError | None, Sequence[str]]:
         return None, make_plan(spec, home).warnings
     except LeakError as error:
         return error, ()
-    except XpError:
-        return None, ()
+    except XpError as error:
+        return None, (str(error),) if error.where == RUN_WORD else ()
 
 
 def _names_weights(spec: Spec) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.inputs.hub import offline_reason
 from engine.plan.draft import Cost, Draft, PlanContext, RunDraft, TeachingPlan
 from engine.plan.pack import images_root
 from engine.spec import Prune, Settings, Student, weights_file
@@ -84,14 +85,29 @@ def _network_beside(context: PlanContext, told: MeasureSettings) -> Student | No
 
 def plan_explain(run: RunDraft) -> None:
     context, settings = run.context, run.context.settings
+    boxes, cost = _explain_cost(context)
     told = ExplainSettings(
         data=ViewedData.of(settings.data, context.seed),
         network=network_settings(context.draft, settings.student),
         num_classes=context.num_classes,
         explain=settings.explain,
+        boxes=boxes,
     )
     needs = {"pack": run.jobs["pack"], "parent": final_network(run.jobs)}
-    run.jobs["explain"] = context.draft.add(told, needs, Cost(run_details(settings), settings.explain.images * 10))
+    run.jobs["explain"] = context.draft.add(told, needs, cost)
+
+
+def _explain_cost(context: PlanContext) -> tuple[str | None, Cost]:
+    """Return the digest of the boxes, None where the spec names none, and what the job costs and is told."""
+    settings = context.settings
+    details, images = run_details(settings), settings.explain.images * 10
+    if settings.data.boxes is None:
+        return None, Cost(details, images)
+    found = context.draft.find_boxes(settings.data)
+    if found is None:
+        reason = "the boxes, or the images that they are of, are not on this machine"
+        return f"absent: {settings.data.boxes}", Cost(details, images, 0, reason)
+    return found.digest, Cost(details.model_copy(update={"boxes": str(found.path)}), images)
 
 
 def train_settings(context: PlanContext, settings: Settings, seed: int, teaching: TeachingPlan | None) -> TrainSettings:
@@ -116,11 +132,11 @@ def network_settings(draft: Draft, student: Student) -> Student:
 
 def train_cost(context: PlanContext, settings: Settings, epochs: int, teaching: TeachingPlan | None) -> Cost:
     """Return the cost of training `settings.student` for `epochs` epochs, a reason when its weights file is absent."""
-    weights = settings.student.weights
+    arch, weights = settings.student.arch, settings.student.weights
     own, taught = next(iter(file_paths(weights)), None), list(teaching.files if teaching else ())
     details = run_details(settings).model_copy(update={"weights": own, "teacher_weights": taught})
     size = _network_bytes(settings.student)
-    return Cost(details, context.train_images * epochs, size, absent_reason(weights))
+    return Cost(details, context.train_images * epochs, size, absent_reason(arch, weights))
 
 
 def file_paths(weights: str) -> tuple[str, ...]:
@@ -129,10 +145,12 @@ def file_paths(weights: str) -> tuple[str, ...]:
     return (str(file.absolute()),) if file is not None else ()
 
 
-def absent_reason(weights: str) -> str | None:
+def absent_reason(arch: str, weights: str) -> str | None:
     """Return why a job with these weights cannot be yet."""
     file = weights_file(weights)
-    return f"there is no weights file {weights}" if file is not None and not file.is_file() else None
+    if file is not None and not file.is_file():
+        return f"there is no weights file {weights}"
+    return offline_reason(arch, weights)
 
 
 def run_details(settings: Settings) -> JobDetails:

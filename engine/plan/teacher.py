@@ -92,7 +92,7 @@ def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:
         mean=list(look.mean) if look.mean else None,
         std=list(look.std) if look.std else None,
     )
-    files, reason = file_paths(teacher.weights), absent_reason(teacher.weights)
+    files, reason = file_paths(teacher.weights), absent_reason(teacher.arch, teacher.weights)
     return TeacherLink(teacher.arch, {}, settings.data, about, files, reason)
 
 

@@ -3,11 +3,14 @@
     sheet        the store's rows, by arm and point
     number_text  numbers as text
     tables       the tables
+    narrow       tables for one column of print
     published    the paper beside ours
     squares      arms that cross factors
     changes      what a change is worth
     verdicts     what the claims came to
-    sentences    every sentence about a teacher
+    sentences    every sentence of a page
+    pointing     whether maps lie on the objects
+    reading_notes  how the results are to be read
     remedies     arms that differ in one remedy alone
     teachers     what is known of the teachers
     teacher_notes   marks and footnotes of their figures
@@ -21,10 +24,12 @@ A page is queries (store/queries/report_*.sql), these files, and a template (tem
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -42,10 +47,12 @@ from engine.home.files import write_atomic
 from engine.home.paths import Home
 from engine.report.changes import compare_baseline
 from engine.report.figures import INK, draw_bars, draw_curves, draw_reliability, to_pdf, to_svg
+from engine.report.narrow import narrow_tables
 from engine.report.page import SECTIONS, MapColumn, Page, make_page
+from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
 from engine.verify.certificate import read_certificates
-from store.format import escape_tex
+from store.escape import code_markdown, escape_markdown, escape_tex
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 MOST_MAPS = 8
@@ -57,12 +64,13 @@ PARTS = (
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawn chart under the name its files get; `section` is where on the page it stands."""
+    """A drawn chart under the name its files get; `section` is where on the page it stands, `note` how to read it."""
 
     name: str
     title: str
     figure: Figure
     section: str = "charts"
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,15 +164,18 @@ def _find_damage(snapshot: Snapshot, name: str) -> list[dict[str, str]]:
 
 
 def _draw_charts(page: Page) -> list[Chart]:
-    bars = [Chart(bars.name, bars.title, draw_bars(bars)) for bars in page.charts]
-    curves = [Chart(curves.name, curves.title, draw_curves(curves)) for curves in page.curves]
+    bars = [Chart(bars.name, bars.title, draw_bars(bars), note=" ".join(bars.notes)) for bars in page.charts]
+    curves = [Chart(one.name, one.title, draw_curves(one), note=" ".join(one.notes)) for one in page.curves]
     drawn = page.teachers.reliability if page.teachers else None
     teachers = [Chart(drawn.name, drawn.title, draw_reliability(drawn), "teachers")] if drawn else []
     return bars + curves + teachers
 
 
 def _find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:
-    """Return image name -> the map of each arm, where arms explained the same images; the first point that has maps."""
+    """Return each image that arms explained -> the maps of it, one for each such arm; the first point that has maps.
+
+    Arms with other test images number other images alike: an image is known by its key, and by its file without one.
+    """
     point = page.maps[0].cell if page.maps else None
     rows: dict[str, list[MapImage]] = {}
     for column in (one for one in page.maps if one.cell == point):
@@ -172,7 +183,7 @@ def _find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:
         for path in sorted(winner.artifacts.rglob("*.png")) if winner else ():
             if artifact_problem(home.job(column.job), path):
                 continue
-            rows.setdefault(path.name, []).append(_map_image(column, path))
+            rows.setdefault(column.samples.get(path.name, path.name), []).append(_map_image(column, path))
     return dict(list(rows.items())[:MOST_MAPS])
 
 
@@ -181,14 +192,46 @@ def _map_image(column: MapColumn, path: Path) -> MapImage:
     return MapImage(column.arm, path.name, path, title, caption)
 
 
-def _environment(is_html: bool) -> Environment:
+def _environment(is_html: bool = False) -> Environment:
+    """Return where templates are filled in; in HTML what they say is escaped, in LaTeX where they say so."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=is_html, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    made.filters["tex"] = escape_tex
-    made.filters["bar"] = lambda text: text.replace("|", r"\|")
+    made.globals["say"] = say
+    made.filters |= {"tex": _to_tex, "stack": _stack_tex, "narrow": narrow_tables, "breaks": _with_breaks}
     return made
+
+
+def _with_breaks(text: str) -> Markup:
+    """Let a long name break where its words end."""
+    return Markup("_<wbr>").join(escape(part) for part in text.split("_"))
+
+
+def _to_tex(text: str) -> str:
+    """Escape for LaTeX; a hyphen before a number is a minus."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", escape_tex(text))
+
+
+def _stack_tex(text: str, side: str) -> str:
+    """Set the lines of a heading one above the other."""
+    lines = [_to_tex(line) for line in text.split("\n")]
+    stacked = r" \\{} ".join(lines)  # a line may begin with a bracket, which \\ would take for a length
+    return stacked if len(lines) == 1 else rf"\shortstack[{side}]{{{stacked}}}"
+
+
+def _markdown_environment() -> Environment:
+    """Return where templates of Markdown are filled in: whatever they say is text, and no template can forget it.
+
+    `code` makes a span of code of a text, and `link` a path that stands in brackets.
+    """
+    made = _environment(is_html=True).overlay(finalize=_as_markdown)  # what is Markup already is not escaped as HTML
+    made.filters |= {"code": lambda text: Markup(code_markdown(text)), "link": lambda path: Markup(quote(path))}
+    return made
+
+
+def _as_markdown(value: object) -> Markup:
+    return value if isinstance(value, Markup) else Markup(escape_markdown(str(value)))
 
 
 def _write_markdown(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequence[MapImage]], folder: Path) -> Path:
@@ -198,7 +241,7 @@ def _write_markdown(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequ
         write_atomic(folder / f"{chart.name}.svg", to_svg(chart.figure, chart.name).replace(INK, "#808080"))
     files = [[(one, _copy_map(one, folder)) for one in row] for row in maps.values()]
     text = (
-        _environment(False)
+        _markdown_environment()
         .get_template("report.md.j2")
         .render(page=page, charts=charts, maps=files, arms=_map_arms(maps))
     )
@@ -217,7 +260,7 @@ def _write_html(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequence
     """Write report.html: one file that needs no other and no network."""
     drawn = [(chart, Markup(_inline_svg(chart))) for chart in charts]
     style = Markup((TEMPLATES / "style.css").read_text())
-    template = _environment(True).get_template("report.html.j2")
+    template = _environment(is_html=True).get_template("report.html.j2")
     text = template.render(page=page, charts=drawn, maps=list(maps.values()), arms=_map_arms(maps), style=style)
     write_atomic(folder / "report.html", text)
     return folder / "report.html"
@@ -232,7 +275,7 @@ def _write_latex(page: Page, charts: Sequence[Chart], maps: Mapping[str, Sequenc
     """Write report.tex, to be read with \\input, and its charts as .pdf beside it."""
     for chart in charts:
         write_atomic(folder / f"{chart.name}.pdf", to_pdf(chart.figure))
-    text = _environment(False).get_template("report.tex.j2").render(page=page, charts=charts)
+    text = _environment().get_template("report.tex.j2").render(page=page, charts=charts)
     write_atomic(folder / "report.tex", text)
     return folder / "report.tex"
 

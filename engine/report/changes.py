@@ -16,7 +16,9 @@ from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.leaders import find_leaders
 from engine.analysis.power import ALPHA
 from engine.analysis.snapshot import Snapshot
+from engine.analysis.text import level_text
 from engine.errors import QueryError
+from engine.report.sentences import say
 
 DAGGER = "†"
 Place = tuple[str, str]
@@ -35,28 +37,24 @@ class Changes:
         one = self.comparisons.get((arm, point))
         if one is None:
             return ""
-        is_apart = bool(apart_text(one.unfair, one.metric))
-        told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA and not is_apart else ""
+        told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA and not _is_apart(one) else ""
         letter = self._letters(point).get(arm)
         return f" {told}" * bool(told) + (f" [{letter}]" if letter else "")
 
     def notes(self, point: str) -> list[str]:
         """Return what the marks of one table mean, and the smallest difference that its seeds could have shown."""
         here = {arm: one for (arm, at), one in self.comparisons.items() if at == point}
-        notes = [f"[{letter}] {_unfair_text(here[arm])}" for arm, letter in self._letters(point).items()]
+        notes = [_letter_note(here[arm], letter) for arm, letter in self._letters(point).items()]
         if any(DAGGER in self.mark(arm, point) for arm in here):
-            notes.append(f"{DAGGER} p < {ALPHA}, after Holm over all changes of this report.")
+            notes.append(say("dagger_note", dagger=DAGGER, alpha=ALPHA))
         alike = [arm for arm, one in here.items() if one.untested == NO_SPREAD]
-        if alike:
-            notes.append(f"No ± for {', '.join(alike)}: {NO_SPREAD}.")
         few = [arm for arm, one in here.items() if one.difference.over == "images"]
-        if few:
-            notes.append(f"± for {', '.join(few)}: {FEW_SEEDS}.")
-        smallest = [f"{arm} {100 * one.smallest:.1f}" for arm, one in here.items() if one.smallest is not None]
-        if smallest:
-            told = "What could be detected, with a power of 80 % and after Holm, in points"
-            notes.append(f"{told}: {', '.join(smallest)}.")
-        return notes
+        notes += [say("spread_note", arms=", ".join(alike), why=NO_SPREAD)] if alike else []
+        notes += [say("few_note", arms=", ".join(few), why=FEW_SEEDS)] if few else []
+        told = {arm: one for arm, one in here.items() if one.smallest is not None and not _is_apart(one)}
+        smallest = [f"{arm} {100 * (one.smallest or 0.0):.1f}" for arm, one in told.items()]
+        level = next(map(level_text, told.values()), "")
+        return [*notes, *([say("detect_note", level=level, arms=", ".join(smallest))] if smallest else [])]
 
     def _letters(self, point: str) -> dict[str, str]:
         unfair = [arm for (arm, at), one in self.comparisons.items() if at == point and _has_note(one)]
@@ -83,11 +81,14 @@ def _has_note(one: Comparison) -> bool:
     return bool(one.unfair or one.notes)
 
 
-def _unfair_text(one: Comparison) -> str:
+def _is_apart(one: Comparison) -> bool:
+    return bool(apart_text(one.unfair, one.metric))
+
+
+def _letter_note(one: Comparison, letter: str) -> str:
     """Return what a claim on this pair would say of it."""
-    apart = apart_text(one.unfair, one.metric)
-    told = footnote_text(one.unfair, one.notes)
-    return f"{one.arms[0]} against {one.arms[1]}: {apart or told}."
+    told = apart_text(one.unfair, one.metric) or footnote_text(one.unfair, one.notes)
+    return say("letter_note", letter=letter, arm=one.arms[0], against=one.arms[1], what=told)
 
 
 def _letter(at: int) -> str:

@@ -7,20 +7,28 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Collection, Mapping, Sequence
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 INK = "#333333"
 # Told apart by colour-blind readers (Petroff 2021, Accessible color sequences for data visualization).
 PALETTE = tuple(to_hex(colour) for colour in matplotlib.color_sequences["petroff10"])
+Point = tuple[int, float]
+Piece = tuple[Point, ...]
+DASH = 6.0  # points: how long each arm is seen where several lie on one another
+WIDEST, THINNEST = 2.8, 1.2  # points: later lines are thinner, so that those just below them are seen on both sides
+MARKED = 30  # epochs from which on points are not marked
 MOST_NAMES = 24  # in a legend
 LEAST_BIN = 5  # images: with fewer a share says nothing
 STYLE: Any = {
@@ -28,12 +36,17 @@ STYLE: Any = {
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "hatch.linewidth": 0.7,
     "savefig.facecolor": "none", "figure.facecolor": "none", "axes.facecolor": "none", "pdf.fonttype": 42,
+    "lines.scale_dashes": False,
+    "text.parse_math": False,  # names are text, and half a formula would be an error
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Grouped bars: one group for each point of the matrix, one bar for each arm; absent values are None."""
+    """Grouped bars: one group for each point of the matrix, one bar for each arm; absent values are None.
+
+    `notes` say what a reader must know.
+    """
 
     name: str
     title: str
@@ -42,6 +55,7 @@ class Bars:
     values: Mapping[str, Sequence[float | None]]
     stds: Mapping[str, Sequence[float | None]]
     hatched: frozenset[str] = frozenset()
+    notes: Sequence[str] = field(default_factory=tuple)
 
     @property
     def is_empty(self) -> bool:
@@ -50,13 +64,34 @@ class Bars:
 
 @dataclass(frozen=True)
 class Curves:
-    """One line for each arm over epochs (counted from 1)."""
+    """One line for each arm over epochs (counted from 1); recovery after pruning goes on where training ended.
+
+    `pruned`: the epoch after which an arm was pruned, for arms that were. `notes` say what a reader must know.
+    """
 
     name: str
     title: str
     unit: str
-    lines: Mapping[str, Sequence[tuple[int, float]]]
+    lines: Mapping[str, Sequence[Point]]
     arms: Sequence[str] = field(default_factory=tuple)
+    pruned: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = field(default_factory=tuple)
+
+    def pieces(self, arm: str) -> list[Piece]:
+        """Return the line of an arm up to its pruning and from there on; of one point where there is no more."""
+        line, cut = tuple(self.lines.get(arm, ())), self.pruned.get(arm, math.inf)
+        whole = tuple(point for point in line if point[0] <= cut)
+        rest = whole[-1:] + tuple(point for point in line if point[0] > cut)
+        return [piece for piece in (whole, rest) if len(piece) > 1] or ([line] if line else [])
+
+    @cached_property
+    def owners(self) -> Mapping[Piece, Sequence[str]]:
+        """The arms that have a piece of the very same points: they would hide one another."""
+        found: dict[Piece, list[str]] = {}
+        for arm in self.lines:
+            for piece in self.pieces(arm):
+                found.setdefault(piece, []).append(arm)
+        return found
 
 
 @dataclass(frozen=True)
@@ -120,21 +155,44 @@ def _wrap(name: str) -> str:
 
 
 def draw_curves(curves: Curves) -> Figure:
+    """Return the chart; lines that lie on one another are dashed in turn, and a cross marks where an arm was pruned."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.3), layout="constrained")
         axes = figure.add_subplot()
         for at, arm in enumerate(curves.arms or curves.lines):
-            line = curves.lines.get(arm)
-            if line:
-                epochs, values = zip(*line, strict=True)
-                marker = "o" if len(line) < 30 else None
-                axes.plot(epochs, values, label=arm, color=colour_of(at), marker=marker, markersize=3.5, linewidth=1.6)
+            for number, piece in enumerate(curves.pieces(arm)):
+                _draw_piece(axes, curves, arm, at, piece, is_named=number == 0)
+            _mark_pruning(axes, curves, arm, at)
         axes.set_title(f"{curves.title} [{curves.unit}]" if curves.unit else curves.title, loc="left", fontsize=11)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel("epoch, recovery included" if curves.pruned else "epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25, linewidth=0.6, color=INK)
         _draw_legend(figure, curves.lines)
+        for handle in figure.legends[0].legend_handles:
+            if isinstance(handle, Line2D):  # in the legend nothing lies on it
+                handle.set_linestyle("-")
     return figure
+
+
+def _draw_piece(axes: Axes, curves: Curves, arm: str, at: int, piece: Piece, *, is_named: bool) -> None:
+    twins = curves.owners[piece]
+    turn, count = twins.index(arm), len(twins)
+    epochs, values = zip(*piece, strict=True)
+    style: Any = "-" if count == 1 else (DASH * turn, (DASH, DASH * (count - 1)))
+    wide = WIDEST - (WIDEST - THINNEST) * at / max(len(curves.arms or curves.lines) - 1, 1)
+    axes.plot(
+        epochs, values, label=arm if is_named else "_", color=colour_of(at), linestyle=style, linewidth=wide,
+        marker="o" if len(piece) < MARKED else None, markersize=2 * wide + 1, markevery=(turn % len(piece), count),
+    )  # fmt: skip
+
+
+def _mark_pruning(axes: Axes, curves: Curves, arm: str, at: int) -> None:
+    """Put a cross at the last point before an arm was pruned, those of several arms beside one another in size."""
+    last = [point for point in curves.lines.get(arm, ()) if point[0] <= curves.pruned.get(arm, -1)][-1:]
+    for epoch, value in last:
+        before = [one for one in curves.pruned if one in curves.lines].index(arm)
+        size = 9.0 + 4.0 * before
+        axes.plot(epoch, value, marker="x", color=colour_of(at), markersize=size, markeredgewidth=1.8, label="_")
 
 
 def draw_reliability(chart: Reliability) -> Figure:
@@ -193,7 +251,7 @@ def to_svg(figure: Figure, salt: str) -> str:
     Drawn once for all formats of a report.
     """
     out = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"xp {salt}"}):
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"xp {salt}"}), _boxes_for_glyphs():
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     text = out.getvalue()
     return text[text.index("<svg") :]
@@ -201,9 +259,17 @@ def to_svg(figure: Figure, salt: str) -> str:
 
 def to_pdf(figure: Figure) -> bytes:
     out = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), _boxes_for_glyphs():
         figure.savefig(out, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return out.getvalue()
+
+
+@contextmanager
+def _boxes_for_glyphs() -> Iterator[None]:
+    """A name in letters that the font lacks is drawn in boxes; matplotlib would warn of each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
 
 
 def colour_of(at: int) -> str:

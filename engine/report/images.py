@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.analysis.snapshot import Row
 from engine.inputs.quotas import PARTS
+from engine.report.sentences import say
 
 Fact = Mapping[str, Any]
 MOST_NAMED = 3
@@ -27,11 +28,11 @@ def _pack_text(fact: Fact) -> str:
     if fact["skipped"]:
         named = ["/".join(place.split("/")[-2:]) for place in fact["left_out"][:MOST_NAMED]]
         more = "" if fact["skipped"] == len(named) else f" and {fact['skipped'] - len(named)} more"
-        said.append(f"broken and left out: {fact['skipped']} ({', '.join(named)}{more})")
+        said.append(say("broken", count=fact["skipped"], names=", ".join(named) + more))
     doubles = fact["duplicates"]
     if doubles["groups"]:
-        about = f"{doubles['images']} images, groups across classes: {doubles['across_labels']}"
-        said.append(f"groups of the same or nearly the same image: {doubles['groups']} ({about})")
+        about = {"groups": doubles["groups"], "images": doubles["images"], "across": doubles["across_labels"]}
+        said.append(say("doubles", **about))
     return "; ".join(said)
 
 
@@ -40,7 +41,8 @@ def _split_text(fact: Fact) -> str:
     said = [f"{fact['text']}: " + ", ".join(f"{fact[part]} {part}" for part in PARTS)]
     if any(fact[part] != fact["asked"][part] for part in PARTS):
         asked = "/".join(str(fact["asked"][part]) for part in PARTS)
-        said.append(f"asked for {asked}, and up to {fact['largest_group']} near-duplicates stay on one side")
+        together = say("kept_together", largest=fact["largest_group"]) if fact["largest_group"] > 1 else ""
+        said.append(say("asked_for", asked=asked) + together)
     if fact["left_out"]:
-        said.append(f"{fact['left_out']} left out that show what an image of the test folder shows")
+        said.append(say("test_doubles", count=fact["left_out"]))
     return "; ".join(said)

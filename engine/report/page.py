@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from engine.analysis.claims import Judged
 from engine.analysis.factorial import Factorial
 from engine.analysis.snapshot import Row
+from engine.analysis.things import is_taught
 from engine.report import number_text
 from engine.report.changes import Changes
-from engine.report.figures import Bars, Curves
+from engine.report.figures import Bars, Curves, Point
 from engine.report.images import image_facts
+from engine.report.pointing import pointing_tables
 from engine.report.published import published_table
+from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
 from engine.report.squares import FactorSection, factor_section
 from engine.report.tables import (
@@ -30,7 +32,6 @@ from engine.verify.certificate import Certificate, resume_text, training_digest
 from store.metrics import METRICS, Metric
 
 IN_TABLES = frozenset(metric.name for metric in METRICS.values() if metric.column)
-Point = tuple[int, float]
 SHARED = {
     "Data": "data.source", "Image size": "data.image_size", "Epochs (recovery not counted)": "train.epochs",
     "Batch size": "train.batch_size",
@@ -48,7 +49,8 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class MapColumn:
-    """The attention maps of one arm: the job they come from, and for each file what it shows and what was said."""
+    """The attention maps of one arm: the job they come from, and for each file what it shows, what was said, and which
+    image of the data it is."""
 
     arm: str
     cell: str
@@ -56,6 +58,7 @@ class MapColumn:
     seed: int
     titles: Mapping[str, str]
     captions: Mapping[str, str]
+    samples: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ class Page:
     published: Table | None
     runs: Table
     factors: FactorSection | None = None
-    curve_note: str = ""
+    chart_notes: Sequence[str] = ()
+    map_note: str = ""
+    pointing: Sequence[Table] = ()
 
 
 def make_page(
@@ -89,14 +94,16 @@ def make_page(
 ) -> Page:
     """Return the report of an experiment with its judged claims, holes and failures included."""
     sheet = Sheet(rows, changes)
+    charts, curves = [chart for chart in _charts(sheet) if not chart.is_empty], _curves(rows, sheet)
+    notes = [note for chart in charts for note in chart.notes] + [note for one in curves for note in one.notes]
     return Page(
         experiment=name,
         title=rows.about["title"] or name,
         facts=[*_facts(rows, sheet), ("Resume after a kill", resume_text(certificates, _networks(rows)))],
         holes=_holes(rows, sheet),
         results=[result_table(sheet, point) for point in sheet.points],
-        charts=[chart for chart in _charts(sheet) if not chart.is_empty],
-        curves=_curves(rows, sheet),
+        charts=charts,
+        curves=curves,
         maps=[_map_column(row) for row in rows.maps],
         teachers=teacher_section(rows, sheet),
         claims=claim_table(judged),
@@ -104,7 +111,9 @@ def make_page(
         published=published_table(rows, sheet),
         runs=run_table(rows),
         factors=factor_section(sheet, factorials),
-        curve_note=_curve_note(sheet),
+        chart_notes=list(dict.fromkeys(notes)),
+        map_note=_map_note(rows.maps),
+        pointing=pointing_tables(rows.maps, sheet),
     )
 
 
@@ -118,7 +127,17 @@ def _map_column(row: Row) -> MapColumn:
     titles = {one["file"]: name_of(one["label"]) for one in shown}
     says = {True: "right", False: "wrong"}
     captions = {one["file"]: f"{name_of(one['predicted'])}, {says[one['predicted'] == one['label']]}" for one in shown}
-    return MapColumn(row["arm"], row["cell"], row["job"], row["seed"], titles, captions)
+    samples = {one["file"]: str(one["sample"]) for one in shown if "sample" in one}
+    return MapColumn(row["arm"], row["cell"], row["job"], row["seed"], titles, captions, samples)
+
+
+def _map_note(maps: Sequence[Row]) -> str:
+    """Say what is laid over the pictures: a network without attention shows how strong its features are."""
+    methods = {row["arm"]: json.loads(row["maps"] or "{}").get("method") for row in maps}
+    energy = [arm for arm, method in methods.items() if method == "feature_energy"]
+    name = "maps_energy" if len(energy) == len(methods) else "maps_both" if energy else "maps_attention"
+    outlined = say("maps_outlined") if any(row.get("boxes") for row in maps) else ""
+    return say("maps_note", what=say(name, arms=", ".join(energy)), outlined=outlined) if maps else ""
 
 
 def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
@@ -133,12 +152,9 @@ def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
         ("Seeds", ", ".join(map(str, seeds))),
         ("Runs", f"{done} of {len(rows.runs)} done"),
     ]
-    shared = _shared_settings(sheet)
-    is_taught = any("teacher.arch" in tree for tree in sheet.settings.values())
-    for label, path in SHARED.items():
-        is_idle = path.startswith("distill.") and not is_taught
-        if shared.get(path) is not None and not is_idle:
-            facts.append((label, str(shared[path])))
+    if sheet.epochs is not None:
+        facts.append(("Epochs, recovery included", f"{sheet.epochs:g}"))
+    facts += _shared_facts(sheet)
     facts.extend(image_facts(rows.images))
     facts.append(("Training time", number_text.duration(rows.about["train_seconds"] or 0.0)))
     return facts + _origin_facts(rows)
@@ -166,17 +182,22 @@ def _origin_facts(rows: ReportRows) -> list[tuple[str, str]]:
     return [
         ("Machine", f"{all_of('host')}: {all_of('device')}, {all_of('cpu_model')}"),
         ("Versions", ", ".join(versions)),
-        ("Commit", ", ".join(commits) or "unknown (not run from a checkout)"),
+        ("Commit", ", ".join(commits) or (say("no_checkout") if rows.origins else "unknown")),
     ]
 
 
-def _shared_settings(sheet: Sheet) -> dict[str, Any]:
+def _shared_facts(sheet: Sheet) -> Iterator[tuple[str, str]]:
+    """Yield what all arms have in common; of teaching, what all taught arms have, and that it is of those."""
     trees = list(sheet.settings.values())
-    return {
-        path: value
-        for path, value in (trees[0] if trees else {}).items()
-        if all(tree.get(path) == value for tree in trees)
-    }
+    taught = [tree for tree in trees if is_taught(tree)]
+    for label, path in SHARED.items():
+        is_of_teaching = path.startswith(("teacher.", "distill."))
+        of = taught if is_of_teaching else trees
+        values = {json.dumps(tree.get(path)): tree.get(path) for tree in of}
+        is_told = path != "train.epochs" or sheet.epochs is None
+        if len(values) == 1 and None not in values.values() and is_told:
+            mark = " (taught arms)" if is_of_teaching and len(of) < len(trees) else ""
+            yield label + mark, str(*values.values())
 
 
 def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
@@ -187,22 +208,33 @@ def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
         if run["state"] != "done":
             states[run["state"]].append(run)
     holes = [
-        f"{len(runs)} of {len(rows.runs)} runs are {state}: "
-        + _some([f"{run['arm']} {run['cell']} seed {run['seed']}" for run in runs])
+        say(
+            "some_runs", count=len(runs), all=len(rows.runs), state=state, which=_some([_run_name(run) for run in runs])
+        )
         for state, runs in states.items()
     ]
-    holes += [f"what {row['file']} told is left out: the file {row['what']}" for row in rows.damaged]
+    holes += [say("damaged_file", file=row["file"], what=row["what"]) for row in rows.damaged]
     for job in rows.jobs:
         if job["state"] in ("failed", "cancelled", "paused"):
             reason = f": {job['reason']}" if job["reason"] else ""
-            holes.append(f"job {job['job']} is {job['state']} after {job['attempts']} attempts{reason}")
+            attempts = _counted(job["attempts"], "attempt")
+            holes.append(say("ended_job", job=job["job"], state=job["state"], attempts=attempts, reason=reason))
     for (arm, point, metric), row in sheet.cells.items():
         if metric in IN_TABLES and row["not_finite"]:
-            holes.append(f"{arm} {point}: {row['not_finite']} seeds have a {metric} that is no number (left out)")
+            seeds = f"{row['not_finite']} {'seed has a' if row['not_finite'] == 1 else 'seeds have a'}"
+            holes.append(say("no_number", arm=arm, point=point, seeds=seeds, metric=metric))
     for run in rows.runs:
         if run["state"] == "done" and run["test_top1"] is None:
-            holes.append(f"{run['arm']} {run['cell']} seed {run['seed']} is done but has no test accuracy")
+            holes.append(say("no_accuracy", arm=run["arm"], point=run["cell"], seed=run["seed"]))
     return holes
+
+
+def _run_name(run: Row) -> str:
+    return f"{run['arm']} {run['cell']} seed {run['seed']}"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _some(names: Sequence[str], most: int = 6) -> str:
@@ -226,32 +258,62 @@ def _bars(sheet: Sheet, name: str, metric: Metric) -> Bars:
     def scaled(value: float | None) -> float | None:
         return None if value is None else value * scale.factor
 
-    return Bars(
+    drawn = Bars(
         name=name, title=metric.label, unit=scale.axis, points=sheet.points,
         values={arm: [scaled(sheet.mean(arm, point, metric.name)) for point in sheet.points] for arm in sheet.arms},
         stds={arm: [scaled(sheet.std(arm, point, metric.name)) for point in sheet.points] for arm in sheet.arms},
         hatched=frozenset(arm for arm in sheet.arms if sheet.is_pruned(arm)),
     )  # fmt: skip
+    return replace(drawn, notes=_bar_notes(drawn))
 
 
-def _curve_note(sheet: Sheet) -> str:
-    """The journal of a student ends where pruning begins, and recovery has one of its own."""
-    pruned = [arm for arm in sheet.arms if sheet.is_pruned(arm)]
-    return f"The curves of {', '.join(pruned)} end before pruning: recovery is not drawn." if pruned else ""
+def _bar_notes(drawn: Bars) -> list[str]:
+    notes = [say("bars_note")]
+    notes += [say("whiskers_note")] if any(std for stds in drawn.stds.values() for std in stds) else []
+    return notes + ([say("hatched_note")] if drawn.hatched else [])
 
 
 def _curves(rows: ReportRows, sheet: Sheet) -> list[Curves]:
     """Validation accuracy and training loss at the first point of the matrix that has any."""
     point = next((point for point in sheet.points if any(row["cell"] == point for row in rows.curves)), None)
-    where = "" if point in (None, "default") or len(sheet.points) == 1 else f", {point}"
-    charts = []
-    for metric in (METRICS["val_top1"], METRICS["train_loss"]):
-        scale, name = number_text.scale_of(metric), metric.name
-        lines: dict[str, list[Point]] = defaultdict(list)
-        for row in rows.curves:
-            if row["cell"] == point and row["name"] == name:
-                lines[row["arm"]].append((row["epoch"] + 1, row["mean"] * scale.factor))
-        if any(len(line) > 1 for line in lines.values()):
-            kept = {arm: lines[arm] for arm in sheet.arms if arm in lines}  # equal ones too: each arm is on the chart
-            charts.append(Curves(f"curve_{name}", metric.label + where, scale.axis, kept, sheet.arms))
-    return charts
+    if point is None:
+        return []
+    held = [row for row in rows.curves if row["cell"] == point]
+    where = "" if point == "default" or len(sheet.points) == 1 else f", {point}"
+    metrics = (METRICS["val_top1"], METRICS["train_loss"])
+    charts = [_curve_chart([row for row in held if row["name"] == one.name], sheet, point, one) for one in metrics]
+    return [
+        replace(chart, title=chart.title + where)
+        for chart in charts
+        if any(len(line) > 1 for line in chart.lines.values())
+    ]
+
+
+def _curve_chart(rows: Sequence[Row], sheet: Sheet, point: str, metric: Metric) -> Curves:
+    """Return one line for each arm that has one, also where two are equal: each arm is on the chart."""
+    scale, lines = number_text.scale_of(metric), dict[str, list[Point]]()
+    before = {arm: _epochs_before(rows, sheet, arm, point) for arm in sheet.arms}
+    for row in rows:
+        done = before[row["arm"]] if row["role"] == "prune" else 0
+        lines.setdefault(row["arm"], []).append((done + row["epoch"] + 1, row["mean"] * scale.factor))
+    kept = {arm: sorted(lines[arm]) for arm in sheet.arms if arm in lines}
+    pruned = {arm: before[arm] for arm in kept if sheet.mean(arm, point, "prune_asked")}
+    drawn = Curves(f"curve_{metric.name}", metric.label, scale.axis, kept, sheet.arms, pruned)
+    return replace(drawn, notes=_curve_notes(rows, drawn))
+
+
+def _epochs_before(rows: Sequence[Row], sheet: Sheet, arm: str, point: str) -> int:
+    """Return the epochs of an arm before pruning: those that were asked for, else those that were logged."""
+    asked = sheet.settings.get((arm, point), {}).get("train.epochs")
+    logged = [row["epoch"] + 1 for row in rows if row["arm"] == arm and row["role"] != "prune"]
+    return int(asked) if asked is not None else max(logged, default=0)
+
+
+def _curve_notes(rows: Sequence[Row], drawn: Curves) -> list[str]:
+    """Return what must be known to read the chart: only what is true of what it shows."""
+    fewer = dict.fromkeys(row["arm"] for row in rows if row["n"] < row["seeds"])
+    notes = [say("curves_note")]
+    notes += [say("cross_note")] if drawn.pruned else []
+    notes += [say("dashes_note")] if any(len(arms) > 1 for arms in drawn.owners.values()) else []
+    notes += [say("fewer_note", arms=", ".join(fewer))] if fewer else []
+    return notes

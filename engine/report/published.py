@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.analysis.snapshot import Row
 from engine.report import number_text
+from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
 from engine.report.tables import Cell, Table
 from store.metrics import METRICS
@@ -27,16 +28,6 @@ COLUMNS = (
     "published", "split", "value", "change as printed", "if relative", "if absolute", "ours: value", "ours: absolute",
     "ours: relative",
 )  # fmt: skip
-READINGS = "The paper prints per cent for each change; for accuracy that can mean points or per cent of the baseline."
-OURS = (
-    "Ours: the arm of that network, windows, attention, teacher, split and pruning, against the arm that the paper "
-    "compared with, over shared seeds. Throughput is that of training; memory is what CUDA reserved."
-)
-TWO_CHANGES = f"{UNCLEAR} The paper prints two changes for one figure, and does not say what each is against."
-PRUNED = (
-    f"{UNCLEAR} The paper does not say whether the pruned network is held against the original or the whole one; "
-    "ours is held against the original."
-)
 Settings = Mapping[str, Any]
 Place = tuple[str, str]
 
@@ -91,9 +82,9 @@ def published_table(rows: ReportRows, sheet: Sheet) -> Table | None:
     twice = _printed_twice(rows.published)
     body = [_published_row(row, sheet, _mark(row, twice)) for row in rows.published]
     needs = dict.fromkeys(need for row in rows.published for need in _needs(row, sheet))
-    notes = [READINGS, OURS, *([TWO_CHANGES] if twice else [])]
-    notes += [PRUNED] * any(row["prune"] for row in rows.published)
-    notes += [f"No run corresponds without {need}." for need in needs]
+    notes = [say("readings"), say("ours"), *([say("two_changes", mark=UNCLEAR)] if twice else [])]
+    notes += [say("pruned_against", mark=UNCLEAR)] if any(row["prune"] for row in rows.published) else []
+    notes += [say("no_run", need=need) for need in needs]
     return Table("", COLUMNS, body, notes)
 
 

@@ -1,16 +1,15 @@
-"""Every sentence that the report prints about a teacher: takes a name and its values, gives finished text.
+"""Every sentence that a report prints of its own: takes a name and its values, gives finished text.
 
-A sentence in print is a claim. All stand in SENTENCES, and the tests hold for each a case where it is true and
-appears, and one where it must not: a new one without both fails there.
+A sentence in print is a claim. All stand in SENTENCES, those of comparisons and claims in engine/analysis/sentences.py,
+and the tests hold for each a case where it is true and appears, and one where it must not: a new one without both fails
+there, and so does one that stands elsewhere.
 """
 
 from __future__ import annotations
 
+from functools import partial
 
-def say(name: str, **values: object) -> str:
-    """Return the sentence `name` with its values. Raises KeyError for one that is not in SENTENCES."""
-    return SENTENCES[name].format(**values)
-
+from engine.analysis.sentences import fill
 
 PART_TEXTS = {
     "train": "the training images", "val": "the validation images", "test": "the test images", "all": "all images",
@@ -29,7 +28,7 @@ SENTENCES = {
     "figures": "KL {kl} nats, agreement {agreement} points on {images} test images, n={n}",
     "no_interval": "{arm} and the untaught {against} give no interval of paired seeds",
     "no_answers": "the answers of {arm} and the untaught {against} on the same test images are not both kept",
-    "no_untaught": "no untaught student of the same shape has finished",
+    "no_untaught": "no untaught student with all else the same has finished",
     # remedies
     "remedy": "{arm} against {against}: {mean:+.1f} points [{low:+.1f}, {high:+.1f}], {said}",
     "remedy_alone": "{arm} against {against}: no interval of paired seeds",
@@ -57,6 +56,24 @@ SENTENCES = {
     "add_direct": "To tell, add an arm like {arm} without teacher.assistants.",
     "add_seeds": "To tell, run more seeds of {arms}.",
     "other_images": "To tell, examine it on images that its weights were not trained on.",
+    # where maps point
+    "looks": "{arm} (seed {seed}) looks at the object more than chance: the highest place of its map hits in {hits} of "
+    "{images} images, where random maps would in {chance:.1f}, and its own maps do in {others:.1f} on the objects of "
+    "other images (p {p}).",
+    "looks_somewhere": "{arm} (seed {seed}) hits in {hits} of {images} images, more than the {chance:.1f} of random "
+    "maps (p {p}); whether it looks at the object, or only where objects commonly lie, cannot be told: on the objects "
+    "of other images its maps hit in {others:.1f}.",
+    "looks_open": "Whether {arm} (seed {seed}) looks at the object more than chance cannot be told: it hits in {hits} "
+    "of {images} images, and random maps would in {chance:.1f}.",
+    "boxed": "Boxes for {counted} of {explained} explained images.",
+    "cropped_away": "Of {cropped} of them the object lies outside the centre crop, or is smaller than a pixel of it: "
+    "they do not count.",
+    "pointing_note": "A hit: the highest place of the map lies on the object, or not farther from it than 15/224 of "
+    "the image's side (pointing game). Beside it, what a random map of the same size would hit, and what the same maps "
+    "hit on the objects of the other images: to look at the middle alone gains nothing over that.",
+    "mass_note": "The share of the map on the object stands beside the share of the image that the object takes, which "
+    "is what a flat map has there. Figures are means over the images that count, and over seeds; the tests are "
+    "one-sided, of the first seed alone, and after Holm over the rows.",
     # notes below the table
     "centre_note": "Centre crops.",
     "share_note": "Above 0.99: share of images with such a confidence.",
@@ -70,8 +87,108 @@ SENTENCES = {
     "were trained on is not known.",
     "seen_note": "{teacher}, is judged on the images that it was trained on: there are figures of no others.",
     "diagram_note": "The diagram is of {wheres}; bins with fewer than {least} images are left out.",
+    "reference_role": "{who} lends its entropy to {arms}.",
+    "teacher_role": "{who} teaches {whom}.",
+    "known_accuracy": "{teacher}: right on {right} of {images} unseen images among all its classes, standard error "
+    "{error}; its weights are known for {known}.",
+    "no_known_accuracy": "{teacher}: its accuracy could not be put beside a known one.",
+    "other_size": "{teacher}: it looks at {size:.0f} px, and its weights are made for {own:.0f} px.",
+    "enlarged": "{teacher}: {share} of the images are smaller than it looks at, and are enlarged for it.",
+    "sharpened": "{arm}, {cell}: calibration divides logits by {by}: it sharpens them.",
+    "students_note": "Means over seeds, on centre crops at temperature 1; train: an even sample no larger than test.",
+    "untaught_note": "Untaught: students of the same shape and seeds without a teacher, beside the arm whose teacher "
+    "they are held against, on an even sample of at most 1,000 images of each part.",
     "interval_note": "Changes of test accuracy are over common seeds; the t intervals of the remedies in one sentence "
     "hold at 95 % together (Bonferroni).",
     "closer_note": "KL(teacher || student) and agreement: taught minus untaught over common seeds, on the same images, "
     "centre crops, at temperature 1; the t intervals in one sentence hold at 95 % together (Bonferroni).",
+    # what stands below the table of results
+    "pruning_note": "{arm}: pruning of {asked}{of} was asked, {reached} reached.",
+    "pruning_open": "{arm}: pruning of {asked}{of} was asked; what was reached is not known.",
+    "pieces_note": "{arm}, seed {seeds}: {role} trained {images} of {batch} images at a time, after running out of "
+    "memory; {what}.",
+    "pieces_same": "the steps are the same up to rounding",
+    "pieces_masks": "dropout and drop path drew other masks",
+    "pieces_norm": "BatchNorm saw {images} images, not {batch}: another training",
+    "spreads_note": "± in other columns: one standard deviation over seeds.",
+    "once_note": "Without ± one measurement stands for all seeds: {what}.",
+    "epochs_note": "Epochs: in all, recovery after pruning included.",
+    "accuracy_note": "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once.",
+    "one_run_note": "Accuracy: of one seed, on the test part, measured once.",
+    "bold_note": "Bold: the highest mean, where its difference to the second is real (p < {alpha} beside all other "
+    "tests of this report).",
+    "wilson_note": "With one seed, in brackets: Wilson's 95 % interval over the test images; it knows nothing of the "
+    "luck of a seed.",
+    "change_note": "Change: the mean difference over common seeds, in percentage points; relative: in per cent of the "
+    "baseline.",
+    "both_note": "± of a change{of}: half of its 95 % interval, over common seeds and their test images together.",
+    "seeds_note": "± of a change{of}: half of its 95 % interval, over common seeds.",
+    "few_note": "± for {arms}: {why}.",
+    "spread_note": "No ± for {arms}: {why}.",
+    "detect_note": "What could be detected, with a power of 80 % {level}, in points: {arms}.",
+    "dagger_note": "{dagger} p < {alpha}, after Holm over all changes of this report.",
+    "letter_note": "[{letter}] {arm} against {against}: {what}.",
+    "speed_note": "Speed-up: images/s over the baseline's, which was measured in turn with each network, in new "
+    "processes each round.",
+    "rounds_note": "In brackets behind a speed-up: its 95 % t interval over rounds, on the log scale.",
+    "across_note": "The tables have different test images: compare within a table, not across.",
+    # charts and pictures
+    "bars_note": "Bars: means over seeds.",
+    "whiskers_note": "Whiskers: one standard deviation.",
+    "hatched_note": "Hatched: pruned.",
+    "curves_note": "Curves: means over seeds.",
+    "cross_note": "Cross: where an arm was pruned; what comes after it is recovery.",
+    "dashes_note": "Dashed in turn: arms whose means are the same there.",
+    "fewer_note": "Means of fewer seeds at some epochs: {arms}.",
+    "maps_note": "Each row is one test image: the picture, and laid over it {what}{outlined}. Below: what the network "
+    "says.",
+    "maps_outlined": "; objects are outlined",
+    "maps_attention": "the attention that its parts receive",
+    "maps_energy": "the strength of the last features",
+    "maps_both": "the attention that its parts receive, or, of {arms}, the strength of the last features",
+    # claims and differences
+    "claims_exact": "What is the same for every seed is decided as it stands.",
+    "claims_decided": "A claim about samples is decided where p is below {alpha} after Holm over all claims.",
+    "claims_difference": "Difference: of the two arms over common seeds{more}.",
+    "claims_edges": ", with its 95 % interval",
+    "claims_both": "Of test accuracy the interval is over seeds and test images together.",
+    "claims_rounds": "Of speeds the interval is of rounds side by side, or of the networks of several seeds.",
+    "differences_note": "{left} more settings come with these and are the same wherever they are set; `xp diff` shows "
+    "all.",
+    # the factors
+    "square_note": "Test accuracy [%]: mean ± standard deviation over n seeds.",
+    "effects_note": "Of test accuracy, over the seeds that all arms of the square have.",
+    "effects_both": "The 95 % intervals are over these seeds and their test images together.",
+    "effects_seeds": "The 95 % intervals are over these seeds.",
+    "effects_images": "Of fewer than {least} seeds the intervals are of the images alone, and there is no p.",
+    "effects_holm": "p after Holm over all effects of this report.",
+    "effects_meaning": "A main effect is a mean over the other factors, an interaction the change of one factor's "
+    "difference with the other: where it is not 0, the main effects are means of unlike things.",
+    "effect_note": "{effect}: {note}.",
+    # the paper beside ours
+    "readings": "The paper prints per cent for each change; for accuracy that can mean points or per cent of the "
+    "baseline.",
+    "ours": "Ours: the arm of that network, windows, attention, teacher, split and pruning, against the arm that the "
+    "paper compared with, over shared seeds. Throughput is that of training; memory is what CUDA reserved.",
+    "two_changes": "{mark} The paper prints two changes for one figure, and does not say what each is against.",
+    "pruned_against": "{mark} The paper does not say whether the pruned network is held against the original or the "
+    "whole one; ours is held against the original.",
+    "no_run": "No run corresponds without {need}.",
+    # what was run, and what is missing
+    "some_runs": "{count} of {all} runs are {state}: {which}",
+    "damaged_file": "{file} ({what}): what it told is left out",
+    "ended_job": "job {job} is {state} after {attempts}{reason}",
+    "no_number": "{arm} {point}: {seeds} {metric} that is no number (left out)",
+    "no_accuracy": "{arm} {point} seed {seed} is done but has no test accuracy",
+    "no_checkout": "unknown (not run from a checkout)",
+    "broken": "broken and left out: {count} ({names})",
+    "doubles": "groups of the same or nearly the same image: {groups} ({images} images, groups across classes: "
+    "{across})",
+    "asked_for": "asked for {asked}",
+    "kept_together": ", and up to {largest} near-duplicates stay on one side",
+    "test_doubles": "{count} left out that show what an image of the test folder shows",
+    "pointer": "Rest the pointer on a number of the results to see the runs behind it.",
+    "holes": "This report has holes.",
 }  # fmt: skip
+
+say = partial(fill, SENTENCES)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from engine.analysis.agreement import Following
 from engine.analysis.snapshot import Row
+from engine.analysis.statistics import Interval, paired_shares
 from engine.analysis.trainings import NetworkTraining
 from engine.report.changes import Changes
 from engine.spec.dotted import flatten_settings
@@ -73,11 +74,44 @@ class Sheet:
         values = {run["seed"]: run[metric] for run in self.runs[arm, point] if run[metric] is not None}
         return {seed: value for seed, value in values.items() if math.isfinite(value)}
 
+    def change(self, arm: str, point: str) -> Interval | None:
+        """Return how far an arm lies from the baseline in test accuracy: as compared, else over common seeds."""
+        if self.baseline is None or arm == self.baseline:
+            return None
+        compared = self.changes.comparisons.get((arm, point))
+        ours, base = (self.seeds(name, point, "test_top1") for name in (arm, self.baseline))
+        return compared.difference if compared is not None else paired_shares(ours, base)
+
+    def lone_run(self, arm: str, point: str) -> Row | None:
+        """Return the run of an arm that one seed alone stands for, where its interval over test images is known."""
+        row = self.cells.get((arm, point, "test_top1"))
+        seeds = self.seeds(arm, point, "test_top1")
+        runs = [run for run in self.runs[arm, point] if run["seed"] in seeds and run["test_low"] is not None]
+        return runs[0] if row is not None and row["n"] == 1 and runs else None
+
+    def round_edges(self, arm: str, point: str) -> tuple[float, float] | None:
+        """Return the interval of the speed-up of an arm that one measurement in rounds stands for."""
+        runs = [run for run in self.runs[arm, point] if run.get("speedup_low") is not None]
+        edges = {(run["speedup_low"], run["speedup_high"]) for run in runs}
+        return edges.pop() if len(edges) == 1 else None
+
     def shown(self, column: str) -> Metric:
         """Return the one metric that a column of this experiment's tables shows: the first that any run has."""
         metrics = [metric for metric in METRICS.values() if metric.column == column]
         known = {metric for _, _, metric in self.cells}
         return next((metric for metric in metrics if metric.name in known), metrics[-1])
+
+    @property
+    def epochs_differ(self) -> bool:
+        """Whether at some point the arms are trained for unlike numbers of epochs, recovery included."""
+        spent = ({self.mean(arm, point, "epochs_spent") for arm in self.arms} - {None} for point in self.points)
+        return any(len(counts) > 1 for counts in spent)
+
+    @property
+    def epochs(self) -> float | None:
+        """The epochs that every arm is trained for at every point, None where they differ or are not known."""
+        spent = {self.mean(arm, point, "epochs_spent") for arm, point in self.runs}
+        return spent.pop() if len(spent) == 1 else None
 
     def is_pruned(self, arm: str) -> bool:
         return any(self.mean(arm, point, "prune_asked") for point in self.points)

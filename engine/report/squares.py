@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from itertools import product
 
 from engine.analysis.claims import p_text
+from engine.analysis.crossed import LEAST_SEEDS
 from engine.analysis.factorial import Effect, Factorial
 from engine.analysis.grids import Grid
 from engine.report import number_text
+from engine.report.sentences import say
 from engine.report.sheet import Sheet
 from engine.report.tables import Cell, Table
-
-SQUARE_NOTE = "Test accuracy [%]: mean ± standard deviation over n seeds."
-EFFECT_NOTE = (
-    "Of test accuracy, over the seeds that all arms of the square have and their test images, with 95 % intervals (of "
-    "fewer than three seeds of the images alone, and without p); p after Holm over all "
-    "effects of this report. A main effect is a mean over the other factors, an interaction the change of one factor's "
-    "difference with the other: where it is not 0, the main effects are means of unlike things."
-)
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ def _squares(sheet: Sheet, one: Factorial) -> Iterator[Table]:
             for at, name in enumerate(rows.levels)
         ]
         title = ", ".join([*_where(sheet, one.cell), *named])
-        yield Table(title, [f"{rows.name} \\ {columns.name}", *columns.levels], body, [SQUARE_NOTE])
+        yield Table(title, [f"{rows.name} \\ {columns.name}", *columns.levels], body, [say("square_note")])
 
 
 def _square_cell(sheet: Sheet, one: Factorial, levels: tuple[int, ...]) -> Cell:
@@ -66,8 +60,19 @@ def _where(sheet: Sheet, cell: str) -> list[str]:
 def _effect_table(sheet: Sheet, one: Factorial) -> Table:
     columns = ["effect", "points", "95 % interval", "n", "p"]
     body = [_effect_row(one.grid, effect) for effect in one.effects]
-    notes = [f"{effect_name(effect)}: {effect.note}." for effect in one.effects if effect.note]
-    return Table(", ".join(_where(sheet, one.cell)), columns, body, [EFFECT_NOTE, *notes])
+    return Table(", ".join(_where(sheet, one.cell)), columns, body, _effect_notes(one.effects))
+
+
+def _effect_notes(effects: Sequence[Effect]) -> list[str]:
+    """Return what must be known to read the table: only what is true of its intervals."""
+    edged = {effect.interval.over for effect in effects if effect.interval.low is not None}
+    notes = [say("effects_note")]
+    notes += [say("effects_both")] if "seeds and images" in edged else []
+    notes += [say("effects_seeds")] if "seeds" in edged else []
+    notes += [say("effects_images", least=LEAST_SEEDS)] if "images" in edged else []
+    notes += [say("effects_holm")] if any(effect.adjusted_p is not None for effect in effects) else []
+    told = [say("effect_note", effect=effect_name(effect), note=effect.note) for effect in effects if effect.note]
+    return [" ".join([*notes, say("effects_meaning")]), *told]
 
 
 def _effect_row(grid: Grid, effect: Effect) -> list[Cell]:

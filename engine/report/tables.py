@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.analysis.claims import Judged, interval_text, tested_text
+from engine.analysis.factors import Varied, varied_factors
+from engine.analysis.power import ALPHA
 from engine.analysis.snapshot import Row
-from engine.analysis.statistics import paired_shares
 from engine.analysis.things import HEADS as THING_HEADS
-from engine.analysis.trainings import UNKNOWN, unknown_arms
+from engine.analysis.trainings import unknown_arms, unknown_text
 from engine.report import number_text
+from engine.report.reading_notes import COLUMNS, shared_notes
+from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
 from store.metrics import METRICS, Metric
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
-COLUMNS = tuple(dict.fromkeys(metric.column for metric in METRICS.values() if metric.column not in ("", "accuracy")))
+MOST_FACTORS = 3
+PRUNED_OF = {"params": " of the parameters", "macs": " of the MACs", "units": " of the units"}
 NEWER = ("macs_algorithm", "speed-up")  # left out where no run has a figure, as in results of older versions
 OF_A_RUN = ("test_top1", "val_top1", "train_seconds")
 
@@ -33,12 +37,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A finished table: the first column is text, the others are numbers."""
+    """A finished table: the first `words` columns are text, the others are numbers."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     notes: Sequence[str] = ()
+    words: int = 1
 
 
 def result_table(sheet: Sheet, point: str) -> Table:
@@ -46,19 +51,44 @@ def result_table(sheet: Sheet, point: str) -> Table:
     # The baseline alone is no comparison: it is 1 beside itself even where nothing was measured beside it.
     known = {name for arm, _, name in sheet.cells if arm != sheet.baseline}
     metrics = [metric for column, metric in shown.items() if column not in NEWER or metric.name in known]
+    factors = _told_factors(sheet, point)
+    epochs = [METRICS["epochs_spent"]] if sheet.epochs_differ else []
+    shape = [factor.name for factor in factors] + [number_text.heading(metric) for metric in epochs]
     change = ["change [points]", "relative"]
     headings = [number_text.heading(metric) for metric in (METRICS["test_top1"], *metrics)]
-    columns = ["arm", headings[0], *change, *headings[1:]]
-    rows = [_result_row(sheet, arm, point, metrics) for arm in sheet.arms if (arm, point) in sheet.runs]
-    return Table("" if point == "default" else point, columns, rows, _result_notes(sheet, point))
+    columns = ["arm", *shape, headings[0], *change, *headings[1:]]
+    arms = [arm for arm in sheet.arms if (arm, point) in sheet.runs]
+    rows = [
+        [*_shape_cells(sheet, arm, point, factors, epochs), *_figure_cells(sheet, arm, point, metrics)] for arm in arms
+    ]
+    title, words = "" if point == "default" else point, 1 + len(factors)
+    return Table(title, columns, rows, _result_notes(sheet, point), words)
 
 
-def _result_row(sheet: Sheet, arm: str, point: str, metrics: Sequence[Metric]) -> list[Cell]:
-    source = ", ".join(run["run"] for run in sheet.runs[arm, point])
-    mark = " (baseline)" if arm == sheet.baseline else ""
-    first = [Cell(f"{arm}{mark}", source), _accuracy_cell(sheet, arm, point, source)]
+def _told_factors(sheet: Sheet, point: str) -> list[Varied]:
+    """Return what the arms differ in, where that is few things: else the table of differences has to say it."""
+    factors = varied_factors({arm: tree for (arm, at), tree in sheet.settings.items() if at == point})
+    return factors if len(factors) <= MOST_FACTORS else []
+
+
+def _shape_cells(
+    sheet: Sheet, arm: str, point: str, factors: Sequence[Varied], epochs: Sequence[Metric]
+) -> Iterator[Cell]:
+    """Yield an arm's name, what it is, and how long it is trained where arms differ in that."""
+    source = _source(sheet, arm, point)
+    yield Cell(f"{arm} (baseline)" if arm == sheet.baseline else arm, source)
+    yield from (Cell(factor.texts.get(arm, number_text.NONE), source) for factor in factors)
+    yield from (_metric_cell(sheet, arm, point, metric, source) for metric in epochs)
+
+
+def _figure_cells(sheet: Sheet, arm: str, point: str, metrics: Sequence[Metric]) -> list[Cell]:
+    source = _source(sheet, arm, point)
     rest = [_metric_cell(sheet, arm, point, metric, source) for metric in metrics]
-    return [*first, *_change_cells(sheet, arm, point, source), *rest]
+    return [_accuracy_cell(sheet, arm, point, source), *_change_cells(sheet, arm, point, source), *rest]
+
+
+def _source(sheet: Sheet, arm: str, point: str) -> str:
+    return ", ".join(run["run"] for run in sheet.runs[arm, point])
 
 
 def _metric_cell(sheet: Sheet, arm: str, point: str, metric: Metric, source: str) -> Cell:
@@ -69,12 +99,10 @@ def _metric_cell(sheet: Sheet, arm: str, point: str, metric: Metric, source: str
 
 def _rounds_text(sheet: Sheet, arm: str, point: str, metric: Metric) -> str:
     """The interval of a ratio that one measurement in rounds stands for; networks of several have their spread."""
-    runs = [run for run in sheet.runs[arm, point] if run.get("speedup_low") is not None]
-    edges = {(run["speedup_low"], run["speedup_high"]) for run in runs}
-    if metric.name != "infer_speedup" or len(edges) != 1:
+    edges = sheet.round_edges(arm, point)
+    if metric.name != "infer_speedup" or edges is None:
         return ""
-    low, high = next(iter(edges))
-    return f" [{number_text.significant(low)}, {number_text.significant(high)}]"
+    return f" [{number_text.significant(edges[0])}, {number_text.significant(edges[1])}]"
 
 
 def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
@@ -89,8 +117,8 @@ def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
 
 def _one_run(sheet: Sheet, arm: str, point: str) -> str:
     """One run has no spread over seeds; it has Wilson's interval over its test images."""
-    run = next((run for run in sheet.runs[arm, point] if run["test_top1"] is not None), None)
-    if run is None or run["test_low"] is None:
+    run = sheet.lone_run(arm, point)
+    if run is None:
         return ""
     return f"{100 * run['test_top1']:.1f} [{100 * run['test_low']:.1f}, {100 * run['test_high']:.1f}] (n=1)"
 
@@ -106,8 +134,7 @@ def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]
     if sheet.baseline is None or arm == sheet.baseline:
         return [Cell(""), Cell("")]
     ours, base = (sheet.seeds(name, point, "test_top1") for name in (arm, sheet.baseline))
-    compared = sheet.changes.comparisons.get((arm, point))
-    change = compared.difference if compared is not None else paired_shares(ours, base)
+    change = sheet.change(arm, point)
     pair = f"paired over seeds against {sheet.baseline}: {source}"
     if change is None:
         return [Cell(number_text.NONE, pair), Cell(number_text.NONE, pair)]
@@ -120,63 +147,35 @@ def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]
 
 
 def _result_notes(sheet: Sheet, point: str) -> list[str]:
-    notes = []
-    for arm in sheet.arms:
-        asked = sheet.mean(arm, point, "prune_asked")
-        if asked:
-            reached = number_text.percent(sheet.mean(arm, point, "prune_achieved"))
-            notes.append(f"{arm}: pruning of {number_text.percent(asked)} was asked, {reached} reached.")
-    notes += [_split_note(row) for row in sheet.splits if row["cell"] == point] + _epoch_notes(sheet, point)
-    notes += [
-        f"{arm}: begins with or learns from weights {UNKNOWN}, which may have been trained on these test images."
-        for arm in unknown_arms(sheet.trainings, point)
-    ]
-    notes += sheet.changes.notes(point)
-    if point != sheet.points[-1]:
-        return notes
-    notes.append(
-        "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest "
-        "mean, where its difference to the second is real (p < 0.05 beside all other tests of the table)."
-    )
-    if any(row["n"] == 1 for key, row in sheet.cells.items() if key[2] == "test_top1"):
-        notes.append(
-            "With one seed: Wilson's 95 % interval over the test images; it knows nothing of the luck of a seed."
-        )
-    if sheet.baseline and len(sheet.arms) > 1:
-        notes.append(
-            "Change: the mean difference over common seeds ± half of its 95 % interval, over seeds and, from three "
-            "on, their test images together, in percentage points; "
-            "relative: the change in per cent of the baseline."
-        )
-    if any(run.get("speedup_low") is not None for runs in sheet.runs.values() for run in runs):
-        notes.append(
-            "Speed-up: images/s over the baseline's, which was measured in turn with each network, in new processes "
-            "each round; in brackets the 95 % t interval over rounds, on the log scale."
-        )
-    if len(sheet.points) > 1:
-        notes.append("Tables with different splits have different test images: compare within a table, not across.")
-    return notes
+    """Return what must be known to read a table; what all tables share is said once, under the last."""
+    return [*_own_notes(sheet, point), *(shared_notes(sheet) if point == sheet.points[-1] else [])]
 
 
-def _epoch_notes(sheet: Sheet, point: str) -> list[str]:
-    """Say how long each arm was trained where that differs: more training is not to be taken for what is studied."""
-    spent = {arm: sheet.mean(arm, point, "epochs_spent") for arm in sheet.arms}
-    known = [f"{arm} {count:g}" for arm, count in spent.items() if count is not None]
-    is_even = len({count for count in spent.values() if count is not None}) < 2
-    return [] if is_even else [f"Epochs in all, recovery after pruning included: {', '.join(known)}."]
+def _own_notes(sheet: Sheet, point: str) -> list[str]:
+    pruned = [note for arm in sheet.arms for note in _pruning_notes(sheet, arm, point)]
+    pieces = [_pieces_note(row) for row in sheet.splits if row["cell"] == point]
+    unknown = [f"{unknown_text(arm)}." for arm in unknown_arms(sheet.trainings, point)]
+    return [*pruned, *pieces, *unknown, *sheet.changes.notes(point)]
 
 
-def _split_note(row: Row) -> str:
+def _pruning_notes(sheet: Sheet, arm: str, point: str) -> Iterator[str]:
+    asked, reached = (sheet.mean(arm, point, f"prune_{name}") for name in ("asked", "achieved"))
+    if not asked:
+        return
+    of = PRUNED_OF.get(str(sheet.settings.get((arm, point), {}).get("prune.of")), "")
+    about = {"arm": arm, "asked": number_text.percent(asked), "of": of, "reached": number_text.percent(reached)}
+    yield say("pruning_note" if reached is not None else "pruning_open", **about)
+
+
+def _pieces_note(row: Row) -> str:
     """Say that a training went on in micro-batches, and what that changed beyond rounding."""
     split = json.loads(row["split"])
+    about = {"images": split["images"], "batch": split["batch_size"]}
+    changed = [say("pieces_masks")] if split["masks"] else []
+    changed += [say("pieces_norm", **about)] if split["batch_norm"] else []
     seeds = ", ".join(map(str, row["seeds"]))
-    note = f"{row['arm']}, seed {seeds}: {row['role']} trained {split['images']} of {split['batch_size']} images at a"
-    note += " time, after running out of memory; the steps are the same up to rounding"
-    if split["masks"]:
-        note += ", dropout and drop path drew other masks"
-    if split["batch_norm"]:
-        note += f", and BatchNorm saw {split['images']} images, not {split['batch_size']}: another training"
-    return note + "."
+    what = ", and ".join(changed) or say("pieces_same")
+    return say("pieces_note", arm=row["arm"], seeds=seeds, role=row["role"], what=what, **about)
 
 
 def claim_table(judged: Sequence[Judged]) -> Table | None:
@@ -186,11 +185,20 @@ def claim_table(judged: Sequence[Judged]) -> Table | None:
     columns = ["claim", "where", "tested", "verdict", "difference", "remark"]
     body = [_claim_row(one) for one in judged]
     kept = [at for at in range(len(columns)) if any(row[at].text for row in body)]
-    notes = [
-        "Difference: of the two arms over common seeds, with its 95 % interval, of test accuracy from three seeds "
-        "on over seeds and test images together. A claim is decided where p is below 0.05 after Holm over all claims."
-    ]
-    return Table("", [columns[at] for at in kept], [[row[at] for at in kept] for row in body], notes)
+    return Table("", [columns[at] for at in kept], [[row[at] for at in kept] for row in body], _claim_notes(judged))
+
+
+def _claim_notes(judged: Sequence[Judged]) -> list[str]:
+    """Return what must be known to read the differences and verdicts: only what is true of these."""
+    found = [one.comparison for one in judged if one.comparison is not None]
+    edged = [one for one in found if not one.is_exact and one.difference.low is not None]
+    notes = [say("claims_difference", more=say("claims_edges") if edged else "")] if found else []
+    over = {one.difference.over for one in edged if one.is_share}
+    notes += [say("claims_both")] if "seeds and images" in over and "seeds" not in over else []
+    notes += [say("claims_rounds")] if any(one.speed is not None for one in edged) else []
+    notes += [say("claims_decided", alpha=ALPHA)] if any(one.p is not None for one in judged) else []
+    notes += [say("claims_exact")] if any(one.is_exact for one in found) else []
+    return [" ".join(notes)] if notes else []
 
 
 def _claim_row(one: Judged) -> list[Cell]:
@@ -214,13 +222,15 @@ def difference_table(sheet: Sheet) -> Table | None:
     paths = sorted({path for tree in trees.values() for path in tree})
     varied = [path for path in paths if len({json.dumps(tree.get(path)) for tree in trees.values()}) > 1]
     told = {*THING_HEADS.values(), "distill.loss"}  # what is studied is named, wherever the spec says it
-    shown = [path for path in varied if path in told or _is_said(path, sheet) or _truly_varies(path, trees)]
+    said = {path for path in varied if path in told or _is_said(path, sheet) or _truly_varies(path, trees)}
+    for factor in varied_factors(trees):  # the factor under study is there, however the spec varies it
+        said |= set() if said.intersection(factor.paths) else {factor.paths[0]}
+    shown = [path for path in varied if path in said]
     if not shown:
         return None
     body = [[Cell(path), *(Cell(_setting_text(trees[arm], path)) for arm in sheet.arms)] for path in shown]
     left = len(varied) - len(shown)
-    note = f"{left} more settings come with these and are the same wherever they are set; `xp diff` shows all."
-    return Table("", ["setting", *sheet.arms], body, [note] if left else [])
+    return Table("", ["setting", *sheet.arms], body, [say("differences_note", left=left)] if left else [])
 
 
 def _is_said(path: str, sheet: Sheet) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engine.report import number_text
+from engine.report.sentences import say
 
 Figures = Mapping[str, float]
 Agreement = Mapping[tuple[str, str, str, str], float]
@@ -35,22 +36,19 @@ def teacher_notes(label: str, parts: Mapping[str, Figures]) -> Iterator[str]:
     if "head_top1" in unseen:
         error, images = number_text.percent(unseen["head_error"]), int(unseen["head_images"])
         right, known = (number_text.percent(unseen[name]) for name in ("head_top1", "known_top1"))
-        yield (
-            f"{label}: right on {right} of {images} unseen images among all its classes, standard error {error};"
-            f" its weights are known for {known}."
-        )
+        yield say("known_accuracy", teacher=label, right=right, images=images, error=error, known=known)
     elif "seen_share" in whole:
-        yield f"{label}: its accuracy could not be put beside a known one."
+        yield say("no_known_accuracy", teacher=label)
     own, size = whole.get("own_image_size"), whole.get("image_size")
     if own is not None and size is not None and own != size:
-        yield f"{label}: it looks at {size:.0f} px, and its weights are made for {own:.0f} px."
+        yield say("other_size", teacher=label, size=size, own=own)
     if whole.get("enlarged_share"):
         share = number_text.percent(whole["enlarged_share"])
-        yield f"{label}: {share} of the images are smaller than it looks at, and are enlarged for it."
+        yield say("enlarged", teacher=label, share=share)
 
 
 def calibration_notes(agreement: Agreement) -> Iterator[str]:
     """Yield a footnote for each arm whose teacher's logits were divided by less than 1: that sharpens them."""
     for (arm, cell, _, name), value in agreement.items():
         if name == "calibration" and value < 1:
-            yield f"{arm}, {cell}: calibration divides logits by {number_text.significant(value)}: it sharpens them."
+            yield say("sharpened", arm=arm, cell=cell, by=number_text.significant(value))

@@ -33,10 +33,6 @@ COLUMNS = {
     "wrong_entropy": "wrong-class entropy", "contradicted": "contradicted [%]", "in_slice_mass": "in-slice mass [%]",
 }  # fmt: skip
 STUDENT_KEY = ("arm", "cell", "part", "name")
-UNTAUGHT_NOTE = (
-    "Untaught: students of the same shape and seeds without a teacher, beside the arm whose teacher they are held "
-    "against, on an even sample of at most 1,000 images of each part."
-)
 NOISE, GAP = "'noisy labels' (a teacher too sure to teach)", "'capacity gap' (a teacher too far above the student)"
 COLUMN_NOTES = {
     "share_note": ("sure_share",), "sure_note": ("signed_ece", "fitted_temperature"),
@@ -180,10 +176,10 @@ def _teacher_table(teachers: Sequence[_Teacher], notes: Sequence[str]) -> Table:
 def _role_text(teacher: _Teacher) -> str:
     who = f"{teacher.label}, split {teacher.split}," + (" an assistant," if teacher.is_assistant else "")
     if teacher.is_reference:
-        return f"{who} lends its entropy to {', '.join(sorted(teacher.arms))}."
+        return say("reference_role", who=who, arms=", ".join(sorted(teacher.arms)))
     near, far = (", ".join(sorted(arms)) for arms in (teacher.heard_by, teacher.arms - teacher.heard_by))
     whom = [*([near] if near else []), *([f"{far} through assistants"] if far else [])]
-    return f"{who} teaches {' and '.join(whom)}."
+    return say("teacher_role", who=who, whom=" and ".join(whom))
 
 
 def _figure(name: str, value: float | None) -> str:
@@ -209,14 +205,9 @@ def _student_table(sheet: Sheet, agreement: Agreement, followings: Sequence[Foll
             texts = [number_text.NONE if value is None else write(value).removesuffix(" %") for value in values]
             cells += [Cell(text, f"{name} of {runs}") for text in texts]
         body.append(cells)
-    notes = ["Means over seeds, on centre crops at temperature 1; train: an even sample no larger than test."]
     untaught = _untaught_rows(sheet, followings)
-    return Table(
-        "",
-        ["student", *columns],
-        body + untaught,
-        [*notes, *calibration_notes(agreement), *([UNTAUGHT_NOTE] * bool(untaught))],
-    )
+    notes = [say("students_note"), *calibration_notes(agreement), *([say("untaught_note")] if untaught else [])]
+    return Table("", ["student", *columns], body + untaught, notes)
 
 
 def _untaught_rows(sheet: Sheet, followings: Sequence[Following]) -> list[list[Cell]]:

@@ -17,6 +17,7 @@
     answers     what a trained network says of a few images, kept for comparisons
     heads       fitting a head to a teacher's features
     jobs        pack, explain
+    objects     where the objects lie in what is explained
     measuring   size, speed and memory of a network, in turn with the baseline's
     rounds      in which order networks are timed, and the figures of it
     bench_process  a network in a process of its own

@@ -148,17 +148,18 @@ class Attempt:
             raise JobError(f"needs {job.job} ({role}), which is not done", where=self.order.job, fix=fix)
         return job
 
-    def write_result(self, steps: int, figures: Mapping[str, float], weights_sha256: str | None = None) -> None:
-        """Write result.json and offer it as the job's; the first attempt to do so wins."""
+    def write_result(self, steps: int, figures: Mapping[str, float], digests: Mapping[str, str] | None = None) -> None:
+        """Write result.json and offer it as the job's; the first attempt to do so wins.
+
+        `digests` of a trained network: weights_sha256 of its file, tensors_sha256 of what is in it without the header.
+        """
         result: dict[str, Any] = {
             "job": self.order.job,
             "attempt": self.order.attempt,
             "kind": self.kind,
             "steps": steps,
         }
-        result |= {"seconds": round(self.seconds(), 3), "figures": dict(figures)}
-        if weights_sha256 is not None:
-            result["weights_sha256"] = weights_sha256
+        result |= {"seconds": round(self.seconds(), 3), "figures": dict(figures), **(digests or {})}
         # The journal first: once the result is linked, nobody asks for missing lines.
         self.journal.sync()
         write_json(self.folder.result, vouch(self.job, self.folder, result))

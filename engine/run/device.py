@@ -8,13 +8,23 @@ import random
 import numpy as np
 import torch
 
+from engine.spec.base import Precision
+
 OUT_OF_MEMORY: tuple[type[BaseException], ...] = (torch.cuda.OutOfMemoryError, MemoryError)
+# The CPU allocator says it with a plain RuntimeError; pinned memory, events and graphs with an AcceleratorError; cuBLAS
+# and cuDNN, which allocate by themselves, with their own status.
+MEMORY_WORDS = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 CPU_SLOT = "cpu"
 TORCH_VERSION = str(torch.__version__)
 
 
-def prepare_device(slot: str, threads: int, deterministic: bool) -> torch.device:
-    """Set threads and determinism, return the device of `slot`: `cpu:0`, else an id that CUDA_VISIBLE_DEVICES takes.
+def prepare_device(slot: str, threads: int, deterministic: bool, precision: Precision = "fp32") -> torch.device:
+    """Set threads, determinism and what a GPU may round; return the device of `slot`: `cpu:0`, else a GPU's id.
 
     Called before anything touches CUDA in this process. On the CPU everything is deterministic whatever was asked: it
     costs nothing there, and without it torch adds up the gradients of an index with two threads in any order.
@@ -29,10 +39,18 @@ def prepare_device(slot: str, threads: int, deterministic: bool) -> torch.device
     torch.use_deterministic_algorithms(deterministic or on_cpu, warn_only=on_cpu)
     # This one only finds bugs, by writing every new tensor twice.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    _set_rounding(precision == "tf32")
     # Trying kernels out could choose another one in the next attempt.
     torch.backends.cudnn.benchmark = not deterministic
     # The only one that is visible.
     return torch.device("cpu") if on_cpu else torch.device("cuda", 0)
+
+
+def _set_rounding(is_rounded: bool) -> None:
+    """Say how a GPU multiplies in fp32. cuDNN rounds factors to 10 bits unless told: then fp32 would not be fp32."""
+    # Not the newer names for the same: where both are used, torch refuses to answer.
+    torch.backends.cuda.matmul.allow_tf32 = is_rounded
+    torch.backends.cudnn.allow_tf32 = is_rounded
 
 
 def set_threads(threads: int) -> None:
@@ -51,8 +69,8 @@ def seed_everything(seed: int) -> None:
 
 
 def is_memory_error(error: BaseException) -> bool:
-    """Return whether `error` says that memory ran out; the CPU allocator says it with a plain RuntimeError."""
-    return isinstance(error, OUT_OF_MEMORY) or "can't allocate memory" in str(error)
+    """Return whether `error` says that memory ran out: of the allocators, of CUDA, or of one of its libraries."""
+    return isinstance(error, OUT_OF_MEMORY) or any(words in str(error) for words in MEMORY_WORDS)
 
 
 def device_name(device: torch.device) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine.core.curves import STEPS as CURVE_STEPS
 from engine.core.curves import CurveFigures, follow_curves
@@ -20,8 +23,11 @@ from engine.run.inputs import (
     make_pack,
     open_images,
 )
+from engine.run.objects import Pointing, find_objects, judge_maps
 from engine.run.provenance import write_origin
 from engine.spec.job_settings import ExplainSettings, PackSettings
+
+Values = NDArray[np.floating[Any]]
 
 # A line of 0.7 MB: a journal is read line by line.
 SAMPLES_IN_A_LINE = 10_000
@@ -67,12 +73,16 @@ def run_explain(attempt: Attempt) -> None:
     maps = attention_maps(network, forward.prepare(batch.images))
     predicted = forward(network, batch.images).argmax(1).tolist()
     keys = [images.pack.keys[row] for row in rows]
-    paths = save_maps(maps, batch.images, attempt.folder.artifacts, keys, map_colours())
+    objects = find_objects(attempt, images, rows)
+    outlined = None if objects is None else objects.masks
+    paths = save_maps(maps, batch.images, attempt.folder.artifacts, keys, map_colours(), outlined)
     shown = [
         {"file": path.name, "sample": key, "label": label, "predicted": answer}
         for path, key, label, answer in zip(paths, keys, batch.labels.tolist(), predicted, strict=True)
     ]
     attempt.journal.fact("maps", {"method": maps.method, "layer": maps.layer, "images": shown})
+    if objects is not None:
+        _log_pointing(attempt, device, judge_maps(objects, maps.values))
     attempt.watch("curves", 0, 0)
     curves = follow_curves(lambda some: forward(network, some), batch.images, maps.values)
     _log_curves(attempt, device, curves)
@@ -88,19 +98,42 @@ def _log_curves(attempt: Attempt, device: torch.device, curves: CurveFigures) ->
         "insertion_gain": curves.insertion_gain,
     }
     for name, values in figures.items():
-        low, high = (float(values.quantile(share)) for share in (0.05, 0.95))
-        attempt.journal.measurement(
-            name,
-            float(values.mean()),
-            "probability",
-            device=device_name(device),
-            precision="fp32",
-            batch_size=CURVE_STEPS + 1,
-            threads=JOB_THREADS,
-            p5=low,
-            p95=high,
-            n=len(values),
-        )
+        _log_figure(attempt, device, name, values.numpy(), "probability", CURVE_STEPS + 1)
+
+
+def _log_pointing(attempt: Attempt, device: torch.device, pointing: Pointing) -> None:
+    """Log how many images count and, where any does, how their maps point, beside what chance would do."""
+    attempt.journal.fact("boxes", pointing.as_fact())
+    found = pointing.figures
+    if found is None:
+        return
+    figures = {
+        "pointing_game": found.hits,
+        "pointing_chance": found.chance,
+        "box_energy": found.energy,
+        "box_area": found.area,
+    }
+    if len(found.hits) > 1:
+        figures["pointing_others"] = found.others
+    for name, values in figures.items():
+        _log_figure(attempt, device, name, values, "fraction", len(found.hits))
+
+
+def _log_figure(attempt: Attempt, device: torch.device, name: str, values: Values, unit: str, batch_size: int) -> None:
+    """Log the mean of a figure over images, with the percentiles of single ones."""
+    low, high = (float(np.quantile(values, share)) for share in (0.05, 0.95))
+    attempt.journal.measurement(
+        name,
+        float(values.mean()),
+        unit,
+        device=device_name(device),
+        precision="fp32",
+        batch_size=batch_size,
+        threads=JOB_THREADS,
+        p5=low,
+        p95=high,
+        n=len(values),
+    )
 
 
 def map_colours() -> Colours:

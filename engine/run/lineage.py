@@ -34,20 +34,28 @@ def tell_lineage(attempt: Attempt, images: Images) -> Told:
     when an ancestor has learnt test images of this job.
     """
     words, parts, told = _words(attempt), _parts(images), attempt.settings(TrainSettings)
+    whole = join_lineages([own_lineage(words, parts), _honest_parents(attempt, words, parts)])
+    metadata = encode_lineage(whole, arch=told.network.arch, seed=told.seed, data=images.pack.digest)
+    return Told(metadata, describe_lineage(whole))
+
+
+def teacher_lineage(attempt: Attempt, images: Images | None) -> Lineage:
+    """Return what the teacher of a targets job has seen.
+
+    `images` where it is judged on their test part, None where it belongs to no split: its students' jobs then look.
+    Raises LeakError when it, or an ancestor of it, has learnt test images that it would be judged on.
+    """
+    return _honest_parents(attempt, _words(attempt), _parts(images) if images is not None else None)
+
+
+def _honest_parents(attempt: Attempt, words: JobWords, parts: Parts | None) -> Lineage:
     before = Ancestors(attempt.home, names_files=False).of_parents(words)
     if judge_lineage(before, parts)[0] is not None:
         # Once more, with the names that a person knows.
         refusal, _ = judge_lineage(Ancestors(attempt.home).of_parents(words), parts)
         if refusal is not None:
             raise refusal
-    whole = join_lineages([own_lineage(words, parts), before])
-    metadata = encode_lineage(whole, arch=told.network.arch, seed=told.seed, data=images.pack.digest)
-    return Told(metadata, describe_lineage(whole))
-
-
-def teacher_lineage(attempt: Attempt) -> Lineage:
-    """Return what the teacher of a targets job has seen."""
-    return Ancestors(attempt.home, names_files=False).of_parents(_words(attempt))
+    return before
 
 
 def describe_lineage(lineage: Lineage) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class NetworkBench:
     """A network on the device of a slot, set up as for a job that is alone in its process."""
 
     def __init__(self, slot: str, settings: MeasureSettings, build: Callable[[], nn.Module]) -> None:
-        self.device = prepare_device(slot, settings.measure.threads[0], False)
+        self.device = prepare_device(slot, settings.measure.threads[0], False, settings.precision)
         seed_everything(0)
         self.network, self.settings = build(), settings
         self.stopwatch: Stopwatch | None = None

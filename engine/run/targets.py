@@ -77,9 +77,10 @@ def run_targets(attempt: Attempt) -> None:
     """Cache the teacher's answers and log what it is like on each part, once it is known to be better than chance."""
     spec = read_job(attempt.job, TargetsSettings)
     threads = spec.settings.threads
-    device = prepare_device(attempt.order.slot, threads, True)
+    device = prepare_device(attempt.order.slot, threads, True, spec.settings.precision)
     images = open_images(attempt, spec.settings.data)
     write_origin(attempt, device, threads, images.pack.digest)
+    lineage = teacher_lineage(attempt, None if saw_no_split(spec) else images)
     teacher = open_teacher(attempt, spec, device)
     known = _judge_unseen(attempt, spec, images, teacher) if saw_no_split(spec) else {}
     made, found = _publish(attempt, attempt.order.job, spec, images, teacher)
@@ -88,7 +89,7 @@ def run_targets(attempt: Attempt) -> None:
     size = {"views": origin.views, "images": len(origin.rows)}
     about = {"made": made, "found": found, **size, "kept": targets.form.kept, "teacher": dict(teacher.about)}
     attempt.journal.fact("targets", about)
-    attempt.journal.fact("lineage", describe_lineage(teacher_lineage(attempt)))
+    attempt.journal.fact("lineage", describe_lineage(lineage))
     figures = known | _diagnose(attempt, spec, images, targets)
     if teacher.network.places is not None:
         figures["in_slice_mass"] = _log_mass(attempt, origin, teacher)

@@ -24,6 +24,7 @@ from engine.core.train.optim import recovery
 from engine.errors import JobError
 from engine.home.files import write_atomic, write_json
 from engine.inputs.looks import Look, look_metadata
+from engine.inputs.tensors import TENSORS, tensors_digest
 from engine.inputs.weights import order_header
 from engine.run.answers import write_answers
 from engine.run.attempt import Attempt
@@ -123,7 +124,7 @@ def run_prune(attempt: Attempt) -> None:
 def _start(attempt: Attempt) -> tuple[Task, torch.device]:
     told = attempt.settings(TrainSettings)
     train = told.train
-    device = prepare_device(attempt.order.slot, train.threads, train.deterministic)
+    device = prepare_device(attempt.order.slot, train.threads, train.deterministic, train.precision)
     images = open_images(attempt, told.data)
     write_origin(attempt, device, train.threads, images.pack.digest)
     lineage = tell_lineage(attempt, images)
@@ -208,8 +209,7 @@ def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: MicroBatch) 
     if task.teaching is not None:
         log_agreement(attempt, task.teaching, task.images, loop.network, loop.recipe.forward)
     write_answers(attempt, task.teaching, task.images, loop.network, loop.recipe.forward)
-    digest = _write_network(attempt, task, loop.network)
-    attempt.write_result(progress.step, figures, digest)
+    attempt.write_result(progress.step, figures, _write_network(attempt, task, loop.network))
 
 
 def _test_network(attempt: Attempt, task: Task, loop: Loop, room: MicroBatch) -> dict[str, float]:
@@ -267,19 +267,21 @@ def _measure(
     )
 
 
-def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> str:
-    """Write weights and what is needed to build the network around them; return the sha256 of the weights' file."""
+def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> dict[str, str]:
+    """Write weights and what is needed to build the network around them; return the digests by which it is known."""
     folder: Path = attempt.folder.artifacts
     folder.mkdir(exist_ok=True)
     # clone: safetensors refuses tensors that share memory.
     weights = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
     about_it = {**task.lineage.metadata, **look_metadata(_look(task, network))}
-    raw = order_header(encode_weights(weights, metadata=about_it))
+    encoded = encode_weights(weights, metadata=about_it)
+    tensors = tensors_digest(encoded)
+    raw = order_header(encoded, {TENSORS: tensors})
     write_atomic(folder / "weights.safetensors", raw)
     about = {"network": task.told.network.model_dump(), "num_classes": task.num_classes}
     about |= {"image_size": task.size, "widths": attempt.extra.get("widths")}
     write_json(folder / "network.json", about)
-    return hashlib.sha256(raw).hexdigest()
+    return {"weights_sha256": hashlib.sha256(raw).hexdigest(), "tensors_sha256": tensors}
 
 
 def _look(task: Task, network: nn.Module) -> Look:

@@ -52,7 +52,7 @@ def read_orders(home: Home, jobs: Iterable[str]) -> dict[str, list[Given]]:
 
 
 def _read_lines(path: Path) -> Iterator[tuple[Given, list[str]]]:
-    for text in path.read_text().splitlines() if path.exists() else ():
+    for text in path.read_text(errors="replace").splitlines() if path.exists() else ():
         try:
             line = json.loads(text)
             yield Given(str(line["order"]), float(line["at"])), [str(job) for job in line.get("jobs", ())]

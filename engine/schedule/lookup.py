@@ -35,6 +35,8 @@ def find_experiment(home: Home, text: str) -> str:
 
 def find_match(home: Home, text: str) -> Match:
     """Return what `text` names. Raises XpError when nothing, or more than one thing, begins so."""
+    # Bytes of an argument that are no Unicode name nothing here, and SQLite does not take them.
+    text = text.encode("utf-8", "replace").decode()
     with Queue.open_readonly(home.queue_db) as queue:
         names = queue.experiment_names()
         if text in names:

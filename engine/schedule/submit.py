@@ -29,13 +29,17 @@ RECORD_VERSION = 1
 
 @dataclass(frozen=True)
 class Submission:
-    """What a submit did: the record's number, how many jobs are new or done, and what changed since the last one."""
+    """What a submit did: the record's number, how many jobs are new or done, and what changed since the last one.
+
+    `warnings` are what is legal and most likely not meant, of the spec and of its plan.
+    """
 
     name: str
     number: int
     new: int
     done: int
     changes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submission:
@@ -55,7 +59,8 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
         number, record, changes = _write_record(plan, estimate, home, priority)
     with Queue(home.queue_db) as queue:
         queue.add_experiment(record, done)
-    return Submission(plan.spec.name, number, len(plan.jobs) - len(done), len(done), changes)
+    warnings = (*plan.spec.doubts, *plan.warnings)
+    return Submission(plan.spec.name, number, len(plan.jobs) - len(done), len(done), changes, warnings)
 
 
 def _write_jobs(home: Home, plan: Plan) -> None:

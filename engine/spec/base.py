@@ -2,19 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+from store.escape import find_unprintable
 
 ASIDE: dict[str, Any] = {"aside": True}
+LATER: dict[str, Any] = {"later": True}
+"""Marks a setting of a job that came after jobs of its kind were there: at its default it is not in their ids."""
 
-Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-PerStage = int | list[int] | None
+
+def ranged(
+    about: str = "", *, ge: float | None = None, gt: float | None = None, le: float | None = None,
+    lt: float | None = None,
+) -> Any:  # fmt: skip
+    """Return the mark of a number between two bounds, which its description says after `about`.
+
+    Every number of a spec has two: beyond them no network, machine or training is, and a slip would be planned.
+    """
+    bounds = {"at least": ge, "above": gt, "at most": le, "below": lt}
+    words = [f"{word} {show_number(bound)}" for word, bound in bounds.items() if bound is not None]
+    description = ": ".join(part for part in (about, ", ".join(words)) if part)
+    return Field(ge=ge, gt=gt, le=le, lt=lt, description=description)
+
+
+def show_number(number: float) -> str:
+    """Return a bound as a person reads it: 1,000,000 and not 1e+06."""
+    return f"{int(number):,}" if float(number).is_integer() else f"{number:g}"
+
+
+# Beyond a thousand years of epochs, and beyond any machine.
+MOST_EPOCHS, MOST_BATCH, MOST_THREADS = 1_000_000, 1_000_000, 4096
+MOST_SEED = 2**63 - 1  # what SQL holds
+
+Share = Annotated[float, ranged(ge=0.0, le=1.0)]
+Ratio = Annotated[float, ranged(ge=0.0, lt=1.0)]
+Positive = Annotated[float, ranged(gt=0.0, le=1e6)]
+Weight = Annotated[float, ranged(ge=0.0, le=1e6)]
+Rate = Annotated[float, ranged("a learning rate", gt=0.0, le=100.0)]
+Epochs = Annotated[int, ranged("passes over the training images", ge=1, le=MOST_EPOCHS)]
+FewEpochs = Annotated[int, ranged("passes over the training images", ge=0, le=MOST_EPOCHS)]
+Batch = Annotated[int, ranged("images", ge=1, le=MOST_BATCH)]
+Threads = Annotated[int, ranged("of a processor", ge=1, le=MOST_THREADS)]
+Width = Annotated[int, ranged(ge=1, le=65_536)]
+Depth = Annotated[int, ranged("blocks", ge=1, le=10_000)]
+Side = Annotated[int, ranged("tokens", ge=1, le=2048)]
+Seed = Annotated[int, ranged(ge=0, le=MOST_SEED)]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Marks a field of several kinds: every number in it, in lists and mappings too, is `least` to `most`.
+
+    `about` is what the field's description says before the range; without it another place says the range.
+    """
+
+    least: float
+    most: float
+    about: str = ""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        made = handler(schema)
+        words = f"{self.about}: {show_number(self.least)} to {show_number(self.most)}"
+        return {**made, "description": words} if self.about else made
+
+    def check(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            problems = [(key, *found) for key, item in value.items() if (found := self._problem(item))]
+            if problems:
+                raise refuse_keys("numbers", problems)
+        elif found := self._problem(value):
+            raise refuse(*found)
+        return value
+
+    def _problem(self, value: Any) -> tuple[str, str] | None:
+        for number in value if isinstance(value, list) else [value]:
+            is_number = isinstance(number, int | float) and not isinstance(number, bool)
+            if is_number and not self.least <= number <= self.most:
+                least, most = show_number(self.least), show_number(self.most)
+                what = f"above {most}" if number > self.most else f"below {least}"
+                return f"a number here is {what}", f"use {least} to {most}"
+        return None
+
+
+PerStage = Annotated[int | list[int] | None, Numbers(-1_000_000, 1_000_000)]
+"""Of an attention; what a stage has room for is said where its window is known (shapes.py)."""
 Interpolation = Literal["bicubic", "bilinear"]
+Precision = Literal["bf16", "fp32", "tf32"]
 # A name is a folder (experiments/NAME) and a word on the command line.
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -31,9 +121,32 @@ def refuse_keys(title: str, problems: Iterable[tuple[str, str, str]]) -> Validat
 
 
 class Model(BaseModel):
-    """A frozen part of a spec. Strict about types, so that `lr: "1e-3"` (a text) is an error and not a guess."""
+    """A frozen part of a spec. Strict about types, so that `lr: "1e-3"` (a text) is an error and not a guess.
+
+    Its texts are printable Unicode: they become file names, rows, pages and lines of a terminal.
+    """
 
     # defer_build: a validator is made when it is first needed; a command uses few of the models, and starts sooner.
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, defer_build=True
     )
+
+    @model_validator(mode="after")
+    def _texts_are_printable(self) -> Self:
+        for name, value in self.__dict__.items():
+            sign = next(filter(None, map(find_unprintable, _texts_in(value))), "")
+            if sign:
+                raise refuse(f"{name} holds the character {sign}, which is not printable", "leave it out")
+        return self
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Yield every text of a value; those of models in it are looked at by themselves."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from (*_texts_in(key), *_texts_in(inner))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts_in(inner)

@@ -9,7 +9,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from engine.spec.base import ASIDE, Count, Interpolation, Model, Positive, refuse
+from engine.spec.base import (
+    ASIDE,
+    MOST_EPOCHS,
+    MOST_SEED,
+    MOST_THREADS,
+    Interpolation,
+    Model,
+    Numbers,
+    Seed,
+    Share,
+    Weight,
+    ranged,
+    refuse,
+)
 from engine.spec.registries import OneOf, read_words
 
 RAND_AUGMENT = r"^rand(-(m|mstd|n|p)\d+(\.\d+)?)+-inc1$"
@@ -31,10 +44,13 @@ def parse_rand_augment(text: str) -> RandAugment:
     held = {name: float(value) for name, value in pairs}
     layers = held.get("n", 2.0)
     known = re.fullmatch(RAND_AUGMENT, text) and len(held) == len(pairs)
-    if not known or not held.get("m", 11.0) <= 10 or layers < 1 or layers % 1 or held.get("p", 0.0) > 1:
+    most = {"m": 10.0, "mstd": 100.0, "n": 100.0, "p": 1.0}
+    beyond = "m" not in held or any(value > most[name] for name, value in held.items())
+    if not known or beyond or layers < 1 or layers % 1:
         raise refuse(
             f"{text!r} is not understood",
-            "write rand-m9-inc1: m magnitude 0 to 10, then as needed mstd (spread), n (layers), p (chance), and inc1",
+            "write rand-m9-inc1: m magnitude 0 to 10, then as needed mstd (spread, 100 at most), n (layers, 1 to 100), "
+            "p (chance), and inc1",
         )
     return RandAugment(held["m"], held.get("mstd", 0.0), int(layers), held.get("p", 0.5))
 
@@ -42,14 +58,18 @@ def parse_rand_augment(text: str) -> RandAugment:
 class Augment(Model):
     """What a training view may do to an image: crop and flip, then colours and erasing, then mixing in pairs."""
 
-    crop_scale: list[Positive] = Field([0.35, 1.0], min_length=2, max_length=2)
-    crop_ratio: list[Positive] = Field([0.75, 4 / 3], min_length=2, max_length=2)
-    flip: float = Field(0.5, ge=0.0, le=1.0)
+    crop_scale: list[Annotated[float, ranged("share of the area", gt=0.0, le=1.0)]] = Field(
+        [0.35, 1.0], min_length=2, max_length=2
+    )
+    crop_ratio: list[Annotated[float, ranged("width to height", ge=0.01, le=100.0)]] = Field(
+        [0.75, 4 / 3], min_length=2, max_length=2
+    )
+    flip: Share = 0.5
     rand_augment: str | None = Field(None, json_schema_extra={"pattern": RAND_AUGMENT})
-    color_jitter: float = Field(0.0, ge=0.0)
-    erasing: float = Field(0.0, ge=0.0, le=1.0)
-    mixup: float = Field(0.0, ge=0.0)
-    cutmix: float = Field(0.0, ge=0.0)
+    color_jitter: Annotated[float, ranged(ge=0.0, le=10.0)] = 0.0
+    erasing: Share = 0.0
+    mixup: Weight = 0.0
+    cutmix: Weight = 0.0
     mix_targets: Literal["linear"] | None = None
 
     @field_validator("rand_augment")
@@ -64,13 +84,6 @@ class Augment(Model):
     def _ordered(cls, pair: list[float]) -> list[float]:
         if pair[0] > pair[1]:
             raise refuse(f"{pair} runs from high to low", f"write the smaller number first: [{pair[1]}, {pair[0]}]")
-        return pair
-
-    @field_validator("crop_scale")
-    @classmethod
-    def _at_most_whole(cls, pair: list[float]) -> list[float]:
-        if pair[1] > 1.0:
-            raise refuse("a crop cannot be larger than its image", "make the second number at most 1.0")
         return pair
 
 
@@ -92,25 +105,33 @@ SOURCE_WORDS = read_words("source", SourceWords)
 class Data(Model):
     source: Annotated[str, OneOf(tuple(SOURCE_WORDS))]
     root: str | None = Field(None, json_schema_extra=ASIDE)
-    image_size: int = Field(224, ge=8, le=2048)
+    boxes: str | None = Field(
+        None,
+        json_schema_extra=ASIDE,
+        description="where the objects lie in the images of root, in pixels of the originals: a folder of PASCAL VOC "
+        ".xml files or of mask .png files, or a .csv with image,xmin,ymin,xmax,ymax; maps are held against them",
+    )
+    image_size: Annotated[int, ranged("side of what a network sees, in pixels", ge=8, le=2048)] = 224
     split: str = "60/20/20"
     given: Literal["merge", "test"] = Field(
         "merge", description="train, val, test folders of the set: merge them, or keep test (else val) as the test part"
     )
-    split_seed: int = Field(0, ge=0)
-    view_seed: int | Literal["run"] = 0
-    views: Count | None = None
-    short_side: int = Field(256, ge=8, le=4096, description="short side of the packed image, in pixels; never enlarged")
+    split_seed: Seed = 0
+    view_seed: Annotated[int | Literal["run"], Numbers(0, MOST_SEED, "run, or a seed")] = 0
+    views: Annotated[int, ranged("different views of an image", ge=1, le=MOST_EPOCHS)] | None = None
+    short_side: Annotated[int, ranged("short side of the packed image, in pixels; never enlarged", ge=8, le=4096)] = 256
     format: Literal["raw", "jpeg"] = "raw"
     broken: Literal["stop", "skip"] = "stop"
     nested: bool = False
     classes: list[str] | None = None
     augment: Augment = Augment()
     # 224 of 256 pixels, the usual evaluation on ImageNet.
-    crop_share: float = Field(0.875, gt=0.0, le=1.0, description="share of the short side that evaluation looks at")
+    crop_share: Annotated[float, ranged("share of the short side that evaluation looks at", gt=0.0, le=1.0)] = 0.875
     interpolation: Interpolation = Field("bicubic", description="how crops are resized, antialiased")
     cache: Literal["auto", "jpeg", "raw", "device"] = Field("auto", json_schema_extra=ASIDE)
-    workers: int = Field(0, ge=0, json_schema_extra=ASIDE)
+    workers: Annotated[int, ranged("processes that load images", ge=0, le=MOST_THREADS)] = Field(
+        0, json_schema_extra=ASIDE
+    )
 
     @field_validator("split")
     @classmethod
@@ -150,6 +171,8 @@ class Data(Model):
             raise refuse(f"source {self.source!r} has no root", fix)
         if not self.has_root:
             self._refuse_folder_words(SOURCE_WORDS[self.source])
+        if self.boxes == "":
+            raise refuse("data.boxes names nothing", "name a folder or a .csv file, or write null")
         if self.cache == "jpeg" and self.format == "raw":
             raise refuse("the pack holds raw pixels: no JPEG can be kept of them", "set cache: auto, or format: jpeg")
         return self
@@ -158,6 +181,9 @@ class Data(Model):
         if self.root:
             fix = f"leave data.root away: the {self.source} come with {words.package}"
             raise refuse(f"source {self.source!r} takes no root", fix)
+        if self.boxes is not None:
+            fix = "leave data.boxes away: boxes are given for the images of a folder"
+            raise refuse(f"source {self.source!r} takes no boxes", fix)
         if self.classes is not None:
             raise refuse(f"source {self.source!r} has its {len(words.class_names)} classes", "leave data.classes away")
         if self.given == "test":

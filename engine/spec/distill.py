@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from engine.errors import closest_hint
-from engine.spec.base import Model, Positive, refuse_keys
+from engine.spec.base import Model, Numbers, Positive, Weight, ranged, refuse_keys
 from engine.spec.registries import OneOf, read_words
 from engine.spec.teacher import Teacher
 
@@ -80,11 +80,13 @@ class Distill(Model):
 
     loss: Annotated[str, OneOf(tuple(LOSS_WORDS))] = "hinton"
     temperature: Temperature = Field(None, validate_default=True, description="left out: the loss's own")
-    weight: float | None = Field(None, ge=0.0)
-    label_weight: float | None = Field(None, ge=0.0)
-    until: float = Field(1.0, gt=0.0, le=1.0)
-    options: dict[str, float | None] = Field(
-        None, validate_default=True, description="the loss's own hyper-parameters; those left out are its defaults"
+    weight: Weight | None = None
+    label_weight: Weight | None = None
+    until: Annotated[float, ranged("share of the epochs that are distilled", gt=0.0, le=1.0)] = 1.0
+    options: Annotated[dict[str, float | None], Numbers(-1e6, 1e6)] = Field(
+        None,
+        validate_default=True,
+        description="the loss's own hyper-parameters, at most 1,000,000; those left out are its defaults",
     )
 
     @model_validator(mode="before")

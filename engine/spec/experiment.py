@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from engine.errors import closest_hint
-from engine.spec.base import ASIDE, NAME, Model, refuse
+from engine.spec.base import ASIDE, NAME, Model, Seed, ranged, refuse
 from engine.spec.data import SOURCE_WORDS, Data
 from engine.spec.distill import LOSS_WORDS, Distill, EntropyMatch
 from engine.spec.network import Student
@@ -25,7 +25,7 @@ class Claim(Model):
     arm: str
     against: str
     expect: Literal["greater", "less", "not_worse"]
-    margin: float | None = Field(None, ge=0.0)
+    margin: Annotated[float, ranged("in the metric's own unit", ge=0.0, le=1e18)] | None = None
 
 
 class Settings(Model):
@@ -127,7 +127,7 @@ class Spec(Settings):
     name: str = Field(pattern=NAME)
     title: str = ""
     extends: str | None = None
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
+    seeds: list[Seed] = Field([0], min_length=1)
     arms: dict[str, dict[str, Any]] = Field({})
     baseline: str | None = None
     matrix: dict[str, list[Any]] = Field({})

@@ -1,7 +1,8 @@
 """Stable ids: takes models or plain settings, gives sha256 over typed canonical JSON.
 
 An id changes when the result can change. Defaults enter by value, so a default that is changed later makes a new id;
-fields marked ASIDE (paths, worker counts, resources) never enter. IDENTITY_VERSION is raised when the meaning of a
+fields marked ASIDE (paths, worker counts, resources) never enter, those marked LATER where they are not at their
+default. IDENTITY_VERSION is raised when the meaning of a
 setting changes while its text does not.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping
 from functools import cache
 from typing import Any
 
@@ -34,10 +35,10 @@ def counted_settings(model: BaseModel) -> dict[str, Any]:
 
 
 @cache
-def _field_rules(kind: type[BaseModel]) -> tuple[tuple[str, str, Sequence[Any] | None], ...]:
+def _field_rules(kind: type[BaseModel]) -> tuple[tuple[str, str, Container[Any] | None], ...]:
     """Return each field of a model, its name in a spec, and which of its values count (None: all)."""
     return tuple(
-        (name, field.alias or name, _counted_values(field.json_schema_extra))
+        (name, field.alias or name, _counted_values(field.json_schema_extra, field.default))
         for name, field in kind.model_fields.items()
     )
 
@@ -57,8 +58,20 @@ def make_id(kind: str, value: Any) -> str:
     return f"{kind}-{digest_of(value)[:ID_DIGITS]}"
 
 
-def _counted_values(extra: object) -> Sequence[Any] | None:
+class _AllBut:
+    """Every value but one, the default of a field marked LATER."""
+
+    def __init__(self, default: object) -> None:
+        self._default = default
+
+    def __contains__(self, value: object) -> bool:
+        return value != self._default
+
+
+def _counted_values(extra: object, default: object) -> Container[Any] | None:
     """Values of a field marked ASIDE that change results all the same: `on_oom: split` may, `auto` cannot."""
+    if isinstance(extra, Mapping) and extra.get("later"):
+        return _AllBut(default)
     if not isinstance(extra, Mapping) or not extra.get("aside"):
         return None
     values = extra.get("counted", ())

@@ -27,6 +27,7 @@ SMALLER_BATCH = "take a smaller train.batch_size, or train.memory: lean"
 TRAINED_PEAKS = ("cuda_peak_allocated", "cuda_peak_reserved", "host_peak_rss", "device_images")
 MEASURED_PEAKS = ("infer_cuda_peak_allocated", "infer_cuda_peak_reserved")
 EXPLAINED_FIGURES = ("deletion_auc", "insertion_auc", "deletion_gain", "insertion_gain")
+POINTING_FIGURES = ("pointing_game", "pointing_chance", "pointing_others", "box_energy", "box_area")  # with boxes
 TRAINED_FIGURES = ("train_images_per_second", "evaluate_images_per_second", "params", *TRAINED_PEAKS)
 
 
@@ -161,6 +162,6 @@ KINDS: dict[str, JobKind] = {
         roles=("explain",),
         section="explain",
         less_memory="take fewer explain.images",
-        figures=EXPLAINED_FIGURES,
+        figures=(*EXPLAINED_FIGURES, *POINTING_FIGURES),
     ),
 }

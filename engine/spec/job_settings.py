@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from engine.spec.base import Model, Positive, refuse
+from engine.spec.base import LATER, Model, Positive, Precision, Seed, Weight, ranged, refuse
 from engine.spec.data import Data
 from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Settings
@@ -48,7 +48,7 @@ class PackedData(Model):
 class ViewedData(Data):
     """The packed images as a job splits and views them; where they lay before is no part of it."""
 
-    view_seed: int = Field(0, ge=0)
+    view_seed: Seed = 0
     view_version: int = Field(default_factory=lambda: VIEW_VERSION)
 
     @classmethod
@@ -91,9 +91,9 @@ class LessonSettings(Model):
 
     loss: Annotated[str, one_of("loss")]
     temperature: Positive | TemperatureSchedule | MatchedTemperature
-    weight: float = Field(ge=0.0)
-    label_weight: float = Field(ge=0.0)
-    until: float = Field(gt=0.0, le=1.0)
+    weight: Weight
+    label_weight: Weight
+    until: Annotated[float, ranged(gt=0.0, le=1.0)]
     options: dict[str, float | None]
     targets: Literal["cached", "online"]
     calibrate: bool
@@ -168,7 +168,7 @@ class AnsweringNetwork(Model):
     network: Student
     head: Literal["own", "slice"]
     logit_scale: Positive
-    precision: Literal["bf16", "fp32"]
+    precision: Precision
     threads: int
     classes: list[str] | None = None
     expect: Literal["listed", "any"] | float | None = None
@@ -198,14 +198,17 @@ class MeasureSettings(NetworkSettings):
     """
 
     image_size: int
-    precision: Literal["bf16", "fp32"]
+    precision: Precision
     measure: Measure
     against: Student | None = None
 
 
 class ExplainSettings(NetworkSettings):
+    """`boxes` is the digest of where the objects lie in the images, None where nobody has said it."""
+
     data: ViewedData
     explain: Explain
+    boxes: str | None = Field(None, json_schema_extra=LATER)
     map_version: int = Field(default_factory=lambda: MAP_VERSION)
 
     @field_validator("map_version")
@@ -223,6 +226,7 @@ class JobDetails(Model):
     """
 
     root: str | None = None
+    boxes: str | None = None
     weights: str | None = None
     teacher_weights: list[str] = Field([])
     workers: int = Data.model_fields["workers"].default

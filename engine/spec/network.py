@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from engine.errors import closest_hint
 from engine.spec.architectures import TINY_VITS, has_pretrained, known_networks
-from engine.spec.base import ASIDE, Count, Model, PerStage, Ratio, refuse
+from engine.spec.base import ASIDE, Depth, Model, Numbers, PerStage, Ratio, Side, Width, refuse
 from engine.spec.patterns import PATTERNS, SELECT_WORDS
 from engine.spec.registries import OneOf
 
@@ -61,14 +61,16 @@ class Network(Model):
     """What a student, a teacher and an assistant share: which network, and its sizes where they are free."""
 
     arch: str
-    dims: list[Count] | None = Field(None, min_length=4, max_length=4)
-    depths: list[Count] | None = Field(None, min_length=4, max_length=4)
-    heads: list[Count] | None = Field(None, min_length=4, max_length=4)
-    windows: list[Count] | None = Field(None, min_length=4, max_length=4)
+    dims: list[Width] | None = Field(None, min_length=4, max_length=4)
+    depths: list[Depth] | None = Field(None, min_length=4, max_length=4)
+    heads: list[Width] | None = Field(None, min_length=4, max_length=4)
+    windows: list[Side] | None = Field(None, min_length=4, max_length=4)
     attention: Attention = WindowAttention()
     padding: Literal["mask", "timm"] = "mask"
     drop_path: Ratio | None = None
-    options: dict[str, bool | int | float | str | list[int]] = Field({})
+    options: Annotated[
+        dict[str, bool | int | float | str | list[int]], Numbers(-1e9, 1e9, "of timm's constructor, numbers")
+    ] = Field({})
 
     @field_validator("options", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from engine.errors import closest_hint
 from engine.spec.architectures import WORDNET_ID
-from engine.spec.base import Interpolation, Positive, refuse
+from engine.spec.base import Interpolation, Positive, Seed, ranged, refuse
 from engine.spec.network import Network, check_weights
 from engine.spec.training import Train
 
@@ -45,17 +45,21 @@ class Teacher(Network):
     run: str | None = Field(None, description="EXPERIMENT/ARM, or EXPERIMENT/ARM/CELL: the network of another run")
     head: Literal["slice", "probe", "finetune"] = "slice"
     classes: list[str] | None = Field(None, min_length=2)
-    image_size: int | None = Field(None, ge=8, le=2048)
-    crop_share: float | None = Field(None, gt=0.0, le=1.0)
+    image_size: Annotated[int, ranged("side of what it sees, in pixels", ge=8, le=2048)] | None = None
+    crop_share: Annotated[float, ranged("share of the short side that it looks at", gt=0.0, le=1.0)] | None = None
     interpolation: Interpolation | None = None
-    mean: list[float] | None = Field(None, min_length=3, max_length=3)
-    std: list[Positive] | None = Field(None, min_length=3, max_length=3)
+    mean: list[Annotated[float, ranged("of pixels from 0 to 1", ge=-10.0, le=10.0)]] | None = Field(
+        None, min_length=3, max_length=3
+    )
+    std: list[Annotated[float, ranged("of pixels from 0 to 1", gt=0.0, le=10.0)]] | None = Field(
+        None, min_length=3, max_length=3
+    )
     logit_scale: Positive = 1.0
-    expect: Literal["listed", "any"] | Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+    expect: Literal["listed", "any"] | Annotated[float, ranged(gt=0.0, lt=1.0)] = Field(
         "listed", description="top-1 of all classes on images it has not seen: timm's figure, a number, or any"
     )
     targets: Literal["cached", "online", "auto"] = "cached"
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     calibrate: bool = False
     train: Train | None = None
     assistants: list[Assistant] = Field([])

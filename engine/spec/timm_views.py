@@ -36,11 +36,15 @@ class TimmView:
 
 def timm_view(arch: str) -> TimmView | None:
     """Return how timm's weights of `arch` look; None for a tiny_vit of free sizes, which has none."""
+    name = weights_name(arch)
+    return None if name is None else _read_view(_read_lines()[name])
+
+
+def weights_name(arch: str) -> str | None:
+    """Return timm's whole name of the weights that `pretrained` means, tag and all; None where it has none."""
     name = TINY_TAG.format(arch=arch) if arch.startswith("tiny_vit_") else arch.removeprefix("timm/")
     line = _read_lines().get(name)
-    if line is not None and "," not in line:
-        line = _read_lines()[line]
-    return None if line is None else _read_view(line)
+    return line if line is not None and "," not in line else name if line is not None else None
 
 
 def listed_top1(arch: str, tag_known: bool) -> float | None:

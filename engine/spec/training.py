@@ -2,31 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from engine.spec.base import ASIDE, Count, Model, Positive, Ratio, refuse
-from engine.spec.registries import one_of
+from engine.spec.base import (
+    ASIDE,
+    Batch,
+    Epochs,
+    FewEpochs,
+    Model,
+    Positive,
+    Precision,
+    Rate,
+    Ratio,
+    Threads,
+    ranged,
+    refuse,
+)
+from engine.spec.registries import OneOf, one_of, read_words
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerWords:
+    """What a spec must know of an optimizer; its entry in OPTIMIZERS of engine/core/train/optim.py says it.
+
+    `largest_rate`: no network is known to train at a rate above it; such a one is let through and told.
+    """
+
+    largest_rate: float
+
+
+OPTIMIZER_WORDS = read_words("optimizer", OptimizerWords)
 
 
 class Train(Model):
-    epochs: Count = 10
-    batch_size: Count = 256
-    optimizer: Annotated[str, one_of("optimizer")] = "adamw"
-    lr: Positive = 5.0e-4
-    min_lr: float = Field(1.0e-6, ge=0.0)
-    weight_decay: float = Field(0.05, ge=0.0)
-    warmup_epochs: int = Field(1, ge=0)
+    epochs: Epochs = 10
+    batch_size: Batch = 256
+    optimizer: Annotated[str, OneOf(tuple(OPTIMIZER_WORDS))] = "adamw"
+    lr: Rate = 5.0e-4
+    min_lr: Annotated[float, ranged("a learning rate", ge=0.0, le=100.0)] = 1.0e-6
+    weight_decay: Annotated[float, ranged(ge=0.0, le=100.0)] = 0.05
+    warmup_epochs: FewEpochs = 1
     clip_grad: Positive | None = 5.0
     label_smoothing: Ratio = 0.0
-    precision: Literal["bf16", "fp32"] = "bf16"
-    threads: Count = 2
+    precision: Precision = Field(
+        "bf16",
+        description="of the network's work: bf16 (weights stay fp32), fp32, or tf32: fp32 whose factors a GPU may "
+        "round to 10 bits (on a CPU the same as fp32)",
+    )
+    threads: Threads = 2
     deterministic: bool = False
     checkpoint: Literal["last", "best_val"] = "last"
     memory: Literal["standard", "lean"] = Field("standard", json_schema_extra=ASIDE)
     on_oom: Literal["auto", "split", "stop"] = Field("auto", json_schema_extra={**ASIDE, "counted": ["split"]})
-    save_minutes: Positive = Field(10.0, json_schema_extra=ASIDE)
+    save_minutes: Annotated[float, ranged("between checkpoints", gt=0.0, le=1e6)] = Field(10.0, json_schema_extra=ASIDE)
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> Train:
@@ -41,25 +72,27 @@ class Prune(Model):
     of: Literal["params", "macs", "units"] = "params"
     method: Literal["structured", "unstructured"] = "structured"
     criterion: Annotated[str, one_of("criterion")] = "taylor"
-    recover_epochs: int = Field(2, ge=0)
-    recover_lr: Positive | None = None
+    recover_epochs: FewEpochs = 2
+    recover_lr: Rate | None = None
 
 
 class Measure(Model):
-    batch_sizes: list[Count] = Field([1, 64], min_length=1)
-    threads: list[Count] = Field([1], min_length=1)
-    seconds: Positive = Field(1.0, description="least time for each batch size and thread count, over all rounds")
-    rounds: int = Field(6, ge=2, description="each in new processes; the spread between them is the error")
+    batch_sizes: list[Batch] = Field([1, 64], min_length=1)
+    threads: list[Threads] = Field([1], min_length=1)
+    seconds: Annotated[
+        float, ranged("least time for each batch size and thread count, over all rounds", gt=0.0, le=86_400.0)
+    ] = 1.0
+    rounds: Annotated[int, ranged("each in new processes; the spread between them is the error", ge=2, le=10_000)] = 6
 
 
 class Explain(Model):
-    images: Count = 8
+    images: Annotated[int, ranged("test images with a map each", ge=1, le=10_000)] = 8
 
 
 class Resources(Model):
     """How a job is run, never what comes out."""
 
-    gpus: float = Field(1, ge=0)
-    cpus: Count = 4
-    memory: str = Field("16G", pattern=r"^\d+[KMGT]$")
-    time: str = Field("4h", pattern=r"^\d+[smhd]$")
+    gpus: Annotated[float, ranged("0.5 shares one", ge=0.0, le=1024.0)] = 1
+    cpus: Threads = 4
+    memory: str = Field("16G", pattern=r"^\d{1,9}[KMGT]$")
+    time: str = Field("4h", pattern=r"^\d{1,9}[smhd]$")

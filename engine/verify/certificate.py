@@ -109,12 +109,16 @@ def _describe_job(job: Verified) -> str:
 
 
 def resume_text(found: Sequence[Certificate], networks: Mapping[str, str]) -> str:
-    """Return what a report says of resuming, for arms with these digests, on each machine that tried."""
-    return "; ".join(_tell(one, networks) for one in found) or "not verified (xp verify-resume SPEC)"
+    """Return what a report says of resuming, for arms with these digests, on each machine that killed a training."""
+    told = (_tell(one, networks) for one in found if one.kills)
+    return "; ".join(told) or "not verified (xp verify-resume SPEC)"
 
 
 def _tell(found: Certificate, networks: Mapping[str, str]) -> str:
     other = [arm for arm, digest in networks.items() if found.networks.get(arm) != digest]
-    verdict = "verified bit-identical" if found.is_identical else "NOT bit-identical"
+    killed = [job for job in found.jobs if job.kills]
+    verdict = "verified bit-identical" if all(job.is_identical for job in killed) else "NOT bit-identical"
+    if len(killed) < len(found.jobs):
+        verdict += f" in {len(killed)} of {len(found.jobs)} trainings (the others ended before a kill)"
     told = f"{verdict} on {found.host} ({found.device}, torch {found.torch}, {found.kills} kills, {found.at})"
     return f"{told}, but changed since or never tried: {', '.join(other)}" if other else told

@@ -11,11 +11,13 @@ The only room that imports duckdb.
 """
 
 from store.results.compact import Compactor, is_readable
-from store.results.ingest import CorruptStore, Ingest, StoreFault, Watermark, find_corruption
+from store.results.ingest import Ingest, StoreFault, Watermark
 from store.results.reading import (
     Connection,
+    CorruptStore,
     HasResults,
     QueryResult,
+    find_corruption,
     open_snapshot,
     read_everything,
     read_names,

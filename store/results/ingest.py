@@ -7,7 +7,6 @@ snapshot, so that readers never wait and are never torn.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
 import uuid
@@ -27,21 +26,6 @@ from store.results.staging import Compacted, Lines, compacted_lines, stage_lines
 StoreFault = duckdb.Error  # a full disk, a damaged file; a query that is wrong never gets here
 RAW_TABLES = ("metrics", "measurements", "predictions", "teachers", "facts", "resumes")
 OF_A_JOB = ("damaged", "jobs", "attempts", "provenance", "metrics_last", "raw.winners", "raw.chains", "raw.evaluations")
-
-
-class CorruptStore(StoreError):
-    """A block of a database is not as it was written."""
-
-
-@contextmanager
-def find_corruption() -> Iterator[None]:
-    """Turn what DuckDB says of a damaged block into CorruptStore; it checks the sum of each block that it reads."""
-    try:
-        yield
-    except duckdb.Error as error:
-        if not re.search("corrupt|checksum|deseriali", str(error), re.IGNORECASE):
-            raise
-        raise CorruptStore(str(error).splitlines()[0]) from error
 
 
 @dataclass(frozen=True)

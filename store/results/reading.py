@@ -12,7 +12,7 @@ Both come with `pip install 'xp-engine[notebook]'`.
 
 from __future__ import annotations
 
-import threading
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,18 +22,41 @@ from typing import Any, Protocol, runtime_checkable
 import duckdb
 
 from store.readonly import StoreError, check_query, explain_error
-from store.results.bounds import bound_memory
+from store.results.bounds import QueryTooLong, StillEnding, bound_memory, run_bounded
 from store.results.schema import SCHEMA_VERSION
 from store.results.staging import quote, quote_name
 
+Config = dict[str, str | bool | int | float | list[str]]
+Connection = duckdb.DuckDBPyConnection
 ROW_LIMIT = 10_000
 ANSWER_LIMIT = 64 << 20  # characters of text in one answer
 MEMORY_LIMIT = "2GB"  # of tables and sorts; a single huge value is bounded by bound_memory
+# Of a reader that is handed out. No file is written where memory is short: it would lie beside the results.
+OPEN_CONFIG: Config = {
+    "memory_limit": "4GB", "temp_directory": "", "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+}  # fmt: skip
+# In this order, after the results are attached: then they are read, and no other file is opened for anything. The
+# list of allowed paths alone would leave the results themselves to be read as bytes and written by COPY.
+LOCK = "set enable_external_access = false; set disabled_filesystems = 'LocalFileSystem'; set lock_configuration = true"
 SECONDS_LIMIT = 120.0
 UNOPENABLE = "?\\"
 REBUILD = "xp rebuild makes it anew from the job folders"
-Config = dict[str, str | bool | int | float | list[str]]
-Connection = duckdb.DuckDBPyConnection
+
+
+class CorruptStore(StoreError):
+    """A block of a database is not as it was written."""
+
+
+@contextmanager
+def find_corruption() -> Iterator[None]:
+    """Turn what DuckDB says of a damaged block into CorruptStore; it checks the sum of each block that it reads."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if not re.search("corrupt|checksum|deseriali", str(error), re.IGNORECASE):
+            raise
+        raise CorruptStore(str(error).splitlines()[0], REBUILD) from error
 
 
 @runtime_checkable
@@ -58,10 +81,11 @@ def open_snapshot(home: Path | str | HasResults) -> Connection:
     """Return a read-only connection to the newest published results of a home folder (or of its results.duckdb).
 
     It sees the snapshot of now for as long as it lives; open another one for newer results. `.sql(query).df()` gives
-    a pandas DataFrame, `.sql(query).to_arrow_table()` an Arrow table. Raises StoreError without results, or when they
-    are of another version than this release.
+    a pandas DataFrame, `.sql(query).to_arrow_table()` an Arrow table. It opens no other file, whatever it is asked,
+    and nothing that it does changes the results; its memory is bounded, its time is the caller's. Raises StoreError
+    without results, or when they are of another version than this release.
     """
-    return _open_file(_snapshot_path(home), {})
+    return _open_file(_snapshot_path(home), OPEN_CONFIG)
 
 
 def _snapshot_path(home: Path | str | HasResults) -> Path:
@@ -81,6 +105,7 @@ def _open_file(path: Path, config: Config) -> Connection:
     try:
         db.execute(f"set timezone = 'UTC'; attach '{quote(path.resolve())}' as results (read_only); use results")
         version = db.execute("select value from raw.meta where name = 'version'").fetchall()
+        db.execute(LOCK)
     except duckdb.Error as error:
         db.close()
         raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}", REBUILD) from error
@@ -115,26 +140,35 @@ def run_query(
     """Run one read-only statement and return at most `limit` rows.
 
     Nothing outside the snapshot can be read and nothing at all written: only a query is let through, the snapshot is
-    attached read-only, DuckDB has no access to files, and its settings are locked. Memory, time and the size of the
-    answer are bounded. Raises StoreError in one line.
+    attached read-only, DuckDB opens no file, and its settings are locked. Memory, time and the size of the answer are
+    bounded. Raises StoreError in one line.
     """
-    with _open_locked(home) as db:
-        timer = threading.Timer(seconds, db.interrupt)
-        timer.start()
+    db = _open_locked(home)
+    try:
+        return run_bounded(lambda: _answer(db, sql, limit), db.interrupt, seconds)
+    except (QueryTooLong, duckdb.InterruptException) as error:
+        raise StoreError(f"the query took more than {seconds:g} seconds and was stopped") from error
+    except StillEnding as error:
+        db.close()
+        fix = "ask again in a minute; a value of many millions of letters is what takes long to end"
+        raise StoreError("a query whose time was over has not ended yet", fix) from error
+
+
+def _answer(db: Connection, sql: str, limit: int) -> QueryResult:
+    """Return the rows, and close the connection."""
+    with db:
         try:
             check_query(sql, [statement.type.name for statement in db.extract_statements(sql)])
-            with bound_memory():
+            with bound_memory(), find_corruption():
                 return _fetch_rows(db.execute(sql), limit)
-        except duckdb.InterruptException as error:
-            raise StoreError(f"the query took more than {seconds:g} seconds and was stopped") from error
+        except duckdb.InterruptException:
+            raise
         except (duckdb.OutOfMemoryException, MemoryError) as error:
             raise StoreError("the query needs more memory than one may have: select or group less") from error
         except (duckdb.Error, RuntimeError, ValueError) as error:
             if isinstance(error, StoreError):
                 raise
             raise StoreError(explain_error(str(error), _names_in(db), sql)) from error
-        finally:
-            timer.cancel()
 
 
 def read_names(home: Path | str | HasResults) -> dict[str, list[str]]:
@@ -143,19 +177,11 @@ def read_names(home: Path | str | HasResults) -> dict[str, list[str]]:
         return _names_in(db)
 
 
-@contextmanager
-def _open_locked(home: Path | str | HasResults) -> Iterator[Connection]:
-    """Give a connection that reads the snapshot and nothing else, whatever the query says."""
+def _open_locked(home: Path | str | HasResults) -> Connection:
+    """Return a connection for queries of others."""
     # Replacements: a query could read a Python variable of that name as a table.
-    config: Config = {
-        "memory_limit": MEMORY_LIMIT, "python_enable_replacements": "false",
-        "autoload_known_extensions": "false", "autoinstall_known_extensions": "false",
-    }  # fmt: skip
-    with _open_file(_snapshot_path(home), config) as db:
-        # Spilling to the disk is writing as well; the settings are locked last.
-        db.execute("set max_temp_directory_size = '0MB'; set enable_external_access = false")
-        db.execute("set lock_configuration = true")
-        yield db
+    config = {**OPEN_CONFIG, "memory_limit": MEMORY_LIMIT, "python_enable_replacements": "false"}
+    return _open_file(_snapshot_path(home), config)
 
 
 def _fetch_rows(cursor: Connection, limit: int) -> QueryResult:

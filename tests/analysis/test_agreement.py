@@ -94,3 +94,14 @@ def test_an_interval_is_paired_over_seeds() -> None:
     assert divergence.mean == pytest.approx(-0.15)
     assert divergence.half == pytest.approx(12.7062 * 0.05, rel=1e-4)
     assert agreement.mean == pytest.approx(0.15)
+
+
+def test_a_student_of_another_runs_network_is_no_untaught_twin() -> None:
+    """Such a teacher has no architecture of its own; and a teacher that no loss listens to teaches nobody."""
+    alone: dict[str, Any] = {"student.arch": "x", "distill.loss": "hinton"}
+    settings = {
+        ("run", "c"): {**alone, "teacher.run": "quickstart/original"}, ("arch", "c"): {**alone, "teacher.arch": "y"},
+        ("deaf", "c"): {**alone, "teacher.arch": "y", "distill.loss": "ce"}, ("alone", "c"): alone,
+    }  # fmt: skip
+    pairs = {(taught[0], untaught[0]) for taught, untaught in find_twins(settings)}
+    assert pairs == {(taught, untaught) for taught in ("run", "arch") for untaught in ("deaf", "alone")}

@@ -22,9 +22,10 @@ from engine.analysis.claims import (
     summarize,
 )
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Comparison
+from engine.analysis.critical import critical_value
 from engine.analysis.power import Design
 from engine.analysis.speeds import NO_COMMON, ONE_NETWORK, SpeedRatio
-from engine.analysis.statistics import Interval, critical_value
+from engine.analysis.statistics import Interval
 from engine.analysis.things import Mismatch
 from engine.spec import Claim
 from tests.analysis.answering import Answers
@@ -148,10 +149,9 @@ def test_what_would_decide_a_claim_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     weak = _found(0.01, 0.02, 3)
     needed = Design(3, 0.02).seeds_needed(0.01)
     hope = "3 seeds do not tell; if the difference stays as it is, "
-    assert reason(_claim(), weak) == f"{hope}about {needed} seeds would decide it"
-    assert (
-        reason(_claim(margin=0.005), weak) == f"{hope}about {Design(3, 0.02).seeds_needed(0.005)} seeds would decide it"
-    )
+    assert reason(_claim(), weak) == f"{hope}about {needed} seeds would decide it with a power of 80 %"
+    fewer = Design(3, 0.02).seeds_needed(0.005)
+    assert reason(_claim(margin=0.005), weak) == f"{hope}about {fewer} seeds would decide it with a power of 80 %"
     spanned = _found(difference=Interval(0.05, 0.001, -0.01, 0.11, 3, 0.03, 19.0, "seeds and images", 0.999))
     assert reason(_claim(), spanned) == f"{hope}more seeds or test images are needed"
     assert reason(_claim("not_worse"), weak).startswith("3 seeds; without a margin, not_worse holds only where")
@@ -197,7 +197,9 @@ def test_effects_are_written_in_points_or_plain_numbers() -> None:
     assert interval_text(_found(0.012, None, 1)) == "+1.20 points, n=1"
     plain = replace(wide, metric="test_loss")
     assert interval_text(plain) == "+0.012 [-0.004, +0.028], n=3"
-    assert interval_text(replace(wide, metric="params")) == "+0.012, n=3"
+    assert interval_text(replace(wide, metric="params")) == "+0.012 [-0.004, +0.028], n=3", "pruned seed by seed"
+    alike = Interval(0.012, 0.0, 0.012, 0.012, 3)
+    assert interval_text(replace(wide, metric="params", difference=alike)) == "+0.012, n=3"
 
 
 @pytest.mark.parametrize(("p", "text"), [(0.0341, "p 0.0341"), (1e-6, "p 1e-06"), (9e-7, "p below 1e-6"), (1.0, "p 1")])

@@ -326,3 +326,18 @@ def test_holm_counts_only_what_was_tested() -> None:
     first, second, third = (other.adjusted_p for other in found)
     assert second is None
     assert [first, third] == pytest.approx([0.03, 0.02])
+
+
+def test_hits_of_maps_are_not_judged_by_what_networks_say(store: Store) -> None:
+    """The predictions differ by as much as the hits do, and say nothing of them; equal steps of all seeds neither."""
+    hits = {"a": 0.5, "b": 0.75}
+    store.runs = [run_row(arm, seed, pointing_game=value) for arm, value in hits.items() for seed in (0, 1, 2)]
+    right = {"a": [True, True, False, False], "b": [True, True, True, False]}
+    store.images = [
+        {"job": row["final_job"], "samples": list("wxyz"), "labels": [0] * 4, "correct": right[str(row["arm"])]}
+        for row in store.runs
+    ]
+    found = store.compare("pointing_game")
+    assert found.difference.mean == pytest.approx(0.25)
+    assert (found.images, found.difference.over, found.p) == (None, "seeds", None)
+    assert found.untested

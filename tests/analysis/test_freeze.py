@@ -16,8 +16,7 @@ from tests.analysis.answering import Answer, Answers
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
 OWN = "from the same runs: their jobs hold other figures now"
-SAMPLE = "from the same runs: what counts as a sample of its own is another rule now"
-SPREAD = "from the same runs: the spread is reckoned by another rule now"
+SPREAD = "from the same runs: the same mean with another spread"
 
 
 def _made(folder: Path) -> SyntheticHome:
@@ -140,7 +139,10 @@ def _rows_of(name: str, rows: list[dict[str, Any]]) -> Answer:
         ({"mean": 0.605}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.605 ± 0.02, n=3, " + OWN]),
         ({"std": 0.03}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.03, n=3, " + SPREAD]),
         ({"std": None}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6, n=3, " + SPREAD]),
-        ({"n": 4}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=4, " + SAMPLE]),
+        (
+            {"n": 4},
+            ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=4, from the same runs: 4 samples now, 3 before"],
+        ),
         (
             {"mean": 0.5, "runs": ["r2"]},
             ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.5 ± 0.02, n=3, by other runs: 1 run more and 1 run fewer"],
@@ -201,7 +203,7 @@ def cell(metric: str = "test_top1", arm: str = "a", **more: Any) -> dict[str, An
     ("now", "reason"),
     [
         (cell(mean=0.6), OWN),
-        (cell(n=1, std=None), SAMPLE),
+        (cell(n=1, std=None), "from the same runs: 1 samples now, 2 before"),
         (cell(std=None), SPREAD),
         (cell(mean=0.6, n=3, runs=["r1", "r2", "r3"]), "by other runs: 1 run more"),
         (cell(mean=0.6, runs=["r1", "r3"]), "by other runs: 1 run more and 1 run fewer"),

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from engine.analysis.compare import Comparison
 from engine.analysis.leaders import find_leaders
+from engine.analysis.statistics import Interval
+from engine.analysis.things import Mismatch
 from engine.errors import QueryError
 from tests.analysis.answering import Answers
 from tests.analysis.test_compare import run_row
 
 ARMS = ("a", "b", "c")
+FOUND = Comparison("test_top1", "one", ("b", "a"), (0.9, 0.5), ((), ()), Interval(0.4, 0.1, 0.2, 0.6, 3), None, None,
+                   None, None, (), ())  # fmt: skip
 
 
 def leaders_of(
-    monkeypatch: pytest.MonkeyPatch, top1: Mapping[str, Sequence[float | None]], p: float | None, tests: int = 0
+    monkeypatch: pytest.MonkeyPatch,
+    top1: Mapping[str, Sequence[float | None]],
+    p: float | None,
+    tests: int = 0,
+    *,
+    found: Comparison | None = None,
 ) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Return the leaders and which pairs were compared, where the comparison says `p`."""
     rows = {arm: [run_row(arm, seed, test_top1=value) for seed, value in enumerate(held)] for arm, held in top1.items()}
@@ -27,7 +38,7 @@ def leaders_of(
         if p is None:
             raise QueryError("no common seed")
         assert (metric, anyway) == ("test_top1", True)
-        return [type("Found", (), {"cell": cell, "p": p}) for cell in ("other", "one")]
+        return [replace(found or FOUND, cell=cell, p=p) for cell in ("other", "one")]
 
     monkeypatch.setattr("engine.analysis.leaders.compare_arms", compare)
     snapshot = Answers(answer=lambda query, values: rows[values["arm"]] if query == "compare_runs" else [])
@@ -55,3 +66,15 @@ def test_without_a_second_or_a_common_seed_nobody_leads(monkeypatch: pytest.Monk
     assert leaders_of(monkeypatch, {"a": (0.5,)}, 0.01) == ({}, [])
     assert leaders_of(monkeypatch, {"a": (0.5,), "b": (None,)}, 0.01) == ({}, [])
     assert leaders_of(monkeypatch, {"a": (0.5,), "b": (0.9,)}, None)[0] == {}
+
+
+def test_what_is_lower_on_common_seeds_leads_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lucky seed that the second has not makes the higher mean."""
+    lower = replace(FOUND, difference=Interval(-0.1, 0.01, -0.12, -0.08, 2))
+    assert leaders_of(monkeypatch, {"a": (0.5, 0.5), "b": (0.4, 0.4, 0.9)}, 0.001, found=lower)[0] == {}
+
+
+def test_what_was_judged_on_other_images_leads_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    for apart, leads in ((True, False), (False, True)):
+        unlike = replace(FOUND, unfair=(Mismatch("data.split_seed", 1, 2, other_images=apart),))
+        assert bool(leaders_of(monkeypatch, {"a": (0.5,), "b": (0.9,)}, 0.001, found=unlike)[0]) == leads

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from statsmodels.stats.power import TTestPower
 
-from benchmarks.simulate import power_found
-from engine.analysis.crossed import LEAST_SHARE, crossed_interval
+from benchmarks.simulate import World, power_found
+from engine.analysis.critical import critical_value
+from engine.analysis.crossed import crossed_interval, least_share
 from engine.analysis.power import ASSUMED_SEED_SD, Design, assumed_design, design_of
-from engine.analysis.statistics import Interval, critical_value, p_of, t_interval
+from engine.analysis.statistics import Interval, p_of, t_interval
 
 
 @pytest.mark.parametrize("tests", [1, 8])
@@ -86,7 +87,7 @@ def test_an_assumed_design_counts_the_luck_of_its_test_images() -> None:
 def test_power_is_found_where_images_make_half_the_error(seeds: int, rest_share: float) -> None:
     draw, design, rounds = np.random.default_rng(6), Design(seeds, seeds**0.5, 1.0, 4, rest_share), 8000
     truth = design.detectable(0.8)
-    of_seeds = np.maximum(draw.chisquare(seeds - 1, rounds) / (seeds - 1), LEAST_SHARE * rest_share)
+    of_seeds = np.maximum(draw.chisquare(seeds - 1, rounds) / (seeds - 1), least_share(seeds - 1) * rest_share)
     reach = [critical_value(seeds - 1, 1 / (one + 1), 1 - 0.05 / 4) * (one + 1) ** 0.5 for one in of_seeds]
     found = np.mean(np.abs(draw.normal(truth, 2**0.5, rounds)) > reach)
     assert found == pytest.approx(0.8, abs=0.03)
@@ -97,10 +98,18 @@ def test_the_rest_of_an_image_and_a_training_costs_power() -> None:
     assert replace(free, rest_share=1.0).power_of(0.05) < free.power_of(0.05)
 
 
-def test_power_is_found_in_simulated_trainings() -> None:
-    """Three seeds whose luck makes about half of the error, judged as `make simulate` judges them."""
-    row = power_found(np.random.default_rng(7), 3, 357, 0.005, 2000, 1)
+@pytest.mark.parametrize(("seeds", "tests"), [(3, 1), (5, 2)])
+def test_power_is_found_in_simulated_trainings(seeds: int, tests: int) -> None:
+    """Trainings whose luck makes about half of the error, in a table of several tests, judged after Holm."""
+    row = power_found(np.random.default_rng(7), World(seeds, 357, 0.005), 2000, tests)
     assert row.ours == pytest.approx(row.peer, abs=0.03)
+
+
+def test_fewest_seeds_are_found_where_a_design_needs_many() -> None:
+    for design, gap in ((Design(3, 0.01, 0.0, 8), 0.002), (Design(3, 0.01, 0.003), 0.0085)):
+        needed = design.seeds_needed(gap)
+        assert needed is not None
+        assert replace(design, seeds=needed - 1).power_of(gap) < 0.8 <= replace(design, seeds=needed).power_of(gap)
 
 
 def test_one_seed_detects_nothing() -> None:

@@ -162,20 +162,3 @@ def test_p_and_interval_are_of_one_error() -> None:
     assert stats.p_of(found, 0.2) == pytest.approx(scipy_stats.ttest_1samp([0.1, 0.4, 0.35, 0.8], 0.2).pvalue)
     assert stats.p_of(stats.Interval(0.1, None, 0.0, 0.2, 1, error=0.05, df=99, over="images")) is None
     assert stats.p_of(None) is None
-
-
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1.0])
-def test_p_is_the_level_of_its_critical_value(share: float) -> None:
-    for alpha in (0.5, 0.05, 0.0125, 1e-4):
-        edge = stats.critical_value(4, share, 1 - alpha)
-        assert stats.p_of(stats.Interval(edge, 1, 0, 1, 5, 1.0, 4.0, "seeds and images", share)) == pytest.approx(alpha)
-    far, near = (stats.p_of(stats.Interval(at, 1, 0, 1, 5, 1.0, 4.0, image_share=share)) for at in (1e6, 1e-9))
-    assert far is not None
-    assert 0 < far < 1e-20
-    assert near == pytest.approx(1)
-
-
-def test_critical_values_go_from_students_to_the_normals() -> None:
-    reach = [stats.critical_value(2, share) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    assert reach == sorted(reach, reverse=True)
-    assert (reach[0], reach[-1]) == pytest.approx((scipy_stats.t.ppf(0.975, 2), scipy_stats.norm.ppf(0.975)))

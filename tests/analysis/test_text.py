@@ -106,3 +106,20 @@ def test_what_was_left_out_or_not_equal_comes_last() -> None:
         "    train.lr    1  2",
     ]
     assert "relative" not in "".join(comparison_lines(replace(found(), means=(0.02, 0.0))))
+
+
+def test_of_other_test_images_nothing_is_tested() -> None:
+    told = lines(unfair=(Mismatch("data.split_seed", 1, 2, other_images=True),))
+    assert told == [
+        "test_top1: b 62.00 %, a 60.00 %",
+        "  difference +2.00 points [+0.50, +3.50], n=4 (95 % interval over 4 common seeds and 200 test images)",
+        "  relative +3.33 %",
+        "  not comparable: not the same test images: data.split_seed is 1 against 2",
+        "  note: these were not held equal",
+        "    data.split_seed  1  2",
+    ]
+
+
+def test_arms_of_unknown_training_are_footnotes() -> None:
+    said = "  footnote: b begins with or learns from weights of unknown training"
+    assert lines(unknown=("b",))[-1].startswith(said)

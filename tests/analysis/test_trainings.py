@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 
+from engine.analysis.claims import check_claims
+from engine.analysis.compare import compare_arms
 from engine.analysis.snapshot import one_snapshot
-from engine.analysis.trainings import NetworkTraining, read_trainings, unknown_arms, unknown_jobs
+from engine.analysis.text import comparison_lines
+from engine.analysis.trainings import NetworkTraining, read_trainings, unknown_arms, unknown_jobs, unknown_text
 from engine.collect import collect
 from engine.home.files import read_json, write_json
+from engine.spec import Claim
 from store.journal import JournalWriter
 from tests.helpers.synthetic import Arm, SyntheticHome
 
+CLAIM = {"id": "one", "text": "It wins.", "arm": "begun", "against": "plain", "expect": "greater"}
 FILE = "sha256:" + "ab" * 32
 
 
@@ -94,3 +99,24 @@ def test_arms_and_jobs_of_unknown_training_are_named_once(made: SyntheticHome) -
     assert unknown_arms(found, "another") == []
     assert student(made, "begun") in unknown_jobs(found)
     assert student(made, "plain") not in unknown_jobs(found)
+
+
+@pytest.mark.parametrize(("metric", "is_told"), [("test_top1", True), ("val_top1", False), ("params", False)])
+def test_comparisons_and_claims_on_test_images_say_what_the_report_says(
+    metric: str, is_told: bool, made: SyntheticHome
+) -> None:
+    say(made, student(made, "begun"), "unknown")
+    say(made, student(made, "plain"), "known")
+    collect(made.home)
+    (found,) = compare_arms(made.home, "paper/begun", "paper/plain", metric)
+    (judged,) = check_claims(made.home, "paper", [Claim.model_validate({**CLAIM, "metric": metric})])
+    told = unknown_text("begun")
+    assert found.unknown == (("begun",) if is_told else ())
+    assert (f"  footnote: {told}" in comparison_lines(found)) == (told in judged.reason) == is_told
+
+
+def test_one_arm_is_read_alone(made: SyntheticHome) -> None:
+    collect(made.home)
+    with one_snapshot(made.home) as snapshot:
+        assert {one.arm for one in read_trainings(snapshot, "paper", "begun")} == {"begun"}
+        assert read_trainings(snapshot, "paper", "gone") == []

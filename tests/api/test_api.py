@@ -83,6 +83,11 @@ def test_submit_takes_a_file_or_a_spec(tmp_path: Path, started: list[Home]) -> N
     assert len(states(home)) == 23
 
 
+def test_submit_hands_back_what_the_command_warns_of(tmp_path: Path) -> None:
+    done = api.submit(load_spec(QUICKSTART, ["train.batch_size=1500", "seeds=[0]"]), tmp_path / "home", start=False)
+    assert done.warnings[0].startswith("train.batch_size (arm original): 1500 is more than")
+
+
 def test_finished_experiment_starts_no_scheduler(
     tmp_path: Path, started: list[Home], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -246,3 +246,23 @@ def test_a_flat_map_is_drawn_without_dividing_by_zero(tmp_path: Path) -> None:
     (path,) = save_maps(flat, torch.zeros(1, 3, 100, 100, dtype=torch.uint8), tmp_path, ["a"], COLOURS)
     with Image.open(path) as picture:
         assert picture.size == (400, 200)
+
+
+@pytest.mark.parametrize("ground", [0, 128, 255])
+def test_objects_are_outlined_on_dark_and_light(tmp_path: Path, ground: int) -> None:
+    """White inside, black around it, on both halves of the picture; the image without an object has no line."""
+    plain = torch.full((2, 3, 168, 168), ground, dtype=torch.uint8)
+    objects = np.zeros((2, 168, 168), dtype=bool)
+    objects[0, 20:60, 30:168] = True  # cut off on the right
+    maps = AttentionMaps(torch.ones(2, 2, 2), "m", "l")
+    bare = save_maps(maps, plain, tmp_path / "bare", ["a", "b"], COLOURS)
+    paths = save_maps(maps, plain, tmp_path / "maps", ["a", "b"], COLOURS, objects)
+    assert paths[1].read_bytes() == bare[1].read_bytes()
+    drawn, unmarked = (np.asarray(Image.open(path)) for path in (paths[0], bare[0]))
+    for half, before in zip(np.split(drawn, 2, axis=1), np.split(unmarked, 2, axis=1), strict=True):
+        inner = (half[20:22, 30:], half[58:60, 30:], half[20:60, 30:32])
+        outer = (half[18:20, 30:], half[60:62, 30:], half[18:62, 28:30])
+        assert all((line == 255).all() for line in inner)
+        assert all((line == 0).all() for line in outer)
+        assert np.array_equal(half[22:58, 32:], before[22:58, 32:])
+        assert np.array_equal(half[:18], before[:18])

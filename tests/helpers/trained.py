@@ -16,6 +16,7 @@ from engine.home.paths import Home, open_home
 from engine.inputs.ancestors import Ancestors
 from engine.inputs.content import file_digest
 from engine.inputs.lineage import encode_lineage
+from engine.inputs.tensors import tensors_digest
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
 from engine.schedule.submit import submit_plan
@@ -58,7 +59,7 @@ class Trainer:
     def train(self, *words: str, role: str = "student", says: bool = True) -> Path:
         """Submit a plan and make the network of `role` with all before it; return its weights file.
 
-        Where `says` is false its header is empty, as before xp wrote lineages.
+        Where `says` is false its header is empty, as before xp wrote lineages, and its result has no tensors' digest.
         """
         made = self.plan(*words)
         submit_plan(made, self.home)
@@ -80,7 +81,8 @@ class Trainer:
         # What a training writes, worked out from the jobs themselves.
         metadata = encode_lineage(Ancestors(self.home).of_job(job)) if says else None
         save_file({name: value.contiguous() for name, value in state.items()}, file, metadata)
-        write_json(winner.result, {"job": job, "attempt": 1, "seconds": 1.0, "weights_sha256": file_digest(file)})
+        result: dict[str, Any] = {"job": job, "attempt": 1, "seconds": 1.0, "weights_sha256": file_digest(file)}
+        write_json(winner.result, result | ({"tensors_sha256": tensors_digest(file)} if says else {}))
         assert folder.commit(winner)
         return file
 

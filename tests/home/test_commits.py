@@ -55,6 +55,7 @@ def test_a_commit_names_the_files_that_decide_its_figures_and_what_it_made(resum
     first = resumed.attempt(1).journal.read_bytes().splitlines(keepends=True)
     assert files == {
         "spec.json": resumed.spec.stat().st_size,
+        "attempts/1/provenance.json": resumed.attempt(1).provenance.stat().st_size,
         "attempts/2/provenance.json": resumed.attempt(2).provenance.stat().st_size,
         "attempts/2/artifacts/weights.safetensors": 7000,
         "attempts/2/journal.jsonl": resumed.attempt(2).journal.stat().st_size,
@@ -63,8 +64,12 @@ def test_a_commit_names_the_files_that_decide_its_figures_and_what_it_made(resum
     assert damaged(resumed) == {}, "what the first attempt wrote later does not count"
 
 
-@pytest.mark.parametrize("name", ["spec.json", "attempts/2/provenance.json", "attempts/2/journal.jsonl",
-                                  "attempts/1/journal.jsonl", "attempts/2/artifacts/weights.safetensors"])  # fmt: skip
+ARTIFACT = "attempts/2/artifacts/weights.safetensors"
+JOURNALS = ("attempts/1/journal.jsonl", "attempts/2/journal.jsonl")
+ORIGINS = ("attempts/1/provenance.json", "attempts/2/provenance.json")
+
+
+@pytest.mark.parametrize("name", ["spec.json", *ORIGINS, *JOURNALS, ARTIFACT])
 def test_a_change_in_any_of_them_is_found(resumed: JobFolder, name: str) -> None:
     path, is_row = resumed.root / name, "artifacts" not in name
     raw = path.read_bytes()

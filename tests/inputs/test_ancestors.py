@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from engine.home.files import write_json
 from engine.home.paths import Home, open_home
-from engine.inputs.ancestors import Ancestors, stored_words, trained_here
+from engine.inputs.ancestors import CHANGED, Ancestors, stored_words
 from engine.inputs.content import digits_file, file_digest
 from engine.inputs.image_keys import short_keys
 from engine.inputs.lineage import Exposure, Lineage, encode_lineage
+from engine.inputs.tensors import TENSORS
 
 DATA = {"source": "digits", "split": "80/10/10", "split_seed": 0, "nested": False, "given": "merge"}
 PACKED = {"source": "digits", "short_side": 8, "format": "raw", "broken": "stop", "classes": None}
@@ -87,8 +88,27 @@ def test_weights_of_this_home_bring_their_job(home: Home, tmp_path: Path) -> Non
     write_training(home)
     file = commit(home, "train-1")
     write_training(home, "train-2", weights=mark(file), weights_file=str(tmp_path / "gone.safetensors"))
-    assert trained_here(home) == {file_digest(file): "train-1"}
     assert ways(Ancestors(home).of_parents(need_words(home, "train-2"))) == [("its weights", "job train-1")]
+
+
+def test_a_copy_whose_header_is_gone_brings_its_job(home: Home, tmp_path: Path) -> None:
+    write_training(home)
+    plain = tmp_path / "plain.safetensors"
+    save_file(load_file(commit(home, "train-1", TOLD)), plain)
+    write_training(home, "train-2", weights=mark(plain), weights_file=str(plain))
+    lineage = Ancestors(home).of_parents(need_words(home, "train-2"))
+    assert ways(lineage) == [("its weights", "plain.safetensors, job train-1")]
+    assert (lineage.exposures[0].images, lineage.unknown) == (TOLD.exposures[0].images, ())
+
+
+def test_a_header_whose_tensors_were_changed_is_half_of_the_truth(home: Home, tmp_path: Path) -> None:
+    """Whoever trained on and kept the header has seen at least what it says."""
+    file = tmp_path / "on.safetensors"
+    save_file({"a": torch.zeros(3)}, file, {**encode_lineage(TOLD), TENSORS: "ab" * 32})
+    write_training(home, "train-2", weights=mark(file), weights_file=str(file))
+    lineage = Ancestors(home).of_parents(need_words(home, "train-2"))
+    assert ways(lineage) == [("its weights", "on.safetensors")]
+    assert lineage.unknown == (f"its weights <- on.safetensors <- {CHANGED}",)
 
 
 def need_words(home: Home, job: str) -> Any:

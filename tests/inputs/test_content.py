@@ -352,7 +352,7 @@ def test_a_cache_that_cannot_be_read_is_an_empty_one(root: Path, cache: Path, te
     assert image_digests([image], cache) == [sha256(b"ant 0")]
     cache.unlink()
     cache.mkdir()
-    assert content._read_cache(cache) == {}
+    assert content.read_digests(cache) == {}
 
 
 def test_files_are_hashed_some_at_a_time_and_members_by_archive(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -204,3 +205,61 @@ def test_an_archives_folders_need_no_entries_of_their_own(tmp_path: Path) -> Non
         for name in ("top/a/1.png", "top/b/in/1.png", "top/.x/c/1.png", "top/read.txt"):
             packed.writestr(name, b"")
     assert shown(tmp_path / "x.zip") == [("top/a/1.png", "a", ""), ("top/b/in/1.png", "b", "")]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("  ", "is blank"), ("a\nb", "has control characters"), (os.fsdecode(b"a\xe9"), "is no UTF-8")],
+)
+def test_a_class_whose_name_cannot_be_written_is_refused(tmp_path: Path, name: str, words: str) -> None:
+    write_tree(tmp_path, ["a/1.png", f"{name}/1.png"])
+    with pytest.raises(DataError, match=rf"{words}\nfix: rename"):
+        find_images(tmp_path)
+    assert shown(write_tree(tmp_path, ["b/1.png"]), ["a", "b"]) == [("a/1.png", "a", ""), ("b/1.png", "b", "")]
+
+
+def test_classes_that_differ_in_their_form_of_unicode_only_are_refused(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["caf\u00e9/1.png", "cafe\u0301/1.png"])
+    with pytest.raises(DataError, match="in two forms of Unicode"):
+        find_images(tmp_path)
+
+
+def test_two_images_that_are_written_alike_are_refused(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["a/\\xe9.png", os.fsdecode(b"a/\xe9.png"), "b/1.png"])
+    with pytest.raises(DataError, match="written alike"):
+        find_images(tmp_path)
+
+
+def test_folders_are_followed_to_a_depth(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["a/" + "d/" * 63 + "1.png", "b/1.png"])
+    assert len(shown(tmp_path)) == 2
+    write_tree(tmp_path, ["a/" + "d/" * 64 + "1.png"])
+    with pytest.raises(DataError, match=r"more than 64 folders deep\nfix: .*folder_depth"):
+        find_images(tmp_path)
+
+
+def test_the_same_folder_may_be_linked_to_often_but_not_without_end(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["same/1.png", "set/a/1.png", "set/b/1.png"])
+    for number in range(65):
+        if number == 64:
+            assert len(shown(tmp_path / "set")) == 66
+        (tmp_path / "set" / "a" / f"{number}").symlink_to(tmp_path / "same")
+    with pytest.raises(DataError, match="more than 64 ways lead to this folder"):
+        find_images(tmp_path / "set")
+
+
+def test_a_link_to_a_folder_that_holds_the_set_is_not_followed(tmp_path: Path) -> None:
+    write_tree(tmp_path, ["set/a/1.png", "set/b/1.png", "elsewhere/1.png"])
+    (tmp_path / "set" / "a" / "up").symlink_to(tmp_path)
+    assert len(shown(tmp_path / "set")) == 2
+    (tmp_path / "link").symlink_to(tmp_path / "set")
+    assert len(find_images(tmp_path / "link")[0]) == 2
+
+
+def test_pipes_and_devices_of_a_tar_are_counted(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as tar:
+        for name, kind in (("a/1.png", tarfile.REGTYPE), ("b/1.png", tarfile.REGTYPE), ("a/p.png", tarfile.FIFOTYPE)):
+            member = tarfile.TarInfo(name)
+            member.type = kind
+            tar.addfile(member)
+    assert passed_over(tmp_path / "x.tar", 2) == {"pipe or device": 1}

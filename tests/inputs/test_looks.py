@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.inputs.looks import Look, look_metadata, look_warnings, own_look, teacher_look
+from engine.inputs.looks import LOOK, Look, look_metadata, look_warnings, own_look, teacher_look
 from engine.spec import Data, Settings, Teacher
 
 LITE2 = {"arch": "timm/tf_efficientnet_lite2", "weights": "pretrained"}
@@ -57,3 +58,21 @@ def test_a_pack_smaller_than_its_view_is_warned_of() -> None:
     (line,) = warnings_of()
     assert line.endswith("the packed ones have 256 px: they are enlarged; fix: set data.short_side: 293")
     assert warnings_of(data={"short_side": 293}) == []
+
+
+WORTHLESS = {
+    "no JSON": "{" * 9,
+    "a list": "[1]",
+    "endless lists": "[" * 100_000,
+    "other types": '{"image_size": "224", "crop_share": [], "interpolation": {}, "mean": "red", "std": [true, 1, 1]}',
+    "no size": '{"image_size": -1, "crop_share": 0, "mean": [1], "std": [0, 1, 1]}',
+    "without end": '{"image_size": 1000000000000, "crop_share": 1.5, "interpolation": "x", "mean": [NaN, 0, 0]}',
+    "a yes": '{"image_size": true, "crop_share": true}',
+}
+
+
+@pytest.mark.parametrize("kind", WORTHLESS)
+def test_what_a_file_cannot_mean_counts_as_silence(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "weights.safetensors"
+    save_file({"a": torch.zeros(1)}, file, metadata={LOOK: WORTHLESS[kind]})
+    assert teacher_look(teacher(weights=str(file)), DATA) == teacher_look(teacher(), DATA)

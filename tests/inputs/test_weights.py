@@ -120,3 +120,13 @@ def test_a_head_of_another_size_is_refused(
 def test_a_classifier_without_a_dimension_is_none() -> None:
     assert head_outputs({"head.weight": ()}) == 0
     assert head_outputs({"head.weight": (5, 8), "head.bias": (6,)}) == 5
+
+
+def test_a_file_of_more_bytes_than_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file({"a": torch.zeros(100)}, path)
+    monkeypatch.setenv("XP_LIMITS", f"weights_bytes={path.stat().st_size}")
+    assert stored_shapes(path)
+    monkeypatch.setenv("XP_LIMITS", f"weights_bytes={path.stat().st_size - 1}")
+    with pytest.raises(DataError, match=r"the weights file has \d+ bytes\nfix: .*weights_bytes"):
+        stored_shapes(path)

@@ -129,7 +129,10 @@ def test_results_that_cannot_be_read_are_made_anew_by_a_rebuild(home: Home, raw:
     assert finding(home, "results.duckdb").what == "none yet"
     collect(home)
     assert finding(home, "results.duckdb").what == "1 jobs; whether their files are whole tells --deep"
-    home.results_db.write_bytes(raw if raw != b"cut" else home.results_db.read_bytes()[:10_000])
+    whole = home.results_db.read_bytes()
+    home.results_db.unlink()
+    assert finding(home, "results.duckdb").what == "is gone, and results were taken in"
+    home.results_db.write_bytes(raw if raw != b"cut" else whole[:10_000])
     found = finding(home, "results.duckdb")
     assert not found.is_well
     assert found.fix.startswith("xp rebuild makes it again")

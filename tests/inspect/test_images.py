@@ -159,3 +159,8 @@ def test_ten_of_a_group_are_shown_and_the_rest_counted(count: int, end: str) -> 
     line = lines[lines.index("the same or nearly the same image: 1") + 1]
     assert line.startswith("  0 = 1 = 2")
     assert line.split(" = ")[-1] == end
+
+
+def test_class_names_that_differ_only_in_case_are_named() -> None:
+    lines = list(survey_lines(replace(SURVEY, classes={"Cat": 3, "cat": 2, "dog": 1})))
+    assert "class names that differ only in case: Cat, cat" in lines

@@ -56,14 +56,16 @@ def test_an_arm_extends_a_name_alone(base: str, tmp_path: Path) -> None:
 
 def test_a_chain_of_arms_may_be_long(tmp_path: Path) -> None:
     """Each arm is resolved once, its base before it, in whatever order they stand."""
-    rest = "".join(f"  a{number}: {{extends: a{number - 1}, train.lr: {number}}}\n" for number in range(1499, 0, -1))
+    rest = "".join(
+        f"  a{number}: {{extends: a{number - 1}, train.lr: {number}.5e-4}}\n" for number in range(1499, 0, -1)
+    )
     found = arms_of(load_spec(write_spec(tmp_path, f"arms:\n{rest}  a0: {{train.batch_size: 8}}\n")))
-    assert (found["a1499"].train.lr, found["a1499"].train.batch_size) == (1499, 8)
-    assert found["a700"].train.lr == 700
+    assert (found["a1499"].train.lr, found["a1499"].train.batch_size) == (1499.5e-4, 8)
+    assert found["a700"].train.lr == 700.5e-4
 
 
 def test_a_mistake_far_down_a_chain_is_told_where_it_is_written(tmp_path: Path) -> None:
-    rest = "".join(f"  a{number}: {{extends: a{number - 1}, train.lr: {number}}}\n" for number in range(1, 300))
+    rest = "".join(f"  a{number}: {{extends: a{number - 1}, train.threads: {number}}}\n" for number in range(1, 300))
     told = problems_of(tmp_path, f"arms:\n  a0: {{train.epochs: 0}}\n{rest}")
     assert [(where, path) for where, path, _, _ in told] == [("5:22", "train.epochs")]
 

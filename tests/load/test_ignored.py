@@ -138,6 +138,31 @@ def test_an_overlay_may_add_an_arm(tmp_path: Path) -> None:
     assert arms_of(spec)["d"].train.lr == 0.4
 
 
+@pytest.mark.parametrize(("optimizer", "most"), [("adamw", 1.0), ("sgd", 10.0)])
+def test_a_rate_at_which_nothing_trains_is_told(optimizer: str, most: float, tmp_path: Path) -> None:
+    text = f"train: {{optimizer: {optimizer}, lr: %s}}\nprune: {{ratio: 0.2, recover_lr: %s}}\n"
+    assert load_spec(write_spec(tmp_path, text % (most, most))).doubts == ()
+    first, second = load_spec(write_spec(tmp_path, text % (2 * most, 3 * most))).doubts
+    said = f"train.lr: {2 * most:g} is above {most:g}, and {optimizer} trains at rates far below\nfix: check its"
+    assert f"spec.yaml:4:{31 if optimizer == 'adamw' else 29}: {said}" in first
+    assert f"prune.recover_lr: {3 * most:g} is above {most:g}" in second
+
+
+def test_a_rate_is_told_of_an_arm_and_of_a_teacher(tmp_path: Path) -> None:
+    own = "teacher: {arch: tiny_vit_5m, train: {lr: 5.0}}\narms: {b: {}, c: {train.lr: 2.0}}\n"
+    told = load_spec(write_spec(tmp_path, own)).doubts
+    assert [line.split(": ")[:2] for line in told] == [
+        [f"{tmp_path / 'spec.yaml'}:4:42", "teacher.train.lr"],
+        [f"{tmp_path / 'spec.yaml'}:5:29", "train.lr"],
+    ]
+
+
+def test_a_ratio_that_leaves_next_to_nothing_is_told(tmp_path: Path) -> None:
+    (line,) = load_spec(write_spec(tmp_path, "prune: {ratio: 0.99}\n")).doubts
+    assert "prune.ratio: 0.99 leaves 1.0% of the parameters\nfix: write the share that is taken away" in line
+    assert load_spec(write_spec(tmp_path, "prune: {ratio: 0.95}\n")).doubts == ()
+
+
 def test_enlarged_crops_are_told(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     text = "name: a\ndata: {source: digits, image_size: %d, short_side: 256}\nstudent: {arch: tiny_vit_5m}\n"

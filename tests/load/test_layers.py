@@ -87,3 +87,65 @@ def test_a_base_file_is_shared_by_two_without_a_cycle(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(f"extends: base.yaml\n{HEAD}")
         assert load_spec(tmp_path / f"{name}.yaml").train.lr == 2.0
+
+
+# Files that are no specs ----------------------------------------------------------------------------------------------
+
+SECRETS = {
+    "far/shadow": "root:$6$secret:1:0:::::\n",
+    "far/hosts.yml": "github.com:\n  oauth_token: secret\n",
+    "far/broken.yaml": "secret: [1\n",
+    "far/twice.yaml": "secret: 1\nsecret: 2\n",
+    "far/mixed.json": '{"name": "a", "secret": 1}',
+    "far/list.yaml": "- secret\n",
+    "far/bytes.yaml": "secret: \xff",
+    "far/tagged.yaml": "name: !secret a\n",
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_of_a_far_file_that_is_no_spec_nothing_is_told(name: str, is_linked: bool, tmp_path: Path) -> None:
+    for folder in ("specs", "far"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / name).write_bytes(SECRETS[name].encode("latin-1"))
+    file, base = tmp_path / "specs" / "spec.yaml", f"../{name}"
+    if is_linked:
+        base = Path(name).name
+        (tmp_path / "specs" / base).symlink_to(tmp_path / name)
+    file.write_text(f"{HEAD}extends: {base}\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec(file)
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.path) == (f"{file}:{len(HEAD.splitlines()) + 1}:10", "extends")
+    assert problem.what == f"{tmp_path}/specs/{base} is no spec"
+    assert "secret" not in str(caught.value)
+    assert problem.fix.startswith("name a")
+
+
+def test_neighbours_of_a_far_file_are_not_listed(tmp_path: Path) -> None:
+    for folder in ("specs", "far"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "far" / "secret.yaml").write_text("")
+    (tmp_path / "specs" / "spec.yaml").write_text(f"{HEAD}extends: ../far/secrets.yaml\n")
+    with pytest.raises(SpecError, match="there is no file") as caught:
+        load_spec(tmp_path / "specs" / "spec.yaml")
+    assert caught.value.problems[0].fix == "give a path relative to this file"
+
+
+def test_a_far_spec_may_be_extended_as_json_too(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "base.JSON").write_text('{"train": {"lr": 2.0}}')
+    (tmp_path / "specs" / "spec.yaml").write_text(f"{HEAD}extends: ../base.JSON\n")
+    assert load_spec(tmp_path / "specs" / "spec.yaml").train.lr == 2.0
+
+
+def test_a_spec_behind_a_link_has_its_bases_beside_the_link(tmp_path: Path) -> None:
+    """A base beside the link is near, and its mistakes are told."""
+    for folder in ("specs", "far"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "far" / "spec.yaml").write_text(f"{HEAD}extends: base.yaml\n")
+    (tmp_path / "specs" / "spec.yaml").symlink_to(tmp_path / "far" / "spec.yaml")
+    (tmp_path / "specs" / "base.yaml").write_text("train: {lr: [}\n")
+    with pytest.raises(SpecError, match="this is not YAML"):
+        load_spec(tmp_path / "specs" / "spec.yaml")

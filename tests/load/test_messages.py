@@ -37,6 +37,18 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
         "1.5 is not a whole number",
         "write a whole number",
     ),
+    "a whole number with an exponent": (
+        {"train": {"epochs": 1e3}},
+        ("train", "epochs"),
+        "1000.0 is not a whole number",
+        "write a whole number, without point or exponent: 1000",
+    ),
+    "a whole number with a large exponent": (
+        {"train": {"epochs": 1e26}},
+        ("train", "epochs"),
+        "1e+26 is not a whole number",
+        "write a whole number",
+    ),
     "a number in quotes": (
         {"train": {"epochs": "12"}},
         ("train", "epochs"),
@@ -70,21 +82,69 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
     "at least": (
         {"train": {"epochs": 0}},
         ("train", "epochs"),
-        "0: input should be greater than or equal to 1",
+        "0 is below 1",
         "use a value of at least 1",
     ),
-    "above": ({"train": {"lr": 0.0}}, ("train", "lr"), "0.0: input should be greater than 0", "use a value above 0.0"),
+    "above": ({"train": {"lr": 0.0}}, ("train", "lr"), "0.0 is not above 0", "use a value above 0"),
     "at most": (
         {"data": {"source": "digits", "image_size": 4000}},
         ("data", "image_size"),
-        "4000: input should be less than or equal to 2048",
-        "use a value of at most 2048",
+        "4000 is above 2,048",
+        "use a value of at most 2,048",
     ),
     "below": (
         {"train": {"label_smoothing": 1.0}},
         ("train", "label_smoothing"),
-        "1.0: input should be less than 1",
-        "use a value below 1.0",
+        "1.0 is not below 1",
+        "use a value below 1",
+    ),
+    "above the largest": (
+        {"train": {"epochs": 10**25}},
+        ("train", "epochs"),
+        "a whole number of 26 digits is above 1,000,000",
+        "use a value of at most 1,000,000",
+    ),
+    "a number that Python cannot write": (
+        {"seeds": [10**9_999]},
+        ("seeds", 0),
+        "this is above 9,223,372,036,854,775,807",
+        "use a value of at most 9,223,372,036,854,775,807",
+    ),
+    "a number that no float holds": (
+        {"train": {"lr": 10**400}},
+        ("train", "lr"),
+        "a whole number of 401 digits is too large for any setting",
+        "write the number that was meant",
+    ),
+    "not a number": (
+        {"train": {"lr": float("nan")}},
+        ("train", "lr"),
+        "NaN is no setting",
+        "write a number",
+    ),
+    "not a number for a whole one": (
+        {"train": {"epochs": float("nan")}},
+        ("train", "epochs"),
+        "NaN is no setting",
+        "write a number",
+    ),
+    "infinity": (
+        {"train": {"lr": float("-inf")}},
+        ("train", "lr"),
+        "infinity is no setting",
+        "write the largest number that is meant",
+    ),
+    "a number of several kinds": (
+        {"data": {"source": "digits", "view_seed": -1}},
+        ("data", "view_seed"),
+        "a number here is below 0",
+        "use 0 to 9,223,372,036,854,775,807",
+    ),
+    "a number in an option of timm": (
+        {"student": {"arch": "timm/resnet18", "options": {"width": [1, 10**10]}}},
+        ("student", "options", "width"),
+        "a number here is above 1,000,000,000",
+        "use -1,000,000,000 to 1,000,000,000",
     ),
     "a wrong choice": (
         {"train": {"optimizer": "adam"}},
@@ -113,8 +173,8 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
     "a temperature below its tag": (
         {"distill": {"temperature": {"from": 0.0, "to": 1.0}}},
         ("distill", "temperature", "from"),
-        "0.0: input should be greater than 0",
-        "use a value above 0.0",
+        "0.0 is not above 0",
+        "use a value above 0",
     ),
     "an option of another loss": (
         {"distill": {"loss": "dkd", "options": {"gama": 1.0}}},
@@ -155,8 +215,8 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
     "an infinite option": (
         {"distill": {"loss": "dkd", "options": {"beta": float("inf")}}},
         ("distill", "options", "beta"),
-        "inf is not a finite number",
-        "write a finite number",
+        "infinity is no setting",
+        "write the largest number that is meant",
     ),
     "a wrong loss and its option": (
         {"distill": {"loss": "dkt", "options": {"beta": 2.0}}},
@@ -179,7 +239,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
     "an item of a list": (
         {"measure": {"batch_sizes": [1, 0]}},
         ("measure", "batch_sizes", 1),
-        "0: input should be greater than or equal to 1",
+        "0 is below 1",
         "use a value of at least 1",
     ),
 }

@@ -290,9 +290,12 @@ def test_tagged_and_huge_yaml_is_refused_in_a_base_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("train.lr=.nan", "nan is not a finite number"),
-        ("train.lr=1e999", "inf is not a finite number"),
-        ("train.epochs=.inf", "inf is not a whole number"),
+        ("train.lr=.nan", "NaN is no setting"),
+        ("train.lr=1e999", "infinity is no setting"),
+        ("train.epochs=.inf", "infinity is no setting"),
+        ("seeds=[99999999999999999999999999]", "a whole number of 26 digits is above 9,223,372,036,854,775,807"),
+        ("train.epochs=100000000000000000000000000", "a whole number of 27 digits is above 1,000,000"),
+        ("student.dims=[1000000000, 8, 8, 8]", "1000000000 is above 65,536"),
         ("matrix.train.lr=[.nan]", "a value is .nan or .inf"),
         ("matrix.train.lr=3", "its values are no list"),
         ("matrix.train.lr=[1, 1.0]", "a value is repeated"),

@@ -6,7 +6,10 @@ import pytest
 from ruamel.yaml.nodes import MappingNode
 
 from engine.errors import Problem, SpecError
-from engine.load.yaml_nodes import MOST_DEPTH, MOST_REPEATED, compose_nodes, mark_position
+from engine.home.limits import Limits
+from engine.load.yaml_nodes import compose_nodes, mark_position
+
+MOST_DEPTH, MOST_NODES = Limits().yaml_depth, Limits().yaml_nodes
 
 
 def problem_of(text: str) -> Problem:
@@ -31,7 +34,7 @@ def test_depth_is_limited_where_the_next_level_opens() -> None:
 
 def test_depth_that_no_reader_limits_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Older releases of the reader know no greatest depth: Python's own ends them."""
-    monkeypatch.setattr("engine.load.yaml_nodes.MOST_DEPTH", 10**6)
+    monkeypatch.setenv("XP_LIMITS", "yaml_depth=1M")
     problem = problem_of(nested(1000))
     assert problem.where == "f:1:1"
     assert "deep in each other" in problem.what
@@ -50,14 +53,35 @@ def bomb(levels: int, each: int = 10) -> str:
 def test_aliases_that_multiply_are_refused_before_they_grow() -> None:
     """Nine levels of ten are a thousand million nodes; the line is the first that passes the limit."""
     problem = problem_of(bomb(9))
-    assert problem.where == "f:6:5"
-    assert problem.what == f"aliases make this 1,111,111 nodes, more than {MOST_REPEATED:,}"
-    assert "write out" in problem.fix
+    assert problem.where == "f:5:5"
+    assert problem.what == f"aliases make this 111,111 keys and values, more than {MOST_NODES:,}"
+    assert problem.fix.startswith("write out what is meant, or repeat less; if it is meant")
+    assert "XP_LIMITS='yaml_nodes=...'" in problem.fix
 
 
 def test_aliases_that_merge_multiply_too() -> None:
     lines = "".join(f"a{n}: &a{n} {{x{n}: 1, <<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 9))
     assert "aliases make this" in problem_of("a0: &a0 {x0: 1}\n" + lines).what
+
+
+def test_a_long_text_in_aliases_counts_for_several() -> None:
+    many = f"a: &a {'x' * 9000}\nb: [{', '.join(['*a'] * 300)}]\n"
+    assert "aliases make this 27,301 keys and values" in problem_of(many).what
+    assert compose_nodes(many.replace("x" * 9000, "x"), "f") is not None
+
+
+def test_nodes_are_counted_while_they_are_read() -> None:
+    assert compose_nodes(f"a: [{'1,' * (MOST_NODES - 3)}]", "f") is not None
+    problem = problem_of(f"a: [{'1,' * (MOST_NODES - 3)}\n{'1,' * 10**6}")
+    assert problem.what == f"this has more than {MOST_NODES:,} keys and values"
+    assert problem.where == "f:2:1"
+    assert "yaml_nodes" in problem.fix
+
+
+def test_a_limit_may_be_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XP_LIMITS", "yaml_depth=100 yaml_nodes=200")
+    assert compose_nodes(nested(99), "f") is not None
+    assert "more than 200 keys" in problem_of(f"a: [{'1,' * 300}]").what
 
 
 def test_a_text_that_is_long_itself_is_no_bomb() -> None:

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from engine.errors import Problem, SpecError
-from engine.load.yaml_tree import MOST_DIGITS, parse_document, parse_value, read_document
+from engine.home.limits import Limits
+from engine.load.yaml_tree import parse_document, parse_value, read_document
+
+MOST_DIGITS = Limits().number_digits
 
 TEXT = """name: a
 data:
@@ -160,12 +163,35 @@ def test_where_no_spec_is_near_init_is_named(tmp_path: Path) -> None:
     assert "`xp init`" in caught.value.problems[0].fix
 
 
-def test_a_file_of_bytes_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_bytes(b"name: \xff\n")
+@pytest.mark.parametrize(
+    ("raw", "place", "fix"),
+    [
+        (b"name: \xff\n", "1:7", "save it as UTF-8"),
+        ("name: ä\ntitle: ä".encode() + b" \xe9\n", "2:10", "save it as UTF-8"),
+        (b"\xef\xbb\xbfname: \xff\n", "1:7", "save it as UTF-8"),
+        ("name: a\n".encode("utf-16"), "1:1", "save it as UTF-8 (it looks like UTF-16)"),
+    ],
+)
+def test_a_file_of_bytes_is_refused_where_they_begin(raw: bytes, place: str, fix: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(raw)
     with pytest.raises(SpecError) as caught:
         read_document(tmp_path / "a.yaml")
     (problem,) = caught.value.problems
-    assert (problem.what, problem.fix) == ("the file is not UTF-8 text", "save it as UTF-8")
+    assert problem.where == f"{tmp_path}/a.yaml:{place}"
+    assert (problem.what, problem.fix) == ("the file is not UTF-8 text", fix)
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_line_ends_of_other_systems_are_line_ends(end: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(f"name: a{end}title: b{end}".encode())
+    document = read_document(tmp_path / "a.yaml")
+    assert (document.tree, document.values[("title",)]) == ({"name": "a", "title": "b"}, f"{tmp_path}/a.yaml:2:8")
+
+
+def test_a_file_is_read_no_further_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SpecError, match="the file is larger than 1,000,000 bytes") as caught:
+        read_document(Path("/dev/zero"))
+    assert "yaml_bytes" in caught.value.problems[0].fix
 
 
 # What a node may say --------------------------------------------------------------------------------------------------
@@ -221,14 +247,37 @@ def test_a_number_of_too_many_digits_is_refused() -> None:
     problem = problem_of(f"a: {'9' * 5000}\n")
     assert problem.where == "f:1:4"
     assert problem.what == f"'{'9' * 57}...' is no number"
-    assert problem.fix == f"use {MOST_DIGITS} digits at most"
+    assert problem.fix.startswith(f"use {MOST_DIGITS} digits at most; ")
     assert parse_document(f"a: {'9' * MOST_DIGITS}\n", "f").tree == {"a": 10**MOST_DIGITS - 1}
 
 
-@pytest.mark.parametrize("text", ['"a\\0b"', '"\\ud800"', '"x \\udfff y"'])
-def test_half_a_character_is_refused_in_a_text(text: str) -> None:
-    problem = problem_of(f"a: {text}\n")
-    assert (problem.where, problem.what) == ("f:1:4", "this text holds an escape that is no character")
+ODD = {
+    "U+0000": r"a\0b", "U+001B": r"\e[31m", "U+0007": r"\a", "U+000D": r"a\rb", "U+007F": r"\x7f", "U+0080": r"\x80",
+    "U+009B": r"\x9b31m", "U+202E": r"\u202egnp", "U+2066": r"\u2066", "U+D800": r"\ud800", "U+DFFF": r"x \udfff y",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", ODD)
+def test_a_text_is_printable(sign: str) -> None:
+    for text in (f'a: "{ODD[sign]}"\n', f'"{ODD[sign]}": b\n'):
+        problem = problem_of(text)
+        assert problem.where == ("f:1:4" if text.startswith("a") else "f:1:1")
+        assert problem.what == f"this text holds the character {sign}, which is not printable"
+        assert "leave it out" in problem.fix
+
+
+def test_letters_of_all_scripts_tabs_and_line_breaks_are_printable() -> None:
+    text = "שלום \u200e مرحبا 图 é \U0001f600\ttab"
+    assert parse_document(f"a: '{text}'\nb: |\n  one\n  two\n", "f").tree == {"a": text, "b": "one\ntwo\n"}
+
+
+def test_a_text_has_a_length() -> None:
+    most = Limits().text_characters
+    assert parse_document(f"a: {'x' * most}\n", "f").tree == {"a": "x" * most}
+    for text in (f"a: {'x' * (most + 1)}\n", f"? {'x' * (most + 1)}\n: 1\n"):
+        problem = problem_of(text)
+        assert problem.what == f"this text has {most + 1:,} characters, more than {most:,}"
+        assert "text_characters" in problem.fix
 
 
 SCALARS: dict[str, Any] = {

@@ -19,8 +19,14 @@ Planner = Callable[..., Plan]
 
 @pytest.fixture(autouse=True)
 def _unasked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of these tests hold a tensor or two: whether they fit a network is asked in test_weights_fit.py."""
-    monkeypatch.setattr("engine.plan.weights_fit._run_child", lambda question: [])
+    """Files of these tests hold a tensor or two: whether they fit is asked in test_weights_fit.py, what else there."""
+    monkeypatch.setattr("engine.plan.child._run_child", lambda module, question: [])
+
+
+@pytest.fixture(autouse=True)
+def _fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published weights count as here, whatever the cache of whoever runs the tests holds: tests/inputs/test_hub.py."""
+    monkeypatch.setattr("engine.inputs.hub.is_cached", lambda repository: True)
 
 
 @pytest.fixture

@@ -133,6 +133,25 @@ def test_a_file_that_says_nothing_is_known_by_its_digest(
         trainer.plan(*way(trainer, carried))
 
 
+@pytest.mark.parametrize("says", [True, False], ids=["told", "worked out"])
+@pytest.mark.parametrize("way", [as_student, as_teacher, as_assistant, as_reference, as_prune_parent])
+def test_a_copy_without_its_header_is_known_by_its_tensors(
+    way: Callable[[Trainer, Path], tuple[str, ...]], says: bool, trainer: Trainer
+) -> None:
+    file = trainer.train(says=says)
+    carried = trainer.copy(file)
+    save_file(load_file(file), carried)
+    with pytest.raises(LeakError, match=f"carried.safetensors, job {file.parents[3].name} .* were trained on"):
+        trainer.plan(*way(trainer, carried))
+
+
+def test_a_copy_in_another_dtype_is_of_unknown_training(trainer: Trainer) -> None:
+    carried = trainer.copy(trainer.train())
+    save_file({name: value.double() for name, value in load_file(carried).items()}, carried)
+    (warning,) = trainer.plan(*OTHER, begun_from(carried)).warnings
+    assert warning.startswith("student.weights <- carried.safetensors: of unknown training")
+
+
 def test_a_file_is_known_in_another_home(trainer: Trainer) -> None:
     file = trainer.train()
     with pytest.raises(LeakError, match="test images of this run were trained on"):
@@ -322,7 +341,7 @@ def test_published_weights_are_no_leak_and_not_unknown(trainer: Trainer) -> None
 def test_a_plan_without_files_looks_at_no_result(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking through a home costs a read for each job that it has."""
     trainer.train()
-    monkeypatch.setattr("engine.inputs.ancestors.trained_here", None)
+    monkeypatch.setattr("engine.inputs.trained.trained_here", None)
     assert trainer.plan(*OTHER).runs
 
 

@@ -128,6 +128,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "data.crop_share": (0.9, SEEN),
     "data.interpolation": ("bilinear", SEEN),
     "data.root": ("COPY", NOTHING),
+    "data.boxes": ("BOXES", "explain"),
     "data.cache": ("raw", NOTHING),
     "data.workers": (3, NOTHING),
     "data.augment.crop_scale": ([0.5, 1.0], SEEN),
@@ -220,6 +221,7 @@ CASES: list[tuple[str, Tree, Tree, str]] = [
     ("Distill.options", {"distill.loss": "dkd"}, {"distill.options": {"beta": 0.5}}, NOTHING),
     ("Distill.temperature", OWN, {"distill.temperature": 2.0}, NOTHING),
     ("Train.on_oom", {}, {"train.on_oom": "stop"}, NOTHING),
+    ("Data.boxes", {"data.boxes": "BOXES"}, {"data.boxes": "SAME"}, NOTHING),
     ("Data.view_seed", {"seeds": [5]}, {"data.view_seed": "run"}, f"{LEARNERS} targets reference"),
     ("Distill.weight", {}, {"distill.weight": 0.9, "distill.label_weight": 0.1}, NOTHING),
 ]
@@ -243,7 +245,10 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.home: Home = open_home(folder / "home", create=True)
         self.known: dict[str, Ids] = {}
-        self.files = {"COPY": str(folder / "copy"), "FILE": str(folder / "weights.safetensors")}
+        self.files = {"COPY": str(folder / "copy"), "FILE": str(folder / "weights.safetensors"),
+                      "BOXES": str(folder / "boxes.csv"), "SAME": str(folder / "same.csv")}  # fmt: skip
+        for name in ("BOXES", "SAME"):
+            Path(self.files[name]).write_text("image,xmin,ymin,xmax,ymax\ntrain/a/0.png,1,2,3,4\n")
         for root in (folder / "set", folder / "copy"):
             write_set(root)
         save_file({"fc.weight": torch.zeros(3, 4)}, self.files["FILE"])

@@ -8,7 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from engine.errors import DataError
+from engine.home.paths import Home
 from engine.plan import Job, Plan
+from engine.schedule.submit import submit_plan
 from tests.plan.conftest import Planner
 
 IMAGES = 1797  # scikit-learn's digits
@@ -185,3 +188,32 @@ def test_speed_waits_for_the_number_of_classes(plan: Planner, tmp_path: Path) ->
     assert job_of(made, "original", "measure").job is None
     assert "number of classes" in str(job_of(made, "original", "measure").reason)
     assert "images are not on this machine" in str(job_of(made, "original", "pack").reason)
+
+
+def test_boxes_go_to_the_job_that_explains_and_to_no_other(
+    plan: Planner, wordnet: tuple[str, ...], tmp_path: Path
+) -> None:
+    table = tmp_path / "boxes.csv"
+    table.write_text("image,xmin,ymin,xmax,ymax\nn01440764/3.png,1,2,8,8\n")
+    made, bare = plan(*wordnet, f"data.boxes={table}"), plan(*wordnet)
+    explain = job_of(made, "original", "explain")
+    assert explain.details.boxes == str(table)
+    assert "boxes" in explain.canonical["settings"]
+    assert "boxes" not in job_of(bare, "original", "explain").canonical["settings"]
+    others = [job for job in made.jobs if job.kind != "explain"]
+    assert {job.key for job in others} == {job.key for job in bare.jobs if job.kind != "explain"}
+    assert {job.details.boxes for job in others} == {None}
+
+
+def test_boxes_that_are_absent_hold_up_the_explain_job_alone(
+    plan: Planner, wordnet: tuple[str, ...], tmp_path: Path, home: Home
+) -> None:
+    made = plan(*wordnet, f"data.boxes={tmp_path}/gone.csv")
+    assert {job.kind for job in made.jobs if job.job is None} == {"explain"}
+    assert all("boxes" in str(job.reason) for job in made.jobs if job.job is None)
+    assert made.missing == (
+        f"data.boxes: there is no {tmp_path}/gone.csv\n"
+        "fix: name the folder of .xml or mask .png files, or the .csv, or write data.boxes: null",
+    )
+    with pytest.raises(DataError, match=r"gone\.csv"):
+        submit_plan(made, home)

@@ -40,8 +40,9 @@ def _report(folder: Path, accuracies: tuple[float, ...], **more: Any) -> str:
 
 
 def _change_of(text: str, arm: str) -> str:
-    row = next(line for line in text.splitlines() if line.startswith(f"| {arm} "))
-    return row.strip("|").split("|")[2].strip()
+    lines = [line for line in text.splitlines() if line.startswith(("| arm ", f"| {arm} "))]
+    heads, cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines[:2])
+    return cells[heads.index("change [points]")]
 
 
 def test_seeds_that_all_differ_alike_get_no_interval_and_no_dagger(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_seeds_that_tell_two_arms_apart_get_a_dagger(tmp_path: Path) -> None:
 def test_diverged_training_is_left_out_of_the_change(tmp_path: Path) -> None:
     text = _report(tmp_path, (0.90, 0.80, 0.85, 0.88, float("nan"), 0.84))
     assert _change_of(text, "b").startswith("-1.5 ± ")
-    assert "b data.split=60/20/20: 1 seeds have a test_top1 that is no number" in text
+    assert "b data.split=60/20/20: 1 seed has a test_top1 that is no number" in text
 
 
 def test_numbers_of_claims_name_their_runs(tmp_path: Path) -> None:
@@ -139,11 +140,13 @@ def test_other_test_images_get_no_dagger() -> None:
 
 
 def test_what_seeds_could_have_shown_is_in_points() -> None:
-    found = _found(smallest=0.0123), _found("c"), _found("d", smallest=0.2), _found("e", "two", smallest=1)
-    changes = _changes_of(*found)
-    assert changes.notes("one") == [
-        "What could be detected, with a power of 80 % and after Holm, in points: b 1.2, d 20.0.",
-    ]
+    found = _found(smallest=0.0123, tests=3), _found("c"), _found("d", smallest=0.2, tests=3)
+    changes = _changes_of(*found, _found("e", "two", smallest=1))
+    detected = "What could be detected, with a power of 80 % at p < 0.05"
+    assert changes.notes("one") == [f"{detected} after Holm over 3, in points: b 1.2, d 20.0."]
+    assert changes.notes("two") == [f"{detected}, in points: e 100.0."], "one test is adjusted by nothing"
+    other = Mismatch("data.split_seed", 1, 2, other_images=True)
+    assert "detected" not in " ".join(_changes_of(_found(smallest=0.1, unfair=(other,))).notes("one"))
     alike = _changes_of(_found(untested=NO_SPREAD), _found("c", untested=NO_SPREAD), _found("d", untested="else"))
     assert alike.notes("one") == [f"No ± for b, c: {NO_SPREAD}."]
 

@@ -12,6 +12,7 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 
 from engine.report.figures import (
+    DASH,
     INK,
     PALETTE,
     Bars,
@@ -120,6 +121,43 @@ def test_a_curve_without_unit_has_a_bare_title() -> None:
     assert list(lines_of(axes)) == ["a"]
 
 
+def test_lines_that_lie_on_one_another_are_dashed_in_turn() -> None:
+    """Two of three arms are the same: each is seen in its colour, and the third is drawn through."""
+    same, other = [(1, 50.0), (2, 60.0)], [(1, 40.0), (2, 55.0)]
+    axes = draw_curves(Curves("c", "A", "%", {"a": same, "b": other, "c": same})).axes[0]
+    dashes = {str(line.get_label()): line._unscaled_dash_pattern for line in axes.lines}  # type: ignore[attr-defined]
+    assert dashes["b"] == (0, None)
+    assert dashes["a"][1] == dashes["c"][1] == (DASH, DASH)
+    assert dashes["a"][0] != dashes["c"][0], "where one is seen the other is not"
+
+
+def test_a_pruned_arm_has_a_cross_where_it_was_pruned_and_goes_on_from_there() -> None:
+    whole, rest = [(1, 50.0), (2, 60.0)], [(3, 40.0), (4, 55.0)]
+    drawn = Curves("c", "A", "%", {"a": whole, "cut": whole + rest}, ("a", "cut"), {"cut": 2})
+    assert drawn.pieces("cut") == [tuple(whole), ((2, 60.0), *rest)]
+    axes = draw_curves(drawn).axes[0]
+    crosses = [line for line in axes.lines if line.get_marker() == "x"]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in crosses] == [(2, 60.0)]  # type: ignore[index]
+    assert to_hex(crosses[0].get_color()) == PALETTE[1]
+    assert axes.get_xlabel() == "epoch, recovery included"
+    assert [line.get_linestyle() for line in draw_curves(drawn).legends[0].get_lines()] == ["-", "-"]
+    legend = [text.get_text() for text in draw_curves(drawn).legends[0].get_texts()]
+    assert legend == ["a", "cut"], "one entry for each arm"
+
+
+def test_a_line_that_lies_just_below_another_is_seen_on_both_sides() -> None:
+    lines = {arm: [(1, 50.0), (2, 60.0 + at / 1000)] for at, arm in enumerate("abc")}
+    widths = [line.get_linewidth() for line in draw_curves(Curves("c", "A", "%", lines)).axes[0].lines]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == 3
+
+
+def test_a_line_of_one_point_is_drawn() -> None:
+    drawn = Curves("c", "A", "", {"a": [(1, 2.0), (2, 1.0)], "b": [(1, 2.0)]})
+    assert drawn.pieces("b") == [((1, 2.0),)]
+    assert [str(line.get_label()) for line in draw_curves(drawn).axes[0].lines] == ["a", "b"]
+
+
 @pytest.mark.parametrize(("epochs", "marker"), [(29, "o"), (30, "None")])
 def test_long_curves_have_no_markers(epochs: int, marker: str) -> None:
     line = [(epoch, 1.0) for epoch in range(1, epochs + 1)]
@@ -208,6 +246,14 @@ def test_files_of_a_chart_hold_no_date_and_its_own_ids() -> None:
     assert to_pdf(chart()).startswith(b"%PDF")
     assert to_pdf(chart()) == to_pdf(chart())
     assert b"CreationDate" not in to_pdf(chart())
+
+
+@pytest.mark.parametrize("name", ["$HOME/$x", "a $\\frac{1}$ b", "数据", "\u05e9\u05dc", "_a", "%s \\n"])
+def test_any_name_is_drawn_as_text(name: str) -> None:
+    figure = draw_bars(Bars("a", "A", "%", (name, "two"), {"a": (1.0, 2.0)}, {"a": (None, None)}))
+    assert next(text.get_text() for text in figure.axes[0].get_xticklabels()) == name
+    assert to_svg(figure, "a").startswith("<svg")
+    assert to_pdf(figure).startswith(b"%PDF")
 
 
 def test_a_legend_of_more_names_than_fit_is_left_out_and_that_is_told() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from engine.report.figures import Bars
 from engine.report.page import SECTIONS, Page, make_page
-from engine.verify.certificate import Certificate, training_digest
+from engine.verify.certificate import Certificate, Verified, training_digest
 from tests.report.rows import cell_rows, make_rows, run_row, unequal_runs
 
 
@@ -77,8 +77,8 @@ def test_pruned_arms_are_marked_in_every_chart() -> None:
 # Curves ---------------------------------------------------------------------------------------------------------------
 
 
-def curve(arm: str, name: str, values: Sequence[float], cell: str = "default") -> list[dict[str, Any]]:
-    row = {"arm": arm, "cell": cell, "name": name, "n": 1}
+def curve(arm: str, name: str, values: Sequence[float], cell: str = "default", **more: Any) -> list[dict[str, Any]]:
+    row = {"arm": arm, "cell": cell, "name": name, "n": 1, "seeds": 1, "role": "student", **more}
     return [{**row, "epoch": epoch, "mean": value} for epoch, value in enumerate(values)]
 
 
@@ -103,6 +103,38 @@ def test_arms_of_equal_means_are_all_drawn() -> None:
     rows = curve("a", "val_top1", (0.2, 0.4)) + curve("twin", "val_top1", (0.2, 0.4))
     page = page_of([run_row("a", 0), run_row("twin", 0)], curves=rows)
     assert list(page.curves[0].lines) == ["a", "twin"]
+
+
+def pruned_page(curves: Sequence[dict[str, Any]], epochs: int = 2) -> Page:
+    tree = {"train": {"epochs": epochs}}
+    runs = [run_row("a", 0, settings=tree), run_row("cut", 0, settings=tree, prune_asked=0.2)]
+    return page_of(runs, curves=curves, cells=cell_rows(runs, ("prune_asked",)))
+
+
+def test_the_recovery_of_a_pruned_arm_goes_on_where_its_training_ended() -> None:
+    """Two epochs of training, two of recovery: epochs 3 and 4 of the arm; the parent's own are those of `a`."""
+    rows = curve("a", "val_top1", (0.2, 0.4)) + curve("cut", "val_top1", (0.2, 0.4))
+    rows += curve("cut", "val_top1", (0.3, 0.5), role="prune")
+    page = pruned_page(rows)
+    (drawn,) = page.curves
+    assert drawn.lines == {"a": [(1, 20.0), (2, 40.0)], "cut": [(1, 20.0), (2, 40.0), (3, 30.0), (4, 50.0)]}
+    assert drawn.pruned == {"cut": 2}
+    assert page.chart_notes == [
+        "Curves: means over seeds.",
+        "Cross: where an arm was pruned; what comes after it is recovery.",
+        "Dashed in turn: arms whose means are the same there.",
+    ]
+
+
+def test_recovery_begins_after_the_epochs_that_were_asked_for() -> None:
+    rows = curve("cut", "val_top1", (0.2,)) + curve("cut", "val_top1", (0.3, 0.5), role="prune")
+    assert pruned_page(rows, epochs=5).curves[0].lines["cut"] == [(1, 20.0), (6, 30.0), (7, 50.0)]
+
+
+def test_means_of_fewer_seeds_are_said_to_be() -> None:
+    rows = curve("a", "val_top1", (0.2, 0.4), n=2, seeds=2) + curve("b", "val_top1", (0.2, 0.4), n=1, seeds=2)
+    page = page_of([run_row("a", 0), run_row("b", 0)], curves=rows)
+    assert "Means of fewer seeds at some epochs: b." in page.chart_notes
 
 
 def test_curves_are_of_the_first_point_that_has_any() -> None:
@@ -180,11 +212,12 @@ def test_facts_that_nobody_knows_are_said_to_be_unknown() -> None:
 def test_a_certificate_is_held_against_the_first_point_of_each_arm() -> None:
     first, later = ({"student": {"arch": arch}} for arch in ("small", "large"))
     digest = training_digest({"data": {"split": "60/20/20"}, **first})
-    certificate = Certificate("paper", {"a": digest}, (), "bench", "cpu", "Zen", "2.15", "2026-01-02")
+    killed = Verified("train-1", 2, "bits", "bits")
+    certificate = Certificate("paper", {"a": digest}, (killed,), "bench", "cpu", "Zen", "2.15", "2026-01-02")
     runs = [run_row("a", 0, "one", first), run_row("a", 0, "two", later)]
     page = make_page("paper", make_rows(runs), (), [certificate])
     told = dict(page.facts)["Resume after a kill"]
-    assert told == "verified bit-identical on bench (cpu, torch 2.15, 0 kills, 2026-01-02)"
+    assert told == "verified bit-identical on bench (cpu, torch 2.15, 2 kills, 2026-01-02)"
 
 
 # Holes ----------------------------------------------------------------------------------------------------------------
@@ -240,11 +273,15 @@ def test_an_experiment_of_two_points_has_two_tables() -> None:
     assert len(page.runs.rows) == 14
 
 
-def test_a_note_says_where_the_curves_of_pruned_arms_end() -> None:
-    runs = [run_row("a", 0, test_top1=0.5), run_row("cut", 0, test_top1=0.5, prune_asked=0.2)]
-    page = make_page("paper", make_rows(runs, "a", cells=cell_rows(runs, ("test_top1", "prune_asked"))))
-    assert page.curve_note == "The curves of cut end before pruning: recovery is not drawn."
-    assert make_page("paper", make_rows(runs[:1], "a")).curve_note == ""
+def test_facts_about_teaching_are_of_the_taught_arms() -> None:
+    """The settings of an untaught arm have a loss too, and it does nothing there."""
+    loss = {"distill": {"loss": "hinton"}}
+    trees = {"alone": {"distill": {"loss": "dkd"}}, "one": {"teacher": {"arch": "clip"}, **loss}}
+    trees["two"] = {"teacher": {"arch": "next"}, **loss}
+    page = page_of([run_row(arm, 0, settings=tree) for arm, tree in trees.items()])
+    facts = dict(page.facts)
+    assert facts["Loss (taught arms)"] == "hinton"
+    assert not {"Loss", "Teacher", "Teacher (taught arms)"} & facts.keys()
 
 
 def test_facts_name_loss_and_temperature_where_there_is_a_teacher() -> None:

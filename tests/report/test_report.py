@@ -15,7 +15,7 @@ import pytest
 
 from engine.analysis.compare import compare_arms
 from engine.analysis.snapshot import Snapshot
-from engine.collect import collect
+from engine.collect import collect, rebuild
 from engine.errors import XpError
 from engine.home.files import write_json
 from engine.report import list_missing, make_report
@@ -47,7 +47,7 @@ class _Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.links += [value or "" for name, value in attrs if name in ("src", "href")]
-        if tag not in ("meta", "img", "link", "br"):
+        if tag not in ("meta", "img", "link", "br", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -86,14 +86,19 @@ def test_every_number_of_a_row_follows_from_its_runs(
 ) -> None:
     """By the standard library, from the runs of the store; half of an interval is that of the comparison."""
     arms = numbers_of(made, split)
-    known = {"proposed": ("", "21.40 M", "3.80 G", "560"), "proposed_pruned": (" [a]", "17.10 M", "3.00 G", "640")}
-    for arm, (mark, *same) in known.items():
+    known = {
+        "proposed": ("none", "", "21.40 M", "3.80 G", "560"),
+        "proposed_pruned": ("ratio 0.2", " [a]", "17.10 M", "3.00 G", "640"),
+    }
+    for arm, (pruning, mark, *same) in known.items():
         ours, base = ([arms[name][seed]["test_top1"] for seed in range(3)] for name in (arm, "original"))
         gains = [100 * (one - two) for one, two in zip(ours, base, strict=True)]
         memory = [arms[arm][seed]["host_peak_rss"] / 2**20 for seed in range(3)]
         train = [arms[arm][seed]["train_images_per_second"] for seed in range(3)]
         assert row_of(pages["md"].read_text(), arm, table) == [
             arm,
+            "longformer",
+            pruning,
             f"{100 * mean(ours):.1f} ± {100 * stdev(ours):.1f} (n=3)",
             f"{mean(gains):+.1f} ± {100 * half_of(made, arm, split):.1f}{mark}",
             f"{100 * (mean(ours) / mean(base) - 1):+.1f} %",
@@ -151,6 +156,11 @@ def test_latex_is_balanced_and_escaped(pages: dict[str, Path]) -> None:
     assert body.count("{") == body.count("}")
     assert r"proposed\_pruned" in body
     assert not re.search(r"(?<!\\)%", body)
+    assert re.search(r"\\shortstack\[r\]\{[^{}]+ \\\\\{\} \[", body)
+    assert not re.search(r"\\\\\s*\[", body), "a bracket after the end of a line is taken for a length"
+    assert not re.search(r"[ &]-\d", body), "a minus is no hyphen"
+    assert body.count(r"\label{tab:paper-") == body.count(r"\begin{table}")
+    assert r"\includegraphics[width=\linewidth]{\xpfolder accuracy.pdf}" in body
     assert (pages["tex"].parent / "accuracy.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -168,6 +178,36 @@ def test_holes_and_failures_are_said_plainly(tmp_path: Path) -> None:
     assert "(n=1)" in page
     with pytest.raises(XpError, match="would have"):
         make_report(made.home, "paper", ("md",), tmp_path / "out", allow_missing=False)
+
+
+def test_what_is_damaged_is_a_hole_that_is_named_and_never_a_number(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home", sealed=True)
+    runs = made.experiment("paper", ARMS, seeds=(0, 1))
+    explained = made.home.job(runs[0]["jobs"]["explain"]).attempt(1)
+    shown = make_report(made.home, "paper", ("md",), tmp_path / "whole")[0].read_text() if collect(made.home) else ""
+    assert "holes" not in shown
+    image = explained.artifacts / "map_000.png"
+    image.write_bytes(image.read_bytes()[:-1])
+    journal = made.home.job(runs[3]["jobs"]["student"]).attempt(1).journal
+    journal.write_bytes(journal.read_bytes().replace(b'"test_top1","value":0.', b'"test_top1","value":1.'))
+    assert len(rebuild(made.home).damaged) == 1
+    page = make_report(made.home, "paper", ("md",), tmp_path / "out")[0].read_text()
+    names = [path.relative_to(made.home.root) for path in (journal, image)]
+    assert f"> - {names[0]} (its checksum does not hold): what it told is left out" in page
+    assert f"> - {names[1]} (has " in page
+    assert any(cell.endswith("(n=1)") for cell in row_of(page, "proposed"))
+    assert not (tmp_path / "out" / "maps" / runs[0]["arm"] / "map_000.png").exists()
+    assert (tmp_path / "out" / "maps" / runs[0]["arm"] / "map_001.png").exists()
+
+
+def test_a_report_whose_submission_is_damaged_says_so(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home", sealed=True)
+    made.experiment("paper", {"a": Arm()}, seeds=(0,))
+    path = made.home.records("paper")[-1]
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 7'))
+    collect(made.home)
+    page = make_report(made.home, "paper", ("md",), tmp_path / "out")[0].read_text()
+    assert "experiments/paper/1.json (is damaged: its checksum does not hold): what it told is left out" in page
 
 
 def test_failed_job_brings_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,9 +234,9 @@ def test_failed_job_brings_its_reason(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("engine.collect._read_states", lambda home: {"train-x": "failed"})
     collect(made.home)
     holes = list_missing(made.home, "paper")
-    assert any("train-x is failed after 1 attempts: out of disk" in hole for hole in holes)
+    assert any("train-x is failed after 1 attempt: out of disk" in hole for hole in holes)
     page = make_report(made.home, "paper", ("html",), tmp_path / "out")[0].read_text()
-    assert "<li>job train-x is failed after 1 attempts: out of disk</li>" in page
+    assert "<li>job train-x is failed after 1 attempt: out of disk</li>" in page
 
 
 def test_experiment_without_one_result_still_has_a_report(tmp_path: Path) -> None:

@@ -26,14 +26,11 @@ from engine.report.tables import (
 from engine.spec import Claim
 from tests.report.rows import MB, cell_rows, make_rows, run_row, unequal_runs
 
-COMMON = (
-    "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once. Bold: the highest "
-    "mean, where its difference to the second is real (p < 0.05 beside all other tests of the table)."
-)
+COMMON = "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once."
+SPREADS = "± in other columns: one standard deviation over seeds."
 CHANGE = (
-    "Change: the mean difference over common seeds ± half of its 95 % interval, over seeds and, from three "
-    "on, their test images together, in percentage points; "
-    "relative: the change in per cent of the baseline."
+    "Change: the mean difference over common seeds, in percentage points; relative: in per cent of the baseline. "
+    "± of a change: half of its 95 % interval, over common seeds."
 )
 
 
@@ -59,7 +56,7 @@ def test_every_column_of_the_results_is_exact_where_seeds_are_unequal() -> None:
         ["new", "74.0 ± 14.2 (n=3)", "+4.0 ± 12.7", "+6.5 %", "21.40 M", "3.80 G", "660 ± 60", "66.0 ± 6.0",
          "1,320 ± 120"],
     ]  # fmt: skip
-    assert list(table.notes) == [COMMON, CHANGE]
+    assert list(table.notes) == [COMMON, CHANGE, SPREADS]
     assert [[cell.is_best for cell in row] for row in table.rows] == [[False] * 9] * 2
 
 
@@ -91,13 +88,13 @@ def test_every_number_of_the_results_names_its_runs() -> None:
 
 def test_an_arm_of_unknown_training_has_a_note() -> None:
     said = (
-        "new: begins with or learns from weights of unknown training, which may have been trained on these test images."
+        "new begins with or learns from weights of unknown training, which may have been trained on these test images."
     )
     notes_by: dict[Training, list[str]] = {"unknown": [said], "known": [], "pretrained": []}
     for training, notes in notes_by.items():
         one = NetworkTraining("new", "default", "student", "train-1", training)
         sheet = Sheet(make_rows(unequal_runs(), "base", trainings=[one]))
-        assert list(result_table(sheet, "default").notes) == [*notes, COMMON, CHANGE]
+        assert list(result_table(sheet, "default").notes) == [*notes, COMMON, CHANGE, SPREADS]
 
 
 def test_each_table_is_of_its_own_point() -> None:
@@ -108,8 +105,20 @@ def test_each_table_is_of_its_own_point() -> None:
     assert [row[1] for row in texts(two)] == ["30.5 ± 4.2 (n=4)", "37.0 ± 7.1 (n=3)"]
     assert [row[2] for row in texts(two)] == ["", "+2.0 ± 6.4"]
     assert list(one.notes) == [], "what all tables share is said once, under the last"
-    across = "Tables with different splits have different test images: compare within a table, not across."
-    assert list(two.notes) == [COMMON, CHANGE, across]
+    assert list(two.notes) == [COMMON, CHANGE, SPREADS]
+
+
+@pytest.mark.parametrize(
+    ("words", "are_apart"),
+    [({"split": "80/10/10"}, True), ({"split_seed": 1}, True), ({"split": "80/10/10", "nested": True}, False),
+     ({"view_seed": 3}, False)],
+)  # fmt: skip
+def test_tables_of_other_test_images_are_not_to_be_compared(words: dict[str, Any], are_apart: bool) -> None:
+    """Nested splits share their test images."""
+    base = {"split": "60/20/20", **({"nested": True} if "nested" in words else {})}
+    runs = [run_row("a", 0, "one", {"data": base}, test_top1=0.5), run_row("a", 0, "two", {"data": {**base, **words}})]
+    notes = result_table(Sheet(make_rows(runs)), "two").notes
+    assert any(note.startswith("The tables have different test images") for note in notes) == are_apart
 
 
 def test_an_arm_without_runs_at_a_point_has_no_row_there() -> None:
@@ -136,7 +145,7 @@ def test_without_a_baseline_there_are_no_changes() -> None:
         ["base", "61.0 ± 8.4 (n=4)", "", ""],
         ["new", "74.0 ± 14.2 (n=3)", "", ""],
     ]
-    assert list(table.notes) == [COMMON]
+    assert list(table.notes) == [COMMON, SPREADS]
 
 
 def test_bold_is_the_leader_of_its_point_alone() -> None:
@@ -169,7 +178,7 @@ def test_one_run_has_wilsons_interval_over_its_images() -> None:
     sheet = Sheet(make_rows(runs, None))
     table = result_table(sheet, "default")
     assert [row[1] for row in texts(table)] == ["50.0 [40.2, 59.8] (n=1)", "60.0 (n=1)"]
-    assert any(note.startswith("With one seed: Wilson's 95 % interval") for note in table.notes)
+    assert any(note.startswith("With one seed, in brackets: Wilson's 95 % interval") for note in table.notes)
     two = [run_row("a", seed, test_top1=0.5 + seed / 10) for seed in range(2)]
     for runs in (unequal_runs(), two):
         assert not any("Wilson" in note for note in result_table(Sheet(make_rows(runs)), "default").notes)
@@ -202,11 +211,11 @@ def test_pruning_says_what_was_asked_and_reached() -> None:
     ("masks", "batch_norm", "end"),
     [
         (False, False, "the steps are the same up to rounding."),
-        (True, False, "the steps are the same up to rounding, dropout and drop path drew other masks."),
+        (True, False, "dropout and drop path drew other masks."),
         (
             False,
             True,
-            "the steps are the same up to rounding, and BatchNorm saw 16 images, not 64: another training.",
+            "BatchNorm saw 16 images, not 64: another training.",
         ),
     ],
 )
@@ -334,3 +343,46 @@ def test_the_teacher_under_study_is_named_wherever_it_was_said() -> None:
     table = difference_table(Sheet(rows))
     assert table is not None
     assert texts(table) == [["teacher.arch", "timm/clip", words.NONE]]
+
+
+def test_a_factor_is_named_also_where_an_arm_only_leaves_it_away() -> None:
+    """Whose network the teacher is stands in the base; nothing of it is said by an arm, and nothing truly varies."""
+    taught = {"teacher": {"run": "quickstart/original", "seed": 0}, "distill": {"loss": "hinton"}}
+    runs = [run_row("taught", 0, settings=taught), run_row("alone", 0, settings={"distill": {"loss": "hinton"}})]
+    rows = make_rows(runs, "alone", about={"spec": json.dumps({"arms": {"taught": {}, "alone": {"teacher": None}}})})
+    table = difference_table(Sheet(rows))
+    assert table is not None
+    assert texts(table) == [["teacher.run", "quickstart/original", words.NONE]]
+
+
+def test_the_results_say_what_each_arm_is_where_that_is_few_things() -> None:
+    def columns(*differing: str) -> list[str]:
+        tree = {name: {"lr": 0.1} if name == "train" else {"arch": "x"} for name in ("student", "train")}
+        other: dict[str, Any] = {**tree, "train": dict.fromkeys(differing, 0.2)}
+        runs = [run_row("a", 0, settings=tree), run_row("b", 0, settings=other)]
+        return list(result_table(Sheet(make_rows(runs, "a")), "default").columns)
+
+    assert columns("lr")[:3] == ["arm", "lr", "test top-1 [%]"]
+    assert columns("lr", "min_lr", "weight_decay")[:5] == ["arm", "lr", "min_lr", "weight_decay", "test top-1 [%]"]
+    assert columns("lr", "min_lr", "weight_decay", "clip_grad")[:2] == ["arm", "test top-1 [%]"], "too many for a table"
+
+
+def test_words_stand_left_and_bold_is_the_accuracy_whatever_stands_before_it() -> None:
+    trees: dict[str, dict[str, Any]] = {
+        "a": {},
+        "b": {"teacher": {"arch": "timm/clip.x"}, "distill": {"loss": "hinton"}},
+    }
+    runs = [run_row(arm, 0, settings=tree, test_top1=0.5) for arm, tree in trees.items()]
+    table = result_table(Sheet(make_rows(runs, "a"), Changes({}, {"default": "b"})), "default")
+    assert table.words == 2
+    assert texts(table)[1][:3] == ["b", "clip", "50.0 (n=1)"]
+    assert [cell.is_best for cell in table.rows[1][:4]] == [False, False, True, False]
+
+
+def test_epochs_are_a_column_only_where_arms_differ_in_them() -> None:
+    def table_of(*counts: float) -> Table:
+        runs = [run_row(arm, 0, test_top1=0.5, epochs_spent=count) for arm, count in zip("abc", counts, strict=False)]
+        return result_table(Sheet(make_rows(runs, "a", cells=cell_rows(runs, ("epochs_spent",)))), "default")
+
+    assert [row[1] for row in texts(table_of(10, 13))] == ["10", "13"]
+    assert "epochs" not in table_of(10, 10).columns

@@ -98,7 +98,7 @@ def test_without_an_untaught_twin_nothing_is_supported(made: SyntheticHome, tmp_
     text = report(made, tmp_path / "out")
     (noise,) = [line for line in text.splitlines() if line.startswith("- timm/vit x 8") and "noisy labels" in line]
     assert "cannot be told from these runs: over-confident" in noise
-    assert "no untaught student of the same shape has finished; plain against sharp" in noise
+    assert "no untaught student with all else the same has finished; plain against sharp" in noise
     assert "add an arm like sharp without a teacher" in noise
     assert "sharp_lskd against" not in noise  # its weights differ too
 

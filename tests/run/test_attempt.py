@@ -15,6 +15,7 @@ import pytest
 from engine.core.train.checkpoint import save_checkpoint
 from engine.core.train.loop import Stopped
 from engine.errors import JobError, VersionError
+from engine.home.commits import find_damage
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Order
@@ -211,13 +212,16 @@ def test_a_result_says_what_was_done_and_the_first_counts(
 ) -> None:
     first, second = make(home, 1), make(home, 2)
     clock.now += 1.23456
-    second.write_result(7, {"top1": 0.5}, "abc")
+    second.write_result(7, {"top1": 0.5}, {"weights_sha256": "abc"})
     first.write_result(7, {"top1": 0.25})
     common = {"job": "train-1", "kind": "train", "steps": 7, "seconds": 1.235}
     told = json.loads(home.job("train-1").result.read_text())
+    assert list(find_damage(home.job("train-1"), deep=True)) == []
+    assert {one.pop("name") for one in told.pop("files")} == {"spec.json", "attempts/2/journal.jsonl"}
+    assert len(told.pop("self")) == 64
     assert told == {**common, "attempt": 2, "figures": {"top1": 0.5}, "weights_sha256": "abc"}
     mine = json.loads(first.folder.result.read_text())
-    assert mine == {**common, "attempt": 1, "figures": {"top1": 0.25}}
+    assert (mine["attempt"], mine["figures"]) == (1, {"top1": 0.25})
     assert capsys.readouterr().out == "another attempt was first; its result counts\n"
 
 

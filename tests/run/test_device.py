@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from engine.run.device import device_name, is_memory_error, prepare_device, seed_everything, set_threads
+from engine.spec.base import Precision
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +69,10 @@ def test_a_seed_seeds_all_three_generators() -> None:
         (MemoryError(), True),
         (torch.cuda.OutOfMemoryError("CUDA out of memory"), True),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), True),
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
         (RuntimeError("shapes differ"), False),
     ],
 )
@@ -95,6 +100,15 @@ def test_determinism_is_an_error_on_a_gpu_and_free_on_a_processor(
     assert torch.utils.deterministic.fill_uninitialized_memory is False  # type: ignore[attr-defined]
     needs_workspace = asked and not slot.startswith("cpu")
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == (":4096:8" if needs_workspace else "before")
+
+
+@pytest.mark.parametrize(("precision", "is_rounded"), [("fp32", False), ("bf16", False), ("tf32", True)])
+def test_a_gpu_rounds_factors_of_fp32_only_where_the_spec_says_tf32(precision: Precision, is_rounded: bool) -> None:
+    prepare_device("GPU-1", 1, deterministic=False, precision=precision)
+    assert torch.backends.cuda.matmul.allow_tf32 is is_rounded
+    assert torch.backends.cudnn.allow_tf32 is is_rounded
+    prepare_device("cpu:0", 1, deterministic=False)
+    assert torch.backends.cudnn.allow_tf32 is False
 
 
 def test_the_first_visible_gpu_is_the_jobs_own() -> None:

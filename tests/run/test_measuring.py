@@ -76,7 +76,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Put benches in this process, whose time is known, in the place of real ones; give who was warmed up."""
     InProcess.opened = []
     monkeypatch.setattr(measuring, "BenchProcess", InProcess)
-    monkeypatch.setattr(measuring, "prepare_device", lambda slot, threads, deterministic: torch.device("cpu"))
+    monkeypatch.setattr(
+        measuring, "prepare_device", lambda slot, threads, deterministic, precision: torch.device("cpu")
+    )
     monkeypatch.setattr(measuring, "write_origin", lambda *args: None)
     return InProcess.opened
 

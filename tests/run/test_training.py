@@ -25,7 +25,7 @@ from engine.home.paths import Home, JobFolder
 from engine.launch.exits import Exit
 from engine.launch.shortages import NO_SPACE
 from engine.schedule.worker.attempts import last_words
-from engine.spec.job_kinds import KINDS
+from engine.spec.job_kinds import KINDS, POINTING_FIGURES
 from store.journal import read_journal
 from tests.helpers.forking import strike
 from tests.run.bench import (
@@ -253,8 +253,12 @@ def test_the_first_of_two_attempts_counts(bench: Bench) -> None:
     shutil.rmtree(job.attempt(2).root)
 
 
+# Each step makes the weights ten thousand times larger, whatever the gradients are.
+EXPLODING = {"lr": 100.0, "weight_decay": 100.0, "clip_grad": None}
+
+
 def test_a_rate_that_makes_it_diverge_exits_87(bench: Bench) -> None:
-    job = bench.train("train-nan", train={**TRAIN, "lr": 1e30, "optimizer": "sgd", "clip_grad": None})
+    job = bench.train("train-nan", train={**TRAIN, **EXPLODING, "optimizer": "sgd"})
     assert bench.run(job) == 87
     assert "epoch 1 of 3); it had no checkpoint yet · fix: take a smaller train.lr" in last_words(job.attempt(1))
 
@@ -265,7 +269,7 @@ def test_one_that_diverges_later_says_where_and_keeps_its_last_good_checkpoint(b
     strike(pid, signal.SIGTERM)
     assert bench.server.wait() == 85
     spec = read_json(stopped.spec)
-    spec["settings"]["train"] |= {"lr": 1e30, "optimizer": "adamw", "clip_grad": None}
+    spec["settings"]["train"] |= {**EXPLODING, "optimizer": "adamw"}
     write_json(stopped.spec, spec)
     saved = read_json(attempt.checkpoints / "pointer.json")["step"]
     assert bench.run(stopped) == 87
@@ -383,7 +387,7 @@ def test_attention_maps_are_saved(bench: Bench) -> None:
     job = bench.write("explain-1", "explain", {"pack": "pack-1", "parent": "train-1"}, settings)
     assert bench.run(job) == 0
     assert len(list(job.attempt(1).artifacts.rglob("*.png"))) >= 3
-    assert measured(job) == on_a_cpu("explain")
+    assert measured(job) == on_a_cpu("explain") - {*POINTING_FIGURES}, "it was given no boxes"
     lines = {line["name"]: line for line in visible_lines(job) if line["type"] == "measurement"}
     assert all(0.0 <= lines[name]["value"] <= 1.0 for name in ("deletion_auc", "insertion_auc"))
     assert all(line["n"] == 3 and line["p5"] <= line["value"] <= line["p95"] for line in lines.values())

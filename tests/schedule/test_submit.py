@@ -33,6 +33,12 @@ def test_same_submit_again_writes_no_second_record(home: Home) -> None:
     assert len(home.records("quickstart")) == 1
 
 
+def test_a_submit_says_what_is_most_likely_not_meant(home: Home) -> None:
+    assert submit(home).warnings == ()
+    told = submit(home, "data.image_size=64", "data.short_side=32", "train.batch_size=1500").warnings
+    assert ["images are packed at 32 px" in told[0], "1500 is more than the" in told[1]] == [True, True]
+
+
 def test_job_folder_holds_exactly_what_its_id_is_made_of(home: Home) -> None:
     submit(home)
     for folder in home.jobs():

@@ -8,10 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from engine.spec import Augment, Data, RandAugment, parse_rand_augment
+from engine.spec.base import MOST_SEED
 
 NOT_UNDERSTOOD = (
     "rand-m9", "rand-m9-inc0", "augmix-m5", "rand", "rand-m9-inc1-x3", "rand-m9-n2.5-inc1", "", "rand-inc1",
     "rand-n2-inc1", "rand-m9-m8-inc1", "rand-m99-inc1", "rand-m9-n0-inc1", "rand-m9-p2-inc1",
+    "rand-m9-n101-inc1", "rand-m9-mstd101-inc1", "rand-m10.5-inc1",
 )  # fmt: skip
 
 
@@ -41,9 +43,10 @@ def test_digits_take_no_class_list_that_would_be_passed_over() -> None:
 def test_what_is_left_away_means_what_it_did() -> None:
     """Defaults enter ids by value: another default is another experiment, and never a slip."""
     assert Data(source="digits").model_dump() == {
-        "source": "digits", "root": None, "image_size": 224, "split": "60/20/20", "given": "merge", "split_seed": 0,
-        "view_seed": 0, "views": None, "short_side": 256, "format": "raw", "broken": "stop", "nested": False,
-        "classes": None, "crop_share": 0.875, "interpolation": "bicubic", "cache": "auto", "workers": 0,
+        "source": "digits", "root": None, "boxes": None, "image_size": 224, "split": "60/20/20",
+        "given": "merge", "split_seed": 0, "view_seed": 0, "views": None, "short_side": 256, "format": "raw",
+        "broken": "stop", "nested": False, "classes": None, "crop_share": 0.875, "interpolation": "bicubic",
+        "cache": "auto", "workers": 0,
         "augment": {
             "crop_scale": [0.35, 1.0], "crop_ratio": [0.75, 4 / 3], "flip": 0.5, "rand_augment": None,
             "color_jitter": 0.0, "erasing": 0.0, "mixup": 0.0, "cutmix": 0.0, "mix_targets": None,
@@ -56,7 +59,8 @@ LIMITS: list[tuple[str, Any, Any]] = [
     ("image_size", 8, 7), ("image_size", 2048, 2049), ("short_side", 8, 7), ("short_side", 4096, 4097),
     ("split_seed", 0, -1), ("views", 1, 0), ("crop_share", 1.0, 1.01), ("crop_share", 0.1, 0.0), ("workers", 0, -1),
     ("view_seed", "run", "runs"), ("format", "jpeg", "png"), ("broken", "skip", "drop"), ("given", "merge", "train"),
-    ("cache", "device", "disk"),
+    ("cache", "device", "disk"), ("split_seed", MOST_SEED, MOST_SEED + 1), ("view_seed", MOST_SEED, MOST_SEED + 1),
+    ("view_seed", 0, -1), ("views", 1_000_000, 1_000_001), ("workers", 4096, 4097),
 ]  # fmt: skip
 
 
@@ -77,7 +81,7 @@ AUGMENT: list[tuple[str, Any, Any, str]] = [
     ("cutmix", 0.0, -0.1, "greater than or equal"),
     ("mix_targets", "linear", "square", "linear"),
     ("crop_scale", [0.5, 0.5], [0.6, 0.5], "from high to low"),
-    ("crop_scale", [0.5, 1.0], [0.5, 1.1], "larger than its image"),
+    ("crop_scale", [0.5, 1.0], [0.5, 1.1], "less than or equal to 1"),
     ("crop_scale", [0.5, 1.0], [0.0, 1.0], "greater than 0"),
     ("crop_scale", [0.5, 1.0], [0.5], "at least 2"),
     ("crop_scale", [0.5, 1.0], [0.5, 0.6, 0.7], "at most 2"),
@@ -129,6 +133,8 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     ({"source": "digits", "given": "test"}, "without a test folder"),
     ({"source": "digits", "cache": "jpeg"}, "holds raw pixels"),
     ({"source": "digits", "classes": ["1", "0"]}, "its 10 classes"),
+    ({"source": "digits", "boxes": "/boxes"}, "takes no boxes"),
+    ({"source": "folder", "root": "/set", "boxes": ""}, "names nothing"),
 ]
 
 
@@ -142,6 +148,7 @@ def test_words_that_cannot_go_together_are_refused(words: dict[str, Any], what: 
     "words",
     [
         {"source": "folder", "root": "/set", "given": "test", "classes": ["b", "a"]},
+        {"source": "folder", "root": "/set", "boxes": "${XP_DATA}/boxes.csv"},
         {"source": "digits", "cache": "jpeg", "format": "jpeg"},
         {"source": "digits", "cache": "raw", "given": "merge"},
     ],

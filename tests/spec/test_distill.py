@@ -55,7 +55,7 @@ def test_what_is_written_is_what_is_hashed_and_read_again() -> None:
     ("temperature", "said"),
     [
         ("hot", "'hot' is not a number"),
-        ("0", "greater than 0"),
+        ("0", "0 is not above 0"),
         ("{from: 8}", "'to' is missing"),
         ("{frm: 8, to: 1}", "'from'"),
         ("{from: 8, to: 1, schedule: steep}", "cosine"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from pydantic import BaseModel, Field
 
 from engine.spec import ASIDE, Data, Settings, Student, Train
+from engine.spec.base import LATER
 from engine.spec.identity import canonical_json, counted_settings, digest_of, make_id
 
 VALUES = st.recursive(
@@ -91,6 +92,15 @@ def test_what_is_aside_is_left_out_at_every_depth() -> None:
     assert counted_settings(Outer()) == plain
     assert counted_settings(Outer(mode="both")) == {**plain, "mode": "both"}
     assert counted_settings(Outer(mode="split")) == {**plain, "mode": "split"}
+
+
+class Grown(Inner):
+    later: str | None = Field(None, json_schema_extra=LATER)
+
+
+def test_what_came_later_is_left_out_at_its_default() -> None:
+    assert counted_settings(Grown()) == counted_settings(Inner())
+    assert counted_settings(Grown(later="x")) == {"kept": 1, "later": "x"}
 
 
 def test_a_field_goes_by_its_name_in_a_spec() -> None:

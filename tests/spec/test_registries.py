@@ -18,8 +18,14 @@ from engine.spec.data import SourceWords
 from engine.spec.distill import LossWords
 from engine.spec.patterns import SelectWords
 from engine.spec.registries import REGISTRIES, OneOf, find_word, one_of, read_registry, read_words
+from engine.spec.training import OptimizerWords
 
-FACTS: dict[str, type[Any]] = {"loss": LossWords, "select": SelectWords, "source": SourceWords}
+FACTS: dict[str, type[Any]] = {
+    "loss": LossWords,
+    "optimizer": OptimizerWords,
+    "select": SelectWords,
+    "source": SourceWords,
+}
 
 
 def real_registry(kind: str) -> Mapping[str, Any]:

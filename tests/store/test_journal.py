@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from store.journal import JournalWriter, read_bytes, read_journal
+from store.journal import JournalWriter, Span, read_bytes, read_journal, read_span
 from tests.helpers.recording import DiskRecord
 
 WHERE = {"device": "cpu", "precision": "fp32", "batch_size": 4, "threads": 1}
@@ -278,3 +279,21 @@ def test_damaged_and_foreign_lines_are_left_out(tmp_path: Path) -> None:
 def test_numbers_that_came_as_text_are_numbers_again(tmp_path: Path, kind: str) -> None:
     (tmp_path / "j").write_text(f'{{"type":"{kind}","value":"-Infinity"}}\n{{"type":"{kind}","value":"Infinity"}}\n')
     assert [line["value"] for line in read_journal(tmp_path / "j")[0]] == [-math.inf, math.inf]
+
+
+def test_a_span_ends_at_its_line_and_tells_what_it_goes_on_from(tmp_path: Path) -> None:
+    with JournalWriter(tmp_path / "j") as journal:
+        journal.fact("says", '"from"')
+        journal.resumed(3, 70, 12)
+        journal.resumed(1, 7, 1)
+        for step in range(5):
+            journal.metric("loss", 1.0, step=step, epoch=0)
+    raw = (tmp_path / "j").read_bytes()
+    lines = raw.splitlines(keepends=True)
+    for upto in (None, 0, 1, 2, 4, 99):
+        kept = b"".join(lines[:upto])
+        origin = (None, None) if upto in (0, 1) else (3, 12)
+        assert read_span(tmp_path / "j", upto) == Span(len(kept), hashlib.sha256(kept).hexdigest(), *origin)
+    with open(tmp_path / "j", "ab") as handle:
+        handle.write(b'{"torn":')
+    assert read_span(tmp_path / "j").bytes == len(raw), "a torn line is none"

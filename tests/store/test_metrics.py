@@ -54,6 +54,11 @@ def test_kinds_of_metrics_are_as_a_reader_expects() -> None:
     assert names_where(is_share=True) == {"test_top1", "val_top1", "teacher_test_top1"}
 
 
+def test_predictions_are_of_the_accuracy_on_test_images_alone() -> None:
+    """Of no other figure can two networks be compared image by image by them."""
+    assert [name for name, one in METRICS.items() if one.is_of_predictions] == ["test_top1"]
+
+
 def test_units_follow_from_the_names() -> None:
     assert names_where(unit="images/s") == {name for name in TOLD if name.endswith("images_per_second")}
     assert names_where(unit="nats") == {name for name in TOLD if name.endswith("loss")}

@@ -191,7 +191,10 @@ def test_a_damaged_certificate_counts_as_none(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_short_form_that_cannot_end_says_why(tmp_path: Path) -> None:
-    home, spec = open_home(tmp_path / "home", create=True), load_spec(one_arm(tmp_path), ("train.lr=1e30",))
+    home, spec = (
+        open_home(tmp_path / "home", create=True),
+        load_spec(one_arm(tmp_path), ("train.lr=100", "train.weight_decay=100")),
+    )
     with pytest.raises(XpError, match="the short form did not end"):
         verify_resume(spec, home, lambda line: None)
     assert list((home.root / "verify").iterdir()) == []

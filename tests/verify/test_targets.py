@@ -60,7 +60,7 @@ def _gentle_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a job, but without what cannot be taken back in the process of the tests."""
     before = torch.get_num_threads()
 
-    def prepare(slot: str, threads: int, deterministic: bool) -> torch.device:
+    def prepare(slot: str, threads: int, deterministic: bool, precision: str) -> torch.device:
         torch.set_num_threads(threads)
         return torch.device("cpu")
 
@@ -116,6 +116,23 @@ def test_one_wrong_logit_in_a_cache_that_is_whole_is_found(home: Home) -> None:
     for path, content in before.items():
         path.write_bytes(content)
     assert verify_targets(home, "targets-1", 10**6).is_right
+
+
+def test_a_teacher_in_bf16_may_differ_elsewhere_by_what_bf16_rounds_and_no_more(bench: Bench) -> None:
+    needs = {"pack": "pack-1", "teacher": "train-teacher"}
+    job = bench.write("targets-bf16", "targets", needs, {**TARGETS_JOB, "views": 1, "precision": "bf16"})
+    assert bench.run(job) == 0
+    home, folder = bench.home, bench.home.targets("targets-bf16")
+    assert verify_targets(home, job.job, 10**6).allowed == 0
+    raw = np.frombuffer((folder / "centre.bin").read_bytes(), dtype="<f2").reshape(-1, 10)
+    for share, is_right in ((3.0, True), (60.0, False)):
+        moved = raw.astype(np.float64)
+        moved[:, 3] += share * 2.0**-8 * raw[:64].min()
+        (folder / "centre.bin").write_bytes(np.minimum(moved, 0).astype("<f2").tobytes())
+        forge(folder, cpu="another")
+        verdict = verify_targets(home, job.job, 10**6)
+        assert verdict.is_right == is_right
+        assert "4 steps of bf16 allowed" in verdict.lines()[0]
 
 
 def test_a_damaged_cache_is_wrong_and_an_unfinished_job_an_error(home: Home) -> None:

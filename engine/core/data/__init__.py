@@ -1,12 +1,14 @@
 """Images: sources (what is there) -> pack (one mapped file) -> splits -> views (what a network sees) -> loader.
 
-sources        files and archives as upright RGB bytes
+decode         an image file as upright RGB bytes, within limits
+sources        the images of a folder, an archive or a package
 survey         what a set is like
 duplicates     what shows the same
 likeness       how alike two images are
 appending      bytes that are on the disk, and still whole later
 pack shards    one data file with its index; how it is written so that a kill loses little
 draws views    a view's random numbers and geometry
+objects        boxes and masks as a view shows them
 augment        its colours and erasing
 mixing         pairs for mixup and CutMix
 decoded_cache  images held decoded, on host or device

@@ -7,23 +7,32 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+PIECE = 1 << 20  # bytes read at a time
 
-def append_synced(path: Path, content: bytes) -> str:
-    """Append to a file; when this returns the bytes are on the disk. Returns their sha256."""
+
+def append_synced(path: Path, pieces: Iterable[bytes]) -> str:
+    """Append to a file, piece by piece; when this returns the bytes are on the disk. Returns their sha256."""
+    total = hashlib.sha256()
     with open(path, "ab") as out:
-        out.write(content)
+        for piece in pieces:
+            out.write(piece)
+            total.update(piece)
         out.flush()
         os.fsync(out.fileno())
-    return hashlib.sha256(content).hexdigest()
+    return total.hexdigest()
 
 
 def is_span_whole(path: Path, start: int, size: int, sha256: str) -> bool:
     """Whether `size` bytes from `start` on are there and have that sha256."""
     if not path.is_file():
         return False
+    total, left = hashlib.sha256(), size
     with open(path, "rb") as held:
         held.seek(start)
-        content = held.read(size)
-    return len(content) == size and hashlib.sha256(content).hexdigest() == sha256
+        while left and (piece := held.read(min(left, PIECE))):
+            total.update(piece)
+            left -= len(piece)
+    return not left and total.hexdigest() == sha256

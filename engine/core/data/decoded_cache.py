@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.core.data.decode import Pixels
 from engine.core.data.pack import Pack, pack_threads
 from engine.core.data.resample import Boxes, resize_boxes
-from engine.core.data.sources import Pixels
 from engine.core.data.views import SMALL_SIDE, Crop, render_crop, whole_box
 from engine.launch.memory import memory_room
 from engine.spec import Data

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.linalg import hadamard
 
+from engine.core.data.decode import Pixels
 from engine.core.data.likeness import (
     COSINES,
     THUMB_SIDE,
@@ -34,7 +35,6 @@ from engine.core.data.likeness import (
     crop_waves,
     detail_likeness,
 )
-from engine.core.data.sources import Pixels
 
 # What these bounds find and what they take for the same is measured in benchmarks/duplicates.py.
 ALIKE, ALIGNED, SAME = 0.85, 0.90, 0.86

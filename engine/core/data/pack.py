@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from engine.core.data.decode import BUDGET, SKIP, Pixels
 from engine.core.data.duplicates import group_thumbs, make_thumb
 from engine.core.data.prefetch import keep_ahead
 from engine.core.data.shards import SHARD_IMAGES, Packed, PackShards, ShardRows
-from engine.core.data.sources import ChangedImage, Listing, Pixels
+from engine.core.data.sources import ChangedImage, Listing
 from engine.errors import DataError, HomeError
 from engine.home.files import read_json, write_json
 from engine.home.seals import holds, is_sealed, seal
@@ -39,6 +40,9 @@ _simplejpeg: Any = importlib.import_module("simplejpeg") if importlib.util.find_
 # About 30 KB an image at a short side of 256: a quarter of ImageNet's originals.
 JPEG_QUALITY = 90
 AHEAD = 64  # images that wait to be written
+LONGEST = 16
+"""A packed image has at most as many pixels as this many squares of the short side, in a row."""
+MOST_SHORT = 1 << 20  # pixels that any packed image may have
 INDEX = ("offsets", "shapes", "labels", "keys", "groups", "parts", "origins")
 GIVEN = ("", "train", "val", "test")
 FILES = ("data.bin", "index.npz")
@@ -118,6 +122,7 @@ def write_pack(
         for number in range(len(found), len(chunks)):
             packed = _pack_span(listing, spans[number], short_side, format, pool)
             told = partial(_tell_on, progress, spans[number].start, len(samples))
+            # An error leaves its images behind in data.bin, as a kill does: the next builder cuts them off.
             rows.extend(shards.append(number, chunks[number], _keep(packed, broken, told)))
     _finish(folder, rows, listing, short_side, format)
     # Only when the manifest is there: until then a kill needs them.
@@ -131,15 +136,13 @@ def _tell_on(progress: Callable[[int, int], None], before: int, count: int, done
 
 def _keep(
     packed: Iterable[Packed | DataError], broken: Literal["stop", "skip"], progress: Callable[[int], None]
-) -> list[Packed | None]:
-    """Return the images, None for a broken one; raise its error where that is to stop the pack."""
-    items: list[Packed | None] = []
-    for item in packed:
+) -> Iterator[Packed | None]:
+    """Yield the images, None for a broken one; raise its error where that is to stop the pack."""
+    for done, item in enumerate(packed, 1):
         if isinstance(item, DataError) and broken == "stop":
             raise item
-        items.append(item if isinstance(item, Packed) else None)
-        progress(len(items))
-    return items
+        yield item if isinstance(item, Packed) else None
+        progress(done)
 
 
 def pack_threads() -> int:
@@ -154,7 +157,9 @@ def _pack_span(
 
     def pack_one(index: int) -> Packed | DataError:
         try:
-            pixels = shrink(listing.read(index), short_side)
+            with BUDGET.scope():
+                pixels = shrink(listing.read(index), short_side)
+            _check_length(pixels, short_side, listing.samples[index].place)
         except ChangedImage:
             # A changed file is no broken one: it stops the pack even where those are skipped.
             raise
@@ -195,6 +200,15 @@ def shrink(pixels: Pixels, short_side: int) -> Pixels:
         return np.ascontiguousarray(pixels)
     size = (max(1, round(width * short_side / short)), max(1, round(height * short_side / short)))
     return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC), dtype=np.uint8)
+
+
+def _check_length(pixels: Pixels, short_side: int, where: str) -> None:
+    """Raise DataError for an image so much longer than wide that a few of them would fill the memory."""
+    height, width = pixels.shape[:2]
+    if height * width > max(MOST_SHORT, LONGEST * short_side**2):
+        what = f"this image has a side {max(height, width) / min(height, width):,.0f} times as long as the other"
+        fix = f"cut it into pieces, remove it, {SKIP}"
+        raise DataError(f"{what}, and is packed as {width:,} x {height:,} pixels", where=where, fix=fix)
 
 
 def decode_jpeg(raw: bytes) -> Pixels:

@@ -50,6 +50,8 @@ def finish_ahead(
         yield from map(finish, batches)
         return
     stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    # What batches are made of, such as a data set held on the device, was put there on the training's stream.
+    stream.wait_stream(torch.cuda.current_stream(device))
     ready: tuple[Made, torch.cuda.Event] | None = None
     for batch in batches:
         with torch.cuda.stream(stream):

@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import zipfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,15 +85,19 @@ class PackShards:
         os.truncate(self._data, end)
         return found
 
-    def append(self, number: int, chunk: list[Sample], items: list[Packed | None]) -> ShardRows:
-        """Write a shard: its bytes first and to the disk, then what it holds."""
-        rows = ShardRows()
-        for sample, item in zip(chunk, items, strict=True):
-            rows.add(sample, item)
-        sha256 = append_synced(self._data, b"".join(item.raw for item in items if item is not None))
-        kept = np.array([item is not None for item in items])
+    def append(self, number: int, chunk: list[Sample], items: Iterable[Packed | None]) -> ShardRows:
+        """Write a shard: its bytes first, each image as it comes, and to the disk, then what it holds."""
+        rows, kept = ShardRows(), list[bool]()
+
+        def packed() -> Iterator[bytes]:
+            for sample, item in zip(chunk, items, strict=True):
+                rows.add(sample, item)
+                kept.append(item is not None)
+                yield item.raw if item is not None else b""
+
+        sha256 = append_synced(self._data, packed())
         held = io.BytesIO()
-        np.savez(held, **_encode_rows(rows, kept), mark=self._chunk_mark(chunk), sha256=sha256)
+        np.savez(held, **_encode_rows(rows, np.array(kept)), mark=self._chunk_mark(chunk), sha256=sha256)
         write_atomic(self._folder / f"{number:06d}.npz", held.getvalue())
         return rows
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import warnings
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
+from engine.core.data.decode import Pixels, decode_image, name_mode
 from engine.errors import DataError
+from engine.home.limits import limits, raise_limit
 from engine.inputs.archive import open_archive
 from engine.inputs.content import (
     SOURCES,
@@ -29,9 +28,6 @@ from engine.inputs.content import (
 from engine.inputs.folders import ImageFile, name_place
 from engine.inputs.origins import Origin
 from engine.spec import Data
-
-Pixels = NDArray[np.uint8]
-ORIENTATION = 0x0112  # EXIF's tag: 1 is upright
 
 
 @dataclass(frozen=True)
@@ -117,76 +113,20 @@ def _sample(image: ImageFile, label: int, key: str) -> Sample:
     return Sample(image.path, label, key, image.member, image.part, image.origin)
 
 
-def name_mode(content: bytes) -> str:
-    """Return how an image file that can be decoded keeps its pixels."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(content)) as image:
-            words = [image.mode]
-            words += ["turned"] if image.getexif().get(ORIENTATION, 1) != 1 else []
-            words += ["animated"] if getattr(image, "n_frames", 1) > 1 else []
-    return " ".join(words)
-
-
 def read_bytes(path: Path) -> bytes:
-    """Return what a file holds. Raises DataError naming it when it cannot be read."""
+    """Return what a file holds. Raises DataError naming it when it cannot be read or has too many bytes."""
+    most = limits().image_bytes
     try:
-        return path.read_bytes()
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            # One more than it may have: what is still being written may have grown.
+            content = file.read(most + 1) if size <= most else b""
     except OSError as error:
         fix = "make it readable or remove it"
         raise DataError(f"cannot read this image: {error.strerror}", where=name_place(path), fix=fix) from error
-
-
-def decode_image(content: bytes, where: str) -> Pixels:
-    """Return the image as it should be seen: upright, RGB, 8 bits, first frame. Raises DataError when it is broken."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd EXIF, palettes with transparency, large images
-            with Image.open(io.BytesIO(content)) as image:
-                return to_rgb(image)
-    except MemoryError:
-        # Not the file's fault: it must not be left out as broken.
-        raise
-    except Exception as error:  # Pillow's plugins raise nearly anything on a damaged file
-        raise DataError(
-            f"this image is broken: {_damage(content, error)}",
-            where=where,
-            fix="remove or replace it, or set data.broken: skip to leave such files out (they are counted)",
-        ) from error
-
-
-def _damage(content: bytes, error: Exception) -> str:
-    if not content:
-        return "the file is empty"
-    if isinstance(error, UnidentifiedImageError):  # its own words name a buffer in memory
-        return "it is in no format that is known"
-    return str(error) or type(error).__name__
-
-
-def to_rgb(image: Image.Image) -> Pixels:
-    """Return H x W x 3 uint8. Transparency shows white; 16-bit grey keeps its upper 8 bits."""
-    image.load()
-    upright: Image.Image = ImageOps.exif_transpose(image)
-    if upright.mode.startswith("I") or upright.mode == "F":
-        return _grey_rgb(np.asarray(upright))
-    if "transparency" in upright.info or upright.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        upright = upright.convert("RGBA")
-        white = Image.new("RGBA", upright.size, (255, 255, 255, 255))
-        upright = Image.alpha_composite(white, upright)
-    return np.array(upright.convert("RGB"), dtype=np.uint8)
-
-
-def _grey_rgb(values: NDArray[Any]) -> Pixels:
-    """Return one-channel pixels of 16 bits or more as RGB; 32-bit files name no range: the largest value tells."""
-    levels = np.nan_to_num(values.astype(np.float64))
-    top = levels.max(initial=0.0)
-    if values.dtype.itemsize == 2 or (values.dtype.kind != "f" and top > 255.0):
-        # 65535 = 255 * 257: 16 bits to 8.
-        levels = levels / 257.0
-    elif values.dtype.kind == "f" and top <= 1.0:
-        levels = levels * 255.0
-    grey = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    if max(size, len(content)) > most:
+        raise DataError(f"this file has {size:,} bytes", where=name_place(path), fix=raise_limit("image_bytes"))
+    return content
 
 
 def _list_digits(data: Data, root: Path | None, cache: Path | None, progress: Progress) -> Listing:

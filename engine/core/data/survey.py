@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from engine.core.data.decode import BUDGET
 from engine.core.data.duplicates import Thumb, group_thumbs, make_thumb
 from engine.core.data.sources import Listing, Sample
 from engine.errors import DataError
@@ -85,11 +86,13 @@ def _counts(words: Iterable[str]) -> dict[str, int]:
 def _look_at_all(listing: Listing) -> Iterator[_Look]:
     def look_at(row: int) -> _Look:
         try:
-            pixels = listing.read(row)
+            with BUDGET.scope():
+                pixels = listing.read(row)
+                grey = bool((pixels[..., :1] == pixels).all())
+                thumb = make_thumb(pixels)
         except DataError as error:
             return _Look(error=f"{error.where}: {error.what}")
-        grey = bool((pixels[..., :1] == pixels).all())
-        return _Look((pixels.shape[1], pixels.shape[0]), listing.mode(row), grey, make_thumb(pixels))
+        return _Look((pixels.shape[1], pixels.shape[0]), listing.mode(row), grey, thumb)
 
     count = len(listing.samples)
     with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:

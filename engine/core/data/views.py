@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from engine.core.data.decode import Pixels
 from engine.core.data.draws import draw_uniform
-from engine.core.data.sources import Pixels
 from engine.spec import Augment
 from engine.spec.base import Interpolation
 
@@ -98,10 +98,8 @@ def render_crop(image: Pixels, crop: Crop, size: int, kind: Interpolation = "bic
 
 
 def _resize_fraction(image: Pixels, crop: Crop, size: int, kind: Interpolation) -> Tensor:
-    height, width = image.shape[:2]
-    # A sum of floats may pass the edge by a hair, and Pillow refuses that.
-    right, bottom = min(1.0, crop.left + crop.width), min(1.0, crop.top + crop.height)
-    box = (max(0.0, crop.left) * width, max(0.0, crop.top) * height, right * width, bottom * height)
+    left, right, top, bottom = fraction_box(crop, *image.shape[:2])
+    box = (left, top, right, bottom)
     resized = Image.fromarray(image).resize((size, size), PILLOW[kind], box=box)
     # bytearray: torch warns of memory that it may not write to.
     return torch.frombuffer(bytearray(resized.tobytes()), dtype=torch.uint8).view(size, size, 3).permute(2, 0, 1)
@@ -111,6 +109,18 @@ def _resize_whole(image: Pixels, crop: Crop, size: int, kind: Interpolation) -> 
     left, right, top, bottom = whole_box(crop, *image.shape[:2])
     cut = torch.from_numpy(image)[top:bottom, left:right].contiguous().permute(2, 0, 1)[None]  # packed is faster
     return F.interpolate(cut, (size, size), mode=kind, antialias=True)[0]
+
+
+def cut_edges(crop: Crop, height: int, width: int) -> tuple[float, float, float, float]:
+    """Return left, right, top and bottom, in pixels of the image, of what `render_crop` cuts out of it."""
+    return (fraction_box if min(height, width) < SMALL_SIDE else whole_box)(crop, height, width)
+
+
+def fraction_box(crop: Crop, height: int, width: int) -> tuple[float, float, float, float]:
+    """Return the crop's left, right, top and bottom in pixels, which may be fractions."""
+    # A sum of floats may pass the edge by a hair, and Pillow refuses that.
+    right, bottom = min(1.0, crop.left + crop.width), min(1.0, crop.top + crop.height)
+    return max(0.0, crop.left) * width, right * width, max(0.0, crop.top) * height, bottom * height
 
 
 def whole_box(crop: Crop, height: int, width: int) -> tuple[int, int, int, int]:

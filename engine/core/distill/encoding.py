@@ -96,12 +96,12 @@ def encode_logits(logits: Tensor) -> Tensor:
     return (raw - raw.amax(dim=1, keepdim=True)).clamp(min=LOWEST).half()
 
 
-def count_steps(one: NDArray[np.float16], other: NDArray[np.float16]) -> float:
-    """Return the largest difference of two arrays in steps of fp16 at that place, FINEST at least."""
+def count_steps(one: NDArray[np.float16], other: NDArray[np.float16], *, finest: float = FINEST) -> float:
+    """Return the largest difference of two arrays in steps of fp16 at that place, `finest` at least."""
     if not one.size:
         return 0.0
     larger = np.minimum(np.maximum(np.abs(one), np.abs(other)), np.float16(2.0**15))  # no step beyond would be finite
-    step = np.maximum(np.spacing(larger).astype(np.float64), FINEST)
+    step = np.maximum(np.spacing(larger).astype(np.float64), finest)
     return float((np.abs(one.astype(np.float64) - other.astype(np.float64)) / step).max())
 
 

@@ -51,7 +51,7 @@ class TargetShards:
     def append(self, file: str, rows: NDArray[Any]) -> None:
         """Write one shard; when this returns it is on the disk."""
         raw = rows.tobytes()
-        self.shards.append(Shard(file, len(raw), append_synced(self.folder / file, raw)))
+        self.shards.append(Shard(file, len(raw), append_synced(self.folder / file, [raw])))
         write_json(self.folder / LIST, {"of": self.of, "shards": [vars(shard) for shard in self.shards]})
 
     def finish(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -19,10 +20,18 @@ def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 
     Done where `images` are, so that the host moves one byte a value and each network uses its own figures on one view.
     """
-    shape = (1, -1, 1, 1)
-    scale = torch.tensor([1.0 / (255.0 * one) for one in std], device=images.device)
-    shift = torch.tensor([-average / one for average, one in zip(mean, std, strict=True)], device=images.device)
-    return torch.addcmul(shift.view(shape), images.float(), scale.view(shape))
+    scale, shift = _constants(tuple(mean), tuple(std), images.device)
+    return torch.addcmul(shift, images.float(), scale)
+
+
+@lru_cache(maxsize=32)
+def _constants(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return factor and summand (1, C, 1, 1), made once: to bring them to a GPU makes the host wait."""
+    # Asked for within an evaluation first, they would be of no use to a gradient later.
+    with torch.inference_mode(False):
+        scale = torch.tensor([1.0 / (255.0 * one) for one in std], device=device)
+        shift = torch.tensor([-average / one for average, one in zip(mean, std, strict=True)], device=device)
+    return scale.view(1, -1, 1, 1), shift.view(1, -1, 1, 1)
 
 
 def require_skill(top1: float, classes: int, images: int, part: str = "validation") -> None:

@@ -22,6 +22,7 @@ from engine.core.network.attention import LongformerAttention
 from engine.core.network.tiny_vit import MEAN, STD, TinyViT, Ways
 from engine.core.network.widths import Widths
 from engine.errors import DataError, JobError, closest_hint
+from engine.inputs.weights import stored_shapes
 from engine.spec import LongformerAttention as LongformerWords
 from engine.spec import Network
 from engine.spec.shapes import network_shape
@@ -120,11 +121,22 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     if not file.is_file():
         fix = "name a .safetensors file that exists, or use weights: none"
         raise DataError("there is no weights file here", where=str(file), fix=fix)
+    stored_shapes(file)  # says what is wrong with it
     try:
-        return safetensors.torch.load_file(file)
+        state = safetensors.torch.load_file(file)
     except (safetensors.SafetensorError, OSError) as error:
         fix = "make it again or copy it again; only the .safetensors format is read"
         raise DataError(f"the weights file cannot be read: {error}", where=str(file), fix=fix) from error
+    _refuse_nan(state, file)
+    return state
+
+
+def _refuse_nan(state: Mapping[str, Tensor], file: Path) -> None:
+    """Raise DataError for a tensor that holds NaN, which would make all that the network says NaN."""
+    for name, value in state.items():
+        if value.is_floating_point() and bool(torch.isnan(value).any()):
+            fix = "take the weights of an earlier checkpoint: the training that wrote these had failed"
+            raise DataError(f"tensor {name!r} of the weights holds NaN", where=str(file), fix=fix)
 
 
 def _start_extras(network: TinyViT, extras: list[str]) -> None:

@@ -101,7 +101,8 @@ def _bias_with_globals(module: SparseAttention, places: Tensor, score: Tensor | 
     if score is not None:
         raised = score.gather(1, places).to(far.dtype)
         far = far + raised[:, None, None, None, :]
-        near = near + torch.zeros_like(score).scatter(1, places, raised)[:, module.tiles][:, :, None, None, :]
+        # In the table's precision, which under autocast is not the score's: scatter takes one dtype.
+        near = near + raised.new_zeros(score.shape).scatter(1, places, raised)[:, module.tiles][:, :, None, None, :]
     return torch.cat([near.expand(*far.shape[:2], -1, -1, -1), far], -1)
 
 

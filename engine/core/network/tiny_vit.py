@@ -187,6 +187,6 @@ class TinyViT(nn.Module):
 def _drop_paths(shape: NetworkShape) -> list[list[float]]:
     """Drop path rises linearly from 0 at the first block of the network to its rate at the last."""
     depths, rate = shape.sizes.depths, shape.sizes.drop_path
-    line = torch.linspace(0.0, rate, sum(depths)).tolist()
+    line = torch.linspace(0.0, rate, sum(depths), device="cpu").tolist()  # also where the network has no memory
     starts = [sum(depths[:stage]) for stage in range(len(depths))]
     return [line[start : start + depth] for start, depth in zip(starts, depths, strict=True)]

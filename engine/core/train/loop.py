@@ -27,6 +27,9 @@ from engine.core.train.micro_batch import couple_pieces, cut_batch, has_batch_no
 from engine.core.train.optim import build_optimizer, learning_rate, set_rate
 from engine.spec import Distill, Train
 
+# On a GPU: how often the sum of the loss is looked at, for which the host waits.
+LOOK_STEPS = 16
+
 
 class Stopped(Exception):
     """Asked to stop, and everything worth keeping is on disk: the job goes on in a later attempt."""
@@ -106,6 +109,7 @@ class Loop:
         self.best: dict[str, Tensor] = {}  # on the host
         # On the device, so that adding to it waits for nothing; in doubles, as it sums a whole epoch.
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=recipe.forward.device)
+        self.shown_loss: float | None = None  # the epoch's mean, as of the last look at the sum
         self.saved_at = time.monotonic()
         self.counted_at: float | None = None  # None between epochs, when no time counts
 
@@ -210,7 +214,7 @@ class Loop:
     def _wanted(self, batch: Batch) -> Wanted:
         """Return what this batch is trained towards: the teacher's logits as long as it teaches."""
         recipe, device = self.recipe, self.recipe.forward.device
-        labels = batch.labels.to(device)
+        labels = batch.labels.to(device, non_blocking=True)
         if batch.mix is not None:
             labels = batch.mix.labels(labels, len(recipe.loader.pack.class_names))
         if recipe.teacher is None or not self._is_taught:
@@ -243,9 +247,11 @@ class Loop:
         # Asked once: a signal that comes after the save must not stop it unsaved.
         now, stop = self.progress, self.hooks.should_stop()
         # Reading the sum waits for the device, so a GPU is asked now and then; a bad sum stays bad.
-        if self.loss_sum.device.type == "cpu" or now.step % 16 == 0:
+        if self.loss_sum.device.type == "cpu" or now.step % LOOK_STEPS == 0:
             now.loss_sum = float(self.loss_sum)
             require_finite_loss(now.loss_sum)
+            # Of the same images as the sum: until the next look more are seen than it holds.
+            self.shown_loss = now.loss_sum / now.seen if now.seen else None
         self._beat(self.recipe.phase)
         if stop or time.monotonic() - self.saved_at > self.recipe.save_seconds:
             self.save()
@@ -256,10 +262,14 @@ class Loop:
         now, recipe = self.progress, self.recipe
         steps = recipe.train.epochs * recipe.loader.steps_per_epoch
         rate = now.seen / now.seconds if now.seconds else None
-        # On a GPU the sum is up to 15 steps old, which does for a look.
-        loss = now.loss_sum / now.seen if now.seen else None
         self.hooks.beat(
-            phase, step=now.step, steps=steps, epoch=now.epoch, epochs=recipe.train.epochs, rate=rate, loss=loss
+            phase,
+            step=now.step,
+            steps=steps,
+            epoch=now.epoch,
+            epochs=recipe.train.epochs,
+            rate=rate,
+            loss=self.shown_loss,
         )
 
     def _end_epoch(self) -> None:

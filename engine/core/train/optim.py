@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from engine.spec import Train
+from engine.spec.training import OptimizerWords
 
 
-@dataclass(frozen=True)
-class Optimizer:
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(OptimizerWords):
     """What a spec's word stands for: one of torch's optimizers, and the constants that no spec sets."""
 
     make: Callable[..., torch.optim.Optimizer]
@@ -75,6 +76,10 @@ def _trainable(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 # A fused update is one call for all parameters: on small networks the calls cost more than the arithmetic.
 OPTIMIZERS: dict[str, Optimizer] = {
-    "adamw": Optimizer(torch.optim.AdamW, constants={"betas": (0.9, 0.999), "eps": 1e-8, "fused": True}),
-    "sgd": Optimizer(torch.optim.SGD, constants={"momentum": 0.9, "nesterov": True, "fused": True}),
+    "adamw": Optimizer(
+        make=torch.optim.AdamW, constants={"betas": (0.9, 0.999), "eps": 1e-8, "fused": True}, largest_rate=1.0
+    ),
+    "sgd": Optimizer(
+        make=torch.optim.SGD, constants={"momentum": 0.9, "nesterov": True, "fused": True}, largest_rate=10.0
+    ),
 }

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.core.data.decode import Pixels
 from engine.core.data.pack import Pack, open_pack, write_pack
-from engine.core.data.sources import Pixels, list_images
+from engine.core.data.sources import list_images
 from engine.spec import Data
 
 MakeFolder = Callable[..., Path]

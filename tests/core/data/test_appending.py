@@ -17,7 +17,7 @@ FIRST, SECOND = b"one shard", b"and another"
 def grown(tmp_path: Path) -> Path:
     path = tmp_path / "data.bin"
     for content in (FIRST, SECOND):
-        append_synced(path, content)
+        append_synced(path, [content])
     return path
 
 
@@ -26,15 +26,15 @@ def is_whole(path: Path, start: int, content: bytes) -> bool:
 
 
 def test_digest_is_of_what_was_appended(tmp_path: Path) -> None:
-    assert append_synced(tmp_path / "data.bin", FIRST) == hashlib.sha256(FIRST).hexdigest()
-    assert append_synced(tmp_path / "data.bin", SECOND) == hashlib.sha256(SECOND).hexdigest()
+    assert append_synced(tmp_path / "data.bin", [FIRST]) == hashlib.sha256(FIRST).hexdigest()
+    assert append_synced(tmp_path / "data.bin", [SECOND[:5], SECOND[5:]]) == hashlib.sha256(SECOND).hexdigest()
     assert (tmp_path / "data.bin").read_bytes() == FIRST + SECOND
 
 
 def test_bytes_are_synced_before_the_digest_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda handle: seen.append(os.fstat(handle).st_size))
-    append_synced(tmp_path / "data.bin", FIRST)
+    append_synced(tmp_path / "data.bin", [FIRST])
     assert seen == [len(FIRST)]
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from engine.core.data import decoded_cache as resident
+from engine.core.data.decode import Pixels
 from engine.core.data.decoded_cache import DecodedCache, DeviceCache, HostCache, decoded_bytes, open_decoded
 from engine.core.data.pack import Pack
-from engine.core.data.sources import Pixels
 from engine.core.data.views import Crop, render_crop
 from engine.spec import Data
 from tests.core.data.conftest import OBLONGS

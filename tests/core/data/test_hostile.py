@@ -6,12 +6,14 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from engine.core.data import sources
+from engine.core.data.decode import Pixels
 from engine.core.data.pack import is_valid_pack, open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.errors import DataError
@@ -45,16 +47,16 @@ def dangling_link(path: Path) -> None:
     path.symlink_to(path.parent / "nowhere")
 
 
-def is_red(pixels: sources.Pixels) -> bool:
+def is_red(pixels: Pixels) -> bool:
     return bool((np.abs(pixels.astype(int) - np.array(RED)) < 8).all())
 
 
-def is_mid_grey(pixels: sources.Pixels) -> bool:
+def is_mid_grey(pixels: Pixels) -> bool:
     return bool((pixels == 128).all())
 
 
 Make = Callable[[Path], object]
-Looks = Callable[[sources.Pixels], bool]
+Looks = Callable[[Pixels], bool]
 BECOME_IMAGES: dict[str, tuple[str, Make, tuple[int, int, int], Looks]] = {
     "one pixel": ("x.png", lambda path: red(1, 1).save(path), (1, 1, 3), is_red),
     "20000 by 10": ("x.png", lambda path: red(20000, 10).save(path), (10, 20000, 3), is_red),
@@ -129,14 +131,14 @@ def test_files_that_cannot_be_read_are_named_before_anything_is_packed(root: Pat
 
 def test_a_file_that_nobody_may_read_is_named_for_root_too(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listing = list_images(Data(source="folder", root=str(root)))
-    honest = Path.read_bytes
+    honest = open
 
-    def forbid(path: Path) -> bytes:
+    def forbid(path: Path, mode: str) -> IO[Any]:
         if path.name == "1.png":
             raise PermissionError(13, "Permission denied")
-        return honest(path)
+        return honest(path, mode)
 
-    monkeypatch.setattr(Path, "read_bytes", forbid)
+    monkeypatch.setattr(sources, "open", forbid, raising=False)
     forbidden = next(row for row, sample in enumerate(listing.samples) if sample.place.endswith("1.png"))
     with pytest.raises(DataError, match=r"1\.png: cannot read this image: Permission denied\nfix: make it readable"):
         listing.read(forbidden)
@@ -155,7 +157,7 @@ def test_a_file_whose_name_is_no_utf8_is_packed_or_named_like_any_other(root: Pa
 
 def test_a_class_folder_whose_name_is_no_utf8_is_refused(root: Path) -> None:
     (root / "bee").rename(root / os.fsdecode(b"ab\xe9"))
-    with pytest.raises(DataError, match=r"class folder 'ab\\xe9' is no UTF-8\nfix: give the folder a name in UTF-8"):
+    with pytest.raises(DataError, match=r"class folder 'ab\\xe9' is no UTF-8\nfix: rename the folder"):
         list_images(Data(source="folder", root=str(root)))
 
 

@@ -16,10 +16,10 @@ from PIL import Image
 from torch import Tensor
 
 from engine.core.data.augment import augment_views
+from engine.core.data.decode import Pixels
 from engine.core.data.loader import EvalLoader, PixelCache, TrainLoader, epoch_order, render_rows
 from engine.core.data.mixing import mix_pairs
 from engine.core.data.pack import Pack
-from engine.core.data.sources import Pixels
 from engine.core.data.views import Crop, render_view
 from engine.spec import Augment, Data
 

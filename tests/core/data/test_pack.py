@@ -353,3 +353,15 @@ def test_packing_takes_a_thread_for_each_processor_up_to_16(monkeypatch: pytest.
     for processors, threads in ((2, 2), (16, 16), (64, 16)):
         monkeypatch.setattr(os, "sched_getaffinity", lambda pid, count=processors: set(range(count)), raising=False)
         assert pack_room.pack_threads() == threads
+
+
+def test_an_image_far_longer_than_wide_is_refused_or_left_out(make_folder: MakeFolder, tmp_path: Path) -> None:
+    root = make_folder({"ant": 2, "bee": 2})
+    Image.new("RGB", (200_000, 6)).save(root / "ant" / "long.png")
+    listing = list_images(Data(source="folder", root=str(root)))
+    (tmp_path / "stop").mkdir()
+    with pytest.raises(DataError, match=r"long\.png: this image has a side 33,333 times as long.*\nfix: .*skip"):
+        write_pack(listing, tmp_path / "stop", 256, lambda done, count: None)
+    (tmp_path / "skip").mkdir()
+    write_pack(listing, tmp_path / "skip", 256, lambda done, count: None, broken="skip")
+    assert open_pack(tmp_path / "skip").skipped == (str(root / "ant" / "long.png"),)

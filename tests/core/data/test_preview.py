@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from engine.core.data import preview
+from engine.core.data.decode import Pixels
 from engine.core.data.loader import TrainLoader, render_rows
 from engine.core.data.pack import Pack
 from engine.core.data.preview import CAPTION, GAP, draw_sheet
-from engine.core.data.sources import Pixels
 from engine.core.data.views import render_center
 from engine.spec import Augment, Data
 

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.core.data.sources import LISTINGS, Pixels, decode_image, list_images
+from engine.core.data.decode import Pixels, decode_image
+from engine.core.data.sources import LISTINGS, list_images, read_bytes
 from engine.errors import DataError
 from engine.inputs.content import SOURCES
 from engine.spec import Data
@@ -233,3 +234,14 @@ def test_an_image_that_changes_after_it_is_listed_is_named(tmp_path: Path, kind:
 def test_every_source_can_be_read() -> None:
     """Planning asks a source what is there, packing reads it: a word needs both."""
     assert set(LISTINGS) == set(SOURCES)
+
+
+def test_a_file_of_more_bytes_than_an_image_may_have_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.png").write_bytes(bytes(1000))
+    monkeypatch.setenv("XP_LIMITS", "image_bytes=1000")
+    assert len(read_bytes(tmp_path / "x.png")) == 1000
+    monkeypatch.setenv("XP_LIMITS", "image_bytes=999")
+    with pytest.raises(DataError, match=r"x\.png: this file has 1,000 bytes\nfix: .*image_bytes"):
+        read_bytes(tmp_path / "x.png")

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from engine.core.data import survey as survey_room
-from engine.core.data.sources import Listing, Pixels, Sample, list_images
+from engine.core.data.decode import Pixels
+from engine.core.data.sources import Listing, Sample, list_images
 from engine.core.data.survey import survey_images
 from engine.errors import DataError
 from engine.inspect.images import survey_lines

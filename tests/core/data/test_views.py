@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from engine.core.data.augment import augment_views
+from engine.core.data.decode import Pixels
 from engine.core.data.draws import draw_uniform
-from engine.core.data.sources import Pixels
 from engine.core.data.views import Crop, center_crop, draw_crop, render_center, render_crop, render_view, whole_box
 from engine.spec import Augment
 

@@ -80,6 +80,16 @@ def test_a_file_that_is_missing_or_damaged_is_told_from_one_that_is_read(tmp_pat
     assert read_weights(str(tmp_path / "good.safetensors"))["a"].tolist() == [1.0, 1.0]
 
 
+def test_weights_that_hold_nan_are_refused_and_infinity_is_not(tmp_path: Path) -> None:
+    safetensors.torch.save_file(
+        {"mask": torch.tensor([-torch.inf]), "steps": torch.tensor([1])}, tmp_path / "good.safetensors"
+    )
+    assert len(read_weights(tmp_path / "good.safetensors")) == 2
+    safetensors.torch.save_file({"a": torch.ones(2), "b": torch.tensor([1.0, torch.nan])}, tmp_path / "bad.safetensors")
+    with pytest.raises(DataError, match=r"bad\.safetensors: tensor 'b' of the weights holds NaN\nfix: "):
+        read_weights(tmp_path / "bad.safetensors")
+
+
 def test_what_the_weights_do_not_know_begins_as_copy_and_zero() -> None:
     plain = network()
     sparse = network(56, {"bias": "separate", "select": "learned"})

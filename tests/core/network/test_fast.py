@@ -106,3 +106,12 @@ def test_bf16_stays_near_the_reference() -> None:
         found = module(x).out
         found.float().square().sum().backward()
     torch.testing.assert_close(found.float(), expected, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("select", SELECTS)
+def test_a_choice_of_globals_works_in_bf16_too(select: str) -> None:
+    """A learned score is bf16 under autocast, and is put among the biases, which are not."""
+    module = longformer(6, pattern="block", tile=3, select=select).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        module(tokens().float()).out.float().square().sum().backward()
+    assert all(parameter.grad is not None for parameter in module.parameters())

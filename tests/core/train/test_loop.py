@@ -276,6 +276,45 @@ def test_each_beat_says_how_far_it_is(pack: Pack) -> None:
     assert [figures["step"] for phase, figures in told if phase == "validate"] == [6] * 3 + [12] * 3
 
 
+class OnCard:
+    """A sum that says it lies on a GPU, so that the loop looks at it now and then."""
+
+    device = torch.device("cuda")
+
+    def __init__(self) -> None:
+        self.value = torch.zeros((), dtype=torch.float64)
+
+    def __iadd__(self, more: torch.Tensor) -> OnCard:
+        self.value += more
+        return self
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def zero_(self) -> None:
+        self.value.zero_()
+
+
+def test_on_a_gpu_the_loss_that_is_told_is_a_mean_of_the_images_it_was_summed_over(
+    pack: Pack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rate of nothing: each batch has about the same loss, and half of it or twice would be told of other images."""
+    monkeypatch.setattr("engine.core.train.loop.LOOK_STEPS", 4)
+    told: list[float | int | None] = []
+
+    class Heard(Notes):
+        def beat(self, phase: str, **figures: float | int | None) -> None:
+            told.extend([figures["loss"]] if phase == "train" else [])
+            super().beat(phase, **figures)
+
+    loop = make_loop(pack, Heard(), train=Train(epochs=1, batch_size=64, lr=1e-30, precision="fp32"))
+    loop.loss_sum = OnCard()  # type: ignore[assignment]  # all that the loop asks of it
+    loop.run()
+    assert told[:3] == [None] * 3
+    assert all(float(one or 0) == pytest.approx(float(told[3] or 0), rel=1e-6) for one in told[3:])
+    assert 2.0 < float(told[3] or 0) < 3.0, "about log 10"
+
+
 @pytest.mark.parametrize(("seconds", "saves"), [(50.0, [3, 6, 6, 9, 12, 12]), (600.0, [6, 12])])
 def test_it_saves_when_the_seconds_since_the_last_save_are_over(
     pack: Pack, monkeypatch: pytest.MonkeyPatch, seconds: float, saves: list[int]

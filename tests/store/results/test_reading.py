@@ -17,6 +17,7 @@ from engine.home.paths import Home
 from store.format import format_rows
 from store.readonly import StoreError
 from store.results import open_snapshot, read_names, run_query
+from store.results.bounds import FREE
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
 HOSTILE = [
@@ -70,7 +71,9 @@ HOSTILE = [
     "select no_such_function(1)",
     "select * from home",
     "select getenv('HOME')",
-    "from duckdb_secrets()",
+    "select * from read_blob('{results}')",
+    "select * from read_text('.tmp/spilled')",
+    "select * from '.tmp/spilled'",
     "select * from read_blob('/etc/passwd')",
     "select * from parquet_metadata('/etc/passwd')",
     "summarize select * from '/etc/passwd'",
@@ -96,11 +99,65 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def test_hostile_query_gets_one_line_and_changes_nothing(home: Home, sql: str, tmp_path: Path) -> None:
     before = hashlib.sha256(home.results_db.read_bytes()).hexdigest()
     with pytest.raises(StoreError) as caught:
-        run_query(home, sql.replace("{out}", str(tmp_path / "out")))
+        run_query(home, sql.replace("{out}", str(tmp_path / "out")).replace("{results}", str(home.results_db)))
     assert "\n" not in str(caught.value)
     assert 0 < len(str(caught.value)) <= 600
     assert hashlib.sha256(home.results_db.read_bytes()).hexdigest() == before
     assert not list(tmp_path.iterdir())
+
+
+WRITING = [
+    "copy (select 1) to '{results}'",
+    "copy (select 1) to '{results}' (use_tmp_file false)",
+    "use memory; detach results; attach '{results}' as results; create table results.main.mine as select 1",
+    "attach '{results}' as other (read_only)",
+    "attach '{results}' as other (read_write)",
+    "create table results.main.mine as select 1",
+    "select * from read_blob('{results}')",
+    "export database '{out}'",
+    "set disabled_filesystems = ''",
+    "set temp_directory = '{out}'",
+    "create persistent secret mine (type http)",
+    "load httpfs",
+    *(sql for sql in HOSTILE if "'/" in sql or "{out}" in sql),
+]
+
+
+@pytest.mark.parametrize("sql", WRITING)
+def test_reader_that_is_handed_out_opens_no_file(
+    home: Home, sql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hashlib.sha256(home.results_db.read_bytes()).hexdigest()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".tmp").mkdir()
+    (tmp_path / ".tmp" / "spilled").write_text("secret")
+    with open_snapshot(home) as db, pytest.raises(duckdb.Error):
+        db.execute(sql.replace("{out}", str(tmp_path / "out")).replace("{results}", str(home.results_db)))
+    assert hashlib.sha256(home.results_db.read_bytes()).hexdigest() == before
+    assert [path.name for path in tmp_path.rglob("*")] == [".tmp", "spilled"]
+
+
+def test_reader_that_is_handed_out_writes_no_relation(home: Home, tmp_path: Path) -> None:
+    with open_snapshot(home) as db:
+        for path in (tmp_path / "out.csv", home.results_db):
+            with pytest.raises(duckdb.PermissionException):
+                db.sql("select 1").write_csv(str(path))
+        assert db.sql("from duckdb_secrets()").fetchall() == []
+        assert db.sql("select count(*) from metrics").fetchall() != [(0,)]
+    assert not list(tmp_path.iterdir())
+
+
+def test_query_that_heeds_no_interrupt_is_left_and_the_next_waits_for_its_end(home: Home) -> None:
+    """One value is made to its end: who asked has an answer long before, and no second one runs beside it."""
+    with pytest.raises(StoreError, match=r"more than 0\.1 seconds and was stopped"):
+        run_query(home, "select length(lpad('x', 60_000_000, 'y'))", seconds=0.1)
+    (left,) = [thread for thread in threading.enumerate() if thread.name == "xp query"]
+    with pytest.raises(StoreError, match="has not ended yet") as caught:
+        run_query(home, "select 1")
+    assert "ask again" in caught.value.fix
+    left.join()
+    assert run_query(home, "select 1").rows == [(1,)]
+    assert resource.getrlimit(resource.RLIMIT_DATA) == FREE
 
 
 def test_huge_answer_truncated_off_and_says_so(home: Home) -> None:
@@ -240,7 +297,7 @@ def test_query_leaves_no_timer_and_no_bound_behind(home: Home) -> None:
     run_query(home, "select 1", seconds=10_000.0)
     with pytest.raises(StoreError):
         run_query(home, "selct 1", seconds=10_000.0)
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert not [thread for thread in threading.enumerate() if thread.name == "xp query"]
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 

@@ -1,0 +1,101 @@
+"""Every sentence that comparisons, claims and plans print: takes a name and its values, gives finished text.
+
+A sentence in print is a claim. All stand in SENTENCES, and the tests hold for each a case where it is true and
+appears, and one where it must not: a new one without both fails there, and so does one that stands elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+
+def fill(sentences: Mapping[str, str], name: str, /, **values: object) -> str:
+    """Return the sentence `name` with its values. Raises KeyError for one that is not in `sentences`."""
+    return sentences[name].format(**values)
+
+
+SENTENCES = {
+    # why there is no test
+    "one_seed": "one common seed: no test over seeds, because the luck of a seed is unknown",
+    "one_measurement": "one measurement serves all seeds: no test, because the luck of a measurement is unknown",
+    "few_seeds": "fewer than {least} common seeds: the interval is of images alone, for these networks, and no test",
+    "no_spread": "all seeds differ by exactly as much: no test, because a few may do so by chance",
+    "one_network": "one network: both arms have the same shape, and one measurement serves both",
+    "no_common": "they were not measured beside the same network, so that no rounds compare them: no test",
+    # what a comparison says
+    "every_seed": "the same for every seed",
+    "interval_over": "95 % interval over {over}",
+    "undecided": "undecided: the interval spans 0",
+    "side_by_side": "side by side {ratio:.4g} times as much [{low:.4g}, {high:.4g}]",
+    "after_holm": "{p} after Holm over this table",
+    "mcnemar": "exact McNemar {p}",
+    "could_detect": "could detect {smallest:.3g}{unit} (power 80 %, {level})",
+    "error_of_images": "{share:.0f} % of the error is of the test images, which no seed takes away",
+    "level_alone": "at p < 0.05",
+    "level_of_table": "at p < 0.05 after Holm over {tests}",
+    "over_rounds": "{of} side by side",
+    "over_seeds": "common seeds",
+    "over_two_networks": "{images} test images alone, for these two networks",
+    "over_networks": "{images} test images alone, for the {networks} networks of {n} seeds",
+    "over_both": "{n} common seeds and {images} test images",
+    "left_out": "left out, because it is no number: {metric} of {runs}",
+    # what was not held, and what a reader must know
+    "not_comparable": "not comparable: not {which}: {what}",
+    "not_held": "not held equal: {what}",
+    "note_not_held": "note: these were not held equal",
+    "more_of": " (and {left} more of {name})",
+    "more_settings": "and {left} more settings: xp diff shows all",
+    "is_against": "{what} is {first} against {second}",
+    "at_once": "{what} ({first}, {second})",
+    "brought": "with the {name} come {what}",
+    "more_than_one": "{name} differs in more than one setting: {what}",
+    "of_unknown": "{arm} begins with or learns from weights {unknown}, which may have been trained on these test "
+    "images",
+    "fair_fix": "compare runs that differ in one factor alone, or say --anyway and get this as a footnote",
+    "budget_fix": "the equal-budget control is the other arm with train.epochs raised, to {epochs} epochs in all; "
+    "or say --anyway and get this as a footnote",
+    # what is tested
+    "tested": "{metric} of {arm} {expect} than of {against}",
+    "tested_margin": "{metric} of {arm} {expect} than of {against} by more than {margin}",
+    "tested_not": "{metric} of {arm} not {side} than of {against}",
+    "tested_not_margin": "{metric} of {arm} not {side} than of {against} by {margin} or more",
+    "tested_nothing": "nothing: of {metric} neither more nor less is known to be better",
+    "nothing_worse": "neither more nor less {metric} is better, so that nothing is worse: expect greater or less",
+    "claim_p": "{p} after Holm over all claims",
+    # why a claim is undecided
+    "in_every_run": "{why}; train_images_per_second is measured in every run",
+    "rounds_silent": "{n} {of} do not tell: {more}",
+    "more_rounds": "take more measure.rounds",
+    "more_networks": "run more seeds",
+    "lone_seed": "one common seed says nothing about the luck of a seed: run at least {least}",
+    "more_seeds": "{why}; run more seeds",
+    "no_margin": "{n} seeds; without a margin, not_worse holds only where it is better: give the claim a margin",
+    "seeds_silent": "{n} seeds do not tell; if the difference stays as it is, {more}",
+    "seeds_needed": "about {needed} seeds would decide it with a power of 80 %{level}",
+    "level_of_claims": ", at the level of {tests} claims",
+    "more_needed": "more seeds or test images are needed",
+    "only_seeds_needed": "more seeds are needed",
+    # what a plan can show
+    "cannot_decide": "with {seeds} no difference of accuracy can be decided; can detect some from {least} seeds on",
+    "can_detect": "with {n} seeds and {told}: can detect {points:.1f} points of test accuracy (power 80 %){share}; "
+    "{source}",
+    "share_of_images": "; {share:.0f} % of the error is of the {images} test images",
+    "measured_spreads": "spreads as this home has measured them",
+    "assumed_spreads": "assumed, as nothing is measured yet: seeds that differ by {points:g} points{luck}",
+    "assumed_images": ", networks that tell {share:.0f} % of the images differently",
+    "power_here": "with {n} seeds the power for {points:g} points is {power:.0f} %",
+    "never_enough": "no number of seeds detects {points:g} points on these test images",
+    "beyond": "more than {most:,} seeds are needed to detect {points:g} points",
+    "to_detect": "to detect {points:g} points (power 80 %, {told}): {needed} seeds{cost}",
+    "cost_of_more": ", {more} more: about {hours} of work",
+    # what moved since numbers were frozen
+    "alone_moved": "this figure alone",
+    "cell_moved": "with its whole cell",
+    "other_runs": "by other runs: {what}",
+    "other_figures": "from the same runs: their jobs hold other figures now",
+    "other_samples": "from the same runs: {now} samples now, {before} before",
+    "other_spread": "from the same runs: the same mean with another spread",
+}  # fmt: skip
+
+say = partial(fill, SENTENCES)

@@ -1,0 +1,39 @@
+"""What pruning will leave, before anything is trained for it: takes a run's context, refuses a ratio that cannot be.
+
+Up to half of the parameters no question is asked: the job tells in the rare case that so much does not lie in units.
+"""
+
+from __future__ import annotations
+
+from engine.errors import DataError
+from engine.plan.child import ask_child
+from engine.plan.draft import PlanContext
+
+MODULE, WHERE = "engine.core.prune_left", "prune.ratio"
+ASKED_FROM = 0.5
+LEAST_LEFT = 0.05
+"""Of the parameters: with fewer, most likely the share that stays was written for the share that goes."""
+
+
+def check_pruned(context: PlanContext) -> list[str]:
+    """Return what a person should know of what is left. Raises DataError for a ratio that the units do not give."""
+    settings, prune, classes = context.settings, context.settings.prune, context.num_classes
+    if prune is None or prune.ratio <= ASKED_FROM or classes is None:
+        return []
+    question = {
+        "network": settings.student.model_copy(update={"weights": "none"}).model_dump(mode="json"),
+        "outputs": classes,
+        "image_size": settings.data.image_size,
+        "prune": prune.model_dump(mode="json"),
+    }
+    told = ask_child(context.draft.home, MODULE, question)
+    if not told:
+        return []
+    if "what" in told:
+        raise DataError(told["what"].removeprefix(f"{WHERE} "), where=WHERE, fix=told["fix"])
+    left = f"{told['share']:.1%} of the parameters ({told['params']:,})"
+    single = f"one unit in {told['single']} of {told['layers']} layers"
+    if told["single"]:
+        return [f"{WHERE}: {prune.ratio:g} leaves {left}, and {single}\nfix: take less away"]
+    few = told["share"] < LEAST_LEFT
+    return [f"{WHERE}: {prune.ratio:g} leaves {left}\nfix: take less away"] if few else []

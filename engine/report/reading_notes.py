@@ -1,0 +1,97 @@
+"""What must be known to read the tables of results: takes a sheet, gives the notes that all of them share.
+
+A note stands there only where it is true of a number that is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from engine.analysis.fairness import Surroundings, apart_text, judge_pair
+from engine.analysis.power import ALPHA
+from engine.analysis.snapshot import Row
+from engine.analysis.statistics import Interval
+from engine.report.sentences import say
+from engine.report.sheet import Sheet
+from store.metrics import METRICS
+
+METRIC = "test_top1"
+LEADING = ("accuracy", "epochs")  # columns with a place of their own
+COLUMNS = tuple(dict.fromkeys(one.column for one in METRICS.values() if one.column not in ("", *LEADING)))
+
+
+def shared_notes(sheet: Sheet) -> list[str]:
+    """Return how the columns of the results are to be read."""
+    parts = (_accuracy_notes, _change_notes, _speed_notes, _measured_notes, _table_notes)
+    return [note for part in parts for note in part(sheet)]
+
+
+def _accuracy_notes(sheet: Sheet) -> Iterator[str]:
+    sizes = [row["n"] for (_, _, metric), row in sheet.cells.items() if metric == METRIC and row["n"]]
+    told = [say("accuracy_note" if max(sizes) > 1 else "one_run_note")] if sizes else []
+    told += [say("bold_note", alpha=ALPHA)] if sheet.changes.leaders else []
+    if told:
+        yield " ".join(told)
+    if any(sheet.lone_run(*place) is not None for place in sheet.runs):
+        yield say("wilson_note")
+
+
+def _change_notes(sheet: Sheet) -> Iterator[str]:
+    """Yield what the changes are and what their intervals are over; of images alone, their own note says it."""
+    changes = _changes(sheet)
+    if not changes:
+        return
+    over = {name: [arm for arm, one in changes if one.over == name] for name in ("seeds and images", "seeds")}
+    edged = {arm for arm, one in changes if one.half is not None}
+    told = [say("change_note")]
+    for name, note in (("seeds and images", "both_note"), ("seeds", "seeds_note")):
+        arms = [arm for arm in dict.fromkeys(over[name]) if arm in edged]
+        if arms:
+            told.append(say(note, of="" if set(arms) == edged else f" of {', '.join(arms)}"))
+    yield " ".join(told)
+
+
+def _changes(sheet: Sheet) -> list[tuple[str, Interval]]:
+    found = [(arm, sheet.change(arm, point)) for arm, point in sheet.runs if arm != sheet.baseline]
+    return [(arm, one) for arm, one in found if one is not None]
+
+
+def _speed_notes(sheet: Sheet) -> Iterator[str]:
+    if any(run.get("speedup_low") is not None for runs in sheet.runs.values() for run in runs):
+        yield say("speed_note")
+    if any(sheet.round_edges(*place) is not None for place in sheet.runs):
+        yield say("rounds_note")
+
+
+def _measured_notes(sheet: Sheet) -> Iterator[str]:
+    """Yield what a spread of the other columns is, and which of them have none because they were measured once."""
+    shown = [sheet.shown(column).name for column in COLUMNS]
+    rows = [row for (_, _, metric), row in sheet.cells.items() if metric in shown]
+    if any(row["std"] for row in rows):
+        yield say("spreads_note")
+    bare = [row for row in rows if METRICS[row["metric"]].measured == "once" and row["n"] == 1]
+    held = {name: [_seeds_held(sheet, row) for row in bare if row["metric"] == name] for name in shown}
+    once = [METRICS[name].heading for name, counts in held.items() if counts and min(counts) > 1]
+    if once:
+        yield say("once_note", what=", ".join(once))
+
+
+def _seeds_held(sheet: Sheet, row: Row) -> int:
+    """Return for how many seeds the figure of a cell stands: 1 where others are still to be measured."""
+    values = [run.get(row["metric"]) for run in sheet.runs[row["arm"], row["cell"]]]
+    return 1 if None in values else len(values)
+
+
+def _table_notes(sheet: Sheet) -> Iterator[str]:
+    if sheet.epochs_differ and any(map(sheet.is_pruned, sheet.arms)):
+        yield say("epochs_note")
+    if _are_apart(sheet):
+        yield say("across_note")
+
+
+def _are_apart(sheet: Sheet) -> bool:
+    """Whether the tables of an arm are of other test images, as far as its settings decide them."""
+    trees = [sheet.settings.get((sheet.arms[0], point), {}) for point in sheet.points] if sheet.arms else []
+    pairs = ((Surroundings(one), Surroundings(other)) for one, other in pairwise(trees))
+    return any(apart_text(judge_pair(*pair, METRIC).unfair, METRIC) for pair in pairs)

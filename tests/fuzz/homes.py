@@ -1,0 +1,111 @@
+"""Targets for what lies in a home, where a copy or another program may have changed it, and for what is typed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.analysis.query import answer_query
+from engine.collect import collect, rebuild
+from engine.home.paths import Home, JobFolder
+from engine.schedule.lookup import find_match
+from engine.schedule.worker.rebuild import rebuild_queue
+from tests.fuzz.target import Target
+from tests.helpers.queueing import Probe, submit_probes
+from tests.helpers.synthetic import ARMS, SyntheticHome
+
+Feed = Callable[[bytes], object]
+
+
+PROBES = (Probe("pack-1", kind="pack"), Probe("train-1", ("pack-1",)), Probe("train-2", ("pack-1",)))
+
+
+def small_home(folder: Path) -> Home:
+    """Return a home with one experiment that is done (one arm, one seed), and one that is queued."""
+    made = SyntheticHome(folder / "home")
+    made.experiment("finished", {"original": ARMS["original"]}, seeds=(0,), splits=("60/20/20",))
+    submit_probes(made.home, "queued", PROBES)
+    return made.home
+
+
+def _trained(home: Home) -> JobFolder:
+    return next(folder for folder in home.jobs() if folder.job.startswith("train") and folder.result.exists())
+
+
+def _in_home(place: Callable[[Home], Path], read: Callable[[Home], object]) -> Callable[[Path], Feed]:
+    """Return how a target opens that puts its bytes at `place` of a home, and has the home read."""
+
+    def open_home(folder: Path) -> Feed:
+        home = small_home(folder)
+        path = place(home)
+
+        def feed(content: bytes) -> None:
+            path.unlink(missing_ok=True)
+            path.write_bytes(content)
+            read(home)
+
+        return feed
+
+    return open_home
+
+
+def _first(place: Callable[[Home], Path]) -> Callable[[], list[bytes]]:
+    """Return what stands there in a home where all is well."""
+
+    def seeds() -> list[bytes]:
+        with tempfile.TemporaryDirectory(prefix="xp-fuzz-") as folder:
+            return [place(small_home(Path(folder))).read_bytes()]
+
+    return seeds
+
+
+def _journal(home: Home) -> Path:
+    return _trained(home).attempt(1).journal
+
+
+def _result(home: Home) -> Path:
+    return _trained(home).result
+
+
+def _job_spec(home: Home) -> Path:
+    return _trained(home).spec
+
+
+def _record(home: Home) -> Path:
+    return home.records("queued")[-1]
+
+
+def _orders(home: Home) -> Path:
+    return home.job("train-2").control
+
+
+ORDERS = b'{"order": "cancel", "at": 1760000001.5}\n{"order": "retry", "at": 1760000002.0}\n'
+
+
+def _open_sql(folder: Path) -> Feed:
+    home = small_home(folder)
+    collect(home)
+    return lambda content: answer_query(home, content.decode("utf-8", "surrogateescape"), "table", seconds=2.0)
+
+
+SQL = [
+    b"select arm, mean from cells where metric = 'test_top1'",
+    b"with a as (select * from runs) select count(*) from a join run_jobs using (run) group by all having true",
+    b"select [1, 2], {'a': 1}, map {1: 2}, interval 1 day, 'x'::varchar, list_transform([1], lambda x: x + 1)",
+]
+
+
+def _open_ids(folder: Path) -> Feed:
+    home = small_home(folder)
+    return lambda content: find_match(home, content.decode("utf-8", "surrogateescape"))
+
+
+TARGETS = (
+    Target("journal", _in_home(_journal, rebuild), _first(_journal)),
+    Target("result", _in_home(_result, rebuild), _first(_result)),
+    Target("job", _in_home(_job_spec, rebuild), _first(_job_spec)),
+    Target("orders", _in_home(_orders, rebuild_queue), lambda: [ORDERS]),
+    Target("sql", _open_sql, lambda: SQL),
+    Target("ids", _open_ids, lambda: [b"queued", b"finished/original", b"train-", b"run-", b"*", b"%"]),
+)

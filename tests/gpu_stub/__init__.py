@@ -1,0 +1,11 @@
+"""A CUDA runtime without a GPU, so that the tests walk the CUDA path on any machine.
+
+runtime.cpp  the runtime: counts launches, copies and synchronisations, reserves memory, has the faults that it is told
+build.py     makes the libraries for the torch that is installed
+device.py    inside a process on the stub: counters, and stand-ins for cuDNN's convolution and batch normalisation
+children.py  runs a script in such a process and reads what it tells
+job.py       `engine.run` on the stub: all numbers are zero there, so what judges numbers is told to look away
+
+It finds tensors on the wrong device, dtypes that do not meet, hidden synchronisations, launches, peaks of memory and
+what becomes of faults. It cannot find a wrong number, and tells no speed.
+"""

@@ -1,0 +1,435 @@
+// A CUDA runtime that runs nothing. PyTorch's own dispatch, autograd, allocator and autocast work on it as on a card;
+// kernels are counted and skipped, memory is reserved and counted, copies are made, so that a test sees wrong devices,
+// dtypes that do not meet, synchronisations, launches, peaks of memory and the paths of faults. It tells no number and
+// no speed. build.py makes functions that succeed for everything that PyTorch wants and that is not written here.
+//
+// The environment says what card it is:
+//   XP_STUB_GPUS=1            how many cards CUDA would list without CUDA_VISIBLE_DEVICES
+//   XP_STUB_NAME, XP_STUB_CAPABILITY=90, XP_STUB_MEMORY_MB=81920
+//   XP_STUB_BROKEN=GPU-x      the card of this id does not start (uncorrectable ECC error)
+//   XP_STUB_ILLEGAL_AFTER=N   the Nth launch makes an illegal access, and everything after it fails
+//   XP_STUB_FAIL=host|event   pinned memory, or events, are out of memory
+#include <cuda_runtime_api.h>
+#include <dlfcn.h>
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace {
+
+// The order is that of COUNTERS in device.py.
+enum Counter { LAUNCHES, GEMMS, UPLOADS, DOWNLOADS, COPIES, FILLS, SYNCS, ALLOCATIONS, PINNED, EVENTS, WAITS, COUNTERS };
+
+long counts[COUNTERS];
+std::mutex guard;
+std::map<const char*, size_t> on_device, on_host;
+size_t used = 0;
+thread_local int current_device = 0;
+thread_local cudaError_t last_error = cudaSuccess;
+bool is_poisoned = false;
+
+// Kernels register themselves before the constructors of this file have run.
+std::unordered_map<const void*, std::string>& kernel_names() {
+    static auto* names = new std::unordered_map<const void*, std::string>;
+    return *names;
+}
+
+std::map<std::string, long>& launches_by_name() {
+    static auto* launches = new std::map<std::string, long>;
+    return *launches;
+}
+
+long number_of(const char* name, long otherwise) {
+    const char* text = getenv(name);
+    return text && *text ? atol(text) : otherwise;
+}
+
+bool says(const char* name, const char* value) {
+    const char* text = getenv(name);
+    return text && !strcmp(text, value);
+}
+
+int capability() { return (int)number_of("XP_STUB_CAPABILITY", 90); }
+size_t total_memory() { return (size_t)number_of("XP_STUB_MEMORY_MB", 81920) << 20; }
+size_t shared_memory() { return capability() >= 90 ? 232448 : capability() >= 80 ? 166912 : 65536; }
+constexpr size_t CONTEXT = 512u << 20;  // what a context takes of a card
+
+int visible_devices() {
+    const char* visible = getenv("CUDA_VISIBLE_DEVICES");
+    if (!visible) return (int)number_of("XP_STUB_GPUS", 1);
+    if (!*visible || *visible == '-') return 0;
+    int count = 1;
+    for (const char* letter = visible; *letter; letter++) count += *letter == ',';
+    return count;
+}
+
+cudaError_t fail(cudaError_t error) { return last_error = error; }
+
+void count(Counter what) {
+    std::lock_guard<std::mutex> held(guard);
+    counts[what]++;
+}
+
+cudaError_t count_launch(const void* function, dim3 grid, dim3 block) {
+    if (is_poisoned) return fail(cudaErrorIllegalAddress);
+    size_t threads = (size_t)block.x * block.y * block.z;
+    bool fits = grid.x && grid.y && grid.z && grid.y <= 65535 && grid.z <= 65535 && threads && threads <= 1024;
+    if (!fits) return fail(cudaErrorInvalidConfiguration);
+    std::lock_guard<std::mutex> held(guard);
+    auto name = kernel_names().find(function);
+    launches_by_name()[name == kernel_names().end() ? "?" : name->second]++;
+    long worst = number_of("XP_STUB_ILLEGAL_AFTER", 0);
+    if (++counts[LAUNCHES] >= worst && worst) {
+        is_poisoned = true;
+        return fail(cudaErrorIllegalAddress);
+    }
+    return cudaSuccess;
+}
+
+bool is_in(const std::map<const char*, size_t>& ranges, const void* place) {
+    auto next = ranges.upper_bound((const char*)place);
+    if (next == ranges.begin()) return false;
+    --next;
+    return (const char*)place < next->first + next->second;
+}
+
+// What comes back from the card is zeros: no kernel has written anything. Large copies would only take time.
+constexpr size_t COPIED = 1 << 20;
+
+cudaError_t copy(void* to, const void* from, size_t bytes) {
+    if (is_poisoned) return fail(cudaErrorIllegalAddress);
+    std::unique_lock<std::mutex> held(guard);
+    bool to_device = is_in(on_device, to), from_device = is_in(on_device, from);
+    counts[to_device && from_device ? COPIES : to_device ? UPLOADS : DOWNLOADS]++;
+    held.unlock();
+    if (bytes > COPIED) return cudaSuccess;
+    if (from_device && !to_device) memset(to, 0, bytes);
+    else memmove(to, from, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t synchronise() {
+    count(SYNCS);
+    return is_poisoned ? fail(cudaErrorIllegalAddress) : cudaSuccess;
+}
+
+void* new_token() { return malloc(16); }
+
+struct Configuration {
+    dim3 grid, block;
+    size_t shared;
+    cudaStream_t stream;
+};
+std::vector<Configuration>& configurations() {
+    static thread_local auto* stack = new std::vector<Configuration>;
+    return *stack;
+}
+
+int do_nothing(...) { return 0; }
+
+}  // namespace
+
+extern "C" {
+
+// For device.py.
+void stub_counts(long* out) { memcpy(out, counts, sizeof counts); }
+void stub_reset() {
+    std::lock_guard<std::mutex> held(guard);
+    memset(counts, 0, sizeof counts);
+    launches_by_name().clear();
+}
+void stub_launch() { count_launch((const void*)1, dim3(1), dim3(1)); }
+void stub_gemm() {
+    count(GEMMS);
+    stub_launch();
+}
+void stub_names(const char* path) {
+    std::lock_guard<std::mutex> held(guard);
+    FILE* file = fopen(path, "w");
+    for (auto& [name, times] : launches_by_name()) fprintf(file, "%ld\t%s\n", times, name.c_str());
+    fclose(file);
+}
+
+// Kernels make themselves known, and are launched.
+void** __cudaRegisterFatBinary(void*) {
+    static void* handle;
+    return &handle;
+}
+void __cudaRegisterFatBinaryEnd(void**) {}
+void __cudaUnregisterFatBinary(void**) {}
+void __cudaRegisterFunction(void**, const char* function, char*, const char* name, int, uint3*, uint3*, dim3*, dim3*,
+                            int*) {
+    kernel_names()[function] = name;
+}
+void __cudaRegisterVar(void**, char*, char*, const char*, int, size_t, int, int) {}
+unsigned __cudaPushCallConfiguration(dim3 grid, dim3 block, size_t shared, struct CUstream_st* stream) {
+    configurations().push_back({grid, block, shared, stream});
+    return 0;
+}
+cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, size_t* shared, void* stream) {
+    if (configurations().empty()) return fail(cudaErrorUnknown);
+    Configuration top = configurations().back();
+    configurations().pop_back();
+    *grid = top.grid, *block = top.block, *shared = top.shared, *(cudaStream_t*)stream = top.stream;
+    return cudaSuccess;
+}
+cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* function) {
+    *kernel = (cudaKernel_t)function;
+    return cudaSuccess;
+}
+cudaError_t __cudaLaunchKernel(cudaKernel_t kernel, dim3 grid, dim3 block, void**, size_t, cudaStream_t) {
+    return count_launch((const void*)kernel, grid, block);
+}
+cudaError_t cudaLaunchKernel(const void* function, dim3 grid, dim3 block, void**, size_t, cudaStream_t) {
+    return count_launch(function, grid, block);
+}
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* function, void**) {
+    return count_launch(function, config->gridDim, config->blockDim);
+}
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* found, const void*) {
+    memset(found, 0, sizeof *found);
+    found->ptxVersion = found->binaryVersion = capability();
+    found->maxThreadsPerBlock = 1024, found->numRegs = 64;
+    found->maxDynamicSharedSizeBytes = (int)shared_memory();
+    return cudaSuccess;
+}
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int, size_t) {
+    *blocks = 2;
+    return cudaSuccess;
+}
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void*, int, size_t, unsigned) {
+    *blocks = 2;
+    return cudaSuccess;
+}
+
+// Cards.
+cudaError_t cudaGetDeviceCount(int* number) {
+    const char* visible = getenv("CUDA_VISIBLE_DEVICES");
+    *number = 0;
+    if (visible && says("XP_STUB_BROKEN", visible)) return fail(cudaErrorECCUncorrectable);
+    *number = visible_devices();
+    return *number ? cudaSuccess : cudaErrorNoDevice;
+}
+cudaError_t cudaGetDevice(int* device) {
+    *device = current_device;
+    return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+    current_device = device;
+    return cudaSuccess;
+}
+cudaError_t cudaGetLastError() {
+    cudaError_t error = last_error;
+    if (!is_poisoned) last_error = cudaSuccess;
+    return error;
+}
+cudaError_t cudaPeekAtLastError() { return last_error; }
+const char* cudaGetErrorString(cudaError_t error) {
+    switch (error) {
+        case cudaErrorMemoryAllocation: return "out of memory";
+        case cudaErrorInvalidConfiguration: return "invalid configuration argument";
+        case cudaErrorECCUncorrectable: return "uncorrectable ECC error encountered";
+        case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
+        case cudaErrorNoDevice: return "no CUDA-capable device is detected";
+        default: return "an error of the stub";
+    }
+}
+const char* cudaGetErrorName(cudaError_t) { return "cudaErrorOfTheStub"; }
+cudaError_t cudaDriverGetVersion(int* version) {
+    *version = 13020;
+    return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) {
+    *version = 13020;
+    return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* found, int) {
+    memset(found, 0, sizeof *found);
+    const char* name = getenv("XP_STUB_NAME");
+    strncpy(found->name, name ? name : "Stub H100", sizeof found->name - 1);
+    found->major = capability() / 10, found->minor = capability() % 10;
+    found->totalGlobalMem = total_memory();
+    found->multiProcessorCount = 132, found->warpSize = 32;
+    found->maxThreadsPerBlock = 1024;
+    found->maxThreadsPerMultiProcessor = capability() == 75 ? 1024 : 2048;
+    found->sharedMemPerBlock = 49152, found->sharedMemPerBlockOptin = shared_memory();
+    found->sharedMemPerMultiprocessor = shared_memory() + 1024;
+    found->regsPerBlock = found->regsPerMultiprocessor = 65536;
+    found->maxThreadsDim[0] = found->maxThreadsDim[1] = 1024, found->maxThreadsDim[2] = 64;
+    found->maxGridSize[0] = 2147483647, found->maxGridSize[1] = found->maxGridSize[2] = 65535;
+    found->l2CacheSize = 50 << 20, found->textureAlignment = 512, found->memoryBusWidth = 5120;
+    found->concurrentKernels = found->unifiedAddressing = found->managedMemory = 1;
+    found->asyncEngineCount = 3, found->maxBlocksPerMultiProcessor = 32;
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+    switch (attribute) {
+        case cudaDevAttrComputeCapabilityMajor: *value = capability() / 10; break;
+        case cudaDevAttrComputeCapabilityMinor: *value = capability() % 10; break;
+        case cudaDevAttrMultiProcessorCount: *value = 132; break;
+        case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = (int)shared_memory(); break;
+        case cudaDevAttrMaxSharedMemoryPerBlock: *value = 49152; break;
+        case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 2048; break;
+        case cudaDevAttrMaxThreadsPerBlock: *value = 1024; break;
+        case cudaDevAttrMaxGridDimX: *value = 2147483647; break;
+        case cudaDevAttrMaxGridDimY:
+        case cudaDevAttrMaxGridDimZ: *value = 65535; break;
+        case cudaDevAttrWarpSize: *value = 32; break;
+        default: *value = 0;
+    }
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
+    if (least) *least = 0;
+    if (greatest) *greatest = -5;
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceGetPCIBusId(char* text, int room, int) {
+    snprintf(text, (size_t)room, "0000:00:00.0");
+    return cudaSuccess;
+}
+cudaError_t cudaDeviceCanAccessPeer(int* can, int, int) {
+    *can = 0;
+    return cudaSuccess;
+}
+
+// Memory: reserved from the system without taking any, so that a card of 80 GB fits into a laptop.
+cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total) {
+    std::lock_guard<std::mutex> held(guard);
+    *total = total_memory();
+    *free_bytes = *total - used - CONTEXT;
+    return cudaSuccess;
+}
+cudaError_t cudaMalloc(void** place, size_t bytes) {
+    if (is_poisoned) return fail(cudaErrorIllegalAddress);
+    std::lock_guard<std::mutex> held(guard);
+    if (used + bytes + CONTEXT > total_memory()) return fail(cudaErrorMemoryAllocation);
+    void* found = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (found == MAP_FAILED) return fail(cudaErrorMemoryAllocation);
+    counts[ALLOCATIONS]++;
+    used += bytes;
+    on_device[(const char*)found] = bytes;
+    *place = found;
+    return cudaSuccess;
+}
+cudaError_t cudaFree(void* place) {
+    std::lock_guard<std::mutex> held(guard);
+    auto found = on_device.find((const char*)place);
+    if (found == on_device.end()) return cudaSuccess;
+    munmap(place, found->second);
+    used -= found->second;
+    on_device.erase(found);
+    return cudaSuccess;
+}
+cudaError_t cudaHostAlloc(void** place, size_t bytes, unsigned) {
+    if (says("XP_STUB_FAIL", "host")) return fail(cudaErrorMemoryAllocation);
+    std::lock_guard<std::mutex> held(guard);
+    counts[PINNED]++;
+    *place = malloc(bytes);
+    on_host[(const char*)*place] = bytes;
+    return cudaSuccess;
+}
+cudaError_t cudaMallocHost(void** place, size_t bytes) { return cudaHostAlloc(place, bytes, 0); }
+cudaError_t cudaFreeHost(void* place) {
+    std::lock_guard<std::mutex> held(guard);
+    on_host.erase((const char*)place);
+    free(place);
+    return cudaSuccess;
+}
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* found, const void* place) {
+    std::lock_guard<std::mutex> held(guard);
+    memset(found, 0, sizeof *found);
+    found->type = is_in(on_host, place)     ? cudaMemoryTypeHost
+                  : is_in(on_device, place) ? cudaMemoryTypeDevice
+                                            : cudaMemoryTypeUnregistered;
+    if (found->type == cudaMemoryTypeHost) found->hostPointer = (void*)place;
+    if (found->type != cudaMemoryTypeUnregistered) found->devicePointer = (void*)place;
+    return cudaSuccess;
+}
+cudaError_t cudaGetSymbolAddress(void** place, const void*) {
+    static char room[1 << 16];
+    *place = room;
+    return cudaSuccess;
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
+    return copy(to, from, bytes);
+}
+cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
+    count(SYNCS);
+    return copy(to, from, bytes);
+}
+cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, size_t bytes, cudaStream_t) {
+    return copy(to, from, bytes);
+}
+cudaError_t cudaMemsetAsync(void*, int, size_t, cudaStream_t) {
+    count(FILLS);
+    return cudaSuccess;
+}
+cudaError_t cudaMemset(void*, int, size_t) {
+    count(FILLS);
+    return cudaSuccess;
+}
+
+// Streams and events: everything is done when it is asked for.
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return synchronise(); }
+cudaError_t cudaDeviceSynchronize() { return synchronise(); }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return synchronise(); }
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned, int) {
+    *stream = (cudaStream_t)new_token();
+    return cudaSuccess;
+}
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+    return cudaStreamCreateWithPriority(stream, 0, 0);
+}
+cudaError_t cudaStreamCreate(cudaStream_t* stream) { return cudaStreamCreateWithPriority(stream, 0, 0); }
+cudaError_t cudaStreamGetPriority(cudaStream_t, int* priority) {
+    *priority = 0;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* status) {
+    *status = cudaStreamCaptureStatusNone;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t, cudaStreamCaptureStatus* status, unsigned long long*, cudaGraph_t*,
+                                     const cudaGraphNode_t**, const cudaGraphEdgeData**, size_t*) {
+    *status = cudaStreamCaptureStatusNone;
+    return cudaSuccess;
+}
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode*) { return cudaSuccess; }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+    if (says("XP_STUB_FAIL", "event")) return fail(cudaErrorMemoryAllocation);
+    *event = (cudaEvent_t)new_token();
+    return cudaSuccess;
+}
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+    count(EVENTS);
+    return cudaSuccess;
+}
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t, cudaStream_t, unsigned) {
+    count(EVENTS);
+    return cudaSuccess;
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
+    count(WAITS);
+    return cudaSuccess;
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
+    *milliseconds = 1.0f;
+    return cudaSuccess;
+}
+cudaError_t cudaGetDriverEntryPointByVersion(const char*, void** function, unsigned, unsigned long long,
+                                             cudaDriverEntryPointQueryResult* found) {
+    *function = (void*)&do_nothing;
+    if (found) *found = cudaDriverEntryPointSuccess;
+    return cudaSuccess;
+}
+
+}  // extern "C"

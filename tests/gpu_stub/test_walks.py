@@ -1,0 +1,44 @@
+"""The CUDA path on the stub: every attention trains on a card, a step waits for nothing, running out is known."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.gpu_stub.build import why_not
+from tests.gpu_stub.children import A100, H100, T4, Card, call_on
+from tests.gpu_stub.walks import count_step, run_out, sweep, variants
+
+# As of today: what takes more of either has to say why.
+LAUNCHES, PEAK_MB = 1100, 807
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
+
+
+@pytest.mark.parametrize(
+    ("card", "precision"), [(H100, "bf16"), pytest.param(A100, "fp32", marks=pytest.mark.slow)], ids=["bf16", "fp32"]
+)
+def test_every_attention_trains_and_is_evaluated_without_a_wait(card: Card, precision: str) -> None:
+    found = call_on(card, sweep, precision=precision)
+    assert found["done"] == len(list(variants()))
+    assert found["failed"] == []
+    assert found["waited"] == []
+
+
+def test_a_step_of_the_5m_waits_for_nothing_and_keeps_its_launches() -> None:
+    found = call_on(H100, count_step, batch=16)
+    assert found["waits"] == []
+    assert found["launches"] <= LAUNCHES
+    assert found["peak_mb"] == pytest.approx(PEAK_MB, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["device", "host", "event"])
+def test_running_out_of_any_memory_of_cuda_is_known_as_that(kind: str) -> None:
+    card = Card(more={"XP_STUB_FAIL": kind}) if kind != "device" else T4
+    found = call_on(card, run_out, kind=kind)
+    assert found["known"], found["error"]
+
+
+def test_this_process_sees_no_card() -> None:
+    """What is loaded for children must not reach the tests' own torch."""
+    assert "XP_STUB" not in os.environ
