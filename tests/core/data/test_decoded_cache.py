@@ -153,3 +153,14 @@ def test_the_log_says_when_a_device_that_was_asked_for_is_too_small(
     assert capsys.readouterr().out == ""
     assert resident._choose_cache(pack, data_of(pack, "device"), GPU) == "raw"
     assert "5.0 GiB of images do not fit into 3.0 GiB of free memory" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("share", "expected"), [(2.0, "raw"), (1.0, "jpeg")])
+def test_the_host_decodes_all_only_where_its_memory_or_its_groups_has_room(
+    oblong_packs: dict[str, Pack], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], share: float,
+    expected: str,
+) -> None:  # fmt: skip
+    pack = replace(oblong_packs["jpeg"], decoded_caches={})
+    monkeypatch.setattr(resident, "memory_room", lambda: round(share * decoded_bytes(pack)))
+    assert resident._choose_cache(pack, data_of(pack, "raw"), HOST) == expected
+    assert ("do not fit" in capsys.readouterr().out) == (expected == "jpeg")
