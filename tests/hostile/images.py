@@ -174,7 +174,7 @@ CASES: list[Case] = [
         many_large,
         REPORT,
         0,
-        ("10 images", "9900"),
+        ("10 images", "8900"),
         memory=MOST_WITHOUT_TORCH,
         slow=True,
     ),
