@@ -24,7 +24,7 @@ class Limits:
     """The largest that is read; ratios are of unpacked to packed bytes, depths count nested levels."""
 
     image_bytes: int = 64 * 10**6
-    image_pixels: int = 100 * 10**6
+    image_pixels: int = 80 * 10**6
     member_bytes: int = 2 * 10**9
     archive_ratio: int = 200
     archive_members: int = 5 * 10**6

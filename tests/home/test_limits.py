@@ -32,4 +32,4 @@ def test_an_unknown_limit_is_refused_with_the_nearest() -> None:
 
 
 def test_the_fix_of_a_refusal_names_the_variable_the_limit_and_its_size() -> None:
-    assert "XP_LIMITS='image_pixels=...' (now 100,000,000)" in raise_limit("image_pixels")
+    assert "XP_LIMITS='image_pixels=...' (now 80,000,000)" in raise_limit("image_pixels")

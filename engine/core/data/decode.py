@@ -11,7 +11,7 @@ import io
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -82,7 +82,32 @@ class Budget:
             self._freed.notify_all()
 
 
-BUDGET = Budget()
+class Quiet:
+    """Keeps Pillow's warnings of odd EXIF and palettes back: from the first thread that decodes to the last.
+
+    warnings.catch_warnings is for one thread: of two, the first to leave would take the filter from the other.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._filters = threading.Lock(), 0, ExitStack()
+
+    @contextmanager
+    def all_threads(self) -> Iterator[None]:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._filters.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside:
+                    self._filters.close()
+
+
+BUDGET, QUIET = Budget(), Quiet()
 
 
 def decode_image(content: bytes, where: str) -> Pixels:
@@ -91,12 +116,10 @@ def decode_image(content: bytes, where: str) -> Pixels:
     Also when it has more pixels than `limits().image_pixels`, by what its header says.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd EXIF and palettes with transparency
-            with Image.open(io.BytesIO(content), formats=known_formats()) as image:
-                weight = _check_header(image, content, where)
-                with BUDGET.hold(weight, limits().image_pixels):
-                    return to_rgb(image)
+        with QUIET.all_threads(), Image.open(io.BytesIO(content), formats=known_formats()) as image:
+            weight = _check_header(image, content, where)
+            with BUDGET.hold(weight, limits().image_pixels):
+                return to_rgb(image)
     except (MemoryError, DataError):
         # Too little memory is not the file's fault: it must not be left out as broken.
         raise
@@ -107,13 +130,11 @@ def decode_image(content: bytes, where: str) -> Pixels:
 
 def name_mode(content: bytes) -> str:
     """Return how an image file that can be decoded keeps its pixels, such as `RGB` or `CMYK turned`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(content), formats=known_formats()) as image:
-            words = [image.mode]
-            words += ["turned"] if image.getexif().get(ORIENTATION, 1) != 1 else []
-            # Not the number of frames, which takes a look at each.
-            words += ["animated"] if getattr(image, "is_animated", False) else []
+    with QUIET.all_threads(), Image.open(io.BytesIO(content), formats=known_formats()) as image:
+        words = [image.mode]
+        words += ["turned"] if image.getexif().get(ORIENTATION, 1) != 1 else []
+        # Not the number of frames, which takes a look at each.
+        words += ["animated"] if getattr(image, "is_animated", False) else []
     return " ".join(words)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import warnings
 from typing import Any
 
 import numpy as np
@@ -221,3 +222,17 @@ def test_a_broken_image_frees_what_it_held() -> None:
         decode_image(saved(noise("RGB", (300, 300)), "JPEG")[:2000], "x.jpg")
     with BUDGET.hold(10**12, 0):
         pass
+
+
+def test_a_thread_that_leaves_does_not_bring_back_the_warnings_of_another() -> None:
+    quiet = decode.Quiet()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first, second = quiet.all_threads(), quiet.all_threads()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        warnings.warn("kept back", UserWarning, stacklevel=1)
+        second.__exit__(None, None, None)
+        with pytest.raises(UserWarning, match="told"):
+            warnings.warn("told", UserWarning, stacklevel=1)
