@@ -36,7 +36,8 @@ def stop_jobs(connection: Connection, names: Iterable[str], request: str, reason
     connection.execute(
         text(f"UPDATE jobs SET state = :state, reason = :reason WHERE +state IN {waiting} AND {AMONG}"), words
     )
-    settle_jobs(connection, found, and_dependants=False)
+    # None of them can be queued now, and nothing that needs them could before.
+    connection.execute(text(f"DELETE FROM ready WHERE {AMONG}"), {"names": json.dumps(found)})
     return found
 
 
