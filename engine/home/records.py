@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from engine.errors import HomeError
 from engine.home.commits import Damage
@@ -12,7 +14,38 @@ from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.home.seals import holds, is_sealed
 
-NEEDED = ("name", "submitted_at", "priority", "runs", "jobs")
+# Ids name folders below jobs/: none may lead out of there.
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,120}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Run(BaseModel):
+    run: Id
+    arm: str
+    cell: str
+    seed: int
+    jobs: dict[str, Id]
+
+
+class _Job(BaseModel):
+    job: Id
+    kind: str
+    needs: list[Id] = []
+    details: dict[str, Any] | None = None
+    cost: Finite | None = None
+    chain: Finite | None = None
+
+
+class _Record(BaseModel):
+    """What every reader of a submission takes for granted."""
+
+    name: str
+    title: str | None = None
+    submitted_at: Finite
+    priority: int | None
+    number: int | None = None
+    runs: list[_Run]
+    jobs: list[_Job]
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -31,11 +64,21 @@ def record_problem(path: Path, record: Mapping[str, Any] | None) -> str | None:
         return "is no JSON object"
     if is_sealed(record) != ("number" in record) or (is_sealed(record) and not holds(record)):
         return "is damaged: its checksum does not hold"
-    lacking = [name for name in NEEDED if name not in record]
-    if lacking:
-        return f"is damaged: it has no {lacking[0]}"
+    wrong = _shape_problem(record)
+    if wrong:
+        return f"is damaged: {wrong}"
     if record["name"] != path.parent.name or record.get("number", int(path.stem)) != int(path.stem):
         return f"is that of {record['name']}, number {record.get('number', '?')}"
+    return None
+
+
+def _shape_problem(record: Mapping[str, Any]) -> str | None:
+    try:
+        _Record.model_validate(record, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"it has no {place}" if first["type"] == "missing" else f"{place}: {first['msg'].lower()}"
     return None
 
 

@@ -105,6 +105,7 @@ TARGETS = (
     Target("journal", _in_home(_journal, rebuild), _first(_journal)),
     Target("result", _in_home(_result, rebuild), _first(_result)),
     Target("job", _in_home(_job_spec, rebuild), _first(_job_spec)),
+    Target("record", _in_home(_record, rebuild_queue), _first(_record)),
     Target("orders", _in_home(_orders, rebuild_queue), lambda: [ORDERS]),
     Target("sql", _open_sql, lambda: SQL),
     Target("ids", _open_ids, lambda: [b"queued", b"finished/original", b"train-", b"run-", b"*", b"%"]),

@@ -73,3 +73,15 @@ def test_a_doubled_or_a_missing_record_is_found(made: SyntheticHome) -> None:
     assert found(made) == {"paper/1.json": "is gone"}
     (folder / "2.json").unlink()
     assert found(made) == {"paper/1.json": "is gone"}
+
+
+@pytest.mark.parametrize("job", ["../../etc", "/etc/passwd", "", ".", "a\nb", 7])
+def test_an_id_that_leads_out_of_the_jobs_is_no_id(tmp_path: Path, job: object) -> None:
+    old = SyntheticHome(tmp_path / "old")
+    old.experiment("paper", {"only": Arm()}, seeds=(0,))
+    path = old.home.experiment("paper") / "1.json"
+    told = read_json(path)
+    told["runs"][0]["jobs"]["student"] = job
+    write_json(path, told)
+    with pytest.raises(HomeError, match=r"runs\.0\.jobs\.student"):
+        read_record(path)
