@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from engine.report.sentences import say
+
 INK = "#333333"
 # Told apart by colour-blind readers (Petroff 2021, Accessible color sequences for data visualization).
 PALETTE = tuple(to_hex(colour) for colour in matplotlib.color_sequences["petroff10"])
@@ -236,8 +238,7 @@ def _draw_legend(figure: Figure, names: Collection[str]) -> None:
     More than MOST_NAMES would leave no room for the chart, and colours come again after ten: their order is told.
     """
     if len(names) > MOST_NAMES:
-        told = f"{len(names)} of them, in the order of the tables; colours come again after {len(PALETTE)}"
-        figure.supxlabel(told, fontsize=9)
+        figure.supxlabel(say("many_names", count=len(names), colours=len(PALETTE)), fontsize=9)
         return
     entry = 0.55 + 0.08 * max(map(len, names), default=0)  # inches: the line before a name, and a letter
     columns = max(1, min(len(names), 4, int(figure.get_figwidth() / entry)))

@@ -138,6 +138,7 @@ SENTENCES = {
     "hatched_note": "Hatched: pruned.",
     "curves_note": "Curves: means over seeds.",
     "cross_note": "Cross: where an arm was pruned; what comes after it is recovery.",
+    "many_names": "{count} of them, in the order of the tables; colours come again after {colours}",
     "dashes_note": "Dashed in turn: arms whose means are the same there.",
     "fewer_note": "Means of fewer seeds at some epochs: {arms}.",
     "maps_note": "Each row is one test image: the picture, and laid over it {what}{outlined}. Below: what the network "

@@ -14,6 +14,7 @@ from engine.analysis.speeds import SpeedRatio
 from engine.analysis.statistics import Interval
 from engine.analysis.things import Mismatch
 from engine.report.changes import Changes
+from engine.report.figures import Bars, draw_bars
 from engine.report.images import image_facts
 from engine.report.page import _bars, _map_note, make_page
 from engine.report.published import published_table
@@ -150,6 +151,12 @@ def curves(*lines: Rows, cut: str = "") -> Told:
     return lambda: " ".join(make_page("paper", rows).chart_notes)
 
 
+def legend(names: int) -> Told:
+    values = {f"arm{number}": (1.0,) for number in range(names)}
+    figure = draw_bars(Bars("a", "A", "%", ("one",), values, dict.fromkeys(values, (None,))))
+    return lambda: figure.get_supxlabel()
+
+
 def maps(*methods: str, boxes: str | None = None) -> Told:
     rows = [
         {"arm": arm, "maps": json.dumps({"method": method}), "boxes": boxes}
@@ -167,6 +174,7 @@ CHARTS: Cases = {
     "curves_note": (curves(RISING), curves(curve("a", 0.1))),
     "cross_note": (curves(RISING, OTHER, RECOVERED, cut="b"), curves(RISING, OTHER)),
     "dashes_note": (curves(RISING, TWIN), curves(RISING, OTHER)),
+    "many_names": (legend(25), legend(24)),
     "fewer_note": (curves(RISING, FEWER), curves(RISING, OTHER)),
     "maps_outlined": (maps(SEEN, boxes="{}"), maps(SEEN)),
     "maps_note": (maps(SEEN), maps()), "maps_attention": (maps(SEEN, SEEN), maps(FELT, FELT)),
@@ -279,13 +287,14 @@ def facts(name: str, **more: Any) -> Told:
 
 def page(name: str) -> Told:
     """The text of a page with a hole and without one, as its template says it."""
-    from engine.report import _environment
+    from engine.report import _environment, _markdown_environment
 
     def told() -> str:
         whole = make_page("paper", make_rows(TINY if name == "whole" else QUEUED))
         kind = "md" if name in ("whole", "markdown") else "html"
         parts = {"charts": [], "maps": [], "arms": [], "style": ""}
-        return _environment(kind == "html").get_template(f"report.{kind}.j2").render(page=whole, **parts)
+        made = _markdown_environment() if kind == "md" else _environment(is_html=True)
+        return made.get_template(f"report.{kind}.j2").render(page=whole, **parts)
 
     return told
 
