@@ -28,7 +28,8 @@ def zip_files(path: Path, packed: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
     for entry in packed.infolist():
         names.count()
         total += entry.file_size
-        if not entry.is_dir():
+        # Not is_dir, which fails on a name that is empty.
+        if not entry.filename.endswith("/"):
             # As it is written: zipfile ends a name at a zero byte.
             files[names.add(entry.orig_filename)] = entry
             _check_entry(path, entry)

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fuzz(name: str, seconds: int, seed: int) -> int:
-    """Run one target in a process of its own, again after each crash while time is left; return how many there were."""
+    """Run one target in a process of its own, to its first crash or the end of its time; return how many there were."""
     corpus, broken = BUILD / name / "corpus", BUILD / name / "broken"
     shutil.rmtree(broken, ignore_errors=True)
     for folder in (corpus, broken):
