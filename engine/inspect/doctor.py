@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import metadata
 from typing import Any
 
 from engine.errors import HomeError, XpError
 from engine.home.files import read_object
+from engine.home.limits import VARIABLE, limits
 from engine.home.paths import Home
 from engine.home.records import find_record_damage, newest_records
 from engine.launch.gpus import list_gpus
@@ -58,7 +59,7 @@ def examine(home: Home | HomeError) -> list[Finding]:
     """
     checks: list[tuple[str, Check]] = [("python", _python)]
     checks += [(name, partial(_package, name)) for name in PACKAGES]
-    checks += [("torch with timm", _imports), ("devices", _devices), ("memory", _memory)]
+    checks += [("torch with timm", _imports), ("devices", _devices), ("memory", _memory), ("limits", _limits)]
     if isinstance(home, HomeError):
         checks.append(("home", lambda: Finding("home", False, f"{home.where}: {home.what}", home.fix)))
     else:
@@ -107,6 +108,16 @@ def _memory() -> Finding:
     room, limit = memory_room() / 1e9, memory_limit() / 1e9
     fix = "end what else holds memory here, or ask for more of it"
     return Finding("memory", room > LEAST_MEMORY, f"{room:.1f} of {limit:.1f} GB free for processes here", fix)
+
+
+def _limits() -> Finding:
+    """What a reader of foreign bytes takes at most, as it stands for whoever asks."""
+    try:
+        now = asdict(limits())
+    except HomeError as error:
+        return Finding("limits", False, error.what, error.fix)
+    told = ", ".join(f"{name} {most:,}" for name, most in now.items())
+    return Finding("limits", True, f"{told} ({VARIABLE} changes them)")
 
 
 def _disk(home: Home) -> Finding:

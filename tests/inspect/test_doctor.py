@@ -207,6 +207,17 @@ def test_memory_is_what_processes_here_may_have(home: Home, monkeypatch: pytest.
     assert not finding(home, "memory").is_well
 
 
+def test_limits_are_told_as_they_stand(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XP_LIMITS", "image_pixels=400M")
+    told = {finding.name: finding for finding in examine(home)}["limits"]
+    assert told.is_well
+    assert "image_pixels 400,000,000" in told.what
+    monkeypatch.setenv("XP_LIMITS", "image_pixel=1")
+    told = {finding.name: finding for finding in examine(home)}["limits"]
+    assert not told.is_well
+    assert "'image_pixels'" in told.fix
+
+
 def test_a_disk_without_inodes_is_not_well(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "room_trouble", lambda _: "the disk has no inodes left for new files")
     found = finding(home, "disk")
