@@ -58,7 +58,7 @@ def test_a_sound_machine_is_well_in_everything(home: Home) -> None:
     assert [one.name for one in found if not one.is_well] == []
     assert [one.name for one in found] == [
         "python", "torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic", "torch with timm", "devices",
-        "memory", "disk", "scheduler", "queue.db", "submissions", "results.duckdb",
+        "memory", "limits", "disk", "scheduler", "queue.db", "submissions", "results.duckdb",
     ]  # fmt: skip
     assert finding(home, "duckdb").what == metadata.version("duckdb")
     assert finding(home, "disk").what == f"5.0 GB free at {home.root}"
@@ -209,11 +209,11 @@ def test_memory_is_what_processes_here_may_have(home: Home, monkeypatch: pytest.
 
 def test_limits_are_told_as_they_stand(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XP_LIMITS", "image_pixels=400M")
-    told = {finding.name: finding for finding in examine(home)}["limits"]
+    told = finding(home, "limits")
     assert told.is_well
     assert "image_pixels 400,000,000" in told.what
     monkeypatch.setenv("XP_LIMITS", "image_pixel=1")
-    told = {finding.name: finding for finding in examine(home)}["limits"]
+    told = finding(home, "limits")
     assert not told.is_well
     assert "'image_pixels'" in told.fix
 
