@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from engine.launch.process import (
     Seen,
     is_alive,
     kill_session,
+    seconds_since_start,
     see_process,
     session_members,
     signal_process,
@@ -64,6 +66,18 @@ def test_our_own_process_is_seen_as_the_kernel_tells_it() -> None:
 def test_a_pid_counts_with_its_start_and_while_not_dead(proc: Path, state: str, start: int, alive: bool) -> None:
     put_process(proc, 7, session=7, start=9, state=state)
     assert is_alive(7, start) is alive
+
+
+def test_the_age_of_a_process_is_by_the_clock_since_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Field 22 counts in ticks of that clock; of a process elsewhere, or before this boot, it says nothing."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_BOOTTIME: 1000.0}.__getitem__)
+    told = {"start_time": 940 * ticks, "host": process.host_name(), "boot_id": process.boot_id()}
+    assert seconds_since_start(told) == pytest.approx(60.0)
+    assert seconds_since_start(told | {"start_time": 2000 * ticks}) == 0.0
+    for words in ({"host": "elsewhere"}, {"boot_id": "before"}, {"start_time": 0}, {"start_time": "940"}):
+        assert seconds_since_start(told | words) is None
+    assert seconds_since_start({}) is None
 
 
 def test_members_of_a_session_are_its_live_processes(proc: Path) -> None:
