@@ -93,19 +93,29 @@ def session_members(session: int) -> list[Seen]:
     return [process for process in seen if process.session == session and process.is_alive]
 
 
-def kill_session(leader: int, start: int) -> None:
+def kill_session(leader: int, start: int, log: Path | None = None) -> None:
     """Kill everything in the session that this leader began, unless its pid belongs to somebody else by now.
 
-    While any member lives, the kernel gives the number to no other process; so members found without a leader, or
-    with the right one, are its own.
+    Members whose leader is gone prove nothing: once all of a session have ended its number is given away, and a
+    stranger's leader may have ended since. Of those only the ones that write into `log` are killed.
     """
     now = see_process(leader)
     if leader <= 1 or (now is not None and now.start != start):
         return
     # Its grace is over by now, or its leader is dead.
     for member in session_members(leader):
+        if now is not None or (log is not None and writes_into(member.pid, log)):
+            with suppress(OSError):
+                os.kill(member.pid, signal.SIGKILL)
+
+
+def writes_into(pid: int, path: Path) -> bool:
+    """Return whether the standard output or error of a process is this very file."""
+    for number in ("1", "2"):
         with suppress(OSError):
-            os.kill(member.pid, signal.SIGKILL)
+            if os.path.samefile(PROC / str(pid) / "fd" / number, path):
+                return True
+    return False
 
 
 def signal_process(pid: int, start: int, number: int) -> bool:

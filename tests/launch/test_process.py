@@ -97,9 +97,23 @@ def test_a_session_is_killed_whole_and_nobody_else(proc: Path, killed: list[tupl
     assert sorted(killed) == [(7, signal.SIGKILL), (8, signal.SIGKILL)]
 
 
-def test_members_without_their_leader_are_killed_too(proc: Path, killed: list[tuple[int, int]]) -> None:
-    put_process(proc, 8, session=7, start=2)
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_members_without_their_leader_are_killed_where_they_write_into_the_log(
+    proc: Path, killed: list[tuple[int, int]], stream: str
+) -> None:
+    """Its number may have been given away, and be that of a stranger's session whose leader ended too."""
+    log, other = proc / "log.txt", proc / "other.txt"
+    for pid, path in ((8, log), (9, other), (10, None)):
+        put_process(proc, pid, session=7, start=2)
+        (proc / str(pid) / "fd").mkdir()
+        if path is not None:
+            path.touch()
+            (proc / str(pid) / "fd" / stream).symlink_to(path)
     kill_session(7, 1)
+    assert killed == []
+    kill_session(7, 1, proc / "absent.txt")
+    assert killed == []
+    kill_session(7, 1, log)
     assert killed == [(8, signal.SIGKILL)]
 
 
