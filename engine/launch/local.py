@@ -218,7 +218,7 @@ class LocalLauncher(Launcher):
             return RUNNING
         if boot == boot_id():
             # What the dead leader had started may still hold a GPU.
-            kill_session(pid, start)
+            kill_session(pid, start, folder.log)
         # The handle is written once more at the end: read it after the process was seen to be gone.
         last = read_object(folder.handle) or told
         code = last.get("exit")

@@ -10,6 +10,8 @@ import json
 import os
 import signal
 import socket
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -67,6 +69,18 @@ def is_alive(pid: int, start: int) -> bool:
     return seen is not None and seen.start == start and seen.is_alive
 
 
+def seconds_since_start(told: Mapping[str, Any]) -> float | None:
+    """Return for how many seconds the process of a handle has been there, or None where this machine cannot tell.
+
+    By the kernel's clock since the boot, which nobody sets: a wall clock that jumps makes hours of a minute.
+    """
+    start = told.get("start_time")
+    is_here = told.get("host") == host_name() and told.get("boot_id") == boot_id()
+    if not is_here or not isinstance(start, int) or start <= 0:
+        return None
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - start / os.sysconf("SC_CLK_TCK"))
+
+
 def thread_count() -> int:
     """Return how many threads this process has."""
     return len(os.listdir(PROC / "self/task"))
@@ -79,19 +93,29 @@ def session_members(session: int) -> list[Seen]:
     return [process for process in seen if process.session == session and process.is_alive]
 
 
-def kill_session(leader: int, start: int) -> None:
+def kill_session(leader: int, start: int, log: Path | None = None) -> None:
     """Kill everything in the session that this leader began, unless its pid belongs to somebody else by now.
 
-    While any member lives, the kernel gives the number to no other process; so members found without a leader, or
-    with the right one, are its own.
+    Members whose leader is gone prove nothing: once all of a session have ended its number is given away, and a
+    stranger's leader may have ended since. Of those only the ones that write into `log` are killed.
     """
     now = see_process(leader)
     if leader <= 1 or (now is not None and now.start != start):
         return
     # Its grace is over by now, or its leader is dead.
     for member in session_members(leader):
+        if now is not None or (log is not None and writes_into(member.pid, log)):
+            with suppress(OSError):
+                os.kill(member.pid, signal.SIGKILL)
+
+
+def writes_into(pid: int, path: Path) -> bool:
+    """Return whether the standard output or error of a process is this very file."""
+    for number in ("1", "2"):
         with suppress(OSError):
-            os.kill(member.pid, signal.SIGKILL)
+            if os.path.samefile(PROC / str(pid) / "fd" / number, path):
+                return True
+    return False
 
 
 def signal_process(pid: int, start: int, number: int) -> bool:

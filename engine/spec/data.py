@@ -129,7 +129,7 @@ class Data(Model):
     crop_share: Annotated[float, ranged("share of the short side that evaluation looks at", gt=0.0, le=1.0)] = 0.875
     interpolation: Interpolation = Field("bicubic", description="how crops are resized, antialiased")
     cache: Literal["auto", "jpeg", "raw", "device"] = Field("auto", json_schema_extra=ASIDE)
-    workers: Annotated[int, ranged("processes that load images", ge=0, le=MOST_THREADS)] = Field(
+    workers: Annotated[int, ranged("threads that load images", ge=0, le=MOST_THREADS)] = Field(
         0, json_schema_extra=ASIDE
     )
 

@@ -191,7 +191,7 @@ def _clear_unowned(root: Path) -> None:
         if scheduler.get("host", host_name()) == host_name():
             # Of an earlier boot no process is left.
             if scheduler.get("boot_id") == boot_id():
-                kill_session(int(scheduler["pid"]), int(scheduler["start_time"]))
+                kill_session(int(scheduler["pid"]), int(scheduler["start_time"]), scratch.scheduler_log)
             _clear_scratch(scratch)
 
 
@@ -206,7 +206,7 @@ def _kill_attempt(attempt: AttemptFolder) -> None:
     handle = read_object(attempt.handle)
     is_here = handle is not None and (handle.get("host"), handle.get("boot_id")) == (host_name(), boot_id())
     if handle is not None and is_here and "exit" not in handle and not attempt.outcome.exists():
-        kill_session(int(handle["pid"]), int(handle["start_time"]))
+        kill_session(int(handle["pid"]), int(handle["start_time"]), attempt.log)
 
 
 # The two ways through it ----------------------------------------------------------------------------------------------

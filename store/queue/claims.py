@@ -134,7 +134,9 @@ def renew_leases(connection: Connection, held: Iterable[tuple[str, int]], boot_i
         connection.execute(text(f"UPDATE leases SET boot_id = :boot_id, expires = :expires {held_by}"), rows)
 
 
-def finish_attempt(connection: Connection, job: str, attempt: int, verdict: Verdict, now: float) -> str | None:
+def finish_attempt(
+    connection: Connection, job: str, attempt: int, verdict: Verdict, now: float, started_at: float | None = None
+) -> str | None:
     """Write the verdict and free the lease; return the job's new state, or None when the attempt had ended before.
 
     A person's request counts here, in the same transaction: what was to be cancelled or paused is not queued again.
@@ -155,6 +157,7 @@ def finish_attempt(connection: Connection, job: str, attempt: int, verdict: Verd
         "exit": verdict.exit,
         "reason": verdict.reason,
         "now": now,
+        "started_at": started_at,
         "not_before": now + verdict.wait if verdict.wait else 0.0,
         **spent,
     }
@@ -162,14 +165,16 @@ def finish_attempt(connection: Connection, job: str, attempt: int, verdict: Verd
     connection.execute(
         text(
             "UPDATE jobs SET state = CASE :state WHEN 'queued' THEN 'blocked' ELSE :state END, reason = :reason,"
-            " request = '', ended_at = :now, not_before = :not_before, crashed = crashed + :add_crashed,"
+            " request = '', started_at = coalesce(:started_at, started_at), ended_at = :now,"
+            " not_before = :not_before, crashed = crashed + :add_crashed,"
             " lost = lost + :add_lost, ooms = ooms + :add_ooms WHERE job = :job"
         ),
         words,
     )
     connection.execute(
         text(
-            "UPDATE attempts SET ended_at = :now, outcome = :outcome, exit = :exit, reason = :reason"
+            "UPDATE attempts SET started_at = coalesce(:started_at, started_at), ended_at = :now, outcome = :outcome,"
+            " exit = :exit, reason = :reason"
             " WHERE job = :job AND attempt = :attempt"
         ),
         words,

@@ -208,10 +208,15 @@ class Queue:
             claims.put_running(connection, words)
             submit.settle_jobs(connection, [job])
 
-    def finish(self, job: str, attempt: int, verdict: Verdict, now: float) -> str | None:
-        """Write how an attempt ended; return the job's state now, or None when it had a verdict already."""
+    def finish(
+        self, job: str, attempt: int, verdict: Verdict, now: float, started_at: float | None = None
+    ) -> str | None:
+        """Write how an attempt ended; return the job's state now, or None when it had a verdict already.
+
+        `started_at` takes the place of when the lease was taken: a clock may have been set since.
+        """
         with self._change() as connection:
-            return claims.finish_attempt(connection, job, attempt, verdict, now)
+            return claims.finish_attempt(connection, job, attempt, verdict, now, started_at)
 
     def restore_job(self, job: str, **columns: Any) -> None:
         """Set columns of a job's row as its folder tells them (rebuild only)."""

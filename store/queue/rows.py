@@ -93,7 +93,8 @@ class ExperimentRow:
     runs: dict[str, int]  # state -> how many
     jobs: dict[str, int]
     seconds: dict[str, float]  # state -> what its jobs were estimated to take
-    measured: tuple[float, float]  # what its jobs that are done took, and were estimated to take
+    waiting: dict[str, float]  # kind -> what its queued and blocked jobs were estimated to take
+    measured: dict[str, tuple[float, float]]  # kind -> what those that are done took, and were estimated to take
 
 
 @dataclass(frozen=True)

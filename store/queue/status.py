@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -27,9 +28,10 @@ JOB_COLUMNS = (
 
 @dataclass(frozen=True)
 class Tally:
-    """The jobs of an experiment that are in one state: how many, and their seconds as in `count_jobs`."""
+    """The jobs of an experiment that are of one kind and in one state: how many, and their seconds (`count_jobs`)."""
 
     state: str
+    kind: str
     jobs: int
     seconds: float
     taken: float
@@ -141,16 +143,17 @@ def _name_counts(counts: list[int]) -> dict[str, int]:
 
 
 def count_jobs(connection: Connection, experiment: str | None = None) -> dict[str, list[Tally]]:
-    """Return of each experiment: state, jobs, estimated seconds; and of those that ran, seconds taken and estimated."""
+    """Return of each experiment, by state and kind: jobs, estimated seconds; of those that ran, taken and estimated."""
     words, ran = {"name": experiment}, "started_at IS NOT NULL AND ended_at >= started_at"
     found = connection.execute(
         # A row of JSON for each experiment: grouped inside of SQLite, so that Python reads little.
         text(
-            "SELECT e.experiment, (SELECT json_group_array(json_array(state, jobs, seconds, taken, estimated)) FROM"
-            " (SELECT j.state, count(*) AS jobs, sum(j.cost) AS seconds,"
+            "SELECT e.experiment, (SELECT json_group_array(json_array(state, kind, jobs, seconds, taken,"
+            " estimated)) FROM (SELECT j.state, j.kind, count(*) AS jobs, sum(j.cost) AS seconds,"
             f" sum(CASE WHEN {ran} THEN ended_at - started_at ELSE 0.0 END) AS taken,"
             f" sum(CASE WHEN {ran} THEN cost ELSE 0.0 END) AS estimated"
-            f" FROM ({JOBS_ONCE}) once CROSS JOIN jobs j ON j.job = once.job GROUP BY j.state))"
+            f" FROM ({JOBS_ONCE}) once CROSS JOIN jobs j ON j.job = once.job GROUP BY j.state,"
+            " j.kind))"
             f" FROM experiments e{_only(words)}"
         ),
         words,
@@ -158,9 +161,17 @@ def count_jobs(connection: Connection, experiment: str | None = None) -> dict[st
     return {name: [Tally(*tally) for tally in json.loads(tallies)] for name, tallies in found}
 
 
-def _sum_jobs(tallies: list[Tally]) -> tuple[dict[str, int], dict[str, float], tuple[float, float]]:
-    measured = next(((each.taken, each.estimated) for each in tallies if each.state == "done"), (0.0, 0.0))
-    return {each.state: each.jobs for each in tallies}, {each.state: each.seconds for each in tallies}, measured
+def _sum_jobs(
+    tallies: list[Tally],
+) -> tuple[dict[str, int], dict[str, float], dict[str, float], dict[str, tuple[float, float]]]:
+    jobs, seconds, waiting = Counter[str](), defaultdict[str, float](float), defaultdict[str, float](float)
+    for each in tallies:
+        jobs[each.state] += each.jobs
+        seconds[each.state] += each.seconds
+        if each.state in ("queued", "blocked"):
+            waiting[each.kind] += each.seconds
+    measured = {each.kind: (each.taken, each.estimated) for each in tallies if each.state == "done"}
+    return dict(jobs), dict(seconds), dict(waiting), measured
 
 
 # What a person wants to see one by one: what runs, what went wrong, what waits for a reason.

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from engine.collect import collect
 from engine.home.paths import Home, open_home
+from store.results import open_snapshot
 from tests.chaos.chain_job import straight, visible_steps
 from tests.chaos.monkey import ROOT, Monkey
 from tests.helpers.queueing import Probe, faults, make_home, states, submit_probes
@@ -25,16 +27,47 @@ TINY = ROOT / "tests" / "resources" / "tiny.yaml"
 SAME = "name not in ('train_images_per_second')"
 
 
-def test_a_short_rampage_changes_nothing(tmp_path: Path) -> None:
-    tally, _ = chain_rampages(make_home(tmp_path), jobs=4, steps=60, kills=12, seed=1, pause=0.1)
+# What a home's folder may be called: each is something to a shell, a URL, a glob, a format or a line of a log. A `?`
+# no home may have.
+NAMES = {
+    "hash": "a#b",
+    "percent": "a%41b%s",
+    "blanks": " a  b ",
+    "quotes": 'it\'s "so" `w`',
+    "newline": "a\nb",
+    "brackets": "[a-z]{0}(c)*",
+    "long": "h" * 250,
+    "letters": "実験_数据_실험_ñ",
+}
+WORST = '#%41 it\'s "so"\n[*-]{0} 実験'.ljust(246, "h")  # 250 bytes of the 255 that a name may have
+
+
+def test_a_short_rampage_changes_nothing_in_a_home_of_the_worst_name(tmp_path: Path) -> None:
+    home = open_home(tmp_path / WORST, create=True)
+    tally, _ = chain_rampages(home, jobs=4, steps=60, kills=12, seed=1, pause=0.1)
     assert tally.total() >= 12
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_a_rampage_changes_nothing_whatever_the_home_is_called(tmp_path: Path, name: str) -> None:
+    home = open_home(tmp_path / name, create=True)
+    tally, runs = chain_rampages(home, jobs=2, steps=40, kills=6, seed=1, pause=0.1)
+    collect(home)
+    with open_snapshot(home.root) as snapshot:
+        query = "select count(*), count(distinct job) from metrics where name = 'train_loss'"
+        assert snapshot.execute(query).fetchall() == [(40 * runs, runs)]
+    show_table(f"a home called {name[:20]!r}", runs, tally)
+    assert [path.name for path in tmp_path.iterdir()] == [name], "something was written under another name"
+
+
+@pytest.mark.chaos
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_long_rampage_over_chains_changes_nothing(tmp_path: Path, seed: int) -> None:
-    tally, runs = chain_rampages(make_home(tmp_path), jobs=20, steps=90, kills=100, seed=seed, pause=0.15, slots=2)
+@pytest.mark.parametrize(("seed", "name"), [(1, "home"), (2, "home"), (3, WORST)], ids=["1", "2", "worst"])
+def test_a_long_rampage_over_chains_changes_nothing(tmp_path: Path, seed: int, name: str) -> None:
+    home = open_home(tmp_path / name, create=True)
+    tally, runs = chain_rampages(home, jobs=20, steps=90, kills=100, seed=seed, pause=0.15, slots=2)
     show_table(f"chains, seed {seed}", runs, tally)
     assert tally.total() >= 100
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -146,5 +147,11 @@ def test_targets_are_held_against_their_manifest_and_their_job(made: SyntheticHo
     assert (
         bad(made)["cache/targets/targets-d"].what == "centre.bin of the targets is damaged: its checksum does not hold"
     )
+    whole = hashlib.sha256(b"centre").hexdigest()
+    for job, sum_of in (("targets-d", whole), ("targets-e", whole), ("targets-d", "0" * 64)):
+        told |= {"files": {"centre.bin": {"size": 6, "sha256": sum_of}}, "info": {"job": job}}
+        write_json(folder / "manifest.json", told | {"self": digest_of(told)})
+        found = [one.what for one in bad(made).values()]
+        assert bool(found) == (job != folder.name or sum_of != whole), found
     shutil.rmtree(folder)
     assert bad(made) == {}, "what is not there is made when it is needed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.errors import XpError
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.inspect.status import Beat, ExperimentView, JobView, _title_of, find_trouble, read_status
+from engine.launch.process import boot_id, host_name, seconds_since_start, see_process
 from engine.schedule.lookup import find_experiment, find_match
 from engine.schedule.worker.lock import take_lock
 from store.queue import Owners, Queue, Verdict
@@ -85,6 +87,23 @@ def test_what_waits_is_expected_to_take_as_long_as_what_was_measured(home: Home)
         take(queue, "train-1", ago=50.0)
     beat(home, "train-1", phase="train", step=20, steps=38)
     assert read_status(home)[0].seconds_left == pytest.approx(50.0 + 3 * (30 + 100) / 2, abs=4.0)
+
+
+@pytest.mark.parametrize("jump", [-3 * 86400.0, 400 * 86400.0])
+def test_a_clock_that_was_set_moves_no_running_job(home: Home, jump: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit_probes(home, "one", [Probe("train-1", cost=10_000.0)])
+    with Queue(home.queue_db) as queue:
+        take(queue, "train-1")
+    attempt, own = home.job("train-1").attempt(1), see_process(os.getpid())
+    attempt.root.mkdir(parents=True)
+    assert own is not None
+    told = {"pid": own.pid, "start_time": own.start, "host": host_name(), "boot_id": boot_id()}
+    write_json(attempt.handle, told)
+    honest = time.time
+    monkeypatch.setattr(time, "time", lambda: honest() + jump)
+    lives = seconds_since_start(told)
+    assert lives is not None
+    assert read_status(home)[0].running[0].running_for == pytest.approx(lives, abs=30.0)
 
 
 def test_what_is_left_is_shared_by_the_jobs_that_run_at_once(home: Home) -> None:
@@ -254,11 +273,22 @@ def test_an_exit_code_tells_done_failed_and_unfinished_apart(jobs: dict[str, int
 
 def test_what_waits_is_shared_by_what_runs_but_the_longest_decides() -> None:
     one = _job(seconds=50.0)
-    assert _view(one, one, seconds={"queued": 60.0, "blocked": 20.0}).seconds_left == pytest.approx(50.0)
-    assert _view(seconds={"queued": 60.0, "blocked": 20.0, "done": 999.0}).seconds_left == 80.0
+    assert _view(one, one, waiting_seconds={"train": 60.0, "pack": 20.0}).seconds_left == pytest.approx(50.0)
+    assert _view(waiting_seconds={"train": 60.0, "pack": 20.0}, seconds={"done": 999.0}).seconds_left == 80.0
     long = _job(seconds=500.0)
     assert _view(one, long).seconds_left == 460.0
-    assert _view(seconds={"queued": 60.0}, measured=(30.0, 10.0)).seconds_left == 180.0
+    assert _view(waiting_seconds={"train": 60.0}, measured={"train": (30.0, 10.0)}).seconds_left == 180.0
+
+
+def test_a_kind_that_is_slower_than_guessed_slows_no_other() -> None:
+    """Targets took 65 times what was guessed; 40 minutes of trainings are still 40 minutes."""
+    waiting, slow = {"train": 2400.0}, {"targets": (1300.0, 20.0)}
+    assert _view(waiting_seconds=waiting, measured=slow).seconds_left == 2400.0
+    both = slow | {"train": (30.0, 60.0)}
+    assert _view(waiting_seconds=waiting | {"targets": 10.0}, measured=both).seconds_left == 1200.0 + 650.0
+    at_work = _job(kind="targets", seconds=10.0, running_for=325.0, beat=Beat("targets", 50, 95))
+    assert at_work.seconds_left == pytest.approx(325.0)
+    assert _view(at_work, waiting_seconds=waiting).seconds_left == pytest.approx(325.0 + 2400.0)
 
 
 def test_a_share_weighs_jobs_by_their_seconds() -> None:
@@ -283,7 +313,7 @@ def test_a_view_is_whole_in_json() -> None:
         "experiment": "paper", "runs": {"running": 1}, "jobs": {"running": 1}, "share": 0.475, "seconds_left": 44.2,
         "running": [job], "waiting": [], "failures": [],
     }  # fmt: skip
-    assert _view(seconds={"blocked": 50.0}).as_json()["seconds_left"] == 0.0
+    assert _view(waiting_seconds={"train": 50.0}).as_json()["seconds_left"] == 0.0
 
 
 def test_newest_submissions_come_first(home: Home) -> None:

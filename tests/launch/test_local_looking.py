@@ -50,7 +50,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
     monkeypatch.setattr(local, "is_alive", made.is_alive)
     monkeypatch.setattr(local, "signal_process", made.signal)
-    monkeypatch.setattr(local, "kill_session", lambda pid, start: made.sent.append((pid, start, "session")))
+    monkeypatch.setattr(local, "kill_session", lambda pid, start, log=None: made.sent.append((pid, start, "session")))
     monkeypatch.setattr(local, "host_name", lambda: "here")
     monkeypatch.setattr(local, "boot_id", lambda: "boot")
     monkeypatch.setattr("engine.launch.local.time.monotonic", lambda: made.now)

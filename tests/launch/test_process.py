@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from engine.launch.process import (
     Seen,
     is_alive,
     kill_session,
+    seconds_since_start,
     see_process,
     session_members,
     signal_process,
@@ -66,6 +68,18 @@ def test_a_pid_counts_with_its_start_and_while_not_dead(proc: Path, state: str, 
     assert is_alive(7, start) is alive
 
 
+def test_the_age_of_a_process_is_by_the_clock_since_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Field 22 counts in ticks of that clock; of a process elsewhere, or before this boot, it says nothing."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_BOOTTIME: 1000.0}.__getitem__)
+    told = {"start_time": 940 * ticks, "host": process.host_name(), "boot_id": process.boot_id()}
+    assert seconds_since_start(told) == pytest.approx(60.0)
+    assert seconds_since_start(told | {"start_time": 2000 * ticks}) == 0.0
+    for words in ({"host": "elsewhere"}, {"boot_id": "before"}, {"start_time": 0}, {"start_time": "940"}):
+        assert seconds_since_start(told | words) is None
+    assert seconds_since_start({}) is None
+
+
 def test_members_of_a_session_are_its_live_processes(proc: Path) -> None:
     put_process(proc, 7, session=7, start=1)
     put_process(proc, 8, session=7, start=2)
@@ -83,9 +97,23 @@ def test_a_session_is_killed_whole_and_nobody_else(proc: Path, killed: list[tupl
     assert sorted(killed) == [(7, signal.SIGKILL), (8, signal.SIGKILL)]
 
 
-def test_members_without_their_leader_are_killed_too(proc: Path, killed: list[tuple[int, int]]) -> None:
-    put_process(proc, 8, session=7, start=2)
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_members_without_their_leader_are_killed_where_they_write_into_the_log(
+    proc: Path, killed: list[tuple[int, int]], stream: str
+) -> None:
+    """Its number may have been given away, and be that of a stranger's session whose leader ended too."""
+    log, other = proc / "log.txt", proc / "other.txt"
+    for pid, path in ((8, log), (9, other), (10, None)):
+        put_process(proc, pid, session=7, start=2)
+        (proc / str(pid) / "fd").mkdir()
+        if path is not None:
+            path.touch()
+            (proc / str(pid) / "fd" / stream).symlink_to(path)
     kill_session(7, 1)
+    assert killed == []
+    kill_session(7, 1, proc / "absent.txt")
+    assert killed == []
+    kill_session(7, 1, log)
     assert killed == [(8, signal.SIGKILL)]
 
 

@@ -40,7 +40,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     made: list[tuple[Any, ...]] = []
     monkeypatch.setattr(verify, "host_name", lambda: "here")
     monkeypatch.setattr(verify, "boot_id", lambda: "boot")
-    monkeypatch.setattr(verify, "kill_session", lambda pid, start: made.append((pid, start)))
+    monkeypatch.setattr(verify, "kill_session", lambda pid, start, log: made.append((pid, start)))
 
     def signal_process(*words: Any) -> bool:
         made.append(words)

@@ -135,6 +135,21 @@ def test_a_teacher_in_bf16_may_differ_elsewhere_by_what_bf16_rounds_and_no_more(
         assert "4 steps of bf16 allowed" in verdict.lines()[0]
 
 
+def test_a_swapped_shard_and_a_manifest_that_agrees_with_nothing_are_wrong(home: Home) -> None:
+    folder = home.targets("targets-1")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    raw = before[folder / "logits.bin"]
+    (folder / "logits.bin").write_bytes(raw[len(raw) // 2 :] + raw[: len(raw) // 2])
+    assert "logits.bin of the targets is damaged" in str(verify_targets(home, "targets-1", 64).problem)
+    forge(folder)
+    # Whole by its manifest: only its teacher knows better.
+    swapped = verify_targets(home, "targets-1", 10**6)
+    assert (swapped.problem, swapped.is_right) == (None, False)
+    for path, content in before.items():
+        path.write_bytes(content)
+    assert verify_targets(home, "targets-1", 64).is_right
+
+
 def test_a_damaged_cache_is_wrong_and_an_unfinished_job_an_error(home: Home) -> None:
     path = home.targets("targets-1") / "centre.bin"
     raw = path.read_bytes()

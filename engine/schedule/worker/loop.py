@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from engine.home.files import write_json
+from engine.home.files import read_object, write_json
 from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status
-from engine.launch.process import boot_id
+from engine.launch.process import boot_id, seconds_since_start
 from engine.launch.shortages import home_trouble
 from engine.schedule.policy import (
     Demand,
@@ -260,10 +260,11 @@ class Scheduler:
 
     def end(self, track: Track, status: Status) -> None:
         """Write down how an attempt ended: first in its folder, then in the queue."""
-        row, verdict = track.row, self.judge(track, status)
+        row, verdict, ended_at = track.row, self.judge(track, status), time.time()
+        began_at = self.find_start(row, ended_at)
         # In this order, since a queue that is made anew reads the folder: a kill in between forgets no budget.
-        self.write_outcome(row, verdict)
-        state = self.queue.finish(row.job, row.attempt, verdict, time.time())
+        self.write_outcome(row, verdict, began_at, ended_at)
+        state = self.queue.finish(row.job, row.attempt, verdict, ended_at, began_at)
         log.info("%s attempt %d: %s -> %s %s", row.job, row.attempt, verdict.outcome, state, verdict.reason)
         self.launcher.forget(track.handle)
         del self.tracks[row.job]
@@ -294,15 +295,23 @@ class Scheduler:
             return Verdict("cancelled", "cancelled", "cancelled", verdict.exit)
         return replace(verdict, state="queued", reason="paused" if request else "", wait=0.0, spent={})
 
-    def write_outcome(self, row: RunningRow, verdict: Verdict) -> None:
+    def find_start(self, row: RunningRow, ended_at: float) -> float:
+        """Return when an attempt began, by the wall clock of its end: what lies between is what it took.
+
+        The clock may have been set meanwhile, and what jobs took decides what is said to be left.
+        """
+        seconds = seconds_since_start(read_object(self.home.job(row.job).attempt(row.attempt).handle) or {})
+        return row.started_at if seconds is None else ended_at - seconds
+
+    def write_outcome(self, row: RunningRow, verdict: Verdict, began_at: float, ended_at: float) -> None:
         folder = self.home.job(row.job).attempt(row.attempt)
         words: dict[str, Any] = {
             "outcome": verdict.outcome,
             "exit": verdict.exit,
             "state": verdict.state,
             "spent": verdict.spent,
-            "started_at": row.started_at,
-            "ended_at": time.time(),
+            "started_at": began_at,
+            "ended_at": ended_at,
             "reason": verdict.reason,
             "slot": row.slot,
         }

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from engine.core.data import pack as pack_room
-from engine.core.data.pack import count_duplicates, is_valid_pack, open_pack, shrink, write_pack
+from engine.core.data.pack import count_duplicates, is_valid_pack, open_pack, pack_problem, shrink, write_pack
 from engine.core.data.sources import Listing, list_images
 from engine.errors import DataError
 from engine.home.files import publish_folder, read_json, write_json
@@ -307,7 +307,9 @@ def test_packed_jpegs_are_pillows_of_quality_90(make_folder: MakeFolder, folder:
         np.testing.assert_array_equal(open_pack(folder).image(1), image)
 
 
-def test_opening_trusts_the_images_but_neither_index_nor_sizes(make_folder: MakeFolder, folder: Path) -> None:
+def test_opening_holds_every_file_against_its_checksum_but_trusts_very_many_images(
+    make_folder: MakeFolder, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_pack(list_images(Data(source="folder", root=str(make_folder({"a": 2, "b": 2})))), folder, 256, no_progress)
     whole = {name: (folder / name).read_bytes() for name in ("data.bin", "index.npz")}
     open_pack(folder).image(0)[:] = 0  # a window on the file: the file stays as it is
@@ -317,8 +319,15 @@ def test_opening_trusts_the_images_but_neither_index_nor_sizes(make_folder: Make
         with pytest.raises(DataError, match=rf"{name} of the pack .*\nfix: remove this folder"):
             open_pack(folder)
         (folder / name).write_bytes(whole[name])
-    (folder / "data.bin").write_bytes(b"?" + whole["data.bin"][1:])
+    swapped = whole["data.bin"][100:] + whole["data.bin"][:100]
+    flipped = bytes([whole["data.bin"][0] ^ 1]) + whole["data.bin"][1:]
+    for content in (swapped, flipped):
+        (folder / "data.bin").write_bytes(content)
+        with pytest.raises(DataError, match=r"data\.bin of the pack is damaged\n"):
+            open_pack(folder)
+    monkeypatch.setattr("engine.core.data.pack.READ_BYTES", len(flipped) - 1)
     assert len(open_pack(folder)) == 4
+    assert pack_problem(folder, read_data=True) == "data.bin of the pack is damaged"
     for version in (PACK_VERSION - 1, PACK_VERSION + 1):
         write_json(folder / "manifest.json", read_json(folder / "manifest.json") | {"version": version})
         with pytest.raises(DataError, match=f"the pack is of version {version}, this program reads {PACK_VERSION}"):

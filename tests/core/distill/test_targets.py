@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from engine.core.distill.encoding import encode_logits
 from engine.core.distill.targets import open_targets, targets_problem
 from engine.errors import DataError
 from engine.spec import Augment
+from engine.spec.identity import digest_of
 
 from .linear import DATA, ROWS, SIZE, make_maker, make_origin, predict, write_all
 
@@ -107,6 +109,60 @@ def test_a_flipped_byte_and_a_torn_file_are_refused(pack: Pack, cache: Path, nam
             open_targets(cache, make_origin(pack), ROWS)
     (cache / name).write_bytes(raw)
     assert targets_problem(cache, make_origin(pack)) is None
+
+
+# Poison ---------------------------------------------------------------------------------------------------------------
+
+
+def swap_views(cache: Path, other: Path) -> None:
+    """Two stretches of the right size change places: the same bytes in all."""
+    raw = (cache / "logits.bin").read_bytes()
+    half = len(raw) // 2
+    (cache / "logits.bin").write_bytes(raw[half:] + raw[:half])
+
+
+def take_shard(cache: Path, other: Path) -> None:
+    (cache / "logits.bin").write_bytes((other / "logits.bin").read_bytes())
+
+
+def take_all(cache: Path, other: Path) -> None:
+    """Whole and right by its own manifest, and another teacher's."""
+    for path in other.iterdir():
+        (cache / path.name).write_bytes(path.read_bytes())
+
+
+def take_manifest(cache: Path, other: Path) -> None:
+    (cache / "manifest.json").write_bytes((other / "manifest.json").read_bytes())
+
+
+def reseal(cache: Path, other: Path) -> None:
+    """Its own digest holds, and those of its files agree with nothing."""
+    told = json.loads((cache / "manifest.json").read_text())
+    del told["self"]
+    told["files"]["logits.bin"]["sha256"] = "0" * 64
+    (cache / "manifest.json").write_text(json.dumps(told | {"self": digest_of(told)}))
+
+
+@pytest.mark.parametrize(
+    ("poison", "said"),
+    [
+        (swap_views, r"logits\.bin of the targets is damaged"), (take_shard, r"logits\.bin of the targets is damaged"),
+        (take_all, "those of another teacher"), (take_manifest, "those of another teacher"),
+        (reseal, r"logits\.bin of the targets is damaged"),
+    ],
+)  # fmt: skip
+def test_a_shard_of_the_right_size_that_is_another_s_is_refused(
+    pack: Pack, cache: Path, tmp_path: Path, poison: Callable[[Path, Path], None], said: str
+) -> None:
+    """Of a teacher with other answers, on the same images and views."""
+    other = tmp_path / "other"
+    origin = make_origin(pack, info={"job": "targets-2"})
+    write_all(make_maker(pack, origin=origin, predict=lambda images: -predict(images)), other)
+    sizes = [{path.name: path.stat().st_size for path in folder.glob("*.bin")} for folder in (cache, other)]
+    assert sizes[0] == sizes[1]
+    poison(cache, other)
+    with pytest.raises(DataError, match=said):
+        open_targets(cache, make_origin(pack), ROWS)
 
 
 def test_a_manifest_that_is_torn_changed_or_lost_is_refused(pack: Pack, cache: Path) -> None:

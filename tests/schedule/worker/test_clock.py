@@ -8,6 +8,7 @@ import pytest
 
 from engine.home.paths import Home
 from engine.inspect.status import read_status
+from store.queue import Queue
 from tests.helpers.queueing import Probe, states, submit_probes, told_process, until
 from tests.schedule.worker.working import outcomes, working
 
@@ -32,8 +33,14 @@ def test_a_clock_that_jumps_by_an_hour_changes_nothing(
         (view,) = read_status(home)
         assert all(job.running_for >= 0.0 for job in view.running)
         assert view.seconds_left < 60.0
+        assert all(job.running_for < 600.0 for job in view.running), "since its process began, and not by the clock"
         assert len(view.running) > 0
         until(lambda: states(home)["train-1"] == "done")
         (home.root / "go").touch()
     assert time.monotonic() - began < 600.0, "an hour was waited out"
+    (done,) = read_status(home)
+    with Queue.open_readonly(home.queue_db) as queue:
+        taken, _ = queue.experiments()[0].measured["train"]
+    assert 0.0 < taken < 600.0, "what jobs took has no hour in it"
+    assert done.seconds_left == 0.0
     assert (outcomes(home), outcomes(home, "train-2")) == (["crashed", "done"], ["done"])

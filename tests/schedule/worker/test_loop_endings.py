@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import State, Status
-from engine.launch.process import boot_id
+from engine.launch.process import boot_id, host_name, seconds_since_start, see_process
 from store.queue import Queue
 from tests.helpers.queueing import Probe, submit_probes
 from tests.schedule.worker.faking import BEGIN, RUNNING, adopt, commit_at_once, staged, submit_one
@@ -54,6 +56,27 @@ def test_outcome_holds_what_a_rebuild_needs(home: Home) -> None:
         "reason": "exit 3: it burst",
         "slot": "cpu:7",
     }
+
+
+def test_an_attempt_took_as_long_as_its_process_lived_whatever_the_clock_says(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shift, honest = [0.0], time.time
+    monkeypatch.setattr(time, "time", lambda: honest() + shift[0])
+    own = see_process(os.getpid())
+    assert own is not None
+    words = {"pid": own.pid, "start_time": own.start, "host": host_name(), "boot_id": boot_id()}
+    submit_one(home)
+    with staged(home) as stage:
+        stage.turn()
+        attempt = home.job("train-1").attempt(1)
+        attempt.root.mkdir(parents=True)
+        write_json(attempt.handle, words)
+        shift[0] = 259_200.0
+        stage.end("train-1", 3)
+        told, (row,) = json.loads(attempt.outcome.read_text()), stage.queue.attempt_rows()
+    assert (told["started_at"], told["ended_at"]) == (row.started_at, row.ended_at)
+    assert told["ended_at"] - told["started_at"] == pytest.approx(seconds_since_start(words), abs=30.0)
 
 
 def test_an_ended_attempt_is_forgotten_and_makes_room(home: Home) -> None:
@@ -193,7 +216,7 @@ def test_an_outcome_that_cannot_be_written_is_said_once(home: Home, caplog: pyte
     with staged(home) as stage, caplog.at_level(logging.WARNING):
         stage.turn()
         row, verdict = stage.track().row, stage.scheduler.judge(stage.track(), Status(State.GONE, 1))
-        stage.scheduler.write_outcome(row, verdict)
+        stage.scheduler.write_outcome(row, verdict, 1.0, 2.0)
         stage.scheduler.trouble = "the disk is full"
-        stage.scheduler.write_outcome(row, verdict)
+        stage.scheduler.write_outcome(row, verdict, 1.0, 2.0)
     assert [record.getMessage()[:41] for record in caplog.records] == ["train-1 attempt 1: outcome not written: ["]

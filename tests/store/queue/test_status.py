@@ -89,15 +89,36 @@ def test_seconds_are_summed_by_state_and_compared_where_they_were_taken(queue: Q
     (row,) = queue.experiments()
     assert row.jobs == {"done": 3, "queued": 1}
     assert row.seconds == {"done": 18.0, "queued": 16.0}
-    assert row.measured == (13.0, 10.0)
+    assert row.measured == {"train": (13.0, 10.0)}
+    assert row.waiting == {"train": 16.0}
     assert row.runs == {"done": 3, "queued": 1}
+
+
+def test_seconds_are_kept_apart_by_kind(queue: Queue) -> None:
+    kinds = {"a": "targets", "b": "targets", "c": "train", "d": "train", "e": "measure"}
+    queue.add_experiment(make_record("one", [Probe(job, cost=2.0, kind=kind) for job, kind in kinds.items()]))
+    for job, ended in (("a", 131.0), ("c", 3.0)):
+        assert take(queue, job, now=1.0)
+        queue.finish(job, 1, Verdict("done", "done"), ended)
+    (row,) = queue.experiments()
+    assert row.measured == {"targets": (130.0, 2.0), "train": (2.0, 2.0)}
+    assert row.waiting == {"targets": 2.0, "train": 2.0, "measure": 2.0}
+    assert (row.jobs, row.seconds) == ({"done": 2, "queued": 3}, {"done": 4.0, "queued": 6.0})
+
+
+def test_a_start_that_is_told_at_the_end_takes_the_place_of_the_lease_s(queue: Queue) -> None:
+    submit(queue, "a")
+    assert take(queue, "a", now=1.0)
+    queue.finish("a", 1, Verdict("done", "done"), 900.0, 890.0)
+    (row,), (attempt,) = queue.job_rows(["a"]), queue.attempt_rows(["a"])
+    assert (row.started_at, row.ended_at) == (attempt.started_at, attempt.ended_at) == (890.0, 900.0)
 
 
 def test_nothing_done_is_nothing_measured(queue: Queue) -> None:
     submit(queue, "a", "b")
     end(queue, "b", Verdict("crashed", "failed"))
     (row,) = queue.experiments()
-    assert row.measured == (0.0, 0.0)
+    assert (row.measured, row.waiting) == ({}, {"train": 1.0})
 
 
 def test_counts_of_runs_do_not_mix_experiments(queue: Queue) -> None:
