@@ -119,7 +119,7 @@ def status(
     home: HomeOption = None,
 ) -> None:
     """Counts by state, progress, time left, and failures with their reasons."""
-    from engine.inspect.status import find_trouble, read_status
+    from engine.inspect.status import find_trouble, read_status, tell_shut
     from engine.schedule.lookup import find_experiment
 
     place = find_home(home)
@@ -130,7 +130,7 @@ def status(
 
         watch_status(place, name, error_console())
     views = read_status(place, name)
-    trouble = find_trouble(place, views)
+    trouble = find_trouble(place, views) or tell_shut(place)
     if as_json:
         print_json({"experiments": [view.as_json() for view in views], "trouble": trouble})
     elif views:
@@ -167,8 +167,14 @@ def cancel(name: AnyId, home: HomeOption = None) -> None:
 
 @app.command()
 def retry(name: AnyId, home: HomeOption = None) -> None:
-    """Give failed and cancelled jobs a fresh chance."""
-    _order("retry", name, home)
+    """Give failed and cancelled jobs a fresh chance, or a slot that is shut out: name it as `xp status` does."""
+    from engine.schedule.orders import retry_slot
+
+    mark = retry_slot(find_home(home), name)
+    if mark is None:
+        _order("retry", name, home)
+    else:
+        say(f"retry: jobs go to slot {mark.slot} again, which was shut out: {mark.reason}")
 
 
 @app.command()

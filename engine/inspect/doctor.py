@@ -21,6 +21,7 @@ from engine.home.records import find_record_damage, newest_records
 from engine.launch.gpus import list_gpus
 from engine.launch.memory import memory_limit, memory_room
 from engine.launch.shortages import room_trouble
+from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker import scheduler_alive
 from store.queue import Queue, QueueFault
 from store.readonly import StoreError
@@ -124,6 +125,13 @@ def _locks(home: Home) -> Finding:
     return Finding("scheduler", True, "running" if scheduler_alive(home) else "none runs (submit starts one)")
 
 
+def _slots(home: Home) -> Finding:
+    shut = SlotMarks(home).list_shut()
+    told = "; ".join(f"{mark.slot} is shut out: {mark.reason} ({mark.job}, attempt {mark.attempt})" for mark in shut)
+    again = " and ".join(f"`xp retry {mark.slot}`" for mark in shut)
+    return Finding("slots", not shut, told or "none is shut out", f"once it is repaired, give it another try: {again}")
+
+
 def _queue(home: Home) -> Finding:
     fix = CURES["queue.db"]
     if not home.queue_db.exists():
@@ -183,6 +191,7 @@ CURES = {
 OF_A_HOME: tuple[tuple[str, Callable[[Home], Finding]], ...] = (
     ("disk", _disk),
     ("scheduler", _locks),
+    ("slots", _slots),
     ("queue.db", _queue),
     ("submissions", _submissions),
     ("results.duckdb", _results),

@@ -9,6 +9,7 @@
     process          what the kernel knows of a process; its handle file
     environment      what a job finds in its environment, and no secret
     memory           how much of it there is here, and whether want of it killed a process
+    faults           what a GPU fails by
     shortages        what a machine runs out of: disk, inodes, quota, open files
     preempt          the signals by which a machine says that it will be taken away
 

@@ -58,7 +58,7 @@ def test_a_sound_machine_is_well_in_everything(home: Home) -> None:
     assert [one.name for one in found if not one.is_well] == []
     assert [one.name for one in found] == [
         "python", "torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic", "torch with timm", "devices",
-        "memory", "disk", "scheduler", "queue.db", "submissions", "results.duckdb",
+        "memory", "disk", "scheduler", "slots", "queue.db", "submissions", "results.duckdb",
     ]  # fmt: skip
     assert finding(home, "duckdb").what == metadata.version("duckdb")
     assert finding(home, "disk").what == f"5.0 GB free at {home.root}"

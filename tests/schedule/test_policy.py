@@ -11,6 +11,7 @@ import pytest
 from engine.schedule.policy import (
     BUDGETS,
     Demand,
+    Doubts,
     Ending,
     Held,
     Spent,
@@ -21,6 +22,7 @@ from engine.schedule.policy import (
     decide,
     rank_experiments,
     read_demand,
+    shuts_out,
 )
 
 
@@ -225,3 +227,53 @@ def test_what_the_machine_lacks_spends_nothing_however_often() -> None:
     assert (verdict.outcome, verdict.state, verdict.spent, verdict.wait) == ("crashed", "queued", {}, 5.0)
     assert verdict.reason == "the disk is full; goes on when there is room"
     assert decide(Ending(88, lack="the disk is full"), Spent()).state == "failed", "it said itself that it cannot"
+
+
+GPUS = ["a", "b", "cpu:0"]
+
+
+def test_a_gpu_that_is_shut_out_gets_no_job_and_none_for_it_goes_to_the_processor() -> None:
+    shut = Doubts(shut=frozenset({"a"}))
+    assert choose_slot(gpu_job(1), GPUS, [], shut) == "b"
+    assert choose_slot(gpu_job(0.5), GPUS, [Held("a", gpu_job(0.5))], shut) == "b", "not even beside one that runs"
+    assert choose_slot(gpu_job(1), GPUS, [], Doubts(shut=frozenset("ab"))) is None
+    assert choose_next([[("train", gpu_job(1)), ("pack", CPU)]], GPUS, [], Doubts(shut=frozenset("ab"))) == (
+        "pack",
+        "cpu:0",
+    )
+
+
+def test_a_gpu_under_suspicion_comes_last_and_still_has_jobs() -> None:
+    doubts = Doubts(suspects={"a": "train-1"})
+    assert choose_slot(gpu_job(1), GPUS, [], doubts) == "b"
+    assert choose_slot(gpu_job(0.5), GPUS, [Held("a", gpu_job(0.5))], doubts) == "b"
+    assert choose_slot(gpu_job(1), GPUS, [Held("b", gpu_job(1))], doubts) == "a"
+
+
+@pytest.mark.parametrize(
+    ("is_sure", "doubts", "expected"),
+    [
+        (True, Doubts(), True),
+        (False, Doubts(), False),
+        (False, Doubts(suspects={"a": "other"}), True),
+        (False, Doubts(suspects={"a": "mine"}), False),  # the same job again: it may be the job
+        (False, Doubts(suspects={"b": "other"}), False),
+        (False, Doubts(suspects={"a": "other", "b": "third"}), False),  # on every GPU: it is the jobs
+        (False, Doubts(shut=frozenset("b"), suspects={"a": "other"}), False),
+    ],
+)
+def test_a_gpu_is_shut_out_when_it_is_the_gpu_that_fails(is_sure: bool, doubts: Doubts, expected: bool) -> None:
+    assert shuts_out(is_sure, "mine", "a", GPUS, doubts) is expected
+
+
+def test_the_only_gpu_is_shut_out_by_what_is_sure_alone() -> None:
+    doubts = Doubts(suspects={"a": "other"})
+    assert not shuts_out(False, "mine", "a", ["a", "cpu:0"], doubts)
+    assert shuts_out(True, "mine", "a", ["a", "cpu:0"], doubts)
+
+
+def test_an_attempt_that_finds_a_broken_gpu_spends_nothing() -> None:
+    verdict = decide(Ending(1, last_words="the GPU failed: x", broken="GPU a failed: x"), Spent(crashed=2))
+    assert (verdict.outcome, verdict.state, verdict.spent, verdict.wait) == ("crashed", "queued", {}, 0.0)
+    assert verdict.reason == "GPU a failed: x; goes on elsewhere"
+    assert decide(Ending(0, is_committed=True, broken="GPU a failed: x"), Spent()).state == "done"
