@@ -44,6 +44,7 @@ def submit(
         int | None, typer.Option(help="higher goes first; kept from the last submit if not given")
     ] = None,
     executor: Executor = None,
+    on_cpu: Annotated[bool, typer.Option("--cpu", help="run all on the CPU, though the spec asks for a GPU")] = False,
     no_start: Annotated[bool, typer.Option("--no-start", help="queue only; start no scheduler")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -57,7 +58,7 @@ def submit(
         check_executor(executor)
     loaded = load_spec(spec, overrides or (), overlays or ())
     place = find_home(home, create=True)
-    made = make_plan(loaded, place)
+    made = make_plan(loaded, place, on_cpu=on_cpu)
     for line in (*loaded.doubts, *made.warnings):
         say(f"warning: {line}")
     done = submit_plan(made, place, priority)

@@ -21,7 +21,7 @@ from engine.errors import HomeError, XpError
 from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.home.records import find_record_damage, newest_records
-from engine.launch.gpus import list_gpus, slot_env
+from engine.inputs.gpus import list_gpus, slot_env
 from engine.launch.memory import memory_limit, memory_room
 from engine.launch.shortages import room_trouble
 from engine.schedule.slot_marks import SlotMarks
@@ -103,7 +103,11 @@ _TORCH_FIX = "install torch, torchvision and timm together with the project's co
 
 def _devices() -> Finding:
     gpus = ", ".join(list_gpus())
-    return Finding("devices", True, gpus or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time")
+    return Finding(
+        "devices",
+        True,
+        gpus or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time; those that ask for a GPU wait",
+    )
 
 
 def _cards() -> Finding:

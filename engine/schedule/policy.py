@@ -36,6 +36,7 @@ EXITS: Mapping[int, str] = {
     Exit.NO_MEMORY: "oom",
 }
 # Seconds before the next attempt: a broken job does not spin, and a passing fault costs little.
+WAITS_GPU = "waits for a GPU"
 KILLED_FOR_MEMORY = "out of memory: the system killed it (SIGKILL)"
 FIRST_WAIT = 1.0
 MOST_WAIT = 60.0
@@ -198,10 +199,14 @@ def chain_seconds(seconds: Mapping[str, float], needs: Mapping[str, Iterable[str
 
 @dataclass(frozen=True)
 class Demand:
-    """What a job asks of a device: how much of one GPU (0: a CPU slot), and whether nothing may run beside it."""
+    """What a job asks of a device: how much of one GPU (0: a CPU slot), and whether nothing may run beside it.
+
+    `needs_gpu`: it waits for a GPU where there is none, and takes no CPU slot.
+    """
 
     gpu: float = 0.0
     is_alone: bool = False
+    needs_gpu: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -218,18 +223,35 @@ class Held:
 
 
 def read_demand(kind: str, details: Mapping[str, Any]) -> Demand:
-    """Return what a job of this kind with these details asks for; no job gets more than one GPU: none could use it."""
+    """Return what a job of this kind with these details asks for; no job gets more than one GPU: none could use it.
+
+    `device: gpu` in the details is a GPU that somebody asked for, `cpu` the CPU, `auto` a GPU where there is one.
+    """
     entry = KINDS.get(kind)  # None: another version of xp queued it, and its process will say so
     is_alone = entry is not None and entry.is_alone
     gpus = float((details.get("resources") or {}).get("gpus", Resources.model_fields["gpus"].default))
-    if gpus <= 0 or (entry is not None and not entry.needs_gpu):
+    device = details.get("device", "auto")
+    if device == "cpu" or gpus <= 0 or (entry is not None and not entry.needs_gpu):
         return Demand(0.0, is_alone)
-    return Demand(1.0 if is_alone else min(1.0, gpus), is_alone)
+    return Demand(1.0 if is_alone else min(1.0, gpus), is_alone, device == "gpu")
 
 
 def on_gpu(demand: Demand, slots: Sequence[str]) -> bool:
-    """Return whether a job goes to a GPU; where there is none it takes a CPU slot."""
-    return demand.gpu > 0 and not all(is_cpu(slot) for slot in slots)
+    """Return whether a job goes to a GPU; where there is none it takes a CPU slot, unless a GPU was asked for."""
+    return demand.gpu > 0 and (demand.needs_gpu or not all(is_cpu(slot) for slot in slots))
+
+
+def tell_wait(demand: Demand, slots: Sequence[str], doubts: Doubts) -> str:
+    """Return why a job waits for a GPU that may never come by itself, "" where it only waits for its turn."""
+    gpus = [slot for slot in slots if not is_cpu(slot)]
+    if not on_gpu(demand, slots) or any(gpu not in doubts.shut for gpu in gpus):
+        return ""
+    return f"{WAITS_GPU}: all here are shut out" if gpus else f"{WAITS_GPU}: none is found here"
+
+
+def is_news(told: str, wait: str) -> bool:
+    """Return whether a queued job's reason, `told`, has to be put right: what it waits for now, or no longer does."""
+    return wait != told and (bool(wait) or told.startswith(WAITS_GPU))
 
 
 @dataclass(frozen=True)

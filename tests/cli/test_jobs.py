@@ -264,3 +264,18 @@ def test_a_home_before_the_command_counts_unless_one_stands_after_it(home: Home,
     answer = CliRunner().invoke(app, ["--home", str(home.root), "status", "--json", "--home", str(other.root)])
     assert json.loads(answer.stdout)["experiments"] == []
     base.choose_home(None)
+
+
+def test_a_gpu_that_is_asked_for_and_not_here_is_said_at_once_and_cpu_does_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    home, asking = make_home(tmp_path), (str(QUICKSTART), "--set", "resources.gpus=1")
+    said = "warning: resources.gpus: its jobs wait for a GPU: none is found here\n"
+    assert said in run(home, "submit", *asking, "--no-start").stderr
+    assert said in run(home, "plan", *asking).stderr
+    answer = run(home, "submit", *asking, "--no-start", "--cpu")
+    assert (answer.exit_code, "GPU" in answer.stderr) == (0, False)
+    record = json.loads(home.records("quickstart")[-1].read_text())
+    assert {job["details"]["device"] for job in record["jobs"]} == {"cpu"}
+    assert record["spec"]["resources"]["gpus"] == 1, "what was asked stands as it was written"

@@ -20,9 +20,11 @@ from engine.schedule.policy import (
     choose_next,
     choose_slot,
     decide,
+    is_news,
     rank_experiments,
     read_demand,
     shuts_out,
+    tell_wait,
 )
 
 
@@ -277,3 +279,43 @@ def test_an_attempt_that_finds_a_broken_gpu_spends_nothing() -> None:
     assert (verdict.outcome, verdict.state, verdict.spent, verdict.wait) == ("crashed", "queued", {}, 0.0)
     assert verdict.reason == "GPU a failed: x; goes on elsewhere"
     assert decide(Ending(0, is_committed=True, broken="GPU a failed: x"), Spent()).state == "done"
+
+
+ASKED = Demand(1.0, needs_gpu=True)
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"), [("auto", Demand(1.0)), ("gpu", ASKED), ("cpu", Demand()), (None, Demand(1.0))]
+)
+def test_details_say_which_kind_of_device_a_job_is_for(device: str | None, expected: Demand) -> None:
+    assert read_demand("train", {} if device is None else {"device": device}) == expected
+
+
+@pytest.mark.parametrize(
+    ("demand", "slots", "shut", "expected"),
+    [
+        (ASKED, ["cpu:0"], "", "waits for a GPU: none is found here"),
+        (gpu_job(1), ["cpu:0"], "", ""),
+        (gpu_job(1), GPUS, "ab", "waits for a GPU: all here are shut out"),
+        (gpu_job(1), GPUS, "a", ""),
+        (CPU, GPUS, "ab", ""),
+    ],
+)
+def test_a_job_that_waits_for_a_gpu_says_so(demand: Demand, slots: list[str], shut: str, expected: str) -> None:
+    assert tell_wait(demand, slots, Doubts(shut=frozenset(shut))) == expected
+    assert (choose_slot(demand, slots, [], Doubts(shut=frozenset(shut))) is None) is bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("told", "wait", "expected"),
+    [
+        ("", "", False),
+        ("", "waits for a GPU: x", True),
+        ("waits for a GPU: x", "waits for a GPU: x", False),
+        ("waits for a GPU: x", "", True),
+        ("exit 1: it burst", "", False),  # why it is there again is told until it runs
+        ("exit 1: it burst", "waits for a GPU: x", True),
+    ],
+)
+def test_a_reason_is_put_right_when_a_wait_begins_or_ends(told: str, wait: str, expected: bool) -> None:
+    assert is_news(told, wait) is expected

@@ -15,7 +15,6 @@ from typing import Any
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status
-from engine.launch.faults import Fault
 from engine.launch.process import boot_id
 from engine.launch.shortages import home_trouble
 from engine.schedule.policy import (
@@ -28,11 +27,11 @@ from engine.schedule.policy import (
     choose_next,
     decide,
     is_cpu,
+    is_news,
     rank_experiments,
     read_demand,
-    shuts_out,
+    tell_wait,
 )
-from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker.attempts import (
     STANDSTILL,
     find_gpu_fault,
@@ -42,6 +41,7 @@ from engine.schedule.worker.attempts import (
     newest_number,
     read_progress,
 )
+from engine.schedule.worker.gpu_watch import GpuWatch
 from engine.schedule.worker.publish import Publisher
 from store.queue import Claim, Queue, RunningRow, Verdict
 
@@ -93,8 +93,7 @@ class Scheduler:
         self.home, self.queue, self.launcher, self.publisher = home, queue, launcher, publisher
         self.patience, self.clock = patience or Patience(), clock
         self.slots = launcher.capacity()
-        self.marks = SlotMarks(home)
-        self.doubts = self.marks.doubts()
+        self.gpus = GpuWatch(home, self.slots)
         self.tracks: dict[str, Track] = {}
         # No version of SQLite's is negative: the first turn reads the orders.
         self.version = -1
@@ -111,7 +110,7 @@ class Scheduler:
             self.recover()
         self.read_orders()
         self.watch_attempts()
-        self.read_marks()
+        self.may_start |= self.gpus.has_news()
         # To look for ready jobs takes a few queries, so only when something has changed.
         if self.may_start or self.wakes_now():
             self.start_ready()
@@ -200,12 +199,6 @@ class Scheduler:
             # Another order may come while the first is carried out: cancel after pause.
             if request and track.stopping != request:
                 self.stop(track, request)
-
-    def read_marks(self) -> None:
-        """Where somebody gave a GPU another try, or another scheduler shut one out: look for what may start now."""
-        if self.marks.has_changed():
-            self.doubts = self.marks.doubts()
-            self.may_start = True
 
     def stop(self, track: Track, why: str) -> None:
         log.info("%s attempt %d: %s", track.row.job, track.row.attempt, why)
@@ -298,7 +291,7 @@ class Scheduler:
             last_words=last_words(attempt),
             is_oom=status.is_oom,
             lack=find_lack(self.home, attempt, status.exit),
-            broken=self.mark_gpu(row, None if is_done else find_gpu_fault(attempt, status.exit), is_done),
+            broken=self.gpus.judge(row, None if is_done else find_gpu_fault(attempt, status.exit), is_done),
         )
         verdict = decide(ending, Spent(row.crashed, row.lost, row.ooms))
         if track.stopping not in ("cancel", "pause") or verdict.state == "done":
@@ -308,23 +301,6 @@ class Scheduler:
         if request == "cancel":
             return Verdict("cancelled", "cancelled", "cancelled", verdict.exit)
         return replace(verdict, state="queued", reason="paused" if request else "", wait=0.0, spent={})
-
-    def mark_gpu(self, row: RunningRow, fault: Fault | None, is_done: bool) -> str:
-        """Keep what an ending says of its GPU; return what that failed by where it is shut out, else ""."""
-        if is_cpu(row.slot):
-            return ""
-        if fault is None:
-            if is_done and row.slot in self.doubts.suspects:
-                self.marks.clear([row.slot])
-            return ""
-        # Once shut out it stays so: others may still have run there.
-        if row.slot not in self.doubts.shut:
-            is_shut = shuts_out(fault.is_sure, row.job, row.slot, self.slots, self.doubts)
-            mark = self.marks.put(row.slot, fault.told, row.job, row.attempt, is_shut=is_shut)
-            self.doubts = self.marks.doubts()
-            if is_shut:
-                log.error("%s", mark)
-        return f"slot {row.slot} failed: {fault.told}" if row.slot in self.doubts.shut else ""
 
     def write_outcome(self, row: RunningRow, verdict: Verdict) -> None:
         folder = self.home.job(row.job).attempt(row.attempt)
@@ -360,7 +336,9 @@ class Scheduler:
         # All CPU slots taken, so nothing can fit: spares the query.
         if len(held) >= len(self.slots) and all(is_cpu(slot) for slot in self.slots):
             return False
-        found = choose_next(map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held, self.doubts)
+        found = choose_next(
+            map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held, self.gpus.doubts
+        )
         if found is not None:
             self.launcher.check()
             self.launch(*found)
@@ -368,7 +346,13 @@ class Scheduler:
 
     def ready_jobs(self, waiting: Waiting) -> list[tuple[Claim, Demand]]:
         claims = self.queue.ready_jobs(waiting.experiment, time.time())
-        return [(claim, read_demand(claim.kind, claim.details)) for claim in claims]
+        ready = [(claim, read_demand(claim.kind, claim.details)) for claim in claims]
+        # Of a long queue only those that are next are told.
+        waits = [(claim, tell_wait(demand, self.slots, self.gpus.doubts)) for claim, demand in ready]
+        news = {claim.job: why for claim, why in waits if is_news(claim.reason, why)}
+        if news:
+            self.queue.tell_reasons(news)
+        return ready
 
     def launch(self, claim: Claim, slot: str) -> None:
         folder = self.home.job(claim.job)

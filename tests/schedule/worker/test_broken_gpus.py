@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.home.paths import Home
-from engine.inspect.doctor import examine
+from engine.inspect import doctor
 from engine.inspect.status import find_trouble, read_status, tell_shut
 from engine.schedule import orders
 from engine.schedule.orders import retry_slot
@@ -92,7 +92,7 @@ def test_status_and_doctor_say_which_is_shut_out_and_why(home: Home) -> None:
 
 
 def _finding(home: Home) -> tuple[bool, str, str]:
-    (found,) = [one for one in examine(home) if one.name == "slots"]
+    found = doctor._slots(home)
     return found.is_well, found.what, found.fix
 
 
@@ -160,3 +160,32 @@ def test_a_name_that_is_no_shut_gpu_is_left_to_the_jobs(home: Home) -> None:
     assert found is not None
     assert found.slot == GOOD
     assert [mark.slot for mark in SlotMarks(home).list_shut()] == [BAD]
+
+
+def test_a_job_that_asks_for_a_gpu_waits_where_there_is_none_and_says_so(home: Home) -> None:
+    submit_probes(home, "one", [Probe("train-0", does={"device": "gpu"}), Probe("train-1")])
+    with staged(home) as stage:
+        stage.turn()
+        assert [order.job for order in stage.launcher.orders] == ["train-1"]
+        assert (stage.row("train-0").state, stage.row("train-1").state) == ("queued", "running")
+        (shown,) = read_status(home)[0].waiting
+        assert (shown.job, shown.reason) == ("train-0", "waits for a GPU: none is found here")
+        assert not stage.scheduler.is_idle()
+    submit_probes(home, "one", [Probe("train-0", does={"device": "cpu"})])
+    with staged(home, ["cpu:0", "cpu:1"]) as stage:
+        stage.turn()
+        assert [order.job for order in stage.launcher.orders] == ["train-0"]
+        assert stage.row("train-0").reason == ""
+
+
+def test_jobs_say_that_all_gpus_are_shut_out_until_one_is_tried_again(home: Home) -> None:
+    submit_breaking(home, 2)
+    with staged(home, [BAD]) as stage:
+        stage.turn()
+        fail(stage, "train-0", ECC)
+        told = {stage.row(f"train-{number}").reason for number in range(2)}
+        assert told == {"waits for a GPU: all here are shut out"}
+        SlotMarks(home).clear([BAD])
+        stage.turn()
+        assert {stage.row(f"train-{number}").reason for number in range(2)} == {""}
+        assert [order.job for order in stage.launcher.orders] == ["train-0", "train-0"]
