@@ -44,6 +44,7 @@ def submit(
         int | None, typer.Option(help="higher goes first; kept from the last submit if not given")
     ] = None,
     executor: Executor = None,
+    on_cpu: Annotated[bool, typer.Option("--cpu", help="run all on the CPU, though the spec asks for a GPU")] = False,
     no_start: Annotated[bool, typer.Option("--no-start", help="queue only; start no scheduler")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -57,7 +58,7 @@ def submit(
         check_executor(executor)
     loaded = load_spec(spec, overrides or (), overlays or ())
     place = find_home(home, create=True)
-    made = make_plan(loaded, place)
+    made = make_plan(loaded, place, on_cpu=on_cpu)
     for line in (*loaded.doubts, *made.warnings):
         say(f"warning: {line}")
     done = submit_plan(made, place, priority)
@@ -119,7 +120,7 @@ def status(
     home: HomeOption = None,
 ) -> None:
     """Counts by state, progress, time left, and failures with their reasons."""
-    from engine.inspect.status import find_trouble, read_status
+    from engine.inspect.status import find_trouble, read_status, tell_shut
     from engine.schedule.lookup import find_experiment
 
     place = find_home(home)
@@ -130,7 +131,7 @@ def status(
 
         watch_status(place, name, error_console())
     views = read_status(place, name)
-    trouble = find_trouble(place, views)
+    trouble = find_trouble(place, views) or tell_shut(place)
     if as_json:
         print_json({"experiments": [view.as_json() for view in views], "trouble": trouble})
     elif views:
@@ -167,8 +168,14 @@ def cancel(name: AnyId, home: HomeOption = None) -> None:
 
 @app.command()
 def retry(name: AnyId, home: HomeOption = None) -> None:
-    """Give failed and cancelled jobs a fresh chance."""
-    _order("retry", name, home)
+    """Give failed and cancelled jobs a fresh chance, or a slot that is shut out: name it as `xp status` does."""
+    from engine.schedule.orders import retry_slot
+
+    mark = retry_slot(find_home(home), name)
+    if mark is None:
+        _order("retry", name, home)
+    else:
+        say(f"retry: jobs go to slot {mark.slot} again, which was shut out: {mark.reason}")
 
 
 @app.command()

@@ -11,5 +11,6 @@ algorithm_macs   what attention patterns need, whatever is computed
 explain   attention maps
 pointing  whether maps point at the object
 curves    whether a network needs what its maps point at
+card      what a GPU can do
 describe  a network's layers as a table
 """

@@ -193,6 +193,10 @@ class Home:
         """Orders about more jobs than are told one by one in their own `control.jsonl`; one order a line."""
         return self.root / "control.jsonl"
 
+    def slot_marks(self, host: str) -> Path:
+        """What was found against the GPUs of a machine: one file for each."""
+        return self.root / "slots" / host.replace("/", "_")
+
     @property
     def digests(self) -> Path:
         return self.cache / "digests.json"

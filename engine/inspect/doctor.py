@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -12,16 +13,19 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+import engine
 from engine.errors import HomeError, XpError
 from engine.home.files import read_object
 from engine.home.limits import VARIABLE, limits
 from engine.home.paths import Home
 from engine.home.records import find_record_damage, newest_records
-from engine.launch.gpus import list_gpus
+from engine.inputs.gpus import list_gpus, slot_env
 from engine.launch.memory import memory_limit, memory_room
 from engine.launch.shortages import room_trouble
+from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker import scheduler_alive
 from store.queue import Queue, QueueFault
 from store.readonly import StoreError
@@ -59,7 +63,8 @@ def examine(home: Home | HomeError) -> list[Finding]:
     """
     checks: list[tuple[str, Check]] = [("python", _python)]
     checks += [(name, partial(_package, name)) for name in PACKAGES]
-    checks += [("torch with timm", _imports), ("devices", _devices), ("memory", _memory), ("limits", _limits)]
+    checks += [("torch with timm", _imports), ("devices", _devices), ("torch on GPUs", _cards)]
+    checks += [("memory", _memory), ("limits", _limits)]
     if isinstance(home, HomeError):
         checks.append(("home", lambda: Finding("home", False, f"{home.where}: {home.what}", home.fix)))
     else:
@@ -100,7 +105,46 @@ _TORCH_FIX = "install torch, torchvision and timm together with the project's co
 
 def _devices() -> Finding:
     gpus = ", ".join(list_gpus())
-    return Finding("devices", True, gpus or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time")
+    return Finding(
+        "devices",
+        True,
+        gpus or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time; those that ask for a GPU wait",
+    )
+
+
+def _cards() -> Finding:
+    """What torch makes of each GPU, which the driver's own list does not tell: each asked in a process of its own."""
+    told = [(slot, *_ask_torch(slot)) for slot in list_gpus()]
+    bad = [text for slot, text, is_well in told if not is_well]
+    lines = "; ".join(f"{slot}: {text}" for slot, text, _ in told)
+    return Finding("torch on GPUs", not bad, lines or "no GPU", _CARD_FIX)
+
+
+def _ask_torch(slot: str) -> tuple[str, bool]:
+    """Return what torch says of a card, and whether jobs can run there; one without bf16 runs those of fp32."""
+    command, root = [sys.executable, "-P", "-m", "engine.core.card"], Path(engine.__file__).parents[1]
+    environment = {**os.environ, **slot_env(slot), "PYTHONPATH": str(root)}
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=CARD_SECONDS)
+    card = next((found for line in answer.stdout.splitlines() if (found := _as_object(line))), {})
+    if "name" not in card:
+        last = (answer.stderr.strip().splitlines() or [f"no answer (exit {answer.returncode})"])[-1]
+        return str(card.get("error", last)), False
+    name = f"{card['name']} (compute capability {'.'.join(map(str, card['capability']))})"
+    if not card["has_kernels"]:
+        return f"{name}: this build of torch has no kernels for it", False
+    return (name, True) if card["has_bf16"] else (f"{name}, no bf16: its jobs need train.precision: fp32", True)
+
+
+def _as_object(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+CARD_SECONDS = 120.0  # for an import of torch on a busy machine, and a driver that starts
+_CARD_FIX = "update the driver, or install a build of torch that fits it and the card; nvidia-smi tells the driver's"
 
 
 def _memory() -> Finding:
@@ -133,6 +177,13 @@ def _disk(home: Home) -> Finding:
 
 def _locks(home: Home) -> Finding:
     return Finding("scheduler", True, "running" if scheduler_alive(home) else "none runs (submit starts one)")
+
+
+def _slots(home: Home) -> Finding:
+    shut = SlotMarks(home).list_shut()
+    told = "; ".join(f"{mark.slot} is shut out: {mark.reason} ({mark.job}, attempt {mark.attempt})" for mark in shut)
+    again = " and ".join(f"`xp retry {mark.slot}`" for mark in shut)
+    return Finding("slots", not shut, told or "none is shut out", f"once it is repaired, give it another try: {again}")
 
 
 def _queue(home: Home) -> Finding:
@@ -194,6 +245,7 @@ CURES = {
 OF_A_HOME: tuple[tuple[str, Callable[[Home], Finding]], ...] = (
     ("disk", _disk),
     ("scheduler", _locks),
+    ("slots", _slots),
     ("queue.db", _queue),
     ("submissions", _submissions),
     ("results.duckdb", _results),

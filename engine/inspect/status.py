@@ -16,6 +16,7 @@ from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.launch.process import seconds_since_start
 from engine.launch.shortages import home_trouble
+from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker import scheduler_alive
 from engine.schedule.worker.attempts import STANDSTILL, last_line
 from engine.spec.job_kinds import shared_roles
@@ -178,7 +179,7 @@ def read_status(home: Home, experiment: str | None = None) -> list[ExperimentVie
 
 
 def find_trouble(home: Home, views: Sequence[ExperimentView]) -> str:
-    """Return in a line why nothing goes on here although there is work, or "" when all is well."""
+    """Return in a line why nothing, or less than could, goes on here although there is work; "" when all is well."""
     if not any(view.is_moving for view in views):
         return ""
     try:
@@ -191,9 +192,14 @@ def find_trouble(home: Home, views: Sequence[ExperimentView]) -> str:
         _, is_told, why = last_line(home.scheduler_log).partition(STANDSTILL)
         if is_told:
             return f"the scheduler {STANDSTILL}{why}"
+        return tell_shut(home)
     except OSError as error:
         return f"the home folder cannot be looked at: {error.strerror}"
-    return ""
+
+
+def tell_shut(home: Home) -> str:
+    """Return a line for each GPU here that no job goes to, and what it failed by; "" where there is none."""
+    return "\n".join(map(str, SlotMarks(home).list_shut()))
 
 
 def _view_experiment(row: ExperimentRow, listed: list[JobView]) -> ExperimentView:

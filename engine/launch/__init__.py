@@ -5,10 +5,10 @@
     forkserver       that server; `python -m engine.launch.forkserver`
     attempt_process  the one door into an attempt, whoever starts its process
     exits            what such a process exits with
-    gpus             the GPUs of this machine, as opaque ids
     process          what the kernel knows of a process; its handle file
     environment      what a job finds in its environment, and no secret
     memory           how much of it there is here, and whether want of it killed a process
+    faults           what a GPU fails by
     shortages        what a machine runs out of: disk, inodes, quota, open files
     preempt          the signals by which a machine says that it will be taken away
 
@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from engine.home.paths import AttemptFolder, Home
-from engine.launch.gpus import slot_env
+from engine.inputs.gpus import slot_env
 
 CPU_SLOT = "cpu:0"
 

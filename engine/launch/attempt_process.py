@@ -23,10 +23,10 @@ from typing import Any, TextIO
 from engine.errors import HomeError, XpError
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.inputs.gpus import VISIBLE, read_allowed
 from engine.launch import CPU_SLOT, Order
 from engine.launch.environment import format_trace
 from engine.launch.exits import Exit
-from engine.launch.gpus import VISIBLE, read_allowed
 from engine.launch.memory import count_kills, oom_counter
 from engine.launch.process import boot_id, host_name, see_process, write_handle
 from engine.launch.shortages import find_shortage

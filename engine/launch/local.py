@@ -24,11 +24,11 @@ import engine
 from engine.errors import XpError
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder
+from engine.inputs.gpus import list_gpus
 from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.attempt_process import STACK_SIGNAL
 from engine.launch.environment import download_environment, job_environment
 from engine.launch.exits import Exit
-from engine.launch.gpus import list_gpus
 from engine.launch.memory import Kills
 from engine.launch.process import boot_id, host_name, is_alive, kill_session, signal_process
 from engine.launch.shortages import read_shortage

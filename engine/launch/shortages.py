@@ -26,7 +26,7 @@ SHARED_MEMORY = Path("/dev/shm")
 
 def find_shortage(error: BaseException) -> str:
     """Return what the machine lacked where that is why `error` was raised, else ""; causes and contexts count too."""
-    return next(filter(None, map(_name_shortage, _chain(error))), "")
+    return next(filter(None, map(_name_shortage, error_chain(error))), "")
 
 
 def _name_shortage(error: BaseException) -> str:
@@ -36,7 +36,8 @@ def _name_shortage(error: BaseException) -> str:
     return read_shortage(str(error))
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def error_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what led to it, each once."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -29,6 +29,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.home.paths import Home, open_home
+from engine.inputs.gpus import list_gpus
 from engine.inputs.hub import hub_warnings
 from engine.inputs.looks import look_warnings
 from engine.inputs.quotas import check_quotas, count_part, split_quotas
@@ -49,18 +50,22 @@ from engine.spec.job_kinds import KINDS, load_named
 __all__ = ["Job", "Passes", "Plan", "Run", "count_passes", "make_plan"]
 
 
-def make_plan(spec: Spec, home: Home | None = None) -> Plan:
+def make_plan(spec: Spec, home: Home | None = None, *, on_cpu: bool = False) -> Plan:
     """Return the runs and jobs of `spec`. Reads the images named (digests are kept in the cache), writes no job.
 
-    Jobs are provisional (`job` None, with a reason) where data, weights or a variable are absent. Raises DataError
-    when the data is there and cannot be used, LeakError when a run would be tested on images that it comes to know.
+    `on_cpu` plans all for the CPU, whatever GPU the spec asks for. Jobs are provisional (`job` None, with a reason)
+    where data, weights or a variable are absent. Raises DataError when the data is there and cannot be used, LeakError
+    when a run would be tested on images that it comes to know.
     """
-    draft = Draft(home or open_home(create=True))
+    draft = Draft(home or open_home(create=True), has_gpu=bool(list_gpus()), on_cpu=on_cpu)
     runs = _plan_runs(spec, draft)
     # Whether targets are cached decides which jobs there are, so with each choice the plan is drawn again.
     while draft.undecided:
         choices = {**draft.choices, **decide_targets(draft)}
-        draft = Draft(draft.home, contents=draft.contents, boxes=draft.boxes, missing=draft.missing, choices=choices)
+        draft = Draft(
+            draft.home, contents=draft.contents, boxes=draft.boxes, missing=draft.missing, choices=choices,
+            has_gpu=draft.has_gpu, on_cpu=on_cpu,
+        )  # fmt: skip
         runs = _plan_runs(spec, draft)
     notes = (choice.why for choice in draft.choices.values())
     return Plan(

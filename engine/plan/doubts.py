@@ -12,9 +12,17 @@ from engine.spec.cells import Cell, expand_cells
 
 
 def plan_doubts(spec: Spec, runs: Sequence[Run], draft: Draft) -> tuple[str, ...]:
-    """Return arms that share every job, and batches larger than the training part."""
+    """Return arms that share every job, batches larger than the training part, and a GPU that is not here."""
     batches = (line for cell in expand_cells(spec) for line in _batch_doubts(cell, draft))
-    return tuple(dict.fromkeys((*_same_jobs(runs), *batches)))
+    return tuple(dict.fromkeys((*_same_jobs(runs), *batches, *_gpu_doubts(spec, draft))))
+
+
+def _gpu_doubts(spec: Spec, draft: Draft) -> Iterator[str]:
+    """Yield that jobs will wait: a spec that asks for a GPU gets no CPU in its place without a word."""
+    asks = any(cell.settings.resources.asks_gpu for cell in expand_cells(spec))
+    if asks and not draft.has_gpu and not draft.on_cpu:
+        fix = "submit it with --cpu to run it on the CPU, or on a machine that has a GPU"
+        yield f"resources.gpus: its jobs wait for a GPU: none is found here\nfix: {fix}"
 
 
 def _same_jobs(runs: Sequence[Run]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from engine.spec import Data, Resources, Settings, Spec
 from engine.spec.identity import make_id
 from engine.spec.job_file import canonical_spec, job_id
 from engine.spec.job_kinds import KINDS, kind_of
-from engine.spec.job_settings import JobDetails, JobSettings, LessonSettings
+from engine.spec.job_settings import DeviceKind, JobDetails, JobSettings, LessonSettings
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,14 @@ class Draft:
     undecided: dict[str, tuple[str, float]] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     ancestors: Ancestors | None = None
+    has_gpu: bool = False
+    on_cpu: bool = False
+
+    def device(self, settings: Settings) -> DeviceKind:
+        """Return what the jobs of a run are for: a GPU that is asked for or is here, unless all is for the CPU."""
+        resources = settings.resources
+        is_gpu = not self.on_cpu and resources.gpus > 0 and (self.has_gpu or resources.asks_gpu)
+        return "gpu" if is_gpu else "cpu"
 
     def choose(self, asked: str, name: str, cached: DraftJob, online: DraftJob) -> str:
         """Return `cached` or `online` for the targets of teacher `name`; `auto` is decided when all jobs are drawn."""
@@ -138,6 +146,8 @@ class Draft:
             whole = type(settings).model_validate(canonical["settings"])  # as its process will read it
             reason = cost.reason or next((held for need in needs.values() if (held := self.jobs[need].reason)), None)
             details = cost.details if KINDS[kind].needs_gpu else _without_gpu(cost.details)
+            if self.on_cpu:
+                details = details.model_copy(update={"device": "cpu"})
             job = None if reason else key
             self.jobs[key] = Job(key, job, kind, dict(needs), whole, details, cost.images, cost.bytes, reason)
         return key
@@ -214,4 +224,4 @@ class RunDraft:
 
 def _without_gpu(details: JobDetails) -> JobDetails:
     resources: Resources = details.resources.model_copy(update={"gpus": 0})
-    return details.model_copy(update={"resources": resources})
+    return details.model_copy(update={"resources": resources, "device": "cpu"})

@@ -55,7 +55,9 @@ def plan_measure(run: RunDraft) -> None:
     beside = told.model_copy(update={"against": _network_beside(context, told)})
     reason = None if context.content else "the number of classes is not known yet"
     images = 500 if beside.against is None else 1000
-    run.jobs["measure"] = context.draft.add(beside, needs, Cost(run_details(settings), images, 0, reason))
+    # On that kind of device and no other, whatever is found here when its turn comes.
+    details = run_details(settings).model_copy(update={"device": told.device})
+    run.jobs["measure"] = context.draft.add(beside, needs, Cost(details, images, 0, reason))
 
 
 def _measured_alone(context: PlanContext, settings: Settings) -> MeasureSettings:
@@ -65,6 +67,7 @@ def _measured_alone(context: PlanContext, settings: Settings) -> MeasureSettings
         image_size=settings.data.image_size,
         precision=settings.train.precision,
         measure=settings.measure,
+        device=context.draft.device(settings),
     )
 
 

@@ -37,6 +37,7 @@ from engine.errors import DataError, JobError, VersionError, XpError
 from engine.launch import Order
 from engine.launch.environment import format_trace, hide_secrets
 from engine.launch.exits import Exit
+from engine.launch.faults import find_fault
 from engine.launch.shortages import find_shortage
 from engine.run.attempt import Attempt
 from engine.run.code import read_code
@@ -100,6 +101,10 @@ def _exit_status(error: BaseException, job: str, ooms: int) -> Exit:
         # Its last words are what the scheduler knows it by (shortages.py).
         print(hide_secrets(f"{type(error).__name__}: {error}"), file=sys.stderr, flush=True)
         return Exit.LACKING
+    if fault := find_fault(error):
+        # Its last words, by which the scheduler tells a card that is broken (faults.py): CUDA's own advice is long.
+        print(f"{format_trace(error)}the GPU failed: {fault.told}", file=sys.stderr, flush=True)
+        return Exit.CRASHED
     if isinstance(error, XpError):
         print(hide_secrets(str(error)), file=sys.stderr, flush=True)
         return Exit.FAILED if isinstance(error, JobError | DataError | VersionError) else Exit.CRASHED

@@ -8,6 +8,8 @@ import random
 import numpy as np
 import torch
 
+from engine.core.card import read_card
+from engine.errors import JobError
 from engine.spec.base import Precision
 
 OUT_OF_MEMORY: tuple[type[BaseException], ...] = (torch.cuda.OutOfMemoryError, MemoryError)
@@ -26,8 +28,9 @@ TORCH_VERSION = str(torch.__version__)
 def prepare_device(slot: str, threads: int, deterministic: bool, precision: Precision = "fp32") -> torch.device:
     """Set threads, determinism and what a GPU may round; return the device of `slot`: `cpu:0`, else a GPU's id.
 
-    Called before anything touches CUDA in this process. On the CPU everything is deterministic whatever was asked: it
-    costs nothing there, and without it torch adds up the gradients of an index with two threads in any order.
+    Called before anything touches CUDA in this process. On a GPU it starts CUDA: raises JobError for a card that cannot
+    do the work, and what torch raises for one that does not start. On the CPU everything is deterministic whatever was
+    asked: it costs nothing there, and without it torch adds up the gradients of an index with two threads in any order.
     """
     set_threads(threads)
     on_cpu = slot.split(":")[0] == CPU_SLOT
@@ -42,8 +45,18 @@ def prepare_device(slot: str, threads: int, deterministic: bool, precision: Prec
     _set_rounding(precision == "tf32")
     # Trying kernels out could choose another one in the next attempt.
     torch.backends.cudnn.benchmark = not deterministic
+    if on_cpu:
+        return torch.device("cpu")
+    _check_card(precision)
     # The only one that is visible.
-    return torch.device("cpu") if on_cpu else torch.device("cuda", 0)
+    return torch.device("cuda", 0)
+
+
+def _check_card(precision: Precision) -> None:
+    """Refuse before any work what would fail at the first kernel, or be slower than fp32 without saying so."""
+    what, fix = read_card().trouble(precision)
+    if what:
+        raise JobError(what, fix=fix)
 
 
 def _set_rounding(is_rounded: bool) -> None:

@@ -10,9 +10,11 @@ from engine.errors import XpError
 from engine.home.paths import Home
 from engine.schedule.given import keep_order
 from engine.schedule.lookup import Match
+from engine.schedule.slot_marks import SlotMark, SlotMarks
 from engine.schedule.worker import scheduler_alive, start_detached
 from store.queue import Queue
 
+LEAST_LETTERS = 5  # of a GPU's id: more than GPU- and MIG-
 # Twice the grace of a running job (Patience.grace): its kill after that is still waited for.
 PATIENCE = 20.0  # seconds to wait for a running job to stop
 
@@ -32,6 +34,24 @@ def give_order(home: Home, verb: str, match: Match) -> list[str]:
     if verb in ("cancel", "pause"):
         _wait_stopped(home, jobs)
     return jobs
+
+
+def retry_slot(home: Home, text: str) -> SlotMark | None:
+    """Let jobs go to a shut-out GPU of this machine again; return what had been found, None where `text` names none.
+
+    Its id may be cut short as long as it names one of them; it goes before a job whose id begins so.
+    """
+    marks = SlotMarks(home)
+    shut = marks.list_shut()
+    found = [mark for mark in shut if mark.slot == text]
+    if not found and len(text) >= LEAST_LETTERS:
+        found = [mark for mark in shut if mark.slot.startswith(text)]
+    if len(found) != 1:
+        return None
+    marks.clear([found[0].slot])
+    if not scheduler_alive(home) and _has_work(home):
+        start_detached(home)
+    return found[0]
 
 
 def explain_nothing(home: Home, verb: str, match: Match) -> str:

@@ -190,17 +190,22 @@ class TargetsSettings(JobSettings, AnsweringNetwork):
         return cls.model_validate({**dict(teacher), **words})
 
 
+DeviceKind = Literal["gpu", "cpu"]
+
+
 class MeasureSettings(NetworkSettings):
     """Of a network's shape: no weights, no images.
 
     `against`: the network of the experiment's baseline, which is measured in turn with it; None where it is that very
     network, where there is no baseline, and where the baseline is measured in another way or its shape is a result.
+    `device`: how fast it is on a CPU and how fast on a GPU are two results.
     """
 
     image_size: int
     precision: Precision
     measure: Measure
     against: Student | None = None
+    device: DeviceKind = Field("cpu", json_schema_extra=LATER)
 
 
 class ExplainSettings(NetworkSettings):
@@ -222,7 +227,8 @@ class ExplainSettings(NetworkSettings):
 class JobDetails(Model):
     """How a job is done, never what comes out, and where its inputs lie: no part of any id.
 
-    Words that a spec has too have their defaults there.
+    Words that a spec has too have their defaults there. `device`: `auto` is a GPU where there is one, else the CPU;
+    a job of `gpu` waits for one.
     """
 
     root: str | None = None
@@ -235,6 +241,7 @@ class JobDetails(Model):
     on_oom: Literal["auto", "split", "stop"] = Train.model_fields["on_oom"].default
     save_minutes: Positive = Train.model_fields["save_minutes"].default
     resources: Resources = Resources()
+    device: Literal["auto", "gpu", "cpu"] = "auto"
 
     @classmethod
     def of(cls, settings: Settings, root: str | None) -> JobDetails:
@@ -248,6 +255,7 @@ class JobDetails(Model):
             on_oom=train.on_oom,
             save_minutes=train.save_minutes,
             resources=settings.resources,
+            device="gpu" if settings.resources.asks_gpu else "auto",
         )
 
     def feed(self, data: ViewedData) -> ViewedData:

@@ -96,3 +96,8 @@ class Resources(Model):
     cpus: Threads = 4
     memory: str = Field("16G", pattern=r"^\d{1,9}[KMGT]$")
     time: str = Field("4h", pattern=r"^\d{1,9}[smhd]$")
+
+    @property
+    def asks_gpu(self) -> bool:
+        """Whether somebody wrote that jobs want a GPU: where nobody did, one is used where there is one."""
+        return "gpus" in self.model_fields_set and self.gpus > 0

@@ -50,13 +50,16 @@ def list_ready(connection: Connection, experiment: str, now: float, most: int) -
     """
     found = connection.execute(
         text(
-            "SELECT j.job, j.kind, j.details, j.cost, j.attempts, j.ooms FROM ready r JOIN jobs j ON j.job = r.job"
+            "SELECT j.job, j.kind, j.details, j.cost, j.attempts, j.ooms, j.reason"
+            " FROM ready r JOIN jobs j ON j.job = r.job"
             " WHERE r.experiment = :experiment AND NOT (j.not_before > :now AND j.not_before <= :far)"
             " ORDER BY r.rank, r.job LIMIT :most"
         ),
         {"experiment": experiment, "now": now, "far": now + LONGEST_WAIT, "most": most},
     )
-    return [Claim(r.job, r.kind, experiment, json.loads(r.details), r.cost, r.attempts, r.ooms) for r in found]
+    return [
+        Claim(r.job, r.kind, experiment, json.loads(r.details), r.cost, r.attempts, r.ooms, r.reason) for r in found
+    ]
 
 
 def next_wake(connection: Connection, now: float) -> float | None:
@@ -124,6 +127,14 @@ def put_attempt(connection: Connection, job: str, attempt: int, outcome: Mapping
         ),
         words,
     )
+
+
+def tell_reasons(connection: Connection, reasons: Mapping[str, str]) -> None:
+    """Write why queued jobs wait, "" where they no longer do."""
+    rows = [{"job": job, "reason": reason} for job, reason in reasons.items()]
+    # A back-off that ended long ago: `status` finds who waits for a reason by the small index on back-offs.
+    wait = "not_before = CASE WHEN :reason = '' THEN 0.0 ELSE max(not_before, 1.0) END"
+    connection.execute(text(f"UPDATE jobs SET reason = :reason, {wait} WHERE job = :job AND state = 'queued'"), rows)
 
 
 def renew_leases(connection: Connection, held: Iterable[tuple[str, int]], boot_id: str, expires: float) -> None:

@@ -185,6 +185,11 @@ class Queue:
         with self._read() as connection:
             return [] if connection is None else claims.list_ready(connection, experiment, now, most)
 
+    def tell_reasons(self, reasons: Mapping[str, str]) -> None:
+        """Say of queued jobs why they wait ("" for no reason any more); `status` tells it."""
+        with self._change() as connection:
+            claims.tell_reasons(connection, reasons)
+
     def next_wake(self, now: float) -> float | None:
         """Return in how many seconds the next back-off ends, 0 when one has, None when there is none."""
         with self._read() as connection:

@@ -26,6 +26,7 @@ class Claim:
     cost: float  # estimated seconds
     attempts: int = 0
     ooms: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True)

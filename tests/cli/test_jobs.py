@@ -17,6 +17,8 @@ from engine.home.paths import Home
 from engine.inspect.doctor import Finding
 from engine.launch.places import LAUNCHERS, read_executor
 from engine.schedule import orders
+from engine.schedule.slot_marks import SlotMarks
+from engine.schedule.worker.lock import take_lock
 from store.queue import Queue
 from tests.helpers.queueing import Probe, make_home, states, submit_probes
 from tests.run.bench import TRAIN_JOB, write_spec
@@ -61,6 +63,21 @@ def test_each_order_is_carried_out_and_names_its_jobs(home: Home, verb: str, aft
 def test_an_order_that_changes_nothing_says_why(home: Home) -> None:
     answer = run(home, "retry", "1a")
     assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "", "retry: nothing to do: 1 queued\n")
+
+
+def test_a_gpu_that_is_shut_out_is_told_and_tried_again_by_name(home: Home, started: list[Home]) -> None:
+    SlotMarks(home).put("GPU-5a", "it broke", "train-9", 1, is_shut=True)
+    lock = take_lock(home)
+    assert lock is not None
+    said = "slot GPU-5a is shut out: it broke (train-9, attempt 1); no job goes there until `xp retry GPU-5a`"
+    assert said in run(home, "status").stderr.replace("\n", " ")
+    assert json.loads(run(home, "status", "--json").stdout)["trouble"] == said
+    lock.release()
+    answer = run(home, "retry", "GPU-5a")
+    told = "retry: jobs go to slot GPU-5a again, which was shut out: it broke\n"
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "", told)
+    assert started == [home], "there is work"
+    assert SlotMarks(home).list_all() == []
 
 
 def test_status_in_json_is_alone_on_stdout_and_of_the_one_named(home: Home) -> None:
@@ -247,3 +264,18 @@ def test_a_home_before_the_command_counts_unless_one_stands_after_it(home: Home,
     answer = CliRunner().invoke(app, ["--home", str(home.root), "status", "--json", "--home", str(other.root)])
     assert json.loads(answer.stdout)["experiments"] == []
     base.choose_home(None)
+
+
+def test_a_gpu_that_is_asked_for_and_not_here_is_said_at_once_and_cpu_does_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    home, asking = make_home(tmp_path), (str(QUICKSTART), "--set", "resources.gpus=1")
+    said = "warning: resources.gpus: its jobs wait for a GPU: none is found here\n"
+    assert said in run(home, "submit", *asking, "--no-start").stderr
+    assert said in run(home, "plan", *asking).stderr
+    answer = run(home, "submit", *asking, "--no-start", "--cpu")
+    assert (answer.exit_code, "GPU" in answer.stderr) == (0, False)
+    record = json.loads(home.records("quickstart")[-1].read_text())
+    assert {job["details"]["device"] for job in record["jobs"]} == {"cpu"}
+    assert record["spec"]["resources"]["gpus"] == 1, "what was asked stands as it was written"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 from collections import namedtuple
@@ -22,6 +23,9 @@ from tests.helpers.queueing import Probe, make_home, submit_probes
 from tests.helpers.synthetic import Arm, SyntheticHome
 
 Usage = namedtuple("Usage", ("total", "used", "free"))
+
+
+CARD = {"name": "Tesla T4", "capability": [7, 5], "has_kernels": True, "has_bf16": True}
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def test_a_sound_machine_is_well_in_everything(home: Home) -> None:
     assert [one.name for one in found if not one.is_well] == []
     assert [one.name for one in found] == [
         "python", "torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic", "torch with timm", "devices",
-        "memory", "limits", "disk", "scheduler", "queue.db", "submissions", "results.duckdb",
+        "torch on GPUs", "memory", "limits", "disk", "scheduler", "slots", "queue.db", "submissions", "results.duckdb",
     ]  # fmt: skip
     assert finding(home, "duckdb").what == metadata.version("duckdb")
     assert finding(home, "disk").what == f"5.0 GB free at {home.root}"
@@ -106,12 +110,41 @@ def test_builds_that_do_not_fit_are_told_by_their_last_line(home: Home, imports:
 def test_devices_and_scheduler_are_told_as_they_are(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     assert finding(home, "devices").what.startswith("no GPU: jobs run on the CPU (")
     monkeypatch.setattr(doctor, "list_gpus", lambda: ["cuda:0", "cuda:1"])
-    assert finding(home, "devices").what == "cuda:0, cuda:1"
+    assert doctor._devices().what == "cuda:0, cuda:1"
+    monkeypatch.setattr(doctor, "list_gpus", lambda: [])
     assert finding(home, "scheduler").what == "none runs (submit starts one)"
     lock = take_lock(home)
     assert lock is not None
     assert finding(home, "scheduler").what == "running"
     lock.release()
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_well", "what"),
+    [
+        (CARD, True, "GPU-5a: Tesla T4 (compute capability 7.5)"),
+        ({**CARD, "has_bf16": False}, True, "7.5), no bf16: its jobs need train.precision: fp32"),
+        ({**CARD, "has_kernels": False}, False, "7.5): this build of torch has no kernels for it"),
+        ({"error": "The NVIDIA driver on your system is too old"}, False, "GPU-5a: The NVIDIA driver on your system"),
+        (None, False, "GPU-5a: ImportError: no operator nms"),
+    ],
+)
+def test_torch_is_asked_about_each_gpu(
+    home: Home, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | None, is_well: bool, what: str
+) -> None:
+    seen: list[str] = []
+
+    def ask(line: list[str], env: dict[str, str], **_: Any) -> subprocess.CompletedProcess[str]:
+        seen.append(env["CUDA_VISIBLE_DEVICES"])
+        assert line[-1] == "engine.core.card"
+        said = "" if answer is None else f"a warning\n[1]\n{json.dumps(answer)}\n"
+        return subprocess.CompletedProcess(line, int(answer is None), said, "Traceback\nImportError: no operator nms\n")
+
+    monkeypatch.setattr(doctor, "list_gpus", lambda: ["GPU-5a", "GPU-5b"])
+    monkeypatch.setattr("engine.inspect.doctor.subprocess.run", ask)
+    found = doctor._cards()
+    assert (found.is_well, seen) == (is_well, ["GPU-5a", "GPU-5b"])
+    assert what in found.what.split("; ")[0]
 
 
 def test_a_broken_queue_is_bad_and_can_be_made_anew(home: Home) -> None:

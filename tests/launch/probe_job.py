@@ -1,7 +1,8 @@
 """A job without torch: what it does stands in its details.json. Preloaded by the tests instead of engine.run.
 
-{"do": "done|crash|lack|exit|sleep|steps|still", ...}; every main(order) commits as the real one does. `go` names a
-file: a job that sleeps or holds does so until it is there: however fast the machine is, it is where the test wants it.
+{"do": "done|crash|lack|break|exit|sleep|steps|still", ...}; every main(order) commits as the real one does. `go` names
+a file: a job that sleeps or holds does so until it is there: however fast the machine is, it is where the test wants
+it.
 """
 
 from __future__ import annotations
@@ -75,6 +76,13 @@ def lack(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int
     raise OSError(number, os.strerror(number), "somewhere")
 
 
+def break_on(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    """Meet a GPU, `gpu`, that fails with `words`; end well on every other."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") != details["gpu"]:
+        return finish(job, attempt, details)
+    raise RuntimeError(details["words"])
+
+
 def leave_with(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
     print("leaving early")
     return int(details["exit"])
@@ -122,6 +130,7 @@ DOINGS = {
     "crash": crash,
     "exit": leave_with,
     "lack": lack,
+    "break": break_on,
     "steps": step_on,
     "still": stand_still,
 }

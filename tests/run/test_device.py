@@ -10,12 +10,20 @@ import numpy as np
 import pytest
 import torch
 
+from engine.core.card import Card
+from engine.errors import JobError
+from engine.run import device
 from engine.run.device import device_name, is_memory_error, prepare_device, seed_everything, set_threads
 from engine.spec.base import Precision
 
+H100 = Card("NVIDIA H100", (9, 0), has_kernels=True, has_bf16=True, has_tf32=True)
+T4 = Card("Tesla T4", (7, 5), has_kernels=True, has_bf16=False, has_tf32=False)
+V100 = Card("Tesla V100", (7, 0), has_kernels=False, has_bf16=False, has_tf32=False)
+
 
 @pytest.fixture(autouse=True)
-def _settings_come_back() -> Iterator[None]:
+def _settings_come_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(device, "read_card", lambda: H100)
     threads, visible = torch.get_num_threads(), os.environ.get("CUDA_VISIBLE_DEVICES")
     benchmark = torch.backends.cudnn.benchmark
     yield
@@ -109,6 +117,30 @@ def test_a_gpu_rounds_factors_of_fp32_only_where_the_spec_says_tf32(precision: P
     assert torch.backends.cudnn.allow_tf32 is is_rounded
     prepare_device("cpu:0", 1, deterministic=False)
     assert torch.backends.cudnn.allow_tf32 is False
+
+
+@pytest.mark.parametrize(
+    ("card", "precision", "what", "fix"),
+    [
+        (T4, "bf16", "Tesla T4 (compute capability 7.5) has no bf16", "train.precision: fp32"),
+        (T4, "tf32", "Tesla T4 (compute capability 7.5) has no tf32", "train.precision: fp32"),
+        (V100, "fp32", "has no kernels for Tesla V100 (compute capability 7.0)", "install a build of torch"),
+    ],
+)
+def test_a_card_that_cannot_do_the_work_is_refused_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch, card: Card, precision: Precision, what: str, fix: str
+) -> None:
+    monkeypatch.setattr(device, "read_card", lambda: card)
+    with pytest.raises(JobError) as caught:
+        prepare_device("GPU-1", 1, deterministic=False, precision=precision)
+    assert what in caught.value.what
+    assert fix in caught.value.fix
+    assert prepare_device("cpu:0", 1, deterministic=False, precision=precision).type == "cpu"
+
+
+def test_a_card_without_bf16_takes_jobs_of_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "read_card", lambda: T4)
+    assert prepare_device("GPU-1", 1, deterministic=False, precision="fp32").type == "cuda"
 
 
 def test_the_first_visible_gpu_is_the_jobs_own() -> None:

@@ -63,6 +63,8 @@ NO_MEMORY = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 
         (HomeError("no"), 0, 1),
         (invalid(), 0, 88),
         (ValueError("no"), 0, 1),
+        (RuntimeError("CUDA error: uncorrectable ECC error encountered"), 0, 1),
+        (JobError("CUDA error: device-side assert triggered"), 0, 1),  # another card may do it
         (KeyboardInterrupt(), 0, 1),
     ],
 )
@@ -88,6 +90,14 @@ def test_an_error_is_told_in_words_and_a_fault_with_its_trace(
     assert words in (told.err if words != "Traceback" else told.err[:9])
     assert ("Traceback" in told.err) == (words == "Traceback")
     assert told.out == ""
+
+
+def test_what_a_gpu_failed_by_is_the_last_word(capsys: pytest.CaptureFixture[str]) -> None:
+    said = "CUDA error: an illegal memory access was encountered\nFor debugging consider passing CUDA_LAUNCH_BLOCKING=1"
+    _exit_status(RuntimeError(said), "train-1", 0)
+    told = capsys.readouterr().err.splitlines()
+    assert told[:2] == [f"RuntimeError: {said.splitlines()[0]}", said.splitlines()[1]]
+    assert told[-1] == "the GPU failed: an illegal memory access was encountered"
 
 
 def test_the_allocators_words_are_one_short_line(capsys: pytest.CaptureFixture[str]) -> None:

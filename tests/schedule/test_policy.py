@@ -11,6 +11,7 @@ import pytest
 from engine.schedule.policy import (
     BUDGETS,
     Demand,
+    Doubts,
     Ending,
     Held,
     Spent,
@@ -19,8 +20,11 @@ from engine.schedule.policy import (
     choose_next,
     choose_slot,
     decide,
+    is_news,
     rank_experiments,
     read_demand,
+    shuts_out,
+    tell_wait,
 )
 
 
@@ -225,3 +229,93 @@ def test_what_the_machine_lacks_spends_nothing_however_often() -> None:
     assert (verdict.outcome, verdict.state, verdict.spent, verdict.wait) == ("crashed", "queued", {}, 5.0)
     assert verdict.reason == "the disk is full; goes on when there is room"
     assert decide(Ending(88, lack="the disk is full"), Spent()).state == "failed", "it said itself that it cannot"
+
+
+GPUS = ["a", "b", "cpu:0"]
+
+
+def test_a_gpu_that_is_shut_out_gets_no_job_and_none_for_it_goes_to_the_processor() -> None:
+    shut = Doubts(shut=frozenset({"a"}))
+    assert choose_slot(gpu_job(1), GPUS, [], shut) == "b"
+    assert choose_slot(gpu_job(0.5), GPUS, [Held("a", gpu_job(0.5))], shut) == "b", "not even beside one that runs"
+    assert choose_slot(gpu_job(1), GPUS, [], Doubts(shut=frozenset("ab"))) is None
+    assert choose_next([[("train", gpu_job(1)), ("pack", CPU)]], GPUS, [], Doubts(shut=frozenset("ab"))) == (
+        "pack",
+        "cpu:0",
+    )
+
+
+def test_a_gpu_under_suspicion_comes_last_and_still_has_jobs() -> None:
+    doubts = Doubts(suspects={"a": "train-1"})
+    assert choose_slot(gpu_job(1), GPUS, [], doubts) == "b"
+    assert choose_slot(gpu_job(0.5), GPUS, [Held("a", gpu_job(0.5))], doubts) == "b"
+    assert choose_slot(gpu_job(1), GPUS, [Held("b", gpu_job(1))], doubts) == "a"
+
+
+@pytest.mark.parametrize(
+    ("is_sure", "doubts", "expected"),
+    [
+        (True, Doubts(), True),
+        (False, Doubts(), False),
+        (False, Doubts(suspects={"a": "other"}), True),
+        (False, Doubts(suspects={"a": "mine"}), False),  # the same job again: it may be the job
+        (False, Doubts(suspects={"b": "other"}), False),
+        (False, Doubts(suspects={"a": "other", "b": "third"}), False),  # on every GPU: it is the jobs
+        (False, Doubts(shut=frozenset("b"), suspects={"a": "other"}), False),
+    ],
+)
+def test_a_gpu_is_shut_out_when_it_is_the_gpu_that_fails(is_sure: bool, doubts: Doubts, expected: bool) -> None:
+    assert shuts_out(is_sure, "mine", "a", GPUS, doubts) is expected
+
+
+def test_the_only_gpu_is_shut_out_by_what_is_sure_alone() -> None:
+    doubts = Doubts(suspects={"a": "other"})
+    assert not shuts_out(False, "mine", "a", ["a", "cpu:0"], doubts)
+    assert shuts_out(True, "mine", "a", ["a", "cpu:0"], doubts)
+
+
+def test_an_attempt_that_finds_a_broken_gpu_spends_nothing() -> None:
+    verdict = decide(Ending(1, last_words="the GPU failed: x", broken="GPU a failed: x"), Spent(crashed=2))
+    assert (verdict.outcome, verdict.state, verdict.spent, verdict.wait) == ("crashed", "queued", {}, 0.0)
+    assert verdict.reason == "GPU a failed: x; goes on elsewhere"
+    assert decide(Ending(0, is_committed=True, broken="GPU a failed: x"), Spent()).state == "done"
+
+
+ASKED = Demand(1.0, needs_gpu=True)
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"), [("auto", Demand(1.0)), ("gpu", ASKED), ("cpu", Demand()), (None, Demand(1.0))]
+)
+def test_details_say_which_kind_of_device_a_job_is_for(device: str | None, expected: Demand) -> None:
+    assert read_demand("train", {} if device is None else {"device": device}) == expected
+
+
+@pytest.mark.parametrize(
+    ("demand", "slots", "shut", "expected"),
+    [
+        (ASKED, ["cpu:0"], "", "waits for a GPU: none is found here"),
+        (gpu_job(1), ["cpu:0"], "", ""),
+        (gpu_job(1), GPUS, "ab", "waits for a GPU: all here are shut out"),
+        (gpu_job(1), GPUS, "a", ""),
+        (CPU, GPUS, "ab", ""),
+    ],
+)
+def test_a_job_that_waits_for_a_gpu_says_so(demand: Demand, slots: list[str], shut: str, expected: str) -> None:
+    assert tell_wait(demand, slots, Doubts(shut=frozenset(shut))) == expected
+    assert (choose_slot(demand, slots, [], Doubts(shut=frozenset(shut))) is None) is bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("told", "wait", "expected"),
+    [
+        ("", "", False),
+        ("", "waits for a GPU: x", True),
+        ("waits for a GPU: x", "waits for a GPU: x", False),
+        ("waits for a GPU: x", "", True),
+        ("exit 1: it burst", "", False),  # why it is there again is told until it runs
+        ("exit 1: it burst", "waits for a GPU: x", True),
+    ],
+)
+def test_a_reason_is_put_right_when_a_wait_begins_or_ends(told: str, wait: str, expected: bool) -> None:
+    assert is_news(told, wait) is expected

@@ -3,6 +3,7 @@
 lock      one scheduler per home; whether one lives; starting one that outlives its starter
 attempts  what an attempt's folder tells: heartbeat, newest checkpoint, last words
 loop      class Scheduler: one turn of the loop
+gpu_watch  which GPUs get no more jobs, by how attempts end on them
 publish   collecting into the results beside the loop
 rebuild   the queue made anew from experiments/ and jobs/
 vanish    a home that is deleted while it is worked on, or goes away for a while

@@ -9,7 +9,9 @@ from pathlib import Path
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch.exits import Exit
+from engine.launch.faults import Fault, read_fault
 from engine.launch.shortages import FULL_DISK, SHARED_MEMORY, home_trouble, read_shortage, room_trouble
+from engine.schedule.policy import CRASH_SIGNALS
 
 # Bytes at the end of a log that are read: enough for its last lines, however long the log is.
 LAST_BYTES = 4096
@@ -45,18 +47,29 @@ def last_words(attempt: AttemptFolder) -> str:
 
 def last_line(path: Path) -> str:
     """Return the last line of a log that says something, cut to a readable length; "" when there is none."""
-    try:
-        with open(path, "rb") as handle:
-            size = handle.seek(0, os.SEEK_END)
-            handle.seek(max(0, size - LAST_BYTES))
-            lines = handle.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    told = [line.strip() for line in lines if line.strip()]
+    told = [line.strip() for line in _read_tail(path).splitlines() if line.strip()]
     # Our errors end with a line `fix: ...`: what went wrong stands before it.
     if len(told) > 1 and told[-1].startswith("fix: "):
         return " · ".join(told[-2:])[:LAST_LETTERS]
     return told[-1][:LAST_LETTERS] if told else ""
+
+
+def _read_tail(path: Path) -> str:
+    """Return the end of a log; "" when there is none."""
+    try:
+        with open(path, "rb") as handle:
+            size = handle.seek(0, os.SEEK_END)
+            handle.seek(max(0, size - LAST_BYTES))
+            return handle.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def find_gpu_fault(attempt: AttemptFolder, exit_status: int | None) -> Fault | None:
+    """Return what its GPU failed by, by the end of the log of an attempt that crashed; None where it says no such."""
+    # Killed by itself counts: CUDA's libraries abort when they are torn down after an error.
+    has_crashed = exit_status == Exit.CRASHED or (exit_status is not None and -exit_status in CRASH_SIGNALS)
+    return read_fault(_read_tail(attempt.log)) if has_crashed else None
 
 
 def find_lack(home: Home, attempt: AttemptFolder, exit_status: int | None) -> str:

@@ -27,17 +27,21 @@ from engine.schedule.policy import (
     choose_next,
     decide,
     is_cpu,
+    is_news,
     rank_experiments,
     read_demand,
+    tell_wait,
 )
 from engine.schedule.worker.attempts import (
     STANDSTILL,
+    find_gpu_fault,
     find_lack,
     last_words,
     made_progress,
     newest_number,
     read_progress,
 )
+from engine.schedule.worker.gpu_watch import GpuWatch
 from engine.schedule.worker.publish import Publisher
 from store.queue import Claim, Queue, RunningRow, Verdict
 
@@ -89,6 +93,7 @@ class Scheduler:
         self.home, self.queue, self.launcher, self.publisher = home, queue, launcher, publisher
         self.patience, self.clock = patience or Patience(), clock
         self.slots = launcher.capacity()
+        self.gpus = GpuWatch(home, self.slots)
         self.tracks: dict[str, Track] = {}
         # No version of SQLite's is negative: the first turn reads the orders.
         self.version = -1
@@ -105,6 +110,7 @@ class Scheduler:
             self.recover()
         self.read_orders()
         self.watch_attempts()
+        self.may_start |= self.gpus.has_news()
         # To look for ready jobs takes a few queries, so only when something has changed.
         if self.may_start or self.wakes_now():
             self.start_ready()
@@ -275,16 +281,18 @@ class Scheduler:
         row = track.row
         folder = self.home.job(row.job)
         attempt = folder.attempt(row.attempt)
+        # Whichever attempt's result it is: the job is done.
+        is_done = folder.result.exists()
         ending = Ending(
             exit=status.exit,
-            # Whichever attempt's result it is: the job is done.
-            is_committed=folder.result.exists(),
+            is_committed=is_done,
             is_stuck=track.stopping == "stuck",
             has_started=status.has_started,
             made_progress=made_progress(folder, row.attempt),
             last_words=last_words(attempt),
             is_oom=status.is_oom,
             lack=find_lack(self.home, attempt, status.exit),
+            broken=self.gpus.judge(row, None if is_done else find_gpu_fault(attempt, status.exit), is_done),
         )
         verdict = decide(ending, Spent(row.crashed, row.lost, row.ooms))
         if track.stopping not in ("cancel", "pause") or verdict.state == "done":
@@ -337,7 +345,9 @@ class Scheduler:
         # All CPU slots taken, so nothing can fit: spares the query.
         if len(held) >= len(self.slots) and all(is_cpu(slot) for slot in self.slots):
             return False
-        found = choose_next(map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held)
+        found = choose_next(
+            map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held, self.gpus.doubts
+        )
         if found is not None:
             self.launcher.check()
             self.launch(*found)
@@ -345,7 +355,13 @@ class Scheduler:
 
     def ready_jobs(self, waiting: Waiting) -> list[tuple[Claim, Demand]]:
         claims = self.queue.ready_jobs(waiting.experiment, time.time())
-        return [(claim, read_demand(claim.kind, claim.details)) for claim in claims]
+        ready = [(claim, read_demand(claim.kind, claim.details)) for claim in claims]
+        # Of a long queue only those that are next are told.
+        waits = [(claim, tell_wait(demand, self.slots, self.gpus.doubts)) for claim, demand in ready]
+        news = {claim.job: why for claim, why in waits if is_news(claim.reason, why)}
+        if news:
+            self.queue.tell_reasons(news)
+        return ready
 
     def launch(self, claim: Claim, slot: str) -> None:
         folder = self.home.job(claim.job)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.launch import gpus
-from engine.launch.gpus import list_gpus, read_allowed, read_listing, slot_env
+from engine.inputs import gpus
+from engine.inputs.gpus import list_gpus, read_allowed, read_listing, slot_env
 
 LISTING = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6)
   MIG 3g.20gb     Device  0: (UUID: MIG-c7384736)
