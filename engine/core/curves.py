@@ -53,7 +53,7 @@ def _areas(answer: Answer, image: Tensor, one: Tensor) -> tuple[float, float]:
     inserted = torch.where(masks[:, None], whole, bare)
     predicted = int(answer(image[None]).argmax(1))
     curves = [answer(shown.round().to(torch.uint8)).softmax(1)[:, predicted] for shown in (deleted, inserted)]
-    deletion, insertion = (float(torch.trapezoid(curve.double().cpu(), dx=1 / STEPS)) for curve in curves)
+    deletion, insertion = (float(torch.trapezoid(curve.detach().double().cpu(), dx=1 / STEPS)) for curve in curves)
     return deletion, insertion
 
 

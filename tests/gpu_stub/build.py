@@ -1,7 +1,8 @@
 """Builds the stub: takes the torch of this interpreter, gives a folder with libxpstub.so and libcuda.so.1.
 
-runtime.cpp writes what has a meaning; every other function that PyTorch's libraries want from CUDA's runtime, cuBLAS
-and the driver is made here and succeeds. The folder is kept under build/ and made anew where torch or a source changed.
+runtime.cpp and card.h write what has a meaning; every other function that PyTorch's libraries want from CUDA's runtime,
+cuBLAS and the driver is made here and succeeds. The folder is kept under build/ and made anew where torch or a source
+changed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from filelock import FileLock
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 RUNTIME = HERE / "runtime.cpp"
+SOURCES = (RUNTIME, HERE / "card.h", Path(__file__))
 LIBRARY, DRIVER = "libxpstub.so", "libcuda.so.1"
 
 # What cuBLAS gives out; all other functions of it either set something up or multiply matrices.
@@ -77,7 +79,7 @@ def why_not() -> str:
 
 def build_stub() -> Path:
     """Return the folder of the stub, built where it is not there yet: about five seconds."""
-    mark = sha256(RUNTIME.read_bytes() + Path(__file__).read_bytes()).hexdigest()[:12]
+    mark = sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()[:12]
     folder = ROOT / "build" / "gpu_stub" / f"{metadata.version('torch')}-{mark}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):

@@ -2,15 +2,10 @@
 // kernels are counted and skipped, memory is reserved and counted, copies are made, so that a test sees wrong devices,
 // dtypes that do not meet, synchronisations, launches, peaks of memory and the paths of faults. It tells no number and
 // no speed. build.py makes functions that succeed for everything that PyTorch wants and that is not written here.
-//
-// The environment says what card it is:
-//   XP_STUB_GPUS=1            how many cards CUDA would list without CUDA_VISIBLE_DEVICES
-//   XP_STUB_NAME, XP_STUB_CAPABILITY=90, XP_STUB_MEMORY_MB=81920
-//   XP_STUB_BROKEN=GPU-x      the card of this id does not start (uncorrectable ECC error)
-//   XP_STUB_ILLEGAL_AFTER=N   the Nth launch makes an illegal access, and everything after it fails
-//   XP_STUB_FAIL=host|event   pinned memory, or events, are out of memory
+// The card itself, by what the environment says of it, is in card.h.
+#include "card.h"
+
 #include <cuda_runtime_api.h>
-#include <dlfcn.h>
 #include <sys/mman.h>
 
 #include <cstdio>
@@ -44,30 +39,6 @@ std::unordered_map<const void*, std::string>& kernel_names() {
 std::map<std::string, long>& launches_by_name() {
     static auto* launches = new std::map<std::string, long>;
     return *launches;
-}
-
-long number_of(const char* name, long otherwise) {
-    const char* text = getenv(name);
-    return text && *text ? atol(text) : otherwise;
-}
-
-bool says(const char* name, const char* value) {
-    const char* text = getenv(name);
-    return text && !strcmp(text, value);
-}
-
-int capability() { return (int)number_of("XP_STUB_CAPABILITY", 90); }
-size_t total_memory() { return (size_t)number_of("XP_STUB_MEMORY_MB", 81920) << 20; }
-size_t shared_memory() { return capability() >= 90 ? 232448 : capability() >= 80 ? 166912 : 65536; }
-constexpr size_t CONTEXT = 512u << 20;  // what a context takes of a card
-
-int visible_devices() {
-    const char* visible = getenv("CUDA_VISIBLE_DEVICES");
-    if (!visible) return (int)number_of("XP_STUB_GPUS", 1);
-    if (!*visible || *visible == '-') return 0;
-    int count = 1;
-    for (const char* letter = visible; *letter; letter++) count += *letter == ',';
-    return count;
 }
 
 cudaError_t fail(cudaError_t error) { return last_error = error; }
@@ -251,39 +222,11 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
     return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* found, int) {
-    memset(found, 0, sizeof *found);
-    const char* name = getenv("XP_STUB_NAME");
-    strncpy(found->name, name ? name : "Stub H100", sizeof found->name - 1);
-    found->major = capability() / 10, found->minor = capability() % 10;
-    found->totalGlobalMem = total_memory();
-    found->multiProcessorCount = 132, found->warpSize = 32;
-    found->maxThreadsPerBlock = 1024;
-    found->maxThreadsPerMultiProcessor = capability() == 75 ? 1024 : 2048;
-    found->sharedMemPerBlock = 49152, found->sharedMemPerBlockOptin = shared_memory();
-    found->sharedMemPerMultiprocessor = shared_memory() + 1024;
-    found->regsPerBlock = found->regsPerMultiprocessor = 65536;
-    found->maxThreadsDim[0] = found->maxThreadsDim[1] = 1024, found->maxThreadsDim[2] = 64;
-    found->maxGridSize[0] = 2147483647, found->maxGridSize[1] = found->maxGridSize[2] = 65535;
-    found->l2CacheSize = 50 << 20, found->textureAlignment = 512, found->memoryBusWidth = 5120;
-    found->concurrentKernels = found->unifiedAddressing = found->managedMemory = 1;
-    found->asyncEngineCount = 3, found->maxBlocksPerMultiProcessor = 32;
+    *found = properties();
     return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
-    switch (attribute) {
-        case cudaDevAttrComputeCapabilityMajor: *value = capability() / 10; break;
-        case cudaDevAttrComputeCapabilityMinor: *value = capability() % 10; break;
-        case cudaDevAttrMultiProcessorCount: *value = 132; break;
-        case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = (int)shared_memory(); break;
-        case cudaDevAttrMaxSharedMemoryPerBlock: *value = 49152; break;
-        case cudaDevAttrMaxThreadsPerMultiProcessor: *value = 2048; break;
-        case cudaDevAttrMaxThreadsPerBlock: *value = 1024; break;
-        case cudaDevAttrMaxGridDimX: *value = 2147483647; break;
-        case cudaDevAttrMaxGridDimY:
-        case cudaDevAttrMaxGridDimZ: *value = 65535; break;
-        case cudaDevAttrWarpSize: *value = 32; break;
-        default: *value = 0;
-    }
+    *value = attribute_of(attribute);
     return cudaSuccess;
 }
 cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
@@ -304,7 +247,8 @@ cudaError_t cudaDeviceCanAccessPeer(int* can, int, int) {
 cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total) {
     std::lock_guard<std::mutex> held(guard);
     *total = total_memory();
-    *free_bytes = *total - used - CONTEXT;
+    size_t taken = used + CONTEXT;
+    *free_bytes = taken < *total ? *total - taken : 0;
     return cudaSuccess;
 }
 cudaError_t cudaMalloc(void** place, size_t bytes) {

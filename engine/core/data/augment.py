@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -70,8 +71,10 @@ def rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, notation: str
                 spread = math.sqrt(-2 * math.log1p(-first)) * math.cos(2 * math.pi * second)
                 level = min(10.0, max(0.0, settings.mean + settings.deviation * spread)) / 10
                 chosen.setdefault(names[int(pick * len(names))], []).append((place, level if sign < 0.5 else -level))
-        for name, members in chosen.items():
-            places = torch.tensor([place for place, _ in members], device=images.device)
+        drawn = [place for members in chosen.values() for place, _ in members]
+        places_of_all = _move(torch.tensor(drawn, dtype=torch.int64), images)
+        groups = torch.split(places_of_all, [len(members) for members in chosen.values()])
+        for (name, members), places in zip(chosen.items(), groups, strict=True):
             levels = torch.tensor([level for _, level in members])
             images[places] = OPERATIONS[name](images[places], levels)
     return images
@@ -88,14 +91,19 @@ def jitter_colors(images: Tensor, keys: Sequence[str], draw: Draws, strength: fl
 
 def erase_boxes(images: Tensor, keys: Sequence[str], draw: Draws, chance: float) -> Tensor:
     """Fill one box of an image with noise, in `chance` of the images."""
-    size = images.shape[-1]
-    for place, key in enumerate(keys):
-        box = _draw_box(draw, key, size) if draw(key, "erase")[0] < chance else None
-        if box is not None:
-            top, left, tall, wide = box
-            noise = draw_bytes(draw.view_seed, draw.view, key, "noise", 3 * tall * wide)
-            filling = torch.from_numpy(noise.reshape(3, tall, wide)).to(images.device)
-            images[place, :, top : top + tall, left : left + wide] = filling
+    chosen = ((place, key) for place, key in enumerate(keys) if draw(key, "erase")[0] < chance)
+    boxes = {place: box for place, key in chosen if (box := _draw_box(draw, key, images.shape[-1])) is not None}
+    if not boxes:
+        return images
+    counts = [3 * tall * wide for _, _, tall, wide in boxes.values()]
+    noise = [
+        draw_bytes(draw.view_seed, draw.view, keys[place], "noise", count)
+        for place, count in zip(boxes, counts, strict=True)
+    ]
+    # All of it in one copy.
+    fillings = torch.split(_move(torch.from_numpy(np.concatenate(noise)), images), counts)
+    for (place, (top, left, tall, wide)), filling in zip(boxes.items(), fillings, strict=True):
+        images[place, :, top : top + tall, left : left + wide] = filling.view(3, tall, wide)
     return images
 
 
@@ -116,9 +124,14 @@ def _to_bytes(values: Tensor) -> Tensor:
     return values.round_().clamp_(0, 255).to(torch.uint8)
 
 
+def _move(numbers: Tensor, images: Tensor) -> Tensor:
+    """Return numbers of the host where the images are; the host goes on at once."""
+    return numbers.to(images.device, non_blocking=True)
+
+
 def _per_image(levels: Tensor, images: Tensor) -> Tensor:
     """Return one number for each image, where the images are."""
-    return levels.view(-1, 1, 1, 1).to(images.device, non_blocking=True)
+    return _move(levels.view(-1, 1, 1, 1), images)
 
 
 def _luma(images: Tensor) -> Tensor:
@@ -171,7 +184,10 @@ def _equalize(images: Tensor, levels: Tensor) -> Tensor:
     planes = images.flatten(2).flatten(0, 1)
     # Each channel of each image gets 256 bins of its own in one count.
     apart = planes + 256 * torch.arange(len(planes), device=images.device)[:, None]
-    counts = torch.bincount(apart.flatten(), minlength=256 * len(planes)).view(-1, 256)
+    # Not bincount: on a device it asks for the largest value, and the host waits for the answer.
+    one = torch.ones(1, dtype=torch.int64, device=images.device)
+    counts = torch.zeros(256 * len(planes), dtype=torch.int64, device=images.device)
+    counts = counts.scatter_add_(0, apart.flatten(), one.expand(apart.numel())).view(-1, 256)
     highest = (torch.arange(256, device=images.device) * (counts > 0)).amax(dim=1, keepdim=True)
     # As Pillow does it: the pixels of the highest level are not shared out.
     step = (planes.shape[1] - counts.gather(1, highest)) // 255
@@ -208,16 +224,22 @@ def _enhance(blend: Operation) -> Operation:
 
 def _warp(images: Tensor, matrix: Sequence[Tensor | float]) -> Tensor:
     """Resample (bilinear, grey outside): output (x, y), in [-1, 1], shows input (a x + b y + c, d x + e y + f)."""
-    size, device = images.shape[-1], images.device
+    size = images.shape[-1]
     a, b, c, d, e, f = (torch.as_tensor(part, dtype=torch.float32).view(-1, 1, 1) for part in matrix)
     middle = (size - 1) / 2
     steps = torch.arange(size, dtype=torch.float32) - middle
     x, y = steps.view(1, 1, -1), steps.view(1, -1, 1)
     # Products on the host and single sums on the device, which might fuse them and round once less.
-    moves = [(a * x, b * y, c * (size / 2) + middle), (d * x, e * y, f * (size / 2) + middle)]
-    column, row = ((first.to(device) + second.to(device)) + shift.to(device) for first, second, shift in moves)
+    moves = [a * x, b * y, c * (size / 2) + middle, d * x, e * y, f * (size / 2) + middle]
+    lines = [part.expand(len(images), *part.shape[1:]).flatten(1) for part in moves]
+    # All of them in one copy.
+    packed = torch.split(_move(torch.cat(lines, dim=1), images), [line.shape[1] for line in lines], dim=1)
     shape = (len(images), size, size)
-    return _sample(images, column.expand(shape), row.expand(shape))
+    column, row = (
+        ((packed[at][:, None, :] + packed[at + 1][:, :, None]) + packed[at + 2][:, :, None]).expand(shape)
+        for at in (0, 3)
+    )
+    return _sample(images, column, row)
 
 
 def _sample(images: Tensor, column: Tensor, row: Tensor) -> Tensor:

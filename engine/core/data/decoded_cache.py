@@ -17,6 +17,7 @@ from torch import Tensor
 
 from engine.core.data.decode import Pixels
 from engine.core.data.pack import Pack, pack_threads
+from engine.core.data.prefetch import pin_images
 from engine.core.data.resample import Boxes, resize_boxes
 from engine.core.data.views import SMALL_SIDE, Crop, render_crop, whole_box
 from engine.launch.memory import memory_room
@@ -29,7 +30,7 @@ AUTO_SHARE = 0.25  # of the device's free memory: the rest is for training
 ASKED_SHARE = 0.9
 # Images decoded at a time: more would only take more memory.
 CHUNK = 256
-AT_ONCE = 32  # crops of one call: its sums take about 5 MB each
+AT_ONCE = 32  # crops that are resized together: the sums of one take about 5 MB
 
 
 class DecodedCache(Protocol):
@@ -161,24 +162,19 @@ class DeviceCache:
         small = [place for place, row in enumerate(rows) if min(self._pack.size(row)) < SMALL_SIDE]
         large = sorted(set(range(len(rows))) - set(small))
         images = torch.empty((len(rows), 3, size, size), dtype=torch.uint8, device=self._device)
-        for first in range(0, len(large), AT_ONCE):
-            some = large[first : first + AT_ONCE]
-            held = [rows[place] for place in some], [crops[place] for place in some]
-            images[self._places(some)] = self._render_large(*held, size, kind)
-        for place in small:
-            shown = render_crop(self._pack.image(rows[place]), crops[place], size, kind)
-            images[place] = shown.to(self._device)
+        if large:
+            held = [rows[place] for place in large], [crops[place] for place in large]
+            images[self._places(large)] = self._render_large(*held, size, kind)
+        if small:
+            drawn = [render_crop(self._pack.image(rows[place]), crops[place], size, kind) for place in small]
+            # In one copy, beside what the device is doing.
+            shown = pin_images(torch.stack(drawn), self._device).to(self._device, non_blocking=True)
+            images[self._places(small)] = shown
         return images
 
     def _render_large(self, rows: list[int], crops: list[Crop], size: int, kind: Interpolation) -> Tensor:
         lines = [self._box(row, crop) for row, crop in zip(rows, crops, strict=True)]
-        table = torch.tensor(lines).T
-        # On the host, before the copy: a question to the device waits for it.
-        widest, tallest = int(table[4].max()), int(table[5].max())
-        # One copy instead of six.
-        start, width, left, top, wide, tall = table.to(self._device, non_blocking=True)
-        boxes = Boxes(start, width, left, top, wide, tall, widest, tallest)
-        images = resize_boxes(self._flat, boxes, size, kind)
+        images = resize_boxes(self._flat, Boxes.of(lines, self._device), size, kind, AT_ONCE)
         flips = [place for place, crop in enumerate(crops) if crop.flip]
         if flips:
             mirrored = self._places(flips)

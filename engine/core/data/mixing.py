@@ -18,6 +18,10 @@ from torch import Tensor
 from engine.core.data.draws import draw_uniform
 from engine.spec import Augment
 
+# Pairs that are blended at a time: a host's cache holds one, and a device is asked less often.
+HOST_PAIRS, DEVICE_PAIRS = 1, 32
+Box = tuple[int, int, int, int]  # top, bottom, left, right
+
 
 @dataclass(frozen=True)
 class Mix:
@@ -29,16 +33,24 @@ class Mix:
     def labels(self, labels: Tensor, classes: int) -> Tensor:
         """Return fp32 (B, classes): the own label by its share, the partner's by the rest."""
         own = F.one_hot(labels, classes).float()
-        share = self.share.to(labels.device)[:, None]
-        return share * own + (1 - share) * own[self.partner.to(labels.device)]
+        share = self.share.to(labels.device, non_blocking=True)[:, None]
+        return share * own + (1 - share) * own[self.partner.to(labels.device, non_blocking=True)]
 
     def targets(self, logits: Tensor) -> Tensor:
         """Return logits (B, C) whose softmax is the partners' mixed by share: the teacher's answer taken as linear."""
-        share = self.share.to(logits.device, logits.dtype)[:, None]
+        share = self.share.to(logits.device, logits.dtype, non_blocking=True)[:, None]
         own = F.log_softmax(logits, dim=1)
-        other = own[self.partner.to(logits.device)]
+        other = own[self.partner.to(logits.device, non_blocking=True)]
         # A share of 1 makes the other term log 0: it adds nothing.
         return torch.logaddexp(own + share.log(), other + (1 - share).log())
+
+
+@dataclass(frozen=True)
+class PairDraw:
+    """What a pair drew: the share that is kept of each image, and the box that is swapped where it is pasted."""
+
+    kept: float
+    box: Box | None
 
 
 def is_mixing(augment: Augment) -> bool:
@@ -51,35 +63,57 @@ def mix_pairs(images: Tensor, keys: Sequence[str], seed: int, epoch: int, augmen
 
     The share is drawn from Beta(a, a), a = augment.mixup or augment.cutmix; where both are set each pair draws which.
     """
-    partner, share = torch.arange(len(images)), torch.ones(len(images))
+    pairs, size = len(images) // 2, images.shape[-1]
+    drawn = [_draw_pair(keys[2 * place] + keys[2 * place + 1], seed, epoch, augment, size) for place in range(pairs)]
     # A copy, because a partner reads what the other was before.
-    mixed = images.clone()
-    for first in range(0, len(images) - 1, 2):
-        pair = slice(first, first + 2)
-        draws = draw_uniform(seed, epoch, keys[first] + keys[first + 1], "mix", 0)
-        paste = augment.cutmix > 0 and (augment.mixup == 0 or draws[0] < 0.5)
-        strength = augment.cutmix if paste else augment.mixup
-        # The inverse distribution function: one uniform number gives one share, whatever the batch.
-        kept = float(betaincinv(strength, strength, draws[1]))
-        if paste:
-            kept = _paste_box(mixed[pair], images[pair], kept, draws)
-        else:
-            mixed[pair] = _blend_pair(images[pair], kept)
-        partner[pair] = torch.tensor([first + 1, first])
-        share[pair] = kept
-    return mixed, Mix(partner, share)
+    mixed, share = images.clone(), torch.ones(len(images))
+    # Two images of a pair side by side: (pairs, 2, 3, S, S), of one memory with the batch.
+    own, new = (batch[: 2 * pairs].view(pairs, 2, *images.shape[1:]) for batch in (images, mixed))
+    _blend_pairs(own, new, drawn)
+    for place, draw in enumerate(drawn):
+        kept = draw.kept if draw.box is None else _paste_box(own[place], new[place], draw.box)
+        share[2 * place : 2 * place + 2] = kept
+    return mixed, Mix(_partners(len(images)), share)
 
 
-def _blend_pair(images: Tensor, kept: float) -> Tensor:
-    levels = images.float()
-    return (levels * kept + levels.flip(0) * (1 - kept)).round_().clamp_(0, 255).to(torch.uint8)
+def _draw_pair(keys: str, seed: int, epoch: int, augment: Augment, size: int) -> PairDraw:
+    draws = draw_uniform(seed, epoch, keys, "mix", 0)
+    paste = augment.cutmix > 0 and (augment.mixup == 0 or draws[0] < 0.5)
+    strength = augment.cutmix if paste else augment.mixup
+    # The inverse distribution function: one uniform number gives one share, whatever the batch.
+    kept = float(betaincinv(strength, strength, draws[1]))
+    return PairDraw(kept, _place_box(kept, draws[2:4], size) if paste else None)
 
 
-def _paste_box(mixed: Tensor, images: Tensor, kept: float, draws: Sequence[float]) -> float:
-    """Swap a box of area 1 - `kept` around a uniform centre; return the share that is kept, edges cut off."""
-    size = images.shape[-1]
+def _place_box(kept: float, centre: Sequence[float], size: int) -> Box:
+    """Return a box of area 1 - `kept` around a uniform centre, cut off at the edges."""
     half = math.sqrt(1 - kept) * size / 2
-    spans = [(max(0, round(draw * size - half)), min(size, round(draw * size + half))) for draw in draws[2:4]]
+    spans = [(max(0, round(at * size - half)), min(size, round(at * size + half))) for at in centre]
     (top, bottom), (left, right) = spans
-    mixed[:, :, top:bottom, left:right] = images.flip(0)[:, :, top:bottom, left:right]
-    return 1 - (bottom - top) * (right - left) / size**2
+    return top, bottom, left, right
+
+
+def _partners(count: int) -> Tensor:
+    """Return each image's neighbour: places 1, 0, 3, 2 and so on; an odd last image is its own."""
+    return (torch.arange(count) ^ 1).clamp(max=count - 1)
+
+
+def _blend_pairs(own: Tensor, new: Tensor, drawn: Sequence[PairDraw]) -> None:
+    """Write into `new` the pairs that are blended, some at a time; those that are pasted stay, by a share of 1."""
+    kept = [draw.kept if draw.box is None else 1.0 for draw in drawn]
+    shares = torch.tensor([(share, 1 - share) for share in kept]).view(-1, 2, 1, 1, 1, 1)
+    shares = shares.to(own.device, non_blocking=True)
+    step = HOST_PAIRS if own.device.type == "cpu" else DEVICE_PAIRS
+    for first in range(0, len(drawn), step):
+        some = slice(first, first + step)
+        if min(kept[some]) < 1.0:
+            levels, (mine, others) = own[some].float(), shares[some].unbind(1)
+            new[some] = (levels * mine).add_(levels.flip(1).mul_(others)).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _paste_box(own: Tensor, new: Tensor, box: Box) -> float:
+    """Swap a box of the two images in `new`; return the share that is left of each."""
+    top, bottom, left, right = box
+    for image, other in ((0, 1), (1, 0)):
+        new[image, :, top:bottom, left:right] = own[other, :, top:bottom, left:right]
+    return 1 - (bottom - top) * (right - left) / own.shape[-1] ** 2

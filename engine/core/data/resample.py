@@ -22,7 +22,7 @@ MOST_BITS, LARGEST_WEIGHT = 22, 1 << 15  # torch keeps its weights in 16 bits, a
 @dataclass(frozen=True)
 class Boxes:
     """Where B crops lie in a flat tensor of images (H x W x 3 each), all int64 (B,): the image's first byte and width,
-    then the box in pixels. `tallest`, `widest` are the largest of `tall` and `wide`.
+    then the box in pixels. `longest`: the width and height of each box again, on the host, so that no device is asked.
     """
 
     start: Tensor
@@ -31,8 +31,30 @@ class Boxes:
     top: Tensor
     wide: Tensor
     tall: Tensor
-    widest: int
-    tallest: int
+    longest: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, lines: list[tuple[int, int, int, int, int, int]], device: torch.device) -> Boxes:
+        """Return the boxes of these lines on a device, brought there in one copy."""
+        table = torch.tensor(lines, dtype=torch.int64).view(-1, 6).T.to(device, non_blocking=True)
+        start, width, left, top, wide, tall = table.unbind(0)
+        return cls(start, width, left, top, wide, tall, [(line[4], line[5]) for line in lines])
+
+    def __len__(self) -> int:
+        return len(self.longest)
+
+    def __getitem__(self, some: slice) -> Boxes:
+        columns = (self.start, self.width, self.left, self.top, self.wide, self.tall)
+        start, width, left, top, wide, tall = (column[some] for column in columns)
+        return Boxes(start, width, left, top, wide, tall, self.longest[some])
+
+    @property
+    def widest(self) -> int:
+        return max(wide for wide, _ in self.longest)
+
+    @property
+    def tallest(self) -> int:
+        return max(tall for _, tall in self.longest)
 
 
 @dataclass(frozen=True)
@@ -46,6 +68,10 @@ class Taps:
     weights: Tensor
     bits: Tensor
 
+    def part(self, some: slice, most: int) -> Taps:
+        """Return the taps of some crops, `most` at most for each pixel."""
+        return Taps(self.first[some], self.weights[some, :, :most], self.bits[some])
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -55,36 +81,54 @@ class Kernel:
     weigh: Callable[[Tensor], Tensor]
 
 
-def resize_boxes(flat: Tensor, boxes: Boxes, size: int, kind: Interpolation = "bicubic") -> Tensor:
-    """Return the boxes of the images in `flat` (uint8, one dimension) resized to uint8 (B, 3, size, size)."""
-    # Across first, as torch does it: each direction rounds, so the order counts.
-    rows = _resize_across(flat, boxes, size, KERNELS[kind])
-    return _resize_down(rows, boxes, size, KERNELS[kind]).permute(0, 3, 1, 2).contiguous()
+def resize_boxes(flat: Tensor, boxes: Boxes, size: int, kind: Interpolation, at_once: int) -> Tensor:
+    """Return the boxes of the images in `flat` (uint8, one dimension) resized to uint8 (B, 3, size, size).
+
+    `at_once`: how many go through together, which is a matter of memory.
+    """
+    kernel = KERNELS[kind]
+    # Of all crops together: a device is asked some hundred small things for them.
+    across, down = (
+        _byte_taps(lengths, size, longest, kernel)
+        for lengths, longest in ((boxes.wide, boxes.widest), (boxes.tall, boxes.tallest))
+    )
+    images = torch.empty((len(boxes), 3, size, size), dtype=torch.uint8, device=flat.device)
+    for first in range(0, len(boxes), at_once):
+        some = slice(first, first + at_once)
+        part = boxes[some]
+        most = (_tap_count(longest, size, kernel) for longest in (part.widest, part.tallest))
+        # Across first, as torch does it: each direction rounds, so the order counts.
+        rows = _resize_across(flat, part, size, across.part(some, next(most)))
+        images[some] = _resize_down(rows, part, size, down.part(some, next(most))).permute(0, 3, 1, 2)
+    return images
 
 
-def _resize_across(flat: Tensor, boxes: Boxes, size: int, kernel: Kernel) -> Tensor:
+def _resize_across(flat: Tensor, boxes: Boxes, size: int, taps: Taps) -> Tensor:
     """Return uint8 (B, tallest, size, 3); lines below a box repeat its last one."""
-    taps = _byte_taps(boxes.wide, size, boxes.widest, kernel)
     lines = torch.minimum(torch.arange(boxes.tallest, device=flat.device)[None], boxes.tall[:, None] - 1)
     starts = boxes.start[:, None] + (boxes.top[:, None] + lines) * boxes.width[:, None] * 3
-    channels = torch.arange(3, device=flat.device)
+    bases = starts[:, :, None, None] + torch.arange(3, device=flat.device)
+    columns = 3 * (boxes.left[:, None, None] + _tap_places(taps, boxes.wide))
     total = torch.zeros((*lines.shape, size, 3), dtype=torch.int32, device=flat.device)
     # Tap by tap: all at once would take as many times the memory.
-    for tap in range(taps.weights.shape[2]):
-        columns = boxes.left[:, None] + torch.minimum(taps.first + tap, boxes.wide[:, None] - 1)
-        places = starts[:, :, None] + columns[:, None, :] * 3
-        total += flat[places[..., None] + channels].int() * taps.weights[:, None, :, tap, None]
+    for column, weights in zip(columns.unbind(2), taps.weights.unbind(2), strict=True):
+        total += flat[bases + column[:, None, :, None]] * weights[:, None, :, None]
     return _weigh_bytes(total, taps.bits)
 
 
-def _resize_down(rows: Tensor, boxes: Boxes, size: int, kernel: Kernel) -> Tensor:
-    taps = _byte_taps(boxes.tall, size, boxes.tallest, kernel)
+def _resize_down(rows: Tensor, boxes: Boxes, size: int, taps: Taps) -> Tensor:
     images = torch.arange(len(rows), device=rows.device)[:, None]
     total = torch.zeros((len(rows), size, *rows.shape[2:]), dtype=torch.int32, device=rows.device)
-    for tap in range(taps.weights.shape[2]):
-        lines = torch.minimum(taps.first + tap, boxes.tall[:, None] - 1)
-        total += rows[images, lines].int() * taps.weights[:, :, tap, None, None]
+    lines = _tap_places(taps, boxes.tall)
+    for line, weights in zip(lines.unbind(2), taps.weights.unbind(2), strict=True):
+        total += rows[images, line] * weights[:, :, None, None]
     return _weigh_bytes(total, taps.bits)
+
+
+def _tap_places(taps: Taps, lengths: Tensor) -> Tensor:
+    """Return the source pixel of each tap, (B, S, K), within spans of `lengths`."""
+    places = taps.first[:, :, None] + torch.arange(taps.weights.shape[2], device=lengths.device)
+    return torch.minimum(places, lengths[:, None, None] - 1)
 
 
 def _byte_taps(lengths: Tensor, size: int, longest: int, kernel: Kernel) -> Taps:
@@ -130,11 +174,10 @@ def _sum_in_order(weights: Tensor) -> Tensor:
 def _to_whole(weights: Tensor) -> tuple[Tensor, Tensor]:
     """Return weights as whole numbers below 2 ** 15, and by how many bits they were shifted up for it."""
     largest = weights.amax(dim=(1, 2))
-    bits = torch.zeros_like(largest, dtype=torch.int32)
     # As torch finds them: bit by bit, as long as the largest weight fits into 16.
-    for more in range(1, MOST_BITS + 1):
-        fits = (largest * 2.0**more + 0.5).long() < LARGEST_WEIGHT
-        bits = torch.where(fits & (bits == more - 1), more, bits)
+    shifts = torch.arange(1, MOST_BITS + 1, device=weights.device)
+    fits = (largest[:, None] * (torch.ones_like(shifts) << shifts).double() + 0.5).long() < LARGEST_WEIGHT
+    bits = fits.int().cumprod(dim=1).sum(dim=1, dtype=torch.int32)
     shifted = weights * (torch.ones_like(bits) << bits).double()[:, None, None]
     # Away from zero, as torch's kernel rounds.
     return torch.where(shifted < 0, shifted - 0.5, shifted + 0.5).int(), bits

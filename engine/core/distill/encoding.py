@@ -39,9 +39,10 @@ class Answers:
     def __getitem__(self, piece: slice) -> Answers:
         return Answers(self.logits[piece], None if self.moments is None else self.moments[piece])
 
-    def to(self, device: torch.device) -> Answers:
-        moments = None if self.moments is None else self.moments.to(device)
-        return Answers(self.logits.to(device), moments)
+    def onto(self, device: torch.device) -> Answers:
+        """Return the answers on the device of a training, for which the host does not wait."""
+        moments = None if self.moments is None else self.moments.to(device, non_blocking=True)
+        return Answers(self.logits.to(device, non_blocking=True), moments)
 
     def divided(self, temperature: float) -> Answers:
         """Return the answers of the same teacher with all its logits divided."""
@@ -86,7 +87,7 @@ def quantise(logits: Tensor) -> Answers:
     form = row_format(logits.shape[1])
     if form.kept is None:
         return Answers(encode_logits(logits).float())
-    return form.decode(form.encode(logits)).to(logits.device)
+    return form.decode(form.encode(logits)).onto(logits.device)
 
 
 def encode_logits(logits: Tensor) -> Tensor:

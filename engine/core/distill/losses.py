@@ -146,8 +146,9 @@ def _correlation(first: Tensor, second: Tensor, dim: int) -> Tensor:
 
 def _without_label(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the logits of the wrong classes, (B, C - 1)."""
-    keep = ~F.one_hot(labels, logits.shape[1]).bool()
-    return logits[keep].view(len(logits), -1)
+    # By places, not by a mask: how many a mask keeps is known on the device alone, and the host would wait for it.
+    places = torch.arange(logits.shape[1] - 1, device=logits.device)
+    return logits.gather(1, places + (places >= labels[:, None]).long())
 
 
 def _label_or_not(logits: Tensor, labels: Tensor) -> Tensor:

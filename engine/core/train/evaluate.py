@@ -51,7 +51,8 @@ def evaluate(network: nn.Module, loader: EvalLoader, forward: Forward, on_batch:
     for batch in loader:
         with torch.inference_mode():
             logits = forward(network, batch.images)
-            parts.append([batch.rows, batch.labels, *_describe(logits, batch.labels.to(logits.device))])
+            labels = batch.labels.to(logits.device, non_blocking=True)
+            parts.append([batch.rows, batch.labels, *_describe(logits, labels)])
         seen += len(batch.rows)
         on_batch(seen, len(loader.rows))
     network.train(was_training)

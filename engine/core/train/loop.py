@@ -219,7 +219,7 @@ class Loop:
             labels = batch.mix.labels(labels, len(recipe.loader.pack.class_names))
         if recipe.teacher is None or not self._is_taught:
             return Wanted(labels, None)
-        return Wanted(labels, recipe.teacher(batch).to(device))
+        return Wanted(labels, recipe.teacher(batch).onto(device))
 
     def _loss(self, logits: Tensor, wanted: Wanted) -> Tensor:
         """Return the mean loss of some of a batch's images, whose logits are fp32 (B, C)."""

@@ -46,7 +46,7 @@ def pooled_features(
             # Not inference_mode: the fit could not take gradients through what it gives.
             with torch.no_grad():
                 forward(network.eval(), batch.images)
-            labels.append(batch.labels.to(forward.device))
+            labels.append(batch.labels.to(forward.device, non_blocking=True))
             watch(sum(map(len, labels)), len(loader.rows))
     finally:
         hook.remove()

@@ -10,6 +10,7 @@ import torch
 from scipy.stats import beta
 from torch import Tensor
 
+from engine.core.data import mixing
 from engine.core.data.draws import draw_uniform
 from engine.core.data.loader import Batch, TrainLoader
 from engine.core.data.mixing import Mix, is_mixing, mix_pairs
@@ -143,3 +144,18 @@ def test_the_last_two_of_an_even_batch_are_a_pair_too() -> None:
 def test_mixing_is_asked_for_by_either_word() -> None:
     words = [Augment(), Augment(mixup=0.1), Augment(cutmix=0.1), BOTH]
     assert [is_mixing(augment) for augment in words] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("augment", [Augment(mixup=0.8), Augment(cutmix=1.0), BOTH])
+@pytest.mark.parametrize("count", [1, 2, 39, 40])
+def test_how_many_pairs_are_blended_together_changes_no_bit(
+    monkeypatch: pytest.MonkeyPatch, augment: Augment, count: int
+) -> None:
+    noise = torch.Generator().manual_seed(1)
+    images = torch.randint(0, 256, (count, 3, 20, 20), dtype=torch.uint8, generator=noise)
+    alone, mix = mix_pairs(images, KEYS[:count], 3, 5, augment)
+    for together in (3, 32):
+        monkeypatch.setattr(mixing, "HOST_PAIRS", together)
+        mixed, other = mix_pairs(images, KEYS[:count], 3, 5, augment)
+        assert torch.equal(mixed, alone)
+        assert torch.equal(other.share, mix.share)

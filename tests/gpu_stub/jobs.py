@@ -1,0 +1,102 @@
+"""A small experiment's jobs of every kind on the stub, one after another in one process, for `children.call_on`.
+
+They import inside, as walks.py does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.home.paths import Home
+
+VIEWS, BATCH = 2, 64
+SOURCES = ("pack-1", "train-teacher", "targets-1")  # what the other jobs need
+
+
+def experiment(precision: str) -> Iterator[tuple[str, str, dict[str, str], dict[str, Any]]]:
+    """Yield job, kind, needs and settings, in an order in which they can be done.
+
+    measure comes first: it forks, and CUDA that has begun cannot be taken along.
+    """
+    from tests.run.bench import DATA, LESSON, NETWORK, PACKED, TARGETS_JOB, TRAIN, TRAIN_JOB
+
+    train = {**TRAIN, "epochs": 2, "batch_size": BATCH, "precision": precision, "clip_grad": 1.0}
+    data = {**DATA, "views": VIEWS}
+    trained = {**TRAIN_JOB, "train": train, "data": data}
+    pack, taught = {"pack": "pack-1"}, {"pack": "pack-1", "targets": "targets-1", "teacher": "train-teacher"}
+    shape = {"network": NETWORK, "num_classes": 10}
+    times = {"batch_sizes": [1, 8], "threads": [1], "seconds": 0.02, "rounds": 2}
+    wide = {**NETWORK, "dims": [16, 16, 32, 32]}
+    speeds = {**shape, "image_size": 24, "precision": precision, "measure": times, "against": wide}
+    asked = {**TARGETS_JOB, "precision": precision, "views": VIEWS, "data": data}
+    yield "measure-1", "measure", {}, speeds
+    yield "pack-1", "pack", {}, {"data": PACKED, "digest": "d"}
+    yield "train-teacher", "train", pack, trained
+    yield "targets-1", "targets", {**pack, "teacher": "train-teacher"}, asked
+    yield "train-cached", "train", taught, {**trained, "distill": LESSON}
+    yield "train-online", "train", taught, {**trained, "distill": {**LESSON, "targets": "online"}}
+    pruned = {**trained, "distill": LESSON, "prune": {"ratio": 0.2, "recover_epochs": 1}}
+    yield "prune-1", "prune", {**taught, "parent": "train-cached"}, pruned
+    yield "explain-1", "explain", {**pack, "parent": "prune-1"}, {**shape, "data": DATA, "explain": {"images": 3}}
+
+
+def open_home(root: str) -> Home:
+    from engine.home.paths import Home
+
+    return Home(Path(root), Path(root) / "cache")
+
+
+def run_experiment(root: str, precision: str) -> list[dict[str, Any]]:
+    """Run all jobs in a home at `root`; return a Ran of each, as far as they came."""
+    from tests.gpu_stub.job import run_job
+    from tests.run.bench import write_spec
+
+    home, done = open_home(root), []
+    for job, kind, needs, settings in experiment(precision):
+        write_spec(home.job(job), kind, needs, settings)
+        done.append(asdict(run_job(home, job)))
+        if done[-1]["status"]:
+            break
+    return done
+
+
+EVERYTHING = {
+    "rand_augment": "rand-m9-mstd0.5-inc1",
+    "color_jitter": 0.4,
+    "erasing": 0.25,
+    "mixup": 0.8,
+    "cutmix": 1.0,
+}
+
+
+def count_feeding(root: str, batch: int, words: dict[str, Any]) -> dict[str, Any]:
+    """Make batches of `batch` photographs from the device's memory, `words` of augmentation on; return what one did."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from engine.core.data.loader import TrainLoader
+    from engine.core.data.pack import open_pack, write_pack
+    from engine.core.data.sources import list_images
+    from engine.spec import Data
+    from tests.gpu_stub.device import watch
+
+    folder, noise = Path(root), np.random.default_rng(0)
+    for name in ("pack", "images/a", "images/b"):
+        (folder / name).mkdir(parents=True)
+    for number in range(2 * batch):
+        pixels = noise.integers(0, 256, (72, 96, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "images" / "ab"[number % 2] / f"{number}.bmp")
+    data = Data.model_validate(
+        {"source": "folder", "root": str(folder / "images"), "format": "raw", "cache": "device", "augment": words}
+    )
+    write_pack(list_images(data), folder / "pack", 256, lambda done, count: None)
+    pack, card = open_pack(folder / "pack"), torch.device("cuda", 0)
+    loader = TrainLoader(pack, np.arange(2 * batch), data, 64, batch, 0, None, card)
+    with watch() as seen:
+        batches = len(list(loader.epoch(0)))
+    return {name: value / batches for name, value in seen.counts.items()} | {"waits": seen.waits, "batches": batches}
