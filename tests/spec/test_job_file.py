@@ -115,8 +115,11 @@ def test_details_that_were_never_written_are_the_defaults(job: JobFolder) -> Non
 OTHER_LOOKS = {
     "collect/__init__.py": "whether it is there",
     "collect/files.py": "its words as they stand, for a table, and its time",
+    "home/commits.py": "its checksum, and whether it is there",
     "inputs/ancestors.py": "the words of a lineage, also of jobs of earlier versions",
+    "inspect/deep.py": "the digests that a cache was made of",
     "launch/attempt_process.py": "whether it is there",
+    "launch/local.py": "whether weights may be downloaded",
     "plan/teacher_run.py": "its place, in a message",
     "run/attempt.py": "whether it is there",
     "run/inputs.py": "whether it is there",
