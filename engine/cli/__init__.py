@@ -66,7 +66,9 @@ def main() -> None:
 SELDOM = (50_000, 20, 20)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 OPEN_FILES = (errno.EMFILE, errno.ENFILE)
-DISK_FAULTS = (*FULL, *OPEN_FILES, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
+# Something of another kind has the name of a file or folder of ours: a pipe, a folder, a link to itself.
+OTHER_KINDS = (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST, errno.ENAMETOOLONG)
+DISK_FAULTS = (*FULL, *OPEN_FILES, *OTHER_KINDS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
 
 
 MAKE_ROOM = "make room or make it writable, or name another home with --home or XP_HOME; xp doctor tells more"
@@ -78,6 +80,8 @@ def _explain_fault(error: OSError) -> tuple[str, str, str]:
     where = str(error.filename or "")
     if error.errno in OPEN_FILES:
         return f"cannot open a file: {error.strerror}", where, "raise the limit (ulimit -n), or end what holds files"
+    if error.errno in OTHER_KINDS:
+        return f"cannot use what has this name: {error.strerror}", where, "move it away, or name another place"
     if error.errno not in FULL and os.path.exists(where) and not os.access(where, os.R_OK):
         return f"cannot read: {error.strerror}", where, "make it readable, or ask its owner to"
     return f"cannot write: {error.strerror}", where, MAKE_ROOM

@@ -218,8 +218,7 @@ def _drain_published(ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -> No
 
 def _drain_experiments(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str, bool]]) -> None:
     """The newest record of a name defines its runs; the rows of a name whose folder is gone go too."""
-    root = home.experiments_root
-    names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+    names = [path.name for path in home.experiments()]
     # Where there is none, the first is looked for: that it is gone is damage too.
     newest = {name: next(reversed(home.records(name)), home.experiment(name) / "1.json") for name in names}
     # Never settled: the next submission of a name may come at any time.

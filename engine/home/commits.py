@@ -86,6 +86,8 @@ def result_problem(folder: JobFolder, result: Mapping[str, Any]) -> str | None:
     number = result.get("attempt")
     if is_vouched(result) != is_sealed(result) or (is_sealed(result) and not holds(result)):
         return "its checksum does not hold"
+    if is_vouched(result) and not _can_vouch(result["files"]):
+        return "does not tell which files it stands for"
     if result.get("job", folder.job) != folder.job:
         return f"is the result of {result['job']}"
     if not isinstance(number, int) or isinstance(number, bool):
@@ -99,6 +101,10 @@ def result_problem(folder: JobFolder, result: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _can_vouch(files: Any) -> bool:
+    return isinstance(files, list) and all(FileSum.read(one) for one in files)
+
+
 def is_vouched(result: Mapping[str, Any]) -> bool:
     """Whether a result says which files it stands for; that of an older version of xp does not."""
     return "files" in result
@@ -106,7 +112,8 @@ def is_vouched(result: Mapping[str, Any]) -> bool:
 
 def vouched_files(result: Mapping[str, Any]) -> list[FileSum]:
     """Return the files that a result stands for, by their path from the job's folder."""
-    return [FileSum(one["name"], one["bytes"], one["sha256"]) for one in result.get("files", ())]
+    files = result.get("files", ())
+    return [one for told in files if (one := FileSum.read(told))] if isinstance(files, list | tuple) else []
 
 
 def sound_winner(folder: JobFolder) -> AttemptFolder | None:
@@ -160,9 +167,7 @@ def counted_attempts(folder: JobFolder, result: Mapping[str, Any]) -> list[Attem
 def read_compacted_sum(attempt: AttemptFolder) -> FileSum | None:
     """Return the sum of an attempt's compacted journal; None where none was written, or it is damaged itself."""
     told = read_object(attempt.compacted_sum)
-    if told is None or not holds(told):
-        return None
-    return FileSum(told["name"], told["bytes"], told["sha256"])
+    return FileSum.read(told) if told is not None and holds(told) else None
 
 
 def _is_unvouched(attempt: AttemptFolder) -> bool:

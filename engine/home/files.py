@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -100,11 +101,19 @@ def _lay_out(value: Any, levels: int, pad: str) -> str:
     return "[" + inner + ("," + inner).join(_lay_out(item, levels - 1, inner) for item in value) + pad + "]"
 
 
+def read_regular(path: Path) -> bytes:
+    """Return what a file holds. Raises ValueError for a pipe, which might never answer, and a device without an end."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as handle:
+        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
+            raise ValueError("it is no regular file")
+        return handle.read()
+
+
 def read_json(path: Path) -> Any:
     """Read JSON. Raises HomeError naming the file when it is damaged; FileNotFoundError stays itself."""
     try:
-        return json.loads(path.read_text())
-    except ValueError as error:
+        return json.loads(read_regular(path))
+    except (ValueError, RecursionError) as error:
         fix = "remove it if it can be made again, or restore it from a copy"
         raise HomeError(f"the file is damaged: {error}", where=str(path), fix=fix) from error
 
@@ -112,8 +121,8 @@ def read_json(path: Path) -> Any:
 def read_object(path: Path) -> dict[str, Any] | None:
     """Return the JSON object in a file, or None when there is none that can be read: absent, torn, something else."""
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        found = json.loads(read_regular(path))
+    except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

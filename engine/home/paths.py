@@ -5,7 +5,10 @@ Other files name only what lies inside a folder that they own (a cache entry, ar
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,11 @@ from typing import Any
 from engine.errors import HomeError
 from engine.home.access import make_inside, make_root
 from engine.home.files import read_json, sync_path
+
+# As we write them: int() takes other digits too, and the store no number of any length.
+NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
+# Of jobs and experiments: no name that a terminal, a log or another encoding would make something else of.
+OWN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class JobFolder:
         folder = self.root / "attempts"
         names = [name.name for name in folder.iterdir()] if folder.is_dir() else []
         # As numbers: as text, 10 comes before 9.
-        return [self.attempt(number) for number in sorted(int(name) for name in names if name.isdigit())]
+        return [self.attempt(number) for number in sorted(int(name) for name in names if NUMBER.fullmatch(name))]
 
     def winner(self) -> AttemptFolder | None:
         """Return the attempt whose result was committed, or None while the job is not done.
@@ -238,7 +246,7 @@ class Home:
     def records(self, name: str) -> list[Path]:
         """Return the submissions of an experiment, `1.json`, `2.json`, ..., oldest first."""
         folder = self.experiment(name)
-        found = [path for path in folder.glob("*.json") if path.stem.isdigit()] if folder.is_dir() else []
+        found = [path for path in folder.glob("*.json") if NUMBER.fullmatch(path.stem)] if folder.is_dir() else []
         # As numbers: as text, 10.json comes before 9.json.
         return sorted(found, key=lambda path: int(path.stem))
 
@@ -246,8 +254,11 @@ class Home:
         return JobFolder(self.jobs_root / job)
 
     def jobs(self) -> list[JobFolder]:
-        folder = self.jobs_root
-        return [JobFolder(path) for path in sorted(folder.iterdir())] if folder.is_dir() else []
+        return [JobFolder(path) for path in _own_folders(self.jobs_root)]
+
+    def experiments(self) -> list[Path]:
+        """Return the folder of each experiment, by name."""
+        return _own_folders(self.experiments_root)
 
     def changes(self, digest: str) -> Path:
         """The changes of the code against its commit that attempts ran with, by the digest in their provenance."""
@@ -258,6 +269,24 @@ class Home:
 
     def targets(self, job: str) -> Path:
         return self.cache / "targets" / job
+
+
+def _own_folders(root: Path) -> list[Path]:
+    """Return the folders that xp may have made, by name.
+
+    What else lies there (a file of a copy, a pipe, a link to nowhere) is not ours and stops nothing.
+    """
+    if not root.is_dir():
+        return []
+    with os.scandir(root) as entries:
+        return sorted(root / one.name for one in entries if OWN_NAME.fullmatch(one.name) and _is_folder(one))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def open_home(root: str | Path | None = None, *, create: bool = False, required: bool = True) -> Home:
@@ -272,6 +301,7 @@ def open_home(root: str | Path | None = None, *, create: bool = False, required:
     if _is_other_thing(folder):
         fix = "name a folder with --home or XP_HOME"
         raise HomeError("this is no folder, which a home is", where=str(folder), fix=fix)
+    _check_kinds(home)
     if create:
         _make_folders(home)
     elif required and not folder.is_dir():
@@ -289,6 +319,30 @@ def _is_other_thing(folder: Path) -> bool:
     except OSError as error:  # a name that is too long, a folder above that may not be entered
         fix = "name another folder with --home or XP_HOME"
         raise HomeError(f"there can be no home here: {error.strerror}", where=str(folder), fix=fix) from error
+
+
+def _check_kinds(home: Home) -> None:
+    """Refuse a home in which something else has the place of one of its files or folders.
+
+    Opening a pipe waits for ever, and a device has no end. Raises HomeError.
+    """
+    files = (home.queue_db, home.results_db, home.control, home.scheduler_lock, home.ingest_lock, home.ingest_db)
+    for path in (*files, home.experiments_root, home.jobs_root, home.cache):
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise _wrong_kind(path, "is a link to itself") from error
+            continue  # none yet; or one that we may not see, which whoever needs it says better
+        if path in files and not stat.S_ISREG(mode):
+            raise _wrong_kind(path, "is no file, as it has to be")
+        if path not in files and not stat.S_ISDIR(mode):
+            raise _wrong_kind(path, "is no folder, as it has to be")
+
+
+def _wrong_kind(path: Path, what: str) -> HomeError:
+    fix = "move it away: xp makes its own again; what xp had there comes back from a copy"
+    return HomeError(f"what lies here {what}", where=str(path), fix=fix)
 
 
 # What the results' database cuts or splits a path at: it would open another file, perhaps of another home.

@@ -84,15 +84,13 @@ def _shape_problem(record: Mapping[str, Any]) -> str | None:
 
 def newest_records(home: Home) -> dict[str, Path]:
     """Return the newest submission of each experiment by its name."""
-    root = home.experiments_root
-    names = sorted(path.name for path in root.iterdir()) if root.is_dir() else []
+    names = [path.name for path in home.experiments()]
     return {name: records[-1] for name in names if (records := home.records(name))}
 
 
 def find_record_damage(home: Home, *, deep: bool = False) -> Iterator[Damage]:
     """Yield each newest submission that is damaged, with `deep` the earlier ones too, and experiments without one."""
-    root = home.experiments_root
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+    for folder in home.experiments():
         records = home.records(folder.name)
         for path in records if deep else records[-1:]:
             problem = record_problem(path, read_object(path))

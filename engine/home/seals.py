@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 SELF = "self"
@@ -31,11 +32,28 @@ class FileSum:
         size, digest = sum_start(folder / name, bytes)
         return cls(name, size, digest)
 
+    @classmethod
+    def read(cls, told: Any) -> Self | None:
+        """Return the sum that JSON tells of, None where it is none."""
+        wanted = {"name": str, "bytes": int, "sha256": str}
+        if not isinstance(told, dict) or not all(isinstance(told.get(name), kind) for name, kind in wanted.items()):
+            return None
+        return cls(told["name"], told["bytes"], told["sha256"])
+
+    def is_outside(self) -> bool:
+        """Whether the name leads out of the folder that vouches for it."""
+        return PurePosixPath(self.name).is_absolute() or ".." in PurePosixPath(self.name).parts
+
     def problem(self, folder: Path, *, may_grow: bool = False) -> str | None:
         """Return what is wrong with the file now, None where it is as it was; with `may_grow` it may have gone on."""
+        if self.is_outside():
+            return "does not lie in the folder that tells of it"
         path = folder / self.name
         try:
-            size = path.stat().st_size
+            about = path.stat()
+            if not stat.S_ISREG(about.st_mode):  # a pipe might never answer, a device has no end
+                return "cannot be read: it is no regular file"
+            size = about.st_size
             if size < self.bytes or (size > self.bytes and not may_grow):
                 return f"has {size:,} bytes and had {self.bytes:,}"
             return None if sum_start(path, self.bytes)[1] == self.sha256 else "its checksum does not hold"

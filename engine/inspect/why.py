@@ -55,6 +55,8 @@ def _outcome_of(attempt: AttemptFolder) -> str:
     if not attempt.outcome.exists():
         return "no outcome yet"
     held = read_json(attempt.outcome)
+    if not isinstance(held, dict):
+        return "an outcome that is damaged"
     return " ".join(str(held[name]) for name in ("outcome", "reason") if held.get(name))
 
 

@@ -69,8 +69,7 @@ def _seconds_per_image(home: Home) -> dict[str, float]:
 
 
 def _newest_experiments(home: Home) -> list[Any]:
-    root = home.experiments_root
-    folders = [folder for folder in root.iterdir() if home.records(folder.name)] if root.is_dir() else []
+    folders = [folder for folder in home.experiments() if home.records(folder.name)]
     return sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)[:NEWEST]
 
 

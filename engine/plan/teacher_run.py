@@ -41,8 +41,7 @@ def _runs_of(context: PlanContext, experiment: str) -> list[Record]:
     home = context.draft.home
     records = home.records(experiment)
     if not records:
-        folder = home.experiments_root
-        known = [path.name for path in folder.iterdir() if home.records(path.name)] if folder.is_dir() else []
+        known = [path.name for path in home.experiments() if home.records(path.name)]
         fix = closest_hint(experiment, known) if known else "submit that experiment first"
         raise DataError(f"this home has no experiment {experiment!r}", where=WHERE, fix=fix)
     runs: list[Record] = read_json(records[-1])["runs"]

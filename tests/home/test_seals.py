@@ -9,6 +9,8 @@ import pytest
 
 from engine.home.seals import CHUNK, FileSum, holds, is_sealed, seal, sum_start
 
+ABC = hashlib.sha256(b"abc").hexdigest()
+
 
 def test_a_sealed_object_holds_until_anything_in_it_changes() -> None:
     sealed = seal({"b": [1, 2.5, None], "a": {"x": "y"}})
@@ -43,3 +45,15 @@ def test_a_file_may_grow_only_where_it_is_allowed_to(tmp_path: Path) -> None:
     assert told.problem(tmp_path) == "is gone"
     (tmp_path / "file").mkdir()
     assert str(told.problem(tmp_path)).startswith("has ") or "cannot be read" in str(told.problem(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["../victim", "a/../../victim", "/etc/passwd"])
+def test_a_sum_tells_of_no_file_outside_of_its_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "victim").write_bytes(b"abc")
+    (tmp_path / "job").mkdir()
+    assert FileSum(name, 3, ABC).problem(tmp_path / "job") == "does not lie in the folder that tells of it"
+
+
+@pytest.mark.parametrize("told", [None, [], {}, {"name": 5, "bytes": 3, "sha256": ABC}, {"name": "a", "bytes": "3"}])
+def test_json_that_is_no_sum_is_none(told: object) -> None:
+    assert FileSum.read(told) is None

@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest import mock
 
 from engine.cli import main
-from tests.hostile import archives, folders, images, specs, weights
+from tests.hostile import archives, folders, homes, images, specs, weights
 from tests.hostile.cases import Case
 
 SECONDS = 120
@@ -153,5 +153,6 @@ GROUPS: dict[str, list[Case]] = {
     "folders": folders.CASES,
     "weights": weights.CASES,
     "specs": specs.CASES,
+    "homes": homes.CASES,
 }
 """All cases; a module of others is named here."""
