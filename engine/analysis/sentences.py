@@ -21,6 +21,7 @@ SENTENCES = {
     "one_measurement": "one measurement serves all seeds: no test, because the luck of a measurement is unknown",
     "few_seeds": "fewer than {least} common seeds: the interval is of images alone, for these networks, and no test",
     "no_spread": "all seeds differ by exactly as much: no test, because a few may do so by chance",
+    "one_training": "the same jobs trained both arms: nothing that they differ in was tried",
     "one_network": "one network: both arms have the same shape, and one measurement serves both",
     "no_common": "they were not measured beside the same network, so that no rounds compare them: no test",
     # what a comparison says
@@ -40,6 +41,8 @@ SENTENCES = {
     "over_networks": "{images} test images alone, for the {networks} networks of {n} seeds",
     "over_both": "{n} common seeds and {images} test images",
     "left_out": "left out, because it is no number: {metric} of {runs}",
+    "not_counted": "not counted, because they have no {metric}: {runs}",
+    "failed_ones": "; where seeds fail by what the arm does, as trainings that diverge, those that are left flatter it",
     # what was not held, and what a reader must know
     "not_comparable": "not comparable: not {which}: {what}",
     "not_held": "not held equal: {what}",

@@ -25,6 +25,7 @@ from engine.analysis.things import EPOCHS, Mismatch, Thing
 from engine.spec import Claim
 from store.metrics import METRICS
 from tests.analysis.answering import Answers
+from tests.analysis.test_compare import Store, run_row
 from tests.analysis.test_text import ACROSS, found
 from tests.helpers.sentences import pattern, stray_sentences
 
@@ -62,6 +63,16 @@ def speeds(*against: str) -> Told:
     jobs = [f"m{at}" for at in range(len(against))]
     snapshot = Answers(answer=lambda _query, _values: rows)
     return lambda: str(compare_speeds(snapshot, jobs[:1], jobs[-1:], METRICS["infer_images_per_second"]))
+
+
+def of_jobs(first: str, second: str) -> Told:
+    """Two arms of three seeds whose networks these jobs made, by the beginning of their names."""
+    store = Store()
+    store.runs = [
+        run_row(arm, seed, test_loss=0.5 + seed, final_job=f"{name}-{seed}")
+        for arm, name in (("b", first), ("a", second)) for seed in range(3)
+    ]  # fmt: skip
+    return lambda: "\n".join(comparison_lines(store.compare("test_loss")))
 
 
 def noted(unfair: list[Mismatch], *notes: str) -> Told:
@@ -133,6 +144,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "one_seed": (untested(ONE, 1), untested(ONE, 2)), "one_measurement": (untested(ONE, 2), untested(ONE, 1)),
     "few_seeds": (untested(OF_TWO, 2), untested(OF_ONE, 1)),
     "no_spread": (untested(TWO_ALIKE, 2), untested(UNLIKE, 3)),
+    "one_training": (of_jobs("same", "same"), of_jobs("same", "other")),
     "one_network": (speeds("x"), speeds("x", "x")), "no_common": (speeds("x", "y"), speeds("x", "x")),
     "every_seed": (said(metric="params", difference=ALIKE), said(metric="params", difference=UNLIKE)),
     "interval_over": (said(), said(difference=ONE, p=None)),
@@ -147,6 +159,8 @@ CASES: dict[str, tuple[Told, Told]] = {
     "over_networks": (over(difference=OF_TWO), over(difference=OF_ONE)),
     "over_both": (over(difference=ACROSS), over(difference=SEEDS_ALONE)),
     "left_out": (said(left_out=("b seed 1",)), said()),
+    "not_counted": (said(missing=("b seed 1 (queued)",)), said(left_out=("b seed 1",))),
+    "failed_ones": (said(missing=("b seed 1 (failed)",)), said(missing=("b seed 1 (queued)",))),
     "not_comparable": (said(unfair=(ELSEWHERE,)), said(unfair=(SEED,))),
     "not_held": (noted([SEED]), noted([], "a note")), "note_not_held": (said(unfair=(SEED,)), said()),
     "more_of": (noted(NINE), noted(NINE[:1])),
