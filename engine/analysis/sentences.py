@@ -66,6 +66,8 @@ SENTENCES = {
     "tested_nothing": "nothing: of {metric} neither more nor less is known to be better",
     "nothing_worse": "neither more nor less {metric} is better, so that nothing is worse: expect greater or less",
     "claim_p": "{p} after Holm over all claims",
+    "other_spec": "the results of {arm} are not of this spec: {what} as it was submitted{more}",
+    "other_words": ", and {left} more settings differ",
     # why a claim is undecided
     "in_every_run": "{why}; train_images_per_second is measured in every run",
     "rounds_silent": "{n} {of} do not tell: {more}",

@@ -42,11 +42,12 @@ def _change_notes(sheet: Sheet) -> Iterator[str]:
     changes = _changes(sheet)
     if not changes:
         return
-    over = {name: [arm for arm, one in changes if one.over == name] for name in ("seeds and images", "seeds")}
     edged = {arm for arm, one in changes if one.half is not None}
+    sides = ("seeds and images", "seeds")
+    over = {name: [arm for arm, one in changes if one.over == name and one.half is not None] for name in sides}
     told = [say("change_note")]
     for name, note in (("seeds and images", "both_note"), ("seeds", "seeds_note")):
-        arms = [arm for arm in dict.fromkeys(over[name]) if arm in edged]
+        arms = list(dict.fromkeys(over[name]))
         if arms:
             told.append(say(note, of="" if set(arms) == edged else f" of {', '.join(arms)}"))
     yield " ".join(told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -22,10 +23,13 @@ from engine.analysis.speeds import SpeedRatio, compare_speeds
 from engine.analysis.statistics import Interval, t_interval
 from engine.analysis.text import comparison_lines, over_text
 from engine.analysis.things import EPOCHS, Mismatch, Thing
+from engine.load import load_spec
 from engine.spec import Claim
 from store.metrics import METRICS
 from tests.analysis.answering import Answers
 from tests.analysis.test_compare import Store, run_row
+from tests.analysis.test_submitted import TEXT as SUBMITTED
+from tests.analysis.test_submitted import departures
 from tests.analysis.test_text import ACROSS, found
 from tests.helpers.sentences import pattern, stray_sentences
 
@@ -86,6 +90,16 @@ def thing(name: str, *paths: str, brought: tuple[Mismatch, ...] = ()) -> Told:
 
 def repaired(*paths: str) -> Told:
     return lambda: repair_text([Mismatch(path, 12, 10) for path in paths])
+
+
+def departing(lr: float, **words: Any) -> Told:
+    def tell() -> str:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "paper.yaml"
+            file.write_text(SUBMITTED)
+            return "\n".join(departures(load_spec(file), lr, **words))
+
+    return tell
 
 
 def claim(expect: str = "greater", metric: str = "test_top1", margin: float | None = None) -> Claim:
@@ -181,6 +195,8 @@ CASES: dict[str, tuple[Told, Told]] = {
     "tested_not_margin": (of_claim("not_worse", margin=0.01), of_claim("not_worse")),
     "tested_nothing": (of_claim("not_worse", "params_before"), of_claim("not_worse", "params")),
     "nothing_worse": (compared("not_worse", "prune_asked"), compared("not_worse", "params")),
+    "other_spec": (departing(0.006), departing(0.002)),
+    "other_words": (departing(0.006, epochs=99), departing(0.006)),
     "claim_p": (described(0.03), described(None)),
     "in_every_run": (missing(untested=ONE_MEASUREMENT), missing(untested=FEW_SEEDS)),
     "rounds_silent": (missing(speed=ROUNDS), missing()),
