@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.analysis.crossed import LEAST_SEEDS, agreeing_interval, crossed_interval
 from engine.analysis.fairness import Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
-from engine.analysis.held import how_it_ran
+from engine.analysis.held import family_of, how_it_ran
 from engine.analysis.power import design_of
 from engine.analysis.sentences import say
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
@@ -193,10 +193,15 @@ def _compare_cell(
         unknown=_unknown_arms(snapshot, first[0], second[0]) if metric.images == "test" else (),
         left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[name])),
         missing=tuple(missing),
-        notes=tuple(dict.fromkeys(note for judged in fairness for note in judged.notes)),
+        notes=(*dict.fromkeys(note for judged in fairness for note in judged.notes), *_timing_notes(metric)),
     )  # fmt: skip
     jobs = [[row["measure_job"] for row in side.values()] for side in (one, two)]
     return _compare_rounds(snapshot, compared, jobs) if metric.measured == "once" else compared
+
+
+def _timing_notes(metric: Metric) -> list[str]:
+    is_timed = metric.measured == "per_seed" and family_of(metric) in ("speed", "time")
+    return [say("not_beside", metric=metric.name)] if is_timed else []
 
 
 def _unknown_arms(snapshot: Snapshot, *runs: Row) -> tuple[str, ...]:

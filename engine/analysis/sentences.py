@@ -35,6 +35,8 @@ SENTENCES = {
     "error_of_images": "{share:.0f} % of the error is of the test images, which no seed takes away",
     "level_alone": "at p < 0.05",
     "level_of_table": "at p < 0.05 after Holm over {tests}",
+    "not_beside": "trainings are not timed side by side: what else the machine did at the time has a say in "
+    "{metric}, and neither interval nor p knows of it",
     "over_rounds": "{of} side by side",
     "over_seeds": "common seeds",
     "over_two_networks": "{images} test images alone, for these two networks",

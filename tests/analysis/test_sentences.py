@@ -79,6 +79,13 @@ def of_jobs(first: str, second: str) -> Told:
     return lambda: "\n".join(comparison_lines(store.compare("test_loss")))
 
 
+def timed(metric: str) -> Told:
+    """Two arms of three seeds, as they were measured in their trainings."""
+    store = Store()
+    store.runs = [run_row(arm, seed, **{metric: 50.0 + seed**2}) for arm in "ab" for seed in range(3)]
+    return lambda: "\n".join(comparison_lines(store.compare(metric)))
+
+
 def noted(unfair: list[Mismatch], *notes: str) -> Told:
     return lambda: footnote_text(unfair, notes)
 
@@ -168,6 +175,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "mcnemar": (said(images=Images(200, 0.01)), said(images=Images(200, None))),
     "could_detect": (said(), said(smallest=None)), "error_of_images": (said(), said(difference=SEEDS_ALONE)),
     "level_alone": (said(tests=1), said(smallest=None)), "level_of_table": (said(tests=3), said(tests=1)),
+    "not_beside": (timed("train_images_per_second"), timed("test_loss")),
     "over_rounds": (over(speed=ROUNDS), over()), "over_seeds": (over(difference=SEEDS_ALONE), over(difference=OF_ONE)),
     "over_two_networks": (over(difference=OF_ONE), over(difference=OF_TWO)),
     "over_networks": (over(difference=OF_TWO), over(difference=OF_ONE)),
