@@ -82,7 +82,8 @@ def of_jobs(first: str, second: str) -> Told:
 def timed(metric: str) -> Told:
     """Two arms of three seeds, as they were measured in their trainings."""
     store = Store()
-    store.runs = [run_row(arm, seed, **{metric: 50.0 + seed**2}) for arm in "ab" for seed in range(3)]
+    values: list[dict[str, Any]] = [{metric: 50.0 + seed**2} for seed in range(3)]
+    store.runs = [run_row(arm, seed, **value) for arm in "ab" for seed, value in enumerate(values)]
     return lambda: "\n".join(comparison_lines(store.compare(metric)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.analysis.compare import Comparison
@@ -56,7 +58,7 @@ def test_a_change_without_edges_brings_no_note_on_its_interval(monkeypatch: pyte
 
 def test_a_column_that_is_left_out_is_not_named_below_the_table() -> None:
     """The baseline alone has a speed-up, over itself: the table has no column for it."""
-    figures = {"test_top1": 0.5, "infer_images_per_second": 500.0, "infer_speedup": 1.0}
+    figures: dict[str, Any] = {"test_top1": 0.5, "infer_images_per_second": 500.0, "infer_speedup": 1.0}
     runs = [run_row("a", seed, **figures) for seed in (0, 1)]
     once = ("infer_images_per_second", "infer_speedup")
     cells = [*cell_rows(runs, ("test_top1",)), *cell_rows(runs[:1], once)]
