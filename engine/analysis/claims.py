@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.analysis.compare import ONE_MEASUREMENT, Comparison, compare_arms
+from engine.analysis.compare import ONE_MEASUREMENT, ONE_TRAINING, Comparison, compare_arms
 from engine.analysis.crossed import LEAST_SEEDS
 from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.power import ALPHA, design_of
@@ -148,7 +148,7 @@ def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
     design = design_of(comparison.difference, comparison.tests)
     if comparison.untested == ONE_MEASUREMENT:
         return say("in_every_run", why=comparison.untested)
-    if comparison.untested in (ONE_NETWORK, NO_COMMON):
+    if comparison.untested in (ONE_TRAINING, ONE_NETWORK, NO_COMMON):
         return comparison.untested
     if comparison.speed is not None:
         return say("rounds_silent", n=n, of=comparison.speed.of, more=TELL_MORE[comparison.speed.of])
@@ -166,7 +166,8 @@ def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
 
 
 def _footnote(comparison: Comparison) -> str:
-    told = footnote_text(comparison.unfair, [*comparison.notes, *map(unknown_text, comparison.unknown)])
+    missing = [missing_text(comparison)] if comparison.missing else []
+    told = footnote_text(comparison.unfair, [*comparison.notes, *map(unknown_text, comparison.unknown), *missing])
     return f"note: {told}" if told else ""
 
 
@@ -188,6 +189,12 @@ def interval_text(comparison: Comparison) -> str:
 
 def left_out_text(comparison: Comparison) -> str:
     return say("left_out", metric=comparison.metric, runs=", ".join(comparison.left_out))
+
+
+def missing_text(comparison: Comparison) -> str:
+    """Return which runs of the two arms are not in a comparison, because they have not finished or have failed."""
+    told = say("not_counted", metric=comparison.metric, runs=", ".join(comparison.missing))
+    return told + say("failed_ones") * any(run.endswith("(failed)") for run in comparison.missing)
 
 
 def p_text(p: float) -> str:

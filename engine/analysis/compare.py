@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.analysis.crossed import LEAST_SEEDS, agreeing_interval, crossed_interval
 from engine.analysis.fairness import Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
-from engine.analysis.held import how_it_ran
+from engine.analysis.held import family_of, how_it_ran
 from engine.analysis.power import design_of
 from engine.analysis.sentences import say
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
@@ -32,6 +32,7 @@ from store.metrics import METRICS, Metric, metric_of
 
 ONE_SEED, ONE_MEASUREMENT, NO_SPREAD = say("one_seed"), say("one_measurement"), say("no_spread")
 FEW_SEEDS = say("few_seeds", least=LEAST_SEEDS)
+ONE_TRAINING = say("one_training")
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class Comparison:
     enough; `p` is of the same error and degrees of freedom, `adjusted_p` after Holm over the table. `unfair` is what
     should have been held and was not, `notes` what else a reader must know; `smallest` the difference that is found
     with a power of 80 % at the level of a table of `tests` comparisons. `untested` says why there is no p, where the
-    metric is one that differs from seed to seed; `left_out` names the runs whose value is not finite; `unknown` the
-    arms that may have been trained on the test images, where those are what is judged.
+    metric is one that differs from seed to seed; `left_out` names the runs whose value is not finite, `missing` those
+    that have none, with their state; `unknown` the arms that may have been trained on the test images, where those are
+    what is judged.
     """
 
     metric: str
@@ -68,6 +70,7 @@ class Comparison:
     unfair: tuple[Mismatch, ...]
     untested: str = ""
     left_out: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     tests: int = 1
     notes: tuple[str, ...] = ()
@@ -142,9 +145,7 @@ def _pair_cells(snapshot: Snapshot, first: str, second: str, metric: str) -> lis
 def _runs_of(snapshot: Snapshot, name: str, metric: str) -> dict[str, list[Row]]:
     cells: dict[str, list[Row]] = {}
     for row in arm_runs(snapshot, name, metric):
-        cells.setdefault(row["cell"], [])
-        if row[metric] is not None:
-            cells[row["cell"]].append(row)
+        cells.setdefault(row["cell"], []).append(row)
     return cells
 
 
@@ -164,6 +165,8 @@ def _compare_cell(
     snapshot: Snapshot, first: list[Row], second: list[Row], cell: str, metric: Metric
 ) -> Comparison | None:
     name = metric.name
+    missing = [f"{row['arm']} seed {row['seed']} ({row['state']})" for row in (*first, *second) if row[name] is None]
+    first, second = ([row for row in rows if row[name] is not None] for rows in (first, second))
     one, two = ({row["seed"]: row for row in rows if np.isfinite(row[name])} for rows in (first, second))
     seeds = _distinct_seeds(one, two, metric)
     values = tuple({seed: float(side[seed][name]) for seed in seeds} for side in (one, two))
@@ -173,6 +176,8 @@ def _compare_cell(
     pairs = [(one[seed], two[seed]) for seed in seeds]
     crossed, images, unlike = _compare_test_images(snapshot, pairs) if metric.images == "test" else (None, None, ())
     difference = agreeing_interval(crossed, over_seeds) if metric.is_of_predictions else over_seeds
+    is_one = _is_one_training(pairs, metric)
+    difference = Interval(difference.mean, None, None, None, difference.n) if is_one else difference
     fairness = [judge_pair(surround(a, metric), surround(b, metric), name) for a, b in pairs]
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
     compared = Comparison(
@@ -184,13 +189,19 @@ def _compare_cell(
         smallest=None,
         factors=tuple(dict.fromkeys(name for judged in fairness for name in judged.factors)),
         unfair=tuple(sorted(unfair.values(), key=tell_first)),
-        untested=_why_untested(difference, len(one.keys() & two.keys())),
+        untested=ONE_TRAINING if is_one else _why_untested(difference, len(one.keys() & two.keys())),
         unknown=_unknown_arms(snapshot, first[0], second[0]) if metric.images == "test" else (),
         left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[name])),
-        notes=tuple(dict.fromkeys(note for judged in fairness for note in judged.notes)),
+        missing=tuple(missing),
+        notes=(*dict.fromkeys(note for judged in fairness for note in judged.notes), *_timing_notes(metric)),
     )  # fmt: skip
     jobs = [[row["measure_job"] for row in side.values()] for side in (one, two)]
     return _compare_rounds(snapshot, compared, jobs) if metric.measured == "once" else compared
+
+
+def _timing_notes(metric: Metric) -> list[str]:
+    is_timed = metric.measured == "per_seed" and family_of(metric) in ("speed", "time")
+    return [say("not_beside", metric=metric.name)] if is_timed else []
 
 
 def _unknown_arms(snapshot: Snapshot, *runs: Row) -> tuple[str, ...]:
@@ -219,6 +230,12 @@ def _distinct_seeds(one: Mapping[int, Row], two: Mapping[int, Row], metric: Metr
         return seeds
     firsts = {(one[seed]["measure_job"], two[seed]["measure_job"]): seed for seed in reversed(seeds)}
     return sorted(firsts.values())
+
+
+def _is_one_training(pairs: Sequence[tuple[Row, Row]], metric: Metric) -> bool:
+    """Whether the same job made both networks of every pair: then nothing that the arms differ in was ever tried."""
+    is_sampled = metric.measured == "per_seed" and not metric.exact
+    return is_sampled and all(a["final_job"] is not None and a["final_job"] == b["final_job"] for a, b in pairs)
 
 
 def _why_untested(difference: Interval, common: int) -> str:

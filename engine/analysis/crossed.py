@@ -32,9 +32,10 @@ LUCKY = 0.05
 
 def agreeing_interval(crossed: Interval | None, over_seeds: Interval) -> Interval:
     """Return the interval over images where the predictions are those that the accuracies were counted from, else the
-    one over seeds: then the accuracies alone are judged."""
+    one over seeds: then the accuracies alone are judged. So they are where every image gains alike in every seed: a
+    table without any spread has an error of 0, and would call what a few seeds and images happen to show certain."""
     is_of = crossed is not None and abs(crossed.mean - over_seeds.mean) < LEAST_SPREAD
-    return crossed if crossed is not None and is_of else over_seeds
+    return crossed if crossed is not None and is_of and (crossed.error or 0.0) > LEAST_SPREAD else over_seeds
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from itertools import chain, combinations, product
 from math import prod
 from typing import Any
 
+from engine.analysis.things import HEADS as THING_HEADS
 from engine.analysis.things import THINGS, factor_of, same_form
 
 HEADS = ("kind", "arch", "ratio", "loss", "temperature", "pattern", "select", "radius", "method", "weights")
@@ -154,7 +155,7 @@ def _grid_of(axes: Sequence[_Axis], layout: _Layout, settings: Mapping[str, Sett
 def _factor(axis: _Axis, levels: Sequence[int], layout: _Layout, settings: Mapping[str, Settings]) -> Factor:
     examples = [next(arm for arm in layout.arms.values() if axis.of_arm[arm] == level) for level in levels]
     trees = [settings[arm] for arm in examples]
-    return Factor(short_name(axis.name), level_names(axis.paths, trees))
+    return Factor(short_name(axis.name), level_names(axis.paths, trees, THING_HEADS.get(axis.name, "")))
 
 
 def short_name(name: str) -> str:

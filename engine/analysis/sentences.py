@@ -21,6 +21,7 @@ SENTENCES = {
     "one_measurement": "one measurement serves all seeds: no test, because the luck of a measurement is unknown",
     "few_seeds": "fewer than {least} common seeds: the interval is of images alone, for these networks, and no test",
     "no_spread": "all seeds differ by exactly as much: no test, because a few may do so by chance",
+    "one_training": "the same jobs trained both arms: nothing that they differ in was tried",
     "one_network": "one network: both arms have the same shape, and one measurement serves both",
     "no_common": "they were not measured beside the same network, so that no rounds compare them: no test",
     # what a comparison says
@@ -34,12 +35,16 @@ SENTENCES = {
     "error_of_images": "{share:.0f} % of the error is of the test images, which no seed takes away",
     "level_alone": "at p < 0.05",
     "level_of_table": "at p < 0.05 after Holm over {tests}",
+    "not_beside": "trainings are not timed side by side: what else the machine did at the time has a say in "
+    "{metric}, and neither interval nor p knows of it",
     "over_rounds": "{of} side by side",
     "over_seeds": "common seeds",
     "over_two_networks": "{images} test images alone, for these two networks",
     "over_networks": "{images} test images alone, for the {networks} networks of {n} seeds",
     "over_both": "{n} common seeds and {images} test images",
     "left_out": "left out, because it is no number: {metric} of {runs}",
+    "not_counted": "not counted, because they have no {metric}: {runs}",
+    "failed_ones": "; where seeds fail by what the arm does, as trainings that diverge, those that are left flatter it",
     # what was not held, and what a reader must know
     "not_comparable": "not comparable: not {which}: {what}",
     "not_held": "not held equal: {what}",
@@ -63,6 +68,8 @@ SENTENCES = {
     "tested_nothing": "nothing: of {metric} neither more nor less is known to be better",
     "nothing_worse": "neither more nor less {metric} is better, so that nothing is worse: expect greater or less",
     "claim_p": "{p} after Holm over all claims",
+    "other_spec": "the results of {arm} are not of this spec: {what} as it was submitted{more}",
+    "other_words": ", and {left} more settings differ",
     # why a claim is undecided
     "in_every_run": "{why}; train_images_per_second is measured in every run",
     "rounds_silent": "{n} {of} do not tell: {more}",

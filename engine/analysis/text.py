@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.analysis.claims import interval_text, left_out_text, p_text
+from engine.analysis.claims import interval_text, left_out_text, missing_text, p_text
 from engine.analysis.compare import Comparison
 from engine.analysis.fairness import apart_text, mismatch_lines
 from engine.analysis.sentences import say
@@ -29,6 +29,8 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
         yield from _test_lines(comparison)
     if comparison.left_out:
         yield f"  {left_out_text(comparison)}"
+    if comparison.missing:
+        yield f"  {missing_text(comparison)}"
     if apart:  # of other images: no test of the difference says anything of the arms
         yield f"  {apart}"
     if comparison.unfair:

@@ -119,11 +119,14 @@ def rebuild(
 def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None, home: HomeOption = None) -> None:
     """Hold the spec's claims against the data; ends with 4 when one is refuted."""
     from engine.analysis.claims import check_claims, describe, exit_code, summarize
+    from engine.analysis.submitted import list_departures
     from engine.load import load_spec
 
     loaded = load_spec(spec, overrides or (), overlays or ())
     place = _find_fresh(home)
     judged = check_claims(place, loaded.name, loaded.claims)
+    for line in list_departures(place, loaded) if judged else ():
+        tell(f"warning: {line}")
     for one in judged:
         tell(describe(one))
     if judged:

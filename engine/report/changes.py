@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, Comparison, compare_arms, with_holm
+from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_TRAINING, Comparison, compare_arms, with_holm
 from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.leaders import find_leaders
 from engine.analysis.power import ALPHA
@@ -47,9 +47,9 @@ class Changes:
         notes = [_letter_note(here[arm], letter) for arm, letter in self._letters(point).items()]
         if any(DAGGER in self.mark(arm, point) for arm in here):
             notes.append(say("dagger_note", dagger=DAGGER, alpha=ALPHA))
-        alike = [arm for arm, one in here.items() if one.untested == NO_SPREAD]
+        bare = {why: [arm for arm, one in here.items() if one.untested == why] for why in (NO_SPREAD, ONE_TRAINING)}
         few = [arm for arm, one in here.items() if one.difference.over == "images"]
-        notes += [say("spread_note", arms=", ".join(alike), why=NO_SPREAD)] if alike else []
+        notes += [say("spread_note", arms=", ".join(alike), why=why) for why, alike in bare.items() if alike]
         notes += [say("few_note", arms=", ".join(few), why=FEW_SEEDS)] if few else []
         told = {arm: one for arm, one in here.items() if one.smallest is not None and not _is_apart(one)}
         smallest = [f"{arm} {100 * (one.smallest or 0.0):.1f}" for arm, one in told.items()]

@@ -14,11 +14,21 @@ from engine.analysis.snapshot import Row
 from engine.analysis.statistics import Interval
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
-from store.metrics import METRICS
+from store.metrics import METRICS, Metric
 
 METRIC = "test_top1"
 LEADING = ("accuracy", "epochs")  # columns with a place of their own
 COLUMNS = tuple(dict.fromkeys(one.column for one in METRICS.values() if one.column not in ("", *LEADING)))
+
+NEWER = ("macs_algorithm", "speed-up")  # left out where no run has a figure, as in results of older versions
+
+
+def shown_columns(sheet: Sheet) -> list[Metric]:
+    """Return the metrics that the tables of results have a column for, beside accuracy and epochs."""
+    shown = {column: sheet.shown(column) for column in COLUMNS}
+    # The baseline alone is no comparison: it is 1 beside itself even where nothing was measured beside it.
+    known = {name for arm, _, name in sheet.cells if arm != sheet.baseline}
+    return [metric for column, metric in shown.items() if column not in NEWER or metric.name in known]
 
 
 def shared_notes(sheet: Sheet) -> list[str]:
@@ -42,11 +52,12 @@ def _change_notes(sheet: Sheet) -> Iterator[str]:
     changes = _changes(sheet)
     if not changes:
         return
-    over = {name: [arm for arm, one in changes if one.over == name] for name in ("seeds and images", "seeds")}
     edged = {arm for arm, one in changes if one.half is not None}
+    sides = ("seeds and images", "seeds")
+    over = {name: [arm for arm, one in changes if one.over == name and one.half is not None] for name in sides}
     told = [say("change_note")]
     for name, note in (("seeds and images", "both_note"), ("seeds", "seeds_note")):
-        arms = [arm for arm in dict.fromkeys(over[name]) if arm in edged]
+        arms = list(dict.fromkeys(over[name]))
         if arms:
             told.append(say(note, of="" if set(arms) == edged else f" of {', '.join(arms)}"))
     yield " ".join(told)
@@ -66,7 +77,7 @@ def _speed_notes(sheet: Sheet) -> Iterator[str]:
 
 def _measured_notes(sheet: Sheet) -> Iterator[str]:
     """Yield what a spread of the other columns is, and which of them have none because they were measured once."""
-    shown = [sheet.shown(column).name for column in COLUMNS]
+    shown = [metric.name for metric in shown_columns(sheet)]
     rows = [row for (_, _, metric), row in sheet.cells.items() if metric in shown]
     if any(row["std"] for row in rows):
         yield say("spreads_note")

@@ -14,7 +14,7 @@ from engine.analysis.snapshot import Row
 from engine.analysis.things import HEADS as THING_HEADS
 from engine.analysis.trainings import unknown_arms, unknown_text
 from engine.report import number_text
-from engine.report.reading_notes import COLUMNS, shared_notes
+from engine.report.reading_notes import shared_notes, shown_columns
 from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
 from store.metrics import METRICS, Metric
@@ -22,7 +22,6 @@ from store.metrics import METRICS, Metric
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
 MOST_FACTORS = 3
 PRUNED_OF = {"params": " of the parameters", "macs": " of the MACs", "units": " of the units"}
-NEWER = ("macs_algorithm", "speed-up")  # left out where no run has a figure, as in results of older versions
 OF_A_RUN = ("test_top1", "val_top1", "train_seconds")
 
 
@@ -47,10 +46,7 @@ class Table:
 
 
 def result_table(sheet: Sheet, point: str) -> Table:
-    shown = {column: sheet.shown(column) for column in COLUMNS}
-    # The baseline alone is no comparison: it is 1 beside itself even where nothing was measured beside it.
-    known = {name for arm, _, name in sheet.cells if arm != sheet.baseline}
-    metrics = [metric for column, metric in shown.items() if column not in NEWER or metric.name in known]
+    metrics = shown_columns(sheet)
     factors = _told_factors(sheet, point)
     epochs = [METRICS["epochs_spent"]] if sheet.epochs_differ else []
     shape = [factor.name for factor in factors] + [number_text.heading(metric) for metric in epochs]

@@ -16,6 +16,7 @@ from engine.analysis.compare import (
     NO_SPREAD,
     ONE_MEASUREMENT,
     ONE_SEED,
+    ONE_TRAINING,
     Comparison,
     compare_arms,
     with_holm,
@@ -34,7 +35,15 @@ def run_row(arm: str, seed: int, cell: str = "one", **more: Any) -> dict[str, An
     """A row of compare_runs.sql."""
     settings = SAME | {"student": {"arch": "tiny", "attention": {"kind": arm}}}
     about = {"experiment": "paper", "arm": arm, "cell": cell, "seed": seed, "run": f"run-{arm}-{seed}", "split": "s"}
-    figures = {"test_top1": None, "val_top1": None, "params": None, "infer_latency": None, "train_seconds": None}
+    about |= {"state": "done"}
+    figures = {
+        "test_top1": None,
+        "val_top1": None,
+        "params": None,
+        "test_loss": None,
+        "infer_latency": None,
+        "train_seconds": None,
+    }
     where: dict[str, Any] = {"code": "c", "measure_code": "c", "images": "i", "at_once": None}
     around = {"device": "H100", "driver": "550", "torch": "2.9", "timm": "1.0", "host": "n1", "details": "{}"}
     where |= {f"{job}_{name}": value for job in ("train", "measure") for name, value in around.items()}
@@ -285,6 +294,34 @@ def test_two_seeds_have_an_interval_of_images_alone_and_no_test(store: Store) ->
     found = store.compare("test_top1")
     assert (found.difference.over, found.p, found.untested) == ("images", None, FEW_SEEDS)
     assert found.smallest is None
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_networks_that_answer_alike_on_few_images_are_not_called_equal_for_certain(store: Store, seeds: int) -> None:
+    """Of 4 images nobody can tell that no other would be told differently: no edges at 0, and no p of 0."""
+    store.runs = [run_row(arm, seed, test_top1=0.75) for arm in "ab" for seed in range(seeds)]
+    store.images = [images(row["final_job"], [True, False, True, True]) for row in store.runs]
+    found = store.compare("test_top1")
+    assert (found.difference.low, found.difference.high, found.p) == (None, None, None)
+    assert found.untested == (ONE_SEED if seeds == 1 else NO_SPREAD)
+
+
+def test_arms_that_the_same_jobs_trained_are_not_tested(store: Store) -> None:
+    """As arms whose one difference was overridden: their equal figures say nothing of it."""
+    store.runs = [
+        run_row(arm, seed, val_top1=0.5 + seed / 9, final_job=f"t{seed}") for arm in "ab" for seed in range(3)
+    ]
+    found = store.compare()
+    assert (found.difference.mean, found.difference.half, found.p, found.untested) == (0.0, None, None, ONE_TRAINING)
+    store.runs = [*store.runs[:5], {**store.runs[5], "final_job": "t9", "val_top1": 0.9}]
+    assert store.compare().p is not None, "one pair of different networks is a comparison"
+
+
+def test_runs_without_a_figure_are_named_with_their_state(store: Store) -> None:
+    store.runs = [run_row(arm, seed, val_top1=0.5 + seed / 9) for arm in "ab" for seed in (0, 1)]
+    store.runs += [run_row("b", 2, state="failed"), run_row("a", 3, state="running")]
+    found = store.compare()
+    assert (found.missing, found.difference.n) == (("b seed 2 (failed)", "a seed 3 (running)"), 2)
 
 
 def test_several_seeds_have_no_mcnemar(store: Store) -> None:

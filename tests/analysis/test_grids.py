@@ -51,6 +51,13 @@ def test_the_baselines_levels_come_first() -> None:
     )
 
 
+def test_a_teacher_is_named_by_its_network_and_not_by_its_attention() -> None:
+    """A TinyViT that teaches has an attention of its own, and is not called 'window'."""
+    taught = {"teacher.arch": "tiny_vit", "teacher.attention.kind": "window"}
+    found = grid_of({"a": WINDOW, "b": WINDOW | taught, "c": SPARSE, "d": SPARSE | taught}, "a")
+    assert {factor.name: factor.levels for factor in found.factors}["teacher"] == ("none", "tiny_vit")
+
+
 def test_three_of_four_combinations_are_no_grid() -> None:
     assert find_grid({arm: CROSSED[arm] for arm in "abc"}) is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -22,9 +23,13 @@ from engine.analysis.speeds import SpeedRatio, compare_speeds
 from engine.analysis.statistics import Interval, t_interval
 from engine.analysis.text import comparison_lines, over_text
 from engine.analysis.things import EPOCHS, Mismatch, Thing
+from engine.load import load_spec
 from engine.spec import Claim
 from store.metrics import METRICS
 from tests.analysis.answering import Answers
+from tests.analysis.test_compare import Store, run_row
+from tests.analysis.test_submitted import TEXT as SUBMITTED
+from tests.analysis.test_submitted import departures
 from tests.analysis.test_text import ACROSS, found
 from tests.helpers.sentences import pattern, stray_sentences
 
@@ -64,6 +69,24 @@ def speeds(*against: str) -> Told:
     return lambda: str(compare_speeds(snapshot, jobs[:1], jobs[-1:], METRICS["infer_images_per_second"]))
 
 
+def of_jobs(first: str, second: str) -> Told:
+    """Two arms of three seeds whose networks these jobs made, by the beginning of their names."""
+    store = Store()
+    store.runs = [
+        run_row(arm, seed, test_loss=0.5 + seed, final_job=f"{name}-{seed}")
+        for arm, name in (("b", first), ("a", second)) for seed in range(3)
+    ]  # fmt: skip
+    return lambda: "\n".join(comparison_lines(store.compare("test_loss")))
+
+
+def timed(metric: str) -> Told:
+    """Two arms of three seeds, as they were measured in their trainings."""
+    store = Store()
+    values: list[dict[str, Any]] = [{metric: 50.0 + seed**2} for seed in range(3)]
+    store.runs = [run_row(arm, seed, **value) for arm in "ab" for seed, value in enumerate(values)]
+    return lambda: "\n".join(comparison_lines(store.compare(metric)))
+
+
 def noted(unfair: list[Mismatch], *notes: str) -> Told:
     return lambda: footnote_text(unfair, notes)
 
@@ -75,6 +98,16 @@ def thing(name: str, *paths: str, brought: tuple[Mismatch, ...] = ()) -> Told:
 
 def repaired(*paths: str) -> Told:
     return lambda: repair_text([Mismatch(path, 12, 10) for path in paths])
+
+
+def departing(lr: float, **words: Any) -> Told:
+    def tell() -> str:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "paper.yaml"
+            file.write_text(SUBMITTED)
+            return "\n".join(departures(load_spec(file), lr, **words))
+
+    return tell
 
 
 def claim(expect: str = "greater", metric: str = "test_top1", margin: float | None = None) -> Claim:
@@ -133,6 +166,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "one_seed": (untested(ONE, 1), untested(ONE, 2)), "one_measurement": (untested(ONE, 2), untested(ONE, 1)),
     "few_seeds": (untested(OF_TWO, 2), untested(OF_ONE, 1)),
     "no_spread": (untested(TWO_ALIKE, 2), untested(UNLIKE, 3)),
+    "one_training": (of_jobs("same", "same"), of_jobs("same", "other")),
     "one_network": (speeds("x"), speeds("x", "x")), "no_common": (speeds("x", "y"), speeds("x", "x")),
     "every_seed": (said(metric="params", difference=ALIKE), said(metric="params", difference=UNLIKE)),
     "interval_over": (said(), said(difference=ONE, p=None)),
@@ -142,11 +176,14 @@ CASES: dict[str, tuple[Told, Told]] = {
     "mcnemar": (said(images=Images(200, 0.01)), said(images=Images(200, None))),
     "could_detect": (said(), said(smallest=None)), "error_of_images": (said(), said(difference=SEEDS_ALONE)),
     "level_alone": (said(tests=1), said(smallest=None)), "level_of_table": (said(tests=3), said(tests=1)),
+    "not_beside": (timed("train_images_per_second"), timed("test_loss")),
     "over_rounds": (over(speed=ROUNDS), over()), "over_seeds": (over(difference=SEEDS_ALONE), over(difference=OF_ONE)),
     "over_two_networks": (over(difference=OF_ONE), over(difference=OF_TWO)),
     "over_networks": (over(difference=OF_TWO), over(difference=OF_ONE)),
     "over_both": (over(difference=ACROSS), over(difference=SEEDS_ALONE)),
     "left_out": (said(left_out=("b seed 1",)), said()),
+    "not_counted": (said(missing=("b seed 1 (queued)",)), said(left_out=("b seed 1",))),
+    "failed_ones": (said(missing=("b seed 1 (failed)",)), said(missing=("b seed 1 (queued)",))),
     "not_comparable": (said(unfair=(ELSEWHERE,)), said(unfair=(SEED,))),
     "not_held": (noted([SEED]), noted([], "a note")), "note_not_held": (said(unfair=(SEED,)), said()),
     "more_of": (noted(NINE), noted(NINE[:1])),
@@ -167,6 +204,8 @@ CASES: dict[str, tuple[Told, Told]] = {
     "tested_not_margin": (of_claim("not_worse", margin=0.01), of_claim("not_worse")),
     "tested_nothing": (of_claim("not_worse", "params_before"), of_claim("not_worse", "params")),
     "nothing_worse": (compared("not_worse", "prune_asked"), compared("not_worse", "params")),
+    "other_spec": (departing(0.006), departing(0.002)),
+    "other_words": (departing(0.006, epochs=99), departing(0.006)),
     "claim_p": (described(0.03), described(None)),
     "in_every_run": (missing(untested=ONE_MEASUREMENT), missing(untested=FEW_SEEDS)),
     "rounds_silent": (missing(speed=ROUNDS), missing()),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from engine.analysis.compare import Comparison
 from engine.analysis.statistics import Interval
+from engine.report import reading_notes
 from engine.report.changes import Changes
 from engine.report.reading_notes import shared_notes
 from engine.report.sheet import Sheet
-from tests.report.rows import make_rows, run_row
+from tests.report.rows import cell_rows, make_rows, run_row
 
 BOTH, SEEDS, IMAGES = (
     Interval(0.1, 0.1, 0.0, 0.2, n, 0.05, 2.0, over)
@@ -41,6 +46,24 @@ def test_intervals_of_two_kinds_name_their_arms() -> None:
 def test_an_interval_of_images_alone_is_not_called_one_over_seeds() -> None:
     assert "±" not in change_note(a=IMAGES)
     assert "change of b:" in change_note(a=IMAGES, b=SEEDS)
+
+
+def test_a_change_without_edges_brings_no_note_on_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An arm may have edges at one point of the matrix and none at another: the note is of the one that has them."""
+    told = [("a", Interval(0.0, 0.0, None, None, 3)), ("a", BOTH)]
+    monkeypatch.setattr(reading_notes, "_changes", lambda _sheet: told)
+    (note,) = reading_notes._change_notes(Sheet(make_rows([])))
+    assert note.count("half of its 95 % interval") == 1
+
+
+def test_a_column_that_is_left_out_is_not_named_below_the_table() -> None:
+    """The baseline alone has a speed-up, over itself: the table has no column for it."""
+    figures: dict[str, Any] = {"test_top1": 0.5, "infer_images_per_second": 500.0, "infer_speedup": 1.0}
+    runs = [run_row("a", seed, **figures) for seed in (0, 1)]
+    once = ("infer_images_per_second", "infer_speedup")
+    cells = [*cell_rows(runs, ("test_top1",)), *cell_rows(runs[:1], once)]
+    told = " ".join(shared_notes(Sheet(make_rows(runs, "a", cells=cells))))
+    assert "Without ± one measurement stands for all seeds: inference." in told
 
 
 def test_no_results_need_no_reading() -> None:
