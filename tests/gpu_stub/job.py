@@ -41,7 +41,7 @@ class Epoch:
 
 @dataclass
 class Ran:
-    """One attempt: its exit status, what it said of errors, the peak that it logged (bytes), its journal's facts."""
+    """One attempt: its exit status, what it said of errors, the peak of the card's memory (bytes), its facts."""
 
     job: str
     status: int
@@ -63,6 +63,8 @@ def run_job(home: Home, job: str, slot: str = SLOT, ooms: int = 0) -> Ran:
     ran = Ran(job, int(status), said.getvalue()[-TOLD:], folder.result.exists(), epochs=epochs)
     for line in read_journal(folder.attempt(number).journal)[0]:
         note_line(ran, line)
+    if is_begun():
+        ran.peak = max(ran.peak, torch.cuda.max_memory_allocated())
     return ran
 
 
@@ -78,9 +80,14 @@ def note_line(ran: Ran, line: dict[str, Any]) -> None:
 def forget_peaks() -> None:
     """Leave nothing of the job before in the card's memory: each real one has a process of its own."""
     gc.collect()
-    if torch.cuda.is_initialized():
+    if is_begun():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
+
+
+def is_begun() -> bool:
+    """Return whether CUDA has begun in this process, without beginning it."""
+    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.home.paths import Home
 
 VIEWS, BATCH = 2, 64
-SOURCES = ("pack-1", "train-teacher", "targets-1")  # what the other jobs need
+SHORT = ("measure-1", "pack-1", "train-teacher")  # the jobs that are tried on small cards
 
 
 def experiment(precision: str) -> Iterator[tuple[str, str, dict[str, str], dict[str, Any]]]:
@@ -100,3 +100,66 @@ def count_feeding(root: str, batch: int, words: dict[str, Any]) -> dict[str, Any
     with watch() as seen:
         batches = len(list(loader.epoch(0)))
     return {name: value / batches for name, value in seen.counts.items()} | {"waits": seen.waits, "batches": batches}
+
+
+def teach_each(batch: int, classes: int) -> dict[str, list[str]]:
+    """Take each distillation loss of a batch on the card, and its gradient; return the lines that waited, by loss."""
+    import torch
+
+    from engine.core.distill.losses import LOSSES
+    from tests.gpu_stub.device import watch
+
+    card = torch.device("cuda", 0)
+    labels = torch.zeros(batch, dtype=torch.int64, device=card)
+    found = {}
+    for name, loss in LOSSES.items():
+        if loss.function is not None:
+            student, teacher = torch.zeros(2, batch, classes, device=card, requires_grad=True).unbind(0)
+            with watch() as seen:
+                loss.teach(student, teacher.detach(), labels, 2.0).backward()  # type: ignore[no-untyped-call]
+            found[name] = seen.waits
+    return found
+
+
+def run_short(root: str, sizes: list[int], batch: int) -> dict[str, list[list[int]]]:
+    """Measure and train a network on cards of `sizes` MB, as a scheduler would.
+
+    Each is tried again as long as it ends with 'out of memory'. Returns [exit status, images at once] of each attempt.
+    """
+    import os
+
+    from engine.home.files import write_json
+    from tests.run.bench import write_spec
+
+    home, found = open_home(root), dict[str, list[list[int]]]()
+    for job, kind, needs, settings in experiment("fp32"):
+        if job not in SHORT:
+            continue
+        for size in sizes if kind != "pack" else sizes[:1]:
+            name = job if kind == "pack" else f"{job}-{size}"
+            os.environ["XP_STUB_MEMORY_MB"] = str(size)
+            write_spec(home.job(name), kind, needs, _enlarge(settings, batch))
+            write_json(home.job(name).details, {"on_oom": "split", "cache": "raw"})
+            found[name] = _try_often(home, name)
+    return found
+
+
+def _enlarge(settings: dict[str, Any], batch: int) -> dict[str, Any]:
+    """Return the settings with one epoch of large batches, or with a large batch to be timed."""
+    told = dict(settings)
+    if "train" in told:
+        told["train"] = {**told["train"], "epochs": 1, "batch_size": batch}
+    if "measure" in told:
+        told["measure"] = {**told["measure"], "batch_sizes": [1, 16 * batch]}
+    return told
+
+
+def _try_often(home: Home, job: str) -> list[list[int]]:
+    from engine.launch.exits import Exit
+    from tests.gpu_stub.job import run_job
+
+    tries: list[list[int]] = []
+    while not tries or (tries[-1][0] == Exit.OUT_OF_MEMORY and len(tries) < 8):
+        ran = run_job(home, job, ooms=len(tries))
+        tries.append([ran.status, ran.facts.get("micro_batch", {}).get("images", 0)])
+    return tries

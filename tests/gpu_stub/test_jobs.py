@@ -1,0 +1,85 @@
+"""Jobs of every kind end well on a card, a step and a batch hardly wait for it, and memory runs out as told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.launch.exits import Exit
+from tests.gpu_stub.build import why_not
+from tests.gpu_stub.children import A100, H100, T4, Card, call_on
+from tests.gpu_stub.jobs import EVERYTHING, count_feeding, experiment, run_experiment, run_short, teach_each
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
+
+# As of today, of a step and all that feeds it: what takes more has to say why.
+STEP_LAUNCHES = {"train-teacher": 500, "train-cached": 520, "train-online": 810, "prune-1": 520}
+BATCH_LAUNCHES = 2250
+# Where the loop looks at its sum of losses, at the end of an epoch and now and then in it.
+LOOKS = "engine/core/train/loop.py"
+ONCE = "engine/core/distill/teacher.py"  # constants that a process brings to the card once
+CHECK = "tests/gpu_stub/job.py"  # in the place of the check that an online teacher's answers are finite
+
+
+@pytest.mark.parametrize(
+    ("card", "precision"),
+    [
+        (H100, "bf16"),
+        pytest.param(A100, "tf32", marks=pytest.mark.slow),
+        pytest.param(T4, "fp32", marks=pytest.mark.slow),
+    ],
+    ids=["H100", "A100", "T4"],
+)
+def test_jobs_of_every_kind_commit_and_their_steps_wait_for_little(tmp_path: Path, card: Card, precision: str) -> None:
+    done = call_on(card, run_experiment, root=str(tmp_path), precision=precision)
+    for ran in done:
+        assert (ran["status"], ran["committed"]) == (Exit.DONE, True), f"{ran['job']}: {ran['said']}"
+        assert (ran["peak"] > 0) == (ran["job"] != "pack-1"), ran["job"]
+    assert [ran["job"] for ran in done] == [job for job, *_ in experiment(precision)]
+    trained = {ran["job"]: ran["epochs"] for ran in done if ran["epochs"]}
+    assert set(trained) == set(STEP_LAUNCHES)
+    for job, epochs in trained.items():
+        for epoch in epochs:
+            judge_epoch(job, epoch, is_budgeted=card is H100)
+
+
+def judge_epoch(job: str, epoch: dict[str, Any], *, is_budgeted: bool) -> None:
+    """Of an epoch: two looks at the loss, two constants once, and a check in each step of an online teacher."""
+    kinds = {place: sum(place in line for line in epoch["waits"]) for place in (LOOKS, ONCE, CHECK)}
+    assert sum(kinds.values()) == len(epoch["waits"]) == epoch["syncs"], (job, epoch["waits"])
+    assert kinds[LOOKS] <= 2
+    assert kinds[ONCE] <= (2 if job == "train-teacher" else 0)
+    assert kinds[CHECK] == (epoch["steps"] if job == "train-online" else 0)
+    if is_budgeted:
+        assert epoch["launches"] <= STEP_LAUNCHES[job] * epoch["steps"]
+
+
+def test_a_batch_with_every_augmentation_is_made_on_the_card_without_a_wait(tmp_path: Path) -> None:
+    found = call_on(H100, count_feeding, root=str(tmp_path), batch=256, words=EVERYTHING)
+    assert found["waits"] == []
+    assert found["syncs"] == 0
+    assert 0 < found["launches"] <= BATCH_LAUNCHES
+
+
+def test_no_distillation_loss_waits_for_the_card() -> None:
+    found = call_on(H100, teach_each, batch=8, classes=10)
+    assert {"hinton", "dkd", "nkd", "ats", "dist", "lskd"} <= set(found)
+    assert {name: waits for name, waits in found.items() if waits} == {}
+
+
+WHOLE, HALVED, SMALL = 800, 580, 556  # MB of a card, of which a context takes 512
+BATCH = 512
+
+
+def test_a_training_halves_its_batch_and_a_measurement_gives_up_where_memory_runs_out(tmp_path: Path) -> None:
+    found = call_on(H100, run_short, root=str(tmp_path), sizes=[WHOLE, HALVED, SMALL], batch=BATCH)
+    assert found[f"train-teacher-{WHOLE}"] == [[Exit.DONE, 0]]
+    assert found[f"train-teacher-{HALVED}"] == [[Exit.OUT_OF_MEMORY, 0], [Exit.DONE, BATCH // 2]]
+    small = found[f"train-teacher-{SMALL}"]
+    assert [images for _, images in small] == [0, *(BATCH >> times for times in range(1, len(small)))]
+    assert (len(small) > 2, small[-1][0]) == (True, Exit.DONE)
+    assert found[f"measure-1-{WHOLE}"] == [[Exit.DONE, 0]]
+    # Its memory depends on its batch sizes alone: once more, as others may have held it, and no more.
+    assert found[f"measure-1-{SMALL}"] == [[Exit.OUT_OF_MEMORY, 0], [Exit.NO_MEMORY, 0]]
