@@ -19,6 +19,7 @@ factorial   main effects and interactions
 leaders     whose number is bold
 agreement   whether taught students follow their teacher more than untaught ones
 claims      what a spec claims, against the data
+submitted   whether results are of the spec at hand
 text        comparisons and verdicts in words
 trace       a number back to SQL, runs, jobs and commit
 freeze      numbers as they were, and what moved since
