@@ -12,9 +12,10 @@ from engine.collect import collect
 from engine.report import make_report
 from engine.report import number_text as words
 from engine.report.figures import Reliability, ReliabilityLine, draw_reliability, to_svg
+from engine.report.sentences import PART_TEXTS
 from engine.report.sheet import Sheet
 from engine.report.tables import Table
-from engine.report.teachers import TeacherSection, teacher_section
+from engine.report.teachers import PARTS, TeacherSection, teacher_section
 from store.journal import JournalWriter
 from tests.helpers.synthetic import Arm, SyntheticHome
 from tests.report.rows import make_rows, run_row
@@ -275,3 +276,7 @@ def test_the_diagram_is_of_the_held_out_part_and_names_the_split_where_it_must()
     assert drawn is not None
     assert drawn.lines == dict.fromkeys(["timm/vit", "timm/vit, 80/10/10"], ReliabilityLine((9,), (0.5,), (0.6,)))
     assert section(rows, PLAIN, bins=[{"job": "targets-1", "parts": json.dumps({"train": BINNED})}]).reliability is None
+
+
+def test_every_part_that_a_teacher_is_judged_on_has_its_words() -> None:
+    assert PART_TEXTS.keys() == set(PARTS)
