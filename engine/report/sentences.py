@@ -13,7 +13,7 @@ from engine.analysis.sentences import fill
 
 PART_TEXTS = {
     "train": "the training images", "val": "the validation images", "test": "the test images", "all": "all images",
-    "unseen": "the images that its weights have not seen",
+    "unseen": "the unseen images",
 }  # fmt: skip
 
 SENTENCES = {

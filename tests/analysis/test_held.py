@@ -145,7 +145,10 @@ def test_inference_is_decided_by_what_its_job_is_made_of() -> None:
     decided = {path for path in PLACES if "inference" in rule_of(path).decides and not path.startswith("prune.")}
     of_images = {"data.source", "data.classes", "data.image_size", "train.precision"}
     assert decided - of_images <= known
-    assert known - decided - {"image_size", "precision", "num_classes"} == {"student.drop_path", "student.weights"}
+    assert known - decided - {"image_size", "precision", "num_classes", "device"} == {
+        "student.drop_path",
+        "student.weights",
+    }
 
 
 def test_a_teacher_decides_what_a_student_learns_and_no_shape() -> None:

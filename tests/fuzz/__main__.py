@@ -1,6 +1,6 @@
 """`python -m tests.fuzz [TARGET...] [--minutes 60] [--jobs 2]`: fuzzes the targets, each for its share of the minutes.
 
-What crashes a reader, takes it over 10 seconds or over 1.5 GB is copied to crashes/TARGET/, where the tests feed it
+What crashes a reader, takes it over a minute or over 1.5 GB is copied to crashes/TARGET/, where the tests feed it
 again; commit it with the mend. The exit code is 1 where something was found. `build/fuzz` keeps each target's corpus.
 """
 
@@ -20,7 +20,7 @@ from tests.fuzz.target import CRASHES
 from tests.fuzz.targets import TARGETS
 
 BUILD = Path(__file__).parents[2] / "build" / "fuzz"
-MEGABYTES, SECONDS = 1500, 10
+MEGABYTES, SECONDS = 1500, 60
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

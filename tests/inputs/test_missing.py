@@ -91,7 +91,8 @@ def test_absent_and_broken_weights_are_told_by_their_network(tmp_path: Path) -> 
 def test_absent_and_wrong_boxes_are_one_line_each(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "set" / name).mkdir(parents=True)
-        (tmp_path / "set" / name / f"{name}1.jpg").write_bytes(name.encode())
+        for number in range(80):  # a batch of the quickstart fits into the training part
+            (tmp_path / "set" / name / f"{name}{number}.jpg").write_bytes(f"{name}{number}".encode())
     table = tmp_path / "boxes.csv"
     words = ("data.source=folder", f"data.root={tmp_path}/set", f"data.boxes={table}")
     (line,) = absent(*words)

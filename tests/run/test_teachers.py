@@ -255,7 +255,7 @@ MISTAKES: dict[str, tuple[Callable[[Weights], Weights], tuple[str, ...], tuple[s
     "a network full of NaN": (
         lambda state: {name: value * float("nan") for name, value in state.items()},
         (),
-        ("not finite", "check its weights"),
+        ("holds NaN", "take the weights of an earlier checkpoint"),
     ),
 }
 

@@ -30,6 +30,9 @@ class FakeStream:
     def wait_event(self, event: str) -> None:
         self.said.append(f"waited for {event}")
 
+    def wait_stream(self, _: FakeStream) -> None:
+        self.said.append("waited for what lies on the device")
+
 
 @dataclass
 class FakeBatch:
@@ -70,7 +73,7 @@ def test_a_gpus_batches_are_finished_one_ahead_and_waited_for(monkeypatch: pytes
     for batch in finish_ahead(made(), finish, lambda batch: batch, GPU):  # type: ignore[arg-type, return-value]
         said.append(f"got {batch.number}")
     assert [line for line in said if line != "recorded"] == [
-        *("finished 1", "finished 2", "waited for event 1", "kept 1", "got 1"),
+        *("waited for what lies on the device", "finished 1", "finished 2", "waited for event 1", "kept 1", "got 1"),
         *("finished 3", "waited for event 2", "kept 2", "got 2"),
         *("waited for event 3", "kept 3", "got 3"),
     ]
