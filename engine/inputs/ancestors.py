@@ -208,12 +208,12 @@ class Ancestors:
         told, job = read_lineage(file) if file is not None else None, self.trained.by_file(digest)
         if told is not None and job is None and file is not None and are_changed(file, self.home.tensors):
             told = join_lineages([told, Lineage(unknown=(CHANGED,))])
-        if told is None and job is None and file is not None:
-            job = self.trained.by_tensors(file)
-        name = self._file_name(digest, file, job)
-        if told is None and job is None:
-            return Lineage(unknown=(name,))
-        return (told or self.of_job(str(job))).under(name)
+        twin = self.trained.by_tensors(file) if job is None and file is not None else None
+        name = self._file_name(digest, file, job or twin)
+        known = [told] if told is not None else [self.of_job(job)] if job is not None else []
+        # Whatever a header says: of tensors that this home made, this home knows.
+        known += [self.of_job(twin)] if twin is not None else []
+        return join_lineages(known).under(name) if known else Lineage(unknown=(name,))
 
     def _file_name(self, digest: str, file: Path | None, job: str | None) -> str:
         if not self.names_files:

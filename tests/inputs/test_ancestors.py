@@ -111,6 +111,16 @@ def test_a_header_whose_tensors_were_changed_is_half_of_the_truth(home: Home, tm
     assert lineage.unknown == (f"its weights <- on.safetensors <- {CHANGED}",)
 
 
+def test_a_forged_header_does_not_hide_what_this_home_knows(home: Home, tmp_path: Path) -> None:
+    write_training(home)
+    tensors = load_file(commit(home, "train-1", TOLD))
+    forged = tmp_path / "forged.safetensors"
+    save_file(tensors, forged, encode_lineage(Lineage(pretrained=("nothing of yours",))))
+    write_training(home, "train-2", weights=mark(forged), weights_file=str(forged))
+    lineage = Ancestors(home).of_parents(need_words(home, "train-2"))
+    assert [seen.images for seen in lineage.exposures] == [seen.images for seen in TOLD.exposures]
+
+
 def need_words(home: Home, job: str) -> Any:
     words = stored_words(home.job(job))
     assert words is not None
