@@ -25,10 +25,18 @@ def read_overlays(overrides: Sequence[str], overlays: Sequence[str | Path]) -> T
     for overlay in overlays:
         document = read_document(Path(overlay))
         _check_replace(document)
+        if "extends" in document.tree:
+            raise _extends_refusal(document.keys.get(("extends",), ""))
         tree = merge_trees(tree, _nest_overlay(document.tree))
     for text in overrides:
         tree = merge_trees(tree, _parse_override(text))
     return tree
+
+
+def _extends_refusal(where: str) -> SpecError:
+    """What a spec extends is read before anything is laid over it, so it would do nothing here."""
+    fix = "name each file that is to lie over the spec: --overlay FILE --overlay FILE"
+    return SpecError([Problem(where, "extends", "only a spec extends another file", fix)])
 
 
 def _check_replace(document: Document) -> None:
@@ -57,6 +65,8 @@ def _parse_override(text: str) -> Tree:
             [Problem(f"--set {text}", "", "this is no path=value", "write for instance --set train.epochs=2")]
         )
     first, _, rest = path.partition(".")
+    if first == "extends":
+        raise _extends_refusal(f"--set {text}")
     arm, _, inner = rest.partition(".") if first == "arms" else ("", "", "")
     wrong = (
         unknown_part(path) if first in Settings.model_fields else _unknown_top(first) or (inner and unknown_part(inner))

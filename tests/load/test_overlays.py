@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import SpecError
 from engine.load import load_spec
+from engine.load.overlays import read_overlays
 from engine.spec import Settings, Spec
 from engine.spec.cells import expand_cells
 
@@ -253,3 +254,13 @@ def test_words_that_replace_nothing_are_refused(text: str, path: str, where: str
 @pytest.mark.parametrize("matrix", ["3", "[1]"])
 def test_an_axis_over_what_is_no_matrix_takes_its_place(matrix: str, tmp_path: Path) -> None:
     assert spec_of(tmp_path, f"matrix: {matrix}\n", "matrix.train.lr=[3.0]").matrix == {"train.lr": [3.0]}
+
+
+def test_what_lies_over_a_spec_extends_nothing(tmp_path: Path) -> None:
+    over = tmp_path / "over.yaml"
+    over.write_text("seeds: [0]\nextends: other.yaml\n")
+    with pytest.raises(SpecError, match="only a spec extends another file") as caught:
+        read_overlays((), [over])
+    assert caught.value.problems[0].where.endswith("over.yaml:2:1")
+    with pytest.raises(SpecError, match="--set extends=/etc/passwd"):
+        read_overlays(("extends=/etc/passwd",), [])
