@@ -101,7 +101,7 @@ SENTENCES = {
     "cell_moved": "with its whole cell",
     "other_runs": "by other runs: {what}",
     "other_figures": "from the same runs: their jobs hold other figures now",
-    "other_samples": "from the same runs: {now} samples now, {before} before",
+    "other_samples": "from the same runs: n={now} now, n={before} before",
     "other_spread": "from the same runs: the same mean with another spread",
 }  # fmt: skip
 

@@ -141,7 +141,7 @@ def _rows_of(name: str, rows: list[dict[str, Any]]) -> Answer:
         ({"std": None}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6, n=3, " + SPREAD]),
         (
             {"n": 4},
-            ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=4, from the same runs: 4 samples now, 3 before"],
+            ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=4, from the same runs: n=4 now, n=3 before"],
         ),
         (
             {"mean": 0.5, "runs": ["r2"]},
@@ -203,7 +203,7 @@ def cell(metric: str = "test_top1", arm: str = "a", **more: Any) -> dict[str, An
     ("now", "reason"),
     [
         (cell(mean=0.6), OWN),
-        (cell(n=1, std=None), "from the same runs: 1 samples now, 2 before"),
+        (cell(n=1, std=None), "from the same runs: n=1 now, n=2 before"),
         (cell(std=None), SPREAD),
         (cell(mean=0.6, n=3, runs=["r1", "r2", "r3"]), "by other runs: 1 run more"),
         (cell(mean=0.6, runs=["r1", "r3"]), "by other runs: 1 run more and 1 run fewer"),
