@@ -48,6 +48,9 @@ from store.queue import Claim, Queue, RunningRow, Verdict
 log = logging.getLogger("xp.scheduler")
 
 
+CLOCK_WAS_SET = 5.0  # seconds by which the two times of a start differ then
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long the scheduler waits for what, in seconds."""
@@ -304,12 +307,14 @@ class Scheduler:
         return replace(verdict, state="queued", reason="paused" if request else "", wait=0.0, spent={})
 
     def find_start(self, row: RunningRow, ended_at: float) -> float:
-        """Return when an attempt began, by the wall clock of its end: what lies between is what it took.
+        """Return when an attempt began; where the clock was set meanwhile, by the wall clock of its end.
 
-        The clock may have been set meanwhile, and what jobs took decides what is said to be left.
+        What jobs took decides what is said to be left. A process's age is told in hundredths of a second, and it
+        begins a little after it is asked for: by that alone one attempt would seem to begin before another's end.
         """
         seconds = seconds_since_start(read_object(self.home.job(row.job).attempt(row.attempt).handle) or {})
-        return row.started_at if seconds is None else ended_at - seconds
+        is_as_asked = seconds is None or abs(ended_at - seconds - row.started_at) < CLOCK_WAS_SET
+        return row.started_at if seconds is None or is_as_asked else ended_at - seconds
 
     def write_outcome(self, row: RunningRow, verdict: Verdict, began_at: float, ended_at: float) -> None:
         folder = self.home.job(row.job).attempt(row.attempt)
