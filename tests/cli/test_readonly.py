@@ -28,6 +28,10 @@ claims:
 """
 
 
+# In a forked process, where what another thread held at the fork is held for ever: not among thousands of other tests.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An experiment with results, and one of a single job in the queue, done."""
