@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from engine.cli import app
 from engine.collect import collect
 from engine.errors import HomeError
+from engine.home.paths import open_home
 from engine.inspect import doctor
 from engine.inspect.doctor import Finding
 from tests.helpers.powerless import readable_only, without_power
@@ -26,10 +27,6 @@ arms: {a: {}, b: {student.attention.kind: longformer}}
 claims:
   - {id: one, text: Sparse is better., metric: test_top1, arm: b, against: a, expect: greater}
 """
-
-
-# In a forked process, where what another thread held at the fork is held for ever: not among thousands of other tests.
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -70,24 +67,37 @@ READING: dict[str, tuple[list[str], int]] = {
 }
 
 
+def ask_all(place: str) -> None:
+    """Ask each command, and write down what it said."""
+    home, out = Path(place), Path(place).parent / "out"
+    doctor._imports = lambda: Finding("torch with timm", True, "loads")
+    os.chdir(out)
+    said: dict[str, list[object]] = {}
+    for name, (words, _) in READING.items():
+        filled = [word.format(out=out, spec=home.parent / "paper.yaml") for word in words]
+        answer = run(home, *filled)
+        said[name] = [answer.exit_code, answer.output, repr(answer.exception)]
+    assert not os.access(home, os.W_OK)
+    (out / "answers.json").write_text(json.dumps(said))
+
+
+def try_to_write(place: str) -> None:
+    for words in (["worker", "--until-idle"], ["rebuild"], ["submit", str(Path(place).parent / "paper.yaml")]):
+        answer = run(Path(place), *words)
+        assert isinstance(answer.exception, HomeError | OSError), (words, answer.output, answer.exception)
+
+
+def collect_nothing(place: str) -> None:
+    with pytest.raises(HomeError, match="nothing was published here, and the home cannot be written"):
+        collect(open_home(place))
+
+
 @pytest.fixture(scope="module")
 def answers(home: Path) -> dict[str, list[object]]:
     """What each command said, asked one after the other in one process."""
     out = home.parent / "out"
-
-    def ask() -> None:
-        doctor._imports = lambda: Finding("torch with timm", True, "loads")
-        os.chdir(out)
-        said: dict[str, list[object]] = {}
-        for name, (words, _) in READING.items():
-            filled = [word.format(out=out, spec=home.parent / "paper.yaml") for word in words]
-            answer = run(home, *filled)
-            said[name] = [answer.exit_code, answer.output, repr(answer.exception)]
-        assert not os.access(home, os.W_OK)
-        (out / "answers.json").write_text(json.dumps(said))
-
     with readable_only(home):
-        without_power(ask)
+        without_power(ask_all, home)
     found: dict[str, list[object]] = json.loads((out / "answers.json").read_text())
     return found
 
@@ -113,22 +123,12 @@ def test_doctor_names_nothing_but_that_it_cannot_be_written(answers: dict[str, l
 
 
 def test_who_would_write_says_that_it_cannot(home: Path) -> None:
-    def ask() -> None:
-        for words in (["worker", "--until-idle"], ["rebuild"], ["submit", str(home.parent / "paper.yaml")]):
-            answer = run(home, *words)
-            assert isinstance(answer.exception, HomeError | OSError), (words, answer.output, answer.exception)
-
     with readable_only(home):
-        without_power(ask)
+        without_power(try_to_write, home)
 
 
 def test_a_read_only_home_without_results_says_so(tmp_path: Path) -> None:
     made = SyntheticHome(tmp_path / "home")
     made.train("train-a", Arm(), 0)
-
-    def ask() -> None:
-        with pytest.raises(HomeError, match="nothing was published here, and the home cannot be written"):
-            collect(made.home)
-
     with readable_only(made.home.root):
-        without_power(ask)
+        without_power(collect_nothing, made.home.root)
