@@ -31,7 +31,7 @@ def stop_jobs(connection: Connection, names: Iterable[str], request: str, reason
         ),
         words,
     ).scalars()
-    found = list(told)
+    found = list(told.all())
     connection.execute(text(f"UPDATE jobs SET request = :request WHERE state = 'running' AND {AMONG}"), words)
     connection.execute(
         text(f"UPDATE jobs SET state = :state, reason = :reason WHERE +state IN {waiting} AND {AMONG}"), words
@@ -58,7 +58,7 @@ def cancel_runs(connection: Connection, experiment: str, runs: Iterable[str]) ->
 def _unwanted_jobs(connection: Connection, names: list[str]) -> list[str]:
     alone = "NOT EXISTS (SELECT 1 FROM wanted w WHERE w.job = jobs.job)"
     found = connection.execute(text(f"SELECT job FROM jobs WHERE {AMONG} AND {alone}"), {"names": json.dumps(names)})
-    return list(found.scalars())
+    return list(found.scalars().all())
 
 
 def unshared_jobs(connection: Connection, names: Iterable[str], experiment: str) -> list[str]:
@@ -68,7 +68,7 @@ def unshared_jobs(connection: Connection, names: Iterable[str], experiment: str)
         text(f"SELECT job FROM jobs WHERE {AMONG} AND NOT {shared} ORDER BY job"),
         {"names": json.dumps(list(names)), "name": experiment},
     )
-    return list(found.scalars())
+    return list(found.scalars().all())
 
 
 def list_runs(connection: Connection, experiment: str) -> list[str]:
@@ -89,7 +89,7 @@ def list_jobs(connection: Connection, experiment: str, runs: Iterable[str] | Non
         ),
         words,
     )
-    return list(dict.fromkeys(found.scalars()))
+    return list(dict.fromkeys(found.scalars().all()))
 
 
 def resume_jobs(connection: Connection, names: Iterable[str]) -> list[str]:
@@ -98,7 +98,9 @@ def resume_jobs(connection: Connection, names: Iterable[str]) -> list[str]:
     found = list(
         connection.execute(
             text(f"SELECT job FROM jobs WHERE {AMONG} AND (state = 'paused' OR request = 'pause')"), words
-        ).scalars()
+        )
+        .scalars()
+        .all()
     )
     connection.execute(text(f"UPDATE jobs SET request = '' WHERE request = 'pause' AND {AMONG}"), words)
     paused = f"+state = 'paused' AND {AMONG}"
@@ -111,7 +113,7 @@ def retry_jobs(connection: Connection, names: Iterable[str]) -> list[str]:
     """Give failed and cancelled jobs a fresh budget; return those it was news to."""
     words = {**FRESH, "names": json.dumps(list(names))}
     ended = f"+state IN ('failed', 'cancelled') AND {AMONG}"
-    found = list(connection.execute(text(f"SELECT job FROM jobs WHERE {ended}"), words).scalars())
+    found = list(connection.execute(text(f"SELECT job FROM jobs WHERE {ended}"), words).scalars().all())
     fresh = ", ".join(f"{name} = :{name}" for name in FRESH)
     connection.execute(text(f"UPDATE jobs SET state = 'blocked', {fresh} WHERE {ended}"), words)
     # A cancel that has not happened yet is taken back.
@@ -133,7 +135,7 @@ def with_needs(connection: Connection, names: Iterable[str]) -> list[str]:
         ),
         {"names": json.dumps(list(names))},
     )
-    return list(found.scalars())
+    return list(found.scalars().all())
 
 
 def cancelled_runs(connection: Connection, names: Iterable[str]) -> dict[str, list[str]]:
