@@ -18,7 +18,7 @@ from engine.spec.data import SourceWords
 from engine.spec.distill import LossWords
 from engine.spec.patterns import SelectWords
 from engine.spec.registries import REGISTRIES, OneOf, find_word, one_of, read_registry, read_words
-from engine.spec.training import OptimizerWords
+from engine.spec.optimizers import OptimizerWords
 
 FACTS: dict[str, type[Any]] = {
     "loss": LossWords,

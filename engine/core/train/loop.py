@@ -24,7 +24,8 @@ from engine.core.train.checkpoint import State, capture_random, restore_random
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
 from engine.core.train.micro_batch import couple_pieces, cut_batch, has_batch_norm, sum_pieces
-from engine.core.train.optim import build_optimizer, learning_rate, set_rate
+from engine.core.train.optim import build_optimizer, set_rate
+from engine.core.train.schedule import learning_rate
 from engine.spec import Distill, Train
 
 # On a GPU: how often the sum of the loss is looked at, for which the host waits.
