@@ -25,7 +25,6 @@ from engine.spec.base import (
 from engine.spec.optimizers import OPTIMIZER_WORDS, REFUSED_OPTIMIZERS
 from engine.spec.registries import OneOf, one_of
 
-
 Schedule = Literal["cosine", "linear", "poly", "step", "tanh", "constant"]
 SCHEDULE_WORDS: dict[str, tuple[str, ...]] = {"poly": ("power",), "step": ("decay_epochs", "decay_rate")}
 """The words that a schedule has of its own."""
@@ -57,9 +56,10 @@ class Train(Model):
         json_schema_extra=LATER,
         description="of schedule step: the rate falls after each so many epochs, or after those listed; by default 30",
     )
-    decay_rate: Annotated[
-        float, ranged("of schedule step: what the rate is multiplied with, by default 0.1", gt=0.0, lt=1.0)
-    ] | None = Field(None, json_schema_extra=LATER)
+    decay_rate: (
+        Annotated[float, ranged("of schedule step: what the rate is multiplied with, by default 0.1", gt=0.0, lt=1.0)]
+        | None
+    ) = Field(None, json_schema_extra=LATER)
     power: Annotated[float, ranged("of schedule poly, by default 0.9", gt=0.0, le=100.0)] | None = Field(
         None, json_schema_extra=LATER
     )
@@ -68,9 +68,12 @@ class Train(Model):
     warmup_epochs: FewEpochs = 1
     clip_grad: Positive | None = 5.0
     label_smoothing: Ratio = 0.0
-    ema: Annotated[
-        float, ranged("decay of a moving average of the weights, which is then what is evaluated", gt=0.0, lt=1.0)
-    ] | None = Field(None, json_schema_extra=LATER)
+    ema: (
+        Annotated[
+            float, ranged("decay of a moving average of the weights, which is then what is evaluated", gt=0.0, lt=1.0)
+        ]
+        | None
+    ) = Field(None, json_schema_extra=LATER)
     ema_warmup: bool = Field(
         True,
         json_schema_extra=LATER,
