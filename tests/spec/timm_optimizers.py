@@ -18,7 +18,7 @@ def optimizer_table() -> str:
     """Return the head and a line for each optimizer, sorted by name."""
     from timm.optim import get_optimizer_info, list_optimizers
 
-    names = (name for name in sorted(list_optimizers()) if name not in OURS)
+    names = (name for name in sorted(map(str, list_optimizers())) if name not in OURS)
     return HEAD + "".join(f"{_line(get_optimizer_info(name))}\n" for name in names)
 
 

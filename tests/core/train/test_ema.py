@@ -67,12 +67,12 @@ def test_what_is_shown_goes_and_the_weights_come_back_bit_by_bit() -> None:
 
 
 def test_a_weight_that_two_layers_share_moves_once() -> None:
-    network = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
-    network[1].weight = network[0].weight
+    first, second = nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)
+    second.weight, network = first.weight, nn.Sequential(first, second)
     average = MovingAverage(network, 0.5, warms_up=False)
-    before = network[0].weight.detach().clone()
+    before = first.weight.detach().clone()
     with torch.no_grad():
-        network[0].weight.add_(1.0)
+        first.weight.add_(1.0)
     average.update(2)
     assert list(average.values) == ["0.weight"]
     assert torch.equal(average.values["0.weight"], before.lerp(before + 1.0, 0.5))

@@ -212,7 +212,7 @@ class Spoilt:
 def test_steps_whose_gradients_overflow_are_left_out_and_no_divergence(pack: Pack) -> None:
     notes = Notes()
     loop = words_loop(pack, notes, {"precision": "fp16", "epochs": 3})
-    next(loop.network.parameters()).register_hook(Spoilt(3))
+    next(loop.network.parameters()).register_hook(Spoilt(3))  # type: ignore[no-untyped-call]
     loop.run()
     assert loop.update.scaler is not None
     assert loop.update.scaler.get_scale() == 2.0**13
@@ -222,14 +222,14 @@ def test_steps_whose_gradients_overflow_are_left_out_and_no_divergence(pack: Pac
 
 def test_gradients_that_overflow_at_any_scale_end_it(pack: Pack) -> None:
     loop = words_loop(pack, Notes(), {"precision": "fp16", "epochs": 9})
-    next(loop.network.parameters()).register_hook(Spoilt(10**6))
+    next(loop.network.parameters()).register_hook(Spoilt(10**6))  # type: ignore[no-untyped-call]
     with pytest.raises(Diverged, match="overflow fp16 at any scale"):
         loop.run()
 
 
 def test_the_same_gradient_in_fp32_is_a_divergence(pack: Pack) -> None:
     loop = words_loop(pack, Notes(), {"clip_grad": None})
-    next(loop.network.parameters()).register_hook(Spoilt(1))
+    next(loop.network.parameters()).register_hook(Spoilt(1))  # type: ignore[no-untyped-call]
     with pytest.raises(Diverged):
         loop.run()
 

@@ -169,7 +169,7 @@ def test_muon_leaves_tables_of_biases_to_adamw() -> None:
 
     network = Attention()
     optimizer = build_optimizer(network, TRAIN.model_copy(update={"optimizer": "muon"}))
-    (network.proj.weight * network.attention_biases + network.proj.bias[:, None]).sum().backward()
+    (network.proj.weight * network.attention_biases + network.proj.bias[:, None]).sum().backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     assert not optimizer.state[network.attention_biases]["use_muon"]
     assert optimizer.state[network.proj.weight]["use_muon"]

@@ -88,7 +88,7 @@ def test_the_warm_up_is_that_of_every_schedule_and_no_step_remembers_another(sch
 def test_linear_is_timms_schedule_of_whole_epochs() -> None:
     """From `timm.scheduler`'s own factory, counting updates, behind a warm-up that comes before."""
     carrier = torch.optim.SGD([torch.zeros(1)], lr=1e-3)
-    words = {"min_lr": 1e-5, "warmup_epochs": 0, "updates_per_epoch": 5, "step_on_epochs": False}
+    words: dict[str, Any] = {"min_lr": 1e-5, "warmup_epochs": 0, "updates_per_epoch": 5, "step_on_epochs": False}
     scheduler, _ = create_scheduler_v2(carrier, "poly", num_epochs=8, decay_rate=1.0, **words)
     found = rates({"schedule": "linear"})
     for step in range(40):
