@@ -243,9 +243,10 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("TemperatureSchedule", "start end schedule by", Rule(ACCURACY)),
     ("EntropyMatch", "match at", Rule(ACCURACY)),
     ("Train", "epochs", Rule(ACCURACY | TIME)),
-    ("Train", "batch_size optimizer deterministic", Rule(LEARNING)),
+    ("Train", "batch_size optimizer deterministic ema accumulate", Rule(LEARNING)),
     ("Train", "precision", Rule(LEARNING | MEASURED)),
     ("Train", "clip_grad", Rule(ACCURACY | PACE)),
+    ("Train", "betas momentum eps schedule decay_epochs decay_rate power ema_warmup", Rule(ACCURACY)),
     ("Train", "lr min_lr weight_decay warmup_epochs label_smoothing checkpoint", Rule(ACCURACY)),
     ("Train", "threads", Rule(TRAINING, noted=ACCURACY)),  # the order of sums
     ("Train", "memory", Rule(TRAINING)),

@@ -19,6 +19,7 @@ from engine.core.network.build import normalization
 from engine.core.prune import prune_network
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
+from engine.core.train.groups import Groups
 from engine.core.train.loop import Loop, Recipe
 from engine.core.train.optim import recovery
 from engine.errors import JobError
@@ -153,7 +154,7 @@ def _make_loop(
         loader=loader,
         val_loader=_eval_loader(task, "val", room, device),
         teacher=teaching.ask if teaching else None,
-        schedule=teaching.schedule(train.epochs, loader.steps_per_epoch) if teaching else None,
+        schedule=teaching.schedule(train.epochs, Groups.of(loader, train.accumulate).steps) if teaching else None,
         phase=phase,
         save_seconds=60.0 * attempt.details.save_minutes,
         micro_batch=room.images if room.is_split else None,

@@ -10,7 +10,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     network        networks and their attention
     patterns       who sees whom in a window
     shapes         what a network's words come to at an image size: windows, radii, tiles
-    training       train, prune, measure, explain, resources
+    training optimizers   train, prune, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
     teacher        who teaches
     distill        losses, temperatures
     experiment     one run's settings; a whole spec

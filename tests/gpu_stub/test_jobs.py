@@ -29,8 +29,9 @@ CHECK = "tests/gpu_stub/job.py"  # in the place of the check that an online teac
         (H100, "bf16"),
         pytest.param(A100, "tf32", marks=pytest.mark.slow),
         pytest.param(T4, "fp32", marks=pytest.mark.slow),
+        pytest.param(T4, "fp16", marks=pytest.mark.slow),
     ],
-    ids=["H100", "A100", "T4"],
+    ids=["H100", "A100", "T4", "T4-fp16"],
 )
 def test_jobs_of_every_kind_commit_and_their_steps_wait_for_little(tmp_path: Path, card: Card, precision: str) -> None:
     done = call_on(card, run_experiment, root=str(tmp_path), precision=precision)

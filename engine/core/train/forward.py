@@ -10,10 +10,17 @@ from torch import Tensor, nn
 
 from engine.core.distill.teacher import normalize
 
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the context in which bf16 and fp16 work runs; fp32 and tf32 run as they are."""
+    return torch.autocast(device.type, HALVES.get(precision, torch.bfloat16), enabled=precision in HALVES)
+
 
 @dataclass(frozen=True)
 class Forward:
-    """How images enter a network: on `device`, with its own mean and std, under bf16 autocast or in fp32."""
+    """How images enter a network: on `device`, with its own mean and std, under autocast or in fp32."""
 
     device: torch.device
     precision: str
@@ -23,7 +30,7 @@ class Forward:
     def __call__(self, network: nn.Module, images: Tensor) -> Tensor:
         """Take uint8 images (B, 3, S, S) on any device, return fp32 logits (B, classes) on ours."""
         inputs = self.prepare(images)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        with autocast(self.device, self.precision):
             logits: Tensor = network(inputs)
         # Softmax and losses are taken in fp32: bf16 keeps two to three digits.
         return logits.float()
