@@ -96,7 +96,7 @@ def resize_boxes(flat: Tensor, boxes: Boxes, size: int, kind: Interpolation, at_
     for first in range(0, len(boxes), at_once):
         some = slice(first, first + at_once)
         part = boxes[some]
-        most = (_tap_count(longest, size, kernel) for longest in (part.widest, part.tallest))
+        most = (tap_count(longest, size, kernel) for longest in (part.widest, part.tallest))
         # Across first, as torch does it: each direction rounds, so the order counts.
         rows = _resize_across(flat, part, size, across.part(some, next(most)))
         images[some] = _resize_down(rows, part, size, down.part(some, next(most))).permute(0, 3, 1, 2)
@@ -141,14 +141,15 @@ def _byte_taps(lengths: Tensor, size: int, longest: int, kernel: Kernel) -> Taps
     centers = (torch.arange(size, device=spans.device, dtype=torch.float64) + 0.5) * scale
     first = (centers - support + 0.5).long().clamp(min=0)
     last = torch.minimum((centers + support + 0.5).long(), lengths[:, None])
-    places = first[:, :, None] + torch.arange(_tap_count(longest, size, kernel), device=spans.device)
+    places = first[:, :, None] + torch.arange(tap_count(longest, size, kernel), device=spans.device)
     # Times the inverse, as torch's kernel has it: a division would round otherwise.
     weights = kernel.weigh((places.double() - centers[:, :, None] + 0.5) * (1.0 / widened)[:, :, None])
     weights = torch.where(places < last[:, :, None], weights, 0.0)
     return Taps(first, *_to_whole(weights / _sum_in_order(weights)[:, :, None]))
 
 
-def _tap_count(longest: int, size: int, kernel: Kernel) -> int:
+def tap_count(longest: int, size: int, kernel: Kernel) -> int:
+    """Return how many source pixels an output pixel has at most, of spans of `longest` pixels onto `size`."""
     return 2 * math.ceil(kernel.half_support * max(1.0, longest / size)) + 1
 
 
