@@ -9,14 +9,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from engine.spec.base import Interpolation
 
+Line = tuple[int, int, int, int, int, int]
+"""A box: first byte and width of its image in a flat tensor; left, top, width and height in the image."""
 MOST_BITS, LARGEST_WEIGHT = 22, 1 << 15  # torch keeps its weights in 16 bits, and takes as many bits as then fit
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A batch that is cut on a device: `lines` and `flips` of the images at the places `large`, which it holds.
+
+    `pixels` uint8 (n, 3, size, size) are what the host rendered for the places `small`, None where there are none.
+    """
+
+    lines: list[Line]
+    flips: list[bool]
+    large: list[int]
+    small: list[int]
+    pixels: Tensor | None
+    size: int
+    kind: Interpolation
+
+    def at(self, size: int, kind: Interpolation) -> Cut:
+        return replace(self, size=size, kind=kind)
 
 
 @dataclass(frozen=True)
@@ -34,7 +55,7 @@ class Boxes:
     longest: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, lines: list[tuple[int, int, int, int, int, int]], device: torch.device) -> Boxes:
+    def of(cls, lines: list[Line], device: torch.device) -> Boxes:
         """Return the boxes of these lines on a device, brought there in one copy."""
         table = torch.tensor(lines, dtype=torch.int64).view(-1, 6).T.to(device, non_blocking=True)
         start, width, left, top, wide, tall = table.unbind(0)

@@ -16,12 +16,20 @@ from engine.core.data.augment import FILL
 from engine.core.data.kernels.orders import NUMBERS, Change, ChangeOrder
 from engine.core.data.kernels.rounding import EXACT, luma, round_even, to_level
 
-STRETCH, EQUALIZE, INVERT = tl.constexpr(int(Change.STRETCH)), tl.constexpr(int(Change.EQUALIZE)), tl.constexpr(int(Change.INVERT))
-POSTERIZE, SOLARIZE, ADD = tl.constexpr(int(Change.POSTERIZE)), tl.constexpr(int(Change.SOLARIZE)), tl.constexpr(int(Change.ADD))
+STRETCH, EQUALIZE, INVERT = (
+    tl.constexpr(int(Change.STRETCH)),
+    tl.constexpr(int(Change.EQUALIZE)),
+    tl.constexpr(int(Change.INVERT)),
+)
+POSTERIZE, SOLARIZE, ADD = (
+    tl.constexpr(int(Change.POSTERIZE)),
+    tl.constexpr(int(Change.SOLARIZE)),
+    tl.constexpr(int(Change.ADD)),
+)
 BLACK, MEAN, GREY = tl.constexpr(int(Change.BLACK)), tl.constexpr(int(Change.MEAN)), tl.constexpr(int(Change.GREY))
 SMOOTH, WARP, TABLES = tl.constexpr(int(Change.SMOOTH)), tl.constexpr(int(Change.WARP)), tl.constexpr(int(Change.MEAN))
 OUTSIDE, WORDS = tl.constexpr(FILL), tl.constexpr(NUMBERS)
-BLOCK = 1024
+BLOCK, COUNTED = 512, 1024  # pixels of a program, and of a step of one that counts a whole image
 
 
 def change_ordered(images: Tensor, order: ChangeOrder, arrays: Sequence[Tensor]) -> Tensor:
@@ -30,7 +38,7 @@ def change_ordered(images: Tensor, order: ChangeOrder, arrays: Sequence[Tensor])
     blocks = triton.cdiv(size * size, BLOCK)
     for kinds, numbers in ((arrays[kinds], arrays[numbers]) for kinds, numbers in order.layers):
         tables = torch.empty((count, 3, 256), dtype=torch.uint8, device=images.device)
-        make_tables[(3 * count,)](images, kinds, numbers, tables, size * size, BLOCK, **EXACT)
+        make_tables[(3 * count,)](images, kinds, numbers, tables, size * size, COUNTED, **EXACT)
         changed = torch.empty_like(images)
         change_pixels[(count * blocks,)](images, changed, kinds, numbers, tables, blocks, size, BLOCK, **EXACT)
         images = changed
@@ -41,14 +49,14 @@ def change_ordered(images: Tensor, order: ChangeOrder, arrays: Sequence[Tensor])
     boxes, noise = (images, images) if order.boxes is None else (arrays[order.boxes], arrays[order.noise])
     means = torch.empty(count, dtype=torch.float32, device=images.device)
     if jitters:
-        find_means[(count,)](images, factors, means, size * size, BLOCK, **EXACT)
+        find_means[(count,)](images, factors, means, size * size, COUNTED, **EXACT)
     grid = (count * blocks,)
     finish_pixels[grid](images, factors, means, boxes, noise, blocks, jitters, erases, size, BLOCK, **EXACT)
     return images
 
 
 @triton.jit
-def make_tables(images, kinds, numbers, tables, COUNT: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def make_tables(images, kinds, numbers, tables, COUNT: tl.constexpr, BLOCK: tl.constexpr):
     """Write what becomes of each level of one channel of an image, where that is all that an operation asks."""
     plane = tl.program_id(0)
     image = plane // 3
@@ -74,15 +82,12 @@ def make_tables(images, kinds, numbers, tables, COUNT: tl.constexpr, BLOCK: tl.c
             table = to_level((value - mean) * number + mean)
         else:
             counts = count_levels(images + plane.to(tl.int64) * COUNT, level, COUNT, BLOCK)
-            if kind == STRETCH:
-                table = stretch_levels(counts, level, value)
-            else:
-                table = equalize_levels(counts, level, COUNT)
+            table = tl.where(kind == STRETCH, stretch_levels(counts, level), equalize_levels(counts, level, COUNT))
         tl.store(tables + plane * 256 + level, table.to(tl.uint8))
 
 
 @triton.jit
-def count_levels(source, level, COUNT: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def count_levels(source, level, COUNT: tl.constexpr, BLOCK: tl.constexpr):
     """Return how many pixels of a plane have each level, int32 (256,)."""
     counts = tl.zeros((256,), tl.int32)
     for first in range(0, COUNT, BLOCK):
@@ -94,17 +99,17 @@ def count_levels(source, level, COUNT: tl.constexpr, BLOCK: tl.constexpr):  # ty
 
 
 @triton.jit
-def stretch_levels(counts, level, value):  # type: ignore[no-untyped-def] # of the kernel language
+def stretch_levels(counts, level):
     low = tl.min(tl.where(counts > 0, level, 255), axis=0).to(tl.float32)
     high = tl.max(tl.where(counts > 0, level, 0), axis=0).to(tl.float32)
     span = tl.maximum(high - low, 1.0)
     # Torch divides a number by a tensor so.
     scale = tl.where(high > low, tl.div_rn(span * 0.0 + 1.0, span) * 255.0, 1.0)
-    return to_level((value - tl.where(high > low, low, 0.0)) * scale)
+    return to_level((level.to(tl.float32) - tl.where(high > low, low, 0.0)) * scale)
 
 
 @triton.jit
-def equalize_levels(counts, level, COUNT: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def equalize_levels(counts, level, COUNT: tl.constexpr):
     highest = tl.max(tl.where(counts > 0, level, 0), axis=0)
     step = (COUNT - tl.sum(tl.where(level == highest, counts, 0), axis=0)) // 255
     below = tl.cumsum(counts, axis=0) - counts
@@ -113,7 +118,7 @@ def equalize_levels(counts, level, COUNT: tl.constexpr):  # type: ignore[no-unty
 
 
 @triton.jit
-def mean_grey(source, factor, COUNT: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def mean_grey(source, factor, COUNT: tl.constexpr, BLOCK: tl.constexpr):
     """Return the mean grey of an image (fp32) whose levels are first multiplied by `factor`."""
     total = tl.full((), 0, tl.int64)
     for first in range(0, COUNT, BLOCK):
@@ -127,9 +132,7 @@ def mean_grey(source, factor, COUNT: tl.constexpr, BLOCK: tl.constexpr):  # type
 
 
 @triton.jit
-def change_pixels(  # type: ignore[no-untyped-def] # of the kernel language
-    images, changed, kinds, numbers, tables, blocks, SIZE: tl.constexpr, BLOCK: tl.constexpr
-):
+def change_pixels(images, changed, kinds, numbers, tables, blocks, SIZE: tl.constexpr, BLOCK: tl.constexpr):
     """Write some pixels of an image as its operation has them: by the table, the pixel's grey, neighbours or a warp."""
     image = tl.program_id(0) // blocks
     place = (tl.program_id(0) % blocks) * BLOCK + tl.arange(0, BLOCK)
@@ -155,14 +158,14 @@ def change_pixels(  # type: ignore[no-untyped-def] # of the kernel language
         red, green, blue = load_pixel(source, place, inside, SIZE * SIZE)
         if kind > 0:
             table = tables + image * 768
-            red, green, blue = tl.load(table + red), tl.load(table + 256 + green), tl.load(table + 512 + blue)
-            store_pixel(target, place, inside, SIZE * SIZE, red, green, blue)
-        else:
-            store_pixel(target, place, inside, SIZE * SIZE, red, green, blue)
+            red = tl.load(table + red).to(tl.int32)
+            green = tl.load(table + 256 + green).to(tl.int32)
+            blue = tl.load(table + 512 + blue).to(tl.int32)
+        store_pixel(target, place, inside, SIZE * SIZE, red, green, blue)
 
 
 @triton.jit
-def load_pixel(source, place, inside, COUNT: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def load_pixel(source, place, inside, COUNT: tl.constexpr):
     """Return the three levels of pixels, int32."""
     red = tl.load(source + place, inside, 0).to(tl.int32)
     green = tl.load(source + COUNT + place, inside, 0).to(tl.int32)
@@ -171,20 +174,20 @@ def load_pixel(source, place, inside, COUNT: tl.constexpr):  # type: ignore[no-u
 
 
 @triton.jit
-def store_pixel(target, place, inside, COUNT: tl.constexpr, red, green, blue):  # type: ignore[no-untyped-def] # of the kernel language
+def store_pixel(target, place, inside, COUNT: tl.constexpr, red, green, blue):
     tl.store(target + place, red.to(tl.uint8), inside)
     tl.store(target + COUNT + place, green.to(tl.uint8), inside)
     tl.store(target + 2 * COUNT + place, blue.to(tl.uint8), inside)
 
 
 @triton.jit
-def blend(level, base, factor):  # type: ignore[no-untyped-def] # of the kernel language
+def blend(level, base, factor):
     """Return base + factor * (level - base), as a level."""
     return to_level((level.to(tl.float32) - base) * factor + base)
 
 
 @triton.jit
-def smooth_pixels(source, target, number, place, row, column, inside, SIZE: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def smooth_pixels(source, target, number, place, row, column, inside, SIZE: tl.constexpr):
     """Blend with the image smoothed by (1 1 1, 1 5 1, 1 1 1) / 13; the border stays."""
     factor = tl.load(number)
     within = inside & (row > 0) & (row < SIZE - 1) & (column > 0) & (column < SIZE - 1)
@@ -200,7 +203,7 @@ def smooth_pixels(source, target, number, place, row, column, inside, SIZE: tl.c
 
 
 @triton.jit
-def warp_pixels(source, target, number, place, row, column, inside, SIZE: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def warp_pixels(source, target, number, place, row, column, inside, SIZE: tl.constexpr):
     """Resample (bilinear, to 1/64 between four pixels, grey outside) by the six numbers of a matrix."""
     across = column.to(tl.float32) - (SIZE - 1) / 2
     down = row.to(tl.float32) - (SIZE - 1) / 2
@@ -217,7 +220,7 @@ def warp_pixels(source, target, number, place, row, column, inside, SIZE: tl.con
 
 
 @triton.jit
-def mix_line(plane, row, left, share, inside, SIZE: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def mix_line(plane, row, left, share, inside, SIZE: tl.constexpr):
     """Return two neighbours of a line by their shares of 64."""
     held = inside & (row >= 0) & (row < SIZE)
     near = tl.load(plane + row * SIZE + left, held & (left >= 0) & (left < SIZE), OUTSIDE).to(tl.int32)
@@ -226,7 +229,7 @@ def mix_line(plane, row, left, share, inside, SIZE: tl.constexpr):  # type: igno
 
 
 @triton.jit
-def find_means(images, factors, means, COUNT: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def find_means(images, factors, means, COUNT: tl.constexpr, BLOCK: tl.constexpr):
     """Write the mean grey of an image once its brightness is changed: contrast is blended with it."""
     image = tl.program_id(0)
     source = images + image.to(tl.int64) * (3 * COUNT)
@@ -234,7 +237,7 @@ def find_means(images, factors, means, COUNT: tl.constexpr, BLOCK: tl.constexpr)
 
 
 @triton.jit
-def finish_pixels(  # type: ignore[no-untyped-def] # of the kernel language
+def finish_pixels(
     images, factors, means, boxes, noise, blocks, JITTERS: tl.constexpr, ERASES: tl.constexpr, SIZE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip

@@ -26,7 +26,7 @@ def mix_ordered(images: Tensor, order: MixOrder, arrays: Sequence[Tensor]) -> Te
 
 
 @triton.jit
-def mix_pixels(images, mixed, shares, boxes, count, blocks, SIZE: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def mix_pixels(images, mixed, shares, boxes, count, blocks, SIZE: tl.constexpr, BLOCK: tl.constexpr):
     """Write some levels of an image: by its two shares, or its partner's within the box; an odd last one's as it is."""
     image = tl.program_id(0) // blocks
     place = (tl.program_id(0) % blocks) * BLOCK + tl.arange(0, BLOCK)

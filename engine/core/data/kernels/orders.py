@@ -73,9 +73,7 @@ def order_changes(parcel: Parcel, keys: Sequence[str], draw: Draws, augment: Aug
     return ChangeOrder(layers, factors, boxes, noise)
 
 
-def _order_layer(
-    parcel: Parcel, chosen: dict[str, list[tuple[int, float]]], count: int, size: int
-) -> tuple[int, int]:
+def _order_layer(parcel: Parcel, chosen: dict[str, list[tuple[int, float]]], count: int, size: int) -> tuple[int, int]:
     kinds, numbers = np.zeros(count, dtype=np.int32), np.zeros((count, NUMBERS), dtype=np.float32)
     for name, members in chosen.items():
         places = [place for place, _ in members]

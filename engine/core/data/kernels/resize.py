@@ -16,13 +16,12 @@ from torch import Tensor
 
 from engine.core.data.kernels.parcel import Parcel
 from engine.core.data.kernels.rounding import EXACT
-from engine.core.data.resample import KERNELS, LARGEST_WEIGHT, MOST_BITS, tap_count
+from engine.core.data.resample import KERNELS, LARGEST_WEIGHT, MOST_BITS, Line, tap_count
 from engine.spec.base import Interpolation
 
 COLUMNS = tl.constexpr(8)  # of a box: first byte, width, left, top, wide, tall, first of its lines, mirrored
 BITS, LARGEST = tl.constexpr(MOST_BITS), tl.constexpr(LARGEST_WEIGHT)
 BLOCK = 1024
-Line = tuple[int, int, int, int, int, int]  # first byte and width of the image; left, top, width, height of the box
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def resize_ordered(flat: Tensor, order: BoxOrder, arrays: Sequence[Tensor]) -> T
 
 
 @triton.jit
-def make_taps(  # type: ignore[no-untyped-def] # of the kernel language
+def make_taps(
     spans, counts, first, weights, bits, most, HALF: tl.constexpr, CUBIC: tl.constexpr, SIZE: tl.constexpr,
     WIDE: tl.constexpr,
 ):  # fmt: skip
@@ -117,7 +116,7 @@ def make_taps(  # type: ignore[no-untyped-def] # of the kernel language
 
 
 @triton.jit
-def weigh(place, end, centers, inverse, CUBIC: tl.constexpr):  # type: ignore[no-untyped-def] # of the kernel language
+def weigh(place, end, centers, inverse, CUBIC: tl.constexpr):
     """Return the weight of the source pixels at `place`, by their distance from the centers; none from `end` on."""
     x = tl.abs((place.to(tl.float64) - centers + 0.5) * inverse)
     if CUBIC:
@@ -130,7 +129,7 @@ def weigh(place, end, centers, inverse, CUBIC: tl.constexpr):  # type: ignore[no
 
 
 @triton.jit
-def resize_across(  # type: ignore[no-untyped-def] # of the kernel language
+def resize_across(
     flat, rows, boxes, counts, first, weights, bits, most, blocks, SIZE: tl.constexpr, BLOCK: tl.constexpr
 ):
     """Write the lines of one box, (tall, SIZE, 3), behind those of the boxes before it."""
@@ -152,7 +151,7 @@ def resize_across(  # type: ignore[no-untyped-def] # of the kernel language
 
 
 @triton.jit
-def resize_down(  # type: ignore[no-untyped-def] # of the kernel language
+def resize_down(
     rows, images, boxes, counts, first, weights, bits, most, count, blocks, SIZE: tl.constexpr, BLOCK: tl.constexpr
 ):
     """Write one image (3, SIZE, SIZE), mirrored where its box says so."""
@@ -176,7 +175,7 @@ def resize_down(  # type: ignore[no-untyped-def] # of the kernel language
 
 
 @triton.jit
-def round_bits(total, shift):  # type: ignore[no-untyped-def] # of the kernel language
+def round_bits(total, shift):
     """Return sums of weighted bytes as bytes: rounded by `shift` bits, cut off at 0 and 255."""
     level = (total + (1 << (shift - 1))) >> shift
     return tl.minimum(tl.maximum(level, 0), 255).to(tl.uint8)

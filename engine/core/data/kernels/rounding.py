@@ -14,18 +14,18 @@ EXACT: dict[str, Any] = {"enable_fp_fusion": False}
 
 
 @triton.jit
-def round_even(value):  # type: ignore[no-untyped-def] # of the kernel language
+def round_even(value):
     """Return fp32 below 2 ** 22 rounded to whole numbers, halves to even."""
     return (value + WHOLE) - WHOLE
 
 
 @triton.jit
-def to_level(value):  # type: ignore[no-untyped-def] # of the kernel language
+def to_level(value):
     """Return fp32 as a byte's level, int32."""
     return tl.minimum(tl.maximum(round_even(value), 0.0), 255.0).to(tl.int32)
 
 
 @triton.jit
-def luma(red, green, blue):  # type: ignore[no-untyped-def] # of the kernel language
+def luma(red, green, blue):
     """Return the grey of levels in int32, by ITU-R 601 weights in whole numbers."""
     return (299 * red + 587 * green + 114 * blue + 500) // 1000
