@@ -115,6 +115,8 @@ class TrainLoader:
         # Late: on the device, behind the copy, so that the host only crops and resizes.
         self._is_late = device.type != "cpu" or self.decoded.cache == "device"
         self._cache = PixelCache(views, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
+        changes = self.decoded.cache == "device" or changes_pixels(data.augment) or is_mixing(data.augment)
+        self._has_kernels = changes and has_kernels(device, size, data.interpolation)
         if is_mixing(data.augment) and batch_size % 2:
             fix = "make train.batch_size even, or set mixup and cutmix to 0"
             raise DataError(
@@ -160,11 +162,12 @@ class TrainLoader:
 
     def _order(self, drawn: Drawn, epoch: int) -> Drawn:
         """Return the batch with what the kernels are told of it, if they make it."""
-        if not has_kernels(self.device, self.size, self.data.interpolation):
+        augment = self.data.augment
+        if not self._has_kernels:
             return drawn
         from engine.core.data.kernels.batch import Wishes, order_batch
 
-        batch, augment = drawn.batch, self.data.augment
+        batch = drawn.batch
         keys = [self.pack.keys[row] for row in batch.rows.tolist()]
         pairs = draw_pairs(keys, self.seed, epoch, augment, self.size) if is_mixing(augment) else None
         wishes = Wishes(keys, Draws(self.view_seed, batch.view), augment, pairs)
@@ -210,6 +213,7 @@ class EvalLoader:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.decoded = open_decoded(pack, data, device)
         self._cache = PixelCache(1, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
+        self._has_kernels = self.decoded.cache == "device" and has_kernels(device, size, data.interpolation)
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
@@ -227,7 +231,7 @@ class EvalLoader:
         size, kind = self.size, self.data.interpolation
         cut = self.decoded.cut(self.rows[places].tolist(), self._crops(places.tolist()), size, kind)
         drawn = Drawn(self._wrap(places, torch.empty(0)), cut)
-        if not has_kernels(self.device, size, kind):
+        if not self._has_kernels:
             return drawn
         from engine.core.data.kernels.batch import order_batch
 

@@ -50,8 +50,17 @@ def order_boxes(
     # Across, then down.
     spans = table[:, 4:6].T.reshape(-1)
     counts = np.array([tap_count(span, size, KERNELS[kind]) for span in spans.tolist()])
-    where = [parcel.add(array) for array in (boxes, spans.astype(np.int32), counts.astype(np.int32))]
-    return BoxOrder(*where, size, kind, len(table), int(tall.max()), int(tall.sum()), int(counts.max()))
+    return BoxOrder(
+        parcel.add(boxes),
+        parcel.add(spans.astype(np.int32)),
+        parcel.add(counts.astype(np.int32)),
+        size,
+        kind,
+        images=len(table),
+        tallest=int(tall.max()),
+        lines=int(tall.sum()),
+        most_taps=int(counts.max()),
+    )
 
 
 def resize_ordered(flat: Tensor, order: BoxOrder, arrays: Sequence[Tensor]) -> Tensor:
