@@ -4,6 +4,7 @@ runtime.cpp  the runtime: counts launches, copies and synchronisations, reserves
 card.h       the card that it plays, by what the environment says
 build.py     makes the libraries for the torch that is installed
 device.py    inside a process on the stub: counters, and stand-ins for cuDNN's convolution and batch normalisation
+kernels.py   Triton kernels there: compiled as for the card, counted at the launcher
 children.py  runs a script in such a process and reads what it tells
 jobs.py      a small experiment's jobs of every kind, feeding, losses, small cards
 job.py       `engine.run` on the stub: all numbers are zero there, so what judges numbers is told to look away
