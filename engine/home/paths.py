@@ -219,6 +219,11 @@ class Home:
         """Which weights files fit which networks, by what decides it: it only saves time."""
         return self.cache / "fits.json"
 
+    @property
+    def speeds(self) -> Path:
+        """How fast networks and loaders are on devices, for estimates: it only saves time."""
+        return self.cache / "speeds.json"
+
     def certificate(self, experiment: str, host: str) -> Path:
         """Whether an experiment's trainings resume to the same bits on a machine."""
         return self.root / "certificates" / experiment / f"{host.replace('/', '_')}.json"

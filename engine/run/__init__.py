@@ -20,6 +20,7 @@
     objects     where the objects lie in what is explained
     measuring   size, speed and memory of a network, in turn with the baseline's
     rounds      in which order networks are timed, and the figures of it
+    calibrate   how fast this machine is, for estimates
     bench_process  a network in a process of its own
 
 Importing this loads torch and the rooms of core and starts nothing: a fork server does it once for many jobs.

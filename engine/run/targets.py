@@ -27,12 +27,13 @@ from engine.errors import DataError
 from engine.home.files import publish_folder
 from engine.home.paths import JobFolder
 from engine.inputs.looks import Look, timm_size
+from engine.inputs.machine import cpu_model
 from engine.inputs.splits import Rows
 from engine.run.attempt import Attempt
 from engine.run.device import TORCH_VERSION, device_name, prepare_device
 from engine.run.inputs import HomeVisit, Images, load_teacher, make_forward, open_images
 from engine.run.lineage import describe_lineage, teacher_lineage
-from engine.run.provenance import cpu_model, write_origin
+from engine.run.provenance import write_origin
 from engine.run.unseen import expected_top1, head_skill, require_known, seen_share, unchecked_reason, unseen_rows
 from engine.spec import Data
 from engine.spec.job_file import JobSpec, read_job
