@@ -14,6 +14,7 @@ from safetensors.torch import save as encode_weights
 from torch import nn
 
 from engine.core.data.loader import EvalLoader, TrainLoader
+from engine.core.host_memory import keep_freed
 from engine.core.measure import count_params, peak_memory
 from engine.core.network.build import normalization
 from engine.core.prune import prune_network
@@ -126,6 +127,7 @@ def _start(attempt: Attempt) -> tuple[Task, torch.device]:
     told = attempt.settings(TrainSettings)
     train = told.train
     device = prepare_device(attempt.order.slot, train.threads, train.deterministic, train.precision)
+    keep_freed()
     images = open_images(attempt, told.data)
     write_origin(attempt, device, train.threads, images.pack.digest)
     lineage = tell_lineage(attempt, images)
