@@ -25,12 +25,7 @@ CHECK = "tests/gpu_stub/job.py"  # in the place of the check that an online teac
 
 @pytest.mark.parametrize(
     ("card", "precision"),
-    [
-        (H100, "bf16"),
-        pytest.param(A100, "tf32", marks=pytest.mark.slow),
-        pytest.param(T4, "fp32", marks=pytest.mark.slow),
-        pytest.param(T4, "fp16", marks=pytest.mark.slow),
-    ],
+    [(H100, "bf16"), (A100, "tf32"), (T4, "fp32"), pytest.param(T4, "fp16", marks=pytest.mark.slow)],
     ids=["H100", "A100", "T4", "T4-fp16"],
 )
 def test_jobs_of_every_kind_commit_and_their_steps_wait_for_little(tmp_path: Path, card: Card, precision: str) -> None:
@@ -44,6 +39,13 @@ def test_jobs_of_every_kind_commit_and_their_steps_wait_for_little(tmp_path: Pat
     for job, epochs in trained.items():
         for epoch in epochs:
             judge_epoch(job, epoch, is_budgeted=card is H100)
+
+
+def test_a_card_without_bf16_is_refused_with_the_fix_before_any_work(tmp_path: Path) -> None:
+    (ran, *more) = call_on(T4, run_experiment, root=str(tmp_path), precision="bf16", begin="train-teacher")
+    assert (ran["status"], ran["committed"], more) == (Exit.FAILED, False, [])
+    assert "Tesla T4 (compute capability 7.5) has no bf16" in ran["said"]
+    assert "train.precision: fp32" in ran["said"]
 
 
 def judge_epoch(job: str, epoch: dict[str, Any], *, is_budgeted: bool) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 
 
 @pytest.mark.parametrize(
-    ("card", "precision"), [(H100, "bf16"), pytest.param(A100, "fp32", marks=pytest.mark.slow)], ids=["bf16", "fp32"]
+    ("card", "precision"), [(H100, "bf16"), (A100, "tf32"), (T4, "fp32")], ids=["H100-bf16", "A100-tf32", "T4-fp32"]
 )
 def test_every_attention_trains_and_is_evaluated_without_a_wait(card: Card, precision: str) -> None:
     found = call_on(card, sweep, precision=precision)
