@@ -43,7 +43,9 @@ def _asks_longformer(field: str, allowed: tuple[str, ...]) -> Callable[[Settings
 
 PLANNED: tuple[Planned, ...] = (
     Planned(
-        "student.attention.backend", _asks_longformer("backend", ("auto", "reference", "sdpa")), "use backend: auto"
+        "student.attention.backend",
+        _asks_longformer("backend", ("auto", "reference", "sdpa", "bands")),
+        "use backend: auto",
     ),
     Planned(
         "resources.gpus",

@@ -33,8 +33,8 @@ class LongformerAttention(Model):
     combine: Literal["joint", "sum", "mean"] = "joint"
     stages: list[Literal[1, 2, 3]] = Field([1, 2, 3])
     # auto is among paths that are equal; who names one means to run it, and another one has other speeds.
-    backend: Literal["auto", "reference", "sdpa", "triton"] = Field(
-        "auto", json_schema_extra={**ASIDE, "counted": ["reference", "sdpa", "triton"]}
+    backend: Literal["auto", "reference", "sdpa", "triton", "bands"] = Field(
+        "auto", json_schema_extra={**ASIDE, "counted": ["reference", "sdpa", "triton", "bands"]}
     )
 
     @field_validator("radius", "globals", "tile")

@@ -30,7 +30,7 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 BUILT: list[dict[str, Any]] = [
     {},
-    *({"student": sparse(backend)} for backend in ("auto", "reference", "sdpa")),
+    *({"student": sparse(backend)} for backend in ("auto", "reference", "sdpa", "bands")),
     *({"resources": {"gpus": gpus}} for gpus in (0, 0.5, 1)),
     {"prune": PRUNED},
     {"prune": {"ratio": 0.0, "method": "unstructured", "of": "units"}},

@@ -12,9 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from engine.core.network.kernels import Tiling, attend, attend_tiles
+from engine.core.network.kernels import Far, Tiling, attend, attend_bands, attend_tiles
 from engine.core.network.recompute import norm_linear
 from engine.core.network.sparse import SparseAttention
+
+LEAST_BANDED = 14
+"""The smallest window whose bands save more than their products being smaller costs; measured on two CPU threads."""
 
 
 def can_run(module: SparseAttention, keep: Tensor | None, want_received: bool) -> bool:
@@ -41,6 +44,8 @@ def _ordinary(module: SparseAttention, qkv: Tensor, places: Tensor | None, score
     """Return (W, N, hd) of ordinary rows; `places` (W, g) where they differ by window, None for the grid."""
     if module.sparse.is_tiled:
         return _tiles(module, qkv, places, score)
+    if uses_bands(module, qkv, score):
+        return _banded(module, qkv, places)
     return _masked(module, qkv, places, score)
 
 
@@ -63,6 +68,31 @@ def _masked(module: SparseAttention, qkv: Tensor, places: Tensor | None, score: 
         bias = bias.masked_fill(~(module.near | is_global[:, None, :])[:, None], -torch.inf)
     out = attend(heads.q, k, v, bias, module.lean and module.training, module.backend == "sdpa")
     return out.transpose(1, 2).flatten(2)
+
+
+def uses_bands(module: SparseAttention, qkv: Tensor, score: Tensor | None) -> bool:
+    """Say whether slide and row are computed band by band: asked for, on the CPU, and where that was measured to win.
+
+    A learned score differs by window and counts for keys in the band too: it stays with the dense products.
+    """
+    return module.backend == "bands" and not qkv.is_cuda and module.window >= LEAST_BANDED and score is None
+
+
+def _banded(module: SparseAttention, qkv: Tensor, places: Tensor | None) -> Tensor:
+    """slide and row: the queries of some rows meet the rows they can see, and the globals that are not near."""
+    sparse, heads = module.sparse, module.split_heads(qkv)
+    near = module.gather_bias(masked_table(module), module.band_index)
+    if places is not None:
+        far = pick_tokens(qkv, places)
+        bias = module.gather_bias(module.attention_biases, module.offsets[places]).permute(1, 0, 3, 2)
+        bias = bias.masked_fill(module.near.mT[places].mT[:, None], -torch.inf)
+    elif sparse.has_global_keys_only and sparse.globals > 0:
+        far, bias = module.pool_weights(None, qkv.dtype) @ qkv, _cell_bias(module)[None]
+    else:
+        far, bias = qkv.index_select(1, module.grid), module.gather_bias(masked_table(module), module.far_index)[None]
+    more = module.split_heads(far)
+    lean = module.lean and module.training
+    return attend_bands(*heads, near, Far(more.k, more.v, bias), module.bands, lean).flatten(2)
 
 
 def _tiles(module: SparseAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:

@@ -53,6 +53,8 @@ class SparseAttention(WindowAttention):
     tile_offsets: Tensor
     static_index: Tensor
     row_index: Tensor
+    band_index: Tensor
+    far_index: Tensor
 
     def __init__(
         self,
@@ -79,11 +81,21 @@ class SparseAttention(WindowAttention):
         """Return where the bias of each key of an ordinary row lies; a tiled pattern adds its tables to the module."""
         sparse, tokens_only = self.sparse, self.sparse.has_global_keys_only
         if not sparse.is_tiled:
+            self._add_bands()
             return geometry.mask_index(self.offsets, self.near, self.grid, tokens_only)
         tiles, tile_offsets = geometry.tile_tables(self.window, sparse.tile)
         self.register_buffer("tiles", tiles, persistent=False)
         self.register_buffer("tile_offsets", tile_offsets, persistent=False)
         return geometry.tile_index(self.offsets, tiles, tile_offsets, self.grid, tokens_only)
+
+    def _add_bands(self) -> None:
+        """Add where the bias of each band's queries to its keys lies, and that to the static globals beyond."""
+        last = len(self.offsets)
+        self.bands = geometry.key_bands(self.sparse, self.window)
+        index = geometry.band_index(self.offsets.masked_fill(~self.near, last), self.bands)
+        far = self.offsets.masked_fill(self.near, last)[:, self.grid]
+        self.register_buffer("band_index", index, persistent=False)
+        self.register_buffer("far_index", far, persistent=False)
 
     def _add_parameters(self, dim: int) -> None:
         """Draw no random numbers: a sparse and a dense network of one seed start from the same weights."""
