@@ -43,7 +43,8 @@ def _version(name: str) -> str:
 def tell_card(place: Place, teller: Teller) -> None:
     card, room = read_card(), torch.cuda.mem_get_info(0)
     teller.tell("card", str(card), "measured", room[1] / 2**30, "GiB", note=ask_tool())
-    cudnn, built = torch.backends.cudnn.version(), torch.cuda.get_arch_list()
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    built = torch.cuda.get_arch_list()
     teller.tell("card", f"CUDA {torch.version.cuda}, cuDNN {cudnn}", "measured", note=" ".join(built))
     teller.judge("card", "memory is free: nobody else works here", room[0] > 0.9 * room[1], room[0] / 2**30, "GiB")
     for precision in PRECISIONS:

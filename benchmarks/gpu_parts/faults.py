@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import torch
 
-from benchmarks.gpu_parts.findings import Place, Teller
+from benchmarks.gpu_parts.findings import Place, Teller, Verdict
 from benchmarks.gpu_parts.jobs import Bench, first_jobs, photo_spec
 from benchmarks.gpu_parts.photos import write_photos
 from engine.home.paths import JobFolder
@@ -56,7 +56,7 @@ def run_out(place: Place, teller: Teller, words: dict[str, Any]) -> None:
     told = f"attempts ended with {ends}"
     is_halved = len(ends) > 1 and ends == [Exit.OUT_OF_MEMORY] * (len(ends) - 1) + [Exit.DONE]
     images = bench.facts(trained).get("micro_batch", {}).get("images", 0) if ends[-1] == Exit.DONE else 0
-    verdict = "held" if is_halved else "failed"
+    verdict: Verdict = "held" if is_halved else "failed"
     teller.tell("out of memory", "halves its batch until it fits", verdict, images, f"of {BATCH} images", note=told)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.gpu_parts.findings import Place, Teller
 from benchmarks.gpu_parts.photos import write_photos
-from engine.core.data import augment
+from engine.core.data.augment import OPERATIONS, augment_views
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.data.mixing import mix_pairs
 from engine.core.data.pack import Pack, open_pack, write_pack
@@ -28,7 +29,8 @@ MIXES: dict[str, dict[str, object]] = {
     "CutMix": {"cutmix": 1.0},
     "mixup or CutMix": {"mixup": 0.8, "cutmix": 1.0},
 }
-ALBUMS = (("bicubic", {}), ("bilinear", {}), ("bicubic", {**STEPS["all of them"], **MIXES["mixup or CutMix"]}))
+ALL = {**STEPS["all of them"], **MIXES["mixup or CutMix"]}
+ALBUMS: tuple[tuple[str, dict[str, object]], ...] = (("bicubic", {}), ("bilinear", {}), ("bicubic", ALL))
 VIEW_SEED, VIEWS = 3, 3
 Change = Callable[[Tensor], Tensor]
 
@@ -36,19 +38,23 @@ Change = Callable[[Tensor], Tensor]
 def run(place: Place, teller: Teller) -> None:
     images = draw_images(place)
     keys = [f"image {number}" for number in range(len(images))]
-    for name, operation in augment.OPERATIONS.items():
+    for name, operation in OPERATIONS.items():
         levels = torch.linspace(-1.0, 1.0, len(images))
-        compare(place, teller, f"operation {name}", lambda seen, do=operation, by=levels: do(seen, by), images)
+        compare(place, teller, f"operation {name}", partial(operation, levels=levels), images)
     for name, words in STEPS.items():
         told = Augment.model_validate(words)
         for view in range(VIEWS):
-            change = lambda seen, at=view, by=told: augment.augment_views(seen, keys, at, VIEW_SEED, by)  # noqa: E731
+            change = partial(augment_views, keys=keys, view=view, view_seed=VIEW_SEED, augment=told)
             compare(place, teller, f"{name}, view {view}", change, images)
     for name, words in MIXES.items():
         told = Augment.model_validate(words)
-        compare(place, teller, name, lambda seen, by=told: mix_pairs(seen, keys, 0, 1, by)[0], images)
+        compare(place, teller, name, partial(mix_images, keys=keys, words=told), images)
     with teller.case("album"):
         compare_albums(place, teller)
+
+
+def mix_images(images: Tensor, keys: Sequence[str], words: Augment) -> Tensor:
+    return mix_pairs(images, keys, 0, 1, words)[0]
 
 
 def draw_images(place: Place) -> Tensor:
@@ -99,8 +105,8 @@ def compare_loaders(place: Place, teller: Teller, name: str, pack: Pack, data: D
         there = TrainLoader(pack, rows, held, data.image_size, batch, 0, None, device).epoch(view)
         for one, other in zip(here, there, strict=True):
             away[0] += differ(one.images, other.images)[1]
-    here, there = EvalLoader(pack, rows, host, 96, batch), EvalLoader(pack, rows, held, 96, batch, device)
-    for one, other in zip(here, there, strict=True):
+    centres = EvalLoader(pack, rows, host, 96, batch), EvalLoader(pack, rows, held, 96, batch, device)
+    for one, other in zip(*centres, strict=True):
         away[1] += differ(one.images, other.images)[1]
     teller.judge(name, "bytes of training views that differ", away[0] == 0, away[0])
     teller.judge(name, "bytes of centre crops that differ", away[1] == 0, away[1])

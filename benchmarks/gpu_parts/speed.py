@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
+from benchmarks import ROOT
 from benchmarks.gpu_parts.findings import Place, Teller
 from benchmarks.gpu_parts.steps import (
     Size,
@@ -28,9 +28,10 @@ from benchmarks.gpu_parts.steps import (
     timm_trainee,
 )
 from engine.run.device import prepare_device
-from engine.spec import Student
+from engine.spec.base import Precision
 
 NETWORKS = {"5M": "tiny_vit_5m", "21M": "tiny_vit_21m"}
+KERNELS = sorted((ROOT / "engine" / "core" / "network").glob("triton*"))  # of attention, where they are built
 COMPILING = 60.0  # seconds that one compilation may well take
 BUSY_STEPS = 5
 
@@ -51,7 +52,8 @@ SPARSE = {
 
 
 def run(place: Place, teller: Teller) -> None:
-    size, precision = Size.of(place), "bf16" if place.device == "cuda" else "fp32"
+    size = Size.of(place)
+    precision: Precision = "bf16" if place.device == "cuda" else "fp32"
     if place.device == "cuda":
         prepare_device("0", 2, deterministic=False, precision=precision)
     for name, arch in NETWORKS.items():
@@ -65,7 +67,7 @@ def run(place: Place, teller: Teller) -> None:
             compare_compiled(place, teller, name, arch, size, precision)
 
 
-def compare_steps(place: Place, teller: Teller, name: str, arch: str, size: Size, precision: str) -> None:
+def compare_steps(place: Place, teller: Teller, name: str, arch: str, size: Size, precision: Precision) -> None:
     batch = draw_batch(place, size)
     ours = our_trainee(place, {"arch": arch}, size, precision)
     steps: dict[str, Step] = {
@@ -84,19 +86,20 @@ def compare_steps(place: Place, teller: Teller, name: str, arch: str, size: Size
     teller.measure(name, "GPU busy in eager steps", 100 * busy, "%", goal=90.0)
 
 
-def compare_sparse(place: Place, teller: Teller, name: str, sparse: Sparse, size: Size, precision: str) -> None:
+def compare_sparse(place: Place, teller: Teller, name: str, sparse: Sparse, size: Size, precision: Precision) -> None:
     """Tell speed and memory of a sparse attention, and of its kernels in Triton, over those of dense attention."""
-    batch, windows = draw_batch(place, size), {"arch": "tiny_vit_5m", "windows": sparse.windows}
+    batch = draw_batch(place, size)
+    windows: dict[str, Any] = {"arch": "tiny_vit_5m", "windows": sparse.windows}
     ways: dict[str, Callable[[], Trainee]] = {
         "dense": lambda: our_trainee(place, windows, size, precision),
         "timm dense": lambda: timm_trainee(place, "tiny_vit_5m", precision, sparse.windows),
         "sparse": lambda: our_trainee(place, {**windows, "attention": sparse.words}, size, precision),
     }
     kernels = {**windows, "attention": {**sparse.words, "backend": "triton"}}
-    if knows(kernels):
+    if KERNELS:
         ways["sparse, triton"] = lambda: our_trainee(place, kernels, size, precision)
     else:
-        teller.tell(name, "backend: triton", "not built", note="no such word of the spec")
+        teller.tell(name, "backend: triton", "not built", note="no such kernels here")
     peaks = {way: peak_of(place, make, batch) for way, make in ways.items()}
     steps = [eager_step(make(), batch) for make in ways.values()]
     rates = dict(zip(ways, map(statistics.median, time_steps(place, steps, size)), strict=True))
@@ -107,15 +110,6 @@ def compare_sparse(place: Place, teller: Teller, name: str, sparse: Sparse, size
         teller.measure(name, f"{way}: times as fast as timm's dense", rates[way] / rates["timm dense"], "")
         saved = peaks["dense"] / max(1.0, peaks[way])
         teller.measure(name, f"{way}: dense takes more memory, times", saved, "", goal=1.0)
-
-
-def knows(words: dict[str, Any]) -> bool:
-    """Return whether the spec has these words."""
-    try:
-        Student.model_validate(words)
-    except (ValidationError, ValueError):
-        return False
-    return True
 
 
 def peak_of(place: Place, make: Callable[[], Trainee], batch: tuple[torch.Tensor, torch.Tensor]) -> float:
@@ -129,7 +123,7 @@ def peak_of(place: Place, make: Callable[[], Trainee], batch: tuple[torch.Tensor
     return float(torch.cuda.max_memory_allocated())
 
 
-def compare_compiled(place: Place, teller: Teller, name: str, arch: str, size: Size, precision: str) -> None:
+def compare_compiled(place: Place, teller: Teller, name: str, arch: str, size: Size, precision: Precision) -> None:
     """Tell compiled steps of ours and timm's, where there is a GPU and time for it."""
     if not place.is_real or place.left < 2 * COMPILING:
         why = "no time left" if place.is_real else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 import timm
 import torch
-from timm.optim import create_optimizer_v2
+from timm.optim._optim_factory import create_optimizer_v2
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +18,7 @@ from engine.core.network.build import build_network, normalization
 from engine.core.train.forward import Forward
 from engine.core.train.optim import build_optimizer
 from engine.spec import Student, Train
+from engine.spec.base import Precision
 
 CLASSES = 100
 Step = Callable[[], None]
@@ -52,28 +53,35 @@ class Trainee:
         self.optimizer.step()
 
 
-def our_trainee(place: Place, words: dict[str, Any], size: Size, precision: str, *, compiled: bool = False) -> Trainee:
+def our_trainee(
+    place: Place, words: dict[str, Any], size: Size, precision: Precision, *, compiled: bool = False
+) -> Trainee:
     """Return a network as `words` of a student say it, put together as the training loop does."""
     device = torch.device(place.device)
     network = build_network(Student.model_validate(words), CLASSES, size.side).to(device).train()
     optimizer = build_optimizer(network, Train())
     forward = Forward(device, precision, *normalization(network))
-    called = torch.compile(network) if compiled else network
+    called = compile_network(network) if compiled else network
     return Trainee(network, optimizer, lambda images: forward(called, images))
 
 
+def compile_network(network: nn.Module) -> nn.Module:
+    compiled: nn.Module = torch.compile(network)  # type: ignore[assignment]
+    return compiled
+
+
 def timm_trainee(
-    place: Place, arch: str, precision: str, windows: Any = None, *, best: bool = False, compiled: bool = False
+    place: Place, arch: str, precision: Precision, windows: Any = None, *, best: bool = False, compiled: bool = False
 ) -> Trainee:
     """Return timm's network as its training script has it: AMP, AdamW of its factory; channels last at its best."""
     device = torch.device(place.device)
-    more = {} if windows is None else {"window_sizes": tuple(windows)}
+    more: dict[str, Any] = {} if windows is None else {"window_sizes": tuple(windows)}
     network = timm.create_model(f"{arch}_224", num_classes=CLASSES, **more).to(device).train()
     layout = torch.channels_last if best else torch.contiguous_format
     network = network.to(memory_format=layout)
     optimizer = create_optimizer_v2(network, opt="adamw", lr=5e-4, weight_decay=0.05)
     mean, std = (torch.tensor(part, device=device).view(1, 3, 1, 1) for part in ((127.0,) * 3, (64.0,) * 3))
-    called = torch.compile(network) if compiled else network
+    called = compile_network(network) if compiled else network
 
     def forward(images: Tensor) -> Tensor:
         inputs = images.float().sub_(mean).div_(std).contiguous(memory_format=layout)
