@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from timm.data.loader import create_loader
 from torch import Tensor
-from torchvision.datasets import ImageFolder
+from torchvision.datasets import ImageFolder  # type: ignore[import-untyped]
 
 from benchmarks.gpu_parts.findings import Place, Teller
 from benchmarks.gpu_parts.jobs import Bench, photo_spec
@@ -82,8 +82,9 @@ def timm_rate(place: Place, trainee: Trainee, photos: Path, size: Size) -> float
     """Return images/s of the second epoch: the first one starts the workers and warms up."""
     loader = create_loader(
         ImageFolder(str(photos)), input_size=(3, size.side, size.side), batch_size=size.batch, is_training=True,
-        num_workers=max(WORKERS) if place.is_real else 0, use_prefetcher=False, persistent_workers=place.is_real,
-        normalize=False, device=torch.device(place.device),
+        num_workers=max(WORKERS) if place.is_real else 0, use_prefetcher=place.device == "cuda",
+        mean=(0.0, 0.0, 0.0), std=(1 / 255,) * 3, device=torch.device(place.device),
+        persistent_workers=place.is_real,
     )  # fmt: skip
     for _ in range(2 if place.is_real else 1):
         seen, begin = 0, time.perf_counter()
@@ -96,15 +97,16 @@ def timm_rate(place: Place, trainee: Trainee, photos: Path, size: Size) -> float
 
 def feed_alone(place: Place, teller: Teller, pack: Pack, photos: Path, size: Size) -> None:
     """Tell images/s of our loaders with nothing behind them, and how busy the device is with a network behind them."""
+    told = {"source": "folder", "root": str(photos), "image_size": size.side, "format": "jpeg"}
     for label, augment in AUGMENTS.items():
+        words, case = {**told, "augment": augment}, f"loader, {label}"
         for workers in WORKERS:
-            told = {"source": "folder", "root": str(photos), "image_size": size.side, "augment": augment}
-            host = Data.model_validate({**told, "workers": workers, "cache": "jpeg"})
+            host = Data.model_validate({**words, "workers": workers, "cache": "jpeg"})
             teller.measure(
                 f"loader, {label}", f"from JPEG, {workers} workers", feed(place, pack, host, size), "images/s"
             )
-        held = Data.model_validate({**told, "cache": "device"})
-        teller.measure(f"loader, {label}", "held by the device", feed(place, pack, held, size), "images/s")
+        held = Data.model_validate({**words, "cache": "device"})
+        teller.measure(case, "held by the device", feed(place, pack, held, size), "images/s")
     busy = keep_busy(place, pack, held, size) if place.is_real else 0.0
     teller.measure("5M with all augmentation", "GPU busy, held by the device", 100 * busy, "%", goal=BUSY)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.gpu_parts.findings import Place, Teller
 from benchmarks.gpu_parts.photos import write_photos
-from engine.core.data.augment import OPERATIONS, augment_views
+from engine.core.data.augment import OPERATIONS, Operation, augment_views
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.data.mixing import mix_pairs
 from engine.core.data.pack import Pack, open_pack, write_pack
@@ -40,7 +40,7 @@ def run(place: Place, teller: Teller) -> None:
     keys = [f"image {number}" for number in range(len(images))]
     for name, operation in OPERATIONS.items():
         levels = torch.linspace(-1.0, 1.0, len(images))
-        compare(place, teller, f"operation {name}", partial(operation, levels=levels), images)
+        compare(place, teller, f"operation {name}", partial(apply, operation=operation, levels=levels), images)
     for name, words in STEPS.items():
         told = Augment.model_validate(words)
         for view in range(VIEWS):
@@ -51,6 +51,10 @@ def run(place: Place, teller: Teller) -> None:
         compare(place, teller, name, partial(mix_images, keys=keys, words=told), images)
     with teller.case("album"):
         compare_albums(place, teller)
+
+
+def apply(images: Tensor, operation: Operation, levels: Tensor) -> Tensor:
+    return operation(images, levels)
 
 
 def mix_images(images: Tensor, keys: Sequence[str], words: Augment) -> Tensor:
