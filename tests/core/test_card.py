@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from engine.core.card import has_kernels
 from engine.launch.faults import Fault, read_fault
 from engine.spec.base import Precision
-from tests.gpu_stub.build import why_not
+from tests.gpu_stub.build import build_stub, why_not
 from tests.gpu_stub.children import T4, Card, call_on
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +66,7 @@ def test_a_job_of_bf16_is_refused_for_good_on_a_card_that_imitates_it() -> None:
 
 
 def ask(card: Card) -> dict[str, Any]:
-    environment = {**card.environment(), "CUDA_VISIBLE_DEVICES": "0"}
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0", **card.environment(build_stub())}
     command = [sys.executable, "-m", "engine.core.card"]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     told: dict[str, Any] = json.loads(done.stdout)

@@ -71,9 +71,9 @@ class Card:
         size = {"XP_STUB_CAPABILITY": str(self.capability), "XP_STUB_MEMORY_MB": str(self.memory_mb)}
         return {"XP_STUB_NAME": self.name, **size, **self.more}
 
-    def environment(self) -> dict[str, str]:
-        """Return the environment of a process that is to see this card, from its start on."""
-        return {**os.environ, **stub_environment(), **self.words}
+    def environment(self, stub: Path) -> dict[str, str]:
+        """Return the environment of a process that is to see this card from its start on."""
+        return {**stub_environment(stub), **self.words}
 
 
 H100 = Card()
@@ -81,9 +81,8 @@ A100 = Card("NVIDIA A100-SXM4-40GB", 80, 40960)
 T4 = Card("Tesla T4", 75, 15360)
 
 
-def stub_environment() -> dict[str, str]:
+def stub_environment(stub: Path) -> dict[str, str]:
     """Return what a process needs to find the stub in the place of CUDA."""
-    stub = build_stub()
     library = str(stub / LIBRARY)
     mine = {"XP_STUB": library, "LD_PRELOAD": library, "LD_LIBRARY_PATH": str(stub)}
     return {**mine, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -92,7 +91,7 @@ def stub_environment() -> dict[str, str]:
 @cache
 def open_stage() -> subprocess.Popen[str]:
     """Return the process that forks, one for all tests of this one; it ends when its input does."""
-    environment = H100.environment()
+    environment = {**os.environ, **H100.environment(build_stub())}
     environment.pop("CUDA_VISIBLE_DEVICES", None)
     stage = subprocess.Popen(
         [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment

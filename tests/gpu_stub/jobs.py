@@ -128,8 +128,7 @@ def write_teacher(path: str) -> None:
     import timm
     from safetensors.torch import save_file
 
-    shape: dict[str, Any] = {"depths": [1, 1, 1, 1], "dims": [8, 8, 16, 16]}
-    network = timm.create_model("convnextv2_atto", num_classes=5, **shape)
+    network = timm.create_model("convnextv2_atto", num_classes=5, depths=[1, 1, 1, 1], dims=[8, 8, 16, 16])
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path)
 
 

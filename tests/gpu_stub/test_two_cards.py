@@ -12,11 +12,11 @@ import pytest
 
 from engine.home.files import read_json
 from engine.home.paths import Home, open_home
-from engine.schedule.slot_marks import SlotMarks
+from engine.inspect.status import tell_shut
 from store.queue import Queue
 from tests.flow.commands import ROOT, xp
-from tests.gpu_stub.build import why_not
-from tests.gpu_stub.children import H100, call_on, stub_environment
+from tests.gpu_stub.build import build_stub, why_not
+from tests.gpu_stub.children import H100, call_on
 from tests.gpu_stub.jobs import write_teacher
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
@@ -33,7 +33,7 @@ def work_through(root: Path, broken: str) -> Home:
     xp(home, "submit", spec, "--no-start")
     words = ["--home", str(home), "--until-idle", "--no-collect", "--preload", "tests.gpu_stub.program"]
     command = [sys.executable, "-P", "-m", "engine.schedule.worker", *words]
-    environment = {**os.environ, **stub_environment(), **H100.words, "XP_STUB_BROKEN": broken}
+    environment = {**os.environ, **H100.environment(build_stub()), "XP_STUB_BROKEN": broken}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return open_home(home)
@@ -63,9 +63,7 @@ def test_every_kind_of_job_is_done_on_the_good_card_and_none_pays_for_the_broken
     assert spent == {0}
     assert {row.slot for row in attempts if row.outcome == "done"} == {SECOND, "cpu:0"}
     assert [(row.slot, row.outcome) for row in attempts if row.outcome != "done"] == [(FIRST, "crashed")]
-    (mark,) = SlotMarks(home).list_shut()
-    assert (mark.slot, mark.reason) == (FIRST, "uncorrectable ECC error encountered")
-    assert FIRST in xp(home.root, "status")
+    assert tell_shut(home).startswith(f"slot {FIRST} is shut out: uncorrectable ECC error encountered")
 
 
 @pytest.mark.slow

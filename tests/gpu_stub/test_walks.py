@@ -6,9 +6,10 @@ import os
 
 import pytest
 
+from benchmarks.gpu_parts.variants import variants
 from tests.gpu_stub.build import why_not
 from tests.gpu_stub.children import A100, H100, T4, Card, call_on
-from tests.gpu_stub.walks import count_step, run_out, sweep, variants
+from tests.gpu_stub.walks import count_step, run_out, sweep
 
 # As of today: what takes more of either has to say why.
 LAUNCHES, PEAK_MB = 1100, 807

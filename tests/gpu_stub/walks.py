@@ -5,27 +5,11 @@ They import inside, as this file is read in the test's own process too, where no
 
 from __future__ import annotations
 
-import itertools
 import traceback
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
-Memory = Literal["standard", "lean"]
-PATTERNS = ("slide", "block", "row")
-MEMORIES: tuple[Memory, ...] = ("standard", "lean")
-SELECTS = ("grid", "previous", "norm", "learned", "pooled", "none")
-COMBINES = ("joint", "sum", "mean")
-SIDES = (("dual", "shared"), ("shared", "none"), ("dual", "separate"))  # projections, bias
-SMALL = {"arch": "tiny_vit", "dims": [16, 32, 48, 64], "depths": [1, 1, 1, 1], "heads": [1, 2, 3, 4]}
-
-
-def variants() -> Iterator[tuple[dict[str, Any], Memory]]:
-    """Return the words of every kind of attention, with how memory is spent; pooled has no second projections."""
-    for pattern, select, combine, memory in itertools.product(PATTERNS, SELECTS, COMBINES, MEMORIES):
-        for projections, bias in SIDES if memory == "standard" else SIDES[:1]:
-            words = {"kind": "longformer", "pattern": pattern, "select": select, "combine": combine}
-            tile = {"tile": [7, 7, 2]} if pattern == "block" else {}
-            yield {**words, **tile, "projections": projections, "bias": bias}, memory
+from benchmarks.gpu_parts.variants import SMALL, Memory, variants
 
 
 def sweep(precision: str) -> dict[str, Any]:
@@ -52,7 +36,7 @@ def _try_variant(words: dict[str, Any], memory: Memory, precision: str) -> list[
     from tests.gpu_stub.device import watch
 
     card = torch.device("cuda", 0)
-    student = Student.model_validate({**SMALL, "windows": [7, 14, 7, 4], "attention": words})
+    student = Student.model_validate({**SMALL, "attention": words})
     network = build_network(student, 10, 112, memory=memory).to(card).train()
     forward = Forward(card, precision, (0.5,) * 3, (0.2,) * 3)
     images = torch.zeros(2, 3, 112, 112, dtype=torch.uint8, device=card)
