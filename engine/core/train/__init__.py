@@ -5,6 +5,7 @@ loop         the one training loop: steps, epochs, when to save, when to stop
 forward      pixels to logits in the precision of the spec
 optim        the optimizer and the learning rate of a step
 micro_batch  a batch in pieces, with the gradient of the whole
+room         how much of a GPU it takes
 checkpoint   a state on disk that is whole or absent
 writer       checkpoints written beside the training
 evaluate     a network on a part of the data
