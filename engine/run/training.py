@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ from engine.run.inputs import (
 )
 from engine.run.lineage import Told, tell_lineage
 from engine.run.memory import MicroBatch, find_micro_batch, watch_memory
+from engine.run.placing import place_images
 from engine.run.provenance import write_origin
 from engine.run.teaching import Teaching, log_agreement, open_teaching
 from engine.spec import Prune, Train
@@ -90,7 +91,8 @@ def run_train(attempt: Attempt) -> None:
         train = train.model_copy(update={"epochs": 0})  # the head is at its optimum: only the tests are left
     room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
     with watch_memory(attempt, room):
-        loop = _make_loop(attempt, task, train, network.to(device), device, "train", room)
+        task = _place(attempt, task, train, network.to(device), device, room)
+        loop = _make_loop(attempt, task, train, network, device, "train", room)
         if found is None:
             _log_split(attempt, task)
         else:
@@ -114,6 +116,7 @@ def run_prune(attempt: Attempt) -> None:
         network = _bare(attempt, task, found.state["widths"]).to(device)
     room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
     with watch_memory(attempt, room):
+        task = _place(attempt, task, train, network, device, room)
         loop = _make_loop(attempt, task, train, network, device, "recover", room)
         if found is None:
             # A kill from here on goes on in the pruned shape, and prunes no second time.
@@ -138,6 +141,15 @@ def _start(attempt: Attempt) -> tuple[Task, torch.device]:
 def _bare(attempt: Attempt, task: Task, widths: Any) -> nn.Module:
     """Return the network in the shape that a checkpoint fits, without weights."""
     return bare_network(task.told.network, task.num_classes, task.size, widths, attempt.details.memory)
+
+
+def _place(
+    attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, room: MicroBatch
+) -> Task:
+    """Return the task with its images held where there is room beside the training."""
+    forward = make_forward(network, device, train.precision)
+    ask = task.teaching.ask if task.teaching else None
+    return replace(task, images=place_images(attempt, task.images, network, forward, room.images, ask))
 
 
 def _make_loop(

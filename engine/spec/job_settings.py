@@ -235,7 +235,7 @@ class JobDetails(Model):
     boxes: str | None = None
     weights: str | None = None
     teacher_weights: list[str] = Field([])
-    workers: int = Data.model_fields["workers"].default
+    workers: int | Literal["auto"] = Data.model_fields["workers"].default
     cache: Literal["auto", "jpeg", "raw", "device"] = Data.model_fields["cache"].default
     memory: Literal["standard", "lean"] = Train.model_fields["memory"].default
     on_oom: Literal["auto", "split", "stop"] = Train.model_fields["on_oom"].default

@@ -98,6 +98,11 @@ def decoded_bytes(pack: Pack) -> int:
     return int(_offsets(pack)[-1])
 
 
+def count_held(pack: Pack, room: int) -> int:
+    """Return how many of the pack's first images fit into `room` bytes when they are decoded."""
+    return max(0, int(np.searchsorted(_offsets(pack), room, side="right")) - 1)
+
+
 def _offsets(pack: Pack) -> NDArray[np.int64]:
     sizes = [3 * height * width for height, width in map(pack.size, range(len(pack)))]
     return np.concatenate([[0], np.cumsum(np.array(sizes, dtype=np.int64))])

@@ -139,10 +139,12 @@ class TrainLoader:
         # Cut from the whole order: a batch is the same wherever the epoch was begun.
         chunks = [order[step * size : (step + 1) * size] for step in range(start, self.steps_per_epoch)]
         if self._is_late:
-            drawn = render_ahead(chunks, lambda places: self._draw_batch(places, number), self.data.workers)
+            drawn = render_ahead(chunks, lambda places: self._draw_batch(places, number), count_threads(self.data))
             return finish_ahead(drawn, lambda one: self._finish_batch(one, number), images_of, self.device)
         return render_ahead(
-            chunks, lambda places: self._finish_batch(self._draw_batch(places, number), number), self.data.workers
+            chunks,
+            lambda places: self._finish_batch(self._draw_batch(places, number), number),
+            count_threads(self.data),
         )
 
     def _draw_batch(self, places: NDArray[np.int64], epoch: int) -> Drawn:
@@ -221,7 +223,7 @@ class EvalLoader:
     def __iter__(self) -> Iterator[Batch]:
         places = np.arange(len(self.rows), dtype=np.int64)
         chunks = [places[first : first + self.batch_size] for first in range(0, len(places), self.batch_size)]
-        drawn = render_ahead(chunks, self._draw_batch, self.data.workers)
+        drawn = render_ahead(chunks, self._draw_batch, count_threads(self.data))
         return finish_ahead(drawn, self._finish_batch, images_of, self.device)
 
     def _draw_batch(self, places: NDArray[np.int64]) -> Drawn:
@@ -279,6 +281,11 @@ def view_crop(pack: Pack, row: int, view: int, view_seed: int, augment: Augment)
 def resolve_view_seed(data: Data, seed: int) -> int:
     """Return the seed of the views: data.view_seed, or the run's own where it says `run`."""
     return seed if data.view_seed == "run" else data.view_seed
+
+
+def count_threads(data: Data) -> int:
+    """Return how many threads load images; a job has put a number into the place of `auto`."""
+    return 0 if data.workers == "auto" else data.workers
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ update       gradients to weights: scaled, clipped, applied
 groups       several batches to an optimizer step
 ema          a moving average of the weights
 micro_batch  a batch in pieces, with the gradient of the whole
+room         how much of a GPU it takes
 checkpoint   a state on disk that is whole or absent
 writer       checkpoints written beside the training
 evaluate     a network on a part of the data
