@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from engine.spec.base import (
     ASIDE,
+    LATER,
     Batch,
     Epochs,
     FewEpochs,
@@ -54,6 +55,12 @@ class Train(Model):
     )
     threads: Threads = 2
     deterministic: bool = False
+    compile: Literal["off", "auto", "max"] = Field(
+        "off",
+        json_schema_extra=LATER,
+        description="of the training step, by torch.compile, which rounds otherwise: off, auto (where the training is "
+        "long enough to pay for it), or max (always, and on a GPU trying kernels out). Validation is not compiled",
+    )
     checkpoint: Literal["last", "best_val"] = "last"
     memory: Literal["standard", "lean"] = Field("standard", json_schema_extra=ASIDE)
     on_oom: Literal["auto", "split", "stop"] = Field("auto", json_schema_extra={**ASIDE, "counted": ["split"]})

@@ -3,6 +3,7 @@ with train.deterministic).
 
 loop         the one training loop: steps, epochs, when to save, when to stop
 forward      pixels to logits in the precision of the spec
+compiled     the same by torch.compile: when, from which cache, and without where it fails
 optim        the optimizer and the learning rate of a step
 micro_batch  a batch in pieces, with the gradient of the whole
 checkpoint   a state on disk that is whole or absent
