@@ -249,6 +249,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Train", "betas momentum eps schedule decay_epochs decay_rate power ema_warmup", Rule(ACCURACY)),
     ("Train", "lr min_lr weight_decay warmup_epochs label_smoothing checkpoint", Rule(ACCURACY)),
     ("Train", "threads", Rule(TRAINING, noted=ACCURACY)),  # the order of sums
+    ("Train", "compile", Rule(TRAINING, noted=ACCURACY)),  # rounded otherwise
     ("Train", "memory", Rule(TRAINING)),
     ("Train", "on_oom", Rule(LEARNING)),  # as far as it counts: what an attempt did about it is in AROUND
     ("Train", "save_minutes", Rule(PACE)),

@@ -18,6 +18,7 @@ from engine.core.host_memory import keep_freed
 from engine.core.measure import count_params, peak_memory
 from engine.core.network.build import normalization
 from engine.core.prune import prune_network
+from engine.core.train.compiled import Step, compile_forward
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
 from engine.core.train.groups import Groups
@@ -161,10 +162,11 @@ def _make_loop(
         fix = "give data.split a validation part, or set train.checkpoint: last"
         raise JobError("best_val needs validation images, and the split has none", where=attempt.order.job, fix=fix)
     teaching = task.teaching
+    forward = _make_forward(attempt, task, train, network, device, room, len(split.train))
     recipe = Recipe(
         train=train,
         distill=teaching.distill if teaching else None,
-        forward=make_forward(network, device, train.precision),
+        forward=forward,
         loader=loader,
         val_loader=_eval_loader(task, "val", room, device),
         teacher=teaching.ask if teaching else None,
@@ -174,6 +176,24 @@ def _make_loop(
         micro_batch=room.images if room.is_split else None,
     )
     return Loop(network, recipe, attempt)
+
+
+def _make_forward(
+    attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, room: MicroBatch, count: int
+) -> Forward:
+    """Return the forward pass of the training, compiled where `train.compile` has it; log what became of that."""
+    plain = make_forward(network, device, train.precision)
+    if train.compile == "off" or not train.epochs:
+        return plain
+    attempt.beat("compile")
+    # The largest of the equal pieces that a batch is cut into.
+    batch = min(train.batch_size, count)
+    images = -(-batch // -(-batch // room.images))
+    step = Step(images, task.size, count * train.epochs, is_whole=not room.is_split)
+    forward, outcome = compile_forward(network, plain, train.compile, step, attempt.home.compiled)
+    attempt.journal.fact("compile", outcome.as_fact())
+    print(f"compile: {outcome.mode or 'not compiled'} ({outcome.reason})", flush=True)
+    return forward
 
 
 def _eval_loader(task: Task, part: str, room: MicroBatch, device: torch.device) -> EvalLoader | None:

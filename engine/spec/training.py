@@ -89,6 +89,12 @@ class Train(Model):
     )
     threads: Threads = 2
     deterministic: bool = False
+    compile: Literal["off", "auto", "max"] = Field(
+        "off",
+        json_schema_extra=LATER,
+        description="of the training step, by torch.compile, which rounds otherwise: off, auto (where the training is "
+        "long enough to pay for it), or max (always, and on a GPU trying kernels out). Validation is not compiled",
+    )
     checkpoint: Literal["last", "best_val"] = "last"
     memory: Literal["standard", "lean"] = Field("standard", json_schema_extra=ASIDE)
     on_oom: Literal["auto", "split", "stop"] = Field("auto", json_schema_extra={**ASIDE, "counted": ["split"]})

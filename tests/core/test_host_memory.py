@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-# A block beyond the size from which glibc maps each by itself, written and freed some times; faults after the first.
+# A block beyond the size from which glibc maps each by itself, thrice; the faults of all but the first use.
 TRIAL = """
 import ctypes, resource, sys
 from engine.core.host_memory import keep_freed

@@ -103,6 +103,7 @@ TRAIN: dict[str, Any] = {
     "precision": "fp32",
     "threads": 1,
     "deterministic": True,
+    "compile": "max",
     "checkpoint": "best_val",
     "on_oom": "split",
 }

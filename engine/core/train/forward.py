@@ -31,9 +31,14 @@ class Forward:
         """Take uint8 images (B, 3, S, S) on any device, return fp32 logits (B, classes) on ours."""
         inputs = self.prepare(images)
         with autocast(self.device, self.precision):
-            logits: Tensor = network(inputs)
+            logits = self.run(network, inputs)
         # Softmax and losses are taken in fp32: bf16 keeps two to three digits.
         return logits.float()
+
+    def run(self, network: nn.Module, inputs: Tensor) -> Tensor:
+        """Return the logits of prepared images as the network gives them."""
+        logits: Tensor = network(inputs)
+        return logits
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return the images as the network wants them: fp32 (B, 3, S, S) of its own mean and std, on our device."""
