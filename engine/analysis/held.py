@@ -232,6 +232,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Network", "drop_path", Rule(LEARNING)),
     ("WindowAttention", "kind", Rule(ALL)),
     ("LongformerAttention", "kind pattern radius globals tile select projections bias combine stages", Rule(ALL)),
+    ("WindowAttention", "backend", Rule(RUNNING, noted=ACCURACY)),
     ("LongformerAttention", "backend", Rule(RUNNING, noted=ACCURACY)),  # the same formula, rounded otherwise
     ("Student", "weights", Rule(ACCURACY, is_factor=False)),  # one side has learnt from images that the other never saw
     ("Assistant", "weights", Rule(ACCURACY)),

@@ -38,7 +38,6 @@ from engine.spec.job_settings import JobDetails, PackedData, PackSettings, Targe
 
 Rows = NDArray[np.int64]
 CONTENT_MARK = "sha256:"
-CPU_WORKERS = 1  # it loads while the training waits for its slower thread
 JOB_THREADS = 2  # where the settings say none: fixed, because the count changes the bits of a result
 
 
@@ -90,10 +89,9 @@ def open_images(attempt: Attempt, viewed: ViewedData) -> Images:
 
 
 def count_workers(details: JobDetails, slot: str) -> int:
-    """Return how many threads load images: as asked, else for a GPU what the job may use; on the CPU CPU_WORKERS."""
-    if details.workers != "auto":
-        return details.workers
-    return CPU_WORKERS if slot.split(":")[0] == CPU_SLOT else max(1, min(details.resources.cpus, pack_threads()))
+    """Return how many threads load images for a job on this slot; where nobody asked, no more than may run here."""
+    asked = details.count_workers(on_cpu=slot.split(":")[0] == CPU_SLOT)
+    return min(asked, pack_threads()) if details.workers == "auto" else asked
 
 
 class Asker(Protocol):

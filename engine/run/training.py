@@ -16,6 +16,7 @@ from torch import nn
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.host_memory import keep_freed
 from engine.core.measure import count_params, peak_memory
+from engine.core.network.backends import settle
 from engine.core.network.build import normalization
 from engine.core.prune import prune_network
 from engine.core.train.compiled import Step, compile_forward
@@ -156,6 +157,7 @@ def _place(
 def _make_loop(
     attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, phase: str, room: MicroBatch
 ) -> Loop:
+    settle(network, device, train.precision, attempt.home.attention_times, train.deterministic)
     data, pack, split = task.images.data, task.images.pack, task.images.split
     loader = TrainLoader(pack, split.train, data, task.size, train.batch_size, task.seed, data.views, device)
     if train.checkpoint == "best_val" and not len(split.val):

@@ -21,7 +21,6 @@ from engine.plan import make_plan
 from engine.run import inputs
 from engine.run.attempt import Attempt
 from engine.run.inputs import (
-    CPU_WORKERS,
     HomeVisit,
     _state_digest,
     check_digest,
@@ -34,7 +33,7 @@ from engine.run.inputs import (
     open_needed_pack,
 )
 from engine.spec import Data, Resources, Student
-from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TrainSettings, ViewedData
+from engine.spec.job_settings import CPU_WORKERS, JobDetails, PackedData, PackSettings, TrainSettings, ViewedData
 from tests.run.bench import DATA, NETWORK, TRAIN_JOB, write_spec
 from tests.run.test_memory import make_attempt
 from tests.run.test_pack import write_images

@@ -49,16 +49,16 @@ def rows_backward(qkv, table, kind, places, score, out, lse, grad, delta, grad_q
     grad_q = tl.zeros((BLOCK_M, BLOCK_D), tl.float32)
     if GLOBALS > 0:
         at, alive = load_globals(places, place_step, kind, kind_step, window, GLOBALS, BLOCK_G, HAS_KIND)
-        k = load_part(qkv, window, at, alive, head, 1, WINDOW, HEADS, DIM, BLOCK_D)
-        v = load_part(qkv, window, at, alive, head, 2, WINDOW, HEADS, DIM, BLOCK_D)
-        logits = global_logits(q, k, table, score, window, head, tokens, real, at, alive, WINDOW, GLOBALS, BLOCK_G,
-                               HAS_SCORE, SCALE, PRECISION)  # fmt: skip
-        weights = tl.exp2(logits - total[:, None])
-        grad_logits = weights * (tl.dot(given, tl.trans(v), input_precision=PRECISION) - shared[:, None])
-        grad_q += tl.dot(grad_logits.to(k.dtype), k, input_precision=PRECISION)
+        far_k = load_part(qkv, window, at, alive, head, 1, WINDOW, HEADS, DIM, BLOCK_D)
+        far_v = load_part(qkv, window, at, alive, head, 2, WINDOW, HEADS, DIM, BLOCK_D)
+        far = global_logits(q, far_k, table, score, window, head, tokens, real, at, alive, WINDOW, GLOBALS, BLOCK_G,
+                            HAS_SCORE, SCALE, PRECISION)  # fmt: skip
+        far = tl.exp2(far - total[:, None])
+        far = far * (tl.dot(given, tl.trans(far_v), input_precision=PRECISION) - shared[:, None])
+        grad_q += tl.dot(far.to(far_k.dtype), far_k, input_precision=PRECISION)
         number = tl.arange(0, BLOCK_G)
         at_far = grad_far + (at_rows + tokens)[:, None] * GLOBALS + number[None, :]
-        tl.store(at_far, grad_logits, mask=real[:, None] & (number < GLOBALS)[None, :])
+        tl.store(at_far, far, mask=real[:, None] & (number < GLOBALS)[None, :])
     first, end = key_blocks(block, SIDE, REACH, RASTER, BLOCK_M, BLOCK_N)
     for step in range(first, end):
         keys = step * BLOCK_N + tl.arange(0, BLOCK_N)

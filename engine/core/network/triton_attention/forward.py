@@ -49,11 +49,11 @@ def attend_forward(qkv, table, kind, places, score, out, lse, kind_step, place_s
     mixed = tl.zeros((BLOCK_M, BLOCK_D), tl.float32)
     if GLOBALS > 0:
         at, alive = load_globals(places, place_step, kind, kind_step, window, GLOBALS, BLOCK_G, HAS_KIND)
-        k = load_part(qkv, window, at, alive, head, 1, WINDOW, HEADS, DIM, BLOCK_D)
-        v = load_part(qkv, window, at, alive, head, 2, WINDOW, HEADS, DIM, BLOCK_D)
-        logits = global_logits(q, k, table, score, window, head, tokens, real, at, alive, WINDOW, GLOBALS, BLOCK_G,
-                               HAS_SCORE, SCALE, PRECISION)  # fmt: skip
-        top, total, mixed = fold_in(logits, v, top, total, mixed, PRECISION)
+        far_k = load_part(qkv, window, at, alive, head, 1, WINDOW, HEADS, DIM, BLOCK_D)
+        far_v = load_part(qkv, window, at, alive, head, 2, WINDOW, HEADS, DIM, BLOCK_D)
+        far = global_logits(q, far_k, table, score, window, head, tokens, real, at, alive, WINDOW, GLOBALS, BLOCK_G,
+                            HAS_SCORE, SCALE, PRECISION)  # fmt: skip
+        top, total, mixed = fold_in(far, far_v, top, total, mixed, PRECISION)
     first, end = key_blocks(block, SIDE, REACH, RASTER, BLOCK_M, BLOCK_N)
     for step in range(first, end):
         keys = step * BLOCK_N + tl.arange(0, BLOCK_N)

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from engine.core.network.triton_attention import backward as backward_kernels
-from engine.core.network.triton_attention import bias as bias_kernels
+from engine.core.network.triton_attention.backward import globals_backward, keys_backward, rows_backward
+from engine.core.network.triton_attention.bias import add_up, sum_far, sum_near
 from engine.core.network.triton_attention.forward import attend_forward
 from engine.core.network.triton_attention.plan import BINS, Geometry, Plan, choose_blocks, power_above
 
@@ -29,7 +29,7 @@ class Given(NamedTuple):
     def plan(self, geometry: Geometry) -> Plan:
         dim = self.qkv.shape[2] // (3 * geometry.heads)
         count = 0 if self.places is None else self.places.shape[1]
-        return Plan(geometry, self.qkv.shape[0], dim, count, choose_blocks(geometry))
+        return Plan(geometry, self.qkv.shape[0], dim, count, choose_blocks(geometry, self.qkv.dtype == torch.float32))
 
     def pointers(self) -> dict[str, Any]:
         """Return the tensors by the names of the kernels; one that is absent is not read, whatever stands there."""
@@ -92,34 +92,49 @@ def attend_backward(
     """Return the gradients of qkv, of the table (fp32) and of the score (W, g) fp32 (g = 0: there is none)."""
     plan = given.plan(geometry)
     tokens, heads, count = geometry.window**2, geometry.heads, plan.globals
-    floats = {"dtype": torch.float32, "device": grad.device}
     grad_qkv = torch.empty_like(given.qkv)
-    score_heads = torch.empty(plan.windows, heads, count if given.score is not None else 0, **floats)
+    score_heads = _floats(grad, plan.windows, heads, count if given.score is not None else 0)
     names = constants(plan, given) | given.pointers()
     names |= {"grad": grad, "out": out, "lse": lse, "grad_qkv": grad_qkv, "delta": torch.empty_like(lse)}
-    names |= {"grad_far": torch.empty(plan.windows, heads, tokens, count, **floats), "grad_score": score_heads}
-    start(backward_kernels.rows_backward, plan.regions * plan.row_blocks * heads, plan, names)
+    names |= {"grad_far": _floats(grad, plan.windows, heads, tokens, count), "grad_score": score_heads}
+    start(rows_backward, plan.regions * plan.row_blocks * heads, plan, names)
     key_blocks = -(-plan.tokens // plan.blocks.keys)
-    start(backward_kernels.keys_backward, plan.regions * key_blocks * heads, plan, names)
+    start(keys_backward, plan.regions * key_blocks * heads, plan, names)
     if count:
-        start(backward_kernels.globals_backward, plan.windows * heads, plan, names)
+        start(globals_backward, plan.windows * heads, plan, names)
     return grad_qkv, _table_gradient(plan, names), score_heads.sum(1)
+
+
+def _floats(beside: Tensor, *shape: int) -> Tensor:
+    """Return memory of fp32 on the device of another tensor."""
+    return beside.new_empty(shape, dtype=torch.float32)
 
 
 def _table_gradient(plan: Plan, names: dict[str, Any]) -> Tensor:
     """Sum over regions in shares, then over shares: the same order in each run."""
     heads, entries, blocks = plan.geometry.heads, plan.geometry.window**2, plan.blocks
-    floats = {"dtype": torch.float32, "device": names["grad"].device}
-    cells = (plan.near_shares, heads, plan.row_blocks, plan.slots)
-    parts = torch.empty(*cells, blocks.rows, blocks.keys, **floats)
+    grad: Tensor = names["grad"]
+    parts = _floats(grad, plan.near_shares, heads, plan.row_blocks, plan.slots, blocks.rows, blocks.keys)
     near = {"parts": parts, "regions": plan.regions, "share": plan.near_share}
     programs = plan.near_shares * heads * plan.row_blocks * plan.slots
-    start(bias_kernels.sum_near, programs, plan, names | near)
-    far_parts = torch.empty(plan.far_shares, heads, entries if plan.globals else 0, **floats)
+    start(sum_near, programs, plan, names | near)
+    far_parts = _floats(grad, plan.far_shares, heads, entries if plan.globals else 0)
     if plan.globals:
         far = {"far_parts": far_parts, "windows": plan.windows, "share": plan.far_share}
-        start(bias_kernels.sum_far, plan.far_shares * heads * -(-entries // BINS), plan, names | far)
-    found = torch.empty(heads, entries, **floats)
+        start(sum_far, plan.far_shares * heads * -(-entries // BINS), plan, names | far)
+    found = _floats(grad, heads, entries)
     shares = {"shares": plan.near_shares, "far_shares": plan.far_shares, "far_parts": far_parts, "grad_table": found}
-    start(bias_kernels.add_up, heads * entries, plan, names | near | shares)
+    start(add_up, heads * entries, plan, names | near | shares)
     return found
+
+
+KERNELS: dict[str, Any] = {
+    "attend_forward": attend_forward,
+    "rows_backward": rows_backward,
+    "keys_backward": keys_backward,
+    "globals_backward": globals_backward,
+    "sum_near": sum_near,
+    "sum_far": sum_far,
+    "add_up": add_up,
+}
+"""All kernels by name; the fourth and the sixth run where there are globals."""

@@ -63,9 +63,9 @@ def _backward_shapes(
     grad: Tensor, out: Tensor, lse: Tensor, qkv: Tensor, table: Tensor, kind: Tensor | None, places: Tensor | None,
     score: Tensor | None, geometry: Sequence[int],
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-    floats = {"dtype": torch.float32}
-    raised = qkv.new_empty((qkv.shape[0], 0) if score is None else score.shape, **floats)
-    return torch.empty_like(qkv, memory_format=torch.contiguous_format), table.new_empty(table.shape, **floats), raised
+    raised = qkv.new_empty((qkv.shape[0], 0 if score is None else score.shape[1]), dtype=torch.float32)
+    grad_qkv = torch.empty_like(qkv, memory_format=torch.contiguous_format)
+    return grad_qkv, torch.empty_like(table, dtype=torch.float32), raised
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:

@@ -115,16 +115,20 @@ BINS = 128
 """Entries of the bias table that one program sums for the globals."""
 
 
-def choose_blocks(geometry: Geometry) -> Blocks:
-    """Return the block sizes: the region where it is small, fewer rows where only a band is seen."""
+def choose_blocks(geometry: Geometry, is_wide: bool) -> Blocks:
+    """Return the block sizes: the region where it is small, fewer rows where only a band is seen.
+
+    Warps and stages are the fewest with which nothing spills on the cards that are compiled for. `is_wide`: products
+    are of fp32, for which no tensor core serves; larger blocks do not fit into registers then.
+    """
     tokens = geometry.side**2
     if tokens <= 16:
-        return Blocks(16, 16, 1)
+        return Blocks(16, 16, warps=1, stages=1)
+    if is_wide:
+        return Blocks(32, 32, warps=8, stages=1)
     if tokens <= 32:
-        return Blocks(32, 32, 2)
-    if geometry.reach >= 0 and tokens > 64:
-        return Blocks(32, 32)
-    return Blocks(64, 64)
+        return Blocks(32, 32, warps=2)
+    return Blocks(32, 32, stages=1) if geometry.reach >= 0 and tokens > 64 else Blocks(64, 64, warps=8)
 
 
 def power_above(size: int) -> int:
