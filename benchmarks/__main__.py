@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 SCRIPTS = (
     "attention",
+    "kernels",
     "loader",
     "scheduler",
     "checkpoint",
