@@ -90,7 +90,7 @@ def list_cases(quick: bool, photos: str, folder: Path) -> Iterator[Case]:
     spec = folder / "epoch.yaml"
     spec.write_text(EPOCH_SPEC.replace("PHOTOS", photos).replace("CLASSES", classes if not quick else CLASSES[0]))
     if quick:
-        spec.write_text(spec.read_text().replace(CLASSES[0], f"{CLASSES[0]}, {CLASSES[1]}").replace("224", "160"))
+        spec.write_text(spec.read_text().replace(CLASSES[0], f"{CLASSES[0]}, {CLASSES[1]}").replace("size: 224", "size: 160"))
     yield Case("5M epoch", (str(spec),), "train")
 
 
