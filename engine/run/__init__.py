@@ -9,6 +9,7 @@
     code        which code that was
     reach       the files of ours that this process can run
     inputs      what a job works with: images, split, networks
+    placing     how many images of a training a GPU holds
     lineage     what the network of a job has seen before, and what its file says of that
     training    train and prune
     unseen      what a network of ImageNet has not seen, and whether it is as good there as known

@@ -20,6 +20,7 @@ from engine.core.distill.encoding import RowFormat
 from engine.core.distill.make import CENTRE_VIEW, Maker, write_targets
 from engine.core.distill.targets import CENTRE, Origin, Targets, map_rows, open_targets, targets_problem
 from engine.core.distill.teacher import require_skill
+from engine.core.host_memory import keep_freed
 from engine.core.network.heads import SlicedNetwork
 from engine.core.train.checkpoint import capture_random, restore_random
 from engine.core.train.forward import Forward
@@ -79,6 +80,7 @@ def run_targets(attempt: Attempt) -> None:
     spec = read_job(attempt.job, TargetsSettings)
     threads = spec.settings.threads
     device = prepare_device(attempt.order.slot, threads, True, spec.settings.precision)
+    keep_freed()
     images = open_images(attempt, spec.settings.data)
     write_origin(attempt, device, threads, images.pack.digest)
     lineage = teacher_lineage(attempt, None if saw_no_split(spec) else images)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 
 # As of today, of a step and all that feeds it: what takes more has to say why.
 STEP_LAUNCHES = {"train-teacher": 500, "train-cached": 520, "train-online": 810, "prune-1": 520}
-BATCH_LAUNCHES = 2250
+BATCH_LAUNCHES = {True: 60, False: 2250}  # by the kernels, and by plain operators
 # Where the loop looks at its sum of losses, at the end of an epoch and now and then in it.
 LOOKS = "engine/core/train/loop.py"
 ONCE = "engine/core/distill/teacher.py"  # constants that a process brings to the card once
@@ -25,12 +25,8 @@ CHECK = "tests/gpu_stub/job.py"  # in the place of the check that an online teac
 
 @pytest.mark.parametrize(
     ("card", "precision"),
-    [
-        (H100, "bf16"),
-        pytest.param(A100, "tf32", marks=pytest.mark.slow),
-        pytest.param(T4, "fp32", marks=pytest.mark.slow),
-    ],
-    ids=["H100", "A100", "T4"],
+    [(H100, "bf16"), (A100, "tf32"), (T4, "fp32"), pytest.param(T4, "fp16", marks=pytest.mark.slow)],
+    ids=["H100", "A100", "T4", "T4-fp16"],
 )
 def test_jobs_of_every_kind_commit_and_their_steps_wait_for_little(tmp_path: Path, card: Card, precision: str) -> None:
     done = call_on(card, run_experiment, root=str(tmp_path), precision=precision)
@@ -45,6 +41,13 @@ def test_jobs_of_every_kind_commit_and_their_steps_wait_for_little(tmp_path: Pat
             judge_epoch(job, epoch, is_budgeted=card is H100)
 
 
+def test_a_card_without_bf16_is_refused_with_the_fix_before_any_work(tmp_path: Path) -> None:
+    (ran, *more) = call_on(T4, run_experiment, root=str(tmp_path), precision="bf16", begin="train-teacher")
+    assert (ran["status"], ran["committed"], more) == (Exit.FAILED, False, [])
+    assert "Tesla T4 (compute capability 7.5) has no bf16" in ran["said"]
+    assert "train.precision: fp32" in ran["said"]
+
+
 def judge_epoch(job: str, epoch: dict[str, Any], *, is_budgeted: bool) -> None:
     """Of an epoch: two looks at the loss, two constants once, and a check in each step of an online teacher."""
     kinds = {place: sum(place in line for line in epoch["waits"]) for place in (LOOKS, ONCE, CHECK)}
@@ -56,11 +59,13 @@ def judge_epoch(job: str, epoch: dict[str, Any], *, is_budgeted: bool) -> None:
         assert epoch["launches"] <= STEP_LAUNCHES[job] * epoch["steps"]
 
 
-def test_a_batch_with_every_augmentation_is_made_on_the_card_without_a_wait(tmp_path: Path) -> None:
-    found = call_on(H100, count_feeding, root=str(tmp_path), batch=256, words=EVERYTHING)
+@pytest.mark.parametrize("kernels", [True, False], ids=["kernels", "operators"])
+def test_a_batch_with_every_augmentation_is_made_on_the_card_without_a_wait(tmp_path: Path, kernels: bool) -> None:
+    found = call_on(H100, count_feeding, root=str(tmp_path), batch=256, words=EVERYTHING, kernels=kernels)
     assert found["waits"] == []
     assert found["syncs"] == 0
-    assert 0 < found["launches"] <= BATCH_LAUNCHES
+    assert 0 < found["launches"] <= BATCH_LAUNCHES[kernels]
+    assert (found["triton"] > 0, found["uploads"] == 1) == (kernels, kernels)
 
 
 def test_no_distillation_loss_waits_for_the_card() -> None:

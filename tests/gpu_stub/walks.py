@@ -5,27 +5,11 @@ They import inside, as this file is read in the test's own process too, where no
 
 from __future__ import annotations
 
-import itertools
 import traceback
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
-Memory = Literal["standard", "lean"]
-PATTERNS = ("slide", "block", "row")
-MEMORIES: tuple[Memory, ...] = ("standard", "lean")
-SELECTS = ("grid", "previous", "norm", "learned", "pooled", "none")
-COMBINES = ("joint", "sum", "mean")
-SIDES = (("dual", "shared"), ("shared", "none"), ("dual", "separate"))  # projections, bias
-SMALL = {"arch": "tiny_vit", "dims": [16, 32, 48, 64], "depths": [1, 1, 1, 1], "heads": [1, 2, 3, 4]}
-
-
-def variants() -> Iterator[tuple[dict[str, Any], Memory]]:
-    """Return the words of every kind of attention, with how memory is spent; pooled has no second projections."""
-    for pattern, select, combine, memory in itertools.product(PATTERNS, SELECTS, COMBINES, MEMORIES):
-        for projections, bias in SIDES if memory == "standard" else SIDES[:1]:
-            words = {"kind": "longformer", "pattern": pattern, "select": select, "combine": combine}
-            tile = {"tile": [7, 7, 2]} if pattern == "block" else {}
-            yield {**words, **tile, "projections": projections, "bias": bias}, memory
+from benchmarks.gpu_parts.variants import SMALL, Memory, variants
 
 
 def sweep(precision: str) -> dict[str, Any]:
@@ -52,7 +36,7 @@ def _try_variant(words: dict[str, Any], memory: Memory, precision: str) -> list[
     from tests.gpu_stub.device import watch
 
     card = torch.device("cuda", 0)
-    student = Student.model_validate({**SMALL, "windows": [7, 14, 7, 4], "attention": words})
+    student = Student.model_validate({**SMALL, "attention": words})
     network = build_network(student, 10, 112, memory=memory).to(card).train()
     forward = Forward(card, precision, (0.5,) * 3, (0.2,) * 3)
     images = torch.zeros(2, 3, 112, 112, dtype=torch.uint8, device=card)
@@ -90,6 +74,39 @@ def count_step(batch: int, size: int = 224) -> dict[str, Any]:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
     return {**seen.counts, "waits": seen.waits, "peak_mb": torch.cuda.max_memory_allocated() >> 20}
+
+
+def try_room(batch: int, size: int = 64) -> dict[str, Any]:
+    """Measure the room that a training takes; return it beside the peak of real steps, and what the trial changed."""
+    import torch
+
+    from engine.core.network.build import build_network
+    from engine.core.train.forward import Forward
+    from engine.core.train.optim import build_optimizer
+    from engine.core.train.room import free_bytes, step_bytes, training_bytes
+    from engine.spec import Student, Train
+
+    card = torch.device("cuda", 0)
+    network = build_network(Student.model_validate({**SMALL, "windows": [7, 7, 7, 4]}), 10, size).to(card)
+    forward = Forward(card, "bf16", (0.5,) * 3, (0.2,) * 3)
+    draw = torch.cuda.get_rng_state(card)
+    versions = {name: (buffer.data_ptr(), buffer.shape) for name, buffer in network.named_buffers()}
+    asked: list[int] = []
+    step = step_bytes(network, forward, batch, size, lambda: asked.append(1))
+    needed, free = training_bytes(network, forward, batch, size), free_bytes(card)
+    same = {name: (buffer.data_ptr(), buffer.shape) for name, buffer in network.named_buffers()} == versions
+    found = {"step": step, "needed": needed, "free": free, "asked": len(asked), "is_training": network.training}
+    found["unchanged"] = same and bool(torch.equal(draw, torch.cuda.get_rng_state(card)))
+    found["gradients"] = sum(weight.grad is not None for weight in network.parameters())
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before, optimizer = torch.cuda.memory_reserved(), build_optimizer(network.train(), Train())
+    for _ in range(3):
+        blank = torch.zeros(batch, 3, size, size, dtype=torch.uint8, device=card)
+        forward(network, blank).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return {**found, "real": torch.cuda.max_memory_reserved() - before}
 
 
 def run_out(kind: str) -> dict[str, Any]:

@@ -31,6 +31,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, lean: bool = False, fu
     learns = torch.is_grad_enabled() and (q.requires_grad or bias.requires_grad)
     if q.is_cuda or fused or not learns:
         return _fused(q, k, v, bias)
+    if torch.compiler.is_compiling():
+        return _plain(q, k, v, bias.to(q.dtype))
     return _Attend.apply(q, k, v, bias.to(q.dtype), lean)  # type: ignore[no-any-return]
 
 
@@ -40,6 +42,15 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
     with sdpa_kernel(SAFE_BACKENDS):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
+
+
+def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """The same by single operators: a compiler fuses what stands between the products, but not into our functions."""
+    with as_given(q):
+        scores = (q * q.shape[-1] ** -0.5) @ k.mT + bias
+        precise = torch.float64 if q.dtype == torch.float64 else torch.float32
+        out: Tensor = scores.softmax(-1, dtype=precise).to(q.dtype) @ v
+        return out
 
 
 class Tiling(NamedTuple):
@@ -64,6 +75,8 @@ def attend_tiles(qkv: Tensor, extra: Tensor | None, bias: Tensor, tiling: Tiling
     """
     learns = torch.is_grad_enabled() and (qkv.requires_grad or bias.requires_grad)
     if learns and not qkv.is_cuda and not tiling.fused:
+        if torch.compiler.is_compiling():
+            return _paste(_plain(*_pack(qkv, extra, tiling), bias.to(qkv.dtype)), qkv.shape, tiling)
         return _AttendTiles.apply(qkv, extra, bias.to(qkv.dtype), tiling)  # type: ignore[no-any-return]
     return _paste(_fused(*_pack(qkv, extra, tiling), bias), qkv.shape, tiling)
 

@@ -108,6 +108,10 @@ class Asked:
     device: DeviceKind
     teacher: TargetsSettings | None = None
 
+    @property
+    def workers(self) -> int:
+        return self.details.count_workers(on_cpu=self.device == "cpu")
+
 
 def count_work(asked: Asked) -> Work:
     """Return the work in a job; fixed seconds alone for a kind that nobody has taken apart."""
@@ -192,7 +196,7 @@ def _count_training(asked: Asked, told: TrainSettings, train: float, epochs: int
         loads.append(Loading(_feed(asked, asked.teacher.data), heard))
     steps = epochs * train / told.train.batch_size
     fixed = FORK + epochs * EPOCH + steps * STEP
-    return Work(tuple(passes), tuple(loads), fixed, asked.details.workers, told.train.threads)
+    return Work(tuple(passes), tuple(loads), fixed, asked.workers, told.train.threads)
 
 
 def _count_targets(asked: Asked) -> Work:
@@ -203,7 +207,7 @@ def _count_targets(asked: Asked) -> Work:
     whole = asked.images / (1 + told.views * share)
     views = asked.images - whole
     load = Loading(feed, views, whole)
-    return Work((Pass(probe, "forward", asked.images),), (load,), FORK, asked.details.workers, told.threads)
+    return Work((Pass(probe, "forward", asked.images),), (load,), FORK, asked.workers, told.threads)
 
 
 def _count_measure(asked: Asked) -> Work:

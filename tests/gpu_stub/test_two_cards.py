@@ -1,0 +1,78 @@
+"""A whole experiment by the real scheduler on two cards: all jobs are done, on the good one where one is broken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.home.files import read_json
+from engine.home.paths import Home, open_home
+from engine.inspect.status import tell_shut
+from store.queue import Queue
+from tests.flow.commands import ROOT, xp
+from tests.gpu_stub.build import build_stub, why_not
+from tests.gpu_stub.children import H100, call_on
+from tests.gpu_stub.jobs import write_teacher
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
+FIRST, SECOND = "GPU-5a", "GPU-5b"
+SPEC = Path(__file__).with_name("two_cards.yaml")
+KINDS = {"pack", "train", "targets", "prune", "measure", "explain"}
+
+
+def work_through(root: Path, broken: str) -> Home:
+    """Submit the experiment in a new home and be its scheduler until nothing is left to do."""
+    home, spec = root / "home", root / "two_cards.yaml"
+    call_on(H100, write_teacher, path=str(root / "head.safetensors"))
+    spec.write_text(SPEC.read_text().replace("head.safetensors", str(root / "head.safetensors")))
+    xp(home, "submit", spec, "--no-start")
+    words = ["--home", str(home), "--until-idle", "--no-collect", "--preload", "tests.gpu_stub.program"]
+    command = [sys.executable, "-P", "-m", "engine.schedule.worker", *words]
+    environment = {**os.environ, **H100.environment(build_stub()), "XP_STUB_BROKEN": broken}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return open_home(home)
+
+
+@pytest.fixture
+def _two_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", f"{FIRST},{SECOND}")
+
+
+def read_queue(home: Home) -> tuple[dict[str, str], set[int], list[Any]]:
+    """Return the state of each job, what they spent of their budgets, and all attempts."""
+    with Queue(home.queue_db) as queue, queue._read() as connection:
+        assert connection is not None
+        states = {row.job: row.state for row in connection.exec_driver_sql("SELECT job, state FROM jobs")}
+        spent = set(connection.exec_driver_sql("SELECT crashed + lost + ooms FROM jobs").scalars())
+    with Queue.open_readonly(home.queue_db) as queue:
+        return states, spent, queue.attempt_rows()
+
+
+@pytest.mark.usefixtures("_two_cards")
+def test_every_kind_of_job_is_done_on_the_good_card_and_none_pays_for_the_broken_one(tmp_path: Path) -> None:
+    home = work_through(tmp_path, broken=FIRST)
+    states, spent, attempts = read_queue(home)
+    assert {job.split("-")[0] for job in states} == KINDS
+    assert set(states.values()) == {"done"}, states
+    assert spent == {0}
+    assert {row.slot for row in attempts if row.outcome == "done"} == {SECOND, "cpu:0"}
+    assert [(row.slot, row.outcome) for row in attempts if row.outcome != "done"] == [(FIRST, "crashed")]
+    assert tell_shut(home).startswith(f"slot {FIRST} is shut out: uncorrectable ECC error encountered")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_two_cards")
+def test_two_good_cards_share_the_jobs_and_say_which_they_are(tmp_path: Path) -> None:
+    home = work_through(tmp_path, broken="")
+    states, spent, attempts = read_queue(home)
+    assert (set(states.values()), spent) == ({"done"}, {0})
+    assert {row.outcome for row in attempts} == {"done"}
+    assert {row.slot for row in attempts} == {FIRST, SECOND, "cpu:0"}
+    devices = {read_json(path)["device"] for path in home.root.glob("jobs/train-*/attempts/1/provenance.json")}
+    assert devices == {H100.name}
