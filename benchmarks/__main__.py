@@ -18,6 +18,7 @@ RESULTS = HERE / "RESULTS.md"
 SCRIPTS = (
     "attention",
     "loader",
+    "feeding",
     "scheduler",
     "checkpoint",
     "distillation",

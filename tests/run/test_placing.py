@@ -16,6 +16,7 @@ from engine.core.data.decoded_cache import DeviceCache, count_held, decoded_byte
 from engine.core.data.pack import open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.core.train.forward import Forward
+from engine.core.train.room import free_bytes
 from engine.inputs.splits import split_pack
 from engine.run import placing
 from engine.run.attempt import Attempt
@@ -91,7 +92,7 @@ def test_raw_imagenet100_fits_an_80_gb_card_beside_a_training(
     monkeypatch.setattr(placing, "DeviceCache", lambda pack, device, held: held)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (79 * GIB, 80 * GIB))
     assert sizes[-1] > decoded_cache.AUTO_SHARE * 79 * GIB
-    placed = hold_images(images, GPU, placing.free_bytes(GPU), 19 * GIB)
+    placed = hold_images(images, GPU, free_bytes(GPU), 19 * GIB)
     assert (placed.data.cache, images.pack.decoded_caches["device", "cuda"]) == ("device", count)
     said = capsys.readouterr().out
     assert f"{count} of {count} images are held by the GPU (31.7 GiB decoded; 74.5 GiB free" in said
