@@ -19,6 +19,7 @@ SCRIPTS = (
     "attention",
     "kernels",
     "loader",
+    "feeding",
     "scheduler",
     "checkpoint",
     "distillation",
