@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from engine.core.distill.teacher import normalize
+from engine.core.train.halves import cast_weights, pays_off
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -30,10 +32,19 @@ class Forward:
     def __call__(self, network: nn.Module, images: Tensor) -> Tensor:
         """Take uint8 images (B, 3, S, S) on any device, return fp32 logits (B, classes) on ours."""
         inputs = self.prepare(images)
-        with autocast(self.device, self.precision):
+        with autocast(self.device, self.precision), self._weights_of(network):
             logits: Tensor = network(inputs)
         # Softmax and losses are taken in fp32: bf16 keeps two to three digits.
         return logits.float()
+
+    def _weights_of(self, network: nn.Module) -> AbstractContextManager[None]:
+        """Return the context in which a step casts its weights at once, where autocast would cast each."""
+        is_half = self.precision in HALVES and torch.is_grad_enabled()
+        return (
+            cast_weights(network, HALVES[self.precision])
+            if is_half and pays_off(network, self.device)
+            else nullcontext()
+        )
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return the images as the network wants them: fp32 (B, 3, S, S) of its own mean and std, on our device."""
