@@ -191,6 +191,15 @@ def test_an_averaged_training_in_groups_by_an_optimizer_of_timm_resumes_to_the_s
     assert figures(killed) == figures(whole)
 
 
+def test_a_lean_network_of_timm_ends_with_the_bits_of_the_other(bench: Bench) -> None:
+    words = {"network": {"arch": "timm/resnet10t"}, "train": {**TRAIN, "epochs": 1}}
+    jobs = [bench.train(f"train-{memory}", **words) for memory in ("standard", "lean")]
+    for job, memory in zip(jobs, ("standard", "lean"), strict=True):
+        assert bench.run(job, memory=memory) == 0
+    assert len({read_json(job.result)["weights_sha256"] for job in jobs}) == 1
+    assert figures(jobs[0]) == figures(jobs[1])
+
+
 def test_fp16_on_a_cpu_exits_88_with_the_fix(bench: Bench) -> None:
     job = bench.train("train-half", train={**TRAIN, "precision": "fp16"})
     assert bench.run(job) == 88

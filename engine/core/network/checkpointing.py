@@ -44,8 +44,8 @@ def _wrap_blocks(network: nn.Module) -> bool:
         for part in block.modules():
             # What is done again has to find its input as it was; out of place the values are the same.
             if getattr(part, "inplace", False):
-                part.inplace = False
-        block.forward = _Again(block.forward)  # type: ignore[method-assign, assignment]
+                setattr(part, "inplace", False)  # noqa: B010  # a plain flag, which torch's types do not know
+        block.forward = _Again(block.forward)
     return len(blocks) > 1
 
 

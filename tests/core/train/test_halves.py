@@ -36,7 +36,7 @@ def one_step(words: dict[str, Any], kind: torch.dtype, *, at_once: bool, memory:
     torch.manual_seed(2)
     with torch.autocast("cpu", kind), cast_weights(network, kind) if at_once else nullcontext():
         logits = network(images)
-    logits.float().square().sum().backward()  # type: ignore[no-untyped-call]
+    logits.float().square().sum().backward()
     assert all(value.dtype == torch.float32 for value in network.parameters())
     return [
         logits.detach(),
