@@ -29,7 +29,7 @@ CHECK = "tests/gpu_stub/job.py"  # in the place of the check that an online teac
         (H100, "bf16"),
         pytest.param(A100, "tf32", marks=pytest.mark.slow),
         pytest.param(T4, "fp32", marks=pytest.mark.slow),
-        pytest.param(T4, "fp16", marks=pytest.mark.slow),
+        (T4, "fp16"),
     ],
     ids=["H100", "A100", "T4", "T4-fp16"],
 )
