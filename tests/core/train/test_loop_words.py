@@ -150,6 +150,21 @@ def test_batches_that_are_gathered_are_one_large_batch(pack: Pack, loss: str, mi
         assert one[1] == pytest.approx(other[1], rel=1e-4), one[0]
 
 
+def test_a_coupled_loss_in_pieces_is_scaled_as_a_whole_one_is(pack: Pack) -> None:
+    table = torch.randn(len(pack.labels), 10, generator=torch.Generator().manual_seed(1))
+    words = {"optimizer": "sgd", "lr": 0.1, "precision": "fp16", "clip_grad": None, "accumulate": 2, "epochs": 1}
+    loops = []
+    for micro_batch in (None, 24):
+        distill = Distill.model_validate({"loss": "dist"})
+        base = words_loop(pack, Notes(), words, distill=distill, teacher=lambda batch: Answers(table[batch.rows]))
+        loop = Loop(Plain().double(), replace(base.recipe, micro_batch=micro_batch), base.hooks)
+        loop.run()
+        loops.append(loop)
+    for one, other, start in zip(*(loop.network.parameters() for loop in loops), Plain().parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+        assert not torch.allclose(one, start.double(), atol=1e-4)
+
+
 def test_the_last_group_of_an_epoch_takes_the_batches_that_are_left(pack: Pack) -> None:
     notes = Notes()
     loop = words_loop(pack, notes, {"accumulate": 4})
