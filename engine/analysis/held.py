@@ -80,6 +80,12 @@ class FieldPlace:
         return self.in_aside or (isinstance(extra, Mapping) and bool(extra.get("aside")))
 
     @property
+    def is_later(self) -> bool:
+        """Whether records of earlier versions lack it, and mean its default."""
+        extra = self.info.json_schema_extra
+        return isinstance(extra, Mapping) and bool(extra.get("later"))
+
+    @property
     def is_counted(self) -> bool:
         """Whether some of its values change results all the same, and are part of ids."""
         extra = self.info.json_schema_extra

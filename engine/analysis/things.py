@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.analysis.held import UNCLASSIFIED, Families, Family, Rule, rule_of
+from engine.analysis.held import UNCLASSIFIED, Families, Family, Rule, places_of, rule_of
 from engine.analysis.sentences import say
 from engine.spec.distill import LOSS_WORDS
 from engine.spec.dotted import flatten_settings
@@ -144,8 +144,16 @@ def list_noted(first: Settings, second: Settings, family: Family) -> list[Mismat
 def _differing(first: Settings, second: Settings, family: Family, reach: Callable[[Rule], Families]) -> list[Mismatch]:
     one, other = _effective(first, second), _effective(second, first)
     found = [Mismatch(path, one.get(path), other.get(path)) for path in sorted({*one, *other})]
-    different = [each for each in found if same_form(each.first) != same_form(each.second)]
+    different = [each for each in found if same_form(each.first) != same_form(each.second) and not _is_older(each)]
     return [each for each in different if family in reach(rule_at(each.what, each.first, each.second))]
+
+
+def _is_older(one: Mismatch) -> bool:
+    """Whether one of two records was written before there was this word: it is as the word's default is."""
+    if (one.first is None) == (one.second is None):
+        return False
+    value = one.second if one.first is None else one.first
+    return any(place.is_later and same_form(place.info.default) == same_form(value) for place in places_of(one.what))
 
 
 def rule_at(path: str, *values: Any) -> Rule:

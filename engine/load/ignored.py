@@ -16,6 +16,7 @@ from engine.load.timm_options import option_problems
 from engine.spec import Settings, Spec
 from engine.spec.cells import Tree, expand_cells
 from engine.spec.optimizers import OPTIMIZER_WORDS
+from engine.spec.training import DECAY_EPOCHS, Train
 from store.metrics import METRICS
 
 LEAST_LEFT = 0.05  # of the parameters
@@ -116,12 +117,21 @@ def settings_doubts(settings: Settings) -> Iterator[tuple[str, str, str]]:
         yield "data.image_size", f"{what}: crops are enlarged", fix
     for path, train in settings.trainings:
         yield from _rate_doubts(f"{path}.lr", train.lr, train.optimizer)
+        yield from _decay_doubts(path, train)
     if prune is not None and settings.is_pruned:
         if prune.ratio > 1 - LEAST_LEFT:
             what = f"{prune.ratio:g} leaves {1 - prune.ratio:.1%} of the parameters"
             yield "prune.ratio", what, "write the share that is taken away: 0.2 takes a fifth"
         if prune.recover_lr is not None:
             yield from _rate_doubts("prune.recover_lr", prune.recover_lr, settings.train.optimizer)
+
+
+def _decay_doubts(path: str, train: Train) -> Iterator[tuple[str, str, str]]:
+    every = train.decay_epochs or DECAY_EPOCHS
+    first = every[0] if isinstance(every, list) else every
+    if train.schedule == "step" and first >= train.epochs:
+        what = f"the rate first falls after {first} epochs, and there are {train.epochs}: it never does"
+        yield f"{path}.decay_epochs", what, "set decay_epochs below epochs, such as a third of them"
 
 
 def _rate_doubts(path: str, rate: float, optimizer: str) -> Iterator[tuple[str, str, str]]:

@@ -35,7 +35,7 @@ from store.metrics import METRICS, Metric
 IN_TABLES = frozenset(metric.name for metric in METRICS.values() if metric.column)
 SHARED = {
     "Data": "data.source", "Image size": "data.image_size", "Epochs (recovery not counted)": "train.epochs",
-    "Batch size": "train.batch_size",
+    "Batch size": "train.batch_size", "Batches to a step": "train.accumulate", "Moving average": "train.ema",
     "Learning rate": "train.lr", "Precision": "train.precision", "Tested at": "train.checkpoint",
     "Student": "student.arch", "Teacher": "teacher.arch", "Loss": "distill.loss", "Temperature": "distill.temperature",
     "Images from": "data.root",
@@ -196,6 +196,8 @@ def _shared_facts(sheet: Sheet) -> Iterator[tuple[str, str]]:
         of = taught if is_of_teaching else trees
         values = {json.dumps(tree.get(path)): tree.get(path) for tree in of}
         is_told = path != "train.epochs" or sheet.epochs is None
+        if path == "train.accumulate" and list(values.values()) == [1]:
+            continue
         if len(values) == 1 and None not in values.values() and is_told:
             mark = " (taught arms)" if is_of_teaching and len(of) < len(trees) else ""
             yield label + mark, str(*values.values())

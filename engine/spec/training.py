@@ -26,6 +26,7 @@ from engine.spec.optimizers import OPTIMIZER_WORDS, REFUSED_OPTIMIZERS
 from engine.spec.registries import OneOf, one_of
 
 Schedule = Literal["cosine", "linear", "poly", "step", "tanh", "constant"]
+DECAY_EPOCHS = 30  # of He et al. 2015 (arXiv 1512.03385), every 30 of 90 epochs
 SCHEDULE_WORDS: dict[str, tuple[str, ...]] = {"poly": ("power",), "step": ("decay_epochs", "decay_rate")}
 """The words that a schedule has of its own."""
 
@@ -131,6 +132,12 @@ class Train(Model):
             if given and self.schedule != schedule:
                 what = f"{given[0]} is of schedule {schedule}, and this one is {self.schedule}"
                 raise refuse(what, f"leave {given[0]} away, or set schedule: {schedule}")
+        return self
+
+    @model_validator(mode="after")
+    def _average_is_kept(self) -> Train:
+        if self.ema is None and not self.ema_warmup:
+            raise refuse("ema_warmup is of a moving average, and none is kept", "leave ema_warmup away, or set ema")
         return self
 
     @model_validator(mode="after")

@@ -37,6 +37,17 @@ def _footnotes(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
 # Differences ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("word", "default", "other"),
+    [("train.schedule", "cosine", "linear"), ("train.accumulate", 1, 4), ("train.ema_warmup", True, False)],
+)
+def test_a_record_from_before_a_word_is_as_its_default_is(word: str, default: Any, other: Any) -> None:
+    assert _names({}, {word: default}) == []
+    assert _names({}, {word: other}) == [word]
+    assert _names({word: default}, {word: other}) == [word]
+    assert _names({}, {"train.optimizer": "adamw"}) == ["train.optimizer"], "a word that was always there"
+
+
 def test_what_decides_no_accuracy_is_set_aside_for_it_alone() -> None:
     """Of the threads, those of a measurement are its own: training's decide how fast it is, and its last digits."""
     one: dict[str, Any] = {"measure.threads": [1], "train.threads": 2}

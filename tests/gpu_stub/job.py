@@ -31,7 +31,7 @@ CARD_PEAKS = ("cuda_peak_allocated", "infer_cuda_peak_allocated")
 
 @dataclass(frozen=True)
 class Epoch:
-    """What all steps of an epoch did; `waits` are the lines at which the host waited for the card."""
+    """What all batches of an epoch did, `steps` of them; `waits` are the lines at which the host waited."""
 
     steps: int
     launches: int
@@ -115,11 +115,11 @@ def watch_epochs(epochs: list[Epoch]) -> Iterator[None]:
     run_epoch = Loop._run_epoch
 
     def watched(loop: Loop) -> None:
-        before = loop.progress.step
+        before = loop.progress.batch
         with watch() as seen:
             run_epoch(loop)
         counts = seen.counts
-        epochs.append(Epoch(loop.progress.step - before, counts["launches"], counts["syncs"], seen.waits))
+        epochs.append(Epoch(loop.progress.batch - before, counts["launches"], counts["syncs"], seen.waits))
 
     with patch.object(Loop, "_run_epoch", watched):
         yield

@@ -25,6 +25,8 @@ def experiment(precision: str) -> Iterator[tuple[str, str, dict[str, str], dict[
     from tests.run.bench import DATA, LESSON, NETWORK, PACKED, TARGETS_JOB, TRAIN, TRAIN_JOB
 
     train = {**TRAIN, "epochs": 2, "batch_size": BATCH, "precision": precision, "clip_grad": 1.0}
+    if precision == "fp16":
+        train |= {"ema": 0.9, "accumulate": 2, "checkpoint": "best_val"}
     data = {**DATA, "views": VIEWS}
     trained = {**TRAIN_JOB, "train": train, "data": data}
     pack, taught = {"pack": "pack-1"}, {"pack": "pack-1", "targets": "targets-1", "teacher": "train-teacher"}

@@ -49,30 +49,32 @@ def _try_variant(words: dict[str, Any], memory: Memory, precision: str) -> list[
     return seen.waits
 
 
-def count_step(batch: int, size: int = 224) -> dict[str, Any]:
+def count_step(batch: int, precision: str, has_average: bool, size: int = 224) -> dict[str, Any]:
     """Train TinyViT-5M for a few steps by the loop's own parts; return what the last one did."""
     import torch
     from torch.nn import functional
 
     from engine.core.network.build import build_network
+    from engine.core.train.ema import MovingAverage
     from engine.core.train.forward import Forward
-    from engine.core.train.optim import build_optimizer, set_rate
+    from engine.core.train.update import Update
     from engine.spec import Student, Train
     from tests.gpu_stub.device import watch
 
     card = torch.device("cuda", 0)
     network = build_network(Student.model_validate({"arch": "tiny_vit_5m"}), 100, size).to(card).train()
-    optimizer = build_optimizer(network, Train())
-    forward = Forward(card, "bf16", (0.5,) * 3, (0.2,) * 3)
+    average = MovingAverage(network, 0.9998, warms_up=True) if has_average else None
+    update, forward = Update(network, Train(), card, precision), Forward(card, precision, (0.5,) * 3, (0.2,) * 3)
     images = torch.zeros(batch, 3, size, size, dtype=torch.uint8, device=card)
     labels = torch.zeros(batch, dtype=torch.long).pin_memory()
-    for _ in range(3):
+    for step in range(1, 4):
         with watch() as seen:
-            set_rate(optimizer, 1e-3)
+            update.begin()
             loss = functional.cross_entropy(forward(network, images), labels.to(card, non_blocking=True))
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            update.scale(loss).backward()  # type: ignore[no-untyped-call]
+            update.step(1e-3)
+            if average is not None:
+                average.update(step)
     return {**seen.counts, "waits": seen.waits, "peak_mb": torch.cuda.max_memory_allocated() >> 20}
 
 

@@ -148,6 +148,15 @@ def test_a_rate_at_which_nothing_trains_is_told(optimizer: str, most: float, tmp
     assert f"prune.recover_lr: {3 * most:g} is above {most:g}" in second
 
 
+def test_a_rate_that_was_to_fall_and_never_does_is_told(tmp_path: Path) -> None:
+    text = "train: {epochs: 10, schedule: step%s}\n"
+    (told,) = load_spec(write_spec(tmp_path, text % "")).doubts
+    assert "train.decay_epochs: the rate first falls after 30 epochs, and there are 10: it never does" in told
+    assert len(load_spec(write_spec(tmp_path, text % ", decay_epochs: [10, 20]")).doubts) == 1
+    assert load_spec(write_spec(tmp_path, text % ", decay_epochs: [9, 20]")).doubts == ()
+    assert load_spec(write_spec(tmp_path, "train: {epochs: 10}\n")).doubts == ()
+
+
 def test_a_rate_is_told_of_an_arm_and_of_a_teacher(tmp_path: Path) -> None:
     own = "teacher: {arch: tiny_vit_5m, train: {lr: 5.0}}\narms: {b: {}, c: {train.lr: 2.0}}\n"
     told = load_spec(write_spec(tmp_path, own)).doubts

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,6 +190,15 @@ def test_an_averaged_training_in_groups_by_an_optimizer_of_timm_resumes_to_the_s
     assert read_json(whole.result)["steps"] == 15, "9 batches to an epoch, two to a step"
     assert read_json(killed.result)["weights_sha256"] == read_json(whole.result)["weights_sha256"]
     assert figures(killed) == figures(whole)
+
+
+def test_a_lean_network_of_timm_ends_with_the_bits_of_the_other(bench: Bench) -> None:
+    words: dict[str, Any] = {"network": {"arch": "timm/resnet10t"}, "train": {**TRAIN, "epochs": 1}}
+    jobs = [bench.train(f"train-{memory}", **words) for memory in ("standard", "lean")]
+    for job, memory in zip(jobs, ("standard", "lean"), strict=True):
+        assert bench.run(job, memory=memory) == 0
+    assert len({read_json(job.result)["weights_sha256"] for job in jobs}) == 1
+    assert figures(jobs[0]) == figures(jobs[1])
 
 
 def test_fp16_on_a_cpu_exits_88_with_the_fix(bench: Bench) -> None:

@@ -139,6 +139,7 @@ def test_numbers_are_no_texts_and_finite() -> None:
         ({"power": 2.0}, "power is of schedule poly, and this one is cosine"),
         ({"schedule": "poly", "decay_rate": 0.1}, "decay_rate is of schedule step, and this one is poly"),
         ({"schedule": "step", "decay_epochs": [3, 2]}, r"decay_epochs \[3, 2\]"),
+        ({"ema_warmup": False}, "ema_warmup is of a moving average, and none is kept"),
         ({"schedule": "plateau"}, "schedule plateau follows the validation loss"),
     ],
 )

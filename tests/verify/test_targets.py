@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,13 +15,15 @@ from typer.testing import CliRunner
 
 from engine.cli import app
 from engine.cli.targets import verify
+from engine.core.distill.encoding import FINEST
 from engine.errors import JobError, QueryError, VersionError
 from engine.home.files import read_json, write_json
 from engine.home.paths import Home
 from engine.inputs.content import file_digest
 from engine.schedule.lookup import Match
+from engine.spec.base import Precision
 from engine.spec.identity import digest_of
-from engine.verify.targets import verify_targets
+from engine.verify.targets import ELSEWHERE, _finest_step, verify_targets
 from tests.run.bench import NETWORK, TARGETS_JOB, TRAIN, Bench, digits_bench
 
 VIEWS = 2
@@ -225,3 +227,12 @@ def test_a_trained_teacher_that_is_absent_is_named(home: Home, tmp_path: Path) -
     assert "copy jobs/train-teacher from a home that has it" in caught.value.fix
     shutil.copytree(home.job("train-teacher").root, made.job("train-teacher").root)
     assert verify_targets(made, "targets-1", 64).is_right
+
+
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_every_precision_has_its_tolerance_and_none_is_finer_than_its_own_rounding(precision: str) -> None:
+    near, far = np.array([[0.0, -0.5]], np.float16), np.array([[0.0, -40.0]], np.float16)
+    assert ELSEWHERE[precision] >= 2.0
+    wanted = {"fp32": FINEST, "bf16": 40 * 2**-8, "fp16": 40 * 2**-11, "tf32": 40 * 2**-11}
+    assert _finest_step(precision, far) == wanted[precision]
+    assert _finest_step(precision, near) >= FINEST

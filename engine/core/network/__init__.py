@@ -2,6 +2,7 @@
 
 layers     the convolutional and plain parts of TinyViT, named as in timm
 recompute  the same parts keeping less for the backward pass
+checkpointing  blocks of timm's networks keeping less
 geometry   index tables of a window: neighbourhoods, offsets, grid points, tiles
 window     dense window attention
 sparse     tables, parameters and global tokens of sparse attention

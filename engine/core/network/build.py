@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.core.network.attention import LongformerAttention
+from engine.core.network.checkpointing import make_lean
 from engine.core.network.tiny_vit import MEAN, STD, TinyViT, Ways
 from engine.core.network.widths import Widths
 from engine.errors import DataError, JobError, closest_hint
@@ -41,12 +42,13 @@ def build_network(
 ) -> nn.Module:
     """Return the network, with its weights loaded where the settings ask for some.
 
-    `memory: lean` recomputes elementwise steps in backward (tiny_vit only); `widths` builds a pruned tiny_vit.
+    `memory: lean` recomputes in backward: elementwise steps of a tiny_vit, blocks of a timm network. `widths` builds a
+    pruned tiny_vit.
     Raises SpecError for impossible sizes, DataError for weights that are missing or do not fit.
     """
     weights = getattr(student, "weights", "none")
     if not student.arch.startswith("tiny_vit"):
-        return _timm_network(student, num_classes, image_size, weights)
+        return _timm_network(student, num_classes, image_size, weights, is_lean=memory == "lean")
     ways = Ways(_backend(student), memory == "lean", student.padding == "mask")
     network = TinyViT(network_shape(student, image_size), num_classes, ways, widths)
     if weights == "pretrained":
@@ -190,7 +192,7 @@ def _pretrained_tiny(arch: str) -> Mapping[str, Tensor]:
     return state
 
 
-def _timm_network(network: Network, num_classes: int, image_size: int, weights: str) -> nn.Module:
+def _timm_network(network: Network, num_classes: int, image_size: int, weights: str, *, is_lean: bool) -> nn.Module:
     name = network.arch.removeprefix("timm/")
     # For another class count timm gives pretrained weights a new head.
     options: dict[str, Any] = {"num_classes": num_classes, "pretrained": weights == "pretrained"}
@@ -202,6 +204,8 @@ def _timm_network(network: Network, num_classes: int, image_size: int, weights: 
     if weights not in ("none", "pretrained"):
         _load_into_timm(model, read_weights(weights))
     _try_size(model, name, image_size)
+    if is_lean:
+        make_lean(model, name)
     return model
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from engine.core.distill.teacher import normalize
+from engine.core.train.halves import cast_weights, pays_off
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -37,8 +39,18 @@ class Forward:
 
     def run(self, network: nn.Module, inputs: Tensor) -> Tensor:
         """Return the logits of prepared images as the network gives them."""
-        logits: Tensor = network(inputs)
+        with self._weights_of(network):
+            logits: Tensor = network(inputs)
         return logits
+
+    def _weights_of(self, network: nn.Module) -> AbstractContextManager[None]:
+        """Return the context in which a step casts its weights at once, where autocast would cast each."""
+        is_half = self.precision in HALVES and torch.is_grad_enabled()
+        return (
+            cast_weights(network, HALVES[self.precision])
+            if is_half and pays_off(network, self.device)
+            else nullcontext()
+        )
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return the images as the network wants them: fp32 (B, 3, S, S) of its own mean and std, on our device."""

@@ -15,9 +15,10 @@ from timm.scheduler import MultiStepLRScheduler, PolyLRScheduler, StepLRSchedule
 from timm.scheduler.scheduler import Scheduler
 
 from engine.spec import Train
+from engine.spec.training import DECAY_EPOCHS
 
-# Of DeepLab (Chen et al. 2016, arXiv 1606.00915); of He et al. 2015 (arXiv 1512.03385), every 30 of 90 epochs.
-POWER, DECAY_EPOCHS, DECAY_RATE = 0.9, 30, 0.1
+# Of DeepLab (Chen et al. 2016, arXiv 1606.00915); of He et al. 2015 (arXiv 1512.03385).
+POWER, DECAY_RATE = 0.9, 0.1
 Curve = Callable[[int], float]
 
 

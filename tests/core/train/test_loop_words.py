@@ -15,6 +15,7 @@ from engine.core.data.loader import TrainLoader
 from engine.core.data.pack import Pack
 from engine.core.distill.encoding import Answers
 from engine.core.train.ema import MovingAverage
+from engine.core.train.evaluate import evaluate
 from engine.core.train.loop import Diverged, Loop, Stopped
 from engine.spec import Distill, Train
 
@@ -132,8 +133,11 @@ def test_batches_that_are_gathered_are_one_large_batch(pack: Pack, loss: str, mi
     table = torch.randn(len(pack.labels), 10, generator=torch.Generator().manual_seed(1))
     distill = Distill.model_validate({"loss": loss})
     loops = []
+    plain = {"optimizer": "sgd", "lr": 0.1, "clip_grad": None}  # whose steps are as long as its gradients
     for words in ({"batch_size": 24, "accumulate": 3}, {"batch_size": 72}):
-        base = words_loop(pack, Notes(), words, distill=distill, teacher=lambda batch: Answers(table[batch.rows]))
+        base = words_loop(
+            pack, Notes(), plain | words, distill=distill, teacher=lambda batch: Answers(table[batch.rows])
+        )
         loop = Loop(Plain().double(), replace(base.recipe, micro_batch=micro_batch), base.hooks)
         loop.run()
         loops.append(loop)
@@ -144,6 +148,21 @@ def test_batches_that_are_gathered_are_one_large_batch(pack: Pack, loss: str, mi
     pairs = [(one, other) for one, other in zip(gathered, large, strict=True) if one[0] != "train_images_per_second"]
     for one, other in pairs:
         assert one[1] == pytest.approx(other[1], rel=1e-4), one[0]
+
+
+def test_a_coupled_loss_in_pieces_is_scaled_as_a_whole_one_is(pack: Pack) -> None:
+    table = torch.randn(len(pack.labels), 10, generator=torch.Generator().manual_seed(1))
+    words = {"optimizer": "sgd", "lr": 0.1, "precision": "fp16", "clip_grad": None, "accumulate": 2, "epochs": 1}
+    loops = []
+    for micro_batch in (None, 24):
+        distill = Distill.model_validate({"loss": "dist"})
+        base = words_loop(pack, Notes(), words, distill=distill, teacher=lambda batch: Answers(table[batch.rows]))
+        loop = Loop(Plain().double(), replace(base.recipe, micro_batch=micro_batch), base.hooks)
+        loop.run()
+        loops.append(loop)
+    for one, other, start in zip(*(loop.network.parameters() for loop in loops), Plain().parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+        assert not torch.allclose(one, start.double(), atol=1e-4)
 
 
 def test_the_last_group_of_an_epoch_takes_the_batches_that_are_left(pack: Pack) -> None:
@@ -189,12 +208,25 @@ def test_what_is_validated_kept_and_tested_is_the_average(pack: Pack) -> None:
     assert loop.average is not None
     assert all(torch.equal(value, shadow.values[name]) for name, value in loop.average.values.items())
     trained = {name: value.clone() for name, value in loop.network.state_dict().items()}
+    with loop.average.shown():
+        assert loop.recipe.val_loader is not None
+        found = evaluate(loop.network, loop.recipe.val_loader, CPU, lambda seen, total: None)
+    assert (found.loss, found.top1) == (notes.values("val_loss")[-1], notes.values("val_top1")[-1])
     assert max(notes.values("val_top1")) == pytest.approx(loop.progress.best_top1)
     assert loop.load_tested() == loop.progress.best_epoch
     tested = loop.network.state_dict()
     assert all(torch.equal(value, loop.best[name]) for name, value in tested.items())
     far, near = ((tested["5.weight"] - other["5.weight"]).norm() for other in (trained, start))
     assert near < 0.1 * far, "an average this slow stays near its first step"
+
+
+def test_what_is_tested_last_is_the_average_of_the_last_step(pack: Pack) -> None:
+    loop = words_loop(pack, Notes(), {"ema": 0.9, "epochs": 1, "warmup_epochs": 0})
+    loop.run()
+    assert loop.average is not None
+    assert not torch.equal(loop.average.values["5.weight"], loop.network.state_dict()["5.weight"])
+    assert loop.load_tested() == 0
+    assert all(torch.equal(value, loop.average.values[name]) for name, value in loop.network.state_dict().items())
 
 
 @dataclass
