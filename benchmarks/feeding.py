@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
@@ -55,6 +56,19 @@ def measure_asks() -> Iterator[Row]:
         peer = call_on(H100, count_feeding, root=other, batch=BATCH, words=EVERYTHING, kernels=False)
     for name, unit in (("launches", "launches"), ("uploads", "copies")):
         yield Row(CASE, name, ours[name], peer[name], peer[name] / ours[name], unit, 1)
+
+
+def count_bytes() -> Row:
+    """Compute what the kernels read and write for a batch at 224 pixels, cached neighbours once; half of the images of
+    a layer are changed, by an operation that counts levels in a fifth of the cases."""
+    plane, (wide, tall) = 3 * SIZE * SIZE, SIDE
+    crop = 0.675 * 3 * wide * tall  # the mean share of the area
+    lines = 3 * SIZE * math.sqrt(0.675) * tall
+    resize = crop + 2 * lines + plane
+    layers = 2 * (2 * plane + 0.5 * 0.2 * plane)
+    jitter, mix = 3 * plane, 3 * plane
+    total = BATCH * (resize + layers + jitter + mix)
+    return Row(CASE, "computed: bytes moved by the kernels", total / 1e9, None, None, "GB", 1)
 
 
 def measure_draws(repeats: int) -> Iterator[Row]:
@@ -132,7 +146,12 @@ def main() -> int:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     repeats = 3 if asked.quick else 7
-    rows = [*measure_asks(), *measure_draws(repeats), measure_targets(repeats, 128 if asked.quick else 256)]
+    rows = [
+        *measure_asks(),
+        count_bytes(),
+        *measure_draws(repeats),
+        measure_targets(repeats, 128 if asked.quick else 256),
+    ]
     print(json.dumps([vars(row) for row in rows]) if asked.json else "\n".join(map(str, rows)))
     return 0
 
