@@ -18,6 +18,7 @@ RESULTS = HERE / "RESULTS.md"
 SCRIPTS = (
     "attention",
     "loader",
+    "training",
     "scheduler",
     "checkpoint",
     "distillation",
