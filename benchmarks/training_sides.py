@@ -8,6 +8,7 @@ import runpy
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,8 @@ def cpu_seconds() -> float:
     """Return the CPU time of this process, of its children and of those that have ended."""
     own = psutil.Process()
     every = [own.cpu_times(), *(child.cpu_times() for child in own.children(recursive=True))]
-    return sum(one.user + one.system for one in every) + every[0].children_user + every[0].children_system
+    alive = float(sum(one.user + one.system for one in every))
+    return alive + float(every[0].children_user + every[0].children_system)
 
 
 class Surroundings:
@@ -101,14 +103,14 @@ def run_ours(words: dict[str, Any]) -> None:
         forward, outcome = compile_forward(network, forward, words["compile"], step, ROOT / ".compiled")
         assert outcome.mode, outcome.reason
     if words.get("bare"):
-        loader = Held(loader)
+        held = Held(loader)
     train = Train(epochs=EPOCHS, batch_size=words["batch"], lr=1e-4, precision="fp32", clip_grad=None)
     teacher = cached_answers(loader, words["teacher"]) if "teacher" in words else None
     distill = Distill(loss="hinton", temperature=2.0) if teacher else None
     recipe = Recipe(train, distill, forward, loader, None, teacher)
     loop = Loop(network, recipe, Surroundings(folder))
     if words.get("bare"):
-        run_bare(loop, loader)
+        run_bare(loop, held)
         return
     plain = loop._run_epoch
 
@@ -207,8 +209,7 @@ def run_timm(words: dict[str, Any]) -> None:
 
 def _skip_weights() -> None:
     """Let timm's teacher be drawn: how fast it is does not depend on its weights, which need a network to be had."""
-    from timm.task import distillation
-
+    distillation: Any = import_module("timm.task.distillation")
     make = distillation.create_model
     distillation.create_model = lambda *given, **named: make(*given, **{**named, "pretrained": False})
 
