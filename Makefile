@@ -49,6 +49,7 @@ bench: $(SETUP)
 peers: $(SETUP)
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -q -r benchmarks/peers.txt
+	test -d .timm || git clone -q --depth 1 https://github.com/huggingface/pytorch-image-models .timm
 
 # constraints.lock: the pins of constraints.txt with the hash of every file that may be installed, for all platforms
 lock:

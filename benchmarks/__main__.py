@@ -20,6 +20,7 @@ SCRIPTS = (
     "kernels",
     "loader",
     "feeding",
+    "training",
     "scheduler",
     "checkpoint",
     "distillation",

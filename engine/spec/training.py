@@ -93,8 +93,8 @@ class Train(Model):
     compile: Literal["off", "auto", "max"] = Field(
         "off",
         json_schema_extra=LATER,
-        description="of the training step, by torch.compile, which rounds otherwise: off, auto (where the training is "
-        "long enough to pay for it), or max (always, and on a GPU trying kernels out). Validation is not compiled",
+        description="of the training step, by torch.compile, which rounds otherwise: off, auto (on a GPU, where the "
+        "training is long enough to pay for it), or max (always, and on a GPU trying kernels out); not of validation",
     )
     checkpoint: Literal["last", "best_val"] = "last"
     memory: Literal["standard", "lean"] = Field("standard", json_schema_extra=ASIDE)

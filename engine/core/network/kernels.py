@@ -49,8 +49,8 @@ def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     with as_given(q):
         scores = (q * q.shape[-1] ** -0.5) @ k.mT + bias
         precise = torch.float64 if q.dtype == torch.float64 else torch.float32
-        out: Tensor = scores.softmax(-1, dtype=precise).to(q.dtype) @ v
-        return out
+        weights: Tensor = scores.softmax(-1, dtype=precise).to(q.dtype)
+        return weights @ v
 
 
 class Tiling(NamedTuple):

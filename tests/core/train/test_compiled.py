@@ -36,8 +36,7 @@ def gradients(net: nn.Module, forward: Forward, shown: Tensor) -> list[Tensor]:
     torch.manual_seed(7)
     net.train()
     net.zero_grad(set_to_none=True)
-    loss = torch.nn.functional.cross_entropy(forward(net, shown), torch.arange(len(shown)) % 10)
-    loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
+    torch.nn.functional.cross_entropy(forward(net, shown), torch.arange(len(shown)) % 10).backward()  # type: ignore[no-untyped-call]
     return [parameter.grad.clone() for parameter in net.parameters() if parameter.grad is not None]
 
 
@@ -60,8 +59,7 @@ def test_every_attention_is_one_graph_with_the_gradients_of_the_plain_step(kind:
     ("wish", "kind", "step", "mode"),
     [
         ("off", "cpu", Step(16, 224, 10**9), None),
-        ("auto", "cpu", Step(16, 224, 19_999), None),
-        ("auto", "cpu", Step(16, 224, 20_000), "default"),
+        ("auto", "cpu", Step(16, 224, 10**9), None),
         ("max", "cpu", Step(16, 224, 1), "default"),
         ("auto", "cuda", Step(256, 224, 199_999), None),
         ("auto", "cuda", Step(256, 224, 200_000), "default"),
