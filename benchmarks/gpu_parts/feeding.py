@@ -71,7 +71,7 @@ def train_whole(place: Place, teller: Teller, bench: Bench, name: str, job: Job,
     if (status := bench.run(job)) != Exit.DONE:
         teller.tell(name, "trains from JPEG files", "failed", status, "exit status", note=bench.last_words(job))
         return
-    ours = float(bench.facts(job)["train_images_per_second"])
+    ours = float(bench.told(job, "measurement")["train_images_per_second"])
     trainee = timm_trainee(place, NETWORKS[name], "bf16" if place.device == "cuda" else "fp32", best=True)
     peer = timm_rate(place, trainee, photos, size)
     teller.measure(name, "trained from JPEG files", ours, "images/s", peer=peer, goal=GOALS[name])

@@ -43,7 +43,8 @@ def run(place: Place, teller: Teller) -> None:
     teller.tell("attention", "variants tried", "measured" if done == len(tried) else "failed", done, f"of {len(tried)}")
     for figure, (value, name) in worst.items():
         verdict: Verdict = "not judged" if place.is_stub else "held"
-        teller.tell("attention", f"{figure}, the worst that held", verdict, value, "of its norm", note=name)
+        told = None if place.is_stub else value
+        teller.tell("attention", f"{figure}, the worst that held", verdict, told, "of its norm", note=name)
 
 
 def compare_variant(

@@ -35,7 +35,7 @@ class Size:
 
     @classmethod
     def of(cls, place: Place) -> Size:
-        return cls(224, 256, 10, 3) if place.is_real else cls(224, 2, 1, 1)
+        return cls(224, 256, 10, 3) if place.is_real else cls(64, 2, 1, 1)
 
 
 @dataclass
