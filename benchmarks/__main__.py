@@ -26,6 +26,7 @@ SCRIPTS = (
     "duplicates",
     "rounds",
     "simulate",
+    "estimates",
 )
 PACKAGES = ("torch", "timm", "duckdb", "sqlalchemy")
 COLUMNS = ("case", "figure", "ours", "peer", "ratio", "unit", "n")

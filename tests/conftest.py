@@ -11,6 +11,8 @@ from engine.home import access
 
 # before anything loads torch: spinning threads make a busy machine ten times slower
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# a plan would try this machine's speed for some seconds, in every test that makes one in a home of its own
+os.environ["XP_CALIBRATE"] = "0"
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ STREET = (
 HOMES = {
     "torch": ("core", "run", "verify"),
     "timm": ("core", "run"),
+    "triton": ("core",),
     "jinja2": ("report",),
     "matplotlib": ("report", "run"),
     "typer": ("cli",),
@@ -31,7 +32,7 @@ HOMES = {
     "duckdb": ("store/results",),
     "sqlalchemy": ("store/queue",),
 }
-HEAVY = ("torch", "timm", "duckdb", "sklearn", "matplotlib")
+HEAVY = ("torch", "triton", "timm", "duckdb", "sklearn", "matplotlib")
 MOST_ENTRIES, MOST_LINES = 18, 400
 TESTED_FROM = 60  # lines: a file that is longer has tests of its own
 

@@ -11,7 +11,6 @@ from unittest.mock import patch
 import torch
 
 from engine import run
-from engine.core.data.loader import Batch
 from engine.core.train.loop import Loop
 from engine.launch import Order
 from engine.run import prepare
@@ -24,8 +23,8 @@ def main(order: Order) -> int:
     """Do one attempt of one job as far as it comes."""
     step = Loop._step
 
-    def broken(loop: Loop, batch: Batch) -> None:
-        step(loop, batch)
+    def broken(loop: Loop) -> None:
+        step(loop)
         if loop.progress.step == STEP:
             break_device(loop.recipe.forward.device)
 

@@ -232,6 +232,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Network", "drop_path", Rule(LEARNING)),
     ("WindowAttention", "kind", Rule(ALL)),
     ("LongformerAttention", "kind pattern radius globals tile select projections bias combine stages", Rule(ALL)),
+    ("WindowAttention", "backend", Rule(RUNNING, noted=ACCURACY)),
     ("LongformerAttention", "backend", Rule(RUNNING, noted=ACCURACY)),  # the same formula, rounded otherwise
     ("Student", "weights", Rule(ACCURACY, is_factor=False)),  # one side has learnt from images that the other never saw
     ("Assistant", "weights", Rule(ACCURACY)),
@@ -243,11 +244,13 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("TemperatureSchedule", "start end schedule by", Rule(ACCURACY)),
     ("EntropyMatch", "match at", Rule(ACCURACY)),
     ("Train", "epochs", Rule(ACCURACY | TIME)),
-    ("Train", "batch_size optimizer deterministic", Rule(LEARNING)),
+    ("Train", "batch_size optimizer deterministic ema accumulate", Rule(LEARNING)),
     ("Train", "precision", Rule(LEARNING | MEASURED)),
     ("Train", "clip_grad", Rule(ACCURACY | PACE)),
+    ("Train", "betas momentum eps schedule decay_epochs decay_rate power ema_warmup", Rule(ACCURACY)),
     ("Train", "lr min_lr weight_decay warmup_epochs label_smoothing checkpoint", Rule(ACCURACY)),
     ("Train", "threads", Rule(TRAINING, noted=ACCURACY)),  # the order of sums
+    ("Train", "compile", Rule(TRAINING, noted=ACCURACY)),  # rounded otherwise
     ("Train", "memory", Rule(TRAINING)),
     ("Train", "on_oom", Rule(LEARNING)),  # as far as it counts: what an attempt did about it is in AROUND
     ("Train", "save_minutes", Rule(PACE)),

@@ -69,7 +69,7 @@ def one_snapshot(results: Home | Snapshot) -> Iterator[Snapshot]:
         yield results
         return
     try:
-        db = open_snapshot(results)
+        db = open_snapshot(results, seconds=None)  # our own queries, which are as long as the results
     except StoreError as error:
         raise QueryError(str(error), fix=error.fix) from error
     with db:

@@ -73,21 +73,29 @@ def plan(
         float | None,
         typer.Option(metavar="POINTS", min=0.01, help="how many seeds a difference of so many points needs"),
     ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(help="try how fast this machine is where nobody has, for some seconds", envvar="XP_CALIBRATE"),
+    ] = True,
     home: HomeOption = None,
 ) -> None:
     """Show runs and jobs, what is reused, the time and disk still to spend, and what the design can detect."""
     from engine.analysis.foresight import detect_lines, foresee, power_lines, seed_seconds
     from engine.cli.render import error_console, plan_table
+    from engine.inputs.gpus import least_memory
+    from engine.launch.memory import memory_limit
     from engine.load import load_spec
     from engine.plan import count_passes, make_plan
-    from engine.plan.estimate import estimate_plan
+    from engine.plan.cost.room import Room
+    from engine.plan.estimate import estimate_plan, tell_tight_jobs
     from store.queue import Queue
 
     place = find_home(home, create=True)
     made = make_plan(load_spec(spec, overrides or (), overlays or ()), place)
     with Queue.open_readonly(place.queue_db) as queue:
-        estimate = estimate_plan(made, place, queue.job_states())
-    for line in (*made.spec.doubts, *made.missing, *made.warnings):
+        estimate = estimate_plan(made, place, queue.job_states(), say if calibrate else None)
+    tight = tell_tight_jobs(estimate, Room(memory_limit(), least_memory()))
+    for line in (*made.spec.doubts, *made.missing, *made.warnings, *tight):
         say(f"warning: {line}")
     if as_json:
         from engine.plan.plan_json import plan_json

@@ -12,5 +12,6 @@ explain   attention maps
 pointing  whether maps point at the object
 curves    whether a network needs what its maps point at
 card      what a GPU can do
+host_memory   freed memory is kept for the next step
 describe  a network's layers as a table
 """

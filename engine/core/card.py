@@ -17,6 +17,8 @@ import torch
 # for that very card, `f` for its family.
 ARCHITECTURE = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)$")
 
+TENSOR_CORES = (7, 0)
+
 
 @dataclass(frozen=True)
 class Card:
@@ -36,10 +38,17 @@ class Card:
         if not self.has_kernels:
             built = f"torch {torch.__version__} has no kernels for {self}"
             return built, "install a build of torch that has, or run the job on another card"
-        if not {"bf16": self.has_bf16, "tf32": self.has_tf32}.get(precision, True):
-            fix = "set train.precision: fp32, or run the job on a card of compute capability 8.0 or newer"
-            return f"{self} has no {precision}", fix
-        return "", ""
+        if {"bf16": self.has_bf16, "tf32": self.has_tf32, "fp16": self.has_fp16}.get(precision, True):
+            return "", ""
+        half = "fp16 or " if precision == "bf16" and self.has_fp16 else ""
+        newer = "7.5" if precision == "fp16" else "8.0"
+        fix = f"set train.precision: {half}fp32, or run the job on a card of compute capability {newer} or newer"
+        return f"{self} has no {precision}{' that is fast' if precision == 'fp16' else ''}", fix
+
+    @property
+    def has_fp16(self) -> bool:
+        """Whether it multiplies matrices in half precision; older cards do so as slowly as in fp32, or slower."""
+        return self.capability >= TENSOR_CORES
 
 
 def read_card() -> Card:

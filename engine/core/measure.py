@@ -11,12 +11,14 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from engine.core.train.forward import autocast
 
 # The first calls allocate, choose kernels and fill caches.
 WARM_UP_SECONDS = 0.1
@@ -107,11 +109,6 @@ def _threads(number: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def autocast(place: torch.device, precision: str) -> torch.autocast | nullcontext[None]:
-    """Return the context in which `bf16` work runs; fp32 runs as it is."""
-    return torch.autocast(place.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 def reset_peaks(device: torch.device | str) -> None:

@@ -219,6 +219,21 @@ class Home:
         """Which weights files fit which networks, by what decides it: it only saves time."""
         return self.cache / "fits.json"
 
+    @property
+    def speeds(self) -> Path:
+        """How fast networks and loaders are on devices, for estimates: it only saves time."""
+        return self.cache / "speeds.json"
+
+    @property
+    def compiled(self) -> Path:
+        """What torch.compile made of training steps; in the home wherever XP_CACHE is, since it is code that runs."""
+        return self.root / "cache" / "compiled"
+
+    @property
+    def attention_times(self) -> Path:
+        """Times of attention backends as measured on devices, by which `backend: auto` chooses."""
+        return self.cache / "attention_times.json"
+
     def certificate(self, experiment: str, host: str) -> Path:
         """Whether an experiment's trainings resume to the same bits on a machine."""
         return self.root / "certificates" / experiment / f"{host.replace('/', '_')}.json"

@@ -11,6 +11,7 @@ splits   which of them: rows of train, val and test, by content
 weights  names and shapes of a weights file, without loading it
 tensors trained  a digest of its tensors alone; the networks that a home has trained, by it
 gpus     the GPUs of this machine, as opaque ids
+machine  the processor: its name, the cores that we may use
 hub      published weights that are not in the hub's cache here
 looks    how a teacher's weights look, and what of it this data cannot give
 image_index image_keys   the images of a set as a split needs them; the keys of its parts

@@ -22,7 +22,13 @@ def list_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
     # Set and empty means no GPU; not set means every one.
     if allowed is not None:
         return read_allowed(allowed)
-    return read_listing(_ask_tool()) or _ask_driver(DRIVER)
+    return read_listing(_ask_tool("-L")) or _ask_driver(DRIVER)
+
+
+def least_memory() -> int | None:
+    """Return the bytes of the GPU with the least memory, None where nobody tells."""
+    told = _ask_tool("--query-gpu=memory.total", "--format=csv,noheader,nounits").split()
+    return min((int(word) << 20 for word in told if word.isdigit()), default=None)
 
 
 def read_allowed(text: str) -> list[str]:
@@ -60,13 +66,13 @@ def slot_env(slot: str) -> dict[str, str]:
     return {VISIBLE: "" if slot.startswith("cpu:") else slot}
 
 
-def _ask_tool() -> str:
+def _ask_tool(*words: str) -> str:
     program = shutil.which("nvidia-smi")
     if program is None:
         return ""
     # A driver that hangs must not hang the scheduler.
     try:
-        return subprocess.run([program, "-L"], capture_output=True, text=True, timeout=20, check=True).stdout
+        return subprocess.run([program, *words], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
 

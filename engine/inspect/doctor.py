@@ -121,7 +121,7 @@ def _cards() -> Finding:
 
 
 def _ask_torch(slot: str) -> tuple[str, bool]:
-    """Return what torch says of a card, and whether jobs can run there; one without bf16 runs those of fp32."""
+    """Return what torch says of a card, and whether jobs can run there; one without bf16 runs those of fp16, fp32."""
     command, root = [sys.executable, "-P", "-m", "engine.core.card"], Path(engine.__file__).parents[1]
     environment = {**os.environ, **slot_env(slot), "PYTHONPATH": str(root)}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=CARD_SECONDS)
@@ -132,7 +132,7 @@ def _ask_torch(slot: str) -> tuple[str, bool]:
     name = f"{card['name']} (compute capability {'.'.join(map(str, card['capability']))})"
     if not card["has_kernels"]:
         return f"{name}: this build of torch has no kernels for it", False
-    return (name, True) if card["has_bf16"] else (f"{name}, no bf16: its jobs need train.precision: fp32", True)
+    return (name, True) if card["has_bf16"] else (f"{name}, no bf16: its jobs need train.precision: fp16 or fp32", True)
 
 
 def _as_object(line: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from engine.load.layers import Layers
 from engine.load.timm_options import option_problems
 from engine.spec import Settings, Spec
 from engine.spec.cells import Tree, expand_cells
-from engine.spec.training import OPTIMIZER_WORDS
+from engine.spec.optimizers import OPTIMIZER_WORDS
 from store.metrics import METRICS
 
 LEAST_LEFT = 0.05  # of the parameters

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engine.spec import LongformerAttention, Settings
+from engine.spec import Settings
+from engine.spec.backends import unclaimed
 
 
 @dataclass(frozen=True)
@@ -28,22 +29,11 @@ def planned_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
             yield planned.path, "xp cannot do this yet", planned.fix
 
 
-def _longformer(settings: Settings) -> LongformerAttention | None:
-    attention = settings.student.attention
-    return attention if isinstance(attention, LongformerAttention) else None
-
-
-def _asks_longformer(field: str, allowed: tuple[str, ...]) -> Callable[[Settings], bool]:
-    def is_asked(settings: Settings) -> bool:
-        attention = _longformer(settings)
-        return attention is not None and getattr(attention, field) not in allowed
-
-    return is_asked
-
-
 PLANNED: tuple[Planned, ...] = (
     Planned(
-        "student.attention.backend", _asks_longformer("backend", ("auto", "reference", "sdpa")), "use backend: auto"
+        "student.attention.backend",
+        lambda s: s.student.attention.backend == "triton" and bool(unclaimed(s.student.attention)),
+        "use backend: auto: triton computes combine: joint, and every select but pooled",
     ),
     Planned(
         "resources.gpus",

@@ -19,6 +19,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     child          questions that only torch can answer
     weights_fit    whether they fit their network, by names and shapes
     unseen         whether a teacher of ImageNet can be calibrated on images that it has not seen
+    cost           what a job is made of, and how fast this machine is
     estimate       what is left to do, its seconds and bytes
     plan_json      a plan for programs
 """

@@ -24,10 +24,10 @@ SECONDS = 120
 def ask_child(home: Home, module: str, question: dict[str, Any]) -> Any:
     """Return what `python -m module` prints when it reads the question, both JSON; None where nobody could tell."""
     kept = home.fits
-    asked = {"module": module, "question": question, "versions": [_version("torch"), _version("timm")]}
+    asked = {"module": module, "question": question, "versions": [package_version("torch"), package_version("timm")]}
     key, known = digest_of(asked), (read_object(kept) if kept.exists() else {}) or {}
     if key not in known:
-        answer = _run_child(module, question)
+        answer = run_child(module, question)
         if answer is None:
             return None
         known = {**known, key: answer}
@@ -36,7 +36,8 @@ def ask_child(home: Home, module: str, question: dict[str, Any]) -> Any:
     return known[key]
 
 
-def _run_child(module: str, question: dict[str, Any]) -> Any:
+def run_child(module: str, question: dict[str, Any]) -> Any:
+    """Return the answer of a new child, None where it has none."""
     command, root = [sys.executable, "-P", "-m", module], Path(__file__).parents[2]
     try:
         done = subprocess.run(
@@ -48,7 +49,8 @@ def _run_child(module: str, question: dict[str, Any]) -> Any:
         return None
 
 
-def _version(name: str) -> str:
+def package_version(name: str) -> str:
+    """Return the version of an installed package, "" where it is not."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -1,23 +1,28 @@
 """What a plan still costs: takes a plan and a home, gives each job's state and the seconds and bytes to spend.
 
-Seconds come from jobs of the same kind that this home has done; before the first one they are a guess.
+Seconds are counted from the work in a job (cost/work.py) and how fast this machine is (cost/calibration.py); what jobs
+of this home took corrects that. The scheduler's slots work beside each other, so the whole is no sum.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
-from typing import Any
 
-from engine.home.files import read_object
 from engine.home.paths import Home
+from engine.inputs.gpus import list_gpus
+from engine.inputs.machine import usable_cores
 from engine.plan import Job, Plan
+from engine.plan.cost.calibration import calibrate, kept_speeds
+from engine.plan.cost.records import Evidence, list_done, network_name
+from engine.plan.cost.room import Room, peak_bytes, tell_tight
+from engine.plan.cost.speeds import Speeds
+from engine.plan.cost.work import Asked, Work, count_work, list_questions
+from engine.spec.job_kinds import KINDS
+from engine.spec.job_settings import DeviceKind, JobDetails, TargetsSettings
 
-GUESS = 2.0e-3  # seconds an image, before anything was measured here
-OVERHEAD = 0.3  # seconds a job, beside its images
-NEWEST = 5  # records that are looked at
 FINISHED = "done"
+START = 6.0  # seconds until a scheduler's first job runs: torch and timm are imported once
 
 
 @dataclass(frozen=True)
@@ -35,46 +40,92 @@ class JobEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A plan against a home; `seconds` and `bytes` count only what is not done."""
+    """A plan against a home; `seconds`, of the clock, and `bytes` count only what is not done."""
 
     jobs: tuple[JobEstimate, ...]
     seconds: float
     bytes: int
+    works: Mapping[str, Work]
+    """By a job's key."""
+    speeds: Speeds
+
+    def memory(self, job: Job) -> int:
+        """Return about how many bytes a job takes of its device's memory; 0 for one without a network."""
+        return round(peak_bytes(self.works[job.key], self.speeds))
 
 
-def estimate_plan(plan: Plan, home: Home, states: Mapping[str, str]) -> Estimate:
-    """Return what of `plan` is there and what is left; `states` are the queue's, by job."""
-    rates = _seconds_per_image(home)
-    jobs = tuple(_estimate_job(job, home, states, rates) for job in plan.jobs)
-    left = [item for item in jobs if not item.is_reused]
-    return Estimate(jobs, round(sum(item.seconds for item in left), 1), sum(item.job.bytes for item in left))
+def estimate_plan(
+    plan: Plan, home: Home, states: Mapping[str, str], tell: Callable[[str], None] | None = None
+) -> Estimate:
+    """Return what of `plan` is there and what is left; `states` are the queue's, by job.
+
+    With `tell` what was never tried on this machine is tried now, for some seconds, and `tell` hears of it first.
+    """
+    gpus = list_gpus()
+    device_of = _devices(has_gpu=bool(gpus))
+    works = count_works(plan, device_of)
+    left = {job.key: works[job.key] for job in plan.jobs if not _is_done(job, home) and job.reason is None}
+    done = list_done(home, device_of)
+    probes, feeds = list_questions(left)
+    if tell is not None and left:
+        calibrate(home, probes, feeds, tell)
+    others = list_questions({str(number): job.work for number, job in enumerate(done)})
+    speeds, cores = kept_speeds(home, [*probes, *others[0]], [*feeds, *others[1]]), usable_cores()
+    evidence = Evidence(done, lambda work: work.seconds(speeds, cores))
+
+    def price(job: Job) -> float:
+        known = evidence.factor(job.kind, network_name(job.settings), device_of(job.kind, job.details))
+        return works[job.key].seconds(speeds, cores) * known
+
+    jobs = tuple(_estimate_job(job, home, states, price(job)) for job in plan.jobs)
+    return Estimate(
+        jobs, _whole_seconds(jobs, len(gpus) or 1), sum(item.job.bytes for item in jobs if not item.is_reused),
+        works, speeds,
+    )  # fmt: skip
 
 
-def _estimate_job(job: Job, home: Home, states: Mapping[str, str], rates: Mapping[str, float]) -> JobEstimate:
-    done = job.job is not None and home.job(job.job).result.exists()
-    state = FINISHED if done else states.get(job.job or "", "new")
-    seconds = OVERHEAD + job.images * rates.get(job.kind, GUESS)
+def tell_tight_jobs(estimate: Estimate, room: Room) -> list[str]:
+    """Return a line for each of the jobs still to do that will not fit into `room`, with the fix."""
+    left = [item.job for item in estimate.jobs if not item.is_reused]
+    return tell_tight(left, estimate.works, estimate.speeds, room)
+
+
+def count_works(plan: Plan, device_of: Callable[[str, JobDetails], DeviceKind]) -> dict[str, Work]:
+    """Return the work in each job of a plan, by its key."""
+    jobs = {job.key: job for job in plan.jobs}
+
+    def ask(job: Job) -> Asked:
+        told = jobs[job.needs["targets"]].settings if job.needs.get("targets") in jobs else None
+        teacher = told if isinstance(told, TargetsSettings) else None
+        return Asked(job.settings, job.details, job.images, device_of(job.kind, job.details), teacher)
+
+    return {job.key: count_work(ask(job)) for job in plan.jobs}
+
+
+def _devices(*, has_gpu: bool) -> Callable[[str, JobDetails], DeviceKind]:
+    """Return what says where a job of some kind goes, by how it is done."""
+
+    def device(kind: str, details: JobDetails) -> DeviceKind:
+        wants = details.device != "cpu" and details.resources.gpus > 0 and KINDS[kind].needs_gpu
+        return "gpu" if wants and (has_gpu or details.device == "gpu") else "cpu"
+
+    return device
+
+
+def _is_done(job: Job, home: Home) -> bool:
+    return job.job is not None and home.job(job.job).result.exists()
+
+
+def _estimate_job(job: Job, home: Home, states: Mapping[str, str], seconds: float) -> JobEstimate:
+    state = FINISHED if _is_done(job, home) else states.get(job.job or "", "new")
     return JobEstimate(job, state, round(seconds, 1))
 
 
-def _seconds_per_image(home: Home) -> dict[str, float]:
-    """Return the median seconds per image of each kind, over what the newest records of this home have done."""
-    records = [home.records(folder.name)[-1] for folder in _newest_experiments(home)]
-    seen: dict[str, list[float]] = {}
-    for job in (job for record in records for job in (read_object(record) or {}).get("jobs", ())):
-        rate = _measured_rate(job, home)
-        if rate is not None:
-            seen.setdefault(job["kind"], []).append(rate)
-    return {kind: median(rates) for kind, rates in seen.items()}
-
-
-def _newest_experiments(home: Home) -> list[Any]:
-    folders = [folder for folder in home.experiments() if home.records(folder.name)]
-    return sorted(folders, key=lambda folder: folder.stat().st_mtime, reverse=True)[:NEWEST]
-
-
-def _measured_rate(job: Mapping[str, Any], home: Home) -> float | None:
-    images = job.get("images", 0)
-    seconds = (read_object(home.job(job["job"]).result) or {}).get("seconds") if images else None
-    # A damaged result says nothing of how long a job takes.
-    return seconds / images if isinstance(seconds, int | float) else None
+def _whole_seconds(jobs: Sequence[JobEstimate], slots: int) -> float:
+    """Return seconds of the clock: all slots busy, but no less than the longest chain of jobs that wait for another."""
+    chains: dict[str, float] = {}
+    for item in jobs:  # each after its needs
+        before = max((chains.get(need, 0.0) for need in item.job.needs.values()), default=0.0)
+        chains[item.job.key] = before + (0.0 if item.is_reused else item.seconds)
+    work = sum(item.seconds for item in jobs if not item.is_reused)
+    return round(START + max(work / slots, *chains.values(), 0.0), 1) if work else 0.0

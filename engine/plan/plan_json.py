@@ -32,6 +32,7 @@ def plan_json(plan: Plan, estimate: Estimate) -> dict[str, Any]:
                 "reused": item.is_reused,
                 "seconds": item.seconds,
                 "bytes": item.job.bytes,
+                "memory": estimate.memory(item.job),
                 "needs": [ids[need] for need in item.job.needs.values()],
                 "reason": item.job.reason,
             }

@@ -11,6 +11,7 @@ from engine.analysis.claims import Judged
 from engine.analysis.factorial import Factorial
 from engine.analysis.snapshot import Row
 from engine.analysis.things import is_taught
+from engine.core.data.wordnet import class_title
 from engine.report import number_text
 from engine.report.changes import Changes
 from engine.report.figures import Bars, Curves, Point
@@ -122,7 +123,7 @@ def _map_column(row: Row) -> MapColumn:
     classes = json.loads(row["classes"] or "[]")
 
     def name_of(label: int) -> str:
-        return str(classes[label]) if label < len(classes) else f"class {label}"
+        return class_title(str(classes[label])) if label < len(classes) else f"class {label}"
 
     titles = {one["file"]: name_of(one["label"]) for one in shown}
     says = {True: "right", False: "wrong"}

@@ -9,6 +9,7 @@
     code        which code that was
     reach       the files of ours that this process can run
     inputs      what a job works with: images, split, networks
+    placing     how many images of a training a GPU holds
     lineage     what the network of a job has seen before, and what its file says of that
     training    train and prune
     unseen      what a network of ImageNet has not seen, and whether it is as good there as known
@@ -20,6 +21,7 @@
     objects     where the objects lie in what is explained
     measuring   size, speed and memory of a network, in turn with the baseline's
     rounds      in which order networks are timed, and the figures of it
+    calibrate   how fast this machine is, for estimates
     bench_process  a network in a process of its own
 
 Importing this loads torch and the rooms of core and starts nothing: a fork server does it once for many jobs.

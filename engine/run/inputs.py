@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load as load_weights
 from torch import nn
 
-from engine.core.data.pack import Pack, is_valid_pack, open_pack, write_pack
+from engine.core.data.pack import Pack, is_valid_pack, open_pack, pack_threads, write_pack
 from engine.core.data.sources import list_images
 from engine.core.network.build import Memory, build_network, build_pruned, normalization
 from engine.core.network.heads import SlicedNetwork, count_outputs, find_places, reset_head
@@ -30,6 +30,7 @@ from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
 from engine.inputs.splits import Split, split_pack
 from engine.run.attempt import Attempt, absent_fix
+from engine.run.device import CPU_SLOT
 from engine.spec import Data, Student
 from engine.spec.data import SOURCE_WORDS
 from engine.spec.job_file import JobSpec, job_id, read_job
@@ -78,11 +79,19 @@ def locate_weights(model: Student, paths: Sequence[str | None]) -> Student:
 
 def open_images(attempt: Attempt, viewed: ViewedData) -> Images:
     """Return the images of the pack that this job needs. Raises JobError when they are gone and cannot be made here."""
-    data, job = attempt.details.feed(viewed), attempt.needs.get("pack")
+    workers = count_workers(attempt.details, attempt.order.slot)
+    data = attempt.details.feed(viewed).model_copy(update={"workers": workers})
+    job = attempt.needs.get("pack")
     if job is None or attempt.home.job(job).spec.exists():
         attempt.need("pack")
     pack = open_needed_pack(attempt.home, attempt.needs["pack"], viewed, attempt)
     return Images(data, pack, split_pack(pack, data))
+
+
+def count_workers(details: JobDetails, slot: str) -> int:
+    """Return how many threads load images for a job on this slot; where nobody asked, no more than may run here."""
+    asked = details.count_workers(on_cpu=slot.split(":")[0] == CPU_SLOT)
+    return min(asked, pack_threads()) if details.workers == "auto" else asked
 
 
 class Asker(Protocol):

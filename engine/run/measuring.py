@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from torch import nn
 
 from engine.core.algorithm_macs import count_algorithm_macs
 from engine.core.measure import Burst, Load, Stopwatch, count_macs, count_params
+from engine.core.network.backends import settle
 from engine.run.attempt import Attempt
 from engine.run.bench_process import BenchProcess
 from engine.run.device import device_name, prepare_device, seed_everything
@@ -34,10 +36,13 @@ class Counts:
 class NetworkBench:
     """A network on the device of a slot, set up as for a job that is alone in its process."""
 
-    def __init__(self, slot: str, settings: MeasureSettings, build: Callable[[], nn.Module]) -> None:
+    def __init__(
+        self, slot: str, settings: MeasureSettings, build: Callable[[], nn.Module], times: Path | None = None
+    ) -> None:
         self.device = prepare_device(slot, settings.measure.threads[0], False, settings.precision)
         seed_everything(0)
         self.network, self.settings = build(), settings
+        settle(self.network, self.device, settings.precision, times)
         self.stopwatch: Stopwatch | None = None
 
     def count(self) -> Counts:
@@ -104,7 +109,8 @@ class Progress:
 
 
 def _open_bench(attempt: Attempt, progress: Progress, build: Callable[[], nn.Module]) -> BenchProcess[NetworkBench]:
-    make = partial(NetworkBench, attempt.order.slot, attempt.settings(MeasureSettings), build)
+    settings, times = attempt.settings(MeasureSettings), attempt.home.attention_times
+    make = partial(NetworkBench, attempt.order.slot, settings, build, times)
     return BenchProcess(make, progress.look_up)
 
 

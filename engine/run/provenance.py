@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from engine.home.files import write_atomic, write_json
+from engine.inputs.machine import cpu_model
 from engine.run.attempt import Attempt
 from engine.run.code import read_code
 from engine.run.device import TORCH_VERSION, device_name
@@ -60,11 +61,6 @@ def _version_of(package: str) -> str | None:
 
 def _driver_version() -> str | None:
     return next((word for line in _lines(DRIVER) for word in line.split() if word[:1].isdigit() and "." in word), None)
-
-
-def cpu_model() -> str:
-    names = (line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -20,6 +20,7 @@ from engine.core.distill.encoding import RowFormat
 from engine.core.distill.make import CENTRE_VIEW, Maker, write_targets
 from engine.core.distill.targets import CENTRE, Origin, Targets, map_rows, open_targets, targets_problem
 from engine.core.distill.teacher import require_skill
+from engine.core.host_memory import keep_freed
 from engine.core.network.heads import SlicedNetwork
 from engine.core.train.checkpoint import capture_random, restore_random
 from engine.core.train.forward import Forward
@@ -27,12 +28,13 @@ from engine.errors import DataError
 from engine.home.files import publish_folder
 from engine.home.paths import JobFolder
 from engine.inputs.looks import Look, timm_size
+from engine.inputs.machine import cpu_model
 from engine.inputs.splits import Rows
 from engine.run.attempt import Attempt
 from engine.run.device import TORCH_VERSION, device_name, prepare_device
 from engine.run.inputs import HomeVisit, Images, load_teacher, make_forward, open_images
 from engine.run.lineage import describe_lineage, teacher_lineage
-from engine.run.provenance import cpu_model, write_origin
+from engine.run.provenance import write_origin
 from engine.run.unseen import expected_top1, head_skill, require_known, seen_share, unchecked_reason, unseen_rows
 from engine.spec import Data
 from engine.spec.job_file import JobSpec, read_job
@@ -78,6 +80,7 @@ def run_targets(attempt: Attempt) -> None:
     spec = read_job(attempt.job, TargetsSettings)
     threads = spec.settings.threads
     device = prepare_device(attempt.order.slot, threads, True, spec.settings.precision)
+    keep_freed()
     images = open_images(attempt, spec.settings.data)
     write_origin(attempt, device, threads, images.pack.digest)
     lineage = teacher_lineage(attempt, None if saw_no_split(spec) else images)

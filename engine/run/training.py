@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,15 @@ from safetensors.torch import save as encode_weights
 from torch import nn
 
 from engine.core.data.loader import EvalLoader, TrainLoader
+from engine.core.host_memory import keep_freed
 from engine.core.measure import count_params, peak_memory
+from engine.core.network.backends import settle
 from engine.core.network.build import normalization
 from engine.core.prune import prune_network
+from engine.core.train.compiled import Step, compile_forward
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
+from engine.core.train.groups import Groups
 from engine.core.train.loop import Loop, Recipe
 from engine.core.train.optim import recovery
 from engine.errors import JobError
@@ -40,6 +44,7 @@ from engine.run.inputs import (
 )
 from engine.run.lineage import Told, tell_lineage
 from engine.run.memory import MicroBatch, find_micro_batch, watch_memory
+from engine.run.placing import place_images
 from engine.run.provenance import write_origin
 from engine.run.teaching import Teaching, log_agreement, open_teaching
 from engine.spec import Prune, Train
@@ -88,7 +93,8 @@ def run_train(attempt: Attempt) -> None:
         train = train.model_copy(update={"epochs": 0})  # the head is at its optimum: only the tests are left
     room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
     with watch_memory(attempt, room):
-        loop = _make_loop(attempt, task, train, network.to(device), device, "train", room)
+        task = _place(attempt, task, train, network.to(device), device, room)
+        loop = _make_loop(attempt, task, train, network, device, "train", room)
         if found is None:
             _log_split(attempt, task)
         else:
@@ -112,6 +118,7 @@ def run_prune(attempt: Attempt) -> None:
         network = _bare(attempt, task, found.state["widths"]).to(device)
     room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
     with watch_memory(attempt, room):
+        task = _place(attempt, task, train, network, device, room)
         loop = _make_loop(attempt, task, train, network, device, "recover", room)
         if found is None:
             # A kill from here on goes on in the pruned shape, and prunes no second time.
@@ -125,6 +132,7 @@ def _start(attempt: Attempt) -> tuple[Task, torch.device]:
     told = attempt.settings(TrainSettings)
     train = told.train
     device = prepare_device(attempt.order.slot, train.threads, train.deterministic, train.precision)
+    keep_freed()
     images = open_images(attempt, told.data)
     write_origin(attempt, device, train.threads, images.pack.digest)
     lineage = tell_lineage(attempt, images)
@@ -137,28 +145,57 @@ def _bare(attempt: Attempt, task: Task, widths: Any) -> nn.Module:
     return bare_network(task.told.network, task.num_classes, task.size, widths, attempt.details.memory)
 
 
+def _place(
+    attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, room: MicroBatch
+) -> Task:
+    """Return the task with its images held where there is room beside the training."""
+    forward = make_forward(network, device, train.precision)
+    ask = task.teaching.ask if task.teaching else None
+    return replace(task, images=place_images(attempt, task.images, network, forward, room.images, ask))
+
+
 def _make_loop(
     attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, phase: str, room: MicroBatch
 ) -> Loop:
+    settle(network, device, train.precision, attempt.home.attention_times, train.deterministic)
     data, pack, split = task.images.data, task.images.pack, task.images.split
     loader = TrainLoader(pack, split.train, data, task.size, train.batch_size, task.seed, data.views, device)
     if train.checkpoint == "best_val" and not len(split.val):
         fix = "give data.split a validation part, or set train.checkpoint: last"
         raise JobError("best_val needs validation images, and the split has none", where=attempt.order.job, fix=fix)
     teaching = task.teaching
+    forward = _make_forward(attempt, task, train, network, device, room, len(split.train))
     recipe = Recipe(
         train=train,
         distill=teaching.distill if teaching else None,
-        forward=make_forward(network, device, train.precision),
+        forward=forward,
         loader=loader,
         val_loader=_eval_loader(task, "val", room, device),
         teacher=teaching.ask if teaching else None,
-        schedule=teaching.schedule(train.epochs, loader.steps_per_epoch) if teaching else None,
+        schedule=teaching.schedule(train.epochs, Groups.of(loader, train.accumulate).steps) if teaching else None,
         phase=phase,
         save_seconds=60.0 * attempt.details.save_minutes,
         micro_batch=room.images if room.is_split else None,
     )
     return Loop(network, recipe, attempt)
+
+
+def _make_forward(
+    attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, room: MicroBatch, count: int
+) -> Forward:
+    """Return the forward pass of the training, compiled where `train.compile` has it; log what became of that."""
+    plain = make_forward(network, device, train.precision)
+    if train.compile == "off" or not train.epochs:
+        return plain
+    attempt.beat("compile")
+    # The largest of the equal pieces that a batch is cut into.
+    batch = min(train.batch_size, count)
+    images = -(-batch // -(-batch // room.images))
+    step = Step(images, task.size, count * train.epochs, is_whole=not room.is_split)
+    forward, outcome = compile_forward(network, plain, train.compile, step, attempt.home.compiled)
+    attempt.journal.fact("compile", outcome.as_fact())
+    print(f"compile: {outcome.mode or 'not compiled'} ({outcome.reason})", flush=True)
+    return forward
 
 
 def _eval_loader(task: Task, part: str, room: MicroBatch, device: torch.device) -> EvalLoader | None:

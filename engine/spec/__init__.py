@@ -9,8 +9,9 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     registries     words that are the keys of a registry, read without torch
     network        networks and their attention
     patterns       who sees whom in a window
+    backends       what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
-    training       train, prune, measure, explain, resources
+    training optimizers   train, prune, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
     teacher        who teaches
     distill        losses, temperatures
     experiment     one run's settings; a whole spec

@@ -53,6 +53,7 @@ Ratio = Annotated[float, ranged(ge=0.0, lt=1.0)]
 Positive = Annotated[float, ranged(gt=0.0, le=1e6)]
 Weight = Annotated[float, ranged(ge=0.0, le=1e6)]
 Rate = Annotated[float, ranged("a learning rate", gt=0.0, le=100.0)]
+Beta = Annotated[float, ranged("decay of a running mean of gradients", ge=0.0, lt=1.0)]
 Epochs = Annotated[int, ranged("passes over the training images", ge=1, le=MOST_EPOCHS)]
 FewEpochs = Annotated[int, ranged("passes over the training images", ge=0, le=MOST_EPOCHS)]
 Batch = Annotated[int, ranged("images", ge=1, le=MOST_BATCH)]
@@ -104,7 +105,7 @@ class Numbers:
 PerStage = Annotated[int | list[int] | None, Numbers(-1_000_000, 1_000_000)]
 """Of an attention; what a stage has room for is said where its window is known (shapes.py)."""
 Interpolation = Literal["bicubic", "bilinear"]
-Precision = Literal["bf16", "fp32", "tf32"]
+Precision = Literal["bf16", "fp16", "fp32", "tf32"]
 # A name is a folder (experiments/NAME) and a word on the command line.
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 

@@ -102,6 +102,9 @@ class SourceWords:
 SOURCE_WORDS = read_words("source", SourceWords)
 
 
+Workers = Annotated[int | Literal["auto"], Numbers(0, MOST_THREADS, "auto, or threads that load images")]
+
+
 class Data(Model):
     source: Annotated[str, OneOf(tuple(SOURCE_WORDS))]
     root: str | None = Field(None, json_schema_extra=ASIDE)
@@ -129,9 +132,7 @@ class Data(Model):
     crop_share: Annotated[float, ranged("share of the short side that evaluation looks at", gt=0.0, le=1.0)] = 0.875
     interpolation: Interpolation = Field("bicubic", description="how crops are resized, antialiased")
     cache: Literal["auto", "jpeg", "raw", "device"] = Field("auto", json_schema_extra=ASIDE)
-    workers: Annotated[int, ranged("threads that load images", ge=0, le=MOST_THREADS)] = Field(
-        0, json_schema_extra=ASIDE
-    )
+    workers: Workers = Field("auto", json_schema_extra=ASIDE)
 
     @field_validator("split")
     @classmethod

@@ -224,6 +224,9 @@ class ExplainSettings(NetworkSettings):
         return version
 
 
+CPU_WORKERS = 1  # it loads while the training waits for its slower thread
+
+
 class JobDetails(Model):
     """How a job is done, never what comes out, and where its inputs lie: no part of any id.
 
@@ -235,7 +238,7 @@ class JobDetails(Model):
     boxes: str | None = None
     weights: str | None = None
     teacher_weights: list[str] = Field([])
-    workers: int = Data.model_fields["workers"].default
+    workers: int | Literal["auto"] = Data.model_fields["workers"].default
     cache: Literal["auto", "jpeg", "raw", "device"] = Data.model_fields["cache"].default
     memory: Literal["standard", "lean"] = Train.model_fields["memory"].default
     on_oom: Literal["auto", "split", "stop"] = Train.model_fields["on_oom"].default
@@ -257,6 +260,12 @@ class JobDetails(Model):
             resources=settings.resources,
             device="gpu" if settings.resources.asks_gpu else "auto",
         )
+
+    def count_workers(self, *, on_cpu: bool) -> int:
+        """Return how many threads load images: as asked, else for a GPU what the job may use, one beside a CPU's."""
+        if self.workers != "auto":
+            return self.workers
+        return CPU_WORKERS if on_cpu else max(1, self.resources.cpus)
 
     def feed(self, data: ViewedData) -> ViewedData:
         """Return `data` with the words of how its images are fed."""

@@ -17,6 +17,8 @@ class WindowAttention(Model):
     """TinyViT's own dense attention inside each window."""
 
     kind: Literal["window"] = "window"
+    # auto is among paths that are equal; who names one means to run it, and another one has other speeds.
+    backend: Literal["auto", "triton"] = Field("auto", json_schema_extra={**ASIDE, "counted": ["triton"]})
 
 
 class LongformerAttention(Model):
@@ -33,8 +35,8 @@ class LongformerAttention(Model):
     combine: Literal["joint", "sum", "mean"] = "joint"
     stages: list[Literal[1, 2, 3]] = Field([1, 2, 3])
     # auto is among paths that are equal; who names one means to run it, and another one has other speeds.
-    backend: Literal["auto", "reference", "sdpa", "triton"] = Field(
-        "auto", json_schema_extra={**ASIDE, "counted": ["reference", "sdpa", "triton"]}
+    backend: Literal["auto", "reference", "sdpa", "triton", "bands"] = Field(
+        "auto", json_schema_extra={**ASIDE, "counted": ["reference", "sdpa", "triton", "bands"]}
     )
 
     @field_validator("radius", "globals", "tile")
@@ -101,7 +103,7 @@ class Network(Model):
         given = [word for word in ("dims", "depths", "heads", "windows") if getattr(self, word) is not None]
         if given:
             raise refuse(f"{', '.join(given)}: only for a tiny_vit", "put the sizes of a timm network under options")
-        if self.attention.kind != "window":
+        if self.attention != WindowAttention():
             raise refuse(
                 "attention is chosen for a tiny_vit only", "leave attention away: a timm network keeps its own"
             )

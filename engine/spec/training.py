@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from engine.spec.base import (
     ASIDE,
+    LATER,
     Batch,
+    Beta,
     Epochs,
     FewEpochs,
     Model,
@@ -21,43 +22,123 @@ from engine.spec.base import (
     ranged,
     refuse,
 )
-from engine.spec.registries import OneOf, one_of, read_words
+from engine.spec.optimizers import OPTIMIZER_WORDS, REFUSED_OPTIMIZERS
+from engine.spec.registries import OneOf, one_of
 
-
-@dataclass(frozen=True, kw_only=True)
-class OptimizerWords:
-    """What a spec must know of an optimizer; its entry in OPTIMIZERS of engine/core/train/optim.py says it.
-
-    `largest_rate`: no network is known to train at a rate above it; such a one is let through and told.
-    """
-
-    largest_rate: float
-
-
-OPTIMIZER_WORDS = read_words("optimizer", OptimizerWords)
+Schedule = Literal["cosine", "linear", "poly", "step", "tanh", "constant"]
+SCHEDULE_WORDS: dict[str, tuple[str, ...]] = {"poly": ("power",), "step": ("decay_epochs", "decay_rate")}
+"""The words that a schedule has of its own."""
 
 
 class Train(Model):
     epochs: Epochs = 10
     batch_size: Batch = 256
     optimizer: Annotated[str, OneOf(tuple(OPTIMIZER_WORDS))] = "adamw"
+    betas: list[Beta] | None = Field(
+        None,
+        min_length=2,
+        max_length=3,
+        json_schema_extra=LATER,
+        description="of an optimizer of Adam's kind; by default its own",
+    )
+    momentum: Annotated[float, ranged("by default 0.9", gt=0.0, lt=1.0)] | None = Field(None, json_schema_extra=LATER)
+    eps: Annotated[float, ranged("by default the optimizer's own", gt=0.0, le=1.0)] | None = Field(
+        None, json_schema_extra=LATER
+    )
     lr: Rate = 5.0e-4
+    schedule: Schedule = Field(
+        "cosine",
+        json_schema_extra=LATER,
+        description="of the rate after the warm-up: a function of the optimizer step alone, never below min_lr",
+    )
+    decay_epochs: Epochs | Annotated[list[Epochs], Field(min_length=1, max_length=1000)] | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="of schedule step: the rate falls after each so many epochs, or after those listed; by default 30",
+    )
+    decay_rate: (
+        Annotated[float, ranged("of schedule step: what the rate is multiplied with, by default 0.1", gt=0.0, lt=1.0)]
+        | None
+    ) = Field(None, json_schema_extra=LATER)
+    power: Annotated[float, ranged("of schedule poly, by default 0.9", gt=0.0, le=100.0)] | None = Field(
+        None, json_schema_extra=LATER
+    )
     min_lr: Annotated[float, ranged("a learning rate", ge=0.0, le=100.0)] = 1.0e-6
     weight_decay: Annotated[float, ranged(ge=0.0, le=100.0)] = 0.05
     warmup_epochs: FewEpochs = 1
     clip_grad: Positive | None = 5.0
     label_smoothing: Ratio = 0.0
+    ema: (
+        Annotated[
+            float, ranged("decay of a moving average of the weights, which is then what is evaluated", gt=0.0, lt=1.0)
+        ]
+        | None
+    ) = Field(None, json_schema_extra=LATER)
+    ema_warmup: bool = Field(
+        True,
+        json_schema_extra=LATER,
+        description="whether the average begins with a small decay, 1 - (1 + step) ** (-2 / 3), until it reaches ema",
+    )
+    accumulate: Annotated[int, ranged("batches to an optimizer step", ge=1, le=100_000)] = Field(
+        1, json_schema_extra=LATER
+    )
     precision: Precision = Field(
         "bf16",
-        description="of the network's work: bf16 (weights stay fp32), fp32, or tf32: fp32 whose factors a GPU may "
-        "round to 10 bits (on a CPU the same as fp32)",
+        description="of the network's work: bf16 or fp16 (weights stay fp32; fp16, with scaled losses, on a GPU "
+        "alone), fp32, or tf32: fp32 whose factors a GPU may round to 10 bits (on a CPU the same as fp32)",
     )
     threads: Threads = 2
     deterministic: bool = False
+    compile: Literal["off", "auto", "max"] = Field(
+        "off",
+        json_schema_extra=LATER,
+        description="of the training step, by torch.compile, which rounds otherwise: off, auto (where the training is "
+        "long enough to pay for it), or max (always, and on a GPU trying kernels out). Validation is not compiled",
+    )
     checkpoint: Literal["last", "best_val"] = "last"
     memory: Literal["standard", "lean"] = Field("standard", json_schema_extra=ASIDE)
     on_oom: Literal["auto", "split", "stop"] = Field("auto", json_schema_extra={**ASIDE, "counted": ["split"]})
     save_minutes: Annotated[float, ranged("between checkpoints", gt=0.0, le=1e6)] = Field(10.0, json_schema_extra=ASIDE)
+
+    @field_validator("optimizer", mode="before")
+    @classmethod
+    def _runs_here(cls, optimizer: object) -> object:
+        """Refuse by name what timm has and xp does not run."""
+        if isinstance(optimizer, str) and optimizer in REFUSED_OPTIMIZERS:
+            fix = "choose another one, such as adamw, sgd, lamb or lion"
+            raise refuse(f"{optimizer} cannot be run: {REFUSED_OPTIMIZERS[optimizer]}", fix)
+        return optimizer
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _is_of_the_step(cls, schedule: object) -> object:
+        if schedule == "plateau":
+            what = "schedule plateau follows the validation loss, and here the rate is a function of the step alone"
+            raise refuse(what, "choose cosine, linear, poly, step, tanh or constant")
+        return schedule
+
+    @model_validator(mode="after")
+    def _options_are_taken(self) -> Train:
+        """Refuse words that the optimizer or the schedule would ignore."""
+        words = OPTIMIZER_WORDS[self.optimizer]
+        for option in ("betas", "momentum", "eps"):
+            if getattr(self, option) is not None and not words.takes(option):
+                raise refuse(f"{self.optimizer} has no {option}", f"leave {option} away, or set it to null")
+        if self.betas is not None and len(self.betas) != words.betas:
+            raise refuse(f"{self.optimizer} has {words.betas} betas", f"list {words.betas}")
+        for schedule, options in SCHEDULE_WORDS.items():
+            given = [option for option in options if getattr(self, option) is not None]
+            if given and self.schedule != schedule:
+                what = f"{given[0]} is of schedule {schedule}, and this one is {self.schedule}"
+                raise refuse(what, f"leave {given[0]} away, or set schedule: {schedule}")
+        return self
+
+    @model_validator(mode="after")
+    def _decays_rise(self) -> Train:
+        found = self.decay_epochs
+        if isinstance(found, list) and sorted(set(found)) != found:
+            raise refuse(f"decay_epochs {found}", "list epochs that rise, such as [30, 60]")
+        return self
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> Train:

@@ -30,8 +30,10 @@ from engine.spec.job_file import read_details, read_job
 from engine.spec.job_settings import TargetsSettings
 
 # Of two ImageNet networks in bf16 on 24 photographs, another order of memory moved logits by 1.8 steps at most.
-ELSEWHERE = {"fp32": 2.0, "bf16": 4.0}
-BF16_STEP = 2.0**-8  # of the size of a row's logits, which were rounded before their maximum was taken from them
+# In fp16 roundings are as many, and as large in steps of their own.
+ELSEWHERE = {"fp32": 2.0, "tf32": 4.0, "bf16": 4.0, "fp16": 4.0}
+# Of the size of a row's logits, which were rounded before their maximum was taken from them. tf32 rounds as fp16 does.
+STEPS = {"bf16": 2.0**-8, "fp16": 2.0**-11, "tf32": 2.0**-11}
 SURROUNDINGS = ("torch", "device", "cpu", "threads")
 
 
@@ -144,5 +146,5 @@ def _ask_again(maker: Maker, view: int, first: int, held: np.ndarray[Any, Any], 
 
 
 def _finest_step(precision: str, there: np.ndarray[Any, Any]) -> float:
-    """Return the least step that counts: a logit near its row's maximum was as large as that when bf16 rounded it."""
-    return max(FINEST, BF16_STEP * float(-there.min())) if precision == "bf16" else FINEST
+    """Return the least step that counts: a logit near its row's maximum was as large as that when it was rounded."""
+    return max(FINEST, STEPS.get(precision, 0.0) * float(-there.min()))

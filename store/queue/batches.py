@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-FIRST, LEAST, MOST = 1000, 100, 20_000  # names in a batch
+FIRST, LEAST, MOST = 2000, 1000, 20_000  # names in a batch
 TARGET = 0.25  # seconds that a transaction should take
 # The longest sleep of SQLite's busy handler is 0.1 s.
 GAP = 0.11
@@ -33,6 +33,9 @@ def in_batches(
 
 
 def next_size(size: int, seconds: float) -> int:
-    """Return how many names would have taken TARGET, at most four times as many as before."""
+    """Return how many names would have taken TARGET, at most four times and at least half as many as before.
+
+    A slow disk or a wait for the lock takes its seconds for few names too: fewer would only be more gaps.
+    """
     fitting = size * TARGET / seconds if seconds > 0 else MOST
-    return int(max(LEAST, min(MOST, 4 * size, fitting)))
+    return int(max(LEAST, size / 2, min(MOST, 4 * size, fitting)))

@@ -147,16 +147,12 @@ class Queue:
 
         Their cancelled runs come back alive; not those of what they need, which others share.
         """
-        names = list(jobs)
+        asked = set(names := list(jobs))
         with self._read() as connection:
             closed = [] if connection is None else orders.with_needs(connection, names)
-            revived = {} if connection is None else orders.cancelled_runs(connection, names)
-        # The runs first: a job that no run wants would not be ready.
-        for experiment, runs in revived.items():
-            for some in in_batches(runs):
-                with self._change() as connection:
-                    orders.revive_runs(connection, experiment, some)
-        return self._in_batches(orders.retry_jobs, closed)
+        return self._in_batches(
+            lambda c, some: orders.retry_jobs(c, some, [job for job in some if job in asked]), closed
+        )
 
     def _in_batches(self, change: Callable[[Connection, list[str]], list[str]], names: Iterable[str]) -> list[str]:
         """Make a change of any number of names, some at a time; return what the changes gave."""

@@ -5,6 +5,7 @@
     staging  text on its way into DuckDB
     compact  finished journals as Parquet
     reading  snapshots and queries, for notebooks too
+    handle   the connection that is handed out, bounded in time
     bounds   how much memory a query may take
 
 The only room that imports duckdb.

@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -38,11 +39,10 @@ class StillEnding(Exception):
 def run_bounded(work: Callable[[], Answer], stop: Callable[[], None], seconds: float) -> Answer:
     """Return what `work` gives. `stop` is to interrupt it; raises QueryTooLong at most 4 % (or 0.2 s) over the time.
 
-    Raises StillEnding while an earlier one that was left goes on: it keeps its bound on memory, and one core.
+    An earlier one that was left, which keeps its bound on memory and one core, is waited for within the time; raises
+    StillEnding when it goes on for longer.
     """
-    _LEFT[:] = [thread for thread in _LEFT if thread.is_alive()]
-    if _LEFT:
-        raise StillEnding
+    seconds = _await_left(seconds)
     done: Future[Answer] = Future()
     thread = threading.Thread(target=_settle, args=(done, work), name="xp query", daemon=True)
     thread.start()
@@ -54,6 +54,17 @@ def run_bounded(work: Callable[[], Answer], stop: Callable[[], None], seconds: f
         stop()
         _leave(thread, LEAST_GRACE)
         raise
+
+
+def _await_left(seconds: float) -> float:
+    """Return what is left of the seconds when no earlier query is at work."""
+    end = time.monotonic() + seconds
+    for thread in list(_LEFT):
+        thread.join(max(0.0, end - time.monotonic()))
+    _LEFT[:] = [thread for thread in _LEFT if thread.is_alive()]
+    if _LEFT:
+        raise StillEnding
+    return max(0.0, end - time.monotonic())
 
 
 def _settle(done: Future[Answer], work: Callable[[], Answer]) -> None:

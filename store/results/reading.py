@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import duckdb
 
 from store.readonly import StoreError, check_query, explain_error
 from store.results.bounds import QueryTooLong, StillEnding, bound_memory, run_bounded
+from store.results.handle import Handle
 from store.results.schema import SCHEMA_VERSION
 from store.results.staging import quote, quote_name
 
@@ -77,15 +78,18 @@ class QueryResult:
     truncated: bool = False
 
 
-def open_snapshot(home: Path | str | HasResults) -> Connection:
+def open_snapshot(home: Path | str | HasResults, *, seconds: float | None = SECONDS_LIMIT) -> Connection:
     """Return a read-only connection to the newest published results of a home folder (or of its results.duckdb).
 
     It sees the snapshot of now for as long as it lives; open another one for newer results. `.sql(query).df()` gives
     a pandas DataFrame, `.sql(query).to_arrow_table()` an Arrow table. It opens no other file, whatever it is asked,
-    and nothing that it does changes the results; its memory is bounded, its time is the caller's. Raises StoreError
-    without results, or when they are of another version than this release.
+    and nothing that it does changes the results. Its memory is bounded, and so is the time of each call (`seconds`,
+    then StoreError; None: no limit, and DuckDB's own object instead of one that does the same); batches read from an
+    Arrow reader take what time they take. A table of Python's is joined by `.register(name, frame)`. Raises
+    StoreError without results, or when they are of another version than this release.
     """
-    return _open_file(_snapshot_path(home), OPEN_CONFIG)
+    db = _open_file(_snapshot_path(home), OPEN_CONFIG)
+    return db if seconds is None else cast(Connection, Handle(db, db, seconds))
 
 
 def _snapshot_path(home: Path | str | HasResults) -> Path:

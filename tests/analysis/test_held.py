@@ -185,7 +185,7 @@ def test_a_path_leads_to_its_fields_through_unions_and_lists() -> None:
 
 def test_how_a_job_ran_is_told_by_the_paths_of_a_spec() -> None:
     plain = how_it_ran({})
-    assert plain["data.workers"] == 0
+    assert plain["data.workers"] == "auto"
     assert plain["train.memory"] == "standard"
     assert plain["resources.gpus"] == 1
     said = JobDetails(workers=3, memory="lean", root="/somewhere").model_dump(mode="json")

@@ -109,7 +109,7 @@ UNFAIR: dict[str, Pair] = {
     "training speed under another torch": Pair(SPEED, SPARSE, {}, "the torch version", where={"torch": "3"}),
     "lean memory": Pair(GPU, {}, {}, "train.memory is lean against standard", how={"memory": "lean"}),
     "half a GPU": Pair(SPEED, {}, {}, "resources.gpus is 0.5 against 1", how=SHARED),
-    "workers": Pair(SPEED, {}, {}, "data.workers is 8 against 0", how={"workers": 8}),
+    "workers": Pair(SPEED, {}, {}, "data.workers is 8 against auto", how={"workers": 8}),
     "cache": Pair(SPEED, {}, {}, "data.cache is device against auto", how={"cache": "device"}),
     "a backend": Pair(INFER, SPARSE | {"student.attention.backend": "reference"}, SPARSE,
                       "student.attention.backend is reference against not set"),

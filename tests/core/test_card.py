@@ -62,7 +62,7 @@ def begin(precision: Precision) -> dict[str, Any]:
 def test_a_job_of_bf16_is_refused_for_good_on_a_card_that_imitates_it() -> None:
     found = call_on(T4, begin, precision="bf16")
     assert found["exit"] == 88
-    assert "has no bf16\nfix: set train.precision: fp32" in found["said"]
+    assert "has no bf16\nfix: set train.precision: fp16 or fp32" in found["said"]
 
 
 def ask(card: Card) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from engine.core.measure import (
     Load,
     Stopwatch,
-    autocast,
     count_macs,
     count_macs_by_module,
     count_params,
@@ -112,10 +111,3 @@ def test_the_resident_peak_is_in_bytes() -> None:
     text = Path("/proc/self/status").read_text()
     kilobytes = int(text.partition("VmHWM:")[2].split()[0])
     assert host_peak_rss() == pytest.approx(kilobytes * 1024, rel=0.3)
-
-
-@pytest.mark.parametrize(("precision", "enabled"), [("fp32", False), ("bf16", True)])
-def test_only_bf16_runs_under_autocast(precision: str, enabled: bool) -> None:
-    with autocast(torch.device("cpu"), precision):
-        assert torch.is_autocast_enabled("cpu") == enabled
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == (torch.bfloat16 if enabled else torch.float32)

@@ -56,6 +56,8 @@ def fuzz(name: str, seconds: int, seed: int) -> int:
 
 def _command(name: str, seconds: int, seed: int, corpus: Path, broken: Path) -> list[str]:
     limits = [f"-max_total_time={seconds}", f"-rss_limit_mb={MEGABYTES}", f"-timeout={SECONDS}", f"-seed={seed}"]
+    # By itself libFuzzer would keep what took 10 s as well: on a busy machine that is anything.
+    limits.append(f"-report_slow_units={SECONDS}")
     places = [f"-artifact_prefix={broken}/", "-max_len=20000", "-print_final_stats=1", str(corpus)]
     return [sys.executable, "-m", "tests.fuzz.guided", name, *limits, *places]
 

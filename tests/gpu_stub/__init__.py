@@ -4,6 +4,7 @@ runtime.cpp  the runtime: counts launches, copies and synchronisations, reserves
 card.h       the card that it plays, by what the environment says
 build.py     makes the libraries for the torch that is installed
 device.py    inside a process on the stub: counters, and stand-ins for cuDNN's convolution and batch normalisation
+kernels.py   Triton kernels there: compiled as for the card, counted at the launcher
 children.py  runs a function in such a process and reads what it tells
 jobs.py      a small experiment's jobs of every kind, feeding, losses, small cards
 program.py   the same as a scheduler preloads it, for whole experiments (two_cards.yaml)

@@ -75,8 +75,24 @@ EVERYTHING = {
 }
 
 
-def count_feeding(root: str, batch: int, words: dict[str, Any]) -> dict[str, Any]:
-    """Make batches of `batch` photographs from the device's memory, `words` of augmentation on; return what one did."""
+def count_feeding(root: str, batch: int, words: dict[str, Any], kernels: bool) -> dict[str, Any]:
+    """Make batches of `batch` photographs from the device's memory, `words` of augmentation on; return what one did.
+
+    `kernels`: by those of Triton, else by plain operators.
+    """
+    from unittest.mock import patch
+
+    from tests.gpu_stub.kernels import LAUNCHED, install_driver
+
+    if kernels:
+        install_driver()
+    alike = "engine.core.data.kernels.ready.is_alike"  # all bytes are zeros there
+    with patch(alike, lambda there, here: kernels):
+        found = _count_batches(Path(root), batch, words)
+    return {**found, "triton": sum(LAUNCHED.values())}
+
+
+def _count_batches(folder: Path, batch: int, words: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
     import torch
     from PIL import Image
@@ -87,7 +103,7 @@ def count_feeding(root: str, batch: int, words: dict[str, Any]) -> dict[str, Any
     from engine.spec import Data
     from tests.gpu_stub.device import watch
 
-    folder, noise = Path(root), np.random.default_rng(0)
+    noise = np.random.default_rng(0)
     for name in ("pack", "images/a", "images/b"):
         (folder / name).mkdir(parents=True)
     for number in range(2 * batch):
@@ -99,6 +115,9 @@ def count_feeding(root: str, batch: int, words: dict[str, Any]) -> dict[str, Any
     write_pack(list_images(data), folder / "pack", 256, lambda done, count: None)
     pack, card = open_pack(folder / "pack"), torch.device("cuda", 0)
     loader = TrainLoader(pack, np.arange(2 * batch), data, 64, batch, 0, None, card)
+    from engine.core.data.kernels.ready import has_kernels
+
+    has_kernels(card, 64, "bicubic")  # tried once, which waits for the card
     with watch() as seen:
         batches = len(list(loader.epoch(0)))
     return {name: value / batches for name, value in seen.counts.items()} | {"waits": seen.waits, "batches": batches}

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 
 # As of today, of a step and all that feeds it: what takes more has to say why.
 STEP_LAUNCHES = {"train-teacher": 500, "train-cached": 520, "train-online": 810, "prune-1": 520}
-BATCH_LAUNCHES = 2250
+BATCH_LAUNCHES = {True: 60, False: 2250}  # by the kernels, and by plain operators
 # Where the loop looks at its sum of losses, at the end of an epoch and now and then in it.
 LOOKS = "engine/core/train/loop.py"
 ONCE = "engine/core/distill/teacher.py"  # constants that a process brings to the card once
@@ -25,8 +25,8 @@ CHECK = "tests/gpu_stub/job.py"  # in the place of the check that an online teac
 
 @pytest.mark.parametrize(
     ("card", "precision"),
-    [(H100, "bf16"), (A100, "tf32"), (T4, "fp32")],
-    ids=["H100", "A100", "T4"],
+    [(H100, "bf16"), (A100, "tf32"), (T4, "fp32"), pytest.param(T4, "fp16", marks=pytest.mark.slow)],
+    ids=["H100", "A100", "T4", "T4-fp16"],
 )
 def test_jobs_of_every_kind_commit_and_their_steps_wait_for_little(tmp_path: Path, card: Card, precision: str) -> None:
     done = call_on(card, run_experiment, root=str(tmp_path), precision=precision)
@@ -59,11 +59,13 @@ def judge_epoch(job: str, epoch: dict[str, Any], *, is_budgeted: bool) -> None:
         assert epoch["launches"] <= STEP_LAUNCHES[job] * epoch["steps"]
 
 
-def test_a_batch_with_every_augmentation_is_made_on_the_card_without_a_wait(tmp_path: Path) -> None:
-    found = call_on(H100, count_feeding, root=str(tmp_path), batch=256, words=EVERYTHING)
+@pytest.mark.parametrize("kernels", [True, False], ids=["kernels", "operators"])
+def test_a_batch_with_every_augmentation_is_made_on_the_card_without_a_wait(tmp_path: Path, kernels: bool) -> None:
+    found = call_on(H100, count_feeding, root=str(tmp_path), batch=256, words=EVERYTHING, kernels=kernels)
     assert found["waits"] == []
     assert found["syncs"] == 0
-    assert 0 < found["launches"] <= BATCH_LAUNCHES
+    assert 0 < found["launches"] <= BATCH_LAUNCHES[kernels]
+    assert (found["triton"] > 0, found["uploads"] == 1) == (kernels, kernels)
 
 
 def test_no_distillation_loss_waits_for_the_card() -> None:

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.gpu_parts.variants import variants
 from tests.gpu_stub.build import why_not
 from tests.gpu_stub.children import A100, H100, T4, Card, call_on
-from tests.gpu_stub.walks import count_step, run_out, sweep
+from tests.gpu_stub.walks import count_step, run_out, sweep, try_room
 
 # As of today: what takes more of either has to say why.
 LAUNCHES, PEAK_MB = 1100, 807
@@ -31,6 +31,14 @@ def test_a_step_of_the_5m_waits_for_nothing_and_keeps_its_launches() -> None:
     assert found["waits"] == []
     assert found["launches"] <= LAUNCHES
     assert found["peak_mb"] == pytest.approx(PEAK_MB, rel=0.05)
+
+
+def test_the_room_that_a_training_takes_is_measured_by_a_step_without_a_trace() -> None:
+    found = call_on(H100, try_room, batch=64)
+    assert (found["asked"], found["unchanged"], found["gradients"], found["is_training"]) == (1, True, 0, True)
+    # What is measured covers what three real steps took, and not twice of it.
+    assert 0.9 * found["real"] <= found["step"] <= found["needed"] <= 2 * found["real"]
+    assert 0.9 * (80 << 30) < found["free"] < 80 << 30
 
 
 @pytest.mark.parametrize("kind", ["device", "host", "event"])

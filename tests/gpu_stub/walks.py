@@ -76,6 +76,39 @@ def count_step(batch: int, size: int = 224) -> dict[str, Any]:
     return {**seen.counts, "waits": seen.waits, "peak_mb": torch.cuda.max_memory_allocated() >> 20}
 
 
+def try_room(batch: int, size: int = 64) -> dict[str, Any]:
+    """Measure the room that a training takes; return it beside the peak of real steps, and what the trial changed."""
+    import torch
+
+    from engine.core.network.build import build_network
+    from engine.core.train.forward import Forward
+    from engine.core.train.optim import build_optimizer
+    from engine.core.train.room import free_bytes, step_bytes, training_bytes
+    from engine.spec import Student, Train
+
+    card = torch.device("cuda", 0)
+    network = build_network(Student.model_validate({**SMALL, "windows": [7, 7, 7, 4]}), 10, size).to(card)
+    forward = Forward(card, "bf16", (0.5,) * 3, (0.2,) * 3)
+    draw = torch.cuda.get_rng_state(card)
+    versions = {name: (buffer.data_ptr(), buffer.shape) for name, buffer in network.named_buffers()}
+    asked: list[int] = []
+    step = step_bytes(network, forward, batch, size, lambda: asked.append(1))
+    needed, free = training_bytes(network, forward, batch, size), free_bytes(card)
+    same = {name: (buffer.data_ptr(), buffer.shape) for name, buffer in network.named_buffers()} == versions
+    found = {"step": step, "needed": needed, "free": free, "asked": len(asked), "is_training": network.training}
+    found["unchanged"] = same and bool(torch.equal(draw, torch.cuda.get_rng_state(card)))
+    found["gradients"] = sum(weight.grad is not None for weight in network.parameters())
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    before, optimizer = torch.cuda.memory_reserved(), build_optimizer(network.train(), Train())
+    for _ in range(3):
+        blank = torch.zeros(batch, 3, size, size, dtype=torch.uint8, device=card)
+        forward(network, blank).sum().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return {**found, "real": torch.cuda.max_memory_reserved() - before}
+
+
 def run_out(kind: str) -> dict[str, Any]:
     """Ask for more than there is: of the card's memory, of pinned memory, of events; return whether it is known."""
     import torch

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.inputs import gpus
-from engine.inputs.gpus import list_gpus, read_allowed, read_listing, slot_env
+from engine.inputs.gpus import least_memory, list_gpus, read_allowed, read_listing, slot_env
 
 LISTING = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5d5ba0d6)
   MIG 3g.20gb     Device  0: (UUID: MIG-c7384736)
@@ -78,3 +78,9 @@ def test_a_job_sees_its_own_gpu_and_none_beside_a_processor() -> None:
 def test_where_there_is_no_tool_nothing_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert gpus._ask_tool() == ""
+
+
+@pytest.mark.parametrize(("told", "least"), [("81559\n23028\n", 23028 << 20), ("", None), ("[N/A]\n", None)])
+def test_the_smallest_gpu_bounds_memory(told: str, least: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus, "_ask_tool", lambda *words: told)
+    assert least_memory() == least

@@ -123,7 +123,7 @@ def test_devices_and_scheduler_are_told_as_they_are(home: Home, monkeypatch: pyt
     ("answer", "is_well", "what"),
     [
         (CARD, True, "GPU-5a: Tesla T4 (compute capability 7.5)"),
-        ({**CARD, "has_bf16": False}, True, "7.5), no bf16: its jobs need train.precision: fp32"),
+        ({**CARD, "has_bf16": False}, True, "7.5), no bf16: its jobs need train.precision: fp16 or fp32"),
         ({**CARD, "has_kernels": False}, False, "7.5): this build of torch has no kernels for it"),
         ({"error": "The NVIDIA driver on your system is too old"}, False, "GPU-5a: The NVIDIA driver on your system"),
         (None, False, "GPU-5a: ImportError: no operator nms"),

@@ -147,10 +147,10 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
         "use -1,000,000,000 to 1,000,000,000",
     ),
     "a wrong choice": (
-        {"train": {"optimizer": "adam"}},
+        {"train": {"optimizer": "adamww"}},
         ("train", "optimizer"),
-        "'adam' is no choice here",
-        "did you mean 'adamw'?",
+        "'adamww' is no choice here",
+        "did you mean 'adamw' or 'radamw' or 'nadamw'?",
     ),
     "a wrong choice of many": (
         {"student": attention(select="x")},

@@ -17,12 +17,12 @@ def settings(**words: Any) -> Settings:
     return Settings.model_validate({**base, **words})
 
 
-def sparse(backend: str) -> dict[str, Any]:
-    return {"arch": "tiny_vit_5m", "attention": {"kind": "longformer", "backend": backend}}
+def sparse(backend: str, **words: str) -> dict[str, Any]:
+    return {"arch": "tiny_vit_5m", "attention": {"kind": "longformer", "backend": backend, **words}}
 
 
 ASKED: dict[str, dict[str, Any]] = {
-    "student.attention.backend": {"student": sparse("triton")},
+    "student.attention.backend": {"student": sparse("triton", select="pooled")},
     "resources.gpus": {"resources": {"gpus": 2}},
     "prune.method": {"prune": {**PRUNED, "method": "unstructured"}},
     "prune.of": {"prune": {**PRUNED, "of": "macs"}},
@@ -30,7 +30,9 @@ ASKED: dict[str, dict[str, Any]] = {
 }
 BUILT: list[dict[str, Any]] = [
     {},
-    *({"student": sparse(backend)} for backend in ("auto", "reference", "sdpa")),
+    *({"student": sparse(backend)} for backend in ("auto", "reference", "sdpa", "triton", "bands")),
+    {"student": sparse("sdpa", select="pooled", combine="sum")},
+    {"student": {"arch": "tiny_vit_5m", "attention": {"kind": "window", "backend": "triton"}}},
     *({"resources": {"gpus": gpus}} for gpus in (0, 0.5, 1)),
     {"prune": PRUNED},
     {"prune": {"ratio": 0.0, "method": "unstructured", "of": "units"}},
@@ -54,6 +56,13 @@ def test_what_is_built_or_not_asked_for_is_let_through(words: dict[str, Any]) ->
 def test_pruning_by_units_is_refused_as_by_macs() -> None:
     ((path, _, _),) = planned_problems(settings(prune={**PRUNED, "of": "units"}))
     assert path == "prune.of"
+
+
+@pytest.mark.parametrize("combine", ["sum", "mean"])
+def test_the_kernels_are_refused_where_they_do_not_compute_what_is_asked(combine: str) -> None:
+    ((path, _, fix),) = planned_problems(settings(student=sparse("triton", combine=combine)))
+    assert path == "student.attention.backend"
+    assert "combine: joint" in fix
 
 
 def test_every_entry_is_tried_here() -> None:

@@ -20,7 +20,7 @@ Planner = Callable[..., Plan]
 @pytest.fixture(autouse=True)
 def _unasked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of these tests hold a tensor or two: whether they fit is asked in test_weights_fit.py, what else there."""
-    monkeypatch.setattr("engine.plan.child._run_child", lambda module, question: [])
+    monkeypatch.setattr("engine.plan.child.run_child", lambda module, question: [])
 
 
 @pytest.fixture(autouse=True)

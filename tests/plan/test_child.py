@@ -11,7 +11,7 @@ from engine.home.paths import Home
 from engine.plan import child
 from engine.plan.child import ask_child
 
-run_child = child._run_child  # before the tests of planning put another in its place
+run_child = child.run_child  # before the tests of planning put another in its place
 SIZES = {"arch": "tiny_vit", "dims": [8, 16, 32, 32], "depths": [1, 1, 1, 1], "heads": [1, 2, 2, 4]}
 QUESTION: dict[str, Any] = {
     "network": {**SIZES, "windows": [4, 4, 2, 1]}, "outputs": 10, "image_size": 32, "prune": {"ratio": 0.6}
@@ -26,7 +26,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         questions.append((module, question))
         return question.get("answer")
 
-    monkeypatch.setattr(child, "_run_child", answer)
+    monkeypatch.setattr(child, "run_child", answer)
     return questions
 
 

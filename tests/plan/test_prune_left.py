@@ -23,7 +23,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         questions.append(question)
         return prune_left.answer(question)
 
-    monkeypatch.setattr("engine.plan.child._run_child", answer)
+    monkeypatch.setattr("engine.plan.child.run_child", answer)
     return questions
 
 
@@ -51,13 +51,13 @@ def test_up_to_half_nothing_is_asked(plan: Planner, asked: list[dict[str, Any]])
 
 @pytest.mark.parametrize("told", [None, {}])
 def test_where_nobody_can_tell_the_job_will(told: object, plan: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.plan.child._run_child", lambda module, question: told)
+    monkeypatch.setattr("engine.plan.child.run_child", lambda module, question: told)
     assert plan(f"{RATIO}=0.9").warnings == ()
 
 
 def test_few_parameters_are_told_without_a_single_unit(plan: Planner, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"share": 0.04, "params": 1200, "single": 0, "layers": 9}
-    monkeypatch.setattr("engine.plan.child._run_child", lambda module, question: told)
+    monkeypatch.setattr("engine.plan.child.run_child", lambda module, question: told)
     assert plan(f"{RATIO}=0.96").warnings == (
         "prune.ratio: 0.96 leaves 4.0% of the parameters (1,200)\nfix: take less away",
     )

@@ -58,7 +58,7 @@ def test_a_plan_refuses_what_the_child_refuses(plan: Planner, tmp_path: Path, mo
         asked.append(question)
         return fit.answer(question)
 
-    monkeypatch.setattr("engine.plan.child._run_child", answer)
+    monkeypatch.setattr("engine.plan.child.run_child", answer)
     file = tmp_path / "weights.safetensors"
     save_file(weights_of(), file)
     words = ("teacher.train=null", "teacher.options=null", f"teacher.weights={file}")

@@ -165,6 +165,14 @@ def test_maps_say_what_the_image_is_and_whether_the_answer_is_right() -> None:
     assert (bare.titles, bare.captions) == ({}, {})
 
 
+def test_maps_name_imagenet_classes_by_what_they_mean() -> None:
+    shown = [{"file": "0.png", "label": 0, "predicted": 0}]
+    row = {"arm": "a", "cell": "one", "job": "explain-1", "seed": 3, "maps": json.dumps({"images": shown}),
+           "classes": '["n01440764"]'}  # fmt: skip
+    (column,) = page_of([run_row("a", 0)], maps=[row]).maps
+    assert column.titles == {"0.png": "n01440764 tench"}
+
+
 # Facts ----------------------------------------------------------------------------------------------------------------
 
 

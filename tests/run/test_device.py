@@ -19,6 +19,7 @@ from engine.spec.base import Precision
 H100 = Card("NVIDIA H100", (9, 0), has_kernels=True, has_bf16=True, has_tf32=True)
 T4 = Card("Tesla T4", (7, 5), has_kernels=True, has_bf16=False, has_tf32=False)
 V100 = Card("Tesla V100", (7, 0), has_kernels=False, has_bf16=False, has_tf32=False)
+OLD = Card("Tesla P100", (6, 0), True, False, False)
 
 
 @pytest.fixture(autouse=True)
@@ -122,8 +123,10 @@ def test_a_gpu_rounds_factors_of_fp32_only_where_the_spec_says_tf32(precision: P
 @pytest.mark.parametrize(
     ("card", "precision", "what", "fix"),
     [
-        (T4, "bf16", "Tesla T4 (compute capability 7.5) has no bf16", "train.precision: fp32"),
+        (T4, "bf16", "Tesla T4 (compute capability 7.5) has no bf16", "train.precision: fp16 or fp32"),
         (T4, "tf32", "Tesla T4 (compute capability 7.5) has no tf32", "train.precision: fp32"),
+        (OLD, "fp16", "P100 (compute capability 6.0) has no fp16 that is fast", "train.precision: fp32"),
+        (OLD, "bf16", "P100 (compute capability 6.0) has no bf16", "set train.precision: fp32"),
         (V100, "fp32", "has no kernels for Tesla V100 (compute capability 7.0)", "install a build of torch"),
     ],
 )
@@ -135,12 +138,22 @@ def test_a_card_that_cannot_do_the_work_is_refused_with_the_fix(
         prepare_device("GPU-1", 1, deterministic=False, precision=precision)
     assert what in caught.value.what
     assert fix in caught.value.fix
-    assert prepare_device("cpu:0", 1, deterministic=False, precision=precision).type == "cpu"
+    if precision != "fp16":
+        assert prepare_device("cpu:0", 1, deterministic=False, precision=precision).type == "cpu"
 
 
-def test_a_card_without_bf16_takes_jobs_of_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+def test_a_card_without_bf16_takes_jobs_of_other_precisions(
+    monkeypatch: pytest.MonkeyPatch, precision: Precision
+) -> None:
     monkeypatch.setattr(device, "read_card", lambda: T4)
-    assert prepare_device("GPU-1", 1, deterministic=False, precision="fp32").type == "cuda"
+    assert prepare_device("GPU-1", 1, deterministic=False, precision=precision).type == "cuda"
+
+
+def test_fp16_on_a_cpu_is_refused_with_the_fix() -> None:
+    with pytest.raises(JobError, match="fp16 is for GPUs") as caught:
+        prepare_device("cpu:0", 1, deterministic=False, precision="fp16")
+    assert "train.precision: fp32" in caught.value.fix
 
 
 def test_the_first_visible_gpu_is_the_jobs_own() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -17,11 +18,13 @@ from engine.home.paths import Home, JobFolder, open_home
 from engine.inputs.content import file_digest
 from engine.load import load_spec
 from engine.plan import make_plan
+from engine.run import inputs
 from engine.run.attempt import Attempt
 from engine.run.inputs import (
     HomeVisit,
     _state_digest,
     check_digest,
+    count_workers,
     first_network,
     load_trained,
     locate_weights,
@@ -29,8 +32,8 @@ from engine.run.inputs import (
     open_images,
     open_needed_pack,
 )
-from engine.spec import Data, Student
-from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TrainSettings, ViewedData
+from engine.spec import Data, Resources, Student
+from engine.spec.job_settings import CPU_WORKERS, JobDetails, PackedData, PackSettings, TrainSettings, ViewedData
 from tests.run.bench import DATA, NETWORK, TRAIN_JOB, write_spec
 from tests.run.test_memory import make_attempt
 from tests.run.test_pack import write_images
@@ -39,9 +42,22 @@ from tests.run.test_pack import write_images
 def test_data_are_the_settings_with_details_that_say_how() -> None:
     data = ViewedData.model_validate(DATA)
     plain = JobDetails().feed(data)
-    assert (plain.image_size, plain.split, plain.workers, plain.cache) == (24, "30/10/60", 0, "auto")
+    assert (plain.image_size, plain.split, plain.workers, plain.cache) == (24, "30/10/60", "auto", "auto")
     told = JobDetails(workers=3, cache="raw", root="/elsewhere").feed(data)
     assert (told.workers, told.cache, told.root) == (3, "raw", None)
+
+
+@pytest.mark.parametrize(
+    ("slot", "asked", "cpus", "expected"),
+    [("cpu:0", "auto", 4, CPU_WORKERS), ("cpu:1", 3, 4, 3), ("GPU-1", "auto", 4, 4), ("GPU-1", "auto", 64, 16),
+     ("GPU-1", 0, 4, 0)],
+)  # fmt: skip
+def test_a_gpu_is_fed_by_the_cpus_of_its_job_and_no_more_than_there_are(
+    monkeypatch: pytest.MonkeyPatch, slot: str, asked: int | Literal["auto"], cpus: int, expected: int
+) -> None:
+    monkeypatch.setattr(inputs, "pack_threads", lambda: 16)
+    details = JobDetails(workers=asked, resources=Resources(cpus=cpus))
+    assert count_workers(details, slot) == expected
 
 
 def packing(source: str) -> PackSettings:

@@ -16,10 +16,11 @@ import torch
 
 from engine.home.files import write_atomic
 from engine.home.paths import Home
+from engine.inputs.machine import cpu_model
 from engine.run import provenance
 from engine.run.attempt import Attempt
 from engine.run.code import Code
-from engine.run.provenance import cpu_model, describe_origin, installed_packages, write_origin
+from engine.run.provenance import describe_origin, installed_packages, write_origin
 from engine.spec.job_settings import JobDetails
 
 CODE = Code("digest", "commit", "the changes", "f00d" * 16)
@@ -74,15 +75,6 @@ def test_packages_are_read_from_the_names_of_their_folders(tmp_path: Path, monke
 
 def test_a_package_that_is_absent_has_no_version() -> None:
     assert provenance._version_of("no-such-package") is None
-
-
-def test_the_processor_is_the_first_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = ["vendor_id : x", "model name\t: Xeon: Gold", "model name\t: Other"]
-    monkeypatch.setattr(provenance, "_lines", lambda path: iter(lines))
-    assert cpu_model() == "Xeon: Gold"
-    monkeypatch.setattr(provenance, "_lines", lambda path: iter(()))
-    monkeypatch.setattr(platform, "processor", lambda: "")
-    assert cpu_model() == platform.machine()
 
 
 def attempt_of(folder: Path, spec: Path, number: int) -> Attempt:

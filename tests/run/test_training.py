@@ -176,6 +176,29 @@ def test_killed_at_random_it_ends_with_the_same_bits_and_each_figure_once(bench:
     assert figures(job) == figures(bench.home.job("train-1"))
 
 
+MORE = {"optimizer": "lamb", "schedule": "poly", "ema": 0.9, "accumulate": 2, "checkpoint": "best_val"}
+
+
+def test_an_averaged_training_in_groups_by_an_optimizer_of_timm_resumes_to_the_same_bits(bench: Bench) -> None:
+    whole, killed = (bench.train(name, train={**TRAIN, **MORE}) for name in ("train-more", "train-more-killed"))
+    assert bench.run(whole) == 0
+    pid, _attempt = bench.start_held(killed, TRAINING, 7, save_minutes=1e-6)
+    strike(pid, signal.SIGKILL)
+    assert bench.server.wait() == -signal.SIGKILL
+    assert bench.run(killed) == 0
+    assert read_json(whole.result)["steps"] == 15, "9 batches to an epoch, two to a step"
+    assert read_json(killed.result)["weights_sha256"] == read_json(whole.result)["weights_sha256"]
+    assert figures(killed) == figures(whole)
+
+
+def test_fp16_on_a_cpu_exits_88_with_the_fix(bench: Bench) -> None:
+    job = bench.train("train-half", train={**TRAIN, "precision": "fp16"})
+    assert bench.run(job) == 88
+    assert "fp16 is for GPUs, and this job runs on the CPU · fix: set train.precision: fp32" in last_words(
+        job.attempt(1)
+    )
+
+
 @pytest.mark.chaos
 @pytest.mark.parametrize("seed", range(10))
 def test_killed_twenty_times_it_ends_with_the_same_bits(bench: Bench, seed: int) -> None:

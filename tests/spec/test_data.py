@@ -46,7 +46,7 @@ def test_what_is_left_away_means_what_it_did() -> None:
         "source": "digits", "root": None, "boxes": None, "image_size": 224, "split": "60/20/20",
         "given": "merge", "split_seed": 0, "view_seed": 0, "views": None, "short_side": 256, "format": "raw",
         "broken": "stop", "nested": False, "classes": None, "crop_share": 0.875, "interpolation": "bicubic",
-        "cache": "auto", "workers": 0,
+        "cache": "auto", "workers": "auto",
         "augment": {
             "crop_scale": [0.35, 1.0], "crop_ratio": [0.75, 4 / 3], "flip": 0.5, "rand_augment": None,
             "color_jitter": 0.0, "erasing": 0.0, "mixup": 0.0, "cutmix": 0.0, "mix_targets": None,
@@ -60,7 +60,7 @@ LIMITS: list[tuple[str, Any, Any]] = [
     ("split_seed", 0, -1), ("views", 1, 0), ("crop_share", 1.0, 1.01), ("crop_share", 0.1, 0.0), ("workers", 0, -1),
     ("view_seed", "run", "runs"), ("format", "jpeg", "png"), ("broken", "skip", "drop"), ("given", "merge", "train"),
     ("cache", "device", "disk"), ("split_seed", MOST_SEED, MOST_SEED + 1), ("view_seed", MOST_SEED, MOST_SEED + 1),
-    ("view_seed", 0, -1), ("views", 1_000_000, 1_000_001), ("workers", 4096, 4097),
+    ("view_seed", 0, -1), ("views", 1_000_000, 1_000_001), ("workers", 4096, 4097), ("workers", "auto", "all"),
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from engine.spec import Distill, EntropyMatch, Spec, TemperatureSchedule
 from engine.spec.cells import expand_cells
 from engine.spec.distill import LOSS_WORDS
 from engine.spec.identity import counted_settings
+from engine.spec.optimizers import OPTIMIZER_WORDS
 
 TINY = Path(__file__).parents[1] / "resources" / "tiny.yaml"
 ARM = "arms.distilled.distill"
@@ -168,7 +169,7 @@ def test_an_option_is_refused_at_its_line(tmp_path: Path) -> None:
 def test_the_schema_lists_the_words_of_the_registries() -> None:
     schema = Spec.model_json_schema()["$defs"]
     assert schema["Distill"]["properties"]["loss"]["enum"] == list(LOSS_WORDS)
-    assert schema["Train"]["properties"]["optimizer"]["enum"] == ["adamw", "sgd"]
+    assert schema["Train"]["properties"]["optimizer"]["enum"] == list(OPTIMIZER_WORDS)
     assert schema["Prune"]["properties"]["criterion"]["enum"] == ["taylor", "l1", "l2", "random"]
     assert schema["Data"]["properties"]["source"]["enum"] == ["folder", "digits"]
     words = schema["LongformerAttention"]["properties"]

@@ -91,8 +91,8 @@ def test_a_word_that_is_missing_is_not_taken_for_todays_default(job: JobFolder) 
 
 
 def test_a_word_that_is_unknown_or_wrong_is_named(job: JobFolder) -> None:
-    edited(job, "train", {"momentum": 0.9})
-    with pytest.raises(VersionError, match=r"train\.momentum: Extra inputs"):
+    edited(job, "train", {"inertia": 0.9})
+    with pytest.raises(VersionError, match=r"train\.inertia: Extra inputs"):
         read_job(job, JobSettings)
 
 

@@ -41,7 +41,7 @@ def test_packed_data_is_the_images_and_how_they_are_packed() -> None:
 def test_viewed_data_forgets_where_the_images_lay() -> None:
     viewed = ViewedData.of(FOLDER.model_copy(update={"workers": 3, "cache": "device"}), 7)
     back = as_file(viewed)
-    assert (back.root, back.workers, back.cache) == (None, 0, "auto")
+    assert (back.root, back.workers, back.cache) == (None, "auto", "auto")
     assert (back.split, back.views, back.view_version) == ("80/10/10", 4, VIEW_VERSION)
 
 

@@ -16,9 +16,9 @@ from pydantic import TypeAdapter, ValidationError
 from engine.spec import registries
 from engine.spec.data import SourceWords
 from engine.spec.distill import LossWords
+from engine.spec.optimizers import OptimizerWords
 from engine.spec.patterns import SelectWords
 from engine.spec.registries import REGISTRIES, OneOf, find_word, one_of, read_registry, read_words
-from engine.spec.training import OptimizerWords
 
 FACTS: dict[str, type[Any]] = {
     "loss": LossWords,

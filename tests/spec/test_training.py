@@ -11,7 +11,9 @@ from engine.spec import Explain, Measure, Prune, Resources, Train
 
 DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     Train: {
-        "epochs": 10, "batch_size": 256, "optimizer": "adamw", "lr": 5e-4, "min_lr": 1e-6, "weight_decay": 0.05,
+        "epochs": 10, "batch_size": 256, "optimizer": "adamw", "betas": None, "momentum": None, "eps": None,
+        "lr": 5e-4, "schedule": "cosine", "decay_epochs": None, "decay_rate": None, "power": None, "min_lr": 1e-6,
+        "weight_decay": 0.05, "ema": None, "ema_warmup": True, "accumulate": 1,
         "warmup_epochs": 1, "clip_grad": 5.0, "label_smoothing": 0.0, "precision": "bf16", "threads": 2,
         "deterministic": False, "checkpoint": "last", "memory": "standard", "on_oom": "auto", "save_minutes": 10.0,
     },
@@ -46,8 +48,18 @@ LIMITS: list[tuple[type[BaseModel], str, Any, Any]] = [
     (Train, "epochs", 1_000_000, 1_000_001),
     (Train, "lr", 100.0, 100.1),
     (Train, "batch_size", 1_000_000, 1_000_001),
-    (Train, "optimizer", "sgd", "adam"),
-    (Train, "precision", "fp32", "fp16"),
+    (Train, "optimizer", "lamb", "lookahead_lamb"),
+    (Train, "betas", [0.0, 0.999], [0.9, 1.0]),
+    (Train, "betas", [0.9, 0.0], [0.9, -0.1]),
+    (Train, "betas", [0.9, 0.9], [0.9]),
+    (Train, "eps", 1.0, 1.1),
+    (Train, "eps", 1e-30, 0.0),
+    (Train, "schedule", "linear", "exponential"),
+    (Train, "ema", 0.9999, 1.0),
+    (Train, "ema", 1e-6, 0.0),
+    (Train, "accumulate", 1, 0),
+    (Train, "accumulate", 100_000, 100_001),
+    (Train, "precision", "fp16", "fp8"),
     (Train, "checkpoint", "best_val", "best"),
     (Train, "memory", "lean", "small"),
     (Train, "on_oom", "split", "halve"),
@@ -110,3 +122,41 @@ def test_numbers_are_no_texts_and_finite() -> None:
     for wrong in ("1e-3", float("nan"), float("inf")):
         with pytest.raises(ValidationError):
             Train.model_validate({"lr": wrong})
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ({"optimizer": "adahessian"}, "adahessian cannot be run: it needs derivatives of derivatives"),
+        ({"optimizer": "fusedlamb"}, "fusedlamb cannot be run: it needs the package apex"),
+        ({"optimizer": "bnblion8bit"}, "it needs the package bitsandbytes"),
+        ({"optimizer": "kron"}, "it needs the package opt_einsum"),
+        ({"optimizer": "lion", "eps": 1e-8}, "lion has no eps"),
+        ({"optimizer": "sgd", "betas": [0.9, 0.99]}, "sgd has no betas"),
+        ({"momentum": 0.9}, "adamw has no momentum"),
+        ({"betas": [0.9, 0.9, 0.9]}, "adamw has 2 betas"),
+        ({"optimizer": "adan", "betas": [0.9, 0.9]}, "adan has 3 betas"),
+        ({"power": 2.0}, "power is of schedule poly, and this one is cosine"),
+        ({"schedule": "poly", "decay_rate": 0.1}, "decay_rate is of schedule step, and this one is poly"),
+        ({"schedule": "step", "decay_epochs": [3, 2]}, r"decay_epochs \[3, 2\]"),
+        ({"schedule": "plateau"}, "schedule plateau follows the validation loss"),
+    ],
+)
+def test_a_word_that_would_be_ignored_or_cannot_run_is_refused(words: dict[str, Any], what: str) -> None:
+    with pytest.raises(ValidationError, match=what):
+        Train.model_validate(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"optimizer": "lamb", "betas": [0.9, 0.98], "eps": 1e-6},
+        {"optimizer": "adan", "betas": [0.98, 0.92, 0.99]},
+        {"optimizer": "sgd", "momentum": 0.5},
+        {"schedule": "step", "decay_epochs": [3, 6], "decay_rate": 0.2},
+        {"schedule": "step", "decay_epochs": 3},
+        {"schedule": "poly", "power": 2.0},
+    ],
+)
+def test_options_that_mean_something_are_taken(words: dict[str, Any]) -> None:
+    assert Train.model_validate(words).model_dump(exclude_unset=True) == words

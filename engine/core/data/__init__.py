@@ -13,6 +13,7 @@ augment        its colours and erasing
 mixing         pairs for mixup and CutMix
 decoded_cache  images held decoded, on host or device
 resample       crops resized there
+kernels        batches made on a GPU in a few launches
 prefetch       batches made ahead
 loader         batches for training and evaluation
 preview        a contact sheet

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.data.draws import draw_bytes, draw_uniform
-from engine.spec import Augment, parse_rand_augment
+from engine.spec import Augment, RandAugment, parse_rand_augment
 
 # Grey, where a warp shows what lies outside of the image.
 FILL = 128
@@ -27,6 +28,8 @@ LANES = 1 | 1 << 20 | 1 << 40  # where the three channels of a pixel lie in one 
 # Bounds of a box's share of the area and aspect ratio (timm's), and how often a box that does not fit is drawn anew.
 ERASE_AREA, ERASE_RATIO, ERASE_TRIES = (0.02, 1 / 3), (0.3, 10 / 3), 8
 Operation = Callable[[Tensor, Tensor], Tensor]
+Matrix = Sequence[Tensor | float]
+EraseBox = tuple[int, int, int, int]  # top, left, height, width
 
 
 def changes_pixels(augment: Augment) -> bool:
@@ -60,17 +63,8 @@ class Draws:
 def rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, notation: str) -> Tensor:
     """Apply layer after layer; images that drew the same operation go through it together."""
     settings = parse_rand_augment(notation)
-    # Their order is part of every view: a pick is a place in it.
-    names = list(OPERATIONS)
     for layer in range(settings.layers):
-        chosen: dict[str, list[tuple[int, float]]] = {}
-        for place, key in enumerate(keys):
-            chance, pick, sign, first, second, *_ = draw(key, f"randaugment {layer}")
-            if chance < settings.chance:
-                # Box and Muller: a normal number out of two uniform ones; log1p(-x), because x may be 0.
-                spread = math.sqrt(-2 * math.log1p(-first)) * math.cos(2 * math.pi * second)
-                level = min(10.0, max(0.0, settings.mean + settings.deviation * spread)) / 10
-                chosen.setdefault(names[int(pick * len(names))], []).append((place, level if sign < 0.5 else -level))
+        chosen = draw_layer(keys, draw, settings, layer)
         drawn = [place for members in chosen.values() for place, _ in members]
         places_of_all = _move(torch.tensor(drawn, dtype=torch.int64), images)
         groups = torch.split(places_of_all, [len(members) for members in chosen.values()])
@@ -80,34 +74,65 @@ def rand_augment(images: Tensor, keys: Sequence[str], draw: Draws, notation: str
     return images
 
 
+def draw_layer(
+    keys: Sequence[str], draw: Draws, settings: RandAugment, layer: int
+) -> dict[str, list[tuple[int, float]]]:
+    """Return, by operation, the places of the images that go through it in this layer, and at which level."""
+    # Their order is part of every view: a pick is a place in it.
+    names = list(OPERATIONS)
+    chosen: dict[str, list[tuple[int, float]]] = {}
+    for place, key in enumerate(keys):
+        chance, pick, sign, first, second, *_ = draw(key, f"randaugment {layer}")
+        if chance < settings.chance:
+            # Box and Muller: a normal number out of two uniform ones; log1p(-x), because x may be 0.
+            spread = math.sqrt(-2 * math.log1p(-first)) * math.cos(2 * math.pi * second)
+            level = min(10.0, max(0.0, settings.mean + settings.deviation * spread)) / 10
+            chosen.setdefault(names[int(pick * len(names))], []).append((place, level if sign < 0.5 else -level))
+    return chosen
+
+
 def jitter_colors(images: Tensor, keys: Sequence[str], draw: Draws, strength: float) -> Tensor:
     """Brightness, contrast and saturation, in this order, each by a factor uniform in [1 - strength, 1 + strength]."""
-    draws = torch.tensor([draw(key, "jitter")[:3] for key in keys], dtype=torch.float32)
-    factors = (1 + strength * (2 * draws - 1)).clamp(min=0.0)
+    factors = draw_factors(keys, draw, strength)
     for column, blend in enumerate((_blend_black, _blend_mean, _blend_grey)):
         images = blend(images, factors[:, column])
     return images
 
 
+def draw_factors(keys: Sequence[str], draw: Draws, strength: float) -> Tensor:
+    """Return fp32 (B, 3): by what the brightness, contrast and saturation of each image are multiplied."""
+    draws = torch.tensor([draw(key, "jitter")[:3] for key in keys], dtype=torch.float32)
+    return (1 + strength * (2 * draws - 1)).clamp(min=0.0)
+
+
 def erase_boxes(images: Tensor, keys: Sequence[str], draw: Draws, chance: float) -> Tensor:
     """Fill one box of an image with noise, in `chance` of the images."""
-    chosen = ((place, key) for place, key in enumerate(keys) if draw(key, "erase")[0] < chance)
-    boxes = {place: box for place, key in chosen if (box := _draw_box(draw, key, images.shape[-1])) is not None}
+    boxes, noise = draw_erasing(keys, draw, chance, images.shape[-1])
     if not boxes:
         return images
-    counts = [3 * tall * wide for _, _, tall, wide in boxes.values()]
-    noise = [
-        draw_bytes(draw.view_seed, draw.view, keys[place], "noise", count)
-        for place, count in zip(boxes, counts, strict=True)
-    ]
     # All of it in one copy.
-    fillings = torch.split(_move(torch.from_numpy(np.concatenate(noise)), images), counts)
+    fillings = torch.split(
+        _move(torch.from_numpy(noise), images), [3 * tall * wide for _, _, tall, wide in boxes.values()]
+    )
     for (place, (top, left, tall, wide)), filling in zip(boxes.items(), fillings, strict=True):
         images[place, :, top : top + tall, left : left + wide] = filling.view(3, tall, wide)
     return images
 
 
-def _draw_box(draw: Draws, key: str, size: int) -> tuple[int, int, int, int] | None:
+def draw_erasing(
+    keys: Sequence[str], draw: Draws, chance: float, size: int
+) -> tuple[dict[int, EraseBox], NDArray[np.uint8]]:
+    """Return the box of each place that has one, and their noise, (3, tall, wide) each, one after another."""
+    chosen = ((place, key) for place, key in enumerate(keys) if draw(key, "erase")[0] < chance)
+    boxes = {place: box for place, key in chosen if (box := _draw_box(draw, key, size)) is not None}
+    noise = [
+        draw_bytes(draw.view_seed, draw.view, keys[place], "noise", 3 * tall * wide)
+        for place, (_, _, tall, wide) in boxes.items()
+    ]
+    return boxes, np.concatenate([np.empty(0, dtype=np.uint8), *noise])
+
+
+def _draw_box(draw: Draws, key: str, size: int) -> EraseBox | None:
     # Block 0 has said whether there is a box at all.
     for block in range(1, ERASE_TRIES + 1):
         area, ratio, first, second, *_ = draw(key, "erase", block)
@@ -202,44 +227,70 @@ def _invert(images: Tensor, levels: Tensor) -> Tensor:
 
 
 def _posterize(images: Tensor, levels: Tensor) -> Tensor:
-    """Keep the upper 4 bits and fewer the stronger; at least one."""
-    dropped = (4 + (4 * levels.abs()).floor()).clamp(max=7).to(torch.uint8)
-    return images & _per_image(255 << dropped, images)
+    return images & _per_image(posterize_masks(levels), images)
+
+
+def posterize_masks(levels: Tensor) -> Tensor:
+    """Return uint8 masks that keep the upper 4 bits and fewer the stronger; at least one."""
+    return 255 << (4 + (4 * levels.abs()).floor()).clamp(max=7).to(torch.uint8)
 
 
 def _solarize(images: Tensor, levels: Tensor) -> Tensor:
-    return torch.where(images.float() >= _per_image(256 - 256 * levels.abs(), images), 255 - images, images)
+    return torch.where(images.float() >= _per_image(solarize_bounds(levels), images), 255 - images, images)
+
+
+def solarize_bounds(levels: Tensor) -> Tensor:
+    """Return the level from which an image is inverted."""
+    return 256 - 256 * levels.abs()
 
 
 def _solarize_add(images: Tensor, levels: Tensor) -> Tensor:
-    # 110 and 128 are AutoAugment's, as in timm.
-    raised = _to_bytes(images.float() + _per_image((110 * levels.abs()).floor(), images))
+    raised = _to_bytes(images.float() + _per_image(solarize_raises(levels), images))
     return torch.where(images < 128, raised, images)
 
 
+def solarize_raises(levels: Tensor) -> Tensor:
+    """Return by how much what is dark is raised."""
+    # 110 and 128 are AutoAugment's, as in timm.
+    return (110 * levels.abs()).floor()
+
+
 def _enhance(blend: Operation) -> Operation:
-    """Return the operation with a factor of 1 plus or minus up to 0.9."""
-    return lambda images, levels: blend(images, (1 + 0.9 * levels).clamp(min=0.1))
+    return lambda images, levels: blend(images, enhance_factors(levels))
 
 
-def _warp(images: Tensor, matrix: Sequence[Tensor | float]) -> Tensor:
-    """Resample (bilinear, grey outside): output (x, y), in [-1, 1], shows input (a x + b y + c, d x + e y + f)."""
-    size = images.shape[-1]
-    a, b, c, d, e, f = (torch.as_tensor(part, dtype=torch.float32).view(-1, 1, 1) for part in matrix)
-    middle = (size - 1) / 2
-    steps = torch.arange(size, dtype=torch.float32) - middle
-    x, y = steps.view(1, 1, -1), steps.view(1, -1, 1)
-    # Products on the host and single sums on the device, which might fuse them and round once less.
-    moves = [a * x, b * y, c * (size / 2) + middle, d * x, e * y, f * (size / 2) + middle]
-    lines = [part.expand(len(images), *part.shape[1:]).flatten(1) for part in moves]
-    # All of them in one copy.
-    packed = torch.split(_move(torch.cat(lines, dim=1), images), [line.shape[1] for line in lines], dim=1)
-    shape = (len(images), size, size)
-    column, row = (
-        ((packed[at][:, None, :] + packed[at + 1][:, :, None]) + packed[at + 2][:, :, None]).expand(shape)
-        for at in (0, 3)
-    )
-    return _sample(images, column, row)
+def enhance_factors(levels: Tensor) -> Tensor:
+    """Return factors of 1 plus or minus up to 0.9."""
+    return (1 + 0.9 * levels).clamp(min=0.1)
+
+
+def _warp(name: str) -> Operation:
+    """Return the operation that resamples (bilinear, grey outside) by the matrices of MATRICES."""
+
+    def apply(images: Tensor, levels: Tensor) -> Tensor:
+        size = images.shape[-1]
+        a, b, c, d, e, f = matrix_numbers(name, levels, size).unsqueeze(2).unbind(1)
+        steps = (torch.arange(size, dtype=torch.float32) - (size - 1) / 2)[None]
+        # Products on the host and single sums on the device, which might fuse them and round once less.
+        lines = [a * steps, b * steps, c, d * steps, e * steps, f]
+        # All of them in one copy.
+        packed = torch.split(_move(torch.cat(lines, dim=1), images), [line.shape[1] for line in lines], dim=1)
+        shape = (len(images), size, size)
+        column, row = (
+            ((packed[at][:, None, :] + packed[at + 1][:, :, None]) + packed[at + 2][:, :, None]).expand(shape)
+            for at in (0, 3)
+        )
+        return _sample(images, column, row)
+
+    return apply
+
+
+def matrix_numbers(name: str, levels: Tensor, size: int) -> Tensor:
+    """Return fp32 (n, 6): output (x, y), from the middle, shows the input's pixel (a x + b y + c, d x + e y + f)."""
+    parts = [torch.as_tensor(part, dtype=torch.float32).expand(len(levels)) for part in MATRICES[name](levels)]
+    for place in (2, 5):
+        parts[place] = parts[place] * (size / 2) + (size - 1) / 2
+    return torch.stack(parts, dim=1)
 
 
 def _sample(images: Tensor, column: Tensor, row: Tensor) -> Tensor:
@@ -269,18 +320,28 @@ def _sample(images: Tensor, column: Tensor, row: Tensor) -> Tensor:
     return torch.stack(channels, dim=1).view(images.shape)
 
 
-def _rotate(images: Tensor, levels: Tensor) -> Tensor:
+def _rotation(levels: Tensor) -> Matrix:
     # In doubles and then rounded, so that libraries which differ in a last bit agree.
     angles = levels.double() * math.radians(30)
     cosine, sine = angles.cos().float(), angles.sin().float()
-    return _warp(images, (cosine, sine, 0.0, -sine, cosine, 0.0))
+    return cosine, sine, 0.0, -sine, cosine, 0.0
 
+
+# operation -> output (x, y), in [-1, 1], shows input (a x + b y + c, d x + e y + f)
+MATRICES: dict[str, Callable[[Tensor], Matrix]] = {
+    "rotate": _rotation,
+    # 0.3, and 0.9 of half the side: AutoAugment's strengths, as in timm.
+    "shear_x": lambda levels: (1.0, 0.3 * levels, 0.0, 0.0, 1.0, 0.0),
+    "shear_y": lambda levels: (1.0, 0.0, 0.0, 0.3 * levels, 1.0, 0.0),
+    "translate_x": lambda levels: (1.0, 0.0, 0.9 * levels, 0.0, 1.0, 0.0),
+    "translate_y": lambda levels: (1.0, 0.0, 0.0, 0.0, 1.0, 0.9 * levels),
+}
 
 OPERATIONS: dict[str, Operation] = {
     "auto_contrast": _stretch,
     "equalize": _equalize,
     "invert": _invert,
-    "rotate": _rotate,
+    "rotate": _warp("rotate"),
     "posterize": _posterize,
     "solarize": _solarize,
     "solarize_add": _solarize_add,
@@ -288,11 +349,7 @@ OPERATIONS: dict[str, Operation] = {
     "contrast": _enhance(_blend_mean),
     "brightness": _enhance(_blend_black),
     "sharpness": _enhance(_blend_smooth),
-    # 0.3, and 0.9 of half the side: AutoAugment's strengths, as in timm.
-    "shear_x": lambda images, levels: _warp(images, (1.0, 0.3 * levels, 0.0, 0.0, 1.0, 0.0)),
-    "shear_y": lambda images, levels: _warp(images, (1.0, 0.0, 0.0, 0.3 * levels, 1.0, 0.0)),
-    "translate_x": lambda images, levels: _warp(images, (1.0, 0.0, 0.9 * levels, 0.0, 1.0, 0.0)),
-    "translate_y": lambda images, levels: _warp(images, (1.0, 0.0, 0.0, 0.0, 1.0, 0.9 * levels)),
+    **{name: _warp(name) for name in ("shear_x", "shear_y", "translate_x", "translate_y")},
 }
 
 # word of `data.augment`, off at null and 0 -> what it does to a batch, in this order

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.data.decode import Pixels
+from engine.core.data.kernels.ready import has_kernels
 from engine.core.data.pack import Pack, pack_threads
 from engine.core.data.prefetch import pin_images
-from engine.core.data.resample import Boxes, resize_boxes
+from engine.core.data.resample import Boxes, Cut, Line, resize_boxes
 from engine.core.data.views import SMALL_SIDE, Crop, render_crop, whole_box
 from engine.launch.memory import memory_room
 from engine.spec import Data
@@ -97,17 +98,22 @@ def decoded_bytes(pack: Pack) -> int:
     return int(_offsets(pack)[-1])
 
 
+def count_held(pack: Pack, room: int) -> int:
+    """Return how many of the pack's first images fit into `room` bytes when they are decoded."""
+    return max(0, int(np.searchsorted(_offsets(pack), room, side="right")) - 1)
+
+
 def _offsets(pack: Pack) -> NDArray[np.int64]:
     sizes = [3 * height * width for height, width in map(pack.size, range(len(pack)))]
     return np.concatenate([[0], np.cumsum(np.array(sizes, dtype=np.int64))])
 
 
-def _decoded_chunks(pack: Pack) -> Iterator[tuple[int, Pixels]]:
-    """Yield the bytes of all images, decoded, one after another, some images at a time, and where they begin."""
+def _decoded_chunks(pack: Pack, count: int) -> Iterator[tuple[int, Pixels]]:
+    """Yield the bytes of the first `count` images, decoded, some images at a time, and where they begin."""
     end = 0
     with ThreadPoolExecutor(max_workers=pack_threads()) as pool:
-        for first in range(0, len(pack), CHUNK):
-            images = pool.map(pack.image, range(first, min(first + CHUNK, len(pack))))
+        for first in range(0, count, CHUNK):
+            images = pool.map(pack.image, range(first, min(first + CHUNK, count)))
             chunk = np.concatenate([image.reshape(-1) for image in images])
             yield end, chunk
             end += len(chunk)
@@ -126,7 +132,7 @@ class HostCache:
         if cache == "raw" and pack.format == "jpeg":
             self._starts = _offsets(pack)
             self._flat = np.empty(int(self._starts[-1]), dtype=np.uint8)
-            for first, chunk in _decoded_chunks(pack):
+            for first, chunk in _decoded_chunks(pack, len(pack)):
                 self._flat[first : first + len(chunk)] = chunk
 
     def image(self, row: int) -> Pixels:
@@ -142,46 +148,63 @@ class HostCache:
 
 
 class DeviceCache:
-    """All images decoded on the device, one after another in one tensor; batches are cropped and resized there.
+    """Images decoded on the device, one after another in one tensor; batches are cropped and resized there.
 
-    Small images are rendered on the host: the kernel for them takes fractions of pixels.
+    `held`: how many of the pack's images are there, the first ones; all by default. The others are rendered on the
+    host, and so are small ones: the kernel for them takes fractions of pixels.
     """
 
     cache: Cache = "device"
 
-    def __init__(self, pack: Pack, device: torch.device) -> None:
+    def __init__(self, pack: Pack, device: torch.device, held: int | None = None) -> None:
         self._pack, self._device = pack, device
+        self.held = len(pack) if held is None else held
         self._starts = _offsets(pack)
-        self._flat = torch.empty(int(self._starts[-1]), dtype=torch.uint8, device=device)
+        self._host = HostCache(pack, pack.format)
+        self.flat = torch.empty(int(self._starts[self.held]), dtype=torch.uint8, device=device)
         # By chunks: the host never holds a second copy of the set.
-        for first, chunk in _decoded_chunks(pack):
-            self._flat[first : first + len(chunk)] = torch.from_numpy(chunk).to(device)
-        self.device_bytes = self._flat.numel() if device.type != "cpu" else 0
+        for first, chunk in _decoded_chunks(pack, self.held):
+            self.flat[first : first + len(chunk)] = torch.from_numpy(chunk).to(device)
+        self.device_bytes = self.flat.numel() if device.type != "cpu" else 0
 
     def render(self, rows: Sequence[int], crops: Sequence[Crop], size: int, kind: Interpolation = "bicubic") -> Tensor:
-        small = [place for place, row in enumerate(rows) if min(self._pack.size(row)) < SMALL_SIDE]
+        cut = self.cut(rows, crops, size, kind)
+        if has_kernels(self._device, size, kind):
+            return make_cut(cut, self.flat)
+        return self.show(cut)
+
+    def cut(self, rows: Sequence[int], crops: Sequence[Crop], size: int, kind: Interpolation) -> Cut:
+        """Return what the host knows of the crops, those that it renders itself included."""
+        small = [place for place, row in enumerate(rows) if not self._is_there(row)]
         large = sorted(set(range(len(rows))) - set(small))
-        images = torch.empty((len(rows), 3, size, size), dtype=torch.uint8, device=self._device)
-        if large:
-            held = [rows[place] for place in large], [crops[place] for place in large]
-            images[self._places(large)] = self._render_large(*held, size, kind)
-        if small:
-            drawn = [render_crop(self._pack.image(rows[place]), crops[place], size, kind) for place in small]
+        lines, flips = [self._box(rows[place], crops[place]) for place in large], [crops[at].flip for at in large]
+        drawn = [rows[place] for place in small], [crops[place] for place in small]
+        pixels = self._host.render(*drawn, size, kind) if small else None
+        return Cut(lines, flips, large, small, pixels, size, kind)
+
+    def show(self, cut: Cut) -> Tensor:
+        """Return the crops, uint8 (B, 3, size, size), by plain operators."""
+        count = len(cut.large) + len(cut.small)
+        images = torch.empty((count, 3, cut.size, cut.size), dtype=torch.uint8, device=self._device)
+        if cut.large:
+            images[self._places(cut.large)] = self._show_large(cut)
+        if cut.pixels is not None:
             # In one copy, beside what the device is doing.
-            shown = pin_images(torch.stack(drawn), self._device).to(self._device, non_blocking=True)
-            images[self._places(small)] = shown
+            images[self._places(cut.small)] = pin_images(cut.pixels, self._device).to(self._device, non_blocking=True)
         return images
 
-    def _render_large(self, rows: list[int], crops: list[Crop], size: int, kind: Interpolation) -> Tensor:
-        lines = [self._box(row, crop) for row, crop in zip(rows, crops, strict=True)]
-        images = resize_boxes(self._flat, Boxes.of(lines, self._device), size, kind, AT_ONCE)
-        flips = [place for place, crop in enumerate(crops) if crop.flip]
+    def _show_large(self, cut: Cut) -> Tensor:
+        images = resize_boxes(self.flat, Boxes.of(cut.lines, self._device), cut.size, cut.kind, AT_ONCE)
+        flips = [place for place, flip in enumerate(cut.flips) if flip]
         if flips:
             mirrored = self._places(flips)
             images[mirrored] = images[mirrored].flip(3)
         return images
 
-    def _box(self, row: int, crop: Crop) -> tuple[int, int, int, int, int, int]:
+    def _is_there(self, row: int) -> bool:
+        return row < self.held and min(self._pack.size(row)) >= SMALL_SIDE
+
+    def _box(self, row: int, crop: Crop) -> Line:
         """Return the image's first byte and width, and the box's left, top, width and height."""
         height, width = self._pack.size(row)
         left, right, top, bottom = whole_box(crop, height, width)
@@ -189,3 +212,10 @@ class DeviceCache:
 
     def _places(self, places: list[int]) -> Tensor:
         return torch.tensor(places).to(self._device, non_blocking=True)
+
+
+def make_cut(cut: Cut, flat: Tensor) -> Tensor:
+    """Return the crops by the kernels, which are imported where there is a device for them alone."""
+    from engine.core.data.kernels.batch import make_batch, order_batch
+
+    return make_batch(order_batch(cut, None, cut.size, flat.device), flat)

@@ -1,31 +1,37 @@
 """Loaders: takes a pack and rows, gives batches of uint8 images; what is in a batch is decided by seed and epoch alone.
 
 On the host a batch is made whole by the caller or, with data.workers above 0, by threads a few batches ahead (the
-kernels release the GIL). For a GPU they crop, resize and flip into pinned memory; the copy, the photometric work and
-the mixing are done there, one batch ahead of the training. Rendered pixels that fit CACHE_BYTES are kept: finite views
-and evaluation's crops cost their time once.
+kernels release the GIL). For a GPU they draw all numbers, and crop, resize and flip what it does not hold into pinned
+memory; the copy and everything else is done there, one batch ahead of the training. Rendered pixels that fit
+CACHE_BYTES are kept: finite views and evaluation's crops cost their time once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.core.data.augment import augment_views, changes_pixels
-from engine.core.data.decoded_cache import HostCache, open_decoded
-from engine.core.data.mixing import Mix, is_mixing, mix_pairs
+from engine.core.data.augment import Draws, augment_views, changes_pixels
+from engine.core.data.decoded_cache import DecodedCache, DeviceCache, HostCache, open_decoded
+from engine.core.data.kernels.ready import has_kernels
+from engine.core.data.mixing import Mix, describe_mix, draw_pairs, is_mixing, mix_pairs
 from engine.core.data.pack import Pack
 from engine.core.data.prefetch import finish_ahead, pin_images, render_ahead
+from engine.core.data.resample import Cut
 from engine.core.data.views import Crop, center_crop, draw_crop
 from engine.errors import DataError
 from engine.inputs.splits import Rows
 from engine.spec import Augment, Data
 from engine.spec.base import Interpolation
+
+if TYPE_CHECKING:
+    from engine.core.data.kernels.batch import BatchOrder
 
 # Bytes of rendered pixels on the host: small sets fit, ImageNet-100 at 224 pixels (19 GB) does not.
 CACHE_BYTES = 1 << 30
@@ -45,6 +51,18 @@ class Batch:
     rows: Tensor
     view: int
     mix: Mix | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A batch as the host leaves it: its images rendered, or `cut` from those that the device holds.
+
+    `order` is what the kernels are told, None where plain operators do the rest.
+    """
+
+    batch: Batch
+    cut: Cut | None = None
+    order: BatchOrder | None = None
 
 
 class PixelCache:
@@ -97,6 +115,8 @@ class TrainLoader:
         # Late: on the device, behind the copy, so that the host only crops and resizes.
         self._is_late = device.type != "cpu" or self.decoded.cache == "device"
         self._cache = PixelCache(views, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
+        changes = self.decoded.cache == "device" or changes_pixels(data.augment) or is_mixing(data.augment)
+        self._has_kernels = changes and has_kernels(device, size, data.interpolation)
         if is_mixing(data.augment) and batch_size % 2:
             fix = "make train.batch_size even, or set mixup and cutmix to 0"
             raise DataError(
@@ -119,32 +139,51 @@ class TrainLoader:
         # Cut from the whole order: a batch is the same wherever the epoch was begun.
         chunks = [order[step * size : (step + 1) * size] for step in range(start, self.steps_per_epoch)]
         if self._is_late:
-            batches = render_ahead(chunks, lambda places: self._draw_batch(places, number), self.data.workers)
-            return finish_ahead(batches, lambda batch: self._finish_batch(batch, number), images_of, self.device)
+            drawn = render_ahead(chunks, lambda places: self._draw_batch(places, number), count_threads(self.data))
+            return finish_ahead(drawn, lambda one: self._finish_batch(one, number), images_of, self.device)
         return render_ahead(
-            chunks, lambda places: self._finish_batch(self._draw_batch(places, number), number), self.data.workers
+            chunks,
+            lambda places: self._finish_batch(self._draw_batch(places, number), number),
+            count_threads(self.data),
         )
 
-    def _draw_batch(self, places: NDArray[np.int64], epoch: int) -> Batch:
-        """Return what the host does of a batch: all but what comes late; nothing where the device holds the images."""
-        view = self.view_of(epoch)
+    def _draw_batch(self, places: NDArray[np.int64], epoch: int) -> Drawn:
+        """Return what the host does of a batch: all but what comes late."""
+        view, rows = self.view_of(epoch), self.rows[places]
+        if isinstance(self.decoded, DeviceCache):
+            cut = self.decoded.cut(rows.tolist(), self._crops(rows, view), self.size, self.data.interpolation)
+            return self._order(Drawn(_wrap_batch(self.pack, rows, torch.empty(0), view), cut), epoch)
 
         def render(missing: list[int]) -> Tensor:
             images = self._render(self.rows[missing], view)
             # Kept with its colours where they are early: a view is a pure function of its number.
             return images if self._is_late else self._augment(images, self.rows[missing], view)
 
-        # Rendered where it is held, by `_finish_batch`.
-        if self.decoded.cache == "device":
-            return _wrap_batch(self.pack, self.rows[places], torch.empty(0), view)
         images = self._cache.images(view, places.tolist(), render)
-        return _wrap_batch(self.pack, self.rows[places], pin_images(images, self.device), view)
+        return self._order(Drawn(_wrap_batch(self.pack, rows, pin_images(images, self.device), view)), epoch)
 
-    def _finish_batch(self, batch: Batch, epoch: int) -> Batch:
+    def _order(self, drawn: Drawn, epoch: int) -> Drawn:
+        """Return the batch with what the kernels are told of it, if they make it."""
+        augment = self.data.augment
+        if not self._has_kernels:
+            return drawn
+        from engine.core.data.kernels.batch import Wishes, order_batch
+
+        batch = drawn.batch
+        keys = [self.pack.keys[row] for row in batch.rows.tolist()]
+        pairs = draw_pairs(keys, self.seed, epoch, augment, self.size) if is_mixing(augment) else None
+        wishes = Wishes(keys, Draws(self.view_seed, batch.view), augment, pairs)
+        mix = None if pairs is None else describe_mix(pairs, len(keys), self.size)
+        return replace(
+            drawn, batch=replace(batch, mix=mix), order=order_batch(drawn.cut, wishes, self.size, self.device)
+        )
+
+    def _finish_batch(self, drawn: Drawn, epoch: int) -> Batch:
         """Return the batch as the network sees it, on the device."""
-        rows = batch.rows.numpy()
-        held = self.decoded.cache == "device"
-        images = self._render(rows, batch.view) if held else batch.images.to(self.device, non_blocking=True)
+        batch, rows = drawn.batch, drawn.batch.rows.numpy()
+        if drawn.order is not None:
+            return _make_batch(drawn, self.decoded, self.device)
+        images = _plain_images(drawn, self.decoded, self.device)
         if self._is_late:
             images = self._augment(images, rows, batch.view)
         if not is_mixing(self.data.augment):
@@ -154,9 +193,11 @@ class TrainLoader:
         mixed, mix = mix_pairs(images, keys, self.seed, epoch, self.data.augment)
         return replace(batch, images=mixed, mix=mix)
 
+    def _crops(self, rows: Rows, view: int) -> list[Crop]:
+        return [view_crop(self.pack, row, view, self.view_seed, self.data.augment) for row in rows.tolist()]
+
     def _render(self, rows: Rows, view: int) -> Tensor:
-        crops = [view_crop(self.pack, row, view, self.view_seed, self.data.augment) for row in rows.tolist()]
-        return self.decoded.render(rows.tolist(), crops, self.size, self.data.interpolation)
+        return self.decoded.render(rows.tolist(), self._crops(rows, view), self.size, self.data.interpolation)
 
     def _augment(self, images: Tensor, rows: Rows, view: int) -> Tensor:
         if not changes_pixels(self.data.augment):
@@ -174,6 +215,7 @@ class EvalLoader:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.decoded = open_decoded(pack, data, device)
         self._cache = PixelCache(1, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
+        self._has_kernels = self.decoded.cache == "device" and has_kernels(device, size, data.interpolation)
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
@@ -181,20 +223,33 @@ class EvalLoader:
     def __iter__(self) -> Iterator[Batch]:
         places = np.arange(len(self.rows), dtype=np.int64)
         chunks = [places[first : first + self.batch_size] for first in range(0, len(places), self.batch_size)]
-        # Rendered where they are held: there is nothing for threads to do ahead.
-        if self.decoded.cache == "device":
-            return (self._wrap(chunk, self._render(chunk.tolist())) for chunk in chunks)
-        batches = render_ahead(chunks, self._make_batch, self.data.workers)
-        return finish_ahead(batches, lambda batch: move_batch(batch, self.device), images_of, self.device)
+        drawn = render_ahead(chunks, self._draw_batch, count_threads(self.data))
+        return finish_ahead(drawn, self._finish_batch, images_of, self.device)
 
-    def _make_batch(self, places: NDArray[np.int64]) -> Batch:
-        images = self._cache.images(0, places.tolist(), self._render)
-        return self._wrap(places, pin_images(images, self.device))
+    def _draw_batch(self, places: NDArray[np.int64]) -> Drawn:
+        if not isinstance(self.decoded, DeviceCache):
+            images = self._cache.images(0, places.tolist(), self._render)
+            return Drawn(self._wrap(places, pin_images(images, self.device)))
+        size, kind = self.size, self.data.interpolation
+        cut = self.decoded.cut(self.rows[places].tolist(), self._crops(places.tolist()), size, kind)
+        drawn = Drawn(self._wrap(places, torch.empty(0)), cut)
+        if not self._has_kernels:
+            return drawn
+        from engine.core.data.kernels.batch import order_batch
+
+        return replace(drawn, order=order_batch(cut, None, size, self.device))
+
+    def _finish_batch(self, drawn: Drawn) -> Batch:
+        if drawn.order is not None:
+            return _make_batch(drawn, self.decoded, self.device)
+        return replace(drawn.batch, images=_plain_images(drawn, self.decoded, self.device))
+
+    def _crops(self, places: list[int]) -> list[Crop]:
+        return [center_crop(*self.pack.size(row), self.data.crop_share) for row in self.rows[places].tolist()]
 
     def _render(self, places: list[int]) -> Tensor:
         rows = self.rows[places].tolist()
-        crops = [center_crop(*self.pack.size(row), self.data.crop_share) for row in rows]
-        return self.decoded.render(rows, crops, self.size, self.data.interpolation)
+        return self.decoded.render(rows, self._crops(places), self.size, self.data.interpolation)
 
     def _wrap(self, places: NDArray[np.int64], images: Tensor) -> Batch:
         return _wrap_batch(self.pack, self.rows[places], images, -1)
@@ -228,6 +283,11 @@ def resolve_view_seed(data: Data, seed: int) -> int:
     return seed if data.view_seed == "run" else data.view_seed
 
 
+def count_threads(data: Data) -> int:
+    """Return how many threads load images; a job has put a number into the place of `auto`."""
+    return 0 if data.workers == "auto" else data.workers
+
+
 def epoch_order(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Return the order of `count` images in an epoch: places sorted by a hash (SplitMix64) of (seed, epoch, place).
 
@@ -257,5 +317,18 @@ def images_of(batch: Batch) -> Tensor:
     return batch.images
 
 
-def move_batch(batch: Batch, device: torch.device) -> Batch:
-    return replace(batch, images=batch.images.to(device, non_blocking=True))
+def _plain_images(drawn: Drawn, decoded: DecodedCache, device: torch.device) -> Tensor:
+    """Return the images of a batch on the device as they were cut, by plain operators."""
+    if drawn.cut is None:
+        return drawn.batch.images.to(device, non_blocking=True)
+    assert isinstance(decoded, DeviceCache)
+    return decoded.show(drawn.cut)
+
+
+def _make_batch(drawn: Drawn, decoded: DecodedCache, device: torch.device) -> Batch:
+    """Return the batch as the kernels make it."""
+    from engine.core.data.kernels.batch import make_batch
+
+    assert drawn.order is not None
+    source = decoded.flat if isinstance(decoded, DeviceCache) else drawn.batch.images.to(device, non_blocking=True)
+    return replace(drawn.batch, images=make_batch(drawn.order, source))

@@ -63,17 +63,31 @@ def mix_pairs(images: Tensor, keys: Sequence[str], seed: int, epoch: int, augmen
 
     The share is drawn from Beta(a, a), a = augment.mixup or augment.cutmix; where both are set each pair draws which.
     """
-    pairs, size = len(images) // 2, images.shape[-1]
-    drawn = [_draw_pair(keys[2 * place] + keys[2 * place + 1], seed, epoch, augment, size) for place in range(pairs)]
+    pairs = len(images) // 2
+    drawn = draw_pairs(keys[: len(images)], seed, epoch, augment, images.shape[-1])
     # A copy, because a partner reads what the other was before.
-    mixed, share = images.clone(), torch.ones(len(images))
+    mixed = images.clone()
     # Two images of a pair side by side: (pairs, 2, 3, S, S), of one memory with the batch.
     own, new = (batch[: 2 * pairs].view(pairs, 2, *images.shape[1:]) for batch in (images, mixed))
     _blend_pairs(own, new, drawn)
     for place, draw in enumerate(drawn):
-        kept = draw.kept if draw.box is None else _paste_box(own[place], new[place], draw.box)
-        share[2 * place : 2 * place + 2] = kept
-    return mixed, Mix(_partners(len(images)), share)
+        if draw.box is not None:
+            _paste_box(own[place], new[place], draw.box)
+    return mixed, describe_mix(drawn, len(images), images.shape[-1])
+
+
+def draw_pairs(keys: Sequence[str], seed: int, epoch: int, augment: Augment, size: int) -> list[PairDraw]:
+    """Return what each two neighbours drew."""
+    pairs = range(len(keys) // 2)
+    return [_draw_pair(keys[2 * place] + keys[2 * place + 1], seed, epoch, augment, size) for place in pairs]
+
+
+def describe_mix(drawn: Sequence[PairDraw], count: int, size: int) -> Mix:
+    """Return who of `count` images of `size` pixels gets what of whom."""
+    share = torch.ones(count)
+    for place, draw in enumerate(drawn):
+        share[2 * place : 2 * place + 2] = draw.kept if draw.box is None else 1 - _box_share(draw.box, size)
+    return Mix(_partners(count), share)
 
 
 def _draw_pair(keys: str, seed: int, epoch: int, augment: Augment, size: int) -> PairDraw:
@@ -111,9 +125,13 @@ def _blend_pairs(own: Tensor, new: Tensor, drawn: Sequence[PairDraw]) -> None:
             new[some] = (levels * mine).add_(levels.flip(1).mul_(others)).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _paste_box(own: Tensor, new: Tensor, box: Box) -> float:
-    """Swap a box of the two images in `new`; return the share that is left of each."""
+def _paste_box(own: Tensor, new: Tensor, box: Box) -> None:
+    """Swap a box of the two images in `new`."""
     top, bottom, left, right = box
     for image, other in ((0, 1), (1, 0)):
         new[image, :, top:bottom, left:right] = own[other, :, top:bottom, left:right]
-    return 1 - (bottom - top) * (right - left) / own.shape[-1] ** 2
+
+
+def _box_share(box: Box, size: int) -> float:
+    top, bottom, left, right = box
+    return (bottom - top) * (right - left) / size**2

@@ -172,7 +172,7 @@ def _pack_span(
             raise
         except DataError as error:
             return error
-        raw = _jpeg_bytes(pixels) if format == "jpeg" else pixels.tobytes()
+        raw = encode_jpeg(pixels) if format == "jpeg" else pixels.tobytes()
         return Packed(raw, (pixels.shape[0], pixels.shape[1]), make_thumb(pixels))
 
     yield from keep_ahead(pool, pack_one, span, AHEAD)
@@ -227,7 +227,7 @@ def decode_jpeg(raw: bytes) -> Pixels:
         return np.array(image, dtype=np.uint8)
 
 
-def _jpeg_bytes(pixels: Pixels) -> bytes:
+def encode_jpeg(pixels: Pixels) -> bytes:
     held = io.BytesIO()
     Image.fromarray(pixels).save(held, "JPEG", quality=JPEG_QUALITY)
     return held.getvalue()

@@ -43,7 +43,7 @@ def keep_ahead(
 
 
 def finish_ahead(
-    batches: Iterator[Made], finish: Callable[[Made], Made], images_of: Callable[[Made], Tensor], device: torch.device
+    batches: Iterator[Chunk], finish: Callable[[Chunk], Made], images_of: Callable[[Made], Tensor], device: torch.device
 ) -> Iterator[Made]:
     """Yield each batch finished on `device`; on a GPU one batch ahead, on a stream of its own beside the training's."""
     if device.type != "cuda":

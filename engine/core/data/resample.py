@@ -9,14 +9,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from engine.spec.base import Interpolation
 
+Line = tuple[int, int, int, int, int, int]
+"""A box: first byte and width of its image in a flat tensor; left, top, width and height in the image."""
 MOST_BITS, LARGEST_WEIGHT = 22, 1 << 15  # torch keeps its weights in 16 bits, and takes as many bits as then fit
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A batch that is cut on a device: `lines` and `flips` of the images at the places `large`, which it holds.
+
+    `pixels` uint8 (n, 3, size, size) are what the host rendered for the places `small`, None where there are none.
+    """
+
+    lines: list[Line]
+    flips: list[bool]
+    large: list[int]
+    small: list[int]
+    pixels: Tensor | None
+    size: int
+    kind: Interpolation
+
+    def at(self, size: int, kind: Interpolation) -> Cut:
+        return replace(self, size=size, kind=kind)
 
 
 @dataclass(frozen=True)
@@ -34,7 +55,7 @@ class Boxes:
     longest: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, lines: list[tuple[int, int, int, int, int, int]], device: torch.device) -> Boxes:
+    def of(cls, lines: list[Line], device: torch.device) -> Boxes:
         """Return the boxes of these lines on a device, brought there in one copy."""
         table = torch.tensor(lines, dtype=torch.int64).view(-1, 6).T.to(device, non_blocking=True)
         start, width, left, top, wide, tall = table.unbind(0)
@@ -96,7 +117,7 @@ def resize_boxes(flat: Tensor, boxes: Boxes, size: int, kind: Interpolation, at_
     for first in range(0, len(boxes), at_once):
         some = slice(first, first + at_once)
         part = boxes[some]
-        most = (_tap_count(longest, size, kernel) for longest in (part.widest, part.tallest))
+        most = (tap_count(longest, size, kernel) for longest in (part.widest, part.tallest))
         # Across first, as torch does it: each direction rounds, so the order counts.
         rows = _resize_across(flat, part, size, across.part(some, next(most)))
         images[some] = _resize_down(rows, part, size, down.part(some, next(most))).permute(0, 3, 1, 2)
@@ -141,14 +162,15 @@ def _byte_taps(lengths: Tensor, size: int, longest: int, kernel: Kernel) -> Taps
     centers = (torch.arange(size, device=spans.device, dtype=torch.float64) + 0.5) * scale
     first = (centers - support + 0.5).long().clamp(min=0)
     last = torch.minimum((centers + support + 0.5).long(), lengths[:, None])
-    places = first[:, :, None] + torch.arange(_tap_count(longest, size, kernel), device=spans.device)
+    places = first[:, :, None] + torch.arange(tap_count(longest, size, kernel), device=spans.device)
     # Times the inverse, as torch's kernel has it: a division would round otherwise.
     weights = kernel.weigh((places.double() - centers[:, :, None] + 0.5) * (1.0 / widened)[:, :, None])
     weights = torch.where(places < last[:, :, None], weights, 0.0)
     return Taps(first, *_to_whole(weights / _sum_in_order(weights)[:, :, None]))
 
 
-def _tap_count(longest: int, size: int, kernel: Kernel) -> int:
+def tap_count(longest: int, size: int, kernel: Kernel) -> int:
+    """Return how many source pixels an output pixel has at most, of spans of `longest` pixels onto `size`."""
     return 2 * math.ceil(kernel.half_support * max(1.0, longest / size)) + 1
 
 

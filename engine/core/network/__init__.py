@@ -8,6 +8,10 @@ sparse     tables, parameters and global tokens of sparse attention
 attention  Longformer attention: its formula, and the reference that follows it
 fast       the same attention computed with less work
 kernels    masked softmax attention over windows and tiles
+triton_path       whether the Triton kernels fit a module, and the way to them
+triton_attention  window attention as Triton kernels, forward and backward
+backends   which backend computes each attention of a job
+backend_times  measured times of backends, by device
 tiny_vit   blocks, stages, the network
 widths     the layer widths of a pruned network
 heads      classifier heads: sliced, counted, reset

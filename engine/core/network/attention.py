@@ -36,8 +36,8 @@ class LongformerAttention(SparseAttention):
         self, x: Tensor, keep: Tensor | None = None, chosen: Tensor | None = None, want_received: bool = False
     ) -> Attended:
         """Attend within each window. `chosen` (W, g) gives the global tokens instead of `select`."""
-        if self.backend != "reference" and fast.can_run(self, keep, want_received):
-            return Attended(fast.run(self, x, chosen), None)
+        if self.backend != "reference" and fast.can_run(self, x, keep, want_received):
+            return Attended(fast.run(self, x, chosen, keep), None)
         out, weights = self.reference(x, keep, chosen)
         received = self.received(weights.detach(), x, keep, chosen) if want_received else None
         return Attended(out, received)

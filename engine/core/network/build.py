@@ -23,7 +23,6 @@ from engine.core.network.tiny_vit import MEAN, STD, TinyViT, Ways
 from engine.core.network.widths import Widths
 from engine.errors import DataError, JobError, closest_hint
 from engine.inputs.weights import stored_shapes
-from engine.spec import LongformerAttention as LongformerWords
 from engine.spec import Network
 from engine.spec.shapes import network_shape
 from engine.spec.timm_views import TINY_TAG
@@ -176,7 +175,7 @@ def _refuse_misfits(given: Mapping[str, Tensor], own: Mapping[str, Tensor], opti
 
 
 def _backend(network: Network) -> str:
-    return network.attention.backend if isinstance(network.attention, LongformerWords) else "auto"
+    return network.attention.backend
 
 
 def _pretrained_tiny(arch: str) -> Mapping[str, Tensor]:

@@ -12,27 +12,38 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from engine.core.network.kernels import Tiling, attend, attend_tiles
+from engine.core.network.kernels import Far, Tiling, attend, attend_bands, attend_tiles
 from engine.core.network.recompute import norm_linear
 from engine.core.network.sparse import SparseAttention
+from engine.core.network.triton_path import attend_windows, uses_triton
+
+LEAST_BANDED = 14
+"""The smallest window whose bands save more than their products being smaller costs; measured on two CPU threads."""
 
 
-def can_run(module: SparseAttention, keep: Tensor | None, want_received: bool) -> bool:
-    """Say whether the fast path covers the case: joint softmax, no padding, nobody asks for the weights."""
-    return module.sparse.combine == "joint" and keep is None and not want_received
+def can_run(module: SparseAttention, x: Tensor, keep: Tensor | None, want_received: bool) -> bool:
+    """Say whether the fast path covers the case: joint softmax, nobody asks for weights; padding by kernels only."""
+    if module.sparse.combine != "joint" or want_received:
+        return False
+    return keep is None or uses_triton(module, x)
 
 
-def run(module: SparseAttention, x: Tensor, chosen: Tensor | None) -> Tensor:
-    """Return the module's output for (W, N, C)."""
+def run(module: SparseAttention, x: Tensor, chosen: Tensor | None, keep: Tensor | None = None) -> Tensor:
+    """Return the module's output for (W, N, C); `keep` (W, N) is false for padding."""
     lean, sparse = module.lean and module.training, module.sparse
     y = x if lean else module.norm(x)
     qkv = norm_linear(x, module.norm, module.qkv) if lean else module.qkv(y)
     if not sparse.has_global_rows:
-        return module.proj(_ordinary(module, qkv, None, None))  # type: ignore[no-any-return]
-    places, score = module.choose(x, chosen=chosen)
+        ordinary = attend_windows(module, qkv, keep) if uses_triton(module, x) else _ordinary(module, qkv, None, None)
+        return module.proj(ordinary)  # type: ignore[no-any-return]
+    places, score = module.choose(x, keep, chosen)
     static = chosen is None and module.select.rank is None
-    out = _ordinary(module, qkv, None if static else places, score)
-    rows = _global_rows(module, y, places, static, lean)
+    if uses_triton(module, x):
+        raised = None if score is None else score.gather(1, places)
+        out = attend_windows(module, qkv, keep, module.grid[None] if static else places, raised)
+    else:
+        out = _ordinary(module, qkv, None if static else places, score)
+    rows = _global_rows(module, y, places, static, lean, keep)
     index = places[..., None].expand(-1, -1, out.shape[-1])
     return module.proj(out.scatter(1, index, rows.to(out.dtype)))  # type: ignore[no-any-return]
 
@@ -41,6 +52,8 @@ def _ordinary(module: SparseAttention, qkv: Tensor, places: Tensor | None, score
     """Return (W, N, hd) of ordinary rows; `places` (W, g) where they differ by window, None for the grid."""
     if module.sparse.is_tiled:
         return _tiles(module, qkv, places, score)
+    if uses_bands(module, qkv, score):
+        return _banded(module, qkv, places)
     return _masked(module, qkv, places, score)
 
 
@@ -63,6 +76,31 @@ def _masked(module: SparseAttention, qkv: Tensor, places: Tensor | None, score: 
         bias = bias.masked_fill(~(module.near | is_global[:, None, :])[:, None], -torch.inf)
     out = attend(heads.q, k, v, bias, module.lean and module.training, module.backend == "sdpa")
     return out.transpose(1, 2).flatten(2)
+
+
+def uses_bands(module: SparseAttention, qkv: Tensor, score: Tensor | None) -> bool:
+    """Say whether slide and row are computed band by band: asked for, on the CPU, and where that was measured to win.
+
+    A learned score differs by window and counts for keys in the band too: it stays with the dense products.
+    """
+    return module.backend == "bands" and not qkv.is_cuda and module.window >= LEAST_BANDED and score is None
+
+
+def _banded(module: SparseAttention, qkv: Tensor, places: Tensor | None) -> Tensor:
+    """slide and row: the queries of some rows meet the rows they can see, and the globals that are not near."""
+    sparse, heads = module.sparse, module.split_heads(qkv)
+    near = module.gather_bias(masked_table(module), module.band_index)
+    if places is not None:
+        far = pick_tokens(qkv, places)
+        bias = module.gather_bias(module.attention_biases, module.offsets[places]).permute(1, 0, 3, 2)
+        bias = bias.masked_fill(module.near.mT[places].mT[:, None], -torch.inf)
+    elif sparse.has_global_keys_only and sparse.globals > 0:
+        far, bias = module.pool_weights(None, qkv.dtype) @ qkv, _cell_bias(module)[None]
+    else:
+        far, bias = qkv.index_select(1, module.grid), module.gather_bias(masked_table(module), module.far_index)[None]
+    more = module.split_heads(far)
+    lean = module.lean and module.training
+    return attend_bands(*heads, near, Far(more.k, more.v, bias), module.bands, lean).flatten(2)
 
 
 def _tiles(module: SparseAttention, qkv: Tensor, places: Tensor | None, score: Tensor | None) -> Tensor:
@@ -121,7 +159,9 @@ def _cell_bias(module: SparseAttention) -> Tensor:
     return bias @ module.pool_weights(None, bias.dtype)[0].mT
 
 
-def _global_rows(module: SparseAttention, y: Tensor, places: Tensor, static: bool, lean: bool) -> Tensor:
+def _global_rows(
+    module: SparseAttention, y: Tensor, places: Tensor, static: bool, lean: bool, keep: Tensor | None
+) -> Tensor:
     """Return (W, g, hd): global tokens attend to their whole window with the global projections.
 
     `y` are normalised tokens; lean ones are still to be normalised, within what is done again in backward.
@@ -130,6 +170,8 @@ def _global_rows(module: SparseAttention, y: Tensor, places: Tensor, static: boo
     rows = module.row_index if static else module.offsets[places]
     table = module.global_table()
     bias = None if table is None else module.gather_bias(table, rows).transpose(0, 1)
+    if keep is not None:
+        bias = _hide_padding(module.attention_biases.new_zeros(()) if bias is None else bias, places, keep)
     work = _absorbed if is_absorbed(module) else _direct
     if not lean:
         return work(module, y, linear.weight, linear.bias, places, bias)
@@ -140,6 +182,13 @@ def _global_rows(module: SparseAttention, y: Tensor, places: Tensor, static: boo
     # Nothing random happens inside.
     out: Tensor = checkpoint(again, y, linear.weight, linear.bias, bias, use_reentrant=False, preserve_rng_state=False)
     return out
+
+
+def _hide_padding(bias: Tensor, places: Tensor, keep: Tensor) -> Tensor:
+    """Return (W, h or 1, g, N): minus infinity where a global row meets padding that is not itself."""
+    itself = places[:, :, None] == torch.arange(keep.shape[1], device=keep.device)
+    seen = keep[:, None, :] | (itself & ~keep.gather(1, places)[:, :, None])
+    return torch.where(seen[:, None], bias, -torch.inf)
 
 
 def is_absorbed(module: SparseAttention) -> bool:

@@ -7,6 +7,7 @@ learns, so training has its own function here, which keeps q, k, v and the weigh
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -30,6 +31,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, lean: bool = False, fu
     learns = torch.is_grad_enabled() and (q.requires_grad or bias.requires_grad)
     if q.is_cuda or fused or not learns:
         return _fused(q, k, v, bias)
+    if torch.compiler.is_compiling():
+        return _plain(q, k, v, bias.to(q.dtype))
     return _Attend.apply(q, k, v, bias.to(q.dtype), lean)  # type: ignore[no-any-return]
 
 
@@ -39,6 +42,15 @@ def _fused(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
     with sdpa_kernel(SAFE_BACKENDS):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias.to(q.dtype))
+
+
+def _plain(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """The same by single operators: a compiler fuses what stands between the products, but not into our functions."""
+    with as_given(q):
+        scores = (q * q.shape[-1] ** -0.5) @ k.mT + bias
+        precise = torch.float64 if q.dtype == torch.float64 else torch.float32
+        out: Tensor = scores.softmax(-1, dtype=precise).to(q.dtype) @ v
+        return out
 
 
 class Tiling(NamedTuple):
@@ -63,6 +75,8 @@ def attend_tiles(qkv: Tensor, extra: Tensor | None, bias: Tensor, tiling: Tiling
     """
     learns = torch.is_grad_enabled() and (qkv.requires_grad or bias.requires_grad)
     if learns and not qkv.is_cuda and not tiling.fused:
+        if torch.compiler.is_compiling():
+            return _paste(_plain(*_pack(qkv, extra, tiling), bias.to(qkv.dtype)), qkv.shape, tiling)
         return _AttendTiles.apply(qkv, extra, bias.to(qkv.dtype), tiling)  # type: ignore[no-any-return]
     return _paste(_fused(*_pack(qkv, extra, tiling), bias), qkv.shape, tiling)
 
@@ -191,3 +205,93 @@ def _weights(q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
     scores = torch.baddbmm(base, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=q.shape[-1] ** -0.5)
     precise = torch.float64 if q.dtype == torch.float64 else torch.float32
     return scores.softmax(-1, dtype=precise).to(q.dtype).view(windows, heads, rows, -1)
+
+
+# Bands ----------------------------------------------------------------------------------------------------------------
+
+
+class Far(NamedTuple):
+    """Keys that every band sees beside its run: k and v (W, h, g, d) and the bias to them, (W or 1, h, N, g)."""
+
+    k: Tensor
+    v: Tensor
+    bias: Tensor
+
+
+Bands = Sequence[tuple[slice, slice]]
+
+
+def attend_bands(
+    q: Tensor, k: Tensor, v: Tensor, near: Tensor, far: Far, bands: Bands, lean: bool = False
+) -> Tensor:  # fmt: skip
+    """Let the queries of each band attend to its run of keys and to the far ones, in one softmax: (W, N, h, d).
+
+    q, k, v are (W, h, N, d); `near` (h, n) is the bias of each band's queries to its keys, one band after another.
+    """
+    learns = torch.is_grad_enabled() and (q.requires_grad or near.requires_grad)
+    if learns:
+        return _AttendBands.apply(q, k, v, near.to(q.dtype), *far._replace(bias=far.bias.to(q.dtype)), bands, lean)  # type: ignore[no-any-return]
+    out = q.new_empty(q.shape[0], q.shape[2], q.shape[1], q.shape[3])
+    for (queries, keys), bias in zip(bands, _band_biases(near, far.bias, bands), strict=True):
+        own = _join_far(k, far.k, keys), _join_far(v, far.v, keys)
+        out[:, queries] = _fused(q[:, :, queries], *own, bias).transpose(1, 2)
+    return out
+
+
+def _band_biases(near: Tensor, far: Tensor, bands: Bands) -> Iterator[Tensor]:
+    """Yield the bias of each band's queries to its keys and the far ones, (W or 1, h, n, m + g)."""
+    first = 0
+    for queries, keys in bands:
+        shape = (queries.stop - queries.start, keys.stop - keys.start)
+        own = near[:, first : first + shape[0] * shape[1]].view(1, -1, *shape)
+        first += shape[0] * shape[1]
+        yield torch.cat([own.expand(len(far), -1, -1, -1), far[:, :, queries]], 3) if far.shape[3] else own
+
+
+def _join_far(part: Tensor, far: Tensor, keys: slice) -> Tensor:
+    own = part[:, :, keys]
+    return torch.cat([own, far], 2) if far.shape[2] else own
+
+
+class _AttendBands(torch.autograd.Function):
+    """Band by band what `_Attend` does for the whole window; lean: the weights are worked out again in backward."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, near: Tensor, far_k: Tensor, far_v: Tensor, far_bias: Tensor,
+        bands: Bands, lean: bool,
+    ) -> Tensor:  # fmt: skip
+        out, kept = q.new_empty(q.shape[0], q.shape[2], q.shape[1], q.shape[3]), []
+        with as_given(q):
+            for (queries, keys), bias in zip(bands, _band_biases(near, far_bias, bands), strict=True):
+                weights = _weights(q[:, :, queries], _join_far(k, far_k, keys), bias)
+                out[:, queries] = (weights @ _join_far(v, far_v, keys)).transpose(1, 2)
+                kept.append(weights)
+        ctx.save_for_backward(q, k, v, far_k, far_v, *([near, far_bias] if lean else kept))
+        ctx.bands, ctx.lean, ctx.shapes = bands, lean, (near.shape, far_bias.shape)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, far_k, far_v, *kept = ctx.saved_tensors
+        grad_q, grad_k, grad_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        grad_far_k, grad_far_v = torch.zeros_like(far_k), torch.zeros_like(far_v)
+        grad_near, grad_bias = grad.new_empty(ctx.shapes[0]), grad.new_empty(ctx.shapes[1])
+        biases, first = _band_biases(*kept, ctx.bands) if ctx.lean else None, 0
+        for place, (queries, keys) in enumerate(ctx.bands):
+            own_q, own_k, own_v = q[:, :, queries], _join_far(k, far_k, keys), _join_far(v, far_v, keys)
+            weights = kept[place] if biases is None else _weights(own_q, own_k, next(biases))
+            parts = _backward(own_q, own_k, own_v, weights, grad[:, queries].transpose(1, 2))
+            size = keys.stop - keys.start
+            grad_q[:, :, queries] = parts[0]
+            for whole, far, part in ((grad_k, grad_far_k, parts[1]), (grad_v, grad_far_v, parts[2])):
+                whole[:, :, keys] += part[:, :, :size]
+                far += part[:, :, size:]
+            # One bias for all windows: its gradient is the sum over them.
+            scores = parts[3].sum(0, keepdim=True) if len(grad_bias) == 1 else parts[3]
+            flat = scores[..., :size].sum(0).flatten(1)
+            grad_near[:, first : first + flat.shape[1]] = flat
+            grad_bias[:, :, queries] = scores[..., size:]
+            first += flat.shape[1]
+        return grad_q, grad_k, grad_v, grad_near, grad_far_k, grad_far_v, grad_bias, None, None

@@ -2,6 +2,8 @@
 
 A chain of norm, GELU and convolution (or linear) usually keeps the output of every step. Here only the first input
 and the norm's statistics are kept; the elementwise steps are done again in backward, the convolution is not.
+
+Under torch.compile each is its plain operators: the compiler decides by itself what to keep, and cannot see into ours.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ aten = torch.ops.aten
 
 def norm_act_conv(x: Tensor, norm: nn.BatchNorm2d, conv: nn.Conv2d) -> Tensor:
     """Return conv(gelu(norm(x))) in training mode; running statistics move exactly as those of `norm` would."""
+    if torch.compiler.is_compiling():
+        return conv(F.gelu(norm(x)))  # type: ignore[no-any-return]
     # As the norm does itself, whose forward is not called here.
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
@@ -29,12 +33,16 @@ def norm_act_conv(x: Tensor, norm: nn.BatchNorm2d, conv: nn.Conv2d) -> Tensor:
 
 def norm_linear(x: Tensor, norm: nn.LayerNorm, linear: nn.Linear) -> Tensor:
     """Return linear(norm(x)) over the last axis."""
+    if torch.compiler.is_compiling():
+        return linear(norm(x))  # type: ignore[no-any-return]
     weight, bias = _autocast_both(linear, x)
     return _NormLinear.apply(x, norm.weight, norm.bias, weight, bias, norm.eps)  # type: ignore[no-any-return]
 
 
 def act_linear(x: Tensor, linear: nn.Linear) -> Tensor:
     """Return linear(gelu(x)) over the last axis."""
+    if torch.compiler.is_compiling():
+        return linear(F.gelu(x))  # type: ignore[no-any-return]
     weight, bias = _autocast_both(linear, x)
     return _ActLinear.apply(x, weight, bias)  # type: ignore[no-any-return]
 

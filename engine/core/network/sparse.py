@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.network import geometry
+from engine.core.network.triton_attention.plan import Geometry
 from engine.core.network.window import WindowAttention
-from engine.spec.patterns import SelectWords, SparseShape
+from engine.spec.patterns import SelectWords, SparseShape, raster_reach
 
 Rank = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -45,6 +46,7 @@ class Select(SelectWords):
 class SparseAttention(WindowAttention):
     """The parts of Longformer attention inside each window: index tables, both projection sets, the global tokens."""
 
+    sparse: SparseShape
     near: Tensor
     grid: Tensor
     order: Tensor
@@ -53,6 +55,8 @@ class SparseAttention(WindowAttention):
     tile_offsets: Tensor
     static_index: Tensor
     row_index: Tensor
+    band_index: Tensor
+    far_index: Tensor
 
     def __init__(
         self,
@@ -64,8 +68,8 @@ class SparseAttention(WindowAttention):
         backend: str = "auto",
         lean: bool = False,
     ) -> None:
-        super().__init__(dim, heads, head_dim, window, lean)
-        self.sparse, self.backend, self.select = sparse, backend, SELECTS[sparse.select]
+        super().__init__(dim, heads, head_dim, window, lean, backend)
+        self.sparse, self.select = sparse, SELECTS[sparse.select]
         self.register_buffer("near", geometry.near_mask(sparse, window), persistent=False)
         self.register_buffer("grid", geometry.grid_index(window, sparse.globals), persistent=False)
         self.register_buffer("order", geometry.tie_order(window, sparse.globals), persistent=False)
@@ -79,11 +83,21 @@ class SparseAttention(WindowAttention):
         """Return where the bias of each key of an ordinary row lies; a tiled pattern adds its tables to the module."""
         sparse, tokens_only = self.sparse, self.sparse.has_global_keys_only
         if not sparse.is_tiled:
+            self._add_bands()
             return geometry.mask_index(self.offsets, self.near, self.grid, tokens_only)
         tiles, tile_offsets = geometry.tile_tables(self.window, sparse.tile)
         self.register_buffer("tiles", tiles, persistent=False)
         self.register_buffer("tile_offsets", tile_offsets, persistent=False)
         return geometry.tile_index(self.offsets, tiles, tile_offsets, self.grid, tokens_only)
+
+    def _add_bands(self) -> None:
+        """Add where the bias of each band's queries to its keys lies, and that to the static globals beyond."""
+        last = len(self.offsets)
+        self.bands = geometry.key_bands(self.sparse, self.window)
+        index = geometry.band_index(self.offsets.masked_fill(~self.near, last), self.bands)
+        far = self.offsets.masked_fill(self.near, last)[:, self.grid]
+        self.register_buffer("band_index", index, persistent=False)
+        self.register_buffer("far_index", far, persistent=False)
 
     def _add_parameters(self, dim: int) -> None:
         """Draw no random numbers: a sparse and a dense network of one seed start from the same weights."""
@@ -103,6 +117,12 @@ class SparseAttention(WindowAttention):
             self.qkv_global.bias.copy_(self.qkv.bias)
         if hasattr(self, "attention_biases_global"):
             self.attention_biases_global.copy_(self.attention_biases)
+
+    def kernel_geometry(self) -> Geometry:
+        sparse, is_raster = self.sparse, self.sparse.pattern == "row"
+        reach = raster_reach(sparse.radius) if is_raster else sparse.radius
+        side = sparse.tile if sparse.is_tiled else self.window
+        return Geometry(self.window, side, self.heads, -1 if sparse.is_tiled else reach, int(is_raster), 0)
 
     def pool_weights(self, keep: Tensor | None, dtype: torch.dtype) -> Tensor:
         """Return (W or 1, g, N) averaging weights; padding tokens count nothing, a cell of padding is all zero."""

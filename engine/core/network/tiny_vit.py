@@ -110,7 +110,7 @@ def _attention(shape: StageShape, heads: int, ways: Ways) -> WindowAttention:
     # By the unpruned count: pruning takes heads away and makes none wider.
     head_dim = shape.dim // shape.heads
     if shape.sparse is None:
-        return WindowAttention(shape.dim, heads, head_dim, shape.window, ways.lean)
+        return WindowAttention(shape.dim, heads, head_dim, shape.window, ways.lean, ways.backend)
     return LongformerAttention(shape.dim, heads, head_dim, shape.window, shape.sparse, ways.backend, ways.lean)
 
 

@@ -14,6 +14,9 @@ from engine.core.network import geometry
 from engine.core.network.kernels import attend
 from engine.core.network.layers import init_linear
 from engine.core.network.recompute import norm_linear
+from engine.core.network.triton_attention.plan import Geometry
+from engine.core.network.triton_path import attend_windows, uses_triton
+from engine.spec.patterns import SparseShape
 
 
 class Heads(NamedTuple):
@@ -28,10 +31,15 @@ class WindowAttention(nn.Module):
     """TinyViT's dense attention: layer norm, one linear grouped per head as [q | k | v], bias by |dy|, |dx|."""
 
     offsets: Tensor
+    sparse: SparseShape | None
 
-    def __init__(self, dim: int, heads: int, head_dim: int, window: int, lean: bool = False) -> None:
+    def __init__(
+        self, dim: int, heads: int, head_dim: int, window: int, lean: bool = False, backend: str = "auto"
+    ) -> None:
         super().__init__()
         self.heads, self.head_dim, self.window, self.lean = heads, head_dim, window, lean
+        self.backend, self.sparse = backend, None
+        self.prefers_triton = False  # a job may settle it (backends.py)
         self.norm = nn.LayerNorm(dim)
         self.qkv = nn.Linear(dim, 3 * heads * head_dim)
         self.proj = nn.Linear(heads * head_dim, dim)
@@ -47,6 +55,8 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """Attend within each window. `keep` (W, N) is false for padding tokens, which are then no keys."""
+        if uses_triton(self, x):
+            return self.proj(attend_windows(self, self._project(x), keep))  # type: ignore[no-any-return]
         heads = self.split_heads(self._project(x))
         bias = self.gather_bias(self.attention_biases, self.offsets)[None]
         if keep is not None:
@@ -65,6 +75,10 @@ class WindowAttention(nn.Module):
         """Return the weights (W, 1, N, N) of a row that likes all keys alike: what padding alone makes of them."""
         real = x.new_ones(x.shape[:2]) if keep is None else keep.to(x.dtype)
         return (real / real.sum(-1, keepdim=True))[:, None, None, :].expand(-1, -1, x.shape[1], -1)
+
+    def kernel_geometry(self) -> Geometry:
+        """Return who sees whom, as the Triton kernels take it: here every token every other."""
+        return Geometry(self.window, self.window, self.heads, -1, 0, 0)
 
     def split_heads(self, qkv: Tensor) -> Heads:
         """Cut (W, N, 3hd) into (W, h, N, d) thrice; the channels of one head lie together."""

@@ -3,8 +3,14 @@ with train.deterministic).
 
 loop         the one training loop: steps, epochs, when to save, when to stop
 forward      pixels to logits in the precision of the spec
-optim        the optimizer and the learning rate of a step
+compiled     the same by torch.compile: when, from which cache, and without where it fails
+optim        the optimizer, ours or one of timm's
+schedule     the learning rate of a step
+update       gradients to weights: scaled, clipped, applied
+groups       several batches to an optimizer step
+ema          a moving average of the weights
 micro_batch  a batch in pieces, with the gradient of the whole
+room         how much of a GPU it takes
 checkpoint   a state on disk that is whole or absent
 writer       checkpoints written beside the training
 evaluate     a network on a part of the data

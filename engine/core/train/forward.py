@@ -10,10 +10,17 @@ from torch import Tensor, nn
 
 from engine.core.distill.teacher import normalize
 
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the context in which bf16 and fp16 work runs; fp32 and tf32 run as they are."""
+    return torch.autocast(device.type, HALVES.get(precision, torch.bfloat16), enabled=precision in HALVES)
+
 
 @dataclass(frozen=True)
 class Forward:
-    """How images enter a network: on `device`, with its own mean and std, under bf16 autocast or in fp32."""
+    """How images enter a network: on `device`, with its own mean and std, under autocast or in fp32."""
 
     device: torch.device
     precision: str
@@ -23,10 +30,15 @@ class Forward:
     def __call__(self, network: nn.Module, images: Tensor) -> Tensor:
         """Take uint8 images (B, 3, S, S) on any device, return fp32 logits (B, classes) on ours."""
         inputs = self.prepare(images)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            logits: Tensor = network(inputs)
+        with autocast(self.device, self.precision):
+            logits = self.run(network, inputs)
         # Softmax and losses are taken in fp32: bf16 keeps two to three digits.
         return logits.float()
+
+    def run(self, network: nn.Module, inputs: Tensor) -> Tensor:
+        """Return the logits of prepared images as the network gives them."""
+        logits: Tensor = network(inputs)
+        return logits
 
     def prepare(self, images: Tensor) -> Tensor:
         """Return the images as the network wants them: fp32 (B, 3, S, S) of its own mean and std, on our device."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
@@ -21,10 +22,13 @@ from engine.core.distill.encoding import Answers
 from engine.core.distill.losses import LOSSES, distill_loss
 from engine.core.distill.temperature import TemperatureCurve, taught_epochs
 from engine.core.train.checkpoint import State, capture_random, restore_random
+from engine.core.train.ema import make_average
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
+from engine.core.train.groups import Groups
 from engine.core.train.micro_batch import couple_pieces, cut_batch, has_batch_norm, sum_pieces
-from engine.core.train.optim import build_optimizer, learning_rate, set_rate
+from engine.core.train.schedule import learning_rate
+from engine.core.train.update import Update
 from engine.spec import Distill, Train
 
 # On a GPU: how often the sum of the loss is looked at, for which the host waits.
@@ -104,7 +108,9 @@ class Loop:
 
     def __init__(self, network: nn.Module, recipe: Recipe, hooks: Hooks) -> None:
         self.network, self.recipe, self.hooks = network, recipe, hooks
-        self.optimizer = build_optimizer(network, recipe.train)
+        self.update = Update(network, recipe.train, recipe.forward.device, recipe.forward.precision)
+        self.groups = Groups.of(recipe.loader, recipe.train.accumulate)
+        self.average = make_average(network, recipe.train)
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}  # on the host
         # On the device, so that adding to it waits for nothing; in doubles, as it sums a whole epoch.
@@ -116,7 +122,9 @@ class Loop:
     def restore(self, state: State) -> None:
         """Go back to where `state` was captured, generators included."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.update.restore(state)
+        if self.average is not None:
+            self.average.restore(state["ema"])
         self.progress = Progress(**state["progress"])
         self.best = state["best"]
         self.loss_sum.fill_(self.progress.loss_sum)
@@ -138,6 +146,8 @@ class Loop:
         if self.recipe.train.checkpoint == "best_val" and self.best:
             self.network.load_state_dict(self.best)
             return self.progress.best_epoch
+        if self.average is not None:
+            self.average.put()
         return self.progress.epoch - 1
 
     def save(self) -> None:
@@ -145,17 +155,25 @@ class Loop:
         self.progress.loss_sum = float(self.loss_sum)
         # The time up to here counts, that of saving does not.
         self._count_time()
-        require_finite(self.network, self.progress.loss_sum)
+        self._require_sound()
         self.hooks.save(self.capture(), self.progress.step)
         self.saved_at = time.monotonic()
         if self.counted_at is not None:
             self.counted_at = time.perf_counter()
 
+    def _require_sound(self) -> None:
+        """Raise Diverged where there is nothing worth keeping."""
+        require_finite(self.network, self.progress.loss_sum)
+        if self.update.is_lost:
+            raise Diverged("the gradients overflow fp16 at any scale")
+
     def capture(self) -> State:
+        average = {} if self.average is None else {"ema": self.average.values}
         return {
             # Not copied here: the writer does that before the next step.
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            **self.update.capture(),
+            **average,
             "progress": asdict(self.progress),
             "best": self.best,
             "random": capture_random(),
@@ -167,10 +185,16 @@ class Loop:
         self.network.train()
         self.counted_at = time.perf_counter()
         for batch in self.recipe.loader.epoch(now.epoch, start=now.batch):
-            self._step(batch)
-            now.batch, now.step, now.seen = now.batch + 1, now.step + 1, now.seen + len(batch.rows)
+            self._add(batch)
+            is_step = self.groups.ends(now.batch)
+            if is_step:
+                self._step()
+            now.batch, now.step, now.seen = now.batch + 1, now.step + is_step, now.seen + len(batch.rows)
             self._count_time()
-            self._between_steps()
+            if is_step:
+                self._between_steps()
+            else:  # gradients are in no checkpoint
+                self._beat(self.recipe.phase)
         now.loss_sum = float(self.loss_sum)  # waits for the device, so that the epoch's seconds hold all of its work
         self._count_time()
         self.counted_at = None
@@ -182,16 +206,24 @@ class Loop:
             self.progress.seconds += instant - self.counted_at
             self.counted_at = instant
 
-    def _step(self, batch: Batch) -> None:
-        recipe, now = self.recipe, self.progress
-        # From the step alone: there is no schedule to save or to restore.
-        set_rate(self.optimizer, learning_rate(now.step, recipe.loader.steps_per_epoch, recipe.train))
-        self.optimizer.zero_grad(set_to_none=True)
+    def _add(self, batch: Batch) -> None:
+        """Add the gradients of a batch to those of its group."""
+        if self.groups.begins(self.progress.batch):
+            self.update.begin()
         loss = self._backward(batch)
-        if recipe.train.clip_grad is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.train.clip_grad)
-        self.optimizer.step()
         self.loss_sum += loss.double() * len(batch.rows)
+
+    def _step(self) -> None:
+        now = self.progress
+        # From the step alone: there is no schedule to save or to restore.
+        self.update.step(learning_rate(now.step, self.groups.steps, self.recipe.train))
+        if self.average is not None:
+            self.average.update(now.step + 1)
+
+    def _scale(self, loss: Tensor) -> Tensor:
+        """Return what of a batch's loss is differentiated: its share of the group's mean, as the precision asks."""
+        share = self.groups.share(self.progress.batch)
+        return self.update.scale(loss if share == 1.0 else loss * share)
 
     def _backward(self, batch: Batch) -> Tensor:
         """Add the gradients of the batch's loss, in micro-batches where the recipe asks for them; return the loss."""
@@ -208,8 +240,8 @@ class Loop:
 
         couples = wanted.targets is not None and recipe.distill is not None and LOSSES[recipe.distill.loss].couples
         if couples and len(pieces) > 1:
-            return couple_pieces(self.network, pieces, logits, loss)
-        return sum_pieces(pieces, logits, loss)
+            return couple_pieces(self.network, pieces, logits, loss, self._scale)
+        return sum_pieces(pieces, logits, loss, self._scale)
 
     def _wanted(self, batch: Batch) -> Wanted:
         """Return what this batch is trained towards: the teacher's logits as long as it teaches."""
@@ -260,7 +292,7 @@ class Loop:
 
     def _beat(self, phase: str) -> None:
         now, recipe = self.progress, self.recipe
-        steps = recipe.train.epochs * recipe.loader.steps_per_epoch
+        steps = recipe.train.epochs * self.groups.steps
         rate = now.seen / now.seconds if now.seconds else None
         self.hooks.beat(
             phase,
@@ -275,12 +307,12 @@ class Loop:
     def _end_epoch(self) -> None:
         """Log the epoch, move to the next one, save. All is logged after validation: a stop in it logs nothing."""
         now, recipe = self.progress, self.recipe
-        require_finite(self.network, now.loss_sum)
+        self._require_sound()
         found = self._validate(recipe.val_loader) if recipe.val_loader else None
         now.rates.append(now.seen / max(now.seconds, 1e-9))
         self._log("train_loss", now.loss_sum / now.seen)
         # The rate of the epoch's last step: `step` counts the ones done.
-        self._log("lr", learning_rate(now.step - 1, recipe.loader.steps_per_epoch, recipe.train))
+        self._log("lr", learning_rate(now.step - 1, self.groups.steps, recipe.train))
         self._log("train_images_per_second", now.rates[-1])
         if recipe.schedule is not None and recipe.teacher is not None and self._is_taught:
             self._log("temperature", recipe.schedule.at(now.epoch, now.step - 1))
@@ -300,8 +332,14 @@ class Loop:
             raise Stopped
 
     def _validate(self, loader: EvalLoader) -> Evaluation:
-        """Measure the validation part. Asked to stop meanwhile, save the trained epoch and stop."""
-        found = evaluate(self.network, loader, self.recipe.forward, self._watch)
+        """Measure the validation part, of the average where there is one. Asked to stop, save the trained epoch."""
+        try:
+            with self._shown():
+                found = evaluate(self.network, loader, self.recipe.forward, self._watch)
+        except Stopped:
+            # All steps of the epoch are done and none of its lines logged: after the resume it ends once more.
+            self.save()
+            raise
         if not math.isfinite(found.loss):
             raise Diverged("the validation loss is not finite")
         return found
@@ -309,17 +347,19 @@ class Loop:
     def _watch(self, seen: int, total: int) -> None:
         self._beat("validate")
         if self.hooks.should_stop():
-            # All steps of the epoch are done and none of its lines logged: after the resume it ends once more.
-            self.save()
             raise Stopped
+
+    def _shown(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.average is None else self.average.shown()
 
     def _keep_best(self, top1: float) -> None:
         """Keep a copy of the best weights so far when they are the ones to be tested; of equals the earlier."""
         now = self.progress
         if self.recipe.train.checkpoint == "best_val" and top1 > now.best_top1:
             now.best_top1, now.best_epoch = top1, now.epoch
-            # clone: on a CPU `.cpu()` is the live tensor itself.
-            self.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+            with self._shown():
+                # clone: on a CPU `.cpu()` is the live tensor itself.
+                self.best = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
 
     def _log(self, name: str, value: float) -> None:
         self.hooks.metric(name, value, self.progress.step, self.progress.epoch)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 Logits = Callable[[slice], Tensor]
 Loss = Callable[[Tensor, slice], Tensor]
+Scale = Callable[[Tensor], Tensor]
 
 
 def cut_batch(count: int, most: int | None, least: int = 1) -> list[slice]:
@@ -27,17 +28,30 @@ def cut_batch(count: int, most: int | None, least: int = 1) -> list[slice]:
     return [slice(first, last) for first, last in pairwise(edges)]
 
 
-def sum_pieces(pieces: Sequence[slice], logits: Logits, loss: Loss) -> Tensor:
-    """Add the gradients of a loss that is a mean over images; return the loss of the whole batch, detached."""
+def as_it_is(loss: Tensor) -> Tensor:
+    return loss
+
+
+def sum_pieces(pieces: Sequence[slice], logits: Logits, loss: Loss, scale: Scale = as_it_is) -> Tensor:
+    """Add the gradients of a loss that is a mean over images; return the loss of the whole batch, detached.
+
+    `scale` gives what is differentiated in its place.
+    """
+    if len(pieces) == 1:
+        whole = loss(logits(pieces[0]), pieces[0])
+        scale(whole).backward()  # type: ignore[no-untyped-call]
+        return whole.detach()
     count, parts = pieces[-1].stop, []
     for piece in pieces:
         part = loss(logits(piece), piece) * ((piece.stop - piece.start) / count)
-        part.backward()
+        scale(part).backward()  # type: ignore[no-untyped-call]
         parts.append(part.detach())
     return torch.stack(parts).sum()
 
 
-def couple_pieces(network: nn.Module, pieces: Sequence[slice], logits: Logits, loss: Loss) -> Tensor:
+def couple_pieces(
+    network: nn.Module, pieces: Sequence[slice], logits: Logits, loss: Loss, scale: Scale = as_it_is
+) -> Tensor:
     """Add the gradients of any loss of the batch's logits, in two passes; return the loss, detached."""
     whole = slice(0, pieces[-1].stop)
     before = [buffer.clone() for buffer in network.buffers()]
@@ -48,7 +62,7 @@ def couple_pieces(network: nn.Module, pieces: Sequence[slice], logits: Logits, l
         buffer.copy_(value)
     answers.requires_grad_()
     total = loss(answers, whole)
-    (wanted,) = torch.autograd.grad(total, answers)
+    (wanted,) = torch.autograd.grad(scale(total), answers)
     for piece in pieces:
         logits(piece).backward(wanted[piece])  # type: ignore[no-untyped-call]
     return total.detach()

@@ -1,17 +1,20 @@
-"""Optimizer and schedule: takes a network and `train:` of a spec, gives the optimizer and the rate of each step."""
+"""Optimizers: takes a network and `train:` of a spec, gives the optimizer, ours or one of timm's factory."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from timm.optim import create_optimizer_v2
 from torch import nn
 
+from engine.errors import JobError
 from engine.spec import Train
-from engine.spec.training import OptimizerWords
+from engine.spec.optimizers import OptimizerWords
+
+Group = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +32,29 @@ def build_optimizer(network: nn.Module, train: Train) -> torch.optim.Optimizer:
     for name, parameter in _trainable(network):
         (decayed if is_decayed(name, parameter) else free).append(parameter)
     groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    chosen = OPTIMIZERS[train.optimizer]
-    return chosen.make([group for group in groups if group["params"]], lr=train.lr, **chosen.constants)
+    groups = [group for group in groups if group["params"]]
+    chosen, given = OPTIMIZERS.get(train.optimizer), _given_options(train)
+    if chosen is None:
+        return _timm_optimizer(groups, train, given)
+    return chosen.make(groups, lr=train.lr, **{**chosen.constants, **given})
+
+
+def _given_options(train: Train) -> dict[str, Any]:
+    """Return what a spec sets of an optimizer's own constants."""
+    options = {"betas": train.betas and tuple(train.betas), "momentum": train.momentum, "eps": train.eps}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _timm_optimizer(groups: list[Group], train: Train, given: Mapping[str, Any]) -> torch.optim.Optimizer:
+    """Return one of timm's factory, at its defaults but for what a spec gives. Raises JobError where timm refuses."""
+    if "muon" in train.optimizer:
+        # What Muon cannot take goes to AdamW, and so do tables of biases, matrices by their shape alone.
+        groups = [group if group["weight_decay"] else {**group, "use_fallback": True} for group in groups]
+    try:
+        return create_optimizer_v2(groups, opt=train.optimizer, lr=train.lr, **given)
+    except (ValueError, TypeError, AssertionError) as error:
+        fix = "change its betas, momentum or eps, or choose another one; timm of another version may lack it"
+        raise JobError(f"timm cannot make {train.optimizer}: {error}", where="train.optimizer", fix=fix) from error
 
 
 def is_decayed(name: str, parameter: torch.Tensor) -> bool:
@@ -39,22 +63,6 @@ def is_decayed(name: str, parameter: torch.Tensor) -> bool:
     A bias table of an attention is a matrix (heads, offsets), so its name decides and not its shape.
     """
     return parameter.ndim > 1 and "bias" not in name.rsplit(".", 1)[-1]
-
-
-def learning_rate(step: int, steps_per_epoch: int, train: Train) -> float:
-    """Return the rate of optimizer step `step` (from 0): linear warm-up to `lr`, then a cosine to `min_lr`.
-
-    The first step already moves (its rate is lr / warm-up steps), and `lr` is reached by the last warm-up step. The
-    rate is never scaled with the batch size. The cosine is that of Loshchilov and Hutter, arXiv 1608.03983, eq. 5.
-    """
-    warm_steps = train.warmup_epochs * steps_per_epoch
-    if step < warm_steps:
-        return train.lr * (step + 1) / warm_steps
-    rest = max(1, train.epochs * steps_per_epoch - warm_steps)
-    share = min(1.0, (step - warm_steps) / rest)
-    # After pruning `lr` may lie below `min_lr`.
-    low = min(train.min_lr, train.lr)
-    return low + 0.5 * (train.lr - low) * (1.0 + math.cos(math.pi * share))
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -77,9 +85,16 @@ def _trainable(network: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 # A fused update is one call for all parameters: on small networks the calls cost more than the arithmetic.
 OPTIMIZERS: dict[str, Optimizer] = {
     "adamw": Optimizer(
-        make=torch.optim.AdamW, constants={"betas": (0.9, 0.999), "eps": 1e-8, "fused": True}, largest_rate=1.0
+        make=torch.optim.AdamW,
+        constants={"betas": (0.9, 0.999), "eps": 1e-8, "fused": True},
+        largest_rate=1.0,
+        betas=2,
+        has_eps=True,
     ),
     "sgd": Optimizer(
-        make=torch.optim.SGD, constants={"momentum": 0.9, "nesterov": True, "fused": True}, largest_rate=10.0
+        make=torch.optim.SGD,
+        constants={"momentum": 0.9, "nesterov": True, "fused": True},
+        largest_rate=10.0,
+        has_momentum=True,
     ),
 }

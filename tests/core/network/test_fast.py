@@ -31,7 +31,7 @@ def compare(module: LongformerAttention, x: Tensor, chosen: Tensor | None, limit
     backend, module.backend = module.backend, "reference"
     expected = results(module, x, chosen)
     module.backend = backend
-    assert fast.can_run(module, None, False)
+    assert fast.can_run(module, x, None, False)
     found = results(module, x, chosen)
     largest = max(float(value.abs().max()) for value in expected[1:])
     for mine, theirs in zip(found, expected, strict=True):

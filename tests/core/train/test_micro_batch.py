@@ -102,13 +102,13 @@ def run_split(pack: Pack, micro_batch: int | None, loss: str) -> tuple[Loop, lis
     train = Train(epochs=3, batch_size=64, lr=1e-3, precision="fp32")
     base = make_loop(pack, Notes(), distill=distill, train=train, teacher=lambda batch: Answers(table[batch.rows]))
     loop = Loop(plain_network(), replace(base.recipe, micro_batch=micro_batch), Notes())
-    step = loop._step
+    step = loop._add
 
     def note(batch: Batch) -> None:
         rows.append(batch.rows.tolist())
         step(batch)
 
-    loop._step = note  # type: ignore[method-assign]
+    loop._add = note  # type: ignore[method-assign]
     loop.run()
     return loop, rows
 

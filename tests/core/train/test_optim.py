@@ -1,39 +1,20 @@
-"""The learning rate follows its formula, and weight decay spares what it should."""
+"""Optimizers follow their formulas, timm's are timm's, and weight decay spares what it should."""
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import pytest
 import torch
+from timm.optim import create_optimizer_v2
 from torch import Tensor, nn
 
-from engine.core.train.optim import OPTIMIZERS, build_optimizer, is_decayed, learning_rate, recovery, set_rate
+from engine.core.train.optim import OPTIMIZERS, build_optimizer, is_decayed, recovery, set_rate
+from engine.errors import JobError
 from engine.spec import Train
+from engine.spec.optimizers import OPTIMIZER_WORDS
 
 TRAIN = Train(epochs=10, lr=1e-3, min_lr=1e-5, warmup_epochs=2, weight_decay=0.05)
-
-
-def test_warm_up_rises_evenly_to_the_rate() -> None:
-    rates = [learning_rate(step, 5, TRAIN) for step in range(10)]
-    assert rates == pytest.approx([1e-4 * (step + 1) for step in range(10)])
-
-
-def test_after_warm_up_the_rate_is_a_cosine_to_min_lr() -> None:
-    halfway = 10 + 20
-    assert learning_rate(10, 5, TRAIN) == pytest.approx(1e-3)
-    assert learning_rate(halfway, 5, TRAIN) == pytest.approx((1e-3 + 1e-5) / 2)
-    assert learning_rate(50, 5, TRAIN) == pytest.approx(1e-5)
-    assert learning_rate(49, 5, TRAIN) == pytest.approx(1e-5 + (1e-3 - 1e-5) * (1 + math.cos(math.pi * 39 / 40)) / 2)
-
-
-def test_the_rate_does_not_depend_on_the_batch_size() -> None:
-    large = TRAIN.model_copy(update={"batch_size": 4096})
-    assert learning_rate(17, 5, large) == learning_rate(17, 5, TRAIN)
-
-
-def test_without_warm_up_the_first_step_has_the_full_rate() -> None:
-    assert learning_rate(0, 5, TRAIN.model_copy(update={"warmup_epochs": 0})) == pytest.approx(1e-3)
 
 
 def test_recovery_takes_a_tenth_of_the_rate_and_at_most_one_epoch_of_warm_up() -> None:
@@ -123,17 +104,6 @@ def test_decay_goes_by_the_last_part_of_a_name() -> None:
     assert not is_decayed("layer.in_proj_bias", matrix)
 
 
-def test_a_least_rate_above_the_rate_is_never_reached() -> None:
-    low = TRAIN.model_copy(update={"lr": 1e-6, "min_lr": 1e-5})
-    assert [learning_rate(step, 5, low) for step in (10, 30, 50)] == pytest.approx([1e-6] * 3)
-
-
-def test_past_its_end_the_rate_stays_and_an_epoch_of_warm_up_alone_has_no_rest() -> None:
-    assert learning_rate(70, 5, TRAIN) == pytest.approx(1e-5)
-    short = TRAIN.model_copy(update={"epochs": 1, "warmup_epochs": 1})
-    assert learning_rate(5, 5, short) == pytest.approx(1e-3)
-
-
 def test_a_network_without_matrices_has_one_group() -> None:
     (group,) = build_optimizer(nn.LayerNorm(4), TRAIN).param_groups
     assert group["weight_decay"] == 0.0
@@ -142,3 +112,76 @@ def test_a_network_without_matrices_has_one_group() -> None:
 def test_recovery_may_be_told_its_rate_and_shortens_no_warm_up_it_lacks() -> None:
     assert recovery(TRAIN.model_copy(update={"warmup_epochs": 0}), 3, 2e-4).warmup_epochs == 0
     assert recovery(TRAIN, 3, 2e-4).lr == 2e-4
+
+
+TIMMS = [name for name in OPTIMIZER_WORDS if name not in OPTIMIZERS]
+
+
+def fitted(name: str, words: dict[str, Any], steps: int = 3) -> dict[str, Tensor]:
+    """Return a small network after some steps; `words` go to the optimizer."""
+    torch.manual_seed(0)
+    first = (nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.GELU(), nn.Flatten())
+    network = nn.Sequential(*first, nn.Linear(144, 5))
+    optimizer = build_optimizer(network, TRAIN.model_copy(update={"optimizer": name, **words}))
+    noise = torch.Generator().manual_seed(1)
+    for _ in range(steps):
+        optimizer.zero_grad(set_to_none=True)
+        network(torch.randn(8, 3, 8, 8, generator=noise)).square().mean().backward()
+        optimizer.step()
+    return {key: value.detach() for key, value in network.named_parameters()}
+
+
+@pytest.mark.parametrize("name", TIMMS)
+def test_every_optimizer_of_timm_moves_all_weights_and_takes_its_options(name: str) -> None:
+    start, moved = fitted(name, {}, 0), fitted(name, {})
+    assert all(bool(torch.isfinite(value).all()) for value in moved.values())
+    assert [key for key, value in moved.items() if torch.equal(value, start[key])] == []
+    words = OPTIMIZER_WORDS[name]
+    options = {"betas": [0.5] * words.betas, "momentum": 0.5, "eps": 0.1}
+    given = {key: value for key, value in options.items() if words.takes(key)}
+    assert given
+    other = fitted(name, given)
+    assert not all(torch.equal(value, moved[key]) for key, value in other.items())
+
+
+def test_lamb_is_what_timms_factory_makes() -> None:
+    torch.manual_seed(0)
+    network = nn.Linear(4, 3)
+    peer = nn.Linear(4, 3)
+    peer.load_state_dict(network.state_dict())
+    ours = build_optimizer(network, TRAIN.model_copy(update={"optimizer": "lamb", "betas": [0.8, 0.9]}))
+    theirs = create_optimizer_v2(peer, "lamb", lr=1e-3, weight_decay=0.05, betas=(0.8, 0.9))
+    for step in range(3):
+        for one, optimizer in ((network, ours), (peer, theirs)):
+            optimizer.zero_grad()
+            one(torch.full((2, 4), 1.0 + step)).square().sum().backward()
+            optimizer.step()
+    assert torch.equal(network.weight, peer.weight)
+    assert torch.equal(network.bias, peer.bias)
+
+
+def test_muon_leaves_tables_of_biases_to_adamw() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention_biases = nn.Parameter(torch.ones(8, 18))
+            self.proj = nn.Linear(18, 8)
+
+    network = Attention()
+    optimizer = build_optimizer(network, TRAIN.model_copy(update={"optimizer": "muon"}))
+    (network.proj.weight * network.attention_biases + network.proj.bias[:, None]).sum().backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    assert not optimizer.state[network.attention_biases]["use_muon"]
+    assert optimizer.state[network.proj.weight]["use_muon"]
+
+
+def test_what_timm_refuses_is_told_with_a_fix() -> None:
+    with pytest.raises(JobError, match="timm cannot make nesterovw"):
+        build_optimizer(nn.Linear(2, 2), TRAIN.model_copy(update={"optimizer": "nesterovw", "momentum": -1.0}))
+
+
+@pytest.mark.parametrize(("name", "words"), [("adamw", {"betas": [0.5, 0.6], "eps": 0.1}), ("sgd", {"momentum": 0.5})])
+def test_options_take_the_place_of_constants(name: str, words: dict[str, Any]) -> None:
+    (group, *_) = build_optimizer(nn.Linear(2, 2), TRAIN.model_copy(update={"optimizer": name, **words})).param_groups
+    assert {key: list(value) if key == "betas" else value for key, value in group.items() if key in words} == words
+    assert group["fused"]

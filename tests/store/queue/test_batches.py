@@ -27,10 +27,15 @@ def test_the_gap_is_longer_than_a_waiting_writer_sleeps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "size"), [(TARGET, 1000), (2 * TARGET, 500), (TARGET / 2, 2000), (TARGET / 100, 4000), (99.0, LEAST)]
+    ("seconds", "size"), [(TARGET, 2000), (1.6 * TARGET, 1250), (TARGET / 2, 4000), (TARGET / 100, 8000)]
 )
 def test_a_batch_is_as_long_as_the_last_one_shows_that_it_may_be(seconds: float, size: int) -> None:
-    assert next_size(1000, seconds) == size
+    assert next_size(2000, seconds) == size
+
+
+def test_a_slow_disk_makes_batches_half_as_long_and_never_shorter_than_the_least() -> None:
+    assert next_size(8 * LEAST, 99.0) == 4 * LEAST
+    assert next_size(LEAST, 99.0) == LEAST
 
 
 def test_no_batch_is_longer_than_the_most() -> None:
@@ -76,7 +81,7 @@ def test_an_order_that_was_cut_off_does_the_rest_when_given_again(
     def give() -> list[str]:
         return queue.request_cancel(experiment="one") if verb == "cancel" else queue.request_retry(names)
 
-    left = [2 if verb == "cancel" else 6]  # gaps: retry brings four runs back first
+    left = [2]  # gaps
 
     def break_off(_: float) -> None:
         left[0] -= 1

@@ -37,6 +37,14 @@ def test_cancelling_an_experiment_leaves_what_another_one_needs(queue: Queue) ->
     assert ready(queue, "two") == ["pack-1"]
 
 
+def test_a_run_that_comes_back_has_what_others_kept_ready(queue: Queue) -> None:
+    queue.add_experiment(make_record("one", PAIR))
+    queue.add_experiment(make_record("two", [Probe("pack-1"), Probe("train-2", ("pack-1",))]))
+    queue.request_cancel(experiment="one")
+    assert queue.request_retry(["train-1"]) == ["train-1"]
+    assert ready(queue, "one") == ready(queue, "two") == ["pack-1"]
+
+
 def test_cancelling_a_run_leaves_what_other_runs_need(queue: Queue) -> None:
     queue.add_experiment(make_record("one", [*PAIR, Probe("train-2", ("pack-1",))]))
     assert queue.request_cancel(experiment="one", runs=["run-train-1"]) == ["train-1"]

@@ -1,0 +1,24 @@
+"""The processor of this machine: takes nothing, gives its name and how many cores we may use, without loading torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+CPU_FILE = Path("/proc/cpuinfo")
+
+
+def cpu_model() -> str:
+    """Return the processor's own name, else what the platform calls it."""
+    try:
+        lines = CPU_FILE.read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def usable_cores() -> int:
+    """Return the cores that the kernel lets this process run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
