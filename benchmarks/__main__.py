@@ -17,7 +17,9 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 SCRIPTS = (
     "attention",
+    "kernels",
     "loader",
+    "feeding",
     "scheduler",
     "checkpoint",
     "distillation",

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +239,26 @@ def module_rows(device: torch.device, rounds: int) -> Iterator[Row]:
             yield speed_row(case, figure, times[0], times[1:])
 
 
+def band_rows(rounds: int) -> Iterator[Row]:
+    """Yield slide in bands against slide by dense products under a mask (and timm's dense network), on the CPU."""
+    for window in (14, 28):
+        windows = (7, window, 14, 7)
+        title, name = f"5M stage 1 slide in bands, window {window}", "stages.1.blocks.0.attn"
+        banded = Case(title, "tiny_vit_5m", windows, {"pattern": "slide", "backend": "bands"}, 8)
+        masked = replace(banded, attention={"pattern": "slide"})
+        modules = [case.ours().get_submodule(name) for case in (banded, masked)]
+        x = torch.randn(8 * 784 // window**2, window**2, 128)
+        for figure, work in (("forward", forward_only), ("forward and backward", forward_backward)):
+            times = alternate([work(module, x) for module in modules], rounds, x.device)
+            yield speed_row(banded, f"{figure}, to masked dense", times[0], times[1:])
+        whole = replace(banded, name=f"5M {{7,{window},14,7}} slide in bands", batch=4)
+        networks = [whole.ours(), replace(masked, batch=4).ours(), whole.peer(False)]
+        steps = [train_step(network, torch.randn(4, 3, SIZE, SIZE)) for network in networks]
+        times = alternate(steps, rounds, x.device)
+        yield speed_row(whole, "training step, to masked dense", times[0], times[1:2])
+        yield speed_row(whole, "training step, to timm's dense", times[0], times[2:])
+
+
 def forward_only(module: nn.Module, x: Tensor) -> Callable[[], None]:
     def step() -> None:
         module.eval()
@@ -263,6 +283,8 @@ def forward_backward(module: nn.Module, x: Tensor) -> Callable[[], None]:
 def all_rows(quick: bool, device: torch.device) -> Iterator[Row]:
     rounds = 5 if quick else 21
     yield from module_rows(device, rounds)
+    if device.type == "cpu":
+        yield from band_rows(rounds)
     for case in QUICK if quick else CASES:
         yield from network_rows(case, device, rounds)
     yield peak_row(CASES[1], device, 32)

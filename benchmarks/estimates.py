@@ -6,7 +6,8 @@ photographs   specs/phase1_tiny_window.yaml in its small form, on photographs
 first         before anything ran here: by a calibration of some seconds
 second        other seeds in the same home: what the first took is known
 
-The ratio is predicted over measured: 1 is right.
+The ratio is predicted over measured: 1 is right. Processor seconds are what the same would have taken on a machine
+that does nothing else, where jobs have one thread.
 
 Photographs: --photos (a class-per-folder tree or archive). On a machine that does other work too, the first is as far
 off as that work takes cores away. `ours` is what was predicted, `peer` what it took.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -90,7 +92,9 @@ def list_cases(quick: bool, photos: str, folder: Path) -> Iterator[Case]:
     spec = folder / "epoch.yaml"
     spec.write_text(EPOCH_SPEC.replace("PHOTOS", photos).replace("CLASSES", classes if not quick else CLASSES[0]))
     if quick:
-        spec.write_text(spec.read_text().replace(CLASSES[0], f"{CLASSES[0]}, {CLASSES[1]}").replace("224", "160"))
+        spec.write_text(
+            spec.read_text().replace(CLASSES[0], f"{CLASSES[0]}, {CLASSES[1]}").replace("size: 224", "size: 160")
+        )
     yield Case("5M epoch", (str(spec),), "train")
 
 
@@ -99,8 +103,10 @@ def compare_case(case: Case, home: Path) -> Iterator[Row]:
     for turn, seeds in (("first", ()), ("second", ("--set", "seeds=[5]"))):
         told = _plan(case.words, home, seeds)
         began = time.perf_counter()
-        _xp("submit", *case.words, *seeds, "--wait", home=home)
-        took = time.perf_counter() - began
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        _xp("submit", *case.words, *seeds, "--no-start", home=home)
+        _xp("worker", "--until-idle", home=home)
+        took, alone = time.perf_counter() - began, _cpu_seconds(used)
         jobs = [job for job in told["jobs"] if not job["reused"]]
         if case.kind:
             jobs = [job for job in jobs if job["kind"] == case.kind]
@@ -109,6 +115,7 @@ def compare_case(case: Case, home: Path) -> Iterator[Row]:
             )
         else:
             yield _row(case, f"{turn}, from submit to its end", told["seconds"], took)
+            yield _row(case, f"{turn}, in processor seconds", told["seconds"], alone)
             work = sum(job["seconds"] for job in jobs)
             yield _row(case, f"{turn}, its jobs alone", work, _took(home, jobs))
 
@@ -116,6 +123,12 @@ def compare_case(case: Case, home: Path) -> Iterator[Row]:
 def _row(case: Case, figure: str, predicted: float, measured: float) -> Row:
     busy = f"{os.getloadavg()[0]:.0f} of {os.cpu_count()} cores asked for"
     return Row(case.name, f"{figure} ({busy})", predicted, measured, predicted / measured, "s", 1)
+
+
+def _cpu_seconds(before: resource.struct_rusage) -> float:
+    """Return the processor's seconds of all that ran since: what one thread's work takes where nothing else runs."""
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return now.ru_utime + now.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _took(home: Path, jobs: Sequence[dict[str, Any]]) -> float:

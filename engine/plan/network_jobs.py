@@ -8,6 +8,7 @@ from engine.inputs.hub import offline_reason
 from engine.plan.draft import Cost, Draft, PlanContext, RunDraft, TeachingPlan
 from engine.plan.pack import images_root
 from engine.spec import Prune, Settings, Student, weights_file
+from engine.spec.backends import settle_backend
 from engine.spec.identity import counted_settings
 from engine.spec.job_kinds import final_network
 from engine.spec.job_settings import (
@@ -62,7 +63,7 @@ def plan_measure(run: RunDraft) -> None:
 
 def _measured_alone(context: PlanContext, settings: Settings) -> MeasureSettings:
     return MeasureSettings(
-        network=settings.student.model_copy(update={"weights": "none"}),
+        network=settle_backend(settings.student, settings.data.image_size).model_copy(update={"weights": "none"}),
         num_classes=context.num_classes,
         image_size=settings.data.image_size,
         precision=settings.train.precision,
@@ -91,7 +92,7 @@ def plan_explain(run: RunDraft) -> None:
     boxes, cost = _explain_cost(context)
     told = ExplainSettings(
         data=ViewedData.of(settings.data, context.seed),
-        network=network_settings(context.draft, settings.student),
+        network=network_settings(context.draft, settings.student, settings.data.image_size),
         num_classes=context.num_classes,
         explain=settings.explain,
         boxes=boxes,
@@ -117,7 +118,7 @@ def train_settings(context: PlanContext, settings: Settings, seed: int, teaching
     """Return what decides the training of `settings.student`."""
     return TrainSettings(
         data=ViewedData.of(settings.data, seed),
-        network=network_settings(context.draft, settings.student),
+        network=network_settings(context.draft, settings.student, settings.data.image_size),
         num_classes=context.num_classes,
         train=settings.train,
         distill=teaching.lesson if teaching else None,
@@ -125,8 +126,9 @@ def train_settings(context: PlanContext, settings: Settings, seed: int, teaching
     )
 
 
-def network_settings(draft: Draft, student: Student) -> Student:
-    """A weights file counts by its content, not by its path."""
+def network_settings(draft: Draft, student: Student, image_size: int) -> Student:
+    """A weights file counts by its content, not by its path; large windows have a backend of their own."""
+    student = settle_backend(student, image_size)
     file = weights_file(student.weights)
     if file is None or not file.is_file():
         return student

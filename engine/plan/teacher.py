@@ -43,7 +43,7 @@ def plan_teacher(context: PlanContext, teacher: Teacher, pack: str) -> TeacherLi
 
 def trained_link(context: PlanContext, settings: Settings, job: str, logit_scale: float = 1.0) -> TeacherLink:
     """Return a network that `job` trains by `settings`, in which it stands in the student's place."""
-    network = network_settings(context.draft, settings.student)
+    network = network_settings(context.draft, settings.student, settings.data.image_size)
     about = _own_head(network, settings.train, logit_scale)
     return TeacherLink(settings.student.arch, {"teacher": job}, settings.data, about)
 
@@ -80,7 +80,7 @@ def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:
         raise DataError(problem[0], where="teacher.head", fix=problem[1])
     look = teacher_look(teacher, context.settings.data)
     settings = in_place(context.settings, teacher, context.settings.train, look)
-    network = network_settings(context.draft, settings.student)
+    network = network_settings(context.draft, settings.student, settings.data.image_size)
     about = AnsweringNetwork(
         network=network,
         head="slice",

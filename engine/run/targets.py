@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.core.data.loader import count_threads
 from engine.core.data.pack import Pack
 from engine.core.distill.diagnose import diagnose_logits, reliability
 from engine.core.distill.encoding import RowFormat
@@ -103,7 +104,8 @@ def targets_origin(job: str, spec: JobSpec[TargetsSettings], images: Images, dat
     """Return what the targets of `job` are of; `data` are the views that are wanted, by default those of the job."""
     settings = spec.settings
     rows = np.arange(len(images.pack)) if saw_no_split(spec) else images.split.train
-    return Origin(images.pack, rows, data or settings.data, settings.views, {"job": job})
+    viewed = data or settings.data.model_copy(update={"workers": images.data.workers})
+    return Origin(images.pack, rows, viewed, settings.views, {"job": job})
 
 
 def saw_no_split(spec: JobSpec[TargetsSettings]) -> bool:
@@ -148,7 +150,8 @@ def data_look(data: Data) -> Look:
 
 
 def make_maker(origin: Origin, teacher: OpenTeacher) -> Maker:
-    return Maker(origin, teacher.predict, teacher.look, teacher.classes)
+    workers, device = count_threads(origin.data), teacher.forward.device
+    return Maker(origin, teacher.predict, teacher.look, teacher.classes, workers=workers, device=device)
 
 
 def _publish(
@@ -244,8 +247,9 @@ def _judge_unseen(
         return figures
     rows = spread_rows(unseen, UNSEEN_IMAGES)
     maker = make_maker(targets_origin(attempt.order.job, spec, images), teacher)
-    shown = (rows[first : first + maker.batch] for first in range(0, len(rows), maker.batch))
-    right = torch.cat([_is_right(teacher, maker.render(CENTRE_VIEW, part), pack.labels[part]) for part in shown])
+    labels = (pack.labels[rows[first : first + maker.batch]] for first in range(0, len(rows), maker.batch))
+    batches = zip(maker.render_batches(CENTRE_VIEW, rows), labels, strict=True)
+    right = torch.cat([_is_right(teacher, shown, wanted) for shown, wanted in batches])
     skill = head_skill(right, torch.from_numpy(pack.labels[rows]))
     known = expected_top1(settings) or 0.0
     told = {"head_top1": skill.top1, "head_error": skill.error, "head_images": float(skill.images), "known_top1": known}
@@ -289,10 +293,7 @@ def _log_mass(attempt: Attempt, origin: Origin, teacher: OpenTeacher) -> float:
     """Log how much probability the whole head puts on the data's classes, over an even sample of all images."""
     maker = make_maker(origin, teacher)
     rows = spread_rows(np.arange(len(origin.pack)), MASS_IMAGES)
-    shares = [
-        teacher.slice_mass(maker.render(-1, rows[first : first + maker.batch])).double().cpu()
-        for first in range(0, len(rows), maker.batch)
-    ]
+    shares = [teacher.slice_mass(shown).double().cpu() for shown in maker.render_batches(CENTRE_VIEW, rows)]
     mass = float(torch.cat(shares).mean())
     attempt.journal.teacher("all", "in_slice_mass", mass)
     return mass

@@ -8,8 +8,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     data           images
     registries     words that are the keys of a registry, read without torch
     network        networks and their attention
-    patterns       who sees whom in a window
-    backends       what the attention kernels compute
+    patterns backends   who sees whom in a window; what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
     training optimizers   train, prune, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
     teacher        who teaches

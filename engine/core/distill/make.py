@@ -1,7 +1,8 @@
 """Making targets: takes a teacher as a function, gives the files of a cache, going on where a killed attempt stopped.
 
 The teacher is always asked in the same batches: BATCH neighbours in the order of the rows, view by view. So neither an
-interruption nor what else is made beside changes a bit.
+interruption nor what else is made beside changes a bit. The next batches are rendered meanwhile, on threads, and on a
+GPU the next one is there before the teacher has answered.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.core.data.loader import render_rows, resolve_view_seed
+from engine.core.data.loader import HOST, render_rows, resolve_view_seed
+from engine.core.data.prefetch import finish_ahead, pin_images, render_ahead
 from engine.core.data.views import render_center
 from engine.core.distill.encoding import RowFormat, row_format
 from engine.core.distill.shards import TargetShards
@@ -36,6 +40,7 @@ class Maker:
     """A teacher that is asked about the images of `origin`, rendered as it looks.
 
     `predict` takes uint8 (B, 3, size, size) and returns logits (B, classes); `classes` are those of its answers.
+    `workers` threads render ahead for a teacher on `device`.
     """
 
     origin: Origin
@@ -43,6 +48,8 @@ class Maker:
     look: Look
     classes: int
     batch: int = BATCH
+    workers: int = 0
+    device: torch.device = HOST
 
     @property
     def form(self) -> RowFormat:
@@ -60,6 +67,18 @@ class Maker:
         view_seed = resolve_view_seed(origin.data, origin.seed)
         look = self.look
         return render_rows(origin.pack, rows, view, view_seed, origin.data.augment, look.image_size, look.interpolation)
+
+    def render_batches(self, view: int, rows: Rows) -> Iterator[Tensor]:
+        """Yield what the teacher sees of `rows`, `batch` images at a time, on its device."""
+
+        def render(part: Rows) -> Tensor:
+            return pin_images(self.render(view, part), self.device)
+
+        def bring(images: Tensor) -> Tensor:
+            return images.to(self.device, non_blocking=True)
+
+        parts = [rows[first : first + self.batch] for first in range(0, len(rows), self.batch)]
+        return finish_ahead(render_ahead(parts, render, self.workers), bring, lambda images: images, self.device)
 
     def _centre(self, row: int) -> Tensor:
         look = self.look
@@ -96,11 +115,11 @@ def _write_view(maker: Maker, writer: TargetShards, view: int) -> Iterator[int]:
     start = min(max(held, 0), len(rows))
     if start:
         yield start
-    step = maker.batch * SHARD_BATCHES
-    for first in range(start, len(rows), step):
-        shard = []
-        for at in range(first, min(first + step, len(rows)), maker.batch):
-            part = rows[at : at + maker.batch]
-            shard.append(maker.form.encode(maker.predict(maker.render(view, part))))
-            yield len(part)
-        writer.append(file, np.concatenate(shard))
+    shard: list[NDArray[Any]] = []
+    batches = maker.render_batches(view, rows[start:])
+    for number, images in enumerate(batches, start=1):
+        shard.append(maker.form.encode(maker.predict(images)))
+        yield len(images)
+        if number % SHARD_BATCHES == 0 or start + number * maker.batch >= len(rows):
+            writer.append(file, np.concatenate(shard))
+            shard.clear()

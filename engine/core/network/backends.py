@@ -34,5 +34,5 @@ def settle(
         return
     wins = read_wins(times, torch.cuda.get_device_name(device))
     for module in modules:
-        fits = module.backend == "auto" and not misfit(module, device)
+        fits = module.backend in ("auto", "bands") and not misfit(module, device)
         module.prefers_triton = fits and case_of(module, precision) in wins

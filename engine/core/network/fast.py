@@ -17,8 +17,9 @@ from engine.core.network.recompute import norm_linear
 from engine.core.network.sparse import SparseAttention
 from engine.core.network.triton_path import attend_windows, uses_triton
 
-LEAST_BANDED = 14
-"""The smallest window whose bands save more than their products being smaller costs; measured on two CPU threads."""
+LEAST_BANDED, LEAST_ASKED = 14, 20
+"""The smallest windows whose bands save more than smaller products cost, with gradients and without; measured on two
+CPU threads. Without, the fused kernel is as fast over a whole window of 14."""
 
 
 def can_run(module: SparseAttention, x: Tensor, keep: Tensor | None, want_received: bool) -> bool:
@@ -83,7 +84,8 @@ def uses_bands(module: SparseAttention, qkv: Tensor, score: Tensor | None) -> bo
 
     A learned score differs by window and counts for keys in the band too: it stays with the dense products.
     """
-    return module.backend == "bands" and not qkv.is_cuda and module.window >= LEAST_BANDED and score is None
+    least = LEAST_BANDED if torch.is_grad_enabled() and qkv.requires_grad else LEAST_ASKED
+    return module.backend == "bands" and not qkv.is_cuda and module.window >= least and score is None
 
 
 def _banded(module: SparseAttention, qkv: Tensor, places: Tensor | None) -> Tensor:

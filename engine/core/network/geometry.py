@@ -13,7 +13,7 @@ from torch import Tensor
 
 from engine.spec.patterns import SparseShape, grid_cells, grid_points, neighbours
 
-BAND_ROWS = 5
+BAND_ROWS = 4
 """Fewer rows a band see fewer keys in vain, and are more and smaller products: 4 to 7 were best on two CPU threads."""
 
 

@@ -278,7 +278,7 @@ class _AttendBands(torch.autograd.Function):
         grad_q, grad_k, grad_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
         grad_far_k, grad_far_v = torch.zeros_like(far_k), torch.zeros_like(far_v)
         grad_near, grad_bias = grad.new_empty(ctx.shapes[0]), grad.new_empty(ctx.shapes[1])
-        biases, first = _band_biases(*kept, ctx.bands) if ctx.lean else None, 0
+        biases, first = _band_biases(kept[0], kept[1], ctx.bands) if ctx.lean else None, 0
         for place, (queries, keys) in enumerate(ctx.bands):
             own_q, own_k, own_v = q[:, :, queries], _join_far(k, far_k, keys), _join_far(v, far_v, keys)
             weights = kept[place] if biases is None else _weights(own_q, own_k, next(biases))

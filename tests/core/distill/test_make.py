@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +12,11 @@ import pytest
 from torch import Tensor
 
 from engine.core.data.pack import Pack
-from engine.core.distill.make import write_targets
+from engine.core.distill.make import Maker, write_targets
 from engine.core.distill.shards import TargetShards
 from engine.core.distill.targets import open_targets, targets_problem
 from engine.errors import JobError
+from engine.inputs.splits import Rows
 
 from .linear import ROWS, make_maker, make_origin, predict, write_all
 
@@ -57,6 +60,38 @@ def test_interrupted_anywhere_it_ends_with_the_same_bits(pack: Pack, whole: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
     # of what was done before, the batches of one shard at most are done again
     assert asked <= 599 + 34 - at + 1 + 16
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_threads_that_render_ahead_change_no_byte(pack: Pack, whole: Path, tmp_path: Path, workers: int) -> None:
+    drawn: set[str] = set()
+
+    class Watched(Maker):
+        def render(self, view: int, rows: Rows) -> Tensor:
+            drawn.add(threading.current_thread().name)
+            return super().render(view, rows)
+
+    plain = make_maker(pack, batch=3, workers=workers)
+    write_all(Watched(**{field.name: getattr(plain, field.name) for field in fields(plain)}), tmp_path)
+    assert all((tmp_path / name).read_bytes() == (whole / name).read_bytes() for name in FILES)
+    assert threading.current_thread().name not in drawn
+
+
+def test_the_next_batches_are_rendered_while_the_teacher_answers(pack: Pack) -> None:
+    rendered = threading.Semaphore(0)
+
+    class Watched(Maker):
+        def render(self, view: int, rows: Rows) -> Tensor:
+            rendered.release()
+            return super().render(view, rows)
+
+    plain = make_maker(pack, batch=3, workers=1)
+    maker = Watched(**{field.name: getattr(plain, field.name) for field in fields(plain)})
+    batches = maker.render_batches(0, ROWS[:12])
+    next(batches)
+    # While it looks at the first one, the others are made without being asked for.
+    assert all(rendered.acquire(timeout=20) for _ in range(4))
+    assert len(list(batches)) == 3
 
 
 def test_a_damaged_shard_and_all_after_it_are_made_again(pack: Pack, whole: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.core.measure import count_macs
 from engine.core.network import fast, geometry
-from engine.core.network.kernels import _AttendBands
+from engine.core.network.kernels import _AttendBands, attend_bands
 from engine.core.network.sparse import SELECTS
 from engine.spec.patterns import neighbours
 from tests.core.network.nets import longformer, network, sparse, tokens
@@ -23,8 +23,9 @@ UNSCORED = [select for select, entry in SELECTS.items() if not entry.has_score]
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Bands at any window; the list grows with each time that they are computed."""
     monkeypatch.setattr(fast, "LEAST_BANDED", 1)
+    monkeypatch.setattr(fast, "LEAST_ASKED", 1)
     seen: list[int] = []
-    real = fast.attend_bands
+    real = attend_bands
 
     def count(*words: Any) -> Tensor:
         seen.append(1)
@@ -82,6 +83,22 @@ def test_a_learned_score_stays_with_the_dense_products(calls: list[int]) -> None
 def test_where_bands_do_not_win_nothing_changes(window: int, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_AttendBands, "apply", lambda *_: pytest.fail("computed in bands"))
     results(longformer(window, backend=backend, radius=1), tokens(window, windows=1), None)
+
+
+@pytest.mark.parametrize(("window", "is_banded"), [(14, False), (20, True)])
+def test_without_gradients_the_fused_kernel_has_small_windows(
+    window: int, is_banded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def count(*words: Any) -> Tensor:
+        seen.append(1)
+        return attend_bands(*words)
+
+    monkeypatch.setattr(fast, "attend_bands", count)
+    with torch.no_grad():
+        longformer(window, backend="bands")(tokens(window, windows=1))
+    assert bool(seen) is is_banded
 
 
 def test_bands_cover_the_window_and_all_that_is_near() -> None:

@@ -118,8 +118,8 @@ BINS = 128
 def choose_blocks(geometry: Geometry, is_wide: bool) -> Blocks:
     """Return the block sizes: the region where it is small, fewer rows where only a band is seen.
 
-    Warps and stages are the fewest with which nothing spills on the cards that are compiled for. `is_wide`: products
-    are of fp32, for which no tensor core serves; larger blocks do not fit into registers then.
+    Warps and stages are such that nothing spills on the cards that are compiled for. `is_wide`: products are of fp32,
+    for which no tensor core serves; larger blocks do not fit into registers then.
     """
     tokens = geometry.side**2
     if tokens <= 16:

@@ -31,7 +31,7 @@ def _value(case: dict[str, Any], word: str) -> str:
     """What a case says of a word, outright or by its default."""
     if word in ("kind", "padding"):
         return str(case.get(word, {"kind": "longformer", "padding": "timm"}[word]))
-    known: dict[str, Any] = {"tile": 3} if case["pattern"] == "block" else {}
+    known: dict[str, Any] = {"tile": 3} if case.get("pattern") == "block" else {}
     known |= {name: case[name] for name in ("pattern", "select", "projections", "bias", "combine") if name in case}
     return str(getattr(sparse(6, globals=3, **known), word))
 

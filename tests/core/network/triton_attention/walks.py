@@ -21,7 +21,7 @@ WIDTH = 16
 CASES: tuple[Words, ...] = (
     {"kind": "window", "padding": "mask"},
     {"pattern": "slide", "radius": 1, "select": "grid", "projections": "dual", "bias": "shared", "padding": "mask"},
-    {"pattern": "block", "window": 6, "tile": 3, "select": "learned", "bias": "separate", "heads": 2},
+    {"pattern": "block", "window": 4, "tile": 2, "select": "learned", "bias": "separate", "heads": 2},
     {"pattern": "row", "radius": 1, "select": "norm", "projections": "shared", "bias": "none", "padding": "timm"},
     {"pattern": "slide", "window": 4, "radius": 1, "select": "previous"},
     {"pattern": "block", "window": 4, "tile": 2, "select": "none", "padding": "mask"},
@@ -92,7 +92,7 @@ def _gradient(part: nn.Parameter) -> Tensor:
 
 def default() -> dict[str, Any]:
     """Do all that the default tests ask for, in one process."""
-    sound = list(map(poison, *zip(*BANDS, strict=True)))
+    sound = [poison(*band) for band in BANDS]
     return {"compared": compare(list(CASES)), "repeated": repeat(), "sound": sound, "half": half("bfloat16")}
 
 
@@ -142,8 +142,8 @@ def half(dtype: str) -> float:
     """Return how far the kernels under autocast are from fp32."""
     set_blocks(16)
     mend_products()
-    words = {"pattern": "block", "window": 4, "tile": 2, "select": "learned"}
-    module, x = build(words), tokens(4, WIDTH, 2).float()
+    # Of the grid: rounding may choose others by a score.
+    module, x = build({"pattern": "slide", "window": 4, "radius": 1}), tokens(4, WIDTH, 1).float()
     expected = results(module, x, None, None)
     with torch.autocast("cpu", getattr(torch, dtype)):
         found = results(module, x, None, None)
