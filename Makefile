@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: demo test test-slow chaos mutants simulate check format bench peers lock locked audit fuzz clean
+.PHONY: demo test test-slow chaos mutants simulate check format bench gpu peers lock locked audit fuzz clean
 
 demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
@@ -45,6 +45,10 @@ format: $(SETUP)
 
 bench: $(SETUP)
 	$(BIN)/python -m benchmarks
+
+# the acceptance on a GPU, ten minutes; ARGS=--cpu tries it out without one
+gpu: $(SETUP)
+	$(BIN)/python benchmarks/gpu.py --page benchmarks/RESULTS.md $(ARGS)
 
 peers: $(SETUP)
 	$(PYTHON) -m venv .venv-peers

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib import import_module
 from typing import Any
 
 from benchmarks.gpu_parts.findings import Place, Teller
 from benchmarks.gpu_parts.jobs import Bench, photo_spec
 from benchmarks.gpu_parts.photos import write_photos
 from engine.launch.exits import Exit
+from engine.plan import Job
 
+NEEDS = {"explain": ("matplotlib",)}  # beyond what every job needs: it draws
 COUNT, CLASSES, SIDE = 240, 4, 64
 TEACHER: dict[str, Any] = {
     "arch": "timm/convnextv2_atto",
@@ -22,19 +25,28 @@ PRUNED = {"ratio": 0.2, "recover_epochs": 1}
 def run(place: Place, teller: Teller) -> None:
     photos = write_photos(place.folder / "photos", COUNT, CLASSES, tall=72, wide=96)
     bench = Bench.open(place, "home")
-    jobs = bench.lay_out(words(photos, place))
-    done: Counter[str] = Counter()
+    jobs, done = bench.lay_out(words(photos, place)), set[str]()
     for job in jobs:
-        if (status := bench.run(job)) != Exit.DONE:
-            teller.tell(
-                job.key, f"a {job.kind} job ends well", "failed", status, "exit status", note=bench.last_words(job)
-            )
-            break
-        done[job.kind] += 1
-    for kind, count in done.items():
-        teller.tell(kind, "jobs done", "held", count)
-    is_whole = done.total() == len(jobs)
-    teller.tell("experiment", "jobs done", "held" if is_whole else "failed", done.total(), f"of {len(jobs)}")
+        if not done.issuperset(job.needs.values()):
+            teller.tell(job.kind, "job done", "not measured", note="what it needs is not there")
+        elif why := lacking(job):
+            teller.tell(job.kind, "job done", "not measured", note=why)
+        elif (status := bench.run(job)) == Exit.DONE:
+            done.add(job.key)
+        else:
+            teller.tell(job.kind, "job done", "failed", status, "exit status", note=bench.last_words(job))
+    for kind, count in Counter(job.kind for job in jobs if job.key in done).items():
+        teller.tell(kind, "jobs done", "held", count, f"of {sum(job.kind == kind for job in jobs)}")
+
+
+def lacking(job: Job) -> str:
+    """Return why a job cannot be done with what is installed here, "" where it can."""
+    try:
+        for name in NEEDS.get(job.kind, ()):
+            import_module(name)
+    except ImportError:
+        return f"{name} is not installed"
+    return ""
 
 
 def words(photos: Any, place: Place) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -17,29 +18,29 @@ from engine.home.paths import JobFolder
 from engine.launch.exits import Exit
 from engine.launch.faults import read_fault
 
-BATCH, SIDE = 512, 96
+BATCH, LARGE, SMALL_SIDE = 256, 224, 64  # at 224 pixels 256 images want 2.8 GB
 # Bytes that are left to a training which wants more; what CUDA and its libraries take of a card in each process.
-ROOM, CONTEXT = 600 << 20, 600 << 20
-STUB_ROOM = {"XP_STUB_MEMORY_MB": "900"}  # a context takes 512 of it
+ROOM, CONTEXT = 1200 << 20, 600 << 20
+STUB_ROOM = {"XP_STUB_MEMORY_MB": "1700"}  # a context takes 512 of it
 STUB_FAULT = {"XP_STUB_ILLEGAL_AFTER": "2000"}
 BREAKING = "benchmarks.gpu_parts.breaking"
 TRIES = 8
 
 
 def run(place: Place, teller: Teller) -> None:
-    photos = write_photos(place.folder / "photos", 768 if place.device == "cuda" else 160, 4, tall=100, wide=130)
+    photos = write_photos(place.folder / "photos", 320 if place.device == "cuda" else 160, 4, tall=100, wide=130)
     with teller.case("out of memory"):
         if place.device == "cuda":
-            run_out(place, teller, photos_words("oom", photos, BATCH))
+            run_out(place, teller, photo_words("oom", photos, BATCH, LARGE))
         else:
             teller.tell("out of memory", "halves its batch", "not measured", note="no GPU")
     with teller.case("the device breaks"):
-        break_and_go_on(place, teller, photos_words("broken", photos, 32))
+        break_and_go_on(place, teller, photo_words("broken", photos, 32, SMALL_SIDE))
 
 
-def photos_words(name: str, photos: Any, batch: int) -> dict[str, Any]:
+def photo_words(name: str, photos: Path, batch: int, side: int) -> dict[str, Any]:
     return photo_spec(
-        name, photos, data={"image_size": SIDE, "short_side": 100, "cache": "raw"},
+        name, photos, data={"image_size": side, "short_side": 100, "cache": "raw"},
         train={"epochs": 1, "batch_size": batch, "on_oom": "split", "save_minutes": 0.0001},
     )  # fmt: skip
 
@@ -55,7 +56,7 @@ def run_out(place: Place, teller: Teller, words: dict[str, Any]) -> None:
             ends.append(bench.run(trained, ooms=len(ends)))
     told = f"attempts ended with {ends}"
     is_halved = len(ends) > 1 and ends == [Exit.OUT_OF_MEMORY] * (len(ends) - 1) + [Exit.DONE]
-    images = bench.facts(trained).get("micro_batch", {}).get("images", 0) if ends[-1] == Exit.DONE else 0
+    images = bench.told(trained, "fact").get("micro_batch", {}).get("images", 0) if ends[-1] == Exit.DONE else 0
     verdict: Verdict = "held" if is_halved else "failed"
     teller.tell("out of memory", "halves its batch until it fits", verdict, images, f"of {BATCH} images", note=told)
 

@@ -20,19 +20,18 @@ from torchvision.datasets import ImageFolder  # type: ignore[import-untyped]
 from benchmarks.gpu_parts.findings import Place, Teller
 from benchmarks.gpu_parts.jobs import Bench, photo_spec
 from benchmarks.gpu_parts.photos import write_photos
-from benchmarks.gpu_parts.speed import NETWORKS
-from benchmarks.gpu_parts.steps import Size, Trainee, busy_share, our_trainee, settle, timm_trainee
+from benchmarks.gpu_parts.speed import COMPILING, NETWORKS
+from benchmarks.gpu_parts.steps import Size, Trainee, busy_share, our_trainee, settle, time_calls, timm_trainee
 from engine.core.data.loader import TrainLoader
 from engine.core.data.pack import Pack, open_pack
 from engine.launch.exits import Exit
 from engine.plan import Job
 from engine.run.device import prepare_device
-from engine.spec import Data, Train
-from engine.spec.base import Precision
+from engine.spec import Data
 
 CLASSES, WORKERS = 100, (0, 8)
 GOALS = {"5M": 4000.0, "21M": 2500.0}
-TIMES, BUSY = 2.0, 90.0
+TIMES, BUSY, FED_STEPS = 2.0, 90.0, 40
 TIMM = "against timm's loader and step"
 FULL = {"rand_augment": "rand-m9-mstd0.5-inc1", "erasing": 0.25, "mixup": 0.8, "cutmix": 1.0}
 AUGMENTS: dict[str, dict[str, Any]] = {"crop and flip": {}, "all augmentation": FULL}
@@ -59,8 +58,6 @@ def run(place: Place, teller: Teller) -> None:
 def train_words(name: str, arch: str, photos: Path, size: Size, epochs: int) -> dict[str, Any]:
     """Return the words of a spec as a person writes them; `train.compile` where the spec knows it."""
     train: dict[str, Any] = {"epochs": epochs, "batch_size": size.batch, "save_minutes": 60.0}
-    if "compile" in Train.model_fields:
-        train["compile"] = "auto"
     train["precision"] = "bf16" if size.batch > 2 else "fp32"
     data = {"image_size": size.side, "format": "jpeg", "workers": max(WORKERS) if size.batch > 2 else 0}
     return photo_spec(f"feeding_{name}".lower(), photos, data=data, train=train, student={"arch": arch})
@@ -71,7 +68,7 @@ def train_whole(place: Place, teller: Teller, bench: Bench, name: str, job: Job,
     if (status := bench.run(job)) != Exit.DONE:
         teller.tell(name, "trains from JPEG files", "failed", status, "exit status", note=bench.last_words(job))
         return
-    ours = float(bench.facts(job)["train_images_per_second"])
+    ours = float(bench.told(job, "measurement")["train_images_per_second"])
     trainee = timm_trainee(place, NETWORKS[name], "bf16" if place.device == "cuda" else "fp32", best=True)
     peer = timm_rate(place, trainee, photos, size)
     teller.measure(name, "trained from JPEG files", ours, "images/s", peer=peer, goal=GOALS[name])
@@ -107,8 +104,8 @@ def feed_alone(place: Place, teller: Teller, pack: Pack, photos: Path, size: Siz
             )
         held = Data.model_validate({**words, "cache": "device"})
         teller.measure(case, "held by the device", feed(place, pack, held, size), "images/s")
-    busy = keep_busy(place, pack, held, size) if place.is_real else 0.0
-    teller.measure("5M with all augmentation", "GPU busy, held by the device", 100 * busy, "%", goal=BUSY)
+    with teller.case("5M with all augmentation"):
+        keep_busy(place, teller, pack, held, size)
 
 
 def open_loader(place: Place, pack: Pack, data: Data, size: Size) -> TrainLoader:
@@ -127,12 +124,19 @@ def feed(place: Place, pack: Pack, data: Data, size: Size) -> float:
     return seen / (time.perf_counter() - begin)
 
 
-def keep_busy(place: Place, pack: Pack, data: Data, size: Size) -> float:
-    """Return the share of the time in which the device works while it is fed by our loader."""
-    precision: Precision = "bf16"
-    prepare_device("0", 2, deterministic=False, precision=precision)
-    trainee, batches = our_trainee(place, {"arch": NETWORKS["5M"]}, size, precision), cycle(place, pack, data, size)
-    return busy_share(lambda: trainee.learn(*next(batches)), size.steps)
+def keep_busy(place: Place, teller: Teller, pack: Pack, data: Data, size: Size) -> None:
+    """Tell how busy the device is while our loader feeds it, and how fast a compiled step is behind that loader."""
+    case, compiled = "5M with all augmentation, held by the device", place.is_real and place.left > COMPILING
+    busy = rate = 0.0
+    if place.is_real:
+        prepare_device("0", 2, deterministic=False, precision="bf16")
+        trainee = our_trainee(place, {"arch": NETWORKS["5M"]}, size, "bf16", compiled=compiled)
+        batches = cycle(place, pack, data, size)
+        busy = busy_share(lambda: trainee.learn(*next(batches)), size.steps)
+        rate = size.batch * FED_STEPS / time_calls(place, lambda: trainee.learn(*next(batches)), FED_STEPS)
+    how = "compiled" if compiled else "eager"
+    teller.measure(case, f"GPU busy, {how}", 100 * busy, "%", goal=BUSY)
+    teller.measure(case, f"fed and trained, {how}", rate, "images/s", goal=GOALS["5M"])
 
 
 def cycle(place: Place, pack: Pack, data: Data, size: Size) -> Iterator[tuple[Tensor, Tensor]]:

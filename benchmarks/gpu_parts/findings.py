@@ -75,7 +75,9 @@ class Teller:
     ) -> None:
         """Tell whether a fact holds; on a stub nothing is judged."""
         verdict: Verdict = "not judged" if self.place.is_stub else "held" if is_held else "failed"
-        self.tell(case, figure, verdict, value, unit, note=NO_NUMBERS if self.place.is_stub else note)
+        if self.place.is_stub:
+            value, note = None, NO_NUMBERS
+        self.tell(case, figure, verdict, value, unit, note=note)
 
     def measure(
         self, case: str, figure: str, value: float, unit: str, peer: float | None = None, goal: float | None = None,

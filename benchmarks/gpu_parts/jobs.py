@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks.gpu_parts.findings import Place
 from engine.home.files import read_json, write_json
@@ -76,11 +76,11 @@ class Bench:
         lines = log.read_text().splitlines() if log.exists() else []
         return " | ".join(lines[-3:])[-300:]
 
-    def facts(self, job: Job) -> dict[str, Any]:
-        """Return the facts that the winner's journal holds, and its measurements by name."""
+    def told(self, job: Job, kind: Literal["fact", "measurement"]) -> dict[str, Any]:
+        """Return what the winner's journal holds of this kind, by name."""
         winner = self.home.job(job.key).winner()
         lines = map(json.loads, winner.journal.read_text().splitlines()) if winner else ()
-        return {line["name"]: line["value"] for line in lines if line["type"] in ("fact", "measurement")}
+        return {line["name"]: line["value"] for line in lines if line["type"] == kind}
 
 
 def photo_spec(name: str, photos: Path, **words: Any) -> dict[str, Any]:

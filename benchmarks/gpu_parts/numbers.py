@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -11,7 +10,9 @@ from torch import Tensor, nn
 from benchmarks.gpu_parts.findings import Place, Teller, Verdict
 from benchmarks.gpu_parts.variants import CLASSES, SIDE, SMALL, Memory, name_variant, variants
 from engine.core.distill.losses import LOSSES, LossSpec
+from engine.core.network.backends import settle
 from engine.core.network.build import build_network
+from engine.errors import JobError
 from engine.run.device import prepare_device
 from engine.spec import Student
 
@@ -20,6 +21,7 @@ MOST = {"fp32": (1e-4, 1e-3), "bf16": (0.05, 0.3)}
 LOSS_MOST = 1e-4
 BATCH, TEMPERATURE = 2, 2.0
 FEW = 9  # without a GPU every ninth variant is tried: the tests hold them all to the reference
+Worst = dict[str, tuple[float, str]]
 RESERVE = 5.0  # seconds for the losses
 
 
@@ -31,7 +33,7 @@ def run(place: Place, teller: Teller) -> None:
             with teller.case(f"loss {name}"):
                 compare_loss(place, teller, name, loss)
     tried = list(variants()) if place.is_real else list(variants())[::FEW]
-    worst: dict[str, tuple[float, str]] = {}
+    worst: Worst = {}
     done = 0
     for words, memory in tried:
         if place.left < RESERVE:
@@ -41,30 +43,67 @@ def run(place: Place, teller: Teller) -> None:
             compare_variant(place, teller, words, memory, worst)
         done += 1
     teller.tell("attention", "variants tried", "measured" if done == len(tried) else "failed", done, f"of {len(tried)}")
+    compare_kernels(place, teller, worst)
     for figure, (value, name) in worst.items():
         verdict: Verdict = "not judged" if place.is_stub else "held"
-        teller.tell("attention", f"{figure}, the worst that held", verdict, value, "of its norm", note=name)
+        told = None if place.is_stub else value
+        teller.tell("attention", f"{figure}, the worst that held", verdict, told, "of its norm", note=name)
+
+
+def compare_kernels(place: Place, teller: Teller, worst: Worst) -> None:
+    """Do the same with the kernels in Triton, for what they claim and as far as time goes: each has to be compiled."""
+    if not place.is_real:
+        teller.tell("attention in Triton", "variants tried", "not measured", note="kernels need a GPU")
+        return
+    done, claimed = 0, [{"kind": "window"}, *(words for words, memory in variants() if memory == "standard")]
+    for words in claimed:
+        if place.left < RESERVE:
+            break
+        name = " ".join(str(word) for word in words.values())
+        with teller.case(f"triton {name}"):
+            done += compare_variant(place, teller, words, "standard", worst, backend="triton")
+    teller.tell("attention in Triton", "variants tried", "measured", done, f"of {len(claimed)}, where claimed")
 
 
 def compare_variant(
-    place: Place, teller: Teller, words: dict[str, Any], memory: Memory, worst: dict[str, tuple[float, str]]
-) -> None:
-    """Hold one attention to its network in doubles; only what is too far away is told by itself."""
-    torch.manual_seed(0)
-    network = build_network(Student.model_validate({**SMALL, "attention": words}), CLASSES, SIDE, memory=memory)
-    shake(network)
+    place: Place, teller: Teller, words: dict[str, Any], memory: Memory, worst: Worst, backend: str = "auto"
+) -> bool:
+    """Hold one attention to its network in doubles; only what is too far away is told by itself.
+
+    Return whether the backend does it: False where kernels do not claim to.
+    """
+    networks = [draw_network(words, memory), draw_network({**words, "backend": backend}, memory)]
     images = torch.randn(BATCH, 3, SIDE, SIDE)
-    exact = gradients(copy.deepcopy(network).double(), images.double(), "fp32")
-    mine = network.to(place.device)
+    mine = networks[1].to(place.device)
+    if not is_claimed(mine, torch.device(place.device)):
+        return False
+    exact = gradients(networks[0].double(), images.double(), "fp32")
     for precision, most in MOST.items():
         found = gradients(mine, images.to(place.device), precision)
         for figure, limit, one, other in zip(("logits", "gradients"), most, found, exact, strict=True):
-            away, name = distance(one, other), name_variant(words, memory)
+            away, name = distance(one, other), f"{backend} {' '.join(map(str, words.values()))} {memory}"
             if place.is_stub or away <= limit:
-                key = f"{precision} {figure}"
+                key = f"{backend}, {precision} {figure}"
                 worst[key] = max(worst.get(key, (0.0, "")), (0.0 if place.is_stub else away, name))
             else:
                 teller.judge(name, f"{precision} {figure}", False, away, f"of its norm, at most {limit:g}")
+    return True
+
+
+def draw_network(words: dict[str, Any], memory: Memory) -> nn.Module:
+    """Return the network of these words, with the same weights each time."""
+    torch.manual_seed(0)
+    network = build_network(Student.model_validate({**SMALL, "attention": words}), CLASSES, SIDE, memory=memory)
+    shake(network)
+    return network
+
+
+def is_claimed(network: nn.Module, device: torch.device) -> bool:
+    try:
+        settle(network, device, "fp32")
+    except JobError:
+        return False
+    return True
 
 
 def shake(network: nn.Module) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from benchmarks.gpu_parts.findings import Place, Teller
 from benchmarks.gpu_parts.photos import write_photos
 from engine.core.data.augment import OPERATIONS, Operation, augment_views
+from engine.core.data.kernels.ready import find_problem
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.data.mixing import mix_pairs
 from engine.core.data.pack import Pack, open_pack, write_pack
@@ -30,7 +31,14 @@ MIXES: dict[str, dict[str, object]] = {
     "mixup or CutMix": {"mixup": 0.8, "cutmix": 1.0},
 }
 ALL = {**STEPS["all of them"], **MIXES["mixup or CutMix"]}
-ALBUMS: tuple[tuple[str, dict[str, object]], ...] = (("bicubic", {}), ("bilinear", {}), ("bicubic", ALL))
+# What the loaders make on a GPU, by kernels where they are built, each step alone and all together.
+ALBUMS: dict[str, tuple[str, dict[str, object]]] = {
+    "bicubic": ("bicubic", {}),
+    "bilinear": ("bilinear", {}),
+    **{name: ("bicubic", words) for name, words in {**STEPS, **MIXES}.items()},
+    "all augmentation and mixing": ("bicubic", ALL),
+    "the same, bilinear": ("bilinear", ALL),
+}
 VIEW_SEED, VIEWS = 3, 3
 Change = Callable[[Tensor], Tensor]
 
@@ -93,11 +101,13 @@ def compare_albums(place: Place, teller: Teller) -> None:
     (folder / "pack").mkdir()
     write_pack(list_images(Data.model_validate(words)), folder / "pack", 120, lambda done, total: None)
     pack = open_pack(folder / "pack")
-    for kind, changes in ALBUMS:
+    for name, (kind, changes) in ALBUMS.items():
         data = Data.model_validate({**words, "interpolation": kind, "augment": changes})
-        name = f"album, {kind}{', all augmentation' if changes else ''}"
-        with teller.case(name):
-            compare_loaders(place, teller, name, pack, data)
+        with teller.case(f"album, {name}"):
+            compare_loaders(place, teller, f"album, {name}", pack, data)
+    if place.is_real:
+        problem = find_problem(torch.device("cuda", 0), data.image_size, data.interpolation)
+        teller.judge("album", "batches are made by kernels", not problem, note=problem)
 
 
 def compare_loaders(place: Place, teller: Teller, name: str, pack: Pack, data: Data) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from benchmarks import ROOT
 from benchmarks.gpu_parts.findings import Place, Teller
 from benchmarks.gpu_parts.steps import (
     Size,
@@ -31,7 +30,6 @@ from engine.run.device import prepare_device
 from engine.spec.base import Precision
 
 NETWORKS = {"5M": "tiny_vit_5m", "21M": "tiny_vit_21m"}
-KERNELS = sorted((ROOT / "engine" / "core" / "network").glob("triton*"))  # of attention, where they are built
 COMPILING = 60.0  # seconds that one compilation may well take
 BUSY_STEPS = 5
 
@@ -76,6 +74,9 @@ def compare_steps(place: Place, teller: Teller, name: str, arch: str, size: Size
         "timm, channels last": eager_step(timm_trainee(place, arch, precision, best=True), batch),
     }
     if place.is_real:
+        with teller.case(f"{name}, attention in Triton"):
+            words = {"arch": arch, "attention": {"kind": "window", "backend": "triton"}}
+            steps["attention in Triton"] = eager_step(our_trainee(place, words, size, precision), batch)
         with teller.case(f"{name} as a graph"):
             steps["graph"] = graph_step(our_trainee(place, {"arch": arch}, size, precision), batch)
     rates = dict(zip(steps, map(statistics.median, time_steps(place, list(steps.values()), size)), strict=True))
@@ -96,10 +97,8 @@ def compare_sparse(place: Place, teller: Teller, name: str, sparse: Sparse, size
         "sparse": lambda: our_trainee(place, {**windows, "attention": sparse.words}, size, precision),
     }
     kernels = {**windows, "attention": {**sparse.words, "backend": "triton"}}
-    if KERNELS:
+    if place.is_real:
         ways["sparse, triton"] = lambda: our_trainee(place, kernels, size, precision)
-    else:
-        teller.tell(name, "backend: triton", "not built", note="no such kernels here")
     peaks = {way: peak_of(place, make, batch) for way, make in ways.items()}
     steps = [eager_step(make(), batch) for make in ways.values()]
     rates = dict(zip(ways, map(statistics.median, time_steps(place, steps, size)), strict=True))

@@ -14,13 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.gpu_parts.findings import Place
+from engine.core.network.backends import settle as settle_backends
 from engine.core.network.build import build_network, normalization
+from engine.core.train.compiled import Step as CompiledStep
+from engine.core.train.compiled import compile_forward
 from engine.core.train.forward import Forward
 from engine.core.train.optim import build_optimizer
 from engine.spec import Student, Train
 from engine.spec.base import Precision
 
 CLASSES = 100
+LONG = 10**7  # images: a training that is long enough for compiling to pay
 Step = Callable[[], None]
 
 
@@ -35,7 +39,7 @@ class Size:
 
     @classmethod
     def of(cls, place: Place) -> Size:
-        return cls(224, 256, 10, 3) if place.is_real else cls(224, 2, 1, 1)
+        return cls(224, 256, 10, 3) if place.is_real else cls(64, 2, 1, 1)
 
 
 @dataclass
@@ -60,14 +64,14 @@ def our_trainee(
     device = torch.device(place.device)
     network = build_network(Student.model_validate(words), CLASSES, size.side).to(device).train()
     optimizer = build_optimizer(network, Train())
+    settle_backends(network, device, precision)
     forward = Forward(device, precision, *normalization(network))
-    called = compile_network(network) if compiled else network
-    return Trainee(network, optimizer, lambda images: forward(called, images))
-
-
-def compile_network(network: nn.Module) -> nn.Module:
-    compiled: nn.Module = torch.compile(network)  # type: ignore[assignment]
-    return compiled
+    if compiled:
+        told = CompiledStep(size.batch, size.side, LONG)
+        forward, outcome = compile_forward(network, forward, "auto", told, place.folder / "compiled")
+        if outcome.mode is None:
+            raise RuntimeError(outcome.reason)
+    return Trainee(network, optimizer, lambda images: forward(network, images))
 
 
 def timm_trainee(
@@ -81,7 +85,7 @@ def timm_trainee(
     network = network.to(memory_format=layout)
     optimizer = create_optimizer_v2(network, opt="adamw", lr=5e-4, weight_decay=0.05)
     mean, std = (torch.tensor(part, device=device).view(1, 3, 1, 1) for part in ((127.0,) * 3, (64.0,) * 3))
-    called = compile_network(network) if compiled else network
+    called: Any = torch.compile(network) if compiled else network
 
     def forward(images: Tensor) -> Tensor:
         inputs = images.float().sub_(mean).div_(std).contiguous(memory_format=layout)

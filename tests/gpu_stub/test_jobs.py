@@ -45,7 +45,7 @@ def test_a_card_without_bf16_is_refused_with_the_fix_before_any_work(tmp_path: P
     (ran, *more) = call_on(T4, run_experiment, root=str(tmp_path), precision="bf16", begin="train-teacher")
     assert (ran["status"], ran["committed"], more) == (Exit.FAILED, False, [])
     assert "Tesla T4 (compute capability 7.5) has no bf16" in ran["said"]
-    assert "train.precision: fp32" in ran["said"]
+    assert "fix: set train.precision: " in ran["said"]
 
 
 def judge_epoch(job: str, epoch: dict[str, Any], *, is_budgeted: bool) -> None:
