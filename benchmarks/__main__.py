@@ -19,6 +19,7 @@ SCRIPTS = (
     "attention",
     "loader",
     "scheduler",
+    "orders",
     "checkpoint",
     "distillation",
     "real_teachers",
