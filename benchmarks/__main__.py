@@ -22,6 +22,7 @@ SCRIPTS = (
     "feeding",
     "training",
     "scheduler",
+    "orders",
     "checkpoint",
     "distillation",
     "real_teachers",

@@ -20,6 +20,7 @@ from functools import lru_cache
 from store.escape import show_text
 
 MOST_QUOTED = {"path": 120, "what": 240, "fix": 800}  # characters that a printed problem has of each
+MOST_PLACE = 1000
 
 
 class XpError(Exception):
@@ -58,7 +59,8 @@ class Problem:
 
     def __str__(self) -> str:
         path, what, fix = (shorten(getattr(self, name), most) for name, most in MOST_QUOTED.items())
-        place = ": ".join(part for part in (self.where, path) if part)
+        # Of a --set it is what was typed; the end of a file's name, with the line, stays.
+        place = ": ".join(part for part in (shorten(self.where, MOST_PLACE), path) if part)
         return show_text(f"{place}: {what}\nfix: {fix}")
 
 

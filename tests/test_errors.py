@@ -34,6 +34,12 @@ def test_a_spec_error_says_all_its_problems() -> None:
     assert (error.where, error.what, error.fix) == ("a.yaml:2:3", "wrong", "mend it")
 
 
+def test_a_printed_problem_is_short_whatever_was_typed() -> None:
+    told = str(Problem(f"--set {'a' * 100_000}", "b" * 100_000, "c" * 100_000, "d" * 100_000))
+    assert len(told) < 2300
+    assert str(Problem(f"{'f' * 5000}.yaml:2:3", "", "wrong", "mend it")).split(": ")[0].endswith(".yaml:2:3")
+
+
 @pytest.mark.parametrize("kind", [XpError, DataError, MissingData, HomeError, QueryError, JobError])
 def test_an_error_comes_whole_out_of_another_process(kind: type[XpError]) -> None:
     back = pickle.loads(pickle.dumps(kind("broken", where="here", fix="mend it")))

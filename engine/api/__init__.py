@@ -67,15 +67,17 @@ def submit(
     Returns how many jobs are new and done, and in `warnings` what the command would warn of: weights of unknown
     training, say. Raises DataError where data, weights or a variable are missing.
     """
+    from engine.home.access import written_as_home
     from engine.load import load_spec
     from engine.plan import make_plan
     from engine.schedule.submit import submit_plan
     from engine.schedule.worker import start_detached
 
     place = _find_home(home, create=True)
-    done = submit_plan(make_plan(load_spec(spec) if isinstance(spec, str | Path) else spec, place), place, priority)
-    if start and done.new:
-        start_detached(place)
+    with written_as_home(place.root):
+        done = submit_plan(make_plan(load_spec(spec) if isinstance(spec, str | Path) else spec, place), place, priority)
+        if start and done.new:
+            start_detached(place)
     return done
 
 
@@ -93,9 +95,11 @@ def compare(
     """
     from engine.analysis.compare import compare_arms
     from engine.collect import collect
+    from engine.home.access import written_as_home
 
     place = _find_home(home)
-    collect(place, wait=60.0)
+    with written_as_home(place.root):
+        collect(place, wait=60.0)
     return compare_arms(place, first, second, metric, anyway=anyway)
 
 
@@ -109,8 +113,11 @@ def sql(
     """
     from engine.analysis.query import fetch_rows
     from engine.errors import QueryError
+    from engine.home.access import written_as_home
 
-    found = fetch_rows(_find_home(home), query, fresh=fresh, most=limit)
+    place = _find_home(home)
+    with written_as_home(place.root):
+        found = fetch_rows(place, query, fresh=fresh, most=limit)
     if found.truncated:
         raise QueryError(f"there are more than {limit:,} rows", fix="select fewer, or ask for more with limit=")
     twice = next((name for name, count in Counter(found.columns).items() if count > 1), None)

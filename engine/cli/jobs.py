@@ -20,7 +20,7 @@ from engine.cli.base import (
     say,
     tell,
 )
-from engine.cli.terminal import drawing_stream, hand_out
+from engine.cli.terminal import drawing_stream
 from engine.errors import HomeError
 from engine.home.paths import Home
 from engine.launch.places import LAUNCHERS, check_executor, choose_executor
@@ -157,7 +157,7 @@ def logs(
     place = find_home(home)
     match = find_match(place, name)
     for line in follow_logs(place, match.jobs) if follow else read_logs(place, match.jobs):
-        hand_out(line)
+        tell(line)
 
 
 @app.command()

@@ -67,6 +67,17 @@ def write_as_home(root: Path) -> None:
 
 
 @contextmanager
+def written_as_home(root: Path) -> Iterator[None]:
+    """Inside, let what this process writes be as open as the home; for a process that is not all ours."""
+    umask = home_umask(root)
+    before_it = os.umask(OTHERS if umask is None else umask)
+    try:
+        yield
+    finally:
+        os.umask(before_it)
+
+
+@contextmanager
 def write_as_person() -> Iterator[None]:
     """Inside, let what is written be as open as the person's own umask has it, as it was before `write_as_home`."""
     if not before:

@@ -305,12 +305,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def open_home(root: str | Path | None = None, *, create: bool = False, required: bool = True) -> Home:
-    """Return the home at `root`, else at XP_HOME, else ./.xp; the cache at XP_CACHE, else inside it.
+    """Return the home at `root`, else at XP_HOME, else ./.xp; the cache at XP_CACHE, else inside it; `~` is expanded.
 
     Raises HomeError when it is none, cannot be made, or does not exist (unless it is not `required`).
     """
-    folder = Path(root or os.environ.get("XP_HOME") or ".xp").absolute()
-    cache = Path(os.environ.get("XP_CACHE") or folder / "cache").absolute()
+    folder = _name_folder(root or os.environ.get("XP_HOME") or ".xp")
+    cache = _name_folder(os.environ.get("XP_CACHE") or folder / "cache")
     home = Home(folder, cache)
     _check_names(home)
     if _is_other_thing(folder):
@@ -326,6 +326,11 @@ def open_home(root: str | Path | None = None, *, create: bool = False, required:
             fix="submit a spec first (xp submit SPEC), or name the right folder with --home or XP_HOME",
         )
     return home
+
+
+def _name_folder(path: str | Path) -> Path:
+    """No shell expands what stands behind `--home=` or in a file of settings."""
+    return Path(os.path.expanduser(path)).absolute()
 
 
 def _is_other_thing(folder: Path) -> bool:
@@ -360,6 +365,8 @@ def _wrong_kind(path: Path, what: str) -> HomeError:
     return HomeError(f"what lies here {what}", where=str(path), fix=fix)
 
 
+# File systems of the kernel, in which nobody can put a file.
+KERNEL = ("/proc", "/sys")
 # What the results' database cuts or splits a path at: it would open another file, perhaps of another home.
 UNUSABLE = "?\\"
 
@@ -371,6 +378,9 @@ def _check_names(home: Home) -> None:
     if found:
         what = f"the path of a home may not hold {' or '.join(found)}: the results' database cannot open it"
         raise HomeError(what, where=name, fix=fix)
+    for place in (Path(os.path.realpath(home.root)), Path(os.path.realpath(home.cache))):
+        if place == place.parent or any(place.is_relative_to(kernel) for kernel in KERNEL):
+            raise HomeError("there can be no home here: this folder is the system's", where=str(place), fix=fix)
     for path in (home.root, home.cache):
         try:
             str(path).encode()

@@ -29,6 +29,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -131,8 +132,11 @@ def _read_page(snapshot: Snapshot, name: str) -> Page:
 def _make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # A folder that is there may take no file, whatever its mode says.
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        what = f"cannot make the folder of the report: {error.strerror}"
+        what = f"cannot make the folder of the report, or a file in it: {error.strerror}"
         raise XpError(what, where=str(folder), fix="choose another with -o") from error
     return folder
 

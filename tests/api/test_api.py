@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -81,6 +82,20 @@ def test_submit_takes_a_file_or_a_spec(tmp_path: Path, started: list[Home]) -> N
     assert api.submit(load_spec(QUICKSTART), home.root) == first
     assert [one.root for one in started] == [home.root]
     assert len(states(home)) == 23
+
+
+def test_what_a_notebook_writes_is_as_open_as_the_home_and_its_own_files_as_before(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    home.root.chmod(0o700)
+    umask = os.umask(0o022)
+    try:
+        api.submit(QUICKSTART, home, start=False)
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(umask)
+    written = [path for path in home.root.rglob("*") if path.is_file()]
+    assert len(written) > 23
+    assert {path.name for path in written if path.stat().st_mode & 0o077} <= {home.queue_db.name}, "made by make_home"
 
 
 def test_submit_hands_back_what_the_command_warns_of(tmp_path: Path) -> None:

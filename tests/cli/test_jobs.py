@@ -106,6 +106,11 @@ def test_logs_follow_only_when_asked(home: Home, monkeypatch: pytest.MonkeyPatch
     assert run(home, "logs", "one", "-f").stdout == "followed train-1a train-2a\n"
 
 
+def test_logs_steer_no_terminal_behind_a_pipe(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.inspect.logs.read_logs", lambda *_: ["a\x1b]52;c;eA==\x07\tb"])
+    assert run(home, "logs", "one").stdout == "a\\x1b]52;c;eA==\\x07\tb\n"
+
+
 def test_why_tells_of_every_job_and_diff_of_the_first_to_the_second(home: Home) -> None:
     for job, lr in (("train-1a", 0.1), ("train-2a", 0.2)):
         write_spec(home.job(job), "train", {}, {**TRAIN_JOB, "train": {"lr": lr}})

@@ -37,6 +37,12 @@ def pages(made: SyntheticHome, tmp_path_factory: pytest.TempPathFactory) -> dict
     return {path.suffix[1:]: path for path in make_report(made.home, "paper", ("md", "html", "tex"), folder)}
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder of Linux")
+def test_a_folder_that_takes_no_file_is_refused(made: SyntheticHome) -> None:
+    with pytest.raises(XpError, match="choose another with -o"):
+        make_report(made.home, "paper", ("md",), Path("/proc/self"))
+
+
 class _Tags(HTMLParser):
     """Notes which tags are open at the end, and every address that a page points to."""
 
