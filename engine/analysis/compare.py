@@ -258,6 +258,7 @@ def surround(run: Row, metric: Metric) -> Surroundings:
         code=run["measure_code" if is_measured else "code"],
         images=run["images"],
         at_once=None if is_measured else run["at_once"],
+        infer_batch=None if not is_measured or run["infer_batch_size"] is None else str(run["infer_batch_size"]),
         **{name: run[f"{where}_{name}"] for name in ("device", "driver", "torch", "timm", "host")},
     )
 

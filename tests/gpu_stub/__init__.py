@@ -1,6 +1,8 @@
 """A CUDA runtime without a GPU, so that the tests walk the CUDA path on any machine.
 
-runtime.cpp  the runtime: counts launches, copies and synchronisations, reserves memory, has the faults that it is told
+runtime.cpp  the runtime: counts launches, copies and synchronisations, reserves memory, has the faults that it is told;
+             captures graphs and replays them, each kernel for 2 us on a clock that events read
+sensors.c    NVML of one card: clocks, power, temperature, energy
 card.h       the card that it plays, by what the environment says
 build.py     makes the libraries for the torch that is installed
 device.py    inside a process on the stub: counters, and stand-ins for cuDNN's convolution and batch normalisation
