@@ -92,11 +92,14 @@ group by all;
 -- measured alone. A round is a process of its own for each network. `apart` is null for how the network is called that
 -- `results` shows (on a GPU a replayed graph), else another way: eager, compiled.
 create view speed_rounds_all as
-with loads as (
-    select job, unnest(value::struct(
-        device varchar, "precision" varchar, batch_size integer, threads integer, apart varchar, own double[],
-        base double[]
-    )[], recursive := true) from facts where name = 'rounds'
+with entries as (
+    select job, unnest(value::json[]) as entry from facts where name = 'rounds'
+), loads as (
+    -- Field by field: what was measured before there was `apart` lacks it.
+    select job, entry ->> '$.device' as device, entry ->> '$.precision' as "precision",
+        (entry ->> '$.batch_size')::integer as batch_size, (entry ->> '$.threads')::integer as threads,
+        entry ->> '$.apart' as apart, (entry -> '$.own')::double[] as own, (entry -> '$.base')::double[] as base
+    from entries
 )
 select job, device, "precision", batch_size, threads, apart, unnest(range(1, len(own) + 1))::integer as round,
     unnest(own) as images_per_second,

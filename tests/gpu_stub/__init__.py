@@ -8,6 +8,7 @@ build.py     makes the libraries for the torch that is installed
 device.py    inside a process on the stub: counters, and stand-ins for cuDNN's convolution and batch normalisation
 children.py  runs a script in such a process and reads what it tells
 jobs.py      a small experiment's jobs of every kind, feeding, losses, small cards
+replays.py   graphs that are captured, replayed and refused
 job.py       `engine.run` on the stub: all numbers are zero there, so what judges numbers is told to look away
 
 It finds tensors on the wrong device, dtypes that do not meet, hidden synchronisations, launches, peaks of memory and
