@@ -1,4 +1,4 @@
-"""The attention kernels: what they take on cards (compiled, not run), and their time bounds beside those of eager paths.
+"""The attention kernels: what they take on cards (compiled, not run), and their time bounds beside eager paths'.
 
     python benchmarks/kernels.py [--quick] [--json]
     python benchmarks/kernels.py --measure HOME/cache/attention_times.json      on a GPU: what `backend: auto` goes by
@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
@@ -82,7 +83,7 @@ def compile_all(quick: bool) -> list[Build]:
     return builds
 
 
-def modules(backend: str) -> Iterator[tuple[int, WindowAttention]]:
+def modules(backend: Literal["auto", "triton"]) -> Iterator[tuple[int, WindowAttention]]:
     """Yield the attentions of TinyViT-5M and 21M at 224 px with how many windows an image has: dense, block, slide."""
     sizes = {1: (28, ((128, 4), (192, 6))), 2: (14, ((160, 5), (384, 12))), 3: (7, ((320, 10), (576, 18)))}
     for stage, (side, widths) in sizes.items():
@@ -102,9 +103,9 @@ def measure(path: Path) -> None:
     for (count, fused), (_, plain) in zip(modules("triton"), modules("auto"), strict=True):
         if what := misfit(fused, device):
             sys.exit(f"nothing to measure: {what}")
-        times = [_milliseconds(module.to(device), IMAGES * count) for module in (fused, plain)]
-        pairs[case_of(fused, "bf16")] = Pair(*times)
-        print(f"{case_of(fused, 'bf16')}: {times[0]:.3f} ms, without {times[1]:.3f} ms", flush=True)
+        ours, other = (_milliseconds(module.to(device), IMAGES * count) for module in (fused, plain))
+        pairs[case_of(fused, "bf16")] = Pair(ours, other)
+        print(f"{case_of(fused, 'bf16')}: {ours:.3f} ms, without {other:.3f} ms", flush=True)
     write_times(path, torch.cuda.get_device_name(device), pairs)
 
 
@@ -124,12 +125,13 @@ def _time(step: Callable[[], None], module: nn.Module) -> float:
     times = []
     for _ in range(ROUNDS):
         module.zero_grad()
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()  # type: ignore[no-untyped-call]
+        # torch gives events no types.
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        begin.record()
         step()
-        end.record()  # type: ignore[no-untyped-call]
-        end.synchronize()  # type: ignore[no-untyped-call]
-        times.append(float(begin.elapsed_time(end)))  # type: ignore[no-untyped-call]
+        end.record()
+        end.synchronize()
+        times.append(begin.elapsed_time(end))
     # The first ones compile and choose.
     return statistics.median(times[ROUNDS // 3 :])
 

@@ -124,7 +124,7 @@ def run_ours(words: dict[str, Any]) -> None:
 
 def run_bare(loop: Loop, loader: Held) -> None:
     """The least that a step is: forward, loss, backward, update; nothing is looked at."""
-    network, forward, optimizer = loop.network.train(), loop.recipe.forward, loop.optimizer
+    network, forward, optimizer = loop.network.train(), loop.recipe.forward, loop.update.optimizer
 
     def epoch() -> int:
         for batch in loader.batches:

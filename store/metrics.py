@@ -145,6 +145,31 @@ METRICS: Mapping[str, Metric] = {
             label="Inference latency", heading="latency", column="",
         ),
         Metric(
+            name="infer_images_per_second_eager", source="largest['infer_images_per_second_eager']", unit="images/s",
+            better="higher", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Inference throughput, eager", heading="inference, eager", column="",
+        ),
+        Metric(
+            name="infer_latency_eager", source="smallest['infer_latency_eager']", unit="ms",
+            better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Inference latency, eager", heading="latency, eager", column="",
+        ),
+        Metric(
+            name="infer_images_per_second_compiled", source="largest['infer_images_per_second_compiled']",
+            unit="images/s", better="higher", exact=False, device_bound=True, measured="once", images="any",
+            is_share=False, label="Inference throughput, compiled", heading="inference, compiled", column="",
+        ),
+        Metric(
+            name="infer_latency_compiled", source="smallest['infer_latency_compiled']", unit="ms",
+            better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Inference latency, compiled", heading="latency, compiled", column="",
+        ),
+        Metric(
+            name="infer_energy", source="largest['infer_energy']", unit="J",
+            better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Energy of an image", heading="energy of an image", column="",
+        ),
+        Metric(
             name="cuda_peak_reserved", source="figures['cuda_peak_reserved']::bigint", unit="bytes", better="lower",
             exact=False, device_bound=True, measured="per_seed", images="any", is_share=False,
             label="Peak GPU memory, reserved", heading="peak GPU memory, reserved", column="memory",

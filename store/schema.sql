@@ -89,17 +89,26 @@ from raw.facts f join raw.chains c on f.job = c.job and f.attempt = c.attempt an
 group by all;
 
 -- Images/s of each round of a measure job, and of the baseline, which was measured in turn with it; null where it was
--- measured alone. A round is a process of its own for each network.
-create view speed_rounds as
-with loads as (
-    select job, unnest(value::struct(
-        device varchar, "precision" varchar, batch_size integer, threads integer, own double[], base double[]
-    )[], recursive := true) from facts where name = 'rounds'
+-- measured alone. A round is a process of its own for each network. `apart` is null for how the network is called that
+-- `results` shows (on a GPU a replayed graph), else another way: eager, compiled.
+create view speed_rounds_all as
+with entries as (
+    select job, unnest(value::json[]) as entry from facts where name = 'rounds'
+), loads as (
+    -- Field by field: what was measured before there was `apart` lacks it.
+    select job, entry ->> '$.device' as device, entry ->> '$.precision' as "precision",
+        (entry ->> '$.batch_size')::integer as batch_size, (entry ->> '$.threads')::integer as threads,
+        entry ->> '$.apart' as apart, (entry -> '$.own')::double[] as own, (entry -> '$.base')::double[] as base
+    from entries
 )
-select job, device, "precision", batch_size, threads, unnest(range(1, len(own) + 1))::integer as round,
+select job, device, "precision", batch_size, threads, apart, unnest(range(1, len(own) + 1))::integer as round,
     unnest(own) as images_per_second,
     unnest(coalesce(base, list_transform(own, lambda one: null::double))) as baseline_images_per_second
 from loads;
+
+create view speed_rounds as
+select job, device, "precision", batch_size, threads, round, images_per_second, baseline_images_per_second
+from speed_rounds_all where apart is null;
 
 -- How many times as fast as the baseline: geometric mean over rounds, with Student's t interval on the log scale.
 create view speedups as
@@ -211,13 +220,17 @@ with final_series as (
     select rj.run, arg_max(s.low, (s.device <> 'cpu', s.batch_size, s.threads)) as low,
         arg_max(s.high, (s.device <> 'cpu', s.batch_size, s.threads)) as high
     from run_jobs rj join speedups s using (job) where rj.role = 'measure' group by rj.run
+), ran_out as (
+    -- The smallest batch that did not fit: figures are of the largest that did.
+    select rj.run, min(m.batch_size) as batch_size
+    from run_jobs rj join measurements m using (job) where rj.role = 'measure' and m.name = 'infer_oom' group by rj.run
 ), spent as (
     select rj.run, sum(j.seconds) filter (rj.role in ('student', 'prune')) as seconds
     from run_jobs rj join jobs j using (job) group by rj.run
 )
 select r.experiment, r.arm, r.cell, r.seed, r.split, r.run, r.state,
     {{metric_columns}},
-    largest_batches['infer_images_per_second'] as infer_batch_size, k.low as speedup_low, k.high as speedup_high,
+    largest_batches['infer_images_per_second'] as infer_batch_size, o.batch_size as infer_oom_batch_size, k.low as speedup_low, k.high as speedup_high,
     w.images as test_images, w.centre - w.half as test_low, w.centre + w.half as test_high
 from runs r
 left join final_series fs on fs.run = r.run
@@ -226,6 +239,7 @@ left join measure_figures mf on mf.run = r.run
 left join explain_figures ef on ef.run = r.run
 left join taught t on t.run = r.run
 left join quickened k on k.run = r.run
+left join ran_out o on o.run = r.run
 left join spent s on s.run = r.run
 left join wilson w on w.run = r.run
 left join raw.runs q on q.run = r.run and q.experiment = r.experiment

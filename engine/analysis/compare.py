@@ -248,6 +248,10 @@ def _why_untested(difference: Interval, common: int) -> str:
     return ONE_MEASUREMENT if common > 1 else ONE_SEED
 
 
+def _text_of(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
 def surround(run: Row, metric: Metric) -> Surroundings:
     """Return the settings of a run as they were carried out, and the machine and code of the job behind `metric`."""
     is_measured = metric.measured == "once"
@@ -258,6 +262,7 @@ def surround(run: Row, metric: Metric) -> Surroundings:
         code=run["measure_code" if is_measured else "code"],
         images=run["images"],
         at_once=None if is_measured else run["at_once"],
+        infer_batch=_text_of(run.get("infer_batch_size")) if is_measured else None,
         **{name: run[f"{where}_{name}"] for name in ("device", "driver", "torch", "timm", "host")},
     )
 

@@ -56,7 +56,8 @@ class Fairness:
 class Surroundings:
     """Of one run: its settings by dotted path, and what no setting says.
 
-    `at_once`: how many images went through the network at once, where memory was too short for the batch.
+    `at_once`: how many images went through the network at once, where memory was too short for the batch;
+    `infer_batch`: the largest batch that was timed, of a measure job.
     """
 
     settings: Mapping[str, Any]
@@ -68,6 +69,7 @@ class Surroundings:
     timm: str | None = None
     host: str | None = None
     at_once: str | None = None
+    infer_batch: str | None = None
 
 
 def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_top1") -> Fairness:

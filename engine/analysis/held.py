@@ -218,6 +218,7 @@ AROUND = (
     Around("torch", "the torch version", RUNNING, noted=ACCURACY),
     Around("timm", "the timm version", NONE, noted=ALL),
     Around("host", "the host", NONE, noted=RUNNING),
+    Around("infer_batch", "the largest batch that fits", MEASURED),
     Around("at_once", "the images that go through at once", TRAINING, noted=ACCURACY),
 )
 
@@ -265,7 +266,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Prune", "recover_lr", Rule(ACCURACY)),
     (
         "Measure",
-        "batch_sizes threads seconds rounds",
+        "batch_sizes threads seconds rounds compiled",
         Rule(MEASURED, is_factor=False),
     ),  # the ruler
     ("Explain", "images", Rule(NONE)),

@@ -23,7 +23,14 @@ from store.metrics import Metric
 ONE_NETWORK, NO_COMMON = say("one_network"), say("no_common")
 NO_ROUNDS = ""  # measured by an xp that kept none, which the caller has words for
 TELL_MORE = {"rounds": say("more_rounds"), "networks": say("more_networks")}
-SMALLEST_BATCH = "infer_latency"
+
+
+@dataclass(frozen=True)
+class RoundsOf:
+    """Which rounds a metric is of: how the network is called (None: as reports show it), and at which batch."""
+
+    apart: str | None = None
+    at_smallest: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,11 @@ def compare_speeds(snapshot: Snapshot, first: Sequence[str], second: Sequence[st
     """Return the ratio of two arms, which these jobs measured, in `metric`; else why there is none, or NO_ROUNDS."""
     if len({*first, *second}) == 1:
         return ONE_NETWORK
-    rows = snapshot.ask("compare_rounds", jobs=sorted({*first, *second}), smallest=metric.name == SMALLEST_BATCH)
+    if metric.name not in ROUNDS:
+        return NO_ROUNDS
+    of = ROUNDS[metric.name]
+    names = sorted({*first, *second})
+    rows = snapshot.ask("compare_rounds", jobs=names, smallest=of.at_smallest, apart=of.apart)
     jobs = _read_jobs(rows)
     if not jobs.keys() >= {*first, *second}:
         return NO_ROUNDS
@@ -132,3 +143,15 @@ def _ratio_of(one: _Side, two: _Side, *, sign: float) -> SpeedRatio:
     fewest = min(counted, key=lambda side: side.n or 0)
     df = sum(parts) ** 2 / spent if spent > 0 else fewest.df
     return SpeedRatio(sign * (one.log - two.log), math.sqrt(sum(parts)), df, fewest.n or 0, fewest.of)
+
+
+ROUNDS: Mapping[str, RoundsOf] = {
+    "infer_images_per_second": RoundsOf(),
+    "infer_speedup": RoundsOf(),
+    "infer_latency": RoundsOf(at_smallest=True),
+    "infer_images_per_second_eager": RoundsOf("eager"),
+    "infer_latency_eager": RoundsOf("eager", at_smallest=True),
+    "infer_images_per_second_compiled": RoundsOf("compiled"),
+    "infer_latency_compiled": RoundsOf("compiled", at_smallest=True),
+}
+"""A metric that is not here has no rounds side by side, such as energy: two jobs say one number each."""

@@ -7,6 +7,8 @@ train     the training loop, resumed to the same bits
 prune     smaller layers
 prune_left  what a ratio leaves of them, before any training
 measure   speed, memory, size
+replay    the same as a CUDA graph, between events
+sensors   clocks, power, temperature and energy of a card
 algorithm_macs   what attention patterns need, whatever is computed
 explain   attention maps
 pointing  whether maps point at the object

@@ -62,13 +62,15 @@ def plan_measure(run: RunDraft) -> None:
 
 
 def _measured_alone(context: PlanContext, settings: Settings) -> MeasureSettings:
+    device = context.draft.device(settings)
     return MeasureSettings(
         network=settle_backend(settings.student, settings.data.image_size).model_copy(update={"weights": "none"}),
         num_classes=context.num_classes,
         image_size=settings.data.image_size,
         precision=settings.train.precision,
         measure=settings.measure,
-        device=context.draft.device(settings),
+        device=device,
+        timing="replays" if device == "gpu" else "calls",
     )
 
 

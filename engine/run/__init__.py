@@ -20,6 +20,7 @@
     jobs        pack, explain
     objects     where the objects lie in what is explained
     measuring   size, speed and memory of a network, in turn with the baseline's
+    measure_log  what of it is written
     rounds      in which order networks are timed, and the figures of it
     calibrate   how fast this machine is, for estimates
     bench_process  a network in a process of its own

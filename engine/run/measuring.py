@@ -1,26 +1,30 @@
 """The job that measures: takes an attempt, gives size, speed and memory of its network, in turn with the baseline's.
 
 The job's process runs no operator itself: it reads, counts and times in processes of their own (bench_process.py).
+On a GPU the figures without a suffix are of graph replay, what the card needs; those of eager calls, which the host
+waits for, and of the compiled network have a suffix of their own. A network that cannot be captured is measured eager.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from torch import nn
 
 from engine.core.algorithm_macs import count_algorithm_macs
-from engine.core.measure import Burst, Load, Stopwatch, count_macs, count_params
+from engine.core.measure import Burst, Load, Mode, Stopwatch, count_macs, count_params
 from engine.core.network.backends import settle
+from engine.core.replay import Spent
 from engine.run.attempt import Attempt
 from engine.run.bench_process import BenchProcess
 from engine.run.device import device_name, prepare_device, seed_everything
 from engine.run.inputs import bare_network, load_trained
+from engine.run.measure_log import MeasureLog
 from engine.run.provenance import write_origin
-from engine.run.rounds import Figure, Timings, speed_up, time_rounds
+from engine.run.rounds import Bench, time_rounds
 from engine.spec import Student
 from engine.spec.job_settings import MeasureSettings
 
@@ -60,6 +64,14 @@ class NetworkBench:
     def time(self, load: Load, seconds: float) -> Burst:
         return self._watch().time(load, seconds)
 
+    def spend(self) -> Spent | str:
+        return self._watch().spend()
+
+    def refusals(self, loads: Sequence[Load]) -> dict[Mode, str]:
+        """Return why the network cannot be called in the ways of these loads, of those that it cannot."""
+        found = {load.mode: self._watch().refusal(load) for load in loads}
+        return {mode: why for mode, why in found.items() if why}
+
     def _watch(self) -> Stopwatch:
         if self.stopwatch is None:
             settings = self.settings
@@ -67,10 +79,26 @@ class NetworkBench:
         return self.stopwatch
 
 
+@dataclass(frozen=True)
+class Modes:
+    """How networks are called: `shown` is what a report shows, `apart` the others, `refused` why not in some way."""
+
+    shown: Mode
+    apart: tuple[Mode, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def loads(self, settings: MeasureSettings) -> list[Load]:
+        """Return every load in every way; eager calls come first, whose peaks hold the trials of kernels."""
+        modes = sorted((self.shown, *self.apart), key=lambda mode: mode != "eager")
+        sizes = [(size, threads) for threads in settings.measure.threads for size in settings.measure.batch_sizes]
+        return [Load(size, threads, mode) for size, threads in sizes for mode in modes]
+
+
 def run_measure(attempt: Attempt) -> None:
     """Measure a network in the shape of its parent, else of its settings; weights do not matter.
 
-    Where the settings name the baseline's network, both are measured in turn, and their ratio is a figure too.
+    Where the settings name the baseline's network, both are measured in turn, and their ratio is a figure too. A batch
+    size that does not fit is a figure; MemoryError where none fits.
     """
     settings = attempt.settings(MeasureSettings)
     measure, progress = settings.measure, Progress(attempt, settings.measure.rounds)
@@ -78,18 +106,47 @@ def run_measure(attempt: Attempt) -> None:
     builders = [partial(_own_network, attempt)]
     if settings.against is not None:
         builders.append(partial(_bare_network, settings, settings.against))
-    with open_bench(builders[0]) as bench:
+    openers = [partial(open_bench, build) for build in builders]
+    with openers[0]() as bench:
         counts: Counts = bench.ask("count")
     write_origin(attempt, counts.device, measure.threads[0], None)
     log = MeasureLog(attempt, counts.device)
     log.add_counts(counts.figures)
-    loads = [Load(batch_size, threads) for threads in measure.threads for batch_size in measure.batch_sizes]
-    openers = [partial(open_bench, build) for build in builders]
-    timings = time_rounds(openers, loads, measure.rounds, measure.seconds, progress.begin)
+    modes = _find_modes(settings, counts.device, openers)
+    timings = time_rounds(
+        openers, modes.loads(settings), measure.rounds, measure.seconds, progress.begin,
+        partial(_look_at_card, log) if modes.shown == "graph" else None,
+    )  # fmt: skip
     for load, (own, *base) in timings.items():
-        log.add_speeds(load, own, base[0] if base else None)
-    attempt.journal.fact("rounds", log.rounds)
+        log.add_load(load, own, base[0] if base else None, is_apart=load.mode != modes.shown)
+    if modes.refused or modes.shown != "eager":
+        attempt.journal.fact("modes", {"shown": modes.shown, "apart": modes.apart, "refused": modes.refused})
+    log.write_rounds()
     attempt.write_result(0, log.figures)
+
+
+def _find_modes(
+    settings: MeasureSettings, device: str, openers: Sequence[Callable[[], BenchProcess[NetworkBench]]]
+) -> Modes:
+    """Return how all networks can be called: each is tried with the smallest batch, in a process of its own."""
+    replays = settings.timing == "replays" and device != CPU
+    asks: dict[Mode, bool] = {"graph": replays, "compiled": settings.measure.compiled}
+    asked = [mode for mode, is_asked in asks.items() if is_asked]
+    refused: dict[str, str] = {}
+    smallest, threads = min(settings.measure.batch_sizes), settings.measure.threads[0]
+    for opener in openers if asked else []:
+        with opener() as bench:
+            refused |= bench.ask("refusals", [Load(smallest, threads, mode) for mode in asked])
+    for mode, why in refused.items():
+        print(f"not measured as {mode}: {why}", flush=True)
+    can = [mode for mode in asked if mode not in refused]
+    apart: list[Mode] = ["eager", *(mode for mode in can if mode != "graph")] if "graph" in can else can
+    return Modes("graph" if "graph" in can else "eager", tuple(apart), refused)
+
+
+def _look_at_card(log: MeasureLog, bench: Bench, load: Load) -> None:
+    if load.mode == "graph":
+        log.add_spent(load, bench.ask("spend"))
 
 
 @dataclass
@@ -125,49 +182,4 @@ def _bare_network(settings: MeasureSettings, network: Student) -> nn.Module:
     return bare_network(network, settings.classes_here, settings.image_size, None)
 
 
-class MeasureLog:
-    """Writes the figures of a measure job into its journal, and keeps those of its result."""
-
-    def __init__(self, attempt: Attempt, device: str) -> None:
-        self.journal, self.settings = attempt.journal, attempt.settings(MeasureSettings)
-        self.device = device
-        self.figures: dict[str, float] = {}
-        self.rounds: list[dict[str, object]] = []
-
-    def add_counts(self, counts: dict[str, int]) -> None:
-        """Log what is the same however often it is counted."""
-        self.figures.update(counts)
-        for name, value in counts.items():
-            self._add(name, Figure(value, value, value, 1), "1", Load(1, self.settings.measure.threads[0]))
-
-    def add_speeds(self, load: Load, own: Timings, base: Timings | None) -> None:
-        """Log rate, latency, speed-up and memory under one load, and keep the rounds."""
-        rate = own.figure(lambda seconds: load.batch_size / seconds)
-        self._add("infer_images_per_second", rate, "images/s", load)
-        self._add("infer_latency", own.figure(lambda seconds: 1e3 * seconds), "ms", load)
-        self.figures[f"infer_images_per_second_{load.batch_size}_{load.threads}"] = rate.value
-        rates, others = own.rates(load.batch_size), base.rates(load.batch_size) if base else None
-        if others is not None:
-            self._add("infer_speedup", speed_up(rates, others), "1", load)
-        for name, peak in own.peaks.items():
-            self._add(f"infer_{name}", Figure(peak, peak, peak, 1), "bytes", load)
-        self._keep_rounds(load, rates, others)
-
-    def _keep_rounds(self, load: Load, own: Sequence[float], base: Sequence[float] | None) -> None:
-        where = {"device": self.device, "precision": self.settings.precision}
-        about = {**where, "batch_size": load.batch_size, "threads": load.threads}
-        self.rounds.append({**about, "own": list(own), "base": None if base is None else list(base)})
-
-    def _add(self, name: str, figure: Figure, unit: str, load: Load) -> None:
-        self.journal.measurement(
-            name,
-            figure.value,
-            unit,
-            device=self.device,
-            precision=self.settings.precision,
-            batch_size=load.batch_size,
-            threads=load.threads,
-            p5=figure.p5,
-            p95=figure.p95,
-            n=figure.n,
-        )
+CPU = "cpu"  # what device_name calls it

@@ -11,12 +11,13 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from engine.core.measure import Burst, Load
 
 TURN_SECONDS = 0.02  # at least one call
+MOST_OOMS = 2  # rounds in which memory may run out under a load: others may have held it in the first
 
 
 class Bench(Protocol):
@@ -37,10 +38,27 @@ class Figure:
 
 @dataclass
 class Timings:
-    """One network under one load: seconds of each call by round, and the highest peaks of CUDA memory."""
+    """One network under one load: seconds of each call by round, and the highest peaks of CUDA memory.
+
+    A round in which memory ran out is empty; `ooms` counts them.
+    """
 
     rounds: list[list[float]] = field(default_factory=list)
     peaks: dict[str, int] = field(default_factory=dict)
+    ooms: int = 0
+
+    @property
+    def fits(self) -> bool:
+        return any(self.rounds)
+
+    @property
+    def is_given_up(self) -> bool:
+        return self.ooms >= MOST_OOMS
+
+    def run_out(self) -> None:
+        """Take in a round in which memory ran out."""
+        self.rounds.append([])
+        self.ooms += 1
 
     def add(self, bursts: Sequence[Burst]) -> None:
         """Take in the bursts of one round."""
@@ -51,7 +69,7 @@ class Timings:
 
     def medians(self) -> list[float]:
         """Return the median seconds of a call in each round."""
-        return [statistics.median(times) for times in self.rounds]
+        return [statistics.median(times) for times in self.rounds if times]
 
     def rates(self, batch_size: int) -> list[float]:
         """Return images/s of each round."""
@@ -61,7 +79,8 @@ class Timings:
         """Return the figure that `of_seconds` makes of the seconds of a call."""
         calls = [of_seconds(value) for times in self.rounds for value in times]
         low, high = percentiles(calls)
-        return Figure(geometric_mean([of_seconds(value) for value in self.medians()]), low, high, len(self.rounds))
+        medians = [of_seconds(value) for value in self.medians()]
+        return Figure(geometric_mean(medians), low, high, len(medians))
 
 
 Opener = Callable[[], AbstractContextManager[Bench]]
@@ -69,11 +88,18 @@ Opener = Callable[[], AbstractContextManager[Bench]]
 
 
 def time_rounds(
-    openers: Sequence[Opener], loads: Sequence[Load], rounds: int, seconds: float, watch: Callable[[int], None]
+    openers: Sequence[Opener],
+    loads: Sequence[Load],
+    rounds: int,
+    seconds: float,
+    watch: Callable[[int], None],
+    after: Callable[[Bench, Load], None] | None = None,
 ) -> dict[Load, list[Timings]]:
     """Time every network under every load in `rounds` rounds, for `seconds` in all of them together.
 
-    Returns the timings of each network by load; `watch` is called with the number of each round before it begins.
+    Returns the timings of each network by load; `watch` is called with the number of each round before it begins,
+    `after` with the first network's bench when its turns under a load are over. A load for which a network has too
+    little memory is left out for that network, and tried once more in the next round.
     """
     timings = {load: [Timings() for _ in openers] for load in loads}
     for number in range(rounds):
@@ -81,29 +107,57 @@ def time_rounds(
         with ExitStack() as opened:
             benches = [opened.enter_context(opener()) for opener in openers]
             for load in loads:
-                found = time_turns(benches, load, seconds / rounds, number)
-                for kept, bursts in zip(timings[load], found, strict=True):
-                    kept.add(bursts)
+                _time_load(benches, timings[load], load, seconds / rounds, number)
+                if after is not None and timings[load][0].rounds[-1:] not in ([], [[]]):
+                    after(benches[0], load)
     return timings
 
 
+def _time_load(benches: Sequence[Bench], kept: Sequence[Timings], load: Load, seconds: float, number: int) -> None:
+    asked = [place for place, timings in enumerate(kept) if not timings.is_given_up]
+    fitting = [place for place in asked if _fits(benches[place], load)]
+    found = time_turns([benches[place] for place in fitting], load, seconds, number)
+    for place, bursts in zip(fitting, found, strict=True):
+        kept[place].add(bursts)
+    for place in set(range(len(kept))) - set(fitting):
+        kept[place].run_out()
+
+
+def _fits(bench: Bench, load: Load) -> bool:
+    """Warm up; return whether there was memory for it."""
+    try:
+        bench.ask("warm_up", load)
+    except MemoryError as error:
+        print(f"batch size {load.batch_size} ({load.mode}) does not fit: {error}", flush=True)
+        return False
+    return True
+
+
 def time_turns(benches: Sequence[Bench], load: Load, seconds: float, number: int) -> list[list[Burst]]:
-    """Let the benches take turns, there and back, until each has had `seconds`; warm up before.
+    """Let the benches, which are warm, take turns, there and back, until each has had `seconds`.
 
     Turns are short, so that a slow moment of the machine meets both; another end begins in each round.
     """
-    for bench in benches:
-        bench.ask("warm_up", load)
     there = list(range(len(benches)))[:: 1 if number % 2 == 0 else -1]
     bursts: list[list[Burst]] = [[] for _ in benches]
-    while not all(bursts) or min(map(_spent, bursts)) < seconds:
+    while benches and (not all(bursts) or min(map(_spent, bursts)) < seconds):
         for place in (*there, *reversed(there)):
             bursts[place].append(benches[place].ask("time", load, min(TURN_SECONDS, seconds / 2)))
     return bursts
 
 
 def _spent(bursts: Sequence[Burst]) -> float:
-    return sum(sum(burst.times) for burst in bursts)
+    return sum(burst.seconds for burst in bursts)
+
+
+def common_rounds(own: Timings, base: Timings | None) -> tuple[Timings, Timings | None]:
+    """Return both without the rounds in which either ran out of memory; `base` None where it has too few left."""
+    if base is None:
+        return own, None
+    pairs = [pair for pair in zip(own.rounds, base.rounds, strict=True) if all(pair)]
+    if len(pairs) < 2 and (own.ooms or base.ooms):
+        return own, None
+    return replace(own, rounds=[one for one, _ in pairs]), replace(base, rounds=[two for _, two in pairs])
 
 
 def speed_up(own: Sequence[float], base: Sequence[float]) -> Figure:

@@ -25,7 +25,15 @@ from engine.spec.job_settings import (
 TABLE = "engine/spec/job_kinds.py"
 SMALLER_BATCH = "take a smaller train.batch_size, or train.memory: lean"
 TRAINED_PEAKS = ("cuda_peak_allocated", "cuda_peak_reserved", "host_peak_rss", "device_images")
-MEASURED_PEAKS = ("infer_cuda_peak_allocated", "infer_cuda_peak_reserved")
+MEASURED_PEAKS = (
+    *("infer_cuda_peak_allocated", "infer_cuda_peak_reserved"),
+    *("infer_cuda_peak_allocated_settled", "infer_cuda_peak_reserved_settled"),
+)
+MEASURED_APART = (
+    *("infer_images_per_second_eager", "infer_latency_eager", "infer_speedup_eager"),
+    *("infer_images_per_second_compiled", "infer_latency_compiled", "infer_speedup_compiled"),
+)
+MEASURED_CARD = ("infer_energy", "infer_power", "infer_sm_clock", "infer_memory_clock", "infer_temperature")
 EXPLAINED_FIGURES = ("deletion_auc", "insertion_auc", "deletion_gain", "insertion_gain")
 POINTING_FIGURES = ("pointing_game", "pointing_chance", "pointing_others", "box_energy", "box_area")  # with boxes
 TRAINED_FIGURES = ("train_images_per_second", "evaluate_images_per_second", "params", *TRAINED_PEAKS)
@@ -152,7 +160,7 @@ KINDS: dict[str, JobKind] = {
         less_memory="take smaller measure.batch_sizes",
         figures=(
             *("params", "macs", "macs_algorithm", "infer_images_per_second", "infer_latency", "infer_speedup"),
-            *MEASURED_PEAKS,
+            *("infer_oom", *MEASURED_PEAKS, *MEASURED_APART, *MEASURED_CARD),
         ),
     ),
     "explain": JobKind(

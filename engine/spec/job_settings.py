@@ -198,7 +198,8 @@ class MeasureSettings(NetworkSettings):
 
     `against`: the network of the experiment's baseline, which is measured in turn with it; None where it is that very
     network, where there is no baseline, and where the baseline is measured in another way or its shape is a result.
-    `device`: how fast it is on a CPU and how fast on a GPU are two results.
+    `device`: how fast it is on a CPU and how fast on a GPU are two results. `timing`: so are the time that the host
+    waits for a call, and that in which a GPU replays one (graph replay between events).
     """
 
     image_size: int
@@ -206,6 +207,7 @@ class MeasureSettings(NetworkSettings):
     measure: Measure
     against: Student | None = None
     device: DeviceKind = Field("cpu", json_schema_extra=LATER)
+    timing: Literal["calls", "replays"] = Field("calls", json_schema_extra=LATER)
 
 
 class ExplainSettings(NetworkSettings):

@@ -171,6 +171,9 @@ class Measure(Model):
         float, ranged("least time for each batch size and thread count, over all rounds", gt=0.0, le=86_400.0)
     ] = 1.0
     rounds: Annotated[int, ranged("each in new processes; the spread between them is the error", ge=2, le=10_000)] = 6
+    compiled: bool = Field(
+        False, description="time the network once more as torch.compile makes it", json_schema_extra=LATER
+    )
 
 
 class Explain(Model):

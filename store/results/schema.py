@@ -18,7 +18,10 @@ ROWS_VERSION = 5  # to be raised when what `collect` reads of the files becomes 
 DECIDING = ("ingest_lines.sql", "refresh_jobs.sql")
 # What tells of a run, or of a metric.
 NO_METRICS = frozenset(
-    {"seed", "infer_batch_size", "test_images", "test_low", "test_high", "speedup_low", "speedup_high"}
+    {
+        *("seed", "infer_batch_size", "infer_oom_batch_size", "test_images", "test_low", "test_high"),
+        *("speedup_low", "speedup_high"),
+    }
 )
 NUMERIC = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\b.*")
 

@@ -145,7 +145,7 @@ def test_inference_is_decided_by_what_its_job_is_made_of() -> None:
     decided = {path for path in PLACES if "inference" in rule_of(path).decides and not path.startswith("prune.")}
     of_images = {"data.source", "data.classes", "data.image_size", "train.precision"}
     assert decided - of_images <= known
-    assert known - decided - {"image_size", "precision", "num_classes", "device"} == {
+    assert known - decided - {"image_size", "precision", "num_classes", "device", "timing"} == {
         "student.drop_path",
         "student.weights",
     }

@@ -1,4 +1,5 @@
-"""Builds the stub: takes the torch of this interpreter, gives a folder with libxpstub.so and libcuda.so.1.
+"""Builds the stub: takes the torch of this interpreter, gives a folder with libxpstub.so, libcuda.so.1 and
+libnvidia-ml.so.1.
 
 runtime.cpp and card.h write what has a meaning; every other function that PyTorch's libraries want from CUDA's runtime,
 cuBLAS and the driver is made here and succeeds. The folder is kept under build/ and made anew where torch or a source
@@ -23,8 +24,9 @@ from filelock import FileLock
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 RUNTIME = HERE / "runtime.cpp"
-SOURCES = (RUNTIME, HERE / "card.h", Path(__file__))
-LIBRARY, DRIVER = "libxpstub.so", "libcuda.so.1"
+SENSORS = HERE / "sensors.c"
+SOURCES = (RUNTIME, SENSORS, HERE / "card.h", Path(__file__))
+LIBRARY, DRIVER, NVML = "libxpstub.so", "libcuda.so.1", "libnvidia-ml.so.1"
 
 # What cuBLAS gives out; all other functions of it either set something up or multiply matrices.
 CUBLAS = {
@@ -101,6 +103,12 @@ def _build(work: Path) -> None:
     _run("g++", "-shared", "-o", f"out/{LIBRARY}", "runtime.o", "rest.o", "-ldl", at=work)
     (work / "driver.c").write_text("\n".join(_driver()))
     _run("gcc", "-w", "-shared", "-fPIC", "-o", f"out/{DRIVER}", "driver.c", at=work)
+    build_sensors(work / "out" / NVML)
+
+
+def build_sensors(target: Path) -> None:
+    """Make the library that plays NVML; gcc alone is needed."""
+    _run("gcc", "-w", "-shared", "-fPIC", "-o", str(target), str(SENSORS), at=HERE)
 
 
 def _rest_of_runtime(work: Path) -> Iterable[str]:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 COUNTERS = (
     "launches", "gemms", "uploads", "downloads", "copies", "fills", "syncs", "allocations", "pinned", "events", "waits",
+    "graphs", "replayed",
 )  # fmt: skip
 
 

@@ -33,7 +33,15 @@ def experiment(precision: str) -> Iterator[tuple[str, str, dict[str, str], dict[
     shape = {"network": NETWORK, "num_classes": 10}
     times = {"batch_sizes": [1, 8], "threads": [1], "seconds": 0.02, "rounds": 2}
     wide = {**NETWORK, "dims": [16, 16, 32, 32]}
-    speeds = {**shape, "image_size": 24, "precision": precision, "measure": times, "against": wide}
+    speeds = {
+        **shape,
+        "image_size": 24,
+        "precision": precision,
+        "measure": times,
+        "against": wide,
+        "device": "gpu",
+        "timing": "replays",
+    }
     asked = {**TARGETS_JOB, "precision": precision, "views": VIEWS, "data": data}
     yield "measure-1", "measure", {}, speeds
     yield "pack-1", "pack", {}, {"data": PACKED, "digest": "d"}
@@ -153,8 +161,8 @@ def teach_each(batch: int, classes: int) -> dict[str, list[str]]:
     return found
 
 
-def run_short(root: str, sizes: list[int], batch: int) -> dict[str, list[list[int]]]:
-    """Measure and train a network on cards of `sizes` MB, as a scheduler would.
+def run_short(root: str, sizes: list[int], batch: int, tiny: int) -> dict[str, list[list[int]]]:
+    """Measure and train a network on cards of `sizes` MB, as a scheduler would, and measure it on a `tiny` one.
 
     Each is tried again as long as it ends with 'out of memory'. Returns [exit status, images at once] of each attempt.
     """
@@ -167,7 +175,7 @@ def run_short(root: str, sizes: list[int], batch: int) -> dict[str, list[list[in
     for job, kind, needs, settings in experiment("fp32"):
         if job not in SHORT:
             continue
-        for size in sizes if kind != "pack" else sizes[:1]:
+        for size in {"pack": sizes[:1], "measure": [*sizes, tiny]}.get(kind, sizes):
             name = job if kind == "pack" else f"{job}-{size}"
             os.environ["XP_STUB_MEMORY_MB"] = str(size)
             write_spec(home.job(name), kind, needs, _enlarge(settings, batch))

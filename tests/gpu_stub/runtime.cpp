@@ -20,7 +20,8 @@
 namespace {
 
 // The order is that of COUNTERS in device.py.
-enum Counter { LAUNCHES, GEMMS, UPLOADS, DOWNLOADS, COPIES, FILLS, SYNCS, ALLOCATIONS, PINNED, EVENTS, WAITS, COUNTERS };
+enum Counter { LAUNCHES, GEMMS, UPLOADS, DOWNLOADS, COPIES, FILLS, SYNCS, ALLOCATIONS, PINNED, EVENTS, WAITS, GRAPHS, REPLAYED,
+               COUNTERS };
 
 long counts[COUNTERS];
 std::mutex guard;
@@ -29,6 +30,21 @@ size_t used = 0;
 thread_local int current_device = 0;
 thread_local cudaError_t last_error = cudaSuccess;
 bool is_poisoned = false;
+
+// Each kernel takes as long, on a clock of its own, by which events are told apart.
+constexpr double KERNEL_MS = 0.002;
+double card_ms = 0;
+
+// A graph holds how many kernels were captured. One stream captures at a time.
+struct Graph {
+    long kernels = 0;
+};
+struct Capture {
+    cudaStream_t stream = nullptr;
+    Graph* graph = nullptr;
+    unsigned long long number = 0;
+    bool is_broken = false;
+} capture;
 
 // Kernels register themselves before the constructors of this file have run.
 std::unordered_map<const void*, std::string>& kernel_names() {
@@ -54,6 +70,11 @@ cudaError_t count_launch(const void* function, dim3 grid, dim3 block) {
     bool fits = grid.x && grid.y && grid.z && grid.y <= 65535 && grid.z <= 65535 && threads && threads <= 1024;
     if (!fits) return fail(cudaErrorInvalidConfiguration);
     std::lock_guard<std::mutex> held(guard);
+    if (capture.graph) {
+        capture.graph->kernels++;
+        return cudaSuccess;
+    }
+    card_ms += KERNEL_MS;
     auto name = kernel_names().find(function);
     launches_by_name()[name == kernel_names().end() ? "?" : name->second]++;
     long worst = number_of("XP_STUB_ILLEGAL_AFTER", 0);
@@ -87,6 +108,10 @@ cudaError_t copy(void* to, const void* from, size_t bytes) {
 }
 
 cudaError_t synchronise() {
+    if (capture.graph) {  // as on a card: what is captured has not run, so nobody can wait for it
+        capture.is_broken = true;
+        return fail(cudaErrorStreamCaptureUnsupported);
+    }
     count(SYNCS);
     return is_poisoned ? fail(cudaErrorIllegalAddress) : cudaSuccess;
 }
@@ -208,6 +233,8 @@ const char* cudaGetErrorString(cudaError_t error) {
         case cudaErrorInvalidConfiguration: return "invalid configuration argument";
         case cudaErrorECCUncorrectable: return "uncorrectable ECC error encountered";
         case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
+        case cudaErrorStreamCaptureUnsupported: return "operation not permitted when stream is capturing";
+        case cudaErrorStreamCaptureInvalidated: return "operation failed due to a previous error during capture";
         case cudaErrorNoDevice: return "no CUDA-capable device is detected";
         default: return "an error of the stub";
     }
@@ -306,7 +333,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
     return copy(to, from, bytes);
 }
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind) {
-    count(SYNCS);
+    if (cudaError_t error = synchronise()) return error;
     return copy(to, from, bytes);
 }
 cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, size_t bytes, cudaStream_t) {
@@ -337,13 +364,50 @@ cudaError_t cudaStreamGetPriority(cudaStream_t, int* priority) {
     *priority = 0;
     return cudaSuccess;
 }
-cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* status) {
-    *status = cudaStreamCaptureStatusNone;
+cudaStreamCaptureStatus capture_status(cudaStream_t stream) {
+    if (!capture.graph || stream != capture.stream) return cudaStreamCaptureStatusNone;
+    return capture.is_broken ? cudaStreamCaptureStatusInvalidated : cudaStreamCaptureStatusActive;
+}
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+    *status = capture_status(stream);
     return cudaSuccess;
 }
-cudaError_t cudaStreamGetCaptureInfo(cudaStream_t, cudaStreamCaptureStatus* status, unsigned long long*, cudaGraph_t*,
-                                     const cudaGraphNode_t**, const cudaGraphEdgeData**, size_t*) {
-    *status = cudaStreamCaptureStatusNone;
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* number,
+                                     cudaGraph_t* graph, const cudaGraphNode_t**, const cudaGraphEdgeData**, size_t*) {
+    *status = capture_status(stream);
+    if (number) *number = capture.number;
+    if (graph) *graph = (cudaGraph_t)capture.graph;
+    return cudaSuccess;
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+    if (capture.graph) return fail(cudaErrorIllegalState);
+    capture = {stream, new Graph, capture.number + 1, false};
+    return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
+    *graph = capture.is_broken ? nullptr : (cudaGraph_t)capture.graph;
+    bool was_broken = capture.is_broken;
+    capture.graph = nullptr, capture.is_broken = false;
+    return was_broken ? fail(cudaErrorStreamCaptureInvalidated) : cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* made, cudaGraph_t graph, unsigned long long) {
+    *made = (cudaGraphExec_t) new Graph(*(Graph*)graph);
+    return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* made, cudaGraph_t graph, unsigned long long) {
+    return cudaGraphInstantiate(made, graph, 0);
+}
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t*, size_t* number) {
+    *number = (size_t)((Graph*)graph)->kernels;
+    return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t made, cudaStream_t) {
+    if (is_poisoned) return fail(cudaErrorIllegalAddress);
+    std::lock_guard<std::mutex> held(guard);
+    long kernels = ((Graph*)made)->kernels;
+    counts[GRAPHS]++;
+    counts[REPLAYED] += kernels;
+    card_ms += KERNEL_MS * (double)kernels;
     return cudaSuccess;
 }
 cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode*) { return cudaSuccess; }
@@ -353,20 +417,20 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
     return cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
     count(EVENTS);
+    *(double*)event = card_ms;
     return cudaSuccess;
 }
-cudaError_t cudaEventRecordWithFlags(cudaEvent_t, cudaStream_t, unsigned) {
-    count(EVENTS);
-    return cudaSuccess;
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned) {
+    return cudaEventRecord(event, stream);
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) {
     count(WAITS);
     return cudaSuccess;
 }
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
-    *milliseconds = 1.0f;
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+    *milliseconds = (float)(*(double*)end - *(double*)begin);
     return cudaSuccess;
 }
 cudaError_t cudaGetDriverEntryPointByVersion(const char*, void** function, unsigned, unsigned long long,

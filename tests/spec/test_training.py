@@ -21,7 +21,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "ratio": 0.0, "of": "params", "method": "structured", "criterion": "taylor", "recover_epochs": 2,
         "recover_lr": None,
     },
-    Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0, "rounds": 6},
+    Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0, "rounds": 6, "compiled": False},
     Explain: {"images": 8},
     Resources: {"gpus": 1, "cpus": 4, "memory": "16G", "time": "4h"},
 }  # fmt: skip

@@ -18,11 +18,12 @@ CUDA: dict[str, Any] = {"device": "cuda", "precision": "bf16", "threads": 1}
 RESULTS: dict[str, Any] = {
     "test_top1": 0.11, "val_top1": 0.07, "test_loss": 1.3, "val_loss": 1.7, "train_loss": 1.9,
     "train_images_per_second": 103.0, "infer_images_per_second": 650.0, "infer_batch_size": 32, "infer_latency": 2.0,
+    "infer_oom_batch_size": 256,
     "cuda_peak_allocated": 1009, "cuda_peak_reserved": 2003, "host_peak_rss": 3001, "params": 401, "macs": 5003,
     "params_before": 601, "prune_asked": 0.03, "prune_achieved": 0.02, "teacher_test_top1": 0.13, "train_seconds": 29.0,
     "epochs_spent": 5,
 }  # fmt: skip
-NOT_IN_CELLS = ("infer_batch_size",)
+NOT_IN_CELLS = ("infer_batch_size", "infer_oom_batch_size")
 # A metric that is not listed above is told by its source, so that a new one is tested without a word here.
 LATER = {
     name: (7001.0 + at) * (1e-5 if one.unit == "fraction" else 1.0)  # below 1 for the last seed, too
@@ -111,6 +112,8 @@ def _tell_measure(made: SyntheticHome, job: str, scale: float) -> None:
             journal.measurement("infer_images_per_second", speed * scale, "images/s", **where, batch_size=batch)
         for where, batch, latency in ((CPU, 1, 9.0), (CUDA, 1, 2.0), (CUDA, 8, 3.0)):
             journal.measurement("infer_latency", latency * scale, "ms", **where, batch_size=batch)
+        for batch in (512, 256):
+            journal.measurement("infer_oom", 1.0, "1", **CUDA, batch_size=batch)
     made.finish(job, attempt, 2000.0)
 
 

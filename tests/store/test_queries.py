@@ -136,8 +136,8 @@ def test_rounds_come_with_the_networks_that_were_measured(tmp_path: Path) -> Non
     collect(made.home)
     with open_snapshot(made.home) as db:
         jobs = ["measure-a", "measure-b", "measure-c"]
-        largest = ask(db, "compare_rounds", jobs=jobs, smallest=False)
-        smallest = ask(db, "compare_rounds", jobs=jobs[:1], smallest=True)
+        largest = ask(db, "compare_rounds", jobs=jobs, smallest=False, apart=None)
+        smallest = ask(db, "compare_rounds", jobs=jobs[:1], smallest=True, apart=None)
     networks = [('{"arch":"a"}', '{"arch":"b"}'), (None, '{"arch":"b"}')]
     assert largest == [
         *(("measure-a", at, own, base, *networks[0]) for at, own, base in ((1, 8.0, 3.0), (2, 16.0, 4.0))),

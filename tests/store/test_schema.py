@@ -35,7 +35,10 @@ def test_every_column_of_results_has_its_own_figure(made: SyntheticHome) -> None
     tested = {**untold, "test_images": 8, "test_low": pytest.approx(low), "test_high": pytest.approx(high)}
     assert first == {**where, **{name: pytest.approx(value) for name, value in RESULTS.items()},
                      "seed": 0, "run": "run-arm0", **tested}  # fmt: skip
-    doubled = {name: pytest.approx(2 * value) for name, value in RESULTS.items()} | {"infer_batch_size": 32}
+    doubled = {name: pytest.approx(2 * value) for name, value in RESULTS.items()} | {
+        "infer_batch_size": 32,
+        "infer_oom_batch_size": 256,
+    }
     assert second == {**where, **doubled, "seed": 1, "run": "run-arm1", **tested}
 
 
