@@ -122,7 +122,7 @@ def _milliseconds(module: WindowAttention, windows: int) -> float:
 
 
 def _time(step: Callable[[], None], module: nn.Module) -> float:
-    times = []
+    times: list[float] = []
     for _ in range(ROUNDS):
         module.zero_grad()
         # torch gives events no types.
@@ -131,7 +131,7 @@ def _time(step: Callable[[], None], module: nn.Module) -> float:
         step()
         end.record()
         end.synchronize()
-        times.append(begin.elapsed_time(end))
+        times.append(float(begin.elapsed_time(end)))
     # The first ones compile and choose.
     return statistics.median(times[ROUNDS // 3 :])
 
