@@ -1,4 +1,4 @@
-"""The attention kernels: what they take on cards (compiled, not run), and their time bounds beside those of eager paths.
+"""The attention kernels: what they take on cards (compiled, not run), and their time bounds beside the eager path's.
 
     python benchmarks/kernels.py [--quick] [--json]
     python benchmarks/kernels.py --measure HOME/cache/attention_times.json      on a GPU: what `backend: auto` goes by
