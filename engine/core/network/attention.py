@@ -8,6 +8,9 @@ s = 1/sqrt(d).
     row i global:      softmax over the window of     s q'_i k'_j + B'[|dy|,|dx|]   times v'       (global projections)
     combine sum, mean: the near softmax with local projections plus a softmax over G (global rows: over the window)
                        with the global ones, for every row; the mean halves it
+
+Rows of ordinary tokens have kernels of their own on a GPU (triton_attention); rows of global tokens have none: absorbed
+into products of g rows they are a few per cent of the work. NATTEN's kernels are no path here: they take no bias.
 """
 
 from __future__ import annotations

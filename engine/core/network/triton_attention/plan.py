@@ -122,13 +122,14 @@ def choose_blocks(geometry: Geometry, is_wide: bool) -> Blocks:
     for which no tensor core serves; larger blocks do not fit into registers then.
     """
     tokens = geometry.side**2
+    is_banded = geometry.reach >= 0 and tokens > 64
     if tokens <= 16:
         return Blocks(16, 16, warps=1, stages=1)
     if is_wide:
-        return Blocks(32, 32, warps=8, stages=1)
+        return Blocks(16, 16, warps=2, stages=1) if is_banded else Blocks(32, 32, warps=8, stages=1)
     if tokens <= 32:
         return Blocks(32, 32, warps=2)
-    return Blocks(32, 32, stages=1) if geometry.reach >= 0 and tokens > 64 else Blocks(64, 64, warps=8)
+    return Blocks(32, 32, stages=1) if is_banded else Blocks(64, 64, warps=8)
 
 
 def power_above(size: int) -> int:

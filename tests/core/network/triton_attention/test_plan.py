@@ -63,3 +63,8 @@ def test_blocks_are_as_large_as_the_region_needs(side: int, reach: int, rows: in
 @pytest.mark.parametrize(("size", "power"), [(0, 16), (16, 16), (17, 32), (48, 64), (64, 64)])
 def test_sides_of_products_are_powers_of_two(size: int, power: int) -> None:
     assert power_above(size) == power
+
+
+@pytest.mark.parametrize(("side", "reach", "rows"), [(4, -1, 16), (7, -1, 32), (28, -1, 32), (14, 3, 16)])
+def test_blocks_of_fp32_are_smaller(side: int, reach: int, rows: int) -> None:
+    assert choose_blocks(Geometry(28, side, 4, reach, 0, 0), True).rows == rows
