@@ -87,7 +87,7 @@ def plan(
     from engine.load import load_spec
     from engine.plan import count_passes, make_plan
     from engine.plan.cost.room import Room
-    from engine.plan.estimate import estimate_plan, tell_tight_jobs
+    from engine.plan.estimate import estimate_plan, tell_crowding, tell_tight_jobs
     from store.queue import Queue
 
     place = find_home(home, create=True)
@@ -103,7 +103,7 @@ def plan(
         print_json(plan_json(made, estimate))
     else:
         passes, seen = count_passes(made), foresee(made, place)
-        notes = [*made.notes, *([str(passes)] if passes else []), *detect_lines(seen)]
+        notes = [*made.notes, *tell_crowding(), *([str(passes)] if passes else []), *detect_lines(seen)]
         if power is not None:
             cost = seed_seconds(made, {item.job.key: item.seconds for item in estimate.jobs})
             notes += power_lines(seen, power, cost)

@@ -1,4 +1,4 @@
-"""The processor of this machine: takes nothing, gives its name and how many cores we may use, without loading torch."""
+"""The processor of this machine: takes nothing, gives its name, the cores we may use and how busy they are."""
 
 from __future__ import annotations
 
@@ -22,3 +22,11 @@ def cpu_model() -> str:
 def usable_cores() -> int:
     """Return the cores that the kernel lets this process run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def crowding() -> float:
+    """Return how many processes there were for each core in the last minute; 0 where the system does not tell."""
+    try:
+        return os.getloadavg()[0] / usable_cores()
+    except OSError:
+        return 0.0

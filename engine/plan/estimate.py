@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engine.home.paths import Home
 from engine.inputs.gpus import list_gpus
-from engine.inputs.machine import usable_cores
+from engine.inputs.machine import crowding, usable_cores
 from engine.plan import Job, Plan
 from engine.plan.cost.calibration import calibrate, kept_speeds
 from engine.plan.cost.records import Evidence, list_done, network_name
@@ -22,6 +22,7 @@ from engine.spec.job_kinds import KINDS
 from engine.spec.job_settings import DeviceKind, JobDetails, TargetsSettings
 
 FINISHED = "done"
+CROWDED = 1.5  # processes a core
 START = 6.0  # seconds until a scheduler's first job runs: torch and timm are imported once
 
 
@@ -88,6 +89,14 @@ def tell_tight_jobs(estimate: Estimate, room: Room) -> list[str]:
     """Return a line for each of the jobs still to do that will not fit into `room`, with the fix."""
     left = [item.job for item in estimate.jobs if not item.is_reused]
     return tell_tight(left, estimate.works, estimate.speeds, room)
+
+
+def tell_crowding() -> list[str]:
+    """Return a line where other work takes the machine's time: seconds are those of a machine that has none."""
+    times = crowding()
+    if times < CROWDED:
+        return []
+    return [f"this machine is busy with other work: while that lasts, it takes about {times:.1f} times as long"]
 
 
 def count_works(plan: Plan, device_of: Callable[[str, JobDetails], DeviceKind]) -> dict[str, Work]:

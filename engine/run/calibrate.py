@@ -23,6 +23,7 @@ from torch.nn import functional
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.data.pack import Pack, decode_jpeg, encode_jpeg, shrink
 from engine.core.describe import saved_bytes
+from engine.core.host_memory import keep_freed
 from engine.core.measure import count_macs, count_params
 from engine.core.network.build import build_network
 from engine.core.train.optim import build_optimizer
@@ -242,4 +243,5 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    keep_freed()  # as the jobs do
     print(json.dumps(answer(json.load(sys.stdin))))

@@ -13,7 +13,7 @@ from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
 from engine.plan.cost.work import FORK
-from engine.plan.estimate import START, Estimate, JobEstimate, estimate_plan
+from engine.plan.estimate import START, Estimate, JobEstimate, estimate_plan, tell_crowding
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 
@@ -109,3 +109,12 @@ def test_a_job_that_cannot_be_yet_has_no_state_of_another(home: Home, plan: Plan
     blind = replace(plan, jobs=(replace(pack, job=None),))
     (item,) = estimate_plan(blind, home, {pack.key: "done"}).jobs
     assert (item.state, item.is_reused) == ("new", False)
+
+
+@pytest.mark.parametrize(("load", "told"), [(0.5, []), (2.9, []), (8.0, ["4.0 times as long"])])
+def test_a_busy_machine_is_told_of(load: float, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("engine.inputs.machine.usable_cores", lambda: 2)
+    lines = tell_crowding()
+    assert len(lines) == len(told)
+    assert all(part in line for part, line in zip(told, lines, strict=True))

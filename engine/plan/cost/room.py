@@ -22,7 +22,7 @@ PROCESS: Mapping[DeviceKind, float] = {"cpu": 0.5e9, "gpu": 0.8e9}
 HALF_SHARE = 0.6  # of fp32's saved bytes that are kept with bf16: norms and sums stay in fp32
 WEIGHTS: Mapping[DeviceKind, int] = {"cpu": 7, "gpu": 4}
 """Copies: weights, gradients, two moments; on the host those of a checkpoint too."""
-SAVED_PER_MAC = 50.0  # bytes an image where nobody has counted: 39 (TinyViT-21M) to 78 (5M) were
+SAVED_PER_MAC = 0.1  # bytes an image where nobody has counted: 0.04 (TinyViT-21M) to 0.28 (a tiny one) were
 FORWARD_SHARE = 0.15  # of what training would keep that is there at once without
 
 

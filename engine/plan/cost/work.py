@@ -267,18 +267,17 @@ def list_questions(works: Mapping[str, Work]) -> tuple[list[Probe], list[Feed]]:
 
     A network that is trained is asked about as it trains, and not once more as others use it.
     """
-    macs, feeds = dict[Probe, float](), dict[Feed, float]()
-    trained = {(each.probe.network, each.probe.image_size): each.probe for each in _passes(works) if each.probe.trains}
+    probes, macs, feeds = dict[tuple[str, int], Probe](), dict[tuple[str, int], float](), dict[Feed, float]()
     for each in _passes(works):
-        probe = trained.get((each.probe.network, each.probe.image_size), each.probe)
-        if not any((other.network, other.image_size) == (probe.network, probe.image_size) for other in macs):
-            macs[probe] = 0.0
-        key = next(o for o in macs if (o.network, o.image_size) == (probe.network, probe.image_size))
-        macs[key] += each.images * probe.macs * (3 if each.way == "step" else 1)
+        key = (each.probe.network, each.probe.image_size)
+        if key not in probes or (each.probe.trains and not probes[key].trains):
+            probes[key] = each.probe
+        macs[key] = macs.get(key, 0.0) + each.images * each.probe.macs * (3 if each.way == "step" else 1)
     for work in works.values():
         for load in work.loads:
             feeds[load.feed] = feeds.get(load.feed, 0.0) + load.train + load.evaluate + load.pack
-    return sorted(macs, key=lambda one: -macs[one]), sorted(feeds, key=lambda one: -feeds[one])
+    busiest = sorted(probes, key=lambda key: -macs[key])
+    return [probes[key] for key in busiest], sorted(feeds, key=lambda one: -feeds[one])
 
 
 def _passes(works: Mapping[str, Work]) -> Iterator[Pass]:
