@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.core.data.kernels import change, mix, resize
 
-SIZE, BLOCK = 224, 1024
+SIZE = 224
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ def _case(kernel: Any, constants: Mapping[str, Any], **types: str) -> Case:
 
 
 TAPS = {"counts": "*i32", "first": "*i32", "weights": "*i32", "bits": "*i32", "most": "i32"}
-SHAPE = {"SIZE": SIZE, "BLOCK": BLOCK}
-PLANE = {"COUNT": SIZE * SIZE, "BLOCK": BLOCK}
+CUT, PIXELS, MIXED = ({"SIZE": SIZE, "BLOCK": room.BLOCK} for room in (resize, change, mix))
+PLANE = {"COUNT": SIZE * SIZE, "BLOCK": change.COUNTED}
 LAYER = {"kinds": "*i32", "numbers": "*fp32", "tables": "*u8"}
 FINISH = {"images": "*u8", "factors": "*fp32", "means": "*fp32", "boxes": "*i32", "noise": "*u8", "blocks": "i32"}
 CASES = {
@@ -36,15 +36,15 @@ CASES = {
     "make_taps bilinear": _case(
         resize.make_taps, {"HALF": 1.0, "CUBIC": False, "SIZE": SIZE, "WIDE": 256}, spans="*i32", **TAPS
     ),
-    "resize_across": _case(resize.resize_across, SHAPE, flat="*u8", rows="*u8", boxes="*i64", **TAPS, blocks="i32"),
+    "resize_across": _case(resize.resize_across, CUT, flat="*u8", rows="*u8", boxes="*i64", **TAPS, blocks="i32"),
     "resize_down": _case(
-        resize.resize_down, SHAPE, rows="*u8", images="*u8", boxes="*i64", **TAPS, count="i32", blocks="i32"
+        resize.resize_down, CUT, rows="*u8", images="*u8", boxes="*i64", **TAPS, count="i32", blocks="i32"
     ),
     "make_tables": _case(change.make_tables, PLANE, images="*u8", **LAYER),
-    "change_pixels": _case(change.change_pixels, SHAPE, images="*u8", changed="*u8", **LAYER, blocks="i32"),
+    "change_pixels": _case(change.change_pixels, PIXELS, images="*u8", changed="*u8", **LAYER, blocks="i32"),
     "find_means": _case(change.find_means, PLANE, images="*u8", factors="*fp32", means="*fp32"),
-    "finish_pixels": _case(change.finish_pixels, {"JITTERS": True, "ERASES": True, **SHAPE}, **FINISH),
+    "finish_pixels": _case(change.finish_pixels, {"JITTERS": True, "ERASES": True, **PIXELS}, **FINISH),
     "mix_pixels": _case(
-        mix.mix_pixels, SHAPE, images="*u8", mixed="*u8", shares="*fp32", boxes="*i32", count="i32", blocks="i32"
+        mix.mix_pixels, MIXED, images="*u8", mixed="*u8", shares="*fp32", boxes="*i32", count="i32", blocks="i32"
     ),
 }
