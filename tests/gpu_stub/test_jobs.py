@@ -15,7 +15,7 @@ from tests.gpu_stub.jobs import EVERYTHING, count_feeding, experiment, run_exper
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 
 # As of today, of a step and all that feeds it: what takes more has to say why.
-STEP_LAUNCHES = {"train-teacher": 500, "train-cached": 520, "train-online": 810, "prune-1": 520}
+STEP_LAUNCHES = {"train-teacher": 410, "train-cached": 432, "train-online": 720, "prune-1": 432}
 BATCH_LAUNCHES = {True: 60, False: 2250}  # by the kernels, and by plain operators
 # Where the loop looks at its sum of losses, at the end of an epoch and now and then in it.
 LOOKS = "engine/core/train/loop.py"

@@ -192,6 +192,7 @@ def test_an_averaged_training_in_groups_by_an_optimizer_of_timm_resumes_to_the_s
     assert figures(killed) == figures(whole)
 
 
+@pytest.mark.slow
 def test_a_lean_network_of_timm_ends_with_the_bits_of_the_other(bench: Bench) -> None:
     words: dict[str, Any] = {"network": {"arch": "timm/resnet10t"}, "train": {**TRAIN, "epochs": 1}}
     jobs = [bench.train(f"train-{memory}", **words) for memory in ("standard", "lean")]

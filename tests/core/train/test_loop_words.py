@@ -126,8 +126,7 @@ class Plain(nn.Module):
         return answer
 
 
-@pytest.mark.parametrize("loss", ["ce", "hinton", "dkd"])
-@pytest.mark.parametrize("micro_batch", [None, 7])
+@pytest.mark.parametrize(("loss", "micro_batch"), [("ce", None), ("hinton", 7), ("dkd", None)])
 def test_batches_that_are_gathered_are_one_large_batch(pack: Pack, loss: str, micro_batch: int | None) -> None:
     """361 images: groups of 3 batches of 24 have 72, the last one the single image over is left out of both."""
     table = torch.randn(len(pack.labels), 10, generator=torch.Generator().manual_seed(1))
