@@ -15,7 +15,7 @@ def replay_layers(layers: int, batch: int) -> dict[str, Any]:
     from engine.core.measure import Load, Stopwatch
     from tests.gpu_stub.device import read_counts, watch
 
-    torch.cuda.init()  # type: ignore[no-untyped-call]  # torch gives it no types
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     network = nn.Sequential(*(nn.ReLU() for _ in range(layers)))
     clock = Stopwatch(network, 32, torch.device("cuda", 0), "fp32")
     load = Load(batch, 1, "graph")
@@ -43,7 +43,7 @@ def refuse_asking() -> dict[str, str]:
         def forward(self, images: Tensor) -> Tensor:
             return images * float(images.sum())
 
-    torch.cuda.init()  # type: ignore[no-untyped-call]  # torch gives it no types
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     load, card = Load(1, 1, "graph"), torch.device("cuda", 0)
     asking, plain = (Stopwatch(network, 32, card, "fp32") for network in (Asking(), nn.ReLU()))
     return {"asking": asking.refusal(load), "plain": plain.refusal(load), "again": asking.refusal(Load(1, 1))}

@@ -35,7 +35,7 @@ def test_jobs_of_every_kind_commit_and_their_steps_wait_for_little(tmp_path: Pat
         assert (ran["peak"] > 0) == (ran["job"] != "pack-1"), ran["job"]
     assert [ran["job"] for ran in done] == [job for job, *_ in experiment(precision)]
     measured = done[0]["measured"]
-    for name in ("infer_latency", "infer_latency_eager", "infer_energy", "infer_cuda_peak_reserved_settled"):
+    for name in ("infer_latency", "infer_latency_eager", "infer_power", "infer_cuda_peak_reserved_settled"):
         assert {f"{name} {size}" for size in (1, 8)} <= set(measured), name
     assert done[0]["facts"]["modes"] == {"shown": "graph", "apart": ["eager"], "refused": {}}
     trained = {ran["job"]: ran["epochs"] for ran in done if ran["epochs"]}
