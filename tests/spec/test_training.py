@@ -15,7 +15,8 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "lr": 5e-4, "schedule": "cosine", "decay_epochs": None, "decay_rate": None, "power": None, "min_lr": 1e-6,
         "weight_decay": 0.05, "ema": None, "ema_warmup": True, "accumulate": 1,
         "warmup_epochs": 1, "clip_grad": 5.0, "label_smoothing": 0.0, "precision": "bf16", "threads": 2,
-        "deterministic": False, "checkpoint": "last", "memory": "standard", "on_oom": "auto", "save_minutes": 10.0,
+        "deterministic": False, "compile": "off", "checkpoint": "last", "memory": "standard", "on_oom": "auto",
+        "save_minutes": 10.0,
     },
     Prune: {
         "ratio": 0.0, "of": "params", "method": "structured", "criterion": "taylor", "recover_epochs": 2,
