@@ -92,7 +92,7 @@ def _build(name: str, kernel: Any, shape: Shape, plan: Plan, given: Given, targe
         if signature[one].startswith("*")
     }
     source = ASTSource(fn=kernel, signature=signature, constexprs=constexprs, attrs=aligned)
-    options = {"num_warps": plan.blocks.warps, "num_stages": plan.blocks.stages}
+    options = {"num_warps": plan.blocks.warps_of(name), "num_stages": plan.blocks.stages}
     made = triton.compile(source, target=GPUTarget("cuda", target, 32), options=options)
     registers, spilled = _read_usage(made.asm["ptx"])
     atomics = bool(re.search(r"\b(atom|red)\.", made.asm["ptx"]))

@@ -72,7 +72,7 @@ def precision(qkv: Tensor) -> str:
 def start(kernel: Any, programs: int, plan: Plan, names: dict[str, Any]) -> None:
     """Launch a kernel with those of `names` that it takes."""
     taken = {name: names[name] for name in kernel.arg_names}
-    kernel[(programs,)](**taken, num_warps=plan.blocks.warps, num_stages=plan.blocks.stages)
+    kernel[(programs,)](**taken, num_warps=plan.blocks.warps_of(kernel.__name__), num_stages=plan.blocks.stages)
 
 
 def attend(given: Given, geometry: Geometry) -> tuple[Tensor, Tensor]:

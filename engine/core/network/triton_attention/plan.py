@@ -40,6 +40,11 @@ class Blocks:
     keys: int
     warps: int = 4
     stages: int = 2
+    sum_warps: int = 0
+    """Of the sum over regions, where others fit it better."""
+
+    def warps_of(self, kernel: str) -> int:
+        return self.sum_warps or self.warps if kernel == "sum_near" else self.warps
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ def choose_blocks(geometry: Geometry, is_wide: bool) -> Blocks:
     if tokens <= 16:
         return Blocks(16, 16, warps=1, stages=1)
     if is_wide:
-        return Blocks(16, 16, warps=1, stages=1) if is_banded else Blocks(32, 32, warps=8, stages=1)
+        return Blocks(16, 16, warps=2, stages=1, sum_warps=1) if is_banded else Blocks(32, 32, warps=8, stages=1)
     if tokens <= 32:
         return Blocks(32, 32, warps=2)
     return Blocks(32, 32, stages=1) if is_banded else Blocks(64, 64, warps=8)
