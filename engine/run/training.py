@@ -191,7 +191,7 @@ def _make_forward(
     # The largest of the equal pieces that a batch is cut into.
     batch = min(train.batch_size, count)
     images = -(-batch // -(-batch // room.images))
-    step = Step(images, task.size, count * train.epochs, is_whole=not room.is_split)
+    step = Step(images, task.size, count * train.epochs, is_whole=not room.is_split and train.accumulate == 1)
     forward, outcome = compile_forward(network, plain, train.compile, step, attempt.home.compiled)
     attempt.journal.fact("compile", outcome.as_fact())
     print(f"compile: {outcome.mode or 'not compiled'} ({outcome.reason})", flush=True)

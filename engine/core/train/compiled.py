@@ -84,8 +84,8 @@ def choose_mode(wish: Wish, kind: str, step: Step) -> tuple[Mode | None, str]:
             return "default", "there is no more to choose from on a CPU"
         return ("max-autotune", "asked for") if step.is_whole else ("max-autotune-no-cudagraphs", "asked for")
     if kind != "cuda":
-        # Measured: a compiled step of TinyViT takes the CPU time of ours, and minutes to compile.
-        return None, "on a CPU it gains nothing; max compiles all the same"
+        # A compiled step of TinyViT took as much CPU time as ours, and compiling took minutes.
+        return None, "auto leaves a CPU as it is; max compiles there too"
     if step.total < LEAST_IMAGES:
         return None, f"too short to pay: {step.total:,} images to train on, below {LEAST_IMAGES:,}"
     if step.is_whole and step.images * step.size**2 <= SMALL_BATCH:
