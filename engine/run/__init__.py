@@ -22,7 +22,6 @@
     measuring   size, speed and memory of a network, in turn with the baseline's
     measure_log  what of it is written
     rounds      in which order networks are timed, and the figures of it
-    calibrate   how fast this machine is, for estimates
     bench_process  a network in a process of its own
 
 Importing this loads torch and the rooms of core and starts nothing: a fork server does it once for many jobs.

@@ -220,7 +220,7 @@ def test_what_would_steer_is_shown(
 
 @pytest.mark.parametrize(
     ("words", "is_exact"),
-    [(["sql", "select title from experiments", "--format", "csv"], True), (["logs", "train-1"], True),
+    [(["sql", "select title from experiments", "--format", "csv"], True), (["logs", "train-1"], False),
      (["sql", "select title from experiments"], False), (["report", "paper", "--missing"], False)],
 )  # fmt: skip
 def test_data_goes_to_another_program_as_it_is(

@@ -15,7 +15,8 @@ from engine.spec.registries import REGISTRIES
 
 DECIDING = (
     "engine/errors.py", "engine/home/files.py", "engine/home/paths.py", "engine/spec/identity.py",
-    "engine/spec/timm_names.txt", "engine/spec/timm_views.txt", "engine/inputs/weights.py",
+    "engine/spec/timm_names.txt", "engine/spec/timm_optimizers.txt", "engine/spec/timm_views.txt",
+    "engine/inputs/weights.py",
     "engine/inputs/folders.py", "engine/inputs/quotas.py",
     "engine/launch/preempt.py", "engine/core/network/fast.py", "engine/run/heads.py", "store/journal.py",
 )  # fmt: skip
@@ -89,7 +90,13 @@ def test_reached_modules_are_those_of_modulefinder() -> None:
 def test_jobs_read_no_data_from_elsewhere() -> None:
     """A file that finds its data by its own place names it, or it would not count."""
     users = [path for path in reach_files(CHECKOUT) if path.suffix == ".py" and "__file__" in path.read_text()]
-    assert [path.name for path in users] == ["code.py", "architectures.py", "registries.py", "timm_views.py"]
+    assert [path.name for path in users] == [
+        "code.py",
+        "architectures.py",
+        "optimizers.py",
+        "registries.py",
+        "timm_views.py",
+    ]
     assert {CHECKOUT / "engine" / file for file, _ in REGISTRIES.values()} <= set(reach_files(CHECKOUT))
 
 

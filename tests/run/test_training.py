@@ -87,9 +87,13 @@ def measured(job: JobFolder) -> set[str]:
     return {line["name"] for line in visible_lines(job) if line["type"] == "measurement"}
 
 
+# A GPU alone has these; compiled networks are measured where a spec asks for them, and not every batch fits.
+ELSEWHERE = ("cuda", "device_images", "energy", "power", "clock", "temperature", "_eager", "_compiled", "_oom")
+
+
 def on_a_cpu(kind: str) -> set[str]:
-    """The figures that the table of kinds promises, but for those of a GPU."""
-    return {name for name in KINDS[kind].figures if "cuda" not in name and name != "device_images"}
+    """The figures that the table of kinds promises, but for those of a GPU and those that have to be asked for."""
+    return {name for name in KINDS[kind].figures if not any(word in name for word in ELSEWHERE)}
 
 
 def run_by_hand(folder: Path) -> subprocess.CompletedProcess[str]:

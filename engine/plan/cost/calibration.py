@@ -1,7 +1,7 @@
 """What this machine's speeds are: takes questions, gives the answers that are kept, and has new ones found.
 
-A child process tries what was never tried (run/calibrate.py), for some seconds in all; each answer is kept in the cache
-under the machine, the versions of torch and timm, and the question. A plan of many networks has the few tried that most
+A child process tries what was never tried (verify/calibrate.py), for some seconds in all; each answer is kept in the
+cache under the machine, the versions of torch and timm, and the question. A plan of many networks has the few tried that most
 of its work is in; the others are scaled from those.
 """
 
@@ -23,7 +23,7 @@ from engine.plan.child import package_version, run_child
 from engine.plan.cost.speeds import Feed, FeedSpeed, Probe, Speed, Speeds
 from engine.spec.identity import digest_of
 
-MODULE = "engine.run.calibrate"
+MODULE = "engine.verify.calibrate"
 MOST_PROBES, MOST_FEEDS = 8, 4
 """That are tried for one plan."""
 SECONDS = 6.0

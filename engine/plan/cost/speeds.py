@@ -1,6 +1,6 @@
 """How fast a machine is: takes a network or a way of feeding images, gives seconds an image, as they were measured.
 
-A Probe and a Feed are questions, which a child process answers by trying (run/calibrate.py); Speed and FeedSpeed are
+A Probe and a Feed are questions, which a child process answers by trying (verify/calibrate.py); Speed and FeedSpeed are
 the answers. Whoever asks about another network or size gets the nearest answer, scaled.
 """
 

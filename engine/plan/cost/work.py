@@ -157,9 +157,9 @@ def _rendered(data: ViewedData, images: float, epochs: float) -> float:
 
 def _count_pack(asked: Asked) -> Work:
     assert isinstance(asked.settings, PackSettings)
-    data = asked.settings.data.located(asked.details.root) if asked.settings.data.source != "digits" else None
+    is_photo = asked.settings.data.source != "digits"
     viewed = ViewedData(source="digits", short_side=asked.settings.data.short_side, format=asked.settings.data.format)
-    return Work(loads=(Loading(_feed(asked, viewed, is_photo=data is not None), pack=asked.images),))
+    return Work(loads=(Loading(_feed(asked, viewed, is_photo=is_photo), pack=asked.images),))
 
 
 def _count_train(asked: Asked) -> Work:

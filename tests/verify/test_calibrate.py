@@ -12,8 +12,9 @@ from engine.core.data.loader import CACHE_BYTES
 from engine.core.measure import count_macs, count_params
 from engine.core.network.build import build_network
 from engine.plan.cost.work import CALIBRATION_IMAGES, KEPT_PIXELS
-from engine.run import calibrate, training
-from engine.run.calibrate import answer, try_networks
+from engine.run import training
+from engine.verify import calibrate
+from engine.verify.calibrate import answer, try_networks
 from tests.plan.cost.conftest import make_feed, make_probe
 
 
