@@ -1,8 +1,8 @@
 """How fast this machine is: takes networks and ways of feeding as JSON, tries each a moment, gives seconds an image.
 
 `python -P -m engine.verify.calibrate` reads a question from a plan (plan/cost/calibration.py), which loads no torch.
-The networks take turns, and the lower quartile of a network's turns counts, in seconds of the processor where its work is
-there: what the machine does besides is no property of it. A network that would take too long is only counted: its
+The networks take turns, and the lower quartile of a network's turns counts, in seconds of the processor where its work
+is there: what the machine does besides is no property of it. A network that would take too long is only counted: its
 speed is then scaled from the others'.
 """
 

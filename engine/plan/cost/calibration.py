@@ -1,8 +1,8 @@
 """What this machine's speeds are: takes questions, gives the answers that are kept, and has new ones found.
 
 A child process tries what was never tried (verify/calibrate.py), for some seconds in all; each answer is kept in the
-cache under the machine, the versions of torch and timm, and the question. A plan of many networks has the few tried that most
-of its work is in; the others are scaled from those.
+cache under the machine, the versions of torch and timm, and the question. A plan of many networks has the few tried
+that most of its work is in; the others are scaled from those.
 """
 
 from __future__ import annotations
