@@ -10,7 +10,7 @@ repository has it (--timm, XP_TIMM or what `make peers` cloned); its best settin
   ours            our loop: pack of JPEG, loader, step, heartbeat, finite check
   ours compiled   the same with train.compile: max
   bare            the same step on batches that lie in memory
-  taught          our loop with cached targets, at their second use; timm's has the teacher in its step
+  taught          our loop with a teacher's answers in memory, as if from the cache; timm's has the teacher in its step
 """
 
 from __future__ import annotations
