@@ -54,6 +54,9 @@ def run_bounded(work: Callable[[], Answer], stop: Callable[[], None], seconds: f
         stop()
         _leave(thread, LEAST_GRACE)
         raise
+    finally:
+        if done.done():  # nothing is left to do: no thread outlives its answer
+            thread.join()
 
 
 def _await_left(seconds: float) -> float:
