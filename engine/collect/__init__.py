@@ -50,9 +50,9 @@ BATCH_BYTES = 64 << 20
 # The same for many jobs with short journals.
 BATCH_JOBS = 1000
 UNPACKED = 12  # how many times as large the lines of a compacted journal are
-COPY_RATE = (
-    200e6  # bytes a second: what a lazy publication is spaced by, so that copying stays below a tenth of the time
-)
+# Bytes a second, copied and read once more: what a lazy publication is spaced by, so that it stays below a tenth of
+# the time.
+COPY_RATE = 100e6
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from typing import Any, Self
 import duckdb
 
 from store.readonly import StoreError
+from store.results.reading import REBUILD, CorruptStore, read_everything
 from store.results.schema import ROOM, SCHEMA_VERSION, check_columns, schema_sql
 from store.results.staging import Compacted, Lines, compacted_lines, stage_lines, stage_rows, typed_lines
 
@@ -228,7 +229,10 @@ class Ingest:
         return row is None or row[0] != "0"
 
     def publish(self, snapshot: Path) -> float:
-        """Replace the snapshot by what is here now and close; return the seconds it took."""
+        """Replace the snapshot by what is here now and close; return the seconds it took.
+
+        Raises CorruptStore, and leaves the snapshot that was, where a block of the database is not as it was written.
+        """
         started = time.monotonic()
         self._db.execute("create or replace table raw.results_now as select * from results_live")
         # A copy has no -wal beside it, so everything has to be in the file itself.
@@ -241,6 +245,9 @@ class Ingest:
             # On the disk before it has the name: readers never see half a file, after a power cut either.
             with open(beside, "rb") as handle:
                 os.fsync(handle.fileno())
+            # A copy of a block that was damaged since anybody read it is damaged too, and its readers would be first.
+            if problem := read_everything(beside):
+                raise CorruptStore(problem, REBUILD)
             os.replace(beside, snapshot)
         except BaseException:
             beside.unlink(missing_ok=True)

@@ -9,8 +9,11 @@ import pytest
 from engine.collect import collect, rebuild
 from engine.collect.damage import job_damage
 from engine.home.files import read_json, write_json
-from tests.collect.reading import export_rows, read_rows
+from tests.collect.reading import export_rows, log_steps, read_rows
 from tests.helpers.synthetic import Arm, SyntheticHome
+
+# Of a DuckDB file: three headers, then blocks.
+HEADERS, BLOCK = 3 * 4096, 1 << 18
 
 
 @pytest.fixture
@@ -70,6 +73,23 @@ def test_rows_that_were_read_before_the_damage_stay_until_the_files_are_read_aga
     journal.write_bytes(journal.read_bytes()[:-30])
     assert collect(made.home).damaged == ()
     assert export_rows(made.home) == before, "they are of the whole file"
+
+
+def test_a_flipped_bit_in_a_block_of_the_private_database_reaches_no_reader(made: SyntheticHome) -> None:
+    made.job("train-long", "train")
+    _, journal = made.attempt("train-long", 1)
+    log_steps(journal, *range(5000))
+    collect(made.home)
+    before, whole = export_rows(made.home), made.home.ingest_db.read_bytes()
+    blocks = range(HEADERS, len(whole), BLOCK)
+    for start in blocks[:: len(blocks) // 3]:
+        damaged = bytearray(whole)
+        damaged[start + 1000] ^= 1
+        made.home.ingest_db.write_bytes(damaged)
+        made.home.results_db.unlink()  # so that a copy is published
+        collect(made.home)
+        assert export_rows(made.home) == before, f"block at {start}"
+    journal.close()
 
 
 def test_a_journal_that_was_damaged_while_its_job_ran_is_left_out_at_the_commit(made: SyntheticHome) -> None:
