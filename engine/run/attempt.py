@@ -47,7 +47,7 @@ class Attempt:
         self.seconds_before = 0.0
         self.peak_before = 0
         self.extra: State = {}
-        self.was_compiled: bool | None = None  # the steps before this attempt's; None where there are none, or none know
+        self.was_compiled: bool | None = None  # the steps before this attempt's, where there are any
         self._stop = False
         self._beaten, self._phase = float("-inf"), ""
 

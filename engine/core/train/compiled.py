@@ -143,7 +143,9 @@ def _compile(network: nn.Module, forward: Forward, mode: Mode, step: Step, cache
 
 def _refuse(mode: Mode, error: Exception) -> JobError:
     what = f"its steps so far were compiled ({mode}), and compiling fails here: {_first_line(error)}"
-    fix = "mend that, then xp retry; plain steps would change its bits: train.compile: off is another job, from its start"
+    fix = (
+        "mend that, then xp retry; plain steps would change its bits: train.compile: off is another job, from its start"
+    )
     return JobError(what, where="train.compile", fix=fix)
 
 
