@@ -77,6 +77,7 @@ def plan(
         bool,
         typer.Option(help="try how fast this machine is where nobody has, for some seconds", envvar="XP_CALIBRATE"),
     ] = True,
+    on_cpu: Annotated[bool, typer.Option("--cpu", help="as for submit --cpu: all on the CPU")] = False,
     home: HomeOption = None,
 ) -> None:
     """Show runs and jobs, what is reused, the time and disk still to spend, and what the design can detect."""
@@ -91,11 +92,11 @@ def plan(
     from store.queue import Queue
 
     place = find_home(home, create=True)
-    made = make_plan(load_spec(spec, overrides or (), overlays or ()), place)
+    made = make_plan(load_spec(spec, overrides or (), overlays or ()), place, on_cpu=on_cpu)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states(), say if calibrate else None)
     tight = tell_tight_jobs(estimate, Room(memory_limit(), least_memory()))
-    for line in (*made.spec.doubts, *made.missing, *made.warnings, *tight):
+    for line in (*made.spec.doubts, *made.missing, *made.refused, *made.warnings, *tight):
         say(f"warning: {line}")
     if as_json:
         from engine.plan.plan_json import plan_json

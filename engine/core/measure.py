@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -23,7 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine.core.replay import NotCaptured, Replay, Spent
 from engine.core.sensors import NoSensors, open_sensors
-from engine.core.train.forward import autocast
+from engine.core.train.compiled import use_cache
+from engine.core.train.forward import HALVES, autocast
 
 # The first calls allocate, choose kernels and fill caches.
 WARM_UP_SECONDS = 0.1
@@ -83,10 +85,16 @@ def count_macs_by_module(network: nn.Module, image_size: int) -> dict[str, int]:
 
 
 class Stopwatch:
-    """A network on its device in eval mode, to be timed in inference mode on one batch of random images."""
+    """A network on its device in eval mode, to be timed in inference mode on one batch of random images.
 
-    def __init__(self, network: nn.Module, image_size: int, device: torch.device | str, precision: str) -> None:
+    `cache`: where what torch.compile makes is kept, so that a later process reads it; None: where torch keeps it.
+    """
+
+    def __init__(
+        self, network: nn.Module, image_size: int, device: torch.device | str, precision: str, cache: Path | None = None
+    ) -> None:
         self.place, self.precision, self.image_size = torch.device(device), precision, image_size
+        self.cache = cache
         self.network = network.to(self.place).eval()
         self._replay: Replay | None = None
         self._tried: dict[str, int] = {}
@@ -141,7 +149,7 @@ class Stopwatch:
         return self.place.type == "cuda" and load.mode != "eager"
 
     def _capture(self, load: Load) -> Replay:
-        casts = autocast(self.place, self.precision) if self.precision == "bf16" else None
+        casts = autocast(self.place, self.precision) if self.precision in HALVES else None
         images = self._draw_images(load.batch_size)
         return Replay(self._callable(load.mode), images, casts if isinstance(casts, torch.autocast) else None)
 
@@ -152,6 +160,8 @@ class Stopwatch:
     def _compiled(self) -> Callable[[Tensor], object]:
         import torch._inductor.config  # here: seconds of import, for who asks for it
 
+        if self.cache is not None:
+            use_cache(self.cache)
         # Its helpers would be children of a process that may have none.
         torch._inductor.config.compile_threads = 1
         compiled: Callable[[Tensor], object] = torch.compile(self.network, dynamic=False)

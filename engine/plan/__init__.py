@@ -20,6 +20,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     weights_fit    whether they fit their network, by names and shapes
     unseen         whether a teacher of ImageNet can be calibrated on images that it has not seen
     cost           what a job is made of, and how fast this machine is
+    halves         whether work in fp16 has a GPU to run on
     estimate       what is left to do, its seconds and bytes
     plan_json      a plan for programs
 """
@@ -37,6 +38,7 @@ from engine.inputs.quotas import check_quotas, count_part, split_quotas
 from engine.plan.ancestry import check_lineage
 from engine.plan.doubts import plan_doubts
 from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
+from engine.plan.halves import halves_on_cpu
 from engine.plan.passes import Passes, count_passes
 from engine.plan.prune_left import check_pruned
 from engine.plan.target_mode import decide_targets
@@ -72,6 +74,7 @@ def make_plan(spec: Spec, home: Home | None = None, *, on_cpu: bool = False) -> 
     return Plan(
         spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)),
         (*draft.warnings, *plan_doubts(spec, runs, draft)), _least_tested(spec, draft),
+        halves_on_cpu(spec, draft),
     )  # fmt: skip
 
 

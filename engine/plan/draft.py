@@ -65,6 +65,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     test_images: int | None = None
     """Of the split that tests on the fewest; None while the images are missing."""
+    refused: tuple[str, ...] = ()
+    """Why it cannot be submitted though all is here, with the fix."""
 
     @property
     def is_provisional(self) -> bool:

@@ -33,7 +33,7 @@ def shown_columns(sheet: Sheet) -> list[Metric]:
 
 def shared_notes(sheet: Sheet) -> list[str]:
     """Return how the columns of the results are to be read."""
-    parts = (_accuracy_notes, _change_notes, _speed_notes, _measured_notes, _table_notes)
+    parts = (_accuracy_notes, _change_notes, _batch_notes, _speed_notes, _measured_notes, _table_notes)
     return [note for part in parts for note in part(sheet)]
 
 
@@ -66,6 +66,21 @@ def _change_notes(sheet: Sheet) -> Iterator[str]:
 def _changes(sheet: Sheet) -> list[tuple[str, Interval]]:
     found = [(arm, sheet.change(arm, point)) for arm, point in sheet.runs if arm != sheet.baseline]
     return [(arm, one) for arm, one in found if one is not None]
+
+
+def _batch_notes(sheet: Sheet) -> Iterator[str]:
+    """Yield how many images at once the speeds of inference are of; nothing where none is shown."""
+    runs = [run for runs in sheet.runs.values() for run in runs if run.get("infer_batch_size") is not None]
+    sizes: dict[str, list[int]] = {}
+    for run in runs:
+        sizes.setdefault(run["arm"], []).append(run["infer_batch_size"])
+    told = {arm: " and ".join(map(str, sorted(set(own)))) for arm, own in sizes.items()}
+    if len(set(told.values())) == 1 and len(set(next(iter(sizes.values())))) == 1:
+        yield say("batch_note", batch=next(iter(told.values())))
+    elif told:
+        yield say("batches_note", arms=", ".join(f"{arm} on {size}" for arm, size in told.items()))
+    unfit = {run["arm"]: run["infer_oom_batch_size"] for run in runs if run.get("infer_oom_batch_size") is not None}
+    yield from (say("unfit_note", arm=arm, batch=batch) for arm, batch in unfit.items())
 
 
 def _speed_notes(sheet: Sheet) -> Iterator[str]:

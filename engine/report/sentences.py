@@ -129,6 +129,9 @@ SENTENCES = {
     "detect_note": "What could be detected, with a power of 80 % {level}, in points: {arms}.",
     "dagger_note": "{dagger} p < {alpha}, after Holm over all changes of this report.",
     "letter_note": "[{letter}] {arm} against {against}: {what}.",
+    "batch_note": "Inference: the network alone, on {batch} images at once.",
+    "batches_note": "Inference: the network alone, not on as many images at once everywhere: {arms}.",
+    "unfit_note": "{arm}: {batch} images at once did not fit into memory; its speed is of fewer.",
     "speed_note": "Speed-up: images/s over the baseline's, which was measured in turn with each network, in new "
     "processes each round.",
     "rounds_note": "In brackets behind a speed-up: its 95 % t interval over rounds, on the log scale.",

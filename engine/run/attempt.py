@@ -47,6 +47,7 @@ class Attempt:
         self.seconds_before = 0.0
         self.peak_before = 0
         self.extra: State = {}
+        self.was_compiled: bool | None = None  # the steps before this attempt's, where there are any
         self._stop = False
         self._beaten, self._phase = float("-inf"), ""
 
@@ -112,6 +113,7 @@ class Attempt:
         mine = found.state["attempt"]
         number = int(found.folder.parent.name)
         self.seconds_before, self.peak_before = mine["seconds"], mine["host_peak_rss"]
+        self.was_compiled = found.state.get("compiled")
         self.journal.resumed(number, found.step, mine["seq"])
         print(f"goes on from attempt {number} at step {found.step}", flush=True)
         return found

@@ -41,13 +41,15 @@ class NetworkBench:
     """A network on the device of a slot, set up as for a job that is alone in its process."""
 
     def __init__(
-        self, slot: str, settings: MeasureSettings, build: Callable[[], nn.Module], times: Path | None = None
-    ) -> None:
+        self, slot: str, settings: MeasureSettings, build: Callable[[], nn.Module], times: Path | None = None,
+        cache: Path | None = None,
+    ) -> None:  # fmt: skip
         self.device = prepare_device(slot, settings.measure.threads[0], False, settings.precision)
         seed_everything(0)
         self.network, self.settings = build(), settings
         settle(self.network, self.device, settings.precision, times)
         self.stopwatch: Stopwatch | None = None
+        self.cache = cache  # of what is compiled: each round is a process of its own, and compiles nothing anew
 
     def count(self) -> Counts:
         size = self.settings.image_size
@@ -75,7 +77,8 @@ class NetworkBench:
     def _watch(self) -> Stopwatch:
         if self.stopwatch is None:
             settings = self.settings
-            self.stopwatch = Stopwatch(self.network, settings.image_size, self.device, settings.precision)
+            place = (self.device, settings.precision, self.cache)
+            self.stopwatch = Stopwatch(self.network, settings.image_size, *place)
         return self.stopwatch
 
 
@@ -166,8 +169,8 @@ class Progress:
 
 
 def _open_bench(attempt: Attempt, progress: Progress, build: Callable[[], nn.Module]) -> BenchProcess[NetworkBench]:
-    settings, times = attempt.settings(MeasureSettings), attempt.home.attention_times
-    make = partial(NetworkBench, attempt.order.slot, settings, build, times)
+    settings, home = attempt.settings(MeasureSettings), attempt.home
+    make = partial(NetworkBench, attempt.order.slot, settings, build, home.attention_times, home.compiled)
     return BenchProcess(make, progress.look_up)
 
 

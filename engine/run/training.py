@@ -192,7 +192,9 @@ def _make_forward(
     batch = min(train.batch_size, count)
     images = -(-batch // -(-batch // room.images))
     step = Step(images, task.size, count * train.epochs, is_whole=not room.is_split and train.accumulate == 1)
-    forward, outcome = compile_forward(network, plain, train.compile, step, attempt.home.compiled)
+    cache, earlier = attempt.home.compiled, attempt.was_compiled
+    forward, outcome = compile_forward(network, plain, train.compile, step, cache, earlier)
+    attempt.extra["compiled"] = outcome.mode is not None  # in every checkpoint: a training goes on as it began
     attempt.journal.fact("compile", outcome.as_fact())
     print(f"compile: {outcome.mode or 'not compiled'} ({outcome.reason})", flush=True)
     return forward

@@ -45,10 +45,10 @@ class Submission:
 def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submission:
     """Queue what `plan` needs and is not done. The same plan again changes nothing but gives failed jobs a new chance.
 
-    Raises DataError, and writes nothing, when data, weights or a variable are missing.
+    Raises DataError, and writes nothing, when data, weights or a variable are missing, or the plan is refused.
     """
-    if plan.is_provisional:
-        raise _missing_error(plan)
+    if plan.is_provisional or plan.refused:
+        raise _refusal(plan)
     # No states are asked for: what has its result on disk is done, and all else is submitted.
     estimate = estimate_plan(plan, home, {})
     _write_jobs(home, plan)
@@ -85,8 +85,8 @@ def _holds(path: Path, text: str) -> bool:
         return False
 
 
-def _missing_error(plan: Plan) -> DataError:
-    first, _, fix = (plan.missing[0] if plan.missing else "").partition("\nfix: ")
+def _refusal(plan: Plan) -> DataError:
+    first, _, fix = next(iter((*plan.missing, *plan.refused)), "").partition("\nfix: ")
     reasons = dict.fromkeys(job.reason for job in plan.jobs if job.reason)
     what = first or "; ".join(str(reason) for reason in reasons)
     return DataError(f"nothing was submitted: {what}", fix=fix or "bring it here, or change the spec")

@@ -87,6 +87,14 @@ def speed(low: float | None, other: float | None) -> Told:
     return notes([run_row("a", seed, test_top1=0.5, **edge) for seed, edge in enumerate(edges)])
 
 
+def batches(*sizes: int | None, unfit: int | None = None) -> Told:
+    """One run of each arm, whose speed is of so many images at once; `unfit` did not fit for the last."""
+    arms = list(zip("abc", sizes, strict=False))
+    more: list[dict[str, Any]] = [{"infer_batch_size": size} for _, size in arms]
+    more[-1]["infer_oom_batch_size"] = unfit
+    return notes(*(top1(arm, 0.5, **one) for (arm, _), one in zip(arms, more, strict=True)))
+
+
 def measured(*speeds: float) -> Told:
     """Two seeds with one measurement for both, or with one each."""
     pair = speeds if len(speeds) > 1 else speeds * 2
@@ -126,6 +134,8 @@ RESULTS: Cases = {
     "detect_note": (changed(smallest=0.02), changed()),
     "dagger_note": (changed(adjusted_p=0.01), changed(adjusted_p=0.06)),
     "letter_note": (changed(unfair=(Mismatch("train.lr", 1, 2),)), changed()),
+    "batch_note": (batches(64, 64), batches(64, 32)), "batches_note": (batches(64, 32), batches(64, 64, None)),
+    "unfit_note": (batches(64, 32, unfit=64), batches(64, 32)),
     "speed_note": (speed(0.9, 0.9), speed(None, None)), "rounds_note": (speed(0.9, 0.9), speed(0.9, 1.1)),
     "across_note": (tables(split="80/10/10"), tables(split="80/10/10", nested=True)),
 }  # fmt: skip

@@ -69,3 +69,22 @@ def test_a_column_that_is_left_out_is_not_named_below_the_table() -> None:
 def test_no_results_need_no_reading() -> None:
     assert shared_notes(Sheet(make_rows([]))) == []
     assert shared_notes(Sheet(make_rows([run_row("a", 0)]))) == []
+
+
+def test_a_speed_says_on_how_many_images_at_once_it_was_taken() -> None:
+    def told(*sizes: int | None) -> list[str]:
+        runs = [run_row(arm, 0, infer_batch_size=size) for arm, size in zip("abc", sizes, strict=False)]
+        return shared_notes(Sheet(make_rows(runs)))
+
+    assert told(64, 64) == ["Inference: the network alone, on 64 images at once."]
+    assert told(64, None) == ["Inference: the network alone, on 64 images at once."]
+    (line,) = told(64, 8)
+    assert line == "Inference: the network alone, not on as many images at once everywhere: a on 64, b on 8."
+
+
+def test_a_batch_that_did_not_fit_is_told_of_its_arm() -> None:
+    sizes: list[dict[str, Any]] = [{"infer_batch_size": 64}, {"infer_batch_size": 8, "infer_oom_batch_size": 64}]
+    runs = [run_row(arm, 0, **size) for arm, size in zip("ab", sizes, strict=True)]
+    told = shared_notes(Sheet(make_rows(runs)))
+    assert told[-1] == "b: 64 images at once did not fit into memory; its speed is of fewer."
+    assert len(told) == 2

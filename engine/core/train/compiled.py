@@ -4,6 +4,7 @@ Compiled is the network in training, as one graph, at the batch size of a full s
 an epoch, validation, the first pass of a loss that couples micro-batches) runs as it does without. So a training
 compiles once, and which kernel a batch meets depends on the batch alone, wherever a resumed run begins. Random masks
 are drawn as without compiling. What was compiled lies in a folder that later attempts and jobs of the same shape read.
+A training goes on as it began: compiled and plain steps round differently, and a resume must not change the bits.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.train.forward import Forward
+from engine.errors import JobError
+from engine.launch.shortages import find_shortage
 
 Wish = Literal["off", "auto", "max"]
 Mode = Literal["default", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune"]
@@ -27,6 +30,8 @@ Mode = Literal["default", "reduce-overhead", "max-autotune-no-cudagraphs", "max-
 LEAST_IMAGES = 200_000
 # Pixels of a batch up to which a GPU waits for its host's launches, so that `auto` takes CUDA graphs: 64 of 224 px.
 SMALL_BATCH = 64 * 224 * 224
+PLAIN_BEFORE = "it goes on as it began: the steps of an earlier attempt were not compiled"
+MOVED = "; an earlier attempt, on another kind of device, did"
 
 
 @dataclass(frozen=True)
@@ -94,34 +99,57 @@ def choose_mode(wish: Wish, kind: str, step: Step) -> tuple[Mode | None, str]:
 
 
 def compile_forward(
-    network: nn.Module, forward: Forward, wish: Wish, step: Step, cache: Path
+    network: nn.Module, forward: Forward, wish: Wish, step: Step, cache: Path, was_compiled: bool | None = None
 ) -> tuple[Forward, Outcome]:
     """Return the forward pass that trains `network`, compiled where `wish` has it, and what became of the wish.
 
     One step on empty images compiles both directions, here and not in the midst of training; weights, running
     statistics, gradients and random numbers are afterwards as they were. Where that fails (no compiler, an operator
     that it does not know) the pass is the one that was given, and the reason is in the outcome.
+
+    `was_compiled` is of the steps that an earlier attempt has done, None where there are none: after plain steps come
+    plain ones. Raises JobError where compiled ones cannot be gone on with, and what the machine lacked (memory, room).
     """
     mode, reason = choose_mode(wish, forward.device.type, step)
     if mode is None:
-        return forward, Outcome(wish, None, reason)
-    _use_cache(cache)
+        return forward, Outcome(wish, None, f"{reason}{MOVED if was_compiled else ''}")
+    if was_compiled is False:
+        return forward, Outcome(wish, None, PLAIN_BEFORE)
     before, began = _count_graphs(), time.monotonic()
-    given = {field.name: getattr(forward, field.name) for field in fields(Forward)}
-    call = torch.compile(network, fullgraph=True, dynamic=False, mode=mode)
-    compiled = CompiledForward(**given, call=call, images=step.images)
     try:
-        _try_step(network, compiled, step)
-    except torch.cuda.OutOfMemoryError:
+        compiled = _compile(network, forward, mode, step, cache)
+    except (torch.cuda.OutOfMemoryError, MemoryError):
         raise  # which a smaller micro-batch is the answer to
     except Exception as error:  # compilers fail in any way they like, and training goes on without
+        if find_shortage(error):
+            raise
         torch.compiler.reset()
+        if was_compiled:
+            raise _refuse(mode, error) from error
         return forward, Outcome(wish, None, f"it cannot be compiled here: {_first_line(error)}")
     found, made = (after - earlier for after, earlier in zip(_count_graphs(), before, strict=True))
     return compiled, Outcome(wish, mode, reason, round(time.monotonic() - began, 1), found, made)
 
 
-def _use_cache(folder: Path) -> None:
+def _compile(network: nn.Module, forward: Forward, mode: Mode, step: Step, cache: Path) -> Forward:
+    """Return the compiled pass, both directions of which have been tried."""
+    use_cache(cache)
+    given = {field.name: getattr(forward, field.name) for field in fields(Forward)}
+    call = torch.compile(network, fullgraph=True, dynamic=False, mode=mode)
+    compiled = CompiledForward(**given, call=call, images=step.images)
+    _try_step(network, compiled, step)
+    return compiled
+
+
+def _refuse(mode: Mode, error: Exception) -> JobError:
+    what = f"its steps so far were compiled ({mode}), and compiling fails here: {_first_line(error)}"
+    fix = (
+        "mend that, then xp retry; plain steps would change its bits: train.compile: off is another job, from its start"
+    )
+    return JobError(what, where="train.compile", fix=fix)
+
+
+def use_cache(folder: Path) -> None:
     """Let the compiler keep its work in `folder`, read by this process when it first compiles."""
     from torch._inductor import config  # here: most jobs never need it, and it takes a second
 

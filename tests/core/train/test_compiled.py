@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from engine.core.train import compiled
 from engine.core.train.compiled import CompiledForward, Step, choose_mode, compile_forward
 from engine.core.train.forward import Forward
+from engine.errors import JobError
 
 from ..network.nets import network
 
@@ -73,15 +75,53 @@ def test_the_mode_follows_from_settings_and_device(wish: Any, kind: str, step: S
     assert choose_mode(wish, kind, step)[0] == mode
 
 
-def test_what_cannot_be_compiled_trains_without_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def break_compiler(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*args: object, **words: object) -> None:
-        raise RuntimeError("\nno working C++ compiler\nand much more")
+        raise error
 
     monkeypatch.setattr(compiled, "_try_step", fail)
+
+
+def test_what_cannot_be_compiled_trains_without_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_compiler(monkeypatch, RuntimeError("\nno working C++ compiler\nand much more"))
     forward, outcome = compile_forward(nn.Linear(1, 1), FORWARD, "max", STEP, tmp_path)
     assert forward is FORWARD
     assert outcome.mode is None
     assert outcome.reason == "it cannot be compiled here: RuntimeError: no working C++ compiler"
+
+
+def test_after_compiled_steps_a_compiler_that_fails_ends_the_job_with_the_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_compiler(monkeypatch, RuntimeError("no working C++ compiler"))
+    with pytest.raises(JobError, match="its steps so far were compiled") as refused:
+        compile_forward(nn.Linear(1, 1), FORWARD, "max", STEP, tmp_path, was_compiled=True)
+    assert refused.value.what.endswith("and compiling fails here: RuntimeError: no working C++ compiler")
+    assert "xp retry" in refused.value.fix
+
+
+def test_after_plain_steps_nothing_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_compiler(monkeypatch, AssertionError("it was tried"))
+    forward, outcome = compile_forward(nn.Linear(1, 1), FORWARD, "max", STEP, tmp_path, was_compiled=False)
+    assert (forward, outcome.mode, outcome.reason) == (FORWARD, None, compiled.PLAIN_BEFORE)
+
+
+def test_compiled_steps_of_another_kind_of_device_are_told(tmp_path: Path) -> None:
+    _, outcome = compile_forward(nn.Linear(1, 1), FORWARD, "auto", STEP, tmp_path, was_compiled=True)
+    assert outcome.reason.endswith("; an earlier attempt, on another kind of device, did")
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("no room"), torch.cuda.OutOfMemoryError("CUDA out of memory"), OSError(errno.ENOSPC, "full")]
+)
+@pytest.mark.parametrize("was_compiled", [None, True])
+def test_what_a_machine_lacks_is_no_reason_to_train_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, was_compiled: bool | None
+) -> None:
+    break_compiler(monkeypatch, error)
+    with pytest.raises(type(error)) as raised:
+        compile_forward(nn.Linear(1, 1), FORWARD, "max", STEP, tmp_path, was_compiled=was_compiled)
+    assert raised.value is error
 
 
 def test_only_full_batches_in_training_go_through_the_compiled_call() -> None:
