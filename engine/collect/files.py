@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.errors import HomeError
+from engine.home.control_files import HandleFile, OutcomeFile, read_details, read_handle, read_outcome
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, JobFolder
 from engine.home.records import record_problem
@@ -80,17 +82,18 @@ def state_of(folder: JobFolder, states: Mapping[str, str]) -> str:
 
 def attempt_row(job: str, attempt: AttemptFolder, winners: list[tuple[str, int]]) -> Row:
     """Return one attempt with its outcome; the committed one is done before its scheduler says so."""
-    outcome, handle, about = (read_object(path) or {} for path in (attempt.outcome, attempt.handle, attempt.provenance))
+    outcome, handle = read_outcome(attempt) or OutcomeFile(), read_handle(attempt) or HandleFile()
+    about = read_object(attempt.provenance) or {}
     return {
         "job": job,
         "attempt": attempt.number,
-        "outcome": outcome.get("outcome") or ("done" if (job, attempt.number) in winners else None),
-        "reason": outcome.get("reason"),
-        "host": handle.get("host") or about.get("host"),
+        "outcome": outcome.outcome or ("done" if (job, attempt.number) in winners else None),
+        "reason": outcome.reason or None,
+        "host": handle.host or about.get("host"),
         "device": about.get("device"),
-        "slot": outcome.get("slot"),
-        "started_at": time_text(outcome.get("started_at")),
-        "ended_at": time_text(outcome.get("ended_at")),
+        "slot": outcome.slot or None,
+        "started_at": time_text(outcome.started_at),
+        "ended_at": time_text(outcome.ended_at),
     }
 
 
@@ -107,7 +110,10 @@ def provenance_row(job: str, attempt: AttemptFolder) -> Row | None:
 
 
 def _details_of(attempt: AttemptFolder) -> Row:
-    details = read_object(JobFolder(attempt.root.parents[1]).details)
+    try:
+        details = read_details(JobFolder(attempt.root.parents[1]))
+    except (HomeError, OSError):
+        return {}
     return {"details": details} if details else {}
 
 

@@ -5,6 +5,7 @@ access   who may read and write it
 files    writes that survive a kill, reads without trust
 seals    checksums of JSON and of files
 commits  what a committed job stands for, and what of it is damaged
+control_files  what is said of an attempt beside its results: its process, how far it is, the verdict
 records  an experiment's submissions, and what of them is damaged
 limits   the largest that a reader of foreign bytes takes, and `XP_LIMITS`
 """

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.home.control_files import read_outcome
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, JobFolder
 from engine.home.seals import FileSum, holds, is_sealed, seal
@@ -179,5 +180,6 @@ def _find_lost(folder: JobFolder) -> Iterator[Damage]:
     if attempts and not folder.spec.exists():
         yield Damage(folder.spec, "is gone")
     # A verdict of `done` is only given when the result is there. An attempt after it does the job anew.
-    if attempts and (read_object(attempts[-1].outcome) or {}).get("outcome") == "done":
+    last = read_outcome(attempts[-1]) if attempts else None
+    if last is not None and last.outcome == "done":
         yield Damage(folder.result, f"is gone, and attempt {attempts[-1].number} is done")

@@ -101,12 +101,18 @@ def _lay_out(value: Any, levels: int, pad: str) -> str:
     return "[" + inner + ("," + inner).join(_lay_out(item, levels - 1, inner) for item in value) + pad + "]"
 
 
-def read_regular(path: Path) -> bytes:
-    """Return what a file holds. Raises ValueError for a pipe, which might never answer, and a device without an end."""
+def read_regular(path: Path, most: int = -1) -> bytes:
+    """Return what a file holds. Raises ValueError for a pipe, which might never answer, and a device without an end.
+
+    And for a file of more than `most` bytes, where that is given: it is read no further.
+    """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as handle:
         if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
             raise ValueError("it is no regular file")
-        return handle.read()
+        raw = handle.read(most + 1 if most >= 0 else -1)
+    if 0 <= most < len(raw):
+        raise ValueError(f"it has more than {most:,} bytes")
+    return raw
 
 
 def read_json(path: Path) -> Any:
@@ -120,8 +126,20 @@ def read_json(path: Path) -> Any:
 
 def read_object(path: Path) -> dict[str, Any] | None:
     """Return the JSON object in a file, or None when there is none that can be read: absent, torn, something else."""
+    return _parse_object(path, -1)
+
+
+SMALL = 1 << 20  # bytes: no file that one attempt has about itself comes near it
+
+
+def read_small(path: Path) -> dict[str, Any] | None:
+    """Return what `read_object` does of a file that is small where it is whole; None for a larger one too."""
+    return _parse_object(path, SMALL)
+
+
+def _parse_object(path: Path, most: int) -> dict[str, Any] | None:
     try:
-        found = json.loads(read_regular(path))
+        found = json.loads(read_regular(path, most))
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -11,7 +11,6 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.errors import HomeError
 from engine.home.access import make_inside, make_root
@@ -107,10 +106,6 @@ class JobFolder:
     @property
     def result(self) -> Path:
         return self.root / "result.json"
-
-    def read_details(self) -> dict[str, Any]:
-        """Return the details, empty where none were written. Raises HomeError when the file is damaged."""
-        return dict(read_json(self.details)) if self.details.exists() else {}
 
     def attempt(self, number: int) -> AttemptFolder:
         return AttemptFolder(self.root / "attempts" / str(number))

@@ -15,6 +15,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from engine.errors import HomeError
+from engine.home.control_files import read_details
 from engine.home.files import read_object
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
@@ -103,13 +105,17 @@ class JobWords:
 
 def stored_words(folder: JobFolder) -> JobWords | None:
     """Return the words of a job in a home, None where it has no spec.json."""
-    spec, details = read_object(folder.spec), read_object(folder.details)
+    spec = read_object(folder.spec)
     if spec is None:
         return None
+    try:
+        details = read_details(folder)
+    except (HomeError, OSError):  # only where its files lay is lost
+        details = {}
     needs, settings = (
         {str(key): value for key, value in (spec.get(name) or {}).items()} for name in ("needs", "settings")
     )
-    return JobWords(str(spec.get("kind")), needs, settings, details or {})
+    return JobWords(str(spec.get("kind")), needs, settings, details)
 
 
 @dataclass

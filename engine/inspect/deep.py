@@ -11,7 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.errors import HomeError
 from engine.home.commits import Damage, find_damage, is_vouched, vouched_files
+from engine.home.control_files import read_details, read_outcome
 from engine.home.files import read_object
 from engine.home.paths import Home, JobFolder
 from engine.home.records import find_record_damage
@@ -81,7 +83,7 @@ def _guarded(folder: JobFolder, tally: Tally) -> Iterator[Damage]:
 
 
 def _examine_job(folder: JobFolder, tally: Tally) -> Iterator[Damage]:
-    damage = list(find_damage(folder, deep=True))
+    damage = [*find_damage(folder, deep=True), *_find_asides(folder)]
     yield from damage
     result = read_object(folder.result)
     if damage or result is None:
@@ -93,6 +95,17 @@ def _examine_job(folder: JobFolder, tally: Tally) -> Iterator[Damage]:
     files = vouched_files(result)
     tally.jobs, tally.files = tally.jobs + 1, tally.files + len(files)
     tally.bytes += sum(one.bytes for one in files)
+
+
+def _find_asides(folder: JobFolder) -> Iterator[Damage]:
+    """Yield the verdicts of a job, and how it is done, where they are damaged: no figure is, but a budget may be."""
+    for attempt in folder.attempts():
+        if attempt.outcome.exists() and read_outcome(attempt) is None:
+            yield Damage(attempt.outcome, "is damaged: its checksum does not hold, or it is no verdict")
+    try:
+        read_details(folder)
+    except HomeError as error:
+        yield Damage(folder.details, error.what)
 
 
 def _read_unvouched(folder: JobFolder) -> Iterator[Damage]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.home.files import read_object
+from engine.home.control_files import read_beat, read_handle
 from engine.home.paths import Home
 from engine.launch.process import seconds_since_start
 from engine.launch.shortages import home_trouble
@@ -227,12 +227,12 @@ def _view_job(home: Home, row: JobRow, title: str) -> JobView:
 
 def _running_for(home: Home, row: JobRow) -> float:
     """By the clock since the boot where its process is of this machine, else by the wall clocks of two machines."""
-    seconds = seconds_since_start(read_object(home.job(row.job).attempt(row.attempts).handle) or {})
+    seconds = seconds_since_start(read_handle(home.job(row.job).attempt(row.attempts)))
     if seconds is None:
         seconds = time.time() - row.started_at if row.started_at else 0.0
     return max(0.0, seconds)
 
 
 def _read_beat(home: Home, row: JobRow) -> Beat:
-    held = read_object(home.job(row.job).attempt(row.attempts).heartbeat) or {}
-    return Beat(**{name: held[name] for name in Beat.__dataclass_fields__ if held.get(name) is not None})
+    held = read_beat(home.job(row.job).attempt(row.attempts))
+    return Beat(**held.model_dump()) if held else Beat()

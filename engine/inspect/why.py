@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import XpError
+from engine.home.control_files import read_outcome
 from engine.home.files import read_json
 from engine.home.paths import AttemptFolder, Home
 from engine.schedule.lookup import Match
@@ -54,10 +55,10 @@ def _history(home: Home, job: str) -> Iterator[str]:
 def _outcome_of(attempt: AttemptFolder) -> str:
     if not attempt.outcome.exists():
         return "no outcome yet"
-    held = read_json(attempt.outcome)
-    if not isinstance(held, dict):
+    held = read_outcome(attempt)
+    if held is None:
         return "an outcome that is damaged"
-    return " ".join(str(held[name]) for name in ("outcome", "reason") if held.get(name))
+    return " ".join(filter(None, (held.outcome, held.reason)))
 
 
 def _users(home: Home, job: str) -> list[str]:

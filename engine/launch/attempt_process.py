@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from engine.errors import HomeError, XpError
-from engine.home.files import read_object
+from engine.home.control_files import read_outcome
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.inputs.gpus import VISIBLE, read_allowed
 from engine.launch import CPU_SLOT, Order
@@ -62,7 +62,8 @@ def find_slot(environment: Mapping[str, str]) -> str:
 def count_ooms(job: JobFolder, number: int) -> int:
     """Return how many attempts before `number` ran out of memory, by the verdicts in their folders."""
     earlier = [attempt for attempt in job.attempts() if attempt.number < number]
-    return sum((read_object(attempt.outcome) or {}).get("outcome") == "oom" for attempt in earlier)
+    verdicts = map(read_outcome, earlier)
+    return sum(verdict is not None and verdict.outcome == "oom" for verdict in verdicts)
 
 
 def order_by_hand(folder: Path, environment: Mapping[str, str]) -> Order:

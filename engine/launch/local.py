@@ -22,7 +22,7 @@ from typing import Any
 
 import engine
 from engine.errors import XpError
-from engine.home.files import read_object
+from engine.home.control_files import read_handle
 from engine.home.paths import AttemptFolder
 from engine.inputs.gpus import list_gpus
 from engine.launch import Handle, Launcher, Order, State, Status
@@ -203,11 +203,10 @@ class LocalLauncher(Launcher):
     def _look_outside(self, known: TrackedAttempt, now: float) -> Status:
         """Say what became of an attempt that nobody reports on, from its folder and /proc."""
         folder = AttemptFolder(Path(known.handle.folder))
-        told = read_object(folder.handle)
+        told = read_handle(folder)
         if told is None:
             return self._look_unborn(known, folder, now)
-        host, boot = str(told.get("host", "")), str(told.get("boot_id", ""))
-        pid, start = int(told.get("pid", 0)), int(told.get("start_time", 0))
+        host, boot, pid, start = told.host, told.boot_id, told.pid, told.start_time
         known.handle = Handle(known.handle.job, known.handle.attempt, known.handle.folder, pid, start, host, boot)
         # The /proc of another machine cannot be read from here.
         if host != host_name():
@@ -220,15 +219,14 @@ class LocalLauncher(Launcher):
             # What the dead leader had started may still hold a GPU.
             kill_session(pid, start, folder.log)
         # The handle is written once more at the end: read it after the process was seen to be gone.
-        last = read_object(folder.handle) or told
-        code = last.get("exit")
-        return self._end(known, int(code) if isinstance(code, int) else None, may_count=boot == boot_id())
+        last = read_handle(folder) or told
+        return self._end(known, last.exit, may_count=boot == boot_id())
 
     def _end(self, known: TrackedAttempt, code: int | None, *, may_count: bool = True) -> Status:
         # What we kill ourselves, a person or a machine that goes down kills with the same signal.
         is_kill = code in (None, -signal.SIGKILL) and not known.asked and may_count
-        told = read_object(AttemptFolder(Path(known.handle.folder)).handle) or {}
-        is_oom = is_kill and self.kills.explain(told)
+        told = read_handle(AttemptFolder(Path(known.handle.folder)))
+        is_oom = is_kill and told is not None and self.kills.explain(told)
         return Status(State.GONE, code, code != Exit.TAKEN, is_oom)
 
     def _look_unborn(self, known: TrackedAttempt, folder: AttemptFolder, now: float) -> Status:

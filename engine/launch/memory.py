@@ -9,14 +9,17 @@ group, `oom_kill`, that rose while the process lived.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from engine.home.control_files import HandleFile
+from engine.home.files import read_regular
 
 PROC, GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
 # Version 1 writes "no limit" as the largest number of whole pages.
 NO_LIMIT = 1 << 60
-COUNTER = "oom_kill"
+COUNTER, COUNTER_BYTES = "oom_kill", 1 << 20
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,11 @@ def oom_counter(proc: Path = PROC, groups: Path = GROUPS) -> Path:
 def count_kills(counter: Path) -> int | None:
     """Return how many processes were killed for want of memory, or None where that is not told."""
     try:
-        words = [line.split() for line in counter.read_text().splitlines()]
-    except OSError:
+        # A handle names it, and what a handle names may be anything.
+        words = [line.split() for line in read_regular(counter, COUNTER_BYTES).decode().splitlines()]
+        return next((int(line[1]) for line in words if len(line) == 2 and line[0] == COUNTER), None)
+    except (OSError, ValueError):
         return None
-    return next((int(line[1]) for line in words if len(line) == 2 and line[0] == COUNTER), None)
 
 
 class Kills:
@@ -70,11 +74,11 @@ class Kills:
     def __init__(self) -> None:
         self.explained: dict[str, int] = {}  # how far each counter's kills are known to be whose
 
-    def explain(self, told: Mapping[str, object]) -> bool:
+    def explain(self, told: HandleFile) -> bool:
         """Return whether the counter rose since; each kill that it counts explains one end."""
-        counter, before = str(told.get("oom_counter", "")), told.get("oom_kills")
-        now = count_kills(Path(counter)) if counter else None
-        if now is None or not isinstance(before, int):
+        counter, before = told.oom_counter, told.oom_kills
+        now = count_kills(Path(counter)) if counter and "\0" not in counter else None
+        if now is None or before is None:
             return False
         known = max(before, self.explained.get(counter, 0))
         self.explained[counter] = known + (now > known)

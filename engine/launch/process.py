@@ -11,13 +11,13 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from engine.home.control_files import HandleFile
 from engine.home.files import write_atomic
 
 PROC = Path("/proc")
@@ -69,16 +69,14 @@ def is_alive(pid: int, start: int) -> bool:
     return seen is not None and seen.start == start and seen.is_alive
 
 
-def seconds_since_start(told: Mapping[str, Any]) -> float | None:
+def seconds_since_start(told: HandleFile | None) -> float | None:
     """Return for how many seconds the process of a handle has been there, or None where this machine cannot tell.
 
     By the kernel's clock since the boot, which nobody sets: a wall clock that jumps makes hours of a minute.
     """
-    start = told.get("start_time")
-    is_here = told.get("host") == host_name() and told.get("boot_id") == boot_id()
-    if not is_here or not isinstance(start, int) or start <= 0:
+    if told is None or (told.host, told.boot_id) != (host_name(), boot_id()) or not told.start_time:
         return None
-    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - start / os.sysconf("SC_CLK_TCK"))
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - told.start_time / os.sysconf("SC_CLK_TCK"))
 
 
 def thread_count() -> int:

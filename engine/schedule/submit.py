@@ -67,7 +67,7 @@ def _write_jobs(home: Home, plan: Plan) -> None:
     """Write what is not there yet, or says otherwise: how a job is done may change, what it is never does."""
     files: dict[Path, str] = {}
     for job in plan.jobs:
-        folder, details = home.job(job.key), encode_json(job.details.model_dump(mode="json"))
+        folder, details = home.job(job.key), encode_json(seal(job.details.model_dump(mode="json")))
         if folder.root.is_symlink():  # lent by another home, and as it is there
             continue
         if not folder.spec.exists():

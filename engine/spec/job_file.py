@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import ValidationError
 
 from engine.errors import HomeError, VersionError
+from engine.home import control_files
 from engine.home.files import read_json
 from engine.home.paths import JobFolder
 from engine.spec.identity import IDENTITY_VERSION, canonical_json, counted_settings, make_id
@@ -68,7 +69,7 @@ def read_job(folder: JobFolder, expected: type[S]) -> JobSpec[S]:
 def read_details(folder: JobFolder) -> JobDetails:
     """Return how a job is done; all defaults where nothing was written. Raises VersionError for unknown words."""
     try:
-        return JobDetails.model_validate(folder.read_details())
+        return JobDetails.model_validate(control_files.read_details(folder))
     except ValidationError as error:
         first = error.errors()[0]
         raise _refuse(folder, f"details.json: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

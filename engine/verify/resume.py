@@ -21,6 +21,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from engine.errors import XpError
+from engine.home.control_files import read_handle
 from engine.home.files import read_json, read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch.local import module_words, server_env
@@ -203,10 +204,10 @@ def _clear_scratch(scratch: Home) -> None:
 
 
 def _kill_attempt(attempt: AttemptFolder) -> None:
-    handle = read_object(attempt.handle)
-    is_here = handle is not None and (handle.get("host"), handle.get("boot_id")) == (host_name(), boot_id())
-    if handle is not None and is_here and "exit" not in handle and not attempt.outcome.exists():
-        kill_session(int(handle["pid"]), int(handle["start_time"]), attempt.log)
+    handle = read_handle(attempt)
+    is_here = handle is not None and (handle.host, handle.boot_id) == (host_name(), boot_id())
+    if handle is not None and is_here and handle.exit is None and not attempt.outcome.exists():
+        kill_session(handle.pid, handle.start_time, attempt.log)
 
 
 # The two ways through it ----------------------------------------------------------------------------------------------
@@ -296,10 +297,10 @@ def _work_killed(scratch: Home, steps: dict[str, int], kills: int, preload: str,
 
 def _kill_process(attempt: AttemptFolder) -> bool:
     """Kill the process of an attempt; False when it has ended."""
-    handle = read_object(attempt.handle)
-    if handle is None or "exit" in handle:
+    handle = read_handle(attempt)
+    if handle is None or handle.exit is not None:
         return False
-    return signal_process(int(handle["pid"]), int(handle["start_time"]), signal.SIGKILL)
+    return signal_process(handle.pid, handle.start_time, signal.SIGKILL)
 
 
 def _compare(job: str, kills: int, straight: Home, killed: Home) -> Verified:

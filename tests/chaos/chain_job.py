@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from engine.home.control_files import read_details
 from engine.home.files import write_atomic, write_json
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch import Order
@@ -26,7 +27,7 @@ asked: list[int] = []
 def main(order: Order) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     job, attempt = order.home.job(order.job), order.folder
-    details = job.read_details()
+    details = read_details(job)
     steps, go = int(details["steps"]), Path(details.get("go", ""))
     with JournalWriter(attempt.journal) as journal:
         weights, done = start_state(job, attempt.number, journal)

@@ -190,15 +190,3 @@ def test_new_home_has_its_folders_and_an_opened_one_is_left_alone(tmp_path: Path
     (tmp_path / "bare").mkdir()
     assert open_home(tmp_path / "bare").root == tmp_path / "bare"
     assert list((tmp_path / "bare").iterdir()) == []
-
-
-def test_details_are_read_and_absent_ones_are_none(home: Home) -> None:
-    job = home.job("train-1")
-    job.root.mkdir()
-    assert job.details == job.root / "details.json"
-    assert job.read_details() == {}
-    write_json(job.details, {"root": "/images"})
-    assert job.read_details() == {"root": "/images"}
-    job.details.write_text("{")
-    with pytest.raises(HomeError, match=r"details\.json"):
-        job.read_details()

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from engine.cli.render import beat_text, progress_line, render_view, status_table
 from engine.errors import XpError
+from engine.home.control_files import HandleFile
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.inspect.status import Beat, ExperimentView, JobView, _title_of, find_trouble, read_status
@@ -101,7 +102,7 @@ def test_a_clock_that_was_set_moves_no_running_job(home: Home, jump: float, monk
     write_json(attempt.handle, told)
     honest = time.time
     monkeypatch.setattr(time, "time", lambda: honest() + jump)
-    lives = seconds_since_start(told)
+    lives = seconds_since_start(HandleFile.model_validate(told))
     assert lives is not None
     assert read_status(home)[0].running[0].running_for == pytest.approx(lives, abs=30.0)
 

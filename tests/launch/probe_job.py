@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from engine.home.control_files import read_details
 from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, JobFolder
 from engine.launch import Order
@@ -27,7 +28,7 @@ asked: list[int] = []
 def main(order: Order) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     job = order.home.job(order.job)
-    details = job.read_details()
+    details = read_details(job)
     return DOINGS[details.get("do", "done")](job, order.folder, details)
 
 

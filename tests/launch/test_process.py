@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.home.control_files import HandleFile
 from engine.home.files import read_object
 from engine.launch import process
 from engine.launch.process import (
@@ -72,12 +73,12 @@ def test_the_age_of_a_process_is_by_the_clock_since_the_boot(monkeypatch: pytest
     """Field 22 counts in ticks of that clock; of a process elsewhere, or before this boot, it says nothing."""
     ticks = os.sysconf("SC_CLK_TCK")
     monkeypatch.setattr(time, "clock_gettime", {time.CLOCK_BOOTTIME: 1000.0}.__getitem__)
-    told = {"start_time": 940 * ticks, "host": process.host_name(), "boot_id": process.boot_id()}
+    told = HandleFile(start_time=940 * ticks, host=process.host_name(), boot_id=process.boot_id())
     assert seconds_since_start(told) == pytest.approx(60.0)
-    assert seconds_since_start(told | {"start_time": 2000 * ticks}) == 0.0
-    for words in ({"host": "elsewhere"}, {"boot_id": "before"}, {"start_time": 0}, {"start_time": "940"}):
-        assert seconds_since_start(told | words) is None
-    assert seconds_since_start({}) is None
+    assert seconds_since_start(told.model_copy(update={"start_time": 2000 * ticks})) == 0.0
+    for words in ({"host": "elsewhere"}, {"boot_id": "before"}, {"start_time": 0}):
+        assert seconds_since_start(told.model_copy(update=words)) is None
+    assert seconds_since_start(None) is None
 
 
 def test_members_of_a_session_are_its_live_processes(proc: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.errors import DataError
+from engine.home.control_files import read_details
 from engine.home.files import read_json, write_json, write_together
 from engine.home.paths import Home, open_home
 from engine.load import load_spec
@@ -49,7 +50,7 @@ def test_job_folder_holds_exactly_what_its_id_is_made_of(home: Home) -> None:
 def test_a_job_folder_says_how_it_is_done(home: Home) -> None:
     plan = make_plan(load_spec(QUICKSTART, ("data.workers=1",)), home)
     submit_plan(plan, home)
-    assert {job.key: home.job(job.key).read_details() for job in plan.jobs} == {
+    assert {job.key: read_details(home.job(job.key)) for job in plan.jobs} == {
         job.key: job.details.model_dump(mode="json") for job in plan.jobs
     }
     assert any(job.details.workers == 1 for job in plan.jobs if job.kind == "train")
@@ -78,7 +79,7 @@ def test_only_what_a_newer_submission_changes_is_written(home: Home, written: li
     assert "train/details.json" in written
     assert "pack/details.json" not in written, "a pack has no workers"
     assert not [path for path in written if path.endswith("spec.json")]
-    details = [folder.read_details() for folder in home.jobs() if folder.job.startswith("train-")]
+    details = [read_details(folder) for folder in home.jobs() if folder.job.startswith("train-")]
     assert {told["workers"] for told in details} == {1}
 
 
@@ -88,7 +89,7 @@ def test_a_lent_job_stays_as_its_own_home_has_it(home: Home, tmp_path: Path) -> 
     borrower = open_home(tmp_path / "other", create=True)
     borrower.job(lender.job).root.symlink_to(lender.root, target_is_directory=True)
     submit(borrower, "data.workers=1")
-    assert lender.read_details()["workers"] != 1
+    assert read_details(lender)["workers"] != 1
 
 
 def test_changed_submit_says_what_changed(home: Home) -> None:

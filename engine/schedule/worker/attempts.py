@@ -6,7 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from engine.home.files import read_object
+from engine.home.control_files import read_beat
+from engine.home.files import read_small
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.launch.exits import Exit
 from engine.launch.faults import Fault, read_fault
@@ -22,16 +23,16 @@ LAST_LETTERS = 300
 
 def read_progress(attempt: AttemptFolder) -> object:
     """Return what changes while the attempt makes progress, or None when it has no heartbeat yet."""
-    beat = read_object(attempt.heartbeat)
-    return None if beat is None else (beat.get("step"), beat.get("epoch"), beat.get("phase"))
+    beat = read_beat(attempt)
+    return None if beat is None else (beat.step, beat.epoch, beat.phase)
 
 
 def saved_step(attempt: AttemptFolder) -> int:
     """Return the step of the attempt's newest checkpoint, -1 when it has none."""
     # The pointer is written last, when its checkpoint is on the disk: a checkpoint without one does not count.
-    pointer = read_object(attempt.checkpoints / "pointer.json") or {}
+    pointer = read_small(attempt.checkpoints / "pointer.json") or {}
     step = pointer.get("step")
-    return step if isinstance(step, int) else -1
+    return step if isinstance(step, int) and not isinstance(step, bool) else -1
 
 
 def made_progress(job: JobFolder, number: int) -> bool:

@@ -10,9 +10,8 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from engine.home.files import read_object, write_json
+from engine.home.control_files import OutcomeFile, read_handle, write_outcome
 from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.process import boot_id, seconds_since_start
@@ -312,24 +311,24 @@ class Scheduler:
         What jobs took decides what is said to be left. A process's age is told in hundredths of a second, and it
         begins a little after it is asked for: by that alone one attempt would seem to begin before another's end.
         """
-        seconds = seconds_since_start(read_object(self.home.job(row.job).attempt(row.attempt).handle) or {})
+        seconds = seconds_since_start(read_handle(self.home.job(row.job).attempt(row.attempt)))
         is_as_asked = seconds is None or abs(ended_at - seconds - row.started_at) < CLOCK_WAS_SET
         return row.started_at if seconds is None or is_as_asked else ended_at - seconds
 
     def write_outcome(self, row: RunningRow, verdict: Verdict, began_at: float, ended_at: float) -> None:
         folder = self.home.job(row.job).attempt(row.attempt)
-        words: dict[str, Any] = {
-            "outcome": verdict.outcome,
-            "exit": verdict.exit,
-            "state": verdict.state,
-            "spent": verdict.spent,
-            "started_at": began_at,
-            "ended_at": ended_at,
-            "reason": verdict.reason,
-            "slot": row.slot,
-        }
+        told = OutcomeFile(
+            outcome=verdict.outcome,
+            exit=verdict.exit,
+            state=verdict.state,
+            spent=dict(verdict.spent),
+            started_at=began_at,
+            ended_at=ended_at,
+            reason=verdict.reason,
+            slot=row.slot,
+        )
         try:
-            write_json(folder.outcome, words)
+            write_outcome(folder, told)
         except OSError as error:
             # The queue learns of it all the same; only a queue made anew would have to judge this attempt again.
             if not self.trouble:  # while the disk is full every turn comes by here

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.errors import HomeError
 from engine.home.commits import Damage, find_damage
-from engine.home.files import read_object
+from engine.home.control_files import OutcomeFile, read_handle, read_outcome
 from engine.home.paths import Home, JobFolder
 from engine.home.records import find_record_damage, read_record
 from engine.home.records import newest_records as records_by_name
@@ -116,7 +116,7 @@ def restore_job(queue: Queue, folder: JobFolder, since: float, given: Sequence[G
     """Give a job its attempts, budgets and last verdict back; what came before `since` or a retry is forgiven."""
     orders = [one for one in given if one.at >= since]
     since = max([since, *(one.at for one in orders if one.order == "retry")])
-    attempts = [(attempt.number, read_object(attempt.outcome)) for attempt in folder.attempts()]
+    attempts = [(attempt.number, read_outcome(attempt)) for attempt in folder.attempts()]
     if attempts:
         restore_attempts(queue, folder, attempts, since)
     for one in orders:
@@ -125,32 +125,27 @@ def restore_job(queue: Queue, folder: JobFolder, since: float, given: Sequence[G
 
 
 def restore_attempts(
-    queue: Queue, folder: JobFolder, attempts: list[tuple[int, dict[str, object] | None]], since: float
+    queue: Queue, folder: JobFolder, attempts: list[tuple[int, OutcomeFile | None]], since: float
 ) -> None:
-    counted = [told for _, told in attempts if told is not None and _time_of(told) >= since]
+    counted = [told for _, told in attempts if told is not None and (told.ended_at or 0.0) >= since]
     spent = {"crashed": 0, "lost": 0, "ooms": 0}
     for told in counted:
-        used = told.get("spent")
         for name in spent:
-            spent[name] += int(used.get(name, 0)) if isinstance(used, dict) else 0
+            spent[name] += told.spent.get(name, 0)
     number, last = attempts[-1]
     queue.restore_job(folder.job, attempts=number, **spent)
     for one, outcome in attempts:
-        queue.restore_attempt(folder.job, one, outcome or {})
+        queue.restore_attempt(folder.job, one, outcome.model_dump() if outcome else {})
     if folder.result.exists():
         return
     if last is None:
         # Nobody has judged this attempt: it counts as running, and the scheduler finds out whether it does.
-        slot = str((read_object(folder.attempt(number).handle) or {}).get("slot") or "cpu:0")
+        handle = read_handle(folder.attempt(number))
+        slot = (handle.slot if handle else "") or "cpu:0"
         # No boot and a lease in the past: only its process can speak for it.
         queue.adopt(folder.job, number, slot, boot_id="", expires=0.0, now=time.time())
-    elif last in counted and last.get("state") in ("failed", "cancelled"):
-        queue.restore_job(folder.job, state=last["state"], reason=str(last.get("reason", "")))
-
-
-def _time_of(told: dict[str, object]) -> float:
-    at = told.get("ended_at")
-    return float(at) if isinstance(at, int | float) else 0.0
+    elif last in counted and last.state in ("failed", "cancelled"):
+        queue.restore_job(folder.job, state=last.state, reason=last.reason)
 
 
 # Not retry: `restore_job` forgives what came before one.

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.home.control_files import HandleFile
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import State, Status
@@ -76,7 +77,9 @@ def test_an_attempt_took_as_long_as_its_process_lived_whatever_the_clock_says(
         stage.end("train-1", 3)
         told, (row,) = json.loads(attempt.outcome.read_text()), stage.queue.attempt_rows()
     assert (told["started_at"], told["ended_at"]) == (row.started_at, row.ended_at)
-    assert told["ended_at"] - told["started_at"] == pytest.approx(seconds_since_start(words), abs=30.0)
+    assert told["ended_at"] - told["started_at"] == pytest.approx(
+        seconds_since_start(HandleFile.model_validate(words)), abs=30.0
+    )
 
 
 def test_an_ended_attempt_is_forgotten_and_makes_room(home: Home) -> None:
