@@ -130,6 +130,11 @@ class TrainLoader:
         whole, rest = divmod(len(self.rows), self.batch_size)
         return whole + (1 if rest > 1 or (rest == 1 and whole == 0) else 0)
 
+    @property
+    def keeps_views(self) -> bool:
+        """Whether an image that was seen in a view is kept, so that it costs nothing when it comes again."""
+        return self._cache.held is not None
+
     def view_of(self, epoch: int) -> int:
         """Return the number of the view that epoch `epoch` (from 0) shows."""
         return epoch % self.views if self.views else epoch
