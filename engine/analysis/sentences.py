@@ -103,6 +103,35 @@ SENTENCES = {
     "other_figures": "from the same runs: their jobs hold other figures now",
     "other_samples": "from the same runs: n={now} now, n={before} before",
     "other_spread": "from the same runs: the same mean with another spread",
+    # what bounds a training step
+    "bound_compute": "computing bounds a step: forward, backward and optimizer take {share:.0f} % of it, the {largest} "
+    "pass most ({part:.0f} %)",
+    "bound_feeding": "the loader bounds a step: {share:.0f} % of it waits for images",
+    "bound_feeding_inside": "making images bounds a step: it takes {share:.0f} % of it, as no thread does it beside",
+    "bound_teacher": "the teacher bounds a step: its answers take {share:.0f} % of it",
+    "bound_log": "the heartbeat and the look at the loss bound a step: they take {share:.0f} % of it",
+    "also_compute": "forward, backward and optimizer take {share:.0f} % of a step",
+    "also_feeding": "another {share:.0f} % of a step waits for images",
+    "also_feeding_inside": "making images takes another {share:.0f} % of a step, as no thread does it beside",
+    "also_teacher": "the teacher's answers take another {share:.0f} % of a step",
+    "also_log": "the heartbeat and the look at the loss take another {share:.0f} % of a step",
+    "load_beside": "{idle:.1f} of {cores} cores are idle: data.workers: 1 could make images beside the step",
+    "more_workers": "the loader's threads ({workers}) are at work {busy:.0f} % of the time and {idle:.1f} of {cores} "
+    "cores are idle: more data.workers (on a GPU: resources.cpus) could help",
+    "cores_full": "all {cores} cores are at work: more loader threads would share them, more cores or less work an "
+    "image could help",
+    "short_epochs": "each epoch begins with no image ready, and has {steps} steps only: the loader's threads are at "
+    "work {busy:.0f} % of the time",
+    "idle_unknown": "how long the GPU idles was not measured: {why}",
+    "bound_host": "the host bounds a step: the GPU idles {idle:.0f} % of it (under torch's profiler), at "
+    "{launches:.0f} launches a step",
+    "compile_it": "train.compile: max launches less, and rounds otherwise: it is part of the id",
+    "bound_card": "the GPU bounds a step: it is at work {busy:.0f} % of it",
+    "card_waits": "the host waits for the GPU {waits:.1f} times a step: {lines}",
+    "cores_used": "the process keeps {used:.1f} of {cores} cores busy, with train.threads: {threads}",
+    "crowded": "other work keeps {others:.1f} of {cores} cores busy meanwhile: on an idle machine steps are shorter",
+    "views_kept": "views that were seen are kept in memory: later epochs draw fewer images than these steps did",
+    "dear_checkpoint": "a checkpoint each {steps:.0f} steps adds {share:.0f} % to a step",
 }  # fmt: skip
 
 say = partial(fill, SENTENCES)

@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-CPU_FILE = Path("/proc/cpuinfo")
+CPU_FILE, STAT_FILE = Path("/proc/cpuinfo"), Path("/proc/stat")
 
 
 def cpu_model() -> str:
@@ -22,6 +22,18 @@ def cpu_model() -> str:
 def usable_cores() -> int:
     """Return the cores that the kernel lets this process run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def idle_seconds() -> float | None:
+    """Return how long the cores that we may use have been idle in all, since the machine began; None where untold."""
+    mine = {f"cpu{number}" for number in os.sched_getaffinity(0)} if hasattr(os, "sched_getaffinity") else set()
+    try:
+        lines = [line.split() for line in STAT_FILE.read_text().splitlines()]
+        # After the name: user, nice, system, idle, waiting for a disk, in ticks.
+        ticks = [int(line[4]) + int(line[5]) for line in lines if line and line[0] in mine]
+        return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def crowding() -> float:

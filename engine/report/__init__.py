@@ -15,6 +15,7 @@
     teachers     what is known of the teachers
     teacher_notes   marks and footnotes of their figures
     figures      the charts
+    step_chart   the parts of a training step
     images       the images in words
     page         what the report says
 

@@ -93,8 +93,8 @@ def run_train(attempt: Attempt) -> None:
         train = train.model_copy(update={"epochs": 0})  # the head is at its optimum: only the tests are left
     room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
     with watch_memory(attempt, room):
-        task = _place(attempt, task, train, network.to(device), device, room)
-        loop = _make_loop(attempt, task, train, network, device, "train", room)
+        task = place_task(attempt, task, train, network.to(device), device, room)
+        loop = make_loop(attempt, task, train, network, device, "train", room)
         if found is None:
             _log_split(attempt, task)
         else:
@@ -118,8 +118,8 @@ def run_prune(attempt: Attempt) -> None:
         network = _bare(attempt, task, found.state["widths"]).to(device)
     room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
     with watch_memory(attempt, room):
-        task = _place(attempt, task, train, network, device, room)
-        loop = _make_loop(attempt, task, train, network, device, "recover", room)
+        task = place_task(attempt, task, train, network, device, room)
+        loop = make_loop(attempt, task, train, network, device, "recover", room)
         if found is None:
             # A kill from here on goes on in the pruned shape, and prunes no second time.
             loop.save()
@@ -145,7 +145,7 @@ def _bare(attempt: Attempt, task: Task, widths: Any) -> nn.Module:
     return bare_network(task.told.network, task.num_classes, task.size, widths, attempt.details.memory)
 
 
-def _place(
+def place_task(
     attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, room: MicroBatch
 ) -> Task:
     """Return the task with its images held where there is room beside the training."""
@@ -154,7 +154,7 @@ def _place(
     return replace(task, images=place_images(attempt, task.images, network, forward, room.images, ask))
 
 
-def _make_loop(
+def make_loop(
     attempt: Attempt, task: Task, train: Train, network: nn.Module, device: torch.device, phase: str, room: MicroBatch
 ) -> Loop:
     settle(network, device, train.precision, attempt.home.attention_times, train.deterministic)

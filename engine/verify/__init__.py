@@ -4,4 +4,5 @@ resume       kills an experiment's trainings on purpose and compares the weights
 certificate  what that showed, kept for each machine
 targets      cached targets asked again
 calibrate    how fast this machine is, which estimates go by
+profile      where a training step's time goes, and what bounds it
 """

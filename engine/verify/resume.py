@@ -51,7 +51,7 @@ def verify_resume(
     Raises DataError when images or weights are missing, XpError when the short form cannot be run to its end.
     """
     cells = first_cells(spec)
-    with _scratch_home(home) as straight, _scratch_home(home) as killed:
+    with scratch_home(home) as straight, scratch_home(home) as killed:
         tell(f"straight: {len(cells)} arms, {epochs} epochs")
         jobs = _submit(spec, cells, home, straight, Train().save_minutes, epochs)
         _work_straight(straight, jobs, preload)
@@ -158,7 +158,7 @@ def _epochs_of(job: Job) -> int:
 
 
 @contextmanager
-def _scratch_home(home: Home) -> Iterator[Home]:
+def scratch_home(home: Home) -> Iterator[Home]:
     """Yield a home inside `home` that shares its packed images; afterwards nothing of it is left, no process either.
 
     Whoever makes one holds its lock; those that nobody holds, because their maker was killed, are cleared first.

@@ -24,7 +24,7 @@ from engine.spec import EntropyMatch, Spec
 from engine.spec.cells import expand_cells
 from engine.spec.identity import counted_settings
 from engine.verify.certificate import Certificate, Verified, describe, read_certificates, resume_text, training_digest
-from engine.verify.resume import _scheduler, _scratch_home, short_form, verify_resume
+from engine.verify.resume import _scheduler, scratch_home, short_form, verify_resume
 from tests.helpers.queueing import PROBE, Probe, submit_probes, told_process, until
 
 ROOT = Path(__file__).parents[2]
@@ -103,13 +103,13 @@ def test_what_a_killed_verification_left_is_cleared_by_the_next_and_a_living_one
     assert owner.stdout is not None
     left = Home(Path(owner.stdout.readline().strip()), home.cache)
     job, scheduler = told_process(left), json.loads(left.scheduler_file.read_text())
-    with _scratch_home(home) as mine:
+    with scratch_home(home) as mine:
         assert {path.name for path in home.verify_root.iterdir()} == {left.root.name, mine.root.name}
     owner.kill()
     owner.wait()
     owner.stdout.close()
     assert is_alive(*job)
-    with _scratch_home(home) as mine:
+    with scratch_home(home) as mine:
         assert [path.name for path in home.verify_root.iterdir()] == [mine.root.name]
         until(lambda: not is_alive(*job) and not is_alive(scheduler["pid"], scheduler["start_time"]))
     assert list(home.verify_root.iterdir()) == []
@@ -117,7 +117,7 @@ def test_what_a_killed_verification_left_is_cleared_by_the_next_and_a_living_one
 
 def scratch_and_wait(root: str) -> None:
     """Be a verification that works, with a scheduler and a job, until it is killed."""
-    with _scratch_home(open_home(root)) as scratch:
+    with scratch_home(open_home(root)) as scratch:
         submit_probes(scratch, "one", [Probe("train-1", does={"do": "sleep", "seconds": 600})])
         with _scheduler(scratch, PROBE) as scheduler:
             told_process(scratch)

@@ -151,8 +151,8 @@ def test_a_lent_network_is_not_cleared_with_its_borrower(home: Home, sent: list[
     assert not scratch.root.exists()
 
 
-def test_a_scratch_home_shares_the_packs_and_is_gone_afterwards(home: Home, sent: list[tuple[Any, ...]]) -> None:
-    with verify._scratch_home(home) as scratch:
+def test_ascratch_home_shares_the_packs_and_is_gone_afterwards(home: Home, sent: list[tuple[Any, ...]]) -> None:
+    with verify.scratch_home(home) as scratch:
         assert scratch.root.parent == home.verify_root
         assert scratch.pack("").resolve() == home.pack("").resolve()
         assert scratch.experiments_root.is_dir()

@@ -15,6 +15,7 @@ decoded_cache  images held decoded, on host or device
 resample       crops resized there
 kernels        batches made on a GPU in a few launches
 prefetch       batches made ahead
+spans          where that time goes, told to whoever profiles it
 loader         batches for training and evaluation
 preview        a contact sheet
 wordnet        ImageNet's class tables

@@ -24,6 +24,7 @@ from engine.core.data.mixing import Mix, describe_mix, draw_pairs, is_mixing, mi
 from engine.core.data.pack import Pack
 from engine.core.data.prefetch import finish_ahead, pin_images, render_ahead
 from engine.core.data.resample import Cut
+from engine.core.data.spans import Span, no_span
 from engine.core.data.views import Crop, center_crop, draw_crop
 from engine.errors import DataError
 from engine.inputs.splits import Rows
@@ -112,6 +113,7 @@ class TrainLoader:
         self.rows = np.asarray(rows, dtype=np.int64)
         self.view_seed = resolve_view_seed(data, seed)
         self.decoded = open_decoded(pack, data, device)
+        self.span: Span = no_span
         # Late: on the device, behind the copy, so that the host only crops and resizes.
         self._is_late = device.type != "cpu" or self.decoded.cache == "device"
         self._cache = PixelCache(views, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
@@ -128,6 +130,11 @@ class TrainLoader:
         whole, rest = divmod(len(self.rows), self.batch_size)
         return whole + (1 if rest > 1 or (rest == 1 and whole == 0) else 0)
 
+    @property
+    def keeps_views(self) -> bool:
+        """Whether an image that was seen in a view is kept, so that it costs nothing when it comes again."""
+        return self._cache.held is not None
+
     def view_of(self, epoch: int) -> int:
         """Return the number of the view that epoch `epoch` (from 0) shows."""
         return epoch % self.views if self.views else epoch
@@ -139,13 +146,17 @@ class TrainLoader:
         # Cut from the whole order: a batch is the same wherever the epoch was begun.
         chunks = [order[step * size : (step + 1) * size] for step in range(start, self.steps_per_epoch)]
         if self._is_late:
-            drawn = render_ahead(chunks, lambda places: self._draw_batch(places, number), count_threads(self.data))
+            drawn = render_ahead(chunks, lambda places: self._draw(places, number), count_threads(self.data))
             return finish_ahead(drawn, lambda one: self._finish_batch(one, number), images_of, self.device)
         return render_ahead(
             chunks,
-            lambda places: self._finish_batch(self._draw_batch(places, number), number),
+            lambda places: self._finish_batch(self._draw(places, number), number),
             count_threads(self.data),
         )
+
+    def _draw(self, places: NDArray[np.int64], epoch: int) -> Drawn:
+        with self.span("render"):
+            return self._draw_batch(places, epoch)
 
     def _draw_batch(self, places: NDArray[np.int64], epoch: int) -> Drawn:
         """Return what the host does of a batch: all but what comes late."""
@@ -160,7 +171,9 @@ class TrainLoader:
             return images if self._is_late else self._augment(images, self.rows[missing], view)
 
         images = self._cache.images(view, places.tolist(), render)
-        return self._order(Drawn(_wrap_batch(self.pack, rows, pin_images(images, self.device), view)), epoch)
+        with self.span("copy"):
+            images = pin_images(images, self.device)
+        return self._order(Drawn(_wrap_batch(self.pack, rows, images, view)), epoch)
 
     def _order(self, drawn: Drawn, epoch: int) -> Drawn:
         """Return the batch with what the kernels are told of it, if they make it."""
@@ -182,15 +195,18 @@ class TrainLoader:
         """Return the batch as the network sees it, on the device."""
         batch, rows = drawn.batch, drawn.batch.rows.numpy()
         if drawn.order is not None:
-            return _make_batch(drawn, self.decoded, self.device)
-        images = _plain_images(drawn, self.decoded, self.device)
+            return _make_batch(drawn, self.decoded, self.device, self.span)
+        # What the device holds is cropped and resized there.
+        with self.span("copy" if drawn.cut is None else "render"):
+            images = _plain_images(drawn, self.decoded, self.device)
         if self._is_late:
             images = self._augment(images, rows, batch.view)
         if not is_mixing(self.data.augment):
             return replace(batch, images=images)
         # Behind the cache, because an image has another partner each epoch.
         keys = [self.pack.keys[row] for row in rows]
-        mixed, mix = mix_pairs(images, keys, self.seed, epoch, self.data.augment)
+        with self.span("augment"):
+            mixed, mix = mix_pairs(images, keys, self.seed, epoch, self.data.augment)
         return replace(batch, images=mixed, mix=mix)
 
     def _crops(self, rows: Rows, view: int) -> list[Crop]:
@@ -202,7 +218,8 @@ class TrainLoader:
     def _augment(self, images: Tensor, rows: Rows, view: int) -> Tensor:
         if not changes_pixels(self.data.augment):
             return images
-        return augment_views(images, [self.pack.keys[row] for row in rows], view, self.view_seed, self.data.augment)
+        with self.span("augment"):
+            return augment_views(images, [self.pack.keys[row] for row in rows], view, self.view_seed, self.data.augment)
 
 
 class EvalLoader:
@@ -325,10 +342,12 @@ def _plain_images(drawn: Drawn, decoded: DecodedCache, device: torch.device) -> 
     return decoded.show(drawn.cut)
 
 
-def _make_batch(drawn: Drawn, decoded: DecodedCache, device: torch.device) -> Batch:
+def _make_batch(drawn: Drawn, decoded: DecodedCache, device: torch.device, span: Span = no_span) -> Batch:
     """Return the batch as the kernels make it."""
     from engine.core.data.kernels.batch import make_batch
 
     assert drawn.order is not None
-    source = decoded.flat if isinstance(decoded, DeviceCache) else drawn.batch.images.to(device, non_blocking=True)
-    return replace(drawn.batch, images=make_batch(drawn.order, source))
+    with span("copy"):
+        source = decoded.flat if isinstance(decoded, DeviceCache) else drawn.batch.images.to(device, non_blocking=True)
+    with span("augment"):
+        return replace(drawn.batch, images=make_batch(drawn.order, source))

@@ -26,6 +26,7 @@ from engine.core.train.ema import make_average
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
 from engine.core.train.groups import Groups
+from engine.core.train.marks import Marks
 from engine.core.train.micro_batch import couple_pieces, cut_batch, has_batch_norm, sum_pieces
 from engine.core.train.schedule import learning_rate
 from engine.core.train.update import Update
@@ -107,7 +108,7 @@ class Loop:
     """One training of one network; `run` returns when all epochs are done, else raises Stopped or Diverged."""
 
     def __init__(self, network: nn.Module, recipe: Recipe, hooks: Hooks) -> None:
-        self.network, self.recipe, self.hooks = network, recipe, hooks
+        self.network, self.recipe, self.hooks, self.marks = network, recipe, hooks, Marks()
         self.update = Update(network, recipe.train, recipe.forward.device, recipe.forward.precision)
         self.groups = Groups.of(recipe.loader, recipe.train.accumulate)
         self.average = make_average(network, recipe.train)
@@ -155,8 +156,10 @@ class Loop:
         self.progress.loss_sum = float(self.loss_sum)
         # The time up to here counts, that of saving does not.
         self._count_time()
+        self.marks.mark("log")
         self._require_sound()
         self.hooks.save(self.capture(), self.progress.step)
+        self.marks.mark("checkpoint")
         self.saved_at = time.monotonic()
         if self.counted_at is not None:
             self.counted_at = time.perf_counter()
@@ -184,7 +187,9 @@ class Loop:
         now = self.progress
         self.network.train()
         self.counted_at = time.perf_counter()
+        self.marks.begin()
         for batch in self.recipe.loader.epoch(now.epoch, start=now.batch):
+            self.marks.mark("load")
             self._add(batch)
             is_step = self.groups.ends(now.batch)
             if is_step:
@@ -193,6 +198,8 @@ class Loop:
             self._count_time()
             if is_step:
                 self._between_steps()
+                self.marks.mark("log")
+                self.marks.end_step()
             else:  # gradients are in no checkpoint
                 self._beat(self.recipe.phase)
         now.loss_sum = float(self.loss_sum)  # waits for the device, so that the epoch's seconds hold all of its work
@@ -210,8 +217,10 @@ class Loop:
         """Add the gradients of a batch to those of its group."""
         if self.groups.begins(self.progress.batch):
             self.update.begin()
+            self.marks.mark("optimizer")
         loss = self._backward(batch)
         self.loss_sum += loss.double() * len(batch.rows)
+        self.marks.mark("backward")
 
     def _step(self) -> None:
         now = self.progress
@@ -219,6 +228,7 @@ class Loop:
         self.update.step(learning_rate(now.step, self.groups.steps, self.recipe.train))
         if self.average is not None:
             self.average.update(now.step + 1)
+        self.marks.mark("optimizer")
 
     def _scale(self, loss: Tensor) -> Tensor:
         """Return what of a batch's loss is differentiated: its share of the group's mean, as the precision asks."""
@@ -233,10 +243,15 @@ class Loop:
         pieces = cut_batch(len(batch.rows), recipe.micro_batch, least)
 
         def logits(piece: slice) -> Tensor:
-            return recipe.forward(self.network, batch.images[piece])
+            self.marks.mark("backward")  # of the piece before
+            answers = recipe.forward(self.network, batch.images[piece])
+            self.marks.mark("forward")
+            return answers
 
         def loss(answers: Tensor, piece: slice) -> Tensor:
-            return self._loss(answers, wanted[piece])
+            found = self._loss(answers, wanted[piece])
+            self.marks.mark("forward")
+            return found
 
         couples = wanted.targets is not None and recipe.distill is not None and LOSSES[recipe.distill.loss].couples
         if couples and len(pieces) > 1:
@@ -249,9 +264,12 @@ class Loop:
         labels = batch.labels.to(device, non_blocking=True)
         if batch.mix is not None:
             labels = batch.mix.labels(labels, len(recipe.loader.pack.class_names))
+        self.marks.mark("copy")
         if recipe.teacher is None or not self._is_taught:
             return Wanted(labels, None)
-        return Wanted(labels, recipe.teacher(batch).onto(device))
+        answers = recipe.teacher(batch).onto(device)
+        self.marks.mark("teacher")
+        return Wanted(labels, answers)
 
     def _loss(self, logits: Tensor, wanted: Wanted) -> Tensor:
         """Return the mean loss of some of a batch's images, whose logits are fp32 (B, C)."""
