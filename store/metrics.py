@@ -111,6 +111,11 @@ METRICS: Mapping[str, Metric] = {
             label="Parameters", heading="params", column="params",
         ),
         Metric(
+            name="params_nonzero", source="figures['params_nonzero']::bigint", unit="count",
+            better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="Parameters that no mask sets to zero", heading="params, non-zero", column="params_nonzero",
+        ),
+        Metric(
             name="macs", source="measured['macs']::bigint", unit="count",
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
             label="MACs, computed", heading="MACs, computed", column="macs",

@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from engine.core.measure import count_params
 from engine.core.network.build import build_network
-from engine.core.network.tiny_vit import TinyViT
-from engine.core.prune import find_layers, plan_drops
+from engine.core.prune.masks import mask_sizes, maskable, two_of_four_weights
+from engine.core.prune.shares import cost_of, plan_drops
+from engine.core.prune.structured import find_layers, total_of
 from engine.errors import XpError
 from engine.spec import Prune, Student
 
@@ -23,20 +25,31 @@ from engine.spec import Prune, Student
 def prune_left(network: Student, outputs: int, image_size: int, prune: Prune) -> dict[str, Any]:
     """Return the share and number of parameters that stay, and in how many layers a single unit of several.
 
-    `what` and `fix` where the ratio cannot be; nothing for a network whose units are not known.
+    `what` and `fix` where the ratio cannot be, or the network cannot be pruned.
     """
     try:
         with torch.device("meta"):
             built = build_network(network, outputs, image_size)
-        if not isinstance(built, TinyViT):
-            return {}
-        layers, total = find_layers(built), count_params(built)
-        drops = plan_drops(layers, prune.ratio, total)
+        total = count_params(built)
+        if prune.is_mask:
+            return _mask_left(built, prune, total)
+        layers = find_layers(built, prune.of, image_size)
+        drops = plan_drops(layers, prune.ratio, total_of(built, layers, prune.of, image_size))
     except XpError as error:
         return {"what": error.what, "fix": error.fix or ""}
-    params = round(total - sum(layer.cost * drop for layer, drop in zip(layers, drops, strict=True)))
+    params = round(total - cost_of(find_layers(built), drops))
     single = sum(drop > 0 and layer.units - drop == 1 for layer, drop in zip(layers, drops, strict=True))
     return {"share": params / total, "params": params, "single": single, "layers": len(layers)}
+
+
+def _mask_left(network: nn.Module, prune: Prune, total: int) -> dict[str, Any]:
+    """Return the same of a mask; how many zeros there are depends on no scores."""
+    if prune.method == "2:4":
+        left = total - sum(weight.numel() // 2 for weight in two_of_four_weights(network).values())
+    else:
+        even = prune.model_copy(update={"scope": "layer"})
+        left = total - sum(mask_sizes(network, even, maskable(network)).values())
+    return {"share": left / total, "params": left, "single": 0, "layers": len(maskable(network))}
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 spec_file    load_spec: the layers merged in their order, checked
 layers       the files a spec extends, and where each word was written
 arms         `extends` between arms, dotted paths
+controls     the controls of pruned arms, in their short form
 cells        every arm at every matrix point, validated once
 overlays     what is laid over a spec
 messages     what pydantic found, in words

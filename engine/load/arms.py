@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engine.errors import Problem, closest_hint
+from engine.load.controls import WORD, add_controls, control_problems
 from engine.load.layers import Layers
 from engine.load.yaml_tree import Path
 from engine.spec.cells import Tree, merge_trees, nest_paths, unknown_part
+
+ARM_WORDS = ("extends", WORD)  # what is of the arm itself, and no setting
 
 
 def tidy_arms(layers: Layers) -> list[Problem]:
@@ -20,6 +23,8 @@ def tidy_arms(layers: Layers) -> list[Problem]:
     if not isinstance(arms, Mapping):
         return []
     problems = [problem for arm, changes in arms.items() for problem in _arm_problems(arm, changes, layers)]
+    problems = [*control_problems(arms, layers), *problems]
+    arms = arms if problems else add_controls(arms)
     problems = [*_chain_problems(arms, layers), *problems]
     if not problems:
         layers.bases = {arm: changes["extends"] for arm, changes in arms.items() if changes and "extends" in changes}
@@ -35,7 +40,7 @@ def _arm_problems(arm: str, changes: Any, layers: Layers) -> Iterable[Problem]:
         fix = "write the changes as `prune.ratio: 0.2` lines below it, or {} for none"
         yield Problem(layers.where(path), f"arms.{arm}", "an arm is a mapping of what it changes", fix)
         return
-    for dotted, place in _dotted_paths({key: value for key, value in changes.items() if key != "extends"}):
+    for dotted, place in _dotted_paths({key: value for key, value in changes.items() if key not in ARM_WORDS}):
         wrong = unknown_part(dotted)
         if wrong:
             fix = closest_hint(wrong[0], wrong[1]) if wrong[1] else "it has no parts of its own"

@@ -164,6 +164,14 @@ def same_arms(spec: Spec, layers: Layers) -> list[Problem]:
         if texts in seen:
             what = f"arm {arm!r} is the same as arm {seen[texts]!r}"
             where = layers.where(("arms", arm), key=True)
-            problems.append(Problem(where, f"arms.{arm}", what, "change it, or remove it"))
+            problems.append(Problem(where, f"arms.{arm}", what, _same_fix(spec, arm, seen[texts])))
         seen.setdefault(texts, arm)
     return problems
+
+
+def _same_fix(spec: Spec, arm: str, other: str) -> str:
+    """A control that an arm already is needs no arm of its own."""
+    control = (spec.arms[arm].get("prune") or {}).get("control")
+    if control is None:
+        return "change it, or remove it"
+    return f"leave the control {control} away: {other} is that control already"

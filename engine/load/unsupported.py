@@ -40,15 +40,4 @@ PLANNED: tuple[Planned, ...] = (
         lambda s: s.resources.gpus > 1,
         "use gpus: 1: each run trains on one GPU, and as many runs go on at once as there are GPUs",
     ),
-    Planned(
-        "prune.method",
-        lambda s: s.is_pruned and s.prune is not None and s.prune.method != "structured",
-        "use method: structured",
-    ),
-    Planned("prune.of", lambda s: s.is_pruned and s.prune is not None and s.prune.of != "params", "use of: params"),
-    Planned(
-        "student.arch",
-        lambda s: s.is_pruned and s.student.arch.startswith("timm/"),
-        "prune a tiny_vit_* student: xp does not know where a timm network's units are",
-    ),
 )

@@ -6,6 +6,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     doubts         what is legal and most likely not meant, now that the images are known
     draft          jobs, runs, the plan while it grows
     pack           the images
+    controls       what a control of a pruned arm needs of that arm
     network_jobs   a network's training, pruning, measuring, explaining
     teacher        who teaches, and what trains them
     teacher_run    a teacher that is another run's network
@@ -36,6 +37,7 @@ from engine.inputs.hub import hub_warnings
 from engine.inputs.looks import look_warnings
 from engine.inputs.quotas import check_quotas, count_part, split_quotas
 from engine.plan.ancestry import check_lineage
+from engine.plan.controls import draft_run
 from engine.plan.doubts import plan_doubts
 from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.halves import halves_on_cpu
@@ -106,7 +108,7 @@ def _plan_cell(spec: Spec, cell: Cell, base: Settings | None, draft: Draft) -> l
 
 
 def _plan_run(name: str, cell: Cell, context: PlanContext, counted: Mapping[str, Any]) -> Run:
-    drawn = RunDraft(context)
+    drawn = draft_run(context)
     for planner in PLANNERS.values():
         planner(drawn)
     check_lineage(drawn)

@@ -11,6 +11,7 @@ from engine.plan.draft import Cost, DraftJob, PlanContext, RunDraft, TeachingPla
 from engine.plan.network_jobs import add_training, run_details, train_settings
 from engine.plan.teacher import TeacherLink, in_place, plan_teacher, trained_link
 from engine.spec import Assistant, EntropyMatch, Teacher
+from engine.spec.controls import count_epochs
 from engine.spec.job_settings import LessonSettings, TargetsSettings, ViewedData
 
 LARGEST_ROW = 780  # bytes, as core/distill/encoding.py writes it; a test compares the two
@@ -46,8 +47,11 @@ def _plan_chain(context: PlanContext, teacher: Teacher, pack: str) -> tuple[Role
 def learner_epochs(context: PlanContext) -> int:
     """Targets are needed for every view that an epoch of training or recovery looks at."""
     settings = context.settings
-    recovery = settings.prune.recover_epochs if settings.is_pruned and settings.prune else 0
-    return max(settings.train.epochs, recovery)
+    if settings.prune is None or not settings.is_pruned:
+        return settings.train.epochs
+    if settings.prune.when == "before":
+        return count_epochs(settings)
+    return max(settings.train.epochs, settings.prune.recover_epochs)
 
 
 def _plan_assistant(
@@ -58,7 +62,7 @@ def _plan_assistant(
     teaching = _plan_learning(context, teacher, link, pack, teacher.seed, train.epochs)
     settings = in_place(context.settings, assistant, train)
     told = train_settings(context, settings, teacher.seed, teaching)
-    job = add_training(context, told, settings, pack, teaching)
+    job = add_training(context, told, settings, {"pack": pack}, teaching)
     return teaching, trained_link(context, settings, job)
 
 

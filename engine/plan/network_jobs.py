@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from engine.inputs.hub import offline_reason
@@ -22,17 +23,30 @@ from engine.spec.job_settings import (
 
 
 def plan_student(run: RunDraft) -> None:
-    context = run.context
+    """Add the student's training; one that is pruned before it is trained by the job that prunes it."""
+    context, prune = run.context, run.context.settings.prune
+    if prune is not None and context.settings.is_pruned and prune.when == "before":
+        return
     settings = train_settings(context, context.settings, context.seed, run.teaching)
-    run.jobs["student"] = add_training(context, settings, context.settings, run.jobs["pack"], run.teaching)
+    needs = {"pack": run.jobs["pack"], **pruned_need(run)}
+    run.jobs["student"] = add_training(context, settings, context.settings, needs, run.teaching)
 
 
 def add_training(
-    context: PlanContext, told: TrainSettings, settings: Settings, pack: str, teaching: TeachingPlan | None = None
+    context: PlanContext,
+    told: TrainSettings,
+    settings: Settings,
+    needs: Mapping[str, str],
+    teaching: TeachingPlan | None = None,
 ) -> str:
     """Add the training that `told` decides; `settings` are the context's, or have another network in its place."""
     cost = train_cost(context, settings, settings.train.epochs, teaching)
-    return context.draft.add(told, {"pack": pack, **(teaching.needs if teaching else {})}, cost)
+    return context.draft.add(told, {**needs, **(teaching.needs if teaching else {})}, cost)
+
+
+def pruned_need(run: RunDraft) -> dict[str, str]:
+    """Return the job whose widths the run's network has, where it is a control of a pruned one."""
+    return {"pruned": run.jobs["pruned"]} if "pruned" in run.jobs else {}
 
 
 def plan_prune(run: RunDraft) -> None:
@@ -40,20 +54,20 @@ def plan_prune(run: RunDraft) -> None:
     settings, prune = context.settings, context.settings.prune or Prune()
     if not settings.is_pruned:
         return
-    needs = {"pack": run.jobs["pack"], **(teaching.needs if teaching else {}), "parent": run.jobs["student"]}
+    parent = {"parent": run.jobs["student"]} if "student" in run.jobs else {}
+    needs = {"pack": run.jobs["pack"], **(teaching.needs if teaching else {}), **parent, **pruned_need(run)}
     training = train_settings(context, settings, context.seed, teaching)
     told = PruneSettings.model_validate({**dict(training), "prune": prune})
-    run.jobs["prune"] = context.draft.add(
-        told, needs, train_cost(context, settings, prune.recover_epochs + 1, teaching)
-    )
+    epochs = prune.recover_epochs + 1 + (settings.train.epochs if prune.when == "before" else 0)
+    run.jobs["prune"] = context.draft.add(told, needs, train_cost(context, settings, epochs, teaching))
 
 
 def plan_measure(run: RunDraft) -> None:
     """Speed depends on the shape alone: only a pruned network, whose shape is a result, is measured per seed."""
     context, settings = run.context, run.context.settings
-    needs = {"parent": final_network(run.jobs)} if settings.is_pruned else {}
+    needs = {"parent": final_network(run.jobs)} if settings.is_pruned or "pruned" in run.jobs else {}
     told = _measured_alone(context, settings)
-    beside = told.model_copy(update={"against": _network_beside(context, told)})
+    beside = told.model_copy(update={"against": _network_beside(context, told, is_cut=bool(needs))})
     reason = None if context.content else "the number of classes is not known yet"
     images = 500 if beside.against is None else 1000
     # On that kind of device and no other, whatever is found here when its turn comes.
@@ -74,8 +88,10 @@ def _measured_alone(context: PlanContext, settings: Settings) -> MeasureSettings
     )
 
 
-def _network_beside(context: PlanContext, told: MeasureSettings) -> Student | None:
+def _network_beside(context: PlanContext, told: MeasureSettings, *, is_cut: bool) -> Student | None:
     """Return the network of the baseline, where it is another one that is measured in the same way.
+
+    `is_cut`: the network's own shape, or mask, is a result.
 
     The shape of a pruned baseline is a result, and another one for each seed: it is measured alone, and nothing
     beside it.
@@ -85,7 +101,7 @@ def _network_beside(context: PlanContext, told: MeasureSettings) -> Student | No
         return None
     other = _measured_alone(replace(context, content=context.draft.content(base.data)), base)
     is_alike = counted_settings(other.model_copy(update={"network": told.network})) == counted_settings(told)
-    is_itself = counted_settings(other) == counted_settings(told) and not context.settings.is_pruned
+    is_itself = counted_settings(other) == counted_settings(told) and not is_cut
     return other.network if is_alike and not is_itself else None
 
 

@@ -1,6 +1,7 @@
 """What pruning will leave, before anything is trained for it: takes a run's context, refuses a ratio that cannot be.
 
-Up to half of the parameters no question is asked: the job tells in the rare case that so much does not lie in units.
+Up to half of the parameters of a TinyViT no question is asked: the job tells in the rare case that so much does not lie
+in units. Of a timm network it is asked at any ratio whether its units can be taken away.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ LEAST_LEFT = 0.05
 def check_pruned(context: PlanContext) -> list[str]:
     """Return what a person should know of what is left. Raises DataError for a ratio that the units do not give."""
     settings, prune, classes = context.settings, context.settings.prune, context.num_classes
-    if prune is None or prune.ratio <= ASKED_FROM or classes is None:
+    if prune is None or classes is None or not _is_asked(context):
         return []
     question = {
         "network": settings.student.model_copy(update={"weights": "none"}).model_dump(mode="json"),
@@ -37,3 +38,10 @@ def check_pruned(context: PlanContext) -> list[str]:
         return [f"{WHERE}: {prune.ratio:g} leaves {left}, and {single}\nfix: take less away"]
     few = told["share"] < LEAST_LEFT
     return [f"{WHERE}: {prune.ratio:g} leaves {left}\nfix: take less away"] if few else []
+
+
+def _is_asked(context: PlanContext) -> bool:
+    settings, prune = context.settings, context.settings.prune
+    if prune is None or not settings.is_pruned:
+        return False
+    return prune.ratio > ASKED_FROM or not settings.student.arch.startswith("tiny_vit")

@@ -63,7 +63,7 @@ def _plan_trained(context: PlanContext, teacher: Teacher, settings: Settings, pa
     """A probe is fitted to its optimum: of the training settings only what decides its numbers is its own."""
     told = train_settings(context, settings, teacher.seed, None)
     if teacher.head == "slice":
-        return add_training(context, told, settings, pack)
+        return add_training(context, told, settings, {"pack": pack})
     told = told.model_copy(update={"head": teacher.head})
     if teacher.head == "probe":
         train = settings.train
@@ -71,7 +71,7 @@ def _plan_trained(context: PlanContext, teacher: Teacher, settings: Settings, pa
         told = told.model_copy(update={"train": own})
         once = train.model_copy(update={"epochs": 1})  # it looks at each image once
         settings = settings.model_copy(update={"train": once})
-    return add_training(context, told, settings, pack)
+    return add_training(context, told, settings, {"pack": pack})
 
 
 def _given_link(context: PlanContext, teacher: Teacher) -> TeacherLink:

@@ -22,7 +22,7 @@ from engine.core.data.pack import Pack, is_valid_pack, open_pack, pack_threads, 
 from engine.core.data.sources import list_images
 from engine.core.network.build import Memory, build_network, build_pruned, normalization
 from engine.core.network.heads import SlicedNetwork, count_outputs, find_places, reset_head
-from engine.core.network.widths import Widths
+from engine.core.network.widths import read_widths
 from engine.core.train.forward import Forward
 from engine.errors import DataError, JobError
 from engine.home.files import publish_folder, read_json
@@ -50,11 +50,13 @@ class Images:
     split: Split
 
 
-def first_network(attempt: Attempt, num_classes: int, image_size: int) -> nn.Module:
-    """Return the network as training begins; one that is fine-tuned or probed has a fresh head."""
+def first_network(attempt: Attempt, num_classes: int, image_size: int, widths: Any = None) -> nn.Module:
+    """Return the network as training begins, at the given inner widths (JSON); one with given weights and another
+    head has a fresh one."""
     settings = attempt.settings(TrainSettings)
     model = locate_weights(settings.network, [attempt.details.weights])
-    network = build_network(model, num_classes, image_size, memory=attempt.details.memory)
+    shape = read_widths(widths)
+    network = build_network(model, num_classes, image_size, memory=attempt.details.memory, widths=shape)
     if settings.head is not None:
         reset_head(network)
     return network
@@ -259,8 +261,7 @@ def bare_network(
     model: Student, num_classes: int, image_size: int, widths: Any, memory: Memory = "standard"
 ) -> nn.Module:
     """Return the network in its shape, its weights yet to be loaded; `widths` (JSON) are those of a pruned one."""
-    shape = None if widths is None else Widths.from_json(widths)
-    return build_pruned(model, num_classes, image_size, shape, memory=memory)
+    return build_pruned(model, num_classes, image_size, read_widths(widths), memory=memory)
 
 
 def make_forward(network: nn.Module, device: torch.device, precision: str) -> Forward:

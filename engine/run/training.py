@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,11 @@ from engine.core.host_memory import keep_freed
 from engine.core.measure import count_params, peak_memory
 from engine.core.network.backends import settle
 from engine.core.network.build import normalization
-from engine.core.prune import prune_network
 from engine.core.train.compiled import Step, compile_forward
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
 from engine.core.train.groups import Groups
 from engine.core.train.loop import Loop, Recipe
-from engine.core.train.optim import recovery
 from engine.errors import JobError
 from engine.home.files import write_atomic, write_json
 from engine.inputs.looks import Look, look_metadata
@@ -46,6 +45,7 @@ from engine.run.lineage import Told, tell_lineage
 from engine.run.memory import MicroBatch, find_micro_batch, watch_memory
 from engine.run.placing import place_images
 from engine.run.provenance import write_origin
+from engine.run.pruning import count_kept, go_on, hold_zeros, prune_here, pruned_training, take_pruned
 from engine.run.teaching import Teaching, log_agreement, open_teaching
 from engine.spec import Prune, Train
 from engine.spec.job_settings import PruneSettings, TrainSettings
@@ -84,9 +84,11 @@ def run_train(attempt: Attempt) -> None:
     """Train the network of the settings from its first weights, or on from an earlier attempt's checkpoint."""
     task, device = _start(attempt)
     found = attempt.resume()
+    widths = take_pruned(attempt) if found is None else go_on(attempt, found.state)
     # Only now: building a teacher has drawn numbers, and an untaught run would start elsewhere.
     seed_everything(task.seed)
-    network = first_network(attempt, task.num_classes, task.size) if found is None else _bare(attempt, task, None)
+    network = first_network(attempt, task.num_classes, task.size, widths) if found is None else None
+    network = _bare(attempt, task, widths) if network is None else network
     train = task.train
     if task.told.head == "probe":
         probe_head(attempt, task.images, network.to(device), device, train.precision)
@@ -95,6 +97,7 @@ def run_train(attempt: Attempt) -> None:
     with watch_memory(attempt, room):
         task = place_task(attempt, task, train, network.to(device), device, room)
         loop = make_loop(attempt, task, train, network, device, "train", room)
+        hold_zeros(attempt, loop, None, task.seed)
         if found is None:
             _log_split(attempt, task)
         else:
@@ -106,20 +109,20 @@ def run_prune(attempt: Attempt) -> None:
     """Prune the parent's network, train it on at a lower rate, test it once; resumes in the pruned shape."""
     task, device = _start(attempt)
     prune = attempt.settings(PruneSettings).prune
-    train = recovery(task.train, prune.recover_epochs, prune.recover_lr)
+    train = pruned_training(task.train, prune)
     found = attempt.resume()
     seed_everything(task.seed)
     if found is None:
-        network = load_trained(attempt.home, attempt.need("parent"), attempt.details.memory).to(device)
+        network = _whole_network(attempt, task, prune).to(device)
         _log_split(attempt, task)
         _prune(attempt, task, network, prune, device)
     else:
-        attempt.extra["widths"] = found.state["widths"]
-        network = _bare(attempt, task, found.state["widths"]).to(device)
+        network = _bare(attempt, task, go_on(attempt, found.state)).to(device)
     room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
     with watch_memory(attempt, room):
         task = place_task(attempt, task, train, network, device, room)
         loop = make_loop(attempt, task, train, network, device, "recover", room)
+        hold_zeros(attempt, loop, prune, task.seed)
         if found is None:
             # A kill from here on goes on in the pruned shape, and prunes no second time.
             loop.save()
@@ -210,17 +213,17 @@ def _eval_loader(task: Task, part: str, room: MicroBatch, device: torch.device) 
 # Pruning --------------------------------------------------------------------------------------------------------------
 
 
+def _whole_network(attempt: Attempt, task: Task, prune: Prune) -> nn.Module:
+    """Return what is to be pruned: the parent as it was trained, or the first weights."""
+    if prune.when == "before":
+        return first_network(attempt, task.num_classes, task.size)
+    return load_trained(attempt.home, attempt.need("parent"), attempt.details.memory)
+
+
 def _prune(attempt: Attempt, task: Task, network: nn.Module, prune: Prune, device: torch.device) -> None:
-    """Cut the network in place; its new widths go into every checkpoint from here on."""
     forward = make_forward(network, device, task.train.precision)
-    attempt.beat("prune")
-    report = prune_network(network, prune, _calibration(task, forward), seed=task.seed)
-    attempt.extra["widths"] = report.widths.to_json()
-    attempt.journal.fact("prune", report.to_json())
-    figures = {"prune_asked": report.asked, "prune_achieved": report.achieved}
-    for name, value in figures.items():
-        _measure(attempt, task, device, name, value, "fraction")
-    _measure(attempt, task, device, "params_before", report.params_before, "1")
+    measured = partial(_measure, attempt, task, device)
+    prune_here(attempt, network, prune, _calibration(task, forward), task.seed, task.size, measured)
 
 
 def _calibration(task: Task, forward: Forward) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -239,6 +242,9 @@ def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: MicroBatch) 
     """Do the epochs that are left, then measure the tested weights on each part, once, and commit."""
     progress = loop.run()
     epoch = loop.load_tested()
+    kept = count_kept(loop)
+    if kept is not None:
+        _measure(attempt, task, loop.recipe.forward.device, "params_nonzero", kept, "1")
     figures = {"epochs": float(progress.epoch), **_test_network(attempt, task, loop, room)}
     for name in ("test_top1", "test_loss"):
         attempt.metric(name, figures[name], progress.step, max(epoch, 0))
@@ -319,6 +325,8 @@ def _write_network(attempt: Attempt, task: Task, network: nn.Module) -> dict[str
     write_atomic(folder / "weights.safetensors", raw)
     about = {"network": task.told.network.model_dump(), "num_classes": task.num_classes}
     about |= {"image_size": task.size, "widths": attempt.extra.get("widths")}
+    if isinstance(kept := attempt.extra.get("masks"), dict):
+        about |= {"zeros": sum(int((~mask).sum()) for mask in kept.values())}
     write_json(folder / "network.json", about)
     return {"weights_sha256": hashlib.sha256(raw).hexdigest(), "tensors_sha256": tensors}
 

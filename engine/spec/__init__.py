@@ -10,7 +10,8 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     network        networks and their attention
     patterns backends   who sees whom in a window; what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
-    training optimizers   train, prune, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
+    training optimizers   train, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
+    prune controls   pruning; what an arm that is a control comes to
     teacher        who teaches
     distill        losses, temperatures
     experiment     one run's settings; a whole spec
@@ -25,8 +26,9 @@ from engine.spec.data import Augment, Data, RandAugment, parse_rand_augment
 from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Claim, Settings, Spec
 from engine.spec.network import Attention, LongformerAttention, Network, Student, WindowAttention
+from engine.spec.prune import Prune
 from engine.spec.teacher import Assistant, Teacher, head_problem, weights_file
-from engine.spec.training import Explain, Measure, Prune, Resources, Train
+from engine.spec.training import Explain, Measure, Resources, Train
 
 __all__ = [
     "ASIDE",

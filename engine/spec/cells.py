@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from engine.spec import Settings, Spec
+from engine.spec.controls import settle_control
 
 Tree = dict[str, Any]
 
@@ -113,7 +114,7 @@ class CellBuilder:
         }
         settings = Settings.model_validate({**tree, **known})
         self._newest = _sections(tree, settings)
-        return settings
+        return settle_control(settings)
 
 
 Sections = dict[str, tuple[Any, Any]]  # by name: the mapping as it was written, the model that came of it

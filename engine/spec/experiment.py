@@ -14,8 +14,9 @@ from engine.spec.base import ASIDE, NAME, Model, Seed, ranged, refuse
 from engine.spec.data import SOURCE_WORDS, Data
 from engine.spec.distill import LOSS_WORDS, Distill, EntropyMatch
 from engine.spec.network import Student
+from engine.spec.prune import Prune
 from engine.spec.teacher import Assistant, Teacher, head_problem
-from engine.spec.training import Explain, Measure, Prune, Resources, Train
+from engine.spec.training import Explain, Measure, Resources, Train
 
 
 class Claim(Model):

@@ -36,7 +36,10 @@ MEASURED_APART = (
 MEASURED_CARD = ("infer_energy", "infer_power", "infer_sm_clock", "infer_memory_clock", "infer_temperature")
 EXPLAINED_FIGURES = ("deletion_auc", "insertion_auc", "deletion_gain", "insertion_gain")
 POINTING_FIGURES = ("pointing_game", "pointing_chance", "pointing_others", "box_energy", "box_area")  # with boxes
-TRAINED_FIGURES = ("train_images_per_second", "evaluate_images_per_second", "params", *TRAINED_PEAKS)
+TRAINED_FIGURES = (
+    *("train_images_per_second", "evaluate_images_per_second", "params", "params_nonzero"),
+    *TRAINED_PEAKS,
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ KINDS: dict[str, JobKind] = {
         settings=TrainSettings,
         planner="engine.plan.network_jobs:plan_student",
         runner="engine.run.training:run_train",
-        roles=("student", "teacher", "assistant_#", "reference_teacher"),
+        roles=("student", "teacher", "assistant_#", "reference_teacher", "pruned_student"),
         shared_roles=("teacher",),
         network_role="student",
         trains=True,
@@ -145,7 +148,7 @@ KINDS: dict[str, JobKind] = {
         settings=PruneSettings,
         planner="engine.plan.network_jobs:plan_prune",
         runner="engine.run.training:run_prune",
-        roles=("prune",),
+        roles=("prune", "pruned"),
         network_role="prune",
         trains=True,
         figures=(*TRAINED_FIGURES, "prune_asked", "prune_achieved", "params_before"),

@@ -16,8 +16,9 @@ from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Settings
 from engine.spec.identity import MAP_VERSION, PACK_VERSION, VIEW_VERSION
 from engine.spec.network import Student
+from engine.spec.prune import Prune
 from engine.spec.registries import one_of
-from engine.spec.training import Explain, Measure, Prune, Resources, Train
+from engine.spec.training import Explain, Measure, Resources, Train
 
 SPLIT_WORDS = ("split", "split_seed", "nested", "given")
 """The words of `data` that say, for the images of one pack, which of them are trained on."""

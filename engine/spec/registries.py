@@ -101,7 +101,7 @@ def find_word(registry: Mapping[str, T], word: str, kind: str) -> T:
 REGISTRIES: dict[str, tuple[str, str]] = {
     "loss": ("core/distill/losses.py", "LOSSES"),
     "optimizer": ("core/train/optim.py", "OPTIMIZERS"),
-    "criterion": ("core/prune.py", "CRITERIA"),
+    "criterion": ("core/prune/criteria.py", "CRITERIA"),
     "select": ("core/network/sparse.py", "SELECTS"),
     "source": ("inputs/content.py", "SOURCES"),
 }

@@ -1,4 +1,4 @@
-"""The words about work on a network: training, pruning, measuring, explaining, and what it may use meanwhile."""
+"""The words about work on a network: training, measuring, explaining, and what it may use meanwhile."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.spec.base import (
     refuse,
 )
 from engine.spec.optimizers import OPTIMIZER_WORDS, REFUSED_OPTIMIZERS
-from engine.spec.registries import OneOf, one_of
+from engine.spec.registries import OneOf
 
 Schedule = Literal["cosine", "linear", "poly", "step", "tanh", "constant"]
 DECAY_EPOCHS = 30  # of He et al. 2015 (arXiv 1512.03385), every 30 of 90 epochs
@@ -153,15 +153,6 @@ class Train(Model):
             what = f"warm-up over {self.warmup_epochs} of {self.epochs} epochs: the rate would never reach lr"
             raise refuse(what, f"set warmup_epochs to {self.epochs - 1} at most")
         return self
-
-
-class Prune(Model):
-    ratio: Ratio = 0.0
-    of: Literal["params", "macs", "units"] = "params"
-    method: Literal["structured", "unstructured"] = "structured"
-    criterion: Annotated[str, one_of("criterion")] = "taylor"
-    recover_epochs: FewEpochs = 2
-    recover_lr: Rate | None = None
 
 
 class Measure(Model):

@@ -24,9 +24,6 @@ def sparse(backend: str, **words: str) -> dict[str, Any]:
 ASKED: dict[str, dict[str, Any]] = {
     "student.attention.backend": {"student": sparse("triton", select="pooled")},
     "resources.gpus": {"resources": {"gpus": 2}},
-    "prune.method": {"prune": {**PRUNED, "method": "unstructured"}},
-    "prune.of": {"prune": {**PRUNED, "of": "macs"}},
-    "student.arch": {"prune": PRUNED, "student": {"arch": "timm/resnet18"}},
 }
 BUILT: list[dict[str, Any]] = [
     {},
@@ -35,6 +32,10 @@ BUILT: list[dict[str, Any]] = [
     {"student": {"arch": "tiny_vit_5m", "attention": {"kind": "window", "backend": "triton"}}},
     *({"resources": {"gpus": gpus}} for gpus in (0, 0.5, 1)),
     {"prune": PRUNED},
+    *({"prune": {**PRUNED, "of": of}} for of in ("macs", "units")),
+    {"prune": {**PRUNED, "method": "unstructured"}},
+    {"prune": {"method": "2:4"}},
+    {"prune": PRUNED, "student": {"arch": "timm/resnet18"}},
     {"prune": {"ratio": 0.0, "method": "unstructured", "of": "units"}},
     {"student": {"arch": "timm/resnet18"}},
     {"student": {"arch": "timm/resnet18"}, "prune": {"ratio": 0.0}},
@@ -53,11 +54,6 @@ def test_what_is_built_or_not_asked_for_is_let_through(words: dict[str, Any]) ->
     assert list(planned_problems(settings(**words))) == []
 
 
-def test_pruning_by_units_is_refused_as_by_macs() -> None:
-    ((path, _, _),) = planned_problems(settings(prune={**PRUNED, "of": "units"}))
-    assert path == "prune.of"
-
-
 @pytest.mark.parametrize("combine", ["sum", "mean"])
 def test_the_kernels_are_refused_where_they_do_not_compute_what_is_asked(combine: str) -> None:
     ((path, _, fix),) = planned_problems(settings(student=sparse("triton", combine=combine)))
@@ -70,5 +66,5 @@ def test_every_entry_is_tried_here() -> None:
 
 
 def test_all_that_is_asked_for_is_told_at_once() -> None:
-    asked = settings(resources={"gpus": 2}, prune={**PRUNED, "of": "macs"})
-    assert [path for path, _, _ in planned_problems(asked)] == ["resources.gpus", "prune.of"]
+    asked = settings(resources={"gpus": 2}, student=sparse("triton", select="pooled"))
+    assert [path for path, _, _ in planned_problems(asked)] == ["student.attention.backend", "resources.gpus"]

@@ -170,7 +170,7 @@ def test_the_schema_lists_the_words_of_the_registries() -> None:
     schema = Spec.model_json_schema()["$defs"]
     assert schema["Distill"]["properties"]["loss"]["enum"] == list(LOSS_WORDS)
     assert schema["Train"]["properties"]["optimizer"]["enum"] == list(OPTIMIZER_WORDS)
-    assert schema["Prune"]["properties"]["criterion"]["enum"] == ["taylor", "l1", "l2", "random"]
+    assert schema["Prune"]["properties"]["criterion"]["enum"] == ["taylor", "l1", "l2", "fpgm", "random"]
     assert schema["Data"]["properties"]["source"]["enum"] == ["folder", "digits"]
     words = schema["LongformerAttention"]["properties"]
     assert words["pattern"]["enum"] == ["slide", "block", "row"]

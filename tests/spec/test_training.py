@@ -19,8 +19,8 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "save_minutes": 10.0,
     },
     Prune: {
-        "ratio": 0.0, "of": "params", "method": "structured", "criterion": "taylor", "recover_epochs": 2,
-        "recover_lr": None,
+        "ratio": 0.0, "of": "params", "method": "structured", "criterion": "taylor", "scope": "layer",
+        "when": "after", "control": None, "recover_epochs": 2, "recover_lr": None,
     },
     Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0, "rounds": 6, "compiled": False},
     Explain: {"images": 8},

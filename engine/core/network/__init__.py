@@ -15,6 +15,9 @@ backends   which backend computes each attention of a job
 backend_times  measured times of backends, by device
 tiny_vit   blocks, stages, the network
 widths     the layer widths of a pruned network
+units      layers whose units can be taken away, and taking them
+unit_parts   which slices of which tensors a unit is
+timm_units   the units of timm's blocks
 heads      classifier heads: sliced, counted, reset
 fit        whether a file's names and shapes are those of a network
 build      which network a spec means, weights in and out

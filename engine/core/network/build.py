@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from engine.core.network.attention import LongformerAttention
 from engine.core.network.checkpointing import make_lean
 from engine.core.network.tiny_vit import MEAN, STD, TinyViT, Ways
-from engine.core.network.widths import Widths
+from engine.core.network.units import cut_to
+from engine.core.network.widths import UnitWidths, Widths
 from engine.errors import DataError, JobError, closest_hint
 from engine.inputs.weights import stored_shapes
 from engine.spec import Network
@@ -38,17 +39,20 @@ COUNTER = ".num_batches_tracked"
 
 
 def build_network(
-    student: Network, num_classes: int, image_size: int, *, memory: Memory = "standard", widths: Widths | None = None
-) -> nn.Module:
+    student: Network, num_classes: int, image_size: int, *, memory: Memory = "standard",
+    widths: Widths | UnitWidths | None = None,
+) -> nn.Module:  # fmt: skip
     """Return the network, with its weights loaded where the settings ask for some.
 
     `memory: lean` recomputes in backward: elementwise steps of a tiny_vit, blocks of a timm network. `widths` builds a
-    pruned tiny_vit.
+    pruned network.
     Raises SpecError for impossible sizes, DataError for weights that are missing or do not fit.
     """
     weights = getattr(student, "weights", "none")
     if not student.arch.startswith("tiny_vit"):
-        return _timm_network(student, num_classes, image_size, weights, is_lean=memory == "lean")
+        cut = widths if isinstance(widths, UnitWidths) else None
+        return _timm_network(student, num_classes, image_size, weights, cut, is_lean=memory == "lean")
+    assert not isinstance(widths, UnitWidths), "a tiny_vit knows its widths by stage"
     ways = Ways(_backend(student), memory == "lean", student.padding == "mask")
     network = TinyViT(network_shape(student, image_size), num_classes, ways, widths)
     if weights == "pretrained":
@@ -59,8 +63,9 @@ def build_network(
 
 
 def build_pruned(
-    network: Network, num_classes: int, image_size: int, widths: Widths | None, *, memory: Memory = "standard"
-) -> nn.Module:
+    network: Network, num_classes: int, image_size: int, widths: Widths | UnitWidths | None, *,
+    memory: Memory = "standard",
+) -> nn.Module:  # fmt: skip
     """Return the network at the given inner widths (None: unpruned), without loading any weights."""
     bare = network.model_copy(update={"weights": "none"}) if hasattr(network, "weights") else network
     return build_network(bare, num_classes, image_size, memory=memory, widths=widths)
@@ -192,7 +197,9 @@ def _pretrained_tiny(arch: str) -> Mapping[str, Tensor]:
     return state
 
 
-def _timm_network(network: Network, num_classes: int, image_size: int, weights: str, *, is_lean: bool) -> nn.Module:
+def _timm_network(
+    network: Network, num_classes: int, image_size: int, weights: str, cut: UnitWidths | None = None, *, is_lean: bool
+) -> nn.Module:
     name = network.arch.removeprefix("timm/")
     # For another class count timm gives pretrained weights a new head.
     options: dict[str, Any] = {"num_classes": num_classes, "pretrained": weights == "pretrained"}
@@ -203,6 +210,8 @@ def _timm_network(network: Network, num_classes: int, image_size: int, weights: 
     model = _create_timm(name, options | dict(network.options))
     if weights not in ("none", "pretrained"):
         _load_into_timm(model, read_weights(weights))
+    if cut is not None:
+        cut_to(model, cut)
     _try_size(model, name, image_size)
     if is_lean:
         make_lean(model, name)

@@ -1,4 +1,4 @@
-"""Inner widths of a TinyViT: what pruning changes and what a pruned network is built from; to JSON and back."""
+"""Inner widths: what pruning changes and what a pruned network is built from; to JSON and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.spec.shapes import NetworkShape
 
 @dataclass(frozen=True)
 class Widths:
-    """Units of every block: MBConv inner channels of stage 0; heads and MLP hidden units of stages 1 to 3."""
+    """Of a TinyViT. Units of every block: MBConv inner channels of stage 0; heads and MLP hidden units of stages 1 to 3."""
 
     mid: tuple[int, ...]
     heads: tuple[tuple[int, ...], ...]
@@ -37,3 +37,22 @@ def full_widths(shape: NetworkShape) -> Widths:
         tuple((stage.heads,) * stage.depth for stage in rest),
         tuple((4 * stage.dim,) * stage.depth for stage in rest),
     )
+
+
+@dataclass(frozen=True)
+class UnitWidths:
+    """Of any other network: how many units its prunable layers have, by the names of their modules."""
+
+    units: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"units": dict(self.units)}
+
+
+def read_widths(value: Mapping[str, Any] | None) -> Widths | UnitWidths | None:
+    """Return widths that were JSON; None for a network that is as wide as its settings say."""
+    if value is None:
+        return None
+    if "units" in value:
+        return UnitWidths({str(name): int(units) for name, units in value["units"].items()})
+    return Widths.from_json(value)

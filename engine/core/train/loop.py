@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
@@ -54,6 +55,14 @@ class Hooks(Protocol):
     def should_stop(self) -> bool: ...
 
     def save(self, state: State, step: int) -> None: ...
+
+
+class Zeros(Protocol):
+    """Weights that are to stay at zero: `others` are tensors of their names that shall have the zeros too."""
+
+    def mask_gradients(self) -> None: ...
+
+    def hold(self, step: int, *others: Mapping[str, Tensor]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -112,6 +121,7 @@ class Loop:
         self.update = Update(network, recipe.train, recipe.forward.device, recipe.forward.precision)
         self.groups = Groups.of(recipe.loader, recipe.train.accumulate)
         self.average = make_average(network, recipe.train)
+        self.zeros: Zeros | None = None
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}  # on the host
         # On the device, so that adding to it waits for nothing; in doubles, as it sums a whole epoch.
@@ -224,8 +234,12 @@ class Loop:
 
     def _step(self) -> None:
         now = self.progress
+        if self.zeros is not None:
+            self.zeros.mask_gradients()
         # From the step alone: there is no schedule to save or to restore.
         self.update.step(learning_rate(now.step, self.groups.steps, self.recipe.train))
+        if self.zeros is not None:
+            self.zeros.hold(now.step + 1, *([] if self.average is None else [self.average.values]))
         if self.average is not None:
             self.average.update(now.step + 1)
         self.marks.mark("optimizer")

@@ -174,9 +174,10 @@ def _count_prune(asked: Asked) -> Work:
     """The calibration's gradients cost as much as steps; what is left of the network recovers."""
     told = asked.settings
     assert isinstance(told, PruneSettings)
-    train = asked.images / (told.prune.recover_epochs + 1)
-    work = _count_training(asked, told, train, told.prune.recover_epochs)
-    kept = 1 - told.prune.ratio * (told.prune.method == "structured")
+    epochs = told.prune.recover_epochs + (told.train.epochs if told.prune.when == "before" else 0)
+    train = asked.images / (epochs + 1)
+    work = _count_training(asked, told, train, epochs)
+    kept = 1 - told.prune.ratio * (not told.prune.is_mask)
     passes = [Pass(each.probe, each.way, each.images * kept) for each in work.passes]
     first = Pass(_trained_probe(asked, told, train), "step", min(CALIBRATION_IMAGES, train))
     return Work((*passes, first), work.loads, work.fixed, work.workers, work.threads)

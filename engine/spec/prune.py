@@ -1,0 +1,99 @@
+"""The words about pruning: how much of what goes, how it is chosen, when, and which control an arm is of another."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from engine.spec.base import LATER, FewEpochs, Model, Rate, Ratio, refuse
+from engine.spec.registries import one_of
+
+Control = Literal["scratch", "none_longer", "random"]
+CONTROLS: tuple[Control, ...] = ("scratch", "none_longer", "random")
+SEMI = 0.5  # of the weights that 2:4 covers: two of each four
+MASKS = ("unstructured", "2:4")
+"""The methods that set weights to zero and take no layer smaller."""
+
+
+class Prune(Model):
+    ratio: Ratio = 0.0
+    of: Literal["params", "macs", "units"] = "params"
+    method: Literal["structured", "unstructured", "2:4"] = Field(
+        "structured",
+        description="structured makes layers smaller; unstructured and 2:4 (two of each four weights along the input) "
+        "set weights to zero and keep them there: no parameter, memory or time is saved by a runtime that does not "
+        "look for zeros",
+    )
+    criterion: Annotated[str, one_of("criterion")] = "taylor"
+    scope: Literal["layer", "global"] = Field(
+        "layer",
+        json_schema_extra=LATER,
+        description="layer: each layer gives the same share; global: units of one kind are ranked over all layers",
+    )
+    when: Literal["after", "gradual", "before"] = Field(
+        "after",
+        json_schema_extra=LATER,
+        description="after the training; gradual: masks that grow by a cubic schedule over the first 70 % of the "
+        "recovery; before: of the first weights, which are then trained for train.epochs and prune.recover_epochs",
+    )
+    control: Control | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="of the pruned arm with all else the same: scratch has its widths (or mask) and new weights, "
+        "none_longer is not pruned, both for the same epochs in all; random takes away the same by chance",
+    )
+    recover_epochs: FewEpochs = 2
+    recover_lr: Rate | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _two_of_four(cls, words: object) -> object:
+        """2:4 says its own share."""
+        if isinstance(words, dict) and words.get("method") == "2:4" and "ratio" not in words:
+            return {**words, "ratio": SEMI}
+        return words
+
+    @property
+    def is_mask(self) -> bool:
+        return self.method in MASKS
+
+    @model_validator(mode="after")
+    def _masks_fit(self) -> Prune:
+        """Refuse what a mask cannot do."""
+        if not self.ratio:  # nothing is pruned, whatever else an arm inherits
+            return self
+        if not self.is_mask:
+            if self.when == "gradual":
+                raise refuse("only a mask can grow step by step", "set method: unstructured, or when: after")
+            return self
+        if self.of != "params":
+            raise refuse(f"a mask takes no {self.of} away", "set of: params, which is then the share of zeros")
+        if self.criterion == "fpgm":
+            raise refuse("criterion fpgm is of whole units, and a mask is of weights", "use l1, l2, taylor or random")
+        if self.method == "2:4" and self.ratio not in (0.0, SEMI):
+            what = f"2:4 sets half of the weights that it covers to zero, and ratio is {self.ratio:g}"
+            raise refuse(what, "leave ratio away, or set method: unstructured")
+        if self.method == "2:4" and self.scope != "layer":
+            raise refuse("2:4 chooses among four weights, and none across layers", "leave scope away")
+        return self
+
+    @model_validator(mode="after")
+    def _growth_fits(self) -> Prune:
+        if self.when != "gradual" or not self.ratio:
+            return self
+        if self.method == "2:4":
+            raise refuse("2:4 does not grow: a group has two zeros or none", "set method: unstructured, or when: after")
+        if self.criterion == "taylor":
+            what = "a mask that grows is chosen at many steps, and taylor takes gradients on images at each"
+            raise refuse(what, "set criterion: l1, as Zhu and Gupta have it (arXiv 1710.01878)")
+        if not self.recover_epochs:
+            raise refuse("a mask grows while the network recovers, and recover_epochs is 0", "set recover_epochs")
+        return self
+
+    @model_validator(mode="after")
+    def _control_fits(self) -> Prune:
+        if self.control == "scratch" and self.when == "before" and self.ratio:
+            what = "what is pruned before its training has its first weights already"
+            raise refuse(what, "leave control: scratch away: it is the arm itself")
+        return self
