@@ -7,6 +7,7 @@ by default and at its best (channels last, compiled); sparse attention is held a
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,7 @@ from benchmarks.gpu_parts.steps import (
     time_steps,
     timm_trainee,
 )
+from engine.core.train.compiled import LEAST_IMAGES
 from engine.run.device import prepare_device
 from engine.spec.base import Precision
 
@@ -77,6 +79,7 @@ def compare_steps(place: Place, teller: Teller, name: str, arch: str, size: Size
         with teller.case(f"{name}, attention in Triton"):
             words = {"arch": arch, "attention": {"kind": "window", "backend": "triton"}}
             steps["attention in Triton"] = eager_step(our_trainee(place, words, size, precision), batch)
+    if place.device == "cuda":
         with teller.case(f"{name} as a graph"):
             steps["graph"] = graph_step(our_trainee(place, {"arch": arch}, size, precision), batch)
     rates = dict(zip(steps, map(statistics.median, time_steps(place, list(steps.values()), size)), strict=True))
@@ -129,8 +132,23 @@ def compare_compiled(place: Place, teller: Teller, name: str, arch: str, size: S
         teller.tell(name, "step, compiled", "not measured", unit="images/s", note=why or "compiled only on a GPU")
         return
     batch = draw_batch(place, size)
+    plain = our_trainee(place, {"arch": arch}, size, precision)
+    begin = time.monotonic()
     ours = our_trainee(place, {"arch": arch}, size, precision, compiled=True)
+    spent = time.monotonic() - begin
     timms = timm_trainee(place, arch, precision, best=True, compiled=True)
-    rates = time_steps(place, [eager_step(ours, batch), eager_step(timms, batch)], size)
-    mine, peer = map(statistics.median, rates)
+    rates = time_steps(place, [eager_step(one, batch) for one in (ours, timms, plain)], size)
+    mine, peer, before = map(statistics.median, rates)
     teller.measure(name, "step, compiled", mine, "images/s", peer=peer)
+    teller.measure(name, "compiling took", spent, "s")
+    least = images_to_pay(spent, mine, before)
+    if least is None:
+        teller.tell(name, "compiling pays from", "not measured", unit="images", note="the step is no faster")
+    else:
+        about = f"train.compile: auto begins at {LEAST_IMAGES:,}"
+        teller.measure(name, "compiling pays from", least, "images", note=about)
+
+
+def images_to_pay(seconds: float, compiled: float, eager: float) -> float | None:
+    """Return after how many images `seconds` of compiling are won back; None where steps are no faster (images/s)."""
+    return seconds / (1 / eager - 1 / compiled) if compiled > eager else None

@@ -47,3 +47,19 @@ def refuse_asking() -> dict[str, str]:
     load, card = Load(1, 1, "graph"), torch.device("cuda", 0)
     asking, plain = (Stopwatch(network, 32, card, "fp32") for network in (Asking(), nn.ReLU()))
     return {"asking": asking.refusal(load), "plain": plain.refusal(load), "again": asking.refusal(Load(1, 1))}
+
+
+def name_dtype(precision: str) -> str:
+    """Return the type of what a linear layer answers when it is replayed in a precision."""
+    import torch
+    from torch import nn
+
+    from engine.core.measure import Load, Stopwatch
+
+    torch.cuda.init()  # type: ignore[no-untyped-call]
+    clock = Stopwatch(nn.Sequential(nn.Flatten(), nn.Linear(192, 4)), 8, torch.device("cuda", 0), precision)
+    clock.warm_up(Load(1, 1, "graph"))
+    assert clock._replay is not None
+    answers = clock._replay.answers
+    assert isinstance(answers, torch.Tensor)
+    return str(answers.dtype)

@@ -16,7 +16,7 @@ from engine.inspect.status import tell_shut
 from store.queue import Queue
 from tests.flow.commands import ROOT, xp
 from tests.gpu_stub.build import build_stub, why_not
-from tests.gpu_stub.children import H100, call_on
+from tests.gpu_stub.children import A100, H100, T4, Card, call_on
 from tests.gpu_stub.jobs import write_teacher
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
@@ -25,15 +25,16 @@ SPEC = Path(__file__).with_name("two_cards.yaml")
 KINDS = {"pack", "train", "targets", "prune", "measure", "explain"}
 
 
-def work_through(root: Path, broken: str) -> Home:
+def work_through(root: Path, broken: str, card: Card = H100, precision: str = "bf16") -> Home:
     """Submit the experiment in a new home and be its scheduler until nothing is left to do."""
     home, spec = root / "home", root / "two_cards.yaml"
     call_on(H100, write_teacher, path=str(root / "head.safetensors"))
-    spec.write_text(SPEC.read_text().replace("head.safetensors", str(root / "head.safetensors")))
+    text = SPEC.read_text().replace("head.safetensors", str(root / "head.safetensors"))
+    spec.write_text(text.replace("precision: bf16", f"precision: {precision}"))
     xp(home, "submit", spec, "--no-start")
     words = ["--home", str(home), "--until-idle", "--no-collect", "--preload", "tests.gpu_stub.program"]
     command = [sys.executable, "-P", "-m", "engine.schedule.worker", *words]
-    environment = {**os.environ, **H100.environment(build_stub()), "XP_STUB_BROKEN": broken}
+    environment = {**os.environ, **card.environment(build_stub()), "XP_STUB_BROKEN": broken}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return open_home(home)
@@ -76,3 +77,20 @@ def test_two_good_cards_share_the_jobs_and_say_which_they_are(tmp_path: Path) ->
     assert {row.slot for row in attempts} == {FIRST, SECOND, "cpu:0"}
     devices = {read_json(path)["device"] for path in home.root.glob("jobs/train-*/attempts/1/provenance.json")}
     assert devices == {H100.name}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("card", "precision"), [(H100, "bf16"), (A100, "tf32"), (T4, "fp16")], ids=["H100", "A100", "T4"]
+)
+def test_one_card_does_a_whole_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, card: Card, precision: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", FIRST)
+    home = work_through(tmp_path, "", card, precision)
+    states, spent, attempts = read_queue(home)
+    assert {job.split("-")[0] for job in states} == KINDS
+    assert (set(states.values()), spent) == ({"done"}, {0})
+    assert {row.slot for row in attempts} == {FIRST, "cpu:0"}
+    devices = {read_json(path)["device"] for path in home.root.glob("jobs/train-*/attempts/1/provenance.json")}
+    assert devices == {card.name}

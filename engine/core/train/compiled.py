@@ -26,10 +26,13 @@ from engine.launch.shortages import find_shortage
 Wish = Literal["off", "auto", "max"]
 Mode = Literal["default", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune"]
 
+# Of `auto` on a GPU; both are guesses until somebody measures them on one (benchmarks/gpu.py tells where compiling pays),
+# and an outcome that rests on them says so.
 # Images to be trained on from which `auto` compiles for a GPU: below, compiling takes longer than it saves.
 LEAST_IMAGES = 200_000
 # Pixels of a batch up to which a GPU waits for its host's launches, so that `auto` takes CUDA graphs: 64 of 224 px.
 SMALL_BATCH = 64 * 224 * 224
+GUESSED = "by a threshold that was not measured"
 PLAIN_BEFORE = "it goes on as it began: the steps of an earlier attempt were not compiled"
 MOVED = "; an earlier attempt, on another kind of device, did"
 
@@ -92,10 +95,10 @@ def choose_mode(wish: Wish, kind: str, step: Step) -> tuple[Mode | None, str]:
         # A compiled step of TinyViT took as much CPU time as ours, and compiling took minutes.
         return None, "auto leaves a CPU as it is; max compiles there too"
     if step.total < LEAST_IMAGES:
-        return None, f"too short to pay: {step.total:,} images to train on, below {LEAST_IMAGES:,}"
+        return None, f"too short to pay: {step.total:,} images to train on, below {LEAST_IMAGES:,} ({GUESSED})"
     if step.is_whole and step.images * step.size**2 <= SMALL_BATCH:
-        return "reduce-overhead", "small steps: CUDA graphs"
-    return "default", "long enough to pay"
+        return "reduce-overhead", f"small steps, up to {SMALL_BATCH:,} pixels: CUDA graphs ({GUESSED})"
+    return "default", f"long enough to pay: {LEAST_IMAGES:,} images or more ({GUESSED})"
 
 
 def compile_forward(
