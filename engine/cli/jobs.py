@@ -191,6 +191,7 @@ def resume(name: AnyId, home: HomeOption = None) -> None:
 
 
 def _order(verb: str, name: str, home: Path | None) -> None:
+    from engine.inspect.foreign import tell_foreign
     from engine.schedule.lookup import find_match
     from engine.schedule.orders import explain_nothing, give_order
 
@@ -201,6 +202,8 @@ def _order(verb: str, name: str, home: Path | None) -> None:
     if jobs:
         # At once: a write for each of a hundred thousand lines takes seconds.
         tell("\n".join(jobs))
+    for line in tell_foreign(place):
+        say(line)
 
 
 @app.command()

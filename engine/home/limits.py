@@ -16,6 +16,8 @@ from functools import lru_cache
 from engine.errors import HomeError, closest_hint
 
 VARIABLE = "XP_LIMITS"
+MOST = 10**15  # of anything; above it a size is a slip of the finger
+SHOWN = 80  # letters of a word that an error shows
 SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -42,7 +44,12 @@ class Limits:
 @lru_cache(maxsize=1)
 def read_limits(text: str) -> Limits:
     """Return the limits with the words of `text` in them; HomeError names a word or size that is none."""
-    changes = dict(_read_word(word) for word in re.split(r"[\s,;]+", text.strip()) if word)
+    changes: dict[str, int] = {}
+    for word in filter(None, re.split(r"[\s,;]+", text.strip())):
+        name, size = _read_word(word)
+        if name in changes:
+            raise HomeError(f"{VARIABLE}: {name} is given twice", fix="keep the one that is meant")
+        changes[name] = size
     return replace(Limits(), **changes)
 
 
@@ -61,8 +68,15 @@ def _read_word(word: str) -> tuple[str, int]:
     name, _, size = word.partition("=")
     known = [field.name for field in fields(Limits)]
     if name not in known:
-        raise HomeError(f"{VARIABLE}: no limit is called {name!r}", fix=closest_hint(name, known))
-    found = re.fullmatch(r"(\d{1,15})([KMGT]?)", size.upper())
-    if not found or not int(found[1]):
-        raise HomeError(f"{VARIABLE}: {word!r} is no size", fix=f"write it as in {name}=200M")
-    return name, int(found[1]) * SCALES[found[2]]
+        raise HomeError(f"{VARIABLE}: no limit is called {_shown(name)}", fix=closest_hint(name, known))
+    # int() takes the digits of other scripts too.
+    found = re.fullmatch(r"([0-9]{1,15})([KMGT]?)", size.upper())
+    most = int(found[1]) * SCALES[found[2]] if found else 0
+    if not 0 < most <= MOST:
+        what = f"{VARIABLE}: {_shown(word)} is no size from 1 to {MOST:,}"
+        raise HomeError(what, fix=f"write it as in {name}=200M")
+    return name, most
+
+
+def _shown(word: str) -> str:
+    return repr(word if len(word) <= SHOWN else word[:SHOWN] + "...")

@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.home.control_files import read_beat, read_handle
 from engine.home.paths import Home
+from engine.inspect.foreign import tell_foreign
 from engine.launch.process import seconds_since_start
 from engine.launch.shortages import home_trouble
 from engine.schedule.slot_marks import SlotMarks
@@ -192,7 +193,7 @@ def find_trouble(home: Home, views: Sequence[ExperimentView]) -> str:
         _, is_told, why = last_line(home.scheduler_log).partition(STANDSTILL)
         if is_told:
             return f"the scheduler {STANDSTILL}{why}"
-        return tell_shut(home)
+        return "\n".join(filter(None, (tell_shut(home), *tell_foreign(home))))
     except OSError as error:
         return f"the home folder cannot be looked at: {error.strerror}"
 

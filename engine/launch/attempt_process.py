@@ -112,6 +112,8 @@ def run_attempt(order: Order, program: Program, take_streams: Callable[[Path], N
     write_handle(folder.handle, handle)
     take_streams(folder.log)
     faulthandler.register(STACK_SIGNAL, all_threads=True)
+    # What kills by SIGBUS or SIGSEGV leaves the line that it was met at in the log.
+    faulthandler.enable(all_threads=False)
     status = int(Exit.CRASHED)
     try:
         status = int(program(order))

@@ -69,6 +69,18 @@ def is_alive(pid: int, start: int) -> bool:
     return seen is not None and seen.start == start and seen.is_alive
 
 
+def owner_of(pid: int, start: int) -> int | None:
+    """Return whose process this is, as a uid; None when it is gone."""
+    if not is_alive(pid, start):
+        return None
+    try:
+        lines = (PROC / str(pid) / "status").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    # Real, effective, saved, file system: whose signals it takes is decided by the first.
+    return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), None)
+
+
 def seconds_since_start(told: HandleFile | None) -> float | None:
     """Return for how many seconds the process of a handle has been there, or None where this machine cannot tell.
 

@@ -76,6 +76,7 @@ def home_trouble(home: Home) -> str:
 SHORTAGES = {
     errno.ENOSPC: FULL_DISK,
     errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "a file may not grow further (see ulimit -f)",
     errno.ENFILE: "too many files are open on this machine",
     errno.ESTALE: "the file system of the home went away",
     errno.EMFILE: "too many files are open in one process (see ulimit -n)",

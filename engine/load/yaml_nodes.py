@@ -36,7 +36,10 @@ def compose_nodes(text: str, name: str) -> Node | None:
     _refuse_version(text, name)
     root = _parse_nodes(text, name)
     if root is not None and "*" in text:
-        _measure(root, name, {})
+        try:
+            _measure(root, name, {})
+        except RecursionError as error:
+            raise _too_deep_at_all(name) from error
     return root
 
 
@@ -73,7 +76,7 @@ def _parse_nodes(text: str, name: str) -> Node | None:
     try:
         root: Node | None = yaml.compose(text)
     except RecursionError as error:
-        raise _too_deep(f"{name}:1:1") from error
+        raise _too_deep_at_all(name) from error
     except YAMLError as error:
         raise _broken_yaml(error, text, name) from error
     except (ValueError, OverflowError) as error:  # an escape such as "\UFFFFFFFF" is no character
@@ -133,6 +136,12 @@ def _broken_yaml(error: YAMLError, text: str, name: str) -> SpecError:
 def _too_deep(where: str) -> SpecError:
     what = f"mappings and lists lie more than {limits().yaml_depth} deep in each other"
     return one_problem(where, what, f"close a bracket that was left open; {raise_limit('yaml_depth')}")
+
+
+def _too_deep_at_all(name: str) -> SpecError:
+    """Where the limit was raised beyond what the reader itself can take, to raise it further is no fix."""
+    what = "mappings and lists lie deeper in each other than this reader can follow, whatever yaml_depth allows"
+    return one_problem(f"{name}:1:1", what, "close a bracket that was left open, or lay it out flatter")
 
 
 def _measure(node: Node, name: str, seen: dict[int, tuple[int, int] | None]) -> tuple[int, int]:

@@ -6,8 +6,11 @@ Dates are texts, as in YAML 1.2.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import select
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -23,6 +26,7 @@ from store.escape import find_unprintable
 Path = tuple[str | int, ...]
 STANDARD = "tag:yaml.org,2002:"
 MERGE, SEQUENCE, MAPPING = f"{STANDARD}merge", f"{STANDARD}seq", f"{STANDARD}map"
+PIPE_SECONDS = 10.0  # for whoever writes a spec into a pipe to begin
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # what UTF-16 and UTF-32 begin with
 
 
@@ -38,13 +42,23 @@ class Document:
 def read_document(file: FilePath) -> Document:
     """Read one YAML mapping. Raises SpecError with the position for anything that is none."""
     try:
-        with open(file, "rb") as handle:
-            raw = handle.read(limits().yaml_bytes + 1)
+        raw = _read_start(file, limits().yaml_bytes + 1)
     except OSError as error:
         raise one_problem(f"{file}:1:1", f"cannot read the file: {error.strerror}", _near_files(file)) from error
     if len(raw) > (most := limits().yaml_bytes):
         raise one_problem(f"{file}:1:1", f"the file is larger than {most:,} bytes", raise_limit("yaml_bytes"))
     return parse_document(_decoded(raw, file), str(file))
+
+
+def _read_start(file: FilePath, most: int) -> bytes:
+    """Return the first bytes of a file or of a pipe, as of `xp validate <(...)`; nobody may ever write into a pipe."""
+    # Not blocking: to open a pipe would wait for whoever writes.
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as handle:
+        if stat.S_ISFIFO(os.fstat(handle.fileno()).st_mode):
+            if not select.select([handle], (), (), PIPE_SECONDS)[0]:
+                raise OSError(errno.ETIMEDOUT, f"nobody has written into this pipe for {PIPE_SECONDS:.0f} s")
+            os.set_blocking(handle.fileno(), True)
+        return handle.read(most)
 
 
 def _decoded(raw: bytes, file: FilePath) -> str:

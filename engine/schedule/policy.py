@@ -29,6 +29,12 @@ BUDGETS: Mapping[str, int] = {"crashed": 3, "lost": 20, "ooms": 16}
 CRASH_SIGNALS = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS}
 )
+# What a bare name does not tell.
+TOLD_SIGNALS: Mapping[int, str] = {
+    signal.SIGBUS: "a file that was mapped was cut short, or its disk failed",
+    signal.SIGXCPU: "its processor time is limited: see ulimit -t",
+    signal.SIGXFSZ: "the size of its files is limited: see ulimit -f",
+}
 EXITS: Mapping[int, str] = {
     Exit.STOPPED: "preempted",
     Exit.OUT_OF_MEMORY: "oom",
@@ -147,7 +153,8 @@ def _tell_exit(ending: Ending) -> str:
     if ending.exit is None:
         return "its process is gone"
     if ending.exit < 0:
-        return f"killed by {_name_signal(-ending.exit)}"
+        told = TOLD_SIGNALS.get(-ending.exit, "")
+        return f"killed by {_name_signal(-ending.exit)}" + (f" ({told})" if told else "")
     return "ended without a result" if ending.exit == 0 else f"exit {ending.exit}"
 
 

@@ -1,6 +1,6 @@
 """A job without torch: what it does stands in its details.json. Preloaded by the tests instead of engine.run.
 
-{"do": "done|crash|lack|break|exit|sleep|steps|still", ...}; every main(order) commits as the real one does. `go` names
+{"do": "done|crash|lack|break|exit|sleep|steps|still|cut", ...}; each commits as the real one does. `go` names
 a file: a job that sleeps or holds does so until it is there: however fast the machine is, it is where the test wants
 it.
 """
@@ -8,6 +8,7 @@ it.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import signal
 import subprocess
@@ -125,7 +126,20 @@ def stand_still(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any])
     return 0
 
 
+def read_cut(job: JobFolder, attempt: AttemptFolder, details: dict[str, Any]) -> int:
+    """Read a file that was mapped and has been cut short since, in the first attempt."""
+    if attempt.number > 1:
+        return finish(job, attempt, details)
+    path = attempt.root / "weights"
+    path.write_bytes(bytes(1 << 16))
+    with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        print("reads its weights", flush=True)
+        os.truncate(path, 0)
+        return mapped[1 << 15]
+
+
 DOINGS = {
+    "cut": read_cut,
     "done": finish,
     "sleep": sleep_then_finish,
     "crash": crash,

@@ -37,7 +37,8 @@ def test_depth_that_no_reader_limits_is_refused_all_the_same(monkeypatch: pytest
     monkeypatch.setenv("XP_LIMITS", "yaml_depth=1M")
     problem = problem_of(nested(1000))
     assert problem.where == "f:1:1"
-    assert "deep in each other" in problem.what
+    assert "deeper in each other than this reader can follow" in problem.what
+    assert "raise the limit" not in problem.fix, "raised further it would be no better"
 
 
 def test_block_style_has_the_same_depth() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from engine.errors import Problem, SpecError
 from engine.home.limits import Limits
+from engine.load import yaml_tree
 from engine.load.yaml_tree import parse_document, parse_value, read_document
 
 MOST_DIGITS = Limits().number_digits
@@ -354,3 +357,17 @@ def test_a_value_has_the_limits_of_a_file(text: str, what: str) -> None:
     (problem,) = caught.value.problems
     assert (problem.where, problem.what) == ("--set", what)
     assert problem.fix
+
+
+def test_a_pipe_is_read_and_one_that_nobody_writes_into_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "spec.yaml"
+    os.mkfifo(pipe)
+    writer = threading.Timer(0.1, lambda: pipe.write_text("name: a\n"))
+    writer.start()
+    assert read_document(pipe).tree == {"name": "a"}
+    writer.join()
+    monkeypatch.setattr(yaml_tree, "PIPE_SECONDS", 0.05)
+    with pytest.raises(SpecError, match="nobody has written into this pipe"):
+        read_document(pipe)

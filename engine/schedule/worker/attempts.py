@@ -16,6 +16,7 @@ from engine.schedule.policy import CRASH_SIGNALS
 
 # Bytes at the end of a log that are read: enough for its last lines, however long the log is.
 LAST_BYTES = 4096
+FATAL, FATAL_BYTES = "Fatal Python error: ", 32 << 10
 STANDSTILL = "cannot go on for now"  # what the scheduler's log says while it waits for its machine
 # Letters of a reason: it is one column of `xp status`.
 LAST_LETTERS = 300
@@ -60,10 +61,13 @@ def _read_tail(path: Path) -> str:
     try:
         with open(path, "rb") as handle:
             size = handle.seek(0, os.SEEK_END)
-            handle.seek(max(0, size - LAST_BYTES))
-            return handle.read().decode(errors="replace")
+            handle.seek(max(0, size - LAST_BYTES - FATAL_BYTES))
+            told = handle.read().decode(errors="replace")
     except OSError:
         return ""
+    # What Python adds where a signal kills it, the stack and a long line of modules, tells nobody why.
+    before, is_fatal, _ = told.rpartition(FATAL)
+    return (before if is_fatal else told)[-LAST_BYTES:]
 
 
 def find_gpu_fault(attempt: AttemptFolder, exit_status: int | None) -> Fault | None:

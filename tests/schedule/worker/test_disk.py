@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from engine.errors import HomeError
+from engine.home.control_files import read_outcome
 from engine.home.paths import Home, open_home
 from engine.inspect.status import find_trouble, read_status
 from engine.launch.exits import Exit
@@ -207,4 +209,18 @@ def test_a_read_only_home_is_refused_by_the_scheduler_and_still_read(tmp_path: P
             assert answer.stderr.startswith("error: ")
             assert "\nfix: make" in answer.stderr
     assert work(home) == 0
+    assert states(home) == {"train-1": "done"}
+
+
+def test_a_file_cut_while_it_is_mapped_is_told_and_the_log_has_the_line(home: Home) -> None:
+    """The process ends by SIGBUS, which by itself says nothing; what Python adds to the log hides no last words."""
+    submit_probes(home, "one", [Probe("train-1", does={"do": "cut"})])
+    assert work(home) == 0
+    attempt = home.job("train-1").attempt(1)
+    told = read_outcome(attempt)
+    assert told is not None
+    assert (told.outcome, told.exit) == ("crashed", -signal.SIGBUS)
+    assert told.reason.startswith("killed by SIGBUS (a file that was mapped was cut short")
+    assert told.reason.endswith("reads its weights")
+    assert "in read_cut" in attempt.log.read_text(), "the stack"
     assert states(home) == {"train-1": "done"}
