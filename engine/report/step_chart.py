@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from engine.errors import XpError
 from engine.home.files import write_atomic
@@ -22,6 +23,7 @@ from engine.verify.profile.timings import PARTS
 
 LEAST_LABEL = 0.06
 """The share of the bar from which on a part's name fits into it."""
+PLAIN = "plain step"
 DOTS = 160  # an inch
 PAPER = "white"
 
@@ -55,7 +57,12 @@ def draw_steps(found: Summary, title: str) -> Figure:
         _draw_bar(bar, found, parts)
         _draw_all(steps, found, parts)
         handles, names = steps.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=min(5, len(names)), frameon=False, fontsize=9)
+        # Parts in their order, then the points, which matplotlib puts first.
+        order = sorted(range(len(names)), key=lambda at: [*parts, PLAIN].index(names[at]))
+        figure.legend(
+            [handles[at] for at in order], [names[at] for at in order],
+            loc="outside lower center", ncols=min(6, len(names)), frameon=False, fontsize=9,
+        )  # fmt: skip
     return figure
 
 
@@ -71,7 +78,7 @@ def _draw_bar(axes: Axes, found: Summary, parts: Sequence[str]) -> None:
     axes.set_title(f"A step, on average [{short_number(left)} ms]", loc="left", fontsize=11)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.margins(x=0)
+    axes.margins(x=0.002)
 
 
 def _draw_all(axes: Axes, found: Summary, parts: Sequence[str]) -> None:
@@ -82,9 +89,10 @@ def _draw_all(axes: Axes, found: Summary, parts: Sequence[str]) -> None:
         axes.bar(places, heights, 1.4, floors, label=part, color=_colour(part), edgecolor="none")
         floors = [floor + height for floor, height in zip(floors, heights, strict=True)]
     plain = [(at, 1000 * step.wall) for at, step in enumerate(found.timings.steps, 1) if step.parts is None]
-    axes.plot(*zip(*plain, strict=True), "o", color=INK, markersize=3.5, label="plain step")
+    axes.plot(*zip(*plain, strict=True), "o", color=INK, markersize=3.5, label=PLAIN)
     axes.set_title("Every step [ms]", loc="left", fontsize=11)
     axes.set_xlabel("step, after warming up")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0)
     axes.margins(x=0.01)
     axes.grid(axis="y", alpha=0.25, linewidth=0.6, color=INK)

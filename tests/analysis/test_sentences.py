@@ -32,6 +32,7 @@ from tests.analysis.test_submitted import TEXT as SUBMITTED
 from tests.analysis.test_submitted import departures
 from tests.analysis.test_text import ACROSS, found
 from tests.helpers.sentences import pattern, stray_sentences
+from tests.verify.profile.cases import PROFILE_CASES
 
 Told = Callable[[], str]
 FOLDER = Path(engine.analysis.__file__).parent
@@ -231,6 +232,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "other_runs": (moved({"runs": ["r1"]}), moved({"mean": 0.6})),
     "other_figures": (moved({"mean": 0.6}), moved({"n": 3})), "other_samples": (moved({"n": 3}), moved({"std": 0.2})),
     "other_spread": (moved({"std": 0.2}), moved({"n": 3})),
+    **PROFILE_CASES,
 }  # fmt: skip
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.errors import JobError, XpError
 from engine.home.files import read_json, read_object, write_json
@@ -28,6 +30,7 @@ from engine.verify.resume import scratch_home
 SECONDS = 20.0
 """How long steps are timed for, where nobody says how many."""
 GRACE = 10.0
+LOOK, TELL_SECONDS = 0.5, 10.0
 LAST_LINES = 3
 
 
@@ -52,7 +55,7 @@ def profile_training(subject: Subject, home: Home, wanted: Wanted, tell: Callabl
     with scratch_home(home) as scratch:
         order = _lend(subject, home, Home(scratch.root, home.cache), slot)
         write_json(order.folder.root.with_name("wanted.json"), {"steps": wanted.steps, "seconds": wanted.seconds})
-        return _time_in_child(order)
+        return _time_in_child(order, tell)
 
 
 def choose_slot(subject: Subject, home: Home) -> str:
@@ -119,13 +122,30 @@ def _find_widths(home: Home, job: str) -> object:
 # The child ------------------------------------------------------------------------------------------------------------
 
 
-def _time_in_child(order: Order) -> Timings:
+def _time_in_child(order: Order, tell: Callable[[str], None]) -> Timings:
+    """Return what the child timed; say now and then how far its preparations are, which may take minutes."""
+    said = time.monotonic()
     with _child(order) as process:
-        process.wait()
+        while not _has_ended(process):
+            beat = read_object(order.folder.heartbeat) or {}
+            if time.monotonic() - said > TELL_SECONDS and beat.get("phase") != "profile":
+                said = time.monotonic()
+                tell(_tell_beat(beat))
     timings = read_object(order.folder.root / "timings.json")
     if timings is not None:
         return Timings.model_validate(timings)
     raise _fault_of(order.folder, process.returncode)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(LOOK)
+    return process.returncode is not None
+
+
+def _tell_beat(beat: Mapping[str, Any]) -> str:
+    done, whole = beat.get("step"), beat.get("steps")
+    return f"{beat.get('phase') or 'starting'}" + (f": {done} of {whole}" if done and whole else "")
 
 
 @contextmanager

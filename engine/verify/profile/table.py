@@ -98,7 +98,7 @@ def _worth(seconds: Mapping[str, float], found: Summary) -> list[str]:
 
 def _ms(seconds: float) -> str:
     """Return milliseconds of three digits, or whole ones from 100 on."""
-    value = 1000.0 * seconds
+    value = float(f"{1000.0 * seconds:.3g}") if abs(seconds) < 1.0 else 1000.0 * seconds
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) >= 0.01 else "0"
 
 

@@ -67,7 +67,7 @@ def _read_events(seen: torch.profiler.profile) -> list[Event]:
     """Return what was seen, as Kineto has it."""
     results = getattr(getattr(seen, "profiler", None), "kineto_results", None)
     return [
-        Event(one.name(), one.device_type() == torch.autograd.DeviceType.CUDA, one.start_ns(), one.end_ns())
+        Event(one.name(), str(one.device_type()).endswith("CUDA"), one.start_ns(), one.end_ns())
         for one in (results.events() if results is not None else ())
     ]
 
