@@ -66,9 +66,7 @@ def changed(over: str = "seeds", n: int = 3, **more: Any) -> Told:
     return notes(A, B, baseline="a", changes=change(over, n, **more))
 
 
-def pruned(
-    *, reached: float | None = 0.19, of: str = "params", asked: float = 0.2, method: str = "structured"
-) -> Told:
+def pruned(*, reached: float | None = 0.19, of: str = "params", asked: float = 0.2, method: str = "structured") -> Told:
     tree = {"prune": {"ratio": 0.2, "of": of, "method": method}}
     return notes(top1("a", 0.5, settings=tree, prune_asked=asked, prune_achieved=reached))
 
