@@ -18,6 +18,7 @@ sentences   every sentence of these
 factorial   main effects and interactions
 leaders     whose number is bold
 agreement   whether taught students follow their teacher more than untaught ones
+controls    which controls a pruned arm has
 claims      what a spec claims, against the data
 submitted   whether results are of the spec at hand
 text        comparisons and verdicts in words

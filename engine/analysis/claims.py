@@ -7,11 +7,12 @@ nothing at all, because the luck of a seed is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from engine.analysis.compare import ONE_MEASUREMENT, ONE_TRAINING, Comparison, compare_arms
+from engine.analysis.controls import control_notes, read_settings
 from engine.analysis.crossed import LEAST_SEEDS
 from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.power import ALPHA, design_of
@@ -27,6 +28,8 @@ from store.escape import show_text
 from store.metrics import METRICS, metric_of
 
 Verdict = Literal["holds", "refuted", "undecided"]
+Draft = tuple[Claim, Comparison | None, str]
+"""A claim, the comparison it rests on, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def check_claims(results: Home | Snapshot, name: str, claims: Sequence[Claim] | 
         return []
     with one_snapshot(results) as snapshot:
         wanted = _claims_of(snapshot, name) if claims is None else claims
-        drafts = [draft for claim in wanted for draft in _compare_claim(snapshot, name, claim)]
+        known = read_settings(snapshot, name)
+        drafts = [_with_controls(draft, known) for claim in wanted for draft in _compare_claim(snapshot, name, claim)]
     tested = [_margin_p(claim, compared) for claim, compared, _ in drafts]
     adjusted = iter(holm([p for p in tested if p is not None]))
     ps = [None if p is None else next(adjusted) for p in tested]
@@ -79,7 +83,7 @@ def _shown(value: object) -> object:
     return show_text(value) if isinstance(value, str) else value
 
 
-def _compare_claim(snapshot: Snapshot, name: str, claim: Claim) -> list[tuple[Claim, Comparison | None, str]]:
+def _compare_claim(snapshot: Snapshot, name: str, claim: Claim) -> list[Draft]:
     if claim.expect == "not_worse" and claim.metric in METRICS and metric_of(claim.metric).better == "neither":
         return [(claim, None, say("nothing_worse", metric=claim.metric))]
     try:
@@ -87,6 +91,15 @@ def _compare_claim(snapshot: Snapshot, name: str, claim: Claim) -> list[tuple[Cl
     except QueryError as error:
         return [(claim, None, f"{error.what}; {error.fix}")]
     return [(claim, one, "") for one in compared]
+
+
+def _with_controls(draft: Draft, known: Mapping[tuple[str, str], Mapping[str, Any]]) -> Draft:
+    """A claim about a pruned arm says which of its controls are missing."""
+    claim, compared, why = draft
+    if compared is None:
+        return draft
+    notes = control_notes(known, (claim.arm, claim.against), compared.cell)
+    return claim, replace(compared, notes=(*compared.notes, *notes)), why
 
 
 def _margin_p(claim: Claim, comparison: Comparison | None) -> float | None:

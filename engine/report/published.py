@@ -51,6 +51,8 @@ class Wanted:
             and settings.get("student.attention.kind") == self.attention
             and settings.get("data.split") == self.split
             and (settings.get("prune.ratio") or None) == self.prune
+            and settings.get("prune.control") is None
+            and settings.get("prune.criterion") != "random"
             and _is_teacher(self.teacher, settings.get("teacher.arch"))
         )
 

@@ -21,6 +21,7 @@ from store.metrics import METRICS, Metric
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
 MOST_FACTORS = 3
+NOTES_OF = {"unstructured": ("mask_note", "mask_open"), "2:4": ("semi_note", "mask_open")}
 PRUNED_OF = {"params": " of the parameters", "macs": " of the MACs", "units": " of the units"}
 OF_A_RUN = ("test_top1", "val_top1", "train_seconds")
 
@@ -158,9 +159,11 @@ def _pruning_notes(sheet: Sheet, arm: str, point: str) -> Iterator[str]:
     asked, reached = (sheet.mean(arm, point, f"prune_{name}") for name in ("asked", "achieved"))
     if not asked:
         return
-    of = PRUNED_OF.get(str(sheet.settings.get((arm, point), {}).get("prune.of")), "")
+    tree = sheet.settings.get((arm, point), {})
+    of, method = PRUNED_OF.get(str(tree.get("prune.of")), ""), str(tree.get("prune.method"))
     about = {"arm": arm, "asked": number_text.percent(asked), "of": of, "reached": number_text.percent(reached)}
-    yield say("pruning_note" if reached is not None else "pruning_open", **about)
+    told, unknown = NOTES_OF.get(method, ("pruning_note", "pruning_open"))
+    yield say(told if reached is not None else unknown, **about)
 
 
 def _pieces_note(row: Row) -> str:

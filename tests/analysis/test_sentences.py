@@ -14,6 +14,7 @@ import engine.analysis
 from engine.analysis import claims
 from engine.analysis.claims import Judged, _compare_claim, _what_is_missing, describe
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Images, _why_untested
+from engine.analysis.controls import control_notes
 from engine.analysis.fairness import footnote_text, mismatch_lines, repair_text
 from engine.analysis.foresight import Foresight, detect_lines, power_lines
 from engine.analysis.freeze import Change
@@ -95,6 +96,18 @@ def noted(unfair: list[Mismatch], *notes: str) -> Told:
 def thing(name: str, *paths: str, brought: tuple[Mismatch, ...] = ()) -> Told:
     differing = tuple(Mismatch(path, 1, 2) for path in paths)
     return lambda: "; ".join(Thing(name, differing, brought).footnotes)
+
+
+def uncontrolled(*controls: str) -> Told:
+    """A pruned arm beside these controls of it."""
+    own = {"train.epochs": 8, "prune.ratio": 0.2, "prune.criterion": "taylor", "prune.recover_epochs": 2}
+    every: dict[str, dict[str, Any]] = {
+        "scratch": {**own, "prune.control": "scratch"},
+        "none_longer": {"train.epochs": 10},
+        "random": {**own, "prune.criterion": "random"},
+    }
+    known = {("a", ""): own} | {(name, ""): every[name] for name in controls}
+    return lambda: "\n".join(control_notes(known, ["a"], ""))
 
 
 def repaired(*paths: str) -> Told:
@@ -197,6 +210,10 @@ CASES: dict[str, tuple[Told, Told]] = {
         thing("attention", "student.attention.kind", "student.attention.globals"),
     ),
     "of_unknown": (said(unknown=("b",)), said()),
+    "no_control": (uncontrolled(), uncontrolled("scratch", "none_longer", "random")),
+    "control_scratch": (uncontrolled(), uncontrolled("scratch")),
+    "control_none_longer": (uncontrolled(), uncontrolled("none_longer")),
+    "control_random": (uncontrolled(), uncontrolled("random")),
     "fair_fix": (repaired("train.lr", EPOCHS), repaired(EPOCHS)),
     "budget_fix": (repaired(EPOCHS), repaired("train.lr", EPOCHS)),
     "tested": (of_claim(), of_claim("not_worse", "params_before")),

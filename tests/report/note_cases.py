@@ -66,8 +66,8 @@ def changed(over: str = "seeds", n: int = 3, **more: Any) -> Told:
     return notes(A, B, baseline="a", changes=change(over, n, **more))
 
 
-def pruned(*, reached: float | None = 0.19, of: str = "params", asked: float = 0.2) -> Told:
-    tree = {"prune": {"ratio": 0.2, "of": of}}
+def pruned(*, reached: float | None = 0.19, of: str = "params", asked: float = 0.2, method: str = "structured") -> Told:
+    tree = {"prune": {"ratio": 0.2, "of": of, "method": method}}
     return notes(top1("a", 0.5, settings=tree, prune_asked=asked, prune_achieved=reached))
 
 
@@ -120,6 +120,8 @@ def leading(*leaders: str) -> Told:
 
 RESULTS: Cases = {
     "pruning_note": (pruned(), pruned(reached=None)), "pruning_open": (pruned(reached=None), pruned()),
+    "mask_note": (pruned(method="unstructured"), pruned()), "semi_note": (pruned(method="2:4"), pruned()),
+    "mask_open": (pruned(method="unstructured", reached=None), pruned(reached=None)),
     "pieces_note": (pieces(), pieces(cell="other")), "pieces_same": (pieces(), pieces(masks=True)),
     "pieces_masks": (pieces(masks=True), pieces()), "pieces_norm": (pieces(norm=True), pieces(masks=True)),
     "spreads_note": (measured(500.0, 520.0), measured(500.0)), "once_note": (measured(500.0), pending()),

@@ -22,9 +22,10 @@ from tests.run.bench import TRAIN, Bench, digits_bench, figures, visible_lines
 RECOVERY = ("recover",)
 SGD = {**TRAIN, "optimizer": "sgd", "weight_decay": 0.1, "ema": 0.9, "lr": 0.02}
 TIMM = {"arch": "timm/mobilenetv3_small_050"}
+MASK = {"method": "unstructured", "ratio": 0.3}
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "layer": ({"method": "unstructured", "ratio": 0.3}, TRAIN),
-    "global": ({"method": "unstructured", "ratio": 0.3, "scope": "global", "criterion": "l1"}, SGD),
+    "layer": (MASK, TRAIN),
+    "global": ({**MASK, "scope": "global", "criterion": "l1"}, SGD),
     "semi": ({"method": "2:4"}, TRAIN),
     "grown": (
         {"method": "unstructured", "ratio": 0.3, "when": "gradual", "criterion": "l1"},

@@ -11,7 +11,7 @@ from engine.spec.shapes import NetworkShape
 
 @dataclass(frozen=True)
 class Widths:
-    """Of a TinyViT. Units of every block: MBConv inner channels of stage 0; heads and MLP hidden units of stages 1 to 3."""
+    """Units of every block of a TinyViT: MBConv inner channels of stage 0; heads and hidden units of stages 1 to 3."""
 
     mid: tuple[int, ...]
     heads: tuple[tuple[int, ...], ...]
