@@ -6,6 +6,7 @@
     jobs           submit, worker, status, logs, orders, why, diff, doctor
     targets        targets verify
     verify         verify-resume
+    export         export, predict
     results        sql, report, check, compare, trace, freeze, rebuild
     terminal       the door to the terminal
     render         tables and bars as a terminal shows them
@@ -24,12 +25,12 @@ import os
 import sys
 from typing import NoReturn
 
-from engine.cli import data, jobs, results, specs, targets, verify
+from engine.cli import data, export, jobs, results, specs, targets, verify
 from engine.cli.base import app, say
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
 
-__all__ = ["app", "data", "jobs", "main", "results", "specs", "targets", "verify"]
+__all__ = ["app", "data", "export", "jobs", "main", "results", "specs", "targets", "verify"]
 
 
 def main() -> None:
