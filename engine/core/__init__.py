@@ -4,6 +4,7 @@ data      images: sources, pack, splits, views, loaders
 network   TinyViT with every attention, timm's networks, weights in and out
 distill   a teacher's answers and what a student makes of them
 train     the training loop, resumed to the same bits
+export    the network as a file of other runtimes
 prune     smaller layers, or weights at zero
 prune_left  what a ratio leaves of them, before any training
 measure   speed, memory, size

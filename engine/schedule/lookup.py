@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from engine.errors import XpError, closest_hint
 from engine.home.paths import Home
+from engine.home.records import read_record
 from store.queue import FoundName, Queue
 
+RUN_FIX = "name a run, or EXPERIMENT/ARM; xp status lists them"
 MOST = 7  # ids that are looked for: one more than are shown
 
 
@@ -20,6 +23,76 @@ class Match:
     name: str
     experiment: str | None
     jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run of the newest submission that has it, and its jobs by role."""
+
+    run: str
+    experiment: str
+    arm: str
+    cell: str
+    seed: int
+    jobs: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return f"{self.experiment}/{self.arm}@{self.seed}"
+
+
+def find_run(home: Home, text: str) -> FoundRun:
+    """Return the run that `text` names: itself, or EXPERIMENT/ARM, EXPERIMENT/ARM/CELL, either with @SEED.
+
+    Raises XpError where nothing is called so, and where it is several runs.
+    """
+    if "/" not in text:
+        match = find_match(home, text)
+        if match.experiment is not None and match.kind == "run":
+            return next(run for run in _all_runs(home, match.experiment) if run.run == match.name)
+        arms = sorted({run.arm for run in _newest_runs(home, text)}) if match.kind == "experiment" else []
+        fix = f"name one of its arms: {', '.join(f'{text}/{arm}' for arm in arms[:MOST])}" if arms else RUN_FIX
+        raise XpError(f"{match.name} is {'an experiment' if arms else 'a job'}, and a run is wanted", fix=fix)
+    place, _, seed = text.partition("@")
+    experiment, arm, *cell = place.split("/", 2)
+    runs = _newest_runs(home, experiment)
+    arms = sorted({run.arm for run in runs})
+    if arm not in arms:
+        raise XpError(f"{experiment} has no arm {arm!r}", fix=closest_hint(arm, arms))
+    runs = [run for run in runs if run.arm == arm]
+    runs = _with(runs, "cell", cell[0], experiment) if cell else runs
+    runs = _with(runs, "seed", seed, experiment) if seed else runs
+    if len(runs) > 1:
+        ways = sorted({f"{place}/{run.cell}@{run.seed}" if len({one.cell for one in runs}) > 1 and not cell
+                       else f"{place}@{run.seed}" for run in runs})  # fmt: skip
+        raise XpError(f"{text} is {len(runs)} runs", fix=f"name one of them: {', '.join(ways[:MOST])}")
+    return runs[0]
+
+
+def _with(runs: Sequence[FoundRun], field: str, wanted: str, experiment: str) -> list[FoundRun]:
+    kept = [run for run in runs if str(getattr(run, field)) == wanted]
+    if not kept:
+        there = sorted({str(getattr(run, field)) for run in runs})
+        raise XpError(f"{experiment}/{runs[0].arm} has no {field} {wanted!r}", fix=closest_hint(wanted, there))
+    return kept
+
+
+def _newest_runs(home: Home, experiment: str) -> list[FoundRun]:
+    if not home.records(experiment):
+        known = [path.name for path in home.experiments() if home.records(path.name)]
+        fix = closest_hint(experiment, known) if known else "submit a spec first: xp submit SPEC"
+        raise XpError(f"this home has no experiment {experiment!r}", where="xp status lists what there is", fix=fix)
+    return _runs_in(read_record(home.records(experiment)[-1]), experiment)
+
+
+def _all_runs(home: Home, experiment: str) -> list[FoundRun]:
+    """Return the runs of all submissions, those of the newest first."""
+    return [run for path in reversed(home.records(experiment)) for run in _runs_in(read_record(path), experiment)]
+
+
+def _runs_in(record: Mapping[str, Any], experiment: str) -> list[FoundRun]:
+    words = ("run", "arm", "cell", "seed", "jobs")
+    return [FoundRun(experiment=experiment, **{word: run[word] for word in words}) for run in record["runs"]]
 
 
 def find_experiment(home: Home, text: str) -> str:

@@ -19,6 +19,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     cells          base, arm, matrix point -> the settings of a cell
     identity       settings -> a stable id
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json
+    forms          the files that a network can be exported as
 """
 
 from engine.spec.base import ASIDE, NAME, Model, refuse

@@ -125,7 +125,7 @@ def _tiles(module: SparseAttention, qkv: Tensor, places: Tensor | None, score: T
 
 def pick_tokens(x: Tensor, places: Tensor) -> Tensor:
     """Return the tokens (W, g, C) at `places`; unlike gather this keeps no copy of x for the backward pass."""
-    return x[torch.arange(len(x), device=x.device)[:, None], places]
+    return x[torch.arange(x.shape[0], device=x.device)[:, None], places]
 
 
 def masked_table(module: SparseAttention) -> Tensor:
