@@ -1,16 +1,20 @@
 """A student's epoch from JPEG files to updated weights, ours against timm's train script, and against a bare loop.
 
-    python benchmarks/training.py [--quick] [--json] [--photos FOLDER_OR_ARCHIVE] [--timm CHECKOUT] [--threads 2]
+    python benchmarks/training.py [--only PART] [--quick] [--json] [--photos FOLDER_OR_ARCHIVE] [--threads 2]
+                                  [--timm CHECKOUT] [--torchdistill FOLDER]
 
 TinyViT-5M, 224 px, batch 16, fp32, AdamW. Each side is a process of its own that does an epoch when it is told to, so
 that the sides alternate and a busy machine hurts all alike; the median epoch counts, the first is not counted. CPU time
-holds that of loader workers. timm's side is its own train.py at its own augmentation, with one worker, as its
-repository has it (--timm, XP_TIMM or what `make peers` cloned); its best setting here is the quickest of the three.
+holds that of loader workers, of which each side has one. timm's side is its own train.py at its own augmentation, as
+its repository has it (--timm, XP_TIMM or what `make peers` cloned), torchdistill's its DistillationBox (--torchdistill,
+XP_TORCHDISTILL or the environment of the peers).
 
-  ours            our loop: pack of JPEG, loader, step, heartbeat, finite check
-  ours compiled   the same with train.compile: max
-  bare            the same step on batches that lie in memory
-  taught          our loop with a teacher's answers in memory, as if from the cache; timm's has the teacher in its step
+  plain           our loop (pack of JPEG, loader, step, heartbeat, finite check) against timm's default, channels_last
+                  and `bare`, the same step on batches that lie in memory
+  compiled        the same with train.compile: max, against our own loop and timm's --torchcompile, with channels_last
+                  and without; compiling takes minutes, and is not counted
+  ViT-S, ViT-B    our loop with such a teacher's answers from the store, as a second use of them has it, against others'
+                  loops with the teacher in the step; all teachers are drawn
 """
 
 from __future__ import annotations
@@ -22,8 +26,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +37,7 @@ from benchmarks.distillation import TEACHERS, write_photos
 
 BATCH = 16
 SIDES = ROOT / "benchmarks" / "training_sides.py"
-PEERS = {
-    "timm default": [],
-    "timm channels_last": ["--channels-last"],
-    "timm compiled": ["--torchcompile"],
-}
+Words = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Epoch:
 class Side:
     """A process that trains one epoch for each line that it is sent."""
 
-    def __init__(self, name: str, words: dict[str, Any], environment: dict[str, str]) -> None:
+    def __init__(self, name: str, words: Words, environment: dict[str, str]) -> None:
         self.name, self.epochs = name, list[Epoch]()
         command = [sys.executable, str(SIDES), json.dumps(words)]
         self._process = subprocess.Popen(
@@ -88,16 +89,40 @@ class Side:
         return statistics.median(rates) if rates else None
 
 
+@dataclass(frozen=True)
+class Peers:
+    """Where others' trainings lie; None where they are not on this machine."""
+
+    timm: Path | None
+    torchdistill: Path | None
+
+    @classmethod
+    def find(cls, timm: Path, torchdistill: Path) -> Peers:
+        return cls(
+            timm if (timm / "train.py").exists() else None,
+            torchdistill if (torchdistill / "torchdistill").exists() else None,
+        )
+
+    def of_timm(self, sides: dict[str, list[str]]) -> dict[str, Words]:
+        """Return the words of timm's script with each list of flags, none where it is not here."""
+        return {
+            name: {"peer": "timm", "timm": str(self.timm), "flags": flags} for name, flags in sides.items() if self.timm
+        }
+
+    def of_torchdistill(self, name: str, teacher: str) -> dict[str, Words]:
+        words = {"peer": "torchdistill", "torchdistill": str(self.torchdistill), "teacher": teacher}
+        return {name: {**words, "flags": ["channels_last"]}} if self.torchdistill else {}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer images, epochs and sides")
-    parser.add_argument("--json", action="store_true", help="print one JSON list and nothing else")
-    parser.add_argument("--photos", default=os.environ.get("XP_PHOTOS"), help="folder or archive of photographs")
-    parser.add_argument("--timm", default=os.environ.get("XP_TIMM", str(ROOT / ".timm")), help="checkout with train.py")
-    parser.add_argument("--threads", type=int, default=2)
-    chosen = parser.parse_args()
+    chosen = _parser().parse_args()
+    peers = Peers.find(Path(chosen.timm), Path(chosen.torchdistill))
+    rounds = 2 if chosen.quick else 5
     with tempfile.TemporaryDirectory() as folder:
-        rows = compare_all(Path(folder), chosen)
+        write_photos(Path(folder) / "photos", chosen.photos, (1 if chosen.quick else 3) * BATCH)
+        shared = {"folder": folder, "batch": BATCH, "threads": chosen.threads, "epochs": rounds + 1}
+        parts = [chosen.only] if chosen.only else ["plain"] if chosen.quick else list(PARTS)
+        rows = [row for part in parts for row in PARTS[part](peers, shared, rounds)]
     if chosen.json:
         print(json.dumps([asdict(row) for row in rows]))
         return
@@ -106,31 +131,47 @@ def main() -> None:
         print(f"{row.case:44} {row.figure:22} {row.ours:8.2f} {peer}  (n={row.n})")
 
 
-def compare_all(folder: Path, chosen: argparse.Namespace) -> list[Row]:
-    """Untaught first; then with each teacher, in a run of its own."""
-    batches, rounds = (1, 2) if chosen.quick else (4, 5)
-    write_photos(folder / "photos", chosen.photos, batches * BATCH)
-    shared = {"folder": str(folder), "batch": BATCH, "threads": chosen.threads}
-    timm = Path(chosen.timm)
-    has_timm = (timm / "train.py").exists()
-    peers = {name: {"timm": str(timm), "flags": flags} for name, flags in PEERS.items() if has_timm}
-    if chosen.quick:
-        peers.pop("timm compiled", None)
-    ours: dict[str, dict[str, Any]] = {"ours": {}, "bare": {"bare": True}}
-    if not chosen.quick:
-        ours["ours compiled"] = {"compile": "max"}
-    sides = measure(ours | peers, shared, rounds)
-    rows = [*_rows(sides, "ours", [name for name in sides if name != "ours"]), *best_rows(sides, list(peers))]
-    for name, teacher in [] if chosen.quick else list(TEACHERS.items()):
-        taught: dict[str, dict[str, Any]] = {f"ours, {name}": {"teacher": teacher}}
-        flags = ["--kd-model-name", teacher, "--channels-last"]
-        online = {f"timm online, {name}": {"timm": str(timm), "flags": flags}} if has_timm else {}
-        sides = measure(taught | online, shared, 3)
-        rows += _rows(sides, f"ours, {name}", online or ["timm online"])
-    return rows if has_timm else [*rows, *_rows(sides, "ours", PEERS)]
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=list(PARTS), help="one part, a few minutes; all of them without it")
+    parser.add_argument("--quick", action="store_true", help="fewer images and epochs of the first part")
+    parser.add_argument("--json", action="store_true", help="print one JSON list and nothing else")
+    parser.add_argument("--photos", default=os.environ.get("XP_PHOTOS"), help="folder or archive of photographs")
+    parser.add_argument("--timm", default=os.environ.get("XP_TIMM", str(ROOT / ".timm")), help="checkout with train.py")
+    parser.add_argument("--torchdistill", default=os.environ.get("XP_TORCHDISTILL", _peers_place()), help="its folder")
+    parser.add_argument("--threads", type=int, default=2)
+    return parser
 
 
-def measure(words: dict[str, dict[str, Any]], shared: dict[str, Any], rounds: int) -> dict[str, Side]:
+def _peers_place() -> str:
+    """Return where `make peers` installs what is only Python."""
+    return next((str(place) for place in ROOT.glob(".venv-peers/lib/*/site-packages")), str(ROOT / ".venv-peers"))
+
+
+def compare_plain(peers: Peers, shared: Words, rounds: int) -> list[Row]:
+    others = peers.of_timm({"timm default": [], "timm channels_last": ["--channels-last"]})
+    sides = measure({"ours": {}, "bare": {"bare": True}, **others}, shared, rounds)
+    return [*_rows(sides, "ours", ["bare", "timm default", "timm channels_last"]), *best_rows(sides, "ours", others)]
+
+
+def compare_compiled(peers: Peers, shared: Words, rounds: int) -> list[Row]:
+    flags = {"timm compiled": ["--torchcompile"], "timm compiled, channels_last": ["--torchcompile", "--channels-last"]}
+    others = peers.of_timm(flags)
+    sides = measure({"ours compiled": {"compile": "max"}, "ours": {}, **others}, shared, rounds)
+    best = [row for side in ("ours", "ours compiled") for row in best_rows(sides, side, others)]
+    return [*_rows(sides, "ours compiled", ["ours", *flags]), *best]
+
+
+def compare_taught(name: str, peers: Peers, shared: Words, rounds: int) -> list[Row]:
+    teacher, ours = TEACHERS[name], f"ours, {name} from the store"
+    timm, box = f"timm, {name} in the step", f"torchdistill, {name} in the step"
+    others = peers.of_timm({timm: ["--kd-model-name", teacher, "--channels-last"]})
+    others |= peers.of_torchdistill(box, teacher)
+    # Three of them: an epoch with a teacher takes long.
+    return _rows(measure({ours: {"teacher": teacher}, **others}, shared, min(rounds, 3)), ours, [timm, box])
+
+
+def measure(words: dict[str, Words], shared: Words, rounds: int) -> dict[str, Side]:
     """Return the sides after `rounds` counted epochs of each, in turn; those that fail have none."""
     # Waiting threads sleep: on all sides, as under make.
     environment = {"OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
@@ -163,15 +204,22 @@ def _row(case: str, ours: Side, peer: Side | None, clock: str) -> Row:
     return Row(case, f"training, {clock}", own, other, own / other if other else None, unit, len(ours.epochs) - 1)
 
 
-def best_rows(sides: dict[str, Side], peers: list[str]) -> list[Row]:
-    """Return our best against timm's best, by each clock."""
+def best_rows(sides: dict[str, Side], ours: str, peers: Iterable[str]) -> list[Row]:
+    """Return our side against the quickest of the peers, by each clock."""
     rows = []
     for clock in ("cpu", "wall"):
         ran = [name for name in peers if sides[name].rate(clock)]
         if ran:
             best = max(ran, key=lambda name: sides[name].rate(clock) or 0.0)
-            rows.append(_row(f"ours / timm's best ({best.removeprefix('timm ')})", sides["ours"], sides[best], clock))
+            rows.append(_row(f"{ours} / timm's best ({best.removeprefix('timm ')})", sides[ours], sides[best], clock))
     return rows
+
+
+PARTS: dict[str, Callable[[Peers, Words, int], list[Row]]] = {
+    "plain": compare_plain,
+    "compiled": compare_compiled,
+    **{name: partial(compare_taught, name) for name in TEACHERS},
+}
 
 
 if __name__ == "__main__":

@@ -2,68 +2,43 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-import runpy
 import sys
 import time
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import psutil
+import numpy as np
 import torch
 
 from benchmarks import ROOT
+from benchmarks.training_gate import gated, hide_prints
+from benchmarks.training_peers import CLASSES, EPOCHS, SIZE, run_timm, run_torchdistill
 from engine.core.data.loader import Batch, TrainLoader
 from engine.core.data.pack import open_pack, write_pack
 from engine.core.data.sources import list_images
-from engine.core.distill.answering import Ask
-from engine.core.distill.encoding import Answers
+from engine.core.distill.answering import Ask, CachedTeacher
+from engine.core.distill.make import Maker, write_targets
+from engine.core.distill.targets import Origin, open_targets
 from engine.core.host_memory import keep_freed
 from engine.core.network.build import build_network, normalization
 from engine.core.train.compiled import Step, compile_forward
 from engine.core.train.forward import Forward
 from engine.core.train.loop import Loop, Recipe
 from engine.home.files import write_atomic
+from engine.inputs.looks import Look
+from engine.run.device import prepare_device
 from engine.spec import Data, Distill, Student, Train
-
-SIZE, CLASSES, EPOCHS = 224, 2, 1000
-# Where answers go: what a library prints must not come between them.
-ANSWERS = os.fdopen(os.dup(1), "w")
+from engine.spec.job_settings import CPU_WORKERS
 
 
 def main() -> None:
-    os.dup2(2, 1)
+    hide_prints()
     words = json.loads(sys.argv[1])
-    if "timm" in words:
-        run_timm(words)
-    else:
-        run_ours(words)
-
-
-def gated(epoch: Callable[[], int]) -> Callable[[], int]:
-    """Return `epoch` (it gives its images) so that it waits for a line, and tells what it took."""
-
-    def run() -> int:
-        if not sys.stdin.readline():
-            os._exit(0)
-        wall, cpu = time.perf_counter(), cpu_seconds()
-        images = epoch()
-        told = {"images": images, "wall": time.perf_counter() - wall, "cpu": cpu_seconds() - cpu}
-        print(json.dumps(told), file=ANSWERS, flush=True)
-        return images
-
-    return run
-
-
-def cpu_seconds() -> float:
-    """Return the CPU time of this process, of its children and of those that have ended."""
-    own = psutil.Process()
-    every = [own.cpu_times(), *(child.cpu_times() for child in own.children(recursive=True))]
-    alive = float(sum(one.user + one.system for one in every))
-    return alive + float(every[0].children_user + every[0].children_system)
+    PEERS.get(words.get("peer", ""), run_ours)(words)
 
 
 class Surroundings:
@@ -89,28 +64,28 @@ class Surroundings:
 
 def run_ours(words: dict[str, Any]) -> None:
     """Train with our loop, or with the bare step on batches in memory; epochs wait for their lines."""
-    torch.set_num_threads(words["threads"])
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    device = prepare_device("cpu", words["threads"], deterministic=True)
     keep_freed()
+    # As the server does from which jobs are forked.
+    gc.collect()
+    gc.freeze()
     folder = Path(words["folder"])
-    loader = open_loader(folder, words["batch"])
+    views = words["epochs"] if "teacher" in words else None
+    loader = open_loader(folder, words["batch"], views)
     student = Student(arch="tiny_vit_5m", drop_path=0.0)
     network = build_network(student, CLASSES, SIZE)
-    device = torch.device("cpu")
     forward = Forward(device, "fp32", *normalization(network))
     if words.get("compile"):
         step = Step(words["batch"], SIZE, 10**9)
         forward, outcome = compile_forward(network, forward, words["compile"], step, ROOT / ".compiled")
         assert outcome.mode, outcome.reason
-    if words.get("bare"):
-        held = Held(loader)
+        print(outcome)
     train = Train(epochs=EPOCHS, batch_size=words["batch"], lr=1e-4, precision="fp32", clip_grad=None)
-    teacher = cached_answers(loader, words["teacher"]) if "teacher" in words else None
-    distill = Distill(loss="hinton", temperature=2.0) if teacher else None
-    recipe = Recipe(train, distill, forward, loader, None, teacher)
-    loop = Loop(network, recipe, Surroundings(folder))
+    distill = Distill(loss="hinton", temperature=2.0) if views else None
+    teacher = store_answers(loader, views, folder / f"targets-{os.getpid()}") if views else None
+    loop = Loop(network, Recipe(train, distill, forward, loader, None, teacher), Surroundings(folder))
     if words.get("bare"):
-        run_bare(loop, held)
+        run_bare(loop, Held(loader))
         return
     plain = loop._run_epoch
 
@@ -150,69 +125,27 @@ class Held(TrainLoader):
         return iter(self.batches[start:])
 
 
-def open_loader(folder: Path, batch: int) -> TrainLoader:
-    data = Data(source="folder", root=str(folder / "photos"), format="jpeg")
+def open_loader(folder: Path, batch: int, views: int | None) -> TrainLoader:
+    """Return the loader as a job has it: a pack of JPEG, one thread ahead, fresh views as long as there are some."""
+    data = Data(source="folder", root=str(folder / "photos"), format="jpeg", views=views)
     pack = folder / f"pack-{os.getpid()}"
     pack.mkdir()
     write_pack(list_images(data), pack, data.short_side, lambda done, count: None, format="jpeg")
-    opened = open_pack(pack)
-    return TrainLoader(opened, list(range(len(opened))), data, SIZE, batch, 0, None)  # type: ignore[arg-type]
+    opened, fed = open_pack(pack), data.model_copy(update={"workers": CPU_WORKERS})
+    return TrainLoader(opened, np.arange(len(opened)), fed, SIZE, batch, 0, views)
 
 
-def cached_answers(loader: TrainLoader, teacher: str) -> Ask:
-    """Answers that were made before, looked up by row: a second use does no work of the teacher's. They are drawn."""
-    logits = torch.randn(len(loader.rows), CLASSES)
-    return lambda batch: Answers(logits[batch.rows])
+def store_answers(loader: TrainLoader, views: int, folder: Path) -> Ask:
+    """Return the answers of a store that was made before; what it holds is drawn, which no look-up takes longer for."""
+    folder.mkdir()
+    origin = Origin(loader.pack, loader.rows, loader.data, views, {"job": "drawn"})
+    look = Look(SIZE, 0.875, "bicubic")
+    maker = Maker(origin, lambda images: torch.randn(len(images), CLASSES), look, CLASSES)
+    write_targets(maker, folder, lambda done, count: None)
+    return CachedTeacher(open_targets(folder, origin, loader.rows))
 
 
-def run_timm(words: dict[str, Any]) -> None:
-    """Run timm's own train.py, whose epochs wait for their lines; it takes its package from the same checkout."""
-    torch.set_num_threads(words["threads"])
-    checkout, folder = words["timm"], words["folder"]
-    sys.path.insert(0, checkout)
-    sys.argv = [
-        "train.py",
-        *("--data-dir", f"{folder}/photos", "--model", "tiny_vit_5m_224", "--num-classes", str(CLASSES)),
-        *("--batch-size", str(words["batch"]), "--opt", "adamw", "--lr", "1e-4", "--device", "cpu", "--workers", "1"),
-        *(
-            "--epochs",
-            str(EPOCHS),
-            "--val-interval",
-            str(EPOCHS),
-            "--output",
-            f"{folder}/timm",
-            "--log-interval",
-            "999",
-        ),
-        *words["flags"],
-    ]
-    # Imported, not run: its steps are then a name that can be given another value.
-    script = runpy.run_path(f"{checkout}/train.py", run_name="timm_train")
-    names = script["main"].__globals__
-    _skip_weights()
-    plain = names["train_one_epoch"]
-
-    def train_one_epoch(*given: Any, **named: Any) -> Any:
-        answer: list[Any] = []
-        loader = given[2] if len(given) > 2 else named["loader"]
-
-        def epoch() -> int:
-            answer.append(plain(*given, **named))
-            return len(loader) * int(words["batch"])
-
-        gated(epoch)()
-        return answer[0]
-
-    names["train_one_epoch"] = train_one_epoch
-    script["main"]()
-
-
-def _skip_weights() -> None:
-    """Let timm's teacher be drawn: how fast it is does not depend on its weights, which need a network to be had."""
-    distillation: Any = import_module("timm.task.distillation")
-    make = distillation.create_model
-    distillation.create_model = lambda *given, **named: make(*given, **{**named, "pretrained": False})
-
+PEERS: dict[str, Callable[[dict[str, Any]], None]] = {"timm": run_timm, "torchdistill": run_torchdistill}
 
 if __name__ == "__main__":
     main()
