@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable
 
 import pytest
 
-from engine.core import replay
 from engine.core.replay import _Watch
 from engine.core.sensors import Reading, Sensors
 from tests.gpu_stub.build import why_not
@@ -71,7 +71,7 @@ class MadeUp(Sensors):
 
 def look_for(card: MadeUp, seconds: float, monkeypatch: pytest.MonkeyPatch) -> _Watch:
     """Look every millisecond of the made-up card's own time."""
-    monkeypatch.setattr(replay.time, "perf_counter", lambda: card.now)
+    monkeypatch.setattr(time, "perf_counter", lambda: card.now)
     watch = _Watch(card)
     for step in range(1, round(seconds * 1000) + 1):
         card.now = step / 1000

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from triton.backends.compiler import GPUTarget
+from triton.backends.nvidia.driver import CudaDriver
 from triton.runtime import driver
 
 from tests.gpu_stub.device import count_launch
@@ -47,8 +48,8 @@ class Utils:
         return {"max_shared_mem": SHARED, "multiprocessor_count": 132, "warpSize": 32, "max_num_regs": 65536}
 
 
-class CountingDriver:
-    """The driver of a card that the stub plays."""
+class CountingDriver(CudaDriver):  # type: ignore[misc]  # triton is not typed
+    """The driver of a card that the stub plays; a CudaDriver, as Inductor puts its own in the place of any other."""
 
     launcher_cls = Launcher
 
