@@ -33,6 +33,7 @@ from engine.launch.shortages import find_shortage
 
 # Python's faulthandler writes all stacks upon it, and the process goes on.
 STACK_SIGNAL = signal.SIGQUIT
+STDERR = 2  # the descriptor: a Python stream may be of memory
 Program = Callable[[Order], int]
 LAYOUT = "jobs/<job>/attempts/<k>"
 LEAST_PARTS = 5  # the root, and these four
@@ -113,7 +114,7 @@ def run_attempt(order: Order, program: Program, take_streams: Callable[[Path], N
     take_streams(folder.log)
     faulthandler.register(STACK_SIGNAL, all_threads=True)
     # What kills by SIGBUS or SIGSEGV leaves the line that it was met at in the log.
-    faulthandler.enable(all_threads=False)
+    faulthandler.enable(STDERR, all_threads=False)
     status = int(Exit.CRASHED)
     try:
         status = int(program(order))

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from engine.analysis.query import answer_query
 from engine.collect import collect, rebuild
+from engine.home.control_files import OutcomeFile, read_beat, read_details, read_handle, read_outcome
+from engine.home.files import encode_json
 from engine.home.paths import Home, JobFolder
+from engine.home.seals import seal
+from engine.launch.process import seconds_since_start
 from engine.schedule.lookup import find_match
 from engine.schedule.worker.rebuild import rebuild_queue
 from tests.fuzz.target import Target
@@ -83,6 +87,33 @@ def _orders(home: Home) -> Path:
 ORDERS = b'{"order": "cancel", "at": 1760000001.5}\n{"order": "retry", "at": 1760000002.0}\n'
 
 
+def _open_control(folder: Path) -> Feed:
+    """What is said of an attempt beside its results, the same bytes as each of the files."""
+    job = JobFolder(folder / "pack-1")
+    attempt = job.attempt(1)
+    attempt.root.mkdir(parents=True)
+
+    def feed(content: bytes) -> None:
+        for path in (attempt.handle, attempt.heartbeat, attempt.outcome, job.details):
+            path.write_bytes(content)
+        told = (read_handle(attempt), read_beat(attempt), read_outcome(attempt))
+        seconds_since_start(told[0])
+        # What was taken can be written down: it is text and numbers.
+        encode_json([one and one.model_dump() for one in told]).encode()
+        read_details(job)
+
+    return feed
+
+
+CONTROL = [
+    b'{"pid": 7, "start_time": 9, "host": "h", "boot_id": "b", "slot": "cpu:0", "exit": 1, "oom_kills": 0}',
+    b'{"phase": "train", "step": 3, "steps": 9, "epoch": 1, "epochs": 2, "rate": 5.5, "loss": 0.1}',
+    encode_json(
+        seal(OutcomeFile(outcome="lost", state="queued", spent={"lost": 1}, ended_at=9.5).model_dump())
+    ).encode(),
+]
+
+
 def _open_sql(folder: Path) -> Feed:
     home = small_home(folder)
     collect(home)
@@ -107,6 +138,7 @@ TARGETS = (
     Target("job", _in_home(_job_spec, rebuild), _first(_job_spec)),
     Target("record", _in_home(_record, rebuild_queue), _first(_record)),
     Target("orders", _in_home(_orders, rebuild_queue), lambda: [ORDERS]),
+    Target("control", _open_control, lambda: CONTROL),
     Target("sql", _open_sql, lambda: SQL),
     Target("ids", _open_ids, lambda: [b"queued", b"finished/original", b"train-", b"run-", b"*", b"%"]),
 )

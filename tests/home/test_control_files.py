@@ -23,7 +23,7 @@ from engine.home.control_files import (
 from engine.home.paths import AttemptFolder, JobFolder
 from engine.home.seals import seal
 
-WHOLE = {
+WHOLE: dict[str, dict[str, Any]] = {
     "handle.json": {"pid": 7, "start_time": 9, "host": "h", "boot_id": "b", "slot": "cpu:0", "exit": -9},
     "heartbeat.json": {"phase": "train", "step": 3, "steps": 9, "epoch": 1, "epochs": 2, "rate": 5.5, "loss": 0.1},
     "outcome.json": {"outcome": "lost", "exit": None, "state": "queued", "spent": {"lost": 1}, "ended_at": 9.5},
@@ -105,6 +105,7 @@ def test_details_are_sealed_and_older_ones_are_read(tmp_path: Path) -> None:
     assert read_details(details(folder, {"cache": "raw"})) == {"cache": "raw"}
     with pytest.raises(HomeError, match="checksum does not hold"):
         read_details(details(folder, {**seal({"cache": "raw"}), "cache": "jpeg"}))
-    for content in ([], 7, "[" * 100_000, "", "null"):
+    odd: tuple[Any, ...] = ([], 7, "[" * 100_000, "", "null")
+    for content in odd:
         with pytest.raises(HomeError, match="damaged"):
             read_details(details(folder, content))

@@ -54,6 +54,7 @@ def link(name: str, target: str) -> Make:
 
 NEW = "results.duckdb is new"
 QUEUE = ("rebuild", "--queue")
+ODD = '{"pid": "x", "start_time": NaN, "slot": "\\ud800", "spent": {"crashed": []}, "ended_at": 1e400, "outcome": {}}'
 CASES: list[Case] = [
     home("attempts numbered by other digits", folders(f"{ATTEMPT[:-1]}²", f"{ATTEMPT[:-1]}٣"), 0, NEW),
     home("an attempt of two hundred digits", folders(f"{ATTEMPT[:-1]}{'9' * 200}"), 0, NEW),
@@ -67,6 +68,11 @@ CASES: list[Case] = [
     home("a pipe as a job's result", pipe(f"{JOB}/result.json"), 1, "result.json"),
     home("a device as a job's result", link(f"{JOB}/result.json", "/dev/zero"), 1, "result.json"),
     home("a result of 100,000 lists", lambda home: put(home, f"{JOB}/result.json", "[" * 100_000), 1, "result.json"),
+    home("a verdict of odd words", lambda home: put(home, f"{ATTEMPT}/outcome.json", ODD), 0, NEW, "1 jobs"),
+    home("a queue of odd verdicts", lambda home: put(home, f"{ATTEMPT}/outcome.json", ODD), 0, ask=QUEUE),
+    home("a handle of odd words", lambda home: put(home, f"{ATTEMPT}/handle.json", ODD), 0, NEW, "1 jobs"),
+    home("a pipe as a handle", pipe(f"{ATTEMPT}/handle.json"), 0, NEW, "1 jobs"),
+    home("details that are a list", lambda home: put(home, f"{JOB}/details.json", "[[1, 2]]"), 0, NEW, "1 jobs"),
     home("a pipe as queue", pipe("queue.db"), 2, "queue.db: what lies here is no file", ask=("status",)),
     home("a folder as queue", folders("queue.db"), 2, "queue.db: what lies here is no file", ask=QUEUE),
     home("a pipe as the orders", pipe("control.jsonl"), 2, "control.jsonl: what lies here is no file", ask=QUEUE),

@@ -31,6 +31,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture(autouse=True)
 def _no_stacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faulthandler, "register", lambda number, **_: None)
+    monkeypatch.setattr(faulthandler, "enable", lambda descriptor, **_: None)
 
 
 def end_attempts(home: Home, *outcomes: str) -> None:

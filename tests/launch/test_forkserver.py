@@ -101,6 +101,7 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Order, dict[
     monkeypatch.setattr(forkserver, "_take_over_streams", lambda log: steps.append(log.name))
     monkeypatch.setattr(attempt_process, "write_handle", write)
     monkeypatch.setattr(faulthandler, "register", lambda number, **_: steps.append(f"stacks on {number}"))
+    monkeypatch.setattr(faulthandler, "enable", lambda descriptor, **_: None)
     monkeypatch.setattr(os, "setsid", lambda: steps.append("session"))
     return order, {"folder": str(order.folder.root), "env": order.environment}, steps
 
