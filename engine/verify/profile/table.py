@@ -78,7 +78,7 @@ def _notes(found: Summary) -> Iterator[str]:
         yield f"an epoch's end logs for {_ms(sum(timings.ends) / len(timings.ends))} ms, validation left out"
     if timings.card is not None:
         launched = "" if timings.card.launches is None else f"{timings.card.launches:.0f} launches and "
-        busy = "" if timings.card.busy is None else f"; the GPU idles {100 * (1 - timings.card.busy):.0f} % of it"
+        busy = "" if found.card_idle is None else f"; the GPU idles {100 * found.card_idle:.0f} % of it"
         yield f"a step has {launched}{timings.card.waits:.1f} waits of the host{busy}"
 
 
@@ -129,6 +129,7 @@ def profile_json(subject: Subject, found: Summary) -> dict[str, Any]:
         "checkpoint": {**found.checkpoint.model_dump(), "steps": found.save_steps, "share": found.checkpoint_share},
         "epoch_ends": found.timings.ends,
         "card": None if found.timings.card is None else found.timings.card.model_dump(),
+        "card_idle": found.card_idle,
         "bounds": judge(found),
         "steps": [step.model_dump() for step in found.timings.steps],
     }

@@ -58,3 +58,10 @@ def test_cores_are_shared_between_us_others_and_idleness() -> None:
     found = summary(COMPUTING, cpu=0.15, idle=1.5)
     assert (found.cores, found.others) == (pytest.approx(1.5), pytest.approx(1.0))
     assert summary(COMPUTING, idle=None).others == 0.0
+
+
+def test_idle_time_is_what_kernels_leave_of_a_plain_step() -> None:
+    found = summary(COMPUTING, cost=0.02, kind="gpu", card={"busy": 0.06})
+    assert found.card_idle == pytest.approx(0.25)
+    assert summary(COMPUTING, kind="gpu", card={"busy": 0.2}).card_idle == 0.0
+    assert summary(COMPUTING, kind="gpu", card={}).card_idle is summary(COMPUTING).card_idle is None

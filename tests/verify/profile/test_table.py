@@ -49,7 +49,7 @@ def test_who_teaches_is_told(taught: str, words: str) -> None:
 
 
 def test_a_card_has_its_hosts_times_beside_and_its_work() -> None:
-    told = lines(summary(COMPUTING, kind="gpu", device="H100", card={"launches": 900.0, "waits": 0.5, "busy": 0.75}))
+    told = lines(summary(COMPUTING, kind="gpu", device="H100", card={"launches": 900.0, "waits": 0.5, "busy": 0.075}))
     assert "host ms" in told
     assert "a step has 900 launches and 0.5 waits of the host; the GPU idles 25 % of it" in told
     silent = lines(summary(COMPUTING, kind="gpu", device="H100", card={"why": "a stub tells nothing"}))
