@@ -28,7 +28,7 @@ def profile_steps(root: str, workers: int) -> dict[str, Any]:
     write_spec(home.job("pack-1"), "pack", {}, {"data": PACKED, "digest": "d"})
     assert run.main(Order(home, "pack-1", 1)) == 0
     train = {**TRAIN, "precision": "bf16"}
-    data = {**DATA, "augment": {"rand_augment": "rand-m9", "flip": 0.5}}
+    data = {**DATA, "augment": {"rand_augment": "rand-m9-mstd0.5-inc1", "flip": 0.5}}
     write_spec(home.job("train-1"), "train", {"pack": "pack-1"}, {**TRAIN_JOB, "train": train, "data": data})
     write_json(home.job("train-1").details, {"workers": workers, "cache": "raw"})
     order = Order(home, "train-1", 1, SLOT)

@@ -67,7 +67,8 @@ def _notes(found: Summary) -> Iterator[str]:
         f"{found.images_per_second:.4g} images/s), after {timings.warm_up} to warm up"
     )
     share, known = (100 * value / found.plain_wall.median for value in (cost, reach))
-    yield f"timing adds {_ms(cost)} ms to a step ({share:+.1f} %, known to {known:.1f} %)"
+    told = "timing adds" if cost > reach else "timing adds nothing that chance would not:"
+    yield f"{told} {_ms(cost)} ms to a step ({share:+.1f} %, known to {known:.1f} %)"
     yield from _beside_lines(found)
     save = found.checkpoint
     yield (
@@ -84,7 +85,7 @@ def _notes(found: Summary) -> Iterator[str]:
 
 def _beside_lines(found: Summary) -> Iterator[str]:
     busy, used, device = (found.beside(clock) for clock in ("busy", "thread", "device"))
-    told = [f"{part} {_ms(busy[part])} ms ({_ms(used.get(part, 0.0))} of a core)" for part in _worth(busy, found)]
+    told = [f"{part} {_ms(busy[part])} ms ({_ms(used.get(part, 0.0))} ms of a core)" for part in _worth(busy, found)]
     if told:
         yield f"beside a step the loader's threads: {', '.join(told)}; at work {100 * found.threads_at_work:.0f} %"
     copied = [f"{part} {_ms(device[part])} ms" for part in _worth(device, found)]
