@@ -128,8 +128,8 @@ SENTENCES = {
     "short_epochs": "each epoch begins with no image ready, and has {steps} steps only: the loader's threads are at "
     "work {busy:.0f} % of the time",
     "idle_unknown": "how long the GPU idles was not measured: {why}",
-    "bound_host": "the host bounds a step: the GPU idles {idle:.0f} % of it (under torch's profiler), at "
-    "{launches:.0f} launches a step",
+    "bound_host": "the host bounds a step: the GPU idles {idle:.0f} % of it, at {launches:.0f} launches "
+    "a step",
     "compile_it": "train.compile: max launches less, and rounds otherwise: it is part of the id",
     "bound_card": "the GPU bounds a step: it is at work {busy:.0f} % of it",
     "card_waits": "the host waits for the GPU {waits:.1f} times a step: {lines}",

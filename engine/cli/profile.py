@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,7 +66,7 @@ def _find_subject(
     from engine.errors import XpError
     from engine.verify.profile.subject import subject_of_home, subject_of_spec
 
-    if name.endswith(ENDINGS) or Path(name).is_file():
+    if name.endswith(ENDINGS) or os.path.isfile(name):
         from engine.load import load_spec
 
         loaded = load_spec(Path(name), overrides or (), overlays or ())

@@ -139,7 +139,7 @@ class StepClock(Marks):
         host = time.perf_counter()
         if self.stream is None:
             return Instant(host)
-        event = torch.cuda.Event(enable_timing=True)
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch's
         event.record(self.stream)
         return Instant(host, event)
 
@@ -184,7 +184,7 @@ class StepClock(Marks):
         if stream is None or stream == self.stream:
             yield
             return
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         begin.record(stream)
         yield
         end.record(stream)

@@ -122,6 +122,15 @@ class Summary:
         return {part: held[part] / len(self.timings.steps) for part in LOADER_PARTS if held.get(part)}
 
     @property
+    def card_idle(self) -> float | None:
+        """The share of a plain step in which a GPU does nothing; None where nobody tells.
+
+        Kernels take as long under a profiler, which only slows the host: so their time is held against a step without.
+        """
+        card = self.timings.card
+        return None if card is None or card.busy is None else max(0.0, 1.0 - card.busy / self.plain_wall.mean)
+
+    @property
     def checkpoint(self) -> Checkpoint:
         """Return the mean checkpoint."""
         saves = self.timings.checkpoints

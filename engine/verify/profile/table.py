@@ -67,7 +67,8 @@ def _notes(found: Summary) -> Iterator[str]:
         f"{found.images_per_second:.4g} images/s), after {timings.warm_up} to warm up"
     )
     share, known = (100 * value / found.plain_wall.median for value in (cost, reach))
-    yield f"timing adds {_ms(cost)} ms to a step ({share:+.1f} %, known to {known:.1f} %)"
+    told = "timing adds" if cost > reach else "timing adds nothing that chance would not:"
+    yield f"{told} {_ms(cost)} ms to a step ({share:+.1f} %, known to {known:.1f} %)"
     yield from _beside_lines(found)
     save = found.checkpoint
     yield (
@@ -78,13 +79,13 @@ def _notes(found: Summary) -> Iterator[str]:
         yield f"an epoch's end logs for {_ms(sum(timings.ends) / len(timings.ends))} ms, validation left out"
     if timings.card is not None:
         launched = "" if timings.card.launches is None else f"{timings.card.launches:.0f} launches and "
-        busy = "" if timings.card.busy is None else f"; the GPU idles {100 * (1 - timings.card.busy):.0f} % of it"
+        busy = "" if found.card_idle is None else f"; the GPU idles {100 * found.card_idle:.0f} % of it"
         yield f"a step has {launched}{timings.card.waits:.1f} waits of the host{busy}"
 
 
 def _beside_lines(found: Summary) -> Iterator[str]:
     busy, used, device = (found.beside(clock) for clock in ("busy", "thread", "device"))
-    told = [f"{part} {_ms(busy[part])} ms ({_ms(used.get(part, 0.0))} of a core)" for part in _worth(busy, found)]
+    told = [f"{part} {_ms(busy[part])} ms ({_ms(used.get(part, 0.0))} ms of a core)" for part in _worth(busy, found)]
     if told:
         yield f"beside a step the loader's threads: {', '.join(told)}; at work {100 * found.threads_at_work:.0f} %"
     copied = [f"{part} {_ms(device[part])} ms" for part in _worth(device, found)]
@@ -129,6 +130,7 @@ def profile_json(subject: Subject, found: Summary) -> dict[str, Any]:
         "checkpoint": {**found.checkpoint.model_dump(), "steps": found.save_steps, "share": found.checkpoint_share},
         "epoch_ends": found.timings.ends,
         "card": None if found.timings.card is None else found.timings.card.model_dump(),
+        "card_idle": found.card_idle,
         "bounds": judge(found),
         "steps": [step.model_dump() for step in found.timings.steps],
     }

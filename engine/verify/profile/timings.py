@@ -66,7 +66,7 @@ class Checkpoint(Times):
 class CardWork(Times):
     """What some steps asked of a GPU, a step: launches, and how often the host waited, at which lines.
 
-    `busy`: the share of their time in which it did anything. What nobody tells is None, and `why` says so.
+    `busy`: seconds in which it did anything, on any stream. What nobody tells is None, and `why` says so.
     """
 
     launches: float | None

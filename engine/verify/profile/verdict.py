@@ -64,24 +64,24 @@ def _advise_feeding(found: Summary) -> Iterator[str]:
 
 
 def _tell_card(found: Summary, most: str) -> Iterator[str]:
-    """Say whether a GPU or its host is waited for, where the card tells how long it idles."""
-    card = found.timings.card
-    if card is None:
+    """Say whether a GPU or its host is waited for, where it waits for no images and tells how long it idles."""
+    idle, card = found.card_idle, found.timings.card
+    if idle is None or card is None or most != "compute":
         return
-    if card.busy is None:
-        yield say("idle_unknown", why=card.why)
-    elif most == "compute" and 1 - card.busy >= IDLE:
-        yield say("bound_host", idle=100 * (1 - card.busy), launches=card.launches or 0)
-        if found.timings.about.compiled is None:
-            yield say("compile_it")
-    elif most == "compute":
-        yield say("bound_card", busy=100 * card.busy)
-    if card.waits >= 1:
-        yield say("card_waits", waits=card.waits, lines=", ".join(card.lines[:FEW_LINES]))
+    if idle < IDLE:
+        yield say("bound_card", busy=100 * (1 - idle))
+        return
+    yield say("bound_host", idle=100 * idle, launches=card.launches or 0)
+    if found.timings.about.compiled is None:
+        yield say("compile_it")
 
 
 def _tell_rest(found: Summary) -> Iterator[str]:
-    about = found.timings.about
+    about, card = found.timings.about, found.timings.card
+    if card is not None and card.busy is None:
+        yield say("idle_unknown", why=card.why)
+    if card is not None and card.waits >= 1:
+        yield say("card_waits", waits=card.waits, lines=", ".join(card.lines[:FEW_LINES]))
     yield say("cores_used", used=found.cores, cores=about.cores, threads=about.threads)
     if found.others >= FREE_CORES:
         yield say("crowded", others=found.others, cores=about.cores)

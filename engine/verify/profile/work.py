@@ -50,7 +50,7 @@ def sum_work(events: Iterable[Event], waits: list[str], steps: int) -> CardWork:
     lines = sorted(set(waits), key=waits.count, reverse=True)[:MOST_LINES]
     if not kernels:
         return CardWork(launches=None, waits=len(waits) / steps, lines=lines, busy=None, why=SILENT)
-    busy = _covered(kernels) / max(kernels[-1][1] - kernels[0][0], 1)
+    busy = _covered(kernels) / 1e9 / steps
     return CardWork(launches=launches / steps, waits=len(waits) / steps, lines=lines, busy=busy)
 
 

@@ -41,10 +41,10 @@ PROFILE_CASES: dict[str, tuple[Told, Told]] = {
     "short_epochs": (
         judged(WAITING, beside=BUSY, epochs=2, epoch_steps=5), judged(WAITING, beside=FULL, epochs=2, epoch_steps=5)
     ),
-    "idle_unknown": (on_gpu(why="nobody tells"), on_gpu(busy=0.9)),
-    "bound_host": (on_gpu(busy=0.6, launches=900.0), on_gpu(busy=0.9, launches=900.0)),
-    "compile_it": (on_gpu(busy=0.6), on_gpu(busy=0.6, compiled="max")),
-    "bound_card": (on_gpu(busy=0.9), on_gpu(busy=0.6)),
+    "idle_unknown": (on_gpu(why="nobody tells"), on_gpu(busy=0.09)),
+    "bound_host": (on_gpu(busy=0.06, launches=900.0), on_gpu(busy=0.09, launches=900.0)),
+    "compile_it": (on_gpu(busy=0.06), on_gpu(busy=0.06, compiled="max")),
+    "bound_card": (on_gpu(busy=0.09), on_gpu(busy=0.06)),
     "card_waits": (on_gpu(waits=2.0, lines=["a.py:1"]), on_gpu(waits=0.06, lines=["a.py:1"])),
     "cores_used": (COMPUTE, lambda: ""), "crowded": (judged(COMPUTING, idle=0.0), COMPUTE),
     "views_kept": (

@@ -9,7 +9,7 @@ from engine.verify.profile.timings import PARTS, Beside, CardWork, Checkpoint, S
 
 COMPUTING = {"forward": 0.03, "backward": 0.06, "optimizer": 0.01}
 WAITING = {"load": 0.05, "forward": 0.02, "backward": 0.03}
-ABOUT = {
+ABOUT: dict[str, Any] = {
     "device": "cpu", "kind": "cpu", "precision": "fp32", "threads": 2, "cores": 4, "workers": 1, "batch": 64,
     "images": 64.0, "micro_batch": None, "compiled": None, "save_seconds": 600.0, "epoch_steps": 1000, "taught": "",
     "keeps_views": False, "parameters": 1000,

@@ -25,7 +25,7 @@ def test_errors_that_a_person_can_mend_are_told_and_others_are_ours() -> None:
 
 def test_a_count_ends_a_training_of_any_length_without_a_checkpoint(tmp_path: Path) -> None:
     notes = Notes()
-    loop = make_loop(make_pack(tmp_path / "pack"), notes)
+    loop = make_loop(make_pack(tmp_path), notes)
     loop.marks = counter = StepCount(4)
     _train_until_stopped(loop)
     assert (counter.done, notes.saved) == (4, [])

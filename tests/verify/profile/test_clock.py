@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +12,6 @@ from engine.core.data.pack import Pack
 from engine.core.train.loop import Loop, Stopped
 from engine.core.train.marks import Marks
 from engine.spec import Train
-from engine.verify.profile import clock as module
 from engine.verify.profile.clock import StepClock
 from tests.core.train.toy import Notes, make_loop, make_pack
 
@@ -39,7 +37,7 @@ class Hand:
 def hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hand]:
     moved = Hand()
     for name in ("perf_counter", "process_time", "thread_time"):
-        monkeypatch.setattr(module.time, name, moved.read)
+        monkeypatch.setattr(f"engine.verify.profile.clock.time.{name}", moved.read)
     yield moved
     monkeypatch.undo()
 

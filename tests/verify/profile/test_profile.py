@@ -1,4 +1,4 @@
-"""A profile trains in a scratch home as a job would, adds up, leaves nothing behind, and says what keeps it from that."""
+"""A profile trains in a scratch home as a job would, adds up, leaves nothing behind, and says what keeps it from it."""
 
 from __future__ import annotations
 

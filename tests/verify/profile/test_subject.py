@@ -90,7 +90,7 @@ def test_an_arm_that_the_spec_has_not_is_refused_with_the_nearest(home: Home) ->
 
 def test_missing_images_are_named(home: Home, tmp_path: Path) -> None:
     away = ("data.source=folder", f"data.root={tmp_path}/away")
-    with pytest.raises(DataError, match="nothing can be profiled: .*away"):
+    with pytest.raises(DataError, match=r"nothing can be profiled: .*away"):
         subject_of_spec(load_spec(TINY, away), "original", home)
 
 

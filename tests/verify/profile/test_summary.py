@@ -31,7 +31,7 @@ def test_time_that_no_part_has_is_missing_from_what_is_accounted_for() -> None:
 
 def test_the_cost_of_timing_is_that_of_neighbours() -> None:
     cost, reach = summary(COMPUTING, cost=0.004).cost
-    assert (cost, reach) == (pytest.approx(0.004), pytest.approx(0.0))
+    assert [cost, reach] == pytest.approx([0.004, 0.0])
 
 
 def test_the_speed_is_that_of_plain_steps() -> None:
@@ -56,5 +56,12 @@ def test_threads_at_work_are_of_all_threads_and_all_steps() -> None:
 
 def test_cores_are_shared_between_us_others_and_idleness() -> None:
     found = summary(COMPUTING, cpu=0.15, idle=1.5)
-    assert (found.cores, found.others) == (pytest.approx(1.5), pytest.approx(1.0))
+    assert [found.cores, found.others] == pytest.approx([1.5, 1.0])
     assert summary(COMPUTING, idle=None).others == 0.0
+
+
+def test_idle_time_is_what_kernels_leave_of_a_plain_step() -> None:
+    found = summary(COMPUTING, cost=0.02, kind="gpu", card={"busy": 0.06})
+    assert found.card_idle == pytest.approx(0.25)
+    assert summary(COMPUTING, kind="gpu", card={"busy": 0.2}).card_idle == 0.0
+    assert summary(COMPUTING, kind="gpu", card={}).card_idle is summary(COMPUTING).card_idle is None

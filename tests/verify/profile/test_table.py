@@ -29,6 +29,7 @@ def test_each_part_has_a_line_of_milliseconds_and_shares() -> None:
 
 def test_what_timing_costs_is_said() -> None:
     assert "timing adds 4 ms to a step (+4.2 %, known to 0.0 %)" in lines(summary(COMPUTING, cost=0.004))
+    assert "timing adds nothing that chance would not: 0 ms to a step" in lines(summary(COMPUTING))
 
 
 def test_checkpoints_are_told_each_and_a_step() -> None:
@@ -38,7 +39,7 @@ def test_checkpoints_are_told_each_and_a_step() -> None:
 
 def test_threads_are_told_beside_the_step() -> None:
     told = lines(summary(WAITING, beside={"render": 0.9}))
-    assert "beside a step the loader's threads: render 90 ms (90 of a core); at work 90 %" in told
+    assert "beside a step the loader's threads: render 90 ms (90 ms of a core); at work 90 %" in told
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_who_teaches_is_told(taught: str, words: str) -> None:
 
 
 def test_a_card_has_its_hosts_times_beside_and_its_work() -> None:
-    told = lines(summary(COMPUTING, kind="gpu", device="H100", card={"launches": 900.0, "waits": 0.5, "busy": 0.75}))
+    told = lines(summary(COMPUTING, kind="gpu", device="H100", card={"launches": 900.0, "waits": 0.5, "busy": 0.075}))
     assert "host ms" in told
     assert "a step has 900 launches and 0.5 waits of the host; the GPU idles 25 % of it" in told
     silent = lines(summary(COMPUTING, kind="gpu", device="H100", card={"why": "a stub tells nothing"}))

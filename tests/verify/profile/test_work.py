@@ -13,7 +13,7 @@ def kernel(start: int, end: int) -> Event:
 
 def test_the_card_is_busy_where_any_of_its_streams_is() -> None:
     work = sum_work([kernel(0, 40), kernel(20, 50), kernel(30, 35), kernel(90, 100)], [], 2)
-    assert work.busy == pytest.approx(0.6)
+    assert work.busy == pytest.approx(60e-9 / 2)
 
 
 def test_launches_are_the_hosts_and_of_a_step() -> None:
