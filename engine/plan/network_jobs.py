@@ -28,7 +28,8 @@ def plan_student(run: RunDraft) -> None:
     if prune is not None and context.settings.is_pruned and prune.when == "before":
         return
     settings = train_settings(context, context.settings, context.seed, run.teaching)
-    needs = {"pack": run.jobs["pack"], **pruned_need(run)}
+    own = pruned_need(run) if not context.settings.is_pruned else {}  # what is pruned by chance begins whole
+    needs = {"pack": run.jobs["pack"], **own}
     run.jobs["student"] = add_training(context, settings, context.settings, needs, run.teaching)
 
 

@@ -106,8 +106,8 @@ SENTENCES = {
     # what stands below the table of results
     "pruning_note": "{arm}: pruning of {asked}{of} was asked, {reached} reached.",
     "pruning_open": "{arm}: pruning of {asked}{of} was asked; what was reached is not known.",
-    "mask_note": "{arm}: {asked} of the parameters were to be zero, {reached} are, and stay so. No parameter, memory or "
-    "time is saved by that: dense kernels multiply by a zero as by any number.",
+    "mask_note": "{arm}: {asked} of the parameters were to be zero, {reached} are, and stay so. No parameter, memory "
+    "or time is saved by that: dense kernels multiply by a zero as by any number.",
     "semi_note": "{arm}: two of each four weights along the input are zero and stay so, {reached} of the parameters. "
     "Sparse tensor cores can use that; no kernel here does, so that no parameter, memory or time is saved.",
     "mask_open": "{arm}: a mask over {asked} of the parameters was asked; how many are zero is not known.",

@@ -112,14 +112,19 @@ def hold_zeros(attempt: Attempt, loop: Loop, prune: Prune | None, seed: int) -> 
         return
     growth = None
     if "mask_sizes" in attempt.extra and prune is not None:
-        draws = {} if prune.criterion != "random" else score_weights(
-            loop.network, maskable(loop.network), "random", (), seed, torch.nn.functional.cross_entropy
-        )  # fmt: skip
-        growth = Growth(attempt.extra["mask_sizes"], loop.recipe.train.epochs * loop.groups.steps, draws)
+        steps = loop.recipe.train.epochs * loop.groups.steps
+        growth = Growth(attempt.extra["mask_sizes"], steps, _draws(loop.network, prune, seed))
     masks = Masks(loop.network, kept, growth)
     # The very tensors that the loop changes are those of its checkpoints.
     attempt.extra["masks"] = masks.kept
     loop.zeros = masks
+
+
+def _draws(network: nn.Module, prune: Prune, seed: int) -> dict[str, Tensor]:
+    """Return what chance gives each weight, the same in every attempt; nothing where sizes decide."""
+    if "random" not in (prune.criterion, prune.control):
+        return {}
+    return score_weights(network, maskable(network), "random", (), seed, torch.nn.functional.cross_entropy)
 
 
 def count_kept(loop: Loop) -> int | None:

@@ -84,6 +84,15 @@ class Settings(Model):
             raise refuse(f"a reference teacher has no {' and '.join(words)}", f"leave {' and '.join(words)} away")
         return self
 
+    @model_validator(mode="after")
+    def _mask_is_whole(self) -> Settings:
+        """The best epoch of a mask that grows may be one in which it was smaller than asked."""
+        grows = self.prune is not None and self.is_pruned and self.prune.when == "gradual"
+        if grows and self.train.checkpoint == "best_val":
+            what = "a mask that grows has its size at the end alone, and checkpoint: best_val tests an epoch before"
+            raise refuse(what, "set train.checkpoint: last, or prune.when: after")
+        return self
+
     @property
     def teachers(self) -> list[tuple[str, Teacher]]:
         """The teacher, and the one whose entropy the temperature is matched to, by their paths."""

@@ -73,7 +73,7 @@ class Prune(Model):
             raise refuse("criterion fpgm is of whole units, and a mask is of weights", "use l1, l2, taylor or random")
         if self.method == "2:4" and self.ratio not in (0.0, SEMI):
             what = f"2:4 sets half of the weights that it covers to zero, and ratio is {self.ratio:g}"
-            raise refuse(what, "leave ratio away, or set method: unstructured")
+            raise refuse(what, "set ratio: 0.5, or method: unstructured")
         if self.method == "2:4" and self.scope != "layer":
             raise refuse("2:4 chooses among four weights, and none across layers", "leave scope away")
         return self

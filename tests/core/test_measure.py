@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from engine.core.measure import (
     Load,
@@ -17,7 +20,8 @@ from engine.core.measure import (
     host_peak_rss,
     peak_memory,
 )
-from tests.core.network.nets import network
+from engine.core.network.build import build_network
+from tests.core.network.nets import network, student
 
 
 def test_macs_of_one_convolution_are_its_products() -> None:
@@ -111,3 +115,47 @@ def test_the_resident_peak_is_in_bytes() -> None:
     text = Path("/proc/self/status").read_text()
     kilobytes = int(text.partition("VmHWM:")[2].split()[0])
     assert host_peak_rss() == pytest.approx(kilobytes * 1024, rel=0.3)
+
+
+PATTERNS: dict[str, dict[str, Any] | None] = {
+    "window": None, "slide": {}, "block": {"pattern": "block"}, "row": {"pattern": "row"},
+}  # fmt: skip
+LARGE = pytest.mark.slow
+TIMM = (
+    "resnet18", "mobilenetv2_050", "mobilenetv3_small_050", "mobilenetv4_conv_small_050", "efficientnet_lite0",
+    "efficientnet_b0", "convnext_atto", "convnextv2_atto", "vit_tiny_patch16_224", "deit_tiny_patch16_224",
+    "regnetx_002",
+)  # fmt: skip
+
+
+def counted_by_torch(net: nn.Module, size: int) -> int:
+    """Return half the FLOPs that torch's counter sees in a real pass; its plain attention, whose products it knows."""
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        net.eval()(torch.zeros(1, 3, size, size))
+    return counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize(
+    "arch", ["tiny_vit_5m", *(pytest.param(f"tiny_vit_{size}m", marks=LARGE) for size in (11, 21))]
+)
+def test_macs_of_every_built_in_are_torchs(arch: str, pattern: str) -> None:
+    net = build_network(student(arch, PATTERNS[pattern]), 100, 224)
+    assert count_macs(net, 224) == counted_by_torch(net, 224)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_the_products_of_attention_are_counted_beside_its_projections(pattern: str) -> None:
+    net = network(56, PATTERNS[pattern])
+    counts = count_macs_by_module(net, 56)
+    for name, module in net.attention_modules():
+        projections = module.qkv.weight.numel() + module.proj.weight.numel()
+        tokens = net.shape.stages[int(name.split(".")[1])].side ** 2
+        assert counts[name] > projections * tokens
+
+
+@pytest.mark.parametrize("name", TIMM)
+def test_macs_of_timm_networks_are_torchs(name: str) -> None:
+    size = 224 if "patch16" in name else 64
+    net = build_network(student(f"timm/{name}"), 10, size)
+    assert count_macs(net, size) == counted_by_torch(net, size)

@@ -26,7 +26,7 @@ MASK = {"method": "unstructured", "ratio": 0.3}
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "layer": (MASK, TRAIN),
     "global": ({**MASK, "scope": "global", "criterion": "l1"}, SGD),
-    "semi": ({"method": "2:4"}, TRAIN),
+    "semi": ({"method": "2:4", "ratio": 0.5}, TRAIN),
     "grown": (
         {"method": "unstructured", "ratio": 0.3, "when": "gradual", "criterion": "l1"},
         {**SGD, "clip_grad": None},

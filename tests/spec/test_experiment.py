@@ -225,3 +225,10 @@ def test_ten_thousand_seeds_are_looked_at_once() -> None:
     assert Spec._seeds_once(Counted(range(10_000))) == list(range(10_000))
     with pytest.raises(PydanticCustomError, match="seed 3 is repeated"):
         Spec._seeds_once([7, 3, 7, 3, 9])
+
+
+def test_a_mask_that_grows_is_tested_at_its_end() -> None:
+    grown = {"ratio": 0.2, "method": "unstructured", "criterion": "l1", "when": "gradual"}
+    assert settings(prune=grown).is_pruned
+    with pytest.raises(ValidationError, match="has its size at the end alone"):
+        settings(prune=grown, train={"checkpoint": "best_val"})

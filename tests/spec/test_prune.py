@@ -40,4 +40,4 @@ def test_what_is_not_pruned_may_inherit_any_of_it() -> None:
 def test_two_of_four_is_half() -> None:
     assert Prune(method="2:4").ratio == 0.5
     assert Prune(method="2:4", ratio=0.0).ratio == 0.0
-    assert [Prune(method=method).is_mask for method in ("structured", "unstructured", "2:4")] == [False, True, True]  # type: ignore[arg-type]
+    assert [Prune(method=method).is_mask for method in ("structured", "unstructured", "2:4")] == [False, True, True]
