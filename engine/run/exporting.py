@@ -127,8 +127,7 @@ def export_network(home: Home, job: str, form: str, path: Path, *, force: bool =
     about = found.about.model_copy(update={"opset": opset})
     beside = path.with_name(f".{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
-        with torch.random.fork_rng(devices=[]):
-            written = write_form(form, found.network, about.image_size, beside, about.texts(found.beside))
+        written = write_form(form, found.network, about.image_size, beside, about.texts(found.beside))
         parity = _check(found, written, form, path)
         _give_name(beside, path, force=force)
     finally:

@@ -17,9 +17,8 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     experiment     one run's settings; a whole spec
     dotted         settings by dotted path
     cells          base, arm, matrix point -> the settings of a cell
-    identity       settings -> a stable id
+    identity forms   settings -> a stable id; the files that networks are exported as
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json
-    forms          the files that a network can be exported as
 """
 
 from engine.spec.base import ASIDE, NAME, Model, refuse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from PIL import Image
 from torch import Tensor
@@ -23,7 +24,7 @@ def test_classes_come_likeliest_first_with_their_meanings(tmp_path: Path) -> Non
     found = predict_images(asked, [tmp_path / f"{number}.png" for number in range(20)], 9)
     assert [one.image for one in found] == [str(tmp_path / f"{number}.png") for number in range(20)]
     assert [guess.title for guess in found[17].guesses] == ["bird (b)", "c", "a"]
-    assert sum(guess.share for guess in found[0].guesses) == 1.0
+    assert sum(guess.share for guess in found[0].guesses) == pytest.approx(1.0)
     assert list(found[0].lines())[1] == "   66.52%  bird (b)"
     told = found[0].as_json()
     assert (told["error"], told["classes"][0]["class"], told["classes"][0]["meaning"]) == (None, "b", "bird")

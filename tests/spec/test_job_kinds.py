@@ -123,6 +123,7 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "report/page.py": {"prune": ROLE},
     "report/published.py": {"prune": SECTION},
     "report/teachers.py": {"train": PART},
+    "run/exporting.py": {"pack": ROLE},
     "run/inputs.py": {"pack": ROLE},
     "run/jobs.py": {"pack": FACT},
     "run/measuring.py": {"measure": PHASE},

@@ -18,7 +18,6 @@ from engine.spec import Student
 from engine.spec.base import Interpolation, Model
 
 ABOUT = "xp.about"
-VERSION = 1
 Metadata = Mapping[str, str]
 
 
@@ -31,7 +30,7 @@ class About(Model):
     file, `job` who made it. `opset` is of ONNX alone.
     """
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     network: Student
     widths: dict[str, Any] | None = None
     classes: list[str] = Field(min_length=1)
