@@ -32,6 +32,8 @@ Mode = Literal["default", "reduce-overhead", "max-autotune-no-cudagraphs", "max-
 LEAST_IMAGES = 200_000
 # Pixels of a batch up to which a GPU waits for its host's launches, so that `auto` takes CUDA graphs: 64 of 224 px.
 SMALL_BATCH = 64 * 224 * 224
+# A CUDA graph is captured in the step after the first, and replayed from the third on.
+TRIED_STEPS = {"reduce-overhead": 3, "max-autotune": 3}
 GUESSED = "by a threshold that was not measured"
 PLAIN_BEFORE = "it goes on as it began: the steps of an earlier attempt were not compiled"
 MOVED = "; an earlier attempt, on another kind of device, did"
@@ -140,7 +142,8 @@ def _compile(network: nn.Module, forward: Forward, mode: Mode, step: Step, cache
     given = {field.name: getattr(forward, field.name) for field in fields(Forward)}
     call = torch.compile(network, fullgraph=True, dynamic=False, mode=mode)
     compiled = CompiledForward(**given, call=call, images=step.images)
-    _try_step(network, compiled, step)
+    for _ in range(TRIED_STEPS.get(mode, 1)):
+        _try_step(network, compiled, step)
     return compiled
 
 
