@@ -26,8 +26,8 @@ from engine.launch.shortages import find_shortage
 Wish = Literal["off", "auto", "max"]
 Mode = Literal["default", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune"]
 
-# Of `auto` on a GPU; both are guesses until somebody measures them on one (benchmarks/gpu.py tells where it pays), and an
-# outcome that rests on them says so.
+# Of `auto` on a GPU; both are guesses until somebody measures them on one (benchmarks/gpu.py tells where it pays),
+# and an outcome that rests on them says so.
 # Images to be trained on from which `auto` compiles for a GPU: below, compiling takes longer than it saves.
 LEAST_IMAGES = 200_000
 # Pixels of a batch up to which a GPU waits for its host's launches, so that `auto` takes CUDA graphs: 64 of 224 px.
