@@ -52,6 +52,9 @@ def test_a_replayed_pass_works_in_the_precision_that_was_asked_for(precision: st
     assert call_on(T4 if precision == "fp16" else H100, name_dtype, precision=precision) == words[precision]
 
 
+LOOK = 0.02  # a move is seen up to 5 ms late: so much of a third of a second
+
+
 # The counter of energy ------------------------------------------------------------------------------------------------
 
 
@@ -81,14 +84,14 @@ def look_for(card: MadeUp, seconds: float, monkeypatch: pytest.MonkeyPatch) -> _
 
 def test_power_is_the_energy_between_two_moves_of_the_counter(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = look_for(MadeUp(lambda now: 1000 + 350 * now), 0.5, monkeypatch)
-    assert watch.watts() == pytest.approx(350, rel=0.01)
-    assert len(watch.readings) == pytest.approx(100, abs=2), "every 5 ms and no more"
+    assert watch.watts() == pytest.approx(350, rel=LOOK)
+    assert 80 <= len(watch.readings) <= 101, "every 5 ms and no more"
 
 
-def test_what_was_used_before_the_first_move_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A card at rest until 30 ms: its first move, at 40 ms, holds both, and only what follows counts."""
-    watch = look_for(MadeUp(lambda now: 50 * min(now, 0.03) + 400 * max(now - 0.03, 0.0)), 0.4, monkeypatch)
-    assert watch.watts() == pytest.approx(400, rel=0.01)
+def test_what_was_used_before_the_first_move_is_no_part_of_the_power(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card at rest until 15 ms, whose counter first moves at 20: a mean from the beginning would be 366 W."""
+    watch = look_for(MadeUp(lambda now: 400 * max(now - 0.015, 0.0)), 0.2, monkeypatch)
+    assert watch.watts() == pytest.approx(400, rel=2 * LOOK)
 
 
 def test_a_power_that_changes_is_its_mean_over_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

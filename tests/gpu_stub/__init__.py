@@ -11,6 +11,7 @@ children.py  runs a function in such a process and reads what it tells
 jobs.py      a small experiment's jobs of every kind, feeding, losses, small cards
 program.py   the same as a scheduler preloads it, for whole experiments (two_cards.yaml)
 replays.py   graphs that are captured, replayed and refused
+compiling.py torch.compile of a training step, and a step as a graph
 job.py       `engine.run` on the stub: all numbers are zero there, so what judges numbers is told to look away
 
 It finds tensors on the wrong device, dtypes that do not meet, hidden synchronisations, launches, peaks of memory and

@@ -26,12 +26,14 @@ from engine.launch.shortages import find_shortage
 Wish = Literal["off", "auto", "max"]
 Mode = Literal["default", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune"]
 
-# Of `auto` on a GPU; both are guesses until somebody measures them on one (benchmarks/gpu.py tells where compiling pays),
+# Of `auto` on a GPU; both are guesses until somebody measures them on one (benchmarks/gpu.py tells where it pays),
 # and an outcome that rests on them says so.
 # Images to be trained on from which `auto` compiles for a GPU: below, compiling takes longer than it saves.
 LEAST_IMAGES = 200_000
 # Pixels of a batch up to which a GPU waits for its host's launches, so that `auto` takes CUDA graphs: 64 of 224 px.
 SMALL_BATCH = 64 * 224 * 224
+# A CUDA graph is captured in the step after the first, and replayed from the third on.
+TRIED_STEPS = {"reduce-overhead": 3, "max-autotune": 3}
 GUESSED = "by a threshold that was not measured"
 PLAIN_BEFORE = "it goes on as it began: the steps of an earlier attempt were not compiled"
 MOVED = "; an earlier attempt, on another kind of device, did"
@@ -140,7 +142,8 @@ def _compile(network: nn.Module, forward: Forward, mode: Mode, step: Step, cache
     given = {field.name: getattr(forward, field.name) for field in fields(Forward)}
     call = torch.compile(network, fullgraph=True, dynamic=False, mode=mode)
     compiled = CompiledForward(**given, call=call, images=step.images)
-    _try_step(network, compiled, step)
+    for _ in range(TRIED_STEPS.get(mode, 1)):
+        _try_step(network, compiled, step)
     return compiled
 
 

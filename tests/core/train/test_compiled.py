@@ -127,6 +127,19 @@ def test_what_a_machine_lacks_is_no_reason_to_train_otherwise(
     assert raised.value is error
 
 
+@pytest.mark.parametrize(("wish", "images", "steps"), [("max", 4, 1), ("auto", 64, 3), ("auto", 256, 1)])
+def test_a_graph_is_captured_and_replayed_before_training_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish: Any, images: int, steps: int
+) -> None:
+    """What fails only in the second step must not end a training that could go on without."""
+    tried: list[Step] = []
+    monkeypatch.setattr(compiled, "_try_step", lambda network, forward, step: tried.append(step))
+    kind = "cpu" if wish == "max" else "cuda"
+    forward = Forward(torch.device(kind), "fp32", (0.5,) * 3, (0.25,) * 3)
+    compile_forward(nn.Linear(1, 1), forward, wish, Step(images, 224, 10**7), tmp_path)
+    assert len(tried) == steps
+
+
 def test_only_full_batches_in_training_go_through_the_compiled_call() -> None:
     seen: list[int] = []
 
