@@ -12,6 +12,7 @@ from engine.verify.profile.verdict import judge
 from tests.gpu_stub.build import why_not
 from tests.gpu_stub.children import H100, call_on
 from tests.gpu_stub.profiles import profile_steps, watch_silent
+from tests.gpu_stub.test_jobs import STEP_LAUNCHES
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 
@@ -27,7 +28,9 @@ def test_the_parts_of_a_step_are_the_kernels_of_the_card(tmp_path: Path, workers
     assert found.accounted == pytest.approx(1.0, rel=0.05)
     assert card.launches is not None
     assert found.wall.median == pytest.approx(KERNEL * card.launches, rel=0.25)
-    assert found.share("forward") + found.share("backward") + found.share("optimizer") > 0.5
+    step = found.share("forward", "backward", "optimizer") * found.wall.mean
+    assert step == pytest.approx(KERNEL * STEP_LAUNCHES["train-teacher"], rel=0.25)
+    assert found.beside("device")["augment"] > 0
     assert set(found.host) == set(found.parts)
     assert found.host["forward"].mean > found.parts["forward"].mean  # the stub's kernels cost its host more
     assert card.waits <= 1

@@ -75,33 +75,6 @@ def test_a_submitted_run_is_profiled_and_its_home_stays_as_it_is(home: Home) -> 
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "what"),
-    [
-        (["nowhere.yaml"], 2, "nowhere.yaml"),
-        (["nobody"], 2, "nothing here is called 'nobody'"),
-        (["tiny/original"], 2, "no experiment here is called 'tiny'"),
-        ([str(TINY), "--arm", "distiled"], 2, "did you mean 'distilled'"),
-        ([str(TINY), "-o", "picture.gif"], 2, "is no picture"),
-        ([str(TINY), "-o", "no/such/folder.svg"], 2, "no such folder"),
-        ([str(TINY), "--set", "train.batch=3"], 2, "train.batch"),
-        (["tiny", "--set", "train.lr=1"], 2, "a run is as it was submitted"),
-        ([str(TINY), "--arm", "original", "--set", "resources.gpus=1"], 2, "xp profile --cpu"),
-        ([str(TINY), "--set", "data.source=folder", "--set", "data.root=/away"], 2, "/away"),
-    ],
-)
-def test_mistakes_are_told_with_a_fix_before_anything_is_timed(
-    home: Home, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, what: str
-) -> None:
-    monkeypatch.setattr(module, "list_gpus", list)
-    monkeypatch.setattr(module, "_time_in_child", lambda *order: pytest.fail("it was timed"))
-    answer = ask(home, *words)
-    told = answer.output + str(answer.exception or "")
-    assert what in told
-    assert "fix: " in told
-    assert getattr(answer.exception, "exit_code", None) == code
-
-
 def subject(home: Home, *words: str, **details: Any) -> Subject:
     return subject_of_spec(load_spec(TINY, words), "original", home, **details)
 
