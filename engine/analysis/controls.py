@@ -35,7 +35,7 @@ def control_notes(known: Mapping[tuple[str, str], Settings], arms: Iterable[str]
     for arm in dict.fromkeys(arms):
         missing = missing_controls(here, arm)
         if missing:
-            which = "; ".join(say(f"control_{control}") for control in missing)
+            which = ", or ".join(say(f"control_{control}") for control in missing)
             told.append(say("no_control", arm=arm, which=which))
     return told
 

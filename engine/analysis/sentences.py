@@ -57,9 +57,9 @@ SENTENCES = {
     "more_than_one": "{name} differs in more than one setting: {what}",
     "of_unknown": "{arm} begins with or learns from weights {unknown}, which may have been trained on these test "
     "images",
-    "no_control": "{arm} is pruned, and what came of that cannot be told apart from what else it had; no arm here has "
-    "all else the same and is {which}",
-    "control_scratch": "of its widths and trained from new weights for as many epochs (scratch)",
+    "no_control": "{arm} is pruned, and what came of that is not told apart from what else it had: no arm here with "
+    "all else the same is {which}",
+    "control_scratch": "of its widths (or mask) and trained from new weights for as many epochs (scratch)",
     "control_none_longer": "whole and trained for as many epochs (none_longer)",
     "control_random": "pruned as much by chance (random)",
     "fair_fix": "compare runs that differ in one factor alone, or say --anyway and get this as a footnote",

@@ -20,7 +20,8 @@ METRIC = "test_top1"
 LEADING = ("accuracy", "epochs")  # columns with a place of their own
 COLUMNS = tuple(dict.fromkeys(one.column for one in METRICS.values() if one.column not in ("", *LEADING)))
 
-NEWER = ("macs_algorithm", "speed-up")  # left out where no run has a figure, as in results of older versions
+# Left out where no run has a figure, as in results of older versions, or without a mask.
+NEWER = ("params_nonzero", "macs_algorithm", "speed-up")
 
 
 def shown_columns(sheet: Sheet) -> list[Metric]:
