@@ -53,6 +53,8 @@ gpu: $(SETUP)
 peers: $(SETUP)
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install -q -r benchmarks/peers.txt
+	# without what it needs, which is here already: torch in other releases, for one
+	test -d .torchdistill || .venv-peers/bin/python -m pip install -q --no-deps --target .torchdistill torchdistill==1.1.5
 	test -d .timm || git clone -q --depth 1 https://github.com/huggingface/pytorch-image-models .timm
 
 # constraints.lock: the pins of constraints.txt with the hash of every file that may be installed, for all platforms

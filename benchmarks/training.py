@@ -7,7 +7,7 @@ TinyViT-5M, 224 px, batch 16, fp32, AdamW. Each side is a process of its own tha
 that the sides alternate and a busy machine hurts all alike; the median epoch counts, the first is not counted. CPU time
 holds that of loader workers, of which each side has one. timm's side is its own train.py at its own augmentation, as
 its repository has it (--timm, XP_TIMM or what `make peers` cloned), torchdistill's its DistillationBox (--torchdistill,
-XP_TORCHDISTILL or the environment of the peers).
+XP_TORCHDISTILL or what `make peers` put there).
 
   plain           our loop (pack of JPEG, loader, step, heartbeat, finite check) against timm's default, channels_last
                   and `bare`, the same step on batches that lie in memory
@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -67,13 +68,19 @@ class Side:
 
     def epoch(self) -> bool:
         """Let it do an epoch; return whether it did."""
+        self.begin()
+        return self.finish()
+
+    def begin(self) -> None:
+        """Let it begin an epoch."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
+        with suppress(BrokenPipeError):  # it has failed, and finish says so
             self._process.stdin.write("\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            return False
+
+    def finish(self) -> bool:
+        """Wait for the end of the epoch; return whether there was one."""
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if line:
             self.epochs.append(Epoch(**json.loads(line)))
@@ -138,14 +145,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print one JSON list and nothing else")
     parser.add_argument("--photos", default=os.environ.get("XP_PHOTOS"), help="folder or archive of photographs")
     parser.add_argument("--timm", default=os.environ.get("XP_TIMM", str(ROOT / ".timm")), help="checkout with train.py")
-    parser.add_argument("--torchdistill", default=os.environ.get("XP_TORCHDISTILL", _peers_place()), help="its folder")
+    parser.add_argument(
+        "--torchdistill", default=os.environ.get("XP_TORCHDISTILL", str(ROOT / ".torchdistill")), help="its folder"
+    )
     parser.add_argument("--threads", type=int, default=2)
     return parser
-
-
-def _peers_place() -> str:
-    """Return where `make peers` installs what is only Python."""
-    return next((str(place) for place in ROOT.glob(".venv-peers/lib/*/site-packages")), str(ROOT / ".venv-peers"))
 
 
 def compare_plain(peers: Peers, shared: Words, rounds: int) -> list[Row]:
@@ -177,8 +181,10 @@ def measure(words: dict[str, Words], shared: Words, rounds: int) -> dict[str, Si
     environment = {"OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
     sides = {name: Side(name, shared | word, environment) for name, word in words.items()}
     try:
-        for side in sides.values():  # one after another: they start, and some compile
-            if not side.epoch():
+        for side in sides.values():  # at the same time: they start, and some compile, which is not counted
+            side.begin()
+        for side in sides.values():
+            if not side.finish():
                 print(f"{side.name} does not run here", file=sys.stderr)
         for _ in range(rounds):
             for side in sides.values():

@@ -171,6 +171,8 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor, lean: bool) -> Tensor:
+        # Packed once: each product, here and in backward, would copy them for itself.
+        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
         with as_given(q):
             weights = _weights(q, k, bias)
             out = weights @ v
@@ -184,7 +186,7 @@ class _Attend(torch.autograd.Function):
         q, k, v, bias, weights = ctx.saved_tensors
         if weights is None:
             weights = _weights(q, k, bias)
-        grad_q, grad_k, grad_v, grad_scores = _backward(q, k, v, weights, grad)
+        grad_q, grad_k, grad_v, grad_scores = _backward(q, k, v, weights, grad.contiguous())
         grad_bias = grad_scores.sum(0, keepdim=True) if ctx.bias_shape[0] == 1 else grad_scores
         return grad_q, grad_k, grad_v, grad_bias, None
 
@@ -201,8 +203,9 @@ def _backward(q: Tensor, k: Tensor, v: Tensor, weights: Tensor, grad: Tensor) ->
 def _weights(q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
     """Return softmax(s q k + bias) with the scale and the bias folded into the product."""
     windows, heads, rows, _ = q.shape
-    base = bias.expand(windows, -1, -1, -1).reshape(-1, rows, k.shape[2])
-    scores = torch.baddbmm(base, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=q.shape[-1] ** -0.5)
+    # Its own copy, which the product writes over: it would copy it once more.
+    base = bias.expand(windows, -1, -1, -1).clone(memory_format=torch.contiguous_format).flatten(0, 1)
+    scores = base.baddbmm_(q.flatten(0, 1), k.flatten(0, 1).mT, alpha=q.shape[-1] ** -0.5)
     precise = torch.float64 if q.dtype == torch.float64 else torch.float32
     return scores.softmax(-1, dtype=precise).to(q.dtype).view(windows, heads, rows, -1)
 

@@ -42,6 +42,26 @@ def test_learning_attention_has_the_formulas_values_and_gradients(windows: int, 
         torch.testing.assert_close(other, one, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize(("windows", "heads", "tokens"), [(16, 4, 49), (4, 5, 196), (1, 2, 25), (3, 1, 25)])
+def test_packing_keeps_every_bit(windows: int, heads: int, tokens: int) -> None:
+    torch.manual_seed(0)
+    projected = torch.randn(windows, tokens, heads * 3 * 32, requires_grad=True)
+    q, k, v = projected.view(windows, tokens, heads, 3, 32).permute(3, 0, 2, 1, 4).unbind(0)
+    bias, grad = torch.randn(1, heads, tokens, tokens), torch.randn(windows, tokens, heads, 32).transpose(1, 2)
+    given, scale = bias.clone(), 32**-0.5
+    out = attend(q, k, v, bias)
+    found = torch.autograd.grad(out, (q, k, v), grad)
+    # Product by product, each from views of the projections as they lie
+    base = bias.expand(windows, -1, -1, -1).reshape(-1, tokens, tokens)
+    scores = torch.baddbmm(base, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=scale)
+    weights = scores.softmax(-1).view(windows, heads, tokens, tokens)
+    slopes = torch._softmax_backward_data(grad @ v.mT, weights, -1, weights.dtype)
+    wanted = ((slopes @ k) * scale, (slopes.mT @ q) * scale, weights.mT @ grad)
+    assert torch.equal(out, weights @ v)
+    assert all(torch.equal(own, other) for own, other in zip(found, wanted, strict=True))
+    assert torch.equal(bias, given)
+
+
 @pytest.mark.parametrize("fused", [False, True])
 def test_without_gradients_or_asked_for_the_fused_kernel_runs(fused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     q, k, v, bias = (part.detach() for part in prepared(1))
