@@ -14,8 +14,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     prune controls teacher   pruning; what an arm that is a control comes to; who teaches
     distill        losses, temperatures
     experiment     one run's settings; a whole spec
-    dotted         settings by dotted path
-    cells          base, arm, matrix point -> the settings of a cell
+    dotted cells   settings by dotted path; base, arm, matrix point -> the settings of a cell
     identity       settings -> a stable id
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json
 """
