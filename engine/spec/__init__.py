@@ -11,12 +11,10 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     patterns backends   who sees whom in a window; what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
     training optimizers   train, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
-    prune controls   pruning; what an arm that is a control comes to
-    teacher        who teaches
+    prune controls teacher   pruning; what an arm that is a control comes to; who teaches
     distill        losses, temperatures
     experiment     one run's settings; a whole spec
-    dotted         settings by dotted path
-    cells          base, arm, matrix point -> the settings of a cell
+    dotted cells   settings by dotted path; base, arm, matrix point -> the settings of a cell
     identity forms   settings -> a stable id; the files that networks are exported as
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json
 """

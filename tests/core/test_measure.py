@@ -132,7 +132,7 @@ def counted_by_torch(net: nn.Module, size: int) -> int:
     """Return half the FLOPs that torch's counter sees in a real pass; its plain attention, whose products it knows."""
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         net.eval()(torch.zeros(1, 3, size, size))
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

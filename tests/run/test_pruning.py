@@ -124,7 +124,7 @@ def test_from_scratch_has_the_widths_of_the_pruned_and_other_weights(bench: Benc
     scratch = bench.train("train-scratch", needs={"pruned": pruned.job})
     done(bench, scratch)
     one, other = (load_trained(bench.home, job) for job in (pruned, scratch))
-    assert one.widths == other.widths  # type: ignore[comparison-overlap]  # Widths of a tiny_vit
+    assert one.widths == other.widths
     assert weights(pruned) != weights(scratch)
     assert measured(scratch)["params"] == measured(pruned)["params"]
 
@@ -150,7 +150,7 @@ def test_by_chance_takes_as_much_of_each_layer_as_the_criterion_did(bench: Bench
     chance = pruning(bench, "prune-chance-widths", {"scope": "global", "control": "random"}, {"pruned": pruned.job})
     done(bench, chance)
     one, other = (load_trained(bench.home, job) for job in (pruned, chance))
-    assert one.widths == other.widths  # type: ignore[comparison-overlap]  # Widths of a tiny_vit
+    assert one.widths == other.widths
     assert weights(pruned) != weights(chance)
     prune, train = CASES["global"]
     masked = done(bench, pruning(bench, "prune-global", prune, train=train))

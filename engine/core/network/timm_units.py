@@ -121,7 +121,6 @@ def _width(module: Any) -> int:
 
 FINDERS: Mapping[type[nn.Module], Callable[[Any], Found | None]] = {
     timm.layers.Mlp: _mlp,
-    timm.layers.ConvMlp: _mlp,
     timm.layers.GluMlp: _gated_mlp,
     timm.layers.SwiGLU: _swiglu,
     timm.layers.Attention: _attention,

@@ -27,11 +27,11 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "mobilenetv2": ("mobilenetv2_035", {}),
     "mobilenetv3": ("mobilenetv3_small_050", {}),
     "mobilenetv4": ("mobilenetv4_conv_small_035", {}),
-    "efficientnet": ("efficientnet_lite0", {"channel_multiplier": 0.25}),
+    "efficientnet": ("efficientnet_lite0", {}),
     "edge": ("tf_efficientnetv2_b0", {"channel_multiplier": 0.25}),
     "convnext": ("convnext_atto", {"depths": [1, 1, 1, 1], "dims": [8, 16, 24, 32]}),
     "conv_mlp": ("convnext_atto", {"depths": [1, 1, 1, 1], "dims": [8, 16, 24, 32], "conv_mlp": True}),
-    "resnet": ("resnet10t", {"base_width": 16}),
+    "resnet": ("resnet10t", {}),
     "bottleneck": ("resnet26", {"base_width": 16}),
 }
 KINDS = {"vit": {"heads", "hidden"}, "mobilenetv3": {"mid"}, "convnext": {"hidden"}, "edge": {"mid"}}

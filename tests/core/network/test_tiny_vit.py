@@ -16,7 +16,7 @@ from engine.core.measure import count_macs, count_params
 from engine.core.network.attention import LongformerAttention
 from engine.core.network.build import build_network, build_pruned, load_timm_weights, normalization, timm_weights
 from engine.core.network.tiny_vit import TinyViT
-from engine.core.prune import prune_network
+from engine.core.prune.structured import prune_network
 from engine.errors import DataError, XpError
 from engine.spec import Prune
 from tests.core.network.nets import network, randomize, student

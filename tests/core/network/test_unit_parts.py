@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -29,7 +31,7 @@ def test_columns_and_channels_go_with_their_sizes() -> None:
 
 
 def test_a_table_and_a_count_are_of_the_module_itself() -> None:
-    module = nn.Module()
+    module: Any = nn.Module()
     module.bias_table, module.width = nn.Parameter(torch.arange(6.0).view(3, 2)), 12
     keep_part(table(module, "bias_table"), torch.tensor([2]), 3)
     keep_part(counts(module, "width", 4), torch.tensor([2]), 3)

@@ -81,6 +81,7 @@ def test_taylor_of_a_weight_is_what_its_going_changes_to_first_order() -> None:
     CE(net(x), y).backward()  # type: ignore[no-untyped-call]
     weight = net[0].weight
     assert isinstance(weight, Tensor)
+    assert weight.grad is not None
     torch.testing.assert_close(score, (weight * weight.grad).abs().detach())
 
 

@@ -81,6 +81,7 @@ def test_the_asked_share_is_met_within_a_point(attention: dict[str, Any] | None,
     assert abs(report.achieved - ratio) <= 0.01
     assert report.params_after == count_params(net) < report.params_before
     assert report.macs_after < report.macs_before
+    assert isinstance(report.widths, Widths)
     assert min(min(stage) for stage in report.widths.heads) >= 1
 
 
@@ -88,6 +89,7 @@ def test_a_large_network_meets_the_share_closely_with_even_widths() -> None:
     net = build_network(student("tiny_vit_5m"), 100, 224)
     report = prune_network(net, Prune(ratio=0.2, criterion="l2"))
     assert report.achieved == pytest.approx(0.2, abs=0.005)
+    assert isinstance(report.widths, Widths)
     assert all(width % 8 == 0 for width in (*report.widths.mid, *sum(report.widths.hidden, ())))
 
 
@@ -287,6 +289,7 @@ def test_the_report_says_what_was_and_what_is(of: Any) -> None:
     left = sum(layer.units for layer in find_layers(net))
     shares = {"params": 1 - after[0] / before[0], "macs": 1 - after[1] / before[1], "units": 1 - left / units}
     assert report.achieved == pytest.approx(shares[of])
+    assert isinstance(report.widths, Widths)
     assert report.to_json()["widths"]["mid"] == report.widths.mid
 
 
