@@ -37,7 +37,8 @@ from collections.abc import Callable
 
 from pydantic import ValidationError
 
-from engine.core.train.loop import Diverged, Stopped
+from engine.core.train.loop import Stopped
+from engine.core.train.soundness import Diverged
 from engine.errors import DataError, JobError, VersionError, XpError
 from engine.launch import Order
 from engine.launch.environment import format_trace, hide_secrets

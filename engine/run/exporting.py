@@ -30,7 +30,8 @@ from engine.errors import DataError, JobError
 from engine.home.files import read_json, sync_path
 from engine.home.paths import Home
 from engine.inputs.splits import Rows, split_pack
-from engine.run.inputs import HomeVisit, absent_fix, load_trained, open_needed_pack
+from engine.run.attempt import absent_fix
+from engine.run.inputs import HomeVisit, load_trained, open_needed_pack
 from engine.spec.forms import form_words
 from engine.spec.job_file import read_details, read_job
 from engine.spec.job_settings import TrainSettings

@@ -51,11 +51,11 @@ def spoil(layer: str) -> Callable[..., Written]:
     """A writer whose file has one layer's weights wrong, while what it was written from is right."""
 
     def write(word: str, network: nn.Module, size: int, path: Path, texts: dict[str, str]) -> Written:
-        part = network.get_submodule(layer)
-        right = part.weight.data.clone()  # type: ignore[union-attr, operator]  # a linear layer
-        part.weight.data.neg_()  # type: ignore[union-attr, operator]  # a linear layer
+        weight = network.get_parameter(f"{layer}.weight").data
+        right = weight.clone()
+        weight.neg_()
         written = write_form(word, network, size, path, texts)
-        part.weight.data.copy_(right)  # type: ignore[union-attr, operator]  # a linear layer
+        weight.copy_(right)
         return written
 
     return write

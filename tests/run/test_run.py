@@ -10,7 +10,8 @@ import torch
 from pydantic import BaseModel, ValidationError
 
 from engine import run
-from engine.core.train.loop import Diverged, Stopped
+from engine.core.train.loop import Stopped
+from engine.core.train.soundness import Diverged
 from engine.errors import DataError, HomeError, JobError
 from engine.home.files import read_json, write_json
 from engine.home.paths import Home

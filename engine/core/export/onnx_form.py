@@ -132,7 +132,7 @@ def _layer(node: Any) -> str:
     """Return the dotted name of the layer that a node is of, the node's own name where nothing tells."""
     told = next((one.value for one in node.metadata_props if one.key == SCOPES), "")
     names = [name for name in SCOPE.findall(told)[:-1] if name]
-    return names[-1] if names else node.name
+    return names[-1] if names else str(node.name)
 
 
 def _open_session(path: Path, raw: bytes | None, threads: int | None) -> Any:

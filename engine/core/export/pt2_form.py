@@ -23,7 +23,7 @@ EXTRA = "xp.json"  # no folder in its name: torch's reader finds it by that alon
 
 def write_pt2(program: ExportedProgram, path: Path, texts: Metadata) -> ExportedProgram:
     """Write the graph; return it. The archive holds its own file name, so it has one that never changes."""
-    program.example_inputs = None  # type: ignore[assignment]  # a batch of zeros, which nobody needs
+    program.example_inputs = None  # a batch of zeros, which nobody needs
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pt2.") as folder:
         made = Path(folder) / "model.pt2"
         with warnings.catch_warnings():
@@ -73,7 +73,7 @@ class _Recorder(torch.fx.Interpreter):
     """Runs a graph node by node and keeps what each gives."""
 
     def __init__(self, program: ExportedProgram) -> None:
-        super().__init__(program.module())  # type: ignore[arg-type]  # a graph module
+        super().__init__(program.module())
         self.found: list[tuple[str, str, Tensor]] = []
 
     def run_node(self, n: torch.fx.Node) -> Any:

@@ -9,6 +9,7 @@ optim        the optimizer, ours or one of timm's
 schedule     the learning rate of a step
 update       gradients to weights: scaled, clipped, applied
 groups       several batches to an optimizer step
+soundness    whether its numbers are finite
 marks        where a step is, told to whoever profiles it
 ema          a moving average of the weights
 micro_batch  a batch in pieces, with the gradient of the whole

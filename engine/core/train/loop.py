@@ -30,6 +30,7 @@ from engine.core.train.groups import Groups
 from engine.core.train.marks import Marks
 from engine.core.train.micro_batch import couple_pieces, cut_batch, has_batch_norm, sum_pieces
 from engine.core.train.schedule import learning_rate
+from engine.core.train.soundness import Diverged, require_finite, require_finite_loss
 from engine.core.train.update import Update
 from engine.spec import Distill, Train
 
@@ -39,10 +40,6 @@ LOOK_STEPS = 16
 
 class Stopped(Exception):
     """Asked to stop, and everything worth keeping is on disk: the job goes on in a later attempt."""
-
-
-class Diverged(Exception):
-    """A loss or a weight is NaN or infinite; the checkpoints hold the last good state."""
 
 
 class Hooks(Protocol):
@@ -395,17 +392,3 @@ class Loop:
 
     def _log(self, name: str, value: float) -> None:
         self.hooks.metric(name, value, self.progress.step, self.progress.epoch)
-
-
-def require_finite_loss(loss_sum: float) -> None:
-    if not math.isfinite(loss_sum):
-        raise Diverged("the training loss is not finite")
-
-
-def require_finite(network: nn.Module, loss_sum: float) -> None:
-    """Raise Diverged when the loss or any weight is NaN or infinite: a finite loss can still leave bad weights."""
-    require_finite_loss(loss_sum)
-    floats = [value for value in network.state_dict().values() if value.is_floating_point()]
-    # One answer for all weights: each question to a GPU waits for it.
-    if not bool(torch.stack([torch.isfinite(value).all() for value in floats]).all()):
-        raise Diverged("a weight is not finite")

@@ -23,9 +23,10 @@ from engine.core.host_memory import keep_freed
 from engine.core.measure import count_params
 from engine.core.network.build import build_network
 from engine.core.train.compiled import CompiledForward
-from engine.core.train.loop import Diverged, Loop, Progress, Stopped
+from engine.core.train.loop import Loop, Progress, Stopped
 from engine.core.train.marks import Marks
 from engine.core.train.optim import recovery
+from engine.core.train.soundness import Diverged
 from engine.errors import JobError, XpError
 from engine.home.files import read_json, write_json
 from engine.inputs.machine import usable_cores

@@ -42,7 +42,7 @@ class Subject:
 
     @property
     def is_pruned(self) -> bool:
-        return str(self.jobs[self.job].canonical["kind"]) == "prune"
+        return KINDS[str(self.jobs[self.job].canonical["kind"])].network_role == "prune"
 
     def on_cpu(self) -> Subject:
         """Return the same training on the CPU, whatever GPU was asked for."""

@@ -35,7 +35,7 @@ def test_small_differences_pass_and_large_ones_and_nan_do_not() -> None:
 @pytest.mark.parametrize("word", ["pt2", "safetensors"])
 def test_the_first_layer_that_differs_is_named(word: str, pt2_file: Written, tmp_path: Path) -> None:
     network = make_network()
-    network.get_submodule(CHANGED).weight.data.mul_(1.5)  # type: ignore[union-attr]  # a linear layer
+    network.get_parameter(f"{CHANGED}.weight").data.mul_(1.5)
     path = tmp_path / f"changed{'.pt2' if word == 'pt2' else '.safetensors'}"
     write_form(word, network, SIZE, path, make_about().texts({}))
     honest = pt2_file
@@ -49,8 +49,8 @@ def test_onnx_names_the_layer_of_a_changed_weight(onnx_file: Written, tmp_path: 
     import onnx
 
     model = onnx.load(str(onnx_file.path))
-    last = next(one for one in model.graph.initializer if one.name == "head.fc.bias")
-    last.CopyFrom(onnx.numpy_helper.from_array(np.full(3, 9.0, np.float32), "head.fc.bias"))
+    last = next(one for one in model.graph.initializer if one.name == "head.fc.weight")
+    last.CopyFrom(onnx.numpy_helper.from_array(np.eye(*last.dims, dtype=np.float32), last.name))
     path = tmp_path / "changed.onnx"
     onnx.save(model, str(path))
     assert first_difference(onnx_file, open_form(path), IMAGES) == "head.fc"

@@ -57,5 +57,5 @@ def test_what_is_no_image_is_told(tmp_path: Path) -> None:
 
 def test_pixels_are_normalised_and_shares_sum_to_one() -> None:
     grey = torch.full((1, 3, 2, 2), 255, dtype=torch.uint8)
-    assert torch.equal(look_at(grey, make_about()), torch.full((1, 3, 2, 2), 2.0))
+    torch.testing.assert_close(look_at(grey, make_about()), torch.full((1, 3, 2, 2), 2.0))
     assert float(shares_of(torch.randn(2, 1000)).sum(1)[0]) == pytest.approx(1.0, abs=1e-12)

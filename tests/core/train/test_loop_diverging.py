@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from engine.core.data.pack import Pack
-from engine.core.train.loop import Diverged, Loop
+from engine.core.train.loop import Loop
+from engine.core.train.soundness import Diverged
 
 from .toy import Notes, make_loop
 

@@ -16,7 +16,8 @@ from engine.core.data.pack import Pack
 from engine.core.distill.encoding import Answers
 from engine.core.train.ema import MovingAverage
 from engine.core.train.evaluate import evaluate
-from engine.core.train.loop import Diverged, Loop, Stopped
+from engine.core.train.loop import Loop, Stopped
+from engine.core.train.soundness import Diverged
 from engine.spec import Distill, Train
 
 from .test_loop import same_weights, without_speed

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.train.loop import Diverged, Stopped
+from engine.core.train.loop import Stopped
+from engine.core.train.soundness import Diverged
 from engine.errors import JobError
 from engine.verify.profile.child import StepCount, _explain, _train_until_stopped
 from tests.core.train.toy import Notes, make_loop, make_pack
