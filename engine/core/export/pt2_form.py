@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from engine.core.export.about import Metadata
-from engine.core.export.trace import first_line
+from engine.core.export.trace import OUTPUT, first_line
 from engine.errors import DataError
 
 EXTRA = "xp.json"  # no folder in its name: torch's reader finds it by that alone
@@ -62,11 +62,13 @@ class Pt2Model:
 
 
 def graph_values(program: ExportedProgram, images: Tensor) -> Iterator[tuple[str, str, Tensor]]:
-    """Yield name, layer and value of every node of a graph that gives one tensor."""
+    """Yield name, layer and value of every node of a graph that gives one tensor; the last has the file's own name."""
     recorder = _Recorder(program)
     with torch.inference_mode():
         recorder.run(images)
-    yield from recorder.found
+    last = program.graph_signature.user_outputs
+    for name, layer, value in recorder.found:
+        yield OUTPUT if name in last else name, layer, value
 
 
 class _Recorder(torch.fx.Interpreter):

@@ -50,7 +50,7 @@ def test_onnx_names_the_layer_of_a_changed_weight(onnx_file: Written, tmp_path: 
 
     model = onnx.load(str(onnx_file.path))
     last = next(one for one in model.graph.initializer if one.name == "head.fc.weight")
-    last.CopyFrom(onnx.numpy_helper.from_array(np.eye(*last.dims, dtype=np.float32), last.name))
+    last.CopyFrom(onnx.numpy_helper.from_array(1e6 * np.eye(*last.dims, dtype=np.float32), last.name))
     path = tmp_path / "changed.onnx"
     onnx.save(model, str(path))
     assert first_difference(onnx_file, open_form(path), IMAGES) == "head.fc"
