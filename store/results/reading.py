@@ -87,7 +87,8 @@ def open_snapshot(home: Path | str | HasResults, *, seconds: float | None = SECO
     and nothing that it does changes the results. Its memory is bounded, and so is the time of each call (`seconds`,
     then StoreError; None: no limit, and DuckDB's own object instead of one that does the same); batches read from an
     Arrow reader take what time they take, a few at a time in memory. A table of Python's is joined by
-    `.register(name, frame)`, and by no other way: a variable's name is none of a table. Raises StoreError without results, or when they are of another version than this release.
+    `.register(name, frame)`, and by no other way: a variable's name is none of a table. Raises StoreError without
+    results, or when they are of another version than this release.
     """
     db = _open_file(_snapshot_path(home), OPEN_CONFIG)
     return db if seconds is None else cast(Connection, Handle(db, db, seconds))
@@ -111,6 +112,11 @@ def _open_file(path: Path, config: Config) -> Connection:
         db.execute(f"set timezone = 'UTC'; attach '{quote(path.resolve())}' as results (read_only); use results")
         version = db.execute("select value from raw.meta where name = 'version'").fetchall()
         db.execute(LOCK)
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        db.close()
+        raise StoreError(
+            f"there is not the memory to read {path}", "raise the limit (ulimit -v), or end what holds it"
+        ) from error
     except duckdb.Error as error:
         db.close()
         raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}", REBUILD) from error

@@ -2,8 +2,8 @@
 
 A damage is a flipped bit, a cut tail, a deleted file, two files that changed places, or one that lies in another's
 place. It matters when it changes a row of the results, a committed artifact, a pack, targets or a verdict
-(outcome.json): its checksum tells whether it is as it was written, and not whose it is. Handles tell of attempts, are in
-no figure and have no checksum.
+(outcome.json): its checksum tells whether it is as it was written, and not whose it is. Handles tell of attempts, are
+in no figure and have no checksum.
 """
 
 from __future__ import annotations
