@@ -31,7 +31,7 @@ from engine.home.files import read_json, sync_path
 from engine.home.paths import Home
 from engine.inputs.splits import Rows, split_pack
 from engine.run.inputs import HomeVisit, absent_fix, load_trained, open_needed_pack
-from engine.spec.forms import form_words
+from engine.spec.forms import check_suffix, form_words
 from engine.spec.job_file import read_details, read_job
 from engine.spec.job_settings import TrainSettings
 
@@ -121,6 +121,7 @@ def export_network(home: Home, job: str, form: str, path: Path, *, force: bool =
     replaced; JobError where the network cannot be had, has an operator that the format lacks, or the file differs.
     """
     form_words(form)
+    check_suffix(path, form)
     check_target(path, force=force)
     found = open_trained(home, job)
     opset = OPSET if form == "onnx" else None
