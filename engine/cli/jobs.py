@@ -21,7 +21,7 @@ from engine.cli.base import (
     tell,
 )
 from engine.cli.terminal import drawing_stream
-from engine.errors import HomeError
+from engine.errors import HomeError, XpError
 from engine.home.paths import Home
 from engine.launch.places import LAUNCHERS, check_executor, choose_executor
 
@@ -197,7 +197,12 @@ def _order(verb: str, name: str, home: Path | None) -> None:
 
     place = find_home(home)
     match = find_match(place, name)
-    jobs = give_order(place, verb, match)
+    try:
+        jobs = give_order(place, verb, match)
+    except XpError:  # they go on after a while: why that may be
+        for line in tell_foreign(place):
+            say(line)
+        raise
     say(f"{verb}: {len(jobs)} jobs" if jobs else f"{verb}: nothing to do: {explain_nothing(place, verb, match)}")
     if jobs:
         # At once: a write for each of a hundred thousand lines takes seconds.

@@ -9,6 +9,7 @@ it to the reader.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO, cast
@@ -35,12 +36,23 @@ class CleanStream:
         return getattr(self.rich_proxied_file, name)
 
 
+def open_streams() -> None:
+    """Let a stream that whoever started us has closed lead nowhere.
+
+    The next file to be opened would get its number, and what a library or a child prints would be written into it.
+    """
+    for mode, name in (("r", "stdin"), ("w", "stdout"), ("w", "stderr")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115  # as long as the process; the lowest number
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
+
+
 def guard_streams() -> None:
     """Clean the two streams of this process where they are a terminal; no character ends a command."""
+    open_streams()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started us
-            continue
         is_plain = stream.encoding.lower().replace("-", "") in ("ascii", "usascii", "ansi_x3.41968")
         stream.reconfigure(encoding="utf-8" if is_plain else None, errors="backslashreplace")
         if stream.isatty():

@@ -11,6 +11,7 @@ from engine.home.paths import AttemptFolder, Home
 from store.queue import Queue
 
 LOOK = 0.3  # seconds
+LONGEST = 1 << 20  # letters of a line; what is longer comes in parts, as a log may be one line of gigabytes
 
 
 def read_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
@@ -20,7 +21,14 @@ def read_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
         if len(jobs) > 1:
             yield f"== {job}" + (f", attempt {attempt.number}" if attempt else ": not started")
         if attempt is not None and attempt.log.exists():
-            yield from attempt.log.read_text(errors="replace").splitlines()
+            yield from _lines(attempt.log)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a log that may be larger than the memory."""
+    with open(path, encoding="utf-8", errors="replace") as handle:
+        while line := handle.readline(LONGEST):
+            yield line.removesuffix("\n")
 
 
 def follow_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
@@ -44,20 +52,22 @@ class _Tail:
 
     path: Path | None = None
     offset: int = 0
-    rest: str = field(default="")
+    rest: bytes = field(default=b"")
 
-    def new_lines(self, path: Path) -> list[str]:
+    def new_lines(self, path: Path) -> Iterator[str]:
         if path != self.path:
-            self.path, self.offset, self.rest = path, 0, ""
+            self.path, self.offset, self.rest = path, 0, b""
         if not path.exists():
-            return []
+            return
         with open(path, "rb") as handle:
             handle.seek(self.offset)
-            raw = handle.read()
-        self.offset += len(raw)
-        # A line that is still being written waits for its end.
-        *lines, self.rest = (self.rest + raw.decode(errors="replace")).split("\n")
-        return lines
+            while raw := handle.readline(LONGEST):
+                self.offset += len(raw)
+                self.rest += raw
+                # A line that is still being written waits for its end.
+                if raw.endswith(b"\n") or len(self.rest) >= LONGEST:
+                    line, self.rest = self.rest, b""
+                    yield line.removesuffix(b"\n").decode(errors="replace")
 
 
 def _newest(home: Home, job: str) -> AttemptFolder | None:

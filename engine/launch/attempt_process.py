@@ -121,8 +121,7 @@ def run_attempt(order: Order, program: Program, take_streams: Callable[[Path], N
     except SystemExit:
         raise
     except BaseException as error:
-        print(format_trace(error), end="", file=sys.stderr)
-        status = int(Exit.LACKING if find_shortage(error) else Exit.CRASHED)
+        status = judge_error(error)
     # Whatever it met then: without its home no job goes on.
     if status == Exit.CRASHED and not order.home.root.is_dir():
         status = int(Exit.LACKING)
@@ -130,6 +129,13 @@ def run_attempt(order: Order, program: Program, take_streams: Callable[[Path], N
     with suppress(OSError):
         write_handle(folder.handle, {**handle, "exit": status, "ended_at": time.time()})
     return status
+
+
+def judge_error(error: BaseException) -> int:
+    """Write the trace of what ended an attempt, and return its exit status; a full disk takes no trace."""
+    with suppress(OSError):
+        print(format_trace(error), end="", file=sys.stderr, flush=True)
+    return int(Exit.LACKING if find_shortage(error) else Exit.CRASHED)
 
 
 def describe_self(order: Order) -> dict[str, Any]:

@@ -26,12 +26,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.launch.attempt_process import log_alone, read_order, run_attempt
-from engine.launch.environment import format_trace
+from engine.launch.attempt_process import judge_error, log_alone, read_order, run_attempt
 from engine.launch.exits import Exit
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import kill_session, see_process, thread_count
-from engine.launch.shortages import find_shortage
 
 # numpy's OpenBLAS starts a pool of threads on import unless told not to; the variable itself is put back afterwards.
 QUIET = {"OPENBLAS_NUM_THREADS": "1"}
@@ -120,9 +118,8 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
         # As Python turns a SystemExit into a status.
         status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BaseException as error:
-        print(format_trace(error), end="", file=sys.stderr)
         # Where its folder cannot even be made, this status is all that tells why.
-        status = int(Exit.LACKING if find_shortage(error) else Exit.CRASHED)
+        status = judge_error(error)
     finally:
         with suppress(Exception):
             sys.stdout.flush()

@@ -144,7 +144,8 @@ def _map_note(maps: Sequence[Row]) -> str:
 def _facts(rows: ReportRows, sheet: Sheet) -> list[tuple[str, str]]:
     done = sum(run["state"] == "done" for run in rows.runs)
     seeds = sorted({run["seed"] for run in rows.runs})
-    splits = list(dict.fromkeys(run["split"] for run in rows.runs))
+    # A record that somebody made by hand tells of no split.
+    splits = list(dict.fromkeys(run["split"] or "unknown" for run in rows.runs))
     facts = [
         ("Submitted", f"{rows.about['submitted'] or 'unknown'} (submission {rows.about['submission']})"),
         ("Arms", ", ".join(sheet.arms)),

@@ -32,7 +32,7 @@ from engine.home.paths import Home
 from engine.inputs.splits import Rows, split_pack
 from engine.run.attempt import absent_fix
 from engine.run.inputs import HomeVisit, load_trained, open_needed_pack
-from engine.spec.forms import form_words
+from engine.spec.forms import check_suffix, form_words
 from engine.spec.job_file import read_details, read_job
 from engine.spec.job_settings import TrainSettings
 
@@ -122,6 +122,7 @@ def export_network(home: Home, job: str, form: str, path: Path, *, force: bool =
     replaced; JobError where the network cannot be had, has an operator that the format lacks, or the file differs.
     """
     form_words(form)
+    check_suffix(path, form)
     check_target(path, force=force)
     found = open_trained(home, job)
     opset = OPSET if form == "onnx" else None

@@ -101,7 +101,8 @@ def _wait_stopped(home: Home, jobs: Sequence[str]) -> None:
     while running := _running_jobs(home, jobs):
         if time.monotonic() > end:
             fix = (
-                f"the order stands and the next scheduler carries it out; look at `xp status` and {home.scheduler_log}"
+                "the order stands, and a scheduler that may end them carries it out; look at `xp status` and"
+                f" {home.scheduler_log}"
             )
             raise XpError(f"still running after {PATIENCE:.0f} s: {', '.join(running)}", fix=fix)
         time.sleep(0.05)

@@ -45,6 +45,14 @@ def form_of_file(path: Path) -> str | None:
     return next((word for word, form in FORMS.items() if path.name.endswith(form.suffix)), None)
 
 
+def check_suffix(path: Path, word: str) -> None:
+    """Raise DataError for a name by which the file would be read as another format than `word`, or as none."""
+    if form_of_file(path) != word:
+        ends, other = FORMS[word].suffix, form_of_file(path)
+        fix = f"name it *{ends}" + (f", or give --format {other}" if other else "")
+        raise DataError(f"a file of the format {word} ends in {ends}", where=str(path), fix=fix)
+
+
 EDGE = "install them: pip install 'xp-engine[edge]'"
 EXECUTORCH = (
     "pip install 'xp-engine[edge]', then pip install --no-deps executorch==1.5.1 tabulate: with its dependencies it "

@@ -32,10 +32,11 @@ Connection = duckdb.DuckDBPyConnection
 ROW_LIMIT = 10_000
 ANSWER_LIMIT = 64 << 20  # characters of text in one answer
 MEMORY_LIMIT = "2GB"  # of tables and sorts; a single huge value is bounded by bound_memory
-# Of a reader that is handed out. No file is written where memory is short: it would lie beside the results.
+# Of a reader. No file is written where memory is short: it would lie beside the results. No variable of Python's is a
+# table: whose, would depend on the thread and the function that asks.
 OPEN_CONFIG: Config = {
     "memory_limit": "4GB", "temp_directory": "", "autoload_known_extensions": "false",
-    "autoinstall_known_extensions": "false",
+    "autoinstall_known_extensions": "false", "python_enable_replacements": "false",
 }  # fmt: skip
 # In this order, after the results are attached: then they are read, and no other file is opened for anything. The
 # list of allowed paths alone would leave the results themselves to be read as bytes and written by COPY.
@@ -85,8 +86,9 @@ def open_snapshot(home: Path | str | HasResults, *, seconds: float | None = SECO
     a pandas DataFrame, `.sql(query).to_arrow_table()` an Arrow table. It opens no other file, whatever it is asked,
     and nothing that it does changes the results. Its memory is bounded, and so is the time of each call (`seconds`,
     then StoreError; None: no limit, and DuckDB's own object instead of one that does the same); batches read from an
-    Arrow reader take what time they take. A table of Python's is joined by `.register(name, frame)`. Raises
-    StoreError without results, or when they are of another version than this release.
+    Arrow reader take what time they take, a few at a time in memory. A table of Python's is joined by
+    `.register(name, frame)`, and by no other way: a variable's name is none of a table. Raises StoreError without
+    results, or when they are of another version than this release.
     """
     db = _open_file(_snapshot_path(home), OPEN_CONFIG)
     return db if seconds is None else cast(Connection, Handle(db, db, seconds))
@@ -110,6 +112,11 @@ def _open_file(path: Path, config: Config) -> Connection:
         db.execute(f"set timezone = 'UTC'; attach '{quote(path.resolve())}' as results (read_only); use results")
         version = db.execute("select value from raw.meta where name = 'version'").fetchall()
         db.execute(LOCK)
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        db.close()
+        raise StoreError(
+            f"there is not the memory to read {path}", "raise the limit (ulimit -v), or end what holds it"
+        ) from error
     except duckdb.Error as error:
         db.close()
         raise StoreError(f"cannot read {path}: {str(error).splitlines()[0]}", REBUILD) from error
@@ -183,9 +190,7 @@ def read_names(home: Path | str | HasResults) -> dict[str, list[str]]:
 
 def _open_locked(home: Path | str | HasResults) -> Connection:
     """Return a connection for queries of others."""
-    # Replacements: a query could read a Python variable of that name as a table.
-    config = {**OPEN_CONFIG, "memory_limit": MEMORY_LIMIT, "python_enable_replacements": "false"}
-    return _open_file(_snapshot_path(home), config)
+    return _open_file(_snapshot_path(home), {**OPEN_CONFIG, "memory_limit": MEMORY_LIMIT})
 
 
 def _fetch_rows(cursor: Connection, limit: int) -> QueryResult:

@@ -1,8 +1,9 @@
 """Files damaged by chance: takes a finished home and a seed, gives damages one after the other, and what must hold.
 
 A damage is a flipped bit, a cut tail, a deleted file, two files that changed places, or one that lies in another's
-place. It matters when it changes a row of the results, a committed artifact, a pack or targets. Verdicts of the
-scheduler (outcome.json), handles and logs tell of attempts and are in no figure; they have no checksum.
+place. It matters when it changes a row of the results, a committed artifact, a pack, targets or a verdict
+(outcome.json): its checksum tells whether it is as it was written, and not whose it is. Handles tell of attempts, are
+in no figure and have no checksum.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from typing import Any
 from engine.collect import collect, rebuild
 from engine.core.data.pack import write_pack
 from engine.core.data.sources import list_images
+from engine.home.control_files import read_outcome
 from engine.home.files import write_json
-from engine.home.paths import Home
+from engine.home.paths import AttemptFolder, Home
 from engine.inputs.content import file_digest
 from engine.inspect.deep import examine_files
 from engine.inspect.doctor import OF_A_HOME, guard
@@ -33,8 +35,8 @@ from tests.collect.reading import TABLES, log_steps
 from tests.helpers.queueing import states
 from tests.helpers.synthetic import Arm, SyntheticHome
 
-# In no figure: they tell how attempts went, and are written after the commit.
-ASIDE = ("outcome.json", "handle.json", "scheduler.lock", "ingest.lock", ".lock")
+# A handle tells who ran an attempt, in no figure; the locks hold nothing that anybody reads.
+ASIDE = ("handle.json", "scheduler.lock", "ingest.lock", ".lock")
 FIGURES = [table for table in TABLES if table != "attempts"]
 
 
@@ -169,6 +171,7 @@ class Ravager:
                 self.tally[f"{done[0].path.name}: {told}"] += 1
             else:
                 self._hold_content(said)
+                self._hold_verdicts(done, said)
                 rebuild(self.home)
                 self._hold_rows(said)
                 self._count(done, said)
@@ -269,6 +272,16 @@ class Ravager:
             # A result that is damaged itself names no files any more: then the job is named.
             names = (str(place), str(place.parent), f"{'/'.join(place.parts[:2])}/result.json")
             assert any(name in said for name in names), f"nothing was said of {place}"
+
+    def _hold_verdicts(self, done: list[Done], said: str) -> None:
+        """A verdict that was flipped or cut says what it said, or is named; one in another's place is whole."""
+        for one in done:
+            if one.path.name != "outcome.json" or one.kind not in ("flip", "cut") or not one.path.exists():
+                continue
+            place = one.path.relative_to(self.home.root)
+            before, now = (read_outcome(AttemptFolder(root / place.parent)) for root in (self.copy, self.home.root))
+            assert now == before or str(place) in said, f"nothing was said of {place}"
+            self.tally[f"outcome.json: {'as it was' if now == before else 'named'}"] += 1
 
     # The files ------------------------------------------------------------------------------------------------------
 

@@ -284,3 +284,18 @@ def test_a_gpu_that_is_asked_for_and_not_here_is_said_at_once_and_cpu_does_witho
     record = json.loads(home.records("quickstart")[-1].read_text())
     assert {job["details"]["device"] for job in record["jobs"]} == {"cpu"}
     assert record["spec"]["resources"]["gpus"] == 1, "what was asked stands as it was written"
+
+
+def test_whose_a_job_is_that_goes_on_is_said_with_the_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait for its end is over, and the scheduler may not end it."""
+
+    def give_up(*_: object) -> list[str]:
+        raise XpError("still running after 20 s: train-1")
+
+    home = make_home(tmp_path)
+    submit_probes(home, "one", [Probe("train-1")])
+    monkeypatch.setattr("engine.schedule.orders.give_order", give_up)
+    monkeypatch.setattr("engine.inspect.foreign.tell_foreign", lambda _: ["its process is alice's"])
+    answer = CliRunner().invoke(app, ["cancel", "one", "--home", str(home.root)])
+    assert isinstance(answer.exception, XpError)
+    assert "its process is alice's" in answer.output

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 import threading
 import warnings
@@ -141,6 +142,9 @@ student: {{arch: tiny_vit_5m}}
 """
 # A line of words for each command; {home}, {images}, {spec} and {here} are paths, and what is hostile is so itself.
 COMMANDS: dict[str, list[list[str]]] = {
+    "xp export": [["export", HOSTILE], ["export", "paper/a"]],
+    "xp predict": [["predict", HOSTILE, HOSTILE]],
+    "xp profile": [["profile", HOSTILE], ["profile", "{spec}"]],
     "xp init": [["init", f"{{here}}/{HOSTILE}"]],
     "xp validate": [["validate", "{spec}"], ["validate", HOSTILE], ["validate", "{here}"]],
     "xp plan": [["plan", "{spec}"], ["plan", "{quick}", "--set", f"title={HOSTILE}"], ["plan", "{quick}"]],
@@ -291,6 +295,8 @@ def test_a_pipe_is_left_as_it_is_but_that_no_character_ends_a_command(monkeypatc
     print("é\udcff\x1b")
     pipe.flush()
     assert pipe.buffer.getvalue() == b"\xc3\xa9\\udcff\x1b\n"
+    assert sys.stderr.name == os.devnull  # it was closed
+    sys.stderr.close()
 
 
 def test_a_clean_stream_is_the_stream_otherwise() -> None:
@@ -303,3 +309,20 @@ def test_a_clean_stream_is_the_stream_otherwise() -> None:
 
 def test_errors_in_a_notebook_steer_nothing() -> None:
     assert str(DataError("a\x1b[5n", where="b\x07", fix="c\x9b")) == "b\\x07: a\\x1b[5n\nfix: c\\x9b"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_leads_nowhere(tmp_path: Path, closed: str) -> None:
+    """Its number belongs to no file that is opened afterwards, and nothing ends with a traceback."""
+    code = (
+        "import os, sys; from engine.cli.terminal import guard_streams; guard_streams(); "
+        "file = open('told', 'w'); print('printed'); print('said', file=sys.stderr); read = sys.stdin.read(); "
+        "file.write(f'{file.fileno() > 2} {read!r} {os.get_inheritable(1)}')"
+    )
+    words = f'"{sys.executable}" -c "$CODE" {closed}'
+    here = Path(__file__).parents[2]
+    given = {**os.environ, "CODE": code, "PYTHONPATH": str(here)}
+    done = subprocess.run(["sh", "-c", words], cwd=tmp_path, env=given, stdin=subprocess.DEVNULL, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert (tmp_path / "told").read_text() == "True '' True"

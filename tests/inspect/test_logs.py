@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -88,3 +89,22 @@ def test_following_ends_only_when_none_runs(home: Home, monkeypatch: pytest.Monk
     monkeypatch.setattr("engine.inspect.logs.time.sleep", sleep)
     assert list(follow_logs(home, ["train-1"])) == []
     assert looks == [0.3, 0.3], "queued, then running"
+
+
+def test_a_log_larger_than_what_is_held_is_read_in_parts(home: Home) -> None:
+    """64 MB in one line and a last one: neither reader ever holds more than a few parts."""
+    write_log(home, 1, b"")
+    log = home.job("train-1").attempt(1).log
+    with open(log, "r+b") as handle:
+        handle.truncate(64 << 20)
+        handle.seek(0, 2)
+        handle.write(b"\nlast\n")
+    with Queue(home.queue_db) as queue:
+        queue.request_cancel(experiment="one")
+    for read in (read_logs, follow_logs):
+        tracemalloc.start()
+        sizes = [len(line) for line in read(home, ["train-1"])]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert sum(sizes) == (64 << 20) + len("last")
+        assert peak < 16 << 20

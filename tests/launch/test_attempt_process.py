@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import io
 import json
@@ -16,6 +17,7 @@ from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Order
 from engine.launch.attempt_process import Tee, log_too, order_by_hand, read_order, run_attempt
+from engine.launch.exits import Exit
 from engine.launch.memory import count_kills, oom_counter
 from engine.launch.process import boot_id, host_name, see_process
 
@@ -161,6 +163,21 @@ def test_a_bug_of_the_program_is_status_one(home: Home, capsys: pytest.CaptureFi
 
 
 # Streams --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_no_crash_although_its_log_cannot_tell(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = Order(home, "train-1", 1)
+
+    def program(_: Order) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    assert run_attempt(order, program, lambda _: None) == Exit.LACKING
+    assert json.loads(order.folder.handle.read_text())["exit"] == Exit.LACKING
 
 
 def test_a_person_sees_what_the_log_gets(

@@ -206,8 +206,10 @@ def test_facts_say_what_was_run_and_where() -> None:
 
 def test_facts_that_nobody_knows_are_said_to_be_unknown() -> None:
     about = {"title": None, "submitted": None, "train_seconds": None}
-    page = page_of([run_row("a", 0)], about=about, origins=[origin(git_commit=None, cpu_model=None, torch=None)])
+    runs = [{**run_row("a", 0), "split": None}]
+    page = page_of(runs, about=about, origins=[origin(git_commit=None, cpu_model=None, torch=None)])
     facts = dict(page.facts)
+    assert facts["Split (train/val/test)"] == "unknown"
     assert page.title == "paper"
     assert facts["Submitted"] == "unknown (submission 2)"
     assert facts["Baseline"] == "none named"

@@ -43,6 +43,8 @@ def test_a_taken_name_is_kept_without_force(bench: Bench, tmp_path: Path) -> Non
     assert path.read_text() == "mine"
     export_network(bench.home, "train-1", "safetensors", path, force=True)
     assert path.stat().st_size > 1000
+    with pytest.raises(DataError, match="format onnx ends in"):
+        export_network(bench.home, "train-1", "onnx", tmp_path / "b.safetensors")
     with pytest.raises(DataError, match="no such folder"):
         export_network(bench.home, "train-1", "safetensors", tmp_path / "b" / "a.safetensors")
 

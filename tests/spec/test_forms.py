@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from engine.errors import DataError
 from engine.spec import forms
-from engine.spec.forms import FORMS, form_of_file, form_words
+from engine.spec.forms import FORMS, check_suffix, form_of_file, form_words
 
 
 def test_each_suffix_means_one_format() -> None:
@@ -28,3 +29,11 @@ def test_an_unknown_word_gets_the_nearest_and_an_absent_package_how_to_have_it(
     with pytest.raises(DataError, match="needs no_such_package, which is not here") as caught:
         form_words("onnx")
     assert "edge" in caught.value.fix
+
+
+@pytest.mark.parametrize(("name", "cure"), [("a.safetensors", "--format safetensors"), ("a.bin", r"\*\.onnx")])
+def test_a_name_that_another_format_has_is_refused(name: str, cure: str) -> None:
+    with pytest.raises(DataError, match=r"format onnx ends in \.onnx") as caught:
+        check_suffix(Path(name), "onnx")
+    assert re.search(cure, caught.value.fix)
+    check_suffix(Path("a.onnx"), "onnx")

@@ -62,6 +62,25 @@ def test_pandas_arrow_and_a_registered_frame_work(root: Path) -> None:
         assert db.sql("select j.job from jobs j join mine using (job)").fetchall() == [rows[0][:1]]
 
 
+@pytest.mark.parametrize("seconds", [5.0, None])
+def test_no_variable_of_pythons_is_a_table(root: Path, seconds: float | None) -> None:
+    mine = pandas.DataFrame({"job": ["a"]})
+    with open_snapshot(root, seconds=seconds) as db:
+        with pytest.raises(duckdb.CatalogException, match="mine does not exist"):
+            db.sql("from mine")
+        db.register("mine", mine)
+        assert db.sql("from mine").fetchall() == [("a",)]
+
+
+def test_batches_of_an_endless_join_come_one_after_the_other(root: Path) -> None:
+    """The reader of a relation computes what is read: 10^10 rows and more are never there at once."""
+    with open_snapshot(root, seconds=30.0) as db:
+        reader = db.sql("select a.*, range as place from metrics a, range(10000000000)").to_arrow_reader()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert sum(reader.read_next_batch().num_rows for _ in range(20)) > 20_000
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500 << 10  # KB
+
+
 ASK: dict[str, Callable[[Connection], Any]] = {
     "execute": lambda db: db.execute(ENDLESS).fetchall(),
     "relation": lambda db: db.sql(ENDLESS).fetchall(),

@@ -326,3 +326,19 @@ def test_file_itself_may_be_named_and_a_quote_in_its_path_is_no_harm(tmp_path: P
     path = tmp_path / "it's.duckdb"
     path.write_bytes(home.results_db.read_bytes())
     assert run_query(path, "select count(*) from experiments").rows == [(1,)]
+
+
+def test_want_of_memory_is_not_taken_for_damage(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a small `ulimit -v` nothing is wrong with the file, and no rebuild would help."""
+
+    class Poor:
+        def execute(self, _: str) -> None:
+            raise duckdb.OutOfMemoryException("Allocation failure")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(duckdb, "connect", lambda *_, **__: Poor())
+    with pytest.raises(StoreError, match="not the memory to read") as caught:
+        open_snapshot(home)
+    assert "rebuild" not in caught.value.fix
