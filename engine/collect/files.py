@@ -82,13 +82,14 @@ def state_of(folder: JobFolder, states: Mapping[str, str]) -> str:
 
 def attempt_row(job: str, attempt: AttemptFolder, winners: list[tuple[str, int]]) -> Row:
     """Return one attempt with its outcome; the committed one is done before its scheduler says so."""
-    outcome, handle = read_outcome(attempt) or OutcomeFile(), read_handle(attempt) or HandleFile()
+    told, handle = read_outcome(attempt), read_handle(attempt) or HandleFile()
+    outcome = told or OutcomeFile()
     about = read_object(attempt.provenance) or {}
     return {
         "job": job,
         "attempt": attempt.number,
         "outcome": outcome.outcome or ("done" if (job, attempt.number) in winners else None),
-        "reason": outcome.reason or None,
+        "reason": None if told is None else outcome.reason,
         "host": handle.host or about.get("host"),
         "device": about.get("device"),
         "slot": outcome.slot or None,

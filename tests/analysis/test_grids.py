@@ -122,7 +122,7 @@ def test_levels_beyond_counting_are_looked_at_whole(monkeypatch: pytest.MonkeyPa
     [
         ("phase1_big_window", ["attention", "windows"], 4),
         ("phase2_convnextv2", ["attention", "teacher"], 4),
-        ("phase2_pruned", ["attention", "pruning"], 4),
+        ("phase2_pruned", ["teacher", "pruning"], 4),
         ("sparse_pattern", ["pattern", "select"], 18),
     ],
 )

@@ -257,8 +257,8 @@ def test_a_cell_is_validated_once_from_file_to_plan(monkeypatch: pytest.MonkeyPa
     spec = load_spec(SPECS / "phase2_pruned.yaml")
     cells = list(expand_cells(spec))
     make_plan(spec, open_home(tmp_path, create=True))
-    assert len(cells) == 12
-    assert sorted(seen) == ["Settings"] * 12 + ["Spec"]
+    assert len(cells) == 24
+    assert sorted(seen) == ["Settings"] * 24 + ["Spec"]
 
 
 @pytest.mark.parametrize("words", [(), ("matrix={train.lr: [0.1, 0.2], train.batch_size: [8, 16]}",)])

@@ -127,6 +127,8 @@ OTHER_LOOKS = {
     "schedule/lookup.py": "whether it is there",
     "schedule/submit.py": "it writes it",
     "schedule/worker/loop.py": "whether it is there",
+    "verify/profile/profile.py": "it writes it, in a scratch home; whether weights may be downloaded",
+    "verify/profile/subject.py": "whether it is there, and its words for a copy",
 }
 
 

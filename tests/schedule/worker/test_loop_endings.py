@@ -13,6 +13,7 @@ import pytest
 from engine.home.control_files import HandleFile
 from engine.home.files import write_json
 from engine.home.paths import Home
+from engine.home.seals import holds
 from engine.launch import State, Status
 from engine.launch.process import boot_id, host_name, seconds_since_start, see_process
 from store.queue import Queue
@@ -47,6 +48,8 @@ def test_outcome_holds_what_a_rebuild_needs(home: Home) -> None:
         stage.end("train-1", 3)
         told = json.loads(home.job("train-1").attempt(1).outcome.read_text())
         (row,) = stage.queue.attempt_rows()
+        assert holds(told)
+        del told["self"]
         assert started <= told.pop("ended_at") <= (row.ended_at or 0.0)
     assert told == {
         "outcome": "crashed",
