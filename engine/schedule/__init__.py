@@ -2,7 +2,6 @@
 
 submit  a plan -> job folders, a record, rows in the queue
 lookup  what an id that a person typed may mean
-addresses  EXPERIMENT/ARM@SEED
 orders  cancel, pause, resume, retry, priority
 given   orders as they are kept, for a queue that is made anew
 slot_marks  the GPUs that are shut out, and those under suspicion

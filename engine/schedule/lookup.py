@@ -38,31 +38,32 @@ class FoundRun:
 
     @property
     def name(self) -> str:
-        return f"{self.experiment}/{self.arm}@{self.seed}"
+        cell = "" if self.cell == "default" else f"/{self.cell}"
+        return f"{self.experiment}/{self.arm}{cell}@{self.seed}"
 
 
-def find_run(home: Home, text: str) -> FoundRun:
+def find_run(home: Home, text: str, *, or_first: bool = False) -> FoundRun:
     """Return the run that `text` names: itself, or EXPERIMENT/ARM, EXPERIMENT/ARM/CELL, either with @SEED.
 
-    Raises XpError where nothing is called so, and where it is several runs.
+    Raises XpError where nothing is called so, and where it is several runs, unless the first of them will do.
     """
     if "/" not in text:
         match = find_match(home, text)
         if match.experiment is not None and match.kind == "run":
             return next(run for run in _all_runs(home, match.experiment) if run.run == match.name)
-        arms = sorted({run.arm for run in _newest_runs(home, text)}) if match.kind == "experiment" else []
+        arms = sorted({run.arm for run in list_runs(home, text)}) if match.kind == "experiment" else []
         fix = f"name one of its arms: {', '.join(f'{text}/{arm}' for arm in arms[:MOST])}" if arms else RUN_FIX
         raise XpError(f"{match.name} is {'an experiment' if arms else 'a job'}, and a run is wanted", fix=fix)
     place, _, seed = text.partition("@")
     experiment, arm, *cell = place.split("/", 2)
-    runs = _newest_runs(home, experiment)
+    runs = list_runs(home, experiment)
     arms = sorted({run.arm for run in runs})
     if arm not in arms:
         raise XpError(f"{experiment} has no arm {arm!r}", fix=closest_hint(arm, arms))
     runs = [run for run in runs if run.arm == arm]
     runs = _with(runs, "cell", cell[0], experiment) if cell else runs
     runs = _with(runs, "seed", seed, experiment) if seed else runs
-    if len(runs) > 1:
+    if len(runs) > 1 and not or_first:
         ways = sorted({f"{place}/{run.cell}@{run.seed}" if len({one.cell for one in runs}) > 1 and not cell
                        else f"{place}@{run.seed}" for run in runs})  # fmt: skip
         raise XpError(f"{text} is {len(runs)} runs", fix=f"name one of them: {', '.join(ways[:MOST])}")
@@ -77,7 +78,8 @@ def _with(runs: Sequence[FoundRun], field: str, wanted: str, experiment: str) ->
     return kept
 
 
-def _newest_runs(home: Home, experiment: str) -> list[FoundRun]:
+def list_runs(home: Home, experiment: str) -> list[FoundRun]:
+    """Return the runs of an experiment's newest submission. Raises XpError where there is none of that name."""
     if not home.records(experiment):
         known = [path.name for path in home.experiments() if home.records(path.name)]
         fix = closest_hint(experiment, known) if known else "submit a spec first: xp submit SPEC"

@@ -10,8 +10,7 @@ from engine.errors import DataError, XpError, closest_hint
 from engine.home.files import read_json
 from engine.home.paths import Home
 from engine.plan import Plan, make_plan
-from engine.schedule.addresses import find_run, list_runs
-from engine.schedule.lookup import find_match
+from engine.schedule.lookup import FoundRun, find_match, find_run, list_runs
 from engine.spec import Spec
 from engine.spec.cells import Cell, expand_cells, merge_trees
 from engine.spec.job_file import read_details, read_job
@@ -97,21 +96,23 @@ def subject_of_home(home: Home, name: str, arm: str | None = None) -> Subject:
 
     Raises XpError where nothing, or no training, is called so.
     """
-    if "/" in name or "@" in name:
-        run = find_run(home, name)
-        return _subject(run.title, run.jobs, _closure(home, run.jobs["student"]), ())
-    match = find_match(home, name)
-    if match.kind == "job":
+    match = None if "/" in name else find_match(home, name)
+    if match is not None and match.kind == "job":
         return _subject_of_job(home, match.name)
-    runs = list_runs(home, str(match.experiment))
-    if match.kind == "run":
-        runs = [run for run in runs if run.run == match.name] or runs
-    elif arm is None and len({run.arm for run in runs}) > 1:
-        arms = list(dict.fromkeys(run.arm for run in runs))
-        what = f"{name} has {len(arms)} arms"
-        raise XpError(what, where=name, fix=f"name one: xp profile {name}/{arms[0]} ({', '.join(arms)})")
-    run = runs[0] if arm is None else find_run(home, f"{name}/{arm}")
-    return _subject(run.title, run.jobs, _closure(home, run.jobs["student"]), ())
+    if match is not None and match.kind == "experiment":
+        run = find_run(home, f"{name}/{arm}", or_first=True) if arm else _only_arm(home, match.name)
+    else:
+        run = find_run(home, name, or_first=True)
+    return _subject(run.name, run.jobs, _closure(home, run.jobs["student"]), ())
+
+
+def _only_arm(home: Home, experiment: str) -> FoundRun:
+    runs = list_runs(home, experiment)
+    arms = list(dict.fromkeys(run.arm for run in runs))
+    if len(arms) > 1:
+        what = f"{experiment} has {len(arms)} arms"
+        raise XpError(what, where=experiment, fix=f"name one: xp profile {experiment}/{arms[0]} ({', '.join(arms)})")
+    return runs[0]
 
 
 def _subject_of_job(home: Home, job: str) -> Subject:

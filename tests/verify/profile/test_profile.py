@@ -16,7 +16,7 @@ from engine.home.paths import AttemptFolder, Home, open_home
 from engine.launch import CPU_SLOT
 from engine.load import load_spec
 from engine.plan import make_plan
-from engine.schedule.addresses import find_run
+from engine.schedule.lookup import find_run
 from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.submit import submit_plan
 from engine.verify.profile import profile as module
@@ -98,7 +98,7 @@ def test_a_gpu_is_taken_where_there_is_one_and_asked_for_in_vain_where_there_is_
 
 def test_the_shape_of_what_is_not_pruned_yet_is_not_known(home: Home) -> None:
     submit_plan(make_plan(load_spec(TINY, ()), home), home)
-    pruned = subject_of_home(home, find_run(home, "tiny/distilled_pruned").jobs["prune"])
+    pruned = subject_of_home(home, find_run(home, "tiny/distilled_pruned", or_first=True).jobs["prune"])
     with pytest.raises(XpError, match="the pruned shape is not known"):
         profile_training(pruned, home, Wanted(3), lambda line: None)
     assert list(home.verify_root.iterdir()) == []

@@ -10,7 +10,7 @@ from engine.errors import DataError, HomeError, XpError
 from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import make_plan
-from engine.schedule.addresses import find_run
+from engine.schedule.lookup import find_run
 from engine.schedule.submit import submit_plan
 from engine.verify.profile.subject import subject_of_home, subject_of_spec
 
@@ -27,7 +27,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def test_a_spec_means_the_training_that_its_submission_would_have(home: Home, tmp_path: Path) -> None:
     empty = open_home(tmp_path / "home", create=True)
     for arm in ("original", "distilled"):
-        assert subject_of_spec(load_spec(TINY, ()), arm, empty).job == find_run(home, f"tiny/{arm}").jobs["student"]
+        assert (
+            subject_of_spec(load_spec(TINY, ()), arm, empty).job
+            == find_run(home, f"tiny/{arm}", or_first=True).jobs["student"]
+        )
     assert list(empty.jobs_root.iterdir()) == list(empty.experiments_root.iterdir()) == []
 
 
@@ -40,12 +43,12 @@ def test_the_first_arm_is_taken_and_the_others_are_named(home: Home) -> None:
 
 def test_settings_of_the_command_line_make_another_training(home: Home) -> None:
     changed = subject_of_spec(load_spec(TINY, ("train.batch_size=32",)), "original", home)
-    assert changed.job != find_run(home, "tiny/original").jobs["student"]
+    assert changed.job != find_run(home, "tiny/original", or_first=True).jobs["student"]
 
 
 @pytest.mark.parametrize("name", ["tiny/distilled", "tiny/distilled@0", "run", "job", "arm"])
 def test_a_home_knows_it_by_every_name(home: Home, name: str) -> None:
-    run = find_run(home, "tiny/distilled")
+    run = find_run(home, "tiny/distilled", or_first=True)
     named = {"run": run.run, "job": run.jobs["student"], "arm": "tiny"}.get(name, name)
     subject = subject_of_home(home, named, "distilled" if name == "arm" else None)
     assert subject.job == run.jobs["student"]
@@ -57,7 +60,7 @@ def test_of_a_pruned_run_the_training_before_is_meant_and_said(home: Home) -> No
     subject = subject_of_home(home, "tiny/distilled_pruned")
     assert subject.job.startswith("train-")
     assert "before pruning" in subject.notes[0]
-    assert subject_of_home(home, find_run(home, "tiny/distilled_pruned").jobs["prune"]).is_pruned
+    assert subject_of_home(home, find_run(home, "tiny/distilled_pruned", or_first=True).jobs["prune"]).is_pruned
 
 
 def test_on_the_cpu_is_a_detail_and_no_other_training(home: Home) -> None:
@@ -76,7 +79,7 @@ def test_on_the_cpu_is_a_detail_and_no_other_training(home: Home) -> None:
     ],
 )
 def test_what_is_no_training_is_refused_with_what_there_is(home: Home, name: str, what: str) -> None:
-    named = find_run(home, "tiny/original").jobs["pack"] if name == "pack" else name
+    named = find_run(home, "tiny/original", or_first=True).jobs["pack"] if name == "pack" else name
     with pytest.raises(XpError, match=what) as told:
         subject_of_home(home, named)
     assert told.value.fix
