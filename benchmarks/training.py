@@ -14,7 +14,7 @@ XP_TORCHDISTILL or what `make peers` put there).
   compiled        the same with train.compile: max, against our own loop and timm's --torchcompile, with channels_last
                   and without; compiling takes minutes, and is not counted
   ViT-S, ViT-B    our loop with such a teacher's answers from the store, as a second use of them has it, against others'
-                  loops with the teacher in the step; all teachers are drawn
+                  loops with the teacher in the step, at their defaults and in channels_last; all teachers are drawn
 """
 
 from __future__ import annotations
@@ -116,9 +116,10 @@ class Peers:
             name: {"peer": "timm", "timm": str(self.timm), "flags": flags} for name, flags in sides.items() if self.timm
         }
 
-    def of_torchdistill(self, name: str, teacher: str) -> dict[str, Words]:
+    def of_torchdistill(self, sides: dict[str, list[str]], teacher: str) -> dict[str, Words]:
+        """Return the words of torchdistill's box with each list of flags, none where it is not here."""
         words = {"peer": "torchdistill", "torchdistill": str(self.torchdistill), "teacher": teacher}
-        return {name: {**words, "flags": ["channels_last"]}} if self.torchdistill else {}
+        return {name: {**words, "flags": flags} for name, flags in sides.items() if self.torchdistill}
 
 
 def main() -> None:
@@ -168,11 +169,13 @@ def compare_compiled(peers: Peers, shared: Words, rounds: int) -> list[Row]:
 
 def compare_taught(name: str, peers: Peers, shared: Words, rounds: int) -> list[Row]:
     teacher, ours = TEACHERS[name], f"ours, {name} from the store"
-    timm, box = f"timm, {name} in the step", f"torchdistill, {name} in the step"
-    others = peers.of_timm({timm: ["--kd-model-name", teacher, "--channels-last"]})
-    others |= peers.of_torchdistill(box, teacher)
+    timm, box, best = f"timm, {name} in the step", f"torchdistill, {name} in the step", ", channels_last"
+    kd = ["--kd-model-name", teacher]
+    others = peers.of_timm({timm: kd, timm + best: [*kd, "--channels-last"]})
+    others |= peers.of_torchdistill({box: [], box + best: ["channels_last"]}, teacher)
+    names = [timm, box, timm + best, box + best]
     # Three of them: an epoch with a teacher takes long.
-    return _rows(measure({ours: {"teacher": teacher}, **others}, shared, min(rounds, 3)), ours, [timm, box])
+    return _rows(measure({ours: {"teacher": teacher}, **others}, shared, min(rounds, 3)), ours, names)
 
 
 def measure(words: dict[str, Words], shared: Words, rounds: int) -> dict[str, Side]:

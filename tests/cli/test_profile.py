@@ -28,7 +28,7 @@ def ask(home: Home, *words: str) -> Result:
     [
         (["nowhere.yaml"], 2, "nowhere.yaml"),
         (["nobody"], 2, "nothing here is called 'nobody'"),
-        (["tiny/original"], 2, "no experiment here is called 'tiny'"),
+        (["tiny/original"], 2, "this home has no experiment 'tiny'"),
         ([str(TINY), "--arm", "distiled"], 2, "did you mean 'distilled'"),
         ([str(TINY), "-o", "picture.gif"], 2, "is no picture"),
         ([str(TINY), "-o", "no/such/folder.svg"], 2, "no such folder"),
