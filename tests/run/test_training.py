@@ -169,6 +169,7 @@ def test_three_throughputs_have_three_names(bench: Bench) -> None:
     assert speeds["evaluate_images_per_second"]["value"] > 0
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_bits(bench: Bench) -> None:
     job = bench.train("train-2")
     assert bench.run(job) == 0
@@ -239,7 +240,10 @@ def kill_at_random(bench: Bench, job: JobFolder, *, kills: int, seed: int) -> No
     assert job.result.exists() or bench.run(job) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(other, marks=pytest.mark.slow) for other in (signal.SIGINT, signal.SIGUSR1))],
+)
 def test_asked_to_stop_it_checkpoints_and_exits_85(bench: Bench, number: int) -> None:
     job = bench.train(f"train-stopped-{number}")
     pid, attempt = bench.start_held(job, TRAINING, 9)
