@@ -108,7 +108,12 @@ def state_of(home: Home, job: JobFolder) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("text", "words", "why"),
     [
-        (NORMED, [], "BatchNorm in micro-batches would see fewer images at once: another experiment"),
+        pytest.param(
+            NORMED,
+            [],
+            "BatchNorm in micro-batches would see fewer images at once: another experiment",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             SPEC,
             ["train.on_oom=stop"],

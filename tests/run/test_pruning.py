@@ -23,6 +23,7 @@ RECOVERY = ("recover",)
 SGD = {**TRAIN, "optimizer": "sgd", "weight_decay": 0.1, "ema": 0.9, "lr": 0.02}
 TIMM = {"arch": "timm/mobilenetv3_small_050"}
 MASK = {"method": "unstructured", "ratio": 0.3}
+SLOW = pytest.mark.slow
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "layer": (MASK, TRAIN),
     "global": ({**MASK, "scope": "global", "criterion": "l1"}, SGD),
@@ -69,7 +70,7 @@ def weights(job: JobFolder) -> str:
     return str(read_json(job.result)["weights_sha256"])
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[SLOW] * (case == "chance")) for case in CASES])
 def test_a_mask_is_there_after_recovery_and_is_counted(case: str, bench: Bench) -> None:
     prune, train = CASES[case]
     job = done(bench, pruning(bench, f"prune-{case}", prune, train=train))
@@ -88,7 +89,7 @@ def test_a_mask_is_there_after_recovery_and_is_counted(case: str, bench: Bench) 
     assert read_json(winner.artifacts / "network.json")["zeros"] == zeros
 
 
-@pytest.mark.parametrize("case", ["global", "grown", "chance", "semi"])
+@pytest.mark.parametrize("case", ["grown", *(pytest.param(case, marks=SLOW) for case in ("global", "chance", "semi"))])
 def test_a_mask_that_is_killed_goes_on_to_the_same_bits(case: str, bench: Bench) -> None:
     prune, train = CASES[case]
     whole = done(bench, pruning(bench, f"prune-{case}", prune, train=train))
@@ -101,6 +102,7 @@ def test_a_mask_that_is_killed_goes_on_to_the_same_bits(case: str, bench: Bench)
     assert figures(killed) == figures(whole)
 
 
+@pytest.mark.slow
 def test_a_structured_pruning_that_is_killed_goes_on_to_the_same_bits(bench: Bench) -> None:
     whole, killed = (pruning(bench, f"prune-cut-{name}", {"scope": "global"}) for name in ("whole", "killed"))
     done(bench, whole)
@@ -132,12 +134,18 @@ def test_from_scratch_has_the_widths_of_the_pruned_and_other_weights(bench: Benc
 def test_from_scratch_has_the_mask_of_the_pruned_and_keeps_it(bench: Bench) -> None:
     prune, train = CASES["layer"]
     pruned = done(bench, pruning(bench, "prune-layer", prune, train=train))
-    scratch = bench.train("train-masked", needs={"pruned": pruned.job})
-    killed = bench.train("train-masked-killed", needs={"pruned": pruned.job})
-    done(bench, scratch)
+    scratch = done(bench, bench.train("train-masked", needs={"pruned": pruned.job}))
     one, other = zeros_of(bench, pruned), zeros_of(bench, scratch)
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert measured(scratch)["params_nonzero"] == measured(pruned)["params_nonzero"]
+
+
+@pytest.mark.slow
+def test_from_scratch_with_a_mask_goes_on_to_the_same_bits(bench: Bench) -> None:
+    prune, train = CASES["layer"]
+    pruned = done(bench, pruning(bench, "prune-layer", prune, train=train))
+    scratch, killed = (bench.train(f"train-masked{name}", needs={"pruned": pruned.job}) for name in ("", "-killed"))
+    done(bench, scratch)
     pid, _ = bench.start_held(killed, ("train",), 12, save_minutes=1e-6)
     strike(pid, signal.SIGKILL)
     assert bench.server.wait() == -signal.SIGKILL

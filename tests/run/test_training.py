@@ -169,6 +169,7 @@ def test_three_throughputs_have_three_names(bench: Bench) -> None:
     assert speeds["evaluate_images_per_second"]["value"] > 0
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_bits(bench: Bench) -> None:
     job = bench.train("train-2")
     assert bench.run(job) == 0
@@ -176,6 +177,7 @@ def test_the_same_settings_give_the_same_bits(bench: Bench) -> None:
     assert figures(job) == figures(bench.home.job("train-1"))
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_bits(bench: Bench) -> None:
     job = bench.train("train-seed", seed=1)
     assert bench.run(job) == 0
@@ -193,6 +195,7 @@ def test_killed_at_random_it_ends_with_the_same_bits_and_each_figure_once(bench:
 MORE = {"optimizer": "lamb", "schedule": "poly", "ema": 0.9, "accumulate": 2, "checkpoint": "best_val"}
 
 
+@pytest.mark.slow
 def test_an_averaged_training_in_groups_by_an_optimizer_of_timm_resumes_to_the_same_bits(bench: Bench) -> None:
     whole, killed = (bench.train(name, train={**TRAIN, **MORE}) for name in ("train-more", "train-more-killed"))
     assert bench.run(whole) == 0
@@ -239,7 +242,10 @@ def kill_at_random(bench: Bench, job: JobFolder, *, kills: int, seed: int) -> No
     assert job.result.exists() or bench.run(job) == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(other, marks=pytest.mark.slow) for other in (signal.SIGINT, signal.SIGUSR1))],
+)
 def test_asked_to_stop_it_checkpoints_and_exits_85(bench: Bench, number: int) -> None:
     job = bench.train(f"train-stopped-{number}")
     pid, attempt = bench.start_held(job, TRAINING, 9)
@@ -322,6 +328,7 @@ def test_a_teacher_is_described_on_every_part(targets: JobFolder) -> None:
     assert sizes == {"train": 539, "val": 180, "test": 1078}
 
 
+@pytest.mark.slow
 def test_a_taught_student_resumes_to_the_same_bits(bench: Bench, targets: JobFolder, taught: JobFolder) -> None:
     stopped = bench.train("train-taught-stopped", needs={"targets": targets.job}, distill=LESSON, seed=3)
     pid, _ = bench.start_held(stopped, TRAINING, 9)
