@@ -205,6 +205,16 @@ METRICS: Mapping[str, Metric] = {
             label="Pruning achieved", heading="pruning achieved", column="",
         ),
         Metric(
+            name="agreement_parent", source="figures['agreement_parent']", unit="fraction", better="higher",
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=True,
+            label="Agreement with the network before quantising", heading="agreement with the fp32 network", column="",
+        ),
+        Metric(
+            name="file_bytes", source="figures['file_bytes']::bigint", unit="bytes", better="lower", exact=False,
+            device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="File size", heading="file size", column="",
+        ),
+        Metric(
             name="epochs_spent", unit="count", better="neither", exact=True,
             source="((r.settings ->> '$.train.epochs')::bigint + case "
             "when coalesce((r.settings ->> '$.prune.ratio')::double, 0) > 0 "

@@ -160,9 +160,10 @@ select r.run, r.experiment, r.arm, r.cell, r.seed, r.split,
     r.settings
 from raw.runs r left join states s using (run);
 
--- The network that a run ends with: the pruned one, else the student.
+-- The network that a run ends with: the quantised one, else the pruned one, else the student.
 create view final_jobs as
-select run, coalesce(max(job) filter (role = 'prune'), max(job) filter (role = 'student')) as job,
+select run, coalesce(max(job) filter (role = 'quantize'), max(job) filter (role = 'prune'),
+        max(job) filter (role = 'student')) as job,
     max(job) filter (role = 'prune') is not null as is_pruned
 from run_jobs group by run;
 

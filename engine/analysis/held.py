@@ -28,7 +28,8 @@ NONE: Families = frozenset()
 ACCURACY: Families = frozenset({"accuracy"})
 TRAINING: Families = frozenset({"speed", "time", "memory"})
 MEASURED: Families = frozenset({"inference"})
-ALL: Families = ACCURACY | TRAINING | MEASURED | frozenset({"size"})
+SIZE: Families = frozenset({"size"})
+ALL: Families = ACCURACY | TRAINING | MEASURED | SIZE
 LEARNING = ACCURACY | TRAINING
 TIME: Families = frozenset({"time"})
 PACE: Families = frozenset({"speed", "time"})
@@ -264,6 +265,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Prune", "ratio of method criterion scope when control", Rule(ALL)),
     ("Prune", "recover_epochs", Rule(ACCURACY | TIME)),
     ("Prune", "recover_lr", Rule(ACCURACY)),
+    ("Quantize", "backend bits mode images per_channel calibration", Rule(ACCURACY | MEASURED | SIZE)),
     (
         "Measure",
         "batch_sizes threads seconds rounds compiled",

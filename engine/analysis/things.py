@@ -53,10 +53,12 @@ THINGS = {
     "distill.until": "distillation end",
     "prune": "pruning",
     "prune.recover_epochs": "prune.recover_epochs",
+    "quantize": "quantisation",
 }
 TAUGHT = tuple(dict.fromkeys(name for path, name in THINGS.items() if path.startswith(("teacher", "distill"))))
 # Where one of these differs, the thing is another one as a whole; else several settings of it differ by themselves.
 HEADS = {"student": "student.arch", "attention": "student.attention.kind", "pruning": "prune.ratio",
+         "quantisation": "quantize.backend",
          "teacher": "teacher.arch", "teacher training": "teacher.train",
          "distillation temperature": "distill.temperature"}  # fmt: skip
 

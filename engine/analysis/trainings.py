@@ -49,7 +49,7 @@ def unknown_jobs(networks: Sequence[NetworkTraining]) -> set[str]:
 
 def unknown_arms(networks: Sequence[NetworkTraining], cell: str) -> list[str]:
     """Return the arms whose networks at `cell` come from weights of unknown training, by themselves or by a teacher."""
-    ends = [one for one in networks if one.cell == cell and one.role in ("student", "prune")]
+    ends = [one for one in networks if one.cell == cell and one.role in ("student", "prune", "quantize")]
     return list(dict.fromkeys(one.arm for one in ends if one.training == "unknown"))
 
 

@@ -51,7 +51,7 @@ class Beat:
 # Where a phase lies in its job, about: counts start again in each, and a bar must not go back.
 PLACES = {
     "list": (0.0, 0.05), "pack": (0.05, 0.95),
-    "prune": (0.0, 0.2), "recover": (0.2, 0.95), "evaluate": (0.95, 1.0),
+    "calibrate": (0.05, 0.8), "prune": (0.0, 0.2), "recover": (0.2, 0.95), "evaluate": (0.95, 1.0),
 }  # fmt: skip
 
 

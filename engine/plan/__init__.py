@@ -8,6 +8,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     pack           the images
     controls       what a control of a pruned arm needs of that arm
     network_jobs   a network's training, pruning, measuring, explaining
+    quantize       the same network in 8-bit numbers
     teacher        who teaches, and what trains them
     teacher_run    a teacher that is another run's network
     distill        targets, assistants, what a learner reads

@@ -51,7 +51,8 @@ def _spots(run: RunDraft) -> dict[str, str]:
     jobs, spots = run.jobs, dict[str, str]()
     teacher = run.context.settings.teacher
     named = f"teacher.run {teacher.run}" if teacher is not None and teacher.run else "teacher"
-    words = {"student": "student", "prune": "student", "teacher": named, "teacher_targets": "teacher"}
+    words = dict.fromkeys(("student", "prune", "quantize"), "student")
+    words |= {"teacher": named, "teacher_targets": "teacher"}
     words |= dict.fromkeys(("reference_teacher", "reference"), "distill.temperature.reference")
     words |= {role: f"teacher.assistants.{int(found[1]) - 1}" for role in jobs if (found := ASSISTANT.fullmatch(role))}
     # With assistants, the student's own targets are of the last one, which is a job with a role.

@@ -64,8 +64,13 @@ def plan_prune(run: RunDraft) -> None:
 
 
 def plan_measure(run: RunDraft) -> None:
-    """Speed depends on the shape alone: only a pruned network, whose shape is a result, is measured per seed."""
+    """Speed depends on the shape alone: only a pruned network, whose shape is a result, is measured per seed.
+
+    torch runs no quantised file: its speed is that of another runtime, and nothing else is told as its speed.
+    """
     context, settings = run.context, run.context.settings
+    if settings.quantize is not None:
+        return
     needs = {"parent": final_network(run.jobs)} if settings.is_pruned or "pruned" in run.jobs else {}
     told = _measured_alone(context, settings)
     beside = told.model_copy(update={"against": _network_beside(context, told, is_cut=bool(needs))})
@@ -95,10 +100,10 @@ def _network_beside(context: PlanContext, told: MeasureSettings, *, is_cut: bool
     `is_cut`: the network's own shape, or mask, is a result.
 
     The shape of a pruned baseline is a result, and another one for each seed: it is measured alone, and nothing
-    beside it.
+    beside it. Beside one that is quantised nothing is measured either.
     """
     base = context.baseline
-    if base is None or base.is_pruned:
+    if base is None or base.is_pruned or base.quantize is not None:
         return None
     other = _measured_alone(replace(context, content=context.draft.content(base.data)), base)
     is_alike = counted_settings(other.model_copy(update={"network": told.network})) == counted_settings(told)
@@ -107,7 +112,10 @@ def _network_beside(context: PlanContext, told: MeasureSettings, *, is_cut: bool
 
 
 def plan_explain(run: RunDraft) -> None:
+    """Maps come from inside of a network, which a quantised file does not show: such a run has none."""
     context, settings = run.context, run.context.settings
+    if settings.quantize is not None:
+        return
     boxes, cost = _explain_cost(context)
     told = ExplainSettings(
         data=ViewedData.of(settings.data, context.seed),

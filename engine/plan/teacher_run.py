@@ -14,7 +14,7 @@ from engine.home.files import read_json
 from engine.plan.draft import Cost, PlanContext
 from engine.spec.job_file import AGAIN, JobSpec, read_details, read_job
 from engine.spec.job_kinds import final_network
-from engine.spec.job_settings import SPLIT_WORDS, JobSettings, TrainSettings
+from engine.spec.job_settings import SPLIT_WORDS, JobSettings, QuantizeSettings, TrainSettings
 
 WHERE = "teacher.run"
 Record = Mapping[str, Any]
@@ -63,6 +63,7 @@ def take_over(context: PlanContext, name: str, run: Record, pack: str) -> tuple[
     Raises DataError when it learnt from other images or another split than this run does.
     """
     job = final_network(run["jobs"])
+    _refuse_quantized(context, name, job)
     made_of = read_job(context.draft.home.job(job), TrainSettings)
     record = read_json(context.draft.home.records(name.split("/")[0])[-1])
     _take_job(context, job, {held["job"]: held for held in record["jobs"]})
@@ -73,6 +74,12 @@ def take_over(context: PlanContext, name: str, run: Record, pack: str) -> tuple[
         fix = "name a run with the same data: section" + (f" ({', '.join(other)} differ)" if other else "")
         raise DataError(what, where=WHERE, fix=fix)
     return job, made_of.settings
+
+
+def _refuse_quantized(context: PlanContext, name: str, job: str) -> None:
+    if isinstance(read_job(context.draft.home.job(job), JobSettings).settings, QuantizeSettings):
+        what = f"{name} is quantised: it is a file of another runtime, and a teacher answers in torch"
+        raise DataError(what, where=WHERE, fix="name the arm that it was quantised from")
 
 
 def _take_job(context: PlanContext, job: str, costs: Mapping[str, Record]) -> None:

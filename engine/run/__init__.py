@@ -17,6 +17,8 @@
     targets     a teacher's answers and what it is like
     teaching    a taught student's side of it
     answers     what a trained network says of a few images, kept for comparisons
+    quantizing  a trained network in 8-bit numbers, tested
+    quantized_file   the file that it left
     exporting   a trained network as a file, checked against itself
     predicting  what a network says of photographs
     heads       fitting a head to a teacher's features

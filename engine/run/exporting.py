@@ -28,34 +28,45 @@ from engine.core.export.photograph import look_at
 from engine.core.network.build import normalization
 from engine.errors import DataError, JobError
 from engine.home.files import read_json, sync_path
-from engine.home.paths import Home
+from engine.home.paths import Home, JobFolder
 from engine.inputs.splits import Rows, split_pack
 from engine.run.attempt import absent_fix
 from engine.run.inputs import HomeVisit, load_trained, open_needed_pack
+from engine.run.quantized_file import QuantizedFile, find_quantized
+from engine.spec import Student
 from engine.spec.forms import check_suffix, form_words
 from engine.spec.job_file import read_details, read_job
-from engine.spec.job_settings import TrainSettings
+from engine.spec.job_settings import QuantizeSettings, TrainSettings, ViewedData
 
 PARITY_IMAGES, PARITY_BATCH = 256, 32
 
 
 @dataclass(frozen=True)
+class ParityImages:
+    """The test images (rows of a pack) that a file is held against its network on."""
+
+    pack: Pack
+    data: ViewedData
+    rows: Rows
+
+    def batches(self, about: About, most: int = PARITY_IMAGES) -> Iterator[Tensor]:
+        """Yield images normalised as `about` says, evenly over the test part, `most` in all at most."""
+        places = np.unique(np.linspace(0, len(self.rows) - 1, min(most, len(self.rows))).astype(np.int64))
+        for batch in EvalLoader(self.pack, self.rows[places], self.data, self.data.image_size, PARITY_BATCH):
+            yield look_at(batch.images, about)
+
+
+@dataclass(frozen=True)
 class TrainedNetwork:
-    """A network that a home has trained, with what is known of it, and its test images (rows of the pack)."""
+    """A network that a home has trained, with what is known of it, and its test images."""
 
     network: nn.Module
     about: About
     beside: Metadata
-    pack: Pack
-    settings: TrainSettings
-    rows: Rows
+    images: ParityImages
 
-    def batches(self, most: int = PARITY_IMAGES) -> Iterator[Tensor]:
-        """Yield normalised test images, evenly over the test part, `most` in all at most."""
-        places = np.unique(np.linspace(0, len(self.rows) - 1, min(most, len(self.rows))).astype(np.int64))
-        data = self.settings.data
-        for batch in EvalLoader(self.pack, self.rows[places], data, data.image_size, PARITY_BATCH):
-            yield look_at(batch.images, self.about)
+    def batches(self) -> Iterator[Tensor]:
+        return self.images.batches(self.about)
 
 
 @dataclass(frozen=True)
@@ -94,16 +105,28 @@ def open_trained(home: Home, job: str) -> TrainedNetwork:
     network = load_trained(home, folder)
     data = spec.settings.data
     pack = open_needed_pack(home, spec.needs["pack"], data, HomeVisit(home, read_details(folder)))
+    about = tell_about(folder, network, pack, data, spec.settings.network, stored["widths"])
+    return TrainedNetwork(network, about, trained_texts(folder), ParityImages(pack, data, split_pack(pack, data).test))
+
+
+def tell_about(
+    folder: JobFolder, network: nn.Module, pack: Pack, data: ViewedData, told: Student, widths: dict[str, Any] | None
+) -> About:
+    """Return what a file says of the network that the job of `folder` has trained, on the images of `pack`."""
     mean, std = normalization(network)
-    about = About(
-        network=spec.settings.network.model_copy(update={"weights": "none"}), widths=stored["widths"],
+    return About(
+        network=told.model_copy(update={"weights": "none"}), widths=widths,
         classes=list(pack.class_names), meanings=[_meaning(name) for name in pack.class_names],
         image_size=data.image_size, crop_share=data.crop_share, interpolation=data.interpolation,
-        mean=list(mean), std=list(std), short_side=data.short_side, format=pack.format, job=job,
+        mean=list(mean), std=list(std), short_side=data.short_side, format=pack.format, job=folder.job,
         weights=read_json(folder.result)["weights_sha256"],
     )  # fmt: skip
-    beside = _texts_of(winner.artifacts / "weights.safetensors")
-    return TrainedNetwork(network, about, beside, pack, spec.settings, split_pack(pack, data).test)
+
+
+def trained_texts(folder: JobFolder) -> Metadata:
+    """Return what the weights that a job has trained say of themselves: their lineage, and how they look at images."""
+    winner = folder.winner()
+    return _texts_of(winner.artifacts / "weights.safetensors") if winner is not None else {}
 
 
 def _meaning(name: str) -> str:
@@ -124,6 +147,9 @@ def export_network(home: Home, job: str, form: str, path: Path, *, force: bool =
     form_words(form)
     check_suffix(path, form)
     check_target(path, force=force)
+    quantized = find_quantized(home, job)
+    if quantized is not None:
+        return _copy_quantized(home, quantized, form, path, force=force)
     found = open_trained(home, job)
     opset = OPSET if form == "onnx" else None
     about = found.about.model_copy(update={"opset": opset})
@@ -135,6 +161,25 @@ def export_network(home: Home, job: str, form: str, path: Path, *, force: bool =
     finally:
         beside.unlink(missing_ok=True)
     return Exported(path, form, path.stat().st_size, opset, parity, job)
+
+
+def _copy_quantized(home: Home, found: QuantizedFile, form: str, path: Path, *, force: bool) -> Exported:
+    """Give the file itself, asked about test images as any other: there is one for each quantised network."""
+    if form != found.form:
+        what = f"{found.job} is a network in 8-bit numbers, which its job made as {found.form}, and as nothing else"
+        raise DataError(what, where=f"--format {form}", fix=f"export --format {found.form}, or export its fp32 arm")
+    job = read_job(home.job(found.job), QuantizeSettings)
+    data, details = job.settings.data, read_details(home.job(found.job))
+    pack = open_needed_pack(home, job.needs["pack"], data, HomeVisit(home, details))
+    images = ParityImages(pack, data, split_pack(pack, data).test)
+    beside = path.with_name(f".{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
+    try:
+        beside.write_bytes(found.path.read_bytes())
+        parity = compare_answers(open_form(found.path), open_form(beside), images.batches(found.about))
+        _give_name(beside, path, force=force)
+    finally:
+        beside.unlink(missing_ok=True)
+    return Exported(path, form, path.stat().st_size, found.about.opset, parity, found.job)
 
 
 def check_target(path: Path, *, force: bool) -> None:

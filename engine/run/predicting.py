@@ -17,6 +17,7 @@ from engine.core.export.photograph import look_at, read_photograph, shares_of
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.run.exporting import open_trained, plain_answer
+from engine.run.quantized_file import find_quantized
 
 AT_ONCE = 16  # images
 
@@ -67,7 +68,10 @@ def open_file(path: Path) -> Asked:
 
 
 def open_run(home: Home, job: str) -> Asked:
-    """Return the network of a train or prune job. Raises JobError where it is not done."""
+    """Return the network of a job that trains, prunes or quantises. Raises JobError where it is not done."""
+    quantized = find_quantized(home, job)
+    if quantized is not None:
+        return Asked(quantized.about, open_form(quantized.path))
     found = open_trained(home, job)
     return Asked(found.about, plain_answer(found.network))
 

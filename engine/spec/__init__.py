@@ -11,7 +11,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     patterns backends   who sees whom in a window; what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
     training optimizers   train, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
-    prune controls teacher   pruning; what an arm that is a control comes to; who teaches
+    prune controls quantize teacher   pruning; what an arm that is a control comes to; 8-bit numbers; who teaches
     distill        losses, temperatures
     experiment     one run's settings; a whole spec
     dotted cells   settings by dotted path; base, arm, matrix point -> the settings of a cell
@@ -25,6 +25,7 @@ from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Claim, Settings, Spec
 from engine.spec.network import Attention, LongformerAttention, Network, Student, WindowAttention
 from engine.spec.prune import Prune
+from engine.spec.quantize import Quantize
 from engine.spec.teacher import Assistant, Teacher, head_problem, weights_file
 from engine.spec.training import Explain, Measure, Resources, Train
 
@@ -44,6 +45,7 @@ __all__ = [
     "Model",
     "Network",
     "Prune",
+    "Quantize",
     "RandAugment",
     "Resources",
     "Settings",

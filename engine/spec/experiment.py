@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from engine.errors import closest_hint
-from engine.spec.base import ASIDE, NAME, Model, Seed, ranged, refuse
+from engine.spec.base import ASIDE, LATER, NAME, Model, Seed, ranged, refuse
 from engine.spec.data import SOURCE_WORDS, Data
 from engine.spec.distill import LOSS_WORDS, Distill, EntropyMatch
 from engine.spec.network import Student
 from engine.spec.prune import Prune
+from engine.spec.quantize import Quantize
 from engine.spec.teacher import Assistant, Teacher, head_problem
 from engine.spec.training import Explain, Measure, Resources, Train
 
@@ -38,6 +39,9 @@ class Settings(Model):
     distill: Distill = Distill()
     train: Train = Train()
     prune: Prune | None = None
+    quantize: Quantize | None = Field(
+        None, json_schema_extra=LATER, description="the trained (and pruned) network in 8-bit numbers, on the CPU"
+    )
     measure: Measure = Measure()
     explain: Explain = Explain()
     resources: Resources = Field(Resources(), json_schema_extra=ASIDE)

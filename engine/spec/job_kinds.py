@@ -18,6 +18,7 @@ from engine.spec.job_settings import (
     MeasureSettings,
     PackSettings,
     PruneSettings,
+    QuantizeSettings,
     TargetsSettings,
     TrainSettings,
 )
@@ -36,6 +37,7 @@ MEASURED_APART = (
 MEASURED_CARD = ("infer_energy", "infer_power", "infer_sm_clock", "infer_memory_clock", "infer_temperature")
 EXPLAINED_FIGURES = ("deletion_auc", "insertion_auc", "deletion_gain", "insertion_gain")
 POINTING_FIGURES = ("pointing_game", "pointing_chance", "pointing_others", "box_energy", "box_area")  # with boxes
+QUANTIZED_FIGURES = ("params", "file_bytes", "agreement_parent")
 TRAINED_FIGURES = (
     *("train_images_per_second", "evaluate_images_per_second", "params", "params_nonzero"),
     *TRAINED_PEAKS,
@@ -152,6 +154,16 @@ KINDS: dict[str, JobKind] = {
         network_role="prune",
         trains=True,
         figures=(*TRAINED_FIGURES, "prune_asked", "prune_achieved", "params_before"),
+    ),
+    "quantize": JobKind(
+        settings=QuantizeSettings,
+        planner="engine.plan.quantize:plan_quantize",
+        runner="engine.run.quantizing:run_quantize",
+        roles=("quantize",),
+        network_role="quantize",
+        needs_gpu=False,
+        less_memory="set data.image_size lower, or quantize.calibration: minmax",
+        figures=QUANTIZED_FIGURES,
     ),
     "measure": JobKind(
         settings=MeasureSettings,

@@ -17,6 +17,7 @@ from engine.spec.experiment import Settings
 from engine.spec.identity import MAP_VERSION, PACK_VERSION, VIEW_VERSION
 from engine.spec.network import Student
 from engine.spec.prune import Prune
+from engine.spec.quantize import Quantize
 from engine.spec.registries import one_of
 from engine.spec.training import Explain, Measure, Resources, Train
 
@@ -157,6 +158,14 @@ class PruneSettings(TrainSettings):
     """A training that begins with a pruned network."""
 
     prune: Prune
+
+
+class QuantizeSettings(NetworkSettings):
+    """Of a network that the job before has trained; `seed` draws the images that it is calibrated on."""
+
+    data: ViewedData
+    quantize: Quantize
+    seed: int
 
 
 class AnsweringNetwork(Model):

@@ -10,7 +10,7 @@ with split as (
     -- Only attempts that count: a lost one may have run elsewhere.
     join raw.chains c on c.job = p.job and c.attempt = p.attempt
     left join split s on s.job = l.job
-    where q.experiment = $experiment and q.arm = $arm and l.role in ('student', 'prune', 'measure')
+    where q.experiment = $experiment and q.arm = $arm and l.role in ('student', 'prune', 'quantize', 'measure')
 ), told as (
     select run, is_measure,
         string_agg(distinct code, ', ' order by code) as code,

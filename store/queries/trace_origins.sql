@@ -8,9 +8,9 @@ with logged as (
     select l.run, l.job
     from run_jobs l join logged g on g.job = l.job and g.name = $metric
     join raw.runs r on r.run = l.run and r.experiment = $experiment and r.arm = $arm
-    where l.role in ('measure', 'explain', 'prune', 'student') or (l.role = 'targets' and $metric = 'teacher_test_top1')
+    where l.role in ('measure', 'explain', 'quantize', 'prune', 'student') or (l.role = 'targets' and $metric = 'teacher_test_top1')
     qualify $metric in ('train_seconds', 'epochs_spent') or 1 = row_number() over (
-        partition by l.run order by list_position(['targets', 'measure', 'explain', 'prune', 'student'], l.role)
+        partition by l.run order by list_position(['targets', 'measure', 'explain', 'quantize', 'prune', 'student'], l.role)
     )
 )
 select c.run, string_agg(distinct c.job, ' and ' order by c.job) as job,

@@ -3,5 +3,5 @@
 select distinct r.arm, r.cell, l.role, j.job, f.value ->> '$.training' as told
 from raw.runs r join run_jobs l using (run) join jobs j using (job)
 left join facts f on f.job = j.job and f.name = 'lineage'
-where r.experiment = $name and ($arm is null or r.arm = $arm) and j.kind in ('train', 'prune', 'targets')
+where r.experiment = $name and ($arm is null or r.arm = $arm) and j.kind in ('train', 'prune', 'quantize', 'targets')
 order by all;

@@ -22,6 +22,7 @@ from engine.spec.job_settings import (
     MeasureSettings,
     PackSettings,
     PruneSettings,
+    QuantizeSettings,
     TargetsSettings,
     TrainSettings,
     ViewedData,
@@ -34,6 +35,7 @@ JOB_THREADS = 1  # of jobs that are no training
 FORK = 0.3  # seconds: a process, its folder, the pack opened, a result committed
 EPOCH = 0.1  # a checkpoint and its lines
 STEP = 1.5e-3  # heartbeat, journal and sums of a step
+QUANTIZED_BATCH, QUANTIZING = 32, 8.0  # images at once; seconds: the graph traced, exported and written anew
 BENCH = 0.1  # a process of a measurement, and the network in it
 WARM_UP = 0.1  # of each load in it, at least one call
 CURVE_PASSES = 4 * 17  # through a network for an image's deletion and insertion, and as many of chance
@@ -225,6 +227,16 @@ def _count_measure(asked: Asked) -> Work:
     return Work(fixed=fixed, timings=tuple(timings))
 
 
+def _count_quantize(asked: Asked) -> Work:
+    """It looks at both parts in fp32 and in int8, whose passes are taken to be as long: they are no longer."""
+    told = asked.settings
+    assert isinstance(told, QuantizeSettings)
+    parts, size = Parts.of(told.data, asked.images), told.data.image_size
+    looks = told.quantize.images * (told.quantize.mode == "static") + 2 * (parts.val + parts.test)
+    probe = _probe(asked, told.network, told, size, "fp32", QUANTIZED_BATCH, JOB_THREADS)
+    return Work((Pass(probe, "forward", looks),), (Loading(_feed(asked, told.data), 0.0, looks),), FORK + QUANTIZING)
+
+
 def _count_explain(asked: Asked) -> Work:
     told = asked.settings
     assert isinstance(told, ExplainSettings)
@@ -290,6 +302,7 @@ COUNTS: Mapping[type[JobSettings], Callable[[Asked], Work]] = {
     TrainSettings: _count_train,
     PruneSettings: _count_prune,
     TargetsSettings: _count_targets,
+    QuantizeSettings: _count_quantize,
     MeasureSettings: _count_measure,
     ExplainSettings: _count_explain,
 }
