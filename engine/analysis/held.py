@@ -266,7 +266,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Prune", "recover_lr", Rule(ACCURACY)),
     (
         "Measure",
-        "batch_sizes threads seconds rounds compiled",
+        "batch_sizes threads seconds rounds compiled runtimes",
         Rule(MEASURED, is_factor=False),
     ),  # the ruler
     ("Explain", "images", Rule(NONE)),

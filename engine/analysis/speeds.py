@@ -153,5 +153,8 @@ ROUNDS: Mapping[str, RoundsOf] = {
     "infer_latency_eager": RoundsOf("eager", at_smallest=True),
     "infer_images_per_second_compiled": RoundsOf("compiled"),
     "infer_latency_compiled": RoundsOf("compiled", at_smallest=True),
+    "infer_images_per_second_onnxruntime": RoundsOf("onnxruntime"),
+    "infer_speedup_onnxruntime": RoundsOf("onnxruntime"),
+    "infer_latency_onnxruntime": RoundsOf("onnxruntime", at_smallest=True),
 }
 """A metric that is not here has no rounds side by side, such as energy: two jobs say one number each."""
