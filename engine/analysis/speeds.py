@@ -130,6 +130,12 @@ def _side_of(jobs: Sequence[_Measured], common: Any) -> _Side:
     return _Side() if _is_it(jobs[0], common) else _mean_of(jobs[0].logs, "rounds")
 
 
+def ratio_of_rounds(logs: Sequence[float]) -> SpeedRatio:
+    """Return the ratio of two networks from the log ratios of the rounds in which they took turns; two at least."""
+    side = _mean_of(logs, "rounds")
+    return SpeedRatio(side.log, side.error, side.df, len(logs), side.of)
+
+
 def _mean_of(logs: Sequence[float], of: str) -> _Side:
     n = len(logs)
     return _Side(float(np.mean(logs)), float(np.std(logs, ddof=1)) / math.sqrt(n), n - 1.0, n, of)

@@ -141,7 +141,7 @@ def _find_modes(
     asks: dict[Mode, bool] = {"graph": replays, "compiled": settings.measure.compiled}
     is_file = networks[0].is_file
     asked = [mode for mode, is_asked in asks.items() if is_asked and not is_file]
-    words: list[Mode] = list(networks[0].files)  # type: ignore[misc]  # each is a mode
+    words: list[Mode] = list(networks[0].files)  # type: ignore[arg-type]  # each is a mode
     refused: dict[str, str] = {}
     for network, opener in zip(networks, openers, strict=True) if asked or words else []:
         refused |= _try(settings, network, opener, asked, words)

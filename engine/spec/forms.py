@@ -71,7 +71,7 @@ FORMS: Mapping[str, FormWords] = {
 }
 UNTIMED: Mapping[str, tuple[str, str]] = {
     "executorch": (
-        "its binding for Python does not keep to a number of threads",
+        "its binding for Python (1.5.1) cannot be held to a number of threads",
         "xp export --format executorch, and time the file with ExecuTorch's own runner on the device; or onnxruntime",
     ),
     "litert": ("no file of it is written here", LITERT),
