@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from engine.errors import Problem, XpError, closest_hint
+from engine.load.absent import absent_problems
 from engine.load.arms import ArmPlaces
 from engine.load.ignored import idle_problems
 from engine.load.layers import Layers
@@ -105,7 +106,8 @@ def _arm_items(tree: Tree) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _cell_problems(arm: str, settings: Settings, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:
     """Yield what these settings ask for and xp cannot do or build."""
-    for path, what, fix in (*planned_problems(settings), *_shape_problems(settings), *idle_problems(settings)):
+    found = (planned_problems, absent_problems, _shape_problems, idle_problems)
+    for path, what, fix in (problem for problems in found for problem in problems(settings)):
         where = layers.where(place(tuple(path.split("."))))
         yield Problem(where, path, f"{what} (arm {arm})" if arm else what, fix)
 

@@ -170,6 +170,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "measure.seconds": (2.0, "measure"),
     "measure.rounds": (3, "measure"),
     "measure.compiled": (True, "measure"),
+    "measure.runtimes": (["onnxruntime"], "measure"),
     "explain.images": (9, "explain"),
     "resources.gpus": (0, NOTHING),
     "resources.cpus": (1, NOTHING),
