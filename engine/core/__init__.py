@@ -6,6 +6,7 @@ distill   a teacher's answers and what a student makes of them
 train     the training loop, resumed to the same bits
 export    the network as a file of other runtimes
 prune     smaller layers, or weights at zero
+latency   latency foretold from what operators take
 prune_left  what a ratio leaves of them, before any training
 measure   speed, memory, size
 replay    the same as a CUDA graph, between events
