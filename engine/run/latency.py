@@ -62,7 +62,7 @@ def ask(attempt: Attempt, module: str, question: Mapping[str, Any]) -> Any:
     command, root = [sys.executable, "-P", "-m", module], Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": ""}
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-    words: str | None = json.dumps(question)
+    words: str | None = json.dumps({**question, "parent": os.getpid()})
     try:
         while True:
             attempt.watch("latency", 0, 0)

@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.core.host_memory import keep_freed
 from engine.core.measure import Load
+from engine.launch.death import die_with
 from engine.run.bench_process import BenchProcess
 from engine.run.inputs import bare_network
 from engine.run.measuring import NetworkBench
@@ -52,5 +53,7 @@ def _open_bench(settings: MeasureSettings, widths: Any) -> BenchProcess[NetworkB
 
 
 if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    die_with(asked["parent"])
     keep_freed()
-    print(json.dumps(check_widths(json.load(sys.stdin))))
+    print(json.dumps(check_widths(asked)))

@@ -28,6 +28,7 @@ from engine.core.network.build import build_network
 from engine.core.prune.structured import find_layers, narrowed
 from engine.core.train.forward import autocast
 from engine.errors import XpError
+from engine.launch.death import die_with
 from engine.spec import Student
 
 
@@ -137,5 +138,8 @@ def answer(question: Mapping[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
+    asked = json.load(sys.stdin)
+    if "parent" in asked:
+        die_with(asked["parent"])
     keep_freed()  # as the jobs do
-    print(json.dumps(answer(json.load(sys.stdin))))
+    print(json.dumps(answer(asked)))
