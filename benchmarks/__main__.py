@@ -31,6 +31,7 @@ SCRIPTS = (
     "rounds",
     "simulate",
     "estimates",
+    "latency",
 )
 PACKAGES = ("torch", "timm", "duckdb", "sqlalchemy")
 COLUMNS = ("case", "figure", "ours", "peer", "ratio", "unit", "n")

@@ -277,6 +277,11 @@ METRICS: Mapping[str, Metric] = {
             label="File size", heading="file size", column="",
         ),
         Metric(
+            name="prune_predicted", source="figures['prune_predicted']", unit="fraction", better="neither", exact=False,
+            device_bound=True, measured="per_seed", images="none", is_share=False,
+            label="Pruning foretold", heading="pruning foretold", column="",
+        ),
+        Metric(
             name="epochs_spent", unit="count", better="neither", exact=True,
             source="((r.settings ->> '$.train.epochs')::bigint + case "
             "when coalesce((r.settings ->> '$.prune.ratio')::double, 0) > 0 "

@@ -77,6 +77,9 @@ def plan(
         bool,
         typer.Option(help="try how fast this machine is where nobody has, for some seconds", envvar="XP_CALIBRATE"),
     ] = True,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="time what the networks' operators take here, and foretell their latency")
+    ] = False,
     on_cpu: Annotated[bool, typer.Option("--cpu", help="as for submit --cpu: all on the CPU")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -89,22 +92,24 @@ def plan(
     from engine.plan import count_passes, make_plan
     from engine.plan.cost.room import Room
     from engine.plan.estimate import estimate_plan, tell_crowding, tell_tight_jobs
+    from engine.plan.latency import foretell, latency_lines
     from store.queue import Queue
 
     place = find_home(home, create=True)
     made = make_plan(load_spec(spec, overrides or (), overlays or ()), place, on_cpu=on_cpu)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states(), say if calibrate else None)
+    foretold = foretell(made, place, say if latency else None)
     tight = tell_tight_jobs(estimate, Room(memory_limit(), least_memory()))
     for line in (*made.spec.doubts, *made.missing, *made.refused, *made.warnings, *tight):
         say(f"warning: {line}")
     if as_json:
         from engine.plan.plan_json import plan_json
 
-        print_json(plan_json(made, estimate))
+        print_json(plan_json(made, estimate, foretold))
     else:
         passes, seen = count_passes(made), foresee(made, place)
-        notes = [*made.notes, *tell_crowding(), *([str(passes)] if passes else []), *detect_lines(seen)]
+        notes = [*made.notes, *latency_lines(made, foretold), *tell_crowding(), *([str(passes)] if passes else []), *detect_lines(seen)]
         if power is not None:
             cost = seed_seconds(made, {item.job.key: item.seconds for item in estimate.jobs})
             notes += power_lines(seen, power, cost)

@@ -8,6 +8,7 @@ export    the network as a file of other runtimes
 runtimes  the files where they run: opened, timed, alone in a process
 prune     smaller layers, or weights at zero
 quantize  the network in 8-bit numbers
+latency   latency foretold from what operators take
 prune_left  what a ratio leaves of them, before any training
 measure   speed, memory, size
 replay    the same as a CUDA graph, between events

@@ -219,6 +219,10 @@ class Home:
         """How fast networks and loaders are on devices, for estimates: it only saves time."""
         return self.cache / "speeds.json"
 
+    def latencies(self, device: str) -> Path:
+        """What pieces of networks take on a device, by which latency is foretold: it only saves time."""
+        return self.cache / "latency" / (re.sub(r"[^A-Za-z0-9]+", "_", device).strip("_")[:100] + ".json")
+
     @property
     def compiled(self) -> Path:
         """What torch.compile made of training steps; in the home wherever XP_CACHE is, since it is code that runs."""

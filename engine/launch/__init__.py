@@ -11,6 +11,7 @@
     faults           what a GPU fails by
     shortages        what a machine runs out of: disk, inodes, quota, open files
     preempt          the signals by which a machine says that it will be taken away
+    death            ending with another process
 
 No callbacks: what a job has to say lies in its attempt folder.
 """

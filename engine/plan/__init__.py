@@ -18,6 +18,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     ancestry       who among a run's ancestors has seen its test images
     leaks          the same for who only checks a spec
     prune_left     what pruning will leave, and whether so much can go
+    latency        what an arm's network will take, where this machine was timed
     child          questions that only torch can answer
     weights_fit    whether they fit their network, by names and shapes
     unseen         whether a teacher of ImageNet can be calibrated on images that it has not seen

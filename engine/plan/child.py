@@ -36,12 +36,12 @@ def ask_child(home: Home, module: str, question: dict[str, Any]) -> Any:
     return known[key]
 
 
-def run_child(module: str, question: dict[str, Any]) -> Any:
-    """Return the answer of a new child, None where it has none."""
+def run_child(module: str, question: dict[str, Any], seconds: float = SECONDS) -> Any:
+    """Return the answer of a new child, None where it has none after so many seconds."""
     command, root = [sys.executable, "-P", "-m", module], Path(__file__).parents[2]
     try:
         done = subprocess.run(
-            command, input=json.dumps(question), capture_output=True, text=True, timeout=SECONDS, check=True,
+            command, input=json.dumps(question), capture_output=True, text=True, timeout=seconds, check=True,
             env={**os.environ, "PYTHONPATH": str(root)},
         )  # fmt: skip
         return json.loads(done.stdout)

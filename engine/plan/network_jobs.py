@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from engine.errors import DataError
 from engine.inputs.hub import offline_reason
 from engine.plan.draft import Cost, Draft, PlanContext, RunDraft, TeachingPlan
 from engine.plan.pack import images_root
@@ -15,6 +16,7 @@ from engine.spec.job_kinds import final_network
 from engine.spec.job_settings import (
     ExplainSettings,
     JobDetails,
+    LatencyTarget,
     MeasureSettings,
     PruneSettings,
     TrainSettings,
@@ -58,9 +60,23 @@ def plan_prune(run: RunDraft) -> None:
     parent = {"parent": run.jobs["student"]} if "student" in run.jobs else {}
     needs = {"pack": run.jobs["pack"], **(teaching.needs if teaching else {}), **parent, **pruned_need(run)}
     training = train_settings(context, settings, context.seed, teaching)
-    told = PruneSettings.model_validate({**dict(training), "prune": prune})
+    told = PruneSettings.model_validate({**dict(training), "prune": prune, "latency": latency_target(context)})
     epochs = prune.recover_epochs + 1 + (settings.train.epochs if prune.when == "before" else 0)
     run.jobs["prune"] = context.draft.add(told, needs, train_cost(context, settings, epochs, teaching))
+
+
+def latency_target(context: PlanContext) -> LatencyTarget | None:
+    """Return whose latency a run's pruning is a share of, None where it is of something else.
+
+    Raises DataError where its jobs are for a GPU.
+    """
+    settings, prune = context.settings, context.settings.prune
+    if prune is None or prune.of != "latency":
+        return None
+    if context.draft.device(settings) == "gpu":
+        what = "a share of latency is solved for the CPU, and the jobs of this run are for a GPU"
+        raise DataError(what, where="prune.of", fix="set of: macs, or plan for the CPU: resources.gpus: 0 or --cpu")
+    return LatencyTarget(threads=settings.measure.threads[0], device="cpu")
 
 
 def plan_measure(run: RunDraft) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from engine.plan import Plan, count_passes
 from engine.plan.estimate import Estimate
+from engine.plan.latency import Foretold
 
 
-def plan_json(plan: Plan, estimate: Estimate) -> dict[str, Any]:
-    """Return a plan as the contract words it; ids are null while something is missing."""
+def plan_json(plan: Plan, estimate: Estimate, foretold: Sequence[Foretold] = ()) -> dict[str, Any]:
+    """Return a plan as the contract words it; ids are null while something is missing.
+
+    `latency` has the arms' networks of which this machine can tell it.
+    """
     ids, passes = {job.key: job.job for job in plan.jobs}, count_passes(plan)
     return {
         "runs": [
@@ -42,4 +47,5 @@ def plan_json(plan: Plan, estimate: Estimate) -> dict[str, Any]:
         "bytes": estimate.bytes,
         "teacher_passes": asdict(passes) if passes else None,
         "notes": list(plan.notes),
+        "latency": [one.as_json() for one in foretold],
     }

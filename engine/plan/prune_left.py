@@ -1,7 +1,8 @@
 """What pruning will leave, before anything is trained for it: takes a run's context, refuses a ratio that cannot be.
 
 Up to half of the parameters of a TinyViT no question is asked: the job tells in the rare case that so much does not lie
-in units. Of a timm network it is asked at any ratio whether its units can be taken away.
+in units. Of a timm network it is asked at any ratio whether its units can be taken away. A share of latency is asked
+about where this machine was timed; elsewhere the job times it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 from engine.errors import DataError
 from engine.plan.child import ask_child
 from engine.plan.draft import PlanContext
+from engine.plan.latency import ask_table, solving
+from engine.plan.network_jobs import latency_target, train_settings
+from engine.spec.job_settings import PruneSettings
 
 MODULE, WHERE = "engine.core.prune_left", "prune.ratio"
 ASKED_FROM = 0.5
@@ -20,6 +24,9 @@ def check_pruned(context: PlanContext) -> list[str]:
     """Return what a person should know of what is left. Raises DataError for a ratio that the units do not give."""
     settings, prune, classes = context.settings, context.settings.prune, context.num_classes
     if prune is None or classes is None or not _is_asked(context):
+        return []
+    if prune.of == "latency":
+        _check_latency(context)
         return []
     question = {
         "network": settings.student.model_copy(update={"weights": "none"}).model_dump(mode="json"),
@@ -40,8 +47,21 @@ def check_pruned(context: PlanContext) -> list[str]:
     return [f"{WHERE}: {prune.ratio:g} leaves {left}\nfix: take less away"] if few else []
 
 
+def _check_latency(context: PlanContext) -> None:
+    """Raise DataError for a share of latency that the units do not give, where this machine was timed."""
+    settings, prune, target = context.settings, context.settings.prune, latency_target(context)
+    assert prune is not None and target is not None
+    training = train_settings(context, settings, context.seed, None)
+    asked = solving(PruneSettings.model_validate({**dict(training), "prune": prune}), target)
+    told = ask_table(context.draft.home, asked) or {}
+    if "what" in told:
+        raise DataError(told["what"].removeprefix(f"{WHERE} "), where=WHERE, fix=told["fix"])
+
+
 def _is_asked(context: PlanContext) -> bool:
     settings, prune = context.settings, context.settings.prune
     if prune is None or not settings.is_pruned:
         return False
+    if prune.of == "latency":
+        return True
     return prune.ratio > ASKED_FROM or not settings.student.arch.startswith("tiny_vit")

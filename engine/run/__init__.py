@@ -28,6 +28,8 @@
     network_bench  a network as it is measured: torch's module, and its files in runtimes
     measure_log  what of it is written
     rounds      in which order networks are timed, and the figures of it
+    latency     the widths at which a share of latency is gone, and what they save
+    latency_check  the latter, in a process of its own
     bench_process  a network in a process of its own
 
 Importing this loads torch and the rooms of core and starts nothing: a fork server does it once for many jobs.

@@ -7,11 +7,9 @@ session, are killed when it leaves a round, and by the kernel when it is killed.
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,13 +18,13 @@ from types import TracebackType
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from engine.errors import XpError
+from engine.launch.death import die_with
 from engine.launch.preempt import preempt_signals
 from engine.run.device import is_memory_error
 
 T = TypeVar("T")
 FORKING = multiprocessing.get_context("fork")
 LOOK_SECONDS = 0.2  # how often the job's process looks up while it waits
-DEATH_SIGNAL = 1  # prctl(2): PR_SET_PDEATHSIG
 Order = tuple[str, tuple[Any, ...]]  # the method to call, and with what
 
 
@@ -77,7 +75,7 @@ class BenchProcess(Generic[T]):
 
 def _serve(link: Connection, make: Callable[[], Any], job: int) -> None:
     """Be the bench: answer until the job's process ends it."""
-    _die_with(job)
+    _follow_job(job)
     bench = None
     with suppress(EOFError):
         while True:
@@ -90,15 +88,11 @@ def _serve(link: Connection, make: Callable[[], Any], job: int) -> None:
             link.send(answer)
 
 
-def _die_with(job: int) -> None:
+def _follow_job(job: int) -> None:
     """Let the job's process decide about every signal but the one that kills."""
     for number in (signal.SIGTERM, signal.SIGINT, *preempt_signals()):
         signal.signal(number, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-    # It may have died before the kernel was told.
-    if os.getppid() != job:
-        os._exit(1)
+    die_with(job)
 
 
 def _portable(error: Exception) -> Exception:

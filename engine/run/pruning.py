@@ -7,6 +7,7 @@ takes them from the pruned network that it is a control of.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from engine.core.train.optim import recovery
 from engine.home.files import read_json
 from engine.run.attempt import Attempt
 from engine.run.inputs import load_trained
+from engine.run.latency import check_here, solve_here
 from engine.spec import Prune, Train
 
 Measured = Callable[[str, float, str], None]
@@ -46,13 +48,27 @@ def prune_here(
     if prune.is_mask:
         report = _mask(attempt, network, prune, batches, seed, image_size, model)
     else:
-        widths = read_widths(_widths_of(attempt, "pruned")) if model is not None else None
-        report = prune_network(network, prune, batches, seed=seed, image_size=image_size, model=widths)
+        widths = _widths_of(attempt, "pruned") if model is not None else None
+        if prune.of == "latency" and widths is None:
+            solved = solve_here(attempt, image_size)
+            widths = solved["widths"]
+            measured("prune_predicted", solved["share"], "fraction")
+        shape = read_widths(widths)
+        report = prune_network(network, prune, batches, seed=seed, image_size=image_size, model=shape)
         attempt.extra["widths"] = report.widths.to_json() if report.widths is not None else None
+        report = _checked(attempt, report, image_size)
     attempt.journal.fact("prune", report.to_json())
     measured("prune_asked", report.asked, "fraction")
     measured("prune_achieved", report.achieved, "fraction")
     measured("params_before", report.params_before, "1")
+
+
+def _checked(attempt: Attempt, report: PruneReport, image_size: int) -> PruneReport:
+    """Return the report with what is measured to be gone, where it is latency."""
+    if report.of != "latency":
+        return report
+    found = check_here(attempt, image_size, attempt.extra["widths"])
+    return replace(report, achieved=found["value"])
 
 
 def _mask(

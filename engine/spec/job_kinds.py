@@ -159,7 +159,7 @@ KINDS: dict[str, JobKind] = {
         roles=("prune", "pruned"),
         network_role="prune",
         trains=True,
-        figures=(*TRAINED_FIGURES, "prune_asked", "prune_achieved", "params_before"),
+        figures=(*TRAINED_FIGURES, "prune_asked", "prune_predicted", "prune_achieved", "params_before"),
     ),
     "quantize": JobKind(
         settings=QuantizeSettings,

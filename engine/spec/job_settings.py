@@ -154,10 +154,22 @@ class TrainSettings(NetworkSettings):
     head: Literal["probe", "finetune"] | None = None
 
 
+DeviceKind = Literal["gpu", "cpu"]
+
+
+class LatencyTarget(Model):
+    """Whose latency a share is of: what threads of which kind of device need for so many images."""
+
+    batch_size: int = 1
+    threads: int
+    device: DeviceKind
+
+
 class PruneSettings(TrainSettings):
-    """A training that begins with a pruned network."""
+    """A training that begins with a pruned network. `latency`: of a share of that, whose widths depend on a machine."""
 
     prune: Prune
+    latency: LatencyTarget | None = Field(None, json_schema_extra=LATER)
 
 
 class QuantizeSettings(NetworkSettings):
@@ -198,9 +210,6 @@ class TargetsSettings(JobSettings, AnsweringNetwork):
     def of(cls, teacher: AnsweringNetwork, **words: object) -> TargetsSettings:
         """Return the settings that ask `teacher` about what `words` name."""
         return cls.model_validate({**dict(teacher), **words})
-
-
-DeviceKind = Literal["gpu", "cpu"]
 
 
 class MeasureSettings(NetworkSettings):

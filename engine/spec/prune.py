@@ -18,7 +18,11 @@ MASKS = ("unstructured", "2:4")
 
 class Prune(Model):
     ratio: Ratio = 0.0
-    of: Literal["params", "macs", "units"] = "params"
+    of: Literal["params", "macs", "units", "latency"] = Field(
+        "params",
+        description="of what the ratio is a share; latency: of one image on the CPU with the first of measure.threads, "
+        "foretold from what the network's operators take on the machine that prunes, and then measured",
+    )
     method: Literal["structured", "unstructured", "2:4"] = Field(
         "structured",
         description="structured makes layers smaller; unstructured and 2:4 (two of each four weights along the input) "
@@ -76,6 +80,13 @@ class Prune(Model):
             raise refuse(what, "set ratio: 0.5, or method: unstructured")
         if self.method == "2:4" and self.scope != "layer":
             raise refuse("2:4 chooses among four weights, and none across layers", "leave scope away")
+        return self
+
+    @model_validator(mode="after")
+    def _latency_fits(self) -> Prune:
+        if self.ratio and self.of == "latency" and self.scope == "global":
+            what = "widths of a share of latency are solved before any unit is ranked"
+            raise refuse(what, "set scope: layer, or of: macs")
         return self
 
     @model_validator(mode="after")

@@ -7,6 +7,8 @@ weights to zero. What a layer is made of is known for a TinyViT here, and for ti
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -29,7 +31,8 @@ Kind = Literal["mid", "heads", "hidden"]
 class Layer:
     """One prunable layer: `units` alike, each worth `cost` of what is counted.
 
-    `name` is its module's; `stage` and `block` are those of a TinyViT, else 0 and its place among the layers.
+    `name` is its module's; `stage` and `block` are those of a TinyViT, else 0 and its place among the layers. `curve`
+    is what is saved by (drop, cost) where units are not worth the same: straight lines between them.
     """
 
     kind: Kind
@@ -40,6 +43,15 @@ class Layer:
     cost: float = 0.0
     name: str = ""
     parts: tuple[Part, ...] = field(default=(), compare=False)
+    curve: tuple[tuple[int, float], ...] = ()
+
+    def worth(self, drop: int) -> float:
+        """Return what so many units are worth together."""
+        if not self.curve:
+            return self.cost * drop
+        place = min(max(1, bisect_left(self.curve, (drop, -math.inf))), len(self.curve) - 1)
+        (low, less), (high, more) = self.curve[place - 1], self.curve[place]
+        return less + (more - less) * (drop - low) / (high - low)
 
     def of_side(self, side: str) -> list[Part]:
         return [part for part in self.parts if part.side == side]

@@ -82,7 +82,7 @@ def _make_up(layers: Sequence[Layer], drops: Drops, wanted: float) -> Drops:
     for _ in range(8 * len(layers)):
         cost = cost_of(layers, drops)
         moves = [
-            (abs(cost + layer.cost * change - wanted), place, change)
+            (abs(cost + layer.worth(drops[place] + change) - layer.worth(drops[place]) - wanted), place, change)
             for place, layer in enumerate(layers)
             for change in _changes(layer, drops[place])
         ]
@@ -103,7 +103,7 @@ def _require_met(layers: Sequence[Layer], drops: Drops, ratio: float, total: flo
     reached = cost_of(layers, drops) / total
     if abs(reached - ratio) <= MET:
         return
-    most = cost_of(layers, [_drop(layer, 1.0) for layer in layers]) / total
+    most = cost_of(layers, [drop_at(layer, 1.0) for layer in layers]) / total
     if most < ratio:
         fix = f"ask for at most {math.floor(most * 100) / 100}" if most >= MET else "leave prune away here"
         raise JobError(f"prune.ratio {ratio}: only {most:.0%} lies in units that can go", fix=fix)
@@ -112,10 +112,11 @@ def _require_met(layers: Sequence[Layer], drops: Drops, ratio: float, total: flo
 
 
 def _drops_at(layers: Sequence[Layer], share: float, head_share: float) -> Drops:
-    return [_drop(layer, head_share if layer.kind == "heads" else share) for layer in layers]
+    return [drop_at(layer, head_share if layer.kind == "heads" else share) for layer in layers]
 
 
-def _drop(layer: Layer, share: float) -> int:
+def drop_at(layer: Layer, share: float) -> int:
+    """Return how many units are about that share of a layer, so that the width left is one that it may have."""
     if layer.kind == "heads":
         # 0.29 * 100 is a hair below 29 in binary.
         return min(math.floor(share * layer.units + 1e-9), layer.units - 1)
@@ -136,4 +137,4 @@ def _step(layer: Layer) -> int:
 
 
 def cost_of(layers: Sequence[Layer], drops: Sequence[int]) -> float:
-    return sum(layer.cost * drop for layer, drop in zip(layers, drops, strict=True))
+    return sum(layer.worth(drop) for layer, drop in zip(layers, drops, strict=True))

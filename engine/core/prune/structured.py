@@ -8,7 +8,8 @@ zeroing its units equals taking them away.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -67,6 +68,8 @@ def prune_network(
     labels (default cross entropy). `image_size` is that of a network which is no TinyViT; `model` are widths that the
     network shall have, whatever the criterion says. Raises JobError for a network or a share that cannot be pruned.
     """
+    if prune.of == "latency" and model is None:
+        raise JobError("the widths of a share of latency are solved first", fix="give model: those of latency/solve.py")
     size = size_of(network, image_size)
     params_before, macs_before = count_params(network), count_macs(network, size)
     layers = find_layers(network, prune.of, size)
@@ -75,13 +78,21 @@ def prune_network(
     total = total_of(network, layers, prune.of, size)
     scores = score_units(network, layers, prune.criterion, batches, seed, loss or F.cross_entropy)
     drops = _choose_drops(layers, scores, prune, total, model)
-    for layer, drop, score in zip(layers, drops, scores, strict=True):
-        keep_units(layer, best_units(score, layer.units - drop))
-    widths = _set_widths(network, layers, drops)
+    widths = narrowed(network, layers, drops, scores)
     params_after, macs_after = count_params(network), count_macs(network, size)
-    counted = {"params": 1 - params_after / params_before, "macs": 1 - macs_after / macs_before}
-    achieved = counted.get(prune.of, cost_of(layers, drops) / total)
+    counted: Mapping[str, float] = {"params": 1 - params_after / params_before, "macs": 1 - macs_after / macs_before}
+    # Of latency that is for a clock to say.
+    achieved = counted.get(prune.of, cost_of(layers, drops) / total) if prune.of != "latency" else math.nan
     return PruneReport(prune.of, prune.ratio, achieved, params_before, params_after, macs_before, macs_after, widths)
+
+
+def narrowed(
+    network: nn.Module, layers: Sequence[Layer], drops: Drops, scores: Sequence[Tensor] = ()
+) -> Widths | UnitWidths:
+    """Take units out of layers, in place, the lowest scores first, else the last; return the new widths."""
+    for layer, drop, score in zip(layers, drops, scores or [-torch.arange(layer.units) for layer in layers], strict=True):
+        keep_units(layer, best_units(score, layer.units - drop))
+    return _set_widths(network, layers, drops)
 
 
 def _choose_drops(
