@@ -105,13 +105,9 @@ def _reached(sheet: Sheet, one: Compressed, tree: Mapping[str, Any]) -> float | 
 def _method(tree: Mapping[str, Any]) -> str:
     """Say how a network was compressed; words of a method that nobody has named here stand as they are."""
     pruned = str(tree.get("prune.method", "")) if tree.get("prune.ratio") else ""
-    quantised = [str(value) for path, value in tree.items() if path.startswith("quantize.") and value is not None]
-    return ", ".join(
-        [
-            *([METHODS.get(pruned, pruned)] if pruned else []),
-            *([f"quantised ({', '.join(quantised)})"] if quantised else []),
-        ]
-    )
+    words = ", ".join(str(tree[path]) for path in ("quantize.backend", "quantize.mode") if tree.get(path) is not None)
+    quantised = [f"int{tree['quantize.bits']} ({words})"] if tree.get("quantize.bits") else []
+    return ", ".join([*([METHODS.get(pruned, pruned)] if pruned else []), *quantised])
 
 
 def _asked(tree: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from engine.report.tables import Cell, Table
 from store.metrics import METRICS, Metric
 
 LATENCY, RATE, SPEED_UP = "infer_latency", "infer_images_per_second", "infer_speedup"
+P95 = "p95 [ms]"
 CLOSE = 0.1
 """An interval of a ratio from 1 - CLOSE to 1 + CLOSE tells that there is nothing worth telling; a wider one tells
 nothing."""
@@ -38,8 +39,8 @@ def rows_of(arms: Sequence[Compressed]) -> list[tuple[str, Compressed | None]]:
 def fit_table(
     title: str, columns: Sequence[str], body: Sequence[Sequence[Cell]], notes: Sequence[str], words: int
 ) -> Table:
-    """Return a table without the columns that have no value in any row."""
-    told = [any(row[at].text not in ("", number_text.NONE) for row in body) for at in range(len(columns))]
+    """Return a table without the columns that have no name, or no value in any row."""
+    told = [name and any(row[at].text not in ("", number_text.NONE) for row in body) for at, name in enumerate(columns)]
     kept = [at for at in range(len(columns)) if at == 0 or told[at]]
     rows = [[row[at] for at in kept] for row in body]
     return Table(title, [columns[at] for at in kept], rows, notes, sum(at < words for at in kept))
@@ -52,8 +53,10 @@ def speed_table(sheet: Sheet, ran: Ran, arms: Sequence[Compressed], measured: Se
     """Return what was measured of whole and compressed arms in one way, with what its figures are of."""
     shown = figures_of(ran.way)
     small, large = f"batch {ran.smallest}", f"batch {ran.largest}"
-    speeds = [f"ms at {small}", "times as fast", "p95 [ms]", f"images/s at {large}", "times as fast"]
+    speeds = [f"ms at {small}", "times as fast", P95, f"images/s at {large}", "times as fast"]
     held = _held_figures(ran, measured)
+    if any("p95" in name for _, name, _ in held if name in [metric.name for metric in shown]):
+        speeds[speeds.index(P95)] = ""  # there is a metric of its own for it
     body = [_speed_row(sheet, ran, arm, one, held, shown) for arm, one in rows_of(arms)]
     columns = ["arm", *speeds, *map(number_text.heading, shown)]
     return fit_table(f"Measured: {way_title(ran.way)}", columns, body, _speed_notes(ran, body), 1)
@@ -69,19 +72,15 @@ def way_name(way: Way) -> str:
 
 
 def figures_of(way: Way) -> list[Metric]:
-    """Return the metrics of a way of running networks that are no speeds: energy, memory, load time."""
-    runtimes = sorted((_tail(name, LATENCY) for name in METRICS if name.startswith(f"{LATENCY}_")), key=len)
+    """Return the metrics of a way of running networks that are no speeds: tails of latency, energy, memory, loading."""
+    runtimes = [name.removeprefix(f"{RATE}_") for name in METRICS if name.startswith(f"{RATE}_")]
     found = []
     for one in METRICS.values():
-        own = next((runtime for runtime in reversed(runtimes) if one.name.endswith(f"_{runtime}")), "")
-        is_speed = any(one.name in (stem, f"{stem}_{own}") for stem in (LATENCY, RATE, SPEED_UP))
+        own = next((runtime for runtime in runtimes if one.name.endswith(f"_{runtime}")), "")
+        is_speed = one.name.removesuffix(f"_{own}") in (LATENCY, RATE, SPEED_UP)
         if own == way.runtime and not is_speed and family_of(one) == "inference":
             found.append(one)
     return found
-
-
-def _tail(name: str, stem: str) -> str:
-    return name.removeprefix(f"{stem}_")
 
 
 def _held_figures(ran: Ran, measured: Sequence[Row]) -> Mapping[tuple[str, str, int], list[Row]]:
