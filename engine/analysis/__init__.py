@@ -19,6 +19,8 @@ factorial   main effects and interactions
 leaders     whose number is bold
 agreement   whether taught students follow their teacher more than untaught ones
 controls    which controls a pruned arm has
+compression  compressed arms beside whole ones and controls
+fronts      which arms are best at their speed
 claims      what a spec claims, against the data
 submitted   whether results are of the spec at hand
 text        comparisons and verdicts in words

@@ -80,12 +80,19 @@ class _Side:
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """A measure job: its own network (None where it is pruned), the one beside it, and the log ratio of each round."""
 
     network: Any
     against: Any
     logs: tuple[float, ...]
+    own: tuple[float, ...] = ()
+    """Images/s of each round, on the log scale."""
+
+    @property
+    def common(self) -> tuple[float, ...]:
+        """Images/s of the network beside it in each round, on the log scale; its own where it is that network."""
+        return tuple(a - b for a, b in zip(self.own, self.logs, strict=True)) if self.logs else self.own
 
 
 def compare_speeds(snapshot: Snapshot, first: Sequence[str], second: Sequence[str], metric: Metric) -> SpeedRatio | str:
@@ -97,33 +104,81 @@ def compare_speeds(snapshot: Snapshot, first: Sequence[str], second: Sequence[st
     of = ROUNDS[metric.name]
     names = sorted({*first, *second})
     rows = snapshot.ask("compare_rounds", jobs=names, smallest=of.at_smallest, apart=of.apart)
-    jobs = _read_jobs(rows)
+    sign = -1.0 if metric.better == "lower" else 1.0
+    return ratio_between(read_jobs(rows), first, second, sign=sign)
+
+
+def ratio_between(
+    jobs: Mapping[str, Measured], first: Sequence[str], second: Sequence[str], *, sign: float = 1.0
+) -> SpeedRatio | str:
+    """Return how many times as fast the network of one arm's jobs is as another's; else why that is not known.
+
+    With `sign` -1 the ratio is of times and not of rates.
+    """
+    if len({*first, *second}) == 1:
+        return ONE_NETWORK
     if not jobs.keys() >= {*first, *second}:
         return NO_ROUNDS
     arms = [[jobs[job] for job in sorted(set(names))] for names in (first, second)]
-    common = next((one.against for one in jobs.values() if one.against is not None), None)
-    if common is None or any(one.against != common and not _is_it(one, common) for one in jobs.values()):
+    common = _common_of([one for arm in arms for one in arm])
+    if common is None:
         return NO_COMMON
-    return _ratio_of(*(_side_of(arm, common) for arm in arms), sign=-1.0 if metric.better == "lower" else 1.0)
+    return _ratio_of(*(_side_of(arm, common) for arm in arms), sign=sign)
 
 
-def _read_jobs(rows: Sequence[Row]) -> dict[str, _Measured]:
+def _common_of(jobs: Sequence[Measured]) -> Any:
+    """Return the network beside which all of these were measured, or which one is; None where there is no such one."""
+    common = next((one.against for one in jobs if one.against is not None), None)
+    return None if any(one.against != common and not _is_it(one, common) for one in jobs) else common
+
+
+def level_rates(arms: Mapping[str, Sequence[Measured]]) -> dict[str, SpeedRatio]:
+    """Return the images/s of arms by name, as a ratio to one a second, as if all had been measured at one time.
+
+    What each network did beside the common one, times what that did on average of all; its error is of the first
+    alone, and the common one has none. Where no network is common, the rates as they are.
+    """
+    jobs = [one for held in arms.values() for one in held]
+    common = _common_of(jobs)
+    if common is None:
+        return {arm: rate_of(held) for arm, held in arms.items()}
+    pace = float(np.mean([np.mean(one.common) for one in jobs]))
+    sides = {arm: _side_of(held, common) for arm, held in arms.items()}
+    return {arm: SpeedRatio(pace + side.log, side.error, side.df, side.n or 0, side.of) for arm, side in sides.items()}
+
+
+def rate_of(jobs: Sequence[Measured]) -> SpeedRatio:
+    """Return the images/s of an arm's networks, as a ratio to one image a second: over rounds, or over its jobs.
+
+    The mean alone (no freedom) where there is one round, or nothing at all to see a spread in.
+    """
+    if len(jobs) > 1:
+        values, of = [float(np.mean(one.own)) for one in jobs], "networks"
+    else:
+        values, of = list(jobs[0].own), "rounds"
+    error = float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return SpeedRatio(float(np.mean(values)), error, len(values) - 1.0, len(values), of)
+
+
+def read_jobs(rows: Sequence[Row]) -> dict[str, Measured]:
+    """Return the measure jobs of rows of one round each: own and base in images/s, network and against as JSON."""
     by_job: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_job.setdefault(row["job"], []).append(row)
     return {job: _read_job(found) for job, found in by_job.items()}
 
 
-def _read_job(rows: Sequence[Mapping[str, Any]]) -> _Measured:
+def _read_job(rows: Sequence[Mapping[str, Any]]) -> Measured:
     network, against = (json.loads(rows[0][name] or "null") for name in ("network", "against"))
-    return _Measured(network, against, tuple(math.log(row["own"] / row["base"]) for row in rows if row["base"]))
+    logs = tuple(math.log(row["own"] / row["base"]) for row in rows if row["base"])
+    return Measured(network, against, logs, tuple(math.log(row["own"]) for row in rows))
 
 
-def _is_it(one: _Measured, network: Any) -> bool:
+def _is_it(one: Measured, network: Any) -> bool:
     return one.against is None and one.network == network
 
 
-def _side_of(jobs: Sequence[_Measured], common: Any) -> _Side:
+def _side_of(jobs: Sequence[Measured], common: Any) -> _Side:
     """Return an arm's log ratio to the common network: over rounds of its one job, else over its jobs."""
     if len(jobs) > 1:
         return _mean_of([float(np.mean(one.logs)) if one.logs else 0.0 for one in jobs], "networks")

@@ -14,6 +14,9 @@
     remedies     arms that differ in one remedy alone
     teachers     what is known of the teachers
     teacher_notes   marks and footnotes of their figures
+    compression  what pruned, masked and quantised arms gave
+    compression_speeds   what they save when they run
+    front_chart  accuracy against latency
     figures      the charts
     step_chart   the parts of a training step
     images       the images in words
@@ -39,6 +42,7 @@ from matplotlib.figure import Figure
 
 from engine.analysis.agreement import compare_untaught
 from engine.analysis.claims import check_claims
+from engine.analysis.compression import read_compression
 from engine.analysis.factorial import read_factorials
 from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.analysis.trainings import read_trainings
@@ -49,6 +53,7 @@ from engine.home.files import write_atomic
 from engine.home.paths import Home
 from engine.report.changes import compare_baseline
 from engine.report.figures import INK, draw_bars, draw_curves, draw_reliability, to_pdf, to_svg
+from engine.report.front_chart import draw_front
 from engine.report.narrow import narrow_tables
 from engine.report.page import SECTIONS, MapColumn, Page, make_page
 from engine.report.sentences import say
@@ -125,9 +130,10 @@ def _read_page(snapshot: Snapshot, name: str) -> Page:
     rows = read_rows(snapshot, name)
     sheet = Sheet(rows)
     changes = compare_baseline(snapshot, name, sheet.arms, sheet.baseline)
+    compression = read_compression(snapshot, name, sheet.baseline, changes.comparisons)
     factorials = read_factorials(snapshot, name, sheet.arms, sheet.baseline)
     certificates = read_certificates(snapshot.home, name)
-    return make_page(name, rows, check_claims(snapshot, name), certificates, changes, factorials)
+    return make_page(name, rows, check_claims(snapshot, name), certificates, changes, factorials, compression)
 
 
 def _make_folder(folder: Path) -> Path:
@@ -173,7 +179,9 @@ def _draw_charts(page: Page) -> list[Chart]:
     curves = [Chart(one.name, one.title, draw_curves(one), note=" ".join(one.notes)) for one in page.curves]
     drawn = page.teachers.reliability if page.teachers else None
     teachers = [Chart(drawn.name, drawn.title, draw_reliability(drawn), "teachers")] if drawn else []
-    return bars + curves + teachers
+    fronts = page.compression.charts if page.compression else []
+    drawn_fronts = [Chart(one.name, one.title, draw_front(one), "compression", " ".join(one.notes)) for one in fronts]
+    return bars + curves + teachers + drawn_fronts
 
 
 def _find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from engine.analysis.claims import Judged
+from engine.analysis.compression import Compression
 from engine.analysis.factorial import Factorial
 from engine.analysis.snapshot import Row
 from engine.analysis.things import is_taught
 from engine.core.data.wordnet import class_title
 from engine.report import number_text
 from engine.report.changes import Changes
+from engine.report.compression import CompressionSection, compression_section
 from engine.report.figures import Bars, Curves, Point
 from engine.report.images import image_facts
 from engine.report.pointing import pointing_tables
@@ -83,6 +85,7 @@ class Page:
     chart_notes: Sequence[str] = ()
     map_note: str = ""
     pointing: Sequence[Table] = ()
+    compression: CompressionSection | None = None
 
 
 def make_page(
@@ -92,6 +95,7 @@ def make_page(
     certificates: Sequence[Certificate] = (),
     changes: Changes | None = None,
     factorials: Sequence[Factorial] = (),
+    compression: Compression | None = None,
 ) -> Page:
     """Return the report of an experiment with its judged claims, holes and failures included."""
     sheet = Sheet(rows, changes)
@@ -115,6 +119,7 @@ def make_page(
         chart_notes=list(dict.fromkeys(notes)),
         map_note=_map_note(rows.maps),
         pointing=pointing_tables(rows.maps, sheet),
+        compression=compression_section(sheet, compression),
     )
 
 

@@ -106,10 +106,8 @@ SENTENCES = {
     # what stands below the table of results
     "pruning_note": "{arm}: pruning of {asked}{of} was asked, {reached} reached.",
     "pruning_open": "{arm}: pruning of {asked}{of} was asked; what was reached is not known.",
-    "mask_note": "{arm}: {asked} of the parameters were to be zero, {reached} are, and stay so. No parameter, memory "
-    "or time is saved by that: dense kernels multiply by a zero as by any number.",
-    "semi_note": "{arm}: two of each four weights along the input are zero and stay so, {reached} of the parameters. "
-    "Sparse tensor cores can use that; no kernel here does, so that no parameter, memory or time is saved.",
+    "mask_note": "{arm}: {asked} of the parameters were to be zero, {reached} are, and stay so.",
+    "semi_note": "{arm}: two of each four weights along the input are zero and stay so, {reached} of the parameters.",
     "mask_open": "{arm}: a mask over {asked} of the parameters was asked; how many are zero is not known.",
     "pieces_note": "{arm}, seed {seeds}: {role} trained {images} of {batch} images at a time, after running out of "
     "memory; {what}.",
@@ -184,6 +182,39 @@ SENTENCES = {
     "pruned_against": "{mark} The paper does not say whether the pruned network is held against the original or the "
     "whole one; ours is held against the original.",
     "no_run": "No run corresponds without {need}.",
+    # compression
+    "size_note": "In brackets: the share of what the whole arm has. Where no mask lies on a network, no parameter "
+    "counts as zero.",
+    "gain_note": "Change: test accuracy less that of the arm it is held against, over common seeds.",
+    "gain_edges": "±: half of the 95 % interval, of each difference by itself.",
+    "lacks_note": "What pruning did to {arms} is not told apart from what else it was: no arm here with all else the "
+    "same is {which}.",
+    "over_scratch": "Over scratch: above the same widths or mask, trained from new weights for as many epochs.",
+    "over_none_longer": "Over none_longer: above the whole network, trained for as many epochs.",
+    "over_random": "Over random: above as much pruned by chance.",
+    "pace_note": "The network alone. ms and images/s: geometric means; p95: the 95th percentile of single calls, mean "
+    "over an arm's networks.",
+    "pace_edges": "In brackets behind them: 95 % t intervals on the log scale.",
+    "pace_ratio": "Times as fast: as the whole arm, by what was measured in turn with both, in new processes each "
+    "round.",
+    "pace_rounds": "The interval of one network is over rounds.",
+    "pace_networks": "The interval of an arm whose networks were measured seed by seed is over these.",
+    "mask_free": "{arm}: {zero} of its parameters are zero, and that saves none of them and no time. It has as many as "
+    "{whole}, and runs {speeds} times as fast, which is 1 within the interval: dense kernels multiply by a zero as by "
+    "any number.",
+    "mask_unclear": "{arm}: {zero} of its parameters are zero. It has as many as {whole}, and that it is faster is not "
+    "shown: it runs {speeds} times as fast, which may be 1 and may be another.",
+    "mask_moved": "{arm}: {zero} of its parameters are zero. It has as many as {whole}, and runs {speeds} times as "
+    "fast.",
+    "mask_unmeasured": "{arm}: {zero} of its parameters are zero. It has as many as {whole}; its speed was not "
+    "measured beside that.",
+    "front_note": "Filled: on the front in {sure} % or more of {draws} draws of what other seeds, rounds and test "
+    "images (where all arms answered the same) might have given, so that no other arm is as right and as fast. "
+    "Faint: in {rest} % or fewer. Hollow: in between. Whiskers: 95 % intervals. Dotted: the front of the means.",
+    "front_level": "Latency on the chart: beside the network that each was measured in turn with, times the mean of "
+    "that one over all measurements.",
+    "front_luck": "Arms of one seed have no interval over seeds: the front knows nothing of their luck.",
+    "more_fronts": "Charts of the first {count} of {all} tables.",
     # what was run, and what is missing
     "some_runs": "{count} of {all} runs are {state}: {which}",
     "damaged_file": "{file} ({what}): what it told is left out",
