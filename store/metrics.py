@@ -170,6 +170,68 @@ METRICS: Mapping[str, Metric] = {
             label="Inference latency, compiled", heading="latency, compiled", column="",
         ),
         Metric(
+            name="infer_latency_p95", source="smallest['infer_latency_p95']", unit="ms", better="lower", exact=False,
+            device_bound=True, measured="once", images="any", is_share=False,
+            label="Latency that 95 % of calls keep below", heading="latency, p95", column="",
+        ),
+        Metric(
+            name="infer_latency_p99", source="smallest['infer_latency_p99']", unit="ms", better="lower", exact=False,
+            device_bound=True, measured="once", images="any", is_share=False,
+            label="Latency that 99 % of calls keep below", heading="latency, p99", column="",
+        ),
+        Metric(
+            name="infer_images_per_second_onnxruntime", source="largest['infer_images_per_second_onnxruntime']",
+            unit="images/s", better="higher", exact=False, device_bound=True, measured="once", images="any",
+            is_share=False, label="Inference throughput, ONNX Runtime", heading="inference, ONNX Runtime", column="",
+        ),
+        Metric(
+            name="infer_latency_onnxruntime", source="smallest['infer_latency_onnxruntime']", unit="ms",
+            better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Inference latency, ONNX Runtime", heading="latency, ONNX Runtime", column="",
+        ),
+        Metric(
+            name="infer_latency_p95_onnxruntime", source="smallest['infer_latency_p95_onnxruntime']", unit="ms",
+            better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Latency that 95 % of calls keep below, ONNX Runtime", heading="latency, p95, ONNX Runtime",
+            column="",
+        ),
+        Metric(
+            name="infer_latency_p99_onnxruntime", source="smallest['infer_latency_p99_onnxruntime']", unit="ms",
+            better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Latency that 99 % of calls keep below, ONNX Runtime", heading="latency, p99, ONNX Runtime",
+            column="",
+        ),
+        Metric(
+            # From rounds side by side, in one job, of two files; the baseline is as fast as itself.
+            name="infer_speedup_onnxruntime", unit="ratio", better="higher", exact=False,
+            source="coalesce(largest['infer_speedup_onnxruntime'], case when "
+            "largest['infer_images_per_second_onnxruntime'] is not null "
+            "and r.arm = (select max(e.baseline) from experiments e where e.experiment = r.experiment) then 1 end)",
+            device_bound=True, measured="once", images="any", is_share=False,
+            label="Inference speed-up over the baseline, ONNX Runtime", heading="speed-up, ONNX Runtime", column="",
+        ),
+        Metric(
+            name="load_seconds_onnxruntime", source="smallest['load_seconds_onnxruntime']", unit="s", better="lower",
+            exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Time to open the file, ONNX Runtime", heading="time to open, ONNX Runtime", column="",
+        ),
+        Metric(
+            name="run_peak_rss_onnxruntime", source="smallest['run_peak_rss_onnxruntime']::bigint", unit="bytes",
+            better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Peak memory of a process that only runs the file, ONNX Runtime",
+            heading="memory of running it, ONNX Runtime", column="",
+        ),
+        Metric(
+            name="file_bytes_onnxruntime", source="measured['file_bytes_onnxruntime']::bigint", unit="bytes",
+            better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="Size of the ONNX file", heading="ONNX file", column="",
+        ),
+        Metric(
+            name="infer_energy_onnxruntime", source="largest['infer_energy_onnxruntime']", unit="J",
+            better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            label="Energy of an image, ONNX Runtime", heading="energy of an image, ONNX Runtime", column="",
+        ),
+        Metric(
             name="infer_energy", source="largest['infer_energy']", unit="J",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
             label="Energy of an image", heading="energy of an image", column="",

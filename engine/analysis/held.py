@@ -268,7 +268,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Quantize", "backend bits mode images per_channel calibration", Rule(ACCURACY | MEASURED | SIZE)),
     (
         "Measure",
-        "batch_sizes threads seconds rounds compiled",
+        "batch_sizes threads seconds rounds compiled runtimes",
         Rule(MEASURED, is_factor=False),
     ),  # the ruler
     ("Explain", "images", Rule(NONE)),

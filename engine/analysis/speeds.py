@@ -130,6 +130,12 @@ def _side_of(jobs: Sequence[_Measured], common: Any) -> _Side:
     return _Side() if _is_it(jobs[0], common) else _mean_of(jobs[0].logs, "rounds")
 
 
+def ratio_of_rounds(logs: Sequence[float]) -> SpeedRatio:
+    """Return the ratio of two networks from the log ratios of the rounds in which they took turns; two at least."""
+    side = _mean_of(logs, "rounds")
+    return SpeedRatio(side.log, side.error, side.df, len(logs), side.of)
+
+
 def _mean_of(logs: Sequence[float], of: str) -> _Side:
     n = len(logs)
     return _Side(float(np.mean(logs)), float(np.std(logs, ddof=1)) / math.sqrt(n), n - 1.0, n, of)
@@ -153,5 +159,8 @@ ROUNDS: Mapping[str, RoundsOf] = {
     "infer_latency_eager": RoundsOf("eager", at_smallest=True),
     "infer_images_per_second_compiled": RoundsOf("compiled"),
     "infer_latency_compiled": RoundsOf("compiled", at_smallest=True),
+    "infer_images_per_second_onnxruntime": RoundsOf("onnxruntime"),
+    "infer_speedup_onnxruntime": RoundsOf("onnxruntime"),
+    "infer_latency_onnxruntime": RoundsOf("onnxruntime", at_smallest=True),
 }
 """A metric that is not here has no rounds side by side, such as energy: two jobs say one number each."""

@@ -8,6 +8,7 @@
     verify         verify-resume
     profile        profile
     export         export, predict
+    bench          bench
     results        sql, report, check, compare, trace, freeze, rebuild
     terminal       the door to the terminal
     render         tables and bars as a terminal shows them
@@ -26,12 +27,12 @@ import os
 import sys
 from typing import NoReturn
 
-from engine.cli import data, export, jobs, profile, results, specs, targets, verify
+from engine.cli import bench, data, export, jobs, profile, results, specs, targets, verify
 from engine.cli.base import app, say
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
 
-__all__ = ["app", "data", "export", "jobs", "main", "profile", "results", "specs", "targets", "verify"]
+__all__ = ["app", "bench", "data", "export", "jobs", "main", "profile", "results", "specs", "targets", "verify"]
 
 
 def main() -> None:

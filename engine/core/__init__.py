@@ -5,12 +5,14 @@ network   TinyViT with every attention, timm's networks, weights in and out
 distill   a teacher's answers and what a student makes of them
 train     the training loop, resumed to the same bits
 export    the network as a file of other runtimes
+runtimes  the files where they run: opened, timed, alone in a process
 prune     smaller layers, or weights at zero
 quantize  the network in 8-bit numbers
 prune_left  what a ratio leaves of them, before any training
 measure   speed, memory, size
 replay    the same as a CUDA graph, between events
 sensors   clocks, power, temperature and energy of a card
+rapl      energy of the processor
 algorithm_macs   what attention patterns need, whatever is computed
 explain   attention maps
 pointing  whether maps point at the object

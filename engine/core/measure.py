@@ -31,8 +31,9 @@ from engine.core.train.forward import HALVES, autocast
 WARM_UP_SECONDS = 0.1
 # Of replays while the card's counter of energy is looked at, which moves every few ten ms.
 SPEND_SECONDS = 0.5
-Mode = Literal["eager", "graph", "compiled"]
-"""How a network is called: by the host as it is; as a CUDA graph; as torch.compile makes it, on a GPU as a graph."""
+Mode = Literal["eager", "graph", "compiled", "onnxruntime"]
+"""How a network is called: by the host as it is; as a CUDA graph; as torch.compile makes it, on a GPU as a graph; by a
+runtime that has its file (runtimes/registry.py)."""
 
 
 @dataclass(frozen=True)

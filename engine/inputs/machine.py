@@ -1,12 +1,36 @@
-"""The processor of this machine: takes nothing, gives its name, the cores we may use and how busy they are."""
+"""The processor of this machine: takes nothing, gives its name, the cores we may use, their pace, how busy they are."""
 
 from __future__ import annotations
 
 import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 CPU_FILE, STAT_FILE = Path("/proc/cpuinfo"), Path("/proc/stat")
+GOVERNOR_FILE = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+
+
+@dataclass(frozen=True)
+class MachineState:
+    """What a speed on this machine depends on besides the network.
+
+    `governor` is how the kernel sets the pace of the cores, None where it does not tell; `crowding` how many processes
+    there were for each core in the last minute, those that measure included.
+    """
+
+    cpu: str
+    cores: int
+    governor: str | None
+    crowding: float
+
+
+def machine_state() -> MachineState:
+    try:
+        governor = GOVERNOR_FILE.read_text().strip() or None
+    except OSError:
+        governor = None
+    return MachineState(cpu_model(), usable_cores(), governor, round(crowding(), 2))
 
 
 def cpu_model() -> str:

@@ -9,6 +9,7 @@ overlays     what is laid over a spec
 messages     what pydantic found, in words
 ignored      words that would do nothing
 timm_options  which options a timm network takes; timm_options.txt is timm's own list
+absent       packages that words need and that are not here
 unsupported  words that are refused because nothing does them yet
 yaml_tree    YAML with positions
 yaml_nodes   YAML within limits

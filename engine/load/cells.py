@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from engine.errors import Problem, XpError, closest_hint
+from engine.load.absent import absent_problems
 from engine.load.arms import ArmPlaces
 from engine.load.ignored import idle_problems
 from engine.load.layers import Layers
@@ -26,7 +27,6 @@ from engine.load.yaml_tree import Path
 from engine.spec import Settings, Spec
 from engine.spec.cells import CellBuilder, Tree, arm_trees, expand_cells, matrix_points, unknown_part
 from engine.spec.identity import canonical_json, counted_settings
-from engine.spec.quantize import absent_packages
 from engine.spec.shapes import shape_problems
 
 MOST_CELLS = 50_000
@@ -106,8 +106,8 @@ def _arm_items(tree: Tree) -> list[tuple[str, Mapping[str, Any]]]:
 
 def _cell_problems(arm: str, settings: Settings, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:
     """Yield what these settings ask for and xp cannot do or build."""
-    found = (planned_problems, _shape_problems, idle_problems, _package_problems)
-    for path, what, fix in (problem for look in found for problem in look(settings)):
+    found = (planned_problems, absent_problems, _shape_problems, idle_problems)
+    for path, what, fix in (problem for problems in found for problem in problems(settings)):
         where = layers.where(place(tuple(path.split("."))))
         yield Problem(where, path, f"{what} (arm {arm})" if arm else what, fix)
 
@@ -118,13 +118,6 @@ def _shape_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
         size = getattr(network, "image_size", None) or settings.data.image_size
         for problem in shape_problems(network, size, path):
             yield problem.path, problem.what, problem.fix
-
-
-def _package_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    """Yield what needs a library that is not installed: its job would wait for its parent, and then fail."""
-    absent = absent_packages(settings.quantize) if settings.quantize is not None else None
-    if absent is not None:
-        yield "quantize.backend", *absent
 
 
 def explain_all(error: ValidationError, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:

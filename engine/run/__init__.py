@@ -25,6 +25,7 @@
     jobs        pack, explain
     objects     where the objects lie in what is explained
     measuring   size, speed and memory of a network, in turn with the baseline's
+    network_bench  a network as it is measured: torch's module, and its files in runtimes
     measure_log  what of it is written
     rounds      in which order networks are timed, and the figures of it
     bench_process  a network in a process of its own

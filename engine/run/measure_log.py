@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
-from engine.core.measure import Load
+from engine.core.measure import Load, Mode
 from engine.core.replay import Spent
+from engine.core.runtimes.alone import Alone
+from engine.core.runtimes.registry import RUNTIMES
 from engine.run.attempt import Attempt
-from engine.run.rounds import Figure, Timings, common_rounds, percentiles, speed_up
+from engine.run.rounds import NOISY, Figure, Timings, common_rounds, geometric_mean, percentiles, speed_up
 from engine.spec.job_settings import MeasureSettings
 
 
@@ -19,6 +22,18 @@ class SpeedNames:
     rate: str
     latency: str
     speed_up: str
+    p95: str = ""
+    p99: str = ""
+    energy: str = "infer_energy"
+
+
+@dataclass(frozen=True)
+class AloneNames:
+    """What the figures of a process that only runs a file are called."""
+
+    seconds: str
+    peak: str
+    size: str
 
 
 class MeasureLog:
@@ -31,6 +46,7 @@ class MeasureLog:
         self.rounds: list[dict[str, object]] = []
         self.spent: dict[Load, list[Spent]] = {}
         self.silence = ""
+        self.noisy: list[dict[str, object]] = []
 
     def add_counts(self, counts: dict[str, int]) -> None:
         """Log what is the same however often it is counted."""
@@ -52,12 +68,27 @@ class MeasureLog:
         """
         if own.fits:
             self._add_speeds(load, *common_rounds(own, base), is_apart=is_apart)
+            self._add_tails(load, own, is_apart=is_apart)
+            self._add_unrest(load, {"own": own, **({"base": base} if base is not None else {})})
             self._add_peaks(load, own)
-            self._add_readings(load, self.spent.get(load, []))
+            self._add_readings(load, self.spent.get(load, []), is_apart=is_apart)
         elif not is_apart:
             if load.batch_size == min(self.settings.measure.batch_sizes):
                 raise MemoryError(f"not even batch size {load.batch_size} fits")
             self._add("infer_oom", Figure(1.0, 1.0, 1.0, own.ooms), "1", load)
+
+    def add_alone(
+        self, word: str, size: int, found: Sequence[Alone], operators: Mapping[str, Mapping[str, int]]
+    ) -> None:
+        """Log the bytes of a file, and what processes told that only ran it."""
+        settings, names = self.settings, ALONE[word]
+        load = Load(min(settings.measure.batch_sizes), settings.measure.threads[0], cast(Mode, word))
+        self._add(names.size, Figure(size, size, size, 1), "bytes", load)
+        seconds, peaks = [one.seconds for one in found], [one.peak for one in found if one.peak is not None]
+        self._add(names.seconds, Figure(geometric_mean(seconds), *percentiles(seconds), len(seconds)), "s", load)
+        if peaks:
+            self._add(names.peak, Figure(max(peaks), min(peaks), max(peaks), len(peaks)), "bytes", load)
+        self.journal.fact(f"operators {word}", operators)
 
     def write_rounds(self) -> None:
         self.journal.fact("rounds", self.rounds)
@@ -74,18 +105,34 @@ class MeasureLog:
         rates, others = own.rates(load.batch_size), base.rates(load.batch_size) if base else None
         if others is not None:
             self._add(names.speed_up, speed_up(rates, others), "1", load)
-        where = {"device": self.device, "precision": self.settings.precision}
-        about = {**where, "batch_size": load.batch_size, "threads": load.threads}
+        about = {**self._where(load), "batch_size": load.batch_size, "threads": load.threads}
         told = {"own": list(rates), "base": None if others is None else list(others)}
         self.rounds.append({**about, **told, **({"apart": load.mode} if is_apart else {})})
+
+    def _add_tails(self, load: Load, own: Timings, *, is_apart: bool) -> None:
+        """Log what the slowest calls take, where each was timed by itself and there were enough of them."""
+        names = APART[load.mode] if is_apart else SHOWN
+        for name, share in ((names.p95, 0.95), (names.p99, 0.99)):
+            found = own.tail(share) if name and load.mode in SINGLE else None
+            if found is not None:
+                told = Figure(1e3 * found.value, 1e3 * found.p5, 1e3 * found.p95, found.n)
+                self._add(name, told, "ms", load)
+
+    def _add_unrest(self, load: Load, timings: Mapping[str, Timings]) -> None:
+        about = {"batch_size": load.batch_size, "threads": load.threads, "mode": load.mode}
+        for whose, one in timings.items():
+            if one.spread > NOISY:
+                self.noisy.append({**about, "network": whose, "spread": round(one.spread, 3)})
 
     def _add_peaks(self, load: Load, own: Timings) -> None:
         for name, peak in own.peaks.items():
             self._add(f"infer_{name}", Figure(peak, peak, peak, 1), "bytes", load)
 
-    def _add_readings(self, load: Load, spent: Sequence[Spent]) -> None:
+    def _add_readings(self, load: Load, spent: Sequence[Spent], *, is_apart: bool) -> None:
         """Log the means over rounds of what the card told, and every reason for which it was slowed."""
+        energy = APART[load.mode].energy if is_apart else SHOWN.energy
         for name, (unit, value_of) in READINGS.items():
+            name = energy if name == SHOWN.energy else name
             values = [value for one in spent if (value := value_of(one, load)) is not None]
             if values:
                 self._add(name, Figure(sum(values) / len(values), *percentiles(values), len(values)), unit, load)
@@ -98,8 +145,7 @@ class MeasureLog:
             name,
             figure.value,
             unit,
-            device=self.device,
-            precision=self.settings.precision,
+            **self._where(load),
             batch_size=load.batch_size,
             threads=load.threads,
             p5=figure.p5,
@@ -107,12 +153,28 @@ class MeasureLog:
             n=figure.n,
         )
 
+    def _where(self, load: Load) -> dict[str, str]:
+        """Return device and precision of a load; a runtime has its file on the CPU, whatever the job has beside it."""
+        if load.mode in RUNTIMES:
+            return {"device": "cpu", "precision": FILE_PRECISION}
+        return {"device": self.device, "precision": self.settings.precision}
 
-SHOWN = SpeedNames("infer_images_per_second", "infer_latency", "infer_speedup")
+
+FILE_PRECISION = "fp32"  # of what goes in and comes out; a quantised file says by itself what it is inside
+SINGLE: tuple[Mode, ...] = ("eager", "onnxruntime")
+"""Modes of which every call is timed by itself: replays are timed several at once."""
+SHOWN = SpeedNames(
+    "infer_images_per_second", "infer_latency", "infer_speedup", "infer_latency_p95", "infer_latency_p99"
+)
 APART = {
     "eager": SpeedNames("infer_images_per_second_eager", "infer_latency_eager", "infer_speedup_eager"),
     "compiled": SpeedNames("infer_images_per_second_compiled", "infer_latency_compiled", "infer_speedup_compiled"),
+    "onnxruntime": SpeedNames(
+        *("infer_images_per_second_onnxruntime", "infer_latency_onnxruntime", "infer_speedup_onnxruntime"),
+        *("infer_latency_p95_onnxruntime", "infer_latency_p99_onnxruntime", "infer_energy_onnxruntime"),
+    ),
 }
+ALONE = {"onnxruntime": AloneNames("load_seconds_onnxruntime", "run_peak_rss_onnxruntime", "file_bytes_onnxruntime")}
 Reader = Callable[[Spent, Load], float | None]
 READINGS: dict[str, tuple[str, Reader]] = {
     "infer_energy": ("J", lambda spent, load: None if spent.joules is None else spent.joules / load.batch_size),

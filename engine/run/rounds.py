@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from engine.core.measure import Burst, Load
 
 TURN_SECONDS = 0.02  # at least one call
+NOISY = 0.05  # interquartile range over median: beyond it the machine did something else, or changed its pace
 MOST_OOMS = 2  # rounds in which memory may run out under a load: others may have held it in the first
 
 
@@ -75,10 +76,32 @@ class Timings:
         """Return images/s of each round."""
         return [batch_size / seconds for seconds in self.medians()]
 
+    @property
+    def calls(self) -> list[float]:
+        """Seconds of the calls of all rounds."""
+        return [value for times in self.rounds for value in times]
+
+    @property
+    def spread(self) -> float:
+        """Interquartile range of the calls over their median; above NOISY the figures are of a restless machine."""
+        if len(self.calls) < 2:
+            return 0.0
+        low, middle, high = statistics.quantiles(self.calls, n=4, method="inclusive")
+        return (high - low) / middle
+
+    def tail(self, share: float) -> Figure | None:
+        """Return the seconds that this share of all calls keeps below, with the lowest and highest of the rounds.
+
+        None where there are too few calls to tell: fewer than a hundred for 0.99.
+        """
+        if len(self.calls) < round(1 / (1 - share)):
+            return None
+        by_round = [quantile(times, share) for times in self.rounds if times]
+        return Figure(quantile(self.calls, share), min(by_round), max(by_round), len(by_round))
+
     def figure(self, of_seconds: Callable[[float], float]) -> Figure:
         """Return the figure that `of_seconds` makes of the seconds of a call."""
-        calls = [of_seconds(value) for times in self.rounds for value in times]
-        low, high = percentiles(calls)
+        low, high = percentiles([of_seconds(value) for value in self.calls])
         medians = [of_seconds(value) for value in self.medians()]
         return Figure(geometric_mean(medians), low, high, len(medians))
 
@@ -169,6 +192,15 @@ def speed_up(own: Sequence[float], base: Sequence[float]) -> Figure:
 def geometric_mean(values: Sequence[float]) -> float:
     """Return the mean on the log scale, on which a ratio and its inverse are equally far from 1."""
     return math.exp(statistics.fmean(map(math.log, values)))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the value that this share of the others keeps below, between two of them where it falls there."""
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float]:

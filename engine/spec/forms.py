@@ -69,3 +69,11 @@ FORMS: Mapping[str, FormWords] = {
     "executorch": FormWords(".pte", ("executorch", "tabulate"), EXECUTORCH),
     "litert": FormWords(".tflite", ("litert_torch",), LITERT),
 }
+UNTIMED: Mapping[str, tuple[str, str]] = {
+    "executorch": (
+        "its binding for Python (1.5.1) cannot be held to a number of threads",
+        "xp export --format executorch, and time the file with ExecuTorch's own runner on the device; or onnxruntime",
+    ),
+    "litert": ("no file of it is written here", LITERT),
+}
+"""Runtimes that a person may ask to be timed, why they are not, and what to do."""

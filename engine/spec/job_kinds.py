@@ -34,6 +34,12 @@ MEASURED_APART = (
     *("infer_images_per_second_eager", "infer_latency_eager", "infer_speedup_eager"),
     *("infer_images_per_second_compiled", "infer_latency_compiled", "infer_speedup_compiled"),
 )
+MEASURED_TAILS = ("infer_latency_p95", "infer_latency_p99")  # where enough calls were timed one by one
+MEASURED_RUNTIMES = (
+    *("infer_images_per_second_onnxruntime", "infer_latency_onnxruntime", "infer_speedup_onnxruntime"),
+    *("infer_latency_p95_onnxruntime", "infer_latency_p99_onnxruntime", "infer_energy_onnxruntime"),
+    *("load_seconds_onnxruntime", "run_peak_rss_onnxruntime", "file_bytes_onnxruntime"),
+)
 MEASURED_CARD = ("infer_energy", "infer_power", "infer_sm_clock", "infer_memory_clock", "infer_temperature")
 EXPLAINED_FIGURES = ("deletion_auc", "insertion_auc", "deletion_gain", "insertion_gain")
 POINTING_FIGURES = ("pointing_game", "pointing_chance", "pointing_others", "box_energy", "box_area")  # with boxes
@@ -176,6 +182,7 @@ KINDS: dict[str, JobKind] = {
         figures=(
             *("params", "macs", "macs_algorithm", "infer_images_per_second", "infer_latency", "infer_speedup"),
             *("infer_oom", *MEASURED_PEAKS, *MEASURED_APART, *MEASURED_CARD),
+            *(*MEASURED_TAILS, *MEASURED_RUNTIMES),
         ),
     ),
     "explain": JobKind(

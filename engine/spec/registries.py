@@ -103,5 +103,6 @@ REGISTRIES: dict[str, tuple[str, str]] = {
     "optimizer": ("core/train/optim.py", "OPTIMIZERS"),
     "criterion": ("core/prune/criteria.py", "CRITERIA"),
     "select": ("core/network/sparse.py", "SELECTS"),
+    "runtime": ("core/runtimes/registry.py", "RUNTIMES"),
     "source": ("inputs/content.py", "SOURCES"),
 }

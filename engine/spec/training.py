@@ -22,8 +22,9 @@ from engine.spec.base import (
     ranged,
     refuse,
 )
+from engine.spec.forms import UNTIMED
 from engine.spec.optimizers import OPTIMIZER_WORDS, REFUSED_OPTIMIZERS
-from engine.spec.registries import OneOf
+from engine.spec.registries import OneOf, one_of
 
 Schedule = Literal["cosine", "linear", "poly", "step", "tanh", "constant"]
 DECAY_EPOCHS = 30  # of He et al. 2015 (arXiv 1512.03385), every 30 of 90 epochs
@@ -165,6 +166,29 @@ class Measure(Model):
     compiled: bool = Field(
         False, description="time the network once more as torch.compile makes it", json_schema_extra=LATER
     )
+    runtimes: list[Annotated[str, one_of("runtime")]] = Field(
+        [],
+        max_length=8,
+        description="time the network once more, exported, in runtimes of the CPU: with each of the batch sizes and "
+        "threads, in turn with the baseline's file",
+        json_schema_extra=LATER,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _runtimes_can_be_timed(cls, words: object) -> object:
+        """Refuse a runtime that there are files for, and which is not timed here, with what to do in its place."""
+        asked = words.get("runtimes") if isinstance(words, dict) else None
+        for word in asked if isinstance(asked, list) else []:
+            if isinstance(word, str) and word in UNTIMED:
+                raise refuse(f"runtimes: {word} is not timed by xp: {UNTIMED[word][0]}", UNTIMED[word][1])
+        return words
+
+    @model_validator(mode="after")
+    def _runtimes_differ(self) -> Measure:
+        if len(set(self.runtimes)) < len(self.runtimes):
+            raise refuse(f"runtimes {self.runtimes} names one twice", "name each once")
+        return self
 
 
 class Explain(Model):

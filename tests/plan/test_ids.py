@@ -170,6 +170,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "measure.seconds": (2.0, "measure"),
     "measure.rounds": (3, "measure"),
     "measure.compiled": (True, "measure"),
+    "measure.runtimes": (["onnxruntime"], "measure"),
     "explain.images": (9, "explain"),
     "resources.gpus": (0, NOTHING),
     "resources.cpus": (1, NOTHING),
@@ -207,7 +208,7 @@ GIVEN = {"teacher.train": None, "teacher.arch": "timm/resnet10t", "teacher.atten
 FILED = {**GIVEN, "teacher.weights": "FILE"}
 COURSE = {"distill.temperature": {"from": 8.0, "to": 1.0}}
 OWN = {"distill.temperature": None}
-INT8 = {"arms.taught.quantize": {}}
+INT8: Tree = {"arms.taught.quantize": {}}
 MIXED = {"data.augment.mix_targets": "linear"}
 
 # words that need another base: (field, changes before, changes after, whose ids follow)

@@ -44,7 +44,7 @@ def test_its_training_and_pruning_are_those_of_its_twin(home: Home) -> None:
     for twin, arm in (("plain", "int8"), ("pruned", "both")):
         extra = runs[arm].jobs.keys() - runs[twin].jobs.keys()
         assert extra == {"quantize"}
-        shared = runs[arm].jobs.keys() - extra
+        shared = runs[arm].jobs.keys() - {*extra, "measure"}
         assert all(runs[arm].jobs[role] == runs[twin].jobs[role] for role in shared)
         job = jobs[final_network(runs[arm].jobs)]
         assert isinstance(job.settings, QuantizeSettings)
@@ -52,16 +52,28 @@ def test_its_training_and_pruning_are_those_of_its_twin(home: Home) -> None:
         assert (job.details.device, job.details.resources.gpus) == ("cpu", 0)
 
 
-def test_it_has_no_eager_speed_and_no_maps(home: Home) -> None:
-    _, runs = plan_of(home)
-    assert "measure" in runs["plain"].jobs
-    assert runs["int8"].jobs.keys() & {"measure", "explain"} == set()
+def test_its_own_file_is_measured_and_it_has_no_maps(home: Home) -> None:
+    plan, runs = plan_of(home, baseline="plain")
+    jobs = {job.key: job for job in plan.jobs}
+    measured = jobs[runs["int8"].jobs["measure"]]
+    assert dict(measured.needs) == {"parent": runs["int8"].jobs["quantize"]}
+    told = measured.settings
+    assert isinstance(told, MeasureSettings)
+    assert (told.device, told.timing, told.against) == ("cpu", "calls", told.network)
+    assert "explain" in runs["plain"].jobs
+    assert "explain" not in runs["int8"].jobs
+
+
+def test_a_file_that_no_runtime_is_timed_with_has_no_speed(home: Home) -> None:
+    arms = {"plain": {}, "int8": {"quantize": {"backend": "torchao"}}}
+    assert "measure" not in plan_of(home, arms=arms)[1]["int8"].jobs
 
 
 def test_nothing_is_measured_beside_a_quantised_baseline(home: Home) -> None:
     plan, _ = plan_of(home, baseline="int8")
     measured = [job.settings for job in plan.jobs if isinstance(job.settings, MeasureSettings)]
-    assert [told.against for told in measured] == [None, None]
+    assert len(measured) == 4
+    assert {told.against for told in measured} == {None}
 
 
 def test_a_quantised_network_teaches_nobody(home: Home) -> None:

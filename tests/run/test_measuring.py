@@ -17,9 +17,10 @@ from engine.core.train.loop import Stopped
 from engine.home.files import read_json
 from engine.launch.exits import Exit
 from engine.launch.process import see_process
-from engine.run import measuring
+from engine.run import measuring, network_bench
 from engine.run.attempt import Attempt
 from engine.run.inputs import bare_network
+from engine.run.network_bench import NetworkBench
 from engine.spec import Student
 from store.journal import read_journal
 from tests.helpers.forking import strike
@@ -47,13 +48,15 @@ class InProcess:
 
     opened: list[str]
 
-    def __init__(self, make: Callable[[], measuring.NetworkBench], look_up: Callable[[], None]) -> None:
+    def __init__(self, make: Callable[[], NetworkBench], look_up: Callable[[], None]) -> None:
         self.bench, self.look_up = make(), look_up
 
     def ask(self, method: str, *words: Any) -> Any:
         self.look_up()
         if method == "count":
             return self.bench.count()
+        if method == "spend":
+            return "no counter"
         network = self.bench.network
         assert isinstance(network, TinyViT)
         width = network.shape.sizes.dims[0] // 8
@@ -77,7 +80,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     InProcess.opened = []
     monkeypatch.setattr(measuring, "BenchProcess", InProcess)
     monkeypatch.setattr(
-        measuring, "prepare_device", lambda slot, threads, deterministic, precision: torch.device("cpu")
+        network_bench, "prepare_device", lambda slot, threads, deterministic, precision: torch.device("cpu")
     )
     monkeypatch.setattr(measuring, "write_origin", lambda *args: None)
     return InProcess.opened

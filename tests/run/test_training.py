@@ -85,7 +85,9 @@ def measured(job: JobFolder) -> set[str]:
     return {line["name"] for line in visible_lines(job) if line["type"] == "measurement"}
 
 
-# A GPU alone has these, or a mask; compiled networks are measured where a spec asks for them; not every batch fits.
+# A GPU alone has these, or a mask; compiled and exported networks are measured where a spec asks for them; not every
+# batch fits, nor are there always
+# enough calls to tell the slowest.
 ELSEWHERE = (
     "cuda",
     "device_images",
@@ -95,6 +97,8 @@ ELSEWHERE = (
     "temperature",
     "_eager",
     "_compiled",
+    "_onnxruntime",
+    "latency_p9",
     "_oom",
     "nonzero",
 )

@@ -22,7 +22,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "ratio": 0.0, "of": "params", "method": "structured", "criterion": "taylor", "scope": "layer",
         "when": "after", "control": None, "recover_epochs": 2, "recover_lr": None,
     },
-    Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0, "rounds": 6, "compiled": False},
+    Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0, "rounds": 6, "compiled": False, "runtimes": []},
     Explain: {"images": 8},
     Resources: {"gpus": 1, "cpus": 4, "memory": "16G", "time": "4h"},
 }  # fmt: skip

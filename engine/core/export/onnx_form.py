@@ -5,7 +5,6 @@ Opset 18 is the oldest that torch's exporter writes without converting, so the m
 
 from __future__ import annotations
 
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -20,7 +19,8 @@ from torch.export import ExportedProgram
 
 from engine.core.export.about import Metadata
 from engine.core.export.trace import BATCH, INPUT, OUTPUT, first_line
-from engine.errors import DataError, JobError
+from engine.core.runtimes.onnx_session import open_session
+from engine.errors import JobError
 
 OPSET = 18
 UNKNOWN = re.compile(r"No ONNX function found for <OpOverload\(op='([^']+)', overload='([^']+)'\)>")
@@ -106,7 +106,7 @@ class OnnxModel:
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
         self.path = path
-        self.session = _open_session(path, None, threads)
+        self.session = open_session(path, threads)
         self.texts: Metadata = dict(self.session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class OnnxModel:
         nodes = [(node.output[0], _layer(node)) for node in model.graph.node if node.output and node.output[0]]
         del model.graph.output[:]
         model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name, _ in nodes)
-        session = _open_session(self.path, model.SerializeToString(), None)
+        session = open_session(self.path, raw=model.SerializeToString())
         found = session.run(None, {session.get_inputs()[0].name: images.numpy()})
         for (name, layer), value in zip(nodes, found, strict=True):
             yield name, layer, torch.from_numpy(np.asarray(value))
@@ -133,19 +133,3 @@ def _layer(node: Any) -> str:
     told = next((one.value for one in node.metadata_props if one.key == SCOPES), "")
     names = [name for name in SCOPE.findall(told)[:-1] if name]
     return names[-1] if names else str(node.name)
-
-
-def _open_session(path: Path, raw: bytes | None, threads: int | None) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    # Threads that spin while they wait take the machine from whoever else is on it.
-    options.add_session_config_entry("session.intra_op.allow_spinning", os.environ.get("XP_ORT_SPIN", "0"))
-    try:
-        return onnxruntime.InferenceSession(raw or str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises classes of its own for each kind of damage
-        fix = "export it again; or copy it again, it may be cut short"
-        raise DataError(f"ONNX Runtime cannot read it: {first_line(error)}", where=str(path), fix=fix) from error

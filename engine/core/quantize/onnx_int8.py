@@ -124,9 +124,8 @@ def _try(work: Callable[[], Any]) -> None:
         raise
     except Exception as error:  # its own, ONNX's and protobuf's have no base in common
         what = f"ONNX Runtime cannot quantise the network: {first_line(error)}"
-        raise JobError(
-            what, where="quantize", fix="set quantize.calibration: minmax, or try the other quantize.mode"
-        ) from error
+        fix = "set quantize.calibration: minmax, or try the other quantize.mode"
+        raise JobError(what, where="quantize", fix=fix) from error
 
 
 class _Reader:
