@@ -12,7 +12,6 @@ from engine.spec import Prune, Settings, Student, weights_file
 from engine.spec.backends import settle_backend
 from engine.spec.identity import counted_settings
 from engine.spec.job_kinds import final_network
-from engine.spec.quantize import is_timed
 from engine.spec.job_settings import (
     DeviceKind,
     ExplainSettings,
@@ -22,6 +21,7 @@ from engine.spec.job_settings import (
     TrainSettings,
     ViewedData,
 )
+from engine.spec.quantize import is_timed
 
 
 def plan_student(run: RunDraft) -> None:
