@@ -26,6 +26,7 @@ SCRIPTS = (
     "checkpoint",
     "distillation",
     "real_teachers",
+    "edge",
     "store",
     "duplicates",
     "rounds",

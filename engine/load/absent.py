@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.errors import DataError
 from engine.spec import Settings
 from engine.spec.forms import form_words
+from engine.spec.quantize import absent_packages
 from engine.spec.registries import read_words
 
 
@@ -19,7 +20,10 @@ class RuntimeFacts:
 
 
 def absent_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    """Yield path, what and fix for each runtime whose packages are absent: a job would fail after all that it needs."""
+    """Yield path, what and fix for each library that is absent: a job would fail after all that it needs."""
+    absent = absent_packages(settings.quantize) if settings.quantize is not None else None
+    if absent is not None:
+        yield "quantize.backend", *absent
     if not settings.measure.runtimes:
         return
     facts = read_words("runtime", RuntimeFacts)

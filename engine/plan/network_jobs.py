@@ -14,6 +14,7 @@ from engine.spec.backends import settle_backend
 from engine.spec.identity import counted_settings
 from engine.spec.job_kinds import final_network
 from engine.spec.job_settings import (
+    DeviceKind,
     ExplainSettings,
     JobDetails,
     LatencyTarget,
@@ -22,6 +23,7 @@ from engine.spec.job_settings import (
     TrainSettings,
     ViewedData,
 )
+from engine.spec.quantize import is_timed
 
 
 def plan_student(run: RunDraft) -> None:
@@ -82,14 +84,16 @@ def latency_target(context: PlanContext) -> LatencyTarget | None:
 def plan_measure(run: RunDraft) -> None:
     """Speed depends on the shape alone: only a pruned network, whose shape is a result, is measured per seed.
 
-    torch runs no quantised file: its speed is that of another runtime, and nothing else is told as its speed.
+    A quantised network is a file, which its own runtime runs on the CPU, and the baseline's beside it; one that no
+    runtime is timed with has no speed.
     """
     context, settings = run.context, run.context.settings
-    if settings.quantize is not None:
+    if settings.quantize is not None and not is_timed(settings.quantize):
         return
-    needs = {"parent": final_network(run.jobs)} if settings.is_pruned or "pruned" in run.jobs else {}
-    told = _measured_alone(context, settings)
-    beside = told.model_copy(update={"against": _network_beside(context, told, is_cut=bool(needs))})
+    is_file = settings.quantize is not None
+    needs = {"parent": final_network(run.jobs)} if settings.is_pruned or "pruned" in run.jobs or is_file else {}
+    told = _measured_alone(context, settings, on_cpu=is_file)
+    beside = told.model_copy(update={"against": _network_beside(context, told, is_cut=bool(needs), on_cpu=is_file)})
     reason = None if context.content else "the number of classes is not known yet"
     images = 500 if beside.against is None else 1000
     # On that kind of device and no other, whatever is found here when its turn comes.
@@ -97,8 +101,8 @@ def plan_measure(run: RunDraft) -> None:
     run.jobs["measure"] = context.draft.add(beside, needs, Cost(details, images, 0, reason))
 
 
-def _measured_alone(context: PlanContext, settings: Settings) -> MeasureSettings:
-    device = context.draft.device(settings)
+def _measured_alone(context: PlanContext, settings: Settings, *, on_cpu: bool = False) -> MeasureSettings:
+    device: DeviceKind = "cpu" if on_cpu else context.draft.device(settings)
     return MeasureSettings(
         network=settle_backend(settings.student, settings.data.image_size).model_copy(update={"weights": "none"}),
         num_classes=context.num_classes,
@@ -110,7 +114,9 @@ def _measured_alone(context: PlanContext, settings: Settings) -> MeasureSettings
     )
 
 
-def _network_beside(context: PlanContext, told: MeasureSettings, *, is_cut: bool) -> Student | None:
+def _network_beside(
+    context: PlanContext, told: MeasureSettings, *, is_cut: bool, on_cpu: bool = False
+) -> Student | None:
     """Return the network of the baseline, where it is another one that is measured in the same way.
 
     `is_cut`: the network's own shape, or mask, is a result.
@@ -121,7 +127,7 @@ def _network_beside(context: PlanContext, told: MeasureSettings, *, is_cut: bool
     base = context.baseline
     if base is None or base.is_pruned or base.quantize is not None:
         return None
-    other = _measured_alone(replace(context, content=context.draft.content(base.data)), base)
+    other = _measured_alone(replace(context, content=context.draft.content(base.data)), base, on_cpu=on_cpu)
     is_alike = counted_settings(other.model_copy(update={"network": told.network})) == counted_settings(told)
     is_itself = counted_settings(other) == counted_settings(told) and not is_cut
     return other.network if is_alike and not is_itself else None

@@ -66,6 +66,11 @@ def quantized_form(quantize: Quantize) -> QuantizedForm:
     return BACKENDS[quantize.backend]
 
 
+def is_timed(quantize: Quantize) -> bool:
+    """Whether a runtime that is timed here opens its file: torch runs a .pt2 by operators that are no int8 kernels."""
+    return BACKENDS[quantize.backend].form == "onnx"
+
+
 def absent_packages(quantize: Quantize) -> tuple[str, str] | None:
     """Return what is not installed here for it, and how it is had; None where all is there."""
     words = BACKENDS[quantize.backend].words

@@ -208,6 +208,7 @@ GIVEN = {"teacher.train": None, "teacher.arch": "timm/resnet10t", "teacher.atten
 FILED = {**GIVEN, "teacher.weights": "FILE"}
 COURSE = {"distill.temperature": {"from": 8.0, "to": 1.0}}
 OWN = {"distill.temperature": None}
+INT8: Tree = {"arms.taught.quantize": {}}
 MIXED = {"data.augment.mix_targets": "linear"}
 
 # words that need another base: (field, changes before, changes after, whose ids follow)
@@ -240,6 +241,11 @@ CASES: list[tuple[str, Tree, Tree, str]] = [
     ("Train.precision", {}, {"train.precision": "fp16"}, STUDENT),
     ("Train.on_oom", {}, {"train.on_oom": "stop"}, NOTHING),
     ("Prune.when", {"prune.method": "unstructured", "prune.criterion": "l1"}, {"prune.when": "gradual"}, PRUNED),
+    ("Quantize.backend", INT8, {"arms.taught.quantize.backend": "torchao"}, "quantize"),
+    ("Quantize.mode", INT8, {"arms.taught.quantize.mode": "dynamic"}, "quantize"),
+    ("Quantize.images", INT8, {"arms.taught.quantize.images": 64}, "quantize"),
+    ("Quantize.per_channel", INT8, {"arms.taught.quantize.per_channel": False}, "quantize"),
+    ("Quantize.calibration", INT8, {"arms.taught.quantize.calibration": "entropy"}, "quantize"),
     ("Data.boxes", {"data.boxes": "BOXES"}, {"data.boxes": "SAME"}, NOTHING),
     ("Data.view_seed", {"seeds": [5]}, {"data.view_seed": "run"}, f"{LEARNERS} targets reference"),
     ("Distill.weight", {}, {"distill.weight": 0.9, "distill.label_weight": 0.1}, NOTHING),

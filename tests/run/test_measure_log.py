@@ -10,6 +10,7 @@ import pytest
 
 from engine.core.measure import Burst, Load
 from engine.core.replay import Spent
+from engine.core.runtimes.alone import Alone
 from engine.core.sensors import Reading
 from engine.run.measure_log import MeasureLog
 from engine.run.rounds import Timings
@@ -78,3 +79,56 @@ def test_energy_is_of_one_image(log: MeasureLog, told: Callable[[], dict[str, An
     assert (found["infer_energy"]["value"], found["infer_energy"]["n"]) == (1.5, 2)
     assert (found["infer_power"]["value"], found["infer_power"]["unit"]) == (300.0, "W")
     assert "infer_sm_clock" not in found, "what no card told has no figure"
+
+
+def test_the_slowest_calls_are_told_of_those_that_were_timed_one_by_one(
+    log: MeasureLog, told: Callable[[], dict[str, Any]]
+) -> None:
+    calls = [0.001 * value for value in range(1, 101)]
+    log.add_load(Load(1, 1), timings(calls), None, is_apart=False)
+    log.add_load(Load(1, 1, "onnxruntime"), timings(calls[:50]), None, is_apart=True)
+    log.add_load(Load(1, 1, "compiled"), timings(calls), None, is_apart=True)
+    found = {name: line["value"] for name, line in told().items() if "_p9" in name}
+    p95 = pytest.approx(95.05)
+    assert found == {
+        "infer_latency_p95": p95, "infer_latency_p99": pytest.approx(99.01),
+        "infer_latency_p95_onnxruntime": pytest.approx(47.55),
+    }  # fmt: skip
+
+
+def test_a_runtime_is_on_the_cpu_whatever_the_job_has(log: MeasureLog, told: Callable[[], dict[str, Any]]) -> None:
+    log.add_load(Load(8, 1, "onnxruntime"), timings([0.5]), timings([1.0]), is_apart=True)
+    found = told()
+    assert {line["device"] for line in found.values()} == {"cpu"}
+    assert {line["precision"] for line in found.values()} == {"fp32"}
+    assert found["infer_speedup_onnxruntime"]["value"] == pytest.approx(2.0)
+    assert (log.rounds[0]["apart"], log.rounds[0]["device"]) == ("onnxruntime", "cpu")
+
+
+def test_a_process_alone_gives_size_seconds_and_peak(
+    log: MeasureLog, told: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    ran = {"CPU": {"Conv": 2}}
+    log.add_alone("onnxruntime", 700, [Alone(1.0, 50), Alone(4.0, 70)], ran)
+    found = {name: (line["value"], line["unit"], line["n"]) for name, line in told().items()}
+    assert found == {
+        "file_bytes_onnxruntime": (700, "bytes", 1), "load_seconds_onnxruntime": (pytest.approx(2.0), "s", 2),
+        "run_peak_rss_onnxruntime": (70, "bytes", 2),
+    }  # fmt: skip
+    lines = [line for path in tmp_path.rglob("journal.jsonl") for line in read_journal(path)[0]]
+    assert [line["value"] for line in lines if line.get("name") == "operators onnxruntime"] == [ran]
+    log.add_alone("onnxruntime", 700, [Alone(1.0, None)], ran)  # a system that tells no peaks
+    assert told()["run_peak_rss_onnxruntime"]["n"] == 2
+
+
+def test_energy_has_the_name_of_its_runtime(log: MeasureLog, told: Callable[[], dict[str, Any]]) -> None:
+    for load, is_apart in ((Load(4, 1), False), (Load(4, 1, "onnxruntime"), True)):
+        log.add_spent(load, Spent(1, 1.0, Reading(), 8.0 if is_apart else 4.0))
+        log.add_load(load, timings([0.5]), None, is_apart=is_apart)
+    found = told()
+    assert (found["infer_energy"]["value"], found["infer_energy_onnxruntime"]["value"]) == (1.0, 2.0)
+
+
+def test_a_restless_network_is_said_to_be_noisy(log: MeasureLog) -> None:
+    log.add_load(Load(1, 1), timings([1.0, 1.0, 1.0]), timings([1.0, 2.0, 3.0]), is_apart=False)
+    assert [(one["network"], one["mode"]) for one in log.noisy] == [("base", "eager")]

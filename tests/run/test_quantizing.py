@@ -1,4 +1,4 @@
-"""A network in 8-bit numbers is tested as a training is, comes to the same bytes after a kill, and is its own export."""
+"""A network in 8-bit numbers is tested as a training is, is the same bytes after a kill, and is its own export."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -131,3 +132,23 @@ def test_means_and_percentiles_are_the_known_ones() -> None:
     assert percentiles([3.0]) == (3.0, 3.0)
     assert statistics.median(values) == 2.5
     assert Timings().rounds == []
+
+
+def test_a_tail_is_told_where_there_are_calls_enough() -> None:
+    found = Timings([[float(value) for value in range(1, 52)], [float(value) for value in range(52, 102)]])
+    tail = found.tail(0.99)
+    assert tail is not None
+    assert tail.value == pytest.approx(np.quantile(np.arange(1.0, 102.0), 0.99))
+    assert (tail.p5, tail.p95, tail.n) == (pytest.approx(50.5), pytest.approx(100.51), 2)
+    few = Timings([[1.0] * 99])
+    assert few.tail(0.99) is None
+    assert few.tail(0.95) is not None
+    assert Timings([[1.0] * 19]).tail(0.95) is None
+
+
+def test_a_spread_is_that_of_the_middle_half() -> None:
+    assert Timings([[1.0, 1.0], [1.0, 1.0, 9.0]]).spread == 0.0
+    values = [1.0, 2.0, 3.0, 4.0, 5.0]
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    assert Timings([values[:2], [], values[2:]]).spread == pytest.approx((high - low) / middle)
+    assert Timings([[3.0]]).spread == 0.0

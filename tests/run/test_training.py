@@ -85,7 +85,8 @@ def measured(job: JobFolder) -> set[str]:
     return {line["name"] for line in visible_lines(job) if line["type"] == "measurement"}
 
 
-# A GPU alone has these, or a mask; compiled and exported networks are measured where a spec asks for them; not every batch fits, nor are there always
+# A GPU alone has these, or a mask; compiled and exported networks are measured where a spec asks for them; not every
+# batch fits, nor are there always
 # enough calls to tell the slowest.
 ELSEWHERE = (
     "cuda",

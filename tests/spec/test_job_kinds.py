@@ -21,6 +21,7 @@ ENGINE = Path(job_settings.__file__).parents[1]
 SPECS = ENGINE.parent / "specs"
 WHOLE_CHAIN = (
     "teacher.assistants=[{arch: timm/resnet10t}, {arch: timm/resnet14t}]",
+    "arms.int8={quantize: {}}",
     "distill.temperature={match: entropy, reference: {arch: timm/resnet10t, train: {epochs: 2}}}",
 )
 
@@ -81,6 +82,7 @@ def test_the_kind_of_a_job_is_read_from_its_id() -> None:
 def test_the_final_network_is_the_pruned_one_where_there_is_one() -> None:
     assert final_network({"pack": "p", "student": "s", "measure": "m"}) == "s"
     assert final_network({"prune": "q", "student": "s", "explain": "e"}) == "q"
+    assert final_network({"quantize": "i", "prune": "q", "student": "s"}) == "i"
 
 
 def test_settings_tell_their_kind() -> None:
@@ -95,7 +97,7 @@ PHASE, FOLDER, FACT = "a phase of a job", "a folder or command", "a fact in a jo
 OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "analysis/compare.py": {"measure": "where a run was measured", "train": "where a run was trained"},
     "analysis/fairness.py": {"train": SECTION},
-    "analysis/things.py": {"prune": SECTION},
+    "analysis/things.py": {"prune": SECTION, "quantize": SECTION},
     "cli/__init__.py": {"targets": FOLDER},
     "cli/targets.py": {"targets": FOLDER},
     "cli/sql_prompt.py": {"explain": "a word of SQL"},
@@ -116,6 +118,7 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "plan/network_jobs.py": {"pack": ROLE, "prune": ROLE, "measure": ROLE, "explain": ROLE},
     "plan/pack.py": {"pack": ROLE},
     "plan/passes.py": {"targets": ROLE},
+    "plan/quantize.py": {"pack": ROLE, "quantize": ROLE},
     "plan/target_mode.py": {"targets": ROLE},
     "plan/teacher.py": {"train": SECTION, "pack": ROLE},
     "plan/teacher_run.py": {"pack": ROLE},
@@ -128,6 +131,8 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "run/jobs.py": {"pack": FACT},
     "run/measuring.py": {"measure": PHASE},
     "run/pruning.py": {"prune": PHASE},
+    "core/quantize/onnx_int8.py": {"quantize": SECTION},
+    "run/quantizing.py": {"pack": ROLE, "quantize": FACT},
     "run/targets.py": {"targets": ROLE, "train": PART},
     "run/teaching.py": {"targets": ROLE, "train": PART},
     "run/training.py": {"train": PHASE, "pack": ROLE},
@@ -144,13 +149,13 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "verify/resume.py": {"train": SECTION, "prune": SECTION, "measure": SECTION, "explain": SECTION},
     "verify/targets.py": {"pack": ROLE},
     "analysis/agreement.py": {"train": PART},
-    "analysis/trainings.py": {"prune": ROLE},
+    "analysis/trainings.py": {"prune": ROLE, "quantize": ROLE},
     "inputs/ancestors.py": {"pack": ROLE, "targets": ROLE, "train": SECTION},
     "core/prune_left.py": {"prune": SECTION},
     "inputs/image_index.py": {"train": PART},
     "inputs/missing.py": {"train": PART},
     "load/cells.py": {"prune": SECTION},
-    "plan/ancestry.py": {"pack": ROLE, "prune": ROLE, "targets": ROLE},
+    "plan/ancestry.py": {"pack": ROLE, "prune": ROLE, "quantize": ROLE, "targets": ROLE},
     "plan/doubts.py": {"train": PART},
     "plan/prune_left.py": {"prune": SECTION},
     "report/sentences.py": {"train": PART},

@@ -98,19 +98,34 @@ def _static(source: Path, target: Path, told: Quantize, reader: _Reader) -> None
 
 
 def _dynamic(source: Path, target: Path, told: Quantize, reader: _Reader) -> None:
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     _try(
-        lambda: quantize_dynamic(str(source), str(target), per_channel=told.per_channel, weight_type=QuantType.QInt8)
-    )
+        lambda: quantize_dynamic(
+            str(source), str(target), per_channel=told.per_channel, weight_type=QuantType.QInt8,
+            nodes_to_exclude=list(_odd_products(onnx.load(str(source)).graph)),
+        )
+    )  # fmt: skip
+
+
+def _odd_products(graph: Any) -> Iterator[str]:
+    """Yield products whose weight is on the left, or no matrix: scales by channel are put where they do not fit."""
+    sizes = {weight.name: len(weight.dims) for weight in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "MatMul" and (node.input[0] in sizes or sizes.get(node.input[1], 2) != 2):
+            yield node.name
 
 
 def _try(work: Callable[[], Any]) -> None:
     try:
         work()
-    except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:  # its own and ONNX's
+    except JobError:
+        raise
+    except Exception as error:  # its own, ONNX's and protobuf's have no base in common
         what = f"ONNX Runtime cannot quantise the network: {first_line(error)}"
-        raise JobError(what, where="quantize", fix="try the other quantize.mode, or leave quantize away") from error
+        fix = "set quantize.calibration: minmax, or try the other quantize.mode"
+        raise JobError(what, where="quantize", fix=fix) from error
 
 
 class _Reader:

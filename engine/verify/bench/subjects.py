@@ -15,14 +15,15 @@ from engine.core.export.forms import open_form
 from engine.core.measure import Mode
 from engine.core.runtimes.registry import RUNTIMES, runtime_of_file
 from engine.errors import DataError, JobError, XpError
-from engine.home.files import read_json
 from engine.home.paths import Home
 from engine.run.attempt import absent_fix
 from engine.run.bench_process import BenchProcess
 from engine.run.inputs import load_trained
 from engine.schedule.lookup import find_run
 from engine.spec.forms import FORMS, form_of_file, form_words
+from engine.spec.job_file import read_job
 from engine.spec.job_kinds import final_network
+from engine.spec.job_settings import TrainSettings
 
 MODES: tuple[Mode, ...] = ("eager", "compiled", *RUNTIMES)  # type: ignore[arg-type]  # each word of it is a mode
 MADE_FILE = "network.onnx"  # what a job made that quantises
@@ -115,9 +116,8 @@ def _subject_of_job(home: Home, job: str, name: str) -> Subject:
     if (winner.artifacts / MADE_FILE).is_file():
         form_words("onnx")
         return _subject_of_file(winner.artifacts / MADE_FILE, name)
-    return Subject(
-        name, read_json(winner.artifacts / "network.json")["image_size"], partial(load_trained, home, folder)
-    )
+    size = read_job(folder, TrainSettings).settings.data.image_size
+    return Subject(name, size, partial(load_trained, home, folder))
 
 
 def settle_modes(subjects: Sequence[Subject], asked: Sequence[str]) -> list[Mode]:
