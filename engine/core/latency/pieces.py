@@ -70,9 +70,9 @@ def _follow(owners: Mapping[str, nn.Module], current: list[str]) -> Iterator[Non
             handle.remove()
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, add: Callable[[str], None], own: set[int]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.add, self.own = add, own
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -2,8 +2,8 @@
 
 Units of a layer are not worth the same: a width that the kernels like costs less than a narrower one that they do not.
 So each layer is timed at some of its widths, straight lines between them say what any other takes, and what the whole
-takes at the widths that come out is summed from its own pieces again; where that is not within a point, the layers have
-learnt one width more, and are asked again. The factor of a table is in both, whole and pruned, and falls out of a share.
+takes at the widths that come out is summed from its own pieces again; where that is not within a point, each layer has
+one width more, and is asked again. The factor of a table is in both, whole and pruned, and falls out of a share.
 """
 
 from __future__ import annotations
