@@ -29,7 +29,7 @@ from engine.core.latency.clock import ROUNDS, time_pieces
 from engine.core.latency.pieces import all_pieces, record_pass
 from engine.core.latency.predict import predict, unknown
 from engine.core.latency.solve import Pass, solve_drops
-from engine.core.latency.table import Times, add_times, read_times
+from engine.core.latency.table import Times, add_times
 from engine.core.network.build import build_network
 from engine.core.prune.structured import find_layers, narrowed
 from engine.spec import Student
@@ -66,7 +66,9 @@ def foretell(desk: Desk, *, quick: bool) -> Iterator[Row]:
         _tell(row)
         yield row
     middle = 100 * statistics.median(off)
-    row = Row("all", "median error, and the predictor's word for it", middle, 100 * word, 100 * word / middle, "%", len(off))
+    row = Row(
+        "all", "median error, and the predictor's word for it", middle, 100 * word, 100 * word / middle, "%", len(off)
+    )
     _tell(row)
     yield row
 

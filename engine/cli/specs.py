@@ -109,7 +109,8 @@ def plan(
         print_json(plan_json(made, estimate, foretold))
     else:
         passes, seen = count_passes(made), foresee(made, place)
-        notes = [*made.notes, *latency_lines(made, foretold), *tell_crowding(), *([str(passes)] if passes else []), *detect_lines(seen)]
+        notes = [*made.notes, *latency_lines(made, foretold), *tell_crowding()]
+        notes += [*([str(passes)] if passes else []), *detect_lines(seen)]
         if power is not None:
             cost = seed_seconds(made, {item.job.key: item.seconds for item in estimate.jobs})
             notes += power_lines(seen, power, cost)

@@ -54,7 +54,7 @@ def foretell(plan: Plan, home: Home, tell: Callable[[str], None] | None = None) 
         return []
     if tell is not None:
         tell("timing what the networks' operators take here, for up to a minute a network, and only once")
-    found = []
+    found: list[Foretold] = []
     for run, question in asked:
         answer = ask_table(home, question, may_time=tell is not None)
         found += _read_answer(run, question, answer)

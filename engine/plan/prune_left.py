@@ -50,7 +50,8 @@ def check_pruned(context: PlanContext) -> list[str]:
 def _check_latency(context: PlanContext) -> None:
     """Raise DataError for a share of latency that the units do not give, where this machine was timed."""
     settings, prune, target = context.settings, context.settings.prune, latency_target(context)
-    assert prune is not None and target is not None
+    assert prune is not None
+    assert target is not None
     training = train_settings(context, settings, context.seed, None)
     asked = solving(PruneSettings.model_validate({**dict(training), "prune": prune}), target)
     told = ask_table(context.draft.home, asked) or {}

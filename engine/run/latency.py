@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 from engine.errors import JobError
@@ -61,19 +62,18 @@ def ask(attempt: Attempt, module: str, question: Mapping[str, Any]) -> Any:
     """
     command, root = [sys.executable, "-P", "-m", module], Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": ""}
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     words: str | None = json.dumps({**question, "parent": os.getpid()})
-    try:
-        while True:
-            attempt.watch("latency", 0, 0)
-            try:
-                told, _ = child.communicate(words, timeout=LOOK_SECONDS)
-                break
-            except subprocess.TimeoutExpired:
-                words = None  # it has been sent
-    finally:
-        child.kill()
-        child.wait()
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, env=environment) as child:
+        try:
+            while True:
+                attempt.watch("latency", 0, 0)
+                try:
+                    told, _ = child.communicate(words, timeout=LOOK_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    words = None  # it has been sent
+        finally:
+            child.kill()
     if child.returncode:
         what = f"a process that measures ended without an answer (exit {child.returncode})"
         raise JobError(what, fix="see the log of this attempt")

@@ -38,7 +38,8 @@ def check_widths(question: Mapping[str, Any]) -> dict[str, Any]:
     openers = [partial(_open_bench, settings, widths) for widths in (None, question["widths"])]
     load = Load(1, question["threads"])
     whole, left = time_rounds(openers, [load], ROUNDS, SECONDS, lambda number: None)[load]
-    return {**saved_share(whole.medians(), left.medians()), "rounds": {"whole": whole.medians(), "left": left.medians()}}
+    seconds = {"whole": whole.medians(), "left": left.medians()}
+    return {**saved_share(seconds["whole"], seconds["left"]), "rounds": seconds}
 
 
 def saved_share(whole: list[float], left: list[float]) -> dict[str, Any]:

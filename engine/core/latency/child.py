@@ -104,7 +104,7 @@ def _predict_one(desk: Desk, told: Mapping[str, Any]) -> dict[str, float] | None
         found = desk.predict(network, told["image_size"])
     except (Untimed, XpError):
         return None
-    return found and {"ms": 1e3 * found.seconds, "error": found.error}
+    return None if found is None else {"ms": 1e3 * found.seconds, "error": found.error}
 
 
 def solve_widths(question: Mapping[str, Any]) -> dict[str, Any]:

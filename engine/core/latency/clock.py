@@ -98,7 +98,8 @@ def time_call(call: Callable[[], object], threads: int) -> float:
 
 
 def _group(pieces: Sequence[str]) -> Iterator[list[str]]:
-    group, held = [], 0
+    group: list[str] = []
+    held = 0
     for piece in pieces:
         held += tensor_bytes(json.loads(piece))
         if group and held > HELD_BYTES:
@@ -138,14 +139,15 @@ def _read(words: Any, made: list[Tensor]) -> Any:
     if not isinstance(words, dict):
         return words
     if TENSOR in words:
-        return _make(*words[TENSOR], made)
+        return _make(words[TENSOR], made)
     if WORD in words:
         return read_word(*words[WORD])
     return {name: _read(value, made) for name, value in words.items()}
 
 
-def _make(shape: Sequence[int], stride: Sequence[int], kind: str, whose: str, made: list[Tensor]) -> Tensor:
+def _make(look: Sequence[Any], made: list[Tensor]) -> Tensor:
     """Return a tensor of that look. Integers are zeros, which are places in any tensor."""
+    shape, stride, kind, whose = look
     flat = torch.zeros(_span(shape, stride), dtype=getattr(torch, kind))
     if flat.is_floating_point():
         flat.normal_()

@@ -2,8 +2,8 @@
 
 Units of a layer are not worth the same: a width that the kernels like costs less than a narrower one that they do not.
 So each layer is timed at some of its widths, straight lines between them say what any other takes, and what the whole
-takes at the widths that come out is summed from its own pieces again; where that is not within a point, the layers have
-learnt one width more, and are asked again. The factor of a table is in both, whole and pruned, and falls out of a share.
+takes at the widths that come out is summed from its own pieces again; where that is not within a point, each layer has
+one width more, and is asked again. The factor of a table is in both, whole and pruned, and falls out of a share.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def solve_drops(network: nn.Module, layers: Sequence[Layer], ratio: float, how: 
     """
     grid = _grid(layers)
     passes = [_record(network, drops, how) for drops in grid]
-    times = timer({piece for one in passes for piece in all_pieces(one)}).pieces
+    times = dict(timer({piece for one in passes for piece in all_pieces(one)}).pieces)
     whole = all_pieces(passes[0])
     total = sum_pieces(whole, times)
     points = [_points(layer, grid, passes, times, place) for place, layer in enumerate(layers)]
@@ -64,7 +64,7 @@ def solve_drops(network: nn.Module, layers: Sequence[Layer], ratio: float, how: 
         curved = [replace(layer, curve=tuple(sorted(at.items()))) for layer, at in zip(layers, points, strict=True)]
         drops = plan_drops(curved, ratio, total)
         found = _record(network, drops, how)
-        times = timer(all_pieces(found)).pieces
+        times |= timer(all_pieces(found)).pieces
         left = all_pieces(found)
         tried.append(Solved(drops, 1 - sum_pieces(left, times) / total, whole, left))
         if abs(tried[-1].share - ratio) <= MET:

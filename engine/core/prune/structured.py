@@ -90,7 +90,8 @@ def narrowed(
     network: nn.Module, layers: Sequence[Layer], drops: Drops, scores: Sequence[Tensor] = ()
 ) -> Widths | UnitWidths:
     """Take units out of layers, in place, the lowest scores first, else the last; return the new widths."""
-    for layer, drop, score in zip(layers, drops, scores or [-torch.arange(layer.units) for layer in layers], strict=True):
+    ranks = scores or [-torch.arange(layer.units) for layer in layers]
+    for layer, drop, score in zip(layers, drops, ranks, strict=True):
         keep_units(layer, best_units(score, layer.units - drop))
     return _set_widths(network, layers, drops)
 

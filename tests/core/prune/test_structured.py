@@ -18,7 +18,7 @@ from engine.core.network.units import Layer, keep_units, unit_params
 from engine.core.network.widths import Widths
 from engine.core.prune import criteria
 from engine.core.prune.criteria import CRITERIA, score_units
-from engine.core.prune.shares import _drop
+from engine.core.prune.shares import drop_at
 from engine.core.prune.structured import best_units, find_layers, prune_network
 from engine.errors import JobError
 from engine.spec import Prune
@@ -273,7 +273,7 @@ def test_the_best_stay_in_their_order_and_of_equals_the_first() -> None:
     ],
 )
 def test_a_layer_gives_whole_heads_and_wide_ones_whole_eights(kind: Any, units: int, share: float, gone: int) -> None:
-    assert _drop(Layer(kind, 1, 0, nn.Identity(), units, 1.0), share) == gone
+    assert drop_at(Layer(kind, 1, 0, nn.Identity(), units, 1.0), share) == gone
 
 
 @pytest.mark.parametrize("of", ["params", "macs", "units"])
