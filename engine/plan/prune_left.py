@@ -11,6 +11,7 @@ from engine.plan.child import ask_child
 from engine.plan.draft import PlanContext
 
 MODULE, WHERE = "engine.core.prune_left", "prune.ratio"
+EMBEDDING = "prune.embedding"
 ASKED_FROM = 0.5
 LEAST_LEFT = 0.05
 """Of the parameters: with fewer, most likely the share that stays was written for the share that goes."""
@@ -31,7 +32,8 @@ def check_pruned(context: PlanContext) -> list[str]:
     if not told:
         return []
     if "what" in told:
-        raise DataError(told["what"].removeprefix(f"{WHERE} "), where=WHERE, fix=told["fix"])
+        where = EMBEDDING if told["what"].startswith(EMBEDDING) else WHERE
+        raise DataError(told["what"].removeprefix(f"{where} "), where=where, fix=told["fix"])
     left = f"{told['share']:.1%} of the parameters ({told['params']:,})"
     single = f"one unit in {told['single']} of {told['layers']} layers"
     if told["single"]:
