@@ -16,8 +16,9 @@ from torch import nn
 from engine.core.measure import count_params
 from engine.core.network.build import build_network
 from engine.core.prune.masks import mask_sizes, maskable, two_of_four_weights
-from engine.core.prune.shares import cost_of, plan_drops
+from engine.core.prune.shares import plan_drops
 from engine.core.prune.structured import find_layers, total_of
+from engine.core.prune.tally import make_cost
 from engine.errors import XpError
 from engine.spec import Prune, Student
 
@@ -33,11 +34,12 @@ def prune_left(network: Student, outputs: int, image_size: int, prune: Prune) ->
         total = count_params(built)
         if prune.is_mask:
             return _mask_left(built, prune, total)
-        layers = find_layers(built, prune.of, image_size)
-        drops = plan_drops(layers, prune.ratio, total_of(built, layers, prune.of, image_size))
+        layers = find_layers(built, prune.of, image_size, prune.embedding)
+        cost = make_cost(built, layers, prune.of, image_size)
+        drops = plan_drops(layers, prune.ratio, total_of(built, layers, prune.of, image_size), cost)
     except XpError as error:
         return {"what": error.what, "fix": error.fix or ""}
-    params = round(total - cost_of(find_layers(built), drops))
+    params = round(total - make_cost(built, find_layers(built, embedding=prune.embedding), "params", image_size)(drops))
     single = sum(drop > 0 and layer.units - drop == 1 for layer, drop in zip(layers, drops, strict=True))
     return {"share": params / total, "params": params, "single": single, "layers": len(layers)}
 

@@ -15,6 +15,7 @@ from engine.plan.network_jobs import latency_target, train_settings
 from engine.spec.job_settings import PruneSettings
 
 MODULE, WHERE = "engine.core.prune_left", "prune.ratio"
+EMBEDDING = "prune.embedding"
 ASKED_FROM = 0.5
 LEAST_LEFT = 0.05
 """Of the parameters: with fewer, most likely the share that stays was written for the share that goes."""
@@ -38,7 +39,8 @@ def check_pruned(context: PlanContext) -> list[str]:
     if not told:
         return []
     if "what" in told:
-        raise DataError(told["what"].removeprefix(f"{WHERE} "), where=WHERE, fix=told["fix"])
+        where = EMBEDDING if told["what"].startswith(EMBEDDING) else WHERE
+        raise DataError(told["what"].removeprefix(f"{where} "), where=where, fix=told["fix"])
     left = f"{told['share']:.1%} of the parameters ({told['params']:,})"
     single = f"one unit in {told['single']} of {told['layers']} layers"
     if told["single"]:

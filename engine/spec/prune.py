@@ -47,6 +47,13 @@ class Prune(Model):
         description="of the pruned arm with all else the same: scratch has its widths (or mask) and new weights, "
         "none_longer is not pruned, both for the same epochs in all; random takes away the same by chance",
     )
+    embedding: bool = Field(
+        False,
+        json_schema_extra=LATER,
+        description="channels of the residual stream go too, where batch norms alone lie on it: all stages of "
+        "MobileNet, EfficientNet and ResNet, the first of a TinyViT; under a layer norm one channel's going changes "
+        "the others, so that ViT, ConvNeXt and the like are refused",
+    )
     recover_epochs: FewEpochs = 2
     recover_lr: Rate | None = None
 
@@ -71,6 +78,8 @@ class Prune(Model):
             if self.when == "gradual":
                 raise refuse("only a mask can grow step by step", "set method: unstructured, or when: after")
             return self
+        if self.embedding:
+            raise refuse("a mask takes no channel away", "leave embedding away, or set method: structured")
         if self.of != "params":
             raise refuse(f"a mask takes no {self.of} away", "set of: params, which is then the share of zeros")
         if self.criterion == "fpgm":

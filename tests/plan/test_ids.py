@@ -163,6 +163,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "prune.criterion": ("l1", PRUNED),
     "prune.scope": ("global", PRUNED),
     "prune.control": ("random", PRUNED),
+    "prune.embedding": (True, PRUNED),
     "prune.recover_epochs": (3, PRUNED),
     "prune.recover_lr": (0.01, PRUNED),
     "measure.batch_sizes": ([2], "measure"),

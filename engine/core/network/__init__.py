@@ -14,10 +14,12 @@ triton_attention  window attention as Triton kernels, forward and backward
 backends   which backend computes each attention of a job
 backend_times  measured times of backends, by device
 tiny_vit   blocks, stages, the network
+streams    channels of the residual stream that can go
 widths     the layer widths of a pruned network
 units      layers whose units can be taken away, and taking them
 unit_parts   which slices of which tensors a unit is
 timm_units   the units of timm's blocks
+graph_units  units that Torch-Pruning's graph tells, of other networks; modules cut to sizes
 heads      classifier heads: sliced, counted, reset
 fit        whether a file's names and shapes are those of a network
 build      which network a spec means, weights in and out

@@ -115,10 +115,10 @@ class PatchEmbed(nn.Module):
     """The stem: two 3 x 3 convolutions of stride 2. From here on channels lie innermost in memory, as attention
     needs them and as convolutions are quickest."""
 
-    def __init__(self, dim: int, lean: bool) -> None:
+    def __init__(self, inner: int, dim: int, lean: bool) -> None:
         super().__init__()
-        self.conv1 = ConvNorm(3, dim // 2, 3, stride=2)
-        self.conv2 = ConvNorm(dim // 2, dim, 3, stride=2)
+        self.conv1 = ConvNorm(3, inner, 3, stride=2)
+        self.conv2 = ConvNorm(inner, dim, 3, stride=2)
         self.lean = lean
 
     def forward(self, images: Tensor) -> Tensor:

@@ -29,27 +29,27 @@ def find_timm_parts(module: nn.Module) -> Found | None:
 
 def _mlp(module: Any) -> Found | None:
     """Of ConvNeXt V2 and its like the norm between is over all units: each one's going would change the others."""
-    if not (_is_nothing(module.norm) and is_plain(module.fc1) and is_plain(module.fc2)):
+    if not (is_nothing(module.norm) and is_plain(module.fc1) and is_plain(module.fc2)):
         return None
     return "hidden", _width(module.fc2), (outputs(module.fc1), inputs(module.fc2))
 
 
 def _gated_mlp(module: Any) -> Found | None:
     """Value and gate are the halves of one layer."""
-    if not (_is_nothing(module.norm) and is_plain(module.fc1) and is_plain(module.fc2)):
+    if not (is_nothing(module.norm) and is_plain(module.fc1) and is_plain(module.fc2)):
         return None
     return "hidden", _width(module.fc2), (outputs(module.fc1, blocks=2), inputs(module.fc2))
 
 
 def _swiglu(module: Any) -> Found | None:
-    if not _is_nothing(module.norm):
+    if not is_nothing(module.norm):
         return None
     return "hidden", _width(module.fc2), (outputs(module.fc1_x), outputs(module.fc1_g), inputs(module.fc2))
 
 
 def _attention(module: Any) -> Found | None:
     """A norm over all heads together would see one go."""
-    if not _is_nothing(module.norm):
+    if not is_nothing(module.norm):
         return None
     wide = module.head_dim
     gate = [outputs(module.gate, wide)] if getattr(module, "gate", None) is not None else []
@@ -58,8 +58,8 @@ def _attention(module: Any) -> Found | None:
 
 
 def _inverted(module: Any) -> Found | None:
-    excite = _excite(module.se)
-    if excite is None or not (_is_nothing(module.aa) and is_depthwise(module.conv_dw)):
+    excite = excite_parts(module.se)
+    if excite is None or not (is_nothing(module.aa) and is_depthwise(module.conv_dw)):
         return None
     if not (is_plain(module.conv_pw) and is_plain(module.conv_pwl)):
         return None
@@ -68,8 +68,8 @@ def _inverted(module: Any) -> Found | None:
 
 
 def _edge(module: Any) -> Found | None:
-    excite = _excite(module.se)
-    if excite is None or not (_is_nothing(module.aa) and is_plain(module.conv_exp) and is_plain(module.conv_pwl)):
+    excite = excite_parts(module.se)
+    if excite is None or not (is_nothing(module.aa) and is_plain(module.conv_exp) and is_plain(module.conv_pwl)):
         return None
     made = (outputs(module.conv_exp), along(module.bn1))
     return "mid", module.conv_exp.out_channels, (*made, inputs(module.conv_pwl), *excite)
@@ -77,9 +77,9 @@ def _edge(module: Any) -> Found | None:
 
 def _universal(module: Any) -> Found | None:
     """MobileNetV4's block; its first and last depthwise convolutions are of the outer width."""
-    excite, middle = _excite(module.se), module.dw_mid
-    has_middle = not _is_nothing(middle)
-    if excite is None or (has_middle and not (is_depthwise(middle.conv) and _is_nothing(getattr(middle, "aa", None)))):
+    excite, middle = excite_parts(module.se), module.dw_mid
+    has_middle = not is_nothing(middle)
+    if excite is None or (has_middle and not (is_depthwise(middle.conv) and is_nothing(getattr(middle, "aa", None)))):
         return None
     if not (is_plain(module.pw_exp.conv) and is_plain(module.pw_proj.conv)):
         return None
@@ -90,28 +90,28 @@ def _universal(module: Any) -> Found | None:
 
 def _basic(module: Any) -> Found | None:
     """ResNet's block of two convolutions: the channels between them."""
-    if not (_is_nothing(module.aa) and is_plain(module.conv1) and is_plain(module.conv2)):
+    if not (is_nothing(module.aa) and is_plain(module.conv1) and is_plain(module.conv2)):
         return None
     return "mid", module.conv1.out_channels, (outputs(module.conv1), along(module.bn1), inputs(module.conv2))
 
 
 def _bottleneck(module: Any) -> Found | None:
     """ResNet's block of three: the channels between the last two."""
-    if not (_is_nothing(module.aa) and is_plain(module.conv2) and is_plain(module.conv3)):
+    if not (is_nothing(module.aa) and is_plain(module.conv2) and is_plain(module.conv3)):
         return None
     return "mid", module.conv2.out_channels, (outputs(module.conv2), along(module.bn2), inputs(module.conv3))
 
 
-def _excite(module: Any) -> tuple[Part, ...] | None:
+def excite_parts(module: Any) -> tuple[Part, ...] | None:
     """Return the parts of a squeeze-and-excitation over the units, which sees their means: it reads them too."""
-    if _is_nothing(module):
+    if is_nothing(module):
         return ()
     if isinstance(module, SqueezeExcite):
         return inputs(module.conv_reduce), outputs(module.conv_expand)
     return None
 
 
-def _is_nothing(module: Any) -> bool:
+def is_nothing(module: Any) -> bool:
     return module is None or isinstance(module, nn.Identity)
 
 

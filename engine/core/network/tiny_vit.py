@@ -117,7 +117,8 @@ def _attention(shape: StageShape, heads: int, ways: Ways) -> WindowAttention:
 class ConvStage(nn.Module):
     def __init__(self, shape: StageShape, widths: Widths, drop_paths: list[float], ways: Ways) -> None:
         super().__init__()
-        blocks = [MBConv(shape.dim, mid, rate, ways.lean) for mid, rate in zip(widths.mid, drop_paths, strict=True)]
+        dim = widths.stem or shape.dim
+        blocks = [MBConv(dim, mid, rate, ways.lean) for mid, rate in zip(widths.mid, drop_paths, strict=True)]
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -163,10 +164,11 @@ class TinyViT(nn.Module):
         self.mean, self.std = MEAN, STD
         sizes, rates = shape.sizes, _drop_paths(shape)
         # The order decides which random numbers each layer starts from.
-        self.patch_embed = PatchEmbed(sizes.dims[0], ways.lean)
+        dims = (widths.stem or sizes.dims[0], *sizes.dims[1:])
+        self.patch_embed = PatchEmbed(sizes.dims[0] // 2, dims[0], ways.lean)
         self.stages = nn.Sequential(ConvStage(shape.stages[0], widths, rates[0], ways))
         for stage in (1, 2, 3):
-            part = AttentionStage(sizes.dims[stage - 1], shape.stages[stage], widths, rates[stage], ways)
+            part = AttentionStage(dims[stage - 1], shape.stages[stage], widths, rates[stage], ways)
             self.stages.append(part)
         self.head = Head(sizes.dims[-1], num_classes)
         # Convolutions keep torch's own start, as in timm.

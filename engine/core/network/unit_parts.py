@@ -41,6 +41,19 @@ class Part:
         found = [getattr(self.module, name) for name, _ in self.slots]
         return [value for value in found if isinstance(value, nn.Parameter)]
 
+    @property
+    def share(self) -> float:
+        """Of its axis, how much is these units'."""
+        return 1.0
+
+    def keep(self, kept: Tensor, count: int) -> None:
+        """Leave only the units in `kept`, of `count`."""
+        places = self.places(kept, count)
+        for name, dim in self.slots:
+            keep_slices(self.module, name, places, dim)
+        for size in self.sizes:
+            setattr(self.module, size, len(places))
+
     def places(self, units: Tensor, count: int) -> Tensor:
         """Return the indices along the axis of the given units, of `count` in all."""
         starts = torch.arange(self.blocks, device=units.device) * count * self.wide
@@ -80,11 +93,7 @@ def counts(module: nn.Module, name: str, each: int = 1) -> Part:
 
 def keep_part(part: Part, kept: Tensor, count: int) -> None:
     """Leave of a part only the units in `kept`, of `count`."""
-    places = part.places(kept, count)
-    for name, dim in part.slots:
-        keep_slices(part.module, name, places, dim)
-    for size in part.sizes:
-        setattr(part.module, size, len(places))
+    part.keep(kept, count)
 
 
 def keep_slices(module: nn.Module, name: str, kept: Tensor, dim: int) -> None:

@@ -1,8 +1,9 @@
 """The units of a network that can be taken away: takes a module, gives its prunable layers; takes units out of one.
 
-Units are inner widths only, so that the residual stream keeps its size: inner channels of an inverted bottleneck,
-whole attention heads (every projection set), hidden units of an MLP. Taking a unit away equals setting its outgoing
-weights to zero. What a layer is made of is known for a TinyViT here, and for timm's networks in timm_units.py.
+Units are inner widths, so that the residual stream keeps its size: inner channels of an inverted bottleneck, whole
+attention heads (every projection set), hidden units of an MLP; and, where asked, channels of the stream itself. Taking
+a unit away equals setting its outgoing weights to zero. What a layer is made of is known for a TinyViT here, for timm's
+networks in timm_units.py, for streams in streams.py.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.network.attention import LongformerAttention
+from engine.core.network.graph_units import cut_sizes, find_groups
 from engine.core.network.layers import MBConv, NormMlp
+from engine.core.network.streams import list_streams
 from engine.core.network.timm_units import find_timm_parts
 from engine.core.network.tiny_vit import TinyViT
 from engine.core.network.unit_parts import Part, along, counts, inputs, keep_part, outputs, table
 from engine.core.network.widths import UnitWidths
 from engine.core.network.window import WindowAttention
 
-Kind = Literal["mid", "heads", "hidden"]
+Kind = Literal["mid", "heads", "hidden", "embedding", "group"]
+SHARED: tuple[Kind, ...] = ("embedding", "group")
+"""Kinds of units that have weights in common with those of other layers."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,33 @@ class Layer:
         return [part for part in self.parts if part.side == side]
 
 
-def list_layers(network: nn.Module) -> list[Layer]:
-    """Return the prunable layers, first block first, their costs yet to be counted; none where no unit is known."""
-    return list(_tiny_layers(network) if isinstance(network, TinyViT) else _timm_layers(network))
+def list_layers(network: nn.Module, embedding: bool = False, image_size: int | None = None) -> list[Layer]:
+    """Return the prunable layers, first block first, their costs yet to be counted; none where no unit is known.
+
+    `embedding`: the streams too, after all blocks. Of a network of other blocks those that a graph couples, where it
+    may look at images of `image_size`; streams are among them.
+    """
+    inner = list(_tiny_layers(network) if isinstance(network, TinyViT) else _timm_layers(network))
+    if not inner and image_size is not None:
+        return _graph_layers(network, image_size)
+    return inner + (embedding_layers(network) if embedding else [])
+
+
+def _graph_layers(network: nn.Module, image_size: int) -> list[Layer]:
+    modules = dict(network.named_modules())
+    return [
+        Layer("group", 0, place, modules[name], units, 0.0, name, parts)
+        for place, (name, units, parts) in enumerate(find_groups(network, image_size))
+    ]
+
+
+def embedding_layers(network: nn.Module) -> list[Layer]:
+    """Return the streams whose channels can be taken away, as layers."""
+    modules = dict(network.named_modules())
+    return [
+        Layer("embedding", 0, place, modules[stream.name], stream.units, 0.0, stream.name, tuple(stream.parts))
+        for place, stream in enumerate(list_streams(network))
+    ]
 
 
 def _tiny_layers(network: TinyViT) -> Iterator[Layer]:
@@ -121,16 +150,21 @@ def zero_units(layer: Layer, gone: Tensor) -> None:
 
 def unit_params(layer: Layer) -> int:
     """Return how many parameters go with one unit of a prunable layer."""
-    return sum(value.numel() for part in layer.parts for value in part.parameters) // layer.units
+    held = sum(part.share * value.numel() for part in layer.parts for value in part.parameters)
+    return round(held / layer.units)
 
 
-def by_unit(layer: Layer, weight: Tensor) -> Tensor:
-    """View outgoing weights (out, units * d, ...) as (units, the rest)."""
+def by_unit(layer: Layer, weight: Tensor, part: Part | None = None) -> Tensor:
+    """View outgoing weights (out, units * d, ...) as (units, the rest); of a part of an axis those columns."""
+    if part is not None and layer.kind == "group":
+        weight = weight.index_select(1, part.places(torch.arange(layer.units, device=weight.device), layer.units))
     return weight.flatten(1).view(weight.shape[0], layer.units, -1).transpose(0, 1).flatten(1)
 
 
 def incoming(layer: Layer) -> Tensor:
-    """Return the weights of what a layer's units see first, as (units, the rest)."""
+    """Return the weights of what makes a layer's units, as (units, the rest)."""
+    if layer.kind in SHARED:  # a channel of a stream is the work of several layers
+        return torch.cat([_rows(layer, part) for part in layer.of_side("out")], dim=1)
     part = layer.of_side("out")[0]
     rows = part.weight.flatten(1)
     if part.blocks == 1:
@@ -138,12 +172,24 @@ def incoming(layer: Layer) -> Tensor:
     return rows.view(part.blocks, layer.units, -1).transpose(0, 1).flatten(1)
 
 
+def _rows(layer: Layer, part: Part) -> Tensor:
+    places = part.places(torch.arange(layer.units, device=part.weight.device), layer.units)
+    return part.weight.index_select(0, places).reshape(layer.units, -1)
+
+
+def outgoing(layer: Layer) -> Tensor:
+    """Return the weights of what reads a layer's units, as (units, the rest); of a bottleneck its last layer's."""
+    parts = layer.of_side("in")
+    return torch.cat([by_unit(layer, part.weight, part) for part in (parts if layer.kind in SHARED else parts[:1])], 1)
+
+
 def cut_to(network: nn.Module, widths: UnitWidths) -> None:
     """Make a network's layers as narrow as `widths` says; which units stay means nothing. Raises KeyError, ValueError.
 
     The names are those of `list_layers`.
     """
-    known = {layer.name: layer for layer in list_layers(network)}
+    cut_sizes(network, widths.sizes)
+    known = {layer.name: layer for layer in list_layers(network, embedding=True)}
     for name, units in widths.units.items():
         layer = known[name]
         if not 0 < units <= layer.units:

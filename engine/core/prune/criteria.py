@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.core.network.units import Layer, by_unit, incoming
+from engine.core.network.units import Layer, by_unit, incoming, outgoing
 from engine.errors import JobError
 
 Batches = Iterable[tuple[Tensor, Tensor]]
@@ -65,7 +65,7 @@ def random_scores(layers: Sequence[Layer], evidence: Evidence) -> list[Tensor]:
 @torch.no_grad()
 def norm_scores(layers: Sequence[Layer], evidence: Evidence, order: int) -> list[Tensor]:
     """Norm of the incoming times norm of the outgoing weights."""
-    return [incoming(layer).norm(order, dim=1) * _outgoing(layer).norm(order, dim=1) for layer in layers]
+    return [incoming(layer).norm(order, dim=1) * outgoing(layer).norm(order, dim=1) for layer in layers]
 
 
 @torch.no_grad()
@@ -93,8 +93,10 @@ def taylor_scores(layers: Sequence[Layer], evidence: Evidence) -> list[Tensor]:
 
 
 def _first_order(layer: Layer, weights: Sequence[Tensor], grads: Sequence[Tensor]) -> Tensor:
-    pairs = zip(weights, grads, strict=True)
-    changes = [(by_unit(layer, one.detach()) * by_unit(layer, grad)).double().sum(1) for one, grad in pairs]
+    held = zip(layer.of_side("in"), weights, grads, strict=True)
+    changes = [
+        (by_unit(layer, one.detach(), part) * by_unit(layer, grad, part)).double().sum(1) for part, one, grad in held
+    ]
     return torch.stack(changes).sum(0).abs() if len(changes) > 1 else changes[0].abs()
 
 
@@ -114,10 +116,6 @@ def batch_gradients(evidence: Evidence, weights: Sequence[Tensor]) -> Any:
         network.train(was_training)
     if count == 0:
         raise JobError("criterion taylor needs training images to take gradients on", fix="use l1, l2 or random")
-
-
-def _outgoing(layer: Layer) -> Tensor:
-    return by_unit(layer, layer.of_side("in")[0].weight)
 
 
 CRITERIA: dict[str, Criterion] = {

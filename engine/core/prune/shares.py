@@ -1,13 +1,15 @@
 """How many units each layer gives up: takes layers and an asked share, gives drops that meet it, or refuses.
 
 Heads are few and costly: each layer gives the whole heads that fit in the asked share and keeps at least one; the
-narrower units make up the rest. What an even share of all layers leaves is made up layer by layer.
+narrower units make up the rest. What an even share of all layers leaves is made up layer by layer. What goes is the sum
+over the layers, unless the caller says otherwise: weights between two layers that both get narrower go but once.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,17 +23,22 @@ STEPS = 2048
 MET = 0.01
 """A share is met within a point, or refused."""
 Drops = list[int]
+Cost = Callable[[Sequence[int]], float]
 
 
-def plan_drops(layers: Sequence[Layer], ratio: float, total: float) -> Drops:
+def plan_drops(layers: Sequence[Layer], ratio: float, total: float, cost: Cost | None = None) -> Drops:
     """Return how many units each layer gives up so that their cost is `ratio` of `total`, alike in all layers.
 
     Raises JobError, naming the most that can go, or the nearest shares, where it is not met within a point.
     """
-    return _nearest(layers, ratio, total, lambda share, heads: _drops_at(layers, share, heads))
+    return _nearest(
+        layers, ratio, total, lambda share, heads: _drops_at(layers, share, heads), cost or partial(cost_of, layers)
+    )
 
 
-def rank_drops(layers: Sequence[Layer], scores: Sequence[Tensor], ratio: float, total: float) -> Drops:
+def rank_drops(
+    layers: Sequence[Layer], scores: Sequence[Tensor], ratio: float, total: float, cost: Cost | None = None
+) -> Drops:
     """Return the same where the units of one kind are ranked over all layers; the lowest scores go first.
 
     No layer loses more of its units than half of what an even share would leave it. Raises JobError as `plan_drops`.
@@ -44,7 +51,7 @@ def rank_drops(layers: Sequence[Layer], scores: Sequence[Tensor], ratio: float, 
         found = torch.bincount(torch.cat(gone), minlength=len(layers)).tolist()
         return [_capped(layer, drop, shares[layer.kind]) for layer, drop in zip(layers, found, strict=True)]
 
-    return _nearest(layers, ratio, total, at)
+    return _nearest(layers, ratio, total, at, cost or partial(cost_of, layers))
 
 
 def _ranked(layers: Sequence[Layer], scores: Sequence[Tensor], kind: str) -> Tensor:
@@ -60,37 +67,42 @@ def _capped(layer: Layer, drop: int, share: float) -> int:
     return _rounded(layer, min(drop, most))
 
 
-def _nearest(layers: Sequence[Layer], ratio: float, total: float, at: Callable[[float, float], Drops]) -> Drops:
+def _nearest(
+    layers: Sequence[Layer], ratio: float, total: float, at: Callable[[float, float], Drops], cost: Cost
+) -> Drops:
     wanted = ratio * total
     plans = [at(step / STEPS, ratio) for step in range(STEPS)]
-    costs = [cost_of(layers, drops) for drops in plans]
+    costs = [cost(drops) for drops in plans]
     best = min(range(len(plans)), key=lambda index: abs(costs[index] - wanted))
     # More than two points short: then heads give the same share as the rest.
     if costs[best] < wanted - 2 * MET * total:
         plans = [at(step / STEPS, step / STEPS) for step in range(STEPS + 1)]
-        best = min(range(len(plans)), key=lambda index: abs(cost_of(layers, plans[index]) - wanted))
+        best = min(range(len(plans)), key=lambda index: abs(cost(plans[index]) - wanted))
     drops = plans[best]
-    if abs(cost_of(layers, drops) - wanted) > MET * total:
-        drops = _make_up(layers, drops, wanted)
-    _require_met(layers, drops, ratio, total)
+    if abs(cost(drops) - wanted) > MET * total:
+        drops = _make_up(layers, drops, wanted, cost)
+    _require_met(layers, drops, ratio, total, cost)
     return drops
 
 
-def _make_up(layers: Sequence[Layer], drops: Drops, wanted: float) -> Drops:
+def _make_up(layers: Sequence[Layer], drops: Drops, wanted: float, cost: Cost) -> Drops:
     """Return drops that come nearer, one step of one layer at a time, as long as any does."""
     drops = list(drops)
     for _ in range(8 * len(layers)):
-        cost = cost_of(layers, drops)
         moves = [
-            (abs(cost + layer.worth(drops[place] + change) - layer.worth(drops[place]) - wanted), place, change)
+            (abs(cost(_moved(drops, place, change)) - wanted), place, change)
             for place, layer in enumerate(layers)
             for change in _changes(layer, drops[place])
         ]
-        if not moves or min(moves)[0] >= abs(cost - wanted):
+        if not moves or min(moves)[0] >= abs(cost(drops) - wanted):
             return drops
         _, place, change = min(moves)
         drops[place] += change
     return drops
+
+
+def _moved(drops: Drops, place: int, change: int) -> Drops:
+    return [*drops[:place], drops[place] + change, *drops[place + 1 :]]
 
 
 def _changes(layer: Layer, drop: int) -> list[int]:
@@ -99,11 +111,11 @@ def _changes(layer: Layer, drop: int) -> list[int]:
     return can + ([-step] if drop >= step else [])
 
 
-def _require_met(layers: Sequence[Layer], drops: Drops, ratio: float, total: float) -> None:
-    reached = cost_of(layers, drops) / total
+def _require_met(layers: Sequence[Layer], drops: Drops, ratio: float, total: float, cost: Cost) -> None:
+    reached = cost(drops) / total
     if abs(reached - ratio) <= MET:
         return
-    most = cost_of(layers, [drop_at(layer, 1.0) for layer in layers]) / total
+    most = cost([drop_at(layer, 1.0) for layer in layers]) / total
     if most < ratio:
         fix = f"ask for at most {math.floor(most * 100) / 100}" if most >= MET else "leave prune away here"
         raise JobError(f"prune.ratio {ratio}: only {most:.0%} lies in units that can go", fix=fix)

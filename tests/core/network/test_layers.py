@@ -71,7 +71,7 @@ def test_steps_in_place_happen_only_where_no_gradient_is_wanted() -> None:
 @pytest.mark.parametrize("lean", [False, True])
 @pytest.mark.parametrize("training", [False, True])
 def test_blocks_are_their_steps_one_after_another(lean: bool, training: bool) -> None:
-    block, merge, stem = MBConv(4, 8, 0.0, lean), PatchMerging(4, 6, lean), PatchEmbed(8, lean)
+    block, merge, stem = MBConv(4, 8, 0.0, lean), PatchMerging(4, 6, lean), PatchEmbed(4, 8, lean)
     mlp, head = NormMlp(4, 8, lean), Head(4, 5)
     for part in (block, merge, stem, mlp, head):
         randomize(part, scale=0.3)

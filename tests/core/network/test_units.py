@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -43,10 +44,10 @@ def images() -> Tensor:
     return torch.randn(1, 3, 56, 56, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
-def apart(net: nn.Module, gone: dict[str, list[int]], x: Tensor) -> float:
+def apart(net: nn.Module, gone: dict[str, list[int]], x: Tensor, size: int | None = None) -> float:
     """Return how far the answers of a network with units at zero are from those of one without them."""
     zeroed, smaller = copy.deepcopy(net), copy.deepcopy(net)
-    for one, other in zip(list_layers(zeroed), list_layers(smaller), strict=True):
+    for one, other in zip(*(list_layers(net, True, size) for net in (zeroed, smaller)), strict=True):
         away = gone.get(one.name, [])
         zero_units(one, torch.tensor(away, dtype=torch.long))
         keep_units(other, torch.tensor([unit for unit in range(one.units) if unit not in away]))
@@ -65,7 +66,14 @@ def some_units(data: st.DataObject, layers: list[Layer]) -> dict[str, list[int]]
 @settings(max_examples=4, deadline=None)
 def test_whatever_units_go_it_equals_zeroing_them(attention: str, data: st.DataObject) -> None:
     net = net_of(attention)
-    assert apart(net, some_units(data, list_layers(net)), images()) <= 1e-10
+    assert apart(net, some_units(data, list_layers(net, True)), images()) <= 1e-10
+
+
+def test_each_kind_of_unit_is_among_them() -> None:
+    kinds = {"mid", "heads", "hidden", "embedding"}
+    assert {layer.kind for layer in list_layers(net_of("dual"), True) if layer.units > 1} == kinds
+    heads = next(layer for layer in list_layers(net_of("dual")) if layer.kind == "heads")
+    assert len(heads.of_side("out")) == 2, "both projection sets"
 
 
 def test_a_wrong_removal_is_seen() -> None:
@@ -96,6 +104,17 @@ def test_weights_are_seen_unit_by_unit() -> None:
     wide = module.head_dim
     assert torch.equal(incoming(layer)[1], module.qkv.weight[3 * wide : 6 * wide].flatten())
     assert torch.equal(by_unit(layer, module.proj.weight)[1], module.proj.weight[:, wide : 2 * wide].flatten())
+
+
+def test_widths_of_a_stream_are_built_again() -> None:
+    net = network(56)
+    layers = list_layers(net, True)
+    keep_units(layers[-1], torch.arange(1, 10))
+    net.widths = replace(net.widths, stem=9)
+    again = build_pruned(student(), 10, 56, read_widths(net.widths.to_json())).double()
+    again.load_state_dict(net.state_dict())
+    with torch.inference_mode():
+        assert torch.equal(again.eval()(images()), net.eval()(images()))
 
 
 def test_a_timm_network_is_built_again_from_its_widths() -> None:
