@@ -77,7 +77,7 @@ def _size_table(sheet: Sheet, arms: Sequence[Compressed]) -> Table:
     columns = ["arm", "against", "method", "asked", *WORDS, "recovery", "reached", *map(number_text.heading, shown)]
     body = [_size_row(sheet, arm, one, arms[0].cell, shown) for arm, one in rows_of(arms)]
     notes = [say("size_note")] if any(one.whole for one in arms) else []
-    return fit_table("What was asked, and what was reached", columns, body, notes, 4 + len(WORDS))
+    return fit_table("Asked and reached", columns, body, notes, 4 + len(WORDS))
 
 
 def _size_row(sheet: Sheet, arm: str, one: Compressed | None, cell: str, shown: Sequence[Metric]) -> list[Cell]:
@@ -114,11 +114,8 @@ def _asked(tree: Mapping[str, Any]) -> str:
     ratio = tree.get("prune.ratio")
     if not ratio:
         return ""
-    of = (
-        "weights covered"
-        if tree.get("prune.method") == "2:4"
-        else ASKED_OF.get(str(tree.get("prune.of")), str(tree.get("prune.of")))
-    )
+    of = str(tree.get("prune.of"))
+    of = "weights covered" if tree.get("prune.method") == "2:4" else ASKED_OF.get(of, of)
     return f"{number_text.percent(float(ratio))} of {of}"
 
 
@@ -142,7 +139,7 @@ def _accuracy_table(sheet: Sheet, arms: Sequence[Compressed]) -> Table:
     columns = ["arm", "against", "test top-1 [%]", "change [points]", *(f"over {word} [points]" for word in CONTROLS)]
     columns += [number_text.heading(one) for one in TOLD]
     body = [_accuracy_row(sheet, arm, one, arms[0].cell) for arm, one in rows_of(arms)]
-    return fit_table("What it knows", columns, body, list(_accuracy_notes(arms, body)), 2)
+    return fit_table("Accuracy, beside controls", columns, body, list(_accuracy_notes(arms, body)), 2)
 
 
 def _accuracy_row(sheet: Sheet, arm: str, one: Compressed | None, cell: str) -> list[Cell]:
@@ -185,7 +182,8 @@ def _change_cell(one: Compressed, other: str | None) -> Cell:
     found = one.changes.get(other or "")
     if found is None:
         return Cell(number_text.NONE, "")
-    return Cell(number_text.points(found.difference.mean, found.difference.half), f"{one.arm} against {other}")
+    source = f"paired over seeds against {other}: {', '.join(found.runs[0] + found.runs[1])}"
+    return Cell(number_text.points(found.difference.mean, found.difference.half), source)
 
 
 def _accuracy_notes(arms: Sequence[Compressed], body: Sequence[Sequence[Cell]]) -> Iterator[str]:

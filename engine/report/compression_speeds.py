@@ -107,7 +107,8 @@ def _speed_row(
         number_text.NONE if slowest is None else number_text.significant(slowest),
         _rate_text(large), _ratio_text(large),
     ]  # fmt: skip
-    jobs = ", ".join(dict.fromkeys(job for speed in (small, large) if speed for job in speed.jobs)) or source
+    jobs = ", ".join(dict.fromkeys(job for speed in (small, large) if speed for job in speed.jobs))
+    jobs = f"{jobs}, of {source}" if jobs else source
     return [
         Cell(arm, source),
         *(Cell(text, jobs) for text in texts),
@@ -224,7 +225,7 @@ def front_chart(sheet: Sheet, ran: Ran) -> Front | None:
     return Front(
         "front",
         title,
-        f"ms at batch {ran.smallest} (less is better)",
+        f"ms at batch {ran.smallest}",
         "test accuracy [%]",
         points,
         _front_notes(points, is_level=is_level),

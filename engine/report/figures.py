@@ -170,7 +170,7 @@ def draw_curves(curves: Curves) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25, linewidth=0.6, color=INK)
         _draw_legend(figure, curves.lines)
-        for handle in figure.legends[0].legend_handles:
+        for handle in [handle for legend in figure.legends for handle in legend.legend_handles]:  # none of too many
             if isinstance(handle, Line2D):  # in the legend nothing lies on it
                 handle.set_linestyle("-")
     return figure
