@@ -24,7 +24,8 @@ SECONDS = 120
 def ask_child(home: Home, module: str, question: dict[str, Any]) -> Any:
     """Return what `python -m module` prints when it reads the question, both JSON; None where nobody could tell."""
     kept = home.fits
-    asked = {"module": module, "question": question, "versions": [package_version("torch"), package_version("timm")]}
+    versions = [package_version(name) for name in ("torch", "timm", "torch-pruning")]
+    asked = {"module": module, "question": question, "versions": versions}
     key, known = digest_of(asked), (read_object(kept) if kept.exists() else {}) or {}
     if key not in known:
         answer = run_child(module, question)

@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.core.network.timm_units import find_timm_parts
 from engine.core.prune.masks import maskable, two_of_four_share, two_of_four_weights
 from engine.home.files import read_json
 from engine.home.paths import JobFolder
+from engine.run.exporting import export_network
 from engine.run.inputs import load_trained
 from tests.helpers.forking import strike
 from tests.run.bench import TRAIN, Bench, digits_bench, figures, visible_lines
@@ -119,6 +121,32 @@ def test_what_is_pruned_before_its_training_has_all_epochs(bench: Bench) -> None
     told = measured(job)
     assert told["prune_achieved"] == pytest.approx(0.2, abs=0.01)
     assert told["params"] < told["params_before"]
+
+
+@pytest.mark.parametrize("form", ["onnx", *(pytest.param(form, marks=SLOW) for form in ("safetensors", "pt2"))])
+def test_a_mask_is_in_its_exported_file(form: str, bench: Bench, tmp_path: Path) -> None:
+    """Zeros are read back from the file: none is lost where a graph is written and norms are folded into weights."""
+    prune, train = CASES["layer"]
+    job = done(bench, pruning(bench, "prune-layer", prune, train=train))
+    found = export_network(bench.home, job.job, form, tmp_path / f"a.{form}")
+    told = measured(job)
+    zeros = sum(int((value == 0).sum()) for value in weights_of(found.path))
+    assert zeros >= told["params"] - told["params_nonzero"] > 0
+    assert zeros <= 1.02 * (told["params"] - told["params_nonzero"]), "and no more of them than were asked for"
+
+
+def weights_of(path: Path) -> list[Tensor]:
+    """Return the weights of two and more axes that a file holds."""
+    if path.suffix == ".safetensors":
+        held: Any = load_file(path).values()
+    elif path.suffix == ".pt2":
+        held = torch.export.load(path).state_dict.values()
+    else:
+        import onnx  # an extra
+
+        graph = onnx.load(path).graph
+        held = [torch.from_numpy(onnx.numpy_helper.to_array(one).copy()) for one in graph.initializer]
+    return [value for value in held if value.ndim > 1 and value.is_floating_point()]
 
 
 def test_from_scratch_has_the_widths_of_the_pruned_and_other_weights(bench: Bench) -> None:
