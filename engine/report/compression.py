@@ -24,8 +24,9 @@ from engine.spec.prune import CONTROLS, MASKS, Control
 from store.metrics import METRICS, Metric
 
 METHODS = {"structured": "smaller layers", "unstructured": "mask", "2:4": "2:4 mask"}
-ASKED_OF = {"params": "params", "macs": "MACs", "units": "units"}
+ASKED_OF = {"params": "params", "macs": "MACs"}
 WORDS = {"criterion": "prune.criterion", "scope": "prune.scope", "when": "prune.when", "control": "prune.control"}
+RECOVERY = "prune.recover_epochs"
 SIZES = tuple(one for one in METRICS.values() if family_of(one) == "size" and one.better != "neither")
 TOLD = tuple(
     one for one in METRICS.values()
@@ -63,7 +64,7 @@ def compression_section(sheet: Sheet, found: Compression | None) -> CompressionS
 
 
 def _tables(sheet: Sheet, found: Compression, arms: Sequence[Compressed], ran: Sequence[Ran]) -> Iterator[Table]:
-    yield _size_table(sheet, arms)
+    yield _size_table(sheet, arms, ran)
     yield _accuracy_table(sheet, arms)
     for one in ran:
         yield speed_table(sheet, one, arms, [row for row in found.measured if row["cell"] == one.cell])
@@ -72,24 +73,37 @@ def _tables(sheet: Sheet, found: Compression, arms: Sequence[Compressed], ran: S
 # What was asked and reached -------------------------------------------------------------------------------------------
 
 
-def _size_table(sheet: Sheet, arms: Sequence[Compressed]) -> Table:
+def _size_table(sheet: Sheet, arms: Sequence[Compressed], ran: Sequence[Ran]) -> Table:
     shown = [one for one in SIZES if any((row, arms[0].cell, one.name) in sheet.cells for row, _ in rows_of(arms))]
-    columns = ["arm", "against", "method", "asked", *WORDS, "recovery", "reached", *map(number_text.heading, shown)]
-    body = [_size_row(sheet, arm, one, arms[0].cell, shown) for arm, one in rows_of(arms)]
+    columns = ["arm", "against", "method", "asked", *WORDS, "recovery", "foretold", "reached", "measured"]
+    columns += map(number_text.heading, shown)
+    body = [_size_row(sheet, arm, one, arms[0].cell, shown, ran) for arm, one in rows_of(arms)]
     notes = [say("size_note")] if any(one.whole for one in arms) else []
     return fit_table("Asked and reached", columns, body, notes, 4 + len(WORDS))
 
 
-def _size_row(sheet: Sheet, arm: str, one: Compressed | None, cell: str, shown: Sequence[Metric]) -> list[Cell]:
+def _size_row(
+    sheet: Sheet, arm: str, one: Compressed | None, cell: str, shown: Sequence[Metric], ran: Sequence[Ran]
+) -> list[Cell]:
     source = ", ".join(run["run"] for run in sheet.runs[arm, cell])
     tree = sheet.settings.get((arm, cell), {}) if one is not None else {}
+    asked = tree if tree.get("prune.ratio") else {}
+    words = ["" if asked.get(path) is None else str(asked[path]) for path in (*WORDS.values(), RECOVERY)]
+    foretold = sheet.mean(arm, cell, "prune_predicted") if one is not None else None
     reached = _reached(sheet, one, tree) if one is not None else None
-    words = ["" if tree.get(path) is None else str(tree[path]) for path in WORDS.values()]
-    recovery = "" if "prune.ratio" not in tree else str(tree.get("prune.recover_epochs", ""))
-    told = [one.whole or "" if one else "", _method(tree), _asked(tree), *words, recovery]
-    texts = [*told, number_text.NONE if reached is None else number_text.percent(reached)]
+    shares = [*map(number_text.percent, (foretold, reached)), _saved_latency(tree, arm, ran)]
+    texts = [one.whole or "" if one is not None else "", _method(tree), _asked(tree), *words, *shares]
     sizes = [Cell(_size_text(sheet, arm, one, cell, metric), f"{metric.name} of {source}") for metric in shown]
     return [Cell(arm, source), *(Cell(text, source) for text in texts), *sizes]
+
+
+def _saved_latency(tree: Mapping[str, Any], arm: str, ran: Sequence[Ran]) -> str:
+    """Return what share of the latency went, where a share of that was asked: as it was measured, not foretold."""
+    speed = ran[0].at_smallest.get(arm) if ran else None
+    if tree.get("prune.of") != "latency" or speed is None or speed.ratio is None:
+        return ""
+    low, high = (number_text.percent(1 - 1 / edge) for edge in speed.ratio.edges)
+    return f"{number_text.percent(1 - 1 / speed.ratio.ratio)} [{low}, {high}]"
 
 
 def _reached(sheet: Sheet, one: Compressed, tree: Mapping[str, Any]) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.analysis.controls import control_notes, missing_controls
+from engine.analysis.controls import Arms, control_notes, is_compressed, missing_controls
 from engine.spec.prune import CONTROLS
 
 PRUNED: dict[str, Any] = {
@@ -54,3 +54,31 @@ def test_a_note_names_what_is_missing_at_that_point_alone() -> None:
     assert "(random)" in note
     assert "(scratch)" not in note
     assert "(scratch)" in control_notes(known, ["a"], "y")[0]
+
+
+def test_a_compressed_arm_is_held_against_its_own_whole_network_first() -> None:
+    arms = Arms({"other": {"train.lr": 9}, "long": LONGER, "short": {**LONGER, "train.epochs": 8}, "a": PRUNED})
+    assert arms.whole("a", "other") == "short", "it was pruned itself"
+    assert Arms({"other": {"train.lr": 9}, "long": LONGER, "a": PRUNED}).whole("a", "other") == "long"
+    assert Arms({"other": {"train.lr": 9}, "a": PRUNED}).whole("a", "other") == "other", "the baseline"
+    assert Arms({"b": {**PRUNED, "train.lr": 9}, "a": PRUNED}).whole("a", "b") is None, "a pruned baseline is not whole"
+    assert arms.whole("long", "other") is None
+
+
+def test_a_quantised_arm_is_compressed_and_has_a_whole_one() -> None:
+    small = {**LONGER, "quantize.bits": 8, "quantize.backend": "onnxruntime"}
+    assert [is_compressed(one) for one in (small, PRUNED, LONGER, {**LONGER, "quantize": None})] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert Arms({"long": LONGER, "q": small}).whole("q", None) == "long"
+    both = {**PRUNED, "quantize.bits": 8}
+    assert Arms({"long": LONGER, "p": PRUNED, "q": both}).whole("q", None) == "long"
+
+
+def test_controls_are_named_with_the_arm_that_is_each() -> None:
+    arms = Arms({"a": PRUNED, "s": SCRATCH, "l": LONGER, "r": CHANCE})
+    assert arms.controls("a") == {"scratch": "s", "none_longer": "l", "random": "r"}
+    assert arms.controls("s") == {}

@@ -17,6 +17,9 @@ from engine.analysis.speeds import (
     ONE_NETWORK,
     SpeedRatio,
     compare_speeds,
+    level_rates,
+    rate_of,
+    read_jobs,
 )
 from store.metrics import METRICS
 from tests.analysis.answering import Answers
@@ -152,3 +155,29 @@ def test_the_interval_holds_the_truth_19_times_of_20() -> None:
 def test_ten_per_cent_are_found() -> None:
     draw = np.random.default_rng(1)
     assert sum(simulate(draw, 0.9).edges[1] < 1.0 for _ in range(200)) >= 195
+
+
+def test_rates_are_levelled_by_the_network_beside_each() -> None:
+    """A network that was measured while the machine was slow is not slow."""
+    slow = job_rows("m-late", WIDE, BASE, [50.0, 52.0, 48.0], [100.0, 101.0, 99.0])
+    jobs = read_jobs([*BESIDE, *slow])
+    found = level_rates({"slide": [jobs["m-slide"]], "wide": [jobs["m-late"]]})
+    late = [math.log(row["own"] / row["base"]) for row in slow]
+    assert found["slide"].ratio / found["wide"].ratio == pytest.approx(math.exp(np.mean(LOGS) - np.mean(late)))
+    pace = np.mean([np.mean(np.log([row["base"] for row in rows])) for rows in (BESIDE, slow)])
+    assert found["slide"].log == pytest.approx(pace + np.mean(LOGS))
+    assert found["slide"].error == pytest.approx(stats.sem(LOGS))
+
+
+def test_rates_without_a_common_network_stay_as_they_are() -> None:
+    jobs = read_jobs(job_rows("m-a", SLIDE, None, [100.0, 110.0]) + job_rows("m-b", WIDE, None, [50.0, 51.0]))
+    found = level_rates({"a": [jobs["m-a"]], "b": [jobs["m-b"]]})
+    assert found == {"a": rate_of([jobs["m-a"]]), "b": rate_of([jobs["m-b"]])}
+    assert found["a"].ratio == pytest.approx(math.sqrt(100 * 110))
+
+
+def test_a_rate_is_over_rounds_of_one_network_and_over_networks_of_several() -> None:
+    jobs = list(read_jobs([*BESIDE, *OTHER]).values())
+    assert (rate_of(jobs[:1]).of, rate_of(jobs[:1]).n) == ("rounds", 4)
+    assert (rate_of(jobs).of, rate_of(jobs).n) == ("networks", 2)
+    assert rate_of(jobs[:1]).error == pytest.approx(stats.sem(np.log([row["own"] for row in BESIDE])))

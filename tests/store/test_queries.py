@@ -203,3 +203,38 @@ def test_runs_and_cells_of_a_report_come_in_order(db: duckdb.DuckDBPyConnection)
 def test_places_where_jobs_ran_are_counted(db: duckdb.DuckDBPyConnection) -> None:
     rows = ask(db, "report_origins", name="paper")
     assert [(row[0], row[1], row[4], row[-1]) for row in rows] == [("bench", "cpu", "2.15.0", 16)]
+
+
+def test_figures_of_measure_jobs_come_by_arm_and_load(db: duckdb.DuckDBPyConnection) -> None:
+    rows = ask(db, "report_measured", name="paper")
+    assert {row[0] for row in rows} <= {"arm", "other", "long"}
+    assert rows == sorted(rows, key=lambda row: row[:8])
+    assert {row[2] for row in rows if row[0] == "other"} == {"measure-other0"}
+    assert ask(db, "report_measured", name="nothing") == []
+
+
+def test_last_networks_come_with_their_accuracy_in_the_order_of_the_spec(db: duckdb.DuckDBPyConnection) -> None:
+    rows = ask(db, "report_finals", name="paper")
+    assert [row[0::2][:2] for row in rows] == [("arm", 1), ("arm", 0), ("other", 0)]
+    assert [row[3] for row in rows] == ["prune-arm1", "prune-arm0", "prune-other0"]
+
+
+def test_rounds_of_an_experiment_come_by_load_and_way(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path)
+    load = {"device": "cpu", "precision": "fp32", "threads": 1, "batch_size": 8}
+    told = [{**load, "own": [1.0, 2.0], "base": [3.0, 4.0]}, {**load, "own": [5.0], "base": None, "apart": "compiled"}]
+    attempt, journal = made.attempt(made.job("measure-a", "measure", {}, {"network": {"arch": "a"}}), 1)
+    with journal:
+        journal.fact("rounds", told)
+        journal.fact("modes", {"shown": "graph", "apart": ["compiled"], "refused": {}})
+    made.finish("measure-a", attempt)
+    run = {"arm": "a", "cell": "c", "seed": 0, "split": "s", "settings": {}, "run": "run-a"}
+    made.record("paper", [{**run, "jobs": {"measure": "measure-a"}}], "a")
+    collect(made.home)
+    with open_snapshot(made.home) as opened:
+        rows = ask(opened, "report_rounds", name="paper")
+    assert [row[3:12] for row in rows] == [
+        ("", "cpu", "fp32", 8, 1, 1, 1.0, 3.0, "graph"), ("", "cpu", "fp32", 8, 1, 2, 2.0, 4.0, "graph"),
+        ("compiled", "cpu", "fp32", 8, 1, 1, 5.0, None, "graph"),
+    ]  # fmt: skip
+    assert {row[:3] + row[12:] for row in rows} == {("a", "c", "measure-a", '{"arch":"a"}', None)}
