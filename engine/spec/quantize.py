@@ -47,10 +47,13 @@ class Quantize(Model):
 
     @model_validator(mode="after")
     def _torchao_can(self) -> Quantize:
+        if self.backend == "torchao" and self.mode == "dynamic":
+            what = "with torchao's dynamic ranges convolutions answer otherwise than the network does"
+            raise refuse(what, "set mode: static, or backend: onnxruntime")
         if self.backend == "torchao" and not self.per_channel:
             raise refuse("torchao quantises weights per channel here", "leave per_channel away, or use onnxruntime")
-        if self.backend == "torchao" and self.calibration == "entropy":
-            raise refuse("torchao has no calibration: entropy here", "use minmax or percentile, or onnxruntime")
+        if self.backend == "torchao" and self.calibration != CALIBRATION:
+            raise refuse(f"torchao has no calibration: {self.calibration} here", "use minmax, or onnxruntime")
         return self
 
 

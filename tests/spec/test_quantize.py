@@ -37,7 +37,7 @@ def test_other_numbers_of_bits_are_refused() -> None:
 
 
 def test_what_torchao_lacks_is_refused_by_name() -> None:
-    for words in ({"per_channel": False}, {"calibration": "entropy"}):
+    for words in ({"per_channel": False}, {"calibration": "entropy"}, {"mode": "dynamic"}):
         with pytest.raises(ValidationError, match="torchao"):
             Quantize.model_validate({"backend": "torchao", **words})
 

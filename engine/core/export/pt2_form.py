@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import tempfile
@@ -18,6 +19,7 @@ from engine.core.export.about import Metadata
 from engine.core.export.trace import OUTPUT, first_line
 from engine.errors import DataError
 
+OWN_OPERATORS = b"quantized_decomposed"  # the namespace of quantised graphs
 EXTRA = "xp.json"  # no folder in its name: torch's reader finds it by that alone
 
 
@@ -41,9 +43,7 @@ class Pt2Model:
             torch.set_num_threads(threads)
         extra: dict[str, Any] = {EXTRA: ""}
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.program = torch.export.load(path, extra_files=extra)
+            self.program = _load(path, extra)
             told = json.loads(extra[EXTRA] or "{}")
         except Exception as error:  # a reader of archives, which raises nearly anything on damage
             fix = "export it again; or copy it again, it may be cut short"
@@ -59,6 +59,15 @@ class Pt2Model:
     def values(self, images: Tensor) -> Iterator[tuple[str, str, Tensor]]:
         """Yield every value inside, in the order of the graph: its name, its layer, and what it is for `images`."""
         yield from graph_values(self.program, images)
+
+
+def _load(path: Path, extra: dict[str, Any]) -> ExportedProgram:
+    """Load a program; one that is quantised has operators that torch knows when their module is loaded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if OWN_OPERATORS in path.read_bytes():  # an archive that nothing compresses
+            importlib.import_module("torch.ao.quantization.fx._decomposed")
+        return torch.export.load(path, extra_files=extra)
 
 
 def graph_values(program: ExportedProgram, images: Tensor) -> Iterator[tuple[str, str, Tensor]]:

@@ -21,7 +21,11 @@ INPUT, OUTPUT, BATCH = "images", "logits", "batch"
 
 def trace_network(network: nn.Module, image_size: int) -> ExportedProgram:
     """Return the graph of (B, 3, S, S) to (B, classes). Raises JobError where the network cannot be traced so."""
-    prepare_network(network)
+    return trace_again(prepare_network(network), image_size)
+
+
+def trace_again(network: nn.Module, image_size: int) -> ExportedProgram:
+    """Return the graph of a module that is prepared, or is a graph itself. Raises as `trace_network`."""
     images = torch.zeros(TRACED_BATCH, 3, image_size, image_size)
     batch = torch.export.Dim(BATCH, min=1)
     try:
@@ -46,10 +50,11 @@ def prepare_network(network: nn.Module) -> nn.Module:
 
 
 def forget_places(program: ExportedProgram) -> None:
-    """Take out where in our files each node was made: paths of this machine, which make equal networks other files."""
+    """Take out where each node was made: paths and addresses of this machine, which make equal networks other files."""
     for module in program.graph_module.modules():
         for node in getattr(getattr(module, "graph", None), "nodes", ()):
-            node.meta.pop("stack_trace", None)
+            for name in ("stack_trace", "from_node"):
+                node.meta.pop(name, None)
 
 
 def first_line(error: BaseException) -> str:

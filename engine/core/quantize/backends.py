@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from engine.core.export.about import Metadata
 from engine.core.export.forms import Opened, write_form
 from engine.core.quantize.onnx_int8 import Quantized, Watch, quantize_onnx
+from engine.core.quantize.torchao_int8 import quantize_pt2
 from engine.spec.quantize import Quantize
 
 Write = Callable[[nn.Module, int, Path, Quantize, Sequence[Tensor], Metadata, Watch], Quantized]
@@ -48,4 +49,4 @@ def _by_onnxruntime(
         return quantize_onnx(whole, path, told, batches, texts, watch)
 
 
-BACKENDS: Mapping[str, Write] = {"onnxruntime": _by_onnxruntime}
+BACKENDS: Mapping[str, Write] = {"onnxruntime": _by_onnxruntime, "torchao": quantize_pt2}
