@@ -12,14 +12,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from engine.core.latency.table import Times, add_times, setting_name
 from engine.core.network.build import build_network
 from engine.core.network.timm_units import find_timm_parts
 from engine.core.prune.masks import maskable, two_of_four_share, two_of_four_weights
 from engine.home.files import read_json
 from engine.home.paths import JobFolder
+from engine.inputs.machine import cpu_model
 from engine.run import pruning as pruning_here
 from engine.run.inputs import load_trained
 from engine.spec import Prune, Student
+from tests.core.latency.networks import WHOLES
 from tests.helpers.forking import strike
 from tests.run.bench import NETWORK, TRAIN, Bench, digits_bench, figures, visible_lines
 
@@ -228,6 +231,8 @@ def test_a_share_of_latency_that_is_killed_goes_on_to_the_same_bits(
 ) -> None:
     prune = {"ratio": 0.02, "of": "latency", "criterion": "l1"}
     with digits_bench(tmp_path) as bench:
+        # The reference networks take longest, and decide no share.
+        add_times(bench.home.latencies(cpu_model()), setting_name(1, 1, "fp32"), Times(wholes=WHOLES))
         done(bench, bench.train("train-1"))
         killed, whole = (pruning(bench, f"prune-{name}", prune, **LATENCY) for name in ("killed", "whole"))
         pid, _ = bench.start_held(killed, phases, step, save_minutes=1e-6)
