@@ -187,7 +187,7 @@ def test_what_cannot_be_pruned_ends_with_the_reason(bench: Bench, tmp_path: Path
 
 # A share of latency ---------------------------------------------------------------------------------------------------
 
-LATENCY = {"latency": {"threads": 1, "device": "cpu"}}
+LATENCY = {"threads": 1, "device": "cpu"}
 WIDTHS = {"mid": [20], "heads": [[1], [1], [2]], "hidden": [[24], [40], [48]]}
 
 
@@ -210,8 +210,13 @@ class Told:
 def test_a_share_of_latency_has_the_solved_widths_and_all_three_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock is made up: foretold 19 %, measured 18 %."""
     asked: list[Any] = []
+
+    def check(attempt: Any, image_size: int, widths: Any) -> dict[str, float]:
+        asked.append(widths)
+        return {"value": 0.18}
+
     monkeypatch.setattr(pruning_here, "solve_here", lambda attempt, size: {"widths": WIDTHS, "share": 0.19})
-    monkeypatch.setattr(pruning_here, "check_here", lambda *words: asked.append(words[2]) or {"value": 0.18})
+    monkeypatch.setattr(pruning_here, "check_here", check)
     network, attempt, told = build_network(Student.model_validate(NETWORK), 10, 24), Told(), dict[str, float]()
     prune = Prune.model_validate({"ratio": 0.2, "of": "latency", "criterion": "l1"})
     pruning_here.prune_here(
@@ -234,7 +239,7 @@ def test_a_share_of_latency_that_is_killed_goes_on_to_the_same_bits(
         # The reference networks take longest, and decide no share.
         add_times(bench.home.latencies(cpu_model()), setting_name(1, 1, "fp32"), Times(wholes=WHOLES))
         done(bench, bench.train("train-1"))
-        killed, whole = (pruning(bench, f"prune-{name}", prune, **LATENCY) for name in ("killed", "whole"))
+        killed, whole = (pruning(bench, f"prune-{name}", prune, latency=LATENCY) for name in ("killed", "whole"))
         pid, _ = bench.start_held(killed, phases, step, save_minutes=1e-6)
         strike(pid, signal.SIGKILL)
         assert bench.server.wait() == -signal.SIGKILL
