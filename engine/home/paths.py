@@ -219,13 +219,9 @@ class Home:
         """How fast networks and loaders are on devices, for estimates: it only saves time."""
         return self.cache / "speeds.json"
 
-    @property
-    def latency_root(self) -> Path:
-        """What pieces of networks take on devices, by which latency is foretold: a file for each."""
-        return self.cache / "latency"
-
     def latencies(self, device: str) -> Path:
-        return self.latency_root / (re.sub(r"[^A-Za-z0-9]+", "_", device).strip("_")[:100] + ".json")
+        """What operators take on a device, by which latency is foretold; it decides the widths of a share of it."""
+        return self.cache / "latency" / f"{re.sub(r'[^A-Za-z0-9]+', '_', device)[:100]}.json"
 
     @property
     def compiled(self) -> Path:

@@ -22,7 +22,12 @@ from store.metrics import METRICS, Metric
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
 MOST_FACTORS = 3
 NOTES_OF = {"unstructured": ("mask_note", "mask_open"), "2:4": ("semi_note", "mask_open")}
-PRUNED_OF = {"params": " of the parameters", "macs": " of the MACs", "units": " of the units"}
+PRUNED_OF = {
+    "params": " of the parameters",
+    "macs": " of the MACs",
+    "units": " of the units",
+    "latency": " of the latency",
+}
 OF_A_RUN = ("test_top1", "val_top1", "train_seconds")
 
 

@@ -159,7 +159,7 @@ def _epochs_of(job: Job) -> int:
 
 @contextmanager
 def scratch_home(home: Home) -> Iterator[Home]:
-    """Yield a home inside `home` that shares its images and times; afterwards nothing of it is left, no process either.
+    """Yield a home inside `home` that shares its packed images and what was timed; afterwards nothing of it is left.
 
     Whoever makes one holds its lock; those that nobody holds, because their maker was killed, are cleared first.
     """
@@ -175,8 +175,9 @@ def scratch_home(home: Home) -> Iterator[Home]:
         owner = FileLock(root / OWNER)
         owner.acquire()
     # What was timed here decides widths: both ways have the same.
-    home.latency_root.mkdir(parents=True, exist_ok=True)
-    for shared, own in ((home.pack(""), scratch.pack("")), (home.latency_root, scratch.latency_root)):
+    timed, own_timed = (one.latencies("any").parent for one in (home, scratch))
+    timed.mkdir(parents=True, exist_ok=True)
+    for shared, own in ((home.pack(""), scratch.pack("")), (timed, own_timed)):
         own.symlink_to(shared, target_is_directory=True)
     try:
         yield scratch

@@ -158,6 +158,7 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "plan/ancestry.py": {"pack": ROLE, "prune": ROLE, "quantize": ROLE, "targets": ROLE},
     "plan/doubts.py": {"train": PART},
     "plan/prune_left.py": {"prune": SECTION},
+    "plan/latency.py": {"prune": ROLE, "measure": ROLE},
     "report/sentences.py": {"train": PART},
     "report/verdicts.py": {"train": PART},
     "run/answers.py": {"train": PART},

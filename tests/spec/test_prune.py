@@ -17,6 +17,8 @@ MASK = {"method": "unstructured", "ratio": 0.2}
     [
         ({**MASK, "of": "macs"}, "takes no macs away"),
         ({**MASK, "of": "units"}, "takes no units away"),
+        ({**MASK, "of": "latency"}, "takes no latency away"),
+        ({"ratio": 0.2, "of": "latency", "scope": "global"}, "solved before any unit is ranked"),
         ({**MASK, "criterion": "fpgm"}, "of whole units"),
         ({"method": "2:4", "ratio": 0.2}, "half of the weights"),
         ({"method": "2:4", "scope": "global"}, "none across layers"),
@@ -36,6 +38,7 @@ def test_what_cannot_be_is_refused(words: dict[str, Any], why: str) -> None:
 
 def test_what_is_not_pruned_may_inherit_any_of_it() -> None:
     assert Prune(ratio=0.0, method="unstructured", of="units").ratio == 0.0
+    assert Prune(ratio=0.0, of="latency", scope="global").ratio == 0.0
 
 
 def test_two_of_four_is_half() -> None:

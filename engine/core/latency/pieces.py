@@ -91,7 +91,9 @@ def write_piece(func: Any, args: Any, kwargs: Mapping[str, Any], own: set[int] =
 
 def is_view(func: Any) -> bool:
     """Whether what an operator gives is another look at what it takes."""
-    return str(func) in UNTOLD_VIEWS or any(one.alias_info is not None and not one.alias_info.is_write for one in func._schema.returns)
+    returns = func._schema.returns
+    is_told = any(one.alias_info is not None and not one.alias_info.is_write for one in returns)
+    return is_told or str(func) in UNTOLD_VIEWS
 
 
 def _write(value: Any, op: str, own: set[int]) -> Any:

@@ -81,12 +81,12 @@ def error_of(wholes: Sequence[Whole]) -> float:
 
 
 REFERENCES: Mapping[str, Reference] = {
-    "tiny_vit_5m 128": Reference(Student(arch="tiny_vit_5m"), 128),
+    "tiny_vit_5m 192": Reference(Student(arch="tiny_vit_5m"), 192),
     "deit_tiny 224": Reference(Student(arch="timm/deit_tiny_patch16_224"), 224),
     "mobilenetv2_050 224": Reference(Student(arch="timm/mobilenetv2_050"), 224),
-    "convnext_femto 128": Reference(Student(arch="timm/convnext_femto"), 128),
-    "resnet14t 160": Reference(Student(arch="timm/resnet14t"), 160),
+    "convnext_femto 224": Reference(Student(arch="timm/convnext_femto"), 224),
+    "resnet14t 224": Reference(Student(arch="timm/resnet14t"), 224),
     "mobilenetv3_small_100 224": Reference(Student(arch="timm/mobilenetv3_small_100"), 224),
-    "efficientnet_b0 160": Reference(Student(arch="timm/efficientnet_b0"), 160),
+    "efficientnet_b0 224": Reference(Student(arch="timm/efficientnet_b0"), 224),
 }
 """Of all kinds of blocks, small enough to be timed in a moment."""

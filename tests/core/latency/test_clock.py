@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -62,14 +63,18 @@ def test_the_least_of_all_rounds_counts(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_pieces_that_do_not_fit_together_are_timed_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
+    alive: set[str] = set()
+    made = clock.Replayed
+
+    def make(piece: str) -> Replayed:
+        alive.add(piece)
+        return made(piece)
 
     def look(call: Callable[[], object], threads: int) -> float:
-        held.append(sum(tensor_bytes(json.loads(piece)) for piece in pieces if piece in _alive))
+        held.append(sum(tensor_bytes(json.loads(piece)) for piece in alive))
         return 1.0
 
-    _alive: set[str] = set()
-    made = clock.Replayed
-    monkeypatch.setattr(clock, "Replayed", lambda piece: _alive.add(piece) or made(piece))
+    monkeypatch.setattr(clock, "Replayed", make)
     monkeypatch.setattr(clock, "HELD_BYTES", 3000)
     monkeypatch.setattr(clock, "time_call", look)
     pieces = [piece_of(rows) for rows in (60, 61, 62)]
@@ -84,6 +89,6 @@ def test_bytes_are_those_that_lie_in_memory() -> None:
 
 def test_one_thread_is_timed_by_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the machine does besides lengthens the wall's seconds alone."""
-    monkeypatch.setattr(clock.time, "process_time", iter([1.0, 1.5, 1.0, 1.5]).__next__)
-    monkeypatch.setattr(clock.time, "perf_counter", iter([1.0, 3.0, 1.0, 3.0]).__next__)
+    monkeypatch.setattr(time, "process_time", iter([1.0, 1.5, 1.0, 1.5]).__next__)
+    monkeypatch.setattr(time, "perf_counter", iter([1.0, 3.0, 1.0, 3.0]).__next__)
     assert [time_call(lambda: None, threads) for threads in (1, 2)] == [0.5, 2.0]

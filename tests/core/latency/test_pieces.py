@@ -24,7 +24,8 @@ class Net(nn.Module):
         if self.kept is None:
             self.kept = torch.arange(8).cumsum(0)
         x = self.conv(images).flatten(2)
-        return (x + self.inner(x)).softmax(-1)
+        summed: Tensor = x + self.inner(x)
+        return summed.softmax(-1)
 
 
 def ops_of(found: dict[str, object]) -> set[str]:
