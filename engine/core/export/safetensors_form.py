@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from engine.core.export.about import Metadata, read_about
 from engine.core.network.build import build_pruned, read_weights
-from engine.core.network.widths import Widths
+from engine.core.network.widths import read_widths
 from engine.errors import DataError
 from engine.inputs.tensors import TENSORS, tensors_digest
 from engine.inputs.weights import order_header
@@ -39,11 +39,11 @@ class SafetensorsModel:
         with safetensors.safe_open(path, framework="np") as stored:
             self.texts: Metadata = stored.metadata() or {}
         about = read_about(self.texts, path)
-        widths = None if about.widths is None else Widths.from_json(about.widths)
-        self.network = build_pruned(about.network, len(about.classes), about.image_size, widths).eval()
         try:
+            widths = read_widths(about.widths)
+            self.network = build_pruned(about.network, len(about.classes), about.image_size, widths).eval()
             self.network.load_state_dict(state)
-        except RuntimeError as error:
+        except (RuntimeError, KeyError, TypeError, ValueError, AttributeError) as error:
             fix = "export it again: its weights and what it says of itself are of two networks"
             raise DataError(
                 "the weights do not fit the network that it says it holds", where=str(path), fix=fix
