@@ -145,7 +145,9 @@ class _Room:
         covered = _overlaps(boxes, np.stack([*self.marks, *self.names]))
         gaps = _gaps(boxes, self.marks)
         is_strange = gaps.min(axis=1) < gaps[:, own]
-        return 100 * covered + 200 * is_out + 8 * _overlaps(boxes, self.lines) + 30 * is_strange + reaches / 10
+        crossed = _overlaps(boxes, self.lines)
+        found: Floats = 100 * covered + 200 * is_out + 8 * crossed + 30 * is_strange + reaches / 10
+        return found
 
 
 def _overlaps(boxes: Floats, others: Floats) -> Floats:

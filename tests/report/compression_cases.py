@@ -53,7 +53,7 @@ COMPRESSION_CASES: dict[str, tuple[Told, Told]] = {
     "size_note": (told(compressed("small")), BARE),
     "gain_note": (small_beside(), BARE), "gain_edges": (small_beside(), small_beside(half=None)),
     "lacks_note": (told(compressed("small", missing=("random",))), BARE),
-    "over_scratch": (small_beside("scratch"), small_beside("random")), 
+    "over_scratch": (small_beside("scratch"), small_beside("random")),
     "over_random": (small_beside("random"), small_beside("scratch")),
     "over_none_longer": (small_beside("none_longer"), small_beside("scratch")),
     "pace_note": (paced(CLOSE), BARE), "pace_ratio": (paced(CLOSE), paced(None)),
