@@ -26,6 +26,7 @@ from store.metrics import METRICS, Metric
 METHODS = {"structured": "smaller layers", "unstructured": "mask", "2:4": "2:4 mask"}
 ASKED_OF = {"params": "params", "macs": "MACs"}
 WORDS = {"criterion": "prune.criterion", "scope": "prune.scope", "when": "prune.when", "control": "prune.control"}
+OVER = {"seeds": "seeds", "images": "test images alone", "seeds and images": "seeds and test images"}
 RECOVERY = "prune.recover_epochs"
 SIZES = tuple(one for one in METRICS.values() if family_of(one) == "size" and one.better != "neither")
 TOLD = tuple(
@@ -153,7 +154,7 @@ def _accuracy_table(sheet: Sheet, arms: Sequence[Compressed]) -> Table:
     columns = ["arm", "against", "test top-1 [%]", "change [points]", *(f"over {word} [points]" for word in CONTROLS)]
     columns += [number_text.heading(one) for one in TOLD]
     body = [_accuracy_row(sheet, arm, one, arms[0].cell) for arm, one in rows_of(arms)]
-    return fit_table("Accuracy, beside controls", columns, body, list(_accuracy_notes(arms, body)), 2)
+    return fit_table("Accuracy, beside controls", columns, body, list(_accuracy_notes(arms)), 2)
 
 
 def _accuracy_row(sheet: Sheet, arm: str, one: Compressed | None, cell: str) -> list[Cell]:
@@ -200,13 +201,15 @@ def _change_cell(one: Compressed, other: str | None) -> Cell:
     return Cell(number_text.points(found.difference.mean, found.difference.half), source)
 
 
-def _accuracy_notes(arms: Sequence[Compressed], body: Sequence[Sequence[Cell]]) -> Iterator[str]:
-    told = [one for one in arms if one.changes]
-    if told:
-        over = {
-            found.difference.over for one in told for found in one.changes.values() if found.difference.half is not None
-        }
-        yield say("gain_note") + (" " + say("gain_edges") if over else "")
+def _accuracy_notes(arms: Sequence[Compressed]) -> Iterator[str]:
+    """Yield what must be known to read the table: only what is true of its figures."""
+    found = [change for one in arms for change in one.changes.values()]
+    over = sorted(
+        {OVER.get(one.difference.over, one.difference.over) for one in found if one.difference.half is not None}
+    )
+    edges = [say("gain_edges", over=", or ".join(over))] if over else []
+    if found:
+        yield " ".join([say("gain_note"), *edges])
     if any(word in one.controls for one in arms for word in CONTROLS):
         yield " ".join(say(f"over_{word}") for word in CONTROLS if any(word in one.controls for one in arms))
     for missing in dict.fromkeys(tuple(one.missing) for one in arms if one.missing):

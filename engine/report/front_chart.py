@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
-from matplotlib.transforms import Bbox
 
+from engine.analysis.critical import Floats
 from engine.analysis.fronts import SURE
 from engine.report.figures import INK, MOST_NAMES, STYLE, colour_of
 
@@ -24,6 +24,7 @@ FAINT = 0.35  # opacity
 REACH = (9.0, 16.0, 26.0, 38.0, 54.0)  # points from a mark to its label, the nearest first
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 FLATTER = 0.8  # names are wide and low
+AROUND = 1.5  # pixels
 HALF = 6.0  # points: of a mark with its edge
 NEAR = 12.0  # points: a label that is farther gets a line to its mark
 
@@ -126,81 +127,93 @@ def _mark(shape: str, face: str, alpha: float, label: str) -> Line2D:
 
 @dataclass(frozen=True)
 class _Room:
-    """What is on the axes already, in pixels: marks by arm, whiskers, names, and the frame; `scale`: pixels a point."""
+    """What is on the axes already, as boxes in pixels, float (boxes, 4): left, under, right, over; `names` grow.
 
-    marks: Mapping[str, Bbox]
-    lines: Sequence[Bbox]
-    names: list[Bbox]
-    frame: Bbox
+    `scale`: pixels a point; `frame`: the box of the axes.
+    """
+
+    marks: Floats
+    lines: Floats
+    names: list[Floats]
+    frame: Floats
     scale: float
 
-    def cost(self, arm: str, box: Bbox, reach: float) -> float:
-        """Return what a place of an arm's name costs: to lie on marks, names, whiskers, outside, or nearer to another
-        mark than to its own."""
-        frame, gaps = self.frame, {name: _gap(box, mark) for name, mark in self.marks.items()}
-        is_out = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
-        covered = sum(box.overlaps(other) for other in (*self.marks.values(), *self.names))
-        crossed = sum(box.overlaps(other) for other in self.lines)
-        is_strange = any(gap < gaps[arm] for gap in gaps.values())
-        return float(100 * covered + 200 * is_out + 8 * crossed + 30 * is_strange + reach / 10)
+    def costs(self, own: int, boxes: Floats, reaches: Floats) -> Floats:
+        """Return what each place of the name of mark `own` costs: to lie on marks, names, whiskers, outside, or nearer
+        to another mark than to its own."""
+        is_out = np.any((boxes[:, :2] < self.frame[:2]) | (boxes[:, 2:] > self.frame[2:]), axis=1)
+        covered = _overlaps(boxes, np.stack([*self.marks, *self.names]))
+        gaps = _gaps(boxes, self.marks)
+        is_strange = gaps.min(axis=1) < gaps[:, own]
+        crossed = _overlaps(boxes, self.lines)
+        found: Floats = 100 * covered + 200 * is_out + 8 * crossed + 30 * is_strange + reaches / 10
+        return found
+
+
+def _overlaps(boxes: Floats, others: Floats) -> Floats:
+    """Return on how many of the others each box lies."""
+    one, two = boxes[:, None], others[None]
+    found: Floats = np.sum(
+        np.all((one[..., :2] <= two[..., 2:]) & (two[..., :2] <= one[..., 2:]), axis=2), axis=1, dtype=float
+    )
+    return found
+
+
+def _gaps(boxes: Floats, marks: Floats) -> Floats:
+    """Return how far each box is from the middle of each mark."""
+    middle = (marks[None, :, :2] + marks[None, :, 2:]) / 2
+    away = np.maximum(0.0, np.maximum(boxes[:, None, :2] - middle, middle - boxes[:, None, 2:]))
+    found: Floats = np.hypot(away[..., 0], away[..., 1])
+    return found
 
 
 def _place_labels(axes: Axes, points: Sequence[FrontPoint]) -> None:
     """Put each arm's name where it covers least. The best arms choose first, and of too many they alone are named."""
     scale = axes.figure.dpi / 72
-    marks = {point.arm: _around(axes, point, HALF * scale) for point in points}
-    lines = [box for point in points for box in _whiskers(axes, point)]
-    room = _Room(marks, lines, [], axes.get_window_extent(), scale)
-    order = sorted(points, key=lambda one: (-one.share, one.ms))
-    for point in order if len(points) <= MOST_NAMES else [one for one in order if one.share > 1 - SURE][:MOST_NAMES]:
-        offset, box = _best_place(axes, point, room)
+    marks = np.array([_around(axes, point, HALF * scale) for point in points])
+    lines = np.array([box for point in points for box in _whiskers(axes, point)])
+    room = _Room(marks, lines, [], np.array(axes.get_window_extent().extents), scale)
+    order = sorted(range(len(points)), key=lambda at: (-points[at].share, points[at].ms))
+    if len(points) > MOST_NAMES:
+        order = [at for at in order if points[at].share > 1 - SURE][:MOST_NAMES]
+    for at in order:
+        offset, box = _best_place(axes, points[at], room, at)
         room.names.append(box)
-        _write(axes, point, offset)
+        _write(axes, points[at], offset)
 
 
-def _best_place(axes: Axes, point: FrontPoint, room: _Room) -> tuple[tuple[float, float], Bbox]:
+def _best_place(axes: Axes, point: FrontPoint, room: _Room, at: int) -> tuple[tuple[float, float], Floats]:
     """Return the offset in points of the cheapest place of a name, and the box that it fills there."""
     label = _write(axes, point, (REACH[0], 0.0))
     size = label.get_window_extent()
     label.remove()
-    found: list[tuple[float, int, tuple[float, float], Bbox]] = []
-    for reach, side in product(REACH, SIDES):
-        offset = (reach * side[0], reach * side[1] * FLATTER)
-        box = _box_at(room.marks[point.arm], size, offset, room.scale)
-        found.append((room.cost(point.arm, box, reach), len(found), offset, box))
-    _, _, offset, box = min(found, key=lambda one: one[:2])
-    return offset, box
+    offsets = [(reach * side[0], reach * side[1] * FLATTER) for reach, side in product(REACH, SIDES)]
+    boxes = np.array([_box_at(room.marks[at], size.width, size.height, offset, room.scale) for offset in offsets])
+    best = int(np.argmin(room.costs(at, boxes, np.repeat(REACH, len(SIDES)))))
+    return offsets[best], boxes[best]
 
 
-def _box_at(mark: Bbox, size: Bbox, offset: tuple[float, float], scale: float) -> Bbox:
+def _box_at(mark: Floats, width: float, height: float, offset: tuple[float, float], scale: float) -> list[float]:
     """Return the box of a name that is so far from its mark: on that side of it, or in the middle of it."""
-    x, y = (mark.x0 + mark.x1) / 2 + offset[0] * scale, (mark.y0 + mark.y1) / 2 + offset[1] * scale
-    left = x - size.width * {1: 0.0, -1: 1.0, 0: 0.5}[_sign(offset[0])]
-    under = y - size.height * {1: 0.0, -1: 1.0, 0: 0.5}[_sign(offset[1])]
-    return Bbox.from_bounds(left, under, size.width, size.height).padded(1.5)
+    left = (mark[0] + mark[2]) / 2 + offset[0] * scale - width * {1: 0.0, -1: 1.0, 0: 0.5}[_sign(offset[0])]
+    under = (mark[1] + mark[3]) / 2 + offset[1] * scale - height * {1: 0.0, -1: 1.0, 0: 0.5}[_sign(offset[1])]
+    return [left - AROUND, under - AROUND, left + width + AROUND, under + height + AROUND]
 
 
 def _sign(value: float) -> int:
     return (value > 0) - (value < 0)
 
 
-def _gap(box: Bbox, mark: Bbox) -> float:
-    """Return how far a box is from the middle of a mark."""
-    x, y = (mark.x0 + mark.x1) / 2, (mark.y0 + mark.y1) / 2
-    return math.hypot(max(box.x0 - x, 0.0, x - box.x1), max(box.y0 - y, 0.0, y - box.y1))
-
-
-def _around(axes: Axes, point: FrontPoint, half: float) -> Bbox:
+def _around(axes: Axes, point: FrontPoint, half: float) -> list[float]:
     x, y = axes.transData.transform((point.ms, point.right))
-    return Bbox.from_extents(x - half, y - half, x + half, y + half)
+    return [x - half, y - half, x + half, y + half]
 
 
-def _whiskers(axes: Axes, point: FrontPoint) -> Iterator[Bbox]:
+def _whiskers(axes: Axes, point: FrontPoint) -> Iterator[list[float]]:
     low, high = point.span or (point.ms, point.ms)
     bottom, top = point.top or (point.right, point.right)
     for ends in (((low, point.right), (high, point.right)), ((point.ms, bottom), (point.ms, top))):
-        (left, under), (right, over) = axes.transData.transform(ends)
-        yield Bbox.from_extents(left, under, right, over)
+        yield [float(value) for value in axes.transData.transform(ends).ravel()]
 
 
 def _write(axes: Axes, point: FrontPoint, offset: tuple[float, float]) -> Annotation:

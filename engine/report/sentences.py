@@ -186,7 +186,7 @@ SENTENCES = {
     "size_note": "In brackets: the share of what the whole arm has. Where no mask lies on a network, no parameter "
     "counts as zero.",
     "gain_note": "Change: test accuracy less that of the arm it is held against, over common seeds.",
-    "gain_edges": "±: half of the 95 % interval, of each difference by itself.",
+    "gain_edges": "±: half of the 95 % interval over {over}, of each difference by itself.",
     "lacks_note": "What pruning did to {arms} is not told apart from what else it was: no arm here with all else the "
     "same is {which}.",
     "over_scratch": "Over scratch: above the same widths or mask, trained from new weights for as many epochs.",
@@ -202,8 +202,8 @@ SENTENCES = {
     "mask_free": "{arm}: {zero} of its parameters are zero, and that saves none of them and no time. It has as many as "
     "{whole}, and runs {speeds} times as fast, which is 1 within the interval: dense kernels multiply by a zero as by "
     "any number.",
-    "mask_unclear": "{arm}: {zero} of its parameters are zero. It has as many as {whole}, and that it is faster is not "
-    "shown: it runs {speeds} times as fast, which may be 1 and may be another.",
+    "mask_unclear": "{arm}: {zero} of its parameters are zero. It has as many as {whole}. That it is faster is not "
+    "shown, nor that it is not: it runs {speeds} times as fast, which is 1 within the interval, but that is wide.",
     "mask_moved": "{arm}: {zero} of its parameters are zero. It has as many as {whole}, and runs {speeds} times as "
     "fast.",
     "mask_unmeasured": "{arm}: {zero} of its parameters are zero. It has as many as {whole}; its speed was not "

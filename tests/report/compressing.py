@@ -31,8 +31,8 @@ def speed(rate: float, times: SpeedRatio | None = None, level: float | None = No
 
 
 def change(against: str, mean: float, over: str = "seeds", half: float | None = 0.01) -> Comparison:
-    edges = (None, None) if half is None else (mean - half, mean + half)
-    interval = Interval(mean, 0.01, *edges, 3, 0.005, 2.0, over)
+    low, high = (None, None) if half is None else (mean - half, mean + half)
+    interval = Interval(mean, 0.01, low, high, 3, 0.005, 2.0, over)
     return Comparison("test_top1", CELL, ("arm", against), (0.6, 0.5), (("run-a",), ("run-b",)), interval, None, None,
                       None, None, (), ())  # fmt: skip
 

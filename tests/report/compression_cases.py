@@ -29,7 +29,7 @@ def mask(times: SpeedRatio | None) -> Told:
     return told(compressed("mask"), beside=(ran(whole=speed(100.0), mask=speed(100.0, times)),))
 
 
-def small(*words: str, over: str = "seeds", half: float | None = 0.01) -> Told:
+def small_beside(*words: str, over: str = "seeds", half: float | None = 0.01) -> Told:
     """`small` against the whole arm, with these controls."""
     changes = {"whole": change("whole", -0.02, over, half)}
     return told(compressed("small", controls=dict.fromkeys(words, "mask"), changes=changes))
@@ -41,9 +41,9 @@ def paced(one: SpeedRatio | None, n: int = 6) -> Told:
 
 
 def front(level: float = 100.0, count: int = 1, seeds: int = 3) -> Told:
-    speeds = {"whole": speed(100.0), "small": speed(100.0, level=level)}
+    whole, small = speed(100.0), speed(100.0, level=level)
     shares = {"whole": 0.9, "small": 0.5}
-    many = tuple(ran(way=replace(EAGER, threads=at), front=shares, **speeds) for at in range(count))
+    many = [ran(way=replace(EAGER, threads=at), front=shares, whole=whole, small=small) for at in range(count)]
     return lambda: "\n".join(section([compressed("small")], many, seeds=seeds).chart_notes)
 
 
@@ -51,10 +51,11 @@ BARE = told(compressed("small", None))
 CLOSE, WIDE, AWAY = ratio(1.0), ratio(1.0, error=0.3), ratio(1.3)
 COMPRESSION_CASES: dict[str, tuple[Told, Told]] = {
     "size_note": (told(compressed("small")), BARE),
-    "gain_note": (small(), BARE), "gain_edges": (small(), small(half=None)),
+    "gain_note": (small_beside(), BARE), "gain_edges": (small_beside(), small_beside(half=None)),
     "lacks_note": (told(compressed("small", missing=("random",))), BARE),
-    "over_scratch": (small("scratch"), small("random")), "over_random": (small("random"), small("scratch")),
-    "over_none_longer": (small("none_longer"), small("scratch")),
+    "over_scratch": (small_beside("scratch"), small_beside("random")),
+    "over_random": (small_beside("random"), small_beside("scratch")),
+    "over_none_longer": (small_beside("none_longer"), small_beside("scratch")),
     "pace_note": (paced(CLOSE), BARE), "pace_ratio": (paced(CLOSE), paced(None)),
     "pace_edges": (paced(CLOSE), paced(None, n=1)),
     "pace_rounds": (paced(CLOSE), paced(None, n=1)),
