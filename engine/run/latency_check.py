@@ -8,34 +8,30 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
+
+from torch import nn
 
 from engine.core.host_memory import keep_freed
 from engine.core.measure import Load
 from engine.launch.death import die_with
 from engine.run.bench_process import BenchProcess
 from engine.run.inputs import bare_network
-from engine.run.measuring import NetworkBench
+from engine.run.network_bench import NetworkBench, Setup
 from engine.run.rounds import Figure, speed_up, time_rounds
 from engine.spec import Student
-from engine.spec.job_settings import MeasureSettings
-from engine.spec.training import Measure
 
 ROUNDS, SECONDS = 6, 3.0  # of each network, over all rounds
 
 
 def check_widths(question: Mapping[str, Any]) -> dict[str, Any]:
     """Return the share that is saved, with the 5th and 95th percentile of its rounds, and the seconds of each round."""
-    settings = MeasureSettings(
-        network=Student.model_validate(question["network"]),
-        num_classes=question["outputs"],
-        image_size=question["image_size"],
-        precision=question["precision"],
-        measure=Measure(batch_sizes=[1], threads=[question["threads"]], seconds=SECONDS, rounds=ROUNDS),
-    )
-    openers = [partial(_open_bench, settings, widths) for widths in (None, question["widths"])]
+    student, size = Student.model_validate(question["network"]), question["image_size"]
+    setup = Setup("cpu:0", question["threads"], size, question["precision"])
+    build = partial(bare_network, student, question["outputs"], size)
+    openers = [partial(_open_bench, setup, partial(build, widths)) for widths in (None, question["widths"])]
     load = Load(1, question["threads"])
     whole, left = time_rounds(openers, [load], ROUNDS, SECONDS, lambda number: None)[load]
     seconds = {"whole": whole.medians(), "left": left.medians()}
@@ -48,9 +44,8 @@ def saved_share(whole: list[float], left: list[float]) -> dict[str, Any]:
     return {"value": 1 - kept.value, "p5": 1 - kept.p95, "p95": 1 - kept.p5, "n": kept.n}
 
 
-def _open_bench(settings: MeasureSettings, widths: Any) -> BenchProcess[NetworkBench]:
-    build = partial(bare_network, settings.network, settings.classes_here, settings.image_size, widths)
-    return BenchProcess(partial(NetworkBench, "cpu:0", settings, build), lambda: None)
+def _open_bench(setup: Setup, build: Callable[[], nn.Module]) -> BenchProcess[NetworkBench]:
+    return BenchProcess(partial(NetworkBench, setup, build), lambda: None)
 
 
 if __name__ == "__main__":
