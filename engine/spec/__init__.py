@@ -3,17 +3,15 @@
 A field marked `ASIDE` says how a job is done, not what comes out, and is no part of any id (identity.py).
 Words that are planned but cannot run yet are listed in engine/load/unsupported.py, which refuses them by name.
 
-    base           strict models, common numbers
     architectures timm_views   the networks a spec may name; how timm's weights look (timm_names.txt, timm_views.txt)
-    data           images
+    base data      strict models, common numbers; images
     registries     words that are the keys of a registry, read without torch
     network        networks and their attention
     patterns backends   who sees whom in a window; what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
     training optimizers   train, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
     prune controls quantize teacher   pruning; what an arm that is a control comes to; 8-bit numbers; who teaches
-    distill        losses, temperatures
-    experiment     one run's settings; a whole spec
+    distill experiment   losses, temperatures; one run's settings; a whole spec
     dotted cells   settings by dotted path; base, arm, matrix point -> the settings of a cell
     identity forms   settings -> a stable id; the files that networks are exported as
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json

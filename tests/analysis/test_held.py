@@ -139,10 +139,11 @@ def test_how_a_job_is_done_decides_no_accuracy() -> None:
 
 
 def test_inference_is_decided_by_what_its_job_is_made_of() -> None:
-    """A measurement knows a network's shape, its image size and precision; a pruned one is a shape that came out."""
+    """A measurement knows a network's shape, its image size and precision; others come out of other jobs."""
+    made = ("prune.", "quantize.")
     fields = [place.path for place in walk_fields(MeasureSettings) if not place.path.startswith("against")]
     known = {re.sub("^network", "student", path) for path in fields}
-    decided = {path for path in PLACES if "inference" in rule_of(path).decides and not path.startswith("prune.")}
+    decided = {path for path in PLACES if "inference" in rule_of(path).decides and not path.startswith(made)}
     of_images = {"data.source", "data.classes", "data.image_size", "train.precision"}
     assert decided - of_images <= known
     assert known - decided - {"image_size", "precision", "num_classes", "device", "timing"} == {

@@ -132,6 +132,7 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "run/measuring.py": {"measure": PHASE},
     "run/pruning.py": {"prune": PHASE},
     "core/quantize/onnx_int8.py": {"quantize": SECTION},
+    "core/quantize/torchao_int8.py": {"quantize": SECTION},
     "run/quantizing.py": {"pack": ROLE, "quantize": FACT},
     "run/targets.py": {"targets": ROLE, "train": PART},
     "run/teaching.py": {"targets": ROLE, "train": PART},

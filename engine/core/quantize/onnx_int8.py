@@ -2,7 +2,8 @@
 
 Static: QuantizeLinear and DequantizeLinear stand around each operator that can be computed in int8 (QDQ). Activations
 are uint8 and weights int8, symmetric: what ONNX Runtime's kernels for x86 multiply. Dynamic: ranges are found anew for
-each batch, and only products are int8. Norms, softmax and what is between them stay float.
+each batch, only products are int8, and their weights uint8, which its kernels for that take. Norms, softmax and what is
+between them stay float.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _dynamic(source: Path, target: Path, told: Quantize, reader: _Reader) -> Non
 
     _try(
         lambda: quantize_dynamic(
-            str(source), str(target), per_channel=told.per_channel, weight_type=QuantType.QInt8,
+            str(source), str(target), per_channel=told.per_channel, weight_type=QuantType.QUInt8,
             nodes_to_exclude=list(_odd_products(onnx.load(str(source)).graph)),
         )
     )  # fmt: skip
