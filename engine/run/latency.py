@@ -12,13 +12,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
 from engine.errors import JobError
 from engine.inputs.machine import cpu_model
 from engine.run.attempt import Attempt
+from engine.run.code import CHECKOUT
 from engine.spec.job_settings import PruneSettings
 
 SOLVER, CHECK = "engine.core.latency.child", "engine.run.latency_check"
@@ -60,8 +60,8 @@ def ask(attempt: Attempt, module: str, question: Mapping[str, Any]) -> Any:
 
     Raises JobError where there is no answer.
     """
-    command, root = [sys.executable, "-P", "-m", module], Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root), "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-P", "-m", module]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "CUDA_VISIBLE_DEVICES": ""}
     words: str | None = json.dumps({**question, "parent": os.getpid()})
     with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True, env=environment) as child:
         try:
