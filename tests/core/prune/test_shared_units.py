@@ -26,7 +26,7 @@ CASES: dict[str, tuple[str, int, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(one, marks=[pytest.mark.slow] * (one == "ranked")) for one in CASES])
 def test_the_asked_share_is_met_and_the_network_is_built_again(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     arch, size, words = CASES[case]
     if case == "graph":
