@@ -39,7 +39,8 @@ def prune_left(network: Student, outputs: int, image_size: int, prune: Prune) ->
         drops = plan_drops(layers, prune.ratio, total_of(built, layers, prune.of, image_size), cost)
     except XpError as error:
         return {"what": error.what, "fix": error.fix or ""}
-    params = round(total - make_cost(built, find_layers(built, embedding=prune.embedding), "params", image_size)(drops))
+    each = find_layers(built, "params", image_size, prune.embedding)
+    params = round(total - make_cost(built, each, "params", image_size)(drops))
     single = sum(drop > 0 and layer.units - drop == 1 for layer, drop in zip(layers, drops, strict=True))
     return {"share": params / total, "params": params, "single": single, "layers": len(layers)}
 

@@ -111,9 +111,9 @@ def test_a_mask_that_is_killed_goes_on_to_the_same_bits(case: str, bench: Bench)
     assert figures(killed) == figures(whole)
 
 
-@pytest.mark.slow
 def test_a_structured_pruning_that_is_killed_goes_on_to_the_same_bits(bench: Bench) -> None:
-    whole, killed = (pruning(bench, f"prune-cut-{name}", {"scope": "global"}) for name in ("whole", "killed"))
+    words = {"scope": "global", "embedding": True}
+    whole, killed = (pruning(bench, f"prune-cut-{name}", words) for name in ("whole", "killed"))
     done(bench, whole)
     pid, _ = bench.start_held(killed, RECOVERY, 7, save_minutes=1e-6)
     strike(pid, signal.SIGKILL)

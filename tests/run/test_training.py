@@ -352,6 +352,7 @@ def test_caches_that_are_gone_or_damaged_are_made_again(bench: Bench, targets: J
     assert read_json(job.result)["weights_sha256"] == read_json(taught.result)["weights_sha256"]
 
 
+@pytest.mark.slow
 def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder, pruned: JobFolder) -> None:
     stopped = pruning(bench, "prune-2", targets)
     pid, _ = bench.start_held(stopped, TRAINING, 9)
@@ -364,10 +365,10 @@ def test_pruning_keeps_its_shape_over_a_stop(bench: Bench, targets: JobFolder, p
     assert values["prune_asked"] == 0.2
     assert abs(values["prune_achieved"] - 0.2) <= 0.01
     assert values["params"] < values["params_before"]
-    assert measured(pruned) == on_a_cpu("prune")
 
 
 def test_a_pruned_network_is_measured_in_its_own_shape(bench: Bench, pruned: JobFolder) -> None:
+    assert measured(pruned) == on_a_cpu("prune")
     settings = {"network": NETWORK, "num_classes": 10, "image_size": 24, "precision": "fp32"}
     settings["measure"] = {"batch_sizes": [1, 8], "threads": [1], "seconds": 0.05, "rounds": 2}
     full, small = (

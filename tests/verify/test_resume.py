@@ -59,6 +59,7 @@ def test_a_training_that_resumes_well_is_certified_and_nothing_else_is_left(tmp_
     assert list((home / "verify").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_broken_resume_is_found(tmp_path: Path) -> None:
     home, spec = open_home(tmp_path / "home", create=True), load_spec(one_arm(tmp_path), ())
     found = verify_resume(spec, home, lambda line: None, kills=1, preload="tests.helpers.forgetful_job")
