@@ -92,7 +92,8 @@ def _size_row(
     words = ["" if asked.get(path) is None else str(asked[path]) for path in (*WORDS.values(), RECOVERY)]
     foretold = sheet.mean(arm, cell, "prune_predicted") if one is not None else None
     reached = _reached(sheet, one, tree) if one is not None else None
-    shares = [*map(number_text.percent, (foretold, reached)), _saved_latency(tree, arm, ran)]
+    told = ["" if share is None and not asked else number_text.percent(share) for share in (foretold, reached)]
+    shares = [*told, _saved_latency(tree, arm, ran)]
     texts = [one.whole or "" if one is not None else "", _method(tree), _asked(tree), *words, *shares]
     sizes = [Cell(_size_text(sheet, arm, one, cell, metric), f"{metric.name} of {source}") for metric in shown]
     return [Cell(arm, source), *(Cell(text, source) for text in texts), *sizes]

@@ -85,7 +85,7 @@ def test_controls_stand_beside_the_arm_and_missing_ones_are_named() -> None:
     assert row(known, "small")["over scratch [points]"] == "+3.0 ± 1.0"
     assert "over none_longer [points]" not in known.columns
     assert row(known, "whole")["test top-1 [%]"].startswith("91.0 [")
-    (lacks,) = [note for note in known.notes if note.startswith("What pruning did")]
+    (lacks,) = [note for note in known.notes if note.startswith("What pruning alone did")]
     assert "small" in lacks
     assert "(random)" in lacks
     assert "(scratch)" not in lacks
