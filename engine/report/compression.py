@@ -75,7 +75,10 @@ def _tables(sheet: Sheet, found: Compression, arms: Sequence[Compressed], ran: S
 
 
 def _size_table(sheet: Sheet, arms: Sequence[Compressed], ran: Sequence[Ran]) -> Table:
-    shown = [one for one in SIZES if any((row, arms[0].cell, one.name) in sheet.cells for row, _ in rows_of(arms))]
+    names = [name for name, _ in rows_of(arms)]
+    shown = [one for one in SIZES if any((name, arms[0].cell, one.name) in sheet.cells for name in names)]
+    macs = [[sheet.mean(name, arms[0].cell, metric) for name in names] for metric in ("macs", "macs_algorithm")]
+    shown = [one for one in shown if one.name != "macs_algorithm" or macs[0] != macs[1]]  # said once where they agree
     columns = ["arm", "against", "method", "asked", *WORDS, "recovery", "foretold", "reached", "measured"]
     columns += map(number_text.heading, shown)
     body = [_size_row(sheet, arm, one, arms[0].cell, shown, ran) for arm, one in rows_of(arms)]
