@@ -58,13 +58,19 @@ def front_shares(rights: Sequence[Right], quicks: Sequence[Quick], *, draws: int
 
 
 def on_front(right: Floats, quick: Floats) -> npt.NDArray[np.bool_]:
-    """Return bool (draws, arms) of two float like it: whether no other arm is as right and fast, and better in one."""
-    held = np.ones(right.shape, dtype=bool)
-    for at in range(right.shape[1]):
-        ours = right[:, at, None], quick[:, at, None]
-        as_good = (right >= ours[0]) & (quick >= ours[1])
-        better = (right > ours[0]) | (quick > ours[1])
-        held[:, at] = ~np.any(as_good & better, axis=1)
+    """Return bool (draws, arms) of two float like it: whether no other arm is as right and fast, and better in one.
+
+    From the fastest down, an arm is on the front where it is more right than all before it, or one of them is its like.
+    """
+    order = np.lexsort((-right, -quick), axis=1)
+    ours, pace = (np.take_along_axis(values, order, axis=1) for values in (right, quick))
+    before = np.full_like(ours, -np.inf)
+    before[:, 1:] = np.maximum.accumulate(ours, axis=1)[:, :-1]
+    ahead = ours > before
+    best = np.maximum.accumulate(np.where(ahead, np.arange(ours.shape[1]), 0), axis=1)
+    alike = (ours == before) & (pace == np.take_along_axis(pace, best, axis=1))
+    held = np.empty(right.shape, dtype=bool)
+    np.put_along_axis(held, order, ahead | alike, axis=1)
     return held
 
 

@@ -75,7 +75,10 @@ def _tables(sheet: Sheet, found: Compression, arms: Sequence[Compressed], ran: S
 
 
 def _size_table(sheet: Sheet, arms: Sequence[Compressed], ran: Sequence[Ran]) -> Table:
-    shown = [one for one in SIZES if any((row, arms[0].cell, one.name) in sheet.cells for row, _ in rows_of(arms))]
+    names = [name for name, _ in rows_of(arms)]
+    shown = [one for one in SIZES if any((name, arms[0].cell, one.name) in sheet.cells for name in names)]
+    macs = [[sheet.mean(name, arms[0].cell, metric) for name in names] for metric in ("macs", "macs_algorithm")]
+    shown = [one for one in shown if one.name != "macs_algorithm" or macs[0] != macs[1]]  # said once where they agree
     columns = ["arm", "against", "method", "asked", *WORDS, "recovery", "foretold", "reached", "measured"]
     columns += map(number_text.heading, shown)
     body = [_size_row(sheet, arm, one, arms[0].cell, shown, ran) for arm, one in rows_of(arms)]
@@ -92,7 +95,8 @@ def _size_row(
     words = ["" if asked.get(path) is None else str(asked[path]) for path in (*WORDS.values(), RECOVERY)]
     foretold = sheet.mean(arm, cell, "prune_predicted") if one is not None else None
     reached = _reached(sheet, one, tree) if one is not None else None
-    shares = [*map(number_text.percent, (foretold, reached)), _saved_latency(tree, arm, ran)]
+    told = ["" if share is None and not asked else number_text.percent(share) for share in (foretold, reached)]
+    shares = [*told, _saved_latency(tree, arm, ran)]
     texts = [one.whole or "" if one is not None else "", _method(tree), _asked(tree), *words, *shares]
     sizes = [Cell(_size_text(sheet, arm, one, cell, metric), f"{metric.name} of {source}") for metric in shown]
     return [Cell(arm, source), *(Cell(text, source) for text in texts), *sizes]

@@ -23,6 +23,7 @@ CLOSE = 0.1
 """An interval of a ratio from 1 - CLOSE to 1 + CLOSE tells that there is nothing worth telling; a wider one tells
 nothing."""
 SAME = 1e-9
+SHORT = 60.0  # seconds
 KINDS = {"structured": "smaller layers", "unstructured": "mask", "2:4": "2:4 mask"}
 
 
@@ -57,7 +58,8 @@ def speed_table(sheet: Sheet, ran: Ran, arms: Sequence[Compressed], measured: Se
     held = _held_figures(ran, measured)
     if any("p95" in name for _, name, _ in held if name in [metric.name for metric in shown]):
         speeds[speeds.index(P95)] = ""  # there is a metric of its own for it
-    body = [_speed_row(sheet, ran, arm, one, held, shown) for arm, one in rows_of(arms)]
+    rows = [_speed_row(sheet, ran, arm, one, held, shown) for arm, one in rows_of(arms)]
+    body = [row for row in rows if any(cell.text != number_text.NONE for cell in row[1:])]
     columns = ["arm", *speeds, *map(number_text.heading, shown)]
     return fit_table(f"Measured: {way_title(ran.way)}", columns, body, _speed_notes(ran, body), 1)
 
@@ -123,10 +125,16 @@ def _figure_cells(
     cells = []
     for metric in shown:
         own, base = (_figure(ran, name, held, metric) if name else None for name in (arm, whole))
-        text = number_text.NONE if own is None else number_text.scale_of(metric).write(own)
+        text = number_text.NONE if own is None else _figure_text(metric, own)
         share = f" ({number_text.percent(own / base)})" if own is not None and base else ""
         cells.append(Cell(text + share, f"{metric.name} of {source}"))
     return cells
+
+
+def _figure_text(metric: Metric, value: float) -> str:
+    """Return a figure as readers see it; of short times more than whole seconds."""
+    is_short = metric.unit == "s" and value < SHORT
+    return f"{number_text.significant(value)} s" if is_short else number_text.scale_of(metric).write(value)
 
 
 def _figure(ran: Ran, arm: str, held: Mapping[tuple[str, str, int], list[Row]], metric: Metric) -> float | None:

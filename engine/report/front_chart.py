@@ -96,12 +96,9 @@ def _is_better(one: FrontPoint, other: FrontPoint) -> bool:
 def _draw_point(axes: Axes, point: FrontPoint) -> None:
     colour, standing = colour_of(point.place), point.standing
     alpha = FAINT if standing == "behind it" else 1.0
-    axes.errorbar(
-        point.ms, point.right,
-        xerr=None if point.span is None else [[point.ms - point.span[0]], [point.span[1] - point.ms]],
-        yerr=None if point.top is None else [[point.right - point.top[0]], [point.top[1] - point.right]],
-        fmt="none", ecolor=colour, elinewidth=0.9, alpha=0.6 * alpha, capsize=0,
-    )  # fmt: skip
+    for span, top in ((point.span, (point.right, point.right)), ((point.ms, point.ms), point.top)):
+        if span is not None and top is not None:
+            axes.plot(span, top, color=colour, linewidth=0.9, alpha=0.6 * alpha)
     axes.plot(
         point.ms, point.right, marker=SHAPES.get(point.kind, "P"), markersize=8, color=colour, alpha=alpha,
         markerfacecolor=colour if standing != "open" else "none", markeredgewidth=1.6, linestyle="none",

@@ -187,8 +187,7 @@ SENTENCES = {
     "counts as zero.",
     "gain_note": "Change: test accuracy less that of the arm it is held against, over common seeds.",
     "gain_edges": "±: half of the 95 % interval over {over}, of each difference by itself.",
-    "lacks_note": "What pruning did to {arms} is not told apart from what else it was: no arm here with all else the "
-    "same is {which}.",
+    "lacks_note": "What pruning alone did is not told apart for {arms}: no arm here with all else the same is {which}.",
     "over_scratch": "Over scratch: above the same widths or mask, trained from new weights for as many epochs.",
     "over_none_longer": "Over none_longer: above the whole network, trained for as many epochs.",
     "over_random": "Over random: above as much pruned by chance.",

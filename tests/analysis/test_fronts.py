@@ -22,6 +22,14 @@ def test_nobody_better_is_ahead_of_the_front() -> None:
     assert held.tolist() == [[True, True, False, True]], "two that are equal in both hold one another up"
 
 
+def test_the_front_is_that_of_every_pair() -> None:
+    draw = np.random.default_rng(3)
+    right, quick = draw.integers(0, 4, (200, 6)).astype(float), draw.integers(0, 4, (200, 6)).astype(float)
+    pairs = [right[:, :, None], right[:, None, :], quick[:, :, None], quick[:, None, :]]
+    worse = (pairs[1] >= pairs[0]) & (pairs[3] >= pairs[2]) & ((pairs[1] > pairs[0]) | (pairs[3] > pairs[2]))
+    assert np.array_equal(on_front(right, quick), ~worse.any(axis=2))
+
+
 def test_far_apart_arms_are_told_for_certain() -> None:
     good, bad = right(0.90, 0.91, 0.905), right(0.60, 0.61, 0.605)
     assert front_shares([good, bad], [FAST, SLOW]) == [1.0, 0.0]

@@ -17,7 +17,16 @@ from tests.report.rows import cell_rows, make_rows, run_row
 
 CELL = "default"
 EAGER = Way("", "cpu", "fp32", 1, "eager")
-METRICS = ("test_top1", "params", "params_nonzero", "macs", "prune_achieved", "prune_predicted", "agreement_parent")
+METRICS = (
+    "test_top1",
+    "params",
+    "params_nonzero",
+    "macs",
+    "macs_algorithm",
+    "prune_achieved",
+    "prune_predicted",
+    "agreement_parent",
+)
 PRUNE = {"ratio": 0.2, "of": "params", "criterion": "l1", "scope": "layer", "when": "after", "recover_epochs": 2}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from engine.report.compression import compression_section
 from engine.report.sheet import Sheet
 from engine.report.tables import Table
@@ -52,6 +54,14 @@ def test_a_column_without_a_figure_is_left_out() -> None:
     assert known.columns == ["arm", "against", "test top-1 [%]"]
 
 
+@pytest.mark.parametrize(("of_algorithm", "columns"), [(4000, 1), (3000, 2), (None, 2)])
+def test_multiply_adds_are_said_once_where_both_counts_agree(of_algorithm: int | None, columns: int) -> None:
+    whole = {"figures": {"params": 1000, "macs": 5000, "macs_algorithm": 5000}}
+    small = {**SMALL, "figures": {"params": 800, "macs": 4000, "macs_algorithm": of_algorithm}}
+    sizes = section([compressed("small")], small=small, whole=whole).tables[0]
+    assert sum(name.startswith("MACs") for name in sizes.columns) == columns
+
+
 def test_widths_from_another_network_are_told_by_their_sizes() -> None:
     scratch = {"prune": {**PRUNE, "method": "structured", "control": "scratch"}, "figures": {"params": 750}}
     sizes, _ = section([compressed("scratch")], scratch=scratch, whole=WHOLE).tables
@@ -85,7 +95,7 @@ def test_controls_stand_beside_the_arm_and_missing_ones_are_named() -> None:
     assert row(known, "small")["over scratch [points]"] == "+3.0 ± 1.0"
     assert "over none_longer [points]" not in known.columns
     assert row(known, "whole")["test top-1 [%]"].startswith("91.0 [")
-    (lacks,) = [note for note in known.notes if note.startswith("What pruning did")]
+    (lacks,) = [note for note in known.notes if note.startswith("What pruning alone did")]
     assert "small" in lacks
     assert "(random)" in lacks
     assert "(scratch)" not in lacks

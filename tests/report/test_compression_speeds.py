@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.report.compression_speeds import _mask_word, figures_of
+from engine.report.compression_speeds import _figure_text, _mask_word, figures_of
 from engine.report.number_text import NONE
 from engine.report.tables import Table
 from store.metrics import METRICS
@@ -57,6 +57,16 @@ def test_figures_belong_to_the_runtime_that_their_name_ends_with() -> None:
     assert METRICS["infer_energy"] not in figures_of(COMPILED)
     speeds = {"infer_latency", "infer_images_per_second", "infer_speedup", "infer_latency_compiled"}
     assert not speeds & {one.name for way in (EAGER, COMPILED) for one in figures_of(way)}
+
+
+def test_short_times_are_told_in_parts_of_a_second() -> None:
+    seconds = replace(METRICS["train_seconds"], name="load_seconds_x")
+    assert [_figure_text(seconds, value) for value in (0.0123, 75.0)] == ["0.0123 s", "1 min 15 s"]
+
+
+def test_an_arm_that_was_not_run_in_a_way_has_no_row_there() -> None:
+    told = section([compressed("small"), compressed("mask")], [BESIDE]).tables[2]
+    assert [cells[0].text for cells in told.rows] == ["whole", "small"]
 
 
 def test_other_ways_have_tables_of_their_own() -> None:
