@@ -34,13 +34,13 @@ from torch import Tensor, nn
 
 from benchmarks import Row
 from engine.core.data.loader import Batch, TrainLoader
+from engine.core.data.normalize import normalize
 from engine.core.data.pack import Pack, open_pack, write_pack
 from engine.core.data.sources import list_images
 from engine.core.distill.encoding import quantise
 from engine.core.distill.losses import distill_loss
 from engine.core.distill.make import Maker, write_targets
 from engine.core.distill.targets import Origin, open_targets
-from engine.core.distill.teacher import normalize
 from engine.core.measure import count_macs
 from engine.inputs.looks import Look
 from engine.spec import Data, Distill

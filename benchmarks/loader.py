@@ -161,7 +161,7 @@ def compare_device(root: Path, name: str, geometry: float, everything: float, ro
 def device_feed(root: Path, device: torch.device) -> Feed:
     """Augment and normalise batches that are on the device already; one pass ends when the device is done."""
     from engine.core.data.augment import augment_views
-    from engine.core.distill.teacher import normalize
+    from engine.core.data.normalize import normalize
 
     pack, data = our_pack(root, "raw", AUGMENT)
     plain = data.model_copy(update={"augment": data.augment.model_copy(update={"rand_augment": None, "erasing": 0.0})})
@@ -229,7 +229,7 @@ def our_pack(root: Path, kind: Format, augment: dict[str, Any], workers: int = 0
 
 def our_feed(root: Path, kind: Format, augment: dict[str, Any], workers: int = 0) -> Feed:
     """Feed epochs of our loader; with `augment`, floats as a network takes them."""
-    from engine.core.distill.teacher import normalize
+    from engine.core.data.normalize import normalize
 
     pack, data = our_pack(root, kind, augment, workers)
     loader = TrainLoader(pack, np.arange(len(pack)), data, SIZE, BATCH, 0, None)

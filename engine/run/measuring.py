@@ -21,7 +21,7 @@ from engine.core.runtimes.alone import Alone, Task, run_alone
 from engine.core.runtimes.registry import RUNTIMES
 from engine.errors import JobError
 from engine.home.paths import JobFolder
-from engine.inputs.machine import machine_state
+from engine.inputs.machine import MachineState, machine_state
 from engine.run.attempt import Attempt
 from engine.run.bench_process import BenchProcess
 from engine.run.inputs import bare_network, load_trained
@@ -88,24 +88,24 @@ def _measure(attempt: Attempt, networks: Sequence[Measured]) -> None:
     log = MeasureLog(attempt, counts.device)
     log.add_counts(counts.figures)
     modes = _find_modes(settings, counts.device, networks, openers)
-    before = machine_state()
+    before, look = machine_state(), partial(_look_spent, log, modes)
     timings = time_rounds(
-        openers,
-        modes.loads(settings),
-        measure.rounds,
-        measure.seconds,
-        progress.begin,
-        partial(_look_spent, log, modes),
-    )
+        openers, modes.loads(settings), measure.rounds, measure.seconds, progress.begin, look
+    )  # fmt: skip
     for load, (own, *base) in timings.items():
         log.add_load(load, own, base[0] if base else None, is_apart=load.mode != modes.shown)
     for word in modes.runtimes:
         log.add_alone(word, networks[0].files[word].stat().st_size, *_run_alone(settings, word, networks[0], progress))
+    _write_facts(attempt, modes, before, log)
+    attempt.write_result(0, log.figures)
+
+
+def _write_facts(attempt: Attempt, modes: Modes, before: MachineState, log: MeasureLog) -> None:
+    """Write how the networks were called, what the machine was like, and the rounds."""
     if modes.refused or modes.shown != "eager" or modes.apart:
         attempt.journal.fact("modes", {"shown": modes.shown, "apart": modes.apart, "refused": modes.refused})
     attempt.journal.fact("machine", {"before": asdict(before), "after": asdict(machine_state()), "noisy": log.noisy})
     log.write_rounds()
-    attempt.write_result(0, log.figures)
 
 
 def _list_networks(attempt: Attempt, folder: Path) -> list[Measured]:

@@ -102,6 +102,28 @@ def count_feeding(root: str, batch: int, words: dict[str, Any], kernels: bool) -
     return {**found, "triton": sum(LAUNCHED.values())}
 
 
+def run_augmented(root: str, batch: int) -> dict[str, Any]:
+    """Pack, and train one epoch whose batches go through every augmentation; return the training's Ran.
+
+    `triton` counts the launches of the kernels by name.
+    """
+    from tests.gpu_stub.job import run_job
+    from tests.gpu_stub.kernels import LAUNCHED, install_driver
+    from tests.run.bench import write_spec
+
+    install_driver()
+    home, ran = open_home(root), None
+    for job, kind, needs, settings in experiment("bf16"):
+        if job in ("pack-1", "train-teacher"):
+            told = _enlarge(settings, batch)
+            if "train" in told:
+                told["data"] = {**told["data"], "augment": EVERYTHING}
+            write_spec(home.job(job), kind, needs, told)
+            ran = run_job(home, job)
+    assert ran is not None
+    return asdict(ran) | {"triton": dict(LAUNCHED)}
+
+
 def _count_batches(folder: Path, batch: int, words: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
     import torch

@@ -10,7 +10,15 @@ import pytest
 from engine.launch.exits import Exit
 from tests.gpu_stub.build import why_not
 from tests.gpu_stub.children import A100, H100, T4, Card, call_on
-from tests.gpu_stub.jobs import EVERYTHING, count_feeding, experiment, run_experiment, run_short, teach_each
+from tests.gpu_stub.jobs import (
+    EVERYTHING,
+    count_feeding,
+    experiment,
+    run_augmented,
+    run_experiment,
+    run_short,
+    teach_each,
+)
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 
@@ -19,7 +27,7 @@ STEP_LAUNCHES = {"train-teacher": 410, "train-cached": 432, "train-online": 720,
 BATCH_LAUNCHES = {True: 60, False: 2250}  # by the kernels, and by plain operators
 # Where the loop looks at its sum of losses, at the end of an epoch and now and then in it.
 LOOKS = "engine/core/train/loop.py"
-ONCE = "engine/core/distill/teacher.py"  # constants that a process brings to the card once
+ONCE = "engine/core/data/normalize.py"  # constants that a process brings to the card once
 CHECK = "tests/gpu_stub/job.py"  # in the place of the check that an online teacher's answers are finite
 
 
@@ -70,6 +78,16 @@ def test_a_batch_with_every_augmentation_is_made_on_the_card_without_a_wait(tmp_
     assert found["syncs"] == 0
     assert 0 < found["launches"] <= BATCH_LAUNCHES[kernels]
     assert (found["triton"] > 0, found["uploads"] == 1) == (kernels, kernels)
+
+
+def test_the_batches_of_a_training_are_made_by_the_kernels(tmp_path: Path) -> None:
+    ran = call_on(H100, run_augmented, root=str(tmp_path), batch=64)
+    assert (ran["status"], ran["committed"]) == (Exit.DONE, True), ran["said"]
+    (epoch,) = ran["epochs"]
+    for kernel in ("make_tables", "change_pixels", "finish_pixels", "mix_pixels", "look_up_levels"):
+        assert ran["triton"].get(kernel, 0) >= epoch["steps"], ran["triton"]
+    assert not [line for line in epoch["waits"] if LOOKS not in line and ONCE not in line]
+    assert epoch["launches"] <= (STEP_LAUNCHES["train-teacher"] + BATCH_LAUNCHES[True]) * epoch["steps"]
 
 
 def test_no_distillation_loss_waits_for_the_card() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
 from engine.errors import SpecError
 from engine.load import load_spec
-from engine.spec import forms
 
 SPEC = """
 name: a
@@ -25,8 +25,8 @@ def write_spec(folder: Path, runtimes: str) -> Path:
 
 
 def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
-    real = forms.importlib.util.find_spec
-    monkeypatch.setattr(forms.importlib.util, "find_spec", lambda name: None if name == package else real(name))
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else real(name))
 
 
 def test_an_absent_package_is_told_where_the_word_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ mixing         pairs for mixup and CutMix
 decoded_cache  images held decoded, on host or device
 resample       crops resized there
 kernels        batches made on a GPU in a few launches
+normalize      pixels by a network's own mean and std
 prefetch       batches made ahead
 spans          where that time goes, told to whoever profiles it
 loader         batches for training and evaluation

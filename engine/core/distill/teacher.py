@@ -1,37 +1,13 @@
-"""Teachers: how a network sees a view (uint8 pixels, its own mean and std), and whether it knows enough to teach."""
+"""Teachers: takes the accuracy of a network, refuses one that does not know enough to teach."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import lru_cache
-
-import torch
-from torch import Tensor
 
 from engine.errors import JobError
 
 # Guessing comes above three deviations once in 740 times.
 CHANCE_DEVIATIONS = 3.0
-
-
-def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Return (images / 255 - mean) / std as fp32, for uint8 (B, C, S, S) and one mean and std per channel.
-
-    Done where `images` are, so that the host moves one byte a value and each network uses its own figures on one view.
-    """
-    scale, shift = _constants(tuple(mean), tuple(std), images.device)
-    return torch.addcmul(shift, images.float(), scale)
-
-
-@lru_cache(maxsize=32)
-def _constants(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return factor and summand (1, C, 1, 1), made once: to bring them to a GPU makes the host wait."""
-    # Asked for within an evaluation first, they would be of no use to a gradient later.
-    with torch.inference_mode(False):
-        scale = torch.tensor([1.0 / (255.0 * one) for one in std], device=device)
-        shift = torch.tensor([-average / one for average, one in zip(mean, std, strict=True)], device=device)
-    return scale.view(1, -1, 1, 1), shift.view(1, -1, 1, 1)
 
 
 def require_skill(top1: float, classes: int, images: int, part: str = "validation") -> None:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from engine.core.data.decode import BUDGET, decode_image
+from engine.core.data.normalize import normalize
 from engine.core.data.pack import decode_jpeg, encode_jpeg, shrink
 from engine.core.data.sources import read_bytes
 from engine.core.data.views import render_center
-from engine.core.distill.teacher import normalize
 from engine.core.export.about import About
 from engine.errors import DataError
 

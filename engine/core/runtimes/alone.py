@@ -103,12 +103,18 @@ def _look(task: Task, empty: int | None, *, operators: bool) -> Alone:
     return Alone(seconds, peak - empty if told else None)  # type: ignore[operator]  # both are there where told
 
 
-def main(words: list[str]) -> None:
+def main(words: list[str]) -> int:
+    """Print what was found, or in a line what kept it from being found; return the exit status."""
     empty = peak_rss()
     word, path, batch_size, image_size, threads, *rest = words
     task = Task(word, Path(path), int(batch_size), int(image_size), int(threads))
-    print(json.dumps(asdict(_look(task, empty, operators=rest == ["operators"]))))
+    try:
+        print(json.dumps(asdict(_look(task, empty, operators=rest == ["operators"]))))
+    except XpError as error:
+        print(error.what, file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from engine.core.distill.teacher import normalize
+from engine.core.data.kernels.ready import can_look_up
+from engine.core.data.normalize import normalize
 from engine.core.train.halves import cast_weights, pays_off
 
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -28,6 +29,9 @@ class Forward:
     precision: str
     mean: Sequence[float]
     std: Sequence[float]
+
+    def __post_init__(self) -> None:
+        can_look_up(self.device)  # tried now, as that waits for the device
 
     def __call__(self, network: nn.Module, images: Tensor) -> Tensor:
         """Take uint8 images (B, 3, S, S) on any device, return fp32 logits (B, classes) on ours."""

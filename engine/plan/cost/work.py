@@ -37,6 +37,7 @@ EPOCH = 0.1  # a checkpoint and its lines
 STEP = 1.5e-3  # heartbeat, journal and sums of a step
 QUANTIZED_BATCH, QUANTIZING = 32, 8.0  # images at once; seconds: the graph traced, exported and written anew
 BENCH = 0.1  # a process of a measurement, and the network in it
+EXPORT = 15.0  # a network written as a file for a runtime, which is then run alone: of TinyViT-5M, a guess for others
 WARM_UP = 0.1  # of each load in it, at least one call
 CURVE_PASSES = 4 * 17  # through a network for an image's deletion and insertion, and as many of chance
 
@@ -219,11 +220,12 @@ def _count_measure(asked: Asked) -> Work:
     assert isinstance(told, MeasureSettings)
     measure, timings = told.measure, list[Timing]()
     networks = [told.network, *([told.against] if told.against is not None else [])]
-    for network, threads, batch in product(networks, measure.threads, measure.batch_sizes):
+    ways = range(1 + len(measure.runtimes))  # as long each, however fast: they are timed for so many seconds
+    for network, threads, batch, _ in product(networks, measure.threads, measure.batch_sizes, ways):
         probe = _probe(asked, network, told, told.image_size, told.precision, batch, threads)
         call = Pass(probe, "single" if batch == 1 else "forward", batch)
         timings.append(Timing(call, measure.rounds, measure.seconds / measure.rounds))
-    fixed = FORK + BENCH * (len(networks) * measure.rounds + 1)
+    fixed = FORK + BENCH * (len(networks) * measure.rounds + 1) + EXPORT * len(networks) * len(measure.runtimes)
     return Work(fixed=fixed, timings=tuple(timings))
 
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.data.loader import TrainLoader
+from engine.core.data.normalize import normalize
 from engine.core.data.pack import Pack
 from engine.core.distill.answering import Ask, CachedTeacher, OnlineTeacher
 from engine.core.distill.encoding import count_steps
 from engine.core.distill.make import Maker
 from engine.core.distill.targets import open_targets
-from engine.core.distill.teacher import normalize
 from engine.core.distill.temperature import schedule_temperature
 from engine.core.train.loop import Loop
 from engine.inputs.looks import Look

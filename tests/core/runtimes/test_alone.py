@@ -42,7 +42,7 @@ def test_operators_are_told_by_a_process_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(XpError, match="a process that runs a file with onnxruntime failed"):
+    with pytest.raises(XpError, match="runs a file with onnxruntime failed: there is no such file"):
         run_alone(Task("onnxruntime", tmp_path / "none.onnx", 1, 16, 1))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ from torch import nn
 
 from engine.core.runtimes.registry import RUNTIMES, open_file, runtime_of_file, write_file
 from engine.errors import DataError
-from engine.spec import forms
 from engine.spec.forms import FORMS, UNTIMED
 from engine.spec.registries import read_registry
 from tests.helpers.onnx_files import write_small
@@ -31,7 +31,7 @@ def test_a_written_network_answers_as_it_does(tmp_path: Path) -> None:
 
 def test_a_runtime_without_its_packages_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = write_small(tmp_path / "a.onnx")
-    monkeypatch.setattr(forms.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     for opens in (lambda: open_file("onnxruntime", file, 1), lambda: write_file("onnxruntime", nn.Identity(), 8, file)):
         with pytest.raises(DataError, match="onnx needs onnx and onnxscript and onnxruntime") as caught:
             opens()

@@ -10,7 +10,7 @@ from engine.home.paths import Home
 from engine.load import load_spec
 from engine.plan import make_plan
 from engine.plan.cost.speeds import FeedSpeed, Speed, Speeds
-from engine.plan.cost.work import EPOCH, FORK, STEP, Asked, Loading, Pass, Work, count_work, list_questions
+from engine.plan.cost.work import EPOCH, EXPORT, FORK, STEP, Asked, Loading, Pass, Work, count_work, list_questions
 from engine.plan.estimate import count_works
 from engine.spec.job_settings import JobSettings
 from tests.plan.conftest import QUICKSTART
@@ -79,6 +79,12 @@ def test_a_measurement_takes_its_seconds_however_fast_the_network(works: Counter
     least = 2 * len(work.timings) // 2 * 0.5
     assert least < work.seconds(fast, 2) < least + 6
     assert work.seconds(slow, 2) > 6 * 3 * 65
+
+
+def test_a_runtime_is_one_more_way_and_a_file_for_each_network(works: Counter) -> None:
+    plain, filed = works()["measure"], works("measure.runtimes=[onnxruntime]")["measure"]
+    assert len(filed.timings) == 2 * len(plain.timings)
+    assert filed.fixed == pytest.approx(plain.fixed + 2 * EXPORT)
 
 
 def test_maps_are_followed_by_their_curves(works: Counter) -> None:

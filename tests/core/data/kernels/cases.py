@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.core.data.kernels import change, mix, resize
+from engine.core.data.kernels import change, look_up, mix, resize
 
 SIZE = 224
 
@@ -46,5 +46,15 @@ CASES = {
     "finish_pixels": _case(change.finish_pixels, {"JITTERS": True, "ERASES": True, **PIXELS}, **FINISH),
     "mix_pixels": _case(
         mix.mix_pixels, MIXED, images="*u8", mixed="*u8", shares="*fp32", boxes="*i32", count="i32", blocks="i32"
+    ),
+    "look_up_levels": _case(
+        look_up.look_up_levels,
+        {"BLOCK": look_up.BLOCK},
+        images="*u8",
+        found="*fp32",
+        table="*fp32",
+        channels="i32",
+        plane="i32",
+        blocks="i32",
     ),
 }

@@ -20,6 +20,7 @@ from engine.core.data.kernels.parcel import Parcel
 from engine.core.data.kernels.ready import make_here, make_there
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.data.mixing import draw_pairs, mix_pairs
+from engine.core.data.normalize import normalize
 from engine.core.data.pack import open_pack, write_pack
 from engine.core.data.resample import Boxes, resize_boxes
 from engine.core.data.sources import list_images
@@ -135,8 +136,19 @@ def make_batches(folder: Path, data: Data, held: int | None, workers: int) -> li
     return [batch.images for batch in [*train, *shown]] + shares
 
 
+def compare_pixels() -> Iterator[tuple[str, bool]]:
+    """Pixels normalised by the kernel and by the plain operators, of three channels and of one."""
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    images = soft_images(5)
+    for name, shown in {"pixels of 5 images": images, "pixels of one colour": images[:2, :1].contiguous()}.items():
+        channels = shown.shape[1]
+        expected = normalize(shown, mean[:channels], std[:channels])
+        with patch("engine.core.data.normalize.can_look_up", lambda device: True):
+            yield name, torch.equal(normalize(shown, mean[:channels], std[:channels]), expected)
+
+
 def compare_all() -> dict[str, bool]:
-    found = dict([*compare_operations(), *compare_steps(), *compare_mixes(), *compare_boxes()])
+    found = dict([*compare_operations(), *compare_steps(), *compare_mixes(), *compare_boxes(), *compare_pixels()])
     with patch("engine.core.data.kernels.ready.TRIED", 5):  # images: the interpreter takes its time
         found["a whole batch"] = torch.equal(make_there(HOST, SIDE, "bicubic"), make_here(SIDE, "bicubic"))
     with tempfile.TemporaryDirectory() as root:

@@ -64,3 +64,17 @@ def test_what_is_tried_goes_through_every_operation() -> None:
     assert drawn == set(OPERATIONS)
     here = ready.make_here(24, "bicubic")
     assert here.flatten(1).double().std(dim=1).min() > 5
+
+
+def test_pixels_are_normalised_by_the_kernel_where_it_has_the_hosts_bits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = []
+    for made in (ready.TRIED_TABLE[0], ready.TRIED_TABLE[0] + 1e-7):
+        monkeypatch.setattr(ready, "look_up_there", lambda device, made=made: made)
+        ready.can_look_up.cache_clear()
+        told.append(ready.can_look_up(GPU))
+    ready.can_look_up.cache_clear()
+    assert told == [True, False]
+    assert "normalised by plain operators, no Triton kernel: their bytes are not" in capsys.readouterr().out
+    assert not ready.can_look_up(torch.device("cpu"))
