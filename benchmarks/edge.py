@@ -29,9 +29,9 @@ from torch.nn import functional
 
 from benchmarks import ROOT, Row
 from engine.core.data.decode import decode_image
+from engine.core.data.normalize import normalize
 from engine.core.data.pack import shrink
 from engine.core.data.views import render_center
-from engine.core.distill.teacher import normalize
 from engine.core.export.forms import open_form, write_form
 from engine.core.network.build import build_network, normalization
 from engine.core.network.heads import find_classifier, find_places
