@@ -1,4 +1,4 @@
-"""Networks as they are used, at 224 px: as ONNX and as pt2 they say what the network says, in int8 nearly so."""
+"""Networks as they are used, at 224 px: as ONNX and as .pt2 they say what the network says, in int8 nearly so."""
 
 from __future__ import annotations
 

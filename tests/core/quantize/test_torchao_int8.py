@@ -44,6 +44,7 @@ def test_answers_are_near_those_in_fp32(static_file: tuple[Path, Quantized]) -> 
     assert "mean" in kinds.floats
 
 
+@pytest.mark.slow
 def test_the_same_bytes_come_twice_with_all_texts(static_file: tuple[Path, Quantized], tmp_path: Path) -> None:
     path, _ = static_file
     quantized(tmp_path / "again.pt2")
