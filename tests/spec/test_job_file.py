@@ -124,6 +124,7 @@ OTHER_LOOKS = {
     "run/attempt.py": "whether it is there",
     "run/inputs.py": "whether it is there",
     "run/provenance.py": "the digest of its bytes",
+    "run/quantized_file.py": "whether it is there",
     "schedule/lookup.py": "whether it is there",
     "schedule/submit.py": "it writes it",
     "schedule/worker/loop.py": "whether it is there",

@@ -96,6 +96,7 @@ PART, SECTION, ROLE = "a part of a split", "a section of a spec", "what a need o
 PHASE, FOLDER, FACT = "a phase of a job", "a folder or command", "a fact in a journal or manifest"
 OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "analysis/compare.py": {"measure": "where a run was measured", "train": "where a run was trained"},
+    "analysis/controls.py": {"quantize": SECTION},
     "analysis/fairness.py": {"train": SECTION},
     "analysis/things.py": {"prune": SECTION, "quantize": SECTION},
     "cli/__init__.py": {"targets": FOLDER},
@@ -122,6 +123,7 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "plan/target_mode.py": {"targets": ROLE},
     "plan/teacher.py": {"train": SECTION, "pack": ROLE},
     "plan/teacher_run.py": {"pack": ROLE},
+    "report/compression_speeds.py": {"quantize": SECTION},
     "report/images.py": {"pack": FACT},
     "report/page.py": {"prune": ROLE},
     "report/published.py": {"prune": SECTION},
