@@ -36,10 +36,12 @@ def export(
     suffix = form_words(form).suffix
     place = find_home(home)
     run = find_run(place, name)
-    path = out if out is not None and not out.is_dir() else (out or Path()) / f"{_file_name(run.name)}{suffix}"
+    path = _target(out, f"{_file_name(run.name)}{suffix}")
     from engine.run.exporting import check_target, export_network
 
     with write_as_person():
+        if path.parent.parent.is_dir() and not path.parent.exists():
+            path.parent.mkdir()
         check_target(path, force=force)
         found = export_network(place, final_network(run.jobs), form, path, force=force)
     if as_json:
@@ -49,6 +51,14 @@ def export(
         tell(line)
     for line in found.lines()[1:]:
         say(line)
+
+
+def _target(out: Path | None, name: str) -> Path:
+    """Return the file that -o means: itself, or one of that name in a folder; what ends in nothing is a folder."""
+    if out is None:
+        return Path(name)
+    is_folder = out.is_dir() or not (out.suffix or out.is_file())
+    return out / name if is_folder else out
 
 
 def _file_name(run: str) -> str:

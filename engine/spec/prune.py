@@ -96,6 +96,8 @@ class Prune(Model):
         if self.ratio and self.of == "latency" and self.scope == "global":
             what = "widths of a share of latency are solved before any unit is ranked"
             raise refuse(what, "set scope: layer, or of: macs")
+        if self.ratio and self.of == "latency" and self.embedding:
+            raise refuse("a share of latency is solved for inner widths alone", "leave embedding away, or set of: macs")
         return self
 
     @model_validator(mode="after")

@@ -70,5 +70,7 @@ def test_a_file_lands_in_a_folder_that_is_named(
         raise XpError("far enough")
 
     monkeypatch.setattr("engine.run.exporting.export_network", export)
-    assert "far enough" in invoke(trainer, "export", "first/one@0", "--format", "pt2", "-o", str(tmp_path))
-    assert asked == [tmp_path / "first-one-seed0.pt2"]
+    for folder in (tmp_path, tmp_path / "new"):
+        assert "far enough" in invoke(trainer, "export", "first/one@0", "--format", "pt2", "-o", str(folder))
+    assert asked == [tmp_path / "first-one-seed0.pt2", tmp_path / "new" / "first-one-seed0.pt2"]
+    assert (tmp_path / "new").is_dir()
