@@ -27,6 +27,7 @@ SCRIPTS = (
     "distillation",
     "real_teachers",
     "edge",
+    "pruned_speed",
     "store",
     "duplicates",
     "rounds",
