@@ -13,9 +13,10 @@ demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
 	$(BIN)/xp report quickstart
 
-# In two processes and in an order of chance, which is printed: a test that leans on another one shows itself
+# In two processes and in an order of chance, which is printed: a test that leans on another one shows itself. The tests
+# of a file stay together, so that what they stand on is made once
 test: $(SETUP)
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
 test-slow: $(SETUP)
 	$(BIN)/python -m pytest -q -m slow

@@ -83,7 +83,7 @@ def test_each_warning_is_told_once(spec: Path, monkeypatch: pytest.MonkeyPatch) 
     assert run("validate", spec).stderr == "".join(f"warning: {spec}: {line}\n" for line in told)
 
 
-@pytest.mark.parametrize("command", ["validate", "plan", "submit"])
+@pytest.mark.parametrize("command", [pytest.param("validate", marks=pytest.mark.slow), "plan", "submit"])
 def test_a_leak_through_weights_ends_with_2(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trainer = Trainer(tmp_path, open_home(tmp_path / "home", create=True))
     file, home = trainer.train(), ["--home", str(trainer.home.root)]
@@ -99,7 +99,7 @@ def test_a_leak_through_weights_ends_with_2(command: str, tmp_path: Path, capsys
     assert len(trainer.home.records("second")) == 0
 
 
-@pytest.mark.parametrize("command", ["validate", "plan", "submit"])
+@pytest.mark.parametrize("command", [pytest.param("validate", marks=pytest.mark.slow), "plan", "submit"])
 def test_weights_of_unknown_training_are_a_warning(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

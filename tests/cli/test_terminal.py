@@ -144,6 +144,7 @@ student: {{arch: tiny_vit_5m}}
 COMMANDS: dict[str, list[list[str]]] = {
     "xp export": [["export", HOSTILE], ["export", "paper/a"]],
     "xp predict": [["predict", HOSTILE, HOSTILE]],
+    "xp bench": [["bench", HOSTILE], ["bench", "paper/a", HOSTILE]],
     "xp profile": [["profile", HOSTILE], ["profile", "{spec}"]],
     "xp init": [["init", f"{{here}}/{HOSTILE}"]],
     "xp validate": [["validate", "{spec}"], ["validate", HOSTILE], ["validate", "{here}"]],

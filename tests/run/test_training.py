@@ -82,12 +82,13 @@ def pruning(bench: Bench, name: str, targets: JobFolder) -> JobFolder:
 
 
 def measured(job: JobFolder) -> set[str]:
-    return {line["name"] for line in visible_lines(job) if line["type"] == "measurement"}
+    """The figures that a job logged, but for tails: whether there were enough calls for those is chance."""
+    names = {line["name"] for line in visible_lines(job) if line["type"] == "measurement"}
+    return {name for name in names if not name.startswith("infer_latency_p9")}
 
 
-# A GPU alone has these, or a mask; compiled and exported networks are measured where a spec asks for them; not every
-# batch fits, nor are there always
-# enough calls to tell the slowest.
+# A GPU alone has these, or a mask, or a share of latency; compiled and exported networks are measured where a spec asks
+# for them; not every batch fits, nor are there always enough calls to tell the slowest.
 ELSEWHERE = (
     "cuda",
     "device_images",
@@ -101,6 +102,7 @@ ELSEWHERE = (
     "latency_p9",
     "_oom",
     "nonzero",
+    "predicted",
 )
 
 

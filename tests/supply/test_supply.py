@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_pins_name_packages_and_no_address(file: Path) -> None:
 def test_every_direct_dependency_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
-    names = {line.split("[")[0].split(">")[0].strip() for line in asked} - {"xp-engine"}
+    names = {re.split(r"[>=\[]", line)[0].strip() for line in asked} - {"xp-engine"}
     assert {name.lower().replace("_", "-").replace(".", "-") for name in names} <= set(read_pins(CONSTRAINTS))
 
 
