@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.core.data.decode import SKIP
 from engine.core.export.about import About, read_about
 from engine.core.export.forms import open_form
 from engine.core.export.parity import Answer
@@ -91,7 +92,7 @@ def _predict_some(asked: Asked, paths: Sequence[Path], top: int) -> list[Predict
         try:
             images[place] = read_photograph(path, asked.about)
         except XpError as error:
-            problems[place] = str(error)
+            problems[place] = str(error).replace(f", {SKIP}", "")  # there is no spec here that could say so
     guesses = _guess(asked, list(images.values()), top)
     told = dict(zip(images, guesses, strict=True))
     return [Prediction(str(path), told.get(place, ()), problems.get(place)) for place, path in enumerate(paths)]

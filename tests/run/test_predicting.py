@@ -28,3 +28,11 @@ def test_classes_come_likeliest_first_with_their_meanings(tmp_path: Path) -> Non
     assert list(found[0].lines())[1] == "   66.52%  bird (b)"
     told = found[0].as_json()
     assert (told["error"], told["classes"][0]["class"], told["classes"][0]["meaning"]) == (None, "b", "bird")
+
+
+def test_what_is_no_image_is_told_without_advice_for_a_spec(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
+    Image.new("RGB", (20, 20)).save(tmp_path / "0.png")
+    broken, good = predict_images(Asked(make_about(), answer), [tmp_path / "notes.txt", tmp_path / "0.png"], 1)
+    assert (broken.guesses, good.problem) == ((), None)
+    assert str(broken.problem).endswith("fix: remove or replace it")
