@@ -188,6 +188,7 @@ def test_from_scratch_with_a_mask_goes_on_to_the_same_bits(bench: Bench) -> None
     assert weights(killed) == weights(scratch)
 
 
+@pytest.mark.slow
 def test_by_chance_takes_as_much_of_each_layer_as_the_criterion_did(bench: Bench) -> None:
     pruned = done(bench, pruning(bench, "prune-widths", {"scope": "global"}))
     chance = pruning(bench, "prune-chance-widths", {"scope": "global", "control": "random"}, {"pruned": pruned.job})

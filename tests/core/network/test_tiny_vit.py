@@ -80,7 +80,7 @@ def test_outputs_and_gradients_equal_timms(size: int, dtype: torch.dtype, traini
     check_against_timm("tiny_vit_5m", size, dtype, training)
 
 
-@pytest.mark.parametrize("name", ["tiny_vit_11m", "tiny_vit_21m"])
+@pytest.mark.parametrize("name", ["tiny_vit_11m", pytest.param("tiny_vit_21m", marks=pytest.mark.slow)])
 def test_larger_networks_equal_timms(name: str) -> None:
     check_against_timm(name, 64, torch.float64, True)
 
