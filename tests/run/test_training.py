@@ -90,19 +90,8 @@ def measured(job: JobFolder) -> set[str]:
 # A GPU alone has these, or a mask, or a share of latency; compiled and exported networks are measured where a spec asks
 # for them; not every batch fits, nor are there always enough calls to tell the slowest.
 ELSEWHERE = (
-    "cuda",
-    "device_images",
-    "energy",
-    "power",
-    "clock",
-    "temperature",
-    "_eager",
-    "_compiled",
-    "_onnxruntime",
-    "latency_p9",
-    "_oom",
-    "nonzero",
-    "predicted",
+    *("cuda", "device_images", "energy", "power", "clock", "temperature", "_eager", "_compiled", "_onnxruntime"),
+    *("latency_p9", "_oom", "nonzero", "predicted"),
 )
 
 

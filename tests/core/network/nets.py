@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import timm
 import torch
 from torch import Tensor, nn
 
@@ -79,3 +80,12 @@ def twin_of(module: WindowAttention, sparse_module: LongformerAttention) -> Long
     sparse_module.load_state_dict(module.state_dict(), strict=False)
     sparse_module.copy_projections()
     return sparse_module
+
+
+def drawn_timm(name: str, **options: Any) -> nn.Module:
+    """A network of timm's for ten classes, its weights and statistics drawn, in double precision and evaluating."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = timm.create_model(name, num_classes=10, **options)
+    randomize(net)
+    return net.double().eval()

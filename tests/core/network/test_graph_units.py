@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 
 import pytest
-import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +16,7 @@ from engine.core.network.build import build_network, build_pruned
 from engine.core.network.graph_units import PACKAGE, cut_sizes, find_groups, sizes_of
 from engine.core.network.units import by_unit, incoming, keep_units, list_layers, outgoing
 from engine.core.network.widths import UnitWidths, read_widths
-from tests.core.network.nets import randomize, student
+from tests.core.network.nets import drawn_timm, student
 from tests.core.network.test_timm_units import net_of
 from tests.core.network.test_units import apart, some_units
 
@@ -32,11 +31,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
 @cache
 def graph_net(family: str) -> nn.Module:
     name, options = FAMILIES[family]
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = timm.create_model(name, num_classes=10, **options)
-    randomize(net)
-    return net.double().eval()
+    return drawn_timm(name, **options)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

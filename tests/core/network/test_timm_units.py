@@ -15,7 +15,7 @@ from torch import nn
 
 from engine.core.network.timm_units import FINDERS, find_timm_parts
 from engine.core.network.units import list_layers
-from tests.core.network.nets import randomize
+from tests.core.network.nets import drawn_timm
 from tests.core.network.test_units import apart, some_units
 
 VIT: dict[str, Any] = {"img_size": 32, "patch_size": 8, "depth": 2, "embed_dim": 48, "num_heads": 3}
@@ -41,11 +41,7 @@ STREAMS = {"mobilenetv2", "mobilenetv3", "mobilenetv4", "efficientnet", "edge", 
 @cache
 def net_of(family: str) -> nn.Module:
     name, options = FAMILIES[family]
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = timm.create_model(name, num_classes=10, **options)
-    randomize(net)
-    return net.double().eval()
+    return drawn_timm(name, **options)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
