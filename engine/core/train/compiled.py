@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -128,7 +129,8 @@ def compile_forward(
     except Exception as error:  # compilers fail in any way they like, and training goes on without
         if find_shortage(error):
             raise
-        torch.compiler.reset()
+        with suppress(RuntimeError):  # its table of compilers may grow under it, and what it kept does no harm
+            torch.compiler.reset()
         if was_compiled:
             raise _refuse(mode, error) from error
         return forward, Outcome(wish, None, f"it cannot be compiled here: {_first_line(error)}")

@@ -93,6 +93,17 @@ def test_what_cannot_be_compiled_trains_without_and_says_why(tmp_path: Path, mon
     assert outcome.reason == "it cannot be compiled here: RuntimeError: no working C++ compiler"
 
 
+def test_a_compiler_that_cannot_be_tidied_up_is_let_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    break_compiler(monkeypatch, RuntimeError("no working C++ compiler"))
+    monkeypatch.setattr(torch.compiler, "reset", fail)
+    forward, outcome = compile_forward(nn.Linear(1, 1), FORWARD, "max", STEP, tmp_path)
+    assert forward is FORWARD
+    assert outcome.reason == "it cannot be compiled here: RuntimeError: no working C++ compiler"
+
+
 def test_after_compiled_steps_a_compiler_that_fails_ends_the_job_with_the_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
