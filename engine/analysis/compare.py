@@ -271,17 +271,16 @@ def _compare_test_images(
     snapshot: Snapshot, pairs: list[tuple[Row, Row]]
 ) -> tuple[Interval | None, Images | None, tuple[Mismatch, ...]]:
     """Return the interval over images and seeds; nothing and the reason where the images are not the same."""
-    jobs = sorted({row["final_job"] for pair in pairs for row in pair})
-    answers = {row["job"]: row for row in snapshot.ask("compare_images", jobs=jobs)}
+    answers = snapshot.ask_images(row["final_job"] for pair in pairs for row in pair)
     gains, p = [], None
     for one, two in pairs:
         a, b = answers.get(one["final_job"]), answers.get(two["final_job"])
         if a is None or b is None:
             return None, None, ()
-        if a["samples"] != b["samples"] or a["labels"] != b["labels"]:
-            return None, None, (_unlike_images(a, b),)
-        gains.append(np.asarray(a["correct"], dtype=np.float64) - np.asarray(b["correct"], dtype=np.float64))
-        p = compare_images(a["correct"], b["correct"], rounds=1).p
+        if a.images != b.images:
+            return None, None, (_unlike_images(snapshot, one["final_job"], two["final_job"]),)
+        gains.append(a.right.astype(np.float64) - b.right)
+        p = compare_images(a.right, b.right, rounds=1).p if len(pairs) == 1 else None
     if len({len(gain) for gain in gains}) > 1:  # seeds with splits of their own: no image is common to all
         return None, None, ()
     table = np.stack(gains)
@@ -289,7 +288,8 @@ def _compare_test_images(
     return interval, Images(table.shape[1], p if len(gains) == 1 else None), ()
 
 
-def _unlike_images(one: Row, two: Row) -> Mismatch:
-    common = len(set(one["samples"]) & set(two["samples"]))
-    sizes = [f"{len(row['samples'])} images" for row in (one, two)]
+def _unlike_images(snapshot: Snapshot, one: str, two: str) -> Mismatch:
+    names = {row["job"]: row["samples"] for row in snapshot.ask("compare_images", jobs=[one, two])}
+    common = len(set(names[one]) & set(names[two]))
+    sizes = [f"{len(names[job])} images" for job in (one, two)]
     return Mismatch("the test set", sizes[0], f"{sizes[1]}, of which {common} are common", other_images=True)

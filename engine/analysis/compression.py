@@ -10,24 +10,23 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from engine.analysis.compare import Comparison, compare_arms
 from engine.analysis.controls import Arms, is_compressed, read_settings
-from engine.analysis.crossed import LEAST_SEEDS
 from engine.analysis.fronts import Quick, Right, front_shares
-from engine.analysis.snapshot import Row, Snapshot
+from engine.analysis.snapshot import Judged, Row, Snapshot
 from engine.analysis.speeds import Measured, SpeedRatio, level_rates, rate_of, ratio_between, read_jobs
 from engine.errors import QueryError
 from engine.spec.prune import Control
 
 METRIC = "test_top1"
 Place = tuple[str, str]
-MOST_COMPARED = 100
-"""Compressed arms of a point whose accuracies are compared with controls too: a table of more is read by nobody."""
+MOST_COMPARED = 400
+"""Compressed arms of a point whose accuracies are compared with whole arms and controls: it is some seconds' work, and
+a table of more is read by nobody. A report says how many those were."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,7 @@ class Compressed:
     controls: Mapping[Control, str]
     missing: Sequence[Control]
     changes: Mapping[str, Comparison] = field(default_factory=dict)
+    is_compared: bool = True
 
 
 @dataclass(frozen=True, order=True)
@@ -64,12 +64,14 @@ class Way:
 @dataclass(frozen=True)
 class Speed:
     """How fast an arm's networks are under one load: images/s as measured, and `level`: as if all had been measured at
-    one time. `ratio`: how many times as fast as the whole ones, None where that is not known, or the arm is whole."""
+    one time. `ratio`: how many times as fast as the whole ones, None where that is not known, or the arm is whole.
+    `is_noisy`: the calls of one of its networks, or of those it took turns with, spread widely."""
 
     rate: SpeedRatio
     level: SpeedRatio
     ratio: SpeedRatio | None
     jobs: tuple[str, ...]
+    is_noisy: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def read_compression(
         here = Arms({arm: tree for (arm, at), tree in settings.items() if at == cell})
         arms = [_find_arm(here, arm, cell, baseline) for arm in here.settings if is_compressed(here.settings[arm])]
         found += [_with_changes(snapshot, name, one, baseline, known or {}) for one in arms[:MOST_COMPARED]]
-        found += arms[MOST_COMPARED:]
+        found += [replace(one, is_compared=False) for one in arms[MOST_COMPARED:]]
     return Compression(found, _read_ways(snapshot, name, found), snapshot.ask("report_measured", name=name))
 
 
@@ -180,11 +182,14 @@ def _read_load(cell: str, rows: Sequence[Row], wholes: Mapping[Place, str | None
     jobs = read_jobs([row for row in rows if row["arm"] == owner[row["job"]]])
     held = {arm: sorted(set(names)) for arm, names in of_arm.items()}
     measured = {arm: [jobs[name] for name in names] for arm, names in held.items()}
-    level = level_rates(measured)
+    level, noisy = level_rates(measured), {row["job"] for row in rows if row["noisy"]}
     return {
-        arm: Speed(rate_of(measured[arm]), level[arm], _ratio(jobs, held, arm, wholes.get((arm, cell))), tuple(names))
+        arm: Speed(
+            rate_of(measured[arm]), level[arm], _ratio(jobs, held, arm, wholes.get((arm, cell))), tuple(names),
+            not noisy.isdisjoint(names),
+        )
         for arm, names in held.items()
-    }
+    }  # fmt: skip
 
 
 def _ratio(
@@ -200,10 +205,7 @@ def _read_rights(snapshot: Snapshot, name: str) -> dict[Place, Right]:
     """Return what the networks of each arm got right, by seed and image; of those that are on a chart."""
     runs = [row for row in snapshot.ask("report_finals", name=name) if row[METRIC] is not None]
     runs = [row for row in runs if math.isfinite(row[METRIC])]
-    if len({row["job"] for row in runs}) <= MOST_COMPARED * LEAST_SEEDS:
-        answers = {row["job"]: row for row in snapshot.ask("compare_images", jobs=sorted({row["job"] for row in runs}))}
-    else:
-        answers = {}
+    answers = snapshot.ask_images(row["job"] for row in runs)
     found: dict[Place, list[Row]] = defaultdict(list)
     for row in runs:
         found[row["arm"], row["cell"]].append(row)
@@ -211,13 +213,13 @@ def _read_rights(snapshot: Snapshot, name: str) -> dict[Place, Right]:
     return {place: _right_of(rows, answers if len(asked[place[1]]) == 1 else {}) for place, rows in found.items()}
 
 
-def _asked(answer: Row | None) -> tuple[Any, ...]:
-    return () if answer is None else tuple(answer["samples"])
+def _asked(answer: Judged | None) -> str:
+    return "" if answer is None else answer.images
 
 
-def _right_of(rows: Sequence[Row], answers: Mapping[str, Row]) -> Right:
+def _right_of(rows: Sequence[Row], answers: Mapping[str, Judged]) -> Right:
     by_seed = {row["seed"]: float(row[METRIC]) for row in rows}
-    tables = {row["seed"]: answers[row["job"]]["correct"] for row in rows if row["job"] in answers}
+    tables = {row["seed"]: answers[row["job"]].right for row in rows if row["job"] in answers}
     if len(tables) < len(by_seed):
         return Right(by_seed)
-    return Right(by_seed, {seed: np.asarray(one, dtype=np.float64) for seed, one in tables.items()})
+    return Right(by_seed, {seed: one.astype(np.float64) for seed, one in tables.items()})

@@ -151,11 +151,10 @@ def _factorial(
 
 def _right_of(snapshot: Snapshot, runs: Mapping[str, Sequence[Row]]) -> Right:
     """Return which test images each run told right; nothing where they are not the same for all."""
-    jobs = sorted({row["final_job"] for rows in runs.values() for row in rows})
-    answers = {row["job"]: row for row in snapshot.ask("compare_images", jobs=jobs)}
-    if len({json.dumps([row["samples"], row["labels"]]) for row in answers.values()}) != 1:
+    answers = snapshot.ask_images(row["final_job"] for rows in runs.values() for row in rows)
+    if len({one.images for one in answers.values()}) != 1:
         return {}
-    told = {job: np.asarray(row["correct"], dtype=np.float64) for job, row in answers.items()}
+    told = {job: one.right.astype(np.float64) for job, one in answers.items()}
     return {
         arm: {row["seed"]: told[row["final_job"]] for row in rows if row["final_job"] in told}
         for arm, rows in runs.items()

@@ -7,11 +7,15 @@ first at its door, and hands the second down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
@@ -20,6 +24,17 @@ from store.results import Connection, CorruptStore, find_corruption, open_snapsh
 
 QUERIES = Path(__file__).parents[2] / "store" / "queries"
 Row = Mapping[str, Any]
+AT_ONCE = 64
+"""Jobs whose test images are asked for together: their names are all in memory meanwhile."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Whether a job's network told each test image right, bool (images,); equal `images` are the same ones, labelled
+    alike, in one order."""
+
+    images: str
+    right: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +44,8 @@ class Snapshot:
     home: Home
     db: Connection
     known: dict[tuple[Any, ...], list[dict[str, Any]]] = field(default_factory=dict)
+    judged: dict[str, Judged] = field(default_factory=dict)
+    """What `ask_images` has read."""
 
     def ask(self, query: str, **values: Any) -> list[dict[str, Any]]:
         """Return the rows of store/queries/<query>.sql; of what was asked before, those that were given then.
@@ -42,6 +59,28 @@ class Snapshot:
         if key not in self.known:
             self.known[key] = self._ask(query, values)
         return list(self.known[key])
+
+    def ask_each(self, query: str, by: str, names: Sequence[str], **values: Any) -> None:
+        """Ask once for all values of the column `by`; the rows of each of `names` are known from then on.
+
+        `by` is a value of the query too, for which none means all. An answer takes as long for all as for one.
+        """
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+        for row in self.ask(query, **values, **{by: None}):
+            found.setdefault(row[by], []).append(row)
+        for name, rows in found.items():
+            self.known[(query, *sorted({**values, by: name}.items()))] = rows
+
+    def ask_images(self, jobs: Iterable[str]) -> dict[str, Judged]:
+        """Return what these jobs' networks made of their test images, read once and kept small; without those that have
+        none."""
+        wanted = sorted(set(jobs))
+        missing = [job for job in wanted if job not in self.judged]
+        for first in range(0, len(missing), AT_ONCE):
+            for row in self.ask("compare_images", jobs=missing[first : first + AT_ONCE]):
+                told = sha256(repr((row["samples"], row["labels"])).encode()).hexdigest()
+                self.judged[row["job"]] = Judged(told, np.asarray(row["correct"], dtype=np.bool_))
+        return {job: self.judged[job] for job in wanted if job in self.judged}
 
     def _ask(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         try:

@@ -207,6 +207,9 @@ def _change_cell(one: Compressed, other: str | None) -> Cell:
 
 def _accuracy_notes(arms: Sequence[Compressed]) -> Iterator[str]:
     """Yield what must be known to read the table: only what is true of its figures."""
+    left = sum(not one.is_compared for one in arms)
+    if left:
+        yield say("some_compared", count=len(arms) - left, all=len(arms))
     found = [change for one in arms for change in one.changes.values()]
     over = sorted(
         {OVER.get(one.difference.over, one.difference.over) for one in found if one.difference.half is not None}

@@ -15,7 +15,7 @@ from engine.report.front_chart import Front, FrontPoint
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
 from engine.report.tables import Cell, Table
-from store.metrics import METRICS, Metric
+from store.metrics import METRICS, NOISY, Metric
 
 LATENCY, RATE, SPEED_UP = "infer_latency", "infer_images_per_second", "infer_speedup"
 P95 = "p95 [ms]"
@@ -24,6 +24,7 @@ CLOSE = 0.1
 nothing."""
 SAME = 1e-9
 SHORT = 60.0  # seconds
+NOISY_MARK = "*"
 KINDS = {"structured": "smaller layers", "unstructured": "mask", "2:4": "2:4 mask"}
 
 
@@ -160,17 +161,22 @@ def _milliseconds(speed: Speed | None, batch: int) -> str:
     if speed is None:
         return number_text.NONE
     edges = _edges(speed.rate)
-    return _with_edges(1e3 * batch / speed.rate.ratio, edges and (1e3 * batch / edges[1], 1e3 * batch / edges[0]))
+    between = edges and (1e3 * batch / edges[1], 1e3 * batch / edges[0])
+    return _with_edges(1e3 * batch / speed.rate.ratio, between) + _mark(speed)
 
 
 def _rate_text(speed: Speed | None) -> str:
-    return number_text.NONE if speed is None else _with_edges(speed.rate.ratio, _edges(speed.rate))
+    return number_text.NONE if speed is None else _with_edges(speed.rate.ratio, _edges(speed.rate)) + _mark(speed)
 
 
 def _ratio_text(speed: Speed | None) -> str:
     if speed is None or speed.ratio is None:
         return number_text.NONE
-    return _with_edges(speed.ratio.ratio, _edges(speed.ratio))
+    return _with_edges(speed.ratio.ratio, _edges(speed.ratio)) + _mark(speed)
+
+
+def _mark(speed: Speed) -> str:
+    return f" {NOISY_MARK}" if speed.is_noisy else ""
 
 
 def _with_edges(value: float, edges: tuple[float, float] | None) -> str:
@@ -186,7 +192,8 @@ def _speed_notes(ran: Ran, body: Sequence[Sequence[Cell]]) -> list[str]:
     notes += [say("pace_ratio")] if any(one.ratio is not None for one in speeds) else []
     of = {one.rate.of for one in speeds if _edges(one.rate)} | {one.ratio.of for one in speeds if one.ratio is not None}
     notes += [say(f"pace_{word}") for word in ("rounds", "networks") if word in of]
-    return [" ".join(notes)]
+    is_noisy = any(one.is_noisy for one in speeds)
+    return [" ".join(notes), *([say("pace_noisy", mark=NOISY_MARK, share=round(100 * NOISY))] if is_noisy else [])]
 
 
 # Masks ----------------------------------------------------------------------------------------------------------------

@@ -188,6 +188,7 @@ SENTENCES = {
     "gain_note": "Change: test accuracy less that of the arm it is held against, over common seeds.",
     "gain_edges": "±: half of the 95 % interval over {over}, of each difference by itself.",
     "lacks_note": "What pruning alone did is not told apart for {arms}: no arm here with all else the same is {which}.",
+    "some_compared": "Changes are those of the first {count} of {all} compressed arms; the others were not compared.",
     "over_scratch": "Over scratch: above the same widths or mask, trained from new weights for as many epochs.",
     "over_none_longer": "Over none_longer: above the whole network, trained for as many epochs.",
     "over_random": "Over random: above as much pruned by chance.",
@@ -198,6 +199,8 @@ SENTENCES = {
     "round.",
     "pace_rounds": "The interval of one network is over rounds.",
     "pace_networks": "The interval of an arm whose networks were measured seed by seed is over these.",
+    "pace_noisy": "{mark} Measured on a restless machine: the middle half of the calls, of the arm's networks or of "
+    "those in turn with them, spreads over more than {share} % of the median.",
     "mask_free": "{arm}: {zero} of its parameters are zero, and that saves none of them and no time. It has as many as "
     "{whole}, and runs {speeds} times as fast, which is 1 within the interval: dense kernels multiply by a zero as by "
     "any number.",

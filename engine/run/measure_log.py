@@ -11,8 +11,9 @@ from engine.core.replay import Spent
 from engine.core.runtimes.alone import Alone
 from engine.core.runtimes.registry import RUNTIMES
 from engine.run.attempt import Attempt
-from engine.run.rounds import NOISY, Figure, Timings, common_rounds, geometric_mean, percentiles, speed_up
+from engine.run.rounds import Figure, Timings, common_rounds, geometric_mean, percentiles, speed_up
 from engine.spec.job_settings import MeasureSettings
+from store.metrics import NOISY
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 from engine.core.measure import Burst, Load
 
 TURN_SECONDS = 0.02  # at least one call
-NOISY = 0.05  # interquartile range over median: beyond it the machine did something else, or changed its pace
 MOST_OOMS = 2  # rounds in which memory may run out under a load: others may have held it in the first
 
 

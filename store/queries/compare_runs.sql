@@ -1,4 +1,4 @@
--- The runs of one arm with their figures, and where, how and by which code their last network was made and measured.
+-- The runs of an experiment, or of one arm of it, with their figures, and where, how and by which code their last network was made and measured.
 with split as (
     select job, value ->> '$.images' as at_once from facts where name = 'micro_batch'
 ), ran as (
@@ -10,7 +10,7 @@ with split as (
     -- Only attempts that count: a lost one may have run elsewhere.
     join raw.chains c on c.job = p.job and c.attempt = p.attempt
     left join split s on s.job = l.job
-    where q.experiment = $experiment and q.arm = $arm and l.role in ('student', 'prune', 'quantize', 'measure')
+    where q.experiment = $experiment and ($arm is null or q.arm = $arm) and l.role in ('student', 'prune', 'quantize', 'measure')
 ), told as (
     select run, is_measure,
         string_agg(distinct code, ', ' order by code) as code,
@@ -34,4 +34,4 @@ from results r join raw.runs q on q.run = r.run and q.experiment = r.experiment
 left join final_jobs f on f.run = r.run
 left join told t on t.run = r.run and not t.is_measure
 left join told m on m.run = r.run and m.is_measure
-where r.experiment = $experiment and r.arm = $arm order by q.position;
+where r.experiment = $experiment and ($arm is null or r.arm = $arm) order by q.position;

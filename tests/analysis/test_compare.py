@@ -70,6 +70,7 @@ class Store:
         return [run for run in self.runs if (run["experiment"], run["arm"]) == (values["experiment"], values["arm"])]
 
     def compare_all(self, metric: str = "val_top1", **more: Any) -> list[Comparison]:
+        self.snapshot.judged.clear()  # a test may have put other images in
         return compare_arms(self.snapshot, "paper/b", "paper/a", metric, **more)
 
     def compare(self, metric: str = "val_top1", **more: Any) -> Comparison:

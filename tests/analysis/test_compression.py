@@ -45,6 +45,8 @@ class RoundsHome(SyntheticHome):
                     about = {**WHERE, "batch_size": batch, "own": rates, "base": None if whole else [100.0 * batch] * 4}
                     loads.append({**about, **({"apart": apart} if apart else {})})
             journal.fact("rounds", loads)
+            restless = {"batch_size": 1, "threads": 1, "mode": "onnxruntime", "network": "base", "spread": 0.1}
+            journal.fact("machine", {"noisy": [restless] if name == "masked" else []})
             journal.measurement("infer_latency", 10.0, "ms", batch_size=1, p5=9.0, p95=12.0, n=4, **WHERE)
         self.finish(job, attempt)
         return job
@@ -122,3 +124,18 @@ def test_the_front_holds_fast_and_right_arms(found: Compression) -> None:
     assert front["whole"] > 0.5
     assert front["pruned"] > 0.5
     assert front["chance"] < front["pruned"]
+
+
+def test_what_was_measured_on_a_restless_machine_is_known_by_its_load(found: Compression) -> None:
+    noisy = {(ran.way.runtime, arm) for ran in found.ran for arm, one in ran.at_smallest.items() if one.is_noisy}
+    assert noisy == {("onnxruntime", "masked")}
+    assert not any(one.is_noisy for ran in found.ran for one in ran.at_largest.values())
+
+
+def test_arms_beyond_those_that_are_compared_are_said_not_to_be(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.analysis.compression.MOST_COMPARED", 2)
+    read = read_compression(snapshot, "paper", "whole")
+    assert read is not None
+    assert [(one.is_compared, bool(one.changes)) for one in read.arms] == [(True, True), (True, True), (False, False)]

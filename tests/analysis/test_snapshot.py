@@ -72,3 +72,37 @@ def test_what_was_asked_before_is_not_asked_again_and_no_answer_is_shared(
     assert asked == ["compare_runs", "compare_images", "compare_images", "compare_runs"], (
         "lists are asked for each time"
     )
+
+
+def test_what_is_asked_for_all_arms_at_once_is_known_of_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = Snapshot._ask
+    with one_snapshot(_made(tmp_path).home) as held:
+        expected = [held._ask("compare_runs", {"experiment": "paper", "arm": arm}) for arm in ("only", "other")]
+        monkeypatch.setattr(
+            Snapshot, "_ask", lambda self, query, values: asked.append(query) or real(self, query, values)
+        )
+        held.ask_each("compare_runs", "arm", ["only", "other"], experiment="paper")
+        assert [held.ask("compare_runs", experiment="paper", arm=arm) for arm in ("only", "other")] == expected
+        assert len(expected[0]) == 1
+    assert asked == ["compare_runs"]
+
+
+def test_images_of_a_job_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"a": ("xy", [True, False]), "b": ("xy", [True, True]), "c": ("xz", [True, True])}
+    asked: list[list[str]] = []
+
+    def answer(_self: Snapshot, _query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        asked.append(values["jobs"])
+        return [
+            {"job": job, "samples": list(told[job][0]), "labels": [0, 1], "correct": told[job][1]}
+            for job in values["jobs"] if job in told
+        ]  # fmt: skip
+
+    monkeypatch.setattr(Snapshot, "_ask", answer)
+    with one_snapshot(_made(tmp_path).home) as held:
+        first, second = held.ask_images(["b", "a"]), held.ask_images(["a", "c", "lost"])
+    assert asked == [["a", "b"], ["c", "lost"]]
+    assert [list(first[job].right) for job in "ab"] == [[True, False], [True, True]]
+    assert first["a"].images == first["b"].images == second["a"].images != second["c"].images
+    assert "lost" not in second

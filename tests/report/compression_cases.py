@@ -40,6 +40,11 @@ def paced(one: SpeedRatio | None, n: int = 6) -> Told:
     return told(compressed("small"), beside=(ran(whole=whole, small=replace(whole, ratio=one)),))
 
 
+def restless(*, is_noisy: bool) -> Told:
+    whole = speed(100.0)
+    return told(compressed("small"), beside=(ran(whole=whole, small=replace(whole, is_noisy=is_noisy)),))
+
+
 def front(level: float = 100.0, count: int = 1, seeds: int = 3) -> Told:
     whole, small = speed(100.0), speed(100.0, level=level)
     shares = {"whole": 0.9, "small": 0.5}
@@ -53,6 +58,7 @@ COMPRESSION_CASES: dict[str, tuple[Told, Told]] = {
     "size_note": (told(compressed("small")), BARE),
     "gain_note": (small_beside(), BARE), "gain_edges": (small_beside(), small_beside(half=None)),
     "lacks_note": (told(compressed("small", missing=("random",))), BARE),
+    "some_compared": (told(compressed("small", is_compared=False)), told(compressed("small"))),
     "over_scratch": (small_beside("scratch"), small_beside("random")),
     "over_random": (small_beside("random"), small_beside("scratch")),
     "over_none_longer": (small_beside("none_longer"), small_beside("scratch")),
@@ -60,6 +66,7 @@ COMPRESSION_CASES: dict[str, tuple[Told, Told]] = {
     "pace_edges": (paced(CLOSE), paced(None, n=1)),
     "pace_rounds": (paced(CLOSE), paced(None, n=1)),
     "pace_networks": (paced(ratio(1.0, of="networks")), paced(CLOSE)),
+    "pace_noisy": (restless(is_noisy=True), restless(is_noisy=False)),
     "mask_free": (mask(CLOSE), mask(AWAY)), "mask_unclear": (mask(WIDE), mask(CLOSE)),
     "mask_moved": (mask(AWAY), mask(CLOSE)), "mask_unmeasured": (mask(None), mask(CLOSE)),
     "front_note": (front(), BARE), "front_level": (front(level=90.0), front()),

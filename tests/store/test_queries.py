@@ -227,6 +227,8 @@ def test_rounds_of_an_experiment_come_by_load_and_way(tmp_path: Path) -> None:
     with journal:
         journal.fact("rounds", told)
         journal.fact("modes", {"shown": "graph", "apart": ["compiled"], "refused": {}})
+        restless = {"batch_size": 8, "threads": 1, "mode": "compiled", "network": "base", "spread": 0.1}
+        journal.fact("machine", {"noisy": [restless, {**restless, "mode": "graph", "batch_size": 1}]})
     made.finish("measure-a", attempt)
     run = {"arm": "a", "cell": "c", "seed": 0, "split": "s", "settings": {}, "run": "run-a"}
     made.record("paper", [{**run, "jobs": {"measure": "measure-a"}}], "a")
@@ -237,4 +239,5 @@ def test_rounds_of_an_experiment_come_by_load_and_way(tmp_path: Path) -> None:
         ("", "cpu", "fp32", 8, 1, 1, 1.0, 3.0, "graph"), ("", "cpu", "fp32", 8, 1, 2, 2.0, 4.0, "graph"),
         ("compiled", "cpu", "fp32", 8, 1, 1, 5.0, None, "graph"),
     ]  # fmt: skip
-    assert {row[:3] + row[12:] for row in rows} == {("a", "c", "measure-a", '{"arch":"a"}', None)}
+    assert [row[12] for row in rows] == [False, False, True], "the other was noisy at another batch"
+    assert {row[:3] + row[13:] for row in rows} == {("a", "c", "measure-a", '{"arch":"a"}', None)}

@@ -7,6 +7,7 @@ image becomes that, the classes and what the network was trained on stand inside
     trace             the network as a graph, its batch free
     forms             every format by its word
     onnx_form         ONNX, and ONNX Runtime
+    onnx_operators    operators in the form that ONNX Runtime fuses
     pt2_form          torch.export
     safetensors_form  the weights, and the module built around them
     executorch_form   ExecuTorch with XNNPACK

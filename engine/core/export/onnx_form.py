@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from engine.core.export.about import Metadata
+from engine.core.export.onnx_operators import translations
 from engine.core.export.trace import BATCH, INPUT, OUTPUT, first_line
 from engine.core.runtimes.onnx_session import open_session
 from engine.errors import JobError
@@ -39,7 +40,7 @@ def write_onnx(program: ExportedProgram, path: Path, texts: Metadata) -> Exporte
         try:
             made = torch.onnx.export(
                 program, (), dynamo=True, opset_version=OPSET, verbose=False, input_names=[INPUT],
-                output_names=[OUTPUT], dynamic_shapes=({0: BATCH},), custom_translation_table=_translations(),
+                output_names=[OUTPUT], dynamic_shapes=({0: BATCH},), custom_translation_table=translations(),
             )  # fmt: skip
         except Exception as error:  # the exporter has no one kind of error
             raise _refusal(error) from error
@@ -75,18 +76,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while (cause := error.__cause__ or error.__context__) is not None:
         yield cause
         error = cause
-
-
-def _translations() -> dict[Any, Any]:
-    """Return what torch's exporter cannot write itself: a stable sort, whole and falling, is ONNX's TopK of all."""
-    from onnxscript import opset18 as op
-
-    def sort_stable(values: Any, stable: bool = False, dim: int = -1, descending: bool = False) -> Any:
-        count = op.Gather(op.Shape(values), op.Constant(value_ints=[dim]))
-        # Of equal values the lower index comes first, by ONNX's definition.
-        return op.TopK(values, count, axis=dim, largest=int(descending), sorted=1)
-
-    return {torch.ops.aten.sort.stable: sort_stable}
 
 
 def _clean(model: Any) -> None:

@@ -22,9 +22,10 @@ from engine.errors import JobError
 from engine.inputs.machine import MachineState, machine_state
 from engine.run.bench_process import BenchProcess
 from engine.run.network_bench import NetworkBench, Setup
-from engine.run.rounds import NOISY, Timings, common_rounds, time_rounds
+from engine.run.rounds import Timings, common_rounds, time_rounds
 from engine.spec.forms import FORMS
 from engine.verify.bench.subjects import Subject
+from store.metrics import NOISY
 
 SLOT = "cpu:0"
 

@@ -36,19 +36,6 @@ def test_the_file_says_all_of_itself_and_nothing_of_this_machine(onnx_file: Writ
     assert b".py" not in onnx_file.path.read_bytes()
 
 
-def test_a_stable_sort_is_written_as_ties_need_it(tmp_path: Path) -> None:
-    pytest.importorskip("onnxscript")
-
-    class Sorter(nn.Module):
-        def forward(self, images: Tensor) -> Tensor:
-            return images.flatten(1)[:, :6].round().sort(dim=-1, descending=True, stable=True).indices.float()
-
-    path = tmp_path / "sorter.onnx"
-    write_form("onnx", Sorter(), 8, path, {})
-    images = torch.tensor([[1.0, 2.0, 1.0, 2.0, 0.0, 2.0] + [0.0] * 186]).view(1, 3, 8, 8)
-    assert OnnxModel(path)(images).tolist() == [[1.0, 3.0, 5.0, 0.0, 2.0, 4.0]]
-
-
 def test_an_operator_that_onnx_lacks_is_named(tmp_path: Path) -> None:
     pytest.importorskip("onnxscript")
 
