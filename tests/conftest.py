@@ -11,6 +11,10 @@ from engine.home import access
 
 # before anything loads torch: spinning threads make a busy machine ten times slower
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# one thread: networks of tests are so small that sharing them out costs more than it gives, and two workers share two
+# cores. A test of threads says how many itself
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # a plan would try this machine's speed for some seconds, in every test that makes one in a home of its own
 os.environ["XP_CALIBRATE"] = "0"
 
