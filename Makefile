@@ -14,9 +14,9 @@ demo: $(SETUP)
 	$(BIN)/xp report quickstart
 
 # In two processes and in an order of chance, which is printed: a test that leans on another one shows itself. The tests
-# of a file stay together, so that what they stand on is made once
+# of a file stay together, so that what they stand on is made once; the longest files come first (tests/conftest.py)
 test: $(SETUP)
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-slow: $(SETUP)
 	$(BIN)/python -m pytest -q -m slow

@@ -1,18 +1,39 @@
-"""What every test stands on: threads that do not spin against each other, and no home or data of the person's own."""
+"""What every test stands on: threads that do not spin against each other, no home or data of the person's own, an order
+in which the longest files come first."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from engine.home import access
 
+HERE = Path(__file__).parent
 # before anything loads torch: spinning threads make a busy machine ten times slower
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# one thread: networks of tests are so small that sharing them out costs more than it gives, and two workers share two
+# cores. A test of threads says how many itself
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # a plan would try this machine's speed for some seconds, in every test that makes one in a home of its own
 os.environ["XP_CALIBRATE"] = "0"
+
+
+# The files that take longest, longest first: begun at the end, one of them would keep one process busy alone
+LONGEST = (
+    "run/test_teachers.py", "flow/test_flow.py", "gpu_stub/test_jobs.py", "run/test_targets.py", "run/test_pruning.py",
+    "run/test_training.py", "gpu_stub/test_two_cards.py", "flow/test_memory.py", "gpu_stub/test_walks.py",
+    "cli/test_cli.py", "core/network/test_oracles.py", "collect/test_collect.py", "hostile/test_hostile.py",
+)  # fmt: skip
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly, whose order of chance all other files keep
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {HERE / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(autouse=True)

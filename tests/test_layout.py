@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parent.parent
+TESTS = ROOT / "tests"
 ENGINE, STORE = ROOT / "engine", ROOT / "store"
 STREET = (
     "errors", "home", "spec", "load", "inputs", "plan", "launch", "collect", "schedule", "core", "run", "analysis",
@@ -173,3 +176,7 @@ def test_no_file_is_longer_than_a_person_reads() -> None:
 def test_every_module_says_what_it_takes_and_gives() -> None:
     bare = [str(file) for file in own_files() if not ast.get_docstring(ast.parse(file.read_text()))]
     assert bare == []
+
+
+def test_files_that_tests_begin_with_are_there() -> None:
+    assert [name for name in LONGEST if not (TESTS / name).is_file()] == []

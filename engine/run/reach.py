@@ -21,19 +21,25 @@ def reach_files(checkout: Path) -> list[Path]:
     """Return the files of ours that core and run reach, themselves included, in the order of their paths."""
     ahead = [path for room in ROOMS for path in (checkout / room).rglob("*.py")]
     seen: set[Path] = set()
+    asked: set[str] = set()  # most names are imported by many modules: the disk is asked for each once
     while ahead:
         path = ahead.pop()
         if path not in seen:
             seen.add(path)
-            ahead += _list_next(checkout, path) if path.suffix == ".py" else ()
+            ahead += _list_next(checkout, path, asked) if path.suffix == ".py" else ()
     return sorted(seen)
 
 
-def _list_next(checkout: Path, path: Path) -> Iterator[Path]:
-    """Yield what a module leads to: the packages around it, what it imports, the data beside it that it names."""
+def _list_next(checkout: Path, path: Path, asked: set[str]) -> Iterator[Path]:
+    """Yield what a module leads to: the packages around it, what it imports, the data beside it that it names.
+
+    Names in `asked` are passed over, and all others come into it.
+    """
     source = path.read_bytes()
     own = ".".join(path.relative_to(checkout).with_suffix("").parts)
-    for name in (own, *_imported_names(ast.parse(source))):
+    names = {own, *_imported_names(ast.parse(source))} - asked
+    asked |= names
+    for name in names:
         yield from _find_modules(checkout, name)
     beside = (path.with_name(name.decode()) for name in FILE_NAME.findall(source))
     yield from (file for file in beside if file.is_file())

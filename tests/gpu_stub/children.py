@@ -27,6 +27,7 @@ from importlib import import_module
 import engine.run
 from tests.gpu_stub.device import install_stand_ins
 install_stand_ins()
+engine.run.prepare()  # as a fork server does, once for all its jobs
 
 
 def answer(module, function, arguments, environment, said):

@@ -6,10 +6,13 @@ However fast or slow the machine is, the signal arrives where the test means it 
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,8 +25,10 @@ PROGRAM = """
 import json, os, sys, time
 from pathlib import Path
 from engine.launch.attempt_process import log_alone, read_order, run_attempt
-from engine.run import main
+from engine.run import main, prepare
 from engine.run.attempt import Attempt
+
+prepare()  # as a fork server does, once for all its jobs
 
 
 def hold_at(phases, least):
@@ -59,9 +64,10 @@ class ForkServer:
     """Runs one job at a time. `start` returns its pid, `wait` its exit status (minus the signal that killed it)."""
 
     def __init__(self) -> None:
-        self.is_waited = True
+        self.is_waited, self.pid = True, 0
         root = Path(__file__).parents[2]
-        quiet = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        # No thread, nothing from the net, and nothing of the person's own.
+        quiet = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_HOME": os.devnull}
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM],
             stdin=subprocess.PIPE,
@@ -74,14 +80,15 @@ class ForkServer:
     def start(self, order: Order, hold: Hold | None = None) -> int:
         """Start an attempt and return its pid once its folder says who it is."""
         if not self.is_waited:  # a test that failed before it waited must not shift what the next one reads
+            strike(self.pid, signal.SIGKILL)
             self.wait()
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps([str(order.folder.root), order.environment, hold]) + "\n")
         self.process.stdin.flush()
         self.is_waited = False
-        pid = int(self._read())
+        self.pid = int(self._read())
         until(order.folder.handle.exists)
-        return pid
+        return self.pid
 
     def wait(self) -> int:
         self.is_waited = True
@@ -91,17 +98,29 @@ class ForkServer:
         assert self.process.stdout is not None
         return self.process.stdout.readline()
 
+    def close(self) -> None:
+        """End it; it would end with this process too."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
+        self.close()
+
+
+@cache
+def shared_server() -> ForkServer:
+    """Return the server of all tests of this process: what it loads takes five seconds."""
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
 
 
 def strike(pid: int, number: int) -> bool:

@@ -14,7 +14,7 @@ from engine.launch import Order
 from engine.spec.job_file import canonical_spec
 from engine.spec.job_kinds import KINDS
 from store.journal import read_journal
-from tests.helpers.forking import ForkServer, Hold
+from tests.helpers.forking import ForkServer, Hold, shared_server
 from tests.helpers.queueing import until
 
 NETWORK = {
@@ -104,8 +104,7 @@ def figures(job: JobFolder) -> list[dict[str, Any]]:
 @contextmanager
 def open_bench(root: Path) -> Iterator[Bench]:
     """Give an empty home at `root`."""
-    with ForkServer() as server:
-        yield Bench(Home(root, root / "cache"), server)
+    yield Bench(Home(root, root / "cache"), shared_server())
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from engine.schedule.submit import submit_plan
 from engine.spec.job_file import read_job
 from engine.spec.job_settings import TargetsSettings
 from store.journal import read_journal
-from tests.helpers.forking import ForkServer
+from tests.helpers.forking import ForkServer, shared_server
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "resources" / "tiny.yaml"
@@ -84,20 +84,15 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     root = tmp_path_factory.mktemp("lab")
-    with pytest.MonkeyPatch.context() as patch:  # nothing is fetched, and nothing of the person's own is found
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        patch.setenv("HF_HOME", str(root / "hub"))
-        server = ForkServer()
-    with server:
-        lab = Lab(open_home(root / "home", create=True), server, root / "good.safetensors")
-        code, job = lab.run(lab.plan("teacher.train.epochs=4"), "teacher")
-        assert code == 0
-        winner = job.winner()
-        assert winner is not None
-        shutil.copy(winner.artifacts / "weights.safetensors", lab.weights)
-        yield lab
+    lab = Lab(open_home(root / "home", create=True), shared_server(), root / "good.safetensors")
+    code, job = lab.run(lab.plan("teacher.train.epochs=4"), "teacher")
+    assert code == 0
+    winner = job.winner()
+    assert winner is not None
+    shutil.copy(winner.artifacts / "weights.safetensors", lab.weights)
+    return lab
 
 
 def given(path: Path) -> tuple[str, ...]:

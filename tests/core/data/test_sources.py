@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from engine.core.data.decode import Pixels, decode_image
 from engine.core.data.sources import LISTINGS, list_images, read_bytes
@@ -107,6 +108,15 @@ def test_digits_are_real_images_with_ten_classes() -> None:
     ordered = [(sample.label, sample.key) for sample in listing.samples]
     assert ordered == sorted(ordered)
     assert hashlib.sha256(pixels[:, :, 0].tobytes()).hexdigest() == listing.samples[0].key
+
+
+def test_digits_are_those_of_scikit_learn() -> None:
+    bunch, listing = load_digits(), list_images(Data(source="digits"))
+    levels = np.rint(bunch.images * 255 / 16).astype(np.uint8)
+    theirs = {(int(label), image.tobytes()) for label, image in zip(bunch.target, levels, strict=True)}
+    mine = {(sample.label, listing.read(index)[:, :, 0].tobytes()) for index, sample in enumerate(listing.samples)}
+    assert len(mine) == 1797
+    assert mine == theirs
 
 
 def test_labels_follow_the_class_list(tmp_path: Path) -> None:
