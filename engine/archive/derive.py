@@ -22,6 +22,7 @@ from engine.report import make_report
 from engine.schedule.worker.rebuild import make_queue
 from store.results import export_relations
 
+RUN_WORDS = ("run", "arm", "cell", "seed", "settings", "jobs")
 MERGED = "extends"  # of the record: what it named is in it already
 
 
@@ -54,9 +55,7 @@ def _write_specs(home: Home, name: str, folder: Path) -> None:
         raise XpError(f"the submission of {name} holds no spec", fix="submit it again: xp submit SPEC")
     told = {key: value for key, value in spec.items() if key != MERGED}
     (folder / f"{name}.yaml").write_text(write_yaml(told))
-    runs = [
-        {word: run.get(word) for word in ("run", "arm", "cell", "seed", "settings", "jobs")} for run in record["runs"]
-    ]
+    runs = [{word: run.get(word) for word in RUN_WORDS} for run in record["runs"]]
     (folder / f"{name}.resolved.json").write_text(encode_json({"name": name, "runs": runs}))
 
 

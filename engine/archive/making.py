@@ -42,6 +42,7 @@ from engine.home.seals import seal
 PACKAGE = "xp-engine"
 CHECKOUT = Path(__file__).parents[2]
 OURS = ("engine/**/*.py", "engine/**/*.txt", "store/**/*.py", "store/**/*.sql", "templates/**/*", "specs/published.csv")
+MOST_LOOKS = 5
 DRAWN_WITH = ("duckdb", "jinja2", "markupsafe", "matplotlib", "numpy", "pillow", "scipy")
 
 
@@ -70,10 +71,10 @@ def make_archive(
 
     Raises QueryError for an unknown experiment, HomeError for a damaged submission or a name that no archive may have.
     """
-    gathered = gather_files(home, list(dict.fromkeys(names)), with_weights=with_weights)
+    names = list(dict.fromkeys(names))
     with tempfile.TemporaryDirectory(prefix="xp-archive-") as place:
         stage, small = Path(place) / "stage", Path(place) / "small"
-        _copy_files(gathered, stage / HOME)
+        gathered = _copy_files(home, names, stage / HOME, with_weights=with_weights)
         tell(f"{len(gathered.files):,} files of the home; making their results and report anew")
         small_home, report = open_small_home(FolderMembers(stage), small)
         derive_all(small_home, names, stage)
@@ -86,13 +87,21 @@ def make_archive(
     return Made(target, count, target.stat().st_size, len(gathered.left_out), report.damaged, told)
 
 
-def _copy_files(gathered: Gathered, target: Path) -> None:
-    """Copy them at once: what a running job writes on must not come twice in two lengths."""
-    for name, path in gathered.files.items():
-        copy = target / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # compacted, or replaced by a new attempt's, while we read
-            shutil.copyfile(path, copy)
+def _copy_files(home: Home, names: Sequence[str], target: Path, *, with_weights: bool) -> Gathered:
+    """Copy the files of the experiments; looked for again where one went away: journals are compacted meanwhile."""
+    for _ in range(MOST_LOOKS):
+        gathered = gather_files(home, names, with_weights=with_weights)
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            for name, path in gathered.files.items():
+                copy = target / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
+        except FileNotFoundError:
+            continue
+        return gathered
+    fix = "wait until its jobs are done, or pause them: xp pause NAME"
+    raise HomeError("its files come and go too fast to be copied", where=str(home.root), fix=fix)
 
 
 def _write_about(home: Home, names: Sequence[str], gathered: Gathered, licence: str | None, stage: Path) -> None:

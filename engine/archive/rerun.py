@@ -19,12 +19,16 @@ from engine.errors import ArchiveError, DataError, XpError, closest_hint
 from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.home.records import read_record
+from engine.inputs.gpus import list_gpus, slot_env
+from engine.launch import CPU_SLOT
 from engine.launch.local import module_words, server_env
 from engine.load import load_spec
-from engine.plan import Plan, make_plan
+from engine.plan import Job, Plan, make_plan
 from engine.plan.estimate import estimate_plan
 from engine.plan.subset import Place, keep_runs, place_of
+from engine.schedule.policy import on_gpu, read_demand
 from engine.schedule.submit import submit_plan
+from engine.spec import Spec
 from engine.spec.dotted import flatten_settings
 
 Tell = Callable[[str], None]
@@ -47,11 +51,8 @@ def rerun_runs(home: Home, names: Sequence[str], specs: Path, asked: Asked, root
     """
     records = {name: read_record(home.records(name)[-1]) for name in names}
     chosen = choose_runs(home, records, asked.words)
-    done = [
-        _rerun_some(home, records[name], chosen[name], specs, asked, root / name, tell)
-        for name in names
-        if chosen[name]
-    ]
+    asked_of = [name for name in names if chosen[name]]
+    done = [_rerun_some(home, records[name], chosen[name], specs, asked, root / name, tell) for name in asked_of]
     return all(done)
 
 
@@ -109,7 +110,7 @@ def _rerun_some(
     return _do_jobs(scratch, plan, tell) and _tell_runs(home, scratch, runs, tell)
 
 
-def plan_runs(spec: Any, runs: Sequence[Record], scratch: Home) -> Plan:
+def plan_runs(spec: Spec, runs: Sequence[Record], scratch: Home) -> Plan:
     """Return the plan of these runs on this machine. Raises DataError where something is missing here."""
     places: set[Place] = {(run["arm"], run["cell"], run["seed"]) for run in runs}
     seeds = sorted({*spec.seeds, *(seed for _, _, seed in places)})
@@ -161,17 +162,25 @@ def _do_jobs(scratch: Home, plan: Plan, tell: Tell) -> bool:
     estimate = estimate_plan(plan, scratch, {})
     tell(f"{plan.spec.name}: {len(plan.runs)} runs again, {len(plan.jobs)} jobs, about {estimate.seconds / 60:.0f} min")
     submit_plan(plan, scratch)
+    slots = list_gpus() or [CPU_SLOT]
     for number, job in enumerate(plan.jobs, 1):
         folder = scratch.job(job.key)
         tell(f"  {number} of {len(plan.jobs)}: {job.key}")
         words = module_words("engine.run", str(folder.root), "--log")
-        done = subprocess.run(words, env={**server_env(), "XP_CACHE": str(scratch.cache)}, check=False)
+        place = {"XP_CACHE": str(scratch.cache), "XP_SLOT": slot_of(job, slots)}
+        done = subprocess.run(words, env={**server_env(), **place, **slot_env(place["XP_SLOT"])}, check=False)
         if not folder.result.exists():
             log = folder.attempt(1).log
             said = log.read_text(errors="replace").splitlines()[-LAST_WORDS:] if log.exists() else []
             tell(f"  it failed (exit {done.returncode}): {' / '.join(said)}")
             return False
     return True
+
+
+def slot_of(job: Job, slots: Sequence[str]) -> str:
+    """Return where a scheduler would do a job: the first GPU for what asks for one, else the CPU."""
+    demand = read_demand(job.kind, job.details.model_dump(mode="json"))
+    return slots[0] if on_gpu(demand, slots) else CPU_SLOT
 
 
 def _tell_runs(home: Home, scratch: Home, runs: Sequence[Record], tell: Tell) -> bool:

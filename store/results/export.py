@@ -49,10 +49,8 @@ def count_rows(path: Path) -> int:
 def same_rows(one: Path, other: Path) -> bool:
     """Whether two Parquet files have the same rows, in any order. Raises StoreError where one cannot be read."""
     a, b = _rows_of(one), _rows_of(other)
-    apart = (
-        f"(select * from {a} except all select * from {b}) union all (select * from {b} except all select * from {a})"
-    )
-    return int(_ask(f"select count(*) from ({apart})")) == 0
+    only = [f"(select * from {x} except all select * from {y})" for x, y in ((a, b), (b, a))]
+    return int(_ask(f"select count(*) from ({only[0]} union all {only[1]})")) == 0
 
 
 def _rows_of(path: Path) -> str:
