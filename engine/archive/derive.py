@@ -23,6 +23,7 @@ from engine.schedule.worker.rebuild import make_queue
 from store.results import export_relations
 
 RUN_WORDS = ("run", "arm", "cell", "seed", "settings", "jobs")
+TOGETHER = "_all"  # no experiment may be called so
 MERGED = "extends"  # of the record: what it named is in it already
 
 
@@ -43,6 +44,8 @@ def derive_all(home: Home, names: Sequence[str], target: Path, formats: Sequence
     for name in names:
         make_report(home, name, formats, target / REPORT / name)
         _write_specs(home, name, target / SPECS)
+    if len(names) > 1:
+        make_report(home, names, formats, target / REPORT / TOGETHER)
     _write_environments(home, target / ENVIRONMENT)
 
 
