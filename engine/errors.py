@@ -8,6 +8,7 @@ XpError                 anything we refuse or cannot do; `exit_code` is what the
 |   +-- VersionError      ... what another version of xp wrote, and this one does not understand
 +-- QueryError          SQL that is wrong or not read-only
 +-- JobError            a job cannot go on; retrying will not help
++-- ArchiveError        an archive of an experiment is damaged, hostile, or not what it says
 """
 
 from __future__ import annotations
@@ -107,6 +108,12 @@ class QueryError(XpError):
 
 class JobError(XpError):
     """A job cannot go on, and the same attempt again would end the same way."""
+
+    exit_code = 1
+
+
+class ArchiveError(XpError):
+    """An archive of an experiment does not hold: somebody changed it, or it is none."""
 
     exit_code = 1
 

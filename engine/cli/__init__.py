@@ -9,6 +9,7 @@
     profile        profile
     export         export, predict
     bench          bench
+    archive        archive
     results        sql, report, check, compare, trace, freeze, rebuild
     terminal       the door to the terminal
     render         tables and bars as a terminal shows them
@@ -27,12 +28,25 @@ import os
 import sys
 from typing import NoReturn
 
-from engine.cli import bench, data, export, jobs, profile, results, specs, targets, verify
+from engine.cli import archive, bench, data, export, jobs, profile, results, specs, targets, verify
 from engine.cli.base import app, say
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
 
-__all__ = ["app", "bench", "data", "export", "jobs", "main", "profile", "results", "specs", "targets", "verify"]
+__all__ = [
+    "app",
+    "archive",
+    "bench",
+    "data",
+    "export",
+    "jobs",
+    "main",
+    "profile",
+    "results",
+    "specs",
+    "targets",
+    "verify",
+]
 
 
 def main() -> None:

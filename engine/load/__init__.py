@@ -13,6 +13,7 @@ absent       packages that words need and that are not here
 unsupported  words that are refused because nothing does them yet
 yaml_tree    YAML with positions
 yaml_nodes   YAML within limits
+yaml_text    a plain tree as YAML
 """
 
 from engine.load.spec_file import load_spec

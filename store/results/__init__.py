@@ -4,6 +4,7 @@
     schema   the SQL that makes a database, and its version
     staging  text on its way into DuckDB
     compact  finished journals as Parquet
+    export   the results as Parquet
     reading  snapshots and queries, for notebooks too
     handle   the connection that is handed out, bounded in time
     bounds   how much memory a query may take
@@ -12,6 +13,7 @@ The only room that imports duckdb.
 """
 
 from store.results.compact import Compactor, is_readable
+from store.results.export import count_rows, export_relations, same_rows
 from store.results.ingest import Ingest, StoreFault, Watermark
 from store.results.reading import (
     Connection,
@@ -37,10 +39,13 @@ __all__ = [
     "QueryResult",
     "StoreFault",
     "Watermark",
+    "count_rows",
+    "export_relations",
     "find_corruption",
     "is_readable",
     "open_snapshot",
     "read_everything",
     "read_names",
     "run_query",
+    "same_rows",
 ]

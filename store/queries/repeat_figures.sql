@@ -1,0 +1,2 @@
+-- The figures of one run.
+select * from results where run = $run;
