@@ -91,6 +91,7 @@ def _joined(parts: Sequence[DrawnMaps]) -> DrawnMaps:
 def save_looks(looker: Looker, looks: Looks) -> None:
     """Write the explained images with their maps, and say what they are; the figures of attention are theirs."""
     attempt = looker.attempt
+    attempt.folder.artifacts.mkdir(parents=True, exist_ok=True)
     maps = {f"map_{kind}": one.values.numpy() for kind, one in looks.drawn.maps.items()}
     pictures = looks.pictures.permute(0, 2, 3, 1).contiguous().numpy()
     about = {"keys": np.array(looks.keys), "labels": looks.labels.numpy(), "predicted": looks.predicted.numpy()}
