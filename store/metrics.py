@@ -7,7 +7,7 @@ comparisons, claims and the headings of reports follow from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,9 +77,41 @@ def metric_of(name: str) -> Metric:
     return METRICS[name]
 
 
+MAP_WORDS = {
+    "received": "attention received",
+    "energy": "strength of the last features",
+    "gradcam": "Grad-CAM",
+    "gradcam_true": "Grad-CAM of the true class",
+    "rollout": "rollout",
+}
+"""The kinds of maps, as headings name them."""
+
+
+def _of_map(name: str, unit: str, better: Better, label: str) -> Metric:
+    """Return a figure of maps of test images, which the explaining job of each run logs under its name."""
+    return Metric(
+        name=name, source=f"explained['{name}']", unit=unit, better=better, exact=False, device_bound=False,
+        measured="per_seed", images="test", is_share=False, label=label, heading=label[0].lower() + label[1:], column="",
+    )  # fmt: skip
+
+
+def _deletion_metrics() -> Iterator[Metric]:
+    """Yield what the deletion test gives of each kind of map: areas under the curves, and what is gained over chance."""
+    for kind, words in MAP_WORDS.items():
+        yield _of_map(f"deletion_auc_{kind}", "probability", "lower", f"Deletion area, {words}")
+        yield _of_map(f"deletion_gain_{kind}", "probability", "higher", f"Deletion, better than chance, {words}")
+        yield _of_map(f"insertion_auc_{kind}", "probability", "higher", f"Insertion area, {words}")
+        yield _of_map(f"insertion_gain_{kind}", "probability", "higher", f"Insertion, better than chance, {words}")
+
+
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
+        *_deletion_metrics(),
+        _of_map("attention_entropy", "fraction", "neither", "Entropy of attention, of the most possible"),
+        _of_map("attention_distance", "pixels", "neither", "Distance of attention"),
+        _of_map("global_mass", "fraction", "neither", "Attention on global tokens"),
+        _of_map("global_mass_even", "fraction", "neither", "Attention on global tokens if it were even"),
         Metric(
             name="test_top1", source="series['test_top1']", unit="fraction", better="higher", exact=False,
             device_bound=False, measured="per_seed", images="test", is_share=True,

@@ -272,6 +272,8 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
         Rule(MEASURED, is_factor=False),
     ),  # the ruler
     ("Explain", "images", Rule(NONE)),
+    ("Explain", "maps", Rule(NONE)),
+    ("Explain", "deletion", Rule(NONE)),
     ("Resources", "gpus cpus", Rule(PACE)),
     ("Resources", "memory time", Rule(NONE)),
 )

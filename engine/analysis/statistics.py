@@ -66,6 +66,25 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     return Interval(mean, std, mean - half, mean + half, n, error=error, df=n - 1.0)
 
 
+@dataclass(frozen=True)
+class MeanTest:
+    """A mean over `n` values with the half-width of its t interval and the two-sided p of `it is zero`."""
+
+    mean: float
+    half: float
+    p: float
+    n: int
+
+
+def mean_test(mean: float, std: float, n: int, level: float = 0.95) -> MeanTest | None:
+    """Return what a mean and a standard deviation (ddof 1) of `n` values say of zero; None of a single value."""
+    if n < 2:
+        return None
+    error = std / math.sqrt(n)
+    p = alpha_of(abs(mean) / error, n - 1.0, 0.0) if error else float(mean == 0)
+    return MeanTest(mean, t_quantile(n - 1, level) * error, p, n)
+
+
 def p_of(interval: Interval | None, threshold: float = 0.0) -> float | None:
     """Return the two-sided p of `the true value is threshold`; None where the interval is not over seeds.
 

@@ -47,6 +47,10 @@ class AttentionMaps:
     layer: str
 
 
+class MapUndefined(JobError):
+    """A kind of map that a network has not; `what` says why, as a page tells it."""
+
+
 def attention_maps(network: nn.Module, images: Tensor, stage: int = 2) -> AttentionMaps:
     """Return a map per normalised image (B, 3, S, S): of the last block of `stage` for a tiny_vit.
 
@@ -57,8 +61,8 @@ def attention_maps(network: nn.Module, images: Tensor, stage: int = 2) -> Attent
     try:
         with torch.no_grad():
             if isinstance(network, TinyViT):
-                return _received_maps(network, images, stage)
-            return AttentionMaps(_feature_energy(network, images), "feature_energy", "forward_features")
+                return received_maps(network, images, stage)
+            return AttentionMaps(feature_energy(network, images), "feature_energy", "forward_features")
     finally:
         network.train(was_training)
 
@@ -67,10 +71,10 @@ def block_weights(network: TinyViT, images: Tensor) -> dict[str, Tensor]:
     """Return the softmax weights of every block by name, (W, h, N, keys), W windows over all images."""
     modules = dict(network.attention_modules())
     with torch.no_grad():
-        return {name: modules[name].probabilities(*asked) for name, asked in _block_inputs(network, images).items()}
+        return {name: modules[name].probabilities(*asked) for name, asked in block_inputs(network, images).items()}
 
 
-def _block_inputs(network: TinyViT, images: Tensor) -> dict[str, tuple[Any, ...]]:
+def block_inputs(network: TinyViT, images: Tensor) -> dict[str, tuple[Any, ...]]:
     """Return what each attention module is called with, by name: tokens, real ones among them, chosen globals."""
     seen: dict[str, tuple[Any, ...]] = {}
 
@@ -90,25 +94,26 @@ def _block_inputs(network: TinyViT, images: Tensor) -> dict[str, tuple[Any, ...]
     return seen
 
 
-def _received_maps(network: TinyViT, images: Tensor, stage: int) -> AttentionMaps:
+def received_maps(network: TinyViT, images: Tensor, stage: int) -> AttentionMaps:
+    """Return the attention received in the last block of `stage`, each map summing to 1."""
     number = network.shape.stages[stage].depth - 1
     name = f"stages.{stage}.blocks.{number}"
     block = network.get_submodule(name)
     assert isinstance(block, Block)
-    asked = _block_inputs(network, images)[f"{name}.attn"]
+    asked = block_inputs(network, images)[f"{name}.attn"]
     side, window = network.shape.stages[stage].side, block.window
     shape = torch.Size((images.shape[0], side, side, 1))
     # Padding asks as well, but its answers are thrown away.
     real = block.cut(torch.ones(shape, dtype=torch.float64, device=images.device))[0]
     got, due = (
-        (_token_weights(block, weights.double(), asked[1]).mean(1) * real).sum(1)
+        (token_weights(block, weights.double(), asked[1]).mean(1) * real).sum(1)
         for weights in (block.attn.probabilities(*asked), block.attn.even_weights(*asked))
     )
     maps = block.paste((got / due.clamp_min(TINY)).reshape(-1, window**2, 1), shape)[..., 0]
     return AttentionMaps((maps / maps.sum((1, 2), keepdim=True)).float().cpu(), "received_attention", name)
 
 
-def _token_weights(block: Block, weights: Tensor, keep: Tensor | None) -> Tensor:
+def token_weights(block: Block, weights: Tensor, keep: Tensor | None) -> Tensor:
     """Spread what pooled keys received over the tokens of their cells: (W, h, N, N)."""
     tokens = weights.shape[2]
     if weights.shape[-1] == tokens or not isinstance(block.attn, LongformerAttention):
@@ -117,15 +122,14 @@ def _token_weights(block: Block, weights: Tensor, keep: Tensor | None) -> Tensor
     return weights[..., :tokens] + weights[..., tokens:] @ pool[:, None]
 
 
-def _feature_energy(network: nn.Module, images: Tensor) -> Tensor:
+def feature_energy(network: nn.Module, images: Tensor) -> Tensor:
+    """Return the L2 norm over channels of the last features of a timm network, (B, H, W)."""
     extract: Any = getattr(network, "forward_features", None)
     features = extract(images) if extract else None
     if not isinstance(features, Tensor) or features.ndim not in (3, 4):
         raise JobError(f"a {type(network).__name__} gives no feature map to look at", fix="leave explain away for it")
     if features.ndim == 4:
-        # Swin and its like keep channels last, which a square map gives away.
-        channels_last = features.shape[1] == features.shape[2] and features.shape[3] != features.shape[2]
-        energy: Tensor = features.norm(dim=-1 if channels_last else 1)
+        energy: Tensor = features.norm(dim=-1 if has_channels_last(features) else 1)
         return energy.float().cpu()
     tokens: Tensor = features[:, getattr(network, "num_prefix_tokens", 0) :]
     side = round(tokens.shape[1] ** 0.5)
@@ -133,6 +137,11 @@ def _feature_energy(network: nn.Module, images: Tensor) -> Tensor:
         raise JobError(f"the {tokens.shape[1]} tokens of a {type(network).__name__} form no square map")
     energy = tokens.norm(dim=-1)
     return energy.view(-1, side, side).float().cpu()
+
+
+def has_channels_last(features: Tensor) -> bool:
+    """Whether features (B, ., ., .) have their channels last, as Swin's: a square map gives it away."""
+    return features.shape[1] == features.shape[2] and features.shape[3] != features.shape[2]
 
 
 def save_maps(

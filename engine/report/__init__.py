@@ -10,6 +10,8 @@
     verdicts     what the claims came to
     sentences    every sentence of a page
     pointing     whether maps lie on the objects
+    maps         what maps are worth, and attention in numbers
+    looks        maps of several networks on the same images
     reading_notes  how the results are to be read
     remedies     arms that differ in one remedy alone
     teachers     what is known of the teachers
@@ -40,7 +42,7 @@ from engine.home.paths import Home
 from engine.report.document import Chapter, Document
 from engine.report.forms.writers import check_forms, write_document
 from engine.report.page import Page, make_page
-from engine.report.pictures import draw_charts, find_maps
+from engine.report.pictures import draw_charts, draw_map_charts, find_maps
 from engine.report.reading import read_page, read_rows
 
 LONGEST_FOLDER = 100  # letters of the names of experiments in the folder that a report of several gets
@@ -81,7 +83,7 @@ def _make_document(home: Home, pages: Sequence[Page]) -> Document:
 
 def make_chapter(home: Home, page: Page, place: str = "") -> Chapter:
     """Return a page with its charts and maps; `place` is the folder of its files below the document's."""
-    return Chapter(page, draw_charts(page), find_maps(home, page), place)
+    return Chapter(page, [*draw_charts(page), *draw_map_charts(home, page)], find_maps(home, page), place)
 
 
 def _folder_name(names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from engine.report.changes import Changes
 from engine.report.compression import CompressionSection, compression_section
 from engine.report.figures import Bars, Curves, Point
 from engine.report.images import image_facts
+from engine.report.maps import map_tables
 from engine.report.pointing import pointing_tables
 from engine.report.published import published_table
 from engine.report.sentences import say
@@ -85,6 +86,7 @@ class Page:
     chart_notes: Sequence[str] = ()
     map_note: str = ""
     pointing: Sequence[Table] = ()
+    map_rows: Sequence[Row] = ()
     compression: CompressionSection | None = None
 
 
@@ -118,7 +120,8 @@ def make_page(
         factors=factor_section(sheet, factorials),
         chart_notes=list(dict.fromkeys(notes)),
         map_note=_map_note(rows.maps),
-        pointing=pointing_tables(rows.maps, sheet),
+        map_rows=rows.maps,
+        pointing=[*pointing_tables(rows.maps, sheet), *map_tables(rows.maps, sheet)],
         compression=compression_section(sheet, compression),
     )
 

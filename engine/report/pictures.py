@@ -13,7 +13,9 @@ from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
 from engine.report.figures import draw_bars, draw_curves, draw_reliability
 from engine.report.front_chart import draw_front
+from engine.report.looks import draw_deletion, draw_looks
 from engine.report.page import MapColumn, Page
+from engine.report.sentences import say
 
 MOST_MAPS = 8
 
@@ -55,14 +57,25 @@ def draw_charts(page: Page) -> list[Chart]:
     return bars + curves + teachers + drawn_fronts
 
 
+def draw_map_charts(home: Home, page: Page) -> list[Chart]:
+    """Return the figures of networks on the same images and the deletion curves, where the spec names maps."""
+    figures = draw_looks(home, page.map_rows)
+    charts = [Chart(one.name, say("looks_title"), one.figure, "maps", one.note) for one in figures]
+    curves = draw_deletion(page.map_rows)
+    note = say("deletion_chart")
+    return charts + ([Chart("deletion", say("deletion_title"), curves, "maps", note)] if curves else [])
+
+
 def find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:
     """Return each image that arms explained -> the maps of it, one for each such arm; the first point that has maps.
 
     Arms with other test images number other images alike: an image is known by its key, and by its file without one.
+    Maps that stand in a figure are not shown once more.
     """
+    in_figures = {row["job"] for row in page.map_rows if row.get("looks")}
     point = page.maps[0].cell if page.maps else None
     rows: dict[str, list[MapImage]] = {}
-    for column in (one for one in page.maps if one.cell == point):
+    for column in (one for one in page.maps if one.cell == point and one.job not in in_figures):
         winner = sound_winner(home.job(column.job))
         for path in sorted(winner.artifacts.rglob("*.png")) if winner else ():
             if artifact_problem(home.job(column.job), path):

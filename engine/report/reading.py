@@ -46,7 +46,7 @@ def read_rows(snapshot: Snapshot, name: str) -> ReportRows:
 def _find_damage(snapshot: Snapshot, name: str) -> list[dict[str, str]]:
     """Return what is damaged of the files that a report reads itself: maps, and answers that are compared."""
     home, found = snapshot.home, list[Damage]()
-    for query, endings in (("report_maps", (".png",)), ("agreement_runs", (ANSWERS_FILE,))):
+    for query, endings in (("report_maps", (".png", "looks.npz")), ("agreement_runs", (ANSWERS_FILE,))):
         for row in snapshot.ask(query, name=name):
             found += find_artifact_damage(home.job(row["job"]), endings)
     return [{"file": str(one.path.relative_to(home.root)), "what": one.what} for one in found]

@@ -72,6 +72,32 @@ SENTENCES = {
     "pointing_note": "A hit: the highest place of the map lies on the object, or not farther from it than 15/224 of "
     "the image's side (pointing game). Beside it, what a random map of the same size would hit, and what the same maps "
     "hit on the objects of the other images: to look at the middle alone gains nothing over that.",
+    "map_finds": "{arm} (seed {seed}), {kind}: the map finds what the network uses more than chance does: the area "
+    "under its deletion curve is smaller by {gain} (95 % interval {low} to {high}, p {p}, {images} images). It does so "
+    "image by image: against the maps of other images it gains {others}.",
+    "map_finds_somewhere": "{arm} (seed {seed}), {kind}: the map finds what the network uses more than chance does: the "
+    "area under its deletion curve is smaller by {gain} (95 % interval {low} to {high}, p {p}, {images} images). That "
+    "it tells one image from another is not shown: against the maps of other images it gains {others}.",
+    "map_misses": "{arm} (seed {seed}), {kind}: the map finds what the network uses less than chance does: the area "
+    "under its deletion curve is larger by {gain} (95 % interval {low} to {high}, p {p}, {images} images).",
+    "map_open": "Whether the map finds what the network uses more than chance does is open for {which}: in brackets the "
+    "95 % interval of what it gains.",
+    "map_omitted": "{arm} has no map of the kind {kind}: {reason}.",
+    "deletion_note": "Deletion and insertion (Petsiuk et al. 2018, RISE): cells of a grid of 14 x 14 get the mean colour "
+    "of the image, or are put into its blurred version, those first that the map puts highest; the area is that under "
+    "the probability of the class that the network says of the whole image. Chance: cells in a random order, the same "
+    "for every network; they break an image up more than as many cells in one place, as a smooth map takes them. The map "
+    "of another image, the next one, is as smooth as its own. ±: half of the 95 % t interval of the mean over images, "
+    "paired; p after Holm over the table.",
+    "attention_note": "Entropy: of a query's weights, in per cent of the most that the keys it sees allow. Distance: "
+    "between query and key, weighted by attention. On globals: the share of ordinary queries' attention that global "
+    "tokens get; if even: what the mask alone would give them. Means over queries and the explained images.",
+    "looks_figure": "The same test images in every row, right answers and wrong ones as they come. {columns} One colour "
+    "scale for each column, from least (dark) to most (bright). Below: the class, and what each network says.",
+    "looks_title": "Where the networks look",
+    "deletion_title": "What the networks need of what their maps show",
+    "deletion_chart": "Mean over the test images of the probability of the class that each network says of the "
+    "whole image; below chance while cells are taken away is better. Dashed: cells in a random order.",
     "mass_note": "The share of the map on the object stands beside the share of the image that the object takes, which "
     "is what a flat map has there. Figures are means over the images that count, and over seeds; the tests are "
     "one-sided, of the first seed alone, and after Holm over the rows.",

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from engine.core.curves import STEPS as CURVE_STEPS
 from engine.core.curves import CurveFigures, follow_curves
 from engine.core.data.loader import EvalLoader
 from engine.core.data.pack import Pack, count_duplicates, open_pack
-from engine.core.explain import Colours, attention_maps, save_maps
+from engine.core.explain import AttentionMaps, Colours, attention_maps, save_maps
 from engine.run.attempt import Attempt
-from engine.run.device import device_name, prepare_device
+from engine.run.device import prepare_device
 from engine.run.inputs import (
     JOB_THREADS,
+    Rows,
     check_digest,
     load_trained,
     make_forward,
     make_pack,
     open_images,
 )
+from engine.run.looks import Looker, even_rows, log_attention, log_deletion, look_at, save_looks
+from engine.run.map_log import log_figure
 from engine.run.objects import Pointing, find_objects, judge_maps
 from engine.run.provenance import write_origin
 from engine.spec.job_settings import ExplainSettings, PackSettings
-
-Values = NDArray[np.floating[Any]]
 
 # A line of 0.7 MB: a journal is read line by line.
 SAMPLES_IN_A_LINE = 10_000
@@ -66,11 +64,12 @@ def run_explain(attempt: Attempt) -> None:
     write_origin(attempt, device, JOB_THREADS, images.pack.digest)
     network = load_trained(attempt.home, attempt.need("parent")).to(device)
     forward = make_forward(network, device, "fp32")
-    rows = images.split.test
-    count = min(len(rows), settings.explain.images)
-    rows = rows[np.linspace(0, len(rows) - 1, count).astype(np.int64)]
+    rows = even_rows(images.split.test, settings.explain.images)
+    count = len(rows)
     batch = next(iter(EvalLoader(images.pack, rows, images.data, images.data.image_size, count)))
-    maps = attention_maps(network, forward.prepare(batch.images))
+    looker = Looker(attempt, network, forward, images)
+    named = _draw_named(looker, rows)
+    maps = named or attention_maps(network, forward.prepare(batch.images))
     predicted = forward(network, batch.images).argmax(1).tolist()
     keys = [images.pack.keys[row] for row in rows]
     objects = find_objects(attempt, images, rows)
@@ -89,6 +88,19 @@ def run_explain(attempt: Attempt) -> None:
     attempt.write_result(0, {"images": count})
 
 
+def _draw_named(looker: Looker, rows: Rows) -> AttentionMaps | None:
+    """Save the kinds of maps that the spec names with what they are worth; return the first that the network has."""
+    explain = looker.attempt.settings(ExplainSettings).explain
+    if explain.maps is None:
+        return None
+    looks = look_at(looker, rows, "maps")
+    save_looks(looker, looks)
+    log_attention(looker, looks)
+    if explain.deletion:
+        log_deletion(looker, look_at(looker, even_rows(looker.images.split.test, explain.deletion), "maps"))
+    return next(iter(looks.drawn.maps.values()), None)
+
+
 def _log_curves(attempt: Attempt, device: torch.device, curves: CurveFigures) -> None:
     """Log the mean of each figure over the images, with the percentiles of single ones."""
     figures = {
@@ -98,7 +110,7 @@ def _log_curves(attempt: Attempt, device: torch.device, curves: CurveFigures) ->
         "insertion_gain": curves.insertion_gain,
     }
     for name, values in figures.items():
-        _log_figure(attempt, device, name, values.numpy(), "probability", CURVE_STEPS + 1)
+        log_figure(attempt, device, name, values.numpy(), "probability", CURVE_STEPS + 1)
 
 
 def _log_pointing(attempt: Attempt, device: torch.device, pointing: Pointing) -> None:
@@ -116,24 +128,7 @@ def _log_pointing(attempt: Attempt, device: torch.device, pointing: Pointing) ->
     if len(found.hits) > 1:
         figures["pointing_others"] = found.others
     for name, values in figures.items():
-        _log_figure(attempt, device, name, values, "fraction", len(found.hits))
-
-
-def _log_figure(attempt: Attempt, device: torch.device, name: str, values: Values, unit: str, batch_size: int) -> None:
-    """Log the mean of a figure over images, with the percentiles of single ones."""
-    low, high = (float(np.quantile(values, share)) for share in (0.05, 0.95))
-    attempt.journal.measurement(
-        name,
-        float(values.mean()),
-        unit,
-        device=device_name(device),
-        precision="fp32",
-        batch_size=batch_size,
-        threads=JOB_THREADS,
-        p5=low,
-        p95=high,
-        n=len(values),
-    )
+        log_figure(attempt, device, name, values, "fraction", len(found.hits))
 
 
 def map_colours() -> Colours:

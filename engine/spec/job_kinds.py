@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from engine.errors import XpError
 from engine.spec.job_settings import (
@@ -22,6 +22,7 @@ from engine.spec.job_settings import (
     TargetsSettings,
     TrainSettings,
 )
+from engine.spec.training import MapKind
 
 TABLE = "engine/spec/job_kinds.py"
 SMALLER_BATCH = "take a smaller train.batch_size, or train.memory: lean"
@@ -42,6 +43,14 @@ MEASURED_RUNTIMES = (
 )
 MEASURED_CARD = ("infer_energy", "infer_power", "infer_sm_clock", "infer_memory_clock", "infer_temperature")
 EXPLAINED_FIGURES = ("deletion_auc", "insertion_auc", "deletion_gain", "insertion_gain")
+MAP_KINDS: tuple[str, ...] = get_args(MapKind)
+DELETION_FIGURES = tuple(
+    f"{curve}_{figure}_{kind}"
+    for kind in MAP_KINDS
+    for curve in ("deletion", "insertion")
+    for figure in ("auc", "gain")
+)  # where explain.maps names the kind
+ATTENTION_FIGURES = ("attention_entropy", "attention_distance", "global_mass", "global_mass_even")
 POINTING_FIGURES = ("pointing_game", "pointing_chance", "pointing_others", "box_energy", "box_area")  # with boxes
 QUANTIZED_FIGURES = ("params", "file_bytes", "agreement_parent")
 TRAINED_FIGURES = (
@@ -192,6 +201,6 @@ KINDS: dict[str, JobKind] = {
         roles=("explain",),
         section="explain",
         less_memory="take fewer explain.images",
-        figures=(*EXPLAINED_FIGURES, *POINTING_FIGURES),
+        figures=(*EXPLAINED_FIGURES, *POINTING_FIGURES, *DELETION_FIGURES, *ATTENTION_FIGURES),
     ),
 }

@@ -191,8 +191,32 @@ class Measure(Model):
         return self
 
 
+MapKind = Literal["received", "energy", "gradcam", "gradcam_true", "rollout"]
+
+
 class Explain(Model):
+    """`maps` absent: the attention received of a TinyViT, the strength of the last features of another network."""
+
     images: Annotated[int, ranged("test images with a map each", ge=1, le=10_000)] = 8
+    maps: list[MapKind] | None = Field(
+        None,
+        min_length=1,
+        max_length=5,
+        json_schema_extra=LATER,
+        description="which maps, and by the deletion test what each of them is worth: the attention that tokens receive, "
+        "the strength of the last features, Grad-CAM of the class predicted or of the true one, attention rollout",
+    )
+    deletion: Annotated[
+        int, ranged("test images for the deletion test of explain.maps; all where there are fewer", ge=0, le=1_000_000)
+    ] = Field(200, json_schema_extra=LATER)
+
+    @model_validator(mode="after")
+    def _deletion_is_of_maps(self) -> Explain:
+        if self.maps is None and self.deletion != 200:
+            raise refuse("deletion is of explain.maps, and there are none", "name them: maps: [received, gradcam]")
+        if self.maps is not None and len(set(self.maps)) < len(self.maps):
+            raise refuse(f"maps {self.maps} names one twice", "name each once")
+        return self
 
 
 class Resources(Model):

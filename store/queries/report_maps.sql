@@ -6,8 +6,12 @@ with firsts as (
     where r.experiment = $name and l.role = 'explain' and j.state = 'done'
     group by r.arm, r.cell
 )
-select f.arm, f.cell, f.job, f.seed, m.value as maps, b.value as boxes,
+select f.arm, f.cell, f.job, f.seed, m.value as maps, b.value as boxes, k.value as looks,
+    d.value as deletion, a.value as attention,
     (select any_value(c.value) from run_jobs l join facts c using (job) where l.run = f.run and c.name = 'classes') as classes
 from firsts f left join facts m on m.job = f.job and m.name = 'maps'
 left join facts b on b.job = f.job and b.name = 'boxes'
+left join facts k on k.job = f.job and k.name = 'looks'
+left join facts d on d.job = f.job and d.name = 'deletion'
+left join facts a on a.job = f.job and a.name = 'attention'
 order by f.position;

@@ -13,7 +13,7 @@ from PIL import Image
 from engine.core.explain import (
     AttentionMaps,
     Colours,
-    _block_inputs,
+    block_inputs,
     attention_maps,
     block_weights,
     save_maps,
@@ -111,7 +111,7 @@ def test_a_token_that_is_made_attractive_stands_out() -> None:
     net = silent(network(56, {"globals": 1, "radius": 0, "select": "learned"}))
     attention = net.get_submodule("stages.1.blocks.1.attn")
     assert isinstance(attention, LongformerAttention)
-    asked = _block_inputs(net.eval(), images())["stages.1.blocks.1.attn"][0]
+    asked = block_inputs(net.eval(), images())["stages.1.blocks.1.attn"][0]
     attention.score.data += attention.norm(asked[0, 30]).detach()
     values = attention_maps(net, images()[:1], stage=1).values.flatten()
     place = int(attention.choose(asked[:1]).places)

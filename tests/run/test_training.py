@@ -25,7 +25,7 @@ from engine.home.paths import Home, JobFolder
 from engine.launch.exits import Exit
 from engine.launch.shortages import NO_SPACE
 from engine.schedule.worker.attempts import last_words
-from engine.spec.job_kinds import KINDS, POINTING_FIGURES
+from engine.spec.job_kinds import ATTENTION_FIGURES, DELETION_FIGURES, KINDS, POINTING_FIGURES
 from store.journal import read_journal
 from tests.helpers.forking import strike
 from tests.run.bench import (
@@ -380,7 +380,8 @@ def test_attention_maps_are_saved(bench: Bench) -> None:
     job = bench.write("explain-1", "explain", {"pack": "pack-1", "parent": "train-1"}, settings)
     assert bench.run(job) == 0
     assert len(list(job.attempt(1).artifacts.rglob("*.png"))) >= 3
-    assert measured(job) == on_a_cpu("explain") - {*POINTING_FIGURES}, "it was given no boxes"
+    asked_for = {*POINTING_FIGURES, *DELETION_FIGURES, *ATTENTION_FIGURES}
+    assert measured(job) == on_a_cpu("explain") - asked_for, "it was given no boxes, and no kinds of maps"
     lines = {line["name"]: line for line in visible_lines(job) if line["type"] == "measurement"}
     assert all(0.0 <= lines[name]["value"] <= 1.0 for name in ("deletion_auc", "insertion_auc"))
     assert all(line["n"] == 3 and line["p5"] <= line["value"] <= line["p95"] for line in lines.values())

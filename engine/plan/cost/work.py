@@ -39,6 +39,7 @@ QUANTIZED_BATCH, QUANTIZING = 32, 8.0  # images at once; seconds: the graph trac
 BENCH = 0.1  # a process of a measurement, and the network in it
 EXPORT = 15.0  # a network written as a file for a runtime, which is then run alone: of TinyViT-5M, a guess for others
 WARM_UP = 0.1  # of each load in it, at least one call
+DELETION_PASSES = 2 * 15  # for an image's two curves in one order of cells
 CURVE_PASSES = 4 * 17  # through a network for an image's deletion and insertion, and as many of chance
 
 
@@ -244,8 +245,10 @@ def _count_explain(asked: Asked) -> Work:
     assert isinstance(told, ExplainSettings)
     images, size = told.explain.images, told.data.image_size
     probe = _probe(asked, told.network, told, size, "fp32", CURVE_PASSES // 4, JOB_THREADS)
-    passes = (Pass(probe, "forward", images * CURVE_PASSES),)
-    return Work(passes, (Loading(_feed(asked, told.data), 0.0, images),), FORK)
+    kinds = len(told.explain.maps or ())
+    tested = min(told.explain.deletion, Parts.of(told.data, asked.images).test) if kinds else 0
+    passes = (Pass(probe, "forward", images * CURVE_PASSES + tested * DELETION_PASSES * (1 + 2 * kinds)),)
+    return Work(passes, (Loading(_feed(asked, told.data), 0.0, images + tested),), FORK)
 
 
 # What is asked of the machine -----------------------------------------------------------------------------------------
