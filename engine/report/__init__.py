@@ -17,7 +17,7 @@
     compression  what pruned, masked and quantised arms gave
     compression_speeds   what they save when they run
     front_chart  accuracy against latency
-    figures      the charts
+    charts       the charts
     step_chart   the parts of a training step
     images       the images in words
     page         what the report says
@@ -52,7 +52,11 @@ from engine.home.commits import Damage, artifact_problem, find_artifact_damage, 
 from engine.home.files import write_atomic
 from engine.home.paths import Home
 from engine.report.changes import compare_baseline
-from engine.report.figures import INK, draw_bars, draw_curves, draw_reliability, to_pdf, to_svg
+from engine.report.charts.bars import draw_bars
+from engine.report.charts.curves import draw_curves
+from engine.report.charts.files import to_pdf, to_svg
+from engine.report.charts.reliability import draw_reliability
+from engine.report.charts.style import INK
 from engine.report.front_chart import draw_front
 from engine.report.narrow import narrow_tables
 from engine.report.page import SECTIONS, MapColumn, Page, make_page

@@ -15,8 +15,9 @@ from engine.analysis.things import is_taught
 from engine.core.data.wordnet import class_title
 from engine.report import number_text
 from engine.report.changes import Changes
+from engine.report.charts.bars import Bars
+from engine.report.charts.curves import Curves, Point
 from engine.report.compression import CompressionSection, compression_section
-from engine.report.figures import Bars, Curves, Point
 from engine.report.images import image_facts
 from engine.report.pointing import pointing_tables
 from engine.report.published import published_table
