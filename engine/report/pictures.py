@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from matplotlib.figure import Figure
 
@@ -13,22 +15,51 @@ from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
 from engine.report.charts.bars import draw_bars
 from engine.report.charts.curves import draw_curves
+from engine.report.charts.effects import draw_effects
+from engine.report.charts.grids import draw_grid
+from engine.report.charts.likeness import draw_likenesses
 from engine.report.charts.reliability import draw_reliability
-from engine.report.front_chart import draw_front
+from engine.report.charts.style import COLUMN, SCREEN, Paper
+from engine.report.front_chart import Front, draw_front
 from engine.report.page import MapColumn, Page
 
 MOST_MAPS = 8
 
 
+class Noted(Protocol):
+    """What a chart shows, with what must be known to read it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
+Drawn = TypeVar("Drawn", bound=Noted)
+
+
 @dataclass(frozen=True)
 class Chart:
-    """A drawn chart under the name its files get; `section` is where on the page it stands, `note` how to read it."""
+    """A chart under the name its files get; `section` is where on the page it stands, `note` how to read it.
+
+    It is drawn for the paper it is seen on: `figure` for a screen, `narrow` for a column of print.
+    """
 
     name: str
     title: str
-    figure: Figure
+    draw: Callable[[Paper], Figure]
     section: str = "charts"
     note: str = ""
+
+    @cached_property
+    def figure(self) -> Figure:
+        return self.draw(SCREEN)
+
+    @cached_property
+    def narrow(self) -> Figure:
+        return self.draw(COLUMN)
 
 
 @dataclass(frozen=True)
@@ -48,13 +79,25 @@ class MapImage:
 
 def draw_charts(page: Page) -> list[Chart]:
     """Return every chart of a page, in its order."""
-    bars = [Chart(bars.name, bars.title, draw_bars(bars), note=" ".join(bars.notes)) for bars in page.charts]
-    curves = [Chart(one.name, one.title, draw_curves(one), note=" ".join(one.notes)) for one in page.curves]
+    found = [_chart(one, draw_bars) for one in page.charts]
+    found += [_chart(page.effects, draw_effects)] if page.effects else []
+    found += [_chart(one, draw_curves) for one in page.curves]
+    found += [_chart(one, _draw_front) for one in page.costs]
+    found += [_chart(one, draw_grid) for one in page.grids]
+    found += [_chart(page.likeness, draw_likenesses)] if page.likeness else []
     drawn = page.teachers.reliability if page.teachers else None
-    teachers = [Chart(drawn.name, drawn.title, draw_reliability(drawn), "teachers")] if drawn else []
+    found += [Chart(drawn.name, drawn.title, partial(draw_reliability, drawn), "teachers")] if drawn else []
     fronts = page.compression.charts if page.compression else []
-    drawn_fronts = [Chart(one.name, one.title, draw_front(one), "compression", " ".join(one.notes)) for one in fronts]
-    return bars + curves + teachers + drawn_fronts
+    return found + [_chart(one, _draw_front, "compression") for one in fronts]
+
+
+def _chart(shown: Drawn, draw: Callable[[Drawn, Paper], Figure], section: str = "charts") -> Chart:
+    return Chart(shown.name, shown.title, partial(draw, shown), section, " ".join(shown.notes))
+
+
+def _draw_front(front: Front, paper: Paper) -> Figure:
+    """Its labels find their places on one size of paper; print takes it over two columns."""
+    return draw_front(front)
 
 
 def find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:

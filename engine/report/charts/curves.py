@@ -1,4 +1,7 @@
-"""Learning curves: takes the points of each arm, gives lines that are all seen, also where they lie on one another."""
+"""Learning curves: takes the points and the spread of each arm, gives lines that are all seen, and bands behind them.
+
+Lines that lie on one another are dashed in turn; a band reaches from the lowest to the highest seed.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from engine.report.charts.style import INK, STYLE, colour_of, draw_legend
+from engine.report.charts.style import SCREEN, Paper, colour_of, draw_legend, mark_of, tidy
 
 Point = tuple[int, float]
 Piece = tuple[Point, ...]
+Band = tuple[int, float, float]
 DASH = 6.0  # points: how long each arm is seen where several lie on one another
 WIDEST, THINNEST = 2.8, 1.2  # points: later lines are thinner, so that those just below them are seen on both sides
-MARKED = 30  # epochs from which on points are not marked
+MARKED = 30  # epochs from which on only some points are marked
+MOST_MARKS = 8  # of a longer line
 
 
 @dataclass(frozen=True)
 class Curves:
     """One line for each arm over epochs (counted from 1); recovery after pruning goes on where training ended.
 
+    `bands`: the least and the most of several seeds at an epoch, for arms that have them.
     `pruned`: the epoch after which an arm was pruned, for arms that were. `notes` say what a reader must know.
     """
 
@@ -36,6 +41,7 @@ class Curves:
     lines: Mapping[str, Sequence[Point]]
     arms: Sequence[str] = field(default_factory=tuple)
     pruned: Mapping[str, int] = field(default_factory=dict)
+    bands: Mapping[str, Sequence[Band]] = field(default_factory=dict)
     notes: Sequence[str] = field(default_factory=tuple)
 
     def pieces(self, arm: str) -> list[Piece]:
@@ -55,42 +61,52 @@ class Curves:
         return found
 
 
-def draw_curves(curves: Curves) -> Figure:
+def draw_curves(curves: Curves, paper: Paper = SCREEN) -> Figure:
     """Return the chart; lines that lie on one another are dashed in turn, and a cross marks where an arm was pruned."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(5.2, 3.3), layout="constrained")
+    with paper.style():
+        figure = paper.figure(3.3 * paper.scale + (0.3 if paper.scale < 1 else 0.0))
         axes = figure.add_subplot()
         for at, arm in enumerate(curves.arms or curves.lines):
+            _draw_band(axes, curves, arm, at)
             for number, piece in enumerate(curves.pieces(arm)):
-                _draw_piece(axes, curves, arm, at, piece, is_named=number == 0)
-            _mark_pruning(axes, curves, arm, at)
-        axes.set_title(f"{curves.title} [{curves.unit}]" if curves.unit else curves.title, loc="left", fontsize=11)
+                _draw_piece(axes, curves, arm, at, piece, paper, is_named=number == 0)
+            _mark_pruning(axes, curves, arm, at, paper)
+        tidy(axes, f"{curves.title} [{curves.unit}]" if curves.unit else curves.title, paper)
         axes.set_xlabel("epoch, recovery included" if curves.pruned else "epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.25, linewidth=0.6, color=INK)
-        draw_legend(figure, curves.lines)
+        draw_legend(figure, curves.lines, paper)
         for handle in [handle for legend in figure.legends for handle in legend.legend_handles]:  # none of too many
             if isinstance(handle, Line2D):  # in the legend nothing lies on it
                 handle.set_linestyle("-")
     return figure
 
 
-def _draw_piece(axes: Axes, curves: Curves, arm: str, at: int, piece: Piece, *, is_named: bool) -> None:
+def _draw_band(axes: Axes, curves: Curves, arm: str, at: int) -> None:
+    """Arms of the very same line share their band: drawn once more it would look like more."""
+    twins = next((arms for arms in curves.owners.values() if arm in arms), [arm])
+    band = curves.bands.get(arm, ())
+    if len(band) > 1 and twins[0] == arm:
+        epochs, least, most = zip(*band, strict=True)
+        axes.fill_between(epochs, least, most, color=colour_of(at), alpha=0.18, linewidth=0)
+
+
+def _draw_piece(axes: Axes, curves: Curves, arm: str, at: int, piece: Piece, paper: Paper, *, is_named: bool) -> None:
     twins = curves.owners[piece]
     turn, count = twins.index(arm), len(twins)
     epochs, values = zip(*piece, strict=True)
     style: Any = "-" if count == 1 else (DASH * turn, (DASH, DASH * (count - 1)))
-    wide = WIDEST - (WIDEST - THINNEST) * at / max(len(curves.arms or curves.lines) - 1, 1)
+    wide = paper.scale * (WIDEST - (WIDEST - THINNEST) * at / max(len(curves.arms or curves.lines) - 1, 1))
+    every = count if len(piece) < MARKED else math.lcm(count, math.ceil(len(piece) / MOST_MARKS))
     axes.plot(
         epochs, values, label=arm if is_named else "_", color=colour_of(at), linestyle=style, linewidth=wide,
-        marker="o" if len(piece) < MARKED else None, markersize=2 * wide + 1, markevery=(turn % len(piece), count),
+        marker=mark_of(at), markersize=2 * wide + 1, markevery=(turn % len(piece), every),
     )  # fmt: skip
 
 
-def _mark_pruning(axes: Axes, curves: Curves, arm: str, at: int) -> None:
+def _mark_pruning(axes: Axes, curves: Curves, arm: str, at: int, paper: Paper) -> None:
     """Put a cross at the last point before an arm was pruned, those of several arms beside one another in size."""
     last = [point for point in curves.lines.get(arm, ()) if point[0] <= curves.pruned.get(arm, -1)][-1:]
     for epoch, value in last:
         before = [one for one in curves.pruned if one in curves.lines].index(arm)
-        size = 9.0 + 4.0 * before
+        size = paper.scale * (9.0 + 4.0 * before)
         axes.plot(epoch, value, marker="x", color=colour_of(at), markersize=size, markeredgewidth=1.8, label="_")
