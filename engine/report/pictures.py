@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
-from engine.report.charts.bars import draw_bars
+from engine.report.charts.bars import Bars, draw_bars, draw_panels
 from engine.report.charts.curves import draw_curves
 from engine.report.charts.effects import draw_effects
 from engine.report.charts.grids import draw_grid
@@ -52,6 +52,7 @@ class Chart:
     draw: Callable[[Paper], Figure]
     section: str = "charts"
     note: str = ""
+    bars: Bars | None = None
 
     @cached_property
     def figure(self) -> Figure:
@@ -79,7 +80,7 @@ class MapImage:
 
 def draw_charts(page: Page) -> list[Chart]:
     """Return every chart of a page, in its order."""
-    found = [_chart(one, draw_bars) for one in page.charts]
+    found = [replace(_chart(one, draw_bars), bars=one) for one in page.charts]
     found += [_chart(page.effects, draw_effects)] if page.effects else []
     found += [_chart(one, draw_curves) for one in page.curves]
     found += [_chart(one, _draw_front) for one in page.costs]
@@ -89,6 +90,16 @@ def draw_charts(page: Page) -> list[Chart]:
     found += [Chart(drawn.name, drawn.title, partial(draw_reliability, drawn), "teachers")] if drawn else []
     fronts = page.compression.charts if page.compression else []
     return found + [_chart(one, _draw_front, "compression") for one in fronts]
+
+
+def printed_charts(charts: Sequence[Chart]) -> list[Chart]:
+    """Return the charts as a column of print has them: all bars are panels of one figure, with one legend."""
+    panels = [one.bars for one in charts if one.bars is not None]
+    if len(panels) < 2:
+        return list(charts)
+    notes = " ".join(dict.fromkeys(note for bars in panels for note in bars.notes))
+    whole = Chart("bars", ", ".join(bars.title for bars in panels), partial(draw_panels, panels), note=notes)
+    return [whole, *(one for one in charts if one.bars is None)]
 
 
 def _chart(shown: Drawn, draw: Callable[[Drawn, Paper], Figure], section: str = "charts") -> Chart:

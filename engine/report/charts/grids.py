@@ -74,10 +74,12 @@ def _draw_cell(axes: Axes, row: int, column: int, one: Tried | None, colours: Sc
         )  # fmt: skip
         axes.text(column, row, "none", ha="center", va="center", fontsize=paper.small)
         return
-    colour = colours.to_rgba(one.mean)
+    low, high = colours.get_clim()
+    share = (one.mean - (low or 0.0)) / ((high or 0.0) - (low or 0.0))
+    colour = matplotlib.colormaps[COLOURS](share)
     axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor=INK, linewidth=0.4))
     half = "" if one.half is None else f" \u00b1 {one.half:.1f}"
-    letters = "black" if float(colours.norm(one.mean)) > BRIGHT else "white"
+    letters = "black" if share > BRIGHT else "white"
     axes.text(
         column, row, f"{one.mean:.1f}{half}\nn={one.n}", ha="center", va="center", fontsize=paper.small, color=letters
     )

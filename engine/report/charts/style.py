@@ -52,7 +52,7 @@ class Paper:
     @contextmanager
     def style(self) -> Iterator[None]:
         """Draw in the house's look, with letters of this paper's size."""
-        sizes = {"font.size": self.small, "axes.labelsize": self.small, "legend.fontsize": self.small}
+        sizes: Any = {"font.size": self.small, "axes.labelsize": self.small, "legend.fontsize": self.small}
         with matplotlib.rc_context({**STYLE, **sizes, "axes.titlesize": self.large}):
             yield
 
