@@ -58,6 +58,11 @@ class Chart:
     def figure(self) -> Figure:
         return self.draw(SCREEN)
 
+    @property
+    def is_broad(self) -> bool:
+        """Whether it takes the whole width of a page."""
+        return float(self.figure.get_figwidth()) > 6
+
     @cached_property
     def narrow(self) -> Figure:
         return self.draw(COLUMN)

@@ -141,7 +141,8 @@ SENTENCES = {
     "across_note": "The tables have different test images: compare within a table, not across.",
     # charts and pictures
     "bars_note": "Bars: means over seeds.",
-    "whiskers_note": "Whiskers: 95 % t intervals over seeds, {counts}.",
+    "whiskers_note": "Whiskers: 95 % t intervals over seeds (shares on the logit scale, all else on the log scale), "
+    "{counts}.",
     "wilson_whiskers": "Of one seed: Wilson's 95 % interval over its test images.",
     "dots_note": "Points: single seeds.",
     "hatched_note": "Hatched: pruned.",
@@ -166,7 +167,7 @@ SENTENCES = {
     "cost_front": "Filled: on the front in {sure} % or more of {draws} draws of what other seeds might have given, so "
     "that no other arm is as right for as little. Faint: in {rest} % or fewer. Hollow: in between. Dotted: the front "
     "of the means.",
-    "cost_edges": "Whiskers: 95 % t intervals over seeds.",
+    "cost_edges": "Whiskers: 95 % t intervals over seeds (shares on the logit scale, all else on the log scale).",
     "cross_note": "Cross: where an arm was pruned; what comes after it is recovery.",
     "many_names": "{count} of them, in the order of the tables; colours come again after {colours}",
     "dashes_note": "Dashed in turn: arms whose means are the same there.",

@@ -47,22 +47,21 @@ def draw_bars(bars: Bars, paper: Paper = SCREEN) -> Figure:
 
 def draw_panels(charts: Sequence[Bars], paper: Paper = SCREEN) -> Figure:
     """Return charts of the same arms below one another, with one legend: a figure as the paper has it."""
+    high = 1.65 if len(charts) > 1 else 2.6  # inches a panel
     with paper.style():
-        figure = paper.figure(
-            (2.0 if len(charts) > 1 else 3.2) * len(charts) * paper.scale + 0.5, _width(charts, paper)
-        )
+        figure = paper.figure(high * len(charts) + 0.2 + 0.17 * len(charts[0].values) / 2, _width(charts[0], paper))
         axes = figure.subplots(len(charts), 1, squeeze=False)[:, 0]
         for at, bars in enumerate(charts):
-            _draw_panel(axes[at], bars, paper, figure.get_figwidth())
+            _draw_panel(axes[at], bars, paper, figure.get_figwidth(), 72 * high - 5 * paper.small)
         arms = charts[0].values
         draw_legend(figure, arms, paper, [_key(charts[0], arm, at) for at, arm in enumerate(arms)])
     return figure
 
 
-def _width(charts: Sequence[Bars], paper: Paper) -> float:
-    """A page on the screen gives many bars more room; a column of print is as wide as it is."""
-    bars = len(charts[0].points) * len(charts[0].values)
-    return min(11.0, max(paper.width, 0.42 * bars + 1.0)) if paper is SCREEN else paper.width
+def _width(bars: Bars, paper: Paper) -> float:
+    """A page on the screen gives very many bars more room; a column of print is as wide as it is."""
+    count = len(bars.points) * len(bars.values)
+    return min(11.0, max(paper.width, 0.13 * count + 0.8)) if paper is SCREEN else paper.width
 
 
 def _key(bars: Bars, arm: str, at: int) -> Patch:
@@ -70,35 +69,41 @@ def _key(bars: Bars, arm: str, at: int) -> Patch:
     return Patch(facecolor=colour_of(at), edgecolor=INK, linewidth=0.4, hatch=hatch, label=f"{at + 1} {arm}")
 
 
-def _draw_panel(axes: Axes, bars: Bars, paper: Paper, width: float) -> None:
+def _draw_panel(axes: Axes, bars: Bars, paper: Paper, width: float, high: float) -> None:
+    """Draw bars, each with its number above all that stands on it, and room for the numbers under the title."""
     room = 0.8 * (width - 0.8) / max(len(bars.points) * len(bars.values), 1)  # inches a bar
-    for at, arm in enumerate(bars.values):
-        _draw_arm(axes, bars, arm, at, paper, room)
+    tops = [_draw_arm(axes, bars, arm, at, paper) for at, arm in enumerate(bars.values)]
     tidy(axes, f"{bars.title} [{bars.unit}]", paper, grid="y")
     _label_groups(axes, bars, paper, room)
-    axes.margins(y=0.2 if room < NARROW else 0.12)
-    axes.set_ylim(bottom=0)
+    longest = 0.0
+    for at, arm in enumerate(bars.values) if room >= THIN else ():
+        for place, value, top in zip(_places(bars, at), bars.values[arm], tops[at], strict=True):
+            text = "none" if value is None else short_number(value)
+            longest = max(longest, 0.65 * len(text) if room < NARROW else 1.0)
+            _label_bar(axes, place, text, top, paper, is_upright=room < NARROW)
+    spare = min(0.6, (longest * paper.small + 6) / high)
+    axes.set_ylim(0, max((top for row in tops for top in row), default=0.0) / (1 - spare) or 1.0)
 
 
-def _draw_arm(axes: Axes, bars: Bars, arm: str, at: int, paper: Paper, room: float) -> None:
-    wide, count = 0.8 / len(bars.values), len(bars.points)
-    places = [group - 0.4 + wide * (at + 0.5) for group in range(count)]
+def _places(bars: Bars, at: int) -> list[float]:
+    wide = 0.8 / len(bars.values)
+    return [group - 0.4 + wide * (at + 0.5) for group in range(len(bars.points))]
+
+
+def _draw_arm(axes: Axes, bars: Bars, arm: str, at: int, paper: Paper) -> list[float]:
+    """Draw the bars of an arm and return how high each reaches, with its whisker and its seeds."""
+    wide, count, places = 0.8 / len(bars.values), len(bars.points), _places(bars, at)
     heights = [0.0 if value is None else value for value in bars.values[arm]]
     hatch = HATCH if arm in bars.hatched else None
     axes.bar(
         places, heights, wide * 0.9, label=arm, color=colour_of(at), hatch=hatch, edgecolor=INK, linewidth=0.4
     )  # fmt: skip
-    edges = bars.edges.get(arm, [None] * count)
+    edges, seeds = bars.edges.get(arm, [None] * count), bars.seeds.get(arm, [()] * count)
     _draw_whiskers(axes, places, heights, edges, paper)
-    seeds = bars.seeds.get(arm, [()] * count)
     for place, values in zip(places, seeds, strict=True):
         if len(values) > 1:
             _draw_seeds(axes, place, wide, values, paper)
-    if room < THIN:
-        return
-    for number, value in enumerate(bars.values[arm]):
-        tops = [heights[number], *(edges[number] or ()), *seeds[number]]
-        _label_bar(axes, places[number], value, max(tops), paper, is_upright=room < NARROW)
+    return [max(heights[number], *(edges[number] or (0.0,)), *seeds[number]) for number in range(count)]
 
 
 def _draw_whiskers(
@@ -123,10 +128,9 @@ def _draw_seeds(axes: Axes, place: float, wide: float, values: Sequence[float], 
     )  # fmt: skip
 
 
-def _label_bar(axes: Axes, place: float, value: float | None, top: float, paper: Paper, *, is_upright: bool) -> None:
-    text = "none" if value is None else short_number(value)
+def _label_bar(axes: Axes, place: float, text: str, top: float, paper: Paper, *, is_upright: bool) -> None:
     axes.annotate(
-        text, (place, top), (0, 3), textcoords="offset points", ha="center", va="bottom", fontsize=paper.small,
+        text, (place, top), (0, 4), textcoords="offset points", ha="center", va="bottom", fontsize=paper.small,
         rotation=90 if is_upright else 0,
     )  # fmt: skip
 
@@ -137,9 +141,9 @@ def _label_groups(axes: Axes, bars: Bars, paper: Paper, room: float) -> None:
     axes.tick_params(length=0)
     if room < THIN or len(bars.values) < 2:
         return
-    wide = 0.8 / len(bars.values)
-    places = [group - 0.4 + wide * (at + 0.5) for group in range(len(bars.points)) for at in range(len(bars.values))]
-    numbers = [str(at + 1) for _ in bars.points for at in range(len(bars.values))]
+    places = [place for at in range(len(bars.values)) for place in _places(bars, at)]
+    numbers = [str(at + 1) for at in range(len(bars.values)) for _ in bars.points]
+    axes.xaxis.remove_overlapping_locs = False  # the number of a bar in the middle of its group
     axes.set_xticks(places, numbers, minor=True, fontsize=paper.small)
     axes.tick_params(axis="x", which="minor", length=0, pad=2)
     axes.tick_params(axis="x", which="major", pad=4 + 1.4 * paper.small)

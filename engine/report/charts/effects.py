@@ -45,13 +45,12 @@ def draw_effects(effects: Effects, paper: Paper = SCREEN) -> Figure:
     rows = [max(len(held), 1) for _, held in effects.points]
     with paper.style():
         high = HIGH * paper.small / 9
-        figure = paper.figure(high * (sum(rows) + 1.6 * len(rows)) + 0.9 * paper.small / 9, _width(paper))
+        figure = paper.figure(high * (sum(rows) + 1.6 * len(rows)) + 1.1 * paper.small / 9, _width(paper))
         panels = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=[row + 0.6 for row in rows])
         for axes, (point, held) in zip(panels[:, 0], effects.points, strict=True):
             _draw_panel(axes, held, paper)
             tidy(axes, point_name(point), paper, grid="x")
-        panels[0, 0].set_title(" \u2013 ".join(filter(None, (effects.title, point_name(effects.points[0][0])))),
-                               loc="left", fontsize=paper.large)  # fmt: skip
+        figure.suptitle(effects.title, x=0.01, ha="left", fontsize=paper.large)
         panels[-1, 0].set_xlabel(effects.across)
     return figure
 
@@ -67,7 +66,7 @@ def _draw_panel(axes: Axes, held: Sequence[Effect], paper: Paper) -> None:
         if one.edges is not None:
             axes.plot(one.edges, (row, row), color=colour, linewidth=1.8 * paper.scale, marker="|", markersize=6)
         axes.plot(
-            one.mean, row, linestyle="none", marker=mark_of(one.place), markersize=8 * paper.scale, color=colour,
+            one.mean, row, linestyle="none", marker=mark_of(one.place), markersize=6.5 * paper.scale, color=colour,
             markerfacecolor=colour if one.is_told else "white", markeredgewidth=1.4 * paper.scale,
         )  # fmt: skip
         axes.annotate(

@@ -45,8 +45,8 @@ class SearchGrid:
 def draw_grid(grid: SearchGrid, paper: Paper = SCREEN) -> Figure:
     """Return the heat map; what was not tried, or has no figure yet, is hatched and says so."""
     with paper.style():
-        wide = paper.width if paper is not SCREEN else max(paper.width, 1.0 * len(grid.columns) + 2.2)
-        figure = paper.figure(0.62 * paper.small / 9 * len(grid.rows) + 1.4, min(wide, 11.0))
+        wide = paper.width if paper is not SCREEN else max(paper.width, 0.7 * len(grid.columns) + 2.4)
+        figure = paper.figure(0.68 * paper.small / 9 * len(grid.rows) + 1.4, min(wide, 11.0))
         axes = figure.add_subplot()
         colours = _scale(grid)
         for row in range(len(grid.rows)):
@@ -78,7 +78,7 @@ def _draw_cell(axes: Axes, row: int, column: int, one: Tried | None, colours: Sc
     share = (one.mean - (low or 0.0)) / ((high or 0.0) - (low or 0.0))
     colour = matplotlib.colormaps[COLOURS](share)
     axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, edgecolor=INK, linewidth=0.4))
-    half = "" if one.half is None else f" \u00b1 {one.half:.1f}"
+    half = "" if one.half is None else f"\n\u00b1 {one.half:.1f}"
     letters = "black" if share > BRIGHT else "white"
     axes.text(
         column, row, f"{one.mean:.1f}{half}\nn={one.n}", ha="center", va="center", fontsize=paper.small, color=letters
