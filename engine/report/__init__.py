@@ -19,7 +19,7 @@
     compression  what pruned, masked and quantised arms gave
     compression_speeds   what they save when they run
     front_chart  accuracy against latency
-    figures      the charts
+    charts       the charts
     step_chart   the parts of a training step
     images       the images in words
     page         what the report says

@@ -23,7 +23,7 @@ from engine.analysis.snapshot import Row
 from engine.core.data.wordnet import class_title
 from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
-from engine.report.figures import INK, STYLE, colour_of
+from engine.report.charts.style import INK, STYLE, colour_of
 from engine.report.sentences import say
 from store.metrics import MAP_WORDS
 

@@ -82,6 +82,11 @@ class Sheet:
         ours, base = (self.seeds(name, point, "test_top1") for name in (arm, self.baseline))
         return compared.difference if compared is not None else paired_shares(ours, base)
 
+    def common_seeds(self, arm: str, point: str) -> int:
+        """Return how many seeds an arm has in common with the baseline in test accuracy."""
+        ours, base = (self.seeds(name, point, "test_top1") for name in (arm, self.baseline or arm))
+        return len(ours.keys() & base.keys())
+
     def lone_run(self, arm: str, point: str) -> Row | None:
         """Return the run of an arm that one seed alone stands for, where its interval over test images is known."""
         row = self.cells.get((arm, point, "test_top1"))

@@ -8,8 +8,9 @@ from pathlib import Path
 from markupsafe import Markup, escape
 
 from engine.home.files import write_atomic
+from engine.report.charts.files import to_svg
+from engine.report.charts.style import INK
 from engine.report.document import Document
-from engine.report.figures import INK, to_svg
 from engine.report.forms.environment import TEMPLATES, make_environment
 from engine.report.pictures import Chart
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from jinja2 import Environment
 
 from engine.home.files import write_atomic
+from engine.report.charts.files import to_pdf
 from engine.report.document import Chapter, Document
-from engine.report.figures import to_pdf
 from engine.report.forms.environment import make_environment
 from engine.report.page import Page
+from engine.report.pictures import printed_charts
 from engine.report.tables import Table
 
 
@@ -50,10 +51,13 @@ def write_latex(document: Document, folder: Path) -> Path:
 
 def _write_chapter(made: Environment, chapter: Chapter, tables: list[NamedTable], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for chart in chapter.charts:
-        write_atomic(folder / f"{chart.name}.pdf", to_pdf(chart.figure))
+    charts = printed_charts(chapter.charts)
+    for chart in charts:
+        write_atomic(folder / f"{chart.name}.pdf", to_pdf(chart.narrow))
     _write_tables(made, tables, chapter.page.title, chapter.page.experiment, folder / "tables")
-    text = made.get_template("report_body.tex.j2").render(chapter=chapter, page=chapter.page, tables=tables)
+    text = made.get_template("report_body.tex.j2").render(
+        chapter=chapter, page=chapter.page, tables=tables, charts=charts
+    )
     write_atomic(folder / "report.tex", text)
 
 
