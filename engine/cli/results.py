@@ -56,7 +56,7 @@ def sql(
 
 @app.command()
 def report(
-    name: Annotated[str, typer.Argument(help="an experiment")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="experiments; a chapter for each")],
     style: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; md and html by default")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
     missing: Annotated[
@@ -75,16 +75,16 @@ def report(
     place = _find_fresh(home)
     with one_snapshot(place) as snapshot:
         if missing:
-            for line in list_missing(snapshot, name):
+            for line in (line for name in names for line in list_missing(snapshot, name)):
                 tell(line)
             return
         if against is not None:
-            changes = list_changes(snapshot, name, against)
+            changes = [change for name in names for change in list_changes(snapshot, name, against)]
             for change in changes:
                 say(f"changed: {change}")
             say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
         with write_as_person():
-            paths = make_report(snapshot, name, tuple(style or ("md", "html")), out)
+            paths = make_report(snapshot, names, tuple(style or ("md", "html")), out)
         for path in paths:
             tell(str(path))
 

@@ -299,14 +299,16 @@ def facts(name: str, **more: Any) -> Told:
 
 def page(name: str) -> Told:
     """The text of a page with a hole and without one, as its template says it."""
-    from engine.report import _environment, _markdown_environment
+    from engine.report.document import Chapter, Document
+    from engine.report.forms.environment import make_environment, markdown_environment
 
     def told() -> str:
         whole = make_page("paper", make_rows(TINY if name == "whole" else QUEUED))
         kind = "md" if name in ("whole", "markdown") else "html"
-        parts = {"charts": [], "maps": [], "arms": [], "style": ""}
-        made = _markdown_environment() if kind == "md" else _environment(is_html=True)
-        return made.get_template(f"report.{kind}.j2").render(page=whole, **parts)
+        document = Document("paper", [Chapter(whole)])
+        made = markdown_environment() if kind == "md" else make_environment(is_html=True)
+        chapters = [(document.chapters[0], [])]
+        return made.get_template(f"report.{kind}.j2").render(document=document, chapters=chapters, style="")
 
     return told
 

@@ -14,7 +14,8 @@ from markdown_it.token import Token
 
 from engine.collect import collect
 from engine.home.files import write_json
-from engine.report import TEMPLATES, _markdown_environment, make_report
+from engine.report import make_report
+from engine.report.forms.environment import TEMPLATES, markdown_environment
 from tests.helpers.synthetic import Arm, SyntheticHome
 
 HOSTILE = (
@@ -65,7 +66,7 @@ def test_nothing_but_the_templates_own_elements_is_there(tokens: list[Token]) ->
 
 def test_headings_are_the_title_and_the_templates(tokens: list[Token]) -> None:
     title, *others = texts_of(tokens, "heading_open")
-    told = re.findall(r"^#+ (\w.*)$", (TEMPLATES / "report.md.j2").read_text(), re.MULTILINE)
+    told = re.findall(r"^#+ (\w.*)$", (TEMPLATES / "report_body.md.j2").read_text(), re.MULTILINE)
     assert " ".join(title.split()) == SEEN
     assert set(others) <= {*told, "data.split=60/20/20"}
 
@@ -78,7 +79,7 @@ def test_hostile_texts_are_read_as_they_were_written(tokens: list[Token]) -> Non
 
 
 def test_a_template_cannot_forget_to_escape() -> None:
-    said = _markdown_environment().from_string(
+    said = markdown_environment().from_string(
         "{{ text }} {{ [text]|join }} {{ text ~ '' }}{% macro m(x) %}{{ x }}{% endmacro %}{{ m(text) }}"
     )
     assert said.render(text="*a*<b>").count(r"\*a\*&lt;b>") == 4
@@ -87,7 +88,7 @@ def test_a_template_cannot_forget_to_escape() -> None:
 
 
 def test_a_path_in_brackets_and_a_span_of_code_hold_anything() -> None:
-    said = _markdown_environment().from_string("![]({{ path|link }}) {{ path|code }}").render(path="a b)`(<c>.png")
+    said = markdown_environment().from_string("![]({{ path|link }}) {{ path|code }}").render(path="a b)`(<c>.png")
     inline = READER.parse(said)[1]
     image, code = (child for child in inline.children or () if child.type != "text")
     assert (image.attrs["src"], code.content) == ("a%20b%29%60%28%3Cc%3E.png", "a b)`(<c>.png")

@@ -1,0 +1,74 @@
+"""Where templates are filled in: takes a form, gives a Jinja environment in which what a template says is text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from engine.report.narrow import narrow_tables
+from engine.report.sentences import say
+from store.escape import code_markdown, escape_markdown, escape_tex
+
+TEMPLATES = Path(__file__).parents[3] / "templates"
+
+
+def make_environment(is_html: bool = False) -> Environment:
+    """Return where templates are filled in; in HTML what they say is escaped, in LaTeX where they say so."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=is_html, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    made.globals["say"] = say
+    made.filters |= {"tex": to_tex, "stack": _stack_tex, "narrow": narrow_tables, "breaks": _with_breaks}
+    made.filters |= {"deeper": _with_deeper_tags}
+    return made
+
+
+def markdown_environment() -> Environment:
+    """Return where templates of Markdown are filled in: whatever they say is text, and no template can forget it.
+
+    `code` makes a span of code of a text, and `link` a path that stands in brackets.
+    """
+    made = make_environment(is_html=True).overlay(finalize=_as_markdown)  # what is Markup already stays as it is
+    made.filters |= {"code": lambda text: Markup(code_markdown(text)), "link": lambda path: Markup(quote(path))}
+    made.filters |= {"deeper": _with_deeper_lines}
+    return made
+
+
+def _as_markdown(value: object) -> Markup:
+    return value if isinstance(value, Markup) else Markup(escape_markdown(str(value)))
+
+
+def _with_deeper_lines(text: Markup, levels: int) -> Markup:
+    """Set the headings of Markdown lower: only a template's own begin a line with #, as texts are escaped."""
+    return Markup(re.sub(r"^(?=#+ )", "#" * levels, text, flags=re.MULTILINE)) if levels else text
+
+
+def _with_deeper_tags(text: Markup, levels: int) -> Markup:
+    """Set the headings of HTML lower: only a template's own are tags, as texts are escaped."""
+
+    def moved(found: re.Match[str]) -> str:
+        return f"<{found[1]}h{min(int(found[2]) + levels, 6)}"
+
+    return Markup(re.sub(r"<(/?)h([1-6])(?=[ >])", moved, text)) if levels else text
+
+
+def _with_breaks(text: str) -> Markup:
+    """Let a long name break where its words end."""
+    return Markup("_<wbr>").join(escape(part) for part in text.split("_"))
+
+
+def to_tex(text: str) -> str:
+    """Escape for LaTeX; a hyphen before a number is a minus."""
+    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", escape_tex(text))
+
+
+def _stack_tex(text: str, side: str) -> str:
+    """Set the lines of a heading one above the other."""
+    lines = [to_tex(line) for line in text.split("\n")]
+    stacked = r" \\{} ".join(lines)  # a line may begin with a bracket, which \\ would take for a length
+    return stacked if len(lines) == 1 else rf"\shortstack[{side}]{{{stacked}}}"

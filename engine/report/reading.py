@@ -1,0 +1,52 @@
+"""The store asked for a page: takes a snapshot and an experiment's name, gives its rows, and its Page."""
+
+from __future__ import annotations
+
+from engine.analysis.agreement import compare_untaught
+from engine.analysis.claims import check_claims
+from engine.analysis.compression import read_compression
+from engine.analysis.factorial import read_factorials
+from engine.analysis.snapshot import Snapshot
+from engine.analysis.trainings import read_trainings
+from engine.core.distill.answers import ANSWERS_FILE
+from engine.home.commits import Damage, find_artifact_damage
+from engine.report.changes import compare_baseline
+from engine.report.page import SECTIONS, Page, make_page
+from engine.report.sheet import ReportRows, Sheet
+from engine.verify.certificate import read_certificates
+
+PARTS = (
+    "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
+    "damaged",
+)  # fmt: skip
+
+
+def read_page(snapshot: Snapshot, name: str) -> Page:
+    """Return the page of an experiment. Raises QueryError for an unknown one."""
+    rows = read_rows(snapshot, name)
+    sheet = Sheet(rows)
+    changes = compare_baseline(snapshot, name, sheet.arms, sheet.baseline)
+    compression = read_compression(snapshot, name, sheet.baseline, changes.comparisons)
+    factorials = read_factorials(snapshot, name, sheet.arms, sheet.baseline)
+    certificates = read_certificates(snapshot.home, name)
+    return make_page(name, rows, check_claims(snapshot, name), certificates, changes, factorials, compression)
+
+
+def read_rows(snapshot: Snapshot, name: str) -> ReportRows:
+    """Return all that a page needs of the store for an experiment. Raises QueryError for an unknown one."""
+    snapshot.check_experiment(name)
+    (about,) = snapshot.ask("report_about", name=name)
+    parts = {part: snapshot.ask(f"report_{part}", name=name) for part in PARTS}
+    published = snapshot.ask("report_published", section=SECTIONS[name]) if name in SECTIONS else []
+    trainings, followings = read_trainings(snapshot, name), compare_untaught(snapshot, name)
+    parts["damaged"] += _find_damage(snapshot, name)
+    return ReportRows(about=about, published=published, trainings=trainings, followings=followings, **parts)
+
+
+def _find_damage(snapshot: Snapshot, name: str) -> list[dict[str, str]]:
+    """Return what is damaged of the files that a report reads itself: maps, and answers that are compared."""
+    home, found = snapshot.home, list[Damage]()
+    for query, endings in (("report_maps", (".png",)), ("agreement_runs", (ANSWERS_FILE,))):
+        for row in snapshot.ask(query, name=name):
+            found += find_artifact_damage(home.job(row["job"]), endings)
+    return [{"file": str(one.path.relative_to(home.root)), "what": one.what} for one in found]

@@ -1,0 +1,12 @@
+"""Environments of templates: what a template says is text, and its headings alone can be set lower."""
+
+from __future__ import annotations
+
+from engine.report.forms.environment import make_environment, markdown_environment
+
+
+def test_headings_of_a_chapter_are_set_lower_and_texts_are_not() -> None:
+    text = "{% filter deeper(1) %}\n# One\n{{ said }}\n{% endfilter %}"
+    assert markdown_environment().from_string(text).render(said="# two") == "## One\n\\# two\n"
+    html = make_environment(is_html=True).from_string("{% filter deeper(1) %}<h1>{{ said }}</h1>{% endfilter %}")
+    assert html.render(said="<h1>") == "<h2>&lt;h1&gt;</h2>"
