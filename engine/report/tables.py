@@ -33,11 +33,12 @@ OF_A_RUN = ("test_top1", "val_top1", "train_seconds")
 
 @dataclass(frozen=True)
 class Cell:
-    """One finished entry of a table; `source` names the runs behind it."""
+    """One finished entry of a table; `source` names the runs behind it. The next after a best one is its second."""
 
     text: str
     source: str = ""
     is_best: bool = False
+    is_second: bool = False
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def set_beside(record: Record) -> Beside:
     for row in record.published:
         sections.setdefault(tuple(row[key] for key in SECTION_KEY), []).append(row)
     matches = {id(row): _best(row, record) for row in record.published}
-    tables = [_section_table(f"Phase {phase}: {name}", rows, matches) for (phase, name), rows in sections.items()]
+    tables = [_section_table(f"Published figures, phase {phase}: {name}", rows, matches) for (phase, name), rows in sections.items()]
     found = sum(match is not None and not match.apart for match in matches.values())
     return Beside(tables, len(record.published), found)
 

@@ -36,5 +36,5 @@ def make_paper_report(
             raise XpError(what, where=str(file), fix=f"submit them first: xp submit {file}")
         cover = make_cover(snapshot, loaded, names)
         chapters = [make_chapter(snapshot.home, read_page(snapshot, name), name) for name in there]
-    document = Document(loaded.paper.title, chapters, cover=cover)
+    document = Document(loaded.paper.title, chapters, front=cover.beside.tables, cover=cover)
     return write_document(document, formats, out_dir or Path("report") / loaded.name)
