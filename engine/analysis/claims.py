@@ -55,6 +55,16 @@ def check_claims(results: Home | Snapshot, name: str, claims: Sequence[Claim] | 
         wanted = _claims_of(snapshot, name) if claims is None else claims
         known = read_settings(snapshot, name)
         drafts = [_with_controls(draft, known) for claim in wanted for draft in _compare_claim(snapshot, name, claim)]
+    return _judge_drafts(drafts)
+
+
+def judge_across(snapshot: Snapshot, claim: Claim, first: str, second: str) -> list[Judged]:
+    """Judge a claim about the arms `EXPERIMENT/ARM` of any two experiments, a row for each point that both have."""
+    return _judge_drafts(_compare_across(snapshot, claim, first, second))
+
+
+def _judge_drafts(drafts: Sequence[Draft]) -> list[Judged]:
+    """Give each its verdict, with p after Holm over all of them."""
     tested = [_margin_p(claim, compared) for claim, compared, _ in drafts]
     adjusted = iter(holm([p for p in tested if p is not None]))
     ps = [None if p is None else next(adjusted) for p in tested]
@@ -86,8 +96,12 @@ def _shown(value: object) -> object:
 def _compare_claim(snapshot: Snapshot, name: str, claim: Claim) -> list[Draft]:
     if claim.expect == "not_worse" and claim.metric in METRICS and metric_of(claim.metric).better == "neither":
         return [(claim, None, say("nothing_worse", metric=claim.metric))]
+    return _compare_across(snapshot, claim, f"{name}/{claim.arm}", f"{name}/{claim.against}")
+
+
+def _compare_across(snapshot: Snapshot, claim: Claim, first: str, second: str) -> list[Draft]:
     try:
-        compared = compare_arms(snapshot, f"{name}/{claim.arm}", f"{name}/{claim.against}", claim.metric, anyway=True)
+        compared = compare_arms(snapshot, first, second, claim.metric, anyway=True)
     except QueryError as error:
         return [(claim, None, f"{error.what}; {error.fix}")]
     return [(claim, one, "") for one in compared]

@@ -10,9 +10,11 @@ import typer
 
 from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say, tell
 from engine.cli.terminal import hand_out
+from engine.errors import XpError
 from engine.home.access import write_as_person
 from engine.home.paths import Home
 
+PAPER_ENDS = (".yaml", ".yml")  # of what names a paper in a report's place: no experiment's name holds a dot
 DATA_FORMATS = ("csv", "json")  # read by programs: cells are as they are, but on a terminal
 
 
@@ -56,7 +58,7 @@ def sql(
 
 @app.command()
 def report(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="experiments; a chapter for each")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="experiments, a chapter for each; or the file of a paper")],
     style: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; md and html by default")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
     missing: Annotated[
@@ -67,11 +69,14 @@ def report(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Print the paper's tables and figures from the results."""
+    """Print the paper's tables and figures from the results; of a paper's file, its claims and figures answered."""
     from engine.analysis.freeze import list_changes
     from engine.analysis.snapshot import one_snapshot
     from engine.report import list_missing, make_report
 
+    if names[0].endswith(PAPER_ENDS):
+        _report_paper(names, style, out, home)
+        return
     place = _find_fresh(home)
     with one_snapshot(place) as snapshot:
         if missing:
@@ -87,6 +92,20 @@ def report(
             paths = make_report(snapshot, names, tuple(style or ("md", "html")), out)
         for path in paths:
             tell(str(path))
+
+
+def _report_paper(names: list[str], style: list[str] | None, out: Path | None, home: Path | None) -> None:
+    """Print the page of a paper, which is alone on its page."""
+    from engine.report.paper.making import make_paper_report
+
+    if len(names) > 1:
+        fix = f"name it alone: xp report {names[0]}"
+        raise XpError(f"{names[0]} is the file of a paper, and {names[1]} stands beside it", fix=fix)
+    place = _find_fresh(home)
+    with write_as_person():
+        paths = make_paper_report(place, Path(names[0]), tuple(style or ("md", "html")), out)
+    for path in paths:
+        tell(str(path))
 
 
 @app.command()

@@ -6,6 +6,7 @@ arms         `extends` between arms, dotted paths
 controls     the controls of pruned arms, in their short form
 cells        every arm at every matrix point, validated once
 overlays     what is laid over a spec
+paper_file   papers: lists of specs, and what a paper says
 messages     what pydantic found, in words
 ignored      words that would do nothing
 timm_options  which options a timm network takes; timm_options.txt is timm's own list

@@ -24,7 +24,7 @@ def read_overlays(overrides: Sequence[str], overlays: Sequence[str | Path]) -> T
     tree: Tree = {}
     for overlay in overlays:
         document = read_document(Path(overlay))
-        _check_replace(document)
+        check_replace(document)
         if "extends" in document.tree:
             raise _extends_refusal(document.keys.get(("extends",), ""))
         tree = merge_trees(tree, _nest_overlay(document.tree))
@@ -39,7 +39,7 @@ def _extends_refusal(where: str) -> SpecError:
     return SpecError([Problem(where, "extends", "only a spec extends another file", fix)])
 
 
-def _check_replace(document: Document) -> None:
+def check_replace(document: Document) -> None:
     held = document.tree.get(REPLACE, {})
     for arch, words in held.items() if isinstance(held, Mapping) else [("", held)]:
         path = f"{REPLACE}.{arch}" if arch else REPLACE

@@ -27,6 +27,7 @@
     pictures     charts drawn, attention maps found
     document     what every form is written from
     forms        Markdown, HTML, LaTeX
+    paper        a paper's page: what it says, answered, and printed figures beside ours
 
 A page is queries (store/queries/report_*.sql), these files, and a template (templates/report.*.j2).
 """

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.report.page import Page
+from engine.report.paper.cover import Cover
 from engine.report.pictures import Chart, MapImage, map_arms
 from engine.report.tables import Table
 
@@ -40,14 +41,18 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report: `lead` are sentences under the title, `front` the tables before the chapters."""
+    """A whole report: `lead` are sentences under the title, `front` the tables before the chapters.
+
+    A paper's page has a `cover` as well: what it says, answered, before the chapters.
+    """
 
     title: str
     chapters: Sequence[Chapter]
     front: Sequence[Table] = ()
     lead: Sequence[str] = ()
+    cover: Cover | None = None
 
     @property
     def is_single(self) -> bool:
         """Whether it is the page of one experiment and nothing else: then the chapter's title is the document's."""
-        return len(self.chapters) == 1 and not self.front and not self.lead
+        return len(self.chapters) == 1 and not self.front and not self.lead and not self.cover

@@ -81,13 +81,27 @@ def published_table(rows: ReportRows, sheet: Sheet) -> Table | None:
     """The paper's figures of this section with both readings of each change, and ours beside them."""
     if not rows.published:
         return None
-    twice = _printed_twice(rows.published)
-    body = [_published_row(row, sheet, _mark(row, twice)) for row in rows.published]
+    marks = unclear_marks(rows.published)
+    body = [
+        [*printed_cells(row, mark), *our_cells(row, sheet, find_pair(row, sheet))]
+        for row, mark in zip(rows.published, marks, strict=True)
+    ]
     needs = dict.fromkeys(need for row in rows.published for need in _needs(row, sheet))
-    notes = [say("readings"), say("ours"), *([say("two_changes", mark=UNCLEAR)] if twice else [])]
-    notes += [say("pruned_against", mark=UNCLEAR)] if any(row["prune"] for row in rows.published) else []
+    notes = [say("readings"), say("ours"), *unclear_notes(rows.published)]
     notes += [say("no_run", need=need) for need in needs]
     return Table("", COLUMNS, body, notes)
+
+
+def unclear_marks(published: Sequence[Row]) -> list[str]:
+    """Return for each row the mark of a figure that is printed twice, or whose meaning is open; empty for the others."""
+    twice = _printed_twice(published)
+    return [_mark(row, twice) for row in published]
+
+
+def unclear_notes(published: Sequence[Row]) -> list[str]:
+    """Return what the marks mean, of those that the rows have."""
+    notes = [say("two_changes", mark=UNCLEAR)] if _printed_twice(published) else []
+    return notes + ([say("pruned_against", mark=UNCLEAR)] if any(row["prune"] for row in published) else [])
 
 
 def _figure_of(row: Row) -> tuple[Any, ...]:
@@ -121,22 +135,31 @@ def find_pair(row: Row, sheet: Sheet) -> tuple[Place, Place] | None:
     return next(pairs, None)
 
 
-def _published_row(row: Row, sheet: Sheet, mark: str) -> list[Cell]:
+def printed_cells(row: Row, mark: str = "") -> list[Cell]:
+    """Return what is printed: name, split, value, change as it stands, and both readings of it."""
     value = number_text.NONE if row["value"] is None else f"{row['value']:g} {row['unit'].replace('percent', '%')}"
     unit = {"percent": "points"}.get(row["unit"], row["unit"])
     absolute = number_text.NONE if row["absolute_change"] is None else f"{row['absolute_change']:+g} {unit}"
-    printed = f"{row['change']:+g}" + (" %" if row["change_unit"] == "percent" else "") + mark
+    relative = number_text.NONE if row["relative_change"] is None else f"{row['relative_change']:+g} %"
     name = f"{row['model']} {row['attention'] or ''} {'pruned' if row['prune'] else ''}: {row['metric']}".replace(
         "  ", " "
     ).replace(" :", ":")
+    against = "" if row["against"] is None else f"against {row['against']}"
     return [
-        Cell(name, f"against {row['against']}"), Cell(row["split"] or ""), Cell(value), Cell(printed),
-        Cell(f"{row['relative_change']:+g} %"), Cell(absolute), *_our_cells(row, sheet),
+        Cell(name, against), Cell(row["split"] or ""), Cell(value), Cell(_printed_change(row, mark)), Cell(relative),
+        Cell(absolute),
     ]  # fmt: skip
 
 
-def _our_cells(row: Row, sheet: Sheet) -> list[Cell]:
-    metric, pair = PAPER_METRICS.get(row["metric"]), find_pair(row, sheet)
+def _printed_change(row: Row, mark: str) -> str:
+    if row["change"] is None:
+        return number_text.NONE
+    return f"{row['change']:+g}" + (" %" if row["change_unit"] == "percent" else "") + mark
+
+
+def our_cells(row: Row, sheet: Sheet, pair: tuple[Place, Place] | None) -> list[Cell]:
+    """Return ours beside a row: value, change in its own unit, change in per cent; `pair` is what corresponds to it."""
+    metric = PAPER_METRICS.get(row["metric"])
     if metric is None or pair is None:
         return [Cell(UNMATCHED), Cell(number_text.NONE), Cell(number_text.NONE)]
     one, other = pair

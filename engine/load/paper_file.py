@@ -1,0 +1,119 @@
+"""A paper's file loaded: takes its path, gives its words, the specs it lists and its sayings; or every mistake.
+
+A file is a paper's where it has `experiments:` at its top, which no spec has. A name that begins with an underscore is
+an overlay's or a base's: it is no spec of its own, and is checked as far as it can be alone (`check_overlay`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from engine.errors import Problem, SpecError, closest_hint
+from engine.load.messages import explain_error
+from engine.load.overlays import REPLACE, check_replace
+from engine.load.yaml_tree import Document, read_document
+from engine.spec import Spec
+from engine.spec.paper import Across, Conditions, Contrast, Decider, Paper, Saying, Sayings
+
+LISTS: dict[str, type[BaseModel]] = {
+    "conditions": Conditions, "sayings": Saying, "decided_by": Decider, "across": Across, "effect": Contrast,
+}  # fmt: skip
+FIRST_KEY = "experiments"
+Whole = TypeVar("Whole", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class LoadedPaper:
+    """A paper with its specs' files, in its order, and its sayings."""
+
+    file: Path
+    paper: Paper
+    specs: tuple[Path, ...]
+    claims: tuple[Saying, ...] = ()
+    inconsistencies: tuple[Saying, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What its report is filed under."""
+        return self.file.stem
+
+
+def is_paper(file: Path) -> bool:
+    """Whether a file is a paper's; one that cannot be read is none, and whoever takes it for a spec says why."""
+    try:
+        return FIRST_KEY in read_document(file).tree
+    except SpecError:
+        return False
+
+
+def load_paper(file: Path) -> LoadedPaper:
+    """Read and check a paper's file and its sayings; the specs are checked by whoever loads them.
+
+    Raises SpecError with every problem of the first file that has some.
+    """
+    document = read_document(file)
+    paper = _validated(document, file, Paper)
+    specs = [_near_file(document, file, (FIRST_KEY, at), name) for at, name in enumerate(paper.experiments)]
+    sayings = [_read_sayings(document, file, key) for key in ("claims", "inconsistencies")]
+    return LoadedPaper(file, paper, tuple(specs), *sayings)
+
+
+def _read_sayings(document: Document, file: Path, key: str) -> tuple[Saying, ...]:
+    name = document.tree.get(key)
+    if name is None:
+        return ()
+    found = _near_file(document, file, (key,), str(name))
+    return tuple(_validated(read_document(found), found, Sayings).sayings)
+
+
+def _near_file(document: Document, file: Path, path: tuple[str | int, ...], name: str) -> Path:
+    found = file.parent / name
+    if found.is_file():
+        return found
+    names = [str(near.relative_to(file.parent)) for near in file.parent.glob("**/*.y*ml")]
+    fix = closest_hint(name, names) if names else "give a path relative to this file"
+    place = ".".join(map(str, path))
+    raise SpecError([Problem(document.values[path], place, f"there is no file {found}", fix)])
+
+
+def _validated(document: Document, file: Path, model: type[Whole]) -> Whole:
+    try:
+        return model.model_validate(document.tree)
+    except ValidationError as error:
+        raise SpecError(list(_explain(error, document, file, model))) from error
+
+
+def _explain(error: ValidationError, document: Document, file: Path, model: type[BaseModel]) -> Iterator[Problem]:
+    for detail in error.errors(include_url=False):
+        found = explain_error(detail)
+        fix = found.fix
+        if detail["type"] == "extra_forbidden":
+            inner = [LISTS[part] for part in found.path[:-1] if isinstance(part, str) and part in LISTS]
+            fix = closest_hint(str(found.path[-1]), (inner or [model])[-1].model_fields)
+        yield Problem(_place(document, file, found.path, found.at_key), ".".join(map(str, found.path)), found.what, fix)
+
+
+def _place(document: Document, file: Path, path: tuple[str | int, ...], at_key: bool) -> str:
+    """Return where a word stands, or the nearest that was written of what it is part of."""
+    for length in range(len(path), 0, -1):
+        marks = document.keys if at_key or length < len(path) else document.values
+        if path[:length] in marks:
+            return marks[path[:length]]
+    return f"{file}:1:1"
+
+
+def check_overlay(file: Path) -> None:
+    """Check what can be of a file that is laid over specs or extended by them: its YAML, its top words, `replace:`."""
+    document = read_document(file)
+    known = [*Spec.model_fields, REPLACE]
+    unknown = [key for key in document.tree if key.partition(".")[0] not in known]
+    if unknown:
+        raise SpecError(
+            [Problem(document.keys[key,], key, f"unknown key {key!r}", closest_hint(key, known)) for key in unknown]
+        )
+    check_replace(document)
