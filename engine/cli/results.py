@@ -62,6 +62,9 @@ def report(
     template: Annotated[
         Path | None, typer.Option(metavar="DIR", help="a folder of your own pages; xp init --template lays one out")
     ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="metrics of the tables of results, in this order")
+    ] = None,
     listed: Annotated[bool, typer.Option("--list", help="list the templates, and stop")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
     missing: Annotated[
@@ -83,6 +86,7 @@ def report(
         return
     if not names:
         raise QueryError("name an experiment", fix="xp status lists them; xp report --list lists the templates")
+    chosen = [one.strip() for one in columns.split(",")] if columns is not None else None
     place = _find_fresh(home)
     with one_snapshot(place) as snapshot:
         if missing:
@@ -95,7 +99,7 @@ def report(
                 say(f"changed: {change}")
             say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
         with write_as_person():
-            paths = make_report(snapshot, names, style or None, out, template=template)
+            paths = make_report(snapshot, names, style or None, out, template=template, columns=chosen)
         for path in paths:
             tell(str(path))
 

@@ -45,7 +45,7 @@ from engine.report.forms.writers import check_forms, make_folder, write_charts, 
 from engine.report.own_templates import about_lines, check_formats, read_folder, write_own
 from engine.report.page import Page, make_page
 from engine.report.pictures import draw_charts, find_maps
-from engine.report.reading import read_page, read_rows
+from engine.report.reading import check_columns, read_page, read_rows
 
 DEFAULT_FORMS = ("md", "html")
 LONGEST_FOLDER = 100  # letters of the names of experiments in the folder that a report of several gets
@@ -58,6 +58,7 @@ def make_report(
     out_dir: Path | None = None,
     allow_missing: bool = True,
     template: Path | None = None,
+    columns: Sequence[str] | None = None,
 ) -> list[Path]:
     """Write the report of one experiment or several and return the pages, one for each of `formats` (md, html, tex).
 
@@ -67,15 +68,16 @@ def make_report(
     give one page with a chapter for each, in the order of `names`; their charts lie in a folder for each.
 
     They lie in `out_dir`, by default ./report/<name>/, of several ./report/<first>+<second>/. Runs that are missing
-    are named in the report; with `allow_missing` false they stop it. Raises XpError for an unknown experiment or
-    format.
+    are named in the report; with `allow_missing` false they stop it. `columns` are the metrics of the tables of
+    results, by default those of each spec. Raises XpError for an unknown experiment, format or metric.
     """
     named = [names] if isinstance(names, str) else list(dict.fromkeys(names))
     check_forms(formats or ())
+    check_columns(columns or ())
     own = read_folder(template) if template is not None else None
     folder = out_dir or Path("report") / _folder_name(named)
     with one_snapshot(results) as snapshot:
-        pages = [read_page(snapshot, name) for name in named]
+        pages = [read_page(snapshot, name, columns) for name in named]
         for page in pages if not allow_missing else ():
             _refuse_holes(page)
         document = _make_document(snapshot.home, pages)
