@@ -262,7 +262,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Train", "memory", Rule(TRAINING)),
     ("Train", "on_oom", Rule(LEARNING)),  # as far as it counts: what an attempt did about it is in AROUND
     ("Train", "save_minutes", Rule(PACE)),
-    ("Prune", "ratio of method criterion scope when control embedding", Rule(ALL)),
+    ("Prune", "ratio of method criterion scope when control embedding round_to", Rule(ALL)),
     ("Prune", "recover_epochs", Rule(ACCURACY | TIME)),
     ("Prune", "recover_lr", Rule(ACCURACY)),
     ("Quantize", "backend bits mode images per_channel calibration", Rule(ACCURACY | MEASURED | SIZE)),

@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine.core.replay import NotCaptured, Replay, Spent
 from engine.core.sensors import NoSensors, open_sensors
-from engine.core.train.compiled import use_cache
+from engine.core.train.compile_cache import use_cache
 from engine.core.train.forward import HALVES, autocast
 
 # The first calls allocate, choose kernels and fill caches.

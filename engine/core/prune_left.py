@@ -34,7 +34,7 @@ def prune_left(network: Student, outputs: int, image_size: int, prune: Prune) ->
         total = count_params(built)
         if prune.is_mask:
             return _mask_left(built, prune, total)
-        layers = find_layers(built, prune.of, image_size, prune.embedding)
+        layers = find_layers(built, prune.of, image_size, prune.embedding, prune.round_to)
         cost = make_cost(built, layers, prune.of, image_size)
         drops = plan_drops(layers, prune.ratio, total_of(built, layers, prune.of, image_size), cost)
     except XpError as error:

@@ -5,15 +5,13 @@ Other files name only what lies inside a folder that they own (a cache entry, ar
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import HomeError
-from engine.home.access import make_inside, make_root
+from engine.home.checks import check_kinds, check_names, check_root, expand_folder, make_folders
 from engine.home.files import read_json, sync_path
 
 # As we write them: int() takes other digits too, and the store no number of any length.
@@ -308,16 +306,14 @@ def open_home(root: str | Path | None = None, *, create: bool = False, required:
 
     Raises HomeError when it is none, cannot be made, or does not exist (unless it is not `required`).
     """
-    folder = _name_folder(root or os.environ.get("XP_HOME") or ".xp")
-    cache = _name_folder(os.environ.get("XP_CACHE") or folder / "cache")
-    home = Home(folder, cache)
-    _check_names(home)
-    if _is_other_thing(folder):
-        fix = "name a folder with --home or XP_HOME"
-        raise HomeError("this is no folder, which a home is", where=str(folder), fix=fix)
-    _check_kinds(home)
+    folder = expand_folder(root or os.environ.get("XP_HOME") or ".xp")
+    home = Home(folder, expand_folder(os.environ.get("XP_CACHE") or folder / "cache"))
+    check_names(home.root, home.cache)
+    check_root(home.root)
+    files = (home.queue_db, home.results_db, home.control, home.scheduler_lock, home.ingest_lock, home.ingest_db)
+    check_kinds(files, (home.experiments_root, home.jobs_root, home.cache))
     if create:
-        _make_folders(home)
+        make_folders(home.root, (home.experiments_root, home.jobs_root, home.ingest_db.parent, home.cache))
     elif required and not folder.is_dir():
         raise HomeError(
             "there is no home folder here yet",
@@ -325,74 +321,3 @@ def open_home(root: str | Path | None = None, *, create: bool = False, required:
             fix="submit a spec first (xp submit SPEC), or name the right folder with --home or XP_HOME",
         )
     return home
-
-
-def _name_folder(path: str | Path) -> Path:
-    """No shell expands what stands behind `--home=` or in a file of settings."""
-    return Path(os.path.expanduser(path)).absolute()
-
-
-def _is_other_thing(folder: Path) -> bool:
-    try:
-        return folder.exists() and not folder.is_dir()
-    except OSError as error:  # a name that is too long, a folder above that may not be entered
-        fix = "name another folder with --home or XP_HOME"
-        raise HomeError(f"there can be no home here: {error.strerror}", where=str(folder), fix=fix) from error
-
-
-def _check_kinds(home: Home) -> None:
-    """Refuse a home in which something else has the place of one of its files or folders.
-
-    Opening a pipe waits for ever, and a device has no end. Raises HomeError.
-    """
-    files = (home.queue_db, home.results_db, home.control, home.scheduler_lock, home.ingest_lock, home.ingest_db)
-    for path in (*files, home.experiments_root, home.jobs_root, home.cache):
-        try:
-            mode = path.stat().st_mode
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                raise _wrong_kind(path, "is a link to itself") from error
-            continue  # none yet; or one that we may not see, which whoever needs it says better
-        if path in files and not stat.S_ISREG(mode):
-            raise _wrong_kind(path, "is no file, as it has to be")
-        if path not in files and not stat.S_ISDIR(mode):
-            raise _wrong_kind(path, "is no folder, as it has to be")
-
-
-def _wrong_kind(path: Path, what: str) -> HomeError:
-    fix = "move it away: xp makes its own again; what xp had there comes back from a copy"
-    return HomeError(f"what lies here {what}", where=str(path), fix=fix)
-
-
-# File systems of the kernel, in which nobody can put a file.
-KERNEL = ("/proc", "/sys")
-# What the results' database cuts or splits a path at: it would open another file, perhaps of another home.
-UNUSABLE = "?\\"
-
-
-def _check_names(home: Home) -> None:
-    """Refuse, before anything is written, a path that not everything here can open. Raises HomeError."""
-    name, fix = str(home.root), "name another folder with --home or XP_HOME, or rename this one"
-    found = [letter for letter in UNUSABLE if letter in str(home.root.resolve())]
-    if found:
-        what = f"the path of a home may not hold {' or '.join(found)}: the results' database cannot open it"
-        raise HomeError(what, where=name, fix=fix)
-    for place in (Path(os.path.realpath(home.root)), Path(os.path.realpath(home.cache))):
-        if place == place.parent or any(place.is_relative_to(kernel) for kernel in KERNEL):
-            raise HomeError("there can be no home here: this folder is the system's", where=str(place), fix=fix)
-    for path in (home.root, home.cache):
-        try:
-            str(path).encode()
-        except UnicodeEncodeError as error:
-            where = os.fsencode(path).decode(errors="replace")
-            raise HomeError("the path is not UTF-8, which files here are written in", where=where, fix=fix) from error
-
-
-def _make_folders(home: Home) -> None:
-    try:
-        make_root(home.root)
-        for folder in (home.experiments_root, home.jobs_root, home.ingest_db.parent, home.cache):
-            make_inside(folder, home.root)
-    except OSError as error:
-        fix = "name a folder that you may write with --home or XP_HOME (cache: XP_CACHE)"
-        raise HomeError(f"cannot make the home folder: {error.strerror}", where=str(home.root), fix=fix) from error

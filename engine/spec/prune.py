@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from engine.spec.base import LATER, FewEpochs, Model, Rate, Ratio, refuse
+from engine.spec.base import LATER, FewEpochs, Model, Rate, Ratio, ranged, refuse
 from engine.spec.registries import one_of
 
 Control = Literal["scratch", "none_longer", "random"]
 CONTROLS: tuple[Control, ...] = ("scratch", "none_longer", "random")
+ROUND_TO = 8
 SEMI = 0.5  # of the weights that 2:4 covers: two of each four
 MASKS = ("unstructured", "2:4")
 """The methods that set weights to zero and take no layer smaller."""
@@ -54,6 +55,12 @@ class Prune(Model):
         "MobileNet, EfficientNet and ResNet, the first of a TinyViT; under a layer norm one channel's going changes "
         "the others, so that ViT, ConvNeXt and the like are refused",
     )
+    round_to: Annotated[int, ranged(ge=1, le=1024)] = Field(
+        ROUND_TO,
+        json_schema_extra=LATER,
+        description="wide layers (128 units or more, and four times this) keep a multiple of so many units; 8: what "
+        "vector units take; 16 and 32 are faster in some runtimes and come less near to the share",
+    )
     recover_epochs: FewEpochs = 2
     recover_lr: Rate | None = None
 
@@ -80,6 +87,8 @@ class Prune(Model):
             return self
         if self.embedding:
             raise refuse("a mask takes no channel away", "leave embedding away, or set method: structured")
+        if self.round_to != ROUND_TO:
+            raise refuse("a mask leaves all widths as they are", "leave round_to away, or set method: structured")
         if self.of != "params":
             raise refuse(f"a mask takes no {self.of} away", "set of: params, which is then the share of zeros")
         if self.criterion == "fpgm":
@@ -98,6 +107,9 @@ class Prune(Model):
             raise refuse(what, "set scope: layer, or of: macs")
         if self.ratio and self.of == "latency" and self.embedding:
             raise refuse("a share of latency is solved for inner widths alone", "leave embedding away, or set of: macs")
+        if self.ratio and self.of == "latency" and self.round_to != ROUND_TO:
+            what = f"widths of a share of latency are tried in steps of {ROUND_TO}"
+            raise refuse(what, "leave round_to away, or set of: macs")
         return self
 
     @model_validator(mode="after")

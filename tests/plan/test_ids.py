@@ -164,6 +164,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "prune.scope": ("global", PRUNED),
     "prune.control": ("random", PRUNED),
     "prune.embedding": (True, PRUNED),
+    "prune.round_to": (16, PRUNED),
     "prune.recover_epochs": (3, PRUNED),
     "prune.recover_lr": (0.01, PRUNED),
     "measure.batch_sizes": ([2], "measure"),

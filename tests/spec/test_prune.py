@@ -23,6 +23,8 @@ MASK = {"method": "unstructured", "ratio": 0.2}
         ({"method": "2:4", "ratio": 0.2}, "half of the weights"),
         ({"method": "2:4", "scope": "global"}, "none across layers"),
         ({**MASK, "embedding": True}, "takes no channel away"),
+        ({**MASK, "round_to": 16}, "leaves all widths as they are"),
+        ({"ratio": 0.2, "of": "latency", "round_to": 16}, "in steps of 8"),
         ({"ratio": 0.2, "of": "latency", "embedding": True}, "inner widths alone"),
         ({"method": "2:4", "when": "gradual", "criterion": "l1"}, "does not grow"),
         ({**MASK, "when": "gradual"}, "takes gradients on images"),

@@ -20,7 +20,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     },
     Prune: {
         "ratio": 0.0, "of": "params", "method": "structured", "criterion": "taylor", "scope": "layer",
-        "when": "after", "control": None, "embedding": False, "recover_epochs": 2, "recover_lr": None,
+        "when": "after", "control": None, "embedding": False, "round_to": 8, "recover_epochs": 2, "recover_lr": None,
     },
     Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0, "rounds": 6, "compiled": False, "runtimes": []},
     Explain: {"images": 8},

@@ -22,6 +22,7 @@ from engine.core.export.trace import prepare_network, trace_network
 from engine.errors import DataError
 from engine.spec.forms import FORMS, form_of_file, form_words
 
+PLAIN = "safetensors"  # of which no graph is made
 Values = Iterator[tuple[str, str, Tensor]]
 
 
@@ -52,11 +53,15 @@ class Written:
 
 
 def write_form(word: str, network: nn.Module, image_size: int, path: Path, texts: Metadata) -> Written:
-    """Write the network, which is prepared in place, as a file. Raises JobError for what the format cannot hold."""
-    if word not in GRAPHS:
+    """Write the network, which is prepared in place, as a file.
+
+    Raises JobError for what the format cannot hold, DataError for a format that is none, or cannot be written here.
+    """
+    form_words(word)
+    if word == PLAIN:
         write_safetensors(prepare_network(network), path, texts)
         return Written(path, lambda images: layer_values(network, images))
-    program = GRAPHS[word].write(trace_network(network, image_size), path, texts)
+    program = _graph_form(word).write(trace_network(network, image_size), path, texts)
     return Written(path, lambda images: graph_values(program, images))
 
 
@@ -71,7 +76,13 @@ def open_form(path: Path, threads: int | None = None) -> Opened:
     form_words(word)
     if not path.is_file():
         raise DataError("there is no such file", where=str(path), fix="name a file that xp export wrote")
-    return SafetensorsModel(path, threads) if word not in GRAPHS else GRAPHS[word].open(path, threads)
+    return SafetensorsModel(path, threads) if word == PLAIN else _graph_form(word).open(path, threads)
+
+
+def _graph_form(word: str) -> GraphForm:
+    if word not in GRAPHS:  # its packages are here, and nothing of ours knows them
+        raise DataError(f"xp writes and reads no files of {word}", where="--format", fix=FORMS[word].install)
+    return GRAPHS[word]
 
 
 GRAPHS: Mapping[str, GraphForm] = {

@@ -37,7 +37,8 @@ class Layer:
     """One prunable layer: `units` alike, each worth `cost` of what is counted.
 
     `name` is its module's; `stage` and `block` are those of a TinyViT, else 0 and its place among the layers. `curve`
-    is what is saved by (drop, cost) where units are not worth the same: straight lines between them.
+    is what is saved by (drop, cost) where units are not worth the same: straight lines between them. A wide layer keeps
+    a multiple of `round_to` units.
     """
 
     kind: Kind
@@ -49,6 +50,7 @@ class Layer:
     name: str = ""
     parts: tuple[Part, ...] = field(default=(), compare=False)
     curve: tuple[tuple[int, float], ...] = ()
+    round_to: int = 8
 
     def worth(self, drop: int) -> float:
         """Return what so many units are worth together."""

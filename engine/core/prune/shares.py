@@ -17,8 +17,9 @@ from torch import Tensor
 from engine.core.network.units import Layer
 from engine.errors import JobError
 
-ROUND_TO = 8
-"""Wide layers keep a multiple of this many units: odd widths save parameters and no time."""
+WIDE, COARSEST = 128, 4
+"""A layer of so many units, and of so many times its `round_to`, keeps a multiple of that: odd widths save parameters
+and no time."""
 STEPS = 2048
 MET = 0.01
 """A share is met within a point, or refused."""
@@ -145,7 +146,8 @@ def _rounded(layer: Layer, drop: int) -> int:
 
 
 def _step(layer: Layer) -> int:
-    return ROUND_TO if layer.kind != "heads" and layer.units >= 16 * ROUND_TO else 1
+    is_wide = layer.kind != "heads" and layer.units >= max(WIDE, COARSEST * layer.round_to)
+    return layer.round_to if is_wide else 1
 
 
 def cost_of(layers: Sequence[Layer], drops: Sequence[int]) -> float:

@@ -74,7 +74,7 @@ def prune_network(
         raise JobError("the widths of a share of latency are solved first", fix="give model: those of latency/solve.py")
     size = size_of(network, image_size)
     params_before, macs_before = count_params(network), count_macs(network, size)
-    layers = find_layers(network, prune.of, size, prune.embedding)
+    layers = find_layers(network, prune.of, size, prune.embedding, prune.round_to)
     if prune.embedding or not isinstance(network, TinyViT):
         check_removal(network, layers, size)
     cost = make_cost(network, layers, prune.of, size)
@@ -119,13 +119,14 @@ def size_of(network: nn.Module, image_size: int | None) -> int:
 
 
 def find_layers(
-    network: nn.Module, of: str = "params", image_size: int | None = None, embedding: bool = False
+    network: nn.Module, of: str = "params", image_size: int | None = None, embedding: bool = False, round_to: int = 8
 ) -> list[Layer]:
     """Return the prunable layers, first block first, with what one unit of each costs in `of`.
 
-    `embedding`: the streams too. Raises JobError, which names the network, where nothing is known that can go.
+    `embedding`: the streams too; wide layers keep a multiple of `round_to`. Raises JobError, which names the network,
+    where nothing is known that can go.
     """
-    layers = list_layers(network, embedding, image_size)
+    layers = [replace(layer, round_to=round_to) for layer in list_layers(network, embedding, image_size)]
     if layers and embedding and not any(layer.kind in SHARED for layer in layers):
         raise _no_stream(network)
     if not layers:

@@ -3,6 +3,7 @@ with train.deterministic).
 
 loop         the one training loop: steps, epochs, when to save, when to stop
 forward      pixels to logits in the precision of the spec
+compile_cache  what it keeps, without what a kill cut
 compiled     the same by torch.compile: when, from which cache, and without where it fails
 halves       weights in half precision, cast at once
 optim        the optimizer, ours or one of timm's

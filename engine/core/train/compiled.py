@@ -9,7 +9,6 @@ A training goes on as it began: compiled and plain steps round differently, and 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +19,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from engine.core.train.compile_cache import use_cache
 from engine.core.train.forward import Forward
 from engine.errors import JobError
 from engine.launch.shortages import find_shortage
@@ -155,16 +155,6 @@ def _refuse(mode: Mode, error: Exception) -> JobError:
         "mend that, then xp retry; plain steps would change its bits: train.compile: off is another job, from its start"
     )
     return JobError(what, where="train.compile", fix=fix)
-
-
-def use_cache(folder: Path) -> None:
-    """Let the compiler keep its work in `folder`, read by this process when it first compiles."""
-    from torch._inductor import config  # here: most jobs never need it, and it takes a second
-
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
-    config.fx_graph_cache = True
-    # Its own generator would draw other masks than the same step without compiling.
-    config.fallback_random = True
 
 
 def _count_graphs() -> tuple[int, int]:

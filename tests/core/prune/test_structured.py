@@ -276,6 +276,14 @@ def test_a_layer_gives_whole_heads_and_wide_ones_whole_eights(kind: Any, units: 
     assert drop_at(Layer(kind, 1, 0, nn.Identity(), units, 1.0), share) == gone
 
 
+@pytest.mark.parametrize(("units", "round_to", "left"), [(512, 32, 416), (128, 32, 96), (127, 32, 102), (128, 64, 102)])
+def test_wide_layers_keep_a_multiple_of_what_was_asked(units: int, round_to: int, left: int) -> None:
+    layer = Layer("hidden", 1, 0, nn.Identity(), units, 1.0, round_to=round_to)
+    assert units - drop_at(layer, 0.2) == left
+    net = network(56, None, **TINY)
+    assert {layer.round_to for layer in find_layers(net, round_to=16)} == {16}
+
+
 @pytest.mark.parametrize("of", ["params", "macs", "units"])
 def test_the_report_says_what_was_and_what_is(of: Any) -> None:
     net = network(56, None, **TINY)
