@@ -305,10 +305,18 @@ def test_pretrained_weights_without_a_hub_name_both_ways(lab: Lab) -> None:
     assert len(log_of(job)) < 300, "status shows no more of it"
 
 
+def without(text: str, *lines: str) -> str:
+    assert all(text.count(line) == 1 for line in lines)
+    return "".join(line for line in text.splitlines(keepends=True) if line not in lines)
+
+
 def test_wrong_class_order_ends_the_experiment_with_its_reason(lab: Lab, tmp_path: Path) -> None:
     """The whole flow as a person meets it: exit code 1, the reason on the screen, no student begun."""
+    spec = tmp_path / "taught.yaml"  # the taught arm alone
+    others = ("  original: {}\n", "  distilled_pruned: {extends: distilled, prune: {ratio: 0.2, recover_epochs: 1}}\n")
+    spec.write_text(without(TINY.read_text(), *others).replace("baseline: original", "baseline: distilled"))
     words = [word for over in given(lab.changed("order", head_rows(ORDER))) for word in ("--set", over)]
-    line = [sys.executable, "-m", "engine.cli", "submit", str(TINY), "--wait", "--set", "seeds=[0]", *words]
+    line = [sys.executable, "-m", "engine.cli", "submit", str(spec), "--wait", "--set", "seeds=[0]", *words]
     environment = {**os.environ, "XP_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
     answer = subprocess.run(line, capture_output=True, text=True, env=environment, check=False)
     assert answer.returncode == 1, answer.stderr
