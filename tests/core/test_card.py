@@ -68,7 +68,7 @@ def test_a_job_of_bf16_is_refused_for_good_on_a_card_that_imitates_it() -> None:
 def ask(card: Card) -> dict[str, Any]:
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "0", **card.environment(build_stub())}
     command = [sys.executable, "-m", "engine.core.card"]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=280, check=True)
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 

@@ -22,12 +22,13 @@ from tests.gpu_stub.build import LIBRARY, build_stub
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import json, os, sys
+import gc, json, os, sys
 from importlib import import_module
 import engine.run
 from tests.gpu_stub.device import install_stand_ins
 install_stand_ins()
 engine.run.prepare()  # as a fork server does, once for all its jobs
+gc.freeze()  # no child looks through what was loaded here
 
 
 def answer(module, function, arguments, environment, said):

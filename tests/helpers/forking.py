@@ -22,13 +22,14 @@ from tests.helpers.queueing import until
 
 Hold = tuple[tuple[str, ...], int]
 PROGRAM = """
-import json, os, sys, time
+import gc, json, os, sys, time
 from pathlib import Path
 from engine.launch.attempt_process import log_alone, read_order, run_attempt
 from engine.run import main, prepare
 from engine.run.attempt import Attempt
 
 prepare()  # as a fork server does, once for all its jobs
+gc.freeze()
 
 
 def hold_at(phases, least):

@@ -90,7 +90,7 @@ def test_the_next_batches_are_rendered_while_the_teacher_answers(pack: Pack) -> 
     batches = maker.render_batches(0, ROWS[:12])
     next(batches)
     # While it looks at the first one, the others are made without being asked for.
-    assert all(rendered.acquire(timeout=20) for _ in range(4))
+    assert all(rendered.acquire(timeout=120) for _ in range(4))
     assert len(list(batches)) == 3
 
 

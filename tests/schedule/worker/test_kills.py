@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -20,7 +21,7 @@ from store.queue import Queue
 from store.results import open_snapshot
 from tests.chaos.chain_job import straight, visible_steps
 from tests.helpers.queueing import PROBE, Probe, states, submit_probes, told_process, until
-from tests.schedule.worker.working import order, outcomes, start_worker, work, working
+from tests.schedule.worker.working import QUICK, order, outcomes, start_worker, work, working
 
 CHAIN = "tests.chaos.chain_job"
 
@@ -176,6 +177,6 @@ def test_a_step_that_stands_still_is_stopped_with_its_stack_in_the_log(
 ) -> None:
     monkeypatch.setattr("engine.schedule.policy.FIRST_WAIT", 0.05)
     submit_probes(home, "one", [Probe("train-1", does={"do": "still"})])
-    assert work(home) == 0
+    assert work(home, patience=replace(QUICK, stuck=1.0)) == 0
     assert outcomes(home) == ["stuck", "done"]
     assert "stand_still" in home.job("train-1").attempt(1).log.read_text()

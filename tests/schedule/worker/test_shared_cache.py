@@ -52,7 +52,7 @@ def test_two_homes_that_start_at_once_pack_their_images_once(tmp_path: Path) -> 
     jobs = {submit_pack(home) for home in homes}
     assert len(jobs) == 1, "the same images, the same job"
     (job,) = jobs
-    assert [process.wait(120) for process in [start_worker(home) for home in homes]] == [0, 0]
+    assert [process.wait(280) for process in [start_worker(home) for home in homes]] == [0, 0]
     assert [states(home) for home in homes] == [{job: "done"}] * 2
     assert sorted(was_made(home, job) for home in homes) == [False, True]
     assert [path.name for path in (cache / "pack").iterdir() if path.is_dir()] == [job]

@@ -18,7 +18,8 @@ from store.queue import Queue
 from tests.helpers.queueing import PROBE
 
 ROOT = Path(__file__).parents[3]
-QUICK = Patience(grace=0.5, lease=0.4, stuck=0.6, unseen=0.3, look=0.02, beat=0.05)
+# None of them ends what is alive and well, however slow the machine is: a job of a test may stand still for a minute.
+QUICK = Patience(grace=0.5, lease=0.4, stuck=60.0, unseen=0.3, look=0.02, beat=0.05)
 
 
 def work(home: Home, slots: int = 1, **words: Any) -> int:

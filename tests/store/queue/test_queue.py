@@ -54,7 +54,7 @@ def test_two_processes_never_take_the_same_job(queue: Queue) -> None:
         subprocess.Popen([sys.executable, "-c", GRAB, str(queue.path)], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    counts = [int(process.communicate(timeout=60)[0]) for process in grabs]
+    counts = [int(process.communicate(timeout=240)[0]) for process in grabs]
     assert sum(counts) == 60
     assert set(queue.job_states().values()) == {"done"}
 
@@ -92,7 +92,7 @@ def test_two_processes_that_read_and_write_at_once_lose_no_change(queue: Queue) 
         assert child.stdin is not None
         child.stdin.write("go\n")
         child.stdin.flush()
-    assert [child.communicate(timeout=120) for child in children] == [("39\n", "")] * 2
+    assert [child.communicate(timeout=240) for child in children] == [("39\n", "")] * 2
     assert queue.job_states() == dict.fromkeys(("a", "b", "shared"), "queued")
 
 

@@ -47,7 +47,7 @@ def other_process(path: Path) -> Iterator[tuple[IO[str], IO[str]]]:
         assert answers.readline() == "open\n"
         yield orders, answers
         orders.close()
-        assert child.wait(timeout=60) == 0
+        assert child.wait(timeout=240) == 0
 
 
 def ask(pipes: tuple[IO[str], IO[str]], job: str) -> str:
