@@ -101,6 +101,28 @@ SENTENCES = {
     "beyond": "more than {most:,} seeds are needed to detect {points:g} points",
     "to_detect": "to detect {points:g} points (power 80 %, {told}): {needed} seeds{cost}",
     "cost_of_more": ", {more} more: about {hours} of work",
+    # what an experiment lacks, and what filling it costs
+    "lacks_seeds": "{there} of {asked} seeds are done, without {seeds}",
+    "open_claim": "claim {claim} ({point}), {arm} against {against} in {metric}",
+    "open_change": "{arm} against {against} ({point}) in {metric}",
+    "seeds_idle": "undecided, and no further seed helps: {why}",
+    "rounds_decide": "its figures come from rounds side by side, not from seeds",
+    "beyond_seeds": "with a difference and spreads as those of the {n} seeds that are there, a thousand are too few",
+    "makes_testable": "undecided with {n} common seeds; from {least} on there is a test",
+    "would_decide": "undecided with {n} common seeds; about {needed} would decide it, if the difference stays as it is "
+    "(power 80 %)",
+    "price": "{jobs} jobs, {time} of work{gpu}, {size} MB",
+    "cost_unknown": "{name}: what filling it costs cannot be told here: {why}",
+    "in_all": "all of this: {price}",
+    "over_budget": "it does not fit into what is left of the budget",
+    "many_seeds": "it takes more than {most} further seeds: name a --budget",
+    "one_run": "{arm} ({point}) seed {seed}",
+    "asked_for": "the spec asks for it",
+    "fill_under_way": "queued before, or running: {price}",
+    "fill_queues": "queued: {what}: {why}: {price}",
+    "fill_leaves": "left: {what}: {why}: {price}",
+    "added_seeds": "{count} runs have seeds beyond those of the spec, chosen when results were known: a test that is "
+    "repeated until it decides finds differences too often where there are none; say so beside its p",
     # what moved since numbers were frozen
     "alone_moved": "this figure alone",
     "cell_moved": "with its whole cell",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say, tell
+from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say, tell
 from engine.cli.terminal import hand_out
 from engine.errors import QueryError, XpError
 from engine.home.access import write_as_person
@@ -71,8 +71,9 @@ def report(
     listed: Annotated[bool, typer.Option("--list", help="list the templates, and stop")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
     missing: Annotated[
-        bool, typer.Option("--missing", help="list what the report has no numbers for, and stop")
+        bool, typer.Option("--missing", help="list what the report has no numbers for and what filling it costs")
     ] = False,
+    as_json: AsJson = False,
     against: Annotated[
         str | None, typer.Option(metavar="NAME", help="say which numbers changed since xp freeze; a name or a file")
     ] = None,
@@ -94,10 +95,13 @@ def report(
         return
     chosen = [one.strip() for one in columns.split(",")] if columns is not None else None
     place = _find_fresh(home)
+    if as_json and not missing:
+        raise XpError(
+            "--json is for --missing", fix="xp report NAME --missing --json; all figures: xp sql --format json"
+        )
     with one_snapshot(place) as snapshot:
         if missing:
-            for line in (line for name in names for line in list_missing(snapshot, name)):
-                tell(line)
+            _tell_missing(place, {name: list_missing(snapshot, name) for name in names}, as_json=as_json)
             return
         if against is not None:
             changes = [change for name in names for change in list_changes(snapshot, name, against)]
@@ -122,6 +126,24 @@ def _report_paper(names: list[str], style: list[str] | None, out: Path | None, h
         paths = make_paper_report(place, Path(names[0]), tuple(style or ("md", "html")), out)
     for path in paths:
         tell(str(path))
+
+
+def _tell_missing(home: Home, missing: dict[str, list[str]], *, as_json: bool) -> None:
+    """The report's holes, then what experiments lack and what that costs, where it can be told here."""
+    from engine.analysis.fill import lacking_json, lacking_lines, recorded_lacking
+
+    found = {name: recorded_lacking(home, name) for name in missing}
+    if as_json:
+        nothing: dict[str, Any] = {"needs": None, "total": None}
+        told = {name: nothing if isinstance(one, str) else lacking_json(one) for name, one in found.items()}
+        why = {name: one if isinstance(one, str) else None for name, one in found.items()}
+        print_json([{"experiment": name, "holes": missing[name], "unknown": why[name], **told[name]} for name in found])
+        return
+    for name, one in found.items():
+        for line in missing[name]:
+            tell(line)
+        for line in [one] if isinstance(one, str) else lacking_lines(one):
+            tell(line)
 
 
 @app.command()

@@ -24,6 +24,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     unseen         whether a teacher of ImageNet can be calibrated on images that it has not seen
     cost           what a job is made of, and how fast this machine is
     halves         whether work in fp16 has a GPU to run on
+    subset         some runs of a plan alone
     estimate       what is left to do, its seconds and bytes
     plan_json      a plan for programs
 """

@@ -6,7 +6,7 @@ In that order, each whole or absent, so that a kill between any two leaves somet
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,22 @@ from engine.home.records import read_record
 from engine.home.seals import SELF, seal
 from engine.plan import Plan, Run
 from engine.plan.estimate import Estimate, estimate_plan
+from engine.plan.subset import Place
 from engine.schedule.policy import chain_seconds
 from engine.spec.identity import canonical_json
 from store.queue import Queue
 
 RECORD_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Filling:
+    """How the jobs of a plan are queued: `order` goes first, in this order, `held` is left out for now; and which runs,
+    by arm, cell and seed, are `added` to those of the spec."""
+
+    order: tuple[str, ...] = ()
+    held: frozenset[str] = frozenset()
+    added: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,9 +53,15 @@ class Submission:
     warnings: tuple[str, ...] = ()
 
 
-def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submission:
+def submit_plan(
+    plan: Plan,
+    home: Home,
+    priority: int | None = None,
+    filling: Filling = Filling(),
+) -> Submission:
     """Queue what `plan` needs and is not done. The same plan again changes nothing but gives failed jobs a new chance.
 
+    With a `filling` some of its jobs are queued before others, or are in its record and not queued.
     Raises DataError, and writes nothing, when data, weights or a variable are missing, or the plan is refused.
     """
     if plan.is_provisional or plan.refused:
@@ -56,11 +73,12 @@ def submit_plan(plan: Plan, home: Home, priority: int | None = None) -> Submissi
     home.experiment(plan.spec.name).mkdir(parents=True, exist_ok=True)
     # Two submits of one name at once would write the same number.
     with FileLock(home.experiment(plan.spec.name) / ".lock"):
-        number, record, changes = _write_record(plan, estimate, home, priority)
+        number, record, changes = _write_record(plan, estimate, home, priority, filling)
     with Queue(home.queue_db) as queue:
         queue.add_experiment(record, done)
     warnings = (*plan.spec.doubts, *plan.warnings)
-    return Submission(plan.spec.name, number, len(plan.jobs) - len(done), len(done), changes, warnings)
+    new = len(plan.jobs) - len(done) - len(filling.held - done)
+    return Submission(plan.spec.name, number, new, len(done), changes, warnings)
 
 
 def _write_jobs(home: Home, plan: Plan) -> None:
@@ -93,13 +111,13 @@ def _refusal(plan: Plan) -> DataError:
 
 
 def _write_record(
-    plan: Plan, estimate: Estimate, home: Home, priority: int | None
+    plan: Plan, estimate: Estimate, home: Home, priority: int | None, filling: Filling
 ) -> tuple[int, dict[str, Any], tuple[str, ...]]:
     """Write the next record unless the newest says the same already; return its number, content and the changes."""
     paths = home.records(plan.spec.name)
     old = read_record(paths[-1]) if paths else None
     # Without --priority, that of the last submission stays.
-    record = _make_record(plan, estimate, old["priority"] if old and priority is None else priority or 0)
+    record = _make_record(plan, estimate, old["priority"] if old and priority is None else priority or 0, filling)
     if old is not None and _same_record(old, record):
         return int(paths[-1].stem), old, ()
     number = int(paths[-1].stem) + 1 if paths else 1
@@ -108,11 +126,17 @@ def _write_record(
     return number, record, _list_changes(old, record) if old else ()
 
 
-def _make_record(plan: Plan, estimate: Estimate, priority: int) -> dict[str, Any]:
+def _make_record(plan: Plan, estimate: Estimate, priority: int, filling: Filling) -> dict[str, Any]:
     spec = plan.spec
     costs = {item.job.key: item.seconds for item in estimate.jobs}
     chains = chain_seconds(costs, {job.key: job.needs.values() for job in plan.jobs})
+    chains = _in_order(chains, filling.order)
+    # Only where there are some: other records are as they always were.
+    added = {"added": [list(place) for place in filling.added]} if filling.added else {}
+    held = {"held": sorted(filling.held)} if filling.held else {}
     return {
+        **added,
+        **held,
         "version": RECORD_VERSION,
         "name": spec.name,
         "title": spec.title or spec.name,
@@ -136,6 +160,13 @@ def _make_record(plan: Plan, estimate: Estimate, priority: int) -> dict[str, Any
             for item in estimate.jobs
         ],
     }
+
+
+def _in_order(chains: Mapping[str, float], order: Sequence[str]) -> dict[str, float]:
+    """Lift jobs above all others, the first of `order` highest: the queue begins with the longest chain."""
+    step = max(chains.values(), default=0.0) + 1.0
+    lifted = {job: step * (len(order) - at) for at, job in enumerate(order) if job in chains}
+    return {job: seconds + lifted.get(job, 0.0) for job, seconds in chains.items()}
 
 
 def _run_record(run: Run) -> dict[str, Any]:

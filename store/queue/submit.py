@@ -12,6 +12,7 @@ from sqlalchemy.dialects.sqlite import insert
 from store.queue.tables import experiments, job_needs, jobs, run_jobs, runs
 
 UNWANTED = "no run asks for it any more"
+HELD = "left out by --fill; xp resume lets it go on"
 # A need without a row is not done.
 UNMET = (
     "EXISTS (SELECT 1 FROM job_needs n LEFT JOIN jobs d ON d.job = n.needs"
@@ -35,6 +36,7 @@ def add_experiment(connection: Connection, record: Mapping[str, Any], done: froz
     _refresh_states(connection, touched, done)
     dropped = remake_wanted(connection, name)
     _retire_unwanted(connection, dropped)
+    _hold_jobs(connection, name, record.get("held", ()))
     # Last, as the ready list follows from the states.
     settle_jobs(connection, [*touched, *dropped])
 
@@ -93,10 +95,11 @@ def _refresh_states(connection: Connection, touched: list[str], done: frozenset[
     """Results on disk decide `done`, both ways; failed and cancelled jobs start afresh; paused ones stay paused."""
     todo = [job for job in touched if job not in done]
     fresh = ", ".join(f"{name} = :{name}" for name in FRESH)
-    ended = "state IN ('failed', 'cancelled', 'done')"
+    # What an earlier submission left out is asked for now, unless this one leaves it out too.
+    ended = "(state IN ('failed', 'cancelled', 'done') OR (state = 'paused' AND reason = :held))"
     connection.execute(
         text(f"UPDATE jobs SET state = 'blocked', {fresh} WHERE {_among()} AND {ended}"),
-        {**FRESH, "names": json.dumps(todo)},
+        {**FRESH, "names": json.dumps(todo), "held": HELD},
     )
     # To submit is to want it: a cancel that has not happened yet is taken back.
     connection.execute(
@@ -152,6 +155,17 @@ def _retire_unwanted(connection: Connection, dropped: list[str]) -> None:
             f" AND {_among()} AND job NOT IN (SELECT job FROM wanted)"
         ),
         {"reason": UNWANTED, "names": json.dumps(dropped)},
+    )
+
+
+def _hold_jobs(connection: Connection, name: str, held: Iterable[str]) -> None:
+    """Pause the jobs that a submission names and does not want done now, unless another experiment wants them."""
+    connection.execute(
+        text(
+            "UPDATE jobs SET state = 'paused', reason = :reason WHERE state IN ('blocked', 'queued')"
+            f" AND {_among()} AND job NOT IN (SELECT job FROM wanted WHERE experiment != :name)"
+        ),
+        {"reason": HELD, "names": json.dumps(list(held)), "name": name},
     )
 
 
