@@ -22,8 +22,8 @@ from store.metrics import MAP_WORDS
 
 ALPHA = 0.05
 HEADS = (
-    "arm", "map", "deletion area", "gain on chance", "gain on other images' maps", "insertion area",
-    "gain on chance, insertion", "gain on other images' maps, insertion", "images",
+    "arm", "map", "deletion area", "gain on chance", "gain on other maps", "insertion area",
+    "insertion, gain on chance", "insertion, on other maps", "images",
 )  # fmt: skip
 ATTENTION_HEADS = ("arm", "block", "head", "entropy [%]", "distance [pixels]", "on globals [%]", "if even [%]")
 

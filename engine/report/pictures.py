@@ -60,10 +60,9 @@ def draw_charts(page: Page) -> list[Chart]:
 def draw_map_charts(home: Home, page: Page) -> list[Chart]:
     """Return the figures of networks on the same images and the deletion curves, where the spec names maps."""
     figures = draw_looks(home, page.map_rows)
-    charts = [Chart(one.name, say("looks_title"), one.figure, "maps", one.note) for one in figures]
+    charts = [Chart(one.name, "Attention maps", one.figure, "maps", one.note) for one in figures]
     curves = draw_deletion(page.map_rows)
-    note = say("deletion_chart")
-    return charts + ([Chart("deletion", say("deletion_title"), curves, "maps", note)] if curves else [])
+    return charts + ([Chart("deletion", "Deletion curves", curves, "maps", say("deletion_chart"))] if curves else [])
 
 
 def find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:

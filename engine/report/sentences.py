@@ -92,10 +92,14 @@ SENTENCES = {
     "attention_note": "Entropy: of a query's weights, in per cent of the most that the keys it sees allow. Distance: "
     "between query and key, weighted by attention. On globals: the share of ordinary queries' attention that global "
     "tokens get; if even: what the mask alone would give them. Means over queries and the explained images.",
+    "looks_received": "Received: the attention that tokens get in {layer}, mean over heads and queries, over what even "
+    "attention would give",
+    "looks_energy": "Features: the strength of the features of {layer}, L2 norm over channels",
+    "looks_gradcam": "Grad-CAM of the class that the network says, on {layer}",
+    "looks_gradcam_true": "Grad-CAM of the true class, on {layer}",
+    "looks_rollout": "Rollout over {layer}, mean over heads",
     "looks_figure": "The same test images in every row, right answers and wrong ones as they come. {columns} One colour "
     "scale for each column, from least (dark) to most (bright). Below: the class, and what each network says.",
-    "looks_title": "Where the networks look",
-    "deletion_title": "What the networks need of what their maps show",
     "deletion_chart": "Mean over the test images of the probability of the class that each network says of the "
     "whole image; below chance while cells are taken away is better. Dashed: cells in a random order.",
     "mass_note": "The share of the map on the object stands beside the share of the image that the object takes, which "
