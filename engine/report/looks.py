@@ -130,7 +130,8 @@ def _draw_group(networks: Sequence[NetworkLooks], number: int) -> LooksFigure:
         for place, one in enumerate(networks):
             _draw_network(sheet, one, keys, column, place)
             column += len(one.maps)
-    return LooksFigure(f"attention_maps_{number}", figure, say("looks_figure", columns=" ".join(_column_texts(networks))))
+    note = say("looks_figure", columns=" ".join(_column_texts(networks)))
+    return LooksFigure(f"attention_maps_{number}", figure, note)
 
 
 def _left(column: int) -> float:
@@ -217,10 +218,11 @@ def draw_deletion(rows: Sequence[Row]) -> Figure | None:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(min(11.0, 2.7 * len(told) + 0.6), 3.1), layout="constrained")
         panels = figure.subplots(1, len(told), sharey=True, squeeze=False)[0]
-        for axes, (arm, found) in zip(panels, told.items(), strict=True):
-            _draw_curves(axes, arm, found)
+        for axes, (arm, one) in zip(panels, told.items(), strict=True):
+            _draw_curves(axes, arm, one)
         panels[0].set_ylabel("probability of the class")
-        handles = {label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        found = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
+        handles = {label: handle for handle, label in found}
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
 

@@ -46,6 +46,7 @@ def charts(*rows: dict[str, Any]) -> Told:
 OMITTED = json.dumps({"layers": {}, "omitted": {"rollout": "it has none"}, "images": 4})
 HEADS = json.dumps({"layer": "l", "heads": {"attention_entropy": [0.5], "attention_distance": [3.0]}, "images": 4})
 FINDS, SOMEWHERE, MISSES, OPEN = worth(0.05, 0.05), worth(0.05, 0.0), worth(-0.05, 0.0), worth(0.0, 0.05)
+OTHER = {"gradcam": "energy"}
 BARE = {"arm": "a", "cell": "default", "job": "j", "seed": 0, "maps": None, "classes": None, "boxes": None}
 MAP_CASES: dict[str, tuple[Told, Told]] = {
     "map_finds": (FINDS, SOMEWHERE), "map_finds_somewhere": (SOMEWHERE, FINDS), "map_misses": (MISSES, OPEN),
@@ -54,8 +55,8 @@ MAP_CASES: dict[str, tuple[Told, Told]] = {
     "attention_note": (lambda: notes(row("a", {}, attention=HEADS)), OPEN),
     "looks_figure": (figure("a"), figure()),
     **{
-        f"looks_{name}": (figure("a", kinds=(name,)), figure("a", kinds=("gradcam" if name != "gradcam" else "energy",)))
+        f"looks_{name}": (figure("a", kinds=(name,)), figure("a", kinds=(OTHER.get(name, "gradcam"),)))
         for name in MAP_WORDS
     },
-    "deletion_chart": (charts({**BARE, **row("a", {"gradcam": kind(0, 0)}), "looks": None, "maps": None}), charts(BARE)),
+    "deletion_chart": (charts({**BARE, **row("a", {"gradcam": kind(0, 0)}), "looks": None}), charts(BARE)),
 }  # fmt: skip

@@ -20,6 +20,7 @@ from tests.report.test_maps import kind, row
 
 CLASSES = ["n01440764", "n02102040", "a class whose name is so long that no column of a figure can hold all of it"]
 KINDS = ("received", "gradcam")
+THREE = ("received", "gradcam_true", "rollout")
 
 
 def leave_looks(home: Home, arm: str, kinds: tuple[str, ...] = KINDS, images: int = 3, seed: int = 0) -> dict[str, Any]:
@@ -91,7 +92,9 @@ def test_the_map_decides_the_colour_over_a_grey_image() -> None:
     assert low.tolist() == [round(0.4 * grey + 0.6 * one) for one in (68, 1, 84)]
 
 
-@pytest.mark.parametrize(("arms", "kinds"), [(1, ("gradcam",)), (2, KINDS), (2, ("received", "gradcam_true", "rollout"))])
+@pytest.mark.parametrize(
+    ("arms", "kinds"), [(1, ("gradcam",)), (2, KINDS), (2, ("received", "gradcam_true", "rollout"))]
+)
 def test_no_text_lies_on_another_or_on_a_picture(home: Home, arms: int, kinds: tuple[str, ...]) -> None:
     name = "an_arm_with_a_name_that_is_much_longer_than_its_columns"
     (found,) = draw_looks(home, [leave_looks(home, f"{name}{at}", kinds) for at in range(arms)])
@@ -130,7 +133,9 @@ def test_networks_without_their_files_are_left_out(home: Home) -> None:
 
 
 def test_deletion_curves_stand_beside_chance() -> None:
-    figure = draw_deletion([row("a", {"gradcam": kind(0, 0), "received": kind(0, 0)}), row("b", {"gradcam": kind(0, 0)})])
+    figure = draw_deletion(
+        [row("a", {"gradcam": kind(0, 0), "received": kind(0, 0)}), row("b", {"gradcam": kind(0, 0)})]
+    )
     assert figure is not None
     assert [len(axes.lines) for axes in figure.axes] == [3, 2]
     assert figure.axes[0].get_ylim() == (0, 1)
