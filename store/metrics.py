@@ -91,12 +91,13 @@ def _of_map(name: str, unit: str, better: Better, label: str) -> Metric:
     """Return a figure of maps of test images, which the explaining job of each run logs under its name."""
     return Metric(
         name=name, source=f"explained['{name}']", unit=unit, better=better, exact=False, device_bound=False,
-        measured="per_seed", images="test", is_share=False, label=label, heading=label[0].lower() + label[1:], column="",
+        measured="per_seed", images="test", is_share=False, label=label,
+        heading=label[0].lower() + label[1:], column="",
     )  # fmt: skip
 
 
 def _deletion_metrics() -> Iterator[Metric]:
-    """Yield what the deletion test gives of each kind of map: areas under the curves, and what is gained over chance."""
+    """Yield what the deletion test gives of each kind of map: areas under the curves, and the gain over chance."""
     for kind, words in MAP_WORDS.items():
         yield _of_map(f"deletion_auc_{kind}", "probability", "lower", f"Deletion area, {words}")
         yield _of_map(f"deletion_gain_{kind}", "probability", "higher", f"Deletion, better than chance, {words}")

@@ -16,6 +16,12 @@ sensors   clocks, power, temperature and energy of a card
 rapl      energy of the processor
 algorithm_macs   what attention patterns need, whatever is computed
 explain   attention maps
+map_kinds the kinds of maps that a spec may name
+gradcam   where a class is read off
+rollout   attention multiplied over blocks
+vit_attention   the attention of timm's plain transformers
+attention_figures   entropy, distance, mass on global tokens
+deletion  whether a network needs what maps show, over many images
 pointing  whether maps point at the object
 curves    whether a network needs what its maps point at
 card      what a GPU can do

@@ -69,18 +69,17 @@ def _of_stage(network: TinyViT, images: Tensor, stage: int) -> AttentionFigures:
     seen = (even > 0).sum(-1).double().expand(weights.shape[:3])
     apart = token_distances(place.side, images.shape[-1]).to(weights.device)
     values = {"attention_entropy": _mean_entropy(_joined(weights, batch), _joined(seen, batch), _joined(real, batch))}
-    values["attention_distance"] = torch.stack(
-        [
-            (whole_map_weights(block, token_weights(block, weights[:, [head]], keep).mean(1), batch, place.side) * apart)
-            .sum(-1)
-            .mean(-1)
-            for head in range(weights.shape[1])
-        ],
-        1,
-    )
+    values["attention_distance"] = _stage_distance(block, token_weights(block, weights, keep), batch, apart)
     if isinstance(block.attn, LongformerAttention) and block.attn.sparse.globals > 0:
         values |= _global_mass(block.attn, weights, even, real, asked, batch)
     return AttentionFigures(name, {key: one.cpu() for key, one in values.items()})
+
+
+def _stage_distance(block: Block, weights: Tensor, batch: int, apart: Tensor) -> Tensor:
+    """Return (B, h): the mean over places of how far weights (W, h, N, N) reach over the whole map."""
+    side = round(len(apart) ** 0.5)
+    heads = [whole_map_weights(block, weights[:, head], batch, side) for head in range(weights.shape[1])]
+    return torch.stack([(one * apart).sum(-1).mean(-1) for one in heads], 1)
 
 
 def _joined(windows: Tensor, batch: int) -> Tensor:
@@ -109,10 +108,11 @@ def _global_mass(
         is_global = weights.new_zeros(weights.shape[0], tokens)
         is_global.scatter_(1, attention.choose(*asked).places, 1.0)
         ordinary *= 1 - is_global[:, None]
-    return {
-        name: _share(_joined((one.expand_as(weights) * is_global[:, None, None]).sum(-1), batch), _joined(ordinary, batch))
-        for name, one in (("global_mass", weights), ("global_mass_even", even))
-    }
+    counts, shares = _joined(ordinary, batch), dict[str, Tensor]()
+    for name, one in (("global_mass", weights), ("global_mass_even", even)):
+        mass = (one.expand_as(weights) * is_global[:, None, None]).sum(-1)
+        shares[name] = _share(_joined(mass, batch), counts)
+    return shares
 
 
 def _share(values: Tensor, counts: Tensor) -> Tensor:

@@ -104,4 +104,3 @@ def _as_map(tokens: Tensor) -> Tensor:
     if side * side != tokens.shape[1]:
         raise MapUndefined(f"{tokens.shape[1]} tokens form no square map")
     return tokens.mT.unflatten(2, (side, side))
-

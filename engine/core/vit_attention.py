@@ -28,7 +28,11 @@ def vit_weights(network: nn.Module, images: Tensor) -> list[Tensor]:
         raise MapUndefined(f"xp cannot read the attention of {type(network).__name__}")
     seen: list[Tensor] = []
     blocks: Any = network.blocks
-    hooks = [block.attn.register_forward_pre_hook(lambda one, given: seen.append(_weights(one, given[0]))) for block in blocks]
+
+    def record(attention: Attention, given: tuple[Tensor, ...]) -> None:
+        seen.append(_weights(attention, given[0]))
+
+    hooks = [block.attn.register_forward_pre_hook(record) for block in blocks]
     try:
         with torch.no_grad():
             network(images)
@@ -57,4 +61,5 @@ def patch_map(network: nn.Module, values: Tensor) -> Tensor:
 def vit_received(network: nn.Module, images: Tensor) -> AttentionMaps:
     """Return what each patch receives in the last block, mean over heads and queries: every token sees every other."""
     weights = vit_weights(network, images)
-    return AttentionMaps(patch_map(network, weights[-1].mean((1, 2))), "received_attention", f"blocks.{len(weights) - 1}")
+    values = patch_map(network, weights[-1].mean((1, 2)))
+    return AttentionMaps(values, "received_attention", f"blocks.{len(weights) - 1}")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engine.analysis.snapshot import Row
-from engine.core.data.wordnet import class_title
+from engine.core.data.wordnet import class_name
 from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
 from engine.report.charts.style import INK, STYLE, colour_of
@@ -34,7 +34,7 @@ SMALL = 6.5  # points
 DRAWN = 160  # pixels: a picture's side in the file
 SHARE = 0.6  # of a map's colours; the rest is the image
 FLATNESS = 1e-3  # of its highest value a colour scale spans at least: what rounding leaves of a flat map is no picture
-SHORT = {"received": "received", "energy": "features", "gradcam": "Grad-CAM", "gradcam_true": "Grad-CAM\nof the true class",
+SHORT = {"received": "received", "energy": "features", "gradcam": "Grad-CAM", "gradcam_true": "Grad-CAM\ntrue class",
          "rollout": "rollout"}  # fmt: skip
 
 Bytes = NDArray[np.uint8]
@@ -56,7 +56,7 @@ class NetworkLooks:
 
     def title(self, label: int) -> str:
         """Return the name of a class; a WordNet id's meaning."""
-        return class_title(str(self.classes[label])) if label < len(self.classes) else f"class {label}"
+        return class_name(str(self.classes[label])) if label < len(self.classes) else f"class {label}"
 
     def span(self, kind: str, keys: Sequence[str]) -> tuple[float, float]:
         """Return where the colours of a column begin and end: one scale for all of its images."""
@@ -130,7 +130,8 @@ def _draw_group(networks: Sequence[NetworkLooks], number: int) -> LooksFigure:
         for place, one in enumerate(networks):
             _draw_network(sheet, one, keys, column, place)
             column += len(one.maps)
-    return LooksFigure(f"attention_maps_{number}", figure, say("looks_figure", columns=" ".join(_column_texts(networks))))
+    note = say("looks_figure", columns=" ".join(_column_texts(networks)))
+    return LooksFigure(f"attention_maps_{number}", figure, note)
 
 
 def _left(column: int) -> float:
@@ -197,23 +198,12 @@ def _overlaid(picture: Bytes, level: Floats) -> Bytes:
     return ((1 - SHARE) * grey + SHARE * colours).round().astype(np.uint8)
 
 
-HOW = {
-    "received": "{what} in {layer}, mean over heads and queries, over what even attention would give",
-    "energy": "{what}, {layer}, L2 norm over channels",
-    "gradcam": "{what} of the class predicted, on {layer}",
-    "gradcam_true": "{what}, on {layer}",
-    "rollout": "{what} over {layer}, mean over heads",
-}
-
-
 def _column_texts(networks: Sequence[NetworkLooks]) -> list[str]:
     """Say of each kind what it is and of which layer; of several where the networks differ in it."""
     texts: dict[str, list[str]] = {}
     for one in networks:
         for kind, layer in one.layers.items():
-            what = MAP_WORDS[kind]
-            told = HOW[kind].format(what=what[0].upper() + what[1:], layer=layer)
-            texts.setdefault(told, []).append(one.arm)
+            texts.setdefault(say(f"looks_{kind}", layer=layer), []).append(one.arm)
     return [
         f"{told}." if len(arms) == len(networks) else f"{told} ({', '.join(arms)})." for told, arms in texts.items()
     ]
@@ -228,10 +218,11 @@ def draw_deletion(rows: Sequence[Row]) -> Figure | None:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(min(11.0, 2.7 * len(told) + 0.6), 3.1), layout="constrained")
         panels = figure.subplots(1, len(told), sharey=True, squeeze=False)[0]
-        for axes, (arm, found) in zip(panels, told.items(), strict=True):
-            _draw_curves(axes, arm, found)
+        for axes, (arm, one) in zip(panels, told.items(), strict=True):
+            _draw_curves(axes, arm, one)
         panels[0].set_ylabel("probability of the class")
-        handles = {label: handle for axes in panels for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        found = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
+        handles = {label: handle for handle, label in found}
         figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
 

@@ -22,8 +22,8 @@ from store.metrics import MAP_WORDS
 
 ALPHA = 0.05
 HEADS = (
-    "arm", "map", "deletion area", "gain on chance", "gain on other images' maps", "insertion area",
-    "gain on chance, insertion", "gain on other images' maps, insertion", "images",
+    "arm", "map", "deletion area", "gain on chance", "gain on other maps", "insertion area",
+    "insertion, gain on chance", "insertion, on other maps", "images",
 )  # fmt: skip
 ATTENTION_HEADS = ("arm", "block", "head", "entropy [%]", "distance [pixels]", "on globals [%]", "if even [%]")
 
@@ -77,20 +77,15 @@ def worth_of(row: Row) -> Iterator[Worth]:
 
 
 def _worth_table(worth: Sequence[Worth], rows: Sequence[Row], title: str) -> Table:
-    body = [
-        [
-            Cell(one.arm, one.job),
-            Cell(one.words, one.job),
-            *(
-                Cell(text, one.job)
-                for curve in ("deletion", "insertion")
-                for text in (f"{one.areas[curve]:.3f}", _gain(one.gain("chance", curve)), _gain(one.gain("others", curve)))
-            ),
-            Cell(str(one.images), one.job),
-        ]
-        for one in worth
-    ]
+    body = [[Cell(text, one.job) for text in _texts(one)] for one in worth]
     return Table(title, HEADS, body, [*worth_notes(worth), *_omitted_notes(rows), say("deletion_note")], words=2)
+
+
+def _texts(one: Worth) -> Iterator[str]:
+    yield from (one.arm, one.words)
+    for curve in ("deletion", "insertion"):
+        yield from (f"{one.areas[curve]:.3f}", _gain(one.gain("chance", curve)), _gain(one.gain("others", curve)))
+    yield str(one.images)
 
 
 def _gain(found: MeanTest | None) -> str:
@@ -130,7 +125,8 @@ def _named(one: Worth) -> str:
 
 def _told_text(one: Worth, word: str, p: float) -> str:
     chance, others = one.gain("chance"), one.gain("others")
-    assert chance is not None and others is not None
+    assert chance is not None
+    assert others is not None
     shown, sign = number_text.significant(p, 2), 1 if chance.mean > 0 else -1
     low, high = sorted(sign * (chance.mean + edge * chance.half) for edge in (-1, 1))
     return say(

@@ -121,12 +121,9 @@ def _draw_front(front: Front, paper: Paper) -> Figure:
 def draw_map_charts(home: Home, page: Page) -> list[Chart]:
     """Return the figures of networks on the same images and the deletion curves, where the spec names maps."""
     figures = draw_looks(home, page.map_rows)
-    charts = [Chart(one.name, say("looks_title"), partial(_as_drawn, one.figure), "maps", one.note) for one in figures]
-    curves = draw_deletion(page.map_rows)
-    note = say("deletion_chart")
-    return charts + (
-        [Chart("deletion", say("deletion_title"), partial(_as_drawn, curves), "maps", note)] if curves else []
-    )
+    charts = [Chart(one.name, "Attention maps", partial(_as_drawn, one.figure), "maps", one.note) for one in figures]
+    curves, note = draw_deletion(page.map_rows), say("deletion_chart")
+    return charts + ([Chart("deletion", "Deletion curves", partial(_as_drawn, curves), "maps", note)] if curves else [])
 
 
 def _as_drawn(figure: Figure, _: Paper) -> Figure:

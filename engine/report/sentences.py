@@ -75,27 +75,31 @@ SENTENCES = {
     "map_finds": "{arm} (seed {seed}), {kind}: the map finds what the network uses more than chance does: the area "
     "under its deletion curve is smaller by {gain} (95 % interval {low} to {high}, p {p}, {images} images). It does so "
     "image by image: against the maps of other images it gains {others}.",
-    "map_finds_somewhere": "{arm} (seed {seed}), {kind}: the map finds what the network uses more than chance does: the "
-    "area under its deletion curve is smaller by {gain} (95 % interval {low} to {high}, p {p}, {images} images). That "
-    "it tells one image from another is not shown: against the maps of other images it gains {others}.",
+    "map_finds_somewhere": "{arm} (seed {seed}), {kind}: the map finds what the network uses more than chance does: "
+    "the area under its deletion curve is smaller by {gain} (95 % interval {low} to {high}, p {p}, {images} images). "
+    "That it tells one image from another is not shown: against the maps of other images it gains {others}.",
     "map_misses": "{arm} (seed {seed}), {kind}: the map finds what the network uses less than chance does: the area "
     "under its deletion curve is larger by {gain} (95 % interval {low} to {high}, p {p}, {images} images).",
-    "map_open": "Whether the map finds what the network uses more than chance does is open for {which}: in brackets the "
-    "95 % interval of what it gains.",
+    "map_open": "Whether the map finds what the network uses more than chance does is open for {which}: in brackets "
+    "the 95 % interval of what it gains.",
     "map_omitted": "{arm} has no map of the kind {kind}: {reason}.",
-    "deletion_note": "Deletion and insertion (Petsiuk et al. 2018, RISE): cells of a grid of 14 x 14 get the mean colour "
-    "of the image, or are put into its blurred version, those first that the map puts highest; the area is that under "
-    "the probability of the class that the network says of the whole image. Chance: cells in a random order, the same "
-    "for every network; they break an image up more than as many cells in one place, as a smooth map takes them. The map "
-    "of another image, the next one, is as smooth as its own. ±: half of the 95 % t interval of the mean over images, "
+    "deletion_note": "Deletion and insertion (Petsiuk et al. 2018, RISE): cells of a grid of 14 x 14 get the mean "
+    "colour of the image, or are put into its blurred version, those first that the map puts highest; the area is that "
+    "under the probability of the class that the network says of the whole image. Chance: cells in a random order, the "
+    "same for every network; they break an image up more than as many cells in one place, as a smooth map takes them. "
+    "Other maps: the map of another image, which is as smooth. ±: half of the 95 % t interval of the mean over images, "
     "paired; p after Holm over the table.",
     "attention_note": "Entropy: of a query's weights, in per cent of the most that the keys it sees allow. Distance: "
     "between query and key, weighted by attention. On globals: the share of ordinary queries' attention that global "
     "tokens get; if even: what the mask alone would give them. Means over queries and the explained images.",
-    "looks_figure": "The same test images in every row, right answers and wrong ones as they come. {columns} One colour "
-    "scale for each column, from least (dark) to most (bright). Below: the class, and what each network says.",
-    "looks_title": "Where the networks look",
-    "deletion_title": "What the networks need of what their maps show",
+    "looks_received": "Received: the attention that tokens get in {layer}, mean over heads and queries, over what even "
+    "attention would give",
+    "looks_energy": "Features: the strength of the features of {layer}, L2 norm over channels",
+    "looks_gradcam": "Grad-CAM of the class that the network says, on {layer}",
+    "looks_gradcam_true": "Grad-CAM of the true class, on {layer}",
+    "looks_rollout": "Rollout over {layer}, mean over heads",
+    "looks_figure": "The same test images in every row, right answers and wrong ones as they come. {columns} One "
+    "colour scale for each column, from least (dark) to most (bright). Below: the class, and what each network says.",
     "deletion_chart": "Mean over the test images of the probability of the class that each network says of the "
     "whole image; below chance while cells are taken away is better. Dashed: cells in a random order.",
     "mass_note": "The share of the map on the object stands beside the share of the image that the object takes, which "

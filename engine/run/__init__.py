@@ -23,6 +23,8 @@
     predicting  what a network says of photographs
     heads       fitting a head to a teacher's features
     jobs        pack, explain
+    looks       maps by kind, their figure and what they are worth
+    map_log     how their figures are logged
     objects     where the objects lie in what is explained
     measuring   size, speed and memory of a network, in turn with the baseline's
     network_bench  a network as it is measured: torch's module, and its files in runtimes

@@ -8,7 +8,7 @@ bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from engine.core.attention_figures import attention_figures
 from engine.core.data.loader import EvalLoader
 from engine.core.deletion import GRID, STEPS, DeletionTest, run_deletion
-from engine.core.explain import AttentionMaps
 from engine.core.map_kinds import Asked, DrawnMaps, draw_kinds
 from engine.core.train.forward import Forward
 from engine.run.attempt import Attempt
@@ -80,11 +79,8 @@ def _joined(parts: Sequence[DrawnMaps]) -> DrawnMaps:
     """Put batches together; a kind that one of them has not, which a network may lack by its gradients, is omitted."""
     omitted = {kind: reason for part in parts for kind, reason in part.omitted.items()}
     kinds = [kind for kind in parts[0].maps if kind not in omitted]
-    firsts = parts[0].maps
-    maps = {
-        kind: AttentionMaps(torch.cat([part.maps[kind].values for part in parts]), firsts[kind].method, firsts[kind].layer)
-        for kind in kinds
-    }
+    values = {kind: torch.cat([part.maps[kind].values for part in parts]) for kind in kinds}
+    maps = {kind: replace(parts[0].maps[kind], values=values[kind]) for kind in kinds}
     return DrawnMaps(maps, omitted)
 
 

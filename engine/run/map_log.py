@@ -1,4 +1,4 @@
-"""How the figures of maps are logged: takes one value an image, leaves their mean with the percentiles of single ones."""
+"""How the figures of maps are logged: takes one value an image, leaves their mean and percentiles."""
 
 from __future__ import annotations
 

@@ -203,8 +203,8 @@ class Explain(Model):
         min_length=1,
         max_length=5,
         json_schema_extra=LATER,
-        description="which maps, and by the deletion test what each of them is worth: the attention that tokens receive, "
-        "the strength of the last features, Grad-CAM of the class predicted or of the true one, attention rollout",
+        description="which maps, and by the deletion test what each is worth: the attention that tokens receive, the "
+        "strength of the last features, Grad-CAM of the class predicted or of the true one, attention rollout",
     )
     deletion: Annotated[
         int, ranged("test images for the deletion test of explain.maps; all where there are fewer", ge=0, le=1_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_masks_cover_whole_cells_and_in_the_end_everything(side: int) -> None:
     masks = cell_masks(chance_order(KEYS[0], GRID), side, GRID)
     assert not masks[0].any()
     assert bool(masks[-1].all())
-    assert all(bool((small <= large).all()) for small, large in zip(masks, masks[1:], strict=False))
+    assert all(bool((small <= large).all()) for small, large in itertools.pairwise(masks))
     for mask in masks:
         assert len(set(zip(*np.nonzero(mask.numpy()), strict=True))) == int(mask.sum())
         cells = {(int(y) * GRID // side, int(x) * GRID // side) for y, x in mask.nonzero().tolist()}

@@ -13,8 +13,8 @@ from PIL import Image
 from engine.core.explain import (
     AttentionMaps,
     Colours,
-    block_inputs,
     attention_maps,
+    block_inputs,
     block_weights,
     save_maps,
 )

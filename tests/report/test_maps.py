@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from engine.report.maps import map_tables, worth_of
+from engine.report.number_text import NONE
 from engine.report.sheet import Sheet
 from engine.report.tables import Table
 from tests.report.rows import make_rows, run_row
@@ -46,7 +47,8 @@ def test_areas_stand_beside_their_gains_with_intervals() -> None:
     (table,) = tables(row("a", {"gradcam": kind(0.05, 0.02)}))
     # 0.1 / sqrt(100) * t(0.975, 99)
     assert [cell.text for cell in table.rows[0]] == [
-        "a", "Grad-CAM", "0.250", "+0.050 ± 0.020", "+0.020 ± 0.020", "0.500", "+0.050 ± 0.020", "+0.020 ± 0.020", "100",
+        "a", "Grad-CAM", "0.250", "+0.050 ± 0.020", "+0.020 ± 0.020",
+        "0.500", "+0.050 ± 0.020", "+0.020 ± 0.020", "100",
     ]  # fmt: skip
 
 
@@ -76,7 +78,7 @@ def test_tests_of_one_table_are_corrected_together() -> None:
 
 def test_one_image_says_nothing() -> None:
     (table,) = tables(row("a", {"gradcam": kind(0.5, 0.5)}, images=1))
-    assert table.rows[0][3].text == "–"
+    assert table.rows[0][3].text == NONE
     assert "chance does" not in notes(row("a", {"gradcam": kind(0.5, 0.5)}, images=1))
 
 
@@ -95,8 +97,8 @@ def test_heads_stand_one_below_the_other() -> None:
     assert [[cell.text for cell in line] for line in table.rows] == [
         ["a", "stages.2.blocks.1", "1", "50.0", "12.0", "40.0", "30.0"],
         ["a", "stages.2.blocks.1", "2", "75.0", "20.2", "20.0", "30.0"],
-        ["b", "stages.2.blocks.1", "1", "50.0", "12.0", "–", "–"],
-        ["b", "stages.2.blocks.1", "2", "75.0", "20.2", "–", "–"],
+        ["b", "stages.2.blocks.1", "1", "50.0", "12.0", NONE, NONE],
+        ["b", "stages.2.blocks.1", "2", "75.0", "20.2", NONE, NONE],
     ]
 
 

@@ -21,6 +21,7 @@ from engine.report.teachers import _judged_note, _notes, _Teacher
 from engine.report.verdicts import Look, Remedy, judge_capacity, judge_following, judge_noise, remedy_text
 from tests.helpers.sentences import pattern, stray_sentences, template_sentences
 from tests.report.compression_cases import COMPRESSION_CASES
+from tests.report.map_cases import MAP_CASES
 from tests.report.note_cases import NOTE_CASES
 from tests.report.test_pointing import map_row
 from tests.report.test_pointing import notes as pointing_notes
@@ -173,7 +174,7 @@ CASES: dict[str, tuple[Told, Told]] = {
 }  # fmt: skip
 
 
-ALL = {**CASES, **NOTE_CASES, **COMPRESSION_CASES}
+ALL = {**CASES, **NOTE_CASES, **COMPRESSION_CASES, **MAP_CASES}
 FOLDER = Path(engine.report.__file__).parent
 TEMPLATES = FOLDER.parent.parent / "templates"
 HEADINGS = (

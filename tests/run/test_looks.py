@@ -81,6 +81,7 @@ def test_without_a_deletion_test_there_are_maps_all_the_same(bench: Bench) -> No
     assert list(facts(job)["looks"]["layers"]) == ["gradcam"]
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_changes_no_byte(bench: Bench, explained: JobFolder) -> None:
     job = explaining(bench, "explain-3")
     pid, _ = bench.start_held(job, ("deletion",), 3)

@@ -23,7 +23,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
         "when": "after", "control": None, "embedding": False, "round_to": 8, "recover_epochs": 2, "recover_lr": None,
     },
     Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0, "rounds": 6, "compiled": False, "runtimes": []},
-    Explain: {"images": 8},
+    Explain: {"images": 8, "maps": None, "deletion": 200},
     Resources: {"gpus": 1, "cpus": 4, "memory": "16G", "time": "4h"},
 }  # fmt: skip
 
@@ -77,6 +77,8 @@ LIMITS: list[tuple[type[BaseModel], str, Any, Any]] = [
     (Measure, "seconds", 0.1, 0.0),
     (Measure, "rounds", 2, 1),
     (Explain, "images", 1, 0),
+    (Explain, "maps", ["rollout"], ["saliency"]),
+    (Explain, "maps", ["rollout"], ["rollout", "rollout"]),
     (Resources, "gpus", 0, -1),
     (Resources, "cpus", 1, 0),
     (Resources, "gpus", 1024.0, 1025.0),
@@ -162,3 +164,9 @@ def test_a_word_that_would_be_ignored_or_cannot_run_is_refused(words: dict[str, 
 )
 def test_options_that_mean_something_are_taken(words: dict[str, Any]) -> None:
     assert Train.model_validate(words).model_dump(exclude_unset=True) == words
+
+
+def test_a_deletion_test_is_of_maps_that_are_named() -> None:
+    assert Explain(maps=["gradcam"], deletion=0).deletion == 0
+    with pytest.raises(ValidationError, match=r"deletion is of explain.maps, and there are none"):
+        Explain(deletion=50)

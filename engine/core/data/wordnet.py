@@ -53,6 +53,12 @@ def class_title(name: str) -> str:
     return f"{name} {meaning}" if meaning else name
 
 
+def class_name(name: str) -> str:
+    """Return what a class is called: the meaning alone of a WordNet id, as `tench`, and any other folder's name."""
+    meaning = _read_meanings().get(name) if WORDNET_ID.fullmatch(name) else None
+    return meaning or name
+
+
 @lru_cache(maxsize=1)
 def _read_meanings() -> dict[str, str]:
     pairs = (line.partition("\t") for line in _read_table(MEANINGS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.core.data.wordnet import _read_table, class_title, slice_mass, slice_places
+from engine.core.data.wordnet import _read_table, class_name, class_title, slice_mass, slice_places
 from engine.errors import DataError
 from engine.spec.architectures import IMAGENET_HEADS
 
@@ -40,6 +40,10 @@ def test_ids_get_their_meaning() -> None:
     assert class_title("n01440764") == "n01440764 tench"
     assert class_title("n99999999") == "n99999999"
     assert class_title("roses") == "roses"
+
+
+def test_a_name_is_the_meaning_alone() -> None:
+    assert [class_name(one) for one in ("n01440764", "n99999999", "roses")] == ["tench", "n99999999", "roses"]
 
 
 def test_mass_is_worked_out_in_full_precision() -> None:
