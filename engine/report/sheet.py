@@ -37,6 +37,7 @@ class ReportRows:
     trainings: Sequence[NetworkTraining] = ()
     followings: Sequence[Following] = ()
     damaged: Sequence[Row] = ()
+    commits: Sequence[Row] = ()
 
 
 class Sheet:
@@ -51,6 +52,8 @@ class Sheet:
         for run in rows.runs:
             self.runs[run["arm"], run["cell"]].append(run)
         self.cells = {(row["arm"], row["cell"], row["metric"]): row for row in rows.cells}
+        self.experiment = str(rows.runs[0].get("experiment") or "") if rows.runs else ""
+        self.codes = {row["run"]: row["code"] for row in rows.commits}
         self.splits = rows.splits
         self.trainings = rows.trainings
         arms = json.loads(rows.about["spec"] or "{}").get("arms") or {}
