@@ -1,6 +1,7 @@
 """The paper's tables and figures: takes an experiment's name, gives pages that hold every number and its source.
 
     sheet        the store's rows, by arm and point
+    origins      where a number comes from
     number_text  numbers as text
     tables       the tables
     narrow       tables for one column of print

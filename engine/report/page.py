@@ -41,6 +41,7 @@ from engine.report.tables import (
     difference_table,
     result_table,
     run_table,
+    varied_settings,
 )  # fmt: skip
 from engine.report.teachers import TeacherSection, teacher_section
 from engine.verify.certificate import Certificate, resume_text, training_digest
@@ -94,6 +95,7 @@ class Page:
     published: Table | None
     runs: Table
     factors: FactorSection | None = None
+    varied: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     effects: Effects | None = None
     likeness: Likenesses | None = None
     grids: Sequence[SearchGrid] = ()
@@ -127,6 +129,7 @@ def make_page(
         results=[result_table(sheet, point) for point in sheet.points],
         charts=bar_charts(sheet),
         curves=curve_charts(rows.curves, sheet),
+        varied=varied_settings(sheet),
         effects=effect_chart(sheet),
         likeness=likeness_chart(rows.students, sheet),
         grids=search_grids(sheet),

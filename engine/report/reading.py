@@ -21,7 +21,7 @@ from store.metrics import METRICS
 
 PARTS = (
     "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
-    "damaged", "noise",
+    "damaged", "noise", "commits",
 )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class ReportRows:
     followings: Sequence[Following] = ()
     damaged: Sequence[Row] = ()
     noise: Sequence[Row] = ()
+    commits: Sequence[Row] = ()
 
 
 class Sheet:
@@ -52,6 +53,8 @@ class Sheet:
         for run in rows.runs:
             self.runs[run["arm"], run["cell"]].append(run)
         self.cells = {(row["arm"], row["cell"], row["metric"]): row for row in rows.cells}
+        self.experiment = str(rows.runs[0].get("experiment") or "") if rows.runs else ""
+        self.codes = {row["run"]: row["code"] for row in rows.commits}
         self.splits = rows.splits
         self.trainings = rows.trainings
         self.noisy: dict[str, float] = {}  # of arms whose timings were unsteady: the largest spread over their median
