@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,8 @@ from engine.launch.places import LAUNCHERS, check_executor, choose_executor
 
 if TYPE_CHECKING:
     from engine.inspect.doctor import Finding
+    from engine.schedule.submit import Submitted
+    from engine.spec import Spec
 
 Executor = Annotated[
     str | None,
@@ -48,30 +51,50 @@ def submit(
     no_start: Annotated[bool, typer.Option("--no-start", help="queue only; start no scheduler")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Queue what is missing and see that a scheduler runs. The same submit again does nothing twice."""
+    """Queue what is missing and see that a scheduler runs. The same submit again does nothing twice.
+
+    Of a paper's file: each of its experiments in turn, the first with the highest priority.
+    """
     from engine.load import load_spec
-    from engine.plan import make_plan
-    from engine.schedule.submit import submit_plan
+    from engine.load.paper_file import is_paper, load_paper, load_specs
     from engine.schedule.worker import start_detached
 
     if executor is not None:
         check_executor(executor)
-    loaded = load_spec(spec, overrides or (), overlays or ())
+    many = is_paper(spec)
+    loaded = load_specs(load_paper(spec), overrides or (), overlays or ()) if many else None
+    loaded = loaded or [load_spec(spec, overrides or (), overlays or ())]
     place = find_home(home, create=True)
-    made = make_plan(loaded, place, on_cpu=on_cpu)
-    for line in (*loaded.doubts, *made.warnings):
+    done = [_submit_spec(one, place, _turn(priority, at, loaded), on_cpu) for at, one in enumerate(loaded)]
+    _choose_executor(place, executor)
+    if not no_start and any(one.new for one in done):
+        start_detached(place)
+    if wait:
+        raise typer.Exit(max(_wait(place, one.name) for one in done))
+    left = [one.name for one in done if one.new]
+    if left and many:
+        say(f"watch them with `xp status --watch`; report them with `xp report {spec}`")
+    elif left:
+        say(f"watch it with `xp status {left[0]} --watch`; report it with `xp report {left[0]}`")
+
+
+def _turn(priority: int | None, at: int, specs: Sequence[Spec]) -> int | None:
+    """Return the priority of the experiment `at` a place of a paper: in its order, so that the first are done first."""
+    return priority if len(specs) == 1 else (priority or 0) + len(specs) - 1 - at
+
+
+def _submit_spec(spec: Spec, place: Home, priority: int | None, on_cpu: bool) -> Submitted:
+    from engine.plan import make_plan
+    from engine.schedule.submit import submit_plan
+
+    made = make_plan(spec, place, on_cpu=on_cpu)
+    for line in (*spec.doubts, *made.warnings):
         say(f"warning: {line}")
     done = submit_plan(made, place, priority)
-    _choose_executor(place, executor)
     say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
     for line in done.changes:
         say(f"  {line}")
-    if not no_start and done.new:
-        start_detached(place)
-    if wait:
-        raise typer.Exit(_wait(place, done.name))
-    if done.new:
-        say(f"watch it with `xp status {done.name} --watch`; report it with `xp report {done.name}`")
+    return done
 
 
 def _choose_executor(home: Home, executor: str | None) -> None:

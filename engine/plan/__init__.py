@@ -26,6 +26,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     halves         whether work in fp16 has a GPU to run on
     estimate       what is left to do, its seconds and bytes
     plan_json      a plan for programs
+    paper          what a paper's experiments cost together
 """
 
 from __future__ import annotations
