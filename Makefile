@@ -7,11 +7,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: demo test test-slow chaos mutants simulate check format bench gpu peers lock locked audit fuzz clean
+.PHONY: paper-small demo test test-slow chaos mutants simulate check format bench gpu peers lock locked audit fuzz clean
 
 demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
 	$(BIN)/xp report quickstart
+
+# all experiments of the paper on photographs, small, with real teachers: an hour on two idle cores; run it again to go on
+paper-small: $(SETUP)
+	$(BIN)/python -m benchmarks.paper_small $(ARGS)
 
 # In two processes and in an order of chance, which is printed: a test that leans on another one shows itself. The tests
 # of a file stay together, so that what they stand on is made once; the longest files come first (tests/conftest.py)

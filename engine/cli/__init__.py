@@ -3,14 +3,16 @@
     base           the app, shared options, the two streams
     data           data report, data preview
     specs          init, validate, plan, schema, describe
-    jobs           submit, worker, status, logs, orders, why, diff, doctor
+    submit         submit
+    jobs           worker, status, logs, orders, why, diff, doctor
     targets        targets verify
     verify         verify-resume
     profile        profile
     export         export, predict
     bench          bench
     archive        archive
-    results        sql, report, check, compare, trace, freeze, rebuild
+    report         report
+    results        sql, check, compare, trace, freeze, rebuild
     terminal       the door to the terminal
     render         tables and bars as a terminal shows them
     progress       an experiment watched until it ends
@@ -28,7 +30,7 @@ import os
 import sys
 from typing import NoReturn
 
-from engine.cli import archive, bench, data, export, jobs, profile, results, specs, targets, verify
+from engine.cli import archive, bench, data, export, jobs, profile, report, results, specs, submit, targets, verify
 from engine.cli.base import app, say
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
@@ -42,8 +44,10 @@ __all__ = [
     "jobs",
     "main",
     "profile",
+    "report",
     "results",
     "specs",
+    "submit",
     "targets",
     "verify",
 ]

@@ -13,6 +13,7 @@ import typer
 
 from engine.home.access import write_as_home
 from engine.home.paths import Home, open_home
+from engine.launch.places import LAUNCHERS
 from store.escape import show_json, show_text
 
 app = typer.Typer(
@@ -27,6 +28,10 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALU
 Overlays = Annotated[list[Path] | None, typer.Option("--overlay", metavar="FILE", help="a file merged over all")]
 HomeOption = Annotated[
     Path | None, typer.Option("--home", metavar="DIR", help="home folder (else XP_HOME, else ./.xp)")
+]
+Executor = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"where jobs run: {', '.join(LAUNCHERS)}; kept by the home until it is changed"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable, on stdout")]
 AnyId = Annotated[str, typer.Argument(metavar="ID", help="an experiment, run, job, or the beginning of one")]
@@ -43,6 +48,19 @@ def find_home(home: Path | None, *, create: bool = False, required: bool = True)
     found = open_home(home or _chosen["home"], create=create, required=required)
     write_as_home(found.root)
     return found
+
+
+def find_fresh(home: Path | None) -> Home:
+    """Return the home with all its results taken in, as far as it can be written; say what is left out."""
+    from engine.collect import collect
+
+    place = find_home(home)
+    found = collect(place, wait=60.0)
+    if found.is_readonly:
+        say("the home cannot be written: these are the results as they were published last")
+    for line in found.damaged:
+        say(f"left out, because it is damaged: {line}")
+    return place
 
 
 def say(text: str) -> None:

@@ -1,8 +1,7 @@
-"""Commands about jobs: submit, worker, status, logs, orders, why, diff, doctor."""
+"""Commands about jobs: worker, status, logs, orders, why, diff, doctor."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +10,8 @@ import typer
 from engine.cli.base import (
     AnyId,
     AsJson,
+    Executor,
     HomeOption,
-    Overlays,
-    Overrides,
-    SpecFile,
     app,
     find_home,
     print_json,
@@ -24,113 +21,10 @@ from engine.cli.base import (
 from engine.cli.terminal import drawing_stream
 from engine.errors import HomeError, XpError
 from engine.home.paths import Home
-from engine.launch.places import LAUNCHERS, check_executor, choose_executor
+from engine.launch.places import choose_executor
 
 if TYPE_CHECKING:
     from engine.inspect.doctor import Finding
-    from engine.plan import Plan
-    from engine.schedule.submit import Filling
-    from engine.spec import Spec
-
-Executor = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help=f"where jobs run: {', '.join(LAUNCHERS)}; kept by the home until it is changed"),
-]
-
-
-@app.command()
-def submit(
-    spec: SpecFile,
-    overrides: Overrides = None,
-    overlays: Overlays = None,
-    wait: Annotated[bool, typer.Option("--wait", help="show progress and end with the experiment's exit code")] = False,
-    priority: Annotated[
-        int | None, typer.Option(help="higher goes first; kept from the last submit if not given")
-    ] = None,
-    executor: Executor = None,
-    on_cpu: Annotated[bool, typer.Option("--cpu", help="run all on the CPU, though the spec asks for a GPU")] = False,
-    no_start: Annotated[bool, typer.Option("--no-start", help="queue only; start no scheduler")] = False,
-    fill: Annotated[
-        bool,
-        typer.Option(
-            "--fill", help="queue what decides comparisons and fills cells, further seeds too, cheapest first"
-        ),
-    ] = False,
-    budget: Annotated[
-        str | None, typer.Option(metavar="TIME", help="with --fill: of all work together, as 90s, 30m, 8h or 2d")
-    ] = None,
-    home: HomeOption = None,
-) -> None:
-    """Queue what is missing and see that a scheduler runs. The same submit again does nothing twice."""
-    from engine.load import load_spec
-    from engine.plan import make_plan
-    from engine.schedule.submit import Filling, submit_plan
-    from engine.schedule.worker import start_detached
-
-    if executor is not None:
-        check_executor(executor)
-    loaded = load_spec(spec, overrides or (), overlays or ())
-    place = find_home(home, create=True)
-    limit, filling = _read_budget(budget, fill=fill), Filling()
-    made = make_plan(loaded, place, on_cpu=on_cpu)
-    for line in (*loaded.doubts, *made.warnings):
-        say(f"warning: {line}")
-    if fill and not made.is_provisional:
-        made, filling = _choose_fill(loaded, place, limit, on_cpu=on_cpu)
-    done = submit_plan(made, place, priority, filling)
-    _choose_executor(place, executor)
-    say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
-    for line in done.changes:
-        say(f"  {line}")
-    if not no_start and done.new:
-        start_detached(place)
-    if wait:
-        raise typer.Exit(_wait(place, done.name))
-    if done.new:
-        say(f"watch it with `xp status {done.name} --watch`; report it with `xp report {done.name}`")
-
-
-def _read_budget(text: str | None, *, fill: bool) -> float | None:
-    """Return seconds, None for no limit."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])", text)
-    if found is None or not fill:
-        what = f"{text!r} is no time" if fill else "a budget is for --fill"
-        raise XpError(what, where="--budget", fix="xp submit SPEC --fill --budget 8h (s, m, h or d)")
-    return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
-
-
-def _choose_fill(spec: Spec, home: Home, budget: float | None, *, on_cpu: bool) -> tuple[Plan, Filling]:
-    """Choose among what is lacking with all results taken in, and say what is queued and what is left."""
-    from engine.analysis.fill import choose_fill, fill_lines, find_lacking
-    from engine.collect import collect
-
-    collect(home, wait=60.0)
-    chosen = choose_fill(find_lacking(spec, home, on_cpu=on_cpu), budget)
-    for line in fill_lines(chosen):
-        say(line)
-    return chosen.plan, chosen.filling
-
-
-def _choose_executor(home: Home, executor: str | None) -> None:
-    """Write down where jobs run; a scheduler that works already goes on as it began, which is said."""
-    from engine.schedule.worker.lock import other_executor
-
-    chosen, other = choose_executor(home, executor), other_executor(home)
-    if other:
-        say(f"the scheduler that works here runs jobs on {other}; the next one will on {chosen}")
-
-
-def _wait(home: Home, experiment: str) -> int:
-    from engine.cli.progress import wait_for
-    from engine.cli.render import error_console
-
-    try:
-        return wait_for(home, experiment, error_console())
-    except KeyboardInterrupt:
-        say(f"\nstill running; come back with `xp status {experiment} --watch`, stop it with `xp cancel {experiment}`")
-        return 130
 
 
 @app.command()

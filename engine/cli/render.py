@@ -20,6 +20,7 @@ from store.escape import UNPRINTABLE, show_text
 if TYPE_CHECKING:  # a plan's table is drawn where a plan is there already; a status must not wait for its imports
     from engine.plan import Plan
     from engine.plan.estimate import Estimate
+    from engine.plan.paper import PaperCost
 
 STATES = ("done", "running", "queued", "blocked", "paused", "failed", "cancelled")
 PIPE_WIDTH = 400
@@ -153,6 +154,22 @@ def plan_table(plan: Plan, estimate: Estimate, notes: Sequence[str] = ()) -> Ren
     left = sum(not item.is_reused for item in estimate.jobs)
     total = f"{len(plan.runs)} runs, {len(plan.jobs)} jobs, {left} to do"
     return Group(table, *(Text(line) for line in (f"{total}: {_plan_cost(plan, estimate)}", *notes)))
+
+
+def paper_table(cost: PaperCost, notes: Sequence[str] = ()) -> RenderableType:
+    """The experiments of a paper with what each adds; then the sum and `notes`, a line each."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("experiment", "runs", "jobs", "to do", "time", "disk"):
+        table.add_column(column, justify="left" if column == "experiment" else "right")
+    for one in cost.experiments:
+        spent = "?" if one.seconds is None else clock_text(one.seconds)
+        table.add_row(one.name, str(one.runs), str(one.jobs), str(one.left), spent, size_text(one.bytes))
+    spent = "a time that is not known yet" if cost.seconds is None else f"about {clock_text(cost.seconds)}"
+    runs, left = sum(one.runs for one in cost.experiments), sum(one.left for one in cost.experiments)
+    total = (
+        f"{len(cost.experiments)} experiments, {runs} runs, {left} jobs to do: {spent}, {size_text(cost.bytes)} of disk"
+    )
+    return Group(table, *(Text(line) for line in (total, *notes)))
 
 
 def _plan_rows(plan: Plan, estimate: Estimate) -> Iterator[tuple[str, ...]]:

@@ -1,34 +1,28 @@
-"""Commands about results: sql, report, rebuild, check, compare, trace, freeze."""
+"""Commands about results: sql, rebuild, check, compare, trace, freeze."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say, tell
+from engine.cli.base import (
+    HomeOption,
+    Overlays,
+    Overrides,
+    SpecFile,
+    app,
+    find_fresh,
+    find_home,
+    say,
+    tell,
+)
 from engine.cli.terminal import hand_out
-from engine.errors import QueryError, XpError
 from engine.home.access import write_as_person
-from engine.home.paths import Home
 
-PAPER_ENDS = (".yaml", ".yml")  # of what names a paper in a report's place: no experiment's name holds a dot
 DATA_FORMATS = ("csv", "json")  # read by programs: cells are as they are, but on a terminal
-
-
-def _find_fresh(home: Path | None) -> Home:
-    """Return the home with all its results taken in, as far as it can be written; say what is left out."""
-    from engine.collect import collect
-
-    place = find_home(home)
-    found = collect(place, wait=60.0)
-    if found.is_readonly:
-        say("the home cannot be written: these are the results as they were published last")
-    for line in found.damaged:
-        say(f"left out, because it is damaged: {line}")
-    return place
 
 
 @app.command()
@@ -54,96 +48,6 @@ def sql(
     (hand_out if style in DATA_FORMATS else tell)(text)
     if note:
         say(note)
-
-
-@app.command()
-def report(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="experiments, a chapter each; or the file of a paper")
-    ] = None,
-    style: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; md and html by default")] = None,
-    template: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="a folder of your own pages; xp init --template lays one out")
-    ] = None,
-    columns: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="metrics of the tables of results, in this order")
-    ] = None,
-    listed: Annotated[bool, typer.Option("--list", help="list the templates, and stop")] = False,
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
-    missing: Annotated[
-        bool, typer.Option("--missing", help="list what the report has no numbers for and what filling it costs")
-    ] = False,
-    as_json: AsJson = False,
-    against: Annotated[
-        str | None, typer.Option(metavar="NAME", help="say which numbers changed since xp freeze; a name or a file")
-    ] = None,
-    home: HomeOption = None,
-) -> None:
-    """Print the paper's tables and figures from the results; of a paper's file, its claims and figures answered."""
-    from engine.analysis.freeze import list_changes
-    from engine.analysis.snapshot import one_snapshot
-    from engine.report import list_missing, list_templates, make_report
-
-    if listed:
-        for line in list_templates(template):
-            tell(line)
-        return
-    if not names:
-        raise QueryError("name an experiment", fix="xp status lists them; xp report --list lists the templates")
-    if names[0].endswith(PAPER_ENDS):
-        _report_paper(names, style, out, home)
-        return
-    chosen = [one.strip() for one in columns.split(",")] if columns is not None else None
-    place = _find_fresh(home)
-    if as_json and not missing:
-        raise XpError(
-            "--json is for --missing", fix="xp report NAME --missing --json; all figures: xp sql --format json"
-        )
-    with one_snapshot(place) as snapshot:
-        if missing:
-            _tell_missing(place, {name: list_missing(snapshot, name) for name in names}, as_json=as_json)
-            return
-        if against is not None:
-            changes = [change for name in names for change in list_changes(snapshot, name, against)]
-            for change in changes:
-                say(f"changed: {change}")
-            say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
-        with write_as_person():
-            paths = make_report(snapshot, names, style or None, out, template=template, columns=chosen)
-        for path in paths:
-            tell(str(path))
-
-
-def _report_paper(names: list[str], style: list[str] | None, out: Path | None, home: Path | None) -> None:
-    """Print the page of a paper, which is alone on its page."""
-    from engine.report.paper.making import make_paper_report
-
-    if len(names) > 1:
-        fix = f"name it alone: xp report {names[0]}"
-        raise XpError(f"{names[0]} is the file of a paper, and {names[1]} stands beside it", fix=fix)
-    place = _find_fresh(home)
-    with write_as_person():
-        paths = make_paper_report(place, Path(names[0]), tuple(style or ("md", "html")), out)
-    for path in paths:
-        tell(str(path))
-
-
-def _tell_missing(home: Home, missing: dict[str, list[str]], *, as_json: bool) -> None:
-    """The report's holes, then what experiments lack and what that costs, where it can be told here."""
-    from engine.analysis.fill import lacking_json, lacking_lines, recorded_lacking
-
-    found = {name: recorded_lacking(home, name) for name in missing}
-    if as_json:
-        nothing: dict[str, Any] = {"needs": None, "total": None}
-        told = {name: nothing if isinstance(one, str) else lacking_json(one) for name, one in found.items()}
-        why = {name: one if isinstance(one, str) else None for name, one in found.items()}
-        print_json([{"experiment": name, "holes": missing[name], "unknown": why[name], **told[name]} for name in found])
-        return
-    for name, one in found.items():
-        for line in missing[name]:
-            tell(line)
-        for line in [one] if isinstance(one, str) else lacking_lines(one):
-            tell(line)
 
 
 @app.command()
@@ -180,7 +84,7 @@ def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None
     from engine.load import load_spec
 
     loaded = load_spec(spec, overrides or (), overlays or ())
-    place = _find_fresh(home)
+    place = find_fresh(home)
     judged = check_claims(place, loaded.name, loaded.claims)
     for line in list_departures(place, loaded) if judged else ():
         tell(f"warning: {line}")
@@ -205,7 +109,7 @@ def compare(
     from engine.analysis.compare import compare_arms
     from engine.analysis.text import comparison_lines
 
-    place = _find_fresh(home)
+    place = find_fresh(home)
     for found in compare_arms(place, first, second, metric, anyway=anyway):
         for line in comparison_lines(found):
             tell(line)
@@ -221,7 +125,7 @@ def trace(
     """Lead a number back to its SQL, runs, jobs, attempts, commit, changes and machines."""
     from engine.analysis.trace import trace_number
 
-    place = _find_fresh(home)
+    place = find_fresh(home)
     found = trace_number(place, arm, metric)
     for line in found.lines():
         tell(line)
@@ -238,6 +142,6 @@ def freeze(
     """Write down every number of an experiment as it is now, to hold the paper against later."""
     from engine.analysis.freeze import freeze_numbers
 
-    place = _find_fresh(home)
+    place = find_fresh(home)
     with write_as_person():
         tell(str(freeze_numbers(place, name, out)))

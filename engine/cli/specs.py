@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -38,30 +39,48 @@ def validate(
     overlays: Overlays = None,
     home: HomeOption = None,
 ) -> None:
-    """Check specs without running anything; ends with 0 or 2."""
+    """Check specs, papers and overlays without running anything; ends with 0 or 2."""
+    results = [_validate(file, overrides or (), overlays or (), home) for file in specs]
+    raise typer.Exit(0 if all(results) else 2)
+
+
+def _validate(file: Path, overrides: Sequence[str], overlays: Sequence[Path], home: Path | None) -> bool:
+    """Check one file and say what it is; return whether nothing is wrong with it."""
+    from engine.load.paper_file import check_overlay, is_paper, load_paper, load_specs
+
+    try:
+        if file.name.startswith("_"):
+            check_overlay(file)
+            tell(f"{file}: an overlay, checked with the specs that use it")
+            return True
+        if is_paper(file):
+            loaded = load_paper(file)
+            count = len(load_specs(loaded, overrides, overlays))
+            sayings = f"{len(loaded.claims)} claims, {len(loaded.inconsistencies)} inconsistencies"
+            tell(f"{file}: valid, a paper of {count} experiments, {sayings}")
+            return True
+        return _validate_spec(file, overrides, overlays, home)
+    except SpecError as error:
+        say(str(error))
+        return False
+
+
+def _validate_spec(file: Path, overrides: Sequence[str], overlays: Sequence[Path], home: Path | None) -> bool:
     from engine.inputs.missing import absent_inputs
     from engine.load import load_spec
     from engine.plan.leaks import find_leaks
 
-    failed = False
-    for file in specs:
-        try:
-            spec = load_spec(file, overrides or (), overlays or ())
-        except SpecError as error:
-            say(str(error))
-            failed = True
-            continue
-        refusal, warnings = find_leaks(spec, _home_if_any(home))
-        lines = (*spec.doubts, *(f"{file}: {line}" for line in (*absent_inputs(spec), *warnings)))
-        # A plan warns of some of what is absent, too.
-        for line in dict.fromkeys(lines):
-            say(f"warning: {line}")
-        if refusal is not None:
-            say(f"{file}: {refusal}")
-            failed = True
-            continue
-        tell(f"{file}: valid, {len(spec.arm_names)} arms, {len(spec.seeds)} seeds")
-    raise typer.Exit(2 if failed else 0)
+    spec = load_spec(file, overrides, overlays)
+    refusal, warnings = find_leaks(spec, _home_if_any(home))
+    lines = (*spec.doubts, *(f"{file}: {line}" for line in (*absent_inputs(spec), *warnings)))
+    # A plan warns of some of what is absent, too.
+    for line in dict.fromkeys(lines):
+        say(f"warning: {line}")
+    if refusal is not None:
+        say(f"{file}: {refusal}")
+        return False
+    tell(f"{file}: valid, {len(spec.arm_names)} arms, {len(spec.seeds)} seeds")
+    return True
 
 
 def _home_if_any(home: Path | None) -> Home | None:
@@ -92,7 +111,15 @@ def plan(
     on_cpu: Annotated[bool, typer.Option("--cpu", help="as for submit --cpu: all on the CPU")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Show runs and jobs, what is reused, the time and disk still to spend, and what the design can detect."""
+    """Show runs and jobs, what is reused, the time and disk still to spend, and what the design can detect.
+
+    Of a paper's file: what each of its experiments costs, and all together.
+    """
+    from engine.load.paper_file import is_paper
+
+    if is_paper(spec):
+        _plan_paper(spec, overrides or (), overlays or (), as_json, calibrate, on_cpu, home)
+        return
     from engine.analysis.foresight import detect_lines, foresee, power_lines, seed_seconds
     from engine.cli.render import error_console, plan_table
     from engine.inputs.gpus import least_memory
@@ -124,6 +151,31 @@ def plan(
             cost = seed_seconds(made, {item.job.key: item.seconds for item in estimate.jobs})
             notes += power_lines(seen, power, cost)
         error_console().print(plan_table(made, estimate, notes))
+
+
+def _plan_paper(
+    file: Path, overrides: Sequence[str], overlays: Sequence[Path], as_json: bool, calibrate: bool, on_cpu: bool,
+    home: Path | None,
+) -> None:  # fmt: skip
+    """Show what each experiment of a paper costs, and all together: a job that several share counts once."""
+    from engine.cli.render import error_console, paper_table
+    from engine.load.paper_file import load_paper, load_specs
+    from engine.plan import make_plan
+    from engine.plan.estimate import estimate_plan, tell_crowding
+    from engine.plan.paper import sum_paper
+    from store.queue import Queue
+
+    place = find_home(home, create=True)
+    plans = [make_plan(spec, place, on_cpu=on_cpu) for spec in load_specs(load_paper(file), overrides, overlays)]
+    for line in dict.fromkeys(line for made in plans for line in (*made.spec.doubts, *made.missing, *made.refused)):
+        say(f"warning: {line}")
+    with Queue.open_readonly(place.queue_db) as queue:
+        states = queue.job_states()
+    summed = sum_paper([(made, estimate_plan(made, place, states, say if calibrate else None)) for made in plans])
+    if as_json:
+        print_json(summed.as_json())
+    else:
+        error_console().print(paper_table(summed, tell_crowding()))
 
 
 @app.command()

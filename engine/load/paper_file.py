@@ -6,7 +6,7 @@ an overlay's or a base's: it is no spec of its own, and is checked as far as it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,9 +16,11 @@ from pydantic import BaseModel, ValidationError
 from engine.errors import Problem, SpecError, closest_hint
 from engine.load.messages import explain_error
 from engine.load.overlays import REPLACE, check_replace
+from engine.load.spec_file import load_spec
 from engine.load.yaml_tree import Document, read_document
 from engine.spec import Spec
 from engine.spec.paper import Across, Conditions, Contrast, Decider, Paper, Saying, Sayings
+from store.metrics import METRICS
 
 LISTS: dict[str, type[BaseModel]] = {
     "conditions": Conditions, "sayings": Saying, "decided_by": Decider, "across": Across, "effect": Contrast,
@@ -105,6 +107,54 @@ def _place(document: Document, file: Path, path: tuple[str | int, ...], at_key: 
         if path[:length] in marks:
             return marks[path[:length]]
     return f"{file}:1:1"
+
+
+def load_specs(loaded: LoadedPaper, overrides: Sequence[str] = (), overlays: Sequence[str | Path] = ()) -> list[Spec]:
+    """Return the specs of a paper. Raises SpecError with every problem of theirs, and of sayings that name no claim or
+    arm of them."""
+    specs, problems = list[Spec](), list[Problem]()
+    for file in loaded.specs:
+        try:
+            specs.append(load_spec(file, overrides, overlays))
+        except SpecError as error:
+            problems += error.problems
+    if not problems:
+        problems = _unknown_names(loaded, {spec.name: spec for spec in specs})
+    if problems:
+        raise SpecError(problems)
+    return specs
+
+
+def _unknown_names(loaded: LoadedPaper, specs: Mapping[str, Spec]) -> list[Problem]:
+    problems = []
+    for key, sayings in (("claims", loaded.claims), ("inconsistencies", loaded.inconsistencies)):
+        named = getattr(loaded.paper, key)
+        document = read_document(loaded.file.parent / named) if named else Document({})
+        for at, saying in enumerate(sayings):
+            for number, decider in enumerate(saying.decided_by):
+                for word, name, known in _names_of(decider, specs):
+                    path = ("sayings", at, "decided_by", number, *word)
+                    if name not in known:
+                        what, place = f"{name!r} is nothing that the specs of this paper have", ".".join(map(str, path))
+                        problems.append(Problem(document.values[path], place, what, closest_hint(name, known)))
+    return problems
+
+
+def _names_of(decider: Decider, specs: Mapping[str, Spec]) -> Iterator[tuple[tuple[str | int, ...], str, list[str]]]:
+    """Yield the path of each name within a decider, the name, and the names that there are."""
+    arms = [f"{name}/{arm}" for name, spec in specs.items() for arm in spec.arm_names]
+    if decider.claim is not None:
+        yield ("claim",), decider.claim, [f"{name}/{one.id}" for name, spec in specs.items() for one in spec.claims]
+    if decider.across is not None:
+        yield ("across", "arm"), decider.across.arm, arms
+        yield ("across", "against"), decider.across.against, arms
+        yield ("across", "metric"), decider.across.metric, list(METRICS)
+    if decider.effect is not None:
+        yield ("effect", "experiment"), decider.effect.experiment, list(specs)
+        spec = specs.get(decider.effect.experiment)
+        for side in ("plus", "minus") if spec is not None else ():
+            for at, arm in enumerate(getattr(decider.effect, side)):
+                yield ("effect", side, at), arm, list(spec.arm_names if spec else ())
 
 
 def check_overlay(file: Path) -> None:

@@ -27,6 +27,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     subset         some runs of a plan alone
     estimate       what is left to do, its seconds and bytes
     plan_json      a plan for programs
+    paper          what a paper's experiments cost together
 """
 
 from __future__ import annotations

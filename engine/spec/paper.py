@@ -13,6 +13,11 @@ from engine.spec.base import NAME, Model, ranged, refuse
 
 PLACE = r"^[a-z0-9][a-z0-9_-]{0,63}/[a-z0-9][a-z0-9_-]{0,63}$"
 Place = Annotated[str, Field(pattern=PLACE)]
+Counting = Literal[
+    "second_projections", "work_of_two_sets", "throughputs", "memories", "small_above_large", "windows_and_memory",
+    "teacher_sizes", "luck_of_images",
+]  # fmt: skip
+"""The keys of COMPUTED in engine/report/paper/arithmetic.py; a test compares the two."""
 FORMS = ("claim", "across", "effect", "computed", "text")
 
 
@@ -45,7 +50,7 @@ class Decider(Model):
     claim: Place | None = None
     across: Across | None = None
     effect: Contrast | None = None
-    computed: str | None = None
+    computed: Counting | None = None
     text: Literal["holds", "undecided"] | None = None
     opposite: bool = False
 

@@ -89,7 +89,8 @@ def _of_across(words: Across, record: Record) -> list[Outcome]:
 def _of_judged(place: str, judged: Judged, where: str) -> Outcome:
     claim, compared = judged.claim, judged.comparison
     if compared is None:
-        return Outcome("not run", say("no_data", place=place, why=judged.reason))
+        about = {"metric": claim.metric, "arm": claim.arm, "against": claim.against}
+        return Outcome("not run", say("no_data", place=place, **about))
     line = say(
         "claim_line", place=place, at=_point(judged.cell), metric=claim.metric, arm=claim.arm, against=claim.against,
         effect=interval_text(compared), expected=_expected(judged), verdict=judged.verdict,

@@ -8,8 +8,7 @@ from pathlib import Path
 from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.errors import XpError
 from engine.home.paths import Home
-from engine.load import load_spec
-from engine.load.paper_file import load_paper
+from engine.load.paper_file import load_paper, load_specs
 from engine.report import make_chapter
 from engine.report.document import Document
 from engine.report.forms.writers import check_forms, write_document
@@ -27,7 +26,7 @@ def make_paper_report(
     """
     check_forms(formats)
     loaded = load_paper(file)
-    names = [load_spec(spec).name for spec in loaded.specs]
+    names = [spec.name for spec in load_specs(loaded)]
     with one_snapshot(results) as snapshot:
         known = {row["experiment"] for row in snapshot.ask("claims_experiments")}
         there = [name for name in names if name in known]

@@ -17,7 +17,7 @@ SENTENCES = {
     # why there is no verdict
     "no_experiment": "{experiment} was not submitted to this home",
     "no_claim": "{experiment} was submitted without the claim {claim}: submit it again",
-    "no_data": "{place}: {why}",
+    "no_data": "{place}: no {metric} of {arm} and of {against} at a common seed yet",
     "no_grid": "{experiment}: the arms {arms} have no seed in common yet, so there is no such effect",
     # what decided one
     "claim_line": "{place}{at}: {metric} of {arm} less {against}: {effect}{expected}: {verdict}{why}",
@@ -37,10 +37,10 @@ SENTENCES = {
     "side_line": "stage 2 has a map of {side} x {side} tokens at {image} px, so its window cannot double to {double}",
     "set_line": "a second set of attention probabilities, batch {batch}: {same:,.0f} MiB more if the baseline has the "
     "same windows, {own:,.0f} MiB if it has TinyViT's own; the paper's figures come to {printed:,.0f} MB",
-    "size_line": "ConvNeXt V2 Huge has {huge:.1f} M parameters and CLIP's ViT-L/14 {clip:.1f} M for pictures, "
-    "{ratio:.2f} times as few; printed are {printed_huge:g} M and {printed_clip:g} M",
+    "size_line": "ConvNeXt V2 Huge has {huge:.1f} M parameters and CLIP's ViT-L/14 {clip:.1f} M for pictures "
+    "({ratio:.2f} to one); printed are {printed_huge:g} M and {printed_clip:g} M",
     "luck_line": "{name}, {split}: {change:g} points as an absolute change, where the luck of {images:,} test images "
-    "alone spans {half:.2f}",
+    "alone reaches {half:.2f} to either side",
     "no_luck": "no printed change of accuracy is smaller than the luck of its test images",
     "nothing_printed": "the figures that this would be counted from are not printed",
     # the page
