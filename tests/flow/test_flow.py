@@ -102,8 +102,13 @@ def table_rows(home: Path, name: str) -> list[tuple[Any, ...]]:
         return db.execute(f"select * from {name} order by all").fetchall()
 
 
-def test_report_shows_every_arm_and_stands_alone(done: Path, tmp_path: Path) -> None:
-    paths = [Path(line) for line in xp(done, "report", "tiny", "-o", tmp_path).split()]
+@pytest.fixture(scope="module")
+def paths(done: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The files of the report, which is made once."""
+    return [Path(line) for line in xp(done, "report", "tiny", "-o", tmp_path_factory.mktemp("report")).split()]
+
+
+def test_report_shows_every_arm_and_stands_alone(paths: list[Path]) -> None:
     page = next(path for path in paths if path.suffix == ".html").read_text()
     assert all(arm in page for arm in ("original", "distilled", "distilled_pruned"))
     assert "<svg" in page
@@ -113,11 +118,11 @@ def test_report_shows_every_arm_and_stands_alone(done: Path, tmp_path: Path) -> 
     assert "| original" in next(path for path in paths if path.suffix == ".md").read_text()
 
 
-def test_no_secret_of_the_environment_is_written_anywhere(done: Path, tmp_path: Path) -> None:
+def test_no_secret_of_the_environment_is_written_anywhere(done: Path, paths: list[Path]) -> None:
     """Every command here has them in its environment (tests/flow/commands.py), the one that ran the jobs too."""
-    xp(done, "report", "tiny", "-o", tmp_path)
     xp(done, "doctor")
-    files = [path for folder in (done, tmp_path) for path in folder.rglob("*") if path.is_file()]
+    folders = {done, *(path.parent for path in paths)}
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 50
     assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
 
