@@ -271,9 +271,10 @@ def _bars(sheet: Sheet, name: str, metric: Metric) -> Bars:
         name=name, title=metric.label, unit=scale.axis, points=sheet.points,
         values={arm: [scaled(sheet.mean(arm, point, metric.name)) for point in sheet.points] for arm in sheet.arms},
         stds={arm: [scaled(sheet.std(arm, point, metric.name)) for point in sheet.points] for arm in sheet.arms},
-        hatched=frozenset(arm for arm in sheet.arms if sheet.is_pruned(arm)),
+        hatched=frozenset(arm for arm in sheet.arms if sheet.is_pruned(arm) or sheet.is_from_scratch(arm)),
     )  # fmt: skip
-    return replace(drawn, notes=_bar_notes(drawn))
+    scratch = [say("hatched_scratch")] if any(map(sheet.is_from_scratch, sheet.arms)) else []
+    return replace(drawn, notes=_bar_notes(drawn) + scratch)
 
 
 def _bar_notes(drawn: Bars) -> list[str]:

@@ -143,6 +143,7 @@ SENTENCES = {
     "bars_note": "Bars: means over seeds.",
     "whiskers_note": "Whiskers: one standard deviation.",
     "hatched_note": "Hatched: pruned.",
+    "hatched_scratch": "Hatched too: the control from scratch, new weights in pruned widths or under a pruned mask.",
     "curves_note": "Curves: means over seeds.",
     "cross_note": "Cross: where an arm was pruned; what comes after it is recovery.",
     "many_names": "{count} of them, in the order of the tables; colours come again after {colours}",
