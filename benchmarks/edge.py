@@ -44,6 +44,8 @@ FILE = SHARED / "teachers" / "tf_efficientnet_lite0.safetensors"
 ARCHIVES = ("train.zip", "val.zip")
 SIZE, AT_ONCE, SEED = 224, 16, 0
 CALIBRATED, RECOVERED, EPOCHS, RATE = 128, 768, 2, 2e-4
+NEW = "ILSVRC2012_val_"  # in the names of photographs that the network was not trained on
+WORKERS = 2  # threads while it recovers; what is timed has one
 LEAST_FP32, LEAST_INT8 = 0.995, 0.97
 ROUNDS, CALLS = 12, 3
 INT8: dict[str, dict[str, object]] = {
@@ -122,22 +124,27 @@ def _parent() -> tuple[nn.Module, list[str]]:
 def _photographs(network: nn.Module, classes: list[str], *, quick: bool) -> tuple[Photographs, Photographs]:
     """Return those that the network has not seen, and some of those it was trained on."""
     mean, std = normalization(network)
-    kept: dict[bool, list[tuple[Tensor, int]]] = {True: [], False: []}
-    for archive in ARCHIVES:
-        with zipfile.ZipFile(SHARED / "imagenette224" / archive) as held:
-            names = [name for name in held.namelist() if name.endswith(".JPEG")]
-            for place, name in enumerate(names):
-                is_new = "ILSVRC2012_val_" in name
-                if place % 3 and (quick or not is_new):
-                    continue
-                pixels = shrink(decode_image(held.read(name), name), 256)
-                image = render_center(pixels, SIZE, 1.0, "bicubic")
-                kept[is_new].append((image, classes.index(name.split("/")[-2])))
-    tested, seen = (
-        Photographs(normalize(torch.stack([image for image, _ in part]), mean, std), torch.tensor([y for _, y in part]))
-        for part in (kept[True], kept[False])
-    )
-    return tested, seen
+    held = [zipfile.ZipFile(SHARED / "imagenette224" / archive) for archive in ARCHIVES]
+    names = [(one, name) for one in held for name in one.namelist() if name.endswith(".JPEG")]
+    new = [place for place in names if NEW in place[1]][:: 3 if quick else 1]
+    old = [place for place in names if NEW not in place[1]]
+    drawn = np.random.default_rng(SEED).permutation(len(old))[: _recovered(quick=quick)]
+    found = []
+    for part in (new, [old[at] for at in drawn]):
+        images = torch.stack([_photograph(one.read(name), name) for one, name in part])
+        labels = torch.tensor([classes.index(name.split("/")[-2]) for _, name in part])
+        found.append(Photographs(normalize(images, mean, std), labels))
+    return found[0], found[1]
+
+
+def _photograph(raw: bytes, name: str) -> Tensor:
+    """Return the pixels, uint8 (3, 224, 224), as evaluation has them."""
+    return render_center(shrink(decode_image(raw, name), 256), SIZE, 1.0, "bicubic")
+
+
+def _recovered(*, quick: bool) -> int:
+    """Return on how many photographs the pruned network recovers."""
+    return RECOVERED // (8 if quick else 1)
 
 
 def _forms(folder: Path, whole: nn.Module, seen: Photographs, *, quick: bool) -> Iterator[Form]:
@@ -166,8 +173,8 @@ def _plain(network: nn.Module) -> Answer:
 def _pruned(whole: nn.Module, seen: Photographs, *, quick: bool) -> nn.Module:
     """Return a copy without a fifth of the parameters, recovered by what the whole network says."""
     network, _ = _parent()
-    part = seen.some(RECOVERED // (8 if quick else 1))
-    batches = list(part.batches())
+    batches = list(seen.batches())
+    torch.set_num_threads(WORKERS)
     told = Prune(ratio=0.2, of="params", criterion="taylor")
     prune_network(network, told, batches[:16], seed=SEED, image_size=SIZE)
     heard = [_plain(whole)(images).log_softmax(1).clone() for images, _ in batches]
@@ -179,6 +186,7 @@ def _pruned(whole: nn.Module, seen: Photographs, *, quick: bool) -> nn.Module:
             said = network(images).log_softmax(1)
             functional.kl_div(said, wanted, log_target=True, reduction="batchmean").backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+    torch.set_num_threads(1)
     return network.eval()
 
 

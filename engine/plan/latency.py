@@ -6,8 +6,8 @@ What operators take here lies in a table of the cache, which jobs fill that prun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ from engine.spec.job_settings import LatencyTarget, MeasureSettings, NetworkSett
 MODULE = "engine.core.latency.child"
 TIMING_SECONDS = 600.0
 LATER = "how wide its layers stay is measured when the job starts"
+BY_WEIGHTS = "its widths follow from the trained weights (prune.scope: global), so that nothing is foretold of it"
+WHAT = {"params": "parameters", "macs": "multiply-adds"}
 
 
 @dataclass(frozen=True)
 class Foretold:
     """Of an arm at a point of the matrix: milliseconds an image, and the median error of such figures, a fraction.
 
-    `threads` on the CPU; `params` that a share of latency leaves, of so many, None where it is no such arm.
+    `threads` on the CPU; `left` of a pruned arm: by word (params, macs) how many stay, and of how many.
     """
 
     arm: str
@@ -34,12 +36,13 @@ class Foretold:
     threads: int
     ms: float
     error: float
-    params: int | None = None
-    params_before: int | None = None
+    left: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         told = {"arm": self.arm, "cell": self.cell, "threads": self.threads, "ms": self.ms, "error": self.error}
-        return told if self.params is None else {**told, "params": self.params, "params_before": self.params_before}
+        for word, (count, before) in self.left.items():
+            told |= {word: count, f"{word}_before": before}
+        return told
 
 
 def foretell(plan: Plan, home: Home, tell: Callable[[str], None] | None = None) -> list[Foretold]:
@@ -85,16 +88,31 @@ def solving(told: PruneSettings, target: LatencyTarget) -> dict[str, Any]:
 def _question(plan: Plan, run: Run) -> dict[str, Any] | None:
     """Return what is asked about a run, None where its network is for a GPU, or not known yet."""
     jobs = {job.key: job for job in plan.jobs}
-    pruned = jobs[run.jobs[role]].settings if (role := "prune") in run.jobs else None
+    pruned = _pruning(plan, run)
     if isinstance(pruned, PruneSettings) and pruned.latency is not None and pruned.num_classes is not None:
         return solving(pruned, pruned.latency)
     told = jobs[run.jobs["measure"]].settings if "measure" in run.jobs else None
     if not isinstance(told, MeasureSettings) or told.num_classes is None or told.device == "gpu":
         return None
-    if "pruned" in run.jobs or (isinstance(pruned, PruneSettings) and not pruned.prune.is_mask):
-        return None  # how wide it is, is a result
     about = {"threads": told.measure.threads[0], "precision": told.precision}
-    return {**about, "networks": [_network_words(told, told.image_size)]}
+    if pruned is None or pruned.prune.is_mask:
+        # What another kind of job left of its network, is a result.
+        return None if "pruned" in run.jobs else {**about, "networks": [_network_words(told, told.image_size)]}
+    if _is_by_weights(pruned):
+        return None
+    words = _network_words(pruned, pruned.data.image_size)
+    return {**about, "networks": [{**words, "prune": pruned.prune.model_dump(mode="json")}]}
+
+
+def _pruning(plan: Plan, run: Run) -> PruneSettings | None:
+    """Return the settings of the job that prunes a run's network, or the one from which a control has its widths."""
+    key = run.jobs.get("prune") or run.jobs.get("pruned")
+    found = next((job.settings for job in plan.jobs if job.key == key), None)
+    return found if isinstance(found, PruneSettings) else None
+
+
+def _is_by_weights(told: PruneSettings) -> bool:
+    return told.prune.scope == "global" and not told.prune.is_mask
 
 
 def _network_words(told: NetworkSettings, image_size: int) -> dict[str, Any]:
@@ -104,13 +122,15 @@ def _network_words(told: NetworkSettings, image_size: int) -> dict[str, Any]:
 
 def _read_answer(run: Run, question: dict[str, Any], answer: Any) -> Iterator[Foretold]:
     if isinstance(answer, list) and answer and answer[0]:
-        yield Foretold(run.arm, run.cell, question["threads"], answer[0]["ms"], answer[0]["error"])
+        one = answer[0]
+        yield Foretold(run.arm, run.cell, question["threads"], one["ms"], one["error"], _left(one))
     if isinstance(answer, dict) and answer.get("left"):
         left = answer["left"]
-        yield Foretold(
-            run.arm, run.cell, question["threads"], 1e3 * left["seconds"], left["error"], answer["params"],
-            answer["params_before"],
-        )  # fmt: skip
+        yield Foretold(run.arm, run.cell, question["threads"], 1e3 * left["seconds"], left["error"], _left(answer))
+
+
+def _left(answer: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    return {word: (answer[word], answer[f"{word}_before"]) for word in WHAT if word in answer}
 
 
 def latency_lines(plan: Plan, found: list[Foretold]) -> list[str]:
@@ -123,7 +143,9 @@ def latency_lines(plan: Plan, found: list[Foretold]) -> list[str]:
     open_arms = dict.fromkeys(
         run.arm for run in plan.runs if run.jobs.get("prune") in solved and (run.arm, run.cell) not in known
     )
-    return [*lines, *(f"{arm}: a share of latency is pruned, and {LATER}" for arm in open_arms)]
+    lines += [f"{arm}: a share of latency is pruned, and {LATER}" for arm in open_arms]
+    pruned = {run.arm: told for run in plan.runs if (told := _pruning(plan, run)) is not None}
+    return lines + [f"{arm}: {BY_WEIGHTS}" for arm, told in pruned.items() if found and _is_by_weights(told)]
 
 
 def _line(one: Foretold, has_cells: bool) -> str:
@@ -131,6 +153,5 @@ def _line(one: Foretold, has_cells: bool) -> str:
     where = f" ({one.cell})" if has_cells else ""
     text = f"{one.arm}{where}: about {one.ms:.3g} ms an image on {threads} of this CPU, foretold"
     text += f"; such figures are off by {one.error:.0%} in the median"
-    if one.params is None or not one.params_before:
-        return text
-    return f"{text}; {one.params / one.params_before:.1%} of the parameters stay ({one.params:,})"
+    stay = [f"{count / before:.1%} of the {WHAT[word]} ({count:,})" for word, (count, before) in one.left.items()]
+    return f"{text}; {' and '.join(stay)} stay" if stay else text

@@ -82,7 +82,7 @@ def _size_table(sheet: Sheet, arms: Sequence[Compressed], ran: Sequence[Ran]) ->
     columns = ["arm", "against", "method", "asked", *WORDS, "recovery", "foretold", "reached", "measured"]
     columns += map(number_text.heading, shown)
     body = [_size_row(sheet, arm, one, arms[0].cell, shown, ran) for arm, one in rows_of(arms)]
-    notes = [say("size_note")] if any(one.whole for one in arms) else []
+    notes = [say("size_note")] if shown and any(one.whole for one in arms) else []
     return fit_table("Asked and reached", columns, body, notes, 4 + len(WORDS))
 
 
@@ -135,7 +135,8 @@ def _asked(tree: Mapping[str, Any]) -> str:
         return ""
     of = str(tree.get("prune.of"))
     of = "weights covered" if tree.get("prune.method") == "2:4" else ASKED_OF.get(of, of)
-    return f"{number_text.percent(float(ratio))} of {of}"
+    share = number_text.percent(float(ratio))
+    return f"{share} of {of}" if tree.get("prune.of") else share
 
 
 def size_of(sheet: Sheet, arm: str, cell: str, metric: str) -> float | None:

@@ -179,6 +179,7 @@ SENTENCES = {
     "wilson_whiskers": "Of one seed: Wilson's 95 % interval over its test images.",
     "dots_note": "Points: single seeds.",
     "hatched_note": "Hatched: pruned.",
+    "hatched_scratch": "Hatched too: the control from scratch, new weights in pruned widths or under a pruned mask.",
     "curves_note": "Curves: means over seeds, {counts}.",
     "band_note": "Bands: from the lowest to the highest seed.",
     "losses_note": "Losses of other kinds are on charts of their own: they have no scale in common.",

@@ -131,3 +131,7 @@ class Sheet:
 
     def is_pruned(self, arm: str) -> bool:
         return any(self.mean(arm, point, "prune_asked") for point in self.points)
+
+    def is_from_scratch(self, arm: str) -> bool:
+        """Whether an arm has the widths or mask of a pruned one, and new weights."""
+        return any(self.settings.get((arm, point), {}).get("prune.control") == "scratch" for point in self.points)

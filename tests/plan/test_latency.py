@@ -68,7 +68,7 @@ def test_each_arm_is_told_with_the_error(plan: Planner, home: Home, asked: list[
     assert lines[0] == (
         "original: about 5 ms an image on one thread of this CPU, foretold; such figures are off by 5% in the median"
     )
-    assert lines[-1].endswith("; 60.0% of the parameters stay (600)")
+    assert lines[-1].endswith("; 60.0% of the parameters (600) stay")
     assert all(question["may_time"] is False for question in asked)
     before = len(asked)
     foretell(made, home)
@@ -101,10 +101,21 @@ def test_what_is_asked_for_is_timed(plan: Planner, home: Home, asked: list[dict[
     assert said[0].startswith("timing what the networks' operators take here")
 
 
-def test_a_pruned_arm_of_params_has_no_width_yet(plan: Planner, home: Home, asked: list[Any]) -> None:
+def test_an_arm_whose_layers_are_pruned_alike_is_told_by_its_words(plan: Planner, home: Home, asked: list[Any]) -> None:
     arms = {one.arm for one in foretell(plan(), home, lambda _: None)}
-    assert "distilled" in arms
-    assert "distilled_pruned" not in arms
+    assert {"distilled", "distilled_pruned"} <= arms
+    pruned = [network["prune"] for question in asked for network in question["networks"] if "prune" in network]
+    assert [(one["of"], one["ratio"] > 0) for one in pruned] == [("params", True)]
+
+
+def test_of_widths_that_follow_from_weights_it_is_said_that_they_do(
+    plan: Planner, home: Home, asked: list[Any]
+) -> None:
+    made = plan("arms.distilled_pruned.prune.scope=global")
+    found = foretell(made, home, lambda _: None)
+    assert "distilled_pruned" not in {one.arm for one in found}
+    assert latency_lines(made, found)[-1].startswith("distilled_pruned: its widths follow from the trained weights")
+    assert latency_lines(made, []) == [], "where nothing else is told either"
 
 
 def test_a_job_of_latency_names_whose(plan: Planner) -> None:
@@ -139,7 +150,10 @@ def test_a_share_that_cannot_be_is_refused_before_training(plan: Planner, monkey
 def test_json_has_params_only_where_they_are_known() -> None:
     told = Foretold("a", "", 1, 5.0, 0.05)
     assert told.as_json() == {"arm": "a", "cell": "", "threads": 1, "ms": 5.0, "error": 0.05}
-    assert Foretold("a", "", 1, 5.0, 0.05, 6, 9).as_json()["params"] == 6
+    left = Foretold("a", "", 1, 5.0, 0.05, {"params": (6, 9), "macs": (3, 4)}).as_json()
+    assert {word: left[word] for word in left.keys() - told.as_json().keys()} == {
+        "params": 6, "params_before": 9, "macs": 3, "macs_before": 4,
+    }  # fmt: skip
 
 
 def test_cells_and_threads_are_named_where_there_are_several(plan: Planner) -> None:

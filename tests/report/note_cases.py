@@ -189,6 +189,7 @@ SEEN, FELT = "received_attention", "feature_energy"
 CHARTS: Cases = {
     "bars_note": (bars(A), curves(RISING)), "whiskers_note": (bars(A), bars(LONE)),
     "hatched_note": (bars(top1("a", 0.5, prune_asked=0.2)), bars(A)),
+    "hatched_scratch": (bars(top1("a", 0.5, settings={"prune": {"control": "scratch"}})), bars(A)),
     "curves_note": (curves(RISING), curves(curve("a", 0.1))),
     "cross_note": (curves(RISING, OTHER, RECOVERED, cut="b"), curves(RISING, OTHER)),
     "dashes_note": (curves(RISING, TWIN), curves(RISING, OTHER)),

@@ -68,6 +68,7 @@ def test_one_memory_is_shown_the_gpus_before_the_hosts(known: tuple[str, ...], s
 def test_an_arm_is_pruned_where_any_point_asked_it() -> None:
     sheet = sheet_of([cell("prune_asked", mean=0.2), cell("prune_asked", arm="b", mean=0.0)])
     assert (sheet.is_pruned("a"), sheet.is_pruned("b")) == (True, False)
+    assert not sheet.is_from_scratch("a"), "it was pruned itself"
 
 
 def test_written_are_the_settings_that_the_spec_names() -> None:

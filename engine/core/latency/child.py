@@ -25,11 +25,11 @@ from engine.core.latency.solve import Pass, solve_drops
 from engine.core.latency.table import Times, Whole, add_times, read_times, setting_name
 from engine.core.measure import count_params
 from engine.core.network.build import build_network
-from engine.core.prune.structured import find_layers, narrowed
+from engine.core.prune.structured import find_layers, narrowed, prune_network
 from engine.core.train.forward import autocast
 from engine.errors import XpError
 from engine.launch.death import die_with
-from engine.spec import Student
+from engine.spec import Prune, Student
 
 
 class Untimed(Exception):
@@ -93,7 +93,10 @@ def _caller(network: nn.Module, images: torch.Tensor, precision: str) -> Any:
 
 
 def predict_networks(question: Mapping[str, Any]) -> list[dict[str, float] | None]:
-    """Return milliseconds and error of each network of the question; None where the table does not know it."""
+    """Return milliseconds and error of each network of the question; None where the table does not know it.
+
+    Of one that is pruned (`prune`, alike in all layers) also what stays of its parameters and multiply-adds.
+    """
     desk = Desk.of(question)
     return [_predict_one(desk, told) for told in question["networks"]]
 
@@ -101,10 +104,21 @@ def predict_networks(question: Mapping[str, Any]) -> list[dict[str, float] | Non
 def _predict_one(desk: Desk, told: Mapping[str, Any]) -> dict[str, float] | None:
     try:
         network = build_network(Student.model_validate(told["network"]), told["outputs"], told["image_size"])
+        left = _narrow(network, Prune.model_validate(told["prune"]), told["image_size"]) if "prune" in told else {}
         found = desk.predict(network, told["image_size"])
     except (Untimed, XpError):
         return None
-    return None if found is None else {"ms": 1e3 * found.seconds, "error": found.error}
+    return None if found is None else {"ms": 1e3 * found.seconds, "error": found.error, **left}
+
+
+def _narrow(network: nn.Module, prune: Prune, image_size: int) -> dict[str, float]:
+    """Prune to the widths that a share leaves, whichever units go; return what there was and what stays."""
+    words = prune.model_copy(update={"criterion": "l1", "scope": "layer"})
+    report = prune_network(network, words, seed=0, image_size=image_size)
+    return {
+        "params": report.params_after, "params_before": report.params_before,
+        "macs": report.macs_after, "macs_before": report.macs_before,
+    }  # fmt: skip
 
 
 def solve_widths(question: Mapping[str, Any]) -> dict[str, Any]:

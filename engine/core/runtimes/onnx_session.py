@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
+from engine.inputs.machine import CPU_FILE
 
 Batch = NDArray[np.float32]
 PROVIDER = "CPUExecutionProvider"
@@ -46,12 +48,27 @@ def open_session(
         options.enable_profiling, options.profile_file_prefix = True, profile
     # Threads that spin while they wait take the machine from whoever else is on it.
     options.add_session_config_entry("session.intra_op.allow_spinning", os.environ.get("XP_ORT_SPIN", "0"))
+    if sums_run_over(CPU_FILE):
+        options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         return onnxruntime.InferenceSession(raw or str(path), options, providers=[PROVIDER])
     except Exception as error:  # onnxruntime raises classes of its own for each kind of damage
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         fix = "export it again; or copy it again, it may be cut short"
         raise DataError(f"ONNX Runtime cannot read it: {said}", where=str(path), fix=fix) from error
+
+
+@cache
+def sums_run_over(cpuinfo: Path) -> bool:
+    """Whether two products of 8 bit are summed in 16 bit here, which is too few: on x86 without VNNI.
+
+    ONNX Runtime then has kernels that are exact. With VNNI they give the same answers and take twice as long.
+    """
+    try:
+        flags = next(line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
+    except (OSError, StopIteration):  # another system, or another kind of processor
+        return False
+    return not {"avx512_vnni", "avx_vnni"} & set(flags.split())
 
 
 def onnx_operators(path: Path, images: Batch) -> dict[str, dict[str, int]]:

@@ -108,3 +108,14 @@ def test_a_damaged_table_is_timed_anew(tmp_path: Path) -> None:
     assert answer({**asked, "may_time": False}) == [None]
     assert answer(asked)[0]["ms"] > 0
     assert read_times(Path(asked["table"]), SETTING).pieces
+
+
+def test_a_pruned_network_is_told_with_what_stays_of_it(tmp_path: Path) -> None:
+    asked = question(tmp_path)
+    asked["networks"] += [{**asked["networks"][0], "prune": {"ratio": 0.3, "of": "macs", "criterion": "taylor"}}]
+    whole, pruned = answer(asked)
+    assert pruned["ms"] < whole["ms"]
+    assert 1 - pruned["macs"] / pruned["macs_before"] == pytest.approx(0.3, abs=0.01)
+    network = build_network(small(), 10, 32)
+    assert pruned["params_before"] == sum(value.numel() for value in network.parameters()) > pruned["params"]
+    assert "params" not in whole

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.core.runtimes.onnx_session import PROVIDER, OnnxSession, onnx_operators
+from engine.core.runtimes.onnx_session import PROVIDER, OnnxSession, onnx_operators, sums_run_over
 from engine.errors import DataError
 from tests.helpers.onnx_files import CLASSES, write_small
 
@@ -34,3 +34,19 @@ def test_operators_are_counted_by_who_ran_them(tmp_path: Path) -> None:
     assert list(ran) == [PROVIDER]
     assert ran[PROVIDER]["Conv"] == 1
     assert sum(ran[PROVIDER].values()) >= 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512_vnni\n", False), ("flags : avx2 avx_vnni", False),
+        ("flags\t\t: fpu avx2\n", True), ("Features\t: asimd\n", False), (None, False),
+    ],
+)  # fmt: skip
+def test_exact_sums_of_8_bit_are_asked_for_where_the_processor_has_none(
+    text: str | None, expected: bool, tmp_path: Path
+) -> None:
+    place = tmp_path / "cpuinfo"
+    if text is not None:
+        place.write_text(text)
+    assert sums_run_over(place) is expected

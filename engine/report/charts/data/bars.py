@@ -40,7 +40,7 @@ def make_bars(sheet: Sheet, name: str, metric: Metric) -> Bars:
         values={arm: [scaled(sheet.mean(arm, point, metric.name)) for point in points] for arm in arms},
         edges={arm: [_edges(sheet, arm, point, metric, scale.factor) for point in points] for arm in arms},
         seeds={arm: [_seeds(sheet, arm, point, metric, scale.factor) for point in points] for arm in arms},
-        hatched=frozenset(arm for arm in arms if sheet.is_pruned(arm)),
+        hatched=frozenset(arm for arm in arms if sheet.is_pruned(arm) or sheet.is_from_scratch(arm)),
     )  # fmt: skip
     return replace(drawn, notes=_notes(sheet, drawn, metric))
 
@@ -71,7 +71,8 @@ def _notes(sheet: Sheet, drawn: Bars, metric: Metric) -> list[str]:
     is_lone = metric.name == ACCURACY and any(sheet.lone_run(arm, point) for arm, point in list(sheet.runs))
     notes += [say("wilson_whiskers")] if is_lone else []
     notes += [say("dots_note")] if any(len(one) > 1 for row in drawn.seeds.values() for one in row) else []
-    return notes + ([say("hatched_note")] if drawn.hatched else [])
+    notes += [say("hatched_note")] if any(map(sheet.is_pruned, sheet.arms)) else []
+    return notes + ([say("hatched_scratch")] if any(map(sheet.is_from_scratch, sheet.arms)) else [])
 
 
 def _counts(sheet: Sheet, metric: Metric) -> dict[str, list[int]]:
