@@ -96,7 +96,7 @@ def report(
 
 def _tell_missing(home: Home, missing: dict[str, list[str]], *, as_json: bool) -> None:
     """The report's holes, then what experiments lack and what that costs, where it can be told here."""
-    from engine.analysis.fill import lacking_json, lacking_lines, recorded_lacking
+    from engine.analysis.lacking import lacking_json, lacking_lines, recorded_lacking
 
     found = {name: recorded_lacking(home, name) for name in missing}
     if as_json:
