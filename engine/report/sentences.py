@@ -121,6 +121,8 @@ SENTENCES = {
     "one_run_note": "Accuracy: of one seed, on the test part, measured once.",
     "bold_note": "Bold: the highest mean, where its difference to the second is real (p < {alpha} beside all other "
     "tests of this report).",
+    "added_note": "{count} of {all} runs have seeds beyond those that the spec asks for (xp submit --fill): they were "
+    "added when results were known, and a test that is repeated until it decides finds differences too often.",
     "wilson_note": "With one seed, in brackets: Wilson's 95 % interval over the test images; it knows nothing of the "
     "luck of a seed.",
     "change_note": "Change: the mean difference over common seeds, in percentage points; relative: in per cent of the "

@@ -53,7 +53,9 @@ class Sheet:
         self.cells = {(row["arm"], row["cell"], row["metric"]): row for row in rows.cells}
         self.splits = rows.splits
         self.trainings = rows.trainings
-        arms = json.loads(rows.about["spec"] or "{}").get("arms") or {}
+        spec = json.loads(rows.about["spec"] or "{}")
+        arms = spec.get("arms") or {}
+        self.asked_seeds = spec.get("seeds")
         self.written = {path for tree in arms.values() for path in flatten_settings(tree or {})}  # by the spec
         self.settings = {
             key: flatten_settings(json.loads(runs[0]["settings"]))
