@@ -73,7 +73,12 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(rerun, "module_words", lambda _, *words: [sys.executable, "-c", code, *words])
     compared: list[str] = []
     monkeypatch.setattr(rerun, "collect", lambda *_, **__: None)
-    monkeypatch.setattr(rerun, "tell_repeated", lambda *sides: compared.append(sides[2]["arm"]) or ["compared"])
+
+    def compare(*sides: Any) -> list[str]:
+        compared.append(sides[2]["arm"])
+        return ["compared"]
+
+    monkeypatch.setattr(rerun, "tell_repeated", compare)
     return compared
 
 

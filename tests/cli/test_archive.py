@@ -51,9 +51,12 @@ def test_verify_ends_with_what_was_found(
 
 def test_an_experiment_may_be_called_verify(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(
-        room, "make_archive", lambda *words, **__: asked.append(words[1]) or Made(Path("x"), 1, 1, 0, (), "")
-    )
+
+    def make(*words: object, **_: object) -> Made:
+        asked.append(words[1])
+        return Made(Path("x"), 1, 1, 0, (), "")
+
+    monkeypatch.setattr(room, "make_archive", make)
     assert ask("verify", "-o", "x.zip").exit_code == 0
     assert asked == [["verify"]]
 
