@@ -123,6 +123,9 @@ SENTENCES = {
     "tests of this report).",
     "added_note": "{count} of {all} runs have seeds beyond those that the spec asks for (xp submit --fill): they were "
     "added when results were known, and a test that is repeated until it decides finds differences too often.",
+    "noise_note": "Noisy inference: the middle half of the timed calls spreads over up to this share of their median: "
+    "{arms}.",
+    "second_note": "Underlined, or slanted where there is no line: the next highest mean.",
     "wilson_note": "With one seed, in brackets: Wilson's 95 % interval over the test images; it knows nothing of the "
     "luck of a seed.",
     "change_note": "Change: the mean difference over common seeds, in percentage points; relative: in per cent of the "
