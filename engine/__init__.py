@@ -19,6 +19,7 @@ Each room's docstring is its map; a room imports only rooms above it here, and t
     inspect    status, logs, why, doctor; images and layers before any training
     verify     whether kills change the bits here; cached targets asked again
     report     pages and figures
+    archive    experiments in one file, and whether such a file holds
     api        the same for notebooks: `import xp`
     cli        a terminal
 """

@@ -18,7 +18,7 @@ TESTS = ROOT / "tests"
 ENGINE, STORE = ROOT / "engine", ROOT / "store"
 STREET = (
     "errors", "home", "spec", "load", "inputs", "plan", "launch", "collect", "schedule", "core", "run", "analysis",
-    "inspect", "verify", "report", "api", "cli",
+    "inspect", "verify", "report", "archive", "api", "cli",
 )  # fmt: skip
 HOMES = {
     "torch": ("core", "run", "verify"),
@@ -40,7 +40,7 @@ HOMES = {
     "sqlalchemy": ("store/queue",),
 }
 HEAVY = ("torch", "triton", "timm", "duckdb", "sklearn", "matplotlib")
-MOST_ENTRIES, MOST_LINES = 18, 400
+MOST_ENTRIES, MOST_LINES = 19, 400
 TESTED_FROM = 60  # lines: a file that is longer has tests of its own
 
 

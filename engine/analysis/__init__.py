@@ -7,7 +7,8 @@ crossed     intervals over seeds and images
 power       what a design can detect
 foresight   what an experiment can show before it runs
 holes       what would decide comparisons, and what cells lack
-fill        what of that to do next, and what it costs
+lacking     the same with its cost
+fill        what of that to do next, within a budget
 trainings   what is known of who trained a network
 held        what must be equal for which metrics
 things      what counts as one thing that differs

@@ -79,12 +79,11 @@ def _open_comparisons(snapshot: Snapshot, spec: Spec, standing: Standing) -> Ite
         return
     for judged in check_claims(snapshot, spec.name, spec.claims):
         if judged.verdict == "undecided" and judged.comparison is not None:
-            yield _need_of_claim(judged, judged.comparison, spec, standing)
+            yield need_of_claim(judged, judged.comparison, spec, standing)
     if not spec.claims:
         for one in _changes(snapshot, spec):
             if one.adjusted_p is None or one.adjusted_p >= ALPHA:
-                about = say("open_change", arm=one.arms[0], against=one.arms[1], point=one.cell, metric=one.metric)
-                yield _need_of(about, one, one.difference.mean, spec, standing)
+                yield need_of_change(one, spec, standing)
 
 
 def _changes(snapshot: Snapshot, spec: Spec) -> list[Comparison]:
@@ -98,7 +97,15 @@ def _changes(snapshot: Snapshot, spec: Spec) -> list[Comparison]:
     return with_holm(found)
 
 
-def _need_of_claim(judged: Judged, compared: Comparison, spec: Spec, standing: Standing) -> Need:
+def need_of_change(compared: Comparison, spec: Spec, standing: Standing) -> Need:
+    """Return what would decide an arm's change against the baseline."""
+    (arm, against), point = compared.arms, compared.cell
+    about = say("open_change", arm=arm, against=against, point=point, metric=compared.metric)
+    return _need_of(about, compared, compared.difference.mean, spec, standing)
+
+
+def need_of_claim(judged: Judged, compared: Comparison, spec: Spec, standing: Standing) -> Need:
+    """Return what would decide a claim."""
     claim = judged.claim
     words = {"arm": claim.arm, "against": claim.against, "point": compared.cell, "metric": claim.metric}
     about = say("open_claim", claim=claim.id, **words)
@@ -112,6 +119,9 @@ def _need_of(about: str, compared: Comparison, gap: float, spec: Spec, standing:
     if idle:
         return Need(DECIDES, about, say("seeds_idle", why=idle), (), n)
     design = design_of(compared.difference, compared.tests)
+    if design is None and n >= LEAST_SEEDS:
+        places = _further_places(compared, 1, spec, standing)
+        return Need(TESTABLE, about, say("shows_no_spread", n=n), places, n, n + 1)
     if design is None or n < LEAST_SEEDS:
         places = _further_places(compared, LEAST_SEEDS - n, spec, standing)
         return Need(TESTABLE, about, say("makes_testable", n=n, least=LEAST_SEEDS), places, n, LEAST_SEEDS)

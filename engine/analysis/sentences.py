@@ -109,9 +109,11 @@ SENTENCES = {
     "rounds_decide": "its figures come from rounds side by side, not from seeds",
     "beyond_seeds": "with a difference and spreads as those of the {n} seeds that are there, a thousand are too few",
     "makes_testable": "undecided with {n} common seeds; from {least} on there is a test",
+    "shows_no_spread": "undecided with {n} common seeds, which show no spread; one more may",
     "would_decide": "undecided with {n} common seeds; about {needed} would decide it, if the difference stays as it is "
     "(power 80 %)",
     "price": "{jobs} jobs, {time} of work{gpu}, {size} MB",
+    "no_spec": "its submission holds no spec that this xp reads: {why}",
     "cost_unknown": "{name}: what filling it costs cannot be told here: {why}",
     "in_all": "all of this: {price}",
     "over_budget": "it does not fit into what is left of the budget",

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from engine.archive.making import code_digest, made_with, own_version
 from engine.archive.members import (
     ABOUT,
     DERIVED,
+    HOME,
     RESULTS,
     SPECS,
     About,
@@ -27,13 +29,15 @@ from engine.archive.members import (
     digest_member,
     unpack_below,
 )
-from engine.archive.opened import find_changed, open_members, read_about
+from engine.archive.opened import FETCH, find_changed, open_members, read_about
 from engine.archive.rerun import Asked, rerun_runs
-from engine.errors import DataError, XpError
+from engine.errors import ArchiveError, DataError, XpError
 from engine.home.paths import Home
+from engine.home.records import read_record
 from engine.inputs.content import data_counts
 from engine.load import load_spec
 from engine.spec import weights_file
+from engine.spec.base import NAME
 from engine.spec.cells import expand_cells
 from store.readonly import StoreError
 from store.results import count_rows, same_rows
@@ -68,6 +72,7 @@ def verify_archive(path: Path, tell: Tell, asked: Asked | None = None) -> Verifi
             return Verified(tuple(problems))
         tell(f"{len(members.names()):,} members are as they were written ({', '.join(about.experiments)})")
         home, report = open_small_home(members, root / "small")
+        _check_arms(home, about)
         for line in _shortened(f"was damaged when this was made, and is left out: {one}" for one in report.damaged):
             tell(line)
         problems = list(_derive_again(home, about, members, root / "again", tell))
@@ -78,6 +83,17 @@ def verify_archive(path: Path, tell: Tell, asked: Asked | None = None) -> Verifi
             return Verified((), digest)
         done = rerun_runs(home, about.experiments, root / "again" / SPECS, asked, root / "rerun", tell)
         return Verified((), digest, is_short=not done)
+
+
+def _check_arms(home: Home, about: About) -> None:
+    """Refuse names that would lead out of a folder of the report: no spec has such. Raises ArchiveError."""
+    for name in about.experiments:
+        for path in home.records(name)[-1:]:
+            arms = {str(run.get("arm")) for run in read_record(path)["runs"]}
+            strange = sorted(arm for arm in arms if not re.fullmatch(NAME, arm))
+            if strange:
+                where = f"{HOME}/{path.relative_to(home.root).as_posix()}"
+                raise ArchiveError(f"no arm may be called {strange[0][:80]!r}", where=where, fix=FETCH)
 
 
 def _derive_again(home: Home, about: About, members: Members, again: Path, tell: Tell) -> Iterator[str]:

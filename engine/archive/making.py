@@ -118,7 +118,7 @@ def _write_about(home: Home, names: Sequence[str], gathered: Gathered, licence: 
     (stage / SUMS).write_text(sums)
     about = About(
         version=ARCHIVE_VERSION, experiments=list(names), xp=own_version(), code=code_digest(), made_with=made_with(),
-        formats=list(FORMATS), licence=licence, left_out=list(gathered.left_out),
+        formats=[*FORMATS], licence=licence, left_out=list(gathered.left_out),
         checksums=hashlib.sha256(sums.encode()).hexdigest(),
     )  # fmt: skip
     (stage / ABOUT).write_text(encode_json(seal(about.model_dump(mode="json"))))

@@ -16,18 +16,24 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Annotated, Literal, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from engine.spec.base import NAME
 
 ABOUT, SUMS, CRATE, README, LICENCE = (
     "archive.json", "checksums.sha256", "ro-crate-metadata.json", "README.md", "LICENSE",
 )  # fmt: skip
 HOME, RESULTS, REPORT, SPECS, ENVIRONMENT = "home", "results", "report", "specs", "environment"
 DERIVED = (RESULTS, REPORT, SPECS, ENVIRONMENT)
-FORMATS = ("md", "html", "tex")
+FORMATS: tuple[Literal["md", "html", "tex"], ...] = ("md", "html", "tex")
 ARCHIVE_VERSION = 1
 CHUNK = 1 << 20
+
+
+# Of an experiment or an arm: a folder of the report has it.
+Name = Annotated[str, Field(pattern=NAME)]
 
 
 class LeftOut(BaseModel):
@@ -42,11 +48,11 @@ class About(BaseModel):
     """archive.json: what is inside, who made it by what, and the sum of the sums."""
 
     version: int
-    experiments: list[str]
+    experiments: list[Name] = Field(min_length=1)
     xp: str
     code: str
     made_with: dict[str, str]
-    formats: list[str]
+    formats: list[Literal["md", "html", "tex"]]
     licence: str | None = None
     left_out: list[LeftOut] = []
     checksums: str

@@ -71,7 +71,7 @@ def _verify(path: Path, words: list[str], overrides: list[str]) -> int:
     for line in found.problems:
         tell(line)
     if not found.holds:
-        say(f"{path} does not hold: {len(found.problems)} things are not as they were written")
+        say(f"{path} does not hold; lines: {len(found.problems)}")
         return 1
     tell(f"{path} holds; sha256 of its archive.json: {found.about_sha256}")
     return 3 if found.is_short else 0

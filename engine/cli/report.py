@@ -89,7 +89,7 @@ def _report_paper(names: list[str], style: list[str] | None, out: Path | None, h
 
 def _tell_missing(home: Home, missing: dict[str, list[str]], *, as_json: bool) -> None:
     """The report's holes, then what experiments lack and what that costs, where it can be told here."""
-    from engine.analysis.fill import lacking_json, lacking_lines, recorded_lacking
+    from engine.analysis.lacking import lacking_json, lacking_lines, recorded_lacking
 
     found = {name: recorded_lacking(home, name) for name in missing}
     if as_json:

@@ -122,7 +122,8 @@ def _read_budget(text: str | None, *, fill: bool) -> float | None:
 
 def _choose_fill(spec: Spec, asked: Asked) -> tuple[Plan, Filling]:
     """Choose among what is lacking with all results taken in, and say what is queued and what is left."""
-    from engine.analysis.fill import choose_fill, fill_lines, find_lacking
+    from engine.analysis.fill import choose_fill, fill_lines
+    from engine.analysis.lacking import find_lacking
     from engine.collect import collect
 
     collect(asked.home, wait=60.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from engine.plan.draft import Job, Plan, Run
@@ -18,13 +18,12 @@ def place_of(run: Run) -> Place:
 def keep_runs(plan: Plan, places: Collection[Place]) -> Plan:
     """Return the plan of the runs at `places` and the jobs that they need, in the plan's own order."""
     runs = tuple(run for run in plan.runs if place_of(run) in places)
-    wanted = needed_jobs(plan, runs)
+    wanted = needed_jobs({job.key: job for job in plan.jobs}, runs)
     return replace(plan, runs=runs, jobs=tuple(job for job in plan.jobs if job.key in wanted))
 
 
-def needed_jobs(plan: Plan, runs: Iterable[Run]) -> set[str]:
-    """Return the keys of the jobs of runs, and of all that these need."""
-    jobs: dict[str, Job] = {job.key: job for job in plan.jobs}
+def needed_jobs(jobs: Mapping[str, Job], runs: Iterable[Run]) -> set[str]:
+    """Return the keys of the jobs of runs, and of all that these need; `jobs` are the plan's by their keys."""
     ahead, wanted = [key for run in runs for key in run.jobs.values()], set[str]()
     while ahead:
         key = ahead.pop()

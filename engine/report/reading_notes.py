@@ -42,7 +42,7 @@ def shows_accuracy(sheet: Sheet) -> bool:
 
 def shared_notes(sheet: Sheet) -> list[str]:
     """Return how the columns of the results are to be read."""
-    parts = (_accuracy_notes, _change_notes, _batch_notes, _speed_notes, _measured_notes, _table_notes)
+    parts = (_accuracy_notes, _added_notes, _change_notes, _batch_notes, _speed_notes, _measured_notes, _table_notes)
     return [note for part in parts for note in part(sheet)]
 
 
@@ -54,6 +54,15 @@ def _accuracy_notes(sheet: Sheet) -> Iterator[str]:
         yield " ".join(told)
     if shows_accuracy(sheet) and any(sheet.lone_run(*place) is not None for place in sheet.runs):
         yield say("wilson_note")
+
+
+def _added_notes(sheet: Sheet) -> Iterator[str]:
+    """Yield that seeds were added to those that the spec asks for, which what tests say depends on."""
+    asked = sheet.asked_seeds
+    runs = [run for place in sheet.runs.values() for run in place]
+    added = [run for run in runs if asked is not None and run["seed"] not in asked]
+    if added:
+        yield say("added_note", count=len(added), all=len(runs))
 
 
 def _change_notes(sheet: Sheet) -> Iterator[str]:

@@ -151,6 +151,8 @@ SENTENCES = {
     "one_run_note": "Accuracy: of one seed, on the test part, measured once.",
     "bold_note": "Bold: the highest mean, where its difference to the second is real (p < {alpha} beside all other "
     "tests of this report).",
+    "added_note": "{count} of {all} runs have seeds beyond those that the spec asks for (xp submit --fill): they were "
+    "added when results were known, and a test that is repeated until it decides finds differences too often.",
     "noise_note": "Noisy inference: the middle half of the timed calls spreads over up to this share of their median: "
     "{arms}.",
     "second_note": "Underlined, or slanted where there is no line: the next highest mean.",

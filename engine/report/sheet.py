@@ -63,6 +63,7 @@ class Sheet:
             self.noisy[row["arm"]] = max(self.noisy.get(row["arm"], 0.0), *spreads)
         spec = json.loads(rows.about["spec"] or "{}")
         arms = spec.get("arms") or {}
+        self.asked_seeds = spec.get("seeds")
         # The metrics that the tables show and their order: as asked for, else as the spec says, else what is known.
         self.columns = columns or (spec.get("report") or {}).get("columns")
         self.written = {path for tree in arms.values() for path in flatten_settings(tree or {})}  # by the spec

@@ -28,6 +28,7 @@ from engine.load import load_spec
 from engine.spec import Claim
 from store.metrics import METRICS
 from tests.analysis.answering import Answers
+from tests.analysis.filling import FILL_CASES
 from tests.analysis.test_compare import Store, run_row
 from tests.analysis.test_submitted import TEXT as SUBMITTED
 from tests.analysis.test_submitted import departures
@@ -250,6 +251,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "other_figures": (moved({"mean": 0.6}), moved({"n": 3})), "other_samples": (moved({"n": 3}), moved({"std": 0.2})),
     "other_spread": (moved({"std": 0.2}), moved({"n": 3})),
     **PROFILE_CASES,
+    **FILL_CASES,
 }  # fmt: skip
 
 

@@ -6,11 +6,15 @@ import json
 import random
 from pathlib import Path
 
+import pytest
+
 from engine.archive.checking import verify_archive
 from engine.archive.making import Made
 from engine.archive.members import ABOUT, SUMS, About
 from engine.archive.opened import find_changed, open_members, read_about
 from engine.errors import ArchiveError
+from engine.home.files import encode_json
+from engine.home.seals import seal
 from tests.archive.zips import flip, forge, read_all, write_all
 
 Told = list[str]
@@ -87,3 +91,17 @@ def test_who_makes_all_sums_anew_is_found_by_the_job_folders(made: Made, tmp_pat
     told = {line.partition(": ")[0] for line in found.problems}
     assert {"results/cells.parquet", "report/paper/report.html", "results/results.parquet"} <= told
     assert "matplotlib 2.0 there" in found.problems[-1]
+
+
+def test_names_that_lead_out_of_a_folder_are_refused(made: Made, tmp_path: Path) -> None:
+    """All sums are right, as those of a forger: nothing is written outside of the folders that are made for it."""
+    inside = read_all(made.path)
+    about = {**json.loads(inside[ABOUT]), "experiments": ["../../paper"]}
+    with pytest.raises(ArchiveError, match="it is damaged: String should match pattern"):
+        verify_archive(write_all(tmp_path / "x.zip", forge({**inside, ABOUT: json.dumps(about).encode()})), print)
+    record = json.loads(inside["home/experiments/paper/1.json"])
+    for run in record["runs"]:
+        run["arm"] = "../../../out"
+    forged = forge({**inside, "home/experiments/paper/1.json": encode_json(seal(record)).encode()})
+    with pytest.raises(ArchiveError, match=r"no arm may be called '../../../out'"):
+        verify_archive(write_all(tmp_path / "x.zip", forged), lambda line: None)

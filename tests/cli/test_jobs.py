@@ -167,6 +167,26 @@ def test_submit_starts_a_scheduler_unless_told_not_to(home: Home, started: list[
     assert started == [home]
 
 
+def test_fill_queues_within_the_budget_and_says_what_it_leaves(home: Home, started: list[Home]) -> None:
+    answer = run(home, "submit", str(QUICKSTART), "--fill", "--budget", "0.01s", "--no-start")
+    assert answer.exit_code == 0, answer.output
+    told = answer.stderr.splitlines()
+    assert len([line for line in told if line.startswith("left: ") and "budget" in line]) == 8
+    assert "quickstart: 0 jobs to do, 0 done already (submission 1)" in told
+    assert set(states(home).values()) >= {"paused"}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["--fill", "--budget", "soon"], "'soon' is no time"), (["--budget", "8h"], "a budget is for --fill"),
+     (["--fill", "--budget", "-1h"], "'-1h' is no time")],
+)  # fmt: skip
+def test_a_budget_that_is_none_is_refused(home: Home, words: list[str], says: str) -> None:
+    answer = run(home, "submit", str(QUICKSTART), *words)
+    assert isinstance(answer.exception, XpError)
+    assert says in str(answer.exception)
+
+
 @pytest.mark.parametrize("code", [0, 1, 3])
 def test_wait_ends_with_the_code_of_the_experiment(home: Home, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     monkeypatch.setattr(

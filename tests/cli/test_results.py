@@ -5,6 +5,7 @@ The rooms behind them have tests of their own; here they are stood in for.
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +42,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     stand_in("engine.schedule.worker.rebuild_queue", 7)
     stand_in("engine.report.make_report", [Path("a.md"), Path("b.html")])
     stand_in("engine.report.list_missing", ["a hole", "another"])
+    stand_in("engine.analysis.lacking.recorded_lacking", "paper: a cost")
     stand_in("engine.analysis.freeze.list_changes", [])
     stand_in("engine.analysis.freeze.freeze_numbers", Path("paper.frozen.json"))
     stand_in("engine.analysis.query.answer_query", ("rows", "a note"))
@@ -68,8 +70,14 @@ def test_report_takes_in_new_rows_and_names_its_files(home: Path, calls: list[tu
 
 
 def test_missing_lists_the_holes_and_writes_nothing(home: Path, calls: list[tuple[Any, ...]]) -> None:
-    assert run(home, "report", "paper", "--missing").stdout == "a hole\nanother\n"
-    assert calls == [COLLECT, ("list_missing", "paper")]
+    assert run(home, "report", "paper", "--missing").stdout == "a hole\nanother\npaper: a cost\n"
+    assert calls == [COLLECT, ("list_missing", "paper"), ("recorded_lacking", "paper")]
+
+
+def test_missing_for_programs_has_holes_and_why_no_cost_is_known(home: Path, calls: list[tuple[Any, ...]]) -> None:
+    told = json.loads(run(home, "report", "paper", "--missing", "--json").stdout)
+    holes = {"experiment": "paper", "holes": ["a hole", "another"]}
+    assert told == [{**holes, "unknown": "paper: a cost", "needs": None, "total": None}]
 
 
 def test_report_against_frozen_numbers_names_each_change(

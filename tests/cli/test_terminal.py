@@ -144,6 +144,10 @@ student: {{arch: tiny_vit_5m}}
 COMMANDS: dict[str, list[list[str]]] = {
     "xp export": [["export", HOSTILE], ["export", "paper/a"]],
     "xp predict": [["predict", HOSTILE, HOSTILE]],
+    "xp archive": [
+        ["archive", HOSTILE, "-o", "{here}/x.zip"], ["archive", "verify", HOSTILE], ["archive", "verify", "{spec}"],
+        ["archive", "paper"], ["archive", "verify", "{spec}", "--weights"],
+    ],
     "xp bench": [["bench", HOSTILE], ["bench", "paper/a", HOSTILE]],
     "xp profile": [["profile", HOSTILE], ["profile", "{spec}"]],
     "xp init": [["init", f"{{here}}/{HOSTILE}"]],

@@ -134,6 +134,7 @@ RESULTS: Cases = {
     "accuracy_note": (notes(A), notes(LONE)), "one_run_note": (notes(LONE), notes(A)),
     "bold_note": (leading("b"), leading()), "second_note": (leading("b"), leading()),
     "noise_note": (noisy("a"), noisy()),
+    "added_note": (notes(A, about={"spec": '{"seeds": [0, 1]}'}), notes(A, about={"spec": '{"seeds": [0, 1, 2]}'})),
     "wilson_note": (notes(LONE), notes(top1("a", 0.5))),
     "change_note": (changed(), notes(A, B)),
     "both_note": (changed("seeds and images"), changed()), "seeds_note": (changed(), changed("images", 2)),
