@@ -1,6 +1,7 @@
 """The paper's tables and figures: takes an experiment's name, gives pages that hold every number and its source.
 
     sheet        the store's rows, by arm and point
+    origins      where a number comes from
     number_text  numbers as text
     tables       the tables
     narrow       tables for one column of print
@@ -19,7 +20,7 @@
     compression  what pruned, masked and quantised arms gave
     compression_speeds   what they save when they run
     front_chart  accuracy against latency
-    figures      the charts
+    charts       the charts
     step_chart   the parts of a training step
     images       the images in words
     page         what the report says

@@ -37,9 +37,17 @@ class Changes:
         one = self.comparisons.get((arm, point))
         if one is None:
             return ""
-        told = DAGGER if one.adjusted_p is not None and one.adjusted_p < ALPHA and not _is_apart(one) else ""
-        letter = self._letters(point).get(arm)
-        return f" {told}" * bool(told) + (f" [{letter}]" if letter else "")
+        letter = self.letter(arm, point)
+        return f" {DAGGER}" * self.is_told(arm, point) + (f" [{letter}]" if letter else "")
+
+    def is_told(self, arm: str, point: str) -> bool:
+        """Whether an arm is told apart from the baseline."""
+        one = self.comparisons.get((arm, point))
+        return one is not None and one.adjusted_p is not None and one.adjusted_p < ALPHA and not _is_apart(one)
+
+    def letter(self, arm: str, point: str) -> str:
+        """Return the letter of the note that a reader must know of a change, empty where there is none."""
+        return self._letters(point).get(arm, "")
 
     def notes(self, point: str) -> list[str]:
         """Return what the marks of one table mean, and the smallest difference that its seeds could have shown."""

@@ -16,7 +16,7 @@ from matplotlib.text import Annotation
 
 from engine.analysis.critical import Floats
 from engine.analysis.fronts import SURE
-from engine.report.figures import INK, MOST_NAMES, STYLE, colour_of
+from engine.report.charts.style import INK, MOST_NAMES, STYLE, colour_of
 
 SHAPES = {"whole": "o", "smaller layers": "s", "mask": "^", "2:4 mask": "v", "quantised": "D", "pruned": "P"}
 LOOKS = {"on the front": "filled: on the front", "open": "hollow: open", "behind it": "faint: behind it"}

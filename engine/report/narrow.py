@@ -12,6 +12,7 @@ from dataclasses import replace
 from engine.report.tables import Table
 
 MOST_LETTERS = 56.0
+MOST_WORDS = 22  # letters of a column of words that stand on one line; longer ones break
 GAP = 1.5
 LEAST_HEADING = 8
 
@@ -48,7 +49,8 @@ def _lines(table: Table, place: int) -> list[str]:
     """Return a heading in lines hardly wider than what stands below it."""
     heading = table.columns[place]
     longest = max((len(word) for word in heading.split()), default=0)
-    wide = max(_longest(table, place), longest, LEAST_HEADING)
+    below = _longest(table, place)
+    wide = max(min(below, MOST_WORDS) if place < table.words else below, longest, LEAST_HEADING)
     return textwrap.wrap(heading, wide, break_long_words=False, break_on_hyphens=False) or [""]
 
 
@@ -57,4 +59,5 @@ def _longest(table: Table, place: int) -> int:
 
 
 def _width(table: Table, place: int) -> float:
-    return max(_longest(table, place), *map(len, _lines(table, place))) + GAP
+    longest = max(_longest(table, place), *map(len, _lines(table, place)))
+    return (min(longest, MOST_WORDS) if place < table.words else longest) + GAP

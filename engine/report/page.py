@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from engine.analysis.claims import Judged
 from engine.analysis.compression import Compression
@@ -15,8 +15,19 @@ from engine.analysis.things import is_taught
 from engine.core.data.wordnet import class_title
 from engine.report import number_text
 from engine.report.changes import Changes
+from engine.report.charts.bars import Bars
+from engine.report.charts.curves import Curves
+from engine.report.charts.data.bars import bar_charts
+from engine.report.charts.data.costs import cost_charts
+from engine.report.charts.data.curves import curve_charts
+from engine.report.charts.data.effects import effect_chart
+from engine.report.charts.data.grids import search_grids
+from engine.report.charts.data.likeness import likeness_chart
+from engine.report.charts.effects import Effects
+from engine.report.charts.grids import SearchGrid
+from engine.report.charts.likeness import Likenesses
 from engine.report.compression import CompressionSection, compression_section
-from engine.report.figures import Bars, Curves, Point
+from engine.report.front_chart import Front
 from engine.report.images import image_facts
 from engine.report.maps import map_tables
 from engine.report.pointing import pointing_tables
@@ -30,10 +41,11 @@ from engine.report.tables import (
     difference_table,
     result_table,
     run_table,
+    varied_settings,
 )  # fmt: skip
 from engine.report.teachers import TeacherSection, teacher_section
 from engine.verify.certificate import Certificate, resume_text, training_digest
-from store.metrics import METRICS, Metric
+from store.metrics import METRICS
 
 IN_TABLES = frozenset(metric.name for metric in METRICS.values() if metric.column)
 SHARED = {
@@ -83,7 +95,11 @@ class Page:
     published: Table | None
     runs: Table
     factors: FactorSection | None = None
-    chart_notes: Sequence[str] = ()
+    varied: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    effects: Effects | None = None
+    likeness: Likenesses | None = None
+    grids: Sequence[SearchGrid] = ()
+    costs: Sequence[Front] = ()
     map_note: str = ""
     pointing: Sequence[Table] = ()
     map_rows: Sequence[Row] = ()
@@ -101,16 +117,19 @@ def make_page(
 ) -> Page:
     """Return the report of an experiment with its judged claims, holes and failures included."""
     sheet = Sheet(rows, changes)
-    charts, curves = [chart for chart in _charts(sheet) if not chart.is_empty], _curves(rows, sheet)
-    notes = [note for chart in charts for note in chart.notes] + [note for one in curves for note in one.notes]
     return Page(
         experiment=name,
         title=rows.about["title"] or name,
         facts=[*_facts(rows, sheet), ("Resume after a kill", resume_text(certificates, _networks(rows)))],
         holes=_holes(rows, sheet),
         results=[result_table(sheet, point) for point in sheet.points],
-        charts=charts,
-        curves=curves,
+        charts=bar_charts(sheet),
+        curves=curve_charts(rows.curves, sheet),
+        varied=varied_settings(sheet),
+        effects=effect_chart(sheet),
+        likeness=likeness_chart(rows.students, sheet),
+        grids=search_grids(sheet),
+        costs=cost_charts(sheet),
         maps=[_map_column(row) for row in rows.maps],
         teachers=teacher_section(rows, sheet),
         claims=claim_table(judged),
@@ -118,7 +137,6 @@ def make_page(
         published=published_table(rows, sheet),
         runs=run_table(rows),
         factors=factor_section(sheet, factorials),
-        chart_notes=list(dict.fromkeys(notes)),
         map_note=_map_note(rows.maps),
         map_rows=rows.maps,
         pointing=[*pointing_tables(rows.maps, sheet), *map_tables(rows.maps, sheet)],
@@ -251,81 +269,3 @@ def _counted(count: int, word: str) -> str:
 
 def _some(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _charts(sheet: Sheet) -> list[Bars]:
-    is_measured = any(metric == "infer_images_per_second" for _, _, metric in sheet.cells)
-    charts = {
-        "accuracy": METRICS["test_top1"],
-        "throughput": METRICS["infer_images_per_second" if is_measured else "train_images_per_second"],
-        "memory": sheet.shown("memory"),
-        "parameters": METRICS["params"],
-    }
-    return [_bars(sheet, name, metric) for name, metric in charts.items()]
-
-
-def _bars(sheet: Sheet, name: str, metric: Metric) -> Bars:
-    scale = number_text.scale_of(metric)
-
-    def scaled(value: float | None) -> float | None:
-        return None if value is None else value * scale.factor
-
-    drawn = Bars(
-        name=name, title=metric.label, unit=scale.axis, points=sheet.points,
-        values={arm: [scaled(sheet.mean(arm, point, metric.name)) for point in sheet.points] for arm in sheet.arms},
-        stds={arm: [scaled(sheet.std(arm, point, metric.name)) for point in sheet.points] for arm in sheet.arms},
-        hatched=frozenset(arm for arm in sheet.arms if sheet.is_pruned(arm)),
-    )  # fmt: skip
-    return replace(drawn, notes=_bar_notes(drawn))
-
-
-def _bar_notes(drawn: Bars) -> list[str]:
-    notes = [say("bars_note")]
-    notes += [say("whiskers_note")] if any(std for stds in drawn.stds.values() for std in stds) else []
-    return notes + ([say("hatched_note")] if drawn.hatched else [])
-
-
-def _curves(rows: ReportRows, sheet: Sheet) -> list[Curves]:
-    """Validation accuracy and training loss at the first point of the matrix that has any."""
-    point = next((point for point in sheet.points if any(row["cell"] == point for row in rows.curves)), None)
-    if point is None:
-        return []
-    held = [row for row in rows.curves if row["cell"] == point]
-    where = "" if point == "default" or len(sheet.points) == 1 else f", {point}"
-    metrics = (METRICS["val_top1"], METRICS["train_loss"])
-    charts = [_curve_chart([row for row in held if row["name"] == one.name], sheet, point, one) for one in metrics]
-    return [
-        replace(chart, title=chart.title + where)
-        for chart in charts
-        if any(len(line) > 1 for line in chart.lines.values())
-    ]
-
-
-def _curve_chart(rows: Sequence[Row], sheet: Sheet, point: str, metric: Metric) -> Curves:
-    """Return one line for each arm that has one, also where two are equal: each arm is on the chart."""
-    scale, lines = number_text.scale_of(metric), dict[str, list[Point]]()
-    before = {arm: _epochs_before(rows, sheet, arm, point) for arm in sheet.arms}
-    for row in rows:
-        done = before[row["arm"]] if row["role"] == "prune" else 0
-        lines.setdefault(row["arm"], []).append((done + row["epoch"] + 1, row["mean"] * scale.factor))
-    kept = {arm: sorted(lines[arm]) for arm in sheet.arms if arm in lines}
-    pruned = {arm: before[arm] for arm in kept if sheet.mean(arm, point, "prune_asked")}
-    drawn = Curves(f"curve_{metric.name}", metric.label, scale.axis, kept, sheet.arms, pruned)
-    return replace(drawn, notes=_curve_notes(rows, drawn))
-
-
-def _epochs_before(rows: Sequence[Row], sheet: Sheet, arm: str, point: str) -> int:
-    """Return the epochs of an arm before pruning: those that were asked for, else those that were logged."""
-    asked = sheet.settings.get((arm, point), {}).get("train.epochs")
-    logged = [row["epoch"] + 1 for row in rows if row["arm"] == arm and row["role"] != "prune"]
-    return int(asked) if asked is not None else max(logged, default=0)
-
-
-def _curve_notes(rows: Sequence[Row], drawn: Curves) -> list[str]:
-    """Return what must be known to read the chart: only what is true of what it shows."""
-    fewer = dict.fromkeys(row["arm"] for row in rows if row["n"] < row["seeds"])
-    notes = [say("curves_note")]
-    notes += [say("cross_note")] if drawn.pruned else []
-    notes += [say("dashes_note")] if any(len(arms) > 1 for arms in drawn.owners.values()) else []
-    notes += [say("fewer_note", arms=", ".join(fewer))] if fewer else []
-    return notes

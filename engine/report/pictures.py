@@ -3,32 +3,71 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from matplotlib.figure import Figure
 
 from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
-from engine.report.figures import draw_bars, draw_curves, draw_reliability
-from engine.report.front_chart import draw_front
-from engine.report.looks import draw_deletion, draw_looks
+from engine.report.charts.bars import Bars, draw_bars, draw_panels
+from engine.report.charts.curves import draw_curves
+from engine.report.charts.effects import draw_effects
+from engine.report.charts.grids import draw_grid
+from engine.report.charts.likeness import draw_likenesses
+from engine.report.charts.reliability import draw_reliability
+from engine.report.charts.style import COLUMN, SCREEN, Paper
+from engine.report.front_chart import Front, draw_front
+from engine.report.looks import draw_deletion, find_looks
 from engine.report.page import MapColumn, Page
 from engine.report.sentences import say
 
 MOST_MAPS = 8
 
 
+class Noted(Protocol):
+    """What a chart shows, with what must be known to read it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
+Drawn = TypeVar("Drawn", bound=Noted)
+
+
 @dataclass(frozen=True)
 class Chart:
-    """A drawn chart under the name its files get; `section` is where on the page it stands, `note` how to read it."""
+    """A chart under the name its files get; `section` is where on the page it stands, `note` how to read it.
+
+    It is drawn for the paper it is seen on: `figure` for a screen, `narrow` for a column of print.
+    """
 
     name: str
     title: str
-    figure: Figure
+    draw: Callable[[Paper], Figure]
     section: str = "charts"
     note: str = ""
+    bars: Bars | None = None
+
+    @cached_property
+    def figure(self) -> Figure:
+        return self.draw(SCREEN)
+
+    @property
+    def is_broad(self) -> bool:
+        """Whether it takes the whole width of a page."""
+        return float(self.figure.get_figwidth()) > 6
+
+    @cached_property
+    def narrow(self) -> Figure:
+        return self.draw(COLUMN)
 
 
 @dataclass(frozen=True)
@@ -48,21 +87,43 @@ class MapImage:
 
 def draw_charts(page: Page) -> list[Chart]:
     """Return every chart of a page, in its order."""
-    bars = [Chart(bars.name, bars.title, draw_bars(bars), note=" ".join(bars.notes)) for bars in page.charts]
-    curves = [Chart(one.name, one.title, draw_curves(one), note=" ".join(one.notes)) for one in page.curves]
+    found = [replace(_chart(one, draw_bars), bars=one) for one in page.charts]
+    found += [_chart(page.effects, draw_effects)] if page.effects else []
+    found += [_chart(one, draw_curves) for one in page.curves]
+    found += [_chart(one, _draw_front) for one in page.costs]
+    found += [_chart(one, draw_grid) for one in page.grids]
+    found += [_chart(page.likeness, draw_likenesses)] if page.likeness else []
     drawn = page.teachers.reliability if page.teachers else None
-    teachers = [Chart(drawn.name, drawn.title, draw_reliability(drawn), "teachers")] if drawn else []
+    found += [Chart(drawn.name, drawn.title, partial(draw_reliability, drawn), "teachers")] if drawn else []
     fronts = page.compression.charts if page.compression else []
-    drawn_fronts = [Chart(one.name, one.title, draw_front(one), "compression", " ".join(one.notes)) for one in fronts]
-    return bars + curves + teachers + drawn_fronts
+    return found + [_chart(one, _draw_front, "compression") for one in fronts]
+
+
+def printed_charts(charts: Sequence[Chart]) -> list[Chart]:
+    """Return the charts as a column of print has them: all bars are panels of one figure, with one legend."""
+    panels = [one.bars for one in charts if one.bars is not None]
+    if len(panels) < 2:
+        return list(charts)
+    notes = " ".join(dict.fromkeys(note for bars in panels for note in bars.notes))
+    whole = Chart("bars", ", ".join(bars.title for bars in panels), partial(draw_panels, panels), note=notes)
+    return [whole, *(one for one in charts if one.bars is None)]
+
+
+def _chart(shown: Drawn, draw: Callable[[Drawn, Paper], Figure], section: str = "charts") -> Chart:
+    return Chart(shown.name, shown.title, partial(draw, shown), section, " ".join(shown.notes))
+
+
+def _draw_front(front: Front, paper: Paper) -> Figure:
+    """Its labels find their places on one size of paper; print takes it over two columns."""
+    return draw_front(front)
 
 
 def draw_map_charts(home: Home, page: Page) -> list[Chart]:
     """Return the figures of networks on the same images and the deletion curves, where the spec names maps."""
-    figures = draw_looks(home, page.map_rows)
-    charts = [Chart(one.name, "Attention maps", one.figure, "maps", one.note) for one in figures]
-    curves = draw_deletion(page.map_rows)
-    return charts + ([Chart("deletion", "Deletion curves", curves, "maps", say("deletion_chart"))] if curves else [])
+    found = [Chart(one.name, "Attention maps", one.draw, "maps", one.note) for one in find_looks(home, page.map_rows)]
+    is_tested = any(row.get("deletion") for row in page.map_rows)
+    curves = Chart("deletion", "Deletion curves", partial(draw_deletion, page.map_rows), "maps", say("deletion_chart"))
+    return [*found, curves] if is_tested else found
 
 
 def find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:

@@ -17,7 +17,7 @@ from engine.verify.certificate import read_certificates
 
 PARTS = (
     "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
-    "damaged",
+    "damaged", "commits",
 )  # fmt: skip
 
 

@@ -171,9 +171,33 @@ SENTENCES = {
     "across_note": "The tables have different test images: compare within a table, not across.",
     # charts and pictures
     "bars_note": "Bars: means over seeds.",
-    "whiskers_note": "Whiskers: one standard deviation.",
+    "whiskers_note": "Whiskers: 95 % t intervals over seeds (shares on the logit scale, all else on the log scale), "
+    "{counts}.",
+    "wilson_whiskers": "Of one seed: Wilson's 95 % interval over its test images.",
+    "dots_note": "Points: single seeds.",
     "hatched_note": "Hatched: pruned.",
-    "curves_note": "Curves: means over seeds.",
+    "curves_note": "Curves: means over seeds, {counts}.",
+    "band_note": "Bands: from the lowest to the highest seed.",
+    "losses_note": "Losses of other kinds are on charts of their own: they have no scale in common.",
+    "unlike_losses": "These losses are of one kind, but not made alike (teachers, temperatures, weights, smoothing or "
+    "mixing differ): the heights of their curves do not compare.",
+    "effect_dots": "Marks: means over common seeds of the arm less {baseline}.",
+    "effect_edges": "Lines: 95 % intervals over {over}, each by itself.",
+    "effect_bare": "Without a line: no interval can be given.",
+    "effect_filled": "Filled: told apart from 0 (p < {alpha} after Holm over all changes of this report).",
+    "effect_none_told": "Hollow: not told apart from 0 (p < {alpha} after Holm over all changes of this report).",
+    "effect_letters": "Letters: the notes under the tables.",
+    "likeness_note": "Agreement: share of the test images on which student and teacher say the same class, right or "
+    "wrong. Marks: means over seeds.",
+    "likeness_ranges": "Lines: from the lowest to the highest seed.",
+    "likeness_teachers": "Each arm is held against its own teacher.",
+    "grid_note": "In each cell: mean test accuracy over n seeds.",
+    "grid_half": "±: half of the 95 % t interval over seeds.",
+    "grid_empty": "Hatched: not run, or without a figure yet.",
+    "cost_front": "Filled: on the front in {sure} % or more of {draws} draws of what other seeds might have given, so "
+    "that no other arm is as right for as little. Faint: in {rest} % or fewer. Hollow: in between. Dotted: the front "
+    "of the means.",
+    "cost_edges": "Whiskers: 95 % t intervals over seeds (shares on the logit scale, all else on the log scale).",
     "cross_note": "Cross: where an arm was pruned; what comes after it is recovery.",
     "many_names": "{count} of them, in the order of the tables; colours come again after {colours}",
     "dashes_note": "Dashed in turn: arms whose means are the same there.",

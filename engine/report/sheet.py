@@ -37,6 +37,7 @@ class ReportRows:
     trainings: Sequence[NetworkTraining] = ()
     followings: Sequence[Following] = ()
     damaged: Sequence[Row] = ()
+    commits: Sequence[Row] = ()
 
 
 class Sheet:
@@ -51,6 +52,8 @@ class Sheet:
         for run in rows.runs:
             self.runs[run["arm"], run["cell"]].append(run)
         self.cells = {(row["arm"], row["cell"], row["metric"]): row for row in rows.cells}
+        self.experiment = str(rows.runs[0].get("experiment") or "") if rows.runs else ""
+        self.codes = {row["run"]: row["code"] for row in rows.commits}
         self.splits = rows.splits
         self.trainings = rows.trainings
         arms = json.loads(rows.about["spec"] or "{}").get("arms") or {}
@@ -81,6 +84,11 @@ class Sheet:
         compared = self.changes.comparisons.get((arm, point))
         ours, base = (self.seeds(name, point, "test_top1") for name in (arm, self.baseline))
         return compared.difference if compared is not None else paired_shares(ours, base)
+
+    def common_seeds(self, arm: str, point: str) -> int:
+        """Return how many seeds an arm has in common with the baseline in test accuracy."""
+        ours, base = (self.seeds(name, point, "test_top1") for name in (arm, self.baseline or arm))
+        return len(ours.keys() & base.keys())
 
     def lone_run(self, arm: str, point: str) -> Row | None:
         """Return the run of an arm that one seed alone stands for, where its interval over test images is known."""

@@ -17,7 +17,8 @@ from matplotlib.ticker import MaxNLocator
 
 from engine.errors import XpError
 from engine.home.files import write_atomic
-from engine.report.figures import INK, STYLE, colour_of, short_number, to_pdf, to_svg
+from engine.report.charts.files import to_pdf, to_svg
+from engine.report.charts.style import INK, STYLE, colour_of, short_number
 from engine.verify.profile.summary import Summary
 from engine.verify.profile.timings import PARTS
 

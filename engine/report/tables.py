@@ -14,6 +14,7 @@ from engine.analysis.snapshot import Row
 from engine.analysis.things import HEADS as THING_HEADS
 from engine.analysis.trainings import unknown_arms, unknown_text
 from engine.report import number_text
+from engine.report.origins import Origin, change_origin, mean_origin
 from engine.report.reading_notes import shared_notes, shown_columns
 from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
@@ -33,11 +34,16 @@ OF_A_RUN = ("test_top1", "val_top1", "train_seconds")
 
 @dataclass(frozen=True)
 class Cell:
-    """One finished entry of a table; `source` names the runs behind it."""
+    """One finished entry of a table; `source` names the runs behind it, `origin` all that is to be known of it.
+
+    The next after a best one is its second.
+    """
 
     text: str
     source: str = ""
     is_best: bool = False
+    is_second: bool = False
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,8 @@ def _source(sheet: Sheet, arm: str, point: str) -> str:
 def _metric_cell(sheet: Sheet, arm: str, point: str, metric: Metric, source: str) -> Cell:
     mean, std = sheet.mean(arm, point, metric.name), sheet.std(arm, point, metric.name)
     text = number_text.spread(mean, std, number_text.scale_of(metric).write)
-    return Cell(text + _rounds_text(sheet, arm, point, metric), f"{metric.name} of {source}")
+    origin = mean_origin(sheet, arm, point, metric)
+    return Cell(text + _rounds_text(sheet, arm, point, metric), f"{metric.name} of {source}", origin=origin)
 
 
 def _rounds_text(sheet: Sheet, arm: str, point: str, metric: Metric) -> str:
@@ -114,7 +121,8 @@ def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
     text = number_text.accuracy(row["mean"], row["std"], row["n"], _widest_half(sheet, point))
     if row["n"] == 1:
         text = _one_run(sheet, arm, point) or text
-    return Cell(text, f"test_top1 of {source}", sheet.changes.leaders.get(point) == arm)
+    origin = mean_origin(sheet, arm, point, METRICS["test_top1"])
+    return Cell(text, f"test_top1 of {source}", sheet.changes.leaders.get(point) == arm, origin=origin)
 
 
 def _one_run(sheet: Sheet, arm: str, point: str) -> str:
@@ -142,9 +150,10 @@ def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]
         return [Cell(number_text.NONE, pair), Cell(number_text.NONE, pair)]
     common = [base[seed] for seed in base if seed in ours]
     before = sum(common) / len(common)
+    origin = change_origin(sheet, arm, point)
     return [
-        Cell(number_text.points(change.mean, change.half) + sheet.changes.mark(arm, point), pair),
-        Cell(number_text.relative(before + change.mean, before), pair),
+        Cell(number_text.points(change.mean, change.half) + sheet.changes.mark(arm, point), pair, origin=origin),
+        Cell(number_text.relative(before + change.mean, before), pair, origin=origin),
     ]
 
 
@@ -223,8 +232,7 @@ def difference_table(sheet: Sheet) -> Table | None:
     """What the arms vary, at the first point of the matrix: not the defaults that come with it."""
     point = sheet.points[0] if sheet.points else ""
     trees = {arm: sheet.settings.get((arm, point), {}) for arm in sheet.arms}
-    paths = sorted({path for tree in trees.values() for path in tree})
-    varied = [path for path in paths if len({json.dumps(tree.get(path)) for tree in trees.values()}) > 1]
+    varied = _varied_paths(trees)
     told = {*THING_HEADS.values(), "distill.loss"}  # what is studied is named, wherever the spec says it
     said = {path for path in varied if path in told or _is_said(path, sheet) or _truly_varies(path, trees)}
     for factor in varied_factors(trees):  # the factor under study is there, however the spec varies it
@@ -235,6 +243,19 @@ def difference_table(sheet: Sheet) -> Table | None:
     body = [[Cell(path), *(Cell(_setting_text(trees[arm], path)) for arm in sheet.arms)] for path in shown]
     left = len(varied) - len(shown)
     return Table("", ["setting", *sheet.arms], body, [say("differences_note", left=left)] if left else [])
+
+
+def varied_settings(sheet: Sheet) -> dict[str, dict[str, str]]:
+    """Return all settings in which arms differ at the first point, by arm: also those that come with another."""
+    point = sheet.points[0] if sheet.points else ""
+    trees = {arm: sheet.settings.get((arm, point), {}) for arm in sheet.arms}
+    varied = _varied_paths(trees)
+    return {arm: {path: _setting_text(tree, path) for path in varied} for arm, tree in trees.items()}
+
+
+def _varied_paths(trees: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    paths = sorted({path for tree in trees.values() for path in tree})
+    return [path for path in paths if len({json.dumps(tree.get(path)) for tree in trees.values()}) > 1]
 
 
 def _is_said(path: str, sheet: Sheet) -> bool:

@@ -16,7 +16,7 @@ from engine.analysis.agreement import Following
 from engine.analysis.snapshot import Row
 from engine.analysis.trainings import UNKNOWN, unknown_jobs
 from engine.report import number_text
-from engine.report.figures import LEAST_BIN, Reliability, ReliabilityLine
+from engine.report.charts.reliability import LEAST_BIN, Reliability, ReliabilityLine
 from engine.report.remedies import Taught, find_assisted, find_softened, softer_advice
 from engine.report.sentences import PART_TEXTS, say
 from engine.report.sheet import ReportRows, Sheet

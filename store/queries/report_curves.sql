@@ -1,5 +1,5 @@
--- The curves of the students and of their recovery after pruning, mean over seeds: how many have logged an epoch, of how
--- many that have logged any; the last value of an epoch is the epoch's.
+-- The curves of the students and of their recovery after pruning, over seeds: mean, least and largest, how many have
+-- logged an epoch, of how many that have logged any; the last value of an epoch is the epoch's.
 with per_run as (
     select r.arm, r.cell, r.run, l.role, m.name, m.epoch, arg_max(m.value, m.step) as value
     from raw.runs r join run_jobs l using (run) join metrics m using (job)
@@ -7,6 +7,7 @@ with per_run as (
         and isfinite(m.value)
     group by all
 ), means as (
-    select arm, cell, role, name, epoch, avg(value) as mean, count(*) as n from per_run group by all
+    select arm, cell, role, name, epoch, avg(value) as mean, min(value) as least, max(value) as most, count(*) as n
+    from per_run group by all
 )
 select *, max(n) over (partition by arm, cell, name) as seeds from means order by all;

@@ -14,7 +14,7 @@ from engine.analysis.speeds import SpeedRatio
 from engine.analysis.statistics import Interval
 from engine.analysis.things import Mismatch
 from engine.report.changes import Changes
-from engine.report.figures import Bars, draw_bars
+from engine.report.charts.bars import Bars, draw_bars
 from engine.report.images import image_facts
 from engine.report.page import _bars, _map_note, make_page
 from engine.report.published import published_table

@@ -40,5 +40,6 @@ def test_files_ids_and_labels_of_chapters_are_apart(pages: dict[str, Path]) -> N
     assert all((pages["md"].parent / file).is_file() for file in files)
     ids = re.findall(r' id="([^"]+)"', pages["html"].read_text())
     assert len(ids) == len(set(ids)) > 10
-    labels = re.findall(r"\\label\{([^}]+)\}", pages["tex"].read_text())
+    texts = [path.read_text() for path in pages["tex"].parent.rglob("*.tex")]
+    labels = [label for text in texts for label in re.findall(r"\\label\{([^}]+)\}", text)]
     assert len(labels) == len(set(labels)) > 10

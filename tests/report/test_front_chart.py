@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
 
-from engine.report.figures import MOST_NAMES, to_svg
+from engine.report.charts.files import to_svg
+from engine.report.charts.style import MOST_NAMES
 from engine.report.front_chart import Front, FrontPoint, draw_front
 
 

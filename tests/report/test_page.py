@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.report.figures import Bars
+from engine.report.charts.bars import Bars
 from engine.report.page import SECTIONS, Page, make_page
 from engine.verify.certificate import Certificate, Verified, training_digest
 from tests.report.rows import cell_rows, make_rows, run_row, unequal_runs

@@ -11,7 +11,8 @@ import pytest
 from engine.collect import collect
 from engine.report import make_report
 from engine.report import number_text as words
-from engine.report.figures import Reliability, ReliabilityLine, draw_reliability, to_svg
+from engine.report.charts.files import to_svg
+from engine.report.charts.reliability import Reliability, ReliabilityLine, draw_reliability
 from engine.report.sentences import PART_TEXTS
 from engine.report.sheet import Sheet
 from engine.report.tables import Table

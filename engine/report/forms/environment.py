@@ -9,9 +9,10 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from engine.report.narrow import narrow_tables
+from engine.report.forms.print_table import print_floats
+from engine.report.forms.tex_text import break_tex, to_tex
 from engine.report.sentences import say
-from store.escape import code_markdown, escape_markdown, escape_tex
+from store.escape import code_markdown, escape_markdown
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 
@@ -23,8 +24,8 @@ def make_environment(is_html: bool = False) -> Environment:
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     made.globals["say"] = say
-    made.filters |= {"tex": to_tex, "stack": _stack_tex, "narrow": narrow_tables, "breaks": _with_breaks}
-    made.filters |= {"deeper": _with_deeper_tags}
+    made.filters |= {"tex": to_tex, "floats": print_floats, "breaks": _with_breaks, "deeper": _with_deeper_tags}
+    made.filters |= {"wrapped": break_tex, "comment": lambda text: " ".join(str(text).split())}
     return made
 
 
@@ -60,15 +61,3 @@ def _with_deeper_tags(text: Markup, levels: int) -> Markup:
 def _with_breaks(text: str) -> Markup:
     """Let a long name break where its words end."""
     return Markup("_<wbr>").join(escape(part) for part in text.split("_"))
-
-
-def to_tex(text: str) -> str:
-    """Escape for LaTeX; a hyphen before a number is a minus."""
-    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", escape_tex(text))
-
-
-def _stack_tex(text: str, side: str) -> str:
-    """Set the lines of a heading one above the other."""
-    lines = [to_tex(line) for line in text.split("\n")]
-    stacked = r" \\{} ".join(lines)  # a line may begin with a bracket, which \\ would take for a length
-    return stacked if len(lines) == 1 else rf"\shortstack[{side}]{{{stacked}}}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 
 from markupsafe import Markup, escape
 
 from engine.home.files import write_atomic
+from engine.report.charts.files import to_svg
+from engine.report.charts.style import INK
 from engine.report.document import Document
-from engine.report.figures import INK, to_svg
 from engine.report.forms.environment import TEMPLATES, make_environment
 from engine.report.pictures import Chart
 
@@ -20,10 +23,18 @@ def write_html(document: Document, folder: Path) -> Path:
         (chapter, [(chart, Markup(_inline_svg(chart, chapter.place))) for chart in chapter.charts])
         for chapter in document.chapters
     ]
-    style = Markup((TEMPLATES / "style.css").read_text())
+    style, script = (Markup((TEMPLATES / name).read_text()) for name in ("style.css", "report.js"))
     template = make_environment(is_html=True).get_template("report.html.j2")
-    write_atomic(folder / "report.html", template.render(document=document, chapters=chapters, style=style))
+    policy = _policy(f"\n{script}\n")
+    text = template.render(document=document, chapters=chapters, style=style, script=script, policy=policy)
+    write_atomic(folder / "report.html", text)
     return folder / "report.html"
+
+
+def _policy(script: str) -> str:
+    """Return the page's Content-Security-Policy: this one script alone, inline styles and pictures, and no address."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
 
 
 def _inline_svg(chart: Chart, place: str) -> str:

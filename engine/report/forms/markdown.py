@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from engine.home.files import write_atomic
+from engine.report.charts.files import to_svg
+from engine.report.charts.style import INK
 from engine.report.document import Chapter, Document
-from engine.report.figures import INK, to_svg
 from engine.report.forms.environment import markdown_environment
 from engine.report.pictures import MapImage
 

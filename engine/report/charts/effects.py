@@ -1,0 +1,84 @@
+"""What each arm does beside the baseline: takes differences with intervals, gives a forest plot around a zero line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from engine.report.charts.style import INK, SCREEN, Paper, colour_of, mark_of, point_name, tidy
+
+HIGH = 0.26  # inches a row on the screen
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The difference of one arm, in points: `edges` of its interval where there are any; `n` common seeds.
+
+    `place` decides its look; `is_told`: told apart from the baseline; `note` stands behind its name.
+    """
+
+    arm: str
+    place: int
+    mean: float
+    edges: tuple[float, float] | None
+    n: int
+    is_told: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The effects of all arms by point of the matrix. `notes` say what a reader must know."""
+
+    name: str
+    title: str
+    across: str
+    points: Sequence[tuple[str, Sequence[Effect]]]
+    notes: Sequence[str] = field(default_factory=tuple)
+
+
+def draw_effects(effects: Effects, paper: Paper = SCREEN) -> Figure:
+    """Return a panel for each point on one axis of differences; a filled mark is told apart, a hollow one is not."""
+    rows = [max(len(held), 1) for _, held in effects.points]
+    with paper.style():
+        high = HIGH * paper.small / 9
+        figure = paper.figure(high * (sum(rows) + 1.6 * len(rows)) + 1.1 * paper.small / 9, _width(paper))
+        panels = figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=[row + 0.6 for row in rows])
+        for axes, (point, held) in zip(panels[:, 0], effects.points, strict=True):
+            _draw_panel(axes, held, paper)
+            tidy(axes, point_name(point), paper, grid="x")
+        figure.suptitle(effects.title, x=0.01, ha="left", fontsize=paper.large)
+        panels[-1, 0].set_xlabel(effects.across)
+    return figure
+
+
+def _width(paper: Paper) -> float:
+    return paper.width * (1.25 if paper is SCREEN else 1.0)
+
+
+def _draw_panel(axes: Axes, held: Sequence[Effect], paper: Paper) -> None:
+    axes.axvline(0, color=INK, linewidth=0.9 * paper.scale)
+    for row, one in enumerate(held):
+        colour = colour_of(one.place)
+        if one.edges is not None:
+            axes.plot(one.edges, (row, row), color=colour, linewidth=1.8 * paper.scale, marker="|", markersize=6)
+        axes.plot(
+            one.mean, row, linestyle="none", marker=mark_of(one.place), markersize=6.5 * paper.scale, color=colour,
+            markerfacecolor=colour if one.is_told else "white", markeredgewidth=1.4 * paper.scale,
+        )  # fmt: skip
+        axes.annotate(
+            _told(one), (1.0, row), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+            va="center", fontsize=paper.small,
+        )  # fmt: skip
+    axes.set_yticks(range(len(held)), [f"{one.arm} [{one.note}]" if one.note else one.arm for one in held])
+    axes.set_ylim(len(held) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def _told(one: Effect) -> str:
+    edges = "" if one.edges is None else f" [{one.edges[0]:+.1f}, {one.edges[1]:+.1f}]"
+    return f"{one.mean:+.1f}{edges} n={one.n}"
