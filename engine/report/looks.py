@@ -34,7 +34,7 @@ SMALL = 6.5  # points, on a screen, where figures are enlarged
 NARROW = 5  # columns fit into one of print; more take two
 MOST_ACROSS = 2  # panels of deletion curves
 BETWEEN = 8 / 25.4  # inches: between two columns of print
-DRAWN = 160  # pixels: a picture's side in the file
+DRAWN = 128  # pixels: a picture's side in the file
 SHARE = 0.6  # of a map's colours; the rest is the image
 FLATNESS = 1e-3  # of its highest value a colour scale spans at least: what rounding leaves of a flat map is no picture
 SHORT = {"received": "received", "energy": "features", "gradcam": "Grad-CAM", "gradcam_true": "Grad-CAM\ntrue class",
@@ -237,7 +237,8 @@ def _overlaid(picture: Bytes, level: Floats) -> Bytes:
     grey = np.asarray(Image.fromarray(_enlarged(picture)).convert("L"), dtype=np.float64)[..., None]
     wide = np.asarray(Image.fromarray(level).resize((DRAWN, DRAWN), Image.Resampling.BILINEAR))
     colours = matplotlib.colormaps["viridis"](np.clip(wide, 0, 1), bytes=True)[..., :3].astype(np.float64)
-    return ((1 - SHARE) * grey + SHARE * colours).round().astype(np.uint8)
+    mixed: Bytes = ((1 - SHARE) * grey + SHARE * colours).round().astype(np.uint8)
+    return mixed
 
 
 def _column_texts(networks: Sequence[NetworkLooks]) -> list[str]:
@@ -265,7 +266,9 @@ def draw_deletion(rows: Sequence[Row], paper: Paper) -> Figure:
         for axes in panels[len(told) :]:
             axes.set_axis_off()
         figure.supylabel("probability of the class", fontsize=paper.small)
-        figure.supxlabel("cells taken away [%]", fontsize=paper.small)
+        for axes in panels[max(0, len(told) - across) : len(told)]:
+            axes.set_xlabel("cells taken away [%]", fontsize=paper.small)
+            axes.tick_params(labelbottom=True)
         found = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
         handles = {label: handle for handle, label in found}
         draw_legend(figure, list(handles), paper, list(handles.values()))
