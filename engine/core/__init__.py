@@ -16,7 +16,7 @@ sensors   clocks, power, temperature and energy of a card
 rapl      energy of the processor
 algorithm_macs   what attention patterns need, whatever is computed
 explain   attention maps
-map_kinds the kinds of maps that a spec may name
+map_kinds  the kinds of maps that a spec may name
 gradcam   where a class is read off
 rollout   attention multiplied over blocks
 vit_attention   the attention of timm's plain transformers

@@ -23,15 +23,18 @@ from engine.analysis.snapshot import Row
 from engine.core.data.wordnet import class_name
 from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
-from engine.report.charts.style import INK, STYLE, colour_of
+from engine.report.charts.style import INK, SCREEN, Paper, colour_of, draw_legend, mark_of, tidy
 from engine.report.sentences import say
 from store.metrics import MAP_WORDS
 
 MOST_ROWS, MOST_MAPS = 6, 4
-CELL, GAP, CAPTION, HEAD = 0.82, 0.05, 0.27, 0.42  # inches: a picture's side, between two, below one, above all
-LETTER = 0.056  # inches: as wide as a letter is on average
-SMALL = 6.5  # points
-DRAWN = 160  # pixels: a picture's side in the file
+CELL, GAP = 0.82, 0.05  # inches: a picture's side on a screen, and between two
+CAPTION, HEAD, LETTER = 3.0, 4.7, 0.62  # times the letters' size: below a picture, above all, a letter's mean width
+SMALL = 6.5  # points, on a screen, where figures are enlarged
+NARROW = 5  # columns fit into one of print; more take two
+MOST_ACROSS = 2  # panels of deletion curves
+BETWEEN = 8 / 25.4  # inches: between two columns of print
+DRAWN = 128  # pixels: a picture's side in the file
 SHARE = 0.6  # of a map's colours; the rest is the image
 FLATNESS = 1e-3  # of its highest value a colour scale spans at least: what rounding leaves of a flat map is no picture
 SHORT = {"received": "received", "energy": "features", "gradcam": "Grad-CAM", "gradcam_true": "Grad-CAM\ntrue class",
@@ -58,6 +61,12 @@ class NetworkLooks:
         """Return the name of a class; a WordNet id's meaning."""
         return class_name(str(self.classes[label])) if label < len(self.classes) else f"class {label}"
 
+    def answer(self, key: str) -> tuple[str, bool]:
+        """Return what the network says of an image, and whether it is right."""
+        place = self.places[key]
+        is_right = bool(self.predicted[place] == self.labels[place])
+        return f"{self.title(int(self.predicted[place]))}: {'right' if is_right else 'wrong'}", is_right
+
     def span(self, kind: str, keys: Sequence[str]) -> tuple[float, float]:
         """Return where the colours of a column begin and end: one scale for all of its images."""
         values = self.maps[kind][[self.places[key] for key in keys]]
@@ -67,19 +76,36 @@ class NetworkLooks:
 
 @dataclass(frozen=True)
 class LooksFigure:
-    """A drawn figure with what is to be said below it."""
+    """Networks that stand beside each other in one figure, under the name that its files get."""
 
     name: str
-    figure: Figure
-    note: str
+    networks: Sequence[NetworkLooks]
+
+    @property
+    def note(self) -> str:
+        return say("looks_figure", columns=" ".join(_column_texts(self.networks)))
+
+    def draw(self, paper: Paper) -> Figure:
+        """Return the figure: letters and pictures of a size for the paper."""
+        networks = self.networks
+        keys = [key for key in networks[0].places if all(key in one.places for one in networks)][:MOST_ROWS]
+        sheet = LooksSheet.on(paper, 1 + sum(len(one.maps) for one in networks), len(keys))
+        with paper.style():
+            figure = Figure(figsize=(sheet.width, sheet.height))
+            axes = figure.add_axes((0, 0, 1, 1))
+            axes.set_axis_off()
+            axes.set_xlim(0, sheet.width)
+            axes.set_ylim(sheet.height, 0)
+            sheet.draw(axes, networks, keys)
+        return figure
 
 
-def draw_looks(home: Home, rows: Sequence[Row]) -> list[LooksFigure]:
+def find_looks(home: Home, rows: Sequence[Row]) -> list[LooksFigure]:
     """Return the figures of the first point whose networks were asked for maps by kind."""
     point = next((row["cell"] for row in rows if row.get("looks")), None)
     found = [_read_looks(home, row) for row in rows if row.get("looks") and row["cell"] == point]
     networks = [one for one in found if one is not None and one.maps]
-    return [_draw_group(group, number) for number, group in enumerate(_grouped(networks), 1)]
+    return [LooksFigure(f"attention_maps_{number}", group) for number, group in enumerate(_grouped(networks), 1)]
 
 
 def _read_looks(home: Home, row: Row) -> NetworkLooks | None:
@@ -114,76 +140,92 @@ def _grouped(networks: Sequence[NetworkLooks]) -> list[list[NetworkLooks]]:
     return groups
 
 
-def _draw_group(networks: Sequence[NetworkLooks], number: int) -> LooksFigure:
-    first = networks[0]
-    keys = [key for key in first.places if all(key in one.places for one in networks)][:MOST_ROWS]
-    columns = 1 + sum(len(one.maps) for one in networks)
-    width, height = columns * (CELL + GAP) + GAP, HEAD + len(keys) * (CELL + CAPTION)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height))
-        sheet = figure.add_axes((0, 0, 1, 1))
-        sheet.set_axis_off()
-        sheet.set_xlim(0, width)
-        sheet.set_ylim(height, 0)
-        _draw_input(sheet, first, keys)
+@dataclass(frozen=True)
+class LooksSheet:
+    """Where things lie on a figure of so many columns and rows, in inches; `small` are its letters in points."""
+
+    columns: int
+    rows: int
+    cell: float
+    small: float
+
+    @classmethod
+    def on(cls, paper: Paper, columns: int, rows: int) -> LooksSheet:
+        """Return the layout for a paper: on a screen pictures have one size, in print they fill one column or two."""
+        if paper == SCREEN:
+            return cls(columns, rows, CELL, SMALL)
+        wide = paper.width if columns <= NARROW else 2 * paper.width + BETWEEN
+        return cls(columns, rows, (wide - GAP) / columns - GAP, paper.small)
+
+    @property
+    def width(self) -> float:
+        return self.left(self.columns)
+
+    @property
+    def height(self) -> float:
+        return self.top(self.rows)
+
+    @property
+    def em(self) -> float:
+        return self.small / 72
+
+    def left(self, column: int) -> float:
+        return GAP + column * (self.cell + GAP)
+
+    def top(self, row: int) -> float:
+        return HEAD * self.em + row * (self.cell + CAPTION * self.em)
+
+    def draw(self, axes: Axes, networks: Sequence[NetworkLooks], keys: Sequence[str]) -> None:
+        """Draw the images and then each network's columns."""
+        self._draw_input(axes, networks[0], keys)
         column = 1
         for place, one in enumerate(networks):
-            _draw_network(sheet, one, keys, column, place)
+            self._draw_network(axes, one, keys, column, place)
             column += len(one.maps)
-    note = say("looks_figure", columns=" ".join(_column_texts(networks)))
-    return LooksFigure(f"attention_maps_{number}", figure, note)
 
-
-def _left(column: int) -> float:
-    return GAP + column * (CELL + GAP)
-
-
-def _top(row: int) -> float:
-    return HEAD + row * (CELL + CAPTION)
-
-
-def _draw_input(sheet: Axes, network: NetworkLooks, keys: Sequence[str]) -> None:
-    _write(sheet, "image", _left(0), HEAD - 0.04, CELL, lines=1, at="bottom")
-    for row, key in enumerate(keys):
-        place = network.places[key]
-        _put(sheet, _enlarged(network.pictures[place]), row, 0)
-        _write(sheet, network.title(int(network.labels[place])), _left(0), _top(row) + CELL, CELL)
-
-
-def _draw_network(sheet: Axes, network: NetworkLooks, keys: Sequence[str], column: int, number: int) -> None:
-    wide = len(network.maps) * (CELL + GAP) - GAP
-    _write(sheet, network.arm, _left(column), 0.02, wide, lines=1, weight="bold")
-    sheet.plot([_left(column), _left(column) + wide], [0.165, 0.165], color=colour_of(number), linewidth=1.5)
-    for at, kind in enumerate(network.maps):
-        _write(sheet, SHORT[kind], _left(column + at), HEAD - 0.04, CELL, at="bottom")
-        low, high = network.span(kind, keys)
+    def _draw_input(self, axes: Axes, network: NetworkLooks, keys: Sequence[str]) -> None:
+        self._write(axes, "image", self.left(0), self.top(0) - 0.04, self.cell, lines=1, at="bottom")
         for row, key in enumerate(keys):
             place = network.places[key]
-            level = (network.maps[kind][place] - low) / (high - low)
-            _put(sheet, _overlaid(network.pictures[place], level.astype(np.float32)), row, column + at)
-    for row, key in enumerate(keys):
-        place = network.places[key]
-        is_right = network.predicted[place] == network.labels[place]
-        said = f"{network.title(int(network.predicted[place]))}: {'right' if is_right else 'wrong'}"
-        _write(sheet, said, _left(column), _top(row) + CELL, wide, weight="normal" if is_right else "bold")
+            self._put(axes, _enlarged(network.pictures[place]), row, 0)
+            self._write(axes, network.title(int(network.labels[place])), self.left(0), self._below(row), self.cell)
 
+    def _draw_network(self, axes: Axes, network: NetworkLooks, keys: Sequence[str], column: int, number: int) -> None:
+        left, wide, rule = self.left(column), len(network.maps) * (self.cell + GAP) - GAP, 1.8 * self.em
+        self._write(axes, network.arm, left, 0.0, wide, lines=1, weight="bold")
+        axes.plot([left, left + wide], [rule, rule], color=colour_of(number), linewidth=1.5)
+        for at, kind in enumerate(network.maps):
+            self._write(axes, SHORT[kind], self.left(column + at), self.top(0) - 0.04, self.cell, at="bottom")
+            low, high = network.span(kind, keys)
+            for row, key in enumerate(keys):
+                place = network.places[key]
+                level = (network.maps[kind][place] - low) / (high - low)
+                self._put(axes, _overlaid(network.pictures[place], level.astype(np.float32)), row, column + at)
+        for row, key in enumerate(keys):
+            said, is_right = network.answer(key)
+            self._write(axes, said, left, self._below(row), wide, weight="normal" if is_right else "bold")
 
-def _put(sheet: Axes, picture: Bytes, row: int, column: int) -> None:
-    left, top = _left(column), _top(row)
-    sheet.imshow(picture, extent=(left, left + CELL, top + CELL, top), interpolation="none", aspect="auto", zorder=1)
+    def _below(self, row: int) -> float:
+        return self.top(row) + self.cell
 
+    def _put(self, axes: Axes, picture: Bytes, row: int, column: int) -> None:
+        left, top = self.left(column), self.top(row)
+        extent = (left, left + self.cell, top + self.cell, top)
+        axes.imshow(picture, extent=extent, interpolation="none", aspect="auto", zorder=1)
 
-def _write(
-    sheet: Axes, text: str, left: float, y: float, wide: float, lines: int = 2, at: str = "top", weight: str = "normal"
-) -> None:
-    """Write in the middle of a column, in so many lines at most: what is longer ends in dots."""
-    room = max(4, int(wide / LETTER / (1.08 if weight == "bold" else 1.0)))
-    cut = text.split("\n") if "\n" in text else textwrap.wrap(text, room, max_lines=lines, placeholder="…")
-    kept = [one if len(one) <= room else one[: room - 1] + "…" for one in cut[:lines]]
-    below = 0.03 if at == "top" else 0.0
-    sheet.text(
-        left + wide / 2, y + below, "\n".join(kept), ha="center", va=at, fontsize=SMALL, weight=weight, linespacing=1.0
-    )  # fmt: skip
+    def _write(
+        self, axes: Axes, text: str, left: float, y: float, wide: float, lines: int = 2, at: str = "top",
+        weight: str = "normal",
+    ) -> None:  # fmt: skip
+        """Write in the middle of a column, in so many lines at most: what is longer ends in dots."""
+        room = max(4, int(wide / (LETTER * self.em) / (1.1 if weight == "bold" else 1.0)))
+        cut = text.split("\n") if "\n" in text else textwrap.wrap(text, room, max_lines=lines, placeholder="…")
+        kept = [one if len(one) <= room else one[: room - 1] + "…" for one in cut[:lines]]
+        below = 0.03 if at == "top" else 0.0
+        axes.text(
+            left + wide / 2, y + below, "\n".join(kept), ha="center", va=at, fontsize=self.small, weight=weight,
+            linespacing=1.0,
+        )  # fmt: skip
 
 
 def _enlarged(picture: Bytes) -> Bytes:
@@ -195,7 +237,8 @@ def _overlaid(picture: Bytes, level: Floats) -> Bytes:
     grey = np.asarray(Image.fromarray(_enlarged(picture)).convert("L"), dtype=np.float64)[..., None]
     wide = np.asarray(Image.fromarray(level).resize((DRAWN, DRAWN), Image.Resampling.BILINEAR))
     colours = matplotlib.colormaps["viridis"](np.clip(wide, 0, 1), bytes=True)[..., :3].astype(np.float64)
-    return ((1 - SHARE) * grey + SHARE * colours).round().astype(np.uint8)
+    mixed: Bytes = ((1 - SHARE) * grey + SHARE * colours).round().astype(np.uint8)
+    return mixed
 
 
 def _column_texts(networks: Sequence[NetworkLooks]) -> list[str]:
@@ -209,34 +252,38 @@ def _column_texts(networks: Sequence[NetworkLooks]) -> list[str]:
     ]
 
 
-def draw_deletion(rows: Sequence[Row]) -> Figure | None:
+def draw_deletion(rows: Sequence[Row], paper: Paper) -> Figure:
     """Return the mean deletion curves of each network's maps beside chance, at the first point that has any."""
-    point = next((row["cell"] for row in rows if row.get("deletion")), None)
+    point = next(row["cell"] for row in rows if row.get("deletion"))
     told = {row["arm"]: json.loads(row["deletion"]) for row in rows if row.get("deletion") and row["cell"] == point}
-    if not told:
-        return None
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(min(11.0, 2.7 * len(told) + 0.6), 3.1), layout="constrained")
-        panels = figure.subplots(1, len(told), sharey=True, squeeze=False)[0]
-        for axes, (arm, one) in zip(panels, told.items(), strict=True):
-            _draw_curves(axes, arm, one)
-        panels[0].set_ylabel("probability of the class")
+    across = min(len(told), MOST_ACROSS)
+    down = -(-len(told) // across)
+    with paper.style():
+        figure = paper.figure(2.0 * paper.width / SCREEN.width * down + 0.9, paper.width if across < 3 else None)
+        panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
+        for axes, (arm, one) in zip(panels, told.items(), strict=False):
+            _draw_curves(axes, arm, one, paper)
+        for axes in panels[len(told) :]:
+            axes.set_axis_off()
+        figure.supylabel("probability of the class", fontsize=paper.small)
+        for axes in panels[max(0, len(told) - across) : len(told)]:
+            axes.set_xlabel("cells taken away [%]", fontsize=paper.small)
+            axes.tick_params(labelbottom=True)
         found = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
         handles = {label: handle for handle, label in found}
-        figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        draw_legend(figure, list(handles), paper, list(handles.values()))
     return figure
 
 
-def _draw_curves(axes: Axes, arm: str, found: Mapping[str, Any]) -> None:
+def _draw_curves(axes: Axes, arm: str, found: Mapping[str, Any], paper: Paper) -> None:
     gone = np.linspace(0, 100, found["steps"] + 1)
-    axes.plot(gone, found["chance"]["deletion"]["curve"], color=INK, linestyle="--", linewidth=1.4, label="chance")
+    line = 1.6 * paper.scale
+    axes.plot(gone, found["chance"]["deletion"]["curve"], color=INK, linestyle="--", linewidth=line, label="chance")
     for kind, one in found["kinds"].items():
         at = list(MAP_WORDS).index(kind)
         axes.plot(
-            gone, one["deletion"]["curve"], color=colour_of(at), linewidth=1.6, label=MAP_WORDS[kind],
-            marker="os^Dv"[at], markersize=3.5, markevery=2,
+            gone, one["deletion"]["curve"], color=colour_of(at), linewidth=line, label=MAP_WORDS[kind],
+            marker=mark_of(at), markersize=3.5 * paper.scale, markevery=2,
         )  # fmt: skip
-    axes.set_title(arm if len(arm) <= 30 else arm[:29] + "…", loc="left", fontsize=10)
-    axes.set_xlabel("cells taken away [%]", fontsize=9)
+    tidy(axes, arm if len(arm) <= 24 else arm[:23] + "…", paper)
     axes.set_ylim(0, 1)
-    axes.grid(alpha=0.25, linewidth=0.6, color=INK)

@@ -21,7 +21,7 @@ from engine.report.charts.likeness import draw_likenesses
 from engine.report.charts.reliability import draw_reliability
 from engine.report.charts.style import COLUMN, SCREEN, Paper
 from engine.report.front_chart import Front, draw_front
-from engine.report.looks import draw_deletion, draw_looks
+from engine.report.looks import draw_deletion, find_looks
 from engine.report.page import MapColumn, Page
 from engine.report.sentences import say
 
@@ -120,15 +120,10 @@ def _draw_front(front: Front, paper: Paper) -> Figure:
 
 def draw_map_charts(home: Home, page: Page) -> list[Chart]:
     """Return the figures of networks on the same images and the deletion curves, where the spec names maps."""
-    figures = draw_looks(home, page.map_rows)
-    charts = [Chart(one.name, "Attention maps", partial(_as_drawn, one.figure), "maps", one.note) for one in figures]
-    curves, note = draw_deletion(page.map_rows), say("deletion_chart")
-    return charts + ([Chart("deletion", "Deletion curves", partial(_as_drawn, curves), "maps", note)] if curves else [])
-
-
-def _as_drawn(figure: Figure, _: Paper) -> Figure:
-    """Return what has one size for any paper."""
-    return figure
+    found = [Chart(one.name, "Attention maps", one.draw, "maps", one.note) for one in find_looks(home, page.map_rows)]
+    is_tested = any(row.get("deletion") for row in page.map_rows)
+    curves = Chart("deletion", "Deletion curves", partial(draw_deletion, page.map_rows), "maps", say("deletion_chart"))
+    return [*found, curves] if is_tested else found
 
 
 def find_maps(home: Home, page: Page) -> dict[str, list[MapImage]]:

@@ -290,7 +290,8 @@ SENTENCES = {
     "asked_for": "asked for {asked}",
     "kept_together": ", and up to {largest} near-duplicates stay on one side",
     "test_doubles": "{count} left out that show what an image of the test folder shows",
-    "pointer": "Rest the pointer on a number of the results to see the runs behind it.",
+    "pointer": "Rest the pointer on a number of the results to see the runs behind it, or choose it, with a click or "
+    "Enter, to see all that it comes from.",
     "holes": "This report has holes.",
 }  # fmt: skip
 

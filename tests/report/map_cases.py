@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from engine.home.paths import Home
-from engine.report.looks import draw_looks
+from engine.report.looks import find_looks
 from engine.report.page import make_page
 from engine.report.pictures import draw_map_charts
 from store.metrics import MAP_WORDS
@@ -30,7 +30,7 @@ def figure(*arms: str, kinds: tuple[str, ...] = ("received", "gradcam")) -> Told
     def told() -> str:
         with TemporaryDirectory() as folder:
             home = Home(Path(folder), Path(folder) / "cache")
-            return " ".join(one.note for one in draw_looks(home, [leave_looks(home, arm, kinds) for arm in arms]))
+            return " ".join(one.note for one in find_looks(home, [leave_looks(home, arm, kinds) for arm in arms]))
 
     return told
 

@@ -14,9 +14,8 @@ from engine.analysis.speeds import SpeedRatio
 from engine.analysis.statistics import Interval
 from engine.analysis.things import Mismatch
 from engine.report.changes import Changes
-from engine.report.charts.bars import Bars, draw_bars
 from engine.report.images import image_facts
-from engine.report.page import _bars, _map_note, make_page
+from engine.report.page import _map_note, make_page
 from engine.report.published import published_table
 from engine.report.sheet import Sheet
 from engine.report.squares import _effect_notes
@@ -153,29 +152,6 @@ RESULTS: Cases = {
 # Charts and pictures --------------------------------------------------------------------------------------------------
 
 
-def bars(*runs: Rows, **cells: Any) -> Told:
-    rows = [run for arm in runs for run in arm]
-    sheet = Sheet(make_rows(rows, cells=cell_rows(rows, ("test_top1", "prune_asked"))))
-    return lambda: " ".join(_bars(sheet, "accuracy", METRICS["test_top1"]).notes)
-
-
-def curve(arm: str, *values: float, role: str = "student", n: int = 2) -> list[dict[str, Any]]:
-    about = {"arm": arm, "cell": "default", "role": role, "name": "val_top1", "n": n, "seeds": 2}
-    return [{**about, "epoch": epoch, "mean": value} for epoch, value in enumerate(values)]
-
-
-def curves(*lines: Rows, cut: str = "") -> Told:
-    runs = [run_row(arm, 0, test_top1=0.5, prune_asked=0.2 if arm == cut else None) for arm in ("a", "b")]
-    rows = make_rows(runs, cells=cell_rows(runs, ("prune_asked",)), curves=[row for line in lines for row in line])
-    return lambda: " ".join(make_page("paper", rows).chart_notes)
-
-
-def legend(names: int) -> Told:
-    values = {f"arm{number}": (1.0,) for number in range(names)}
-    figure = draw_bars(Bars("a", "A", "%", ("one",), values, dict.fromkeys(values, (None,))))
-    return lambda: figure.get_supxlabel()
-
-
 def maps(*methods: str, boxes: str | None = None) -> Told:
     rows = [
         {"arm": arm, "maps": json.dumps({"method": method}), "boxes": boxes}
@@ -184,18 +160,8 @@ def maps(*methods: str, boxes: str | None = None) -> Told:
     return lambda: _map_note(rows)
 
 
-RISING, OTHER, RECOVERED = curve("a", 0.1, 0.2), curve("b", 0.2, 0.3), curve("b", 0.1, 0.4, role="prune")
-TWIN, FEWER = curve("b", 0.1, 0.2), curve("b", 0.2, 0.3, n=1)
 SEEN, FELT = "received_attention", "feature_energy"
 CHARTS: Cases = {
-    "bars_note": (bars(A), curves(RISING)), "whiskers_note": (bars(A), bars(LONE)),
-    "hatched_note": (bars(top1("a", 0.5, prune_asked=0.2)), bars(A)),
-    "hatched_scratch": (bars(top1("a", 0.5, settings={"prune": {"control": "scratch"}})), bars(A)),
-    "curves_note": (curves(RISING), curves(curve("a", 0.1))),
-    "cross_note": (curves(RISING, OTHER, RECOVERED, cut="b"), curves(RISING, OTHER)),
-    "dashes_note": (curves(RISING, TWIN), curves(RISING, OTHER)),
-    "many_names": (legend(25), legend(24)),
-    "fewer_note": (curves(RISING, FEWER), curves(RISING, OTHER)),
     "maps_outlined": (maps(SEEN, boxes="{}"), maps(SEEN)),
     "maps_note": (maps(SEEN), maps()), "maps_attention": (maps(SEEN, SEEN), maps(FELT, FELT)),
     "maps_energy": (maps(FELT, FELT), maps(SEEN, SEEN)), "maps_both": (maps(SEEN, FELT), maps(SEEN, SEEN)),
@@ -316,7 +282,8 @@ def page(name: str) -> Told:
         document = Document("paper", [Chapter(whole)])
         made = markdown_environment() if kind == "md" else make_environment(is_html=True)
         chapters = [(document.chapters[0], [])]
-        return made.get_template(f"report.{kind}.j2").render(document=document, chapters=chapters, style="")
+        about: dict[str, Any] = {"document": document, "chapters": chapters, "style": "", "script": "", "policy": ""}
+        return made.get_template(f"report.{kind}.j2").render(**about)
 
     return told
 

@@ -32,7 +32,7 @@ def test_each_experiment_of_the_paper_stands_beside_its_own_section() -> None:
 # Charts ---------------------------------------------------------------------------------------------------------------
 
 
-def test_bars_are_means_and_deviations_in_the_unit_of_their_axis() -> None:
+def test_bars_are_means_in_the_unit_of_their_axis() -> None:
     """Accuracies are per cent, memory is MB of 2^20 bytes, parameters are millions; as in the table by hand."""
     page = page_of(unequal_runs(), "base")
     assert [(chart.name, chart.title, chart.unit) for chart in page.charts] == [
@@ -44,13 +44,10 @@ def test_bars_are_means_and_deviations_in_the_unit_of_their_axis() -> None:
     means = {
         "accuracy": (61.0, 74.0), "throughput": (515.0, 660.0), "memory": (1030.0, 1320.0), "parameters": (21.0, 21.4),
     }  # fmt: skip
-    stds = {"accuracy": (8.40635, 14.17745), "throughput": (12.90994, 60.0), "memory": (25.81989, 120.0),
-            "parameters": (0.0, 0.0)}  # fmt: skip
     for name in means:
         chart = chart_of(page, name)
-        assert list(chart.values) == list(chart.stds) == ["base", "new"]
+        assert list(chart.values) == ["base", "new"]
         assert [chart.values[arm][0] for arm in chart.values] == pytest.approx(list(means[name]))
-        assert [chart.stds[arm][0] for arm in chart.stds] == pytest.approx(list(stds[name]))
 
 
 def test_bars_stand_at_their_own_point() -> None:
@@ -58,7 +55,7 @@ def test_bars_stand_at_their_own_point() -> None:
     chart = chart_of(page_of(runs), "accuracy")
     assert chart.points == ["one", "two"]
     assert chart.values == {"a": [50.0, None], "b": [None, 60.0]}
-    assert chart.stds == {"a": [None, None], "b": [None, None]}
+    assert chart.edges == {"a": [None, None], "b": [None, None]}
 
 
 def test_without_inference_the_speed_of_training_is_drawn() -> None:
@@ -79,7 +76,7 @@ def test_pruned_arms_are_marked_in_every_chart() -> None:
 
 def curve(arm: str, name: str, values: Sequence[float], cell: str = "default", **more: Any) -> list[dict[str, Any]]:
     row = {"arm": arm, "cell": cell, "name": name, "n": 1, "seeds": 1, "role": "student", **more}
-    return [{**row, "epoch": epoch, "mean": value} for epoch, value in enumerate(values)]
+    return [{**row, "epoch": epoch, "mean": value, "least": value, "most": value} for epoch, value in enumerate(values)]
 
 
 def test_curves_count_epochs_from_one_in_per_cent_and_plain_loss() -> None:
@@ -119,8 +116,8 @@ def test_the_recovery_of_a_pruned_arm_goes_on_where_its_training_ended() -> None
     (drawn,) = page.curves
     assert drawn.lines == {"a": [(1, 20.0), (2, 40.0)], "cut": [(1, 20.0), (2, 40.0), (3, 30.0), (4, 50.0)]}
     assert drawn.pruned == {"cut": 2}
-    assert page.chart_notes == [
-        "Curves: means over seeds.",
+    assert drawn.notes == [
+        "Curves: means over seeds, n=1.",
         "Cross: where an arm was pruned; what comes after it is recovery.",
         "Dashed in turn: arms whose means are the same there.",
     ]
@@ -134,7 +131,7 @@ def test_recovery_begins_after_the_epochs_that_were_asked_for() -> None:
 def test_means_of_fewer_seeds_are_said_to_be() -> None:
     rows = curve("a", "val_top1", (0.2, 0.4), n=2, seeds=2) + curve("b", "val_top1", (0.2, 0.4), n=1, seeds=2)
     page = page_of([run_row("a", 0), run_row("b", 0)], curves=rows)
-    assert "Means of fewer seeds at some epochs: b." in page.chart_notes
+    assert "Means of fewer seeds at some epochs: b." in page.curves[0].notes
 
 
 def test_curves_are_of_the_first_point_that_has_any() -> None:

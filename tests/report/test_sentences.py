@@ -20,6 +20,7 @@ from engine.report.teacher_notes import calibration_notes, teacher_notes
 from engine.report.teachers import _judged_note, _notes, _Teacher
 from engine.report.verdicts import Look, Remedy, judge_capacity, judge_following, judge_noise, remedy_text
 from tests.helpers.sentences import pattern, stray_sentences, template_sentences
+from tests.report.chart_cases import CHART_CASES
 from tests.report.compression_cases import COMPRESSION_CASES
 from tests.report.map_cases import MAP_CASES
 from tests.report.note_cases import NOTE_CASES
@@ -174,12 +175,13 @@ CASES: dict[str, tuple[Told, Told]] = {
 }  # fmt: skip
 
 
-ALL = {**CASES, **NOTE_CASES, **COMPRESSION_CASES, **MAP_CASES}
+ALL = {**CASES, **NOTE_CASES, **CHART_CASES, **COMPRESSION_CASES, **MAP_CASES}
 FOLDER = Path(engine.report.__file__).parent
 TEMPLATES = FOLDER.parent.parent / "templates"
 HEADINGS = (
     "What differs between the arms", "Is the teacher over-confident?", "How near the students came to it",
-    "In SQL: `xp sql", 'xp sql "select', "<svg role=", "Reliability and confidence of the teachers",
+    "In SQL: `xp sql", 'xp sql "select', "<svg role=", "select n, mean, std", "select seed, a.test_top1",
+    "where experiment =", "Reliability and confidence of the teachers",
 )  # fmt: skip
 HYPOTHESES = ("'noisy labels'", "'capacity gap'")
 
@@ -203,7 +205,11 @@ def test_a_sentence_is_absent_where_it_is_not(name: str) -> None:
     assert not re.search(pattern(SENTENCES[name]), ALL[name][1]())
 
 
-@pytest.mark.parametrize("file", sorted(FOLDER.glob("*.py")), ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file",
+    sorted([*FOLDER.glob("*.py"), *(FOLDER / "charts").rglob("*.py")]),
+    ids=lambda file: str(file.relative_to(FOLDER)),
+)
 def test_no_sentence_stands_elsewhere(file: Path) -> None:
     """What is not in the catalogue has no cases, and nobody has asked when it is false."""
     assert strays(stray_sentences(file)) == []

@@ -24,7 +24,13 @@ def make_environment(is_html: bool = False) -> Environment:
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     made.globals["say"] = say
-    made.filters |= {"tex": to_tex, "floats": print_floats, "breaks": _with_breaks, "deeper": _with_deeper_tags}
+    made.filters |= {
+        "tex": to_tex,
+        "floats": print_floats,
+        "breaks": _with_breaks,
+        "deeper": _with_deeper_tags,
+        "coded": _with_code,
+    }
     made.filters |= {"wrapped": break_tex, "comment": lambda text: " ".join(str(text).split())}
     return made
 
@@ -56,6 +62,14 @@ def _with_deeper_tags(text: Markup, levels: int) -> Markup:
         return f"<{found[1]}h{min(int(found[2]) + levels, 6)}"
 
     return Markup(re.sub(r"<(/?)h([1-6])(?=[ >])", moved, text)) if levels else text
+
+
+def _with_code(text: str) -> Markup:
+    """Set in HTML what stands in backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick that is not closed is one
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
 
 
 def _with_breaks(text: str) -> Markup:

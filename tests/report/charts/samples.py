@@ -9,7 +9,9 @@ from engine.report.charts.bars import Bars
 
 BARS = Bars(
     name="accuracy", title="Test accuracy", unit="%", points=("data.split=60/20/20", "two"),
-    values={"plain": (60.0, 61.5), "pruned": (55.25, None)}, stds={"plain": (1.5, None), "pruned": (0.5, None)},
+    values={"plain": (60.0, 61.5), "pruned": (55.25, None)},
+    edges={"plain": ((58.0, 61.5), None), "pruned": ((54.0, 56.0), None)},
+    seeds={"plain": ((59.0, 61.0), ()), "pruned": ((), ())},
     hatched=frozenset({"pruned"}),
 )  # fmt: skip
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer, ErrorbarContainer
 from matplotlib.figure import Figure
 
-from engine.report.charts.bars import Bars, draw_bars
-from engine.report.charts.style import PALETTE
+from engine.report.charts.bars import Bars, draw_bars, draw_panels
+from engine.report.charts.style import COLUMN, PALETTE, SCREEN, Paper
 from tests.report.charts.samples import BARS
 
 
@@ -35,18 +39,63 @@ def test_bars_have_the_heights_of_their_values() -> None:
     assert figure.axes[0].get_title(loc="left") == "Test accuracy [%]"
 
 
-def test_whiskers_are_one_standard_deviation_each_way() -> None:
-    assert whiskers(draw_bars(BARS)) == [[(58.5, 61.5), (61.5, 61.5)], [(54.75, 55.75), (0.0, 0.0)]]
+def test_whiskers_reach_from_edge_to_edge_where_there_are_any() -> None:
+    assert whiskers(draw_bars(BARS)) == [[(58.0, 61.5)], [(54.0, 56.0)]]
 
 
-def test_without_spread_there_are_no_whiskers() -> None:
-    figure = draw_bars(Bars("a", "A", "%", ("default",), {"plain": (60.0,)}, {"plain": (None,)}))
-    assert whiskers(figure) == []
+def test_without_intervals_there_are_no_whiskers() -> None:
+    assert whiskers(draw_bars(Bars("a", "A", "%", ("default",), {"plain": (60.0,)}))) == []
 
 
-def test_each_bar_says_its_number_above_its_whisker() -> None:
+def test_seeds_are_points_beside_their_bar() -> None:
+    points = [line for line in draw_bars(BARS).axes[0].lines if line.get_marker() == "o"]
+    assert [np.asarray(line.get_ydata()).tolist() for line in points] == [[59.0, 61.0]]
+
+
+def test_each_bar_says_its_number_above_all_that_stands_on_it() -> None:
     said = words_above(draw_bars(BARS).axes[0])
-    assert said == [("60.0", 61.5), ("61.5", 61.5), ("55.2", 55.75), ("none", 0.0)]
+    assert said == [("60.0", 61.5), ("61.5", 61.5), ("55.2", 56.0), ("none", 0.0)]
+
+
+def test_the_axis_of_values_begins_at_zero_and_has_room_for_the_numbers() -> None:
+    low, high = draw_bars(BARS).axes[0].get_ylim()
+    assert low == 0
+    assert high > 1.05 * 61.5
+
+
+def test_each_bar_has_the_number_of_its_arm_in_the_legend() -> None:
+    figure = draw_bars(BARS)
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels(minor=True)] == ["1", "1", "2", "2"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["1 plain", "2 pruned"]
+
+
+@pytest.mark.parametrize("paper", [SCREEN, COLUMN], ids=["screen", "column"])
+@pytest.mark.parametrize("arms", [2, 9])
+def test_numbers_stand_clear_of_titles_whiskers_and_each_other(paper: Paper, arms: int) -> None:
+    """Nine arms at two points with long whiskers, drawn: no number covers another, a whisker or the title."""
+    names = [f"arm{number}" for number in range(arms)]
+    bars = Bars(
+        "a", "Accuracy", "%", ("one", "two"), dict.fromkeys(names, (60.0, 61.0)),
+        dict.fromkeys(names, ((55.0, 66.0), (58.0, 64.0))), dict.fromkeys(names, ((59.0, 61.0), ())),
+    )  # fmt: skip
+    figure = draw_panels([bars] * 4, paper)
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.texts]
+        assert not any(one.overlaps(two) for one, two in combinations(boxes, 2))
+        title = axes._left_title.get_window_extent()  # type: ignore[attr-defined]  # no public reader
+        assert not any(box.overlaps(title) for box in boxes)
+        tops = [axes.transData.transform((0.0, top))[1] for top in (66.0, 64.0)]
+        assert all(box.y0 > top for box, top in zip(boxes, tops * arms, strict=True))
+
+
+def test_panels_of_a_column_are_85_mm_wide_with_letters_of_seven_points() -> None:
+    figure = draw_panels([BARS, BARS], COLUMN)
+    assert figure.get_figwidth() == pytest.approx(85 / 25.4)
+    texts = [text for axes in figure.axes for text in (*axes.texts, *axes.get_xticklabels(), *axes.get_yticklabels())]
+    assert min(text.get_fontsize() for text in (*texts, *figure.legends[0].get_texts())) >= 7
+    assert len(figure.legends) == 1
 
 
 def test_bars_of_a_group_stand_side_by_side_around_it() -> None:
@@ -65,12 +114,12 @@ def test_only_pruned_arms_are_hatched_and_each_has_its_colour() -> None:
 def test_groups_are_named_by_their_points() -> None:
     figure = draw_bars(BARS)
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["split=60/20/20", "two"]
-    long = Bars("a", "A", "%", ("a point with a very long name", "default"), {"a": (1, 1)}, {"a": (None, None)})
+    long = Bars("a", "A", "%", ("a point with a very long name", "default"), {"a": (1, 1)})
     names = [tick.get_text() for tick in draw_bars(long).axes[0].get_xticklabels()]
     assert names == ["a\npoint\nwith\na\nvery\nlong\nname", ""]
 
 
 def test_a_chart_without_one_value_is_empty() -> None:
     assert not BARS.is_empty
-    assert Bars("a", "A", "%", ("one",), {"a": (None,), "b": (None,)}, {}).is_empty
-    assert not Bars("a", "A", "%", ("one",), {"a": (None,), "b": (0.0,)}, {}).is_empty
+    assert Bars("a", "A", "%", ("one",), {"a": (None,), "b": (None,)}).is_empty
+    assert not Bars("a", "A", "%", ("one",), {"a": (None,), "b": (0.0,)}).is_empty

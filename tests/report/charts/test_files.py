@@ -31,7 +31,7 @@ def test_files_of_a_chart_hold_no_date_and_its_own_ids() -> None:
 
 @pytest.mark.parametrize("name", ["$HOME/$x", "a $\\frac{1}$ b", "数据", "\u05e9\u05dc", "_a", "%s \\n"])
 def test_any_name_is_drawn_as_text(name: str) -> None:
-    figure = draw_bars(Bars("a", "A", "%", (name, "two"), {"a": (1.0, 2.0)}, {"a": (None, None)}))
+    figure = draw_bars(Bars("a", "A", "%", (name, "two"), {"a": (1.0, 2.0)}))
     assert next(text.get_text() for text in figure.axes[0].get_xticklabels()) == name
     assert to_svg(figure, "a").startswith("<svg")
     assert to_pdf(figure).startswith(b"%PDF")

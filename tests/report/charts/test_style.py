@@ -7,7 +7,7 @@ import pytest
 from engine.report.charts.bars import Bars, draw_bars
 from engine.report.charts.curves import Curves, draw_curves
 from engine.report.charts.files import to_svg
-from engine.report.charts.style import PALETTE, colour_of, short_number
+from engine.report.charts.style import PALETTE, colour_of, mark_of, short_number
 
 
 def test_a_legend_names_all_in_as_many_columns_as_fit() -> None:
@@ -39,10 +39,15 @@ def test_colours_begin_again_after_the_last() -> None:
 def test_a_legend_of_more_names_than_fit_is_left_out_and_that_is_told() -> None:
     """Two figures of a hundred arms: nothing is squeezed to nothing, of which matplotlib would warn."""
     arms = {f"arm{number:03d}": [0.5 + number / 500] for number in range(100)}
-    drawn = to_svg(draw_bars(Bars("a", "Accuracy", "%", ["default"], arms, {arm: [0.1] for arm in arms})), "a")
+    drawn = to_svg(draw_bars(Bars("a", "Accuracy", "%", ["default"], arms)), "a")
     assert drawn.startswith("<svg")
-    figure = draw_bars(Bars("a", "Accuracy", "%", ["default"], arms, {arm: [0.0] for arm in arms}))
+    figure = draw_bars(Bars("a", "Accuracy", "%", ["default"], arms))
     assert figure.legends == []
     assert figure.get_supxlabel() == "100 of them, in the order of the tables; colours come again after 10"
     few = dict(list(arms.items())[:24])
-    assert len(draw_bars(Bars("a", "A", "%", ["default"], few, {arm: [0.0] for arm in few})).legends) == 1
+    assert len(draw_bars(Bars("a", "A", "%", ["default"], few)).legends) == 1
+
+
+def test_no_two_of_a_hundred_arms_look_alike() -> None:
+    assert len({(colour_of(at), mark_of(at)) for at in range(110)}) == 110
+    assert len({mark_of(at) for at in range(9)}) == 9, "in grey, too, the ninth arm is not the first"

@@ -116,7 +116,7 @@ def _notes(rows: Sequence[Row], drawn: Curves) -> list[str]:
     counts = sorted({row["seeds"] for row in rows})
     told = f"n={counts[0]}" if len(counts) == 1 else f"n={counts[0]} to {counts[-1]}" if counts else ""
     notes = [say("curves_note", counts=told)]
-    notes += [say("band_note")] if drawn.bands else []
+    notes += [say("band_note")] if any(least < most for band in drawn.bands.values() for _, least, most in band) else []
     notes += [say("cross_note")] if drawn.pruned else []
     notes += [say("dashes_note")] if any(len(arms) > 1 for arms in drawn.owners.values()) else []
     notes += [say("fewer_note", arms=", ".join(fewer))] if fewer else []

@@ -9,7 +9,7 @@ from engine.report.charts.effects import Effect, Effects
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
 
-OVER = {"seeds": "seeds", "seeds and images": "seeds and their test images together", "images": "test images alone"}
+OVER = {"seeds": "seeds", "seeds and images": "seeds and test images", "images": "test images alone"}
 
 
 def effect_chart(sheet: Sheet) -> Effects | None:
