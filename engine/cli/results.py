@@ -10,6 +10,7 @@ import typer
 
 from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say, tell
 from engine.cli.terminal import hand_out
+from engine.errors import QueryError
 from engine.home.access import write_as_person
 from engine.home.paths import Home
 
@@ -56,8 +57,15 @@ def sql(
 
 @app.command()
 def report(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="experiments; a chapter for each")],
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="experiments; a chapter each")] = None,
     style: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; md and html by default")] = None,
+    template: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a folder of your own pages; xp init --template lays one out")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="metrics of the tables of results, in this order")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="list the templates, and stop")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
     missing: Annotated[
         bool, typer.Option("--missing", help="list what the report has no numbers for, and stop")
@@ -70,8 +78,15 @@ def report(
     """Print the paper's tables and figures from the results."""
     from engine.analysis.freeze import list_changes
     from engine.analysis.snapshot import one_snapshot
-    from engine.report import list_missing, make_report
+    from engine.report import list_missing, list_templates, make_report
 
+    if listed:
+        for line in list_templates(template):
+            tell(line)
+        return
+    if not names:
+        raise QueryError("name an experiment", fix="xp status lists them; xp report --list lists the templates")
+    chosen = [one.strip() for one in columns.split(",")] if columns is not None else None
     place = _find_fresh(home)
     with one_snapshot(place) as snapshot:
         if missing:
@@ -84,7 +99,7 @@ def report(
                 say(f"changed: {change}")
             say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
         with write_as_person():
-            paths = make_report(snapshot, names, tuple(style or ("md", "html")), out)
+            paths = make_report(snapshot, names, style or None, out, template=template, columns=chosen)
         for path in paths:
             tell(str(path))
 

@@ -21,7 +21,7 @@ from engine.report.charts.files import to_pdf
 from engine.report.document import Chapter, Document
 from engine.report.forms.environment import make_environment
 from engine.report.page import Page
-from engine.report.pictures import printed_charts
+from engine.report.pictures import Chart, printed_charts
 from engine.report.tables import Table
 
 
@@ -40,7 +40,7 @@ def write_latex(document: Document, folder: Path) -> Path:
     made = make_environment()
     front = list(_numbered("front", "", document.front, is_words=True))
     _write_tables(made, front, document.title, "document", folder / "tables")
-    named = {chapter.page.experiment: list(_chapter_tables(chapter.page)) for chapter in document.chapters}
+    named = {chapter.page.experiment: list(chapter_tables(chapter.page)) for chapter in document.chapters}
     for chapter in document.chapters:
         _write_chapter(made, chapter, named[chapter.page.experiment], folder / chapter.place)
     for name in ("report", "document") if not document.is_single else ("document",):
@@ -50,15 +50,21 @@ def write_latex(document: Document, folder: Path) -> Path:
 
 
 def _write_chapter(made: Environment, chapter: Chapter, tables: list[NamedTable], folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    charts = printed_charts(chapter.charts)
-    for chart in charts:
-        write_atomic(folder / f"{chart.name}.pdf", to_pdf(chart.narrow))
+    charts = write_pdfs(chapter, folder)
     _write_tables(made, tables, chapter.page.title, chapter.page.experiment, folder / "tables")
     text = made.get_template("report_body.tex.j2").render(
         chapter=chapter, page=chapter.page, tables=tables, charts=charts
     )
     write_atomic(folder / "report.tex", text)
+
+
+def write_pdfs(chapter: Chapter, folder: Path) -> list[Chart]:
+    """Write the charts of a chapter as a column of print has them into a folder, which is made, and return them."""
+    folder.mkdir(exist_ok=True)
+    charts = printed_charts(chapter.charts)
+    for chart in charts:
+        write_atomic(folder / f"{chart.name}.pdf", to_pdf(chart.narrow))
+    return charts
 
 
 def _write_tables(made: Environment, tables: list[NamedTable], title: str, experiment: str, folder: Path) -> None:
@@ -76,7 +82,7 @@ def _subject(one: NamedTable) -> str:
     return ", ".join(text for text in (one.subject, one.table.title) if text)
 
 
-def _chapter_tables(page: Page) -> Iterator[NamedTable]:
+def chapter_tables(page: Page) -> Iterator[NamedTable]:
     """Yield the tables of a page in its order, but for that of all runs, which no paper prints."""
     yield from _numbered("results", "results", page.results)
     if page.factors:

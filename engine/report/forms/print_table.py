@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from engine.report.forms.tex_text import break_tex, to_tex
 from engine.report.narrow import LEAST_HEADING, MOST_WORDS, narrow_tables
 from engine.report.tables import Cell, Table
+from store.tex_text import break_tex, to_tex
 
 MOST_ROWS = 36  # of one float, headings counted: what a page of small print holds beside a caption and notes
 HEAD_ROWS = 3

@@ -9,8 +9,8 @@ from engine.report.number_text import NONE
 from engine.report.tables import Cell, Table
 
 
-def table(*texts: str, rows: int = 1, words: int = 1, **marks: bool) -> Table:
-    body = [[Cell(texts[0]), *(Cell(text, **marks) for text in texts[1:])] for _ in range(rows)]
+def table(*texts: str, rows: int = 1, words: int = 1, is_best: bool = False, is_second: bool = False) -> Table:
+    body = [[Cell(texts[0]), *(Cell(text, "", is_best, is_second) for text in texts[1:])] for _ in range(rows)]
     return Table("", [f"c{at}" for at in range(len(texts))], body, ["a note"], words)
 
 
@@ -20,7 +20,7 @@ def row(*texts: str, **marks: bool) -> list[str]:
 
 def test_a_number_is_cut_before_its_point() -> None:
     assert row("a", "60.3 ± 0.9 (n=3)", "-1,100", "21.40 M", NONE) == [
-        "a", r"60 & .3~$\pm$ 0.9 (n=3)", "$-$1,100 & ", "21 & .40~M", r"\multicolumn{2}{c}{--}",
+        "a", r"60 & .3~$\pm$ 0.9 (n=3)", "$-$1,100 & ", "21 & .40~M", r"\multicolumn{2}{c}{\textendash{}}",
     ]  # fmt: skip
 
 
