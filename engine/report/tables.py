@@ -136,7 +136,7 @@ def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
     leader = sheet.changes.leaders.get(point)
     is_second = leader is not None and arm == _second_arm(sheet, point, leader)
     origin = mean_origin(sheet, arm, point, METRICS["test_top1"])
-    return Cell(text, f"test_top1 of {source}", leader == arm, is_second, origin=origin)
+    return Cell(text, f"test_top1 of {source}", leader == arm, is_second, origin)
 
 
 def _second_arm(sheet: Sheet, point: str, leader: str) -> str | None:

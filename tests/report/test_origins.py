@@ -64,5 +64,5 @@ def test_a_number_on_the_page_carries_interval_and_test(home: SyntheticHome) -> 
 
 def test_what_has_no_figure_has_no_origin(home: SyntheticHome) -> None:
     sheet = sheet_of(home)
-    assert mean_origin(sheet, "proposed", sheet.points[0], METRICS["train_seconds"]) is None
+    assert mean_origin(sheet, "proposed", sheet.points[0], METRICS["params_nonzero"]) is None
     assert change_origin(sheet, "original", sheet.points[0]) is None

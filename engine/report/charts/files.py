@@ -1,4 +1,8 @@
-"""Charts as files: takes a figure, gives SVG or PDF that is the same byte for byte for the same numbers."""
+"""Charts as files: takes a figure, gives SVG or PDF that is the same byte for byte for the same numbers.
+
+LaTeX takes the PDF, with its letters embedded. PGF would set them in the document's font, but matplotlib has a TeX
+measure each text for it: a chart would need one to be drawn, and its bytes would depend on which.
+"""
 
 from __future__ import annotations
 

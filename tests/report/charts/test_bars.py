@@ -94,7 +94,7 @@ def test_panels_of_a_column_are_85_mm_wide_with_letters_of_seven_points() -> Non
     figure = draw_panels([BARS, BARS], COLUMN)
     assert figure.get_figwidth() == pytest.approx(85 / 25.4)
     texts = [text for axes in figure.axes for text in (*axes.texts, *axes.get_xticklabels(), *axes.get_yticklabels())]
-    assert min(text.get_fontsize() for text in (*texts, *figure.legends[0].get_texts())) >= 7
+    assert min(float(text.get_fontsize()) for text in (*texts, *figure.legends[0].get_texts())) >= 7
     assert len(figure.legends) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
@@ -66,16 +67,16 @@ def test_a_line_of_one_point_is_drawn() -> None:
 @pytest.mark.parametrize(("epochs", "marks"), [(29, 29), (30, 8), (100, 8)])
 def test_long_curves_are_marked_here_and_there(epochs: int, marks: int) -> None:
     line = [(epoch, 1.0) for epoch in range(1, epochs + 1)]
-    start, every = draw_curves(Curves("curve", "A", "", {"a": line})).axes[0].lines[0].get_markevery()  # type: ignore[misc]
-    assert len(range(start, epochs, every)) == marks
+    start, every = np.asarray(draw_curves(Curves("curve", "A", "", {"a": line})).axes[0].lines[0].get_markevery())
+    assert len(range(int(start), epochs, int(every))) == marks
 
 
 def test_a_band_reaches_from_the_lowest_to_the_highest_seed() -> None:
     bands = {"a": [(1, 40.0, 60.0), (2, 55.0, 65.0)]}
     (band,) = draw_curves(Curves("c", "A", "%", {"a": [(1, 50.0), (2, 60.0)]}, bands=bands)).axes[0].collections
-    corners = {(float(x), float(y)) for x, y in band.get_paths()[0].vertices}
+    corners = {(float(x), float(y)) for x, y in np.asarray(band.get_paths()[0].vertices)}
     assert {(1.0, 40.0), (1.0, 60.0), (2.0, 55.0), (2.0, 65.0)} <= corners
-    assert to_hex(band.get_facecolor()[0]) == PALETTE[0]
+    assert to_hex(np.asarray(band.get_facecolor())[0]) == PALETTE[0]
 
 
 def test_arms_of_the_very_same_line_have_one_band() -> None:

@@ -10,3 +10,9 @@ def test_headings_of_a_chapter_are_set_lower_and_texts_are_not() -> None:
     assert markdown_environment().from_string(text).render(said="# two") == "## One\n\\# two\n"
     html = make_environment(is_html=True).from_string("{% filter deeper(1) %}<h1>{{ said }}</h1>{% endfilter %}")
     assert html.render(said="<h1>") == "<h2>&lt;h1&gt;</h2>"
+
+
+def test_backticks_are_code_in_html_and_what_is_in_them_is_text() -> None:
+    said = make_environment(is_html=True).from_string("{{ said|coded }}")
+    assert said.render(said="ask `xp <diff>` & see") == "ask <code>xp &lt;diff&gt;</code> &amp; see"
+    assert said.render(said="one ` alone") == "one ` alone"

@@ -9,8 +9,8 @@ from engine.report.number_text import NONE
 from engine.report.tables import Cell, Table
 
 
-def table(*texts: str, rows: int = 1, words: int = 1, **marks: bool) -> Table:
-    body = [[Cell(texts[0]), *(Cell(text, **marks) for text in texts[1:])] for _ in range(rows)]
+def table(*texts: str, rows: int = 1, words: int = 1, is_best: bool = False, is_second: bool = False) -> Table:
+    body = [[Cell(texts[0]), *(Cell(text, "", is_best, is_second) for text in texts[1:])] for _ in range(rows)]
     return Table("", [f"c{at}" for at in range(len(texts))], body, ["a note"], words)
 
 

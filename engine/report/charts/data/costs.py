@@ -17,7 +17,8 @@ from store.metrics import METRICS, Metric
 
 ACCURACY = "test_top1"
 LEAST_ARMS = 2
-GIGA = 1e-9
+MEGA, GIGA = 1e-6, 1e-9
+LEAST_GIGA = 1e8
 
 
 def cost_charts(sheet: Sheet) -> list[Front]:
@@ -35,16 +36,18 @@ def _chart(sheet: Sheet, point: str, name: str, metric: Metric) -> Front | None:
         return None
     rights = [Right(sheet.seeds(arm, point, ACCURACY)) for arm in arms]
     shares = front_shares(rights, [_thrift(sheet, arm, point, metric) for arm in arms])
-    points = [_point(sheet, arm, point, metric, share) for arm, share in zip(arms, shares, strict=True)]
+    unit, factor = _unit(metric, max(sheet.cells[arm, point, metric.name]["mean"] for arm in arms))
+    points = [_point(sheet, arm, point, metric, factor, share) for arm, share in zip(arms, shares, strict=True)]
     where = f", {point_name(point)}" if point_name(point) and len(sheet.points) > 1 else ""
-    across = f"{metric.label} [{_unit(metric)[0]}]"
+    across = f"{metric.label} [{unit}]"
     return Front(f"cost_{name}", f"Accuracy and {name.replace('macs', 'MACs')}{where}", across, "test accuracy [%]",
                  points, _notes(points))  # fmt: skip
 
 
-def _unit(metric: Metric) -> tuple[str, float]:
+def _unit(metric: Metric, most: float) -> tuple[str, float]:
+    """Return the unit of an axis on which the largest value is `most`, and what a figure of SQL is multiplied by."""
     if metric.name == "macs":
-        return "billions", GIGA
+        return ("billions", GIGA) if most >= LEAST_GIGA else ("millions", MEGA)
     scale = number_text.scale_of(metric)
     return scale.axis, scale.factor
 
@@ -57,9 +60,9 @@ def _thrift(sheet: Sheet, arm: str, point: str, metric: Metric) -> Quick:
     return Quick(-math.log(row["mean"]), row["std"] / row["mean"] / math.sqrt(row["n"]), row["n"] - 1, (arm,))
 
 
-def _point(sheet: Sheet, arm: str, point: str, metric: Metric, share: float) -> FrontPoint:
+def _point(sheet: Sheet, arm: str, point: str, metric: Metric, factor: float, share: float) -> FrontPoint:
     cost, right = sheet.cells[arm, point, metric.name], sheet.cells[arm, point, ACCURACY]
-    factor, tree = _unit(metric)[1], sheet.settings.get((arm, point), {})
+    tree = sheet.settings.get((arm, point), {})
     kind = KINDS.get(str(tree.get("prune.method")), "pruned") if tree.get("prune.ratio") else "whole"
     return FrontPoint(
         arm, sheet.arms.index(arm), kind, factor * cost["mean"], _edges(cost, factor), 100 * right["mean"],

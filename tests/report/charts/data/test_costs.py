@@ -18,6 +18,12 @@ def test_macs_are_billions_and_accuracy_is_per_cent() -> None:
     assert chart.points[0].top is not None
 
 
+def test_few_macs_are_millions() -> None:
+    (chart,) = cost_charts(sheet_of(top1("a", 0.5, 0.6, macs=4_000_000), top1("b", 0.6, 0.7, macs=1_000_000)))
+    assert chart.across == "MACs, computed [millions]"
+    assert [one.ms for one in chart.points] == [4.0, 1.0]
+
+
 def test_an_arm_that_is_better_for_less_is_on_the_front_and_the_other_is_not() -> None:
     """Paired seeds: `b` is ten points above `a` with each, for a quarter of its MACs."""
     (chart,) = cost_charts(sheet_of(top1("a", 0.5, 0.6, macs=4_000_000), top1("b", 0.6, 0.7, macs=1_000_000)))
