@@ -237,7 +237,7 @@ def test_a_mask_that_grows_is_tested_at_its_end() -> None:
 def test_columns_of_the_page_are_metrics_named_once() -> None:
     assert spec(report={"columns": ["params", "test_top1"]}).report.columns == ["params", "test_top1"]
     for columns, what in (
-        (["parms"], "did you mean 'params'"),
+        (["parms"], "'parms' is no metric"),
         (["params", "params"], "named twice"),
         ([], "at least 1"),
     ):
