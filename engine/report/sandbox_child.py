@@ -32,7 +32,7 @@ KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", type
 NONE = "\u2013"
 WARMING = "".join((
     "{% macro m(x) %}{{ x|upper }}{% endmacro %}", "{% set ns = namespace(n=1) %}",
-    "{% for x in [2, 1]|sort %}{{ loop.index }}{{ m('a\\n') }}{% endfor %}", "{{ '<i> a b'|striptags|wordwrap(3) }}",
+    "{% for x in [2, 1]|sort %}", "{{ loop.index }}{{ m('a\\n') }}{% endfor %}", "{{ '<i> a b'|striptags|wordwrap(3) }}",
     "{{ 'a'|urlencode }}{{ 'a'|tojson }}", "{{ {'a': 1}|xmlattr }}", "{{ 'a %s'|format(1) }}", "{{ 'a'|pprint }}",
     "{{ 1.5|round|filesizeformat }}", "{{ [{'a': 1}]|groupby('a')|list|length }}", "{{ table([{'a': 1}]) }}",
     "{{ 'http://a.b'|urlize }}", "{{ '{:>3}'.format(1) }}", "{{ [1, 2]|random }}",
@@ -169,9 +169,11 @@ def run(job: Mapping[str, Any], most: int) -> dict[str, Any]:
         return {"problem": str(error.message), "template": error.name or name, "line": error.lineno}
     except TemplateNotFound as error:
         fix = f"a template includes files of its own folder alone: {_nearest(str(error.name), job['templates'])}"
-        return {"problem": f"there is no template {error.name!r} here", "fix": fix, **_place(error, job)}
+        what = f"there is no template {error.name!r} here"
+        return {"problem": what, "fix": fix, **_place(error, job)}
     except SecurityError as error:
-        return {"problem": f"refused: {error}", "fix": "use the values and filters alone", **_place(error, job)}
+        fix = "use the values and filters alone"
+        return {"problem": f"refused: {error}", "fix": fix, **_place(error, job)}
     except UndefinedError as error:
         problem, _, fix = str(error).partition("; ")
         variable = re.fullmatch(r"there is no variable '(.*)'", problem)
