@@ -32,7 +32,7 @@ KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", type
 NONE = "\u2013"
 WARMING = "".join((
     "{% macro m(x) %}{{ x|upper }}{% endmacro %}", "{% set ns = namespace(n=1) %}",
-    "{% for x in [2, 1]|sort %}", "{{ loop.index }}{{ m('a\\n') }}{% endfor %}", "{{ '<i> a b'|striptags|wordwrap(3) }}",
+    "{% for x in [2, 1]|sort %}", "{{ loop.index }}{{ m('a\\n') }}{% endfor %}", "{{ '<i> a'|striptags|wordwrap(3) }}",
     "{{ 'a'|urlencode }}{{ 'a'|tojson }}", "{{ {'a': 1}|xmlattr }}", "{{ 'a %s'|format(1) }}", "{{ 'a'|pprint }}",
     "{{ 1.5|round|filesizeformat }}", "{{ [{'a': 1}]|groupby('a')|list|length }}", "{{ table([{'a': 1}]) }}",
     "{{ 'http://a.b'|urlize }}", "{{ '{:>3}'.format(1) }}", "{{ [1, 2]|random }}",
