@@ -52,6 +52,8 @@ def report(
     if names[0].endswith(PAPER_ENDS):
         _report_paper(names, style, out, home)
         return
+    if against is not None and len(names) > 1:
+        raise QueryError("frozen numbers are of one experiment", fix=f"xp report {names[0]} --against {against}")
     chosen = [one.strip() for one in columns.split(",")] if columns is not None else None
     place = find_fresh(home)
     if as_json and not missing:
