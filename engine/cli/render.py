@@ -166,7 +166,9 @@ def paper_table(cost: PaperCost, notes: Sequence[str] = ()) -> RenderableType:
         table.add_row(one.name, str(one.runs), str(one.jobs), str(one.left), spent, size_text(one.bytes))
     spent = "a time that is not known yet" if cost.seconds is None else f"about {clock_text(cost.seconds)}"
     runs, left = sum(one.runs for one in cost.experiments), sum(one.left for one in cost.experiments)
-    total = f"{len(cost.experiments)} experiments, {runs} runs, {left} jobs to do: {spent}, {size_text(cost.bytes)} of disk"
+    total = (
+        f"{len(cost.experiments)} experiments, {runs} runs, {left} jobs to do: {spent}, {size_text(cost.bytes)} of disk"
+    )
     return Group(table, *(Text(line) for line in (total, *notes)))
 
 

@@ -58,7 +58,9 @@ def sql(
 
 @app.command()
 def report(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="experiments, a chapter for each; or the file of a paper")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="experiments, a chapter for each; or the file of a paper")
+    ],
     style: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; md and html by default")] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
     missing: Annotated[

@@ -60,3 +60,9 @@ def test_timm_networks_have_a_table_too() -> None:
     rows = describe_network(student("timm/mobilenetv3_small_050"), 10, 64)
     assert rows[-1].params == sum(row.params for row in rows[:-1])
     assert rows[-1].macs > 0
+
+
+def test_sizes_without_memory_are_those_of_the_table() -> None:
+    words = Student.model_validate({"arch": "tiny_vit_5m", "attention": {"kind": "longformer"}})
+    total = describe_network(words, 100, 64)[-1]
+    assert count_sizes(words, 100, 64) == (total.params, total.macs)

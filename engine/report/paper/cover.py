@@ -1,4 +1,4 @@
-"""What stands before a paper's chapters: takes the loaded paper and one snapshot, gives finished text, no arithmetic."""
+"""What stands before a paper's chapters: takes a paper and one snapshot, gives finished text, no arithmetic."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ SENTENCES = {
     "claim_line": "{place}{at}: {metric} of {arm} less {against}: {effect}{expected}: {verdict}{why}",
     "effect_line": "{experiment}{at}: {plus} less {minus}, test_top1 {effect} points, n={n}{p}: {verdict}",
     # arithmetic
-    "params_line": "{arch}, 100 classes: {dense:,} parameters with window attention, {sparse:,} with second projections "
-    "({change:+.1f} %)",
+    "params_line": "{arch}, 100 classes: {dense:,} parameters with window attention, {sparse:,} with second "
+    "projections ({change:+.1f} %)",
     "macs_line": "{arch} at windows {windows}: {dense:.3f} G MACs with window attention, {sparse:.3f} G with sparse "
     "attention and second projections ({change:+.1f} %)",
     "tokens_line": "a window of {windows} has {tokens} tokens, whatever the image: no term grows with it",
