@@ -11,7 +11,11 @@ from typer.testing import CliRunner, Result
 from engine.cli import app
 from tests.load.test_paper_file import write
 
-OTHER = "name: other\ndata: {source: digits, image_size: 32}\nstudent: {arch: tiny_vit_5m}\narms: {a: {}, c: {train.lr: 0.2}}\n"
+OTHER = """name: other
+data: {source: digits, image_size: 32}
+student: {arch: tiny_vit_5m}
+arms: {a: {}, c: {train.lr: 0.2}}
+"""
 
 
 def run(*words: str | Path) -> Result:

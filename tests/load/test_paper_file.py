@@ -10,7 +10,11 @@ from engine.errors import SpecError
 from engine.load.paper_file import check_overlay, is_paper, load_paper, load_specs
 
 SPECS = Path(__file__).parents[2] / "specs"
-BARE = "name: bare\ndata: {source: digits, image_size: 32}\nstudent: {arch: tiny_vit_5m}\narms: {a: {}, b: {train.lr: 0.1}}\n"
+BARE = """name: bare
+data: {source: digits, image_size: 32}
+student: {arch: tiny_vit_5m}
+arms: {a: {}, b: {train.lr: 0.1}}
+"""
 CLAIM = "claims: [{id: wins, text: t, metric: test_top1, arm: b, against: a, expect: greater}]\n"
 PAPER = "title: A paper\nexperiments: [bare.yaml]\nclaims: said.yaml\n"
 

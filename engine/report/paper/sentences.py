@@ -44,8 +44,8 @@ SENTENCES = {
     "no_luck": "no printed change of accuracy is smaller than the luck of its test images",
     "nothing_printed": "the figures that this would be counted from are not printed",
     # the page
-    "page_of": "Numbers are of the runs in this home, and verdicts are of their size and data alone: nothing is said of "
-    "the paper's own networks where they were not run.",
+    "page_of": "Numbers are of the runs in this home, and verdicts are of their size and data alone: nothing is said "
+    "of the paper's own networks where they were not run.",
     "how_judged": "A saying holds where all that decides it holds, is refuted where any of it is, and is undecided "
     "where the data cannot tell; 'not run' where there are none. Each verdict names the size it was found at.",
     "none_corresponds": "No run here corresponds to any of the {count} printed figures.",

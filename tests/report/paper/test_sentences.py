@@ -22,6 +22,7 @@ from tests.report.paper.printed import printed_rows
 from tests.report.rows import make_rows, run_row
 
 ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "engine" / "report" / "paper"
 Told = Callable[[], str]
 PRINTED = printed_rows()
 BARE = {**PRINTED[0], "against": None}
