@@ -40,8 +40,8 @@ def cover(folder: Path, names: list[str]) -> Cover:
 def test_the_cover_counts_verdicts_and_names_sizes(folder: Path) -> None:
     found = cover(folder, ["bare", "never"])
     assert found.claim_count == "1 holds, 0 refuted, 0 undecided, 1 not run"
-    assert [[cell.text for cell in row][:4] for row in found.experiments.rows] == [
-        ["bare", "32 px", "8", "8"], ["never", "not submitted", "\u2013", "\u2013"],
+    assert [[cell.text for cell in row][:3] for row in found.experiments.rows] == [
+        ["bare", "32 px", "8 of 8"], ["never", "not submitted", "\u2013"],
     ]  # fmt: skip
     assert [(one.number, one.kind, one.needs) for one in found.claims] == [
         (1, "holds", ""), (2, "not_run", "A run of it."),
