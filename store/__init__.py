@@ -4,6 +4,7 @@ journal   the lines that a job writes
 metrics   the figures of a run, and what each of them is
 format    numbers and rows as text, for people and programs
 escape    text made harmless for where it goes
+tex_text  text for LaTeX, in any letters
 readonly  what a query may not do
 queue     what there is to do and who is doing it
 results   the published snapshot and queries on it

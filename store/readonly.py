@@ -15,11 +15,14 @@ NO_FILES = ("operations are disabled", "external extensions", "external access",
 
 
 class StoreError(ValueError):
-    """A query or a results file that cannot be used as asked; the message is one line, `fix` what to do if known."""
+    """A query or a results file that cannot be used as asked; the message is one line, `fix` what to do if known.
+
+    `line` is the line of the query that is meant, 0 where that is not known.
+    """
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
-        self.fix = fix
+        self.fix, self.line = fix, 0
 
 
 def check_query(sql: str, kinds: Sequence[str]) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
+from engine.analysis.snapshot import Snapshot
 from engine.collect import collect
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
 from store.format import FORMATS, format_rows
 from store.readonly import StoreError
-from store.results import QueryResult, read_names, run_query
+from store.results import QueryResult, ask_bounded, read_names, run_query
 
 ROWS, SECONDS = 10_000, 120.0
+FILE_SECONDS = 60.0
+ONE_STATEMENT = "one read-only statement, such as: select arm, mean from cells where metric = 'test_top1'"
 
 
 def answer_query(
@@ -39,6 +44,25 @@ def fetch_rows(
         return run_query(home, query, limit=most, seconds=seconds)
 
 
+def ask_file(snapshot: Snapshot, file: Path, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a query of others, at most ROWS, in a file; `values` are what it may name, as in $name.
+
+    Raises QueryError with the file and, where DuckDB tells it, the line.
+    """
+    try:
+        found = ask_bounded(snapshot.db, file.read_text(encoding="utf-8"), values, limit=ROWS, seconds=FILE_SECONDS)
+    except UnicodeDecodeError as error:
+        raise QueryError(
+            "the query holds bytes that are no Unicode text", where=str(file), fix="write it in UTF-8"
+        ) from error
+    except StoreError as error:
+        where = f"{file}:{error.line}" if error.line else str(file)
+        raise QueryError(str(error), where=where, fix=error.fix or "xp sql tries a query out") from error
+    if found.truncated:
+        raise QueryError(f"the query gives more than {ROWS:,} rows", where=str(file), fix="group them, or add a limit")
+    return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+
 def check_format(style: str) -> None:
     """Raise QueryError for what is no format, before a query takes its time."""
     if style not in FORMATS:
@@ -58,5 +82,4 @@ def _our_errors() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        fix = "one read-only statement, such as: select arm, mean from cells where metric = 'test_top1'"
-        raise QueryError(str(error), fix=error.fix or fix) from error
+        raise QueryError(str(error), fix=error.fix or ONE_STATEMENT) from error

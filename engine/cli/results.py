@@ -10,7 +10,7 @@ import typer
 
 from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, say, tell
 from engine.cli.terminal import hand_out
-from engine.errors import XpError
+from engine.errors import QueryError, XpError
 from engine.home.access import write_as_person
 from engine.home.paths import Home
 
@@ -59,9 +59,17 @@ def sql(
 @app.command()
 def report(
     names: Annotated[
-        list[str], typer.Argument(metavar="NAME...", help="experiments, a chapter for each; or the file of a paper")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="NAME...", help="experiments, a chapter each; or the file of a paper"),
+    ] = None,
     style: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; md and html by default")] = None,
+    template: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="a folder of your own pages; xp init --template lays one out")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="A,B,...", help="metrics of the tables of results, in this order")
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="list the templates, and stop")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,
     missing: Annotated[
         bool, typer.Option("--missing", help="list what the report has no numbers for, and stop")
@@ -74,10 +82,18 @@ def report(
     """Print the paper's tables and figures from the results; of a paper's file, its claims and figures answered."""
     from engine.analysis.freeze import list_changes
     from engine.analysis.snapshot import one_snapshot
-    from engine.report import list_missing, make_report
+    from engine.report import list_missing, list_templates, make_report
 
+    if listed:
+        for line in list_templates(template):
+            tell(line)
+        return
+    if not names:
+        raise QueryError("name an experiment", fix="xp status lists them; xp report --list lists the templates")
+    chosen = [one.strip() for one in columns.split(",")] if columns is not None else None
     if names[0].endswith(PAPER_ENDS):
-        _report_paper(names, style, out, home)
+        beside = {"--template": template, "--columns": columns, "--missing": missing, "--against": against}
+        _report_paper(names, [word for word, value in beside.items() if value], style, out, home)
         return
     place = _find_fresh(home)
     with one_snapshot(place) as snapshot:
@@ -91,18 +107,21 @@ def report(
                 say(f"changed: {change}")
             say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
         with write_as_person():
-            paths = make_report(snapshot, names, tuple(style or ("md", "html")), out)
+            paths = make_report(snapshot, names, style or None, out, template=template, columns=chosen)
         for path in paths:
             tell(str(path))
 
 
-def _report_paper(names: list[str], style: list[str] | None, out: Path | None, home: Path | None) -> None:
-    """Print the page of a paper, which is alone on its page."""
+def _report_paper(
+    names: list[str], beside: list[str], style: list[str] | None, out: Path | None, home: Path | None
+) -> None:
+    """Print the page of a paper, which is alone on its page and has none of the options `beside`."""
     from engine.report.paper.making import make_paper_report
 
-    if len(names) > 1:
-        fix = f"name it alone: xp report {names[0]}"
-        raise XpError(f"{names[0]} is the file of a paper, and {names[1]} stands beside it", fix=fix)
+    others = [*names[1:], *beside]
+    if others:
+        fix = f"give xp report {names[0]} alone, and the experiments apart from it"
+        raise XpError(f"{names[0]} is the file of a paper, and {others[0]} stands beside it", fix=fix)
     place = _find_fresh(home)
     with write_as_person():
         paths = make_paper_report(place, Path(names[0]), tuple(style or ("md", "html")), out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +15,18 @@ from engine.home.paths import Home
 
 
 @app.command()
-def init(folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path()) -> None:
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path(),
+    template: Annotated[bool, typer.Option("--template", help="a page of your own, not specs")] = False,
+) -> None:
     """Lay out specs to start from, and the schema your editor completes them with."""
-    from engine.cli.starter_specs import lay_out
+    from engine.cli.starter_specs import lay_out, lay_out_template
 
+    if template:
+        for path in lay_out_template(folder):
+            tell(str(path))
+        say(f"next: xp report quickstart --template {shlex.quote(str(folder / 'template'))}")
+        return
     for path in lay_out(folder):
         tell(str(path))
     say("next: xp submit specs/quickstart.yaml --wait && xp report quickstart")

@@ -9,6 +9,7 @@ from engine.errors import HomeError
 from engine.spec import Spec
 
 SHIPPED = Path(__file__).parents[2] / "specs"
+EXAMPLE = Path(__file__).parents[2] / "templates" / "example"
 SCHEMA_FILE = "xp.schema.json"
 
 
@@ -28,6 +29,17 @@ def lay_out(folder: Path) -> list[Path]:
             f"cannot write here: {error.strerror}", where=str(target), fix="name a folder you may write"
         ) from error
     return made
+
+
+def lay_out_template(folder: Path) -> list[Path]:
+    """Copy the example of a page of one's own to `folder`/template; return the files that are new."""
+    target = folder / "template"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        return [target / file.name for file in sorted(EXAMPLE.iterdir()) if _copy_new(file, target / file.name)]
+    except OSError as error:
+        what = f"cannot write here: {error.strerror}"
+        raise HomeError(what, where=str(target), fix="name a folder you may write") from error
 
 
 def _copy_new(source: Path, target: Path) -> bool:

@@ -96,9 +96,13 @@ def make_page(
     changes: Changes | None = None,
     factorials: Sequence[Factorial] = (),
     compression: Compression | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Page:
-    """Return the report of an experiment with its judged claims, holes and failures included."""
-    sheet = Sheet(rows, changes)
+    """Return the report of an experiment with its judged claims, holes and failures included.
+
+    `columns` are the metrics of the tables of results, in their order; by default those of the spec.
+    """
+    sheet = Sheet(rows, changes, columns)
     charts, curves = [chart for chart in _charts(sheet) if not chart.is_empty], _curves(rows, sheet)
     notes = [note for chart in charts for note in chart.notes] + [note for one in curves for note in one.notes]
     return Page(

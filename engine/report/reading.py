@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.analysis.agreement import compare_untaught
 from engine.analysis.claims import check_claims
 from engine.analysis.compression import read_compression
@@ -9,27 +11,37 @@ from engine.analysis.factorial import read_factorials
 from engine.analysis.snapshot import Snapshot
 from engine.analysis.trainings import read_trainings
 from engine.core.distill.answers import ANSWERS_FILE
+from engine.errors import QueryError, closest_hint
 from engine.home.commits import Damage, find_artifact_damage
 from engine.report.changes import compare_baseline
 from engine.report.page import SECTIONS, Page, make_page
 from engine.report.sheet import ReportRows, Sheet
 from engine.verify.certificate import read_certificates
+from store.metrics import METRICS
 
 PARTS = (
     "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
-    "damaged",
+    "damaged", "noise",
 )  # fmt: skip
 
 
-def read_page(snapshot: Snapshot, name: str) -> Page:
-    """Return the page of an experiment. Raises QueryError for an unknown one."""
+def read_page(snapshot: Snapshot, name: str, columns: Sequence[str] | None = None) -> Page:
+    """Return the page of an experiment, its tables with `columns`. Raises QueryError for an unknown experiment."""
     rows = read_rows(snapshot, name)
     sheet = Sheet(rows)
     changes = compare_baseline(snapshot, name, sheet.arms, sheet.baseline)
     compression = read_compression(snapshot, name, sheet.baseline, changes.comparisons)
     factorials = read_factorials(snapshot, name, sheet.arms, sheet.baseline)
     certificates = read_certificates(snapshot.home, name)
-    return make_page(name, rows, check_claims(snapshot, name), certificates, changes, factorials, compression)
+    judged = check_claims(snapshot, name)
+    return make_page(name, rows, judged, certificates, changes, factorials, compression, columns)
+
+
+def check_columns(columns: Sequence[str]) -> None:
+    """Raise QueryError for a column that is no metric, with the nearest that is."""
+    for name in columns:
+        if name not in METRICS:
+            raise QueryError(f"there is no metric {name!r}", where="--columns", fix=closest_hint(name, METRICS))
 
 
 def read_rows(snapshot: Snapshot, name: str) -> ReportRows:

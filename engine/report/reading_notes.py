@@ -12,6 +12,7 @@ from engine.analysis.fairness import Surroundings, apart_text, judge_pair
 from engine.analysis.power import ALPHA
 from engine.analysis.snapshot import Row
 from engine.analysis.statistics import Interval
+from engine.report import number_text
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
 from store.metrics import METRICS, Metric
@@ -25,11 +26,18 @@ NEWER = ("params_nonzero", "macs_algorithm", "speed-up")
 
 
 def shown_columns(sheet: Sheet) -> list[Metric]:
-    """Return the metrics that the tables of results have a column for, beside accuracy and epochs."""
+    """Return the metrics that the tables of results have a column for, beside accuracy and epochs; chosen ones all."""
+    if sheet.columns:
+        return [METRICS[name] for name in sheet.columns if name != METRIC]
     shown = {column: sheet.shown(column) for column in COLUMNS}
     # The baseline alone is no comparison: it is 1 beside itself even where nothing was measured beside it.
     known = {name for arm, _, name in sheet.cells if arm != sheet.baseline}
     return [metric for column, metric in shown.items() if column not in NEWER or metric.name in known]
+
+
+def shows_accuracy(sheet: Sheet) -> bool:
+    """Whether the tables have the columns of test accuracy and of its change."""
+    return not sheet.columns or METRIC in sheet.columns
 
 
 def shared_notes(sheet: Sheet) -> list[str]:
@@ -41,17 +49,17 @@ def shared_notes(sheet: Sheet) -> list[str]:
 def _accuracy_notes(sheet: Sheet) -> Iterator[str]:
     sizes = [row["n"] for (_, _, metric), row in sheet.cells.items() if metric == METRIC and row["n"]]
     told = [say("accuracy_note" if max(sizes) > 1 else "one_run_note")] if sizes else []
-    told += [say("bold_note", alpha=ALPHA)] if sheet.changes.leaders else []
-    if told:
+    told += [say("bold_note", alpha=ALPHA), say("second_note")] if sheet.changes.leaders else []
+    if told and shows_accuracy(sheet):
         yield " ".join(told)
-    if any(sheet.lone_run(*place) is not None for place in sheet.runs):
+    if shows_accuracy(sheet) and any(sheet.lone_run(*place) is not None for place in sheet.runs):
         yield say("wilson_note")
 
 
 def _change_notes(sheet: Sheet) -> Iterator[str]:
     """Yield what the changes are and what their intervals are over; of images alone, their own note says it."""
     changes = _changes(sheet)
-    if not changes:
+    if not changes or not shows_accuracy(sheet):
         return
     edged = {arm for arm, one in changes if one.half is not None}
     sides = ("seeds and images", "seeds")
@@ -89,6 +97,9 @@ def _speed_notes(sheet: Sheet) -> Iterator[str]:
         yield say("speed_note")
     if any(sheet.round_edges(*place) is not None for place in sheet.runs):
         yield say("rounds_note")
+    if sheet.noisy and any(metric.name.startswith("infer_") for metric in shown_columns(sheet)):
+        told = [f"{arm} {number_text.percent(spread)}" for arm, spread in sheet.noisy.items()]
+        yield say("noise_note", arms=", ".join(told))
 
 
 def _measured_notes(sheet: Sheet) -> Iterator[str]:

@@ -121,6 +121,9 @@ SENTENCES = {
     "one_run_note": "Accuracy: of one seed, on the test part, measured once.",
     "bold_note": "Bold: the highest mean, where its difference to the second is real (p < {alpha} beside all other "
     "tests of this report).",
+    "noise_note": "Noisy inference: the middle half of the timed calls spreads over up to this share of their median: "
+    "{arms}.",
+    "second_note": "Underlined, or slanted where there is no line: the next highest mean.",
     "wilson_note": "With one seed, in brackets: Wilson's 95 % interval over the test images; it knows nothing of the "
     "luck of a seed.",
     "change_note": "Change: the mean difference over common seeds, in percentage points; relative: in per cent of the "

@@ -37,12 +37,13 @@ class ReportRows:
     trainings: Sequence[NetworkTraining] = ()
     followings: Sequence[Following] = ()
     damaged: Sequence[Row] = ()
+    noise: Sequence[Row] = ()
 
 
 class Sheet:
     """The rows of one experiment by arm and point, for the parts of a page to look things up in."""
 
-    def __init__(self, rows: ReportRows, changes: Changes | None = None) -> None:
+    def __init__(self, rows: ReportRows, changes: Changes | None = None, columns: Sequence[str] | None = None) -> None:
         self.changes = changes or Changes()
         self.arms = list(dict.fromkeys(run["arm"] for run in rows.runs))
         self.points = list(dict.fromkeys(run["cell"] for run in rows.runs))
@@ -53,7 +54,14 @@ class Sheet:
         self.cells = {(row["arm"], row["cell"], row["metric"]): row for row in rows.cells}
         self.splits = rows.splits
         self.trainings = rows.trainings
-        arms = json.loads(rows.about["spec"] or "{}").get("arms") or {}
+        self.noisy: dict[str, float] = {}  # of arms whose timings were unsteady: the largest spread over their median
+        for row in rows.noise:
+            spreads = [one["spread"] for one in json.loads(row["noisy"])]
+            self.noisy[row["arm"]] = max(self.noisy.get(row["arm"], 0.0), *spreads)
+        spec = json.loads(rows.about["spec"] or "{}")
+        arms = spec.get("arms") or {}
+        # The metrics that the tables show and their order: as asked for, else as the spec says, else what is known.
+        self.columns = columns or (spec.get("report") or {}).get("columns")
         self.written = {path for tree in arms.values() for path in flatten_settings(tree or {})}  # by the spec
         self.settings = {
             key: flatten_settings(json.loads(runs[0]["settings"]))

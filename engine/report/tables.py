@@ -14,7 +14,7 @@ from engine.analysis.snapshot import Row
 from engine.analysis.things import HEADS as THING_HEADS
 from engine.analysis.trainings import unknown_arms, unknown_text
 from engine.report import number_text
-from engine.report.reading_notes import shared_notes, shown_columns
+from engine.report.reading_notes import shared_notes, shown_columns, shows_accuracy
 from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
 from store.metrics import METRICS, Metric
@@ -53,19 +53,27 @@ class Table:
 
 
 def result_table(sheet: Sheet, point: str) -> Table:
-    metrics = shown_columns(sheet)
+    """Return the table of one point: arms, what they are, and the columns of the page in its order."""
     factors = _told_factors(sheet, point)
     epochs = [METRICS["epochs_spent"]] if sheet.epochs_differ else []
     shape = [factor.name for factor in factors] + [number_text.heading(metric) for metric in epochs]
-    change = ["change [points]", "relative"]
-    headings = [number_text.heading(metric) for metric in (METRICS["test_top1"], *metrics)]
-    columns = ["arm", *shape, headings[0], *change, *headings[1:]]
+    columns = ["arm", *shape, *(head for metric in _metrics_of(sheet) for head in _headings(metric))]
     arms = [arm for arm in sheet.arms if (arm, point) in sheet.runs]
-    rows = [
-        [*_shape_cells(sheet, arm, point, factors, epochs), *_figure_cells(sheet, arm, point, metrics)] for arm in arms
-    ]
+    rows = [[*_shape_cells(sheet, arm, point, factors, epochs), *_figure_cells(sheet, arm, point)] for arm in arms]
     title, words = "" if point == "default" else point, 1 + len(factors)
     return Table(title, columns, rows, _result_notes(sheet, point), words)
+
+
+def _metrics_of(sheet: Sheet) -> list[Metric]:
+    """Return what the tables have columns of, accuracy first unless the page has an order of its own."""
+    rest = shown_columns(sheet)
+    return [METRICS[name] for name in sheet.columns] if sheet.columns else [METRICS["test_top1"], *rest]
+
+
+def _headings(metric: Metric) -> list[str]:
+    """Return the headings of a metric's columns: accuracy has its change beside it."""
+    own = number_text.heading(metric)
+    return [own, "change [points]", "relative"] if metric.name == "test_top1" else [own]
 
 
 def _told_factors(sheet: Sheet, point: str) -> list[Varied]:
@@ -84,10 +92,14 @@ def _shape_cells(
     yield from (_metric_cell(sheet, arm, point, metric, source) for metric in epochs)
 
 
-def _figure_cells(sheet: Sheet, arm: str, point: str, metrics: Sequence[Metric]) -> list[Cell]:
+def _figure_cells(sheet: Sheet, arm: str, point: str) -> Iterator[Cell]:
     source = _source(sheet, arm, point)
-    rest = [_metric_cell(sheet, arm, point, metric, source) for metric in metrics]
-    return [_accuracy_cell(sheet, arm, point, source), *_change_cells(sheet, arm, point, source), *rest]
+    for metric in _metrics_of(sheet):
+        if metric.name == "test_top1":
+            yield _accuracy_cell(sheet, arm, point, source)
+            yield from _change_cells(sheet, arm, point, source)
+        else:
+            yield _metric_cell(sheet, arm, point, metric, source)
 
 
 def _source(sheet: Sheet, arm: str, point: str) -> str:
@@ -115,7 +127,16 @@ def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
     text = number_text.accuracy(row["mean"], row["std"], row["n"], _widest_half(sheet, point))
     if row["n"] == 1:
         text = _one_run(sheet, arm, point) or text
-    return Cell(text, f"test_top1 of {source}", sheet.changes.leaders.get(point) == arm)
+    leader = sheet.changes.leaders.get(point)
+    is_second = leader is not None and arm == _second_arm(sheet, point, leader)
+    return Cell(text, f"test_top1 of {source}", leader == arm, is_second)
+
+
+def _second_arm(sheet: Sheet, point: str, leader: str) -> str | None:
+    """Return the arm of the next highest mean; of equal ones the first."""
+    means = {arm: sheet.mean(arm, point, "test_top1") for arm in sheet.arms if arm != leader}
+    known = {arm: mean for arm, mean in means.items() if mean is not None}
+    return max(known, key=lambda arm: known[arm], default=None)
 
 
 def _one_run(sheet: Sheet, arm: str, point: str) -> str:
@@ -158,7 +179,8 @@ def _own_notes(sheet: Sheet, point: str) -> list[str]:
     pruned = [note for arm in sheet.arms for note in _pruning_notes(sheet, arm, point)]
     pieces = [_pieces_note(row) for row in sheet.splits if row["cell"] == point]
     unknown = [f"{unknown_text(arm)}." for arm in unknown_arms(sheet.trainings, point)]
-    return [*pruned, *pieces, *unknown, *sheet.changes.notes(point)]
+    changes = sheet.changes.notes(point) if shows_accuracy(sheet) else []
+    return [*pruned, *pieces, *unknown, *changes]
 
 
 def _pruning_notes(sheet: Sheet, arm: str, point: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from engine.spec.prune import Prune
 from engine.spec.quantize import Quantize
 from engine.spec.teacher import Assistant, Teacher, head_problem
 from engine.spec.training import Explain, Measure, Resources, Train
+from store.metrics import METRICS
 
 
 class Claim(Model):
@@ -132,6 +133,27 @@ class Settings(Model):
         return self.prune is not None and self.prune.ratio > 0.0
 
 
+class ReportLook(Model):
+    """How the page of an experiment looks; nothing of it enters an id."""
+
+    columns: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="metrics that the tables of results show, in this order, as xp sql names them in `results`; absent "
+        "= those that the runs have figures of. test_top1 brings its change against the baseline",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _columns_known(cls, columns: list[str] | None) -> list[str] | None:
+        for at, name in enumerate(columns or ()):
+            if name not in METRICS:
+                raise refuse(f"{name!r} is no metric", closest_hint(name, METRICS))
+            if name in (columns or ())[:at]:
+                raise refuse(f"column {name!r} is named twice", "name each metric once")
+        return columns
+
+
 class Spec(Settings):
     """One experiment, whole: shared settings, the arms and matrix that vary them, seeds, claims.
 
@@ -146,6 +168,7 @@ class Spec(Settings):
     baseline: str | None = None
     matrix: dict[str, list[Any]] = Field({})
     claims: list[Claim] = Field([])
+    report: ReportLook = ReportLook()
     _cells: tuple[Settings, ...] = PrivateAttr(())
     _doubts: tuple[str, ...] = PrivateAttr(())
 

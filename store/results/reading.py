@@ -13,7 +13,7 @@ Both come with `pip install 'xp-engine[notebook]'`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,18 +168,43 @@ def run_query(
 def _answer(db: Connection, sql: str, limit: int) -> QueryResult:
     """Return the rows, and close the connection."""
     with db:
-        try:
-            check_query(sql, [statement.type.name for statement in db.extract_statements(sql)])
-            with bound_memory(), find_corruption():
-                return _fetch_rows(db.execute(sql), limit)
-        except duckdb.InterruptException:
+        return _fetch_bounded(db, sql, {}, limit)
+
+
+def ask_bounded(
+    db: Connection, sql: str, values: Mapping[str, Any], *, limit: int = ROW_LIMIT, seconds: float = SECONDS_LIMIT
+) -> QueryResult:
+    """Run one statement of others as `run_query` does, on a snapshot that is open and stays so.
+
+    Of `values` it takes those that it names ($name). Raises StoreError; `.line` is where in `sql`, if DuckDB says.
+    """
+    try:
+        return run_bounded(lambda: _fetch_bounded(db, sql, values, limit), db.interrupt, seconds)
+    except (QueryTooLong, StillEnding, duckdb.InterruptException) as error:
+        raise StoreError(f"the query took more than {seconds:g} seconds and was stopped") from error
+
+
+def _fetch_bounded(db: Connection, sql: str, values: Mapping[str, Any], limit: int) -> QueryResult:
+    try:
+        statements = db.extract_statements(sql)
+        check_query(sql, [statement.type.name for statement in statements])
+        asked = statements[0].named_parameters
+        if unknown := sorted(set(asked) - set(values)):
+            known = ", ".join(f"${one}" for one in values)
+            raise StoreError(f"there is no value ${unknown[0]}", f"use {known}" if known else "write the value itself")
+        with bound_memory(), find_corruption():
+            return _fetch_rows(db.execute(sql, {one: values[one] for one in asked}), limit)
+    except duckdb.InterruptException:
+        raise
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise StoreError("the query needs more memory than one may have: select or group less") from error
+    except (duckdb.Error, RuntimeError, ValueError) as error:
+        if isinstance(error, StoreError):
             raise
-        except (duckdb.OutOfMemoryException, MemoryError) as error:
-            raise StoreError("the query needs more memory than one may have: select or group less") from error
-        except (duckdb.Error, RuntimeError, ValueError) as error:
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError(explain_error(str(error), _names_in(db), sql)) from error
+        told = StoreError(explain_error(str(error), _names_in(db), sql))
+        place = re.search(r"^LINE (\d+):", str(error), re.MULTILINE)
+        told.line = int(place[1]) if place else 0
+        raise told from error
 
 
 def read_names(home: Path | str | HasResults) -> dict[str, list[str]]:

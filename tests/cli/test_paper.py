@@ -68,4 +68,6 @@ def test_a_report_of_a_paper_that_was_never_run_says_what_to_submit(paper: Path,
     answer = run("report", paper, "-o", tmp_path / "out", "--home", tmp_path / "home")
     assert answer.exit_code == 0, answer.output
     assert "bare was not submitted to this home" in (tmp_path / "out" / "report.md").read_text()
-    assert run("report", paper, "other", "--home", tmp_path / "home").exit_code != 0
+    for beside in (["other"], ["--missing"], ["--columns", "params"]):
+        refused = run("report", paper, *beside, "--home", tmp_path / "home")
+        assert "stands beside it" in str(refused.exception)

@@ -182,6 +182,7 @@ WORDS: dict[str, tuple[Any, str]] = {
     "student.attention.backend": ("reference", f"{LEARNERS} measure"),  # named, it is run: other speeds, other rounding
     "seeds": ([5], LEARNERS),
     "title": ("another", NOTHING),
+    "report.columns": (["params"], NOTHING),
     "extends": ("other.yaml", NOTHING),
     "baseline": ("plain", "run"),  # whose network is measured beside the others
     "name": ("other", "run"),

@@ -102,6 +102,11 @@ def measured(*speeds: float) -> Told:
     return notes(runs, cells=[*cell_rows(runs, ("test_top1",)), *cell_rows(runs[: len(speeds)], SPEED)])
 
 
+def noisy(*arms: str) -> Told:
+    runs = top1("a", 0.5, infer_images_per_second=500.0)
+    return notes(runs, noise=[{"arm": arm, "noisy": '[{"spread": 0.2}]'} for arm in arms])
+
+
 def pending() -> Told:
     """Two seeds whose networks are measured one by one, and one is still to come."""
     runs = [run_row("a", 0, test_top1=0.5, infer_images_per_second=500.0), run_row("a", 1, test_top1=0.5)]
@@ -127,7 +132,8 @@ RESULTS: Cases = {
     "spreads_note": (measured(500.0, 520.0), measured(500.0)), "once_note": (measured(500.0), pending()),
     "epochs_note": (epochs(10, 12), epochs(10, 12, prune=None)),
     "accuracy_note": (notes(A), notes(LONE)), "one_run_note": (notes(LONE), notes(A)),
-    "bold_note": (leading("b"), leading()),
+    "bold_note": (leading("b"), leading()), "second_note": (leading("b"), leading()),
+    "noise_note": (noisy("a"), noisy()),
     "wilson_note": (notes(LONE), notes(top1("a", 0.5))),
     "change_note": (changed(), notes(A, B)),
     "both_note": (changed("seeds and images"), changed()), "seeds_note": (changed(), changed("images", 2)),

@@ -10,9 +10,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from engine.report.forms.print_table import print_floats
-from engine.report.forms.tex_text import break_tex, to_tex
 from engine.report.sentences import say
 from store.escape import code_markdown, escape_markdown
+from store.tex_text import break_tex, to_tex
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 

@@ -39,7 +39,7 @@ def write_latex(document: Document, folder: Path) -> Path:
     made = make_environment()
     front = list(_numbered("front", "", document.front, is_words=True))
     _write_tables(made, front, document.title, "document", folder / "tables")
-    named = {chapter.page.experiment: list(_chapter_tables(chapter.page)) for chapter in document.chapters}
+    named = {chapter.page.experiment: list(chapter_tables(chapter.page)) for chapter in document.chapters}
     for chapter in document.chapters:
         _write_chapter(made, chapter, named[chapter.page.experiment], folder / chapter.place)
     for name in ("report", "document") if not document.is_single else ("document",):
@@ -49,12 +49,17 @@ def write_latex(document: Document, folder: Path) -> Path:
 
 
 def _write_chapter(made: Environment, chapter: Chapter, tables: list[NamedTable], folder: Path) -> None:
-    folder.mkdir(exist_ok=True)
-    for chart in chapter.charts:
-        write_atomic(folder / f"{chart.name}.pdf", to_pdf(chart.figure))
+    write_pdfs(chapter, folder)
     _write_tables(made, tables, chapter.page.title, chapter.page.experiment, folder / "tables")
     text = made.get_template("report_body.tex.j2").render(chapter=chapter, page=chapter.page, tables=tables)
     write_atomic(folder / "report.tex", text)
+
+
+def write_pdfs(chapter: Chapter, folder: Path) -> None:
+    """Write the charts of a chapter into a folder, which is made."""
+    folder.mkdir(exist_ok=True)
+    for chart in chapter.charts:
+        write_atomic(folder / f"{chart.name}.pdf", to_pdf(chart.figure))
 
 
 def _write_tables(made: Environment, tables: list[NamedTable], title: str, experiment: str, folder: Path) -> None:
@@ -72,7 +77,7 @@ def _subject(one: NamedTable) -> str:
     return ", ".join(text for text in (one.subject, one.table.title) if text)
 
 
-def _chapter_tables(page: Page) -> Iterator[NamedTable]:
+def chapter_tables(page: Page) -> Iterator[NamedTable]:
     """Yield the tables of a page in its order, but for that of all runs, which no paper prints."""
     yield from _numbered("results", "results", page.results)
     if page.factors:

@@ -15,7 +15,7 @@ from engine.report.pictures import MapImage
 def write_markdown(document: Document, folder: Path) -> Path:
     """Write report.md and the files it shows, which lie beside it or in a folder for each chapter."""
     for chapter in document.chapters:
-        _write_charts(chapter, folder)
+        write_svgs(chapter, folder)
     files = [
         [[(one, _copy_map(chapter, one, folder)) for one in row] for row in chapter.maps.values()]
         for chapter in document.chapters
@@ -26,7 +26,7 @@ def write_markdown(document: Document, folder: Path) -> Path:
     return folder / "report.md"
 
 
-def _write_charts(chapter: Chapter, folder: Path) -> None:
+def write_svgs(chapter: Chapter, folder: Path) -> None:
     """Write the charts. A page in Markdown may stand on white or on dark ground: a grey that is read on both."""
     (folder / chapter.place).mkdir(exist_ok=True)
     for chart in chapter.charts:

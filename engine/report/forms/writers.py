@@ -9,8 +9,8 @@ from tempfile import TemporaryFile
 from engine.errors import XpError, closest_hint
 from engine.report.document import Document
 from engine.report.forms.html import write_html
-from engine.report.forms.latex import write_latex
-from engine.report.forms.markdown import write_markdown
+from engine.report.forms.latex import write_latex, write_pdfs
+from engine.report.forms.markdown import write_markdown, write_svgs
 
 
 def check_forms(formats: Sequence[str]) -> None:
@@ -23,11 +23,21 @@ def check_forms(formats: Sequence[str]) -> None:
 def write_document(document: Document, formats: Sequence[str], folder: Path) -> list[Path]:
     """Write a document in each of the forms and return the pages. Raises XpError for an unknown form or bad folder."""
     check_forms(formats)
-    _make_folder(folder)
+    make_folder(folder)
     return [WRITERS[kind](document, folder) for kind in formats]
 
 
-def _make_folder(folder: Path) -> None:
+def write_charts(document: Document, formats: Sequence[str], folder: Path) -> None:
+    """Write the charts alone, as the forms have them, for pages that others design."""
+    for chapter in document.chapters:
+        if "md" in formats or "html" in formats:
+            write_svgs(chapter, folder)
+        if "tex" in formats:
+            write_pdfs(chapter, folder / chapter.place)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that takes files. Raises XpError where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # A folder that is there may take no file, whatever its mode says.

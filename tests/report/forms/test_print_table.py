@@ -20,7 +20,7 @@ def row(*texts: str, **marks: bool) -> list[str]:
 
 def test_a_number_is_cut_before_its_point() -> None:
     assert row("a", "60.3 ± 0.9 (n=3)", "-1,100", "21.40 M", NONE) == [
-        "a", r"60 & .3~$\pm$ 0.9 (n=3)", "$-$1,100 & ", "21 & .40~M", r"\multicolumn{2}{c}{--}",
+        "a", r"60 & .3~$\pm$ 0.9 (n=3)", "$-$1,100 & ", "21 & .40~M", r"\multicolumn{2}{c}{\textendash{}}",
     ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.report.forms.tex_text import break_tex, to_tex
+from store.tex_text import break_tex, to_tex
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from engine.report.forms.tex_text import break_tex, to_tex
         ("é ß Ł", "é ß Ł"),
         ("the 中文 title", r"the \xpletters{中\allowbreak{}文\allowbreak{}}{U+4E2D U+6587} title"),
         ("a שלום עולם b", r"a \xprightletters{שלום עולם}{U+05E9 U+05DC U+05D5 U+05DD U+05E2 U+05D5 U+05DC U+05DD} b"),
+        ("中 שלום", r"\xpletters{中\allowbreak{}}{U+4E2D} \xprightletters{שלום}{U+05E9 U+05DC U+05D5 U+05DD}"),
+        ("a -- b 'c' \u2013", r"a -\kern0pt{}- b \textquotesingle{}c\textquotesingle{} \textendash{}"),
         ("й", r"\xpletters{й}{U+0439}"),
     ],
 )  # fmt: skip
@@ -27,6 +29,10 @@ def test_a_text_is_set_as_it_is_written(text: str, printed: str) -> None:
 def test_an_endless_word_may_break_and_a_long_one_need_not() -> None:
     assert to_tex("x" * 30) == r"\allowbreak{}".join(["x" * 12, "x" * 12, "x" * 6])
     assert to_tex("x" * 20) == "x" * 20
+
+
+def test_of_many_letters_that_are_lacking_the_first_code_points_are_named() -> None:
+    assert to_tex("й" * 20).endswith("{" + "U+0439 " * 8 + "and 12 more}")
 
 
 def test_names_break_behind_their_signs_and_numbers_do_not() -> None:
