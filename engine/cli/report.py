@@ -50,7 +50,8 @@ def report(
     if not names:
         raise QueryError("name an experiment", fix="xp status lists them; xp report --list lists the templates")
     if names[0].endswith(PAPER_ENDS):
-        _report_paper(names, style, out, home)
+        beside = {"--template": template, "--columns": columns, "--missing": missing, "--against": against}
+        _report_paper(names, [word for word, value in beside.items() if value], style, out, home)
         return
     if against is not None and len(names) > 1:
         raise QueryError("frozen numbers are of one experiment", fix=f"xp report {names[0]} --against {against}")
@@ -75,13 +76,16 @@ def report(
             tell(str(path))
 
 
-def _report_paper(names: list[str], style: list[str] | None, out: Path | None, home: Path | None) -> None:
-    """Print the page of a paper, which is alone on its page."""
+def _report_paper(
+    names: list[str], beside: list[str], style: list[str] | None, out: Path | None, home: Path | None
+) -> None:
+    """Print the page of a paper, which is alone on its page and has none of the options `beside`."""
     from engine.report.paper.making import make_paper_report
 
-    if len(names) > 1:
-        fix = f"name it alone: xp report {names[0]}"
-        raise XpError(f"{names[0]} is the file of a paper, and {names[1]} stands beside it", fix=fix)
+    others = [*names[1:], *beside]
+    if others:
+        fix = f"give xp report {names[0]} alone, and the experiments apart from it"
+        raise XpError(f"{names[0]} is the file of a paper, and {others[0]} stands beside it", fix=fix)
     place = find_fresh(home)
     with write_as_person():
         paths = make_paper_report(place, Path(names[0]), tuple(style or ("md", "html")), out)

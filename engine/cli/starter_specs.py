@@ -18,7 +18,8 @@ def lay_out(folder: Path) -> list[Path]:
     target = folder / "specs"
     try:
         target.mkdir(parents=True, exist_ok=True)
-        made = [target / file.name for file in sorted(SHIPPED.glob("*.*")) if _copy_new(file, target / file.name)]
+        shipped = sorted(file.relative_to(SHIPPED) for file in SHIPPED.rglob("*.*"))
+        made = [target / file for file in shipped if _copy_new(SHIPPED / file, target / file)]
         schema = target / SCHEMA_FILE
         if not schema.exists():
             schema.write_text(json.dumps(Spec.model_json_schema(), indent=1) + "\n")
@@ -44,5 +45,6 @@ def lay_out_template(folder: Path) -> list[Path]:
 def _copy_new(source: Path, target: Path) -> bool:
     if target.exists():
         return False
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(source.read_bytes())
     return True

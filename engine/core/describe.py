@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engine.core.measure import count_macs_by_module, count_params
+from engine.core.measure import count_macs, count_macs_by_module, count_params
 from engine.core.network.build import Memory, build_network
 from engine.core.network.tiny_vit import TinyViT
 from engine.spec import Network
@@ -53,6 +53,13 @@ def describe_network(
         rows.append(LayerRow(name, *texts, count_params(module), macs.get(name, 0), saved.get(name, 0)))
     total = LayerRow("total", "", "", "", count_params(network), macs[""], sum(saved.values()))
     return [*rows, total]
+
+
+def count_sizes(words: Network, num_classes: int, image_size: int) -> tuple[int, int]:
+    """Return parameters and MACs of a network by its shapes alone: it is never given memory."""
+    with torch.device("meta"):
+        network = build_network(words, num_classes, image_size)
+    return count_params(network), count_macs(network, image_size)
 
 
 def saved_bytes(network: nn.Module, image_size: int) -> dict[str, int]:

@@ -93,7 +93,7 @@ def published_table(rows: ReportRows, sheet: Sheet) -> Table | None:
 
 
 def unclear_marks(published: Sequence[Row]) -> list[str]:
-    """Return for each row the mark of a figure that is printed twice, or whose meaning is open; empty for the others."""
+    """Return for each row the mark of a figure that is printed twice or whose meaning is open, else nothing."""
     twice = _printed_twice(published)
     return [_mark(row, twice) for row in published]
 

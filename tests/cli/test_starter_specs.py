@@ -14,8 +14,10 @@ from engine.spec import Spec
 
 def test_every_shipped_file_is_copied_whole(tmp_path: Path) -> None:
     made = lay_out(tmp_path)
-    shipped = sorted(path.name for path in SHIPPED.iterdir() if path.is_file())
-    assert [path.name for path in made] == [*shipped, SCHEMA_FILE]
+    shipped = sorted(str(path.relative_to(SHIPPED)) for path in SHIPPED.rglob("*") if path.is_file())
+    told = [str(path.relative_to(tmp_path / "specs")) for path in made]
+    assert sorted(told) == sorted([*shipped, SCHEMA_FILE])
+    assert "paper/claims.yaml" in told
     for name in shipped:
         assert (tmp_path / "specs" / name).read_bytes() == (SHIPPED / name).read_bytes()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engine.core.describe import describe_network, saved_bytes
+from engine.core.describe import count_sizes, describe_network, saved_bytes
 from engine.core.measure import count_macs, count_params
 from engine.core.network.build import build_network
 from tests.core.network.nets import network, student
@@ -60,3 +60,9 @@ def test_timm_networks_have_a_table_too() -> None:
     rows = describe_network(student("timm/mobilenetv3_small_050"), 10, 64)
     assert rows[-1].params == sum(row.params for row in rows[:-1])
     assert rows[-1].macs > 0
+
+
+def test_sizes_without_memory_are_those_of_the_table() -> None:
+    words = student(attention={"radius": 1})
+    total = describe_network(words, 10, 56)[-1]
+    assert count_sizes(words, 10, 56) == (total.params, total.macs)

@@ -102,7 +102,9 @@ def memories(published: Published) -> Outcome:
 
 def small_above_large(published: Published) -> Outcome:
     """The printed accuracy of the smaller network over that of the larger one, in points."""
-    found = [next((row for row in _rows(published, "top1", model=name) if row["value"]), None) for name in (SMALL, LARGE)]
+    found = [
+        next((row for row in _rows(published, "top1", model=name) if row["value"]), None) for name in (SMALL, LARGE)
+    ]
     small, large = found
     if small is None or large is None:
         return _absent()

@@ -15,7 +15,15 @@ from engine.report import number_text
 from engine.report.paper.evidence import Evidence, Record
 from engine.report.paper.sentences import say
 from engine.report.published import (
-    COLUMNS, UNMATCHED, Place, find_pair, printed_cells, our_cells, unclear_marks, unclear_notes, wanted_pair,
+    COLUMNS,
+    UNMATCHED,
+    Place,
+    find_pair,
+    our_cells,
+    printed_cells,
+    unclear_marks,
+    unclear_notes,
+    wanted_pair,
 )  # fmt: skip
 from engine.report.tables import Cell, Table
 
@@ -46,7 +54,10 @@ def set_beside(record: Record) -> Beside:
     for row in record.published:
         sections.setdefault(tuple(row[key] for key in SECTION_KEY), []).append(row)
     matches = {id(row): _best(row, record) for row in record.published}
-    tables = [_section_table(f"Published figures, phase {phase}: {name}", rows, matches) for (phase, name), rows in sections.items()]
+    tables = [
+        _section_table(f"Published figures, phase {phase}: {name}", rows, matches)
+        for (phase, name), rows in sections.items()
+    ]
     found = sum(match is not None and not match.apart for match in matches.values())
     return Beside(tables, len(record.published), found)
 

@@ -1,4 +1,4 @@
-"""What stands before a paper's chapters: takes the loaded paper and one snapshot, gives finished text, no arithmetic."""
+"""What stands before a paper's chapters: takes a paper and one snapshot, gives finished text, no arithmetic."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.report.paper.judging import Settled, settle
 from engine.report.paper.sentences import say
 from engine.report.tables import Cell, Table
 
-EXPERIMENT_COLUMNS = ("experiment", "size", "runs done", "runs", "training time")
+EXPERIMENT_COLUMNS = ("experiment", "size", "runs done", "training time")
 VERDICTS = ("holds", "refuted", "undecided", "not run")
 
 
@@ -107,8 +107,8 @@ def _experiment_table(names: Sequence[str], record: Record) -> Table:
 def _experiment_row(name: str, record: Record) -> list[Cell]:
     evidence = record.found.get(name)
     if evidence is None:
-        return [Cell(name), Cell("not submitted"), *[Cell(number_text.NONE)] * 3]
+        return [Cell(name), Cell("not submitted"), *[Cell(number_text.NONE)] * 2]
     runs = [run for group in evidence.sheet.runs.values() for run in group]
     done = sum(run["state"] == "done" for run in runs)
     spent = number_text.duration(evidence.train_seconds)
-    return [Cell(name), Cell(evidence.size_text(record.conditions)), *map(Cell, (str(done), str(len(runs)), spent))]
+    return [Cell(name), Cell(evidence.size_text(record.conditions)), Cell(f"{done} of {len(runs)}"), Cell(spent)]

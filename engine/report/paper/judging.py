@@ -1,4 +1,4 @@
-"""What each saying of a paper comes to here: takes its sayings and the record, gives verdicts with what decided them."""
+"""What each saying of a paper comes to here: takes sayings and the record, gives verdicts and what decided them."""
 
 from __future__ import annotations
 

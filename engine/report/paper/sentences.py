@@ -23,8 +23,8 @@ SENTENCES = {
     "claim_line": "{place}{at}: {metric} of {arm} less {against}: {effect}{expected}: {verdict}{why}",
     "effect_line": "{experiment}{at}: {plus} less {minus}, test_top1 {effect} points, n={n}{p}: {verdict}",
     # arithmetic
-    "params_line": "{arch}, 100 classes: {dense:,} parameters with window attention, {sparse:,} with second projections "
-    "({change:+.1f} %)",
+    "params_line": "{arch}, 100 classes: {dense:,} parameters with window attention, {sparse:,} with second "
+    "projections ({change:+.1f} %)",
     "macs_line": "{arch} at windows {windows}: {dense:.3f} G MACs with window attention, {sparse:.3f} G with sparse "
     "attention and second projections ({change:+.1f} %)",
     "tokens_line": "a window of {windows} has {tokens} tokens, whatever the image: no term grows with it",
@@ -44,8 +44,8 @@ SENTENCES = {
     "no_luck": "no printed change of accuracy is smaller than the luck of its test images",
     "nothing_printed": "the figures that this would be counted from are not printed",
     # the page
-    "page_of": "Numbers are of the runs in this home, and verdicts are of their size and data alone: nothing is said of "
-    "the paper's own networks where they were not run.",
+    "page_of": "Numbers are of the runs in this home, and verdicts are of their size and data alone: nothing is said "
+    "of the paper's own networks where they were not run.",
     "how_judged": "A saying holds where all that decides it holds, is refuted where any of it is, and is undecided "
     "where the data cannot tell; 'not run' where there are none. Each verdict names the size it was found at.",
     "none_corresponds": "No run here corresponds to any of the {count} printed figures.",

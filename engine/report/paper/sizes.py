@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from math import ceil
 
-import torch
-
-from engine.core.measure import count_macs, count_params
-from engine.core.network.build import build_network
+from engine.core.describe import count_sizes
 from engine.spec import Student
 from engine.spec.shapes import network_shape
 
@@ -37,9 +35,7 @@ def tiny_vit_size(arch: str, windows: tuple[int, ...], is_sparse: bool) -> Size:
     """
     attention = {"kind": "longformer", "pattern": "slide", "select": "grid"} if is_sparse else {"kind": "window"}
     words = Student.model_validate({"arch": arch, "windows": list(windows), "attention": attention})
-    with torch.device("meta"):  # shapes alone
-        network = build_network(words, CLASSES, IMAGE_SIZE)
-    return Size(count_params(network), count_macs(network, IMAGE_SIZE))
+    return Size(*count_sizes(words, CLASSES, IMAGE_SIZE))
 
 
 def probability_bytes(arch: str, windows: Sequence[int], batch: int) -> int:
@@ -62,7 +58,7 @@ def stage_side(arch: str, stage: int) -> int:
 def convnextv2_params(dims: Sequence[int], depths: Sequence[int], classes: int = 1000) -> int:
     """Return the parameters of a ConvNeXt V2: stem, downsampling, blocks with GRN, norm and head."""
     stem = 3 * 16 * dims[0] + dims[0] + 2 * dims[0]
-    between = sum(2 * a + 4 * a * b + b for a, b in zip(dims, dims[1:], strict=False))
+    between = sum(2 * a + 4 * a * b + b for a, b in pairwise(dims))
     blocks = sum(depth * _convnextv2_block(dim) for dim, depth in zip(dims, depths, strict=True))
     return stem + between + blocks + 2 * dims[-1] + dims[-1] * classes + classes
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ def claim(name: str, arm: str = "sparse", expect: str = "greater", metric: str =
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
-    """`first` of four seeds and clear differences, `second` of one seed, `third` submitted and its other arm not run."""
+    """`first` of four seeds and clear differences, `second` of one seed; `never` was not submitted."""
     made = SyntheticHome(tmp_path_factory.mktemp("home"))
     arms = {"plain": Arm(0.40), "sparse": Arm(0.80, kind="longformer", params=25_000_000), "twin": Arm(0.40)}
     arms |= {"big": Arm(0.45, settings=BIG), "big_sparse": Arm(0.46, kind="longformer", settings=_big_sparse())}
