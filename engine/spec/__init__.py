@@ -4,8 +4,7 @@ A field marked `ASIDE` says how a job is done, not what comes out, and is no par
 Words that are planned but cannot run yet are listed in engine/load/unsupported.py, which refuses them by name.
 
     architectures timm_views   the networks a spec may name; how timm's weights look (timm_names.txt, timm_views.txt)
-    base data      strict models, common numbers; images
-    registries     words that are the keys of a registry, read without torch
+    base data registries   strict models, common numbers; images; words that are keys of a registry, without torch
     network        networks and their attention
     patterns backends   who sees whom in a window; what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
