@@ -17,8 +17,6 @@ Better = Literal["higher", "lower", "neither"]
 Measured = Literal["per_seed", "once"]
 Images = Literal["test", "any", "none"]
 HERE = "store/metrics.py"
-NOISY = 0.05
-"""Interquartile range of calls over their median: beyond it the machine did something else, or changed its pace."""
 
 
 class UnknownMetric(StoreError):

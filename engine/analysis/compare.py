@@ -280,7 +280,7 @@ def _compare_test_images(
         if a.images != b.images:
             return None, None, (_unlike_images(snapshot, one["final_job"], two["final_job"]),)
         gains.append(a.right.astype(np.float64) - b.right)
-        p = compare_images(a.right, b.right, rounds=1).p if len(pairs) == 1 else None
+        p = compare_images(a.right.tolist(), b.right.tolist(), rounds=1).p if len(pairs) == 1 else None
     if len({len(gain) for gain in gains}) > 1:  # seeds with splits of their own: no image is common to all
         return None, None, ()
     table = np.stack(gains)

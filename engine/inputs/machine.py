@@ -7,6 +7,8 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+NOISY = 0.05
+"""Interquartile range of calls over their median: beyond it the machine did something else, or changed its pace."""
 CPU_FILE, STAT_FILE = Path("/proc/cpuinfo"), Path("/proc/stat")
 GOVERNOR_FILE = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 

@@ -10,12 +10,13 @@ from engine.analysis.fronts import DRAWS, SURE
 from engine.analysis.held import family_of
 from engine.analysis.snapshot import Row
 from engine.analysis.speeds import SpeedRatio
+from engine.inputs.machine import NOISY
 from engine.report import number_text
 from engine.report.front_chart import Front, FrontPoint
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
 from engine.report.tables import Cell, Table
-from store.metrics import METRICS, NOISY, Metric
+from store.metrics import METRICS, Metric
 
 LATENCY, RATE, SPEED_UP = "infer_latency", "infer_images_per_second", "infer_speedup"
 P95 = "p95 [ms]"

@@ -10,10 +10,10 @@ from engine.core.measure import Load, Mode
 from engine.core.replay import Spent
 from engine.core.runtimes.alone import Alone
 from engine.core.runtimes.registry import RUNTIMES
+from engine.inputs.machine import NOISY
 from engine.run.attempt import Attempt
 from engine.run.rounds import Figure, Timings, common_rounds, geometric_mean, percentiles, speed_up
 from engine.spec.job_settings import MeasureSettings
-from store.metrics import NOISY
 
 
 @dataclass(frozen=True)

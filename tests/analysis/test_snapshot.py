@@ -79,9 +79,12 @@ def test_what_is_asked_for_all_arms_at_once_is_known_of_each(tmp_path: Path, mon
     real = Snapshot._ask
     with one_snapshot(_made(tmp_path).home) as held:
         expected = [held._ask("compare_runs", {"experiment": "paper", "arm": arm}) for arm in ("only", "other")]
-        monkeypatch.setattr(
-            Snapshot, "_ask", lambda self, query, values: asked.append(query) or real(self, query, values)
-        )
+
+        def note(self: Snapshot, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+            asked.append(query)
+            return real(self, query, values)
+
+        monkeypatch.setattr(Snapshot, "_ask", note)
         held.ask_each("compare_runs", "arm", ["only", "other"], experiment="paper")
         assert [held.ask("compare_runs", experiment="paper", arm=arm) for arm in ("only", "other")] == expected
         assert len(expected[0]) == 1

@@ -19,13 +19,12 @@ from engine.analysis.speeds import SpeedRatio, ratio_of_rounds
 from engine.core.measure import Load, Mode
 from engine.core.runtimes.registry import RUNTIMES
 from engine.errors import JobError
-from engine.inputs.machine import MachineState, machine_state
+from engine.inputs.machine import NOISY, MachineState, machine_state
 from engine.run.bench_process import BenchProcess
 from engine.run.network_bench import NetworkBench, Setup
 from engine.run.rounds import Timings, common_rounds, time_rounds
 from engine.spec.forms import FORMS
 from engine.verify.bench.subjects import Subject
-from store.metrics import NOISY
 
 SLOT = "cpu:0"
 

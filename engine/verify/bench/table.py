@@ -8,9 +8,8 @@ from itertools import groupby
 from typing import Any
 
 from engine.core.measure import Load
-from engine.inputs.machine import MachineState
+from engine.inputs.machine import NOISY, MachineState
 from engine.verify.bench.compare import Comparison, Line
-from store.metrics import NOISY
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
