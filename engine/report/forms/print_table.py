@@ -17,21 +17,22 @@ from store.tex_text import break_tex, to_tex
 
 MOST_ROWS = 36  # of one float, headings counted: what a page of small print holds beside a caption and notes
 HEAD_ROWS = 3
-LINE = 100.0  # letters of small print in a line of a page
+ROW_GAP = 0.5  # lines between two rows of words
+LINE = 72.0  # letters of small print in a line of a page of one column, the narrowest that a table of words may meet
 NUMBER = re.compile(r"(?P<whole>[-+]?[\d,]+)(?P<rest>(\.\d+)?)(?P<tail>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Printed:
-    """One tabular: the columns as LaTeX names them, its headings, and its rows with where their numbers are from."""
+    """One tabular: the columns as LaTeX names them, its headings, and its rows with where their numbers are from.
+
+    `size` is its height in lines, those of broken texts counted.
+    """
 
     columns: str
     heads: Sequence[str]
     rows: Sequence[tuple[Sequence[str], str]]
-
-    @property
-    def size(self) -> int:
-        return HEAD_ROWS + len(self.rows)
+    size: int
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,9 @@ def _print_numbers(table: Table) -> Printed:
         _stack(text, "l") if place < table.words else rf"\multicolumn{{2}}{{c}}{{{_stack(text, 'c')}}}"
         for place, text in enumerate(table.columns)
     ]
-    return Printed(columns, heads, [(_number_row(row, table.words), row[0].source) for row in table.rows])
+    height = sum(max(_lines(cell.text, MOST_WORDS) for cell in row[: table.words]) for row in table.rows)
+    size = 2 + max(text.count("\n") + 1 for text in table.columns) + height
+    return Printed(columns, heads, [(_number_row(row, table.words), row[0].source) for row in table.rows], size)
 
 
 def _word_column(table: Table, place: int) -> str:
@@ -155,7 +158,17 @@ def _print_words(table: Table) -> Printed:
         rf">{{\raggedright\arraybackslash}}p{{\dimexpr {share:.3f}\linewidth-2\tabcolsep\relax}}" for share in shares
     )
     heads = [break_tex(text) for text in table.columns]
-    return Printed(columns, heads, [([_word(cell) for cell in row], row[0].source) for row in table.rows])
+    wide = [max(1, int(share * LINE)) for share in shares]
+    height = sum(
+        max(_lines(cell.text, most) for cell, most in zip(row, wide, strict=True)) + ROW_GAP for row in table.rows
+    )
+    rows = [([_word(cell) for cell in row], row[0].source) for row in table.rows]
+    return Printed(columns, heads, rows, HEAD_ROWS + int(height))
+
+
+def _lines(text: str, most: int) -> int:
+    """Return how many lines of `most` letters a text takes, at least one; a line is seldom filled to its end."""
+    return 1 if len(text) <= most else 1 + int(1.2 * len(text)) // most
 
 
 def _shares(table: Table) -> list[float]:
