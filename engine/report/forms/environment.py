@@ -24,6 +24,7 @@ def make_environment(is_html: bool = False) -> Environment:
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     made.globals["say"] = say
+    made.policies["json.dumps_kwargs"] = {"sort_keys": False}  # the facts of a number have their order
     made.filters |= {
         "tex": to_tex,
         "floats": print_floats,
