@@ -84,13 +84,13 @@ def _stage_distance(block: Block, weights: Tensor, batch: int, apart: Tensor) ->
 
 def _joined(windows: Tensor, batch: int) -> Tensor:
     """Return (W, h, N, ...) with the windows of an image side by side: (B, h, W / B * N, ...)."""
-    parts = windows.unflatten(0, (batch, -1))
+    parts = windows.reshape(batch, -1, *windows.shape[1:])
     return parts.transpose(1, 2).flatten(2, 3)
 
 
 def _mean_entropy(weights: Tensor, seen: Tensor, real: Tensor) -> Tensor:
     """Return (B, h): the mean over real queries that have a choice of their entropy over the most possible."""
-    entropy = torch.special.entr(weights).sum(-1)
+    entropy: Tensor = torch.special.entr(weights).sum(-1)
     counts = real * (seen > 1)
     shares = entropy / seen.clamp_min(2.0).log()
     return (shares * counts).sum(-1) / counts.sum(-1).clamp_min(1.0)

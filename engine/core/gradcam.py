@@ -103,4 +103,5 @@ def _as_map(tokens: Tensor) -> Tensor:
     side = round(tokens.shape[1] ** 0.5)
     if side * side != tokens.shape[1]:
         raise MapUndefined(f"{tokens.shape[1]} tokens form no square map")
-    return tokens.mT.unflatten(2, (side, side))
+    as_map: Tensor = tokens.mT.reshape(len(tokens), -1, side, side)
+    return as_map

@@ -46,7 +46,7 @@ def _weights(attention: Attention, tokens: Tensor) -> Tensor:
     batch, count, _ = tokens.shape
     cut = attention.qkv(tokens).view(batch, count, 3, attention.num_heads, attention.head_dim)
     q, k, _ = cut.permute(2, 0, 3, 1, 4).unbind(0)
-    scores = attention.q_norm(q) * attention.scale @ attention.k_norm(k).mT
+    scores: Tensor = attention.q_norm(q) * attention.scale @ attention.k_norm(k).mT
     return scores.double().softmax(-1)
 
 

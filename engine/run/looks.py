@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,15 +65,15 @@ def even_rows(rows: Rows, count: int) -> Rows:
 def look_at(looker: Looker, rows: Rows, phase: str) -> Looks:
     """Return the maps of the rows, some images at a time."""
     images, kinds = looker.images, looker.attempt.settings(ExplainSettings).explain.maps or []
-    parts = []
+    parts = list[tuple[Tensor, Tensor, Tensor, DrawnMaps]]()
     for number, batch in enumerate(EvalLoader(images.pack, rows, images.data, images.data.image_size, BATCH)):
         looker.attempt.watch(phase, number * BATCH, len(rows))
         predicted = looker.answer(batch.images).argmax(1).cpu()
-        drawn = draw_kinds(looker.network, kinds, Asked(looker.forward.prepare(batch.images), predicted, batch.labels))
-        parts.append((batch.images.cpu(), batch.labels.cpu(), predicted, drawn))
-    pictures, labels, predicted = (torch.cat([part[place] for part in parts]) for place in range(3))
+        found = draw_kinds(looker.network, kinds, Asked(looker.forward.prepare(batch.images), predicted, batch.labels))
+        parts.append((batch.images.cpu(), batch.labels.cpu(), predicted, found))
+    pictures, labels, answers, drawn = zip(*parts, strict=True)
     keys = [images.pack.keys[row] for row in rows]
-    return Looks(pictures, keys, labels, predicted, _joined([part[3] for part in parts]))
+    return Looks(torch.cat(pictures), keys, torch.cat(labels), torch.cat(answers), _joined(drawn))
 
 
 def _joined(parts: Sequence[DrawnMaps]) -> DrawnMaps:
@@ -88,9 +89,13 @@ def save_looks(looker: Looker, looks: Looks) -> None:
     """Write the explained images with their maps, and say what they are; the figures of attention are theirs."""
     attempt = looker.attempt
     attempt.folder.artifacts.mkdir(parents=True, exist_ok=True)
-    maps = {f"map_{kind}": one.values.numpy() for kind, one in looks.drawn.maps.items()}
+    maps: dict[str, Any] = {f"map_{kind}": one.values.numpy() for kind, one in looks.drawn.maps.items()}
     pictures = looks.pictures.permute(0, 2, 3, 1).contiguous().numpy()
-    about = {"keys": np.array(looks.keys), "labels": looks.labels.numpy(), "predicted": looks.predicted.numpy()}
+    about: dict[str, Any] = {
+        "keys": np.array(looks.keys),
+        "labels": looks.labels.numpy(),
+        "predicted": looks.predicted.numpy(),
+    }
     np.savez(attempt.folder.artifacts / "looks.npz", pictures=pictures, **about, **maps)
     layers = {kind: one.layer for kind, one in looks.drawn.maps.items()}
     attempt.journal.fact("looks", {"layers": layers, "omitted": dict(looks.drawn.omitted), "images": len(looks.keys)})
@@ -118,7 +123,7 @@ def log_deletion(looker: Looker, looks: Looks) -> None:
     if not maps:
         return
     found = run_deletion(looker.answer, looks.pictures, looks.keys, maps, looker.attempt.watcher("deletion"))
-    areas = {f"chance_{curve}": found.chance.area(curve) for curve in CURVES}
+    areas: dict[str, Any] = {f"chance_{curve}": found.chance.area(curve) for curve in CURVES}
     for kind in maps:
         for curve in CURVES:
             own = areas[f"{kind}_{curve}"] = found.own[kind].area(curve)

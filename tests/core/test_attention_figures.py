@@ -39,7 +39,8 @@ def test_figures_are_means_over_queries_by_hand() -> None:
     module: Any = net.get_submodule("stages.2.blocks.1.attn")
     assert isinstance(module, LongformerAttention)
     asked = block_inputs(net, images())["stages.2.blocks.1.attn"]
-    weights, even = module.probabilities(*asked)[1, 2], module.even_weights(*asked)[1, 0]
+    weights, even = (one.detach()[1] for one in (module.probabilities(*asked), module.even_weights(*asked)))
+    weights, even = weights[2], even[0]
     chosen = module.choose(*asked).places[1].tolist()
     entropies, distances, masses = [], [], []
     for query in range(49):

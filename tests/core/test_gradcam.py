@@ -75,7 +75,7 @@ def test_nothing_of_the_network_is_changed() -> None:
 def test_timms_own_tinyvit_is_asked_more_than_once() -> None:
     """Its table of biases is kept in eval mode with the graph of the first pass, which a second one would need."""
     torch.manual_seed(0)
-    sizes = {"embed_dims": (8, 16, 32, 32), "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2)}
+    sizes: dict[str, Any] = {"embed_dims": (8, 16, 32, 32), "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2)}
     net = timm.create_model("tiny_vit_5m_224", num_classes=5, **sizes).eval()
     shown = torch.randn(2, 3, 224, 224)
     first, second = (gradcam_maps(net, shown, CLASSES) for _ in range(2))

@@ -31,8 +31,8 @@ def leave_looks(home: Home, arm: str, kinds: tuple[str, ...] = KINDS, images: in
     attempt.artifacts.mkdir(parents=True)
     draw = np.random.default_rng(seed)
     pictures = np.random.default_rng(7).integers(0, 256, (images, 32, 32, 3), dtype=np.uint8)
-    maps = {f"map_{kind}": draw.random((images, 6, 6), dtype=np.float32) for kind in kinds}
-    about = {"keys": np.array([f"key{at}" for at in range(images)]), "labels": np.arange(images) % 3}
+    maps: dict[str, Any] = {f"map_{kind}": draw.random((images, 6, 6), dtype=np.float32) for kind in kinds}
+    about: dict[str, Any] = {"keys": np.array([f"key{at}" for at in range(images)]), "labels": np.arange(images) % 3}
     predicted = np.zeros(images, dtype=np.int64)
     np.savez(attempt.artifacts / "looks.npz", pictures=pictures, predicted=predicted, **about, **maps)
     write_json(attempt.result, {"job": job.job, "attempt": 1})
@@ -63,7 +63,7 @@ def test_right_and_wrong_answers_are_told_by_name(home: Home) -> None:
     (found,) = find_looks(home, [leave_looks(home, "a")])
     assert "tench: right" in texts(found.draw(SCREEN))
     assert texts(found.draw(SCREEN)).count("tench: wrong") == 2
-    bold = {text.get_text() for text in found.draw(SCREEN).axes[0].texts if text.get_weight() == "bold"}
+    bold = {text.get_text() for text in found.draw(SCREEN).axes[0].texts if text.get_fontweight() == "bold"}
     assert "tench: wrong" in bold
     assert "tench: right" not in bold
 
@@ -98,7 +98,7 @@ def test_the_map_decides_the_colour_over_a_grey_image() -> None:
 def test_no_text_lies_on_another_or_on_a_picture(home: Home, arms: int, kinds: tuple[str, ...], paper: Paper) -> None:
     name = "an_arm_with_a_name_that_is_much_longer_than_its_columns"
     (found,) = find_looks(home, [leave_looks(home, f"{name}{at}", kinds) for at in range(arms)])
-    canvas = FigureCanvasAgg(found.draw(paper))
+    canvas: Any = FigureCanvasAgg(found.draw(paper))
     canvas.draw()
     sheet, edge = canvas.figure.axes[0], canvas.figure.bbox
     boxes = [text.get_window_extent(canvas.get_renderer()) for text in sheet.texts if text.get_text()]
@@ -118,7 +118,7 @@ def test_in_print_it_is_as_wide_as_a_column_or_two(home: Home) -> None:
     )
     assert narrow.draw(COLUMN).get_figwidth() * 25.4 == pytest.approx(85)
     assert wide.draw(COLUMN).get_figwidth() * 25.4 == pytest.approx(178)
-    assert all(text.get_fontsize() >= 7 for text in narrow.draw(COLUMN).axes[0].texts)
+    assert all(float(text.get_fontsize()) >= 7 for text in narrow.draw(COLUMN).axes[0].texts)
 
 
 def test_a_figure_is_the_same_bytes_twice(home: Home) -> None:
