@@ -28,7 +28,7 @@ from engine.launch.places import LAUNCHERS, check_executor, choose_executor
 
 if TYPE_CHECKING:
     from engine.inspect.doctor import Finding
-    from engine.schedule.submit import Submitted
+    from engine.schedule.submit import Submission
     from engine.spec import Spec
 
 Executor = Annotated[
@@ -83,7 +83,7 @@ def _turn(priority: int | None, at: int, specs: Sequence[Spec]) -> int | None:
     return priority if len(specs) == 1 else (priority or 0) + len(specs) - 1 - at
 
 
-def _submit_spec(spec: Spec, place: Home, priority: int | None, on_cpu: bool) -> Submitted:
+def _submit_spec(spec: Spec, place: Home, priority: int | None, on_cpu: bool) -> Submission:
     from engine.plan import make_plan
     from engine.schedule.submit import submit_plan
 
