@@ -16,7 +16,7 @@ from engine.launch.places import check_executor, choose_executor
 
 if TYPE_CHECKING:
     from engine.plan import Plan
-    from engine.schedule.submit import Filling, Submitted
+    from engine.schedule.submit import Filling, Submission
     from engine.spec import Spec
 
 INTERRUPTED = 130
@@ -93,7 +93,7 @@ def _turn(priority: int | None, at: int, specs: Sequence[Spec]) -> int | None:
     return priority if len(specs) == 1 else (priority or 0) + len(specs) - 1 - at
 
 
-def _submit_spec(spec: Spec, asked: Asked, priority: int | None) -> Submitted:
+def _submit_spec(spec: Spec, asked: Asked, priority: int | None) -> Submission:
     from engine.plan import make_plan
     from engine.schedule.submit import Filling, submit_plan
 

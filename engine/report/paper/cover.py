@@ -11,11 +11,12 @@ from engine.report import number_text
 from engine.report.paper.beside import Beside, set_beside
 from engine.report.paper.evidence import Record, read_record
 from engine.report.paper.judging import Settled, settle
+from engine.report.paper.outcomes import Word
 from engine.report.paper.sentences import say
 from engine.report.tables import Cell, Table
 
 EXPERIMENT_COLUMNS = ("experiment", "size", "runs done", "training time")
-VERDICTS = ("holds", "refuted", "undecided", "not run")
+VERDICTS: tuple[Word, ...] = ("holds", "refuted", "undecided", "not run")
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.analysis.claims import Judged, interval_text
 from engine.analysis.factorial import Effect, Factorial
 from engine.analysis.power import ALPHA
 from engine.report.paper.arithmetic import COMPUTED
 from engine.report.paper.evidence import Evidence, Record
-from engine.report.paper.outcomes import Outcome, Word, combine
+from engine.report.paper.outcomes import TURNED, Outcome, Word, combine
 from engine.report.paper.sentences import say
 from engine.spec.paper import Across, Contrast, Decider, Saying
 
@@ -42,11 +42,17 @@ def settle(sayings: Sequence[Saying], record: Record) -> list[Settled]:
 
 def _settle(saying: Saying, record: Record) -> Settled:
     outcomes = [
-        outcome.turned() if decider.opposite else outcome
+        _turned(outcome) if decider.opposite else outcome
         for decider in saying.decided_by
         for outcome in _decide(decider, record)
     ]
     return Settled(saying, combine(outcomes), outcomes)
+
+
+def _turned(outcome: Outcome) -> Outcome:
+    """Return what the refutation of a claim is to a saying that holds where it is refuted."""
+    line = say("turned", line=outcome.line) if outcome.verdict in TURNED else outcome.line
+    return replace(outcome.turned(), line=line)
 
 
 def _decide(decider: Decider, record: Record) -> list[Outcome]:
@@ -83,7 +89,9 @@ def _of_across(words: Across, record: Record) -> list[Outcome]:
     if absent:
         return [_missing(name) for name in absent]
     sizes = dict.fromkeys(record.found[name].size_text(record.conditions) for name in names)
-    return [_of_judged(words.arm, one, " and ".join(sizes)) for one in record.across(words)]
+    return [
+        _of_judged(f"{words.arm} against {words.against}", one, " and ".join(sizes)) for one in record.across(words)
+    ]
 
 
 def _of_judged(place: str, judged: Judged, where: str) -> Outcome:

@@ -22,6 +22,7 @@ SENTENCES = {
     # what decided one
     "claim_line": "{place}{at}: {metric} of {arm} less {against}: {effect}{expected}: {verdict}{why}",
     "effect_line": "{experiment}{at}: {plus} less {minus}, test_top1 {effect} points, n={n}{p}: {verdict}",
+    "turned": "{line}; the saying holds where this is refuted",
     # arithmetic
     "params_line": "{arch}, 100 classes: {dense:,} parameters with window attention, {sparse:,} with second "
     "projections ({change:+.1f} %)",

@@ -48,8 +48,8 @@ def test_ours_stands_beside_the_figure_of_the_same_network_and_conditions() -> N
 
 
 def test_other_conditions_stand_beside_nothing_and_are_named() -> None:
-    for other, told in (({"side": 64}, "64 px"), ({"classes": 10}, "10 classes"), ({"batch": 64}, "batch 64")):
-        found = record(**other)
+    others = ((record(side=64), "64 px"), (record(classes=10), "10 classes"), (record(batch=64), "batch 64"))
+    for found, told in others:
         assert texts(found)[-3] == UNMATCHED
         assert set_beside(found).found == 0
         assert f"nearest is first/sparse: {told}" in notes(found)

@@ -52,7 +52,11 @@ def test_claims_of_specs_hold_are_refuted_and_stay_open(record: Record) -> None:
     assert settled(record, {"claim": "first/smaller"}).verdict == "refuted"
     assert settled(record, {"claim": "first/twins"}).verdict == "undecided"
     assert settled(record, {"claim": "second/wins"}).verdict == "undecided"
-    assert settled(record, {"claim": "first/loses", "opposite": True}).verdict == "holds"
+    turned = settled(record, {"claim": "first/loses", "opposite": True})
+    assert turned.verdict == "holds"
+    assert turned.outcomes[0].line.endswith("refuted; the saying holds where this is refuted")
+    assert "the saying holds where" not in settled(record, {"claim": "first/loses"}).outcomes[0].line
+    assert "the saying holds where" not in settled(record, {"claim": "never/x", "opposite": True}).outcomes[0].line
 
 
 def test_a_verdict_names_the_size_it_was_found_at_and_its_runs(record: Record) -> None:

@@ -89,7 +89,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "nearest": (note(PRINTED[0], NEAR), note(PRINTED[0])),
     "would_be": (note(PRINTED[0]), note(BARE)),
 }
-STORED = ("claim_line", "no_data", "effect_line")  # need runs: test_judging and test_cover have their cases
+STORED = ("turned", "claim_line", "no_data", "effect_line")  # need runs: test_judging and test_cover have their cases
 
 
 def test_every_sentence_has_both_cases() -> None:
