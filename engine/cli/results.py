@@ -87,6 +87,8 @@ def report(
         return
     if not names:
         raise QueryError("name an experiment", fix="xp status lists them; xp report --list lists the templates")
+    if against is not None and len(names) > 1:
+        raise QueryError("frozen numbers are of one experiment", fix=f"xp report {names[0]} --against {against}")
     chosen = [one.strip() for one in columns.split(",")] if columns is not None else None
     place = _find_fresh(home)
     if as_json and not missing:

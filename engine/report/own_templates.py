@@ -177,4 +177,4 @@ def about_lines(folder: OwnFolder | None) -> Iterator[str]:
     yield from (f"{name:<{wide}}  {forms:<11}  {about}".rstrip() for name, forms, about in rows)
 
 
-OURS = {"report": "of one experiment or several: tables, charts, claims, teachers, maps, and what was run"}
+OURS = {"report": "tables, charts, claims, facts"}

@@ -53,7 +53,5 @@ def fill(templates: Mapping[str, str], name: str, form: str, context: Mapping[st
 
 
 def _too_much(name: str) -> Filled:
-    bounds = f"{SECONDS} s of the processor or {MEMORY >> 20} MB"
-    return Filled(
-        problem=f"the template needs more than {bounds}, and was stopped", template=name, fix="loop over less"
-    )
+    what = f"the template needs more than {SECONDS} s of the processor or {MEMORY >> 20} MB, and was stopped"
+    return Filled(problem=what, template=name, fix="loop over less")

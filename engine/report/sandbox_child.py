@@ -30,12 +30,13 @@ from store.tex_text import to_tex
 KEPT = ("range", "dict", "namespace")  # of Jinja's own functions
 KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", type(None): "what is null"}
 NONE = "\u2013"
-WARMING = (
-    "{% macro m(x) %}{{ x|upper }}{% endmacro %}{% set ns = namespace(n=1) %}{% for x in [2, 1]|sort %}{{ loop.index }}"
-    "{{ m('a\\n') }}{% endfor %}{{ '<i> a b'|striptags|wordwrap(3)|urlencode|tojson }}{{ {'a': 1}|xmlattr }}"
-    "{{ 'a %s'|format(1) }}{{ 1.5|round|filesizeformat }}{{ [{'a': 1}]|groupby('a')|list|length }}"
-    "{{ table([{'a': 1}]) }}{{ 'http://a.b'|urlize }}{{ '{:>3}'.format(1) }}{{ [1, 2]|random }}{{ 'a'|pprint }}"
-)
+WARMING = "".join((
+    "{% macro m(x) %}{{ x|upper }}{% endmacro %}", "{% set ns = namespace(n=1) %}",
+    "{% for x in [2, 1]|sort %}", "{{ loop.index }}{{ m('a\\n') }}{% endfor %}", "{{ '<i> a'|striptags|wordwrap(3) }}",
+    "{{ 'a'|urlencode }}{{ 'a'|tojson }}", "{{ {'a': 1}|xmlattr }}", "{{ 'a %s'|format(1) }}", "{{ 'a'|pprint }}",
+    "{{ 1.5|round|filesizeformat }}", "{{ [{'a': 1}]|groupby('a')|list|length }}", "{{ table([{'a': 1}]) }}",
+    "{{ 'http://a.b'|urlize }}", "{{ '{:>3}'.format(1) }}", "{{ [1, 2]|random }}",
+))  # fmt: skip
 MOST_WARMING = 10_000
 MISTAKES = (ArithmeticError, LookupError, TypeError, ValueError, RuntimeError, AttributeError, OSError)
 assert jinja2.debug
@@ -168,16 +169,19 @@ def run(job: Mapping[str, Any], most: int) -> dict[str, Any]:
         return {"problem": str(error.message), "template": error.name or name, "line": error.lineno}
     except TemplateNotFound as error:
         fix = f"a template includes files of its own folder alone: {_nearest(str(error.name), job['templates'])}"
-        return {"problem": f"there is no template {error.name!r} here", "fix": fix, **_place(error, job)}
+        what = f"there is no template {error.name!r} here"
+        return {"problem": what, "fix": fix, **_place(error, job)}
     except SecurityError as error:
-        return {"problem": f"refused: {error}", "fix": "use the values and filters alone", **_place(error, job)}
+        fix = "use the values and filters alone"
+        return {"problem": f"refused: {error}", "fix": fix, **_place(error, job)}
     except UndefinedError as error:
         problem, _, fix = str(error).partition("; ")
         variable = re.fullmatch(r"there is no variable '(.*)'", problem)
         fix = _nearest(variable[1], job["context"]) if variable else fix
         return {"problem": problem, "fix": fix, **_place(error, job)}
     except MemoryError:
-        return {"problem": "the template needs too much memory", "template": name, "fix": "loop over less"}
+        what = "the template needs too much memory"
+        return {"problem": what, "template": name, "fix": "loop over less"}
     except (TemplateError, *MISTAKES) as error:
         return {"problem": f"{type(error).__name__}: {error}"[:300], **_place(error, job)}
 

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from engine.analysis import query
-from engine.analysis.query import answer_query, list_names
+from engine.analysis.query import answer_query, ask_file, list_names
+from engine.analysis.snapshot import one_snapshot
+from engine.collect import collect
 from engine.errors import QueryError
 from engine.home.paths import Home
 from store.readonly import StoreError
 from tests.helpers.queueing import make_home
+from tests.helpers.synthetic import Arm, SyntheticHome
 
 
 @pytest.fixture
@@ -83,3 +86,22 @@ def test_an_unknown_format_is_told_before_anything_is_asked(home: Home, calls: l
     with pytest.raises(QueryError, match=r"(?s)no format 'jsn'.*did you mean 'json'"):
         answer_query(home, "x", "jsn")
     assert calls == []
+
+
+def test_a_query_in_a_file_gives_rows_by_name_and_mistakes_their_place(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home")
+    made.experiment("paper", {"a": Arm()}, seeds=(0,))
+    collect(made.home)
+    file = tmp_path / "own.sql"
+    with one_snapshot(made.home) as snapshot:
+        file.write_text("select arm, $name as name from results")
+        assert ask_file(snapshot, file, {"name": "paper"}) == [{"arm": "a", "name": "paper"}]
+        file.write_text("select\n\n ram from results")
+        with pytest.raises(QueryError, match=r"own.sql:3: there is no column 'ram'"):
+            ask_file(snapshot, file, {})
+        file.write_text("from range(10001)")
+        with pytest.raises(QueryError, match="more than 10,000 rows"):
+            ask_file(snapshot, file, {})
+        file.write_bytes(b"select '\xff'")
+        with pytest.raises(QueryError, match="UTF-8"):
+            ask_file(snapshot, file, {})

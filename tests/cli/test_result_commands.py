@@ -117,3 +117,22 @@ def test_report_folder_that_cannot_be_made_is_named(home: Path, tmp_path: Path) 
     (tmp_path / "file").write_text("")
     answer = _run(home, "report", "paper", "-o", str(tmp_path / "file"))
     assert "cannot make the folder of the report" in str(answer.exception)
+
+
+def test_report_takes_columns_several_experiments_and_a_folder_of_templates(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    answer = _run(home, "report", "paper", "paper", "--columns", "params, test_top1", "--format", "md", "-o", str(out))
+    assert answer.exit_code == 0
+    assert "| params | test top-1 [%] |" in (out / "report.md").read_text()
+    laid = CliRunner().invoke(app, ["init", "--template", str(tmp_path)])
+    assert f"{tmp_path}/template/accuracy.sql" in laid.stdout
+    assert "xp report quickstart --template" in laid.stderr
+    listed = CliRunner().invoke(app, ["report", "--list", "--template", str(tmp_path / "template")])
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["report", "accuracy"]
+    made = _run(home, "report", "paper", "--template", str(tmp_path / "template"), "--format", "md", "-o", str(out))
+    assert made.stdout.split() == [str(out / "accuracy.md")]
+
+
+def test_report_without_a_name_and_of_an_unknown_metric_says_what_to_do(home: Path) -> None:
+    assert "name an experiment" in str(_run(home, "report").exception)
+    assert "did you mean 'params'" in str(_run(home, "report", "paper", "--columns", "parms").exception)

@@ -150,7 +150,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     ],
     "xp bench": [["bench", HOSTILE], ["bench", "paper/a", HOSTILE]],
     "xp profile": [["profile", HOSTILE], ["profile", "{spec}"]],
-    "xp init": [["init", f"{{here}}/{HOSTILE}"]],
+    "xp init": [["init", f"{{here}}/{HOSTILE}"], ["init", "--template", f"{{here}}/{HOSTILE}"]],
     "xp validate": [["validate", "{spec}"], ["validate", HOSTILE], ["validate", "{here}"]],
     "xp plan": [["plan", "{spec}"], ["plan", "{quick}", "--set", f"title={HOSTILE}"], ["plan", "{quick}"]],
     "xp schema": [["schema"]],
@@ -175,7 +175,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     ] + [["sql", "select * from provenance", "--format", "latex"], ["sql", f"select '{HOSTILE}' as \"{HOSTILE}\""]],
     "xp report": [
         ["report", "paper", "--missing"], ["report", HOSTILE],
-        ["report", "paper", "--format", "md", "-o", f"{{here}}/{HOSTILE}"],
+        ["report", "paper", "--format", "md", "-o", f"{{here}}/{HOSTILE}"], ["report", "paper", "--columns", HOSTILE],
+        ["report", "--list"], ["report", "paper", "--template", f"{{here}}/{HOSTILE}"],
     ],
     "xp rebuild": [["rebuild"]],
     "xp check": [["check", "{spec}"]],

@@ -314,7 +314,7 @@ def page(name: str) -> Told:
         kind = "md" if name in ("whole", "markdown") else "html"
         document = Document("paper", [Chapter(whole)])
         made = markdown_environment() if kind == "md" else make_environment(is_html=True)
-        chapters = [(document.chapters[0], [])]
+        chapters: list[tuple[Chapter, list[Any]]] = [(document.chapters[0], [])]
         return made.get_template(f"report.{kind}.j2").render(document=document, chapters=chapters, style="")
 
     return told

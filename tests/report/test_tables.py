@@ -386,3 +386,15 @@ def test_epochs_are_a_column_only_where_arms_differ_in_them() -> None:
 
     assert [row[1] for row in texts(table_of(10, 13))] == ["10", "13"]
     assert "epochs" not in table_of(10, 10).columns
+
+
+def test_the_next_highest_mean_is_underlined_only_beside_a_bold_one() -> None:
+    runs = [*leading_runs("a", 0.5), *leading_runs("b", 0.9), *leading_runs("c", 0.7)]
+    marked = result_table(Sheet(make_rows(runs, "a"), Changes({}, {"default": "b"})), "default")
+    bare = result_table(Sheet(make_rows(runs, "a"), Changes({}, {})), "default")
+    assert [[cell.is_second for cell in row].count(True) for row in marked.rows] == [0, 0, 1]
+    assert not any(cell.is_second or cell.is_best for row in bare.rows for cell in row)
+
+
+def leading_runs(arm: str, top1: float) -> list[dict[str, Any]]:
+    return [run_row(arm, seed, test_top1=top1 + seed / 100) for seed in range(3)]

@@ -61,7 +61,34 @@ def print_floats(table: Table, is_words: bool = False) -> list[Float]:
 
 
 def _columns_of(table: Table, is_words: bool) -> list[Table]:
-    return [table] if is_words else narrow_tables(table)
+    return [_some_columns(table, held) for held in _word_pieces(table)] if is_words else narrow_tables(table)
+
+
+def _word_pieces(table: Table) -> Iterator[list[int]]:
+    """Yield the places of the columns of each piece: the first, and as many more as have room for their words."""
+    needs = [_need(table, place) for place in range(len(table.columns))]
+    held = [0]
+    for place in range(1, len(table.columns)):
+        if len(held) > 1 and sum(needs[one] for one in held) + needs[place] > 1:
+            yield held
+            held = [0]
+        held.append(place)
+    yield held
+
+
+def _some_columns(table: Table, places: Sequence[int]) -> Table:
+    rows = [[row[place] for place in places] for row in table.rows]
+    return replace(table, columns=[table.columns[place] for place in places], rows=rows)
+
+
+def _need(table: Table, place: int) -> float:
+    """Return the share of a line that the longest word of a column takes."""
+    longest = max(len(word) for text in _texts_of(table, place) for word in _words_of(text))
+    return max(LEAST_HEADING, longest + 2) / LINE
+
+
+def _texts_of(table: Table, place: int) -> list[str]:
+    return [table.columns[place], *(row[place].text for row in table.rows)]
 
 
 def _rows_of(table: Table) -> Iterator[Table]:
@@ -133,9 +160,9 @@ def _print_words(table: Table) -> Printed:
 
 def _shares(table: Table) -> list[float]:
     """Return the width of each column as a share: by the root of its longest text, and room for its longest word."""
-    texts = [[head, *(row[place].text for row in table.rows)] for place, head in enumerate(table.columns)]
-    needs = [(max(len(word) for text in held for word in _words_of(text)) + 2) / LINE for held in texts]
-    roots = [max(LEAST_HEADING, *map(len, held)) ** 0.5 for held in texts]
+    places = range(len(table.columns))
+    needs = [_need(table, place) for place in places]
+    roots = [max(LEAST_HEADING, *map(len, _texts_of(table, place))) ** 0.5 for place in places]
     tight = [need > root / sum(roots) for need, root in zip(needs, roots, strict=True)]
     rest = 1 - sum(need for need, is_tight in zip(needs, tight, strict=True) if is_tight)
     loose = sum(root for root, is_tight in zip(roots, tight, strict=True) if not is_tight) or 1.0

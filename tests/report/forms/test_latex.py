@@ -69,3 +69,18 @@ def test_the_document_compiles_and_nothing_stands_out(folder: Path, tmp_path: Pa
     assert "LaTeX Error" not in told.stdout
     assert "multiply defined" not in told.stdout
     assert "Float too large" not in told.stdout
+
+
+def test_a_half_done_experiment_says_so_in_the_document_and_in_a_comment_of_the_part(tmp_path: Path) -> None:
+    made = SyntheticHome(tmp_path / "home")
+    runs = made.experiment("paper", ARMS, seeds=(0, 1))
+    job = made.home.job(runs[3]["jobs"]["student"])
+    job.result.unlink()
+    shutil.rmtree(job.root / "attempts")
+    collect(made.home)
+    (page,) = make_report(made.home, "paper", ("tex",), tmp_path / "out")
+    assert "% HOLE: 1 of 6 runs are queued: proposed" in page.read_text()
+    whole = (page.parent / "document.tex").read_text()
+    assert "This report has holes." in whole
+    assert r"\item 1 of 6 runs are queued: proposed" in whole
+    assert "(n=1)" in (page.parent / "tables" / "results-1.tex").read_text()

@@ -9,13 +9,14 @@ from engine.report.number_text import NONE
 from engine.report.tables import Cell, Table
 
 
-def table(*texts: str, rows: int = 1, words: int = 1, **marks: bool) -> Table:
-    body = [[Cell(texts[0]), *(Cell(text, **marks) for text in texts[1:])] for _ in range(rows)]
+def table(*texts: str, rows: int = 1, words: int = 1, is_best: bool = False, is_second: bool = False) -> Table:
+    body = [[Cell(texts[0]), *(Cell(text, "", is_best, is_second) for text in texts[1:])] for _ in range(rows)]
     return Table("", [f"c{at}" for at in range(len(texts))], body, ["a note"], words)
 
 
-def row(*texts: str, **marks: bool) -> list[str]:
-    return list(print_floats(table(*texts, **marks))[0].pieces[0].rows[0][0])
+def row(*texts: str, is_best: bool = False, is_second: bool = False) -> list[str]:
+    made = table(*texts, is_best=is_best, is_second=is_second)
+    return list(print_floats(made)[0].pieces[0].rows[0][0])
 
 
 def test_a_number_is_cut_before_its_point() -> None:

@@ -16,7 +16,7 @@ from engine.collect import collect
 from engine.home.paths import Home
 from store.format import format_rows
 from store.readonly import StoreError
-from store.results import open_snapshot, read_names, run_query
+from store.results import ask_bounded, open_snapshot, read_names, run_query
 from store.results.bounds import FREE
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
@@ -342,3 +342,17 @@ def test_want_of_memory_is_not_taken_for_damage(home: Home, monkeypatch: pytest.
     with pytest.raises(StoreError, match="not the memory to read") as caught:
         open_snapshot(home)
     assert "rebuild" not in caught.value.fix
+
+
+def test_a_query_of_others_on_an_open_snapshot_takes_values_and_names_its_line(home: Path) -> None:
+    with open_snapshot(home, seconds=None) as db:
+        found = ask_bounded(db, "select $a as one", {"a": 1, "b": [2]})
+        assert (found.columns, found.rows) == (["one"], [(1,)])
+        with pytest.raises(StoreError, match=r"no value \$c"):
+            ask_bounded(db, "select $c", {"a": 1})
+        with pytest.raises(StoreError, match="nearest: job") as caught:
+            ask_bounded(db, "select\njbo from jobs", {})
+        assert caught.value.line == 2
+        with pytest.raises(StoreError, match="took more than"):
+            ask_bounded(db, "select count(*) from range(10000000000)", {}, seconds=0.2)
+        assert ask_bounded(db, "select 2", {}).rows == [(2,)]
