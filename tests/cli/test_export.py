@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from engine.cli import app
 from engine.errors import XpError
 from engine.home.paths import open_home
+from engine.run import exporting
 from engine.schedule.lookup import find_run
 from tests.helpers.trained import Trainer
 
@@ -69,7 +70,7 @@ def test_a_file_lands_in_a_folder_that_is_named(
         asked.append(path)
         raise XpError("far enough")
 
-    monkeypatch.setattr("engine.run.exporting.export_network", export)
+    monkeypatch.setattr(exporting, "export_network", export)
     for folder in (tmp_path, tmp_path / "new"):
         assert "far enough" in invoke(trainer, "export", "first/one@0", "--format", "pt2", "-o", str(folder))
     assert asked == [tmp_path / "first-one-seed0.pt2", tmp_path / "new" / "first-one-seed0.pt2"]

@@ -10,13 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from engine.cli import app, base, main
+from engine.cli import app, main
 from engine.errors import HomeError, XpError
-from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.inspect.doctor import Finding
-from engine.launch.places import LAUNCHERS, read_executor
-from engine.schedule import orders
 from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker.lock import take_lock
 from store.queue import Queue
@@ -24,15 +21,6 @@ from tests.helpers.queueing import Probe, make_home, states, submit_probes
 from tests.run.bench import TRAIN_JOB, write_spec
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
-
-
-@pytest.fixture(autouse=True)
-def started(monkeypatch: pytest.MonkeyPatch) -> list[Home]:
-    """Note whom a scheduler would be started for, and start none."""
-    begun: list[Home] = []
-    monkeypatch.setattr(orders, "start_detached", begun.append)
-    monkeypatch.setattr("engine.schedule.worker.start_detached", begun.append)
-    return begun
 
 
 @pytest.fixture
@@ -46,6 +34,7 @@ def run(home: Home, *words: str) -> Result:
     return CliRunner().invoke(app, [*words, "--home", str(home.root)])
 
 
+pytestmark = pytest.mark.usefixtures("started")
 BEFORE = {"resume": "pause", "retry": "cancel"}
 
 
@@ -144,67 +133,6 @@ def test_jobs_run_here_alone(home: Home, executor: str) -> None:
     assert home.records("quickstart") == []
 
 
-def test_the_executor_reaches_the_home(home: Home, started: list[Home], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its next scheduler, whoever starts it, reads it there; one that works already is not changed, which is said."""
-    monkeypatch.setitem(LAUNCHERS, "paper", "tests.launch.test_places:PaperPlace")
-    answer = run(home, "submit", str(QUICKSTART), "--executor", "paper", "--no-start")
-    assert answer.exit_code == 0
-    assert read_executor(home) == "paper"
-    assert "scheduler" not in answer.stderr
-    write_json(home.scheduler_file, {"executor": "paper"})
-    monkeypatch.setattr("engine.schedule.worker.lock.scheduler_alive", lambda home: True)
-    answer = run(home, "submit", str(QUICKSTART), "--executor", "local", "--no-start")
-    assert "the scheduler that works here runs jobs on paper; the next one will on local" in answer.stderr
-
-
-def test_submit_starts_a_scheduler_unless_told_not_to(home: Home, started: list[Home]) -> None:
-    answer = run(home, "submit", str(QUICKSTART), "--no-start")
-    assert answer.stderr.splitlines()[0] == "quickstart: 23 jobs to do, 0 done already (submission 1)"
-    assert started == []
-    answer = run(home, "submit", str(QUICKSTART), "--priority", "5")
-    assert "(submission " in answer.stderr
-    assert "watch it with `xp status quickstart --watch`" in answer.stderr
-    assert started == [home]
-
-
-def test_fill_queues_within_the_budget_and_says_what_it_leaves(home: Home, started: list[Home]) -> None:
-    answer = run(home, "submit", str(QUICKSTART), "--fill", "--budget", "0.01s", "--no-start")
-    assert answer.exit_code == 0, answer.output
-    told = answer.stderr.splitlines()
-    assert len([line for line in told if line.startswith("left: ") and "budget" in line]) == 8
-    assert "quickstart: 0 jobs to do, 0 done already (submission 1)" in told
-    assert set(states(home).values()) >= {"paused"}
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [(["--fill", "--budget", "soon"], "'soon' is no time"), (["--budget", "8h"], "a budget is for --fill"),
-     (["--fill", "--budget", "-1h"], "'-1h' is no time")],
-)  # fmt: skip
-def test_a_budget_that_is_none_is_refused(home: Home, words: list[str], says: str) -> None:
-    answer = run(home, "submit", str(QUICKSTART), *words)
-    assert isinstance(answer.exception, XpError)
-    assert says in str(answer.exception)
-
-
-@pytest.mark.parametrize("code", [0, 1, 3])
-def test_wait_ends_with_the_code_of_the_experiment(home: Home, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    monkeypatch.setattr(
-        "engine.cli.progress.wait_for", lambda _home, name, _console: code if name == "quickstart" else 9
-    )
-    assert run(home, "submit", str(QUICKSTART), "--wait").exit_code == code
-
-
-def test_who_stops_waiting_is_told_how_to_come_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: Any) -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("engine.cli.progress.wait_for", interrupted)
-    answer = run(home, "submit", str(QUICKSTART), "--wait")
-    assert answer.exit_code == 130
-    assert "still running; come back with `xp status quickstart --watch`" in answer.stderr
-
-
 def test_a_worker_ends_with_its_own_code(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
 
@@ -280,15 +208,6 @@ def test_an_expected_error_ends_with_its_code_and_ctrl_c_with_130(
     assert said.err.startswith("error: ")
     assert "fix: do this" in said.err
     assert end_of(monkeypatch, KeyboardInterrupt()) == 130
-
-
-def test_a_home_before_the_command_counts_unless_one_stands_after_it(home: Home, tmp_path: Path) -> None:
-    other = make_home(tmp_path / "other")
-    answer = CliRunner().invoke(app, ["--home", str(home.root), "status", "--json"])
-    assert [view["experiment"] for view in json.loads(answer.stdout)["experiments"]] == ["one"]
-    answer = CliRunner().invoke(app, ["--home", str(home.root), "status", "--json", "--home", str(other.root)])
-    assert json.loads(answer.stdout)["experiments"] == []
-    base.choose_home(None)
 
 
 def test_a_gpu_that_is_asked_for_and_not_here_is_said_at_once_and_cpu_does_without(

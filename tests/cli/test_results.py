@@ -5,8 +5,6 @@ The rooms behind them have tests of their own; here they are stood in for.
 
 from __future__ import annotations
 
-import json
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +13,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from engine.cli import app
-from engine.collect import CollectReport
 from engine.home.paths import open_home
 from tests.helpers.synthetic import Arm, SyntheticHome
 
@@ -25,33 +22,6 @@ def home(tmp_path: Path) -> Path:
     return open_home(tmp_path / "home", create=True).root
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """What the rooms were asked for, in order."""
-    made: list[tuple[Any, ...]] = []
-
-    def stand_in(name: str, answer: Any) -> None:
-        def call(*words: Any, **more: Any) -> Any:
-            made.append((name.rpartition(".")[2], *words[1:], *more.items()))
-            return answer
-
-        monkeypatch.setattr(name, call)
-
-    stand_in("engine.collect.collect", CollectReport())
-    stand_in("engine.collect.rebuild", CollectReport(3, 50))
-    stand_in("engine.schedule.worker.rebuild_queue", 7)
-    stand_in("engine.report.make_report", [Path("a.md"), Path("b.html")])
-    stand_in("engine.report.list_missing", ["a hole", "another"])
-    stand_in("engine.analysis.lacking.recorded_lacking", "paper: a cost")
-    stand_in("engine.analysis.freeze.list_changes", [])
-    stand_in("engine.analysis.freeze.freeze_numbers", Path("paper.frozen.json"))
-    stand_in("engine.analysis.query.answer_query", ("rows", "a note"))
-    stand_in("engine.analysis.compare.compare_arms", ["one", "two"])
-    monkeypatch.setattr("engine.analysis.snapshot.one_snapshot", nullcontext)
-    monkeypatch.setattr("engine.analysis.text.comparison_lines", lambda found: [f"{found} line"])
-    return made
-
-
 def run(home: Path, *words: str, **more: Any) -> Result:
     answer = CliRunner().invoke(app, [*words, "--home", str(home)], catch_exceptions=False, **more)
     assert answer.exit_code == 0, answer.output
@@ -59,38 +29,6 @@ def run(home: Path, *words: str, **more: Any) -> Result:
 
 
 COLLECT = ("collect", ("wait", 60.0))
-
-
-def test_report_takes_in_new_rows_and_names_its_files(home: Path, calls: list[tuple[Any, ...]]) -> None:
-    assert run(home, "report", "paper").stdout == "a.md\nb.html\n"
-    assert calls == [COLLECT, ("make_report", "paper", ("md", "html"), None)]
-    calls.clear()
-    run(home, "report", "paper", "--format", "tex", "--format", "md", "-o", "there")
-    assert calls[1] == ("make_report", "paper", ("tex", "md"), Path("there"))
-
-
-def test_missing_lists_the_holes_and_writes_nothing(home: Path, calls: list[tuple[Any, ...]]) -> None:
-    assert run(home, "report", "paper", "--missing").stdout == "a hole\nanother\npaper: a cost\n"
-    assert calls == [COLLECT, ("list_missing", "paper"), ("recorded_lacking", "paper")]
-
-
-def test_missing_for_programs_has_holes_and_why_no_cost_is_known(home: Path, calls: list[tuple[Any, ...]]) -> None:
-    told = json.loads(run(home, "report", "paper", "--missing", "--json").stdout)
-    holes = {"experiment": "paper", "holes": ["a hole", "another"]}
-    assert told == [{**holes, "unknown": "paper: a cost", "needs": None, "total": None}]
-
-
-def test_report_against_frozen_numbers_names_each_change(
-    home: Path, calls: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "every number is as in old\n" in run(home, "report", "paper", "--against", "old").stderr
-    assert ("list_changes", "paper", "old") in calls
-    monkeypatch.setattr("engine.analysis.freeze.list_changes", lambda *_: ["x: 1 -> 2", "y: 3 -> 4"])
-    answer = run(home, "report", "paper", "--against", "old")
-    assert answer.stderr.splitlines() == [
-        "changed: x: 1 -> 2", "changed: y: 3 -> 4", "2 numbers are not as in old",
-    ]  # fmt: skip
-    assert answer.stdout == "a.md\nb.html\n"
 
 
 def test_freeze_names_the_file_it_wrote(home: Path, calls: list[tuple[Any, ...]]) -> None:

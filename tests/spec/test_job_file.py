@@ -113,6 +113,8 @@ def test_details_that_were_never_written_are_the_defaults(job: JobFolder) -> Non
 
 # Who looks at a spec.json without understanding it, and for what.
 OTHER_LOOKS = {
+    "archive/gather.py": "it packs the file as it is",
+    "archive/rerun.py": "its words, held against those of a job that is done again",
     "collect/__init__.py": "whether it is there",
     "collect/files.py": "its words as they stand, for a table, and its time",
     "home/commits.py": "its checksum, and whether it is there",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from engine.report.charts.style import INK, SCREEN, Paper, colour_of, mark_of, point_name, tidy
+from engine.report.charts.style import COLUMN, INK, SCREEN, Paper, break_name, colour_of, mark_of, point_name, tidy
 
 HIGH = 0.26  # inches a row on the screen
+LONGEST = {SCREEN: 44, COLUMN: 20}  # letters of a line of a name
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Effects:
 
 def draw_effects(effects: Effects, paper: Paper = SCREEN) -> Figure:
     """Return a panel for each point on one axis of differences; a filled mark is told apart, a hollow one is not."""
-    rows = [max(len(held), 1) for _, held in effects.points]
+    rows = [max(sum(_lines(one, paper) for one in held), 1) for _, held in effects.points]
     with paper.style():
         high = HIGH * paper.small / 9
         figure = paper.figure(high * (sum(rows) + 1.6 * len(rows)) + 1.1 * paper.small / 9, _width(paper))
@@ -61,7 +63,9 @@ def _width(paper: Paper) -> float:
 
 def _draw_panel(axes: Axes, held: Sequence[Effect], paper: Paper) -> None:
     axes.axvline(0, color=INK, linewidth=0.9 * paper.scale)
-    for row, one in enumerate(held):
+    rows = list(accumulate((_lines(one, paper) for one in held), initial=0))
+    middles = [first + (_lines(one, paper) - 1) / 2 for first, one in zip(rows, held, strict=False)]
+    for row, one in zip(middles, held, strict=True):
         colour = colour_of(one.place)
         if one.edges is not None:
             axes.plot(one.edges, (row, row), color=colour, linewidth=1.8 * paper.scale, marker="|", markersize=6)
@@ -73,10 +77,19 @@ def _draw_panel(axes: Axes, held: Sequence[Effect], paper: Paper) -> None:
             _told(one), (1.0, row), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
             va="center", fontsize=paper.small,
         )  # fmt: skip
-    axes.set_yticks(range(len(held)), [f"{one.arm} [{one.note}]" if one.note else one.arm for one in held])
-    axes.set_ylim(len(held) - 0.4, -0.6)
+    axes.set_yticks(middles, [_name(one, paper) for one in held])
+    axes.set_ylim(rows[-1] - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def _name(one: Effect, paper: Paper) -> str:
+    return break_name(f"{one.arm} [{one.note}]" if one.note else one.arm, LONGEST[paper])
+
+
+def _lines(one: Effect, paper: Paper) -> int:
+    """How many rows of a panel an arm takes: one for each line of its name."""
+    return _name(one, paper).count("\n") + 1
 
 
 def _told(one: Effect) -> str:

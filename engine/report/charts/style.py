@@ -8,6 +8,7 @@ bars the number of the arm's row in the tables.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,6 +99,17 @@ def mark_of(at: int) -> str:
 def point_name(point: str) -> str:
     """Return a point of the matrix as a reader meets it: nothing where there is only one."""
     return "" if point == "default" else point.replace("data.", "")
+
+
+def break_name(name: str, most: int) -> str:
+    """Break a long name into lines of at most so many letters, after an underscore or space where there is one."""
+    lines = [""]
+    for piece in re.findall(r"[^_ ]*[_ ]|[^_ ]+", name):
+        for part in (piece[at : at + most] for at in range(0, len(piece), most)):
+            if len(lines[-1]) + len(part) > most:
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(line.rstrip() for line in lines if line)
 
 
 def short_number(value: float) -> str:

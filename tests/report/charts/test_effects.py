@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
 from engine.report.charts.effects import Effect, Effects, draw_effects
+from engine.report.charts.files import to_pdf
 from engine.report.charts.style import COLUMN, INK, PALETTE
 
 HELD = [Effect("sparse", 1, 2.0, (0.5, 3.5), 3, is_told=True), Effect("small", 2, -1.0, None, 2, note="a")]
@@ -41,3 +44,12 @@ def test_the_best_arm_stands_above() -> None:
 
 def test_in_a_column_it_is_85_mm_wide() -> None:
     assert draw_effects(EFFECTS, COLUMN).get_figwidth() == pytest.approx(85 / 25.4)
+
+
+def test_the_longest_name_leaves_the_axis_its_room() -> None:
+    """Matplotlib warns where names leave none, and a warning is an error here."""
+    long = replace(EFFECTS, points=[("default", [Effect("a_name_" + "x" * 57, 0, 1.0, (0.5, 1.5), 3)])])
+    figure = draw_effects(long, COLUMN)
+    assert to_pdf(figure)
+    axes = figure.axes[0]
+    assert axes.get_yticklabels()[0].get_text().count("\n") == 3

@@ -7,7 +7,7 @@ import pytest
 from engine.report.charts.bars import Bars, draw_bars
 from engine.report.charts.curves import Curves, draw_curves
 from engine.report.charts.files import to_svg
-from engine.report.charts.style import PALETTE, colour_of, mark_of, short_number
+from engine.report.charts.style import PALETTE, break_name, colour_of, mark_of, short_number
 
 
 def test_a_legend_names_all_in_as_many_columns_as_fit() -> None:
@@ -51,3 +51,12 @@ def test_a_legend_of_more_names_than_fit_is_left_out_and_that_is_told() -> None:
 def test_no_two_of_a_hundred_arms_look_alike() -> None:
     assert len({(colour_of(at), mark_of(at)) for at in range(110)}) == 110
     assert len({mark_of(at) for at in range(9)}) == 9, "in grey, too, the ninth arm is not the first"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [("short", ["short"]), ("longformer_pruned_twice", ["longformer_", "pruned_twice"]),
+     ("x" * 30, ["x" * 12, "x" * 12, "x" * 6])],
+)  # fmt: skip
+def test_a_long_name_is_broken_where_its_words_end(name: str, lines: list[str]) -> None:
+    assert break_name(name, 12).split("\n") == lines
