@@ -7,6 +7,7 @@ nothing at all, because the luck of a seed is unknown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -199,19 +200,29 @@ def _footnote(comparison: Comparison) -> str:
 
 
 def interval_text(comparison: Comparison) -> str:
-    """Return `+1.20 points [-0.40, +2.80], n=3` for accuracies, plain numbers for other metrics."""
-
-    def write(value: float) -> str:
-        return f"{100 * value:+.2f}" if comparison.is_share else f"{value:+.5g}"
-
+    """Return `+1.20 points [-0.40, +2.80], n=3` for accuracies, `-26 images/s [-58, +5], n=3` for other metrics."""
     spread, has_edges = comparison.difference, not comparison.is_exact
-    edges = (
-        f" [{write(spread.low)}, {write(spread.high)}]"
-        if has_edges and spread.low is not None and spread.high is not None
-        else ""
-    )
+    held = (spread.low, spread.high) if has_edges and spread.low is not None and spread.high is not None else None
+    edges = f" [{', '.join(_difference_text(comparison, edge) for edge in held)}]" if held else ""
     alone = " of images alone" if edges and spread.over == "images" else ""
-    return f"{write(spread.mean)}{' points' if comparison.is_share else ''}{edges}{alone}, n={spread.n}"
+    return f"{_difference_text(comparison, spread.mean)}{_unit_text(comparison)}{edges}{alone}, n={spread.n}"
+
+
+def _difference_text(comparison: Comparison, value: float) -> str:
+    """Return a difference in as many decimals as its interval has two digits for, without one in five digits."""
+    if comparison.is_share:
+        return f"{100 * value:+.2f}"
+    low, high = comparison.difference.low, comparison.difference.high
+    if comparison.is_exact or low is None or high is None or not 0 < high - low < math.inf:
+        return f"{value:+,.0f}" if abs(value) >= 1000 else f"{value:+.5g}"
+    return f"{value:+,.{max(0, 1 - math.floor(math.log10((high - low) / 2)))}f}"
+
+
+def _unit_text(comparison: Comparison) -> str:
+    if comparison.is_share:
+        return " points"
+    unit = METRICS[comparison.metric].unit if comparison.metric in METRICS else ""
+    return f" {unit}" if unit in ("images/s", "ms", "s", "J", "bytes") else ""
 
 
 def left_out_text(comparison: Comparison) -> str:

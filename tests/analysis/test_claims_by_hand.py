@@ -202,6 +202,14 @@ def test_effects_are_written_in_points_or_plain_numbers() -> None:
     assert interval_text(replace(wide, metric="params", difference=alike)) == "+0.012, n=3"
 
 
+def test_effects_have_no_more_digits_than_their_interval_and_the_unit_of_their_metric() -> None:
+    speed = replace(_found(0.0, None), metric="train_images_per_second")
+    wide = Interval(-26.388, 12.0, -58.092, 5.3171, 3)
+    assert interval_text(replace(speed, difference=wide)) == "-26 images/s [-58, +5], n=3"
+    many = Interval(112_460.0, 0.0, 112_460.0, 112_460.0, 3)
+    assert interval_text(replace(speed, metric="params", difference=many)) == "+112,460, n=3"
+
+
 @pytest.mark.parametrize(("p", "text"), [(0.0341, "p 0.0341"), (1e-6, "p 1e-06"), (9e-7, "p below 1e-6"), (1.0, "p 1")])
 def test_a_p_is_never_zero(p: float, text: str) -> None:
     assert p_text(p) == text

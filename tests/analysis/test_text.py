@@ -46,7 +46,7 @@ def test_another_metric_is_told_in_its_own_unit() -> None:
     told = lines(metric="infer_latency", images=None, means=(62.0, 60.0), difference=over_seeds, tests=1)
     assert told == [
         "infer_latency: b 62, a 60",
-        "  difference +0.02 [+0.005, +0.035], n=4 (95 % interval over common seeds)",
+        "  difference +0.020 ms [+0.005, +0.035], n=4 (95 % interval over common seeds)",
         "  relative +0.03 %",
         "  p 0.02; p 0.04 after Holm over this table",
         "  could detect 0.0123 (power 80 %, at p < 0.05)",
@@ -58,7 +58,7 @@ def test_a_speed_is_told_as_a_ratio_from_rounds_side_by_side() -> None:
     low, high = speed.edges
     assert lines(metric="infer_latency", images=None, smallest=None, means=(62.0, 60.0), speed=speed) == [
         "infer_latency: b 62, a 60",
-        "  difference +0.02 [+0.005, +0.035], n=4 (95 % interval over rounds side by side)",
+        "  difference +0.020 ms [+0.005, +0.035], n=4 (95 % interval over rounds side by side)",
         "  relative +0.03 %",
         "  p 0.02 over rounds; p 0.04 after Holm over this table",
         f"  side by side 0.8 times as much [{low:.4g}, {high:.4g}]",
