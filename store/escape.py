@@ -13,7 +13,7 @@ TEX_SIGNS = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "±": r"$\pm$", "†": r"$^\dagger$", "\u2013": "--", "…": r"\dots{}",
+    "±": r"$\pm$", "†": r"$^\dagger$", "‡": r"$^\ddagger$", "\u2013": "--", "…": r"\dots{}",
 }  # fmt: skip
 # What begins or ends something in the midst of a line of Markdown (CommonMark, GitHub's tables, strikes and formulas);
 # a word_with_lines, [a] or [1, 2] and a lone < or & do not, and stay readable.

@@ -47,7 +47,7 @@ def draw_bars(bars: Bars, paper: Paper = SCREEN) -> Figure:
 
 def draw_panels(charts: Sequence[Bars], paper: Paper = SCREEN) -> Figure:
     """Return charts of the same arms below one another, with one legend: a figure as the paper has it."""
-    high = 1.65 if len(charts) > 1 else 2.6  # inches a panel
+    high = 1.6 if len(charts) > 1 else 2.6  # inches a panel
     with paper.style():
         figure = paper.figure(high * len(charts) + 0.2 + 0.17 * len(charts[0].values) / 2, _width(charts[0], paper))
         axes = figure.subplots(len(charts), 1, squeeze=False)[:, 0]

@@ -19,6 +19,7 @@ MOST_ROWS = 36  # of one float, headings counted: what a page of small print hol
 HEAD_ROWS = 3
 ROW_GAP = 0.5  # lines between two rows of words
 LINE = 72.0  # letters of small print in a line of a page of one column, the narrowest that a table of words may meet
+WIDE = 80.0  # letters of a table of numbers in such a line: 345 pt, and the whole width of a page of two columns is more
 NUMBER = re.compile(r"(?P<whole>[-+]?[\d,]+)(?P<rest>(\.\d+)?)(?P<tail>.*)", re.DOTALL)
 
 
@@ -37,16 +38,24 @@ class Printed:
 
 @dataclass(frozen=True)
 class Float:
-    """The tabulars that stand under one caption; `part` tells it from others of its table, `notes` are the last's."""
+    """The tabulars that stand under one caption; `part` tells it from others of its table, `notes` are the last's.
+
+    `is_wide`: over all columns of the page.
+    """
 
     pieces: Sequence[Printed]
     part: str
     label: str
     notes: Sequence[str]
+    is_wide: bool = False
 
 
 def print_floats(table: Table, is_words: bool = False) -> list[Float]:
-    """Return the table as floats that each fit a page; of words alone it is as wide as the page's text."""
+    """Return the table as floats that each fit a page.
+
+    One of words alone, or whose numbers are too many for a column of print, is as wide as the page's text.
+    """
+    is_wide = is_words or len(narrow_tables(table)) > 1
     cut = [part for piece in _columns_of(table, is_words) for part in _rows_of(piece)]
     groups = list(_grouped([_print_words(part) if is_words else _print_numbers(part) for part in cut]))
     last = len(groups) - 1
@@ -56,13 +65,17 @@ def print_floats(table: Table, is_words: bool = False) -> list[Float]:
             f"part {at + 1} of {last + 1}" if last else "",
             f"-{at + 1}" if at else "",
             table.notes if at == last else (),
+            is_wide,
         )
         for at, group in enumerate(groups)
     ]
 
 
 def _columns_of(table: Table, is_words: bool) -> list[Table]:
-    return [_some_columns(table, held) for held in _word_pieces(table)] if is_words else narrow_tables(table)
+    if is_words:
+        return [_some_columns(table, held) for held in _word_pieces(table)]
+    narrow = narrow_tables(table)
+    return narrow if len(narrow) == 1 else narrow_tables(table, WIDE)
 
 
 def _word_pieces(table: Table) -> Iterator[list[int]]:
