@@ -10,12 +10,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.analysis.grids import level_names, short_name, telling
-from engine.analysis.things import BONDS, EPOCHS, HEADS, THINGS, Settings, factor_of, rule_at, same_form, without_idle
+from engine.analysis.things import (
+    BONDS,
+    EPOCHS,
+    HEADS,
+    THINGS,
+    TINY_VIT_ONLY,
+    Settings,
+    factor_of,
+    is_foreign,
+    rule_at,
+    same_form,
+    without_idle,
+)
 
 LENGTHS = (EPOCHS, "train.epochs", "prune.recover_epochs")
 KNOWN = tuple(dict.fromkeys(THINGS.values()))
 HEADINGS = {"distillation loss": "loss", "distillation temperature": "temperature", "first weights": "begins from"}
-NOTHING = "none"
+NOTHING, FOREIGN = "none", "\u2013"  # what an arm has not, and what its network cannot have
 WIDEST = 36  # letters
 
 
@@ -75,7 +87,9 @@ def _varied(
     heading, told = HEADINGS.get(name, short_name(name)), sorted(paths, key=telling)
     names = level_names(paths, [trees[arm] for arm in examples], HEADS.get(name, ""))
     texts = dict(zip(distinct, _told_apart([_bare(text, heading) for text in names]), strict=True))
-    return Varied(heading, {arm: texts[level] for arm, level in levels.items()}, tuple(told))
+    foreign = [arm for arm in trees if name in TINY_VIT_ONLY and is_foreign(trees[arm])]
+    found = {arm: texts[level] for arm, level in levels.items()} | dict.fromkeys(foreign, FOREIGN)
+    return Varied(heading, found, tuple(told))
 
 
 def _told_apart(texts: Sequence[str]) -> list[str]:

@@ -57,6 +57,7 @@ THINGS = {
 }
 TAUGHT = tuple(dict.fromkeys(name for path, name in THINGS.items() if path.startswith(("teacher", "distill"))))
 # Where one of these differs, the thing is another one as a whole; else several settings of it differ by themselves.
+TINY_VIT_ONLY = ("windows", "attention", "padding")
 HEADS = {"student": "student.arch", "attention": "student.attention.kind", "pruning": "prune.ratio",
          "quantisation": "quantize.backend",
          "teacher": "teacher.arch", "teacher training": "teacher.train",
@@ -234,9 +235,13 @@ def _one_untaught(first: Settings, second: Settings) -> bool:
     return is_taught(first) != is_taught(second)
 
 
+def is_foreign(settings: Settings) -> bool:
+    """Whether the student is no TinyViT: windows and a choice of attention are TinyViT's."""
+    return not str(settings.get("student.arch", "tiny_vit")).startswith("tiny_vit")
+
+
 def _one_foreign(first: Settings, second: Settings) -> bool:
-    """Whether one student is no TinyViT: windows and a choice of attention are TinyViT's."""
-    return any(not str(one.get("student.arch", "")).startswith("tiny_vit") for one in (first, second))
+    return any("student.arch" not in one or is_foreign(one) for one in (first, second))
 
 
 def _one_of_a_run(first: Settings, second: Settings) -> bool:
@@ -289,7 +294,7 @@ def _both_known(rule: Callable[[Settings, Settings], bool]) -> Callable[[Setting
 
 BONDS = (
     Bond("teacher", TAUGHT, _one_untaught),
-    Bond("student", ("windows", "attention", "padding"), _one_foreign),
+    Bond("student", TINY_VIT_ONLY, _one_foreign),
     Bond("teacher", ("teacher weights", "teacher training", "teacher head", "teacher seed"), _one_of_a_run, True),
     Bond("teacher", ("teacher weights",), _other_files),
     Bond("teacher", ("teacher input",), _always, True),

@@ -44,6 +44,11 @@ def test_attention_is_told_by_its_kind_and_by_more_where_that_is_not_enough() ->
     assert factors(a={}, b=LONG, c=wide) == {"attention": ["window", "longformer, radius 2", "longformer, radius 3"]}
 
 
+def test_a_network_that_is_no_tiny_vit_has_no_choice_of_attention() -> None:
+    found = factors(a={}, b=LONG, c={"student.arch": "timm/mobilenetv3_large_100"})
+    assert found["attention"] == ["window", "longformer", "\u2013"]
+
+
 def test_a_single_setting_is_named_once() -> None:
     assert factors(a={"train.lr": 0.1}, b={"train.lr": 0.2}) == {"lr": ["0.1", "0.2"]}
     hot = {**CLIP, "distill.temperature": 4.0}
