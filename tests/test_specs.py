@@ -171,7 +171,7 @@ def test_made_small_it_fetches_nothing_and_keeps_its_arms_apart(path: Path, tmp_
 
 def test_init_ships_every_spec(tmp_path: Path) -> None:
     made = {path.name for path in lay_out(tmp_path)}
-    assert {path.name for path in (ROOT / "specs").iterdir()} <= made
+    assert {path.name for path in (ROOT / "specs").rglob("*.yaml")} <= made
     for path in SPECS:
         assert isinstance(load_spec(tmp_path / "specs" / path.name, (), [tmp_path / "specs" / SMALL.name]), Spec)
 

@@ -78,6 +78,19 @@ def claim_problems(spec: Spec, layers: Layers) -> list[Problem]:
     return problems
 
 
+def column_problems(spec: Spec, layers: Layers) -> list[Problem]:
+    """Return columns of the report that no run has, and those that are named twice."""
+    problems = []
+    columns = spec.report.columns or []
+    for at, name in enumerate(columns):
+        where, path = layers.where(("report", "columns", at)), f"report.columns.{at}"
+        if name not in METRICS:
+            problems.append(Problem(where, path, f"{name!r} is no metric", closest_hint(name, METRICS)))
+        if name in columns[:at]:
+            problems.append(Problem(where, path, f"column {name!r} is named twice", "name each metric once"))
+    return problems
+
+
 def _claim_problem(layers: Layers, at: int, word: str, what: str, fix: str) -> Problem:
     return Problem(layers.where(("claims", at, word)), f"claims.{at}.{word}", what, fix)
 

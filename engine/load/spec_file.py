@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from engine.errors import Problem, SpecError
 from engine.load.arms import tidy_arms
 from engine.load.cells import check_cells, explain_all, matrix_problems, same_arms, same_points, too_many_cells
-from engine.load.ignored import check_set_arms, claim_problems, distill_problems, doubts
+from engine.load.ignored import check_set_arms, claim_problems, column_problems, distill_problems, doubts
 from engine.load.layers import Layers, read_layers
 from engine.load.overlays import apply_over, change_arms, read_overlays
 from engine.spec import Spec
@@ -36,7 +36,8 @@ def load_spec(path: str | Path, overrides: Sequence[str] = (), overlays: Sequenc
         problems, cells = check_cells(layers, spec)
         if spec is not None and not problems:
             spec.keep_cells(cells)
-            problems = [*claim_problems(spec, layers), *distill_problems(spec, layers)]
+            problems = [*claim_problems(spec, layers), *column_problems(spec, layers)]
+            problems += distill_problems(spec, layers)
             problems += [] if over or problems else [*same_arms(spec, layers), *same_points(spec, layers)]
             spec.keep_doubts(doubts(spec, layers))
     problems = _once([*more, *problems])

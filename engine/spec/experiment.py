@@ -18,7 +18,6 @@ from engine.spec.prune import Prune
 from engine.spec.quantize import Quantize
 from engine.spec.teacher import Assistant, Teacher, head_problem
 from engine.spec.training import Explain, Measure, Resources, Train
-from store.metrics import METRICS
 
 
 class Claim(Model):
@@ -142,16 +141,6 @@ class ReportLook(Model):
         description="metrics that the tables of results show, in this order, as xp sql names them in `results`; absent "
         "= those that the runs have figures of. test_top1 brings its change against the baseline",
     )
-
-    @field_validator("columns")
-    @classmethod
-    def _columns_known(cls, columns: list[str] | None) -> list[str] | None:
-        for at, name in enumerate(columns or ()):
-            if name not in METRICS:
-                raise refuse(f"{name!r} is no metric", closest_hint(name, METRICS))
-            if name in (columns or ())[:at]:
-                raise refuse(f"column {name!r} is named twice", "name each metric once")
-        return columns
 
 
 class Spec(Settings):

@@ -121,6 +121,15 @@ def test_claims_have_ids_of_their_own(tmp_path: Path) -> None:
     legal(tmp_path, PAIR + both % "two")
 
 
+def test_columns_of_the_page_are_metrics_named_once(tmp_path: Path) -> None:
+    ((place, path, what, fix),) = problems_of(tmp_path, "report: {columns: [test_top1, parms]}\n")
+    assert (place, path, what) == ("4:31", "report.columns.1", "'parms' is no metric")
+    assert fix.startswith("did you mean 'params'")
+    ((_, path, what, _),) = problems_of(tmp_path, "report: {columns: [params, params]}\n")
+    assert (path, what) == ("report.columns.1", "column 'params' is named twice")
+    legal(tmp_path, "report: {columns: [params, test_top1]}\n")
+
+
 def test_set_makes_no_arm_by_a_slip(tmp_path: Path) -> None:
     slip = "arms.bb.train.lr=0.2"
     arms = "arms: {b1: {}, c1: {train.lr: 0.1}}\n"

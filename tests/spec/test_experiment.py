@@ -234,12 +234,7 @@ def test_a_mask_that_grows_is_tested_at_its_end() -> None:
         settings(prune=grown, train={"checkpoint": "best_val"})
 
 
-def test_columns_of_the_page_are_metrics_named_once() -> None:
+def test_a_page_has_columns_or_does_not_speak_of_them() -> None:
     assert spec(report={"columns": ["params", "test_top1"]}).report.columns == ["params", "test_top1"]
-    for columns, what in (
-        (["parms"], "'parms' is no metric"),
-        (["params", "params"], "named twice"),
-        ([], "at least 1"),
-    ):
-        with pytest.raises(ValidationError, match=what):
-            spec(report={"columns": columns})
+    with pytest.raises(ValidationError, match="at least 1"):
+        spec(report={"columns": []})

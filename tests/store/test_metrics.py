@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,16 @@ def test_logged_names_are_those_of_the_source() -> None:
     assert [name for name, one in METRICS.items() if not one.logged] == ["epochs_spent", "train_seconds"]
 
 
+def _joined_parts(nodes: Sequence[ast.AST]) -> list[ast.Constant]:
+    values = [value for node in nodes if isinstance(node, ast.JoinedStr) for value in node.values]
+    return [value for value in values if isinstance(value, ast.Constant)]
+
+
 def test_every_metric_is_logged_inside_a_job() -> None:
     files = [path for room in LOGGING for path in (ENGINE / room).rglob("*.py")]
     nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
     told = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    middles = {str(part.value) for part in _joined_parts(nodes) if re.fullmatch("_[a-z]+_", str(part.value))}
     needed = {name for one in METRICS.values() for name in one.logged}
-    assert needed - told == set(), "no job logs these: their columns would stay empty"
+    made = {name for name in needed if any(middle in name for middle in middles)}  # as f"{curve}_auc_{kind}"
+    assert needed - told - made == set(), "no job logs these: their columns would stay empty"

@@ -19,7 +19,7 @@ MOST_ROWS = 36  # of one float, headings counted: what a page of small print hol
 HEAD_ROWS = 3
 ROW_GAP = 0.5  # lines between two rows of words
 LINE = 72.0  # letters of small print in a line of a page of one column, the narrowest that a table of words may meet
-WIDE = 80.0  # letters of a table of numbers in such a line: 345 pt, and the whole width of a page of two columns is more
+WIDE = 80.0  # letters of a table of numbers in such a line, 345 pt; over both columns of a page of two there is more
 NUMBER = re.compile(r"(?P<whole>[-+]?[\d,]+)(?P<rest>(\.\d+)?)(?P<tail>.*)", re.DOTALL)
 
 
