@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -77,6 +78,12 @@ class SyntheticHome:
         _put(attempt.result, vouch(self.home.job(job), attempt, about) if self.sealed else about)
         os.link(attempt.result, self.home.job(job).result)
         self.outcome(attempt, "done")
+
+    def unfinish(self, run: Mapping[str, Any]) -> None:
+        """Leave the student of a run as one that was never begun."""
+        job = self.home.job(run["jobs"]["student"])
+        job.result.unlink()
+        shutil.rmtree(job.root / "attempts")
 
     def outcome(self, attempt: AttemptFolder, outcome: str, reason: str = "") -> None:
         about = {"outcome": outcome, "exit": 0, "reason": reason, "slot": "cpu:0"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -188,9 +187,7 @@ def test_latex_is_balanced_and_escaped(pages: dict[str, Path]) -> None:
 def test_holes_and_failures_are_said_plainly(tmp_path: Path) -> None:
     made = SyntheticHome(tmp_path / "home")
     runs = made.experiment("paper", ARMS, seeds=(0, 1))
-    job = made.home.job(runs[3]["jobs"]["student"])
-    job.result.unlink()
-    shutil.rmtree(job.root / "attempts")
+    made.unfinish(runs[3])
     collect(made.home)
     holes = list_missing(made.home, "paper")
     assert any("1 of 6 runs are queued: proposed" in hole for hole in holes)

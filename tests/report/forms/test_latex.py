@@ -74,9 +74,7 @@ def test_the_document_compiles_and_nothing_stands_out(folder: Path, tmp_path: Pa
 def test_a_half_done_experiment_says_so_in_the_document_and_in_a_comment_of_the_part(tmp_path: Path) -> None:
     made = SyntheticHome(tmp_path / "home")
     runs = made.experiment("paper", ARMS, seeds=(0, 1))
-    job = made.home.job(runs[3]["jobs"]["student"])
-    job.result.unlink()
-    shutil.rmtree(job.root / "attempts")
+    made.unfinish(runs[3])
     collect(made.home)
     (page,) = make_report(made.home, "paper", ("tex",), tmp_path / "out")
     assert "% HOLE: 1 of 6 runs are queued: proposed" in page.read_text()
