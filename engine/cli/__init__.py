@@ -12,6 +12,7 @@
     bench          bench
     archive        archive
     report         report
+    serve          serve
     results        sql, check, compare, trace, freeze, rebuild
     terminal       the door to the terminal
     render         tables and bars as a terminal shows them
@@ -30,7 +31,21 @@ import os
 import sys
 from typing import NoReturn
 
-from engine.cli import archive, bench, data, export, jobs, profile, report, results, specs, submit, targets, verify
+from engine.cli import (
+    archive,
+    bench,
+    data,
+    export,
+    jobs,
+    profile,
+    report,
+    results,
+    serve,
+    specs,
+    submit,
+    targets,
+    verify,
+)
 from engine.cli.base import app, say
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
@@ -46,6 +61,7 @@ __all__ = [
     "profile",
     "report",
     "results",
+    "serve",
     "specs",
     "submit",
     "targets",

@@ -1,0 +1,15 @@
+"""The dashboard: takes a home, gives pages that stay true while jobs run, and the orders a person may give.
+
+    view       what a page asks and what it gives
+    site       a home as the pages read it: one snapshot held open for all
+    rendering  a view through its template, whole or one live part
+    routes     which page is at which address
+    pages      the pages, a file each
+    actions    orders by clicking
+    streams    what changed, as server-sent events
+    app        all of it as one ASGI application
+    starting   a port, a process
+
+A page is a function in pages/ from what was asked to a View, and a template of the same name in templates/serve/. All
+addresses in pages are relative, so that it works below any prefix. It writes to the home only what an order writes.
+"""

@@ -1,0 +1,72 @@
+"""A home as the pages read it: takes the home, gives the newest snapshot, held open and shared between requests.
+
+Opening a snapshot costs more than most pages do, and two pages of one moment should be of one state. So the site
+keeps one connection for each published file; every request gets a cursor of its own, as DuckDB wants for threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from engine.analysis.snapshot import Snapshot
+from engine.home.paths import Home
+from store.results import Connection, open_snapshot
+
+Mark = tuple[int, int, int]
+
+
+@dataclass
+class _Held:
+    """A published file that is open, and what was asked of it."""
+
+    mark: Mark
+    db: Connection
+    first: Snapshot
+
+
+@dataclass
+class Site:
+    """One home, its open results, and the token that orders need (empty: none is asked for, as in tests)."""
+
+    home: Home
+    token: str = ""
+    _held: _Held | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def results_mark(self) -> Mark | None:
+        """What tells one publication from the next: None before the first."""
+        try:
+            seen = os.stat(self.home.results_db)
+        except FileNotFoundError:
+            return None
+        return seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot | None]:
+        """Give the newest results, or None where nothing was published yet. Raises StoreError for a damaged file."""
+        held = self._newest()
+        if held is None:
+            yield None
+            return
+        cursor = held.db.cursor()
+        try:
+            cursor.execute("use results")
+            # What is known is known of the file, whichever cursor asked.
+            yield Snapshot(self.home, cursor, held.first.known, held.first.judged)
+        finally:
+            cursor.close()
+
+    def _newest(self) -> _Held | None:
+        with self._lock:
+            mark = self.results_mark()
+            if mark is None:
+                self._held = None
+            elif self._held is None or self._held.mark != mark:
+                # The old connection lives as long as a request holds a cursor of it.
+                db = open_snapshot(self.home, seconds=None)
+                self._held = _Held(mark, db, Snapshot(self.home, db))
+            return self._held
