@@ -54,7 +54,7 @@ def test_an_unknown_address_says_where_to_go(browse: Browse, done_home: Home) ->
 def test_an_order_that_changes_nothing_says_why(browse: Browse, done_home: Home) -> None:
     found = browse(done_home).post("/order/cancel", data={"id": "study"})
     assert found.status_code == 422
-    assert "done" in found.headers["HX-Trigger"]
+    assert "nothing changed" in found.headers["HX-Trigger"]
 
 
 def test_an_order_for_an_unknown_id_is_refused(browse: Browse, done_home: Home) -> None:
