@@ -98,6 +98,9 @@ class ExperimentView:
     waiting_seconds: Mapping[str, float] = field(default_factory=dict)  # kind -> estimated, of queued and blocked jobs
     # kind -> seconds that its done jobs took, and were estimated to take
     measured: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    title: str = ""
+    submitted_at: float = 0.0  # unix seconds
+    priority: int = 0
 
     @property
     def is_moving(self) -> bool:
@@ -205,7 +208,10 @@ def tell_shut(home: Home) -> str:
 
 def _view_experiment(row: ExperimentRow, listed: list[JobView]) -> ExperimentView:
     ordered = tuple(sorted(listed, key=lambda job: (-job.seconds, job.job)))
-    return ExperimentView(row.experiment, row.runs, row.jobs, row.seconds, ordered, row.waiting, row.measured)
+    return ExperimentView(
+        row.experiment, row.runs, row.jobs, row.seconds, ordered, row.waiting, row.measured, row.title,
+        row.submitted_at, row.priority,
+    )  # fmt: skip
 
 
 def _title_of(owner: Owners) -> str:

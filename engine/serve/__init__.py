@@ -2,6 +2,11 @@
 
     view       what a page asks and what it gives
     site       a home as the pages read it: one snapshot held open for all
+    kept       what takes long and is made once
+    readings   an experiment as its report says it
+    drawings   its charts as pictures
+    making     reports in their forms
+    machine    what the machine has and does
     rendering  a view through its template, whole or one live part
     routes     which page is at which address
     pages      the pages, a file each

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from engine.analysis.snapshot import Snapshot
 from engine.home.paths import Home
+from engine.serve.kept import Kept
 from store.results import Connection, open_snapshot
 
 Mark = tuple[int, int, int]
@@ -34,6 +35,7 @@ class Site:
 
     home: Home
     token: str = ""
+    kept: Kept = field(default_factory=Kept, repr=False)
     _held: _Held | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
