@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.analysis.crossed import LEAST_SEEDS, agreeing_interval, crossed_interval
-from engine.analysis.fairness import Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
+from engine.analysis.fairness import Fairness, Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
 from engine.analysis.held import family_of, how_it_ran
 from engine.analysis.power import design_of
 from engine.analysis.sentences import say
@@ -178,7 +178,7 @@ def _compare_cell(
     difference = agreeing_interval(crossed, over_seeds) if metric.is_of_predictions else over_seeds
     is_one = _is_one_training(pairs, metric)
     difference = Interval(difference.mean, None, None, None, difference.n) if is_one else difference
-    fairness = [judge_pair(surround(a, metric), surround(b, metric), name) for a, b in pairs]
+    fairness = _judge_pairs(pairs, metric)
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
     compared = Comparison(
         metric=name, cell=cell, arms=(first[0]["arm"], second[0]["arm"]),
@@ -197,6 +197,13 @@ def _compare_cell(
     )  # fmt: skip
     jobs = [[row["measure_job"] for row in side.values()] for side in (one, two)]
     return _compare_rounds(snapshot, compared, jobs) if metric.measured == "once" else compared
+
+
+def _judge_pairs(pairs: Sequence[tuple[Row, Row]], metric: Metric) -> list[Fairness]:
+    """Judge each pair of surroundings once: seeds mostly differ in nothing but their seed, and there may be hundreds."""
+    around = [(surround(a, metric), surround(b, metric)) for a, b in pairs]
+    distinct = {repr(pair): pair for pair in around}
+    return [judge_pair(*pair, metric.name) for pair in distinct.values()]
 
 
 def _timing_notes(metric: Metric) -> list[str]:

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-MOST = 128  # values
+MOST = 400  # values
 AT_ONCE = 3  # in threads of their own: they share the machine with the jobs
 
 

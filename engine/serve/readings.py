@@ -1,4 +1,4 @@
-"""An experiment as its report says it: takes a site and a name, gives the report's page, kept while it holds.
+"""An experiment as its report says it: takes a site and a name, gives the report's chapter, kept while it holds.
 
 Of a thousand runs a page takes seconds, and a study that runs publishes every few seconds. So it is made in a thread,
 once for each published file at most; meanwhile, and for a while after it (REST times as long as it took), the last one
@@ -18,6 +18,7 @@ from engine.errors import QueryError
 from engine.serve.site import Mark, Site
 
 if TYPE_CHECKING:  # it draws: what loads seconds of packages is loaded when somebody asks for it
+    from engine.report.document import Chapter
     from engine.report.page import Page
 
 T = TypeVar("T")
@@ -28,12 +29,16 @@ SOON = 1.0  # seconds until a page that is being made is asked for again
 
 @dataclass(frozen=True)
 class Reading:
-    """A page, the published file it is of, when it was made (unix seconds) and how long that took."""
+    """A page with its charts and maps, the published file it is of, when it was made (unix seconds), and in how long."""
 
-    page: Page
+    chapter: Chapter
     mark: Mark | None
     at: float
     seconds: float
+
+    @property
+    def page(self) -> Page:
+        return self.chapter.page
 
 
 @dataclass(frozen=True)
@@ -87,12 +92,13 @@ def _rest_of(reading: Reading) -> float:
 
 def _make(site: Site, name: str, mark: Mark | None) -> bool:
     """Put a page where `look_now` finds it: of what is kept by published file, only that it was made."""
+    from engine.report import make_chapter
     from engine.report.reading import read_page
 
     begun = time.monotonic()
     with site.snapshot() as snapshot:
-        page = read_page(known(snapshot), name)
-    site.kept.put(("reading", name), Reading(page, mark, time.time(), time.monotonic() - begun))
+        chapter = make_chapter(site.home, read_page(known(snapshot), name))
+    site.kept.put(("reading", name), Reading(chapter, mark, time.time(), time.monotonic() - begun))
     return True
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from engine.serve.pages.compare import show_compare
+from engine.serve.pages.curves import show_curves
 from engine.serve.pages.experiment import show_experiment
 from engine.serve.pages.home import show_home
+from engine.serve.pages.origin import show_origin
+from engine.serve.pages.pictures import show_chart, show_map
 from engine.serve.pages.queue import show_queue
 from engine.serve.pages.reports import show_reports
 from engine.serve.pages.run import show_run
@@ -16,6 +19,10 @@ from engine.serve.view import Page
 PAGES: dict[str, Page] = {
     "/": show_home,
     "/e/{experiment}": show_experiment,
+    "/e/{experiment}/curves": show_curves,
+    "/e/{experiment}/chart/{chart}.svg": show_chart,
+    "/e/{experiment}/map/{map}.png": show_map,
+    "/e/{experiment}/origin": show_origin,
     "/runs": show_runs,
     "/compare": show_compare,
     "/run/{run}": show_run,

@@ -1,0 +1,46 @@
+"""What an experiment lacks for a page: takes a site and a name, gives what would fill it and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.analysis.lacking import recorded_lacking
+from engine.inspect.status import ExperimentView
+from engine.serve.readings import await_briefly
+from engine.serve.site import Site
+
+PATIENCE = 0.4  # seconds
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Runs that are wanted together: what they are for, why, and what they cost ("" where no run helps)."""
+
+    what: str
+    why: str
+    price: str
+
+
+@dataclass(frozen=True)
+class Lacks:
+    """All that is wanted and what it costs together, or `unknown`: why that cannot be told here."""
+
+    wanted: Sequence[Wanted]
+    total: str
+    unknown: str = ""
+
+
+def ask_lacks(site: Site, view: ExperimentView) -> Lacks | None:
+    """Return what an experiment lacks now; None while that is being found out, as its jobs are planned anew for it."""
+    name = view.experiment
+    key = ("lacks", name, site.results_mark(), tuple(sorted(view.jobs.items())))
+    return await_briefly(site.kept.begin(key, lambda: _find(site, name)), PATIENCE)
+
+
+def _find(site: Site, name: str) -> Lacks:
+    found = recorded_lacking(site.home, name)
+    if isinstance(found, str):
+        return Lacks((), "", found)
+    wanted = [Wanted(one.what, one.why, str(found.price_of(one)) if one.places else "") for one in found.needs]
+    return Lacks(wanted, str(found.total) if found.needs else "")
