@@ -200,7 +200,7 @@ def _compare_cell(
 
 
 def _judge_pairs(pairs: Sequence[tuple[Row, Row]], metric: Metric) -> list[Fairness]:
-    """Judge each pair of surroundings once: seeds mostly differ in nothing but their seed, and there may be hundreds."""
+    """Judge each pair of surroundings once: hundreds of seeds mostly differ in nothing but their seed."""
     around = [(surround(a, metric), surround(b, metric)) for a, b in pairs]
     distinct = {repr(pair): pair for pair in around}
     return [judge_pair(*pair, metric.name) for pair in distinct.values()]

@@ -108,7 +108,9 @@ def _note(said: Answer, status: int) -> Response:
 
 def _stream(site: Site) -> Handler:
     async def answer(request: Request) -> Response:
-        return StreamingResponse(changes(site), media_type="text/event-stream", headers={"cache-control": "no-store"})
+        return StreamingResponse(
+            changes(site.watcher), media_type="text/event-stream", headers={"cache-control": "no-store"}
+        )
 
     return answer
 

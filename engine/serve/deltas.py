@@ -12,20 +12,33 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.serve.live import ALL, SHIFT, Link, LiveJob, Read
-from engine.serve.site import Mark, Site
+from engine.analysis.snapshot import Snapshot
+from engine.home.paths import Home
+from engine.serve.live import Link, LiveJob, Read
 from engine.serve.thinning import PER_PART, thin
 from store.points import Points
 
 Axis = Literal["step", "epoch", "at"]
+Mark = tuple[int, int, int]  # what tells one publication from the next
 JOBS, NAMES = 256, 64  # of one question
 HELD_JOBS, HELD_CURVES = 256, 64  # that a server keeps in memory
+
+
+class Published(Protocol):
+    """A home and its newest results: a Site."""
+
+    home: Home
+
+    def results_mark(self) -> Mark | None: ...
+
+    def snapshot(self) -> AbstractContextManager[Snapshot | None]: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,7 @@ class Place:
 class Deltas:
     """What a server knows of watched jobs, for all who watch. At most HELD_JOBS jobs and HELD_CURVES answers."""
 
-    site: Site
+    site: Published
     _jobs: OrderedDict[tuple[Mark | None, str], LiveJob] = field(default_factory=OrderedDict)
     _curves: OrderedDict[tuple[Any, ...], dict[str, Points]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

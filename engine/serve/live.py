@@ -1,4 +1,4 @@
-"""Running jobs' points as their journals grow: takes a job's folder and how far it was published, gives what came since.
+"""Running jobs' points as journals grow: takes a job's folder and how far it was published, gives what came since.
 
 One `LiveJob` serves all who watch a job: its journals are read once, from where the published results end, and what was
 read is kept thinned, so that its memory does not grow with the journal. Which attempts count, and up to which line, is

@@ -18,9 +18,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from engine.home.paths import OWN_NAME
 from engine.serve.deltas import JOBS, NAMES, Axis, Delta, Series, Watched
 from engine.serve.view import Asked, Raw
-from engine.home.paths import OWN_NAME
 
 AXES = ("step", "epoch", "at")
 LEAST_WIDTH, MOST_WIDTH = 50, 4000

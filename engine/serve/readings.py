@@ -29,7 +29,7 @@ SOON = 1.0  # seconds until a page that is being made is asked for again
 
 @dataclass(frozen=True)
 class Reading:
-    """A page with its charts and maps, the published file it is of, when it was made (unix seconds), and in how long."""
+    """A page with its charts and maps, the published file it is of, when it was made (unix seconds), in how long."""
 
     chapter: Chapter
     mark: Mark | None

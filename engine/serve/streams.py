@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from engine.home.paths import Home
-from engine.serve.site import Site
+from engine.serve.deltas import Published
 from store.queue import Queue, QueueFault
 
 LOOK = 0.25  # seconds between looks
@@ -28,15 +28,15 @@ MOST = 200  # running jobs whose journals are looked at
 FileMark = tuple[int, int, int] | None
 
 
-async def changes(site: Site) -> AsyncIterator[str]:
+async def changes(watcher: Watcher) -> AsyncIterator[str]:
     """Yield the text of events until the reader goes away."""
-    listener = site.watcher.join()
+    listener = watcher.join()
     try:
         yield "retry: 2000\n\n"
         while True:
             yield await listener.next_text()
     finally:
-        site.watcher.leave(listener)
+        watcher.leave(listener)
 
 
 @dataclass(eq=False)
@@ -64,7 +64,7 @@ class Listener:
 class Watcher:
     """Looks at a home for all who listen: its task lives as long as there is one of them."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Published) -> None:
         self._site = site
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
@@ -104,7 +104,7 @@ class Watcher:
 class Look:
     """What a home's files looked like at the last look."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Published) -> None:
         self._site = site
         self._seen: dict[str, object] = {}
         self._sizes: dict[str, FileMark] = {}
@@ -155,7 +155,7 @@ def _file_mark(path: str) -> FileMark:
     return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
-MARKS: dict[str, Callable[[Site], object]] = {
+MARKS: dict[str, Callable[[Published], object]] = {
     "queue": lambda site: _queue_mark(site.home),
     "results": lambda site: site.results_mark(),
 }

@@ -74,7 +74,7 @@ def _sorted(lines: Sequence[Line], at: int, order: Order, *, is_word: bool) -> l
 
 
 def number_of(text: str) -> float:
-    """Return the number that a finished entry begins with, NaN where it begins with none: `21.40 M ± 0.10 M` is 21.4e6."""
+    """Return the number that a finished entry begins with, 21.4e6 of `21.40 M ± 0.10 M`; NaN where there is none."""
     found = NUMBER.match(text)
     if found is None:
         return math.nan

@@ -254,7 +254,9 @@ def _fill_curves(home: Home, students: Sequence[tuple[str, float]], steps: int) 
         db.execute("set timezone = 'UTC'; set preserve_insertion_order = true")
         db.execute(CURVE_ROWS, values)
         db.execute(TEST_ROWS, {name: values[name] for name in ("jobs", "tops", "steps", "curves", "start")})
-        db.execute(IMAGE_ROWS, {name: values[name] for name in ("jobs", "tops", "steps", "curves")} | {"images": IMAGES})
+        db.execute(
+            IMAGE_ROWS, {name: values[name] for name in ("jobs", "tops", "steps", "curves")} | {"images": IMAGES}
+        )
 
 
 CURVE_ROWS = """

@@ -1,4 +1,4 @@
-"""The first page: takes a home, gives its experiments with how far they are, newest first, and what the machine does."""
+"""The first page: takes a home, gives its experiments, newest first, how far they are, and what the machine does."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Front:
-    """A page of experiments, how many the filter leaves of all, and a line on why nothing goes on; "" when all is well."""
+    """A page of experiments, how many the filter leaves of all, and why nothing goes on; "" when all is well."""
 
     experiments: Sequence[Line]
     found: int
