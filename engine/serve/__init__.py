@@ -10,6 +10,9 @@
     rendering  a view through its template, whole or one live part
     routes     which page is at which address
     pages      the pages, a file each
+    run_rows   every run with its state now, and columns by name
+    filtering  what is typed over a table of runs
+    grouping   means and intervals of runs in groups
     actions    orders by clicking
     points     curves as JSON for a page's script
     deltas     new points by cursor
