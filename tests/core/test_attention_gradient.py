@@ -21,14 +21,14 @@ from tests.core.test_vit_attention import images as small_images
 from tests.core.test_vit_attention import vit
 
 CLASSES = torch.tensor([1, 3])
-PADDED = {"windows": [7, 4, 4, 4]}  # of 112 px: 7 x 7 places in windows of 4, the last of them padded
+PADDED: dict[str, Any] = {"windows": [7, 4, 4, 4]}  # of 112 px: 7 x 7 places in windows of 4, the last of them padded
 
 
 def images(size: int = 56) -> Tensor:
     return torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def gains_by_hand(module: Any, asked: tuple[Any, ...], slopes: Tensor) -> Tensor:
+def gains_by_hand(module: Any, asked: tuple[Any, ...], slopes: Any) -> Any:
     """Return weights times slopes, where the slope by a weight is that of the query's output along the key's value."""
     x, keep = asked[:2]
     split = module.split_heads
@@ -65,7 +65,7 @@ def test_every_pattern_has_the_gains_worked_out_by_hand(pattern: str, select: st
     keep[1, 30:] = False
     slopes = torch.randn(3, 36, 16, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     for combine, projections in product(("joint", "sum", "mean"), ("dual", "shared")):
-        words = {"combine": combine, "projections": projections, "tile": 2, "radius": 1, "globals": 4}
+        words: dict[str, Any] = {"combine": combine, "projections": projections, "tile": 2, "radius": 1, "globals": 4}
         module = longformer(pattern=pattern, select=select, **words)
         for asked in ((tokens(), None, None), (tokens(), keep, None)):
             gains = weight_gains(module, asked, slopes)
