@@ -81,6 +81,7 @@ MAP_WORDS = {
     "gradcam": "Grad-CAM",
     "gradcam_true": "Grad-CAM of the true class",
     "rollout": "rollout",
+    "attention_gradient": "gradient-weighted attention",
 }
 """The kinds of maps, as headings name them."""
 

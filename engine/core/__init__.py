@@ -18,6 +18,7 @@ algorithm_macs   what attention patterns need, whatever is computed
 explain   attention maps
 map_kinds  the kinds of maps that a spec may name
 gradcam   where a class is read off
+attention_gradient  attention where it speaks for a class
 rollout   attention multiplied over blocks
 vit_attention   the attention of timm's plain transformers
 attention_figures   entropy, distance, mass on global tokens

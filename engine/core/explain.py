@@ -10,6 +10,7 @@ last features instead: the L2 norm over channels at each place. Neither needs gr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,15 +77,21 @@ def block_weights(network: TinyViT, images: Tensor) -> dict[str, Tensor]:
 
 def block_inputs(network: TinyViT, images: Tensor) -> dict[str, tuple[Any, ...]]:
     """Return what each attention module is called with, by name: tokens, real ones among them, chosen globals."""
+    called = record_inputs(network, images, dict(network.attention_modules()))
+    return {name: args[:3] for name, args in called.items()}
+
+
+def record_inputs(network: nn.Module, images: Tensor, modules: Mapping[str, nn.Module]) -> dict[str, tuple[Any, ...]]:
+    """Run the network on images without gradients; return what each of its `modules` is called with, by their names."""
     seen: dict[str, tuple[Any, ...]] = {}
 
     def record(name: str) -> Any:
         def hook(_: nn.Module, args: tuple[Any, ...]) -> None:
-            seen[name] = args[:3]
+            seen[name] = args
 
         return hook
 
-    hooks = [module.register_forward_pre_hook(record(name)) for name, module in network.attention_modules()]
+    hooks = [module.register_forward_pre_hook(record(name)) for name, module in modules.items()]
     try:
         with torch.no_grad():
             network(images)
@@ -96,21 +103,34 @@ def block_inputs(network: TinyViT, images: Tensor) -> dict[str, tuple[Any, ...]]
 
 def received_maps(network: TinyViT, images: Tensor, stage: int) -> AttentionMaps:
     """Return the attention received in the last block of `stage`, each map summing to 1."""
-    number = network.shape.stages[stage].depth - 1
-    name = f"stages.{stage}.blocks.{number}"
+    name, block = last_block(network, stage)
+    asked = block_inputs(network, images)[f"{name}.attn"]
+    side = network.shape.stages[stage].side
+    maps = over_even(block, block.attn.probabilities(*asked), asked, torch.Size((images.shape[0], side, side, 1)))
+    return AttentionMaps(maps, "received_attention", name)
+
+
+def last_block(network: TinyViT, stage: int) -> tuple[str, Block]:
+    """Return the block of a stage whose attention is shown, and its name."""
+    name = f"stages.{stage}.blocks.{network.shape.stages[stage].depth - 1}"
     block = network.get_submodule(name)
     assert isinstance(block, Block)
-    asked = block_inputs(network, images)[f"{name}.attn"]
-    side, window = network.shape.stages[stage].side, block.window
-    shape = torch.Size((images.shape[0], side, side, 1))
+    return name, block
+
+
+def over_even(block: Block, weights: Tensor, asked: tuple[Any, ...], shape: torch.Size) -> Tensor:
+    """Return maps of `shape` (B, H, W, 1) as (B, H, W), each summing to 1: what tokens get over what is even.
+
+    `weights` (W, h, N, keys), not negative, are summed over heads and queries; `asked` is what the attention was given.
+    """
     # Padding asks as well, but its answers are thrown away.
-    real = block.cut(torch.ones(shape, dtype=torch.float64, device=images.device))[0]
+    real = block.cut(torch.ones(shape, dtype=torch.float64, device=weights.device))[0]
     got, due = (
-        (token_weights(block, weights.double(), asked[1]).mean(1) * real).sum(1)
-        for weights in (block.attn.probabilities(*asked), block.attn.even_weights(*asked))
+        (token_weights(block, one.double(), asked[1]).mean(1) * real).sum(1)
+        for one in (weights, block.attn.even_weights(*asked))
     )
-    maps = block.paste((got / due.clamp_min(TINY)).reshape(-1, window**2, 1), shape)[..., 0]
-    return AttentionMaps((maps / maps.sum((1, 2), keepdim=True)).float().cpu(), "received_attention", name)
+    maps = block.paste((got / due.clamp_min(TINY)).reshape(-1, block.window**2, 1), shape)[..., 0]
+    return (maps / maps.sum((1, 2), keepdim=True).clamp_min(TINY)).float().cpu()
 
 
 def token_weights(block: Block, weights: Tensor, keep: Tensor | None) -> Tensor:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from engine.core.attention_gradient import gradient_maps
 from engine.core.explain import AttentionMaps, MapUndefined, feature_energy, received_maps
 from engine.core.gradcam import gradcam_maps
 from engine.core.network.tiny_vit import TinyViT
@@ -73,4 +74,5 @@ MAPS: Mapping[str, MapMaker] = {
     "gradcam": lambda network, asked: gradcam_maps(network, asked.images, asked.predicted),
     "gradcam_true": lambda network, asked: gradcam_maps(network, asked.images, asked.labels),
     "rollout": lambda network, asked: rollout_maps(network, asked.images),
+    "attention_gradient": lambda network, asked: gradient_maps(network, asked.images, asked.predicted),
 }

@@ -12,7 +12,7 @@ import torch
 from timm.models.vision_transformer import Attention, VisionTransformer
 from torch import Tensor, nn
 
-from engine.core.explain import AttentionMaps, MapUndefined
+from engine.core.explain import TINY, AttentionMaps, MapUndefined, record_inputs
 
 
 def is_plain(network: nn.Module) -> bool:
@@ -26,20 +26,11 @@ def vit_weights(network: nn.Module, images: Tensor) -> list[Tensor]:
     """Return the softmax weights of each block, (B, h, N, N), prefix tokens first. Raises MapUndefined for others."""
     if not is_plain(network):
         raise MapUndefined(f"xp cannot read the attention of {type(network).__name__}")
-    seen: list[Tensor] = []
     blocks: Any = network.blocks
-
-    def record(attention: Attention, given: tuple[Tensor, ...]) -> None:
-        seen.append(_weights(attention, given[0]))
-
-    hooks = [block.attn.register_forward_pre_hook(record) for block in blocks]
-    try:
-        with torch.no_grad():
-            network(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return seen
+    modules = {f"blocks.{number}.attn": block.attn for number, block in enumerate(blocks)}
+    given = record_inputs(network, images, modules)
+    with torch.no_grad():
+        return [_weights(attention, given[name][0]) for name, attention in modules.items()]
 
 
 def _weights(attention: Attention, tokens: Tensor) -> Tensor:
@@ -55,7 +46,7 @@ def patch_map(network: nn.Module, values: Tensor) -> Tensor:
     embed: Any = network.patch_embed
     down, across = embed.grid_size
     kept = values[:, int(getattr(network, "num_prefix_tokens", 0)) :]
-    return (kept / kept.sum(1, keepdim=True)).view(-1, down, across).float().cpu()
+    return (kept / kept.sum(1, keepdim=True).clamp_min(TINY)).view(-1, down, across).float().cpu()
 
 
 def vit_received(network: nn.Module, images: Tensor) -> AttentionMaps:

@@ -38,7 +38,7 @@ DRAWN = 128  # pixels: a picture's side in the file
 SHARE = 0.6  # of a map's colours; the rest is the image
 FLATNESS = 1e-3  # of its highest value a colour scale spans at least: what rounding leaves of a flat map is no picture
 SHORT = {"received": "received", "energy": "features", "gradcam": "Grad-CAM", "gradcam_true": "Grad-CAM\ntrue class",
-         "rollout": "rollout"}  # fmt: skip
+         "rollout": "rollout", "attention_gradient": "attention\nx gradient"}  # fmt: skip
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]

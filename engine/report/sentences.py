@@ -98,6 +98,9 @@ SENTENCES = {
     "looks_gradcam": "Grad-CAM of the class that the network says, on {layer}",
     "looks_gradcam_true": "Grad-CAM of the true class, on {layer}",
     "looks_rollout": "Rollout over {layer}, mean over heads",
+    "looks_attention_gradient": "Gradient-weighted: the attention that tokens get in {layer} times the gradient by it "
+    "of the logit of the class that the network says, where positive, mean over heads and queries, over what even "
+    "attention would give",
     "looks_figure": "The same test images in every row, right answers and wrong ones as they come. {columns} One "
     "colour scale for each column, from least (dark) to most (bright). Below: the class, and what each network says.",
     "deletion_chart": "Mean over the test images of the probability of the class that each network says of the "

@@ -191,7 +191,7 @@ class Measure(Model):
         return self
 
 
-MapKind = Literal["received", "energy", "gradcam", "gradcam_true", "rollout"]
+MapKind = Literal["received", "energy", "gradcam", "gradcam_true", "rollout", "attention_gradient"]
 
 
 class Explain(Model):
@@ -201,10 +201,11 @@ class Explain(Model):
     maps: list[MapKind] | None = Field(
         None,
         min_length=1,
-        max_length=5,
+        max_length=6,
         json_schema_extra=LATER,
         description="which maps, and by the deletion test what each is worth: the attention that tokens receive, the "
-        "strength of the last features, Grad-CAM of the class predicted or of the true one, attention rollout",
+        "strength of the last features, Grad-CAM of the class predicted or of the true one, attention rollout, "
+        "attention weighted with the gradient of the class predicted",
     )
     deletion: Annotated[
         int, ranged("test images for the deletion test of explain.maps; all where there are fewer", ge=0, le=1_000_000)

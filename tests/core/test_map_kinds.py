@@ -40,5 +40,5 @@ def test_the_true_class_is_another_map_only_where_the_answer_is_wrong() -> None:
 def test_what_a_network_has_not_is_told_with_the_reason() -> None:
     drawn = draw_kinds(timm.create_model("mobilenetv3_small_050", num_classes=5), list(MAPS), asked(64))
     assert list(drawn.maps) == ["energy", "gradcam", "gradcam_true"]
-    assert list(drawn.omitted) == ["received", "rollout"]
+    assert list(drawn.omitted) == ["received", "rollout", "attention_gradient"]
     assert all("MobileNetV3" in reason for reason in drawn.omitted.values())

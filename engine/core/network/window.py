@@ -65,11 +65,16 @@ class WindowAttention(nn.Module):
 
     def probabilities(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """Return the softmax weights (W, h, N, N) by the plain formula, whatever computes the output."""
+        return self.reference(x, keep)[1]
+
+    def reference(self, x: Tensor, keep: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Compute by the plain formula: output (W, N, C) and weights (W, h, N, N)."""
         heads = self.split_heads(self.qkv(self.norm(x)))
         scores = heads.q * self.scale @ heads.k.mT + self.attention_biases[:, self.offsets]
         if keep is not None:
             scores = scores.masked_fill(~keep[:, None, None, :], -torch.inf)
-        return scores.softmax(-1)
+        weights = scores.softmax(-1)
+        return self.join_heads(weights @ heads.v), weights
 
     def even_weights(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
         """Return the weights (W, 1, N, N) of a row that likes all keys alike: what padding alone makes of them."""
