@@ -98,7 +98,9 @@ def misspell_key(dice: random.Random, of: Text) -> tuple[str, set[int], str] | N
     assert spot.key
     word = misspell(dice, of.part(spot.key))
     # a base's word that went may be missed where it belongs
-    lines = {of.line(spot.start), *_parents(of, spot)} if spot.name in ("source", "arch", "name") else {of.line(spot.start)}
+    lines = (
+        {of.line(spot.start), *_parents(of, spot)} if spot.name in ("source", "arch", "name") else {of.line(spot.start)}
+    )
     return of.put(spot.key, word), lines, f"{spot.name} -> {word}"
 
 
@@ -152,7 +154,7 @@ def retype(dice: random.Random, of: Text) -> tuple[str, set[int], str] | None:
     old = of.part(spot.value)
     if spot.kind == "scalar":
         new = dice.choice(("[" + old + "]", "{value: " + old + "}", "yes", "many", "2024-01-01", "true", "1.5", "null"))
-    elif spot.is_flow or spot.kind == "list" and old.startswith("["):
+    elif spot.is_flow or (spot.kind == "list" and old.startswith("[")):
         new = dice.choice(("3", "yes", "some words", "true"))
     else:
         return None
@@ -244,7 +246,12 @@ def punctuate(dice: random.Random, of: Text) -> tuple[str, set[int], str] | None
     assert spot.key
     line, old = of.line(spot.start), of.part(spot.value)
     between = (spot.key[1], spot.value[0])
-    ways = [("no space", between, ":"), ("equals", between, "="), ("equals", between, " = "), ("no colon", between, " ")]
+    ways = [
+        ("no space", between, ":"),
+        ("equals", between, "="),
+        ("equals", between, " = "),
+        ("no colon", between, " "),
+    ]
     if old.endswith(("]", "}")):
         ways = [*ways, *[("open", (spot.value[1] - 1, spot.value[1]), "")] * 3]
     if old.startswith("[") and "," in old:

@@ -36,7 +36,7 @@ def _mend_text(text: str, problem: Problem) -> str | None:
     if verb == "add" and written:
         return _add(text, at, written[1])
     if verb == "set" and written:
-        return _set(text, problem, written[1])
+        return _set(text, written[1])
     if verb == "put" and written:
         return text[:at] + written[1] + text[at:]
     if verb == "replace" and len(found := re.findall(r"`([^`]*)`", fix)) == 2:
@@ -44,6 +44,8 @@ def _mend_text(text: str, problem: Problem) -> str | None:
     if verb == "indent" and (count := re.search(r"by (\d+) space", fix)):
         begin = text.rfind("\n", 0, at) + 1
         return text[:begin] + " " * int(count[1]) + text[begin:].lstrip(" \t\xa0")
+    if verb == "move" and (below := re.match(r"move it (?:to the top|below `([\w.]+):`)(?:, as `(\w+)`)?", fix)):
+        return _move(text, at, below[1] or "", below[2])
     if verb in ("remove", "leave", "keep"):
         return _remove(text, at, problem)
     return None
@@ -76,8 +78,11 @@ def _write(text: str, at: int, new: str) -> str:
     """A value is written over a value; `key: value` over a key and its value, a whole line over what cannot be read."""
     spot = _spot_at(text, at)
     if re.match(r"[\w.]+:( |$)", new):
-        if spot is not None and spot.key is not None:
+        if spot is not None and spot.key is not None and spot.key[0] == at:
             return _put(text, (spot.key[0], spot.value[1]), new)
+        end = text.find("\n", at)
+        return _put(text, (at, end if end >= 0 else len(text)), new)
+    if spot is None and not _spots(text):
         end = text.find("\n", at)
         return _put(text, (at, end if end >= 0 else len(text)), new)
     if spot is None:
@@ -112,7 +117,7 @@ def _spots(text: str) -> list[Spot]:
         return []
 
 
-def _set(text: str, problem: Problem, new: str) -> str | None:
+def _set(text: str, new: str) -> str | None:
     """`set a.b: value` is written where a.b stands, else at the foot of its section, else of the file."""
     found = re.match(r"([\w.]+): (.*)$", new)
     if not found:
@@ -130,19 +135,31 @@ def _set(text: str, problem: Problem, new: str) -> str | None:
     return text.rstrip("\n") + f"\n{path[0]}: {{{'.'.join(path[1:])}: {value}}}\n" if len(path) == 2 else None
 
 
+def _move(text: str, at: int, section: str, name: str | None) -> str | None:
+    spot = _spot_at(text, at)
+    if spot is None:
+        return None
+    value = text[spot.value[0] : spot.value[1]]
+    name = name or spot.name.rpartition(".")[2]
+    left = _without(text, spot)
+    return _set(left, f"{section}.{name}: {value}" if section else f"{name}: {value}")
+
+
 def _remove(text: str, at: int, problem: Problem) -> str | None:
     """What goes is named in 'quotes' or `backticks`, else it is the key at the place with all that is below it."""
     named = re.search(r"(?:remove|leave) (?:the \w+ )?[`']([^`']+)[`']", problem.fix)
     if "quotes" in problem.fix:
         ends = _ends(text, at, whole=True)
         return _put(text, ends, text[ends[0] : ends[1]].strip("'\""))
-    if named:
+    if named and "away" not in problem.fix:
         here = text.find(named[1], at)
-        if here >= 0 and "away" not in problem.fix:
+        if here >= 0:
             gap = 1 if text[here + len(named[1]) : here + len(named[1]) + 1] == " " and named[1][0] == "!" else 0
             return text[:here] + text[here + len(named[1]) + gap :]
-        spot = next((spot for spot in _spots(text) if ".".join(map(str, spot.path)).endswith(named[1])), None)
-        return _without(text, spot) if spot else None
+    if named and "away" in problem.fix:
+        spots = [spot for spot in _spots(text) if str(spot.name).endswith(named[1].rpartition(".")[2])]
+        near = sorted(spots, key=lambda spot: abs(spot.value[0] - at))
+        return _without(text, near[0]) if near else None
     if "line" in problem.fix or "keep one" in problem.fix:
         begin = text.rfind("\n", 0, at) + 1
         end = text.find("\n", at) + 1 or len(text)
