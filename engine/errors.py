@@ -51,18 +51,23 @@ def _rebuild(kind: type[XpError], what: str, where: str, fix: str) -> XpError:
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a spec: `file:line:column`, the dotted path, the message, the repair; printed, of bounded size."""
+    """One mistake in a spec: `file:line:column`, the dotted path, the message, the repair; printed, of bounded size.
+
+    `excerpt` is the line of the file with a mark under the place (load/excerpts.py), '' where none can be shown.
+    """
 
     where: str
     path: str
     what: str
     fix: str
+    excerpt: str = ""
 
     def __str__(self) -> str:
         path, what, fix = (shorten(getattr(self, name), most) for name, most in MOST_QUOTED.items())
         # Of a --set it is what was typed; the end of a file's name, with the line, stays.
         place = ": ".join(part for part in (shorten(self.where, MOST_PLACE), path) if part)
-        return show_text(f"{place}: {what}\nfix: {fix}")
+        shown = f"{self.excerpt}\n" if self.excerpt else ""
+        return show_text(f"{place}: {what}\n{shown}fix: {fix}")
 
 
 def shorten(text: str, most: int) -> str:

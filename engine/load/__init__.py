@@ -8,12 +8,15 @@ cells        every arm at every matrix point, validated once
 overlays     what is laid over a spec
 paper_file   papers: lists of specs, and what a paper says
 messages     what pydantic found, in words
+repairs      what to write instead of a value that is wrong
+excerpts     the line of a file with a mark under the place
 ignored      words that would do nothing
 timm_options  which options a timm network takes; timm_options.txt is timm's own list
 absent       packages that words need and that are not here
 unsupported  words that are refused because nothing does them yet
 yaml_tree    YAML with positions
 yaml_nodes   YAML within limits
+yaml_slips   slips that make a text no YAML
 yaml_text    a plain tree as YAML
 """
 

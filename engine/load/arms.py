@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.errors import Problem, closest_hint
+from engine.errors import Problem
 from engine.load.controls import WORD, add_controls, control_problems
 from engine.load.layers import Layers
+from engine.load.messages import path_fix
 from engine.load.yaml_tree import Path
 from engine.spec.cells import Tree, merge_trees, nest_paths, unknown_part
+from engine.spec.synonyms import hint_word
 
 ARM_WORDS = ("extends", WORD)  # what is of the arm itself, and no setting
 
@@ -43,7 +45,7 @@ def _arm_problems(arm: str, changes: Any, layers: Layers) -> Iterable[Problem]:
     for dotted, place in _dotted_paths({key: value for key, value in changes.items() if key not in ARM_WORDS}):
         wrong = unknown_part(dotted)
         if wrong:
-            fix = closest_hint(wrong[0], wrong[1]) if wrong[1] else "it has no parts of its own"
+            fix = path_fix(str(place[-1]), *wrong)
             where = layers.where((*path, *place), key=True)
             yield Problem(where, f"arms.{arm}.{dotted}", f"an arm cannot change {dotted!r}: no such key", fix)
 
@@ -70,7 +72,7 @@ def _chain_problems(arms: Mapping[str, Any], layers: Layers) -> Iterable[Problem
                 break
             where = layers.where(("arms", arm, "extends"))
             if not isinstance(base, str) or base not in arms:
-                fix = closest_hint(str(base), arms)
+                fix = hint_word(str(base), arms)
                 yield Problem(where, f"arms.{arm}.extends", f"no arm {base!r}", fix)
                 break
             if base in chain:

@@ -16,12 +16,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.errors import Problem, XpError, closest_hint
+from engine.errors import Problem, XpError
 from engine.load.absent import absent_problems
 from engine.load.arms import ArmPlaces
 from engine.load.ignored import idle_problems
 from engine.load.layers import Layers
-from engine.load.messages import explain_error
+from engine.load.messages import explain_error, path_fix
+from engine.load.repairs import write_value
 from engine.load.unsupported import planned_problems
 from engine.load.yaml_tree import Path
 from engine.spec import Settings, Spec
@@ -46,10 +47,9 @@ def matrix_problems(layers: Layers) -> list[Problem]:
 def _axis_problem(path: str, values: Any) -> tuple[str, str, str] | None:
     wrong = unknown_part(path)
     if wrong:
-        fix = closest_hint(wrong[0], wrong[1]) if wrong[1] else "it has no parts of its own"
-        return path, f"unknown key {wrong[0]!r}", fix
+        return path, f"unknown key {wrong[0]!r}", path_fix(path, *wrong)
     if not isinstance(values, list):
-        return path, "its values are no list", f"write [{values}]"
+        return path, "its values are no list", f"write `[{write_value(values)}]`: a list, in brackets"
     try:
         texts = {canonical_json(value) for value in values}
     except ValueError:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.errors import Problem, closest_hint
+from engine.errors import Problem
 from engine.load.layers import Layers
 from engine.spec.prune import CONTROLS
+from engine.spec.synonyms import hint_word
 
 WORD, ALL = "controls", "all"
 
@@ -24,7 +25,7 @@ def control_problems(arms: Mapping[str, Any], layers: Layers) -> Iterable[Proble
         where, path = layers.where(("arms", arm, WORD)), f"arms.{arm}.{WORD}"
         for word in _listed(changes[WORD]):
             if word not in CONTROLS:
-                yield Problem(where, path, f"there is no control {word!r}", closest_hint(str(word), (*CONTROLS, ALL)))
+                yield Problem(where, path, f"there is no control {word!r}", hint_word(str(word), (*CONTROLS, ALL)))
             elif _name(arm, word) in arms:
                 what = f"its control would be named {_name(arm, word)!r}, and there is such an arm"
                 yield Problem(where, path, what, f"rename that arm, or leave {word} away here")

@@ -16,6 +16,7 @@ from engine.load.timm_options import option_problems
 from engine.spec import Settings, Spec
 from engine.spec.cells import Tree, expand_cells
 from engine.spec.optimizers import OPTIMIZER_WORDS
+from engine.spec.synonyms import hint_word
 from engine.spec.training import DECAY_EPOCHS, Train
 from store.metrics import METRICS
 
@@ -30,7 +31,7 @@ def idle_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
     for path, train in settings.trainings:
         if train.min_lr > train.lr:
             what = f"min_lr {train.min_lr:g} is above lr {train.lr:g}: the rate would never fall"
-            yield f"{path}.min_lr", what, f"set min_lr to {train.lr:g} at most"
+            yield f"{path}.min_lr", what, f"write `{train.lr / 100:g}`, {train.lr:g} at most"
 
 
 def distill_problems(spec: Spec, layers: Layers) -> list[Problem]:
@@ -69,7 +70,7 @@ def claim_problems(spec: Spec, layers: Layers) -> list[Problem]:
     seen: set[str] = set()
     for at, claim in enumerate(spec.claims):
         if claim.metric not in METRICS:
-            what, fix = f"claim {claim.id!r} is on {claim.metric!r}, no metric", closest_hint(claim.metric, METRICS)
+            what, fix = f"claim {claim.id!r} is on {claim.metric!r}, no metric", hint_word(claim.metric, METRICS)
             problems.append(_claim_problem(layers, at, "metric", what, fix))
         if claim.id in seen:
             what = f"{ids[claim.id]} claims have the id {claim.id!r}"
@@ -85,7 +86,7 @@ def column_problems(spec: Spec, layers: Layers) -> list[Problem]:
     for at, name in enumerate(columns):
         where, path = layers.where(("report", "columns", at)), f"report.columns.{at}"
         if name not in METRICS:
-            problems.append(Problem(where, path, f"{name!r} is no metric", closest_hint(name, METRICS)))
+            problems.append(Problem(where, path, f"{name!r} is no metric", hint_word(name, METRICS)))
         if name in columns[:at]:
             problems.append(Problem(where, path, f"column {name!r} is named twice", "name each metric once"))
     return problems

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -11,9 +13,11 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from engine.errors import closest_hint
+from engine.load.repairs import example_of, repair, repair_pattern, write_value
 from engine.spec import Attention, Spec
 from engine.spec.base import show_number
-from engine.spec.cells import unknown_part
+from engine.spec.lexicon import all_terms, term_at
+from engine.spec.synonyms import hint_word, meant_words
 
 KINDS = tuple(
     kind for model in get_args(get_args(Attention)[0]) for kind in get_args(model.model_fields["kind"].annotation)
@@ -30,9 +34,7 @@ EXPECTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
-
-
-MOST_EXACT = 1e15  # beyond, a float's digits are no longer those that somebody wrote
+ALIKE = 0.85  # how near another word must be to come before one that means the same elsewhere
 
 
 @dataclass(frozen=True)
@@ -45,40 +47,70 @@ class Explained:
     at_key: bool = False
 
 
-def explain_error(detail: ErrorDetails) -> Explained:
-    """Turn one of pydantic's error details into words for the person who wrote the spec."""
+def explain_error(detail: ErrorDetails, root: type[BaseModel] = Spec) -> Explained:
+    """Turn one of pydantic's error details into words for the person who wrote the file of a `root`."""
     path = _clean_path(detail["loc"])
     kind, context, given = detail["type"], detail.get("ctx") or {}, detail["input"]
     if kind == "refused":
-        return Explained(path, str(context["what"]), str(context["fix"]))
+        inner = [int(part) if part.isdigit() else part for part in str(context.get("at", "")).split(".") if part]
+        return Explained((*path, *inner), str(context["what"]), str(context["fix"]))
     if isinstance(given, float) and not math.isfinite(given):
-        return _no_number(path, given)
+        return _no_number(path, given, root)
     if kind == "extra_forbidden":
-        return _unknown_key(path)
+        return explain_key(path, given, root)
     if kind == "missing":
-        return Explained(path, f"the key {path[-1]!r} is missing", f"add `{path[-1]}:` here", at_key=True)
+        return Explained(path, f"the key {path[-1]!r} is missing", _add_fix(path, root), at_key=True)
     if kind in ("literal_error", "union_tag_invalid"):
-        return _wrong_choice(path, context, given)
+        return _wrong_choice(path, context, given, root)
     if kind == "union_tag_not_found":
-        return Explained(
-            path, "`kind` is missing", "add " + " or ".join(f"kind: {kind}" for kind in KINDS), at_key=True
-        )
+        what, fix = "`kind` is missing", "add " + " or ".join(f"`kind: {kind}`" for kind in KINDS)
+        return Explained(path, what, fix, at_key=True)
     if kind == "float_type" and isinstance(given, int) and not isinstance(given, bool):
         return Explained(path, f"{_show(given)} is too large for any setting", "write the number that was meant")
+    fix = _repair(given, path, root)
     if kind in EXPECTED:
-        return Explained(path, f"{_show(given)} is not {EXPECTED[kind]}", f"write {EXPECTED[kind]}{_unquote(given)}")
+        return Explained(path, f"{_show(given)} is not {EXPECTED[kind]}", fix)
     beyond = next((key for key in BEYOND if key in context), None)
     if beyond is not None:
-        limit = show_number(context[beyond])
-        return Explained(path, f"{_show(given)} is {BEYOND[beyond]} {limit}", f"use a value {WITHIN[beyond]} {limit}")
-    return Explained(path, f"{_show(given)}: {_lower(detail['msg'])}", _limit_fix(context, detail["msg"]))
+        return Explained(path, f"{_show(given)} is {BEYOND[beyond]} {show_number(context[beyond])}", fix)
+    return Explained(path, *_explain_form(kind, context, given, path, root, detail["msg"]))
 
 
-def _no_number(path: tuple[str | int, ...], given: float) -> Explained:
+def _repair(given: Any, path: tuple[str | int, ...], root: type[BaseModel]) -> str:
+    return repair(given, term_at(path, root), _entry_of(path))
+
+
+def _entry_of(path: tuple[str | int, ...]) -> int | None:
+    return path[-1] if path and isinstance(path[-1], int) else None
+
+
+def _no_number(path: tuple[str | int, ...], given: float, root: type[BaseModel]) -> Explained:
     """Neither is ever meant: a slip, or a computed value that went wrong."""
+    term = term_at(path, root)
+    example = example_of(term, _entry_of(path)) if term else None
+    such = f", such as `{write_value(example)}`" if example is not None else ""
     if math.isnan(given):
-        return Explained(path, "NaN is no setting", "write a number")
-    return Explained(path, "infinity is no setting", "write the largest number that is meant")
+        return Explained(path, "NaN is no setting", f"write a number{such}")
+    return Explained(path, "infinity is no setting", f"write the largest number that is meant{such}")
+
+
+def _explain_form(
+    kind: str, context: Mapping[str, Any], given: Any, path: tuple[str | int, ...], root: type[BaseModel], said: str
+) -> tuple[str, str]:
+    """Explain a text that is of the wrong form, or a list that is too short or too long."""
+    fix = repair_pattern(given, ".".join(map(str, path))) if kind == "string_pattern_mismatch" else None
+    if fix is not None:
+        return f"{_show(given)} is no {path[-1]}", fix
+    if kind in ("too_short", "too_long"):
+        term = term_at(path, root)
+        count = context.get("min_length", context.get("max_length"))
+        example = example_of(term) if term else None
+        such = f", such as `{write_value(example)}`" if isinstance(example, list) else ""
+        least = "at least" if kind == "too_short" else "at most"
+        few = f"{len(given)} entries" if len(given) != 1 else "one entry"
+        return f"a list of {few if given else 'no entries'}", f"write {least} {count}{such}"
+    limits = [f"{words} {context[key]}" for key, words in LIMITS.items() if key in context]
+    return f"{_show(given)}: {_lower(said)}", "use " + " and ".join(limits) if limits else _lower(said)
 
 
 def _clean_path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -92,44 +124,97 @@ def _clean_path(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     return tuple(kept)
 
 
-def _unknown_key(path: tuple[int | str, ...]) -> Explained:
-    names = _valid_names(path)
-    fix = closest_hint(str(path[-1]), names) if names else "remove it"
-    return Explained(path, f"unknown key {str(path[-1])!r}", fix, at_key=True)
+def explain_key(path: tuple[int | str, ...], given: Any = None, root: type[BaseModel] = Spec) -> Explained:
+    """Explain a key that is none: another spelling, one without its space, or one that belongs elsewhere."""
+    word, names = str(path[-1]), valid_names(path[:-1], root)
+    return Explained(path, f"unknown key {word!r}", key_fix(word, names, path[:-1], given, root), at_key=True)
 
 
-def _valid_names(path: tuple[int | str, ...]) -> list[str]:
-    if len(path) == 1:
-        return sorted(Spec.model_fields)
-    if path[0] == "claims":
-        return ["id", "text", "metric", "arm", "against", "expect", "margin"]
-    wrong = unknown_part(".".join(str(part) for part in path if isinstance(part, str)))
-    return wrong[1] if wrong else []
+def valid_names(parent: tuple[int | str, ...], root: type[BaseModel] = Spec) -> list[str]:
+    """Return the words that may stand in a section."""
+    inner = ".".join(part for part in parent if isinstance(part, str))
+    prefix = f"{inner}." if inner else ""
+    listed = [path.removeprefix(prefix) for path in all_terms(root) if path.startswith(prefix)]
+    return sorted(path for path in listed if "." not in path)
 
 
-def _wrong_choice(path: tuple[int | str, ...], context: Mapping[str, Any], given: object) -> Explained:
+def key_fix(
+    word: str, names: list[str], parent: tuple[int | str, ...] = (), given: Any = None, root: type[BaseModel] = Spec
+) -> str:
+    """Return the fix of an unknown key among the `names` that are known where it stands."""
+    slip = re.fullmatch(r"([\w.-]+)\s*[:=]\s*(\S.*)|([\w.-]+)\s+(\S.*)", word)
+    if slip and given is None and (slip[1] or slip[3]) in names:
+        return f"write `{slip[1] or slip[3]}: {slip[2] or slip[4]}`, with a colon and a space"
+    if meant_words(word, names):
+        return hint_word(word, names)
+    clean = word.strip("\"'\u201c\u201d\u2018\u2019\u200b\xa0 ")
+    if clean in names:
+        return f"did you mean {clean!r}?"
+    near = _nearest(word, names)
+    if near is None and (place := _elsewhere(word, parent, root)):
+        section, name = place
+        other = f", as `{name}`" if name != word else ""
+        return f"move it below `{section}:`{other}" if section else f"move it to the top{other}"
+    return hint_word(word, names) if names else "remove it: nothing can stand here"
+
+
+def path_fix(written: str, wrong: str, names: list[str]) -> str:
+    """Return the fix of a dotted path, as arms, matrix and --set have them: the path as it should be written."""
+    near = meant_words(wrong, names) or difflib.get_close_matches(wrong, names, n=3, cutoff=0.6)
+    if near:
+        meant = [".".join(name if part == wrong else part for part in written.split(".")) for name in near]
+        return f"did you mean {' or '.join(map(repr, meant))}?"
+    if "." not in written and (place := _elsewhere(wrong, (), Spec)):
+        return f"did you mean {'.'.join(filter(None, place))!r}?"
+    return closest_hint(wrong, names) if names else f"remove it: {written.rpartition('.')[0]} has no parts of its own"
+
+
+def _nearest(word: str, names: list[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word, names, n=1, cutoff=ALIKE)), None)
+
+
+def _elsewhere(word: str, parent: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, str] | None:
+    """Return the section where this word is one, and its name there; of several the one nearest to the top."""
+    terms = sorted(all_terms(root), key=lambda path: (path.count("."), not path.startswith("train.")))
+    if word in terms and "." in word:
+        section, _, name = word.rpartition(".")
+        return section, name
+    last = {path: path.rpartition(".")[2] for path in terms if path.count(".") <= 2}
+    same = [path for path, name in last.items() if name == word]
+    meant = [path for path, name in last.items() if len(word) > 1 and meant_words(word, [name])]
+    here = ".".join(part for part in parent if isinstance(part, str))
+    found = next((path for path in [*same, *meant] if path.rpartition(".")[0] != here), None)
+    return (found.rpartition(".")[0], last[found]) if found else None
+
+
+def _add_fix(path: tuple[int | str, ...], root: type[BaseModel]) -> str:
+    """Return the line to add; a section with what it needs in it."""
+    term = term_at(path, root)
+    if term is None or term.facts.models:
+        needed = {"data": "{source: digits}", "student": "{arch: tiny_vit_5m}"}.get(str(path[-1]), "")
+        return f"add `{path[-1]}: {needed}`" if needed else f"add `{path[-1]}:` here"
+    example = example_of(term)
+    return f"add `{path[-1]}: {write_value(example)}`" if example is not None else f"add `{path[-1]}:` here"
+
+
+def _wrong_choice(
+    path: tuple[int | str, ...], context: Mapping[str, Any], given: object, root: type[BaseModel]
+) -> Explained:
     expected = str(context.get("expected", context.get("expected_tags", "")))
     # Pydantic gives the choices as one text: 'a', 'b' or 'c'.
     choices = [word.strip(" '\"") for part in expected.split(" or ") for word in part.split(",")]
     if "tag" in context:
         path, given = (*path, "kind"), context["tag"]
-    return Explained(
-        path, f"{_show(given)} is no choice here", closest_hint(str(given), [word for word in choices if word])
-    )
-
-
-def _limit_fix(context: Mapping[str, Any], message: str) -> str:
-    limits = [f"{words} {context[key]}" for key, words in LIMITS.items() if key in context]
-    return "use " + " and ".join(limits) if limits else f"{_lower(message)}"
-
-
-def _unquote(given: object) -> str:
-    """A number in quotes, and a whole one with an exponent, are the most common mistakes of type."""
-    if isinstance(given, float) and given.is_integer() and abs(given) < MOST_EXACT:
-        return f", without point or exponent: {int(given)}"
+    what, known = f"{_show(given)} is no choice here", [word for word in choices if word]
     if isinstance(given, str):
-        return f", without quotes: {given}" if given.replace(".", "", 1).replace("-", "", 1).isdigit() else ""
-    return ""
+        bare = given.strip("\"'\u201c\u201d\u2018\u2019\u200b,; ")
+        return Explained(path, what, f"did you mean {bare!r}?" if bare in known else hint_word(given, known))
+    fix = _repair(given, path, root)
+    return Explained(path, what, fix if "`" in fix or "mean" in fix else hint_word(_plain(given), known))
+
+
+def _plain(given: object) -> str:
+    return write_value(given) if isinstance(given, bool | int | float) or given is None else ""
 
 
 def _lower(message: str) -> str:
@@ -143,13 +228,14 @@ def _show(given: object) -> str:
         text = "null" if given is None else repr(given)
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "this"
+    if isinstance(given, bool):
+        text = str(given).lower()
     if isinstance(given, int) and len(text) > 20:
         return f"a whole number of {len(text.lstrip('-'))} digits"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 BEYOND = {"ge": "below", "gt": "not above", "le": "above", "lt": "not below"}
-WITHIN = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
 LIMITS = {
     "min_length": "a length of at least",
     "max_length": "a length of at most",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import Problem, SpecError, closest_hint
+from engine.load.messages import path_fix
 from engine.load.yaml_tree import Document, parse_value, read_document
 from engine.spec import Settings, Spec
 from engine.spec.architectures import known_networks
@@ -72,7 +73,7 @@ def _parse_override(text: str) -> Tree:
         unknown_part(path) if first in Settings.model_fields else _unknown_top(first) or (inner and unknown_part(inner))
     )
     if wrong:
-        fix = closest_hint(wrong[0], wrong[1]) if wrong[1] else "it has no parts of its own"
+        fix = path_fix(inner or path, *wrong)
         raise SpecError([Problem(f"--set {text}", path, f"unknown key {wrong[0]!r}", fix)])
     if inner:
         return {"arms": {arm: nest_paths({inner: parse_value(value)})}}

@@ -14,17 +14,15 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from engine.errors import Problem, SpecError, closest_hint
-from engine.load.messages import explain_error
+from engine.load.excerpts import showing_places
+from engine.load.messages import explain_error, key_fix
 from engine.load.overlays import REPLACE, check_replace
 from engine.load.spec_file import load_spec
 from engine.load.yaml_tree import Document, read_document
 from engine.spec import Spec
-from engine.spec.paper import Across, Conditions, Contrast, Decider, Paper, Saying, Sayings
+from engine.spec.paper import Decider, Paper, Saying, Sayings
 from store.metrics import METRICS
 
-LISTS: dict[str, type[BaseModel]] = {
-    "conditions": Conditions, "sayings": Saying, "decided_by": Decider, "across": Across, "effect": Contrast,
-}  # fmt: skip
 FIRST_KEY = "experiments"
 Whole = TypeVar("Whole", bound=BaseModel)
 
@@ -58,6 +56,11 @@ def load_paper(file: Path) -> LoadedPaper:
 
     Raises SpecError with every problem of the first file that has some.
     """
+    with showing_places(file):
+        return _load_paper(file)
+
+
+def _load_paper(file: Path) -> LoadedPaper:
     document = read_document(file)
     paper = _validated(document, file, Paper)
     specs = [_near_file(document, file, (FIRST_KEY, at), name) for at, name in enumerate(paper.experiments)]
@@ -92,12 +95,9 @@ def _validated(document: Document, file: Path, model: type[Whole]) -> Whole:
 
 def _explain(error: ValidationError, document: Document, file: Path, model: type[BaseModel]) -> Iterator[Problem]:
     for detail in error.errors(include_url=False):
-        found = explain_error(detail)
-        fix = found.fix
-        if detail["type"] == "extra_forbidden":
-            inner = [LISTS[part] for part in found.path[:-1] if isinstance(part, str) and part in LISTS]
-            fix = closest_hint(str(found.path[-1]), (inner or [model])[-1].model_fields)
-        yield Problem(_place(document, file, found.path, found.at_key), ".".join(map(str, found.path)), found.what, fix)
+        found = explain_error(detail, model)
+        place = _place(document, file, found.path, found.at_key)
+        yield Problem(place, ".".join(map(str, found.path)), found.what, found.fix)
 
 
 def _place(document: Document, file: Path, path: tuple[str | int, ...], at_key: bool) -> str:
@@ -120,8 +120,9 @@ def load_specs(loaded: LoadedPaper, overrides: Sequence[str] = (), overlays: Seq
             problems += error.problems
     if not problems:
         problems = _unknown_names(loaded, {spec.name: spec for spec in specs})
-    if problems:
-        raise SpecError(problems)
+    with showing_places(loaded.file):
+        if problems:
+            raise SpecError(problems)
     return specs
 
 
@@ -159,11 +160,16 @@ def _names_of(decider: Decider, specs: Mapping[str, Spec]) -> Iterator[tuple[tup
 
 def check_overlay(file: Path) -> None:
     """Check what can be of a file that is laid over specs or extended by them: its YAML, its top words, `replace:`."""
+    with showing_places(file):
+        _check_overlay(file)
+
+
+def _check_overlay(file: Path) -> None:
     document = read_document(file)
     known = [*Spec.model_fields, REPLACE]
     unknown = [key for key in document.tree if key.partition(".")[0] not in known]
     if unknown:
         raise SpecError(
-            [Problem(document.keys[key,], key, f"unknown key {key!r}", closest_hint(key, known)) for key in unknown]
+            [Problem(document.keys[key,], key, f"unknown key {key!r}", key_fix(key, known)) for key in unknown]
         )
     check_replace(document)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from engine.errors import Problem, SpecError
 from engine.load.arms import tidy_arms
 from engine.load.cells import check_cells, explain_all, matrix_problems, same_arms, same_points, too_many_cells
+from engine.load.excerpts import showing_places
 from engine.load.ignored import check_set_arms, claim_problems, column_problems, distill_problems, doubts
 from engine.load.layers import Layers, read_layers
 from engine.load.overlays import apply_over, change_arms, read_overlays
@@ -27,7 +28,12 @@ def load_spec(path: str | Path, overrides: Sequence[str] = (), overlays: Sequenc
 
     Raises SpecError with every problem found. Data, weights and variables that are absent are no error here.
     """
-    layers = read_layers(Path(path))
+    with showing_places(Path(path)):
+        return _load_spec(Path(path), overrides, overlays)
+
+
+def _load_spec(file: Path, overrides: Sequence[str], overlays: Sequence[str | Path]) -> Spec:
+    layers = read_layers(file)
     over = read_overlays(overrides, overlays)
     check_set_arms(overrides, merge_trees(layers.tree, read_overlays((), overlays)))
     problems = _merge_over(layers, over)

@@ -19,6 +19,7 @@ from ruamel.yaml.scanner import Scanner
 
 from engine.errors import Problem, SpecError
 from engine.home.limits import limits, raise_limit
+from engine.load.yaml_slips import find_slip
 
 LONG_TEXT = 100  # characters
 
@@ -69,12 +70,8 @@ class CountingComposer(Composer):
 
 
 def _parse_nodes(text: str, name: str) -> Node | None:
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Scanner, yaml.Composer = ShallowScanner, CountingComposer
-    yaml.max_depth = limits().yaml_depth
-    yaml.composer.warn_double_anchors = False  # the later one counts from there on, as YAML says
     try:
-        root: Node | None = yaml.compose(text)
+        root = _compose(text)
     except RecursionError as error:
         raise _too_deep_at_all(name) from error
     except YAMLError as error:
@@ -83,6 +80,23 @@ def _parse_nodes(text: str, name: str) -> Node | None:
         fix = "write the character itself, or \\u and four digits"
         raise one_problem(_escape_place(text, name), "this is not YAML: an escape that is no character", fix) from error
     return root
+
+
+def _compose(text: str) -> Node | None:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Scanner, yaml.Composer = ShallowScanner, CountingComposer
+    yaml.max_depth = limits().yaml_depth
+    yaml.composer.warn_double_anchors = False  # the later one counts from there on, as YAML says
+    root: Node | None = yaml.compose(text)
+    return root
+
+
+def _is_yaml(text: str) -> bool:
+    """Whether a text is a mapping in YAML."""
+    try:
+        return isinstance(_compose(text), MappingNode)
+    except (YAMLError, ValueError, OverflowError, RecursionError):
+        return False
 
 
 def _escape_place(text: str, name: str) -> str:
@@ -129,7 +143,11 @@ def _broken_yaml(error: YAMLError, text: str, name: str) -> SpecError:
     if reason == "but found another document":
         fix = "keep one of the two, each in a file of its own; a line `---` begins another document"
         return one_problem(mark_position(mark, name), "a second document begins here, and a spec is one", fix)
-    fix = "check indentation, colons and brackets there; quote a text that holds `: ` or `#`"
+    marks = (error.context_mark, error.problem_mark) if isinstance(error, MarkedYAMLError) else ()
+    slip = find_slip(text, [found.line for found in marks if found is not None], _is_yaml) if name else None
+    if slip is not None:
+        return one_problem(f"{name}:{slip.line + 1}:{slip.column + 1}", f"this is not YAML: {slip.what}", slip.fix)
+    fix = "check indentation, colons and brackets there; quote a text that holds a colon and a space, or #"
     return one_problem(mark_position(mark, name), f"this is not YAML: {reason}", fix)
 
 

@@ -77,7 +77,7 @@ def parse_document(text: str, name: str) -> Document:
     refuse_tabs(text, name)
     root = compose_nodes(text, name)
     if not isinstance(root, MappingNode):
-        fix = "begin with `name: my_experiment`, then `data:`, `student:`; see specs/quickstart.yaml"
+        fix = "begin with name: my_experiment, then data: and student:; see specs/quickstart.yaml"
         raise one_problem(f"{name}:1:1", "a spec is one YAML mapping", fix)
     reader = NodeReader(name, Document({}))
     reader.document.tree.update(reader.plain(root, ()))
@@ -185,13 +185,15 @@ class NodeReader:
     def _refuse_tag(self, node: Node) -> SpecError:
         tag = str(node.tag).replace(STANDARD, "!!")
         where = mark_position(node.start_mark, self.name)
-        return one_problem(where, f"the tag {_shortened(tag)} means nothing in a spec", "remove it: a spec is plain")
+        return one_problem(
+            where, f"the tag {_shortened(tag)} means nothing in a spec", f"remove the tag {_shortened(tag)}"
+        )
 
     def _given_twice(self, text: str, key: Node, node: MappingNode) -> SpecError:
         what = (
             f"the key {_shortened(text)} is given twice (it stands in the mapping of line {node.start_mark.line + 1})"
         )
-        return one_problem(mark_position(key.start_mark, self.name), what, "keep one of the two, or rename one")
+        return one_problem(mark_position(key.start_mark, self.name), what, "keep one of the two lines, or rename one")
 
 
 def _read_int(text: str) -> int:

@@ -25,6 +25,13 @@ LATER: dict[str, Any] = {"later": True}
 """Marks a setting of a job that came after jobs of its kind were there: at its default it is not in their ids."""
 
 
+@dataclass(frozen=True)
+class Unit:
+    """Marks a number with what it counts."""
+
+    name: str
+
+
 def ranged(
     about: str = "", *, ge: float | None = None, gt: float | None = None, le: float | None = None,
     lt: float | None = None,
@@ -110,9 +117,9 @@ Precision = Literal["bf16", "fp16", "fp32", "tf32"]
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
-def refuse(what: str, fix: str) -> PydanticCustomError:
-    """Return the error a validator raises: what is wrong, and the repair that the person is shown."""
-    return PydanticCustomError("refused", "{what}", {"what": what, "fix": fix})
+def refuse(what: str, fix: str, *, at: str = "") -> PydanticCustomError:
+    """Return the error a validator raises: what is wrong, the repair, and which word of the model it is `at`."""
+    return PydanticCustomError("refused", "{what}", {"what": what, "fix": fix, "at": at})
 
 
 def refuse_keys(title: str, problems: Iterable[tuple[str, str, str]]) -> ValidationError:

@@ -49,7 +49,7 @@ def parse_rand_augment(text: str) -> RandAugment:
     if not known or beyond or layers < 1 or layers % 1:
         raise refuse(
             f"{text!r} is not understood",
-            "write rand-m9-inc1: m magnitude 0 to 10, then as needed mstd (spread, 100 at most), n (layers, 1 to 100), "
+            "write `rand-m9-inc1`: m magnitude 0 to 10, then as needed mstd (spread, 100 at most), n (layers, 1 to 100), "
             "p (chance), and inc1",
         )
     return RandAugment(held["m"], held.get("mstd", 0.0), int(layers), held.get("p", 0.5))
@@ -83,7 +83,7 @@ class Augment(Model):
     @classmethod
     def _ordered(cls, pair: list[float]) -> list[float]:
         if pair[0] > pair[1]:
-            raise refuse(f"{pair} runs from high to low", f"write the smaller number first: [{pair[1]}, {pair[0]}]")
+            raise refuse(f"{pair} runs from high to low", f"write `[{pair[1]}, {pair[0]}]`: the smaller number first")
         return pair
 
 
@@ -139,13 +139,13 @@ class Data(Model):
     def _sums_to_100(cls, text: str) -> str:
         parts = text.split("/")
         if len(parts) != 3 or not all(re.fullmatch(r"\d{1,3}", part) for part in parts):
-            raise refuse(f"{text!r} is no split", "write train/val/test in whole per cent, such as 60/20/20")
+            raise refuse(f"{text!r} is no split", _split_fix(text))
         if sum(int(part) for part in parts) != 100:
             raise refuse(
-                f"the parts of {text} sum to {sum(map(int, parts))}, not to 100", "such as 60/20/20 or 80/10/10"
+                f"the parts of {text} sum to {sum(map(int, parts))}, not to 100", "write `60/20/20`, or `80/10/10`"
             )
         if int(parts[0]) == 0 or int(parts[2]) == 0:
-            raise refuse(f"{text} leaves train or test without images", "give both a part above 0")
+            raise refuse(f"{text} leaves train or test without images", "write `60/20/20`: both a part above 0")
         return text
 
     @field_validator("classes")
@@ -168,24 +168,35 @@ class Data(Model):
     @model_validator(mode="after")
     def _root_for_folder(self) -> Data:
         if self.has_root and not self.root:
-            fix = "set data.root to a folder with one sub-folder of images for each class"
-            raise refuse(f"source {self.source!r} has no root", fix)
+            fix = "set `data.root: FOLDER`, a folder with one sub-folder of images for each class"
+            raise refuse(f"source {self.source!r} has no root", fix, at="source")
         if not self.has_root:
             self._refuse_folder_words(SOURCE_WORDS[self.source])
         if self.boxes == "":
-            raise refuse("data.boxes names nothing", "name a folder or a .csv file, or write null")
+            raise refuse("data.boxes names nothing", "write `null`, or name a folder or a .csv file", at="boxes")
         if self.cache == "jpeg" and self.format == "raw":
-            raise refuse("the pack holds raw pixels: no JPEG can be kept of them", "set cache: auto, or format: jpeg")
+            what = "the pack holds raw pixels: no JPEG can be kept of them"
+            raise refuse(what, "write `auto`, or set data.format: jpeg", at="cache")
         return self
 
     def _refuse_folder_words(self, words: SourceWords) -> None:
         if self.root:
-            fix = f"leave data.root away: the {self.source} come with {words.package}"
-            raise refuse(f"source {self.source!r} takes no root", fix)
+            fix = f"leave `data.root` away: the {self.source} come with {words.package}"
+            raise refuse(f"source {self.source!r} takes no root", fix, at="root")
         if self.boxes is not None:
-            fix = "leave data.boxes away: boxes are given for the images of a folder"
-            raise refuse(f"source {self.source!r} takes no boxes", fix)
+            fix = "leave `data.boxes` away: boxes are given for the images of a folder"
+            raise refuse(f"source {self.source!r} takes no boxes", fix, at="boxes")
         if self.classes is not None:
-            raise refuse(f"source {self.source!r} has its {len(words.class_names)} classes", "leave data.classes away")
+            what = f"source {self.source!r} has its {len(words.class_names)} classes"
+            raise refuse(what, "leave `data.classes` away", at="classes")
         if self.given == "test":
-            raise refuse(f"source {self.source!r} comes without a test folder", "set data.given: merge")
+            raise refuse(f"source {self.source!r} comes without a test folder", "write `merge`", at="given")
+
+
+def _split_fix(text: str) -> str:
+    """What comes near to a split is put right: other signs between the parts, shares for per cent, two parts for three."""
+    found = re.fullmatch(r"(\d{1,3}(?:\.\d+)?|0?\.\d+)" + r"\s*[%/,:;-]+\s*(\d{1,3}|0?\.\d+)" * 2 + "%?", text.strip())
+    parts = [float(part) * (100 if float(part) < 1 else 1) for part in found.groups()] if found else []
+    fits = len(parts) == 3 and round(sum(parts)) == 100 and parts[0] >= 1 and parts[2] >= 1
+    made = "/".join(f"{part:.0f}" for part in parts) if fits else "60/20/20"
+    return f"write `{made}`: train/val/test in whole per cent"

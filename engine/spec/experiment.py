@@ -9,13 +9,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from engine.errors import closest_hint
 from engine.spec.base import ASIDE, LATER, NAME, Model, Seed, ranged, refuse
 from engine.spec.data import SOURCE_WORDS, Data
 from engine.spec.distill import LOSS_WORDS, Distill, EntropyMatch
 from engine.spec.network import Student
 from engine.spec.prune import Prune
 from engine.spec.quantize import Quantize
+from engine.spec.synonyms import hint_word
 from engine.spec.teacher import Assistant, Teacher, head_problem
 from engine.spec.training import Explain, Measure, Resources, Train
 
@@ -53,14 +53,20 @@ class Settings(Model):
             return self
         if self.train.batch_size % 2:
             raise refuse(
-                f"images are mixed in pairs, and batch_size is {self.train.batch_size}", "use an even batch_size"
+                f"images are mixed in pairs, and batch_size is {self.train.batch_size}",
+                f"write `{self.train.batch_size + 1}`, or another even number",
+                at="train.batch_size",
             )
         if self.is_taught and augment.mix_targets is None and not self._is_online:
             what = "cached targets belong to single images, and these are mixed"
-            raise refuse(what, "set data.augment.mix_targets: linear, teacher.targets: online, or no mixup and cutmix")
+            raise refuse(
+                what,
+                "set data.augment.mix_targets: linear, teacher.targets: online, or no mixup and cutmix",
+                at="data.augment",
+            )
         if self.is_taught and LOSS_WORDS[self.distill.loss].one_label:
             what = f"loss {self.distill.loss} needs one label for each image, and these are mixed"
-            raise refuse(what, "use another distill.loss, or set mixup and cutmix to 0")
+            raise refuse(what, "use another distill.loss, or set mixup and cutmix to 0", at="distill.loss")
         return self
 
     @model_validator(mode="after")
@@ -70,10 +76,12 @@ class Settings(Model):
         for path, teacher in self.teachers:
             problem = head_problem(teacher, names) if names else None
             if problem:
-                raise refuse(f"{path}.head: {problem[0]}", problem[1])
+                raise refuse(problem[0], problem[1], at=f"{path}.head")
         if self.teacher is not None and self.teacher.calibrate and self.data.split.split("/")[1] in ("0", "00"):
             what = f"a teacher is calibrated on validation images, and {self.data.split} has none"
-            raise refuse(what, "give data.split a validation part, or set teacher.calibrate: false")
+            raise refuse(
+                what, "set `teacher.calibrate: false`, or give data.split a validation part", at="teacher.calibrate"
+            )
         return self
 
     @model_validator(mode="after")
@@ -85,7 +93,11 @@ class Settings(Model):
         asked = {"assistants": reference.assistants, "targets": reference.targets != "cached"}
         words = [word for word, given in {**asked, "calibrate": reference.calibrate}.items() if given]
         if words:
-            raise refuse(f"a reference teacher has no {' and '.join(words)}", f"leave {' and '.join(words)} away")
+            raise refuse(
+                f"a reference teacher has no {' and '.join(words)}",
+                f"leave {' and '.join(words)} away",
+                at=f"distill.temperature.reference.{words[0]}",
+            )
         return self
 
     @model_validator(mode="after")
@@ -94,7 +106,7 @@ class Settings(Model):
         grows = self.prune is not None and self.is_pruned and self.prune.when == "gradual"
         if grows and self.train.checkpoint == "best_val":
             what = "a mask that grows has its size at the end alone, and checkpoint: best_val tests an epoch before"
-            raise refuse(what, "set train.checkpoint: last, or prune.when: after")
+            raise refuse(what, "set `train.checkpoint: last`, or prune.when: after", at="train.checkpoint")
         return self
 
     @property
@@ -221,9 +233,10 @@ class Spec(Settings):
     @model_validator(mode="after")
     def _names_exist(self) -> Spec:
         if self.baseline is not None and self.baseline not in self.arm_names:
-            raise refuse(f"baseline {self.baseline!r} is no arm", closest_hint(self.baseline, self.arm_names))
-        for claim in self.claims:
-            for arm in (claim.arm, claim.against):
+            raise refuse(f"{self.baseline!r} is no arm", hint_word(self.baseline, self.arm_names), at="baseline")
+        for place, claim in enumerate(self.claims):
+            for word, arm in (("arm", claim.arm), ("against", claim.against)):
                 if arm not in self.arm_names:
-                    raise refuse(f"claim {claim.id!r} names {arm!r}, no arm here", closest_hint(arm, self.arm_names))
+                    what = f"claim {claim.id!r} names {arm!r}, no arm here"
+                    raise refuse(what, hint_word(arm, self.arm_names), at=f"claims.{place}.{word}")
         return self

@@ -11,6 +11,7 @@ from engine.spec.architectures import TINY_VITS, has_pretrained, known_networks
 from engine.spec.base import ASIDE, Depth, Model, Numbers, PerStage, Ratio, Side, Width, refuse
 from engine.spec.patterns import PATTERNS, SELECT_WORDS
 from engine.spec.registries import OneOf
+from engine.spec.synonyms import hint_word, meant_words
 
 
 class WindowAttention(Model):
@@ -84,29 +85,32 @@ class Network(Model):
     @classmethod
     def _known_network(cls, arch: str) -> str:
         if arch not in known_networks() and (arch or cls.model_fields["arch"].is_required()):
-            fix = closest_hint(arch, known_networks()) if "/" in arch else closest_hint(arch, TINY_VITS)
-            raise refuse(f"unknown network {arch!r}", f"{fix} (or timm/<name>)" if "/" not in arch else fix)
+            raise refuse(f"unknown network {arch!r}", _network_hint(arch))
         return arch
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Network:
         free = self.arch == "tiny_vit"
         if free and not (self.dims and self.depths and self.heads):
-            raise refuse("arch 'tiny_vit' has free sizes", "give dims, depths and heads, four entries each")
+            absent = next(word for word in ("dims", "depths", "heads") if not getattr(self, word))
+            example = type(self).model_fields[absent].examples
+            fix = f"add `{absent}: {example[0] if example else '[1, 1, 1, 1]'}`: dims, depths and heads, four entries each"
+            raise refuse("arch 'tiny_vit' has free sizes", fix, at="arch")
         if not self.arch.startswith("tiny_vit"):
             self._refuse_tiny_vit_words()
         elif self.options:
-            raise refuse("options are for timm networks", "for a tiny_vit give dims, depths, heads, windows")
+            fix = "leave `options` away: for a tiny_vit give dims, depths, heads, windows"
+            raise refuse("options are for timm networks", fix, at="options")
         return self
 
     def _refuse_tiny_vit_words(self) -> None:
         given = [word for word in ("dims", "depths", "heads", "windows") if getattr(self, word) is not None]
         if given:
-            raise refuse(f"{', '.join(given)}: only for a tiny_vit", "put the sizes of a timm network under options")
+            fix = f"leave `{given[0]}` away: the sizes of a timm network go under options"
+            raise refuse(f"{', '.join(given)}: only for a tiny_vit", fix, at=given[0])
         if self.attention != WindowAttention():
-            raise refuse(
-                "attention is chosen for a tiny_vit only", "leave attention away: a timm network keeps its own"
-            )
+            fix = "leave `attention` away: a timm network keeps its own"
+            raise refuse("attention is chosen for a tiny_vit only", fix, at="attention")
 
 
 class Student(Network):
@@ -118,6 +122,22 @@ class Student(Network):
         return self
 
 
+def _network_hint(arch: str) -> str:
+    """A bare name of timm's, one of another library, or one of our own with timm's suffix, is known for what it is."""
+    bare = arch.rpartition("/")[2]
+    found = [name for name in (f"timm/{bare}", f"timm/{bare.lower()}") if name in known_networks()]
+    found = (
+        found[:1] or meant_words(arch, TINY_VITS) or meant_words(bare, TINY_VITS) or meant_words(bare, known_networks())
+    )
+    if found:
+        return f"did you mean {' or '.join(map(repr, found))}?"
+    if "/" in arch:
+        return closest_hint(arch, known_networks())
+    hint = closest_hint(f"timm/{arch}", known_networks())
+    ours = closest_hint(arch, TINY_VITS)
+    return hint if hint.startswith("did") and not ours.startswith("did") else f"{ours} (or timm/<name>)"
+
+
 def check_weights(arch: str, weights: str) -> None:
     """Raise when `weights` cannot be: a typing mistake, a pickle, weights that nobody has trained for `arch`."""
     # A job's settings name a file by its content.
@@ -125,10 +145,11 @@ def check_weights(arch: str, weights: str) -> None:
         return
     if weights == "pretrained":
         if not has_pretrained(arch):
-            raise refuse(f"there are no pretrained weights of {arch}", "name a .safetensors file, or train it")
+            fix = "write `none` to train it, or name a .safetensors file"
+            raise refuse(f"there are no pretrained weights of {arch}", fix, at="weights")
         return
     if "." not in weights and "/" not in weights:
         choices = ("none", "pretrained", "FILE.safetensors")
-        raise refuse(f"{weights!r} is no choice here", closest_hint(weights, choices))
+        raise refuse(f"{weights!r} is no choice here", hint_word(weights, choices), at="weights")
     fix = "write its tensors with safetensors.torch.save_file (a pickle such as .pth can run any code when it is read)"
-    raise refuse(f"{weights} is no .safetensors file", fix)
+    raise refuse(f"{weights} is no .safetensors file", fix, at="weights")

@@ -83,33 +83,49 @@ class Prune(Model):
             return self
         if not self.is_mask:
             if self.when == "gradual":
-                raise refuse("only a mask can grow step by step", "set method: unstructured, or when: after")
+                raise refuse(
+                    "only a mask can grow step by step", "write `after`, or set method: unstructured", at="when"
+                )
             return self
         if self.embedding:
-            raise refuse("a mask takes no channel away", "leave embedding away, or set method: structured")
+            raise refuse(
+                "a mask takes no channel away", "leave `embedding` away, or set method: structured", at="embedding"
+            )
         if self.round_to != ROUND_TO:
-            raise refuse("a mask leaves all widths as they are", "leave round_to away, or set method: structured")
+            raise refuse(
+                "a mask leaves all widths as they are",
+                "leave `round_to` away, or set method: structured",
+                at="round_to",
+            )
         if self.of != "params":
-            raise refuse(f"a mask takes no {self.of} away", "set of: params, which is then the share of zeros")
+            raise refuse(f"a mask takes no {self.of} away", "write `params`, which is then the share of zeros", at="of")
         if self.criterion == "fpgm":
-            raise refuse("criterion fpgm is of whole units, and a mask is of weights", "use l1, l2, taylor or random")
+            raise refuse(
+                "criterion fpgm is of whole units, and a mask is of weights",
+                "write `l1`, l2, taylor or random",
+                at="criterion",
+            )
         if self.method == "2:4" and self.ratio not in (0.0, SEMI):
             what = f"2:4 sets half of the weights that it covers to zero, and ratio is {self.ratio:g}"
-            raise refuse(what, "set ratio: 0.5, or method: unstructured")
+            raise refuse(what, "write `0.5`, or set method: unstructured", at="ratio")
         if self.method == "2:4" and self.scope != "layer":
-            raise refuse("2:4 chooses among four weights, and none across layers", "leave scope away")
+            raise refuse("2:4 chooses among four weights, and none across layers", "leave `scope` away", at="scope")
         return self
 
     @model_validator(mode="after")
     def _latency_fits(self) -> Prune:
         if self.ratio and self.of == "latency" and self.scope == "global":
             what = "widths of a share of latency are solved before any unit is ranked"
-            raise refuse(what, "set scope: layer, or of: macs")
+            raise refuse(what, "write `layer`, or set of: macs", at="scope")
         if self.ratio and self.of == "latency" and self.embedding:
-            raise refuse("a share of latency is solved for inner widths alone", "leave embedding away, or set of: macs")
+            raise refuse(
+                "a share of latency is solved for inner widths alone",
+                "leave `embedding` away, or set of: macs",
+                at="embedding",
+            )
         if self.ratio and self.of == "latency" and self.round_to != ROUND_TO:
             what = f"widths of a share of latency are tried in steps of {ROUND_TO}"
-            raise refuse(what, "leave round_to away, or set of: macs")
+            raise refuse(what, "leave `round_to` away, or set of: macs", at="round_to")
         return self
 
     @model_validator(mode="after")
@@ -117,17 +133,19 @@ class Prune(Model):
         if self.when != "gradual" or not self.ratio:
             return self
         if self.method == "2:4":
-            raise refuse("2:4 does not grow: a group has two zeros or none", "set method: unstructured, or when: after")
+            what = "2:4 does not grow: a group has two zeros or none"
+            raise refuse(what, "write `after`, or set method: unstructured", at="when")
         if self.criterion == "taylor":
             what = "a mask that grows is chosen at many steps, and taylor takes gradients on images at each"
-            raise refuse(what, "set criterion: l1, as Zhu and Gupta have it (arXiv 1710.01878)")
+            raise refuse(what, "write `l1`, as Zhu and Gupta have it (arXiv 1710.01878)", at="criterion")
         if not self.recover_epochs:
-            raise refuse("a mask grows while the network recovers, and recover_epochs is 0", "set recover_epochs")
+            what = "a mask grows while the network recovers, and recover_epochs is 0"
+            raise refuse(what, "write `2`, or more", at="recover_epochs")
         return self
 
     @model_validator(mode="after")
     def _control_fits(self) -> Prune:
         if self.control == "scratch" and self.when == "before" and self.ratio:
             what = "what is pruned before its training has its first weights already"
-            raise refuse(what, "leave control: scratch away: it is the arm itself")
+            raise refuse(what, "leave `control` away: scratch is the arm itself", at="control")
         return self

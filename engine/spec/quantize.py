@@ -42,18 +42,20 @@ class Quantize(Model):
         """Refuse words that would do nothing."""
         if self.mode == "dynamic" and (self.images, self.calibration) != (IMAGES, CALIBRATION):
             what = "mode: dynamic finds its ranges while it runs, and looks at no training images"
-            raise refuse(what, "leave images and calibration away, or set mode: static")
+            raise refuse(what, "write `static`, or leave images and calibration away", at="mode")
         return self
 
     @model_validator(mode="after")
     def _torchao_can(self) -> Quantize:
         if self.backend == "torchao" and self.mode == "dynamic":
             what = "with torchao's dynamic ranges convolutions answer otherwise than the network does"
-            raise refuse(what, "set mode: static, or backend: onnxruntime")
+            raise refuse(what, "write `static`, or set backend: onnxruntime", at="mode")
         if self.backend == "torchao" and not self.per_channel:
-            raise refuse("torchao quantises weights per channel here", "leave per_channel away, or use onnxruntime")
+            what = "torchao quantises weights per channel here"
+            raise refuse(what, "leave `per_channel` away, or use onnxruntime", at="per_channel")
         if self.backend == "torchao" and self.calibration != CALIBRATION:
-            raise refuse(f"torchao has no calibration: {self.calibration} here", "use minmax, or onnxruntime")
+            what = f"torchao has no calibration: {self.calibration} here"
+            raise refuse(what, "write `minmax`, or use onnxruntime", at="calibration")
         return self
 
 

@@ -90,7 +90,8 @@ class Teacher(Network):
         if self.run is not None:
             self._refuse_beside_run()
         elif not self.arch:
-            raise refuse("a teacher needs a network", "give arch (with weights or train), or run: EXPERIMENT/ARM")
+            fix = "add `arch: tiny_vit_5m`, with weights or train, or run: EXPERIMENT/ARM"
+            raise refuse("a teacher needs a network", fix)
         else:
             check_weights(self.arch, self.weights)
             self._check_head()
@@ -107,16 +108,17 @@ class Teacher(Network):
         plain = type(self).model_fields
         given = [word for word in words if getattr(self, word) != plain[word].default]
         if given:
-            raise refuse(f"{', '.join(given)}: {why}", f"leave {' and '.join(given)} away")
+            raise refuse(f"{', '.join(given)}: {why}", f"leave `{given[0]}` away", at=given[0])
 
     def _check_head(self) -> None:
         if self.head == "probe" and self.train is not None:
-            raise refuse("a probe is fitted to its optimum, and takes no train", "leave train away, or head: finetune")
+            what = "a probe is fitted to its optimum, and takes no train"
+            raise refuse(what, "leave `train` away, or set head: finetune", at="train")
         if self.head != "slice" and self.weights == "none":
             fix = "set weights: pretrained or to a .safetensors file, or leave head away and give train"
-            raise refuse(f"head: {self.head} begins from weights, and there are none", fix)
+            raise refuse(f"head: {self.head} begins from weights, and there are none", fix, at="head")
         if self.is_given and self.weights == "none":
-            fix = "give it a train: section, weights: pretrained, a .safetensors file, or run: EXPERIMENT/ARM"
+            fix = "add `train: {epochs: 10}`, weights: pretrained, a .safetensors file, or run: EXPERIMENT/ARM"
             raise refuse("this teacher knows nothing: it has no weights and is not trained", fix)
 
 

@@ -125,34 +125,38 @@ class Train(Model):
         words = OPTIMIZER_WORDS[self.optimizer]
         for option in ("betas", "momentum", "eps"):
             if getattr(self, option) is not None and not words.takes(option):
-                raise refuse(f"{self.optimizer} has no {option}", f"leave {option} away, or set it to null")
+                raise refuse(
+                    f"{self.optimizer} has no {option}", f"leave `{option}` away, or set it to null", at=option
+                )
         if self.betas is not None and len(self.betas) != words.betas:
-            raise refuse(f"{self.optimizer} has {words.betas} betas", f"list {words.betas}")
+            raise refuse(f"{self.optimizer} has {words.betas} betas", f"list {words.betas}", at="betas")
         for schedule, options in SCHEDULE_WORDS.items():
             given = [option for option in options if getattr(self, option) is not None]
             if given and self.schedule != schedule:
                 what = f"{given[0]} is of schedule {schedule}, and this one is {self.schedule}"
-                raise refuse(what, f"leave {given[0]} away, or set schedule: {schedule}")
+                raise refuse(what, f"leave `{given[0]}` away, or set schedule: {schedule}", at=given[0])
         return self
 
     @model_validator(mode="after")
     def _average_is_kept(self) -> Train:
         if self.ema is None and not self.ema_warmup:
-            raise refuse("ema_warmup is of a moving average, and none is kept", "leave ema_warmup away, or set ema")
+            what = "ema_warmup is of a moving average, and none is kept"
+            raise refuse(what, "leave `ema_warmup` away, or set ema", at="ema_warmup")
         return self
 
     @model_validator(mode="after")
     def _decays_rise(self) -> Train:
         found = self.decay_epochs
         if isinstance(found, list) and sorted(set(found)) != found:
-            raise refuse(f"decay_epochs {found}", "list epochs that rise, such as [30, 60]")
+            fix = f"write `{sorted(set(found))}`: epochs that rise"
+            raise refuse(f"decay_epochs {found}", fix, at="decay_epochs")
         return self
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> Train:
         if self.warmup_epochs >= self.epochs > 1:  # one epoch that is all warm-up is a fair smoke test
             what = f"warm-up over {self.warmup_epochs} of {self.epochs} epochs: the rate would never reach lr"
-            raise refuse(what, f"set warmup_epochs to {self.epochs - 1} at most")
+            raise refuse(what, f"write `{max(1, self.epochs // 10)}`, {self.epochs - 1} at most", at="warmup_epochs")
         return self
 
 
@@ -181,13 +185,13 @@ class Measure(Model):
         asked = words.get("runtimes") if isinstance(words, dict) else None
         for word in asked if isinstance(asked, list) else []:
             if isinstance(word, str) and word in UNTIMED:
-                raise refuse(f"runtimes: {word} is not timed by xp: {UNTIMED[word][0]}", UNTIMED[word][1])
+                raise refuse(f"{word} is not timed by xp: {UNTIMED[word][0]}", UNTIMED[word][1], at="runtimes")
         return words
 
     @model_validator(mode="after")
     def _runtimes_differ(self) -> Measure:
         if len(set(self.runtimes)) < len(self.runtimes):
-            raise refuse(f"runtimes {self.runtimes} names one twice", "name each once")
+            raise refuse(f"runtimes {self.runtimes} names one twice", "name each once", at="runtimes")
         return self
 
 
@@ -214,9 +218,10 @@ class Explain(Model):
     @model_validator(mode="after")
     def _deletion_is_of_maps(self) -> Explain:
         if self.maps is None and self.deletion != 200:
-            raise refuse("deletion is of explain.maps, and there are none", "name them: maps: [received, gradcam]")
+            what = "deletion is of explain.maps, and there are none"
+            raise refuse(what, "leave `deletion` away, or name maps: [received, gradcam]", at="deletion")
         if self.maps is not None and len(set(self.maps)) < len(self.maps):
-            raise refuse(f"maps {self.maps} names one twice", "name each once")
+            raise refuse(f"maps {self.maps} names one twice", "name each once", at="maps")
         return self
 
 
