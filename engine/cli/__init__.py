@@ -5,6 +5,8 @@
     specs          init, validate, plan, schema, describe
     submit         submit
     jobs           worker, status, logs, orders, why, diff, doctor
+    listing        ls, history, tag, note
+    keep           du, rm, gc, undo
     targets        targets verify
     verify         verify-resume
     profile        profile
@@ -30,7 +32,22 @@ import os
 import sys
 from typing import NoReturn
 
-from engine.cli import archive, bench, data, export, jobs, profile, report, results, specs, submit, targets, verify
+from engine.cli import (
+    archive,
+    bench,
+    data,
+    export,
+    jobs,
+    keep,
+    listing,
+    profile,
+    report,
+    results,
+    specs,
+    submit,
+    targets,
+    verify,
+)
 from engine.cli.base import app, say
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
@@ -42,6 +59,8 @@ __all__ = [
     "data",
     "export",
     "jobs",
+    "keep",
+    "listing",
     "main",
     "profile",
     "report",
