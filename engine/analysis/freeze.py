@@ -13,6 +13,7 @@ from engine.analysis.snapshot import Snapshot, one_snapshot
 from engine.errors import QueryError, closest_hint
 from engine.home.files import write_json
 from engine.home.paths import Home
+from engine.home.pins import write_pin
 
 FROZEN_VERSION = 1
 ENDING = ".frozen.json"
@@ -61,17 +62,24 @@ def freeze_numbers(results: Home | Snapshot, name: str, path: Path | None = None
     QueryError when it holds anything but these numbers, and for an experiment that is not in the results.
     """
     target, cells = path or Path(f"{name}{ENDING}"), _read_cells(results, name)
+    home = results.home if isinstance(results, Snapshot) else results
     if target.exists():
         if not _is_frozen_as(target, name, cells):
             fix = "choose another with -o, or remove this one"
             raise QueryError("there is a file of this name with other content", where=str(target), fix=fix)
-        return target
+        return _pinned(home, name, target, cells)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_json(target, {"version": FROZEN_VERSION, "experiment": name, "cells": cells})
     except OSError as error:
         fix = "choose another file with -o"
         raise QueryError(f"cannot write the frozen numbers: {error.strerror}", where=str(target), fix=fix) from error
+    return _pinned(home, name, target, cells)
+
+
+def _pinned(home: Home, name: str, target: Path, cells: Sequence[Mapping[str, Any]]) -> Path:
+    """Let the home know what rests on it: neither `xp gc` nor `xp rm` takes these runs from under a paper."""
+    write_pin(home, name, "frozen numbers", target, [run for row in cells for run in _runs_of(row)])
     return target
 
 

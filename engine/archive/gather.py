@@ -6,17 +6,16 @@ are long, and may hold what is nobody else's business) nor checkpoints; trained 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine.archive.members import LeftOut
 from engine.errors import QueryError, closest_hint
 from engine.home.commits import vouched_files
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
-from engine.home.records import read_record
+from engine.home.records import jobs_of, read_record
 
 NETWORKS = (".safetensors", ".onnx", ".data", ".pt", ".pt2", ".pte", ".bin")
 
@@ -36,7 +35,7 @@ def gather_files(home: Home, names: Sequence[str], *, with_weights: bool = False
     Raises QueryError for an experiment that was never submitted here, HomeError for a damaged submission.
     """
     records = {name: read_record(_newest(home, name)) for name in names}
-    jobs = sorted({job for record in records.values() for job in _jobs_of(record)})
+    jobs = sorted({job for record in records.values() for job in jobs_of(record)})
     found = [path for name in names for path in (*home.records(name), *home.certificates(name))]
     left: list[LeftOut] = []
     for folder in map(home.job, jobs):
@@ -45,10 +44,6 @@ def gather_files(home: Home, names: Sequence[str], *, with_weights: bool = False
     found += _code_changes(home, jobs)
     files = {path.relative_to(home.root).as_posix(): path for path in found}
     return Gathered(files, tuple(left), max(float(record["submitted_at"]) for record in records.values()))
-
-
-def _jobs_of(record: Mapping[str, Any]) -> set[str]:
-    return {entry["job"] for entry in record["jobs"]} | {job for run in record["runs"] for job in run["jobs"].values()}
 
 
 def _newest(home: Home, name: str) -> Path:

@@ -36,6 +36,7 @@ from engine.archive.pack import pack_folder
 from engine.errors import HomeError
 from engine.home.files import encode_json
 from engine.home.paths import Home
+from engine.home.pins import write_pin
 from engine.home.records import read_record
 from engine.home.seals import seal
 
@@ -84,6 +85,9 @@ def make_archive(
             raise HomeError(f"no archive can hold a file of this name: {unknown[0]!r}", fix="rename it")
         count = pack_folder(stage, target)
         told = hashlib.sha256((stage / ABOUT).read_bytes()).hexdigest()
+    for name in names:
+        runs = read_record(home.records(name)[-1])["runs"]
+        write_pin(home, name, "archive", target, [run["run"] for run in runs])
     return Made(target, count, target.stat().st_size, len(gathered.left_out), report.damaged, told)
 
 

@@ -5,6 +5,8 @@
     specs          init, validate, plan, schema, describe
     submit         submit
     jobs           worker, status, logs, orders, why, diff, doctor
+    listing        ls, history, tag, note
+    keep           du, rm, gc, undo
     targets        targets verify
     verify         verify-resume
     profile        profile
@@ -37,6 +39,8 @@ from engine.cli import (
     data,
     export,
     jobs,
+    keep,
+    listing,
     profile,
     report,
     results,
@@ -57,6 +61,8 @@ __all__ = [
     "data",
     "export",
     "jobs",
+    "keep",
+    "listing",
     "main",
     "profile",
     "report",

@@ -34,7 +34,12 @@ Executor = Annotated[
     typer.Option(metavar="NAME", help=f"where jobs run: {', '.join(LAUNCHERS)}; kept by the home until it is changed"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable, on stdout")]
-AnyId = Annotated[str, typer.Argument(metavar="ID", help="an experiment, run, job, or the beginning of one")]
+AnyId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="EXPERIMENT, EXPERIMENT/ARM, EXPERIMENT/ARM@SEED, a run, a job, or the beginning of one"
+    ),
+]
 _chosen: dict[str, Path | None] = {"home": None}
 
 

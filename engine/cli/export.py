@@ -29,21 +29,20 @@ def export(
     The batch is free; how an image is prepared, the classes and the lineage stand inside. A file that does not answer
     as the network does is an error that names the first layer that differs, and is not left behind.
     """
-    from engine.schedule.lookup import find_run
+    from engine.schedule.lookup import find_network
     from engine.spec.forms import form_words
-    from engine.spec.job_kinds import final_network
 
     suffix = form_words(form).suffix
     place = find_home(home)
-    run = find_run(place, name)
-    path = _target(out, f"{_file_name(run.name)}{suffix}")
+    job, named = find_network(place, name)
+    path = _target(out, f"{_file_name(named)}{suffix}")
     from engine.run.exporting import check_target, export_network
 
     with write_as_person():
         if path.parent.parent.is_dir() and not path.parent.exists():
             path.parent.mkdir()
         check_target(path, force=force)
-        found = export_network(place, final_network(run.jobs), form, path, force=force)
+        found = export_network(place, job, form, path, force=force)
     if as_json:
         print_json(found.as_json())
         return
@@ -82,11 +81,10 @@ def predict(
     if _is_file(name):
         network = open_file(Path(name))
     else:
-        from engine.schedule.lookup import find_run
-        from engine.spec.job_kinds import final_network
+        from engine.schedule.lookup import find_network
 
         place = find_home(home)
-        network = open_run(place, final_network(find_run(place, name).jobs))
+        network = open_run(place, find_network(place, name)[0])
     found = predict_images(network, images, top)
     if as_json:
         print_json([one.as_json() for one in found])

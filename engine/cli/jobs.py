@@ -125,7 +125,7 @@ def resume(name: AnyId, home: HomeOption = None) -> None:
 
 def _order(verb: str, name: str, home: Path | None) -> None:
     from engine.inspect.foreign import tell_foreign
-    from engine.schedule.lookup import find_match
+    from engine.schedule.lookup import find_match, name_jobs
     from engine.schedule.orders import explain_nothing, give_order
 
     place = find_home(home)
@@ -139,7 +139,8 @@ def _order(verb: str, name: str, home: Path | None) -> None:
     say(f"{verb}: {len(jobs)} jobs" if jobs else f"{verb}: nothing to do: {explain_nothing(place, verb, match)}")
     if jobs:
         # At once: a write for each of a hundred thousand lines takes seconds.
-        tell("\n".join(jobs))
+        names = name_jobs(place, jobs)
+        tell("\n".join(job if names[job] == job else f"{job}  {names[job]}" for job in jobs))
     for line in tell_foreign(place):
         say(line)
 
@@ -158,7 +159,7 @@ def why(name: AnyId, home: HomeOption = None) -> None:
 
 @app.command()
 def diff(one: AnyId, other: AnyId, home: HomeOption = None) -> None:
-    """Show the settings in which two runs, or two jobs, differ."""
+    """Show the settings in which two arms, two runs (EXPERIMENT/ARM@SEED) or two jobs differ."""
     from engine.inspect.why import list_differences
     from engine.schedule.lookup import find_match
 

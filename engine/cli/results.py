@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,12 @@ from engine.cli.base import (
     tell,
 )
 from engine.cli.terminal import hand_out
+from engine.errors import XpError
 from engine.home.access import write_as_person
+from engine.home.paths import Home
+
+if TYPE_CHECKING:
+    from engine.analysis.trace import Trace
 
 DATA_FORMATS = ("csv", "json")  # read by programs: cells are as they are, but on a terminal
 
@@ -110,14 +115,28 @@ def compare(
     from engine.analysis.text import comparison_lines
 
     place = find_fresh(home)
+    first, second = (_name_arm(place, name) for name in (first, second))
     for found in compare_arms(place, first, second, metric, anyway=anyway):
         for line in comparison_lines(found):
             tell(line)
 
 
+def _name_arm(home: Home, text: str) -> str:
+    """Return EXPERIMENT/ARM, of a run its arm; what names nothing in the queue may still be in the results."""
+    from engine.schedule.lookup import find_arm
+
+    if "@" in text:
+        fix = f"leave the seed away: {text.partition('@')[0]}"
+        raise XpError(f"{text} is one run, and arms are compared over their seeds", where="xp compare", fix=fix)
+    try:
+        return find_arm(home, text)
+    except XpError:
+        return text
+
+
 @app.command()
 def trace(
-    arm: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM", help="or a run, as the tables of a report name it")],
+    arm: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM", help="or EXPERIMENT/ARM@SEED, or a run")],
     metric: Annotated[str, typer.Argument(help="a column of the view `results`")],
     diff: Annotated[bool, typer.Option("--diff", help="print what differed from the commit, too")] = False,
     home: HomeOption = None,
@@ -126,11 +145,23 @@ def trace(
     from engine.analysis.trace import trace_number
 
     place = find_fresh(home)
-    found = trace_number(place, arm, metric)
+    found = _trace_run(place, arm, metric) if "@" in arm else trace_number(place, arm, metric)
     for line in found.lines():
         tell(line)
     for path in found.changes if diff else ():
         hand_out(f"\n{path.read_text()}")
+
+
+def _trace_run(home: Home, address: str, metric: str) -> Trace:
+    """Return where the number of one run comes from; its cell is told beside it."""
+    from dataclasses import replace
+
+    from engine.analysis.trace import trace_number
+    from engine.schedule.lookup import find_run
+
+    run = find_run(home, address)
+    found = trace_number(home, f"{run.experiment}/{run.arm}", metric)
+    return replace(found, sources=tuple(source for source in found.sources if source.run == run.run))
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from engine.cli.base import Executor, HomeOption, Overlays, Overrides, SpecFile,
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.launch.places import check_executor, choose_executor
+from engine.spec.base import NAME
 
 if TYPE_CHECKING:
     from engine.plan import Plan
@@ -30,6 +32,7 @@ class Asked:
     on_cpu: bool
     fill: bool
     budget: float | None
+    trial_of: str | None = None
 
 
 @app.command()
@@ -43,6 +46,10 @@ def submit(
     ] = None,
     executor: Executor = None,
     on_cpu: Annotated[bool, typer.Option("--cpu", help="run all on the CPU, though the spec asks for a GPU")] = False,
+    trial: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="as a trial of that name: what is registered stays as it is"),
+    ] = None,
     no_start: Annotated[bool, typer.Option("--no-start", help="queue only; start no scheduler")] = False,
     fill: Annotated[
         bool,
@@ -57,7 +64,9 @@ def submit(
 ) -> None:
     """Queue what is missing and see that a scheduler runs. The same submit again does nothing twice.
 
-    Of a paper's file: each of its experiments in turn, the first with the highest priority.
+    `xp submit SPEC --set train.epochs=1 --as trial` tries something beside what is registered under the spec's name; it
+    shares its jobs, and `xp rm trial` takes it away again. Of a paper's file: each of its experiments in turn, the
+    first with the highest priority.
     """
     from engine.load import load_spec
     from engine.load.paper_file import is_paper, load_paper, load_specs
@@ -66,6 +75,9 @@ def submit(
     if executor is not None:
         check_executor(executor)
     many = is_paper(spec)
+    if trial is not None:
+        _check_trial(trial, many=many)
+        overrides = [*(overrides or ()), f"name={trial}"]
     loaded = load_specs(load_paper(spec), overrides or (), overlays or ()) if many else None
     loaded = loaded or [load_spec(spec, overrides or (), overlays or ())]
     place = find_home(home, create=True)
@@ -74,7 +86,8 @@ def submit(
         one = spec.parent / f"{loaded[0].name}.yaml"
         fix = f"fill one experiment at a time: xp submit {one} --fill --budget {budget}"
         raise XpError("a budget is for one experiment, and this is a paper", where="--budget", fix=fix)
-    asked = Asked(place, on_cpu, fill, limit)
+    of = _trial_of(place, spec, loaded[0].name) if trial is not None else None
+    asked = Asked(place, on_cpu, fill, limit, of)
     done = [_submit_spec(one, asked, _turn(priority, at, loaded)) for at, one in enumerate(loaded)]
     _choose_executor(place, executor)
     if not no_start and any(one.new for one in done):
@@ -86,6 +99,29 @@ def submit(
         say(f"watch them with `xp status --watch`; report them with `xp report {spec}`")
     elif left:
         say(f"watch it with `xp status {left[0]} --watch`; report it with `xp report {left[0]}`")
+
+
+def _check_trial(name: str, *, many: bool) -> None:
+    if many:
+        raise XpError("a trial is of one spec, and this is a paper", where="--as", fix="name one of its specs")
+    if not re.fullmatch(NAME, name):
+        fix = "use small letters, digits, - and _, 64 at most"
+        raise XpError(f"{name!r} is no name for an experiment", where="--as", fix=fix)
+
+
+def _trial_of(home: Home, spec: Path, name: str) -> str:
+    """Return the experiment that a spec's own name means. Raises XpError where the trial would take another's name."""
+    from engine.home.records import read_record
+    from engine.load import load_spec
+
+    own = load_spec(spec).name
+    records = home.records(name)
+    other = read_record(records[-1]).get("trial_of") if records else own
+    if name == own or other != own:
+        what = f"is the name that the spec has itself, {own}" if name == own else "is another experiment here"
+        fix = "choose a name that is free: a trial leaves the results of all others alone"
+        raise XpError(f"{name} {what}", where="--as", fix=fix)
+    return own
 
 
 def _turn(priority: int | None, at: int, specs: Sequence[Spec]) -> int | None:
@@ -102,7 +138,7 @@ def _submit_spec(spec: Spec, asked: Asked, priority: int | None) -> Submission:
         say(f"warning: {line}")
     if asked.fill and not made.is_provisional:
         made, filling = _choose_fill(spec, asked)
-    done = submit_plan(made, asked.home, priority, filling)
+    done = submit_plan(made, asked.home, priority, filling, asked.trial_of)
     say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
     for line in done.changes:
         say(f"  {line}")

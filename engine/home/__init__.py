@@ -8,5 +8,8 @@ seals    checksums of JSON and of files
 commits  what a committed job stands for, and what of it is damaged
 control_files  what is said of an attempt beside its results: its process, how far it is, the verdict
 records  an experiment's submissions, and what of them is damaged
+notes    what a person wrote about an experiment
+users    the homes that use a cache
+pins     frozen tables and archives that rest on an experiment
 limits   the largest that a reader of foreign bytes takes, and `XP_LIMITS`
 """

@@ -194,6 +194,31 @@ class Home:
         """Orders about more jobs than are told one by one in their own `control.jsonl`; one order a line."""
         return self.root / "control.jsonl"
 
+    @property
+    def keep_lock(self) -> Path:
+        """Held by what removes, and by a submission between its look at what is there and its rows in the queue."""
+        return self.root / "keep.lock"
+
+    @property
+    def trash(self) -> Path:
+        """What was removed and may still be brought back."""
+        return self.root / "trash"
+
+    @property
+    def cache_trash(self) -> Path:
+        """The same of the cache, which may lie on another file system; other homes have theirs there too."""
+        return self.cache / "trash"
+
+    @property
+    def owns_cache(self) -> bool:
+        """Whether the cache lies in the home. Another home may be told to use it all the same (XP_CACHE)."""
+        return self.cache.resolve().is_relative_to(self.root.resolve())
+
+    @property
+    def cache_users(self) -> Path:
+        """The homes that said they use this cache, a file for each."""
+        return self.cache / "homes"
+
     def slot_marks(self, host: str) -> Path:
         """What was found against the GPUs of a machine: one file for each."""
         return self.root / "slots" / host.replace("/", "_")
@@ -261,6 +286,14 @@ class Home:
         found = [path for path in folder.glob("*.json") if NUMBER.fullmatch(path.stem)] if folder.is_dir() else []
         # As numbers: as text, 10.json comes before 9.json.
         return sorted(found, key=lambda path: int(path.stem))
+
+    def notes(self, name: str) -> Path:
+        """What a person wrote about an experiment: tags and a note."""
+        return self.experiment(name) / "notes.json"
+
+    def pins(self, name: str) -> Path:
+        """What rests on an experiment's numbers elsewhere: a file for each frozen table and archive."""
+        return self.experiment(name) / "pins"
 
     def job(self, job: str) -> JobFolder:
         return JobFolder(self.jobs_root / job)

@@ -58,6 +58,11 @@ def read_record(path: Path) -> dict[str, Any]:
     return record
 
 
+def jobs_of(record: Mapping[str, Any]) -> set[str]:
+    """Return the jobs of a submission's runs, and all that they need."""
+    return {entry["job"] for entry in record["jobs"]} | {job for run in record["runs"] for job in run["jobs"].values()}
+
+
 def record_problem(path: Path, record: Mapping[str, Any] | None) -> str | None:
     """Return what is wrong with a submission, None where it can be taken at its word. Older ones have no checksum."""
     if record is None:

@@ -1,6 +1,8 @@
 """What a person asks before and during the work: takes a home, a spec or a folder, gives views; starts no job.
 
 status   counts, progress, what is left, failures with reasons
+listing  experiments, runs and jobs that are here
+history  an experiment's submissions: what changed, and the results of each
 foreign  jobs that who schedules here may not end
 logs     a job's log, followed
 why      what an id is made of, why a job ran or was reused; where two runs differ

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.home.paths import AttemptFolder, Home
+from engine.schedule.lookup import name_jobs
 from store.queue import Queue
 
 LOOK = 0.3  # seconds
@@ -16,12 +17,18 @@ LONGEST = 1 << 20  # letters of a line; what is longer comes in parts, as a log 
 
 def read_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
     """Yield the log lines of each job's newest attempt, under a heading when there are several jobs."""
+    names = name_jobs(home, jobs) if len(jobs) > 1 else {}
     for job in jobs:
         attempt = _newest(home, job)
         if len(jobs) > 1:
-            yield f"== {job}" + (f", attempt {attempt.number}" if attempt else ": not started")
+            yield f"== {_told(job, names)}" + (f", attempt {attempt.number}" if attempt else ": not started")
         if attempt is not None and attempt.log.exists():
             yield from _lines(attempt.log)
+
+
+def _told(job: str, names: Mapping[str, str]) -> str:
+    """A hash says nothing: what it is to whom stands beside it, where an experiment has it."""
+    return job if names[job] == job else f"{job}, {names[job]}"
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -68,9 +68,12 @@ def _users(home: Home, job: str) -> list[str]:
 
 
 def list_differences(home: Home, one: Match, other: Match) -> list[SettingDifference]:
-    """Return the settings in which two runs, or two jobs of a kind, differ. Raises XpError for two kinds of thing."""
+    """Return the settings in which two runs, two arms or two jobs of a kind differ.
+
+    Of an arm those of its first run, without the seed. Raises XpError for two kinds of thing.
+    """
     if one.kind != other.kind or one.kind == "experiment":
-        fix = "give two runs or two jobs; `xp sql 'select run, arm, seed from runs'` lists runs"
+        fix = "give two arms, two runs (EXPERIMENT/ARM@SEED) or two jobs; `xp ls EXPERIMENT` lists them"
         raise XpError(f"{one.name} and {other.name} cannot be compared setting by setting", fix=fix)
     first, second = (flatten_settings(_settings_of(home, match), with_empty=True) for match in (one, other))
     return [
@@ -84,6 +87,11 @@ def _settings_of(home: Home, match: Match) -> Mapping[str, Any]:
     if match.kind == "job":
         job = read_job(home.job(match.name), JobSettings)
         return canonical_spec(job.kind, job.needs, job.settings)
-    record = read_json(home.records(match.experiment or "")[-1])
-    run = next(run for run in record["runs"] if run["run"] == match.name)
-    return {**run["settings"], "seed": run["seed"], "arm": run["arm"]}
+    wanted = match.name if match.kind == "run" else match.runs[0]
+    run = next(run for run in _recorded_runs(home, match.experiment or "") if run["run"] == wanted)
+    return {**run["settings"], "arm": run["arm"], **({"seed": run["seed"]} if match.kind == "run" else {})}
+
+
+def _recorded_runs(home: Home, experiment: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the runs of all submissions, those of the newest first."""
+    return (run for path in reversed(home.records(experiment)) for run in read_json(path)["runs"])

@@ -6,5 +6,6 @@ orders  cancel, pause, resume, retry, priority
 given   orders as they are kept, for a queue that is made anew
 slot_marks  the GPUs that are shut out, and those under suspicion
 policy  which job next, what an ending means; pure
+keep    housekeeping: what is needed, what takes room, what may go and come back
 worker  the one scheduler loop of a home
 """

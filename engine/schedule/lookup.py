@@ -1,4 +1,8 @@
-"""Finding: takes what a person typed (an experiment, a run, a job, or a unique beginning), gives the jobs it means."""
+"""Finding: takes what a person typed, gives the jobs, the run or the arm it means.
+
+One way everywhere: EXPERIMENT, EXPERIMENT/ARM, EXPERIMENT/ARM/CELL, either with @SEED, a run, a job, or the unique
+beginning of an id. Addresses are those of the newest submission.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from typing import Any, Literal
 from engine.errors import XpError, closest_hint
 from engine.home.paths import Home
 from engine.home.records import read_record
-from store.queue import FoundName, Queue
+from engine.spec.job_kinds import final_network, kind_in_id, shared_roles
+from store.queue import FoundName, Owners, Queue
 
 RUN_FIX = "name a run, or EXPERIMENT/ARM; xp status lists them"
 MOST = 7  # ids that are looked for: one more than are shown
@@ -17,12 +22,17 @@ MOST = 7  # ids that are looked for: one more than are shown
 
 @dataclass(frozen=True)
 class Match:
-    """What an id stands for. `jobs` are all jobs of it, in the order they are needed."""
+    """What an id or address stands for. `jobs` are all jobs of it, in the order they are needed.
 
-    kind: Literal["experiment", "run", "job"]
+    An arm is some runs of an experiment, whichever part of an address chose them.
+    """
+
+    kind: Literal["experiment", "arm", "run", "job"]
     name: str
     experiment: str | None
     jobs: tuple[str, ...]
+    runs: tuple[str, ...] = ()
+    """Of an arm."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,18 @@ def find_run(home: Home, text: str, *, or_first: bool = False) -> FoundRun:
         arms = sorted({run.arm for run in list_runs(home, text)}) if match.kind == "experiment" else []
         fix = f"name one of its arms: {', '.join(f'{text}/{arm}' for arm in arms[:MOST])}" if arms else RUN_FIX
         raise XpError(f"{match.name} is {'an experiment' if arms else 'a job'}, and a run is wanted", fix=fix)
-    place, _, seed = text.partition("@")
+    runs, place = find_runs(home, text), text.partition("@")[0]
+    if len(runs) > 1 and not or_first:
+        cell = place.count("/") > 1
+        ways = sorted({f"{place}/{run.cell}@{run.seed}" if len({one.cell for one in runs}) > 1 and not cell
+                       else f"{place}@{run.seed}" for run in runs})  # fmt: skip
+        raise XpError(f"{text} is {len(runs)} runs", fix=f"name one of them: {', '.join(ways[:MOST])}")
+    return runs[0]
+
+
+def find_runs(home: Home, address: str) -> list[FoundRun]:
+    """Return the runs of EXPERIMENT/ARM or EXPERIMENT/ARM/CELL, either with @SEED. Raises XpError where none is."""
+    place, _, seed = address.partition("@")
     experiment, arm, *cell = place.split("/", 2)
     runs = list_runs(home, experiment)
     arms = sorted({run.arm for run in runs})
@@ -62,12 +83,49 @@ def find_run(home: Home, text: str, *, or_first: bool = False) -> FoundRun:
         raise XpError(f"{experiment} has no arm {arm!r}", fix=closest_hint(arm, arms))
     runs = [run for run in runs if run.arm == arm]
     runs = _with(runs, "cell", cell[0], experiment) if cell else runs
-    runs = _with(runs, "seed", seed, experiment) if seed else runs
-    if len(runs) > 1 and not or_first:
-        ways = sorted({f"{place}/{run.cell}@{run.seed}" if len({one.cell for one in runs}) > 1 and not cell
-                       else f"{place}@{run.seed}" for run in runs})  # fmt: skip
-        raise XpError(f"{text} is {len(runs)} runs", fix=f"name one of them: {', '.join(ways[:MOST])}")
-    return runs[0]
+    return _with(runs, "seed", seed, experiment) if seed else runs
+
+
+def find_arm(home: Home, text: str) -> str:
+    """Return EXPERIMENT/ARM of what `text` names: an arm as it is, or that of a run. Raises XpError for all else."""
+    if "/" in text and "@" not in text:
+        return text
+    run = find_run(home, text, or_first=True)
+    return f"{run.experiment}/{run.arm}"
+
+
+def find_network(home: Home, text: str) -> tuple[str, str]:
+    """Return the job whose network `text` means, and its name: of a run the last one, or a job that makes one."""
+    if "/" not in text:
+        match = find_match(home, text)
+        kind = kind_in_id(match.name) if match.kind == "job" else None
+        if kind is not None and kind.network_role is not None:
+            return match.name, match.name
+    run = find_run(home, text)
+    return final_network(run.jobs), run.name
+
+
+def name_jobs(home: Home, jobs: Sequence[str], experiment: str | None = None) -> dict[str, str]:
+    """Return of each job what it is to whom, as `student of tiny/sparse@1`; of one that is nobody's its id alone.
+
+    A job that several runs share has what they have in common.
+    """
+    with Queue.open_readonly(home.queue_db) as queue:
+        owners = queue.owners(jobs, experiment)
+    told: dict[str, list[str]] = {}
+    for owner in owners:
+        told.setdefault(owner.job, []).append(_owner_text(owner))
+    return {job: " and ".join(told[job][:2]) + (" and others" if len(told[job]) > 2 else "") if job in told else job
+            for job in jobs}  # fmt: skip
+
+
+def _owner_text(owner: Owners) -> str:
+    if owner.role in shared_roles() or owner.arms > 2:
+        return f"{owner.role} of {owner.experiment}"
+    arms = owner.arm if owner.arms == 1 else f"{owner.arm}+{owner.other_arm}"
+    cell = "" if owner.cells != 1 or owner.cell == "default" else f"/{owner.cell}"
+    seed = f"@{owner.seed}" if owner.seeds == 1 else ""
+    return f"{owner.role} of {owner.experiment}/{arms}{cell}{seed}"
 
 
 def _with(runs: Sequence[FoundRun], field: str, wanted: str, experiment: str) -> list[FoundRun]:
@@ -116,6 +174,8 @@ def find_match(home: Home, text: str) -> Match:
         names = queue.experiment_names()
         if text in names:
             return Match("experiment", text, text, tuple(queue.jobs_of(text)))
+        if "/" in text:
+            return _match_address(home, queue, text)
         if home.job(text).spec.exists():  # a job's folder is enough, such as one that was copied here
             return Match("job", text, None, (text,))
         # One letter is too little to mean anything.
@@ -123,6 +183,15 @@ def find_match(home: Home, text: str) -> Match:
         if len(found) == 1:
             return _match_of(queue, found[0])
     raise _no_match(text, found, names)
+
+
+def _match_address(home: Home, queue: Queue, text: str) -> Match:
+    runs = find_runs(home, text)
+    names = tuple(run.run for run in runs)
+    experiment = runs[0].experiment
+    if len(runs) == 1:
+        return Match("run", names[0], experiment, tuple(queue.jobs_of(experiment, names)))
+    return Match("arm", text, experiment, tuple(queue.jobs_of(experiment, names)), names)
 
 
 def _match_of(queue: Queue, found: FoundName) -> Match:

@@ -69,14 +69,23 @@ def explain_nothing(home: Home, verb: str, match: Match) -> str:
 def _cancel(queue: Queue, match: Match) -> list[str]:
     if match.kind == "job":
         return queue.request_cancel(match.jobs)
-    runs = [match.name] if match.kind == "run" else None
-    return queue.request_cancel(experiment=match.experiment, runs=runs)
+    return queue.request_cancel(experiment=match.experiment, runs=_runs_of(match))
 
 
 def _pause(queue: Queue, match: Match) -> list[str]:
     if match.kind == "experiment":
         return queue.request_pause(experiment=match.name)
+    if match.kind == "arm" and match.experiment is not None:
+        others = {row.run for row in queue.experiment_rows(match.experiment)} - {*match.runs}
+        # What the other arms have too goes on for them.
+        alone = sorted({*match.jobs} - {*queue.jobs_of(match.experiment, others)})
+        return queue.request_pause(alone, experiment=match.experiment)
     return queue.request_pause(match.jobs)
+
+
+def _runs_of(match: Match) -> list[str] | None:
+    """Return the runs that are meant, None for all of the experiment."""
+    return {"run": [match.name], "arm": [*match.runs]}.get(match.kind)
 
 
 def _resume(queue: Queue, match: Match) -> list[str]:

@@ -18,9 +18,11 @@ from engine.home.files import encode_json, write_json, write_together
 from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.home.seals import SELF, seal
+from engine.home.users import note_user
 from engine.plan import Plan, Run
 from engine.plan.estimate import Estimate, estimate_plan
 from engine.plan.subset import Place
+from engine.schedule.keep.trash import removing
 from engine.schedule.policy import chain_seconds
 from engine.spec.identity import canonical_json
 from store.queue import Queue
@@ -58,24 +60,29 @@ def submit_plan(
     home: Home,
     priority: int | None = None,
     filling: Filling = Filling(),
+    trial_of: str | None = None,
 ) -> Submission:
     """Queue what `plan` needs and is not done. The same plan again changes nothing but gives failed jobs a new chance.
 
-    With a `filling` some of its jobs are queued before others, or are in its record and not queued.
+    With a `filling` some of its jobs are queued before others, or are in its record and not queued. `trial_of` is the
+    experiment whose spec was submitted under another name, beside it.
     Raises DataError, and writes nothing, when data, weights or a variable are missing, or the plan is refused.
     """
     if plan.is_provisional or plan.refused:
         raise _refusal(plan)
-    # No states are asked for: what has its result on disk is done, and all else is submitted.
-    estimate = estimate_plan(plan, home, {})
-    _write_jobs(home, plan)
-    done = {item.job.key for item in estimate.jobs if item.is_reused}
-    home.experiment(plan.spec.name).mkdir(parents=True, exist_ok=True)
-    # Two submits of one name at once would write the same number.
-    with FileLock(home.experiment(plan.spec.name) / ".lock"):
-        number, record, changes = _write_record(plan, estimate, home, priority, filling)
-    with Queue(home.queue_db) as queue:
-        queue.add_experiment(record, done)
+    note_user(home)
+    # What is done now must not be removed before the record says that it is needed.
+    with removing(home):
+        # No states are asked for: what has its result on disk is done, and all else is submitted.
+        estimate = estimate_plan(plan, home, {})
+        _write_jobs(home, plan)
+        done = {item.job.key for item in estimate.jobs if item.is_reused}
+        home.experiment(plan.spec.name).mkdir(parents=True, exist_ok=True)
+        # Two submits of one name at once would write the same number.
+        with FileLock(home.experiment(plan.spec.name) / ".lock"):
+            number, record, changes = _write_record(plan, estimate, home, priority, filling, trial_of)
+        with Queue(home.queue_db) as queue:
+            queue.add_experiment(record, done)
     warnings = (*plan.spec.doubts, *plan.warnings)
     new = len(plan.jobs) - len(done) - len(filling.held - done)
     return Submission(plan.spec.name, number, new, len(done), changes, warnings)
@@ -111,19 +118,21 @@ def _refusal(plan: Plan) -> DataError:
 
 
 def _write_record(
-    plan: Plan, estimate: Estimate, home: Home, priority: int | None, filling: Filling
+    plan: Plan, estimate: Estimate, home: Home, priority: int | None, filling: Filling, trial_of: str | None
 ) -> tuple[int, dict[str, Any], tuple[str, ...]]:
     """Write the next record unless the newest says the same already; return its number, content and the changes."""
     paths = home.records(plan.spec.name)
     old = read_record(paths[-1]) if paths else None
     # Without --priority, that of the last submission stays.
     record = _make_record(plan, estimate, old["priority"] if old and priority is None else priority or 0, filling)
+    if trial_of is not None:
+        record["trial_of"] = trial_of
     if old is not None and _same_record(old, record):
         return int(paths[-1].stem), old, ()
     number = int(paths[-1].stem) + 1 if paths else 1
     record = seal({**record, "number": number})
     write_json(home.experiment(plan.spec.name) / f"{number}.json", record)
-    return number, record, _list_changes(old, record) if old else ()
+    return number, record, list_changes(old, record) if old else ()
 
 
 def _make_record(plan: Plan, estimate: Estimate, priority: int, filling: Filling) -> dict[str, Any]:
@@ -181,6 +190,26 @@ def _run_record(run: Run) -> dict[str, Any]:
     }
 
 
+def write_next(home: Home, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a submission that was made from an earlier one, as of now; return it as it was written."""
+    with FileLock(home.experiment(name) / ".lock"):
+        number = int(home.records(name)[-1].stem) + 1
+        kept = {word: value for word, value in record.items() if word != SELF}
+        written = seal({**kept, "submitted_at": time.time(), "number": number})
+        write_json(home.experiment(name) / f"{number}.json", written)
+    return written
+
+
+def write_again(home: Home, name: str, number: int) -> str:
+    """Submit again what was submission `number`, where the one after it is the newest; else return why not."""
+    paths = home.records(name)
+    old, newest = read_record(home.experiment(name) / f"{number}.json"), read_record(paths[-1])
+    if int(paths[-1].stem) == number + 1:
+        write_next(home, name, old)
+        return ""
+    return "" if _same_record(old, newest) else f"{name} was submitted again since, and its runs stay as they are now"
+
+
 def _same_record(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     def essence(record: Mapping[str, Any]) -> str:
         # The guessed costs follow what was measured since; they do not make it another submission.
@@ -190,7 +219,7 @@ def _same_record(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return essence(old) == essence(new)
 
 
-def _list_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+def list_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
     """Say in a line each which runs came, went, or are other runs now under the same arm, cell and seed."""
     before, after = _runs_by_place(old), _runs_by_place(new)
     came = [f"new: {place}" for place in after.keys() - before.keys()]

@@ -5,6 +5,7 @@
     submit   experiments in: runs, jobs, needs; what a new submission changes
     claims   the scheduler's side: which jobs are ready, leases, outcomes
     orders   a person's side: cancel, pause, resume, retry, priority
+    remove   experiments and jobs out
     batches  an order of any length in parts, between which others write
     status   what `status` shows
     find     what an id that a person typed may mean

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
-from store.queue import claims, find, orders, status, submit
+from store.queue import claims, find, orders, remove, status, submit
 from store.queue.batches import in_batches
 from store.queue.claims import WaitingRow
 from store.queue.find import FoundName
@@ -110,6 +110,15 @@ class Queue:
             submit.mark_done(connection, names)
             submit.settle_jobs(connection, names)
 
+    def remove_experiment(self, name: str) -> list[str]:
+        """Take an experiment out, and cancel what it alone wanted and has not begun; return the jobs it wanted."""
+        with self._change() as connection:
+            return remove.remove_experiment(connection, name)
+
+    def remove_jobs(self, jobs: Iterable[str]) -> list[str]:
+        """Take out jobs that nobody wants and that do not run; return those of them that stay."""
+        return self._in_batches(remove.remove_jobs, jobs)
+
     # -- a person's orders --------------------------------------------------------------------------------------
 
     # In batches, each a transaction of its own, so that the scheduler never waits for long (store/queue/batches.py).
@@ -130,13 +139,17 @@ class Queue:
     def request_pause(
         self, jobs: Iterable[str] | None = None, *, experiment: str | None = None, runs: Iterable[str] | None = None
     ) -> list[str]:
-        """Pause jobs by id, or those of an experiment that no other one wants; return the jobs that pause."""
+        """Pause jobs by id, or those of an experiment that no other one wants; return the jobs that pause.
+
+        With both, those of the jobs that no other experiment than this one wants.
+        """
 
         def pause(connection: Connection, names: list[str]) -> list[str]:
             alone = names if experiment is None else orders.unshared_jobs(connection, names, experiment)
             return orders.stop_jobs(connection, alone, "pause", "paused")
 
-        return sorted(self._in_batches(pause, jobs or () if experiment is None else self.jobs_of(experiment, runs)))
+        named = self.jobs_of(experiment, runs) if jobs is None and experiment is not None else jobs
+        return sorted(self._in_batches(pause, named or ()))
 
     def request_resume(self, jobs: Iterable[str]) -> list[str]:
         """Put paused jobs back in the queue; return them."""
@@ -304,6 +317,11 @@ class Queue:
                 return [], []
             jobs = status.notable_jobs(connection, experiment, most)
             return jobs, status.job_owners(connection, [row.job for row in jobs], experiment)
+
+    def owners(self, jobs: Iterable[str], experiment: str | None = None) -> list[Owners]:
+        """Return whose each of these jobs is, in one experiment or in all that have it."""
+        with self._read() as connection:
+            return [] if connection is None else status.job_owners(connection, jobs, experiment)
 
     def find_ids(self, text: str, most: int) -> list[FoundName]:
         """Return up to `most` runs and jobs whose id begins with `text`, with or without the kind before it."""

@@ -37,7 +37,7 @@ def test_the_newest_attempt_is_read_ten_after_nine(home: Home) -> None:
 def test_several_jobs_have_headings(home: Home) -> None:
     write_log(home, 2, b"a line\n")
     assert list(read_logs(home, ["train-1", "train-2"])) == [
-        "== train-1, attempt 2", "a line", "== train-2: not started",
+        "== train-1, role0 of one/arm/cell@0, attempt 2", "a line", "== train-2, role0 of one/arm/cell@1: not started",
     ]  # fmt: skip
     assert list(read_logs(home, ["train-2"])) == []
 
@@ -45,7 +45,8 @@ def test_several_jobs_have_headings(home: Home) -> None:
 def test_an_attempt_without_log_and_odd_bytes_do_no_harm(home: Home) -> None:
     home.job("train-2").attempt(1).root.mkdir(parents=True)
     write_log(home, 1, b"\xff\n")
-    assert list(read_logs(home, ["train-1", "train-2"])) == ["== train-1, attempt 1", "�", "== train-2, attempt 1"]
+    heads = [f"== train-{number}, role0 of one/arm/cell@{number - 1}, attempt 1" for number in (1, 2)]
+    assert list(read_logs(home, ["train-1", "train-2"])) == [heads[0], "�", heads[1]]
 
 
 def test_following_gives_each_line_once_until_the_job_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from engine.home.paths import Home, JobFolder
 from engine.home.records import find_record_damage, read_record
 from engine.home.records import newest_records as records_by_name
 from engine.schedule.given import Given, read_orders
+from engine.schedule.keep.trash import finish_removals
 from engine.schedule.worker.lock import take_lock
 from store.queue import Queue, QueueFault
 
@@ -92,8 +93,21 @@ def add_record(home: Home, queue: Queue, record: dict[str, Any]) -> list[str]:
     return names
 
 
+def add_again(home: Home, queue: Queue, record: dict[str, Any]) -> None:
+    """Queue a submission that was there before; jobs that the queue does not have get back what their folders know."""
+    known = queue.job_states().keys()
+    asked = [job for job in add_record(home, queue, record) if job not in known]
+    given, since = read_orders(home, asked), float(record["submitted_at"])
+    for job in asked:
+        restore_job(queue, home.job(job), since, given[job])
+
+
 def heal_queue(home: Home, queue: Queue) -> None:
-    """Queue the submissions that were written down but not queued: their command was killed in between."""
+    """Queue the submissions that were written down but not queued: their command was killed in between.
+
+    And take out what a command removed that was killed before it told the queue.
+    """
+    finish_removals(home, queue)
     known = {row.experiment: row.submitted_at for row in queue.experiments()}
     for record in newest_records(home):
         # Both times come from the same JSON text, so equal means the same submission.
