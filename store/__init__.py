@@ -1,6 +1,7 @@
 """What we know: journals, the queue and the results. A leaf: imports nothing of the engine.
 
 journal   the lines that a job writes
+points    the metric lines of a journal in bulk
 metrics   the figures of a run, and what each of them is
 format    numbers and rows as text, for people and programs
 escape    text made harmless for where it goes

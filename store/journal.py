@@ -177,8 +177,12 @@ def read_bytes(path: Path | str, offset: int = 0, most: int = -1) -> bytes:
 def read_journal(path: Path | str, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     """Return the whole lines from byte `offset` on, and the offset to go on from. A damaged line is left out."""
     data = read_bytes(path, offset)
-    lines = [line for line in (_parse_line(raw) for raw in data.splitlines()) if line is not None]
-    return lines, offset + len(data)
+    return parse_lines(data), offset + len(data)
+
+
+def parse_lines(data: bytes) -> list[dict[str, Any]]:
+    """Return the lines as they were logged. A damaged line is left out."""
+    return [line for line in (_parse_line(raw) for raw in data.splitlines()) if line is not None]
 
 
 @dataclass(frozen=True)

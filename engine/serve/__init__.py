@@ -6,6 +6,10 @@
     routes     which page is at which address
     pages      the pages, a file each
     actions    orders by clicking
+    points     curves as JSON for a page's script
+    deltas     new points by cursor
+    live       running jobs' points as their journals grow
+    thinning   curves for a screen
     streams    what changed, as server-sent events
     app        all of it as one ASGI application
     starting   a port, a process

@@ -11,6 +11,7 @@ from engine.serve.pages.run import show_run
 from engine.serve.pages.runs import show_runs
 from engine.serve.pages.sql import show_sql
 from engine.serve.pages.teachers import show_teachers
+from engine.serve.points import show_points
 from engine.serve.view import Page
 
 PAGES: dict[str, Page] = {
@@ -23,4 +24,5 @@ PAGES: dict[str, Page] = {
     "/teachers": show_teachers,
     "/sql": show_sql,
     "/reports": show_reports,
+    "/points": show_points,
 }

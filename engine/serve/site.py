@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from engine.analysis.snapshot import Snapshot
 from engine.home.paths import Home
+from engine.serve.deltas import Deltas, Mark
+from engine.serve.streams import Watcher
 from store.results import Connection, open_snapshot
-
-Mark = tuple[int, int, int]
 
 
 @dataclass
@@ -30,12 +30,18 @@ class _Held:
 
 @dataclass
 class Site:
-    """One home, its open results, and the token that orders need (empty: none is asked for, as in tests)."""
+    """One home, its open results, and the token that orders need (empty: none is asked for, as in tests).
+
+    `deltas` are the points that browsers watch, `watcher` looks for what changed: one of each for all requests.
+    """
 
     home: Home
     token: str = ""
     _held: _Held | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.deltas, self.watcher = Deltas(self), Watcher(self)
 
     def results_mark(self) -> Mark | None:
         """What tells one publication from the next: None before the first."""

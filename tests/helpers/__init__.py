@@ -1,6 +1,7 @@
 """What tests of several rooms share.
 
 synthetic      homes with results, written by hand
+large_home     homes of ten thousand runs, for speed
 queueing       jobs that do what a test says, in a queue
 forking        a job server of a test's own, and blows at its jobs
 recording      the order in which a disk is asked to keep things
