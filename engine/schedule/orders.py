@@ -75,9 +75,9 @@ def _cancel(queue: Queue, match: Match) -> list[str]:
 def _pause(queue: Queue, match: Match) -> list[str]:
     if match.kind == "experiment":
         return queue.request_pause(experiment=match.name)
-    if match.kind == "arm" and match.experiment is not None:
-        others = {row.run for row in queue.experiment_rows(match.experiment)} - {*match.runs}
-        # What the other arms have too goes on for them.
+    if match.experiment is not None:
+        others = {row.run for row in queue.experiment_rows(match.experiment)} - {*(_runs_of(match) or ())}
+        # What the other runs have too goes on for them.
         alone = sorted({*match.jobs} - {*queue.jobs_of(match.experiment, others)})
         return queue.request_pause(alone, experiment=match.experiment)
     return queue.request_pause(match.jobs)

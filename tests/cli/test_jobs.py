@@ -35,6 +35,7 @@ def run(home: Home, *words: str) -> Result:
 
 
 pytestmark = pytest.mark.usefixtures("started")
+NAMED = "train-1a  role0 of one/arm/cell@0"
 BEFORE = {"resume": "pause", "retry": "cancel"}
 
 
@@ -45,7 +46,7 @@ def test_each_order_is_carried_out_and_names_its_jobs(home: Home, verb: str, aft
     if verb in BEFORE:
         run(home, BEFORE[verb], "1a")
     answer = run(home, verb, "1a")
-    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "train-1a\n", f"{verb}: 1 jobs\n")
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, f"{NAMED}\n", f"{verb}: 1 jobs\n")
     assert states(home) == {"train-1a": after, "train-2a": "queued"}
 
 

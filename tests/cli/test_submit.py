@@ -11,6 +11,7 @@ from engine.cli import submit
 from engine.errors import XpError
 from engine.home.files import write_json
 from engine.home.paths import Home
+from engine.home.records import read_record
 from engine.launch.places import LAUNCHERS, read_executor
 from tests.cli.test_jobs import QUICKSTART, run
 from tests.helpers.queueing import Probe, make_home, states, submit_probes
@@ -96,3 +97,32 @@ def test_who_stops_waiting_for_one_of_several_waits_for_no_other(home: Home, mon
     monkeypatch.setattr("engine.cli.progress.wait_for", interrupted)
     assert submit._wait_all(home, ["one", "two"]) == submit.INTERRUPTED
     assert asked == ["one"]
+
+
+def test_a_trial_leaves_what_is_registered_alone(home: Home) -> None:
+    run(home, "submit", str(QUICKSTART), "--no-start")
+    words = ["submit", str(QUICKSTART), "--set", "train.epochs=1", "--as", "trial", "--no-start"]
+    answer = run(home, *words)
+    assert answer.stderr.splitlines()[0].startswith("trial: ")
+    assert len(home.records("quickstart")) == 1
+    record = read_record(home.records("trial")[-1])
+    assert (record["name"], record["trial_of"]) == ("trial", "quickstart")
+    run(home, *words[:-1], "--set", "seeds=[0]", "--no-start")
+    assert len(home.records("trial")) == 2, "a trial may be submitted again"
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("one", "one is another experiment here"), ("quickstart", "is the name that the spec has itself"),
+     ("Tr ial", "'Tr ial' is no name for an experiment")],
+)  # fmt: skip
+def test_a_trial_takes_no_name_that_is_taken(home: Home, name: str, what: str) -> None:
+    answer = run(home, "submit", str(QUICKSTART), "--as", name, "--no-start")
+    assert what in str(answer.exception)
+    assert len(home.records("one")) == 1
+    assert not home.records("quickstart")
+
+
+def test_a_paper_is_no_trial(home: Home) -> None:
+    answer = run(home, "submit", str(QUICKSTART.with_name("paper.yaml")), "--as", "trial", "--no-start")
+    assert "a trial is of one spec" in str(answer.exception)

@@ -11,7 +11,7 @@ from engine.errors import XpError
 from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import make_plan
-from engine.schedule.lookup import find_run, list_runs
+from engine.schedule.lookup import Match, find_arm, find_match, find_network, find_run, list_runs, name_jobs
 from engine.schedule.submit import submit_plan
 
 TINY = Path(__file__).parents[1] / "resources" / "tiny.yaml"
@@ -65,3 +65,45 @@ def test_an_empty_home_says_what_to_do_first(tmp_path: Path) -> None:
     with pytest.raises(XpError) as told:
         find_run(open_home(tmp_path / "home", create=True), "tiny/original")
     assert "submit a spec first" in str(told.value)
+
+
+def test_an_arm_is_its_runs_and_their_jobs(home: Home) -> None:
+    arm = find_match(home, "tiny/original")
+    runs = [run for run in list_runs(home, "tiny") if run.arm == "original"]
+    assert (arm.kind, arm.name, arm.experiment) == ("arm", "tiny/original", "tiny")
+    assert arm.runs == tuple(run.run for run in runs)
+    assert set(arm.jobs) == {job for run in runs for job in run.jobs.values()}
+    seed = find_match(home, "tiny/original@1")
+    assert seed.runs == tuple(run.run for run in runs if run.seed == 1)
+
+
+def test_an_address_of_one_run_is_that_run(home: Home) -> None:
+    run = list_runs(home, "tiny")[0]
+    match = find_match(home, run.name)
+    assert match == Match("run", run.run, "tiny", match.jobs)
+    assert set(match.jobs) == set(run.jobs.values())
+    assert find_match(home, run.run[:9]).name == run.run
+
+
+def test_any_name_of_a_run_leads_to_its_arm(home: Home) -> None:
+    run = list_runs(home, "tiny")[0]
+    for text in (f"tiny/{run.arm}", run.name, run.run, run.run[:9]):
+        assert find_arm(home, text) == f"tiny/{run.arm}"
+    with pytest.raises(XpError, match=r"(?s)tiny is an experiment.*name one of its arms: tiny/"):
+        find_arm(home, "tiny")
+
+
+def test_a_network_is_named_by_run_or_job(home: Home) -> None:
+    run = next(run for run in list_runs(home, "tiny") if run.arm == "distilled_pruned")
+    assert find_network(home, run.name) == (run.jobs["prune"], run.name)
+    assert find_network(home, run.jobs["student"]) == (run.jobs["student"],) * 2
+    with pytest.raises(XpError, match="is a job, and a run is wanted"):
+        find_network(home, run.jobs["pack"])
+
+
+def test_jobs_are_named_by_what_they_are_to_whom(home: Home) -> None:
+    run = next(run for run in list_runs(home, "tiny") if run.arm == "original")
+    names = name_jobs(home, [*run.jobs.values(), "train-0123"])
+    assert names[run.jobs["pack"]] == "pack of tiny"
+    assert names[run.jobs["student"]].startswith("student of tiny/original")
+    assert names["train-0123"] == "train-0123"

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import XpError
-from engine.home.paths import Home
+from engine.home.paths import Home, open_home
 from engine.schedule import orders
 from engine.schedule.lookup import Match, find_match
 from engine.schedule.orders import ORDERS, explain_nothing, give_order
 from store.queue import Queue, Verdict
+from tests.helpers.keeping import ONE, put_experiment, put_job
 from tests.helpers.queueing import Probe, make_home, states, submit_probes
 
 
@@ -127,3 +128,26 @@ def test_an_order_that_changes_nothing_says_how_things_stand(home: Home) -> None
 
 def test_every_order_of_the_command_line_is_known() -> None:
     assert set(ORDERS) == {"cancel", "pause", "resume", "retry"}
+
+
+def test_an_arm_is_cancelled_and_paused_by_its_address(tmp_path: Path, started: list[Home]) -> None:
+    """What the other arm has too goes on for it."""
+    home = open_home(tmp_path / "arms", create=True)
+    for job, needs in ONE.items():
+        put_job(home, job, needs, done=False)
+    put_experiment(home, "one", {"a@0": ["pack-p", "train-a"], "b@0": ["pack-p", "targets-t", "train-b"]}, ONE)
+    assert give_order(home, "pause", find_match(home, "one/b")) == ["targets-t", "train-b"]
+    assert give(home, "cancel", "one/b@0") == ["targets-t", "train-b"]
+    assert states(home) == {"pack-p": "queued", "train-a": "blocked", "targets-t": "cancelled", "train-b": "cancelled"}
+
+
+def test_an_arm_of_several_seeds_is_paused_without_what_others_have(tmp_path: Path, started: list[Home]) -> None:
+    home = open_home(tmp_path / "arms", create=True)
+    jobs = {"pack-p": (), **{f"train-{arm}{seed}": ("pack-p",) for arm in "ab" for seed in (0, 1)}}
+    for job, needs in jobs.items():
+        put_job(home, job, needs, done=False)
+    put_experiment(home, "one", {f"{arm}@{seed}": ["pack-p", f"train-{arm}{seed}"] for arm in "ab" for seed in (0, 1)},
+                   jobs)  # fmt: skip
+    assert give_order(home, "pause", find_match(home, "one/b")) == ["train-b0", "train-b1"]
+    assert sorted(give_order(home, "cancel", find_match(home, "one/b"))) == ["train-b0", "train-b1"]
+    assert states(home)["pack-p"] == "queued"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
@@ -157,8 +158,7 @@ def _entries(home: Home, target: Target, jobs: Sequence[str]) -> list[Entry]:
     """Return what goes, the experiment first: with it the rest is needed by nobody, wherever a kill falls."""
     ledger, found = Ledger(), []
     if target.arm is None:
-        folder = home.experiment(target.experiment)
-        found.append(_entry(home, "experiment", folder, ledger))
+        found.append(_entry(home, "experiment", home.experiment(target.experiment), ledger))
         certificates = home.certificates(target.experiment)
         found += [_entry(home, "certificates", path, ledger) for path in {one.parent for one in certificates}]
     may_share = not home.owns_cache or other_users(home)
@@ -199,8 +199,8 @@ def _stop(home: Home, target: Target) -> None:
         if target.experiment not in queue.experiment_names():
             return
         jobs = tuple(queue.jobs_of(target.experiment, target.runs if target.arm else None))
-    kind = "arm" if target.arm else "experiment"
-    give_order(home, "cancel", Match(kind, target.name, target.experiment, jobs, target.runs))
+    match = Match("arm" if target.arm else "experiment", target.name, target.experiment, jobs, target.runs)
+    give_order(home, "cancel", match)
 
 
 def _take_experiment(home: Home, outlook: Outlook) -> Removal:
@@ -236,5 +236,5 @@ def _move_rest(home: Home, removal: Removal, first: int) -> None:
     move_entries(home, removal, [number for number in numbers if job_of(removal.entries[number]) not in kept])
 
 
-def _entry(home: Home, kind: str, path: Any, ledger: Ledger) -> Entry:
+def _entry(home: Home, kind: str, path: Path, ledger: Ledger) -> Entry:
     return Entry(kind=kind, place="home", path=path.relative_to(home.root).as_posix(), bytes=ledger.count(path))

@@ -85,8 +85,8 @@ def _job_kinds(home: Home, ledger: Ledger) -> dict[str, dict[str, int]]:
         for path, size in ledger.walk(folder.root):
             found[folder.job][_kind_of(path[len(str(folder.root)) :])] += size
     for kind, root in (("packs", home.pack("")), ("targets", home.targets(""))):
-        for path in sorted(root.iterdir()) if root.is_dir() else ():
-            found[cached_job(path)][kind] += ledger.count(path)
+        for entry in sorted(root.iterdir()) if root.is_dir() else ():
+            found[cached_job(entry)][kind] += ledger.count(entry)
     return found
 
 

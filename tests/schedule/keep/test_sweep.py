@@ -11,7 +11,6 @@ from filelock import FileLock
 from engine.errors import HomeError
 from engine.home.paths import Home, open_home
 from engine.home.users import note_user
-from engine.schedule.keep import trash
 from engine.schedule.keep.choose import Wish
 from engine.schedule.keep.sweep import empty, sweep
 from engine.schedule.keep.trash import list_removals, purge, removing
@@ -66,7 +65,7 @@ def test_the_trash_is_emptied_after_a_day(home: Home, monkeypatch: pytest.Monkey
     taken = sweep(home).bytes
     assert sweep(home).purged == 0
     now = time.time()
-    monkeypatch.setattr(trash.time, "time", lambda: now + 90_000)
+    monkeypatch.setattr("engine.schedule.keep.trash.time.time", lambda: now + 90_000)
     assert sweep(home).purged == taken
     assert list(home.trash.iterdir()) == []
     assert list(home.cache_trash.iterdir()) == []
@@ -79,11 +78,10 @@ def test_the_trash_is_emptied_at_once_if_asked(home: Home) -> None:
 
 
 def test_what_was_cut_off_half_deleted_is_finished(home: Home) -> None:
-    removal = list_removals(home) or [sweep(home)]
+    sweep(home)
     number = list_removals(home)[0].id
     (home.trash / number).rename(home.trash / f"{number}.gone")
     purge(home)
-    assert removal
     assert list(home.trash.iterdir()) == []
 
 

@@ -63,7 +63,7 @@ def test_another_file_system_is_told(home: Home, monkeypatch: pytest.MonkeyPatch
         raise OSError(18, os.strerror(18))
 
     removal = begin_removal(home, "xp gc", ENTRIES)
-    monkeypatch.setattr(trash.os, "rename", refuse)
+    monkeypatch.setattr("engine.schedule.keep.trash.os.rename", refuse)
     with pytest.raises(HomeError, match="another file system than the trash"):
         move_entries(home, removal)
 
