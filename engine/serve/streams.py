@@ -144,7 +144,9 @@ def _newest_mark(home: Home, job: str) -> FileMark:
 
 def _queue_mark(home: Home) -> tuple[FileMark, ...]:
     """The queue is two files: a change lies in the second until it is folded into the first."""
-    return tuple(_file_mark(f"{home.queue_db}{end}") for end in ("", "-wal"))
+    log = _file_mark(f"{home.queue_db}-wal")
+    # Whoever only reads makes an empty one.
+    return _file_mark(str(home.queue_db)), log if log and log[2] else None
 
 
 def _file_mark(path: str) -> FileMark:

@@ -156,7 +156,7 @@ def _write_done(home: Home, job: str, role: str) -> None:
 
 
 def _write_records(home: Home, made: Sequence[LargeRun], alive: Sequence[str]) -> list[dict[str, Any]]:
-    records = []
+    records: list[dict[str, Any]] = []
     for name, group in itertools.groupby(made, key=lambda run: run.experiment):
         records.append(_make_record(name, [run.as_record() for run in group], len(records)))
     if alive:
