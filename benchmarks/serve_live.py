@@ -64,7 +64,7 @@ def writers(journals: Sequence[Path], rate: float = 0.0) -> Iterator[list[Synchr
     for job in jobs:
         job.start()
     try:
-        yield counts  # type: ignore[misc]  # a plain shared number, which has no type of its own
+        yield counts
     finally:
         stop.set()
         for job in jobs:
