@@ -155,6 +155,7 @@ def _watching(made: LargeHome, rounds: int, seconds: float) -> list[Row]:
     journals = [made.home.job(job).attempt(1).journal for job in made.running]
     rates: dict[bool, list[float]] = {False: [], True: []}
     oldest: list[float] = []
+    spent: list[float] = []
     for turn in range(rounds):
         for is_watched in (False, True) if turn % 2 else (True, False):
             for path in journals:
@@ -163,8 +164,10 @@ def _watching(made: LargeHome, rounds: int, seconds: float) -> list[Row]:
                 with writers(journals) as counts:
                     rates[False].append(measure_rate(counts, seconds))
                 continue
-            with _serve(made) as (port, _), writers(journals) as counts, browser(port, made.running[0]) as seen:
+            with _serve(made) as (port, process), writers(journals) as counts, browser(port, made.running[0]) as seen:
+                before = _processor_seconds(process)
                 rates[True].append(measure_rate(counts, seconds))
+                spent.append((_processor_seconds(process) - before) / seconds / (os.cpu_count() or 1))
             oldest += seen.oldest
     assert oldest, "the browser saw no points"
     worst, middle, n = max(oldest), statistics.median(oldest), len(oldest)
@@ -175,7 +178,18 @@ def _watching(made: LargeHome, rounds: int, seconds: float) -> list[Row]:
         Row(case, "new point on the screen, median", middle, NEW_POINT, NEW_POINT / middle, "s", n),
         Row(case, "their rate, watched over unwatched", beside, without, share, "lines/s", rounds),
         Row(case, "what they keep of it, over what is promised", share, KEPT_RATE, share / KEPT_RATE, "share", rounds),
+        _used_row(case, statistics.median(spent), rounds),
     ]
+
+
+def _used_row(case: str, used: float, rounds: int) -> Row:
+    """What the server takes from the writers if all processors are theirs: it is the steadier figure of the two."""
+    return Row(case, "processor time of the server", used, 1 - KEPT_RATE, (1 - KEPT_RATE) / used, "share", rounds)
+
+
+def _processor_seconds(process: int) -> float:
+    words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(made: LargeHome) -> list[Row]:

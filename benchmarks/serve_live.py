@@ -101,21 +101,24 @@ def _watch(port: int, job: str, begun: Event, stop: Event, told: Any) -> None:
     stream = http.client.HTTPConnection("127.0.0.1", port, timeout=SLOW)
     stream.request("GET", "/live")
     lines = stream.getresponse()
+    lines.readline()
     begun.set()
+    since = time.time()
     while not stop.is_set():
         line = lines.readline().decode()
         if line.startswith("data:") and job in line.split():
-            cursor = _ask_all(port, job, cursor, seen)
+            cursor = _ask_all(port, job, cursor, since, seen)
     stream.close()
     told.send((seen.oldest, seen.newest, seen.points))
 
 
-def _ask_all(port: int, job: str, cursor: str, seen: Seen) -> str:
+def _ask_all(port: int, job: str, cursor: str, since: float, seen: Seen) -> str:
+    """Ask for all that is new; of points that were logged before the page was open, how old they are says nothing."""
     while True:
         answer = _ask(port, job, cursor)
         now, cursor = time.time(), answer["cursor"]
-        # A curve that comes anew has old points too: those say nothing of how long a new one took.
-        times = [at for one in answer["series"] if not one["new"] for at in one["x"]]
+        # Nor of those of a curve that comes anew.
+        times = [at for one in answer["series"] if not one["new"] for at in one["x"] if at > since]
         seen.points += sum(len(one["x"]) for one in answer["series"])
         if times:
             seen.oldest.append(now - min(times))
