@@ -48,8 +48,9 @@ class Points:
     @classmethod
     def of(cls, *columns: Sequence[float]) -> Points:
         """Return points of columns in the order of the fields."""
-        kinds = (np.int64, np.int64, np.int64, np.float64, np.float64)
-        return cls(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
+        seq, step, epoch, at, value = columns
+        lines, steps, epochs = (np.array(column, dtype=np.int64) for column in (seq, step, epoch))
+        return cls(lines, steps, epochs, np.array(at, dtype=np.float64), np.array(value, dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def _parse_column(pieces: Sequence[bytes], word: bytes, kind: type[N]) -> NDArra
     if len(text) - len(plain) != len(word) * len(pieces):
         return None
     try:
-        numbers = json.loads(b"[" + plain + b"]")
+        numbers: list[Any] = json.loads(b"[" + plain + b"]")
         # A number that JSON has no word for comes as text.
         return np.array([*map(float, numbers)] if b'"' in plain else numbers, dtype=kind)
     except (ValueError, TypeError, OverflowError):

@@ -83,6 +83,9 @@ class Place:
     added: int = 0
 
 
+Range = tuple[int, int]  # the first and the last row of a job's values
+
+
 @dataclass
 class Deltas:
     """What a server knows of watched jobs, for all who watch. At most HELD_JOBS jobs and HELD_CURVES answers."""
@@ -90,6 +93,7 @@ class Deltas:
     site: Published
     _jobs: OrderedDict[tuple[Mark | None, str], LiveJob] = field(default_factory=OrderedDict)
     _curves: OrderedDict[tuple[Any, ...], dict[str, Points]] = field(default_factory=OrderedDict)
+    _ranges: tuple[object, dict[str, Range]] = (None, {})
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(self, watched: Watched, cursor: str = "") -> Delta:
@@ -130,10 +134,34 @@ class Deltas:
     def _read_published(self, jobs: Sequence[str]) -> dict[str, dict[int, Read]]:
         found: dict[str, dict[int, Read]] = {}
         with self.site.snapshot() as snapshot:
-            for row in snapshot.ask("serve_read", jobs=list(jobs)) if snapshot else ():
-                read = Read(row["bytes"], row["compacted"], row["seq"], row["source"], row["upto"])
+            if snapshot is None:
+                return {}
+            for row in snapshot.ask("serve_read", jobs=list(jobs)):
+                seq, upto = self._find_lines(snapshot, row)
+                read = Read(row["bytes"], row["compacted"], seq, row["source"], upto)
                 found.setdefault(row["job"], {})[row["attempt"]] = read
         return found
+
+    def _find_lines(self, snapshot: Snapshot, row: Mapping[str, Any]) -> tuple[int, int | None]:
+        """Return the last published line of an attempt, and up to which line the one that it went on from counts."""
+        lasts = {}
+        # Of what is finished nothing more can come.
+        if not row["compacted"] and (rows := self._find_range(snapshot, row["job"])):
+            step = -1 if row["step"] is None else row["step"]
+            asked = {"job": row["job"], "step": step, "first": rows[0], "last": rows[1]}
+            lasts = {one["attempt"]: one for one in snapshot.ask("serve_lasts", **asked)}
+        seq = lasts[row["attempt"]]["seq"] if row["attempt"] in lasts else 0
+        if row["source"] is None or row["upto"] is not None or row["source"] not in lasts:
+            return seq, row["upto"]
+        return seq, lasts[row["source"]]["before"]
+
+    def _find_range(self, snapshot: Snapshot, job: str) -> Range | None:
+        # What is known is kept with the file that is open: rows of another one lie elsewhere.
+        if self._ranges[0] is not snapshot.known:
+            (row,) = snapshot.ask("serve_ranges")
+            places = zip(row["firsts"] or (), row["lasts"] or (), strict=True)
+            self._ranges = snapshot.known, dict(zip(row["jobs"] or (), places, strict=True))
+        return self._ranges[1].get(job)
 
     def _next(self, job: str, live: LiveJob, watched: Watched, after: int) -> list[Series]:
         return [
@@ -170,10 +198,13 @@ class Deltas:
 
     def _ask_curves(self, job: str, links: Sequence[Link], watched: Watched) -> dict[str, Points]:
         chain = {"attempts": [link.attempt for link in links], "uptos": [link.upto for link in links]}
-        about = {"jobs": [job] * len(links), "names": list(watched.names), "axis": watched.axis, "width": watched.width}
+        about = {"job": job, "names": list(watched.names), "axis": watched.axis, "width": watched.width}
         with self.site.snapshot() as snapshot:
-            rows = snapshot.ask("serve_curves", **chain, **about) if snapshot else []
-        return {row["name"]: _points_of(row) for row in rows}
+            rows = self._find_range(snapshot, job) if snapshot else None
+            if snapshot is None or rows is None:
+                return {}
+            found = snapshot.ask("serve_curves", **chain, **about, first=rows[0], last=rows[1])
+        return {row["name"]: _points_of(row) for row in found}
 
 
 def _forget_others(held: OrderedDict[Any, Any], mark: Mark | None) -> None:

@@ -5,7 +5,7 @@
     points   running jobs logged something; its data are their ids, a space between
 
 A page listens and asks again for the parts that show it, so that what it shows is always the server's own rendering.
-However many listen, one task looks: at the times and sizes of a few files, four times a second. Without listeners
+However many listen, one task looks: at the times and sizes of a few files, five times a second. Without listeners
 there is none. A listener that is slow gets what it missed as one event of each name.
 """
 
@@ -20,10 +20,10 @@ from engine.home.paths import Home
 from engine.serve.deltas import Published
 from store.queue import Queue, QueueFault
 
-LOOK = 0.25  # seconds between looks
+LOOK = 0.2  # seconds between looks
 ALIVE = 15.0  # seconds between signs of life, which keep a proxy from closing the stream
 # Seconds from one event to the next of its name: a page asks for its parts with each of them.
-REST = {"queue": 1.0, "results": 1.0, "points": 0.5}
+REST = {"queue": 1.0, "results": 1.0, "points": 0.4}
 MOST = 200  # running jobs whose journals are looked at
 FileMark = tuple[int, int, int] | None
 
@@ -144,7 +144,9 @@ def _newest_mark(home: Home, job: str) -> FileMark:
 
 def _queue_mark(home: Home) -> tuple[FileMark, ...]:
     """The queue is two files: a change lies in the second until it is folded into the first."""
-    return tuple(_file_mark(f"{home.queue_db}{end}") for end in ("", "-wal"))
+    log = _file_mark(f"{home.queue_db}-wal")
+    # Whoever only reads makes an empty one.
+    return _file_mark(str(home.queue_db)), log if log and log[2] else None
 
 
 def _file_mark(path: str) -> FileMark:

@@ -37,7 +37,8 @@ def part_of(x: Floats, width: int) -> Places:
     low, span = x.min(), x.max() - x.min()
     if span == 0:
         return np.zeros(len(x), dtype=np.int64)
-    return np.minimum(((x - low) * (width / span)).astype(np.int64), width - 1)
+    parts: Places = np.minimum(((x - low) * (width / span)).astype(np.int64), width - 1)
+    return parts
 
 
 def _extremes(y: Floats, parts: Places, starts: Places) -> list[Places]:

@@ -73,11 +73,14 @@ class LargeHome:
 def make_large_home(root: Path, runs: int, steps: int, *, per_experiment: int = 500, running: int = 4) -> LargeHome:
     """Make a home of `runs` finished runs with ten curves of `steps` values each, and one with `running` jobs at work.
 
-    Ids are drawn as real ones are, so that their order says nothing of where their rows lie.
+    Ids are drawn as real ones are, so that their order says nothing of where their rows lie. One that was made there
+    before, with the same numbers, stays as it is.
     """
     home = open_home(root, create=True)
     made = tuple(itertools.islice(_draw_runs(per_experiment), runs))
     alive = tuple(f"train-{_hex(f'alive {number}')}" for number in range(running))
+    if home.results_db.exists():
+        return LargeHome(home, made, alive)
     _write_folders(home, made, alive)
     records = _write_records(home, made, alive)
     _fill_queue(home, records, alive)
@@ -156,7 +159,7 @@ def _write_done(home: Home, job: str, role: str) -> None:
 
 
 def _write_records(home: Home, made: Sequence[LargeRun], alive: Sequence[str]) -> list[dict[str, Any]]:
-    records = []
+    records: list[dict[str, Any]] = []
     for name, group in itertools.groupby(made, key=lambda run: run.experiment):
         records.append(_make_record(name, [run.as_record() for run in group], len(records)))
     if alive:

@@ -82,8 +82,9 @@ def test_duckdb_thins_by_the_same_rule(tmp_path: Path, axis: str) -> None:
             journal.metrics([("loss", value), ("short", 1.0)][: 1 + (step < 300)], step=int(step), epoch=int(step) // 9)
     collect(made.home)
     with open_snapshot(made.home, seconds=None) as db:
-        asked = {"jobs": ["train-a"], "attempts": [1], "uptos": [1 << 61], "names": [], "axis": axis, "width": WIDTH}
-        rows = {row["name"]: row for row in Snapshot(made.home, db).ask("serve_curves", **asked)}
+        chain = {"job": "train-a", "attempts": [1], "uptos": [1 << 61], "first": 0, "last": 1 << 40}
+        found = Snapshot(made.home, db).ask("serve_curves", **chain, names=[], axis=axis, width=WIDTH)
+        rows = {row["name"]: row for row in found}
         seqs, steps, epochs, ats = zip(*db.execute(
             "select seq, step, epoch, epoch(\"at\") from raw.metrics where name = 'loss' order by seq"
         ).fetchall(), strict=True)  # fmt: skip
