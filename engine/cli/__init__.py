@@ -12,6 +12,7 @@
     bench          bench
     archive        archive
     report         report
+    notebook       notebook
     serve          serve
     results        sql, check, compare, trace, freeze, rebuild
     terminal       the door to the terminal
@@ -37,6 +38,7 @@ from engine.cli import (
     data,
     export,
     jobs,
+    notebook,
     profile,
     report,
     results,
@@ -58,6 +60,7 @@ __all__ = [
     "export",
     "jobs",
     "main",
+    "notebook",
     "profile",
     "report",
     "results",

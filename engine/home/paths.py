@@ -172,6 +172,11 @@ class Home:
         return self.root / "ingest.lock"
 
     @property
+    def serve_token(self) -> Path:
+        """What orders through the dashboard need: its owner's alone, also in a home that is shared."""
+        return self.root / "serve.token"
+
+    @property
     def scheduler_lock(self) -> Path:
         return self.root / "scheduler.lock"
 
