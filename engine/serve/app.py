@@ -90,23 +90,22 @@ def _action(site: Site, act: Action) -> Handler:
         async with request.form(max_files=0, max_fields=FIELDS) as form:
             words = {name: tuple(str(value) for value in form.getlist(name)) for name in form}
         asked = Asked(site, {**request.path_params, "verb": request.url.path.rpartition("/")[2]}, words)
-        said = await run_in_threadpool(_answer_action, asked, act)
-        return _note(said)
+        return await run_in_threadpool(_answer_action, asked, act)
 
     return answer
 
 
-def _answer_action(asked: Asked, act: Action) -> Answer:
+def _answer_action(asked: Asked, act: Action) -> Response:
     try:
-        return act(asked)
+        return _note(act(asked), 200)
     except XpError as error:
-        return Answer(str(error), is_good=False)
+        return _note(Answer(str(error), is_good=False), 422)
 
 
-def _note(said: Answer) -> Response:
+def _note(said: Answer, status: int) -> Response:
     """An order's answer: nothing to put anywhere, and an event with its sentence for the page's script."""
     told = json.dumps({"said": {"text": said.text, "good": said.is_good}})  # ASCII, as a header must be
-    return Response(status_code=204 if said.is_good else 422, headers={"HX-Trigger": told, "HX-Reswap": "none"})
+    return Response(status_code=status, headers={"HX-Trigger": told, "HX-Reswap": "none"})
 
 
 def _stream(site: Site) -> Handler:

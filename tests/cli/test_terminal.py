@@ -157,6 +157,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp describe": [["describe", "{spec}"], ["describe", "{quick}", "--set", f"{HOSTILE}=1"]],
     "xp submit": [["submit", "{spec}", "--no-start"], ["submit", "{spec}", "--executor", HOSTILE]],
     "xp worker": [["worker", "--executor", HOSTILE]],
+    "xp serve": [["serve", "--port", HOSTILE]],
     "xp status": [["status"], ["status", "queued"], ["status", HOSTILE], ["status", "queued", "--json"]],
     "xp logs": [["logs", "train-1"], ["logs", "queued"], ["logs", HOSTILE]],
     "xp cancel": [["cancel", HOSTILE]],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -53,11 +55,16 @@ def test_an_unknown_address_says_where_to_go(browse: Browse, done_home: Home) ->
 
 def test_an_order_that_changes_nothing_says_why(browse: Browse, done_home: Home) -> None:
     found = browse(done_home).post("/order/cancel", data={"id": "study"})
-    assert found.status_code == 422
-    assert "done" in found.headers["HX-Trigger"]
+    assert found.status_code == 200
+    assert "nothing changed" in found.headers["HX-Trigger"]
 
 
 def test_an_order_for_an_unknown_id_is_refused(browse: Browse, done_home: Home) -> None:
     found = browse(done_home).post("/order/cancel", data={"id": "stody"})
     assert found.status_code == 422
     assert "study" in found.headers["HX-Trigger"]
+
+
+def test_the_server_waits_for_no_torch() -> None:
+    code = "import sys, engine.serve.app; print([name for name in ('torch', 'timm', 'sklearn') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -8,7 +8,6 @@ from functools import lru_cache
 from itertools import pairwise
 from math import ceil
 
-from engine.core.describe import count_sizes
 from engine.spec import Student
 from engine.spec.shapes import network_shape
 
@@ -33,6 +32,9 @@ def tiny_vit_size(arch: str, windows: tuple[int, ...], is_sparse: bool) -> Size:
 
     Sparse is the paper's: a two-dimensional neighbourhood, globals on a grid, a second set of projections.
     """
+    # Only the page of a paper counts networks, and nothing else of a report waits for torch.
+    from engine.core.describe import count_sizes
+
     attention = {"kind": "longformer", "pattern": "slide", "select": "grid"} if is_sparse else {"kind": "window"}
     words = Student.model_validate({"arch": arch, "windows": list(windows), "attention": attention})
     return Size(*count_sizes(words, CLASSES, IMAGE_SIZE))
