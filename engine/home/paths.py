@@ -18,6 +18,7 @@ from engine.home.files import read_json, sync_path
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 # Of jobs and experiments: no name that a terminal, a log or another encoding would make something else of.
 OWN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+LONGEST_NAME = 255  # bytes: no file system takes more
 
 
 @dataclass(frozen=True)
@@ -304,6 +305,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def is_own_name(text: str) -> bool:
+    """Whether a job or experiment can be called so. What somebody typed may be a path out of the home."""
+    return len(text) <= LONGEST_NAME and OWN_NAME.fullmatch(text) is not None
 
 
 def open_home(root: str | Path | None = None, *, create: bool = False, required: bool = True) -> Home:

@@ -63,6 +63,10 @@ class Guard:
         method, path = str(scope["method"]), str(scope["path"])
         try:
             await self._pass_on(scope, receive, answer)
+            if answer.status >= 400:
+                note_refusal(
+                    answer.status, show_peer(scope), method, path, "as its answer says", self.access.lock.token
+                )
         except Refusal as refused:
             note_refusal(refused.status, show_peer(scope), method, path, refused.what, self.access.lock.token)
             await self._refuse(refused, scope, receive, answer)
@@ -71,7 +75,7 @@ class Guard:
             await self._refuse(Refusal(500, "xp failed here", "its log says where"), scope, receive, answer)
 
     async def _refuse(self, refused: Refusal, scope: Scope, receive: Receive, answer: _Answer) -> None:
-        if answer.has_begun:
+        if answer.status:
             return  # what was begun cannot be taken back: the connection ends in its midst
         accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
         await answer_refusal(refused, str(scope["method"]), accepted)(scope, receive, answer)
@@ -122,11 +126,11 @@ class _Answer:
     def __init__(self, send: Send, frames: tuple[str, ...]) -> None:
         self._send = send
         self._frames = frames
-        self.has_begun = False
+        self.status = 0  # none was sent yet
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.has_begun = True
+            self.status = int(message["status"])
             message = {**message, "headers": self._with_guards(message.get("headers", ()))}
         await self._send(message)
 
@@ -190,5 +194,5 @@ def describe_failure(method: str, path: str, error: BaseException) -> str:
     """Return what failed and where, in one line: no traceback, since others may read along in the terminal."""
     place = traceback.extract_tb(error.__traceback__)[-1:]
     where = f"{place[0].filename}:{place[0].lineno}" if place else "an unknown place"
-    text = f"failed {method} {shorten(path, 200)}: {type(error).__name__}: {error} (at {where})"
+    text = f"failed {method} {shorten(path, 200)}: {type(error).__name__}: {shorten(str(error), 400)} (at {where})"
     return show_text(" ".join(text.split()))

@@ -49,6 +49,8 @@ def read_request(scope: Scope) -> Request:
     method = str(scope["method"])
     if method not in METHODS:
         raise Refusal(405, "this method does nothing here", "use GET, HEAD or POST", {"allow": ", ".join(METHODS)})
+    if scope.get("http_version", "1.1") not in ("1.0", "1.1"):
+        raise Refusal(505, "this version of HTTP is not spoken here")
     _check_address(scope)
     headers = _read_headers(scope["headers"])
     request = Request(method, str(scope["path"]), headers, show_peer(scope))

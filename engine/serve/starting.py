@@ -9,6 +9,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
@@ -29,15 +30,21 @@ NEAR = 50  # ports after the one that is taken, of which a free one is named
 def run_server(home: Home, port: int, access: Access, tell: Callable[[str], None], host: str = HOST) -> None:
     """Serve the pages of a home; `tell` is given the address once it answers. Raises XpError for a port in use."""
     listener = listen(host, port)
-    # uvicorn's own lines name addresses with all that stands in them; what matters of them is said by the guard.
-    config = uvicorn.Config(
-        Guard(make_app(Site(home)), access), http=Connection, ws="none", lifespan="off", log_config=None,
-        log_level="critical", access_log=False, server_header=False, proxy_headers=False,
-        timeout_graceful_shutdown=GRACE, h11_max_incomplete_event_size=MOST_HEADER_BYTES,
-    )  # fmt: skip
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
+    server = make_server(Guard(make_app(Site(home)), access))
     tell(show_address(host, listener.getsockname()[1], access.lock.token))
-    uvicorn.Server(config).run(sockets=[listener])
+    server.run(sockets=[listener])
+
+
+def make_server(app: Guard, connection: type[Connection] = Connection) -> uvicorn.Server:
+    """Return what serves an application that is guarded, each of its connections within that class's limits."""
+    # uvicorn's own lines name addresses with all that stands in them; what matters of them is said by the guard.
+    quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False, "server_header": False}
+    config = uvicorn.Config(
+        app, http=connection, ws="none", lifespan="off", proxy_headers=False, timeout_graceful_shutdown=GRACE,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES, **quiet,
+    )  # fmt: skip
+    return uvicorn.Server(config)
 
 
 def show_address(host: str, port: int, token: str) -> str:
