@@ -14,6 +14,7 @@
     bench          bench
     archive        archive
     report         report
+    notebook       notebook
     serve          serve
     results        sql, check, compare, trace, freeze, rebuild
     terminal       the door to the terminal
@@ -41,6 +42,7 @@ from engine.cli import (
     jobs,
     keep,
     listing,
+    notebook,
     profile,
     report,
     results,
@@ -64,6 +66,7 @@ __all__ = [
     "keep",
     "listing",
     "main",
+    "notebook",
     "profile",
     "report",
     "results",

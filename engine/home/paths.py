@@ -18,6 +18,7 @@ from engine.home.files import read_json, sync_path
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 # Of jobs and experiments: no name that a terminal, a log or another encoding would make something else of.
 OWN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+LONGEST_NAME = 255  # bytes: no file system takes more
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,11 @@ class Home:
     @property
     def ingest_lock(self) -> Path:
         return self.root / "ingest.lock"
+
+    @property
+    def serve_token(self) -> Path:
+        """What orders through the dashboard need: its owner's alone, also in a home that is shared."""
+        return self.root / "serve.token"
 
     @property
     def scheduler_lock(self) -> Path:
@@ -332,6 +338,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself
         return False
+
+
+def is_own_name(text: str) -> bool:
+    """Whether a job or experiment can be called so. What somebody typed may be a path out of the home."""
+    return len(text) <= LONGEST_NAME and OWN_NAME.fullmatch(text) is not None
 
 
 def open_home(root: str | Path | None = None, *, create: bool = False, required: bool = True) -> Home:

@@ -32,6 +32,7 @@
     own_templates   pages that users design
     sandbox      where they are filled in
     sandbox_child   and the program that does it
+    notebook     notebooks to go on by hand
 
 A page is queries (store/queries/report_*.sql), these files, and a template (templates/report.*.j2).
 """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.errors import XpError, closest_hint
-from engine.home.paths import Home
+from engine.home.paths import Home, is_own_name
 from engine.home.records import read_record
 from engine.spec.job_kinds import final_network, kind_in_id, shared_roles
 from store.queue import FoundName, Owners, Queue
@@ -138,7 +138,7 @@ def _with(runs: Sequence[FoundRun], field: str, wanted: str, experiment: str) ->
 
 def list_runs(home: Home, experiment: str) -> list[FoundRun]:
     """Return the runs of an experiment's newest submission. Raises XpError where there is none of that name."""
-    if not home.records(experiment):
+    if not is_own_name(experiment) or not home.records(experiment):
         known = [path.name for path in home.experiments() if home.records(path.name)]
         fix = closest_hint(experiment, known) if known else "submit a spec first: xp submit SPEC"
         raise XpError(f"this home has no experiment {experiment!r}", where="xp status lists what there is", fix=fix)
@@ -176,7 +176,8 @@ def find_match(home: Home, text: str) -> Match:
             return Match("experiment", text, text, tuple(queue.jobs_of(text)))
         if "/" in text:
             return _match_address(home, queue, text)
-        if home.job(text).spec.exists():  # a job's folder is enough, such as one that was copied here
+        # A job's folder is enough, such as one that was copied here.
+        if is_own_name(text) and home.job(text).spec.exists():
             return Match("job", text, None, (text,))
         # One letter is too little to mean anything.
         found = queue.find_ids(text, MOST) if len(text) >= 2 else []

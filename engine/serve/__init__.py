@@ -20,6 +20,13 @@
     thinning   curves for a screen
     streams    what changed, as server-sent events
     app        all of it as one ASGI application
+    guard      what stands before it: everything below, in its order
+    shapes     what a request may look like
+    access     who may read and who may order
+    token      what orders need; who guesses is slowed down
+    login      the page that asks for it, where reading needs it too
+    refusals   what is refused, and how that is said
+    connections  the end of patience with one connection
     starting   a port, a process
 
 A page is a function in pages/ from what was asked to a View, and a template of the same name in templates/serve/. All

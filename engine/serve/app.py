@@ -39,7 +39,9 @@ def make_app(site: Site) -> Starlette:
     routes: list[Route | Mount] = [Route(path, _page(site, make)) for path, make in PAGES.items()]
     routes += [Route(path, _action(site, act), methods=["POST"]) for path, act in ACTIONS.items()]
     routes += [Route("/live", _stream(site)), Mount("/static", _files())]
-    made = Starlette(routes=routes, exception_handlers={NOT_FOUND: _unknown(site)})
+    made = Starlette(routes=routes, exception_handlers={NOT_FOUND: _unknown(site), Exception: _failed(site)})
+    # It would lead to the address that the proxy sees, which has no prefix.
+    made.router.redirect_slashes = False
     made.add_middleware(GZipMiddleware, minimum_size=1000)
     return made
 
@@ -121,6 +123,14 @@ def _unknown(site: Site) -> Callable[[Request, Exception], Response]:
             "trouble", "Not here", Trouble("there is nothing at this address", "", "go to the experiments"), 404
         )
         return HTMLResponse(render(Asked(site), view, request.url.path), status_code=404)
+
+    return answer
+
+
+def _failed(site: Site) -> Callable[[Request, Exception], Response]:
+    def answer(request: Request, error: Exception) -> Response:
+        view = View("trouble", "Not possible", Trouble("xp failed here", "", "its log says where"), 500)
+        return HTMLResponse(render(Asked(site), view, request.url.path), status_code=500)
 
     return answer
 

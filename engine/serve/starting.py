@@ -1,44 +1,88 @@
-"""A port, a process: takes a home and an address, serves until Ctrl-C.
+"""A port, a process: takes a home and how it is to be used, serves until Ctrl-C.
 
 The socket is opened here and handed to the server, so that a port that is taken is said before anything starts.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
+import sys
 from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 
 from engine.errors import XpError
 from engine.home.paths import Home
+from engine.serve.access import Access
 from engine.serve.app import make_app
+from engine.serve.connections import Connection
+from engine.serve.guard import Guard
+from engine.serve.shapes import MOST_HEADER_BYTES
 from engine.serve.site import Site
 
 HOST, PORT = "127.0.0.1", 8420
 GRACE = 2  # seconds that open streams have to end
+NEAR = 50  # ports after the one that is taken, of which a free one is named
 
 
-def run_server(home: Home, port: int, tell: Callable[[str], None]) -> None:
+def run_server(home: Home, port: int, access: Access, tell: Callable[[str], None], host: str = HOST) -> None:
     """Serve the pages of a home; `tell` is given the address once it answers. Raises XpError for a port in use."""
-    listener = listen(HOST, port)
+    listener = listen(host, port)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
+    server = make_server(Guard(make_app(Site(home)), access))
+    tell(show_address(host, listener.getsockname()[1], access.lock.token))
+    server.run(sockets=[listener])
+
+
+def make_server(app: Guard, connection: type[Connection] = Connection) -> uvicorn.Server:
+    """Return what serves an application that is guarded, each of its connections within that class's limits."""
+    # uvicorn's own lines name addresses with all that stands in them; what matters of them is said by the guard.
+    quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False, "server_header": False}
     config = uvicorn.Config(
-        make_app(Site(home)), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE, lifespan="off"
-    )
-    tell(f"http://{HOST}:{listener.getsockname()[1]}/")
-    uvicorn.Server(config).run(sockets=[listener])
+        app, http=connection, ws="none", lifespan="off", proxy_headers=False, timeout_graceful_shutdown=GRACE,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES, **quiet,
+    )  # fmt: skip
+    return uvicorn.Server(config)
+
+
+def show_address(host: str, port: int, token: str) -> str:
+    """Return what to open: the token stands behind the sign that no browser sends."""
+    shown = socket.gethostname() if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}/#token={token}"
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 is any that is free. Raises XpError where it is taken."""
+    try:
+        return _bind(host, port)
+    except OSError as error:
+        what = f"cannot listen on {host}:{port}: {error.strerror}"
+        free = _free_near(host, port)
+        fix = f"--port {free} is free, or --port 0 for any that is" if free else "name an address of this machine"
+        raise XpError(what, fix=fix) from error
+
+
+def _bind(host: str, port: int) -> socket.socket:
     made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     # A server that was killed a moment ago must be able to come back to its port.
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
         made.listen(128)
-    except OSError as error:
+    except OSError:
         made.close()
-        what = f"cannot listen on {host}:{port}: {error.strerror}"
-        raise XpError(what, fix=f"name another port, as in --port {port + 1}, or 0 for any that is free") from error
+        raise
     return made
+
+
+def _free_near(host: str, port: int) -> int | None:
+    """Return a port that is free now, the nearest after `port` where there is one."""
+    for near in [*range(max(port + 1, 1024), min(port + 1 + NEAR, 65536)), 0]:
+        try:
+            with _bind(host, near) as found:
+                return int(found.getsockname()[1])
+        except OSError:
+            continue
+    return None

@@ -9,7 +9,7 @@ import pytest
 from engine.errors import XpError
 from engine.home.files import write_json
 from engine.home.paths import Home
-from engine.schedule.lookup import Match, find_experiment, find_match
+from engine.schedule.lookup import Match, find_experiment, find_match, list_runs
 from tests.helpers.queueing import Probe, make_home, submit_probes
 
 
@@ -72,3 +72,15 @@ def test_what_may_mean_several_ids_lists_at_most_six(home: Home) -> None:
     ids = "run-x-90, run-x-91, run-x-92, run-x-98, x-90, x-91"
     with pytest.raises(XpError, match=f"'x-9' begins more than 6 ids: {ids}\n"):
         find_match(home, "x-9")
+
+
+@pytest.mark.parametrize(
+    "text", ["../other", "../other/", "a" * 5000, ".", "..", "../../other/jobs/train-1", "\0", "\n"]
+)
+def test_a_path_out_of_the_home_means_nothing(home: Home, text: str) -> None:
+    other = home.root / "other"
+    other.mkdir()
+    (other / "spec.json").write_text("{}")
+    for find in (find_match, list_runs):
+        with pytest.raises(XpError):
+            find(home, text)

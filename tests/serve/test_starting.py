@@ -1,0 +1,50 @@
+"""Starting: a port that is taken is said with one that is free, and what is printed opens in a browser."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from engine.errors import XpError
+from engine.serve.starting import listen, show_address
+
+
+def test_a_port_taken_names_one_that_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(XpError, match=f"127.0.0.1:{port}") as said:
+            listen("127.0.0.1", port)
+    free = int(said.value.fix.split()[1])
+    with listen("127.0.0.1", free) as found:
+        assert found.getsockname()[1] == free != port
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(XpError, match=r"192\.0\.2\.1") as said:
+        listen("192.0.2.1", 8420)
+    assert "this machine" in said.value.fix
+
+
+def test_a_port_is_free_again_at_once() -> None:
+    with listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            served, _ = first.accept()
+            served.close()  # this side closes first, and keeps the port for a while
+            assert client.recv(1) == b""
+    listen("127.0.0.1", port).close()
+
+
+@pytest.mark.parametrize(
+    ("host", "start"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8420/#"),
+        ("::1", "http://[::1]:8420/#"),
+        ("0.0.0.0", f"http://{socket.gethostname()}:"),
+    ],
+)
+def test_an_address_is_one_to_open(host: str, start: str) -> None:
+    shown = show_address(host, 8420, "secret")
+    assert shown.startswith(start)
+    assert shown.endswith("/#token=secret")
