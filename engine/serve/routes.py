@@ -8,6 +8,7 @@ from engine.serve.pages.home import show_home
 from engine.serve.pages.queue import show_queue
 from engine.serve.pages.reports import show_reports
 from engine.serve.pages.run import show_run
+from engine.serve.pages.run_files import show_curve, show_file, show_log
 from engine.serve.pages.runs import show_runs
 from engine.serve.pages.sql import show_sql
 from engine.serve.pages.teachers import show_teachers
@@ -26,3 +27,10 @@ PAGES: dict[str, Page] = {
     "/reports": show_reports,
     "/points": show_points,
 }
+
+ANSWERS: dict[str, Page] = {
+    "/run/{run}/curve": show_curve,
+    "/run/{run}/log": show_log,
+    "/run/{run}/file/{job}/{name:path}": show_file,
+}
+"""What pages ask for beside themselves; it may need words that only they know."""

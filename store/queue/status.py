@@ -111,7 +111,7 @@ def changed_states(connection: Connection, since: float, runs: Iterable[str]) ->
 def run_counts(connection: Connection) -> dict[str, int]:
     """Return how many runs each experiment has."""
     found = connection.execute(text("SELECT experiment, count(*) FROM runs GROUP BY experiment"))
-    return {experiment: count for experiment, count in found}
+    return dict(found)
 
 
 def _name_state(rank: int | None) -> str:
