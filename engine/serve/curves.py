@@ -1,7 +1,7 @@
 """Curves as charts.js draws them: takes chains of jobs and a metric, gives columns of x and y, with bands over seeds.
 
-A network's curve goes over its jobs: what recovery after pruning logs goes on where training ended. Epochs count from 1;
-time is that of training, without what lies between two jobs.
+A network's curve goes over its jobs: what recovery after pruning logs goes on where training ended. Epochs count
+from 1; time is that of training, without what lies between two jobs.
 """
 
 from __future__ import annotations
@@ -49,11 +49,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Traced:
-    """A curve, each (points,), x ascending, with NaN for what is not finite; and where its later jobs begin."""
+    """A curve, each (points,), x ascending, with NaN for what is not finite.
+
+    `begins`: where its later jobs begin, and of which kind they are.
+    """
 
     x: Floats
     y: Floats
-    begins: tuple[float, ...] = ()
+    begins: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def make_chart(deltas: Deltas, lines: Sequence[Line], name: str, along: Along) -
         if traced:
             series.append({"name": line.name, "colour": line.colour, **columns(mean_of(traced), factor)})
         if len(lines) == 1 and len(traced) == 1:
-            marks = [{"x": x, "name": "next job"} for x in traced[0].begins]
+            marks = [{"x": x, "name": kind} for x, kind in traced[0].begins]
         notes += _odd(line.name, traced)
     metric = METRICS.get(name)
     unit = scale_of(metric).axis if metric else ""
@@ -123,14 +126,14 @@ def read_points(deltas: Deltas, jobs: Sequence[str], name: str, along: Along) ->
 
 def trace(points: Mapping[str, tuple[Floats, Floats]], chain: Chain, along: Along) -> Traced:
     """Return the curve of a chain of jobs, each put behind the one before."""
-    xs, ys, begins, end = [np.empty(0)], [np.empty(0)], [], 0.0
+    xs, ys, begins, end = [np.empty(0)], [np.empty(0)], list[tuple[float, str]](), 0.0
     for job in chain.jobs:
         if job not in points:
             continue
         x, y = points[job]
         x = _placed(x, along, chain.gpus) + end
         if end:
-            begins.append(end)
+            begins.append((end, job.partition("-")[0]))
         keep = np.append(np.diff(x) > 0, True)  # the last value of a place is its value
         xs, ys, end = [*xs, x[keep]], [*ys, y[keep]], float(x[-1])
     return Traced(np.concatenate(xs), np.concatenate(ys), tuple(begins))

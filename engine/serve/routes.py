@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.serve.pages.compare import show_compare
+from engine.serve.pages.compare import show_compare, show_compared_curve
 from engine.serve.pages.experiment import show_experiment
 from engine.serve.pages.home import show_home
 from engine.serve.pages.queue import show_queue
@@ -29,6 +29,7 @@ PAGES: dict[str, Page] = {
 }
 
 ANSWERS: dict[str, Page] = {
+    "/compare/curve": show_compared_curve,
     "/run/{run}/curve": show_curve,
     "/run/{run}/log": show_log,
     "/run/{run}/file/{job}/{name:path}": show_file,

@@ -109,20 +109,39 @@ def _unpublished(home: Home, text: str) -> RunAbout:
     return RunAbout(found.run, found.experiment, found.arm, found.cell, found.seed, split, found.jobs, settings)
 
 
-def read_jobs(home: Home, about: RunAbout, origins: Sequence[Row]) -> list[JobPart]:
+def read_jobs(home: Home, about: RunAbout, snapshot: Snapshot | None) -> list[JobPart]:
     """Return the jobs in the order they are needed, with their attempts on one time line."""
-    roles = {job: role for role, job in about.jobs.items()}
+    roles = {job: role for role, job in sorted(about.jobs.items(), key=_role_place)}
     with Queue.open_readonly(home.queue_db) as queue:
-        order = [job for job in queue.jobs_of(about.experiment, [about.run]) if job in roles]
         rows = {row.job: row for row in queue.job_rows(roles)}
-        attempts = queue.attempt_rows(roles)
-    places = {(row["job"], row["attempt"]): row for row in origins}
-    order += [job for job in roles if job not in order]
+        queued = queue.attempt_rows(roles)
+    published = snapshot.ask("serve_attempts", jobs=list(roles)) if snapshot else []
+    places = {(row["job"], row["attempt"]): row for row in published}
+    attempts = _merged(queued, published)
     scale = _Scale(attempts)
+    made = [(one.job, _attempt(one, places, scale)) for one in attempts]
     return [
-        _job_part(home, job, roles[job], rows.get(job), [_attempt(one, places, scale) for one in attempts if one.job == job])
-        for job in order
+        _job_part(home, job, role, rows.get(job), [attempt for of, attempt in made if of == job])
+        for job, role in roles.items()
     ]  # fmt: skip
+
+
+def _role_place(item: tuple[str, str]) -> tuple[int, str]:
+    """Where a role comes: what makes the run's network in its order, what that needs before, what looks at it after."""
+    role = item[0]
+    places = {"pack": 0, **{name: 2 + at for at, name in enumerate(CHAIN)}, "measure": 8, "explain": 9}
+    return places.get(role, 1), role
+
+
+def _merged(queued: Sequence[AttemptRow], published: Sequence[Row]) -> list[AttemptRow]:
+    """Return the attempts that the queue knows, and those that it was made anew without."""
+    known = {(row.job, row.attempt) for row in queued}
+    others = [
+        AttemptRow(row["job"], row["attempt"], row["slot"], row["started_at"], row["ended_at"], row["outcome"], None,
+                   row["reason"])
+        for row in published if (row["job"], row["attempt"]) not in known and row["started_at"] is not None
+    ]  # fmt: skip
+    return sorted([*queued, *others], key=lambda one: (one.job, one.attempt))
 
 
 def _job_part(home: Home, job: str, role: str, row: JobRow | None, attempts: Iterable[Attempt]) -> JobPart:

@@ -83,7 +83,7 @@ def show_run(asked: Asked) -> View:
         about = read_run(asked.home, snapshot, asked.path["run"])
         ids = sorted(set(about.jobs.values()))
         origins = snapshot.ask("serve_origins", jobs=ids) if snapshot else []
-        jobs = read_jobs(asked.home, about, origins)
+        jobs = read_jobs(asked.home, about, snapshot)
         state = state_of(jobs)
         page = RunPage(
             about=about, state=state, orders=ORDERS.get(state, ()), jobs=tuple(jobs), is_published=snapshot is not None,

@@ -1,4 +1,4 @@
-"""What the page of a run asks for beside itself: a curve, new or earlier lines of a log, a file that an attempt left."""
+"""What the page of a run asks for beside itself: a curve, lines of a log, a file that an attempt left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.serve.view import Asked, Raw
 def show_curve(asked: Asked) -> Raw:
     """Return the curve of the metric `name` as charts.js takes it, over the jobs that made the run's network."""
     about = _about(asked)
-    line = Line(asked.word("name"), (Chain(about.chain),))
+    line = Line(f"{about.arm}, seed {about.seed}", (Chain(about.chain),))
     return make_chart(asked.site.deltas, [line], asked.word("name"), cast(Along, along_of(asked))).as_raw()
 
 
