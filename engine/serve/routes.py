@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.serve.pages.compare import show_compare
+from engine.serve.pages.compare import show_compare, show_compared_curve
 from engine.serve.pages.curves import show_curves
 from engine.serve.pages.experiment import show_experiment
 from engine.serve.pages.home import show_home
@@ -11,6 +11,7 @@ from engine.serve.pages.pictures import show_chart, show_map
 from engine.serve.pages.queue import show_queue
 from engine.serve.pages.reports import show_reports
 from engine.serve.pages.run import show_run
+from engine.serve.pages.run_files import show_curve, show_file, show_log
 from engine.serve.pages.runs import show_runs
 from engine.serve.pages.sql import show_sql
 from engine.serve.pages.teachers import show_teachers
@@ -33,3 +34,11 @@ PAGES: dict[str, Page] = {
     "/reports": show_reports,
     "/points": show_points,
 }
+
+ANSWERS: dict[str, Page] = {
+    "/compare/curve": show_compared_curve,
+    "/run/{run}/curve": show_curve,
+    "/run/{run}/log": show_log,
+    "/run/{run}/file/{job}/{name:path}": show_file,
+}
+"""What pages ask for beside themselves; it may need words that only they know."""

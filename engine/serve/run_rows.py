@@ -1,7 +1,7 @@
 """Runs as a table has them: takes a snapshot and the queue, gives every run with its state now, and columns by name.
 
-A column is a field of a run (`arm`), a setting (`train.lr`), a figure of `results` (`test_top1`) or what was logged step
-by step (`val_loss:lowest`). Each is read once for a published file; states that changed since are the queue's.
+A column is a field of a run (`arm`), a setting (`train.lr`), a figure of `results` (`test_top1`) or what was logged
+step by step (`val_loss:lowest`). Each is read once for a published file; states that changed since are the queue's.
 """
 
 from __future__ import annotations
