@@ -6,6 +6,7 @@ Asked-for output goes to stdout, everything else to stderr; both as text that st
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +48,12 @@ _chosen: dict[str, Path | None] = {"home": None}
 def choose_home(home: HomeOption = None) -> None:
     """Remember a --home that stands before the command."""
     _chosen["home"] = home
+
+
+def help_text(about: str, examples: Sequence[str], ends: str) -> str:
+    """Return the help of a command: what it does, an example on each line, its exit codes; wide as the terminal is."""
+    paragraphs = [" ".join(paragraph.split()) for paragraph in about.split("\n\n")]
+    return "\n\n".join((*paragraphs, "\n".join(("Examples:", *examples)), f"Ends with {ends}."))
 
 
 def find_home(home: Path | None, *, create: bool = False, required: bool = True) -> Home:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.base import AsJson, HomeOption, app, find_home, print_json, say, tell
+from engine.cli.base import AsJson, HomeOption, app, find_home, help_text, print_json, say, tell
 from engine.errors import XpError
 
 if TYPE_CHECKING:
@@ -16,33 +16,36 @@ if TYPE_CHECKING:
     from engine.inspect.history import CellResult, SubmissionLine
     from engine.inspect.listing import ExperimentLine, JobLine, RunLine
 
-LS_HELP = """What is here: experiments; of one, its runs with state and metrics, or its jobs.
+KNOWN = "0, or with 2 where a name is unknown"
+LS_HELP = help_text(
+    """What is here: experiments; of one, its runs with state and metrics, or its jobs.""",
+    ("xp ls", "xp ls --tag paper", "xp ls quickstart --metric test_top1 --metric params",
+     "xp ls quickstart --jobs --json"),
+    KNOWN,
+)  # fmt: skip
+HISTORY_HELP = help_text(
+    """The submissions of an experiment: when each was made, what changed, and the results of its runs.
 
-Examples: `xp ls` · `xp ls --tag paper` · `xp ls quickstart --metric test_top1 --metric params` ·
-`xp ls quickstart --jobs --json`. Ends with 0, or with 2 where a name is unknown.
-"""
-HISTORY_HELP = """The submissions of an experiment: when each was made, what changed, and the results of its runs.
-
-Results are those of the jobs that a submission asked for; what was removed since is missing from them.
-Examples: `xp history quickstart` · `xp history quickstart --metric val_loss --json`. Ends with 0, or with 2 where a
-name is unknown.
-"""
-TAG_HELP = """Show the tags of an experiment, add some, or take some away. They are no part of any id.
-
-Examples: `xp tag quickstart` · `xp tag quickstart paper draft-2` · `xp tag quickstart --remove draft-2`. Ends with 0,
-or with 2 where a name is unknown or a word is no tag.
-"""
-NOTE_HELP = """Show the note of an experiment, or put a text in its place ("" for none).
-
-Examples: `xp note quickstart` · `xp note quickstart "the seeds of the rebuttal"`. Ends with 0, or with 2 where a name
-is unknown.
-"""
+    Results are those of the jobs that a submission asked for; what was removed since is missing from them.""",
+    ("xp history quickstart", "xp history quickstart --metric val_loss --json"),
+    KNOWN,
+)
+TAG_HELP = help_text(
+    """Show the tags of an experiment, add some, or take some away. They are no part of any id.""",
+    ("xp tag quickstart", "xp tag quickstart paper draft-2", "xp tag quickstart --remove draft-2"),
+    f"{KNOWN} or a word is no tag",
+)
+NOTE_HELP = help_text(
+    """Show the note of an experiment, or put a text in its place ("" for none).""",
+    ("xp note quickstart", 'xp note quickstart "the seeds of the rebuttal"'),
+    KNOWN,
+)
 Name = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="its name, as `xp ls` shows it")]
 
 
 @app.command("ls", help=LS_HELP)
 def list_home(
-    name: Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help="one, to see its runs")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="EXPERIMENT", help="one, to see its runs")] = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="of one experiment: its jobs")] = False,
     metric: Annotated[
         list[str] | None, typer.Option("--metric", metavar="NAME", help="a column of `results`; repeatable")
@@ -167,7 +170,7 @@ def _result_text(one: CellResult) -> str:
 @app.command(help=TAG_HELP)
 def tag(
     name: Name,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", help="to add")] = None,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="to add")] = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", metavar="TAG", help="to take away")] = None,
     as_json: AsJson = False,
     home: HomeOption = None,
@@ -185,7 +188,7 @@ def tag(
 @app.command(help=NOTE_HELP)
 def note(
     name: Name,
-    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="the new note")] = None,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="the new note")] = None,
     as_json: AsJson = False,
     home: HomeOption = None,
 ) -> None:

@@ -40,14 +40,14 @@ def _lines(path: Path) -> Iterator[str]:
 
 def follow_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
     """Yield log lines as they are written, until none of the jobs can go on."""
-    tails = {job: _Tail() for job in jobs}
+    tails, names = {job: _Tail() for job in jobs}, name_jobs(home, jobs) if len(jobs) > 1 else {}
     while True:
         # Asked before the files are read, so that the last lines of an ending job are among what is read.
         moving = _is_moving(home, jobs)
         for job, tail in tails.items():
             attempt = _newest(home, job)
             for line in tail.new_lines(attempt.log) if attempt else ():
-                yield f"{job}: {line}" if len(jobs) > 1 else line
+                yield f"{_told(job, names)}: {line}" if len(jobs) > 1 else line
         if not moving:
             return
         time.sleep(LOOK)

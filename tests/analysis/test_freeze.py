@@ -12,6 +12,7 @@ import pytest
 from engine.analysis.freeze import freeze_numbers, list_changes
 from engine.collect import collect, rebuild
 from engine.errors import QueryError
+from engine.home.pins import read_pins
 from tests.analysis.answering import Answer, Answers
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
@@ -31,6 +32,14 @@ def test_nothing_changes_by_a_rebuild(tmp_path: Path) -> None:
     path = freeze_numbers(made.home, "paper", tmp_path / "frozen.json")
     rebuild(made.home)
     assert list_changes(made.home, "paper", path) == []
+
+
+def test_the_home_knows_what_rests_on_it(tmp_path: Path) -> None:
+    made = _made(tmp_path)
+    path = freeze_numbers(made.home, "paper", tmp_path / "frozen.json")
+    (pin,) = read_pins(made.home, "paper")
+    assert (pin.about.kind, pin.about.path) == ("frozen numbers", str(path))
+    assert set(pin.about.runs) == {run["run"] for run in json.loads(made.home.records("paper")[0].read_text())["runs"]}
 
 
 def test_more_seeds_and_a_lost_arm_are_named(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from engine.archive.opened import is_known
 from engine.collect import collect
 from engine.errors import QueryError
 from engine.home.files import read_json
+from engine.home.pins import read_pins
 from engine.report import make_report
 from tests.archive.zips import read_all
 from tests.helpers.synthetic import SyntheticHome
@@ -36,6 +37,13 @@ def test_members_come_sorted_and_without_times(made: Made) -> None:
         assert packed.namelist() == sorted(packed.namelist())
         assert {entry.date_time for entry in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert all(is_known(name) for name in packed.namelist())
+
+
+def test_the_home_knows_what_rests_on_it(lived: SyntheticHome, made: Made) -> None:
+    found = {pin.about.path: pin.about for pin in read_pins(lived.home, "paper")}
+    about = found[str(made.path.absolute())]
+    runs = read_json(lived.home.records("paper")[-1])["runs"]
+    assert (about.kind, set(about.runs)) == ("archive", {run["run"] for run in runs})
 
 
 def test_its_report_is_that_of_the_home(lived: SyntheticHome, made: Made, tmp_path: Path) -> None:

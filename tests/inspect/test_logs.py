@@ -73,7 +73,9 @@ def test_following_several_jobs_names_each_line(home: Home) -> None:
     write_log(home, 1, b"two\n", "train-2")
     with Queue(home.queue_db) as queue:
         queue.request_cancel(experiment="one")
-    assert list(follow_logs(home, ["train-1", "train-2"])) == ["train-1: one", "train-2: two"]
+    assert list(follow_logs(home, ["train-1", "train-2"])) == [
+        "train-1, role0 of one/arm/cell@0: one", "train-2, role0 of one/arm/cell@1: two",
+    ]  # fmt: skip
 
 
 def test_following_ends_only_when_none_runs(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,7 +191,7 @@ def remove(home: Home, text: str, *, pinned: bool = False) -> tuple[Outlook, Rem
 def check_pins(outlook: Outlook, *, pinned: bool) -> None:
     if outlook.pins and not pinned:
         fix = "keep it; or remove it all the same with --pinned"
-        raise XpError(f"{outlook.target.name} is what {outlook.pins[0]} rests on", where="xp rm", fix=fix)
+        raise XpError(f"{outlook.pins[0]} rests on {outlook.target.name}", where="xp rm", fix=fix)
 
 
 def _stop(home: Home, target: Target) -> None:

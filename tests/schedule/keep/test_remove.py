@@ -126,7 +126,7 @@ def test_what_cannot_go_is_told(home: Home, text: str, what: str) -> None:
 
 def test_frozen_numbers_hold_an_experiment(home: Home) -> None:
     write_pin(home, "one", "frozen numbers", Path("/paper/one.frozen.json"), ["run-one-b-0"])
-    with pytest.raises(XpError, match=r"one is what frozen numbers in /paper/one.frozen.json rests on"):
+    with pytest.raises(XpError, match=r"frozen numbers in /paper/one.frozen.json rests on one"):
         remove(home, "one")
     assert look(home, "one/b").entries == (), "the runs of the arm are those that are frozen"
     remove(home, "one", pinned=True)
