@@ -47,6 +47,11 @@ function listen() {
     wasLost = true;
     link.textContent = "the server does not answer; trying again";
     link.classList.add("lost");
+    // A stream that was refused (too many pages, no token) is not tried again by the browser itself.
+    if (stream && stream.readyState === EventSource.CLOSED) {
+      stream = null;
+      setTimeout(listen, 10000);
+    }
   };
   for (const name of NAMES) {
     stream.addEventListener(name, (event) => htmx.trigger(document.body, name, { data: event.data }));
