@@ -255,6 +255,12 @@ def test_a_wrong_login_stays_outside(body: bytes) -> None:
     assert "set-cookie" not in told.headers
 
 
+def test_a_second_try_leads_to_the_same_place() -> None:
+    told = ask(Guard(Inside(), CLOSED), "POST", "/login", None, b"token=wrong-wrong-wrong&back=e/study%3Fa%3D%2522")
+    assert 'value="e/study?a=%22"' in told.text
+    assert "not the token" in told.text
+
+
 def test_a_foreign_login_is_refused() -> None:
     told = ask(Guard(Inside(), CLOSED), "POST", "/login", {"origin": "http://evil.example"}, f"token={TOKEN}".encode())
     assert told.status == 403

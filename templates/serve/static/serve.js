@@ -32,10 +32,10 @@ function say(text, good) {
 
 // One stream for the page; a hidden page closes it and looks anew when it is seen again.
 let stream = null;
+let wasLost = false;
 function listen() {
   if (stream || document.hidden) return;
   const link = document.getElementById("link");
-  let wasLost = false;
   stream = new EventSource(document.body.dataset.live);
   stream.onopen = () => {
     link.textContent = "live";
