@@ -30,6 +30,7 @@
     access     who may read and who may order
     token      what orders need; who guesses is slowed down
     login      the page that asks for it, where reading needs it too
+    headers    what every answer tells the browser
     refusals   what is refused, and how that is said
     connections  the end of patience with one connection
     starting   a port, a process

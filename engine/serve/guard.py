@@ -10,35 +10,21 @@ from __future__ import annotations
 import asyncio
 import traceback
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.errors import shorten
 from engine.serve.access import Access
+from engine.serve.headers import STATIC, Guarding
 from engine.serve.login import LOGIN, answer_login, show_login
 from engine.serve.refusals import Refusal, answer_refusal, log, note_refusal
 from engine.serve.shapes import READING, Request, read_request, show_peer
 from store.escape import show_text
 
 MOST_BODY = 64 * 1024  # bytes
-LARGER = {"/sql": 1 << 20}  # bytes of what may be longer
 BODY_WITHIN = 10.0  # seconds from a request's headers to the end of its body
-OPEN_TO_ALL = "/static/"  # style and scripts of every xp: the page that asks for the token needs them
-STREAM = "text/event-stream"
-STREAMS = "/live"  # what the addresses of streams end with
+STREAMS = ("/live",)
 MOST_STREAMS = 64
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {}"
-)
-ALWAYS = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
-}
 
 
 @dataclass
@@ -55,7 +41,8 @@ class Guard:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "http":
-            await self._answer(scope, receive, _Answer(send, self.access.frames))
+            guarding = Guarding(self.access.frames, self.access.is_closed)
+            await self._answer(scope, receive, _Answer(send, str(scope["path"]), guarding))
         else:
             await self.app(scope, receive, send)
 
@@ -88,14 +75,14 @@ class Guard:
             return
         if not request.is_reading:
             await self.access.lock.must_fit(request.header("x-xp-token"))
-        if request.path.endswith(STREAMS):
+        if request.path in STREAMS:
             await self._stream(request, scope, receive, answer)
             return
         body = await read_body(request, receive, self.body_within)
         await self.app(scope, _replay(body, receive), answer)
 
     def _may_read(self, request: Request) -> bool:
-        return self.access.may_read(request) or (request.is_reading and request.path.startswith(OPEN_TO_ALL))
+        return self.access.may_read(request) or (request.is_reading and request.path.startswith(STATIC))
 
     async def _log_in(self, request: Request, scope: Scope, receive: Receive, answer: _Answer) -> None:
         if request.method == "POST" and request.path == LOGIN:
@@ -121,48 +108,27 @@ class Guard:
 
 
 class _Answer:
-    """What an application sends, with the headers that every answer has."""
+    """What an application sends to a path, with the headers that every answer has."""
 
-    def __init__(self, send: Send, frames: tuple[str, ...]) -> None:
+    def __init__(self, send: Send, path: str, guarding: Guarding) -> None:
         self._send = send
-        self._frames = frames
+        self._path = path
+        self._guarding = guarding
         self.status = 0  # none was sent yet
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
-            message = {**message, "headers": self._with_guards(message.get("headers", ()))}
+            message = {**message, "headers": self._guarding.guard(message.get("headers", ()), self._path)}
         await self._send(message)
-
-    def _with_guards(self, given: Any) -> list[tuple[bytes, bytes]]:
-        found = self._guards()
-        names = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in given}
-        # An answer may ask for more than all do, never for less: files of others come into a sandbox.
-        policy = names.get("content-security-policy", "")
-        if policy.startswith("sandbox;"):
-            found["content-security-policy"] = f"{policy}; frame-ancestors {self._ancestors()}"
-        if names.get("referrer-policy") == "same-origin":
-            found["referrer-policy"] = "same-origin"
-        if names.get("cache-control") == "no-cache":
-            found["cache-control"] = "no-cache"
-        kept = [(name, value) for name, value in given if name.lower().decode("latin-1") not in found]
-        return [*kept, *((name.encode(), value.encode("latin-1")) for name, value in found.items())]
-
-    def _guards(self) -> dict[str, str]:
-        framing = {} if self._frames else {"x-frame-options": "DENY"}
-        return {**ALWAYS, **framing, "content-security-policy": POLICY.format(self._ancestors())}
-
-    def _ancestors(self) -> str:
-        return " ".join(self._frames) or "'none'"
 
 
 async def read_body(request: Request, receive: Receive, seconds: float) -> bytes:
     """Return the whole body of a request; raises Refusal for one that is too large, too slow or cut off."""
     if request.method in READING:
         return b""
-    most = LARGER.get(request.path, MOST_BODY)
-    too_large = Refusal(413, f"the body has more than {most:,} bytes", "send less at once")
-    if int(request.header("content-length").lstrip("0")[:12] or 0) > most:
+    too_large = Refusal(413, f"the body has more than {MOST_BODY:,} bytes", "send less at once")
+    if int(request.header("content-length").lstrip("0")[:12] or 0) > MOST_BODY:
         raise too_large
     parts: list[bytes] = []
     try:
@@ -172,7 +138,7 @@ async def read_body(request: Request, receive: Receive, seconds: float) -> bytes
                 if message["type"] != "http.request":
                     raise Refusal(400, "the request broke off")
                 parts.append(message.get("body", b""))
-                if sum(map(len, parts)) > most:
+                if sum(map(len, parts)) > MOST_BODY:
                     raise too_large
                 if not message.get("more_body", False):
                     return b"".join(parts)

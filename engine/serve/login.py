@@ -20,14 +20,16 @@ FIELDS = 20
 QUERY_SIGNS = "=&+%/:,;@!$'()*?~"  # what stays itself in a query that is there again
 
 
-def show_login(path: str, query: str, said: str = "") -> Response:
-    """Return the page that asks for the token and leads back to where it was asked for."""
-    # Else browsers would say that the form comes from nowhere.
-    headers = {"referrer-policy": "same-origin"}
+def show_login(path: str, query: str) -> Response:
+    """Return the page that asks for the token and leads back to what was asked for."""
     back = "" if path == LOGIN else quote(path.lstrip("/")) + (f"?{quote(query, safe=QUERY_SIGNS)}" if query else "")
-    root = "../" * (path.count("/") - 1) or "./"
+    return _show_form("../" * (path.count("/") - 1) or "./", back)
+
+
+def _show_form(root: str, back: str, said: str = "") -> Response:
     text = environment().get_template("serve/login.html.j2").render(root=root, back=back, said=said)
-    return HTMLResponse(text, 401, headers)
+    # With the policy of all other pages, browsers would say that the form comes from nowhere.
+    return HTMLResponse(text, 401, {"referrer-policy": "same-origin"})
 
 
 async def answer_login(access: Access, request: Request, body: bytes) -> Response:
@@ -39,7 +41,7 @@ async def answer_login(access: Access, request: Request, body: bytes) -> Respons
     except Refusal as refused:
         if refused.status != 401:
             raise
-        return show_login(LOGIN, "", refused.what)
+        return _show_form("./", back, refused.what)
     # Whatever stands behind ./ is below this server.
     path, _, query = back.partition("?")
     place = f"./{quote(path.lstrip('/'), safe='/%')}" + (f"?{quote(query, safe=QUERY_SIGNS)}" if query else "")

@@ -18,7 +18,9 @@ Scope = MutableMapping[str, Any]
 METHODS = ("GET", "HEAD", "POST")
 READING = ("GET", "HEAD")
 MOST_ADDRESS = 8192  # bytes, with its query
+LONGER = {"/sql": 32_768}  # what begins so holds a query as somebody wrote it
 MOST_HEADERS, MOST_HEADER_BYTES = 100, 16_384
+MOST_HEAD = MOST_HEADER_BYTES + max(LONGER.values())  # bytes before a body
 MOST_WORDS = 200  # of a query, as of a form
 ONCE = ("host", "origin", "content-length", "content-type", "transfer-encoding", "x-xp-token", "sec-fetch-site")
 BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -66,8 +68,9 @@ def show_peer(scope: Scope) -> str:
 def _check_address(scope: Scope) -> None:
     raw = scope.get("raw_path") or str(scope["path"]).encode()
     query = bytes(scope.get("query_string", b""))
-    if len(raw) + len(query) > MOST_ADDRESS:
-        raise Refusal(414, f"the address has more than {MOST_ADDRESS} bytes", "ask for less at once")
+    most = next((most for start, most in LONGER.items() if raw.startswith(start.encode())), MOST_ADDRESS)
+    if len(raw) + len(query) > most:
+        raise Refusal(414, f"the address has more than {most:,} bytes", "ask for less at once")
     if query.count(b"&") >= MOST_WORDS:
         raise Refusal(400, f"the address has more than {MOST_WORDS} words", "ask for less at once")
     for part in (raw, query):

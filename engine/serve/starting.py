@@ -19,7 +19,7 @@ from engine.serve.access import Access
 from engine.serve.app import make_app
 from engine.serve.connections import Connection
 from engine.serve.guard import Guard
-from engine.serve.shapes import MOST_HEADER_BYTES
+from engine.serve.shapes import MOST_HEAD
 from engine.serve.site import Site
 
 HOST, PORT = "127.0.0.1", 8420
@@ -42,7 +42,7 @@ def make_server(app: Guard, connection: type[Connection] = Connection) -> uvicor
     quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False, "server_header": False}
     config = uvicorn.Config(
         app, http=connection, ws="none", lifespan="off", proxy_headers=False, timeout_graceful_shutdown=GRACE,
-        h11_max_incomplete_event_size=MOST_HEADER_BYTES, **quiet,
+        h11_max_incomplete_event_size=MOST_HEAD, **quiet,
     )  # fmt: skip
     return uvicorn.Server(config)
 

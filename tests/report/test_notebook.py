@@ -60,6 +60,15 @@ def surroundings(folder: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), "MPLBACKEND": "agg"}
 
 
+def read_valid(path: Path) -> Any:
+    """Return a notebook as Jupyter reads it; raises where it is none."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat gives it no types
+    nbformat.validate(notebook)
+    return notebook
+
+
 @has("marimo", "pandas")
 def test_a_marimo_notebook_says_what_results_say(home: Home, tmp_path: Path) -> None:
     script = write_notebooks(home, "odd", tmp_path)[0]
@@ -80,12 +89,10 @@ def test_a_marimo_notebook_says_what_results_say(home: Home, tmp_path: Path) -> 
 @pytest.mark.slow  # 5 s: a kernel starts
 @has("nbclient", "nbformat", "ipykernel", "pandas")
 def test_a_jupyter_notebook_runs(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import nbformat
     from nbclient import NotebookClient
 
     monkeypatch.setattr(os, "environ", surroundings(tmp_path))
-    notebook = nbformat.read(write_notebooks(home, "study", tmp_path)[1], as_version=4)
-    nbformat.validate(notebook)
+    notebook = read_valid(write_notebooks(home, "study", tmp_path)[1])
     NotebookClient(notebook, timeout=200).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert {one.output_type for one in shown} == {"execute_result"}, "no warning, and no figure twice"
@@ -95,10 +102,7 @@ def test_a_jupyter_notebook_runs(home: Home, tmp_path: Path, monkeypatch: pytest
 
 @has("nbformat")
 def test_a_jupyter_notebook_is_one(home: Home, tmp_path: Path) -> None:
-    import nbformat
-
-    notebook = nbformat.read(write_notebooks(home, "study", tmp_path)[1], as_version=4)
-    nbformat.validate(notebook)
+    notebook = read_valid(write_notebooks(home, "study", tmp_path)[1])
     assert notebook.cells[0].source.startswith("# An \"étude\" of &lt;script>alert(1)&lt;/script> ''' ")
 
 

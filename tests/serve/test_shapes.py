@@ -45,6 +45,8 @@ def test_an_address_has_an_end() -> None:
     assert status_of("GET", "/" + "a" * (MOST_ADDRESS - 1)) == 0
     assert status_of("GET", "/" + "a" * MOST_ADDRESS) == 414
     assert status_of("GET", "/?q=" + "a" * MOST_ADDRESS) == 414
+    assert status_of("GET", "/sql?q=" + "a" * 32_000) == 0, "a query may be longer"
+    assert status_of("GET", "/sql/csv?q=" + "a" * 33_000) == 414
 
 
 def test_a_query_has_so_many_words() -> None:

@@ -32,10 +32,10 @@ function say(text, good) {
 
 // One stream for the page; a hidden page closes it and looks anew when it is seen again.
 let stream = null;
+let wasLost = false;
 function listen() {
   if (stream || document.hidden) return;
   const link = document.getElementById("link");
-  let wasLost = false;
   stream = new EventSource(document.body.dataset.live);
   stream.onopen = () => {
     link.textContent = "live";
@@ -47,6 +47,11 @@ function listen() {
     wasLost = true;
     link.textContent = "the server does not answer; trying again";
     link.classList.add("lost");
+    // A stream that was refused (too many pages, no token) is not tried again by the browser itself.
+    if (stream && stream.readyState === EventSource.CLOSED) {
+      stream = null;
+      setTimeout(listen, 10000);
+    }
   };
   for (const name of NAMES) {
     stream.addEventListener(name, (event) => htmx.trigger(document.body, name, { data: event.data }));
