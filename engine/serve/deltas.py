@@ -57,11 +57,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Delta:
-    """What there is to draw, the cursor for the next question, and whether there is more at once."""
+    """What there is to draw, and the cursor for the next question."""
 
     series: tuple[Series, ...]
     cursor: str
-    has_more: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,15 @@ class Watched:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a browser is with a job: which chain of attempts, the last point, and how many were added."""
+    """Where a browser is with a job: which chain of attempts, the last point, and how many were added.
+
+    `sampled`: the publication since which points were left out, as the job logged too fast; else empty.
+    """
 
     chain: str
     last: int
     added: int = 0
+    sampled: str = ""
 
 
 Range = tuple[int, int]  # the first and the last row of a job's values
@@ -101,20 +104,23 @@ class Deltas:
         places, mark = read_cursor(cursor, watched), self.site.results_mark()
         series: list[Series] = []
         now: dict[str, Place] = {}
-        has_more = False
         for job, live in self._find_jobs(watched.jobs, mark).items():
             with live.lock:
                 live.look()
-                has_more |= live.has_more
-                place = places.get(job)
-                is_next = place is not None and _fits(place, live, watched.width)
-                found = self._next(job, live, watched, place.last) if place and is_next else self._anew(
-                    job, live, watched, mark
-                )  # fmt: skip
-                series += found
-                added = max((len(one.x) for one in found), default=0)
-                now[job] = Place(live.chain, live.last_place(), place.added + added if place and is_next else 0)
-        return Delta(tuple(series), write_cursor(now, watched), has_more)
+                found, now[job] = self._ask_job(job, live, watched, places.get(job), mark)
+            series += found
+        return Delta(tuple(series), write_cursor(now, watched))
+
+    def _ask_job(
+        self, job: str, live: LiveJob, watched: Watched, place: Place | None, mark: Mark | None
+    ) -> tuple[list[Series], Place]:
+        """Return what is new of a job, or its whole curves, and where the browser is then."""
+        sampled = str(mark) if live.is_sampled else ""
+        if place is None or not _fits(place, live, watched.width) or place.sampled not in ("", str(mark)):
+            return self._anew(job, live, watched, mark), Place(live.chain, live.last_place(), 0, sampled)
+        found = self._next(job, live, watched, place.last)
+        added = place.added + max((len(one.x) for one in found), default=0)
+        return found, Place(live.chain, live.last_place(), added, sampled or place.sampled)
 
     def _find_jobs(self, jobs: Sequence[str], mark: Mark | None) -> dict[str, LiveJob]:
         """Return the jobs, each with what is published of it read once for each publication."""
@@ -230,7 +236,7 @@ def _series(job: str, name: str, points: Points, watched: Watched, *, is_anew: b
 
 def write_cursor(places: Mapping[str, Place], watched: Watched) -> str:
     """Return the cursor as a text that can stand in an address; it fits this question alone."""
-    told = {job: [place.chain, place.last, place.added] for job, place in places.items()}
+    told = {job: [place.chain, place.last, place.added, place.sampled] for job, place in places.items()}
     return base64.urlsafe_b64encode(json.dumps([_about(watched), told], separators=(",", ":")).encode()).decode()
 
 
@@ -238,7 +244,10 @@ def read_cursor(text: str, watched: Watched) -> dict[str, Place]:
     """Return where a browser is; nowhere where the cursor is none, or of another question."""
     try:
         about, told = json.loads(base64.urlsafe_b64decode(text))
-        places = {str(job): Place(str(chain), int(last), int(added)) for job, (chain, last, added) in told.items()}
+        places = {
+            str(job): Place(str(chain), int(last), int(added), str(sampled))
+            for job, (chain, last, added, sampled) in told.items()
+        }
     except (ValueError, TypeError, AttributeError):
         return {}
     return places if about == _about(watched) else {}
