@@ -34,6 +34,7 @@ SCRIPTS = (
     "simulate",
     "estimates",
     "latency",
+    "serve",
 )
 PACKAGES = ("torch", "timm", "duckdb", "sqlalchemy")
 COLUMNS = ("case", "figure", "ours", "peer", "ratio", "unit", "n")

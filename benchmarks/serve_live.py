@@ -107,24 +107,22 @@ def _watch(port: int, job: str, begun: Event, stop: Event, told: Any) -> None:
     while not stop.is_set():
         line = lines.readline().decode()
         if line.startswith("data:") and job in line.split():
-            cursor = _ask_all(port, job, cursor, since, seen)
+            cursor = _ask_new(port, job, cursor, since, seen)
     stream.close()
     told.send((seen.oldest, seen.newest, seen.points))
 
 
-def _ask_all(port: int, job: str, cursor: str, since: float, seen: Seen) -> str:
-    """Ask for all that is new; of points that were logged before the page was open, how old they are says nothing."""
-    while True:
-        answer = _ask(port, job, cursor)
-        now, cursor = time.time(), answer["cursor"]
-        # Nor of those of a curve that comes anew.
-        times = [at for one in answer["series"] if not one["new"] for at in one["x"] if at > since]
-        seen.points += sum(len(one["x"]) for one in answer["series"])
-        if times:
-            seen.oldest.append(now - min(times))
-            seen.newest.append(now - max(times))
-        if not answer["more"]:
-            return str(cursor)
+def _ask_new(port: int, job: str, cursor: str, since: float, seen: Seen) -> str:
+    """Ask for what is new; of points that were logged before the page was open, how old they are says nothing."""
+    answer = _ask(port, job, cursor)
+    now = time.time()
+    # Nor of those of a curve that comes anew.
+    times = [at for one in answer["series"] if not one["new"] for at in one["x"] if at > since]
+    seen.points += sum(len(one["x"]) for one in answer["series"])
+    if times:
+        seen.oldest.append(now - min(times))
+        seen.newest.append(now - max(times))
+    return str(answer["cursor"])
 
 
 def _ask(port: int, job: str, cursor: str) -> Any:

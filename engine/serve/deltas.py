@@ -57,11 +57,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Delta:
-    """What there is to draw, the cursor for the next question, and whether there is more at once."""
+    """What there is to draw, and the cursor for the next question."""
 
     series: tuple[Series, ...]
     cursor: str
-    has_more: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,29 @@ class Watched:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a browser is with a job: which chain of attempts, the last point, and how many were added."""
+    """Where a browser is with a job: which chain of attempts, the last point, and how many were added.
+
+    `sampled`: the publication since which points were left out, as the job logged too fast; else empty.
+    """
 
     chain: str
     last: int
     added: int = 0
+    sampled: str = ""
 
 
 Range = tuple[int, int]  # the first and the last row of a job's values
+EVERYWHERE, NOWHERE = (0, 1 << 60), (0, -1)
+FEW_JOBS = 3  # that are looked for in all rows before it is found out where each job's are
+
+
+@dataclass
+class _Ranges:
+    """Where the values of all jobs lie in one published file, once that is known."""
+
+    known: object  # what tells the file from others
+    of: dict[str, Range] | None = None
+    asked: int = 0
 
 
 @dataclass
@@ -93,7 +107,7 @@ class Deltas:
     site: Published
     _jobs: OrderedDict[tuple[Mark | None, str], LiveJob] = field(default_factory=OrderedDict)
     _curves: OrderedDict[tuple[Any, ...], dict[str, Points]] = field(default_factory=OrderedDict)
-    _ranges: tuple[object, dict[str, Range]] = (None, {})
+    _ranges: _Ranges = field(default_factory=lambda: _Ranges(None))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(self, watched: Watched, cursor: str = "") -> Delta:
@@ -101,20 +115,23 @@ class Deltas:
         places, mark = read_cursor(cursor, watched), self.site.results_mark()
         series: list[Series] = []
         now: dict[str, Place] = {}
-        has_more = False
         for job, live in self._find_jobs(watched.jobs, mark).items():
             with live.lock:
                 live.look()
-                has_more |= live.has_more
-                place = places.get(job)
-                is_next = place is not None and _fits(place, live, watched.width)
-                found = self._next(job, live, watched, place.last) if place and is_next else self._anew(
-                    job, live, watched, mark
-                )  # fmt: skip
-                series += found
-                added = max((len(one.x) for one in found), default=0)
-                now[job] = Place(live.chain, live.last_place(), place.added + added if place and is_next else 0)
-        return Delta(tuple(series), write_cursor(now, watched), has_more)
+                found, now[job] = self._ask_job(job, live, watched, places.get(job), mark)
+            series += found
+        return Delta(tuple(series), write_cursor(now, watched))
+
+    def _ask_job(
+        self, job: str, live: LiveJob, watched: Watched, place: Place | None, mark: Mark | None
+    ) -> tuple[list[Series], Place]:
+        """Return what is new of a job, or its whole curves, and where the browser is then."""
+        sampled = str(mark) if live.is_sampled else ""
+        if place is None or not _fits(place, live, watched.width) or place.sampled not in ("", str(mark)):
+            return self._anew(job, live, watched, mark), Place(live.chain, live.last_place(), 0, sampled)
+        found = self._next(job, live, watched, place.last)
+        added = place.added + max((len(one.x) for one in found), default=0)
+        return found, Place(live.chain, live.last_place(), added, sampled or place.sampled)
 
     def _find_jobs(self, jobs: Sequence[str], mark: Mark | None) -> dict[str, LiveJob]:
         """Return the jobs, each with what is published of it read once for each publication."""
@@ -146,22 +163,28 @@ class Deltas:
         """Return the last published line of an attempt, and up to which line the one that it went on from counts."""
         lasts = {}
         # Of what is finished nothing more can come.
-        if not row["compacted"] and (rows := self._find_range(snapshot, row["job"])):
-            step = -1 if row["step"] is None else row["step"]
-            asked = {"job": row["job"], "step": step, "first": rows[0], "last": rows[1]}
+        if not row["compacted"]:
+            first, last = self._find_range(snapshot, row["job"])
+            asked = {"job": row["job"], "step": row["step"] or 0, "first": first, "last": last}
             lasts = {one["attempt"]: one for one in snapshot.ask("serve_lasts", **asked)}
         seq = lasts[row["attempt"]]["seq"] if row["attempt"] in lasts else 0
         if row["source"] is None or row["upto"] is not None or row["source"] not in lasts:
             return seq, row["upto"]
         return seq, lasts[row["source"]]["before"]
 
-    def _find_range(self, snapshot: Snapshot, job: str) -> Range | None:
+    def _find_range(self, snapshot: Snapshot, job: str) -> Range:
+        """Return the first and the last row that may be a job's."""
         # What is known is kept with the file that is open: rows of another one lie elsewhere.
-        if self._ranges[0] is not snapshot.known:
+        if self._ranges.known is not snapshot.known:
+            self._ranges = _Ranges(snapshot.known)
+        ranges = self._ranges
+        ranges.asked += 1
+        # To look through all rows for one job takes a third of what it takes to find where all jobs lie.
+        if ranges.of is None and ranges.asked > FEW_JOBS:
             (row,) = snapshot.ask("serve_ranges")
             places = zip(row["firsts"] or (), row["lasts"] or (), strict=True)
-            self._ranges = snapshot.known, dict(zip(row["jobs"] or (), places, strict=True))
-        return self._ranges[1].get(job)
+            ranges.of = dict(zip(row["jobs"] or (), places, strict=True))
+        return EVERYWHERE if ranges.of is None else ranges.of.get(job, NOWHERE)
 
     def _next(self, job: str, live: LiveJob, watched: Watched, after: int) -> list[Series]:
         return [
@@ -200,10 +223,10 @@ class Deltas:
         chain = {"attempts": [link.attempt for link in links], "uptos": [link.upto for link in links]}
         about = {"job": job, "names": list(watched.names), "axis": watched.axis, "width": watched.width}
         with self.site.snapshot() as snapshot:
-            rows = self._find_range(snapshot, job) if snapshot else None
-            if snapshot is None or rows is None:
+            if snapshot is None:
                 return {}
-            found = snapshot.ask("serve_curves", **chain, **about, first=rows[0], last=rows[1])
+            first, last = self._find_range(snapshot, job)
+            found = snapshot.ask("serve_curves", **chain, **about, first=first, last=last)
         return {row["name"]: _points_of(row) for row in found}
 
 
@@ -230,7 +253,7 @@ def _series(job: str, name: str, points: Points, watched: Watched, *, is_anew: b
 
 def write_cursor(places: Mapping[str, Place], watched: Watched) -> str:
     """Return the cursor as a text that can stand in an address; it fits this question alone."""
-    told = {job: [place.chain, place.last, place.added] for job, place in places.items()}
+    told = {job: [place.chain, place.last, place.added, place.sampled] for job, place in places.items()}
     return base64.urlsafe_b64encode(json.dumps([_about(watched), told], separators=(",", ":")).encode()).decode()
 
 
@@ -238,7 +261,10 @@ def read_cursor(text: str, watched: Watched) -> dict[str, Place]:
     """Return where a browser is; nowhere where the cursor is none, or of another question."""
     try:
         about, told = json.loads(base64.urlsafe_b64decode(text))
-        places = {str(job): Place(str(chain), int(last), int(added)) for job, (chain, last, added) in told.items()}
+        places = {
+            str(job): Place(str(chain), int(last), int(added), str(sampled))
+            for job, (chain, last, added, sampled) in told.items()
+        }
     except (ValueError, TypeError, AttributeError):
         return {}
     return places if about == _about(watched) else {}

@@ -1,20 +1,24 @@
 """Running jobs' points as journals grow: takes a job's folder and how far it was published, gives what came since.
 
 One `LiveJob` serves all who watch a job: its journals are read once, from where the published results end, and what was
-read is kept thinned, so that its memory does not grow with the journal. Which attempts count, and up to which line, is
+read is kept thinned, so that its memory does not grow with the journal. Nor does it take more of a processor than RATE:
+of a job that logs faster, stretches spread over what is new are read, the newest lines among them, and the next
+publication brings the rest. Which attempts count, and up to which line, is
 what collect finds once it has read the same files: the committed attempt, else the newest that wrote a line, and those
 that it went on from, each cut where the next one began.
 """
 
 from __future__ import annotations
 
-import os
+import math
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.collect.files import size_of
 from engine.errors import HomeError
 from engine.home.paths import AttemptFolder, JobFolder
 from engine.serve.thinning import PER_PART, thin
@@ -22,9 +26,12 @@ from store.journal import read_bytes
 from store.points import MetricLines, Points, find_source, read_metrics
 
 BLOCK = 1 << 20  # bytes that are parsed at once, which is quicker than more
-MOST = 32 << 20  # bytes of one look: who watches waits no longer; the rest comes with the next
+# Bytes a second: 4,500 lines, some fifty times what a training logs, take about 1 % of a processor. And bytes of a
+# look: so much however soon it comes after the last one, and never more.
+RATE, LEAST, MOST = 1 << 19, 1 << 17, 16 << 20
+STRETCHES = 16  # that are read of what is too much
 KEPT = 512  # parts of the axis that a series is kept in
-AT_ONCE = 64  # the same for the points of one block
+AT_ONCE, FEWER, MANY = 64, 16, 4096  # the same for the points of one block, and of one with that many lines
 SHIFT = 40  # of an attempt in the place of a point: its line number lies below
 ALL = (1 << 62) - 1
 NEVER = np.iinfo(np.int64).max
@@ -56,9 +63,10 @@ class LiveJob:
         self.folder, self.read = folder, read
         self.lock = threading.Lock()
         self.links: tuple[Link, ...] = ()
-        self.has_more = False  # whether the last look left something for the next
+        self.is_sampled = False  # whether something was left out
         self._winner: int | None = None
         self._offset = 0  # of the head's journal
+        self._looked = -math.inf  # when, on the monotonic clock
         self._series: dict[str, list[Points]] = {}
 
     @property
@@ -118,7 +126,7 @@ class LiveJob:
             links.insert(0, source)
         self.links = tuple(links)
         for link in links[:-1]:
-            for data in self._tail(link.attempt):
+            for _, data in self._tail(link.attempt):
                 self._add(read_metrics(data), link)
         self._offset = self._start_of(head.number)
 
@@ -127,7 +135,7 @@ class LiveJob:
         known = self.read.get(attempt, Read())
         if known.source is not None:
             return Link(known.source, ALL if known.upto is None else known.upto) if known.source < attempt else None
-        told = next((found for data in self._tail(attempt) if (found := find_source(data))), None)
+        told = next((found for _, data in self._tail(attempt) if (found := find_source(data))), None)
         if told is None or told[0] >= attempt:
             return None
         number, step, upto = told
@@ -135,7 +143,7 @@ class LiveJob:
 
     def _line_before(self, attempt: int, step: int) -> int:
         """Return the line before the first that lies past a step, for an older release told no line."""
-        for data in _blocks(self.folder.attempt(attempt), 0):
+        for _, data in _blocks(self.folder.attempt(attempt), 0):
             lines = read_metrics(data)
             points = lines.points(np.arange(len(lines)))
             if len(past := points.seq[points.step > step]):
@@ -147,32 +155,43 @@ class LiveJob:
         # Of what has become a Parquet file, every line was published before.
         return NEVER if known.is_compacted or self.folder.attempt(attempt).compacted.exists() else known.bytes
 
-    def _tail(self, attempt: int) -> Iterator[bytes]:
+    def _tail(self, attempt: int) -> Iterator[tuple[int, bytes]]:
         start = self._start_of(attempt)
         return iter(()) if start == NEVER else _blocks(self.folder.attempt(attempt), start)
 
     def _go_on(self, head: AttemptFolder) -> None:
         """Read the head's new lines; one that says what it went on from changes what counts."""
-        self.has_more = False
-        if self._offset == NEVER or not _has_grown(head, self._offset):
+        size = 0 if self._offset == NEVER else size_of(head.journal) - self._offset
+        if size <= 0:
             return
-        until = self._offset + MOST
-        for data in _blocks(head, self._offset):
+        for start, data in self._new_lines(head, size):
             if len(self.links) == 1 and find_source(data) and self._source_of(head.number):
                 self._begin(head)
                 # Once more from the start: a chain of two and more is not looked at again.
                 self._go_on(head)
                 return
-            self._offset += len(data)
+            self._offset = start + len(data)
             self._add(read_metrics(data), self.links[-1])
-            if self._offset >= until:
-                self.has_more = True
-                return
+
+    def _new_lines(self, head: AttemptFolder, size: int) -> Iterator[tuple[int, bytes]]:
+        """Yield whole lines of what is new with the byte that they begin at: all, or stretches where it is too much."""
+        now = time.monotonic()
+        most, self._looked = min(MOST, max(LEAST, RATE * (now - self._looked))), now
+        if size <= most:
+            yield from _blocks(head, self._offset)
+            return
+        self.is_sampled = True
+        each, first = int(most) // STRETCHES, self._offset
+        yield first, read_bytes(head.journal, first, each)
+        for number in range(1, STRETCHES):
+            yield _stretch(head, first + number * (size - each) // (STRETCHES - 1), each)
 
     def _add(self, lines: MetricLines, link: Link) -> None:
+        # Who logs so much is looked at several times a second: fewer points draw the same line.
+        width = FEWER if len(lines) > MANY else AT_ONCE
         for name in lines.names:
             places = lines.of_name(name)
-            points = lines.points(places[thin(np.arange(float(len(places))), lines.value[places], AT_ONCE)])
+            points = lines.points(places[thin(np.arange(float(len(places))), lines.value[places], width)])
             points = points.take(points.seq <= link.upto)
             placed = replace(points, seq=points.seq + (link.attempt << SHIFT))
             self._series.setdefault(name, []).append(placed)
@@ -198,20 +217,20 @@ def _winner_of(folder: JobFolder) -> int | None:
     return None if winner is None else winner.number
 
 
-def _has_grown(attempt: AttemptFolder, offset: int) -> bool:
-    try:
-        return os.stat(attempt.journal).st_size > offset
-    except FileNotFoundError:
-        return False
-
-
-def _blocks(attempt: AttemptFolder, start: int) -> Iterator[bytes]:
-    """Yield the whole lines of a journal from a byte on, a block at a time."""
+def _blocks(attempt: AttemptFolder, start: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the whole lines of a journal from a byte on, a block at a time, each with the byte that it begins at."""
     while data := read_bytes(attempt.journal, start, BLOCK):
-        yield data
+        yield start, data
         start += len(data)
         if len(data) < BLOCK:  # the end, as it was then
             return
+
+
+def _stretch(attempt: AttemptFolder, start: int, most: int) -> tuple[int, bytes]:
+    """Return whole lines behind a byte that may lie in a line."""
+    data = read_bytes(attempt.journal, start, most)
+    begin = data.find(b"\n") + 1
+    return start + begin, data[begin:]
 
 
 NONE = Points.of([], [], [], [], [])

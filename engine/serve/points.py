@@ -6,9 +6,9 @@
     width=600     the pixels that a curve has
     cursor=TEXT   from the last answer: only what came since
 
-The answer is {"cursor", "more", "series": [{"job", "name", "new", "x": [...], "y": [...]}]}. A series with `new` takes
-the place of the one that is drawn, another is added to its end; a value that is not finite is null. With `more` there
-is more to be had at once. The event `points` of the stream names the jobs that have new lines, a space between.
+The answer is {"cursor", "series": [{"job", "name", "new", "x": [...], "y": [...]}]}. A series with `new` takes
+the place of the one that is drawn, another is added to its end; a value that is not finite is null. The event `points`
+of the stream names the jobs that have new lines, a space between.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _watched(asked: Asked) -> Watched:
 
 
 def _as_json(delta: Delta) -> dict[str, Any]:
-    return {"cursor": delta.cursor, "more": delta.has_more, "series": [_series_json(one) for one in delta.series]}
+    return {"cursor": delta.cursor, "series": [_series_json(one) for one in delta.series]}
 
 
 def _series_json(one: Series) -> dict[str, Any]:

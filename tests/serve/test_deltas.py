@@ -109,6 +109,23 @@ def test_a_browser_holds_no_more_than_its_screen(made: SyntheticHome) -> None:
     journal.close()
 
 
+def test_what_was_left_out_comes_with_the_publication(made: SyntheticHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.serve.live.LEAST", 10_000)
+    monkeypatch.setattr("engine.serve.live.MOST", 10_000)
+    _, journal = made.attempt(JOB, 1)
+    browser = Browser(Site(made.home), Watched((JOB,), width=1000))
+    log_steps(journal, *range(1000))
+    browser.poll()
+    assert len(browser.steps(JOB)) < 200
+    collect(made.home)
+    log_steps(journal, 1000)
+    browser.poll()
+    assert browser.steps(JOB) == [*range(1001)]
+    log_steps(journal, 1001)
+    assert not browser.poll().series[0].is_anew
+    journal.close()
+
+
 def test_another_question_does_not_take_the_cursor(made: SyntheticHome) -> None:
     _, journal = made.attempt(JOB, 1)
     log_steps(journal, 1)

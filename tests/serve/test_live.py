@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.collect import collect
@@ -80,6 +81,23 @@ def test_memory_does_not_grow_with_the_journal(made: SyntheticHome) -> None:
     assert len(kept) <= 2 * PER_PART * KEPT + 1000
     assert 99.0 in kept.value
     assert kept.step[-1] == 39_999
+    journal.close()
+
+
+def test_a_job_that_logs_too_fast_is_sampled_to_its_end(made: SyntheticHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.serve.live.LEAST", 20_000)
+    monkeypatch.setattr("engine.serve.live.MOST", 20_000)
+    _, journal = made.attempt(JOB, 1)
+    live = LiveJob(made.home.job(JOB), {})
+    log_steps(journal, *range(5000))
+    steps = live_steps(live)
+    assert live.is_sampled
+    assert steps[0] == 0
+    assert steps[-1] == 4999
+    assert len(steps) < 300
+    assert max(np.diff(steps)) < 400  # spread over all of it
+    log_steps(journal, 5000, 5001)
+    assert live_steps(live)[-2:] == [5000, 5001]
     journal.close()
 
 
