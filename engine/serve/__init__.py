@@ -6,6 +6,8 @@
     routes     which page is at which address
     pages      the pages, a file each
     actions    orders by clicking
+    paging     long lists in pages
+    queue_rows what runs, and one page of what does not
     points     curves as JSON for a page's script
     deltas     new points by cursor
     live       running jobs' points as their journals grow
