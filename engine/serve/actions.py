@@ -9,6 +9,7 @@ from engine.errors import XpError
 from engine.home.paths import Home
 from engine.schedule.lookup import find_match
 from engine.schedule.orders import ORDERS, change_priority, explain_nothing, give_order, retry_slot, running_jobs
+from engine.serve.pages.sql import cancel_query
 from engine.serve.view import Action, Answer, Asked
 
 STOPPING = ("cancel", "pause")
@@ -80,4 +81,5 @@ ACTIONS: dict[str, Action] = {
     **{f"/order/{verb}": order for verb in ORDERS},
     "/order/priority": order_priority,
     "/order/slot": order_slot,
+    "/sql/cancel": cancel_query,
 }

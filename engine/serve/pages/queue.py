@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from engine.home.paths import Home
 from engine.inspect.status import tell_trouble
 from engine.schedule.slot_marks import SlotMark, SlotMarks
 from engine.serve.paging import Paging, make_paging
@@ -88,6 +89,7 @@ def _read(asked: Asked, queue: Queue) -> QueueView:
     ready = [one for one in experiments if chosen in ("", one.experiment)]
     total = _total(queue, by, state, chosen, sum(one.ready for one in ready), mine)
     paging = make_paging(asked, total, PER)
+    shut = tuple(SlotMarks(asked.home).list_shut())
     runs, rows = tuple[RunRow, ...](), tuple[Listed, ...]()
     if by == "run":
         runs = tuple(queue.page_runs(chosen, paging.start, PER))
@@ -96,10 +98,16 @@ def _read(asked: Asked, queue: Queue) -> QueueView:
     else:
         rows = list_state(asked.home, queue, state, chosen or None, paging.start, PER)
     return QueueView(
-        tell_trouble(asked.home) if counts.get("queued") or counts.get("running") else "",
-        counts, list_running(asked.home, queue), tuple(SlotMarks(asked.home).list_shut()), experiments,
+        _tell(asked.home, shut) if counts.get("queued") or counts.get("running") else "",
+        counts, list_running(asked.home, queue), shut, experiments,
         chosen, by, _tabs(mine, state, chosen, by), state, TOLD[state], paging, rows, runs,
     )  # fmt: skip
+
+
+def _tell(home: Home, shut: Sequence[SlotMark]) -> str:
+    """Return what keeps jobs from going on, less the slots that are shut out, which have a table."""
+    marks = set(map(str, shut))
+    return "\n".join(line for line in tell_trouble(home).splitlines() if line not in marks)
 
 
 def _total(queue: Queue, by: str, state: str, chosen: str, ready: int, mine: Mapping[str, int]) -> int:
