@@ -23,7 +23,7 @@ EXAMPLES = {
     "where metric = 'test_top1'\norder by experiment, mean desc",
     "Accuracy against speed, run by run": "select run, arm, test_top1, infer_images_per_second\nfrom results\n"
     "order by arm",
-    "A curve of each run": "select run, step, value\nfrom metrics\nwhere name = 'val_top1'\norder by run, step",
+    "The curve of each job": "select job, step, value\nfrom metrics\nwhere name = 'val_top1'\norder by job, step",
     "What jobs took": "select kind, count(*) as jobs, avg(seconds) as mean_seconds, max(seconds) as longest\n"
     "from jobs\ngroup by kind\norder by longest desc",
 }

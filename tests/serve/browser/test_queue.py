@@ -1,4 +1,4 @@
-"""Orders by clicking in a browser, with a scheduler at work: they do what the commands do, and two browsers see them."""
+"""Orders by clicking in a browser, with a scheduler at work: they do what commands do, and two browsers see them."""
 
 from __future__ import annotations
 

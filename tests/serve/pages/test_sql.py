@@ -46,7 +46,6 @@ def test_a_mistake_stands_in_its_place_with_the_nearest_name(browse: Browse, don
 @pytest.mark.parametrize(
     "query",
     ["drop table runs", "select 1; select 2", "copy cells to '/tmp/x'", "select * from read_csv('/etc/passwd')"],
-    ["drop table runs", "select 1; select 2", "copy cells to '/tmp/x'", "select * from read_csv('/etc/passwd')"],
 )
 def test_what_would_write_or_read_elsewhere_is_refused(browse: Browse, done_home: Home, query: str) -> None:
     text = ask(browse, done_home, query)
