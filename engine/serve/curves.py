@@ -1,7 +1,7 @@
 """Curves as charts.js draws them: takes chains of jobs and a metric, gives columns of x and y, with bands over seeds.
 
 A network's curve goes over its jobs: what recovery after pruning logs goes on where training ended. Epochs count
-from 1; time is that of training, without what lies between two jobs.
+from 1; time is that between the first value of a job and its last, without what lies between two jobs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ WIDTH = 300  # parts of the axis; up to four points of each are drawn
 GRID = 400  # points of a mean over seeds that logged at other places
 MOST_JOBS = 240  # of one chart
 AXES: Mapping[str, Axis] = {"epoch": "epoch", "step": "step", "time": "at", "gpu-hours": "at"}
-LABELS = {"epoch": "epoch", "step": "step", "time": "hours of training", "gpu-hours": "GPU-hours of training"}
+LABELS = {
+    "epoch": "epoch",
+    "step": "step",
+    "time": "hours of training since the first value",
+    "gpu-hours": "GPU-hours of training since the first value",
+}
 SECONDS = 3600.0
 BAND = "lowest to highest seed"
 
@@ -134,9 +139,10 @@ def trace(points: Mapping[str, tuple[Floats, Floats]], chain: Chain, along: Alon
         x = _placed(x, along, chain.gpus) + end
         if end:
             begins.append((end, job.partition("-")[0]))
-        keep = np.append(np.diff(x) > 0, True)  # the last value of a place is its value
-        xs, ys, end = [*xs, x[keep]], [*ys, y[keep]], float(x[-1])
-    return Traced(np.concatenate(xs), np.concatenate(ys), tuple(begins))
+        xs, ys, end = [*xs, x], [*ys, y], float(x[-1])
+    x, y = np.concatenate(xs), np.concatenate(ys)
+    keep = np.diff(x, append=np.inf) > 0  # the last value of a place is its value
+    return Traced(x[keep], y[keep], tuple(begins))
 
 
 def _placed(x: Floats, along: Along, gpus: float) -> Floats:
