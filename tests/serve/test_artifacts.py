@@ -51,13 +51,16 @@ def test_no_other_name_leads_anywhere(attempt: AttemptFolder, name: str) -> None
 
 def test_json_is_text_where_it_is_short(attempt: AttemptFolder) -> None:
     found = find_artifact(attempt, "c.json")
-    assert found is not None and found.text == '{\n "a": "<b>"\n}'
+    assert found is not None
+    assert found.text == '{\n "a": "<b>"\n}'
     (attempt.artifacts / "c.json").write_text("{" * 2000)
     broken = find_artifact(attempt, "c.json")
-    assert broken is not None and broken.text == ""
+    assert broken is not None
+    assert broken.text == ""
     (attempt.artifacts / "c.json").write_text(f'"{"x" * MOST_TEXT}"')
     large = find_artifact(attempt, "c.json")
-    assert large is not None and large.text == ""
+    assert large is not None
+    assert large.text == ""
 
 
 def test_without_artifacts_there_are_none(tmp_path: Path) -> None:

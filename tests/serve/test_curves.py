@@ -63,7 +63,8 @@ def lines(done_home: Home) -> list[Line]:
     with Site(done_home).snapshot() as snapshot:
         assert snapshot is not None
         rows = snapshot.db.execute(
-            "select r.arm, l.job from runs r join run_jobs l using (run) where l.role = 'student' and r.experiment = 'study'"
+            "select r.arm, l.job from runs r join run_jobs l using (run)"
+            " where l.role = 'student' and r.experiment = 'study'"
             " and r.split = '60/20/20' and r.arm in ('original', 'proposed') order by all"
         ).fetchall()
     return [Line(arm, tuple(Chain((job,)) for of, job in rows if of == arm)) for arm in ("original", "proposed")]

@@ -6,6 +6,7 @@ import pytest
 
 from engine.analysis.statistics import t_interval
 from engine.home.paths import Home
+from engine.report.number_text import NONE
 from engine.serve.grouping import Group, bend, make_groups, summarise
 from engine.serve.run_rows import Column, RunLine, RunTable
 from engine.serve.site import Site
@@ -19,8 +20,8 @@ def test_intervals_are_those_of_the_view_of_cells(done_home: Home, name: str) ->
     with Site(done_home).snapshot() as snapshot:
         assert snapshot is not None
         table = RunTable(done_home, snapshot)
-        told = {(row[0], row[1], row[2]): row[3:] for row in snapshot.db.execute(
-            "select experiment, arm, cell, n, mean, low, high from cells where metric = ?", [name]).fetchall()}  # fmt: skip
+        asked = "select experiment, arm, cell, n, mean, low, high from cells where metric = ?"
+        told = {tuple(row[:3]): row[3:] for row in snapshot.db.execute(asked, [name]).fetchall()}
         groups = make_groups(table.lines, lambda line: f"{line.experiment} {line.arm} {line.cell}")
         assert len(groups) == len(told) == 7
         for group in groups:
@@ -52,14 +53,16 @@ def test_a_setting_is_told_where_it_is_one() -> None:
 
 def test_a_group_without_figures_has_no_mean() -> None:
     column = Column("test_top1", "top1", "figure", METRICS["test_top1"])
-    assert summarise(Group("a", (LINE,)), column, lambda line: None).text == "–"
+    assert summarise(Group("a", (LINE,)), column, lambda line: None).text == NONE
     assert summarise(Group("a", (LINE,)), column, lambda line: float("nan")).interval is None
 
 
 def test_an_interval_never_leaves_its_quantity() -> None:
     bent = bend(t_interval([0.90, 0.999]), is_share=True)
-    assert bent.low is not None and bent.high is not None
+    assert bent.low is not None
+    assert bent.high is not None
     assert 0 < bent.low < bent.mean < bent.high < 1
     above = bend(t_interval([0.1, 3.0]), is_share=False)
-    assert above.low is not None and above.low > 0
+    assert above.low is not None
+    assert above.low > 0
     assert bend(t_interval([-1.0, 2.0, -3.0]), is_share=False).low == t_interval([-1.0, 2.0, -3.0]).low

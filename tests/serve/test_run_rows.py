@@ -7,6 +7,7 @@ import math
 import pytest
 
 from engine.home.paths import Home
+from engine.report.number_text import NONE
 from engine.serve.run_rows import Column, RunTable
 from engine.serve.site import Site
 from store.metrics import METRICS
@@ -57,7 +58,7 @@ def test_settings_that_differ_are_counted(done_home: Home) -> None:
 
 def test_a_column_writes_as_readers_see_it() -> None:
     column = Column("test_top1", "top1", "figure", METRICS["test_top1"])
-    assert [column.write(value) for value in (0.5, None, math.nan)] == ["50.00", "–", "nan"]
+    assert [column.write(value) for value in (0.5, None, math.nan)] == ["50.00", NONE, "nan"]
     assert Column("train.lr", "lr", "setting").write("0.001") == "0.001"
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from engine.analysis.claims import interval_text, p_text
 from engine.analysis.compare import ONE_SEED, Comparison, compare_arms, with_holm
-from engine.analysis.fairness import apart_text, mismatch_lines, repair_text
+from engine.analysis.fairness import apart_text, repair_text, tell_first
 from engine.analysis.snapshot import Snapshot
 from engine.analysis.text import comparison_lines
 from engine.errors import QueryError
@@ -183,7 +183,7 @@ def _tested(thing: Thing, against: str, one: Comparison, *, is_anyway: bool) -> 
     cell = "" if one.cell == "default" else one.cell
     write = scale_of(metric_of(one.metric)).write
     means = (write(one.means[0]), write(one.means[1]))
-    unfair = tuple(line.strip() for line in mismatch_lines(one.unfair))
+    unfair = tuple(map(str, sorted(one.unfair, key=tell_first)))
     if one.unfair and not is_anyway:
         return Tested(thing.name, against, cell, means, NONE, NONE, NONE, NONE, (), unfair, repair_text(one.unfair))
     has_p = one.p is not None and not one.is_exact and not apart_text(one.unfair, one.metric)

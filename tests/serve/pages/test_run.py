@@ -72,8 +72,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 def test_the_log_is_its_last_lines_and_harmless(home: Home, browse: Browse) -> None:
     client, run = browse(home), run_of(home, "one")
     text = client.get(f"/run/{run}?log=train-{run[4:]}").text
-    assert "line 801\n" in text and "line 800\n" not in text
-    assert "&lt;script&gt;bad()" in text and "\x1b" not in text
+    assert "line 801\n" in text
+    assert "line 800\n" not in text
+    assert "&lt;script&gt;bad()" in text
+    assert "\x1b" not in text
     earlier = re.findall(r'id="log-earlier" href="([^"]*)"', text)[0].replace("&amp;", "&").partition("#")[0]
     assert "line 601\n" in client.get(f"/run/{earlier.partition('/run/')[2]}").text
 
@@ -110,7 +112,8 @@ def test_a_curve_is_of_all_its_jobs(done_home: Home, browse: Browse) -> None:
 def test_why_says_what_an_id_is_made_of(done_home: Home, browse: Browse) -> None:
     run = run_of(done_home, "original")
     text = browse(done_home).get(f"/run/{run}?why=train-{run[4:]}").text
-    assert "a train job" in text
+    assert f"Why <code>train-{run[4:]}</code>" in text
+    assert "another version of xp" in text, "as these homes are made of an older one's files"
     assert "Why <code>" not in browse(done_home).get(f"/run/{run}?why=train-0").text
 
 
