@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.home.paths import Home
-from engine.serve.curves import GRID, Chain, Floats, Line, Traced, columns, make_chart, mean_of, trace
+from engine.serve.curves import GRID, Along, Chain, Floats, Line, Traced, columns, make_chart, mean_of, trace
 from engine.serve.site import Site
 
 
@@ -71,7 +71,7 @@ def lines(done_home: Home) -> list[Line]:
 
 
 def test_a_chart_has_means_and_bands_in_per_cent(done_home: Home, lines: list[Line]) -> None:
-    told = json.loads(make_chart(Site(done_home).deltas, lines, "val_top1", "epoch").as_raw().body)
+    told = json.loads(make_chart(Site(done_home), lines, "val_top1", "epoch").as_raw().body)
     assert (told["title"], told["x"], told["y"]) == ("Validation accuracy", "epoch", "%")
     assert [one["name"] for one in told["series"]] == ["original", "proposed"]
     one = told["series"][0]
@@ -80,6 +80,16 @@ def test_a_chart_has_means_and_bands_in_per_cent(done_home: Home, lines: list[Li
     assert told["band"] == "lowest to highest seed"
 
 
+@pytest.mark.parametrize("along", ["epoch", "step"])
+def test_many_curves_read_in_one_go_are_the_same(
+    done_home: Home, lines: list[Line], along: Along, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = make_chart(Site(done_home), lines, "train_loss", along)
+    monkeypatch.setattr("engine.serve.curves.MANY", 2)
+    monkeypatch.setattr("engine.serve.curves.Watched", None)  # nothing is asked for one by one
+    assert make_chart(Site(done_home), lines, "train_loss", along) == alone
+
+
 def test_a_curve_of_nothing_is_empty(done_home: Home, lines: list[Line]) -> None:
-    told = json.loads(make_chart(Site(done_home).deltas, lines, "no_such", "epoch").as_raw().body)
+    told = json.loads(make_chart(Site(done_home), lines, "no_such", "epoch").as_raw().body)
     assert (told["series"], told["title"], told["notes"]) == ([], "no_such", [])

@@ -105,7 +105,7 @@ def show_compared_curve(asked: Asked) -> Raw:
         lines = chosen.curve_lines(gpus)
     if along == "gpu-hours":
         lines = [line for line in lines if line.chains and all(chain.gpus for chain in line.chains)]
-    return make_chart(asked.site.deltas, lines, asked.word("name"), along).as_raw()
+    return make_chart(asked.site, lines, asked.word("name"), along).as_raw()
 
 
 def _chosen(asked: Asked, table: RunTable, snapshot: Snapshot | None) -> Chosen:

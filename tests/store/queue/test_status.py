@@ -219,4 +219,4 @@ def test_states_that_may_have_changed_are_those_of_all_runs(queue: Queue) -> Non
     assert queue.changed_states(0.0)[late] == "done"
     assert late not in queue.changed_states(1e12)
     assert queue.changed_states(1e12, [late[1]]) == {late: "done"}
-    assert queue.run_counts() == {"one": 3}
+    assert queue.run_counts() == {"one": 4}
