@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from engine.analysis.snapshot import Snapshot
@@ -56,6 +57,7 @@ class Chosen:
     problems: tuple[str, ...]
     cells: tuple[str, ...]
     cell: str = ALL
+    _figures: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     _made: dict[tuple[str, str], tuple[Mapping[str, Any], tuple[str, ...]]] = field(default_factory=dict)
 
     @property
@@ -63,11 +65,13 @@ class Chosen:
         return bool(self.things) and all(thing.is_arm for thing in self.things)
 
     def read(self, snapshot: Snapshot | None) -> None:
-        """Read the settings and jobs of all runs at once."""
+        """Read the settings, jobs and figures of all runs at once."""
         runs = sorted({line.run for thing in self.things for line in thing.lines[:MOST_RUNS]})
         for row in snapshot.ask("serve_chosen", runs=runs) if snapshot and runs else ():
             flat = flatten_settings(json.loads(row["settings"] or "{}"), with_empty=True)
             self._made[row["experiment"], row["run"]] = flat, tuple(row["jobs"])
+        for row in snapshot.ask("serve_chosen_figures", runs=runs) if snapshot and runs else ():
+            self._figures[row["experiment"], row["run"]] = row
 
     def differences(self) -> list[tuple[str, tuple[str, ...]]]:
         """Return the settings in which the things differ, with what each has."""
@@ -85,6 +89,10 @@ class Chosen:
 
     def jobs_of(self, line: RunLine) -> tuple[str, ...]:
         return self._made.get((line.experiment, line.run), ({}, ()))[1]
+
+    def _figure_of(self, name: str, line: RunLine) -> float | None:
+        value = self._figures.get((line.experiment, line.run), {}).get(name)
+        return None if value is None else float(value)
 
     def curve_lines(self, gpus: Mapping[str, float]) -> list[Line]:
         """Return a line for each thing at each point of the matrix, with the chain of each of its seeds."""
@@ -115,7 +123,7 @@ class Chosen:
     def figures(self, table: RunTable, names: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yield the heading of each figure and what each thing has of it: an arm its mean and interval over runs."""
         for name in names:
-            column, value = table.columns[name], table.values(name)
+            column, value = table.columns[name], partial(self._figure_of, name)
             told = tuple(
                 summarise(Group(thing.name, thing.lines), column, value).text if thing.is_arm
                 else column.write(value(thing.lines[0]))
@@ -128,9 +136,9 @@ def choose(table: RunTable, names: Sequence[str], cell: str) -> Chosen:
     """Return what the names mean, each once, and the points of the matrix that they have."""
     things: dict[tuple[bool, str], Thing] = {}
     problems: list[str] = []
-    for name in dict.fromkeys(filter(None, names)):
+    for name in dict.fromkeys(filter(None, map(str.strip, names))):
         try:
-            thing = _find(table, name.strip())
+            thing = _find(table, name)
         except XpError as error:
             problems.append(f"{error.what}: {error.fix}" if error.fix else error.what)
             continue

@@ -1,7 +1,7 @@
 """Curves as charts.js draws them: takes chains of jobs and a metric, gives columns of x and y, with bands over seeds.
 
 A network's curve goes over its jobs: what recovery after pruning logs goes on where training ended. Epochs count
-from 1; time is that of training, without what lies between two jobs.
+from 1; time is that between the first value of a job and its last, without what lies between two jobs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.report.number_text import scale_of
-from engine.serve.deltas import Axis, Deltas, Watched
+from engine.serve.deltas import Axis, Watched
+from engine.serve.site import Site
 from engine.serve.view import Raw
 from store.metrics import METRICS
 
@@ -24,8 +25,16 @@ Along = Literal["epoch", "step", "time", "gpu-hours"]
 WIDTH = 300  # parts of the axis; up to four points of each are drawn
 GRID = 400  # points of a mean over seeds that logged at other places
 MOST_JOBS = 240  # of one chart
+MANY = 12  # jobs that are read one by one
+PARTS = 100  # parts of the axis of each of many curves
 AXES: Mapping[str, Axis] = {"epoch": "epoch", "step": "step", "time": "at", "gpu-hours": "at"}
-LABELS = {"epoch": "epoch", "step": "step", "time": "hours of training", "gpu-hours": "GPU-hours of training"}
+COLUMNS = {"epoch": "epochs", "step": "steps", "time": "times", "gpu-hours": "times"}
+LABELS = {
+    "epoch": "epoch",
+    "step": "step",
+    "time": "hours of training since the first value",
+    "gpu-hours": "GPU-hours of training since the first value",
+}
 SECONDS = 3600.0
 BAND = "lowest to highest seed"
 
@@ -81,10 +90,10 @@ class Chart:
         return Raw(body.encode(), "application/json")
 
 
-def make_chart(deltas: Deltas, lines: Sequence[Line], name: str, along: Along) -> Chart:
+def make_chart(site: Site, lines: Sequence[Line], name: str, along: Along) -> Chart:
     """Return the chart of a metric: of each line its curve, over several seeds their mean and band."""
     jobs = list(dict.fromkeys(job for line in lines for chain in line.chains for job in chain.jobs))
-    points = read_points(deltas, jobs[:MOST_JOBS], name, along)
+    points = read_points(site, jobs[:MOST_JOBS], name, along)
     factor = _factor(name)
     series, marks, notes = [], [], _left_out(jobs)
     for line in lines:
@@ -118,10 +127,28 @@ def _odd(name: str, traced: Sequence[Traced]) -> list[str]:
     return [f"{name}: not all of its values are finite; those are gaps."] if odd else []
 
 
-def read_points(deltas: Deltas, jobs: Sequence[str], name: str, along: Along) -> dict[str, tuple[Floats, Floats]]:
-    """Return x and y of each job that logged the metric, as far as it has come."""
-    found = deltas.ask(Watched(tuple(jobs), (name,), AXES[along], WIDTH))
-    return {one.job: (one.x, one.y) for one in found.series if len(one.x)}
+def read_points(site: Site, jobs: Sequence[str], name: str, along: Along) -> dict[str, tuple[Floats, Floats]]:
+    """Return x and y of each job that logged the metric, as far as it has come.
+
+    Of more than MANY jobs those that are done are read in one go: each by itself would look through all that there is.
+    """
+    published = _published(site, jobs, name, along) if len(jobs) > MANY else {}
+    moving = [job for job in jobs if job not in published]
+    found = site.deltas.ask(Watched(tuple(moving), (name,), AXES[along], WIDTH)) if moving else None
+    live = {one.job: (one.x, one.y) for one in found.series if len(one.x)} if found else {}
+    return {job: points for job, points in (published | live).items() if len(points[0])}
+
+
+def _published(site: Site, jobs: Sequence[str], name: str, along: Along) -> dict[str, tuple[Floats, Floats]]:
+    """Return the curves of those of the jobs that are done, an empty one of what did not log the metric."""
+    with site.snapshot() as snapshot:
+        chains = [row for row in snapshot.ask("serve_chains", jobs=list(jobs)) if row["is_done"]] if snapshot else []
+        if snapshot is None or not chains:
+            return {}
+        parts = {f"{part}s": [row[part] for row in chains] for part in ("job", "attempt", "upto")}
+        rows = snapshot.ask("serve_curves", **parts, names=[name], axis=AXES[along], width=PARTS)
+    held = {row["job"]: (np.array(row[COLUMNS[along]], float), np.array(row["values"], float)) for row in rows}
+    return {job: held.get(job, (np.empty(0), np.empty(0))) for job in parts["jobs"]}
 
 
 def trace(points: Mapping[str, tuple[Floats, Floats]], chain: Chain, along: Along) -> Traced:
@@ -134,9 +161,10 @@ def trace(points: Mapping[str, tuple[Floats, Floats]], chain: Chain, along: Alon
         x = _placed(x, along, chain.gpus) + end
         if end:
             begins.append((end, job.partition("-")[0]))
-        keep = np.append(np.diff(x) > 0, True)  # the last value of a place is its value
-        xs, ys, end = [*xs, x[keep]], [*ys, y[keep]], float(x[-1])
-    return Traced(np.concatenate(xs), np.concatenate(ys), tuple(begins))
+        xs, ys, end = [*xs, x], [*ys, y], float(x[-1])
+    x, y = np.concatenate(xs), np.concatenate(ys)
+    keep = np.diff(x, append=np.inf) > 0  # the last value of a place is its value
+    return Traced(x[keep], y[keep], tuple(begins))
 
 
 def _placed(x: Floats, along: Along, gpus: float) -> Floats:

@@ -70,7 +70,8 @@ def summarise(group: Group, column: Column, value: Callable[[RunLine], Cell]) ->
     interval = _interval(group, column.metric, value)
     if interval is None:
         return Summary(None, column.write(None))
-    between = "" if interval.low is None else f" [{column.write(interval.low)}, {column.write(interval.high)}]"
+    # Where all are the same there is nothing that an interval could say.
+    between = f" [{column.write(interval.low)}, {column.write(interval.high)}]" if interval.std else ""
     return Summary(interval, f"{column.write(interval.mean)}{between} (n={interval.n})")
 
 

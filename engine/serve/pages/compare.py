@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from engine.analysis.claims import interval_text, p_text
 from engine.analysis.compare import ONE_SEED, Comparison, compare_arms, with_holm
-from engine.analysis.fairness import apart_text, mismatch_lines, repair_text
+from engine.analysis.fairness import apart_text, repair_text, tell_first
 from engine.analysis.snapshot import Snapshot
 from engine.analysis.text import comparison_lines
 from engine.errors import QueryError
@@ -28,6 +28,7 @@ from store.metrics import METRICS, metric_of
 
 CURVES = ("val_top1", "train_loss", "val_loss")
 MOST_CURVES, MOST_FIGURES, MOST_NAMES = 12, 14, 2000
+MANY_RUNS = 60
 ALONG: tuple[Along, ...] = ("epoch", "step", "time", "gpu-hours")
 
 
@@ -61,6 +62,8 @@ class ComparePage:
     figures: tuple[tuple[str, tuple[str, ...]], ...]
     tested: tuple[Tested, ...]
     told: tuple[str, ...]  # why there are no statistics, or not all
+    is_waiting: bool  # statistics of many runs take longer than a page may: they come after it
+    now: str  # the address of this page with them
     is_anyway: bool
     anyway: str  # the address of this page with statistics of what is not comparable
     along: str
@@ -78,7 +81,9 @@ def show_compare(asked: Asked) -> View:
         chosen = _chosen(asked, table, snapshot)
         metric = asked.word("metric") if asked.word("metric") in METRICS else "test_top1"
         against = _against(asked, chosen, snapshot)
-        tested, told = _tests(snapshot, chosen, against, metric, is_anyway=bool(asked.word("anyway")))
+        is_waiting = _is_waiting(asked, chosen)
+        asked_of = None if is_waiting else snapshot
+        tested, told = _tests(asked_of, chosen, against, metric, is_anyway=bool(asked.word("anyway")))
         figures = [name for name in METRICS if name in table.filled][:MOST_FIGURES] if chosen.things else []
         names = _curve_names(asked, table)
         page = ComparePage(
@@ -86,7 +91,8 @@ def show_compare(asked: Asked) -> View:
             metrics=tuple((name, heading(METRICS[name])) for name in METRICS if name in table.filled or name == metric),
             names=tuple(dict.fromkeys(f"{line.experiment}/{line.arm}" for line in table.lines))[:MOST_NAMES],
             differences=tuple(chosen.differences()), figures=tuple(chosen.figures(table, figures)),
-            tested=tuple(tested), told=tuple(told), is_anyway=bool(asked.word("anyway")),
+            tested=tuple(tested), told=tuple(told), is_waiting=is_waiting,
+            now=_address(asked, statistics=("1",)), is_anyway=bool(asked.word("anyway")),
             anyway=_address(asked, anyway=("1",)), along=_along(asked),
             no_gpu=tuple(chosen.gpus(asked.home, snapshot)[1]),
             smooth=_smooth(asked), logged=tuple(table.logged),
@@ -105,7 +111,7 @@ def show_compared_curve(asked: Asked) -> Raw:
         lines = chosen.curve_lines(gpus)
     if along == "gpu-hours":
         lines = [line for line in lines if line.chains and all(chain.gpus for chain in line.chains)]
-    return make_chart(asked.site.deltas, lines, asked.word("name"), along).as_raw()
+    return make_chart(asked.site, lines, asked.word("name"), along).as_raw()
 
 
 def _chosen(asked: Asked, table: RunTable, snapshot: Snapshot | None) -> Chosen:
@@ -141,6 +147,12 @@ def _smooth(asked: Asked) -> float:
 def _curve_names(asked: Asked, table: RunTable) -> tuple[str, ...]:
     asked_for = [name for name in asked.all("name") if name in table.logged or name in CURVES]
     return tuple(dict.fromkeys(asked_for))[:MOST_CURVES] or CURVES
+
+
+def _is_waiting(asked: Asked, chosen: Chosen) -> bool:
+    is_asked = asked.word("part") == "statistics" or bool(asked.word("statistics"))
+    runs = sum(len(thing.lines) for thing in chosen.things)
+    return runs > MANY_RUNS and len(chosen.things) > 1 and not is_asked
 
 
 def _against(asked: Asked, chosen: Chosen, snapshot: Snapshot | None) -> str:
@@ -183,7 +195,7 @@ def _tested(thing: Thing, against: str, one: Comparison, *, is_anyway: bool) -> 
     cell = "" if one.cell == "default" else one.cell
     write = scale_of(metric_of(one.metric)).write
     means = (write(one.means[0]), write(one.means[1]))
-    unfair = tuple(line.strip() for line in mismatch_lines(one.unfair))
+    unfair = tuple(map(str, sorted(one.unfair, key=tell_first)))
     if one.unfair and not is_anyway:
         return Tested(thing.name, against, cell, means, NONE, NONE, NONE, NONE, (), unfair, repair_text(one.unfair))
     has_p = one.p is not None and not one.is_exact and not apart_text(one.unfair, one.metric)

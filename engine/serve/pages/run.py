@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.analysis.snapshot import Row, Snapshot
+from engine.errors import XpError
 from engine.home.paths import AttemptFolder, Home
 from engine.inspect.why import explain_job
 from engine.report.number_text import heading, scale_of, significant
@@ -193,4 +194,7 @@ def _settings(about: RunAbout) -> tuple[tuple[str, str], ...]:
 def _why(asked: Asked, ids: Sequence[str]) -> Iterator[str]:
     job = asked.word("why")
     if job in ids and asked.home.job(job).spec.exists():
-        yield from explain_job(asked.home, job)
+        try:
+            yield from explain_job(asked.home, job)
+        except XpError as error:
+            yield str(error)

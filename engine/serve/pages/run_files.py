@@ -18,7 +18,7 @@ def show_curve(asked: Asked) -> Raw:
     """Return the curve of the metric `name` as charts.js takes it, over the jobs that made the run's network."""
     about = _about(asked)
     line = Line(f"{about.arm}, seed {about.seed}", (Chain(about.chain),))
-    return make_chart(asked.site.deltas, [line], asked.word("name"), cast(Along, along_of(asked))).as_raw()
+    return make_chart(asked.site, [line], asked.word("name"), cast(Along, along_of(asked))).as_raw()
 
 
 def show_log(asked: Asked) -> Raw:

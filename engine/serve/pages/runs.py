@@ -24,6 +24,7 @@ from engine.serve.view import Asked, View
 T = TypeVar("T")
 ROWS = 50
 LAST = (True, 0.0, "")
+WORD, NUMBER = "word", "number"
 MOST_COLUMNS, MOST_CHOSEN = 12, 40
 FIRST = ("test_top1", "val_top1", "params", "infer_images_per_second")
 SHOWN = ("cell", "seed", "state")  # fields beside the name of a run, where runs are not grouped
@@ -38,6 +39,7 @@ class Head:
     heading: str
     address: str
     sorted: str  # ascending, descending or none
+    kind: str  # word or number, by which it is aligned
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Row:
     address: str
     pick: str
     is_picked: bool
-    cells: tuple[tuple[str, str], ...]
+    cells: tuple[tuple[str, str, str], ...]  # heading, text, word or number
     state: str = ""
 
 
@@ -192,7 +194,7 @@ class _Choice:
     def _run_row(self, line: RunLine) -> Row:
         fields = [*(() if self.asked.word("experiment") else ("experiment",)), *SHOWN]
         columns = [*(self.table.columns[name] for name in fields), *self.columns]
-        cells = tuple((one.heading, _field_text(one, self.value(one.name)(line))) for one in columns)
+        cells = tuple((one.heading, _field_text(one, self.value(one.name)(line)), _kind(one)) for one in columns)
         return Row(
             f"{line.arm}, seed {line.seed}", f"run/{line.run}", line.run, line.run in self.picked, cells, line.state
         )
@@ -211,8 +213,8 @@ class _Choice:
         column = self.table.columns[self.group]
         text = _field_text(column, group.key)
         states = ", ".join(f"{count} {state}" for state, count in sorted(group.states.items()))
-        cells = [("runs", str(len(group.lines))), ("arms", str(group.arms)), ("states", states)]
-        cells += [(one.heading, summarise(group, one, self.value(one.name)).text) for one in self.columns]
+        cells = [("runs", str(len(group.lines)), NUMBER), ("arms", str(group.arms), NUMBER), ("states", states, WORD)]
+        cells += [(one.heading, summarise(group, one, self.value(one.name)).text, _kind(one)) for one in self.columns]
         query = f'{self.asked.word("q")} {self.group}="{text if group.key is not None else "none"}"'.strip()
         address = self.address(q=query, group=None, page=None)
         return Row(text, address, group.arm, group.arm in self.picked and bool(group.arm), tuple(cells))
@@ -220,7 +222,8 @@ class _Choice:
     def _heads(self) -> Iterator[Head]:
         if self.group:
             yield self._head(self.group, self.table.columns[self.group].heading)
-            yield from (Head("", heading, "", "none") for heading in ("runs", "arms", "states"))
+            yield from (Head("", heading, "", "none", NUMBER) for heading in ("runs", "arms"))
+            yield Head("", "states", "", "none", WORD)
         else:
             yield self._head("arm", "run")
             fields = [*(() if self.asked.word("experiment") else ("experiment",)), *SHOWN]
@@ -235,7 +238,7 @@ class _Choice:
         # Of figures the largest are wanted first.
         if self.table.columns[name].is_number:
             following = {"none": f"-{name}", "descending": name, "ascending": None}
-        return Head(name, heading, self.address(sort=following[way], page=None), way)
+        return Head(name, heading, self.address(sort=following[way], page=None), way, _kind(self.table.columns[name]))
 
     def _choices(self) -> Mapping[str, tuple[Column, ...]]:
         """Columns to choose from: settings that differ, figures that a run of the table has, and what was logged."""
@@ -246,6 +249,10 @@ class _Choice:
         others = [one for one in columns.values() if one.kind == "setting" and one not in settings]
         return {"settings that differ": tuple(settings), "figures": tuple(figures), "logged by step": tuple(logged),
                 "other settings": tuple(others)}  # fmt: skip
+
+
+def _kind(column: Column) -> str:
+    return NUMBER if column.is_number or column.name == "seed" else WORD
 
 
 def _field_text(column: Column, value: Cell) -> str:

@@ -205,3 +205,18 @@ def test_damage_that_sqlite_sees_is_told(tmp_path: Path) -> None:
         )
     with Queue(tmp_path / "queue.db") as queue:
         assert queue.check_integrity() == ["NULL value in twin.a"]
+
+
+def test_states_that_may_have_changed_are_those_of_all_runs(queue: Queue) -> None:
+    queue.add_experiment(make_record("one", [*PAIR, Probe("train-2"), Probe("train-3")]))
+    assert queue.changed_states(0.0) == {}, "nothing has begun"
+    take(queue, "train-2")
+    found = queue.changed_states(0.0)
+    by_hand = {(row.experiment, row.run): row.state for row in queue.experiment_rows() if row.state == "running"}
+    assert found == by_hand != {}
+    queue.finish("train-2", 1, Verdict("done", "done"), 2.0)
+    (late,) = by_hand
+    assert queue.changed_states(0.0)[late] == "done"
+    assert late not in queue.changed_states(1e12)
+    assert queue.changed_states(1e12, [late[1]]) == {late: "done"}
+    assert queue.run_counts() == {"one": 4}

@@ -1,0 +1,2 @@
+-- The figures of some runs.
+select * from results where list_contains($runs, run);
