@@ -74,4 +74,3 @@ def _is_broad(site: Site, name: str, reading: Reading, chart: Chart) -> bool:
             return chart.is_broad
 
     return site.kept.get(("broad", name, chart.name, version_of(reading, chart)), ask)
-

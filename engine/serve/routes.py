@@ -9,6 +9,7 @@ from engine.serve.pages.home import show_home
 from engine.serve.pages.origin import show_origin
 from engine.serve.pages.pictures import show_chart, show_map
 from engine.serve.pages.queue import show_queue
+from engine.serve.pages.report import show_frozen, show_paper, show_report
 from engine.serve.pages.reports import show_reports
 from engine.serve.pages.run import show_run
 from engine.serve.pages.runs import show_runs
@@ -31,5 +32,8 @@ PAGES: dict[str, Page] = {
     "/teachers": show_teachers,
     "/sql": show_sql,
     "/reports": show_reports,
+    "/report/{experiment}": show_report,
+    "/paper/{paper}": show_paper,
+    "/frozen/{experiment}": show_frozen,
     "/points": show_points,
 }
