@@ -12,6 +12,14 @@
     rendering  a view through its template, whole or one live part
     routes     which page is at which address
     pages      the pages, a file each
+    run_rows   every run with its state now, and columns by name
+    filtering  what is typed over a table of runs
+    chosen     what is put side by side
+    run_parts  one run: its jobs and attempts now
+    curves     curves as the charts' script draws them
+    log_text   lines of logs without what no page may show
+    artifacts  what an attempt left to look at
+    grouping   means and intervals of runs in groups
     actions    orders by clicking
     points     curves as JSON for a page's script
     deltas     new points by cursor

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -23,7 +23,7 @@ from engine.errors import XpError
 from engine.report.forms.environment import TEMPLATES
 from engine.serve.actions import ACTIONS
 from engine.serve.rendering import render
-from engine.serve.routes import PAGES
+from engine.serve.routes import ANSWERS, PAGES
 from engine.serve.site import Site
 from engine.serve.streams import changes
 from engine.serve.view import Action, Answer, Asked, Page, Raw, Trouble, View
@@ -36,7 +36,7 @@ NOT_FOUND = 404
 
 def make_app(site: Site) -> Starlette:
     """Return the application for one home. It checks no host and no token: the guard around it does."""
-    routes: list[Route | Mount] = [Route(path, _page(site, make)) for path, make in PAGES.items()]
+    routes: list[Route | Mount] = [Route(path, _page(site, make)) for path, make in (PAGES | ANSWERS).items()]
     routes += [Route(path, _action(site, act), methods=["POST"]) for path, act in ACTIONS.items()]
     routes += [Route("/live", _stream(site)), Mount("/static", _files())]
     made = Starlette(routes=routes, exception_handlers={NOT_FOUND: _unknown(site)})
@@ -80,6 +80,8 @@ def _raw(made: Raw) -> Response:
     headers = dict(made.headers)
     if made.name:
         headers["content-disposition"] = f'attachment; filename="{made.name}"'
+    if made.file is not None:
+        return FileResponse(made.file, media_type=made.kind, headers=headers)
     return Response(made.body, media_type=made.kind, headers=headers)
 
 

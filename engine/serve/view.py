@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from engine.home.paths import Home
 from engine.serve.site import Site
@@ -61,6 +62,7 @@ class Raw:
     kind: str  # its media type
     name: str = ""  # under which it is saved; empty: shown
     headers: Mapping[str, str] = field(default_factory=dict)
+    file: Path | None = None  # sent in the place of the body, as it is read
 
 
 @dataclass(frozen=True)

@@ -260,6 +260,16 @@ class Queue:
         with self._read() as connection:
             return [] if connection is None else status.run_rows(connection, experiment)
 
+    def changed_states(self, since: float, runs: Iterable[str] = ()) -> dict[tuple[str, str], str]:
+        """Return the states of runs that may have changed since a moment, and of `runs`, by experiment and run."""
+        with self._read() as connection:
+            return {} if connection is None else status.changed_states(connection, since, runs)
+
+    def run_counts(self) -> dict[str, int]:
+        """Return how many runs each experiment has."""
+        with self._read() as connection:
+            return {} if connection is None else status.run_counts(connection)
+
     def experiments(self, experiment: str | None = None) -> list[ExperimentRow]:
         """Return all experiments (or one) with counts of runs and jobs by state; quick at any size of the queue."""
         runs, jobs = self._count(experiment)

@@ -89,6 +89,31 @@ def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
     ]
 
 
+def changed_states(connection: Connection, since: float, runs: Iterable[str]) -> dict[tuple[str, str], str]:
+    """Return the states of what may have another one than at `since` (unix seconds), by experiment and run.
+
+    That is every run with a job that runs, ended since or was stopped, and the named ones; quick where those are few.
+    """
+    found = connection.execute(
+        text(
+            "WITH touched AS (SELECT l.experiment, l.run FROM jobs c CROSS JOIN run_jobs l ON l.job = c.job"
+            " WHERE c.state IN ('running', 'paused', 'cancelled', 'failed') OR c.ended_at > :since"
+            " UNION SELECT experiment, run FROM runs WHERE run IN (SELECT value FROM json_each(:runs)))"
+            f" SELECT t.experiment, t.run, min({STATE_RANK}) FROM touched t CROSS JOIN run_jobs l"
+            " ON l.experiment = t.experiment AND l.run = t.run CROSS JOIN jobs j ON j.job = l.job"
+            " GROUP BY t.experiment, t.run"
+        ),
+        {"since": since, "runs": json.dumps(list(runs))},
+    )
+    return {(experiment, run): _name_state(rank) for experiment, run, rank in found}
+
+
+def run_counts(connection: Connection) -> dict[str, int]:
+    """Return how many runs each experiment has."""
+    found = connection.execute(text("SELECT experiment, count(*) AS n FROM runs GROUP BY experiment"))
+    return {row.experiment: row.n for row in found}
+
+
 def _name_state(rank: int | None) -> str:
     # A run without jobs has no rank.
     return "done" if rank is None else RUN_ORDER[rank]

@@ -8,6 +8,7 @@ origin      where a number comes from
 runs        a table of runs to filter, sort, group and choose from
 compare     arms or runs beside each other
 run         one run: jobs, curves, log, origin
+run_files   its curves, logs and files by themselves
 queue       what runs where, what waits and why
 teachers    what is known of the teachers
 sql         a query and its answer

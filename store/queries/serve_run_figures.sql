@@ -1,0 +1,2 @@
+-- The row of `results` of a run.
+select * from results where run = $run limit 1;
