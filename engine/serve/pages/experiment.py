@@ -117,7 +117,7 @@ def _unknown(asked: Asked, name: str, known: Sequence[str]) -> View:
 
 
 def _head(asked: Asked, view: ExperimentView | None) -> Head:
-    if view is None:
+    if view is None or not view.jobs:
         return Head(None, 0, (), (), 0, (), (), "")
     failures = view.failures
     return Head(
