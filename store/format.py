@@ -29,9 +29,9 @@ def format_rows(result: QueryResult, kind: str = "table") -> str:
 
 
 def _table(result: QueryResult) -> str:
-    rows = [[_cut(_text(value)) for value in row] for row in result.rows]
+    rows = [[_cut(show_value(value)) for value in row] for row in result.rows]
     widths = [max([len(name), *(len(row[at]) for row in rows)]) for at, name in enumerate(result.columns)]
-    is_right = [_is_number(kind) for kind in result.types]
+    is_right = [is_number(kind) for kind in result.types]
     lines = [_pad(result.columns, widths, is_right), "  ".join("-" * width for width in widths)]
     lines += [_pad(row, widths, is_right) for row in rows]
     count = f"({len(rows)} row{'s' * (len(rows) != 1)}{', more were cut off' if result.truncated else ''})"
@@ -73,16 +73,16 @@ def _json(result: QueryResult) -> str:
 
 
 def _markdown(result: QueryResult) -> str:
-    rule = ["---:" if _is_number(kind) else "---" for kind in result.types]
-    rows = [[escape_markdown(_text(value)) for value in row] for row in result.rows]
+    rule = ["---:" if is_number(kind) else "---" for kind in result.types]
+    rows = [[escape_markdown(show_value(value)) for value in row] for row in result.rows]
     head = [escape_markdown(name) for name in result.columns]
     return "".join(f"| {' | '.join(row)} |\n" for row in [head, rule, *rows])
 
 
 def _latex(result: QueryResult) -> str:
     """Return a booktabs table; \\usepackage{booktabs}."""
-    columns = "".join("r" if _is_number(kind) else "l" for kind in result.types)
-    body = [" & ".join(_set(_text(value)) for value in row) + r" \\" for row in result.rows]
+    columns = "".join("r" if is_number(kind) else "l" for kind in result.types)
+    body = [" & ".join(_set(show_value(value)) for value in row) + r" \\" for row in result.rows]
     head = " & ".join(map(_set, result.columns)) + r" \\"
     lines = [
         rf"\begin{{tabular}}{{{columns}}}",
@@ -100,12 +100,13 @@ def _set(text: str) -> str:
     return escape_tex(" ".join(text.splitlines()))
 
 
-def _is_number(kind: str) -> bool:
+def is_number(kind: str) -> bool:
+    """Whether a DuckDB type is one of numbers."""
     # Unsigned kinds begin with a U.
     return kind.upper().lstrip("U").startswith(NUMBERS)
 
 
-def _text(value: Any) -> str:
+def show_value(value: Any) -> str:
     """Return a value as a person reads it: floats with six digits, whole numbers whole."""
     if value is None:
         return ""

@@ -17,12 +17,12 @@ NO_FILES = ("operations are disabled", "external extensions", "external access",
 class StoreError(ValueError):
     """A query or a results file that cannot be used as asked; the message is one line, `fix` what to do if known.
 
-    `line` is the line of the query that is meant, 0 where that is not known.
+    `line` and `column` are the place in the query that is meant, from 1; 0 where that is not known.
     """
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
-        self.fix, self.line = fix, 0
+        self.fix, self.line, self.column = fix, 0, 0
 
 
 def check_query(sql: str, kinds: Sequence[str]) -> None:
@@ -61,6 +61,23 @@ def explain_error(message: str, names: Mapping[str, Sequence[str]], sql: str = "
     if any(word in line for word in NO_FILES):
         return "results are read-only: a query may not read or write files or load extensions"
     return line[:400]
+
+
+def find_place(message: str, sql: str) -> tuple[int, int]:
+    """Return the line and the column of `sql` that DuckDB's message points at, from 1; 0 for what it does not tell.
+
+    It quotes a part of the line, which it may cut on either side, and puts signs below what it means.
+    """
+    found = re.search(r"^(LINE (\d+): )(.*)\n( *)\^", message, re.MULTILINE)
+    if not found:
+        return 0, 0
+    line, quoted, at = int(found[2]), found[3], len(found[4]) - len(found[1])
+    lines = sql.split("\n")
+    if not 0 < line <= len(lines) or at < 0:
+        return line, 0
+    dots = 3 if quoted.startswith("...") else 0
+    start = lines[line - 1].find(quoted[dots:].removesuffix("..."))
+    return line, start + at - dots + 1 if start >= 0 else 0
 
 
 def _column_hint(word: str, names: Mapping[str, Sequence[str]], sql: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
 from store.format import FORMATS, format_rows
 from store.readonly import StoreError
-from store.results import QueryResult, ask_bounded, read_names, run_query
+from store.results import Begun, QueryResult, ask_bounded, read_names, run_query, run_to_parquet
 
 ROWS, SECONDS = 10_000, 120.0
 FILE_SECONDS = 60.0
@@ -33,15 +34,24 @@ def answer_query(
 
 
 def fetch_rows(
-    home: Home, query: str, *, fresh: bool = False, most: int = ROWS, seconds: float = SECONDS
+    home: Home,
+    query: str,
+    *,
+    fresh: bool = False,
+    most: int = ROWS,
+    seconds: float = SECONDS,
+    begun: Begun | None = None,
 ) -> QueryResult:
-    """Return at most `most` rows of one read-only statement, of the newest lines if `fresh`. Raises QueryError."""
+    """Return at most `most` rows of one read-only statement, of the newest lines if `fresh`. Raises QueryError.
+
+    `begun` is given what ends the query before its time.
+    """
     if not query.isascii() and query.encode("utf-8", "replace").decode() != query:
         raise QueryError("the query holds bytes that are no Unicode text", fix="write it in UTF-8")
     if fresh or not home.results_db.exists():
         collect(home, wait=60.0)
     with _our_errors():
-        return run_query(home, query, limit=most, seconds=seconds)
+        return run_query(home, query, limit=most, seconds=seconds, begun=begun)
 
 
 def ask_file(snapshot: Snapshot, file: Path, values: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -67,6 +77,22 @@ def check_format(style: str) -> None:
     """Raise QueryError for what is no format, before a query takes its time."""
     if style not in FORMATS:
         raise QueryError(f"there is no format {style!r}", fix=closest_hint(style, FORMATS))
+
+
+def fetch_parquet(
+    home: Home, query: str, *, most: int = ROWS, seconds: float = SECONDS, begun: Begun | None = None
+) -> bytes:
+    """Return at most `most` rows of one read-only statement as a Parquet file. Raises QueryError."""
+    if find_spec("pyarrow") is None:
+        raise QueryError("Parquet needs pyarrow, which is not installed", fix="pip install 'xp-engine[notebook]'")
+    with _our_errors():
+        return run_to_parquet(home, query, limit=most, seconds=seconds, begun=begun)
+
+
+def find_place_of(error: QueryError) -> tuple[int, int]:
+    """Return the line and column of the query that an error of fetch_rows means, from 1; 0 where it is not known."""
+    cause = error.__cause__
+    return (cause.line, cause.column) if isinstance(cause, StoreError) else (0, 0)
 
 
 def list_names(home: Home, *, fresh: bool = False) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from engine.home.paths import AttemptFolder, Home
 from store.queue import Queue
 
 LOOK = 0.3  # seconds
+LAST = 1 << 13  # bytes of a log's end
 LONGEST = 1 << 20  # letters of a line; what is longer comes in parts, as a log may be one line of gigabytes
 
 
@@ -22,6 +24,20 @@ def read_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
             yield f"== {job}" + (f", attempt {attempt.number}" if attempt else ": not started")
         if attempt is not None and attempt.log.exists():
             yield from _lines(attempt.log)
+
+
+def tail_log(home: Home, job: str, most: int) -> tuple[str, ...]:
+    """Return the last lines of a job's newest attempt, at most so many and LAST bytes; none where there is no log."""
+    attempt = _newest(home, job)
+    if attempt is None:
+        return ()
+    try:
+        with open(attempt.log, "rb") as handle:
+            handle.seek(max(0, handle.seek(0, os.SEEK_END) - LAST))
+            told = handle.read(LAST)
+    except OSError:
+        return ()
+    return tuple(told.decode(errors="replace").splitlines()[-most:])
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -177,15 +177,18 @@ def read_status(home: Home, experiment: str | None = None) -> list[ExperimentVie
     by_job = {row.job: row for row in jobs}
     mine: dict[str, list[JobView]] = {}
     for owner in owners:
-        mine.setdefault(owner.experiment, []).append(_view_job(home, by_job[owner.job], _title_of(owner)))
+        mine.setdefault(owner.experiment, []).append(_view_job(home, by_job[owner.job], title_of(owner)))
     rows.sort(key=lambda row: row.submitted_at, reverse=True)
     return [_view_experiment(row, mine.get(row.experiment, [])) for row in rows]
 
 
 def find_trouble(home: Home, views: Sequence[ExperimentView]) -> str:
     """Return in a line why nothing, or less than could, goes on here although there is work; "" when all is well."""
-    if not any(view.is_moving for view in views):
-        return ""
+    return tell_trouble(home) if any(view.is_moving for view in views) else ""
+
+
+def tell_trouble(home: Home) -> str:
+    """Return in a line why nothing, or less than could, goes on in a home that has work; "" when all is well."""
     try:
         if os.statvfs(home.root).f_flag & os.ST_RDONLY:
             return "the home folder is on a read-only file system: nothing is started until it can be written"
@@ -214,7 +217,13 @@ def _view_experiment(row: ExperimentRow, listed: list[JobView]) -> ExperimentVie
     )  # fmt: skip
 
 
-def _title_of(owner: Owners) -> str:
+def view_jobs(home: Home, rows: Sequence[JobRow], owners: Sequence[Owners]) -> list[JobView]:
+    """Return jobs as a person sees them, each named by the first experiment that has it."""
+    titles = {owner.job: title_of(owner) for owner in reversed(owners)}
+    return [_view_job(home, row, titles.get(row.job, row.kind)) for row in rows]
+
+
+def title_of(owner: Owners) -> str:
     """Name a job by what it does for whom: `student sparse seed 1`; shared ones by their role alone."""
     if owner.role in shared_roles():
         return owner.role

@@ -1,7 +1,8 @@
 """Orders as they are kept: takes what a person ordered, gives it back to who makes the queue anew.
 
 A job's orders stand in its own `control.jsonl`. One about more than MANY jobs is a line of the home's `control.jsonl`
-instead, which names them: to open a hundred thousand files takes longer than all else about the order.
+instead, which names them: to open a hundred thousand files takes longer than all else about the order. So is the
+priority that an experiment was given.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,22 @@ def keep_order(home: Home, order: str, jobs: Sequence[str]) -> None:
         _append(home.job(job).control, line)
 
 
+def keep_priority(home: Home, experiment: str, priority: int) -> None:
+    """Write down that an experiment was given this priority."""
+    _append(home.control, {"order": "priority", "at": time.time(), "experiment": experiment, "priority": priority})
+
+
+def read_priority(home: Home, experiment: str, since: float) -> int | None:
+    """Return the priority that an experiment was given last, None where it was given none `since` then."""
+    found = None
+    for line in _read_objects(home.control):
+        asked, at = line.get("priority"), line.get("at")
+        is_mine = line.get("order") == "priority" and line.get("experiment") == experiment
+        if is_mine and type(asked) is int and isinstance(at, float) and at >= since:
+            found = asked
+    return found
+
+
 def _append(path: Path, line: dict[str, Any]) -> None:
     with open(path, "a") as handle:
         handle.write(json.dumps(line) + "\n")
@@ -52,9 +70,16 @@ def read_orders(home: Home, jobs: Iterable[str]) -> dict[str, list[Given]]:
 
 
 def _read_lines(path: Path) -> Iterator[tuple[Given, list[str]]]:
-    for text in path.read_text(errors="replace").splitlines() if path.exists() else ():
+    for line in _read_objects(path):
         try:
-            line = json.loads(text)
             yield Given(str(line["order"]), float(line["at"])), [str(job) for job in line.get("jobs", ())]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError):
             continue
+
+
+def _read_objects(path: Path) -> Iterator[dict[str, Any]]:
+    for text in path.read_text(errors="replace").splitlines() if path.exists() else ():
+        with suppress(ValueError):
+            line = json.loads(text)
+            if isinstance(line, dict):
+                yield line

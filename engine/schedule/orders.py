@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.errors import XpError
+from engine.errors import XpError, closest_hint
 from engine.home.paths import Home
-from engine.schedule.given import keep_order
+from engine.schedule.given import keep_order, keep_priority
 from engine.schedule.lookup import Match
 from engine.schedule.slot_marks import SlotMark, SlotMarks
 from engine.schedule.worker import scheduler_alive, start_detached
@@ -19,10 +19,10 @@ LEAST_LETTERS = 5  # of a GPU's id: more than GPU- and MIG-
 PATIENCE = 20.0  # seconds to wait for a running job to stop
 
 
-def give_order(home: Home, verb: str, match: Match) -> list[str]:
-    """Carry out an order of ORDERS; return the jobs it changed. What stops a job waits until its process is gone.
+def give_order(home: Home, verb: str, match: Match, *, waits: bool = True) -> list[str]:
+    """Carry out an order of ORDERS; return the jobs it changed.
 
-    Raises XpError when that takes longer than PATIENCE.
+    What stops a job `waits` until its process is gone: raises XpError when that takes longer than PATIENCE.
     """
     with Queue(home.queue_db) as queue:
         jobs = ORDERS[verb](queue, match)
@@ -31,9 +31,18 @@ def give_order(home: Home, verb: str, match: Match) -> list[str]:
     # A cancel may leave a scheduler nothing to do: then none is started for it.
     if jobs and not scheduler_alive(home) and _has_work(home):
         start_detached(home)
-    if verb in ("cancel", "pause"):
+    if waits and verb in ("cancel", "pause"):
         _wait_stopped(home, jobs)
     return jobs
+
+
+def change_priority(home: Home, experiment: str, priority: int) -> None:
+    """Let an experiment's jobs go before those of lower priority from now on. Raises XpError for an unknown one."""
+    with Queue(home.queue_db) as queue:
+        if not queue.set_priority(experiment, priority):
+            fix = closest_hint(experiment, queue.experiment_names())
+            raise XpError(f"there is no experiment {experiment!r} in the queue", fix=fix)
+    keep_priority(home, experiment, priority)
 
 
 def retry_slot(home: Home, text: str) -> SlotMark | None:
@@ -98,7 +107,7 @@ def _wait_stopped(home: Home, jobs: Sequence[str]) -> None:
     Raises XpError when some still run after a while, as where no scheduler could be started.
     """
     end = time.monotonic() + PATIENCE
-    while running := _running_jobs(home, jobs):
+    while running := running_jobs(home, jobs):
         if time.monotonic() > end:
             fix = (
                 "the order stands, and a scheduler that may end them carries it out; look at `xp status` and"
@@ -108,7 +117,8 @@ def _wait_stopped(home: Home, jobs: Sequence[str]) -> None:
         time.sleep(0.05)
 
 
-def _running_jobs(home: Home, jobs: Sequence[str]) -> list[str]:
+def running_jobs(home: Home, jobs: Sequence[str]) -> list[str]:
+    """Return those of `jobs` that run now."""
     asked = set(jobs)
     with Queue.open_readonly(home.queue_db) as queue:
         # Of the few that run, not of the jobs: those may be a hundred thousand.

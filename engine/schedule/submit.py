@@ -21,6 +21,7 @@ from engine.home.seals import SELF, seal
 from engine.plan import Plan, Run
 from engine.plan.estimate import Estimate, estimate_plan
 from engine.plan.subset import Place
+from engine.schedule.given import read_priority
 from engine.schedule.policy import chain_seconds
 from engine.spec.identity import canonical_json
 from store.queue import Queue
@@ -116,8 +117,11 @@ def _write_record(
     """Write the next record unless the newest says the same already; return its number, content and the changes."""
     paths = home.records(plan.spec.name)
     old = read_record(paths[-1]) if paths else None
-    # Without --priority, that of the last submission stays.
-    record = _make_record(plan, estimate, old["priority"] if old and priority is None else priority or 0, filling)
+    # Without --priority, that of the last submission stays, or what it was given since.
+    if old is not None and priority is None:
+        given = read_priority(home, plan.spec.name, float(old["submitted_at"]))
+        priority = old["priority"] if given is None else given
+    record = _make_record(plan, estimate, priority or 0, filling)
     if old is not None and _same_record(old, record):
         return int(paths[-1].stem), old, ()
     number = int(paths[-1].stem) + 1 if paths else 1

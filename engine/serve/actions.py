@@ -1,20 +1,85 @@
-"""Orders by clicking: takes a form that was sent, does what the command of that name does, gives what it came to."""
+"""Orders by clicking: takes a form that was sent, does what the command of that name does, gives what it came to.
+
+An order is in the queue when its answer comes; what it stops may take its time, and the pages show when it has ended.
+"""
 
 from __future__ import annotations
 
+from engine.errors import XpError
+from engine.home.paths import Home
 from engine.schedule.lookup import find_match
-from engine.schedule.orders import ORDERS, explain_nothing, give_order
+from engine.schedule.orders import ORDERS, change_priority, explain_nothing, give_order, retry_slot, running_jobs
+from engine.serve.pages.sql import cancel_query
 from engine.serve.view import Action, Answer, Asked
+
+STOPPING = ("cancel", "pause")
+MOST_PRIORITY = 1_000_000
+TOLD = 5  # of several that were chosen: so many are told one by one
 
 
 def order(asked: Asked) -> Answer:
-    """Give the order of ORDERS that the path names to what the word `id` stands for. Raises XpError."""
-    verb = asked.path["verb"]
-    match = find_match(asked.home, asked.word("id"))
-    jobs = give_order(asked.home, verb, match)
+    """Give the order of ORDERS that the path names to everything that the words `id` stand for.
+
+    Of several, each is done whatever the others come to; the answer is good where any job changed.
+    """
+    verb, names = asked.path["verb"], list(dict.fromkeys(name for name in asked.all("id") if name))
+    if not names:
+        return Answer(f"{verb}: nothing is chosen", is_good=False)
+    if len(names) == 1:
+        return _order_one(asked.home, verb, names[0])
+    told = [_try_one(asked.home, verb, name) for name in names]
+    good, bad = [one.text for one in told if one.is_good], [one.text for one in told if not one.is_good]
+    text = "\n".join([*good[:TOLD], *bad[:TOLD]])
+    rest = len(told) - len(good[:TOLD]) - len(bad[:TOLD])
+    return Answer(f"{text}\nand {rest} more" if rest else text, is_good=bool(good))
+
+
+def _try_one(home: Home, verb: str, name: str) -> Answer:
+    try:
+        return _order_one(home, verb, name)
+    except XpError as error:
+        return Answer(str(error), is_good=False)
+
+
+def _order_one(home: Home, verb: str, name: str) -> Answer:
+    match = find_match(home, name)
+    jobs = give_order(home, verb, match, waits=False)
     if not jobs:
-        return Answer(f"{verb}: nothing changed: {explain_nothing(asked.home, verb, match)}", is_good=False)
-    return Answer(f"{verb}: {len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} of {match.name}")
+        return Answer(f"{verb}: nothing changed: {explain_nothing(home, verb, match)}", is_good=False)
+    text = f"{verb}: {_count(len(jobs))} of {match.name}"
+    ending = len(running_jobs(home, jobs)) if verb in STOPPING else 0
+    return Answer(f"{text}; {_count(ending)} asked to stop, which may take some seconds" if ending else text)
 
 
-ACTIONS: dict[str, Action] = {f"/order/{verb}": order for verb in ORDERS}
+def _count(number: int) -> str:
+    return f"{number:,} {'job' if number == 1 else 'jobs'}"
+
+
+def order_priority(asked: Asked) -> Answer:
+    """Give the experiment `id` the priority `number`, as `xp submit --priority` would. Raises XpError."""
+    text, name = asked.word("number").strip(), asked.word("id")
+    try:
+        number = int(text)
+    except ValueError:
+        raise XpError(f"a priority is a whole number, and not {text[:40]!r}", fix="such as 0, 10 or -1") from None
+    if abs(number) > MOST_PRIORITY:
+        raise XpError(f"a priority is between -{MOST_PRIORITY:,} and {MOST_PRIORITY:,}", fix="such as 0, 10 or -1")
+    change_priority(asked.home, name, number)
+    return Answer(f"priority: {name} has {number} now; what runs goes on")
+
+
+def order_slot(asked: Asked) -> Answer:
+    """Let jobs go to the shut-out slot `id` again. Raises XpError."""
+    name = asked.word("id")
+    mark = retry_slot(asked.home, name)
+    if mark is None:
+        raise XpError(f"slot {name!r} is not shut out on this machine", fix="xp status names those that are")
+    return Answer(f"retry: jobs go to slot {mark.slot} again, which was shut out: {mark.reason}")
+
+
+ACTIONS: dict[str, Action] = {
+    **{f"/order/{verb}": order for verb in ORDERS},
+    "/order/priority": order_priority,
+    "/order/slot": order_slot,
+    "/sql/cancel": cancel_query,
+}

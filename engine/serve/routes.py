@@ -14,7 +14,7 @@ from engine.serve.pages.reports import show_reports
 from engine.serve.pages.run import show_run
 from engine.serve.pages.run_files import show_curve, show_file, show_log
 from engine.serve.pages.runs import show_runs
-from engine.serve.pages.sql import show_sql
+from engine.serve.pages.sql import save_rows, show_sql
 from engine.serve.pages.teachers import show_teachers
 from engine.serve.points import show_points
 from engine.serve.view import Page
@@ -28,6 +28,7 @@ PAGES: dict[str, Page] = {
     "/queue": show_queue,
     "/teachers": show_teachers,
     "/sql": show_sql,
+    "/sql/{form}": save_rows,
     "/reports": show_reports,
     "/points": show_points,
 }

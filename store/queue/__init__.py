@@ -8,6 +8,7 @@
     batches  an order of any length in parts, between which others write
     status   what `status` shows
     find     what an id that a person typed may mean
+    lists    a page of the queue, and what is counted beside it
     queue    class Queue: each of the above in a transaction of its own
 
 Everything here can be made again from `experiments/` and `jobs/`; so a call that was cut off is simply made again.
@@ -16,6 +17,7 @@ Everything here can be made again from `experiments/` and `jobs/`; so a call tha
 from __future__ import annotations
 
 from store.queue.find import FoundName
+from store.queue.lists import Need, ReadyCount
 from store.queue.queue import Queue
 from store.queue.rows import (
     RUN_ORDER,
@@ -38,10 +40,12 @@ __all__ = [
     "ExperimentRow",
     "FoundName",
     "JobRow",
+    "Need",
     "NewerQueue",
     "Owners",
     "Queue",
     "QueueFault",
+    "ReadyCount",
     "RunRow",
     "RunningRow",
     "Verdict",

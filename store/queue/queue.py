@@ -13,10 +13,11 @@ from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
-from store.queue import claims, find, orders, status, submit
+from store.queue import claims, find, lists, orders, status, submit
 from store.queue.batches import in_batches
 from store.queue.claims import WaitingRow
 from store.queue.find import FoundName
+from store.queue.lists import Need, ReadyCount
 from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Verdict
 from store.queue.status import Tally
 from store.queue.tables import SCHEMA_VERSION, checkpoint_log, open_reader, open_writer
@@ -313,3 +314,49 @@ class Queue:
     def attempt_rows(self, jobs: Iterable[str] | None = None) -> list[AttemptRow]:
         with self._read() as connection:
             return [] if connection is None else status.attempt_rows(connection, jobs)
+
+    # -- the queue in pages ---------------------------------------------------------------------------------------
+
+    def count_ready(self) -> list[ReadyCount]:
+        """Return each experiment with how many of its jobs are ready and run, oldest submission first."""
+        with self._read() as connection:
+            return [] if connection is None else lists.count_ready(connection)
+
+    def count_states(self, experiment: str | None = None) -> dict[str, int]:
+        """Return how many jobs are in which state, of one experiment or of all."""
+        with self._read() as connection:
+            return {} if connection is None else lists.count_states(connection, experiment)
+
+    def page_ready(self, experiment: str, start: int, most: int) -> list[str]:
+        """Return jobs of an experiment that are ready, those that are next first."""
+        with self._read() as connection:
+            return [] if connection is None else lists.page_ready(connection, experiment, start, most)
+
+    def page_state(self, state: str, experiment: str | None, start: int, most: int) -> list[str]:
+        """Return jobs in a state, of one experiment or of any, in the order in which they were submitted."""
+        with self._read() as connection:
+            return [] if connection is None else lists.page_state(connection, state, experiment, start, most)
+
+    def page_runs(self, experiment: str, start: int, most: int) -> list[RunRow]:
+        """Return runs of an experiment in their order, each with its state and its jobs by role."""
+        with self._read() as connection:
+            return [] if connection is None else lists.page_runs(connection, experiment, start, most)
+
+    def count_runs_of(self, experiment: str) -> int:
+        with self._read() as connection:
+            return 0 if connection is None else lists.count_runs_of(connection, experiment)
+
+    def open_needs(self, jobs: Iterable[str]) -> list[Need]:
+        """Return what each of these jobs needs and has not got yet."""
+        with self._read() as connection:
+            return [] if connection is None else lists.open_needs(connection, list(jobs))
+
+    def owners(self, jobs: Iterable[str]) -> list[Owners]:
+        """Return for each of these jobs, and each experiment that has it, whose it is there."""
+        with self._read() as connection:
+            return [] if connection is None else status.job_owners(connection, jobs, None)
+
+    def first_runs(self, jobs: Iterable[str]) -> dict[str, str]:
+        """Return for each of these jobs a run that has it."""
+        with self._read() as connection:
+            return {} if connection is None else lists.first_runs(connection, list(jobs))

@@ -69,9 +69,10 @@ class _Reader(dict[str, dict[str, Any]]):
         return self[text]
 
 
-def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
-    """Return runs with their state, in the order of their experiment's submission and their place in it."""
+def run_rows(connection: Connection, experiment: str | None, runs: Iterable[str] | None = None) -> list[RunRow]:
+    """Return runs (all, an experiment's, or some of it) with their state, as they were submitted and stand in it."""
     only = "" if experiment is None else " WHERE r.experiment = :name"
+    only += "" if runs is None else " AND r.run IN (SELECT value FROM json_each(:runs))"
     found = connection.execute(
         text(
             f"SELECT r.experiment, r.run, r.arm, r.cell, r.seed, min({STATE_RANK}) AS state,"
@@ -81,7 +82,7 @@ def run_rows(connection: Connection, experiment: str | None) -> list[RunRow]:
             f" LEFT JOIN jobs j ON j.job = l.job{only}"
             " GROUP BY r.experiment, r.run ORDER BY e.submitted_at, r.experiment, r.position"
         ),
-        {"name": experiment},
+        {"name": experiment, "runs": json.dumps(list(runs or ()))},
     )
     return [
         RunRow(name, run, arm, cell, seed, _name_state(rank), json.loads(roles))

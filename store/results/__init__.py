@@ -16,6 +16,7 @@ from store.results.compact import Compactor, is_readable
 from store.results.export import count_rows, export_relations, same_rows
 from store.results.ingest import Ingest, StoreFault, Watermark
 from store.results.reading import (
+    Begun,
     Connection,
     CorruptStore,
     HasResults,
@@ -26,10 +27,12 @@ from store.results.reading import (
     read_everything,
     read_names,
     run_query,
+    run_to_parquet,
 )
 from store.results.staging import Compacted, Lines
 
 __all__ = [
+    "Begun",
     "Compacted",
     "Compactor",
     "Connection",
@@ -49,5 +52,6 @@ __all__ = [
     "read_everything",
     "read_names",
     "run_query",
+    "run_to_parquet",
     "same_rows",
 ]

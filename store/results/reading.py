@@ -13,15 +13,15 @@ Both come with `pip install 'xp-engine[notebook]'`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import duckdb
 
-from store.readonly import StoreError, check_query, explain_error
+from store.readonly import StoreError, check_query, explain_error, find_place
 from store.results.bounds import QueryTooLong, StillEnding, bound_memory, run_bounded
 from store.results.handle import Handle
 from store.results.schema import SCHEMA_VERSION
@@ -29,8 +29,13 @@ from store.results.staging import quote, quote_name
 
 Config = dict[str, str | bool | int | float | list[str]]
 Connection = duckdb.DuckDBPyConnection
+Begun = Callable[[Callable[[], None]], None]
+Taken = TypeVar("Taken")
+# What is made of a query with its values on a connection.
+Take = Callable[[Connection, tuple[str, dict[str, Any]]], Taken]
 ROW_LIMIT = 10_000
 ANSWER_LIMIT = 64 << 20  # characters of text in one answer
+PARQUET_ROWS = 50_000  # that are written at a time
 MEMORY_LIMIT = "2GB"  # of tables and sorts; a single huge value is bounded by bound_memory
 # Of a reader. No file is written where memory is short: it would lie beside the results. No variable of Python's is a
 # table: whose, would depend on the thread and the function that asks.
@@ -146,17 +151,47 @@ def unopenable(path: Path) -> str:
 
 
 def run_query(
-    home: Path | str | HasResults, sql: str, *, limit: int = ROW_LIMIT, seconds: float = SECONDS_LIMIT
+    home: Path | str | HasResults,
+    sql: str,
+    *,
+    limit: int = ROW_LIMIT,
+    seconds: float = SECONDS_LIMIT,
+    begun: Begun | None = None,
 ) -> QueryResult:
     """Run one read-only statement and return at most `limit` rows.
 
     Nothing outside the snapshot can be read and nothing at all written: only a query is let through, the snapshot is
     attached read-only, DuckDB opens no file, and its settings are locked. Memory, time and the size of the answer are
-    bounded. Raises StoreError in one line.
+    bounded. Raises StoreError in one line. `begun` is given what ends the query before its time, from any thread.
     """
+    return _run_locked(home, sql, lambda db, asked: _fetch_rows(db.execute(*asked), limit), seconds, begun)
+
+
+def run_to_parquet(
+    home: Path | str | HasResults, sql: str, *, limit: int, seconds: float = SECONDS_LIMIT, begun: Begun | None = None
+) -> bytes:
+    """Run one statement as `run_query` does; return its first `limit` rows as a Parquet file. Needs pyarrow."""
+    return _run_locked(
+        home,
+        sql,
+        lambda db, asked: _write_parquet(db.sql(asked[0], params=asked[1]).to_arrow_reader(PARQUET_ROWS), limit),
+        seconds,
+        begun,
+    )
+
+
+def _run_locked(
+    home: Path | str | HasResults,
+    sql: str,
+    take: Take[Taken],
+    seconds: float,
+    begun: Begun | None,
+) -> Taken:
     db = _open_locked(home)
+    if begun is not None:
+        begun(lambda: _interrupt(db))
     try:
-        return run_bounded(lambda: _answer(db, sql, limit), db.interrupt, seconds)
+        return run_bounded(lambda: _take_and_close(db, sql, take), db.interrupt, seconds)
     except (QueryTooLong, duckdb.InterruptException) as error:
         raise StoreError(f"the query took more than {seconds:g} seconds and was stopped") from error
     except StillEnding as error:
@@ -165,10 +200,31 @@ def run_query(
         raise StoreError("a query whose time was over has not ended yet", fix) from error
 
 
-def _answer(db: Connection, sql: str, limit: int) -> QueryResult:
-    """Return the rows, and close the connection."""
+def _take_and_close(db: Connection, sql: str, take: Take[Taken]) -> Taken:
     with db:
-        return _fetch_bounded(db, sql, {}, limit)
+        return _take_bounded(db, sql, {}, take)
+
+
+def _interrupt(db: Connection) -> None:
+    with suppress(duckdb.Error):  # it has ended by itself, and its connection is closed
+        db.interrupt()
+
+
+def _write_parquet(reader: Any, limit: int) -> bytes:
+    from pyarrow import BufferOutputStream, parquet
+
+    sink, left = BufferOutputStream(), limit
+    with parquet.ParquetWriter(sink, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch.slice(0, left))
+            left -= min(left, batch.num_rows)
+            if not left:
+                break
+            if sink.tell() > ANSWER_LIMIT:
+                raise StoreError(
+                    f"the answer is larger than {ANSWER_LIMIT >> 20} MB: select less, or read it with open_snapshot"
+                )
+    return bytes(sink.getvalue())
 
 
 def ask_bounded(
@@ -179,12 +235,16 @@ def ask_bounded(
     Of `values` it takes those that it names ($name). Raises StoreError; `.line` is where in `sql`, if DuckDB says.
     """
     try:
-        return run_bounded(lambda: _fetch_bounded(db, sql, values, limit), db.interrupt, seconds)
+        return run_bounded(
+            lambda: _take_bounded(db, sql, values, lambda db, asked: _fetch_rows(db.execute(*asked), limit)),
+            db.interrupt,
+            seconds,
+        )
     except (QueryTooLong, StillEnding, duckdb.InterruptException) as error:
         raise StoreError(f"the query took more than {seconds:g} seconds and was stopped") from error
 
 
-def _fetch_bounded(db: Connection, sql: str, values: Mapping[str, Any], limit: int) -> QueryResult:
+def _take_bounded(db: Connection, sql: str, values: Mapping[str, Any], take: Take[Taken]) -> Taken:
     try:
         statements = db.extract_statements(sql)
         check_query(sql, [statement.type.name for statement in statements])
@@ -193,7 +253,7 @@ def _fetch_bounded(db: Connection, sql: str, values: Mapping[str, Any], limit: i
             known = ", ".join(f"${one}" for one in values)
             raise StoreError(f"there is no value ${unknown[0]}", f"use {known}" if known else "write the value itself")
         with bound_memory(), find_corruption():
-            return _fetch_rows(db.execute(sql, {one: values[one] for one in asked}), limit)
+            return take(db, (sql, {one: values[one] for one in asked}))
     except duckdb.InterruptException:
         raise
     except (duckdb.OutOfMemoryException, MemoryError) as error:
@@ -202,8 +262,7 @@ def _fetch_bounded(db: Connection, sql: str, values: Mapping[str, Any], limit: i
         if isinstance(error, StoreError):
             raise
         told = StoreError(explain_error(str(error), _names_in(db), sql))
-        place = re.search(r"^LINE (\d+):", str(error), re.MULTILINE)
-        told.line = int(place[1]) if place else 0
+        told.line, told.column = find_place(str(error), sql)
         raise told from error
 
 

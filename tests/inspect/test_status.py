@@ -18,7 +18,7 @@ from engine.errors import XpError
 from engine.home.control_files import HandleFile
 from engine.home.files import write_json
 from engine.home.paths import Home
-from engine.inspect.status import Beat, ExperimentView, JobView, _title_of, find_trouble, read_status
+from engine.inspect.status import Beat, ExperimentView, JobView, find_trouble, read_status, title_of
 from engine.launch.process import boot_id, host_name, seconds_since_start, see_process
 from engine.schedule.lookup import find_experiment, find_match
 from engine.schedule.worker.lock import take_lock
@@ -335,4 +335,4 @@ def test_newest_submissions_come_first(home: Home) -> None:
 def test_a_title_names_what_is_its_own(changes: dict[str, Any], title: str) -> None:
     about = {"role": "student", "arm": "plain", "other_arm": "other", "arms": 1, "cell": "split=1", "cells": 1,
              "seed": 3, "seeds": 1, **changes}  # fmt: skip
-    assert _title_of(cast("Owners", SimpleNamespace(**about))) == title
+    assert title_of(cast("Owners", SimpleNamespace(**about))) == title

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from engine.schedule import given
-from engine.schedule.given import keep_order, read_orders
+from engine.schedule.given import keep_order, keep_priority, read_orders, read_priority
 from engine.schedule.worker import rebuild_queue
+from store.queue import Queue
 from tests.helpers.queueing import Probe, make_home, states, submit_probes
 
 
@@ -46,3 +48,21 @@ def test_torn_lines_are_left_out(tmp_path: Path) -> None:
     home.control.write_text(f'{whole}\n{{"order": "pau\n[]\n{{"order": "pause"}}\n{{"order": "pause", "at": "x"}}\n')
     assert [one.order for one in read_orders(home, ["train-1"])["train-1"]] == ["cancel"]
     assert read_orders(home, ["other"]) == {"other": []}
+
+
+def test_a_priority_outlives_the_queue_and_holds_until_a_later_submission(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    submit_probes(home, "one", [Probe("train-1")], priority=2)
+    keep_priority(home, "one", 5)
+    keep_priority(home, "other", 9)
+    keep_priority(home, "one", 7)
+    with open(home.control, "a") as handle:
+        handle.write('{"order": "priority", "experiment": "one", "pri')
+    rebuild_queue(home)
+    with Queue.open_readonly(home.queue_db) as queue:
+        assert [row.priority for row in queue.experiments()] == [7]
+    assert read_priority(home, "one", time.time()) is None
+    submit_probes(home, "one", [Probe("train-1")], priority=3)
+    rebuild_queue(home)
+    with Queue.open_readonly(home.queue_db) as queue:
+        assert [row.priority for row in queue.experiments()] == [3]

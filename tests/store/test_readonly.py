@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from store.readonly import FIRST_WORDS, StoreError, check_query, explain_error
+from store.readonly import FIRST_WORDS, StoreError, check_query, explain_error, find_place
 
 NAMES = {"cells": ["arm", "mean", "metric"], "results": ["arm", "test_top1"], "runs": ["run"]}
 NO_FILES = "results are read-only: a query may not read or write files or load extensions"
@@ -69,3 +69,17 @@ def test_long_message_is_cut_and_a_fix_is_kept() -> None:
         "how",
         "",
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "sql", "place"),
+    [
+        ("no\n\nLINE 2:   from\n          ^^^^", "select 1\n  from", (2, 3)),
+        ("no\n\nLINE 1: ..., 1,  zzz, 2,...\n                 ^^^", "select 1, 1, 1,  zzz, 2, 2", (1, 18)),
+        ("no\n\nLINE 1: what is not there\n             ^", "select 1", (1, 0)),
+        ("no\n\nLINE 9: x\n        ^", "select 1", (9, 0)),
+        ("a message without a place", "select 1", (0, 0)),
+    ],
+)
+def test_a_message_points_at_its_place_in_the_query(told: str, sql: str, place: tuple[int, int]) -> None:
+    assert find_place(told, sql) == place

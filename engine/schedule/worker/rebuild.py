@@ -16,7 +16,7 @@ from engine.home.control_files import OutcomeFile, read_handle, read_outcome
 from engine.home.paths import Home, JobFolder
 from engine.home.records import find_record_damage, read_record
 from engine.home.records import newest_records as records_by_name
-from engine.schedule.given import Given, read_orders
+from engine.schedule.given import Given, read_orders, read_priority
 from engine.schedule.worker.lock import take_lock
 from store.queue import Queue, QueueFault
 
@@ -107,6 +107,9 @@ def fill_queue(home: Home, queue: Queue) -> None:
     for record in newest_records(home):
         # A job that several experiments have is forgiven up to the newest of their submissions.
         asked.update(dict.fromkeys(add_record(home, queue, record), float(record["submitted_at"])))
+        priority = read_priority(home, record["name"], float(record["submitted_at"]))
+        if priority is not None:
+            queue.set_priority(record["name"], priority)
     given = read_orders(home, asked)
     for job, since in asked.items():
         restore_job(queue, home.job(job), since, given[job])
