@@ -5,6 +5,8 @@
     kept       what takes long and is made once
     readings   an experiment as its report says it
     drawings   its charts as pictures
+    tables     its tables, sorted as was asked
+    lacks      what it lacks
     making     reports in their forms
     machine    what the machine has and does
     rendering  a view through its template, whole or one live part

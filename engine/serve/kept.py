@@ -18,6 +18,10 @@ MOST = 400  # values
 AT_ONCE = 3  # in threads of their own: they share the machine with the jobs
 
 
+class Ended(Exception):
+    """The process ended before a value's turn came."""
+
+
 class Kept:
     """Values by key, at most MOST of them: those that were not asked for the longest go first."""
 
@@ -46,8 +50,8 @@ class Kept:
                 return self._futures.pop(key)
         future, is_new = self._claim(key)
         if is_new:
-            # A daemon: Ctrl-C does not wait for what nobody will read.
-            threading.Thread(target=self._fill_in_turn, args=(future, make), daemon=True).start()
+            # No daemon: one that is killed in the middle of a C library takes the process down with noise.
+            threading.Thread(target=self._fill_in_turn, args=(future, make)).start()
         return future
 
     def find(self, key: Hashable) -> Any | None:
@@ -85,7 +89,10 @@ class Kept:
 
     def _fill_in_turn(self, future: Future[Any], make: Callable[[], Any]) -> None:
         with self._turns:
-            _fill(future, make)
+            if threading.main_thread().is_alive():
+                _fill(future, make)
+            else:  # the process ends: nobody will read it
+                future.set_exception(Ended())
 
 
 def _is_failed(future: Future[Any]) -> bool:

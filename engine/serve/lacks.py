@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.analysis.lacking import recorded_lacking
+from engine.analysis.lacking import Lacking, recorded_lacking
+from engine.home.records import read_record
 from engine.inspect.status import ExperimentView
 from engine.serve.readings import await_briefly
 from engine.serve.site import Site
 
 PATIENCE = 0.4  # seconds
+MOVED = (
+    "{name}: what is missing cannot be told from here: planned in this folder, its spec gives other runs than those "
+    "that were submitted. Relative paths lead elsewhere, or its data or weights have changed: start xp serve in the "
+    "folder that it was submitted from."
+)
 
 
 @dataclass(frozen=True)
@@ -42,5 +48,13 @@ def _find(site: Site, name: str) -> Lacks:
     found = recorded_lacking(site.home, name)
     if isinstance(found, str):
         return Lacks((), "", found)
+    if not _is_as_submitted(site, name, found):
+        return Lacks((), "", MOVED.format(name=name))
     wanted = [Wanted(one.what, one.why, str(found.price_of(one)) if one.places else "") for one in found.needs]
     return Lacks(wanted, str(found.total) if found.needs else "")
+
+
+def _is_as_submitted(site: Site, name: str, found: Lacking) -> bool:
+    """Whether a plan made here has the runs of the newest submission: of others it would say that they are missing."""
+    runs = read_record(site.home.records(name)[-1])["runs"]
+    return {run["run"] for run in runs} <= {run.run for run in found.plan.runs}

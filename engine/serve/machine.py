@@ -69,10 +69,10 @@ def look_at_machine(home: Home, views: Iterable[ExperimentView]) -> Machine:
     """Return how the machine stands; `views` are the experiments, which know how far their jobs are."""
     with Queue.open_readonly(home.queue_db) as queue:
         rows = queue.running()
-    jobs = {job.job: job for view in views for job in view.running}
+    jobs = {job.job: (view.experiment, job) for view in views for job in view.running}
     gpus = _known_gpus(int(time.monotonic() // GPUS_HOLD))
     shut = {mark.slot: mark.reason for mark in SlotMarks(home).list_shut()}
-    busy = [_busy(row.slot, row.job, row.experiments, jobs.get(row.job)) for row in rows]
+    busy = [_busy(row.slot, row.job, *jobs.get(row.job, ("", None))) for row in rows]
     taken = {slot.name for slot in busy}
     idle = [Slot(gpu, trouble=shut.get(gpu, "")) for gpu in gpus if gpu not in taken]
     slots = sorted([*busy, *idle], key=lambda slot: (slot.name, slot.job))
@@ -84,8 +84,7 @@ def _known_gpus(moment: int) -> tuple[str, ...]:
     return tuple(list_gpus())
 
 
-def _busy(slot: str, job: str, experiments: Sequence[str], view: JobView | None) -> Slot:
-    name = experiments[0] if experiments else ""
+def _busy(slot: str, job: str, name: str, view: JobView | None) -> Slot:
     if view is None:
         return Slot(slot, name, job, job)
     return Slot(slot, name, job, view.title, view.share, view.seconds_left)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.analysis.snapshot import Snapshot
 from engine.errors import QueryError
-from engine.serve.site import Mark, Site
+from engine.serve.deltas import Mark
+from engine.serve.site import Site
 
 if TYPE_CHECKING:  # it draws: what loads seconds of packages is loaded when somebody asks for it
     from engine.report.document import Chapter
@@ -74,8 +75,8 @@ def read_whole(site: Site, name: str) -> Reading:
     """Return the newest reading, waiting for it as long as it takes. Raises QueryError as above."""
     mark = site.results_mark()
     site.kept.get(("making", mark, name), lambda: _make(site, name, mark))
-    reading: Reading = site.kept.find(("reading", name))
-    return reading
+    reading: Reading | None = site.kept.find(("reading", name))
+    return reading or read_whole(site, name)  # too many others were read meanwhile
 
 
 def await_briefly(future: Future[T], patience: float) -> T | None:

@@ -9,6 +9,7 @@ from engine.serve.pages.home import show_home
 from engine.serve.pages.origin import show_origin
 from engine.serve.pages.pictures import show_chart, show_map
 from engine.serve.pages.queue import show_queue
+from engine.serve.pages.report import show_frozen, show_paper, show_report
 from engine.serve.pages.reports import show_reports
 from engine.serve.pages.run import show_run
 from engine.serve.pages.run_files import show_curve, show_file, show_log
@@ -21,10 +22,6 @@ from engine.serve.view import Page
 PAGES: dict[str, Page] = {
     "/": show_home,
     "/e/{experiment}": show_experiment,
-    "/e/{experiment}/curves": show_curves,
-    "/e/{experiment}/chart/{chart}.svg": show_chart,
-    "/e/{experiment}/map/{map}.png": show_map,
-    "/e/{experiment}/origin": show_origin,
     "/runs": show_runs,
     "/compare": show_compare,
     "/run/{run}": show_run,
@@ -37,6 +34,13 @@ PAGES: dict[str, Page] = {
 }
 
 ANSWERS: dict[str, Page] = {
+    "/e/{experiment}/curves": show_curves,
+    "/e/{experiment}/chart/{chart}.svg": show_chart,
+    "/e/{experiment}/map/{map}.png": show_map,
+    "/e/{experiment}/origin": show_origin,
+    "/report/{experiment}": show_report,
+    "/paper/{paper}": show_paper,
+    "/frozen/{experiment}": show_frozen,
     "/compare/curve": show_compared_curve,
     "/run/{run}/curve": show_curve,
     "/run/{run}/log": show_log,

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.report.tables import Cell, Table
 
-BASELINE = " (baseline)"
+BASELINE, INTERVAL = " (baseline)", "95 % interval"
+EDGES_NOTE = "In brackets below a mean: its 95 % interval over seeds."
 NUMBER = re.compile("([+\\-\N{MINUS SIGN}]?[\\d,]*\\.?\\d+)(?: ([kMG])\\b)?")
 SIZES = {"k": 1e3, "M": 1e6, "G": 1e9}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row of a table of results: which arm it is, and its cells."""
+    """A row of a table of results: which arm it is, its cells, and the interval of its first figure."""
 
     arm: str
     cells: Sequence[Cell]
+    edges: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class Shown:
     cell: str
     table: Table
     lines: Sequence[Line]
+
+    @property
+    def notes(self) -> list[str]:
+        return [*([EDGES_NOTE] if any(line.edges for line in self.lines) else []), *self.table.notes]
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,16 @@ class Order:
 
 def lay_out(table: Table, order: Order) -> Shown:
     """Return a table with its rows in an order; what has no number comes last, whichever way."""
-    lines = [Line(row[0].text.removesuffix(BASELINE), row) for row in table.rows]
+    lines = [Line(row[0].text.removesuffix(BASELINE), row, _edges(row, table.words)) for row in table.rows]
     if order.column in table.columns:
         at = list(table.columns).index(order.column)
         lines = _sorted(lines, at, order, is_word=at < table.words)
     return Shown(table.title, table, lines)
+
+
+def _edges(row: Sequence[Cell], first: int) -> str:
+    origin = row[first].origin if first < len(row) else None
+    return "" if origin is None else origin.facts.get(INTERVAL, "").removesuffix(" %")
 
 
 def _sorted(lines: Sequence[Line], at: int, order: Order, *, is_word: bool) -> list[Line]:

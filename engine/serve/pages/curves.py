@@ -64,7 +64,7 @@ def _tell(choice: Choice, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "title": known.label if known else choice.metric or "Learning curves", "x": "epoch", "y": unit,
         "series": series, "band": "lowest to highest seed" if has_band else "",
-        "notes": _notes(rows, has_band=has_band), "marks": _marks(rows),
+        "notes": _notes(rows), "marks": _marks(rows),
         "empty": "No job has logged a value by epoch yet. The first ones come when an epoch is over.",
     }  # fmt: skip
 
@@ -94,7 +94,7 @@ def _marks(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [{"x": before, "name": "pruned"} for before in found]
 
 
-def _notes(rows: Sequence[Row], *, has_band: bool) -> list[str]:
+def _notes(rows: Sequence[Row]) -> list[str]:
     from engine.report.sentences import say
 
     if not rows:
@@ -103,5 +103,4 @@ def _notes(rows: Sequence[Row], *, has_band: bool) -> list[str]:
     told = f"n={counts[0]}" if len(counts) == 1 else f"n={counts[0]} to {counts[-1]}"
     fewer = list(dict.fromkeys(str(row["arm"]) for row in rows if row["n"] < row["seeds"]))
     notes = [say("curves_note", counts=told)]
-    notes += [say("band_note")] if has_band else []
     return notes + ([say("fewer_note", arms=", ".join(fewer))] if fewer else [])

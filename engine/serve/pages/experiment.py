@@ -6,11 +6,11 @@ waits for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.errors import XpError, closest_hint
+from engine.errors import closest_hint
 from engine.inspect.status import ExperimentView, JobView, find_trouble, read_status
 from engine.serve.drawings import Picture, list_pictures
 from engine.serve.lacks import Lacks, ask_lacks
@@ -64,7 +64,7 @@ class Body:
     overview: Overview | None
     cells: Sequence[str]
     cell: str
-    pictures: dict[str, Sequence[Picture]]
+    pictures: Mapping[str, Sequence[Picture]]
     maps: Sequence[MapRow]
     arms: Sequence[str]
 
@@ -117,17 +117,13 @@ def _unknown(asked: Asked, name: str, known: Sequence[str]) -> View:
 
 
 def _head(asked: Asked, view: ExperimentView | None) -> Head:
-    if view is None:
+    if view is None or not view.jobs:
         return Head(None, 0, (), (), 0, (), (), "")
     failures = view.failures
-    try:
-        trouble = find_trouble(asked.home, [view])
-    except XpError as error:
-        trouble = str(error)
     return Head(
         describe(view), view.priority, view.running[:MOST_LISTED], failures[:MOST_LISTED],
         max(0, view.jobs.get("failed", 0) + view.jobs.get("cancelled", 0) - MOST_LISTED),
-        view.waiting[:MOST_LISTED], _orders_for(view), trouble,
+        view.waiting[:MOST_LISTED], _orders_for(view), find_trouble(asked.home, [view]),
     )  # fmt: skip
 
 

@@ -82,7 +82,9 @@ def describe(view: ExperimentView) -> Line:
 
 
 def standing_of(view: ExperimentView) -> str:
-    """Say in a word how an experiment stands."""
+    """Say in a word how an experiment stands; a record that somebody made by hand may name no jobs."""
+    if not view.jobs:
+        return "not queued"
     if set(view.jobs) <= {"done"}:
         return "done"
     if view.running:

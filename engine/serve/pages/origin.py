@@ -43,5 +43,6 @@ def _trace(asked: Asked, text: str, facts: Mapping[str, str]) -> Traced:
     named, _, rest = facts.get(RUNS, "").partition(" and ")
     others = [(name, told) for name, told in facts.items() if name not in (RUNS, SQL)]
     runs = [run for run in named.split(", ") if run]
-    where = (asked.path["experiment"], *(asked.word(word) for word in ("arm", "cell", "column")))
-    return Traced(*where, text, others, facts.get(SQL, ""), runs, f"and {rest}" if rest else "")
+    arm, cell, column = (asked.word(word) for word in ("arm", "cell", "column"))
+    more = f"and {rest}" if rest else ""
+    return Traced(asked.path["experiment"], arm, cell, column, text, others, facts.get(SQL, ""), runs, more)
