@@ -2,7 +2,7 @@
 
     base           the app, shared options, the two streams
     data           data report, data preview
-    specs          init, validate, plan, schema, describe
+    specs          init, validate, plan, schema, explain, describe
     submit         submit
     jobs           worker, status, logs, orders, why, diff, doctor
     listing        ls, history, tag, note

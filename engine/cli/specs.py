@@ -1,17 +1,20 @@
-"""Commands about specs: init, validate, plan, schema, describe. Nothing here runs a job."""
+"""Commands about specs: init, validate, plan, schema, explain, describe. Nothing here runs a job."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say, tell
 from engine.errors import HomeError, SpecError
 from engine.home.paths import Home
+
+if TYPE_CHECKING:
+    from engine.inspect.meaning import Meaning
 
 
 @app.command()
@@ -181,9 +184,36 @@ def _plan_paper(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a spec, for editors that complete and check YAML."""
-    from engine.spec import Spec
+    from engine.spec.editor import spec_schema
 
-    print_json(Spec.model_json_schema())
+    print_json(spec_schema())
+
+
+@app.command()
+def explain(
+    word: Annotated[str, typer.Argument(metavar="[WORD]", help="a field, metric, relation or column")] = "",
+    as_json: AsJson = False,
+    everything: Annotated[bool, typer.Option("--all", help="every word, as a page of Markdown")] = False,
+) -> None:
+    """Say what a word means: its unit, default, range and an example."""
+    from engine.inspect.meaning import explain_word, reference_page
+
+    if everything:
+        tell(reference_page().rstrip("\n"))
+        return
+    found = explain_word(word)
+    if as_json:
+        print_json([meaning.as_json() for meaning in found])
+        return
+    tell("\n\n".join(map(_meaning_text, found)))
+
+
+def _meaning_text(meaning: Meaning) -> str:
+    lines = [f"{meaning.word} ({meaning.kind})", f"  {meaning.about}"]
+    lines += [f"  {name + ':':9} {text}" for name, text in meaning.facts]
+    if meaning.inside:
+        lines.append(f"  inside:   {', '.join(word.rpartition('.')[2] for word in meaning.inside)}")
+    return "\n".join(lines)
 
 
 @app.command()

@@ -12,8 +12,10 @@ from engine.errors import Problem
 from engine.load.controls import WORD, add_controls, control_problems
 from engine.load.layers import Layers
 from engine.load.messages import path_fix
+from engine.load.repairs import repair
 from engine.load.yaml_tree import Path
 from engine.spec.cells import Tree, merge_trees, nest_paths, unknown_part
+from engine.spec.lexicon import term_at
 from engine.spec.synonyms import hint_word
 
 ARM_WORDS = ("extends", WORD)  # what is of the arm itself, and no setting
@@ -44,10 +46,23 @@ def _arm_problems(arm: str, changes: Any, layers: Layers) -> Iterable[Problem]:
         return
     for dotted, place in _dotted_paths({key: value for key, value in changes.items() if key not in ARM_WORDS}):
         wrong = unknown_part(dotted)
-        if wrong:
-            fix = path_fix(str(place[-1]), *wrong)
+        if wrong and not wrong[1] and len(place) > 1:
+            yield _not_nested(arm, dotted.rpartition(".")[0], changes, place[:-1], layers)
+        elif wrong:
+            names = [*wrong[1], *ARM_WORDS] if len(place) == 1 and wrong[1] else wrong[1]
+            fix = path_fix(str(place[-1]), wrong[0], names)
             where = layers.where((*path, *place), key=True)
             yield Problem(where, f"arms.{arm}.{dotted}", f"an arm cannot change {dotted!r}: no such key", fix)
+
+
+def _not_nested(arm: str, dotted: str, changes: Mapping[str, Any], place: Path, layers: Layers) -> Problem:
+    """A mapping where a single value belongs."""
+    given: Any = changes
+    for part in place:
+        given = given[part]
+    where = layers.where(("arms", arm, *place))
+    fix = repair(given, term_at(dotted.split(".")))
+    return Problem(where, f"arms.{arm}.{dotted}", f"{dotted} takes one value, and this is a mapping", fix)
 
 
 def _dotted_paths(changes: Mapping[str, Any], prefix: str = "", place: Path = ()) -> Iterable[tuple[str, Path]]:
@@ -105,7 +120,7 @@ class ArmPlaces:
     def __init__(self, layers: Layers) -> None:
         self.layers = layers
         self.own: dict[str, dict[Path, Path]] = {}
-        for key in layers.keys:
+        for key in (*layers.over, *layers.keys):
             if key[0] == "arms" and len(key) > 2:
                 self.own.setdefault(str(key[1]), {}).setdefault(_settings_path(key), key)
         self._found: dict[tuple[str, Path], Path | None] = {}
@@ -116,6 +131,8 @@ class ArmPlaces:
             dotted, inner = ".".join(map(str, path[:length])), path[:length]
             if dotted in point:
                 return ("matrix", dotted)
+            if inner in self.layers.over:
+                return path
             if (spelt := self._spelt(arm, inner)) is not None:
                 return spelt
             if inner in self.layers.keys:

@@ -21,7 +21,7 @@ from engine.load.absent import absent_problems
 from engine.load.arms import ArmPlaces
 from engine.load.ignored import idle_problems
 from engine.load.layers import Layers
-from engine.load.messages import explain_error, path_fix
+from engine.load.messages import Explained, explain_error, path_fix, without_echoes
 from engine.load.repairs import write_value
 from engine.load.unsupported import planned_problems
 from engine.load.yaml_tree import Path
@@ -122,10 +122,23 @@ def _shape_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
 
 def explain_all(error: ValidationError, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:
     """Yield everything that pydantic found, in our words and with its place."""
-    for detail in error.errors(include_url=False):
-        found = explain_error(detail)
+    explained = [explain_error(detail) for detail in error.errors(include_url=False)]
+    for found in without_echoes(explained):
         where = layers.where(place(found.path), key=found.at_key)
-        yield Problem(where, ".".join(map(str, found.path)), found.what, found.fix)
+        fix = _arm_to_name(found, layers.tree) or found.fix
+        yield Problem(where, ".".join(map(str, found.path)), found.what, fix)
+
+
+def _arm_to_name(found: Explained, tree: Tree) -> str | None:
+    """The fix of a claim that lacks an arm names one that there is."""
+    arms = tree.get("arms")
+    if not (found.at_key and found.path[0] == "claims" and found.path[-1] in ("arm", "against")):
+        return None
+    claim = tree["claims"][found.path[1]]
+    known = list(arms) if isinstance(arms, Mapping) and arms else [str(tree.get("name"))]
+    other = claim.get("against" if found.path[-1] == "arm" else "arm") if isinstance(claim, Mapping) else None
+    free = [arm for arm in known if arm != other] or known
+    return f"add `{found.path[-1]}: {free[0]}`, or another of the arms"
 
 
 def _heeded(settings: Settings) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def show_place(problem: Problem, folder: Path) -> Problem:
     if problem.excerpt:
         return problem
     if problem.where.startswith(SET):
-        return replace(problem, excerpt=_set_excerpt(problem.where))
+        return replace(problem, excerpt=_set_excerpt(problem.where, problem.what))
     place = PLACE.fullmatch(problem.where)
     line = _read_line(Path(place[1]), int(place[2]), folder) if place else None
     if place is None or line is None:
@@ -56,11 +56,14 @@ def mark_place(line: str, number: int, column: int) -> str:
     return f"{side}{plain}\n{' ' * (len(side) - 2)}| {' ' * start}{marks}"
 
 
-def _set_excerpt(where: str) -> str:
-    """A --set has its value marked, or all of it where it has none."""
-    text = where if where.isprintable() and len(where) <= MOST_LINE else ""
-    start = text.find("=") + 1 or len(SET)
-    return f"  {text}\n  {' ' * start}{'^' * max(1, len(text) - start)}" if text else ""
+def _set_excerpt(where: str, what: str) -> str:
+    """A --set has its value marked, or its path where that is unknown."""
+    if not where.isprintable() or len(where) > MOST_LINE:
+        return ""
+    equals = where.find("=")
+    is_path = equals < 0 or what.startswith(("unknown key", "there is no arm", "only a spec"))
+    start, end = (len(SET), equals if equals >= 0 else len(where)) if is_path else (equals + 1, len(where))
+    return f"  {where}\n  {' ' * start}{'^' * max(1, end - start)}"
 
 
 def _read_line(file: Path, number: int, folder: Path) -> str | None:
@@ -73,4 +76,5 @@ def _read_line(file: Path, number: int, folder: Path) -> str | None:
         return None
     lines = re.split("\r\n?|\n", raw.decode("utf-8-sig", errors="replace"))
     line = lines[number - 1] if number <= len(lines) else ""
-    return line if line.strip() and len(line) <= MOST_LINE and "\0" not in line else None
+    is_shown = line.strip() and not line.lstrip().startswith("#") and len(line) <= MOST_LINE and "\0" not in line
+    return line if is_shown else None

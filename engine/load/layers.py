@@ -24,6 +24,8 @@ class Layers:
     keys: dict[Path, str] = field(default_factory=dict)
     values: dict[Path, str] = field(default_factory=dict)
     bases: Mapping[str, str] = field(default_factory=dict)
+    over: Mapping[Path, str] = field(default_factory=dict)
+    """Where what lies over the files was written: in an overlay, or a --set as it was typed."""
 
     def add(self, document: Document) -> None:
         self.tree = merge_trees(self.tree, document.tree)
@@ -34,6 +36,8 @@ class Layers:
         """Return the position of `path`, or of its nearest parent that was written down."""
         marks = self.keys if key else self.values
         for length in range(len(path), 0, -1):
+            if path[:length] in self.over:
+                return self.over[path[:length]]
             if path[:length] in marks:
                 return (marks if length == len(path) else self.keys)[path[:length]]
         return f"{self.file}:1:1"
@@ -50,6 +54,7 @@ def read_layers(file: FilePath) -> Layers:
 def _extends_chain(file: FilePath) -> list[Document]:
     """Return the documents from `file` itself to the farthest base."""
     documents, chain, own = [read_document(file)], [_real_path(file)], _real_path(file.parent)
+    _refuse_no_name(documents[0])
     while isinstance(base := documents[-1].tree.get("extends"), str):
         here, target = documents[-1].values[("extends",)], file.parent / base
         chain.append(_real_path(target))
@@ -60,6 +65,14 @@ def _extends_chain(file: FilePath) -> list[Document]:
         documents.append(_read_base(target, here, is_near=chain[-1].is_relative_to(own)))
         file = target
     return documents
+
+
+def _refuse_no_name(document: Document) -> None:
+    """What was to come from another file would be missed one by one otherwise."""
+    base = document.tree.get("extends")
+    if base is not None and not isinstance(base, str):
+        what, fix = f"{base!r} is no name of a file", "leave `extends` away, or name a file beside this one"
+        raise SpecError([Problem(document.values["extends",], "extends", what, fix)])
 
 
 def _real_path(file: FilePath) -> FilePath:

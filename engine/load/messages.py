@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -59,7 +59,8 @@ def explain_error(detail: ErrorDetails, root: type[BaseModel] = Spec) -> Explain
     if kind == "extra_forbidden":
         return explain_key(path, given, root)
     if kind == "missing":
-        return Explained(path, f"the key {path[-1]!r} is missing", _add_fix(path, root), at_key=True)
+        fix = "add `source: folder`" if path[-1] == "source" and "root" in given else _add_fix(path, root)
+        return Explained(path, f"the key {path[-1]!r} is missing", fix, at_key=True)
     if kind in ("literal_error", "union_tag_invalid"):
         return _wrong_choice(path, context, given, root)
     if kind == "union_tag_not_found":
@@ -74,6 +75,16 @@ def explain_error(detail: ErrorDetails, root: type[BaseModel] = Spec) -> Explain
     if beyond is not None:
         return Explained(path, f"{_show(given)} is {BEYOND[beyond]} {show_number(context[beyond])}", fix)
     return Explained(path, *_explain_form(kind, context, given, path, root, detail["msg"]))
+
+
+def without_echoes(found: Iterable[Explained]) -> list[Explained]:
+    """Leave away that a key is missing where the key beside it is that one, misspelt."""
+    listed = list(found)
+    meant = {(*one.path[:-1], word) for one in listed if one.at_key for word in re.findall(r"mean '([^']*)'", one.fix)}
+    if ("extends",) in meant:  # all that it would bring is missing
+        meant |= {one.path for one in listed}
+    kept = [one for one in listed if not (one.what.startswith("the key ") and one.path in meant)]
+    return list({(one.path, one.fix): one for one in reversed(kept)}.values())[::-1]
 
 
 def _repair(given: Any, path: tuple[str | int, ...], root: type[BaseModel]) -> str:
@@ -160,13 +171,19 @@ def key_fix(
 
 def path_fix(written: str, wrong: str, names: list[str]) -> str:
     """Return the fix of a dotted path, as arms, matrix and --set have them: the path as it should be written."""
+    slip = re.fullmatch(r"([\w.]+)(?:\s*[:=]\s*|\s+)(\S.*)", written)
+    if slip is not None:
+        return f"write `{slip[1]}: {slip[2]}`, with a colon and a space"
+    paths = difflib.get_close_matches(written, all_terms(), n=1, cutoff=0.9) if "." in written else []
+    if paths and paths[0].split(".")[:-1] != written.split(".")[:-1]:
+        return f"did you mean {paths[0]!r}?"
     near = meant_words(wrong, names) or difflib.get_close_matches(wrong, names, n=3, cutoff=0.6)
     if near:
         meant = [".".join(name if part == wrong else part for part in written.split(".")) for name in near]
         return f"did you mean {' or '.join(map(repr, meant))}?"
     if "." not in written and (place := _elsewhere(wrong, (), Spec)):
         return f"did you mean {'.'.join(filter(None, place))!r}?"
-    return closest_hint(wrong, names) if names else f"remove it: {written.rpartition('.')[0]} has no parts of its own"
+    return closest_hint(wrong, names) if names else "remove it: nothing can stand here"
 
 
 def _nearest(word: str, names: list[str]) -> str | None:

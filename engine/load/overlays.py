@@ -6,7 +6,7 @@ student, a teacher, an assistant or a reference, in the spec or in an arm. So on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,40 @@ def read_overlays(overrides: Sequence[str], overlays: Sequence[str | Path]) -> T
     for text in overrides:
         tree = merge_trees(tree, _parse_override(text))
     return tree
+
+
+def over_places(overrides: Sequence[str], overlays: Sequence[str | Path]) -> dict[tuple[str | int, ...], str]:
+    """Return where each word was written that overlays and overrides say, by its path with all dots nested."""
+    places: dict[tuple[str | int, ...], str] = {}
+    for overlay in overlays:
+        document = read_document(Path(overlay))
+        places |= {_nested_path(path): mark for path, mark in document.values.items()}
+    for text in overrides:
+        path = _nested_path((text.partition("=")[0].strip(),))
+        places |= dict.fromkeys(_paths_in(_value_at(_parse_override(text), path), path), f"--set {text}")
+    return places
+
+
+def _nested_path(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The keys of a matrix hold dots and stay whole."""
+    first = str(path[0])
+    if first.startswith("matrix"):
+        return (*first.split(".", 1), *path[1:])
+    return tuple(part for key in path for part in (key.split(".") if isinstance(key, str) else (key,)))
+
+
+def _value_at(tree: Any, path: tuple[str | int, ...]) -> Any:
+    for part in path:
+        tree = tree[part]
+    return tree
+
+
+def _paths_in(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Yield a path and those of all that is in its value."""
+    yield path
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield from _paths_in(item, (*path, key))
 
 
 def _extends_refusal(where: str) -> SpecError:

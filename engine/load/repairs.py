@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.errors import SpecError
 from engine.load.yaml_tree import parse_value
-from engine.spec.base import show_number
+from engine.spec.base import MOST_SEED, show_number
 from engine.spec.lexicon import Facts, Term
 from engine.spec.synonyms import meant_words
 
@@ -21,6 +21,7 @@ NUMBER = re.compile(r"[~<>=]*\s*(-?\d[\d_]*(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*(%|[
 SIZES = {"k": "K", "m": "M", "g": "G", "t": "T"}
 PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 MOST_EXACT = 1e15  # beyond, a float's digits are no longer those that somebody wrote
+FREE_TEXTS = ("title", "text", "says", "printed", "needs")
 RESERVED = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
@@ -38,14 +39,25 @@ def write_value(value: Any) -> str:
 
 
 def repair(given: Any, term: Term | None, entry: int | None = None) -> str:
-    """Return the fix of a value of the wrong type or beyond its range; `entry` is its place in a list of such values."""
+    """Return the fix of a value of the wrong type or beyond its range; `entry` is its place in a list."""
     if term is None:
-        return "write another value"
+        read = _read(given) if isinstance(given, str) else None
+        return f"remove the quotes: write `{write_value(read)}`" if _is_number(read) else "write another value"
     facts = term.facts
-    if facts.models and not facts.is_list:
+    if facts.models and not facts.is_list and facts.inner <= {dict}:
         return _repair_section(given, term)
     in_list = facts.is_list and entry is None
-    found = next((one for one in _candidates(given, facts, in_list=in_list) if _fits(one[0], facts, in_list)), None)
+    either = in_list and len(facts.kinds) > 1  # one value for all stages, or a list
+    found = next(
+        (
+            one
+            for one in _candidates(given, facts, in_list=in_list)
+            if (either and _fits(one[0], facts, False)) or _fits(one[0], facts, in_list)
+        ),
+        None,
+    )
+    if found is None and _is_number(given) and term.path.rpartition(".")[2] in FREE_TEXTS:
+        found = write_value(given), "write {}, in quotes: it is a text"
     if found is not None:
         value, why = found
         return why.format(f"`{write_value(value)}`")
@@ -57,8 +69,8 @@ def _example_fix(given: Any, term: Term, entry: int | None) -> str:
     such = f", such as `{write_value(example)}`" if example is not None else ""
     if given is None and term.default is not ... and term.default is not None:
         return f"write `{write_value(term.default)}`, its default, or leave the key away"
-    if _is_number(given) and facts.range and _kind_fits(given, facts):
-        return f"use a value {_within(facts)}{such}"
+    if _is_number(given) and not (facts.is_list and entry is None) and facts.range and _kind_fits(given, facts):
+        return f"use {_within(facts)}{such}"
     if facts.choices and entry is None and not facts.kinds:
         return f"choose one of {', '.join(repr(word) for word in facts.choices[:12])}"
     kind = " or ".join(facts.kinds) if entry is None or not facts.is_list else _entry_kind(facts)
@@ -79,8 +91,12 @@ def example_of(term: Term, entry: int | None = None) -> Any:
 
 
 def _within(facts: Facts) -> str:
+    if facts.least is not None and facts.most is not None:
+        return f"{show_number(facts.least)} to {show_number(facts.most)}"
     words = {"of at least": facts.least, "above": facts.above, "of at most": facts.most, "below": facts.below}
-    return " and ".join(f"{word} {show_number(bound)}" for word, bound in words.items() if bound is not None)
+    return "a value " + " and ".join(
+        f"{word} {show_number(bound)}" for word, bound in words.items() if bound is not None
+    )
 
 
 def _candidates(given: Any, facts: Facts, *, in_list: bool) -> Iterator[tuple[Any, str]]:
@@ -93,8 +109,6 @@ def _candidates(given: Any, facts: Facts, *, in_list: bool) -> Iterator[tuple[An
         yield from _from_text(given, facts)
     elif _is_number(given):
         yield from _from_number(given, facts, in_list=in_list)
-    if isinstance(given, bool):
-        yield str(given).lower(), "write {}"
 
 
 def _from_text(given: str, facts: Facts) -> Iterator[tuple[Any, str]]:
@@ -119,17 +133,16 @@ def _from_text(given: str, facts: Facts) -> Iterator[tuple[Any, str]]:
 
 
 def _from_number(given: float, facts: Facts, *, in_list: bool) -> Iterator[tuple[Any, str]]:
-    if facts.is_list and in_list and facts.unit == "seed" and isinstance(given, int) and 1 < given <= 64:
+    if facts.is_list and in_list and facts.most == MOST_SEED and isinstance(given, int) and 1 < given <= 64:
         yield list(range(given)), f"write {{}} for {given} seeds, or `[{given}]` for seed {given} alone"
     if facts.is_list and in_list:
         yield [given], "write {}, in brackets"
     if isinstance(given, float) and given.is_integer() and abs(given) < MOST_EXACT:
         yield int(given), "write {}, without point or exponent"
-    if _is_share(facts) and 1 <= given <= 100:
+    if _is_share(facts) and 1 < given <= 100:
         yield given / 100, f"write {{}} for {given:g} %: it is a share"
     if bool in facts.inner and given in (0, 1):
         yield bool(given), "write {}"
-    yield write_value(given), "write {}, in quotes: it is a text"
 
 
 def _read(text: str) -> Any:
@@ -189,6 +202,8 @@ def _texts(facts: Facts) -> list[str]:
 def _repair_section(given: Any, term: Term) -> str:
     """A section that is no mapping: a slip in its only line, or nothing below it."""
     inner = term.facts.models[0]
+    if isinstance(given, str) and term.facts.is_null and given.strip().lower() in ("null", "none", "~", ""):
+        return "write `null`, without quotes"
     if given is None:
         return f"remove the key, or write below it what belongs there, such as `{_first_line(inner)}`"
     slip = re.fullmatch(r"([\w.]+)\s*[:=]\s*(\S+)", given) if isinstance(given, str) else None

@@ -18,7 +18,7 @@ from engine.load.cells import check_cells, explain_all, matrix_problems, same_ar
 from engine.load.excerpts import showing_places
 from engine.load.ignored import check_set_arms, claim_problems, column_problems, distill_problems, doubts
 from engine.load.layers import Layers, read_layers
-from engine.load.overlays import apply_over, change_arms, read_overlays
+from engine.load.overlays import apply_over, change_arms, over_places, read_overlays
 from engine.spec import Spec
 from engine.spec.cells import Tree, merge_trees
 
@@ -35,6 +35,7 @@ def load_spec(path: str | Path, overrides: Sequence[str] = (), overlays: Sequenc
 def _load_spec(file: Path, overrides: Sequence[str], overlays: Sequence[str | Path]) -> Spec:
     layers = read_layers(file)
     over = read_overlays(overrides, overlays)
+    layers.over = over_places(overrides, overlays)
     check_set_arms(overrides, merge_trees(layers.tree, read_overlays((), overlays)))
     problems = _merge_over(layers, over)
     spec, more = _validate_whole(layers)
@@ -46,7 +47,7 @@ def _load_spec(file: Path, overrides: Sequence[str], overlays: Sequence[str | Pa
             problems += distill_problems(spec, layers)
             problems += [] if over or problems else [*same_arms(spec, layers), *same_points(spec, layers)]
             spec.keep_doubts(doubts(spec, layers))
-    problems = _once([*more, *problems])
+    problems = _once([*_without_echoes(problems, more), *more])
     if spec is None or problems:
         raise SpecError(problems)
     return spec
@@ -67,6 +68,16 @@ def _validate_whole(layers: Layers) -> tuple[Spec | None, list[Problem]]:
         return Spec.model_validate(layers.tree), []
     except ValidationError as error:
         return None, list(explain_all(error, layers, lambda path: path))
+
+
+def _without_echoes(of_cells: Iterable[Problem], of_spec: Iterable[Problem]) -> list[Problem]:
+    """Leave away sections that cells miss and the spec does not: it knows which word was meant for what brings them."""
+    told = {problem.path for problem in of_spec}
+    return [
+        problem
+        for problem in of_cells
+        if not (told and problem.what.startswith("the key ") and "." not in problem.path and problem.path not in told)
+    ]
 
 
 def _once(problems: Iterable[Problem]) -> list[Problem]:

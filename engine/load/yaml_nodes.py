@@ -123,7 +123,12 @@ def refuse_tabs(text: str, name: str) -> None:
         match = re.match(r" *\t", line)
         if match and line.strip() and not line.strip().startswith("#"):
             where = f"{name}:{number}:{match.end()}"
-            raise one_problem(where, "a tab indents this line, and YAML allows spaces only", "replace it by spaces")
+            raise one_problem(where, "a tab indents this line, and YAML allows spaces only", _tab_fix(text, number - 1))
+
+
+def _tab_fix(text: str, at: int) -> str:
+    slip = find_slip(text, [at], _is_yaml)
+    return slip.fix if slip is not None and slip.line == at else "replace it by spaces"
 
 
 def _broken_yaml(error: YAMLError, text: str, name: str) -> SpecError:
@@ -146,7 +151,8 @@ def _broken_yaml(error: YAMLError, text: str, name: str) -> SpecError:
     marks = (error.context_mark, error.problem_mark) if isinstance(error, MarkedYAMLError) else ()
     slip = find_slip(text, [found.line for found in marks if found is not None], _is_yaml) if name else None
     if slip is not None:
-        return one_problem(f"{name}:{slip.line + 1}:{slip.column + 1}", f"this is not YAML: {slip.what}", slip.fix)
+        place = f"{name}:{slip.line + 1}:{slip.column + 1}"
+        return one_problem(place, f"this is not YAML: {slip.what or reason}", slip.fix)
     fix = "check indentation, colons and brackets there; quote a text that holds a colon and a space, or #"
     return one_problem(mark_position(mark, name), f"this is not YAML: {reason}", fix)
 

@@ -20,7 +20,7 @@ CLOSERS = {"[": "]", "{": "}"}
 
 @dataclass(frozen=True)
 class YamlSlip:
-    """What is wrong at a line and column (from 0), and the fix."""
+    """What is wrong at a line and column (from 0), '' for what the reader says itself, and the fix."""
 
     line: int
     column: int
@@ -161,8 +161,8 @@ def _needs_quotes(lines: list[str], at: int) -> Iterator[_Try]:
         inner = value.replace('"', "").replace("'", "")
         yield _Try(column, f"{lead}{found[1]}{inner}{comment}", "the quotes do not hold the whole value")
     quoted = "'" + value.replace("'", "''") + "'"
-    if re.search(r":(\s|$)|^[@`%*&!|>]|^- ", value):
-        yield _Try(column, f"{lead}{found[1]}{quoted}{comment}", "this text means something else to YAML")
+    if re.search(r":(\s|$)|^[@`%&!|>]|^- ", value):
+        yield _Try(column, f"{lead}{found[1]}{quoted}{comment}", "")  # the reader's own words say why
 
 
 def _indent(lines: list[str], at: int) -> Iterator[_Try]:
@@ -171,10 +171,9 @@ def _indent(lines: list[str], at: int) -> Iterator[_Try]:
     own = len(text) - len(text.lstrip(" \xa0\t"))
     bare = text.lstrip(" \xa0\t")
     around = [_depth(lines, at, -1), _depth(lines, at, 1)]
-    odd = own % 2
-    levels = [own - odd, own + odd] if odd else []
+    levels = _even_levels(lines, at, own) if own % 2 else []
+    levels += [around[0] + 2] if around[0] is not None and _opens(lines, at) else []
     levels += [depth for depth in around if depth is not None]
-    levels += [depth + 2 for depth in around[:1] if depth is not None]
     if "\xa0" in text[:own]:
         levels = [own, *levels]
     for depth in dict.fromkeys(levels):
@@ -185,9 +184,27 @@ def _indent(lines: list[str], at: int) -> Iterator[_Try]:
             yield _Try(min(own, len(text)), " " * depth + bare, what, fix)
 
 
+def _even_levels(lines: list[str], at: int, own: int) -> list[int]:
+    """Return the two levels about an odd one, first that of the nearest line before which has one of the two."""
+    both = [own + 1, own - 1]
+    if _opens(lines, at):
+        return both
+    for above in range(at - 1, -1, -1):
+        depth = len(lines[above]) - len(lines[above].lstrip(" "))
+        if lines[above].strip() and depth in both:
+            return [depth, *(one for one in both if one != depth)]
+    return both
+
+
+def _opens(lines: list[str], at: int) -> bool:
+    """Whether the line before this one begins a section."""
+    before = next((lines[above] for above in range(at - 1, -1, -1) if lines[above].strip()), "")
+    return bool(re.search(r":\s*(#.*)?$", before))
+
+
 def _odd_indent(lines: list[str], at: int) -> Iterator[_Try]:
-    own = len(lines[at]) - len(lines[at].lstrip(" \xa0"))
-    if own % 2 or "\xa0" in lines[at][:own]:
+    own = len(lines[at]) - len(lines[at].lstrip(" \xa0\t"))
+    if own % 2 or lines[at][:own].strip(" "):
         yield from _indent(lines, at)
 
 

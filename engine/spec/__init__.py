@@ -11,7 +11,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     training optimizers   train, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
     prune controls quantize teacher   pruning; what an arm that is a control comes to; 8-bit numbers; who teaches
     distill experiment paper   losses, temperatures; one run's settings, a whole spec; a list of them and its sayings
-    lexicon synonyms   what a word means, read off the models; what other tools call it
+    lexicon synonyms editor   what a word means, read off the models; other tools' names for it; a JSON Schema
     dotted cells   settings by dotted path; base, arm, matrix point -> the settings of a cell
     identity forms   settings -> a stable id; the files that networks are exported as
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json

@@ -11,11 +11,9 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     ValidationError,
     model_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from store.escape import find_unprintable
@@ -25,25 +23,15 @@ LATER: dict[str, Any] = {"later": True}
 """Marks a setting of a job that came after jobs of its kind were there: at its default it is not in their ids."""
 
 
-@dataclass(frozen=True)
-class Unit:
-    """Marks a number with what it counts."""
-
-    name: str
-
-
 def ranged(
-    about: str = "", *, ge: float | None = None, gt: float | None = None, le: float | None = None,
+    unit: str = "", *, ge: float | None = None, gt: float | None = None, le: float | None = None,
     lt: float | None = None,
 ) -> Any:  # fmt: skip
-    """Return the mark of a number between two bounds, which its description says after `about`.
+    """Return the mark of a number between two bounds, and of what it counts.
 
     Every number of a spec has two: beyond them no network, machine or training is, and a slip would be planned.
     """
-    bounds = {"at least": ge, "above": gt, "at most": le, "below": lt}
-    words = [f"{word} {show_number(bound)}" for word, bound in bounds.items() if bound is not None]
-    description = ": ".join(part for part in (about, ", ".join(words)) if part)
-    return Field(ge=ge, gt=gt, le=le, lt=lt, description=description)
+    return Field(ge=ge, gt=gt, le=le, lt=lt, json_schema_extra={"unit": unit} if unit else None)
 
 
 def show_number(number: float) -> str:
@@ -59,12 +47,12 @@ Share = Annotated[float, ranged(ge=0.0, le=1.0)]
 Ratio = Annotated[float, ranged(ge=0.0, lt=1.0)]
 Positive = Annotated[float, ranged(gt=0.0, le=1e6)]
 Weight = Annotated[float, ranged(ge=0.0, le=1e6)]
-Rate = Annotated[float, ranged("a learning rate", gt=0.0, le=100.0)]
-Beta = Annotated[float, ranged("decay of a running mean of gradients", ge=0.0, lt=1.0)]
-Epochs = Annotated[int, ranged("passes over the training images", ge=1, le=MOST_EPOCHS)]
-FewEpochs = Annotated[int, ranged("passes over the training images", ge=0, le=MOST_EPOCHS)]
+Rate = Annotated[float, ranged(gt=0.0, le=100.0)]
+Beta = Annotated[float, ranged(ge=0.0, lt=1.0)]
+Epochs = Annotated[int, ranged("epochs", ge=1, le=MOST_EPOCHS)]
+FewEpochs = Annotated[int, ranged("epochs", ge=0, le=MOST_EPOCHS)]
 Batch = Annotated[int, ranged("images", ge=1, le=MOST_BATCH)]
-Threads = Annotated[int, ranged("of a processor", ge=1, le=MOST_THREADS)]
+Threads = Annotated[int, ranged("threads", ge=1, le=MOST_THREADS)]
 Width = Annotated[int, ranged(ge=1, le=65_536)]
 Depth = Annotated[int, ranged("blocks", ge=1, le=10_000)]
 Side = Annotated[int, ranged("tokens", ge=1, le=2048)]
@@ -73,22 +61,13 @@ Seed = Annotated[int, ranged(ge=0, le=MOST_SEED)]
 
 @dataclass(frozen=True)
 class Numbers:
-    """Marks a field of several kinds: every number in it, in lists and mappings too, is `least` to `most`.
-
-    `about` is what the field's description says before the range; without it another place says the range.
-    """
+    """Marks a field of several kinds: every number in it, in lists and mappings too, is `least` to `most`."""
 
     least: float
     most: float
-    about: str = ""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        made = handler(schema)
-        words = f"{self.about}: {show_number(self.least)} to {show_number(self.most)}"
-        return {**made, "description": words} if self.about else made
 
     def check(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -119,7 +98,13 @@ NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 def refuse(what: str, fix: str, *, at: str = "") -> PydanticCustomError:
     """Return the error a validator raises: what is wrong, the repair, and which word of the model it is `at`."""
-    return PydanticCustomError("refused", "{what}", {"what": what, "fix": fix, "at": at})
+    return PydanticCustomError("refused", "{what}", {"what": what, "fix": fix, **({"at": at} if at else {})})
+
+
+def refuse_all(title: str, problems: Iterable[tuple[str, str, str]]) -> ValidationError:
+    """Return the error a validator raises for several words of a model: the dotted path of each, what, the repair."""
+    details = [InitErrorDetails(type=refuse(what, fix, at=at), loc=(), input=None) for at, what, fix in problems]
+    return ValidationError.from_exception_data(title, details)
 
 
 def refuse_keys(title: str, problems: Iterable[tuple[str, str, str]]) -> ValidationError:

@@ -49,8 +49,8 @@ def parse_rand_augment(text: str) -> RandAugment:
     if not known or beyond or layers < 1 or layers % 1:
         raise refuse(
             f"{text!r} is not understood",
-            "write `rand-m9-inc1`: m magnitude 0 to 10, then as needed mstd (spread, 100 at most), n (layers, 1 to 100), "
-            "p (chance), and inc1",
+            "write `rand-m9-inc1`: m magnitude 0 to 10, then as needed mstd (spread, 100 at most), n (layers, 1 to "
+            "100), p (chance), and inc1",
         )
     return RandAugment(held["m"], held.get("mstd", 0.0), int(layers), held.get("p", 0.5))
 
@@ -58,19 +58,38 @@ def parse_rand_augment(text: str) -> RandAugment:
 class Augment(Model):
     """What a training view may do to an image: crop and flip, then colours and erasing, then mixing in pairs."""
 
-    crop_scale: list[Annotated[float, ranged("share of the area", gt=0.0, le=1.0)]] = Field(
-        [0.35, 1.0], min_length=2, max_length=2
+    crop_scale: list[Annotated[float, ranged(gt=0.0, le=1.0)]] = Field(
+        [0.35, 1.0],
+        min_length=2,
+        max_length=2,
+        description="Smallest and largest share of an image's area that a random crop takes.",
+        examples=[[0.35, 1.0]],
     )
-    crop_ratio: list[Annotated[float, ranged("width to height", ge=0.01, le=100.0)]] = Field(
-        [0.75, 4 / 3], min_length=2, max_length=2
+    crop_ratio: list[Annotated[float, ranged(ge=0.01, le=100.0)]] = Field(
+        [0.75, 4 / 3],
+        min_length=2,
+        max_length=2,
+        description="Smallest and largest width to height of a random crop.",
+        examples=[[0.75, 1.33]],
     )
-    flip: Share = 0.5
-    rand_augment: str | None = Field(None, json_schema_extra={"pattern": RAND_AUGMENT})
-    color_jitter: Annotated[float, ranged(ge=0.0, le=10.0)] = 0.0
-    erasing: Share = 0.0
-    mixup: Weight = 0.0
-    cutmix: Weight = 0.0
-    mix_targets: Literal["linear"] | None = None
+    flip: Share = Field(0.5, description="Chance that an image is mirrored.", examples=[0.5])
+    rand_augment: str | None = Field(
+        None,
+        json_schema_extra={"pattern": RAND_AUGMENT},
+        description="RandAugment in timm's notation: m magnitude, mstd its spread, n layers, p chance; null does none.",
+        examples=["rand-m9-mstd0.5-inc1"],
+    )
+    color_jitter: Annotated[float, ranged(ge=0.0, le=10.0)] = Field(
+        0.0, description="How far brightness, contrast and saturation may change.", examples=[0.4]
+    )
+    erasing: Share = Field(0.0, description="Chance that a rectangle of an image is erased.", examples=[0.25])
+    mixup: Weight = Field(0.0, description="Alpha of mixup's beta distribution; 0 mixes none.", examples=[0.8])
+    cutmix: Weight = Field(0.0, description="Alpha of CutMix's beta distribution; 0 mixes none.", examples=[1.0])
+    mix_targets: Literal["linear"] | None = Field(
+        None,
+        description="linear mixes the teacher's cached outputs as the images are mixed; null refuses the two together.",
+        examples=["linear"],
+    )
 
     @field_validator("rand_augment")
     @classmethod
@@ -102,37 +121,87 @@ class SourceWords:
 SOURCE_WORDS = read_words("source", SourceWords)
 
 
-Workers = Annotated[int | Literal["auto"], Numbers(0, MOST_THREADS, "auto, or threads that load images")]
+Workers = Annotated[int | Literal["auto"], Numbers(0, MOST_THREADS)]
 
 
 class Data(Model):
-    source: Annotated[str, OneOf(tuple(SOURCE_WORDS))]
-    root: str | None = Field(None, json_schema_extra=ASIDE)
+    source: Annotated[str, OneOf(tuple(SOURCE_WORDS))] = Field(
+        description="Where images come from: a folder of class folders (or an archive of one), or the digits of "
+        "scikit-learn, which need no download.",
+        examples=["digits"],
+    )
+    root: str | None = Field(
+        None,
+        json_schema_extra=ASIDE,
+        description="The folder or archive of source: folder; `${VARIABLE}` is read from the environment.",
+        examples=["${XP_DATA}/imagenet100"],
+    )
     boxes: str | None = Field(
         None,
         json_schema_extra=ASIDE,
-        description="where the objects lie in the images of root, in pixels of the originals: a folder of PASCAL VOC "
-        ".xml files or of mask .png files, or a .csv with image,xmin,ymin,xmax,ymax; maps are held against them",
+        description="Where the objects lie in the images of root, in pixels of the originals: a folder of PASCAL VOC "
+        ".xml files or of mask .png files, or a .csv with image,xmin,ymin,xmax,ymax; maps are held against them.",
+        examples=["boxes.csv"],
     )
-    image_size: Annotated[int, ranged("side of what a network sees, in pixels", ge=8, le=2048)] = 224
-    split: str = "60/20/20"
+    image_size: Annotated[int, ranged("pixels", ge=8, le=2048)] = Field(
+        224, description="Side of what the student sees.", examples=[224]
+    )
+    split: str = Field(
+        "60/20/20",
+        description="Train/val/test in whole per cent, each class apart, by the images' content.",
+        examples=["60/20/20"],
+    )
     given: Literal["merge", "test"] = Field(
-        "merge", description="train, val, test folders of the set: merge them, or keep test (else val) as the test part"
+        "merge",
+        description="Where the set has train, val, test folders: merge them, or keep test (else val) as the test part.",
+        examples=["test"],
     )
-    split_seed: Seed = 0
-    view_seed: Annotated[int | Literal["run"], Numbers(0, MOST_SEED, "run, or a seed")] = 0
-    views: Annotated[int, ranged("different views of an image", ge=1, le=MOST_EPOCHS)] | None = None
-    short_side: Annotated[int, ranged("short side of the packed image, in pixels; never enlarged", ge=8, le=4096)] = 256
-    format: Literal["raw", "jpeg"] = "raw"
-    broken: Literal["stop", "skip"] = "stop"
-    nested: bool = False
-    classes: list[str] | None = None
-    augment: Augment = Augment()
+    split_seed: Seed = Field(0, description="Seed of the split.", examples=[0])
+    view_seed: Annotated[int | Literal["run"], Numbers(0, MOST_SEED)] = Field(
+        0, description="Seed of the augmented views, the same for all arms; run takes the run's own.", examples=[0]
+    )
+    views: Annotated[int, ranged("views", ge=1, le=MOST_EPOCHS)] | None = Field(
+        None,
+        description="Different augmented views of each image, used in turn, so that a teacher's outputs can be kept; "
+        "null makes a fresh one each epoch.",
+        examples=[10],
+    )
+    short_side: Annotated[int, ranged("pixels", ge=8, le=4096)] = Field(
+        256, description="Short side of the packed images; they are never enlarged.", examples=[256]
+    )
+    format: Literal["raw", "jpeg"] = Field(
+        "raw", description="How images are packed: raw pixels, or JPEG, which is smaller and slower.", examples=["jpeg"]
+    )
+    broken: Literal["stop", "skip"] = Field(
+        "stop", description="What to do at an image that cannot be read.", examples=["skip"]
+    )
+    nested: bool = Field(
+        False,
+        description="Whether splits of other shares have the same test images, so that they can be compared.",
+        examples=[True],
+    )
+    classes: list[str] | None = Field(
+        None,
+        description="Class folders to use, in the order of their labels; null takes all.",
+        examples=[["n01440764", "n02102040"]],
+    )
+    augment: Augment = Field(Augment(), description="What a training view may do to an image.")
     # 224 of 256 pixels, the usual evaluation on ImageNet.
-    crop_share: Annotated[float, ranged("share of the short side that evaluation looks at", gt=0.0, le=1.0)] = 0.875
-    interpolation: Interpolation = Field("bicubic", description="how crops are resized, antialiased")
-    cache: Literal["auto", "jpeg", "raw", "device"] = Field("auto", json_schema_extra=ASIDE)
-    workers: Workers = Field("auto", json_schema_extra=ASIDE)
+    crop_share: Annotated[float, ranged(gt=0.0, le=1.0)] = Field(
+        0.875, description="Share of the short side that evaluation looks at, in the middle.", examples=[0.875]
+    )
+    interpolation: Interpolation = Field(
+        "bicubic", description="How crops are resized, antialiased.", examples=["bicubic"]
+    )
+    cache: Literal["auto", "jpeg", "raw", "device"] = Field(
+        "auto",
+        json_schema_extra=ASIDE,
+        description="Where images are kept while training: as JPEG, decoded in memory (raw), or on the GPU (device).",
+        examples=["auto"],
+    )
+    workers: Workers = Field(
+        "auto", json_schema_extra=ASIDE, description="Threads that load images; auto tries.", examples=[2]
+    )
 
     @field_validator("split")
     @classmethod
@@ -194,7 +263,7 @@ class Data(Model):
 
 
 def _split_fix(text: str) -> str:
-    """What comes near to a split is put right: other signs between the parts, shares for per cent, two parts for three."""
+    """What comes near to a split is put right: other signs between the parts, shares for per cent."""
     found = re.fullmatch(r"(\d{1,3}(?:\.\d+)?|0?\.\d+)" + r"\s*[%/,:;-]+\s*(\d{1,3}|0?\.\d+)" * 2 + "%?", text.strip())
     parts = [float(part) * (100 if float(part) < 1 else 1) for part in found.groups()] if found else []
     fits = len(parts) == 3 and round(sum(parts)) == 100 and parts[0] >= 1 and parts[2] >= 1

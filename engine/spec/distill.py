@@ -39,18 +39,24 @@ class TemperatureSchedule(Model):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    start: Positive = Field(alias="from")
-    end: Positive = Field(alias="to")
-    schedule: Literal["linear", "cosine"] = "linear"
-    by: Literal["step", "epoch"] = "step"
+    start: Positive = Field(alias="from", description="The temperature at the beginning.", examples=[8.0])
+    end: Positive = Field(alias="to", description="The temperature at the end.", examples=[1.0])
+    schedule: Literal["linear", "cosine"] = Field(
+        "linear", description="The course between the two.", examples=["linear"]
+    )
+    by: Literal["step", "epoch"] = Field(
+        "step", description="Whether it changes with every step, or once an epoch.", examples=["step"]
+    )
 
 
 class EntropyMatch(Model):
     """The temperature at which the teacher's mean entropy is that of another teacher, taken at temperature `at`."""
 
-    match: Literal["entropy"]
-    reference: Teacher
-    at: Positive = 1.0
+    match: Literal["entropy"] = Field(
+        description="entropy: the temperature at which the teacher is as unsure as the reference.", examples=["entropy"]
+    )
+    reference: Teacher = Field(description="The teacher whose entropy is matched; it teaches nobody.")
+    at: Positive = Field(1.0, description="The temperature at which the reference's entropy is taken.", examples=[1.0])
 
 
 def _temperature_tag(value: Any) -> str:
@@ -78,15 +84,32 @@ class Distill(Model):
     Temperature and options hold the numbers that are used, and count as unset where a spec gives none.
     """
 
-    loss: Annotated[str, OneOf(tuple(LOSS_WORDS))] = "hinton"
-    temperature: Temperature = Field(None, validate_default=True, description="left out: the loss's own")
-    weight: Weight | None = None
-    label_weight: Weight | None = None
-    until: Annotated[float, ranged("share of the epochs that are distilled", gt=0.0, le=1.0)] = 1.0
+    loss: Annotated[str, OneOf(tuple(LOSS_WORDS))] = Field(
+        "hinton",
+        description="The distillation loss: hinton is the KL divergence of softened outputs; ce is labels alone.",
+        examples=["hinton"],
+    )
+    temperature: Temperature = Field(
+        None,
+        validate_default=True,
+        description="What logits are divided by before the softmax: a number, a course `{from: 8, to: 1}`, or `{match: "
+        "entropy, reference: {...}}`; left out: the loss's own.",
+        examples=[2.0],
+    )
+    weight: Weight | None = Field(
+        None, description="Weight of the teacher's part of the loss; null takes the loss's own.", examples=[0.9]
+    )
+    label_weight: Weight | None = Field(
+        None, description="Weight of the labels' part of the loss; null takes the loss's own.", examples=[0.1]
+    )
+    until: Annotated[float, ranged(gt=0.0, le=1.0)] = Field(
+        1.0, description="Share of the epochs that are distilled; after it labels alone teach.", examples=[0.5]
+    )
     options: Annotated[dict[str, float | None], Numbers(-1e6, 1e6)] = Field(
         None,
         validate_default=True,
-        description="the loss's own hyper-parameters, at most 1,000,000; those left out are its defaults",
+        description="The loss's own hyper-parameters, by its paper's names; those left out are its defaults.",
+        examples=[{"alpha": 1.0, "beta": 8.0}],
     )
 
     @model_validator(mode="before")

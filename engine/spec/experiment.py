@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from engine.spec.base import ASIDE, LATER, NAME, Model, Seed, ranged, refuse
+from engine.spec.base import ASIDE, LATER, NAME, Model, Seed, ranged, refuse, refuse_all
 from engine.spec.data import SOURCE_WORDS, Data
 from engine.spec.distill import LOSS_WORDS, Distill, EntropyMatch
 from engine.spec.network import Student
@@ -21,30 +21,38 @@ from engine.spec.training import Explain, Measure, Resources, Train
 
 
 class Claim(Model):
-    id: str = Field(pattern=NAME)
-    text: str
-    metric: str
-    arm: str
-    against: str
-    expect: Literal["greater", "less", "not_worse"]
-    margin: Annotated[float, ranged("in the metric's own unit", ge=0.0, le=1e18)] | None = None
+    id: str = Field(pattern=NAME, description="A name of its own for the claim.", examples=["sparse_is_better"])
+    text: str = Field(description="The claim in a sentence.", examples=["It is better."])
+    metric: str = Field(description="The metric it is about, as xp sql names it.", examples=["test_top1"])
+    arm: str = Field(description="The arm that the claim is about.")
+    against: str = Field(description="The arm it is compared with.")
+    expect: Literal["greater", "less", "not_worse"] = Field(
+        description="What the arm's metric is to be, beside the other's; not_worse is by no more than margin.",
+        examples=["greater"],
+    )
+    margin: Annotated[float, ranged(ge=0.0, le=1e18)] | None = Field(
+        None,
+        description="By how much, in the metric's own unit: 0.01 of an accuracy is one point; null is 0.",
+        examples=[0.01],
+    )
 
 
 class Settings(Model):
     """Everything that decides one run but for its seed: what an arm or a matrix point may change."""
 
-    data: Data
-    student: Student
-    teacher: Teacher | None = None
-    distill: Distill = Distill()
-    train: Train = Train()
-    prune: Prune | None = None
+    data: Data = Field(description="The images: where they are, how they are split and augmented.")
+    student: Student = Field(description="The network that is trained and reported.")
+    teacher: Teacher | None = Field(None, description="The network that the student learns from; null is none.")
+    distill: Distill = Field(Distill(), description="How the student learns from its teacher.")
+    train: Train = Field(Train(), description="How the student is trained.")
+    prune: Prune | None = Field(None, description="How much of the trained student is taken away; null is nothing.")
     quantize: Quantize | None = Field(
-        None, json_schema_extra=LATER, description="the trained (and pruned) network in 8-bit numbers, on the CPU"
-    )
-    measure: Measure = Measure()
-    explain: Explain = Explain()
-    resources: Resources = Field(Resources(), json_schema_extra=ASIDE)
+        None, json_schema_extra=LATER, description="The trained (and pruned) network in 8-bit numbers on the CPU; null "
+        "leaves it as it is.",
+    )  # fmt: skip
+    measure: Measure = Field(Measure(), description="How speed and memory of inference are measured.")
+    explain: Explain = Field(Explain(), description="Maps of where the network looks.")
+    resources: Resources = Field(Resources(), json_schema_extra=ASIDE, description="What a job may use.")
 
     @model_validator(mode="after")
     def _mixing_fits(self) -> Settings:
@@ -150,8 +158,9 @@ class ReportLook(Model):
     columns: list[str] | None = Field(
         None,
         min_length=1,
-        description="metrics that the tables of results show, in this order, as xp sql names them in `results`; absent "
-        "= those that the runs have figures of. test_top1 brings its change against the baseline",
+        description="Metrics that the tables of results show, in this order, as xp sql names them in `results`; null "
+        "shows those that the runs have figures of. test_top1 brings its change against the baseline.",
+        examples=[["test_top1", "params", "macs"]],
     )
 
 
@@ -161,15 +170,36 @@ class Spec(Settings):
     It carries the settings of its cells, in the order of spec/cells.py, once somebody has made them.
     """
 
-    name: str = Field(pattern=NAME)
-    title: str = ""
-    extends: str | None = None
-    seeds: list[Seed] = Field([0], min_length=1)
-    arms: dict[str, dict[str, Any]] = Field({})
-    baseline: str | None = None
-    matrix: dict[str, list[Any]] = Field({})
-    claims: list[Claim] = Field([])
-    report: ReportLook = ReportLook()
+    name: str = Field(
+        pattern=NAME,
+        description="Its folder, and its word on the command line: small letters, digits, - and _.",
+        examples=["my_experiment"],
+    )
+    title: str = Field("", description="A heading for the report.", examples=["Sparse attention at small windows"])
+    extends: str | None = Field(
+        None,
+        description="A file that this one is laid over, relative to it: mappings merge, this file wins, lists replace.",
+        examples=["_base.yaml"],
+    )
+    seeds: list[Seed] = Field(
+        [0], min_length=1, description="Seeds of the repeated runs of every arm; each gives one.", examples=[[0, 1, 2]]
+    )
+    arms: dict[str, dict[str, Any]] = Field(
+        {},
+        description="The variants compared: a name for each, and what it changes, as dotted paths or nested mappings; "
+        "`extends: ARM` builds on another, `controls: [scratch]` adds controls of a pruned one.",
+        examples=[{"original": {}, "pruned": {"prune.ratio": 0.2}}],
+    )
+    baseline: str | None = Field(None, description="The arm that the others are compared with.", examples=["original"])
+    matrix: dict[str, list[Any]] = Field(
+        {},
+        description="Settings that are varied for all arms: a dotted path with the list of its values; every "
+        "combination is run.",
+        examples=[{"data.split": ["60/20/20", "80/10/10"]}],
+    )
+    claims: list[Claim] = Field([], description="What is expected beforehand, for xp check to decide.")
+    report: ReportLook = Field(ReportLook(), description="How the report looks; no part of any id.")
+
     _cells: tuple[Settings, ...] = PrivateAttr(())
     _doubts: tuple[str, ...] = PrivateAttr(())
 
@@ -232,11 +262,17 @@ class Spec(Settings):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Spec:
+        problems = list(self._unknown_arms())
+        if problems:
+            raise refuse_all("arms", problems)
+        return self
+
+    def _unknown_arms(self) -> Iterator[tuple[str, str, str]]:
+        """Yield path, what and fix of each word that names an arm which is none."""
         if self.baseline is not None and self.baseline not in self.arm_names:
-            raise refuse(f"{self.baseline!r} is no arm", hint_word(self.baseline, self.arm_names), at="baseline")
+            yield "baseline", f"baseline {self.baseline!r} is no arm", hint_word(self.baseline, self.arm_names)
         for place, claim in enumerate(self.claims):
             for word, arm in (("arm", claim.arm), ("against", claim.against)):
                 if arm not in self.arm_names:
                     what = f"claim {claim.id!r} names {arm!r}, no arm here"
-                    raise refuse(what, hint_word(arm, self.arm_names), at=f"claims.{place}.{word}")
-        return self
+                    yield f"claims.{place}.{word}", what, hint_word(arm, self.arm_names)

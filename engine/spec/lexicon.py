@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from engine.spec.base import Numbers, Unit, show_number
+from engine.spec.base import Numbers, show_number
 from engine.spec.experiment import Spec
 from engine.spec.registries import OneOf
 
@@ -71,9 +71,13 @@ class Term:
         return self.facts.choices[0] if self.facts.choices else None
 
 
-@cache
 def all_terms(root: type[BaseModel] = Spec) -> Mapping[str, Term]:
     """Return every word by its dotted path, sections before what is in them; an entry of a list by `name.word`."""
+    return _terms_of(root)
+
+
+@cache
+def _terms_of(root: type[BaseModel]) -> Mapping[str, Term]:
     found: dict[str, Term] = {}
     for term in _walk(root, "", ()):
         found[term.path] = _both(found[term.path], term) if term.path in found else term
@@ -107,7 +111,7 @@ def _walk(model: type[BaseModel], prefix: str, seen: tuple[type[BaseModel], ...]
 
 
 def _term(path: str, info: FieldInfo, model: type[BaseModel]) -> Term:
-    facts = _merge([_of_marks(info.metadata), *_of_annotation(info.annotation)])
+    facts = _merge([Facts(unit=_unit_of(info)), _of_marks(info.metadata), *_of_annotation(info.annotation)])
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, Mapping) else {}
     default = ... if info.default is PydanticUndefined else info.default
     about = info.description or ""
@@ -149,11 +153,9 @@ def _of_marks(marks: Iterable[Any]) -> Facts:
     facts = Facts()
     for mark in marks:
         if isinstance(mark, FieldInfo):
-            facts = _merge([facts, _of_marks(mark.metadata)])
+            facts = _merge([facts, Facts(unit=_unit_of(mark)), _of_marks(mark.metadata)])
         elif isinstance(mark, OneOf):
             facts = replace(facts, choices=mark.words)
-        elif isinstance(mark, Unit):
-            facts = replace(facts, unit=mark.name)
         elif isinstance(mark, Numbers):
             facts = replace(facts, least=mark.least, most=mark.most)
         elif isinstance(mark, MinLen | Len):
@@ -161,6 +163,11 @@ def _of_marks(marks: Iterable[Any]) -> Facts:
         elif not isinstance(mark, MaxLen):
             facts = replace(facts, **_bounds(mark))
     return facts
+
+
+def _unit_of(info: FieldInfo) -> str:
+    extra = info.json_schema_extra
+    return str(extra.get("unit", "")) if isinstance(extra, Mapping) else ""
 
 
 def _bounds(mark: Any) -> dict[str, Any]:

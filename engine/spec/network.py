@@ -17,27 +17,71 @@ from engine.spec.synonyms import hint_word, meant_words
 class WindowAttention(Model):
     """TinyViT's own dense attention inside each window."""
 
-    kind: Literal["window"] = "window"
+    kind: Literal["window"] = Field(
+        "window", description="window: TinyViT's own dense attention inside each window.", examples=["window"]
+    )
     # auto is among paths that are equal; who names one means to run it, and another one has other speeds.
-    backend: Literal["auto", "triton"] = Field("auto", json_schema_extra={**ASIDE, "counted": ["triton"]})
+    backend: Literal["auto", "triton"] = Field(
+        "auto",
+        json_schema_extra={**ASIDE, "counted": ["triton"]},
+        description="How it is computed, never what comes out but for rounding.",
+        examples=["auto"],
+    )
 
 
 class LongformerAttention(Model):
     """Neighbourhood and global tokens inside each window; a list gives stages 1, 2, 3, one value is clipped to each."""
 
-    kind: Literal["longformer"]
-    pattern: Annotated[str, OneOf(tuple(PATTERNS))] = "slide"
-    radius: PerStage = None
-    globals: PerStage = None
-    tile: PerStage = None
-    select: Annotated[str, OneOf(tuple(SELECT_WORDS))] = "grid"
-    projections: Literal["dual", "shared"] = "dual"
-    bias: Literal["shared", "separate", "none"] = "shared"
-    combine: Literal["joint", "sum", "mean"] = "joint"
-    stages: list[Literal[1, 2, 3]] = Field([1, 2, 3])
+    kind: Literal["longformer"] = Field(
+        description="longformer: a neighbourhood and global tokens.", examples=["longformer"]
+    )
+    pattern: Annotated[str, OneOf(tuple(PATTERNS))] = Field(
+        "slide",
+        description="Whom a token sees nearby: slide (a square about it), block (its tile), row (before and after it "
+        "in raster order).",
+        examples=["block"],
+    )
+    radius: PerStage = Field(
+        None,
+        description="Tokens to each side that slide and row see; null takes 2 in windows up to 7, else 3.",
+        examples=[2],
+    )
+    globals: PerStage = Field(
+        None, description="Global tokens of a window; null takes 4 in windows up to 14, else 16.", examples=[4]
+    )
+    tile: PerStage = Field(
+        None,
+        description="Side of a tile of block, in tokens; null takes the window's largest divisor up to 7, the window "
+        "itself where none is 4 or more.",
+        examples=[7],
+    )
+    select: Annotated[str, OneOf(tuple(SELECT_WORDS))] = Field(
+        "grid",
+        description="How global tokens are chosen: grid (fixed places), previous (most attended by the block before), "
+        "norm (largest L2 norm), learned (a score), pooled (means of grid cells), none.",
+        examples=["learned"],
+    )
+    projections: Literal["dual", "shared"] = Field(
+        "dual", description="Whether global tokens have a second set of projections.", examples=["shared"]
+    )
+    bias: Literal["shared", "separate", "none"] = Field(
+        "shared", description="The relative position bias of global tokens' rows.", examples=["none"]
+    )
+    combine: Literal["joint", "sum", "mean"] = Field(
+        "joint",
+        description="How an ordinary token joins neighbourhood and globals: one softmax over both, or the sum or mean "
+        "of two.",
+        examples=["sum"],
+    )
+    stages: list[Literal[1, 2, 3]] = Field(
+        [1, 2, 3], description="Stages with this attention; the others keep windows.", examples=[[2, 3]]
+    )
     # auto is among paths that are equal; who names one means to run it, and another one has other speeds.
     backend: Literal["auto", "reference", "sdpa", "triton", "bands"] = Field(
-        "auto", json_schema_extra={**ASIDE, "counted": ["reference", "sdpa", "triton", "bands"]}
+        "auto",
+        json_schema_extra={**ASIDE, "counted": ["reference", "sdpa", "triton", "bands"]},
+        description="How it is computed, never what comes out but for rounding.",
+        examples=["auto"],
     )
 
     @field_validator("radius", "globals", "tile")
@@ -63,17 +107,47 @@ Attention = Annotated[WindowAttention | LongformerAttention, Field(discriminator
 class Network(Model):
     """What a student, a teacher and an assistant share: which network, and its sizes where they are free."""
 
-    arch: str
-    dims: list[Width] | None = Field(None, min_length=4, max_length=4)
-    depths: list[Depth] | None = Field(None, min_length=4, max_length=4)
-    heads: list[Width] | None = Field(None, min_length=4, max_length=4)
-    windows: list[Side] | None = Field(None, min_length=4, max_length=4)
-    attention: Attention = WindowAttention()
-    padding: Literal["mask", "timm"] = "mask"
-    drop_path: Ratio | None = None
-    options: Annotated[
-        dict[str, bool | int | float | str | list[int]], Numbers(-1e9, 1e9, "of timm's constructor, numbers")
-    ] = Field({})
+    arch: str = Field(
+        description="The network: tiny_vit_5m, tiny_vit_11m, tiny_vit_21m, tiny_vit (with dims, depths and heads), or "
+        "`timm/NAME`.",
+        examples=["tiny_vit_5m"],
+    )
+    dims: list[Width] | None = Field(
+        None,
+        min_length=4,
+        max_length=4,
+        description="Channels of a tiny_vit's four stages.",
+        examples=[[16, 32, 48, 64]],
+    )
+    depths: list[Depth] | None = Field(
+        None, min_length=4, max_length=4, description="Blocks of a tiny_vit's four stages.", examples=[[1, 1, 2, 1]]
+    )
+    heads: list[Width] | None = Field(
+        None, min_length=4, max_length=4, description="Attention heads of a tiny_vit's stages.", examples=[[1, 2, 3, 4]]
+    )
+    windows: list[Side] | None = Field(
+        None,
+        min_length=4,
+        max_length=4,
+        description="Side of the attention windows of a tiny_vit's stages, in tokens; the first is unused, stage 0 is "
+        "convolutional; null takes timm's.",
+        examples=[[7, 7, 14, 7]],
+    )
+    attention: Attention = Field(WindowAttention(), description="The attention of a tiny_vit.")
+    padding: Literal["mask", "timm"] = Field(
+        "mask", description="Whether windows mask the padding at the border, or attend to it as timm does.",
+        examples=["mask"],
+    )  # fmt: skip
+    drop_path: Ratio | None = Field(
+        None, description="Chance that the last block's residual branch is left out in training "
+        "(stochastic depth), rising from 0 over the blocks; null takes the network's own.",
+        examples=[0.1],
+    )  # fmt: skip
+    options: Annotated[dict[str, bool | int | float | str | list[int]], Numbers(-1e9, 1e9)] = Field(
+        {},
+        description="Arguments of a timm network's constructor, by timm's names.",
+        examples=[{"depths": [1, 1, 3, 1]}],
+    )
 
     @field_validator("options", mode="before")
     @classmethod
@@ -94,7 +168,7 @@ class Network(Model):
         if free and not (self.dims and self.depths and self.heads):
             absent = next(word for word in ("dims", "depths", "heads") if not getattr(self, word))
             example = type(self).model_fields[absent].examples
-            fix = f"add `{absent}: {example[0] if example else '[1, 1, 1, 1]'}`: dims, depths and heads, four entries each"
+            fix = f"add `{absent}: {example[0] if example else ''}`: dims, depths and heads, four entries each"
             raise refuse("arch 'tiny_vit' has free sizes", fix, at="arch")
         if not self.arch.startswith("tiny_vit"):
             self._refuse_tiny_vit_words()
@@ -114,7 +188,11 @@ class Network(Model):
 
 
 class Student(Network):
-    weights: str = "none"
+    weights: str = Field(
+        "none",
+        description="What training begins from: none (random), pretrained, or a .safetensors file.",
+        examples=["none"],
+    )
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Student:
@@ -124,6 +202,8 @@ class Student(Network):
 
 def _network_hint(arch: str) -> str:
     """A bare name of timm's, one of another library, or one of our own with timm's suffix, is known for what it is."""
+    if not arch:
+        return "write `tiny_vit_5m`, another tiny_vit, or timm/<name>"
     bare = arch.rpartition("/")[2]
     found = [name for name in (f"timm/{bare}", f"timm/{bare.lower()}") if name in known_networks()]
     found = (
@@ -135,7 +215,9 @@ def _network_hint(arch: str) -> str:
         return closest_hint(arch, known_networks())
     hint = closest_hint(f"timm/{arch}", known_networks())
     ours = closest_hint(arch, TINY_VITS)
-    return hint if hint.startswith("did") and not ours.startswith("did") else f"{ours} (or timm/<name>)"
+    if ours.startswith("did"):
+        return f"{ours} (or timm/<name>)"
+    return hint if hint.startswith("did") else "write `tiny_vit_5m`, another tiny_vit, or timm/<name>"
 
 
 def check_weights(arch: str, weights: str) -> None:

@@ -24,20 +24,26 @@ FORMS = ("claim", "across", "effect", "computed", "text")
 class Across(Model):
     """Two arms of any experiments on one metric, as a claim of a spec says it of two arms of its own."""
 
-    arm: Place
-    against: Place
-    metric: str
-    expect: Literal["greater", "less", "not_worse"]
-    margin: Annotated[float, ranged("in the metric's own unit", ge=0.0, le=1e18)] | None = None
+    arm: Place = Field(description="EXPERIMENT/ARM that it is about.", examples=["quickstart/sparse"])
+    against: Place = Field(description="EXPERIMENT/ARM that it is compared with.", examples=["quickstart/original"])
+    metric: str = Field(description="The metric, as xp sql names it.", examples=["test_top1"])
+    expect: Literal["greater", "less", "not_worse"] = Field(
+        description="What the arm's metric is to be, beside the other's.", examples=["greater"]
+    )
+    margin: Annotated[float, ranged(ge=0.0, le=1e18)] | None = Field(
+        None, description="By how much, in the metric's own unit; null is 0.", examples=[0.01]
+    )
 
 
 class Contrast(Model):
     """An effect of a factorial, by the arms that count for it and those that count against it."""
 
-    experiment: str = Field(pattern=NAME)
-    plus: list[str] = Field(min_length=1)
-    minus: list[str] = Field(min_length=1)
-    expect: Literal["greater", "less"]
+    experiment: str = Field(pattern=NAME, description="The experiment with the factorial.", examples=["quickstart"])
+    plus: list[str] = Field(min_length=1, description="Arms that count for the effect.", examples=[["sparse"]])
+    minus: list[str] = Field(min_length=1, description="Arms that count against it.", examples=[["original"]])
+    expect: Literal["greater", "less"] = Field(
+        description="Whether the effect is above or below 0.", examples=["greater"]
+    )
 
 
 class Decider(Model):
@@ -47,12 +53,16 @@ class Decider(Model):
     the paper's words alone decide, and no run can. `opposite`: the saying holds where this is refuted.
     """
 
-    claim: Place | None = None
-    across: Across | None = None
-    effect: Contrast | None = None
-    computed: Counting | None = None
-    text: Literal["holds", "undecided"] | None = None
-    opposite: bool = False
+    claim: Place | None = Field(
+        None, description="EXPERIMENT/ID: a claim of a spec.", examples=["quickstart/sparse_keeps_up"]
+    )
+    across: Across | None = Field(None, description="A comparison of arms of any experiments.")
+    effect: Contrast | None = Field(None, description="An effect of a factorial.")
+    computed: Counting | None = Field(None, description="Arithmetic that xp does.", examples=["throughputs"])
+    text: Literal["holds", "undecided"] | None = Field(
+        None, description="The verdict where the paper's words alone decide, and no run can.", examples=["holds"]
+    )
+    opposite: bool = Field(False, description="Whether the saying holds where this is refuted.", examples=[True])
 
     @model_validator(mode="after")
     def _is_one(self) -> Decider:
@@ -70,17 +80,17 @@ class Saying(Model):
     nothing can.
     """
 
-    id: str = Field(pattern=NAME)
-    says: str
-    printed: str = ""
-    needs: str = ""
-    decided_by: list[Decider] = Field([])
+    id: str = Field(pattern=NAME, description="A name of its own.", examples=["sparse_is_faster"])
+    says: str = Field(description="What the paper says, in one sentence.", examples=["It is faster."])
+    printed: str = Field("", description="What stands in the paper.", examples=["14 % faster"])
+    needs: str = Field("", description="What would have to be run, or why nothing can decide it.", examples=["a GPU"])
+    decided_by: list[Decider] = Field([], description="What decides it; all of them.")
 
 
 class Sayings(Model):
     """A file of them, in the paper's order."""
 
-    sayings: list[Saying] = Field(min_length=1)
+    sayings: list[Saying] = Field(min_length=1, description="The sayings, in the paper's order.")
 
     @field_validator("sayings")
     @classmethod
@@ -95,20 +105,26 @@ class Sayings(Model):
 class Conditions(Model):
     """Under what a paper ran: a run under others stands beside none of its figures."""
 
-    image_size: int | None = Field(None, ge=8, le=2048)
-    classes: int | None = Field(None, ge=2, le=1_000_000)
-    epochs: int | None = Field(None, ge=1, le=1_000_000)
+    image_size: int | None = Field(None, ge=8, le=2048, description="Side of its images, in pixels.", examples=[224])
+    classes: int | None = Field(None, ge=2, le=1_000_000, description="Classes of its data.", examples=[100])
+    epochs: int | None = Field(None, ge=1, le=1_000_000, description="Epochs of its trainings.", examples=[10])
 
 
 class Paper(Model):
     """Experiments in a paper's order, each the file of a spec; its claims and its inconsistencies, files of sayings."""
 
-    title: str
-    experiments: list[str] = Field(min_length=1)
-    claims: str | None = None
-    inconsistencies: str | None = None
-    conditions: Conditions = Conditions()
-    notes: list[str] = Field([])
+    title: str = Field(description="The paper's title.", examples=["Sparse attention in small networks"])
+    experiments: list[str] = Field(
+        min_length=1, description="Files of its specs, in its order.", examples=[["phase1.yaml", "phase2.yaml"]]
+    )
+    claims: str | None = Field(None, description="The file of what it says.", examples=["paper/claims.yaml"])
+    inconsistencies: str | None = Field(
+        None, description="The file of where it contradicts itself.", examples=["paper/inconsistencies.yaml"]
+    )
+    conditions: Conditions = Field(
+        Conditions(), description="Under what it ran: runs under others stand beside none of its figures."
+    )
+    notes: list[str] = Field([], description="Sentences that its report ends with.", examples=[["On one machine."]])
 
     @field_validator("experiments")
     @classmethod

@@ -18,51 +18,63 @@ MASKS = ("unstructured", "2:4")
 
 
 class Prune(Model):
-    ratio: Ratio = 0.0
+    ratio: Ratio = Field(0.0, description="Share that is taken away; 0 is none.", examples=[0.2])
     of: Literal["params", "macs", "units", "latency"] = Field(
         "params",
-        description="of what the ratio is a share; latency: of one image on the CPU with the first of measure.threads, "
-        "foretold from what the network's operators take on the machine that prunes, and then measured",
+        description="Of what the ratio is a share; latency: of one image on the CPU with the first of measure.threads, "
+        "foretold from what the network's operators take on the machine that prunes, and then measured.",
+        examples=["macs"],
     )
     method: Literal["structured", "unstructured", "2:4"] = Field(
         "structured",
         description="structured makes layers smaller; unstructured and 2:4 (two of each four weights along the input) "
         "set weights to zero and keep them there: no parameter, memory or time is saved by a runtime that does not "
-        "look for zeros",
+        "look for zeros.",
+        examples=["structured"],
     )
-    criterion: Annotated[str, one_of("criterion")] = "taylor"
+    criterion: Annotated[str, one_of("criterion")] = Field(
+        "taylor", description="How units or weights are ranked: the least important go first.", examples=["l1"]
+    )
     scope: Literal["layer", "global"] = Field(
         "layer",
         json_schema_extra=LATER,
-        description="layer: each layer gives the same share; global: units of one kind are ranked over all layers",
+        description="layer: each layer gives the same share; global: units of one kind are ranked over all layers.",
+        examples=["global"],
     )
     when: Literal["after", "gradual", "before"] = Field(
         "after",
         json_schema_extra=LATER,
-        description="after the training; gradual: masks that grow by a cubic schedule over the first 70 % of the "
-        "recovery; before: of the first weights, which are then trained for train.epochs and prune.recover_epochs",
+        description="after: once the training ends; gradual: masks that grow by a cubic schedule over the first "
+        "70 % of the recovery; before: of the first weights, which are then trained for train.epochs and "
+        "prune.recover_epochs.",
+        examples=["after"],
     )
     control: Control | None = Field(
         None,
         json_schema_extra=LATER,
-        description="of the pruned arm with all else the same: scratch has its widths (or mask) and new weights, "
-        "none_longer is not pruned, both for the same epochs in all; random takes away the same by chance",
+        description="Of the pruned arm with all else the same: scratch has its widths (or mask) and new weights, "
+        "none_longer is not pruned, both for the same epochs in all; random takes away the same by chance.",
+        examples=["scratch"],
     )
     embedding: bool = Field(
         False,
         json_schema_extra=LATER,
-        description="channels of the residual stream go too, where batch norms alone lie on it: all stages of "
+        description="Whether channels of the residual stream go too, where batch norms alone lie on it: all stages of "
         "MobileNet, EfficientNet and ResNet, the first of a TinyViT; under a layer norm one channel's going changes "
-        "the others, so that ViT, ConvNeXt and the like are refused",
+        "the others, so that ViT, ConvNeXt and the like are refused.",
+        examples=[True],
     )
     round_to: Annotated[int, ranged(ge=1, le=1024)] = Field(
         ROUND_TO,
         json_schema_extra=LATER,
-        description="wide layers (128 units or more, and four times this) keep a multiple of so many units; 8: what "
-        "vector units take; 16 and 32 are faster in some runtimes and come less near to the share",
+        description="Wide layers (128 units or more, and four times this) keep a multiple of so many units; 8: what "
+        "vector units take; 16 and 32 are faster in some runtimes and come less near to the share.",
+        examples=[8],
     )
-    recover_epochs: FewEpochs = 2
-    recover_lr: Rate | None = None
+    recover_epochs: FewEpochs = Field(2, description="Epochs of training after the cut.", examples=[2])
+    recover_lr: Rate | None = Field(
+        None, description="Largest learning rate of the recovery; null takes a tenth of train.lr.", examples=[1e-4]
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -21,20 +21,27 @@ class Quantize(Model):
     backend: Literal["onnxruntime", "torchao"] = Field(
         "onnxruntime",
         description="onnxruntime makes an .onnx file that quantises and dequantises around each operator (QDQ), "
-        "torchao a .pt2 file by PT2E for x86",
+        "torchao a .pt2 file by PT2E for x86.",
+        examples=["onnxruntime"],
     )
-    bits: Literal[8] = 8
+    bits: Literal[8] = Field(8, description="Bits of a number.", examples=[8])
     mode: Literal["static", "dynamic"] = Field(
         "static",
         description="static: the ranges of activations are found beforehand on training images; dynamic: for each "
-        "batch anew, while the network runs",
+        "batch anew, while the network runs.",
+        examples=["static"],
     )
-    images: Annotated[int, ranged("training images that static ranges are found on", ge=1, le=10_000)] = IMAGES
-    per_channel: bool = Field(True, description="a scale for each output channel of a weight, else one for all of it")
+    images: Annotated[int, ranged("images", ge=1, le=10_000)] = Field(
+        IMAGES, description="Training images that static ranges are found on.", examples=[128]
+    )
+    per_channel: bool = Field(
+        True, description="Whether each output channel of a weight has a scale of its own.", examples=[True]
+    )
     calibration: Calibration = Field(
         CALIBRATION,
         description="static: minmax covers all that was seen; percentile leaves the outermost 0.01 % away; entropy "
-        "takes the range that loses least information",
+        "takes the range that loses least information.",
+        examples=["minmax"],
     )
 
     @model_validator(mode="after")

@@ -22,8 +22,12 @@ RUN = r"[a-z0-9][a-z0-9_-]*/[a-z0-9][a-z0-9_-]*(/.+)?"
 class Assistant(Network):
     """A smaller teacher between the teacher and the student, trained by this engine."""
 
-    weights: str = "none"
-    train: Train | None = None
+    weights: str = Field(
+        "none",
+        description="What it begins from: none (random), pretrained, or a .safetensors file.",
+        examples=["none"],
+    )
+    train: Train | None = Field(None, description="How it is trained; null as the teacher is, else as the student.")
 
     @model_validator(mode="after")
     def _weights_exist(self) -> Assistant:
@@ -40,29 +44,80 @@ class Teacher(Network):
     `interpolation`, `mean` or `std` say otherwise. `expect` is the accuracy on ImageNet below which it stops the work.
     """
 
-    arch: str = ""
-    weights: str = "none"
-    run: str | None = Field(None, description="EXPERIMENT/ARM, or EXPERIMENT/ARM/CELL: the network of another run")
-    head: Literal["slice", "probe", "finetune"] = "slice"
-    classes: list[str] | None = Field(None, min_length=2)
-    image_size: Annotated[int, ranged("side of what it sees, in pixels", ge=8, le=2048)] | None = None
-    crop_share: Annotated[float, ranged("share of the short side that it looks at", gt=0.0, le=1.0)] | None = None
-    interpolation: Interpolation | None = None
-    mean: list[Annotated[float, ranged("of pixels from 0 to 1", ge=-10.0, le=10.0)]] | None = Field(
-        None, min_length=3, max_length=3
+    arch: str = Field(
+        "", description="The network: a tiny_vit, or `timm/NAME`; empty beside run.", examples=["timm/convnextv2_atto"]
     )
-    std: list[Annotated[float, ranged("of pixels from 0 to 1", gt=0.0, le=10.0)]] | None = Field(
-        None, min_length=3, max_length=3
+    weights: str = Field(
+        "none", description="Its weights: none, pretrained (timm's), or a .safetensors file.", examples=["pretrained"]
     )
-    logit_scale: Positive = 1.0
+    run: str | None = Field(
+        None,
+        description="Another run's network: EXPERIMENT/ARM, or EXPERIMENT/ARM/CELL.",
+        examples=["quickstart/original"],
+    )
+    head: Literal["slice", "probe", "finetune"] = Field(
+        "slice",
+        description="How its outputs become the data's classes: slice takes those of its own classes, probe fits a "
+        "linear layer, finetune trains all of it.",
+        examples=["probe"],
+    )
+    classes: list[str] | None = Field(
+        None,
+        min_length=2,
+        description="What the outputs of a weights file stand for, in order.",
+        examples=[["cat", "dog"]],
+    )
+    image_size: Annotated[int, ranged("pixels", ge=8, le=2048)] | None = Field(
+        None, description="Side of what it sees; null as its weights were trained to see.", examples=[224]
+    )
+    crop_share: Annotated[float, ranged(gt=0.0, le=1.0)] | None = Field(
+        None,
+        description="Share of the short side that it looks at; null as its weights were trained.",
+        examples=[0.875],
+    )
+    interpolation: Interpolation | None = Field(
+        None, description="How its crops are resized; null as its weights were trained.", examples=["bicubic"]
+    )
+    mean: list[Annotated[float, ranged(ge=-10.0, le=10.0)]] | None = Field(
+        None,
+        min_length=3,
+        max_length=3,
+        description="Mean of red, green, blue that is taken off pixels from 0 to 1; null as its weights were trained.",
+        examples=[[0.485, 0.456, 0.406]],
+    )
+    std: list[Annotated[float, ranged(gt=0.0, le=10.0)]] | None = Field(
+        None,
+        min_length=3,
+        max_length=3,
+        description="What pixels from 0 to 1 are divided by after that; null as its weights were trained.",
+        examples=[[0.229, 0.224, 0.225]],
+    )
+    logit_scale: Positive = Field(
+        1.0, description="Multiplies its logits, for a teacher that is too sure on purpose.", examples=[8.0]
+    )
     expect: Literal["listed", "any"] | Annotated[float, ranged(gt=0.0, lt=1.0)] = Field(
-        "listed", description="top-1 of all classes on images it has not seen: timm's figure, a number, or any"
+        "listed",
+        description="Top-1 of all classes on images it has not seen, below which the work stops: timm's figure "
+        "(listed), a share, or any.",
+        examples=[0.75],
     )
-    targets: Literal["cached", "online", "auto"] = "cached"
-    seed: Seed = 0
-    calibrate: bool = False
-    train: Train | None = None
-    assistants: list[Assistant] = Field([])
+    targets: Literal["cached", "online", "auto"] = Field(
+        "cached",
+        description="Whether its outputs are computed once and kept, with every batch anew, or what is cheaper.",
+        examples=["cached"],
+    )
+    seed: Seed = Field(0, description="Seed of its own training, the same for all students.", examples=[0])
+    calibrate: bool = Field(
+        False, description="Whether one temperature is fitted on validation images before it teaches.", examples=[True]
+    )
+    train: Train | None = Field(
+        None,
+        description="How it is trained here; null takes its weights as they come (with head: finetune it is "
+        "trained as the student is).",
+    )
+    assistants: list[Assistant] = Field(
+        [], description="Smaller teachers between it and the student, each taught by the one before."
+    )
 
     @property
     def is_given(self) -> bool:

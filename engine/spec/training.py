@@ -33,74 +33,135 @@ SCHEDULE_WORDS: dict[str, tuple[str, ...]] = {"poly": ("power",), "step": ("deca
 
 
 class Train(Model):
-    epochs: Epochs = 10
-    batch_size: Batch = 256
-    optimizer: Annotated[str, OneOf(tuple(OPTIMIZER_WORDS))] = "adamw"
+    epochs: Epochs = Field(10, description="Passes over the training images.", examples=[30])
+    batch_size: Batch = Field(
+        256, description="Images of one optimizer step; with accumulate, of one of its batches.", examples=[128]
+    )
+    optimizer: Annotated[str, OneOf(tuple(OPTIMIZER_WORDS))] = Field(
+        "adamw", description="The rule that updates the weights, by timm's name of it.", examples=["adamw", "sgd"]
+    )
     betas: list[Beta] | None = Field(
         None,
         min_length=2,
         max_length=3,
         json_schema_extra=LATER,
-        description="of an optimizer of Adam's kind; by default its own",
+        description="Decays of the running means of an optimizer of Adam's kind; null takes its own.",
+        examples=[[0.9, 0.98]],
     )
-    momentum: Annotated[float, ranged("by default 0.9", gt=0.0, lt=1.0)] | None = Field(None, json_schema_extra=LATER)
-    eps: Annotated[float, ranged("by default the optimizer's own", gt=0.0, le=1.0)] | None = Field(
-        None, json_schema_extra=LATER
+    momentum: Annotated[float, ranged(gt=0.0, lt=1.0)] | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="Momentum of an optimizer that has one, such as sgd; null takes 0.9.",
+        examples=[0.9],
     )
-    lr: Rate = 5.0e-4
+    eps: Annotated[float, ranged(gt=0.0, le=1.0)] | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="The small number that keeps an adaptive optimizer from dividing by zero; null takes its own.",
+        examples=[1e-6],
+    )
+    lr: Rate = Field(
+        5.0e-4,
+        description="The largest learning rate, reached after the warm-up. It is used as it is: nothing scales it with "
+        "the batch size.",
+        examples=[1e-3],
+    )
     schedule: Schedule = Field(
         "cosine",
         json_schema_extra=LATER,
-        description="of the rate after the warm-up: a function of the optimizer step alone, never below min_lr",
+        description="How the rate falls after the warm-up: a function of the optimizer step alone, never below min_lr.",
+        examples=["cosine", "step"],
     )
     decay_epochs: Epochs | Annotated[list[Epochs], Field(min_length=1, max_length=1000)] | None = Field(
         None,
         json_schema_extra=LATER,
-        description="of schedule step: the rate falls after each so many epochs, or after those listed; by default 30",
+        description="Of schedule: step: the rate falls after each so many epochs, or after those listed; null "
+        "takes 30.",
+        examples=[[3, 6]],
     )
-    decay_rate: (
-        Annotated[float, ranged("of schedule step: what the rate is multiplied with, by default 0.1", gt=0.0, lt=1.0)]
-        | None
-    ) = Field(None, json_schema_extra=LATER)
-    power: Annotated[float, ranged("of schedule poly, by default 0.9", gt=0.0, le=100.0)] | None = Field(
-        None, json_schema_extra=LATER
+    decay_rate: Annotated[float, ranged(gt=0.0, lt=1.0)] | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="Of schedule: step: what the rate is multiplied with each time; null takes 0.1.",
+        examples=[0.1],
     )
-    min_lr: Annotated[float, ranged("a learning rate", ge=0.0, le=100.0)] = 1.0e-6
-    weight_decay: Annotated[float, ranged(ge=0.0, le=100.0)] = 0.05
-    warmup_epochs: FewEpochs = 1
-    clip_grad: Positive | None = 5.0
-    label_smoothing: Ratio = 0.0
-    ema: (
-        Annotated[
-            float, ranged("decay of a moving average of the weights, which is then what is evaluated", gt=0.0, lt=1.0)
-        ]
-        | None
-    ) = Field(None, json_schema_extra=LATER)
+    power: Annotated[float, ranged(gt=0.0, le=100.0)] | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="Of schedule: poly: the exponent of the polynomial; null takes 0.9.",
+        examples=[0.9],
+    )
+    min_lr: Annotated[float, ranged(ge=0.0, le=100.0)] = Field(
+        1.0e-6, description="The learning rate that the schedule ends at; not above lr.", examples=[1e-6]
+    )
+    weight_decay: Annotated[float, ranged(ge=0.0, le=100.0)] = Field(
+        0.05, description="How strongly weights are drawn to zero; biases and norms are left out.", examples=[0.05]
+    )
+    warmup_epochs: FewEpochs = Field(
+        1, description="Epochs over which the rate rises to lr, fewer than epochs.", examples=[1]
+    )
+    clip_grad: Positive | None = Field(
+        5.0, description="Largest L2 norm of all gradients together; null clips none.", examples=[1.0]
+    )
+    label_smoothing: Ratio = Field(
+        0.0, description="Share of each label that is spread evenly over all classes.", examples=[0.1]
+    )
+    ema: Annotated[float, ranged(gt=0.0, lt=1.0)] | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="Decay of a moving average of the weights, which is then what is evaluated; null keeps none.",
+        examples=[0.999],
+    )
     ema_warmup: bool = Field(
         True,
         json_schema_extra=LATER,
-        description="whether the average begins with a small decay, 1 - (1 + step) ** (-2 / 3), until it reaches ema",
+        description="Whether the average begins with a small decay, 1 - (1 + step) ** (-2 / 3), until it reaches ema.",
+        examples=[True],
     )
-    accumulate: Annotated[int, ranged("batches to an optimizer step", ge=1, le=100_000)] = Field(
-        1, json_schema_extra=LATER
+    accumulate: Annotated[int, ranged("batches", ge=1, le=100_000)] = Field(
+        1, json_schema_extra=LATER, description="Batches whose gradients make one optimizer step.", examples=[4]
     )
     precision: Precision = Field(
         "bf16",
-        description="of the network's work: bf16 or fp16 (weights stay fp32; fp16, with scaled losses, on a GPU "
-        "alone), fp32, or tf32: fp32 whose factors a GPU may round to 10 bits (on a CPU the same as fp32)",
+        description="Numbers of the network's work: bf16 or fp16 (weights stay fp32; fp16, with scaled losses, on a "
+        "GPU alone), fp32, or tf32: fp32 whose factors a GPU may round to 10 bits (on a CPU the same as fp32).",
+        examples=["fp32"],
     )
-    threads: Threads = 2
-    deterministic: bool = False
+    threads: Threads = Field(
+        2, description="Threads of the processor that training uses. They change the last bits, so they count.",
+        examples=[1],
+    )  # fmt: skip
+    deterministic: bool = Field(
+        False, description="Whether a GPU uses algorithms alone that give the same bits each time.", examples=[True]
+    )
     compile: Literal["off", "auto", "max"] = Field(
         "off",
         json_schema_extra=LATER,
-        description="of the training step, by torch.compile, which rounds otherwise: off, auto (on a GPU, where the "
-        "training is long enough to pay for it), or max (always, and on a GPU trying kernels out); not of validation",
+        description="The training step by torch.compile, which rounds otherwise: off, auto (on a GPU, where the "
+        "training is long enough to pay for it), or max (always, and on a GPU trying kernels out); not of validation.",
+        examples=["auto"],
     )
-    checkpoint: Literal["last", "best_val"] = "last"
-    memory: Literal["standard", "lean"] = Field("standard", json_schema_extra=ASIDE)
-    on_oom: Literal["auto", "split", "stop"] = Field("auto", json_schema_extra={**ASIDE, "counted": ["split"]})
-    save_minutes: Annotated[float, ranged("between checkpoints", gt=0.0, le=1e6)] = Field(10.0, json_schema_extra=ASIDE)
+    checkpoint: Literal["last", "best_val"] = Field(
+        "last",
+        description="Which weights are tested, once: those of the last epoch, or of the best on the validation part.",
+        examples=["best_val"],
+    )
+    memory: Literal["standard", "lean"] = Field(
+        "standard",
+        json_schema_extra=ASIDE,
+        description="lean computes activations again instead of keeping them: less memory, more time, the same result.",
+        examples=["lean"],
+    )
+    on_oom: Literal["auto", "split", "stop"] = Field(
+        "auto",
+        json_schema_extra={**ASIDE, "counted": ["split"]},
+        description="What to do when memory ends: auto goes on in pieces of a batch where that changes nothing (no "
+        "batch norm), split even where it does, stop fails.",
+        examples=["stop"],
+    )
+    save_minutes: Annotated[float, ranged("minutes", gt=0.0, le=1e6)] = Field(
+        10.0, json_schema_extra=ASIDE, description="Time between two checkpoints to go on from.", examples=[5.0]
+    )
 
     @field_validator("optimizer", mode="before")
     @classmethod
@@ -161,21 +222,31 @@ class Train(Model):
 
 
 class Measure(Model):
-    batch_sizes: list[Batch] = Field([1, 64], min_length=1)
-    threads: list[Threads] = Field([1], min_length=1)
-    seconds: Annotated[
-        float, ranged("least time for each batch size and thread count, over all rounds", gt=0.0, le=86_400.0)
-    ] = 1.0
-    rounds: Annotated[int, ranged("each in new processes; the spread between them is the error", ge=2, le=10_000)] = 6
+    batch_sizes: list[Batch] = Field(
+        [1, 64], min_length=1, description="Batches that inference is timed with.", examples=[[1, 64]]
+    )
+    threads: list[Threads] = Field(
+        [1], min_length=1, description="Numbers of threads that inference on a CPU is timed with.", examples=[[1, 4]]
+    )
+    seconds: Annotated[float, ranged("seconds", gt=0.0, le=86_400.0)] = Field(
+        1.0, description="Least time for each batch size and thread count, over all rounds.", examples=[0.5]
+    )
+    rounds: Annotated[int, ranged("rounds", ge=2, le=10_000)] = Field(
+        6, description="Repetitions, each in new processes; the spread between them is the error.", examples=[6]
+    )
     compiled: bool = Field(
-        False, description="time the network once more as torch.compile makes it", json_schema_extra=LATER
+        False,
+        description="Whether the network is timed once more as torch.compile makes it.",
+        json_schema_extra=LATER,
+        examples=[True],
     )
     runtimes: list[Annotated[str, one_of("runtime")]] = Field(
         [],
         max_length=8,
-        description="time the network once more, exported, in runtimes of the CPU: with each of the batch sizes and "
-        "threads, in turn with the baseline's file",
+        description="Runtimes of the CPU in which the exported network is timed once more: with each of the batch "
+        "sizes and threads, in turn with the baseline's file.",
         json_schema_extra=LATER,
+        examples=[["onnxruntime"]],
     )
 
     @model_validator(mode="before")
@@ -201,19 +272,25 @@ MapKind = Literal["received", "energy", "gradcam", "gradcam_true", "rollout", "a
 class Explain(Model):
     """`maps` absent: the attention received of a TinyViT, the strength of the last features of another network."""
 
-    images: Annotated[int, ranged("test images with a map each", ge=1, le=10_000)] = 8
+    images: Annotated[int, ranged("images", ge=1, le=10_000)] = Field(
+        8, description="Test images that get a map each.", examples=[8]
+    )
     maps: list[MapKind] | None = Field(
         None,
         min_length=1,
         max_length=6,
         json_schema_extra=LATER,
-        description="which maps, and by the deletion test what each is worth: the attention that tokens receive, the "
-        "strength of the last features, Grad-CAM of the class predicted or of the true one, attention rollout, "
-        "attention weighted with the gradient of the class predicted",
+        description="Which maps, and by the deletion test what each is worth: the attention that tokens receive, the "
+        "strength of the last features (energy), Grad-CAM of the class predicted or of the true one, attention "
+        "rollout, attention weighted with the gradient of the class predicted; null draws one map and tests none.",
+        examples=[["received", "gradcam"]],
     )
-    deletion: Annotated[
-        int, ranged("test images for the deletion test of explain.maps; all where there are fewer", ge=0, le=1_000_000)
-    ] = Field(200, json_schema_extra=LATER)
+    deletion: Annotated[int, ranged("images", ge=0, le=1_000_000)] = Field(
+        200,
+        json_schema_extra=LATER,
+        description="Test images for the deletion test of explain.maps; all where there are fewer.",
+        examples=[200],
+    )
 
     @model_validator(mode="after")
     def _deletion_is_of_maps(self) -> Explain:
@@ -228,10 +305,16 @@ class Explain(Model):
 class Resources(Model):
     """How a job is run, never what comes out."""
 
-    gpus: Annotated[float, ranged("0.5 shares one", ge=0.0, le=1024.0)] = 1
-    cpus: Threads = 4
-    memory: str = Field("16G", pattern=r"^\d{1,9}[KMGT]$")
-    time: str = Field("4h", pattern=r"^\d{1,9}[smhd]$")
+    gpus: Annotated[float, ranged("GPUs", ge=0.0, le=1024.0)] = Field(
+        1, description="GPUs for a job; 0.5 shares one, 0 stays on the CPU.", examples=[1]
+    )
+    cpus: Threads = Field(4, description="Processor cores for a job.", examples=[4])
+    memory: str = Field(
+        "16G", pattern=r"^\d{1,9}[KMGT]$", description="Memory for a job: a number and K, M, G or T.", examples=["16G"]
+    )
+    time: str = Field(
+        "4h", pattern=r"^\d{1,9}[smhd]$", description="Time for a job: a number and s, m, h or d.", examples=["4h"]
+    )
 
     @property
     def asks_gpu(self) -> bool:

@@ -154,6 +154,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp validate": [["validate", "{spec}"], ["validate", HOSTILE], ["validate", "{here}"]],
     "xp plan": [["plan", "{spec}"], ["plan", "{quick}", "--set", f"title={HOSTILE}"], ["plan", "{quick}"]],
     "xp schema": [["schema"]],
+    "xp explain": [["explain", "train.lr"], ["explain", HOSTILE], ["explain", "cells", "--json"]],
     "xp describe": [["describe", "{spec}"], ["describe", "{quick}", "--set", f"{HOSTILE}=1"]],
     "xp submit": [["submit", "{spec}", "--no-start"], ["submit", "{spec}", "--executor", HOSTILE],
                   ["submit", "{quick}", "--as", HOSTILE]],

@@ -121,7 +121,7 @@ TAGGED = [
         "title: !!python/object/apply:os.system ['touch pwned']",
         8,
         "the tag",
-        "fix: remove it",
+        "fix: remove the tag",
     ),
     line("a tag that makes a tuple", "seeds: !!python/tuple [1, 2]", 8, "'!!python/tuple' means nothing"),
     line("a tag of a module", "teacher: !!python/name:os.system", 10, "means nothing"),

@@ -92,7 +92,7 @@ def test_rate_must_fall(where: str, tmp_path: Path) -> None:
     ((place, path, what, fix),) = problems_of(tmp_path, f"{begin}{{lr: 0.001, min_lr: 0.01}}{end}\n")
     assert place.startswith("4:")
     assert (path, what) == (f"{where}.min_lr", "min_lr 0.01 is above lr 0.001: the rate would never fall")
-    assert fix == "set min_lr to 0.001 at most"
+    assert fix == "write `1e-05`, 0.001 at most"
     legal(tmp_path, f"{begin}{{lr: 0.001, min_lr: 0.001}}{end}\n")
 
 

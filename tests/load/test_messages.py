@@ -35,80 +35,110 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
         {"train": {"epochs": 1.5}},
         ("train", "epochs"),
         "1.5 is not a whole number",
-        "write a whole number",
+        "write a whole number, such as `30`",
     ),
     "a whole number with an exponent": (
         {"train": {"epochs": 1e3}},
         ("train", "epochs"),
         "1000.0 is not a whole number",
-        "write a whole number, without point or exponent: 1000",
+        "write `1000`, without point or exponent",
     ),
     "a whole number with a large exponent": (
         {"train": {"epochs": 1e26}},
         ("train", "epochs"),
         "1e+26 is not a whole number",
-        "write a whole number",
+        "write a whole number, such as `30`",
     ),
     "a number in quotes": (
         {"train": {"epochs": "12"}},
         ("train", "epochs"),
         "'12' is not a whole number",
-        "write a whole number, without quotes: 12",
+        "remove the quotes: write `12`",
     ),
     "a negative number in quotes": (
         {"train": {"lr": "-0.5"}},
         ("train", "lr"),
         "'-0.5' is not a number",
-        "write a number, without quotes: -0.5",
+        "write a number, such as `0.001`",
     ),
-    "a text for a number": ({"train": {"lr": "1.2.3"}}, ("train", "lr"), "'1.2.3' is not a number", "write a number"),
-    "a number for a text": ({"title": 3}, ("title",), "3 is not a text", "write a text"),
+    "a text for a number": (
+        {"train": {"lr": "1.2.3"}},
+        ("train", "lr"),
+        "'1.2.3' is not a number",
+        "write a number, such as `0.001`",
+    ),
+    "a number for a text": ({"title": 3}, ("title",), "3 is not a text", 'write `"3"`, in quotes: it is a text'),
     "a word for a truth": (
         {"train": {"deterministic": "yes"}},
         ("train", "deterministic"),
         "'yes' is not true or false",
-        "write true or false",
+        "write `true`",
     ),
-    "a number for a list": ({"seeds": 3}, ("seeds",), "3 is not a list in [brackets]", "write a list in [brackets]"),
-    "a number for a mapping": ({"arms": 3}, ("arms",), "3 is not a mapping", "write a mapping"),
-    "nothing for a mapping": ({"train": None}, ("train",), "null is not a mapping", "write a mapping"),
-    "a list for a number": ({"train": {"lr": [1]}}, ("train", "lr"), "[1] is not a number", "write a number"),
+    "a number for a list": (
+        {"seeds": 3},
+        ("seeds",),
+        "3 is not a list in [brackets]",
+        "write `[0, 1, 2]` for 3 seeds, or `[3]` for seed 3 alone",
+    ),
+    "a number for a mapping": (
+        {"arms": 3},
+        ("arms",),
+        "3 is not a mapping",
+        "write a mapping, such as `{original: {}, pruned: {prune.ratio: 0.2}}`",
+    ),
+    "nothing for a mapping": (
+        {"train": None},
+        ("train",),
+        "null is not a mapping",
+        "remove the key, or write below it what belongs there, such as `epochs: 30`",
+    ),
+    "a list for a number": (
+        {"train": {"lr": [1]}},
+        ("train", "lr"),
+        "[1] is not a number",
+        "write `1`, without brackets",
+    ),
     "a mapping for a number": (
         {"train": {"lr": {"a": 1}}},
         ("train", "lr"),
         "this mapping is not a number",
-        "write a number",
+        "write `1`, with nothing nested in it",
     ),
     "at least": (
         {"train": {"epochs": 0}},
         ("train", "epochs"),
         "0 is below 1",
-        "use a value of at least 1",
+        "use 1 to 1,000,000, such as `30`",
     ),
-    "above": ({"train": {"lr": 0.0}}, ("train", "lr"), "0.0 is not above 0", "use a value above 0"),
+    "above": (
+        {"train": {"lr": 0.0}},
+        ("train", "lr"),
+        "0.0 is not above 0",
+        "use a value above 0 and of at most 100, such as `0.001`",
+    ),
     "at most": (
         {"data": {"source": "digits", "image_size": 4000}},
         ("data", "image_size"),
         "4000 is above 2,048",
-        "use a value of at most 2,048",
+        "use 8 to 2,048, such as `224`",
     ),
     "below": (
         {"train": {"label_smoothing": 1.0}},
         ("train", "label_smoothing"),
         "1.0 is not below 1",
-        "use a value below 1",
+        "use a value of at least 0 and below 1, such as `0.1`",
     ),
     "above the largest": (
         {"train": {"epochs": 10**25}},
         ("train", "epochs"),
         "a whole number of 26 digits is above 1,000,000",
-        "use a value of at most 1,000,000",
+        "use 1 to 1,000,000, such as `30`",
     ),
     "a number that Python cannot write": (
         {"seeds": [10**9_999]},
         ("seeds", 0),
         "this is above 9,223,372,036,854,775,807",
-        "use a value of at most 9,223,372,036,854,775,807",
+        "use 0 to 9,223,372,036,854,775,807, such as `0`",
     ),
     "a number that no float holds": (
         {"train": {"lr": 10**400}},
@@ -120,19 +150,19 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
         {"train": {"lr": float("nan")}},
         ("train", "lr"),
         "NaN is no setting",
-        "write a number",
+        "write a number, such as `0.001`",
     ),
     "not a number for a whole one": (
         {"train": {"epochs": float("nan")}},
         ("train", "epochs"),
         "NaN is no setting",
-        "write a number",
+        "write a number, such as `30`",
     ),
     "infinity": (
         {"train": {"lr": float("-inf")}},
         ("train", "lr"),
         "infinity is no setting",
-        "write the largest number that is meant",
+        "write the largest number that is meant, such as `0.001`",
     ),
     "a number of several kinds": (
         {"data": {"source": "digits", "view_seed": -1}},
@@ -168,13 +198,13 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
         {"student": attention(stages="x")},
         ("student", "attention", "stages"),
         "'x' is not a list in [brackets]",
-        "write a list in [brackets]",
+        "write a list, such as `[2, 3]`",
     ),
     "a temperature below its tag": (
         {"distill": {"temperature": {"from": 0.0, "to": 1.0}}},
         ("distill", "temperature", "from"),
         "0.0 is not above 0",
-        "use a value above 0",
+        "use a value above 0 and of at most 1,000,000, such as `8`",
     ),
     "an option of another loss": (
         {"distill": {"loss": "dkd", "options": {"gama": 1.0}}},
@@ -210,7 +240,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
         {"distill": {"loss": "dkd", "options": {"beta": "8"}}},
         ("distill", "options", "beta"),
         "'8' is not a number",
-        "write a number, without quotes: 8",
+        "remove the quotes: write `8`",
     ),
     "an infinite option": (
         {"distill": {"loss": "dkd", "options": {"beta": float("inf")}}},
@@ -240,7 +270,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
         {"measure": {"batch_sizes": [1, 0]}},
         ("measure", "batch_sizes", 1),
         "0 is below 1",
-        "use a value of at least 1",
+        "use 1 to 1,000,000, such as `64`",
     ),
 }
 
@@ -254,11 +284,11 @@ def test_a_mistake_is_told_with_its_path_and_its_fix(case: str) -> None:
 
 def test_lengths_are_limits_too() -> None:
     (short,) = found(student={"arch": "tiny_vit_5m", "dims": [8, 8]})
-    assert (short.path, short.fix) == (("student", "dims"), "use a length of at least 4")
+    assert (short.path, short.fix) == (("student", "dims"), "write at least 4, such as `[16, 32, 48, 64]`")
     (long,) = found(student={"arch": "tiny_vit_5m", "dims": [8] * 5})
-    assert long.fix == "use a length of at most 4"
+    assert long.fix == "write at most 4, such as `[16, 32, 48, 64]`"
     (name,) = found(name="No Name")
-    assert name.fix.startswith("use a text that matches ^[a-z0-9]")
+    assert (name.what, name.fix.split(":")[0]) == ("'No Name' is no name", "write `no_name`")
 
 
 KEYS: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str]] = {
@@ -295,10 +325,10 @@ def test_a_claim_offers_all_of_its_words() -> None:
 
 def test_a_missing_key_is_told_where_it_should_stand() -> None:
     (told,) = found(data={"image_size": 32})
-    assert told == Explained(("data", "source"), "the key 'source' is missing", "add `source:` here", at_key=True)
+    assert told == Explained(("data", "source"), "the key 'source' is missing", "add `source: digits`", at_key=True)
     (kind,) = found(student={"arch": "tiny_vit_5m", "attention": {"radius": 1}})
     assert (kind.path, kind.what, kind.at_key) == (("student", "attention"), "`kind` is missing", True)
-    assert kind.fix == "add kind: window or kind: longformer"
+    assert kind.fix == "add `kind: window` or `kind: longformer`"
 
 
 def test_a_stage_list_of_unions_has_a_plain_path() -> None:

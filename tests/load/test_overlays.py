@@ -127,11 +127,11 @@ def spec_of(folder: Path, text: str, *overrides: str, overlay: str | None = None
 
 
 REFUSED: dict[str, tuple[str, str, str]] = {
-    "train.epoch=3": ("train.epoch", "unknown key 'epoch'", "did you mean 'epochs'?"),
+    "train.epoch=3": ("train.epoch", "unknown key 'epoch'", "did you mean 'train.epochs'?"),
     "bogus=1": ("bogus", "unknown key 'bogus'", "choose one of"),
     "titel=1": ("titel", "unknown key 'titel'", "did you mean 'title'?"),
-    "train.lr.more=1": ("train.lr.more", "unknown key 'more'", "it has no parts of its own"),
-    "arms.b.studnt.arch=1": ("arms.b.studnt.arch", "unknown key 'studnt'", "did you mean 'student'?"),
+    "train.lr.more=1": ("train.lr.more", "unknown key 'more'", "nothing can stand here"),
+    "arms.b.studnt.arch=1": ("arms.b.studnt.arch", "unknown key 'studnt'", "did you mean 'student.arch'?"),
     "epochs": ("", "this is no path=value", "--set train.epochs=2"),
     "=3": ("", "this is no path=value", "--set train.epochs=2"),
     "arms=null": ("arms", "null is not a mapping", "--set arms.b.train.lr=0.1"),

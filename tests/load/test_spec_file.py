@@ -40,13 +40,13 @@ SPOILED = {
     "misspelt timm network": (swap("convnextv2_atto", "convnextv2_ato"), "unknown network", "convnextv2_atto"),
     "wrong type": (swap("epochs: 10", 'epochs: "12"'), "'12' is not a whole number", "12"),
     "split of 110": (swap("60/20/20", "60/30/20"), "sum to 110", "60/20/20"),
-    "arm of nowhere": (swap("prune: {ratio: 0.2,", "prune.rato: 0.2\n    prune: {"), "no such key", "'ratio'"),
+    "arm of nowhere": (swap("prune: {ratio: 0.2,", "prune.rato: 0.2\n    prune: {"), "no such key", "'prune.ratio'"),
     "tab": (swap("  source:", "\tsource:"), "a tab indents", "spaces"),
     "duplicate key": (swap("  epochs: 10", "  epochs: 10\n  epochs: 13"), "given twice", "keep one"),
     "duplicate arm": (swap("  sparse:\n", "  original: {}\n  sparse:\n"), "given twice", "rename"),
     "two arms alike": (swap("  sparse:\n", "  other: {}\n  sparse:\n"), "the same as arm 'original'", "remove"),
     "no mapping": (lambda _: "- a\n- b\n", "one YAML mapping", "name:"),
-    "not YAML": (swap("[16, 32, 48, 64]", "[16, 32"), "not YAML", "brackets"),
+    "not YAML": (swap("[16, 32, 48, 64]", "[16, 32"), "nothing closes this bracket", "write `[16, 32]`"),
     "repeated seed": (swap("[0, 1]", "[0, 0]"), "seed 0 is repeated", "once"),
     "no such baseline": (swap("baseline: original", "baseline: orginal"), "no arm", "'original'"),
     "heads that do not divide": (swap("heads: [1, 2, 3, 4]", "heads: [1, 3, 3, 4]"), "do not divide", "heads there"),
@@ -225,7 +225,13 @@ def test_a_mistake_is_told_once_at_its_line_and_column(case: str, tmp_path: Path
     ("text", "where", "path", "what", "fix"),
     [
         ("arms: {b: 3}\n", "4:11", "arms.b", "an arm is a mapping of what it changes", "`prune.ratio: 0.2`"),
-        ("matrix: {train.lr: 1}\n", "4:10", "matrix.train.lr", "its values are no list", "write [1]"),
+        (
+            "matrix: {train.lr: 1}\n",
+            "4:10",
+            "matrix.train.lr",
+            "its values are no list",
+            "write `[1]`: a list, in brackets",
+        ),
     ],
 )
 def test_what_is_no_arm_and_no_axis_is_told_with_an_example(

@@ -141,7 +141,7 @@ def _users_of(text: str, spot: Spot) -> set[int]:
     if len(spot.path) == 1 and spot.name not in ("teacher", "arms", "distill", "data", "student"):
         return set()
     top = str(spot.path[0])
-    needs = {"teacher": ("distill", "teacher"), "arms": ("baseline", "arm", "against")}.get(top, (top,))
+    needs = {"teacher": ("distill", "teacher"), "arms": ("baseline", "arm", "against", "claims")}.get(top, (top,))
     found: set[int] = set()
     for one in find_spots(text):
         if {str(part).split(".")[0] for part in one.path} & set(needs) or one.path[0] == "arms":
@@ -204,7 +204,8 @@ def encode(dice: random.Random, of: Text) -> tuple[str | bytes, set[int], str] |
     at, line = spot.value[0], of.line(spot.value[0])
     way = dice.choice(("latin-1", "utf-16", "quotes", "no-break", "nul", "zero width", "tab"))
     if way == "latin-1":
-        return of.put((at, at), "\xe9").encode("latin-1", "replace"), {line}, way
+        end = of.text.find("\n", at)
+        return of.put((end, end), "  # caf\xe9").encode("latin-1", "replace"), {line}, way
     if way == "utf-16":
         return of.text.encode("utf-16"), {1}, way
     if way == "quotes":

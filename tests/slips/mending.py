@@ -56,7 +56,8 @@ def _spot_at(text: str, at: int) -> Spot | None:
         spots = find_spots(text)
     except SpecError:
         return None
-    return next((spot for spot in spots if at in (spot.start, spot.value[0])), None)
+    keyed = next((spot for spot in spots if spot.key and spot.key[0] == at), None)
+    return keyed or next((spot for spot in reversed(spots) if spot.value[0] == at), None)
 
 
 def _ends(text: str, at: int, *, whole: bool) -> tuple[int, int]:
@@ -96,7 +97,9 @@ def _add(text: str, at: int, new: str) -> str | None:
     if not _spots(text):
         return None
     spot = _spot_at(text, at)
-    if spot is None or (spot.kind == "scalar" and len(spot.path) == 1):
+    if spot is not None and spot.kind == "scalar" and text[spot.value[0] : spot.value[1]].strip():
+        spot = next((one for one in _spots(text) if one.path == spot.path[:-1]), None) if spot.path[1:] else None
+    if spot is None:
         return text.rstrip("\n") + f"\n{new}\n"
     if spot.kind == "mapping" and text[spot.value[0]] == "{":
         inner = text[spot.value[0] + 1 : spot.value[1] - 1].strip()

@@ -1,4 +1,4 @@
-"""What `xp validate` prints: takes a text, gives its exit code and the problems that it names, as a person reads them."""
+"""What `xp validate` prints: takes a text, gives its exit code and its problems, as a person reads them."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def test_augmentation_has_its_limits(word: str, right: object, wrong: object, wh
 def test_a_pair_from_high_to_low_is_repaired_by_turning_it() -> None:
     with pytest.raises(ValidationError) as caught:
         Augment(crop_scale=[0.6, 0.5])
-    assert caught.value.errors()[0]["ctx"]["fix"] == "write the smaller number first: [0.5, 0.6]"
+    assert caught.value.errors()[0]["ctx"]["fix"] == "write `[0.5, 0.6]`: the smaller number first"
 
 
 @pytest.mark.parametrize(

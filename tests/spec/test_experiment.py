@@ -44,7 +44,7 @@ def matched(**reference: Any) -> dict[str, Any]:
 def test_an_odd_batch_cannot_be_mixed_in_pairs(word: str) -> None:
     what, fix = refused(data={"source": "digits", "augment": {word: 0.1}}, train={"batch_size": 7})
     assert "batch_size is 7" in what
-    assert fix == "use an even batch_size"
+    assert fix == "write `8`, or another even number"
     settings(train={"batch_size": 7})
     settings(data=MIXED, train={"batch_size": 8})
 
@@ -88,11 +88,10 @@ def test_other_losses_take_mixed_images(loss: str) -> None:
 def test_heads_are_judged_by_the_classes_that_are_known() -> None:
     given = {"arch": "timm/resnet18", "weights": "pretrained"}
     what, _ = refused(teacher=given)
-    assert what.startswith("teacher.head: ")
     assert "'0', '1', '2' are none of them" in what
-    assert refused(distill={"temperature": {"match": "entropy", "reference": given}})[0].startswith(
-        "distill.temperature.reference.head: "
-    )
+    with pytest.raises(ValidationError) as caught:
+        settings(distill={"temperature": {"match": "entropy", "reference": given}})
+    assert caught.value.errors()[0]["ctx"]["at"] == "distill.temperature.reference.head"
     folder = {"source": "folder", "root": "/set"}
     settings(data=folder, teacher=given)
     settings(data={**folder, "classes": ["n01440764", "n02102040"]}, teacher=given)

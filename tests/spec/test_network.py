@@ -89,9 +89,9 @@ def test_a_share_of_dropped_paths_is_below_1(share: float) -> None:
     ("arch", "fix"),
     [
         ("tiny_vit_5", "did you mean 'tiny_vit_5m'"),
-        ("resnet", "(or timm/<name>)"),
+        ("resnet", "'timm/resnet50'"),
         ("timm/resnet1", "'timm/resnet1"),
-        ("", "(or timm/<name>)"),
+        ("", "write `tiny_vit_5m`"),
     ],
 )
 def test_an_unknown_network_is_refused_with_the_nearest(arch: str, fix: str) -> None:

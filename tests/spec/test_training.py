@@ -104,7 +104,7 @@ def test_the_last_value_that_can_be_and_the_first_that_cannot(
 def test_a_warm_up_that_never_ends_is_refused(epochs: int, warmup: int) -> None:
     with pytest.raises(ValidationError, match=f"warm-up over {warmup} of {epochs} epochs") as caught:
         Train(epochs=epochs, warmup_epochs=warmup)
-    assert caught.value.errors()[0]["ctx"]["fix"] == f"set warmup_epochs to {epochs - 1} at most"
+    assert caught.value.errors()[0]["ctx"]["fix"] == f"write `1`, {epochs - 1} at most"
 
 
 def test_a_warm_up_that_ends_and_a_smoke_test_are_let_through() -> None:
