@@ -129,7 +129,7 @@ def test_every_address_of_a_page_stays_below(place: Place, home: Home, path: str
     }
     assert [address for address, target in targets.items() if not target.startswith(place[1] + "/")] == []
     followed = [target for target in sorted(targets.values()) if re.search("/static/|/queue$|/runs$|/$", target)]
-    assert followed
+    assert followed or "<html" not in text
     for target in followed[:MOST]:
         assert request_of(place, "GET", target)[0] == 200, target
 
