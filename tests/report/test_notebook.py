@@ -91,7 +91,8 @@ def test_a_marimo_notebook_says_what_results_say(home: Home, tmp_path: Path) -> 
 def test_a_jupyter_notebook_runs(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nbclient import NotebookClient
 
-    monkeypatch.setattr(os, "environ", surroundings(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", surroundings(tmp_path)["PYTHONPATH"])
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # a kernel chooses its own
     notebook = read_valid(write_notebooks(home, "study", tmp_path)[1])
     NotebookClient(notebook, timeout=200).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
