@@ -208,7 +208,9 @@ function optionsOf(kind, texts, groups, name, width, spread) {
   const ink = style.color;
   const line = style.getPropertyValue("--line").trim();
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-  const labels = (_, splits) => splits.map((at) => (Number.isInteger(at) ? (texts[at] ?? "").slice(0, 24) : ""));
+  const room = Math.max(4, Math.floor((width - 90) / Math.max(1, texts.length) / 7)); // letters between two labels
+  const cut = (text) => (text.length > room ? `${text.slice(0, room - 1)}…` : text);
+  const labels = (_, splits) => splits.map((at) => (Number.isInteger(at) ? cut(texts[at] ?? "") : ""));
   const bars = uPlot.paths.bars({ size: [0.9, 60] });
   const series = groups.map((group, at) => ({
     label: group || name("y"), stroke: COLOURS[at], fill: kind === "bars" ? COLOURS[at] : undefined, width: kind === "points" ? 0 : 2,
