@@ -80,12 +80,15 @@ function wordBefore() {
   return before.match(/(?:(\w+)\.)?(\w*)$/);
 }
 function offers() {
-  const [whole, owner, begun] = wordBefore();
+  const [, owner, begun] = wordBefore();
   if (!begun && !owner) return [];
   const names = [...document.querySelectorAll("[data-relation]")];
   const mine = owner && names.find((one) => one.dataset.relation === owner);
   const columns = (mine ? [mine] : names).flatMap((one) => [...one.querySelectorAll("[data-put]")].map((put) => put.dataset.put));
-  const all = mine ? columns : [...names.map((one) => one.dataset.relation), ...columns, ...WORDS];
+  const tables = names.map((one) => one.dataset.relation);
+  const before = byId("q").value.slice(0, byId("q").selectionStart);
+  const first = /\b(from|join|describe|summarize)\s+\w*$/i.test(before) ? [...tables, ...columns] : [...columns, ...tables];
+  const all = mine ? columns : [...first, ...WORDS];
   const low = begun.toLowerCase();
   return [...new Set(all)].filter((one) => one.toLowerCase().startsWith(low) && one !== begun).slice(0, MOST_OFFERED);
 }
