@@ -43,7 +43,11 @@ def _try_one(home: Home, verb: str, name: str) -> Answer:
 
 def _order_one(home: Home, verb: str, name: str) -> Answer:
     match = find_match(home, name)
-    jobs = give_order(home, verb, match, waits=False)
+    try:
+        jobs = give_order(home, verb, match, waits=False)
+    except OSError as error:  # a folder that is gone, a full disk
+        what = f"{verb}: the queue may have the order, but it could not be written down: {error}"
+        raise XpError(what, fix="xp doctor tells what is wrong with this home") from error
     if not jobs:
         return Answer(f"{verb}: nothing changed: {explain_nothing(home, verb, match)}", is_good=False)
     text = f"{verb}: {_count(len(jobs))} of {match.name}"

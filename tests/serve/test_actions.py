@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,10 @@ def test_a_slot_that_is_shut_out_is_let_in_again(client: TestClient, home: Home)
     assert good
     assert "it fell off the bus" in text
     assert SlotMarks(home).list_shut() == []
+
+
+def test_a_job_whose_folder_is_gone_is_told(client: TestClient, home: Home) -> None:
+    shutil.rmtree(home.job("train-1").root)
+    good, text = give(client, "pause", "one")
+    assert not good
+    assert "could not be written down" in text

@@ -20,7 +20,7 @@ def address_of(path: str, client_home: Home) -> str:
 
     with open_snapshot(client_home) as db:
         run = db.execute("select min(run) from runs").fetchall()[0][0]
-    return path.replace("{experiment}", "study").replace("{run}", str(run))
+    return path.replace("{experiment}", "study").replace("{run}", str(run)).replace("{form}", "csv?q=select+1")
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -83,7 +83,9 @@ def _read(asked: Asked, queue: Queue) -> QueueView:
     experiments = tuple(queue.count_ready())
     chosen = asked.word("experiment") if any(one.experiment == asked.word("experiment") for one in experiments) else ""
     counts = queue.count_states()
-    mine = queue.count_states(chosen) if chosen else counts
+    # An experiment that is alone is all there is, and to count that takes an index alone.
+    only = chosen if len(experiments) > 1 else ""
+    mine = queue.count_states(only) if only else counts
     by = "run" if asked.word("by") == "run" and chosen else "job"
     state = asked.word("state") if asked.word("state") in STATES else next(filter(mine.get, STATES), "queued")
     ready = [one for one in experiments if chosen in ("", one.experiment)]
@@ -96,7 +98,7 @@ def _read(asked: Asked, queue: Queue) -> QueueView:
     elif state == "queued":
         rows = list_ready(asked.home, queue, ready, paging.start, PER)
     else:
-        rows = list_state(asked.home, queue, state, chosen or None, paging.start, PER)
+        rows = list_state(asked.home, queue, state, only or None, paging.start, PER)
     return QueueView(
         _tell(asked.home, shut) if counts.get("queued") or counts.get("running") else "",
         counts, list_running(asked.home, queue), shut, experiments,

@@ -80,12 +80,15 @@ function wordBefore() {
   return before.match(/(?:(\w+)\.)?(\w*)$/);
 }
 function offers() {
-  const [whole, owner, begun] = wordBefore();
+  const [, owner, begun] = wordBefore();
   if (!begun && !owner) return [];
   const names = [...document.querySelectorAll("[data-relation]")];
   const mine = owner && names.find((one) => one.dataset.relation === owner);
   const columns = (mine ? [mine] : names).flatMap((one) => [...one.querySelectorAll("[data-put]")].map((put) => put.dataset.put));
-  const all = mine ? columns : [...names.map((one) => one.dataset.relation), ...columns, ...WORDS];
+  const tables = names.map((one) => one.dataset.relation);
+  const before = byId("q").value.slice(0, byId("q").selectionStart);
+  const first = /\b(from|join|describe|summarize)\s+\w*$/i.test(before) ? [...tables, ...columns] : [...columns, ...tables];
+  const all = mine ? columns : [...first, ...WORDS];
   const low = begun.toLowerCase();
   return [...new Set(all)].filter((one) => one.toLowerCase().startsWith(low) && one !== begun).slice(0, MOST_OFFERED);
 }
@@ -208,7 +211,9 @@ function optionsOf(kind, texts, groups, name, width, spread) {
   const ink = style.color;
   const line = style.getPropertyValue("--line").trim();
   const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-  const labels = (_, splits) => splits.map((at) => (Number.isInteger(at) ? (texts[at] ?? "").slice(0, 24) : ""));
+  const room = Math.max(4, Math.floor((width - 90) / Math.max(1, texts.length) / 7)); // letters between two labels
+  const cut = (text) => (text.length > room ? `${text.slice(0, room - 1)}…` : text);
+  const labels = (_, splits) => splits.map((at) => (Number.isInteger(at) ? cut(texts[at] ?? "") : ""));
   const bars = uPlot.paths.bars({ size: [0.9, 60] });
   const series = groups.map((group, at) => ({
     label: group || name("y"), stroke: COLOURS[at], fill: kind === "bars" ? COLOURS[at] : undefined, width: kind === "points" ? 0 : 2,

@@ -37,6 +37,7 @@ def press(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).first.click()
 
 
+@pytest.mark.slow  # a scheduler, its jobs and two browsers at once
 def test_orders_by_clicking_are_those_of_the_commands_and_two_browsers_see_them(
     page_at: PageAt, axe: Axe, home: Home
 ) -> None:
