@@ -24,7 +24,7 @@ from store.journal import JournalWriter
 
 NAMES = ("train_loss", "val_loss", "val_top1", "lr")
 WIDTH = 800
-SLOW = 60.0  # seconds that an answer may take before the benchmark gives up
+SLOW = 180.0  # seconds that an answer may take before the benchmark gives up
 
 
 @dataclass

@@ -164,31 +164,31 @@ class LiveJob:
         size = 0 if self._offset == NEVER else size_of(head.journal) - self._offset
         if size <= 0:
             return
-        for start, data in self._new_lines(head, size):
+        for end, data in self._new_lines(head, size):
             if len(self.links) == 1 and find_source(data) and self._source_of(head.number):
                 self._begin(head)
                 # Once more from the start: a chain of two and more is not looked at again.
                 self._go_on(head)
                 return
-            self._offset = start + len(data)
+            self._offset = end
             self._add(read_metrics(data), self.links[-1])
 
     def _new_lines(self, head: AttemptFolder, size: int) -> Iterator[tuple[int, bytes]]:
-        """Yield whole lines of what is new with the byte that they begin at: all, or stretches where it is too much."""
+        """Yield whole lines of what is new and the byte behind them: all, or stretches where it is too much."""
         now = time.monotonic()
         most, self._looked = min(MOST, max(LEAST, RATE * (now - self._looked))), now
         if size <= most:
-            yield from _blocks(head, self._offset)
+            yield from ((start + len(data), data) for start, data in _blocks(head, self._offset))
             return
         self.is_sampled = True
         each, first = int(most) // STRETCHES, self._offset
-        yield first, read_bytes(head.journal, first, each)
-        for number in range(1, STRETCHES):
-            yield _stretch(head, first + number * (size - each) // (STRETCHES - 1), each)
+        starts = [first + number * (size - each) // (STRETCHES - 1) for number in range(1, STRETCHES)]
+        parts = [_stretch(head, start, each) for start in starts]
+        yield starts[-1] + parts[-1][0], read_bytes(head.journal, first, each) + b"".join(data for _, data in parts)
 
     def _add(self, lines: MetricLines, link: Link) -> None:
         # Who logs so much is looked at several times a second: fewer points draw the same line.
-        width = FEWER if len(lines) > MANY else AT_ONCE
+        width = FEWER if self.is_sampled or len(lines) > MANY else AT_ONCE
         for name in lines.names:
             places = lines.of_name(name)
             points = lines.points(places[thin(np.arange(float(len(places))), lines.value[places], width)])
@@ -227,10 +227,9 @@ def _blocks(attempt: AttemptFolder, start: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _stretch(attempt: AttemptFolder, start: int, most: int) -> tuple[int, bytes]:
-    """Return whole lines behind a byte that may lie in a line."""
+    """Return how many bytes further whole lines end, and those behind a byte that may lie in a line."""
     data = read_bytes(attempt.journal, start, most)
-    begin = data.find(b"\n") + 1
-    return start + begin, data[begin:]
+    return len(data), data[data.find(b"\n") + 1 :]
 
 
 NONE = Points.of([], [], [], [], [])

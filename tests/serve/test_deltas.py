@@ -52,6 +52,26 @@ def test_a_publication_sends_nothing_again(made: SyntheticHome) -> None:
     journal.close()
 
 
+def test_results_that_are_newer_than_they_looked_count_once(
+    made: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publication between the look at the file and its opening."""
+    _, journal = made.attempt(JOB, 1)
+    log_steps(journal, 1)
+    collect(made.home)
+    site = Site(made.home)
+    log_steps(journal, 2)
+    mark = site.results_mark()
+    Browser(site, Watched((JOB,))).poll()
+    collect(made.home)
+    monkeypatch.setattr(site.deltas.site, "results_mark", lambda: mark)
+    monkeypatch.setattr(site, "snapshot", Site(made.home).snapshot)
+    late = Browser(site, Watched((JOB,), width=700))
+    late.poll()
+    assert late.steps(JOB) == [1, 2]
+    journal.close()
+
+
 def test_a_browser_that_slept_is_brought_up_to_date(made: SyntheticHome) -> None:
     _, journal = made.attempt(JOB, 1)
     browser = Browser(Site(made.home), Watched((JOB,)))

@@ -124,6 +124,20 @@ def test_a_job_without_a_line_has_no_points(made: SyntheticHome) -> None:
     journal.close()
 
 
+def test_an_attempt_without_a_line_hides_nothing(made: SyntheticHome) -> None:
+    _, first = made.attempt(JOB, 1)
+    log_steps(first, 1, 2)
+    live = LiveJob(made.home.job(JOB), {})
+    live.look()
+    _, second = made.attempt(JOB, 2)
+    log_steps(first, 3)
+    assert live_steps(live) == [1, 2, 3]
+    log_steps(second, 10)
+    assert live_steps(live) == [10]
+    first.close()
+    second.close()
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_browsers_draw_what_collect_finds(made: SyntheticHome, seed: int) -> None:
     """Attempts that go on from each other, zombies, torn lines and publications, in an order of chance."""
