@@ -20,6 +20,7 @@ from engine.schedule.keep.trash import (
     move_entries,
     places_of,
     put_back,
+    retire,
 )
 
 ENTRIES = [
