@@ -24,7 +24,17 @@ from engine.schedule.keep.choose import cache_entries, job_entry
 from engine.schedule.keep.needs import find_needs
 from engine.schedule.keep.sizes import Ledger
 from engine.schedule.keep.sweep import job_of
-from engine.schedule.keep.trash import Entry, Removal, begin_removal, finish_removals, move_entries, purge, removing
+from engine.schedule.keep.trash import (
+    Entry,
+    Removal,
+    begin_removal,
+    clear_retired,
+    finish_removals,
+    move_entries,
+    queue_of,
+    removing,
+    retire,
+)
 from engine.schedule.lookup import Match
 from engine.schedule.orders import give_order
 from engine.schedule.submit import write_next
@@ -176,7 +186,7 @@ def remove(home: Home, text: str, *, pinned: bool = False) -> tuple[Outlook, Rem
     Raises XpError where frozen numbers or an archive rest on it, unless `pinned`, and where a job does not stop.
     """
     with removing(home):
-        with Queue(home.queue_db) as queue:
+        with queue_of(home) as queue:
             finish_removals(home, queue)
         check_pins(look(home, text), pinned=pinned)
         _stop(home, find_target(home, text))
@@ -184,7 +194,8 @@ def remove(home: Home, text: str, *, pinned: bool = False) -> tuple[Outlook, Rem
         outlook = look(home, text)
         target = outlook.target
         removal = _take_experiment(home, outlook) if target.arm is None else _take_arm(home, outlook)
-        purge(home)
+        retire(home)
+    clear_retired(home)
     return outlook, removal
 
 
@@ -208,8 +219,9 @@ def _take_experiment(home: Home, outlook: Outlook) -> Removal:
     removal = begin_removal(home, f"xp rm {name}", outlook.entries, [name])
     with FileLock(home.ingest_lock):
         move_entries(home, removal, [0])
-        with Queue(home.queue_db) as queue:
-            queue.remove_experiment(name)
+        with queue_of(home) as queue:
+            if queue:
+                queue.remove_experiment(name)
         _move_rest(home, removal, 1)
     return removal
 
@@ -220,8 +232,9 @@ def _take_arm(home: Home, outlook: Outlook) -> Removal:
     name, before = target.experiment, int(home.records(target.experiment)[-1].stem)
     removal = begin_removal(home, f"xp rm {target.name}", outlook.entries, [name], before)
     record = write_next(home, name, target.left)
-    with Queue(home.queue_db) as queue:
-        add_record(home, queue, record)
+    with queue_of(home) as queue:
+        if queue:
+            add_record(home, queue, record)
     with FileLock(home.ingest_lock):
         _move_rest(home, removal, 0)
     return removal
@@ -230,8 +243,8 @@ def _take_arm(home: Home, outlook: Outlook) -> Removal:
 def _move_rest(home: Home, removal: Removal, first: int) -> None:
     """Move the jobs that the queue lets go, and all else from entry `first` on."""
     jobs = [job_of(entry) for entry in removal.entries[first:] if entry.kind == "job"]
-    with Queue(home.queue_db) as queue:
-        kept = set(queue.remove_jobs(jobs))
+    with queue_of(home) as queue:
+        kept = set(queue.remove_jobs(jobs)) if queue else set()
     numbers = range(first, len(removal.entries))
     move_entries(home, removal, [number for number in numbers if job_of(removal.entries[number]) not in kept])
 

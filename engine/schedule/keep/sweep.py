@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from filelock import FileLock
@@ -21,14 +22,16 @@ from engine.schedule.keep.trash import (
     Entry,
     Removal,
     begin_removal,
+    clear_retired,
     finish_removals,
     list_removals,
     move_entries,
-    purge,
+    queue_of,
     removing,
+    retire,
 )
 from engine.schedule.keep.undo import finish_undo
-from store.queue import Queue
+from engine.schedule.keep.usage import cached_job
 
 EVERYTHING = Wish()
 
@@ -71,12 +74,14 @@ def sweep(home: Home, wish: Wish = EVERYTHING, *, dry_run: bool = False) -> Swep
         _finish(home)
         entries = _free_jobs(home, _choose(home, wish))
         removal = take(home, "xp gc", entries) if entries else None
-    return Swept(tuple(entries), removal.id if removal else None, purge(home), _notes(home, wish))
+        purged = retire(home)
+    clear_retired(home)
+    return Swept(tuple(entries), removal.id if removal else None, purged, _notes(home, wish))
 
 
 def _finish(home: Home) -> None:
     """Bring what was cut off to its end before anybody looks at what is needed."""
-    with Queue(home.queue_db) as queue:
+    with queue_of(home) as queue:
         finish_removals(home, queue)
     for removal in list_removals(home):
         if removal.is_undone:
@@ -93,15 +98,17 @@ def _choose(home: Home, wish: Wish) -> list[Entry]:
 
 
 def _free_jobs(home: Home, entries: Sequence[Entry]) -> list[Entry]:
-    """Take the jobs out of the queue; return the entries without those that it does not let go."""
-    jobs = [job_of(entry) for entry in entries if entry.kind == "job"]
-    with Queue(home.queue_db) as queue:
-        kept = set(queue.remove_jobs(jobs))
-    return [entry for entry in entries if entry.kind != "job" or job_of(entry) not in kept]
+    """Take the jobs out of the queue; return the entries without those of jobs that it does not let go."""
+    jobs = {job_of(entry) for entry in entries if entry.kind != "checkpoints"}
+    with queue_of(home) as queue:
+        kept = set(queue.remove_jobs(sorted(jobs - {""}))) if queue else set()
+    return [entry for entry in entries if job_of(entry) not in kept]
 
 
 def job_of(entry: Entry) -> str:
-    return entry.path.rpartition("/")[2]
+    """Return the job whose folder or entry of the cache this is, "" for what is a part of one."""
+    path = PurePosixPath(entry.path)
+    return "" if len(path.parts) > 2 else cached_job(path) if entry.place == "cache" else path.name
 
 
 def take(home: Home, command: str, entries: Sequence[Entry]) -> Removal:
@@ -116,7 +123,9 @@ def empty(home: Home) -> int:
     """Delete all that lies in the trash for good; return the bytes of it."""
     with removing(home):
         _finish(home)
-        return purge(home, older=0.0)
+        purged = retire(home, older=0.0)
+    clear_retired(home)
+    return purged
 
 
 def _notes(home: Home, wish: Wish) -> tuple[str, ...]:

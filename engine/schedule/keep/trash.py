@@ -151,8 +151,10 @@ def list_removals(home: Home) -> list[Removal]:
     return sorted(found, key=lambda removal: -removal.at)
 
 
-def finish_removals(home: Home, queue: Queue) -> list[str]:
+def finish_removals(home: Home, queue: Queue | None) -> list[str]:
     """Take out of the queue the experiments whose removal was cut off after their files had gone; return them."""
+    if queue is None:
+        return []
     gone = {name for removal in list_removals(home) for name in removal.experiments if removal.restores is None}
     left = sorted(name for name in gone & set(queue.experiment_names()) if not home.experiment(name).exists())
     for name in left:
@@ -160,22 +162,39 @@ def finish_removals(home: Home, queue: Queue) -> list[str]:
     return left
 
 
-def purge(home: Home, older: float = KEPT_SECONDS) -> int:
-    """Delete for good what was removed more than `older` seconds ago; return the bytes of it."""
+def retire(home: Home, older: float = KEPT_SECONDS) -> int:
+    """Take what was removed more than `older` seconds ago out of reach of an undo; return the bytes of it.
+
+    The caller holds `removing`; `clear_retired` deletes it, which takes longer and needs no lock.
+    """
     # Forward or back by a clock that was set: what is said to be of the future is of now.
     due = [one for one in list_removals(home) if not one.is_undone and time.time() - one.at >= older]
     for removal in due:
         drop_removal(home, removal)
-    # Of one that was cut off.
-    for left in home.trash.glob(f"*{GONE}"):
-        shutil.rmtree(left, ignore_errors=True)
     return sum(removal.bytes for removal in due)
 
 
 def drop_removal(home: Home, removal: Removal) -> None:
-    """Delete a removal. The cache's part first: without the home's nobody would know whose it was."""
+    """Rename a removal, so that what is half deleted is never taken for something to bring back.
+
+    The cache's part first: by the home's it is known whose it was.
+    """
     for folder in (home.cache_trash / removal.id, home.trash / removal.id):
-        gone = folder.with_name(folder.name + GONE)
-        # A rename first, so that what is half deleted is never taken for something to bring back.
-        _rename(folder, gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        _rename(folder, folder.with_name(folder.name + GONE))
+
+
+def clear_retired(home: Home) -> None:
+    """Delete what was retired, also by whoever was cut off."""
+    for left in home.trash.glob(f"*{GONE}"):
+        shutil.rmtree(home.cache_trash / left.name, ignore_errors=True)
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def queue_of(home: Home) -> Iterator[Queue | None]:
+    """Give the queue of a home, None where there is none: to keep house makes none."""
+    if not home.queue_db.exists():
+        yield None
+        return
+    with Queue(home.queue_db) as queue:
+        yield queue

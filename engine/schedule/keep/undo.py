@@ -16,17 +16,18 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.schedule.keep.trash import (
     Removal,
+    clear_retired,
     drop_removal,
     lies_in_trash,
     list_removals,
     places_of,
     put_back,
+    queue_of,
     removing,
     write_removal,
 )
 from engine.schedule.submit import write_again
 from engine.schedule.worker.rebuild import add_again
-from store.queue import Queue
 
 
 @dataclass(frozen=True)
@@ -78,18 +79,19 @@ def finish_undo(home: Home, removal: Removal) -> Undone:
         write_removal(home, removal.model_copy(update={"is_undone": False}))
     else:
         drop_removal(home, removal)
+        clear_retired(home)
     return Undone(removal, back, names, notes)
 
 
 def _queue_again(home: Home, removal: Removal) -> tuple[str, ...]:
     notes = []
-    with Queue(home.queue_db) as queue:
+    with queue_of(home) as queue:
         for name in removal.experiments:
             records = home.records(name)
             if removal.restores is not None and records:
                 note = write_again(home, name, removal.restores)
                 records = home.records(name)
                 notes += [note] if note else []
-            if records:
+            if records and queue:
                 add_again(home, queue, read_record(records[-1]))
     return tuple(notes)

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from engine.home.files import read_object
@@ -90,7 +90,7 @@ def _job_kinds(home: Home, ledger: Ledger) -> dict[str, dict[str, int]]:
     return found
 
 
-def cached_job(path: Path) -> str:
+def cached_job(path: PurePath) -> str:
     """Return the job whose entry this is: `<job>`, its lock, or `<job>.<uuid>.tmp` of a builder."""
     found = CACHE_ENTRY.fullmatch(path.name)
     return found[1] if found else path.name

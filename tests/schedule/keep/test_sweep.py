@@ -13,7 +13,7 @@ from engine.home.paths import Home, open_home
 from engine.home.users import note_user
 from engine.schedule.keep.choose import Wish
 from engine.schedule.keep.sweep import empty, sweep
-from engine.schedule.keep.trash import list_removals, purge, removing
+from engine.schedule.keep.trash import clear_retired, list_removals, removing
 from engine.schedule.keep.undo import undo
 from tests.helpers.keeping import files_of, make_two, put_experiment
 from tests.helpers.queueing import faults, states
@@ -58,6 +58,7 @@ def test_jobs_that_are_wanted_by_now_stay(home: Home, monkeypatch: pytest.Monkey
     monkeypatch.setattr(room, "_choose", lambda *_: found)
     sweep(home)
     assert home.job("train-old").result.exists()
+    assert home.pack("pack-p").exists()
     assert not home.job("pack-old").root.exists()
 
 
@@ -81,7 +82,7 @@ def test_what_was_cut_off_half_deleted_is_finished(home: Home) -> None:
     sweep(home)
     number = list_removals(home)[0].id
     (home.trash / number).rename(home.trash / f"{number}.gone")
-    purge(home)
+    clear_retired(home)
     assert list(home.trash.iterdir()) == []
 
 
@@ -118,3 +119,11 @@ def test_states_of_the_rest_stay(home: Home) -> None:
     before = states(home)
     sweep(home)
     assert states(home) == before
+
+
+def test_a_home_without_a_queue_is_given_none(home: Home) -> None:
+    for path in home.root.glob("queue.db*"):
+        path.unlink()
+    assert len(sweep(home).entries) == 8
+    undo(home)
+    assert not home.queue_db.exists()

@@ -13,13 +13,14 @@ from engine.schedule.keep import trash
 from engine.schedule.keep.trash import (
     Entry,
     begin_removal,
+    clear_retired,
     drop_removal,
     lies_in_trash,
     list_removals,
     move_entries,
     places_of,
-    purge,
     put_back,
+    retire,
 )
 
 ENTRIES = [
@@ -75,7 +76,8 @@ def test_what_is_not_ours_stays_in_the_trash(home: Home) -> None:
     (home.cache_trash / "0123456789ab").mkdir(parents=True)
     begun = begin_removal(home, "xp gc", ENTRIES)
     trash.write_removal(home, begun.model_copy(update={"is_undone": True}))
-    assert purge(home, older=0.0) == 0
+    assert retire(home, older=0.0) == 0
+    clear_retired(home)
     assert {path.name for path in home.trash.iterdir()} == {"mine", begun.id}
     assert (home.cache_trash / "0123456789ab").is_dir()
 
@@ -85,4 +87,5 @@ def test_a_drop_that_was_cut_off_can_be_done_again(home: Home) -> None:
     move_entries(home, removal)
     (home.cache_trash / removal.id).rename(home.cache_trash / f"{removal.id}.gone")
     drop_removal(home, removal)
+    clear_retired(home)
     assert [*home.trash.iterdir(), *home.cache_trash.iterdir()] == []
