@@ -180,15 +180,18 @@ def _merge(parts: Iterable[Facts]) -> Facts:
     whole = Facts()
     for part in parts:
         whole = Facts(
-            tuple(dict.fromkeys((*whole.kinds, *part.kinds))),
-            (*whole.choices, *part.choices),
-            whole.unit or part.unit,
-            *(_first(getattr(whole, name), getattr(part, name)) for name in ("least", "most", "above", "below")),
-            whole.fewest or part.fewest,
-            (*whole.models, *part.models),
-            whole.is_null or part.is_null,
-            whole.is_list or part.is_list,
-            whole.inner | part.inner,
+            kinds=tuple(dict.fromkeys((*whole.kinds, *part.kinds))),
+            choices=(*whole.choices, *part.choices),
+            unit=whole.unit or part.unit,
+            least=_first(whole.least, part.least),
+            most=_first(whole.most, part.most),
+            above=_first(whole.above, part.above),
+            below=_first(whole.below, part.below),
+            fewest=whole.fewest or part.fewest,
+            models=(*whole.models, *part.models),
+            is_null=whole.is_null or part.is_null,
+            is_list=whole.is_list or part.is_list,
+            inner=whole.inner | part.inner,
         )
     return whole
 

@@ -151,7 +151,7 @@ SHAPED = [
     spec("nothing at all", "", "spec.yaml:1:1: ", "one YAML mapping"),
     spec("a list", "- a\n- b\n", "spec.yaml:1:1: ", "one YAML mapping"),
     spec("a tab that indents", f"{HEAD}train:\n\tepochs: 1\n", "spec.yaml:5:1: ", "a tab indents"),
-    spec("an open bracket", f"{HEAD}seeds: [1, 2\ntitle: a\n", "spec.yaml:5:", "not YAML"),
+    spec("an open bracket", f"{HEAD}seeds: [1, 2\ntitle: a\n", "spec.yaml:4:8: ", "not YAML", "write `[1, 2]`"),
     spec("a name that is a path", HEAD.replace("hostile", "../../up"), "spec.yaml:1:7: name: "),
     spec(
         "an arm that is a path",

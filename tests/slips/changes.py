@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from engine.errors import SpecError
 from tests.slips.spots import Spot, find_spots, line_of
 
 USER_KEYS = ("arms", "matrix", "options")
@@ -120,6 +121,10 @@ def drop(dice: random.Random, of: Text) -> tuple[str, set[int], str] | None:
     if of.text[begin : spot.start].strip():  # `- id: ...`
         return None
     text = of.text[:begin] + of.text[end:]
+    try:
+        find_spots(text)
+    except SpecError:  # no key with what is below it
+        return None
     line = line_of(text, begin)
     lines = {line, *_parents(of, spot), *_naming(text, spot.name), *_users_of(text, spot)}
     return text, lines, f"without {'.'.join(map(str, spot.path))}"

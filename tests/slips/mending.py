@@ -135,7 +135,9 @@ def _set(text: str, new: str) -> str | None:
         return _add(text, section.start, f"{path[-1]}: {value}")
     if len(path) == 1:
         return text.rstrip("\n") + f"\n{new}\n"
-    return text.rstrip("\n") + f"\n{path[0]}: {{{'.'.join(path[1:])}: {value}}}\n" if len(path) == 2 else None
+    above = text.rstrip("\n")
+    line = f"{path[0]}: {{{'.'.join(path[1:])}: {value}}}\n"
+    return (f"{above}\n" if above else "") + line if len(path) == 2 else None
 
 
 def _move(text: str, at: int, section: str, name: str | None) -> str | None:

@@ -7,10 +7,14 @@ import re
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
-from engine.cli import main
+from typer.main import get_command
+
+from engine.cli import app, main
 
 PLACE = re.compile(r"^spec\.yaml:(\d+):(\d+): (.*)$")
 
@@ -39,7 +43,8 @@ def validate(folder: Path, raw: bytes, *words: str) -> Told:
     out = io.TextIOWrapper(io.BytesIO(), "utf-8", errors="backslashreplace", write_through=True)
     code: int | None = 0
     argv = ["xp", "validate", "spec.yaml", "--home", str(folder / "home"), *words]
-    with chdir(folder), mock.patch.object(sys, "argv", argv), redirect_stdout(out), redirect_stderr(out):
+    asked = (mock.patch.object(sys, "argv", argv), mock.patch("engine.cli.app", _command()))
+    with chdir(folder), asked[0], asked[1], redirect_stdout(out), redirect_stderr(out):
         try:
             main()
         except SystemExit as end:
@@ -49,6 +54,12 @@ def validate(folder: Path, raw: bytes, *words: str) -> Told:
             out.write(f"Traceback: {error!r}")
     text = out.buffer.getvalue().decode()
     return Told(code, text, tuple(read_problems(text)))
+
+
+@cache
+def _command() -> Any:
+    """The command line, put together once: typer would do it for each of a thousand slips."""
+    return get_command(app)
 
 
 def read_problems(text: str) -> list[Problem]:
