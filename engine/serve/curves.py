@@ -28,7 +28,6 @@ MOST_JOBS = 240  # of one chart
 MANY = 12  # jobs that are read one by one
 PARTS = 100  # parts of the axis of each of many curves
 AXES: Mapping[str, Axis] = {"epoch": "epoch", "step": "step", "time": "at", "gpu-hours": "at"}
-COLUMNS = {"epoch": "epochs", "step": "steps", "time": "times", "gpu-hours": "times"}
 LABELS = {
     "epoch": "epoch",
     "step": "step",
@@ -141,14 +140,10 @@ def read_points(site: Site, jobs: Sequence[str], name: str, along: Along) -> dic
 
 def _published(site: Site, jobs: Sequence[str], name: str, along: Along) -> dict[str, tuple[Floats, Floats]]:
     """Return the curves of those of the jobs that are done, an empty one of what did not log the metric."""
+    about = {"jobs": list(jobs), "name": name, "axis": AXES[along], "parts": PARTS}
     with site.snapshot() as snapshot:
-        chains = [row for row in snapshot.ask("serve_chains", jobs=list(jobs)) if row["is_done"]] if snapshot else []
-        if snapshot is None or not chains:
-            return {}
-        parts = {f"{part}s": [row[part] for row in chains] for part in ("job", "attempt", "upto")}
-        rows = snapshot.ask("serve_curves", **parts, names=[name], axis=AXES[along], width=PARTS)
-    held = {row["job"]: (np.array(row[COLUMNS[along]], float), np.array(row["values"], float)) for row in rows}
-    return {job: held.get(job, (np.empty(0), np.empty(0))) for job in parts["jobs"]}
+        rows = snapshot.ask("serve_many_curves", **about) if snapshot else []
+    return {row["job"]: (np.array(row["xs"] or (), float), np.array(row["values"] or (), float)) for row in rows}
 
 
 def trace(points: Mapping[str, tuple[Floats, Floats]], chain: Chain, along: Along) -> Traced:
