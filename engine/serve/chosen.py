@@ -34,10 +34,6 @@ class Thing:
     lines: tuple[RunLine, ...]
 
     @property
-    def arm(self) -> str:
-        return f"{self.lines[0].experiment}/{self.lines[0].arm}"
-
-    @property
     def address(self) -> str:
         """Where it has a page of its own, below the root."""
         return f"e/{self.lines[0].experiment}" if self.is_arm else f"run/{self.lines[0].run}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -79,12 +79,11 @@ class Chart:
     marks: Sequence[Mapping[str, Any]] = ()
     band: str = ""
     empty: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
 
     def as_raw(self) -> Raw:
         """Return it as an answer; a number that is not finite is null."""
         told = {"title": self.title, "x": self.x, "y": self.y, "series": list(self.series), "notes": list(self.notes),
-                "marks": list(self.marks), "band": self.band, "empty": self.empty, **self.more}  # fmt: skip
+                "marks": list(self.marks), "band": self.band, "empty": self.empty}  # fmt: skip
         body = json.dumps({name: value for name, value in told.items() if value != ""}, allow_nan=False)
         return Raw(body.encode(), "application/json")
 
