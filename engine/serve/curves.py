@@ -93,7 +93,9 @@ def make_chart(site: Site, lines: Sequence[Line], name: str, along: Along) -> Ch
     jobs = list(dict.fromkeys(job for line in lines for chain in line.chains for job in chain.jobs))
     points = read_points(site, jobs[:MOST_JOBS], name, along)
     factor = _factor(name)
-    series, marks, notes = [], [], _left_out(jobs)
+    series: list[dict[str, Any]] = []
+    marks: list[dict[str, Any]] = []
+    notes = _left_out(jobs)
     for line in lines:
         traced = [trace(points, chain, along) for chain in line.chains]
         traced = [one for one in traced if len(one.x)]

@@ -176,7 +176,8 @@ def _tests(
         return [], []
     if not chosen.is_of_arms:
         return [], [ONE_SEED]
-    compared, told = [], []
+    compared: list[tuple[Thing, Comparison]] = []
+    told: list[str] = []
     for thing in others:
         try:
             found = compare_arms(snapshot, thing.name, against, metric, anyway=True)
