@@ -144,7 +144,7 @@ def choose(table: RunTable, names: Sequence[str], cell: str) -> Chosen:
         problems.append(f"{len(things) - MOST_THINGS} more are left out: a page compares {MOST_THINGS}")
     cells = tuple(dict.fromkeys(line.cell for thing in kept if thing.is_arm for line in thing.lines))
     at = cell if cell in cells else ALL
-    return Chosen(tuple(thing for one in kept if (thing := _at(one, at))), tuple(problems), cells, at)
+    return Chosen(tuple(at_cell for one in kept if (at_cell := _at(one, at))), tuple(problems), cells, at)
 
 
 def _at(thing: Thing, cell: str) -> Thing | None:

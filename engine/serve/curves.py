@@ -192,7 +192,8 @@ def _interpolated(one: Traced, grid: Floats) -> Floats:
     fine = np.isfinite(one.y)
     if not fine.any():
         return np.full(len(grid), np.nan)
-    return np.interp(grid, one.x[fine], one.y[fine], left=np.nan, right=np.nan)
+    found: Floats = np.interp(grid, one.x[fine], one.y[fine], left=np.nan, right=np.nan)
+    return found
 
 
 def columns(parts: tuple[Floats, ...], factor: float) -> dict[str, list[float | None]]:
