@@ -168,7 +168,7 @@ def _placed(x: Floats, along: Along, gpus: float) -> Floats:
         return x + 1
     if along == "step":
         return x
-    hours = (x - x[0]) / SECONDS
+    hours: Floats = (x - x[0]) / SECONDS
     return hours * gpus if along == "gpu-hours" else hours
 
 
