@@ -34,10 +34,6 @@ class Thing:
     lines: tuple[RunLine, ...]
 
     @property
-    def arm(self) -> str:
-        return f"{self.lines[0].experiment}/{self.lines[0].arm}"
-
-    @property
     def address(self) -> str:
         """Where it has a page of its own, below the root."""
         return f"e/{self.lines[0].experiment}" if self.is_arm else f"run/{self.lines[0].run}"
@@ -148,7 +144,7 @@ def choose(table: RunTable, names: Sequence[str], cell: str) -> Chosen:
         problems.append(f"{len(things) - MOST_THINGS} more are left out: a page compares {MOST_THINGS}")
     cells = tuple(dict.fromkeys(line.cell for thing in kept if thing.is_arm for line in thing.lines))
     at = cell if cell in cells else ALL
-    return Chosen(tuple(thing for one in kept if (thing := _at(one, at))), tuple(problems), cells, at)
+    return Chosen(tuple(at_cell for one in kept if (at_cell := _at(one, at))), tuple(problems), cells, at)
 
 
 def _at(thing: Thing, cell: str) -> Thing | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -28,7 +28,6 @@ MOST_JOBS = 240  # of one chart
 MANY = 12  # jobs that are read one by one
 PARTS = 100  # parts of the axis of each of many curves
 AXES: Mapping[str, Axis] = {"epoch": "epoch", "step": "step", "time": "at", "gpu-hours": "at"}
-COLUMNS = {"epoch": "epochs", "step": "steps", "time": "times", "gpu-hours": "times"}
 LABELS = {
     "epoch": "epoch",
     "step": "step",
@@ -80,12 +79,11 @@ class Chart:
     marks: Sequence[Mapping[str, Any]] = ()
     band: str = ""
     empty: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
 
     def as_raw(self) -> Raw:
         """Return it as an answer; a number that is not finite is null."""
         told = {"title": self.title, "x": self.x, "y": self.y, "series": list(self.series), "notes": list(self.notes),
-                "marks": list(self.marks), "band": self.band, "empty": self.empty, **self.more}  # fmt: skip
+                "marks": list(self.marks), "band": self.band, "empty": self.empty}  # fmt: skip
         body = json.dumps({name: value for name, value in told.items() if value != ""}, allow_nan=False)
         return Raw(body.encode(), "application/json")
 
@@ -95,7 +93,9 @@ def make_chart(site: Site, lines: Sequence[Line], name: str, along: Along) -> Ch
     jobs = list(dict.fromkeys(job for line in lines for chain in line.chains for job in chain.jobs))
     points = read_points(site, jobs[:MOST_JOBS], name, along)
     factor = _factor(name)
-    series, marks, notes = [], [], _left_out(jobs)
+    series: list[dict[str, Any]] = []
+    marks: list[dict[str, Any]] = []
+    notes = _left_out(jobs)
     for line in lines:
         traced = [trace(points, chain, along) for chain in line.chains]
         traced = [one for one in traced if len(one.x)]
@@ -141,14 +141,10 @@ def read_points(site: Site, jobs: Sequence[str], name: str, along: Along) -> dic
 
 def _published(site: Site, jobs: Sequence[str], name: str, along: Along) -> dict[str, tuple[Floats, Floats]]:
     """Return the curves of those of the jobs that are done, an empty one of what did not log the metric."""
+    about = {"jobs": list(jobs), "name": name, "axis": AXES[along], "parts": PARTS}
     with site.snapshot() as snapshot:
-        chains = [row for row in snapshot.ask("serve_chains", jobs=list(jobs)) if row["is_done"]] if snapshot else []
-        if snapshot is None or not chains:
-            return {}
-        parts = {f"{part}s": [row[part] for row in chains] for part in ("job", "attempt", "upto")}
-        rows = snapshot.ask("serve_curves", **parts, names=[name], axis=AXES[along], width=PARTS)
-    held = {row["job"]: (np.array(row[COLUMNS[along]], float), np.array(row["values"], float)) for row in rows}
-    return {job: held.get(job, (np.empty(0), np.empty(0))) for job in parts["jobs"]}
+        rows = snapshot.ask("serve_many_curves", **about) if snapshot else []
+    return {row["job"]: (np.array(row["xs"] or (), float), np.array(row["values"] or (), float)) for row in rows}
 
 
 def trace(points: Mapping[str, tuple[Floats, Floats]], chain: Chain, along: Along) -> Traced:
@@ -172,7 +168,7 @@ def _placed(x: Floats, along: Along, gpus: float) -> Floats:
         return x + 1
     if along == "step":
         return x
-    hours = (x - x[0]) / SECONDS
+    hours: Floats = (x - x[0]) / SECONDS
     return hours * gpus if along == "gpu-hours" else hours
 
 
@@ -196,7 +192,8 @@ def _interpolated(one: Traced, grid: Floats) -> Floats:
     fine = np.isfinite(one.y)
     if not fine.any():
         return np.full(len(grid), np.nan)
-    return np.interp(grid, one.x[fine], one.y[fine], left=np.nan, right=np.nan)
+    found: Floats = np.interp(grid, one.x[fine], one.y[fine], left=np.nan, right=np.nan)
+    return found
 
 
 def columns(parts: tuple[Floats, ...], factor: float) -> dict[str, list[float | None]]:

@@ -104,7 +104,7 @@ def _unpublished(home: Home, text: str) -> RunAbout:
     """Return a run that was submitted a moment ago, or whose id was cut short."""
     found = find_run(home, text)
     record = read_record(home.records(found.experiment)[-1])
-    told = next((run for run in record["runs"] if run["run"] == found.run), {})
+    told: dict[str, Any] = next((run for run in record["runs"] if run["run"] == found.run), {})
     split, settings = told.get("split", ""), told.get("settings", {})
     return RunAbout(found.run, found.experiment, found.arm, found.cell, found.seed, split, found.jobs, settings)
 

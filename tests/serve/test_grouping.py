@@ -29,8 +29,8 @@ def test_intervals_are_those_of_the_view_of_cells(done_home: Home, name: str) ->
             n, mean, low, high = told[line.experiment, line.arm, line.cell]
             found = summarise(group, table.columns[name], table.values(name)).interval
             assert found is not None
-            assert (found.n, found.mean) == (n, pytest.approx(mean))
-            assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
+            assert [found.n, found.mean] == pytest.approx([n, mean])
+            assert [found.low, found.high] == pytest.approx([low, high])
 
 
 def test_runs_that_share_a_job_are_one_sample() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 from urllib.parse import urlencode
 
 from engine.analysis.claims import interval_text, p_text
@@ -134,7 +133,7 @@ def _curve_address(asked: Asked, name: str) -> str:
 
 def _along(asked: Asked) -> Along:
     wanted = asked.word("x", "epoch")
-    return cast(Along, wanted) if wanted in ALONG else "epoch"
+    return wanted if wanted in ALONG else "epoch"
 
 
 def _smooth(asked: Asked) -> float:
@@ -176,7 +175,8 @@ def _tests(
         return [], []
     if not chosen.is_of_arms:
         return [], [ONE_SEED]
-    compared, told = [], []
+    compared: list[tuple[Thing, Comparison]] = []
+    told: list[str] = []
     for thing in others:
         try:
             found = compare_arms(snapshot, thing.name, against, metric, anyway=True)

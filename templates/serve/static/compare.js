@@ -5,6 +5,8 @@
   const words = () => {
     const told = new URLSearchParams();
     for (const [name, value] of new FormData(form)) if (value && !(name === "smooth" && value === "0")) told.append(name, value);
+    // What is no longer compared is nothing to compare with either.
+    if (!told.getAll("a").includes(told.get("b"))) told.delete("b");
     return told;
   };
   const address = () => `${location.pathname}?${words()}`;

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,8 @@ from tests.serve.conftest import Browse
 
 def page(home: Home, **words: str | tuple[str, ...]) -> RunsPage:
     asked = {name: (value,) if isinstance(value, str) else value for name, value in words.items()}
-    data: Any = show_runs(Asked(Site(home), {}, asked)).data
+    data = show_runs(Asked(Site(home), {}, asked)).data
+    assert isinstance(data, RunsPage)
     return data
 
 
