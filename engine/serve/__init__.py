@@ -21,9 +21,9 @@
     artifacts  what an attempt left to look at
     grouping   means and intervals of runs in groups
     actions    orders by clicking
-    query_runs queries of a person that run now, to be cancelled
+    query_runs  queries of a person that run now, to be cancelled
     paging     long lists in pages
-    queue_rows what runs, and one page of what does not
+    queue_rows  what runs, and one page of what does not
     points     curves as JSON for a page's script
     deltas     new points by cursor
     live       running jobs' points as their journals grow
