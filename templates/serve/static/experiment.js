@@ -30,6 +30,16 @@
     showCurve();
   });
 
+  // Ticked arms stay ticked when their table comes anew.
+  let ticked = [];
+  const ticks = () => [...document.querySelectorAll("#results input[name=a]")];
+  document.addEventListener("htmx:beforeSwap", () => {
+    ticked = ticks().filter((one) => one.checked).map((one) => one.closest("tr").id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const one of ticks()) if (ticked.includes(one.closest("tr").id)) one.checked = true;
+  });
+
   document.addEventListener("click", async (event) => {
     const figure = event.target.closest("a.figure");
     if (!figure || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
