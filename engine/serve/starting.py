@@ -19,11 +19,15 @@ from engine.serve.access import Access
 from engine.serve.app import make_app
 from engine.serve.connections import Connection
 from engine.serve.guard import Guard
+from engine.serve.rendering import render
+from engine.serve.routes import PAGES
 from engine.serve.shapes import MOST_HEAD
 from engine.serve.site import Site
+from engine.serve.view import Asked, View
 
 HOST, PORT = "127.0.0.1", 8420
 GRACE = 2  # seconds that open streams have to end
+WARM, WARMED = "warm", ("/", "/runs", "/queue")
 NEAR = 50  # ports after the one that is taken, of which a free one is named
 
 
@@ -31,9 +35,20 @@ def run_server(home: Home, port: int, access: Access, tell: Callable[[str], None
     """Serve the pages of a home; `tell` is given the address once it answers. Raises XpError for a port in use."""
     listener = listen(host, port)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
-    server = make_server(Guard(make_app(Site(home)), access))
+    site = Site(home)
+    server = make_server(Guard(make_app(site), access))
+    site.kept.begin(WARM, lambda: warm_up(site))
     tell(show_address(host, listener.getsockname()[1], access.lock.token))
     server.run(sockets=[listener])
+
+
+def warm_up(site: Site) -> None:
+    """Make the pages that are opened first, for nobody: what is read and imported for them is there when they are."""
+    for address in WARMED:
+        asked = Asked(site)
+        made = PAGES[address](asked)
+        if isinstance(made, View):
+            render(asked, made, address)
 
 
 def make_server(app: Guard, connection: type[Connection] = Connection) -> uvicorn.Server:

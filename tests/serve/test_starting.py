@@ -7,7 +7,9 @@ import socket
 import pytest
 
 from engine.errors import XpError
-from engine.serve.starting import listen, show_address
+from engine.home.paths import Home
+from engine.serve.site import Site
+from engine.serve.starting import WARMED, listen, show_address, warm_up
 
 
 def test_a_port_taken_names_one_that_is_free() -> None:
@@ -48,3 +50,16 @@ def test_an_address_is_one_to_open(host: str, start: str) -> None:
     shown = show_address(host, 8420, "secret")
     assert shown.startswith(start)
     assert shown.endswith("/#token=secret")
+
+
+def test_what_is_opened_first_is_made_before(done_home: Home) -> None:
+    site = Site(done_home)
+    warm_up(site)
+    with site.snapshot() as snapshot:
+        assert snapshot is not None
+        assert snapshot.known
+    assert {f"/{path}" for path in ("", "runs", "queue")} == set(WARMED)
+
+
+def test_a_home_without_anything_is_no_trouble(empty_home: Home) -> None:
+    warm_up(Site(empty_home))
