@@ -72,10 +72,12 @@
     });
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", labelSize: 18 };
     const cut = (u, values) => values.map((value) => (value === null ? "" : number.format(value)));
+    // There is no half epoch to name.
+    const whole = ["epoch", "step"].includes(told.x) ? { incrs: Array.from({ length: 36 }, (_, at) => [1, 2, 5][at % 3] * 10 ** Math.floor(at / 3)) } : {};
     return {
       width, height: HEIGHT, series, bands, legend: { show: false },
       scales: { x: { time: false }, y: { distr: chart.isLog ? 3 : 1 } },
-      axes: [{ ...axis, label: told.x, size: 34, values: cut }, { ...axis, label: told.y || undefined, size: 58, values: cut }],
+      axes: [{ ...axis, ...whole, label: told.x, size: 34, values: cut }, { ...axis, label: told.y || undefined, size: 58, values: cut }],
       cursor: { sync: { key: `x ${told.x}` }, drag: { x: true, y: false }, points: { size: 7 }, focus: { prox: 24 } },
       focus: { alpha: 0.35 },
       hooks: { setCursor: [(u) => readOut(chart, u.cursor.idx)], setScale: [(u, key) => { if (key === "x") noteZoom(chart, u); }], draw: [(u) => drawMarks(u, told.marks || [], ink)] },
