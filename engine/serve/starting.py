@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from engine.analysis.statistics import t_interval
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.serve.access import Access
@@ -49,6 +50,7 @@ def warm_up(site: Site) -> None:
         made = PAGES[address](asked)
         if isinstance(made, View):
             render(asked, made, address)
+    t_interval([0.0, 1.0])  # brings scipy, which takes longer than any page
 
 
 def make_server(app: Guard, connection: type[Connection] = Connection) -> uvicorn.Server:
