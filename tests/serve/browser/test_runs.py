@@ -23,7 +23,7 @@ def test_typing_filters_and_what_is_ticked_stays(page_at: PageAt) -> None:
     rows.nth(20).wait_for()
     page.get_by_label("choose alone, seed 1 to compare").check()
     page.get_by_label("filter").fill("proposed seed=2")
-    page.wait_for_function("document.querySelectorAll('#table tbody tr').length === 4")
+    page.wait_for_function("() => document.querySelectorAll('#table tbody tr').length === 4")
     assert page.get_by_label("filter").evaluate("box => box === document.activeElement"), "typing goes on"
     assert "q=proposed+seed%3D2" in page.url
     page.get_by_label("choose proposed, seed 2 to compare").first.check()
@@ -86,9 +86,11 @@ def test_a_log_follows_and_goes_back(page_at: PageAt, moving_home: Home) -> None
     log = page.locator("#log-lines")
     assert log.inner_text().startswith("line 300\n")
     page.get_by_text("earlier lines").click()
-    page.wait_for_function("document.getElementById('log-lines').textContent.startsWith('line 100\\n')")
+    page.wait_for_function("() => document.getElementById('log-lines').textContent.startsWith('line 100\\n')")
     with open(moving_home.job("train-1").attempt(1).log, "a") as handle:
         handle.write("\x1b[31m<b>new</b>\n")
-    page.wait_for_function("document.getElementById('log-lines').textContent.endsWith('line 499\\n<b>new</b>\\n')")
+    page.wait_for_function(
+        "() => document.getElementById('log-lines').textContent.endsWith('line 499\\n<b>new</b>\\n')"
+    )
     assert log.locator("b").count() == 0
     assert page.get_by_role("button", name="Pause").is_visible()
