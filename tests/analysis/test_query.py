@@ -47,7 +47,8 @@ def test_a_query_is_asked_within_its_bounds(home: Home, calls: list[Any]) -> Non
     assert (text, note) == ("2 as csv", "only the first 2 rows are shown; --limit N shows more")
     answer_query(home, "select 1", "csv")
     assert calls == [
-        ("select 1", {"limit": 2, "seconds": 3.0}), ("select 1", {"limit": 10_000, "seconds": 120.0}),
+        ("select 1", {"limit": 2, "seconds": 3.0, "begun": None}),
+        ("select 1", {"limit": 10_000, "seconds": 120.0, "begun": None}),
     ]  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def test_wrong_usage_ends_with_2(home: Path, words: list[str]) -> None:
 
 def test_cancel_before_start_cancels_all_and_retry_brings_back(home: Path) -> None:
     run_xp("submit", QUICKSTART, "--no-start", home=home)
-    assert len(run_xp("cancel", "quickstart", home=home).stdout.split()) == 23
+    assert len(run_xp("cancel", "quickstart", home=home).stdout.splitlines()) == 23
     counts = json.loads(run_xp("status", "--json", home=home).stdout)["experiments"][0]["jobs"]
     assert counts == {"cancelled": 23}
     assert "nothing to do: 23 cancelled; `xp retry quickstart`" in run_xp("resume", "quickstart", home=home).stderr

@@ -127,9 +127,12 @@ OTHER_LOOKS = {
     "run/inputs.py": "whether it is there",
     "run/provenance.py": "the digest of its bytes",
     "run/quantized_file.py": "whether it is there",
+    "schedule/keep/choose.py": "its time, with those of the files beside it",
+    "schedule/keep/needs.py": "its words as they stand: what a job needs must be found in a damaged file, too",
     "schedule/lookup.py": "whether it is there",
     "schedule/submit.py": "it writes it",
     "schedule/worker/loop.py": "whether it is there",
+    "serve/pages/run.py": "whether it is there",
     "verify/profile/profile.py": "it writes it, in a scratch home; whether weights may be downloaded",
     "verify/profile/subject.py": "whether it is there, and its words for a copy",
 }
