@@ -14,6 +14,7 @@ from engine.errors import closest_hint
 from engine.spec import Network
 
 ANY = "*"
+DROP_PATH = "drop_path_rate"  # what timm calls the share of paths that are dropped
 
 
 @cache
@@ -28,11 +29,13 @@ def known_options() -> dict[str, frozenset[str]]:
 
 def option_problems(network: Network, path: str) -> Iterator[tuple[str, str, str]]:
     """Yield path, what and fix of each option that the network does not take; a network unknown here takes any."""
-    if not network.options:
+    if not network.arch.startswith("timm/"):
         return
-    name = network.arch.removeprefix("timm/").partition(".")[0]
-    known = known_options().get(name, frozenset({ANY}))
+    known = known_options().get(network.arch.removeprefix("timm/").partition(".")[0], frozenset({ANY}))
+    if ANY in known:
+        return
     for option in network.options:
-        if option not in known and ANY not in known:
-            what = f"{network.arch} takes no option {option!r}"
-            yield f"{path}.options.{option}", what, closest_hint(option, known)
+        if option not in known:
+            yield f"{path}.options.{option}", f"{network.arch} takes no option {option!r}", closest_hint(option, known)
+    if network.drop_path is not None and DROP_PATH not in known:
+        yield f"{path}.drop_path", f"{network.arch} has no drop path", "write drop_path: null"

@@ -27,3 +27,11 @@ def test_a_tag_leaves_the_options() -> None:
     assert path == "student.options.dimms"
     assert what == "timm/convnextv2_atto.fcmae takes no option 'dimms'"
     assert fix == "did you mean 'dims'?"
+
+
+def test_a_network_without_drop_path_is_asked_for_none() -> None:
+    ((path, what, fix),) = option_problems(Student(arch="timm/efficientvit_m2", drop_path=0.0), "student")
+    assert (path, what) == ("student.drop_path", "timm/efficientvit_m2 has no drop path")
+    assert fix == "write drop_path: null"
+    assert list(option_problems(Student(arch="timm/efficientvit_m2"), "student")) == []
+    assert list(option_problems(Student(arch="timm/vit_tiny_patch16_224", drop_path=0.1), "student")) == []
