@@ -13,7 +13,7 @@ demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
 	$(BIN)/xp report quickstart
 
-# all experiments of the paper on photographs, small, with real teachers: an hour on two idle cores; run it again to go on
+# all experiments of the paper on photographs, small, with real teachers: an hour or two on two cores; run it again to go on
 paper-small: $(SETUP)
 	$(BIN)/python -m benchmarks.paper_small $(ARGS)
 
