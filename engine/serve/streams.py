@@ -20,7 +20,7 @@ from engine.home.paths import Home
 from engine.serve.deltas import Published
 from store.queue import Queue, QueueFault
 
-LOOK = 0.2  # seconds between looks
+LOOK = 0.4  # seconds between looks: a point is on the screen within a second, and jobs keep their processor
 ALIVE = 15.0  # seconds between signs of life, which keep a proxy from closing the stream
 # Seconds from one event to the next of its name: a page asks for its parts with each of them.
 REST = {"queue": 1.0, "results": 1.0, "points": 0.4}
