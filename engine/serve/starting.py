@@ -9,6 +9,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
+from concurrent.futures import wait
 from typing import Any
 
 import uvicorn
@@ -28,6 +29,7 @@ from engine.serve.view import Asked, View
 
 HOST, PORT = "127.0.0.1", 8420
 GRACE = 2  # seconds that open streams have to end
+WARMING = 3.0  # seconds: a large home goes on with it beside its first answers
 WARM, WARMED = "warm", ("/", "/runs", "/queue")
 NEAR = 50  # ports after the one that is taken, of which a free one is named
 
@@ -38,7 +40,9 @@ def run_server(home: Home, port: int, access: Access, tell: Callable[[str], None
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
     site = Site(home)
     server = make_server(Guard(make_app(site), access))
-    site.kept.begin(WARM, lambda: warm_up(site))
+    warming = site.kept.begin(WARM, lambda: warm_up(site))
+    # What comes before that is done would wait for it, and be slower for both.
+    wait([warming], timeout=WARMING)
     tell(show_address(host, listener.getsockname()[1], access.lock.token))
     server.run(sockets=[listener])
 

@@ -2,7 +2,7 @@
 
 experiment=NAME   only its runs             col=NAME     a column, as often as wanted
 q=TEXT            a filter (filtering.py)   group=NAME   one row for each value of a column
-sort=NAME         by a column; -NAME down   page=2       of ROWS rows
+sort=NAME         by a column; -NAME down   page=2       of ROWS rows, or rows=200
 a=RUN or a=ARM    what is chosen to be compared
 """
 
@@ -23,6 +23,7 @@ from engine.serve.view import Asked, View
 
 T = TypeVar("T")
 ROWS = 50
+SIZES = (ROWS, 200, 1000)  # rows that a page may have
 LAST = (True, 0.0, "")
 WORD, NUMBER = "word", "number"
 MOST_COLUMNS, MOST_CHOSEN = 12, 40
@@ -77,6 +78,7 @@ class RunsPage:
     chosen: tuple[str, ...]
     before: str
     after: str
+    sizes: tuple[tuple[int, bool, str], ...]  # rows of a page, whether it has as many, the address where it has
     plain: str
 
     @property
@@ -100,13 +102,15 @@ class _Choice:
         self._values: dict[str, Callable[[RunLine], Cell]] = {}
         self.group = self._known(asked.word("group"))
         self.columns = self._columns()
+        asked_for = asked.number("rows", ROWS, 0, SIZES[-1])
+        self.size = asked_for if asked_for in SIZES else ROWS
         self.picked = frozenset(asked.all("a")[:MOST_CHOSEN])
 
     def page(self) -> RunsPage:
         terms = parse_terms(self.asked.word("q"))
         lines = self._filtered(terms)
         rows, count = self._group_rows(lines) if self.group else self._run_rows(lines)
-        first = (self._page(count) - 1) * ROWS
+        first = self._cut(count).start
         return RunsPage(
             query=self.asked.word("q"), experiment=self.asked.word("experiment"),
             experiments=self.table.experiments,
@@ -116,8 +120,10 @@ class _Choice:
             total=len(self.table.lines), matching=len(lines), states=tuple(self._states(lines)),
             problems=tuple(self.problems), chosen=tuple(sorted(self.picked)),
             before=self.address(page=self._page(count) - 1) if first else "",
-            after=self.address(page=self._page(count) + 1) if first + ROWS < count else "",
-            plain=self.address(q=None, sort=None, group=None, page=None, col=None, a=None),
+            after=self.address(page=self._page(count) + 1) if first + self.size < count else "",
+            sizes=tuple((size, size == self.size, self.address(rows=size, page=None)) for size in SIZES)
+            if count > ROWS else (),
+            plain=self.address(q=None, sort=None, group=None, page=None, rows=None, col=None, a=None),
         )  # fmt: skip
 
     def address(self, **changes: Any) -> str:
@@ -175,11 +181,11 @@ class _Choice:
     # -- rows -----------------------------------------------------------------------------------------------------
 
     def _page(self, count: int) -> int:
-        return self.asked.number("page", 1, 1, max(1, -(-count // ROWS)))
+        return self.asked.number("page", 1, 1, max(1, -(-count // self.size)))
 
     def _cut(self, count: int) -> slice:
-        first = (self._page(count) - 1) * ROWS
-        return slice(first, first + ROWS)
+        first = (self._page(count) - 1) * self.size
+        return slice(first, first + self.size)
 
     def _sorting(self) -> tuple[str, bool]:
         text = self.asked.word("sort")

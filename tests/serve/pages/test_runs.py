@@ -9,6 +9,7 @@ import pytest
 
 from engine.home.paths import Home
 from engine.report.number_text import NONE
+from engine.serve.pages import runs
 from engine.serve.pages.runs import ROWS, Row, RunsPage, show_runs
 from engine.serve.site import Site
 from engine.serve.view import Asked
@@ -145,3 +146,20 @@ def test_a_part_is_the_table_alone(done_home: Home, browse: Browse) -> None:
     text = browse(done_home).get("/runs?q=seed%20x&part=table").text
     assert text.strip().startswith('<section id="table"')
     assert "No run is like that" in text
+
+
+def test_a_page_has_as_many_rows_as_were_chosen(done_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "ROWS", 5)
+    monkeypatch.setattr(runs, "SIZES", (5, 10, 1000))
+    assert [len(page(done_home, rows=size).rows) for size in ("5", "10", "1000", "7", "", "99999")] == [
+        5,
+        10,
+        21,
+        5,
+        5,
+        21,
+    ]
+    last = page(done_home, rows="10", page="3")
+    assert (last.first, last.last, last.after) == (21, 21, "")
+    assert last.sizes == ((5, False, "runs?rows=5"), (10, True, "runs?rows=10"), (1000, False, "runs?rows=1000"))
+    assert "rows=10" in last.before
