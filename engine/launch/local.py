@@ -154,6 +154,13 @@ class LocalLauncher(Launcher):
             self.servers += 1
         return self.server
 
+    def warm_up(self) -> None:
+        """Wait until the fork server has done its imports. Raises XpError when it cannot."""
+        server = self.ensure_server()
+        while server.is_open and not server.is_ready:
+            select.select([server.link], (), (), 1.0)
+            self._hear()
+
     def _hear(self) -> None:
         """Take in what the fork server told since the last look."""
         if self.server is None:

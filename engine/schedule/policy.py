@@ -11,12 +11,14 @@ shuts_out(...)              whether an ending says that no further job may go to
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from typing import Any, Protocol, TypeVar
 
+from engine.launch import Want
 from engine.launch.exits import Exit
+from engine.launch.pilots.profile import read_size, read_time
 from engine.spec import Resources
 from engine.spec.job_kinds import KINDS
 from store.queue.rows import Verdict
@@ -204,16 +206,20 @@ def chain_seconds(seconds: Mapping[str, float], needs: Mapping[str, Iterable[str
     return chains
 
 
+NOTHING = Want(0.0, 1, 0, 0)
+
+
 @dataclass(frozen=True)
 class Demand:
     """What a job asks of a device: how much of one GPU (0: a CPU slot), and whether nothing may run beside it.
 
-    `needs_gpu`: it waits for a GPU where there is none, and takes no CPU slot.
+    `needs_gpu`: it waits for a GPU where there is none, and takes no CPU slot. `want`: what it asks of a machine.
     """
 
     gpu: float = 0.0
     is_alone: bool = False
     needs_gpu: bool = False
+    want: Want = field(default=NOTHING, compare=False)
 
     @property
     def is_whole(self) -> bool:
@@ -236,11 +242,23 @@ def read_demand(kind: str, details: Mapping[str, Any]) -> Demand:
     """
     entry = KINDS.get(kind)  # None: another version of xp queued it, and its process will say so
     is_alone = entry is not None and entry.is_alone
-    gpus = float((details.get("resources") or {}).get("gpus", Resources.model_fields["gpus"].default))
+    told = details.get("resources") or {}
+    gpus = float(told.get("gpus", Resources.model_fields["gpus"].default))
     device = details.get("device", "auto")
     if device == "cpu" or gpus <= 0 or (entry is not None and not entry.needs_gpu):
-        return Demand(0.0, is_alone)
-    return Demand(1.0 if is_alone else min(1.0, gpus), is_alone, device == "gpu")
+        return Demand(0.0, is_alone, want=read_want(0.0, told))
+    share = 1.0 if is_alone else min(1.0, gpus)
+    return Demand(share, is_alone, device == "gpu", read_want(share, told))
+
+
+def read_want(share: float, told: Mapping[str, Any]) -> Want:
+    """Return what `resources` ask of a machine; what an older version wrote is taken as the default."""
+    words = {name: told[name] for name in ("cpus", "memory", "time") if name in told}
+    try:
+        asked = Resources.model_validate(words)
+    except ValueError:
+        asked = Resources()
+    return Want(share, asked.cpus, read_size(asked.memory), read_time(asked.time))
 
 
 def on_gpu(demand: Demand, slots: Sequence[str]) -> bool:
@@ -285,20 +303,41 @@ def shuts_out(is_sure: bool, job: str, slot: str, slots: Sequence[str], doubts: 
     return is_second and any(other not in doubts.shut and other not in doubts.suspects for other in others)
 
 
-def choose_slot(demand: Demand, slots: Sequence[str], held: Iterable[Held], doubts: Doubts = NO_DOUBTS) -> str | None:
+Fits = Callable[[str, Want], bool]
+
+
+def fits_always(_slot: str, _want: Want) -> bool:
+    """One machine is what it is: a job gets a slot of it whatever it asks for."""
+    return True
+
+
+def choose_slot(
+    demand: Demand,
+    slots: Sequence[str],
+    held: Iterable[Held],
+    doubts: Doubts = NO_DOUBTS,
+    fits: Fits = fits_always,
+) -> str | None:
     """Return the slot for a job, or None while nothing fits. Slots `cpu:N` are CPU slots, all others are GPU ids.
 
-    Where all GPUs are shut out a job for one waits: it would be another job on the CPU.
+    Where all GPUs are shut out a job for one waits: it would be another job on the CPU. `@` and a node stand behind
+    slots of other machines.
     """
     taken = list(held)
     if on_gpu(demand, slots):
-        return _choose_gpu(demand.gpu, [slot for slot in slots if not is_cpu(slot)], taken, doubts)
+        gpus = [slot for slot in slots if not is_cpu(slot) and fits(slot, demand.want)]
+        return _choose_gpu(demand.gpu, gpus, taken, doubts)
     on_cpu = [entry for entry in taken if is_cpu(entry.slot)]
     # A measurement would measure its neighbours too.
-    if on_cpu and (demand.is_alone or any(entry.demand.is_alone for entry in on_cpu)):
-        return None
+    loud = {node_of(entry.slot) for entry in on_cpu if demand.is_alone or entry.demand.is_alone}
     used = {entry.slot for entry in on_cpu}
-    return next((slot for slot in slots if is_cpu(slot) and slot not in used), None)
+    quiet = (slot for slot in slots if is_cpu(slot) and slot not in used and node_of(slot) not in loud)
+    return next((slot for slot in quiet if fits(slot, demand.want)), None)
+
+
+def node_of(slot: str) -> str:
+    """Return the machine of a slot: `n1` of `cpu:0@n1/...`, "" for this one."""
+    return slot.partition("@")[2].partition("/")[0]
 
 
 def is_cpu(slot: str) -> bool:
@@ -323,7 +362,11 @@ C = TypeVar("C")
 
 
 def choose_next(
-    turns: Iterable[Iterable[tuple[C, Demand]]], slots: Sequence[str], held: Sequence[Held], doubts: Doubts = NO_DOUBTS
+    turns: Iterable[Iterable[tuple[C, Demand]]],
+    slots: Sequence[str],
+    held: Sequence[Held],
+    doubts: Doubts = NO_DOUBTS,
+    fits: Fits = fits_always,
 ) -> tuple[C, str] | None:
     """Return the first job that fits, and its slot. `turns`: each experiment's ready jobs, in the order of its turn.
 
@@ -333,7 +376,7 @@ def choose_next(
     kept: set[bool] = set()
     for job, demand in (pair for jobs in turns for pair in jobs):
         device = on_gpu(demand, slots)
-        slot = None if device in kept else choose_slot(demand, slots, held, doubts)
+        slot = None if device in kept else choose_slot(demand, slots, held, doubts, fits)
         if slot is not None:
             return job, slot
         if demand.is_whole:

@@ -10,10 +10,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from engine.home.control_files import OutcomeFile, read_handle, write_outcome
 from engine.home.paths import Home
-from engine.launch import Handle, Launcher, Order, State, Status
+from engine.launch import Handle, Launcher, Order, State, Status, Want
 from engine.launch.process import boot_id, seconds_since_start
 from engine.launch.shortages import home_trouble
 from engine.schedule.policy import (
@@ -112,7 +113,7 @@ class Scheduler:
             self.recover()
         self.read_orders()
         self.watch_attempts()
-        self.may_start |= self.gpus.has_news()
+        self.may_start |= self.gpus.has_news() | self.see_slots()
         # To look for ready jobs takes a few queries, so only when something has changed.
         if self.may_start or self.wakes_now():
             self.start_ready()
@@ -343,15 +344,33 @@ class Scheduler:
         self.may_start = False
         while self.start_one():
             pass
+        self.launcher.want(self.list_wants())
+
+    def see_slots(self) -> bool:
+        """Take in slots that came and went; return whether there are others than before."""
+        if not self.launcher.has_news():
+            return False
+        before, self.slots = self.slots, self.launcher.capacity()
+        self.gpus.slots = self.slots
+        log.info("slots: %s", ", ".join(self.slots) or "none")
+        return self.slots != before
+
+    def list_wants(self) -> list[Want]:
+        """Return what jobs that are ready ask for, as many as the launcher can use an answer to."""
+        most = self.launcher.most_wants
+        if not most:
+            return []
+        waiting = rank_experiments(self.queue.waiting())
+        ready = (claim for row in waiting for claim in self.queue.ready_jobs(row.experiment, time.time(), most))
+        return [read_demand(claim.kind, claim.details).want for claim in islice(ready, most)]
 
     def start_one(self) -> bool:
         held = [Held(track.row.slot, track.demand) for track in self.tracks.values()]
         # All CPU slots taken, so nothing can fit: spares the query.
         if len(held) >= len(self.slots) and all(is_cpu(slot) for slot in self.slots):
             return False
-        found = choose_next(
-            map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held, self.gpus.doubts
-        )
+        turns = map(self.ready_jobs, rank_experiments(self.queue.waiting()))
+        found = choose_next(turns, self.slots, held, self.gpus.doubts, self.launcher.fits)
         if found is not None:
             self.launcher.check()
             self.launch(*found)

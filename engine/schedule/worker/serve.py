@@ -58,7 +58,7 @@ def run_worker(
     (engine/launch/preempt.py) they are saved and ended first. Raises HomeError when another scheduler
     has this home and we were told to stay (`until_idle` leaves it to the other and returns 0).
     """
-    make = launcher or (lambda: make_launcher(read_executor(home), preload, slots or 1))
+    make = launcher or (lambda: make_launcher(home, read_executor(home), preload, slots or 1))
     with _stop_signals() as stopping:
         while True:
             is_away: AwayHome | None = None
