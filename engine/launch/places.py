@@ -31,6 +31,7 @@ def choose_executor(home: Home, name: str | None) -> str:
     if name is None or name == read_executor(home):
         return read_executor(home)
     check_executor(name)
+    make_launcher(home, name, "engine.run", 1)  # what this machine lacks for it is said before anything is queued
     write_json(home.executor_file, {"executor": name})
     return name
 
