@@ -34,6 +34,7 @@ FEEL_SECONDS = 2.0  # between looks at beats
 KEEP_SECONDS = 86_400.0  # for which the folder of a pilot that has ended is kept, with its log
 PENDING = "pending"  # what an engine calls a pilot that has not begun
 GPU_TO_COME = "gpu@to-come"  # the slot that says that jobs for a GPU wait for one, and into which nothing fits
+MOST_SHARES = 8  # jobs to a GPU, of which `want` is told
 MOST_DUDS, PAUSE_SECONDS = 5, 300.0  # pilots that end before they open; how long none is asked for then
 
 
@@ -66,8 +67,11 @@ class Fleet(Launcher):
         self.told_slots: list[str] = []
         self.heard_at = self.felt_at = self.listed_at = self.asked_at = -math.inf
         self.stopping: set[Key] = set()
-        self.most_wants = profile.most
+        self.most_wants = MOST_SHARES * profile.most
+        self.wanted = 0  # jobs that waited when we were told last
+        self.calm_at = math.inf  # since when none does
         self.duds = 0
+        self.trouble = ""  # what was said last, so that it is said once
         self.promise = [GPU_TO_COME] if engine.has_gpus() else []
         self._find_pilots()
 
@@ -111,7 +115,9 @@ class Fleet(Launcher):
         return self.told_slots
 
     def has_news(self) -> bool:
-        return self._slots() != self.told_slots
+        """Return whether slots came or went, or more may be asked for now."""
+        may_ask = self.wanted > 0 and time.monotonic() - self.asked_at >= self.profile.ask_seconds
+        return may_ask or self._slots() != self.told_slots
 
     def fits(self, slot: str, want: Want) -> bool:
         view = self.views.get(pilot_of(slot))
@@ -152,14 +158,18 @@ class Fleet(Launcher):
         Raises OSError where the engine refuses, or where pilots end before they open, again and again.
         """
         now = time.monotonic()
-        self._ask_after_quiet(now)
-        if not wants:
-            self._take_back()
-        elif now - self.asked_at >= self.profile.ask_seconds:
+        self.wanted = len(wants)
+        self.calm_at = math.inf if wants else min(self.calm_at, now)
+        if self.duds >= MOST_DUDS:
+            self.duds, self.asked_at = 0, now + PAUSE_SECONDS
+            raise OSError(f"{MOST_DUDS} pilots ended before they took an order: see their logs in {self._root()}")
+        if now - self.asked_at >= self.profile.ask_seconds:
+            # Whether something is asked for or not: the next look at what waits may be a while later.
+            self.asked_at = now
             for has_gpu in (True, False):
-                self._ask_for([want for want in wants if (want.gpu > 0) == has_gpu], now)
+                self._ask_for([want for want in wants if (want.gpu > 0) == has_gpu])
 
-    def _ask_for(self, wants: Sequence[Want], now: float) -> None:
+    def _ask_for(self, wants: Sequence[Want]) -> None:
         """Ask for what wants of one kind lack: a slot for each, less the pilots that are on their way."""
         if not wants:
             return
@@ -169,7 +179,6 @@ class Fleet(Launcher):
         alive = sum(not view.is_over for view in self.views.values())
         count = min(needed - coming, self.profile.most - alive)
         if count > 0:
-            self.asked_at = now
             self._ask(shape, count)
 
     def _ask(self, shape: Shape, count: int) -> None:
@@ -189,20 +198,20 @@ class Fleet(Launcher):
         self._find_pilots()
 
     def _take_back(self) -> None:
-        """End what has not begun, once nothing waits or runs."""
+        """End what has not begun, once nothing has waited for as long as a pilot stays idle."""
         pending = self._pending()
-        if pending and all(view.is_idle() for view in self.views.values()):
+        if pending and time.monotonic() - self.calm_at >= self.profile.idle:
             log.info("%d pilots are not wanted any more", len(pending))
+            self.engine.end([view.name for view in pending])
             for view in pending:
                 view.is_dead = True
-            self.engine.end([view.name for view in pending])
 
-    def _ask_after_quiet(self, now: float) -> None:
+    def _ask_after_quiet(self) -> None:
         """Ask the engine after pilots that gave no sign, and after no others: sites count its calls."""
         quiet = [view for view in self.views.values() if not view.is_over and view.is_quiet()]
-        if not quiet or now - self.listed_at < self.profile.list_seconds:
+        if not quiet or time.monotonic() - self.listed_at < self.profile.list_seconds:
             return
-        self.listed_at = now
+        self.listed_at = time.monotonic()
         alive = self.engine.list_pilots()
         for view in quiet:
             if view.name not in alive:
@@ -219,9 +228,6 @@ class Fleet(Launcher):
             self.duds += 1
         if not view.is_closed:
             log.warning("pilot %s has ended without a word: see %s", view.name, view.folder.root / "log.txt")
-        if self.duds >= MOST_DUDS:
-            self.duds, self.asked_at = 0, time.monotonic() + PAUSE_SECONDS
-            raise OSError(f"{MOST_DUDS} pilots ended before they took an order: see {view.folder.root / 'log.txt'}")
 
     def _pending(self) -> list[PilotView]:
         return [view for view in self.views.values() if view.opened is None and not view.is_over]
@@ -245,7 +251,19 @@ class Fleet(Launcher):
             for view in self.views.values():
                 if not view.is_over:
                     view.feel()
+            self._tend()
             self._clear_old()
+
+    def _tend(self) -> None:
+        """See to pilots that are silent or not wanted; an engine that does not answer now is asked again later."""
+        try:
+            self._ask_after_quiet()
+            self._take_back()
+            self.trouble = ""
+        except OSError as error:
+            if str(error) != self.trouble:
+                log.warning("%s", error)
+            self.trouble = str(error)
 
     def _root(self) -> Path:
         return self.home.pilots_root

@@ -347,13 +347,14 @@ class Scheduler:
         self.launcher.want(self.list_wants())
 
     def see_slots(self) -> bool:
-        """Take in slots that came and went; return whether there are others than before."""
+        """Take in slots that came and went; return whether the launcher wants to hear what waits."""
         if not self.launcher.has_news():
             return False
         before, self.slots = self.slots, self.launcher.capacity()
         self.gpus.slots = self.slots
-        log.info("slots: %s", ", ".join(self.slots) or "none")
-        return self.slots != before
+        if self.slots != before:
+            log.info("slots: %s", ", ".join(self.slots) or "none")
+        return True
 
     def list_wants(self) -> list[Want]:
         """Return what jobs that are ready ask for, as many as the launcher can use an answer to."""

@@ -103,8 +103,9 @@ def look_again(fleet: Fleet) -> None:
 
 
 def grow_quiet(fleet: Fleet, seconds: float = 30.0) -> None:
-    """Let all pilots have given no sign for so long."""
+    """Let all pilots have given no sign for so long, and have that seen."""
     for view in fleet.views.values():
         view.beat_at -= seconds
-    fleet.felt_at = fleet.heard_at = float("inf")
+        view.beat = view.folder.read_beat()
     fleet.listed_at = float("-inf")
+    look_again(fleet)

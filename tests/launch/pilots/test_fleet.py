@@ -58,8 +58,38 @@ def test_what_is_on_its_way_is_not_asked_for_again(fleet: Fleet, engine: FakeEng
     fleet.asked_at = float("-inf")
     fleet.want([CPU, CPU])
     assert [count for _, count in engine.asked] == [2]
+    fleet.asked_at = float("-inf")
     fleet.want([CPU, CPU, CPU])
     assert [count for _, count in engine.asked] == [2, 1]
+
+
+def test_what_still_waits_is_heard_again(fleet: Fleet, engine: FakeEngine) -> None:
+    fleet.want([CPU])
+    fleet.capacity()
+    assert not fleet.has_news()
+    fleet.asked_at = float("-inf")
+    assert fleet.has_news()
+    fleet.want([])
+    assert not fleet.has_news()
+
+
+def test_an_engine_that_does_not_answer_is_asked_again(
+    fleet: Fleet, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = open_one(fleet, engine)
+    handle = start(fleet, slot)
+    engine.turn()
+
+    def fail() -> None:
+        raise OSError("squeue: no answer")
+
+    monkeypatch.setattr(engine, "list_pilots", fail)
+    grow_quiet(fleet)
+    assert fleet.poll([handle])[handle].state == State.UNKNOWN
+    monkeypatch.undo()
+    engine.lose(pilot_of(slot))
+    grow_quiet(fleet)
+    assert fleet.poll([handle])[handle].state == State.GONE
 
 
 def test_calls_are_kept_apart(fleet: Fleet, engine: FakeEngine) -> None:
@@ -85,6 +115,10 @@ def test_no_more_than_the_site_allows(fleet: Fleet, engine: FakeEngine) -> None:
 def test_what_is_not_wanted_any_more_is_given_back(fleet: Fleet, engine: FakeEngine) -> None:
     fleet.want([CPU, CPU])
     fleet.want([])
+    look_again(fleet)
+    assert len(engine.states) == 2, "another may be ready in a moment"
+    fleet.calm_at -= EAGER.idle
+    look_again(fleet)
     assert engine.states == {}
     assert len(engine.ended) == 2
 
@@ -137,7 +171,6 @@ def test_a_silent_pilot_is_not_a_dead_one(fleet: Fleet, engine: FakeEngine) -> N
     engine.turn()
     look_again(fleet)
     grow_quiet(fleet)
-    fleet.want([])
     assert engine.listed == 1
     assert fleet.poll([handle])[handle].state == State.UNKNOWN
 
@@ -149,7 +182,6 @@ def test_one_that_the_engine_lost_is_dead(fleet: Fleet, engine: FakeEngine) -> N
     look_again(fleet)
     engine.lose(pilot_of(slot))
     grow_quiet(fleet)
-    fleet.want([])
     assert fleet.poll([handle])[handle] == Status(State.GONE)
 
 
@@ -158,7 +190,6 @@ def test_what_a_dead_pilot_never_began_has_not_started(fleet: Fleet, engine: Fak
     handle = start(fleet, slot)
     engine.lose(pilot_of(slot))
     grow_quiet(fleet)
-    fleet.want([])
     assert fleet.poll([handle])[handle] == NEVER
 
 
@@ -169,14 +200,12 @@ def test_the_exit_in_the_folder_counts_when_nobody_told(fleet: Fleet, engine: Fa
     write_json(engine.home.job("j").attempt(1).handle, {"pid": 9, "start_time": 1, "host": "n", "exit": 85})
     engine.lose(pilot_of(slot))
     grow_quiet(fleet)
-    fleet.want([])
     assert fleet.poll([handle])[handle] == Status(State.GONE, 85)
 
 
 def test_a_machine_that_hangs_is_given_back_in_the_end(fleet: Fleet, engine: FakeEngine) -> None:
     slot = open_one(fleet, engine)
     grow_quiet(fleet, LOST_SECONDS + 60)
-    fleet.want([CPU])
     assert engine.ended == [pilot_of(slot)]
 
 
@@ -212,7 +241,7 @@ def test_pilots_that_end_before_they_open_are_told(fleet: Fleet, engine: FakeEng
         del engine.states[name]
     look_again(fleet)
     grow_quiet(fleet)
-    with pytest.raises(OSError, match=r"pilots ended before they took an order: see .*log\.txt"):
+    with pytest.raises(OSError, match=r"pilots ended before they took an order: see their logs"):
         fleet.want([CPU] * MOST_DUDS)
     fleet.want([CPU])
     assert len(engine.asked) == 1, "and none is asked for in a hurry"
