@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.launch.process import see_process
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo", "scontrol")
 NODES = {"n1": (0, 1), "n2": (2, 3)}
 CONFIG = """\
@@ -87,13 +89,23 @@ class SlurmSite:
     def pid(self, name: str) -> int:
         return int((self.root / f"{name}.pid").read_text())
 
+    def is_running(self, name: str) -> bool:
+        with suppress(OSError, ValueError):
+            pid = self.pid(name)
+            seen = see_process(pid)
+            return seen is not None and seen.is_alive
+        return False
+
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a signal to slurmctld, or to slurmd.n1 ..."""
         os.kill(self.pid(name), number)
 
     def wait_idle(self, seconds: float = 60.0) -> None:
-        """Wait until both nodes take jobs and none is left."""
+        """Wait until both nodes take jobs and none is left; a daemon that a test has ended is started again."""
         end = time.monotonic() + seconds
+        for name in NODES:
+            if not self.is_running(f"slurmd.{name}"):
+                self.start_node(name)
         while time.monotonic() < end:
             with suppress(AssertionError):
                 states = self.call("sinfo", "--noheader", "--Node", "--partition=low", "--format=%T").split()
