@@ -4,6 +4,7 @@
     slurm            pilots on the nodes of a Slurm cluster
     pilots           what pilots are: jobs on other machines, through files alone
     local            processes of this machine, forked from a server that has the heavy imports done
+    fork_link        our end of that server; how modules of ours are started
     forkserver       that server; `python -m engine.launch.forkserver`
     attempt_process  the one door into an attempt, whoever starts its process
     exits            what such a process exits with

@@ -19,7 +19,7 @@ from hashlib import sha256
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.launch.environment import job_environment
-from engine.launch.local import module_words, server_env
+from engine.launch.fork_link import module_words, server_env
 from engine.launch.pilots.fleet import PENDING, Fleet
 from engine.launch.pilots.profile import Shape, SlurmProfile, read_profile
 

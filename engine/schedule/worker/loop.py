@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 
 from engine.home.control_files import OutcomeFile, read_handle, write_outcome
@@ -17,21 +17,8 @@ from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status, Want
 from engine.launch.process import boot_id, seconds_since_start
 from engine.launch.shortages import home_trouble
-from engine.schedule.policy import (
-    Demand,
-    Ending,
-    Held,
-    Spent,
-    StallDetector,
-    Waiting,
-    choose_next,
-    decide,
-    is_cpu,
-    is_news,
-    rank_experiments,
-    read_demand,
-    tell_wait,
-)
+from engine.schedule.placing import Demand, Held, choose_next, is_cpu, is_news, read_demand, tell_wait
+from engine.schedule.policy import Ending, Spent, StallDetector, Waiting, decide, rank_experiments
 from engine.schedule.worker.attempts import (
     STANDSTILL,
     find_gpu_fault,
@@ -43,42 +30,13 @@ from engine.schedule.worker.attempts import (
 )
 from engine.schedule.worker.gpu_watch import GpuWatch
 from engine.schedule.worker.publish import Publisher
+from engine.schedule.worker.tracks import Patience, Track
 from store.queue import Claim, Queue, RunningRow, Verdict
 
 log = logging.getLogger("xp.scheduler")
 
 
 CLOCK_WAS_SET = 5.0  # seconds by which the two times of a start differ then
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long the scheduler waits for what, in seconds."""
-
-    grace: float = 10.0  # between asking a job to end and killing it
-    # SQLite was seen to keep a writer waiting for 1 to 4 s under load: a lease is long beside that.
-    lease: float = 60.0
-    stuck: float = 600.0  # without a step; ten times the usual time between steps if that is more
-    unseen: float = 600.0  # without a sign of an attempt that cannot be seen from here
-    away: float = 600.0  # for a home that cannot be reached to come back
-    # A look is one PRAGMA (Queue.data_version), so it may be frequent: an order is seen within this time.
-    look: float = 0.1  # between looks for new orders
-    # A look is one small file for each attempt.
-    beat: float = 1.0  # between looks at heartbeats
-
-
-@dataclass
-class Track:
-    """One attempt that runs, as the scheduler follows it."""
-
-    row: RunningRow
-    handle: Handle
-    demand: Demand
-    stall: StallDetector
-    lease_until: float  # monotonic seconds
-    stopping: str = ""  # why we asked it to end: cancel, pause, stuck
-    unseen_since: float | None = None  # monotonic seconds
-    status: Status = field(default_factory=lambda: Status(State.QUEUED))
 
 
 class Scheduler:

@@ -15,8 +15,9 @@ from typing import Any
 from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Handle, Order, State, Status, Want
-from engine.schedule.worker.loop import Patience, Scheduler, Track
+from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.publish import Publisher
+from engine.schedule.worker.tracks import Patience, Track
 from store.queue import JobRow, Queue, RunningRow
 from tests.helpers.queueing import Probe, submit_probes
 
