@@ -25,7 +25,7 @@ from engine.launch import CPU_SLOT
 from engine.plan import Plan, make_plan
 from engine.plan.estimate import Estimate, estimate_plan
 from engine.plan.subset import Place, needed_jobs, place_of
-from engine.schedule.policy import on_gpu, read_demand
+from engine.schedule.placing import on_gpu, read_demand
 from engine.spec import Spec
 from store.queue import Queue
 

@@ -21,12 +21,12 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.inputs.gpus import list_gpus, slot_env
 from engine.launch import CPU_SLOT
-from engine.launch.local import module_words, server_env
+from engine.launch.fork_link import module_words, server_env
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
 from engine.plan.estimate import estimate_plan
 from engine.plan.subset import Place, keep_runs, place_of
-from engine.schedule.policy import on_gpu, read_demand
+from engine.schedule.placing import on_gpu, read_demand
 from engine.schedule.submit import submit_plan
 from engine.spec import Spec
 from engine.spec.dotted import flatten_settings

@@ -17,9 +17,10 @@ from engine.launch import Launcher
 from engine.launch.places import make_launcher, read_executor
 from engine.launch.preempt import preempt_signals
 from engine.schedule.worker.lock import cannot_write, sign_in, sign_out, take_lock
-from engine.schedule.worker.loop import Patience, Scheduler
+from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.publish import Collect, Publisher
 from engine.schedule.worker.rebuild import heal_queue, make_queue
+from engine.schedule.worker.tracks import Patience
 from engine.schedule.worker.vanish import AwayHome, HomeGuard, VanishedHome, wait_back
 from store.queue import Queue, QueueFault
 
@@ -58,7 +59,7 @@ def run_worker(
     (engine/launch/preempt.py) they are saved and ended first. Raises HomeError when another scheduler
     has this home and we were told to stay (`until_idle` leaves it to the other and returns 0).
     """
-    make = launcher or (lambda: make_launcher(read_executor(home), preload, slots or 1))
+    make = launcher or (lambda: make_launcher(home, read_executor(home), preload, slots or 1))
     with _stop_signals() as stopping:
         while True:
             is_away: AwayHome | None = None

@@ -16,8 +16,9 @@ from engine.home.paths import Home
 from engine.schedule.worker import run_worker, scheduler_alive, serve
 from engine.schedule.worker.__main__ import main
 from engine.schedule.worker.lock import take_lock
-from engine.schedule.worker.loop import Patience, Scheduler
+from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.serve import StopFlag, _open_queue, _stop_signals
+from engine.schedule.worker.tracks import Patience
 from store.queue import Queue, QueueFault
 from tests.helpers.queueing import Probe, make_record, states, submit_probes
 from tests.schedule.worker.faking import FakeLauncher, commit_at_once
