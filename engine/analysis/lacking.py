@@ -69,7 +69,7 @@ class Lacking:
             demand = read_demand(item.job.kind, item.job.details.model_dump(mode="json"))
             gpus = demand.gpu if on_gpu(demand, slots) else 0.0
             if not item.is_reused:
-                prices[item.job.key] = Price(item.seconds, item.seconds * gpus / 3600, item.job.bytes, 1)
+                prices[item.job.key] = Price(item.seconds, item.seconds * gpus / 3600, item.bytes, 1)
         return prices
 
     @cached_property
