@@ -2,7 +2,9 @@
 
     base           the app, shared options, the two streams
     data           data report, data preview
-    specs          init, validate, plan, schema, explain, describe
+    specs          init, validate, schema, explain, describe
+    plan           plan
+    plan_text      how a plan looks: costs by arm, jobs, budget, changes
     submit         submit
     jobs           worker, status, logs, orders, why, diff, doctor
     listing        ls, history, tag, note
@@ -43,6 +45,7 @@ from engine.cli import (
     keep,
     listing,
     notebook,
+    plan,
     profile,
     report,
     results,
@@ -67,6 +70,7 @@ __all__ = [
     "listing",
     "main",
     "notebook",
+    "plan",
     "profile",
     "report",
     "results",

@@ -1,12 +1,11 @@
-"""Showing: takes status views and plans, gives rich renderables and plain lines for a person's terminal."""
+"""Showing: takes status views and layers, gives rich renderables and plain lines for a person's terminal."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -16,11 +15,6 @@ from rich.text import Text
 
 from engine.inspect.status import ExperimentView, JobView
 from store.escape import UNPRINTABLE, show_text
-
-if TYPE_CHECKING:  # a plan's table is drawn where a plan is there already; a status must not wait for its imports
-    from engine.plan import Plan
-    from engine.plan.estimate import Estimate
-    from engine.plan.paper import PaperCost
 
 STATES = ("done", "running", "queued", "blocked", "paused", "failed", "cancelled")
 PIPE_WIDTH = 400
@@ -43,8 +37,16 @@ class CleanConsole(Console):
 
 def error_console() -> CleanConsole:
     """Everything that is not asked-for output goes to stderr; in a pipe no line is broken, so that grep finds it."""
-    width = None if sys.stderr.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return CleanConsole(stderr=True, width=width)
+    return CleanConsole(stderr=True, width=_width_of(sys.stderr))
+
+
+def output_console() -> CleanConsole:
+    """What was asked for goes to stdout, so that `| less`, `| grep` and `> file` have it."""
+    return CleanConsole(width=_width_of(sys.stdout))
+
+
+def _width_of(stream: TextIO) -> int | None:
+    return None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
 
 
 def clock_text(seconds: float) -> str:
@@ -142,52 +144,6 @@ def status_table(views: Sequence[ExperimentView]) -> RenderableType:
         Text(f"  running: {_name_job(job)}: {beat_text(job)}") for view in views for job in view.running[:LISTED]
     ]
     return Group(table, *running, *(line for view in views for line in _reason_lines(view)))
-
-
-def plan_table(plan: Plan, estimate: Estimate, notes: Sequence[str] = ()) -> RenderableType:
-    """The jobs of a plan: what is reused, what is left and what it costs; then `notes`, a line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("job", "role", "state", "for runs", "seconds"):
-        table.add_column(column, justify="right" if column in ("for runs", "seconds") else "left")
-    for row, number in Counter(_plan_rows(plan, estimate)).items():
-        table.add_row(f"{row[0]} ({number} jobs)" if number > 1 else row[0], *row[1:])
-    left = sum(not item.is_reused for item in estimate.jobs)
-    total = f"{len(plan.runs)} runs, {len(plan.jobs)} jobs, {left} to do"
-    return Group(table, *(Text(line) for line in (f"{total}: {_plan_cost(plan, estimate)}", *notes)))
-
-
-def paper_table(cost: PaperCost, notes: Sequence[str] = ()) -> RenderableType:
-    """The experiments of a paper with what each adds; then the sum and `notes`, a line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("experiment", "runs", "jobs", "to do", "time", "disk"):
-        table.add_column(column, justify="left" if column == "experiment" else "right")
-    for one in cost.experiments:
-        spent = "?" if one.seconds is None else clock_text(one.seconds)
-        table.add_row(one.name, str(one.runs), str(one.jobs), str(one.left), spent, size_text(one.bytes))
-    spent = "a time that is not known yet" if cost.seconds is None else f"about {clock_text(cost.seconds)}"
-    runs, left = sum(one.runs for one in cost.experiments), sum(one.left for one in cost.experiments)
-    total = (
-        f"{len(cost.experiments)} experiments, {runs} runs, {left} jobs to do: {spent}, {size_text(cost.bytes)} of disk"
-    )
-    return Group(table, *(Text(line) for line in (total, *notes)))
-
-
-def _plan_rows(plan: Plan, estimate: Estimate) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each job; jobs that have no id yet may give equal rows."""
-    roles = {key: role for run in reversed(plan.runs) for role, key in reversed([*run.jobs.items()])}
-    users = Counter(key for run in plan.runs for key in set(run.jobs.values()))
-    for item in estimate.jobs:
-        job = item.job
-        seconds = "-" if item.is_reused else f"{item.seconds:.1f}" if job.job else "?"
-        yield job.job or "provisional", roles.get(job.key, job.kind), item.state, str(users[job.key]), seconds
-
-
-def _plan_cost(plan: Plan, estimate: Estimate) -> str:
-    """Nothing is known of a plan's cost before its images are."""
-    reasons = dict.fromkeys(job.reason for job in plan.jobs if job.reason)
-    if reasons:
-        return f"time and disk are not known yet, for {'; '.join(reasons)}"
-    return f"about {clock_text(estimate.seconds)}, {size_text(estimate.bytes)} of disk"
 
 
 class Layer(Protocol):

@@ -1,6 +1,9 @@
 """What a person asks before and during the work: takes a home, a spec or a folder, gives views; starts no job.
 
 status   counts, progress, what is left, failures with reasons
+outlay   what a plan costs by arm and cell, what it reuses and from where
+budget   what fits into a budget, and what does not
+departure  what a submit would change of what is registered
 listing  experiments, runs and jobs that are here
 history  an experiment's submissions: what changed, and the results of each
 foreign  jobs that who schedules here may not end

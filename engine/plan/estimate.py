@@ -91,7 +91,7 @@ def estimate_plan(
 def disk_bytes(job: Job, work: Work, speeds: Speeds) -> int:
     """Return about how much disk a job takes; of a training by the weights that were counted here, once they were.
 
-    A plan guesses where nobody has built the network: a timm network of half a million weights is not one of 25 million.
+    A plan guesses where nobody has built the network: a timm network may have half a million weights, or a billion.
     """
     shapes = [shape for one in work.probes if one.probe.trains and (shape := speeds.shape(one.probe))]
     return round(WEIGHT_COPIES * 4 * shapes[0].params) if shapes and job.bytes else job.bytes
