@@ -6,7 +6,9 @@
     plan           plan
     plan_text      how a plan looks: costs by arm, jobs, budget, changes
     submit         submit
-    jobs           worker, status, logs, orders, why, diff, doctor
+    jobs           worker, logs, orders, why, diff, doctor
+    status         status
+    status_text    how a status looks: all experiments, one with its runs
     listing        ls, history, tag, note
     keep           du, rm, gc, undo
     targets        targets verify
@@ -22,6 +24,11 @@
     terminal       the door to the terminal
     render         tables and bars as a terminal shows them
     progress       an experiment watched until it ends
+    watch          what the keys of `xp status --watch` mean
+    watch_screen   what it shows
+    run_curves     one run's curves, live or published
+    braille        curves in letters
+    keys           a terminal that gives single keys, and is restored
     sql_prompt     SQL in conversation
     starter_specs  what `xp init` lays out
 
@@ -51,6 +58,7 @@ from engine.cli import (
     results,
     serve,
     specs,
+    status,
     submit,
     targets,
     verify,
@@ -76,6 +84,7 @@ __all__ = [
     "results",
     "serve",
     "specs",
+    "status",
     "submit",
     "targets",
     "verify",

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.analysis.lacking import Price
-from engine.cli.render import clock_text, size_text
+from engine.cli.render import PLAIN, clock_text, size_text, split_cells
 from engine.inspect.budget import Budget, BudgetRow
 from engine.inspect.departure import ArmChange, Departure
 from engine.inspect.outlay import JobRow, Outlay, total_outlay
@@ -19,7 +19,6 @@ from engine.plan.estimate import Estimate
 from engine.plan.paper import PaperCost
 
 SHARED = "(shared)"
-PLAIN = "default"  # the cell of an experiment without a matrix
 LEAST_HOURS = 0.01  # below, only that it is less is told
 MOST_NAMED = 2  # arms that a job's row names
 NONE = "-"
@@ -48,19 +47,6 @@ def outlay_table(rows: Sequence[Outlay]) -> Table:
                  *_costs(row.seconds, hours, row.bytes), size_text(row.memory) if row.memory else NONE]  # fmt: skip
         table.add_row(*cells, style="bold" if row is whole else "")
     return table
-
-
-def split_cells(cells: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the head of a column of cells and their texts: what all name stands in the head alone.
-
-    Without a matrix there is nothing to head.
-    """
-    told = ["" if cell == PLAIN else cell for cell in cells]
-    axes = {tuple(part.partition("=")[0] for part in cell.split(", ")) for cell in told if cell}
-    if len(axes) != 1:
-        return ("cell" if axes else "", told)
-    (names,) = axes
-    return ", ".join(names), [", ".join(part.partition("=")[2] for part in cell.split(", ")) for cell in told]
 
 
 def _table(heads: Sequence[str], left: Sequence[str]) -> Table:

@@ -13,7 +13,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from engine.cli.render import progress_line, render_view, status_table
+from engine.cli.render import progress_line, render_view
+from engine.cli.status_text import status_table
 from engine.collect import collect
 from engine.errors import HomeError, XpError
 from engine.home.paths import Home

@@ -18,6 +18,7 @@ from store.escape import UNPRINTABLE, show_text
 
 STATES = ("done", "running", "queued", "blocked", "paused", "failed", "cancelled")
 PIPE_WIDTH = 400
+PLAIN = "default"  # the cell of an experiment without a matrix
 LISTED = 10  # jobs of a kind that get a line of their own
 MOST_BAR, LEAST_NAME, BEAT_TEXT = 30, 24, 47  # letters
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "cancelled": "magenta", "paused": "yellow"}
@@ -67,6 +68,19 @@ def size_text(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def split_cells(cells: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the head of a column of cells and their texts: what all name stands in the head alone.
+
+    Without a matrix there is nothing to head.
+    """
+    told = ["" if cell == PLAIN else cell for cell in cells]
+    axes = {tuple(part.partition("=")[0] for part in cell.split(", ")) for cell in told if cell}
+    if len(axes) != 1:
+        return ("cell" if axes else "", told)
+    (names,) = axes
+    return ", ".join(names), [", ".join(part.partition("=")[2] for part in cell.split(", ")) for cell in told]
+
+
 def counts_text(counts: dict[str, int]) -> Text:
     parts = [Text(f"{counts[state]} {state}", COLOURS.get(state, "")) for state in STATES if counts.get(state)]
     return Text(", ").join(parts) if parts else Text("none")
@@ -93,9 +107,9 @@ def render_view(view: ExperimentView, width: int) -> RenderableType:
     grid.add_row(Text(view.experiment, "bold"), ProgressBar(1.0, view.share, bar), f"{view.share:4.0%}", left)
     for job in view.running[:LISTED]:
         grid.add_row(f"  {job.title}", ProgressBar(1.0, job.share, bar), f"{job.share:4.0%}", beat_text(job))
-    more = _count_more(len(view.running) - LISTED, "running")
+    more = count_more(len(view.running) - LISTED, "running")
     counts = Text("  jobs: ").append_text(counts_text(view.jobs))
-    return Group(grid, *more, counts, *_reason_lines(view))
+    return Group(grid, *more, counts, *reason_lines(view))
 
 
 def beat_text(job: JobView) -> str:
@@ -113,37 +127,37 @@ def beat_text(job: JobView) -> str:
     return ", ".join(parts)
 
 
-def _reason_lines(view: ExperimentView) -> list[Text]:
+def reason_lines(view: ExperimentView, most: int = LISTED) -> list[Text]:
     """Why jobs failed, and why queued ones are there again; the first of each, as there may be very many.
 
     Of cancelled ones there is nothing to tell but how many they are.
     """
-    waiting = [Text(f"  waiting: {_name_job(job)}: {job.reason}", "yellow") for job in view.waiting[:LISTED]]
+    waiting = [Text(f"  waiting: {name_job(view, job)}: {job.reason}", "yellow") for job in view.waiting[:most]]
     broken = [job for job in view.failures if job.state == "failed"]
-    failed = [Text(f"  failed: {_name_job(job)}: {job.reason or 'no reason given'}", "red") for job in broken[:LISTED]]
-    return [*waiting, *failed, *_count_more(view.jobs.get("failed", 0) - LISTED, "failed")]
-
-
-def _name_job(job: JobView) -> str:
-    return f"{job.title} ({job.job})"
-
-
-def _count_more(number: int, what: str) -> list[Text]:
-    return [Text(f"  and {number:,} more {what}: see --json", "dim")] if number > 0 else []
-
-
-def status_table(views: Sequence[ExperimentView]) -> RenderableType:
-    """A row per experiment, then what runs, what waits and what failed."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("experiment", "runs", "jobs", "progress", "left"):
-        table.add_column(column)
-    for view in views:
-        left = clock_text(view.seconds_left) if view.is_moving else "-"
-        table.add_row(view.experiment, counts_text(view.runs), counts_text(view.jobs), f"{view.share:.0%}", left)
-    running = [
-        Text(f"  running: {_name_job(job)}: {beat_text(job)}") for view in views for job in view.running[:LISTED]
+    failed = [
+        Text(f"  failed: {name_job(view, job)}: {job.reason or 'no reason given'}", "red") for job in broken[:most]
     ]
-    return Group(table, *running, *(line for view in views for line in _reason_lines(view)))
+    return [*waiting, *failed, *count_more(view.jobs.get("failed", 0) - most, "failed"), *paused_lines(view)]
+
+
+def paused_lines(view: ExperimentView) -> list[Text]:
+    """What lets paused work go on; it does not by itself."""
+    count = view.jobs.get("paused", 0)
+    told = f"  paused: {view.experiment}: {jobs_text(count)}; `xp resume {view.experiment}` lets them go on"
+    return [Text(told, "yellow")] if count else []
+
+
+def jobs_text(count: int) -> str:
+    return "1 job" if count == 1 else f"{count:,} jobs"
+
+
+def name_job(view: ExperimentView, job: JobView) -> str:
+    """Name a job by whose it is, what it does there, and its id."""
+    return f"{view.experiment}: {job.title} ({job.job})"
+
+
+def count_more(number: int, what: str) -> list[Text]:
+    return [Text(f"  and {number:,} more {what}: see --json", "dim")] if number > 0 else []
 
 
 class Layer(Protocol):

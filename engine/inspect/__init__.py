@@ -1,6 +1,7 @@
 """What a person asks before and during the work: takes a home, a spec or a folder, gives views; starts no job.
 
 status   counts, progress, what is left, failures with reasons
+run_views  the runs of one experiment: state, progress, last validation, time left
 outlay   what a plan costs by arm and cell, what it reuses and from where
 budget   what fits into a budget, and what does not
 departure  what a submit would change of what is registered
