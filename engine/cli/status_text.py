@@ -28,6 +28,8 @@ FEW = 4  # lines of a kind where a screen has to hold them all
 LEAST_ROWS = 3
 TOLD = 3  # failures whose log is shown
 TAIL_LINES = 5
+MANY = 100  # runs
+SHORT_ID = 12  # letters of a run's id: run- and eight of its digits name it
 NONE = "-"
 
 
@@ -84,7 +86,8 @@ def experiment_screen(
     rows = len(runs) if room is None else max(LEAST_ROWS, room - len(head) - len(below) - 2)
     shown = list(runs) if rows >= len(runs) else by_attention(runs)[:rows]
     more = _more(len(runs) - len(shown), "run", f"xp status {view.experiment} --all")
-    return Group(*head, run_table(shown), *more, *below)
+    table = [run_table(shown, width)] if len(shown) <= MANY else plain_runs(shown)
+    return Group(*head, *table, *more, *below)
 
 
 def _head_lines(view: ExperimentView) -> list[Text]:
@@ -94,37 +97,55 @@ def _head_lines(view: ExperimentView) -> list[Text]:
     return [_one_line(Text(f"{view.experiment}{title}", "bold")), counts.append(f"; {view.share:.0%}{left}")]
 
 
-def run_table(runs: Sequence[RunView], chosen: int | None = None) -> Table:
-    """A row for each run; the one `chosen` stands out."""
+def run_table(runs: Sequence[RunView], width: int = WIDE, chosen: int | None = None, *, ids: bool = True) -> Table:
+    """A line for each run, in a narrow terminal with the beginning of its id; the one `chosen` stands out."""
     axes, points = split_cells([run.cell for run in runs])
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    heads = ("arm", *([axes] if axes else []), "seed", "state", "progress", "phase", METRIC, "left", "run")
-    for head in heads:
-        is_number = head in ("seed", "progress", METRIC, "left")
-        table.add_column(head, justify="right" if is_number else "left", no_wrap=head != "phase", overflow="ellipsis")
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1 if width < WIDE else 2, 0, 0))
+    for head in (
+        "arm",
+        *([axes] if axes else []),
+        "seed",
+        "state",
+        "progress",
+        METRIC,
+        "left",
+        *(["run"] if ids else []),
+    ):
+        is_number = head in ("seed", METRIC, "left")
+        table.add_column(head, justify="right" if is_number else "left", no_wrap=True, overflow="ellipsis")
     for at, (run, point) in enumerate(zip(runs, points, strict=True)):
-        state = Text(run.state, COLOURS.get(run.state, ""))
-        left = NONE if run.seconds_left is None else clock_text(run.seconds_left)
-        value = NONE if run.value is None else f"{100 * run.value:.1f} %"
-        place = [point] if axes else []
-        table.add_row(
-            run.arm, *place, str(run.seed), state, f"{run.share:.0%}", place_text(run), value, left, run.run,
-            style="reverse" if at == chosen else "",
-        )  # fmt: skip
+        cells: list[str | Text] = [run.arm, *([point] if axes else []), str(run.seed), *_run_cells(run)]
+        shown = [run.run if width >= WIDE else run.run[:SHORT_ID]] if ids else []
+        table.add_row(*cells, *shown, style="reverse" if at == chosen else "")
     return table
 
 
+def _run_cells(run: RunView) -> tuple[Text, str, str, str]:
+    left = NONE if run.seconds_left is None else clock_text(run.seconds_left)
+    value = NONE if run.value is None else f"{100 * run.value:.1f} %"
+    return Text(run.state, COLOURS.get(run.state, "")), f"{run.share:4.0%} {place_text(run)}".rstrip(), value, left
+
+
+def plain_runs(runs: Sequence[RunView]) -> list[Text]:
+    """The same without a table's layout, which takes long for hundreds of runs."""
+    axes, points = split_cells([run.cell for run in runs])
+    heads = ("arm", *([axes] if axes else []), "seed", "state", "progress", METRIC, "left", "run")
+    rows = [heads] + [
+        (run.arm, *([point] if axes else []), str(run.seed), *map(str, _run_cells(run)), run.run)
+        for run, point in zip(runs, points, strict=True)
+    ]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(heads))]
+    return [Text("  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()) for row in rows]
+
+
 def place_text(run: RunView) -> str:
-    """Where a run is: the phase and epoch of the job that works for it, or what holds it up."""
+    """Where a run is: the phase and epoch of the job that works for it, or how far the one came that waits."""
     job = run.job
-    if job is None:
-        return NONE
-    if job.state == "running":
-        beat = job.beat
-        at, of = (min(beat.epoch + 1, beat.epochs), beat.epochs) if beat.epochs else (beat.step, beat.steps)
-        return f"{beat.phase or 'starting'} {at}/{of}" if of else beat.phase or "starting"
-    epoch = f" at epoch {min(job.beat.epoch + 1, job.beat.epochs)}/{job.beat.epochs}" if job.beat.epochs else ""
-    return f"{job.kind}{epoch}"
+    if job is None or (job.state != "running" and not job.beat.epochs):
+        return job.kind if job is not None and job.state == "failed" else ""
+    beat = job.beat
+    at, of = (min(beat.epoch + 1, beat.epochs), beat.epochs) if beat.epochs else (beat.step, beat.steps)
+    return f"{beat.phase or 'starting'} {at}/{of}" if of else beat.phase or "starting"
 
 
 def _failure_lines(view: ExperimentView, tails: Sequence[tuple[JobView, Sequence[str]]]) -> list[Text]:

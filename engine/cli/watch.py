@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 from engine.cli.keys import open_keys
-from engine.cli.render import output_console
+from engine.cli.render import jobs_text, output_console
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.inspect.run_views import RunView, read_runs
@@ -145,9 +145,12 @@ class Watcher:
         """Do what the command of that name does, without waiting for processes to end; say what came of it."""
         try:
             match = find_match(self.home, asked.target)
-            jobs = give_order(self.home, asked.verb, match, waits=False)
-            why = "" if jobs else f"nothing to do: {explain_nothing(self.home, asked.verb, match)}"
-            self.message = f"{asked.verb} {asked.target}: {why or f'{len(jobs)} jobs'}"
+            verb, jobs = asked.verb, give_order(self.home, asked.verb, match, waits=False)
+            # Where others need the rest of it, a run is not paused as a whole: what is, goes on with the next p.
+            if verb == "pause" and not jobs and (jobs := give_order(self.home, "resume", match)):
+                verb = "resume"
+            why = "" if jobs else f"nothing to do: {explain_nothing(self.home, verb, match)}"
+            self.message = f"{verb} {asked.target}: {why or jobs_text(len(jobs))}"
             self.look()
         except XpError as error:
             self.message = error.what
@@ -192,7 +195,7 @@ def watch_with_keys(home: Home, name: str | None) -> None:
     console, watcher = output_console(), Watcher(home, name)
     watcher.look()
     try:
-        live = Live(console=console, auto_refresh=False, screen=True, vertical_overflow="crop")
+        live = Live(console=console, auto_refresh=False, screen=True, redirect_stdout=False, redirect_stderr=False)
         with open_keys(live.stop, lambda: live.start(refresh=True)) as keys, live:
             _loop(watcher, live, console, keys.wait)
     finally:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from engine.cli.render import clock_text, counts_text
 from engine.cli.run_curves import draw_curves, read_curves
-from engine.cli.status_text import run_table
+from engine.cli.status_text import WIDE, run_table
 from engine.inspect.logs import tail_log
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 LEAST_ROWS = 4
 SHARE = 3  # of the screen's rows, beside a pane
-HINTS = "j/k choose · enter log · c curves · p pause/resume · r retry · x cancel · ? keys · q leave"
-HINTS_ABOVE = "j/k choose · enter runs · p pause/resume · r retry · x cancel · ? keys · q leave"
+HINTS = "j k choose · l log · c curves · p pause · r retry · x cancel · ? keys · q leave"
+HINTS_ABOVE = "j k choose · enter runs · p pause · r retry · x cancel · ? keys · q leave"
 HELP = (
     ("up, down, j, k", "choose a run, or an experiment; page up and down by ten"),
     ("enter, right", "an experiment's runs; a run's log"),
@@ -39,7 +39,7 @@ def draw_screen(watcher: Watcher, width: int, height: int) -> RenderableType:
     head = _head(watcher)
     inside = max(2, height - len(head) - 1)
     pane = 0 if not watcher.pane else max(inside - max(LEAST_ROWS, inside // SHARE), inside // 2)
-    rows = _rows(watcher, max(2, inside - pane) - 1)
+    rows = _rows(watcher, width, max(2, inside - pane) - 1)
     drawn = _pane(watcher, width, pane - 1) if pane else []
     used = len(head) + min(len(watcher.keys), max(2, inside - pane) - 1) + 1 + len(drawn)
     return Group(*head, rows, *drawn, *(Text() for _ in range(height - 1 - used)), _foot(watcher))
@@ -54,17 +54,18 @@ def _head(watcher: Watcher) -> list[Text]:
     trouble = [_line(Text(line, "yellow")) for line in watcher.trouble.splitlines()[:1]]
     view = watcher.view
     if watcher.name is None or view is None:
-        return [_line(Text(f"{len(watcher.views)} experiments", "bold")), *trouble]
+        count = len(watcher.views)
+        return [_line(Text(f"{count} experiment{'' if count == 1 else 's'}", "bold")), *trouble]
     left = f", about {clock_text(view.seconds_left)} left" if view.is_moving else ""
     head = Text(f"{view.experiment}  ", "bold").append(f"{view.share:.0%}{left}; runs: ")
     return [_line(head.append_text(counts_text(view.runs))), *trouble]
 
 
-def _rows(watcher: Watcher, room: int) -> Table:
+def _rows(watcher: Watcher, width: int, room: int) -> Table:
     """As many rows as there is room for, the chosen one among them."""
     first = max(0, min(watcher.row - room // 2, len(watcher.keys) - room))
     if watcher.name is not None:
-        return run_table(watcher.runs[first : first + room], watcher.row - first)
+        return run_table(watcher.runs[first : first + room], width, watcher.row - first, ids=width >= WIDE)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("experiment", "runs", "progress", "left"):
         table.add_column(head, no_wrap=True, overflow="ellipsis")

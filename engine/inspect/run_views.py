@@ -14,12 +14,13 @@ from typing import Any
 from engine.errors import QueryError
 from engine.home.paths import AttemptFolder, Home
 from engine.inspect.status import Beat, JobView, view_jobs
-from engine.spec.job_kinds import final_network
+from engine.spec.job_kinds import KINDS, final_network
 from store.journal import parse_lines
 from store.queue import JobRow, Queue, RunRow
 from store.queue.rows import RUN_ORDER
 
 METRIC = "val_top1"
+TRAINED = tuple(name for name, kind in KINDS.items() if kind.trains)
 TAIL = 1 << 16  # bytes of a journal's end
 # Which runs a person wants to see first where not all can be shown.
 ATTENTION = ("failed", "running", "paused", "queued", "blocked", "cancelled", "done")
@@ -61,7 +62,9 @@ def read_runs(home: Home, experiment: str, only: Iterable[str] | None = None) ->
     seen = {view.job: view for view in view_jobs(home, alive, owners)}
     wanted = None if only is None else set(only)
     rows = [row for row in rows if wanted is None or row.run in wanted]
-    figures = _published(home, experiment) if any(row.state == "done" for row in rows) else {}
+    networks = {network_of(row.jobs) for row in rows}
+    is_some_done = any(job.state == "done" and job.job in networks for job in jobs.values())
+    figures = _published(home, experiment) if is_some_done else {}
     return [_view_run(home, row, jobs, seen, figures) for row in rows]
 
 
@@ -71,10 +74,12 @@ def _view_run(
     mine = [jobs[job] for job in dict.fromkeys(row.jobs.values()) if job in jobs]
     network = network_of(row.jobs)
     left = [job for job in mine if job.state != "done"]
-    job = _telling_job(left, seen)
+    job = _telling_job(left, seen, network)
     value = figures.get(row.run)
     if value is None and network is not None and network in jobs and jobs[network].attempts:
         value = last_value(home, network)
+    if value is None and job is not None and job.kind in TRAINED and job.attempts:  # on its way to that network
+        value = last_value(home, job.job)
     left_over = _seconds_left(left, seen)
     return RunView(row.run, row.arm, row.cell, row.seed, row.state, _share(mine, seen), job, network, value, left_over)
 
@@ -86,9 +91,9 @@ def network_of(jobs: Mapping[str, str]) -> str | None:
     return None
 
 
-def _telling_job(left: Sequence[JobRow], seen: Mapping[str, JobView]) -> JobView | None:
-    """Return the job that makes the run's state: what failed, else what runs, and so on."""
-    first = min(left, key=lambda job: RUN_ORDER.index(job.state), default=None)
+def _telling_job(left: Sequence[JobRow], seen: Mapping[str, JobView], network: str | None) -> JobView | None:
+    """Return the job that makes the run's state: what failed, else what runs, and so on; of equals its network's."""
+    first = min(left, key=lambda job: (RUN_ORDER.index(job.state), job.job != network), default=None)
     if first is None:
         return None
     bare = JobView(first.job, first.kind, first.state, first.kind, first.reason, 0, first.seconds, 0.0, Beat())
