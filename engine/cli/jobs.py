@@ -114,13 +114,22 @@ def _order(verb: str, name: str, home: Path | None) -> None:
 
 
 @app.command()
-def why(name: AnyId, home: HomeOption = None) -> None:
-    """Say what an id is made of, and why it ran or was reused."""
+def why(
+    name: AnyId,
+    everything: Annotated[bool, typer.Option("--all", help="every setting of every job")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Say what an id is made of, and why it ran or was reused; of an experiment, an arm or a run on one screen."""
     from engine.inspect.why import explain_job
+    from engine.inspect.why_arms import explain_match
     from engine.schedule.lookup import find_match
 
     place = find_home(home)
-    for job in find_match(place, name).jobs:
+    match = find_match(place, name)
+    if match.kind != "job" and not everything:
+        tell("\n".join(explain_match(place, match)))
+        return
+    for job in match.jobs:
         for line in explain_job(place, job):
             tell(line)
 

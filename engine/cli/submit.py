@@ -142,7 +142,21 @@ def _submit_spec(spec: Spec, asked: Asked, priority: int | None) -> Submission:
     say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
     for line in done.changes:
         say(f"  {line}")
+    for line in _tell_paused(asked.home, done.name):
+        say(line)
     return done
+
+
+def _tell_paused(home: Home, name: str) -> list[str]:
+    """Return a line where jobs stay paused: a submit asks for them and does not let them go on."""
+    from store.queue import Queue
+    from store.queue.submit import HELD
+
+    with Queue.open_readonly(home.queue_db) as queue:
+        rows = queue.job_rows(experiment=name)
+    paused = sum(row.state == "paused" and row.reason != HELD for row in rows)
+    what = "1 job stays" if paused == 1 else f"{paused} jobs stay"
+    return [f"{what} paused: xp resume {name}"] if paused else []
 
 
 def _read_budget(text: str | None, *, fill: bool) -> float | None:

@@ -17,7 +17,7 @@ from engine.cli.keys import open_keys
 from engine.cli.render import jobs_text, output_console
 from engine.errors import XpError
 from engine.home.paths import Home
-from engine.inspect.run_views import RunView, read_runs
+from engine.inspect.run_views import RunView, by_attention, read_runs
 from engine.inspect.status import ExperimentView, find_trouble, read_status
 from engine.schedule.lookup import find_match
 from engine.schedule.orders import explain_nothing, give_order
@@ -65,7 +65,8 @@ class Watcher:
         self.views = sorted(found, key=lambda view: not view.is_moving)
         self.runs = read_runs(self.home, self.name) if self.name else ()
         if self.chosen not in self.keys:
-            self.chosen = next(iter(self.keys), "")
+            first = [run.run for run in by_attention(self.runs)] or self.keys
+            self.chosen = first[0] if first else ""
 
     @property
     def keys(self) -> list[str]:
