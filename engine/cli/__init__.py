@@ -24,7 +24,8 @@
     terminal       the door to the terminal
     render         tables and bars as a terminal shows them
     progress       an experiment watched until it ends
-    watch          what the keys of `xp status --watch` mean
+    watch          a screen with keys, for `xp status --watch`
+    watcher        what its keys mean
     watch_screen   what it shows
     run_curves     one run's curves, live or published
     braille        curves in letters

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.analysis.lacking import Price
-from engine.cli.render import PLAIN, clock_text, size_text, split_cells
+from engine.cli.render import PLAIN, clock_text, jobs_text, size_text, split_cells
 from engine.inspect.budget import Budget, BudgetRow
 from engine.inspect.departure import ArmChange, Departure
 from engine.inspect.outlay import JobRow, Outlay, total_outlay
@@ -121,7 +121,7 @@ def budget_table(budget: Budget) -> RenderableType:
 
 
 def _work_text(price: Price) -> str:
-    return f"{price.jobs} jobs, {clock_text(price.seconds)} of work"
+    return f"{jobs_text(price.jobs)}, {clock_text(price.seconds)} of work"
 
 
 def _budget_rows(rows: Iterable[BudgetRow]) -> Table:

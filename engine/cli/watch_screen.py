@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,10 +11,8 @@ from rich.text import Text
 from engine.cli.render import clock_text, counts_text
 from engine.cli.run_curves import draw_curves, read_curves
 from engine.cli.status_text import WIDE, run_table
+from engine.cli.watcher import Watcher
 from engine.inspect.logs import tail_log
-
-if TYPE_CHECKING:
-    from engine.cli.watch import Watcher
 
 LEAST_ROWS = 4
 SHARE = 3  # of the screen's rows, beside a pane

@@ -149,7 +149,7 @@ def _arm_lines(arm: ArmWhy, record: Mapping[str, Any], most: int) -> Iterator[st
     more = len(arm.differences) - most
     if more > 0:
         name = record["name"]
-        yield f"  and {more} more settings: xp diff {name}/{record['baseline']} {name}/{arm.arm}"
+        yield f"  and {_plural(more, 'more setting')}: xp diff {name}/{record['baseline']} {name}/{arm.arm}"
 
 
 def _value_text(value: Any) -> str:

@@ -13,7 +13,8 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from engine.cli.render import beat_text, progress_line, render_view, status_table
+from engine.cli.render import beat_text, progress_line, render_view
+from engine.cli.status_text import status_table
 from engine.errors import XpError
 from engine.home.control_files import HandleFile
 from engine.home.files import write_json
@@ -143,8 +144,8 @@ def test_lines_for_a_pipe_say_the_same_without_colours(view: ExperimentView) -> 
     console = Console(file=io.StringIO(), width=120)
     console.print(status_table([view]))
     said = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "waiting: role0 arm cell seed 2 (train-waiting): the disk is full" in said
-    assert "failed: role0 arm cell seed 1 (train-broken): no such file" in said
+    assert "waiting: one: role0 arm cell seed 2 (train-waiting): the disk is full" in said
+    assert "failed: one: role0 arm cell seed 1 (train-broken): no such file" in said
 
 
 def test_a_job_without_steps_is_shown_by_the_clock_and_never_done(home: Home) -> None:
