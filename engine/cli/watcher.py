@@ -1,4 +1,4 @@
-"""What watching knows and what its keys mean: takes a home and keys, gives what is shown and chosen, carries out orders.
+"""What watching knows and what its keys mean: takes a home and keys, gives what is shown, carries out orders.
 
 An order goes through the same functions as its command. Nothing is drawn here: that is watch_screen.py.
 """

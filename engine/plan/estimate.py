@@ -84,8 +84,8 @@ def estimate_plan(
         JobEstimate(job, _state_of(job, home, states), round(price(job), 1), disk_bytes(job, works[job.key], speeds))
         for job in plan.jobs
     )
-    left = sum(item.bytes for item in jobs if not item.is_reused)
-    return Estimate(jobs, _whole_seconds(jobs, len(gpus) or 1), left, works, speeds)
+    size = sum(item.bytes for item in jobs if not item.is_reused)
+    return Estimate(jobs, _whole_seconds(jobs, len(gpus) or 1), size, works, speeds)
 
 
 def disk_bytes(job: Job, work: Work, speeds: Speeds) -> int:

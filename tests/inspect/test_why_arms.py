@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ SETTINGS = {"a": {"train": {"lr": 0.1, "decay": 0.0}}, "b": {"train": {"lr": 0.2
 
 def submit(home: Home, name: str, at: float, arms: str = "ab") -> None:
     """Arms with two seeds; all share a pack, and each run has a student of its own arm and seed, whatever the name."""
-    runs = [
+    runs: list[dict[str, Any]] = [
         {"run": f"run-{name}{arm}{seed}", "arm": arm, "cell": "default", "seed": seed, "split": "60/20/20",
          "settings": SETTINGS[arm], "jobs": {"pack": "pack-0", "student": f"train-{arm}{seed}"}}
         for arm in arms for seed in (0, 1)
