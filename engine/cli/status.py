@@ -61,7 +61,7 @@ def status(
 def _watch(home: Home, name: str | None) -> None:
     from engine.cli.render import output_console
 
-    if sys.stdin.isatty() and sys.stdout.isatty():
+    if _is_terminal():
         from engine.cli.watch import watch_with_keys
 
         watch_with_keys(home, name)
@@ -69,6 +69,11 @@ def _watch(home: Home, name: str | None) -> None:
     from engine.cli.progress import watch_status
 
     watch_status(home, name, output_console())
+
+
+def _is_terminal() -> bool:
+    """Whether somebody can press keys and see what comes of it."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _runs_of(home: Home, name: str, address: str | None) -> list[RunView]:

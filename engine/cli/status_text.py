@@ -42,9 +42,10 @@ def status_table(views: Sequence[ExperimentView], width: int = WIDE, room: int |
     if room is None:
         return Group(_experiment_rows(ordered, width), *notes)
     notes = [_one_line(line) for line in notes]
-    # The newest are told first; who has many failures looks at one experiment.
-    rows = max(LEAST_ROWS, room - 2 - min(len(notes), room // 2))
-    left = max(1, room - 2 - min(rows, len(views)))
+    # A line is the head, two are for what is left out; half of the rest is for notes where there are so many.
+    body = max(2, room - 3)
+    rows = min(len(views), body - min(len(notes), body // 2))
+    left = min(len(notes), body - rows)
     more = _more(len(views) - rows, "experiment", "xp ls") + _more(len(notes) - left, "line", "xp status EXPERIMENT")
     return Group(_experiment_rows(ordered[:rows], width), *notes[:left], *more)
 

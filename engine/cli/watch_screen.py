@@ -35,7 +35,11 @@ def draw_screen(watcher: Watcher, width: int, height: int) -> RenderableType:
     """Return head, rows, the pane that is open, and a last line: a question, what came of an order, or the keys."""
     head = _head(watcher)
     inside = max(2, height - len(head) - 1)
-    pane = 0 if not watcher.pane or inside < LEAST_ROWS + 2 else max(inside - max(LEAST_ROWS, inside // SHARE), inside // 2)
+    pane = (
+        0
+        if not watcher.pane or inside < LEAST_ROWS + 2
+        else max(inside - max(LEAST_ROWS, inside // SHARE), inside // 2)
+    )
     rows = _rows(watcher, width, max(2, inside - pane) - 1)
     drawn = _pane(watcher, width, pane - 1) if pane else []
     used = len(head) + min(len(watcher.keys), max(2, inside - pane) - 1) + 1 + len(drawn)
