@@ -129,6 +129,8 @@ def why(
     if match.kind != "job" and not everything:
         tell("\n".join(explain_match(place, match)))
         return
+    if not match.jobs:
+        say(f"none of the jobs of {match.name} is in the queue: xp rebuild --queue makes it again from the folders")
     for job in match.jobs:
         for line in explain_job(place, job):
             tell(line)

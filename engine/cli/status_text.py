@@ -73,7 +73,7 @@ def _one_line(line: Text) -> Text:
 
 def _more(number: int, what: str, command: str) -> list[Text]:
     plural = "" if number == 1 else "s"
-    return [Text(f"  and {number:,} more {what}{plural}: {command}", "dim")] if number > 0 else []
+    return [_one_line(Text(f"  and {number:,} more {what}{plural}: {command}", "dim"))] if number > 0 else []
 
 
 def experiment_screen(

@@ -1,4 +1,4 @@
-"""The command status: on stdout, one experiment with its runs, JSON with its old words, watched with or without keys."""
+"""The command status: on stdout, one experiment with its runs, JSON with its old words, watched with keys or not."""
 
 from __future__ import annotations
 
