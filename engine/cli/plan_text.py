@@ -38,7 +38,7 @@ def outlay_table(rows: Sequence[Outlay]) -> Table:
     on_gpu, origins = whole.gpu_hours > 0, bool(whole.origins)
     heads = ["arm", *([axes] if axes else []), "runs", "jobs", "reused", *(["from"] if origins else []), "work",
              "GPU h" if on_gpu else "CPU h", "disk", "memory"]  # fmt: skip
-    table = _table(heads, left=("arm", axes, "from"))
+    table = _table(heads, left=("arm", axes, "from"), gap=1 if axes or origins else 2)
     names = [row.arm or SHARED for row in rows]
     for name, point, row in zip([*names, "total"], [*points, ""], [*rows, whole], strict=True):
         hours = row.gpu_hours if on_gpu else row.cpu_hours
@@ -49,9 +49,9 @@ def outlay_table(rows: Sequence[Outlay]) -> Table:
     return table
 
 
-def _table(heads: Sequence[str], left: Sequence[str]) -> Table:
+def _table(heads: Sequence[str], left: Sequence[str], gap: int = 2) -> Table:
     """A table of which only the named columns may be broken: numbers stand whole."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, gap, 0, 0))
     for head in heads:
         is_text = head in left
         table.add_column(head, justify="left" if is_text else "right", no_wrap=not is_text, overflow="fold")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from engine.errors import QueryError
@@ -64,7 +65,7 @@ def read_runs(home: Home, experiment: str, only: Iterable[str] | None = None) ->
     rows = [row for row in rows if wanted is None or row.run in wanted]
     networks = {network_of(row.jobs) for row in rows}
     is_some_done = any(job.state == "done" and job.job in networks for job in jobs.values())
-    figures = _published(home, experiment) if is_some_done else {}
+    figures = _published(home, experiment, _stamp(home)) if is_some_done else {}
     return [_view_run(home, row, jobs, seen, figures) for row in rows]
 
 
@@ -119,7 +120,16 @@ def _seconds_left(left: Sequence[JobRow], seen: Mapping[str, JobView]) -> float 
     return sum(seen[job.job].seconds_left if job.state == "running" else job.seconds for job in left)
 
 
-def _published(home: Home, experiment: str) -> dict[str, float]:
+def _stamp(home: Home) -> int:
+    """Return what changes when results are published."""
+    with suppress(OSError):
+        return home.results_db.stat().st_mtime_ns
+    return 0
+
+
+@lru_cache(maxsize=8)
+def _published(home: Home, experiment: str, _stamp: int) -> dict[str, float]:
+    """Return each run's figure; who watches asks every second, and gets what was read until more is published."""
     from engine.analysis.snapshot import one_snapshot  # DuckDB, which an experiment that has only begun does without
 
     with suppress(QueryError), one_snapshot(home) as snapshot:
