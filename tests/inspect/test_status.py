@@ -254,7 +254,7 @@ def test_ids_are_found_by_their_beginning_and_experiments_by_their_runs(home: Ho
     assert find_experiment(home, "run-train") == "one"
     with pytest.raises(XpError, match="is a job"):
         find_experiment(home, "2b")
-    with pytest.raises(XpError, match="begins 2 ids: run-pack-1a, run-train-2b"):
+    with pytest.raises(XpError, match=r"begins 2 ids: run-pack-1a \(one/arm/cell@0\), run-train-2b \(one/arm/cell@1\)"):
         find_match(home, "run")
     with pytest.raises(XpError, match="nothing here is called 'o'"):
         find_match(home, "o")
