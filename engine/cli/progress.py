@@ -13,7 +13,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from engine.cli.render import progress_line, render_view, status_table
+from engine.cli.render import progress_line, render_view
+from engine.cli.status_text import status_table
 from engine.collect import collect
 from engine.errors import HomeError, XpError
 from engine.home.paths import Home
@@ -69,7 +70,10 @@ def open_screen(home: Home, console: Console) -> Iterator[Screen]:
     if not console.is_terminal:
         yield Screen(home, console, None)
         return
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    # Redirected, a terminal's stream would be cleaned of what is drawn (terminal.py); all goes through `console`.
+    with Live(
+        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as live:
         yield Screen(home, console, live)
 
 

@@ -1,12 +1,11 @@
-"""Showing: takes status views and plans, gives rich renderables and plain lines for a person's terminal."""
+"""Showing: takes status views and layers, gives rich renderables and plain lines for a person's terminal."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.progress_bar import ProgressBar
@@ -17,13 +16,9 @@ from rich.text import Text
 from engine.inspect.status import ExperimentView, JobView
 from store.escape import UNPRINTABLE, show_text
 
-if TYPE_CHECKING:  # a plan's table is drawn where a plan is there already; a status must not wait for its imports
-    from engine.plan import Plan
-    from engine.plan.estimate import Estimate
-    from engine.plan.paper import PaperCost
-
 STATES = ("done", "running", "queued", "blocked", "paused", "failed", "cancelled")
 PIPE_WIDTH = 400
+PLAIN = "default"  # the cell of an experiment without a matrix
 LISTED = 10  # jobs of a kind that get a line of their own
 MOST_BAR, LEAST_NAME, BEAT_TEXT = 30, 24, 47  # letters
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "cancelled": "magenta", "paused": "yellow"}
@@ -43,8 +38,16 @@ class CleanConsole(Console):
 
 def error_console() -> CleanConsole:
     """Everything that is not asked-for output goes to stderr; in a pipe no line is broken, so that grep finds it."""
-    width = None if sys.stderr.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
-    return CleanConsole(stderr=True, width=width)
+    return CleanConsole(stderr=True, width=_width_of(sys.stderr))
+
+
+def output_console() -> CleanConsole:
+    """What was asked for goes to stdout, so that `| less`, `| grep` and `> file` have it."""
+    return CleanConsole(width=_width_of(sys.stdout))
+
+
+def _width_of(stream: TextIO) -> int | None:
+    return None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
 
 
 def clock_text(seconds: float) -> str:
@@ -63,6 +66,19 @@ def size_text(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def split_cells(cells: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the head of a column of cells and their texts: what all name stands in the head alone.
+
+    Without a matrix there is nothing to head.
+    """
+    told = ["" if cell == PLAIN else cell for cell in cells]
+    axes = {tuple(part.partition("=")[0] for part in cell.split(", ")) for cell in told if cell}
+    if len(axes) != 1:
+        return ("cell" if axes else "", told)
+    (names,) = axes
+    return ", ".join(names), [", ".join(part.partition("=")[2] for part in cell.split(", ")) for cell in told]
 
 
 def counts_text(counts: dict[str, int]) -> Text:
@@ -91,9 +107,9 @@ def render_view(view: ExperimentView, width: int) -> RenderableType:
     grid.add_row(Text(view.experiment, "bold"), ProgressBar(1.0, view.share, bar), f"{view.share:4.0%}", left)
     for job in view.running[:LISTED]:
         grid.add_row(f"  {job.title}", ProgressBar(1.0, job.share, bar), f"{job.share:4.0%}", beat_text(job))
-    more = _count_more(len(view.running) - LISTED, "running")
+    more = count_more(len(view.running) - LISTED, "running")
     counts = Text("  jobs: ").append_text(counts_text(view.jobs))
-    return Group(grid, *more, counts, *_reason_lines(view))
+    return Group(grid, *more, counts, *reason_lines(view))
 
 
 def beat_text(job: JobView) -> str:
@@ -111,83 +127,37 @@ def beat_text(job: JobView) -> str:
     return ", ".join(parts)
 
 
-def _reason_lines(view: ExperimentView) -> list[Text]:
+def reason_lines(view: ExperimentView, most: int = LISTED) -> list[Text]:
     """Why jobs failed, and why queued ones are there again; the first of each, as there may be very many.
 
     Of cancelled ones there is nothing to tell but how many they are.
     """
-    waiting = [Text(f"  waiting: {_name_job(job)}: {job.reason}", "yellow") for job in view.waiting[:LISTED]]
+    waiting = [Text(f"  waiting: {name_job(view, job)}: {job.reason}", "yellow") for job in view.waiting[:most]]
     broken = [job for job in view.failures if job.state == "failed"]
-    failed = [Text(f"  failed: {_name_job(job)}: {job.reason or 'no reason given'}", "red") for job in broken[:LISTED]]
-    return [*waiting, *failed, *_count_more(view.jobs.get("failed", 0) - LISTED, "failed")]
-
-
-def _name_job(job: JobView) -> str:
-    return f"{job.title} ({job.job})"
-
-
-def _count_more(number: int, what: str) -> list[Text]:
-    return [Text(f"  and {number:,} more {what}: see --json", "dim")] if number > 0 else []
-
-
-def status_table(views: Sequence[ExperimentView]) -> RenderableType:
-    """A row per experiment, then what runs, what waits and what failed."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("experiment", "runs", "jobs", "progress", "left"):
-        table.add_column(column)
-    for view in views:
-        left = clock_text(view.seconds_left) if view.is_moving else "-"
-        table.add_row(view.experiment, counts_text(view.runs), counts_text(view.jobs), f"{view.share:.0%}", left)
-    running = [
-        Text(f"  running: {_name_job(job)}: {beat_text(job)}") for view in views for job in view.running[:LISTED]
+    failed = [
+        Text(f"  failed: {name_job(view, job)}: {job.reason or 'no reason given'}", "red") for job in broken[:most]
     ]
-    return Group(table, *running, *(line for view in views for line in _reason_lines(view)))
+    return [*waiting, *failed, *count_more(view.jobs.get("failed", 0) - most, "failed"), *paused_lines(view)]
 
 
-def plan_table(plan: Plan, estimate: Estimate, notes: Sequence[str] = ()) -> RenderableType:
-    """The jobs of a plan: what is reused, what is left and what it costs; then `notes`, a line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("job", "role", "state", "for runs", "seconds"):
-        table.add_column(column, justify="right" if column in ("for runs", "seconds") else "left")
-    for row, number in Counter(_plan_rows(plan, estimate)).items():
-        table.add_row(f"{row[0]} ({number} jobs)" if number > 1 else row[0], *row[1:])
-    left = sum(not item.is_reused for item in estimate.jobs)
-    total = f"{len(plan.runs)} runs, {len(plan.jobs)} jobs, {left} to do"
-    return Group(table, *(Text(line) for line in (f"{total}: {_plan_cost(plan, estimate)}", *notes)))
+def paused_lines(view: ExperimentView) -> list[Text]:
+    """What lets paused work go on; it does not by itself."""
+    count = view.jobs.get("paused", 0)
+    told = f"  paused: {view.experiment}: {jobs_text(count)}; `xp resume {view.experiment}` lets them go on"
+    return [Text(told, "yellow")] if count else []
 
 
-def paper_table(cost: PaperCost, notes: Sequence[str] = ()) -> RenderableType:
-    """The experiments of a paper with what each adds; then the sum and `notes`, a line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("experiment", "runs", "jobs", "to do", "time", "disk"):
-        table.add_column(column, justify="left" if column == "experiment" else "right")
-    for one in cost.experiments:
-        spent = "?" if one.seconds is None else clock_text(one.seconds)
-        table.add_row(one.name, str(one.runs), str(one.jobs), str(one.left), spent, size_text(one.bytes))
-    spent = "a time that is not known yet" if cost.seconds is None else f"about {clock_text(cost.seconds)}"
-    runs, left = sum(one.runs for one in cost.experiments), sum(one.left for one in cost.experiments)
-    total = (
-        f"{len(cost.experiments)} experiments, {runs} runs, {left} jobs to do: {spent}, {size_text(cost.bytes)} of disk"
-    )
-    return Group(table, *(Text(line) for line in (total, *notes)))
+def jobs_text(count: int) -> str:
+    return "1 job" if count == 1 else f"{count:,} jobs"
 
 
-def _plan_rows(plan: Plan, estimate: Estimate) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each job; jobs that have no id yet may give equal rows."""
-    roles = {key: role for run in reversed(plan.runs) for role, key in reversed([*run.jobs.items()])}
-    users = Counter(key for run in plan.runs for key in set(run.jobs.values()))
-    for item in estimate.jobs:
-        job = item.job
-        seconds = "-" if item.is_reused else f"{item.seconds:.1f}" if job.job else "?"
-        yield job.job or "provisional", roles.get(job.key, job.kind), item.state, str(users[job.key]), seconds
+def name_job(view: ExperimentView, job: JobView) -> str:
+    """Name a job by whose it is, what it does there, and its id."""
+    return f"{view.experiment}: {job.title} ({job.job})"
 
 
-def _plan_cost(plan: Plan, estimate: Estimate) -> str:
-    """Nothing is known of a plan's cost before its images are."""
-    reasons = dict.fromkeys(job.reason for job in plan.jobs if job.reason)
-    if reasons:
-        return f"time and disk are not known yet, for {'; '.join(reasons)}"
-    return f"about {clock_text(estimate.seconds)}, {size_text(estimate.bytes)} of disk"
+def count_more(number: int, what: str) -> list[Text]:
+    return [Text(f"  and {number:,} more {what}: see --json", "dim")] if number > 0 else []
 
 
 class Layer(Protocol):

@@ -72,7 +72,7 @@ def test_the_end_is_shown_and_the_exit_code_is_that_of_the_experiment(home: Home
     console = make_console(terminal=terminal, file=Noticing(go))
     with working(home):
         assert wait_for(home, "one", console) == 1
-    assert "failed: role0 arm cell seed 1 (train-2): exit 88: leaving early" in text_of(console)
+    assert "failed: one: role0 arm cell seed 1 (train-2): exit 88: leaving early" in text_of(console)
     assert ("one: 0/2 jobs" in text_of(console)) == (not terminal)
 
 
