@@ -13,6 +13,7 @@
     export         export, predict
     bench          bench
     archive        archive
+    exchange       import, export-to
     report         report
     notebook       notebook
     serve          serve
@@ -38,6 +39,7 @@ from engine.cli import (
     archive,
     bench,
     data,
+    exchange,
     export,
     jobs,
     keep,
@@ -61,6 +63,7 @@ __all__ = [
     "archive",
     "bench",
     "data",
+    "exchange",
     "export",
     "jobs",
     "keep",

@@ -5,6 +5,7 @@
     staging  text on its way into DuckDB
     compact  finished journals as Parquet
     export   the results as Parquet
+    foreign  Parquet files that others wrote
     reading  snapshots and queries, for notebooks too
     handle   the connection that is handed out, bounded in time
     bounds   how much memory a query may take
@@ -14,6 +15,7 @@ The only room that imports duckdb.
 
 from store.results.compact import Compactor, is_readable
 from store.results.export import count_rows, export_relations, same_rows
+from store.results.foreign import ask_parquet, parquet_columns
 from store.results.ingest import Ingest, StoreFault, Watermark
 from store.results.reading import (
     Begun,
@@ -44,11 +46,13 @@ __all__ = [
     "StoreFault",
     "Watermark",
     "ask_bounded",
+    "ask_parquet",
     "count_rows",
     "export_relations",
     "find_corruption",
     "is_readable",
     "open_snapshot",
+    "parquet_columns",
     "read_everything",
     "read_names",
     "run_query",
