@@ -78,7 +78,7 @@ def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_to
     """Return what differs between two runs, and which of it makes comparing them on `metric` unfair or footnoted."""
     measured = metric_of(metric)
     if IMPORTED in first.settings or IMPORTED in second.settings:
-        return Fairness((), (Mismatch(UNKNOWN, *(_known_of(side) for side in (first, second))),))
+        return Fairness((), (Mismatch(UNKNOWN, _known_of(first), _known_of(second)),))
     family = family_of(measured)
     things = list_things(first.settings, second.settings, family)
     barred = [one for thing in things for one in thing.differing if _is_barred(one, first, second, measured)]

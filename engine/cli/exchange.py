@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.exchange.importing import Imported
 
 IMPORT_HELP = help_text(
-    """Bring runs of MLflow, W&B, TensorBoard or Neptune in, every value with its step and time; twice does nothing twice.
+    """Bring in runs of MLflow, W&B, TensorBoard or Neptune, every value with step and time; again does nothing twice.
 
     PATH is an mlruns folder or mlflow.db; a wandb folder with offline runs; a folder of event files; the --data-path of
     neptune-exporter. None of these tools has to be installed. Each of the tool's experiments becomes one here, marked
@@ -48,7 +48,9 @@ def import_from(
     ] = None,
     renamed: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="THEIRS=OURS", help="a metric of `results`; THEIRS%=OURS where it is in per cent"),
+        typer.Option(
+            "--map", metavar="THEIRS=OURS", help="a metric of `results`; THEIRS%=OURS where it is in per cent"
+        ),
     ] = None,
     home: HomeOption = None,
 ) -> None:
@@ -74,3 +76,22 @@ def _tell_imported(one: Imported) -> None:
     tell(f"  {one.values:,} values read")
     for note in one.notes:
         say(f"  {note}")
+
+
+@app.command("export-to", help=EXPORT_HELP)
+def export_to(
+    tool: Annotated[str, typer.Argument(metavar="TOOL", help="mlflow, tensorboard or wandb")],
+    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="its name, as `xp ls` shows it")],
+    out: Out,
+    home: HomeOption = None,
+) -> None:
+    from engine.cli.base import find_fresh
+    from engine.exchange.exporting import export_runs
+    from engine.home.access import write_as_person
+
+    place = find_fresh(home)
+    with write_as_person():
+        done = export_runs(place, tool, name, out)
+    again = ", in the place of what was there" if done.is_again else ""
+    tell(f"{done.out}: {done.runs} runs, {done.values:,} values{again}")
+    say(f"to see it: {done.then}")

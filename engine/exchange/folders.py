@@ -24,10 +24,10 @@ from engine.home.control_files import OutcomeFile, write_outcome
 from engine.home.files import sync_path, write_json
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.spec.identity import make_id
+from engine.spec.job_file import IMPORTED
 from store.journal import JOURNAL_VERSION
 from store.metrics import METRICS
 
-KIND = "imported"
 IMPORT_VERSION = 1  # of what is written of a run: in the id of every imported job
 SMALL, LARGE = -(1 << 31), (1 << 31) - 1  # what a column of epochs holds
 BIG = 1 << 63
@@ -67,7 +67,9 @@ def read_renaming(text: str) -> Renaming:
         raise DataError(f"{text!r} renames nothing", where="--map", fix="write THEIRS=OURS, such as val_acc=val_top1")
     known = [metric.name for metric in METRICS.values() if f"series['{metric.name}']" in metric.source]
     if ours not in known:
-        raise DataError(f"{ours!r} is no metric that a run logs step by step", where="--map", fix=closest_hint(ours, known))
+        raise DataError(
+            f"{ours!r} is no metric that a run logs step by step", where="--map", fix=closest_hint(ours, known)
+        )
     if theirs.endswith(PERCENT):
         return Renaming(theirs.rstrip(PERCENT), ours, 0.01)
     return Renaming(theirs, ours)
@@ -78,13 +80,13 @@ def write_run(home: Home, tool: Tool, run: ForeignRun, renamings: tuple[Renaming
     values = run.read_values()
     for one in renamings:
         _rename(values, one)
-    beside = home.jobs_root / f".{KIND}.{uuid.uuid4().hex[:8]}.tmp"
+    beside = home.jobs_root / f".{IMPORTED}.{uuid.uuid4().hex[:8]}.tmp"
     attempt = AttemptFolder(beside / "attempts" / "1")
     attempt.root.mkdir(parents=True)
     try:
         digest = _write_journal(attempt.journal, run, values)
         settings = plain_tree(run_settings(tool, run))
-        job = make_id(KIND, {"version": IMPORT_VERSION, "settings": settings, "journal": digest})
+        job = make_id(IMPORTED, {"version": IMPORT_VERSION, "settings": settings, "journal": digest})
         is_new = not home.job(job).result.exists()
         if is_new:
             _finish(home, JobFolder(beside), attempt, job, run, {**settings, "journal": digest})
@@ -98,7 +100,7 @@ def run_settings(tool: Tool, run: ForeignRun) -> dict[str, Any]:
     about = {"tool": tool, "group": run.group, "id": run.id, "name": run.name, "status": run.status}
     times = {"started": run.started, "ended": run.ended, "artifacts": run.artifacts, "note": run.note[:LONGEST_TEXT]}
     told = {word: value for word, value in {**about, **times}.items() if value not in (None, "")}
-    return {KIND: told, **({"params": dict(run.params)} if run.params else {}),
+    return {IMPORTED: told, **({"params": dict(run.params)} if run.params else {}),
             **({"tags": dict(run.tags)} if run.tags else {})}  # fmt: skip
 
 
@@ -187,7 +189,7 @@ def _finish(
     home: Home, beside: JobFolder, attempt: AttemptFolder, job: str, run: ForeignRun, settings: Mapping[str, Any]
 ) -> None:
     """Write all that a finished job has, and give the folder its name last: it is whole, or not there."""
-    write_json(beside.spec, {"version": IMPORT_VERSION, "kind": KIND, "needs": {}, "settings": settings})
+    write_json(beside.spec, {"version": IMPORT_VERSION, "kind": IMPORTED, "needs": {}, "settings": settings})
     started, ended = _moment(run.started), _moment(run.ended)
     seconds = None if started is None or ended is None or ended < started else round(ended - started, 6)
     told = OutcomeFile(outcome="done", state="done", started_at=started, ended_at=ended)
@@ -224,5 +226,4 @@ def _told(job: str, settings: Mapping[str, Any], is_new: bool, values: Values) -
 
 def run_id(job: str) -> str:
     """Return the id of the run that an imported job is all of."""
-    return make_id("run", {KIND: job})
-
+    return make_id("run", {IMPORTED: job})

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock
 
 from engine.errors import DataError, closest_hint
-from engine.exchange.folders import KIND, Renaming, Written, read_renaming, run_id, write_run
+from engine.exchange.folders import Renaming, Written, read_renaming, run_id, write_run
 from engine.exchange.foreign import BrokenRun, ForeignRun, Found, Tool
 from engine.exchange.mlflow_database import is_database, read_database
 from engine.exchange.mlflow_folder import is_mlruns, read_mlruns
@@ -32,6 +32,7 @@ from engine.home.users import note_user
 from engine.schedule.keep.trash import removing
 from engine.schedule.submit import RECORD_VERSION
 from engine.spec.identity import canonical_json
+from engine.spec.job_file import IMPORTED
 from store.queue import Queue
 
 Tell = Callable[[str], None]
@@ -40,7 +41,7 @@ MLFLOW_FIX = "name an mlruns folder, an mlflow.db, or a folder that has one of t
 
 @dataclass(frozen=True)
 class Wish:
-    """How to import: the experiment's `name` here, which of the tool's experiments, what arms and metrics are called."""
+    """How to import: the experiment's `name` here, which of the tool's, what arms and metrics are called."""
 
     name: str | None = None
     only: str | None = None
@@ -107,7 +108,9 @@ def _groups(found: Found, path: Path, wish: Wish) -> dict[str, list[ForeignRun]]
         fix = f"choose one with --experiment: {', '.join(repr(group) for group in by_group)}"
         raise DataError(f"{len(by_group)} experiments are here, and --as names one", where="--as", fix=fix)
     if wish.name is not None and not is_own_name(wish.name):
-        raise DataError(f"{wish.name!r} can be no experiment's name", where="--as", fix="use letters, digits, . _ and -")
+        raise DataError(
+            f"{wish.name!r} can be no experiment's name", where="--as", fix="use letters, digits, . _ and -"
+        )
     return _named(by_group, wish)
 
 
@@ -156,7 +159,7 @@ def _old_record(home: Home, tool: Tool, name: str) -> dict[str, Any] | None:
 
 
 def _words(record: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    told = (record or {}).get(KIND)
+    told = (record or {}).get(IMPORTED)
     return told if isinstance(told, Mapping) else {}
 
 
@@ -172,7 +175,7 @@ def _known(old: Mapping[str, Any] | None) -> dict[tuple[str, str], Place]:
 
 
 def _identity(run: Mapping[str, Any]) -> tuple[str, str]:
-    told = run["settings"][KIND]
+    told = run["settings"][IMPORTED]
     return str(told.get("group", "")), str(told.get("id", ""))
 
 
@@ -193,11 +196,11 @@ def _make_record(
         "baseline": None,
         "submitted_at": time.time(),
         "priority": 0,
-        "spec": {"name": name, KIND: words},
+        "spec": {"name": name, IMPORTED: words},
         "claims": [],
-        KIND: words,
+        IMPORTED: words,
         "runs": runs,
-        "jobs": [{"job": job, "kind": KIND, "needs": [], "details": {}, "cost": 0.0, "chain": 0.0} for job in jobs],
+        "jobs": [{"job": job, "kind": IMPORTED, "needs": [], "details": {}, "cost": 1.0, "chain": 1.0} for job in jobs],
     }
 
 

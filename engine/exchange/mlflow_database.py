@@ -23,7 +23,16 @@ from engine.exchange.mlflow_folder import DELETED, NOTE, RUN_NAME, seconds_of, s
 MAGIC = b"SQLite format 3\x00"
 TABLES = {
     "experiments": {"experiment_id", "name", "lifecycle_stage"},
-    "runs": {"run_uuid", "name", "status", "start_time", "end_time", "lifecycle_stage", "artifact_uri", "experiment_id"},
+    "runs": {
+        "run_uuid",
+        "name",
+        "status",
+        "start_time",
+        "end_time",
+        "lifecycle_stage",
+        "artifact_uri",
+        "experiment_id",
+    },
     "metrics": {"key", "value", "timestamp", "run_uuid", "step", "is_nan"},
     "params": {"key", "value", "run_uuid"},
     "tags": {"key", "value", "run_uuid"},

@@ -1,7 +1,7 @@
 """MLflow's file store: takes an mlruns folder, gives its runs. Read without MLflow.
 
-Layout: <experiment id>/meta.yaml names the experiment; <experiment id>/<run id>/ has meta.yaml, params/ and tags/ with a
-file for each, and metrics/ with a line for each value: milliseconds, value, step. Names with a slash are folders.
+Layout: <experiment id>/meta.yaml names the experiment; <experiment id>/<run id>/ has meta.yaml, params/ and tags/ with
+a file for each, and metrics/ with a line for each value: milliseconds, value, step. Names with a slash are folders.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _make_run(project: str, run: str, files: list[Path]) -> ForeignRun:
 
 
 def _scalar(row: tuple[Any, ...]) -> Any:
-    kinds: Mapping[str, Any] = dict(zip((*SCALARS, "string_set"), (row[2], row[3], row[4], row[5], row[6], row[7])))
+    kinds: Mapping[str, Any] = dict(zip((*SCALARS, "string_set"), row[2:8], strict=True))
     return kinds[row[1]]
 
 

@@ -1,4 +1,4 @@
-"""Event files of TensorBoard: takes a folder, gives a run for each folder in it that has some. Read without TensorBoard.
+"""Event files of TensorBoard: takes a folder, gives a run for each in it that has some. Read without TensorBoard.
 
 Scalars come in, also those that are written as tensors of one number; texts, pictures and histograms stay where they
 are. What `add_hparams` wrote becomes the params.
@@ -24,6 +24,7 @@ PATTERN = "*tfevents*"
 KINDS = {3: "old histograms", 4: "images", 5: "histograms", 6: "sounds"}
 NUMBERS = {1: "<f", 2: "<d", 3: "<i", 9: "<q"}  # dtype of a tensor -> how its content is laid out
 HPARAMS = "hparams"
+OURS = "xp."  # how the tags of what xp exported begin
 ENDED = {1: "SUCCESS", 2: "FAILURE", 3: "RUNNING"}
 
 
@@ -32,7 +33,7 @@ def is_event_folder(path: Path) -> bool:
 
 
 def read_tensorboard(path: Path) -> Found:
-    """Return a run for each folder with event files; `path` may be one such file. Raises DataError where there is none."""
+    """Return a run for each folder with event files; `path` may be such a file. Raises DataError without any."""
     files = [path] if path.is_file() else sorted(one for one in path.rglob(PATTERN) if one.is_file())
     if not files:
         fix = "name the folder that `tensorboard --logdir` takes, or an event file"
@@ -61,7 +62,8 @@ def _make_run(root: Path, folder: Path, files: list[Path]) -> ForeignRun:
         status=reading.status,
         started=reading.first,
         ended=reading.last,
-        params=reading.params,
+        params={key: value for key, value in reading.params.items() if not key.startswith(OURS)},
+        tags={key: value for key, value in reading.params.items() if key.startswith(OURS)},
         artifacts=str(folder.resolve()),
     )
 

@@ -1,4 +1,4 @@
-"""W&B's offline runs: takes a wandb folder or a .wandb file, gives runs. Read without W&B, which has no reader of its own.
+"""W&B's offline runs: takes a wandb folder or a .wandb file, gives runs. Read without W&B.
 
 A .wandb file is LevelDB's log behind seven bytes (`:W&B`, a magic number, a version), a message in each record. Fields
 by number (wandb_internal.proto): Record 2 history, 3 summary, 5 config, 17 run, 18 exit; RunRecord 1 run_id, 2 entity,
@@ -22,6 +22,7 @@ from engine.exchange.wire import BadFrame, read_fields, read_log
 HEAD = struct.pack("<4sHB", b":W&B", 0xBEE1, 0)
 OWN = "_"  # how W&B's own names begin: _step, _timestamp, _runtime, _wandb
 STEP, TIME = "_step", "_timestamp"
+OURS = "xp"  # where the tags of what xp exported stand in a config
 Path_ = tuple[str, ...]
 
 
@@ -59,6 +60,8 @@ def _make_run(file: Path) -> ForeignRun:
     text = {number: _text(told.run.get(number)) for number in (1, 2, 3, 6, 7, 8, 9, 11)}
     tags: dict[str, Any] = {"tags": told.tags} if told.tags else {}
     tags |= {word: text[at] for word, at in (("entity", 2), ("group", 6), ("job_type", 7), ("sweep", 11)) if text[at]}
+    exported = told.config.get(OURS)
+    tags |= {f"{OURS}.{key}": value for key, value in (exported if isinstance(exported, dict) else {}).items()}
     return ForeignRun(
         group=text[3] or file.parent.parent.name,
         id=text[1],
@@ -68,7 +71,7 @@ def _make_run(file: Path) -> ForeignRun:
         status=told.status,
         started=told.started,
         ended=told.last_time,
-        params={key: value for key, value in told.config.items() if not key.startswith(OWN)},
+        params={key: value for key, value in told.config.items() if key != OURS and not key.startswith(OWN)},
         tags=tags,
         artifacts=str((file.parent / "files").resolve()),
         note=text[9],

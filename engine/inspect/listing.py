@@ -27,7 +27,8 @@ USUAL = ("test_top1",)
 class ExperimentLine:
     """An experiment: submissions, when the newest was made (unix seconds), runs and jobs by state, notes.
 
-    `trial_of` is the experiment that it was submitted beside (`xp submit --as`).
+    `trial_of` is the experiment that it was submitted beside (`xp submit --as`), `imported`
+    the tool whose runs it holds (`xp import`).
     """
 
     name: str
@@ -38,10 +39,11 @@ class ExperimentLine:
     jobs: dict[str, int]
     notes: Notes
     trial_of: str | None = None
+    imported: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         about = {"experiment": self.name, "title": self.title, "submissions": self.submissions}
-        when = {"submitted_at": self.submitted_at, "trial_of": self.trial_of}
+        when = {"submitted_at": self.submitted_at, "trial_of": self.trial_of, "imported": self.imported}
         return {**about, **when, "runs": self.runs, "jobs": self.jobs, **self.notes.model_dump(mode="json")}
 
 
@@ -98,8 +100,9 @@ def _line(home: Home, name: str, row: ExperimentRow | None) -> ExperimentLine:
     counts = (row.runs, row.jobs) if row else ({}, {})
     title = str(record.get("title") or name)
     when = float(at) if isinstance(at, int | float) else None
+    imported = (record.get("imported") or {}).get("tool")
     return ExperimentLine(
-        name, title, len(records), when, *counts, read_notes(home, name), str(trial) if trial else None
+        name, title, len(records), when, *counts, read_notes(home, name), str(trial) if trial else None, imported
     )
 
 

@@ -1,4 +1,4 @@
-"""What runs of another tool logged: takes rows of the store, gives their tables, curves and what must be said of them."""
+"""What runs of another tool logged: takes rows of the store, gives tables, curves and what must be said."""
 
 from __future__ import annotations
 

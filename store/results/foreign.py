@@ -1,4 +1,4 @@
-"""Parquet files that others wrote: takes paths, gives their columns and rows. Nothing else is opened, nothing written."""
+"""Parquet files that others wrote: takes paths, gives columns and rows. Nothing else is opened, nothing written."""
 
 from __future__ import annotations
 
