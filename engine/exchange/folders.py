@@ -106,15 +106,22 @@ def run_settings(tool: Tool, run: ForeignRun) -> dict[str, Any]:
 
 def plain_tree(value: Any) -> Any:
     """Return JSON that every reader takes: numbers that it has no word for, and all that is none, as texts."""
+    if isinstance(value, str):
+        return sound_text(value)
     if isinstance(value, Mapping):
-        return {str(key): plain_tree(one) for key, one in value.items()}
+        return {sound_text(str(key)): plain_tree(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [plain_tree(one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= BIG:
         return str(value)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return value if isinstance(value, int | float | bool | None) else sound_text(str(value))
+
+
+def sound_text(text: str) -> str:
+    """Return a text that is Unicode, and that databases take: without halves of letters, and without NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _rename(values: Values, one: Renaming) -> None:
@@ -153,13 +160,14 @@ def _put(out: Any, total: Any, lines: list[str]) -> None:
 
 def _lines(run: ForeignRun, values: Values) -> Iterator[str]:
     """Yield journal lines in the writer's own layout (store/points.py), which readers cut without parsing."""
-    number, otherwise = 0, run.started or 0.0
+    number, otherwise = 0, _moment(run.started) or 0.0
     epochs = _epochs(values)
     for name, series in values.series.items():
-        head, called = f'{{"v":{JOURNAL_VERSION},"seq":', json.dumps(name)
+        head, called = f'{{"v":{JOURNAL_VERSION},"seq":', json.dumps(sound_text(name))
         for step, time, value in zip(series.steps, series.times, series.values, strict=True):
             number += 1
-            at = round(otherwise if time is None else time, 6)
+            known = _moment(time)
+            at = round(otherwise if known is None else known, 6)
             told = repr(value) if math.isfinite(value) else _odd(value)
             epoch = epochs.get(step, step if SMALL <= step <= LARGE else 0)
             if not -BIG <= step < BIG:

@@ -1,8 +1,8 @@
 """The runs of an experiment on their way out: takes a snapshot and a name, gives each run as other tools know runs.
 
 Metrics of the network are called as they were logged, those of other jobs of a run have their role before them, as in
-`prune/val_top1`; what `results` says of a run stands under `results/`. Params are the settings by dotted path; tags tell
-where it stands here.
+`prune/val_top1`; what `results` says of a run stands under `results/`. Params are the settings by dotted path; tags
+tell where it stands here.
 """
 
 from __future__ import annotations

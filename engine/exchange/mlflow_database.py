@@ -118,8 +118,8 @@ def _read_values(path: Path, run: str) -> Values:
         with _open(path) as db:
             rows = db.execute("select key, step, timestamp, value, is_nan from metrics where run_uuid = ?", [run])
             for key, step, time, value, is_nan in rows:
-                points[key].append((step, time / 1000, float("nan") if is_nan else _unbounded(value)))
-    except (sqlite3.Error, TypeError) as error:
+                points[str(key)].append((int(step), time / 1000, float("nan") if is_nan else _unbounded(value)))
+    except (sqlite3.Error, TypeError, ValueError) as error:
         raise BrokenRun(f"its metrics cannot be read: {error}", where=str(path)) from error
     return Values({name: sorted_series(points[name]) for name in sorted(points)})
 

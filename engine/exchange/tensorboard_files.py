@@ -40,7 +40,7 @@ def read_tensorboard(path: Path) -> Found:
         raise DataError(f"there are no event files ({PATTERN}) here", where=str(path), fix=fix)
     root = path.parent if path.is_file() else path
     runs, left = [], []
-    for folder in dict.fromkeys(file.parent for file in files):
+    for folder in sorted({file.parent for file in files}):
         own = [file for file in files if file.parent == folder]
         try:
             runs.append(_make_run(root, folder, own))
@@ -96,7 +96,7 @@ class _Reading:
             if not error.what.startswith("the last") or not error.at:
                 raise BrokenRun(f"{file.name} at byte {error.at:,}: {error.what}", where=str(file)) from error
             self.values.notes.append(f"{file.name}: {error.what}, as a kill leaves it; all before it came in")
-        except (ValueError, struct.error) as error:
+        except (ValueError, OverflowError, struct.error) as error:
             raise BrokenRun(f"{file.name} holds no events: {error}", where=str(file)) from error
 
     def _take_event(self, record: bytes) -> None:

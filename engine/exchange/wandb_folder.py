@@ -164,7 +164,7 @@ class _Told:
             if not error.what.startswith("the last"):
                 raise BrokenRun(f"at byte {error.at:,}: {error.what}", where=str(self.file)) from error
             self.notes.append(f"{self.file.name}: {error.what}, as a kill leaves it; all before it came in")
-        except ValueError as error:
+        except (ValueError, OverflowError, RecursionError) as error:
             raise BrokenRun(f"a record cannot be read: {error}", where=str(self.file)) from error
 
     def _take_record(self, record: bytes, with_history: bool) -> Iterator[dict[Path_, str]]:

@@ -1,8 +1,8 @@
 """Protocol Buffers and record frames: takes bytes of event files and .wandb files, gives fields, and the other way.
 
 A message is a row of (number, wire type, value); which number means what stands beside its reader. Sources: the
-encoding guide of Protocol Buffers; TFRecord (length, masked CRC-32C of it, data, masked CRC-32C of that); the log format of
-LevelDB (blocks of 32 KiB; CRC, length, type; a record over several blocks as first, middle, last).
+encoding guide of Protocol Buffers; TFRecord (length, masked CRC-32C of it, data, masked CRC-32C of that); the log
+format of LevelDB (blocks of 32 KiB; CRC, length, type; a record over several blocks as first, middle, last).
 """
 
 from __future__ import annotations
