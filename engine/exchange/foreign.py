@@ -15,6 +15,9 @@ from engine.errors import DataError
 Tool = Literal["mlflow", "wandb", "tensorboard", "neptune"]
 
 
+OURS, GIVEN = "xp.", "xp.tag."  # how tags that xp exports begin: its own, and those that the run had
+
+
 class BrokenRun(DataError):
     """One run of many cannot be read: it is left out, and said."""
 
@@ -76,3 +79,13 @@ class Found:
 
     runs: Sequence[ForeignRun]
     left_out: Sequence[str] = ()
+
+
+def marked_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return tags under names that no setting has, for tools that keep both in one place."""
+    return {key if key.startswith(OURS) else f"{GIVEN}{key}": value for key, value in tags.items()}
+
+
+def unmarked_tags(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tags among what a tool kept in one place, by the names that they had before."""
+    return {key.removeprefix(GIVEN): value for key, value in told.items() if key.startswith(OURS)}

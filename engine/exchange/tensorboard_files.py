@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import DataError
-from engine.exchange.foreign import BrokenRun, ForeignRun, Found, Values
+from engine.exchange.foreign import OURS, BrokenRun, ForeignRun, Found, Values, unmarked_tags
 from engine.exchange.wire import BadFrame, read_events, read_fields, signed
 
 PATTERN = "*tfevents*"
 KINDS = {3: "old histograms", 4: "images", 5: "histograms", 6: "sounds"}
 NUMBERS = {1: "<f", 2: "<d", 3: "<i", 9: "<q"}  # dtype of a tensor -> how its content is laid out
 HPARAMS = "hparams"
-OURS = "xp."  # how the tags of what xp exported begin
 ENDED = {1: "SUCCESS", 2: "FAILURE", 3: "RUNNING"}
 
 
@@ -63,7 +62,7 @@ def _make_run(root: Path, folder: Path, files: list[Path]) -> ForeignRun:
         started=reading.first,
         ended=reading.last,
         params={key: value for key, value in reading.params.items() if not key.startswith(OURS)},
-        tags={key: value for key, value in reading.params.items() if key.startswith(OURS)},
+        tags=unmarked_tags(reading.params),
         artifacts=str(folder.resolve()),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from engine.exchange.foreign import Series
+from engine.exchange.foreign import Series, marked_tags
 from engine.exchange.leaving import LeavingRun, text_of
 from engine.exchange.places import arm_name
 from engine.exchange.wire import double, frame_event, packed, single, varint
@@ -50,7 +50,7 @@ def _scalars(name: str, series: Series, otherwise: float) -> Iterator[bytes]:
 
 def _hparams_value(run: LeavingRun) -> bytes:
     """Return the value that begins a session of the hparams plugin: settings and tags by name."""
-    told: dict[str, Any] = {**run.params, **run.tags}
+    told: dict[str, Any] = {**run.params, **marked_tags(run.tags)}
     entries = b"".join(packed(1, packed(1, key) + packed(2, _plain_value(value))) for key, value in told.items())
     session = entries + packed(4, run.arm) + double(5, run.started)
     metadata = packed(1, packed(1, HPARAMS) + packed(2, varint(1, 0) + packed(3, session)))

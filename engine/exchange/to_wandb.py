@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.exchange.leaving import LeavingRun
+from engine.exchange.foreign import OURS, marked_tags
+from engine.exchange.leaving import RESULTS, LeavingRun
 from engine.exchange.wandb_folder import HEAD, STEP, TIME
 from engine.exchange.wire import frame_log, packed, varint
 
@@ -45,7 +46,8 @@ def _records(run: LeavingRun, identity: str) -> Iterator[bytes]:
 def _bodies(run: LeavingRun, identity: str) -> Iterator[bytes]:
     yield packed(21, packed(1, packed(1, PRODUCER) + packed(2, MIN_CONSUMER)))
     yield packed(17, _run_body(run, identity))
-    last: Row = {}
+    # What `results` says is of the run, and of no step of it.
+    last: Row = {name: one.values[-1] for name, one in run.series.items() if name.startswith(f"{RESULTS}/")}
     for row in _rows(run):
         step = row[STEP]
         yield packed(
@@ -59,7 +61,8 @@ def _bodies(run: LeavingRun, identity: str) -> Iterator[bytes]:
 
 def _run_body(run: LeavingRun, identity: str) -> bytes:
     whole, rest = divmod(run.started, 1)
-    config = {**_nested(run.params), "xp": {key.removeprefix("xp."): value for key, value in run.tags.items()}}
+    told = {key.removeprefix(OURS): value for key, value in marked_tags(run.tags).items()}
+    config = {**_nested(run.params), OURS.rstrip("."): told}
     items = b"".join(packed(1, _item((key,), value)) for key, value in config.items())
     tags = b"".join(packed(10, text) for text in (run.experiment, run.arm, f"seed {run.seed}"))
     return (
@@ -86,6 +89,8 @@ def _rows(run: LeavingRun) -> Iterator[Row]:
     """Yield the history: rows by step, each metric at most once in each."""
     rows: dict[int, list[Row]] = {}
     for name, series in run.series.items():
+        if name.startswith(f"{RESULTS}/"):
+            continue
         for step, at, value in zip(series.steps, series.times, series.values, strict=True):
             own = rows.setdefault(step, [])
             row = next((one for one in own if name not in one), None)

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import DataError
-from engine.exchange.foreign import BrokenRun, ForeignRun, Found, Values
+from engine.exchange.foreign import OURS, BrokenRun, ForeignRun, Found, Values, unmarked_tags
 from engine.exchange.wire import BadFrame, read_fields, read_log
 
 HEAD = struct.pack("<4sHB", b":W&B", 0xBEE1, 0)
 OWN = "_"  # how W&B's own names begin: _step, _timestamp, _runtime, _wandb
 STEP, TIME = "_step", "_timestamp"
-OURS = "xp"  # where the tags of what xp exported stand in a config
 Path_ = tuple[str, ...]
 
 
@@ -60,8 +59,12 @@ def _make_run(file: Path) -> ForeignRun:
     text = {number: _text(told.run.get(number)) for number in (1, 2, 3, 6, 7, 8, 9, 11)}
     tags: dict[str, Any] = {"tags": told.tags} if told.tags else {}
     tags |= {word: text[at] for word, at in (("entity", 2), ("group", 6), ("job_type", 7), ("sweep", 11)) if text[at]}
-    exported = told.config.get(OURS)
-    tags |= {f"{OURS}.{key}": value for key, value in (exported if isinstance(exported, dict) else {}).items()}
+    exported = told.config.get(OURS.rstrip("."))
+    if isinstance(exported, dict):
+        tags |= unmarked_tags({f"{OURS}{key}": value for key, value in exported.items()})
+        key if key.startswith(OURS) else f"{OURS}.{key}": value
+        for key, value in (exported if isinstance(exported, dict) else {}).items()
+    }
     return ForeignRun(
         group=text[3] or file.parent.parent.name,
         id=text[1],
@@ -71,7 +74,7 @@ def _make_run(file: Path) -> ForeignRun:
         status=told.status,
         started=told.started,
         ended=told.last_time,
-        params={key: value for key, value in told.config.items() if key != OURS and not key.startswith(OWN)},
+        params={key: value for key, value in told.config.items() if f"{key}." != OURS and not key.startswith(OWN)},
         tags=tags,
         artifacts=str((file.parent / "files").resolve()),
         note=text[9],

@@ -23,7 +23,10 @@ def test_every_scalar_of_torchs_writer_comes_in() -> None:
     assert loss.times == [START, START + 1, START + 2, START + 10]
     assert loss.values[:2] == [1.0, 0.5]
     assert math.isnan(loss.values[2])
-    assert values.series["val/acc"].values == [0.0, *(struct.unpack("<f", struct.pack("<f", one))[0] for one in (0.1, 0.2))]
+    assert values.series["val/acc"].values == [
+        0.0,
+        *(struct.unpack("<f", struct.pack("<f", one))[0] for one in (0.1, 0.2)),
+    ]
     assert values.left == {"tensors and texts": 1}
 
 

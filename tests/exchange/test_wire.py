@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from contextlib import suppress
 
 import pytest
 from google.protobuf import struct_pb2
@@ -88,7 +89,5 @@ def test_changed_byte_of_a_log_is_found() -> None:
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_fields_or_a_value_error(data: bytes) -> None:
-    try:
-        list(read_fields(data))
-    except ValueError as error:
-        assert str(error)
+    with suppress(ValueError):
+        assert all(number >= 0 for number, _ in read_fields(data))

@@ -31,7 +31,16 @@ def last_row(arm: str, name: str, mean: float | None, place: int = 1, names: int
 
 
 def curve_row(arm: str, step: int, mean: float, n: int = 1, arms: int = 1) -> Row:
-    return {"arm": arm, "name": "loss", "step": step, "mean": mean, "least": mean, "most": mean + 1, "n": n, "arms": arms}
+    return {
+        "arm": arm,
+        "name": "loss",
+        "step": step,
+        "mean": mean,
+        "least": mean,
+        "most": mean + 1,
+        "n": n,
+        "arms": arms,
+    }
 
 
 def notice(rows: ReportRows) -> Told:
@@ -43,12 +52,16 @@ def holes(*runs: Row) -> Told:
 
 
 def notes(*lasts: Row) -> Told:
-    return lambda: "\n".join(note for table in make_page("cifar", imported_rows(lasts=lasts)).results for note in table.notes)
+    return lambda: "\n".join(
+        note for table in make_page("cifar", imported_rows(lasts=lasts)).results for note in table.notes
+    )
 
 
 def drawn(arms: int) -> Told:
     rows = tuple(curve_row("net", step, 1.0 / (1 + step), arms=arms) for step in range(3))
-    return lambda: " ".join(note for chart in make_page("cifar", imported_rows(curves=rows)).curves for note in chart.notes)
+    return lambda: " ".join(
+        note for chart in make_page("cifar", imported_rows(curves=rows)).curves for note in chart.notes
+    )
 
 
 SHOWN = last_row("net", "acc", 0.5)

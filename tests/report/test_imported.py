@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.report.number_text import NONE
 from engine.report.page import make_page
 from tests.report.imported_cases import curve_row, imported_rows, imported_run, last_row
 from tests.report.rows import make_rows, run_row
@@ -11,7 +12,7 @@ def test_table_has_metrics_under_their_own_names() -> None:
     lasts = (last_row("net", "val/acc", 0.5), last_row("net", "loss", 1.25, 2), last_row("big", "loss", None, 2))
     (table,) = make_page("cifar", imported_rows(imported_run("net"), imported_run("big"), lasts=lasts)).results
     assert table.columns == ["arm", "val/acc", "loss"]
-    assert [[cell.text for cell in row] for row in table.rows] == [["net", "0.500", "1.25"], ["big", "–", "–"]]
+    assert [[cell.text for cell in row] for row in table.rows] == [["net", "0.500", "1.25"], ["big", NONE, NONE]]
     assert table.rows[0][1].source == "val/acc of run-net-0-default"
 
 
