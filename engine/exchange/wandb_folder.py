@@ -62,9 +62,6 @@ def _make_run(file: Path) -> ForeignRun:
     exported = told.config.get(OURS.rstrip("."))
     if isinstance(exported, dict):
         tags |= unmarked_tags({f"{OURS}{key}": value for key, value in exported.items()})
-        key if key.startswith(OURS) else f"{OURS}.{key}": value
-        for key, value in (exported if isinstance(exported, dict) else {}).items()
-    }
     return ForeignRun(
         group=text[3] or file.parent.parent.name,
         id=text[1],
