@@ -39,6 +39,10 @@ HOMES = {
     "sklearn": ("inputs", "core"),
     "huggingface_hub": ("inputs",),
     "duckdb": ("store/results",),
+    # Nowhere: what they write is read, and what they read is written, without them.
+    "mlflow": (),
+    "wandb": (),
+    "tensorboard": (),
     "sqlalchemy": ("store/queue",),
 }
 HEAVY = ("torch", "triton", "timm", "duckdb", "sklearn", "matplotlib", "starlette")

@@ -66,6 +66,10 @@ def sql(
         say(note)
 
 
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
 def _write_answer(
     home: Home, query: str, style: str, out: Path | None, *, fresh: bool, most: int | None, seconds: float
 ) -> None:
@@ -73,7 +77,7 @@ def _write_answer(
     from engine.analysis.query import NEED_ARROW, write_query
 
     file = None if out is None or str(out) == "-" else out
-    if file is None and style in NEED_ARROW and sys.stdout.isatty():
+    if file is None and style in NEED_ARROW and _is_terminal():
         fix = f"write it to a file: -o answer.{style}; or let a program read it: xp sql ... --format {style} -o - | ..."
         raise XpError(f"{style} is not for a terminal", where="xp sql", fix=fix)
     with write_as_person():
