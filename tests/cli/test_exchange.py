@@ -21,7 +21,7 @@ def ask(home: Path, *words: str) -> Result:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bridge")
-    root = write_mlruns(folder / "mlruns", 2, odd=[(0, START, float("nan"))])
+    root = write_mlruns(folder / "mlruns", 2, more={"odd": [(0, START, float("nan"))]})
     answer = ask(folder / "home", "import", "mlflow", str(root), "--map", "val_acc=val_top1")
     assert answer.exit_code == 0
     assert answer.stdout == "cifar: 2 runs came in\n  13 values read\n"

@@ -20,7 +20,7 @@ def brought(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, list[Import
     folder = tmp_path_factory.mktemp("brought")
     home = open_home(folder / "home", create=True)
     odd = [(0, START, float("nan")), (0, START, float("inf")), (1, START + 1, 2.0)]
-    mlruns = write_mlruns(folder / "mlruns", 4, odd=odd)
+    mlruns = write_mlruns(folder / "mlruns", 4, more={"odd": odd})
     done = import_runs(home, "mlflow", mlruns, Wish())
     done += import_runs(home, "mlflow", mlruns, Wish(name="old", renamings=(read_renaming("val_acc=val_top1"),)))
     done += import_runs(home, "wandb", MADE / "wandb", Wish())

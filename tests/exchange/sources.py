@@ -18,14 +18,16 @@ Points = Sequence[tuple[int, float, float]]  # step, time, value
 CURVE: Points = [(0, START, 0.5), (1, START + 1, 0.75), (2, START + 2, 0.875)]
 
 
-def write_mlruns(root: Path, runs: int = 2, *, experiment: str = "cifar", number: int = 7, **more: Points) -> Path:
+def write_mlruns(
+    root: Path, runs: int = 2, *, experiment: str = "cifar", number: int = 7, more: Mapping[str, Points] | None = None
+) -> Path:
     """An mlruns folder: each run has seed, lr and `val_acc`; the first one `more` besides."""
     folder = root / str(number)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "meta.yaml").write_text(f"experiment_id: '{number}'\nlifecycle_stage: active\nname: {experiment}\n")
     for at in range(runs):
         series = {"val_acc": [(step, time, value + at / 100) for step, time, value in CURVE]}
-        write_mlflow_run(folder, f"{at:032x}", f"net_{at // 2}", at % 2, {**series, **(more if not at else {})})
+        write_mlflow_run(folder, f"{at:032x}", f"net_{at // 2}", at % 2, {**series, **((more or {}) if not at else {})})
     return root
 
 

@@ -13,7 +13,7 @@ from tests.exchange.sources import CURVE, START, write_mlflow_run, write_mlruns
 
 
 def test_run_comes_with_all_that_it_tells(tmp_path: Path) -> None:
-    found = read_mlruns(write_mlruns(tmp_path, 1, **{"train/loss": [(0, START, 2.5)]}))
+    found = read_mlruns(write_mlruns(tmp_path, 1, more={"train/loss": [(0, START, 2.5)]}))
     (run,) = found.runs
     assert (run.group, run.id, run.name, run.status) == ("cifar", "0" * 32, "net_0", "FINISHED")
     assert (run.started, run.ended) == (START, START + 60)
@@ -28,7 +28,7 @@ def test_run_comes_with_all_that_it_tells(tmp_path: Path) -> None:
 
 def test_odd_numbers_and_repeated_steps_are_kept(tmp_path: Path) -> None:
     odd = [(1, START, float("nan")), (0, START, float("-inf")), (1, START + 1, 4.0)]
-    (run,) = read_mlruns(write_mlruns(tmp_path, 1, odd=odd)).runs
+    (run,) = read_mlruns(write_mlruns(tmp_path, 1, more={"odd": odd})).runs
     told = run.read_values().series["odd"]
     assert told.steps == [0, 1, 1]
     assert told.values[0] == -math.inf
