@@ -17,7 +17,7 @@ from typing import Any
 from engine.errors import DataError
 from engine.exchange.foreign import BrokenRun, ForeignRun, Found, Values
 from store.readonly import StoreError
-from store.results import ask_parquet, parquet_columns
+from store.results.foreign import ask_parquet, parquet_columns
 
 COLUMNS = ("project_id", "run_id", "attribute_path", "attribute_type", "step", "timestamp", "float_value")
 SCALARS = ("int", "float", "bool", "string", "datetime")

@@ -16,7 +16,6 @@ The only room that imports duckdb.
 
 from store.results.compact import Compactor, is_readable
 from store.results.export import count_rows, export_relations, same_rows
-from store.results.foreign import ask_parquet, parquet_columns
 from store.results.ingest import Ingest, StoreFault, Watermark
 from store.results.reading import (
     Begun,
@@ -47,13 +46,11 @@ __all__ = [
     "StoreFault",
     "Watermark",
     "ask_bounded",
-    "ask_parquet",
     "count_rows",
     "export_relations",
     "find_corruption",
     "is_readable",
     "open_snapshot",
-    "parquet_columns",
     "read_everything",
     "read_names",
     "run_query",

@@ -149,7 +149,7 @@ def _check_server(database: str, figures: dict[str, dict[str, float]]) -> None:
     """Ask MLflow's own server what its page asks it."""
     port = free_port()
     words = [
-        PEERS.with_name("mlflow"),
+        str(PEERS.with_name("mlflow")),
         "server",
         "--backend-store-uri",
         database,
