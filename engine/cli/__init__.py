@@ -17,6 +17,7 @@
     export         export, predict
     bench          bench
     archive        archive
+    exchange       import, export-to
     report         report
     notebook       notebook
     serve          serve
@@ -48,6 +49,7 @@ from engine.cli import (
     archive,
     bench,
     data,
+    exchange,
     export,
     jobs,
     keep,
@@ -73,6 +75,7 @@ __all__ = [
     "archive",
     "bench",
     "data",
+    "exchange",
     "export",
     "jobs",
     "keep",

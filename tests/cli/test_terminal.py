@@ -177,6 +177,13 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp history": [["history", "paper"], ["history", HOSTILE], ["history", "paper", "--metric", HOSTILE]],
     "xp tag": [["tag", "paper", HOSTILE], ["tag", "paper", "--remove", HOSTILE]],
     "xp note": [["note", "paper", HOSTILE], ["note", "paper"], ["note", HOSTILE, "x"], ["ls"]],
+    "xp import": [
+        ["import", HOSTILE, "{here}"], ["import", "mlflow", f"{{here}}/{HOSTILE}"], ["import", "wandb", "{here}"],
+    ],
+    "xp export-to": [
+        ["export-to", HOSTILE, "paper", "-o", "{here}/out"], ["export-to", "mlflow", HOSTILE, "-o", "{here}/out"],
+        ["export-to", "wandb", "paper", "-o", f"{{here}}/{HOSTILE}"],
+    ],
     "xp du": [["du"], ["du", "--json"]],
     "xp rm": [["rm", HOSTILE], ["rm", "paper", "--dry-run"], ["rm", f"paper/{HOSTILE}", "--yes"]],
     "xp gc": [["gc", "--dry-run"], ["gc", "--older", HOSTILE]],
