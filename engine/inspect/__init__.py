@@ -1,6 +1,8 @@
 """What a person asks before and during the work: takes a home, a spec or a folder, gives views; starts no job.
 
 status   counts, progress, what is left, failures with reasons
+progress_text  the same in a line of words; seconds and bytes as text
+following  an experiment, until nothing of it moves
 listing  experiments, runs and jobs that are here
 history  an experiment's submissions: what changed, and the results of each
 foreign  jobs that who schedules here may not end
