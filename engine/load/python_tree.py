@@ -81,7 +81,9 @@ def _plain_value(value: Any, path: Path) -> Any:
 def _check_text(text: str, path: Path) -> None:
     """As in a file, a text is printable and not endless."""
     if len(text) > (most := limits().text_characters):
-        raise _refusal(path, f"this text has {len(text):,} characters, more than {most:,}", raise_limit("text_characters"))
+        raise _refusal(
+            path, f"this text has {len(text):,} characters, more than {most:,}", raise_limit("text_characters")
+        )
     if sign := find_unprintable(text):
         fix = "leave it out: a text is letters, signs and spaces in their order"
         raise _refusal(path, f"this text holds the character {sign}, which is not printable", fix)
