@@ -35,8 +35,9 @@ SENTENCES = {
     "error_of_images": "{share:.0f} % of the error is of the test images, which no seed takes away",
     "level_alone": "at p < 0.05",
     "level_of_table": "at p < 0.05 after Holm over {tests}",
-    "not_beside": "trainings are not timed side by side: what else the machine did at the time has a say in "
-    "{metric}, and neither interval nor p knows of it",
+    "not_beside": "trainings are not timed side by side: what else the machine did at the time has a say in {metric}, "
+    "and no number of seeds takes it out: no test. Networks are timed in turns by `measure:` (infer_speedup) and xp "
+    "bench",
     "over_rounds": "{of} side by side",
     "over_seeds": "common seeds",
     "over_two_networks": "{images} test images alone, for these two networks",
@@ -78,7 +79,7 @@ SENTENCES = {
     "other_spec": "the results of {arm} are not of this spec: {what} as it was submitted{more}",
     "other_words": ", and {left} more settings differ",
     # why a claim is undecided
-    "in_every_run": "{why}; train_images_per_second is measured in every run",
+    "measured_once": "{why}; rounds side by side have their own (measure.rounds, xp bench)",
     "rounds_silent": "{n} {of} do not tell: {more}",
     "more_rounds": "take more measure.rounds",
     "more_networks": "run more seeds",

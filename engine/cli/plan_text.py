@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.analysis.lacking import Price
-from engine.cli.render import PLAIN, clock_text, jobs_text, size_text, split_cells
+from engine.cli.render import PLAIN, jobs_text, split_cells
 from engine.inspect.budget import Budget, BudgetRow
 from engine.inspect.departure import ArmChange, Departure
 from engine.inspect.outlay import JobRow, Outlay, total_outlay
+from engine.inspect.progress_text import clock_text, size_text
 from engine.plan import Plan
 from engine.plan.estimate import Estimate
 from engine.plan.paper import PaperCost

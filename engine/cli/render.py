@@ -13,13 +13,13 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from engine.inspect.progress_text import LISTED, beat_text, clock_text, size_text
 from engine.inspect.status import ExperimentView, JobView
 from store.escape import UNPRINTABLE, show_text
 
 STATES = ("done", "running", "queued", "blocked", "paused", "failed", "cancelled")
 PIPE_WIDTH = 400
 PLAIN = "default"  # the cell of an experiment without a matrix
-LISTED = 10  # jobs of a kind that get a line of their own
 MOST_BAR, LEAST_NAME, BEAT_TEXT = 30, 24, 47  # letters
 COLOURS = {"done": "green", "running": "cyan", "failed": "red", "cancelled": "magenta", "paused": "yellow"}
 
@@ -50,24 +50,6 @@ def _width_of(stream: TextIO) -> int | None:
     return None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
 
 
-def clock_text(seconds: float) -> str:
-    """Return `1h05m`, `2m10s` or `8s`."""
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
-
-
-def size_text(count: float) -> str:
-    """Return bytes as `3.4 MB` (powers of ten, as disks are sold)."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
 def split_cells(cells: Sequence[str]) -> tuple[str, list[str]]:
     """Return the head of a column of cells and their texts: what all name stands in the head alone.
 
@@ -86,14 +68,6 @@ def counts_text(counts: dict[str, int]) -> Text:
     return Text(", ").join(parts) if parts else Text("none")
 
 
-def progress_line(view: ExperimentView) -> str:
-    """One line without colours or cursor moves, for logs and pipes."""
-    done, whole = view.jobs.get("done", 0), sum(view.jobs.values())
-    left = f", about {clock_text(view.seconds_left)} left" if view.is_moving else ""
-    now = "".join(f"; {job.title}: {beat_text(job)}" for job in view.running[:LISTED])
-    return f"{view.experiment}: {done}/{whole} jobs, {view.share:.0%}{left}{now}"
-
-
 def render_view(view: ExperimentView, width: int) -> RenderableType:
     """The whole experiment as a bar, and a bar for each running job; in a narrow terminal bars go before words."""
     # 6 for the percentage and the gaps.
@@ -110,21 +84,6 @@ def render_view(view: ExperimentView, width: int) -> RenderableType:
     more = count_more(len(view.running) - LISTED, "running")
     counts = Text("  jobs: ").append_text(counts_text(view.jobs))
     return Group(grid, *more, counts, *reason_lines(view))
-
-
-def beat_text(job: JobView) -> str:
-    """What a running job says of itself: phase, epoch (or what it counts), images/s, loss, the time it still needs."""
-    beat = job.beat
-    at, of = (min(beat.epoch + 1, beat.epochs), beat.epochs) if beat.epochs else (beat.step, beat.steps)
-    where = f" {at}/{of}" if of else ""
-    parts = [(beat.phase or "starting") + where]
-    if beat.rate:
-        parts.append(f"{beat.rate:.0f} images/s")
-    if beat.loss is not None:
-        parts.append(f"loss {beat.loss:.3f}")
-    if beat.phase:
-        parts.append(f"{clock_text(job.seconds_left)} left")
-    return ", ".join(parts)
 
 
 def reason_lines(view: ExperimentView, most: int = LISTED) -> list[Text]:

@@ -8,18 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.render import (
-    COLOURS,
-    LISTED,
-    beat_text,
-    clock_text,
-    counts_text,
-    jobs_text,
-    name_job,
-    paused_lines,
-    reason_lines,
-    split_cells,
-)
+from engine.cli.render import COLOURS, counts_text, jobs_text, name_job, paused_lines, reason_lines, split_cells
+from engine.inspect.progress_text import LISTED, beat_text, clock_text
 from engine.inspect.run_views import METRIC, RunView, by_attention
 from engine.inspect.status import ExperimentView, JobView
 

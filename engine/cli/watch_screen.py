@@ -8,11 +8,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.render import clock_text, counts_text
+from engine.cli.render import counts_text
 from engine.cli.run_curves import draw_curves, read_curves
 from engine.cli.status_text import WIDE, run_table
 from engine.cli.watcher import Watcher
 from engine.inspect.logs import tail_log
+from engine.inspect.progress_text import clock_text
 
 LEAST_ROWS = 4
 SHARE = 3  # of the screen's rows, beside a pane

@@ -5,6 +5,8 @@ run_views  the runs of one experiment: state, progress, last validation, time le
 outlay   what a plan costs by arm and cell, what it reuses and from where
 budget   what fits into a budget, and what does not
 departure  what a submit would change of what is registered
+progress_text  the same in a line of words; seconds and bytes as text
+following  an experiment, until nothing of it moves
 listing  experiments, runs and jobs that are here
 history  an experiment's submissions: what changed, and the results of each
 foreign  jobs that who schedules here may not end

@@ -9,18 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from engine.cli.render import (
-    beat_text,
-    clock_text,
-    counts_text,
-    error_console,
-    layer_table,
-    output_console,
-    progress_line,
-    render_view,
-    size_text,
-)
+from engine.cli.render import counts_text, error_console, layer_table, output_console, render_view
 from engine.cli.status_text import status_table
+from engine.inspect.progress_text import beat_text, clock_text, progress_line, size_text
 from engine.inspect.status import Beat, ExperimentView, JobView
 
 

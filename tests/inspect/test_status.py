@@ -13,12 +13,13 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from engine.cli.render import beat_text, progress_line, render_view
+from engine.cli.render import render_view
 from engine.cli.status_text import status_table
 from engine.errors import XpError
 from engine.home.control_files import HandleFile
 from engine.home.files import write_json
 from engine.home.paths import Home
+from engine.inspect.progress_text import beat_text, progress_line
 from engine.inspect.status import Beat, ExperimentView, JobView, find_trouble, read_status, title_of
 from engine.launch.process import boot_id, host_name, seconds_since_start, see_process
 from engine.schedule.lookup import find_experiment, find_match
