@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 # The top of a report with its table and first chart, at twice the points so that it is sharp
@@ -14,7 +15,7 @@ def take_picture(folder: Path, out: Path) -> None:
 
     page_file = next(folder.rglob("quickstart.html"))
     with sync_playwright() as browsers:
-        browser = browsers.chromium.launch(args=["--no-sandbox"])
+        browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for scheme in ("light", "dark"):
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
             page.goto(page_file.as_uri())

@@ -117,7 +117,7 @@ def written_anew(page: Path, answers: list[Answer]) -> str:
     """Return the page with what came in place of what it shows, where it shows an answer whole."""
     text = page.read_text()
     for block in reversed(list(blocks(page))):
-        mine = [answer for answer in answers if answer.block == block]
+        mine = [answer for answer in answers if answer.block.words == block.words]
         if block.language == "console" and mine:
             told = "".join(f"$ {one.command}\n{_lines(one.came) if is_made(one.shown) else one.shown}" for one in mine)
         elif block.remark == "output" and mine:

@@ -26,8 +26,19 @@ def xp_calls(line: str) -> Iterator[list[str]]:
             yield call[1:]
 
 
-def parse_call(words: list[str]) -> None:
-    """Let the app read the words of a call; what it has not raises its own usage error."""
+def parse_call(words: list[str], *, whole: bool = True) -> None:
+    """Let the app read the words of a call; what it has not raises its own usage error.
+
+    A call that is not whole, within a sentence, may leave out what it is not about.
+    """
+    try:
+        _parse_call(words)
+    except Exception as error:
+        if whole or type(error).__name__ != "MissingParameter":  # of a click of typer's own, which has no public name
+            raise
+
+
+def _parse_call(words: list[str]) -> None:
     command: Any = get_command(app)
     context = command.make_context("xp", list(words), resilient_parsing=False)
     while hasattr(command, "commands"):
