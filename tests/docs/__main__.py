@@ -1,7 +1,7 @@
-"""`python -m tests.docs commands | outputs [FOLDER] | picture FOLDER`: makes anew what the manual shows.
+"""`python -m tests.docs commands | outputs [FOLDER [PAGE...]] | picture FOLDER`: makes anew what the manual shows.
 
-`outputs` goes through all pages in FOLDER (else a new one) and writes what their commands print into them: minutes, as
-it trains. `picture` takes the figure of the start page from the report that the walk in FOLDER left.
+`outputs` goes through all pages, or those named, in FOLDER (else a new one) and writes what their commands print into
+them: many minutes, as it trains. `picture` takes the figure of the start page from the report that the walk in FOLDER left.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tests.docs.picture import take_picture
 from tests.docs.walk import Walk, written_anew
 
 
-def write_outputs(folder: Path) -> None:
+def write_outputs(folder: Path, only: tuple[Path, ...]) -> None:
     answers = []
-    for answer in Walk(folder).answers():
+    for answer in Walk(folder, only).answers():
         print(f"{answer.block.place}: {answer.command.splitlines()[0][:90]} -> {answer.code}", flush=True)
         answers.append(answer)
-    for page in pages():
+    for page in only or pages():
         page.write_text(written_anew(page, answers))
 
 
@@ -30,7 +30,8 @@ def main(words: list[str]) -> None:
     if what == "commands":
         (ROOT / "docs" / "commands.md").write_text(commands_page())
     elif what == "outputs":
-        write_outputs(Path(rest[0]) if rest else Path(tempfile.mkdtemp(prefix="xp-docs-")))
+        folder = Path(rest[0]) if rest else Path(tempfile.mkdtemp(prefix="xp-docs-"))
+        write_outputs(folder, tuple(Path(name).resolve() for name in rest[1:]))
     elif what == "picture" and rest:
         take_picture(Path(rest[0]), ROOT / "docs" / "pictures")
     else:

@@ -52,12 +52,13 @@ class Walk:
     """A folder in which the pages are gone through, with its own home and cache."""
 
     folder: Path
+    only: tuple[Path, ...] = ()
     last: tuple[Block, str, int] | None = field(default=None, init=False)
 
     def answers(self) -> Iterator[Answer]:
         """Yield the answer of each block, in the order of the pages."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for page in pages():
+        for page in self.only or pages():
             for block in blocks(page):
                 yield from self._block(block)
 
@@ -108,9 +109,17 @@ def masked(line: str) -> str:
     return line.strip()
 
 
-def is_made(shown: str) -> bool:
-    """Return whether an answer is shown whole, so that a program can write it anew."""
-    return bool(shown) and "..." not in shown.splitlines()
+def anew(shown: str, came: str) -> str:
+    """Return what a page shows in place of `shown`: `?8` is filled with eight lines and `...`, `?` with all.
+
+    What is shown whole is written anew; what has a `...` was cut by a person and stays.
+    """
+    asked = re.fullmatch(r"\?(\d*)\n", shown)
+    if not shown or (asked is None and "..." in shown.splitlines()):
+        return shown
+    most = int(asked[1]) if asked and asked[1] else None
+    kept = _lines(came).splitlines(keepends=True)
+    return "".join(kept if most is None or len(kept) <= most else [*kept[:most], "...\n"])
 
 
 def written_anew(page: Path, answers: list[Answer]) -> str:
@@ -119,9 +128,9 @@ def written_anew(page: Path, answers: list[Answer]) -> str:
     for block in reversed(list(blocks(page))):
         mine = [answer for answer in answers if answer.block.words == block.words]
         if block.language == "console" and mine:
-            told = "".join(f"$ {one.command}\n{_lines(one.came) if is_made(one.shown) else one.shown}" for one in mine)
+            told = "".join(f"$ {one.command}\n{anew(one.shown, one.came)}" for one in mine)
         elif block.remark == "output" and mine:
-            told = _lines(mine[0].came)
+            told = anew(mine[0].shown, mine[0].came)
         else:
             continue
         text = text[: block.span[0]] + told + text[block.span[1] :]
