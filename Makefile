@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: paper-small demo test test-slow cluster chaos mutants simulate check format bench gpu peers lock locked audit fuzz clean
+.PHONY: paper-small demo test test-slow cluster docs docs-shown chaos mutants simulate check format bench gpu peers lock locked audit fuzz clean
 
 demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
@@ -33,6 +33,16 @@ cluster: $(SETUP)
 
 chaos: $(SETUP)
 	$(BIN)/python -m pytest -q -s -m chaos
+
+# the manual, into build/site; its commands are run by the tests, and what they print is written into it by docs-shown
+docs: $(SETUP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+docs-shown: $(SETUP)
+	$(BIN)/python -m tests.docs commands
+	$(BIN)/python -m tests.docs outputs build/study
+	$(BIN)/python -m tests.docs picture build/study
 
 # a mutation test of one room, as in: make mutants ROOM=report MOST=20 SEED=1
 MOST ?= 60

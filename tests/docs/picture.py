@@ -1,0 +1,23 @@
+"""A report's page -> its picture in the manual, light and dark, by a browser without a screen."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+# The top of a report with its table and first chart, at twice the points so that it is sharp
+WIDTH, HEIGHT = 1100, 900
+
+
+def take_picture(folder: Path, out: Path) -> None:
+    """Draw the report of the quickstart that lies in `folder`, in both schemes."""
+    from playwright.sync_api import sync_playwright
+
+    page_file = folder / "report" / "quickstart" / "report.html"
+    with sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for scheme in ("light", "dark"):
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
+            page.goto(page_file.as_uri())
+            page.screenshot(path=out / f"report_{scheme}.png", clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT})
+        browser.close()
