@@ -24,7 +24,7 @@ from tests.docs.words import parse_call, xp_calls
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
 DOCS = ROOT / "docs"
-LANGUAGES = {"console", "yaml", "sql", "python", "text"}
+LANGUAGES = {"console", "yaml", "sql", "python", "text", "toml"}
 # Commands whose answer depends on words alone: what the manual shows of them is compared to the letter
 EXACT = {"validate", "explain"}
 REASONED = re.compile(r"<!-- not run: .{12,} -->")
@@ -82,6 +82,11 @@ def test_commands_within_a_sentence_have_words_that_are_known(page: Path) -> Non
     for line in re.findall(r"`((?:XP_\w+=\S+ )?xp [^`]+)`", prose):
         for call in xp_calls(" ".join(line.split())):
             parse_call(call, whole=False)
+
+
+@each(all_blocks("toml"))
+def test_words_of_a_site_are_known(block: Block) -> None:
+    assert SlurmProfile.model_validate(tomllib.loads(block.text)["slurm"])
 
 
 @each([block for block in all_blocks("yaml") if block.excuse is None])
