@@ -14,7 +14,6 @@ from engine.cli.render import (
     beat_text,
     clock_text,
     counts_text,
-    jobs_text,
     name_job,
     paused_lines,
     reason_lines,
@@ -157,7 +156,7 @@ def _failure_lines(view: ExperimentView, tails: Sequence[tuple[JobView, Sequence
         lines += [Text(f"  | {line}", "dim") for line in tail]
     more = view.jobs.get("failed", 0) - len(tails)
     if more > 0:
-        lines.append(Text(f"and {jobs_text(more)} more failed: xp ls {view.experiment} --jobs", "dim"))
+        lines.append(Text(f"and {more:,} more failed: xp ls {view.experiment} --jobs", "dim"))
     return [*lines, *(Text(f"waiting: {job.title} ({job.job}): {job.reason}", "yellow") for job in view.waiting[:FEW])]
 
 
