@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -110,4 +111,9 @@ def read_tails(home: Home, view: ExperimentView) -> list[tuple[JobView, tuple[st
     from engine.inspect.logs import tail_log
 
     failed = [job for job in view.failures if job.state == "failed"][:TOLD]
-    return [(job, tail_log(home, job.job, TAIL_LINES)) for job in failed]
+    return [(job, _unsaid(tail_log(home, job.job, TAIL_LINES), job.reason)) for job in failed]
+
+
+def _unsaid(tail: Sequence[str], reason: str) -> tuple[str, ...]:
+    """Return the lines that the reason does not say already: it is made of the last ones."""
+    return tuple(line for line in tail if line.strip() not in reason)

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.render import COLOURS, counts_text, jobs_text, name_job, paused_lines, reason_lines, split_cells
+from engine.cli.render import COLOURS, counts_text, name_job, paused_lines, reason_lines, split_cells
 from engine.inspect.progress_text import LISTED, beat_text, clock_text
 from engine.inspect.run_views import METRIC, RunView, by_attention
 from engine.inspect.status import ExperimentView, JobView
@@ -147,7 +147,7 @@ def _failure_lines(view: ExperimentView, tails: Sequence[tuple[JobView, Sequence
         lines += [Text(f"  | {line}", "dim") for line in tail]
     more = view.jobs.get("failed", 0) - len(tails)
     if more > 0:
-        lines.append(Text(f"and {jobs_text(more)} more failed: xp ls {view.experiment} --jobs", "dim"))
+        lines.append(Text(f"and {more:,} more failed: xp ls {view.experiment} --jobs", "dim"))
     return [*lines, *(Text(f"waiting: {job.title} ({job.job}): {job.reason}", "yellow") for job in view.waiting[:FEW])]
 
 

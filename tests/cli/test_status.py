@@ -27,7 +27,7 @@ def home(tmp_path: Path) -> Home:
         queue.finish("train-1", 1, Verdict("crashed", "failed", "no such file"), 2.0)
     log = home.job("train-1").attempt(1)
     log.root.mkdir(parents=True)
-    log.log.write_text("".join(f"line {number}\n" for number in range(20)))
+    log.log.write_text("".join(f"line {number}\n" for number in range(20)) + "no such file\n")
     return home
 
 
@@ -47,7 +47,9 @@ def test_one_experiment_is_told_with_runs_log_and_what_to_type(home: Home) -> No
     lines = status(home, "one").stdout.splitlines()
     rows = [words for line in lines if (words := line.split()) and words[0] == "arm"]
     assert [(row[1], row[2]) for row in rows[1:]] == [("0", "failed"), ("1", "queued")]
-    assert [line for line in lines if line.startswith("  | ")] == [f"  | line {number}" for number in range(15, 20)]
+    assert [line for line in lines if line.startswith("  | ")] == [f"  | line {number}" for number in range(16, 20)], (
+        "what the reason says is not told twice"
+    )
     assert "next: xp logs train-1 · xp retry one · xp status one --watch" in lines
 
 

@@ -103,7 +103,7 @@ def test_a_failure_has_the_end_of_its_log_and_the_commands_to_type() -> None:
     lines = shown(experiment_screen(failed, [run()], [(broken, ["Traceback", "OSError"])], 80))
     assert "failed: student train-9 (train-9) after 3 attempts: no file" in lines
     assert lines[lines.index("  | Traceback") + 1] == "  | OSError"
-    assert "and 1 job more failed: xp ls paper --jobs" in lines
+    assert "and 1 more failed: xp ls paper --jobs" in lines
     assert lines[-1] == "next: xp logs train-9 · xp retry paper"
 
 

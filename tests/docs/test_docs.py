@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from engine.cli import app
+from engine.launch.pilots.profile import SlurmProfile
 from engine.load import load_spec
 from store.results import open_snapshot
 from tests.docs.blocks import ROOT, Block, all_blocks, blocks, exchanges, pages
