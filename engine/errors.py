@@ -126,7 +126,7 @@ class ArchiveError(XpError):
 def closest_hint(word: str, choices: Iterable[str], most: int = 12) -> str:
     """Return the nearest valid choices to `word`, else all of them (the first `most`)."""
     known = tuple(sorted(set(choices)))
-    near = _near_words(word, known)
+    near = near_words(word, known)
     if near:
         return "did you mean " + " or ".join(repr(name) for name in near) + "?"
     more = f", ... ({len(known)} in all)" if len(known) > most else ""
@@ -134,6 +134,6 @@ def closest_hint(word: str, choices: Iterable[str], most: int = 12) -> str:
 
 
 @lru_cache(256)
-def _near_words(word: str, known: tuple[str, ...]) -> list[str]:
+def near_words(word: str, known: tuple[str, ...]) -> list[str]:
     """A slip in the base of a spec is asked about for each of its cells; among a thousand names that takes long."""
     return difflib.get_close_matches(word, known, n=3, cutoff=0.6)

@@ -1,9 +1,13 @@
 """The commands: each takes words from the terminal, calls the rooms above, and ends with an exit code.
 
     base           the app, shared options, the two streams
+    group          the commands, each made when it is wanted
+    guide          every command by the flow: its file, line, examples, exit codes
+    completion     what a shell may complete
     data           data report, data preview
     specs          init, validate, plan, schema, explain, describe
     submit         submit
+    submitting     its steps
     jobs           worker, status, logs, orders, why, diff, doctor
     listing        ls, history, tag, note
     keep           du, rm, gc, undo
@@ -34,48 +38,12 @@ import os
 import sys
 from typing import NoReturn
 
-from engine.cli import (
-    archive,
-    bench,
-    data,
-    export,
-    jobs,
-    keep,
-    listing,
-    notebook,
-    profile,
-    report,
-    results,
-    serve,
-    specs,
-    submit,
-    targets,
-    verify,
-)
 from engine.cli.base import app, say
+from engine.cli.completion import ASKS_BASH, answer_bash
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
 
-__all__ = [
-    "app",
-    "archive",
-    "bench",
-    "data",
-    "export",
-    "jobs",
-    "keep",
-    "listing",
-    "main",
-    "notebook",
-    "profile",
-    "report",
-    "results",
-    "serve",
-    "specs",
-    "submit",
-    "targets",
-    "verify",
-]
+__all__ = ["app", "main"]
 
 
 def main() -> None:
@@ -83,7 +51,10 @@ def main() -> None:
     gc.set_threshold(*SELDOM)
     guard_streams()
     try:
-        app()
+        if os.environ.get("_XP_COMPLETE") == ASKS_BASH:
+            answer_bash(app)
+        else:
+            app()
     except XpError as error:
         say(f"error: {error}" if not isinstance(error, SpecError) else str(error))
         sys.exit(error.exit_code)

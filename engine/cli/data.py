@@ -9,14 +9,17 @@ from typing import Annotated
 import typer
 
 from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, tell
+from engine.cli.group import PlainGroup
 from engine.cli.terminal import draw_line
 
-data = typer.Typer(help="Look at images before training on them.", no_args_is_help=True)
+data = typer.Typer(
+    cls=PlainGroup, help="Look at images before training on them.", no_args_is_help=True, add_completion=False
+)
 app.add_typer(data, name="data")
 
 
 @data.command()
-def report(path: Annotated[Path, typer.Argument(help="a folder, or a .zip or .tar of one")]) -> None:
+def report(path: Annotated[Path, typer.Argument(metavar="PATH", help="a folder, or a .zip or .tar of one")]) -> None:
     """Count classes, sizes and modes; name broken files and images that are there twice."""
     from engine.inspect.surveys import survey_lines, survey_path
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import completion
 from engine.cli.base import (
     AnyId,
     AsJson,
@@ -47,7 +48,9 @@ def worker(
 
 @app.command()
 def status(
-    experiment: Annotated[str | None, typer.Argument()] = None,
+    experiment: Annotated[
+        str | None, typer.Argument(metavar="EXPERIMENT", help="only this one", autocompletion=completion.experiments)
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="redraw until Ctrl-C")] = False,
     as_json: AsJson = False,
     home: HomeOption = None,
@@ -55,6 +58,7 @@ def status(
     """Counts by state, progress, time left, and failures with their reasons."""
     from engine.inspect.status import find_trouble, read_status, tell_shut
     from engine.schedule.lookup import find_experiment
+    from engine.schedule.notices import failed_tellings
 
     place = find_home(home)
     name = find_experiment(place, experiment) if experiment else None
@@ -73,6 +77,8 @@ def status(
         error_console().print(status_table(views))
         if trouble:
             say(trouble)
+        for line in failed_tellings(place, [view.experiment for view in views]):
+            say(line)
     else:
         say("nothing was submitted here yet: xp submit SPEC")
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import completion
 from engine.cli.base import (
+    ArmName,
+    ExperimentName,
     HomeOption,
     Overlays,
     Overrides,
@@ -32,8 +35,15 @@ DATA_FORMATS = ("csv", "json")  # read by programs: cells are as they are, but o
 
 @app.command()
 def sql(
-    query: Annotated[str | None, typer.Argument(help="one read-only statement; none: a prompt, or stdin")] = None,
-    style: Annotated[str, typer.Option("--format", help="table, csv, json, markdown or latex")] = "table",
+    query: Annotated[
+        str | None, typer.Argument(metavar="[QUERY]", help="one read-only statement; none: a prompt, or stdin")
+    ] = None,
+    style: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="NAME", help="table, csv, json, markdown or latex", autocompletion=completion.styles
+        ),
+    ] = "table",
     fresh: Annotated[bool, typer.Option("--fresh", help="take in what running jobs wrote first")] = False,
     limit: Annotated[int, typer.Option(min=1, help="rows at most")] = 10_000,
     timeout: Annotated[float, typer.Option(min=0.1, help="seconds at most")] = 120.0,
@@ -104,9 +114,11 @@ def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM")],
-    second: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM")],
-    metric: Annotated[str, typer.Option(help="a column of the view `results`")] = "test_top1",
+    first: ArmName,
+    second: ArmName,
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help="a column of the view `results`", autocompletion=completion.metrics)
+    ] = "test_top1",
     anyway: Annotated[bool, typer.Option("--anyway", help="compare what is not comparable, with footnotes")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -136,8 +148,15 @@ def _name_arm(home: Home, text: str) -> str:
 
 @app.command()
 def trace(
-    arm: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM", help="or EXPERIMENT/ARM@SEED, or a run")],
-    metric: Annotated[str, typer.Argument(help="a column of the view `results`")],
+    arm: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT/ARM", help="or EXPERIMENT/ARM@SEED, or a run", autocompletion=completion.addresses
+        ),
+    ],
+    metric: Annotated[
+        str, typer.Argument(metavar="METRIC", help="a column of the view `results`", autocompletion=completion.metrics)
+    ],
     diff: Annotated[bool, typer.Option("--diff", help="print what differed from the commit, too")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -166,7 +185,7 @@ def _trace_run(home: Home, address: str, metric: str) -> Trace:
 
 @app.command()
 def freeze(
-    name: Annotated[str, typer.Argument(help="an experiment")],
+    name: ExperimentName,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="default: NAME.frozen.json")] = None,
     home: HomeOption = None,
 ) -> None:

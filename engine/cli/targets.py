@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from engine.cli.base import AnyId, HomeOption, app, find_home, say, tell
+from engine.cli.group import PlainGroup
 
-targets = typer.Typer(help="Look after cached teacher targets.", no_args_is_help=True)
+targets = typer.Typer(
+    cls=PlainGroup, help="Look after cached teacher targets.", no_args_is_help=True, add_completion=False
+)
 app.add_typer(targets, name="targets")
 
 

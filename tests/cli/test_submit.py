@@ -95,7 +95,7 @@ def test_who_stops_waiting_for_one_of_several_waits_for_no_other(home: Home, mon
         raise KeyboardInterrupt
 
     monkeypatch.setattr("engine.cli.progress.wait_for", interrupted)
-    assert submit._wait_all(home, ["one", "two"]) == submit.INTERRUPTED
+    assert submitting.wait_all(home, ["one", "two"]) == submitting.INTERRUPTED
     assert asked == ["one"]
 
 

@@ -1,0 +1,58 @@
+"""Which home is meant where nobody names one: takes a folder, looks for `.xp` in it and then upwards, as git does.
+
+A home of a folder above counts up to the file system's end and the person's own folder, which is the last to be looked
+at. In a folder that everybody may write, such as /tmp, it counts only if it is ours: what lies in a home is run.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+NAME = ".xp"
+# What `make_folders` makes: another program's folder of this name has none of them.
+SIGNS = ("queue.db", "experiments", "jobs")
+
+
+def usual_root() -> Path:
+    """Return XP_HOME, else the home of this folder or the nearest above, else where one of this folder would be."""
+    named = os.environ.get("XP_HOME")
+    return Path(named) if named else home_above() or Path(NAME)
+
+
+def home_above(folder: Path | None = None) -> Path | None:
+    """Return the home of the nearest folder above, None where XP_HOME or this folder's own home comes first."""
+    here = Path.cwd() if folder is None else folder.absolute()
+    if os.environ.get("XP_HOME") or os.path.lexists(here / NAME):
+        return None
+    return next((place / NAME for place in _folders_above(here) if _is_home(place / NAME)), None)
+
+
+def _folders_above(here: Path) -> Iterator[Path]:
+    """Yield the folders above, nearest first, on the same file system, not beyond the person's own."""
+    own, device = Path.home(), _device(here)
+    place = here
+    while place not in (own, place.parent):
+        place = place.parent
+        if device is None or _device(place) != device:
+            return
+        yield place
+
+
+def _device(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_dev
+    except OSError:
+        return None
+
+
+def _is_home(folder: Path) -> bool:
+    try:
+        if not folder.is_dir() or not any((folder / sign).exists() for sign in SIGNS):
+            return False
+        is_open = bool(folder.parent.stat().st_mode & stat.S_IWOTH)
+        return not is_open or folder.stat().st_uid == os.getuid()
+    except OSError:  # a folder that may not be entered holds no home of ours
+        return False
