@@ -60,9 +60,13 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe went away: nothing to say to anybody
-        sys.stderr.close()
-        sys.exit(0)
+    except BrokenPipeError:
+        _leave_pipe()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # rich and typer saw it first
+            _leave_pipe()
+        _flush()
+        raise
     except OSError as error:
         if error.errno not in DISK_FAULTS:
             raise
@@ -77,6 +81,20 @@ def main() -> None:
         if not isinstance(error, QueueFault):
             raise
         _tell_fault(f"the queue cannot be used: {error.orig}", "queue.db")
+
+
+def _leave_pipe() -> NoReturn:
+    """The reader of a pipe went away, as `head` does when it has enough: nothing is to be said to anybody."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(0)
+
+
+def _flush() -> None:
+    """Write what is left to be printed; Python would do it too late for us to see that nobody reads it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_pipe()
 
 
 # Imports make many objects and hardly any garbage: looking for it less often starts a command in a sixth less time.

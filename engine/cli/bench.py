@@ -21,7 +21,12 @@ def bench(
         ),
     ],
     against: Annotated[
-        str | None, typer.Option(metavar="RUN|FILE", help="what the others are compared with; else the first")
+        str | None,
+        typer.Option(
+            metavar="RUN|FILE",
+            help="what the others are compared with; else the first",
+            autocompletion=completion.runs_or_files,
+        ),
     ] = None,
     runtime: Annotated[
         str | None, typer.Option(metavar="WORDS", help="eager, compiled, onnxruntime; several with commas")

@@ -30,7 +30,7 @@ def report(path: Annotated[Path, typer.Argument(metavar="PATH", help="a folder, 
 @data.command()
 def preview(
     spec: SpecFile,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="PNG")] = Path("preview.png"),
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="PNG", help="the picture to write")] = Path("preview.png"),
     overrides: Overrides = None,
     overlays: Overlays = None,
     home: HomeOption = None,

@@ -42,7 +42,7 @@ class LazyCommands(MutableMapping[str, Any]):
         return iter(dict.fromkeys((*GUIDE, *self._registered(), *self.made)))
 
     def __len__(self) -> int:
-        return len([*self])
+        return sum(1 for _ in self)
 
     def _registered(self) -> list[str]:
         groups = [str(group.name) for group in self.app.registered_groups]

@@ -72,9 +72,9 @@ def status(
     if as_json:
         print_json({"experiments": [view.as_json() for view in views], "trouble": trouble})
     elif views:
-        from engine.cli.render import error_console, status_table
+        from engine.cli.render import output_console, status_table
 
-        error_console().print(status_table(views))
+        output_console().print(status_table(views))
         if trouble:
             say(trouble)
         for line in failed_tellings(place, [view.experiment for view in views]):

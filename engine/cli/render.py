@@ -47,6 +47,12 @@ def error_console() -> CleanConsole:
     return CleanConsole(stderr=True, width=width)
 
 
+def output_console() -> CleanConsole:
+    """What was asked for goes to stdout; in a pipe no line is broken there either, and nothing is coloured."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return CleanConsole(width=width)
+
+
 def clock_text(seconds: float) -> str:
     """Return `1h05m`, `2m10s` or `8s`."""
     whole = round(seconds)

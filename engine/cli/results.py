@@ -102,11 +102,11 @@ def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None
     place = find_fresh(home)
     judged = check_claims(place, loaded.name, loaded.claims)
     for line in list_departures(place, loaded) if judged else ():
-        tell(f"warning: {line}")
+        say(f"warning: {line}")
     for one in judged:
         tell(describe(one))
     if judged:
-        say(summarize(judged))
+        tell(summarize(judged))
     else:
         say(f"{loaded.name} claims nothing: add claims: to the spec")
     raise typer.Exit(exit_code(judged))

@@ -33,7 +33,17 @@ def init(
         return
     for path in lay_out(folder):
         tell(str(path))
+    _say_home(folder)
     say("next: xp submit specs/quickstart.yaml --wait && xp report quickstart")
+
+
+def _say_home(folder: Path) -> None:
+    """A home of a folder above takes what is submitted from here, which nobody may expect."""
+    from engine.home.finding import home_above
+
+    above = home_above(folder)
+    if above is not None:
+        say(f"what is submitted from here goes to {above}, of a folder above (--home .xp for one of its own)")
 
 
 @app.command()
@@ -132,7 +142,7 @@ def plan(
         _plan_paper(spec, overrides or (), overlays or (), as_json, calibrate, on_cpu, home)
         return
     from engine.analysis.foresight import detect_lines, foresee, power_lines, seed_seconds
-    from engine.cli.render import error_console, plan_table
+    from engine.cli.render import output_console, plan_table
     from engine.inputs.gpus import least_memory
     from engine.launch.memory import memory_limit
     from engine.load import load_spec
@@ -161,7 +171,7 @@ def plan(
         if power is not None:
             cost = seed_seconds(made, {item.job.key: item.seconds for item in estimate.jobs})
             notes += power_lines(seen, power, cost)
-        error_console().print(plan_table(made, estimate, notes))
+        output_console().print(plan_table(made, estimate, notes))
 
 
 def _plan_paper(
@@ -169,7 +179,7 @@ def _plan_paper(
     home: Path | None,
 ) -> None:  # fmt: skip
     """Show what each experiment of a paper costs, and all together: a job that several share counts once."""
-    from engine.cli.render import error_console, paper_table
+    from engine.cli.render import output_console, paper_table
     from engine.load.paper_file import load_paper, load_specs
     from engine.plan import make_plan
     from engine.plan.estimate import estimate_plan, tell_crowding
@@ -186,7 +196,7 @@ def _plan_paper(
     if as_json:
         print_json(summed.as_json())
     else:
-        error_console().print(paper_table(summed, tell_crowding()))
+        output_console().print(paper_table(summed, tell_crowding()))
 
 
 @app.command()
@@ -236,7 +246,7 @@ def describe(
     home: HomeOption = None,
 ) -> None:
     """Show each arm's layers: resolution, window, attention as it really is, parameters, MACs, saved bytes."""
-    from engine.cli.render import error_console, layer_table
+    from engine.cli.render import layer_table, output_console
     from engine.inspect.layers import describe_arms
     from engine.load import load_spec
 
@@ -245,4 +255,4 @@ def describe(
         print_json([table.as_json() for table in tables])
         return
     for table in tables:
-        error_console().print(layer_table(f"{table.arm} ({table.num_classes} classes)", table.rows))
+        output_console().print(layer_table(f"{table.arm} ({table.num_classes} classes)", table.rows))

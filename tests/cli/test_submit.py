@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli import submit
+from engine.cli import submitting
 from engine.errors import XpError
 from engine.home.files import write_json
 from engine.home.paths import Home
