@@ -246,11 +246,14 @@ def describe(
     home: HomeOption = None,
 ) -> None:
     """Show each arm's layers: resolution, window, attention as it really is, parameters, MACs, saved bytes."""
-    from engine.cli.render import layer_table, output_console
-    from engine.inspect.layers import describe_arms
     from engine.load import load_spec
 
-    tables = describe_arms(load_spec(spec, overrides or (), overlays or ()), find_home(home, create=True))
+    loaded = load_spec(spec, overrides or (), overlays or ())
+    # Only now: it loads torch, and a spec that is wrong is told at once.
+    from engine.cli.render import layer_table, output_console
+    from engine.inspect.layers import describe_arms
+
+    tables = describe_arms(loaded, find_home(home, create=True))
     if as_json:
         print_json([table.as_json() for table in tables])
         return

@@ -52,7 +52,7 @@ class Context:
      (completion.addresses, "study/s", ["study/sparse"]),
      (completion.addresses, "study/sparse@", ["study/sparse@0", "study/sparse@1"]),
      (completion.metrics, "test_top", [name for name in sorted(METRICS) if name.startswith("test_top")]),
-     (completion.metric_lists, "params,test_top1", [f"params,{one}" for one in sorted(METRICS) if one.startswith("test_top1")]),
+     (completion.metric_lists, "params,macs", [f"params,{one}" for one in sorted(METRICS) if one.startswith("macs")]),
      (completion.words, "train.lr", ["train.lr"]), (completion.words, "cells.arm", ["cells.arm"]),
      (completion.settings, "train.lr", ["train.lr="]),
      (completion.settings, "train.precision=b", ["train.precision=bf16"]),
@@ -144,7 +144,8 @@ def test_a_real_bash_completes(home: Home, tmp_path: Path) -> None:
     script = tmp_path / "complete.sh"
     script.write_text(shown.stdout)
     lines = ["xp stat", "xp logs stu", "xp logs study/sparse@", "xp compare study/dense study/sp", "xp sql --form",
-             "xp submit x.yaml --set train.preci", "xp submit x.yaml --set train.precision=b", "xp explain train.batch"]  # fmt: skip
+             "xp submit x.yaml --set train.preci", "xp submit x.yaml --set train.precision=b",
+             "xp explain train.batch"]  # fmt: skip
     words = ["bash", "--norc", "-c", ASK, "bash", script, below, *lines]
     done = subprocess.run(words, capture_output=True, text=True, env=given, check=True)
     assert done.stderr == ""

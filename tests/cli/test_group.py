@@ -58,7 +58,8 @@ def test_versions_are_told_on_stdout() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("sumbit", "submit"), ("run", "submit"), ("delete", "rm"), ("stauts", "status"), ("Kill", "cancel")]
+    ("word", "meant"),
+    [("sumbit", "submit"), ("run", "submit"), ("delete", "rm"), ("stauts", "status"), ("Kill", "cancel")],
 )  # fmt: skip
 def test_a_slip_in_a_command_is_understood(word: str, meant: str) -> None:
     answer = CliRunner().invoke(app, [word, "more"], env={"COLUMNS": "100"})
