@@ -105,9 +105,11 @@ def choose_home(home: HomeOption = None, version: Version = False) -> None:
 def find_home(home: Path | None, *, create: bool = False, required: bool = True) -> Home:
     """Open the home that is meant; one of a folder above is named on stderr, once."""
     from engine.home.access import write_as_home
-    from engine.home.finding import home_above
+    from engine.home.finding import home_above, slipped_variables
     from engine.home.paths import open_home
 
+    for line in slipped_variables():
+        say(f"warning: {line}")
     found = open_home(home or _chosen["home"], create=create, required=required)
     if home is None and _chosen["home"] is None and (above := home_above()) is not None and above not in _told:
         _told.add(above)

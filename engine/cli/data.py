@@ -36,10 +36,12 @@ def preview(
     home: HomeOption = None,
 ) -> None:
     """Draw a contact sheet of the augmented views, with their labels."""
-    from engine.inspect.images import write_preview
     from engine.load import load_spec
 
     loaded = load_spec(spec, overrides or (), overlays or ())
+    # Only now: it loads torch, and a spec that is wrong is told at once.
+    from engine.inspect.images import write_preview
+
     tell(str(write_preview(find_home(home, create=True), loaded, out, _show_progress)))
 
 

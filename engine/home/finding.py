@@ -9,17 +9,30 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 NAME = ".xp"
 # What `make_folders` makes: another program's folder of this name has none of them.
 SIGNS = ("queue.db", "experiments", "jobs")
+NAMED = ("XP_HOME", "XP_CACHE", "XP_LIMITS", "XP_MOST_CELLS")
 
 
 def usual_root() -> Path:
     """Return XP_HOME, else the home of this folder or the nearest above, else where one of this folder would be."""
     named = os.environ.get("XP_HOME")
     return Path(named) if named else home_above() or Path(NAME)
+
+
+def slipped_variables() -> list[str]:
+    """Return a line for each variable that is set and nearly one of ours that is not: it would be passed over."""
+    set_ones = [name for name in os.environ if name.startswith("XP") and name not in NAMED]
+    near = {name: get_close_matches(name, NAMED, n=1, cutoff=0.8) for name in set_ones}
+    return [
+        f"the variable {name} means nothing here: did you mean {found[0]}?"
+        for name, found in near.items()
+        if found and found[0] not in os.environ
+    ]
 
 
 def home_above(folder: Path | None = None) -> Path | None:

@@ -16,6 +16,7 @@ from engine.home.files import read_object
 from engine.home.notes import Notes, read_notes
 from engine.home.paths import Home
 from engine.schedule.lookup import list_runs, name_jobs
+from engine.spec.synonyms import hint_word
 from store.metrics import METRICS
 from store.queue import ExperimentRow, JobRow, Queue, RunRow
 
@@ -107,7 +108,7 @@ def list_run_lines(home: Home, experiment: str, metrics: Sequence[str] = USUAL) 
     """Return the runs of an experiment's newest submission, in its order. Raises XpError for an unknown metric."""
     for metric in metrics:
         if metric not in METRICS:
-            raise XpError(f"there is no metric {metric!r}", where="--metric", fix=closest_hint(metric, METRICS))
+            raise XpError(f"there is no metric {metric!r}", where="--metric", fix=hint_word(metric, METRICS))
     runs = list_runs(home, experiment)
     with Queue.open_readonly(home.queue_db) as queue:
         states = {row.run: row for row in queue.experiment_rows(experiment)}

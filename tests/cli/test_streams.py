@@ -53,7 +53,7 @@ TABLE: dict[str, list[Asked]] = {
     "xp status": [Asked("status", "queued", None),
                   Asked("status queued", "queued", None),
                   Asked("status --json", r"\A\{"), Asked("status *", "", "fix: ", 2)],
-    "xp logs": [Asked("logs train-8", "train-8"), Asked("logs *", "", "fix: ", 2)],
+    "xp logs": [Asked("logs train-8", "a line of the log"), Asked("logs *", "", "fix: ", 2)],
     "xp why": [Asked("why *", "", "fix: ", 2)],
     "xp diff": [Asked("diff paper/a paper/b", "data.root"), Asked("diff * paper/a", "", "fix: ", 2)],
     "xp serve": [Asked("serve --host 0.0.0.0", "", "fix: ", 2)],
@@ -107,6 +107,7 @@ def test_every_command_is_in_the_table() -> None:
     assert sorted(TABLE) == sorted(command_names(get_command(app)))
 
 
+@pytest.mark.usefixtures("started")
 @pytest.mark.parametrize("command", TABLE)
 def test_what_is_asked_for_is_on_stdout_and_all_else_on_stderr(
     command: str,
