@@ -42,8 +42,8 @@ def check_query(sql: str, kinds: Sequence[str]) -> None:
 
 
 # Those in which a slip is most likely; any other error is told as DuckDB tells it.
-KEYWORDS = ("select", "from", "where", "group", "order", "having", "limit", "join", "using", "with", "distinct", "union",
-            "between", "describe", "summarize", "explain", "filter", "partition", "qualify")  # fmt: skip
+KEYWORDS = ("select", "from", "where", "group", "order", "having", "limit", "join", "using", "with", "distinct",
+            "union", "between", "describe", "summarize", "explain", "filter", "partition", "qualify")  # fmt: skip
 
 
 def _strip_comments(sql: str) -> str:

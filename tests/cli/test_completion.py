@@ -146,7 +146,7 @@ def test_a_real_bash_completes(home: Home, tmp_path: Path) -> None:
     lines = ["xp stat", "xp logs stu", "xp logs study/sparse@", "xp compare study/dense study/sp", "xp sql --form",
              "xp submit x.yaml --set train.preci", "xp submit x.yaml --set train.precision=b",
              "xp explain train.batch"]  # fmt: skip
-    words = ["bash", "--norc", "-c", ASK, "bash", script, below, *lines]
+    words = ["bash", "--norc", "-c", ASK, "bash", str(script), str(below), *lines]
     done = subprocess.run(words, capture_output=True, text=True, env=given, check=True)
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
