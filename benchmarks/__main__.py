@@ -16,6 +16,7 @@ from typing import Any
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 SCRIPTS = (
+    "startup",
     "attention",
     "kernels",
     "loader",

@@ -22,6 +22,7 @@ from store.escape import show_text
 
 MOST_QUOTED = {"path": 120, "what": 240, "fix": 800}  # characters that a printed problem has of each
 MOST_PLACE = 1000
+LEAST_PART = 4  # letters of a part of a name: fewer are in too many
 
 
 class XpError(Exception):
@@ -126,7 +127,7 @@ class ArchiveError(XpError):
 def closest_hint(word: str, choices: Iterable[str], most: int = 12) -> str:
     """Return the nearest valid choices to `word`, else all of them (the first `most`)."""
     known = tuple(sorted(set(choices)))
-    near = _near_words(word, known)
+    near = near_words(word, known)
     if near:
         return "did you mean " + " or ".join(repr(name) for name in near) + "?"
     more = f", ... ({len(known)} in all)" if len(known) > most else ""
@@ -134,6 +135,11 @@ def closest_hint(word: str, choices: Iterable[str], most: int = 12) -> str:
 
 
 @lru_cache(256)
-def _near_words(word: str, known: tuple[str, ...]) -> list[str]:
-    """A slip in the base of a spec is asked about for each of its cells; among a thousand names that takes long."""
-    return difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+def near_words(word: str, known: tuple[str, ...]) -> list[str]:
+    """Return those that are nearly `word`, else those of which it is a part: `speed` of `infer_speedup`.
+
+    Kept, since a slip in the base of a spec is asked about for each of its cells, and that takes long among a thousand.
+    """
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    parts = [name for name in known if len(word) >= LEAST_PART and word.lower() in name.lower()]
+    return near or parts[:3]

@@ -41,6 +41,11 @@ def check_query(sql: str, kinds: Sequence[str]) -> None:
         raise StoreError(f"results are read-only: {first!r} is refused; start with one of {', '.join(SHOWN_WORDS)}")
 
 
+# Those in which a slip is most likely; any other error is told as DuckDB tells it.
+KEYWORDS = ("select", "from", "where", "group", "order", "having", "limit", "join", "using", "with", "distinct",
+            "union", "between", "describe", "summarize", "explain", "filter", "partition", "qualify")  # fmt: skip
+
+
 def _strip_comments(sql: str) -> str:
     return re.sub(r"/\*.*?\*/|--[^\n]*", " ", sql, flags=re.DOTALL)
 
@@ -58,6 +63,10 @@ def explain_error(message: str, names: Mapping[str, Sequence[str]], sql: str = "
     column = re.search(r"(?:Referenced column|column named|Values list .* have a column named) \"?([^\s\"]+)\"?", line)
     if column:
         return f"there is no column {column[1]!r}{_column_hint(column[1], names, sql)}"
+    word = re.search(r'syntax error at or near "(\w+)"', line)
+    near = difflib.get_close_matches(word[1].lower(), KEYWORDS, n=1, cutoff=0.7) if word else []
+    if word and near and near[0] != word[1].lower():
+        return f"{line[:400]}; nearest: {near[0]}"
     if any(word in line for word in NO_FILES):
         return "results are read-only: a query may not read or write files or load extensions"
     return line[:400]

@@ -28,6 +28,7 @@ from engine.analysis.trainings import read_trainings, unknown_arms
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
 from engine.spec.dotted import flatten_settings
+from engine.spec.synonyms import hint_word
 from store.metrics import METRICS, Metric, metric_of
 
 ONE_SEED, ONE_MEASUREMENT, NO_SPREAD = say("one_seed"), say("one_measurement"), say("no_spread")
@@ -162,7 +163,7 @@ def arm_runs(snapshot: Snapshot, name: str, metric: str) -> list[Row]:
         known = [row["name"] for row in snapshot.ask("trace_arms")]
         raise QueryError(f"there is no arm {name!r}", fix=closest_hint(name, known) if known else "submit one first")
     if metric not in METRICS:
-        raise QueryError(f"there is no metric {metric!r}", fix=closest_hint(metric, METRICS))
+        raise QueryError(f"there is no metric {metric!r}", fix=hint_word(metric, METRICS))
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ from engine.analysis.snapshot import Snapshot
 from engine.collect import collect
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
+from engine.spec.synonyms import hint_word, meant_words
 from store.format import FORMATS, format_rows
+from store.metrics import METRICS
 from store.readonly import StoreError
 from store.results import Begun, QueryResult, ask_bounded, read_names, run_query, run_to_parquet
 
@@ -33,7 +36,7 @@ def answer_query(
     result = fetch_rows(home, query, fresh=fresh, most=most, seconds=seconds)
     with _our_errors():
         text = format_rows(result, style)
-    return text, _cut_note(result)
+    return text, _cut_note(result) if result.rows else _unknown_metric(query)
 
 
 def _cut_note(result: QueryResult) -> str:
@@ -178,4 +181,19 @@ def _our_errors() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise QueryError(str(error), fix=error.fix or ONE_STATEMENT) from error
+        raise QueryError(str(error), fix=error.fix or _meant_column(str(error)) or ONE_STATEMENT) from error
+
+
+def _meant_column(said: str) -> str:
+    """Return the metric that a column of another name stands for elsewhere: accuracy, flops; "" where there is none."""
+    word = re.match(r"there is no column '(\w+)'; columns: ", said)
+    meant = meant_words(word[1], METRICS) if word else []
+    return f"did you mean {' or '.join(map(repr, meant))}?" if meant else ""
+
+
+def _unknown_metric(query: str) -> str:
+    """Return a note where an empty answer is no wonder: the query asks for a metric that there is not."""
+    asked = re.findall(r"\bmetric\s*=\s*'(\w+)'", query)
+    return "; ".join(
+        f"no metric is called {name!r}: {hint_word(name, METRICS)}" for name in asked if name not in METRICS
+    )

@@ -1,6 +1,9 @@
 """The commands: each takes words from the terminal, calls the rooms above, and ends with an exit code.
 
     base           the app, shared options, the two streams
+    group          the commands, each made when it is wanted
+    guide          every command by the flow: its file, line, examples, exit codes
+    completion     what a shell may complete
     data           data report, data preview
     specs          init, validate, schema, explain, describe
     plan           plan
@@ -9,6 +12,7 @@
     jobs           worker, logs, orders, why, diff, doctor
     status         status
     status_text    how a status looks: all experiments, one with its runs
+    submitting     its steps
     listing        ls, history, tag, note
     keep           du, rm, gc, undo
     targets        targets verify
@@ -45,54 +49,12 @@ import os
 import sys
 from typing import NoReturn
 
-from engine.cli import (
-    archive,
-    bench,
-    data,
-    exchange,
-    export,
-    jobs,
-    keep,
-    listing,
-    notebook,
-    plan,
-    profile,
-    report,
-    results,
-    serve,
-    specs,
-    status,
-    submit,
-    targets,
-    verify,
-)
 from engine.cli.base import app, say
+from engine.cli.completion import ASKS_BASH, answer_bash
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
 
-__all__ = [
-    "app",
-    "archive",
-    "bench",
-    "data",
-    "exchange",
-    "export",
-    "jobs",
-    "keep",
-    "listing",
-    "main",
-    "notebook",
-    "plan",
-    "profile",
-    "report",
-    "results",
-    "serve",
-    "specs",
-    "status",
-    "submit",
-    "targets",
-    "verify",
-]
+__all__ = ["app", "main"]
 
 
 def main() -> None:
@@ -100,15 +62,22 @@ def main() -> None:
     gc.set_threshold(*SELDOM)
     guard_streams()
     try:
-        app()
+        if os.environ.get("_XP_COMPLETE") == ASKS_BASH:
+            answer_bash(app)
+        else:
+            app()
     except XpError as error:
         say(f"error: {error}" if not isinstance(error, SpecError) else str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe went away: nothing to say to anybody
-        sys.stderr.close()
-        sys.exit(0)
+    except BrokenPipeError:
+        _leave_pipe()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # rich and typer saw it first
+            _leave_pipe()
+        _flush()
+        raise
     except OSError as error:
         if error.errno not in DISK_FAULTS:
             raise
@@ -123,6 +92,20 @@ def main() -> None:
         if not isinstance(error, QueueFault):
             raise
         _tell_fault(f"the queue cannot be used: {error.orig}", "queue.db")
+
+
+def _leave_pipe() -> NoReturn:
+    """The reader of a pipe went away, as `head` does when it has enough: nothing is to be said to anybody."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(0)
+
+
+def _flush() -> None:
+    """Write what is left to be printed; Python would do it too late for us to see that nobody reads it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_pipe()
 
 
 # Imports make many objects and hardly any garbage: looking for it less often starts a command in a sixth less time.

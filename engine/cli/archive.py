@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import completion
 from engine.cli.base import HomeOption, Overrides, app, find_home, say, tell
 from engine.errors import XpError
 from engine.home.access import write_as_person
@@ -18,7 +19,12 @@ USAGE = "xp archive NAME... -o FILE makes one; xp archive verify FILE checks it"
 @app.command()
 def archive(
     words: Annotated[
-        list[str], typer.Argument(metavar="NAME... | verify FILE", help="experiments; or a file to check")
+        list[str],
+        typer.Argument(
+            metavar="NAME... | verify FILE",
+            help="experiments; or a file to check",
+            autocompletion=completion.experiments,
+        ),
     ],
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="the .zip to write")] = None,
     weights: Annotated[bool, typer.Option("--weights", help="with the trained networks")] = False,

@@ -6,16 +6,27 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import completion
 from engine.cli.base import AsJson, HomeOption, app, find_home, print_json, say, tell
 
 
 @app.command()
 def bench(
     names: Annotated[
-        list[str], typer.Argument(metavar="RUN|FILE...", help="runs, EXPERIMENT/ARM@SEED, files of .onnx, .pt2")
+        list[str],
+        typer.Argument(
+            metavar="RUN|FILE...",
+            help="runs, EXPERIMENT/ARM@SEED, files of .onnx, .pt2",
+            autocompletion=completion.runs_or_files,
+        ),
     ],
     against: Annotated[
-        str | None, typer.Option(metavar="RUN|FILE", help="what the others are compared with; else the first")
+        str | None,
+        typer.Option(
+            metavar="RUN|FILE",
+            help="what the others are compared with; else the first",
+            autocompletion=completion.runs_or_files,
+        ),
     ] = None,
     runtime: Annotated[
         str | None, typer.Option(metavar="WORDS", help="eager, compiled, onnxruntime; several with commas")

@@ -9,14 +9,17 @@ from typing import Annotated
 import typer
 
 from engine.cli.base import HomeOption, Overlays, Overrides, SpecFile, app, find_home, tell
+from engine.cli.group import PlainGroup
 from engine.cli.terminal import draw_line
 
-data = typer.Typer(help="Look at images before training on them.", no_args_is_help=True)
+data = typer.Typer(
+    cls=PlainGroup, help="Look at images before training on them.", no_args_is_help=True, add_completion=False
+)
 app.add_typer(data, name="data")
 
 
 @data.command()
-def report(path: Annotated[Path, typer.Argument(help="a folder, or a .zip or .tar of one")]) -> None:
+def report(path: Annotated[Path, typer.Argument(metavar="PATH", help="a folder, or a .zip or .tar of one")]) -> None:
     """Count classes, sizes and modes; name broken files and images that are there twice."""
     from engine.inspect.surveys import survey_lines, survey_path
 
@@ -27,16 +30,18 @@ def report(path: Annotated[Path, typer.Argument(help="a folder, or a .zip or .ta
 @data.command()
 def preview(
     spec: SpecFile,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="PNG")] = Path("preview.png"),
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="PNG", help="the picture to write")] = Path("preview.png"),
     overrides: Overrides = None,
     overlays: Overlays = None,
     home: HomeOption = None,
 ) -> None:
     """Draw a contact sheet of the augmented views, with their labels."""
-    from engine.inspect.images import write_preview
     from engine.load import load_spec
 
     loaded = load_spec(spec, overrides or (), overlays or ())
+    # Only now: it loads torch, and a spec that is wrong is told at once.
+    from engine.inspect.images import write_preview
+
     tell(str(write_preview(find_home(home, create=True), loaded, out, _show_progress)))
 
 

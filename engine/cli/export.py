@@ -7,16 +7,24 @@ from typing import Annotated
 
 import typer
 
+from engine.cli import completion
 from engine.cli.base import AsJson, HomeOption, app, find_home, print_json, say, tell
 from engine.home.access import write_as_person
 
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="a run, or EXPERIMENT/ARM, EXPERIMENT/ARM@SEED")]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="a run, or EXPERIMENT/ARM, EXPERIMENT/ARM@SEED", autocompletion=completion.addresses
+    ),
+]
 
 
 @app.command()
 def export(
     name: RunName,
-    form: Annotated[str, typer.Option("--format", help="safetensors, onnx, pt2, executorch or litert")] = "onnx",
+    form: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="safetensors, onnx, pt2, executorch or litert")
+    ] = "onnx",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="a file, or a folder for one named by the run")
     ] = None,
@@ -66,7 +74,12 @@ def _file_name(run: str) -> str:
 
 @app.command()
 def predict(
-    name: Annotated[str, typer.Argument(metavar="RUN|FILE", help="a run, or a file that xp export wrote")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|FILE", help="a run, or a file that xp export wrote", autocompletion=completion.runs_or_files
+        ),
+    ],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="photographs")],
     top: Annotated[int, typer.Option(min=1, help="classes for each image")] = 5,
     as_json: AsJson = False,

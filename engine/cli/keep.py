@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.base import AsJson, HomeOption, app, find_home, help_text, print_json, say, tell
+from engine.cli import completion
+from engine.cli.base import AsJson, HomeOption, app, find_home, print_json, say, tell
 from engine.errors import XpError
 from engine.home.paths import Home
 
@@ -18,39 +19,16 @@ if TYPE_CHECKING:
     from engine.schedule.keep.sweep import Swept
     from engine.schedule.keep.usage import Use
 
-DU_HELP = help_text(
-    """What this home and its cache take of the disk, by experiment and kind, each file once.
-
-    What several experiments use stands in the row (shared).""",
-    ("xp du", "xp du --json"),
-    "0",
-)
-RM_HELP = help_text(
-    """Remove an experiment, or an arm, with the jobs that only it needs. `xp undo` brings it back for a day.
-
-    What runs for it alone is stopped first. An arm goes as one more submission without its runs.""",
-    ("xp rm trial --dry-run", "xp rm trial --yes", "xp rm quickstart/sparse"),
-    "0; 1 where a person said no; 2 where there is no such thing, or frozen numbers or an archive rest on it",
-)
-GC_HELP = help_text(
-    """Take what nothing needs: checkpoints of done jobs, jobs that no experiment has, unused packs and targets.
-
-    Kept is what the newest submission of each experiment, frozen numbers, an archive or a running job needs, and what
-    it was made from. What goes lies in the trash for a day (`xp undo`); the next `xp gc` after that deletes it.""",
-    ("xp gc --dry-run", "xp gc --older 30d", "xp gc --history --keep-checkpoints 1", "xp gc --empty-trash"),
-    "0, or with 2 where a damaged file hides what is needed: then nothing goes",
-)
-UNDO_HELP = help_text(
-    """Bring back what `xp rm` or `xp gc` took last, or what the removal of this id took.""",
-    ("xp undo --list", "xp undo", "xp undo 3f9c"),
-    "0; 1 where something could not come back, as another has its name by now; 2 where there is nothing to bring back",
-)
 DryRun = Annotated[bool, typer.Option("--dry-run", help="say what would go, and change nothing")]
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604_800}
 
 
-@app.command(help=DU_HELP)
+@app.command()
 def du(as_json: AsJson = False, home: HomeOption = None) -> None:
+    """What this home and its cache take of the disk, by experiment and kind, each file once.
+
+    What several experiments use stands in the row (shared).
+    """
     from engine.schedule.keep.usage import disk_use
 
     place = find_home(home)
@@ -81,9 +59,11 @@ def _tell_use(rows: list[Use]) -> None:
         tell(f"{first.ljust(widths[0])}  {right}".rstrip())
 
 
-@app.command(help=RM_HELP)
+@app.command()
 def rm(
-    name: Annotated[str, typer.Argument(metavar="EXPERIMENT[/ARM]", help="what is to go")],
+    name: Annotated[
+        str, typer.Argument(metavar="EXPERIMENT[/ARM]", help="what is to go", autocompletion=completion.addresses)
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     dry_run: DryRun = False,
     pinned: Annotated[
@@ -92,6 +72,10 @@ def rm(
     as_json: AsJson = False,
     home: HomeOption = None,
 ) -> None:
+    """Remove an experiment, or an arm, with the jobs that only it needs. `xp undo` brings it back for a day.
+
+    What runs for it alone is stopped first. An arm goes as one more submission without its runs.
+    """
     from engine.schedule.keep.remove import check_pins, look, remove
 
     place = find_home(home)
@@ -139,7 +123,7 @@ def _ask(question: str, otherwise: str) -> None:
         raise typer.Exit(1)
 
 
-@app.command("gc", help=GC_HELP)
+@app.command("gc")
 def collect_garbage(
     dry_run: DryRun = False,
     keep_checkpoints: Annotated[
@@ -158,6 +142,11 @@ def collect_garbage(
     as_json: AsJson = False,
     home: HomeOption = None,
 ) -> None:
+    """Take what nothing needs: checkpoints of done jobs, jobs that no experiment has, unused packs and targets.
+
+    Kept is what the newest submission of each experiment, frozen numbers, an archive or a running job needs, and what
+    it was made from. What goes lies in the trash for a day (`xp undo`); the next `xp gc` after that deletes it.
+    """
     from engine.schedule.keep.choose import Wish
     from engine.schedule.keep.sweep import empty, sweep
 
@@ -196,13 +185,17 @@ def read_seconds(text: str) -> float:
     return float(found[1]) * SECONDS[found[2]]
 
 
-@app.command(help=UNDO_HELP)
+@app.command()
 def undo(
-    removal: Annotated[str | None, typer.Argument(metavar="ID", help="a removal, or the beginning of one")] = None,
+    removal: Annotated[
+        str | None,
+        typer.Argument(metavar="ID", help="a removal, or the beginning of one", autocompletion=completion.removals),
+    ] = None,
     listing: Annotated[bool, typer.Option("--list", help="what lies in the trash")] = False,
     as_json: AsJson = False,
     home: HomeOption = None,
 ) -> None:
+    """Bring back what `xp rm` or `xp gc` took last, or what the removal of this id took."""
     from engine.schedule.keep import undo as room
 
     place = find_home(home)

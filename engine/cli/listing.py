@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.base import AsJson, HomeOption, app, find_home, help_text, print_json, say, tell
+from engine.cli import completion
+from engine.cli.base import AsJson, ExperimentName, HomeOption, app, find_home, print_json, say, tell
 from engine.errors import XpError
 
 if TYPE_CHECKING:
@@ -16,45 +17,28 @@ if TYPE_CHECKING:
     from engine.inspect.history import CellResult, SubmissionLine
     from engine.inspect.listing import ExperimentLine, JobLine, RunLine
 
-KNOWN = "0, or with 2 where a name is unknown"
-LS_HELP = help_text(
-    """What is here: experiments; of one, its runs with state and metrics, or its jobs.""",
-    ("xp ls", "xp ls --tag paper", "xp ls quickstart --metric test_top1 --metric params",
-     "xp ls quickstart --jobs --json"),
-    KNOWN,
-)  # fmt: skip
-HISTORY_HELP = help_text(
-    """The submissions of an experiment: when each was made, what changed, and the results of its runs.
 
-    Results are those of the jobs that a submission asked for; what was removed since is missing from them.""",
-    ("xp history quickstart", "xp history quickstart --metric val_loss --json"),
-    KNOWN,
-)
-TAG_HELP = help_text(
-    """Show the tags of an experiment, add some, or take some away. They are no part of any id.""",
-    ("xp tag quickstart", "xp tag quickstart paper draft-2", "xp tag quickstart --remove draft-2"),
-    f"{KNOWN} or a word is no tag",
-)
-NOTE_HELP = help_text(
-    """Show the note of an experiment, or put a text in its place ("" for none).""",
-    ("xp note quickstart", 'xp note quickstart "the seeds of the rebuttal"'),
-    KNOWN,
-)
-Name = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="its name, as `xp ls` shows it")]
-
-
-@app.command("ls", help=LS_HELP)
+@app.command("ls")
 def list_home(
-    name: Annotated[str | None, typer.Argument(metavar="EXPERIMENT", help="one, to see its runs")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="EXPERIMENT", help="one, to see its runs", autocompletion=completion.experiments),
+    ] = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="of one experiment: its jobs")] = False,
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="of `results`, or what runs logged; repeatable"),
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="of `results`, or what runs logged; repeatable",
+            autocompletion=completion.metrics,
+        ),
     ] = None,
     tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="only experiments that have it")] = None,
     as_json: AsJson = False,
     home: HomeOption = None,
 ) -> None:
+    """What is here: experiments; of one, its runs with state and metrics, or its jobs."""
     place = find_home(home)
     _check_words(name, jobs=jobs, metric=metric, tag=tag)
     if name is None:
@@ -132,15 +116,25 @@ def _show_jobs(lines: Sequence[JobLine], *, as_json: bool) -> None:
     _tell_table(("job", "state", "attempts", "seconds", "id"), rows)
 
 
-@app.command(help=HISTORY_HELP)
+@app.command()
 def history(
-    name: Name,
+    name: ExperimentName,
     metric: Annotated[
-        str, typer.Option("--metric", metavar="NAME", help="what jobs log, such as test_top1 or val_loss")
+        str,
+        typer.Option(
+            "--metric",
+            metavar="NAME",
+            help="what jobs log, such as test_top1 or val_loss",
+            autocompletion=completion.metrics,
+        ),
     ] = "test_top1",
     as_json: AsJson = False,
     home: HomeOption = None,
 ) -> None:
+    """The submissions of an experiment: when each was made, what changed, and the results of its runs.
+
+    Results are those of the jobs that a submission asked for; what was removed since is missing from them.
+    """
     from engine.cli.base import find_fresh
     from engine.inspect.history import read_history
 
@@ -168,14 +162,15 @@ def _result_text(one: CellResult) -> str:
     return f"{place}: {number_text(one.mean)}{spread} ({count})"
 
 
-@app.command(help=TAG_HELP)
+@app.command()
 def tag(
-    name: Name,
+    name: ExperimentName,
     tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="to add")] = None,
     remove: Annotated[list[str] | None, typer.Option("--remove", metavar="TAG", help="to take away")] = None,
     as_json: AsJson = False,
     home: HomeOption = None,
 ) -> None:
+    """Show the tags of an experiment, add some, or take some away. They are no part of any id."""
     from engine.home.notes import change_tags, read_notes
     from engine.schedule.lookup import list_runs
 
@@ -186,13 +181,14 @@ def tag(
     _show_notes(notes, " ".join(notes.tags), "no tags", as_json=as_json)
 
 
-@app.command(help=NOTE_HELP)
+@app.command()
 def note(
-    name: Name,
+    name: ExperimentName,
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="the new note")] = None,
     as_json: AsJson = False,
     home: HomeOption = None,
 ) -> None:
+    """Show the note of an experiment, or put a text in its place ("" for none)."""
     from engine.home.notes import read_notes, write_note
     from engine.schedule.lookup import list_runs
 

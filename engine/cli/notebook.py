@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.base import HomeOption, app, find_fresh, say, tell
+from engine.cli.base import ExperimentName, HomeOption, app, find_fresh, say, tell
 from engine.home.access import write_as_person
 
 
 @app.command()
 def notebook(
-    name: Annotated[str, typer.Argument(help="an experiment")],
+    name: ExperimentName,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: notebook")] = None,
     force: Annotated[bool, typer.Option("--force", help="write anew what is there")] = False,
     home: HomeOption = None,

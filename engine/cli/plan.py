@@ -18,7 +18,6 @@ from engine.cli.base import (
     app,
     find_fresh,
     find_home,
-    help_text,
     print_json,
     say,
 )
@@ -35,19 +34,6 @@ if TYPE_CHECKING:
     from engine.plan.latency import Foretold
     from engine.spec import Spec
 
-PLAN_HELP = help_text(
-    """What a spec takes, by arm and cell: runs, jobs, what is reused and from where, time, memory and disk to spend,
-    and what the design can detect. Nothing is queued.
-
-    `work` is the time of all jobs one after the other; the last line has the clock's, with all slots busy. Jobs that
-    several arms need stand in a row of their own. Of a paper's file: what each of its experiments costs, and all
-    together.""",
-    ("xp plan specs/quickstart.yaml", "xp plan specs/quickstart.yaml --jobs", "xp plan SPEC --budget 8h",
-     "xp plan SPEC --diff --set train.epochs=20", "xp plan SPEC --only sparse --only original",
-     "xp plan SPEC --power 2"),
-    "0, or with 2 where the spec is wrong or its data cannot be used",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -60,7 +46,7 @@ class Shown:
     power: float | None
 
 
-@app.command(help=PLAN_HELP)
+@app.command()
 def plan(
     spec: SpecFile,
     overrides: Overrides = None,
@@ -91,7 +77,14 @@ def plan(
     on_cpu: Annotated[bool, typer.Option("--cpu", help="as for submit --cpu: all on the CPU")] = False,
     home: HomeOption = None,
 ) -> None:
-    from engine.cli.submit import read_budget
+    """What a spec takes, by arm and cell: runs, jobs, what is reused and from where, time, memory and disk to spend,
+    and what the design can detect. Nothing is queued.
+
+    `work` is the time of all jobs one after the other; the last line has the clock's, with all slots busy. Jobs that
+    several arms need stand in a row of their own. Of a paper's file: what each of its experiments costs, and all
+    together.
+    """
+    from engine.cli.submitting import read_budget
     from engine.load.paper_file import is_paper
 
     limit = None if budget is None else read_budget(budget, "xp plan SPEC --budget 8h")

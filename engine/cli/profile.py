@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import completion
 from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, app, find_home, print_json, say, tell
 from engine.home.access import write_as_person
 
@@ -20,8 +21,17 @@ ENDINGS = (".yaml", ".yml", ".json")
 
 @app.command()
 def profile(
-    name: Annotated[str, typer.Argument(metavar="RUN|SPEC", help="a run, EXPERIMENT/ARM@SEED, a job, or a spec file")],
-    arm: Annotated[str | None, typer.Option(help="which arm, of a spec or an experiment; else the first")] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|SPEC",
+            help="a run, EXPERIMENT/ARM@SEED, a job, or a spec file",
+            autocompletion=completion.runs_or_files,
+        ),
+    ],
+    arm: Annotated[
+        str | None, typer.Option(metavar="NAME", help="which arm, of a spec or an experiment; else the first")
+    ] = None,
     overrides: Overrides = None,
     overlays: Overlays = None,
     steps: Annotated[

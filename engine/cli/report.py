@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from engine.cli import completion
 from engine.cli.base import AsJson, HomeOption, app, find_fresh, print_json, say, tell
 from engine.errors import QueryError, XpError
 from engine.home.access import write_as_person
@@ -18,14 +19,31 @@ PAPER_ENDS = (".yaml", ".yml")  # of what names a paper in a report's place: no 
 @app.command()
 def report(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="experiments, a chapter each; or the file of a paper")
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME...",
+            help="experiments, a chapter each; or the file of a paper",
+            autocompletion=completion.names_or_papers,
+        ),
     ] = None,
-    style: Annotated[list[str] | None, typer.Option("--format", help="md, html or tex; md and html by default")] = None,
+    style: Annotated[
+        list[str] | None, typer.Option("--format", metavar="NAME", help="md, html or tex; md and html by default")
+    ] = None,
     template: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="a folder of your own pages; xp init --template lays one out")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="a folder of your own pages; xp init --template lays one out",
+            autocompletion=completion.templates,
+        ),
     ] = None,
     columns: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="metrics of the tables of results, in this order")
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="metrics of the tables of results, in this order",
+            autocompletion=completion.metric_lists,
+        ),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="list the templates, and stop")] = False,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="default: report/NAME")] = None,

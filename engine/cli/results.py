@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import completion
 from engine.cli.base import (
+    ArmName,
+    ExperimentName,
     HomeOption,
     Overlays,
     Overrides,
@@ -32,9 +35,17 @@ DATA_FORMATS = ("csv", "json")  # read by programs: cells are as they are, but o
 
 @app.command()
 def sql(
-    query: Annotated[str | None, typer.Argument(help="one read-only statement; none: a prompt, or stdin")] = None,
+    query: Annotated[
+        str | None, typer.Argument(metavar="[QUERY]", help="one read-only statement; none: a prompt, or stdin")
+    ] = None,
     style: Annotated[
-        str, typer.Option("--format", help="table, csv, json, markdown or latex; into a file also parquet or arrow")
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="table, csv, json, markdown or latex; into a file also parquet or arrow",
+            autocompletion=completion.styles,
+        ),
     ] = "table",
     out: Annotated[
         Path | None,
@@ -125,11 +136,11 @@ def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None
     place = find_fresh(home)
     judged = check_claims(place, loaded.name, loaded.claims)
     for line in list_departures(place, loaded) if judged else ():
-        tell(f"warning: {line}")
+        say(f"warning: {line}")
     for one in judged:
         tell(describe(one))
     if judged:
-        say(summarize(judged))
+        tell(summarize(judged))
     else:
         say(f"{loaded.name} claims nothing: add claims: to the spec")
     raise typer.Exit(exit_code(judged))
@@ -137,9 +148,11 @@ def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM")],
-    second: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM")],
-    metric: Annotated[str, typer.Option(help="a column of the view `results`")] = "test_top1",
+    first: ArmName,
+    second: ArmName,
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help="a column of the view `results`", autocompletion=completion.metrics)
+    ] = "test_top1",
     anyway: Annotated[bool, typer.Option("--anyway", help="compare what is not comparable, with footnotes")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -169,8 +182,15 @@ def _name_arm(home: Home, text: str) -> str:
 
 @app.command()
 def trace(
-    arm: Annotated[str, typer.Argument(metavar="EXPERIMENT/ARM", help="or EXPERIMENT/ARM@SEED, or a run")],
-    metric: Annotated[str, typer.Argument(help="a column of the view `results`")],
+    arm: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT/ARM", help="or EXPERIMENT/ARM@SEED, or a run", autocompletion=completion.addresses
+        ),
+    ],
+    metric: Annotated[
+        str, typer.Argument(metavar="METRIC", help="a column of the view `results`", autocompletion=completion.metrics)
+    ],
     diff: Annotated[bool, typer.Option("--diff", help="print what differed from the commit, too")] = False,
     home: HomeOption = None,
 ) -> None:
@@ -199,7 +219,7 @@ def _trace_run(home: Home, address: str, metric: str) -> Trace:
 
 @app.command()
 def freeze(
-    name: Annotated[str, typer.Argument(help="an experiment")],
+    name: ExperimentName,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="default: NAME.frozen.json")] = None,
     home: HomeOption = None,
 ) -> None:

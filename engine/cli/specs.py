@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli import completion
 from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say, tell
-from engine.errors import HomeError, SpecError
-from engine.home.paths import Home
+from engine.errors import HomeError, SpecError, XpError
 
 if TYPE_CHECKING:
+    from engine.home.paths import Home
     from engine.inspect.meaning import Meaning
 
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="where they go")] = Path(),
     template: Annotated[bool, typer.Option("--template", help="a page of your own, not specs")] = False,
 ) -> None:
     """Lay out specs to start from, and the schema your editor completes them with."""
@@ -32,12 +33,24 @@ def init(
         return
     for path in lay_out(folder):
         tell(str(path))
+    _say_home(folder)
     say("next: xp submit specs/quickstart.yaml --wait && xp report quickstart")
+
+
+def _say_home(folder: Path) -> None:
+    """A home of a folder above takes what is submitted from here, which nobody may expect."""
+    from engine.home.finding import home_above
+
+    above = home_above(folder)
+    if above is not None:
+        say(f"what is submitted from here goes to {above}, of a folder above (--home .xp for one of its own)")
 
 
 @app.command()
 def validate(
-    specs: Annotated[list[Path], typer.Argument(metavar="SPEC...")],
+    specs: Annotated[
+        list[Path], typer.Argument(metavar="SPEC...", help="spec files", autocompletion=completion.spec_files)
+    ],
     overrides: Overrides = None,
     overlays: Overlays = None,
     home: HomeOption = None,
@@ -69,12 +82,17 @@ def _validate(file: Path, overrides: Sequence[str], overlays: Sequence[Path], ho
 
 
 def _validate_spec(file: Path, overrides: Sequence[str], overlays: Sequence[Path], home: Path | None) -> bool:
-    from engine.inputs.missing import absent_inputs
+    from engine.inputs.missing import absent_inputs, names_weights
     from engine.load import load_spec
-    from engine.plan.leaks import find_leaks
 
     spec = load_spec(file, overrides, overlays)
-    refusal, warnings = find_leaks(spec, _home_if_any(home))
+    refusal: XpError | None = None
+    warnings: Sequence[str] = ()
+    if names_weights(spec):
+        # Only now: it plans, and what plans takes time to import.
+        from engine.plan.leaks import find_leaks
+
+        refusal, warnings = find_leaks(spec, _home_if_any(home))
     lines = (*spec.doubts, *(f"{file}: {line}" for line in (*absent_inputs(spec), *warnings)))
     # A plan warns of some of what is absent, too.
     for line in dict.fromkeys(lines):
@@ -104,7 +122,10 @@ def schema() -> None:
 
 @app.command()
 def explain(
-    word: Annotated[str, typer.Argument(metavar="[WORD]", help="a field, metric, relation or column")] = "",
+    word: Annotated[
+        str,
+        typer.Argument(metavar="[WORD]", help="a field, metric, relation or column", autocompletion=completion.words),
+    ] = "",
     as_json: AsJson = False,
     everything: Annotated[bool, typer.Option("--all", help="every word, as a page of Markdown")] = False,
 ) -> None:
@@ -138,11 +159,14 @@ def describe(
     home: HomeOption = None,
 ) -> None:
     """Show each arm's layers: resolution, window, attention as it really is, parameters, MACs, saved bytes."""
-    from engine.cli.render import layer_table, output_console
-    from engine.inspect.layers import describe_arms
     from engine.load import load_spec
 
-    tables = describe_arms(load_spec(spec, overrides or (), overlays or ()), find_home(home, create=True))
+    loaded = load_spec(spec, overrides or (), overlays or ())
+    # Only now: it loads torch, and a spec that is wrong is told at once.
+    from engine.cli.render import layer_table, output_console
+    from engine.inspect.layers import describe_arms
+
+    tables = describe_arms(loaded, find_home(home, create=True))
     if as_json:
         print_json([table.as_json() for table in tables])
         return

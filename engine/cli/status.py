@@ -9,25 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.base import AsJson, HomeOption, app, find_home, help_text, print_json, say
+from engine.cli.base import AsJson, HomeOption, app, find_home, print_json, say
 from engine.home.paths import Home
 
 if TYPE_CHECKING:
     from engine.inspect.run_views import RunView
     from engine.inspect.status import ExperimentView, JobView
 
-STATUS_HELP = help_text(
-    """How things stand: counts by state, progress, time left, failures with their reasons, and what to do next.
 
-    Of one experiment, its runs too. With --watch in a terminal, keys choose a run, show its log and curves, and cancel,
-    retry or pause it; `?` tells them.""",
-    ("xp status", "xp status quickstart", "xp status quickstart/sparse --all", "xp status quickstart --watch",
-     "xp status --json"),
-    "0, or with 2 where a name is unknown",
-)  # fmt: skip
-
-
-@app.command(help=STATUS_HELP)
+@app.command()
 def status(
     experiment: Annotated[
         str | None, typer.Argument(metavar="[EXPERIMENT]", help="one, or EXPERIMENT/ARM, to see its runs")
@@ -39,8 +29,14 @@ def status(
     as_json: AsJson = False,
     home: HomeOption = None,
 ) -> None:
+    """How things stand: counts by state, progress, time left, failures with their reasons, and what to do next.
+
+    Of one experiment, its runs too. With --watch in a terminal, keys choose a run, show its log and curves, and cancel,
+    retry or pause it; `?` tells them.
+    """
     from engine.inspect.status import find_trouble, read_status, tell_shut
     from engine.schedule.lookup import find_experiment
+    from engine.schedule.notices import failed_tellings
 
     place = find_home(home)
     name = find_experiment(place, experiment.partition("/")[0]) if experiment else None
@@ -57,6 +53,8 @@ def status(
     _print(place, views, _runs_of(place, name, experiment) if name else None, everything=everything)
     if trouble:
         say(trouble)
+    for line in failed_tellings(place, [view.experiment for view in views]):
+        say(line)
 
 
 def _watch(home: Home, name: str | None) -> None:

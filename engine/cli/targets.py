@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 
 from engine.cli.base import AnyId, HomeOption, app, find_home, say, tell
+from engine.cli.group import PlainGroup
 
-targets = typer.Typer(help="Look after cached teacher targets.", no_args_is_help=True)
+targets = typer.Typer(
+    cls=PlainGroup, help="Look after cached teacher targets.", no_args_is_help=True, add_completion=False
+)
 app.add_typer(targets, name="targets")
 
 
@@ -32,7 +35,6 @@ def verify(
     from engine.schedule.lookup import find_match
     from engine.spec.job_kinds import kind_in_id
     from engine.spec.job_settings import TargetsSettings
-    from engine.verify.targets import verify_targets
 
     place = find_home(home)
     kinds = {job: kind_in_id(job) for job in find_match(place, name).jobs}
@@ -44,6 +46,9 @@ def verify(
         raise QueryError(
             f"no targets of {name} are made yet", fix="xp status says how far they are, and why one failed"
         )
+    # Only now: it loads torch, and a name that is wrong is told at once.
+    from engine.verify.targets import verify_targets
+
     verdicts = [verify_targets(place, job, samples, seed) for job in made]
     for verdict in verdicts:
         tell("\n".join(verdict.lines()))

@@ -1,6 +1,7 @@
 """The home folder, the only room that knows a path: takes a root, gives names under it, and safe ways to write there.
 
 paths    every path under a home
+finding  which home is meant where nobody names one
 checks   what can be no home
 access   who may read and write it
 files    writes that survive a kill, reads without trust

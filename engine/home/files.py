@@ -17,8 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from engine.errors import HomeError
 
 WRITERS = 8  # files that wait for the disk side by side
@@ -154,6 +152,9 @@ def publish_folder(
     `<final>.<uuid>.tmp` until it is synced and renamed, so a killed builder leaves nothing that counts. With `resume`
     the newest such folder is handed to `build` as it was left; else it is empty.
     """
+    # Only now, because hardly a command makes a folder, and every one of them imports this file.
+    from filelock import FileLock
+
     final.parent.mkdir(parents=True, exist_ok=True)
     # The lock's file stays: if it were removed, two builders could hold two locks of one name.
     with FileLock(final.with_name(final.name + ".lock")):

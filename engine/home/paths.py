@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.errors import HomeError
 from engine.home.checks import check_kinds, check_names, check_root, expand_folder, make_folders
 from engine.home.files import read_json, sync_path
+from engine.home.finding import usual_root
 
 # As we write them: int() takes other digits too, and the store no number of any length.
 NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -302,6 +303,19 @@ class Home:
         """What a person wrote about an experiment: tags and a note."""
         return self.experiment(name) / "notes.json"
 
+    @property
+    def notices_root(self) -> Path:
+        """Who is to be told when an experiment ends: a file for each, and one for how the last telling went."""
+        return self.root / "notices"
+
+    def notice(self, name: str) -> Path:
+        """Who waits to be told of an experiment's end; an address may be a secret."""
+        return self.notices_root / f"{name}.json"
+
+    def told_notice(self, name: str) -> Path:
+        """How the last telling of an experiment's end went. No experiment's name holds a dot."""
+        return self.notices_root / f"{name}.told.json"
+
     def pins(self, name: str) -> Path:
         """What rests on an experiment's numbers elsewhere: a file for each frozen table and archive."""
         return self.experiment(name) / "pins"
@@ -351,11 +365,12 @@ def is_own_name(text: str) -> bool:
 
 
 def open_home(root: str | Path | None = None, *, create: bool = False, required: bool = True) -> Home:
-    """Return the home at `root`, else at XP_HOME, else ./.xp; the cache at XP_CACHE, else inside it; `~` is expanded.
+    """Return the home at `root`, else at XP_HOME, else `.xp` here or in the nearest folder above, else ./.xp.
 
+    The cache is at XP_CACHE, else inside it; `~` is expanded.
     Raises HomeError when it is none, cannot be made, or does not exist (unless it is not `required`).
     """
-    folder = expand_folder(root or os.environ.get("XP_HOME") or ".xp")
+    folder = expand_folder(root or usual_root())
     home = Home(folder, expand_folder(os.environ.get("XP_CACHE") or folder / "cache"))
     check_names(home.root, home.cache)
     check_root(home.root)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from engine.errors import DataError, MissingData
+from engine.errors import DataError, MissingData, near_words
 from engine.home.files import read_object, write_atomic
 from engine.inputs.archive import stream_digests
 from engine.inputs.folders import ImageFile, find_images, name_place
@@ -155,10 +155,12 @@ def resolve_path(text: str, word: str, what: str, fix: str) -> Path:
     for name in re.findall(r"\$\{(\w+)\}|\$(\w+)", text):
         variable = name[0] or name[1]
         if variable not in os.environ:
+            near = near_words(variable, tuple(sorted(os.environ)))
+            is_slip = f"did you mean ${{{near[0]}}}? Else " if near else ""
             raise MissingData(
                 f"{word} is {text}, and the variable {variable} is not set",
                 where=word,
-                fix=f"export {variable}={what}, or write the {what.lower()} into {word} (--set {word}={what})",
+                fix=f"{is_slip}export {variable}={what}, or write the {what.lower()} into {word} (--set {word}={what})",
             )
     path = Path(os.path.expandvars(text)).expanduser().absolute()
     if not path.exists():

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.errors import DataError
-from engine.inputs.boxes import match_boxes, resolve_boxes
 from engine.inputs.content import data_counts
 from engine.inputs.hub import hub_warnings
 from engine.inputs.looks import spec_look_warnings
@@ -46,6 +45,14 @@ def absent_inputs(spec: Spec) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
+def names_weights(spec: Spec) -> bool:
+    """Whether a spec names weights that are here or another run: of them it may be known what they have seen."""
+    cells = [cell.settings for cell in expand_cells(spec)]
+    files = (weights_file(network.weights) for settings in cells for _, network in settings.networks)
+    runs = (teacher.run for settings in cells for _, teacher in settings.teachers)
+    return any(file is not None and file.is_file() for file in files) or any(runs)
+
+
 def _images_key(data: Data) -> str:
     return data.model_dump_json(include=IMAGE_WORDS)
 
@@ -71,6 +78,9 @@ def _absent_boxes(data: Data, *, are_images_here: bool) -> Iterator[str]:
     """Yield what is wrong with boxes; whether they are of these images is asked where those are here."""
     if data.boxes is None:
         return
+    # Only now: their readers take time to import, and hardly a spec has boxes.
+    from engine.inputs.boxes import match_boxes, resolve_boxes
+
     try:
         resolve_boxes(data)
         if are_images_here:

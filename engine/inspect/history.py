@@ -14,7 +14,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from engine.analysis.snapshot import one_snapshot
-from engine.errors import HomeError, QueryError, XpError, closest_hint
+from engine.errors import HomeError, QueryError, XpError
 from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.schedule.lookup import list_runs
@@ -22,6 +22,7 @@ from engine.schedule.submit import list_changes
 from engine.spec.dotted import flatten_settings
 from engine.spec.identity import canonical_json
 from engine.spec.job_kinds import final_network
+from engine.spec.synonyms import hint_word
 
 METRIC = "test_top1"
 Place = tuple[str, str, int]
@@ -147,4 +148,4 @@ def _figures(home: Home, records: Sequence[Mapping[str, Any]], metric: str) -> d
 def _refuse_unknown(rows: Sequence[Mapping[str, Any]], metric: str) -> None:
     names = [row["name"] for row in rows]
     if names:
-        raise XpError(f"no job of it logged {metric!r}", where="--metric", fix=closest_hint(metric, names))
+        raise XpError(f"no job of it logged {metric!r}", where="--metric", fix=hint_word(metric, names))

@@ -16,6 +16,7 @@ from engine.home.files import read_object
 from engine.home.notes import Notes, read_notes
 from engine.home.paths import Home
 from engine.schedule.lookup import list_runs, name_jobs
+from engine.spec.synonyms import hint_word
 from store.metrics import METRICS
 from store.queue import ExperimentRow, JobRow, Queue, RunRow
 
@@ -119,7 +120,7 @@ def list_run_lines(home: Home, experiment: str, metrics: Sequence[str] | None = 
     for metric in metrics:
         if metric not in METRICS and metric not in logged:
             known = {*METRICS, *logged}
-            raise XpError(f"there is no metric {metric!r}", where="--metric", fix=closest_hint(metric, known))
+            raise XpError(f"there is no metric {metric!r}", where="--metric", fix=hint_word(metric, known))
     with Queue.open_readonly(home.queue_db) as queue:
         states = {row.run: row for row in queue.experiment_rows(experiment)}
     figures = _figures(home, experiment, metrics, logged)

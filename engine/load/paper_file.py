@@ -14,6 +14,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from engine.errors import Problem, SpecError, closest_hint
+from engine.home.files import read_regular
+from engine.home.limits import limits
 from engine.load.excerpts import showing_places
 from engine.load.messages import explain_error, key_fix
 from engine.load.overlays import REPLACE, check_replace
@@ -44,10 +46,16 @@ class LoadedPaper:
 
 
 def is_paper(file: Path) -> bool:
-    """Whether a file is a paper's; one that cannot be read is none, and whoever takes it for a spec says why."""
+    """Whether a file is a paper's; one that cannot be read is none, and whoever takes it for a spec says why.
+
+    A pipe is none: it can be read once only, and a paper's specs lie beside its file.
+    """
     try:
-        return FIRST_KEY in read_document(file).tree
-    except SpecError:
+        # Without the word, as in most specs, nothing has to be parsed twice; behind a backslash it may be spelt out.
+        raw = read_regular(file, limits().yaml_bytes)
+        may_be = FIRST_KEY.encode() in raw or b"\\" in raw
+        return may_be and FIRST_KEY in read_document(file).tree
+    except (OSError, ValueError, SpecError):
         return False
 
 

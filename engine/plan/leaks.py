@@ -14,19 +14,16 @@ from engine.home.paths import Home, open_home
 from engine.inputs.leaks import LeakError
 from engine.plan import make_plan
 from engine.plan.teacher_run import WHERE as RUN_WORD
-from engine.spec import Spec, weights_file
-from engine.spec.cells import expand_cells
+from engine.spec import Spec
 
 
 def find_leaks(spec: Spec, home: Home | None) -> tuple[LeakError | None, Sequence[str]]:
     """Return why a plan of `spec` is refused for what its weights have seen, and what it warns of.
 
-    Nothing is planned, and no image is read, unless the spec names weights that are here or another run. A run that is
-    not here is a warning, as it may be in another home; what else a plan refuses is for the plan to say. Without a home
-    the headers of the files are all that is known of them.
+    To be asked of a spec that names weights that are here or another run (`names_weights`, inputs/missing.py). A run
+    that is not here is a warning, as it may be in another home; what else a plan refuses is for the plan to say.
+    Without a home the headers of the files are all that is known of them.
     """
-    if not _names_weights(spec):
-        return None, ()
     if home is not None:
         return _ask_plan(spec, home)
     with TemporaryDirectory(prefix="xp-") as folder:
@@ -40,10 +37,3 @@ def _ask_plan(spec: Spec, home: Home) -> tuple[LeakError | None, Sequence[str]]:
         return error, ()
     except XpError as error:
         return None, (str(error),) if error.where == RUN_WORD else ()
-
-
-def _names_weights(spec: Spec) -> bool:
-    cells = [cell.settings for cell in expand_cells(spec)]
-    files = (weights_file(network.weights) for settings in cells for _, network in settings.networks)
-    runs = (teacher.run for settings in cells for _, teacher in settings.teachers)
-    return any(file is not None and file.is_file() for file in files) or any(runs)

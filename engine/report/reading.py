@@ -11,11 +11,12 @@ from engine.analysis.factorial import read_factorials
 from engine.analysis.snapshot import Snapshot
 from engine.analysis.trainings import read_trainings
 from engine.core.distill.answers import ANSWERS_FILE
-from engine.errors import QueryError, closest_hint
+from engine.errors import QueryError
 from engine.home.commits import Damage, find_artifact_damage
 from engine.report.changes import compare_baseline
 from engine.report.page import SECTIONS, Page, make_page
 from engine.report.sheet import ReportRows, Sheet
+from engine.spec.synonyms import hint_word
 from engine.verify.certificate import read_certificates
 from store.metrics import METRICS
 
@@ -41,7 +42,7 @@ def check_columns(columns: Sequence[str]) -> None:
     """Raise QueryError for a column that is no metric, with the nearest that is."""
     for name in columns:
         if name not in METRICS:
-            raise QueryError(f"there is no metric {name!r}", where="--columns", fix=closest_hint(name, METRICS))
+            raise QueryError(f"there is no metric {name!r}", where="--columns", fix=hint_word(name, METRICS))
 
 
 def read_rows(snapshot: Snapshot, name: str) -> ReportRows:

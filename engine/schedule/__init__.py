@@ -2,6 +2,7 @@
 
 submit  a plan -> job folders, a record, rows in the queue
 lookup  what an id that a person typed may mean
+notices  who is to be told when an experiment ends
 orders  cancel, pause, resume, retry, priority
 given   orders as they are kept, for a queue that is made anew
 slot_marks  the GPUs that are shut out, and those under suspicion

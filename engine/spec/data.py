@@ -185,7 +185,7 @@ class Data(Model):
         description="Class folders to use, in the order of their labels; null takes all.",
         examples=[["n01440764", "n02102040"]],
     )
-    augment: Augment = Field(Augment(), description="What a training view may do to an image.")
+    augment: Augment = Field(Augment.model_construct(), description="What a training view may do to an image.")
     # 224 of 256 pixels, the usual evaluation on ImageNet.
     crop_share: Annotated[float, ranged(gt=0.0, le=1.0)] = Field(
         0.875, description="Share of the short side that evaluation looks at, in the middle.", examples=[0.875]

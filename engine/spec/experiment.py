@@ -44,14 +44,14 @@ class Settings(Model):
     student: Student = Field(description="The network that is trained and reported.")
     teacher: Teacher | None = Field(None, description="The network that the student learns from; null is none.")
     distill: Distill = Field(Distill(), description="How the student learns from its teacher.")
-    train: Train = Field(Train(), description="How the student is trained.")
+    train: Train = Field(Train.model_construct(), description="How the student is trained.")
     prune: Prune | None = Field(None, description="How much of the trained student is taken away; null is nothing.")
     quantize: Quantize | None = Field(
         None, json_schema_extra=LATER, description="The trained (and pruned) network in 8-bit numbers on the CPU; null "
         "leaves it as it is.",
     )  # fmt: skip
-    measure: Measure = Field(Measure(), description="How speed and memory of inference are measured.")
-    explain: Explain = Field(Explain(), description="Maps of where the network looks.")
+    measure: Measure = Field(Measure.model_construct(), description="How speed and memory of inference are measured.")
+    explain: Explain = Field(Explain.model_construct(), description="Maps of where the network looks.")
     resources: Resources = Field(Resources(), json_schema_extra=ASIDE, description="What a job may use.")
 
     @model_validator(mode="after")
@@ -198,7 +198,7 @@ class Spec(Settings):
         examples=[{"data.split": ["60/20/20", "80/10/10"]}],
     )
     claims: list[Claim] = Field([], description="What is expected beforehand, for xp check to decide.")
-    report: ReportLook = Field(ReportLook(), description="How the report looks; no part of any id.")
+    report: ReportLook = Field(ReportLook.model_construct(), description="How the report looks; no part of any id.")
 
     _cells: tuple[Settings, ...] = PrivateAttr(())
     _doubts: tuple[str, ...] = PrivateAttr(())

@@ -133,7 +133,7 @@ class Network(Model):
         "convolutional; null takes timm's.",
         examples=[[7, 7, 14, 7]],
     )
-    attention: Attention = Field(WindowAttention(), description="The attention of a tiny_vit.")
+    attention: Attention = Field(WindowAttention.model_construct(), description="The attention of a tiny_vit.")
     padding: Literal["mask", "timm"] = Field(
         "mask", description="Whether windows mask the padding at the border, or attend to it as timm does.",
         examples=["mask"],

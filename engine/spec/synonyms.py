@@ -189,8 +189,15 @@ _OTHERS: Mapping[str, str] = {
     "onnxruntime": "ort onnx",
     "torchao": "pt2e torch pytorch",
 }  # fmt: skip
-SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    other: tuple(ours for ours, others in _OTHERS.items() if other in others.split())
-    for others in _OTHERS.values()
-    for other in others.split()
-}
+
+
+def _turn(words: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return ours by what others call it; each word is looked at once, since every start of a command does this."""
+    found: dict[str, tuple[str, ...]] = {}
+    for ours, others in words.items():
+        for other in dict.fromkeys(others.split()):
+            found[other] = (*found.get(other, ()), ours)
+    return found
+
+
+SYNONYMS: Mapping[str, tuple[str, ...]] = _turn(_OTHERS)

@@ -49,7 +49,7 @@ def test_check_says_the_claim_its_numbers_and_ends_with_4_when_refuted(
     assert lines[1] == f"  tested: test_top1 of b {expect} than of a"
     assert lines[2].startswith("  test_top1 of b - a: +")
     assert f"n=3; expected {expect}" in lines[2]
-    assert f"1 {verdict}" in answer.stderr
+    assert f"1 {verdict}" in lines[-1]
 
 
 def test_unfair_pair_is_a_short_table_and_a_footnote_with_anyway(home: Path) -> None:

@@ -78,6 +78,7 @@ def test_what_is_absent_is_a_warning_with_its_file(spec: Path, monkeypatch: pyte
 
 def test_each_warning_is_told_once(spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.inputs.missing.absent_inputs", lambda _: ["it looks small", "no images"])
+    monkeypatch.setattr("engine.inputs.missing.names_weights", lambda _: True)
     monkeypatch.setattr("engine.plan.leaks.find_leaks", lambda *_: (None, ("it looks small", "unknown")))
     told = ("it looks small", "no images", "unknown")
     assert run("validate", spec).stderr == "".join(f"warning: {spec}: {line}\n" for line in told)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli import submit
+from engine.cli import submitting
 from engine.errors import XpError
 from engine.home.files import write_json
 from engine.home.paths import Home
@@ -103,7 +103,7 @@ def test_who_stops_waiting_for_one_of_several_waits_for_no_other(home: Home, mon
         raise KeyboardInterrupt
 
     monkeypatch.setattr("engine.cli.progress.wait_for", interrupted)
-    assert submit._wait_all(home, ["one", "two"]) == submit.INTERRUPTED
+    assert submitting.wait_all(home, ["one", "two"]) == submitting.INTERRUPTED
     assert asked == ["one"]
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
 from engine.spec import Settings, Spec
 from engine.spec.cells import expand_cells
+from engine.spec.data import Augment
+from engine.spec.experiment import ReportLook
+from engine.spec.network import WindowAttention
+from engine.spec.training import Explain, Measure, Train
 
 TEACHER: dict[str, Any] = {"arch": "timm/resnet18", "train": {"epochs": 2}}
 CLAIM: dict[str, Any] = {"id": "c", "text": "t", "metric": "m", "arm": "b", "against": "a", "expect": "less"}
@@ -35,6 +39,15 @@ def refused(**words: Any) -> tuple[str, str]:
 
 def matched(**reference: Any) -> dict[str, Any]:
     return {"temperature": {"match": "entropy", "reference": {**TEACHER, **reference}}}
+
+
+@pytest.mark.parametrize("model", [Augment, WindowAttention, Train, Measure, Explain, ReportLook])
+def test_a_default_made_without_its_checks_is_what_they_give(model: type[BaseModel]) -> None:
+    """Their checks take time to make, at every start; so no default of theirs may be one that a check changes."""
+    unchecked, checked = model.model_construct(), model()
+    assert unchecked == checked
+    assert unchecked.model_dump() == checked.model_dump()
+    assert unchecked.model_fields_set == checked.model_fields_set == set()
 
 
 # Mixing ---------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ loop      class Scheduler: one turn of the loop
 tracks   what is known of one attempt that runs; how long it waits for what
 gpu_watch  which GPUs get no more jobs, by how attempts end on them
 publish   collecting into the results beside the loop
+tell      who is told of an experiment's end
 rebuild   the queue made anew from experiments/ and jobs/
 vanish    a home that is deleted while it is worked on, or goes away for a while
 serve     run_worker: lock, loop, and the last look before leaving

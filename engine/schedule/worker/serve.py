@@ -21,6 +21,7 @@ from engine.schedule.worker.lock import cannot_write, sign_in, sign_out, take_lo
 from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.publish import Collect, Publisher
 from engine.schedule.worker.rebuild import heal_queue, make_queue
+from engine.schedule.worker.tell import Teller
 from engine.schedule.worker.tracks import Patience
 from engine.schedule.worker.vanish import AwayHome, HomeGuard, VanishedHome, wait_back
 from store.queue import Queue, QueueFault
@@ -61,6 +62,7 @@ def run_worker(
     has this home and we were told to stay (`until_idle` leaves it to the other and returns 0).
     """
     make = launcher or (lambda: make_launcher(home, read_executor(home), preload, slots or 1))
+    teller = Teller(home)
     with _stop_signals() as stopping:
         while True:
             is_away: AwayHome | None = None
@@ -69,7 +71,7 @@ def run_worker(
                 return _leave_to_other(home, until_idle)
             try:
                 between = collect_lazily if collect is run_collect else collect
-                _serve(home, make, Publisher(home, collect, between), patience, stopping, until_idle)
+                _serve(home, make, Publisher(home, collect, between), teller, patience, stopping, until_idle)
             except AwayHome as away:
                 is_away = away
             finally:
@@ -79,7 +81,7 @@ def run_worker(
                 # Nothing that was held open can be trusted: all is taken up anew, the lock too.
                 continue
             # Whoever submitted while we were leaving saw the lock held and started nobody: so look once more.
-            if stopping.is_set or not _has_work(home):
+            if stopping.is_set or not _has_work(home, teller):
                 return INTERRUPTED if stopping.is_set else 0
 
 
@@ -106,15 +108,16 @@ def _tell_other(home: Home) -> str:
     return f" (process {told['pid']} on {told['host']})" if {"pid", "host"} <= told.keys() else ""
 
 
-def _has_work(home: Home) -> bool:
+def _has_work(home: Home, teller: Teller) -> bool:
     with Queue.open_readonly(home.queue_db) as queue:
-        return queue.has_work()
+        return queue.has_work() or teller.is_due(queue)
 
 
 def _serve(
     home: Home,
     make: Callable[[], Launcher],
     publisher: Publisher,
+    teller: Teller,
     patience: Patience | None,
     stopping: StopFlag,
     until_idle: bool,
@@ -133,7 +136,9 @@ def _serve(
                 guard.check()
                 try:
                     scheduler.turn()
-                    if until_idle and scheduler.is_idle():
+                    is_leaving = until_idle and scheduler.is_idle()
+                    teller.turn(queue, is_last=is_leaving)
+                    if is_leaving:
                         break
                     scheduler.rest([stopping.bell])
                 except (OSError, QueueFault) as error:
@@ -144,6 +149,8 @@ def _serve(
         launcher.close()
         # When asked to end, somebody waits for us; the next collection sees all of it anyway.
         publisher.finish(is_last=not stopping.is_set and guard.is_there())
+        if not stopping.is_set:
+            teller.finish()
         guard.close()
         sign_out(home)
 
