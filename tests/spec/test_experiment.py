@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 from engine.spec import Settings, Spec
 from engine.spec.cells import expand_cells
 from engine.spec.data import Augment
-from engine.spec.experiment import Explain, Measure, ReportLook, Train
+from engine.spec.experiment import ReportLook
 from engine.spec.network import WindowAttention
+from engine.spec.training import Explain, Measure, Train
 
 TEACHER: dict[str, Any] = {"arch": "timm/resnet18", "train": {"epochs": 2}}
 CLAIM: dict[str, Any] = {"id": "c", "text": "t", "metric": "m", "arm": "b", "against": "a", "expect": "less"}
