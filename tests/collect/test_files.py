@@ -40,7 +40,7 @@ def test_record_becomes_rows_of_four_tables(tmp_path: Path) -> None:
     assert tables["experiments"] == [
         {
             "experiment": "one", "title": "T", "baseline": "a", "spec": {"name": "one"},
-            "submitted_at": "1970-01-01 00:00:00", "submission": 12,
+            "submitted_at": "1970-01-01 00:00:00", "submission": 12, "imported": None,
         }
     ]  # fmt: skip
     assert tables["claims"] == [{"id": "k", "arm": "a", "claim": "k", "experiment": "one"}]

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from engine.analysis.compare import compare_arms
+from engine.archive import make_archive, verify_archive
+from engine.archive.rerun import Asked
 from engine.collect import collect, rebuild
 from engine.errors import DataError, HomeError, QueryError
 from engine.exchange.importing import READERS, Imported, Wish, import_runs
@@ -118,6 +120,26 @@ def test_housekeeping_knows_them(home: Home) -> None:
     undo(home)
     collect(home)
     assert [line.state for line in list_run_lines(home, "cifar")] == ["done"] * 4
+
+
+def test_runs_are_listed_with_what_they_logged(brought: Brought) -> None:
+    lines = list_run_lines(brought[0], "cifar")
+    assert lines[0].figures == {"odd": 2.0, "val_acc": 0.875}
+    assert lines[1].figures == {"odd": None, "val_acc": 0.885}
+    assert list_run_lines(brought[0], "old", ["val_top1", "val_acc"])[0].figures == {
+        "val_top1": 0.875,
+        "val_acc": 0.875,
+    }
+
+
+@pytest.mark.slow
+def test_archive_of_them_holds_and_cannot_be_run_again(brought: Brought, tmp_path: Path) -> None:
+    file, told = tmp_path / "cifar.zip", list[str]()
+    make_archive(brought[0], ["cifar"], file)
+    found = verify_archive(file, told.append, Asked(["1"], []))
+    assert found.holds
+    assert found.is_short
+    assert "cifar was imported from another tool: its runs can be done again by that alone" in told
 
 
 def test_comparisons_are_refused_and_footnoted(brought: Brought) -> None:
