@@ -68,10 +68,10 @@ def curves(
     """
     with _open(home, format) as snapshot:
         names = _check_names(snapshot, experiments)
-        known = {row["name"] for name in names for row in snapshot.ask("serve_curve_names", name=name)}
+        known = {row["name"] for row in snapshot.ask("api_curve_names", names=names)}
         if metric not in known:
             fix = closest_hint(metric, known) if known else "wait until a training has logged an epoch"
-            what = f"no training of {', '.join(names)} has logged {metric!r} by epoch"
+            what = f"no training of {', '.join(names)} has logged {metric!r}"
             raise QueryError(what, where="xp.curves", fix=fix)
         return _take(snapshot, "api_curves", {"names": names, "metric": metric}, format)
 
