@@ -55,12 +55,10 @@ def install(python: str, wheel: Path, folder: Path) -> Path:
     subprocess.run([python, "-m", "venv", str(folder)], check=True, capture_output=True)
     own = str(folder / "bin" / "python")
     lent = subprocess.run([python, "-c", LENDS], capture_output=True, text=True, check=True).stdout.strip()
-    if lent:
-        site = subprocess.run([own, "-c", LENDS.replace("if u.find_spec('timm') else ''", "")],
-                              capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
-        (Path(site) / "lent.pth").write_text(lent + "\n")
     about = ["--no-deps"] if lent else []
     subprocess.run([own, "-m", "pip", "install", "-q", *about, str(wheel)], check=True, capture_output=True)
+    if lent:  # afterwards: pip would take an xp that lies among them for this one
+        (folder / "lib" / Path(lent).parent.name / "site-packages" / "lent.pth").write_text(lent)
     return folder / "bin"
 
 
