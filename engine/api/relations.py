@@ -22,7 +22,7 @@ Rows = list[dict[str, Any]]
 Table = Any
 """A pandas.DataFrame, a pyarrow.Table or rows, by the format that was asked for."""
 PACKAGES = {"pandas": "pandas", "arrow": "pyarrow", "rows": ""}
-PLACES = ("experiment", "arm", "cell", "seed", "run")
+PLACES = ("experiment", "arm", "cell", "seed", "split", "run", "state")
 ROWS = 10_000
 
 
@@ -35,7 +35,7 @@ def results(
 ) -> Table:
     """Return a row for each run of the experiments, with arm, cell, seed and its figures, all taken in first.
 
-    Figures are `metrics`, by default those that any of these runs has, in the units of `xp explain METRIC`: accuracies
+    Figures are `metrics`, by default all that any of these runs has, in the units of `xp explain METRIC`: accuracies
     are fractions. A figure that a run lacks is null. Raises QueryError for an unknown experiment or metric.
     """
     for name in metrics or ():
@@ -44,9 +44,9 @@ def results(
     with _open(home, format) as snapshot:
         values = {"names": _check_names(snapshot, experiments)}
         rows = snapshot.ask("api_results", **values)
-        held = [name for name in METRICS if any(row[name] is not None for row in rows)]
-        places = [name for name in (rows[0] if rows else PLACES) if name not in METRICS]
-        return _take(snapshot, "api_results", values, format, [*places, *(held if metrics is None else metrics)])
+        held = [name for name in (rows[0] if rows else ()) if any(row[name] is not None for row in rows)]
+        told = [name for name in held if name not in PLACES] if metrics is None else metrics
+        return _take(snapshot, "api_results", values, format, [*PLACES, *told])
 
 
 def cells(experiments: str | Sequence[str], home: AnyHome = None, *, format: Format = "pandas") -> Table:
@@ -68,10 +68,10 @@ def curves(
     """
     with _open(home, format) as snapshot:
         names = _check_names(snapshot, experiments)
-        known = {row["name"] for name in names for row in snapshot.ask("serve_curve_names", name=name)}
+        known = {row["name"] for row in snapshot.ask("api_curve_names", names=names)}
         if metric not in known:
             fix = closest_hint(metric, known) if known else "wait until a training has logged an epoch"
-            what = f"no training of {', '.join(names)} has logged {metric!r} by epoch"
+            what = f"no training of {', '.join(names)} has logged {metric!r}"
             raise QueryError(what, where="xp.curves", fix=fix)
         return _take(snapshot, "api_curves", {"names": names, "metric": metric}, format)
 

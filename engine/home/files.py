@@ -124,7 +124,7 @@ def read_json(path: Path) -> Any:
 
 def read_object(path: Path) -> dict[str, Any] | None:
     """Return the JSON object in a file, or None when there is none that can be read: absent, torn, something else."""
-    return _parse_object(path, -1)
+    return _read_object(path, -1)
 
 
 SMALL = 1 << 20  # bytes: no file that one attempt has about itself comes near it
@@ -132,13 +132,21 @@ SMALL = 1 << 20  # bytes: no file that one attempt has about itself comes near i
 
 def read_small(path: Path) -> dict[str, Any] | None:
     """Return what `read_object` does of a file that is small where it is whole; None for a larger one too."""
-    return _parse_object(path, SMALL)
+    return _read_object(path, SMALL)
 
 
-def _parse_object(path: Path, most: int) -> dict[str, Any] | None:
+def _read_object(path: Path, most: int) -> dict[str, Any] | None:
     try:
-        found = json.loads(read_regular(path, most))
-    except (OSError, ValueError, RecursionError):
+        return parse_object(read_regular(path, most))
+    except (OSError, ValueError):
+        return None
+
+
+def parse_object(text: str | bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, None for what is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

@@ -26,7 +26,7 @@ def test_a_row_for_each_run_with_the_figures_that_any_has(results: Home) -> None
 def test_several_experiments_come_in_the_order_asked(results: Home) -> None:
     rows = api.results(["more", "paper"], results.root, metrics=["val_loss", "infer_energy"], format="rows")
     assert [row["experiment"] for row in rows] == ["more"] + ["paper"] * 9
-    assert list(rows[0])[-2:] == ["val_loss", "infer_energy"]
+    assert list(rows[0])[-3:] == ["state", "val_loss", "infer_energy"]
 
 
 def test_cells_have_mean_and_interval(results: Home) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,10 @@ def choose(home: Home, needed: Container[str], in_cache: Container[str] | None, 
         if folder.job not in needed:
             if _is_old(_changed_at(folder), wish):
                 yield job_entry(home, folder, ledger)
-        elif _is_settled(folder) and _is_old(_age_of(folder.result), wish):
-            for path in _spare_checkpoints(folder, wish.keep_checkpoints):
+            continue
+        attempts = folder.attempts()
+        if _is_settled(folder, attempts) and _is_old(_age_of(folder.result), wish):
+            for path in _spare_checkpoints(attempts, wish.keep_checkpoints):
                 yield _entry(home, "checkpoints", path, ledger)
     if in_cache is not None:
         yield from _spare_cache(home, in_cache, wish, ledger)
@@ -75,16 +77,16 @@ def _cache_entry(home: Home, kind: str, path: Path, ledger: Ledger) -> Entry:
     return Entry(kind=kind, place="cache", path=path.relative_to(home.cache).as_posix(), bytes=ledger.count(path))
 
 
-def _is_settled(folder: JobFolder) -> bool:
+def _is_settled(folder: JobFolder, attempts: Sequence[AttemptFolder]) -> bool:
     """Whether a job is done and none of its attempts is left that might still write."""
     if not folder.result.exists():
         return False
     winner = (read_object(folder.result) or {}).get("attempt")
-    return not any(may_live(one) for one in folder.attempts() if one.number != winner)
+    return not any(may_live(one) for one in attempts if one.number != winner)
 
 
-def _spare_checkpoints(folder: JobFolder, keep: int) -> Iterator[Path]:
-    attempts = [one for one in folder.attempts() if one.checkpoints.is_dir() and not one.checkpoints.is_symlink()]
+def _spare_checkpoints(attempts: Sequence[AttemptFolder], keep: int) -> Iterator[Path]:
+    attempts = [one for one in attempts if one.checkpoints.is_dir() and not one.checkpoints.is_symlink()]
     if not keep:
         yield from (one.checkpoints for one in attempts)
         return

@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.errors import HomeError
 from engine.home.control_files import read_handle
-from engine.home.files import read_object, read_regular
+from engine.home.files import parse_object, read_object, read_regular
 from engine.home.paths import OWN_NAME, AttemptFolder, Home, JobFolder
 from engine.home.pins import Pin, read_pins
 from engine.home.records import jobs_of, read_record, record_problem
@@ -102,9 +102,10 @@ def _follow(home: Home, ahead: list[str], needed: dict[str, str], digests: set[s
 
 def _made_from(folder: JobFolder, digests: set[str]) -> set[str]:
     """Return the jobs that a job's spec and details name, and note the sha256 of files that they name."""
-    needs = (read_object(folder.spec) or {}).get("needs")
+    spec, details = _text(folder.spec), _text(folder.details)
+    needs = (parse_object(spec) or {}).get("needs")
     found = set(map(str, needs.values())) if isinstance(needs, dict) else set()
-    for text in (_text(folder.spec), _text(folder.details)):
+    for text in (spec, details):
         digests.update(DIGEST.findall(text))
         found.update(IN_JOBS.findall(text))
     return {name for name in found if OWN_NAME.fullmatch(name)}
