@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
 
-.PHONY: paper-small demo test test-slow docs docs-shown chaos mutants simulate check format bench gpu peers lock locked audit fuzz clean
+.PHONY: paper-small demo test test-slow cluster docs docs-shown chaos mutants simulate check format bench gpu peers lock locked audit fuzz clean
 
 demo: $(SETUP)
 	$(BIN)/xp submit specs/quickstart.yaml --wait
@@ -24,6 +24,12 @@ test: $(SETUP)
 
 test-slow: $(SETUP)
 	$(BIN)/python -m pytest -q -m slow
+
+# a real Slurm of two nodes on this machine; installs it where that can be done, skips with a reason where not
+cluster: $(SETUP)
+	command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null \
+		|| apt-get install -y -q --no-install-recommends slurm-wlm slurmctld slurmd munge slurm-client
+	$(BIN)/python -m pytest -q -rs -m cluster tests/cluster
 
 chaos: $(SETUP)
 	$(BIN)/python -m pytest -q -s -m chaos

@@ -22,6 +22,7 @@ SCRIPTS = (
     "feeding",
     "training",
     "scheduler",
+    "cluster",
     "orders",
     "checkpoint",
     "distillation",

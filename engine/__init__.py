@@ -20,6 +20,7 @@ Each room's docstring is its map; a room imports only rooms above it here, and t
     verify     whether kills change the bits here; cached targets asked again
     report     pages and figures
     archive    experiments in one file, and whether such a file holds
+    exchange   runs of other tools in, ours out
     serve      the dashboard
     api        the same for notebooks: `import xp`
     cli        a terminal

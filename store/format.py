@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -52,10 +52,22 @@ def _cut(text: str) -> str:
 
 
 def _csv(result: QueryResult) -> str:
+    return csv_head(result.columns) + csv_rows(result.rows)
+
+
+def csv_head(columns: Sequence[str]) -> str:
+    """Return the first line of CSV."""
+    return _csv_lines([columns])
+
+
+def csv_rows(rows: Iterable[Sequence[Any]]) -> str:
+    """Return the lines of rows; nulls are empty."""
+    return _csv_lines([["" if value is None else _exact(value) for value in row] for row in rows])
+
+
+def _csv_lines(lines: Iterable[Sequence[Any]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(result.columns)
-    writer.writerows([["" if value is None else _exact(value) for value in row] for row in result.rows])
+    csv.writer(out, lineterminator="\n").writerows(lines)
     return out.getvalue()
 
 

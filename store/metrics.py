@@ -17,6 +17,7 @@ Better = Literal["higher", "lower", "neither"]
 Measured = Literal["per_seed", "once"]
 Images = Literal["test", "any", "none"]
 HERE = "store/metrics.py"
+TIMED_UNITS = ("images/s", "s", "ms")
 
 
 class UnknownMetric(StoreError):
@@ -61,6 +62,15 @@ class Metric:
     def is_of_predictions(self) -> bool:
         """Whether it is counted from what the network says of each test image, which the store keeps."""
         return self.source == "series['test_top1']"
+
+    @property
+    def is_timed_apart(self) -> bool:
+        """A time or a speed that each job takes of its own work, whenever that is.
+
+        What else the machine did at the time is in it, and no seed or round has it side by side with another arm's: it
+        is told and never judged. What measuring jobs time is taken in turns.
+        """
+        return self.measured == "per_seed" and self.unit in TIMED_UNITS
 
     @property
     def logged(self) -> tuple[str, ...]:

@@ -39,7 +39,8 @@ create table raw.run_jobs (experiment varchar, run varchar, job varchar, role va
 -- Files that are not as they were written: what they told of an experiment or a job is left out everywhere else.
 create table damaged (experiment varchar, job varchar, file varchar, what varchar);
 create table experiments (
-    experiment varchar, title varchar, baseline varchar, spec json, submitted_at timestamp, submission integer
+    experiment varchar, title varchar, baseline varchar, spec json, submitted_at timestamp, submission integer,
+    imported varchar
 );
 create table claims (
     experiment varchar, claim varchar, text varchar, metric varchar, arm varchar, against varchar, expect varchar,

@@ -145,6 +145,7 @@ RELATIONS: Mapping[str, Relation] = {
             "spec": "The spec with all it extends and all defaults, as JSON.",
             "submitted_at": "When it was submitted (UTC).",
             "submission": "Which submission of that name it is, from 1.",
+            "imported": "The tool whose runs these are (`xp import`); null for what xp ran itself.",
         },
         "select experiment, title, submitted_at from experiments",
     ),

@@ -2,7 +2,7 @@
 
 A claim is decided by the one interval that a comparison has, p after Holm over all claims: over common seeds, and of
 test accuracy over seeds and test images together. Fewer than three seeds decide nothing about accuracy, and one alone
-nothing at all, because the luck of a seed is unknown.
+nothing at all, because the luck of a seed is unknown. What was not timed side by side decides nothing, either.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from engine.analysis.compare import ONE_MEASUREMENT, ONE_TRAINING, Comparison, compare_arms
+from engine.analysis.compare import ONE_MEASUREMENT, Comparison, compare_arms
 from engine.analysis.controls import control_notes, read_settings
 from engine.analysis.crossed import LEAST_SEEDS
 from engine.analysis.fairness import apart_text, footnote_text
 from engine.analysis.power import ALPHA, design_of
 from engine.analysis.sentences import say
 from engine.analysis.snapshot import Snapshot, one_snapshot
-from engine.analysis.speeds import NO_COMMON, ONE_NETWORK, TELL_MORE
+from engine.analysis.speeds import TELL_MORE
 from engine.analysis.statistics import holm, p_of
 from engine.analysis.trainings import unknown_text
 from engine.errors import QueryError
@@ -175,8 +175,8 @@ def _what_is_missing(claim: Claim, comparison: Comparison) -> str:
     n, std = comparison.difference.n, comparison.difference.std
     design = design_of(comparison.difference, comparison.tests)
     if comparison.untested == ONE_MEASUREMENT:
-        return say("in_every_run", why=comparison.untested)
-    if comparison.untested in (ONE_TRAINING, ONE_NETWORK, NO_COMMON):
+        return say("measured_once", why=comparison.untested)
+    if comparison.is_hopeless:
         return comparison.untested
     if comparison.speed is not None:
         return say("rounds_silent", n=n, of=comparison.speed.of, more=TELL_MORE[comparison.speed.of])

@@ -10,11 +10,11 @@ import numpy as np
 
 from engine.analysis.crossed import LEAST_SEEDS, agreeing_interval, crossed_interval
 from engine.analysis.fairness import Fairness, Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
-from engine.analysis.held import family_of, how_it_ran
+from engine.analysis.held import how_it_ran
 from engine.analysis.power import design_of
 from engine.analysis.sentences import say
 from engine.analysis.snapshot import Row, Snapshot, one_snapshot
-from engine.analysis.speeds import NO_ROUNDS, SpeedRatio, compare_speeds
+from engine.analysis.speeds import NO_COMMON, NO_ROUNDS, ONE_NETWORK, SpeedRatio, compare_speeds
 from engine.analysis.statistics import (
     Interval,
     compare_images,
@@ -86,6 +86,11 @@ class Comparison:
     def is_exact(self) -> bool:
         """Whether it is the same for every seed; the pruned networks of seeds may be of unlike sizes."""
         return metric_of(self.metric).exact and not self.difference.std
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether no further seed lets the arms be told apart, as it is not seeds that are lacking."""
+        return metric_of(self.metric).is_timed_apart or self.untested in (ONE_TRAINING, ONE_NETWORK, NO_COMMON)
 
     @property
     def is_share(self) -> bool:
@@ -177,7 +182,8 @@ def _compare_cell(
     crossed, images, unlike = _compare_test_images(snapshot, pairs) if metric.images == "test" else (None, None, ())
     difference = agreeing_interval(crossed, over_seeds) if metric.is_of_predictions else over_seeds
     is_one = _is_one_training(pairs, metric)
-    difference = Interval(difference.mean, None, None, None, difference.n) if is_one else difference
+    if is_one or metric.is_timed_apart:
+        difference = Interval(difference.mean, None, None, None, difference.n)
     fairness = _judge_pairs(pairs, metric)
     unfair = {str(one): one for judged in fairness for one in judged.unfair} | {str(one): one for one in unlike}
     compared = Comparison(
@@ -189,11 +195,11 @@ def _compare_cell(
         smallest=None,
         factors=tuple(dict.fromkeys(name for judged in fairness for name in judged.factors)),
         unfair=tuple(sorted(unfair.values(), key=tell_first)),
-        untested=ONE_TRAINING if is_one else _why_untested(difference, len(one.keys() & two.keys())),
+        untested=_why_untested(metric, difference, len(one.keys() & two.keys()), is_one=is_one),
         unknown=_unknown_arms(snapshot, first[0], second[0]) if metric.images == "test" else (),
         left_out=tuple(f"{row['arm']} seed {row['seed']}" for row in (*first, *second) if not np.isfinite(row[name])),
         missing=tuple(missing),
-        notes=(*dict.fromkeys(note for judged in fairness for note in judged.notes), *_timing_notes(metric)),
+        notes=tuple(dict.fromkeys(note for judged in fairness for note in judged.notes)),
     )  # fmt: skip
     jobs = [[row["measure_job"] for row in side.values()] for side in (one, two)]
     return _compare_rounds(snapshot, compared, jobs) if metric.measured == "once" else compared
@@ -204,11 +210,6 @@ def _judge_pairs(pairs: Sequence[tuple[Row, Row]], metric: Metric) -> list[Fairn
     around = [(surround(a, metric), surround(b, metric)) for a, b in pairs]
     distinct = {repr(pair): pair for pair in around}
     return [judge_pair(*pair, metric.name) for pair in distinct.values()]
-
-
-def _timing_notes(metric: Metric) -> list[str]:
-    is_timed = metric.measured == "per_seed" and family_of(metric) in ("speed", "time")
-    return [say("not_beside", metric=metric.name)] if is_timed else []
 
 
 def _unknown_arms(snapshot: Snapshot, *runs: Row) -> tuple[str, ...]:
@@ -245,7 +246,11 @@ def _is_one_training(pairs: Sequence[tuple[Row, Row]], metric: Metric) -> bool:
     return is_sampled and all(a["final_job"] is not None and a["final_job"] == b["final_job"] for a, b in pairs)
 
 
-def _why_untested(difference: Interval, common: int) -> str:
+def _why_untested(metric: Metric, difference: Interval, common: int, *, is_one: bool) -> str:
+    if is_one:
+        return ONE_TRAINING
+    if metric.is_timed_apart:
+        return say("not_beside", metric=metric.name)
     if p_of(difference) is not None:
         return ""
     if difference.over == "images" and difference.n > 1:

@@ -37,6 +37,8 @@ TELLING = (
     "data.image_size", *(one.what for one in AROUND), "teacher", "train", "data",
 )  # fmt: skip
 MOST_SHOWN = 8
+IMPORTED = "imported.tool"  # of a run that another tool tells of
+UNKNOWN = "what was held equal"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Surroundings:
 def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_top1") -> Fairness:
     """Return what differs between two runs, and which of it makes comparing them on `metric` unfair or footnoted."""
     measured = metric_of(metric)
+    if IMPORTED in first.settings or IMPORTED in second.settings:
+        return Fairness((), (Mismatch(UNKNOWN, _known_of(first), _known_of(second)),))
     family = family_of(measured)
     things = list_things(first.settings, second.settings, family)
     barred = [one for thing in things for one in thing.differing if _is_barred(one, first, second, measured)]
@@ -91,6 +95,12 @@ def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_to
     unfair += [Mismatch(one.what, *pair) for one, pair in _around(first, second) if family in one.decides]
     factors = tuple(thing.name for thing in named or alone)
     return Fairness(factors, tuple(sorted(unfair, key=tell_first)), tuple(_notes(first, second, family, named)))
+
+
+def _known_of(side: Surroundings) -> str:
+    """Return what is known of how a run was held equal to others: of one that was imported, nothing."""
+    tool = side.settings.get(IMPORTED)
+    return "told by its spec" if tool is None else f"unknown (imported from {tool})"
 
 
 def _is_barred(one: Mismatch, first: Surroundings, second: Surroundings, metric: Metric) -> bool:
@@ -149,6 +159,8 @@ def mismatch_lines(different: Sequence[Mismatch], most: int = MOST_SHOWN) -> lis
 
 def repair_text(unfair: Sequence[Mismatch]) -> str:
     """Return what would make the pair comparable; where epochs alone are unequal, the control of equal budget."""
+    if any(one.what == UNKNOWN for one in unfair):
+        return say("imported_fix")
     budgets = [max(one.first, one.second) for one in unfair if one.what == EPOCHS]
     return say("budget_fix", epochs=budgets[0]) if budgets and len(budgets) == len(unfair) else say("fair_fix")
 

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 from engine.analysis.claims import Judged, check_claims, threshold_of, wants_more
-from engine.analysis.compare import ONE_TRAINING, Comparison, compare_arms, with_holm
+from engine.analysis.compare import Comparison, compare_arms, with_holm
 from engine.analysis.crossed import LEAST_SEEDS
 from engine.analysis.fairness import apart_text
 from engine.analysis.power import ALPHA, design_of
 from engine.analysis.sentences import say
 from engine.analysis.snapshot import Snapshot
-from engine.analysis.speeds import NO_COMMON, ONE_NETWORK
 from engine.errors import QueryError
 from engine.plan.subset import Place
 from engine.spec import Spec
@@ -138,7 +137,7 @@ def _why_idle(compared: Comparison) -> str:
     apart = apart_text(compared.unfair, compared.metric)
     if apart:
         return apart
-    if compared.untested in (ONE_TRAINING, ONE_NETWORK, NO_COMMON):
+    if compared.is_hopeless:
         return compared.untested
     is_of_rounds = compared.speed is not None or metric_of(compared.metric).measured == "once"
     return say("rounds_decide") if is_of_rounds else ""

@@ -25,7 +25,7 @@ from engine.launch import CPU_SLOT
 from engine.plan import Plan, make_plan
 from engine.plan.estimate import Estimate, estimate_plan
 from engine.plan.subset import Place, needed_jobs, place_of
-from engine.schedule.policy import on_gpu, read_demand
+from engine.schedule.placing import on_gpu, read_demand
 from engine.spec import Spec
 from store.queue import Queue
 
@@ -63,14 +63,7 @@ class Lacking:
 
     @cached_property
     def _prices(self) -> Mapping[str, Price]:
-        """Of each job that is not done."""
-        slots, prices = list_gpus() or [CPU_SLOT], dict[str, Price]()
-        for item in self.estimate.jobs:
-            demand = read_demand(item.job.kind, item.job.details.model_dump(mode="json"))
-            gpus = demand.gpu if on_gpu(demand, slots) else 0.0
-            if not item.is_reused:
-                prices[item.job.key] = Price(item.seconds, item.seconds * gpus / 3600, item.job.bytes, 1)
-        return prices
+        return price_jobs(self.estimate)
 
     @cached_property
     def _jobs_by_place(self) -> Mapping[Place, set[str]]:
@@ -103,6 +96,17 @@ class Lacking:
     @property
     def total(self) -> Price:
         return self.price({key for need in self.needs for key in self.jobs_of(need.places)})
+
+
+def price_jobs(estimate: Estimate) -> dict[str, Price]:
+    """Return what each job that is not done costs, by its key."""
+    slots, prices = list_gpus() or [CPU_SLOT], dict[str, Price]()
+    for item in estimate.jobs:
+        demand = read_demand(item.job.kind, item.job.details.model_dump(mode="json"))
+        gpus = demand.gpu if on_gpu(demand, slots) else 0.0
+        if not item.is_reused:
+            prices[item.job.key] = Price(item.seconds, item.seconds * gpus / 3600, item.bytes, 1)
+    return prices
 
 
 def find_lacking(spec: Spec, home: Home, *, on_cpu: bool = False) -> Lacking:

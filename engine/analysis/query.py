@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from engine.analysis.snapshot import Snapshot
 from engine.collect import collect
@@ -18,6 +20,8 @@ from store.results import Begun, QueryResult, ask_bounded, read_names, run_query
 
 ROWS, SECONDS = 10_000, 120.0
 FILE_SECONDS = 60.0
+STREAMED = ("parquet", "arrow", "csv")  # into a file, row by row, however many there are
+NEED_ARROW = ("parquet", "arrow")
 ONE_STATEMENT = "one read-only statement, such as: select arm, mean from cells where metric = 'test_top1'"
 
 
@@ -29,8 +33,11 @@ def answer_query(
     result = fetch_rows(home, query, fresh=fresh, most=most, seconds=seconds)
     with _our_errors():
         text = format_rows(result, style)
-    note = f"only the first {len(result.rows):,} rows are shown; --limit N shows more" if result.truncated else ""
-    return text, note
+    return text, _cut_note(result)
+
+
+def _cut_note(result: QueryResult) -> str:
+    return f"only the first {len(result.rows):,} rows are shown; --limit N shows more" if result.truncated else ""
 
 
 def fetch_rows(
@@ -87,6 +94,69 @@ def fetch_parquet(
         raise QueryError("Parquet needs pyarrow, which is not installed", fix="pip install 'xp-engine[notebook]'")
     with _our_errors():
         return run_to_parquet(home, query, limit=most, seconds=seconds, begun=begun)
+
+
+def write_query(
+    home: Home,
+    query: str,
+    style: str,
+    out: Path | None,
+    *,
+    fresh: bool = False,
+    most: int | None = None,
+    seconds: float = SECONDS,
+) -> tuple[int, str]:
+    """Write the rows of one read-only statement to a file, whole or not at all, or to stdout where `out` is None.
+
+    Return how many rows there were, and a note as of answer_query. What is streamed (STREAMED) has every row unless
+    `most` says otherwise, all else as many as a terminal shows. Raises QueryError.
+    """
+    check_file_format(style)
+    if style in NEED_ARROW and find_spec("pyarrow") is None:
+        raise QueryError(f"{style} needs pyarrow, which is not installed", fix="pip install 'xp-engine[notebook]'")
+    if fresh or not home.results_db.exists():
+        collect(home, wait=60.0)
+    if style in STREAMED:
+        kind = "arrow_stream" if style == "arrow" and out is None else style
+        return _write_whole(out, lambda handle: _stream(home, query, kind, handle, most, seconds)), ""
+    result = fetch_rows(home, query, most=most or ROWS, seconds=seconds)
+    with _our_errors():
+        text = format_rows(result, style)
+    _write_whole(out, lambda handle: handle.write(f"{text}\n".encode(errors="backslashreplace")))
+    return len(result.rows), _cut_note(result)
+
+
+def check_file_format(style: str) -> None:
+    """Raise QueryError for what is no format of a file."""
+    if style not in (*FORMATS, *STREAMED):
+        raise QueryError(f"there is no format {style!r}", fix=closest_hint(style, (*FORMATS, *STREAMED)))
+
+
+def _stream(home: Home, query: str, kind: str, handle: IO[bytes], most: int | None, seconds: float) -> int:
+    # Here, as most queries are answered as text.
+    from store.results.streaming import stream_query
+
+    with _our_errors():
+        return stream_query(home, query, kind, handle, most=most, seconds=seconds)
+
+
+def _write_whole(out: Path | None, write: Callable[[IO[bytes]], int]) -> int:
+    """Let `write` fill a file that gets its name when it is whole."""
+    if out is None:
+        count = write(sys.stdout.buffer)
+        sys.stdout.flush()
+        return count
+    if out.is_dir() or not out.parent.is_dir():
+        what = "this is a folder" if out.is_dir() else f"there is no folder {out.parent}"
+        raise QueryError(what, where=str(out), fix="name a file in a folder that is there")
+    beside = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        with open(beside, "wb") as handle:
+            count = write(handle)
+        os.replace(beside, out)
+    finally:
+        beside.unlink(missing_ok=True)
+    return count
 
 
 def find_place_of(error: QueryError) -> tuple[int, int]:

@@ -35,8 +35,9 @@ SENTENCES = {
     "error_of_images": "{share:.0f} % of the error is of the test images, which no seed takes away",
     "level_alone": "at p < 0.05",
     "level_of_table": "at p < 0.05 after Holm over {tests}",
-    "not_beside": "trainings are not timed side by side: what else the machine did at the time has a say in "
-    "{metric}, and neither interval nor p knows of it",
+    "not_beside": "trainings are not timed side by side: what else the machine did at the time has a say in {metric}, "
+    "and no number of seeds takes it out: no test. Networks are timed in turns by `measure:` (infer_speedup) and xp "
+    "bench",
     "over_rounds": "{of} side by side",
     "over_seeds": "common seeds",
     "over_two_networks": "{images} test images alone, for these two networks",
@@ -62,6 +63,8 @@ SENTENCES = {
     "control_scratch": "of its widths (or mask) and trained from new weights for as many epochs (scratch)",
     "control_none_longer": "whole and trained for as many epochs (none_longer)",
     "control_random": "pruned as much by chance (random)",
+    "imported_fix": "nothing makes them comparable, as nobody wrote down what they were held to; --anyway says the "
+    "difference with that as a footnote",
     "fair_fix": "compare runs that differ in one factor alone, or say --anyway and get this as a footnote",
     "budget_fix": "the equal-budget control is the other arm with train.epochs raised, to {epochs} epochs in all; "
     "or say --anyway and get this as a footnote",
@@ -76,7 +79,7 @@ SENTENCES = {
     "other_spec": "the results of {arm} are not of this spec: {what} as it was submitted{more}",
     "other_words": ", and {left} more settings differ",
     # why a claim is undecided
-    "in_every_run": "{why}; train_images_per_second is measured in every run",
+    "measured_once": "{why}; rounds side by side have their own (measure.rounds, xp bench)",
     "rounds_silent": "{n} {of} do not tell: {more}",
     "more_rounds": "take more measure.rounds",
     "more_networks": "run more seeds",

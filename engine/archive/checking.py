@@ -36,9 +36,11 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.inputs.content import data_counts
 from engine.load import load_spec
+from engine.load.yaml_tree import read_document
 from engine.spec import weights_file
 from engine.spec.base import NAME
 from engine.spec.cells import expand_cells
+from engine.spec.job_file import IMPORTED
 from store.readonly import StoreError
 from store.results import count_rows, same_rows
 
@@ -147,9 +149,16 @@ def _tell_absent(about: About, again: Path, tell: Tell) -> None:
     if about.left_out:
         size = sum(one.bytes for one in about.left_out)
         tell(f"not inside: {len(about.left_out)} files of trained networks, {size:,} bytes; their sums are in {ABOUT}")
-    missing = [line for name in about.experiments for line in _absent_inputs(again / SPECS / f"{name}.yaml")]
+    files = [again / SPECS / f"{name}.yaml" for name in about.experiments]
+    for file in filter(_is_imported, files):
+        tell(f"{file.stem} was imported from another tool: its runs can be done again by that alone")
+    missing = [line for file in files if not _is_imported(file) for line in _absent_inputs(file)]
     for line in dict.fromkeys(missing):
         tell(f"not here, so that its runs cannot be done again on this machine: {line}")
+
+
+def _is_imported(file: Path) -> bool:
+    return IMPORTED in read_document(file).tree
 
 
 def _absent_inputs(file: Path) -> Iterator[str]:

@@ -21,15 +21,16 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.inputs.gpus import list_gpus, slot_env
 from engine.launch import CPU_SLOT
-from engine.launch.local import module_words, server_env
+from engine.launch.fork_link import module_words, server_env
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
 from engine.plan.estimate import estimate_plan
 from engine.plan.subset import Place, keep_runs, place_of
-from engine.schedule.policy import on_gpu, read_demand
+from engine.schedule.placing import on_gpu, read_demand
 from engine.schedule.submit import submit_plan
 from engine.spec import Spec
 from engine.spec.dotted import flatten_settings
+from engine.spec.job_file import IMPORTED
 
 Tell = Callable[[str], None]
 Record = Mapping[str, Any]
@@ -94,6 +95,9 @@ def _rerun_some(
     home: Home, record: Record, runs: Sequence[Record], specs: Path, asked: Asked, root: Path, tell: Tell
 ) -> bool:
     name = record["name"]
+    if IMPORTED in record:
+        tell(f"{name}: its runs were imported from another tool, and can be done again by that alone")
+        return False
     scratch = Home(root, root / "cache")
     for folder in (scratch.experiments_root, scratch.jobs_root, scratch.cache):
         folder.mkdir(parents=True)

@@ -2,9 +2,13 @@
 
     base           the app, shared options, the two streams
     data           data report, data preview
-    specs          init, validate, plan, schema, explain, describe
+    specs          init, validate, schema, explain, describe
+    plan           plan
+    plan_text      how a plan looks: costs by arm, jobs, budget, changes
     submit         submit
-    jobs           worker, status, logs, orders, why, diff, doctor
+    jobs           worker, logs, orders, why, diff, doctor
+    status         status
+    status_text    how a status looks: all experiments, one with its runs
     listing        ls, history, tag, note
     keep           du, rm, gc, undo
     targets        targets verify
@@ -13,6 +17,7 @@
     export         export, predict
     bench          bench
     archive        archive
+    exchange       import, export-to
     report         report
     notebook       notebook
     serve          serve
@@ -20,6 +25,12 @@
     terminal       the door to the terminal
     render         tables and bars as a terminal shows them
     progress       an experiment watched until it ends
+    watch          a screen with keys, for `xp status --watch`
+    watcher        what its keys mean
+    watch_screen   what it shows
+    run_curves     one run's curves, live or published
+    braille        curves in letters
+    keys           a terminal that gives single keys, and is restored
     sql_prompt     SQL in conversation
     starter_specs  what `xp init` lays out
 
@@ -38,16 +49,19 @@ from engine.cli import (
     archive,
     bench,
     data,
+    exchange,
     export,
     jobs,
     keep,
     listing,
     notebook,
+    plan,
     profile,
     report,
     results,
     serve,
     specs,
+    status,
     submit,
     targets,
     verify,
@@ -61,17 +75,20 @@ __all__ = [
     "archive",
     "bench",
     "data",
+    "exchange",
     "export",
     "jobs",
     "keep",
     "listing",
     "main",
     "notebook",
+    "plan",
     "profile",
     "report",
     "results",
     "serve",
     "specs",
+    "status",
     "submit",
     "targets",
     "verify",

@@ -1,4 +1,4 @@
-"""Commands about jobs: worker, status, logs, orders, why, diff, doctor."""
+"""Commands about jobs: worker, logs, orders, why, diff, doctor."""
 
 from __future__ import annotations
 
@@ -43,38 +43,6 @@ def worker(
     place = find_home(home, create=True)
     choose_executor(place, executor)
     raise typer.Exit(run_worker(place, slots=slots, until_idle=until_idle))
-
-
-@app.command()
-def status(
-    experiment: Annotated[str | None, typer.Argument()] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="redraw until Ctrl-C")] = False,
-    as_json: AsJson = False,
-    home: HomeOption = None,
-) -> None:
-    """Counts by state, progress, time left, and failures with their reasons."""
-    from engine.inspect.status import find_trouble, read_status, tell_shut
-    from engine.schedule.lookup import find_experiment
-
-    place = find_home(home)
-    name = find_experiment(place, experiment) if experiment else None
-    if watch and not as_json:
-        from engine.cli.progress import watch_status
-        from engine.cli.render import error_console
-
-        watch_status(place, name, error_console())
-    views = read_status(place, name)
-    trouble = find_trouble(place, views) or tell_shut(place)
-    if as_json:
-        print_json({"experiments": [view.as_json() for view in views], "trouble": trouble})
-    elif views:
-        from engine.cli.render import error_console, status_table
-
-        error_console().print(status_table(views))
-        if trouble:
-            say(trouble)
-    else:
-        say("nothing was submitted here yet: xp submit SPEC")
 
 
 @app.command()
@@ -146,13 +114,24 @@ def _order(verb: str, name: str, home: Path | None) -> None:
 
 
 @app.command()
-def why(name: AnyId, home: HomeOption = None) -> None:
-    """Say what an id is made of, and why it ran or was reused."""
+def why(
+    name: AnyId,
+    everything: Annotated[bool, typer.Option("--all", help="every setting of every job")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Say what an id is made of, and why it ran or was reused; of an experiment, an arm or a run on one screen."""
     from engine.inspect.why import explain_job
+    from engine.inspect.why_arms import explain_match
     from engine.schedule.lookup import find_match
 
     place = find_home(home)
-    for job in find_match(place, name).jobs:
+    match = find_match(place, name)
+    if match.kind != "job" and not everything:
+        tell("\n".join(explain_match(place, match)))
+        return
+    if not match.jobs:
+        say(f"none of the jobs of {match.name} is in the queue: xp rebuild --queue makes it again from the folders")
+    for job in match.jobs:
         for line in explain_job(place, job):
             tell(line)
 

@@ -64,7 +64,7 @@ def du(as_json: AsJson = False, home: HomeOption = None) -> None:
 
 
 def _tell_use(rows: list[Use]) -> None:
-    from engine.cli.render import size_text
+    from engine.inspect.progress_text import size_text
     from engine.schedule.keep.usage import KINDS
 
     heads = ("", *KINDS, "all", "uses of shared")
@@ -112,7 +112,7 @@ def rm(
 
 
 def _tell_outlook(found: Outlook) -> None:
-    from engine.cli.render import size_text
+    from engine.inspect.progress_text import size_text
 
     what = "arm" if found.target.arm else "experiment"
     tell(f"{what} {found.target.name}: {found.jobs} jobs that only it needs go, {size_text(found.bytes)} in all")
@@ -176,7 +176,7 @@ def collect_garbage(
 
 
 def _tell_swept(swept: Swept, purged: int, *, dry_run: bool, is_final: bool) -> None:
-    from engine.cli.render import size_text
+    from engine.inspect.progress_text import size_text
 
     for kind, number, size in swept.counts():
         tell(f"{kind}: {number:,}, {size_text(size)}")
@@ -224,7 +224,7 @@ def _next_step(experiments: tuple[str, ...]) -> str:
 
 
 def _tell_removals(home: Home, *, as_json: bool) -> None:
-    from engine.cli.render import clock_text, size_text
+    from engine.inspect.progress_text import clock_text, size_text
     from engine.schedule.keep.trash import list_removals
 
     found = list_removals(home)

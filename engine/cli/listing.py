@@ -48,7 +48,8 @@ def list_home(
     name: Annotated[str | None, typer.Argument(metavar="EXPERIMENT", help="one, to see its runs")] = None,
     jobs: Annotated[bool, typer.Option("--jobs", help="of one experiment: its jobs")] = False,
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", metavar="NAME", help="a column of `results`; repeatable")
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="of `results`, or what runs logged; repeatable"),
     ] = None,
     tag: Annotated[str | None, typer.Option("--tag", metavar="TAG", help="only experiments that have it")] = None,
     as_json: AsJson = False,
@@ -66,9 +67,9 @@ def list_home(
         _show_jobs(list_job_lines(place, name), as_json=as_json)
     else:
         from engine.cli.base import find_fresh
-        from engine.inspect.listing import USUAL, list_run_lines
+        from engine.inspect.listing import list_run_lines
 
-        _show_runs(list_run_lines(find_fresh(home), name, metric or USUAL), as_json=as_json)
+        _show_runs(list_run_lines(find_fresh(home), name, metric), as_json=as_json)
 
 
 def _check_words(name: str | None, *, jobs: bool, metric: list[str] | None, tag: str | None) -> None:

@@ -33,24 +33,57 @@ DATA_FORMATS = ("csv", "json")  # read by programs: cells are as they are, but o
 @app.command()
 def sql(
     query: Annotated[str | None, typer.Argument(help="one read-only statement; none: a prompt, or stdin")] = None,
-    style: Annotated[str, typer.Option("--format", help="table, csv, json, markdown or latex")] = "table",
+    style: Annotated[
+        str, typer.Option("--format", help="table, csv, json, markdown or latex; into a file also parquet or arrow")
+    ] = "table",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="FILE", help="write a file (- for stdout), with every row of csv, parquet and arrow"
+        ),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="take in what running jobs wrote first")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="rows at most")] = 10_000,
+    limit: Annotated[int | None, typer.Option(min=1, help="rows at most; 10,000 where they are shown")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="seconds at most")] = 120.0,
     home: HomeOption = None,
 ) -> None:
     """Ask the results anything, read-only: `xp sql "select arm, mean from cells where metric = 'test_top1'"`."""
-    from engine.analysis.query import answer_query
+    from engine.analysis.query import NEED_ARROW, ROWS, answer_query
 
     place = find_home(home)
-    if query is None and sys.stdin.isatty() and sys.stdout.isatty():
+    if query is None and out is None and sys.stdin.isatty() and sys.stdout.isatty():
         from engine.cli.sql_prompt import Prompt
 
-        Prompt(place, style, tell, fresh=fresh, most=limit, seconds=timeout).run()
+        Prompt(place, style, tell, fresh=fresh, most=limit or ROWS, seconds=timeout).run()
         return
     asked = query if query is not None else sys.stdin.read()
-    text, note = answer_query(place, asked, style, fresh=fresh, most=limit, seconds=timeout)
+    if out is not None or style in NEED_ARROW:
+        _write_answer(place, asked, style, out, fresh=fresh, most=limit, seconds=timeout)
+        return
+    text, note = answer_query(place, asked, style, fresh=fresh, most=limit or ROWS, seconds=timeout)
     (hand_out if style in DATA_FORMATS else tell)(text)
+    if note:
+        say(note)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _write_answer(
+    home: Home, query: str, style: str, out: Path | None, *, fresh: bool, most: int | None, seconds: float
+) -> None:
+    """Write an answer to a file, or to stdout where that leads to one."""
+    from engine.analysis.query import NEED_ARROW, write_query
+
+    file = None if out is None or str(out) == "-" else out
+    if file is None and style in NEED_ARROW and _is_terminal():
+        fix = f"write it to a file: -o answer.{style}; or let a program read it: xp sql ... --format {style} -o - | ..."
+        raise XpError(f"{style} is not for a terminal", where="xp sql", fix=fix)
+    with write_as_person():
+        rows, note = write_query(home, query, style, file, fresh=fresh, most=most, seconds=seconds)
+    if file is not None:
+        say(f"{file}: {rows:,} rows")
     if note:
         say(note)
 

@@ -1,4 +1,4 @@
-"""Commands about specs: init, validate, plan, schema, explain, describe. Nothing here runs a job."""
+"""Commands about specs: init, validate, schema, explain, describe. Nothing here runs a job."""
 
 from __future__ import annotations
 
@@ -95,93 +95,6 @@ def _home_if_any(home: Path | None) -> Home | None:
 
 
 @app.command()
-def plan(
-    spec: SpecFile,
-    overrides: Overrides = None,
-    overlays: Overlays = None,
-    as_json: AsJson = False,
-    power: Annotated[
-        float | None,
-        typer.Option(metavar="POINTS", min=0.01, help="how many seeds a difference of so many points needs"),
-    ] = None,
-    calibrate: Annotated[
-        bool,
-        typer.Option(help="try how fast this machine is where nobody has, for some seconds", envvar="XP_CALIBRATE"),
-    ] = True,
-    latency: Annotated[
-        bool, typer.Option("--latency", help="time what the networks' operators take here, and foretell their latency")
-    ] = False,
-    on_cpu: Annotated[bool, typer.Option("--cpu", help="as for submit --cpu: all on the CPU")] = False,
-    home: HomeOption = None,
-) -> None:
-    """Show runs and jobs, what is reused, the time and disk still to spend, and what the design can detect.
-
-    Of a paper's file: what each of its experiments costs, and all together.
-    """
-    from engine.load.paper_file import is_paper
-
-    if is_paper(spec):
-        _plan_paper(spec, overrides or (), overlays or (), as_json, calibrate, on_cpu, home)
-        return
-    from engine.analysis.foresight import detect_lines, foresee, power_lines, seed_seconds
-    from engine.cli.render import error_console, plan_table
-    from engine.inputs.gpus import least_memory
-    from engine.launch.memory import memory_limit
-    from engine.load import load_spec
-    from engine.plan import count_passes, make_plan
-    from engine.plan.cost.room import Room
-    from engine.plan.estimate import estimate_plan, tell_crowding, tell_tight_jobs
-    from engine.plan.latency import foretell, latency_lines
-    from store.queue import Queue
-
-    place = find_home(home, create=True)
-    made = make_plan(load_spec(spec, overrides or (), overlays or ()), place, on_cpu=on_cpu)
-    with Queue.open_readonly(place.queue_db) as queue:
-        estimate = estimate_plan(made, place, queue.job_states(), say if calibrate else None)
-    foretold = foretell(made, place, say if latency else None)
-    tight = tell_tight_jobs(estimate, Room(memory_limit(), least_memory()))
-    for line in (*made.spec.doubts, *made.missing, *made.refused, *made.warnings, *tight):
-        say(f"warning: {line}")
-    if as_json:
-        from engine.plan.plan_json import plan_json
-
-        print_json(plan_json(made, estimate, foretold))
-    else:
-        passes, seen = count_passes(made), foresee(made, place)
-        notes = [*made.notes, *latency_lines(made, foretold), *tell_crowding()]
-        notes += [*([str(passes)] if passes else []), *detect_lines(seen)]
-        if power is not None:
-            cost = seed_seconds(made, {item.job.key: item.seconds for item in estimate.jobs})
-            notes += power_lines(seen, power, cost)
-        error_console().print(plan_table(made, estimate, notes))
-
-
-def _plan_paper(
-    file: Path, overrides: Sequence[str], overlays: Sequence[Path], as_json: bool, calibrate: bool, on_cpu: bool,
-    home: Path | None,
-) -> None:  # fmt: skip
-    """Show what each experiment of a paper costs, and all together: a job that several share counts once."""
-    from engine.cli.render import error_console, paper_table
-    from engine.load.paper_file import load_paper, load_specs
-    from engine.plan import make_plan
-    from engine.plan.estimate import estimate_plan, tell_crowding
-    from engine.plan.paper import sum_paper
-    from store.queue import Queue
-
-    place = find_home(home, create=True)
-    plans = [make_plan(spec, place, on_cpu=on_cpu) for spec in load_specs(load_paper(file), overrides, overlays)]
-    for line in dict.fromkeys(line for made in plans for line in (*made.spec.doubts, *made.missing, *made.refused)):
-        say(f"warning: {line}")
-    with Queue.open_readonly(place.queue_db) as queue:
-        states = queue.job_states()
-    summed = sum_paper([(made, estimate_plan(made, place, states, say if calibrate else None)) for made in plans])
-    if as_json:
-        print_json(summed.as_json())
-    else:
-        error_console().print(paper_table(summed, tell_crowding()))
-
-
-@app.command()
 def schema() -> None:
     """Print the JSON Schema of a spec, for editors that complete and check YAML."""
     from engine.spec.editor import spec_schema
@@ -225,7 +138,7 @@ def describe(
     home: HomeOption = None,
 ) -> None:
     """Show each arm's layers: resolution, window, attention as it really is, parameters, MACs, saved bytes."""
-    from engine.cli.render import error_console, layer_table
+    from engine.cli.render import layer_table, output_console
     from engine.inspect.layers import describe_arms
     from engine.load import load_spec
 
@@ -234,4 +147,4 @@ def describe(
         print_json([table.as_json() for table in tables])
         return
     for table in tables:
-        error_console().print(layer_table(f"{table.arm} ({table.num_classes} classes)", table.rows))
+        output_console().print(layer_table(f"{table.arm} ({table.num_classes} classes)", table.rows))

@@ -142,17 +142,36 @@ def _submit_spec(spec: Spec, asked: Asked, priority: int | None) -> Submission:
     say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
     for line in done.changes:
         say(f"  {line}")
+    for line in _tell_paused(asked.home, done.name):
+        say(line)
     return done
+
+
+def _tell_paused(home: Home, name: str) -> list[str]:
+    """Return a line where jobs stay paused: a submit asks for them and does not let them go on."""
+    from store.queue import Queue
+    from store.queue.submit import HELD
+
+    with Queue.open_readonly(home.queue_db) as queue:
+        rows = queue.job_rows(experiment=name)
+    paused = sum(row.state == "paused" and row.reason != HELD for row in rows)
+    what = "1 job stays" if paused == 1 else f"{paused} jobs stay"
+    return [f"{what} paused: xp resume {name}"] if paused else []
 
 
 def _read_budget(text: str | None, *, fill: bool) -> float | None:
     """Return seconds, None for no limit."""
-    if text is None:
-        return None
+    example = "xp submit SPEC --fill --budget 8h"
+    if text is not None and not fill:
+        raise XpError("a budget is for --fill", where="--budget", fix=f"{example} (s, m, h or d)")
+    return None if text is None else read_budget(text, example)
+
+
+def read_budget(text: str, example: str) -> float:
+    """Return the seconds that `90s`, `30m`, `8h` or `2d` are. Raises XpError with an example for anything else."""
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd])", text)
-    if found is None or not fill:
-        what = f"{text!r} is no time" if fill else "a budget is for --fill"
-        raise XpError(what, where="--budget", fix="xp submit SPEC --fill --budget 8h (s, m, h or d)")
+    if found is None:
+        raise XpError(f"{text!r} is no time", where="--budget", fix=f"{example} (s, m, h or d)")
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
 
 

@@ -47,7 +47,8 @@ def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
         spec = record.get("spec") or {}
         about = {"experiment": name, "title": record.get("title"), "baseline": record.get("baseline"), "spec": spec}
         when = {"submitted_at": time_text(record.get("submitted_at")), "submission": int(path.stem)}
-        tables["experiments"].append({**about, **when})
+        imported = (record.get("imported") or {}).get("tool")
+        tables["experiments"].append({**about, **when, "imported": imported})
         claims = record.get("claims") or spec.get("claims") or ()
         tables["claims"] += [{**claim, "claim": claim.get("id"), "experiment": name} for claim in claims]
         for position, run in enumerate(record.get("runs", ())):

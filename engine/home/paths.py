@@ -225,6 +225,11 @@ class Home:
         """The homes that said they use this cache, a file for each."""
         return self.cache / "homes"
 
+    @property
+    def pilots_root(self) -> Path:
+        """A folder for each pilot, through which jobs on other machines get their orders."""
+        return self.root / "pilots"
+
     def slot_marks(self, host: str) -> Path:
         """What was found against the GPUs of a machine: one file for each."""
         return self.root / "slots" / host.replace("/", "_")

@@ -63,7 +63,8 @@ def read_listing(text: str) -> list[str]:
 
 def slot_env(slot: str) -> dict[str, str]:
     """Return what a job in this slot sees of the GPUs: its own, and none in a CPU slot."""
-    return {VISIBLE: "" if slot.startswith("cpu:") else slot}
+    # What follows is where the slot is: `GPU-5a...@node/pilot` (launch/pilots/view.py).
+    return {VISIBLE: "" if slot.startswith("cpu:") else slot.partition("@")[0]}
 
 
 def _ask_tool(*words: str) -> str:

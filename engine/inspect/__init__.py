@@ -1,11 +1,18 @@
 """What a person asks before and during the work: takes a home, a spec or a folder, gives views; starts no job.
 
 status   counts, progress, what is left, failures with reasons
+run_views  the runs of one experiment: state, progress, last validation, time left
+outlay   what a plan costs by arm and cell, what it reuses and from where
+budget   what fits into a budget, and what does not
+departure  what a submit would change of what is registered
+progress_text  the same in a line of words; seconds and bytes as text
+following  an experiment, until nothing of it moves
 listing  experiments, runs and jobs that are here
 history  an experiment's submissions: what changed, and the results of each
 foreign  jobs that who schedules here may not end
 logs     a job's log, followed
 meaning  what a word of a spec, a metric or a column means; the page of them all
+why_arms  what ran and what was reused, arm by arm
 why      what an id is made of, why a job ran or was reused; where two runs differ
 doctor   what is wrong here
 deep     every file against its checksum

@@ -5,7 +5,7 @@ States are the queue's; figures are those that were published last, none where t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,13 +21,15 @@ from store.queue import ExperimentRow, JobRow, Queue, RunRow
 
 UNKNOWN = "unknown"  # a state that no queue tells
 USUAL = ("test_top1",)
+MOST_LOGGED = 4  # metrics of imported runs that a line has
 
 
 @dataclass(frozen=True)
 class ExperimentLine:
     """An experiment: submissions, when the newest was made (unix seconds), runs and jobs by state, notes.
 
-    `trial_of` is the experiment that it was submitted beside (`xp submit --as`).
+    `trial_of` is the experiment that it was submitted beside (`xp submit --as`), `imported`
+    the tool whose runs it holds (`xp import`).
     """
 
     name: str
@@ -38,10 +40,11 @@ class ExperimentLine:
     jobs: dict[str, int]
     notes: Notes
     trial_of: str | None = None
+    imported: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         about = {"experiment": self.name, "title": self.title, "submissions": self.submissions}
-        when = {"submitted_at": self.submitted_at, "trial_of": self.trial_of}
+        when = {"submitted_at": self.submitted_at, "trial_of": self.trial_of, "imported": self.imported}
         return {**about, **when, "runs": self.runs, "jobs": self.jobs, **self.notes.model_dump(mode="json")}
 
 
@@ -98,20 +101,28 @@ def _line(home: Home, name: str, row: ExperimentRow | None) -> ExperimentLine:
     counts = (row.runs, row.jobs) if row else ({}, {})
     title = str(record.get("title") or name)
     when = float(at) if isinstance(at, int | float) else None
+    imported = (record.get("imported") or {}).get("tool")
     return ExperimentLine(
-        name, title, len(records), when, *counts, read_notes(home, name), str(trial) if trial else None
+        name, title, len(records), when, *counts, read_notes(home, name), str(trial) if trial else None, imported
     )
 
 
-def list_run_lines(home: Home, experiment: str, metrics: Sequence[str] = USUAL) -> list[RunLine]:
-    """Return the runs of an experiment's newest submission, in its order. Raises XpError for an unknown metric."""
-    for metric in metrics:
-        if metric not in METRICS:
-            raise XpError(f"there is no metric {metric!r}", where="--metric", fix=closest_hint(metric, METRICS))
+def list_run_lines(home: Home, experiment: str, metrics: Sequence[str] | None = None) -> list[RunLine]:
+    """Return the runs of an experiment's newest submission, in its order. Raises XpError for an unknown metric.
+
+    A metric is a column of `results`, or what its runs logged step by step, of which the last value counts. By default
+    it is the test accuracy, of imported runs the first that they logged.
+    """
     runs = list_runs(home, experiment)
+    logged = _logged(home, experiment)
+    metrics = metrics or _usual(home, experiment, logged)
+    for metric in metrics:
+        if metric not in METRICS and metric not in logged:
+            known = {*METRICS, *logged}
+            raise XpError(f"there is no metric {metric!r}", where="--metric", fix=closest_hint(metric, known))
     with Queue.open_readonly(home.queue_db) as queue:
         states = {row.run: row for row in queue.experiment_rows(experiment)}
-    figures = _figures(home, experiment, metrics)
+    figures = _figures(home, experiment, metrics, logged)
     return [
         RunLine(run.run, run.arm, run.cell, run.seed, _state(states.get(run.run)),
                 figures.get(run.run, dict.fromkeys(metrics)))
@@ -123,11 +134,30 @@ def _state(row: RunRow | None) -> str:
     return row.state if row else UNKNOWN
 
 
-def _figures(home: Home, experiment: str, metrics: Sequence[str]) -> dict[str, dict[str, float | None]]:
+def _figures(
+    home: Home, experiment: str, metrics: Sequence[str], logged: Mapping[str, Mapping[str, float | None]]
+) -> dict[str, dict[str, float | None]]:
     with suppress(QueryError), one_snapshot(home) as snapshot:
         rows = snapshot.ask("ls_runs", name=experiment)
-        return {row["run"]: {metric: row[metric] for metric in metrics} for row in rows}
+        return {
+            row["run"]: {one: row[one] if one in METRICS else logged[one].get(row["run"]) for one in metrics}
+            for row in rows
+        }
     return {}
+
+
+def _logged(home: Home, experiment: str) -> dict[str, dict[str, float | None]]:
+    """Return metric -> run -> the last value that its network's job logged."""
+    found: dict[str, dict[str, float | None]] = {}
+    with suppress(QueryError), one_snapshot(home) as snapshot:
+        for row in snapshot.ask("ls_logged", name=experiment):
+            found.setdefault(row["name"], {})[row["run"]] = row["last"]
+    return found
+
+
+def _usual(home: Home, experiment: str, logged: Mapping[str, object]) -> Sequence[str]:
+    record = read_object(home.records(experiment)[-1]) or {}
+    return tuple(logged)[:MOST_LOGGED] if "imported" in record and logged else USUAL
 
 
 def list_job_lines(home: Home, experiment: str) -> list[JobLine]:

@@ -25,6 +25,7 @@ from store.queue import ExperimentRow, JobRow, Owners, Queue
 
 FAILING = ("failed", "cancelled")
 MOVING = ("queued", "running")
+BEGUN = ("paused", "queued")
 MOST = 1000  # jobs of a kind that are told one by one
 
 
@@ -66,8 +67,10 @@ class JobView:
     reason: str
     attempts: int
     seconds: float  # estimated
-    running_for: float  # so far
+    running_for: float  # so far, in this attempt
     beat: Beat
+    before: float = 0.0
+    """How far the attempt before this one came, from which this one goes on."""
 
     @property
     def share(self) -> float:
@@ -75,15 +78,29 @@ class JobView:
         if self.beat.steps:
             return self.beat.share
         _, end = PLACES.get(self.beat.phase, (0.0, 0.95))
-        return min(end, self.running_for / self.seconds) if self.seconds > 0 else 0.0
+        return max(self.before, min(end, self.running_for / self.seconds) if self.seconds > 0 else 0.0)
 
     @property
     def seconds_left(self) -> float:
         """The estimate, corrected by the pace so far; at least a moment while it runs."""
         # With less behind it the pace so far says little.
-        if self.beat.share > 0.05:
-            return max(0.1, self.running_for * (1 / self.beat.share - 1))
-        return max(0.1, self.seconds - self.running_for)
+        if self.is_paced:
+            return max(0.1, self.running_for * (1 - self.beat.share) / self.gained)
+        return max(0.1, self.seconds * (1 - self.start) - self.running_for)
+
+    @property
+    def start(self) -> float:
+        """Where this attempt began; one that lost what the attempt before had done began earlier than that ended."""
+        return min(self.before, self.beat.share) if self.beat.steps else self.before
+
+    @property
+    def gained(self) -> float:
+        return self.beat.share - self.start
+
+    @property
+    def is_paced(self) -> bool:
+        """Whether this attempt has enough behind it to tell how fast it is."""
+        return self.gained > 0.05
 
 
 @dataclass(frozen=True)
@@ -112,6 +129,7 @@ class ExperimentView:
         """Seconds until all is done if as many jobs run at once as now; no less than the longest of those needs."""
         running = [job.seconds_left for job in self.running]
         waiting = sum(self.pace(kind) * seconds for kind, seconds in self.waiting_seconds.items())
+        waiting -= sum(self.pace(job.kind) * job.seconds * job.share for job in self.begun if job.state == "queued")
         return max([(sum(running) + waiting) / max(1, len(running)), *running])
 
     def pace(self, kind: str) -> float:
@@ -122,13 +140,16 @@ class ExperimentView:
         """
         taken, estimated = self.measured.get(kind, (0.0, 0.0))
         for job in self.running:
-            if job.kind == kind and job.beat.share > 0.05:
-                taken, estimated = taken + job.running_for + job.seconds_left, estimated + job.seconds
+            if job.kind == kind and job.is_paced:
+                taken += job.running_for + job.seconds_left
+                estimated += job.seconds * (1 - job.start)
         return taken / estimated if taken > 0 and estimated > 0 else 1.0
 
     @property
     def share(self) -> float:
-        done = self.seconds.get("done", 0.0) + sum(job.seconds * job.share for job in self.running)
+        """How much of the work is done; what was begun and waits or is paused counts as far as it came."""
+        at_work = (*self.running, *self.begun)
+        done = self.seconds.get("done", 0.0) + sum(job.seconds * job.share for job in at_work)
         return min(1.0, done / (sum(self.seconds.values()) or 1.0))
 
     @property
@@ -142,7 +163,12 @@ class ExperimentView:
     @property
     def waiting(self) -> list[JobView]:
         """Queued jobs that are there again after something went wrong."""
-        return [job for job in self.listed if job.state == "queued"]
+        return [job for job in self.listed if job.state == "queued" and job.reason]
+
+    @property
+    def begun(self) -> list[JobView]:
+        """Jobs that were begun and do not run now: paused ones, and those that are queued again."""
+        return [job for job in self.listed if job.state in BEGUN and job.attempts]
 
     @property
     def exit_code(self) -> int:
@@ -234,11 +260,15 @@ def title_of(owner: Owners) -> str:
 
 
 def _view_job(home: Home, row: JobRow, title: str) -> JobView:
-    beat, running_for = Beat(), 0.0
+    beat, running_for, before = Beat(), 0.0, 0.0
+    if row.state == "running" or (row.state in BEGUN and row.attempts):
+        beat = _read_beat(home, row.job, row.attempts)
     if row.state == "running":
-        beat = _read_beat(home, row)
         running_for = _running_for(home, row)
-    return JobView(row.job, row.kind, row.state, title, row.reason, row.attempts, row.seconds, running_for, beat)
+        before = _read_beat(home, row.job, row.attempts - 1).share if row.attempts > 1 else 0.0
+    return JobView(
+        row.job, row.kind, row.state, title, row.reason, row.attempts, row.seconds, running_for, beat, before
+    )
 
 
 def _running_for(home: Home, row: JobRow) -> float:
@@ -249,6 +279,6 @@ def _running_for(home: Home, row: JobRow) -> float:
     return max(0.0, seconds)
 
 
-def _read_beat(home: Home, row: JobRow) -> Beat:
-    held = read_beat(home.job(row.job).attempt(row.attempts))
+def _read_beat(home: Home, job: str, attempt: int) -> Beat:
+    held = read_beat(home.job(job).attempt(attempt))
     return Beat(**held.model_dump()) if held else Beat()

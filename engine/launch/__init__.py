@@ -1,7 +1,10 @@
 """The face of every place a job can run: orders in, handles and states out. One file per place.
 
     places           the places by name, and which one a home has chosen
+    slurm            pilots on the nodes of a Slurm cluster
+    pilots           what pilots are: jobs on other machines, through files alone
     local            processes of this machine, forked from a server that has the heavy imports done
+    fork_link        our end of that server; how modules of ours are started
     forkserver       that server; `python -m engine.launch.forkserver`
     attempt_process  the one door into an attempt, whoever starts its process
     exits            what such a process exits with
@@ -86,12 +89,27 @@ class Status:
     is_oom: bool = False
 
 
+@dataclass(frozen=True)
+class Want:
+    """What a job that waits asks of a machine: how much of a GPU, cores, bytes of memory, seconds."""
+
+    gpu: float
+    cpus: int
+    memory: int
+    seconds: int
+
+
 class Launcher(Protocol):
     """What the scheduler asks of a place; its own retries are off, only the scheduler makes attempts.
 
-    A place is five calls: submit, poll, stop, find, capacity. The other five have an answer that is right everywhere,
+    A place is five calls: submit, poll, stop, find, capacity. The others have an answer that is right everywhere,
     for who inherits from this class; a place that can do better says so.
     """
+
+    @classmethod
+    def make(cls, home: Home, preload: str, slots: int) -> Launcher:
+        """Return the place for the jobs of a home. Raises XpError where this machine lacks what it takes."""
+        return cls(preload, slots)  # type: ignore[call-arg]  # as the place's own class has it
 
     def submit(self, order: Order) -> Handle:
         """Start an attempt; the same (job, attempt) again starts nothing and returns the same handle."""
@@ -113,10 +131,26 @@ class Launcher(Protocol):
         """Return the slots: opaque ids of GPUs, and `cpu:0`, `cpu:1`, ... for CPU slots."""
         ...
 
+    # How many jobs that wait `want` is told of; none where more machines cannot be had.
+    most_wants: int = 0
+
     # What need not be written anew for each place ----------------------------------------------------------------
 
     def check(self) -> None:
         """Raise OSError while nothing can be started here, before an attempt is made of it."""
+        return
+
+    def has_news(self) -> bool:
+        """Return whether `capacity` has changed since it was asked: machines come and go."""
+        return False
+
+    def fits(self, slot: str, want: Want) -> bool:
+        """Return whether a job that asks for so much fits into a slot that is free."""
+        return True
+
+    def want(self, wants: Sequence[Want]) -> None:
+        """Hear what waits for a slot; empty when nothing does. Raises OSError where more cannot be had."""
+        return
 
     def wait(self, seconds: float, also: Iterable[int] = ()) -> None:
         """Sleep until something may have changed, one of the descriptors `also` is readable, or time is up."""
@@ -124,9 +158,12 @@ class Launcher(Protocol):
 
     def dump_stacks(self, handle: Handle) -> None:
         """Ask the attempt to write its threads' stacks into its log, where that can be done."""
+        return
 
     def forget(self, handle: Handle) -> None:
         """Drop what is known of an attempt whose end has been written down."""
+        return
 
     def close(self) -> None:
         """Let go of everything; attempts go on."""
+        return

@@ -31,6 +31,7 @@ def choose_executor(home: Home, name: str | None) -> str:
     if name is None or name == read_executor(home):
         return read_executor(home)
     check_executor(name)
+    make_launcher(home, name, "engine.run", 1)  # what this machine lacks for it is said before anything is queued
     write_json(home.executor_file, {"executor": name})
     return name
 
@@ -40,16 +41,18 @@ def read_executor(home: Home) -> str:
     return str((read_object(home.executor_file) or {}).get("executor") or LOCAL)
 
 
-def make_launcher(name: str, preload: str, slots: int) -> Launcher:
-    """Return the launcher of a place. Raises XpError when there is none."""
+def make_launcher(home: Home, name: str, preload: str, slots: int) -> Launcher:
+    """Return the launcher of a place. Raises XpError when there is none, or it lacks something here."""
     check_executor(name)
-    module, _, launcher = LAUNCHERS[name].partition(":")
-    made: Launcher = getattr(import_module(module), launcher)(preload, slots)
+    module, _, place = LAUNCHERS[name].partition(":")
+    made: Launcher = getattr(import_module(module), place).make(home, preload, slots)
     return made
 
 
 LOCAL = "local"
-NOT_BUILT = ("slurm", "ray")
+NOT_BUILT = ("ray",)
 LAUNCHERS = {
     LOCAL: "engine.launch.local:LocalLauncher",
+    "slurm": "engine.launch.slurm:SlurmLauncher",
+    "slurm-jobs": "engine.launch.slurm:WholeJobsLauncher",
 }

@@ -1,6 +1,6 @@
 """Loading: takes a spec file, overlays and --set, gives a Spec; or all its problems with file, line and column.
 
-spec_file    load_spec: the layers merged in their order, checked
+spec_file    load_spec, load_words: the layers merged in their order, checked
 layers       the files a spec extends, and where each word was written
 arms         `extends` between arms, dotted paths
 controls     the controls of pruned arms, in their short form
@@ -18,8 +18,9 @@ yaml_tree    YAML with positions
 yaml_nodes   YAML within limits
 yaml_slips   slips that make a text no YAML
 yaml_text    a plain tree as YAML
+python_tree  a mapping of Python's as a plain tree
 """
 
-from engine.load.spec_file import load_spec
+from engine.load.spec_file import load_spec, load_words
 
-__all__ = ["load_spec"]
+__all__ = ["load_spec", "load_words"]

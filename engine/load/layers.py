@@ -26,6 +26,8 @@ class Layers:
     bases: Mapping[str, str] = field(default_factory=dict)
     over: Mapping[Path, str] = field(default_factory=dict)
     """Where what lies over the files was written: in an overlay, or a --set as it was typed."""
+    start: str = ""
+    """Where what was not written belongs; by default the beginning of the file."""
 
     def add(self, document: Document) -> None:
         self.tree = merge_trees(self.tree, document.tree)
@@ -40,20 +42,28 @@ class Layers:
                 return self.over[path[:length]]
             if path[:length] in marks:
                 return (marks if length == len(path) else self.keys)[path[:length]]
-        return f"{self.file}:1:1"
+        return self.start or f"{self.file}:1:1"
 
 
 def read_layers(file: FilePath) -> Layers:
     """Return a spec over all it extends. Raises SpecError where a file is missing, no YAML, or extends itself."""
-    layers = Layers(file)
-    for document in reversed(_extends_chain(file)):
+    return _over_bases(Layers(file), read_document(file))
+
+
+def python_layers(document: Document, name: str) -> Layers:
+    """Return a spec that Python holds over all it extends, files beside the working folder."""
+    return _over_bases(Layers(FilePath(name), start=name), document)
+
+
+def _over_bases(layers: Layers, first: Document) -> Layers:
+    for document in reversed(_extends_chain(layers.file, first)):
         layers.add(document)
     return layers
 
 
-def _extends_chain(file: FilePath) -> list[Document]:
-    """Return the documents from `file` itself to the farthest base."""
-    documents, chain, own = [read_document(file)], [_real_path(file)], _real_path(file.parent)
+def _extends_chain(file: FilePath, first: Document) -> list[Document]:
+    """Return the documents from that of `file` itself to the farthest base."""
+    documents, chain, own = [first], [_real_path(file)], _real_path(file.parent)
     _refuse_no_name(documents[0])
     while isinstance(base := documents[-1].tree.get("extends"), str):
         here, target = documents[-1].values[("extends",)], file.parent / base

@@ -1,4 +1,4 @@
-"""A spec file loaded: takes its path, overlays and --set, gives a Spec that carries its cells, or every mistake.
+"""A spec loaded: takes its file or mapping, overlays and --set, gives a Spec that carries its cells, or every mistake.
 
 Layers, the later wins: the files it extends, the spec itself, its arm, then overlays and --set (over the arms too,
 so that `--set train.epochs=1` means what it says), then the matrix. What an arm switched off with null stays off.
@@ -7,18 +7,20 @@ so that `--set train.epochs=1` means what it says), then the matrix. What an arm
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from engine.errors import Problem, SpecError
 from engine.load.arms import tidy_arms
 from engine.load.cells import check_cells, explain_all, matrix_problems, same_arms, same_points, too_many_cells
 from engine.load.excerpts import showing_places
 from engine.load.ignored import check_set_arms, claim_problems, column_problems, distill_problems, doubts
-from engine.load.layers import Layers, read_layers
+from engine.load.layers import Layers, python_layers, read_layers
 from engine.load.overlays import apply_over, change_arms, over_places, read_overlays
+from engine.load.python_tree import NAME, read_mapping
 from engine.spec import Spec
 from engine.spec.cells import Tree, merge_trees
 
@@ -29,11 +31,18 @@ def load_spec(path: str | Path, overrides: Sequence[str] = (), overlays: Sequenc
     Raises SpecError with every problem found. Data, weights and variables that are absent are no error here.
     """
     with showing_places(Path(path)):
-        return _load_spec(Path(path), overrides, overlays)
+        return _check_layers(read_layers(Path(path)), overrides, overlays)
 
 
-def _load_spec(file: Path, overrides: Sequence[str], overlays: Sequence[str | Path]) -> Spec:
-    layers = read_layers(file)
+def load_words(
+    words: Mapping[str, Any] | BaseModel, overrides: Sequence[str] = (), overlays: Sequence[str | Path] = ()
+) -> Spec:
+    """Return the spec that a mapping of Python's says, as `load_spec` does of a file; raises SpecError as it does."""
+    with showing_places(Path(NAME)):
+        return _check_layers(python_layers(read_mapping(words), NAME), overrides, overlays)
+
+
+def _check_layers(layers: Layers, overrides: Sequence[str], overlays: Sequence[str | Path]) -> Spec:
     over = read_overlays(overrides, overlays)
     layers.over = over_places(overrides, overlays)
     check_set_arms(overrides, merge_trees(layers.tree, read_overlays((), overlays)))

@@ -18,6 +18,7 @@ from engine.plan.cost.records import Evidence, list_done, network_name
 from engine.plan.cost.room import Room, peak_bytes, tell_tight
 from engine.plan.cost.speeds import Speeds
 from engine.plan.cost.work import Asked, Work, count_work, list_questions
+from engine.plan.network_jobs import WEIGHT_COPIES
 from engine.spec.job_kinds import KINDS
 from engine.spec.job_settings import DeviceKind, JobDetails, TargetsSettings
 
@@ -28,11 +29,12 @@ START = 6.0  # seconds until a scheduler's first job runs: torch and timm are im
 
 @dataclass(frozen=True)
 class JobEstimate:
-    """One job of a plan as this home stands: `state` is `new` where it was never submitted."""
+    """One job of a plan as this home stands: `state` is `new` where it was never submitted; `bytes` are of disk."""
 
     job: Job
     state: str
     seconds: float
+    bytes: int
 
     @property
     def is_reused(self) -> bool:
@@ -78,11 +80,21 @@ def estimate_plan(
         known = evidence.factor(job.kind, network_name(job.settings), device_of(job.kind, job.details))
         return works[job.key].seconds(speeds, cores) * known
 
-    jobs = tuple(_estimate_job(job, home, states, price(job)) for job in plan.jobs)
-    return Estimate(
-        jobs, _whole_seconds(jobs, len(gpus) or 1), sum(item.job.bytes for item in jobs if not item.is_reused),
-        works, speeds,
-    )  # fmt: skip
+    jobs = tuple(
+        JobEstimate(job, _state_of(job, home, states), round(price(job), 1), disk_bytes(job, works[job.key], speeds))
+        for job in plan.jobs
+    )
+    size = sum(item.bytes for item in jobs if not item.is_reused)
+    return Estimate(jobs, _whole_seconds(jobs, len(gpus) or 1), size, works, speeds)
+
+
+def disk_bytes(job: Job, work: Work, speeds: Speeds) -> int:
+    """Return about how much disk a job takes; of a training by the weights that were counted here, once they were.
+
+    A plan guesses where nobody has built the network: a timm network may have half a million weights, or a billion.
+    """
+    shapes = [shape for one in work.probes if one.probe.trains and (shape := speeds.shape(one.probe))]
+    return round(WEIGHT_COPIES * 4 * shapes[0].params) if shapes and job.bytes else job.bytes
 
 
 def tell_tight_jobs(estimate: Estimate, room: Room) -> list[str]:
@@ -125,9 +137,8 @@ def _is_done(job: Job, home: Home) -> bool:
     return job.job is not None and home.job(job.job).result.exists()
 
 
-def _estimate_job(job: Job, home: Home, states: Mapping[str, str], seconds: float) -> JobEstimate:
-    state = FINISHED if _is_done(job, home) else states.get(job.job or "", "new")
-    return JobEstimate(job, state, round(seconds, 1))
+def _state_of(job: Job, home: Home, states: Mapping[str, str]) -> str:
+    return FINISHED if _is_done(job, home) else states.get(job.job or "", "new")
 
 
 def _whole_seconds(jobs: Sequence[JobEstimate], slots: int) -> float:

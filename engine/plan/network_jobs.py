@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from engine.errors import DataError
 from engine.inputs.hub import offline_reason
+from engine.plan.cost.macs import count_params
 from engine.plan.draft import Cost, Draft, PlanContext, RunDraft, TeachingPlan
 from engine.plan.pack import images_root
 from engine.spec import Prune, Settings, Student, weights_file
@@ -213,11 +214,9 @@ def run_details(settings: Settings) -> JobDetails:
 
 
 def _network_bytes(student: Student) -> int:
-    """Two checkpoints of weights and AdamW's two moments, and the final weights: a guess of the right size."""
-    params = PARAMS_GUESS.get(student.arch, 25e6)
-    if student.arch == "tiny_vit" and student.dims and student.depths:
-        params = sum(12 * dim**2 * depth for dim, depth in zip(student.dims, student.depths, strict=True))
-    return int(params * 4 * 7)
+    """Of a timm network a guess, until a calibration has counted its weights (estimate.py)."""
+    return int(count_params(student) * 4 * WEIGHT_COPIES)
 
 
-PARAMS_GUESS = {"tiny_vit_5m": 5.1e6, "tiny_vit_11m": 10.6e6, "tiny_vit_21m": 20.7e6}
+WEIGHT_COPIES = 7
+"""On the disk: two checkpoints of weights and AdamW's two moments, and the final weights."""

@@ -66,5 +66,5 @@ def _cost(plan: Plan, estimate: Estimate, seen: set[str]) -> ExperimentCost:
     is_known = all(job.reason is None for job in plan.jobs)
     seconds = estimate.seconds * share if is_known else None
     return ExperimentCost(
-        plan.spec.name, len(plan.runs), len(plan.jobs), len(own), seconds, sum(item.job.bytes for item in own)
+        plan.spec.name, len(plan.runs), len(plan.jobs), len(own), seconds, sum(item.bytes for item in own)
     )

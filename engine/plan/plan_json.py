@@ -36,7 +36,7 @@ def plan_json(plan: Plan, estimate: Estimate, foretold: Sequence[Foretold] = ())
                 "state": item.state if item.job.job else "provisional",
                 "reused": item.is_reused,
                 "seconds": item.seconds,
-                "bytes": item.job.bytes,
+                "bytes": item.bytes,
                 "memory": estimate.memory(item.job),
                 "needs": [ids[need] for need in item.job.needs.values()],
                 "reason": item.job.reason,

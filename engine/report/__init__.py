@@ -23,6 +23,7 @@
     charts       the charts
     step_chart   the parts of a training step
     images       the images in words
+    imported     what runs of another tool logged
     page         what the report says
     reading      the store asked for a page
     pictures     charts drawn, attention maps found

@@ -29,6 +29,7 @@ from engine.report.charts.likeness import Likenesses
 from engine.report.compression import CompressionSection, compression_section
 from engine.report.front_chart import Front
 from engine.report.images import image_facts
+from engine.report.imported import ended_badly, imported_curves, is_imported, last_tables, notice_text, source_facts
 from engine.report.maps import map_tables
 from engine.report.pointing import pointing_tables
 from engine.report.published import published_table
@@ -104,6 +105,8 @@ class Page:
     pointing: Sequence[Table] = ()
     map_rows: Sequence[Row] = ()
     compression: CompressionSection | None = None
+    notice: str = ""
+    """What must be said before all else: that xp did not run this."""
 
 
 def make_page(
@@ -124,11 +127,11 @@ def make_page(
     return Page(
         experiment=name,
         title=rows.about["title"] or name,
-        facts=[*_facts(rows, sheet), ("Resume after a kill", resume_text(certificates, _networks(rows)))],
+        facts=[*_facts(rows, sheet), *_resume_facts(rows, certificates)],
         holes=_holes(rows, sheet),
-        results=[result_table(sheet, point) for point in sheet.points],
+        results=_result_tables(rows, sheet),
         charts=bar_charts(sheet),
-        curves=curve_charts(rows.curves, sheet),
+        curves=imported_curves(rows) if is_imported(rows) else curve_charts(rows.curves, sheet),
         varied=varied_settings(sheet),
         effects=effect_chart(sheet),
         likeness=likeness_chart(rows.students, sheet),
@@ -145,7 +148,22 @@ def make_page(
         map_rows=rows.maps,
         pointing=[*pointing_tables(rows.maps, sheet), *map_tables(rows.maps, sheet)],
         compression=compression_section(sheet, compression),
+        notice=notice_text(rows),
     )
+
+
+def _result_tables(rows: ReportRows, sheet: Sheet) -> list[Table]:
+    """Return a table for each point; of imported runs what they logged, and ours where they have any of it."""
+    ours = [result_table(sheet, point) for point in sheet.points]
+    if not is_imported(rows):
+        return ours
+    return [*(ours if any(metric in IN_TABLES for _, _, metric in sheet.cells) else []), *last_tables(rows)]
+
+
+def _resume_facts(rows: ReportRows, certificates: Sequence[Certificate]) -> list[tuple[str, str]]:
+    if is_imported(rows):
+        return source_facts(rows)
+    return [("Resume after a kill", resume_text(certificates, _networks(rows)))]
 
 
 def _map_column(row: Row) -> MapColumn:
@@ -257,6 +275,8 @@ def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
         if metric in IN_TABLES and row["not_finite"]:
             seeds = f"{row['not_finite']} {'seed has a' if row['not_finite'] == 1 else 'seeds have a'}"
             holes.append(say("no_number", arm=arm, point=point, seeds=seeds, metric=metric))
+    if is_imported(rows):
+        return [*holes, *ended_badly(rows)]
     for run in rows.runs:
         if run["state"] == "done" and run["test_top1"] is None:
             holes.append(say("no_accuracy", arm=run["arm"], point=run["cell"], seed=run["seed"]))

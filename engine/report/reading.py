@@ -21,7 +21,7 @@ from store.metrics import METRICS
 
 PARTS = (
     "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
-    "damaged", "noise", "commits",
+    "damaged", "noise", "commits", "imported", "imported_curves",
 )  # fmt: skip
 
 

@@ -30,6 +30,14 @@ SENTENCES = {
     "no_interval": "{arm} and the untaught {against} give no interval of paired seeds",
     "no_answers": "the answers of {arm} and the untaught {against} on the same test images are not both kept",
     "no_untaught": "no untaught student with all else the same has finished",
+    # what another tool ran
+    "imported": "These runs were not run by xp: they were imported from {tool}. Code, data and machine are not known "
+    "here, nor what was held equal, so that nothing of them is compared with other runs.",
+    "imported_ended": "{count} of {all} runs did not end well by the account of {tool}: {which}",
+    "imported_last": "Last values under the names that they were logged by: mean and standard deviation over the seeds "
+    "of an arm.",
+    "imported_hidden": "Further metrics that are not shown: {count}. The table metrics_last has all.",
+    "imported_arms": "Drawn are the first {shown} of {all} arms.",
     # remedies
     "remedy": "{arm} against {against}: {mean:+.1f} points [{low:+.1f}, {high:+.1f}], {said}",
     "remedy_alone": "{arm} against {against}: no interval of paired seeds",

@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from engine.analysis.agreement import Following
 from engine.analysis.snapshot import Row
@@ -39,6 +40,8 @@ class ReportRows:
     damaged: Sequence[Row] = ()
     noise: Sequence[Row] = ()
     commits: Sequence[Row] = ()
+    imported: Sequence[Row] = ()
+    imported_curves: Sequence[Row] = ()
 
 
 class Sheet:
@@ -68,7 +71,7 @@ class Sheet:
         self.columns = columns or (spec.get("report") or {}).get("columns")
         self.written = {path for tree in arms.values() for path in flatten_settings(tree or {})}  # by the spec
         self.settings = {
-            key: flatten_settings(json.loads(runs[0]["settings"]))
+            key: _without_source(flatten_settings(json.loads(runs[0]["settings"])))
             for key, runs in self.runs.items()
             if runs[0]["settings"]
         }
@@ -136,3 +139,8 @@ class Sheet:
     def is_from_scratch(self, arm: str) -> bool:
         """Whether an arm has the widths or mask of a pruned one, and new weights."""
         return any(self.settings.get((arm, point), {}).get("prune.control") == "scratch" for point in self.points)
+
+
+def _without_source(settings: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what tells one imported run from another and decides nothing: ids, times, places."""
+    return {path: value for path, value in settings.items() if not path.startswith("imported.")}

@@ -68,7 +68,8 @@ class Attempt:
     # The hooks of the training loop -----------------------------------------------------------------------------
     def metric(self, name: str, value: float, step: int, epoch: int) -> None:
         self.journal.metric(name, value, step=step, epoch=epoch)
-        print(f"epoch {epoch} step {step} {name} {value:.6g}", flush=True)
+        # Counted from 1 for people, as progress is; the journal counts from 0.
+        print(f"epoch {epoch + 1} step {step} {name} {value:.6g}", flush=True)
 
     def should_stop(self) -> bool:
         return self._stop

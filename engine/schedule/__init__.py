@@ -5,7 +5,8 @@ lookup  what an id that a person typed may mean
 orders  cancel, pause, resume, retry, priority
 given   orders as they are kept, for a queue that is made anew
 slot_marks  the GPUs that are shut out, and those under suspicion
-policy  which job next, what an ending means; pure
+policy  whose turn it is, what an ending means; pure
+placing  where a job fits; pure
 keep    housekeeping: what is needed, what takes room, what may go and come back
 worker  the one scheduler loop of a home
 """

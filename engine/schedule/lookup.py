@@ -6,7 +6,8 @@ beginning of an id. Addresses are those of the newest submission.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -183,7 +184,19 @@ def find_match(home: Home, text: str) -> Match:
         found = queue.find_ids(text, MOST) if len(text) >= 2 else []
         if len(found) == 1:
             return _match_of(queue, found[0])
-    raise _no_match(text, found, names)
+    raise _no_match(home, text, found, names)
+
+
+def _told(home: Home, found: Sequence[FoundName]) -> Iterator[str]:
+    """Yield ids with what they are: a run's address, what a job is to whom; a hash alone says nothing."""
+    jobs = name_jobs(home, [one.name for one in found if one.experiment is None])
+    runs: dict[str, str] = {}
+    for name in {one.experiment for one in found if one.experiment is not None}:
+        with suppress(XpError):  # a record that is damaged names no runs
+            runs |= {run.run: run.name for run in _all_runs(home, name)}
+    for one in found:
+        told = runs.get(one.name) or jobs.get(one.name, one.name)
+        yield one.name if told == one.name else f"{one.name} ({told})"
 
 
 def _match_address(home: Home, queue: Queue, text: str) -> Match:
@@ -201,9 +214,9 @@ def _match_of(queue: Queue, found: FoundName) -> Match:
     return Match("run", found.name, found.experiment, tuple(queue.jobs_of(found.experiment, [found.name])))
 
 
-def _no_match(text: str, found: list[FoundName], experiments: list[str]) -> XpError:
+def _no_match(home: Home, text: str, found: list[FoundName], experiments: list[str]) -> XpError:
     if found:
-        names = ", ".join(match.name for match in found[: MOST - 1])
+        names = ", ".join(_told(home, found[: MOST - 1]))
         more = f" more than {MOST - 1} ids" if len(found) == MOST else f" {len(found)} ids"
         return XpError(f"{text!r} begins{more}: {names}", fix="type more of the one you mean")
     fix = closest_hint(text, experiments) if experiments else "submit a spec first: xp submit SPEC"

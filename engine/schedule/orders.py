@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from engine.errors import XpError, closest_hint
 from engine.home.paths import Home
 from engine.schedule.given import keep_order, keep_priority
-from engine.schedule.lookup import Match
+from engine.schedule.lookup import Match, name_jobs
 from engine.schedule.slot_marks import SlotMark, SlotMarks
 from engine.schedule.worker import scheduler_alive, start_detached
 from store.queue import Queue
@@ -122,7 +122,9 @@ def _wait_stopped(home: Home, jobs: Sequence[str]) -> None:
                 "the order stands, and a scheduler that may end them carries it out; look at `xp status` and"
                 f" {home.scheduler_log}"
             )
-            raise XpError(f"still running after {PATIENCE:.0f} s: {', '.join(running)}", fix=fix)
+            names = name_jobs(home, running)
+            told = ", ".join(job if names[job] == job else f"{job} ({names[job]})" for job in running)
+            raise XpError(f"still running after {PATIENCE:.0f} s: {told}", fix=fix)
         time.sleep(0.05)
 
 

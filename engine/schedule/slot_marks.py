@@ -16,7 +16,7 @@ from urllib.parse import quote
 from engine.home.files import read_object, write_json
 from engine.home.paths import Home
 from engine.launch.process import host_name
-from engine.schedule.policy import Doubts
+from engine.schedule.placing import Doubts
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
     view       what a page asks and what it gives
     site       a home as the pages read it: one snapshot held open for all
     kept       what takes long and is made once
+    apart      what takes seconds of Python, in a process of its own
     readings   an experiment as its report says it
     drawings   its charts as pictures
     tables     its tables, sorted as was asked

@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from engine.analysis.snapshot import Snapshot
+from engine.home.paths import Home
+from engine.serve.apart import LARGE
 from engine.serve.drawings import DRAWING
-from engine.serve.readings import await_briefly, known
+from engine.serve.readings import await_briefly, count_runs, known
 from engine.serve.site import Site
+from store.results import open_snapshot
 
 KINDS = {"html": "text/html", "md": "text/markdown", "tex": "application/x-tex", "zip": "application/zip"}
 ALL = ("md", "html", "tex")
@@ -36,14 +40,14 @@ def report_of(site: Site, name: str, form: str) -> Made | None:
     Raises QueryError for an experiment that is not in the results.
     """
 
-    def write(folder: Path) -> Sequence[Path]:
-        from engine.report import make_report
-
+    def make() -> Made:
         with site.snapshot() as snapshot:
-            return make_report(known(snapshot), name, _forms(form), folder)
+            if count_runs(known(snapshot), name) < LARGE:
+                return _make(name, form, lambda folder: write_report(known(snapshot), name, form, folder))
+        return site.apart.run(make_apart, site.home, name, form)
 
     key = ("report", name, form, site.results_mark())
-    return await_briefly(site.kept.begin(key, lambda: _make(name, form, write)), PATIENCE)
+    return await_briefly(site.kept.begin(key, make), PATIENCE)
 
 
 def paper_of(site: Site, file: Path, form: str) -> Made | None:
@@ -57,6 +61,18 @@ def paper_of(site: Site, file: Path, form: str) -> Made | None:
 
     key = ("paper", str(file), file.stat().st_mtime_ns, form, site.results_mark())
     return await_briefly(site.kept.begin(key, lambda: _make(file.stem, form, write)), PATIENCE)
+
+
+def make_apart(home: Home, name: str, form: str) -> Made:
+    """Return the report of an experiment in a form; for a process of its own."""
+    with open_snapshot(home, seconds=None) as db:
+        return _make(name, form, lambda folder: write_report(Snapshot(home, db), name, form, folder))
+
+
+def write_report(snapshot: Snapshot, name: str, form: str, folder: Path) -> Sequence[Path]:
+    from engine.report import make_report
+
+    return make_report(snapshot, name, _forms(form), folder)
 
 
 def _forms(form: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """An experiment as its report says it: takes a site and a name, gives the report's chapter, kept while it holds.
 
 Of a thousand runs a page takes seconds, and a study that runs publishes every few seconds. So it is made in a thread,
-once for each published file at most; meanwhile, and for a while after it (REST times as long as it took), the last one
-is shown, which says of which moment it is.
+and one of many runs in a process of its own, once for each published file at most; meanwhile, and for a while after it
+(REST times as long as it took), the last one is shown, which says of which moment it is.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.analysis.snapshot import Snapshot
 from engine.errors import QueryError
+from engine.home.paths import Home
+from engine.serve.apart import LARGE
 from engine.serve.deltas import Mark
-from engine.serve.site import Site
+from engine.serve.site import Site, mark_of
+from store.results import open_snapshot
 
 if TYPE_CHECKING:  # it draws: what loads seconds of packages is loaded when somebody asks for it
     from engine.report.document import Chapter
@@ -93,14 +96,34 @@ def _rest_of(reading: Reading) -> float:
 
 def _make(site: Site, name: str, mark: Mark | None) -> bool:
     """Put a page where `look_now` finds it: of what is kept by published file, only that it was made."""
+    begun = time.monotonic()
+    with site.snapshot() as snapshot:
+        is_large = count_runs(known(snapshot), name) >= LARGE
+        chapter = None if is_large else _make_chapter(site.home, known(snapshot), name)
+    # Another file may have been published since: what was read there says of which it is.
+    chapter, mark = site.apart.run(read_apart, site.home, name) if chapter is None else (chapter, mark)
+    site.kept.put(("reading", name), Reading(chapter, mark, time.time(), time.monotonic() - begun))
+    return True
+
+
+def read_apart(home: Home, name: str) -> tuple[Chapter, Mark | None]:
+    """Return the chapter of an experiment and the published file it is of; for a process of its own."""
+    mark = mark_of(home)
+    with open_snapshot(home, seconds=None) as db:
+        return _make_chapter(home, Snapshot(home, db), name), mark
+
+
+def _make_chapter(home: Home, snapshot: Snapshot, name: str) -> Chapter:
     from engine.report import make_chapter
     from engine.report.reading import read_page
 
-    begun = time.monotonic()
-    with site.snapshot() as snapshot:
-        chapter = make_chapter(site.home, read_page(known(snapshot), name))
-    site.kept.put(("reading", name), Reading(chapter, mark, time.time(), time.monotonic() - begun))
-    return True
+    return make_chapter(home, read_page(snapshot, name))
+
+
+def count_runs(snapshot: Snapshot, name: str) -> int:
+    """Return how many runs an experiment has, 0 for one that is not in the results."""
+    found = snapshot.db.execute("select count(*) from runs where experiment = $name", {"name": name}).fetchall()
+    return int(found[0][0])
 
 
 def known(snapshot: Snapshot | None) -> Snapshot:

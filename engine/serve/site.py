@@ -14,10 +14,20 @@ from dataclasses import dataclass, field
 
 from engine.analysis.snapshot import Snapshot
 from engine.home.paths import Home
+from engine.serve.apart import Apart
 from engine.serve.deltas import Deltas, Mark
 from engine.serve.kept import Kept
 from engine.serve.streams import Watcher
 from store.results import Connection, open_snapshot
+
+
+def mark_of(home: Home) -> Mark | None:
+    """Return what tells the published file from those before it, None where there is none."""
+    try:
+        seen = os.stat(home.results_db)
+    except FileNotFoundError:
+        return None
+    return seen.st_ino, seen.st_mtime_ns, seen.st_size
 
 
 @dataclass
@@ -39,6 +49,7 @@ class Site:
     home: Home
     token: str = ""
     kept: Kept = field(default_factory=Kept, repr=False)
+    apart: Apart = field(default_factory=Apart, repr=False)
     _held: _Held | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -47,11 +58,7 @@ class Site:
 
     def results_mark(self) -> Mark | None:
         """What tells one publication from the next: None before the first."""
-        try:
-            seen = os.stat(self.home.results_db)
-        except FileNotFoundError:
-            return None
-        return seen.st_ino, seen.st_mtime_ns, seen.st_size
+        return mark_of(self.home)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot | None]:

@@ -44,7 +44,10 @@ def run_server(home: Home, port: int, access: Access, tell: Callable[[str], None
     # What comes before that is done would wait for it, and be slower for both.
     wait([warming], timeout=WARMING)
     tell(show_address(host, listener.getsockname()[1], access.lock.token))
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        site.apart.close()
 
 
 def warm_up(site: Site) -> None:

@@ -269,7 +269,13 @@ class Spec(Settings):
 
     def _unknown_arms(self) -> Iterator[tuple[str, str, str]]:
         """Yield path, what and fix of each word that names an arm which is none."""
-        if self.baseline is not None and self.baseline not in self.arm_names:
+        if self.baseline is not None and not self.arms and "arms" in self.model_fields_set:
+            yield (
+                "arms",
+                f"there is no arm here, and baseline names {self.baseline!r}",
+                "write the arms, or remove both",
+            )
+        elif self.baseline is not None and self.baseline not in self.arm_names:
             yield "baseline", f"baseline {self.baseline!r} is no arm", hint_word(self.baseline, self.arm_names)
         for place, claim in enumerate(self.claims):
             for word, arm in (("arm", claim.arm), ("against", claim.against)):

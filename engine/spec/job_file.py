@@ -21,6 +21,7 @@ from engine.spec.job_kinds import KINDS, kind_of
 from engine.spec.job_settings import JobDetails, JobSettings
 
 S = TypeVar("S", bound=JobSettings)
+IMPORTED = "imported"  # the kind of a job that holds a run of another tool: none that is planned or run
 AGAIN = "submit its experiment again: its jobs get ids of this version, and what is done stays in the results"
 
 
@@ -54,6 +55,10 @@ def read_job(folder: JobFolder, expected: type[S]) -> JobSpec[S]:
         fix = "submit its experiment again"
         raise HomeError(f"{folder.job} has no spec.json", where=str(folder.spec), fix=fix)
     written = read_json(folder.spec)
+    if written.get("kind") == IMPORTED:
+        fix = "name a job or run of an experiment that xp ran; `xp report` and `xp sql` show what was imported"
+        what = f"{folder.job} was imported from another tool: it has figures, and neither network nor settings of ours"
+        raise HomeError(what, where=str(folder.spec), fix=fix)
     version = written.get("version")
     if version != IDENTITY_VERSION:
         raise _refuse(folder, f"version {version} of job settings, and this xp has version {IDENTITY_VERSION}")

@@ -24,7 +24,7 @@ from engine.errors import XpError
 from engine.home.control_files import read_handle
 from engine.home.files import read_json, read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
-from engine.launch.local import module_words, server_env
+from engine.launch.fork_link import module_words, server_env
 from engine.launch.process import boot_id, host_name, kill_session, signal_process
 from engine.plan import Job, Plan, make_plan
 from engine.schedule.submit import submit_plan

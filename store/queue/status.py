@@ -200,13 +200,16 @@ def _sum_jobs(
     return dict(jobs), dict(seconds), dict(waiting), measured
 
 
-# What a person wants to see one by one: what runs, what went wrong, what waits for a reason.
+# What a person wants to see one by one: what runs, what went wrong, what waits for a reason or was begun.
 NOTABLE = {
     "running": "j.state = 'running'",
     "failed": "j.state = 'failed'",
     "cancelled": "j.state = 'cancelled'",
     # +: by the small index on back-offs, not by the one on state.
     "waiting": "j.not_before > 0 AND +j.state = 'queued' AND j.reason != ''",
+    # What was begun and waits: how far it came is not lost.
+    "paused": "j.state = 'paused' AND j.attempts > 0",
+    "again": "j.state = 'queued' AND j.attempts > 0 AND NOT (j.not_before > 0 AND j.reason != '')",
 }
 
 

@@ -180,6 +180,13 @@ def run_to_parquet(
     )
 
 
+def run_locked(
+    home: Path | str | HasResults, sql: str, take: Take[Taken], seconds: float, begun: Begun | None = None
+) -> Taken:
+    """Return what `take` makes of one statement, which is bounded as that of run_query is. Raises StoreError."""
+    return _run_locked(home, sql, take, seconds, begun)
+
+
 def _run_locked(
     home: Path | str | HasResults,
     sql: str,

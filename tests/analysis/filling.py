@@ -65,7 +65,7 @@ def make_lacking(needs: Sequence[Need], states: Sequence[str] = ("new",) * 3, ad
     """One arm, a job of 100 s for each of three seeds, of which the spec asks for two."""
     jobs = tuple(Job(f"train-{at}", f"train-{at}", "train", {}, cast(Any, None), JobDetails()) for at in range(3))
     runs = tuple(Run(f"run-{at}", "a", "default", at, "60/20/20", {}, {"student": f"train-{at}"}) for at in range(3))
-    estimates = tuple(JobEstimate(job, state, 100.0) for job, state in zip(jobs, states, strict=True))
+    estimates = tuple(JobEstimate(job, state, 100.0, job.bytes) for job, state in zip(jobs, states, strict=True))
     estimate = Estimate(estimates, 300.0, 0, {}, cast(Any, None))
     standing = Standing(frozenset(), tuple(("a", "default", seed) for seed in added))
     return Lacking(SPEC, Plan(SPEC, runs, jobs), estimate, tuple(needs), standing)

@@ -200,7 +200,20 @@ def test_one_measurement_for_all_seeds_counts_once(tmp_path: Path) -> None:
     assert found.untested == ONE_MEASUREMENT
     judged = check_claims(made.home, "paper", [_claim(metric="infer_images_per_second")])[0]
     assert judged.verdict == "undecided"
-    assert "train_images_per_second" in judged.reason
+    assert "measure.rounds" in judged.reason
+
+
+@pytest.mark.parametrize("expect", ["greater", "less", "not_worse"])
+@pytest.mark.parametrize("metric", ["train_images_per_second", "train_seconds"])
+def test_what_was_not_timed_side_by_side_decides_nothing(tmp_path: Path, metric: str, expect: Any) -> None:
+    made = _home(tmp_path, Arm(speed=300), Arm(speed=900, kind="longformer"), 5)
+    judged = check_claims(made.home, "paper", [_claim(metric=metric, expect=expect, margin=0.1)])[0]
+    assert judged.comparison is not None
+    assert (judged.verdict, judged.p, judged.comparison.difference.low) == ("undecided", None, None)
+    assert judged.reason.startswith("trainings are not timed side by side: what else the machine did at the time")
+    assert "infer_speedup" in judged.reason
+    assert "xp bench" in judged.reason
+    assert exit_code([judged]) == 0
 
 
 def test_run_whose_value_is_no_number_is_left_out_and_named(tmp_path: Path) -> None:

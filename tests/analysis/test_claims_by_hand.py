@@ -167,7 +167,7 @@ def test_what_would_decide_a_claim_is_said(monkeypatch: pytest.MonkeyPatch) -> N
         speed = SpeedRatio(0.0, 0.1, 2.0, 3, of)
         assert reason(_claim(), _found(0.01, 0.02, 3, speed=speed)) == f"3 {of} do not tell: {more}"
     once = _found(std=None, n=1, p=None, untested=ONE_MEASUREMENT)
-    assert reason(_claim(), once) == f"{ONE_MEASUREMENT}; train_images_per_second is measured in every run"
+    assert reason(_claim(), once) == f"{ONE_MEASUREMENT}; rounds side by side have their own (measure.rounds, xp bench)"
 
 
 @pytest.mark.parametrize(("metric", "which"), [("test_top1", "the same test images"), ("val_top1", "the same images")])

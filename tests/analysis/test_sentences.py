@@ -15,7 +15,7 @@ from engine.analysis import claims
 from engine.analysis.claims import Judged, _compare_claim, _what_is_missing, describe
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Images, _why_untested
 from engine.analysis.controls import control_notes
-from engine.analysis.fairness import footnote_text, mismatch_lines, repair_text
+from engine.analysis.fairness import UNKNOWN, footnote_text, mismatch_lines, repair_text
 from engine.analysis.foresight import Foresight, detect_lines, power_lines
 from engine.analysis.freeze import Change
 from engine.analysis.power import Design, assumed_design
@@ -57,7 +57,7 @@ def over(**more: Any) -> Told:
 
 
 def untested(difference: Interval, common: int) -> Told:
-    return lambda: _why_untested(difference, common)
+    return lambda: _why_untested(METRICS["test_top1"], difference, common, is_one=False)
 
 
 def speeds(*against: str) -> Told:
@@ -216,6 +216,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "control_none_longer": (uncontrolled(), uncontrolled("none_longer")),
     "control_random": (uncontrolled(), uncontrolled("random")),
     "fair_fix": (repaired("train.lr", EPOCHS), repaired(EPOCHS)),
+    "imported_fix": (repaired(UNKNOWN), repaired("train.lr")),
     "budget_fix": (repaired(EPOCHS), repaired("train.lr", EPOCHS)),
     "tested": (of_claim(), of_claim("not_worse", "params_before")),
     "tested_margin": (of_claim(margin=0.01), of_claim()),
@@ -226,7 +227,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "other_spec": (departing(0.006), departing(0.002)),
     "other_words": (departing(0.006, epochs=99), departing(0.006)),
     "claim_p": (described(0.03), described(None)),
-    "in_every_run": (missing(untested=ONE_MEASUREMENT), missing(untested=FEW_SEEDS)),
+    "measured_once": (missing(untested=ONE_MEASUREMENT), missing(untested=FEW_SEEDS)),
     "rounds_silent": (missing(speed=ROUNDS), missing()),
     "more_rounds": (missing(speed=ROUNDS), missing(speed=NETWORKS)),
     "more_networks": (missing(speed=NETWORKS), missing(speed=ROUNDS)),
@@ -236,7 +237,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "seeds_silent": (missing(), missing(difference=ONE)),
     "seeds_needed": (missing(), missing(difference=NEAR)),
     "level_of_claims": (missing(tests=4), missing(tests=1)),
-    "only_seeds_needed": (missing(metric="train_images_per_second", difference=NEAR), missing(difference=NEAR)),
+    "only_seeds_needed": (missing(metric="test_loss", difference=NEAR), missing(difference=NEAR)),
     "more_needed": (missing(difference=NEAR), missing()),
     "cannot_decide": (detected(2), detected(3)), "can_detect": (detected(3), detected(2)),
     "share_of_images": (detected(), detected(3, None)),

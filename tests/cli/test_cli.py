@@ -79,7 +79,7 @@ def test_submit_without_start_queues_and_status_counts(home: Path) -> None:
     run_xp("submit", QUICKSTART, "--no-start", home=home)
     status = json.loads(run_xp("status", "--json", home=home).stdout)["experiments"][0]
     assert (status["experiment"], sum(status["runs"].values()), sum(status["jobs"].values())) == ("quickstart", 8, 23)
-    assert "quickstart" in run_xp("status", home=home).stderr
+    assert "quickstart" in run_xp("status", home=home).stdout
 
 
 @pytest.mark.parametrize(

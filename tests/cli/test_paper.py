@@ -52,7 +52,7 @@ def test_a_plan_of_a_paper_sums_and_counts_shared_jobs_once(paper: Path, tmp_pat
     assert (first["name"], second["name"]) == ("bare", "other")
     assert second["left"] < second["jobs"] == first["left"]
     assert told["seconds"] == pytest.approx(first["seconds"] + second["seconds"])
-    assert "2 experiments, 4 runs" in run("plan", paper, "--no-calibrate", "--home", tmp_path / "home").stderr
+    assert "2 experiments, 4 runs" in run("plan", paper, "--no-calibrate", "--home", tmp_path / "home").stdout
 
 
 def test_a_paper_is_submitted_in_its_order_and_again_does_nothing_twice(paper: Path, tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from engine.cli import progress as watch
-from engine.cli.progress import Keeper, Screen, wait_for
+from engine.cli.progress import Screen, wait_for
 from engine.errors import HomeError, XpError
 from engine.home.paths import Home
+from engine.inspect import following
 from engine.inspect.status import ExperimentView
 from engine.schedule.worker import start_detached
 from tests.helpers.queueing import PROBE, Probe, make_home, submit_probes
@@ -22,8 +23,9 @@ from tests.schedule.worker.working import working
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    for name, seconds in (("LOOK", 0.02), ("LINE", 0.1), ("CHECK", 0.1)):
-        monkeypatch.setattr(watch, name, seconds)
+    monkeypatch.setattr(watch, "LINE", 0.1)
+    for name, seconds in (("LOOK", 0.02), ("CHECK", 0.1)):
+        monkeypatch.setattr(following, name, seconds)
     monkeypatch.setattr(watch, "collect", lambda *_, **__: None)
     return make_home(tmp_path)
 
@@ -72,7 +74,7 @@ def test_the_end_is_shown_and_the_exit_code_is_that_of_the_experiment(home: Home
     console = make_console(terminal=terminal, file=Noticing(go))
     with working(home):
         assert wait_for(home, "one", console) == 1
-    assert "failed: role0 arm cell seed 1 (train-2): exit 88: leaving early" in text_of(console)
+    assert "failed: one: role0 arm cell seed 1 (train-2): exit 88: leaving early" in text_of(console)
     assert ("one: 0/2 jobs" in text_of(console)) == (not terminal)
 
 
@@ -91,7 +93,7 @@ def test_an_experiment_that_the_queue_lost_ends_the_waiting_with_an_error(home: 
 
 
 def test_a_scheduler_that_died_is_followed_by_another(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "start_detached", lambda home: start_detached(home, preload=PROBE, collects=False))
+    monkeypatch.setattr(following, "start_detached", lambda home: start_detached(home, preload=PROBE, collects=False))
     submit_probes(home, "one", [Probe("train-1")])
     console = make_console()
     assert wait_for(home, "one", console) == 0
@@ -102,7 +104,7 @@ def test_a_scheduler_that_cannot_work_is_given_up_with_its_last_words(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[float] = []
-    monkeypatch.setattr(watch, "start_detached", lambda _: begun.append(time.monotonic()))
+    monkeypatch.setattr(following, "start_detached", lambda _: begun.append(time.monotonic()))
     home.scheduler_log.write_text("12:00 cannot load engine.run: ImportError: no torch\nfix: run `xp doctor`\n")
     submit_probes(home, "one", [Probe("train-1")])
     with pytest.raises(XpError, match=r"cannot load engine\.run: ImportError: no torch"):
@@ -165,27 +167,6 @@ def test_trouble_is_told_once_it_lasts_longer_than_two_looks(
         now.append(trouble)
         told.append(screen._lasting_trouble([a_view()]))
     assert told == ["", "ill", "", "", "ill"]
-
-
-def test_schedulers_that_get_something_done_are_never_given_up(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[Home] = []
-    monkeypatch.setattr(watch, "start_detached", begun.append)
-    keeper = Keeper(home, make_console())
-    for done in (1, 2, 3, 4, 5, 5, 5):
-        keeper.look(a_view(done))
-    assert len(begun) == 7
-    with pytest.raises(XpError, match="ends as soon as it starts"):
-        keeper.look(a_view(5))
-
-
-def test_a_scheduler_that_works_or_starts_is_left_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "start_detached", lambda _: pytest.fail("one more was started"))
-    console = make_console()
-    for name in ("scheduler_alive", "is_starting"):
-        with monkeypatch.context() as patch:
-            patch.setattr(watch, name, lambda _: True)
-            Keeper(home, console).look(a_view())
-    assert text_of(console) == ""
 
 
 @pytest.mark.parametrize("terminal", [False, True])

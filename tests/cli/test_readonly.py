@@ -57,7 +57,8 @@ READING: dict[str, tuple[list[str], int]] = {
     "compare": (["compare", "paper/b", "paper/a"], 0),
     "sql": (["sql", "select count(*) from results"], 0),
     "status": (["status"], 0),
-    "why": (["why", "probes"], 2),  # its job has no settings, which is said
+    "why": (["why", "probes"], 0),
+    "why_all": (["why", "probes", "--all"], 2),  # its job has no settings, which is said
     "logs": (["logs", "probes"], 0),
     "diff": (["diff", "probes", "probes"], 2),  # two experiments cannot be compared, which is said
     "validate": (["validate", "{spec}"], 0),

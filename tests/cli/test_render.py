@@ -9,17 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from engine.cli.render import (
-    beat_text,
-    clock_text,
-    counts_text,
-    error_console,
-    layer_table,
-    progress_line,
-    render_view,
-    size_text,
-    status_table,
-)
+from engine.cli.render import counts_text, error_console, layer_table, output_console, render_view
+from engine.cli.status_text import status_table
+from engine.inspect.progress_text import beat_text, clock_text, progress_line, size_text
 from engine.inspect.status import Beat, ExperimentView, JobView
 
 
@@ -122,10 +114,10 @@ def test_a_table_has_a_row_for_each_experiment_and_its_reasons() -> None:
     assert lines[1].startswith("paper       3 failed  1 running, 1 queued, 2 failed, 1 cancelled")
     assert lines[2].split() == ["paper", "2", "done", "4", "done", "100%", "-"]
     assert lines[3:] == [
-        "  running: student train-1 (train-1): train 19/38, 44s left",
-        "  waiting: student train-2 (train-2): the disk is full",
-        "  failed: student train-3 (train-3): no file",
-        "  failed: student train-4 (train-4): no reason given",
+        "  running: paper: student train-1 (train-1): train 19/38, 44s left",
+        "  waiting: paper: student train-2 (train-2): the disk is full",
+        "  failed: paper: student train-3 (train-3): no file",
+        "  failed: paper: student train-4 (train-4): no reason given",
     ]
 
 
@@ -140,11 +132,14 @@ def test_of_many_failures_ten_are_told_and_the_rest_counted() -> None:
 @pytest.mark.parametrize(("columns", "width"), [(None, 400), ("77", 77)])
 def test_lines_in_a_pipe_are_not_broken(monkeypatch: pytest.MonkeyPatch, columns: str | None, width: int) -> None:
     monkeypatch.setattr("sys.stderr", io.StringIO())
+    monkeypatch.setattr("sys.stdout", io.StringIO())
     monkeypatch.delenv("COLUMNS", raising=False)
     if columns:
         monkeypatch.setenv("COLUMNS", columns)
     console = error_console()
     assert (console.width, console.stderr) == (width, True)
+    asked = output_console()
+    assert (asked.width, asked.stderr) == (width, False)
 
 
 @dataclass(frozen=True)

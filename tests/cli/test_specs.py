@@ -131,15 +131,15 @@ def test_overrides_and_overlays_are_laid_over_a_spec(spec: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_a_plan_is_a_table_aside_or_json_alone(spec: Path, tmp_path: Path, as_json: bool) -> None:
+def test_a_plan_is_a_table_or_json_alone_on_stdout(spec: Path, tmp_path: Path, as_json: bool) -> None:
     answer = run("plan", spec, "--home", tmp_path / "home", *(["--json"] if as_json else []))
     assert answer.exit_code == 0
     if as_json:
         assert len(json.loads(answer.stdout)["runs"]) == 6
         assert answer.stderr == ""
     else:
-        assert answer.stdout == ""
-        assert "6 runs, " in answer.stderr
+        assert "6 runs, " in answer.stdout
+        assert answer.stderr == ""
 
 
 def test_a_schema_is_that_of_a_spec() -> None:
@@ -162,8 +162,8 @@ def test_describe_shows_each_arm_with_its_classes(spec: Path, tmp_path: Path, mo
     ]
     monkeypatch.setattr("engine.inspect.layers.describe_arms", lambda *_: tables)
     plain = run("describe", spec, "--home", tmp_path / "home")
-    assert plain.stdout == ""
-    assert "a (10 classes)" in plain.stderr
-    assert "b (10 classes)" in plain.stderr
+    assert plain.stderr == ""
+    assert "a (10 classes)" in plain.stdout
+    assert "b (10 classes)" in plain.stdout
     told = run("describe", spec, "--json", "--home", tmp_path / "home")
     assert json.loads(told.stdout) == [{"arm": "a"}, {"arm": "b"}]

@@ -49,6 +49,14 @@ def test_submit_starts_a_scheduler_unless_told_not_to(home: Home, started: list[
     assert started == [home]
 
 
+def test_what_stays_paused_is_said_with_what_lets_it_go_on(home: Home, started: list[Home]) -> None:
+    run(home, "submit", str(QUICKSTART), "--no-start")
+    assert "paused" not in run(home, "submit", str(QUICKSTART), "--no-start").stderr
+    run(home, "pause", "quickstart")
+    told = run(home, "submit", str(QUICKSTART), "--no-start").stderr.splitlines()
+    assert "23 jobs stay paused: xp resume quickstart" in told
+
+
 def test_fill_queues_within_the_budget_and_says_what_it_leaves(home: Home, started: list[Home]) -> None:
     answer = run(home, "submit", str(QUICKSTART), "--fill", "--budget", "0.01s", "--no-start")
     assert answer.exit_code == 0, answer.output

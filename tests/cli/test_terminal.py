@@ -22,11 +22,13 @@ from rich.text import Text
 from typer.main import get_command
 
 from engine.cli import app, main
+from engine.cli.progress import open_screen
 from engine.cli.render import error_console
 from engine.cli.terminal import CleanStream, draw_line, guard_streams, hand_out
 from engine.errors import DataError, Problem, SpecError
 from engine.home.files import write_json
 from engine.inspect.doctor import Finding
+from engine.inspect.status import ExperimentView
 from store.queue import Queue
 from store.queue.rows import Verdict
 from tests.cli.test_cli import QUICKSTART, command_names
@@ -152,7 +154,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp profile": [["profile", HOSTILE], ["profile", "{spec}"]],
     "xp init": [["init", f"{{here}}/{HOSTILE}"], ["init", "--template", f"{{here}}/{HOSTILE}"]],
     "xp validate": [["validate", "{spec}"], ["validate", HOSTILE], ["validate", "{here}"]],
-    "xp plan": [["plan", "{spec}"], ["plan", "{quick}", "--set", f"title={HOSTILE}"], ["plan", "{quick}"]],
+    "xp plan": [["plan", "{spec}"], ["plan", "{quick}", "--set", f"title={HOSTILE}"], ["plan", "{quick}"],
+                ["plan", "{quick}", "--only", HOSTILE], ["plan", "{quick}", "--jobs", "--diff", "--budget", "1h"]],
     "xp schema": [["schema"]],
     "xp explain": [["explain", "train.lr"], ["explain", HOSTILE], ["explain", "cells", "--json"]],
     "xp describe": [["describe", "{spec}"], ["describe", "{quick}", "--set", f"{HOSTILE}=1"]],
@@ -161,18 +164,26 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp worker": [["worker", "--executor", HOSTILE]],
     "xp serve": [["serve", "--port", HOSTILE], ["serve", "--host", HOSTILE], ["serve", "--allow-host", HOSTILE]],
     "xp notebook": [["notebook", HOSTILE]],
-    "xp status": [["status"], ["status", "queued"], ["status", HOSTILE], ["status", "queued", "--json"]],
+    "xp status": [["status"], ["status", "queued"], ["status", "queued", "--all"], ["status", HOSTILE],
+                  ["status", "queued", "--json"]],
     "xp logs": [["logs", "train-1"], ["logs", "queued"], ["logs", HOSTILE]],
     "xp cancel": [["cancel", HOSTILE]],
     "xp retry": [["retry", HOSTILE]],
     "xp pause": [["pause", HOSTILE]],
     "xp resume": [["resume", HOSTILE]],
-    "xp why": [["why", HOSTILE], ["why", "train-1"]],
+    "xp why": [["why", HOSTILE], ["why", "train-1"], ["why", "queued"], ["why", "paper"], ["why", "paper/b", "--all"]],
     "xp diff": [["diff", HOSTILE, HOSTILE]],
     "xp ls": [["ls"], ["ls", "paper"], ["ls", "queued", "--jobs"], ["ls", HOSTILE], ["ls", "--tag", HOSTILE]],
     "xp history": [["history", "paper"], ["history", HOSTILE], ["history", "paper", "--metric", HOSTILE]],
     "xp tag": [["tag", "paper", HOSTILE], ["tag", "paper", "--remove", HOSTILE]],
     "xp note": [["note", "paper", HOSTILE], ["note", "paper"], ["note", HOSTILE, "x"], ["ls"]],
+    "xp import": [
+        ["import", HOSTILE, "{here}"], ["import", "mlflow", f"{{here}}/{HOSTILE}"], ["import", "wandb", "{here}"],
+    ],
+    "xp export-to": [
+        ["export-to", HOSTILE, "paper", "-o", "{here}/out"], ["export-to", "mlflow", HOSTILE, "-o", "{here}/out"],
+        ["export-to", "wandb", "paper", "-o", f"{{here}}/{HOSTILE}"],
+    ],
     "xp du": [["du"], ["du", "--json"]],
     "xp rm": [["rm", HOSTILE], ["rm", "paper", "--dry-run"], ["rm", f"paper/{HOSTILE}", "--yes"]],
     "xp gc": [["gc", "--dry-run"], ["gc", "--older", HOSTILE]],
@@ -302,6 +313,23 @@ def test_what_we_draw_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
         said = shown()
     assert b"\x1b[32mgreen\x1b[0m" in said
     assert said.endswith(b"\r7/8")
+
+
+def test_a_screen_that_is_redrawn_is_drawn_and_not_told_as_text(
+    home: SyntheticHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `--wait` shows: while it is redrawn, the streams are cleaned as always, and the drawing is not."""
+    view = ExperimentView("paper", {}, {"queued": 1}, {"queued": 1.0}, ())
+    with terminal(monkeypatch) as shown:
+        monkeypatch.setenv("TERM", "xterm-256color")
+        guard_streams()
+        with open_screen(home.home, error_console()) as screen:
+            screen.show([view])
+            screen.show([view])
+        said = shown()
+    assert b"paper" in said
+    assert b"\x1b[1A" in said, "it was redrawn in its place"
+    assert rb"\x1b" not in said
 
 
 def test_a_pipe_is_left_as_it_is_but_that_no_character_ends_a_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,13 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
-from engine.cli.render import beat_text, progress_line, render_view, status_table
+from engine.cli.render import render_view
+from engine.cli.status_text import status_table
 from engine.errors import XpError
 from engine.home.control_files import HandleFile
 from engine.home.files import write_json
 from engine.home.paths import Home
+from engine.inspect.progress_text import beat_text, progress_line
 from engine.inspect.status import Beat, ExperimentView, JobView, find_trouble, read_status, title_of
 from engine.launch.process import boot_id, host_name, seconds_since_start, see_process
 from engine.schedule.lookup import find_experiment, find_match
@@ -107,6 +109,45 @@ def test_a_clock_that_was_set_moves_no_running_job(home: Home, jump: float, monk
     assert read_status(home)[0].running[0].running_for == pytest.approx(lives, abs=30.0)
 
 
+def test_progress_does_not_fall_when_work_is_paused_and_goes_on(home: Home) -> None:
+    submit_probes(home, "one", [Probe("train-1", cost=100.0), Probe("train-2", cost=100.0)])
+    shares = []
+    with Queue(home.queue_db) as queue:
+        take(queue, "train-1", ago=50.0)
+        beat(home, "train-1", phase="train", step=20, steps=40)
+        shares.append(read_status(home)[0].share)
+        queue.request_pause(["train-1"])
+        queue.finish("train-1", 1, Verdict("preempted", "queued"), time.time())
+        shares.append(read_status(home)[0].share)
+        assert read_status(home)[0].jobs == {"paused": 1, "queued": 1}
+        queue.request_resume(["train-1"])
+        shares.append(read_status(home)[0].share)
+        assert read_status(home)[0].waiting == [], "it waits for no reason"
+        assert read_status(home)[0].seconds_left == pytest.approx(152.5)
+        assert queue.lease("train-1", 2, "cpu:0", boot_id="boot", expires=60.0, now=time.time())
+        shares.append(read_status(home)[0].share)
+    assert shares == pytest.approx([0.2375] * 4, abs=0.001)
+
+
+def test_an_attempt_that_goes_on_is_timed_by_what_it_did_itself(home: Home) -> None:
+    submit_probes(home, "one", [Probe("train-1", cost=100.0)])
+    with Queue(home.queue_db) as queue:
+        take(queue, "train-1", ago=50.0)
+        queue.finish("train-1", 1, Verdict("preempted", "queued"), time.time())
+        assert queue.lease("train-1", 2, "cpu:0", boot_id="boot", expires=60.0, now=time.time() - 10.0)
+    beat(home, "train-1", phase="train", step=20, steps=40)
+    second = home.job("train-1").attempt(2)
+    second.root.mkdir()
+    (running,) = read_status(home)[0].running
+    assert (running.share, running.start) == (0.475, 0.475), "it has said nothing yet"
+    write_json(second.heartbeat, {"phase": "train", "step": 30, "steps": 40})
+    (running,) = read_status(home)[0].running
+    assert running.seconds_left == pytest.approx(10.0 * (1 - 0.7125) / 0.2375, abs=1.0)
+    write_json(second.heartbeat, {"phase": "train", "step": 5, "steps": 40})
+    (running,) = read_status(home)[0].running
+    assert (running.share, running.start) == pytest.approx((0.11875, 0.11875)), "what was lost is done again"
+
+
 def test_what_is_left_is_shared_by_the_jobs_that_run_at_once(home: Home) -> None:
     submit_probes(home, "one", [Probe(f"train-{number}", cost=10.0) for number in range(8)])
     with Queue(home.queue_db) as queue:
@@ -143,8 +184,8 @@ def test_lines_for_a_pipe_say_the_same_without_colours(view: ExperimentView) -> 
     console = Console(file=io.StringIO(), width=120)
     console.print(status_table([view]))
     said = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "waiting: role0 arm cell seed 2 (train-waiting): the disk is full" in said
-    assert "failed: role0 arm cell seed 1 (train-broken): no such file" in said
+    assert "waiting: one: role0 arm cell seed 2 (train-waiting): the disk is full" in said
+    assert "failed: one: role0 arm cell seed 1 (train-broken): no such file" in said
 
 
 def test_a_job_without_steps_is_shown_by_the_clock_and_never_done(home: Home) -> None:
@@ -214,7 +255,7 @@ def test_ids_are_found_by_their_beginning_and_experiments_by_their_runs(home: Ho
     assert find_experiment(home, "run-train") == "one"
     with pytest.raises(XpError, match="is a job"):
         find_experiment(home, "2b")
-    with pytest.raises(XpError, match="begins 2 ids: run-pack-1a, run-train-2b"):
+    with pytest.raises(XpError, match=r"begins 2 ids: run-pack-1a \(one/arm/cell@0\), run-train-2b \(one/arm/cell@1\)"):
         find_match(home, "run")
     with pytest.raises(XpError, match="nothing here is called 'o'"):
         find_match(home, "o")

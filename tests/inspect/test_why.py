@@ -52,6 +52,13 @@ def test_two_runs_differ_in_what_their_arms_change(home: Home, plan: Plan) -> No
     assert not any(path.startswith("train.") for path in paths)
 
 
+def test_two_arms_differ_by_their_addresses(home: Home, plan: Plan) -> None:
+    one, other = (find_match(home, f"quickstart/{arm}") for arm in ("original", "sparse"))
+    paths = {difference.path for difference in list_differences(home, one, other)}
+    assert {"arm", "student.attention.kind"} <= paths
+    assert "seed" not in paths
+
+
 def test_experiments_are_not_compared_setting_by_setting(home: Home, plan: Plan) -> None:
     match = find_match(home, plan.spec.name)
     with pytest.raises(XpError, match="two runs"):

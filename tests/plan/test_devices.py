@@ -9,7 +9,7 @@ import pytest
 from engine import plan
 from engine.load import load_spec
 from engine.plan import Plan, make_plan
-from engine.schedule.policy import Demand, read_demand
+from engine.schedule.placing import Demand, read_demand
 from tests.helpers.queueing import make_home
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"

@@ -12,6 +12,7 @@ from engine.home.files import write_json
 from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
+from engine.plan.cost.speeds import Speed, Speeds
 from engine.plan.cost.work import FORK
 from engine.plan.estimate import START, Estimate, JobEstimate, estimate_plan, tell_crowding
 
@@ -118,3 +119,18 @@ def test_a_busy_machine_is_told_of(load: float, told: list[str], monkeypatch: py
     lines = tell_crowding()
     assert len(lines) == len(told)
     assert all(part in line for part, line in zip(told, lines, strict=True))
+
+
+def test_disk_of_a_training_follows_the_weights_that_were_counted(
+    home: Home, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A timm network of half a million weights was taken for one of 25 million: 700 MB instead of 14."""
+    teacher = next(job for job in plan.jobs if "convnextv2" in str(job.settings) and job.kind == "train")
+    guess = estimate_plan(plan, home, {})
+    probe = next(one.probe for one in guess.works[teacher.key].probes if one.probe.trains)
+    speeds = Speeds({probe: Speed(macs=1e8, params=0.5e6, saved=1e6)}, {})
+    monkeypatch.setattr("engine.plan.estimate.kept_speeds", lambda *_: speeds)
+    counted = estimate_plan(plan, home, {})
+    told = {item.job.key: item.bytes for item in counted.jobs}
+    assert told[teacher.key] == 7 * 4 * 500_000
+    assert counted.bytes == guess.bytes - teacher.bytes + told[teacher.key]

@@ -10,7 +10,7 @@ from engine.plan.paper import sum_paper
 
 def estimate(*keys: str, done: tuple[str, ...] = ()) -> Any:
     jobs = [
-        SimpleNamespace(job=SimpleNamespace(job=key, key=key, bytes=5), seconds=10.0, is_reused=key in done)
+        SimpleNamespace(job=SimpleNamespace(job=key, key=key), bytes=5, seconds=10.0, is_reused=key in done)
         for key in keys
     ]
     left = [one for one in jobs if not one.is_reused]

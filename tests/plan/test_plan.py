@@ -12,7 +12,7 @@ from engine.load import load_spec
 from engine.plan import PLANNERS, Plan, make_plan
 from engine.plan.draft import Cost, RunDraft
 from engine.plan.network_jobs import run_details
-from engine.schedule.policy import Demand, read_demand
+from engine.schedule.placing import Demand, read_demand
 from engine.schedule.submit import submit_plan
 from engine.spec.job_file import read_details, read_job
 from engine.spec.job_kinds import KINDS, JobKind, final_network, load_named

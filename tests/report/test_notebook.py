@@ -17,6 +17,7 @@ from engine.errors import QueryError, XpError
 from engine.home.paths import Home
 from engine.report.notebook import Cell, make_cells, write_marimo, write_notebooks
 from store.results import open_snapshot
+from tests.helpers.packages import has
 from tests.helpers.synthetic import ARMS, Arm, SyntheticHome
 
 ROOT = Path(__file__).parents[2]
@@ -40,18 +41,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     made.experiment("odd", ODD)
     collect(made.home)
     return made.home
-
-
-def has(*names: str) -> pytest.MarkDecorator:
-    """Skip where a package is absent, which the extra `dev` brings."""
-    absent = [name for name in names if not _is_there(name)]
-    return pytest.mark.skipif(bool(absent), reason=f"{', '.join(absent)} not installed")
-
-
-def _is_there(name: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None
 
 
 def surroundings(folder: Path) -> dict[str, str]:

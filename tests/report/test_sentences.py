@@ -22,6 +22,7 @@ from engine.report.verdicts import Look, Remedy, judge_capacity, judge_following
 from tests.helpers.sentences import pattern, stray_sentences, template_sentences
 from tests.report.chart_cases import CHART_CASES
 from tests.report.compression_cases import COMPRESSION_CASES
+from tests.report.imported_cases import IMPORTED_CASES
 from tests.report.map_cases import MAP_CASES
 from tests.report.note_cases import NOTE_CASES
 from tests.report.test_pointing import map_row
@@ -177,7 +178,7 @@ CASES: dict[str, tuple[Told, Told]] = {
 }  # fmt: skip
 
 
-ALL = {**CASES, **NOTE_CASES, **CHART_CASES, **COMPRESSION_CASES, **MAP_CASES}
+ALL = {**CASES, **NOTE_CASES, **CHART_CASES, **COMPRESSION_CASES, **MAP_CASES, **IMPORTED_CASES}
 FOLDER = Path(engine.report.__file__).parent
 TEMPLATES = FOLDER.parent.parent / "templates"
 HEADINGS = (

@@ -80,7 +80,7 @@ def test_a_metric_goes_to_journal_and_log(home: Home, capsys: pytest.CaptureFixt
     attempt.metric("loss", 0.25, 7, 2)
     (line,) = lines(attempt)
     assert [line[word] for word in ("name", "value", "step", "epoch")] == ["loss", 0.25, 7, 2]
-    assert capsys.readouterr().out == "epoch 2 step 7 loss 0.25\n"
+    assert capsys.readouterr().out == "epoch 3 step 7 loss 0.25\n", "counted from 1, as progress is"
 
 
 def test_heartbeats_come_once_a_second_and_at_each_phase(home: Home, clock: Clock) -> None:

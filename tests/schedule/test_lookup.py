@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -65,11 +66,13 @@ def test_what_is_unknown_brings_the_nearest_experiment_or_the_first_step(home: H
 
 def test_what_may_mean_several_ids_lists_at_most_six(home: Home) -> None:
     submit_probes(home, "many", [Probe(f"x-9{at}") for at in range(3)])
-    ids = "run-x-90, run-x-91, run-x-92, x-90, x-91, x-92"
+    runs = [f"run-x-9{at} (many/arm/cell@{at})" for at in range(3)]
+    jobs = [f"x-9{at} (role0 of many/arm/cell@{at})" for at in range(3)]
+    ids = re.escape(", ".join([*runs, *jobs]))
     with pytest.raises(XpError, match=f"'x-9' begins 6 ids: {ids}\n"):
         find_match(home, "x-9")
     submit_probes(home, "more", [Probe("x-98")])
-    ids = "run-x-90, run-x-91, run-x-92, run-x-98, x-90, x-91"
+    ids = re.escape(", ".join([*runs, "run-x-98 (more/arm/cell@0)", *jobs[:2]]))
     with pytest.raises(XpError, match=f"'x-9' begins more than 6 ids: {ids}\n"):
         find_match(home, "x-9")
 

@@ -107,7 +107,7 @@ def test_without_work_no_scheduler_is_started(tmp_path: Path, started: list[Home
 def test_what_stops_a_running_job_waits_for_its_end(home: Home, verb: str) -> None:
     with Queue(home.queue_db) as queue:
         assert queue.lease("pack-1p", 1, "cpu:0", boot_id="boot", expires=60.0, now=1.0)
-    with pytest.raises(XpError, match=r"(?s)still running after 0 s: pack-1p.*the order stands"):
+    with pytest.raises(XpError, match=r"(?s)still running after 0 s: pack-1p \(role\d of .*@\d\).*the order stands"):
         give(home, verb, "pack-1p")
 
 

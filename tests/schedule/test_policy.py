@@ -8,24 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from engine.schedule.policy import (
-    BUDGETS,
-    Demand,
-    Doubts,
-    Ending,
-    Held,
-    Spent,
-    StallDetector,
-    chain_seconds,
-    choose_next,
-    choose_slot,
-    decide,
-    is_news,
-    rank_experiments,
-    read_demand,
-    shuts_out,
-    tell_wait,
-)
+from engine.schedule.policy import BUDGETS, Ending, Spent, StallDetector, chain_seconds, decide, rank_experiments
 
 
 @pytest.mark.parametrize(
@@ -130,75 +113,6 @@ def test_the_job_with_the_longest_chain_behind_it_goes_first() -> None:
     assert chain_seconds({"a": 3.0, "b": 4.0}, {}) == {"a": 3.0, "b": 4.0}, "alone, the longest"
 
 
-CPU = Demand()
-
-
-def gpu_job(gpus: float, kind: str = "train") -> Demand:
-    return read_demand(kind, {"resources": {"gpus": gpus}})
-
-
-def test_one_job_for_each_cpu_slot() -> None:
-    slots = ["cpu:0", "cpu:1"]
-    assert choose_slot(CPU, slots, []) == "cpu:0"
-    assert choose_slot(CPU, slots, [Held("cpu:0", CPU)]) == "cpu:1"
-    assert choose_slot(CPU, slots, [Held("cpu:0", CPU), Held("cpu:1", CPU)]) is None
-
-
-def test_a_measure_job_has_the_processors_to_itself() -> None:
-    slots, alone = ["cpu:0", "cpu:1"], read_demand("measure", {})
-    assert choose_slot(alone, slots, [Held("cpu:0", CPU)]) is None
-    assert choose_slot(CPU, slots, [Held("cpu:0", alone)]) is None
-    assert choose_slot(alone, slots, []) == "cpu:0"
-
-
-def test_gpus_are_opaque_names_and_each_job_gets_what_it_asked_for() -> None:
-    slots = ["MIG-1a/2", "GPU-5c", "cpu:0"]
-    half, whole = gpu_job(0.5), gpu_job(1)
-    taken = [Held("MIG-1a/2", half)]
-    assert choose_slot(half, slots, taken) == "MIG-1a/2", "one that is partly used is filled first"
-    assert choose_slot(whole, slots, taken) == "GPU-5c"
-    assert choose_slot(half, slots, [*taken, Held("MIG-1a/2", half)]) == "GPU-5c"
-    assert choose_slot(whole, slots, [*taken, Held("GPU-5c", half)]) is None
-    assert choose_slot(gpu_job(0), slots, taken) == "cpu:0"
-    assert choose_slot(gpu_job(1, "pack"), slots, taken) == "cpu:0", "nothing of it runs on a GPU"
-
-
-@pytest.mark.parametrize(("share", "at_once"), [(1, 2), (0.5, 4), (0.34, 4), (1 / 3, 6), (0.25, 8), (0.1, 20)])
-def test_two_gpus_hold_as_many_shares_as_fit(share: float, at_once: int) -> None:
-    slots, held = ["a", "b"], list[Held]()
-    while (slot := choose_slot(gpu_job(share), slots, held)) is not None:
-        held.append(Held(slot, gpu_job(share)))
-    assert Counter(entry.slot for entry in held) == {"a": at_once // 2, "b": at_once // 2}
-
-
-def test_a_measure_job_is_alone_on_its_gpu_whatever_it_asked_for() -> None:
-    alone, half = gpu_job(0.5, "measure"), gpu_job(0.5)
-    assert choose_slot(alone, ["a"], [Held("a", half)]) is None
-    assert choose_slot(half, ["a"], [Held("a", alone)]) is None
-    assert choose_slot(alone, ["a", "b"], [Held("a", half)]) == "b"
-
-
-def test_a_gpu_job_takes_a_cpu_slot_where_there_is_no_gpu() -> None:
-    assert choose_slot(gpu_job(1), ["cpu:0"], []) == "cpu:0"
-    assert choose_slot(gpu_job(0.5), ["cpu:0"], [Held("cpu:0", CPU)]) is None
-
-
-def test_the_first_job_that_fits_starts() -> None:
-    jobs = [("big", gpu_job(1)), ("cpu", CPU)]
-    assert choose_next([jobs], ["a", "cpu:0"], []) == ("big", "a")
-    assert choose_next([jobs], ["a", "cpu:0"], [Held("a", gpu_job(1))]) == ("cpu", "cpu:0")
-    assert choose_next([[], jobs], ["cpu:0"], [Held("cpu:0", CPU)]) is None
-
-
-def test_a_job_that_needs_a_whole_device_is_not_starved_by_small_ones() -> None:
-    half, busy = gpu_job(0.5), [Held("a", gpu_job(0.5))]
-    assert choose_next([[("small", half)]], ["a"], busy) == ("small", "a")
-    assert choose_next([[("big", gpu_job(1))], [("small", half)]], ["a"], busy) is None
-    assert choose_next([[("big", gpu_job(1))], [("cpu", CPU)]], ["a", "cpu:0"], busy) == ("cpu", "cpu:0")
-    measure = gpu_job(1, "measure")
-    assert choose_next([[("alone", measure), ("next", CPU)]], ["cpu:0", "cpu:1"], [Held("cpu:0", CPU)]) is None
-
-
 def test_a_pulse_that_stands_still_is_stuck_after_ten_times_its_pace() -> None:
     stall = StallDetector(since=0.0, limit=10.0)
     for step in range(5):
@@ -231,91 +145,8 @@ def test_what_the_machine_lacks_spends_nothing_however_often() -> None:
     assert decide(Ending(88, lack="the disk is full"), Spent()).state == "failed", "it said itself that it cannot"
 
 
-GPUS = ["a", "b", "cpu:0"]
-
-
-def test_a_gpu_that_is_shut_out_gets_no_job_and_none_for_it_goes_to_the_processor() -> None:
-    shut = Doubts(shut=frozenset({"a"}))
-    assert choose_slot(gpu_job(1), GPUS, [], shut) == "b"
-    assert choose_slot(gpu_job(0.5), GPUS, [Held("a", gpu_job(0.5))], shut) == "b", "not even beside one that runs"
-    assert choose_slot(gpu_job(1), GPUS, [], Doubts(shut=frozenset("ab"))) is None
-    assert choose_next([[("train", gpu_job(1)), ("pack", CPU)]], GPUS, [], Doubts(shut=frozenset("ab"))) == (
-        "pack",
-        "cpu:0",
-    )
-
-
-def test_a_gpu_under_suspicion_comes_last_and_still_has_jobs() -> None:
-    doubts = Doubts(suspects={"a": "train-1"})
-    assert choose_slot(gpu_job(1), GPUS, [], doubts) == "b"
-    assert choose_slot(gpu_job(0.5), GPUS, [Held("a", gpu_job(0.5))], doubts) == "b"
-    assert choose_slot(gpu_job(1), GPUS, [Held("b", gpu_job(1))], doubts) == "a"
-
-
-@pytest.mark.parametrize(
-    ("is_sure", "doubts", "expected"),
-    [
-        (True, Doubts(), True),
-        (False, Doubts(), False),
-        (False, Doubts(suspects={"a": "other"}), True),
-        (False, Doubts(suspects={"a": "mine"}), False),  # the same job again: it may be the job
-        (False, Doubts(suspects={"b": "other"}), False),
-        (False, Doubts(suspects={"a": "other", "b": "third"}), False),  # on every GPU: it is the jobs
-        (False, Doubts(shut=frozenset("b"), suspects={"a": "other"}), False),
-    ],
-)
-def test_a_gpu_is_shut_out_when_it_is_the_gpu_that_fails(is_sure: bool, doubts: Doubts, expected: bool) -> None:
-    assert shuts_out(is_sure, "mine", "a", GPUS, doubts) is expected
-
-
-def test_the_only_gpu_is_shut_out_by_what_is_sure_alone() -> None:
-    doubts = Doubts(suspects={"a": "other"})
-    assert not shuts_out(False, "mine", "a", ["a", "cpu:0"], doubts)
-    assert shuts_out(True, "mine", "a", ["a", "cpu:0"], doubts)
-
-
 def test_an_attempt_that_finds_a_broken_gpu_spends_nothing() -> None:
     verdict = decide(Ending(1, last_words="the GPU failed: x", broken="GPU a failed: x"), Spent(crashed=2))
     assert (verdict.outcome, verdict.state, verdict.spent, verdict.wait) == ("crashed", "queued", {}, 0.0)
     assert verdict.reason == "GPU a failed: x; goes on elsewhere"
     assert decide(Ending(0, is_committed=True, broken="GPU a failed: x"), Spent()).state == "done"
-
-
-ASKED = Demand(1.0, needs_gpu=True)
-
-
-@pytest.mark.parametrize(
-    ("device", "expected"), [("auto", Demand(1.0)), ("gpu", ASKED), ("cpu", Demand()), (None, Demand(1.0))]
-)
-def test_details_say_which_kind_of_device_a_job_is_for(device: str | None, expected: Demand) -> None:
-    assert read_demand("train", {} if device is None else {"device": device}) == expected
-
-
-@pytest.mark.parametrize(
-    ("demand", "slots", "shut", "expected"),
-    [
-        (ASKED, ["cpu:0"], "", "waits for a GPU: none is found here"),
-        (gpu_job(1), ["cpu:0"], "", ""),
-        (gpu_job(1), GPUS, "ab", "waits for a GPU: all here are shut out"),
-        (gpu_job(1), GPUS, "a", ""),
-        (CPU, GPUS, "ab", ""),
-    ],
-)
-def test_a_job_that_waits_for_a_gpu_says_so(demand: Demand, slots: list[str], shut: str, expected: str) -> None:
-    assert tell_wait(demand, slots, Doubts(shut=frozenset(shut))) == expected
-    assert (choose_slot(demand, slots, [], Doubts(shut=frozenset(shut))) is None) is bool(expected)
-
-
-@pytest.mark.parametrize(
-    ("told", "wait", "expected"),
-    [
-        ("", "", False),
-        ("", "waits for a GPU: x", True),
-        ("waits for a GPU: x", "waits for a GPU: x", False),
-        ("waits for a GPU: x", "", True),
-        ("exit 1: it burst", "", False),  # why it is there again is told until it runs
-        ("exit 1: it burst", "waits for a GPU: x", True),
-    ],
-)
-def test_a_reason_is_put_right_when_a_wait_begins_or_ends(told: str, wait: str, expected: bool) -> None:
-    assert is_news(told, wait) is expected

@@ -6,21 +6,8 @@ import signal
 
 import pytest
 
-from engine.schedule.policy import (
-    BUDGETS,
-    CRASH_SIGNALS,
-    Demand,
-    Ending,
-    Held,
-    Spent,
-    StallDetector,
-    choose_next,
-    choose_slot,
-    decide,
-    rank_experiments,
-    read_demand,
-)
-from tests.schedule.test_policy import Row, gpu_job
+from engine.schedule.policy import BUDGETS, CRASH_SIGNALS, Ending, Spent, StallDetector, decide, rank_experiments
+from tests.schedule.test_policy import Row
 
 
 def test_budgets_and_crash_signals_are_these() -> None:
@@ -111,51 +98,6 @@ def test_equal_experiments_take_turns_by_name() -> None:
         "b",
         "a",
     ]
-
-
-@pytest.mark.parametrize(
-    ("kind", "details", "demand", "whole"),
-    [
-        ("train", {}, Demand(1.0), True),
-        ("train", {"resources": None}, Demand(1.0), True),
-        ("train", {"resources": {"gpus": 4}}, Demand(1.0), True),
-        ("train", {"resources": {"gpus": 0.5}}, Demand(0.5), False),
-        ("train", {"resources": {"gpus": 0}}, Demand(0.0), False),
-        ("train", {"resources": {"gpus": -1}}, Demand(0.0), False),
-        ("pack", {"resources": {"gpus": 1}}, Demand(0.0), False),
-        ("measure", {"resources": {"gpus": 0.5}}, Demand(1.0, is_alone=True), True),
-        ("measure", {"resources": {"gpus": 0}}, Demand(0.0, is_alone=True), True),
-    ],
-)
-def test_what_a_job_asks_of_a_device(kind: str, details: dict[str, object], demand: Demand, whole: bool) -> None:
-    assert read_demand(kind, details) == demand
-    assert demand.is_whole is whole
-
-
-def test_a_measure_job_on_the_processors_leaves_the_gpus_alone() -> None:
-    slots, alone = ["a", "cpu:0", "cpu:1"], Demand(0.0, is_alone=True)
-    assert choose_slot(alone, slots, [Held("a", gpu_job(1))]) == "cpu:0"
-    assert choose_slot(gpu_job(1), slots, [Held("cpu:0", alone)]) == "a"
-    assert choose_slot(Demand(), slots, [Held("cpu:1", alone)]) is None
-
-
-def test_the_fuller_gpu_is_filled_and_the_first_of_equals() -> None:
-    held = [Held("a", gpu_job(0.25)), Held("b", gpu_job(0.5)), Held("gone", gpu_job(1))]
-    assert choose_slot(gpu_job(0.5), ["a", "b"], held) == "b"
-    assert choose_slot(gpu_job(0.6), ["a", "b"], held) == "a"
-    assert choose_slot(gpu_job(0.5), ["b", "a"], []) == "b"
-    assert choose_slot(gpu_job(0.51), ["b"], held) is None
-
-
-def test_shares_that_make_a_whole_fit_in_spite_of_rounding() -> None:
-    """0.05 + 0.55 + 0.3 + 0.1 is a little more than one in binary."""
-    held = [Held("a", gpu_job(share)) for share in (0.05, 0.55, 0.3)]
-    assert choose_slot(gpu_job(0.1), ["a"], held) == "a"
-
-
-def test_a_small_job_that_does_not_fit_keeps_nobody_off() -> None:
-    held = [Held("a", gpu_job(0.5))]
-    assert choose_next([[("most", gpu_job(0.75)), ("half", gpu_job(0.5))]], ["a"], held) == ("half", "a")
 
 
 def test_a_pulse_keeps_a_running_mean_of_its_pace() -> None:

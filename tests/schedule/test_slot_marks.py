@@ -8,7 +8,7 @@ import pytest
 
 from engine.home.paths import Home
 from engine.schedule import slot_marks
-from engine.schedule.policy import Doubts
+from engine.schedule.placing import Doubts
 from engine.schedule.slot_marks import SlotMarks
 from tests.helpers.queueing import make_home
 

@@ -60,6 +60,11 @@ def test_predictions_are_of_the_accuracy_on_test_images_alone() -> None:
     assert [name for name, one in METRICS.items() if one.is_of_predictions] == ["test_top1"]
 
 
+def test_times_of_trainings_are_no_rounds_side_by_side() -> None:
+    """Memory is counted and not timed; what a measuring job times is taken in turns."""
+    assert {name for name, one in METRICS.items() if one.is_timed_apart} == {"train_images_per_second", "train_seconds"}
+
+
 def test_units_follow_from_the_names() -> None:
     assert names_where(unit="images/s") == {name for name in TOLD if name.endswith("images_per_second")}
     assert names_where(unit="nats") == {name for name in TOLD if name.endswith("loss")}

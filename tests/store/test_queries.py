@@ -147,7 +147,7 @@ def test_rounds_come_with_the_networks_that_were_measured(tmp_path: Path) -> Non
 
 
 def test_experiment_pays_once_for_a_job(db: duckdb.DuckDBPyConnection) -> None:
-    ((title, baseline, submitted, submission, _, seconds),) = ask(db, "report_about", name="paper")
+    ((title, baseline, submitted, submission, _, _, seconds),) = ask(db, "report_about", name="paper")
     assert (title, baseline, submitted, submission) == ("The paper experiment", "arm", "2025-10-09 08:53 UTC", 1)
     assert seconds == 29.0 * (2 + 1 + 1)
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from engine.plan.cost.macs import count_params
 from engine.plan.cost.speeds import Probe, Speeds
 from engine.plan.cost.work import Pass, Work
 from engine.plan.draft import Job
+from engine.spec import Student
 from engine.spec.job_kinds import KINDS
 from engine.spec.job_settings import DeviceKind
 
@@ -71,8 +73,14 @@ def _tell(kind: str, needed: float, jobs: Sequence[Job], works: Mapping[str, Wor
 
 def _weight_bytes(probe: Probe, speeds: Speeds, *, is_trained: bool) -> float:
     shape = speeds.shape(probe)
-    params = shape.params if shape else count_params(probe.student)
+    params = shape.params if shape else _formula_params(probe.network)
     return 4.0 * params * (WEIGHTS[probe.device] if is_trained else 1)
+
+
+@cache
+def _formula_params(network: str) -> float:
+    """A plan of a thousand runs asks about the same few networks again and again."""
+    return count_params(Student.model_validate_json(network))
 
 
 def _kept_bytes(each: Pass, speeds: Speeds) -> float:

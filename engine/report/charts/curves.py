@@ -32,7 +32,8 @@ class Curves:
     """One line for each arm over epochs (counted from 1); recovery after pruning goes on where training ended.
 
     `bands`: the least and the most of several seeds at an epoch, for arms that have them.
-    `pruned`: the epoch after which an arm was pruned, for arms that were. `notes` say what a reader must know.
+    `pruned`: the epoch after which an arm was pruned, for arms that were. `notes` say what a reader must know,
+    `along` what the points stand at.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Curves:
     pruned: Mapping[str, int] = field(default_factory=dict)
     bands: Mapping[str, Sequence[Band]] = field(default_factory=dict)
     notes: Sequence[str] = field(default_factory=tuple)
+    along: str = "epoch"
 
     def pieces(self, arm: str) -> list[Piece]:
         """Return the line of an arm up to its pruning and from there on; of one point where there is no more."""
@@ -72,7 +74,7 @@ def draw_curves(curves: Curves, paper: Paper = SCREEN) -> Figure:
                 _draw_piece(axes, curves, arm, at, piece, paper, is_named=number == 0)
             _mark_pruning(axes, curves, arm, at, paper)
         tidy(axes, f"{curves.title} [{curves.unit}]" if curves.unit else curves.title, paper)
-        axes.set_xlabel("epoch, recovery included" if curves.pruned else "epoch")
+        axes.set_xlabel("epoch, recovery included" if curves.pruned else curves.along)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         draw_legend(figure, curves.lines, paper)
         for handle in [handle for legend in figure.legends for handle in legend.legend_handles]:  # none of too many

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from engine.home.paths import Home
 from engine.launch.faults import Fault
-from engine.schedule.policy import is_cpu, shuts_out
+from engine.schedule.placing import is_cpu, shuts_out
 from engine.schedule.slot_marks import SlotMarks
 from store.queue import RunningRow
 

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from engine.errors import HomeError
 from engine.home.files import read_object, write_json
 from engine.home.paths import Home
-from engine.launch.local import module_words, server_env
+from engine.launch.fork_link import module_words, server_env
 from engine.launch.places import read_executor
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, see_process

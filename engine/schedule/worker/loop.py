@@ -9,28 +9,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from itertools import islice
 
 from engine.home.control_files import OutcomeFile, read_handle, write_outcome
 from engine.home.paths import Home
-from engine.launch import Handle, Launcher, Order, State, Status
+from engine.launch import Handle, Launcher, Order, State, Status, Want
 from engine.launch.process import boot_id, seconds_since_start
 from engine.launch.shortages import home_trouble
-from engine.schedule.policy import (
-    Demand,
-    Ending,
-    Held,
-    Spent,
-    StallDetector,
-    Waiting,
-    choose_next,
-    decide,
-    is_cpu,
-    is_news,
-    rank_experiments,
-    read_demand,
-    tell_wait,
-)
+from engine.schedule.placing import Demand, Held, choose_next, is_cpu, is_news, read_demand, tell_wait
+from engine.schedule.policy import Ending, Spent, StallDetector, Waiting, decide, rank_experiments
 from engine.schedule.worker.attempts import (
     STANDSTILL,
     find_gpu_fault,
@@ -42,42 +30,13 @@ from engine.schedule.worker.attempts import (
 )
 from engine.schedule.worker.gpu_watch import GpuWatch
 from engine.schedule.worker.publish import Publisher
+from engine.schedule.worker.tracks import Patience, Track
 from store.queue import Claim, Queue, RunningRow, Verdict
 
 log = logging.getLogger("xp.scheduler")
 
 
 CLOCK_WAS_SET = 5.0  # seconds by which the two times of a start differ then
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long the scheduler waits for what, in seconds."""
-
-    grace: float = 10.0  # between asking a job to end and killing it
-    # SQLite was seen to keep a writer waiting for 1 to 4 s under load: a lease is long beside that.
-    lease: float = 60.0
-    stuck: float = 600.0  # without a step; ten times the usual time between steps if that is more
-    unseen: float = 600.0  # without a sign of an attempt that cannot be seen from here
-    away: float = 600.0  # for a home that cannot be reached to come back
-    # A look is one PRAGMA (Queue.data_version), so it may be frequent: an order is seen within this time.
-    look: float = 0.1  # between looks for new orders
-    # A look is one small file for each attempt.
-    beat: float = 1.0  # between looks at heartbeats
-
-
-@dataclass
-class Track:
-    """One attempt that runs, as the scheduler follows it."""
-
-    row: RunningRow
-    handle: Handle
-    demand: Demand
-    stall: StallDetector
-    lease_until: float  # monotonic seconds
-    stopping: str = ""  # why we asked it to end: cancel, pause, stuck
-    unseen_since: float | None = None  # monotonic seconds
-    status: Status = field(default_factory=lambda: Status(State.QUEUED))
 
 
 class Scheduler:
@@ -112,7 +71,7 @@ class Scheduler:
             self.recover()
         self.read_orders()
         self.watch_attempts()
-        self.may_start |= self.gpus.has_news()
+        self.may_start |= self.gpus.has_news() | self.see_slots()
         # To look for ready jobs takes a few queries, so only when something has changed.
         if self.may_start or self.wakes_now():
             self.start_ready()
@@ -343,15 +302,34 @@ class Scheduler:
         self.may_start = False
         while self.start_one():
             pass
+        self.launcher.want(self.list_wants())
+
+    def see_slots(self) -> bool:
+        """Take in slots that came and went; return whether the launcher wants to hear what waits."""
+        if not self.launcher.has_news():
+            return False
+        before, self.slots = self.slots, self.launcher.capacity()
+        self.gpus.slots = self.slots
+        if self.slots != before:
+            log.info("slots: %s", ", ".join(self.slots) or "none")
+        return True
+
+    def list_wants(self) -> list[Want]:
+        """Return what jobs that are ready ask for, as many as the launcher can use an answer to."""
+        most = self.launcher.most_wants
+        if not most:
+            return []
+        waiting = rank_experiments(self.queue.waiting())
+        ready = (claim for row in waiting for claim in self.queue.ready_jobs(row.experiment, time.time(), most))
+        return [read_demand(claim.kind, claim.details).want for claim in islice(ready, most)]
 
     def start_one(self) -> bool:
         held = [Held(track.row.slot, track.demand) for track in self.tracks.values()]
         # All CPU slots taken, so nothing can fit: spares the query.
         if len(held) >= len(self.slots) and all(is_cpu(slot) for slot in self.slots):
             return False
-        found = choose_next(
-            map(self.ready_jobs, rank_experiments(self.queue.waiting())), self.slots, held, self.gpus.doubts
-        )
+        turns = map(self.ready_jobs, rank_experiments(self.queue.waiting()))
+        found = choose_next(turns, self.slots, held, self.gpus.doubts, self.launcher.fits)
         if found is not None:
             self.launcher.check()
             self.launch(*found)

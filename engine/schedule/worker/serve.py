@@ -12,14 +12,16 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from engine.errors import HomeError
+from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.launch import Launcher
 from engine.launch.places import make_launcher, read_executor
 from engine.launch.preempt import preempt_signals
 from engine.schedule.worker.lock import cannot_write, sign_in, sign_out, take_lock
-from engine.schedule.worker.loop import Patience, Scheduler
+from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.publish import Collect, Publisher
 from engine.schedule.worker.rebuild import heal_queue, make_queue
+from engine.schedule.worker.tracks import Patience
 from engine.schedule.worker.vanish import AwayHome, HomeGuard, VanishedHome, wait_back
 from store.queue import Queue, QueueFault
 
@@ -58,7 +60,7 @@ def run_worker(
     (engine/launch/preempt.py) they are saved and ended first. Raises HomeError when another scheduler
     has this home and we were told to stay (`until_idle` leaves it to the other and returns 0).
     """
-    make = launcher or (lambda: make_launcher(read_executor(home), preload, slots or 1))
+    make = launcher or (lambda: make_launcher(home, read_executor(home), preload, slots or 1))
     with _stop_signals() as stopping:
         while True:
             is_away: AwayHome | None = None
@@ -91,9 +93,17 @@ def _wait_back(home: Home, away: AwayHome, seconds: float, stopping: StopFlag) -
 
 def _leave_to_other(home: Home, until_idle: bool) -> int:
     if until_idle:
+        # A warning, so that a worker in the foreground says it too: else it would end at once without a word.
+        log.warning("a scheduler works here already%s: it does what is queued, and this one ends", _tell_other(home))
         return 0
     fix = "leave it to that one, or stop it first"
     raise HomeError("a scheduler already works here", where=str(home.root), fix=fix)
+
+
+def _tell_other(home: Home) -> str:
+    """Return where the scheduler that works here is, as it has written down; "" where it has not."""
+    told = read_object(home.scheduler_file) or {}
+    return f" (process {told['pid']} on {told['host']})" if {"pid", "host"} <= told.keys() else ""
 
 
 def _has_work(home: Home) -> bool:

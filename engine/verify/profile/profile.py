@@ -21,7 +21,7 @@ from engine.home.paths import AttemptFolder, Home
 from engine.inputs.gpus import list_gpus
 from engine.launch import CPU_SLOT, Order
 from engine.launch.environment import download_environment
-from engine.launch.local import module_words, server_env
+from engine.launch.fork_link import module_words, server_env
 from engine.schedule.slot_marks import SlotMarks
 from engine.verify.profile.subject import Subject
 from engine.verify.profile.timings import Timings

@@ -14,9 +14,10 @@ from typing import Any
 
 from engine.home.files import write_json
 from engine.home.paths import Home
-from engine.launch import Handle, Order, State, Status
-from engine.schedule.worker.loop import Patience, Scheduler, Track
+from engine.launch import Handle, Order, State, Status, Want
+from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.publish import Publisher
+from engine.schedule.worker.tracks import Patience, Track
 from store.queue import JobRow, Queue, RunningRow
 from tests.helpers.queueing import Probe, submit_probes
 
@@ -62,8 +63,24 @@ class FakeLauncher:
     def capacity(self) -> list[str]:
         return self.slots
 
+    most_wants: int = 0
+    wants: list[list[Want]] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, home: Home, preload: str, slots: int) -> FakeLauncher:
+        return cls()
+
     def check(self) -> None:
         pass
+
+    def has_news(self) -> bool:
+        return False
+
+    def fits(self, slot: str, want: Want) -> bool:
+        return True
+
+    def want(self, wants: Sequence[Want]) -> None:
+        self.wants.append(list(wants))
 
     def wait(self, seconds: float, also: Iterable[int] = ()) -> None:
         self.calls.append(("wait", seconds, list(also)))

@@ -15,9 +15,10 @@ from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.schedule.worker import run_worker, scheduler_alive, serve
 from engine.schedule.worker.__main__ import main
-from engine.schedule.worker.lock import take_lock
-from engine.schedule.worker.loop import Patience, Scheduler
+from engine.schedule.worker.lock import sign_in, take_lock
+from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.serve import StopFlag, _open_queue, _stop_signals
+from engine.schedule.worker.tracks import Patience
 from store.queue import Queue, QueueFault
 from tests.helpers.queueing import Probe, make_record, states, submit_probes
 from tests.schedule.worker.faking import FakeLauncher, commit_at_once
@@ -80,10 +81,14 @@ class FakePublisher:
         assert not is_last
 
 
-def test_a_second_scheduler_leaves_or_is_refused(home: Home) -> None:
+def test_a_second_scheduler_says_so_and_leaves_or_is_refused(home: Home, caplog: pytest.LogCaptureFixture) -> None:
     held = take_lock(home)
     assert held is not None
     assert work(home, FakeLauncher()) == 0
+    assert "a scheduler works here already: it does what is queued, and this one ends" in caplog.text
+    sign_in(home)
+    work(home, FakeLauncher())
+    assert f"(process {os.getpid()} on " in caplog.text
     with pytest.raises(HomeError, match="already works here"):
         work(home, FakeLauncher(), until_idle=False)
     held.release()

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from engine.home.paths import Home
 from engine.launch.process import see_process
 from engine.schedule.worker import run_worker
-from engine.schedule.worker.loop import Patience
+from engine.schedule.worker.tracks import Patience
 from engine.schedule.worker.vanish import AwayHome, HomeGuard, VanishedHome, is_home, wait_back
 from tests.helpers.queueing import Probe, make_home, states, submit_probes, told_process, until
 from tests.schedule.worker.faking import FakeLauncher

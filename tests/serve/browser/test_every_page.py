@@ -10,6 +10,7 @@ from engine.home.paths import Home
 from engine.report.forms.environment import TEMPLATES
 from engine.serve.routes import PAGES
 from store.results import open_snapshot
+from tests.helpers.large_home import make_large_home
 from tests.helpers.synthetic import ARMS, SyntheticHome
 from tests.serve.browser.conftest import Axe, PageAt
 from tests.serve.conftest import published
@@ -17,6 +18,7 @@ from tests.serve.conftest import published
 PLACE = TEMPLATES / "serve"
 WIDTHS = (1400, 400)
 HOMES = ("empty_home", "one_home", "half_home", "done_home")
+STEPS = 100  # values of a curve in a large home
 # Not what is asked for by scripts and for downloads.
 SHOWN = [path for path, make in PAGES.items() if (PLACE / f"{make.__name__.removeprefix('show_')}.html.j2").exists()]
 # Of the short form: half of the pages wide and light, the others narrow and dark.
@@ -31,21 +33,20 @@ def one_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return published(made.home)
 
 
-@pytest.fixture(scope="module", params=(1_000, 10_000))
+@pytest.fixture(scope="module", params=(1_000, 10_000), ids=("1000 runs", "10000 runs"))
 def large_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home with very many runs."""
-    made = SyntheticHome(tmp_path_factory.mktemp("large"))
-    made.experiment("study", ARMS, seeds=tuple(range(request.param // len(ARMS) + 1)))
-    return published(made.home)
+    """A home with very many runs, of which four go on."""
+    return make_large_home(tmp_path_factory.mktemp("large"), request.param, STEPS).home
 
 
 def address_in(home: Home, path: str) -> str:
-    """Return a page's address in a home: of its first run, and of `study`."""
-    run = "none"
+    """Return a page's address in a home: of its first run, and of that run's experiment."""
+    first = [("none", "study")]
     if Path(home.results_db).exists():
         with open_snapshot(home) as db:
-            run = str(db.execute("select min(run) from runs").fetchall()[0][0])
-    return path.replace("{experiment}", "study").replace("{run}", run)
+            first = db.execute("select run, experiment from runs order by run limit 1").fetchall() or first
+    run, experiment = map(str, first[0])
+    return path.replace("{experiment}", experiment).replace("{run}", run)
 
 
 def look(page_at: PageAt, axe: Axe, home: Home, path: str, width: int, dark: bool) -> None:
@@ -78,9 +79,10 @@ def test_every_page_of_every_home_is_fit(
 
 @pytest.mark.slow  # 10,000 runs take minutes to lay out
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize("dark", [False, True], ids=("light", "dark"))
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("path", SHOWN)
 def test_every_page_of_very_many_runs_is_fit(
-    page_at: PageAt, axe: Axe, large_home: Home, path: str, width: int
+    page_at: PageAt, axe: Axe, large_home: Home, path: str, width: int, dark: bool
 ) -> None:
-    look(page_at, axe, large_home, path, width, dark=False)
+    look(page_at, axe, large_home, path, width, dark)

@@ -144,12 +144,12 @@ def test_notable_jobs_are_those_a_person_wants_to_see(queue: Queue) -> None:
     queue.request_pause(["paused"])
     end(queue, "far", Verdict("crashed", "failed", "far"))
     jobs, owners = queue.notable(None, 9)
-    assert [row.job for row in jobs] == ["busy2", "busy", "broken", "far", "gone", "waits"]
+    assert [row.job for row in jobs] == ["busy2", "busy", "broken", "far", "gone", "waits", "paused", "calm"]
     assert {(row.job, row.experiment) for row in owners if row.job == "busy2"} == {("busy2", "one"), ("busy2", "two")}
     jobs, owners = queue.notable("two", 9)
     assert [row.job for row in jobs] == ["busy2", "far"]
     assert {row.experiment for row in owners} == {"two"}
-    assert [row.job for row in queue.notable(None, 1)[0]] == ["busy2", "broken", "gone", "waits"]
+    assert [row.job for row in queue.notable(None, 1)[0]] == ["busy2", "broken", "gone", "waits", "paused", "calm"]
 
 
 def test_owners_count_arms_cells_and_seeds_and_name_the_first(queue: Queue) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import XpError
 from engine.launch import local
-from engine.launch.local import ForkServer, has_descriptor, server_env
+from engine.launch.fork_link import ForkServer, has_descriptor, server_env
 
 
 def linked() -> tuple[ForkServer, socket.socket]:
