@@ -24,7 +24,7 @@ from tests.docs.words import parse_call, xp_calls
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
 DOCS = ROOT / "docs"
-LANGUAGES = {"console", "yaml", "sql", "python", "text"}
+LANGUAGES = {"console", "yaml", "sql", "python", "text", "toml"}
 # Commands whose answer depends on words alone: what the manual shows of them is compared to the letter
 EXACT = {"validate", "explain"}
 REASONED = re.compile(r"<!-- not run: .{12,} -->")
