@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +12,14 @@ from typer.main import get_command
 
 from engine.cli import app
 
+# errors of a click of typer's own, which has no public names
+LEFT_OUT = ("MissingParameter", "BadParameter")
 ENDS = (";", "&&", "||", "|", "&", ">", ">>")
+
+
+@cache
+def whole_app() -> Any:
+    return get_command(app)
 
 
 def xp_calls(line: str) -> Iterator[list[str]]:
@@ -29,17 +37,17 @@ def xp_calls(line: str) -> Iterator[list[str]]:
 def parse_call(words: list[str], *, whole: bool = True) -> None:
     """Let the app read the words of a call; what it has not raises its own usage error.
 
-    A call that is not whole, within a sentence, may leave out what it is not about.
+    A call that is not whole, within a sentence, may leave out what it is not about, or say N for a number.
     """
     try:
         _parse_call(words)
     except Exception as error:
-        if whole or type(error).__name__ != "MissingParameter":  # of a click of typer's own, which has no public name
+        if whole or type(error).__name__ not in LEFT_OUT:
             raise
 
 
 def _parse_call(words: list[str]) -> None:
-    command: Any = get_command(app)
+    command: Any = whole_app()
     context = command.make_context("xp", list(words), resilient_parsing=False)
     while hasattr(command, "commands"):
         rest = [*context._protected_args, *context.args]
