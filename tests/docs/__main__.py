@@ -1,8 +1,13 @@
 """`python -m tests.docs commands | outputs [FOLDER [PAGE...]] | picture FOLDER`: makes anew what the manual shows.
 
 `outputs` goes through all pages, or those named, in FOLDER (else a new one) and writes what their commands print into
+<<<<<<< HEAD
 them: many minutes, as it trains. `picture` takes the figure of the start page from the report that the walk in
 FOLDER left.
+=======
+them: many minutes, as it trains. `picture` takes the figure of the start page from the report that the walk in FOLDER
+left.
+>>>>>>> h-manual
 """
 
 from __future__ import annotations
@@ -18,11 +23,12 @@ from tests.docs.walk import Walk, written_anew
 
 
 def write_outputs(folder: Path, only: tuple[Path, ...]) -> None:
-    answers = []
-    for answer in Walk(folder, only).answers():
-        print(f"{answer.block.place}: {answer.command.splitlines()[0][:90]} -> {answer.code}", flush=True)
-        answers.append(answer)
+    """Go through the pages one by one, and write each as soon as it has been gone through."""
     for page in only or pages():
+        answers = []
+        for answer in Walk(folder, (page,)).answers():
+            print(f"{answer.block.place}: {answer.command.splitlines()[0][:90]} -> {answer.code}", flush=True)
+            answers.append(answer)
         page.write_text(written_anew(page, answers))
 
 

@@ -39,11 +39,6 @@ class Block:
     def place(self) -> str:
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
-    @property
-    def words(self) -> tuple[Path, str, str, str]:
-        """What it is, wherever in its page it stands."""
-        return self.page, self.language, self.text, self.remark
-
     def told(self, word: str) -> str | None:
         """Return what the remark says after `word:`, None where it says nothing of it."""
         head, colon, rest = self.remark.partition(":")

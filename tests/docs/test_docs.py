@@ -63,6 +63,11 @@ def test_every_block_has_a_language_that_is_looked_after() -> None:
     assert fences == 2 * len(found), "a fence that is no block: look for one that is indented or not closed"
 
 
+def test_no_answer_waits_to_be_filled_in() -> None:
+    waiting = [str(page) for page in pages() if re.search(r"^\?\d*$", page.read_text(), re.MULTILINE)]
+    assert waiting == [], "python -m tests.docs outputs FOLDER PAGE"
+
+
 def test_what_is_not_run_says_why() -> None:
     remarks = [line for page in pages() for line in re.findall(r"<!-- not run.*", page.read_text())]
     assert remarks

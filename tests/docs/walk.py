@@ -126,7 +126,7 @@ def written_anew(page: Path, answers: list[Answer]) -> str:
     """Return the page with what came in place of what it shows, where it shows an answer whole."""
     text = page.read_text()
     for block in reversed(list(blocks(page))):
-        mine = [answer for answer in answers if answer.block.words == block.words]
+        mine = [answer for answer in answers if answer.block == block]
         if block.language == "console" and mine:
             told = "".join(f"$ {one.command}\n{anew(one.shown, one.came)}" for one in mine)
         elif block.remark == "output" and mine:
