@@ -1,13 +1,8 @@
 """`python -m tests.docs commands | outputs [FOLDER [PAGE...]] | picture FOLDER`: makes anew what the manual shows.
 
 `outputs` goes through all pages, or those named, in FOLDER (else a new one) and writes what their commands print into
-<<<<<<< HEAD
-them: many minutes, as it trains. `picture` takes the figure of the start page from the report that the walk in
-FOLDER left.
-=======
 them: many minutes, as it trains. `picture` takes the figure of the start page from the report that the walk in FOLDER
 left.
->>>>>>> h-manual
 """
 
 from __future__ import annotations
