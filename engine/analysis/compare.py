@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.analysis.crossed import LEAST_SEEDS, agreeing_interval, crossed_interval
-from engine.analysis.fairness import Fairness, Surroundings, judge_pair, mismatch_lines, repair_text, tell_first
+from engine.analysis.fairness import Fairness, Surroundings, judge_pair, mismatch_lines, refusal_text, tell_first
 from engine.analysis.held import how_it_ran
 from engine.analysis.power import design_of
 from engine.analysis.sentences import say
@@ -117,7 +117,7 @@ def compare_arms(
     unfair = {str(one): one for comparison in compared for one in comparison.unfair}
     if unfair and not anyway:
         table = "\n".join(mismatch_lines(list(unfair.values())))
-        fix = repair_text(list(unfair.values()))
+        fix = refusal_text(list(unfair.values()))
         raise QueryError(f"{first} and {second} are not comparable:\n{table}", fix=fix)
     return with_holm(compared)
 

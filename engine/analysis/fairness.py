@@ -165,6 +165,11 @@ def repair_text(unfair: Sequence[Mismatch]) -> str:
     return say("budget_fix", epochs=budgets[0]) if budgets and len(budgets) == len(unfair) else say("fair_fix")
 
 
+def refusal_text(unfair: Sequence[Mismatch]) -> str:
+    """Return the same for who was refused by a command, which can be told to go on."""
+    return say("or_anyway", fix=repair_text(unfair))
+
+
 def apart_text(unfair: Sequence[Mismatch], metric: str) -> str:
     """Return why nothing can be said of a pair: it was judged on other images. Empty where it was not."""
     apart = [str(one) for one in unfair if one.other_images]

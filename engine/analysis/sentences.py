@@ -63,11 +63,10 @@ SENTENCES = {
     "control_scratch": "of its widths (or mask) and trained from new weights for as many epochs (scratch)",
     "control_none_longer": "whole and trained for as many epochs (none_longer)",
     "control_random": "pruned as much by chance (random)",
-    "imported_fix": "nothing makes them comparable, as nobody wrote down what they were held to; --anyway says the "
-    "difference with that as a footnote",
-    "fair_fix": "compare runs that differ in one factor alone, or say --anyway and get this as a footnote",
-    "budget_fix": "the equal-budget control is the other arm with train.epochs raised, to {epochs} epochs in all; "
-    "or say --anyway and get this as a footnote",
+    "imported_fix": "nothing makes them comparable, as nobody wrote down what they were held to",
+    "fair_fix": "compare runs that differ in one factor alone",
+    "budget_fix": "the equal-budget control is the other arm with train.epochs raised, to {epochs} epochs in all",
+    "or_anyway": "{fix}; or say --anyway and get this as a footnote",
     # what is tested
     "tested": "{metric} of {arm} {expect} than of {against}",
     "tested_margin": "{metric} of {arm} {expect} than of {against} by more than {margin}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from store.metrics import METRICS
 
 Floats = NDArray[np.float64]
 Along = Literal["epoch", "step", "time", "gpu-hours"]
+Found = tuple[dict[str, tuple[Floats, Floats]], str]
 WIDTH = 300  # parts of the axis; up to four points of each are drawn
 GRID = 400  # points of a mean over seeds that logged at other places
 MOST_JOBS = 240  # of one chart
@@ -56,6 +57,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """Where a curve goes on: its last job, the place that this begins at, and the first x that it logged."""
+
+    job: str
+    begin: float
+    first: float
+
+
+@dataclass(frozen=True)
 class Traced:
     """A curve, each (points,), x ascending, with NaN for what is not finite.
 
@@ -65,11 +75,15 @@ class Traced:
     x: Floats
     y: Floats
     begins: tuple[tuple[float, str], ...] = ()
+    ending: Ending | None = None
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart as charts.js knows it; `series` have x and y, and may have low, high and colour."""
+    """A chart as charts.js knows it; `series` have x and y, and may have low, high and colour.
+
+    `endings`: of each series that is one curve, where it goes on. `cursor`: up to where its jobs were read.
+    """
 
     title: str
     x: str
@@ -79,11 +93,14 @@ class Chart:
     marks: Sequence[Mapping[str, Any]] = ()
     band: str = ""
     empty: str = ""
+    endings: Sequence[Ending] = ()
+    cursor: str = field(default="", compare=False)  # nothing of it is drawn
 
     def as_raw(self) -> Raw:
         """Return it as an answer; a number that is not finite is null."""
         told = {"title": self.title, "x": self.x, "y": self.y, "series": list(self.series), "notes": list(self.notes),
-                "marks": list(self.marks), "band": self.band, "empty": self.empty}  # fmt: skip
+                "marks": list(self.marks), "band": self.band, "empty": self.empty,
+                "cursor": self.cursor}  # fmt: skip
         body = json.dumps({name: value for name, value in told.items() if value != ""}, allow_nan=False)
         return Raw(body.encode(), "application/json")
 
@@ -91,16 +108,18 @@ class Chart:
 def make_chart(site: Site, lines: Sequence[Line], name: str, along: Along) -> Chart:
     """Return the chart of a metric: of each line its curve, over several seeds their mean and band."""
     jobs = list(dict.fromkeys(job for line in lines for chain in line.chains for job in chain.jobs))
-    points = read_points(site, jobs[:MOST_JOBS], name, along)
-    factor = _factor(name)
+    points, cursor = read_points(site, jobs[:MOST_JOBS], name, along)
+    factor = value_factor(name)
     series: list[dict[str, Any]] = []
     marks: list[dict[str, Any]] = []
     notes = _left_out(jobs)
+    endings: list[Ending] = []
     for line in lines:
         traced = [trace(points, chain, along) for chain in line.chains]
         traced = [one for one in traced if len(one.x)]
         if traced:
             series.append({"name": line.name, "colour": line.colour, **columns(mean_of(traced), factor)})
+            endings += [one.ending for one in traced if one.ending]
         if len(lines) == 1 and len(traced) == 1:
             marks = [{"x": x, "name": kind} for x, kind in traced[0].begins]
         notes += _odd(line.name, traced)
@@ -109,10 +128,12 @@ def make_chart(site: Site, lines: Sequence[Line], name: str, along: Along) -> Ch
     has_band = any("low" in one for one in series)
     if has_band:
         notes.append("Lines are means over seeds; where some have not come so far, over those that have.")
-    return Chart(metric.label if metric else name, LABELS[along], unit, series, notes, marks, BAND if has_band else "")
+    title, band = metric.label if metric else name, BAND if has_band else ""
+    return Chart(title, LABELS[along], unit, series, notes, marks, band, endings=endings, cursor=cursor)
 
 
-def _factor(name: str) -> float:
+def value_factor(name: str) -> float:
+    """Return what a metric's values are multiplied by for readers."""
     metric = METRICS.get(name)
     return scale_of(metric).factor if metric else 1.0
 
@@ -127,8 +148,8 @@ def _odd(name: str, traced: Sequence[Traced]) -> list[str]:
     return [f"{name}: not all of its values are finite; those are gaps."] if odd else []
 
 
-def read_points(site: Site, jobs: Sequence[str], name: str, along: Along) -> dict[str, tuple[Floats, Floats]]:
-    """Return x and y of each job that logged the metric, as far as it has come.
+def read_points(site: Site, jobs: Sequence[str], name: str, along: Along) -> Found:
+    """Return x and y of each job that logged the metric, as far as it has come, and the cursor for what comes.
 
     Of more than MANY jobs those that are done are read in one go: each by itself would look through all that there is.
     """
@@ -136,7 +157,8 @@ def read_points(site: Site, jobs: Sequence[str], name: str, along: Along) -> dic
     moving = [job for job in jobs if job not in published]
     found = site.deltas.ask(Watched(tuple(moving), (name,), AXES[along], WIDTH)) if moving else None
     live = {one.job: (one.x, one.y) for one in found.series if len(one.x)} if found else {}
-    return {job: points for job, points in (published | live).items() if len(points[0])}
+    points = {job: points for job, points in (published | live).items() if len(points[0])}
+    return points, found.cursor if found else ""
 
 
 def _published(site: Site, jobs: Sequence[str], name: str, along: Along) -> dict[str, tuple[Floats, Floats]]:
@@ -150,25 +172,28 @@ def _published(site: Site, jobs: Sequence[str], name: str, along: Along) -> dict
 def trace(points: Mapping[str, tuple[Floats, Floats]], chain: Chain, along: Along) -> Traced:
     """Return the curve of a chain of jobs, each put behind the one before."""
     xs, ys, begins, end = [np.empty(0)], [np.empty(0)], list[tuple[float, str]](), 0.0
+    ending: Ending | None = None
     for job in chain.jobs:
         if job not in points:
             continue
         x, y = points[job]
-        x = _placed(x, along, chain.gpus) + end
+        ending = Ending(job, end, float(x[0]))
+        x = place(x, ending.first, along, chain.gpus) + end
         if end:
             begins.append((end, job.partition("-")[0]))
         xs, ys, end = [*xs, x], [*ys, y], float(x[-1])
     x, y = np.concatenate(xs), np.concatenate(ys)
     keep = np.diff(x, append=np.inf) > 0  # the last value of a place is its value
-    return Traced(x[keep], y[keep], tuple(begins))
+    return Traced(x[keep], y[keep], tuple(begins), ending)
 
 
-def _placed(x: Floats, along: Along, gpus: float) -> Floats:
+def place(x: Floats, first: float, along: Along, gpus: float) -> Floats:
+    """Return where the x of a job stand, counted from its beginning; `first` is the first that it logged."""
     if along == "epoch":
         return x + 1
     if along == "step":
         return x
-    hours: Floats = (x - x[0]) / SECONDS
+    hours: Floats = (x - first) / SECONDS
     return hours * gpus if along == "gpu-hours" else hours
 
 

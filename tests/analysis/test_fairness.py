@@ -227,7 +227,7 @@ def test_a_footnote_writes_the_gravest_of_each_class() -> None:
 
 def test_unequal_epochs_are_repaired_by_a_control_of_equal_budget() -> None:
     text = repair_text([Mismatch(EPOCHS, 12, 10)])
-    assert text.startswith("the equal-budget control is the other arm with train.epochs raised, to 12 epochs in all;")
+    assert text == "the equal-budget control is the other arm with train.epochs raised, to 12 epochs in all"
     for more in ([], [Mismatch(EPOCHS, 12, 10)]):
         assert repair_text([Mismatch("train.lr", 1, 2), *more]) == say("fair_fix"), "equal epochs would not do"
 

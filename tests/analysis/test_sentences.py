@@ -15,7 +15,7 @@ from engine.analysis import claims
 from engine.analysis.claims import Judged, _compare_claim, _what_is_missing, describe
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Images, _why_untested
 from engine.analysis.controls import control_notes
-from engine.analysis.fairness import UNKNOWN, footnote_text, mismatch_lines, repair_text
+from engine.analysis.fairness import UNKNOWN, footnote_text, mismatch_lines, refusal_text, repair_text
 from engine.analysis.foresight import Foresight, detect_lines, power_lines
 from engine.analysis.freeze import Change
 from engine.analysis.power import Design, assumed_design
@@ -218,6 +218,7 @@ CASES: dict[str, tuple[Told, Told]] = {
     "fair_fix": (repaired("train.lr", EPOCHS), repaired(EPOCHS)),
     "imported_fix": (repaired(UNKNOWN), repaired("train.lr")),
     "budget_fix": (repaired(EPOCHS), repaired("train.lr", EPOCHS)),
+    "or_anyway": (lambda: refusal_text([SEED]), lambda: repair_text([SEED])),
     "tested": (of_claim(), of_claim("not_worse", "params_before")),
     "tested_margin": (of_claim(margin=0.01), of_claim()),
     "tested_not": (of_claim("not_worse"), of_claim()),

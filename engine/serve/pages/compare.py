@@ -20,7 +20,8 @@ from engine.analysis.text import comparison_lines
 from engine.errors import QueryError
 from engine.report.number_text import NONE, heading, scale_of
 from engine.serve.chosen import Chosen, Thing, choose
-from engine.serve.curves import Along, make_chart
+from engine.serve.curves import Along
+from engine.serve.growing import show_chart
 from engine.serve.run_rows import RunTable
 from engine.serve.view import Asked, Raw, View
 from store.metrics import METRICS, metric_of
@@ -110,7 +111,7 @@ def show_compared_curve(asked: Asked) -> Raw:
         lines = chosen.curve_lines(gpus)
     if along == "gpu-hours":
         lines = [line for line in lines if line.chains and all(chain.gpus for chain in line.chains)]
-    return make_chart(asked.site, lines, asked.word("name"), along).as_raw()
+    return show_chart(asked.site, lines, asked.word("name"), along, asked.word("cursor"))
 
 
 def _chosen(asked: Asked, table: RunTable, snapshot: Snapshot | None) -> Chosen:

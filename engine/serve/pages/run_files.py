@@ -7,7 +7,8 @@ from typing import cast
 
 from engine.errors import XpError
 from engine.serve.artifacts import HEADERS, find_artifact
-from engine.serve.curves import Along, Chain, Line, make_chart
+from engine.serve.curves import Along, Chain, Line
+from engine.serve.growing import show_chart
 from engine.serve.log_text import read_after, read_last
 from engine.serve.pages.run import along_of, byte_of, shown_attempt
 from engine.serve.run_parts import RunAbout, read_run
@@ -18,7 +19,8 @@ def show_curve(asked: Asked) -> Raw:
     """Return the curve of the metric `name` as charts.js takes it, over the jobs that made the run's network."""
     about = _about(asked)
     line = Line(f"{about.arm}, seed {about.seed}", (Chain(about.chain),))
-    return make_chart(asked.site, [line], asked.word("name"), cast(Along, along_of(asked))).as_raw()
+    along = cast(Along, along_of(asked))
+    return show_chart(asked.site, [line], asked.word("name"), along, asked.word("cursor"))
 
 
 def show_log(asked: Asked) -> Raw:

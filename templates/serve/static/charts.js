@@ -9,7 +9,11 @@
 //    "band": "lowest to highest seed",       what bands are; optional
 //    "marks": [{"x": 2, "name": "pruned"}],  lines across; optional
 //    "notes": ["..."],                       sentences below; optional
-//    "empty": "..."}                         what to say while there is nothing; optional
+//    "empty": "...",                         what to say while there is nothing; optional
+//    "cursor": "..."}                        what is sent back as the word `cursor` to be told only what is new; optional
+//
+// or, where it was asked with a cursor, {"cursor": "...", "more": [{"at": 0, "x": [3], "y": [64.1]}]}: what comes behind
+// the series `at`.
 //
 // Attributes of the figure: data-on="results points" names the events on which it is asked for anew (none by default),
 // data-smooth="0.6" smooths from the start; every <input type="range" data-smooths> in the page smooths all of them.
@@ -223,14 +227,34 @@
     fillTable(chart);
   };
 
+  // What is new goes behind what is drawn; the last value of a place is its value.
+  const grow = (chart, { cursor, more }) => {
+    chart.told.cursor = cursor;
+    if (!more.length) return;
+    for (const { at, x, y } of more) {
+      const series = chart.told.series[at];
+      while (series.x.length && series.x[series.x.length - 1] >= x[0]) { series.x.pop(); series.y.pop(); }
+      series.x = series.x.concat(x);
+      series.y = series.y.concat(y);
+    }
+    draw(chart);
+  };
+
   const load = async (chart) => {
     chart.isDue = false;
     chart.last = Date.now();
     try {
-      const found = await fetch(chart.figure.dataset.curve, { headers: { accept: "application/json" } });
+      const address = chart.figure.dataset.curve;
+      const cursor = chart.told && chart.address === address ? chart.told.cursor : "";
+      const found = await fetch(cursor ? `${address}&cursor=${encodeURIComponent(cursor)}` : address, { headers: { accept: "application/json" } });
       if (!found.ok) throw new Error(`the server answered ${found.status}`);
-      chart.told = await found.json();
-      draw(chart);
+      const told = await found.json();
+      if (told.more) grow(chart, told);
+      else {
+        chart.told = told;
+        chart.address = address;
+        draw(chart);
+      }
     } catch (error) {
       const again = make("button", { type: "button", class: "plain" }, "Try again");
       again.addEventListener("click", () => load(chart));

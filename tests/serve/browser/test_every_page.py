@@ -19,6 +19,13 @@ PLACE = TEMPLATES / "serve"
 WIDTHS = (1400, 400)
 HOMES = ("empty_home", "one_home", "half_home", "done_home")
 STEPS = 100  # values of a curve in a large home
+# Cells that do not stand below their heads, as where a rule for something else makes boxes of them.
+LOOSE_CELLS = """[...document.querySelectorAll('th, td')]
+    .filter((cell) => !['table-cell', 'none'].includes(getComputedStyle(cell).display)).map((cell) => cell.outerHTML)"""
+# Tables that one would have to push aside to read, though their rows are lists.
+HIDDEN_TABLES = """[...document.querySelectorAll('.wide')]
+    .filter((place) => !place.querySelector('.maps') && place.scrollWidth > place.clientWidth + 1)
+    .map((place) => place.innerText.slice(0, 300))"""
 # Not what is asked for by scripts and for downloads.
 SHOWN = [path for path, make in PAGES.items() if (PLACE / f"{make.__name__.removeprefix('show_')}.html.j2").exists()]
 # Of the short form: half of the pages wide and light, the others narrow and dark.
@@ -56,6 +63,8 @@ def look(page_at: PageAt, axe: Axe, home: Home, path: str, width: int, dark: boo
     assert page.locator("h1").count() == 1
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= width, f"{path} is {wide} px wide in a window of {width}"
+    # A narrow window has each row as a list.
+    assert page.evaluate(HIDDEN_TABLES if width == min(WIDTHS) else LOOSE_CELLS) == []
     axe(page)
 
 

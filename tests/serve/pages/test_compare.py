@@ -50,6 +50,8 @@ def test_what_is_not_comparable_has_no_p(unfair_home: Home, browse: Browse) -> N
     assert "study/odd and study/original are not comparable" in text
     assert "train.batch_size" in text
     assert 'data-label="p"' not in text
+    assert "Show the statistics anyway" in text
+    assert "--anyway" not in text, "a page has no such option"
     anyway = client.get("/compare?a=study/original&a=study/odd&anyway=1").text
     assert 'data-label="p"' in anyway
     assert "these were not held equal" in anyway
