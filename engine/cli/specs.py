@@ -73,7 +73,7 @@ def _validate_spec(file: Path, overrides: Sequence[str], overlays: Sequence[Path
     from engine.load import load_spec
     from engine.plan.leaks import find_leaks
 
-    spec = load_spec(file, overrides, overlays)
+    spec = load_spec(file, overrides, overlays, tell=say)
     refusal, warnings = find_leaks(spec, _home_if_any(home))
     lines = (*spec.doubts, *(f"{file}: {line}" for line in (*absent_inputs(spec), *warnings)))
     # A plan warns of some of what is absent, too.
@@ -82,7 +82,8 @@ def _validate_spec(file: Path, overrides: Sequence[str], overlays: Sequence[Path
     if refusal is not None:
         say(f"{file}: {refusal}")
         return False
-    tell(f"{file}: valid, {len(spec.arm_names)} arms, {len(spec.seeds)} seeds")
+    arms, seeds = len(spec.arm_names), len(spec.seeds)
+    tell(f"{file}: valid, {arms} arm{'s' * (arms != 1)}, {seeds} seed{'s' * (seeds != 1)}")
     return True
 
 
@@ -135,7 +136,7 @@ def plan(
     from store.queue import Queue
 
     place = find_home(home, create=True)
-    made = make_plan(load_spec(spec, overrides or (), overlays or ()), place, on_cpu=on_cpu)
+    made = make_plan(load_spec(spec, overrides or (), overlays or (), tell=say), place, on_cpu=on_cpu)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states(), say if calibrate else None)
     foretold = foretell(made, place, say if latency else None)
