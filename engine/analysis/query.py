@@ -108,4 +108,10 @@ def _our_errors() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise QueryError(str(error), fix=error.fix or ONE_STATEMENT) from error
+        raise QueryError(str(error), fix=error.fix or _fix_of(str(error))) from error
+
+
+def _fix_of(said: str) -> str:
+    """Name what was meant where the store knows it, else how a query looks."""
+    _, known, near = said.partition("; nearest: ")
+    return f"did you mean {' or '.join(near.split(', '))}?" if known else ONE_STATEMENT

@@ -55,6 +55,7 @@ from engine.cli import (
 from engine.cli.base import app, say
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
+from engine.home.variables import misspelt_variables
 
 __all__ = [
     "app",
@@ -82,6 +83,8 @@ def main() -> None:
     """Run the command line; expected errors print as `where: what` and `fix: ...`."""
     gc.set_threshold(*SELDOM)
     guard_streams()
+    for name, meant in misspelt_variables(os.environ):
+        say(f"warning: nothing reads the variable {name}\nfix: did you mean {meant}?")
     try:
         app()
     except XpError as error:

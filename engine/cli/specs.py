@@ -135,8 +135,9 @@ def plan(
     from engine.plan.latency import foretell, latency_lines
     from store.queue import Queue
 
+    loaded = load_spec(spec, overrides or (), overlays or (), tell=say)
     place = find_home(home, create=True)
-    made = make_plan(load_spec(spec, overrides or (), overlays or (), tell=say), place, on_cpu=on_cpu)
+    made = make_plan(loaded, place, on_cpu=on_cpu)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states(), say if calibrate else None)
     foretold = foretell(made, place, say if latency else None)
