@@ -181,7 +181,14 @@ def _our_errors() -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        raise QueryError(str(error), fix=error.fix or _meant_column(str(error)) or ONE_STATEMENT) from error
+        raise QueryError(str(error), fix=error.fix or _fix_of(str(error))) from error
+
+
+def _fix_of(said: str) -> str:
+    """Name what was meant: a metric by another tool's name, what is nearest as the store knows it; else what a query is."""
+    _, known, near = said.partition("; nearest: ")
+    nearest = f"did you mean {' or '.join(near.split(', '))}?" if known else ONE_STATEMENT
+    return _meant_column(said) or nearest
 
 
 def _meant_column(said: str) -> str:

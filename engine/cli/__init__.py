@@ -53,6 +53,7 @@ from engine.cli.base import app, say
 from engine.cli.completion import ASKS_BASH, answer_bash
 from engine.cli.terminal import guard_streams
 from engine.errors import HomeError, SpecError, XpError
+from engine.home.variables import misspelt_variables
 
 __all__ = ["app", "main"]
 
@@ -61,6 +62,8 @@ def main() -> None:
     """Run the command line; expected errors print as `where: what` and `fix: ...`."""
     gc.set_threshold(*SELDOM)
     guard_streams()
+    for name, meant in misspelt_variables(os.environ):
+        say(f"warning: nothing reads the variable {name}\nfix: did you mean {meant}?")
     try:
         if os.environ.get("_XP_COMPLETE") == ASKS_BASH:
             answer_bash(app)

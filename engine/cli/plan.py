@@ -101,8 +101,9 @@ def plan(
     from engine.plan.latency import foretell
     from store.queue import Queue
 
+    # Before the home: a wrong spec leaves no empty one behind.
+    loaded = load_spec(spec, overrides or (), overlays or (), tell=say)
     place = find_home(home, create=True)
-    loaded = load_spec(spec, overrides or (), overlays or ())
     made = _keep_arms(make_plan(loaded, place, on_cpu=on_cpu), shown.only)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states(), say if calibrate else None)

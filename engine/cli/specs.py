@@ -85,7 +85,7 @@ def _validate_spec(file: Path, overrides: Sequence[str], overlays: Sequence[Path
     from engine.inputs.missing import absent_inputs, names_weights
     from engine.load import load_spec
 
-    spec = load_spec(file, overrides, overlays)
+    spec = load_spec(file, overrides, overlays, tell=say)
     refusal: XpError | None = None
     warnings: Sequence[str] = ()
     if names_weights(spec):
@@ -100,7 +100,8 @@ def _validate_spec(file: Path, overrides: Sequence[str], overlays: Sequence[Path
     if refusal is not None:
         say(f"{file}: {refusal}")
         return False
-    tell(f"{file}: valid, {len(spec.arm_names)} arms, {len(spec.seeds)} seeds")
+    arms, seeds = len(spec.arm_names), len(spec.seeds)
+    tell(f"{file}: valid, {arms} arm{'s' * (arms != 1)}, {seeds} seed{'s' * (seeds != 1)}")
     return True
 
 

@@ -13,4 +13,5 @@ notes    what a person wrote about an experiment
 users    the homes that use a cache
 pins     frozen tables and archives that rest on an experiment
 limits   the largest that a reader of foreign bytes takes, and `XP_LIMITS`
+variables  which variables of the environment are read, and which are nearly one
 """

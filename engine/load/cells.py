@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import groupby
@@ -23,6 +24,7 @@ from engine.load.ignored import idle_problems
 from engine.load.layers import Layers
 from engine.load.messages import Explained, explain_error, path_fix, without_echoes
 from engine.load.repairs import write_value
+from engine.load.timm_options import option_problems
 from engine.load.unsupported import planned_problems
 from engine.load.yaml_tree import Path
 from engine.spec import Settings, Spec
@@ -32,6 +34,20 @@ from engine.spec.shapes import shape_problems
 
 MOST_CELLS = 50_000
 LIMIT_WORD = "XP_MOST_CELLS"
+TELL_SECONDS = 5.0
+
+
+class Pace:
+    """Says from time to time how many cells are checked of all there are."""
+
+    def __init__(self, total: int, tell: Callable[[str], None] | None) -> None:
+        self.total, self.tell, self.done, self.at = total, tell, 0, time.monotonic()
+
+    def count(self) -> None:
+        if self.tell is not None and (now := time.monotonic()) > self.at + TELL_SECONDS:
+            self.tell(f"checked {self.done:,} of {self.total:,} cells")
+            self.at = now
+        self.done += 1
 
 
 def matrix_problems(layers: Layers) -> list[Problem]:
@@ -77,16 +93,24 @@ def _most_cells() -> int:
     return int(text)
 
 
-def check_cells(layers: Layers, spec: Spec | None) -> tuple[list[Problem], list[Settings]]:
-    """Validate every cell, once; `spec` lends the sections of the base that it has validated."""
+def check_cells(
+    layers: Layers, spec: Spec | None, tell: Callable[[str], None] | None = None
+) -> tuple[list[Problem], list[Settings]]:
+    """Validate every cell, once; `spec` lends the sections of the base that it has validated.
+
+    Whoever waits for many is told every TELL_SECONDS how far it is.
+    """
     matrix = layers.tree.get("matrix")
     points = matrix_points(matrix if isinstance(matrix, Mapping) else {})
     base = {key: value for key, value in layers.tree.items() if key in Settings.model_fields}
     builder, places = CellBuilder(base, spec), ArmPlaces(layers)
     problems: list[Problem] = []
     cells: list[Settings] = []
-    for arm, changes in _arm_items(layers.tree):
+    arms = _arm_items(layers.tree)
+    pace = Pace(len(arms) * len(points), tell)
+    for arm, changes in arms:
         for point, tree in zip(points, arm_trees(base, changes, points), strict=True):
+            pace.count()
             try:
                 cells.append(builder.build(tree))
             except ValidationError as error:
@@ -107,9 +131,17 @@ def _arm_items(tree: Tree) -> list[tuple[str, Mapping[str, Any]]]:
 def _cell_problems(arm: str, settings: Settings, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:
     """Yield what these settings ask for and xp cannot do or build."""
     found = (planned_problems, absent_problems, _shape_problems, idle_problems)
-    for path, what, fix in (problem for problems in found for problem in problems(settings)):
-        where = layers.where(place(tuple(path.split("."))))
+    listed = [(*problem, False) for problems in found for problem in problems(settings)]
+    listed += [(*problem, True) for problem in _option_problems(settings)]
+    for path, what, fix, at_key in listed:
+        where = layers.where(place(tuple(path.split("."))), key=at_key)
         yield Problem(where, path, f"{what} (arm {arm})" if arm else what, fix)
+
+
+def _option_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield the options of timm networks that are none: the name of each is wrong, and not its value."""
+    for path, network in settings.networks:
+        yield from option_problems(network, path)
 
 
 def _shape_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:

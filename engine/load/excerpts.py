@@ -19,7 +19,9 @@ from engine.home.limits import limits
 
 PLACE = re.compile(r"(.+):(\d+):(\d+)")
 SET = "--set "
-TOKEN = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|\[[^\]\n]*\]|[^\s,{}\[\]#:]+(?::(?=\S)[^\s,{}\[\]#:]+)*")
+WORD = r"[^\s,{}\[\]#:]+(?::(?=\S)[^\s,{}\[\]#:]+)*"
+# A plain text of several words is one; what stands behind a tag, an anchor or an alias is not of it.
+TOKEN = re.compile(rf"'[^'\n]*'|\"[^\"\n]*\"|\[[^\]\n]*\]|[!&*]\S*|{WORD}(?: +{WORD}(?!:\s|:$))*")
 MOST_LINE = 400
 
 
@@ -61,7 +63,7 @@ def _set_excerpt(where: str, what: str) -> str:
     if not where.isprintable() or len(where) > MOST_LINE:
         return ""
     equals = where.find("=")
-    is_path = equals < 0 or what.startswith(("unknown key", "there is no arm", "only a spec"))
+    is_path = equals < 0 or what.startswith(("unknown key", "there is no arm", "only a spec", "this sets a part"))
     start, end = (len(SET), equals if equals >= 0 else len(where)) if is_path else (equals + 1, len(where))
     return f"  {where}\n  {' ' * start}{'^' * max(1, end - start)}"
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from engine.errors import Problem, SpecError, closest_hint
 from engine.load.arms import ArmPlaces
 from engine.load.layers import Layers
-from engine.load.timm_options import option_problems
 from engine.spec import Settings, Spec
 from engine.spec.cells import Tree, expand_cells
 from engine.spec.optimizers import OPTIMIZER_WORDS
@@ -26,8 +25,6 @@ NO_TEACHER = "there is no teacher to distil from, so this does nothing"
 
 def idle_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield path, what and fix of what these settings say and no job of them would heed."""
-    for path, network in settings.networks:
-        yield from option_problems(network, path)
     for path, train in settings.trainings:
         if train.min_lr > train.lr:
             what = f"min_lr {train.min_lr:g} is above lr {train.lr:g}: the rate would never fall"

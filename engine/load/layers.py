@@ -28,6 +28,7 @@ class Layers:
     """Where what lies over the files was written: in an overlay, or a --set as it was typed."""
     start: str = ""
     """Where what was not written belongs; by default the beginning of the file."""
+    over_keys: Mapping[Path, str] = field(default_factory=dict)
 
     def add(self, document: Document) -> None:
         self.tree = merge_trees(self.tree, document.tree)
@@ -39,7 +40,8 @@ class Layers:
         marks = self.keys if key else self.values
         for length in range(len(path), 0, -1):
             if path[:length] in self.over:
-                return self.over[path[:length]]
+                over = self.over_keys if key or length < len(path) else self.over
+                return over.get(path[:length], self.over[path[:length]])
             if path[:length] in marks:
                 return (marks if length == len(path) else self.keys)[path[:length]]
         return self.start or f"{self.file}:1:1"
@@ -96,12 +98,18 @@ def _read_base(file: FilePath, mark: str, is_near: bool) -> Document:
     want to see what is in it.
     """
     if not os.path.isfile(file):  # pathlib raises for a name that is too long
-        names = [path.name for path in file.parent.glob("*.y*ml")] if is_near and os.path.isdir(file.parent) else []
+        names = _names_near(file.parent, mark) if is_near and os.path.isdir(file.parent) else []
         fix = closest_hint(file.name, names) if names else "give a path relative to this file"
         raise SpecError([Problem(mark, "extends", f"there is no file {file}", fix)])
     if file.suffix.lower() not in SUFFIXES:
         raise SpecError([Problem(mark, "extends", f"{file} is no spec", f"name a file that ends in {SUFFIXES[0]}")])
     return read_document(file) if is_near else _read_far(file, mark)
+
+
+def _names_near(folder: FilePath, mark: str) -> list[str]:
+    """Return the names of the specs in a folder, but that of the file with the `mark`: it would extend itself."""
+    own = _real_path(FilePath(mark.rsplit(":", 2)[0]))
+    return [path.name for path in folder.glob("*.y*ml") if path.is_file() and _real_path(path) != own]
 
 
 def _read_far(file: FilePath, mark: str) -> Document:

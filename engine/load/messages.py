@@ -53,7 +53,7 @@ def explain_error(detail: ErrorDetails, root: type[BaseModel] = Spec) -> Explain
     kind, context, given = detail["type"], detail.get("ctx") or {}, detail["input"]
     if kind == "refused":
         inner = [int(part) if part.isdigit() else part for part in str(context.get("at", "")).split(".") if part]
-        return Explained((*path, *inner), str(context["what"]), str(context["fix"]))
+        return Explained((*path, *inner), str(context["what"]), str(context["fix"]), at_key="key" in context)
     if isinstance(given, float) and not math.isfinite(given):
         return _no_number(path, given, root)
     if kind == "extra_forbidden":

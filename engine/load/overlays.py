@@ -18,13 +18,14 @@ from engine.spec.architectures import known_networks
 from engine.spec.cells import Tree, kept_words, merge_trees, nest_paths, other_kind, unknown_part
 
 REPLACE = "replace"
+LISTS = ("seeds", "claims")  # of a spec's top
 
 
 def read_overlays(overrides: Sequence[str], overlays: Sequence[str | Path]) -> Tree:
     """Return all overlays and then all overrides (texts such as `train.epochs=2`) as one tree, the later winning."""
     tree: Tree = {}
     for overlay in overlays:
-        document = read_document(Path(overlay))
+        document = read_document(Path(overlay), "an overlay")
         check_replace(document)
         if "extends" in document.tree:
             raise _extends_refusal(document.keys.get(("extends",), ""))
@@ -34,12 +35,16 @@ def read_overlays(overrides: Sequence[str], overlays: Sequence[str | Path]) -> T
     return tree
 
 
-def over_places(overrides: Sequence[str], overlays: Sequence[str | Path]) -> dict[tuple[str | int, ...], str]:
-    """Return where each word was written that overlays and overrides say, by its path with all dots nested."""
+def over_places(
+    overrides: Sequence[str], overlays: Sequence[str | Path], *, key: bool = False
+) -> dict[tuple[str | int, ...], str]:
+    """Return where each word, or its `key`, was written that overlays and overrides say, by its path with all dots
+    nested."""
     places: dict[tuple[str | int, ...], str] = {}
     for overlay in overlays:
-        document = read_document(Path(overlay))
-        places |= {_nested_path(path): mark for path, mark in document.values.items()}
+        document = read_document(Path(overlay), "an overlay")
+        marks = document.keys if key else document.values
+        places |= {_nested_path(path): mark for path, mark in marks.items()}
     for text in overrides:
         path = _nested_path((text.partition("=")[0].strip(),))
         places |= dict.fromkeys(_paths_in(_value_at(_parse_override(text), path), path), f"--set {text}")
@@ -109,15 +114,27 @@ def _parse_override(text: str) -> Tree:
     if wrong:
         fix = path_fix(inner or path, *wrong)
         raise SpecError([Problem(f"--set {text}", path, f"unknown key {wrong[0]!r}", fix)])
+    given = _parse_given(text, path, value)
     if inner:
-        return {"arms": {arm: nest_paths({inner: parse_value(value)})}}
+        return {"arms": {arm: nest_paths({inner: given})}}
     if first in ("matrix", "arms"):  # the keys of a matrix are dotted paths, and stay whole
-        given = parse_value(value)
         if not (rest or isinstance(given, Mapping)):
             fix = f"write for instance --set {first}.{'train.lr=[0.1, 0.2]' if first == 'matrix' else 'b.train.lr=0.1'}"
             raise SpecError([Problem(f"--set {text}", first, f"{value} is not a mapping", fix)])
         return {first: {rest: given} if rest else given}
-    return nest_paths({path: parse_value(value)})
+    if rest and first in LISTS:
+        what = f"this sets a part of {first}, a list that is set as a whole"
+        fix = f"write the whole list: --set '{first}=[{'0, 1' if first == 'seeds' else '...'}]'"
+        raise SpecError([Problem(f"--set {text}", path, what, fix)])
+    return nest_paths({path: given})
+
+
+def _parse_given(text: str, path: str, value: str) -> Any:
+    """Return the value of a --set; what is none of YAML is told with all that was typed."""
+    try:
+        return parse_value(value)
+    except SpecError as error:
+        raise SpecError([Problem(f"--set {text}", path, error.what, error.fix)]) from error
 
 
 def _unknown_top(name: str) -> tuple[str, list[str]] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.errors import SpecError
 from engine.load.yaml_tree import parse_value
-from engine.spec.base import MOST_SEED, show_number
+from engine.spec.base import MOST_SEED, name_fix, show_number
 from engine.spec.lexicon import Facts, Term
 from engine.spec.synonyms import meant_words
 
@@ -21,7 +21,7 @@ NUMBER = re.compile(r"[~<>=]*\s*(-?\d[\d_]*(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*(%|[
 SIZES = {"k": "K", "m": "M", "g": "G", "t": "T"}
 PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
 MOST_EXACT = 1e15  # beyond, a float's digits are no longer those that somebody wrote
-FREE_TEXTS = ("title", "text", "says", "printed", "needs")
+FREE_TEXTS = ("title", "text", "says", "printed", "needs", "name", "id", "baseline", "arm", "against")
 RESERVED = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 
 
@@ -224,10 +224,7 @@ def repair_pattern(given: str, path: str) -> str | None:
     """Return the fix of a text whose form is wrong: names, sizes and times; None for any other word."""
     last = path.rpartition(".")[2]
     if last in ("name", "id"):
-        clean = re.sub(r"[^a-z0-9_-]+", "_", given.lower()).strip("_-")[:64]
-        return (
-            f"write `{clean or 'my_experiment'}`: small letters, digits, - and _, 64 at most, a letter or digit first"
-        )
+        return name_fix(given, "my_experiment")
     size = re.fullmatch(r"\s*(\d{1,9})(?:\.\d+)?\s*([kmgt])i?b?(?:ytes?)?\s*", given, re.IGNORECASE)
     if last == "memory":
         return (

@@ -7,7 +7,7 @@ so that `--set train.epochs=1` means what it says), then the matrix. What an arm
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,19 @@ from engine.spec import Spec
 from engine.spec.cells import Tree, merge_trees
 
 
-def load_spec(path: str | Path, overrides: Sequence[str] = (), overlays: Sequence[str | Path] = ()) -> Spec:
-    """Read, merge and check a spec; `overrides` are texts such as `train.epochs=2`.
+def load_spec(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    overlays: Sequence[str | Path] = (),
+    *,
+    tell: Callable[[str], None] | None = None,
+) -> Spec:
+    """Read, merge and check a spec; `overrides` are texts such as `train.epochs=2`, `tell` hears how far it is.
 
     Raises SpecError with every problem found. Data, weights and variables that are absent are no error here.
     """
     with showing_places(Path(path)):
-        return _check_layers(read_layers(Path(path)), overrides, overlays)
+        return _check_layers(read_layers(Path(path)), overrides, overlays, tell)
 
 
 def load_words(
@@ -42,14 +48,22 @@ def load_words(
         return _check_layers(python_layers(read_mapping(words), NAME), overrides, overlays)
 
 
-def _check_layers(layers: Layers, overrides: Sequence[str], overlays: Sequence[str | Path]) -> Spec:
+def _check_layers(
+    layers: Layers,
+    overrides: Sequence[str],
+    overlays: Sequence[str | Path],
+    tell: Callable[[str], None] | None = None,
+) -> Spec:
     over = read_overlays(overrides, overlays)
     layers.over = over_places(overrides, overlays)
+    layers.over_keys = over_places((), overlays, key=True)
     check_set_arms(overrides, merge_trees(layers.tree, read_overlays((), overlays)))
     problems = _merge_over(layers, over)
     spec, more = _validate_whole(layers)
+    told = {problem.path for problem in problems}
+    more = [problem for problem in more if problem.path not in told]
     if not problems:
-        problems, cells = check_cells(layers, spec)
+        problems, cells = check_cells(layers, spec, tell)
         if spec is not None and not problems:
             spec.keep_cells(cells)
             problems = [*claim_problems(spec, layers), *column_problems(spec, layers)]

@@ -17,7 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.scanner import Scanner
 
-from engine.errors import Problem, SpecError
+from engine.errors import Problem, SpecError, closest_hint
 from engine.home.limits import limits, raise_limit
 from engine.load.yaml_slips import find_slip
 
@@ -153,6 +153,12 @@ def _broken_yaml(error: YAMLError, text: str, name: str) -> SpecError:
     if slip is not None:
         place = f"{name}:{slip.line + 1}:{slip.column + 1}"
         return one_problem(place, f"this is not YAML: {slip.what or reason}", slip.fix)
+    if reason.startswith("found undefined alias"):
+        known = re.findall(r"(?<![\w'\"])&([\w-]+)", text)
+        fix = closest_hint(reason.split("'")[1], known) if known else "write its value here; no &name stands before it"
+        return one_problem(mark_position(mark, name), f"this is not YAML: {reason}", fix)
+    if reason.startswith("found character '\\t'"):
+        return one_problem(mark_position(mark, name), "a tab stands where YAML allows spaces only", "write a space")
     fix = "check indentation, colons and brackets there; quote a text that holds a colon and a space, or #"
     return one_problem(mark_position(mark, name), f"this is not YAML: {reason}", fix)
 

@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import select
+import shlex
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ Path = tuple[str | int, ...]
 STANDARD = "tag:yaml.org,2002:"
 MERGE, SEQUENCE, MAPPING = f"{STANDARD}merge", f"{STANDARD}seq", f"{STANDARD}map"
 PIPE_SECONDS = 10.0  # for whoever writes a spec into a pipe to begin
+BEGINNINGS = {
+    "a spec": "begin with name: my_experiment, then data: and student:; see specs/quickstart.yaml",
+    "an overlay": "write what is to lie over the spec, such as `train: {epochs: 1}`, or leave --overlay away",
+}
 WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")  # what UTF-16 and UTF-32 begin with
 
 
@@ -39,22 +44,33 @@ class Document:
     values: dict[Path, str] = field(default_factory=dict)
 
 
-def read_document(file: FilePath) -> Document:
-    """Read one YAML mapping. Raises SpecError with the position for anything that is none."""
+def read_document(file: FilePath, kind: str = "a spec") -> Document:
+    """Read one YAML mapping, `kind` of file. Raises SpecError with the position for anything that is none."""
     try:
         raw = _read_start(file, limits().yaml_bytes + 1)
     except OSError as error:
-        raise one_problem(f"{file}:1:1", f"cannot read the file: {error.strerror}", _near_files(file)) from error
+        raise one_problem(f"{file}:1:1", *_explain_unread(file, error)) from error
     if len(raw) > (most := limits().yaml_bytes):
         raise one_problem(f"{file}:1:1", f"the file is larger than {most:,} bytes", raise_limit("yaml_bytes"))
-    return parse_document(_decoded(raw, file), str(file))
+    return parse_document(_decoded(raw, file), str(file), kind)
+
+
+def _explain_unread(file: FilePath, error: OSError) -> tuple[str, str]:
+    """Return why a file cannot be read, and the fix."""
+    if os.path.islink(file) and not os.path.exists(file):
+        return "this link leads to no file", f"make it again, or name another: {_near_files(file)}"
+    fix = f"make it readable: chmod u+r {shlex.quote(str(file))}" if error.errno == errno.EACCES else _near_files(file)
+    return f"cannot read the file: {error.strerror}", fix
 
 
 def _read_start(file: FilePath, most: int) -> bytes:
     """Return the first bytes of a file or of a pipe, as of `xp validate <(...)`; nobody may ever write into a pipe."""
     # Not blocking: to open a pipe would wait for whoever writes.
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as handle:
-        if stat.S_ISFIFO(os.fstat(handle.fileno()).st_mode):
+        mode = os.fstat(handle.fileno()).st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            raise OSError(errno.ENODEV, "it is a device")
+        if stat.S_ISFIFO(mode):
             if not select.select([handle], (), (), PIPE_SECONDS)[0]:
                 raise OSError(errno.ETIMEDOUT, f"nobody has written into this pipe for {PIPE_SECONDS:.0f} s")
             os.set_blocking(handle.fileno(), True)
@@ -63,22 +79,29 @@ def _read_start(file: FilePath, most: int) -> bytes:
 
 def _decoded(raw: bytes, file: FilePath) -> str:
     """Return a file's bytes as text with the line breaks of YAML."""
+    if raw[:4].count(0) >= 2:  # letters of two or four bytes, without a mark
+        fix = f"save it as UTF-8{_wide_kind(raw)}"
+        raise one_problem(f"{file}:1:1", "the file is not UTF-8 text", fix)
     try:
         return re.sub("\r\n?", "\n", raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = error.object[: error.start]
         where = f"{file}:{before.count(10) + 1}:{len(before[before.rfind(10) + 1 :].decode()) + 1}"
-        kind = " (it looks like UTF-16)" if raw.startswith(WIDE_MARKS) else ""
-        raise one_problem(where, "the file is not UTF-8 text", f"save it as UTF-8{kind}") from error
+        raise one_problem(where, "the file is not UTF-8 text", f"save it as UTF-8{_wide_kind(raw)}") from error
 
 
-def parse_document(text: str, name: str) -> Document:
-    """Parse YAML text; `name` stands for the file in positions."""
+def _wide_kind(raw: bytes) -> str:
+    if raw.startswith(WIDE_MARKS) or raw[:4].count(0) >= 2:
+        return f" (it looks like UTF-{32 if raw[:4].count(0) >= 2 and raw[:8].count(0) >= 5 else 16})"
+    return ""
+
+
+def parse_document(text: str, name: str, kind: str = "a spec") -> Document:
+    """Parse YAML text; `name` stands for the file in positions, `kind` for what it is."""
     refuse_tabs(text, name)
     root = compose_nodes(text, name)
     if not isinstance(root, MappingNode):
-        fix = "begin with name: my_experiment, then data: and student:; see specs/quickstart.yaml"
-        raise one_problem(f"{name}:1:1", "a spec is one YAML mapping", fix)
+        raise one_problem(f"{name}:1:1", f"{kind} is one YAML mapping", BEGINNINGS[kind])
     reader = NodeReader(name, Document({}))
     reader.document.tree.update(reader.plain(root, ()))
     return reader.document
@@ -221,7 +244,7 @@ def _shortened(text: str) -> str:
 
 def _near_files(file: FilePath) -> str:
     folder = next((place for place in (file, file.parent) if os.path.isdir(place)), FilePath())
-    near = sorted(str(path) for path in folder.glob("*.y*ml") if not path.name.startswith("_"))
+    near = sorted(str(path) for path in folder.glob("*.y*ml") if not path.name.startswith("_") and path.is_file())
     return f"there are {', '.join(near[:8])}" if near else "give the path of a spec; `xp init` lays some out"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -96,9 +97,19 @@ Precision = Literal["bf16", "fp16", "fp32", "tf32"]
 NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
 
-def refuse(what: str, fix: str, *, at: str = "") -> PydanticCustomError:
-    """Return the error a validator raises: what is wrong, the repair, and which word of the model it is `at`."""
-    return PydanticCustomError("refused", "{what}", {"what": what, "fix": fix, **({"at": at} if at else {})})
+def name_fix(given: str, other: str) -> str:
+    """Return the fix of what is no name: the nearest that is one, `other` where nothing of it is left."""
+    clean = re.sub(r"[^a-z0-9_-]+", "_", given.lower()).strip("_-")[:64] or other
+    return f"write `{clean}`: small letters, digits, - and _, 64 at most, a letter or digit first"
+
+
+def refuse(what: str, fix: str, *, at: str = "", key: bool = False) -> PydanticCustomError:
+    """Return the error a validator raises: what is wrong, the repair, and which word of the model it is `at`.
+
+    `key` says that the word itself is wrong, and not its value.
+    """
+    where = {**({"at": at} if at else {}), **({"key": True} if key else {})}
+    return PydanticCustomError("refused", "{what}", {"what": what, "fix": fix, **where})
 
 
 def refuse_all(title: str, problems: Iterable[tuple[str, str, str]]) -> ValidationError:
@@ -107,9 +118,12 @@ def refuse_all(title: str, problems: Iterable[tuple[str, str, str]]) -> Validati
     return ValidationError.from_exception_data(title, details)
 
 
-def refuse_keys(title: str, problems: Iterable[tuple[str, str, str]]) -> ValidationError:
-    """Return the error a validator of a mapping raises for keys of it: each with what is wrong and the repair."""
-    details = [InitErrorDetails(type=refuse(what, fix), loc=(key,), input=key) for key, what, fix in problems]
+def refuse_keys(title: str, problems: Iterable[tuple[str, str, str]], *, key: bool = False) -> ValidationError:
+    """Return the error a validator of a mapping raises for entries of it: each with what is wrong and the repair.
+
+    `key` as for `refuse`.
+    """
+    details = [InitErrorDetails(type=refuse(what, fix, key=key), loc=(at,), input=at) for at, what, fix in problems]
     return ValidationError.from_exception_data(title, details)
 
 

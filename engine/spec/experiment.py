@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-from engine.spec.base import ASIDE, LATER, NAME, Model, Seed, ranged, refuse, refuse_all
+from engine.spec.base import ASIDE, LATER, NAME, Model, Seed, name_fix, ranged, refuse, refuse_all, refuse_keys
 from engine.spec.data import SOURCE_WORDS, Data
 from engine.spec.distill import LOSS_WORDS, Distill, EntropyMatch
 from engine.spec.network import Student
@@ -208,25 +208,27 @@ class Spec(Settings):
     def _seeds_once(cls, seeds: list[int]) -> list[int]:
         twice = [seed for seed, count in Counter(seeds).items() if count > 1]
         if twice:
-            raise refuse(
-                f"seed {min(twice)} is repeated", "list each seed once: the same run twice is no sample of two"
-            )
+            such = f", as `{list(dict.fromkeys(seeds))}`" if len(seeds) <= 64 else ""
+            fix = f"list each seed once{such}: the same run twice is no sample of two"
+            raise refuse(f"seed {min(twice)} is repeated", fix)
         return seeds
 
     @field_validator("arms")
     @classmethod
     def _arm_names(cls, arms: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        for arm in arms:
-            if not re.fullmatch(NAME, arm):
-                raise refuse(f"{arm!r} is no name for an arm", "use small letters, digits, - and _, 64 at most")
+        odd = [arm for arm in arms if not re.fullmatch(NAME, arm)]
+        if odd:
+            problems = ((arm, f"{arm!r} is no name for an arm", name_fix(arm, "arm")) for arm in odd)
+            raise refuse_keys(cls.__name__, problems, key=True)
         return arms
 
     @field_validator("matrix")
     @classmethod
     def _matrix_filled(cls, matrix: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        for path, values in matrix.items():
-            if not values:
-                raise refuse(f"{path} has no values", "list at least one, or remove the line")
+        empty = [path for path, values in matrix.items() if not values]
+        if empty:
+            fix = "list at least one, or remove the line"
+            raise refuse_keys(cls.__name__, ((path, f"{path} has no values", fix) for path in empty))
         return matrix
 
     @property

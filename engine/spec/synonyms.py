@@ -126,8 +126,8 @@ _OTHERS: Mapping[str, str] = {
     "fp32": "float32 float full single 32 torchfloat32 f32",
     "tf32": "tensorfloat32",
     # claims
-    "greater": "higher better more larger gt > >= increase above improves",
-    "less": "lower smaller fewer lt < <= decrease below worse",
+    "greater": "higher better more larger bigger up gt > >= increase above improves",
+    "less": "lower smaller fewer down lt < <= decrease below worse",
     "not_worse": "noninferior noninferiority equal same equivalent == atleast",
     "test_top1": "accuracy testacc testaccuracy top1 acc acc1 top1accuracy",
     "val_top1": "valacc valaccuracy validationaccuracy",

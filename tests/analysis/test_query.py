@@ -106,3 +106,23 @@ def test_a_query_in_a_file_gives_rows_by_name_and_mistakes_their_place(tmp_path:
         file.write_bytes(b"select '\xff'")
         with pytest.raises(QueryError, match="UTF-8"):
             ask_file(snapshot, file, {})
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ("there is no table 'runz'; nearest: runs, run_jobs", "did you mean runs or run_jobs?"),
+        ("the query is empty", query.ONE_STATEMENT),
+    ],
+)
+def test_a_fix_names_the_nearest_where_there_is_one(
+    said: str, fix: str, home: Home, calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreError(said)
+
+    home.results_db.touch()
+    monkeypatch.setattr(query, "run_query", refuse)
+    with pytest.raises(QueryError) as caught:
+        answer_query(home, "select", "csv")
+    assert (caught.value.what, caught.value.fix) == (said, fix)

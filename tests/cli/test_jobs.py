@@ -239,3 +239,13 @@ def test_whose_a_job_is_that_goes_on_is_said_with_the_refusal(tmp_path: Path, mo
     answer = CliRunner().invoke(app, ["cancel", "one", "--home", str(home.root)])
     assert isinstance(answer.exception, XpError)
     assert "its process is alice's" in answer.output
+
+
+def test_a_misspelt_variable_is_told_before_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XP_HOEM", "/elsewhere")
+    monkeypatch.setattr("engine.cli.app", lambda: None)
+    main()
+    said = capsys.readouterr().err
+    assert said == "warning: nothing reads the variable XP_HOEM\nfix: did you mean XP_HOME?\n"

@@ -38,7 +38,7 @@ def test_a_paper_an_overlay_and_a_spec_are_each_said_to_be_what_they_are(paper: 
     assert answer.stdout.splitlines() == [
         f"{paper}: valid, a paper of 2 experiments, 1 claims, 0 inconsistencies",
         f"{overlay}: an overlay, checked with the specs that use it",
-        f"{paper.parent / 'bare.yaml'}: valid, 2 arms, 1 seeds",
+        f"{paper.parent / 'bare.yaml'}: valid, 2 arms, 1 seed",
     ]
     overlay.write_text("trian: {epochs: 1}\n")
     assert run("validate", overlay).exit_code == 2

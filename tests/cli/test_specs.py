@@ -127,7 +127,7 @@ def _main(words: list[str]) -> int:
 def test_overrides_and_overlays_are_laid_over_a_spec(spec: Path, tmp_path: Path) -> None:
     overlay = tmp_path / "more.yaml"
     overlay.write_text("seeds: [7]\n")
-    assert "2 arms, 1 seeds" in run("validate", spec, "--overlay", overlay).stdout
+    assert "2 arms, 1 seed" in run("validate", spec, "--overlay", overlay).stdout
     assert run("validate", spec, "--set", "train.epochs=none").exit_code == 2
 
 

@@ -105,3 +105,12 @@ def test_every_cell_of_a_broken_base_says_its_own_mistake_too(tmp_path: Path) ->
         ("6:17", "train.lr"),
         ("7:19", "data.split"),
     ]
+
+
+def test_who_waits_for_many_cells_is_told_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, told = write_spec(tmp_path, "arms: {a: {}, b: {train.lr: 1}, c: {train.lr: 2}}\n"), list[str]()
+    load_spec(file, tell=told.append)
+    assert told == [], "it is over before anybody waits"
+    monkeypatch.setattr("engine.load.cells.TELL_SECONDS", -1.0)
+    load_spec(file, tell=told.append)
+    assert told == ["checked 0 of 3 cells", "checked 1 of 3 cells", "checked 2 of 3 cells"]

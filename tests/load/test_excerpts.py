@@ -21,6 +21,10 @@ from tests.load.writing import HEAD, write_spec
         ("a: b", 5, "^"),
         ("train: {lr: 1e-3}", 13, "^^^^"),
         ("\tlr: 1", 2, "^^"),
+        ("name: My Study! # mine", 7, "^^^^^^^^^"),
+        ("resources: {memory: 4 GB, cpus: 2}", 21, "^^^^"),
+        ("seeds: !foo [0, 1]", 8, "^^^^"),
+        ("a: *b c", 4, "^^"),
     ],
 )
 def test_the_mark_lies_under_the_word(line: str, column: int, marks: str) -> None:

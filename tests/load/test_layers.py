@@ -41,7 +41,7 @@ def test_a_base_that_is_missing_is_offered_its_neighbours(tmp_path: Path) -> Non
     (tmp_path / "spec.yaml").write_text("extends: bose.yaml\nname: a\n")
     with pytest.raises(SpecError) as caught:
         load_spec(tmp_path / "spec.yaml")
-    assert caught.value.problems[0].fix == "did you mean 'base.yaml' or 'spec.yaml'?"
+    assert caught.value.problems[0].fix == "did you mean 'base.yaml'?"
     (tmp_path / "spec.yaml").write_text("extends: gone/base.yaml\nname: a\n")
     with pytest.raises(SpecError) as caught:
         load_spec(tmp_path / "spec.yaml")
@@ -149,3 +149,11 @@ def test_a_spec_behind_a_link_has_its_bases_beside_the_link(tmp_path: Path) -> N
     (tmp_path / "specs" / "base.yaml").write_text("train: {lr: [}\n")
     with pytest.raises(SpecError, match="this is not YAML"):
         load_spec(tmp_path / "specs" / "spec.yaml")
+
+
+@pytest.mark.parametrize("base", ["gone.yaml", ".", "''"])
+def test_a_spec_is_not_offered_as_its_own_base(base: str, tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(f"extends: {base}\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec(tmp_path / "spec.yaml")
+    assert caught.value.problems[0].fix == "give a path relative to this file"

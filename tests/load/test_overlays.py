@@ -136,6 +136,10 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "=3": ("", "this is no path=value", "--set train.epochs=2"),
     "arms=null": ("arms", "null is not a mapping", "--set arms.b.train.lr=0.1"),
     "arms=[1]": ("arms", "[1] is not a mapping", "--set arms.b.train.lr=0.1"),
+    "claims.0.metric=x": ("claims.0.metric", "this sets a part of claims, a list", "--set 'claims=[...]'"),
+    "seeds.0=1": ("seeds.0", "this sets a part of seeds, a list", "--set 'seeds=[0, 1]'"),
+    "train.lr={": ("train.lr", "the value '{' is not YAML", "quote the value"),
+    "train.lr=!foo 1": ("train.lr", "the value '!foo 1': the tag '!foo' means nothing", "remove the tag '!foo'"),
     "matrix=3": ("matrix", "3 is not a mapping", "--set matrix.train.lr=[0.1, 0.2]"),
 }
 
@@ -146,7 +150,8 @@ def test_a_wrong_set_is_named_whole_with_its_repair(text: str) -> None:
         load_spec(QUICKSTART, [text])
     (problem,) = caught.value.problems
     path, what, fix = REFUSED[text]
-    assert (problem.where, problem.path, problem.what) == (f"--set {text}", path, what)
+    assert (problem.where, problem.path) == (f"--set {text}", path)
+    assert problem.what.startswith(what)
     assert fix in problem.fix
 
 
@@ -264,3 +269,16 @@ def test_what_lies_over_a_spec_extends_nothing(tmp_path: Path) -> None:
     assert caught.value.problems[0].where.endswith("over.yaml:2:1")
     with pytest.raises(SpecError, match="--set extends=/etc/passwd"):
         read_overlays(("extends=/etc/passwd",), [])
+
+
+def test_an_unknown_key_of_an_overlay_is_shown_at_the_key(tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        spec_of(tmp_path, "", overlay="title: x\ntrian: {lr: 1}\n")
+    assert [problem.where for problem in caught.value.problems] == [f"{tmp_path}/over.yaml:2:1"]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "- 1\n"])
+def test_an_overlay_of_nothing_is_told_as_an_overlay(text: str, tmp_path: Path) -> None:
+    (tmp_path / "over.yaml").write_text(text)
+    with pytest.raises(SpecError, match="an overlay is one YAML mapping\nfix: write what is to lie over the spec"):
+        load_spec(QUICKSTART, overlays=[tmp_path / "over.yaml"])

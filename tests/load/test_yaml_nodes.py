@@ -141,3 +141,21 @@ def test_an_empty_text_has_no_mapping(text: str) -> None:
 
 def test_a_mark_that_is_absent_is_the_first_place() -> None:
     assert mark_position(None, "f") == "f:1:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "fix"),
+    [
+        ("a: &one 1\nb: *oen\n", "f:2:4", "did you mean 'one'?"),
+        ("b: *one\n", "f:1:4", "write its value here; no &name stands before it"),
+    ],
+)
+def test_an_alias_of_nothing_is_offered_the_nearest(text: str, place: str, fix: str) -> None:
+    problem = problem_of(text)
+    assert (problem.where, problem.fix) == (place, fix)
+
+
+def test_a_tab_behind_a_colon_is_to_be_a_space() -> None:
+    problem = problem_of("a:\t{b: 1}\n")
+    assert (problem.where, problem.what) == ("f:1:3", "a tab stands where YAML allows spaces only")
+    assert problem.fix == "write a space"

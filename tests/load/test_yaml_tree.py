@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -175,6 +176,10 @@ def test_where_no_spec_is_near_init_is_named(tmp_path: Path) -> None:
         ("name: ä\ntitle: ä".encode() + b" \xe9\n", "2:10", "save it as UTF-8"),
         (b"\xef\xbb\xbfname: \xff\n", "1:7", "save it as UTF-8"),
         ("name: a\n".encode("utf-16"), "1:1", "save it as UTF-8 (it looks like UTF-16)"),
+        ("name: a\n".encode("utf-16-le"), "1:1", "save it as UTF-8 (it looks like UTF-16)"),
+        ("name: a\n".encode("utf-16-be"), "1:1", "save it as UTF-8 (it looks like UTF-16)"),
+        ("name: a\n".encode("utf-32"), "1:1", "save it as UTF-8 (it looks like UTF-32)"),
+        ("name: a\n".encode("utf-32-be"), "1:1", "save it as UTF-8 (it looks like UTF-32)"),
     ],
 )
 def test_a_file_of_bytes_is_refused_where_they_begin(raw: bytes, place: str, fix: str, tmp_path: Path) -> None:
@@ -193,9 +198,37 @@ def test_line_ends_of_other_systems_are_line_ends(end: str, tmp_path: Path) -> N
     assert (document.tree, document.values[("title",)]) == ({"name": "a", "title": "b"}, f"{tmp_path}/a.yaml:2:8")
 
 
-def test_a_file_is_read_no_further_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_is_no_spec(device: str) -> None:
+    with pytest.raises(SpecError, match=f"{device}:1:1: cannot read the file: it is a device\nfix: give the path"):
+        read_document(Path(device))
+
+
+def test_a_link_to_nowhere_says_so_and_is_not_offered(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text("")
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
+    with pytest.raises(SpecError) as caught:
+        read_document(tmp_path / "gone.yaml")
+    (problem,) = caught.value.problems
+    assert problem.what == "this link leads to no file"
+    assert problem.fix == f"make it again, or name another: there are {tmp_path}/good.yaml"
+
+
+def test_a_file_that_may_not_be_read_is_to_be_made_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("engine.load.yaml_tree._read_start", refuse)
+    with pytest.raises(SpecError) as caught:
+        read_document(tmp_path / "a b.yaml")
+    assert caught.value.problems[0].fix == f"make it readable: chmod u+r '{tmp_path}/a b.yaml'"
+
+
+def test_a_file_is_read_no_further_than_its_limit(tmp_path: Path) -> None:
+    with (tmp_path / "huge.yaml").open("wb") as huge:
+        huge.truncate(10**12)  # holds no byte of it
     with pytest.raises(SpecError, match="the file is larger than 1,000,000 bytes") as caught:
-        read_document(Path("/dev/zero"))
+        read_document(tmp_path / "huge.yaml")
     assert "yaml_bytes" in caught.value.problems[0].fix
 
 
