@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from engine.report.sandbox import fill
 from engine.report.tables import Table
 
 ENDINGS = {".md.j2": "md", ".html.j2": "html", ".tex.j2": "tex"}
+LAID_OUT = "template"  # the folder that `xp init --template DIR` makes in DIR
 MOST_FILES, MOST_BYTES = 200, 1 << 20
 
 
@@ -52,8 +54,12 @@ class OwnFolder:
     texts: Mapping[str, str]
 
 
-def read_folder(root: Path) -> OwnFolder:
-    """Return what lies in a folder of templates. Raises XpError for what is none, and for links that lead out of it."""
+def read_folder(given: Path) -> OwnFolder:
+    """Return what lies in a folder of templates. Raises XpError for what is none, and for links that lead out of it.
+
+    The folder that `xp init --template` was given is taken for the one that it laid out there.
+    """
+    root = _laid_out(given)
     files = {path.name: _checked(path, root) for path in _files_of(root)}
     texts = {name: _text(path) for name, path in files.items() if name.endswith(".j2")}
     queries = {name.removesuffix(".sql"): path for name, path in files.items() if name.endswith(".sql")}
@@ -63,21 +69,34 @@ def read_folder(root: Path) -> OwnFolder:
         if ending and not name.startswith("_"):  # what others include begins with _
             forms.setdefault(name.removesuffix(ending), {})[ENDINGS[ending]] = path
     if not forms:
-        raise XpError(
-            "no template is here: NAME.md.j2, NAME.html.j2 or NAME.tex.j2",
-            where=str(root),
-            fix="xp init --template lays one out",
-        )
+        what = "no template is here: NAME.md.j2, NAME.html.j2 or NAME.tex.j2"
+        raise XpError(what, where=str(given), fix=_way_to_one(given))
     made = [OwnTemplate(name, queries.get(name), own, _about(queries.get(name), own)) for name, own in forms.items()]
     return OwnFolder(root, made, queries, texts)
 
 
-def _files_of(root: Path) -> list[Path]:
+def _laid_out(given: Path) -> Path:
+    """Return the folder below where only that has files of templates, else the given one."""
+    below = given / LAID_OUT
+    is_own = below.is_dir() and not below.is_symlink()  # a link may lead out of the folder
+    return below if is_own and _suited(below) and not _suited(given) else given
+
+
+def _way_to_one(given: Path) -> str:
+    return f"`xp init --template {shlex.quote(str(given))}` lays one out there"
+
+
+def _suited(root: Path) -> list[Path]:
+    """Return the files of a folder that are templates or queries by their names."""
     try:
-        found = sorted(path for path in root.iterdir() if path.suffix in (".sql", ".j2"))
+        return sorted(path for path in root.iterdir() if path.suffix in (".sql", ".j2"))
     except OSError as error:
         what = f"this is no folder of templates that can be read: {error.strerror}"
-        raise XpError(what, where=str(root), fix="xp init --template lays one out") from error
+        raise XpError(what, where=str(root), fix=_way_to_one(root)) from error
+
+
+def _files_of(root: Path) -> list[Path]:
+    found = _suited(root)
     if len(found) > MOST_FILES:
         raise XpError(f"more than {MOST_FILES} templates and queries", where=str(root), fix="name a folder of fewer")
     return found

@@ -9,6 +9,7 @@ import pytest
 from engine import api
 from engine.api.plans import PlanView
 from engine.home.paths import Home
+from engine.inspect.outlay import sum_outlays
 from tests.helpers.queueing import make_home
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
@@ -29,12 +30,13 @@ def test_rows_add_up_to_the_plan(made: PlanView, home: Home) -> None:
     assert sum(row.jobs for row in made.rows) == len(made.plan.jobs) == 23
     assert sum(row.runs for row in made.rows) == len(made.plan.runs) == 8
     assert sum(row.bytes for row in made.rows) == made.bytes
+    assert made.rows == tuple(sum_outlays(made.plan, made.estimate, home)), "as `xp plan` has them"
     assert not home.jobs(), "a plan writes no job"
 
 
 def test_it_is_shown_as_a_table(made: PlanView) -> None:
     lines = str(made).splitlines()
-    assert lines[0].split() == ["arm", "cell", "runs", "jobs", "reused", "seconds", "disk"]
+    assert lines[0].split() == ["arm", "cell", "runs", "jobs", "reused", "from", "seconds", "disk"]
     assert lines[1].startswith("(shared)")
     assert made.total in lines
     assert repr(made) == str(made)

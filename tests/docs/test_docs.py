@@ -41,7 +41,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for block in blocks(page):
             if name := block.told("file"):
                 (folder / name).write_text(block.text)
-    (folder / "images" / "digit_0").mkdir(parents=True)
+    for label in range(10):
+        (folder / "images" / f"digit_{label}").mkdir(parents=True)
     made = SyntheticHome(folder / ".xp")
     names = ("original", "sparse", "sparse_pruned")
     made.experiment("digits_sparse", dict(zip(names, ARMS.values(), strict=True)))

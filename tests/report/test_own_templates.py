@@ -11,6 +11,7 @@ from engine.cli.starter_specs import EXAMPLE, lay_out_template
 from engine.collect import collect
 from engine.errors import XpError
 from engine.report import list_templates, make_report
+from engine.report.own_templates import read_folder
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
 
@@ -99,11 +100,25 @@ def test_a_folder_without_templates_or_without_that_form_says_what_to_do(
 ) -> None:
     (tmp_path / "empty").mkdir()
     for nothing in (tmp_path / "empty", tmp_path / "gone"):
-        with pytest.raises(XpError, match="xp init --template"):
+        with pytest.raises(XpError, match=f"xp init --template {nothing}` lays one out there"):
             make_report(made.home, "first", None, tmp_path / "out", template=nothing)
     shutil.copy(folder / "accuracy.md.j2", tmp_path / "empty")
     with pytest.raises(XpError, match="no template here is for tex"):
         make_report(made.home, "first", ["tex"], tmp_path / "out", template=tmp_path / "empty")
+
+
+def test_the_folder_that_init_was_given_is_enough(folder: Path) -> None:
+    above = read_folder(folder.parent)
+    assert above == read_folder(folder)
+    (folder.parent / "mine.md.j2").write_text("{# Mine #}")
+    assert [one.name for one in read_folder(folder.parent).templates] == ["mine"]
+
+
+def test_a_laid_out_folder_that_is_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "template").symlink_to(folder)
+    with pytest.raises(XpError, match="no template is here"):
+        read_folder(tmp_path / "other")
 
 
 def test_a_template_sees_tables_facts_and_other_queries(made: SyntheticHome, tmp_path: Path) -> None:
