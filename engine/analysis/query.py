@@ -185,7 +185,7 @@ def _our_errors() -> Iterator[None]:
 
 
 def _fix_of(said: str) -> str:
-    """Name what was meant: a metric by another tool's name, what is nearest as the store knows it; else what a query is."""
+    """Name what was meant: a metric by another tool's name, the nearest that the store knows; else what a query is."""
     _, known, near = said.partition("; nearest: ")
     nearest = f"did you mean {' or '.join(near.split(', '))}?" if known else ONE_STATEMENT
     return _meant_column(said) or nearest
