@@ -43,8 +43,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if name := block.told("file"):
                 (folder / name).write_text(block.text)
     for number in range(200):  # as the page's Python makes them, but empty: their names are looked at alone
-        (folder / "images" / f"digit_{number % 10}").mkdir(parents=True, exist_ok=True)
-        (folder / "images" / f"digit_{number % 10}" / f"{number:04}.png").touch()
+        (folder / "images" / f"red_{number % 10}").mkdir(parents=True, exist_ok=True)
+        (folder / "images" / f"red_{number % 10}" / f"{number:04}.png").touch()
     made = SyntheticHome(folder / ".xp")
     names = ("original", "sparse", "sparse_pruned")
     made.experiment("digits_sparse", dict(zip(names, ARMS.values(), strict=True)), seeds=(0,))
