@@ -130,10 +130,16 @@ def test_queries_run_and_have_the_columns_shown(block: Block, study: Path) -> No
 
 
 @each(all_blocks("python"))
-def test_python_runs(block: Block, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_runs_and_prints_what_is_shown(
+    block: Block, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(study)
     monkeypatch.syspath_prepend(str(ROOT / "engine" / "api"))
     exec(compile(ast.parse(block.text), block.place, "exec"), {"__name__": "block"})
+    following = list(blocks(block.page))
+    shown = following[following.index(block) + 1]
+    if shown.remark == "output":
+        assert fits(shown.text, capsys.readouterr().out)
 
 
 def exact_exchanges() -> Iterator[tuple[str, str, str]]:
