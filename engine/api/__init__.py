@@ -13,7 +13,8 @@
     network = xp.build_network(spec.student, num_classes=10, image_size=56)
 
 A name loads its room when it is first touched: `import xp` loads no torch, timm or duckdb. Homes are a path or a Home;
-without one it is XP_HOME, else ./.xp, as for the commands. Mistakes raise xp.XpError, which says what, where, the fix.
+without one it is XP_HOME, else .xp here or in a folder above, as for the commands. Mistakes raise xp.XpError, which
+says what, where, the fix.
 
     xp          the module that an installation has as `xp`
     specs       load

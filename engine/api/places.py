@@ -11,7 +11,10 @@ AnyHome = Home | str | Path | None
 
 
 def find_home(home: AnyHome, *, create: bool = False) -> Home:
-    """Return the home; None is XP_HOME, else ./.xp. Raises HomeError where there is none and none is to be made."""
+    """Return the home; None is XP_HOME, else .xp here or in a folder above.
+
+    Raises HomeError where there is none and none is to be made.
+    """
     return home if isinstance(home, Home) else open_home(home, create=create)
 
 

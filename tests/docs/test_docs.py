@@ -16,6 +16,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from engine.cli import app
+from engine.cli.guide import GUIDE
 from engine.launch.pilots.profile import SlurmProfile
 from engine.load import load_spec
 from store.results import open_snapshot
@@ -41,12 +42,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for block in blocks(page):
             if name := block.told("file"):
                 (folder / name).write_text(block.text)
-    for label in range(10):
-        (folder / "images" / f"digit_{label}").mkdir(parents=True)
+    for number in range(200):  # as the page's Python makes them, but empty: their names are looked at alone
+        (folder / "images" / f"red_{number % 10}").mkdir(parents=True, exist_ok=True)
+        (folder / "images" / f"red_{number % 10}" / f"{number:04}.png").touch()
     made = SyntheticHome(folder / ".xp")
     names = ("original", "sparse", "sparse_pruned")
-    made.experiment("digits_sparse", dict(zip(names, ARMS.values(), strict=True)))
-    made.experiment("quickstart", dict(zip(names, ARMS.values(), strict=True)), seeds=(0, 1))
+    made.experiment("digits_sparse", dict(zip(names, ARMS.values(), strict=True)), seeds=(0,))
     from engine.collect import collect
 
     collect(made.home)
@@ -54,7 +55,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def each(found: list[Block]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("block", found, ids=[block.place for block in found])
+    return pytest.mark.parametrize("block", [pytest.param(block, id=block.place, marks=cost(block)) for block in found])
+
+
+def cost(block: Block) -> tuple[pytest.MarkDecorator, ...]:
+    """What imports a library for seconds that nothing of ours needs is run with the walk."""
+    return (pytest.mark.slow,) if block.language == "python" and "sklearn" in block.text else ()
 
 
 def test_every_block_has_a_language_that_is_looked_after() -> None:
@@ -124,10 +130,16 @@ def test_queries_run_and_have_the_columns_shown(block: Block, study: Path) -> No
 
 
 @each(all_blocks("python"))
-def test_python_runs(block: Block, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_runs_and_prints_what_is_shown(
+    block: Block, study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(study)
     monkeypatch.syspath_prepend(str(ROOT / "engine" / "api"))
     exec(compile(ast.parse(block.text), block.place, "exec"), {"__name__": "block"})
+    following = list(blocks(block.page))
+    shown = following[following.index(block) + 1]
+    if shown.remark == "output":
+        assert fits(shown.text, capsys.readouterr().out)
 
 
 def exact_exchanges() -> Iterator[tuple[str, str, str]]:
@@ -146,6 +158,17 @@ def test_answers_of_words_alone_are_what_is_shown(
     monkeypatch.setenv("COLUMNS", "110")
     answer = CliRunner().invoke(app, next(xp_calls(command)))
     assert fits(shown, answer.output), answer.output
+
+
+def test_commands_that_are_made_when_wanted_are_all_found() -> None:
+    found = {name.split()[1] for name, _ in all_commands(get_command(app))}
+    assert found == set(GUIDE)
+
+
+@pytest.mark.parametrize("line", ["xp sumbit a.yaml", "xp plan a.yaml --jobz", "xp data raport images", "xp why"])
+def test_words_that_the_app_has_not_are_refused(line: str) -> None:
+    with pytest.raises(Exception, match=r"No such|Missing|means nothing|no command"):
+        parse_call(next(xp_calls(line)))
 
 
 def test_figures_compare_equal_and_words_do_not() -> None:

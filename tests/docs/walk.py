@@ -19,7 +19,7 @@ from tests.docs.blocks import ROOT, Block, Exchange, blocks, exchanges, pages
 MASKS = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (re.compile(r"\b[0-9a-f]{8,}\b"), "#"),
-    (re.compile(r"[-+]?\d[\d.,:]*(?:e[-+]?\d+)?"), "#"),
+    (re.compile(r"<?[-+]?\d[\d.,:]*(?:e[-+]?\d+)?"), "#"),
     (re.compile(r"#(?:ms|min|KB|MB|GB|[smhkMGK])?(?:\s*#(?:ms|s|m|h)\b)*"), "#"),
     (re.compile(r"[─━|+-]{2,}"), "--"),
     (re.compile(r"\s+"), " "),

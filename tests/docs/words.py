@@ -14,6 +14,8 @@ from engine.cli import app
 
 # errors of a click of typer's own, which has no public names
 LEFT_OUT = ("MissingParameter", "BadParameter")
+# options that act and leave as soon as they are read: --install-completion would write into this person's shell
+LEAVING = ("-h", "--help", "--version", "--install-completion", "--show-completion")
 ENDS = (";", "&&", "||", "|", "&", ">", ">>")
 
 
@@ -48,6 +50,8 @@ def parse_call(words: list[str], *, whole: bool = True) -> None:
 
 def _parse_call(words: list[str]) -> None:
     command: Any = whole_app()
+    if words and words[0] in LEAVING:
+        return
     context = command.make_context("xp", list(words), resilient_parsing=False)
     while hasattr(command, "commands"):
         rest = [*context._protected_args, *context.args]
