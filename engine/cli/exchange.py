@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.base import HomeOption, app, find_home, say, tell
+from engine.cli.base import ExperimentName, HomeOption, app, find_home, say, tell
 
 if TYPE_CHECKING:
     from engine.exchange.importing import Imported
@@ -68,7 +68,7 @@ def _tell_imported(one: Imported) -> None:
 @app.command("export-to")
 def export_to(
     tool: Annotated[str, typer.Argument(metavar="TOOL", help="mlflow, tensorboard or wandb")],
-    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="its name, as `xp ls` shows it")],
+    name: ExperimentName,
     out: Out,
     home: HomeOption = None,
 ) -> None:

@@ -14,6 +14,7 @@ from engine.cli.status_text import WIDE, run_table
 from engine.cli.watcher import Watcher
 from engine.inspect.logs import tail_log
 from engine.inspect.progress_text import clock_text
+from engine.spec.job_kinds import kind_in_id
 
 LEAST_ROWS = 4
 SHARE = 3  # of the screen's rows, beside a pane
@@ -116,8 +117,9 @@ def _curve_lines(watcher: Watcher, width: int, room: int) -> list[Text]:
     """The curves of the run's network: of the one that works now where it trains, as it logs them."""
     run = watcher.run
     job = run.network_job if run is not None else None
-    if run is not None and run.job is not None and run.job.attempts and run.job.kind in ("train", "prune"):
-        job = run.job.job
+    if run is not None and run.job is not None and run.job.attempts:
+        kind = kind_in_id(run.job.job)
+        job = run.job.job if kind is not None and kind.trains else job
     return draw_curves(read_curves(watcher.home, job) if job else {}, width, room)
 
 

@@ -123,7 +123,7 @@ def test_doctor_ends_with_1_when_one_thing_is_wrong(
     assert [one["ok"] for one in json.loads(told.stdout)] == [True, is_well]
 
 
-@pytest.mark.parametrize("executor", ["slurm", "ray", "elsewhere"])
+@pytest.mark.parametrize("executor", ["ray", "elsewhere"])
 def test_jobs_run_here_alone(home: Home, executor: str) -> None:
     what = f"there is no executor {executor!r}" if executor == "elsewhere" else f"jobs cannot run on {executor!r} yet"
     for words in (("submit", str(QUICKSTART)), ("worker", "--until-idle")):

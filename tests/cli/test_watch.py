@@ -142,7 +142,10 @@ def test_an_order_is_asked_for_and_carried_out(home: Home, desk: Work, started: 
     [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit)],
 )
 def test_a_signal_ends_it_with_the_terminal_as_it_was(home: Home, desk: Work, number: int, kind: type) -> None:
+    # What was begun in the background of a shell ignores Ctrl-C, and so would these tests.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     _, ended = desk(home, [(b"q leave", killing(number))])
+    signal.signal(signal.SIGINT, before)
     assert isinstance(ended, kind)
     assert signal.getsignal(signal.SIGWINCH) == signal.SIG_DFL
 

@@ -93,13 +93,15 @@ def test_settings_tell_their_kind() -> None:
 
 # Where a word that names a kind means something else. A new place has to say here what it means by it.
 PART, SECTION, ROLE = "a part of a split", "a section of a spec", "what a need or a run's job is for"
+WORD = "what other tools call a command, or one of ours"
 PHASE, FOLDER, FACT = "a phase of a job", "a folder or command", "a fact in a journal or manifest"
 OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "analysis/compare.py": {"measure": "where a run was measured", "train": "where a run was trained"},
     "analysis/controls.py": {"quantize": SECTION},
     "analysis/fairness.py": {"train": SECTION},
     "analysis/things.py": {"prune": SECTION, "quantize": SECTION},
-    "cli/__init__.py": {"targets": FOLDER},
+    "cli/group.py": {"explain": WORD, "prune": WORD, "train": WORD},
+    "cli/guide.py": {"explain": "a command", "targets": FOLDER},
     "cli/targets.py": {"targets": FOLDER},
     "cli/sql_prompt.py": {"explain": "a word of SQL"},
     "core/data/pack.py": {"train": PART},
