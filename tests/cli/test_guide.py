@@ -88,4 +88,4 @@ def test_the_list_is_grouped_and_a_line_is_one_line() -> None:
 def test_where_jobs_can_run_is_told_in_full() -> None:
     told = find_command(("submit",))
     executor = next(param for param in told.params if param.name == "executor")
-    assert re.findall(r"jobs run: ([\w, ]+);", executor.help) == [", ".join(LAUNCHERS)]
+    assert re.findall(r"jobs run: ([\w, -]+);", executor.help) == [", ".join(LAUNCHERS)]
