@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from engine.api.places import AnyHome, find_home
 from engine.api.showing import html_table, text_table
 from engine.api.specs import AnySpec, load
 from engine.home.access import written_as_home
-from engine.inspect.outlay import Outlay, sum_outlays
 from engine.inspect.progress_text import clock_text, size_text
 from engine.plan import Plan, make_plan
 from engine.plan.estimate import Estimate, estimate_plan
 from store.queue import Queue
+
+if TYPE_CHECKING:
+    from engine.inspect.outlay import Outlay
 
 HEADS = ("arm", "cell", "runs", "jobs", "reused", "from", "seconds", "disk")
 SHARED = "(shared)"
@@ -72,6 +75,8 @@ def plan(spec: AnySpec, home: AnyHome = None, *, on_cpu: bool = False) -> PlanVi
 
     Writes no job. Raises XpError as `xp.load` does, and DataError when images are there and cannot be used.
     """
+    from engine.inspect.outlay import sum_outlays  # loads duckdb
+
     place = find_home(home, create=True)
     with written_as_home(place.root):
         made = make_plan(load(spec), place, on_cpu=on_cpu)
