@@ -55,7 +55,7 @@ def _cut(held: bytes, start: int, lines: int) -> LogPart:
     pieces = held.split(b"\n")
     ends_whole = pieces[-1] == b""
     kept = lines + 1 if ends_whole else lines
-    if start > 0 and len(pieces) > 1 and len(pieces) <= kept:
+    if start > 0 and len(pieces) - ends_whole > 1 and len(pieces) <= kept:
         kept = len(pieces) - 1  # the first is the end of a line that lies further up
     cut = b"\n".join(pieces[-kept:])
     return LogPart(_clean_lines(cut), end - len(cut), end)

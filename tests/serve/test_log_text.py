@@ -53,9 +53,10 @@ def test_earlier_lines_go_back_to_the_start_without_a_gap(tmp_path: Path) -> Non
     assert found == lines
 
 
-def test_lines_longer_than_what_is_read_end_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_lines_longer_than_what_is_read_end_too(tmp_path: Path, end: bytes) -> None:
     log = tmp_path / "log.txt"
-    log.write_bytes(b"start\n" + b"x" * (40 * CHUNK))
+    log.write_bytes(b"start\n" + b"x" * (40 * CHUNK) + end)
     part, rounds = read_last(log), 0
     while part.start:
         part, rounds = read_last(log, before=part.start), rounds + 1
