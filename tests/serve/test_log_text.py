@@ -28,6 +28,13 @@ def test_control_characters_are_harmless(line: str, shown: str) -> None:
     assert clean(line) == shown
 
 
+def test_no_more_is_read_than_may_be(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("x" * 100 + "\nlast\n")
+    assert read_last(log, most=10).lines == ("last",)
+    assert read_last(log, most=4).lines == ("ast",)
+
+
 def test_a_line_without_an_end_is_cut() -> None:
     assert clean("x" * (LONGEST + 5)) == "x" * LONGEST + " … 5 letters more"
 
