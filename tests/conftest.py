@@ -3,8 +3,9 @@ in which the longest files come first."""
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ LONGEST = (
     "run/test_training.py", "gpu_stub/test_two_cards.py", "flow/test_memory.py", "gpu_stub/test_walks.py",
     "cli/test_cli.py", "core/network/test_oracles.py", "collect/test_collect.py", "hostile/test_hostile.py",
 )  # fmt: skip
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What collecting makes stays for good: looked through for garbage once at its end, and never again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly, whose order of chance all other files keep

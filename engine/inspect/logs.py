@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from engine.schedule.lookup import name_jobs
 from store.queue import Queue
 
 LOOK = 0.3  # seconds
-LAST = 1 << 13  # bytes of a log's end
 LONGEST = 1 << 20  # letters of a line; what is longer comes in parts, as a log may be one line of gigabytes
 
 
@@ -31,20 +29,6 @@ def read_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
 def _told(job: str, names: Mapping[str, str]) -> str:
     """A hash says nothing: what it is to whom stands beside it, where an experiment has it."""
     return job if names[job] == job else f"{job}, {names[job]}"
-
-
-def tail_log(home: Home, job: str, most: int) -> tuple[str, ...]:
-    """Return the last lines of a job's newest attempt, at most so many and LAST bytes; none where there is no log."""
-    attempt = _newest(home, job)
-    if attempt is None:
-        return ()
-    try:
-        with open(attempt.log, "rb") as handle:
-            handle.seek(max(0, handle.seek(0, os.SEEK_END) - LAST))
-            told = handle.read(LAST)
-    except OSError:
-        return ()
-    return tuple(told.decode(errors="replace").splitlines()[-most:])
 
 
 def _lines(path: Path) -> Iterator[str]:

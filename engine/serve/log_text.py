@@ -34,14 +34,14 @@ class LogPart:
         return "\n".join(self.lines)
 
 
-def read_last(path: Path, *, before: int | None = None, lines: int = LINES) -> LogPart:
-    """Return the last lines of a log, or those before a byte; none where there is no log."""
+def read_last(path: Path, *, before: int | None = None, lines: int = LINES, most: int = MOST) -> LogPart:
+    """Return the last lines of a log, or those before a byte, out of `most` bytes; none where there is no log."""
     try:
         with open(path, "rb") as handle:
             end = handle.seek(0, 2) if before is None else min(before, handle.seek(0, 2))
             start, held = end, b""
-            while start > 0 and held.count(b"\n") <= lines and len(held) < MOST:
-                size = min(CHUNK, start)
+            while start > 0 and held.count(b"\n") <= lines and len(held) < most:
+                size = min(CHUNK, start, most - len(held))
                 start -= size
                 handle.seek(start)
                 held = handle.read(size) + held
@@ -55,7 +55,7 @@ def _cut(held: bytes, start: int, lines: int) -> LogPart:
     pieces = held.split(b"\n")
     ends_whole = pieces[-1] == b""
     kept = lines + 1 if ends_whole else lines
-    if start > 0 and len(pieces) > 1 and len(pieces) <= kept:
+    if start > 0 and len(pieces) - ends_whole > 1 and len(pieces) <= kept:
         kept = len(pieces) - 1  # the first is the end of a line that lies further up
     cut = b"\n".join(pieces[-kept:])
     return LogPart(_clean_lines(cut), end - len(cut), end)

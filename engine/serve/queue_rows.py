@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from engine.home.control_files import read_handle
 from engine.home.paths import Home
-from engine.inspect.logs import tail_log
 from engine.inspect.status import JobView, view_jobs
 from engine.schedule.policy import rank_experiments
+from engine.serve.log_text import read_last
 from store.queue import Owners, Queue, ReadyCount
 
 FIX = " · fix: "  # how a reason of the scheduler's goes on with what its job said is to be done
 LINES = 12  # of a log
+LAST = 1 << 13  # bytes that they are looked for in: a page has the logs of many jobs
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,21 @@ def list_state(
     waits: dict[str, list[str]] = {}
     for need in queue.open_needs(jobs) if state == "blocked" else ():
         waits.setdefault(need.job, []).append(f"{need.needs} ({need.state})")
-    logs = {job: tail_log(home, job, LINES) for job in jobs} if state == "failed" else {}
+    logs = {job: _log_end(home, job) for job in jobs} if state == "failed" else {}
     named = {one.view.job: one for one in _list_jobs(home, queue, jobs)}
     return tuple(
         Listed(one.view, one.experiment, one.run, 0, tuple(waits.get(job, ())), logs.get(job, ()))
         for job, one in ((job, named[job]) for job in jobs if job in named)
     )
+
+
+def _log_end(home: Home, job: str) -> tuple[str, ...]:
+    """Return the last lines of a job's newest attempt; none where there is no log that can be read."""
+    attempt = next(reversed(home.job(job).attempts()), None)
+    try:
+        return read_last(attempt.log, lines=LINES, most=LAST).lines if attempt else ()
+    except OSError:
+        return ()
 
 
 def _list_jobs(home: Home, queue: Queue, jobs: Sequence[str]) -> list[Listed]:

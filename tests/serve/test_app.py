@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import subprocess
 import sys
+from html import unescape
 
 import pytest
 
 from engine.home.paths import Home
 from engine.serve.routes import PAGES
 from tests.serve.conftest import Browse
+from tests.serve.waiting import await_part
 
 PLACES = {"{experiment}": "study", "{run}": "run-"}
 
@@ -33,10 +37,21 @@ def test_every_link_of_a_page_leads_somewhere(browse: Browse, done_home: Home, p
     client = browse(done_home)
     found = client.get(address_of(path, done_home))
     for link in sorted(set(re.findall(r'(?:href|src)="([^"#]+)"', found.text)))[:40]:
-        if "/report/" in link or "/paper/" in link:  # drawn for seconds, whoever asks: it has tests of its own
+        if "/report/" in link or "/paper/" in link:  # drawn for seconds, whoever asks: one is, below
             continue
         assert not link.startswith(("/", "http")), f"{link} would leave the prefix"
         assert client.get(str(found.url.join(link.replace("&amp;", "&")))).status_code == 200, link
+
+
+def test_a_drawn_report_may_run_its_own_script(browse: Browse, done_home: Home) -> None:
+    client = browse(done_home)
+    text = await_part(client, "/report/other", "<svg")
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    found = client.get("/report/other")
+    assert f"'sha256-{digest}'" in found.headers["content-security-policy"]
+    (mean,) = re.findall(r"(\d\d\.\d)0 \[", client.get("/runs?experiment=other&group=arm&col=test_top1").text)
+    assert f"{mean} ± " in unescape(text)
 
 
 def test_a_part_is_its_section_alone(browse: Browse, done_home: Home) -> None:

@@ -28,6 +28,13 @@ def test_control_characters_are_harmless(line: str, shown: str) -> None:
     assert clean(line) == shown
 
 
+def test_no_more_is_read_than_may_be(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("x" * 100 + "\nlast\n")
+    assert read_last(log, most=10).lines == ("last",)
+    assert read_last(log, most=4).lines == ("ast",)
+
+
 def test_a_line_without_an_end_is_cut() -> None:
     assert clean("x" * (LONGEST + 5)) == "x" * LONGEST + " … 5 letters more"
 
@@ -53,9 +60,10 @@ def test_earlier_lines_go_back_to_the_start_without_a_gap(tmp_path: Path) -> Non
     assert found == lines
 
 
-def test_lines_longer_than_what_is_read_end_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_lines_longer_than_what_is_read_end_too(tmp_path: Path, end: bytes) -> None:
     log = tmp_path / "log.txt"
-    log.write_bytes(b"start\n" + b"x" * (40 * CHUNK))
+    log.write_bytes(b"start\n" + b"x" * (40 * CHUNK) + end)
     part, rounds = read_last(log), 0
     while part.start:
         part, rounds = read_last(log, before=part.start), rounds + 1

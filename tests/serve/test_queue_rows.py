@@ -37,6 +37,17 @@ def test_what_runs_has_its_slot_and_its_attempt(tmp_path: Path) -> None:
     ]
 
 
+def test_a_log_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    submit_probes(home, "one", [Probe("train-1"), Probe("train-2")])
+    with Queue(home.queue_db) as queue:
+        for job in ("train-1", "train-2"):
+            queue.lease(job, 1, "cpu:0", boot_id="x", expires=1e12, now=1.0)
+            queue.finish(job, 1, Verdict("crashed", "failed", "it broke"), 2.0)
+        home.job("train-1").attempt(1).log.mkdir(parents=True)
+        assert [one.log for one in list_state(home, queue, "failed", None, 0, 9)] == [(), ()]
+
+
 def test_failed_ones_tell_why_and_blocked_ones_what_for(tmp_path: Path) -> None:
     home = make_home(tmp_path)
     submit_probes(home, "one", [Probe("train-1"), Probe("train-2", ("train-1",))])
@@ -44,8 +55,13 @@ def test_failed_ones_tell_why_and_blocked_ones_what_for(tmp_path: Path) -> None:
         queue.lease("train-1", 1, "cpu:0", boot_id="x", expires=1e12, now=1.0)
         queue.finish("train-1", 1, Verdict("crashed", "failed", "it broke · fix: mend it"), 2.0)
         home.job("train-1").attempt(1).root.mkdir(parents=True)
-        home.job("train-1").attempt(1).log.write_text("\n".join(map(str, range(100))))
+        home.job("train-1").attempt(1).log.write_text("\n".join(map(str, range(100))) + "\n\x1b[31m0 %\r100 %")
         (failed,) = list_state(home, queue, "failed", None, 0, 9)
         (blocked,) = list_state(home, queue, "blocked", "one", 0, 9)
-    assert (failed.reason, failed.fix, failed.log[-1], len(failed.log)) == ("it broke", "mend it", "99", 12)
+    assert (failed.reason, failed.fix, failed.log[-2:], len(failed.log)) == (
+        "it broke",
+        "mend it",
+        ("99", "100 %"),
+        12,
+    )
     assert blocked.waits_for == ("train-1 (failed)",)

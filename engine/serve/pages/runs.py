@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from engine.errors import closest_hint
 from engine.serve.filtering import Cell, Term, parse_terms, resolve_name, to_number
 from engine.serve.grouping import Group, make_groups, summarise
+from engine.serve.paging import Paging, make_paging
 from engine.serve.run_rows import Column, RunLine, RunTable
 from engine.serve.view import Asked, View
 
@@ -69,21 +70,14 @@ class RunsPage:
     choices: Mapping[str, tuple[Column, ...]]
     heads: tuple[Head, ...]
     rows: tuple[Row, ...]
-    first: int
-    count: int
+    paging: Paging  # of the rows, be they runs or groups
     total: int
     matching: int
     states: tuple[tuple[str, int, str], ...]  # state, how many, the address that shows them alone
     problems: tuple[str, ...]
     chosen: tuple[str, ...]
-    before: str
-    after: str
     sizes: tuple[tuple[int, bool, str], ...]  # rows of a page, whether it has as many, the address where it has
     plain: str
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.rows) - 1 if self.rows else 0
 
 
 def show_runs(asked: Asked) -> View:
@@ -110,17 +104,15 @@ class _Choice:
         terms = parse_terms(self.asked.word("q"))
         lines = self._filtered(terms)
         rows, count = self._group_rows(lines) if self.group else self._run_rows(lines)
-        first = self._cut(count).start
+        paging = self._paging(count)
         return RunsPage(
             query=self.asked.word("q"), experiment=self.asked.word("experiment"),
             experiments=self.table.experiments,
             group=self.group, sort=self.asked.word("sort"), shown=tuple(column.name for column in self.columns),
             groupable=("arm", "cell", "experiment", "seed", *self._varied()), choices=self._choices(),
-            heads=tuple(self._heads()), rows=tuple(rows), first=first + 1 if rows else 0, count=count,
+            heads=tuple(self._heads()), rows=tuple(rows), paging=paging,
             total=len(self.table.lines), matching=len(lines), states=tuple(self._states(lines)),
             problems=tuple(self.problems), chosen=tuple(sorted(self.picked)),
-            before=self.address(page=self._page(count) - 1) if first else "",
-            after=self.address(page=self._page(count) + 1) if first + self.size < count else "",
             sizes=tuple((size, size == self.size, self.address(rows=size, page=None)) for size in SIZES)
             if count > ROWS else (),
             plain=self.address(q=None, sort=None, group=None, page=None, rows=None, col=None, a=None),
@@ -180,12 +172,12 @@ class _Choice:
 
     # -- rows -----------------------------------------------------------------------------------------------------
 
-    def _page(self, count: int) -> int:
-        return self.asked.number("page", 1, 1, max(1, -(-count // self.size)))
+    def _paging(self, count: int) -> Paging:
+        return make_paging(self.asked, count, self.size)
 
     def _cut(self, count: int) -> slice:
-        first = (self._page(count) - 1) * self.size
-        return slice(first, first + self.size)
+        paging = self._paging(count)
+        return slice(paging.start, paging.end)
 
     def _sorting(self) -> tuple[str, bool]:
         text = self.asked.word("sort")

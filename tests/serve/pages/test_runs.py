@@ -11,6 +11,7 @@ from engine.home.paths import Home
 from engine.report.number_text import NONE
 from engine.serve.pages import runs
 from engine.serve.pages.runs import ROWS, Row, RunsPage, show_runs
+from engine.serve.paging import Paging
 from engine.serve.site import Site
 from engine.serve.view import Asked
 from tests.serve.conftest import Browse
@@ -29,7 +30,7 @@ def cells_of(row: Row) -> dict[str, str]:
 
 def test_all_runs_are_shown_and_counted(done_home: Home) -> None:
     shown = page(done_home)
-    assert (shown.total, shown.matching, shown.count, len(shown.rows)) == (21, 21, 21, 21)
+    assert (shown.total, shown.matching, shown.paging.total, len(shown.rows)) == (21, 21, 21, 21)
     assert [state[:2] for state in shown.states] == [("done", 21)]
     assert shown.problems == ()
 
@@ -70,7 +71,7 @@ def test_a_head_sorts_up_down_and_not_at_all(done_home: Home) -> None:
 
 def test_groups_have_means_with_intervals(done_home: Home) -> None:
     shown = page(done_home, experiment="study", group="arm", col=("test_top1", "data.split"))
-    assert (shown.count, shown.matching) == (3, 18)
+    assert (shown.paging.total, shown.matching) == (3, 18)
     cells = cells_of(shown.rows[0])
     assert cells["runs"] == "6"
     assert cells["data.split"] == "2 values"
@@ -89,10 +90,9 @@ def test_a_group_leads_to_its_runs(done_home: Home, browse: Browse) -> None:
 
 def test_a_page_has_a_part_and_leads_on(large: Home) -> None:
     first = page(large)
-    assert (len(first.rows), first.first, first.last, first.before) == (ROWS, 1, ROWS, "")
-    assert "page=2" in first.after
+    assert (len(first.rows), first.paging) == (ROWS, Paging(0, ROWS, 60, "", "page=2"))
     last = page(large, page="99")
-    assert (last.first, last.last, last.after) == (ROWS + 1, 60, "")
+    assert last.paging == Paging(ROWS, 60, 60, "page=1", "")
     assert {row.address for row in first.rows}.isdisjoint(row.address for row in last.rows)
 
 
@@ -160,6 +160,5 @@ def test_a_page_has_as_many_rows_as_were_chosen(done_home: Home, monkeypatch: py
         21,
     ]
     last = page(done_home, rows="10", page="3")
-    assert (last.first, last.last, last.after) == (21, 21, "")
+    assert last.paging == Paging(20, 21, 21, "rows=10&page=2", "")
     assert last.sizes == ((5, False, "runs?rows=5"), (10, True, "runs?rows=10"), (1000, False, "runs?rows=1000"))
-    assert "rows=10" in last.before
