@@ -7,6 +7,7 @@ budget   what fits into a budget, and what does not
 departure  what a submit would change of what is registered
 progress_text  the same in a line of words; seconds and bytes as text
 following  an experiment, until nothing of it moves
+log_text  some lines of a log of any size, without what steers a terminal
 listing  experiments, runs and jobs that are here
 history  an experiment's submissions: what changed, and the results of each
 foreign  jobs that who schedules here may not end

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from engine.home.paths import AttemptFolder, Home
+from engine.inspect.log_text import read_last
 from engine.schedule.lookup import name_jobs
 from store.queue import Queue
 
 LOOK = 0.3  # seconds
+TAIL = 8192  # bytes of a log's end
 LONGEST = 1 << 20  # letters of a line; what is longer comes in parts, as a log may be one line of gigabytes
 
 
@@ -29,6 +31,17 @@ def read_logs(home: Home, jobs: Sequence[str]) -> Iterator[str]:
 def _told(job: str, names: Mapping[str, str]) -> str:
     """A hash says nothing: what it is to whom stands beside it, where an experiment has it."""
     return job if names[job] == job else f"{job}, {names[job]}"
+
+
+def tail_log(home: Home, job: str, most: int) -> tuple[str, ...]:
+    """Return the last lines of a job's newest attempt, at most so many and TAIL bytes; none where none can be read."""
+    attempt = _newest(home, job)
+    if attempt is None:
+        return ()
+    try:
+        return read_last(attempt.log, lines=most, most=TAIL).lines
+    except OSError:
+        return ()
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -18,7 +18,6 @@
     chosen     what is put side by side
     run_parts  one run: its jobs and attempts now
     curves     curves as the charts' script draws them
-    log_text   lines of logs without what no page may show
     growing    what came since, of charts that grow
     artifacts  what an attempt left to look at
     grouping   means and intervals of runs in groups

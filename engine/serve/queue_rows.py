@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from engine.home.control_files import read_handle
 from engine.home.paths import Home
+from engine.inspect.log_text import read_last
 from engine.inspect.status import JobView, view_jobs
 from engine.schedule.policy import rank_experiments
-from engine.serve.log_text import read_last
 from store.queue import Owners, Queue, ReadyCount
 
 FIX = " · fix: "  # how a reason of the scheduler's goes on with what its job said is to be done

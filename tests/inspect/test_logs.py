@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.home.paths import Home
-from engine.inspect.logs import follow_logs, read_logs
+from engine.inspect.logs import follow_logs, read_logs, tail_log
 from store.queue import Queue, Verdict
 from tests.helpers.queueing import Probe, make_home, submit_probes
 
@@ -111,3 +111,13 @@ def test_a_log_larger_than_what_is_held_is_read_in_parts(home: Home) -> None:
         tracemalloc.stop()
         assert sum(sizes) == (64 << 20) + len("last")
         assert peak < 16 << 20
+
+
+def test_a_tail_is_the_end_of_the_newest_attempt(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    assert tail_log(home, "train-1", 3) == (), "it has not begun"
+    for number in (1, 2):
+        folder = home.job("train-1").attempt(number)
+        folder.root.mkdir(parents=True)
+        folder.log.write_text("".join(f"line {number}.{line}\n" for line in range(2000)))
+    assert tail_log(home, "train-1", 2) == ("line 2.1998", "line 2.1999")

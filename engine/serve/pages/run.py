@@ -13,10 +13,10 @@ from typing import Any
 from engine.analysis.snapshot import Row, Snapshot
 from engine.errors import XpError
 from engine.home.paths import AttemptFolder, Home
+from engine.inspect.log_text import LogPart, read_last
 from engine.inspect.why import explain_job
 from engine.report.number_text import heading, scale_of, significant
 from engine.serve.artifacts import Artifact, list_artifacts
-from engine.serve.log_text import LogPart, read_last
 from engine.serve.run_parts import JobPart, RunAbout, read_jobs, read_run, state_of
 from engine.serve.view import Asked, View
 from engine.spec.dotted import flatten_settings

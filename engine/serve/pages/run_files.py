@@ -6,10 +6,10 @@ import json
 from typing import cast
 
 from engine.errors import XpError
+from engine.inspect.log_text import read_after, read_last
 from engine.serve.artifacts import HEADERS, find_artifact
 from engine.serve.curves import Along, Chain, Line
 from engine.serve.growing import show_chart
-from engine.serve.log_text import read_after, read_last
 from engine.serve.pages.run import along_of, byte_of, shown_attempt
 from engine.serve.run_parts import RunAbout, read_run
 from engine.serve.view import Asked, Raw

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.serve.log_text import CHUNK, LONGEST, clean, read_after, read_last
+from engine.inspect.log_text import CHUNK, LONGEST, clean, read_after, read_last
 
 
 @pytest.mark.parametrize(
