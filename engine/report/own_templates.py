@@ -83,7 +83,7 @@ def _laid_out(given: Path) -> Path:
 
 
 def _way_to_one(given: Path) -> str:
-    return f"`xp init --template {shlex.quote(str(given))}` lays one out there"
+    return f"xp init --template {shlex.quote(str(given))}"
 
 
 def _suited(root: Path) -> list[Path]:

@@ -162,7 +162,7 @@ SHAPED = [
 ]
 WRITTEN = [
     spec("UTF-16", HEAD.encode("utf-16"), "spec.yaml:1:1: ", "not UTF-8", "UTF-16"),
-    spec("UTF-16 without a mark", HEAD.encode("utf-16-le"), "spec.yaml:1:2: ", "U+0000"),
+    spec("UTF-16 without a mark", HEAD.encode("utf-16-le"), "spec.yaml:1:1: ", "not UTF-8", "UTF-16"),
     spec("Latin-1", f"{HEAD}title: café\n".encode("latin-1"), "spec.yaml:4:11: ", "not UTF-8"),
     spec("a lone half in UTF-8", f"{HEAD}title: a\ud800\n", "spec.yaml:4:9: ", "not UTF-8"),
     spec("random bytes", bytes(range(256)) * 40, "spec.yaml:", "not UTF-8"),
@@ -228,7 +228,9 @@ FOREIGN = [
         2,
         ("spec.yaml:4:10: ", "there is no file"),
     ),
-    Case("is a device", lambda folder: None, ("validate", "/dev/zero"), 2, ("larger than",), memory=MOST_WITHOUT_TORCH),
+    Case(
+        "is a device", lambda folder: None, ("validate", "/dev/zero"), 2, ("it is a device",), memory=MOST_WITHOUT_TORCH
+    ),
     Case("is a folder", lambda folder: (folder / "spec.yaml").mkdir(), ASK, 2, ("Is a directory",)),
 ]
 SAID = [

@@ -36,7 +36,7 @@ ADDED = [
     (f"{ARMS}claims: [{claim(arm='q')}]\n", "7:51", "names 'q'", "choose one of 'a', 'b'"),
     ("arms: {a: {}, b: {train.lr: 1}}\nbaseline: c\n", "6:11", "'c' is no arm", "choose"),
     ("arms: {}\nbaseline: a\n", "5:7", "there is no arm here", "write the arms"),
-    (TAUGHT.replace("none,", "none, options: {deepths: [1]},"), "5:66", "'deepths'", "choose"),
+    (TAUGHT.replace("none,", "none, options: {deepths: [1]},"), "5:57", "'deepths'", "choose"),
     ("arms: {a: {train.warmup_epochs: 2}, b: {}}\n", "5:33", "never reach lr", "write `1`"),
     ("seeds: !!python/tuple [0]\n", "5:8", "tag '!!python/tuple'", "remove the tag"),
     ("seeds: !foo [0, 1]\n", "5:8", "tag '!foo'", "remove the tag"),

@@ -29,7 +29,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str | int, ...], str, str]] = {
         {"seeds": [1, 1]},
         ("seeds",),
         "seed 1 is repeated",
-        "list each seed once: the same run twice is no sample of two",
+        "list each seed once, as `[1]`: the same run twice is no sample of two",
     ),
     "a whole number": (
         {"train": {"epochs": 1.5}},

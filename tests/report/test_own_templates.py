@@ -100,7 +100,7 @@ def test_a_folder_without_templates_or_without_that_form_says_what_to_do(
 ) -> None:
     (tmp_path / "empty").mkdir()
     for nothing in (tmp_path / "empty", tmp_path / "gone"):
-        with pytest.raises(XpError, match=f"xp init --template {nothing}` lays one out there"):
+        with pytest.raises(XpError, match=f"fix: xp init --template {nothing}"):
             make_report(made.home, "first", None, tmp_path / "out", template=nothing)
     shutil.copy(folder / "accuracy.md.j2", tmp_path / "empty")
     with pytest.raises(XpError, match="no template here is for tex"):
