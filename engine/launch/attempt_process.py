@@ -138,6 +138,19 @@ def judge_error(error: BaseException) -> int:
     return int(Exit.LACKING if find_shortage(error) else Exit.CRASHED)
 
 
+def fence_attempt(folder: AttemptFolder) -> bool:
+    """Make the attempt's folder before its process can; True when it never will be one."""
+    try:
+        folder.root.parent.mkdir(parents=True, exist_ok=True)
+        folder.root.mkdir()
+    except FileExistsError:
+        return False
+    except OSError:
+        # Where we cannot make a folder (a full disk), the child cannot either.
+        return not folder.root.exists()
+    return True
+
+
 def describe_self(order: Order) -> dict[str, Any]:
     """Return what a handle says of this process."""
     seen, counter = see_process(os.getpid()), oom_counter()

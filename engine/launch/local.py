@@ -19,7 +19,7 @@ from engine.home.control_files import read_handle
 from engine.home.paths import AttemptFolder
 from engine.inputs.gpus import list_gpus
 from engine.launch import Handle, Launcher, Order, State, Status
-from engine.launch.attempt_process import STACK_SIGNAL
+from engine.launch.attempt_process import STACK_SIGNAL, fence_attempt
 from engine.launch.environment import download_environment
 from engine.launch.exits import Exit
 from engine.launch.fork_link import ForkServer
@@ -231,26 +231,13 @@ class LocalLauncher(Launcher):
         # Forked, and about to write its handle.
         if process is not None and is_alive(*process):
             return RUNNING
-        if self._fence(folder):
+        if fence_attempt(folder):
             return Status(State.GONE, None, has_started=False)
         if known.unseen_since is None:
             known.unseen_since = now
         if now - known.unseen_since < HANDLE_SECONDS:
             return Status(State.QUEUED)
         return Status(State.GONE, None)
-
-    @staticmethod
-    def _fence(folder: AttemptFolder) -> bool:
-        """Make the attempt's folder before its process can; True when it never will be one."""
-        try:
-            folder.root.parent.mkdir(parents=True, exist_ok=True)
-            folder.root.mkdir()
-        except FileExistsError:
-            return False
-        except OSError:
-            # Where we cannot make a folder (a full disk), the child cannot either.
-            return not folder.root.exists()
-        return True
 
     # -- stopping and watching ----------------------------------------------------------------------------------
 
@@ -263,7 +250,7 @@ class LocalLauncher(Launcher):
         """Ask once, kill all of its session when its time is over. One that has not begun never will."""
         process = self._process(known)
         if process is None:
-            if known.ended is None and self._fence(AttemptFolder(Path(known.handle.folder))):
+            if known.ended is None and fence_attempt(AttemptFolder(Path(known.handle.folder))):
                 known.ended = Status(State.GONE, None, has_started=False)
             return
         if not known.asked:

@@ -22,6 +22,7 @@ from engine.home.control_files import read_handle
 from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, Home
 from engine.launch import Handle, Launcher, Order, State, Status, Want
+from engine.launch.attempt_process import fence_attempt
 from engine.launch.pilots.folder import PilotFolder
 from engine.launch.pilots.messages import RunOrder
 from engine.launch.pilots.profile import Shape, SlurmProfile
@@ -107,7 +108,7 @@ class Fleet(Launcher):
         if self._owner((job, attempt)) is not None:
             return handle
         # Nobody was told to run it: nobody will.
-        return None if _fence(AttemptFolder(Path(folder))) else handle
+        return None if fence_attempt(AttemptFolder(Path(folder))) else handle
 
     def capacity(self) -> list[str]:
         self.look()
@@ -302,7 +303,7 @@ class Fleet(Launcher):
         if view is not None and not (view.is_closing or view.is_over):
             return Status(State.UNKNOWN if view.is_quiet() else State.QUEUED)
         # Its pilot is gone, or takes nothing any more: what it did not begin nobody will.
-        if _fence(folder):
+        if fence_attempt(folder):
             return Status(State.GONE, None, has_started=False)
         told = read_handle(folder)
         if told is not None and told.exit is not None:
@@ -315,18 +316,6 @@ class Fleet(Launcher):
 def pilot_of(slot: str) -> str:
     """Return the name of the pilot that a slot belongs to: `cpu:0@n1/NAME`; "" for one of this machine."""
     return slot.partition("@")[2].partition("/")[2]
-
-
-def _fence(folder: AttemptFolder) -> bool:
-    """Make the attempt's folder before its process can; True when it never will be one."""
-    try:
-        folder.root.parent.mkdir(parents=True, exist_ok=True)
-        folder.root.mkdir()
-    except FileExistsError:
-        return False
-    except OSError:
-        return not folder.root.exists()
-    return True
 
 
 def _age(path: Path) -> float:
