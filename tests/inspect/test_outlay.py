@@ -63,7 +63,8 @@ def test_cpu_hours_are_those_of_the_threads(home: Home) -> None:
     original = next(row for row in rows if row.arm == "original")
     assert original.gpu_hours == 0.0
     assert original.seconds is not None
-    assert original.cpu_hours * 3600 >= original.seconds + train
+    # hours and back again may lose the last bit
+    assert original.cpu_hours * 3600 >= (original.seconds + train) * (1 - 1e-12)
 
 
 def test_what_is_reused_says_whose_it_is(home: Home, plan: Plan, tmp_path: Path) -> None:
