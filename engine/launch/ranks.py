@@ -160,7 +160,8 @@ def _end_as(rank: int, code: int) -> int:
     if code >= 0:
         return code
     print(f"rank {rank} was killed by {_name(-code)}, and the attempt ends with it", file=sys.stderr, flush=True)
-    signal.signal(-code, signal.SIG_DFL)
+    with suppress(OSError):  # SIGKILL, which nobody can catch
+        signal.signal(-code, signal.SIG_DFL)
     os.kill(os.getpid(), -code)
     time.sleep(LOOK_SECONDS)
     return int(Exit.CRASHED)  # the signal is ignored here
