@@ -261,8 +261,6 @@ def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: MicroBatch) 
     for name in ("test_top1", "test_loss"):
         attempt.metric(name, figures[name], progress.step, max(epoch, 0))
     _log_cost(attempt, task, loop, figures)
-    if attempt.share.ranks > 1:
-        _measure(attempt, task, loop.recipe.forward.device, "ranks", attempt.share.ranks, "1")
     if room.is_split:
         _measure(attempt, task, loop.recipe.forward.device, "micro_batch", room.images, "images")
     if task.teaching is not None:
@@ -307,6 +305,7 @@ def _log_cost(attempt: Attempt, task: Task, loop: Loop, figures: dict[str, float
     for name, peak in {**peak_memory(device), "host_peak_rss": attempt.peak_rss()}.items():
         # images that are held on the device are a choice of feeding, no part of what training the network takes
         _measure(attempt, task, device, name, peak - (held if name.startswith("cuda") else 0), "bytes")
+    _measure(attempt, task, device, "ranks", attempt.share.ranks, "1")
     figures["params"] = count_params(loop.network)
     _measure(attempt, task, device, "params", figures["params"], "1")
 

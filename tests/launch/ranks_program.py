@@ -1,6 +1,6 @@
 """An attempt of several ranks that each do one thing: `python -m tests.launch.ranks_program WHAT WHAT ...`.
 
-0..255: ends so; kN: killed by signal N; t: waits for SIGTERM and exits 85; w: waits for ever; s: ends once rank 0 is gone.
+0..255: ends so; kN: killed by signal N; t: waits for SIGTERM and exits 85; w: waits for ever; x: an error.
 """
 
 from __future__ import annotations

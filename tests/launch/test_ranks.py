@@ -32,7 +32,7 @@ def begin(*words: str) -> Iterator[subprocess.Popen[str]]:
 def hear(process: subprocess.Popen[str], count: int) -> dict[int, tuple[int, Path]]:
     """Return process and scratch folder of each rank, once all of them have begun."""
     assert process.stderr is not None
-    found = {}
+    found: dict[int, tuple[int, Path]] = {}
     while len(found) < count:
         told = re.fullmatch(r"rank (\d) of \d is (\d+) in (.*)\n", process.stderr.readline())
         assert told
@@ -109,11 +109,13 @@ def test_who_is_asked_to_end_is_the_first_rank() -> None:
 
 
 def test_the_first_bad_end_decides_and_orderly_ones_are_waited_for() -> None:
-    crew = Crew(ended={1: 0})
-    crew.look(5.0)
-    assert crew.kill_at is None
-    crew.ended[2] = 86
-    crew.look(6.0)
-    assert crew.kill_at == 16.0
+    assert kill_time(Crew(ended={1: 0}), 5.0) is None
+    crew = Crew(ended={1: 0, 2: 86})
+    assert kill_time(crew, 6.0) == 16.0
     crew.ended[0] = -9
     assert crew.verdict() == (2, 86)
+
+
+def kill_time(crew: Crew, now: float) -> float | None:
+    crew.look(now)
+    return crew.kill_at

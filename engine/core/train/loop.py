@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +29,7 @@ from engine.core.train.micro_batch import Logits, couple_pieces, cut_batch, has_
 from engine.core.train.ranks.backward import Loss, add_coupled, add_gradients, add_whole, cut_shares, sum_gradients
 from engine.core.train.ranks.group import Ranks
 from engine.core.train.ranks.validate import evaluate_together
-from engine.core.train.recipe import Hooks, Recipe, Zeros
+from engine.core.train.recipe import Hooks, Recipe
 from engine.core.train.schedule import learning_rate
 from engine.core.train.soundness import Diverged, require_finite, require_finite_loss
 from engine.core.train.update import Update
@@ -39,6 +41,14 @@ LOOK_STEPS = 16
 
 class Stopped(Exception):
     """Asked to stop, and everything worth keeping is on disk: the job goes on in a later attempt."""
+
+
+class Zeros(Protocol):
+    """Weights that are to stay at zero: `others` are tensors of their names that shall have the zeros too."""
+
+    def mask_gradients(self) -> None: ...
+
+    def hold(self, step: int, *others: Mapping[str, Tensor]) -> None: ...
 
 
 @dataclass
@@ -269,8 +279,7 @@ class Loop:
     def _between_steps(self) -> None:
         """Write the heartbeat, notice a loss that is not finite, save when it is time, stop when asked."""
         # Asked once: a signal that comes after the save must not stop it unsaved.
-        is_due = time.monotonic() - self.saved_at > self.recipe.save_seconds
-        now, (stop, is_due) = self.progress, self._agree(self.hooks.should_stop(), is_due)
+        now, stop = self.progress, self.hooks.should_stop()
         # Reading the sum waits for the device, so a GPU is asked now and then; a bad sum stays bad.
         if self.loss_sum.device.type == "cpu" or now.step % LOOK_STEPS == 0:
             now.loss_sum = float(self.loss_sum)
@@ -278,7 +287,9 @@ class Loop:
             # Of the same images as the sum: until the next look more are seen than it holds.
             self.shown_loss = now.loss_sum / now.seen if now.seen else None
         self._beat(self.recipe.phase)
-        if stop or is_due:
+        is_due = stop or time.monotonic() - self.saved_at > self.recipe.save_seconds
+        stop, is_due = self._agree(stop, is_due)
+        if is_due:
             self.save()
         if stop:
             raise Stopped

@@ -5,11 +5,8 @@ Everything that decides a training but for the network stands in it; Hooks are w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
-
-from torch import Tensor
 
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.distill.answering import Ask
@@ -30,14 +27,6 @@ class Hooks(Protocol):
     def should_stop(self) -> bool: ...
 
     def save(self, state: State, step: int) -> None: ...
-
-
-class Zeros(Protocol):
-    """Weights that are to stay at zero: `others` are tensors of their names that shall have the zeros too."""
-
-    def mask_gradients(self) -> None: ...
-
-    def hold(self, step: int, *others: Mapping[str, Tensor]) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,8 @@ def build(pack: Pack, case: Case, ranks: Ranks | None, notes: Notes) -> Loop:
 
 
 def make_plain_network() -> nn.Module:
-    conv, _, *rest = make_network()
-    return nn.Sequential(conv, *(part for part in rest if not isinstance(part, nn.Dropout)))
+    kept = [part for part in make_network().children() if not isinstance(part, nn.Dropout | nn.BatchNorm2d)]
+    return nn.Sequential(*kept)
 
 
 def make_shared_network() -> nn.Module:
@@ -115,12 +116,13 @@ def make_shared_network() -> nn.Module:
 
     Batch norm takes out the bias before it, whose gradient is rounding alone: Adam would make steps of that.
     """
-    network = nn.Sequential(*make_network(), Windows())
-    network[0].bias = None
-    return nn.Sequential(*network[:3], Windows(), *network[3:6])
+    conv, *rest = make_network().children()
+    assert isinstance(conv, nn.Conv2d)
+    conv.bias = None
+    return nn.Sequential(conv, *rest[:2], Windows(), *rest[2:])
 
 
-def train(pack: Pack, case: Case, ranks: Ranks | None, begin: State | None) -> dict[str, Any]:
+def train(pack: Pack, case: Case, begin: State | None, ranks: Ranks | None) -> dict[str, Any]:
     """Return the curves, the last state and the weights that are tested."""
     notes = Notes(stop_at=case.stop_at)
     loop = build(pack, case, ranks, notes)
@@ -162,7 +164,7 @@ def run_forked(ranks: int, work: Callable[[Ranks], Any]) -> Any:
 
 
 def refuse_noise(ranks: Ranks) -> str:
-    network = nn.Sequential(Noise(), *make_network())
+    network = nn.Sequential(Noise(), *make_network().children())
     try:
         require_known_draws(network, lambda images: network(images.float()), 8, ranks)
     except JobError as error:
@@ -192,9 +194,9 @@ def main(folder: Path) -> None:
         # A copy: an optimizer goes on in the tensors that it was given.
         begin = deepcopy(found[case.begin]["saved"]) if case.begin else None
         if case.ranks == 1:
-            found[name] = train(pack, case, None, begin)
+            found[name] = train(pack, case, begin, None)
         else:
-            found[name] = run_forked(case.ranks, lambda ranks, case=case, begin=begin: train(pack, case, ranks, begin))
+            found[name] = run_forked(case.ranks, partial(train, pack, case, begin))
     found["noise"] = run_forked(2, refuse_noise)
     found["messages"] = run_forked(2, speak)
     torch.save(found, folder / "found.pt")

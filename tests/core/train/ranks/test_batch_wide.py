@@ -61,7 +61,7 @@ def test_evaluation_takes_the_running_statistics(ranks: Ranks) -> None:
         assert torch.equal(norm(x), F.batch_norm(x, torch.zeros(4), torch.ones(4), norm.weight, norm.bias))
 
 
-@pytest.mark.parametrize("layer", [DropPath(0.5), TimmDropPath(0.5), nn.Dropout(0.5)], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("layer", [DropPath(0.5), TimmDropPath(0.5), nn.Dropout(0.5)], ids=["ours", "timm", "torch"])
 @pytest.mark.parametrize("each", [1, 4])
 def test_a_rank_has_its_rows_of_the_masks_of_one_process(ranks: Ranks, layer: nn.Module, each: int) -> None:
     whole = 1.0 + torch.rand(8 * each, 5, 2)
