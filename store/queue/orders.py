@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from store.queue.sql import text
 from store.queue.submit import FRESH, narrow_wanted, release_jobs, settle_jobs
 
 # Names as one JSON text, because SQLite limits how many parameters a statement takes.

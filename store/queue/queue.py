@@ -11,16 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from store.queue import claims, find, lists, orders, remove, status, submit
 from store.queue.batches import in_batches
-from store.queue.claims import WaitingRow
+from store.queue.claims import Ended, WaitingRow
 from store.queue.find import FoundName
 from store.queue.lists import Need, ReadyCount
-from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Verdict
+from store.queue.rows import AttemptRow, Claim, End, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Start, Verdict
+from store.queue.sql import text
 from store.queue.status import Tally
-from store.queue.tables import SCHEMA_VERSION, checkpoint_log, open_reader, open_writer
+from store.queue.tables import SCHEMA_VERSION, checkpoint_log, open_reader, open_writer, read_version
 
 C = TypeVar("C")
 
@@ -74,9 +75,8 @@ class Queue:
 
     def data_version(self) -> int:
         """Return a number that changes when another process has changed the queue."""
-        with self._read() as connection:
-            # Compared within one connection only, which the writer's pool keeps for its thread.
-            return 0 if connection is None else int(connection.execute(text("PRAGMA data_version")).scalar_one())
+        # Compared within one connection only, which the writer's pool keeps for its thread.
+        return 0 if self._engine is None else read_version(self._engine)
 
     def shrink_log(self) -> None:
         """Move everything from the -wal file into the file itself."""
@@ -187,9 +187,15 @@ class Queue:
 
     # -- the scheduler ------------------------------------------------------------------------------------------
 
-    def waiting(self) -> list[WaitingRow]:
+    def waiting(self, running: Mapping[str, int] | None = None) -> list[WaitingRow]:
+        """Return the experiments with ready jobs, and how many run for each; `running` spares the count of these."""
         with self._read() as connection:
-            return [] if connection is None else claims.list_waiting(connection)
+            return [] if connection is None else claims.list_waiting(connection, running)
+
+    def count_running(self, jobs: Iterable[str] | None = None) -> dict[str, int]:
+        """Return how many of the jobs that run, or of `jobs`, each experiment wants."""
+        with self._read() as connection:
+            return {} if connection is None else claims.count_running(connection, jobs)
 
     def ready_jobs(self, experiment: str, now: float, most: int = 8) -> list[Claim]:
         with self._read() as connection:
@@ -207,8 +213,17 @@ class Queue:
 
     def lease(self, job: str, attempt: int, slot: str, *, boot_id: str, expires: float, now: float) -> bool:
         """Take a queued job as attempt `attempt`; False when it is not queued or that attempt is not a new one."""
+        return bool(self.lease_all([Start(job, attempt, slot)], boot_id=boot_id, expires=expires, now=now))
+
+    def lease_all(self, starts: Iterable[Start], *, boot_id: str, expires: float, now: float) -> list[RunningRow]:
+        """Take queued jobs in one transaction; return those that were to be had, in their order."""
         with self._change() as connection:
-            return claims.take_lease(connection, job, attempt, slot, boot_id=boot_id, expires=expires, now=now)
+            return claims.take_leases(connection, starts, boot_id=boot_id, expires=expires, now=now)
+
+    def give_back(self, rows: Iterable[RunningRow]) -> None:
+        """Queue again what was leased and never started."""
+        with self._change() as connection:
+            claims.give_back(connection, rows)
 
     def renew(self, held: Iterable[tuple[str, int]], boot_id: str, expires: float) -> None:
         with self._change() as connection:
@@ -220,18 +235,19 @@ class Queue:
         with self._change() as connection:
             change = "state = 'running', attempts = :attempt, started_at = :now"
             connection.execute(text(f"UPDATE jobs SET {change} WHERE job = :job"), words)
-            claims.put_running(connection, words)
+            claims.put_running(connection, [words])
             submit.settle_jobs(connection, [job])
 
     def finish(
         self, job: str, attempt: int, verdict: Verdict, now: float, started_at: float | None = None
     ) -> str | None:
-        """Write how an attempt ended; return the job's state now, or None when it had a verdict already.
+        """Write how an attempt ended; return the job's state now, or None when it had a verdict already."""
+        return self.finish_all([End(job, attempt, verdict, now, started_at)]).states.get(job)
 
-        `started_at` takes the place of when the lease was taken: a clock may have been set since.
-        """
+    def finish_all(self, ends: Iterable[End]) -> Ended:
+        """Write how attempts ended, in one transaction."""
         with self._change() as connection:
-            return claims.finish_attempt(connection, job, attempt, verdict, now, started_at)
+            return claims.finish_attempts(connection, ends)
 
     def restore_job(self, job: str, **columns: Any) -> None:
         """Set columns of a job's row as its folder tells them (rebuild only)."""
@@ -248,6 +264,11 @@ class Queue:
     def running(self) -> list[RunningRow]:
         with self._read() as connection:
             return [] if connection is None else claims.list_running(connection)
+
+    def requests(self) -> dict[str, str]:
+        """Return of jobs that run what a person wants of them: cancel, pause."""
+        with self._read() as connection:
+            return {} if connection is None else claims.list_requests(connection)
 
     def has_work(self) -> bool:
         """Return whether anything runs or is queued (a back-off counts; blocked and paused jobs do not)."""

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from store.queue.rows import RUN_ORDER, AttemptRow, ExperimentRow, JobRow, Owners, RunRow
+from store.queue.sql import text
 
 # The place of a job's state in RUN_ORDER, for SQL: the least one of a run's jobs is the run's state.
 STATE_RANK = "CASE j.state " + " ".join(f"WHEN '{state}' THEN {at}" for at, state in enumerate(RUN_ORDER)) + " END"

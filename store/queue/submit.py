@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import insert
 
+from store.queue.sql import text
 from store.queue.tables import experiments, job_needs, jobs, run_jobs, runs
 
 UNWANTED = "no run asks for it any more"
@@ -169,14 +170,14 @@ def _hold_jobs(connection: Connection, name: str, held: Iterable[str]) -> None:
     )
 
 
-def settle_jobs(connection: Connection, names: Iterable[str], *, and_dependants: bool = True) -> None:
-    """Make blocked/queued and the ready list right again for these jobs, and for those that need them.
+def settle_jobs(connection: Connection, names: Iterable[str], *, and_dependants: bool = True) -> set[str]:
+    """Make blocked/queued and the ready list right again for these jobs, and for those that need them; return them all.
 
     The latter are left out where no job was made done or undone.
     """
     found = _with_dependants(connection, list(names)) if and_dependants else set(names)
     if not found:
-        return
+        return found
     touched = json.dumps(sorted(found))
     # +state: these jobs are few, and the index on state would give every blocked one.
     for statement in (
@@ -186,6 +187,7 @@ def settle_jobs(connection: Connection, names: Iterable[str], *, and_dependants:
         LIST_READY,
     ):
         connection.execute(text(statement), {"names": touched})
+    return found
 
 
 def release_jobs(connection: Connection, names: list[str], columns: Mapping[str, Any]) -> None:

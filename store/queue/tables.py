@@ -211,6 +211,20 @@ def checkpoint_log(engine: Engine) -> None:
         connection.close()
 
 
+def read_version(engine: Engine) -> int:
+    """Return a number that changes when another connection has changed the file; asked with every turn, past the pool's
+    transactions."""
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA data_version")
+        (version,) = cursor.fetchone() or (0,)
+        cursor.close()
+        return int(version)
+    finally:
+        connection.close()
+
+
 def _may_share(path: Path) -> bool:
     """WAL readers need the -shm file; without it and without a folder to make it in, only `immutable` opens."""
     return path.with_name(path.name + "-shm").exists() or os.access(path.parent, os.W_OK)
