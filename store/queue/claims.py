@@ -7,7 +7,7 @@ changes nothing, and a verdict on an attempt that already has one is refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,7 @@ def list_waiting(connection: Connection, running: Mapping[str, int] | None = Non
             " WHERE EXISTS (SELECT 1 FROM ready r WHERE r.experiment = e.experiment)"
         )
     )
-    return [WaitingRow(*row, counts.get(row.experiment, 0)) for row in found]
+    return [WaitingRow(name, priority, at, counts.get(name, 0)) for name, priority, at in found]
 
 
 def count_running(connection: Connection, jobs: Iterable[str] | None = None) -> dict[str, int]:
@@ -105,11 +105,9 @@ def take_leases(
         {"names": json.dumps(list(asked))},
     ).all()
     free = {row.job: row for row in rows if row.attempts < asked[row.job].attempt}
-    words = [
-        {"job": job, "attempt": start.attempt, "slot": start.slot, "boot_id": boot_id, "expires": expires, "now": now}
-        for job, start in asked.items()
-        if job in free
-    ]
+    won = [start for job, start in asked.items() if job in free]
+    held = {"boot_id": boot_id, "expires": expires, "now": now}
+    words = [{"job": start.job, "attempt": start.attempt, "slot": start.slot, **held} for start in won]
     if not words:
         return []
     connection.execute(
@@ -125,15 +123,14 @@ def take_leases(
     put_running(connection, words)
     return [
         RunningRow(
-            row.job, row.kind, each["attempt"], each["slot"], json.loads(row.details), "", now, boot_id, expires,
+            row.job, row.kind, start.attempt, start.slot, json.loads(row.details), "", now, boot_id, expires,
             row.crashed, row.lost, row.ooms,
         )
-        for each in words
-        for row in [free[each["job"]]]
+        for start, row in ((start, free[start.job]) for start in won)
     ]  # fmt: skip
 
 
-def give_back(connection: Connection, rows: Iterable[RunningRow]) -> None:
+def give_back(connection: Connection, rows: Sequence[RunningRow]) -> None:
     """Queue leased jobs again of which nothing was started, as if they had never been leased."""
     words = [{"job": row.job, "attempt": row.attempt} for row in rows]
     if not words:
@@ -143,7 +140,7 @@ def give_back(connection: Connection, rows: Iterable[RunningRow]) -> None:
     connection.execute(
         text("UPDATE jobs SET state = 'blocked', attempts = attempts - 1, started_at = NULL WHERE job = :job"), words
     )
-    settle_jobs(connection, [word["job"] for word in words], and_dependants=False)
+    settle_jobs(connection, [row.job for row in rows], and_dependants=False)
 
 
 def put_running(connection: Connection, words: list[dict[str, Any]]) -> None:

@@ -5,7 +5,7 @@ An order about a hundred thousand jobs is a change for each batch of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -220,7 +220,7 @@ class Queue:
         with self._change() as connection:
             return claims.take_leases(connection, starts, boot_id=boot_id, expires=expires, now=now)
 
-    def give_back(self, rows: Iterable[RunningRow]) -> None:
+    def give_back(self, rows: Sequence[RunningRow]) -> None:
         """Queue again what was leased and never started."""
         with self._change() as connection:
             claims.give_back(connection, rows)

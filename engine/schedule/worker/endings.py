@@ -14,7 +14,7 @@ from engine.schedule.policy import Ending, Spent, decide
 from engine.schedule.worker.attempts import find_gpu_fault, find_lack, last_words, made_progress
 from engine.schedule.worker.gpu_watch import GpuWatch
 from engine.schedule.worker.tracks import Track
-from store.queue import End, Queue, RunningRow, Verdict
+from store.queue import End, Queue, Verdict
 
 log = logging.getLogger("xp.scheduler")
 CLOCK_WAS_SET = 5.0  # seconds by which the two times of a start differ then
@@ -29,12 +29,10 @@ class Endings:
     def judge(self, track: Track, status: Status) -> End:
         """Return how an attempt ended and what follows. Raises OSError when the disk takes no mark against a GPU."""
         verdict, ended_at = self.decide(track, status), time.time()
-        return End(track.row.job, track.row.attempt, verdict, ended_at, self.find_start(track.row, ended_at))
+        return End(track.row.job, track.row.attempt, verdict, ended_at, self.find_start(track, ended_at))
 
     def decide(self, track: Track, status: Status) -> Verdict:
-        row = track.row
-        folder = self.home.job(row.job)
-        attempt = folder.attempt(row.attempt)
+        row, folder, attempt = track.row, track.job, track.folder
         # Whichever attempt's result it is: the job is done.
         if folder.result.exists():
             self.gpus.judge(row, None, is_done=True)
@@ -58,17 +56,17 @@ class Endings:
             return Verdict("cancelled", "cancelled", "cancelled", verdict.exit)
         return replace(verdict, state="queued", reason="paused" if request else "", wait=0.0, spent={})
 
-    def find_start(self, row: RunningRow, ended_at: float) -> float:
+    def find_start(self, track: Track, ended_at: float) -> float:
         """Return when an attempt began; where the clock was set meanwhile, by the wall clock of its end.
 
         What jobs took decides what is said to be left. A process's age is told in hundredths of a second, and it
         begins a little after it is asked for: by that alone one attempt would seem to begin before another's end.
         """
-        seconds = seconds_since_start(read_handle(self.home.job(row.job).attempt(row.attempt)))
-        is_as_asked = seconds is None or abs(ended_at - seconds - row.started_at) < CLOCK_WAS_SET
-        return row.started_at if seconds is None or is_as_asked else ended_at - seconds
+        seconds, leased_at = seconds_since_start(read_handle(track.folder)), track.row.started_at
+        is_as_asked = seconds is None or abs(ended_at - seconds - leased_at) < CLOCK_WAS_SET
+        return leased_at if seconds is None or is_as_asked else ended_at - seconds
 
-    def write_outcome(self, row: RunningRow, end: End, *, is_told: bool = False) -> None:
+    def write_outcome(self, track: Track, end: End, *, is_told: bool = False) -> None:
         """Write the verdict into the attempt's folder; `is_told`: that it cannot be written was said before."""
         verdict = end.verdict
         told = OutcomeFile(
@@ -79,11 +77,11 @@ class Endings:
             started_at=end.started_at,
             ended_at=end.now,
             reason=verdict.reason,
-            slot=row.slot,
+            slot=track.row.slot,
         )
         try:
-            write_outcome(self.home.job(row.job).attempt(row.attempt), told)
+            write_outcome(track.folder, told)
         except OSError as error:
             # The queue learns of it all the same; only a queue made anew would have to judge this attempt again.
             if not is_told:
-                log.warning("%s attempt %d: outcome not written: %s", row.job, row.attempt, error)
+                log.warning("%s attempt %d: outcome not written: %s", end.job, end.attempt, error)

@@ -148,14 +148,15 @@ class Scheduler:
         self.publisher.note()
 
     def follow(self, row: RunningRow, handle: Handle, demand: Demand) -> Track:
-        now = self.clock()
+        now, folder = self.clock(), self.home.job(row.job)
         # Monotonic clocks start anew with each boot: a time of another boot means nothing here.
         is_same_boot = row.boot_id == boot_id()
         track = Track(
             row,
             handle,
             demand,
-            self.home.job(row.job).attempt(row.attempt),
+            folder,
+            folder.attempt(row.attempt),
             StallDetector(now, self.patience.stuck),
             row.expires if is_same_boot else now + self.patience.lease,
         )
@@ -262,7 +263,7 @@ class Scheduler:
             end = self.endings.judge(track, status)
             # In this order, since a queue that is made anew reads the folder: a kill in between forgets no budget.
             # While the disk is full every turn comes by here.
-            self.endings.write_outcome(track.row, end, is_told=bool(self.trouble))
+            self.endings.write_outcome(track, end, is_told=bool(self.trouble))
             ends.append(end)
         ended = self.queue.finish_all(ends)
         for (track, _), end in zip(gone, ends, strict=True):
@@ -357,14 +358,16 @@ class Scheduler:
 
     def lease(self, chosen: list[tuple[Claim, Held]]) -> list[RunningRow]:
         """Lease jobs in one transaction; return those that were to be had and have no result yet."""
-        if done := [claim.job for claim, _ in chosen if self.home.job(claim.job).result.exists()]:
+        done, starts = list[str](), list[Start]()
+        for claim, held in chosen:
+            folder = self.home.job(claim.job)
+            if folder.result.exists():
+                done.append(claim.job)
+            else:
+                # A queue made anew may know fewer attempts than there are folders: a number is never used twice.
+                starts.append(Start(claim.job, max(claim.attempts, newest_number(folder)) + 1, held.slot))
+        if done:
             self.queue.mark_done(done)
-        # A queue made anew may know fewer attempts than there are folders, and a number is never used twice.
-        starts = [
-            Start(claim.job, max(claim.attempts, newest_number(self.home.job(claim.job))) + 1, held.slot)
-            for claim, held in chosen
-            if claim.job not in done
-        ]
         # Leases count on the monotonic clock, because the wall clock jumps; `now` is for people to read.
         expires = self.clock() + self.patience.lease
         leased = self.queue.lease_all(starts, boot_id=boot_id(), expires=expires, now=time.time())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.home.paths import AttemptFolder
+from engine.home.paths import AttemptFolder, JobFolder
 from engine.launch import Handle, State, Status
 from engine.schedule.placing import Demand, Held
 from engine.schedule.policy import StallDetector
@@ -26,7 +26,7 @@ class Patience:
     # A look is one small file for each attempt.
     beat: float = 1.0  # between looks at heartbeats
     # Where thousands run, what ends within this time is dealt with together.
-    gather: float = 0.02
+    gather: float = 0.05
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Track:
     row: RunningRow
     handle: Handle
     demand: Demand
+    job: JobFolder
     folder: AttemptFolder
     stall: StallDetector
     lease_until: float  # monotonic seconds

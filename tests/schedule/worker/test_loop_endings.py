@@ -223,6 +223,6 @@ def test_an_outcome_that_cannot_be_written_is_said_once(home: Home, caplog: pyte
         stage.turn()
         endings, track = stage.scheduler.endings, stage.track()
         end = endings.judge(track, Status(State.GONE, 1))
-        endings.write_outcome(track.row, end)
-        endings.write_outcome(track.row, end, is_told=True)
+        endings.write_outcome(track, end)
+        endings.write_outcome(track, end, is_told=True)
     assert [record.getMessage()[:41] for record in caplog.records] == ["train-1 attempt 1: outcome not written: ["]
