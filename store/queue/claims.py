@@ -14,13 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from store.queue.rows import Claim, End, RunningRow, Start, Verdict
-from store.queue.sql import text
+from store.queue.sql import SKIP_TAKEN, text
 from store.queue.submit import settle_jobs
 
 # Twice the longest back-off (policy.MOST_WAIT), so that a clock that is a little off is still believed.
 LONGEST_WAIT = 120.0
-# Where several may claim at once, what another is about to take is passed over (store/queue/postgres.py).
-SKIP_TAKEN = "/* skip what is taken */"
 
 
 @dataclass(frozen=True)

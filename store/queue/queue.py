@@ -16,12 +16,15 @@ from sqlalchemy import Connection, Engine
 from store.queue import claims, find, lists, orders, remove, status, submit
 from store.queue.batches import in_batches
 from store.queue.claims import Ended, WaitingRow
+from store.queue.file import FileQueue
 from store.queue.find import FoundName
 from store.queue.lists import Need, ReadyCount
+from store.queue.place import find_server, is_on_server, read_schema
+from store.queue.postgres import PostgresQueue
 from store.queue.rows import AttemptRow, Claim, End, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Start, Verdict
 from store.queue.sql import text
 from store.queue.status import Tally
-from store.queue.tables import SCHEMA_VERSION, checkpoint_log, open_reader, open_writer, read_version
+from store.queue.tables import SCHEMA_VERSION
 
 C = TypeVar("C")
 
@@ -32,11 +35,11 @@ class Queue:
     def __init__(self, path: Path | str, *, readonly: bool = False) -> None:
         self.path = Path(path)
         self.readonly = readonly
-        self._engine: Engine | None = None
-        if not readonly:
-            self._engine = open_writer(self.path)
-        elif self.path.exists():
-            self._engine = open_reader(self.path)
+        server = find_server(self.path, makes=not readonly)
+        self._kind: FileQueue | PostgresQueue = FileQueue(self.path) if server is None else PostgresQueue(server)
+        # Where nothing is yet, whoever only reads makes nothing.
+        is_there = server is not None or not readonly or (self.path.exists() and not is_on_server())
+        self._engine: Engine | None = self._kind.open(readonly=readonly) if is_there else None
 
     @classmethod
     def open_readonly(cls, path: Path | str) -> Self:
@@ -53,12 +56,19 @@ class Queue:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether schedulers of several hosts may work on it at once."""
+        return self._kind.is_shared
+
     @contextmanager
-    def _change(self) -> Iterator[Connection]:
+    def _change(self, *, only_claims: bool = False) -> Iterator[Connection]:
+        """Give a connection in a transaction for writing; those that `only_claims` need not wait for each other."""
         if self._engine is None or self.readonly:
             raise RuntimeError("this queue was opened for reading")
-        with self._engine.begin() as connection:
+        with self._engine.connect().execution_options(only_claims=only_claims) as connection, connection.begin():
             yield connection
+            self._kind.note_change(connection)
 
     @contextmanager
     def _read(self) -> Iterator[Connection | None]:
@@ -68,7 +78,7 @@ class Queue:
             return
         # A plain BEGIN: a look must not take the write lock.
         with self._engine.connect().execution_options(only_reads=True) as connection:
-            is_made = not self.readonly or connection.execute(text("PRAGMA user_version")).scalar_one() > 0
+            is_made = not self.readonly or self._kind.is_made(connection)
             yield connection if is_made else None
             # An open read would keep the -wal from being folded into the file.
             connection.rollback()
@@ -76,22 +86,22 @@ class Queue:
     def data_version(self) -> int:
         """Return a number that changes when another process has changed the queue."""
         # Compared within one connection only, which the writer's pool keeps for its thread.
-        return 0 if self._engine is None else read_version(self._engine)
+        return 0 if self._engine is None else self._kind.read_version(self._engine)
 
     def shrink_log(self) -> None:
-        """Move everything from the -wal file into the file itself."""
+        """Hand back the room of what is gone: move everything from the -wal file into the file itself."""
         if self._engine is not None:
-            checkpoint_log(self._engine)
+            self._kind.shrink(self._engine)
 
     def check_integrity(self) -> list[str]:
-        """Return what is wrong with the file, as SQLite and our own rules see it; empty when all is well."""
+        """Return what is wrong, as the database and our own rules see it; empty when all is well."""
         with self._read() as connection:
             if connection is None:
                 return []
-            version = int(connection.execute(text("PRAGMA user_version")).scalar_one())
+            version = self._kind.schema_version(connection)
             if version > SCHEMA_VERSION:
                 return [f"it has schema {version}, of a newer xp: this one knows {SCHEMA_VERSION}"]
-            return status.list_faults(connection)
+            return [*self._kind.find_faults(connection), *status.list_faults(connection)]
 
     # -- experiments in -----------------------------------------------------------------------------------------
 
@@ -217,7 +227,7 @@ class Queue:
 
     def lease_all(self, starts: Iterable[Start], *, boot_id: str, expires: float, now: float) -> list[RunningRow]:
         """Take queued jobs in one transaction; return those that were to be had, in their order."""
-        with self._change() as connection:
+        with self._change(only_claims=True) as connection:
             return claims.take_leases(connection, starts, boot_id=boot_id, expires=expires, now=now)
 
     def give_back(self, rows: Sequence[RunningRow]) -> None:
@@ -226,7 +236,7 @@ class Queue:
             claims.give_back(connection, rows)
 
     def renew(self, held: Iterable[tuple[str, int]], boot_id: str, expires: float) -> None:
-        with self._change() as connection:
+        with self._change(only_claims=True) as connection:
             claims.renew_leases(connection, held, boot_id, expires)
 
     def adopt(self, job: str, attempt: int, slot: str, *, boot_id: str, expires: float, now: float) -> None:
@@ -260,6 +270,27 @@ class Queue:
         """Write an attempt's row as its folder tells it (rebuild only)."""
         with self._change() as connection:
             claims.put_attempt(connection, job, attempt, outcome)
+
+    def take_over(self, boot_id: str, expires: float) -> list[RunningRow]:
+        """Return the leases that are this host's to look after: all, or of a shared queue its own and the abandoned."""
+        if not self._kind.is_shared:
+            return self.running()
+        with self._change() as connection:
+            self._kind.take_over(connection, boot_id, expires)
+            return [row for row in claims.list_running(connection) if row.boot_id == boot_id]
+
+    def works_elsewhere(self, boot_id: str) -> bool:
+        """Return whether a scheduler of another host has renewed a lease of this queue lately."""
+        with self._read() as connection:
+            return connection is not None and self._kind.works_elsewhere(connection, boot_id)
+
+    def take_place(self, path: Path) -> None:
+        """Become the queue of `path`, where this one was made beside it: the rows that it has on the same server go."""
+        schema = read_schema(path)
+        if schema is not None and isinstance(self._kind, PostgresQueue):
+            with self._change() as connection:
+                self._kind.note_change(connection)
+                self._kind.take_place(connection, schema)
 
     def running(self) -> list[RunningRow]:
         with self._read() as connection:
