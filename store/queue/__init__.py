@@ -1,6 +1,7 @@
 """What there is to do and who is doing it: SQLAlchemy over one SQLite file (WAL), which is never the only truth.
 
     tables   the schema and how a connection is opened
+    sql      how a statement is written
     rows     the frozen rows that go in and out
     submit   experiments in: runs, jobs, needs; what a new submission changes
     claims   the scheduler's side: which jobs are ready, leases, outcomes
@@ -17,6 +18,7 @@ Everything here can be made again from `experiments/` and `jobs/`; so a call tha
 
 from __future__ import annotations
 
+from store.queue.claims import Ended, WaitingRow
 from store.queue.find import FoundName
 from store.queue.lists import Need, ReadyCount
 from store.queue.queue import Queue
@@ -24,11 +26,13 @@ from store.queue.rows import (
     RUN_ORDER,
     AttemptRow,
     Claim,
+    End,
     ExperimentRow,
     JobRow,
     Owners,
     RunningRow,
     RunRow,
+    Start,
     Verdict,
     combine_states,
 )
@@ -38,6 +42,8 @@ __all__ = [
     "RUN_ORDER",
     "AttemptRow",
     "Claim",
+    "End",
+    "Ended",
     "ExperimentRow",
     "FoundName",
     "JobRow",
@@ -49,7 +55,9 @@ __all__ = [
     "ReadyCount",
     "RunRow",
     "RunningRow",
+    "Start",
     "Verdict",
+    "WaitingRow",
     "combine_states",
     "is_damage",
 ]

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from store.queue.sql import text
 from store.queue.submit import UNWANTED, settle_jobs
 
 LISTED = "(SELECT value FROM json_each(:names))"
