@@ -79,7 +79,7 @@ class SlurmEngine:
             "qos": site.qos,
             "constraint": site.constraint,
             "reservation": site.reservation,
-            "gres": (site.gres or "gpu:1") if shape.has_gpu else "",
+            "gres": count_gres(site.gres or "gpu:1", shape.gpus),
         }
         return [
             f"--job-name={self.tag}-{nonce}",
@@ -118,6 +118,15 @@ class SlurmEngine:
             told = " ".join(done.stderr.split()) or f"exit {done.returncode}"
             raise OSError(f"{words[0]}: {told}")
         return done.stdout
+
+
+def count_gres(gres: str, gpus: int) -> str:
+    """Return the site's word for GPUs with as many as are asked for, where it says fewer: `gpu:a100:4` of `gpu:a100:1`."""
+    if gpus <= 1:
+        return gres if gpus else ""
+    kind, _, number = gres.rpartition(":")
+    is_counted = bool(kind) and number.isdigit()
+    return f"{kind}:{max(gpus, int(number))}" if is_counted else f"{gres}:{gpus}"
 
 
 def slurm_environment(ours: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -40,11 +40,6 @@ PLANNED: tuple[Planned, ...] = (
         lambda s: s.student.attention.backend == "triton" and bool(unclaimed(s.student.attention)),
         "use backend: auto: triton computes combine: joint, and every select but pooled",
     ),
-    Planned(
-        "resources.gpus",
-        lambda s: s.resources.gpus > 1,
-        "use gpus: 1: each run trains on one GPU, and as many runs go on at once as there are GPUs",
-    ),
     # With several processes: what a network keeps of a batch, and what a compiled step asks, are of one process.
     Planned(
         "train.memory",

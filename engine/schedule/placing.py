@@ -8,12 +8,14 @@ shuts_out(...)       whether an ending says that no further job may go to its GP
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from engine.launch import Want
+from engine.launch.pilots.fleet import GPU_TO_COME
 from engine.launch.pilots.profile import read_size, read_time
 from engine.spec import Resources
 from engine.spec.job_kinds import KINDS
@@ -24,7 +26,8 @@ NOTHING = Want(0.0, 1, 0, 0)
 
 @dataclass(frozen=True)
 class Demand:
-    """What a job asks of a device: how much of one GPU (0: a CPU slot), and whether nothing may run beside it.
+    """What a job asks of devices: how much of a GPU (0: a CPU slot), or how many whole ones of one machine; and
+    whether nothing may run beside it.
 
     `needs_gpu`: it waits for a GPU where there is none, and takes no CPU slot. `want`: what it asks of a machine.
     """
@@ -33,6 +36,11 @@ class Demand:
     is_alone: bool = False
     needs_gpu: bool = False
     want: Want = field(default=NOTHING, compare=False)
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it takes more than one GPU."""
+        return self.gpu > 1.0
 
     @property
     def is_whole(self) -> bool:
@@ -49,7 +57,7 @@ class Held:
 
 
 def read_demand(kind: str, details: Mapping[str, Any]) -> Demand:
-    """Return what a job of this kind with these details asks for; no job gets more than one GPU: none could use it.
+    """Return what a job of this kind with these details asks for; more than one GPU is for who trains.
 
     `device: gpu` in the details is a GPU that somebody asked for, `cpu` the CPU, `auto` a GPU where there is one.
     """
@@ -65,7 +73,8 @@ def _read_demand(kind: str, resources: str, device: str) -> Demand:
     gpus = float(told.get("gpus", Resources.model_fields["gpus"].default))
     if device == "cpu" or gpus <= 0 or (entry is not None and not entry.needs_gpu):
         return Demand(0.0, is_alone, want=read_want(0.0, told))
-    share = 1.0 if is_alone else min(1.0, gpus)
+    shares = entry is not None and entry.trains
+    share = 1.0 if is_alone else gpus if shares else min(1.0, gpus)
     return Demand(share, is_alone, device == "gpu", read_want(share, told))
 
 
@@ -86,11 +95,20 @@ def on_gpu(demand: Demand, slots: Sequence[str]) -> bool:
 
 def tell_wait(demand: Demand, slots: Sequence[str], doubts: Doubts) -> str:
     """Return why a job waits for a GPU that may never come by itself, "" where it only waits for its turn."""
+    if demand.is_several and GPU_TO_COME not in slots:
+        return _tell_wait_together(demand, slots, doubts)
     # The first of thousands of slots tells as a rule.
     if not on_gpu(demand, slots) or any(not is_cpu(slot) and slot not in doubts.shut for slot in slots):
         return ""
     has_gpu = not all(map(is_cpu, slots))
     return f"{WAITS_GPU}: all here are shut out" if has_gpu else f"{WAITS_GPU}: none is found here"
+
+
+def _tell_wait_together(demand: Demand, slots: Sequence[str], doubts: Doubts) -> str:
+    """Say where no machine has as many GPUs as a job asks for."""
+    places = Counter(place_of(slot) for slot in slots if not is_cpu(slot) and slot not in doubts.shut)
+    most, asked = max(places.values(), default=0), round(demand.gpu)
+    return "" if most >= asked else f"{WAITS_GPU}: it asks for {asked} of one machine, and none has more than {most}"
 
 
 def is_news(told: str, wait: str) -> bool:
@@ -133,6 +151,11 @@ def fits_always(_slot: str, _want: Want) -> bool:
 def node_of(slot: str) -> str:
     """Return the machine of a slot: `n1` of `cpu:0@n1/...`, "" for this one."""
     return slot.partition("@")[2].partition("/")[0]
+
+
+def place_of(slot: str) -> str:
+    """Return whose slot it is, of those that a job can have together: `n1/...` of `GPU-5a@n1/...`."""
+    return slot.partition("@")[2]
 
 
 def is_cpu(slot: str) -> bool:

@@ -8,11 +8,12 @@ the ready jobs starts now, and where.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from engine.schedule.placing import NO_DOUBTS, Demand, Doubts, Fits, Held, fits_always, is_cpu, node_of
+from engine.inputs.gpus import join_slots, split_slots
+from engine.schedule.placing import NO_DOUBTS, Demand, Doubts, Fits, Held, fits_always, is_cpu, node_of, place_of
 
 C = TypeVar("C")
 # Shares are floats: some that should sum to one come out a hair above it.
@@ -48,8 +49,9 @@ class SlotBook:
             self.alone[node_of(slot)] += entry.demand.is_alone
             if self.on_cpus[slot] == 1 and at is not None:
                 del self.free_cpus[bisect_left(self.free_cpus, at)]
-        elif at is not None:
-            self._change_shares(slot, at, [*self.shares.get(slot, ()), entry.demand.gpu])
+        else:
+            for gpu, share in self._shares_of(entry):
+                self._change_shares(gpu, [*self.shares.get(gpu, ()), share])
 
     def give(self, entry: Held) -> None:
         """Write down that a job has its slot no more."""
@@ -60,12 +62,19 @@ class SlotBook:
             self.alone[node_of(slot)] -= entry.demand.is_alone
             if self.on_cpus[slot] == 0 and at is not None:
                 insort(self.free_cpus, at)
-        elif at is not None:
-            left = list(self.shares[slot])
-            left.remove(entry.demand.gpu)
-            self._change_shares(slot, at, left)
+        else:
+            for gpu, share in self._shares_of(entry):
+                left = list(self.shares[gpu])
+                left.remove(share)
+                self._change_shares(gpu, left)
 
-    def _change_shares(self, slot: str, at: int, shares: list[float]) -> None:
+    def _shares_of(self, entry: Held) -> list[tuple[str, float]]:
+        """Return what a job has of each GPU that is here."""
+        gpus = split_slots(entry.slot)
+        return [(gpu, entry.demand.gpu / len(gpus)) for gpu in gpus if gpu in self.places]
+
+    def _change_shares(self, slot: str, shares: list[float]) -> None:
+        at = self.places[slot]
         before, now = sum(self.shares.get(slot, ())), sum(shares)
         places = self.levels[before]
         del places[bisect_left(places, at)]
@@ -88,6 +97,8 @@ class SlotBook:
 
         Where all GPUs are shut out a job for one waits: it would be another job on the CPU.
         """
+        if demand.is_several:
+            return self._choose_together(demand, doubts, fits)
         if self.on_gpu(demand):
             # One under suspicion comes last: a job that failed there has its next attempt elsewhere where it can.
             turns = (False, True) if doubts.suspects else (False,)
@@ -112,6 +123,24 @@ class SlotBook:
                     return gpu
         return None
 
+    def _choose_together(self, demand: Demand, doubts: Doubts, fits: Fits) -> str | None:
+        """Return free GPUs of one machine as one slot, of the machine that has fewest left then; suspects last."""
+        asked, free = round(demand.gpu), defaultdict[str, list[str]](list)
+        for at in self.levels.get(0.0, ()):
+            gpu = self.slots[at]
+            if gpu not in doubts.shut and fits(gpu, demand.want):
+                free[place_of(gpu)].append(gpu)
+        ordered = [sorted(gpus, key=lambda gpu: gpu in doubts.suspects) for gpus in free.values() if len(gpus) >= asked]
+        best = min(ordered, key=lambda gpus: (gpus[asked - 1] in doubts.suspects, len(gpus)), default=None)
+        return None if best is None else join_slots(best[:asked])
+
+    def may_fit(self, demand: Demand, doubts: Doubts) -> bool:
+        """Return whether a job would fit if nothing ran: one that no machine has room for keeps nothing free."""
+        if not demand.is_several:
+            return True
+        places = Counter(place_of(slot) for slot in self.slots if not is_cpu(slot) and slot not in doubts.shut)
+        return max(places.values(), default=0) >= round(demand.gpu)
+
 
 def choose_next(
     turns: Iterable[Iterable[tuple[C, Demand]]], book: SlotBook, doubts: Doubts = NO_DOUBTS, fits: Fits = fits_always
@@ -127,6 +156,6 @@ def choose_next(
         slot = None if device in kept else book.choose(demand, doubts, fits)
         if slot is not None:
             return job, Held(slot, demand)
-        if demand.is_whole:
+        if demand.is_whole and book.may_fit(demand, doubts):
             kept.add(device)
     return None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.home.files import read_object
 from engine.home.paths import Home
-from engine.inputs.gpus import list_gpus
+from engine.inputs.gpus import list_gpus, split_slots
 from engine.inspect.status import ExperimentView, JobView
 from engine.launch.places import read_executor
 from engine.schedule.slot_marks import SlotMarks
@@ -73,7 +73,7 @@ def look_at_machine(home: Home, views: Iterable[ExperimentView]) -> Machine:
     gpus = _known_gpus(int(time.monotonic() // GPUS_HOLD))
     shut = {mark.slot: mark.reason for mark in SlotMarks(home).list_shut()}
     busy = [_busy(row.slot, row.job, *jobs.get(row.job, ("", None))) for row in rows]
-    taken = {slot.name for slot in busy}
+    taken = {name for slot in busy for name in split_slots(slot.name)}
     idle = [Slot(gpu, trouble=shut.get(gpu, "")) for gpu in gpus if gpu not in taken]
     slots = sorted([*busy, *idle], key=lambda slot: (slot.name, slot.job))
     return Machine(slots[:MOST], len(busy), gpus, _disks(home), _scheduler(home), read_executor(home))

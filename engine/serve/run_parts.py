@@ -17,6 +17,7 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.inspect.status import Beat
 from engine.schedule.lookup import find_run
+from engine.spec.job_kinds import kind_in_id
 from store.queue import AttemptRow, JobRow, Queue, combine_states
 
 CHAIN = ("student", "prune", "quantize")  # roles of the jobs that make a run's network, in their order
@@ -189,4 +190,5 @@ def gpus_of(home: Home, job: str, device: str | None) -> float:
     if device in (None, "", "cpu"):
         return 0.0
     resources = read_details(home.job(job)).get("resources", {})
-    return float(resources.get("gpus") or 1.0)
+    gpus, kind = float(resources.get("gpus") or 1.0), kind_in_id(job)
+    return gpus if kind is not None and kind.trains else min(1.0, gpus)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,14 @@ from engine.home.paths import Home
 from engine.launch.pilots.fleet import PENDING
 from engine.launch.pilots.profile import Shape, SlurmProfile
 from engine.launch.places import choose_executor, make_launcher
-from engine.launch.slurm import SlurmEngine, SlurmLauncher, WholeJobsLauncher, check_tools, slurm_environment
+from engine.launch.slurm import (
+    SlurmEngine,
+    SlurmLauncher,
+    WholeJobsLauncher,
+    check_tools,
+    count_gres,
+    slurm_environment,
+)
 from tests.helpers.queueing import make_home
 
 SHAPE = Shape(False, 4, 3 << 30, 5400)
@@ -93,6 +101,18 @@ def test_a_sites_words_reach_sbatch(site: Site, home: Home) -> None:
 
 def test_a_single_gpu_is_asked_for_by_default(site: Site, home: Home) -> None:
     assert "--gres=gpu:1" in make_engine(home).directives(GPU_SHAPE, "a", 1)
+    assert "--gres=gpu:4" in make_engine(home).directives(replace(GPU_SHAPE, gpus=4), "a", 1)
+
+
+@pytest.mark.parametrize(
+    ("gres", "gpus", "expected"),
+    [
+        ("gpu:a100:1", 4, "gpu:a100:4"), ("gpu:8", 4, "gpu:8"), ("gpu", 2, "gpu:2"), ("gpu:a100", 2, "gpu:a100:2"),
+        ("gpu:a100:1", 1, "gpu:a100:1"), ("gpu:1", 0, ""),
+    ],
+)  # fmt: skip
+def test_a_sites_word_has_as_many_gpus_as_a_job(gres: str, gpus: int, expected: str) -> None:
+    assert count_gres(gres, gpus) == expected
 
 
 def test_a_site_with_gpus_is_known_by_its_nodes(site: Site, home: Home) -> None:

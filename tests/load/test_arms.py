@@ -31,7 +31,7 @@ def test_options_of_an_arm_are_not_looked_into(tmp_path: Path) -> None:
 
 
 def test_a_mistake_that_is_inherited_is_told_where_it_is_written(tmp_path: Path) -> None:
-    told = problems_of(tmp_path, "arms:\n  b: {resources.gpus: 2}\n  c: {extends: b, train.lr: 1}\n")
+    told = problems_of(tmp_path, "arms:\n  b: {resources.gpus: 1.5}\n  c: {extends: b, train.lr: 1}\n")
     assert {place for place, *_ in told} == {"5:23"}
 
 

@@ -12,6 +12,8 @@ from engine.load.cells import MOST_CELLS
 from engine.spec import Settings
 from tests.load.writing import HEAD, arms_of, problems_of, write_spec
 
+TWO = "resources: {gpus: 2}\n"
+
 HUGE = (
     "matrix:\n  train.lr: &many ["
     + ", ".join(map(str, range(1, 101)))
@@ -35,12 +37,12 @@ def test_a_network_is_judged_at_the_size_it_sees(tmp_path: Path) -> None:
 
 def test_a_mistake_of_the_base_is_not_the_arms(tmp_path: Path) -> None:
     """What every arm inherits is said once; what two arms say wrongly is said of each."""
-    (one,) = problems_of(tmp_path, "resources: {gpus: 2}\narms: {b: {}, c: {train.lr: 1}}\n")
-    assert one[0] == "4:19"
-    told = problems_of(tmp_path, "arms:\n  b: {resources.gpus: 2}\n  c: {resources.gpus: 3}\n")
+    (one,) = problems_of(tmp_path, f"train: {{compile: max}}\narms: {{b: {{}}, c: {{train.lr: 1}}}}\n{TWO}")
+    assert one[0] == "4:18"
+    told = problems_of(tmp_path, f"arms:\n  b: {{train.compile: max}}\n  c: {{train.compile: auto}}\n{TWO}")
     assert [(place, what) for place, _, what, _ in told] == [
-        ("5:23", "xp cannot do this yet (arm b)"),
-        ("6:23", "xp cannot do this yet (arm c)"),
+        ("5:22", "xp cannot do this yet (arm b)"),
+        ("6:22", "xp cannot do this yet (arm c)"),
     ]
 
 

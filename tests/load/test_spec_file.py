@@ -53,7 +53,7 @@ SPOILED = {
     "choice in an arm": (swap("loss: hinton", "loss: hintn"), "no choice", "'hinton'"),
     "attention of no kind": (swap("kind: longformer", "kind: longfrmer"), "no choice", "'longformer'"),
     "matrix without list": (lambda text: text + "\nmatrix: {train.lr: 0.1}\n", "no list", "[0.1]"),
-    "later machinery": (swap("gpus: 0", "gpus: 2"), "cannot do this yet", "gpus: 1"),
+    "later machinery": (swap("gpus: 0", "gpus: 0, ranks: 64"), "cannot do this yet", "two images at least"),
     "folder without root": (swap("source: digits", "source: folder"), "no root", "data.root"),
 }
 
@@ -191,9 +191,9 @@ PLACES: dict[str, tuple[str, str, str, str]] = {
         "stage 1: 128 channels do not divide into 3 heads (arm b)",
     ),
     "at a word that is not built": (
-        "resources: {gpus: 2}\n",
-        "4:19",
-        "resources.gpus",
+        "train: {compile: max}\nresources: {gpus: 2}\n",
+        "4:18",
+        "train.compile",
         "xp cannot do this yet",
     ),
     "at an option that timm does not take": (

@@ -24,7 +24,6 @@ def sparse(backend: str, **words: str) -> dict[str, Any]:
 TWO = {"gpus": 0, "ranks": 2}
 ASKED: dict[str, dict[str, Any]] = {
     "student.attention.backend": {"student": sparse("triton", select="pooled")},
-    "resources.gpus": {"resources": {"gpus": 2}},
     "train.memory": {"train": {"memory": "lean"}, "resources": TWO},
     "train.compile": {"train": {"compile": "auto"}, "resources": TWO},
     "train.batch_size": {"train": {"batch_size": 3}, "resources": TWO},
@@ -34,7 +33,7 @@ BUILT: list[dict[str, Any]] = [
     *({"student": sparse(backend)} for backend in ("auto", "reference", "sdpa", "triton", "bands")),
     {"student": sparse("sdpa", select="pooled", combine="sum")},
     {"student": {"arch": "tiny_vit_5m", "attention": {"kind": "window", "backend": "triton"}}},
-    *({"resources": {"gpus": gpus}} for gpus in (0, 0.5, 1)),
+    *({"resources": {"gpus": gpus}} for gpus in (0, 0.5, 1, 2)),
     *({"train": {word: value}} for word, value in (("memory", "lean"), ("compile", "max"), ("batch_size", 3))),
     {"train": {"batch_size": 4}, "resources": TWO},
     {"prune": PRUNED},
@@ -78,5 +77,5 @@ def test_every_entry_is_tried_here() -> None:
 
 
 def test_all_that_is_asked_for_is_told_at_once() -> None:
-    asked = settings(resources={"gpus": 2}, student=sparse("triton", select="pooled"))
-    assert [path for path, _, _ in planned_problems(asked)] == ["student.attention.backend", "resources.gpus"]
+    asked = settings(resources={"gpus": 2}, train={"compile": "max"}, student=sparse("triton", select="pooled"))
+    assert [path for path, _, _ in planned_problems(asked)] == ["student.attention.backend", "train.compile"]

@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytest
 
 from engine.launch import Want
+from engine.launch.pilots.fleet import GPU_TO_COME
 from engine.schedule import slot_book
 from engine.schedule.placing import (
     NO_DOUBTS,
@@ -197,7 +198,10 @@ def test_a_reason_is_put_right_when_a_wait_begins_or_ends(told: str, wait: str, 
     [
         ("train", {}, Demand(1.0), True),
         ("train", {"resources": None}, Demand(1.0), True),
-        ("train", {"resources": {"gpus": 4}}, Demand(1.0), True),
+        ("train", {"resources": {"gpus": 4}}, Demand(4.0), True),
+        ("prune", {"resources": {"gpus": 2}}, Demand(2.0), True),
+        ("targets", {"resources": {"gpus": 4}}, Demand(1.0), True),
+        ("measure", {"resources": {"gpus": 4}}, Demand(1.0, is_alone=True), True),
         ("train", {"resources": {"gpus": 0.5}}, Demand(0.5), False),
         ("train", {"resources": {"gpus": 0}}, Demand(0.0), False),
         ("train", {"resources": {"gpus": -1}}, Demand(0.0), False),
@@ -237,6 +241,48 @@ def test_a_small_job_that_does_not_fit_keeps_nobody_off() -> None:
     assert choose_next([[("most", gpu_job(0.75)), ("half", gpu_job(0.5))]], ["a"], held) == ("half", "a")
 
 
+# Several GPUs ---------------------------------------------------------------------------------------------------------
+
+CLUSTER = ["GPU-1@n1/a", "GPU-2@n1/a", "GPU-1@n2/b", "GPU-2@n2/b", "GPU-3@n2/b", "GPU-4@n2/b"]
+
+
+def test_several_gpus_are_of_one_machine_and_have_one_name() -> None:
+    assert choose_slot(gpu_job(4), CLUSTER, []) == "GPU-1,GPU-2,GPU-3,GPU-4@n2/b"
+    assert choose_slot(gpu_job(2), CLUSTER, []) == "GPU-1,GPU-2@n1/a"
+    assert choose_slot(gpu_job(6), CLUSTER, []) is None
+    assert choose_slot(gpu_job(2), GPUS, []) == "a,b"
+
+
+def test_what_several_hold_is_held_on_each_and_shares_stay_off() -> None:
+    both = Held("GPU-1,GPU-2@n1/a", gpu_job(2))
+    assert choose_slot(gpu_job(1), CLUSTER[:2], [both]) is None
+    assert choose_slot(gpu_job(3), CLUSTER, [both, Held("GPU-2@n2/b", gpu_job(0.1))]) == "GPU-1,GPU-3,GPU-4@n2/b"
+    assert choose_slot(gpu_job(4), CLUSTER, [Held("GPU-2@n2/b", gpu_job(0.1))]) is None
+
+
+def test_doubtful_gpus_come_last_and_shut_ones_never() -> None:
+    doubts = Doubts(frozenset({"GPU-1@n1/a"}), {"GPU-1@n2/b": "train-1"})
+    assert choose_slot(gpu_job(2), CLUSTER, [], doubts) == "GPU-2,GPU-3@n2/b"
+    assert choose_slot(gpu_job(4), CLUSTER, [], doubts) == "GPU-2,GPU-3,GPU-4,GPU-1@n2/b"
+
+
+def test_a_job_that_waits_for_several_keeps_them_free_where_they_are() -> None:
+    held = [Held("GPU-1@n1/a", gpu_job(1)), Held("GPU-1@n2/b", gpu_job(1))]
+    jobs = [[("four", gpu_job(4)), ("one", gpu_job(1))]]
+    assert choose_next(jobs, CLUSTER, held) is None
+    # No machine will ever have as many: the others go on.
+    assert choose_next([[("six", gpu_job(6)), ("one", gpu_job(1))]], CLUSTER, held) == ("one", "GPU-2@n1/a")
+
+
+def test_a_job_for_more_gpus_than_any_machine_has_says_so() -> None:
+    told = "waits for a GPU: it asks for 8 of one machine, and none has more than 4"
+    assert tell_wait(gpu_job(8), CLUSTER, Doubts()) == told
+    assert tell_wait(gpu_job(4), CLUSTER, Doubts()) == ""
+    assert tell_wait(gpu_job(4), CLUSTER, Doubts(frozenset({"GPU-4@n2/b"}))).endswith("none has more than 3")
+    # Machines with as many may come.
+    assert tell_wait(gpu_job(8), [GPU_TO_COME, *CLUSTER], Doubts()) == ""
+
+
 # On other machines ----------------------------------------------------------------------------------------------------
 
 
@@ -257,7 +303,7 @@ def test_a_job_goes_only_where_it_fits() -> None:
 
 def test_what_a_job_asks_of_a_machine_is_in_its_resources() -> None:
     told = {"resources": {"gpus": 2, "cpus": 3, "memory": "2G", "time": "90m"}}
-    assert read_demand("train", told).want == Want(1.0, 3, 2 << 30, 5400)
+    assert read_demand("train", told).want == Want(2.0, 3, 2 << 30, 5400)
     assert read_demand("pack", told).want == Want(0.0, 3, 2 << 30, 5400)
     assert read_want(0.0, {"memory": "much"}) == read_want(0.0, {}), "what cannot be read is as if nobody wrote it"
     assert NOTHING.memory == 0

@@ -61,6 +61,17 @@ def test_what_is_held_elsewhere_takes_nothing_away() -> None:
     assert book.room == 2
 
 
+@pytest.mark.parametrize("gpus", [2, 3])
+def test_several_gpus_are_given_back_one_by_one(gpus: int) -> None:
+    book = SlotBook(["a", "b", "c"])
+    slot = book.choose(Demand(float(gpus)))
+    assert slot is not None
+    book.take(Held(slot, Demand(float(gpus))))
+    assert book.room == 3 - gpus
+    book.give(Held(slot, Demand(float(gpus))))
+    assert book.choose(Demand(3.0)) == "a,b,c"
+
+
 def test_two_on_one_slot_keep_it_taken_until_both_ended() -> None:
     twice = [Held("cpu:0", Demand())] * 2
     book = SlotBook(["cpu:0"], twice)

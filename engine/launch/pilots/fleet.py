@@ -167,8 +167,8 @@ class Fleet(Launcher):
         if now - self.asked_at >= self.profile.ask_seconds:
             # Whether something is asked for or not: the next look at what waits may be a while later.
             self.asked_at = now
-            for has_gpu in (True, False):
-                self._ask_for([want for want in wants if (want.gpu > 0) == has_gpu])
+            for gpus in sorted({math.ceil(want.gpu) for want in wants}, reverse=True):
+                self._ask_for([want for want in wants if math.ceil(want.gpu) == gpus])
 
     def _ask_for(self, wants: Sequence[Want]) -> None:
         """Ask for what wants of one kind lack: a slot for each, less the pilots that are on their way."""
@@ -176,7 +176,9 @@ class Fleet(Launcher):
             return
         shape = self.profile.shape_pilots(wants)
         needed = math.ceil(sum(min(1.0, want.gpu) if shape.has_gpu else 1.0 for want in wants) - 1e-9)
-        coming = sum(view.shape is not None and view.shape.covers(shape) for view in self._pending())
+        # One of more GPUs is for a job that has them all.
+        shapes = [view.shape for view in self._pending() if view.shape is not None]
+        coming = sum(other.gpus == shape.gpus and other.covers(shape) for other in shapes)
         alive = sum(not view.is_over for view in self.views.values())
         count = min(needed - coming, self.profile.most - alive)
         if count > 0:

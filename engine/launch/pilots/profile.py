@@ -13,6 +13,7 @@ It stands in the home, or beside it: `HOME/xp.toml`, else `xp.toml` in the folde
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,17 +37,22 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 class Shape:
     """What one pilot asks for: `memory` in bytes, `seconds` of wall time."""
 
-    has_gpu: bool
+    gpus: int
     cpus: int
     memory: int
     seconds: int
 
+    @property
+    def has_gpu(self) -> bool:
+        return self.gpus > 0
+
     def covers(self, other: Shape) -> bool:
         """Return whether what fits into the other fits into this one; a pilot with a GPU leaves CPU jobs to others."""
-        return self.has_gpu == other.has_gpu and self.cpus >= other.cpus and self.memory >= other.memory
+        fits_gpus = self.has_gpu == other.has_gpu and self.gpus >= other.gpus
+        return fits_gpus and self.cpus >= other.cpus and self.memory >= other.memory
 
     def __str__(self) -> str:
-        kind = "one GPU" if self.has_gpu else "no GPU"
+        kind = {0: "no GPU", 1: "one GPU"}.get(self.gpus, f"{self.gpus} GPUs")
         return f"{kind}, {self.cpus} cores, {self.memory >> 20} MiB, {self.seconds // 60} min"
 
 
@@ -86,7 +92,7 @@ class SlurmProfile(BaseModel):
         """Return the shape in which each of some wants of one kind fits."""
         clipped = [self.clip(want) for want in wants]
         return Shape(
-            any(want.gpu > 0 for want in clipped),
+            max(math.ceil(want.gpu) for want in clipped),
             max(want.cpus for want in clipped),
             max(want.memory for want in clipped),
             max(want.seconds for want in clipped),
@@ -122,7 +128,8 @@ def read_shape(path: Path) -> Shape | None:
     """Return the shape that was written down of a pilot; None where there is none, or it is damaged."""
     told = read_small(path) or {}
     try:
-        return Shape(bool(told["has_gpu"]), int(told["cpus"]), int(told["memory"]), int(told["seconds"]))
+        gpus = int(told["gpus"]) if "gpus" in told else int(bool(told["has_gpu"]))
+        return Shape(gpus, int(told["cpus"]), int(told["memory"]), int(told["seconds"]))
     except (KeyError, TypeError, ValueError):
         return None
 

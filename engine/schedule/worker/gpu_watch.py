@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from engine.home.paths import Home
+from engine.inputs.gpus import split_slots
 from engine.launch.faults import Fault
 from engine.schedule.placing import is_cpu, shuts_out
 from engine.schedule.slot_marks import SlotMarks
@@ -35,9 +36,17 @@ class GpuWatch:
         """
         if is_cpu(row.slot):
             return ""
+        slots = split_slots(row.slot)
         if fault is None:
-            if is_done and row.slot in self.doubts.suspects:
-                self.marks.clear([row.slot])
+            if is_done and (cleared := [slot for slot in slots if slot in self.doubts.suspects]):
+                self.marks.clear(cleared)
+            return ""
+        if len(slots) > 1:
+            # Which of them it was nobody tells: the next job that meets it on one alone does.
+            for slot in slots:
+                if slot not in self.doubts.shut:
+                    self.marks.put(slot, fault.told, row.job, row.attempt, is_shut=False)
+            self.doubts = self.marks.doubts()
             return ""
         # Once shut out it stays so: others may still have run there.
         if row.slot not in self.doubts.shut:

@@ -254,6 +254,11 @@ def test_jobs_for_a_gpu_wait_for_one_where_the_site_has_some(engine: FakeEngine)
     assert not fleet.fits(GPU_TO_COME, GPU)
 
 
+def test_several_gpus_are_asked_for_apart_from_single_ones(fleet: Fleet, engine: FakeEngine) -> None:
+    fleet.want([Want(4.0, 1, 1 << 30, 60), *[Want(1.0, 1, 1 << 30, 60)] * 3])
+    assert [(shape.gpus, count) for shape, count in engine.asked] == [(4, 1), (1, 3)]
+
+
 def test_a_larger_job_gets_a_larger_pilot(fleet: Fleet, engine: FakeEngine) -> None:
     slot, large = open_one(fleet, engine), Want(0.0, 8, 1 << 34, 60)
     assert fleet.fits(slot, CPU)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,13 @@ def test_a_sites_words_win_over_a_specs() -> None:
     assert site.shape_pilots([Want(0.0, 64, 900 * GIB, 60)]) == Shape(False, 2, 3 * GIB, 86_400)
 
 
+def test_a_pilot_has_as_many_gpus_as_a_job_has_together() -> None:
+    shape = SlurmProfile().shape_pilots([Want(4.0, 2, GIB, 60)])
+    assert (shape.gpus, str(shape)) == (4, "4 GPUs, 2 cores, 1024 MiB, 1 min")
+    assert shape.covers(SlurmProfile().shape_pilots([Want(1.0, 2, GIB, 60)]))
+    assert not Shape(2, 2, GIB, 60).covers(shape)
+
+
 def test_a_gpu_is_not_spent_on_a_job_without() -> None:
     with_gpu, without = Shape(True, 4, GIB, 60), Shape(False, 4, GIB, 60)
     assert (with_gpu.covers(without), without.covers(with_gpu), with_gpu.covers(with_gpu)) == (False, False, True)
@@ -80,6 +88,8 @@ def test_a_gpu_is_not_spent_on_a_job_without() -> None:
 def test_a_shape_is_read_as_written(tmp_path: Path) -> None:
     write_json(tmp_path / "shape.json", {"has_gpu": True, "cpus": 4, "memory": 5, "seconds": 6})
     assert read_shape(tmp_path / "shape.json") == Shape(True, 4, 5, 6)
+    write_json(tmp_path / "shape.json", asdict(Shape(4, 3, 5, 6)))
+    assert read_shape(tmp_path / "shape.json") == Shape(4, 3, 5, 6)
     write_json(tmp_path / "shape.json", {"has_gpu": True, "cpus": None})
     assert read_shape(tmp_path / "shape.json") is None
 
