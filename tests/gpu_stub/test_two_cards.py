@@ -28,11 +28,14 @@ KINDS = {"pack", "train", "targets", "prune", "measure", "explain"}
 FEW = re.compile("  (plain|sparse): .*\n")
 
 
-def work_through(root: Path, broken: str, card: Card = H100, precision: str = "bf16", *, is_whole: bool = True) -> Home:
+def work_through(
+    root: Path, broken: str, card: Card = H100, precision: str = "bf16", *, is_whole: bool = True, gpus: int = 1
+) -> Home:
     """Submit the experiment in a new home and be its scheduler until nothing is left to do."""
     home, spec = root / "home", root / "two_cards.yaml"
     call_on(H100, write_teacher, path=str(root / "head.safetensors"))
     text = SPEC.read_text().replace("head.safetensors", str(root / "head.safetensors"))
+    text = text.replace("gpus: 1", f"gpus: {gpus}")
     text = text if is_whole else FEW.sub("", text).replace("baseline: plain", "baseline: taught")
     spec.write_text(text.replace("precision: bf16", f"precision: {precision}"))
     xp(home, "submit", spec, "--no-start")
@@ -69,6 +72,19 @@ def test_every_kind_of_job_is_done_on_the_good_card_and_none_pays_for_the_broken
     assert {row.slot for row in attempts if row.outcome == "done"} == {SECOND, "cpu:0"}
     assert [(row.slot, row.outcome) for row in attempts if row.outcome != "done"] == [(FIRST, "crashed")]
     assert tell_shut(home).startswith(f"slot {FIRST} is shut out: uncorrectable ECC error encountered")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_two_cards")
+def test_a_training_has_both_cards_and_all_others_one(tmp_path: Path) -> None:
+    home = work_through(tmp_path, broken="", is_whole=False, gpus=2)
+    states, spent, attempts = read_queue(home)
+    assert (set(states.values()), spent) == ({"done"}, {0})
+    trained = {row.slot for row in attempts if row.job.split("-")[0] in ("train", "prune")}
+    assert trained == {f"{FIRST},{SECOND}"}
+    assert {row.slot for row in attempts if row.slot not in trained} <= {FIRST, SECOND, "cpu:0"}
+    told = [read_json(path)["ranks"] for path in home.root.glob("jobs/train-*/attempts/1/provenance.json")]
+    assert set(told) == {2}
 
 
 @pytest.mark.slow
