@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,9 @@ from engine.load import load_spec
 from engine.plan import make_plan
 from engine.schedule.submit import submit_plan
 from store.journal import read_journal
+from tests.cluster.working import Lab
 from tests.flow.commands import ROOT
+from tests.helpers.queueing import Probe
 
 pytestmark = pytest.mark.cluster
 KILLS, SEED = 20, 5
@@ -189,3 +192,18 @@ def until_epoch(job: JobFolder, epoch: int) -> None:
     while max((number for _, number in curve(job)), default=-1) < epoch:
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+# On a cluster ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_pilot_has_the_gpus_of_a_job_together(make: Callable[..., Lab]) -> None:
+    lab = make()
+    lab.submit([Probe("train-both", does={"do": "done", "device": "gpu", "resources": {"gpus": 2}})])
+    lab.start()
+    lab.finish()
+    assert lab.is_done("train-both")
+    (slot,) = lab.slots("train-both")
+    assert re.fullmatch(r"0,1@n[12]/.*", slot)
+    told = read_json(lab.home.job("train-both").attempt(1).result)
+    assert told["env"]["cuda"] == "0,1"
