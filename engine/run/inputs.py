@@ -81,7 +81,7 @@ def locate_weights(model: Student, paths: Sequence[str | None]) -> Student:
 
 def open_images(attempt: Attempt, viewed: ViewedData) -> Images:
     """Return the images of the pack that this job needs. Raises JobError when they are gone and cannot be made here."""
-    workers = count_workers(attempt.details, attempt.order.slot)
+    workers = count_workers(attempt.details, attempt.order.slot, attempt.share.ranks)
     data = attempt.details.feed(viewed).model_copy(update={"workers": workers})
     job = attempt.needs.get("pack")
     if job is None or attempt.home.job(job).spec.exists():
@@ -90,10 +90,12 @@ def open_images(attempt: Attempt, viewed: ViewedData) -> Images:
     return Images(data, pack, split_pack(pack, data))
 
 
-def count_workers(details: JobDetails, slot: str) -> int:
-    """Return how many threads load images for a job on this slot; where nobody asked, no more than may run here."""
+def count_workers(details: JobDetails, slot: str, ranks: int = 1) -> int:
+    """Return how many threads load images in a process of a job on this slot; where nobody asked, no more than may run
+    here, all of its processes together.
+    """
     asked = details.count_workers(on_cpu=slot.split(":")[0] == CPU_SLOT)
-    return min(asked, pack_threads()) if details.workers == "auto" else asked
+    return max(1, min(asked, pack_threads()) // ranks) if details.workers == "auto" and asked else asked
 
 
 class Asker(Protocol):

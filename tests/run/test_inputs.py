@@ -58,6 +58,8 @@ def test_a_gpu_is_fed_by_the_cpus_of_its_job_and_no_more_than_there_are(
     monkeypatch.setattr(inputs, "pack_threads", lambda: 16)
     details = JobDetails(workers=asked, resources=Resources(cpus=cpus))
     assert count_workers(details, slot) == expected
+    shared = {"auto": max(1, expected // 4)}.get(str(asked), expected)
+    assert count_workers(details, slot, 4) == shared, "processes of a job share what it may use"
 
 
 def packing(source: str) -> PackSettings:

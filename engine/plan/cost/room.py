@@ -39,15 +39,20 @@ class Room:
         return self.host if device == "cpu" else self.gpu
 
 
-def peak_bytes(work: Work, speeds: Speeds) -> float:
-    """Return about how much memory a job takes of the device that its networks are on; 0 for one without."""
+def peak_bytes(work: Work, speeds: Speeds, gpus: int = 1) -> float:
+    """Return about how much memory a job takes of the device that its networks are on; 0 for one without.
+
+    Of `gpus` that share a training each holds its share of a batch.
+    """
     passes = [each for each in work.probes if each.images]
     if not passes:
         return 0.0
     trained = [each for each in passes if each.probe.trains]
     held = {each.probe.network: each.probe for each in passes}
     weights = sum(_weight_bytes(probe, speeds, is_trained=probe.trains) for probe in held.values())
-    return PROCESS[passes[0].probe.device] + weights + max(_kept_bytes(each, speeds) for each in trained or passes)
+    return (
+        PROCESS[passes[0].probe.device] + weights + max(_kept_bytes(each, speeds) for each in trained or passes) / gpus
+    )
 
 
 def tell_tight(jobs: Sequence[Job], works: Mapping[str, Work], speeds: Speeds, room: Room) -> list[str]:
@@ -55,11 +60,16 @@ def tell_tight(jobs: Sequence[Job], works: Mapping[str, Work], speeds: Speeds, r
     found: dict[tuple[str, float], list[Job]] = {}
     for job in jobs:
         work = works[job.key]
-        needed = peak_bytes(work, speeds)
+        needed = peak_bytes(work, speeds, _count_gpus(job))
         there = room.of(work.probes[0].probe.device) if work.probes else None
         if there is not None and needed > there:
             found.setdefault((job.kind, needed), []).append(job)
     return [_tell(kind, needed, tight, works, room) for (kind, needed), tight in found.items()]
+
+
+def _count_gpus(job: Job) -> int:
+    """Return how many GPUs share the batches of a job."""
+    return max(1, int(job.details.resources.gpus)) if KINDS[job.kind].trains else 1
 
 
 def _tell(kind: str, needed: float, jobs: Sequence[Job], works: Mapping[str, Work], room: Room) -> str:

@@ -27,6 +27,12 @@ def test_a_training_takes_its_weights_and_what_a_batch_keeps() -> None:
     assert peak_bytes(work, speeds) == pytest.approx(PROCESS["cpu"] + 7 * 4e6 + 64e6)
 
 
+def test_gpus_that_share_a_training_keep_their_share_of_a_batch() -> None:
+    work = Work((Pass(make_probe(batch=64), "step", 100.0),))
+    speeds = Speeds({make_probe(batch=64): SHAPE}, {})
+    assert peak_bytes(work, speeds, 4) == pytest.approx(PROCESS["cpu"] + 7 * 4e6 + 16e6)
+
+
 def test_a_job_without_a_network_takes_none() -> None:
     assert peak_bytes(Work(loads=(Loading(make_feed(), pack=100),)), Speeds({}, {})) == 0
 
