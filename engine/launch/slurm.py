@@ -121,7 +121,7 @@ class SlurmEngine:
 
 
 def count_gres(gres: str, gpus: int) -> str:
-    """Return the site's word for GPUs with as many as are asked for: `gpu:a100:4` for `gpu:a100:1`, `gpu:8` as it is."""
+    """Return the site's word for GPUs with as many as are asked for: `gpu:a100:4` for `gpu:a100:1`."""
     if gpus <= 1:
         return gres if gpus else ""
     kind, _, number = gres.rpartition(":")
