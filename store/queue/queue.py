@@ -19,7 +19,7 @@ from store.queue.claims import Ended, WaitingRow
 from store.queue.file import FileQueue
 from store.queue.find import FoundName
 from store.queue.lists import Need, ReadyCount
-from store.queue.place import find_server, is_on_server, read_schema
+from store.queue.place import QueueRefused, find_server, is_on_server, read_schema
 from store.queue.postgres import PostgresQueue
 from store.queue.rows import AttemptRow, Claim, End, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Start, Verdict
 from store.queue.sql import text
@@ -284,13 +284,19 @@ class Queue:
         with self._read() as connection:
             return connection is not None and self._kind.works_elsewhere(connection, boot_id)
 
-    def take_place(self, path: Path) -> None:
-        """Become the queue of `path`, where this one was made beside it: the rows that it has on the same server go."""
-        schema = read_schema(path)
-        if schema is not None and isinstance(self._kind, PostgresQueue):
-            with self._change() as connection:
-                self._kind.note_change(connection)
-                self._kind.take_place(connection, schema)
+    def take_place(self, path: Path) -> bool:
+        """Become the queue of `path` where both are on a server; return whether that was so. The rows it had go."""
+        kind = self._kind
+        try:
+            schema = read_schema(path)
+        except QueueRefused:  # a file that is damaged is replaced itself
+            return False
+        if schema is None or isinstance(kind, FileQueue) or self._engine is None:
+            return False
+        with self._engine.begin() as connection:
+            kind.note_change(connection)
+            kind.take_place(connection, schema)
+        return True
 
     def running(self) -> list[RunningRow]:
         with self._read() as connection:
