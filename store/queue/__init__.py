@@ -16,6 +16,7 @@ Where schedulers of several hosts share it, it is a schema on a PostgreSQL serve
     status   what `status` shows
     find     what an id that a person typed may mean
     lists    a page of the queue, and what is counted beside it
+    connection  transactions on it, wherever it is
     queue    class Queue: each of the above in a transaction of its own
 
 Everything here can be made again from `experiments/` and `jobs/`; so a call that was cut off is simply made again.
