@@ -183,6 +183,10 @@ class Home:
     def scheduler_lock(self) -> Path:
         return self.root / "scheduler.lock"
 
+    def host_lock(self, host: str) -> Path:
+        """The lock of a host's scheduler, where those of several hosts share the queue."""
+        return self.root / f"scheduler.{host.replace('/', '_')}.lock"
+
     @property
     def scheduler_log(self) -> Path:
         return self.root / "scheduler.log"

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import DatabaseError
+
 VARIABLE = "XP_QUEUE"
 SCHEMES = ("postgresql+psycopg", "postgresql")
 EXAMPLE = "postgresql+psycopg://USER:PASSWORD@HOST:5432/DATABASE"
@@ -26,11 +28,11 @@ SCHEMA = re.compile(r"xp_[0-9a-f]{12}")
 MOVE = "xp rebuild --queue moves it there; or unset XP_QUEUE"
 
 
-class QueueRefused(RuntimeError):
+class QueueRefused(DatabaseError):
     """The queue is not where it is looked for, or its address cannot be used: what, where and the fix."""
 
     def __init__(self, what: str, where: str, fix: str) -> None:
-        super().__init__(what)
+        super().__init__(None, None, ValueError(what))
         self.what, self.where, self.fix = what, where, fix
 
     def __str__(self) -> str:

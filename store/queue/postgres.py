@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from store.queue.place import QueueRefused, Server
@@ -25,13 +25,12 @@ from store.queue.tables import BUSY_SECONDS, META, SCHEMA_VERSION, NewerQueue
 INSTALL = "pip install 'xp-engine[postgres]'"
 CONNECT_SECONDS = 10
 LOCK_CLASS = zlib.crc32(b"xp queue") & 0x7FFFFFFF
-# Of a state of SQL: no such schema, table or column; what the queue was made of is not there.
-DAMAGE = ("3F000", "42P01", "42703")
 # A lease that was not renewed for so long is nobody's: twice as long as one is given for.
 ABANDONED_SECONDS = 120.0
 VALUE = r"(%\(\w+\)s(?:::\w+)?)"
+EACH = r"""(SELECT each COLLATE "C" AS value FROM json_array_elements_text(CAST(\1 AS json)) AS each) AS each_\2"""
 REWRITES = (
-    (rf"json_each\({VALUE}\)(?: (named))?", r"""(SELECT each_one COLLATE "C" AS value FROM json_array_elements_text(CAST(\1 AS json)) AS each_one) AS each_\2"""),
+    (rf"json_each\({VALUE}\)(?: (named))?", EACH),
     (r"\beach_named\b", "named"),
     (r"json_group_array\(json_array\(([\w, ]+)\)\)", r"CAST(coalesce(json_agg(json_build_array(\1)), '[]') AS text)"),
     (r"json_group_array\(((?:DISTINCT )?[\w.]+)\)", r"CAST(coalesce(json_agg(\1), '[]') AS text)"),
@@ -170,11 +169,6 @@ class PostgresQueue:
         """Give our rows the name of another schema, which goes: at once, for everybody who asks by that name."""
         connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         connection.exec_driver_sql(f"ALTER SCHEMA {self.server.schema} RENAME TO {schema}")
-
-
-def is_lost(fault: DatabaseError) -> bool:
-    """Whether what the queue was made of is not on the server."""
-    return getattr(fault.orig, "sqlstate", None) in DAMAGE
 
 
 @lru_cache(1024)

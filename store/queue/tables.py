@@ -36,6 +36,8 @@ from sqlalchemy.pool import NullPool, SingletonThreadPool
 SCHEMA_VERSION = 2
 QueueFault = DatabaseError  # a damaged or foreign file, a full disk, a lock that is not to be had
 # What SQLite says of a file that is damaged, no database, or without a table that it should have (SQLITE_ERROR).
+# ... and PostgreSQL where the schema, a table or a column is not there.
+LOST = ("3F000", "42P01", "42703")
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 # Writers that met were seen to wait for 4 s; a lock held for longer than this is a fault.
 BUSY_SECONDS = 30.0
@@ -52,6 +54,8 @@ class NewerQueue(RuntimeError):
 
 def is_damage(fault: DatabaseError) -> bool:
     """Whether making the queue anew would help: the disk, room and locks are not at fault."""
+    if getattr(fault.orig, "sqlstate", None) in LOST:
+        return True
     # An extended code holds its kind in the lowest byte.
     return (getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF) in DAMAGE
 

@@ -64,7 +64,7 @@ class Scheduler:
         self.wake_at: float | None = None  # unix seconds: when the next back-off ends
         # No version of SQLite's is negative: the first turn reads the orders.
         self.version = -1
-        self.looked = 0.0  # monotonic: when heartbeats were last read
+        self.looked = self.adopted = 0.0  # monotonic: when heartbeats were last read, and leases looked for
         self.may_start = True  # something has changed since the last look for ready jobs
         self.is_sure = False  # whether what we know and what the queue says are known to agree
         self.trouble = ""  # what was said last, so that it is said once
@@ -75,6 +75,8 @@ class Scheduler:
         """Raises OSError or a fault of the queue when the disk does; `back_off` then prepares for the next turn."""
         if not self.is_sure:
             self.recover()
+        elif self.queue.is_shared and self.clock() - self.adopted >= self.patience.lease:
+            self.adopt()
         self.read_orders()
         self.watch_attempts()
         self.may_start |= self.gpus.has_news() | self.see_slots()
@@ -123,14 +125,21 @@ class Scheduler:
 
     def recover(self) -> None:
         """Make queue and folders agree: results count whatever the queue says, attempts are found or given up."""
-        running = self.queue.running()
         states = self.queue.job_states()
         self.book = SlotBook(self.slots, [track.held for track in self.tracks.values()])
         self.ready.forget()
         # A kill between a result's link and its row in the queue leaves a job that is done and looks open.
         open_jobs = [job for job, state in states.items() if state not in ("done", "running")]
         self.queue.mark_done(job for job in open_jobs if self.home.job(job).result.exists())
-        for row in running:
+        self.adopt()
+        self.is_sure = self.may_start = True
+        self.version = -1
+        self.publisher.note()
+
+    def adopt(self) -> None:
+        """Follow the attempts that are ours to look after: of a queue that hosts share, our own and the abandoned."""
+        self.adopted = self.clock()
+        for row in self.queue.take_over(boot_id(), self.clock() + self.patience.lease):
             if row.job in self.tracks:
                 continue
             folder = self.home.job(row.job).attempt(row.attempt)
@@ -143,9 +152,6 @@ class Scheduler:
                 self.end(track, Status(State.GONE, None, has_started=False))
             else:
                 log.info("%s attempt %d: found again", row.job, row.attempt)
-        self.is_sure = self.may_start = True
-        self.version = -1
-        self.publisher.note()
 
     def follow(self, row: RunningRow, handle: Handle, demand: Demand) -> Track:
         now, folder = self.clock(), self.home.job(row.job)
