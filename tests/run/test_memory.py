@@ -95,7 +95,7 @@ def test_other_errors_pass_as_they_are(tmp_path: Path) -> None:
 def test_any_job_that_runs_out_says_what_to_change_and_is_tried_once_more(
     job: str, fix: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    def run_out(_: Order) -> None:
+    def run_out(*_: object) -> None:
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. " + "Long advice. " * 60)
 
     monkeypatch.setattr(run, "_run_job", run_out)
