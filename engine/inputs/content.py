@@ -25,8 +25,9 @@ from filelock import FileLock
 
 from engine.errors import DataError, MissingData, near_words
 from engine.home.files import read_object, write_atomic
-from engine.inputs.archive import stream_digests
-from engine.inputs.folders import ImageFile, find_images, name_place
+from engine.inputs.folders import ImageFile, name_place
+from engine.inputs.forms import list_form
+from engine.inputs.forms.containers import member_digests
 from engine.inputs.quotas import Counts, held_part
 from engine.spec.data import Data, SourceWords
 
@@ -169,12 +170,12 @@ def resolve_path(text: str, word: str, what: str, fix: str) -> Path:
 
 
 def data_images(data: Data, root: Path | None = None) -> tuple[list[ImageFile], tuple[str, ...]]:
-    """Return the images and classes that `data` names, under `root` where given, as `find_images` does.
+    """Return the images and classes that `data` names, under `root` where given, as `list_form` does.
 
     Raises DataError also when data.given asks for a test folder that the set does not come with.
     """
     place = root or resolve_root(data.root)
-    images, class_names = find_images(place, data.classes)
+    images, class_names = list_form(place, data.classes, data.label)
     if data.given == "test":
         _check_given(place, images, class_names)
     return images, class_names
@@ -185,7 +186,7 @@ def _check_given(root: Path, images: Sequence[ImageFile], class_names: Sequence[
     fix = "set data.given: merge, so that data.split makes the parts"
     part = held_part([image.part for image in images])
     if part is None:
-        what = "data.given is test, and there is no val or test folder with class folders in it"
+        what = "data.given is test, and there is no val or test folder with class folders in it, nor a column of parts"
         raise DataError(what, where=str(root), fix=fix)
     for word, held in ((part, True), ("train", False)):
         known = {image.class_name for image in images if (image.part == part) == held}
@@ -234,7 +235,7 @@ def _file_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
 def _member_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
     for path in sorted({image.path for image in images if image.member}):
         names = {image.member for image in images if image.path == path}
-        for member, digest in stream_digests(path, names):
+        for member, digest in member_digests(path, names):
             yield name_place(path, member), digest
 
 

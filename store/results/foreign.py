@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +13,55 @@ from store.readonly import StoreError
 from store.results.reading import OPEN_CONFIG
 from store.results.staging import exact
 
+ROWS_AT_A_TIME = 64
+
 
 def ask_parquet(paths: Sequence[Path], query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Return the rows of a query of ours on the files, whose rows are `rows`, with `filename` as one of the columns.
 
     Times come in UTC. Raises StoreError where a file is no Parquet, damaged, or lacks what is asked for.
     """
-    names = ", ".join(f"'{exact(path)}'" for path in paths)
-    source = f"read_parquet([{names}], union_by_name = true, filename = true)"
-    try:
-        with duckdb.connect(":memory:", config=OPEN_CONFIG) as db:
-            db.execute("set timezone = 'UTC'")
-            return db.execute(f"with rows as (select * from {source}) {query}", list(values)).fetchall()
-    except duckdb.Error as error:
-        raise StoreError(str(error).splitlines()[0]) from error
+    with _opened() as db:
+        return db.execute(f"with rows as (select * from {_rows_of(paths)}) {query}", list(values)).fetchall()
+
+
+def stream_parquet(path: Path, query: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query on a file, few of them in memory; `file_row_number` is a column too.
+
+    Raises StoreError as ask_parquet does.
+    """
+    source = f"read_parquet('{exact(path)}', file_row_number = true)"
+    with _opened() as db:
+        found = db.execute(f"with rows as (select * from {source}) {query}")
+        while some := found.fetchmany(ROWS_AT_A_TIME):
+            yield from some
 
 
 def parquet_columns(paths: Sequence[Path]) -> dict[str, str]:
     """Return the columns of the files and their types. Raises StoreError as ask_parquet does."""
     names = ", ".join(f"'{exact(path)}'" for path in paths)
+    with _opened() as db:
+        rows = db.execute(f"describe select * from read_parquet([{names}], union_by_name = true)").fetchall()
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
+def parquet_metadata(path: Path) -> dict[str, str]:
+    """Return the words that stand in a file's metadata, by their keys. Raises StoreError as ask_parquet does."""
+    with _opened() as db:
+        rows = db.execute(f"select key, value from parquet_kv_metadata('{exact(path)}')").fetchall()
+    return {bytes(key).decode("utf-8", "replace"): bytes(value).decode("utf-8", "replace") for key, value in rows}
+
+
+def _rows_of(paths: Sequence[Path]) -> str:
+    names = ", ".join(f"'{exact(path)}'" for path in paths)
+    return f"read_parquet([{names}], union_by_name = true, filename = true)"
+
+
+@contextmanager
+def _opened() -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         with duckdb.connect(":memory:", config=OPEN_CONFIG) as db:
-            rows = db.execute(f"describe select * from read_parquet([{names}], union_by_name = true)").fetchall()
+            db.execute("set timezone = 'UTC'")
+            yield db
     except duckdb.Error as error:
         raise StoreError(str(error).splitlines()[0]) from error
-    return {str(row[0]): str(row[1]) for row in rows}
