@@ -67,7 +67,7 @@ GUIDE: dict[str, Entry] = {
         "0, or with 2 where the spec is wrong",
     ),
     "data": Entry(
-        BEFORE, "data", "Look at images: data report, data preview",
+        BEFORE, "data", "Images: data report, data preview, data fetch",
         inner={
             "report": Entry(
                 BEFORE, "data", "Count classes, sizes and modes; name what is broken",
@@ -78,6 +78,11 @@ GUIDE: dict[str, Entry] = {
                 BEFORE, "data", "Draw the augmented views of a spec",
                 ("xp data preview study.yaml -o preview.png",),
                 "0, or with 2 where the spec is wrong or images are missing",
+            ),
+            "fetch": Entry(
+                BEFORE, "data", "Copy images from another machine, once",
+                ("xp data fetch study.yaml", "xp data fetch study.yaml --set data.root=hf://datasets/LAB/SET/data"),
+                "0 once they are here, or with 2 where the spec is wrong or they cannot be had",
             ),
         },
     ),

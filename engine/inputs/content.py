@@ -29,6 +29,7 @@ from engine.inputs.folders import ImageFile, name_place
 from engine.inputs.forms import list_form
 from engine.inputs.forms.containers import member_digests
 from engine.inputs.quotas import Counts, held_part
+from engine.inputs.remote import find_copy, is_remote
 from engine.spec.data import Data, SourceWords
 
 DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
@@ -163,6 +164,8 @@ def resolve_path(text: str, word: str, what: str, fix: str) -> Path:
                 where=word,
                 fix=f"{is_slip}export {variable}={what}, or write the {what.lower()} into {word} (--set {word}={what})",
             )
+    if is_remote(os.path.expandvars(text)):
+        return find_copy(os.path.expandvars(text))
     path = Path(os.path.expandvars(text)).expanduser().absolute()
     if not path.exists():
         raise MissingData(f"there is no {path}", where=word, fix=fix)

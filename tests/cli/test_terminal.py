@@ -191,6 +191,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp doctor": [["doctor", "--home", "{home}"]],
     "xp data report": [["data", "report", "{images}"], ["data", "report", HOSTILE]],
     "xp data preview": [["data", "preview", "{spec}", "-o", HOSTILE]],
+    "xp data fetch": [["data", "fetch", "{spec}", "--set", f"data.root=memory://{HOSTILE}"]],
     "xp targets verify": [["targets", "verify", HOSTILE]],
     "xp verify-resume": [["verify-resume", "{spec}"]],
     "xp sql": [
