@@ -13,6 +13,7 @@ import re
 import tempfile
 import weakref
 from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from engine.home.limits import limits, raise_limit
 from engine.inputs.folders import PART_FOLDER, ImageFile
 from engine.inputs.forms.columns import Columns, choose_columns, name_part
 from engine.inputs.forms.labels import name_class, read_names
-from store.readonly import StoreError
 
 SUFFIX = ".parquet"
 FIX = "fetch the file again, or write it again with its own tool"
@@ -86,20 +86,20 @@ def _image_columns(types: Mapping[str, str]) -> list[str]:
 
 
 def _column_types(file: Path) -> dict[str, str]:
-    from store.results.foreign import parquet_columns
+    from store.parquet import parquet_columns
 
-    with _Named(file):
+    with _named(file):
         return parquet_columns([file])
 
 
 def _list_rows(
     file: Path, columns: Columns, types: Mapping[str, str], names: tuple[str, ...] | None
 ) -> Iterator[ImageFile]:
-    from store.results.foreign import stream_parquet
+    from store.parquet import stream_parquet
 
     part = f'"{_quoted(columns.part)}"' if columns.part else "null"
     told = f'{_path_of(columns.image, types)}, "{_quoted(columns.label)}", {part}'
-    with _Named(file):
+    with _named(file):
         rows = list(stream_parquet(file, f"select file_row_number, {told} from rows"))
     own = _file_part(file)
     for number, name, label, said in rows:
@@ -109,7 +109,7 @@ def _list_rows(
 
 def _stream_rows(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and bytes of each image of a file."""
-    from store.results.foreign import stream_parquet
+    from store.parquet import stream_parquet
 
     types = _column_types(path)
     image = choose_columns(list(types), None, str(path), images=_image_columns(types)).image if types else ""
@@ -117,7 +117,7 @@ def _stream_rows(path: Path) -> Iterator[tuple[str, bytes]]:
     content = column if types[image] == "BLOB" else f"{column}.bytes"
     most = limits().image_bytes
     query = f"select file_row_number, {_path_of(image, types)}, {content} from rows"
-    with _Named(path):
+    with _named(path):
         for number, name, held in stream_parquet(path, query):
             where = f"{path}!{number}"
             if held is None:
@@ -151,9 +151,9 @@ def _file_part(file: Path) -> str:
 
 def _class_names(file: Path, label: str) -> tuple[str, ...] | None:
     """Return what the library `datasets` wrote of the names of the classes, None where it wrote nothing."""
-    from store.results.foreign import parquet_metadata
+    from store.parquet import parquet_metadata
 
-    with _Named(file):
+    with _named(file):
         told = parquet_metadata(file).get("huggingface")
     try:
         names: Any = json.loads(told)["info"]["features"][label]["names"] if told else None
@@ -162,15 +162,12 @@ def _class_names(file: Path, label: str) -> tuple[str, ...] | None:
     return tuple(map(str, names)) if isinstance(names, list) and names else None
 
 
-class _Named:
-    """Turns what the reader raises on damage into an error that names the file."""
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what the reader raises on damage into an error that names the file."""
+    from store.parquet import ParquetError
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, StoreError):
-            raise DataError(f"cannot read this file: {error}", where=str(self._path), fix=FIX) from error
+    try:
+        yield
+    except ParquetError as error:
+        raise DataError(f"cannot read this file: {error}", where=str(path), fix=FIX) from error

@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from store.readonly import StoreError
-from store.results.foreign import ROWS_AT_A_TIME, ask_parquet, parquet_columns, parquet_metadata, stream_parquet
+from store.parquet import ROWS_AT_A_TIME, ParquetError, ask_parquet, parquet_columns, parquet_metadata, stream_parquet
 
 
 @pytest.fixture
@@ -44,5 +43,5 @@ def test_damage_is_an_error(path: Path) -> None:
         lambda: parquet_metadata(path),
         lambda: list(stream_parquet(path, "from rows")),
     ):
-        with pytest.raises(StoreError):
+        with pytest.raises(ParquetError):
             ask()

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from store.readonly import StoreError
-from store.results.reading import OPEN_CONFIG
-from store.results.staging import exact
+from store.file_names import exact
 
+# No file is written where memory is short, no extension fetched.
+OPEN_CONFIG: Mapping[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "4GB", "temp_directory": "", "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false", "python_enable_replacements": "false",
+}  # fmt: skip
 ROWS_AT_A_TIME = 64
+
+
+class ParquetError(ValueError):
+    """A file is no Parquet, damaged, or lacks what is asked for; the message is one line."""
 
 
 def ask_parquet(paths: Sequence[Path], query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Return the rows of a query of ours on the files, whose rows are `rows`, with `filename` as one of the columns.
 
-    Times come in UTC. Raises StoreError where a file is no Parquet, damaged, or lacks what is asked for.
+    Times come in UTC. Raises ParquetError where a file is no Parquet, damaged, or lacks what is asked for.
     """
     with _opened() as db:
         return db.execute(f"with rows as (select * from {_rows_of(paths)}) {query}", list(values)).fetchall()
@@ -28,7 +35,7 @@ def ask_parquet(paths: Sequence[Path], query: str, values: Sequence[Any] = ()) -
 def stream_parquet(path: Path, query: str) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a query on a file, few of them in memory; `file_row_number` is a column too.
 
-    Raises StoreError as ask_parquet does.
+    Raises ParquetError as ask_parquet does.
     """
     source = f"read_parquet('{exact(path)}', file_row_number = true)"
     with _opened() as db:
@@ -38,7 +45,7 @@ def stream_parquet(path: Path, query: str) -> Iterator[tuple[Any, ...]]:
 
 
 def parquet_columns(paths: Sequence[Path]) -> dict[str, str]:
-    """Return the columns of the files and their types. Raises StoreError as ask_parquet does."""
+    """Return the columns of the files and their types. Raises ParquetError as ask_parquet does."""
     names = ", ".join(f"'{exact(path)}'" for path in paths)
     with _opened() as db:
         rows = db.execute(f"describe select * from read_parquet([{names}], union_by_name = true)").fetchall()
@@ -46,7 +53,7 @@ def parquet_columns(paths: Sequence[Path]) -> dict[str, str]:
 
 
 def parquet_metadata(path: Path) -> dict[str, str]:
-    """Return the words that stand in a file's metadata, by their keys. Raises StoreError as ask_parquet does."""
+    """Return the words that stand in a file's metadata, by their keys. Raises ParquetError as ask_parquet does."""
     with _opened() as db:
         rows = db.execute(f"select key, value from parquet_kv_metadata('{exact(path)}')").fetchall()
     return {bytes(key).decode("utf-8", "replace"): bytes(value).decode("utf-8", "replace") for key, value in rows}
@@ -60,8 +67,8 @@ def _rows_of(paths: Sequence[Path]) -> str:
 @contextmanager
 def _opened() -> Iterator[duckdb.DuckDBPyConnection]:
     try:
-        with duckdb.connect(":memory:", config=OPEN_CONFIG) as db:
+        with duckdb.connect(":memory:", config={**OPEN_CONFIG}) as db:
             db.execute("set timezone = 'UTC'")
             yield db
     except duckdb.Error as error:
-        raise StoreError(str(error).splitlines()[0]) from error
+        raise ParquetError(str(error).splitlines()[0]) from error
