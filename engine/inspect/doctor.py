@@ -108,7 +108,9 @@ def _devices() -> Finding:
     return Finding(
         "devices",
         True,
-        gpus or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time; those that ask for a GPU wait",
+        gpus
+        or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time or as many as `xp worker --slots "
+        "N` says; those that ask for a GPU wait",
     )
 
 
