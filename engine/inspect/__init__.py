@@ -1,6 +1,8 @@
 """What a person asks before and during the work: takes a home, a spec or a folder, gives views; starts no job.
 
 status   counts, progress, what is left, failures with reasons
+slots    the slots of the machine or the cluster, and what runs on each
+costs    GPU-hours and CPU-hours by experiment and user, as recorded
 run_views  the runs of one experiment: state, progress, last validation, time left
 outlay   what a plan costs by arm and cell, what it reuses and from where
 budget   what fits into a budget, and what does not
