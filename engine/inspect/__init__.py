@@ -18,6 +18,7 @@ meaning  what a word of a spec, a metric or a column means; the page of them all
 why_arms  what ran and what was reused, arm by arm
 why      what an id is made of, why a job ran or was reused; where two runs differ
 doctor   what is wrong here
+file_system  what disk a home lies on, and whether it does what xp relies on
 deep     every file against its checksum
 images   a contact sheet of what a student will see
 surveys  what a set of images is like

@@ -23,14 +23,13 @@ from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, Home
 from engine.launch import Handle, Launcher, Order, State, Status, Want
 from engine.launch.attempt_process import fence_attempt
-from engine.launch.pilots.folder import PilotFolder
+from engine.launch.pilots.folder import PilotFolder, look_seconds
 from engine.launch.pilots.messages import RunOrder
 from engine.launch.pilots.profile import Shape, SlurmProfile
 from engine.launch.pilots.view import Key, PilotView
 
 log = logging.getLogger("xp.scheduler")
-LOOK_SECONDS = 0.05  # between looks at what pilots told, for few of them
-LOOK_EACH = 0.01  # and for many: seconds for each, as each look opens a file on a shared disk
+LOOK_EACH = 0.01  # between looks at what many pilots told: seconds for each, as each opens a file on a shared disk
 FEEL_SECONDS = 2.0  # between looks at beats
 KEEP_SECONDS = 86_400.0  # for which the folder of a pilot that has ended is kept, with its log
 PENDING = "pending"  # what an engine calls a pilot that has not begun
@@ -66,7 +65,7 @@ class Fleet(Launcher):
         self.home, self.engine, self.profile = home, engine, profile
         self.views: dict[str, PilotView] = {}
         self.told_slots: list[str] = []
-        self.heard_at = self.felt_at = self.listed_at = self.asked_at = -math.inf
+        self.heard_at = self.news_at = self.felt_at = self.listed_at = self.asked_at = -math.inf
         self.stopping: set[Key] = set()
         self.most_wants = MOST_SHARES * profile.most
         self.wanted = 0  # jobs that waited when we were told last
@@ -83,6 +82,7 @@ class Fleet(Launcher):
         view = self.views.get(pilot_of(order.slot))
         key = (order.job, order.attempt)
         if view is not None and key not in view.ordered:
+            self.news_at = time.monotonic()
             view.run(
                 RunOrder(
                     job=order.job, attempt=order.attempt, slot=order.slot, ooms=order.ooms, cache=str(self.home.cache)
@@ -241,14 +241,15 @@ class Fleet(Launcher):
         if now - self.heard_at < self._look_seconds():
             return
         self.heard_at = now
-        self._find_pilots()
         for view in self.views.values():
-            if view.is_over:
+            if view.is_over or not view.hear():
                 continue
-            if view.hear() and view.opened is not None:
+            self.news_at = now
+            if view.opened is not None:
                 self.duds = 0
         if now - self.felt_at >= FEEL_SECONDS:
             self.felt_at = now
+            self._find_pilots()
             for view in self.views.values():
                 if not view.is_over:
                     view.feel()
@@ -282,7 +283,7 @@ class Fleet(Launcher):
         return next((view for view in self.views.values() if key in view.ordered), None)
 
     def _look_seconds(self) -> float:
-        return max(LOOK_SECONDS, LOOK_EACH * sum(not view.is_over for view in self.views.values()))
+        return max(look_seconds(self.news_at), LOOK_EACH * sum(not view.is_over for view in self.views.values()))
 
     def _clear_old(self) -> None:
         """Remove the folders of pilots that ended long ago, and whose attempts are all written down."""
