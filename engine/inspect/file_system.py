@@ -140,11 +140,8 @@ def try_disk(root: Path) -> Judged:
     if found:
         fixes = dict.fromkeys(fix for _, fix in found)
         return False, "; ".join(problem for problem, _ in found), "; ".join(fixes)
-    return (
-        True,
-        f"locks, rename, hard links, new folders hold; its clock agrees to {abs(skew):.2f} s{_unknown(root)}",
-        "",
-    )
+    told = f"locks, rename, hard links, new folders hold; its clock agrees to {abs(skew):.2f} s"
+    return True, told + _unknown(root), ""
 
 
 def _unknown(root: Path) -> str:

@@ -64,7 +64,8 @@ def test_a_sound_machine_is_well_in_everything(home: Home) -> None:
     assert [one.name for one in found if not one.is_well] == []
     assert [one.name for one in found] == [
         "python", "torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic", "torch with timm", "devices",
-        "torch on GPUs", "memory", "limits", "disk", "file system", "what the disk does", "scheduler", "slots", "queue.db", "submissions", "results.duckdb",
+        "torch on GPUs", "memory", "limits", "disk", "file system", "what the disk does",
+        "scheduler", "slots", "queue.db", "submissions", "results.duckdb",
     ]  # fmt: skip
     assert finding(home, "duckdb").what == metadata.version("duckdb")
     assert finding(home, "disk").what == f"5.0 GB free at {home.root}"

@@ -36,6 +36,14 @@ PENDING = "pending"  # what an engine calls a pilot that has not begun
 GPU_TO_COME = "gpu@to-come"  # the slot that says that jobs for a GPU wait for one, and into which nothing fits
 MOST_SHARES = 8  # jobs to a GPU, of which `want` is told
 MOST_DUDS, PAUSE_SECONDS = 5, 300.0  # pilots that end before they open; how long none is asked for then
+MOST_UNSEEN = 2  # of those, without a log: an engine opens that first of all
+
+
+UNOPENED = "{count} pilots ended before they took an order: see their logs in {root}"
+UNSEEN = (
+    "{count} pilots ended and left not even a log, as on nodes that do not see {root}: the home has to lie on a disk that"
+    " all machines share, under this path"
+)
 
 
 class Engine(Protocol):
@@ -70,7 +78,7 @@ class Fleet(Launcher):
         self.most_wants = MOST_SHARES * profile.most
         self.wanted = 0  # jobs that waited when we were told last
         self.calm_at = math.inf  # since when none does
-        self.duds = 0
+        self.duds = self.unseen = 0
         self.trouble = ""  # what was said last, so that it is said once
         self.promise = [GPU_TO_COME] if engine.has_gpus() else []
         self._find_pilots()
@@ -156,14 +164,16 @@ class Fleet(Launcher):
     def want(self, wants: Sequence[Want]) -> None:
         """Ask for pilots for what waits, or give back what was asked for and is not wanted any more.
 
-        Raises OSError where the engine refuses, or where pilots end before they open, again and again.
+        Raises OSError where the engine refuses, or where pilots end before they open, again and again; sooner where
+        they leave no log, as on nodes that do not see the home.
         """
         now = time.monotonic()
         self.wanted = len(wants)
         self.calm_at = math.inf if wants else min(self.calm_at, now)
-        if self.duds >= MOST_DUDS:
-            self.duds, self.asked_at = 0, now + PAUSE_SECONDS
-            raise OSError(f"{MOST_DUDS} pilots ended before they took an order: see their logs in {self._root()}")
+        if self.duds >= MOST_DUDS or self.unseen >= MOST_UNSEEN:
+            told = (UNSEEN if self.unseen else UNOPENED).format(count=self.duds, root=self._root())
+            self.duds, self.unseen, self.asked_at = 0, 0, now + PAUSE_SECONDS
+            raise OSError(told)
         if now - self.asked_at >= self.profile.ask_seconds:
             # Whether something is asked for or not: the next look at what waits may be a while later.
             self.asked_at = now
@@ -227,8 +237,9 @@ class Fleet(Launcher):
         view.hear()
         if view.opened is None:
             self.duds += 1
+            self.unseen += not view.folder.log.exists()
         if not view.is_closed:
-            log.warning("pilot %s has ended without a word: see %s", view.name, view.folder.root / "log.txt")
+            log.warning("pilot %s has ended without a word: see %s", view.name, view.folder.log)
 
     def _pending(self) -> list[PilotView]:
         return [view for view in self.views.values() if view.opened is None and not view.is_over]
@@ -246,7 +257,7 @@ class Fleet(Launcher):
                 continue
             self.news_at = now
             if view.opened is not None:
-                self.duds = 0
+                self.duds = self.unseen = 0
         if now - self.felt_at >= FEEL_SECONDS:
             self.felt_at = now
             self._find_pilots()

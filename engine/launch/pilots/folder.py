@@ -49,6 +49,11 @@ class PilotFolder:
         return self.root / "beat.json"
 
     @property
+    def log(self) -> Path:
+        """What it and its engine said; opened by the engine before anything of ours runs."""
+        return self.root / "log.txt"
+
+    @property
     def shape(self) -> Path:
         """What was asked of the engine for it."""
         return self.root / "shape.json"

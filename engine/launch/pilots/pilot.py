@@ -43,6 +43,7 @@ from engine.launch.process import boot_id, host_name, see_process
 log = logging.getLogger("xp.pilot")
 BEAT_SECONDS = 2.0
 KILL_SECONDS = 2.0  # past the launcher's kill, so that what it killed is told as well
+NO_HOME = 2  # what it exits with on a machine that does not see the home
 Key = tuple[str, int]
 
 
@@ -229,7 +230,10 @@ def main(words: Sequence[str] | None = None, environment: Mapping[str, str] = os
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     asked = AskedToEnd()
-    given.folder.mkdir(parents=True, exist_ok=True)
+    if not PilotFolder(given.folder).shape.exists():
+        # Whoever asked for it made the folder: to make one here would be to wait for orders that nobody can give.
+        log.error("no %s on %s: the home has to lie on a disk that all machines share", given.folder, host_name())
+        return NO_HOME
     launcher = LocalLauncher(given.preload, cpus=0 if given.has_gpu else 1)
     # Its imports take longest: they are done before anybody is told that there is a slot.
     launcher.warm_up()
