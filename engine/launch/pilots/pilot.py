@@ -229,11 +229,11 @@ def main(words: Sequence[str] | None = None, environment: Mapping[str, str] = os
     parser.add_argument("--grace", type=float, default=30.0, help="seconds that attempts have to save in")
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
-    asked = AskedToEnd()
     if not PilotFolder(given.folder).shape.exists():
         # Whoever asked for it made the folder: to make one here would be to wait for orders that nobody can give.
         log.error("no %s on %s: the home has to lie on a disk that all machines share", given.folder, host_name())
         return NO_HOME
+    asked = AskedToEnd()
     launcher = LocalLauncher(given.preload, cpus=0 if given.has_gpu else 1)
     # Its imports take longest: they are done before anybody is told that there is a slot.
     launcher.warm_up()
