@@ -15,6 +15,7 @@
     submitting     its steps
     listing        ls, history, tag, note
     keep           du, rm, gc, undo
+    machines       slots, costs
     targets        targets verify
     verify         verify-resume
     profile        profile

@@ -128,6 +128,11 @@ GUIDE: dict[str, Entry] = {
         ("xp logs study/sparse@0", "xp logs study -f"),
         FOUND,
     ),
+    "slots": Entry(
+        FOLLOW, "machines", "Which job runs on which node and GPU, what is shut out",
+        ("xp slots", "xp slots --json"),
+        "0",
+    ),
     "why": Entry(
         FOLLOW, "jobs", "What an id is made of, why it ran or was reused",
         ("xp why study/sparse@0",),
@@ -233,6 +238,11 @@ GUIDE: dict[str, Entry] = {
     "du": Entry(
         KEEP, "keep", "What takes how much of the disk",
         ("xp du", "xp du --json"),
+        "0",
+    ),
+    "costs": Entry(
+        KEEP, "machines", "GPU-hours and CPU-hours by experiment and user",
+        ("xp costs", "xp costs --json"),
         "0",
     ),
     "rm": Entry(

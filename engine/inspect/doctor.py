@@ -23,6 +23,7 @@ from engine.home.limits import VARIABLE, limits
 from engine.home.paths import Home
 from engine.home.records import find_record_damage, newest_records
 from engine.inputs.gpus import list_gpus, slot_env
+from engine.inspect.file_system import tell_file_system, try_disk
 from engine.launch.memory import memory_limit, memory_room
 from engine.launch.shortages import room_trouble
 from engine.schedule.slot_marks import SlotMarks
@@ -177,6 +178,14 @@ def _disk(home: Home) -> Finding:
     return Finding("disk", is_well, f"{told}; {trouble}" if trouble else told, fix)
 
 
+def _file_system(home: Home) -> Finding:
+    return Finding("file system", *tell_file_system(home))
+
+
+def _trials(home: Home) -> Finding:
+    return Finding("what the disk does", *try_disk(home.root))
+
+
 def _locks(home: Home) -> Finding:
     return Finding("scheduler", True, "running" if scheduler_alive(home) else "none runs (submit starts one)")
 
@@ -246,6 +255,8 @@ CURES = {
 }
 OF_A_HOME: tuple[tuple[str, Callable[[Home], Finding]], ...] = (
     ("disk", _disk),
+    ("file system", _file_system),
+    ("what the disk does", _trials),
     ("scheduler", _locks),
     ("slots", _slots),
     ("queue.db", _queue),

@@ -166,6 +166,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp notebook": [["notebook", HOSTILE]],
     "xp status": [["status"], ["status", "queued"], ["status", "queued", "--all"], ["status", HOSTILE],
                   ["status", "queued", "--json"]],
+    "xp slots": [["slots"], ["slots", "--json"]],
+    "xp costs": [["costs"], ["costs", "--json"]],
     "xp logs": [["logs", "train-1"], ["logs", "queued"], ["logs", HOSTILE]],
     "xp cancel": [["cancel", HOSTILE]],
     "xp retry": [["retry", HOSTILE]],
