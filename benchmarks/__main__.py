@@ -23,6 +23,7 @@ SCRIPTS = (
     "feeding",
     "training",
     "scheduler",
+    "many_slots",
     "cluster",
     "orders",
     "checkpoint",

@@ -88,13 +88,18 @@ def main() -> None:
         _tell_fault(*_explain_fault(error))
     except Exception as error:
         # Only now, because SQLAlchemy takes its time to import and most commands do without.
-        from store.queue import NewerQueue, QueueFault, is_damage
+        from store.queue import NewerQueue, QueueFault, QueueRefused, is_damage, is_on_server
 
+        if isinstance(error, QueueRefused):
+            _tell_fault(error.what, error.where, error.fix)
         if isinstance(error, NewerQueue) or (isinstance(error, QueueFault) and is_damage(error)):
             said = getattr(error, "orig", error)
             _tell_fault(f"the queue is damaged, or of another version: {said}", "queue.db", REBUILD_QUEUE)
         if not isinstance(error, QueueFault):
             raise
+        if is_on_server():
+            said = str(error.orig).splitlines()[0]
+            _tell_fault(f"the server of the queue does not answer: {said}", "XP_QUEUE", ASK_AGAIN)
         _tell_fault(f"the queue cannot be used: {error.orig}", "queue.db")
 
 
@@ -122,6 +127,7 @@ DISK_FAULTS = (*FULL, *OPEN_FILES, *OTHER_KINDS, errno.EACCES, errno.EPERM, errn
 
 
 MAKE_ROOM = "make room or make it writable, or name another home with --home or XP_HOME; xp doctor tells more"
+ASK_AGAIN = "see that it runs and can be reached, and give the command again; nothing that was submitted is lost"
 REBUILD_QUEUE = "xp rebuild --queue makes it again from experiments/ and jobs/, and loses nothing that was submitted"
 
 

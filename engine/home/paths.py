@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from engine.errors import HomeError
@@ -182,6 +183,10 @@ class Home:
     def scheduler_lock(self) -> Path:
         return self.root / "scheduler.lock"
 
+    def host_lock(self, host: str) -> Path:
+        """The lock of a host's scheduler, where those of several hosts share the queue."""
+        return self.root / f"scheduler.{host.replace('/', '_')}.lock"
+
     @property
     def scheduler_log(self) -> Path:
         return self.root / "scheduler.log"
@@ -285,7 +290,8 @@ class Home:
     def experiments_root(self) -> Path:
         return self.root / "experiments"
 
-    @property
+    # Asked for several times a job: to put paths together is what a scheduler of thousands does most.
+    @cached_property
     def jobs_root(self) -> Path:
         return self.root / "jobs"
 

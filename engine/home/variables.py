@@ -31,7 +31,7 @@ VARIABLES = {
     "XP_OOMS": "how often an attempt ran out of memory, from the scheduler",
     "XP_ORT_SPIN": "whether threads of ONNX Runtime wait awake, from the measurement",
     "XP_PREEMPT_SIGNAL": "the signal that a cluster sends before it takes a machine away",
-    "XP_QUEUE": "the queue, from the scheduler",
+    "XP_QUEUE": "the address of a PostgreSQL server that has the queue",
     "XP_SERVE_TOKEN": "the word that opens the dashboard",
     "XP_SLOT": "the slot of an attempt, from the scheduler",
 }

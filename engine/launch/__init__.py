@@ -22,7 +22,7 @@ No callbacks: what a job has to say lies in its attempt folder.
 from __future__ import annotations
 
 import select
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -135,6 +135,13 @@ class Launcher(Protocol):
     most_wants: int = 0
 
     # What need not be written anew for each place ----------------------------------------------------------------
+
+    def poll_changed(self, handles: Collection[Handle]) -> Mapping[Handle, Status]:
+        """Return the states of those that may have another one than when this was last asked; GONE until forgotten.
+
+        A place that hears of changes need not look at thousands of attempts to tell of one.
+        """
+        return self.poll(list(handles))
 
     def check(self) -> None:
         """Raise OSError while nothing can be started here, before an attempt is made of it."""

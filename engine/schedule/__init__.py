@@ -7,7 +7,8 @@ orders  cancel, pause, resume, retry, priority
 given   orders as they are kept, for a queue that is made anew
 slot_marks  the GPUs that are shut out, and those under suspicion
 policy  whose turn it is, what an ending means; pure
-placing  where a job fits; pure
+placing  what jobs ask of slots; pure
+slot_book  where a job fits beside what runs; pure
 keep    housekeeping: what is needed, what takes room, what may go and come back
 worker  the one scheduler loop of a home
 """

@@ -1,16 +1,17 @@
-"""Where a job fits: takes what jobs ask for, the slots and what runs on them, gives a slot. Pure: no process, no clock.
+"""What jobs ask of slots, and what speaks against these; slot_book.py says where a job fits. Pure: no process.
 
 read_demand(...)     what a job asks of a device and of a machine
-choose_slot(...)     where a job fits beside what runs; a measure job has its device to itself
-choose_next(...)     which of the ready jobs starts now, and where
+tell_wait(...)       why a job waits for a GPU that may never come by itself
 shuts_out(...)       whether an ending says that no further job may go to its GPU
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any
 
 from engine.launch import Want
 from engine.launch.pilots.profile import read_size, read_time
@@ -52,11 +53,16 @@ def read_demand(kind: str, details: Mapping[str, Any]) -> Demand:
 
     `device: gpu` in the details is a GPU that somebody asked for, `cpu` the CPU, `auto` a GPU where there is one.
     """
+    return _read_demand(kind, json.dumps(details.get("resources") or {}, sort_keys=True), details.get("device", "auto"))
+
+
+# Thousands of jobs ask for the same few things.
+@lru_cache(4096)
+def _read_demand(kind: str, resources: str, device: str) -> Demand:
     entry = KINDS.get(kind)  # None: another version of xp queued it, and its process will say so
     is_alone = entry is not None and entry.is_alone
-    told = details.get("resources") or {}
+    told = json.loads(resources)
     gpus = float(told.get("gpus", Resources.model_fields["gpus"].default))
-    device = details.get("device", "auto")
     if device == "cpu" or gpus <= 0 or (entry is not None and not entry.needs_gpu):
         return Demand(0.0, is_alone, want=read_want(0.0, told))
     share = 1.0 if is_alone else min(1.0, gpus)
@@ -80,10 +86,11 @@ def on_gpu(demand: Demand, slots: Sequence[str]) -> bool:
 
 def tell_wait(demand: Demand, slots: Sequence[str], doubts: Doubts) -> str:
     """Return why a job waits for a GPU that may never come by itself, "" where it only waits for its turn."""
-    gpus = [slot for slot in slots if not is_cpu(slot)]
-    if not on_gpu(demand, slots) or any(gpu not in doubts.shut for gpu in gpus):
+    # The first of thousands of slots tells as a rule.
+    if not on_gpu(demand, slots) or any(not is_cpu(slot) and slot not in doubts.shut for slot in slots):
         return ""
-    return f"{WAITS_GPU}: all here are shut out" if gpus else f"{WAITS_GPU}: none is found here"
+    has_gpu = not all(map(is_cpu, slots))
+    return f"{WAITS_GPU}: all here are shut out" if has_gpu else f"{WAITS_GPU}: none is found here"
 
 
 def is_news(told: str, wait: str) -> bool:
@@ -123,30 +130,6 @@ def fits_always(_slot: str, _want: Want) -> bool:
     return True
 
 
-def choose_slot(
-    demand: Demand,
-    slots: Sequence[str],
-    held: Iterable[Held],
-    doubts: Doubts = NO_DOUBTS,
-    fits: Fits = fits_always,
-) -> str | None:
-    """Return the slot for a job, or None while nothing fits. Slots `cpu:N` are CPU slots, all others are GPU ids.
-
-    Where all GPUs are shut out a job for one waits: it would be another job on the CPU. `@` and a node stand behind
-    slots of other machines.
-    """
-    taken = list(held)
-    if on_gpu(demand, slots):
-        gpus = [slot for slot in slots if not is_cpu(slot) and fits(slot, demand.want)]
-        return _choose_gpu(demand.gpu, gpus, taken, doubts)
-    on_cpu = [entry for entry in taken if is_cpu(entry.slot)]
-    # A measurement would measure its neighbours too.
-    loud = {node_of(entry.slot) for entry in on_cpu if demand.is_alone or entry.demand.is_alone}
-    used = {entry.slot for entry in on_cpu}
-    quiet = (slot for slot in slots if is_cpu(slot) and slot not in used and node_of(slot) not in loud)
-    return next((slot for slot in quiet if fits(slot, demand.want)), None)
-
-
 def node_of(slot: str) -> str:
     """Return the machine of a slot: `n1` of `cpu:0@n1/...`, "" for this one."""
     return slot.partition("@")[2].partition("/")[0]
@@ -154,43 +137,3 @@ def node_of(slot: str) -> str:
 
 def is_cpu(slot: str) -> bool:
     return slot.startswith("cpu:")
-
-
-def _choose_gpu(share: float, gpus: Sequence[str], taken: Iterable[Held], doubts: Doubts) -> str | None:
-    """Fill a GPU that is partly used before an empty one, so that whole ones stay free for who needs them.
-
-    One under suspicion comes last: a job that failed there has its next attempt elsewhere where it can.
-    """
-    used = dict.fromkeys(gpus, 0.0)
-    for entry in taken:
-        if entry.slot in used:
-            used[entry.slot] += entry.demand.gpu
-    # Shares are floats: some that should sum to one come out a hair above it.
-    fits = [gpu for gpu in gpus if used[gpu] + share <= 1.0 + 1e-9 and gpu not in doubts.shut]
-    return max(fits, key=lambda gpu: (gpu not in doubts.suspects, used[gpu]), default=None)
-
-
-C = TypeVar("C")
-
-
-def choose_next(
-    turns: Iterable[Iterable[tuple[C, Demand]]],
-    slots: Sequence[str],
-    held: Sequence[Held],
-    doubts: Doubts = NO_DOUBTS,
-    fits: Fits = fits_always,
-) -> tuple[C, str] | None:
-    """Return the first job that fits, and its slot. `turns`: each experiment's ready jobs, in the order of its turn.
-
-    A job that waits for a whole device keeps the smaller ones behind it off that kind of device: else it would starve.
-    """
-    # Kinds of device that are kept free: True for GPUs, False for CPU slots.
-    kept: set[bool] = set()
-    for job, demand in (pair for jobs in turns for pair in jobs):
-        device = on_gpu(demand, slots)
-        slot = None if device in kept else choose_slot(demand, slots, held, doubts, fits)
-        if slot is not None:
-            return job, slot
-        if demand.is_whole:
-            kept.add(device)
-    return None

@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from engine.home.paths import Home
 from engine.serve.deltas import Published
-from store.queue import Queue, QueueFault
+from store.queue import Queue, QueueFault, is_on_server
 
 LOOK = 0.4  # seconds between looks: a point is on the screen within a second, and jobs keep their processor
 ALIVE = 15.0  # seconds between signs of life, which keep a proxy from closing the stream
@@ -143,7 +144,13 @@ def _newest_mark(home: Home, job: str) -> FileMark:
 
 
 def _queue_mark(home: Home) -> tuple[FileMark, ...]:
-    """The queue is two files: a change lies in the second until it is folded into the first."""
+    """The queue is two files: a change lies in the second until it is folded into the first.
+
+    One on a server counts its changes.
+    """
+    if is_on_server():
+        with suppress(QueueFault), Queue.open_readonly(home.queue_db) as queue:
+            return ((0, 0, queue.data_version()),)
     log = _file_mark(f"{home.queue_db}-wal")
     # Whoever only reads makes an empty one.
     return _file_mark(str(home.queue_db)), log if log and log[2] else None

@@ -7,13 +7,14 @@ changes nothing, and a verdict on an attempt that already has one is refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
-from store.queue.rows import Claim, RunningRow, Verdict
+from store.queue.rows import Claim, End, RunningRow, Start, Verdict
+from store.queue.sql import SKIP_TAKEN, text
 from store.queue.submit import settle_jobs
 
 # Twice the longest back-off (policy.MOST_WAIT), so that a clock that is a little off is still believed.
@@ -30,17 +31,27 @@ class WaitingRow:
     running: int
 
 
-def list_waiting(connection: Connection) -> list[WaitingRow]:
-    """Return the experiments with ready jobs, and how many jobs run for each now."""
+def list_waiting(connection: Connection, running: Mapping[str, int] | None = None) -> list[WaitingRow]:
+    """Return the experiments with ready jobs, and how many jobs run for each now; `running` where that is known."""
+    counts = count_running(connection) if running is None else running
     found = connection.execute(
         text(
-            "SELECT e.experiment, e.priority, e.submitted_at,"
-            # CROSS JOIN keeps SQLite to this order: the few leases first, then an index.
-            " (SELECT count(*) FROM leases l CROSS JOIN wanted w ON w.job = l.job WHERE w.experiment = e.experiment)"
-            " FROM experiments e WHERE EXISTS (SELECT 1 FROM ready r WHERE r.experiment = e.experiment)"
+            "SELECT e.experiment, e.priority, e.submitted_at FROM experiments e"
+            " WHERE EXISTS (SELECT 1 FROM ready r WHERE r.experiment = e.experiment)"
         )
     )
-    return [WaitingRow(*row) for row in found]
+    return [WaitingRow(name, priority, at, counts.get(name, 0)) for name, priority, at in found]
+
+
+def count_running(connection: Connection, jobs: Iterable[str] | None = None) -> dict[str, int]:
+    """Return how many of the leased jobs, or of these, each experiment wants."""
+    those = "leases l" if jobs is None else "(SELECT value AS job FROM json_each(:names)) l"
+    found = connection.execute(
+        # CROSS JOIN keeps SQLite to this order: the few leases first, then an index.
+        text(f"SELECT w.experiment, count(*) FROM {those} CROSS JOIN wanted w ON w.job = l.job GROUP BY w.experiment"),
+        {"names": json.dumps(list(jobs or ()))},
+    )
+    return {row[0]: row[1] for row in found}
 
 
 def list_ready(connection: Connection, experiment: str, now: float, most: int) -> list[Claim]:
@@ -50,7 +61,8 @@ def list_ready(connection: Connection, experiment: str, now: float, most: int) -
     """
     found = connection.execute(
         text(
-            "SELECT j.job, j.kind, j.details, j.cost, j.attempts, j.ooms, j.reason"
+            "SELECT j.job, j.kind, j.details, j.cost, j.attempts, j.ooms, j.reason,"
+            " (SELECT json_group_array(w.experiment) FROM wanted w WHERE w.job = j.job) AS owners"
             " FROM ready r JOIN jobs j ON j.job = r.job"
             " WHERE r.experiment = :experiment AND NOT (j.not_before > :now AND j.not_before <= :far)"
             " ORDER BY r.rank, r.job LIMIT :most"
@@ -58,7 +70,8 @@ def list_ready(connection: Connection, experiment: str, now: float, most: int) -
         {"experiment": experiment, "now": now, "far": now + LONGEST_WAIT, "most": most},
     )
     return [
-        Claim(r.job, r.kind, experiment, json.loads(r.details), r.cost, r.attempts, r.ooms, r.reason) for r in found
+        Claim(job, kind, experiment, json.loads(details), cost, attempts, ooms, reason, tuple(json.loads(owners)))
+        for job, kind, details, cost, attempts, ooms, reason, owners in found
     ]
 
 
@@ -66,7 +79,7 @@ def next_wake(connection: Connection, now: float) -> float | None:
     """Return in how many seconds the next back-off among ready jobs ends (0: it has), or None."""
     found = connection.execute(
         text(
-            "SELECT min(CASE WHEN not_before > :far THEN 0 ELSE max(not_before - :now, 0) END)"
+            "SELECT min(CASE WHEN not_before > :far OR not_before < :now THEN 0.0 ELSE not_before - :now END)"
             # The + keeps SQLite off the index on state: thousands are queued, and few have a back-off.
             " FROM jobs WHERE not_before > 0 AND +state = 'queued'"
         ),
@@ -76,40 +89,74 @@ def next_wake(connection: Connection, now: float) -> float | None:
     return None if value is None else float(value)
 
 
-def take_lease(
-    connection: Connection, job: str, attempt: int, slot: str, *, boot_id: str, expires: float, now: float
-) -> bool:
-    """Lease a queued job for attempt number `attempt`; False when it is no longer queued."""
-    words = {"job": job, "attempt": attempt, "slot": slot, "boot_id": boot_id, "expires": expires, "now": now}
-    # The conditions are part of the write: of two calls, or one made twice, only the first can succeed.
-    taken = connection.execute(
+def take_leases(
+    connection: Connection, starts: Iterable[Start], *, boot_id: str, expires: float, now: float
+) -> list[RunningRow]:
+    """Lease queued jobs; return those that were leased: not one that is no longer queued, or an attempt that was."""
+    asked = {start.job: start for start in starts}
+    # Of two that ask, or one that asks twice, only the first can succeed: this is part of a write.
+    rows = connection.execute(
+        text(
+            "SELECT job, kind, details, attempts, crashed, lost, ooms FROM jobs"
+            f" WHERE +state = 'queued' AND job IN (SELECT value FROM json_each(:names)) {SKIP_TAKEN}"
+        ),
+        {"names": json.dumps(list(asked))},
+    ).all()
+    free = {row.job: row for row in rows if row.attempts < asked[row.job].attempt}
+    won = [start for job, start in asked.items() if job in free]
+    held = {"boot_id": boot_id, "expires": expires, "now": now}
+    words = [{"job": start.job, "attempt": start.attempt, "slot": start.slot, **held} for start in won]
+    if not words:
+        return []
+    connection.execute(
         text(
             "UPDATE jobs SET state = 'running', reason = '', request = '', attempts = :attempt,"
-            " started_at = :now, ended_at = NULL WHERE job = :job AND state = 'queued' AND attempts < :attempt"
+            " started_at = :now, ended_at = NULL WHERE job = :job"
         ),
         words,
     )
-    if taken.rowcount == 0:
-        return False
-    connection.execute(text("DELETE FROM ready WHERE job = :job"), words)
+    connection.execute(
+        text("DELETE FROM ready WHERE job IN (SELECT value FROM json_each(:names))"), {"names": json.dumps(list(free))}
+    )
     put_running(connection, words)
-    return True
+    return [
+        RunningRow(
+            row.job, row.kind, start.attempt, start.slot, json.loads(row.details), "", now, boot_id, expires,
+            row.crashed, row.lost, row.ooms,
+        )
+        for start, row in ((start, free[start.job]) for start in won)
+    ]  # fmt: skip
 
 
-def put_running(connection: Connection, words: dict[str, Any]) -> None:
-    """Write the attempt and its lease. `words`: job, attempt, slot, boot_id, expires, now."""
+def give_back(connection: Connection, rows: Sequence[RunningRow]) -> None:
+    """Queue leased jobs again of which nothing was started, as if they had never been leased."""
+    words = [{"job": row.job, "attempt": row.attempt} for row in rows]
+    if not words:
+        return
+    for table in ("leases", "attempts"):
+        connection.execute(text(f"DELETE FROM {table} WHERE job = :job AND attempt = :attempt"), words)
+    connection.execute(
+        text("UPDATE jobs SET state = 'blocked', attempts = attempts - 1, started_at = NULL WHERE job = :job"), words
+    )
+    settle_jobs(connection, [row.job for row in rows], and_dependants=False)
+
+
+def put_running(connection: Connection, words: list[dict[str, Any]]) -> None:
+    """Write attempts and their leases. `words`: job, attempt, slot, boot_id, expires, now."""
     connection.execute(
         text(
-            # OR REPLACE, because a call that was cut off is made again.
-            "INSERT OR REPLACE INTO attempts (job, attempt, slot, started_at, reason)"
-            " VALUES (:job, :attempt, :slot, :now, '')"
+            # What is there is replaced, because a call that was cut off is made again.
+            "INSERT INTO attempts (job, attempt, slot, started_at, reason) VALUES (:job, :attempt, :slot, :now, '')"
+            " ON CONFLICT (job, attempt) DO UPDATE SET slot = excluded.slot, started_at = excluded.started_at,"
+            " ended_at = NULL, outcome = NULL, exit = NULL, reason = ''"
         ),
         words,
     )
     connection.execute(
         text(
-            "INSERT OR REPLACE INTO leases (job, attempt, slot, boot_id, expires)"
-            " VALUES (:job, :attempt, :slot, :boot_id, :expires)"
+            "INSERT INTO leases (job, attempt, slot, boot_id, expires)"
+            " VALUES (:job, :attempt, :slot, :boot_id, :expires) ON CONFLICT (job) DO UPDATE SET"
+            " attempt = excluded.attempt, slot = excluded.slot, boot_id = excluded.boot_id, expires = excluded.expires"
         ),
         words,
     )
@@ -122,8 +169,10 @@ def put_attempt(connection: Connection, job: str, attempt: int, outcome: Mapping
     words |= {"slot": words["slot"] or "", "started_at": words["started_at"] or 0.0, "reason": words["reason"] or ""}
     connection.execute(
         text(
-            "INSERT OR REPLACE INTO attempts (job, attempt, slot, started_at, ended_at, outcome, exit, reason)"
+            "INSERT INTO attempts (job, attempt, slot, started_at, ended_at, outcome, exit, reason)"
             " VALUES (:job, :attempt, :slot, :started_at, :ended_at, :outcome, :exit, :reason)"
+            " ON CONFLICT (job, attempt) DO UPDATE SET slot = excluded.slot, started_at = excluded.started_at,"
+            " ended_at = excluded.ended_at, outcome = excluded.outcome, exit = excluded.exit, reason = excluded.reason"
         ),
         words,
     )
@@ -133,7 +182,7 @@ def tell_reasons(connection: Connection, reasons: Mapping[str, str]) -> None:
     """Write why queued jobs wait, "" where they no longer do."""
     rows = [{"job": job, "reason": reason} for job, reason in reasons.items()]
     # A back-off that ended long ago: `status` finds who waits for a reason by the small index on back-offs.
-    wait = "not_before = CASE WHEN :reason = '' THEN 0.0 ELSE max(not_before, 1.0) END"
+    wait = "not_before = CASE WHEN :reason = '' THEN 0.0 WHEN not_before > 1.0 THEN not_before ELSE 1.0 END"
     connection.execute(text(f"UPDATE jobs SET reason = :reason, {wait} WHERE job = :job AND state = 'queued'"), rows)
 
 
@@ -145,37 +194,40 @@ def renew_leases(connection: Connection, held: Iterable[tuple[str, int]], boot_i
         connection.execute(text(f"UPDATE leases SET boot_id = :boot_id, expires = :expires {held_by}"), rows)
 
 
-def finish_attempt(
-    connection: Connection, job: str, attempt: int, verdict: Verdict, now: float, started_at: float | None = None
-) -> str | None:
-    """Write the verdict and free the lease; return the job's new state, or None when the attempt had ended before.
+@dataclass(frozen=True)
+class Ended:
+    """What became of attempts that ended: each job's new state (one that had ended before has none here), which
+    experiments have jobs ready now for it, and how many fewer run for each."""
+
+    states: dict[str, str]
+    woken: frozenset[str] = frozenset()
+    freed: Mapping[str, int] = field(default_factory=dict)
+
+
+def finish_attempts(connection: Connection, ends: Iterable[End]) -> Ended:
+    """Write verdicts and free the leases.
 
     A person's request counts here, in the same transaction: what was to be cancelled or paused is not queued again.
     """
-    freed = connection.execute(
-        text("DELETE FROM leases WHERE job = :job AND attempt = :attempt"), {"job": job, "attempt": attempt}
+    told = {(end.job, end.attempt): end for end in ends}
+    leased = connection.execute(
+        text(
+            "SELECT l.job, l.attempt, j.request FROM leases l JOIN jobs j ON j.job = l.job"
+            " WHERE l.job IN (SELECT value FROM json_each(:names))"
+        ),
+        {"names": json.dumps([job for job, _ in told])},
     )
-    if freed.rowcount == 0:
-        return None
-    row = connection.execute(text("SELECT request FROM jobs WHERE job = :job"), {"job": job}).one_or_none()
-    state, outcome = _obey_request(verdict, row.request if row else "")
-    spent = {f"add_{name}": verdict.spent.get(name, 0) for name in ("crashed", "lost", "ooms")}
-    words = {
-        "job": job,
-        "attempt": attempt,
-        "state": state,
-        "outcome": outcome,
-        "exit": verdict.exit,
-        "reason": verdict.reason,
-        "now": now,
-        "started_at": started_at,
-        "not_before": now + verdict.wait if verdict.wait else 0.0,
-        **spent,
-    }
+    words = [_end_words(told[job, attempt], request) for job, attempt, request in leased if (job, attempt) in told]
+    if not words:
+        return Ended({})
+    jobs = [word["job"] for word in words]
+    connection.execute(
+        text("DELETE FROM leases WHERE job IN (SELECT value FROM json_each(:names))"), {"names": json.dumps(jobs)}
+    )
     # Blocked for now: `settle_jobs` decides what is queued, and keeps the ready list with it.
     connection.execute(
         text(
-            "UPDATE jobs SET state = CASE :state WHEN 'queued' THEN 'blocked' ELSE :state END, reason = :reason,"
+            "UPDATE jobs SET state = :next, reason = :reason,"
             " request = '', started_at = coalesce(:started_at, started_at), ended_at = :now,"
             " not_before = :not_before, crashed = crashed + :add_crashed,"
             " lost = lost + :add_lost, ooms = ooms + :add_ooms WHERE job = :job"
@@ -190,8 +242,32 @@ def finish_attempt(
         ),
         words,
     )
-    settle_jobs(connection, [job])
-    return state
+    woken = list_woken(connection, settle_jobs(connection, jobs))
+    return Ended({word["job"]: word["state"] for word in words}, woken, count_running(connection, jobs))
+
+
+def list_woken(connection: Connection, jobs: Iterable[str]) -> frozenset[str]:
+    """Return the experiments for which any of these jobs is ready."""
+    query = "SELECT DISTINCT experiment FROM ready WHERE job IN (SELECT value FROM json_each(:names))"
+    return frozenset(connection.execute(text(query), {"names": json.dumps(sorted(jobs))}).scalars())
+
+
+def _end_words(end: End, request: str) -> dict[str, Any]:
+    verdict = end.verdict
+    state, outcome = _obey_request(verdict, request)
+    return {
+        "job": end.job,
+        "attempt": end.attempt,
+        "state": state,
+        "next": "blocked" if state == "queued" else state,
+        "outcome": outcome,
+        "exit": verdict.exit,
+        "reason": verdict.reason,
+        "now": end.now,
+        "started_at": end.started_at,
+        "not_before": end.now + verdict.wait if verdict.wait else 0.0,
+        **{f"add_{name}": verdict.spent.get(name, 0) for name in ("crashed", "lost", "ooms")},
+    }
 
 
 def _obey_request(verdict: Verdict, request: str) -> tuple[str, str]:
@@ -212,6 +288,12 @@ def list_running(connection: Connection) -> list[RunningRow]:
         )
     )
     return [_running_row(row) for row in found]
+
+
+def list_requests(connection: Connection) -> dict[str, str]:
+    """Return what a person wants of jobs that run."""
+    query = "SELECT l.job, j.request FROM leases l CROSS JOIN jobs j ON j.job = l.job WHERE j.request != ''"
+    return {row[0]: row[1] for row in connection.execute(text(query))}
 
 
 def _running_row(row: Row[Any]) -> RunningRow:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
+
+from store.queue.sql import text
 
 # `train-3f9c` and `3f9c` both begin `train-3f9c0a1b2c4d`.
 # No LIKE: it ignores case, and takes _ and % for wildcards.

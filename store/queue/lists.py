@@ -9,9 +9,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from store.queue.rows import RunRow
+from store.queue.sql import text
 from store.queue.status import run_rows
 
 # What the page of the queue knows of an experiment without looking at its jobs one by one.

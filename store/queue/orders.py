@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from store.queue.sql import text
 from store.queue.submit import FRESH, narrow_wanted, release_jobs, settle_jobs
 
 # Names as one JSON text, because SQLite limits how many parameters a statement takes.
@@ -40,7 +41,7 @@ def cancel_runs(connection: Connection, experiment: str, runs: Iterable[str]) ->
     """Cancel runs of an experiment, and the jobs that no live run of any experiment wants then; return those jobs."""
     names = list(runs)
     words = {"name": experiment, "names": json.dumps(names)}
-    connection.execute(text(f"UPDATE runs SET cancelled = 1 WHERE experiment = :name AND run IN {LISTED}"), words)
+    connection.execute(text(f"UPDATE runs SET cancelled = TRUE WHERE experiment = :name AND run IN {LISTED}"), words)
     mine = f"SELECT DISTINCT job FROM run_jobs WHERE experiment = :name AND run IN {LISTED}"
     jobs = _read_names(connection, mine, words)
     narrow_wanted(connection, experiment, jobs)
@@ -131,8 +132,10 @@ def _revive_runs(connection: Connection, jobs: Iterable[str]) -> set[str]:
     revived: set[str] = set()
     for experiment, runs in _cancelled_runs(connection, jobs):
         words = {"name": experiment, "runs": runs}
-        connection.execute(text(f"UPDATE runs SET cancelled = 0 {mine}"), words)
-        wants = f"INSERT OR IGNORE INTO wanted (experiment, job) SELECT experiment, job FROM run_jobs {mine}"
+        connection.execute(text(f"UPDATE runs SET cancelled = FALSE {mine}"), words)
+        wants = (
+            f"INSERT INTO wanted (experiment, job) SELECT experiment, job FROM run_jobs {mine} ON CONFLICT DO NOTHING"
+        )
         connection.execute(text(wants), words)
         revived.update(_read_names(connection, f"SELECT job FROM run_jobs {mine}", words))
     return revived
@@ -145,7 +148,7 @@ def _cancelled_runs(connection: Connection, jobs: Iterable[str]) -> list[tuple[s
         text(
             "SELECT experiment, json_group_array(DISTINCT run) FROM (SELECT l.experiment, l.run"
             " FROM json_each(:names) named CROSS JOIN run_jobs l ON l.job = named.value"
-            " CROSS JOIN runs r ON r.experiment = l.experiment AND r.run = l.run WHERE r.cancelled)"
+            " CROSS JOIN runs r ON r.experiment = l.experiment AND r.run = l.run WHERE r.cancelled) AS found"
             " GROUP BY experiment"
         ),
         {"names": json.dumps(list(jobs))},
@@ -164,5 +167,5 @@ def set_priority(connection: Connection, experiment: str, priority: int) -> bool
 def _read_names(connection: Connection, query: str, words: Mapping[str, Any], column: str = "job") -> list[str]:
     """Return the column that `query` gives, in its order."""
     # As one text: a hundred thousand rows take the driver and SQLAlchemy ten times as long.
-    told = connection.execute(text(f"SELECT json_group_array({column}) FROM ({query})"), words)
+    told = connection.execute(text(f"SELECT json_group_array({column}) FROM ({query}) AS found"), words)
     return list(json.loads(told.scalar_one()))

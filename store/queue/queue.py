@@ -5,93 +5,27 @@ An order about a hundred thousand jobs is a change for each batch of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection
 
 from store.queue import claims, find, lists, orders, remove, status, submit
 from store.queue.batches import in_batches
-from store.queue.claims import WaitingRow
+from store.queue.claims import Ended, WaitingRow
+from store.queue.connection import OpenQueue
 from store.queue.find import FoundName
 from store.queue.lists import Need, ReadyCount
-from store.queue.rows import AttemptRow, Claim, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Verdict
+from store.queue.rows import AttemptRow, Claim, End, ExperimentRow, JobRow, Owners, RunningRow, RunRow, Start, Verdict
+from store.queue.sql import text
 from store.queue.status import Tally
-from store.queue.tables import SCHEMA_VERSION, checkpoint_log, open_reader, open_writer
 
 C = TypeVar("C")
 
 
-class Queue:
+class Queue(OpenQueue):
     """The queue of one home. A change is whole or not there, whatever is killed when; it may be made again."""
-
-    def __init__(self, path: Path | str, *, readonly: bool = False) -> None:
-        self.path = Path(path)
-        self.readonly = readonly
-        self._engine: Engine | None = None
-        if not readonly:
-            self._engine = open_writer(self.path)
-        elif self.path.exists():
-            self._engine = open_reader(self.path)
-
-    @classmethod
-    def open_readonly(cls, path: Path | str) -> Self:
-        """Open for reading: works beside a writer, takes no write lock, and is empty when there is no file yet."""
-        return cls(path, readonly=True)
-
-    def close(self) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def _change(self) -> Iterator[Connection]:
-        if self._engine is None or self.readonly:
-            raise RuntimeError("this queue was opened for reading")
-        with self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _read(self) -> Iterator[Connection | None]:
-        """Give a connection, or None where there is no queue yet (or its maker has not written the tables)."""
-        if self._engine is None:
-            yield None
-            return
-        # A plain BEGIN: a look must not take the write lock.
-        with self._engine.connect().execution_options(only_reads=True) as connection:
-            is_made = not self.readonly or connection.execute(text("PRAGMA user_version")).scalar_one() > 0
-            yield connection if is_made else None
-            # An open read would keep the -wal from being folded into the file.
-            connection.rollback()
-
-    def data_version(self) -> int:
-        """Return a number that changes when another process has changed the queue."""
-        with self._read() as connection:
-            # Compared within one connection only, which the writer's pool keeps for its thread.
-            return 0 if connection is None else int(connection.execute(text("PRAGMA data_version")).scalar_one())
-
-    def shrink_log(self) -> None:
-        """Move everything from the -wal file into the file itself."""
-        if self._engine is not None:
-            checkpoint_log(self._engine)
-
-    def check_integrity(self) -> list[str]:
-        """Return what is wrong with the file, as SQLite and our own rules see it; empty when all is well."""
-        with self._read() as connection:
-            if connection is None:
-                return []
-            version = int(connection.execute(text("PRAGMA user_version")).scalar_one())
-            if version > SCHEMA_VERSION:
-                return [f"it has schema {version}, of a newer xp: this one knows {SCHEMA_VERSION}"]
-            return status.list_faults(connection)
 
     # -- experiments in -----------------------------------------------------------------------------------------
 
@@ -187,9 +121,15 @@ class Queue:
 
     # -- the scheduler ------------------------------------------------------------------------------------------
 
-    def waiting(self) -> list[WaitingRow]:
+    def waiting(self, running: Mapping[str, int] | None = None) -> list[WaitingRow]:
+        """Return the experiments with ready jobs, and how many run for each; `running` spares the count of these."""
         with self._read() as connection:
-            return [] if connection is None else claims.list_waiting(connection)
+            return [] if connection is None else claims.list_waiting(connection, running)
+
+    def count_running(self, jobs: Iterable[str] | None = None) -> dict[str, int]:
+        """Return how many of the jobs that run, or of `jobs`, each experiment wants."""
+        with self._read() as connection:
+            return {} if connection is None else claims.count_running(connection, jobs)
 
     def ready_jobs(self, experiment: str, now: float, most: int = 8) -> list[Claim]:
         with self._read() as connection:
@@ -207,11 +147,20 @@ class Queue:
 
     def lease(self, job: str, attempt: int, slot: str, *, boot_id: str, expires: float, now: float) -> bool:
         """Take a queued job as attempt `attempt`; False when it is not queued or that attempt is not a new one."""
+        return bool(self.lease_all([Start(job, attempt, slot)], boot_id=boot_id, expires=expires, now=now))
+
+    def lease_all(self, starts: Iterable[Start], *, boot_id: str, expires: float, now: float) -> list[RunningRow]:
+        """Take queued jobs in one transaction; return those that were to be had, in their order."""
+        with self._change(only_claims=True) as connection:
+            return claims.take_leases(connection, starts, boot_id=boot_id, expires=expires, now=now)
+
+    def give_back(self, rows: Sequence[RunningRow]) -> None:
+        """Queue again what was leased and never started."""
         with self._change() as connection:
-            return claims.take_lease(connection, job, attempt, slot, boot_id=boot_id, expires=expires, now=now)
+            claims.give_back(connection, rows)
 
     def renew(self, held: Iterable[tuple[str, int]], boot_id: str, expires: float) -> None:
-        with self._change() as connection:
+        with self._change(only_claims=True) as connection:
             claims.renew_leases(connection, held, boot_id, expires)
 
     def adopt(self, job: str, attempt: int, slot: str, *, boot_id: str, expires: float, now: float) -> None:
@@ -220,18 +169,19 @@ class Queue:
         with self._change() as connection:
             change = "state = 'running', attempts = :attempt, started_at = :now"
             connection.execute(text(f"UPDATE jobs SET {change} WHERE job = :job"), words)
-            claims.put_running(connection, words)
+            claims.put_running(connection, [words])
             submit.settle_jobs(connection, [job])
 
     def finish(
         self, job: str, attempt: int, verdict: Verdict, now: float, started_at: float | None = None
     ) -> str | None:
-        """Write how an attempt ended; return the job's state now, or None when it had a verdict already.
+        """Write how an attempt ended; return the job's state now, or None when it had a verdict already."""
+        return self.finish_all([End(job, attempt, verdict, now, started_at)]).states.get(job)
 
-        `started_at` takes the place of when the lease was taken: a clock may have been set since.
-        """
+    def finish_all(self, ends: Iterable[End]) -> Ended:
+        """Write how attempts ended, in one transaction."""
         with self._change() as connection:
-            return claims.finish_attempt(connection, job, attempt, verdict, now, started_at)
+            return claims.finish_attempts(connection, ends)
 
     def restore_job(self, job: str, **columns: Any) -> None:
         """Set columns of a job's row as its folder tells them (rebuild only)."""
@@ -245,9 +195,22 @@ class Queue:
         with self._change() as connection:
             claims.put_attempt(connection, job, attempt, outcome)
 
+    def take_over(self, boot_id: str, expires: float) -> list[RunningRow]:
+        """Return the leases that are this host's to look after: all, or of a shared queue its own and the abandoned."""
+        if not self._kind.is_shared:
+            return self.running()
+        with self._change() as connection:
+            self._kind.take_over(connection, boot_id, expires)
+            return [row for row in claims.list_running(connection) if row.boot_id == boot_id]
+
     def running(self) -> list[RunningRow]:
         with self._read() as connection:
             return [] if connection is None else claims.list_running(connection)
+
+    def requests(self) -> dict[str, str]:
+        """Return of jobs that run what a person wants of them: cancel, pause."""
+        with self._read() as connection:
+            return {} if connection is None else claims.list_requests(connection)
 
     def has_work(self) -> bool:
         """Return whether anything runs or is queued (a back-off counts; blocked and paused jobs do not)."""

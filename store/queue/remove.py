@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
+from store.queue.sql import text
 from store.queue.submit import UNWANTED, settle_jobs
 
 LISTED = "(SELECT value FROM json_each(:names))"
@@ -38,7 +39,8 @@ def remove_experiment(connection: Connection, name: str) -> list[str]:
 def remove_jobs(connection: Connection, names: Iterable[str]) -> list[str]:
     """Take out those of these jobs that nobody wants and that do not run; return the ones that stay."""
     words = {"names": json.dumps(list(names))}
-    stay = f"SELECT job FROM jobs WHERE job IN {LISTED} AND (+state = 'running' OR job IN (SELECT job FROM wanted))"
+    is_needed = "(+state = 'running' OR job IN (SELECT job FROM wanted))"
+    stay = f"SELECT job FROM jobs WHERE job IN {LISTED} AND {is_needed} ORDER BY job"
     kept = list(connection.execute(text(stay), words).scalars())
     left = {"names": json.dumps(sorted(set(json.loads(words["names"])) - set(kept)))}
     for table in OF_JOB:

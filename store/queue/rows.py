@@ -27,6 +27,16 @@ class Claim:
     attempts: int = 0
     ooms: int = 0
     reason: str = ""
+    experiments: tuple[str, ...] = ()  # all that want it
+
+
+@dataclass(frozen=True)
+class Start:
+    """An attempt that is about to be leased: number `attempt` of a job, on a slot."""
+
+    job: str
+    attempt: int
+    slot: str
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,6 @@ class RunningRow:
     crashed: int
     lost: int
     ooms: int
-    experiments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,17 @@ class Verdict:
     exit: int | None = None
     wait: float = 0.0  # seconds before the next attempt
     spent: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class End:
+    """How an attempt ended. `started_at` takes the place of when it was leased: a clock may have been set since."""
+
+    job: str
+    attempt: int
+    verdict: Verdict
+    now: float  # unix seconds
+    started_at: float | None = None
 
 
 @dataclass(frozen=True)

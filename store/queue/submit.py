@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, text
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection
 
+from store.queue.sql import insert, text
 from store.queue.tables import experiments, job_needs, jobs, run_jobs, runs
 
 UNWANTED = "no run asks for it any more"
@@ -19,9 +19,9 @@ UNMET = (
     " WHERE n.job = jobs.job AND coalesce(d.state, '') != 'done')"
 )
 LIST_READY = (
-    "INSERT OR IGNORE INTO ready (experiment, rank, job) SELECT w.experiment, -j.chain, j.job"
+    "INSERT INTO ready (experiment, rank, job) SELECT w.experiment, -j.chain, j.job"
     " FROM jobs j JOIN wanted w ON w.job = j.job"
-    " WHERE +j.state = 'queued' AND j.job IN (SELECT value FROM json_each(:names))"
+    " WHERE +j.state = 'queued' AND j.job IN (SELECT value FROM json_each(:names)) ON CONFLICT DO NOTHING"
 )
 FRESH = {"reason": "", "request": "", "crashed": 0, "lost": 0, "ooms": 0, "not_before": 0.0}
 
@@ -48,7 +48,8 @@ def _put_experiment(connection: Connection, record: Mapping[str, Any]) -> None:
         "submitted_at": float(record["submitted_at"]),
         "priority": int(record.get("priority") or 0),
     }
-    connection.execute(insert(experiments).values(row).on_conflict_do_update(index_elements=["experiment"], set_=row))
+    put = insert(connection, experiments).values(row)
+    connection.execute(put.on_conflict_do_update(index_elements=["experiment"], set_=row))
 
 
 def _put_runs(connection: Connection, name: str, entries: Iterable[Mapping[str, Any]]) -> None:
@@ -64,7 +65,7 @@ def _put_runs(connection: Connection, name: str, entries: Iterable[Mapping[str, 
         connection.execute(table.delete().where(table.c.experiment == name))
         if rows:
             # A run that needs one job in two roles keeps the first.
-            connection.execute(insert(table).on_conflict_do_nothing(), rows)
+            connection.execute(insert(connection, table).on_conflict_do_nothing(), rows)
 
 
 def _put_jobs(connection: Connection, entries: Iterable[Mapping[str, Any]]) -> None:
@@ -84,11 +85,11 @@ def _put_jobs(connection: Connection, entries: Iterable[Mapping[str, Any]]) -> N
     needs = [{"job": entry["job"], "needs": need} for entry in entries for need in entry.get("needs", ())]
     if rows:
         # A job that is there keeps its state and its attempts.
-        put = insert(jobs)
+        put = insert(connection, jobs)
         newer = {"details": put.excluded.details, "cost": put.excluded.cost, "chain": put.excluded.chain}
         connection.execute(put.on_conflict_do_update(index_elements=["job"], set_=newer), rows)
     if needs:
-        connection.execute(insert(job_needs).on_conflict_do_nothing(), needs)
+        connection.execute(insert(connection, job_needs).on_conflict_do_nothing(), needs)
 
 
 def _refresh_states(connection: Connection, touched: list[str], done: frozenset[str]) -> None:
@@ -124,9 +125,9 @@ def remake_wanted(connection: Connection, name: str) -> list[str]:
     connection.execute(text("DELETE FROM wanted WHERE experiment = :name"), key)
     connection.execute(
         text(
-            "INSERT OR IGNORE INTO wanted (experiment, job) SELECT l.experiment, l.job FROM run_jobs l"
+            "INSERT INTO wanted (experiment, job) SELECT l.experiment, l.job FROM run_jobs l"
             " JOIN runs r ON r.experiment = l.experiment AND r.run = l.run"
-            " WHERE l.experiment = :name AND NOT r.cancelled"
+            " WHERE l.experiment = :name AND NOT r.cancelled ON CONFLICT DO NOTHING"
         ),
         key,
     )
@@ -169,14 +170,14 @@ def _hold_jobs(connection: Connection, name: str, held: Iterable[str]) -> None:
     )
 
 
-def settle_jobs(connection: Connection, names: Iterable[str], *, and_dependants: bool = True) -> None:
-    """Make blocked/queued and the ready list right again for these jobs, and for those that need them.
+def settle_jobs(connection: Connection, names: Iterable[str], *, and_dependants: bool = True) -> set[str]:
+    """Make blocked/queued and the ready list right again for these jobs, and for those that need them; return them all.
 
     The latter are left out where no job was made done or undone.
     """
     found = _with_dependants(connection, list(names)) if and_dependants else set(names)
     if not found:
-        return
+        return found
     touched = json.dumps(sorted(found))
     # +state: these jobs are few, and the index on state would give every blocked one.
     for statement in (
@@ -186,6 +187,7 @@ def settle_jobs(connection: Connection, names: Iterable[str], *, and_dependants:
         LIST_READY,
     ):
         connection.execute(text(statement), {"names": touched})
+    return found
 
 
 def release_jobs(connection: Connection, names: list[str], columns: Mapping[str, Any]) -> None:

@@ -36,12 +36,16 @@ from sqlalchemy.pool import NullPool, SingletonThreadPool
 SCHEMA_VERSION = 2
 QueueFault = DatabaseError  # a damaged or foreign file, a full disk, a lock that is not to be had
 # What SQLite says of a file that is damaged, no database, or without a table that it should have (SQLITE_ERROR).
+# ... and PostgreSQL where the schema, a table or a column is not there.
+LOST = ("3F000", "42P01", "42703")
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 # Writers that met were seen to wait for 4 s; a lock held for longer than this is a fault.
 BUSY_SECONDS = 30.0
 CACHE_KIBIBYTES = 65536  # at most: pages come into it as they are read
 MAPPED_BYTES = 1 << 30  # at most: what is mapped takes no memory of its own
 META = MetaData()
+# Compared byte by byte everywhere, as SQLite and Python do.
+NAME = String().with_variant(String(collation="C"), "postgresql")
 
 
 class NewerQueue(RuntimeError):
@@ -50,6 +54,8 @@ class NewerQueue(RuntimeError):
 
 def is_damage(fault: DatabaseError) -> bool:
     """Whether making the queue anew would help: the disk, room and locks are not at fault."""
+    if getattr(fault.orig, "sqlstate", None) in LOST:
+        return True
     # An extended code holds its kind in the lowest byte.
     return (getattr(fault.orig, "sqlite_errorcode", 0) & 0xFF) in DAMAGE
 
@@ -57,42 +63,42 @@ def is_damage(fault: DatabaseError) -> bool:
 experiments = Table(
     "experiments",
     META,
-    Column("experiment", String, primary_key=True),
-    Column("title", String, nullable=False),
+    Column("experiment", NAME, primary_key=True),
+    Column("title", NAME, nullable=False),
     Column("submitted_at", Float, nullable=False),
     Column("priority", Integer, nullable=False),
 )
 runs = Table(
     "runs",
     META,
-    Column("experiment", String, primary_key=True),
-    Column("run", String, primary_key=True),
+    Column("experiment", NAME, primary_key=True),
+    Column("run", NAME, primary_key=True),
     Column("position", Integer, nullable=False),
-    Column("arm", String, nullable=False),
-    Column("cell", String, nullable=False),
+    Column("arm", NAME, nullable=False),
+    Column("cell", NAME, nullable=False),
     Column("seed", Integer, nullable=False),
     Column("cancelled", Boolean, nullable=False),
 )
 run_jobs = Table(
     "run_jobs",
     META,
-    Column("experiment", String, primary_key=True),
-    Column("run", String, primary_key=True),
-    Column("job", String, primary_key=True),
-    Column("role", String, nullable=False),
+    Column("experiment", NAME, primary_key=True),
+    Column("run", NAME, primary_key=True),
+    Column("job", NAME, primary_key=True),
+    Column("role", NAME, nullable=False),
 )
 Index("run_jobs_by_job", run_jobs.c.job)
 jobs = Table(
     "jobs",
     META,
-    Column("job", String, primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("details", String, nullable=False),
+    Column("job", NAME, primary_key=True),
+    Column("kind", NAME, nullable=False),
+    Column("details", NAME, nullable=False),
     Column("cost", Float, nullable=False),  # estimated seconds
     Column("chain", Float, nullable=False),  # ... and those of the longest chain of jobs that wait for it
-    Column("state", String, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("request", String, nullable=False),  # what a person wants of a running job: "", cancel, pause
+    Column("state", NAME, nullable=False),
+    Column("reason", NAME, nullable=False),
+    Column("request", NAME, nullable=False),  # what a person wants of a running job: "", cancel, pause
     Column("attempts", Integer, nullable=False),  # number of the newest attempt
     Column("crashed", Integer, nullable=False),  # spent of each budget
     Column("lost", Integer, nullable=False),
@@ -103,28 +109,28 @@ jobs = Table(
 )
 Index("jobs_by_state", jobs.c.state)
 # Partial: few jobs have a back-off, and the next to end is asked for with every turn of the loop.
-Index("jobs_waiting", jobs.c.not_before, sqlite_where=jobs.c.not_before > 0)
+Index("jobs_waiting", jobs.c.not_before, sqlite_where=jobs.c.not_before > 0, postgresql_where=jobs.c.not_before > 0)
 job_needs = Table(
     "job_needs",
     META,
-    Column("job", String, primary_key=True),
-    Column("needs", String, primary_key=True),
+    Column("job", NAME, primary_key=True),
+    Column("needs", NAME, primary_key=True),
 )
 # Who needs a job is asked whenever one ends.
 Index("job_needs_back", job_needs.c.needs)
 wanted = Table(  # which experiments still want which job: their runs, less the cancelled ones
     "wanted",
     META,
-    Column("experiment", String, primary_key=True),
-    Column("job", String, primary_key=True),
+    Column("experiment", NAME, primary_key=True),
+    Column("job", NAME, primary_key=True),
 )
 Index("wanted_by_job", wanted.c.job)
 ready = Table(  # the queued jobs of each experiment, longest chain first: what makes a claim an index look-up
     "ready",
     META,
-    Column("experiment", String, primary_key=True),
+    Column("experiment", NAME, primary_key=True),
     Column("rank", Float, primary_key=True),  # minus the chain
-    Column("job", String, primary_key=True),
+    Column("job", NAME, primary_key=True),
     # Without rowids the table is its own index: the first ready job is its first entry.
     sqlite_with_rowid=False,
 )
@@ -132,22 +138,22 @@ Index("ready_by_job", ready.c.job)
 attempts = Table(
     "attempts",
     META,
-    Column("job", String, primary_key=True),
+    Column("job", NAME, primary_key=True),
     Column("attempt", Integer, primary_key=True),
-    Column("slot", String, nullable=False),
+    Column("slot", NAME, nullable=False),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
-    Column("outcome", String),
+    Column("outcome", NAME),
     Column("exit", Integer),
-    Column("reason", String, nullable=False),
+    Column("reason", NAME, nullable=False),
 )
 leases = Table(
     "leases",
     META,
-    Column("job", String, primary_key=True),
+    Column("job", NAME, primary_key=True),
     Column("attempt", Integer, nullable=False),
-    Column("slot", String, nullable=False),
-    Column("boot_id", String, nullable=False),
+    Column("slot", NAME, nullable=False),
+    Column("boot_id", NAME, nullable=False),
     Column("expires", Float, nullable=False),  # monotonic seconds of that boot
 )
 
@@ -207,6 +213,20 @@ def checkpoint_log(engine: Engine) -> None:
     connection = engine.raw_connection()
     try:
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+
+
+def read_version(engine: Engine) -> int:
+    """Return a number that changes when another connection has changed the file; asked with every turn, past the pool's
+    transactions."""
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA data_version")
+        (version,) = cursor.fetchone() or (0,)
+        cursor.close()
+        return int(version)
     finally:
         connection.close()
 

@@ -2,5 +2,6 @@
 
 slurm_site  a Slurm of two nodes and four pretend GPUs, all under one folder
 calls       how often Slurm is called
+postgres_site  a PostgreSQL server under one folder
 working     schedulers as processes, and what they left behind
 """

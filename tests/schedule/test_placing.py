@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TypeVar
 
 import pytest
 
 from engine.launch import Want
+from engine.schedule import slot_book
 from engine.schedule.placing import (
+    NO_DOUBTS,
     NOTHING,
     Demand,
     Doubts,
+    Fits,
     Held,
-    choose_next,
-    choose_slot,
+    fits_always,
     is_news,
     node_of,
     read_demand,
@@ -21,8 +24,23 @@ from engine.schedule.placing import (
     shuts_out,
     tell_wait,
 )
+from engine.schedule.slot_book import SlotBook
 
 CPU = Demand()
+C = TypeVar("C")
+
+
+def choose_slot(
+    demand: Demand, slots: list[str], held: list[Held], doubts: Doubts = NO_DOUBTS, fits: Fits = fits_always
+) -> str | None:
+    return SlotBook(slots, held).choose(demand, doubts, fits)
+
+
+def choose_next(
+    turns: list[list[tuple[C, Demand]]], slots: list[str], held: list[Held], doubts: Doubts = NO_DOUBTS
+) -> tuple[C, str] | None:
+    found = slot_book.choose_next(turns, SlotBook(slots, held), doubts)
+    return None if found is None else (found[0], found[1].slot)
 
 
 def gpu_job(gpus: float, kind: str = "train") -> Demand:

@@ -3,6 +3,8 @@
 lock      one scheduler per home; whether one lives; starting one that outlives its starter
 attempts  what an attempt's folder tells: heartbeat, newest checkpoint, last words
 loop      class Scheduler: one turn of the loop
+ready    which jobs are ready, as far as it is known
+endings  what follows from how an attempt ended
 tracks   what is known of one attempt that runs; how long it waits for what
 gpu_watch  which GPUs get no more jobs, by how attempts end on them
 publish   collecting into the results beside the loop

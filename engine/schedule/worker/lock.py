@@ -10,16 +10,19 @@ import os
 import subprocess
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from engine.errors import HomeError
 from engine.home.files import read_object, write_json
 from engine.home.paths import Home
+from engine.launch.environment import WITHHELD
 from engine.launch.fork_link import module_words, server_env
 from engine.launch.places import read_executor
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, see_process
+from store.queue import is_on_server
 
 # Seconds. `scheduler_alive` holds the lock, shared, for a moment: who takes it to keep it tries for longer than that.
 TAKE_SECONDS = 0.5
@@ -36,13 +39,19 @@ class Outliving(subprocess.Popen[bytes]):
 _started: dict[Outliving, Home] = {}
 
 
+def lock_file(home: Home) -> Path:
+    """Return the lock: the home's, or where hosts share the queue this one's. Pilots obey one scheduler everywhere."""
+    is_one_of_several = is_on_server() and read_executor(home) == "local"
+    return home.host_lock(host_name()) if is_one_of_several else home.scheduler_lock
+
+
 def take_lock(home: Home) -> FileLock | None:
     """Return the home's scheduler lock, held, or None when another process is the scheduler.
 
     Raises HomeError when the home cannot be written.
     """
     # thread_local: the process holds the lock, whichever of its threads asks.
-    lock = FileLock(home.scheduler_lock, thread_local=False)
+    lock = FileLock(lock_file(home), thread_local=False)
     try:
         lock.acquire(timeout=TAKE_SECONDS, poll_interval=0.02)
     except Timeout:
@@ -62,7 +71,7 @@ def scheduler_alive(home: Home) -> bool:
     is_starting(home)  # no zombies
     try:
         # For reading: to ask must work where nothing can be written, and make no file.
-        handle = os.open(home.scheduler_lock, os.O_RDONLY)
+        handle = os.open(lock_file(home), os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
@@ -101,11 +110,16 @@ def start_detached(home: Home, *, preload: str = "engine.run", collects: bool = 
             stdout=log,
             stderr=log,
             # --home alone does not say where our cache is.
-            env={**server_env(), "XP_CACHE": str(home.cache)},
+            env={**server_env(), **queue_address(), "XP_CACHE": str(home.cache)},
             # A session of its own: neither Ctrl-C nor the end of our terminal reaches it.
             start_new_session=True,
         )
     _started[process] = home
+
+
+def queue_address() -> dict[str, str]:
+    """Return what a scheduler, and no job, is told of the queue's server."""
+    return {name: os.environ[name] for name in WITHHELD if name in os.environ}
 
 
 def sign_in(home: Home) -> None:

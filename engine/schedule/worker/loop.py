@@ -7,36 +7,33 @@ do not hold: a scheduler that was killed at any line is followed by one that fin
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
 from itertools import islice
 
-from engine.home.control_files import OutcomeFile, read_handle, write_outcome
 from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status, Want
-from engine.launch.process import boot_id, seconds_since_start
+from engine.launch.process import boot_id
 from engine.launch.shortages import home_trouble
-from engine.schedule.placing import Demand, Held, choose_next, is_cpu, is_news, read_demand, tell_wait
-from engine.schedule.policy import Ending, Spent, StallDetector, Waiting, decide, rank_experiments
-from engine.schedule.worker.attempts import (
-    STANDSTILL,
-    find_gpu_fault,
-    find_lack,
-    last_words,
-    made_progress,
-    newest_number,
-    read_progress,
-)
+from engine.schedule.placing import Demand, Held, is_news, read_demand, tell_wait
+from engine.schedule.policy import StallDetector, rank_experiments
+from engine.schedule.slot_book import SlotBook, choose_next
+from engine.schedule.worker.attempts import STANDSTILL, newest_number, read_progress
+from engine.schedule.worker.endings import Endings
 from engine.schedule.worker.gpu_watch import GpuWatch
 from engine.schedule.worker.publish import Publisher
+from engine.schedule.worker.ready import Entry, ReadyJobs
 from engine.schedule.worker.tracks import Patience, Track
-from store.queue import Claim, Queue, RunningRow, Verdict
+from store.queue import Claim, End, Queue, QueueFault, RunningRow, Start, Verdict
 
 log = logging.getLogger("xp.scheduler")
 
 
-CLOCK_WAS_SET = 5.0  # seconds by which the two times of a start differ then
+BATCH = 64  # jobs that are leased in one transaction, at most
+MANY = 1000  # attempts whose heartbeats are read with one look; of more, a part with each
+ROUND = 20  # looks in which all are read at last: well within a lease
 
 
 class Scheduler:
@@ -50,15 +47,24 @@ class Scheduler:
         publisher: Publisher,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.home, self.queue, self.launcher, self.publisher = home, queue, launcher, publisher
-        self.patience, self.clock = patience or Patience(), clock
+        self.patience, self.clock, self.pause = patience or Patience(), clock, pause
         self.slots = launcher.capacity()
         self.gpus = GpuWatch(home, self.slots)
+        self.endings = Endings(home, queue, self.gpus)
         self.tracks: dict[str, Track] = {}
+        self.handles: dict[Handle, Track] = {}  # the same
+        self.unlooked: list[Track] = []  # those whose turn to be looked at comes in this round
+        # What follows from the tracks and the queue, so that nobody counts thousands anew for each decision.
+        self.book = SlotBook(self.slots)
+        self.ready = ReadyJobs(queue, time.time, self.tell_waits)
+        self.doubts = self.gpus.doubts  # by which the ready jobs were told why they wait
+        self.wake_at: float | None = None  # unix seconds: when the next back-off ends
         # No version of SQLite's is negative: the first turn reads the orders.
         self.version = -1
-        self.looked = 0.0  # monotonic: when heartbeats were last read
+        self.looked = self.adopted = 0.0  # monotonic: when heartbeats were last read, and leases looked for
         self.may_start = True  # something has changed since the last look for ready jobs
         self.is_sure = False  # whether what we know and what the queue says are known to agree
         self.trouble = ""  # what was said last, so that it is said once
@@ -69,6 +75,8 @@ class Scheduler:
         """Raises OSError or a fault of the queue when the disk does; `back_off` then prepares for the next turn."""
         if not self.is_sure:
             self.recover()
+        elif self.queue.is_shared and self.clock() - self.adopted >= self.patience.lease:
+            self.adopt()
         self.read_orders()
         self.watch_attempts()
         self.may_start |= self.gpus.has_news() | self.see_slots()
@@ -93,55 +101,72 @@ class Scheduler:
 
     def rest(self, also: list[int]) -> None:
         """Sleep until an attempt ends, a signal comes or it is time to look for orders."""
-        seconds = self.patience.look
-        wake = self.queue.next_wake(time.time())
+        seconds, now = self.patience.look, time.time()
+        wake = self.queue.next_wake(now)
+        self.wake_at = now + wake if wake is not None else None
         if wake:  # one that has ended and found no slot waits for the end of a job
             seconds = min(seconds, wake)
         self.launcher.wait(seconds, also)
+        if len(self.tracks) > MANY:
+            self.pause(self.patience.gather)
 
     def is_idle(self) -> bool:
         return not self.tracks and not self.queue.has_work()
 
     def wakes_now(self) -> bool:
-        """Return whether the back-off of a queued job has ended."""
-        return self.queue.next_wake(time.time()) == 0.0
+        """Return whether the back-off of a queued job has ended, as was found when we went to rest."""
+        if self.wake_at is None or time.time() < self.wake_at:
+            return False
+        self.wake_at = None
+        self.ready.forget()
+        return True
 
     # -- after a start ------------------------------------------------------------------------------------------
 
     def recover(self) -> None:
         """Make queue and folders agree: results count whatever the queue says, attempts are found or given up."""
-        running = self.queue.running()
         states = self.queue.job_states()
+        self.book = SlotBook(self.slots, [track.held for track in self.tracks.values()])
+        self.ready.forget()
         # A kill between a result's link and its row in the queue leaves a job that is done and looks open.
         open_jobs = [job for job, state in states.items() if state not in ("done", "running")]
         self.queue.mark_done(job for job in open_jobs if self.home.job(job).result.exists())
-        for row in running:
+        self.adopt()
+        self.is_sure = self.may_start = True
+        self.version = -1
+        self.publisher.note()
+
+    def adopt(self) -> None:
+        """Follow the attempts that are ours to look after: of a queue that hosts share, our own and the abandoned."""
+        self.adopted = self.clock()
+        for row in self.queue.take_over(boot_id(), self.clock() + self.patience.lease):
             if row.job in self.tracks:
                 continue
             folder = self.home.job(row.job).attempt(row.attempt)
             handle = self.launcher.find(row.job, row.attempt, str(folder.root))
             # An attempt without a process is followed too, so that it ends by the same rules as any other.
-            track = self.follow(row, handle or Handle(row.job, row.attempt, str(folder.root)))
+            demand = read_demand(row.kind, row.details)
+            track = self.follow(row, handle or Handle(row.job, row.attempt, str(folder.root)), demand)
+            self.book.take(track.held)
             if handle is None:
                 self.end(track, Status(State.GONE, None, has_started=False))
             else:
                 log.info("%s attempt %d: found again", row.job, row.attempt)
-        self.is_sure = self.may_start = True
-        self.version = -1
-        self.publisher.note()
 
-    def follow(self, row: RunningRow, handle: Handle) -> Track:
-        now = self.clock()
+    def follow(self, row: RunningRow, handle: Handle, demand: Demand) -> Track:
+        now, folder = self.clock(), self.home.job(row.job)
         # Monotonic clocks start anew with each boot: a time of another boot means nothing here.
         is_same_boot = row.boot_id == boot_id()
         track = Track(
             row,
             handle,
-            read_demand(row.kind, row.details),
+            demand,
+            folder,
+            folder.attempt(row.attempt),
             StallDetector(now, self.patience.stuck),
             row.expires if is_same_boot else now + self.patience.lease,
         )
-        self.tracks[row.job] = track
+        self.tracks[row.job] = self.handles[handle] = track
         return track
 
     # -- orders -------------------------------------------------------------------------------------------------
@@ -154,11 +179,11 @@ class Scheduler:
         self.version = version
         self.may_start = True
         self.publisher.note()
-        requests = {row.job: row.request for row in self.queue.running()}
-        for track in self.tracks.values():
-            request = requests.get(track.row.job, "")
+        self.ready.forget()
+        for job, request in self.queue.requests().items():
+            track = self.tracks.get(job)
             # Another order may come while the first is carried out: cancel after pause.
-            if request and track.stopping != request:
+            if track is not None and track.stopping != request:
                 self.stop(track, request)
 
     def stop(self, track: Track, why: str) -> None:
@@ -179,22 +204,31 @@ class Scheduler:
     # -- what runs ----------------------------------------------------------------------------------------------
 
     def watch_attempts(self) -> None:
-        statuses = self.launcher.poll([track.handle for track in self.tracks.values()])
-        # A copy, because `end` removes from it.
-        for track in list(self.tracks.values()):
-            track.status = statuses[track.handle]
-            if track.status.state == State.GONE:
-                self.end(track, track.status)
+        gone: list[tuple[Track, Status]] = []
+        for handle, status in self.launcher.poll_changed(self.handles.keys()).items():
+            track = self.handles[handle]
+            track.status = status
+            if status.state == State.GONE:
+                gone.append((track, status))
+        if gone:
+            self.end_all(gone)
         if self.tracks and self.clock() - self.looked >= self.patience.beat:
             self.looked = self.clock()
             self.check_stalls()
 
+    def next_looks(self) -> list[Track]:
+        """Return whom to look at now: all that run, or of thousands a part, so that a look never takes long."""
+        if not self.unlooked:
+            self.unlooked = list(self.tracks.values())
+        share = max(MANY, math.ceil(len(self.tracks) / ROUND))
+        now, self.unlooked = self.unlooked[:share], self.unlooked[share:]
+        return [track for track in now if self.tracks.get(track.row.job) is track]
+
     def check_stalls(self) -> None:
         """Once a second: renew the leases of what is seen, stop what makes no progress, give up what cannot be seen."""
         now, seen = self.clock(), []
-        for track in list(self.tracks.values()):
-            folder = self.home.job(track.row.job).attempt(track.row.attempt)
-            has_beaten = track.stall.beat(now, read_progress(folder))
+        for track in self.next_looks():
+            has_beaten = track.stall.beat(now, read_progress(track.folder))
             # It has very likely logged something too.
             if has_beaten:
                 self.publisher.note()
@@ -226,72 +260,27 @@ class Scheduler:
             self.end(track, Status(State.GONE))
 
     def end(self, track: Track, status: Status) -> None:
-        """Write down how an attempt ended: first in its folder, then in the queue."""
-        row, verdict, ended_at = track.row, self.judge(track, status), time.time()
-        began_at = self.find_start(row, ended_at)
-        # In this order, since a queue that is made anew reads the folder: a kill in between forgets no budget.
-        self.write_outcome(row, verdict, began_at, ended_at)
-        state = self.queue.finish(row.job, row.attempt, verdict, ended_at, began_at)
-        log.info("%s attempt %d: %s -> %s %s", row.job, row.attempt, verdict.outcome, state, verdict.reason)
-        self.launcher.forget(track.handle)
-        del self.tracks[row.job]
+        self.end_all([(track, status)])
+
+    def end_all(self, gone: list[tuple[Track, Status]]) -> None:
+        """Write down how attempts ended: first in their folders, then in the queue, all in one transaction."""
+        ends: list[End] = []
+        for track, status in gone:
+            end = self.endings.judge(track, status)
+            # In this order, since a queue that is made anew reads the folder: a kill in between forgets no budget.
+            # While the disk is full every turn comes by here.
+            self.endings.write_outcome(track, end, is_told=bool(self.trouble))
+            ends.append(end)
+        ended = self.queue.finish_all(ends)
+        for (track, _), end in zip(gone, ends, strict=True):
+            state, verdict = ended.states.get(end.job), end.verdict
+            log.info("%s attempt %d: %s -> %s %s", end.job, end.attempt, verdict.outcome, state, verdict.reason)
+            self.launcher.forget(track.handle)
+            self.book.give(track.held)
+            del self.tracks[end.job], self.handles[track.handle]
+        self.ready.end(ended)
         self.may_start = True
         self.publisher.note()
-
-    def judge(self, track: Track, status: Status) -> Verdict:
-        row = track.row
-        folder = self.home.job(row.job)
-        attempt = folder.attempt(row.attempt)
-        # Whichever attempt's result it is: the job is done.
-        is_done = folder.result.exists()
-        ending = Ending(
-            exit=status.exit,
-            is_committed=is_done,
-            is_stuck=track.stopping == "stuck",
-            has_started=status.has_started,
-            made_progress=made_progress(folder, row.attempt),
-            last_words=last_words(attempt),
-            is_oom=status.is_oom,
-            lack=find_lack(self.home, attempt, status.exit),
-            broken=self.gpus.judge(row, None if is_done else find_gpu_fault(attempt, status.exit), is_done),
-        )
-        verdict = decide(ending, Spent(row.crashed, row.lost, row.ooms))
-        if track.stopping not in ("cancel", "pause") or verdict.state == "done":
-            return verdict
-        # We asked for this end, so however it came it spends nothing. Whoever asked may have thought better of it.
-        request = next((job.request for job in self.queue.job_rows([row.job])), "")
-        if request == "cancel":
-            return Verdict("cancelled", "cancelled", "cancelled", verdict.exit)
-        return replace(verdict, state="queued", reason="paused" if request else "", wait=0.0, spent={})
-
-    def find_start(self, row: RunningRow, ended_at: float) -> float:
-        """Return when an attempt began; where the clock was set meanwhile, by the wall clock of its end.
-
-        What jobs took decides what is said to be left. A process's age is told in hundredths of a second, and it
-        begins a little after it is asked for: by that alone one attempt would seem to begin before another's end.
-        """
-        seconds = seconds_since_start(read_handle(self.home.job(row.job).attempt(row.attempt)))
-        is_as_asked = seconds is None or abs(ended_at - seconds - row.started_at) < CLOCK_WAS_SET
-        return row.started_at if seconds is None or is_as_asked else ended_at - seconds
-
-    def write_outcome(self, row: RunningRow, verdict: Verdict, began_at: float, ended_at: float) -> None:
-        folder = self.home.job(row.job).attempt(row.attempt)
-        told = OutcomeFile(
-            outcome=verdict.outcome,
-            exit=verdict.exit,
-            state=verdict.state,
-            spent=dict(verdict.spent),
-            started_at=began_at,
-            ended_at=ended_at,
-            reason=verdict.reason,
-            slot=row.slot,
-        )
-        try:
-            write_outcome(folder, told)
-        except OSError as error:
-            # The queue learns of it all the same; only a queue made anew would have to judge this attempt again.
-            if not self.trouble:  # while the disk is full every turn comes by here
-                log.warning("%s attempt %d: outcome not written: %s", row.job, row.attempt, error)
 
     # -- what may start -----------------------------------------------------------------------------------------
 
@@ -300,7 +289,10 @@ class Scheduler:
         if trouble := home_trouble(self.home):
             raise OSError(f"{trouble}: nothing is started in {self.home.root} until there is room")
         self.may_start = False
-        while self.start_one():
+        if self.doubts is not self.gpus.doubts:
+            self.doubts = self.gpus.doubts
+            self.ready.forget()
+        while self.start_some():
             pass
         self.launcher.want(self.list_wants())
 
@@ -311,6 +303,8 @@ class Scheduler:
         before, self.slots = self.slots, self.launcher.capacity()
         self.gpus.slots = self.slots
         if self.slots != before:
+            self.book = SlotBook(self.slots, [track.held for track in self.tracks.values()])
+            self.ready.forget()
             log.info("slots: %s", ", ".join(self.slots) or "none")
         return True
 
@@ -323,48 +317,82 @@ class Scheduler:
         ready = (claim for row in waiting for claim in self.queue.ready_jobs(row.experiment, time.time(), most))
         return [read_demand(claim.kind, claim.details).want for claim in islice(ready, most)]
 
-    def start_one(self) -> bool:
-        held = [Held(track.row.slot, track.demand) for track in self.tracks.values()]
-        # All CPU slots taken, so nothing can fit: spares the query.
-        if len(held) >= len(self.slots) and all(is_cpu(slot) for slot in self.slots):
+    def start_some(self) -> bool:
+        """Start jobs that fit, a batch at most; return whether there may be more."""
+        chosen = self.choose_some()
+        if not chosen:
             return False
-        turns = map(self.ready_jobs, rank_experiments(self.queue.waiting()))
-        found = choose_next(turns, self.slots, held, self.gpus.doubts, self.launcher.fits)
-        if found is not None:
-            self.launcher.check()
-            self.launch(*found)
-        return found is not None
+        self.launcher.check()
+        return self.launch(chosen)
 
-    def ready_jobs(self, waiting: Waiting) -> list[tuple[Claim, Demand]]:
-        claims = self.queue.ready_jobs(waiting.experiment, time.time())
-        ready = [(claim, read_demand(claim.kind, claim.details)) for claim in claims]
-        # Of a long queue only those that are next are told.
+    def choose_some(self) -> list[tuple[Claim, Held]]:
+        chosen: list[tuple[Claim, Held]] = []
+        # With no room at all nothing can fit: spares the look.
+        while len(chosen) < BATCH and self.book.room:
+            found = choose_next(self.ready.turns(), self.book, self.gpus.doubts, self.launcher.fits)
+            if found is None:
+                break
+            claim, held = found
+            self.book.take(held)
+            self.ready.take(claim)
+            chosen.append((claim, held))
+        return chosen
+
+    def tell_waits(self, ready: list[Entry]) -> None:
+        """Say of jobs that are next why they wait, where that is not for their turn alone."""
         waits = [(claim, tell_wait(demand, self.slots, self.gpus.doubts)) for claim, demand in ready]
-        news = {claim.job: why for claim, why in waits if is_news(claim.reason, why)}
-        if news:
+        if news := {claim.job: why for claim, why in waits if is_news(claim.reason, why)}:
             self.queue.tell_reasons(news)
-        return ready
 
-    def launch(self, claim: Claim, slot: str) -> None:
-        folder = self.home.job(claim.job)
-        if folder.result.exists():
-            self.queue.mark_done([claim.job])
-            return
-        # A queue made anew may know fewer attempts than there are folders, and a number is never used twice.
-        number = max(claim.attempts, newest_number(folder)) + 1
+    def launch(self, chosen: list[tuple[Claim, Held]]) -> bool:
+        """Start jobs on slots that the book keeps for them; return whether any was to be had."""
+        asked = {claim.job: (claim, held) for claim, held in chosen}
+        # The leases before the processes: a kill in between leaves rows that `recover` finds and gives up.
+        leased = self.lease(chosen)
+        for job in asked.keys() - {row.job for row in leased}:
+            self.book.give(asked[job][1])
+        for at, row in enumerate(leased):
+            claim, held = asked[row.job]
+            try:
+                self.start(row, claim, held)
+            except BaseException:
+                # Of the one that failed nobody knows how far it came: `recover` finds out.
+                with suppress(QueueFault):
+                    self.queue.give_back(leased[at + 1 :])
+                raise
+        return bool(leased)
+
+    def lease(self, chosen: list[tuple[Claim, Held]]) -> list[RunningRow]:
+        """Lease jobs in one transaction; return those that were to be had and have no result yet."""
+        done, starts = list[str](), list[Start]()
+        for claim, held in chosen:
+            folder = self.home.job(claim.job)
+            if folder.result.exists():
+                done.append(claim.job)
+            else:
+                # A queue made anew may know fewer attempts than there are folders: a number is never used twice.
+                starts.append(Start(claim.job, max(claim.attempts, newest_number(folder)) + 1, held.slot))
+        if done:
+            self.queue.mark_done(done)
         # Leases count on the monotonic clock, because the wall clock jumps; `now` is for people to read.
-        now, expires = time.time(), self.clock() + self.patience.lease
-        # The lease before the process: a kill in between leaves a row that `recover` finds and gives up.
-        if not self.queue.lease(claim.job, number, slot, boot_id=boot_id(), expires=expires, now=now):
-            return
-        row = next(row for row in self.queue.running() if row.job == claim.job)
-        if not folder.spec.exists():
+        expires = self.clock() + self.patience.lease
+        leased = self.queue.lease_all(starts, boot_id=boot_id(), expires=expires, now=time.time())
+        self.ready.settle()
+        if len(leased) < len(chosen):
+            self.ready.forget()
+            self.may_start = True
+        return leased
+
+    def start(self, row: RunningRow, claim: Claim, held: Held) -> None:
+        if not self.home.job(row.job).spec.exists():
             self.refuse(row, "its folder is gone: submit the experiment again")
+            self.book.give(held)
             return
-        order = Order(self.home, claim.job, number, slot, claim.ooms)
-        self.follow(row, self.launcher.submit(order))
-        log.info("%s attempt %d: started on %s", claim.job, number, slot)
+        order = Order(self.home, row.job, row.attempt, row.slot, claim.ooms)
+        self.follow(row, self.launcher.submit(order), held.demand)
+        log.info("%s attempt %d: started on %s", row.job, row.attempt, row.slot)
 
     def refuse(self, row: RunningRow, reason: str) -> None:
         log.warning("%s: %s", row.job, reason)
-        self.queue.finish(row.job, row.attempt, Verdict("lost", "failed", reason), time.time())
+        verdict = Verdict("lost", "failed", reason)
+        self.ready.end(self.queue.finish_all([End(row.job, row.attempt, verdict, time.time())]))

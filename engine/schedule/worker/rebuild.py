@@ -16,6 +16,7 @@ from engine.home.control_files import OutcomeFile, read_handle, read_outcome
 from engine.home.paths import Home, JobFolder
 from engine.home.records import find_record_damage, read_record
 from engine.home.records import newest_records as records_by_name
+from engine.launch.process import boot_id
 from engine.schedule.given import Given, read_orders, read_priority
 from engine.schedule.keep.trash import finish_removals
 from engine.schedule.worker.lock import take_lock
@@ -39,9 +40,18 @@ def rebuild_queue(home: Home) -> int:
         fix = "wait until it is idle, or stop it (its jobs go on), then rebuild"
         raise HomeError("a scheduler works here, and the queue is its own", where=str(home.root), fix=fix)
     try:
+        _check_alone(home)
         return make_queue(home)
     finally:
         lock.release()
+
+
+def _check_alone(home: Home) -> None:
+    """Raise HomeError where a scheduler of another host works on the queue."""
+    with suppress(QueueFault), Queue.open_readonly(home.queue_db) as queue:
+        if queue.works_elsewhere(boot_id()):
+            fix = "stop that one, wait two minutes (its leases end), then rebuild"
+            raise HomeError("a scheduler of another host works on the queue", where=str(home.queue_db), fix=fix)
 
 
 def make_queue(home: Home) -> int:
@@ -59,6 +69,10 @@ def make_queue(home: Home) -> int:
         count = len(queue.job_states())
         # Folds the -wal into the file, because only the file is renamed.
         queue.shrink_log()
+        # On a server it is the rows that take the place of the old ones, for every host at once.
+        if queue.take_place(home.queue_db):
+            beside.unlink()
+            return count
     if home.queue_db.exists():
         with suppress(QueueFault, RuntimeError), Queue(home.queue_db) as old:
             old.shrink_log()

@@ -17,6 +17,7 @@ from engine.home.paths import Home
 from engine.launch import Launcher
 from engine.launch.places import make_launcher, read_executor
 from engine.launch.preempt import preempt_signals
+from engine.schedule.worker.attempts import STANDSTILL
 from engine.schedule.worker.lock import cannot_write, sign_in, sign_out, take_lock
 from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.publish import Collect, Publisher
@@ -24,10 +25,12 @@ from engine.schedule.worker.rebuild import heal_queue, make_queue
 from engine.schedule.worker.tell import Teller
 from engine.schedule.worker.tracks import Patience
 from engine.schedule.worker.vanish import AwayHome, HomeGuard, VanishedHome, wait_back
-from store.queue import Queue, QueueFault
+from store.queue import Queue, QueueFault, QueueRefused, is_damage, is_on_server
+from store.queue.place import VARIABLE
 
 log = logging.getLogger("xp.scheduler")
 INTERRUPTED = 130
+SERVER_LOOK = 2.0  # seconds between looks for a server that does not answer
 
 
 def run_collect(home: Home) -> None:
@@ -109,8 +112,14 @@ def _tell_other(home: Home) -> str:
 
 
 def _has_work(home: Home, teller: Teller) -> bool:
-    with Queue.open_readonly(home.queue_db) as queue:
-        return queue.has_work() or teller.is_due(queue)
+    try:
+        with Queue.open_readonly(home.queue_db) as queue:
+            return queue.has_work() or teller.is_due(queue)
+    except QueueFault:
+        # Its server went down this moment: we see when it is back.
+        if not is_on_server():
+            raise
+        return True
 
 
 def _serve(
@@ -128,8 +137,7 @@ def _serve(
         raise cannot_write(home, error) from error
     guard, launcher = HomeGuard(home), make()
     try:
-        with _open_queue(home) as queue:
-            heal_queue(home, queue)
+        with _open_queue(home, stopping) as queue:
             scheduler = Scheduler(home, queue, launcher, publisher, patience)
             log.info("slots: %s", ", ".join(scheduler.slots))
             while not stopping.is_set:
@@ -155,7 +163,31 @@ def _serve(
         sign_out(home)
 
 
-def _open_queue(home: Home) -> Queue:
+def _open_queue(home: Home, stopping: StopFlag) -> Queue:
+    """Open the queue and put in what was submitted and not queued; where its server is down, wait until it is not.
+
+    Raises HomeError when it is of a newer version or cannot be used as asked, or we are to end before it answers.
+    """
+    trouble = ""
+    while True:
+        try:
+            queue = _open_or_make(home)
+            heal_queue(home, queue)
+            return queue
+        except QueueRefused as error:
+            raise HomeError(error.what, where=error.where, fix=error.fix) from error
+        except QueueFault as error:
+            if not is_on_server():
+                raise
+            told = f"the server of the queue does not answer: {str(error.orig).splitlines()[0]}"
+            if told != trouble:
+                log.error("%s: %s", STANDSTILL, told)
+                trouble = told
+            if stopping.rest(SERVER_LOOK):
+                raise HomeError(told, where=VARIABLE, fix="start it; nothing that was submitted is lost") from error
+
+
+def _open_or_make(home: Home) -> Queue:
     """Open the queue; one that is missing or damaged is made anew from the folders, which are the truth."""
     try:
         if home.queue_db.exists():
@@ -164,6 +196,8 @@ def _open_queue(home: Home) -> Queue:
         fix = "use the newer xp, or make the queue anew with `xp rebuild --queue`"
         raise HomeError(str(error), where=str(home.queue_db), fix=fix) from error
     except QueueFault as error:
+        if isinstance(error, QueueRefused) or (is_on_server() and not is_damage(error)):
+            raise
         log.error("queue.db is damaged and is made anew: %s", str(error).splitlines()[0])
     make_queue(home)
     return Queue(home.queue_db)

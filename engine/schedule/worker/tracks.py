@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.home.paths import AttemptFolder, JobFolder
 from engine.launch import Handle, State, Status
-from engine.schedule.placing import Demand
+from engine.schedule.placing import Demand, Held
 from engine.schedule.policy import StallDetector
 from store.queue import RunningRow
 
@@ -24,6 +25,8 @@ class Patience:
     look: float = 0.1  # between looks for new orders
     # A look is one small file for each attempt.
     beat: float = 1.0  # between looks at heartbeats
+    # Where thousands run, what ends within this time is dealt with together.
+    gather: float = 0.05
 
 
 @dataclass
@@ -33,8 +36,14 @@ class Track:
     row: RunningRow
     handle: Handle
     demand: Demand
+    job: JobFolder
+    folder: AttemptFolder
     stall: StallDetector
     lease_until: float  # monotonic seconds
     stopping: str = ""  # why we asked it to end: cancel, pause, stuck
     unseen_since: float | None = None  # monotonic seconds
     status: Status = field(default_factory=lambda: Status(State.QUEUED))
+
+    @property
+    def held(self) -> Held:
+        return Held(self.row.slot, self.demand)

@@ -7,7 +7,7 @@ attempts fare is what the test puts into `statuses`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +53,9 @@ class FakeLauncher:
 
     def poll(self, handles: Sequence[Handle]) -> dict[Handle, Status]:
         return {handle: self.statuses[handle.job, handle.attempt] for handle in handles}
+
+    def poll_changed(self, handles: Collection[Handle]) -> dict[Handle, Status]:
+        return self.poll(list(handles))
 
     def stop(self, handle: Handle, grace: float) -> None:
         self.calls.append(("stop", handle.job, handle.attempt, grace))

@@ -204,7 +204,7 @@ def test_a_scheduler_is_idle_when_nothing_runs_or_waits(home: Home) -> None:
         submit_one(home)
         assert not stage.scheduler.is_idle(), "a job waits"
         stage.turn()
-        stage.queue.finish("train-1", 1, stage.scheduler.judge(stage.track(), Status(State.GONE, 87)), 1.0)
+        stage.queue.finish_all([stage.scheduler.endings.judge(stage.track(), Status(State.GONE, 87))])
         assert not stage.queue.has_work()
         assert not stage.scheduler.is_idle(), "a job runs"
 

@@ -16,20 +16,20 @@ from engine.home.paths import Home
 from engine.home.seals import holds
 from engine.launch import State, Status
 from engine.launch.process import boot_id, host_name, seconds_since_start, see_process
-from store.queue import Queue
+from store.queue import Ended, Queue
 from tests.helpers.queueing import Probe, submit_probes
 from tests.schedule.worker.faking import BEGIN, RUNNING, adopt, commit_at_once, staged, submit_one
 
 
 def test_outcome_is_in_the_folder_before_the_queue_knows(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
-    finish = Queue.finish
+    finish = Queue.finish_all
 
-    def look_and_finish(queue: Queue, *words: Any) -> str | None:
+    def look_and_finish(queue: Queue, *words: Any) -> Ended:
         seen.append(home.job("train-1").attempt(1).outcome.exists())
         return finish(queue, *words)
 
-    monkeypatch.setattr(Queue, "finish", look_and_finish)
+    monkeypatch.setattr(Queue, "finish_all", look_and_finish)
     submit_one(home)
     with staged(home) as stage:
         stage.turn()
@@ -117,8 +117,8 @@ def test_an_end_that_was_asked_for_spends_nothing(home: Home, verb: str, state: 
         assert told["state"] == ("queued" if verb == "pause" else "cancelled")
         assert (stage.row().state, stage.row().reason) == (state, state)
         assert stage.outcome() == [outcome or "cancelled"]
-        getattr(stage.queue, "request_resume" if verb == "pause" else "request_retry")(["train-1"])
-        stage.scheduler.may_start = True
+        with Queue(home.queue_db) as other:
+            getattr(other, "request_resume" if verb == "pause" else "request_retry")(["train-1"])
         stage.turn()
         row = stage.lease()
         assert (row.attempt, row.crashed, row.lost, row.ooms) == (2, 0, 0, 0)
@@ -221,8 +221,8 @@ def test_an_outcome_that_cannot_be_written_is_said_once(home: Home, caplog: pyte
     submit_one(home)
     with staged(home) as stage, caplog.at_level(logging.WARNING):
         stage.turn()
-        row, verdict = stage.track().row, stage.scheduler.judge(stage.track(), Status(State.GONE, 1))
-        stage.scheduler.write_outcome(row, verdict, 1.0, 2.0)
-        stage.scheduler.trouble = "the disk is full"
-        stage.scheduler.write_outcome(row, verdict, 1.0, 2.0)
+        endings, track = stage.scheduler.endings, stage.track()
+        end = endings.judge(track, Status(State.GONE, 1))
+        endings.write_outcome(track, end)
+        endings.write_outcome(track, end, is_told=True)
     assert [record.getMessage()[:41] for record in caplog.records] == ["train-1 attempt 1: outcome not written: ["]

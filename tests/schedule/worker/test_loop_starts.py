@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from engine.home.paths import Home
-from engine.launch import Order
+from engine.launch import Order, Status
 from store.queue import Queue
 from tests.helpers.queueing import Probe, submit_probes
-from tests.schedule.worker.faking import staged, submit_one
+from tests.schedule.worker.faking import RUNNING, staged, submit_one
 
 
 @pytest.mark.parametrize(("folders", "known", "number"), [((9,), 0, 10), ((9, 10), 0, 11), ((), 3, 4), ((2,), 5, 6)])
@@ -49,7 +47,7 @@ def test_every_slot_is_filled_in_one_turn_and_none_twice(home: Home) -> None:
             "train-0": "cpu:0",
             "train-1": "cpu:1",
         }
-        assert not stage.scheduler.start_one()
+        assert not stage.scheduler.start_some()
 
 
 def test_full_processor_slots_are_not_asked_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +55,7 @@ def test_full_processor_slots_are_not_asked_again(home: Home, monkeypatch: pytes
     with staged(home) as stage:
         stage.turn()
         monkeypatch.setattr(Queue, "waiting", None)
-        assert not stage.scheduler.start_one()
+        assert not stage.scheduler.start_some()
 
 
 def test_a_shared_gpu_holds_more_jobs_than_there_are_slots(home: Home) -> None:
@@ -90,10 +88,34 @@ def test_a_job_without_its_folder_is_refused(home: Home) -> None:
 def test_a_job_that_somebody_else_took_is_let_be(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     submit_one(home)
     with staged(home) as stage:
-        (claim,) = stage.queue.ready_jobs("one", time.time())
-        monkeypatch.setattr(Queue, "lease", lambda *words, **named: False)
-        stage.scheduler.launch(claim, "cpu:0")
+        lease_all = Queue.lease_all
+        monkeypatch.setattr(Queue, "lease_all", lambda *words, **named: [])
+        stage.turn()
         assert (stage.launcher.orders, stage.scheduler.tracks) == ([], {})
+        monkeypatch.setattr(Queue, "lease_all", lease_all)
+        stage.turn()
+        assert [order.job for order in stage.launcher.orders] == ["train-1"], "its slot is free again"
+
+
+def test_what_was_leased_beside_a_start_that_failed_is_queued_again(home: Home) -> None:
+    submit_probes(home, "one", [Probe(f"train-{number}", cost=9.0 - number) for number in range(3)])
+
+    def fail(order: Order) -> Status:
+        if order.job == "train-1" and order.attempt == 1:
+            raise OSError("no room")
+        return RUNNING
+
+    with staged(home, ["cpu:0", "cpu:1", "cpu:2"]) as stage:
+        stage.launcher.on_submit = fail
+        with pytest.raises(OSError, match="no room"):
+            stage.turn()
+        stage.scheduler.back_off(OSError("no room"), [])
+        states = {row.job: (row.state, row.attempts) for row in stage.queue.job_rows()}
+        assert states == {"train-0": ("running", 1), "train-1": ("running", 1), "train-2": ("queued", 0)}
+        stage.turn()
+        attempts = {row.job: (row.state, row.attempts) for row in stage.queue.job_rows()}
+        assert attempts == {"train-0": ("running", 1), "train-1": ("running", 2), "train-2": ("running", 1)}
+        assert {track.row.slot for track in stage.scheduler.tracks.values()} == {"cpu:0", "cpu:1", "cpu:2"}
 
 
 def test_nothing_starts_on_a_full_disk_and_room_starts_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,7 +164,7 @@ def test_a_queue_of_a_newer_program_is_refused(home: Home, monkeypatch: pytest.M
     monkeypatch.setattr(serve, "make_queue", made.append)
     monkeypatch.setattr(serve, "Queue", raising(RuntimeError("the queue has schema 9")))
     with pytest.raises(HomeError, match="schema 9") as caught:
-        _open_queue(home)
+        _open_queue(home, StopFlag())
     assert ("rebuild --queue" in caught.value.fix, made) == (True, [])
 
 

@@ -7,7 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
 from store.queue import Queue, Verdict
+from store.queue.place import find_server
+from store.queue.postgres import PostgresQueue
 from tests.helpers.queueing import Probe, make_record
 
 DONE = Verdict("done", "done")
@@ -33,6 +37,13 @@ def ready(queue: Queue, experiment: str = "one") -> list[str]:
 
 
 def look(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Run a statement on the file past the queue."""
+    """Run a statement past the queue: on the file, or on the server where tests/cluster runs this."""
+    if (server := find_server(path)) is not None:
+        engine = PostgresQueue(server).open(readonly=False)
+        with engine.begin() as connection:
+            told = connection.execute(text(sql))
+            found = [tuple(row) for row in told] if told.returns_rows else []
+        engine.dispose()
+        return found
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         return connection.execute(sql).fetchall()

@@ -86,7 +86,7 @@ def test_claim_holds_what_a_launch_needs(queue: Queue) -> None:
     for attempt in (1, 2, 3):
         end(queue, "prune-1", Verdict("oom", "queued", spent={"ooms": int(attempt > 1)}), attempt)
     (claim,) = queue.ready_jobs("one", now=100.0)
-    assert claim == Claim("prune-1", "prune", "one", {"x": [1]}, 7.5, attempts=3, ooms=2)
+    assert claim == Claim("prune-1", "prune", "one", {"x": [1]}, 7.5, 3, 2, experiments=("one",))
 
 
 def test_as_many_jobs_are_ready_as_asked_in_the_order_of_their_ids(queue: Queue) -> None:
