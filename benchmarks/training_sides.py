@@ -27,7 +27,8 @@ from engine.core.host_memory import keep_freed
 from engine.core.network.build import build_network, normalization
 from engine.core.train.compiled import Step, compile_forward
 from engine.core.train.forward import Forward
-from engine.core.train.loop import Loop, Recipe
+from engine.core.train.loop import Loop
+from engine.core.train.recipe import Recipe
 from engine.home.files import write_atomic
 from engine.inputs.looks import Look
 from engine.run.device import prepare_device

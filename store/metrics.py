@@ -163,6 +163,11 @@ METRICS: Mapping[str, Metric] = {
             heading="params, non-zero", column="params_nonzero",
         ),
         Metric(
+            name="ranks", source="figures['ranks']::bigint", unit="count",
+            better="neither", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
+            label="Processes of the training", heading="processes", column="",
+        ),
+        Metric(
             name="macs", source="measured['macs']::bigint", unit="count",
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
             is_signed=False, label="MACs, computed", heading="MACs, computed", column="macs",

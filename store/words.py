@@ -63,6 +63,7 @@ _METRICS: Mapping[str, str] = {
     "train_loss": "Mean training loss of the last epoch, distillation and mixing included.",
     "params": "Parameters of the final network; those that a mask holds at zero count.",
     "params_nonzero": "Parameters that no mask holds at zero.",
+    "ranks": "Processes that shared the training's batches when it ended.",
     "macs": "Multiply-accumulates for one image, as they are computed.",
     "macs_algorithm": "Multiply-accumulates for one image that the algorithm needs, without masked pairs of tokens.",
     "infer_images_per_second": "Inference throughput, the network alone, at the largest batch that fitted.",

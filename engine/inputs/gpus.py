@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 DRIVER = Path("/proc/driver/nvidia/gpus")
@@ -65,6 +65,19 @@ def slot_env(slot: str) -> dict[str, str]:
     """Return what a job in this slot sees of the GPUs: its own, and none in a CPU slot."""
     # What follows is where the slot is: `GPU-5a...@node/pilot` (launch/pilots/view.py).
     return {VISIBLE: "" if slot.startswith("cpu:") else slot.partition("@")[0]}
+
+
+def join_slots(slots: Sequence[str]) -> str:
+    """Return the slots of one machine that a job has together as one: `GPU-5a,GPU-5b`, where they are behind it."""
+    places = [slot.partition("@") for slot in slots]
+    _, mark, where = places[0]
+    return ",".join(name for name, _, _ in places) + mark + where
+
+
+def split_slots(slot: str) -> list[str]:
+    """Return the slots that `join_slots` made one of."""
+    names, mark, where = slot.partition("@")
+    return [f"{name}{mark}{where}" for name in names.split(",")]
 
 
 def _ask_tool(*words: str) -> str:

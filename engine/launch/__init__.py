@@ -15,6 +15,7 @@
     shortages        what a machine runs out of: disk, inodes, quota, open files
     preempt          the signals by which a machine says that it will be taken away
     death            ending with another process
+    ranks            one attempt in several processes
 
 No callbacks: what a job has to say lies in its attempt folder.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engine.spec import Settings
+from engine.spec import Settings, Train
 from engine.spec.backends import unclaimed
 
 
@@ -29,6 +29,11 @@ def planned_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
             yield planned.path, "xp cannot do this yet", planned.fix
 
 
+def _shared(settings: Settings) -> list[Train]:
+    """Return how the networks are trained that have several processes each."""
+    return [train for _, train in settings.trainings] if settings.resources.processes > 1 else []
+
+
 PLANNED: tuple[Planned, ...] = (
     Planned(
         "student.attention.backend",
@@ -39,5 +44,21 @@ PLANNED: tuple[Planned, ...] = (
         "resources.gpus",
         lambda s: s.resources.gpus > 1,
         "use gpus: 1: each run trains on one GPU, and as many runs go on at once as there are GPUs",
+    ),
+    # With several processes: what a network keeps of a batch, and what a compiled step asks, are of one process.
+    Planned(
+        "train.memory",
+        lambda s: any(train.memory == "lean" for train in _shared(s)),
+        "use memory: standard where a training has several processes: each holds its share of a batch alone",
+    ),
+    Planned(
+        "train.compile",
+        lambda s: any(train.compile != "off" for train in _shared(s)),
+        "use compile: off where a training has several processes",
+    ),
+    Planned(
+        "train.batch_size",
+        lambda s: any(train.batch_size < 2 * s.resources.processes for train in _shared(s)),
+        "take two images at least for each process: resources.gpus (on the CPU resources.ranks)",
     ),
 )

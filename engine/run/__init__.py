@@ -9,6 +9,7 @@
     code        which code that was
     reach       the files of ours that this process can run
     inputs      what a job works with: images, split, networks
+    ranks       a training in several processes
     placing     how many images of a training a GPU holds
     lineage     what the network of a job has seen before, and what its file says of that
     training    train and prune
@@ -45,27 +46,33 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from engine.core.train.loop import Stopped
+from engine.core.train.ranks.group import PeerLost
 from engine.core.train.soundness import Diverged
 from engine.errors import DataError, JobError, VersionError, XpError
 from engine.launch import Order
 from engine.launch.environment import format_trace, hide_secrets
 from engine.launch.exits import Exit
 from engine.launch.faults import find_fault
+from engine.launch.ranks import PEER_LOST, Rank, run_ranks
 from engine.launch.shortages import find_shortage
 from engine.run.attempt import Attempt
 from engine.run.code import read_code
 from engine.run.device import is_memory_error
 from engine.run.memory import OutOfMemory
+from engine.run.ranks import count_ranks, open_attempt, order_of
 from engine.spec.job_kinds import KINDS, SMALLER_BATCH, kind_in_id, load_named
 
 
 def main(order: Order) -> int:
     """Do one attempt of one job and return what its process exits with."""
-    try:
-        _run_job(order)
-    except BaseException as error:
-        return _exit_status(error, order.job, order.ooms)
-    return Exit.DONE
+    # Another attempt may have committed since this one was ordered.
+    if order.home.job(order.job).result.exists():
+        print("this job is done already", flush=True)
+        return Exit.DONE
+    ranks = count_ranks(order)
+    if ranks > 1:
+        return run_ranks(ranks, lambda rank: _be_process(order_of(order, rank), rank))
+    return _be_process(order, None)
 
 
 def prepare() -> None:
@@ -73,12 +80,23 @@ def prepare() -> None:
     read_code()
 
 
-def _run_job(order: Order) -> None:
-    # Another attempt may have committed since this one was ordered.
-    if order.home.job(order.job).result.exists():
-        print("this job is done already", flush=True)
-        return
-    attempt = Attempt(order)
+def _be_process(order: Order, rank: Rank | None) -> int:
+    """Do the work of the attempt's process, or of one of its ranks."""
+    try:
+        _run_job(order, rank)
+    except PeerLost:
+        # Who is gone has said why, or was killed, and then our parent says so.
+        return PEER_LOST
+    except Diverged as error:
+        # All ranks come to this: one says it.
+        return Exit.NOT_FINITE if rank and rank.number else _exit_status(error, order.job, order.ooms)
+    except BaseException as error:
+        return _exit_status(error, order.job, order.ooms)
+    return Exit.DONE
+
+
+def _run_job(order: Order, rank: Rank | None) -> None:
+    attempt = open_attempt(order, rank)
     attempt.listen()
     with attempt.journal:
         try:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, TypeVar
 
+from engine.core.data.share import ALONE, Share
 from engine.core.measure import host_peak_rss
 from engine.core.train.checkpoint import LoadedCheckpoint, State, load_newest, pointed_steps
 from engine.core.train.loop import Stopped
+from engine.core.train.ranks.group import Ranks
 from engine.core.train.writer import CheckpointWriter
 from engine.errors import JobError
 from engine.home.commits import vouch
@@ -21,6 +23,7 @@ from engine.home.files import write_atomic, write_json
 from engine.home.paths import AttemptFolder, JobFolder
 from engine.launch import Order
 from engine.launch.preempt import preempt_signals
+from engine.launch.ranks import Rank
 from engine.spec.job_file import JobSpec, read_details, read_job
 from engine.spec.job_settings import JobDetails, JobSettings
 from store.journal import JournalWriter
@@ -31,12 +34,16 @@ S = TypeVar("S", bound=JobSettings)
 
 
 class Attempt:
-    """The attempt that this process is: its settings, journal, heartbeat, stop flag and checkpoints."""
+    """The attempt that this process is: its settings, journal, heartbeat, stop flag and checkpoints.
 
-    def __init__(self, order: Order) -> None:
-        self.order, self.home = order, order.home
+    `rank`: which of several processes this is, None where there is one; `ranks`: the others, once they have met.
+    """
+
+    def __init__(self, order: Order, rank: Rank | None = None) -> None:
+        self.order, self.home, self.rank = order, order.home, rank
+        self.ranks: Ranks | None = None
         self.job: JobFolder = order.home.job(order.job)
-        self.folder: AttemptFolder = self.job.attempt(order.attempt)
+        self.folder: AttemptFolder = self.place_folder(self.job.attempt(order.attempt))
         self.spec: JobSpec[JobSettings] = read_job(self.job, JobSettings)
         self.details: JobDetails = read_details(self.job)
         """How the job is done, never what comes out: where its inputs lie, what it may use."""
@@ -50,6 +57,15 @@ class Attempt:
         self.was_compiled: bool | None = None  # the steps before this attempt's, where there are any
         self._stop = False
         self._beaten, self._phase = float("-inf"), ""
+
+    def place_folder(self, folder: AttemptFolder) -> AttemptFolder:
+        """Return where this process writes; `folder` is the attempt's own."""
+        return folder
+
+    @property
+    def share(self) -> Share:
+        """Which images of each batch are this process's."""
+        return ALONE if self.rank is None else Share(self.rank.number, self.rank.ranks)
 
     @property
     def kind(self) -> str:

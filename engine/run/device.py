@@ -10,6 +10,7 @@ import torch
 
 from engine.core.card import read_card
 from engine.errors import JobError
+from engine.inputs.gpus import slot_env
 from engine.spec.base import Precision
 
 OUT_OF_MEMORY: tuple[type[BaseException], ...] = (torch.cuda.OutOfMemoryError, MemoryError)
@@ -34,7 +35,7 @@ def prepare_device(slot: str, threads: int, deterministic: bool, precision: Prec
     """
     set_threads(threads)
     on_cpu = slot.split(":")[0] == CPU_SLOT
-    os.environ["CUDA_VISIBLE_DEVICES"] = "" if on_cpu else slot
+    os.environ.update(slot_env(slot))
     if deterministic and not on_cpu:
         # cuBLAS is deterministic with one of two workspace settings only, and reads them when CUDA starts.
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"

@@ -77,6 +77,7 @@ def write_origin(attempt: Attempt, device: torch.device | str, threads: int, dat
     """
     name = device if isinstance(device, str) else device_name(device)
     about = describe_origin(attempt.job.spec, device=name, threads=threads, data_digest=data_digest)
+    about["ranks"] = attempt.rank.ranks if attempt.rank else 1
     about["details"] = attempt.details.model_dump(mode="json", exclude=set(PLACES))
     code = read_code()
     if code.changes and code.changes_digest:

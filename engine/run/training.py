@@ -15,6 +15,7 @@ from safetensors.torch import save as encode_weights
 from torch import nn
 
 from engine.core.data.loader import EvalLoader, TrainLoader
+from engine.core.data.share import ALONE, Share
 from engine.core.host_memory import keep_freed
 from engine.core.measure import count_params, peak_memory
 from engine.core.network.backends import settle
@@ -23,7 +24,8 @@ from engine.core.train.compiled import Step, compile_forward
 from engine.core.train.evaluate import Evaluation, evaluate
 from engine.core.train.forward import Forward
 from engine.core.train.groups import Groups
-from engine.core.train.loop import Loop, Recipe
+from engine.core.train.loop import Loop
+from engine.core.train.recipe import Recipe
 from engine.errors import JobError
 from engine.home.files import write_atomic, write_json
 from engine.inputs.looks import Look, look_metadata
@@ -46,6 +48,7 @@ from engine.run.memory import MicroBatch, find_micro_batch, watch_memory
 from engine.run.placing import place_images
 from engine.run.provenance import write_origin
 from engine.run.pruning import count_kept, go_on, hold_zeros, prune_here, pruned_training, take_pruned
+from engine.run.ranks import begin_together, meet
 from engine.run.teaching import Teaching, log_agreement, open_teaching
 from engine.spec import Prune, Train
 from engine.spec.job_settings import PruneSettings, TrainSettings
@@ -93,7 +96,7 @@ def run_train(attempt: Attempt) -> None:
     if task.told.head == "probe":
         probe_head(attempt, task.images, network.to(device), device, train.precision)
         train = train.model_copy(update={"epochs": 0})  # the head is at its optimum: only the tests are left
-    room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
+    room = find_micro_batch(attempt, network, attempt.share.largest(train.batch_size), found.state if found else None)
     with watch_memory(attempt, room):
         task = place_task(attempt, task, train, network.to(device), device, room)
         loop = make_loop(attempt, task, train, network, device, "train", room)
@@ -102,6 +105,7 @@ def run_train(attempt: Attempt) -> None:
             _log_split(attempt, task)
         else:
             loop.restore(found.state)
+        begin_together(attempt, loop, task.size)
         _train_and_test(attempt, task, loop, room)
 
 
@@ -118,7 +122,7 @@ def run_prune(attempt: Attempt) -> None:
         _prune(attempt, task, network, prune, device)
     else:
         network = _bare(attempt, task, go_on(attempt, found.state)).to(device)
-    room = find_micro_batch(attempt, network, train.batch_size, found.state if found else None)
+    room = find_micro_batch(attempt, network, attempt.share.largest(train.batch_size), found.state if found else None)
     with watch_memory(attempt, room):
         task = place_task(attempt, task, train, network, device, room)
         loop = make_loop(attempt, task, train, network, device, "recover", room)
@@ -128,6 +132,7 @@ def run_prune(attempt: Attempt) -> None:
             loop.save()
         else:
             loop.restore(found.state)
+        begin_together(attempt, loop, task.size)
         _train_and_test(attempt, task, loop, room)
 
 
@@ -135,6 +140,7 @@ def _start(attempt: Attempt) -> tuple[Task, torch.device]:
     told = attempt.settings(TrainSettings)
     train = told.train
     device = prepare_device(attempt.order.slot, train.threads, train.deterministic, train.precision)
+    meet(attempt, device)
     keep_freed()
     images = open_images(attempt, told.data)
     write_origin(attempt, device, train.threads, images.pack.digest)
@@ -162,7 +168,8 @@ def make_loop(
 ) -> Loop:
     settle(network, device, train.precision, attempt.home.attention_times, train.deterministic)
     data, pack, split = task.images.data, task.images.pack, task.images.split
-    loader = TrainLoader(pack, split.train, data, task.size, train.batch_size, task.seed, data.views, device)
+    share = attempt.share
+    loader = TrainLoader(pack, split.train, data, task.size, train.batch_size, task.seed, data.views, device, share)
     if train.checkpoint == "best_val" and not len(split.val):
         fix = "give data.split a validation part, or set train.checkpoint: last"
         raise JobError("best_val needs validation images, and the split has none", where=attempt.order.job, fix=fix)
@@ -173,12 +180,13 @@ def make_loop(
         distill=teaching.distill if teaching else None,
         forward=forward,
         loader=loader,
-        val_loader=_eval_loader(task, "val", room, device),
+        val_loader=_eval_loader(task, "val", room, device, share),
         teacher=teaching.ask if teaching else None,
         schedule=teaching.schedule(train.epochs, Groups.of(loader, train.accumulate).steps) if teaching else None,
         phase=phase,
         save_seconds=60.0 * attempt.details.save_minutes,
         micro_batch=room.images if room.is_split else None,
+        ranks=attempt.ranks,
     )
     return Loop(network, recipe, attempt)
 
@@ -188,7 +196,7 @@ def _make_forward(
 ) -> Forward:
     """Return the forward pass of the training, compiled where `train.compile` has it; log what became of that."""
     plain = make_forward(network, device, train.precision)
-    if train.compile == "off" or not train.epochs:
+    if train.compile == "off" or not train.epochs or attempt.ranks is not None:
         return plain
     attempt.beat("compile")
     # The largest of the equal pieces that a batch is cut into.
@@ -203,11 +211,13 @@ def _make_forward(
     return forward
 
 
-def _eval_loader(task: Task, part: str, room: MicroBatch, device: torch.device) -> EvalLoader | None:
+def _eval_loader(
+    task: Task, part: str, room: MicroBatch, device: torch.device, share: Share = ALONE
+) -> EvalLoader | None:
     rows = task.images.split.part(part)
     if not len(rows):
         return None
-    return EvalLoader(task.images.pack, rows, task.images.data, task.size, room.images, device)
+    return EvalLoader(task.images.pack, rows, task.images.data, task.size, room.images, device, share)
 
 
 # Pruning --------------------------------------------------------------------------------------------------------------
@@ -241,6 +251,8 @@ def _calibration(task: Task, forward: Forward) -> list[tuple[torch.Tensor, torch
 def _train_and_test(attempt: Attempt, task: Task, loop: Loop, room: MicroBatch) -> None:
     """Do the epochs that are left, then measure the tested weights on each part, once, and commit."""
     progress = loop.run()
+    if attempt.ranks is not None and not attempt.ranks.is_first:
+        return
     epoch = loop.load_tested()
     kept = count_kept(loop)
     if kept is not None:
@@ -293,6 +305,7 @@ def _log_cost(attempt: Attempt, task: Task, loop: Loop, figures: dict[str, float
     for name, peak in {**peak_memory(device), "host_peak_rss": attempt.peak_rss()}.items():
         # images that are held on the device are a choice of feeding, no part of what training the network takes
         _measure(attempt, task, device, name, peak - (held if name.startswith("cuda") else 0), "bytes")
+    _measure(attempt, task, device, "ranks", attempt.share.ranks, "1")
     figures["params"] = count_params(loop.network)
     _measure(attempt, task, device, "params", figures["params"], "1")
 

@@ -54,7 +54,7 @@ ATTENTION_FIGURES = ("attention_entropy", "attention_distance", "global_mass", "
 POINTING_FIGURES = ("pointing_game", "pointing_chance", "pointing_others", "box_energy", "box_area")  # with boxes
 QUANTIZED_FIGURES = ("params", "file_bytes", "agreement_parent")
 TRAINED_FIGURES = (
-    *("train_images_per_second", "evaluate_images_per_second", "params", "params_nonzero"),
+    *("train_images_per_second", "evaluate_images_per_second", "params", "params_nonzero", "ranks"),
     *TRAINED_PEAKS,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -306,7 +306,16 @@ class Resources(Model):
     """How a job is run, never what comes out."""
 
     gpus: Annotated[float, ranged("GPUs", ge=0.0, le=1024.0)] = Field(
-        1, description="GPUs for a job; 0.5 shares one, 0 stays on the CPU.", examples=[1]
+        1,
+        description="GPUs for a job; 0.5 shares one, 0 stays on the CPU. A training of several, of one machine, has a "
+        "process on each that takes its share of every batch; other jobs take one.",
+        examples=[1],
+    )
+    ranks: Annotated[int, ranged("processes", ge=1, le=64)] = Field(
+        1,
+        description="Processes of a training on the CPU, each with its share of every batch; on GPUs there is one for "
+        "each of gpus.",
+        examples=[2],
     )
     cpus: Threads = Field(4, description="Processor cores for a job.", examples=[4])
     memory: str = Field(
@@ -315,6 +324,21 @@ class Resources(Model):
     time: str = Field(
         "4h", pattern=r"^\d{1,9}[smhd]$", description="Time for a job: a number and s, m, h or d.", examples=["4h"]
     )
+
+    @model_validator(mode="after")
+    def _counts_alike(self) -> Self:
+        """On GPUs their number is that of the processes."""
+        if self.gpus > 1 and not self.gpus.is_integer():
+            raise refuse(f"gpus: {self.gpus:g} is no whole number", "take whole GPUs, or a share of one", at="gpus")
+        if self.ranks > 1 and self.gpus > 0:
+            fix = f"set gpus: {self.ranks} for so many GPUs, or gpus: 0 for so many processes on the CPU"
+            raise refuse(f"ranks: {self.ranks} is for the CPU", fix, at="ranks")
+        return self
+
+    @property
+    def processes(self) -> int:
+        """How many processes share a training's batches, where it gets what is asked for."""
+        return max(self.ranks, int(self.gpus))
 
     @property
     def asks_gpu(self) -> bool:

@@ -21,9 +21,13 @@ def sparse(backend: str, **words: str) -> dict[str, Any]:
     return {"arch": "tiny_vit_5m", "attention": {"kind": "longformer", "backend": backend, **words}}
 
 
+TWO = {"gpus": 0, "ranks": 2}
 ASKED: dict[str, dict[str, Any]] = {
     "student.attention.backend": {"student": sparse("triton", select="pooled")},
     "resources.gpus": {"resources": {"gpus": 2}},
+    "train.memory": {"train": {"memory": "lean"}, "resources": TWO},
+    "train.compile": {"train": {"compile": "auto"}, "resources": TWO},
+    "train.batch_size": {"train": {"batch_size": 3}, "resources": TWO},
 }
 BUILT: list[dict[str, Any]] = [
     {},
@@ -31,6 +35,8 @@ BUILT: list[dict[str, Any]] = [
     {"student": sparse("sdpa", select="pooled", combine="sum")},
     {"student": {"arch": "tiny_vit_5m", "attention": {"kind": "window", "backend": "triton"}}},
     *({"resources": {"gpus": gpus}} for gpus in (0, 0.5, 1)),
+    *({"train": {word: value}} for word, value in (("memory", "lean"), ("compile", "max"), ("batch_size", 3))),
+    {"train": {"batch_size": 4}, "resources": TWO},
     {"prune": PRUNED},
     *({"prune": {**PRUNED, "of": of}} for of in ("macs", "units")),
     {"prune": {**PRUNED, "method": "unstructured"}},
@@ -52,6 +58,12 @@ def test_what_is_not_built_is_refused_with_what_to_write(path: str) -> None:
 @pytest.mark.parametrize("words", BUILT, ids=str)
 def test_what_is_built_or_not_asked_for_is_let_through(words: dict[str, Any]) -> None:
     assert list(planned_problems(settings(**words))) == []
+
+
+def test_what_a_teachers_training_is_told_counts_too() -> None:
+    teacher = {"arch": "timm/resnet18", "train": {"memory": "lean"}}
+    ((path, _, _),) = planned_problems(settings(teacher=teacher, resources=TWO))
+    assert path == "train.memory"
 
 
 @pytest.mark.parametrize("combine", ["sum", "mean"])

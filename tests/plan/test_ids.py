@@ -255,6 +255,7 @@ CASES: list[tuple[str, Tree, Tree, str]] = [
     ("Quantize.calibration", INT8, {"arms.taught.quantize.calibration": "entropy"}, "quantize"),
     ("Data.boxes", {"data.boxes": "BOXES"}, {"data.boxes": "SAME"}, NOTHING),
     ("Data.view_seed", {"seeds": [5]}, {"data.view_seed": "run"}, f"{LEARNERS} targets reference"),
+    ("Resources.ranks", {"resources.gpus": 0}, {"resources.ranks": 2}, NOTHING),
     ("Distill.weight", {}, {"distill.weight": 0.9, "distill.label_weight": 0.1}, NOTHING),
 ]
 

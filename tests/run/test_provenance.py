@@ -82,7 +82,8 @@ def attempt_of(folder: Path, spec: Path, number: int) -> Attempt:
     root = home.job("train-1").attempt(number)
     root.root.mkdir(parents=True)
     details = JobDetails(root="/images", weights="/w.safetensors", workers=2)
-    return cast(Attempt, SimpleNamespace(home=home, job=SimpleNamespace(spec=spec), folder=root, details=details))
+    job = SimpleNamespace(spec=spec)
+    return cast(Attempt, SimpleNamespace(rank=None, home=home, job=job, folder=root, details=details))
 
 
 def test_changes_are_kept_once_for_all_who_ran_with_them(
@@ -103,7 +104,8 @@ def test_changes_are_kept_once_for_all_who_ran_with_them(
     assert kept.read_text() == "the changes"
     for attempt in (first, second):
         told = json.loads(attempt.folder.provenance.read_text())
-        how = told.pop("details")
+        how, ranks = told.pop("details"), told.pop("ranks")
+        assert ranks == 1
         assert told == describe_origin(spec, device="cpu", threads=2, data_digest="data")
         assert (how["workers"], how["memory"], how["resources"]["gpus"]) == (2, "standard", 1)
         assert not {"root", "weights", "teacher_weights"} & set(how), "where files lie is nobody's business"

@@ -106,7 +106,7 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "cli/sql_prompt.py": {"explain": "a word of SQL"},
     "core/data/pack.py": {"train": PART},
     "core/distill/targets.py": {"pack": FACT, "targets": FOLDER},
-    "core/train/loop.py": {"train": PHASE},
+    "core/train/recipe.py": {"train": PHASE},
     "inputs/forms/idx.py": {"train": PART},
     "inputs/forms/known.py": {"targets": "an array of labels", "train": PART},
     "home/paths.py": {"pack": FOLDER, "targets": FOLDER},

@@ -24,7 +24,7 @@ DEFAULTS: dict[type[BaseModel], dict[str, Any]] = {
     },
     Measure: {"batch_sizes": [1, 64], "threads": [1], "seconds": 1.0, "rounds": 6, "compiled": False, "runtimes": []},
     Explain: {"images": 8, "maps": None, "deletion": 200},
-    Resources: {"gpus": 1, "cpus": 4, "memory": "16G", "time": "4h"},
+    Resources: {"gpus": 1, "ranks": 1, "cpus": 4, "memory": "16G", "time": "4h"},
 }  # fmt: skip
 
 
@@ -80,6 +80,9 @@ LIMITS: list[tuple[type[BaseModel], str, Any, Any]] = [
     (Explain, "maps", ["rollout"], ["saliency"]),
     (Explain, "maps", ["rollout"], ["rollout", "rollout"]),
     (Resources, "gpus", 0, -1),
+    (Resources, "gpus", 2, 2.5),
+    (Resources, "ranks", 1, 0),
+    (Resources, "ranks", 1, 65),
     (Resources, "cpus", 1, 0),
     (Resources, "gpus", 1024.0, 1025.0),
     (Resources, "memory", "999999999K", "9999999999K"),
@@ -110,6 +113,14 @@ def test_a_warm_up_that_never_ends_is_refused(epochs: int, warmup: int) -> None:
 def test_a_warm_up_that_ends_and_a_smoke_test_are_let_through() -> None:
     assert Train(epochs=2, warmup_epochs=1).warmup_epochs == 1
     assert Train(epochs=1, warmup_epochs=1).warmup_epochs == 1
+
+
+def test_processes_are_those_of_gpus_or_of_the_cpu() -> None:
+    assert [Resources(gpus=gpus).processes for gpus in (0, 0.5, 1, 4)] == [1, 1, 1, 4]
+    assert Resources(gpus=0, ranks=3).processes == 3
+    with pytest.raises(ValidationError, match="ranks: 2 is for the CPU") as caught:
+        Resources(ranks=2)
+    assert "gpus: 0 for so many processes on the CPU" in caught.value.errors()[0]["ctx"]["fix"]
 
 
 @pytest.mark.parametrize("model", DEFAULTS)

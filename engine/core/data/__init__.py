@@ -17,6 +17,7 @@ kernels        batches made on a GPU in a few launches
 normalize      pixels by a network's own mean and std
 prefetch       batches made ahead
 spans          where that time goes, told to whoever profiles it
+share          whose images of a batch, where several processes train
 loader         batches for training and evaluation
 preview        a contact sheet
 wordnet        ImageNet's class tables

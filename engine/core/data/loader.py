@@ -24,6 +24,7 @@ from engine.core.data.mixing import Mix, describe_mix, draw_pairs, is_mixing, mi
 from engine.core.data.pack import Pack
 from engine.core.data.prefetch import finish_ahead, pin_images, render_ahead
 from engine.core.data.resample import Cut
+from engine.core.data.share import ALONE, Share
 from engine.core.data.spans import Span, no_span
 from engine.core.data.views import Crop, center_crop, draw_crop
 from engine.errors import DataError
@@ -93,8 +94,9 @@ class TrainLoader:
     """Training batches of the pack's `rows`, their images on `device`; `decoded` holds the pack's pixels.
 
     Epoch e shows view e mod `views` (None: view e), in an order decided by (seed, e). The last batch may be short; one
-    of a single image is left out of that epoch, because batch statistics need two (unless it is all there is). Raises
-    DataError when images are to be mixed in pairs and the batch size is odd.
+    of a single image is left out of that epoch, because batch statistics need two (unless it is all there is). Of each
+    batch there are the images of `share`; counts of steps and images are those of whole batches. Raises DataError when
+    images are to be mixed in pairs and the batch size is odd.
     """
 
     def __init__(
@@ -107,9 +109,10 @@ class TrainLoader:
         seed: int,
         views: int | None,
         device: torch.device = HOST,
+        share: Share = ALONE,
     ) -> None:
         self.pack, self.data, self.size, self.batch_size = pack, data, size, batch_size
-        self.seed, self.views, self.device = seed, views, device
+        self.seed, self.views, self.device, self.share = seed, views, device, share
         self.rows = np.asarray(rows, dtype=np.int64)
         self.view_seed = resolve_view_seed(data, seed)
         self.decoded = open_decoded(pack, data, device)
@@ -144,7 +147,8 @@ class TrainLoader:
         order = epoch_order(len(self.rows), self.seed, number)
         size = self.batch_size
         # Cut from the whole order: a batch is the same wherever the epoch was begun.
-        chunks = [order[step * size : (step + 1) * size] for step in range(start, self.steps_per_epoch)]
+        batches = [order[step * size : (step + 1) * size] for step in range(start, self.steps_per_epoch)]
+        chunks = [batch[self.share.own(len(batch))] for batch in batches]
         if self._is_late:
             drawn = render_ahead(chunks, lambda places: self._draw(places, number), count_threads(self.data))
             return finish_ahead(drawn, lambda one: self._finish_batch(one, number), images_of, self.device)
@@ -223,12 +227,23 @@ class TrainLoader:
 
 
 class EvalLoader:
-    """Every one of `rows` once, in the order given, centre-cropped; the last batch may be short, of one image too."""
+    """Every one of `rows` once, in the order given, centre-cropped; the last batch may be short, of one image too.
+
+    Of several ranks each has whole batches, in turn: number r, r + ranks, ...
+    """
 
     def __init__(
-        self, pack: Pack, rows: Rows, data: Data, size: int, batch_size: int, device: torch.device = HOST
+        self,
+        pack: Pack,
+        rows: Rows,
+        data: Data,
+        size: int,
+        batch_size: int,
+        device: torch.device = HOST,
+        share: Share = ALONE,
     ) -> None:
         self.pack, self.data, self.size, self.batch_size, self.device = pack, data, size, batch_size, device
+        self.share = share
         self.rows = np.asarray(rows, dtype=np.int64)
         self.decoded = open_decoded(pack, data, device)
         self._cache = PixelCache(1, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
@@ -238,10 +253,14 @@ class EvalLoader:
         return -(-len(self.rows) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        places = np.arange(len(self.rows), dtype=np.int64)
-        chunks = [places[first : first + self.batch_size] for first in range(0, len(places), self.batch_size)]
-        drawn = render_ahead(chunks, self._draw_batch, count_threads(self.data))
+        drawn = render_ahead(self.chunks_of(self.share.rank), self._draw_batch, count_threads(self.data))
         return finish_ahead(drawn, self._finish_batch, images_of, self.device)
+
+    def chunks_of(self, rank: int) -> list[NDArray[np.int64]]:
+        """Return the places among `rows` of each batch that a rank has."""
+        places = np.arange(len(self.rows), dtype=np.int64)
+        firsts = range(0, len(places), self.batch_size)
+        return [places[first : first + self.batch_size] for first in firsts][rank :: self.share.ranks]
 
     def _draw_batch(self, places: NDArray[np.int64]) -> Drawn:
         if not isinstance(self.decoded, DeviceCache):

@@ -2,6 +2,9 @@
 with train.deterministic).
 
 loop         the one training loop: steps, epochs, when to save, when to stop
+recipe       what it is given
+wanted       what a batch is trained towards
+ranks        the same in several processes
 forward      pixels to logits in the precision of the spec
 compile_cache  what it keeps, without what a kill cut
 compiled     the same by torch.compile: when, from which cache, and without where it fails

@@ -40,7 +40,7 @@ def save_checkpoint(folder: Path, state: State, step: int) -> None:
     """Add a checkpoint to `folder` and drop all but the newest two. Durable when it returns."""
     folder.mkdir(parents=True, exist_ok=True)
     known = _pointed(folder)
-    raw = _encode(state)
+    raw = encode_state(state)
     name = f"{1 + _last_serial(folder):06d}.pt"
     write_atomic(folder / name, raw)
     entry = {"file": name, "step": step, "sha256": hashlib.sha256(raw).hexdigest()}
@@ -60,7 +60,7 @@ def load_newest(folders: Iterable[Path]) -> LoadedCheckpoint | None:
         for entry in _pointed(folder):
             # What is loaded are the very bytes that were checked.
             raw = _read_checked(folder / str(entry["file"]), str(entry["sha256"]))
-            state = None if raw is None else _decode(raw)
+            state = None if raw is None else decode_state(raw)
             if state is not None:
                 return LoadedCheckpoint(state, folder, int(entry["step"]))
     return None
@@ -111,13 +111,13 @@ def _copy_value(value: Any) -> Any:
     return value
 
 
-def _encode(state: State) -> memoryview:
+def encode_state(state: State) -> memoryview:
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getbuffer()
 
 
-def _decode(raw: bytes) -> State | None:
+def decode_state(raw: bytes) -> State | None:
     """Tensors come back on the CPU; `load_state_dict` moves them to where the network is. None: no state of ours."""
     try:
         # weights_only: a pickle could run code, and a checkpoint may come from anywhere.

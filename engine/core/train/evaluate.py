@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.core.data.loader import EvalLoader
+from engine.core.data.loader import Batch, EvalLoader
 from engine.core.train.forward import Forward
 
 Ints = npt.NDArray[np.int64]
@@ -49,14 +49,19 @@ def evaluate(network: nn.Module, loader: EvalLoader, forward: Forward, on_batch:
     parts: list[list[Tensor]] = []
     seen = 0
     for batch in loader:
-        with torch.inference_mode():
-            logits = forward(network, batch.images)
-            labels = batch.labels.to(logits.device, non_blocking=True)
-            parts.append([batch.rows, batch.labels, *_describe(logits, labels)])
+        parts.append(judge_batch(network, batch, forward))
         seen += len(batch.rows)
         on_batch(seen, len(loader.rows))
     network.train(was_training)
-    return _gather(parts)
+    return gather_parts(parts)
+
+
+def judge_batch(network: nn.Module, batch: Batch, forward: Forward) -> list[Tensor]:
+    """Return rows, labels and what `_describe` says of each image of a batch."""
+    with torch.inference_mode():
+        logits = forward(network, batch.images)
+        labels = batch.labels.to(logits.device, non_blocking=True)
+        return [batch.rows, batch.labels, *_describe(logits, labels)]
 
 
 def _describe(logits: Tensor, labels: Tensor) -> list[Tensor]:
@@ -68,7 +73,8 @@ def _describe(logits: Tensor, labels: Tensor) -> list[Tensor]:
     return [predicted, confidence, entropy, -logs.gather(1, labels[:, None]).squeeze(1)]
 
 
-def _gather(parts: list[list[Tensor]]) -> Evaluation:
+def gather_parts(parts: list[list[Tensor]]) -> Evaluation:
+    """Return what batches came to together."""
     # To the host once, at the end: no batch waits for a copy.
     columns = [torch.cat(list(column)).cpu() for column in zip(*parts, strict=True)]
     rows, labels, predicted, confidence, entropy, losses = columns

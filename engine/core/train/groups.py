@@ -39,6 +39,10 @@ class Groups:
         """Return whether batch number `batch` of an epoch is the last of its group."""
         return (batch + 1) % self.size == 0 or batch + 1 == self.batches
 
+    def count(self, batch: int) -> int:
+        """Return how many images batch number `batch` of an epoch has."""
+        return min(self.batch_size, self.images - batch * self.batch_size)
+
     def share(self, batch: int) -> float:
         """Return what the images of this batch are of all images in its group."""
         first = batch - batch % self.size

@@ -17,22 +17,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.core.data.loader import Batch, EvalLoader, TrainLoader
-from engine.core.distill.answering import Ask
-from engine.core.distill.encoding import Answers
+from engine.core.data.loader import Batch, EvalLoader
 from engine.core.distill.losses import LOSSES, distill_loss
-from engine.core.distill.temperature import TemperatureCurve, taught_epochs
+from engine.core.distill.temperature import taught_epochs
 from engine.core.train.checkpoint import State, capture_random, restore_random
 from engine.core.train.ema import make_average
 from engine.core.train.evaluate import Evaluation, evaluate
-from engine.core.train.forward import Forward
 from engine.core.train.groups import Groups
 from engine.core.train.marks import Marks
-from engine.core.train.micro_batch import couple_pieces, cut_batch, has_batch_norm, sum_pieces
+from engine.core.train.micro_batch import Logits, couple_pieces, cut_batch, has_batch_norm, sum_pieces
+from engine.core.train.ranks.backward import Loss, add_coupled, add_gradients, add_whole, cut_shares, sum_gradients
+from engine.core.train.ranks.group import Ranks
+from engine.core.train.ranks.validate import evaluate_together
+from engine.core.train.recipe import Hooks, Recipe
 from engine.core.train.schedule import learning_rate
 from engine.core.train.soundness import Diverged, require_finite, require_finite_loss
 from engine.core.train.update import Update
-from engine.spec import Distill, Train
+from engine.core.train.wanted import Wanted
 
 # On a GPU: how often the sum of the loss is looked at, for which the host waits.
 LOOK_STEPS = 16
@@ -42,57 +43,12 @@ class Stopped(Exception):
     """Asked to stop, and everything worth keeping is on disk: the job goes on in a later attempt."""
 
 
-class Hooks(Protocol):
-    """What the loop needs of its surroundings."""
-
-    def metric(self, name: str, value: float, step: int, epoch: int) -> None: ...
-
-    def beat(self, phase: str, **figures: float | int | None) -> None: ...
-
-    def should_stop(self) -> bool: ...
-
-    def save(self, state: State, step: int) -> None: ...
-
-
 class Zeros(Protocol):
     """Weights that are to stay at zero: `others` are tensors of their names that shall have the zeros too."""
 
     def mask_gradients(self) -> None: ...
 
     def hold(self, step: int, *others: Mapping[str, Tensor]) -> None: ...
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides a training but for the network and its generator's state.
-
-    `teacher` answers a batch, `schedule` is the temperature of each step; `save_seconds` is the longest time
-    between two checkpoints.
-    `micro_batch`: how many images go through the network at once in a step, None for the whole batch.
-    """
-
-    train: Train
-    distill: Distill | None
-    forward: Forward
-    loader: TrainLoader
-    val_loader: EvalLoader | None
-    teacher: Ask | None = None
-    schedule: TemperatureCurve | None = None
-    phase: str = "train"
-    # The most work that a kill can cost; each save copies the whole state off the device.
-    save_seconds: float = 600.0
-    micro_batch: int | None = None
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a batch is trained towards: labels int64 (B,), or fp32 (B, C) if mixed; the teacher's answers."""
-
-    labels: Tensor
-    targets: Answers | None
-
-    def __getitem__(self, piece: slice) -> Wanted:
-        return Wanted(self.labels[piece], None if self.targets is None else self.targets[piece])
 
 
 @dataclass
@@ -201,7 +157,8 @@ class Loop:
             is_step = self.groups.ends(now.batch)
             if is_step:
                 self._step()
-            now.batch, now.step, now.seen = now.batch + 1, now.step + is_step, now.seen + len(batch.rows)
+            seen = now.seen + self.groups.count(now.batch)
+            now.batch, now.step, now.seen = now.batch + 1, now.step + is_step, seen
             self._count_time()
             if is_step:
                 self._between_steps()
@@ -226,11 +183,13 @@ class Loop:
             self.update.begin()
             self.marks.mark("optimizer")
         loss = self._backward(batch)
-        self.loss_sum += loss.double() * len(batch.rows)
+        self.loss_sum += loss.double() * self.groups.count(self.progress.batch)
         self.marks.mark("backward")
 
     def _step(self) -> None:
         now = self.progress
+        if self.recipe.ranks is not None:
+            sum_gradients(self.recipe.ranks, self.update.parameters)
         if self.zeros is not None:
             self.zeros.mask_gradients()
         # From the step alone: there is no schedule to save or to restore.
@@ -251,7 +210,6 @@ class Loop:
         recipe, wanted = self.recipe, self._wanted(batch)
         # BatchNorm cannot take statistics of a single image.
         least = 2 if recipe.micro_batch and has_batch_norm(self.network) else 1
-        pieces = cut_batch(len(batch.rows), recipe.micro_batch, least)
 
         def logits(piece: slice) -> Tensor:
             self.marks.mark("backward")  # of the piece before
@@ -259,15 +217,30 @@ class Loop:
             self.marks.mark("forward")
             return answers
 
-        def loss(answers: Tensor, piece: slice) -> Tensor:
-            found = self._loss(answers, wanted[piece])
+        def loss(answers: Tensor, towards: Wanted) -> Tensor:
+            found = self._loss(answers, towards)
             self.marks.mark("forward")
             return found
 
         couples = wanted.targets is not None and recipe.distill is not None and LOSSES[recipe.distill.loss].couples
+        if recipe.ranks is not None:
+            return self._backward_shared(recipe.ranks, wanted, logits, loss, least, couples)
+        pieces = cut_batch(len(batch.rows), recipe.micro_batch, least)
         if couples and len(pieces) > 1:
-            return couple_pieces(self.network, pieces, logits, loss, self._scale)
-        return sum_pieces(pieces, logits, loss, self._scale)
+            return couple_pieces(self.network, pieces, logits, lambda a, piece: loss(a, wanted[piece]), self._scale)
+        return sum_pieces(pieces, logits, lambda answers, piece: loss(answers, wanted[piece]), self._scale)
+
+    def _backward_shared(
+        self, ranks: Ranks, wanted: Wanted, logits: Logits, loss: Loss, least: int, couples: bool
+    ) -> Tensor:
+        """The same for a batch that ranks share; return the loss of all its images."""
+        count = self.groups.count(self.progress.batch)
+        if not ranks.share.is_cut(count):
+            return add_whole(ranks, wanted, logits, loss, self._scale)
+        pieces = cut_shares(ranks.share, count, self.recipe.micro_batch, least)
+        if couples and len(pieces[0]) > 1:
+            return add_coupled(ranks, self.network, pieces, logits, wanted, loss, self._scale)
+        return add_gradients(ranks, pieces, logits, wanted, loss, self._scale)
 
     def _wanted(self, batch: Batch) -> Wanted:
         """Return what this batch is trained towards: the teacher's logits as long as it teaches."""
@@ -314,10 +287,16 @@ class Loop:
             # Of the same images as the sum: until the next look more are seen than it holds.
             self.shown_loss = now.loss_sum / now.seen if now.seen else None
         self._beat(self.recipe.phase)
-        if stop or time.monotonic() - self.saved_at > self.recipe.save_seconds:
+        is_due = stop or time.monotonic() - self.saved_at > self.recipe.save_seconds
+        stop, is_due = self._agree(stop, is_due)
+        if is_due:
             self.save()
         if stop:
             raise Stopped
+
+    def _agree(self, *flags: bool) -> list[bool]:
+        """Return of each flag whether it is up, of several ranks in any of them: all leave at the same step."""
+        return list(flags) if self.recipe.ranks is None else self.recipe.ranks.any(flags)
 
     def _beat(self, phase: str) -> None:
         now, recipe = self.progress, self.recipe
@@ -357,14 +336,14 @@ class Loop:
         self.loss_sum.zero_()
         # After the log lines: a kill in between goes on from an older checkpoint, and cuts them off again.
         self.save()
-        if self.hooks.should_stop():
+        if self._agree(self.hooks.should_stop())[0]:
             raise Stopped
 
     def _validate(self, loader: EvalLoader) -> Evaluation:
         """Measure the validation part, of the average where there is one. Asked to stop, save the trained epoch."""
         try:
             with self._shown():
-                found = evaluate(self.network, loader, self.recipe.forward, self._watch)
+                found = self._evaluate(loader)
         except Stopped:
             # All steps of the epoch are done and none of its lines logged: after the resume it ends once more.
             self.save()
@@ -373,9 +352,15 @@ class Loop:
             raise Diverged("the validation loss is not finite")
         return found
 
+    def _evaluate(self, loader: EvalLoader) -> Evaluation:
+        network, forward, ranks = self.network, self.recipe.forward, self.recipe.ranks
+        if ranks is None:
+            return evaluate(network, loader, forward, self._watch)
+        return evaluate_together(network, loader, forward, self._watch, ranks)
+
     def _watch(self, seen: int, total: int) -> None:
         self._beat("validate")
-        if self.hooks.should_stop():
+        if self._agree(self.hooks.should_stop())[0]:
             raise Stopped
 
     def _shown(self) -> AbstractContextManager[None]:

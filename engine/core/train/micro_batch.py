@@ -23,7 +23,11 @@ Scale = Callable[[Tensor], Tensor]
 
 def cut_batch(count: int, most: int | None, least: int = 1) -> list[slice]:
     """Return slices of `count` images, equal up to one, at most `most` each (None: all), none below `least`."""
-    pieces = 1 if most is None else max(1, min(-(-count // most), count // least))
+    return cut_evenly(count, 1 if most is None else max(1, min(-(-count // most), count // least)))
+
+
+def cut_evenly(count: int, pieces: int) -> list[slice]:
+    """Return so many slices of `count` images, equal up to one."""
     edges = [count * piece // pieces for piece in range(pieces + 1)]
     return [slice(first, last) for first, last in pairwise(edges)]
 

@@ -16,7 +16,8 @@ from engine.core.distill.answering import Ask
 from engine.core.distill.temperature import TemperatureCurve
 from engine.core.train.checkpoint import State
 from engine.core.train.forward import Forward
-from engine.core.train.loop import Loop, Recipe
+from engine.core.train.loop import Loop
+from engine.core.train.recipe import Recipe
 from engine.inputs.splits import make_split
 from engine.spec import Data, Distill, Train
 
