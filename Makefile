@@ -2,7 +2,8 @@
 # Waiting threads sleep instead of spinning: on a shared machine that is ten times faster
 export OMP_WAIT_POLICY ?= PASSIVE
 PYTHON ?= python3
-WORKERS ?= 2
+# three on two cores: one works while another waits
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
@@ -17,7 +18,7 @@ demo: $(SETUP)
 paper-small: $(SETUP)
 	$(BIN)/python -m benchmarks.paper_small $(ARGS)
 
-# In two processes and in an order of chance, which is printed: a test that leans on another one shows itself. The tests
+# In some processes and in an order of chance, which is printed: a test that leans on another one shows itself. The tests
 # of a file stay together, so that what they stand on is made once; the longest files come first (tests/conftest.py)
 test: $(SETUP)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder

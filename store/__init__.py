@@ -7,6 +7,8 @@ words     what metrics, relations and columns mean
 format    numbers and rows as text, for people and programs
 escape    text made harmless for where it goes
 tex_text  text for LaTeX, in any letters
+parquet   Parquet files that others wrote
+file_names   names of files in a query
 readonly  what a query may not do
 queue     what there is to do and who is doing it
 results   the published snapshot and queries on it

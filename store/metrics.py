@@ -52,6 +52,8 @@ class Metric:
     """Which images have a say in it: the test images, which a fair pair shares; any of the data; or none."""
     is_share: bool
     """A share of images, which moves in steps of one image; readers see it in per cent, its differences in points."""
+    is_signed: bool
+    """It may be below 0, as a gain over chance: its interval is not bent to stay above."""
     label: str
     heading: str
     column: str
@@ -100,7 +102,7 @@ def _of_map(name: str, unit: str, better: Better, label: str) -> Metric:
     """Return a figure of maps of test images, which the explaining job of each run logs under its name."""
     return Metric(
         name=name, source=f"explained['{name}']", unit=unit, better=better, exact=False, device_bound=False,
-        measured="per_seed", images="test", is_share=False, label=label,
+        measured="per_seed", images="test", is_share=False, is_signed="_gain" in name, label=label,
         heading=label[0].lower() + label[1:], column="",
     )  # fmt: skip
 
@@ -124,40 +126,41 @@ METRICS: Mapping[str, Metric] = {
         _of_map("global_mass_even", "fraction", "neither", "Attention on global tokens if it were even"),
         Metric(
             name="test_top1", source="series['test_top1']", unit="fraction", better="higher", exact=False,
-            device_bound=False, measured="per_seed", images="test", is_share=True,
+            device_bound=False, measured="per_seed", images="test", is_share=True, is_signed=False,
             label="Test accuracy", heading="test top-1", column="accuracy",
         ),
         Metric(
             name="val_top1", unit="fraction", better="higher", exact=False,
             source="case when r.settings ->> '$.train.checkpoint' = 'best_val' then best['val_top1'] "
             "else series['val_top1'] end",
-            device_bound=False, measured="per_seed", images="any", is_share=True,
+            device_bound=False, measured="per_seed", images="any", is_share=True, is_signed=False,
             label="Validation accuracy", heading="val top-1", column="",
         ),
         Metric(
             name="test_loss", source="series['test_loss']", unit="nats", better="lower", exact=False,
-            device_bound=False, measured="per_seed", images="test", is_share=False,
+            device_bound=False, measured="per_seed", images="test", is_share=False, is_signed=False,
             label="Test loss", heading="test loss", column="",
         ),
         Metric(
             name="val_loss", source="series['val_loss']", unit="nats", better="lower", exact=False,
-            device_bound=False, measured="per_seed", images="any", is_share=False,
+            device_bound=False, measured="per_seed", images="any", is_share=False, is_signed=False,
             label="Validation loss", heading="val loss", column="",
         ),
         Metric(
             name="train_loss", source="series['train_loss']", unit="nats", better="lower", exact=False,
-            device_bound=False, measured="per_seed", images="any", is_share=False,
+            device_bound=False, measured="per_seed", images="any", is_share=False, is_signed=False,
             label="Training loss", heading="training loss", column="",
         ),
         Metric(
             name="params", source="coalesce(measured['params'], figures['params'])::bigint", unit="count",
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            label="Parameters", heading="params", column="params",
+            is_signed=False, label="Parameters", heading="params", column="params",
         ),
         Metric(
             name="params_nonzero", source="figures['params_nonzero']::bigint", unit="count",
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            label="Parameters that no mask sets to zero", heading="params, non-zero", column="params_nonzero",
+            is_signed=False, label="Parameters that no mask sets to zero",
+            heading="params, non-zero", column="params_nonzero",
         ),
         Metric(
             name="ranks", source="figures['ranks']::bigint", unit="count",
@@ -167,88 +170,90 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             name="macs", source="measured['macs']::bigint", unit="count",
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            label="MACs, computed", heading="MACs, computed", column="macs",
+            is_signed=False, label="MACs, computed", heading="MACs, computed", column="macs",
         ),
         Metric(
             name="macs_algorithm", source="measured['macs_algorithm']::bigint", unit="count",
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            label="MACs, of the algorithm", heading="MACs, of the algorithm", column="macs_algorithm",
+            is_signed=False, label="MACs, of the algorithm", heading="MACs, of the algorithm", column="macs_algorithm",
         ),
         Metric(
             name="infer_images_per_second", source="largest['infer_images_per_second']", unit="images/s",
             better="higher", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Inference throughput", heading="inference", column="inference",
+            is_signed=False, label="Inference throughput", heading="inference", column="inference",
         ),
         Metric(
             # From rounds side by side, in one job; the baseline is as fast as itself.
             name="infer_speedup", unit="ratio", better="higher", exact=False,
             source="coalesce(largest['infer_speedup'], case when largest['infer_images_per_second'] is not null "
             "and r.arm = (select max(e.baseline) from experiments e where e.experiment = r.experiment) then 1 end)",
-            device_bound=True, measured="once", images="any", is_share=False,
+            device_bound=True, measured="once", images="any", is_share=False, is_signed=False,
             label="Inference speed-up over the baseline", heading="speed-up", column="speed-up",
         ),
         Metric(
             name="train_images_per_second", unit="images/s", better="higher", exact=False,
             source="coalesce(figures['train_images_per_second'], series['train_images_per_second'])",
-            device_bound=True, measured="per_seed", images="any", is_share=False,
+            device_bound=True, measured="per_seed", images="any", is_share=False, is_signed=False,
             label="Training throughput", heading="training", column="training",
         ),
         Metric(
             name="infer_latency", source="smallest['infer_latency']", unit="ms", better="lower", exact=False,
-            device_bound=True, measured="once", images="any", is_share=False,
+            device_bound=True, measured="once", images="any", is_share=False, is_signed=False,
             label="Inference latency", heading="latency", column="",
         ),
         Metric(
             name="infer_images_per_second_eager", source="largest['infer_images_per_second_eager']", unit="images/s",
             better="higher", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Inference throughput, eager", heading="inference, eager", column="",
+            is_signed=False, label="Inference throughput, eager", heading="inference, eager", column="",
         ),
         Metric(
             name="infer_latency_eager", source="smallest['infer_latency_eager']", unit="ms",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Inference latency, eager", heading="latency, eager", column="",
+            is_signed=False, label="Inference latency, eager", heading="latency, eager", column="",
         ),
         Metric(
             name="infer_images_per_second_compiled", source="largest['infer_images_per_second_compiled']",
             unit="images/s", better="higher", exact=False, device_bound=True, measured="once", images="any",
-            is_share=False, label="Inference throughput, compiled", heading="inference, compiled", column="",
+            is_share=False,
+            is_signed=False, label="Inference throughput, compiled", heading="inference, compiled", column="",
         ),
         Metric(
             name="infer_latency_compiled", source="smallest['infer_latency_compiled']", unit="ms",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Inference latency, compiled", heading="latency, compiled", column="",
+            is_signed=False, label="Inference latency, compiled", heading="latency, compiled", column="",
         ),
         Metric(
             name="infer_latency_p95", source="smallest['infer_latency_p95']", unit="ms", better="lower", exact=False,
-            device_bound=True, measured="once", images="any", is_share=False,
+            device_bound=True, measured="once", images="any", is_share=False, is_signed=False,
             label="Latency that 95 % of calls keep below", heading="latency, p95", column="",
         ),
         Metric(
             name="infer_latency_p99", source="smallest['infer_latency_p99']", unit="ms", better="lower", exact=False,
-            device_bound=True, measured="once", images="any", is_share=False,
+            device_bound=True, measured="once", images="any", is_share=False, is_signed=False,
             label="Latency that 99 % of calls keep below", heading="latency, p99", column="",
         ),
         Metric(
             name="infer_images_per_second_onnxruntime", source="largest['infer_images_per_second_onnxruntime']",
             unit="images/s", better="higher", exact=False, device_bound=True, measured="once", images="any",
-            is_share=False, label="Inference throughput, ONNX Runtime", heading="inference, ONNX Runtime", column="",
+            is_share=False,
+            is_signed=False, label="Inference throughput, ONNX Runtime", heading="inference, ONNX Runtime", column="",
         ),
         Metric(
             name="infer_latency_onnxruntime", source="smallest['infer_latency_onnxruntime']", unit="ms",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Inference latency, ONNX Runtime", heading="latency, ONNX Runtime", column="",
+            is_signed=False, label="Inference latency, ONNX Runtime", heading="latency, ONNX Runtime", column="",
         ),
         Metric(
             name="infer_latency_p95_onnxruntime", source="smallest['infer_latency_p95_onnxruntime']", unit="ms",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Latency that 95 % of calls keep below, ONNX Runtime", heading="latency, p95, ONNX Runtime",
-            column="",
+            is_signed=False, label="Latency that 95 % of calls keep below, ONNX Runtime",
+            heading="latency, p95, ONNX Runtime", column="",
         ),
         Metric(
             name="infer_latency_p99_onnxruntime", source="smallest['infer_latency_p99_onnxruntime']", unit="ms",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Latency that 99 % of calls keep below, ONNX Runtime", heading="latency, p99, ONNX Runtime",
-            column="",
+            is_signed=False, label="Latency that 99 % of calls keep below, ONNX Runtime",
+            heading="latency, p99, ONNX Runtime", column="",
         ),
         Metric(
             # From rounds side by side, in one job, of two files; the baseline is as fast as itself.
@@ -256,78 +261,79 @@ METRICS: Mapping[str, Metric] = {
             source="coalesce(largest['infer_speedup_onnxruntime'], case when "
             "largest['infer_images_per_second_onnxruntime'] is not null "
             "and r.arm = (select max(e.baseline) from experiments e where e.experiment = r.experiment) then 1 end)",
-            device_bound=True, measured="once", images="any", is_share=False,
+            device_bound=True, measured="once", images="any", is_share=False, is_signed=False,
             label="Inference speed-up over the baseline, ONNX Runtime", heading="speed-up, ONNX Runtime", column="",
         ),
         Metric(
             name="load_seconds_onnxruntime", source="smallest['load_seconds_onnxruntime']", unit="s", better="lower",
-            exact=False, device_bound=True, measured="once", images="any", is_share=False,
+            exact=False, device_bound=True, measured="once", images="any", is_share=False, is_signed=False,
             label="Time to open the file, ONNX Runtime", heading="time to open, ONNX Runtime", column="",
         ),
         Metric(
             name="run_peak_rss_onnxruntime", source="smallest['run_peak_rss_onnxruntime']::bigint", unit="bytes",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Peak memory of a process that only runs the file, ONNX Runtime",
+            is_signed=False, label="Peak memory of a process that only runs the file, ONNX Runtime",
             heading="memory of running it, ONNX Runtime", column="",
         ),
         Metric(
             name="file_bytes_onnxruntime", source="measured['file_bytes_onnxruntime']::bigint", unit="bytes",
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            label="Size of the ONNX file", heading="ONNX file", column="",
+            is_signed=False, label="Size of the ONNX file", heading="ONNX file", column="",
         ),
         Metric(
             name="infer_energy_onnxruntime", source="largest['infer_energy_onnxruntime']", unit="J",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Energy of an image, ONNX Runtime", heading="energy of an image, ONNX Runtime", column="",
+            is_signed=False, label="Energy of an image, ONNX Runtime",
+            heading="energy of an image, ONNX Runtime", column="",
         ),
         Metric(
             name="infer_energy", source="largest['infer_energy']", unit="J",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            label="Energy of an image", heading="energy of an image", column="",
+            is_signed=False, label="Energy of an image", heading="energy of an image", column="",
         ),
         Metric(
             name="cuda_peak_reserved", source="figures['cuda_peak_reserved']::bigint", unit="bytes", better="lower",
-            exact=False, device_bound=True, measured="per_seed", images="any", is_share=False,
+            exact=False, device_bound=True, measured="per_seed", images="any", is_share=False, is_signed=False,
             label="Peak GPU memory, reserved", heading="peak GPU memory, reserved", column="memory",
         ),
         Metric(
             name="cuda_peak_allocated", source="figures['cuda_peak_allocated']::bigint", unit="bytes", better="lower",
-            exact=False, device_bound=True, measured="per_seed", images="any", is_share=False,
+            exact=False, device_bound=True, measured="per_seed", images="any", is_share=False, is_signed=False,
             label="Peak GPU memory, allocated", heading="peak GPU memory, allocated", column="memory",
         ),
         Metric(
             name="host_peak_rss", source="figures['host_peak_rss']::bigint", unit="bytes", better="lower",
-            exact=False, device_bound=True, measured="per_seed", images="any", is_share=False,
+            exact=False, device_bound=True, measured="per_seed", images="any", is_share=False, is_signed=False,
             label="Peak host memory (RSS)", heading="peak host memory (RSS)", column="memory",
         ),
         Metric(
             name="params_before", source="figures['params_before']::bigint", unit="count", better="neither",
-            exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
+            exact=True, device_bound=False, measured="per_seed", images="none", is_share=False, is_signed=False,
             label="Parameters before pruning", heading="params before pruning", column="",
         ),
         Metric(
             name="prune_asked", source="figures['prune_asked']", unit="fraction", better="neither", exact=True,
-            device_bound=False, measured="per_seed", images="none", is_share=False,
+            device_bound=False, measured="per_seed", images="none", is_share=False, is_signed=False,
             label="Pruning asked", heading="pruning asked", column="",
         ),
         Metric(
             name="prune_achieved", source="figures['prune_achieved']", unit="fraction", better="neither", exact=False,
-            device_bound=False, measured="per_seed", images="none", is_share=False,
+            device_bound=False, measured="per_seed", images="none", is_share=False, is_signed=False,
             label="Pruning achieved", heading="pruning achieved", column="",
         ),
         Metric(
             name="agreement_parent", source="figures['agreement_parent']", unit="fraction", better="higher",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=True,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=True, is_signed=False,
             label="Agreement with the network before quantising", heading="agreement with the fp32 network", column="",
         ),
         Metric(
             name="file_bytes", source="figures['file_bytes']::bigint", unit="bytes", better="lower", exact=False,
-            device_bound=False, measured="per_seed", images="none", is_share=False,
+            device_bound=False, measured="per_seed", images="none", is_share=False, is_signed=False,
             label="File size", heading="file size", column="",
         ),
         Metric(
             name="prune_predicted", source="figures['prune_predicted']", unit="fraction", better="neither", exact=False,
-            device_bound=True, measured="per_seed", images="none", is_share=False,
+            device_bound=True, measured="per_seed", images="none", is_share=False, is_signed=False,
             label="Pruning foretold", heading="pruning foretold", column="",
         ),
         Metric(
@@ -335,63 +341,63 @@ METRICS: Mapping[str, Metric] = {
             source="((r.settings ->> '$.train.epochs')::bigint + case "
             "when coalesce((r.settings ->> '$.prune.ratio')::double, 0) > 0 "
             "then coalesce((r.settings ->> '$.prune.recover_epochs')::bigint, 0) else 0 end)",
-            device_bound=False, measured="per_seed", images="none", is_share=False,
+            device_bound=False, measured="per_seed", images="none", is_share=False, is_signed=False,
             label="Epochs, recovery included", heading="epochs", column="epochs",
         ),
         Metric(
             name="teacher_test_top1", source="teacher['test_top1']", unit="fraction", better="higher", exact=False,
-            device_bound=False, measured="per_seed", images="any", is_share=True,
+            device_bound=False, measured="per_seed", images="any", is_share=True, is_signed=False,
             label="Test accuracy of the teacher", heading="teacher test top-1", column="",
         ),
         Metric(
             name="deletion_auc", source="explained['deletion_auc']", unit="probability", better="lower",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False, is_signed=False,
             label="Deletion curve, area", heading="deletion curve, area", column="",
         ),
         Metric(
             name="insertion_auc", source="explained['insertion_auc']", unit="probability", better="higher",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False, is_signed=False,
             label="Insertion curve, area", heading="insertion curve, area", column="",
         ),
         Metric(
             name="deletion_gain", source="explained['deletion_gain']", unit="probability", better="higher",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False, is_signed=True,
             label="Deletion, better than a random map", heading="deletion, better than a random map", column="",
         ),
         Metric(
             name="insertion_gain", source="explained['insertion_gain']", unit="probability", better="higher",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False, is_signed=True,
             label="Insertion, better than a random map", heading="insertion, better than a random map", column="",
         ),
         Metric(
             name="pointing_game", source="explained['pointing_game']", unit="fraction", better="higher",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=True,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=True, is_signed=False,
             label="Pointing game, hits", heading="pointing game, hits", column="",
         ),
         Metric(
             name="pointing_chance", source="explained['pointing_chance']", unit="fraction", better="neither",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False, is_signed=False,
             label="Pointing game, hits of a random map", heading="hits of a random map", column="",
         ),
         Metric(
             name="pointing_others", source="explained['pointing_others']", unit="fraction", better="neither",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False, is_signed=False,
             label="Pointing game, hits on the objects of other images", heading="hits on other images' objects",
             column="",
         ),
         Metric(
             name="box_energy", source="explained['box_energy']", unit="fraction", better="higher",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False, is_signed=False,
             label="Share of the map on the object", heading="share of the map on the object", column="",
         ),
         Metric(
             name="box_area", source="explained['box_area']", unit="fraction", better="neither",
-            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False,
+            exact=False, device_bound=False, measured="per_seed", images="test", is_share=False, is_signed=False,
             label="Share of the image that the object takes", heading="share of the image that it takes", column="",
         ),
         Metric(
             name="train_seconds", source="seconds", unit="s", better="lower", exact=False,
-            device_bound=True, measured="per_seed", images="any", is_share=False,
+            device_bound=True, measured="per_seed", images="any", is_share=False, is_signed=False,
             label="Training time", heading="training time", column="",
         ),
     )

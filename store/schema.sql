@@ -280,21 +280,22 @@ with long as (
     select spread.*, t * std / sqrt(n) as half
     from spread left join raw.t_quantiles q on q.df = least(n - 1, (select max(df) from raw.t_quantiles))
 )
--- An interval stays where its quantity does: shares on the logit scale, all else, which is above 0, on the log scale
--- (delta method). Without a spread, and at the very edge, there is nothing to bend.
+-- An interval stays where its quantity does: shares on the logit scale, what is always above 0 on the log scale (delta
+-- method); what may be below 0, as a gain, has the plain one. Without a spread, and at the very edge, there is nothing
+-- to bend.
 select experiment, arm, cell, metric, n, mean, std,
     case
         when half is null then null
         when metric in ({{share_names}}) and mean > 0 and mean < 1
             then 1 / (1 + (1 - mean) / mean * exp(least(half / (mean * (1 - mean)), 700)))
-        when metric not in ({{share_names}}) and mean > 0 then mean * exp(-least(half / mean, 700))
+        when metric not in ({{share_names}}) and metric not in ({{signed_names}}) and mean > 0 then mean * exp(-least(half / mean, 700))
         else mean - half
     end as low,
     case
         when half is null then null
         when metric in ({{share_names}}) and mean > 0 and mean < 1
             then 1 / (1 + (1 - mean) / mean * exp(-least(half / (mean * (1 - mean)), 700)))
-        when metric not in ({{share_names}}) and mean > 0 then mean * exp(least(half / mean, 700))
+        when metric not in ({{share_names}}) and metric not in ({{signed_names}}) and mean > 0 then mean * exp(least(half / mean, 700))
         else mean + half
     end as high, not_finite, split
 from halved;

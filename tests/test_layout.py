@@ -38,7 +38,7 @@ HOMES = {
     "ruamel": ("load",),
     "sklearn": ("inputs", "core"),
     "huggingface_hub": ("inputs",),
-    "duckdb": ("store/results",),
+    "duckdb": ("store/results", "store/parquet"),
     # Nowhere: what they write is read, and what they read is written, without them.
     "mlflow": (),
     "wandb": (),

@@ -225,7 +225,7 @@ AROUND = (
 
 # One row for fields of a model that decide the same. A field of a subclass is looked up there first.
 ROWS: tuple[tuple[str, str, Rule], ...] = (
-    ("Data", "source classes", Rule(ALL, picks_images=True)),  # how many classes is the width of the head
+    ("Data", "source label classes", Rule(ALL, picks_images=True)),  # how many classes is the width of the head
     ("Data", "split given nested broken", Rule(ACCURACY | TIME, picks_images=True)),
     ("Data", "split_seed", Rule(ACCURACY, picks_images=True)),
     ("Data", "image_size", Rule(ALL)),

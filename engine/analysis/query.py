@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
@@ -15,7 +16,7 @@ from engine.analysis.snapshot import Snapshot
 from engine.collect import collect
 from engine.errors import QueryError, closest_hint
 from engine.home.paths import Home
-from engine.spec.synonyms import hint_word, meant_words
+from engine.spec.synonyms import SYNONYMS, hint_word, meant_words
 from store.format import FORMATS, format_rows
 from store.metrics import METRICS
 from store.readonly import StoreError
@@ -194,7 +195,7 @@ def _fix_of(said: str) -> str:
 def _meant_column(said: str) -> str:
     """Return the metric that a column of another name stands for elsewhere: accuracy, flops; "" where there is none."""
     word = re.match(r"there is no column '(\w+)'; columns: ", said)
-    meant = meant_words(word[1], METRICS) if word else []
+    meant = meant_words(word[1], METRICS) or _nearly_meant(word[1].lower()) if word else []
     return f"did you mean {' or '.join(map(repr, meant))}?" if meant else ""
 
 
@@ -204,3 +205,9 @@ def _unknown_metric(query: str) -> str:
     return "; ".join(
         f"no metric is called {name!r}: {hint_word(name, METRICS)}" for name in asked if name not in METRICS
     )
+
+
+def _nearly_meant(word: str) -> list[str]:
+    """Return the metrics that another tool's name, mistyped, stands for: acuracy."""
+    others = [other for other, ours in SYNONYMS.items() if any(one in METRICS for one in ours)]
+    return [one for other in difflib.get_close_matches(word, others, 1, 0.8) for one in meant_words(other, METRICS)]

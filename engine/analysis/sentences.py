@@ -96,7 +96,7 @@ SENTENCES = {
     "{source}",
     "share_of_images": "; {share:.0f} % of the error is of the {images} test images",
     "measured_spreads": "spreads as this home has measured them",
-    "assumed_spreads": "assumed, as nothing is measured yet: seeds that differ by {points:g} points{luck}",
+    "assumed_spreads": "assumed, until two of its arms share two seeds: seeds that differ by {points:g} points{luck}",
     "assumed_images": ", networks that tell {share:.0f} % of the images differently",
     "power_here": "with {n} seeds the power for {points:g} points is {power:.0f} %",
     "never_enough": "no number of seeds detects {points:g} points on these test images",

@@ -4,7 +4,7 @@
     group          the commands, each made when it is wanted
     guide          every command by the flow: its file, line, examples, exit codes
     completion     what a shell may complete
-    data           data report, data preview
+    data           data report, data preview, data fetch
     specs          init, validate, schema, explain, describe
     plan           plan
     plan_text      how a plan looks: costs by arm, jobs, budget, changes
@@ -15,6 +15,7 @@
     submitting     its steps
     listing        ls, history, tag, note
     keep           du, rm, gc, undo
+    machines       slots, costs
     targets        targets verify
     verify         verify-resume
     profile        profile

@@ -6,6 +6,7 @@ Asked-for output goes to stdout, everything else to stderr; both as text that st
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -138,6 +139,14 @@ def say(text: str) -> None:
 def tell(text: str) -> None:
     """Print what was asked for, for a person to read."""
     typer.echo(show_text(text))
+
+
+def tell_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns that a person reads and grep finds: asked for, so on stdout; the last one as long as it is."""
+    lines = [tuple(heads), *map(tuple, rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(heads) - 1)] + [0]
+    for line in lines:
+        tell("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def print_json(value: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,11 @@ app.add_typer(data, name="data")
 
 
 @data.command()
-def report(path: Annotated[Path, typer.Argument(metavar="PATH", help="a folder, or a .zip or .tar of one")]) -> None:
+def report(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="a folder, a .zip or .tar of one, or any set that data.root may name")
+    ],
+) -> None:
     """Count classes, sizes and modes; name broken files and images that are there twice."""
     from engine.inspect.surveys import survey_lines, survey_path
 
@@ -43,6 +48,24 @@ def preview(
     from engine.inspect.images import write_preview
 
     tell(str(write_preview(find_home(home, create=True), loaded, out, _show_progress)))
+
+
+@data.command()
+def fetch(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None) -> None:
+    """Copy images that data.root names on another machine, once; all arms and cells are looked at."""
+    from engine.inputs.remote import fetch_copy, is_remote
+    from engine.load import load_spec
+    from engine.spec.cells import expand_cells
+
+    loaded = load_spec(spec, overrides or (), overlays or ())
+    named = (os.path.expandvars(cell.settings.data.root or "") for cell in expand_cells(loaded))
+    for address in dict.fromkeys(filter(is_remote, named)):
+        tell(str(fetch_copy(address, _show_bytes)))
+
+
+def _show_bytes(done: int, count: int) -> None:
+    if sys.stderr.isatty():
+        draw_line(f"{done / 1e6:.0f} of {count / 1e6:.0f} MB" + "\n" * (done == count))
 
 
 def _show_progress(done: int, count: int) -> None:

@@ -67,7 +67,7 @@ GUIDE: dict[str, Entry] = {
         "0, or with 2 where the spec is wrong",
     ),
     "data": Entry(
-        BEFORE, "data", "Look at images: data report, data preview",
+        BEFORE, "data", "Images: data report, data preview, data fetch",
         inner={
             "report": Entry(
                 BEFORE, "data", "Count classes, sizes and modes; name what is broken",
@@ -78,6 +78,11 @@ GUIDE: dict[str, Entry] = {
                 BEFORE, "data", "Draw the augmented views of a spec",
                 ("xp data preview study.yaml -o preview.png",),
                 "0, or with 2 where the spec is wrong or images are missing",
+            ),
+            "fetch": Entry(
+                BEFORE, "data", "Copy images from another machine, once",
+                ("xp data fetch study.yaml", "xp data fetch study.yaml --set data.root=hf://datasets/LAB/SET/data"),
+                "0 once they are here, or with 2 where the spec is wrong or they cannot be had",
             ),
         },
     ),
@@ -122,6 +127,11 @@ GUIDE: dict[str, Entry] = {
         FOLLOW, "jobs", "Print the logs of jobs",
         ("xp logs study/sparse@0", "xp logs study -f"),
         FOUND,
+    ),
+    "slots": Entry(
+        FOLLOW, "machines", "Which job runs on which node and GPU, what is shut out",
+        ("xp slots", "xp slots --json"),
+        "0",
     ),
     "why": Entry(
         FOLLOW, "jobs", "What an id is made of, why it ran or was reused",
@@ -228,6 +238,11 @@ GUIDE: dict[str, Entry] = {
     "du": Entry(
         KEEP, "keep", "What takes how much of the disk",
         ("xp du", "xp du --json"),
+        "0",
+    ),
+    "costs": Entry(
+        KEEP, "machines", "GPU-hours and CPU-hours by experiment and user",
+        ("xp costs", "xp costs --json"),
         "0",
     ),
     "rm": Entry(

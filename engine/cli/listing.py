@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import completion
-from engine.cli.base import AsJson, ExperimentName, HomeOption, app, find_home, print_json, say, tell
+from engine.cli.base import AsJson, ExperimentName, HomeOption, app, find_home, print_json, say, tell, tell_table
 from engine.errors import XpError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _show_experiments(lines: Sequence[ExperimentLine], *, as_json: bool) -> None
             (line.name, time_text(line.submitted_at), str(line.submissions), _counts(line.runs), _about(line))
             for line in lines
         ]
-        _tell_table(("experiment", "submitted", "times", "runs", "about"), rows)
+        tell_table(("experiment", "submitted", "times", "runs", "about"), rows)
 
 
 def _about(line: ExperimentLine) -> str:
@@ -105,7 +105,7 @@ def _show_runs(lines: Sequence[RunLine], *, as_json: bool) -> None:
         )
         for line in lines
     ]
-    _tell_table(("arm", "cell", "seed", "state", *metrics, "run"), rows)
+    tell_table(("arm", "cell", "seed", "state", *metrics, "run"), rows)
 
 
 def _show_jobs(lines: Sequence[JobLine], *, as_json: bool) -> None:
@@ -113,7 +113,7 @@ def _show_jobs(lines: Sequence[JobLine], *, as_json: bool) -> None:
         print_json([line.as_json() for line in lines])
         return
     rows = [(line.title, line.state, str(line.attempts), f"{line.seconds:.1f}", line.job) for line in lines]
-    _tell_table(("job", "state", "attempts", "seconds", "id"), rows)
+    tell_table(("job", "state", "attempts", "seconds", "id"), rows)
 
 
 @app.command()
@@ -214,11 +214,3 @@ def number_text(value: float | None) -> str:
 def time_text(at: float | None) -> str:
     """Return the minute, by the clock of this machine."""
     return "-" if at is None else datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
-
-
-def _tell_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns that a person reads and grep finds: asked for, so on stdout; the last one as long as it is."""
-    lines = [tuple(heads), *map(tuple, rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(heads) - 1)] + [0]
-    for line in lines:
-        tell("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -21,7 +21,7 @@ from engine.cli.base import (
     print_json,
     say,
 )
-from engine.errors import XpError, closest_hint
+from engine.errors import XpError
 from engine.home.paths import Home
 
 if TYPE_CHECKING:
@@ -99,29 +99,19 @@ def plan(
     from engine.plan import make_plan
     from engine.plan.estimate import estimate_plan
     from engine.plan.latency import foretell
+    from engine.plan.subset import choose_arms
     from store.queue import Queue
 
     # Before the home: a wrong spec leaves no empty one behind.
     loaded = load_spec(spec, overrides or (), overlays or (), tell=say)
     place = find_home(home, create=True)
-    made = _keep_arms(make_plan(loaded, place, on_cpu=on_cpu), shown.only)
+    made = choose_arms(make_plan(loaded, place, on_cpu=on_cpu), shown.only)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states(), say if calibrate else None)
     foretold = foretell(made, place, say if latency else None)
     _say_warnings(made, estimate)
     fits = None if limit is None else _share_budget(loaded, place, shown, on_cpu=on_cpu)
     _show(place, made, estimate, foretold, shown, fits, as_json=as_json)
-
-
-def _keep_arms(made: Plan, arms: Sequence[str]) -> Plan:
-    """Return the plan of some arms. Raises XpError with the nearest name for one that there is not."""
-    from engine.plan.subset import keep_runs, place_of
-
-    for arm in arms:
-        if arm not in made.spec.arm_names:
-            fix = closest_hint(arm, made.spec.arm_names)
-            raise XpError(f"{made.spec.name} has no arm {arm!r}", where="--only", fix=fix)
-    return keep_runs(made, {place_of(run) for run in made.runs if run.arm in arms}) if arms else made
 
 
 def _say_warnings(made: Plan, estimate: Estimate) -> None:
@@ -174,7 +164,12 @@ def _notes(home: Home, made: Plan, estimate: Estimate, foretold: list[Foretold],
     from engine.plan.latency import latency_lines
 
     passes, seen = count_passes(made), foresee(made, home)
-    notes = [*made.notes, *latency_lines(made, foretold), *tell_crowding(), *([str(passes)] if passes else [])]
+    notes = [
+        *made.notes,
+        *latency_lines(made, foretold),
+        *tell_crowding([estimate]),
+        *([str(passes)] if passes else []),
+    ]
     # What some of the arms can show is no question that the spec asks.
     notes += [] if shown.only else detect_lines(seen)
     if shown.power is not None:
@@ -212,11 +207,12 @@ def _plan_paper(
         say(f"warning: {line}")
     with Queue.open_readonly(place.queue_db) as queue:
         states = queue.job_states()
-    summed = sum_paper([(made, estimate_plan(made, place, states, say if calibrate else None)) for made in plans])
+    estimates = [estimate_plan(made, place, states, say if calibrate else None) for made in plans]
+    summed = sum_paper(list(zip(plans, estimates, strict=True)))
     if as_json:
         print_json(summed.as_json())
         return
     from engine.cli.plan_text import paper_table
     from engine.cli.render import output_console
 
-    output_console().print(paper_table(summed, tell_crowding()))
+    output_console().print(paper_table(summed, tell_crowding(estimates)))

@@ -11,7 +11,7 @@ from rich.text import Text
 from engine.cli.render import COLOURS, counts_text, name_job, paused_lines, reason_lines, split_cells
 from engine.inspect.progress_text import LISTED, beat_text, clock_text
 from engine.inspect.run_views import METRIC, RunView, by_attention
-from engine.inspect.status import ExperimentView, JobView
+from engine.inspect.status import ExperimentView, JobView, place_of
 
 WIDE = 100  # columns from which on there is room for counts of jobs beside those of runs
 FEW = 4  # lines of a kind where a screen has to hold them all
@@ -130,13 +130,15 @@ def plain_runs(runs: Sequence[RunView]) -> list[Text]:
 
 
 def place_text(run: RunView) -> str:
-    """Where a run is: the phase and epoch of the job that works for it, or how far the one came that waits."""
+    """Where a run is: phase, epoch and slot of the job that works for it, or how far the one came that waits."""
     job = run.job
     if job is None or (job.state != "running" and not job.beat.epochs):
         return job.kind if job is not None and job.state == "failed" else ""
     beat = job.beat
     at, of = (min(beat.epoch + 1, beat.epochs), beat.epochs) if beat.epochs else (beat.step, beat.steps)
-    return f"{beat.phase or 'starting'} {at}/{of}" if of else beat.phase or "starting"
+    where = f"{beat.phase or 'starting'} {at}/{of}" if of else beat.phase or "starting"
+    place = place_of(job.slot)
+    return f"{where} on {place}" if place else where
 
 
 def _failure_lines(view: ExperimentView, tails: Sequence[tuple[JobView, Sequence[str]]]) -> list[Text]:

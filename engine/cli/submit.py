@@ -31,6 +31,9 @@ def submit(
             "--fill", help="queue what decides comparisons and fills cells, further seeds too, cheapest first"
         ),
     ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="ARM", help="queue these arms alone for now; repeatable")
+    ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="with --fill: of all work together, as 90s, 30m, 8h or 2d")
     ] = None,
@@ -53,7 +56,7 @@ def submit(
     from engine.cli.submitting import Asked, load_asked, read_asked, submit_all, tell_next, wait_all
     from engine.schedule.worker import start_detached
 
-    asked = read_asked(Asked(spec, priority, executor, on_cpu, trial, fill), budget, notify)
+    asked = read_asked(Asked(spec, priority, executor, on_cpu, trial, fill, tuple(only or ())), budget, notify)
     loaded = load_asked(asked, overrides or (), overlays or ())
     place = find_home(home, create=True)
     done = submit_all(place, asked, loaded)

@@ -35,6 +35,7 @@ class Asked:
     on_cpu: bool
     trial: str | None
     fill: bool
+    only: tuple[str, ...] = ()
     budget: float | None = None
     notify: Target | None = None
     is_paper: bool = False
@@ -47,6 +48,8 @@ def read_asked(asked: Asked, budget: str | None, notify: str | None) -> Asked:
     many = is_paper(asked.spec)
     if asked.trial is not None:
         _check_trial(asked.trial, many=many)
+    if asked.only:
+        _check_only(asked, many=many)
     limit = _read_budget(budget, fill=asked.fill)
     target = read_target(notify) if notify is not None else None
     return replace(asked, budget=limit, notify=target, is_paper=many)
@@ -94,6 +97,14 @@ def _check_trial(name: str, *, many: bool) -> None:
         raise XpError(f"{name!r} is no name for an experiment", where="--as", fix=fix)
 
 
+def _check_only(asked: Asked, *, many: bool) -> None:
+    if many:
+        raise XpError("arms are of one spec, and this is a paper", where="--only", fix="name one of its specs")
+    if asked.fill:
+        fix = "leave one of them away: --fill chooses by what decides comparisons"
+        raise XpError("--only and --fill both say what is queued", where="--only", fix=fix)
+
+
 def _trial_of(home: Home, spec: Path, name: str) -> str:
     """Return the experiment that a spec's own name means. Raises XpError where the trial would take another's name."""
     from engine.home.records import read_record
@@ -122,6 +133,8 @@ def _submit_spec(spec: Spec, home: Home, asked: Asked, priority: int | None, tri
         say(f"warning: {line}")
     if asked.fill and not made.is_provisional:
         made, filling = _choose_fill(spec, home, asked)
+    if asked.only:
+        filling = _hold_others(made, asked.only)
     done = submit_plan(made, home, priority, filling, trial_of)
     say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
     for line in done.changes:
@@ -170,6 +183,18 @@ def _choose_fill(spec: Spec, home: Home, asked: Asked) -> tuple[Plan, Filling]:
     for line in fill_lines(chosen):
         say(line)
     return chosen.plan, chosen.filling
+
+
+def _hold_others(made: Plan, arms: Sequence[str]) -> Filling:
+    """Leave out for now what no run of these arms needs; all arms are registered all the same."""
+    from engine.plan.subset import choose_arms
+    from engine.schedule.submit import Filling
+
+    wanted = {job.key for job in choose_arms(made, arms).jobs}
+    held = frozenset(job.key for job in made.jobs) - wanted
+    if held:
+        say(f"{len(held)} jobs of other arms are left out; the same submit without --only queues them")
+    return Filling(held=held)
 
 
 def _choose_executor(home: Home, executor: str | None) -> None:

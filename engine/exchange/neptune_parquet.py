@@ -16,8 +16,7 @@ from typing import Any
 
 from engine.errors import DataError
 from engine.exchange.foreign import BrokenRun, ForeignRun, Found, Values
-from store.readonly import StoreError
-from store.results.foreign import ask_parquet, parquet_columns
+from store.parquet import ParquetError, ask_parquet, parquet_columns
 
 COLUMNS = ("project_id", "run_id", "attribute_path", "attribute_type", "step", "timestamp", "float_value")
 SCALARS = ("int", "float", "bool", "string", "datetime")
@@ -78,7 +77,7 @@ def _what_else(path: Path) -> str:
 def _problem(file: Path) -> str | None:
     try:
         columns = parquet_columns([file])
-    except StoreError as error:
+    except ParquetError as error:
         return str(error)
     missing = [name for name in COLUMNS if name not in columns]
     return f"it has no column {', '.join(missing)}" if missing else None
@@ -87,7 +86,7 @@ def _problem(file: Path) -> str | None:
 def _ask(files: list[Path], query: str, run: str, project: str) -> list[tuple[Any, ...]]:
     try:
         return ask_parquet(files, query, [run, project])
-    except StoreError as error:
+    except ParquetError as error:
         raise BrokenRun(f"it cannot be read: {error}", where=str(files[0])) from error
 
 

@@ -4,6 +4,8 @@ archive  .zip and .tar files as folders
 tar_members zip_members member_names inflate   how their members are read, and what is refused
 folders  images by class, and the part that each came in
 quotas   how many images of a class each part gets, or a refusal
+forms    sets that are no folders: tables, Parquet, WebDataset, CIFAR, IDX, NumPy
+remote   images on another machine, and their copies here
 origins  which images are ImageNet's own, by name
 box_files boxes   where objects lie: .xml, .csv and mask files, untrusted; which image each is of
 content  digest, classes and counts of a data set

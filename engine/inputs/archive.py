@@ -18,7 +18,7 @@ import weakref
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +96,26 @@ def stream_digests(path: Path, names: Container[str]) -> Iterator[tuple[str, str
             yield from ((name, hashlib.sha256(archive.read(name)).hexdigest()) for name in links)
 
 
+def stream_members(path: Path, is_wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes | None]]:
+    """Yield the names of the files in the archive, in its order, with the content of those that are wanted.
+
+    A link has none. Raises DataError when the archive is damaged, or a content larger than `limits().member_bytes`.
+    """
+    with _named(path):
+        check_regular(path)
+        if _is_zip(path):
+            with zipfile.ZipFile(path) as packed:
+                for name, entry in zip_files(path, packed).items():
+                    yield name, b"".join(zip_pieces(packed, entry)) if is_wanted(name) else None
+            return
+        with open_plain(path) as plain:
+            reader = TarReader(plain)
+            for name, member in _tar_files(path, reader):
+                if _is_file(member):
+                    is_read = member.kind == "file" and is_wanted(name)
+                    yield name, b"".join(reader.pieces(member)) if is_read else None
+
+
 def open_archive(path: Path) -> Archive:
     """Open the archive for reading single files. Raises DataError when it is damaged."""
     with _named(path):
@@ -158,26 +178,32 @@ class _Zip:
 
 
 class _Tar:
+    """A plain tar is opened for each file that is read: a set may have thousands of them, more than may be open."""
+
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
-        self._plain = _plain_tar(path)
-        weakref.finalize(self, self._plain.close)
-        files = _tar_files(path, TarReader(self._plain))
-        self._members = {name: member for name, member in files if _is_file(member)}
+        self._inflated = _inflate_tar(path) if path.suffix.lower() in INFLATE else None
+        if self._inflated is not None:
+            weakref.finalize(self, self._inflated.close)
+        with self._open() as plain:
+            files = _tar_files(path, TarReader(plain))
+            self._members = {name: member for name, member in files if _is_file(member)}
 
     def read(self, name: str) -> bytes:
-        with _named(self._path, name), self._lock:
+        with _named(self._path, name), self._open() as plain:
             member = self._follow(name)
-            self._plain.seek(member.start)
-            return b"".join(_bounded(self._pieces(member.size), self._path, name))
+            plain.seek(member.start)
+            return b"".join(_bounded(_pieces(plain, member.size), self._path, name))
 
-    def _pieces(self, size: int) -> Iterator[bytes]:
-        while size > 0:
-            piece = self._plain.read(min(size, 1 << 20))
-            if not piece:
-                raise TarDamage("it is cut short")
-            size -= len(piece)
-            yield piece
+    @contextmanager
+    def _open(self) -> Iterator[IO[bytes]]:
+        if self._inflated is None:
+            with open(self._path, "rb") as plain:
+                yield plain
+            return
+        # One position in the file serves all threads.
+        with self._lock:
+            yield self._inflated
 
     def _follow(self, name: str) -> TarMember:
         """Return a file, or the one that a link leads to. Raises DataError where that is not in the archive."""
@@ -196,9 +222,16 @@ class _Tar:
         raise DataError(what, where=f"{self._path}!{name}", fix=fix)
 
 
-def _plain_tar(path: Path) -> IO[bytes]:
-    if path.suffix.lower() not in INFLATE:
-        return open(path, "rb")
+def _pieces(plain: IO[bytes], size: int) -> Iterator[bytes]:
+    while size > 0:
+        piece = plain.read(min(size, 1 << 20))
+        if not piece:
+            raise TarDamage("it is cut short")
+        size -= len(piece)
+        yield piece
+
+
+def _inflate_tar(path: Path) -> IO[bytes]:
     plain = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the archive
     try:
         with open_plain(path) as packed:

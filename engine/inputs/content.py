@@ -25,9 +25,11 @@ from filelock import FileLock
 
 from engine.errors import DataError, MissingData, near_words
 from engine.home.files import read_object, write_atomic
-from engine.inputs.archive import stream_digests
-from engine.inputs.folders import ImageFile, find_images, name_place
+from engine.inputs.folders import ImageFile, name_place
+from engine.inputs.forms import list_form
+from engine.inputs.forms.containers import member_digests
 from engine.inputs.quotas import Counts, held_part
+from engine.inputs.remote import find_copy, is_remote
 from engine.spec.data import Data, SourceWords
 
 DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
@@ -162,6 +164,8 @@ def resolve_path(text: str, word: str, what: str, fix: str) -> Path:
                 where=word,
                 fix=f"{is_slip}export {variable}={what}, or write the {what.lower()} into {word} (--set {word}={what})",
             )
+    if is_remote(os.path.expandvars(text)):
+        return find_copy(os.path.expandvars(text))
     path = Path(os.path.expandvars(text)).expanduser().absolute()
     if not path.exists():
         raise MissingData(f"there is no {path}", where=word, fix=fix)
@@ -169,12 +173,12 @@ def resolve_path(text: str, word: str, what: str, fix: str) -> Path:
 
 
 def data_images(data: Data, root: Path | None = None) -> tuple[list[ImageFile], tuple[str, ...]]:
-    """Return the images and classes that `data` names, under `root` where given, as `find_images` does.
+    """Return the images and classes that `data` names, under `root` where given, as `list_form` does.
 
     Raises DataError also when data.given asks for a test folder that the set does not come with.
     """
     place = root or resolve_root(data.root)
-    images, class_names = find_images(place, data.classes)
+    images, class_names = list_form(place, data.classes, data.label)
     if data.given == "test":
         _check_given(place, images, class_names)
     return images, class_names
@@ -185,7 +189,7 @@ def _check_given(root: Path, images: Sequence[ImageFile], class_names: Sequence[
     fix = "set data.given: merge, so that data.split makes the parts"
     part = held_part([image.part for image in images])
     if part is None:
-        what = "data.given is test, and there is no val or test folder with class folders in it"
+        what = "data.given is test, and there is no val or test folder with class folders in it, nor a column of parts"
         raise DataError(what, where=str(root), fix=fix)
     for word, held in ((part, True), ("train", False)):
         known = {image.class_name for image in images if (image.part == part) == held}
@@ -234,7 +238,7 @@ def _file_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
 def _member_digests(images: Sequence[ImageFile]) -> Iterator[tuple[str, str]]:
     for path in sorted({image.path for image in images if image.member}):
         names = {image.member for image in images if image.path == path}
-        for member, digest in stream_digests(path, names):
+        for member, digest in member_digests(path, names):
             yield name_place(path, member), digest
 
 

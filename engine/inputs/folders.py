@@ -72,8 +72,9 @@ def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[Imag
         for name in tree.children(folder):
             images = [_image_file(root, path, name, part) for path in tree.files_under((*folder, name))]
             found.setdefault(name, []).extend(images)
-    names = _chosen_classes(root, sorted(found), classes, tree)
-    _check_names(root, names)
+    if not found:
+        raise _without_classes(root, tree)
+    names = choose_classes(root, sorted(found), classes)
     for name in names:
         if not found[name]:
             others = _suffix_counts(path for path in tree.others if name in path[:-1])
@@ -82,7 +83,7 @@ def find_images(root: Path, classes: list[str] | None = None) -> tuple[list[Imag
             raise DataError(what, where=str(root / name), fix=fix)
     images = [image for name in names for image in found[name]]
     _check_places(images)
-    return images, tuple(names)
+    return images, names
 
 
 def _check_places(images: list[ImageFile]) -> None:
@@ -138,23 +139,35 @@ def _image_file(root: Path, path: Steps, class_name: str, part: str) -> ImageFil
     return ImageFile(root, class_name, "/".join(path), part)
 
 
-def _chosen_classes(root: Path, names: list[str], classes: list[str] | None, tree: _Tree) -> list[str]:
-    if not names:
-        found = "images but no class folders" if tree.files else "no class folders"
-        inner = [path[-1] for path in tree.others if is_archive(Path(path[-1]))]
-        fix = "put each class's images in a sub-folder of its own"
-        if inner:
-            fix = f"unpack {inner[0]}, or name it itself: an archive inside of another is not looked into"
-        raise DataError(f"there are {found} here", where=str(root), fix=fix)
+def choose_classes(
+    root: Path, names: list[str], classes: list[str] | None, kind: str = "class folder"
+) -> tuple[str, ...]:
+    """Return the classes that count, of those called `names`: all, or the `classes` of a spec in their order.
+
+    Raises DataError for a class that is not there, for one alone, and for names that cannot be told apart or written.
+    """
     for name in classes or ():
         if name not in names:
-            raise DataError(f"there is no class folder {name!r}", where=str(root), fix=closest_hint(name, names))
+            raise DataError(f"there is no {kind} {name!r}", where=str(root), fix=closest_hint(name, names))
     chosen = names if classes is None else list(dict.fromkeys(classes))
     if len(chosen) < 2:
-        mend = "name the folder that holds the class folders" if classes is None else "list more in data.classes"
+        mend = f"name the folder that holds the {kind}s" if classes is None else "list more in data.classes"
         fix = f"a classifier needs two classes or more: {mend}"
         raise DataError(f"there is one class only, {', '.join(chosen)!r}", where=str(root), fix=fix)
-    return chosen
+    _check_names(root, chosen)
+    return tuple(chosen)
+
+
+def _without_classes(root: Path, tree: _Tree) -> DataError:
+    found = "images but no class folders" if tree.files else "no class folders"
+    inner = [path[-1] for path in tree.others if is_archive(Path(path[-1]))]
+    tables = [path[-1] for path in tree.others if path[-1].lower().endswith((".csv", ".tsv"))]
+    fix = "put each class's images in a sub-folder of its own"
+    if inner:
+        fix = f"unpack {inner[0]}, or name it itself: an archive inside of another is not looked into"
+    elif tables and tree.files:
+        fix = f"{fix}, or name {tables[0]} itself where it lists images and their classes"
+    return DataError(f"there are {found} here", where=str(root), fix=fix)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """What a person asks before and during the work: takes a home, a spec or a folder, gives views; starts no job.
 
 status   counts, progress, what is left, failures with reasons
+slots    the slots of the machine or the cluster, and what runs on each
+costs    GPU-hours and CPU-hours by experiment and user, as recorded
 run_views  the runs of one experiment: state, progress, last validation, time left
 outlay   what a plan costs by arm and cell, what it reuses and from where
 budget   what fits into a budget, and what does not
@@ -16,6 +18,7 @@ meaning  what a word of a spec, a metric or a column means; the page of them all
 why_arms  what ran and what was reused, arm by arm
 why      what an id is made of, why a job ran or was reused; where two runs differ
 doctor   what is wrong here
+file_system  what disk a home lies on, and whether it does what xp relies on
 deep     every file against its checksum
 images   a contact sheet of what a student will see
 surveys  what a set of images is like

@@ -23,6 +23,7 @@ from engine.home.limits import VARIABLE, limits
 from engine.home.paths import Home
 from engine.home.records import find_record_damage, newest_records
 from engine.inputs.gpus import list_gpus, slot_env
+from engine.inspect.file_system import tell_file_system, try_disk
 from engine.launch.memory import memory_limit, memory_room
 from engine.launch.shortages import room_trouble
 from engine.schedule.slot_marks import SlotMarks
@@ -108,7 +109,9 @@ def _devices() -> Finding:
     return Finding(
         "devices",
         True,
-        gpus or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time; those that ask for a GPU wait",
+        gpus
+        or f"no GPU: jobs run on the CPU ({os.cpu_count()} cores), one at a time or as many as `xp worker --slots "
+        "N` says; those that ask for a GPU wait",
     )
 
 
@@ -173,6 +176,14 @@ def _disk(home: Home) -> Finding:
     fix = "make room, or put the home on another disk with --home"
     is_well = can_write and not trouble and free > LEAST_DISK
     return Finding("disk", is_well, f"{told}; {trouble}" if trouble else told, fix)
+
+
+def _file_system(home: Home) -> Finding:
+    return Finding("file system", *tell_file_system(home))
+
+
+def _trials(home: Home) -> Finding:
+    return Finding("what the disk does", *try_disk(home.root))
 
 
 def _locks(home: Home) -> Finding:
@@ -244,6 +255,8 @@ CURES = {
 }
 OF_A_HOME: tuple[tuple[str, Callable[[Home], Finding]], ...] = (
     ("disk", _disk),
+    ("file system", _file_system),
+    ("what the disk does", _trials),
     ("scheduler", _locks),
     ("slots", _slots),
     ("queue.db", _queue),

@@ -29,7 +29,7 @@ def tell_foreign(home: Home) -> Iterator[str]:
         handle = read_handle(home.job(row.job).attempt(row.attempt))
         owner = _owner(handle) if handle else None
         if handle and owner not in (None, scheduler):
-            whose, by = _name(owner), _name(scheduler)
+            whose, by = user_name(owner), user_name(scheduler)
             yield (
                 f"{row.job} was asked to {row.request} and goes on: its process is {whose}'s, and the scheduler that"
                 f" works here is {by}'s, who may not end it; {whose} or root can: kill {handle.pid}"
@@ -48,7 +48,8 @@ def _owner(handle: HandleFile) -> int | None:
     return owner_of(handle.pid, handle.start_time) if is_here else None
 
 
-def _name(uid: int | None) -> str:
+def user_name(uid: int | None) -> str:
+    """Return the name of a user of this machine, or a number with which a person can ask."""
     try:
         return pwd.getpwuid(uid or 0).pw_name
     except KeyError:  # a user without an entry, as in a container

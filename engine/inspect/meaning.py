@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -37,11 +37,12 @@ class Meaning:
 
 
 def explain_word(word: str) -> list[Meaning]:
-    """Return what a word means: all fields that end in it, the metric and the relation of that name.
+    """Return what a word means: all fields that end in it, the metric and the relation of that name; else whose value.
 
     Raises XpError with the nearest words where there is none.
     """
-    found = list(_meanings(word.strip().strip("`'\"").removesuffix(":").lower().replace("/", ".")))
+    plain = word.strip().strip("`'\"").removesuffix(":").lower()
+    found = list(_meanings(plain.replace("/", "."))) or list(_value_meanings(plain))
     if not found:
         raise XpError(f"there is no word {word!r}", fix=_near_words(word))
     return found
@@ -61,6 +62,14 @@ def _meanings(word: str) -> Iterator[Meaning]:
     relation, _, column = word.partition(".")
     if relation in RELATIONS and column:
         yield from _column_meanings(relation, column)
+
+
+def _value_meanings(value: str) -> Iterator[Meaning]:
+    """Yield the fields of which the word is a choice, as `student.attention.kind: longformer`."""
+    for path in _plain_paths():
+        term = all_terms()[path]
+        if any(isinstance(choice, str) and choice.lower() == value for choice in term.facts.choices):
+            yield replace(field_meaning(term), word=f"{path}: {value}", kind="value of a field")
 
 
 def _column_meanings(relation: str, column: str) -> Iterator[Meaning]:

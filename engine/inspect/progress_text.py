@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.inspect.status import ExperimentView, JobView
+from engine.inspect.status import ExperimentView, JobView, place_of
 
 LISTED = 10  # jobs of a kind that get a line of their own
 
@@ -45,4 +45,6 @@ def beat_text(job: JobView) -> str:
         parts.append(f"loss {beat.loss:.3f}")
     if beat.phase:
         parts.append(f"{clock_text(job.seconds_left)} left")
+    if place := place_of(job.slot):
+        parts.append(f"on {place}")
     return ", ".join(parts)

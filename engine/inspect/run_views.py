@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.errors import QueryError
 from engine.home.paths import AttemptFolder, Home
-from engine.inspect.status import Beat, JobView, view_jobs
+from engine.inspect.status import Beat, JobView, running_slots, view_jobs
 from engine.spec.job_kinds import KINDS, final_network
 from store.journal import parse_lines
 from store.queue import JobRow, Queue, RunRow
@@ -49,7 +49,9 @@ class RunView:
         place = {"run": self.run, "arm": self.arm, "cell": self.cell, "seed": self.seed, "state": self.state}
         left = None if self.seconds_left is None else round(self.seconds_left, 1)
         job = self.job.job if self.job else None
-        return {**place, "share": round(self.share, 4), METRIC: self.value, "seconds_left": left, "job": job}
+        slot = self.job.slot if self.job else ""
+        told = {"share": round(self.share, 4), METRIC: self.value, "seconds_left": left, "job": job, "slot": slot}
+        return {**place, **told}
 
 
 def read_runs(home: Home, experiment: str, only: Iterable[str] | None = None) -> list[RunView]:
@@ -60,7 +62,8 @@ def read_runs(home: Home, experiment: str, only: Iterable[str] | None = None) ->
         jobs = {row.job: row for row in queue.job_rows(list(names))}
         alive = [row for row in jobs.values() if (row.state != "done" and row.attempts) or row.state == "running"]
         owners = queue.owners([row.job for row in alive], experiment)
-    seen = {view.job: view for view in view_jobs(home, alive, owners)}
+        slots = running_slots(queue, alive)
+    seen = {view.job: view for view in view_jobs(home, alive, owners, slots)}
     wanted = None if only is None else set(only)
     rows = [row for row in rows if wanted is None or row.run in wanted]
     networks = {network_of(row.jobs) for row in rows}

@@ -15,7 +15,7 @@ from typing import Any
 from engine.home.control_files import read_beat, read_handle
 from engine.home.paths import Home
 from engine.inspect.foreign import tell_foreign
-from engine.launch.process import seconds_since_start
+from engine.launch.process import host_name, seconds_since_start
 from engine.launch.shortages import home_trouble
 from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker import scheduler_alive
@@ -71,6 +71,8 @@ class JobView:
     beat: Beat
     before: float = 0.0
     """How far the attempt before this one came, from which this one goes on."""
+    slot: str = ""
+    """Where it runs, as its launcher names the place; "" where it does not."""
 
     @property
     def share(self) -> float:
@@ -192,7 +194,8 @@ class ExperimentView:
 
 def _job_json(job: JobView) -> dict[str, Any]:
     beat = {name: getattr(job.beat, name) for name in ("phase", "step", "steps", "epoch", "epochs", "rate", "loss")}
-    return {"job": job.job, "kind": job.kind, "title": job.title, "state": job.state, "reason": job.reason, **beat}
+    told = {"job": job.job, "kind": job.kind, "title": job.title, "state": job.state, "reason": job.reason, **beat}
+    return {**told, "slot": job.slot, "node": split_slot(job.slot)[1] or host_name() if job.slot else ""}
 
 
 def read_status(home: Home, experiment: str | None = None) -> list[ExperimentView]:
@@ -200,10 +203,13 @@ def read_status(home: Home, experiment: str | None = None) -> list[ExperimentVie
     with Queue.open_readonly(home.queue_db) as queue:
         rows = queue.experiments(experiment)
         jobs, owners = queue.notable(experiment, MOST)
+        slots = running_slots(queue, jobs)
     by_job = {row.job: row for row in jobs}
     mine: dict[str, list[JobView]] = {}
     for owner in owners:
-        mine.setdefault(owner.experiment, []).append(_view_job(home, by_job[owner.job], title_of(owner)))
+        mine.setdefault(owner.experiment, []).append(
+            _view_job(home, by_job[owner.job], title_of(owner), slots.get(owner.job, ""))
+        )
     rows.sort(key=lambda row: row.submitted_at, reverse=True)
     return [_view_experiment(row, mine.get(row.experiment, [])) for row in rows]
 
@@ -243,10 +249,36 @@ def _view_experiment(row: ExperimentRow, listed: list[JobView]) -> ExperimentVie
     )  # fmt: skip
 
 
-def view_jobs(home: Home, rows: Sequence[JobRow], owners: Sequence[Owners]) -> list[JobView]:
-    """Return jobs as a person sees them, each named by the first experiment that has it."""
+def view_jobs(
+    home: Home, rows: Sequence[JobRow], owners: Sequence[Owners], slots: Mapping[str, str] = {}
+) -> list[JobView]:
+    """Return jobs as a person sees them, each named by the first experiment that has it; `slots` as running_slots."""
     titles = {owner.job: title_of(owner) for owner in reversed(owners)}
-    return [_view_job(home, row, titles.get(row.job, row.kind)) for row in rows]
+    return [_view_job(home, row, titles.get(row.job, row.kind), slots.get(row.job, "")) for row in rows]
+
+
+def running_slots(queue: Queue, rows: Sequence[JobRow]) -> dict[str, str]:
+    """Return where those of these jobs run that do."""
+    running = [row.job for row in rows if row.state == "running"]
+    return {row.job: row.slot for row in queue.attempt_rows(running) if row.outcome is None} if running else {}
+
+
+def split_slot(slot: str) -> tuple[str, str, str]:
+    """Return a slot's name on its node, the node and the pilot that has it; both are "" for a slot of this machine."""
+    name, _, place = slot.partition("@")
+    node, _, pilot = place.partition("/")
+    return name, node, pilot
+
+
+def place_of(slot: str) -> str:
+    """Return where a job runs as a person says it: `GPU 0 on n1`; "" for a CPU slot of this machine.
+
+    A machine's only place for jobs is no news to who works there.
+    """
+    name, node, _ = split_slot(slot)
+    if not slot or name.startswith("cpu:"):
+        return node
+    return f"GPU {name}" + (f" on {node}" if node else "")
 
 
 def title_of(owner: Owners) -> str:
@@ -259,7 +291,7 @@ def title_of(owner: Owners) -> str:
     return " ".join(part for part in (owner.role, arm, cell, seed) if part)
 
 
-def _view_job(home: Home, row: JobRow, title: str) -> JobView:
+def _view_job(home: Home, row: JobRow, title: str, slot: str) -> JobView:
     beat, running_for, before = Beat(), 0.0, 0.0
     if row.state == "running" or (row.state in BEGUN and row.attempts):
         beat = _read_beat(home, row.job, row.attempts)
@@ -267,7 +299,7 @@ def _view_job(home: Home, row: JobRow, title: str) -> JobView:
         running_for = _running_for(home, row)
         before = _read_beat(home, row.job, row.attempts - 1).share if row.attempts > 1 else 0.0
     return JobView(
-        row.job, row.kind, row.state, title, row.reason, row.attempts, row.seconds, running_for, beat, before
+        row.job, row.kind, row.state, title, row.reason, row.attempts, row.seconds, running_for, beat, before, slot
     )
 
 

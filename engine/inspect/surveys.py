@@ -11,6 +11,7 @@ from engine.core.data.sources import list_images
 from engine.core.data.survey import Survey, survey_images
 from engine.core.data.wordnet import class_title
 from engine.inputs.folders import passed_over
+from engine.inputs.forms import find_form
 from engine.inputs.quotas import held_part
 from engine.spec import Data
 
@@ -19,11 +20,13 @@ MOST_SHOWN = 10  # broken files, groups of duplicates, images of a group
 
 
 def survey_path(path: Path, progress: Watcher) -> Survey:
-    """Look at every image of a folder or archive. Raises DataError when it holds no classes of images."""
+    """Look at every image of a folder, or of any form of a set. DataError when it holds no classes of images."""
     # Unchecked: no spec names this folder, and a name that none could hold is for the person to see.
     listing = list_images(Data.model_construct(source="folder", root=str(path)))
     found = survey_images(listing, progress)
-    return replace(found, passed_over=passed_over(path.absolute(), len(listing.samples)))
+    # A table, or a file of rows, has nothing beside its images.
+    beside = {} if find_form(path) else passed_over(path.absolute(), len(listing.samples))
+    return replace(found, passed_over=beside)
 
 
 def survey_lines(survey: Survey) -> Iterator[str]:

@@ -21,6 +21,7 @@ from engine.home.paths import Home
 from engine.launch.environment import job_environment
 from engine.launch.fork_link import module_words, server_env
 from engine.launch.pilots.fleet import PENDING, Fleet
+from engine.launch.pilots.folder import PilotFolder
 from engine.launch.pilots.profile import Shape, SlurmProfile, read_profile
 
 CALL_SECONDS = 120.0  # a controller that is busy answers late; sbatch itself gives up later still
@@ -91,7 +92,7 @@ class SlurmEngine:
             f"--signal=B:TERM@{round(site.grace) + SAVE_MARGIN}",
             "--no-requeue",
             "--open-mode=append",
-            f"--output={self.home.pilots_root / f'{nonce}-%a' / 'log.txt'}",
+            f"--output={PilotFolder(self.home.pilots_root / f'{nonce}-%a').log}",
             *(f"--{name}={value}" for name, value in named.items() if value),
             *site.directives,
         ]

@@ -14,6 +14,7 @@ from engine.load.arms import ArmPlaces
 from engine.load.layers import Layers
 from engine.spec import Settings, Spec
 from engine.spec.cells import Tree, expand_cells
+from engine.spec.experiment import Claim
 from engine.spec.optimizers import OPTIMIZER_WORDS
 from engine.spec.synonyms import hint_word
 from engine.spec.training import DECAY_EPOCHS, Train
@@ -69,11 +70,23 @@ def claim_problems(spec: Spec, layers: Layers) -> list[Problem]:
         if claim.metric not in METRICS:
             what, fix = f"claim {claim.id!r} is on {claim.metric!r}, no metric", hint_word(claim.metric, METRICS)
             problems.append(_claim_problem(layers, at, "metric", what, fix))
+        elif _is_beyond(claim):
+            what = f"a margin of {claim.margin:g} is more than {claim.metric} can differ by: it runs from 0 to 1"
+            problems.append(_claim_problem(layers, at, "margin", what, _margin_fix(claim.margin or 0.0)))
         if claim.id in seen:
             what = f"{ids[claim.id]} claims have the id {claim.id!r}"
             problems.append(_claim_problem(layers, at, "id", what, "give each claim an id of its own"))
         seen.add(claim.id)
     return problems
+
+
+def _is_beyond(claim: Claim) -> bool:
+    """Whether a margin decides a claim by itself: points were meant, and no share differs by more than 1."""
+    return METRICS[claim.metric].unit in ("fraction", "probability") and (claim.margin or 0.0) > 1
+
+
+def _margin_fix(margin: float) -> str:
+    return f"write `{margin / 100:g}` for {margin:g} points" if margin <= 100 else "write 0.01 for one point"
 
 
 def column_problems(spec: Spec, layers: Layers) -> list[Problem]:

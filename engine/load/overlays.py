@@ -124,7 +124,8 @@ def _parse_override(text: str) -> Tree:
         return {first: {rest: given} if rest else given}
     if rest and first in LISTS:
         what = f"this sets a part of {first}, a list that is set as a whole"
-        fix = f"write the whole list: --set '{first}=[{'0, 1' if first == 'seeds' else '...'}]'"
+        whole = "[0, 1]" if first == "seeds" else "[{id: ..., metric: ...}]"
+        fix = f"change it in the file, or write the whole list: --set '{first}={whole}'"
         raise SpecError([Problem(f"--set {text}", path, what, fix)])
     return nest_paths({path: given})
 

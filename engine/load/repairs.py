@@ -5,6 +5,7 @@ What a person is to write stands in `backticks`, and is right: of the type and i
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from engine.errors import SpecError
 from engine.load.yaml_tree import parse_value
 from engine.spec.base import MOST_SEED, name_fix, show_number
-from engine.spec.lexicon import Facts, Term
+from engine.spec.lexicon import Facts, Term, all_terms
 from engine.spec.synonyms import meant_words
 
 TRUE, FALSE = ("yes", "on", "y", "true", "1"), ("no", "off", "n", "false", "0", "none")
@@ -209,7 +210,21 @@ def _repair_section(given: Any, term: Term) -> str:
     slip = re.fullmatch(r"([\w.]+)\s*[:=]\s*(\S+)", given) if isinstance(given, str) else None
     if slip and slip[1].split(".")[0] in inner.model_fields:
         return f"write `{{{slip[1]}: {slip[2]}}}`, with a space after the colon"
+    named = _field_of(given, term) if isinstance(given, str) else None
+    if named is not None:
+        return f"write `{{{named[0]}: {named[1]}}}`"
     return f"write a mapping, such as `{{{_first_line(inner)}}}`"
+
+
+def _field_of(value: str, section: Term) -> tuple[str, str] | None:
+    """Return the word of a section of which this is a choice, or nearly one, and the choice."""
+    terms = all_terms()
+    inside = ((name, terms.get(f"{section.path}.{name}")) for name in section.facts.models[0].model_fields)
+    for name, term in inside:
+        near = difflib.get_close_matches(value.strip().lower(), _texts(term.facts) if term else [], 1, 0.8)
+        if near:
+            return name, near[0]
+    return None
 
 
 def _first_line(model: type[Any]) -> str:

@@ -157,7 +157,7 @@ class Draft:
     def content(self, data: Data) -> Content | None:
         """Return what the data is, or None, noting what is missing, when it is not here."""
         # What decides which images there are; splits and sizes do not.
-        key = data.model_dump_json(include={"source", "root", "classes", "given"})
+        key = data.model_dump_json(include={"source", "root", "label", "classes", "given"})
         if key not in self.contents:
             try:
                 self.contents[key] = data_content(data, self.home.digests)
@@ -168,7 +168,7 @@ class Draft:
 
     def find_boxes(self, data: Data) -> BoxIndex | None:
         """Return where the objects of the images of `data` lie, or None, noting what is missing."""
-        key = data.model_dump_json(include={"source", "root", "classes", "given", "boxes"})
+        key = data.model_dump_json(include={"source", "root", "label", "classes", "given", "boxes"})
         if key not in self.boxes:
             try:
                 self.boxes[key] = index_boxes(data, self.home.digests)

@@ -51,6 +51,8 @@ class Estimate:
     works: Mapping[str, Work]
     """By a job's key."""
     speeds: Speeds
+    recorded: frozenset[str] = frozenset()
+    """Keys of the jobs that are reckoned from jobs which were done here: what the machine did beside is in them."""
 
     def memory(self, job: Job) -> int:
         """Return about how many bytes a job takes of its device's memory; 0 for one without a network."""
@@ -85,7 +87,8 @@ def estimate_plan(
         for job in plan.jobs
     )
     size = sum(item.bytes for item in jobs if not item.is_reused)
-    return Estimate(jobs, _whole_seconds(jobs, len(gpus) or 1), size, works, speeds)
+    recorded = frozenset(job.key for job in plan.jobs if evidence.knows(job.kind, device_of(job.kind, job.details)))
+    return Estimate(jobs, _whole_seconds(jobs, len(gpus) or 1), size, works, speeds, recorded)
 
 
 def disk_bytes(job: Job, work: Work, speeds: Speeds) -> int:
@@ -103,12 +106,22 @@ def tell_tight_jobs(estimate: Estimate, room: Room) -> list[str]:
     return tell_tight(left, estimate.works, estimate.speeds, room)
 
 
-def tell_crowding() -> list[str]:
-    """Return a line where other work takes the machine's time: seconds are those of a machine that has none."""
+def tell_crowding(estimates: Sequence[Estimate]) -> list[str]:
+    """Return a line where other work takes the machine's time now.
+
+    Seconds from trials are those of a machine that has none; in seconds from jobs that were done here is whatever ran
+    beside them, so that they are not to be multiplied again.
+    """
     times = crowding()
-    if times < CROWDED:
+    left = [item.job.key in one.recorded for one in estimates for item in one.jobs if not item.is_reused]
+    if times < CROWDED or not left:
         return []
-    return [f"this machine is busy with other work: while that lasts, it takes about {times:.1f} times as long"]
+    if all(left):
+        return [
+            "this machine is busy with other work; the time is told by jobs that were done here, with what ran beside"
+        ]
+    while_busy = f"this machine is busy with other work: while that lasts, it takes about {times:.1f} times as long"
+    return [f"{while_busy}; what is told by jobs that were done here less" if any(left) else while_busy]
 
 
 def count_works(plan: Plan, device_of: Callable[[str, JobDetails], DeviceKind]) -> dict[str, Work]:

@@ -83,7 +83,10 @@ def _interval(group: Group, metric: Metric | None, value: Callable[[RunLine], Ce
             samples.setdefault(_source(line, metric), number)
     if not samples:
         return None
-    return bend(t_interval(list(samples.values())), is_share=metric is not None and metric.unit == "fraction")
+    over = t_interval(list(samples.values()))
+    if metric is not None and metric.is_signed:
+        return over
+    return bend(over, is_share=metric is not None and metric.unit == "fraction")
 
 
 def _source(line: RunLine, metric: Metric | None) -> str:

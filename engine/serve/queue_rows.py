@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from engine.home.control_files import read_handle
 from engine.home.paths import Home
 from engine.inspect.log_text import read_last
-from engine.inspect.status import JobView, view_jobs
+from engine.inspect.status import JobView, running_slots, view_jobs
 from engine.schedule.policy import rank_experiments
 from store.queue import Owners, Queue, ReadyCount
 
@@ -123,9 +123,8 @@ def _list_jobs(home: Home, queue: Queue, jobs: Sequence[str]) -> list[Listed]:
     """Return jobs with their names, without what only some states have."""
     rows, owners = queue.job_rows(jobs), queue.owners(jobs)
     runs, experiments = queue.first_runs(jobs), _first_owner(owners)
-    return [
-        Listed(view, experiments.get(view.job, ""), runs.get(view.job, "")) for view in view_jobs(home, rows, owners)
-    ]
+    views = view_jobs(home, rows, owners, running_slots(queue, rows))
+    return [Listed(view, experiments.get(view.job, ""), runs.get(view.job, "")) for view in views]
 
 
 def _first_owner(owners: Sequence[Owners]) -> dict[str, str]:

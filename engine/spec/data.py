@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from engine.spec.base import (
     ASIDE,
+    LATER,
     MOST_EPOCHS,
     MOST_SEED,
     MOST_THREADS,
@@ -126,15 +127,24 @@ Workers = Annotated[int | Literal["auto"], Numbers(0, MOST_THREADS)]
 
 class Data(Model):
     source: Annotated[str, OneOf(tuple(SOURCE_WORDS))] = Field(
-        description="Where images come from: a folder of class folders (or an archive of one), or the digits of "
-        "scikit-learn, which need no download.",
+        description="Where images come from: what root names (class folders, an archive of them, Parquet, WebDataset, "
+        "a .csv, CIFAR, IDX or NumPy files), or the digits of scikit-learn, which need no download.",
         examples=["digits"],
     )
     root: str | None = Field(
         None,
         json_schema_extra=ASIDE,
-        description="The folder or archive of source: folder; `${VARIABLE}` is read from the environment.",
+        description="The folder, archive, table or other file of source: folder; `${VARIABLE}` is read from the "
+        "environment.",
         examples=["${XP_DATA}/imagenet100"],
+    )
+    label: str | None = Field(
+        None,
+        json_schema_extra=LATER,
+        min_length=1,
+        description="Which column (or word of a sample's .json, or of CIFAR-100 fine or coarse) holds the class, where "
+        "root is no class folders; null takes the usual one.",
+        examples=["species"],
     )
     boxes: str | None = Field(
         None,
@@ -252,6 +262,9 @@ class Data(Model):
         if self.root:
             fix = f"leave `data.root` away: the {self.source} come with {words.package}"
             raise refuse(f"source {self.source!r} takes no root", fix, at="root")
+        if self.label is not None:
+            fix = "leave `data.label` away: it is a column of a table that root names"
+            raise refuse(f"source {self.source!r} takes no label", fix, at="label")
         if self.boxes is not None:
             fix = "leave `data.boxes` away: boxes are given for the images of a folder"
             raise refuse(f"source {self.source!r} takes no boxes", fix, at="boxes")

@@ -33,6 +33,7 @@ class PackedData(Model):
     """The words of `data` that decide what a pack holds."""
 
     source: Annotated[str, one_of("source")]
+    label: str | None = Field(None, json_schema_extra=LATER)
     short_side: int
     format: Literal["raw", "jpeg"]
     broken: Literal["stop", "skip"]

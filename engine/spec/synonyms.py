@@ -170,8 +170,9 @@ _OTHERS: Mapping[str, str] = {
     "cached": "offline cache precomputed",
     "online": "live onthefly",
     # data
-    "folder": "imagefolder directory dir images disk imagenet imagenet100",
-    "digits": "mnist sklearn sklearndigits",
+    "folder": "imagefolder directory dir images disk imagenet imagenet100 zip tar csv table parquet hub webdataset wds"
+    " shards cifar cifar10 cifar100 idx mnist numpy npz npy arrays",
+    "digits": "sklearn sklearndigits",
     "jpeg": "jpg",
     "raw": "png pixels",
     "bicubic": "cubic",

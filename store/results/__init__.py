@@ -5,7 +5,6 @@
     staging  text on its way into DuckDB
     compact  finished journals as Parquet
     export   the results as Parquet
-    foreign  Parquet files that others wrote
     streaming  answers of any length, into files
     reading  snapshots and queries, for notebooks too
     handle   the connection that is handed out, bounded in time

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import duckdb
 
+from store.file_names import quote
 from store.journal import JOURNAL_VERSION, read_bytes
-from store.results.staging import Compacted, Lines, compacted_lines, quote, stage_lines, typed_lines
+from store.results.staging import Compacted, Lines, compacted_lines, stage_lines, typed_lines
 
 CHUNK = 64 << 20
 KINDS = ("metric", "measurement", "predictions", "teacher", "from", "fact")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import duckdb
 
+from store.file_names import exact, quote
 from store.readonly import StoreError
 from store.results.reading import OPEN_CONFIG, HasResults, read_names
-from store.results.staging import exact, quote, quote_name
+from store.results.staging import quote_name
 
 # An image of a training's split in a row of its own; `facts` and `samples` say the same in a thousandth of the room.
 UNPACKED = ("splits",)

@@ -21,11 +21,12 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import duckdb
 
+from store.file_names import quote
 from store.readonly import StoreError, check_query, explain_error, find_place
 from store.results.bounds import QueryTooLong, StillEnding, bound_memory, run_bounded
 from store.results.handle import Handle
 from store.results.schema import SCHEMA_VERSION
-from store.results.staging import quote, quote_name
+from store.results.staging import quote_name
 
 Config = dict[str, str | bool | int | float | list[str]]
 Connection = duckdb.DuckDBPyConnection

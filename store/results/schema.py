@@ -35,6 +35,7 @@ def schema_sql(metrics: Iterable[Metric] = tuple(METRICS.values())) -> str:
         "metric_doubles": ",\n            ".join(f"{one.name}::double as {one.name}" for one in listed),
         "metric_names": ", ".join(one.name for one in listed),
         "once_names": _quoted(one.name for one in listed if one.measured == "once"),
+        "signed_names": _quoted(one.name for one in listed if one.is_signed),
         "share_names": _quoted(one.name for one in listed if one.unit == "fraction"),
     }
     text = (ROOM / "schema.sql").read_text()

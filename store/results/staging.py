@@ -6,11 +6,12 @@ A staged file is read by DuckDB's own JSON reader: about 100 times as fast as in
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from store.file_names import exact
 
 LINE_COLUMNS = {
     "_job": "VARCHAR", "_attempt": "INTEGER", "v": "INTEGER", "seq": "BIGINT", "type": "VARCHAR", "at": "DOUBLE",
@@ -92,15 +93,6 @@ def stage_rows(rows: Iterable[Mapping[str, Any]], stage: Path, kinds: Mapping[st
         f"select {', '.join(map(quote_name, kinds))} from read_json('{exact(stage)}', format = 'newline_delimited', "
         f"columns = {columns_text(kinds)}, maximum_object_size = {len(text) + 1024})"
     )
-
-
-def quote(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def exact(path: Path) -> str:
-    """Return a path for a reader of files: it takes patterns, so that `run[1]` would be read as the folder `run1`."""
-    return quote(Path(re.sub(r"([*?\[])", r"[\1]", str(path))))
 
 
 def quote_name(name: str) -> str:

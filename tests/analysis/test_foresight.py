@@ -59,7 +59,7 @@ def test_what_can_be_detected_is_said_with_its_level_and_assumption() -> None:
     points = 100 * assumed_design(3, 357, 8).detectable()
     (line,) = detect_lines(seen)
     assert line.startswith(f"with 3 seeds and 8 claims: can detect {points:.1f} points of test accuracy (power 80 %); ")
-    assert "% of the error is of the 357 test images; assumed, as nothing is measured yet" in line
+    assert "% of the error is of the 357 test images; assumed, until two of its arms share two seeds" in line
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

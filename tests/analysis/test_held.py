@@ -144,7 +144,7 @@ def test_inference_is_decided_by_what_its_job_is_made_of() -> None:
     fields = [place.path for place in walk_fields(MeasureSettings) if not place.path.startswith("against")]
     known = {re.sub("^network", "student", path) for path in fields}
     decided = {path for path in PLACES if "inference" in rule_of(path).decides and not path.startswith(made)}
-    of_images = {"data.source", "data.classes", "data.image_size", "train.precision"}
+    of_images = {"data.source", "data.label", "data.classes", "data.image_size", "train.precision"}
     assert decided - of_images <= known
     assert known - decided - {"image_size", "precision", "num_classes", "device", "timing"} == {
         "student.drop_path",

@@ -113,6 +113,8 @@ def test_a_query_in_a_file_gives_rows_by_name_and_mistakes_their_place(tmp_path:
     [
         ("there is no table 'runz'; nearest: runs, run_jobs", "did you mean runs or run_jobs?"),
         ("the query is empty", query.ONE_STATEMENT),
+        ("there is no column 'acuracy'; columns: arm, run", "did you mean 'test_top1'?"),
+        ("there is no column 'qqq'; columns: arm, run", query.ONE_STATEMENT),
     ],
 )
 def test_a_fix_names_the_nearest_where_there_is_one(

@@ -12,6 +12,7 @@ import pytest
 from engine.collect import CollectReport
 from engine.home.paths import Home
 from engine.schedule import orders
+from tests.helpers.answering import answer_here
 
 
 @pytest.fixture
@@ -51,3 +52,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Home]:
     monkeypatch.setattr(orders, "start_detached", begun.append)
     monkeypatch.setattr("engine.schedule.worker.start_detached", begun.append)
     return begun
+
+
+@pytest.fixture(autouse=True)
+def _no_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that run here ask this process what only torch can answer."""
+    monkeypatch.setattr("engine.plan.child.run_child", answer_here)

@@ -42,6 +42,7 @@ TABLE: dict[str, list[Asked]] = {
     "xp describe": [Asked("describe *", "", "fix: ", 2)],
     "xp data report": [Asked("data report *", "", "fix: ", 2)],
     "xp data preview": [Asked("data preview *", "", "fix: ", 2)],
+    "xp data fetch": [Asked("data fetch *", "", "fix: ", 2)],
     "xp submit": [Asked("submit {spec} --as trial --no-start", "", "trial: 23 jobs to do"),
                   Asked("submit *", "", "fix: ", 2),
                   Asked("submit {spec} --no-start --notify no-such-program", "", "fix: ", 2)],

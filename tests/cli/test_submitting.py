@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,11 @@ import pytest
 from engine.cli.submitting import Asked, load_asked, read_asked
 from engine.errors import XpError
 from engine.home.paths import Home
+from engine.load import load_spec
+from engine.plan import make_plan
 from engine.schedule.notices import Target, waiting_notices
+from store.queue import Queue
+from store.queue.submit import HELD
 from tests.cli.test_jobs import QUICKSTART, run
 from tests.helpers.queueing import make_home
 
@@ -56,3 +61,27 @@ def test_who_cannot_be_told_stops_a_submission(home: Home, notify: str) -> None:
     assert isinstance(answer.exception, XpError)
     assert answer.exception.exit_code == 2
     assert not home.records("quickstart")
+
+
+def test_only_some_arms_are_queued_and_all_are_registered(home: Home) -> None:
+    answer = run(home, "submit", str(QUICKSTART), "--no-start", "--only", "original")
+    assert "jobs of other arms are left out" in answer.stderr
+    with Queue.open_readonly(home.queue_db) as queue:
+        rows = {row.job: row for row in queue.job_rows(experiment="quickstart")}
+        held = {job for job, row in rows.items() if row.reason == HELD}
+        plan = make_plan(load_spec(QUICKSTART), home)
+    wanted = {job for found in plan.runs if found.arm == "original" for job in found.jobs.values()}
+    assert held
+    assert not held & wanted
+    assert "left out" not in run(home, "submit", str(QUICKSTART), "--no-start").stderr
+    with Queue.open_readonly(home.queue_db) as queue:
+        assert not any(row.reason == HELD for row in queue.job_rows(experiment="quickstart"))
+
+
+def test_only_and_fill_and_unknown_arms_are_refused(home: Home) -> None:
+    with pytest.raises(XpError, match="--only and --fill both say"):
+        read_asked(replace(asked(fill=True), only=("original",)), None, None)
+    answer = run(home, "submit", str(QUICKSTART), "--only", "orignal")
+    assert isinstance(answer.exception, XpError)
+    assert "no arm 'orignal'" in str(answer.exception)
+    assert "original" in answer.exception.fix

@@ -166,6 +166,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp notebook": [["notebook", HOSTILE]],
     "xp status": [["status"], ["status", "queued"], ["status", "queued", "--all"], ["status", HOSTILE],
                   ["status", "queued", "--json"]],
+    "xp slots": [["slots"], ["slots", "--json"]],
+    "xp costs": [["costs"], ["costs", "--json"]],
     "xp logs": [["logs", "train-1"], ["logs", "queued"], ["logs", HOSTILE]],
     "xp cancel": [["cancel", HOSTILE]],
     "xp retry": [["retry", HOSTILE]],
@@ -191,6 +193,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp doctor": [["doctor", "--home", "{home}"]],
     "xp data report": [["data", "report", "{images}"], ["data", "report", HOSTILE]],
     "xp data preview": [["data", "preview", "{spec}", "-o", HOSTILE]],
+    "xp data fetch": [["data", "fetch", "{spec}", "--set", f"data.root=memory://{HOSTILE}"]],
     "xp targets verify": [["targets", "verify", HOSTILE]],
     "xp verify-resume": [["verify-resume", "{spec}"]],
     "xp sql": [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engine.launch.process import is_alive, see_process
+from tests.cluster.calls import count_calls
 from tests.cluster.slurm_site import SlurmSite
 from tests.cluster.working import PROFILE, Lab
 from tests.helpers.queueing import Probe, states
@@ -160,7 +160,7 @@ def test_a_killed_node_daemon_leaves_one_result(lab: Lab, site: SlurmSite) -> No
     lab.submit([on_cpu("train-1", do="sleep", go=str(go))])
     lab.start()
     pid = lab.wait_running("train-1")
-    node = lab.slots("train-1")[0].partition("@")[2].partition("/")[0]
+    node = node_of(lab.slots("train-1")[0])
     site.kill(f"slurmd.{node}")
     try:
         lab.until(lambda: "down" in site.call("sinfo", "--noheader", "--Node", "--format=%N %T"), "a node that is down")
@@ -173,6 +173,25 @@ def test_a_killed_node_daemon_leaves_one_result(lab: Lab, site: SlurmSite) -> No
     assert lab.outcomes("train-1")[-1] == "done"
     result = json.loads(lab.home.job("train-1").result.read_text())
     assert result["attempt"] in range(1, len(lab.home.job("train-1").attempts()) + 1)
+
+
+def test_a_node_that_loses_power_costs_an_attempt(lab: Lab, site: SlurmSite) -> None:
+    """Daemon, pilot and job are gone at once, and Slurm is told that the node is down."""
+    lab.submit([steps("train-1")])
+    lab.start()
+    pid = wait_step(lab, "train-1")
+    node = node_of(lab.slots("train-1")[0])
+    site.kill(f"slurmd.{node}")
+    for victim in (parent_of(*lab.pilots().values()), *lab.pilots().values(), pid):
+        os.kill(victim, signal.SIGKILL)
+    site.call("scontrol", "update", f"nodename={node}", "state=down", "reason=power")
+    try:
+        lab.finish()
+    finally:
+        site.start_node(node)
+    assert lab.outcomes("train-1") == ["lost", "done"]
+    assert node_of(lab.slots("train-1")[1]) != node, "it went on elsewhere"
+    assert went_on(lab, "train-1")
 
 
 def test_a_restarted_controller_changes_nothing(lab: Lab, site: SlurmSite) -> None:
@@ -250,15 +269,8 @@ def test_many_short_jobs_take_few_calls(lab: Lab, tmp_path: Path, monkeypatch: p
     assert 1 <= calls("sbatch") <= 3
 
 
-def count_calls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
-    """Put a command that counts before each of Slurm's on PATH."""
-    folder.mkdir()
-    for name in ("sbatch", "squeue"):
-        real = subprocess.run(["which", name], capture_output=True, text=True, check=True).stdout.strip()
-        (folder / name).write_text(f'#!/bin/sh\necho x >> {folder}/{name}.calls\nexec {real} "$@"\n')
-        (folder / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    return lambda name: len((folder / f"{name}.calls").read_text().split())
+def node_of(slot: str) -> str:
+    return slot.partition("@")[2].partition("/")[0]
 
 
 def parent_of(*pids: int) -> int:

@@ -45,6 +45,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(200):  # as the page's Python makes them, but empty: their names are looked at alone
         (folder / "images" / f"red_{number % 10}").mkdir(parents=True, exist_ok=True)
         (folder / "images" / f"red_{number % 10}" / f"{number:04}.png").touch()
+    paths = sorted((folder / "images").glob("*/*.png"))
+    lines = [f"{path.relative_to(folder)},{path.parent.name}" for path in paths]
+    (folder / "images.csv").write_text("\n".join(["path,label", *lines]))
     made = SyntheticHome(folder / ".xp")
     names = ("original", "sparse", "sparse_pruned")
     made.experiment("digits_sparse", dict(zip(names, ARMS.values(), strict=True)), seeds=(0,))

@@ -48,6 +48,8 @@ def imports(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(doctor, "list_gpus", lambda: [])
     monkeypatch.setattr("engine.inspect.doctor.shutil.disk_usage", lambda _: Usage(10**12, 0, 5 * 10**9))
     monkeypatch.setattr(doctor, "room_trouble", lambda _: "")
+    monkeypatch.setattr(doctor, "tell_file_system", lambda _: (True, "ext4 at /", ""))
+    monkeypatch.setattr(doctor, "try_disk", lambda _: (True, "all holds", ""))
     monkeypatch.setattr(doctor, "memory_room", lambda: 3 * 10**9)
     monkeypatch.setattr(doctor, "memory_limit", lambda: 4 * 10**9)
     return said
@@ -62,7 +64,8 @@ def test_a_sound_machine_is_well_in_everything(home: Home) -> None:
     assert [one.name for one in found if not one.is_well] == []
     assert [one.name for one in found] == [
         "python", "torch", "torchvision", "timm", "duckdb", "sqlalchemy", "pydantic", "torch with timm", "devices",
-        "torch on GPUs", "memory", "limits", "disk", "scheduler", "slots", "queue.db", "submissions", "results.duckdb",
+        "torch on GPUs", "memory", "limits", "disk", "file system", "what the disk does",
+        "scheduler", "slots", "queue.db", "submissions", "results.duckdb",
     ]  # fmt: skip
     assert finding(home, "duckdb").what == metadata.version("duckdb")
     assert finding(home, "disk").what == f"5.0 GB free at {home.root}"

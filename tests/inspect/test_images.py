@@ -73,11 +73,18 @@ def test_images_that_change_while_a_sheet_is_drawn_leave_no_pack(
     assert not home.pack(planned.jobs[0].key).exists()
 
 
-@pytest.mark.parametrize("name", ["sheet.jpg", "sheet", "taken/sheet.png"])
-def test_a_sheet_that_cannot_be_written_is_refused_without_a_traceback(file: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["sheet.jpg", "taken/sheet.png"])
+def test_a_sheet_that_cannot_be_written_names_its_file(home: Home, file: Path, name: str) -> None:
     (file.parent / "taken").write_text("a file")
-    answer = run_xp("data", "preview", file, "-o", file.parent / name, home=file.parent / "home", code=2)
-    assert str(file.parent / name) in answer.stderr
+    with pytest.raises(XpError) as caught:
+        draw(home, load_spec(file), file.parent / name)
+    assert str(file.parent / name) in str(caught.value)
+    assert caught.value.fix
+
+
+def test_a_sheet_that_cannot_be_written_is_refused_without_a_traceback(file: Path) -> None:
+    answer = run_xp("data", "preview", file, "-o", file.parent / "sheet", home=file.parent / "home", code=2)
+    assert str(file.parent / "sheet") in answer.stderr
     assert "\nfix: " in answer.stderr
 
 

@@ -99,3 +99,11 @@ def test_a_meaning_is_json() -> None:
     (found,) = explain_word("train.lr")
     assert found.as_json()["facts"]["default"] == "0.0005"
     assert found.as_json()["inside"] == ()
+
+
+def test_a_value_is_found_with_the_field_that_takes_it() -> None:
+    found = explain_word("Longformer")
+    assert (found[0].word, found[0].kind) == ("student.attention.kind: longformer", "value of a field")
+    assert "longformer" in dict(found[0].facts)["choices"]
+    with pytest.raises(XpError, match="no word 'longfomerr'"):
+        explain_word("longfomerr")

@@ -114,6 +114,16 @@ def test_claim_needs_a_metric_that_exists(tmp_path: Path) -> None:
     legal(tmp_path, PAIR + CLAIM % ("one", "test_top1"))
 
 
+def test_a_margin_in_points_is_no_share(tmp_path: Path) -> None:
+    line = CLAIM.replace("}", ", margin: %s}")
+    ((place, path, what, fix),) = problems_of(tmp_path, PAIR + line % ("one", "test_top1", "2"))
+    assert (place, path) == ("6:88", "claims.0.margin")
+    assert what == "a margin of 2 is more than test_top1 can differ by: it runs from 0 to 1"
+    assert fix == "write `0.02` for 2 points"
+    legal(tmp_path, PAIR + line % ("one", "test_top1", "0.02"))
+    legal(tmp_path, PAIR + line % ("one", "params", "2"))
+
+
 def test_claims_have_ids_of_their_own(tmp_path: Path) -> None:
     both = CLAIM % ("one", "test_top1") + CLAIM % ("%s", "val_top1")
     ((place, path, what, _),) = problems_of(tmp_path, PAIR + both % "one")

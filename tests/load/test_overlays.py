@@ -136,7 +136,7 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "=3": ("", "this is no path=value", "--set train.epochs=2"),
     "arms=null": ("arms", "null is not a mapping", "--set arms.b.train.lr=0.1"),
     "arms=[1]": ("arms", "[1] is not a mapping", "--set arms.b.train.lr=0.1"),
-    "claims.0.metric=x": ("claims.0.metric", "this sets a part of claims, a list", "--set 'claims=[...]'"),
+    "claims.0.metric=x": ("claims.0.metric", "this sets a part of claims, a list", "change it in the file, or write"),
     "seeds.0=1": ("seeds.0", "this sets a part of seeds, a list", "--set 'seeds=[0, 1]'"),
     "train.lr={": ("train.lr", "the value '{' is not YAML", "quote the value"),
     "train.lr=!foo 1": ("train.lr", "the value '!foo 1': the tag '!foo' means nothing", "remove the tag '!foo'"),

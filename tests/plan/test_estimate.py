@@ -112,13 +112,29 @@ def test_a_job_that_cannot_be_yet_has_no_state_of_another(home: Home, plan: Plan
     assert (item.state, item.is_reused) == ("new", False)
 
 
-@pytest.mark.parametrize(("load", "told"), [(0.5, []), (2.9, []), (8.0, ["4.0 times as long"])])
-def test_a_busy_machine_is_told_of(load: float, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+BUSY = "this machine is busy with other work"
+
+
+@pytest.mark.parametrize(
+    ("load", "done", "told"),
+    [(0.5, [], ""), (2.9, [], ""), (8.0, [], f"{BUSY}: while that lasts, it takes about 4.0 times as long"),
+     (8.0, ["pack"], f"{BUSY}: while that lasts, it takes about 4.0 times as long; what is told by jobs"),
+     (8.0, ["all"], f"{BUSY}; the time is told by jobs that were done here, with what ran beside")],
+)  # fmt: skip
+def test_load_is_told_and_never_counted_twice(
+    load: float, done: list[str], told: str, home: Home, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
     monkeypatch.setattr("engine.inputs.machine.usable_cores", lambda: 2)
-    lines = tell_crowding()
-    assert len(lines) == len(told)
-    assert all(part in line for part, line in zip(told, lines, strict=True))
+    recorded = frozenset(job.key for job in plan.jobs if job.kind in done or "all" in done)
+    lines = tell_crowding([replace(estimate_plan(plan, home, {}), recorded=recorded)])
+    assert len(lines) == bool(told)
+    assert all(line.startswith(told) for line in lines)
+
+
+def test_a_plan_of_which_all_is_done_tells_of_no_load(home: Home, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (90.0, 0.0, 0.0))
+    assert tell_crowding([replace(estimate_plan(plan, home, {}), jobs=())]) == []
 
 
 def test_disk_of_a_training_follows_the_weights_that_were_counted(

@@ -218,6 +218,8 @@ MIXED = {"data.augment.mix_targets": "linear"}
 # words that need another base: (field, changes before, changes after, whose ids follow)
 CASES: list[tuple[str, Tree, Tree, str]] = [
     ("Data.source", {}, {"data.source": "digits", "data.root": None}, f"measure {PACKED}"),
+    ("Data.label", {}, {"data.root": "TABLE"}, NOTHING),  # the same images by another form
+    ("Data.label", {"data.root": "TABLE"}, {"data.label": "sort"}, PACKED),
     ("Augment.mixup", MIXED, {"data.augment.mixup": 0.5}, SEEN),
     ("Augment.cutmix", MIXED, {"data.augment.cutmix": 0.5}, SEEN),
     ("Network.options", {"teacher": TIMM}, {"teacher.options": {"base_width": 64}}, f"teacher targets {TAUGHT}"),
@@ -277,11 +279,17 @@ class Bench:
         self.home: Home = open_home(folder / "home", create=True)
         self.known: dict[str, Ids] = {}
         self.files = {"COPY": str(folder / "copy"), "FILE": str(folder / "weights.safetensors"),
+                      "TABLE": str(folder / "images.csv"),
                       "BOXES": str(folder / "boxes.csv"), "SAME": str(folder / "same.csv")}  # fmt: skip
         for name in ("BOXES", "SAME"):
             Path(self.files[name]).write_text("image,xmin,ymin,xmax,ymax\ntrain/a/0.png,1,2,3,4\n")
         for root in (folder / "set", folder / "copy"):
             write_set(root)
+        lines = [
+            f"{path},{path.parent.name},{path.parent.name},{path.parent.parent.name}"
+            for path in folder.glob("set/*/*/*")
+        ]
+        Path(self.files["TABLE"]).write_text("\n".join(["path,label,sort,split", *lines]))
         save_file({"fc.weight": torch.zeros(3, 4)}, self.files["FILE"])
         self.tree = base_tree(folder / "set")
         submit_plan(make_plan(Spec.model_validate(self.tree), self.home), self.home)

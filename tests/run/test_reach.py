@@ -19,6 +19,7 @@ DECIDING = (
     "engine/inputs/weights.py",
     "engine/inputs/folders.py", "engine/inputs/quotas.py",
     "engine/launch/preempt.py", "engine/core/network/fast.py", "engine/run/heads.py", "store/journal.py",
+    "engine/inputs/forms/parquet.py", "store/parquet.py", "store/file_names.py",
 )  # fmt: skip
 TELLING = (
     "engine/report/page.py", "engine/cli/jobs.py", "engine/inspect/status.py", "engine/analysis/compare.py",

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -36,6 +35,7 @@ from engine.schedule.submit import submit_plan
 from engine.spec.job_file import read_job
 from engine.spec.job_settings import TargetsSettings
 from store.journal import read_journal
+from tests.helpers.answering import answer_here
 from tests.helpers.forking import ForkServer, shared_server
 
 ROOT = Path(__file__).parents[2]
@@ -83,11 +83,6 @@ class Lab:
         path = self.weights.with_name(f"{name}.safetensors")
         save_file(change(load_file(self.weights)), path, metadata=LOOK)
         return path
-
-
-def answer_here(module: str, question: dict[str, Any]) -> Any:
-    """Answer a question of a plan in this process, which has torch: its own takes five seconds to load it."""
-    return import_module(module).answer(question)
 
 
 @pytest.fixture(scope="module")

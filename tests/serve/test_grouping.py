@@ -57,6 +57,14 @@ def test_a_group_without_figures_has_no_mean() -> None:
     assert summarise(Group("a", (LINE,)), column, lambda line: float("nan")).interval is None
 
 
+def test_a_gain_has_the_interval_that_sql_gives() -> None:
+    gains = iter((0.01, 0.03))
+    group = Group("a", (LINE, LINE._replace(run="run-2", seed=1, final_job="job-2")))
+    column = Column("deletion_gain", "gain", "figure", METRICS["deletion_gain"])
+    interval = summarise(group, column, lambda line: next(gains)).interval
+    assert interval == t_interval([0.01, 0.03])
+
+
 def test_an_interval_never_leaves_its_quantity() -> None:
     bent = bend(t_interval([0.90, 0.999]), is_share=True)
     assert bent.low is not None

@@ -107,6 +107,8 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "core/data/pack.py": {"train": PART},
     "core/distill/targets.py": {"pack": FACT, "targets": FOLDER},
     "core/train/recipe.py": {"train": PHASE},
+    "inputs/forms/idx.py": {"train": PART},
+    "inputs/forms/known.py": {"targets": "an array of labels", "train": PART},
     "home/paths.py": {"pack": FOLDER, "targets": FOLDER},
     "inputs/content.py": {"train": PART},
     "inputs/quotas.py": {"train": PART},

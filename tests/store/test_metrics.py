@@ -65,6 +65,10 @@ def test_times_of_trainings_are_no_rounds_side_by_side() -> None:
     assert {name for name, one in METRICS.items() if one.is_timed_apart} == {"train_images_per_second", "train_seconds"}
 
 
+def test_gains_alone_may_be_below_zero() -> None:
+    assert {name for name, one in METRICS.items() if one.is_signed} == {name for name in METRICS if "_gain" in name}
+
+
 def test_units_follow_from_the_names() -> None:
     assert names_where(unit="images/s") == {name for name in TOLD if name.endswith("images_per_second")}
     assert names_where(unit="nats") == {name for name in TOLD if name.endswith("loss")}

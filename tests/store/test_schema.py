@@ -53,11 +53,25 @@ def test_every_metric_of_cells_has_its_mean_spread_and_interval(made: SyntheticH
     for metric, row in rows.items():
         one = RESULTS[metric]
         low, high = bent_interval(one * 7 / 3, one * half, METRICS[metric].unit == "fraction")
+        if METRICS[metric].is_signed:
+            low, high = one * 7 / 3 - one * half, one * 7 / 3 + one * half
         assert row == {
             "experiment": "paper", "arm": "arm", "cell": "data.split=60/20/20", "split": "60/20/20", "n": 3,
             "mean": pytest.approx(one * 7 / 3), "std": pytest.approx(one * math.sqrt(7 / 3)),
             "low": pytest.approx(low), "high": pytest.approx(high), "not_finite": 0,
         }  # fmt: skip
+
+
+def test_a_gain_may_be_below_zero_at_one_end(made: SyntheticHome) -> None:
+    """Means of gains over chance have the plain interval, on whichever side of 0 they lie."""
+    runs = made.experiment("paper", {"a": Arm()}, (0, 1))
+    for run, gain in zip(runs, (0.01, 0.03), strict=True):
+        with JournalWriter(made.home.job(run["jobs"]["explain"]).attempt(1).journal) as journal:
+            journal.measurement("deletion_gain", gain, "1", **CPU, batch_size=1)
+    collect(made.home)
+    row, half = spread_of(made, "deletion_gain"), scipy_stats.t.ppf(0.975, 1) * 0.01
+    assert (row["low"], row["high"]) == (pytest.approx(0.02 - half), pytest.approx(0.02 + half))
+    assert row["low"] < 0
 
 
 def bent_interval(mean: float, half: float, is_share: bool) -> tuple[float, float]:

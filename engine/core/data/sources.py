@@ -13,7 +13,6 @@ import numpy as np
 from engine.core.data.decode import Pixels, decode_image, name_mode
 from engine.errors import DataError
 from engine.home.limits import limits, raise_limit
-from engine.inputs.archive import open_archive
 from engine.inputs.content import (
     SOURCES,
     Progress,
@@ -25,6 +24,7 @@ from engine.inputs.content import (
     resolve_root,
 )
 from engine.inputs.folders import ImageFile, name_place
+from engine.inputs.forms.containers import open_container
 from engine.inputs.origins import Origin
 from engine.spec import Data
 
@@ -91,10 +91,10 @@ def _list_folder(data: Data, root: Path | None, cache: Path | None, progress: Pr
     keyed = sorted(zip(images, digests, strict=True), key=lambda pair: (labels[pair[0].class_name], pair[1]))
     samples = tuple(_sample(image, labels[image.class_name], key) for image, key in keyed)
     # Opened once, for all images and threads.
-    archive = None if place.is_dir() else open_archive(place)
+    held = {path: open_container(path) for path in sorted({image.path for image in images if image.member})}
 
     def content_of(image: ImageFile) -> bytes:
-        return archive.read(image.member) if archive else read_bytes(image.path)
+        return held[image.path].read(image.member) if image.member else read_bytes(image.path)
 
     def read(index: int) -> Pixels:
         image, key = keyed[index]

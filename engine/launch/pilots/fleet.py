@@ -23,20 +23,27 @@ from engine.home.files import write_json
 from engine.home.paths import AttemptFolder, Home
 from engine.launch import Handle, Launcher, Order, State, Status, Want
 from engine.launch.attempt_process import fence_attempt
-from engine.launch.pilots.folder import PilotFolder
+from engine.launch.pilots.folder import PilotFolder, look_seconds
 from engine.launch.pilots.messages import RunOrder
 from engine.launch.pilots.profile import Shape, SlurmProfile
 from engine.launch.pilots.view import Key, PilotView
 
 log = logging.getLogger("xp.scheduler")
-LOOK_SECONDS = 0.05  # between looks at what pilots told, for few of them
-LOOK_EACH = 0.01  # and for many: seconds for each, as each look opens a file on a shared disk
+LOOK_EACH = 0.01  # between looks at what many pilots told: seconds for each, as each opens a file on a shared disk
 FEEL_SECONDS = 2.0  # between looks at beats
 KEEP_SECONDS = 86_400.0  # for which the folder of a pilot that has ended is kept, with its log
 PENDING = "pending"  # what an engine calls a pilot that has not begun
 GPU_TO_COME = "gpu@to-come"  # the slot that says that jobs for a GPU wait for one, and into which nothing fits
 MOST_SHARES = 8  # jobs to a GPU, of which `want` is told
 MOST_DUDS, PAUSE_SECONDS = 5, 300.0  # pilots that end before they open; how long none is asked for then
+MOST_UNSEEN = 2  # of those, without a log: an engine opens that first of all
+
+
+UNOPENED = "{count} pilots ended before they took an order: see their logs in {root}"
+UNSEEN = (
+    "{count} pilots ended and left not even a log, as on nodes that do not see {root}: the home has to lie on a disk"
+    " that all machines share, under this path"
+)
 
 
 class Engine(Protocol):
@@ -66,12 +73,12 @@ class Fleet(Launcher):
         self.home, self.engine, self.profile = home, engine, profile
         self.views: dict[str, PilotView] = {}
         self.told_slots: list[str] = []
-        self.heard_at = self.felt_at = self.listed_at = self.asked_at = -math.inf
+        self.heard_at = self.news_at = self.felt_at = self.listed_at = self.asked_at = -math.inf
         self.stopping: set[Key] = set()
         self.most_wants = MOST_SHARES * profile.most
         self.wanted = 0  # jobs that waited when we were told last
         self.calm_at = math.inf  # since when none does
-        self.duds = 0
+        self.duds = self.unseen = 0
         self.trouble = ""  # what was said last, so that it is said once
         self.promise = [GPU_TO_COME] if engine.has_gpus() else []
         self._find_pilots()
@@ -83,6 +90,7 @@ class Fleet(Launcher):
         view = self.views.get(pilot_of(order.slot))
         key = (order.job, order.attempt)
         if view is not None and key not in view.ordered:
+            self.news_at = time.monotonic()
             view.run(
                 RunOrder(
                     job=order.job, attempt=order.attempt, slot=order.slot, ooms=order.ooms, cache=str(self.home.cache)
@@ -156,14 +164,16 @@ class Fleet(Launcher):
     def want(self, wants: Sequence[Want]) -> None:
         """Ask for pilots for what waits, or give back what was asked for and is not wanted any more.
 
-        Raises OSError where the engine refuses, or where pilots end before they open, again and again.
+        Raises OSError where the engine refuses, or where pilots end before they open, again and again; sooner where
+        they leave no log, as on nodes that do not see the home.
         """
         now = time.monotonic()
         self.wanted = len(wants)
         self.calm_at = math.inf if wants else min(self.calm_at, now)
-        if self.duds >= MOST_DUDS:
-            self.duds, self.asked_at = 0, now + PAUSE_SECONDS
-            raise OSError(f"{MOST_DUDS} pilots ended before they took an order: see their logs in {self._root()}")
+        if self.duds >= MOST_DUDS or self.unseen >= MOST_UNSEEN:
+            told = (UNSEEN if self.unseen else UNOPENED).format(count=self.duds, root=self._root())
+            self.duds, self.unseen, self.asked_at = 0, 0, now + PAUSE_SECONDS
+            raise OSError(told)
         if now - self.asked_at >= self.profile.ask_seconds:
             # Whether something is asked for or not: the next look at what waits may be a while later.
             self.asked_at = now
@@ -229,8 +239,9 @@ class Fleet(Launcher):
         view.hear()
         if view.opened is None:
             self.duds += 1
+            self.unseen += not view.folder.log.exists()
         if not view.is_closed:
-            log.warning("pilot %s has ended without a word: see %s", view.name, view.folder.root / "log.txt")
+            log.warning("pilot %s has ended without a word: see %s", view.name, view.folder.log)
 
     def _pending(self) -> list[PilotView]:
         return [view for view in self.views.values() if view.opened is None and not view.is_over]
@@ -243,14 +254,15 @@ class Fleet(Launcher):
         if now - self.heard_at < self._look_seconds():
             return
         self.heard_at = now
-        self._find_pilots()
         for view in self.views.values():
-            if view.is_over:
+            if view.is_over or not view.hear():
                 continue
-            if view.hear() and view.opened is not None:
-                self.duds = 0
+            self.news_at = now
+            if view.opened is not None:
+                self.duds = self.unseen = 0
         if now - self.felt_at >= FEEL_SECONDS:
             self.felt_at = now
+            self._find_pilots()
             for view in self.views.values():
                 if not view.is_over:
                     view.feel()
@@ -284,7 +296,7 @@ class Fleet(Launcher):
         return next((view for view in self.views.values() if key in view.ordered), None)
 
     def _look_seconds(self) -> float:
-        return max(LOOK_SECONDS, LOOK_EACH * sum(not view.is_over for view in self.views.values()))
+        return max(look_seconds(self.news_at), LOOK_EACH * sum(not view.is_over for view in self.views.values()))
 
     def _clear_old(self) -> None:
         """Remove the folders of pilots that ended long ago, and whose attempts are all written down."""

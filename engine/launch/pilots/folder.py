@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from engine.home.files import read_small, write_atomic
+
+BRISK_SECONDS, CALM_SECONDS = 0.01, 0.05  # between looks at a file: while something goes on, and else
+BRISK_FOR = 2.0  # seconds after the last news
+
+
+def look_seconds(news_at: float) -> float:
+    """Return how long to wait between looks, by when the last news came: short jobs are not to wait for looks."""
+    return BRISK_SECONDS if time.monotonic() - news_at < BRISK_FOR else CALM_SECONDS
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,11 @@ class PilotFolder:
         return self.root / "beat.json"
 
     @property
+    def log(self) -> Path:
+        """What it and its engine said; opened by the engine before anything of ours runs."""
+        return self.root / "log.txt"
+
+    @property
     def shape(self) -> Path:
         """What was asked of the engine for it."""
         return self.root / "shape.json"
@@ -54,10 +68,13 @@ class PilotFolder:
 
 
 class LineWriter:
-    """Appends whole lines; a line that an earlier writer was killed in is ended first, and so counts for nothing."""
+    """Appends whole lines; a line that an earlier writer was killed in is ended first, and so counts for nothing.
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.is_first = path, True
+    Without `syncs` lines may be lost with the machine: to be seen from another one it is enough that a file is closed.
+    """
+
+    def __init__(self, path: Path, *, syncs: bool = True) -> None:
+        self.path, self.syncs, self.is_first = path, syncs, True
 
     def write(self, lines: Iterable[dict[str, Any]]) -> None:
         """Append lines in one write. Raises OSError where the disk takes none."""
@@ -69,7 +86,8 @@ class LineWriter:
                 text = "\n" + text
             file.write(text.encode())
             file.flush()
-            os.fsync(file.fileno())
+            if self.syncs:
+                os.fsync(file.fileno())
         self.is_first = False
 
 

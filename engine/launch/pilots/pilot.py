@@ -23,7 +23,7 @@ from typing import Any
 from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.local import LocalLauncher
-from engine.launch.pilots.folder import LineReader, LineWriter, PilotFolder
+from engine.launch.pilots.folder import LineReader, LineWriter, PilotFolder, look_seconds
 from engine.launch.pilots.messages import (
     Began,
     Closed,
@@ -41,9 +41,9 @@ from engine.launch.preempt import preempt_signals
 from engine.launch.process import boot_id, host_name, see_process
 
 log = logging.getLogger("xp.pilot")
-LOOK_SECONDS = 0.05  # between looks for orders: one small file is opened
 BEAT_SECONDS = 2.0
 KILL_SECONDS = 2.0  # past the launcher's kill, so that what it killed is told as well
+NO_HOME = 2  # what it exits with on a machine that does not see the home
 Key = tuple[str, int]
 
 
@@ -70,8 +70,9 @@ class Pilot:
     taken: int = 0
 
     def __post_init__(self) -> None:
-        self.reader, self.writer = LineReader(self.folder.orders), LineWriter(self.folder.told)
-        self.busy_at = self.beat_at = time.monotonic()
+        # What it told and is lost with its machine, the attempts' own folders tell as well.
+        self.reader, self.writer = LineReader(self.folder.orders), LineWriter(self.folder.told, syncs=False)
+        self.busy_at = self.beat_at = self.news_at = time.monotonic()
 
     @property
     def home(self) -> Path:
@@ -101,6 +102,12 @@ class Pilot:
 
     def tell(self, *messages: Message) -> None:
         self.writer.write(message.model_dump() for message in messages)
+        if messages:
+            self.news_at = time.monotonic()
+
+    def rest(self) -> None:
+        """Wait until an attempt ends, or it is time for the next look for orders."""
+        self.launcher.wait(look_seconds(self.news_at))
 
     def turn(self) -> bool:
         """Take orders, look at attempts; return whether to go on. Raises OSError when the home is gone."""
@@ -174,7 +181,7 @@ class Pilot:
             self.launcher.stop(handle, self.terms.grace)
         end = time.monotonic() + self.terms.grace + KILL_SECONDS
         while self.turn() and time.monotonic() < end:
-            self.launcher.wait(LOOK_SECONDS)
+            self.rest()
 
     def finish(self) -> None:
         if not self.running:
@@ -204,7 +211,7 @@ def fly(pilot: Pilot, asked: AskedToEnd) -> int:
     going = True
     while going and not asked.is_set:
         going = pilot.turn()
-        pilot.launcher.wait(LOOK_SECONDS)
+        pilot.rest()
     if asked.is_set:
         pilot.drain()
     pilot.finish()
@@ -222,8 +229,11 @@ def main(words: Sequence[str] | None = None, environment: Mapping[str, str] = os
     parser.add_argument("--grace", type=float, default=30.0, help="seconds that attempts have to save in")
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
+    if not PilotFolder(given.folder).shape.exists():
+        # Whoever asked for it made the folder: to make one here would be to wait for orders that nobody can give.
+        log.error("no %s on %s: the home has to lie on a disk that all machines share", given.folder, host_name())
+        return NO_HOME
     asked = AskedToEnd()
-    given.folder.mkdir(parents=True, exist_ok=True)
     launcher = LocalLauncher(given.preload, cpus=0 if given.has_gpu else 1)
     # Its imports take longest: they are done before anybody is told that there is a slot.
     launcher.warm_up()

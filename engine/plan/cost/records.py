@@ -47,6 +47,10 @@ class Evidence:
             for key in ((job.device, job.kind, job.network), (job.device, job.kind)):
                 self.ratios.setdefault(key, []).append(ratio)
 
+    def knows(self, kind: str, device: str) -> bool:
+        """Whether a job of this kind was done here, so that its factor is measured."""
+        return (device, kind) in self.ratios
+
     def factor(self, kind: str, network: str, device: str) -> float:
         """Return measured over counted of the jobs that are most like this one; 1 where there is none."""
         for key in ((device, kind, network), (device, kind)):

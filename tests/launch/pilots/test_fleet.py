@@ -8,7 +8,7 @@ import pytest
 
 from engine.home.files import write_json
 from engine.launch import Handle, Order, State, Status, Want
-from engine.launch.pilots.fleet import GPU_TO_COME, MOST_DUDS, Fleet, pilot_of
+from engine.launch.pilots.fleet import GPU_TO_COME, MOST_DUDS, MOST_UNSEEN, Fleet, pilot_of
 from engine.launch.pilots.profile import SlurmProfile
 from engine.launch.pilots.view import LOST_SECONDS
 from tests.helpers.queueing import make_home
@@ -239,10 +239,22 @@ def test_pilots_that_end_before_they_open_are_told(fleet: Fleet, engine: FakeEng
     fleet.want([CPU] * MOST_DUDS)
     for name in list(engine.states):
         del engine.states[name]
+        (engine.home.pilots_root / name / "log.txt").touch()
     look_again(fleet)
     grow_quiet(fleet)
-    with pytest.raises(OSError, match=r"pilots ended before they took an order: see their logs"):
+    with pytest.raises(OSError, match=r"5 pilots ended before they took an order: see their logs"):
         fleet.want([CPU] * MOST_DUDS)
+    fleet.want([CPU])
+    assert len(engine.asked) == 1, "and none is asked for in a hurry"
+
+
+def test_nodes_that_do_not_see_the_home_are_refused_with_the_reason(fleet: Fleet, engine: FakeEngine) -> None:
+    fleet.want([CPU] * MOST_UNSEEN)
+    engine.states.clear()
+    look_again(fleet)
+    grow_quiet(fleet)
+    with pytest.raises(OSError, match=f"do not see {engine.home.pilots_root}: the home has to lie on a disk that"):
+        fleet.want([CPU])
     fleet.want([CPU])
     assert len(engine.asked) == 1, "and none is asked for in a hurry"
 

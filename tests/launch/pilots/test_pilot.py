@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from engine.home.paths import Home
-from engine.launch.pilots.folder import LineReader, LineWriter, PilotFolder
+from engine.launch.pilots.folder import (
+    BRISK_FOR,
+    BRISK_SECONDS,
+    CALM_SECONDS,
+    LineReader,
+    LineWriter,
+    PilotFolder,
+)
 from engine.launch.pilots.messages import LeaveOrder, Message, RunOrder, StopOrder
-from engine.launch.pilots.pilot import Pilot, Terms
+from engine.launch.pilots.pilot import NO_HOME, Pilot, Terms, main
 from tests.helpers.queueing import make_home
 from tests.launch.pilots.flying import NodeLauncher
 
@@ -131,3 +138,18 @@ def test_gpus_are_slots_where_there_is_no_cpu_slot(home: Home) -> None:
     assert fly(home, NodeLauncher(["GPU-1", "GPU-2"])).slots() == ["GPU-1", "GPU-2"]
     (home.pilots_root / "x-0").rename(home.pilots_root / "y-0")
     assert fly(home, NodeLauncher(["GPU-1", "cpu:0"])).slots() == ["cpu:0"], "a GPU that nobody asked for is not ours"
+
+
+def test_a_machine_that_does_not_see_the_home_is_left_as_it_is(home: Home) -> None:
+    assert main([str(home.root / "elsewhere" / "pilots" / "x-0")]) == NO_HOME
+    assert not (home.root / "elsewhere").exists()
+
+
+def test_looks_are_close_while_something_goes_on(home: Home, node: NodeLauncher) -> None:
+    waits: list[float] = []
+    node.wait = lambda seconds, also=(): waits.append(seconds)  # type: ignore[method-assign]  # nothing is to be awaited
+    pilot = fly(home, node)
+    pilot.rest()
+    pilot.news_at -= BRISK_FOR
+    pilot.rest()
+    assert waits == [BRISK_SECONDS, CALM_SECONDS]

@@ -1,0 +1,65 @@
+"""The quickstart on a real Slurm: the weights are those of this machine, to the bit, and Slurm is hardly called."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.home.paths import Home
+from tests.cluster.calls import count_calls
+from tests.cluster.slurm_site import SlurmSite
+from tests.cluster.working import ROOT
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+SITE = '[slurm]\ncpus = 1\nmemory = "1500M"\nmost = 2\n'
+SHORT = ("train.epochs=2", "arms.distilled.teacher.train.epochs=1", "seeds=[0]", "measure.seconds=0.1")
+
+
+def test_quickstart_has_the_weights_of_this_machine(
+    site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_CONF", site.environment["SLURM_CONF"])
+    site.wait_idle()
+    calls = count_calls(tmp_path / "bin", monkeypatch)
+    here, there = run_quickstart(tmp_path / "here", "local"), run_quickstart(tmp_path / "there", "slurm")
+    site.cancel_all()
+    site.wait_idle()
+    assert weights(there) == weights(here)
+    assert len(weights(here)) == 5, "four students and a teacher"
+    assert hosts(there) == {"n1", "n2"} or hosts(there) < {"n1", "n2"}, "trained on the nodes"
+    assert 1 <= calls("sbatch") <= 3
+
+
+def run_quickstart(folder: Path, executor: str) -> Home:
+    """Run the quickstart, shorter, in a home and a cache of its own."""
+    folder.mkdir()
+    (folder / "xp.toml").write_text(SITE)
+    words = ["submit", "specs/quickstart.yaml", "--wait", "--executor", executor, "--home", str(folder / "home")]
+    words += [word for change in SHORT for word in ("--set", change)]
+    done = subprocess.run(
+        [sys.executable, "-m", "engine.cli", *words],
+        cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=1200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return Home(folder / "home", folder / "home" / "cache")
+
+
+def weights(home: Home) -> dict[str, str]:
+    """Return the digest of each network's weights, by its job."""
+    told = {folder.job: json.loads(folder.result.read_text()) for folder in home.jobs()}
+    return {job: result["weights_sha256"] for job, result in told.items() if "weights_sha256" in result}
+
+
+def hosts(home: Home) -> set[str]:
+    """Return the nodes of all pilots that took an order."""
+    found = set[str]()
+    for path in home.pilots_root.glob("*/told.jsonl"):
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        if any(line["told"] == "began" for line in lines):
+            found.add(lines[0]["node"])
+    return found
