@@ -165,7 +165,7 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             name="ranks", source="figures['ranks']::bigint", unit="count",
             better="neither", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            label="Processes of the training", heading="processes", column="",
+            is_signed=False, label="Processes of the training", heading="processes", column="",
         ),
         Metric(
             name="macs", source="measured['macs']::bigint", unit="count",

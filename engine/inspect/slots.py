@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.home.paths import Home
-from engine.inputs.gpus import list_gpus
+from engine.inputs.gpus import list_gpus, split_slots
 from engine.inspect.status import split_slot, title_of
 from engine.launch import CPU_SLOT
 from engine.launch.pilots.folder import PilotFolder
@@ -105,7 +105,8 @@ def _jobs_by_slot(home: Home) -> dict[str, list[SlotJob]]:
         owners = {owner.job: owner for owner in reversed(queue.owners([row.job for row in rows]))}
     found: dict[str, list[SlotJob]] = {}
     for row in rows:
-        found.setdefault(row.slot, []).append(_slot_job(row, owners))
+        for slot in split_slots(row.slot):
+            found.setdefault(slot, []).append(_slot_job(row, owners))
     return found
 
 
