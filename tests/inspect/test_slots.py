@@ -68,6 +68,12 @@ def test_gpus_of_a_machine_are_told_with_what_runs_there(home: Home) -> None:
     assert busy.jobs[0].since == pytest.approx(time.time() - 100.0, abs=5.0)
 
 
+def test_a_job_on_several_gpus_is_told_on_each(home: Home) -> None:
+    take(home, "train-1", "0,GPU-b")
+    assert states(home) == {"0": BUSY, "GPU-b": BUSY}
+    assert [job.job for name in ("0", "GPU-b") for job in by_slot(home, name).jobs] == ["train-1", "train-1"]
+
+
 def test_a_machine_without_gpus_has_a_cpu_slot(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots_module, "list_gpus", lambda: [])
     assert states(home) == {"cpu:0": FREE}
