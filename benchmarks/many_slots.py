@@ -69,34 +69,26 @@ class Folders(Home):
 
 
 class Clock:
-    """Seconds of the story: what was jumped, and what the scheduler took; `aside` is not counted."""
+    """Seconds of the story: what was jumped, and what the scheduler took up to its last call of the launcher."""
 
     def __init__(self) -> None:
         self.jumped = self.own = 0.0
-        self.since, self.is_aside = time.process_time(), False
+        self.since = time.process_time()
 
     def __call__(self) -> float:
-        self.tick()
         return self.jumped + self.own
 
     def wall(self) -> float:
-        return BEGIN + self()
-
-    def tick(self) -> None:
-        now = time.process_time()
-        self.own += 0.0 if self.is_aside else now - self.since
-        self.since = now
+        return BEGIN + self.jumped + self.own
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Do what is no part of the scheduler."""
-        self.tick()
-        self.is_aside = True
+        self.own += time.process_time() - self.since
         try:
             yield
         finally:
-            self.tick()
-            self.is_aside = False
+            self.since = time.process_time()
 
 
 class Story(Launcher):
@@ -148,7 +140,8 @@ class Story(Launcher):
     def move(self) -> None:
         """Let what has ended by now be seen."""
         with self.clock.aside():
-            while self.endings and self.endings[0][0] <= self.clock():
+            now = self.clock()
+            while self.endings and self.endings[0][0] <= now:
                 _, _, handle, status = heapq.heappop(self.endings)
                 self.ended[handle] = status
                 if status.exit == 0:
@@ -238,7 +231,6 @@ def simulate(folder: Path, jobs: int, slots: int) -> Found:
         begun = time.process_time() - begun
         clock.own, clock.since, story.told = 0.0, time.process_time(), clock.jumped
         turns = turn_until_done(scheduler)
-        clock.tick()
         assert not queue.has_work()
         counts = queue.count_states()
     assert counts["done"] + counts.get("failed", 0) + counts.get("blocked", 0) == total, counts

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from store.queue.rows import Claim, End, RunningRow, Start, Verdict
-from store.queue.sql import SKIP_TAKEN, text
+from store.queue.sql import SKIP_TAKEN, read_details, text
 from store.queue.submit import settle_jobs
 
 # Twice the longest back-off (policy.MOST_WAIT), so that a clock that is a little off is still believed.
@@ -70,7 +70,7 @@ def list_ready(connection: Connection, experiment: str, now: float, most: int) -
         {"experiment": experiment, "now": now, "far": now + LONGEST_WAIT, "most": most},
     )
     return [
-        Claim(job, kind, experiment, json.loads(details), cost, attempts, ooms, reason, tuple(json.loads(owners)))
+        Claim(job, kind, experiment, read_details(details), cost, attempts, ooms, reason, tuple(json.loads(owners)))
         for job, kind, details, cost, attempts, ooms, reason, owners in found
     ]
 
@@ -121,7 +121,7 @@ def take_leases(
     put_running(connection, words)
     return [
         RunningRow(
-            row.job, row.kind, start.attempt, start.slot, json.loads(row.details), "", now, boot_id, expires,
+            row.job, row.kind, start.attempt, start.slot, read_details(row.details), "", now, boot_id, expires,
             row.crashed, row.lost, row.ooms,
         )
         for start, row in ((start, free[start.job]) for start in won)
@@ -298,7 +298,7 @@ def list_requests(connection: Connection) -> dict[str, str]:
 
 def _running_row(row: Row[Any]) -> RunningRow:
     words = dict(row._mapping)
-    return RunningRow(**{**words, "details": json.loads(words["details"])})
+    return RunningRow(**{**words, "details": read_details(words["details"])})
 
 
 def has_work(connection: Connection) -> bool:

@@ -6,8 +6,9 @@ otherwise stands in postgres.py.
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import Connection, Table, TextClause
@@ -24,6 +25,12 @@ SKIP_TAKEN = "/* skip what is taken */"
 def text(statement: str) -> TextClause:
     """Return the clause of a statement with `:name` for its values: to find those takes longer than to run it."""
     return sqlalchemy.text(statement)
+
+
+@lru_cache(4096)
+def read_details(text: str) -> dict[str, Any]:
+    """Return a job's details, which nobody changes: thousands have the same few, so each text is read once."""
+    return dict(json.loads(text))
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
