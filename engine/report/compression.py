@@ -187,8 +187,8 @@ def _top1(sheet: Sheet, arm: str, cell: str) -> str:
 
 
 def _told_text(sheet: Sheet, arm: str, cell: str, metric: Metric) -> str:
-    mean, std = sheet.mean(arm, cell, metric.name), sheet.std(arm, cell, metric.name)
-    return number_text.spread(mean, std, number_text.scale_of(metric).write)
+    mean, half = sheet.mean(arm, cell, metric.name), sheet.half(arm, cell, metric.name)
+    return number_text.spread(mean, half, number_text.scale_of(metric).write)
 
 
 def _control_cell(one: Compressed | None, word: Control) -> Cell:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from engine.analysis.snapshot import Row
+from engine.analysis.statistics import mean_test
 from engine.report import number_text
 from engine.report.charts.curves import Band, Curves, Point
 from engine.report.sentences import say
@@ -75,7 +76,9 @@ def _last_table(rows: ReportRows, point: str, *, is_alone: bool) -> Table:
 def _cell(row: Row | None, runs: str) -> Cell:
     if row is None or not row["n"]:
         return Cell(number_text.NONE, runs)
-    return Cell(number_text.spread(row["mean"], row["std"], number_text.significant), f"{row['name']} of {runs}")
+    found = None if row["std"] is None else mean_test(row["mean"], row["std"], row["n"])
+    half = None if found is None else found.half
+    return Cell(number_text.spread(row["mean"], half, number_text.significant), f"{row['name']} of {runs}")
 
 
 def imported_curves(rows: ReportRows) -> list[Curves]:

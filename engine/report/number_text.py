@@ -11,12 +11,15 @@ from store.metrics import Metric
 NONE = "\u2013"  # an en dash, as printed tables have it
 
 
-def accuracy(mean: float | None, std: float | None, n: int, half: float | None = None) -> str:
-    """Return a fraction as per cent, `60.31 ± 0.42 (n=3)`; one decimal where the interval's half-width is >= 0.3."""
+def accuracy(mean: float | None, half: float | None, n: int, widest: float | None = None) -> str:
+    """Return a fraction as per cent, `60.31 ± 0.12 (n=3)`: ± half of its interval.
+
+    One decimal where the `widest` half of the table is >= 0.3 points, or not known.
+    """
     if mean is None or n == 0:
         return NONE
-    places = 1 if half is None or 100 * half >= 0.3 else 2
-    spread = "" if std is None else f" ± {100 * std:.{places}f}"
+    places = 1 if widest is None or 100 * widest >= 0.3 else 2
+    spread = "" if half is None else f" ± {100 * half:.{places}f}"
     return f"{100 * mean:.{places}f}{spread} (n={n})"
 
 
@@ -32,18 +35,20 @@ def relative(value: float | None, base: float | None) -> str:
     return NONE if value is None or not base else f"{100 * (value / base - 1):+.1f} %"
 
 
-def spread(mean: float | None, std: float | None, write: Callable[[float], str]) -> str:
-    """Return `mean ± std` as `write` puts them, in the same decimals; the mean alone where there is no spread."""
+def spread(mean: float | None, half: float | None, write: Callable[[float], str]) -> str:
+    """Return `mean ± half` as `write` puts them, in the same decimals; the mean alone where there is no interval."""
     if mean is None:
         return NONE
     text = write(mean)
-    if std is None or std == 0:
+    if half is not None and half > abs(mean) > 0:  # the interval of two unlike values: its digits say nothing
+        return f"{text} ± > {text.removeprefix('-')}"
+    if half is None or half == 0:
         return text
     if text[-1:].isalpha():  # 21.4 M ± 0.1 M reads better than two decimals that do not match
-        return f"{text} ± {write(std)}"
+        return f"{text} ± {write(half)}"
     places = len(text.partition(".")[2])
     factor = float(text.replace(",", "")) / mean if mean else 1.0
-    return f"{text} ± {std * factor:,.{places}f}"
+    return f"{text} ± {half * factor:,.{places}f}"
 
 
 def count(value: float | None) -> str:

@@ -72,7 +72,7 @@ def _pointing_table(rows: Sequence[Row], point: str, sheet: Sheet) -> Table:
 def _figure_cell(sheet: Sheet, arm: str, point: str, name: str) -> Cell:
     source = ", ".join(run["run"] for run in sheet.runs[arm, point])
     write = number_text.scale_of(METRICS[name]).write
-    text = number_text.spread(sheet.mean(arm, point, name), sheet.std(arm, point, name), write)
+    text = number_text.spread(sheet.mean(arm, point, name), sheet.half(arm, point, name), write)
     return Cell(text, f"{name} of {source}")
 
 

@@ -34,8 +34,8 @@ SENTENCES = {
     "imported": "These runs were not run by xp: they were imported from {tool}. Code, data and machine are not known "
     "here, nor what was held equal, so that nothing of them is compared with other runs.",
     "imported_ended": "{count} of {all} runs did not end well by the account of {tool}: {which}",
-    "imported_last": "Last values under the names that they were logged by: mean and standard deviation over the seeds "
-    "of an arm.",
+    "imported_last": "Last values under the names that they were logged by: means over the seeds of an arm; ±: half of "
+    "the 95 % interval of the mean over seeds.",
     "imported_hidden": "Further metrics that are not shown: {count}. The table metrics_last has all.",
     "imported_arms": "Drawn are the first {shown} of {all} arms.",
     # remedies
@@ -95,7 +95,7 @@ SENTENCES = {
     "colour of the image, or are put into its blurred version, those first that the map puts highest; the area is that "
     "under the probability of the class that the network says of the whole image. Chance: cells in a random order, the "
     "same for every network; they break an image up more than as many cells in one place, as a smooth map takes them. "
-    "Other maps: the map of another image, which is as smooth. ±: half of the 95 % t interval of the mean over images, "
+    "Other maps: the map of another image, which is as smooth. ±: half of the 95 % interval of the mean over images, "
     "paired; p after Holm over the table.",
     "attention_note": "Entropy: of a query's weights, in per cent of the most that the keys it sees allow. Distance: "
     "between query and key, weighted by attention. On globals: the share of ordinary queries' attention that global "
@@ -155,10 +155,11 @@ SENTENCES = {
     "pieces_same": "the steps are the same up to rounding",
     "pieces_masks": "dropout and drop path drew other masks",
     "pieces_norm": "BatchNorm saw {images} images, not {batch}: another training",
-    "spreads_note": "± in other columns: one standard deviation over seeds.",
+    "spreads_note": "± in other columns: half of the 95 % interval of the mean over seeds.",
     "once_note": "Without ± one measurement stands for all seeds: {what}.",
     "epochs_note": "Epochs: in all, recovery after pruning included.",
-    "accuracy_note": "Accuracy: mean ± standard deviation over n seeds, on the test part, measured once.",
+    "accuracy_note": "Accuracy: mean over n seeds, on the test part, measured once; ±: half of the 95 % interval of "
+    "the mean over seeds.",
     "one_run_note": "Accuracy: of one seed, on the test part, measured once.",
     "bold_note": "Bold: the highest mean, where its difference to the second is real (p < {alpha} beside all other "
     "tests of this report).",
@@ -187,6 +188,9 @@ SENTENCES = {
     "across_note": "The tables have different test images: compare within a table, not across.",
     # charts and pictures
     "bars_note": "Bars: means over seeds.",
+    "apart_note": "Each speed was measured in a job of its own, at a time of its own: what else the machine did then "
+    "is in it, so that the heights do not compare. Networks timed side by side do (speed-up).",
+    "rounds_whiskers": "Whiskers of one measurement: its 95 % t interval over rounds, on the log scale.",
     "whiskers_note": "Whiskers: 95 % t intervals over seeds (shares on the logit scale, all else on the log scale), "
     "{counts}.",
     "wilson_whiskers": "Of one seed: Wilson's 95 % interval over its test images.",
@@ -209,7 +213,7 @@ SENTENCES = {
     "likeness_ranges": "Lines: from the lowest to the highest seed.",
     "likeness_teachers": "Each arm is held against its own teacher.",
     "grid_note": "In each cell: mean test accuracy over n seeds.",
-    "grid_half": "±: half of the 95 % t interval over seeds.",
+    "grid_half": "±: half of the 95 % interval of the mean over seeds.",
     "grid_empty": "Hatched: not run, or without a figure yet.",
     "cost_front": "Filled: on the front in {sure} % or more of {draws} draws of what other seeds might have given, so "
     "that no other arm is as right for as little. Faint: in {rest} % or fewer. Hollow: in between. Dotted: the front "
@@ -235,7 +239,7 @@ SENTENCES = {
     "differences_note": "{left} more settings come with these and are the same wherever they are set; `xp diff` shows "
     "all.",
     # the factors
-    "square_note": "Test accuracy [%]: mean ± standard deviation over n seeds.",
+    "square_note": "Test accuracy [%]: mean over n seeds; ±: half of the 95 % interval of the mean over seeds.",
     "effects_note": "Of test accuracy, over the seeds that all arms of the square have.",
     "effects_both": "The 95 % intervals are over these seeds and their test images together.",
     "effects_seeds": "The 95 % intervals are over these seeds.",

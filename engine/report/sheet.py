@@ -80,9 +80,10 @@ class Sheet:
         row = self.cells.get((arm, point, metric))
         return None if row is None or not row["n"] else float(row["mean"])
 
-    def std(self, arm: str, point: str, metric: str) -> float | None:
+    def half(self, arm: str, point: str, metric: str) -> float | None:
+        """Return half of the 95 % interval of the mean over seeds: what ± says, wherever a mean is shown."""
         row = self.cells.get((arm, point, metric))
-        return None if row is None or row["std"] is None else float(row["std"])
+        return None if row is None else half_of(row)
 
     def seeds(self, arm: str, point: str, metric: str) -> dict[int, float]:
         """Return the value of each seed that has a finite one: one whose training diverged has no change to show."""
@@ -139,6 +140,11 @@ class Sheet:
     def is_from_scratch(self, arm: str) -> bool:
         """Whether an arm has the widths or mask of a pruned one, and new weights."""
         return any(self.settings.get((arm, point), {}).get("prune.control") == "scratch" for point in self.points)
+
+
+def half_of(row: Row) -> float | None:
+    """Return half of the interval that a row of `cells` holds; None of one value, or where it has no interval."""
+    return None if row["low"] is None else (float(row["high"]) - float(row["low"])) / 2
 
 
 def _without_source(settings: dict[str, Any]) -> dict[str, Any]:

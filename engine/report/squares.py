@@ -12,7 +12,7 @@ from engine.analysis.factorial import Effect, Factorial
 from engine.analysis.grids import Grid
 from engine.report import number_text
 from engine.report.sentences import say
-from engine.report.sheet import Sheet
+from engine.report.sheet import Sheet, half_of
 from engine.report.tables import Cell, Table
 
 
@@ -49,7 +49,7 @@ def _squares(sheet: Sheet, one: Factorial) -> Iterator[Table]:
 def _square_cell(sheet: Sheet, one: Factorial, levels: tuple[int, ...]) -> Cell:
     arm = one.grid.arms[levels]
     row = sheet.cells.get((arm, one.cell, "test_top1"))
-    text = number_text.NONE if row is None else number_text.accuracy(row["mean"], row["std"], row["n"])
+    text = number_text.NONE if row is None else number_text.accuracy(row["mean"], half_of(row), row["n"])
     return Cell(text, f"{arm}: " + ", ".join(run["run"] for run in sheet.runs[arm, one.cell]))
 
 

@@ -17,7 +17,7 @@ from engine.report import number_text
 from engine.report.origins import Origin, change_origin, mean_origin
 from engine.report.reading_notes import shared_notes, shown_columns, shows_accuracy
 from engine.report.sentences import say
-from engine.report.sheet import ReportRows, Sheet
+from engine.report.sheet import ReportRows, Sheet, half_of
 from store.metrics import METRICS, Metric
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
@@ -112,8 +112,8 @@ def _source(sheet: Sheet, arm: str, point: str) -> str:
 
 
 def _metric_cell(sheet: Sheet, arm: str, point: str, metric: Metric, source: str) -> Cell:
-    mean, std = sheet.mean(arm, point, metric.name), sheet.std(arm, point, metric.name)
-    text = number_text.spread(mean, std, number_text.scale_of(metric).write)
+    mean, half = sheet.mean(arm, point, metric.name), sheet.half(arm, point, metric.name)
+    text = number_text.spread(mean, half, number_text.scale_of(metric).write)
     origin = mean_origin(sheet, arm, point, metric)
     return Cell(text + _rounds_text(sheet, arm, point, metric), f"{metric.name} of {source}", origin=origin)
 
@@ -130,7 +130,7 @@ def _accuracy_cell(sheet: Sheet, arm: str, point: str, source: str) -> Cell:
     row = sheet.cells.get((arm, point, "test_top1"))
     if row is None or not row["n"]:
         return Cell(number_text.NONE, source)
-    text = number_text.accuracy(row["mean"], row["std"], row["n"], _widest_half(sheet, point))
+    text = number_text.accuracy(row["mean"], half_of(row), row["n"], _widest_half(sheet, point))
     if row["n"] == 1:
         text = _one_run(sheet, arm, point) or text
     leader = sheet.changes.leaders.get(point)
@@ -157,7 +157,7 @@ def _one_run(sheet: Sheet, arm: str, point: str) -> str:
 def _widest_half(sheet: Sheet, point: str) -> float | None:
     """Return the widest half of an interval in a table, so that all its rows have the same decimals."""
     rows = [sheet.cells.get((arm, point, "test_top1")) for arm in sheet.arms]
-    return max(((row["high"] - row["low"]) / 2 for row in rows if row and row["high"] is not None), default=None)
+    return max((half for row in rows if row and (half := half_of(row)) is not None), default=None)
 
 
 def _change_cells(sheet: Sheet, arm: str, point: str, source: str) -> list[Cell]:

@@ -38,6 +38,17 @@ def bars(*runs: Runs) -> Told:
     return lambda: " ".join(make_bars(sheet_of(*runs), "accuracy", METRICS["test_top1"]).notes)
 
 
+def speeds(*values: float, edges: tuple[float, float] | None = None) -> Told:
+    """Speeds of jobs apart, or with `edges` speed-ups of rounds side by side."""
+    name = "infer_images_per_second" if edges is None else "infer_speedup"
+    low, high = edges or (None, None)
+    rows = [
+        run_row(f"a{at}", 0, speedup_low=low, speedup_high=high, **{name: value}) for at, value in enumerate(values)
+    ]
+    sheet = Sheet(make_rows(rows, cells=cell_rows(rows, (name,))))
+    return lambda: " ".join(make_bars(sheet, "throughput", METRICS[name]).notes)
+
+
 def legend(names: int) -> Told:
     values = {f"arm{number}": (1.0,) for number in range(names)}
     return lambda: draw_bars(Bars("a", "A", "%", ("one",), values)).get_supxlabel()
@@ -135,6 +146,8 @@ WHOLE = ((1, 2), (1, 4), (2, 2), (2, 4))
 CHART_CASES: Cases = {
     "bars_note": (bars(A), curves(RISING)), "whiskers_note": (bars(A), bars(LONE)),
     "wilson_whiskers": (bars(LONE), bars(A)), "dots_note": (bars(A), bars(LONE)),
+    "apart_note": (speeds(100.0, 120.0), speeds(1.0, 1.2, edges=(1.1, 1.3))),
+    "rounds_whiskers": (speeds(1.0, 1.2, edges=(1.1, 1.3)), speeds(100.0, 120.0)),
     "hatched_note": (bars(top1("a", 0.5, prune_asked=0.2)), bars(A)),
     "hatched_scratch": (bars(top1("a", 0.5, settings={"prune": {"control": "scratch"}})), bars(A)),
     "many_names": (legend(25), legend(24)),

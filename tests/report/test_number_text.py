@@ -80,6 +80,7 @@ def test_numbers_read_as_a_person_writes_them(text: str, expected: str) -> None:
         (number_text.spread(999.0, 12.4, number_text.count), "999 ± 12"),
         (number_text.spread(51.5, None, number_text.speed), "51.5"),
         (number_text.spread(51.5, 0.0, number_text.speed), "51.5"),
+        (number_text.spread(150.0, 8_000.0, number_text.speed), "150 ± > 150"),
         (number_text.spread(0.0, 0.6, number_text.speed), "0 ± 1"),
         (number_text.spread(None, 1.0, number_text.speed), number_text.NONE),
     ],

@@ -38,8 +38,8 @@ def test_a_square_has_rows_and_columns_of_two_factors() -> None:
     (square,) = section.squares
     assert list(square.columns) == ["attention \\ teacher", "clip", "next"]
     assert [[cell.text for cell in row] for row in square.rows] == [
-        ["window", "51.0 ± 1.4 (n=2)", "63.0 ± 4.2 (n=2)"],
-        ["longformer", "57.0 ± 4.2 (n=2)", "57.0 ± 1.4 (n=2)"],
+        ["window", "51.0 ± 12.7 (n=2)", "63.0 ± 38.1 (n=2)"],
+        ["longformer", "57.0 ± 38.1 (n=2)", "57.0 ± 12.7 (n=2)"],
     ]
     assert square.rows[1][2].source == "ln: run-ln-0-default, run-ln-1-default"
 

@@ -113,15 +113,15 @@ def test_each_number_is_what_sql_says(made: tuple[SyntheticHome, dict[str, Path]
     home, pages = made
     rows = in_markdown(pages["md"], table)
     with open_snapshot(home.home.root) as db:
-        asked = "select arm, metric, mean, std, n from cells where experiment = 'paper' and cell = $cell"
-        cells = {(arm, metric): (mean, std, n) for arm, metric, mean, std, n in
+        asked = "select arm, metric, mean, (high - low) / 2, n from cells where experiment = 'paper' and cell = $cell"
+        cells = {(arm, metric): (mean, half, n) for arm, metric, mean, half, n in
                  db.execute(asked, {"cell": f"data.split={split}"}).fetchall()}  # fmt: skip
     for arm in FOUR:
         row = rows[f"{arm} (baseline)" if arm == "original" else arm]
         top1, change, relative, params, macs, speed, memory = row[2:]
-        mean, std, n = cells[arm, "test_top1"]
+        mean, half, n = cells[arm, "test_top1"]
         base = cells["original", "test_top1"][0]
-        assert top1 == f"{100 * mean:.1f} ± {100 * std:.1f} (n={n})"
+        assert top1 == f"{100 * mean:.1f} ± {100 * half:.1f} (n={n})"
         if arm != "original":
             assert change.split()[0] == f"{100 * (mean - base):+.1f}"
             assert relative == f"{100 * (mean / base - 1):+.1f} %"

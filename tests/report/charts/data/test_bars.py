@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from engine.report.charts.data.bars import bar_charts, make_bars
+from engine.report.sentences import say
 from engine.report.sheet import Sheet
 from store.metrics import METRICS
-from tests.report.rows import make_rows, run_row, unequal_runs
+from tests.report.rows import cell_rows, make_rows, run_row, unequal_runs
 
 
 def sheet_of(*runs: dict[str, object]) -> Sheet:
@@ -39,3 +40,28 @@ def test_what_is_the_same_for_every_seed_has_neither_whisker_nor_points() -> Non
 
 def test_charts_without_a_figure_are_left_out() -> None:
     assert [one.name for one in bar_charts(sheet_of(run_row("a", 0, test_top1=0.5)))] == ["accuracy"]
+
+
+def speeds_of(**more: float) -> list[dict[str, object]]:
+    edges = {"speedup_low": 1.1, "speedup_high": 1.3} if more else {}
+    base = {"infer_speedup": 1.0} if more else {}
+    return [
+        run_row("base", 0, infer_images_per_second=100.0, **base),
+        run_row("new", 0, infer_images_per_second=180.0, **more, **edges),
+    ]
+
+
+def test_speed_is_drawn_as_measured_side_by_side() -> None:
+    """`new` ran while the machine was idle: 1.8 times the images/s, and 1.2 times as fast beside the baseline."""
+    runs = speeds_of(infer_speedup=1.2)
+    (bars,) = bar_charts(Sheet(make_rows(runs, "base", cells=cell_rows(runs, ("infer_speedup",)))))
+    assert (bars.name, bars.unit, bars.values) == ("throughput", "times", {"base": [1.0], "new": [1.2]})
+    assert bars.edges["new"] == [(1.1, 1.3)]
+    assert say("speed_note") in bars.notes
+    assert say("apart_note") not in bars.notes
+
+
+def test_speeds_of_jobs_apart_say_so() -> None:
+    runs = speeds_of()
+    (bars,) = bar_charts(Sheet(make_rows(runs, "base")))
+    assert say("apart_note") in bars.notes
