@@ -57,8 +57,7 @@ class Metric:
     label: str
     heading: str
     column: str
-    """The column of a report's main table. Of metrics that share one, the first that any run has is shown; ''
-    for none."""
+    """The column of a report's main table, '' for none. Of metrics that share one, the first that any run has counts."""
 
     @property
     def is_of_predictions(self) -> bool:
@@ -88,13 +87,10 @@ def metric_of(name: str) -> Metric:
 
 
 MAP_WORDS = {
-    "received": "attention received",
-    "energy": "strength of the last features",
-    "gradcam": "Grad-CAM",
-    "gradcam_true": "Grad-CAM of the true class",
-    "rollout": "rollout",
+    "received": "attention received", "energy": "strength of the last features", "gradcam": "Grad-CAM",
+    "gradcam_true": "Grad-CAM of the true class", "rollout": "rollout",
     "attention_gradient": "gradient-weighted attention",
-}
+}  # fmt: skip
 """The kinds of maps, as headings name them."""
 
 
@@ -159,8 +155,8 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             name="params_nonzero", source="figures['params_nonzero']::bigint", unit="count",
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            is_signed=False, label="Parameters that no mask sets to zero",
-            heading="params, non-zero", column="params_nonzero",
+            is_signed=False, heading="params, non-zero", column="params_nonzero",
+            label="Parameters that no mask sets to zero",
         ),
         Metric(
             name="ranks", source="figures['ranks']::bigint", unit="count",
@@ -235,8 +231,8 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             name="infer_images_per_second_onnxruntime", source="largest['infer_images_per_second_onnxruntime']",
             unit="images/s", better="higher", exact=False, device_bound=True, measured="once", images="any",
-            is_share=False,
-            is_signed=False, label="Inference throughput, ONNX Runtime", heading="inference, ONNX Runtime", column="",
+            is_share=False, is_signed=False, heading="inference, ONNX Runtime", column="",
+            label="Inference throughput, ONNX Runtime",
         ),
         Metric(
             name="infer_latency_onnxruntime", source="smallest['infer_latency_onnxruntime']", unit="ms",
@@ -246,14 +242,14 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             name="infer_latency_p95_onnxruntime", source="smallest['infer_latency_p95_onnxruntime']", unit="ms",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            is_signed=False, label="Latency that 95 % of calls keep below, ONNX Runtime",
-            heading="latency, p95, ONNX Runtime", column="",
+            is_signed=False, heading="latency, p95, ONNX Runtime", column="",
+            label="Latency that 95 % of calls keep below, ONNX Runtime",
         ),
         Metric(
             name="infer_latency_p99_onnxruntime", source="smallest['infer_latency_p99_onnxruntime']", unit="ms",
             better="lower", exact=False, device_bound=True, measured="once", images="any", is_share=False,
-            is_signed=False, label="Latency that 99 % of calls keep below, ONNX Runtime",
-            heading="latency, p99, ONNX Runtime", column="",
+            is_signed=False, heading="latency, p99, ONNX Runtime", column="",
+            label="Latency that 99 % of calls keep below, ONNX Runtime",
         ),
         Metric(
             # From rounds side by side, in one job, of two files; the baseline is as fast as itself.

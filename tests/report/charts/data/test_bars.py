@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.report.charts.data.bars import bar_charts, make_bars
@@ -42,9 +44,9 @@ def test_charts_without_a_figure_are_left_out() -> None:
     assert [one.name for one in bar_charts(sheet_of(run_row("a", 0, test_top1=0.5)))] == ["accuracy"]
 
 
-def speeds_of(**more: float) -> list[dict[str, object]]:
-    edges = {"speedup_low": 1.1, "speedup_high": 1.3} if more else {}
-    base = {"infer_speedup": 1.0} if more else {}
+def speeds_of(**more: Any) -> list[dict[str, Any]]:
+    edges: dict[str, Any] = {"speedup_low": 1.1, "speedup_high": 1.3} if more else {}
+    base: dict[str, Any] = {"infer_speedup": 1.0} if more else {}
     return [
         run_row("base", 0, infer_images_per_second=100.0, **base),
         run_row("new", 0, infer_images_per_second=180.0, **more, **edges),
