@@ -57,7 +57,7 @@ class Metric:
     label: str
     heading: str
     column: str
-    """The column of a report's main table, '' for none. Of metrics that share one, the first that any run has counts."""
+    """The column of a report's main table, '' for none. Of metrics that share one, the first that a run has counts."""
 
     @property
     def is_of_predictions(self) -> bool:
