@@ -133,5 +133,5 @@ def test_a_run_is_whole_in_json(views: dict[str, RunView]) -> None:
     told = views["paused"].as_json()
     assert told == {
         "run": "run-3", "arm": "a", "cell": "default", "seed": 3, "state": "paused", "share": 0.2375, "val_top1": 0.75,
-        "seconds_left": None, "job": "train-paused",
+        "seconds_left": None, "job": "train-paused", "slot": "",
     }  # fmt: skip

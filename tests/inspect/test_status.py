@@ -350,7 +350,8 @@ def test_a_view_is_whole_in_json() -> None:
     beat = Beat("train", 19, 38, 1, 4, 812.4, 1.25)
     told = _view(_job(beat=beat), jobs={"running": 1}, seconds={"running": 100.0}, runs={"running": 1}).as_json()
     job = {"job": "train-1", "kind": "train", "title": "t", "state": "running", "reason": "r", "phase": "train",
-           "step": 19, "steps": 38, "epoch": 1, "epochs": 4, "rate": 812.4, "loss": 1.25}  # fmt: skip
+           "step": 19, "steps": 38, "epoch": 1, "epochs": 4, "rate": 812.4, "loss": 1.25, "slot": "",
+           "node": ""}  # fmt: skip
     assert told == {
         "experiment": "paper", "runs": {"running": 1}, "jobs": {"running": 1}, "share": 0.475, "seconds_left": 44.2,
         "running": [job], "waiting": [], "failures": [],
