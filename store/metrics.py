@@ -103,6 +103,17 @@ def _of_map(name: str, unit: str, better: Better, label: str) -> Metric:
     )  # fmt: skip
 
 
+def _counted(
+    name: str, source: str, label: str, heading: str, better: Better = "lower", column: str | None = None
+) -> Metric:
+    """Return a whole number that a job logs under its name, in a column of that name if no other is told."""
+    return Metric(
+        name=name, source=f"{source}['{name}']::bigint", unit="count", better=better, exact=True, device_bound=False,
+        measured="per_seed", images="none", is_share=False, is_signed=False, label=label, heading=heading,
+        column=name if column is None else column,
+    )  # fmt: skip
+
+
 def _deletion_metrics() -> Iterator[Metric]:
     """Yield what the deletion test gives of each kind of map: areas under the curves, and the gain over chance."""
     for kind, words in MAP_WORDS.items():
@@ -152,27 +163,10 @@ METRICS: Mapping[str, Metric] = {
             better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
             is_signed=False, label="Parameters", heading="params", column="params",
         ),
-        Metric(
-            name="params_nonzero", source="figures['params_nonzero']::bigint", unit="count",
-            better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            is_signed=False, heading="params, non-zero", column="params_nonzero",
-            label="Parameters that no mask sets to zero",
-        ),
-        Metric(
-            name="ranks", source="figures['ranks']::bigint", unit="count",
-            better="neither", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            is_signed=False, label="Processes of the training", heading="processes", column="",
-        ),
-        Metric(
-            name="macs", source="measured['macs']::bigint", unit="count",
-            better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            is_signed=False, label="MACs, computed", heading="MACs, computed", column="macs",
-        ),
-        Metric(
-            name="macs_algorithm", source="measured['macs_algorithm']::bigint", unit="count",
-            better="lower", exact=True, device_bound=False, measured="per_seed", images="none", is_share=False,
-            is_signed=False, label="MACs, of the algorithm", heading="MACs, of the algorithm", column="macs_algorithm",
-        ),
+        _counted("params_nonzero", "figures", "Parameters that no mask sets to zero", "params, non-zero"),
+        _counted("ranks", "figures", "Processes of the training", "processes", "neither", ""),
+        _counted("macs", "measured", "MACs, computed", "MACs, computed"),
+        _counted("macs_algorithm", "measured", "MACs, of the algorithm", "MACs, of the algorithm"),
         Metric(
             name="infer_images_per_second", source="largest['infer_images_per_second']", unit="images/s",
             better="higher", exact=False, device_bound=True, measured="once", images="any", is_share=False,
