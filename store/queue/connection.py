@@ -105,6 +105,5 @@ class OpenQueue:
         if schema is None or isinstance(kind, FileQueue) or self._engine is None:
             return False
         with self._engine.begin() as connection:
-            kind.note_change(connection)
             kind.take_place(connection, schema)
         return True
