@@ -5,6 +5,7 @@ What a person is to write stands in `backticks`, and is right: of the type and i
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from engine.errors import SpecError
 from engine.load.yaml_tree import parse_value
 from engine.spec.base import MOST_SEED, name_fix, show_number
-from engine.spec.lexicon import Facts, Term
+from engine.spec.lexicon import Facts, Term, all_terms
 from engine.spec.synonyms import meant_words
 
 TRUE, FALSE = ("yes", "on", "y", "true", "1"), ("no", "off", "n", "false", "0", "none")
@@ -206,10 +207,24 @@ def _repair_section(given: Any, term: Term) -> str:
         return "write `null`, without quotes"
     if given is None:
         return f"remove the key, or write below it what belongs there, such as `{_first_line(inner)}`"
+    word = _word_of_value(given, term) if isinstance(given, str) else None
+    if word is not None:
+        return f"write `{{{word[0]}: {write_value(word[1])}}}`"
     slip = re.fullmatch(r"([\w.]+)\s*[:=]\s*(\S+)", given) if isinstance(given, str) else None
     if slip and slip[1].split(".")[0] in inner.model_fields:
         return f"write `{{{slip[1]}: {slip[2]}}}`, with a space after the colon"
     return f"write a mapping, such as `{{{_first_line(inner)}}}`"
+
+
+def _word_of_value(given: str, term: Term) -> tuple[str, str] | None:
+    """Return the word of a section that has this choice, or else one spelt almost so; `kind` before all others."""
+    prefix, choices = f"{term.path}.", dict[str, str]()
+    for path, one in all_terms().items():
+        name = path.removeprefix(prefix)
+        if path.startswith(prefix) and "." not in name:
+            choices |= {choice: name for choice in _texts(one.facts) if name == "kind" or choice not in choices}
+    near = difflib.get_close_matches(given.strip().lower(), choices, n=1, cutoff=0.8)
+    return (choices[near[0]], near[0]) if near else None
 
 
 def _first_line(model: type[Any]) -> str:

@@ -99,3 +99,25 @@ def test_a_meaning_is_json() -> None:
     (found,) = explain_word("train.lr")
     assert found.as_json()["facts"]["default"] == "0.0005"
     assert found.as_json()["inside"] == ()
+
+
+def test_a_value_says_what_it_is_and_where_it_goes() -> None:
+    (found,) = explain_word("longformer")
+    assert (found.kind, found.about) == (
+        "value of student.attention.kind", "longformer: a neighbourhood and global tokens."
+    )  # fmt: skip
+    assert dict(found.facts) == {"write": "student.attention.kind: longformer", "beside": "window"}
+    (loss,) = explain_word("hinton")
+    assert "hinton is the KL divergence" in loss.about
+    assert "dkd" in dict(loss.facts)["beside"]
+
+
+def test_a_network_is_a_value() -> None:
+    (found,) = explain_word("tiny_vit_5m")
+    assert dict(found.facts)["write"] == "student.arch: tiny_vit_5m"
+
+
+def test_a_misspelt_value_has_its_neighbour() -> None:
+    with pytest.raises(XpError) as caught:
+        explain_word("longformr")
+    assert "'longformer'" in str(caught.value.fix)
