@@ -41,7 +41,7 @@ GUIDE: dict[str, Entry] = {
     ),
     "explain": Entry(
         START, "specs", "Say what a word of a spec or of the results means",
-        ("xp explain train.lr", "xp explain test_top1", "xp explain cells", "xp explain --all"),
+        ("xp explain train.lr", "xp explain hinton", "xp explain test_top1", "xp explain cells", "xp explain --all"),
         "0, or with 2 where there is no such word",
     ),
     "schema": Entry(

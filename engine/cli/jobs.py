@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,12 +40,31 @@ def worker(
     executor: Executor = None,
     home: HomeOption = None,
 ) -> None:
-    """Be the scheduler, in the foreground."""
+    """Be the scheduler, in the foreground; what it does is said on stderr."""
     from engine.schedule.worker import run_worker
 
     place = find_home(home, create=True)
     choose_executor(place, executor)
-    raise typer.Exit(run_worker(place, slots=slots, until_idle=until_idle))
+    say(f"scheduler of {place.root}; Ctrl-C ends it, and jobs that run go on")
+    with _told_aloud():
+        code = run_worker(place, slots=slots, until_idle=until_idle)
+    say("this scheduler ends: nothing is left for it to do" if code == 0 else "ended; xp worker goes on from here")
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _told_aloud() -> Iterator[None]:
+    """Let what the scheduler writes into its log stand on stderr, each line with its time."""
+    log, handler = logging.getLogger("xp.scheduler"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 @app.command()

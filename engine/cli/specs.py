@@ -125,7 +125,11 @@ def schema() -> None:
 def explain(
     word: Annotated[
         str,
-        typer.Argument(metavar="[WORD]", help="a field, metric, relation or column", autocompletion=completion.words),
+        typer.Argument(
+            metavar="[WORD]",
+            help="a field, a value of one, a metric, relation or column",
+            autocompletion=completion.words,
+        ),
     ] = "",
     as_json: AsJson = False,
     everything: Annotated[bool, typer.Option("--all", help="every word, as a page of Markdown")] = False,

@@ -1,16 +1,18 @@
-"""What a word means: takes a field, metric, relation or column by name, gives its sentence, unit, range and example."""
+"""What a word means: takes a field or value, a metric, relation or column, gives its sentence, unit and example."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from engine.errors import XpError
 from engine.load.repairs import write_value
+from engine.spec.architectures import has_pretrained, known_networks
 from engine.spec.lexicon import Term, all_terms
 from engine.spec.paper import Paper, Sayings
 from engine.spec.synonyms import SYNONYMS, meant_words
@@ -37,12 +39,11 @@ class Meaning:
 
 
 def explain_word(word: str) -> list[Meaning]:
-    """Return what a word means: all fields that end in it, the metric and the relation of that name; else whose value.
+    """Return what a word means: all fields that end in it or take it, the metric and the relation of that name.
 
     Raises XpError with the nearest words where there is none.
     """
-    plain = word.strip().strip("`'\"").removesuffix(":").lower()
-    found = list(_meanings(plain.replace("/", "."))) or list(_value_meanings(plain))
+    found = list(_meanings(word.strip().strip("`'\"").removesuffix(":").lower().replace("/", ".")))
     if not found:
         raise XpError(f"there is no word {word!r}", fix=_near_words(word))
     return found
@@ -59,17 +60,37 @@ def _meanings(word: str) -> Iterator[Meaning]:
         yield metric_meaning(METRICS[word])
     if word in RELATIONS:
         yield relation_meaning(word)
+    yield from _value_meanings(word)
     relation, _, column = word.partition(".")
     if relation in RELATIONS and column:
         yield from _column_meanings(relation, column)
 
 
-def _value_meanings(value: str) -> Iterator[Meaning]:
-    """Yield the fields of which the word is a choice, as `student.attention.kind: longformer`."""
+def _value_meanings(word: str) -> Iterator[Meaning]:
+    """Yield what a word is as a value: of each field that has it as a choice, and as the name of a network."""
+    terms = all_terms()
+    again = tuple(f"{path}." for path in AGAIN)
     for path in _plain_paths():
-        term = all_terms()[path]
-        if any(isinstance(choice, str) and choice.lower() == value for choice in term.facts.choices):
-            yield replace(field_meaning(term), word=f"{path}: {value}", kind="value of a field")
+        if word in _values_of(terms[path]) and not path.startswith(again):
+            others = [write_value(one) for one in terms[path].facts.choices if one != word][:MOST_CHOICES]
+            facts = (("write", f"{path}: {write_value(word)}"), *((("beside", ", ".join(others)),) if others else ()))
+            yield Meaning(word, f"value of {path}", _words_of_value(word, terms[path].about), facts)
+    arch = word.replace("timm.", "timm/", 1)
+    if arch in known_networks():
+        about = "A network that a student, a teacher or an assistant can be."
+        weights = "pretrained ones are known" if has_pretrained(arch) else "no pretrained ones are known"
+        yield Meaning(arch, "value of student.arch", about, (("write", f"student.arch: {arch}"), ("weights", weights)))
+
+
+def _values_of(term: Term) -> list[str]:
+    return [choice for choice in term.facts.choices if isinstance(choice, str)]
+
+
+def _words_of_value(word: str, about: str) -> str:
+    """Return what the sentence of a field says of one of its values, else all of it."""
+    parts = re.split(r"(?<=[.;])\s+", about)
+    own = [part for part in parts if re.search(rf"(?<![\w.]){re.escape(word)}(?=:| is |\))", part)]
+    return " ".join(own) or about
 
 
 def _column_meanings(relation: str, column: str) -> Iterator[Meaning]:
@@ -149,7 +170,8 @@ def known_words() -> list[str]:
 
 def _near_words(word: str) -> str:
     known = known_words()
-    last = {path.rpartition(".")[2]: path for path in reversed(known)}
+    values = {value: value for path in _plain_paths() for value in _values_of(all_terms()[path])}
+    last = values | {path.rpartition(".")[2]: path for path in reversed(known)}
     bare = word.rpartition(".")[2]
     near = [last[name] for name in meant_words(bare, last)]
     near += [
@@ -163,7 +185,8 @@ def _near_words(word: str) -> str:
     found = list(dict.fromkeys(near))[:MOST_NEAR]
     if found:
         return f"did you mean {' or '.join(map(repr, found))}?"
-    return "ask for a field (train.lr), a metric (test_top1) or a relation (results); xp explain --all prints all"
+    kinds = "a field (train.lr), a value (hinton), a metric (test_top1) or a relation (results)"
+    return f"ask for {kinds}; xp explain --all prints all but values"
 
 
 def reference_page() -> str:

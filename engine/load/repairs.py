@@ -207,24 +207,24 @@ def _repair_section(given: Any, term: Term) -> str:
         return "write `null`, without quotes"
     if given is None:
         return f"remove the key, or write below it what belongs there, such as `{_first_line(inner)}`"
+    word = _word_of_value(given, term) if isinstance(given, str) else None
+    if word is not None:
+        return f"write `{{{word[0]}: {write_value(word[1])}}}`"
     slip = re.fullmatch(r"([\w.]+)\s*[:=]\s*(\S+)", given) if isinstance(given, str) else None
     if slip and slip[1].split(".")[0] in inner.model_fields:
         return f"write `{{{slip[1]}: {slip[2]}}}`, with a space after the colon"
-    named = _field_of(given, term) if isinstance(given, str) else None
-    if named is not None:
-        return f"write `{{{named[0]}: {named[1]}}}`"
     return f"write a mapping, such as `{{{_first_line(inner)}}}`"
 
 
-def _field_of(value: str, section: Term) -> tuple[str, str] | None:
-    """Return the word of a section of which this is a choice, or nearly one, and the choice."""
-    terms = all_terms()
-    inside = ((name, terms.get(f"{section.path}.{name}")) for name in section.facts.models[0].model_fields)
-    for name, term in inside:
-        near = difflib.get_close_matches(value.strip().lower(), _texts(term.facts) if term else [], 1, 0.8)
-        if near:
-            return name, near[0]
-    return None
+def _word_of_value(given: str, term: Term) -> tuple[str, str] | None:
+    """Return the word of a section that has this choice, or else one spelt almost so; `kind` before all others."""
+    prefix, choices = f"{term.path}.", dict[str, str]()
+    for path, one in all_terms().items():
+        name = path.removeprefix(prefix)
+        if path.startswith(prefix) and "." not in name:
+            choices |= {choice: name for choice in _texts(one.facts) if name == "kind" or choice not in choices}
+    near = difflib.get_close_matches(given.strip().lower(), choices, n=1, cutoff=0.8)
+    return (choices[near[0]], near[0]) if near else None
 
 
 def _first_line(model: type[Any]) -> str:

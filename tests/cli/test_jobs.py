@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,21 @@ def test_jobs_run_here_alone(home: Home, executor: str) -> None:
         assert (answer.exception.what, answer.exception.exit_code) == (what, 2)
         assert "local" in answer.exception.fix
     assert home.records("quickstart") == []
+
+
+def test_a_worker_says_what_it_does_on_stderr(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(_home: Home, **words: Any) -> int:
+        logging.getLogger("xp.scheduler").info("job-1 attempt 1: started on cpu0")
+        return 0
+
+    monkeypatch.setattr("engine.schedule.worker.run_worker", work)
+    answer = run(home, "worker", "--until-idle")
+    assert answer.stdout == ""
+    first, second, last = answer.stderr.splitlines()
+    assert str(home.root) in first
+    assert second.endswith("job-1 attempt 1: started on cpu0")
+    assert last == "this scheduler ends: nothing is left for it to do"
+    assert not logging.getLogger("xp.scheduler").handlers
 
 
 def test_a_worker_ends_with_its_own_code(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

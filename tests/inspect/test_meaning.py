@@ -101,9 +101,23 @@ def test_a_meaning_is_json() -> None:
     assert found.as_json()["inside"] == ()
 
 
-def test_a_value_is_found_with_the_field_that_takes_it() -> None:
-    found = explain_word("Longformer")
-    assert (found[0].word, found[0].kind) == ("student.attention.kind: longformer", "value of a field")
-    assert "longformer" in dict(found[0].facts)["choices"]
-    with pytest.raises(XpError, match="no word 'longfomerr'"):
-        explain_word("longfomerr")
+def test_a_value_says_what_it_is_and_where_it_goes() -> None:
+    (found,) = explain_word("longformer")
+    assert (found.kind, found.about) == (
+        "value of student.attention.kind", "longformer: a neighbourhood and global tokens."
+    )  # fmt: skip
+    assert dict(found.facts) == {"write": "student.attention.kind: longformer", "beside": "window"}
+    (loss,) = explain_word("hinton")
+    assert "hinton is the KL divergence" in loss.about
+    assert "dkd" in dict(loss.facts)["beside"]
+
+
+def test_a_network_is_a_value() -> None:
+    (found,) = explain_word("tiny_vit_5m")
+    assert dict(found.facts)["write"] == "student.arch: tiny_vit_5m"
+
+
+def test_a_misspelt_value_has_its_neighbour() -> None:
+    with pytest.raises(XpError) as caught:
+        explain_word("longformr")
+    assert "'longformer'" in str(caught.value.fix)

@@ -32,6 +32,9 @@ CASES: list[tuple[str, Any, str]] = [
     ("teacher", "null", "write `null`, without quotes"),
     ("train", None, "remove the key, or write below it what belongs there, such as `epochs: 30`"),
     ("train", "epochs:10", "write `{epochs: 10}`, with a space after the colon"),
+    ("student.attention", "longformer", "write `{kind: longformer}`"),
+    ("teacher.attention", "longformr", "write `{kind: longformer}`"),
+    ("prune", "structured", "write `{method: structured}`"),
     ("distill.loss", "kd", "did you mean 'hinton'?"),
 ]
 
