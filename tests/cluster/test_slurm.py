@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from engine.home.files import read_object
 from engine.launch.process import is_alive, see_process
 from tests.cluster.calls import count_calls
 from tests.cluster.slurm_site import SlurmSite
 from tests.cluster.working import PROFILE, Lab
 from tests.helpers.queueing import Probe, states
 
+HELD = 3
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 
@@ -29,8 +31,8 @@ def on_gpu(job: str, share: float = 1.0, **does: object) -> Probe:
 
 
 def steps(job: str, **does: object) -> Probe:
-    """A training of 40 steps, which waits in its first attempt after the third."""
-    return on_cpu(job, **{"do": "steps", "steps": 40, "seconds": 0.0, "hold": 3, **does})
+    """A training of 40 steps, which waits in its first attempt after the third (HELD)."""
+    return on_cpu(job, **{"do": "steps", "steps": 40, "seconds": 0.0, "hold": HELD, **does})
 
 
 def went_on(lab: Lab, job: str) -> bool:
@@ -46,7 +48,9 @@ def went_on(lab: Lab, job: str) -> bool:
 
 def wait_step(lab: Lab, job: str, attempt: int = 1) -> int:
     pid = lab.wait_running(job, attempt)
-    lab.until((lab.home.job(job).attempt(attempt).checkpoints / "pointer.json").exists, "a checkpoint")
+    pointer = lab.home.job(job).attempt(attempt).checkpoints / "pointer.json"
+    # The step at which it waits: before, one may be written down whose checkpoint is not there yet.
+    lab.until(lambda: (read_object(pointer) or {}).get("step") == HELD, "the checkpoint at which it waits")
     return pid
 
 

@@ -172,5 +172,5 @@ def test_what_cannot_be_written_is_not_tried(home: Home, monkeypatch: pytest.Mon
     def refuse(**_: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    monkeypatch.setattr("engine.inspect.file_system.tempfile.TemporaryDirectory", refuse)
     assert try_disk(home.root) == (True, "not tried: Read-only file system", "")

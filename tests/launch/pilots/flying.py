@@ -12,7 +12,7 @@ from engine.launch.pilots.folder import PilotFolder
 from engine.launch.pilots.pilot import Pilot, Terms
 from engine.launch.pilots.profile import Shape, SlurmProfile
 
-EAGER = SlurmProfile(ask_seconds=0.1, list_seconds=0.5)
+EAGER = SlurmProfile(ask_seconds=60.0, list_seconds=0.5)
 
 
 @dataclass
