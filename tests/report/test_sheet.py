@@ -34,14 +34,16 @@ def test_a_baseline_without_runs_is_none() -> None:
     assert sheet_of([], about={"baseline": "gone"}).baseline is None
 
 
-def test_mean_and_std_are_those_of_their_cell() -> None:
-    sheet = sheet_of([cell("params"), cell("macs", n=0, mean=None, std=None), cell("speed", n=1, std=None)])
-    assert (sheet.mean("a", "one", "params"), sheet.std("a", "one", "params")) == (0.5, 0.1)
-    assert (sheet.mean("a", "one", "macs"), sheet.std("a", "one", "macs")) == (None, None)
-    assert (sheet.mean("a", "one", "speed"), sheet.std("a", "one", "speed")) == (0.5, None)
+def test_mean_and_half_are_those_of_their_cell() -> None:
+    sheet = sheet_of(
+        [cell("params", low=0.25, high=0.75), cell("macs", n=0, mean=None, low=None), cell("speed", n=1, low=None)]
+    )
+    assert (sheet.mean("a", "one", "params"), sheet.half("a", "one", "params")) == (0.5, 0.25)
+    assert (sheet.mean("a", "one", "macs"), sheet.half("a", "one", "macs")) == (None, None)
+    assert (sheet.mean("a", "one", "speed"), sheet.half("a", "one", "speed")) == (0.5, None)
     for arm, point, metric in (("b", "one", "params"), ("a", "two", "params"), ("a", "one", "other")):
         assert sheet.mean(arm, point, metric) is None
-        assert sheet.std(arm, point, metric) is None
+        assert sheet.half(arm, point, metric) is None
 
 
 def test_seeds_without_a_finite_value_are_left_out() -> None:
