@@ -24,6 +24,7 @@ says what, where, the fix.
     relations   results, cells, curves; sql
     pages       report
     arms        compare
+    arguments   what is handed over is of the right type, or told
     places      the home that is meant, with all results taken in
     showing     tables as text and as HTML
 """

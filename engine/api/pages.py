@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 
 from markupsafe import escape
 
+from engine.api.arguments import as_names
 from engine.api.places import AnyHome, find_fresh
 from engine.report import make_report
 
@@ -47,7 +48,7 @@ def report(names: str | Sequence[str], home: AnyHome = None, *, columns: Sequenc
 
     `columns` are the metrics of its tables. Raises QueryError for an unknown experiment or metric.
     """
-    named = (names,) if isinstance(names, str) else tuple(names)
+    named = tuple(as_names(names, "xp.report"))
     folder = Path(mkdtemp(prefix="xp-report-"))
     try:
         make_report(find_fresh(home), named, FORMS, folder, columns=columns)

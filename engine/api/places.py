@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.api.arguments import check_home
 from engine.home.access import written_as_home
 from engine.home.paths import Home, open_home
 
@@ -13,8 +14,9 @@ AnyHome = Home | str | Path | None
 def find_home(home: AnyHome, *, create: bool = False) -> Home:
     """Return the home; None is XP_HOME, else .xp here or in a folder above.
 
-    Raises HomeError where there is none and none is to be made.
+    Raises HomeError where there is none and none is to be made, XpError for what is neither path nor Home.
     """
+    check_home(home)
     return home if isinstance(home, Home) else open_home(home, create=create)
 
 

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any, Literal
 
 from engine.analysis.snapshot import QUERIES, Snapshot, one_snapshot
+from engine.api.arguments import as_names, as_text, check_metric
 from engine.api.places import AnyHome, find_fresh, find_home
 from engine.errors import QueryError, XpError, closest_hint
 from engine.home.access import written_as_home
@@ -41,8 +42,9 @@ def results(
     for name in metrics or ():
         if name not in METRICS:
             raise QueryError(f"there is no metric {name!r}", where="xp.results", fix=closest_hint(name, METRICS))
+    listed = as_names(experiments, "xp.results")
     with _open(home, format) as snapshot:
-        values = {"names": _check_names(snapshot, experiments)}
+        values = {"names": _check_names(snapshot, listed)}
         rows = snapshot.ask("api_results", **values)
         held = [name for name in (rows[0] if rows else ()) if any(row[name] is not None for row in rows)]
         told = [name for name in held if name not in PLACES] if metrics is None else metrics
@@ -54,8 +56,9 @@ def cells(experiments: str | Sequence[str], home: AnyHome = None, *, format: For
 
     One seed has neither a spread nor an interval. Raises QueryError for an unknown experiment.
     """
+    listed = as_names(experiments, "xp.cells")
     with _open(home, format) as snapshot:
-        return _take(snapshot, "api_cells", {"names": _check_names(snapshot, experiments)}, format)
+        return _take(snapshot, "api_cells", {"names": _check_names(snapshot, listed)}, format)
 
 
 def curves(
@@ -66,8 +69,10 @@ def curves(
 
     Raises QueryError for an unknown experiment, or a name under which none of these has logged anything.
     """
+    listed = as_names(experiments, "xp.curves")
+    check_metric(metric, home)
     with _open(home, format) as snapshot:
-        names = _check_names(snapshot, experiments)
+        names = _check_names(snapshot, listed)
         known = {row["name"] for row in snapshot.ask("api_curve_names", names=names)}
         if metric not in known:
             fix = closest_hint(metric, known) if known else "wait until a training has logged an epoch"
@@ -84,6 +89,7 @@ def sql(query: str, home: AnyHome = None, *, fresh: bool = False, limit: int = R
     """
     from engine.analysis.query import fetch_rows
 
+    as_text(query, "a query", "xp.sql", 'xp.sql("select * from results")')
     place = find_home(home)
     with written_as_home(place.root):
         found = fetch_rows(place, query, fresh=fresh, most=limit)
@@ -108,8 +114,7 @@ def _open(home: AnyHome, style: Format) -> Iterator[Snapshot]:
         yield snapshot
 
 
-def _check_names(snapshot: Snapshot, experiments: str | Sequence[str]) -> list[str]:
-    names = [experiments] if isinstance(experiments, str) else list(dict.fromkeys(experiments))
+def _check_names(snapshot: Snapshot, names: list[str]) -> list[str]:
     for name in names:
         snapshot.check_experiment(name)
     return names

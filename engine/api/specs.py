@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from engine.api.arguments import check_spec
 from engine.errors import XpError
 from engine.load import load_spec, load_words
 from engine.spec import Spec
@@ -30,6 +31,7 @@ def load(
         raise XpError(what, where="xp.load", fix=fix)
     if isinstance(spec, str | Path):
         return load_spec(spec, overrides, overlays)
+    check_spec(spec)
     if isinstance(spec, Spec) and spec.kept_cells and not overrides and not overlays:
         return spec
     return load_words(words if spec is None else spec, overrides, overlays)

@@ -126,7 +126,7 @@ def _work_text(price: Price) -> str:
 
 
 def _budget_rows(rows: Iterable[BudgetRow]) -> Table:
-    table = _table(("", "seeds", "jobs", "work", "GPU h", "disk", "why"), left=("", "why"))
+    table = _table(("", "which seeds", "jobs", "work", "GPU h", "disk", "why"), left=("", "why"))
     for row in rows:
         price = row.price
         gpu = hours_text(price.gpu_hours) if price.gpu_hours else NONE

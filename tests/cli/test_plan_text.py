@@ -118,6 +118,7 @@ def test_a_budget_tells_what_fits_and_what_does_not() -> None:
     head = " ".join(lines[:2])
     assert head.startswith("in 5m00s of work, as `xp submit SPEC --fill --budget` queues it: after 1 job, 50s of work")
     assert any(line.split()[:4] == ["a", "0-2", "3", "1m40s"] for line in lines)
+    assert any(line.split()[:3] == ["which", "seeds", "jobs"] for line in lines), "which they are, no count"
     assert "2m30s of 5m00s are spent" in lines
     assert any(line.split()[:6] == ["b", "0,", "3", "2", "2h00m", "2.0"] for line in lines)
     assert "  nothing more fits" in shown(budget_table(Budget(300.0, Price(), (), (left,))))

@@ -42,8 +42,8 @@ def speeds(*values: float, edges: tuple[float, float] | None = None) -> Told:
     """Speeds of jobs apart, or with `edges` speed-ups of rounds side by side."""
     name = "infer_images_per_second" if edges is None else "infer_speedup"
     low, high = edges or (None, None)
-    figures: list[dict[str, Any]] = [{name: value, "speedup_low": low, "speedup_high": high} for value in values]
-    rows = [run_row(f"a{at}", 0, **one) for at, one in enumerate(figures)]
+    bare = [run_row(f"a{at}", 0, speedup_low=low, speedup_high=high) for at in range(len(values))]
+    rows = [row | {name: value} for row, value in zip(bare, values, strict=True)]
     sheet = Sheet(make_rows(rows, cells=cell_rows(rows, (name,))))
     return lambda: " ".join(make_bars(sheet, "throughput", METRICS[name]).notes)
 

@@ -35,9 +35,10 @@ def test_a_baseline_without_runs_is_none() -> None:
 
 
 def test_mean_and_half_are_those_of_their_cell() -> None:
-    sheet = sheet_of([cell("params"), cell("macs", n=0, mean=None, low=None), cell("speed", n=1, low=None)])
-    assert sheet.mean("a", "one", "params") == 0.5
-    assert sheet.half("a", "one", "params") == pytest.approx(0.1)
+    sheet = sheet_of(
+        [cell("params", low=0.25, high=0.75), cell("macs", n=0, mean=None, low=None), cell("speed", n=1, low=None)]
+    )
+    assert (sheet.mean("a", "one", "params"), sheet.half("a", "one", "params")) == (0.5, 0.25)
     assert (sheet.mean("a", "one", "macs"), sheet.half("a", "one", "macs")) == (None, None)
     assert (sheet.mean("a", "one", "speed"), sheet.half("a", "one", "speed")) == (0.5, None)
     for arm, point, metric in (("b", "one", "params"), ("a", "two", "params"), ("a", "one", "other")):

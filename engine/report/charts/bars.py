@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from engine.report.charts.style import INK, SCREEN, Paper, colour_of, draw_legend, point_name, short_number, tidy
 
-NARROW = 0.32  # inches of a bar: below that its number stands upright
+NARROW = 0.32  # inches of a bar: below that a number of four letters stands upright
 THIN = 0.1  # inches: below that there is no room for numbers
 HATCH = "///"
 Edges = tuple[float, float]
@@ -76,13 +76,20 @@ def _draw_panel(axes: Axes, bars: Bars, paper: Paper, width: float, high: float)
     tidy(axes, f"{bars.title} [{bars.unit}]", paper, grid="y")
     _label_groups(axes, bars, paper, room)
     longest = 0.0
+    is_upright = room < NARROW * max(1.0, _most_letters(bars) / 4)
     for at, arm in enumerate(bars.values) if room >= THIN else ():
         for place, value, top in zip(_places(bars, at), bars.values[arm], tops[at], strict=True):
             text = "none" if value is None else short_number(value)
-            longest = max(longest, 0.65 * len(text) if room < NARROW else 1.0)
-            _label_bar(axes, place, text, top, paper, is_upright=room < NARROW)
+            longest = max(longest, 0.65 * len(text) if is_upright else 1.0)
+            _label_bar(axes, place, text, top, paper, is_upright=is_upright)
     spare = min(0.6, (longest * paper.small + 6) / high)
     axes.set_ylim(0, max((top for row in tops for top in row), default=0.0) / (1 - spare) or 1.0)
+
+
+def _most_letters(bars: Bars) -> int:
+    return max(
+        (len(short_number(value)) for row in bars.values.values() for value in row if value is not None), default=0
+    )
 
 
 def _places(bars: Bars, at: int) -> list[float]:

@@ -43,7 +43,7 @@ def markdown_environment() -> Environment:
     """
     made = make_environment(is_html=True).overlay(finalize=_as_markdown)  # what is Markup already stays as it is
     made.filters |= {"code": lambda text: Markup(code_markdown(text)), "link": lambda path: Markup(quote(path))}
-    made.filters |= {"deeper": _with_deeper_lines}
+    made.filters |= {"deeper": _with_deeper_lines, "coded": _with_spans}
     return made
 
 
@@ -71,6 +71,22 @@ def _with_code(text: str) -> Markup:
     if len(parts) % 2 == 0:  # a backtick that is not closed is one
         return escape(text)
     return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
+def _with_spans(text: str) -> Markup:
+    """Set in Markdown what stands in backticks as code, and all else as text."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # a backtick that is not closed is one
+        return _as_markdown(text)
+    return Markup("").join(Markup(code_markdown(part)) if at % 2 else _spaced(part) for at, part in enumerate(parts))
+
+
+def _spaced(text: str) -> Markup:
+    """Escape a part of a line, with the spaces that part it from what stands beside it."""
+    if not text.strip():
+        return Markup(" " if text else "")
+    before, after = (" " if side else "" for side in (text[0].isspace(), text[-1].isspace()))
+    return Markup(f"{before}{escape_markdown(text)}{after}")
 
 
 def _with_breaks(text: str) -> Markup:

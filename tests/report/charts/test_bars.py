@@ -90,6 +90,15 @@ def test_numbers_stand_clear_of_titles_whiskers_and_each_other(paper: Paper, arm
         assert all(box.y0 > top for box, top in zip(boxes, tops * arms, strict=True))
 
 
+def test_long_numbers_of_ten_arms_stand_clear_of_each_other() -> None:
+    """In room for four letters a bar: six stand upright."""
+    figure = draw_bars(Bars("a", "Memory", "MB", ("one",), {f"arm{at}": (10300.0 + at,) for at in range(10)}))
+    FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert not any(one.overlaps(two) for one, two in combinations(boxes, 2))
+
+
 def test_panels_of_a_column_are_85_mm_wide_with_letters_of_seven_points() -> None:
     figure = draw_panels([BARS, BARS], COLUMN)
     assert figure.get_figwidth() == pytest.approx(85 / 25.4)

@@ -12,6 +12,13 @@ def test_headings_of_a_chapter_are_set_lower_and_texts_are_not() -> None:
     assert html.render(said="<h1>") == "<h2>&lt;h1&gt;</h2>"
 
 
+def test_backticks_are_code_in_markdown_and_all_else_is_text() -> None:
+    said = markdown_environment().from_string("{{ said|coded }}")
+    assert said.render(said="ask `xp diff` for *all*") == r"ask `xp diff` for \*all\*"
+    assert said.render(said="`a` `b`") == "`a` `b`"
+    assert said.render(said="one ` alone") == r"one \` alone"
+
+
 def test_backticks_are_code_in_html_and_what_is_in_them_is_text() -> None:
     said = make_environment(is_html=True).from_string("{{ said|coded }}")
     assert said.render(said="ask `xp <diff>` & see") == "ask <code>xp &lt;diff&gt;</code> &amp; see"
