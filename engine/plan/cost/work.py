@@ -8,7 +8,7 @@ one of an old record are taken apart alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -169,8 +169,10 @@ def _count_pack(asked: Asked) -> Work:
 def _count_train(asked: Asked) -> Work:
     told = asked.settings
     assert isinstance(told, TrainSettings)
-    if told.head == "probe":
-        return _count_training(asked, told, asked.images, 0)
+    if told.head == "probe":  # its body is never stepped: nothing is kept for a backward pass
+        work = _count_training(asked, told, asked.images, 0)
+        looks = tuple(replace(each, probe=replace(each.probe, trains=False)) for each in work.passes)
+        return replace(work, passes=looks)
     return _count_training(asked, told, asked.images / told.train.epochs, told.train.epochs)
 
 

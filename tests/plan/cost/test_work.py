@@ -45,6 +45,13 @@ def test_a_training_steps_through_each_image_in_each_epoch(works: Counter) -> No
     assert {each.probe.trains for each in work.passes} == {True}
 
 
+def test_a_probed_teacher_is_never_trained_whole(works: Counter) -> None:
+    given = ("teacher.train=null", "teacher.options=null", "teacher.weights=pretrained")
+    trained, probed = works()["teacher"], works(*given, "teacher.head=probe")["teacher"]
+    assert {each.probe.trains for each in trained.passes} == {True}
+    assert {each.probe.trains for each in probed.passes} == {False}
+
+
 def test_views_that_come_again_are_made_once(works: Counter) -> None:
     assert works()["student"].loads[0].train == pytest.approx(4 * TRAIN)
     assert works("data.views=null")["student"].loads[0].train == pytest.approx(10 * TRAIN)
