@@ -81,6 +81,7 @@ def home(server: PostgresSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert queue.check_integrity() == []
 
 
+@pytest.mark.timeout(1200)  # two hundred tests, each with a schema of its own
 def test_what_the_queue_answers_is_the_same_on_a_server(server: PostgresSite) -> None:
     left_out = [f"--ignore=tests/store/queue/{name}" for name in OF_FILES]
     words = ["-q", "-p", "no:cacheprovider", "tests/store/queue", "-k", f"not {OF_SQLITE}", *left_out]
