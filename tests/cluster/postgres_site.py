@@ -92,7 +92,7 @@ class PostgresSite:
                     os.kill(child, number)
                 except ProcessLookupError:
                     continue
-            self.server.wait(30)
+            self.server.wait(120)
             self.server = None
 
 

@@ -26,7 +26,7 @@ PROXY_NAMES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PR
 CANARIES = {
     **dict.fromkeys(SECRET_NAMES, CANARY),
     **dict.fromkeys(PROXY_NAMES, f"http://me:{CANARY}@localhost:9"),
-    "XP_QUEUE": f"https://localhost:9/queue?token={CANARY}",
+    "LAB_HOOK": f"https://localhost:9/hook?token={CANARY}",
 }
 
 
