@@ -168,5 +168,5 @@ def _is_close(before: float | None, now: float | None) -> bool:
 def _show(row: Mapping[str, Any] | None) -> str:
     if row is None or row["mean"] is None:
         return "none"
-    spread = "" if row["std"] is None else f" ± {row['std']:.6g}"
+    spread = "" if row["std"] is None else f", std {row['std']:.6g}"
     return f"{row['mean']:.6g}{spread}, n={row['n']}"

@@ -144,24 +144,24 @@ def _rows_of(name: str, rows: list[dict[str, Any]]) -> Answer:
     [
         ({}, []),
         ({"mean": 0.6 + 1e-13, "std": 0.02 - 1e-13}, []),
-        ({"mean": 0.6 + 1e-11}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=3, " + OWN]),
-        ({"mean": 0.605}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.605 ± 0.02, n=3, " + OWN]),
-        ({"std": 0.03}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.03, n=3, " + SPREAD]),
-        ({"std": None}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6, n=3, " + SPREAD]),
+        ({"mean": 0.6 + 1e-11}, ["a [one] test_top1: 0.6, std 0.02, n=3 -> 0.6, std 0.02, n=3, " + OWN]),
+        ({"mean": 0.605}, ["a [one] test_top1: 0.6, std 0.02, n=3 -> 0.605, std 0.02, n=3, " + OWN]),
+        ({"std": 0.03}, ["a [one] test_top1: 0.6, std 0.02, n=3 -> 0.6, std 0.03, n=3, " + SPREAD]),
+        ({"std": None}, ["a [one] test_top1: 0.6, std 0.02, n=3 -> 0.6, n=3, " + SPREAD]),
         (
             {"n": 4},
-            ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.6 ± 0.02, n=4, from the same runs: n=4 now, n=3 before"],
+            ["a [one] test_top1: 0.6, std 0.02, n=3 -> 0.6, std 0.02, n=4, from the same runs: n=4 now, n=3 before"],
         ),
         (
             {"mean": 0.5, "runs": ["r2"]},
-            ["a [one] test_top1: 0.6 ± 0.02, n=3 -> 0.5 ± 0.02, n=3, by other runs: 1 run more and 1 run fewer"],
+            ["a [one] test_top1: 0.6, std 0.02, n=3 -> 0.5, std 0.02, n=3, by other runs: 1 run more and 1 run fewer"],
         ),
-        ({"mean": None}, ["a [one] test_top1: 0.6 ± 0.02, n=3 -> none, " + OWN]),
+        ({"mean": None}, ["a [one] test_top1: 0.6, std 0.02, n=3 -> none, " + OWN]),
         (
             {"cell": "two"},
             [
-                "a [one] test_top1: gone (0.6 ± 0.02, n=3), with its whole cell",
-                "a [two] test_top1: new (0.6 ± 0.02, n=3), with its whole cell",
+                "a [one] test_top1: gone (0.6, std 0.02, n=3), with its whole cell",
+                "a [two] test_top1: new (0.6, std 0.02, n=3), with its whole cell",
             ],
         ),
     ],
