@@ -2,8 +2,7 @@
 # Waiting threads sleep instead of spinning: on a shared machine that is ten times faster
 export OMP_WAIT_POLICY ?= PASSIVE
 PYTHON ?= python3
-# three on two cores: one works while another waits
-WORKERS ?= 3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed

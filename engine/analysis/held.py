@@ -274,7 +274,7 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Explain", "images", Rule(NONE)),
     ("Explain", "maps", Rule(NONE)),
     ("Explain", "deletion", Rule(NONE)),
-    ("Resources", "gpus cpus", Rule(PACE)),
+    ("Resources", "gpus cpus ranks", Rule(PACE)),
     ("Resources", "memory time", Rule(NONE)),
 )
 HELD: dict[str, Rule] = {f"{model}.{name}": rule for model, names, rule in ROWS for name in names.split()}
