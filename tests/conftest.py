@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -46,11 +45,6 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly, whose order of chance all other files keep
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Hypothesis also draws constants that it finds in local sources, and would parse all 1,700 files for them, in the
-    # first test that draws a number: half a minute in each process.
-    if "hypothesis.internal.conjecture.providers" in sys.modules:
-        inside = sys.modules["hypothesis.internal.conjecture.providers"]
-        inside.is_local_module_file = lambda path: False  # type: ignore[attr-defined]  # a name of their inside
     rank = {HERE / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
