@@ -1,4 +1,4 @@
-"""Ending with another process: takes its pid, lets the kernel end this one when that one is gone."""
+"""How a process of ours ends: with another one, and a fork without what its parent would do at its end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 DEATH_SIGNAL = 1  # prctl(2): PR_SET_PDEATHSIG
 
@@ -17,3 +19,12 @@ def die_with(parent: int) -> None:
     # It may have died before the kernel was told.
     if os.getppid() != parent:
         os._exit(1)
+
+
+def leave_fork(status: int) -> NoReturn:
+    """End a forked process: what was printed is written, and nothing is done that its parent was to do at its end."""
+    with suppress(Exception):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # Not sys.exit: the parent's exit handlers are not the child's to run.
+    os._exit(status & 0xFF)

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from engine.launch.attempt_process import judge_error, log_alone, read_order, run_attempt
+from engine.launch.death import leave_fork
 from engine.launch.exits import Exit
 from engine.launch.preempt import preempt_signals
 from engine.launch.process import kill_session, see_process, thread_count
@@ -121,11 +122,7 @@ def run_child(module: Any, message: dict[str, Any]) -> NoReturn:
         # Where its folder cannot even be made, this status is all that tells why.
         status = judge_error(error)
     finally:
-        with suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        # Not sys.exit: the server's exit handlers are not the child's to run.
-        os._exit(status & 0xFF)
+        leave_fork(status)
 
 
 def _run_order(module: Any, message: dict[str, Any]) -> int:

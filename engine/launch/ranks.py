@@ -23,7 +23,7 @@ from types import FrameType
 from typing import NoReturn
 
 from engine.launch.attempt_process import STACK_SIGNAL, judge_error
-from engine.launch.death import die_with
+from engine.launch.death import die_with, leave_fork
 from engine.launch.exits import Exit
 from engine.launch.preempt import preempt_signals
 
@@ -137,11 +137,7 @@ def _be_rank(rank: Rank, program: Program, reader: int, parent: int) -> NoReturn
     except BaseException as error:
         status = judge_error(error)
     finally:
-        with suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        # Not sys.exit: what was to be done at the end of the parent is not the ranks' to do.
-        os._exit(status & 0xFF)
+        leave_fork(status)
 
 
 def _end_with(reader: int) -> None:
