@@ -12,7 +12,7 @@ import multiprocessing
 import random
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
@@ -97,7 +97,9 @@ def browser(port: int, job: str) -> Iterator[Seen]:
 
 
 def _watch(port: int, job: str, begun: Event, stop: Event, told: Any) -> None:
-    seen, cursor = Seen(), _ask(port, job, "")["cursor"]
+    # A browser keeps the connection that it asks by.
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=SLOW)
+    seen, cursor = Seen(), _ask(asking, job, "")["cursor"]
     stream = http.client.HTTPConnection("127.0.0.1", port, timeout=SLOW)
     stream.request("GET", "/live")
     lines = stream.getresponse()
@@ -107,14 +109,15 @@ def _watch(port: int, job: str, begun: Event, stop: Event, told: Any) -> None:
     while not stop.is_set():
         line = lines.readline().decode()
         if line.startswith("data:") and job in line.split():
-            cursor = _ask_new(port, job, cursor, since, seen)
+            cursor = _ask_new(asking, job, cursor, since, seen)
+    asking.close()
     stream.close()
     told.send((seen.oldest, seen.newest, seen.points))
 
 
-def _ask_new(port: int, job: str, cursor: str, since: float, seen: Seen) -> str:
+def _ask_new(asking: http.client.HTTPConnection, job: str, cursor: str, since: float, seen: Seen) -> str:
     """Ask for what is new; of points that were logged before the page was open, how old they are says nothing."""
-    answer = _ask(port, job, cursor)
+    answer = _ask(asking, job, cursor)
     now = time.time()
     # Nor of those of a curve that comes anew.
     times = [at for one in answer["series"] if not one["new"] for at in one["x"] if at > since]
@@ -125,21 +128,22 @@ def _ask_new(port: int, job: str, cursor: str, since: float, seen: Seen) -> str:
     return str(answer["cursor"])
 
 
-def _ask(port: int, job: str, cursor: str) -> Any:
+def _ask(asking: http.client.HTTPConnection, job: str, cursor: str) -> Any:
     words = [("job", job), ("axis", "at"), ("width", WIDTH), ("cursor", cursor), *(("name", name) for name in NAMES)]
-    return json.loads(fetch(port, f"/points?{urlencode(words)}"))
+    return json.loads(_read(asking, f"/points?{urlencode(words)}"))
 
 
 def fetch(port: int, address: str, body: bytes | None = None, kind: str = "") -> bytes:
     """Return what a server on this machine answers. Raises SystemExit where that is no page."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SLOW)
-    try:
-        headers = {"Content-Type": kind} if kind else {}
-        connection.request("POST" if body is not None else "GET", address, body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-    finally:
-        connection.close()
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SLOW)) as connection:
+        return _read(connection, address, body, kind)
+
+
+def _read(connection: http.client.HTTPConnection, address: str, body: bytes | None = None, kind: str = "") -> bytes:
+    headers = {"Content-Type": kind} if kind else {}
+    connection.request("POST" if body is not None else "GET", address, body, headers)
+    answer = connection.getresponse()
+    text = answer.read()
     if answer.status != http.client.OK:
         raise SystemExit(f"{address}: {answer.status} {text[:300]!r}")
     return text

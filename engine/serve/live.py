@@ -26,9 +26,9 @@ from store.journal import read_bytes
 from store.points import MetricLines, Points, find_source, read_metrics
 
 BLOCK = 1 << 20  # bytes that are parsed at once, which is quicker than more
-# Bytes a second: 4,500 lines, some fifty times what a training logs, take about 1 % of a processor. And bytes of a
-# look: so much however soon it comes after the last one, and never more.
-RATE, LEAST, MOST = 1 << 19, 1 << 17, 16 << 20
+# Bytes a second: 1,000 lines, some ten times what a training logs: their parsing takes about 1 % of a processor. And
+# bytes of a look: so much however soon it comes after the last one, and never more.
+RATE, LEAST, MOST = 1 << 17, 1 << 15, 16 << 20
 STRETCHES = 16  # that are read of what is too much
 KEPT = 512  # parts of the axis that a series is kept in
 AT_ONCE, FEWER, MANY = 64, 16, 4096  # the same for the points of one block, and of one with that many lines

@@ -5,7 +5,7 @@
     points   running jobs logged something; its data are their ids, a space between
 
 A page listens and asks again for the parts that show it, so that what it shows is always the server's own rendering.
-However many listen, one task looks: at the times and sizes of a few files, five times a second. Without listeners
+However many listen, one task looks: at the times and sizes of a few files, twice a second. Without listeners
 there is none. A listener that is slow gets what it missed as one event of each name.
 """
 
@@ -21,10 +21,10 @@ from engine.home.paths import Home
 from engine.serve.deltas import Published
 from store.queue import Queue, QueueFault, is_on_server
 
-LOOK = 0.4  # seconds between looks: a point is on the screen within a second, and jobs keep their processor
+LOOK = 0.6  # seconds between looks: a point is on the screen within a second, and jobs keep their processor
 ALIVE = 15.0  # seconds between signs of life, which keep a proxy from closing the stream
 # Seconds from one event to the next of its name: a page asks for its parts with each of them.
-REST = {"queue": 1.0, "results": 1.0, "points": 0.4}
+REST = {"queue": 1.0, "results": 1.0, "points": 0.6}
 MOST = 200  # running jobs whose journals are looked at
 FileMark = tuple[int, int, int] | None
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import pytest
+import uvicorn
 
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.serve.site import Site
-from engine.serve.starting import WARMED, listen, show_address, warm_up
+from engine.serve.starting import WARMED, CalmServer, listen, show_address, warm_up
 
 
 def test_a_port_taken_names_one_that_is_free() -> None:
@@ -63,3 +65,20 @@ def test_what_is_opened_first_is_made_before(done_home: Home) -> None:
 
 def test_a_home_without_anything_is_no_trouble(empty_home: Home) -> None:
     warm_up(Site(empty_home))
+
+
+def test_a_server_looks_at_itself_twice_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks: list[int] = []
+    slept: list[float] = []
+
+    async def look(_: CalmServer, tick: int) -> bool:
+        ticks.append(tick)
+        return len(ticks) == 4
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(CalmServer, "on_tick", look)
+    monkeypatch.setattr("engine.serve.starting.asyncio.sleep", sleep)
+    asyncio.run(CalmServer(uvicorn.Config(None)).main_loop())  # type: ignore[arg-type]  # no application is asked
+    assert (ticks, slept) == ([0, 5, 10, 15], [0.5, 0.5, 0.5])
