@@ -184,7 +184,8 @@ GUIDE: dict[str, Entry] = {
         PAPER, "report", "Print tables and figures, every number traceable",
         ("xp report study", "xp report study other --format tex -o paper/tables", "xp report study --missing",
          "xp report study --against study.frozen.json"),
-        "0, also where numbers are missing (the report says so), or with 2 where nothing is called so",
+        "0, also where numbers are missing (the report says so), 4 where a number is not as in --against, or with 2 "
+        "where nothing is called so",
     ),
     "freeze": Entry(
         PAPER, "results", "Write down every number as it is now",

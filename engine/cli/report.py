@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,10 @@ from engine.errors import QueryError, XpError
 from engine.home.access import write_as_person
 from engine.home.paths import Home
 
+if TYPE_CHECKING:
+    from engine.analysis.freeze import Change
+
+CHANGED = 4  # the exit code of numbers that no longer are as they were frozen, like that of a refuted claim
 PAPER_ENDS = (".yaml", ".yml")  # of what names a paper in a report's place: no experiment's name holds a dot
 
 
@@ -71,27 +76,37 @@ def report(
         beside = {"--template": template, "--columns": columns, "--missing": missing, "--against": against}
         _report_paper(names, [word for word, value in beside.items() if value], style, out, home)
         return
-    if against is not None and len(names) > 1:
-        raise QueryError("frozen numbers are of one experiment", fix=f"xp report {names[0]} --against {against}")
-    chosen = [one.strip() for one in columns.split(",")] if columns is not None else None
+    _check_together(names, against, is_json_alone=as_json and not missing)
     place = find_fresh(home)
-    if as_json and not missing:
-        raise XpError(
-            "--json is for --missing", fix="xp report NAME --missing --json; all figures: xp sql --format json"
-        )
     with one_snapshot(place) as snapshot:
         if missing:
             _tell_missing(place, {name: list_missing(snapshot, name) for name in names}, as_json=as_json)
             return
+        changes = [] if against is None else list_changes(snapshot, names[0], against)
         if against is not None:
-            changes = [change for name in names for change in list_changes(snapshot, name, against)]
-            for change in changes:
-                say(f"changed: {change}")
-            say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
+            _tell_changes(changes, against)
+        chosen = [one.strip() for one in columns.split(",")] if columns is not None else None
         with write_as_person():
             paths = make_report(snapshot, names, style or None, out, template=template, columns=chosen)
         for path in paths:
             tell(str(path))
+    if changes:
+        raise typer.Exit(CHANGED)
+
+
+def _check_together(names: list[str], against: str | None, *, is_json_alone: bool) -> None:
+    if against is not None and len(names) > 1:
+        raise QueryError("frozen numbers are of one experiment", fix=f"xp report {names[0]} --against {against}")
+    if is_json_alone:
+        raise XpError(
+            "--json is for --missing", fix="xp report NAME --missing --json; all figures: xp sql --format json"
+        )
+
+
+def _tell_changes(changes: Sequence[Change], against: str) -> None:
+    for change in changes:
+        say(f"changed: {change}")
+    say(f"{len(changes)} numbers are not as in {against}" if changes else f"every number is as in {against}")
 
 
 def _report_paper(

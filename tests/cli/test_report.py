@@ -44,7 +44,7 @@ def test_report_against_frozen_numbers_names_each_change(
     assert "every number is as in old\n" in run(home, "report", "paper", "--against", "old").stderr
     assert ("list_changes", "paper", "old") in calls
     monkeypatch.setattr("engine.analysis.freeze.list_changes", lambda *_: ["x: 1 -> 2", "y: 3 -> 4"])
-    answer = run(home, "report", "paper", "--against", "old")
+    answer = run(home, "report", "paper", "--against", "old", ends=4)
     assert answer.stderr.splitlines() == [
         "changed: x: 1 -> 2", "changed: y: 3 -> 4", "2 numbers are not as in old",
     ]  # fmt: skip

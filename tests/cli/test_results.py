@@ -22,9 +22,9 @@ def home(tmp_path: Path) -> Path:
     return open_home(tmp_path / "home", create=True).root
 
 
-def run(home: Path, *words: str, **more: Any) -> Result:
+def run(home: Path, *words: str, ends: int = 0, **more: Any) -> Result:
     answer = CliRunner().invoke(app, [*words, "--home", str(home)], catch_exceptions=False, **more)
-    assert answer.exit_code == 0, answer.output
+    assert answer.exit_code == ends, answer.output
     return answer
 
 
