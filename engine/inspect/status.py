@@ -20,6 +20,7 @@ from engine.launch.shortages import home_trouble
 from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker import scheduler_alive
 from engine.schedule.worker.attempts import STANDSTILL, last_line
+from engine.schedule.worker.lock import is_starting
 from engine.spec.job_kinds import shared_roles
 from store.queue import ExperimentRow, JobRow, Owners, Queue
 
@@ -226,7 +227,7 @@ def tell_trouble(home: Home) -> str:
             return "the home folder is on a read-only file system: nothing is started until it can be written"
         if trouble := home_trouble(home):
             return f"{trouble}: nothing is started until there is room"
-        if not scheduler_alive(home):
+        if not scheduler_alive(home) and not is_starting(home):
             return "no scheduler works here: submit again, or start one with `xp worker`"
         _, is_told, why = last_line(home.scheduler_log).partition(STANDSTILL)
         if is_told:

@@ -25,7 +25,7 @@ from engine.spec.job_settings import (
 from engine.spec.training import MapKind
 
 TABLE = "engine/spec/job_kinds.py"
-SMALLER_BATCH = "take a smaller train.batch_size, or train.memory: lean"
+SMALLER_BATCH = "take a smaller train.batch_size, or train.memory: lean (of a trained teacher: teacher.train)"
 TRAINED_PEAKS = ("cuda_peak_allocated", "cuda_peak_reserved", "host_peak_rss", "device_images")
 MEASURED_PEAKS = (
     *("infer_cuda_peak_allocated", "infer_cuda_peak_reserved"),

@@ -68,7 +68,9 @@ class Teacher(Network):
         examples=[["cat", "dog"]],
     )
     image_size: Annotated[int, ranged("pixels", ge=8, le=2048)] | None = Field(
-        None, description="Side of what it sees; null as its weights were trained to see.", examples=[224]
+        None,
+        description="Side of what it sees; null as its weights were trained to see, without any as the student does.",
+        examples=[224],
     )
     crop_share: Annotated[float, ranged(gt=0.0, le=1.0)] | None = Field(
         None,

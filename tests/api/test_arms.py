@@ -31,3 +31,8 @@ def test_unfair_comparison_is_refused_unless_anyway(results: Home) -> None:
         api.compare("paper/odd", "paper/a", home=results)
     (found,) = api.compare("paper/odd", "paper/a", home=results, anyway=True)
     assert found.unfair
+
+
+def test_one_arm_alone_is_refused_with_what_to_write(results: Home) -> None:
+    with pytest.raises(QueryError, match=r'two arms are compared(.|\n)*xp.compare\("paper/a", "EXPERIMENT/ARM"\)'):
+        api.compare("paper/a", home=results)

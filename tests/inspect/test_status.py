@@ -236,6 +236,9 @@ def test_trouble_is_said_where_there_is_work(home: Home, monkeypatch: pytest.Mon
     submit_probes(home, "one", [Probe("train-1")])
     views = read_status(home)
     assert "no scheduler works here" in find_trouble(home, views)
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.inspect.status.is_starting", lambda found: found == home)
+        assert find_trouble(home, views) == ""
     lock = take_lock(home)
     assert lock is not None
     assert find_trouble(home, views) == ""

@@ -190,7 +190,7 @@ def test_latex_is_balanced_and_escaped(pages: dict[str, Path]) -> None:
     assert not re.search(r"\\\\\s*\[", body), "a bracket after the end of a line is taken for a length"
     assert not re.search(r"[ &]-\d", body), "a minus is no hyphen"
     assert body.count(r"\label{tab:paper-") == len(re.findall(r"\\begin\{table\*?\}", body))
-    assert r"\includegraphics[width=\linewidth]{\xpfolder bars.pdf}" in body
+    assert r"\includegraphics[width=\linewidth,height=0.68\textheight,keepaspectratio]{\xpfolder bars.pdf}" in body
     assert (pages["tex"].parent / "bars.pdf").read_bytes().startswith(b"%PDF")
 
 

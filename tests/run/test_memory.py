@@ -63,7 +63,7 @@ def test_micro_batches_halve_where_they_may_and_never_grow_again(
         (PLAIN, "auto", 7, "with 1 images at once, which is as few as can be", True),
         (NORMED, "auto", 0, "another experiment", False),
         (NORMED, "auto", 1, "another experiment", True),
-        (PLAIN, "stop", 1, "fix: take a smaller train.batch_size, or train.memory: lean; or say train.on_oom", True),
+        (PLAIN, "stop", 1, "train.memory: lean (of a trained teacher: teacher.train); or say train.on_oom", True),
     ],
 )
 def test_what_comes_next_is_told(

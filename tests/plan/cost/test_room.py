@@ -47,7 +47,7 @@ def test_what_will_not_fit_is_told_with_the_fix(home: Home) -> None:
     for line in lines:
         assert "will not fit" in line
         assert f"takes about {needed / 1e9:.1f} GB" in line
-        assert "fix: take a smaller train.batch_size, or train.memory: lean" in line
+        assert "fix: take a smaller train.batch_size, or train.memory: lean (of a trained teacher" in line
 
 
 def test_without_a_gpu_its_memory_is_no_bound(home: Home) -> None:
