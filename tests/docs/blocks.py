@@ -4,6 +4,8 @@ A remark is an HTML comment, which no reader sees, on the line before a block:
 
     <!-- file: NAME -->         the block is written under this name, and validated as a spec if it is YAML
     <!-- part of: NAME -->      words of a spec: validated merged over that file, in place of what it has
+    <!-- queued only: REASON -->  commands on photographs are planned and queued, and nothing is started
+    <!-- stopped: REASON -->   what serves is stopped once it had time to tell its address
     <!-- not run: REASON -->    only its words are checked, because of the reason
     <!-- output -->             what the block before it prints
 """
