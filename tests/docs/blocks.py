@@ -22,8 +22,8 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<remark>[^\n]*?) -->\n)?^```(?P<language>[a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 MADE = ("reference.md", "commands.md", "results.md")  # by programs, which have tests of their own
-# Pages in the order of the walk: what trains comes first
-FIRST = ("index.md", "tutorial.md")
+# Pages in the order of the walk: what others go on from comes first
+FIRST = ("index.md", "tutorial.md", "howto/images.md")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Exchange:
 
 
 def pages() -> list[Path]:
-    """Return README and the written pages of the manual, those that train first."""
+    """Return README and the written pages of the manual, those that others go on from first."""
     written = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in MADE]
     first = [ROOT / "docs" / name for name in FIRST]
     return [*first, ROOT / "README.md", *(page for page in written if page not in first)]
