@@ -193,7 +193,7 @@ def _hold_others(made: Plan, arms: Sequence[str]) -> Filling:
     wanted = {job.key for job in choose_arms(made, arms).jobs}
     held = frozenset(job.key for job in made.jobs) - wanted
     if held:
-        say(f"{len(held)} jobs of other arms are left out; the same submit without --only queues them")
+        say(f"{len(held)} jobs of other arms are left out, as paused; the same submit without --only queues them")
     return Filling(held=held)
 
 

@@ -168,7 +168,7 @@ def resolve_path(text: str, word: str, what: str, fix: str) -> Path:
         return find_copy(os.path.expandvars(text))
     path = Path(os.path.expandvars(text)).expanduser().absolute()
     if not path.exists():
-        raise MissingData(f"there is no {path}", where=word, fix=fix)
+        raise MissingData(f"there is no {os.path.normpath(path)}", where=word, fix=fix)
     return path
 
 

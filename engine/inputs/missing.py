@@ -6,6 +6,7 @@ than the images are many.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from engine.errors import DataError
@@ -93,7 +94,7 @@ def _absent_weights(path: str, weights: str) -> Iterator[str]:
     """Yield what is wrong with a weights file as far as it can be told without the images."""
     file = weights_file(weights)
     if file is not None and not file.is_file():
-        yield f"{path}.weights: there is no weights file {file}; fix: bring it here, or change weights"
+        yield f"{path}.weights: there is no weights file {os.path.abspath(file)}; fix: bring it here, or change weights"
     elif file is not None:
         try:
             stored_shapes(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -204,7 +205,7 @@ def absent_reason(arch: str, weights: str) -> str | None:
     """Return why a job with these weights cannot be yet."""
     file = weights_file(weights)
     if file is not None and not file.is_file():
-        return f"there is no weights file {weights}"
+        return f"there is no weights file {os.path.abspath(file)}"
     return offline_reason(arch, weights)
 
 

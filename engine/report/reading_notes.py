@@ -14,7 +14,7 @@ from engine.analysis.snapshot import Row
 from engine.analysis.statistics import Interval
 from engine.report import number_text
 from engine.report.sentences import say
-from engine.report.sheet import Sheet
+from engine.report.sheet import Sheet, half_of
 from store.metrics import METRICS, Metric
 
 METRIC = "test_top1"
@@ -117,6 +117,8 @@ def _measured_notes(sheet: Sheet) -> Iterator[str]:
     rows = [row for (_, _, metric), row in sheet.cells.items() if metric in shown]
     if any(row["std"] for row in rows):
         yield say("spreads_note")
+    if any((half := half_of(row)) is not None and half > abs(row["mean"]) for row in rows):
+        yield say("wide_note")
     bare = [row for row in rows if METRICS[row["metric"]].measured == "once" and row["n"] == 1]
     held = {name: [_seeds_held(sheet, row) for row in bare if row["metric"] == name] for name in shown}
     once = [METRICS[name].heading for name, counts in held.items() if counts and min(counts) > 1]

@@ -156,6 +156,7 @@ SENTENCES = {
     "pieces_masks": "dropout and drop path drew other masks",
     "pieces_norm": "BatchNorm saw {images} images, not {batch}: another training",
     "spreads_note": "± in other columns: half of the 95 % interval of the mean over seeds.",
+    "wide_note": "± > a mean: half of its interval is longer than the mean, whose digits say little.",
     "once_note": "Without ± one measurement stands for all seeds: {what}.",
     "epochs_note": "Epochs: in all, recovery after pruning included.",
     "accuracy_note": "Accuracy: mean over n seeds, on the test part, measured once; ±: half of the 95 % interval of "

@@ -172,6 +172,8 @@ def written_anew(page: Path, answers: list[Answer]) -> str:
     """Return the page with what came in place of what it shows, where it shows an answer whole."""
     text = page.read_text()
     for block in reversed(list(blocks(page))):
+        if block.told("queued only") is not None:  # what was run is not what stands there
+            continue
         mine = [answer for answer in answers if answer.block == block]
         if block.language == "console" and mine:
             told = "".join(f"$ {one.command}\n{anew(one.shown, one.came)}" for one in mine)

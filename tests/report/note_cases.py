@@ -129,6 +129,7 @@ RESULTS: Cases = {
     "pieces_note": (pieces(), pieces(cell="other")), "pieces_same": (pieces(), pieces(masks=True)),
     "pieces_masks": (pieces(masks=True), pieces()), "pieces_norm": (pieces(norm=True), pieces(masks=True)),
     "spreads_note": (measured(500.0, 520.0), measured(500.0)), "once_note": (measured(500.0), pending()),
+    "wide_note": (measured(500.0, 50.0), measured(500.0, 520.0)),
     "epochs_note": (epochs(10, 12), epochs(10, 12, prune=None)),
     "accuracy_note": (notes(A), notes(LONE)), "one_run_note": (notes(LONE), notes(A)),
     "bold_note": (leading("b"), leading()), "second_note": (leading("b"), leading()),

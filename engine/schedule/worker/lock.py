@@ -129,6 +129,12 @@ def sign_in(home: Home) -> None:
     write_json(home.scheduler_file, {**who, "executor": read_executor(home), "since": time.time()})
 
 
+def scheduler_place(home: Home) -> tuple[int, str] | None:
+    """Return process and host of the scheduler that works here, as it has written down; None where it has not."""
+    told = read_object(home.scheduler_file) or {}
+    return (int(told["pid"]), str(told["host"])) if {"pid", "host"} <= told.keys() else None
+
+
 def other_executor(home: Home) -> str | None:
     """Return where the scheduler that works here sends jobs, when that is not what the home has chosen since."""
     told = (read_object(home.scheduler_file) or {}).get("executor")

@@ -19,7 +19,7 @@ from engine.home.records import newest_records as records_by_name
 from engine.launch.process import boot_id
 from engine.schedule.given import Given, read_orders, read_priority
 from engine.schedule.keep.trash import finish_removals
-from engine.schedule.worker.lock import take_lock
+from engine.schedule.worker.lock import scheduler_place, take_lock
 from store.queue import Queue, QueueFault
 
 log = logging.getLogger("xp.scheduler")
@@ -37,7 +37,9 @@ def rebuild_queue(home: Home) -> int:
     """
     lock = take_lock(home)
     if lock is None:
-        fix = "wait until it is idle, or stop it (its jobs go on), then rebuild"
+        place = scheduler_place(home)
+        how = f": kill {place[0]} on {place[1]}" if place else ""
+        fix = f"wait until it is idle, or stop it{how} (its jobs go on), then rebuild"
         raise HomeError("a scheduler works here, and the queue is its own", where=str(home.root), fix=fix)
     try:
         _check_alone(home)

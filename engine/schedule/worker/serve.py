@@ -12,13 +12,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from engine.errors import HomeError
-from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.launch import Launcher
 from engine.launch.places import make_launcher, read_executor
 from engine.launch.preempt import preempt_signals
 from engine.schedule.worker.attempts import STANDSTILL
-from engine.schedule.worker.lock import cannot_write, sign_in, sign_out, take_lock
+from engine.schedule.worker.lock import cannot_write, scheduler_place, sign_in, sign_out, take_lock
 from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.publish import Collect, Publisher
 from engine.schedule.worker.rebuild import heal_queue, make_queue
@@ -106,9 +105,9 @@ def _leave_to_other(home: Home, until_idle: bool) -> int:
 
 
 def _tell_other(home: Home) -> str:
-    """Return where the scheduler that works here is, as it has written down; "" where it has not."""
-    told = read_object(home.scheduler_file) or {}
-    return f" (process {told['pid']} on {told['host']})" if {"pid", "host"} <= told.keys() else ""
+    """Return where the scheduler that works here is; "" where it has not said so."""
+    place = scheduler_place(home)
+    return f" (process {place[0]} on {place[1]})" if place else ""
 
 
 def _has_work(home: Home, teller: Teller) -> bool:
