@@ -20,7 +20,7 @@ from engine.plan.cost.speeds import Speeds
 from engine.plan.cost.work import Asked, Work, count_work, list_questions
 from engine.plan.network_jobs import WEIGHT_COPIES
 from engine.spec.job_kinds import KINDS
-from engine.spec.job_settings import DeviceKind, JobDetails, TargetsSettings
+from engine.spec.job_settings import DeviceKind, JobDetails, TargetsSettings, TrainSettings
 
 FINISHED = "done"
 CROWDED = 1.5  # processes a core
@@ -94,10 +94,13 @@ def estimate_plan(
 def disk_bytes(job: Job, work: Work, speeds: Speeds) -> int:
     """Return about how much disk a job takes; of a training by the weights that were counted here, once they were.
 
-    A plan guesses where nobody has built the network: a timm network may have half a million weights, or a billion.
+    A plan guesses where nobody has built the network: a timm network may have half a million weights, or a billion. Of
+    one with a new head alone nothing is checkpointed: its weights are there once.
     """
-    shapes = [shape for one in work.probes if one.probe.trains and (shape := speeds.shape(one.probe))]
-    return round(WEIGHT_COPIES * 4 * shapes[0].params) if shapes and job.bytes else job.bytes
+    is_probe = isinstance(job.settings, TrainSettings) and job.settings.head == "probe"
+    shapes = [shape for one in work.probes if one.probe.trains != is_probe and (shape := speeds.shape(one.probe))]
+    copies = 1 if is_probe else WEIGHT_COPIES
+    return round(copies * 4 * shapes[0].params) if shapes and job.bytes else job.bytes * copies // WEIGHT_COPIES
 
 
 def tell_tight_jobs(estimate: Estimate, room: Room) -> list[str]:

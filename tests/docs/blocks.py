@@ -4,6 +4,8 @@ A remark is an HTML comment, which no reader sees, on the line before a block:
 
     <!-- file: NAME -->         the block is written under this name, and validated as a spec if it is YAML
     <!-- part of: NAME -->      words of a spec: validated merged over that file, in place of what it has
+    <!-- queued only: REASON -->  commands on photographs are planned and queued, and nothing is started
+    <!-- stopped: REASON -->   what serves is stopped once it had time to tell its address
     <!-- not run: REASON -->    only its words are checked, because of the reason
     <!-- output -->             what the block before it prints
 """
@@ -20,8 +22,8 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<remark>[^\n]*?) -->\n)?^```(?P<language>[a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 MADE = ("reference.md", "commands.md", "results.md")  # by programs, which have tests of their own
-# Pages in the order of the walk: what trains comes first
-FIRST = ("index.md", "tutorial.md")
+# Pages in the order of the walk: what others go on from comes first
+FIRST = ("index.md", "tutorial.md", "howto/images.md")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Exchange:
 
 
 def pages() -> list[Path]:
-    """Return README and the written pages of the manual, those that train first."""
+    """Return README and the written pages of the manual, those that others go on from first."""
     written = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in MADE]
     first = [ROOT / "docs" / name for name in FIRST]
     return [*first, ROOT / "README.md", *(page for page in written if page not in first)]

@@ -22,7 +22,7 @@ from engine.load import load_spec
 from store.results import open_snapshot
 from tests.docs.blocks import ROOT, Block, all_blocks, blocks, exchanges, pages
 from tests.docs.commands import all_commands, commands_page, parameters
-from tests.docs.walk import Walk, fits, masked
+from tests.docs.walk import Walk, fits, masked, queued_form
 from tests.docs.words import parse_call, xp_calls
 from tests.helpers.synthetic import ARMS, SyntheticHome
 
@@ -30,7 +30,7 @@ DOCS = ROOT / "docs"
 LANGUAGES = {"console", "yaml", "sql", "python", "text", "toml"}
 # Commands whose answer depends on words alone: what the manual shows of them is compared to the letter
 EXACT = {"validate", "explain"}
-REASONED = re.compile(r"<!-- not run: .{12,} -->")
+REASONED = re.compile(r"<!-- (not run|queued only|stopped): .{12,} -->")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_no_answer_waits_to_be_filled_in() -> None:
 
 
 def test_what_is_not_run_says_why() -> None:
-    remarks = [line for page in pages() for line in re.findall(r"<!-- not run.*", page.read_text())]
+    remarks = [line for page in pages() for line in re.findall(r"<!-- (?:not run|queued|stopped).*", page.read_text())]
     assert remarks
     assert [line for line in remarks if not REASONED.fullmatch(line)] == []
 
@@ -238,3 +238,14 @@ def test_every_command_does_what_the_pages_show(tmp_path: Path) -> None:
     """Twenty minutes on two cores; verdicts that are shown are of this machine, figures are masked."""
     faults = [answer.fault for answer in Walk(tmp_path / "study").answers()]
     assert [fault for fault in faults if fault] == []
+
+
+@pytest.mark.parametrize(("shown", "queued"), [
+    ("XP_DATA=DIR xp submit a.yaml --set data.root=DIR --wait  # all",
+     "XP_DATA=data xp submit a.yaml --set data.root=data/photographs --no-start"),
+    ("xp data report DIR/imagenet100", "xp data report data/imagenet100"),
+    ("xp report study", None),
+])  # fmt: skip
+def test_what_trains_for_hours_is_queued_and_not_started(shown: str, queued: str | None) -> None:
+    found = queued_form(shown)
+    assert (found and found.partition("; ")[2].strip()) == queued

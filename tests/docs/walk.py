@@ -1,5 +1,8 @@
 """Every block of README and manual, run in one folder with one home; what comes beside what is shown.
 
+What would train photographs for hours is planned and queued, and nothing of it is started: `DIR` is a folder that holds
+them, where there are any beside the project.
+
 A console shows what its command prints on both streams. A line `...` in it stands for any lines; a command that shows
 nothing only has to end with 0. Figures, ids and times are masked where they are compared: they are the machine's.
 """
@@ -10,12 +13,15 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.docs.blocks import ROOT, Block, Exchange, blocks, exchanges, pages
 
+PHOTOGRAPHS = ROOT.parent / "shared" / "data" / "imagenette224" / "train.zip"
+SERVED = 20  # seconds that a server is given to tell its address
 MASKS = (
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (re.compile(r"\b[0-9a-f]{8,}\b"), "#"),
@@ -65,6 +71,12 @@ class Walk:
     def _block(self, block: Block) -> Iterator[Answer]:
         if block.excuse is not None:
             return
+        if block.told("queued only") is not None:
+            yield from self._queued(block)
+            return
+        if block.told("stopped") is not None:
+            yield from (self._serve(block, one) for one in exchanges(block.text))
+            return
         if name := block.told("file"):
             (self.folder / name).write_text(block.text)
         elif block.language == "console":
@@ -77,6 +89,19 @@ class Walk:
             yield Answer(block, block.text, "", self.last[1], self.last[2])
         elif block.remark == "output" and self.last is not None:
             yield Answer(block, self.last[0].text, block.text, self.last[1], 0)
+
+    def _queued(self, block: Block) -> Iterator[Answer]:
+        if not PHOTOGRAPHS.exists():
+            return
+        lay_photographs(self.folder / "data")
+        for one in exchanges(block.text):
+            if (command := queued_form(one.command)) is not None:
+                yield Answer(block, one.command, "", *self.run(["bash", "-c", command]))
+
+    def _serve(self, block: Block, one: Exchange) -> Answer:
+        """Stop what serves as a person does: right where it has told its address."""
+        came, _ = self.run(["timeout", "--signal=INT", str(SERVED), "bash", "-c", f"exec {one.command}"])
+        return Answer(block, one.command, one.shown, came, 0 if "http://127.0.0.1:" in came else 1)
 
     def _exchange(self, block: Block, one: Exchange) -> Answer:
         return Answer(block, one.command, one.shown, *self.run(["bash", "-c", one.command]))
@@ -92,6 +117,27 @@ class Walk:
             stderr=subprocess.STDOUT, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         return done.stdout, done.returncode
+
+
+def lay_photographs(folder: Path) -> None:
+    """Lay class folders of photographs out, under the names that specs look for."""
+    if not folder.exists():
+        with zipfile.ZipFile(PHOTOGRAPHS) as packed:
+            packed.extractall(folder / "photographs")
+        (folder / "imagenet100").symlink_to("photographs")
+
+
+def queued_form(command: str) -> str | None:
+    """Return a command on photographs as one that starts nothing, None for one that only shows what others did.
+
+    What is planned is not calibrated for: that takes a minute for the largest teachers.
+    """
+    if not any(word in command for word in ("xp data", "xp validate", "xp plan", "xp submit")):
+        return None
+    here = command.replace("data.root=DIR", "data.root=data/photographs").replace("DIR", "data")
+    head = here.partition("  #")[0]
+    words = head.replace(" --wait", "") + (" --no-start" if "xp submit" in head else "")
+    return f"export XP_CALIBRATE=0 XP_DATA=data; {words}"
 
 
 def fits(shown: str, came: str) -> bool:

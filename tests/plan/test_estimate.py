@@ -13,8 +13,8 @@ from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
 from engine.plan.cost.speeds import Speed, Speeds
-from engine.plan.cost.work import FORK
-from engine.plan.estimate import START, Estimate, JobEstimate, estimate_plan, tell_crowding
+from engine.plan.cost.work import FORK, Asked, count_work
+from engine.plan.estimate import START, Estimate, JobEstimate, disk_bytes, estimate_plan, tell_crowding
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 
@@ -77,7 +77,7 @@ def test_only_who_tells_tries_the_machine(home: Home, plan: Plan, monkeypatch: p
     assert not asked
     told: list[str] = []
     estimate_plan(plan, home, {}, told.append)
-    assert (len(asked), len(told)) == (1, 1)
+    assert (len(asked), len(told)) == (1, 2)  # that it is tried, and that nothing came of it
     assert len(asked[0]["probes"]) == 3
     for job in plan.jobs:
         finish(home, job.key)
@@ -150,3 +150,12 @@ def test_disk_of_a_training_follows_the_weights_that_were_counted(
     told = {item.job.key: item.bytes for item in counted.jobs}
     assert told[teacher.key] == 7 * 4 * 500_000
     assert counted.bytes == guess.bytes - teacher.bytes + told[teacher.key]
+
+
+def test_disk_of_a_teacher_with_a_new_head_alone_is_its_weights_once(plan: Plan) -> None:
+    teacher = next(job for job in plan.jobs if "convnextv2" in str(job.settings) and job.kind == "train")
+    probing = replace(teacher, settings=teacher.settings.model_copy(update={"head": "probe"}))
+    work = count_work(Asked(probing.settings, probing.details, probing.images, "cpu", None))
+    counted = Speeds({work.probes[0].probe: Speed(macs=1e8, params=0.5e6, saved=1e6)}, {})
+    assert disk_bytes(probing, work, counted) == 4 * 500_000
+    assert disk_bytes(probing, work, Speeds({}, {})) == teacher.bytes // 7

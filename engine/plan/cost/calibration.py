@@ -56,7 +56,10 @@ def calibrate(home: Home, probes: Sequence[Probe], feeds: Sequence[Feed], tell: 
         "probes": [asdict(probe) for probe in new_probes], "feeds": [asdict(feed) for feed in new_feeds],
         "slot": next(iter(list_gpus()), ""), "seconds": SECONDS,
     }  # fmt: skip
-    answer = run_child(MODULE, asked) or {"probes": [], "feeds": []}
+    answer = run_child(MODULE, asked)
+    if answer is None:
+        tell("that could not be tried, or took too long: what is told of them is a guess, and may be far off")
+        return
     found = dict(zip(map(_key, new_probes), answer["probes"], strict=False))
     found |= dict(zip(map(_key, new_feeds), answer["feeds"], strict=False))
     _write_kept(home, {**kept, **{key: value for key, value in found.items() if value is not None}})
