@@ -115,8 +115,8 @@ from speed_rounds_all where apart is null;
 create view speedups as
 with ratios as (
     select job, device, "precision", batch_size, threads, count(*) as n,
-        avg(ln(images_per_second / baseline_images_per_second)) as mean,
-        stddev_samp(ln(images_per_second / baseline_images_per_second)) as std
+        avg(ln(images_per_second / baseline_images_per_second) order by round) as mean,
+        stddev_samp(ln(images_per_second / baseline_images_per_second) order by round) as std
     from speed_rounds where baseline_images_per_second is not null group by all
 )
 select job, device, "precision", batch_size, threads, n, exp(mean) as ratio,
@@ -227,7 +227,7 @@ with final_series as (
     select rj.run, min(m.batch_size) as batch_size
     from run_jobs rj join measurements m using (job) where rj.role = 'measure' and m.name = 'infer_oom' group by rj.run
 ), spent as (
-    select rj.run, sum(j.seconds) filter (rj.role in ('student', 'prune')) as seconds
+    select rj.run, sum(j.seconds order by j.job) filter (rj.role in ('student', 'prune')) as seconds
     from run_jobs rj join jobs j using (job) group by rj.run
 )
 select r.experiment, r.arm, r.cell, r.seed, r.split, r.run, r.state,

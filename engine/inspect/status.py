@@ -21,6 +21,7 @@ from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker import scheduler_alive
 from engine.schedule.worker.attempts import STANDSTILL, last_line
 from engine.schedule.worker.lock import is_starting
+from engine.schedule.worker.publish import NOT_COLLECTED
 from engine.spec.job_kinds import shared_roles
 from store.queue import ExperimentRow, JobRow, Owners, Queue
 
@@ -229,9 +230,13 @@ def tell_trouble(home: Home) -> str:
             return f"{trouble}: nothing is started until there is room"
         if not scheduler_alive(home) and not is_starting(home):
             return "no scheduler works here: submit again, or start one with `xp worker`"
-        _, is_told, why = last_line(home.scheduler_log).partition(STANDSTILL)
+        said = last_line(home.scheduler_log)
+        _, is_told, why = said.partition(STANDSTILL)
         if is_told:
             return f"the scheduler {STANDSTILL}{why}"
+        _, is_told, why = said.partition(NOT_COLLECTED)
+        if is_told:
+            return f"the scheduler takes no results in: {why}: xp doctor looks at the files"
         return "\n".join(filter(None, (tell_shut(home), *tell_foreign(home))))
     except OSError as error:
         return f"the home folder cannot be looked at: {error.strerror}"

@@ -7,7 +7,7 @@ with per_run as (
         and isfinite(m.value)
     group by all
 ), means as (
-    select arm, cell, role, name, epoch, avg(value) as mean, min(value) as least, max(value) as most, count(*) as n
+    select arm, cell, role, name, epoch, avg(value order by run) as mean, min(value) as least, max(value) as most, count(*) as n
     from per_run group by all
 )
 select *, max(n) over (partition by arm, cell, name) as seeds from means order by all;

@@ -20,6 +20,6 @@ with arms as (
 ), lasts as (
     select arm, place, run, name, part, max(step) as step, arg_max(value, step) as value from parts group by all
 )
-select arm, place, name, max(step) as step, avg(value) as mean, min(value) as least, max(value) as most, count(*) as n,
+select arm, place, name, max(step) as step, avg(value order by run) as mean, min(value) as least, max(value) as most, count(*) as n,
     (select count(*) from arms) as arms
 from lasts group by arm, place, name, part order by name, place, step;

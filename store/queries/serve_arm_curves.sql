@@ -19,7 +19,7 @@ with mine as (
     select arm, place, run, max(before) as before, bucket, max(epoch) as epoch, arg_max(value, epoch) as value
     from thinned group by arm, place, run, bucket
 ), means as (
-    select arm, place, max(before) as before, bucket, max(epoch) as epoch, avg(value) as mean, min(value) as least,
+    select arm, place, max(before) as before, bucket, max(epoch) as epoch, avg(value order by run) as mean, min(value) as least,
         max(value) as most, count(*) as n
     from per_run group by arm, place, bucket
 )

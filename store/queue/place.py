@@ -23,7 +23,7 @@ VARIABLE = "XP_QUEUE"
 SCHEMES = ("postgresql+psycopg", "postgresql")
 EXAMPLE = "postgresql+psycopg://USER:PASSWORD@HOST:5432/DATABASE"
 MARK = b"{"  # how the file begins that stands for a queue on a server; one of SQLite begins with its name
-MOST_BYTES = 4096
+MOST_BYTES = 500  # of such a file; a database has 512 and more
 SCHEMA = re.compile(r"xp_[0-9a-f]{12}")
 MOVE = "xp rebuild --queue moves it there; or unset XP_QUEUE"
 
@@ -93,8 +93,14 @@ def hide_password(url: str) -> str:
 
 
 def read_schema(path: Path) -> str | None:
-    """Return the schema that the file names, None where it names none: it is absent, or a database itself."""
+    """Return the schema that the file names, None where it names none: it is absent, or a database itself.
+
+    A database is not opened: the system takes all locks on a file from a process that closes it once, those of SQLite's
+    own connections too, and another process would then remove the -wal under them.
+    """
     try:
+        if not 0 < path.stat().st_size <= MOST_BYTES:
+            return None
         with open(path, "rb") as handle:
             told = handle.read(MOST_BYTES)
     except OSError:

@@ -13,7 +13,7 @@ def take_picture(folder: Path, out: Path) -> None:
     """Draw the report of the tutorial that lies in `folder`, in both schemes."""
     from playwright.sync_api import sync_playwright
 
-    page_file = folder / "report" / "digits_sparse" / "report.html"
+    page_file = folder.resolve() / "report" / "digits_sparse" / "report.html"
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for scheme in ("light", "dark"):

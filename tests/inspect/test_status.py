@@ -244,6 +244,8 @@ def test_trouble_is_said_where_there_is_work(home: Home, monkeypatch: pytest.Mon
     assert find_trouble(home, views) == ""
     home.scheduler_log.write_text("2026 cannot go on for now: too many files are open\n")
     assert find_trouble(home, views) == "the scheduler cannot go on for now: too many files are open"
+    home.scheduler_log.write_text("2026 collecting failed and is tried again: disk I/O error\n")
+    assert find_trouble(home, views).startswith("the scheduler takes no results in: disk I/O error")
     home.scheduler_log.write_text("2026 cannot go on for now: too many files are open\n2026 goes on\n")
     assert find_trouble(home, views) == ""
     monkeypatch.setattr("engine.inspect.status.home_trouble", lambda _: "the disk is full")

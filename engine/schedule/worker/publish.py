@@ -11,6 +11,7 @@ from engine.home.paths import Home
 
 log = logging.getLogger("xp.scheduler")
 Collect = Callable[[Home], object]
+NOT_COLLECTED = "collecting failed and is tried again: "  # status looks for it in the log's last line
 
 
 class Publisher:
@@ -51,10 +52,14 @@ class Publisher:
         """A result store that is locked or damaged must not keep jobs from running; the next call sees all of it."""
         try:
             collect(self.home)
+            if self.trouble:
+                log.info("collecting goes on")
+            self.trouble = ""
         except Exception as error:
             # The same trouble again is told in one line, without its traceback.
-            log.error("collecting failed and is tried again: %s", error, exc_info=str(error) != self.trouble)
-            self.trouble = str(error)
+            what = (str(error).splitlines() or [type(error).__name__])[0]
+            log.error("%s%s", NOT_COLLECTED, what, exc_info=what != self.trouble)
+            self.trouble = what
             self.is_due = True
         finally:
             self.last = time.monotonic()

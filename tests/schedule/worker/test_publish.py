@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.home.paths import Home
-from engine.schedule.worker.publish import Publisher
+from engine.schedule.worker.publish import NOT_COLLECTED, Publisher
 
 
 @pytest.fixture
@@ -102,3 +102,23 @@ def test_a_call_that_fails_is_due_again_and_told_in_full_once(
     assert [record.exc_info is not None and bool(record.exc_info) for record in caplog.records] == [True, False]
     publisher.turn()
     assert len(caplog.records) == 2, "not before its time"
+
+
+def test_that_collecting_goes_on_is_told_once(
+    tmp_path: Path, clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    troubles = [OSError("disk I/O error\n[SQL: select]"), None, None]
+
+    def collect(_: Home) -> None:
+        if error := troubles.pop(0):
+            raise error
+
+    publisher, _ = make(tmp_path, collect)
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            publisher.note()
+            clock[0] += 2.0
+            publisher.turn()
+            finish_call(publisher)
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [f"{NOT_COLLECTED}disk I/O error", "collecting goes on"]
