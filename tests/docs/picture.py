@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 # The top of a report with its table and first chart, at twice the points so that it is sharp
-WIDTH, HEIGHT = 1100, 900
+WIDTH, HEIGHT = 1280, 1000
 
 
 def take_picture(folder: Path, out: Path) -> None:
@@ -17,7 +17,9 @@ def take_picture(folder: Path, out: Path) -> None:
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for scheme in ("light", "dark"):
-            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)
+            page = browser.new_page(
+                viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme, device_scale_factor=2
+            )
             page.goto(page_file.as_uri())
-            page.screenshot(path=out / f"report_{scheme}.png", clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT})
+            page.screenshot(path=out / f"report_{scheme}.png", clip={"x": 0, "y": 0, **size})
         browser.close()
