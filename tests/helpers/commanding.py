@@ -60,9 +60,7 @@ def _open_server() -> subprocess.Popen[str]:
     return server
 
 
-def run_command(
-    words: Sequence[str], folder: Path, environment: Mapping[str, str]
-) -> subprocess.CompletedProcess[str]:
+def run_command(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run `xp WORDS` in `folder`; return its exit code (minus the signal that ended it) and both streams."""
     server = _open_server()
     assert server.stdin is not None
