@@ -67,11 +67,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Share out files and rooms, as `--dist loadfile` does files."""
     from xdist.scheduler import LoadFileScheduling
 
-    class Sharing(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return unit_of(nodeid.split("::", 1)[0].removeprefix("tests/"))
-
-    return Sharing(config, log) if config.getvalue("dist") == "loadfile" else None
+    if config.getvalue("dist") != "loadfile":
+        return None
+    sharing = LoadFileScheduling(config, log)
+    sharing._split_scope = lambda test: unit_of(test.partition("::")[0].removeprefix("tests/"))
+    return sharing
 
 
 @pytest.fixture(autouse=True)
