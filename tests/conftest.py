@@ -1,12 +1,14 @@
 """What every test stands on: threads that do not spin against each other, no home or data of the person's own, an order
-in which the longest files come first."""
+in which the longest files come first, and rooms whose files stay in one process."""
 
 from __future__ import annotations
 
 import gc
 import os
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +31,11 @@ LONGEST = (
     "run/test_training.py", "gpu_stub/test_two_cards.py", "flow/test_memory.py", "gpu_stub/test_walks.py",
     "cli/test_cli.py", "core/network/test_oracles.py", "collect/test_collect.py", "hostile/test_hostile.py",
 )  # fmt: skip
+# Rooms with homes, files or a browser that all their tests share: in two processes these would be made in each. A file
+# is of the first room here that it lies in
+ROOMS = ("serve/browser", "serve", "core/export", "archive", "exchange")
+# New objects between two looks for garbage: the 700 of Python are few for what models, pages and tables are made of
+SELDOM = (10_000, 20, 20)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,12 +48,30 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*SELDOM)
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly, whose order of chance all other files keep
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    rank = {HERE / name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+    rank = {name: place for place, name in enumerate((*LONGEST, *ROOMS))}
+    items.sort(key=lambda item: rank.get(unit_of(item.path.relative_to(HERE).as_posix()), len(rank)))
+
+
+def unit_of(file: str) -> str:
+    """Return what stays together of a test run: the room of a file below tests/, or the file itself."""
+    return next((room for room in ROOMS if file.startswith(f"{room}/")), file)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share out files and rooms, as `--dist loadfile` does files."""
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") != "loadfile":
+        return None
+    sharing = LoadFileScheduling(config, log)
+    sharing._split_scope = lambda test: unit_of(test.partition("::")[0].removeprefix("tests/"))
+    return sharing
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +88,31 @@ def own_umask() -> Iterator[None]:
     yield
     os.umask(before)
     access.before.clear()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The empty database of a first collection is made once in each process, and copied where another one is wanted.
+
+    To make it takes a quarter of such a collection, of which there are hundreds.
+    """
+    from store.results import ingest, schema
+
+    made: list[bytes] = []
+    begin = ingest.Ingest.__init__
+
+    def begin_as_copied(self: ingest.Ingest, path: Path) -> None:
+        is_plain = vars(ingest)["schema_sql"] is schema.schema_sql  # a test may have another
+        if is_plain and path.parent.is_dir() and not path.exists():
+            if not made:
+                first = tmp_path_factory.mktemp("empty") / "empty.duckdb"
+                begin(self, first)
+                self.close()
+                made.append(first.read_bytes())
+            with suppress(OSError):  # what is wrong there is for DuckDB to find
+                path.write_bytes(made[0])
+        begin(self, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ingest.Ingest, "__init__", begin_as_copied)
+        yield

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import LONGEST
+from tests.conftest import LONGEST, ROOMS, unit_of
 
 ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests"
@@ -186,3 +186,10 @@ def test_every_module_says_what_it_takes_and_gives() -> None:
 
 def test_files_that_tests_begin_with_are_there() -> None:
     assert [name for name in LONGEST if not (TESTS / name).is_file()] == []
+    assert [name for name in ROOMS if not (TESTS / name).is_dir()] == []
+
+
+def test_files_of_a_room_that_shares_its_homes_stay_together() -> None:
+    assert unit_of("serve/browser/test_sql.py") == "serve/browser"
+    assert unit_of("serve/pages/test_run.py") == unit_of("serve/test_app.py") == "serve"
+    assert unit_of("core/test_card.py") == "core/test_card.py"

@@ -16,7 +16,7 @@ from matplotlib.text import Annotation
 
 from engine.analysis.critical import Floats
 from engine.analysis.fronts import SURE
-from engine.report.charts.style import INK, MOST_NAMES, STYLE, colour_of
+from engine.report.charts.style import INK, MOST_NAMES, STYLE, PlacedFigure, colour_of
 
 SHAPES = {"whole": "o", "smaller layers": "s", "mask": "^", "2:4 mask": "v", "quantised": "D", "pruned": "P"}
 LOOKS = {"on the front": "filled: on the front", "open": "hollow: open", "behind it": "faint: behind it"}
@@ -63,7 +63,7 @@ class Front:
 def draw_front(front: Front) -> Figure:
     """Return the chart: filled marks are on the front, hollow ones may be, faint ones are not."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+        figure = PlacedFigure(7.2, 4.6)
         FigureCanvasAgg(figure)  # whose renderer says how wide a text is
         axes = figure.add_subplot()
         _draw_means(axes, front.points)

@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from engine.errors import XpError
 from engine.home.files import write_atomic
 from engine.report.charts.files import to_pdf, to_svg
-from engine.report.charts.style import INK, STYLE, colour_of, short_number
+from engine.report.charts.style import INK, STYLE, PlacedFigure, colour_of, short_number
 from engine.verify.profile.summary import Summary
 from engine.verify.profile.timings import PARTS
 
@@ -51,7 +51,7 @@ def write_chart(found: Summary, title: str, out: Path) -> Path:
 def draw_steps(found: Summary, title: str) -> Figure:
     """Return the chart; times are milliseconds."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.2, 4.4), layout="constrained")
+        figure = PlacedFigure(8.2, 4.4)
         bar, steps = figure.subplots(2, 1, height_ratios=(1.0, 2.6))
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
         parts = [part for part in found.told_parts if found.parts[part].mean > 0]

@@ -19,8 +19,9 @@ from typing import Any, Self
 
 import duckdb
 
+from store.file_names import quote
 from store.readonly import StoreError
-from store.results.reading import REBUILD, CorruptStore, read_everything
+from store.results.reading import REBUILD, CorruptStore, find_unreadable
 from store.results.schema import ROOM, SCHEMA_VERSION, check_columns, schema_sql
 from store.results.staging import Compacted, Lines, compacted_lines, stage_lines, stage_rows, typed_lines
 
@@ -48,17 +49,26 @@ class Ingest:
         self.path = path
         self._stage = path.with_name(path.name + ".stage")
         is_new = not path.exists()
+        # In memory, with the file attached: to let go of it and look at a copy, as publishing does, costs no new one.
+        self._db = duckdb.connect(":memory:", config={"temp_directory": f"{path}.tmp"})
         try:
-            self._db = duckdb.connect(str(path))
             # Times are kept in UTC without a zone: the machine's own must not shift them.
             self._db.execute("set timezone = 'UTC'")
+            self._attach()
         except duckdb.Error as error:
+            self._db.close()
             raise StoreError(f"cannot open {path}: {str(error).splitlines()[0]}") from error
         if is_new:
             self._create_or_close()
         elif self._version() != SCHEMA_VERSION:
             self._db.close()
             raise StoreError(f"{path} is of another version than {SCHEMA_VERSION}: it has to be built anew")
+
+    def _attach(self) -> None:
+        self._db.execute(f"attach '{quote(self.path)}' as ingest; use ingest")
+
+    def _detach(self) -> None:
+        self._db.execute("use memory; detach ingest")
 
     def _create_or_close(self) -> None:
         try:
@@ -236,9 +246,9 @@ class Ingest:
         started = time.monotonic()
         self._db.execute("create or replace table raw.results_now as select * from results_live")
         # A copy has no -wal beside it, so everything has to be in the file itself.
-        self._db.execute("checkpoint")
-        # Closed, so that nothing writes under the copy.
-        self.close()
+        self._db.execute("checkpoint ingest")
+        # Let go, so that nothing writes under the copy.
+        self._detach()
         beside = snapshot.with_name(f".{snapshot.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
             shutil.copyfile(self.path, beside)
@@ -246,19 +256,22 @@ class Ingest:
             with open(beside, "rb") as handle:
                 os.fsync(handle.fileno())
             # A copy of a block that was damaged since anybody read it is damaged too, and its readers would be first.
-            if problem := read_everything(beside):
+            if problem := find_unreadable(self._db, beside):
                 raise CorruptStore(problem, REBUILD)
             os.replace(beside, snapshot)
+            self._mark_clean()
         except BaseException:
             beside.unlink(missing_ok=True)
             raise
-        self._mark_clean()
+        finally:
+            self.close()
         return time.monotonic() - started
 
     def _mark_clean(self) -> None:
         """Last of all: a copy that failed or was killed is made again, at worst one more time than needed."""
-        with duckdb.connect(str(self.path)) as db:
-            db.execute("update raw.meta set value = '0' where name = 'dirty'")
+        self._attach()
+        self._db.execute("update raw.meta set value = '0' where name = 'dirty'")
+        self._detach()
 
     def close(self) -> None:
         self._db.close()

@@ -136,14 +136,31 @@ def read_everything(path: Path) -> str | None:
     """Return what keeps the results from being read, None where every row can be: DuckDB has a sum of each block."""
     try:
         with _open_file(path, {}) as db:
-            tables = db.execute(
-                "select schema_name, table_name from duckdb_tables() where database_name = 'results'"
-            ).fetchall()
-            for schema, table in tables:
-                db.execute(f"select sum(hash(one)::hugeint) from {schema}.{quote_name(table)} as one").fetchall()
+            _read_tables(db)
     except (duckdb.Error, StoreError) as error:
         return str(error).splitlines()[0]
     return None
+
+
+def find_unreadable(db: Connection, path: Path) -> str | None:
+    """Do what read_everything does, of a file that this process has just written, in a database that it has open."""
+    try:
+        db.execute(f"attach '{quote(path)}' as results (read_only)")
+        _read_tables(db)
+        db.execute("detach results")
+    except duckdb.Error as error:
+        return str(error).splitlines()[0]
+    return None
+
+
+def _read_tables(db: Connection) -> None:
+    """Read each row of the tables of `results`."""
+    tables = db.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = 'results'"
+    ).fetchall()
+    for schema, table in tables:
+        name = f"results.{schema}.{quote_name(table)}"
+        db.execute(f"select sum(hash(one)::hugeint) from {name} as one").fetchall()
 
 
 def unopenable(path: Path) -> str:

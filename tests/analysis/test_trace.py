@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.analysis.snapshot import one_snapshot
 from engine.analysis.trace import Source, Trace, trace_number
 from engine.collect import collect
 from engine.errors import QueryError
@@ -152,5 +153,6 @@ def test_every_metric_is_traced_to_the_jobs_that_logged_it(tmp_path: Path) -> No
     made = SyntheticHome(tmp_path)
     made.record("paper", [tell_run(made, 0)], "arm")
     collect(made.home)
-    traces = [trace_number(made.home, "paper/arm", metric) for metric in METRICS]
+    with one_snapshot(made.home) as snapshot:
+        traces = [trace_number(snapshot, "paper/arm", metric) for metric in METRICS]
     assert [trace.metric for trace in traces if trace.sources[0].value is None or trace.sources[0].job is None] == []

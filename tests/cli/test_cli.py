@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from engine.cli import app
+from tests.helpers.commanding import run_command
 
 QUICKSTART = Path(__file__).parents[2] / "specs" / "quickstart.yaml"
 ROOT = QUICKSTART.parent.parent
@@ -22,8 +22,7 @@ ROOT = QUICKSTART.parent.parent
 def run_xp(*words: str | Path, home: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run a command and hold that its exit code is `code` and that no traceback is shown."""
     environment = {**os.environ, "XP_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    line = [sys.executable, "-m", "engine.cli", *map(str, words)]
-    answer = subprocess.run(line, capture_output=True, text=True, env=environment, cwd=home.parent, check=False)
+    answer = run_command(list(map(str, words)), home.parent, environment)
     assert answer.returncode == code, answer.stderr
     assert "Traceback" not in answer.stderr + answer.stdout
     return answer

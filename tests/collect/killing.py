@@ -20,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import scipy.special  # noqa: F401 - loaded once, where each fork would: a new database takes quantiles from it
+
 import engine.collect.compact
 import store.results.compact
 from engine.collect import collect, rebuild

@@ -16,7 +16,7 @@ from engine.home.files import read_json
 from engine.home.paths import Home, open_home
 from engine.schedule.worker import scheduler_alive
 from store.results import open_snapshot
-from tests.flow.commands import CANARY, RESOURCES, ask, xp
+from tests.flow.commands import CANARY, RESOURCES, ask, forked, xp
 
 TINY = RESOURCES / "tiny.yaml"
 PATIENCE = 240.0
@@ -81,7 +81,7 @@ def test_pruned_network_is_smaller_by_what_was_asked(done: Path) -> None:
 def test_second_submit_does_nothing_and_plan_reuses_all(done: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in done.glob("jobs/*/attempts/*/result.json")}
     xp(done, "submit", TINY, "--wait")
-    plan = json.loads(xp(done, "plan", TINY, "--json"))
+    plan = json.loads(forked(done, "plan", TINY, "--json"))
     assert all(job["reused"] for job in plan["jobs"])
     assert (plan["seconds"], plan["bytes"]) == (0, 0)
     assert {path: path.stat().st_mtime_ns for path in done.glob("jobs/*/attempts/*/result.json")} == before
@@ -133,7 +133,7 @@ def test_no_secret_of_the_environment_is_written_anywhere(done: Path, paths: lis
 )
 def test_query_that_would_write_or_read_outside_is_refused(done: Path, query: str) -> None:
     digest = (done / "results.duckdb").read_bytes()
-    xp(done, "sql", query, code=2)
+    forked(done, "sql", query, code=2)
     assert (done / "results.duckdb").read_bytes() == digest
 
 

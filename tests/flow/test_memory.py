@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
+from engine.collect import collect
 from engine.home.files import read_json
 from engine.home.paths import Home, JobFolder, open_home
+from engine.launch import Order
 from engine.load import load_spec
 from engine.plan import make_plan
 from engine.report import make_report
@@ -18,6 +20,7 @@ from engine.schedule.submit import submit_plan
 from engine.schedule.worker import run_worker
 from store.queue import Queue
 from store.results import open_snapshot
+from tests.helpers.forking import shared_server
 
 SPEC = """
 name: memory
@@ -44,6 +47,17 @@ def run_spec(home: Home, folder: Path, text: str, *words: str, preload: str = "e
     assert run_worker(home, 1, until_idle=True, preload=preload) == 0
 
 
+def run_jobs(home: Home, folder: Path, text: str) -> None:
+    """Submit a spec and do its jobs, one after the other, without a scheduler: in the server that tests share."""
+    (folder / "spec.yaml").write_text(text)
+    plan = make_plan(load_spec(folder / "spec.yaml", ()), home)
+    submit_plan(plan, home)
+    for job in plan.jobs:  # each after what it needs
+        shared_server().start(Order(home, job.key, 1))
+        assert shared_server().wait() == 0
+    collect(home)
+
+
 def training(home: Home) -> JobFolder:
     (job,) = [job for job in home.jobs() if job.job.startswith("train-")]
     return job
@@ -59,7 +73,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Home]:
     folder = tmp_path_factory.mktemp("memory")
     homes = open_home(folder / "few", create=True), open_home(folder / "all", create=True)
     run_spec(homes[0], folder, SPEC, preload=FEW)
-    run_spec(homes[1], folder, SPEC)
+    run_jobs(homes[1], folder, SPEC)
     return homes
 
 

@@ -8,17 +8,22 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from engine.home.files import read_json
 from engine.home.paths import Home, open_home
 from engine.inspect.status import tell_shut
+from engine.load import load_spec
+from engine.plan import make_plan
+from engine.schedule.submit import submit_plan
 from store.queue import Queue
-from tests.flow.commands import ROOT, xp
+from tests.flow.commands import ROOT
 from tests.gpu_stub.build import build_stub, why_not
 from tests.gpu_stub.children import A100, H100, T4, Card, call_on
 from tests.gpu_stub.jobs import write_teacher
+from tests.helpers.answering import answer_here
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 FIRST, SECOND = "GPU-5a", "GPU-5b"
@@ -38,13 +43,15 @@ def work_through(
     text = text.replace("gpus: 1", f"gpus: {gpus}")
     text = text if is_whole else FEW.sub("", text).replace("baseline: plain", "baseline: taught")
     spec.write_text(text.replace("precision: bf16", f"precision: {precision}"))
-    xp(home, "submit", spec, "--no-start")
+    begun = open_home(home, create=True)
+    with mock.patch("engine.plan.child.run_child", answer_here):  # what only torch can answer is known here
+        submit_plan(make_plan(load_spec(spec), begun), begun)
     words = ["--home", str(home), "--until-idle", "--no-collect", "--preload", "tests.gpu_stub.program"]
     command = [sys.executable, "-P", "-m", "engine.schedule.worker", *words]
     environment = {**os.environ, **card.environment(build_stub()), "XP_STUB_BROKEN": broken}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
-    return open_home(home)
+    return begun
 
 
 @pytest.fixture

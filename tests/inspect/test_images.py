@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from engine.cli import main
 from engine.core.data.pack import is_valid_pack, open_pack
 from engine.core.data.preview import CAPTION, GAP
 from engine.errors import DataError, XpError
@@ -82,10 +83,18 @@ def test_a_sheet_that_cannot_be_written_names_its_file(home: Home, file: Path, n
     assert caught.value.fix
 
 
-def test_a_sheet_that_cannot_be_written_is_refused_without_a_traceback(file: Path) -> None:
-    answer = run_xp("data", "preview", file, "-o", file.parent / "sheet", home=file.parent / "home", code=2)
-    assert str(file.parent / "sheet") in answer.stderr
-    assert "\nfix: " in answer.stderr
+def test_a_sheet_that_cannot_be_written_is_refused_without_a_traceback(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through `main`, as from a terminal, and here: it loads torch, which is loaded already."""
+    words = ["data", "preview", str(file), "-o", str(file.parent / "sheet"), "--home", str(file.parent / "home")]
+    monkeypatch.setattr("sys.argv", ["xp", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert str(file.parent / "sheet") in said
+    assert "\nfix: " in said
 
 
 def test_the_report_counts_classes_by_their_meaning(file: Path) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from engine.cli import main
 from engine.core.data.pack import open_pack
 from engine.core.data.wordnet import slice_places
 from engine.core.distill.targets import open_targets
@@ -313,17 +311,21 @@ def without(text: str, *lines: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if line not in lines)
 
 
-def test_wrong_class_order_ends_the_experiment_with_its_reason(lab: Lab, tmp_path: Path) -> None:
+def test_wrong_class_order_ends_the_experiment_with_its_reason(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The whole flow as a person meets it: exit code 1, the reason on the screen, no student begun."""
     spec = tmp_path / "taught.yaml"  # the taught arm alone
     others = ("  original: {}\n", "  distilled_pruned: {extends: distilled, prune: {ratio: 0.2, recover_epochs: 1}}\n")
     spec.write_text(without(TINY.read_text(), *others).replace("baseline: original", "baseline: distilled"))
     words = [word for over in given(lab.changed("order", head_rows(ORDER))) for word in ("--set", over)]
-    line = [sys.executable, "-m", "engine.cli", "submit", str(spec), "--wait", "--set", "seeds=[0]", *words]
-    environment = {**os.environ, "XP_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
-    answer = subprocess.run(line, capture_output=True, text=True, env=environment, check=False)
-    assert answer.returncode == 1, answer.stderr
-    said = " ".join(answer.stderr.split())
+    monkeypatch.setattr("sys.argv", ["xp", "submit", str(spec), "--wait", "--set", "seeds=[0]", *words])
+    monkeypatch.setenv("XP_HOME", str(tmp_path / "home"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    answer = capsys.readouterr().err
+    assert ended.value.code == 1, answer
+    said = " ".join(answer.split())
     assert "guessing gives 10.0% and could come as far" in said
     assert "teacher.classes" in said
     home = open_home(tmp_path / "home")

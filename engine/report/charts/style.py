@@ -17,8 +17,10 @@ from typing import Any
 import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from engine.report.sentences import say
 
@@ -36,6 +38,24 @@ STYLE: Any = {
     "lines.scale_dashes": False,
     "text.parse_math": False,  # names are text, and half a formula would be an error
 }  # fmt: skip
+
+
+class PlacedFigure(Figure):
+    """A figure whose parts are placed by a constrained layout before it is saved, and drawn only then.
+
+    Matplotlib draws all of it once without a trace, to have it placed: a fifth of the time of a report.
+    """
+
+    def __init__(self, width: float, height: float) -> None:
+        super().__init__(figsize=(width, height), layout="constrained")
+
+    def draw(self, renderer: RendererBase) -> None:
+        layout = self.get_layout_engine()
+        # While it is saved the layout is there at the first of two drawings alone.
+        if self.canvas.is_saving() and isinstance(layout, ConstrainedLayoutEngine):
+            layout.execute(self)
+        else:
+            super().draw(renderer)
 
 
 @dataclass(frozen=True)
@@ -59,7 +79,7 @@ class Paper:
 
     def figure(self, height: float, width: float | None = None) -> Figure:
         """Return an empty figure of so many inches."""
-        return Figure(figsize=(width or self.width, height), layout="constrained")
+        return PlacedFigure(width or self.width, height)
 
 
 SCREEN = Paper(5.2, 9, 11)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
@@ -154,8 +155,17 @@ LAWS: dict[str, Callable[[dict[str, Any], str], bool]] = {
 }
 
 
+def shape_of(words: dict[str, Any]) -> SparseShape:
+    return _built_shape(tuple(words.items()))
+
+
+@cache
+def _built_shape(words: tuple[tuple[str, Any], ...]) -> SparseShape:
+    return build(dict(words), "reference").sparse
+
+
 def is_excluded(law: str, words: dict[str, Any]) -> bool:
-    shape = build(words, "reference").sparse
+    shape = shape_of(words)
     return any(exclusion.applies(shape) for exclusion in EXCLUSIONS if exclusion.law == law)
 
 
@@ -184,6 +194,6 @@ def test_every_exclusion_is_needed(exclusion: Exclusion) -> None:
     alone = [
         words
         for words in COMBINATIONS
-        if exclusion.applies(shape := build(words, "reference").sparse) and not any(o.applies(shape) for o in others)
+        if exclusion.applies(shape := shape_of(words)) and not any(o.applies(shape) for o in others)
     ]
     assert alone
