@@ -17,9 +17,6 @@ def check_executor(name: str) -> None:
     """Raise XpError when jobs cannot run on `name`."""
     if name in LAUNCHERS:
         return
-    if name in NOT_BUILT:
-        fix = "use --executor " + " or ".join(LAUNCHERS)
-        raise XpError(f"jobs cannot run on {name!r} yet", where="--executor", fix=fix)
     raise XpError(f"there is no executor {name!r}", where="--executor", fix=closest_hint(name, LAUNCHERS))
 
 
@@ -50,9 +47,10 @@ def make_launcher(home: Home, name: str, preload: str, slots: int) -> Launcher:
 
 
 LOCAL = "local"
-NOT_BUILT = ("ray",)
 LAUNCHERS = {
     LOCAL: "engine.launch.local:LocalLauncher",
     "slurm": "engine.launch.slurm:SlurmLauncher",
     "slurm-jobs": "engine.launch.slurm:WholeJobsLauncher",
+    "ray": "engine.launch.ray:RayLauncher",
+    "ray-jobs": "engine.launch.ray:RayJobsLauncher",
 }
