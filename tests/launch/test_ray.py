@@ -265,7 +265,7 @@ def test_the_words_of_the_command_are_launchers(cluster: Cluster, home: Home, na
 
 def test_a_machine_without_ray_says_how_to_get_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_API_SERVER_ADDRESS", "http://127.0.0.1:1")
-    with pytest.raises(XpError, match="no Ray answers at http://127.0.0.1:1: .*refused") as caught:
+    with pytest.raises(XpError, match=r"no Ray answers at http://127.0.0.1:1: .*refused") as caught:
         choose_executor(home, "ray")
     assert caught.value.exit_code == 2
     assert "pip install 'xp-engine[ray]'" in caught.value.fix
