@@ -1,0 +1,211 @@
+"""A Ray of two nodes on this machine, started by `ray start`: takes a folder, gives a running site.
+
+Loopback only: the nodes are n1 (the head) on 127.0.0.1 and n2 on 127.0.0.2. Of the four GPUs Ray counts and gives out
+the numbers; torch sees none. Each node has a named resource of its name, by which a test chooses it. It needs
+ray[default].
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from engine.launch.process import see_process
+
+HOSTS = {"n1": "127.0.0.1", "n2": "127.0.0.2"}
+MARK = "XP_RAY_SITE"  # in the environment of all that the site starts, attempts too, by which it is found
+QUIET = {
+    "RAY_enable_worker_prestart": "0",
+    "RAY_prestart_worker_first_driver": "0",
+    "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # One that finds no room is given up after this, not after fifteen minutes.
+    "RAY_JOB_START_TIMEOUT_SECONDS": "40",
+    # A node that says nothing is dead after six seconds, not thirty.
+    "RAY_health_check_period_ms": "1000",
+    "RAY_health_check_failure_threshold": "4",
+    "RAY_health_check_timeout_ms": "2000",
+}
+SECONDS = 120.0  # that a node may take to come up on a busy machine
+
+
+@dataclass
+class RaySite:
+    """A running site. Schedulers find it by RAY_API_SERVER_ADDRESS, which is in `environment`."""
+
+    root: Path
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.ports['dashboard']}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "RAY_API_SERVER_ADDRESS": self.address}
+
+    def ask(self, path: str, method: str = "GET", **body: Any) -> Any:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        data, head = json.dumps(body).encode() if body else None, {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.address}/api/{path}", data, head, method=method)
+        with opener.open(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return [job for job in self.ask("jobs/") if job.get("submission_id")]
+
+    def describe(self) -> str:
+        with suppress(OSError):
+            return "\n".join(f"{job['submission_id']} {job['status']} {job['message']}" for job in self.jobs())
+        return "Ray does not answer"
+
+    # -- nodes --------------------------------------------------------------------------------------------------
+
+    def start_node(self, name: str) -> None:
+        """Start a node that is not there, and wait until it takes jobs."""
+        words = ["--head", f"--port={self.ports['gcs']}", "--dashboard-host=127.0.0.1"]
+        words += [f"--dashboard-port={self.ports['dashboard']}", f"--temp-dir={self.root}"]
+        if name != "n1":
+            words = [f"--address=127.0.0.1:{self.ports['gcs']}"]
+        words += [
+            f"--node-ip-address={HOSTS[name]}", f"--node-name={name}", "--num-cpus=4", "--num-gpus=2",
+            f"--memory={4 << 30}", f"--object-store-memory={80 << 20}", f'--resources={{"{name}": 4}}',
+            f"--dashboard-agent-listen-port={self.ports[name]}", "--disable-usage-stats", "--include-log-monitor=false",
+        ]  # fmt: skip
+        done = subprocess.run(
+            [*ray_words(), "start", *words],
+            env={**os.environ, **QUIET, MARK: str(self.root)},
+            capture_output=True, text=True, timeout=SECONDS,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{done.stdout[-3000:]}{done.stderr[-3000:]}"
+        until(lambda: name in self.nodes(), f"node {name}")
+
+    def nodes(self) -> set[str]:
+        """Return the nodes that are alive and can be told what to do."""
+        with suppress(OSError, KeyError, TypeError):
+            usage = self.ask("cluster_status")["data"]["clusterStatus"]["loadMetricsReport"]["usage"]
+            return {name for name in HOSTS if name in usage}
+        return set()
+
+    def processes(self, word: str = "") -> list[int]:
+        """Return what the site has started and has a word in its command line."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                is_ours = f"{MARK}={self.root}\0".encode() in (process / "environ").read_bytes() + b"\0"
+                if is_ours and word.encode() in (process / "cmdline").read_bytes():
+                    found.append(int(process.name))
+        return found
+
+    def raylet(self, name: str) -> int:
+        """Return the process that is a node's daemon."""
+        ours = [pid for pid in self.processes(f"--node_ip_address={HOSTS[name]}") if is_program(pid, "raylet")]
+        assert len(ours) == 1, f"raylets of {name}: {ours}"
+        return ours[0]
+
+    def kill(self, *pids: int) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def kill_head(self) -> None:
+        """End the head as a whole: its daemon, its store of the cluster's state, its dashboard."""
+        self.kill(*(pid for pid in self.processes("gcs_server")), self.raylet("n1"), *self.processes("dashboard.py"))
+
+    def wait_idle(self, seconds: float = SECONDS) -> None:
+        """Wait until both nodes take jobs and none is left; a node that a test has ended is started again."""
+        for name in HOSTS:
+            if name not in self.nodes():
+                self.start_node(name)
+        until(lambda: not any(job["status"] in ("PENDING", "RUNNING") for job in self.jobs()), "idle nodes", seconds)
+
+    def stop_all(self, begins: str = "") -> None:
+        """Stop all jobs whose names begin so, as `ray job stop` does."""
+        for job in self.jobs():
+            if job["status"] in ("PENDING", "RUNNING") and job["submission_id"].startswith(begins):
+                self.ask(f"jobs/{job['submission_id']}/stop", "POST")
+
+    @contextmanager
+    def occupied(self, node: str) -> Iterator[None]:
+        """Have no room on a node meanwhile."""
+        name = f"occupy-{time.monotonic_ns()}"
+        words = {"entrypoint": "exec sleep 1200", "entrypoint_num_cpus": 4, "entrypoint_resources": {node: 1}}
+        self.ask("jobs/", "POST", submission_id=name, **words)
+        until(lambda: self.ask(f"jobs/{name}")["status"] == "RUNNING", "the job that fills a node")
+        try:
+            yield
+        finally:
+            self.stop_all(name)
+
+
+def until(holds: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"{what} never came"
+        time.sleep(0.1)
+
+
+def is_program(pid: int, name: str) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith(f"/{name}".encode())
+    return False
+
+
+def ray_words() -> list[str]:
+    return [str(Path(sys.executable).with_name("ray"))]
+
+
+def missing_ray() -> str:
+    """Return why there can be no site here, "" where there can."""
+    if sys.platform != "linux":
+        return "two nodes of Ray on one machine take 127.0.0.2, which Linux has"
+    if find_spec("ray") is None or find_spec("aiohttp") is None:
+        return "not installed: ray[default] (pip install -c constraints.txt -e '.[ray]')"
+    return ""
+
+
+@contextmanager
+def running_ray(root: Path) -> Iterator[RaySite]:
+    """Start a site under a folder, which must have a short path: its sockets are in it; end all of it at the end."""
+    root.mkdir()
+    site = RaySite(root, dict(zip(("gcs", "dashboard", "n1", "n2"), free_ports(4), strict=True)))
+    try:
+        for name in HOSTS:
+            site.start_node(name)
+        yield site
+    finally:
+        _end(site)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(server.getsockname()[1]) for server in sockets]
+    for server in sockets:
+        server.close()
+    return ports
+
+
+def _end(site: RaySite) -> None:
+    end = time.monotonic() + 30.0
+    while (left := [pid for pid in site.processes() if is_running(pid)]) and time.monotonic() < end:
+        site.kill(*left)
+        time.sleep(0.1)
+    shutil.rmtree(site.root, ignore_errors=True)
+
+
+def is_running(pid: int) -> bool:
+    seen = see_process(pid)
+    return seen is not None and seen.is_alive
