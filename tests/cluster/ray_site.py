@@ -1,7 +1,7 @@
 """A Ray of two nodes on this machine, started by `ray start`: takes a folder, gives a running site.
 
-Loopback only: the nodes are n1 (the head) on 127.0.0.1 and n2 on 127.0.0.2. Of the four GPUs Ray counts and gives out
-the numbers; torch sees none. Each node has a named resource of its name, by which a test chooses it. It needs
+The nodes are n1, the head, and n2 on another address of this machine. Of the four GPUs Ray counts and gives out the
+numbers; torch sees none. Each node has a named resource of its name, by which a test chooses it. It needs
 ray[default].
 """
 
@@ -23,9 +23,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from engine.launch.process import see_process
+from engine.launch.process import children_of, see_process
 
-HOSTS = {"n1": "127.0.0.1", "n2": "127.0.0.2"}
+NODES = ("n1", "n2")
+FAR = "127.0.0.2"  # where n2 is; Ray gives n1 the address of the machine
 MARK = "XP_RAY_SITE"  # in the environment of all that the site starts, attempts too, by which it is found
 QUIET = {
     "RAY_enable_worker_prestart": "0",
@@ -81,7 +82,8 @@ class RaySite:
         if name != "n1":
             words = [f"--address=127.0.0.1:{self.ports['gcs']}"]
         words += [
-            f"--node-ip-address={HOSTS[name]}", f"--node-name={name}", "--num-cpus=4", "--num-gpus=2",
+            f"--node-ip-address={'127.0.0.1' if name == 'n1' else FAR}", f"--node-name={name}",
+            "--num-cpus=4", "--num-gpus=2",
             f"--memory={4 << 30}", f"--object-store-memory={80 << 20}", f'--resources={{"{name}": 4}}',
             f"--dashboard-agent-listen-port={self.ports[name]}", "--disable-usage-stats", "--include-log-monitor=false",
         ]  # fmt: skip
@@ -97,7 +99,7 @@ class RaySite:
         """Return the nodes that are alive and can be told what to do."""
         with suppress(OSError, KeyError, TypeError):
             usage = self.ask("cluster_status")["data"]["clusterStatus"]["loadMetricsReport"]["usage"]
-            return {name for name in HOSTS if name in usage}
+            return {name for name in NODES if name in usage}
         return set()
 
     def processes(self, word: str = "") -> list[int]:
@@ -112,9 +114,13 @@ class RaySite:
 
     def raylet(self, name: str) -> int:
         """Return the process that is a node's daemon."""
-        ours = [pid for pid in self.processes(f"--node_ip_address={HOSTS[name]}") if is_program(pid, "raylet")]
+        ours = [pid for pid in self.processes(f"--node-name={name}") if is_program(pid, "raylet")]
         assert len(ours) == 1, f"raylets of {name}: {ours}"
         return ours[0]
+
+    def below(self, pid: int) -> list[int]:
+        """Return a process and all that it and those have started."""
+        return [pid, *(other for child in children_of(pid) for other in self.below(child.pid))]
 
     def kill(self, *pids: int) -> None:
         for pid in pids:
@@ -127,7 +133,7 @@ class RaySite:
 
     def wait_idle(self, seconds: float = SECONDS) -> None:
         """Wait until both nodes take jobs and none is left; a node that a test has ended is started again."""
-        for name in HOSTS:
+        for name in NODES:
             if name not in self.nodes():
                 self.start_node(name)
         until(lambda: not any(job["status"] in ("PENDING", "RUNNING") for job in self.jobs()), "idle nodes", seconds)
@@ -165,7 +171,7 @@ def is_program(pid: int, name: str) -> bool:
 
 
 def ray_words() -> list[str]:
-    return [str(Path(sys.executable).with_name("ray"))]
+    return [sys.executable, "-m", "ray.scripts.scripts"]
 
 
 def missing_ray() -> str:
@@ -183,7 +189,7 @@ def running_ray(root: Path) -> Iterator[RaySite]:
     root.mkdir()
     site = RaySite(root, dict(zip(("gcs", "dashboard", "n1", "n2"), free_ports(4), strict=True)))
     try:
-        for name in HOSTS:
+        for name in NODES:
             site.start_node(name)
         yield site
     finally:

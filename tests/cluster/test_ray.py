@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from engine.schedule.lookup import find_match
 
 from engine.launch.process import is_alive, see_process
+from engine.schedule.lookup import find_match
 from engine.schedule.orders import give_order
 from tests.cluster.ray_site import RaySite
 from tests.cluster.working import RayLab, on_cpu, on_gpu, steps, wait_step, went_on
@@ -143,8 +143,8 @@ def test_a_killed_worker_of_rays_lets_the_job_save(ray_lab: RayLab) -> None:
     ray_lab.submit([steps("train-1")])
     ray_lab.start()
     wait_step(ray_lab, "train-1")
-    workers = ray_lab.site.processes("_ray_internal_job_actor")
-    assert workers
+    workers = ray_lab.workers()
+    assert len(workers) == 1
     ray_lab.site.kill(*workers)
     ray_lab.finish()
     assert ray_lab.outcomes("train-1") == ["preempted", "done"]
@@ -169,12 +169,12 @@ def test_a_node_that_loses_power_costs_an_attempt(ray_lab: RayLab, ray_site: Ray
     ray_lab.submit([steps("train-1")])
     with ray_site.occupied("n1"):
         ray_lab.start()
-        pid = wait_step(ray_lab, "train-1")
+        wait_step(ray_lab, "train-1")
         assert ray_lab.node_of("train-1") == "n2"
-    pilots = list(ray_lab.pilots().values())
-    keepers = [seen.parent for seen in map(see_process, pilots) if seen is not None]
+    keepers = [seen.parent for seen in map(see_process, ray_lab.pilots().values()) if seen is not None]
     # From the outside in, or one that stands above another would still see to it.
-    ray_site.kill(*keepers, *pilots, pid, ray_site.raylet("n2"), *ray_site.processes("127.0.0.2"))
+    power = [ray_site.below(top) for top in (*keepers, ray_site.raylet("n2"))]
+    ray_site.kill(*(process for tree in power for process in tree))
     ray_lab.finish()
     assert ray_lab.outcomes("train-1") == ["lost", "done"]
     assert ray_lab.node_of("train-1") == "n1"
@@ -191,7 +191,6 @@ def test_a_restarted_head_doubles_nothing(on_ray: Callable[..., RayLab], ray_sit
     time.sleep(3.0)
     ray_site.start_node("n1")
     if "n2" not in ray_site.nodes():
-        ray_site.kill(*ray_site.processes("127.0.0.2"))
         ray_site.start_node("n2")
     lab.until(lambda: len(lab.outcomes("train-1")) > 1, "a second attempt", seconds=120.0)
     lab.finish()

@@ -7,18 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from engine.home.files import read_object
 from engine.home.paths import Home
 from engine.launch.pilots.fleet import pilot_of
 from engine.launch.pilots.folder import home_tag
 from engine.launch.places import choose_executor
+from engine.launch.process import see_process
 from store.queue import Queue
-from tests.cluster.ray_site import HOSTS, RaySite
+from tests.cluster.ray_site import FAR, RaySite
 from tests.cluster.slurm_site import SlurmSite
 from tests.helpers.queueing import PROBE, Probe, make_home, states, submit_probes
 
@@ -140,17 +141,27 @@ class RayLab(Lab):
 
     def nodes(self) -> dict[str, str]:
         """Return the node of each pilot that has begun, by name."""
-        hosts = {host: name for name, host in HOSTS.items()}
         found = {}
         for job in self.site.jobs():
             name = job["submission_id"].removeprefix(home_tag(self.home) + "-")
             if name != job["submission_id"] and job["driver_agent_http_address"]:
-                found[name] = hosts[str(urlsplit(job["driver_agent_http_address"]).hostname)]
+                found[name] = "n2" if FAR in job["driver_agent_http_address"] else "n1"
         return found
+
+    def workers(self) -> list[int]:
+        """Return the worker processes of Ray's that stand above pilots."""
+        pilots = [seen for pid in self.site.processes("engine.launch.pilots.pilot") if (seen := see_process(pid))]
+        return [seen.parent for seen in pilots if is_worker(seen.parent)]
 
     def node_of(self, job: str) -> str:
         """Return the node on which a job's last attempt runs or ran."""
         return self.nodes()[pilot_of(self.slots(job)[-1])]
+
+
+def is_worker(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::")
+    return False
 
 
 def make_home_on(folder: Path, executor: str, profile: str) -> Home:
