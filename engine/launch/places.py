@@ -25,12 +25,21 @@ def choose_executor(home: Home, name: str | None) -> str:
 
     It is written down, so that whoever starts the home's next scheduler starts the same. Raises XpError as above.
     """
-    if name is None or name == read_executor(home):
-        return read_executor(home)
-    check_executor(name)
-    make_launcher(home, name, "engine.run", 1)  # what this machine lacks for it is said before anything is queued
-    write_json(home.executor_file, {"executor": name})
-    return name
+    try_executor(home, name)
+    return keep_executor(home, name)
+
+
+def try_executor(home: Home, name: str | None) -> None:
+    """Raise XpError when this machine lacks something for `name`: that is said before anything is queued."""
+    if name is not None and name != read_executor(home):
+        make_launcher(home, name, "engine.run", 1)
+
+
+def keep_executor(home: Home, name: str | None) -> str:
+    """Write down where the jobs of this home run from now on (None: as before), and return the word that holds."""
+    if name is not None and name != read_executor(home):
+        write_json(home.executor_file, {"executor": name})
+    return read_executor(home)
 
 
 def read_executor(home: Home) -> str:
