@@ -34,7 +34,7 @@ QUIET = {
     "RAY_DISABLE_IMPORT_WARNING": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
     # One that finds no room is given up after this, not after fifteen minutes.
-    "RAY_JOB_START_TIMEOUT_SECONDS": "40",
+    "RAY_JOB_START_TIMEOUT_SECONDS": "90",
     # A node that says nothing is dead after six seconds, not thirty.
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_failure_threshold": "4",
