@@ -188,17 +188,18 @@ def find_address(profile: RayProfile, ours: Mapping[str, str] = os.environ) -> s
 
 
 def check_ray(link: RayLink) -> None:
-    """Raise XpError where no Ray answers, with what to do."""
+    """Raise XpError where no Ray answers, or it does not let us see its jobs, with what to do."""
     try:
-        told = link.call("GET", "version")
-        if "ray_version" in told:
+        if "ray_version" in link.call("GET", "version"):
+            link.call("GET", "jobs/")
             return
         what = f"what answers at {link.address} is no Ray"
     except (OSError, TypeError) as error:
         what = str(error)
     fix = (
         "start one here (pip install 'xp-engine[ray]', then ray start --head), name the address of a cluster's"
-        ' dashboard in xp.toml ([ray], address = "http://HOST:8265"), or use --executor local'
+        ' dashboard in xp.toml ([ray], address = "http://HOST:8265"; a token that it wants in RAY_AUTH_TOKEN), or use'
+        " --executor local"
     )
     raise XpError(what, where="--executor ray", fix=fix)
 

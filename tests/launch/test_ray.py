@@ -39,13 +39,13 @@ STATUS = {"data": {"clusterStatus": {"loadMetricsReport": {"usage": {"CPU": [0.0
 
 
 class Cluster:
-    """The jobs of a made-up cluster: `asked` is what came in, `refuses` the ids that it takes none of."""
+    """The jobs of a made-up cluster: `asked` is what came in, `refuses` an id that it does not take."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.asked: list[tuple[str, str]] = []
         self.heads: list[dict[str, str]] = []
-        self.refuses = ""
+        self.refuses = self.token = ""
         self.version: Any = {"version": "4", "ray_version": "2.60.0"}
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
@@ -54,6 +54,8 @@ class Cluster:
             return 200, self.version
         if path == "cluster_status":
             return 200, STATUS
+        if method == "GET" and self.token and self.heads[-1].get("Authorization") != f"Bearer {self.token}":
+            return 401, "Unauthorized: Missing authentication token"
         if method == "GET":
             return 200, list(self.jobs.values())
         if method == "POST" and path == "jobs/":
@@ -286,6 +288,15 @@ def test_the_sites_address_wins_over_rays_own_words() -> None:
     assert find_address(RayProfile(), ours) == "http://a:1"
     assert find_address(RayProfile(), {"RAY_ADDRESS": "http://b:1"}) == "http://b:1"
     assert find_address(RayProfile(), {"RAY_ADDRESS": "10.0.0.1:6379"}) == USUAL
+
+
+def test_a_token_that_is_wanted_is_said(cluster: Cluster, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster.token = "canary"
+    with pytest.raises(XpError, match="Missing authentication token") as caught:
+        make_engine(home)
+    assert "RAY_AUTH_TOKEN" in caught.value.fix
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "canary")
+    assert make_engine(home).list_pilots() == {}
 
 
 def test_a_token_is_shown_to_ray_alone(cluster: Cluster, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
