@@ -35,12 +35,13 @@ QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # One that finds no room is given up after this, not after fifteen minutes.
     "RAY_JOB_START_TIMEOUT_SECONDS": "90",
-    # A node that says nothing is dead after six seconds, not thirty.
+    # A daemon that says nothing is dead after this; a machine that is busy answers late.
     "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_failure_threshold": "4",
-    "RAY_health_check_timeout_ms": "2000",
+    "RAY_health_check_failure_threshold": "5",
+    "RAY_health_check_timeout_ms": "10000",
 }
-SECONDS = 120.0  # that a node may take to come up on a busy machine
+SECONDS = 180.0  # that a node may take to come up on a busy machine
+TRIES = 3  # of `ray start`, which itself waits for half a minute
 
 
 @dataclass
@@ -87,13 +88,17 @@ class RaySite:
             f"--memory={4 << 30}", f"--object-store-memory={80 << 20}", f'--resources={{"{name}": 4}}',
             f"--dashboard-agent-listen-port={self.ports[name]}", "--disable-usage-stats", "--include-log-monitor=false",
         ]  # fmt: skip
-        done = subprocess.run(
-            [*ray_words(), "start", *words],
-            env={**os.environ, **QUIET, MARK: str(self.root)},
-            capture_output=True, text=True, timeout=SECONDS,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{done.stdout[-3000:]}{done.stderr[-3000:]}"
-        until(lambda: name in self.nodes(), f"node {name}")
+        for _ in range(TRIES):
+            done = subprocess.run(
+                [*ray_words(), "start", *words],
+                env={**os.environ, **QUIET, MARK: str(self.root)},
+                capture_output=True, text=True, timeout=SECONDS,
+            )  # fmt: skip
+            if done.returncode == 0:
+                return until(lambda: name in self.nodes(), f"node {name}")
+            # What it has started and given up goes on, and would be taken for the cluster next time.
+            self.kill_tree(*self.processes("--node-name=" + name), *(self.processes() if name == "n1" else ()))
+        raise AssertionError(f"{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
     def nodes(self) -> set[str]:
         """Return the nodes that are alive and can be told what to do."""
@@ -127,9 +132,21 @@ class RaySite:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    def kill_tree(self, *tops: int) -> None:
+        """Kill processes with all below them, and wait until they are gone.
+
+        Workers and agents write their titles over what /proc tells of their environment: their parents tell of them.
+        """
+        left = {pid for top in tops for pid in self.below(top)}
+        end = time.monotonic() + SECONDS
+        while (left := {pid for pid in left if is_running(pid)}) and time.monotonic() < end:
+            self.kill(*left)
+            time.sleep(0.1)
+
     def kill_head(self) -> None:
-        """End the head as a whole: its daemon, its store of the cluster's state, its dashboard."""
-        self.kill(*(pid for pid in self.processes("gcs_server")), self.raylet("n1"), *self.processes("dashboard.py"))
+        """End the head as a whole: its daemon, its store of the cluster's state, its dashboard, its pilots' workers."""
+        far = set(self.below(self.raylet("n2")))
+        self.kill_tree(self.raylet("n1"), *(pid for pid in self.processes("/ray/") if pid not in far))
 
     def wait_idle(self, seconds: float = SECONDS) -> None:
         """Wait until both nodes take jobs and none is left; a node that a test has ended is started again."""
@@ -205,10 +222,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def _end(site: RaySite) -> None:
-    end = time.monotonic() + 30.0
-    while (left := [pid for pid in site.processes() if is_running(pid)]) and time.monotonic() < end:
-        site.kill(*left)
-        time.sleep(0.1)
+    # Twice: one may have started another meanwhile.
+    site.kill_tree(*site.processes())
+    site.kill_tree(*site.processes())
     shutil.rmtree(site.root, ignore_errors=True)
 
 
