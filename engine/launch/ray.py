@@ -37,6 +37,7 @@ SAVE_MARGIN = 15  # seconds past the grace: to write what was told and to end
 MOST_SAID = 300  # characters of what Ray says of an error
 # Ray gives a job up that found no room for 15 minutes (RAY_JOB_START_TIMEOUT_SECONDS, on its head).
 NO_ROOM = "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"
+NO_ROOM_YET, FORGOTTEN = "had no room for it yet", "has forgotten it"
 OWN_FAULT = "JOB_ENTRYPOINT_COMMAND_ERROR"  # what ended with a status that is not 0; its own log says why
 # Of our variables those that say how jobs compute and where weights are; what names places of this machine stays here.
 TRAVELS = ("XP_", "OMP_", "MKL_", "HF_", "TORCH", "TRITON_", "TIMM_", "NCCL_", "GLOO_", "CUBLAS_")
@@ -85,6 +86,7 @@ class RayEngine:
         self.home, self.profile, self.preload, self.jobs = home, profile, preload, jobs
         self.tag = home_tag(home)
         self.link = RayLink(find_address(profile))
+        self.pending = set[str]()  # pilots that had not begun when we last looked
         check_ray(self.link)
 
     def ask(self, shape: Shape, nonce: str, count: int) -> None:
@@ -93,6 +95,7 @@ class RayEngine:
         try:
             for name in names:
                 self.link.call("POST", "jobs/", self.request(shape, name))
+                self.pending.add(name)
         except OSError:
             with suppress(OSError):
                 self.end(names)
@@ -101,14 +104,18 @@ class RayEngine:
     def list_pilots(self) -> Mapping[str, str]:
         """Return Ray's state of each pilot that has not ended. Raises OSError when Ray does not answer."""
         found: dict[str, str] = {}
-        for job in self._list_jobs():
-            name, state = str(job["submission_id"]).removeprefix(f"{self.tag}-"), str(job.get("status"))
+        jobs = {str(job["submission_id"]).removeprefix(f"{self.tag}-"): job for job in self._list_jobs()}
+        for name, job in jobs.items():
+            state, kind = str(job.get("status")), job.get("error_type")
             if state in ("PENDING", "RUNNING"):
                 found[name] = PENDING if state == "PENDING" else "running"
-            elif job.get("error_type") == NO_ROOM and self._ask_again(name):
+            elif kind == NO_ROOM and self._ask_again(name, NO_ROOM_YET):
                 found[name] = PENDING
-            elif state == "FAILED" and job.get("error_type") != OWN_FAULT:
+            elif state == "FAILED" and kind != OWN_FAULT:
                 self._write_why(name, str(job.get("message")))
+        # A head that was started anew has forgotten all.
+        found |= {name: PENDING for name in self.pending - jobs.keys() if self._ask_again(name, FORGOTTEN)}
+        self.pending = {name for name, state in found.items() if state == PENDING}
         return found
 
     def end(self, names: Sequence[str]) -> None:
@@ -155,15 +162,16 @@ class RayEngine:
         ours = [job for job in jobs if isinstance(job, dict)] if isinstance(jobs, list) else []
         return [job for job in ours if str(job.get("submission_id")).startswith(f"{self.tag}-")]
 
-    def _ask_again(self, name: str) -> bool:
-        """Ask once more for a pilot that Ray gave up for want of room; False when it is not wanted any more."""
+    def _ask_again(self, name: str, why: str) -> bool:
+        """Ask once more for a pilot that has not begun; False when it is not wanted any more."""
         folder = PilotFolder(self.home.pilots_root / name)
         shape = read_shape(folder.shape)
         orders = map(read_order_line, LineReader(folder.orders).read())
         if shape is None or any(isinstance(order, LeaveOrder) for order in orders):
             return False
-        log.warning("Ray has had no room for %s; asked again", shape)
-        self.link.call("DELETE", f"jobs/{self.tag}-{name}")
+        log.warning("asked again for a pilot: Ray %s (%s)", why, shape)
+        if why == NO_ROOM_YET:
+            self.link.call("DELETE", f"jobs/{self.tag}-{name}")
         self.link.call("POST", "jobs/", self.request(shape, name))
         return True
 

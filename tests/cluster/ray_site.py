@@ -144,9 +144,12 @@ class RaySite:
             time.sleep(0.1)
 
     def kill_head(self) -> None:
-        """End the head as a whole: its daemon, its store of the cluster's state, its dashboard, its pilots' workers."""
+        """End the head as a whole: its daemon, its store of the cluster's state, its dashboard."""
         far = set(self.below(self.raylet("n2")))
-        self.kill_tree(self.raylet("n1"), *(pid for pid in self.processes("/ray/") if pid not in far))
+        spec = find_spec("ray")
+        assert spec is not None
+        ours = self.processes(str(Path(str(spec.origin)).parent))
+        self.kill_tree(self.raylet("n1"), *(pid for pid in ours if pid not in far))
 
     def wait_idle(self, seconds: float = SECONDS) -> None:
         """Wait until both nodes take jobs and none is left; a node that a test has ended is started again."""

@@ -85,7 +85,7 @@ def test_what_finds_no_room_is_asked_for_again(on_ray: Callable[..., RayLab], ra
     lab.submit([on_cpu("train-1")])
     with ray_site.occupied("n2"):
         lab.start()
-        lab.until(lambda: "Ray has had no room" in lab.log(), "the end of Ray's patience")
+        lab.until(lambda: "Ray had no room" in lab.log(), "the end of Ray's patience", seconds=240.0)
     lab.finish()
     assert lab.outcomes("train-1") == ["done"]
 
@@ -192,9 +192,8 @@ def test_a_restarted_head_doubles_nothing(on_ray: Callable[..., RayLab], ray_sit
     ray_site.start_node("n1")
     if "n2" not in ray_site.nodes():
         ray_site.start_node("n2")
-    lab.until(lambda: len(lab.outcomes("train-1")) > 1, "a second attempt", seconds=120.0)
+    lab.until(lambda: len(lab.outcomes("train-1")) > 1, "a second attempt", seconds=240.0)
     lab.finish()
-    assert lab.outcomes("train-1")[-1] == "done"
     assert {job: lab.outcomes(job)[-1] for job in states(lab.home)} == {f"train-{n}": "done" for n in range(1, 6)}
     assert went_on(lab, "train-1")
 

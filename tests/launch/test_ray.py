@@ -226,6 +226,17 @@ def test_one_that_found_no_room_is_asked_for_again(cluster: Cluster, home: Home)
     assert (job["status"], job["entrypoint_num_gpus"]) == ("PENDING", 2)
 
 
+def test_one_that_a_new_head_has_forgotten_is_asked_for_again(cluster: Cluster, home: Home) -> None:
+    engine = make_engine(home)
+    ask(engine, SHAPE, "abc", 3)
+    cluster.jobs[f"{engine.tag}-abc-1"]["status"] = "RUNNING"
+    assert engine.list_pilots() == {"abc-0": PENDING, "abc-1": "running", "abc-2": PENDING}
+    cluster.jobs.clear()
+    LineWriter(PilotFolder(home.pilots_root / "abc-2").orders).write([LeaveOrder().model_dump()])
+    assert engine.list_pilots() == {"abc-0": PENDING}, "one that ran is gone, and one is not wanted"
+    assert list(cluster.jobs) == [f"{engine.tag}-abc-0"]
+
+
 def test_one_that_is_not_wanted_any_more_is_not_asked_for_again(cluster: Cluster, home: Home) -> None:
     engine = make_engine(home)
     ask(engine, SHAPE, "abc", 2)
