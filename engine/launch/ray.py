@@ -163,11 +163,13 @@ class RayEngine:
         return [job for job in ours if str(job.get("submission_id")).startswith(f"{self.tag}-")]
 
     def _ask_again(self, name: str, why: str) -> bool:
-        """Ask once more for a pilot that has not begun; False when it is not wanted any more."""
+        """Ask once more for a pilot that has not begun; False when it has, or is not wanted any more."""
         folder = PilotFolder(self.home.pilots_root / name)
         shape = read_shape(folder.shape)
+        # It may live on though Ray does not know it: a second one would take its orders once more.
+        has_begun = folder.log.exists() or folder.told.exists()
         orders = map(read_order_line, LineReader(folder.orders).read())
-        if shape is None or any(isinstance(order, LeaveOrder) for order in orders):
+        if shape is None or has_begun or any(isinstance(order, LeaveOrder) for order in orders):
             return False
         log.warning("asked again for a pilot: Ray %s (%s)", why, shape)
         if why == NO_ROOM_YET:

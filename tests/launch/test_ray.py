@@ -237,6 +237,16 @@ def test_one_that_a_new_head_has_forgotten_is_asked_for_again(cluster: Cluster, 
     assert list(cluster.jobs) == [f"{engine.tag}-abc-0"]
 
 
+def test_one_that_has_begun_is_never_asked_for_again(cluster: Cluster, home: Home) -> None:
+    """However it was last seen: two in one folder would take each order twice."""
+    engine = make_engine(home)
+    ask(engine, SHAPE, "abc", 2)
+    PilotFolder(home.pilots_root / "abc-0").log.touch()
+    PilotFolder(home.pilots_root / "abc-1").told.touch()
+    cluster.jobs.clear()
+    assert engine.list_pilots() == {}
+
+
 def test_one_that_is_not_wanted_any_more_is_not_asked_for_again(cluster: Cluster, home: Home) -> None:
     engine = make_engine(home)
     ask(engine, SHAPE, "abc", 2)
