@@ -80,6 +80,8 @@ class RaySite:
         """Start a node that is not there, and wait until it takes jobs."""
         words = ["--head", f"--port={self.ports['gcs']}", "--dashboard-host=127.0.0.1"]
         words += [f"--dashboard-port={self.ports['dashboard']}", f"--temp-dir={self.root}"]
+        # By which `ray start` would take the other node for a cluster that runs already.
+        (self.root / "ray_current_cluster").unlink(missing_ok=True)
         if name != "n1":
             words = [f"--address=127.0.0.1:{self.ports['gcs']}"]
         words += [
@@ -97,7 +99,7 @@ class RaySite:
             if done.returncode == 0:
                 return until(lambda: name in self.nodes(), f"node {name}")
             # What it has started and given up goes on, and would be taken for the cluster next time.
-            self.kill_tree(*self.processes("--node-name=" + name), *(self.processes() if name == "n1" else ()))
+            self.kill_node(name)
         raise AssertionError(f"{done.stdout[-3000:]}{done.stderr[-3000:]}")
 
     def nodes(self) -> set[str]:
@@ -143,13 +145,16 @@ class RaySite:
             self.kill(*left)
             time.sleep(0.1)
 
-    def kill_head(self) -> None:
-        """End the head as a whole: its daemon, its store of the cluster's state, its dashboard."""
-        far = set(self.below(self.raylet("n2")))
+    def kill_node(self, name: str) -> None:
+        """End a node as a whole: its daemon and workers; of the head the cluster's state and dashboard too.
+
+        Pilots are left alone: they see by themselves that what stands above them is gone.
+        """
+        far = {pid for top in self.processes("--node-name=n2") for pid in self.below(top)}
         spec = find_spec("ray")
         assert spec is not None
         ours = self.processes(str(Path(str(spec.origin)).parent))
-        self.kill_tree(self.raylet("n1"), *(pid for pid in ours if pid not in far))
+        self.kill_tree(*(far if name == "n2" else (pid for pid in ours if pid not in far)))
 
     def wait_idle(self, seconds: float = SECONDS) -> None:
         """Wait until both nodes take jobs and none is left; a node that a test has ended is started again."""
