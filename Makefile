@@ -25,10 +25,13 @@ test: $(SETUP)
 test-slow: $(SETUP)
 	$(BIN)/python -m pytest -q -m slow
 
-# a real Slurm of two nodes on this machine; installs it where that can be done, skips with a reason where not
+# a real Slurm and a real Ray of two nodes on this machine; installs them where that can be done, skips with a reason
+# where not. SkyPilot in a venv of its own: it pins what others have newer
 cluster: $(SETUP)
 	command -v slurmctld > /dev/null || test "$$(id -u)" != 0 || ! command -v apt-get > /dev/null \
 		|| apt-get install -y -q --no-install-recommends slurm-wlm slurmctld slurmd munge slurm-client
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,ray]' || true
+	test -x .venv-sky/bin/sky || { $(PYTHON) -m venv .venv-sky && .venv-sky/bin/python -m pip install -q skypilot; } || true
 	$(BIN)/python -m pytest -q -rs -m cluster tests/cluster
 
 chaos: $(SETUP)
@@ -83,7 +86,7 @@ lock:
 	$(PYTHON) -m venv .venv-supply
 	.venv-supply/bin/python -m pip install -q uv
 	echo '# constraints.txt with the hash of every file that may be installed, for --require-hashes; made by make lock' > constraints.lock
-	printf 'hatchling\neditables\n' | .venv-supply/bin/uv pip compile pyproject.toml - --extra dev -c constraints.txt \
+	printf 'hatchling\neditables\n' | .venv-supply/bin/uv pip compile pyproject.toml - --extra dev --extra ray -c constraints.txt \
 		--generate-hashes --universal --python-version 3.11 --no-header --no-annotate -q >> constraints.lock
 
 # the installation where every file must have the hash that the lock holds
@@ -112,4 +115,4 @@ $(SETUP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf $(VENV) .venv-peers .venv-sky .mypy_cache .ruff_cache .pytest_cache build dist

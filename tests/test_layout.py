@@ -43,6 +43,7 @@ HOMES = {
     "mlflow": (),
     "wandb": (),
     "tensorboard": (),
+    "ray": (),
     "sqlalchemy": ("store/queue",),
 }
 HEAVY = ("torch", "triton", "timm", "duckdb", "sklearn", "matplotlib", "starlette")

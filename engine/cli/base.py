@@ -54,7 +54,10 @@ HomeOption = Annotated[
 Executor = Annotated[
     str | None,
     # Of LAUNCHERS, engine/launch/places.py, which takes time to import; a test holds them together.
-    typer.Option(metavar="NAME", help="where jobs run: local, slurm, slurm-jobs; kept by the home until it is changed"),
+    typer.Option(
+        metavar="NAME",
+        help="where jobs run: local, slurm, slurm-jobs, ray, ray-jobs; kept by the home until it is changed",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable, on stdout")]
 AnyId = Annotated[

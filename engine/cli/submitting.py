@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.cli.base import say
 from engine.errors import XpError
 from engine.home.paths import Home
-from engine.launch.places import check_executor, choose_executor
+from engine.launch.places import check_executor, keep_executor, try_executor
 from engine.load import load_spec
 from engine.load.paper_file import is_paper, load_paper, load_specs
 from engine.schedule.notices import Target, ask_notice, read_target
@@ -71,9 +71,10 @@ def load_asked(asked: Asked, overrides: Sequence[str], overlays: Sequence[Path])
 
 def submit_all(home: Home, asked: Asked, specs: Sequence[Spec]) -> list[Submission]:
     """Submit one after the other, and keep where jobs run and who is told of each one's end."""
+    try_executor(home, asked.executor)
     of = _trial_of(home, asked.spec, specs[0].name) if asked.trial is not None else None
     done = [_submit_spec(spec, home, asked, _turn(asked.priority, at, specs), of) for at, spec in enumerate(specs)]
-    _choose_executor(home, asked.executor)
+    _keep_executor(home, asked.executor)
     if asked.notify is not None:
         for one in done:
             ask_notice(home, one.name, one.number, asked.notify)
@@ -197,11 +198,11 @@ def _hold_others(made: Plan, arms: Sequence[str]) -> Filling:
     return Filling(held=held)
 
 
-def _choose_executor(home: Home, executor: str | None) -> None:
+def _keep_executor(home: Home, executor: str | None) -> None:
     """Write down where jobs run; a scheduler that works already goes on as it began, which is said."""
     from engine.schedule.worker.lock import other_executor
 
-    chosen, other = choose_executor(home, executor), other_executor(home)
+    chosen, other = keep_executor(home, executor), other_executor(home)
     if other:
         say(f"the scheduler that works here runs jobs on {other}; the next one will on {chosen}")
 

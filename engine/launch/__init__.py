@@ -2,6 +2,7 @@
 
     places           the places by name, and which one a home has chosen
     slurm            pilots on the nodes of a Slurm cluster
+    ray              the same on a Ray cluster
     pilots           what pilots are: jobs on other machines, through files alone
     local            processes of this machine, forked from a server that has the heavy imports done
     fork_link        our end of that server; how modules of ours are started

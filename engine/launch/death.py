@@ -9,16 +9,22 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-DEATH_SIGNAL = 1  # prctl(2): PR_SET_PDEATHSIG
+DEATH_SIGNAL, SUBREAPER = 1, 36  # prctl(2): PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER
 
 
-def die_with(parent: int) -> None:
-    """End this process with its parent, at once if that is gone already."""
+def die_with(parent: int, number: int = signal.SIGKILL) -> None:
+    """End this process with its parent, by this signal, at once if that is gone already."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(DEATH_SIGNAL, number, 0, 0, 0)
     # It may have died before the kernel was told.
     if os.getppid() != parent:
         os._exit(1)
+
+
+def adopt_orphans() -> None:
+    """Be the parent of whatever a process below this one leaves behind when it ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
 
 
 def leave_fork(status: int) -> NoReturn:

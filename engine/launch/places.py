@@ -17,9 +17,6 @@ def check_executor(name: str) -> None:
     """Raise XpError when jobs cannot run on `name`."""
     if name in LAUNCHERS:
         return
-    if name in NOT_BUILT:
-        fix = "use --executor " + " or ".join(LAUNCHERS)
-        raise XpError(f"jobs cannot run on {name!r} yet", where="--executor", fix=fix)
     raise XpError(f"there is no executor {name!r}", where="--executor", fix=closest_hint(name, LAUNCHERS))
 
 
@@ -28,12 +25,21 @@ def choose_executor(home: Home, name: str | None) -> str:
 
     It is written down, so that whoever starts the home's next scheduler starts the same. Raises XpError as above.
     """
-    if name is None or name == read_executor(home):
-        return read_executor(home)
-    check_executor(name)
-    make_launcher(home, name, "engine.run", 1)  # what this machine lacks for it is said before anything is queued
-    write_json(home.executor_file, {"executor": name})
-    return name
+    try_executor(home, name)
+    return keep_executor(home, name)
+
+
+def try_executor(home: Home, name: str | None) -> None:
+    """Raise XpError when this machine lacks something for `name`: that is said before anything is queued."""
+    if name is not None and name != read_executor(home):
+        make_launcher(home, name, "engine.run", 1)
+
+
+def keep_executor(home: Home, name: str | None) -> str:
+    """Write down where the jobs of this home run from now on (None: as before), and return the word that holds."""
+    if name is not None and name != read_executor(home):
+        write_json(home.executor_file, {"executor": name})
+    return read_executor(home)
 
 
 def read_executor(home: Home) -> str:
@@ -50,9 +56,10 @@ def make_launcher(home: Home, name: str, preload: str, slots: int) -> Launcher:
 
 
 LOCAL = "local"
-NOT_BUILT = ("ray",)
 LAUNCHERS = {
     LOCAL: "engine.launch.local:LocalLauncher",
     "slurm": "engine.launch.slurm:SlurmLauncher",
     "slurm-jobs": "engine.launch.slurm:WholeJobsLauncher",
+    "ray": "engine.launch.ray:RayLauncher",
+    "ray-jobs": "engine.launch.ray:RayJobsLauncher",
 }

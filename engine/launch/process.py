@@ -31,6 +31,7 @@ class Seen:
     state: str
     session: int
     start: int
+    parent: int = 0
 
     @property
     def is_alive(self) -> bool:
@@ -60,7 +61,7 @@ def see_process(pid: int) -> Seen | None:
     # The name stands in brackets and may hold anything, brackets and blanks too.
     # Behind the name, so that field 3 of the file is field 0 here.
     fields = text[text.rindex(")") + 2 :].split()
-    return Seen(pid, fields[0], int(fields[3]), int(fields[19]))
+    return Seen(pid, fields[0], int(fields[3]), int(fields[19]), int(fields[1]))
 
 
 def is_alive(pid: int, start: int) -> bool:
@@ -98,9 +99,18 @@ def thread_count() -> int:
 
 def session_members(session: int) -> list[Seen]:
     """Return the live processes of a session."""
+    return [process for process in _live_processes() if process.session == session]
+
+
+def children_of(parent: int) -> list[Seen]:
+    """Return the live processes that a process has started, or was given when theirs ended."""
+    return [process for process in _live_processes() if process.parent == parent]
+
+
+def _live_processes() -> list[Seen]:
     pids = [int(name) for name in os.listdir(PROC) if name.isdigit()]
     seen = [process for process in map(see_process, pids) if process is not None]
-    return [process for process in seen if process.session == session and process.is_alive]
+    return [process for process in seen if process.is_alive]
 
 
 def kill_session(leader: int, start: int, log: Path | None = None) -> None:

@@ -14,14 +14,13 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.launch.environment import job_environment
-from engine.launch.fork_link import module_words, server_env
+from engine.launch.fork_link import server_env
 from engine.launch.pilots.fleet import PENDING, Fleet
-from engine.launch.pilots.folder import PilotFolder
+from engine.launch.pilots.folder import PilotFolder, home_tag
 from engine.launch.pilots.profile import Shape, SlurmProfile, read_profile
 
 CALL_SECONDS = 120.0  # a controller that is busy answers late; sbatch itself gives up later still
@@ -34,7 +33,7 @@ class SlurmEngine:
 
     def __init__(self, home: Home, profile: SlurmProfile, preload: str = "engine.run", jobs: int = 0) -> None:
         self.home, self.profile, self.preload, self.jobs = home, profile, preload, jobs
-        self.tag = "xp-" + sha256(str(home.root.resolve()).encode()).hexdigest()[:8]
+        self.tag = home_tag(home)
         self.ids: dict[str, str] = {}
         check_tools()
 
@@ -100,11 +99,7 @@ class SlurmEngine:
     def script(self, shape: Shape, nonce: str) -> str:
         """Return the batch script: the site's lines, then a pilot in the shell's place, so that signals reach it."""
         site = self.profile
-        words = module_words(
-            "engine.launch.pilots.pilot",
-            *("--preload", self.preload, "--idle", str(site.idle), "--grace", str(site.grace)),
-            *("--jobs", str(self.jobs), "--has-gpu", str(int(shape.has_gpu))),
-        )
+        words = site.pilot_words(shape, self.preload, self.jobs)
         folder = f'{shlex.quote(str(self.home.pilots_root / nonce))}"-$SLURM_ARRAY_TASK_ID"'
         return "\n".join(["#!/bin/sh", *site.setup, f"exec {shlex.join(words)} {folder}", ""])
 
@@ -156,7 +151,7 @@ class SlurmLauncher(Fleet):
 
     @classmethod
     def make(cls, home: Home, preload: str, slots: int) -> SlurmLauncher:
-        profile = read_profile(home)
+        profile = read_profile(home, "slurm", SlurmProfile)
         return cls(home, SlurmEngine(home, profile, preload, cls.jobs), profile)
 
 

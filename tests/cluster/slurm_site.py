@@ -80,6 +80,9 @@ class SlurmSite:
         assert done.returncode == 0, f"{words}: {done.stderr}"
         return done.stdout
 
+    def describe(self) -> str:
+        return self.call("squeue")
+
     def start_controller(self) -> None:
         subprocess.run(["slurmctld"], env=self.environment, check=True)
 

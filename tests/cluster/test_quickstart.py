@@ -1,4 +1,4 @@
-"""The quickstart on a real Slurm: the weights are those of this machine, to the bit, and Slurm is hardly called."""
+"""The quickstart on a real Slurm and a real Ray: the weights are those of this machine, to the bit."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import pytest
 
 from engine.home.paths import Home
 from tests.cluster.calls import count_calls
+from tests.cluster.ray_site import RaySite
 from tests.cluster.slurm_site import SlurmSite
 from tests.cluster.working import ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
-SITE = '[slurm]\ncpus = 1\nmemory = "1500M"\nmost = 2\n'
+SITE = 'cpus = 1\nmemory = "1500M"\nmost = 2\n'
 SHORT = (
     "train.epochs=1", "train.warmup_epochs=0", "seeds=[0]", "data.views=1", "measure.seconds=0.1", "explain.images=1",
     "arms.distilled.teacher.train.epochs=1", "arms.distilled.teacher.train.warmup_epochs=0",
@@ -24,26 +25,45 @@ SHORT = (
 )  # fmt: skip
 
 
-def test_quickstart_has_the_weights_of_this_machine(
-    site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The weights of this machine."""
+    return weights(run_quickstart(tmp_path_factory.mktemp("quickstart") / "here", "local"))
+
+
+def test_slurm_gives_the_weights_of_this_machine_in_few_calls(
+    here: dict[str, str], site: SlurmSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLURM_CONF", site.environment["SLURM_CONF"])
     site.wait_idle()
     calls = count_calls(tmp_path / "bin", monkeypatch)
-    here, there = run_quickstart(tmp_path / "here", "local"), run_quickstart(tmp_path / "there", "slurm")
+    there = run_quickstart(tmp_path / "there", "slurm")
     site.cancel_all()
     site.wait_idle()
-    assert weights(there) == weights(here)
-    assert len(weights(here)) == 5, "four students and a teacher"
+    assert weights(there) == here
+    assert len(here) == 5, "four students and a teacher"
     assert nodes(there) <= {"n1", "n2"}
     assert nodes(there), "trained on the nodes"
     assert 1 <= calls("sbatch") <= 3
 
 
+def test_ray_gives_the_weights_of_this_machine(
+    here: dict[str, str], ray_site: RaySite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_API_SERVER_ADDRESS", ray_site.address)
+    ray_site.wait_idle()
+    there = run_quickstart(tmp_path / "there", "ray")
+    ray_site.stop_all()
+    ray_site.wait_idle()
+    assert weights(there) == here
+    assert len(here) == 5, "four students and a teacher"
+    assert nodes(there), "trained in pilots"
+
+
 def run_quickstart(folder: Path, executor: str) -> Home:
     """Run the quickstart, shorter, in a home and a cache of its own."""
     folder.mkdir()
-    (folder / "xp.toml").write_text(SITE)
+    (folder / "xp.toml").write_text(f"[{executor}]\n{SITE}")
     words = ["submit", "specs/quickstart.yaml", "--wait", "--executor", executor, "--home", str(folder / "home")]
     words += [word for change in SHORT for word in ("--set", change)]
     done = subprocess.run(

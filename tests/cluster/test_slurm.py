@@ -11,53 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from engine.home.files import read_object
 from engine.launch.process import is_alive, see_process
 from tests.cluster.calls import count_calls
 from tests.cluster.slurm_site import SlurmSite
-from tests.cluster.working import PROFILE, Lab
-from tests.helpers.queueing import Probe, states
+from tests.cluster.working import PROFILE, SlurmLab, on_cpu, on_gpu, steps, wait_step, went_on
+from tests.helpers.queueing import states
 
-HELD = 3
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
-
-
-def on_cpu(job: str, **does: object) -> Probe:
-    return Probe(job, does={"do": "done", "resources": {"gpus": 0}, **does})
-
-
-def on_gpu(job: str, share: float = 1.0, **does: object) -> Probe:
-    return Probe(job, does={"do": "done", "device": "gpu", "resources": {"gpus": share}, **does})
-
-
-def steps(job: str, **does: object) -> Probe:
-    """A training of 40 steps, which waits in its first attempt after the third (HELD)."""
-    return on_cpu(job, **{"do": "steps", "steps": 40, "seconds": 0.0, "hold": HELD, **does})
-
-
-def went_on(lab: Lab, job: str) -> bool:
-    """Return whether every step was made, and those before the kill only once."""
-    made = [
-        json.loads(line)["step"]
-        for attempt in lab.home.job(job).attempts()
-        if attempt.journal.exists()
-        for line in attempt.journal.read_text().splitlines()
-    ]
-    return made == list(range(1, 41))
-
-
-def wait_step(lab: Lab, job: str, attempt: int = 1) -> int:
-    pid = lab.wait_running(job, attempt)
-    pointer = lab.home.job(job).attempt(attempt).checkpoints / "pointer.json"
-    # The step at which it waits: before, one may be written down whose checkpoint is not there yet.
-    lab.until(lambda: (read_object(pointer) or {}).get("step") == HELD, "the checkpoint at which it waits")
-    return pid
 
 
 # Where jobs run -------------------------------------------------------------------------------------------------------
 
 
-def test_jobs_run_on_nodes_and_end(lab: Lab) -> None:
+def test_jobs_run_on_nodes_and_end(lab: SlurmLab) -> None:
     lab.submit([on_cpu(f"train-{number}") for number in range(6)])
     lab.start()
     lab.finish()
@@ -65,7 +31,7 @@ def test_jobs_run_on_nodes_and_end(lab: Lab) -> None:
     assert all("@n" in slot for number in range(6) for slot in lab.slots(f"train-{number}"))
 
 
-def test_each_gpu_has_one_job_at_a_time(lab: Lab) -> None:
+def test_each_gpu_has_one_job_at_a_time(lab: SlurmLab) -> None:
     go = lab.home.root / "go"
     lab.submit([on_gpu(f"train-{number}", do="sleep", go=str(go)) for number in range(6)])
     lab.start()
@@ -80,7 +46,7 @@ def test_each_gpu_has_one_job_at_a_time(lab: Lab) -> None:
     assert sorted(told) == ["0", "0", "1", "1"], "what Slurm gave each on its node"
 
 
-def test_halves_share_a_gpu(make: Callable[..., Lab]) -> None:
+def test_halves_share_a_gpu(make: Callable[..., SlurmLab]) -> None:
     lab = make(profile=PROFILE + "most = 2\n")
     go = lab.home.root / "go"
     lab.submit([on_gpu(f"train-{number}", 0.5, do="sleep", go=str(go)) for number in range(4)])
@@ -91,7 +57,7 @@ def test_halves_share_a_gpu(make: Callable[..., Lab]) -> None:
     lab.finish()
 
 
-def test_whole_jobs_have_a_task_of_slurms_each(make: Callable[..., Lab]) -> None:
+def test_whole_jobs_have_a_task_of_slurms_each(make: Callable[..., SlurmLab]) -> None:
     lab = make("slurm-jobs")
     lab.submit([on_cpu(f"train-{number}") for number in range(5)])
     lab.start()
@@ -99,7 +65,7 @@ def test_whole_jobs_have_a_task_of_slurms_each(make: Callable[..., Lab]) -> None
     assert len({lab.slots(f"train-{number}")[0] for number in range(5)}) == 5
 
 
-def test_idle_pilots_give_their_nodes_back(make: Callable[..., Lab], site: SlurmSite) -> None:
+def test_idle_pilots_give_their_nodes_back(make: Callable[..., SlurmLab], site: SlurmSite) -> None:
     lab = make(profile=PROFILE.replace("idle = 20.0", "idle = 1.0"))
     go = lab.home.root / "go"
     lab.submit([on_cpu("train-1"), on_cpu("train-2", do="sleep", go=str(go))])
@@ -113,7 +79,7 @@ def test_idle_pilots_give_their_nodes_back(make: Callable[..., Lab], site: Slurm
 # What they survive ----------------------------------------------------------------------------------------------------
 
 
-def test_scancel_of_a_pilot_saves_and_goes_on(lab: Lab) -> None:
+def test_scancel_of_a_pilot_saves_and_goes_on(lab: SlurmLab) -> None:
     lab.submit([steps("train-1")])
     lab.start()
     wait_step(lab, "train-1")
@@ -123,7 +89,7 @@ def test_scancel_of_a_pilot_saves_and_goes_on(lab: Lab) -> None:
     assert went_on(lab, "train-1")
 
 
-def test_a_killed_pilot_costs_an_attempt(lab: Lab) -> None:
+def test_a_killed_pilot_costs_an_attempt(lab: SlurmLab) -> None:
     lab.submit([steps("train-1")])
     lab.start()
     wait_step(lab, "train-1")
@@ -135,7 +101,7 @@ def test_a_killed_pilot_costs_an_attempt(lab: Lab) -> None:
     assert went_on(lab, "train-1")
 
 
-def test_a_killed_job_goes_on_in_the_same_pilot(lab: Lab) -> None:
+def test_a_killed_job_goes_on_in_the_same_pilot(lab: SlurmLab) -> None:
     lab.submit([steps("train-1")])
     lab.start()
     os.kill(wait_step(lab, "train-1"), signal.SIGKILL)
@@ -145,7 +111,7 @@ def test_a_killed_job_goes_on_in_the_same_pilot(lab: Lab) -> None:
     assert went_on(lab, "train-1")
 
 
-def test_a_killed_step_daemon_doubles_nothing(lab: Lab) -> None:
+def test_a_killed_step_daemon_doubles_nothing(lab: SlurmLab) -> None:
     go = lab.home.root / "go"
     lab.submit([on_cpu("train-1", do="sleep", go=str(go))])
     lab.start()
@@ -158,7 +124,7 @@ def test_a_killed_step_daemon_doubles_nothing(lab: Lab) -> None:
     assert lab.home.job("train-1").result.exists()
 
 
-def test_a_killed_node_daemon_leaves_one_result(lab: Lab, site: SlurmSite) -> None:
+def test_a_killed_node_daemon_leaves_one_result(lab: SlurmLab, site: SlurmSite) -> None:
     """The node counts as down, its pilot lives on unseen by Slurm, and whoever is second commits nothing."""
     go = lab.home.root / "go"
     lab.submit([on_cpu("train-1", do="sleep", go=str(go))])
@@ -179,7 +145,7 @@ def test_a_killed_node_daemon_leaves_one_result(lab: Lab, site: SlurmSite) -> No
     assert result["attempt"] in range(1, len(lab.home.job("train-1").attempts()) + 1)
 
 
-def test_a_node_that_loses_power_costs_an_attempt(lab: Lab, site: SlurmSite) -> None:
+def test_a_node_that_loses_power_costs_an_attempt(lab: SlurmLab, site: SlurmSite) -> None:
     """Daemon, pilot and job are gone at once, and Slurm is told that the node is down."""
     lab.submit([steps("train-1")])
     lab.start()
@@ -198,7 +164,7 @@ def test_a_node_that_loses_power_costs_an_attempt(lab: Lab, site: SlurmSite) -> 
     assert went_on(lab, "train-1")
 
 
-def test_a_restarted_controller_changes_nothing(lab: Lab, site: SlurmSite) -> None:
+def test_a_restarted_controller_changes_nothing(lab: SlurmLab, site: SlurmSite) -> None:
     go = lab.home.root / "go"
     lab.submit([on_cpu("train-1", do="sleep", go=str(go)), *(on_cpu(f"train-{number}") for number in range(2, 6))])
     lab.start()
@@ -212,7 +178,7 @@ def test_a_restarted_controller_changes_nothing(lab: Lab, site: SlurmSite) -> No
     assert {job: lab.outcomes(job) for job in states(lab.home)} == {f"train-{n}": ["done"] for n in range(1, 6)}
 
 
-def test_a_killed_scheduler_is_followed_without_a_double(lab: Lab) -> None:
+def test_a_killed_scheduler_is_followed_without_a_double(lab: SlurmLab) -> None:
     go = lab.home.root / "go"
     lab.submit([on_cpu("train-1", do="sleep", go=str(go))])
     first = lab.start()
@@ -227,7 +193,7 @@ def test_a_killed_scheduler_is_followed_without_a_double(lab: Lab) -> None:
     assert json.loads(lab.home.job("train-1").attempt(1).handle.read_text())["pid"] == pid
 
 
-def test_a_higher_partition_takes_the_node_and_the_job_goes_on(make: Callable[..., Lab], site: SlurmSite) -> None:
+def test_a_higher_partition_takes_the_node_and_the_job_goes_on(make: Callable[..., SlurmLab], site: SlurmSite) -> None:
     lab = make(profile=PROFILE.replace("cpus = 1", "cpus = 8") + 'directives = ["--nodelist=n1"]\n')
     lab.submit([steps("train-1")])
     lab.start()
@@ -239,7 +205,7 @@ def test_a_higher_partition_takes_the_node_and_the_job_goes_on(make: Callable[..
     assert went_on(lab, "train-1")
 
 
-def test_a_time_limit_is_a_pause(make: Callable[..., Lab]) -> None:
+def test_a_time_limit_is_a_pause(make: Callable[..., SlurmLab]) -> None:
     lab = make(profile=PROFILE + 'time = "1m"\n')
     lab.submit([steps("train-1")])
     lab.start()
@@ -248,7 +214,7 @@ def test_a_time_limit_is_a_pause(make: Callable[..., Lab]) -> None:
     assert went_on(lab, "train-1")
 
 
-def test_a_wrong_partition_is_said_and_mended_without_loss(make: Callable[..., Lab]) -> None:
+def test_a_wrong_partition_is_said_and_mended_without_loss(make: Callable[..., SlurmLab]) -> None:
     lab = make(profile=PROFILE + 'partition = "nowhere"\n')
     lab.submit([on_cpu("train-1")])
     worker = lab.start()
@@ -264,7 +230,7 @@ def test_a_wrong_partition_is_said_and_mended_without_loss(make: Callable[..., L
 # What it costs --------------------------------------------------------------------------------------------------------
 
 
-def test_many_short_jobs_take_few_calls(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_short_jobs_take_few_calls(lab: SlurmLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = count_calls(tmp_path / "bin", monkeypatch)
     lab.submit([on_cpu(f"train-{number}") for number in range(60)])
     lab.start()

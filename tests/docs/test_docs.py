@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from engine.cli import app
 from engine.cli.guide import GUIDE
-from engine.launch.pilots.profile import SlurmProfile
+from engine.launch.pilots.profile import RayProfile, SlurmProfile
 from engine.load import load_spec
 from store.results import open_snapshot
 from tests.docs.blocks import ROOT, Block, all_blocks, blocks, exchanges, pages
@@ -103,7 +103,10 @@ def test_commands_within_a_sentence_have_words_that_are_known(page: Path) -> Non
 
 @each(all_blocks("toml"))
 def test_words_of_a_site_are_known(block: Block) -> None:
-    assert SlurmProfile.model_validate(tomllib.loads(block.text)["slurm"])
+    tables = tomllib.loads(block.text)
+    assert tables.keys() <= {"slurm", "ray"}
+    assert SlurmProfile.model_validate(tables.get("slurm", {}))
+    assert RayProfile.model_validate(tables.get("ray", {}))
 
 
 @each([block for block in all_blocks("yaml") if block.excuse is None])

@@ -11,7 +11,7 @@ import pytest
 from engine.errors import XpError
 from engine.home.files import write_json
 from engine.home.paths import Home
-from engine.launch import Handle, Launcher, Order, State, Status, places
+from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.local import LocalLauncher
 from engine.launch.places import LAUNCHERS, check_executor, choose_executor, make_launcher, read_executor
 from engine.schedule.worker import run_worker
@@ -83,22 +83,12 @@ def test_a_home_keeps_its_word_until_another(home: Home, monkeypatch: pytest.Mon
     assert choose_executor(home, "local") == read_executor(home) == "local"
 
 
-@pytest.mark.parametrize("name", places.NOT_BUILT)
-def test_a_place_to_come_is_refused_by_name(home: Home, name: str) -> None:
-    with pytest.raises(XpError, match=f"jobs cannot run on '{name}' yet") as caught:
-        choose_executor(home, name)
-    assert (caught.value.exit_code, caught.value.fix) == (2, "use --executor local or slurm or slurm-jobs")
-    assert read_executor(home) == "local"
-
-
 def test_an_unknown_place_is_refused_with_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(LAUNCHERS, "paper", "nowhere:Paper")
     with pytest.raises(XpError, match="there is no executor 'moon'") as caught:
         check_executor("moon")
-    assert (caught.value.exit_code, caught.value.fix) == (2, "choose one of 'local', 'paper', 'slurm', 'slurm-jobs'")
+    assert (caught.value.exit_code, caught.value.fix) == (
+        2,
+        "choose one of 'local', 'paper', 'ray', 'ray-jobs', 'slurm', 'slurm-jobs'",
+    )
     check_executor("paper")  # asked of the list alone: nothing is imported
-
-
-def test_a_place_that_was_built_is_no_longer_to_come(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(LAUNCHERS, "ray", f"{__name__}:PaperPlace")
-    assert isinstance(make_launcher(home, "ray", "engine.run", 1), PaperPlace)

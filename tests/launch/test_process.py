@@ -49,7 +49,7 @@ def put_process(proc: Path, pid: int, *, session: int, start: int, state: str = 
 
 def test_a_name_with_brackets_and_blanks_is_read_over(proc: Path) -> None:
     put_process(proc, 7, session=5, start=99, name="a) S 1 (b")
-    assert see_process(7) == Seen(7, "S", 5, 99)
+    assert see_process(7) == Seen(7, "S", 5, 99, 4)
     assert see_process(8) is None
 
 

@@ -25,7 +25,7 @@ from engine.launch import Handle, Launcher, Order, State, Status, Want
 from engine.launch.attempt_process import fence_attempt
 from engine.launch.pilots.folder import PilotFolder, look_seconds
 from engine.launch.pilots.messages import RunOrder
-from engine.launch.pilots.profile import Shape, SlurmProfile
+from engine.launch.pilots.profile import Shape, Site
 from engine.launch.pilots.view import Key, PilotView
 
 log = logging.getLogger("xp.scheduler")
@@ -69,7 +69,7 @@ class Engine(Protocol):
 class Fleet(Launcher):
     """The launcher of a home whose jobs run in pilots of an engine."""
 
-    def __init__(self, home: Home, engine: Engine, profile: SlurmProfile) -> None:
+    def __init__(self, home: Home, engine: Engine, profile: Site) -> None:
         self.home, self.engine, self.profile = home, engine, profile
         self.views: dict[str, PilotView] = {}
         self.told_slots: list[str] = []
@@ -215,6 +215,9 @@ class Fleet(Launcher):
         pending = self._pending()
         if pending and time.monotonic() - self.calm_at >= self.profile.idle:
             log.info("%d pilots are not wanted any more", len(pending))
+            for view in pending:
+                # For an engine that brings it all the same.
+                view.leave()
             self.engine.end([view.name for view in pending])
             for view in pending:
                 view.is_dead = True

@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from engine.home.files import read_small, write_atomic
+from engine.home.paths import Home
 
 BRISK_SECONDS, CALM_SECONDS = 0.01, 0.05  # between looks at a file: while something goes on, and else
 BRISK_FOR = 2.0  # seconds after the last news
@@ -65,6 +67,11 @@ class PilotFolder:
     def read_beat(self) -> int | None:
         number = (read_small(self.beat) or {}).get("beat")
         return number if isinstance(number, int) else None
+
+
+def home_tag(home: Home) -> str:
+    """Return what the names of a home's pilots begin with, among all that an engine has."""
+    return "xp-" + sha256(str(home.root.resolve()).encode()).hexdigest()[:8]
 
 
 class LineWriter:

@@ -24,6 +24,7 @@ from engine.home.paths import Home
 from engine.launch import Handle, Launcher, Order, State, Status
 from engine.launch.local import LocalLauncher
 from engine.launch.pilots.folder import LineReader, LineWriter, PilotFolder, look_seconds
+from engine.launch.pilots.keeper import keep
 from engine.launch.pilots.messages import (
     Began,
     Closed,
@@ -226,6 +227,7 @@ def main(words: Sequence[str] | None = None, environment: Mapping[str, str] = os
     parser.add_argument("--has-gpu", type=int, default=0, help="1: its slots are its GPUs; 0: one for CPU jobs")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds without work after which it ends")
     parser.add_argument("--jobs", type=int, default=0, help="attempts after which it ends; 0: any number")
+    parser.add_argument("--keep", action="store_true", help="leave nothing behind, where the engine does not see to it")
     parser.add_argument("--grace", type=float, default=30.0, help="seconds that attempts have to save in")
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
@@ -233,11 +235,17 @@ def main(words: Sequence[str] | None = None, environment: Mapping[str, str] = os
         # Whoever asked for it made the folder: to make one here would be to wait for orders that nobody can give.
         log.error("no %s on %s: the home has to lie on a disk that all machines share", given.folder, host_name())
         return NO_HOME
-    asked = AskedToEnd()
+    terms = Terms(given.idle, given.jobs, given.grace)
     launcher = LocalLauncher(given.preload, cpus=0 if given.has_gpu else 1)
+    return keep(lambda: begin(given.folder, launcher, terms)) if given.keep else begin(given.folder, launcher, terms)
+
+
+def begin(folder: Path, launcher: LocalLauncher, terms: Terms) -> int:
+    """Be the pilot of a folder on this machine, until it ends; return 0."""
+    asked = AskedToEnd()
     # Its imports take longest: they are done before anybody is told that there is a slot.
     launcher.warm_up()
-    return fly(Pilot(PilotFolder(given.folder), launcher, Terms(given.idle, given.jobs, given.grace)), asked)
+    return fly(Pilot(PilotFolder(folder), launcher, terms), asked)
 
 
 if __name__ == "__main__":

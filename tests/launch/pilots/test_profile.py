@@ -12,6 +12,7 @@ from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.launch import Want
 from engine.launch.pilots.profile import (
+    RayProfile,
     Shape,
     SlurmProfile,
     find_profile,
@@ -31,14 +32,14 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_no_file_is_nobodys_words(home: Home) -> None:
-    assert read_profile(home) == SlurmProfile()
+    assert read_profile(home, "slurm", SlurmProfile) == SlurmProfile()
 
 
 def test_the_file_in_the_home_wins(home: Home) -> None:
     (home.root.parent / "xp.toml").write_text('[slurm]\npartition = "beside"\n')
-    assert read_profile(home).partition == "beside"
+    assert read_profile(home, "slurm", SlurmProfile).partition == "beside"
     (home.root / "xp.toml").write_text('[slurm]\npartition = "inside"\n')
-    assert read_profile(home).partition == "inside"
+    assert read_profile(home, "slurm", SlurmProfile).partition == "inside"
     assert find_profile(home) == home.root / "xp.toml"
 
 
@@ -55,10 +56,50 @@ def test_the_file_in_the_home_wins(home: Home) -> None:
 def test_a_wrong_word_names_itself_and_the_file(home: Home, text: str, told: str, fix: str) -> None:
     (home.root / "xp.toml").write_text(text)
     with pytest.raises(HomeError, match=told) as caught:
-        read_profile(home)
+        read_profile(home, "slurm", SlurmProfile)
     assert caught.value.exit_code == 2
     assert str(home.root / "xp.toml") in str(caught.value)
     assert fix in str(caught.value.fix)
+
+
+def test_each_engine_has_its_own_table(home: Home) -> None:
+    text = '[slurm]\nmost = 3\n[ray]\naddress = "http://head:8265"\nresources = {big = 0.5}\nsetup = ["a"]\n'
+    (home.root / "xp.toml").write_text(text)
+    read = read_profile(home, "ray", RayProfile)
+    assert (read.address, read.resources, read.setup, read.most) == ("http://head:8265", {"big": 0.5}, ("a",), 16)
+    assert read_profile(home, "slurm", SlurmProfile).most == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "fix"),
+    [
+        ("partition = 'x'", "there is no word ray.partition", "address"),
+        ("time = '8h'", "there is no word ray.time", "choose"),
+        ("address = 'head:6379'", "ray.address", "guide to Ray"),
+        ("resources = {big = 0}", "ray.resources.big", "guide to Ray"),
+    ],
+)
+def test_a_word_that_ray_does_not_have_is_refused(home: Home, words: str, told: str, fix: str) -> None:
+    (home.root / "xp.toml").write_text(f"[ray]\n{words}\n")
+    with pytest.raises(HomeError, match=told) as caught:
+        read_profile(home, "ray", RayProfile)
+    assert fix in str(caught.value.fix)
+
+
+def test_the_command_of_a_pilot_ends_before_its_folder() -> None:
+    words = RayProfile(idle=7, grace=3).pilot_words(Shape(2, 1, GIB, 60), "some.module", 1)
+    assert words[-10:] == [
+        "--preload",
+        "some.module",
+        "--idle",
+        "7.0",
+        "--grace",
+        "3.0",
+        "--jobs",
+        "1",
+        "--has-gpu",
+        "1",
+    ]
 
 
 def test_a_shape_covers_every_want() -> None:
