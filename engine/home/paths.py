@@ -340,6 +340,24 @@ class Home:
         """The changes of the code against its commit that attempts ran with, by the digest in their provenance."""
         return self.root / "code" / f"{digest[:16]}.diff"
 
+    @property
+    def trusted(self) -> Path:
+        """Whose own code may run here: the path and digest of each that its owner named."""
+        return self.root / "trusted.json"
+
+    @property
+    def own_code_root(self) -> Path:
+        """The copies of people's own code that jobs run from."""
+        return self.root / "own_code"
+
+    def own_code(self, digest: str) -> Path:
+        """The copy of the code with this digest, as the settings of jobs name it."""
+        return self.own_code_root / digest
+
+    def own_images(self, key: str) -> Path:
+        """The images that a data source of somebody's own gave, as class folders."""
+        return self.cache / "own_images" / key
+
     def pack(self, job: str) -> Path:
         return self.cache / "pack" / job
 

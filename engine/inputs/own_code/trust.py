@@ -1,0 +1,51 @@
+"""What may run here: takes a home and code, gives whether its owner said so; keeps it when they do.
+
+Trust is of a file at its path with the digest of what it says: a changed line of code asks again, a comment does not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from filelock import FileLock
+
+from engine.home.files import read_object, write_json
+from engine.home.paths import Home
+from engine.inputs.own_code.finding import Code
+
+
+def is_trusted(home: Home, code: Code) -> bool:
+    """Whether this code may run from this place."""
+    return any(_is_of(one, code) for one in _read_trusted(home))
+
+
+def is_trusted_digest(home: Home, digest: str) -> bool:
+    """Whether code with this digest may run from its copy in the home, wherever it lay."""
+    return any(one.get("digest") == digest for one in _read_trusted(home))
+
+
+def trust(home: Home, codes: Sequence[Code]) -> None:
+    """Keep that the owner of this code lets it run here."""
+    home.root.mkdir(parents=True, exist_ok=True)
+    with FileLock(home.trusted.with_name(f"{home.trusted.name}.lock")):
+        known = _read_trusted(home)
+        added = [_entry(code) for code in codes if not any(_is_of(one, code) for one in known)]
+        if added:
+            write_json(home.trusted, {"trusted": [*known, *added]})
+
+
+def _entry(code: Code) -> dict[str, Any]:
+    about = {"path": str(code.file), "digest": code.digest, "files": sorted(code.files)}
+    return {**about, "root": str(code.root), "at": time.time()}
+
+
+def _is_of(entry: dict[str, Any], code: Code) -> bool:
+    return entry.get("path") == str(code.file) and entry.get("digest") == code.digest
+
+
+def _read_trusted(home: Home) -> list[dict[str, Any]]:
+    """A file that is absent or damaged trusts nothing: its owner is asked again."""
+    listed = (read_object(home.trusted) or {}).get("trusted", [])
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []

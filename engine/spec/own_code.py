@@ -1,0 +1,98 @@
+"""A person's own code in a spec: takes a text such as `./nets.py:FastVit`, gives its parts. Nothing is looked for here.
+
+Three forms name a class or function: by its file, by its module, and as the settings of jobs do, by what its code says:
+
+    ./nets.py:FastVit            a file, relative to the spec that names it
+    my_lab.nets:FastVit          a module that Python can import
+    nets:FastVit@3f9c0a1b2c4d5e6f   settled: the digest of the code instead of a place (inputs/own_code)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from engine.spec.experiment import Settings
+
+CodeKind = Literal["network", "loss", "attention", "source"]
+DIGEST_DIGITS = 16
+REFERENCE = (
+    r"(?P<place>[^:@\s][^:@\n]*\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"  # a file or a module
+    r":(?P<name>[A-Za-z_]\w*)(?:@(?P<digest>[0-9a-f]{16}))?"
+)
+CODE_PATTERN = r"^\S.*:[A-Za-z_]\w*(@[0-9a-f]{16})?$"
+"""The same roughly, for editors and pydantic: what fits no reference names no kind of attention either."""
+WORDS = ("arch", "loss", "kind", "source")
+"""The last words of the paths that may name code."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A class or function by name: `place` is a file or a dotted module; `digest` is "" until it is settled."""
+
+    place: str
+    name: str
+    digest: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        return self.place.endswith(".py")
+
+    def __str__(self) -> str:
+        return f"{self.place}:{self.name}{'@' if self.digest else ''}{self.digest}"
+
+
+@dataclass(frozen=True)
+class Use:
+    """A word of a spec that names code: what kind of thing it is, its dotted path, and the options that it is given."""
+
+    kind: CodeKind
+    path: str
+    reference: Reference
+    options: Mapping[str, Any]
+    options_path: str
+
+
+def read_reference(text: str) -> Reference | None:
+    """Return what a text names, None where it names no code."""
+    found = re.fullmatch(REFERENCE, text)
+    return Reference(found["place"], found["name"], found["digest"] or "") if found else None
+
+
+def names_code(text: object) -> bool:
+    """Whether a value of a spec names somebody's own code."""
+    return isinstance(text, str) and ":" in text and read_reference(text) is not None
+
+
+def list_uses(settings: Settings) -> Iterator[Use]:
+    """Yield each word of a run that names code."""
+    for path, network in settings.networks:
+        yield from _use("network", f"{path}.arch", network.arch, network.options, f"{path}.options")
+        attention = network.attention
+        options = getattr(attention, "options", {})
+        yield from _use("attention", f"{path}.attention.kind", attention.kind, options, f"{path}.attention.options")
+    distill, data = settings.distill, settings.data
+    yield from _use("loss", "distill.loss", distill.loss, distill.options, "distill.options")
+    yield from _use("source", "data.source", data.source, data.options, "data.options")
+
+
+def _use(kind: CodeKind, path: str, text: str, options: Mapping[str, Any], options_path: str) -> Iterator[Use]:
+    found = read_reference(text) if ":" in text else None
+    if found is not None:
+        yield Use(kind, path, found, options, options_path)
+
+
+def replace_at(model: Any, path: str, value: Any) -> Any:
+    """Return a copy of a model in which the word at a dotted path has another value; nothing is validated."""
+    first, _, rest = path.partition(".")
+    if isinstance(model, list):
+        place = int(first)
+        return [*model[:place], replace_at(model[place], rest, value) if rest else value, *model[place + 1 :]]
+    assert isinstance(model, BaseModel), f"no section at {path}"
+    inner = replace_at(getattr(model, first), rest, value) if rest else value
+    return model.model_copy(update={first: inner})
