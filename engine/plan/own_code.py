@@ -6,7 +6,8 @@ is asked whether they may run, then they are copied into it, then a child tries 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from engine.inputs.own_code.finding import Code, find_code
 from engine.inputs.own_code.keeping import keep_code, original_place, use_home
 from engine.inputs.own_code.trust import is_trusted, trust
 from engine.inputs.own_images import DONE, images_folder, is_whole
+from engine.load.excerpts import show_place
 from engine.plan.child import run_child
 from engine.plan.code_check import check_all
 from engine.spec import Data, Settings, Spec
@@ -36,17 +38,24 @@ def settle_spec(spec: Spec, home: Home) -> Spec:
 
     Raises SpecError for code that is not there or not what it should be, XpError for code that may not run here yet.
     """
-    use_home(home)
-    codes = find_codes(spec)
+    codes = check_spec(spec, home)
     if not codes:
         return spec
-    _refuse_strangers(spec, home, codes)
-    for code in codes.values():
-        keep_code(home, code)
-    check_uses(spec, home, codes)
     settled = spec.model_copy()
     settled.keep_cells([_with_images(settle(cell.settings, codes), home) for cell in expand_cells(spec)])
     return settled
+
+
+def check_spec(spec: Spec, home: Home) -> Codes:
+    """Return the code that a spec names, which is all here, allowed, copied and tried. Raises as `settle_spec` does."""
+    use_home(home)
+    codes = find_codes(spec)
+    if codes:
+        _refuse_strangers(spec, home, codes)
+        for code in codes.values():
+            keep_code(home, code)
+        check_uses(spec, home, codes)
+    return codes
 
 
 def trust_spec(spec: Spec, home: Home) -> list[Code]:
@@ -69,7 +78,7 @@ def find_codes(spec: Spec) -> Codes:
             found[text] = find_code(use.reference)
         except XpError as error:
             what = f"{error.where}: {error.what}" if error.where else error.what
-            problems[text] = Problem(_place(spec, use.path), use.path, what, error.fix)
+            problems[text] = _show(Problem(_place(spec, use.path), use.path, what, error.fix))
     if problems:
         raise SpecError(list(problems.values()))
     return found
@@ -111,6 +120,11 @@ def _draw_images(data: Data, root: Path | None, folder: Path) -> None:
 def _spec_uses(spec: Spec) -> Iterator[Use]:
     for cell in expand_cells(spec):
         yield from list_uses(cell.settings)
+
+
+def _show(problem: Problem) -> Problem:
+    """Return the problem with its line of the spec."""
+    return show_place(problem, Path(os.path.realpath(problem.where.rsplit(":", 2)[0])).parent)
 
 
 def _place(spec: Spec, path: str) -> str:
@@ -208,10 +222,4 @@ def _problem(spec: Spec, home: Home, asked: Asked, wrong: Mapping[str, Any]) -> 
         what = f"{file}:{wrong['line']}: {what}"
     elif not at:
         what = f"{asked.code.file}: {what}"
-    return Problem(_place(spec, path) or _place(spec, use.path), path, what, str(wrong["fix"]))
-
-
-def code_line(codes: Sequence[Code]) -> str:
-    """Return a sentence on what may run from now on."""
-    names = ", ".join(str(code.file) for code in codes)
-    return f"may run here from now on, until it says something else: {names}"
+    return _show(Problem(_place(spec, path) or _place(spec, use.path), path, what, str(wrong["fix"])))

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from engine.spec import Settings, Spec
 from engine.spec.controls import settle_control
+from engine.spec.own_code import list_uses
 
 Tree = dict[str, Any]
 
@@ -91,6 +92,11 @@ def _build_cells(spec: Spec, points: Sequence[Tree]) -> Iterator[Settings]:
     for arm in spec.arm_names:
         for tree in arm_trees(base, spec.arms.get(arm, {}), points):
             yield builder.build(tree)
+
+
+def uses_code(spec: Spec) -> bool:
+    """Whether some cell of a spec names somebody's own code."""
+    return any(True for cell in expand_cells(spec) for _ in list_uses(cell.settings))
 
 
 class CellBuilder:

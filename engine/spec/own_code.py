@@ -69,6 +69,11 @@ def names_code(text: object) -> bool:
     return isinstance(text, str) and ":" in text and read_reference(text) is not None
 
 
+def settled_digests(text: str) -> set[str]:
+    """Return the digests of all settled names in a text, such as the settings of a job."""
+    return set(re.findall(rf'"[\w.]+:\w+@([0-9a-f]{{{DIGEST_DIGITS}}})"', text))
+
+
 def list_uses(settings: Settings) -> Iterator[Use]:
     """Yield each word of a run that names code."""
     for path, network in settings.networks:

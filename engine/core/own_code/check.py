@@ -100,6 +100,9 @@ def _answer(question: Question, printed: int) -> list[dict[str, Any]]:
         found = check_code(question)
     except XpError as error:
         return [{"what": error.what, "fix": error.fix, "at": "", "file": "", "line": 0}]
+    except Exception as error:  # of ours: the code's own are told by its lines
+        what = f"it cannot be tried: {type(error).__name__}: {error}"
+        return [Wrong(what, "try it by hand: import the module in Python").told]
     sys.stdout.flush()
     if not found and os.fstat(printed).st_size:
         os.lseek(printed, 0, os.SEEK_SET)

@@ -7,7 +7,10 @@ only where the home trusts it: a copy that came with somebody's archive does not
 from __future__ import annotations
 
 import os
+import shutil
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import JobError, XpError
@@ -32,8 +35,9 @@ def keep_code(home: Home, code: Code) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, text)
     about = {"digest": code.digest, "module": code.module, "root": str(code.root), "parts": dict(code.parts)}
-    if read_object(folder / ABOUT) != about:
-        write_json(folder / ABOUT, about)
+    known = read_object(folder / ABOUT) or {}
+    if {name: known.get(name) for name in about} != about:
+        write_json(folder / ABOUT, {**about, "at": known.get("at", time.time())})
     return folder / FILES
 
 
@@ -71,10 +75,45 @@ def _read_copy(reference: Reference, files: Path) -> Code | None:
         return None
 
 
-def kept_parts(home: Home, digest: str) -> Mapping[str, str]:
-    """Return what each file of a kept code says, as digests by path; none where there is no such copy."""
-    parts = (read_object(home.own_code(digest) / ABOUT) or {}).get("parts")
-    return {str(name): str(told) for name, told in parts.items()} if isinstance(parts, dict) else {}
+def lend_copies(home: Home, other: Home) -> None:
+    """Let another home of the same owner, such as one to try things in, run what may run in this one."""
+    if home.own_code_root.is_dir() and home.root != other.root:
+        shutil.copytree(home.own_code_root, other.own_code_root, dirs_exist_ok=True)
+        if home.trusted.is_file():
+            shutil.copyfile(home.trusted, other.trusted)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A copy in a home: its digest, the module and folder that it was copied from, what each file says, and when."""
+
+    digest: str
+    module: str
+    root: str
+    parts: Mapping[str, str]
+    at: float
+
+    @property
+    def origin(self) -> tuple[str, str]:
+        return self.root, self.module
+
+    def place(self, name: str) -> str:
+        """Return where a file of it lay: what a person edits."""
+        return str(Path(self.root) / name)
+
+
+def list_kept(home: Home) -> list[Kept]:
+    """Return the copies of a home; one that is damaged is left out."""
+    folders = sorted(home.own_code_root.iterdir()) if home.own_code_root.is_dir() else []
+    return [kept for folder in folders if (kept := _read_kept(folder)) is not None]
+
+
+def _read_kept(folder: Path) -> Kept | None:
+    about = read_object(folder / ABOUT) or {}
+    module, root, parts = (about.get(word) for word in ("module", "root", "parts"))
+    if not (isinstance(module, str) and isinstance(root, str) and isinstance(parts, dict)):
+        return None
+    return Kept(folder.name, module, root, {str(name): str(told) for name, told in parts.items()}, float(about["at"]))
 
 
 def original_place(home: Home, digest: str, file: str) -> str:
