@@ -24,6 +24,7 @@ from engine.plan.child import package_version
 from engine.spec.identity import digest_of
 
 MODULE = "engine.core.own_code.check"
+COMMAND = (sys.executable, "-P", "-m", MODULE)
 START_SECONDS, SECONDS = 120.0, 30.0
 """How long the child may take to load torch, and a piece of code to be imported twice and tried."""
 Wrong = Mapping[str, Any]
@@ -65,7 +66,7 @@ def _ask(questions: Sequence[Mapping[str, Any]]) -> list[list[Wrong]]:
 def _ask_child(questions: Sequence[Mapping[str, Any]]) -> Iterator[list[Wrong]]:
     """Yield the answers of one child; of the question that it did not survive what became of it, and no more."""
     child = subprocess.Popen(
-        [sys.executable, "-P", "-m", MODULE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, start_new_session=True,
     )  # fmt: skip
     assert child.stdin is not None

@@ -202,6 +202,10 @@ class TinyViT(nn.Module):
         """Return the attention modules with their names, first block first."""
         return [(name, module) for name, module in self.named_modules() if isinstance(module, WindowAttention)]
 
+    def shows_attention(self, stage: int) -> bool:
+        """Whether the weights of a stage's attention can be read: those of somebody's own attention cannot."""
+        return self.shape.stages[stage].own is None
+
 
 def _drop_paths(shape: NetworkShape) -> list[list[float]]:
     """Drop path rises linearly from 0 at the first block of the network to its rate at the last."""
