@@ -43,7 +43,7 @@ def check_all(home: Home, questions: Sequence[Mapping[str, Any]]) -> list[list[W
         return found
     for at, wrong in zip(asked, _ask([questions[at] for at in asked]), strict=True):
         found[at] = wrong
-    good = {keys[at]: [] for at in asked if not found[at]}
+    good: dict[str, list[Wrong]] = {keys[at]: [] for at in asked if not found[at]}
     if good:
         home.fits.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(home.fits, json.dumps({**known, **good}, sort_keys=True))

@@ -171,7 +171,7 @@ def test_wrong_options_are_told_at_their_place(lab: Path, home: Home, monkeypatc
     with pytest.raises(SpecError) as caught:
         make_plan(spec, home)
     (problem,) = caught.value.problems
-    assert (problem.path, problem.where) == ("student.options.widht", f"{lab}/study.yaml:4:43")
+    assert (problem.path, problem.where) == ("student.options.widht", f"{lab}/study.yaml:4:42")
 
 
 def test_wrong_code_is_told_by_its_own_line(lab: Path, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,11 +121,12 @@ def _cut_windows(x: Tensor, side: int) -> Tensor:
     return x.reshape(-1, side * side, channels)
 
 
-def _attention(shape: StageShape, heads: int, ways: Ways) -> WindowAttention | OwnWindowAttention:
+def _attention(shape: StageShape, heads: int, ways: Ways) -> WindowAttention:
     # By the unpruned count: pruning takes heads away and makes none wider.
     head_dim = shape.dim // shape.heads
     if shape.own is not None:
-        return OwnWindowAttention(shape.dim, heads, shape.window, shape.own)
+        # It stands in its place: who asks for weights asks `shows_attention` first.
+        return OwnWindowAttention(shape.dim, heads, shape.window, shape.own)  # type: ignore[return-value]
     if shape.sparse is None:
         return WindowAttention(shape.dim, heads, head_dim, shape.window, ways.lean, ways.backend)
     return LongformerAttention(shape.dim, heads, head_dim, shape.window, shape.sparse, ways.backend, ways.lean)

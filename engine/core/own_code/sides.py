@@ -33,13 +33,16 @@ class State:
             "whether torch is deterministic": torch.are_deterministic_algorithms_enabled(),
             "whether torch keeps gradients": torch.is_grad_enabled(),
             "the working folder": os.getcwd(),
-            "what happens at a signal": [signal.getsignal(one) for one in SIGNALS],
+            "what happens at a signal": {one: signal.getsignal(one) for one in SIGNALS},
             "what happens at an error": sys.excepthook,
         }
+        self.python_random = random.getstate()
+        self.numpy_random = np.random.get_state()  # the one that is shared
+        self.torch_random = torch.get_rng_state()
         self.random = {
-            "Python's random numbers": repr(random.getstate()),
-            "NumPy's random numbers": repr(np.random.get_state(legacy=True)),  # the one that is shared
-            "torch's random numbers": torch.get_rng_state().numpy().tobytes(),
+            "Python's random numbers": repr(self.python_random),
+            "NumPy's random numbers": repr(self.numpy_random),
+            "torch's random numbers": self.torch_random.numpy().tobytes(),
         }
         self.variables = dict(os.environ)
         self.words = {name: dict(vars(module)) for name, module in PATCHED.items()}

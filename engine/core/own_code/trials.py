@@ -124,7 +124,7 @@ def _forward(subject: Subject, module: nn.Module, words: tuple[Any, ...], shape:
         raise subject.wrong(
             f"forward{inspect.signature(module.forward)}: {error}", f"give it {len(words)}", module.forward
         ) from error
-    out = guard(subject.root, "forward", lambda: module(*words))
+    out: Tensor = guard(subject.root, "forward", lambda: module(*words))
     _refuse_tensor(subject, out, shape, what, module.forward)
     if any(one.requires_grad for one in module.parameters()):
         if not out.requires_grad:

@@ -44,8 +44,8 @@ def Thing(root):
     for number in range(60):
         yield str(number % 3), np.full((8, 8), number, np.uint8)
 """
-WITH_OPTIONS = NET.replace("class Thing", "from pydantic import BaseModel\n\nclass Sizes(BaseModel):\n"
-                           "    width: int = 3\n\nclass Thing").replace("image_size)", "image_size, options: Sizes)")  # fmt: skip
+SIZES = "from pydantic import BaseModel\n\nclass Sizes(BaseModel):\n    width: int = 3\n\n"
+WITH_OPTIONS = SIZES + NET.replace("image_size)", "image_size, options: Sizes)")
 GOOD: dict[CodeKind, str] = {"network": NET, "loss": LOSS, "attention": ATTENTION, "source": SOURCE}
 
 
@@ -91,13 +91,16 @@ BROKEN: dict[str, Broken] = {
     "kills": network("import torch", "import os; os._exit(0)", "ends the process (exit status 0)", is_tame=False),
     "prints": network("import torch", "import torch\nprint('hello')", "it prints 'hello'", is_tame=False),
     "default_dtype": network("import torch", "import torch; torch.set_default_dtype(torch.float64)", "default dtype"),
-    "seeds": network("import torch", "import torch; torch.manual_seed(1)", "torch's random numbers when it is imported"),
+    "seeds": network(
+        "import torch", "import torch; torch.manual_seed(1)", "torch's random numbers when it is imported"
+    ),
     "draws": network("import torch", "import torch, random; random.random()", "Python's random numbers"),
     "environment": network("import torch", "import torch, os; os.environ['LAB'] = '1'", "the variable LAB"),
     "patches": network("import torch", "import torch; torch.nn.functional.relu = abs", "torch.nn.functional.relu"),
     "folder": network("import torch", "import torch, os; os.chdir('/')", "the working folder"),
-    "other_each_time": network("images.mean((2, 3))", "images.mean((2, 3)) + BIAS % 997", "is another one each time").at_import(
-        "import time; BIAS = time.perf_counter_ns()"),
+    "other_each_time": network(
+        "images.mean((2, 3))", "images.mean((2, 3)) + BIAS % 997", "is another one each time"
+    ).at_import("import time; BIAS = time.perf_counter_ns()"),
     # what it is
     "a_number": Broken("network", "Thing = 3\n", "Thing is a int, and no class or function"),
     "no_module": Broken("network", "def Thing(num_classes, image_size):\n    return len\n", "and no torch.nn.Module"),
@@ -106,12 +109,18 @@ BROKEN: dict[str, Broken] = {
     # what it gives
     "wrong_shape": network("(3, num_classes)", "(3, 4)", "it gives the shape (2, 4), and not logits"),
     "wrong_dtype": network("(2, 3)))", "(2, 3))).double()", "it gives torch.float64 where float32 came in"),
-    "raises_later": network("return self.head", "raise KeyError('x')\n        return self.head", "thing.py:11: forward raises KeyError"),
+    "raises_later": network(
+        "return self.head", "raise KeyError('x')\n        return self.head", "thing.py:11: forward raises KeyError"
+    ),
     "no_gradient": network("(2, 3)))", "(2, 3))).detach()", "its answer has no gradient"),
     "nan": network("(2, 3)))", "(2, 3))) / 0", "it gives NaN or infinity"),
     "a_list": network("return self.head(images.mean((2, 3)))", "return [1]", "it gives a list, and not logits"),
-    "looks_at_others": network("images.mean((2, 3))", "(images - images.mean(0)).mean((2, 3))", "depends on the others"),
-    "threads_when_called": network("return self", "torch.set_num_threads(3); return self", "number of threads when it is called"),
+    "looks_at_others": network(
+        "images.mean((2, 3))", "(images - images.mean(0)).mean((2, 3))", "depends on the others"
+    ),
+    "threads_when_called": network(
+        "return self", "torch.set_num_threads(3); return self", "number of threads when it is called"
+    ),
     # options
     "takes_no_options": Broken("network", NET, "it takes no options (width)", {"width": 3}),
     "unknown_option": Broken("network", WITH_OPTIONS, "it has no option 'widht'", {"widht": 3}),
@@ -122,15 +131,26 @@ BROKEN: dict[str, Broken] = {
     "no_tensor": loss(".mean()", ".mean().item()", "it gives a float, and not one number"),
     "changes_teacher": loss("return", "teacher.zero_()\n    return", "it changes the teacher's logits"),
     "cut_off": loss("student - teacher", "student.detach() - teacher", "its answer has no gradient"),
-    "steep": loss("return (student - teacher).square()", "return (student * 0).sqrt() + student.square()", "its gradient is missing or not finite"),
+    "steep": loss(
+        "return (student - teacher).square()",
+        "return (student * 0).sqrt().mean() + student.square()",
+        "its gradient is missing or not finite",
+    ),
     # attentions
-    "drops_tokens": Broken("attention", ATTENTION.replace("self.mix(tokens)", "self.mix(tokens)[:, 1:]"), "(2, 15, 16), and not tokens"),
+    "drops_tokens": Broken(
+        "attention", ATTENTION.replace("self.mix(tokens)", "self.mix(tokens)[:, 1:]"), "(2, 15, 16), and not tokens"
+    ),
     "no_mask": Broken("attention", ATTENTION.replace("tokens, keep", "tokens"), "forward(tokens): too many positional"),
     # sources
     "no_images": Broken("source", "def Thing(root):\n    return iter(())\n", "it gives no image"),
     "no_pairs": Broken("source", "def Thing(root):\n    yield b'x'\n", "it gives a bytes, and no pair"),
     "floats": Broken("source", SOURCE.replace("np.uint8", "np.float32"), "an image is a float32 array"),
     "climbs": Broken("source", SOURCE.replace("str(number % 3)", "'../up'"), "is no name"),
-    "other_images": Broken("source", SOURCE.replace("import numpy as np", "import numpy as np, time").replace(
-        "number, np.uint8", "time.perf_counter_ns() % 251, np.uint8"), "is another one each time"),
-}  # fmt: skip
+    "other_images": Broken(
+        "source",
+        SOURCE.replace("import numpy as np", "import numpy as np, time").replace(
+            "number, np.uint8", "time.perf_counter_ns() % 251, np.uint8"
+        ),
+        "is another one each time",
+    ),
+}
