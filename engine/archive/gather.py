@@ -85,7 +85,7 @@ def _own_code(home: Home, jobs: Sequence[str]) -> list[Path]:
     specs = (home.job(job).spec for job in jobs)
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in specs if path.is_file())
     digests = sorted({digest for text in texts for digest in settled_digests(text)})
-    return [path for digest in digests for path in sorted(home.own_code(digest).rglob("*")) if path.is_file()]
+    return [path for digest in digests for path in sorted((home.own_code / digest).rglob("*")) if path.is_file()]
 
 
 def _code_changes(home: Home, jobs: Sequence[str]) -> list[Path]:

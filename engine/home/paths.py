@@ -341,22 +341,9 @@ class Home:
         return self.root / "code" / f"{digest[:16]}.diff"
 
     @property
-    def trusted(self) -> Path:
-        """Whose own code may run here: the path and digest of each that its owner named."""
-        return self.root / "trusted.json"
-
-    @property
-    def own_code_root(self) -> Path:
-        """The copies of people's own code that jobs run from."""
+    def own_code(self) -> Path:
+        """The copies of people's own code that jobs run from, by digest; and what of it may run here."""
         return self.root / "own_code"
-
-    def own_code(self, digest: str) -> Path:
-        """The copy of the code with this digest, as the settings of jobs name it."""
-        return self.own_code_root / digest
-
-    def own_images(self, key: str) -> Path:
-        """The images that a data source of somebody's own gave, as class folders."""
-        return self.cache / "own_images" / key
 
     def pack(self, job: str) -> Path:
         return self.cache / "pack" / job

@@ -23,7 +23,7 @@ KEY_DIGITS = 24
 def images_folder(home: Home, settled: str, options: Mapping[str, Any], root: Path | None) -> Path:
     """Return where these images lie, or will."""
     read = {"place": str(root), "state": tree_mark(root)} if root else None
-    return home.own_images(digest_of([settled, dict(options), read])[:KEY_DIGITS])
+    return home.cache / "own_images" / digest_of([settled, dict(options), read])[:KEY_DIGITS]
 
 
 def is_whole(folder: Path) -> bool:

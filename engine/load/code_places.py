@@ -16,7 +16,8 @@ from engine.load.layers import Layers
 from engine.load.yaml_tree import Path
 from engine.spec import Settings, Spec
 from engine.spec.cells import expand_cells
-from engine.spec.own_code import WORDS, list_uses, read_reference
+from engine.spec.code_uses import list_uses
+from engine.spec.own_code import WORDS, read_reference
 
 IN_FILE = re.compile(r"(.+):\d+:\d+")
 

@@ -26,7 +26,8 @@ from engine.plan.child import run_child
 from engine.plan.code_check import check_all
 from engine.spec import Data, Settings, Spec
 from engine.spec.cells import expand_cells
-from engine.spec.own_code import DIGEST_DIGITS, Use, list_uses, names_code, replace_at
+from engine.spec.code_uses import Use, list_uses, replace_at
+from engine.spec.own_code import DIGEST_DIGITS, names_code
 from engine.spec.shapes import network_shape
 
 IMAGES_MODULE = "engine.core.own_code.images"

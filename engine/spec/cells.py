@@ -19,8 +19,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from engine.spec import Settings, Spec
+from engine.spec.code_uses import list_uses
 from engine.spec.controls import settle_control
-from engine.spec.own_code import list_uses
 
 Tree = dict[str, Any]
 

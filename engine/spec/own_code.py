@@ -10,14 +10,8 @@ Three forms name a class or function: by its file, by its module, and as the set
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel
-
-if TYPE_CHECKING:
-    from engine.spec.experiment import Settings
+from typing import Literal
 
 CodeKind = Literal["network", "loss", "attention", "source"]
 DIGEST_DIGITS = 16
@@ -47,17 +41,6 @@ class Reference:
         return f"{self.place}:{self.name}{'@' if self.digest else ''}{self.digest}"
 
 
-@dataclass(frozen=True)
-class Use:
-    """A word of a spec that names code: what kind of thing it is, its dotted path, and the options that it is given."""
-
-    kind: CodeKind
-    path: str
-    reference: Reference
-    options: Mapping[str, Any]
-    options_path: str
-
-
 def read_reference(text: str) -> Reference | None:
     """Return what a text names, None where it names no code."""
     found = re.fullmatch(REFERENCE, text)
@@ -72,32 +55,3 @@ def names_code(text: object) -> bool:
 def settled_digests(text: str) -> set[str]:
     """Return the digests of all settled names in a text, such as the settings of a job."""
     return set(re.findall(rf'"[\w.]+:\w+@([0-9a-f]{{{DIGEST_DIGITS}}})"', text))
-
-
-def list_uses(settings: Settings) -> Iterator[Use]:
-    """Yield each word of a run that names code."""
-    for path, network in settings.networks:
-        yield from _use("network", f"{path}.arch", network.arch, network.options, f"{path}.options")
-        attention = network.attention
-        options = getattr(attention, "options", {})
-        yield from _use("attention", f"{path}.attention.kind", attention.kind, options, f"{path}.attention.options")
-    distill, data = settings.distill, settings.data
-    yield from _use("loss", "distill.loss", distill.loss, distill.options, "distill.options")
-    yield from _use("source", "data.source", data.source, data.options, "data.options")
-
-
-def _use(kind: CodeKind, path: str, text: str, options: Mapping[str, Any], options_path: str) -> Iterator[Use]:
-    found = read_reference(text) if ":" in text else None
-    if found is not None:
-        yield Use(kind, path, found, options, options_path)
-
-
-def replace_at(model: Any, path: str, value: Any) -> Any:
-    """Return a copy of a model in which the word at a dotted path has another value; nothing is validated."""
-    first, _, rest = path.partition(".")
-    if isinstance(model, list):
-        place = int(first)
-        return [*model[:place], replace_at(model[place], rest, value) if rest else value, *model[place + 1 :]]
-    assert isinstance(model, BaseModel), f"no section at {path}"
-    inner = replace_at(getattr(model, first), rest, value) if rest else value
-    return model.model_copy(update={first: inner})

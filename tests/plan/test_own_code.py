@@ -73,7 +73,7 @@ def test_plan_stops_at_code_of_strangers(lab: Path, home: Home) -> None:
     assert f"distill.loss: soft of module losses, {lab}/losses.py" in said
     assert "fix: " in said
     assert "--trust" in caught.value.fix
-    assert not home.own_code_root.exists()
+    assert not home.own_code.exists()
 
 
 @pytest.mark.usefixtures("no_child")

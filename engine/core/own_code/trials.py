@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.own_code.subject import Subject, guard
+from engine.inputs.folders import PART_FOLDER
 
 IMAGES, CLASSES, LOOKED_AT = 2, 7, 8
 
@@ -97,7 +98,7 @@ def image_problem(one: object) -> tuple[str, str] | None:
     name, image = one
     if not isinstance(name, str) or not name or name != name.strip() or name.startswith(".") or len(name) > 200:
         return f"its class {name!r} is no name", "yield the class as a text of up to 200 letters"
-    if {"/", "\0", "\\"} & set(name) or name.lower() in ("train", "val", "valid", "validation", "test"):
+    if {"/", "\0", "\\"} & set(name) or PART_FOLDER.fullmatch(name):
         return f"its class {name!r} is no name for a folder of images", "use another name for it"
     if isinstance(image, bytes):
         return None

@@ -27,7 +27,7 @@ VARIABLE = "XP_OWN_CODE"
 
 def keep_code(home: Home, code: Code) -> Path:
     """Write the files of `code` into the home where they are not yet; return the folder that imports begin at."""
-    folder = home.own_code(code.digest[:DIGEST_DIGITS])
+    folder = home.own_code / code.digest[:DIGEST_DIGITS]
     for name, text in code.files.items():
         path = folder / FILES / name
         # Comments may have changed: whoever looks for a line finds it where it is now.
@@ -56,7 +56,7 @@ def open_copy(reference: Reference) -> tuple[Path, Code]:
         fix = "run it through a spec: xp plan SPEC keeps a copy of the code that jobs run"
         raise XpError(f"{reference} names code that no plan has settled", fix=fix)
     home = open_home(root)
-    folder = home.own_code(reference.digest)
+    folder = home.own_code / reference.digest
     code = _read_copy(reference, folder / FILES)
     if code is None or code.digest[:DIGEST_DIGITS] != reference.digest:
         what = "is gone" if code is None else "is not what it was"
@@ -77,10 +77,8 @@ def _read_copy(reference: Reference, files: Path) -> Code | None:
 
 def lend_copies(home: Home, other: Home) -> None:
     """Let another home of the same owner, such as one to try things in, run what may run in this one."""
-    if home.own_code_root.is_dir() and home.root != other.root:
-        shutil.copytree(home.own_code_root, other.own_code_root, dirs_exist_ok=True)
-        if home.trusted.is_file():
-            shutil.copyfile(home.trusted, other.trusted)
+    if home.own_code.is_dir() and home.root != other.root:
+        shutil.copytree(home.own_code, other.own_code, dirs_exist_ok=True)
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class Kept:
 
 def list_kept(home: Home) -> list[Kept]:
     """Return the copies of a home; one that is damaged is left out."""
-    folders = sorted(home.own_code_root.iterdir()) if home.own_code_root.is_dir() else []
+    folders = sorted(home.own_code.iterdir()) if home.own_code.is_dir() else []
     return [kept for folder in folders if (kept := _read_kept(folder)) is not None]
 
 
@@ -118,5 +116,5 @@ def _read_kept(folder: Path) -> Kept | None:
 
 def original_place(home: Home, digest: str, file: str) -> str:
     """Return where a kept file lay when it was copied: what a person edits."""
-    root = (read_object(home.own_code(digest) / ABOUT) or {}).get("root")
+    root = (read_object(home.own_code / digest / ABOUT) or {}).get("root")
     return str(Path(str(root)) / file) if root else file

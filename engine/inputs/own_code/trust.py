@@ -15,6 +15,8 @@ from engine.home.files import read_object, write_json
 from engine.home.paths import Home
 from engine.inputs.own_code.finding import Code
 
+TRUSTED = "trusted.json"
+
 
 def is_trusted(home: Home, code: Code) -> bool:
     """Whether this code may run from this place."""
@@ -28,12 +30,12 @@ def is_trusted_digest(home: Home, digest: str) -> bool:
 
 def trust(home: Home, codes: Sequence[Code]) -> None:
     """Keep that the owner of this code lets it run here."""
-    home.root.mkdir(parents=True, exist_ok=True)
-    with FileLock(home.trusted.with_name(f"{home.trusted.name}.lock")):
+    home.own_code.mkdir(parents=True, exist_ok=True)
+    with FileLock(home.own_code / f"{TRUSTED}.lock"):
         known = _read_trusted(home)
         added = [_entry(code) for code in codes if not any(_is_of(one, code) for one in known)]
         if added:
-            write_json(home.trusted, {"trusted": [*known, *added]})
+            write_json(home.own_code / TRUSTED, {"trusted": [*known, *added]})
 
 
 def _entry(code: Code) -> dict[str, Any]:
@@ -47,5 +49,5 @@ def _is_of(entry: dict[str, Any], code: Code) -> bool:
 
 def _read_trusted(home: Home) -> list[dict[str, Any]]:
     """A file that is absent or damaged trusts nothing: its owner is asked again."""
-    listed = (read_object(home.trusted) or {}).get("trusted", [])
+    listed = (read_object(home.own_code / TRUSTED) or {}).get("trusted", [])
     return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []

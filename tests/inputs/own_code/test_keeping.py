@@ -56,14 +56,14 @@ def test_copy_follows_comments(home: Home, tmp_path: Path) -> None:
 
 def test_changed_copy_is_refused(home: Home, tmp_path: Path) -> None:
     reference = kept(home, write_code(tmp_path / "lab"))
-    (home.own_code(reference.digest) / "files" / "lab_kept.py").write_text("class Net:\n    evil = True\n")
+    (home.own_code / reference.digest / "files" / "lab_kept.py").write_text("class Net:\n    evil = True\n")
     with pytest.raises(JobError, match="is not what it was"):
         open_copy(reference)
 
 
 def test_lost_copy_is_refused(home: Home, tmp_path: Path) -> None:
     reference = kept(home, write_code(tmp_path / "lab"))
-    (home.own_code(reference.digest) / "files" / "lab_kept.py").unlink()
+    (home.own_code / reference.digest / "files" / "lab_kept.py").unlink()
     with pytest.raises(JobError, match="is gone"):
         open_copy(reference)
 
@@ -99,7 +99,8 @@ def test_trust_is_of_place_and_digest(home: Home, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"trusted": 3}', '{"trusted": [4]}', "\0"])
 def test_damaged_trust_trusts_nothing(home: Home, tmp_path: Path, text: str) -> None:
     code = write_code(tmp_path / "lab")
-    home.trusted.write_text(text)
+    home.own_code.mkdir()
+    (home.own_code / "trusted.json").write_text(text)
     assert not is_trusted(home, code)
     trust(home, [code])
     assert is_trusted(home, code)
