@@ -58,9 +58,8 @@ class State:
         random.setstate(self.python_random)
         np.random.set_state(self.numpy_random)  # the one that is shared
         torch.set_rng_state(self.torch_random)
-        for module, words in self.words.items():
-            for name in (name for name, value in words.items() if vars(PATCHED[module]).get(name) is not value):
-                setattr(PATCHED[module], name, words[name])
+        for module, name in self._patched():
+            setattr(PATCHED[module], name, self.words[module][name])
 
     def changes(self, *, at_import: bool) -> Iterator[str]:
         """Yield what is no longer as it was; to draw random numbers is forbidden to an import alone."""
@@ -69,12 +68,17 @@ class State:
         if at_import:
             yield from _differing(self.random, now.random)
         for name in sorted(self.variables.keys() | now.variables.keys()):
-            if self.variables.get(name) != now.variables.get(name):
+            if self.variables.get(name) != now.variables.get(name) and not name.startswith("TORCH"):
                 yield f"the variable {name} of the environment"
+        yield from (f"{module}.{name}" for module, name in self._patched())
+
+    def _patched(self) -> Iterator[tuple[str, str]]:
+        """Yield module and name of what was replaced; torch replaces some by its own when parts of it are loaded."""
         for module, words in self.words.items():
-            # What is new may be a part of torch that was loaded late.
-            for name in (name for name in words if now.words[module].get(name) is not words[name]):
-                yield f"{module}.{name}"
+            for name, value in words.items():
+                now = vars(PATCHED[module]).get(name)
+                if now is not value and not str(getattr(now, "__module__", "")).startswith("torch"):
+                    yield module, name
 
 
 def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[str]:
