@@ -27,7 +27,7 @@ from engine.plan.code_check import check_all
 from engine.spec import Data, Settings, Spec
 from engine.spec.cells import expand_cells
 from engine.spec.code_uses import Use, list_uses, replace_at
-from engine.spec.own_code import DIGEST_DIGITS, names_code
+from engine.spec.own_code import DIGEST_DIGITS
 from engine.spec.shapes import network_shape
 
 IMAGES_MODULE = "engine.core.own_code.images"
@@ -43,7 +43,7 @@ def settle_spec(spec: Spec, home: Home) -> Spec:
     if not codes:
         return spec
     settled = spec.model_copy()
-    settled.keep_cells([_with_images(settle(cell.settings, codes), home) for cell in expand_cells(spec)])
+    settled.keep_cells([_with_images(cell.settings, settle(cell.settings, codes), home) for cell in expand_cells(spec)])
     return settled
 
 
@@ -93,13 +93,13 @@ def settle(settings: Settings, codes: Codes) -> Settings:
     return settings
 
 
-def _with_images(settings: Settings, home: Home) -> Settings:
+def _with_images(written: Settings, settings: Settings, home: Home) -> Settings:
     """Let a source of somebody's own give its images, once; from then on they are a folder in the cache.
 
     Where what it reads is not here, the plan says so of `data.root`.
     """
     data = settings.data
-    if not names_code(data.source):
+    if data.source == written.data.source:  # it has given them, or is none
         return settings
     try:
         root = resolve_root(data.root) if data.root else None

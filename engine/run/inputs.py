@@ -28,6 +28,7 @@ from engine.errors import DataError, JobError
 from engine.home.files import publish_folder, read_json
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
+from engine.inputs.own_code.keeping import use_home
 from engine.inputs.splits import Split, split_pack
 from engine.run.attempt import Attempt, absent_fix
 from engine.run.device import CPU_SLOT
@@ -186,6 +187,7 @@ def check_digest(settings: PackSettings, root: str | None, digest: str) -> None:
 
 def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.Module:
     """Return the network that a train or prune job committed, pruned shapes and all, on the CPU in eval mode."""
+    use_home(home)  # whoever looks at a network of somebody's own runs its copy
     winner = job.winner()
     if winner is None:
         raise JobError(f"{job.job} is not done", where=job.job, fix=absent_fix(job))

@@ -111,7 +111,9 @@ def _read_kept(folder: Path) -> Kept | None:
     module, root, parts = (about.get(word) for word in ("module", "root", "parts"))
     if not (isinstance(module, str) and isinstance(root, str) and isinstance(parts, dict)):
         return None
-    return Kept(folder.name, module, root, {str(name): str(told) for name, told in parts.items()}, float(about["at"]))
+    return Kept(
+        folder.name, module, root, {str(name): str(told) for name, told in parts.items()}, float(about.get("at", 0.0))
+    )
 
 
 def original_place(home: Home, digest: str, file: str) -> str:
