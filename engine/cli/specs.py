@@ -36,14 +36,22 @@ if TYPE_CHECKING:
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="where they go")] = Path(),
     template: Annotated[bool, typer.Option("--template", help="a page of your own, not specs")] = False,
+    plugin: Annotated[
+        bool, typer.Option("--plugin", help="a study with a network, a loss, an attention and images of your own")
+    ] = False,
 ) -> None:
     """Lay out specs to start from, and the schema your editor completes them with."""
-    from engine.cli.starter_specs import lay_out, lay_out_template
+    from engine.cli.starter_specs import lay_out, lay_out_own_code, lay_out_template
 
     if template:
         for path in lay_out_template(folder):
             tell(str(path))
         say(f"next: xp report quickstart --template {shlex.quote(str(folder / 'template'))}")
+        return
+    if plugin:
+        for path in lay_out_own_code(folder):
+            tell(str(path))
+        say(f"next: read them, then xp submit {shlex.quote(str(folder / 'own_code' / 'study.yaml'))} --trust --wait")
         return
     for path in lay_out(folder):
         tell(str(path))

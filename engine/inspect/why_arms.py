@@ -60,7 +60,8 @@ def explain_match(home: Home, match: Match) -> Iterator[str]:
     )
     yield f"{head}: {_origin_text(list(jobs.values()))}"
     wanted_runs = [run for run in record["runs"] if wanted is None or run["run"] in wanted]
-    yield from code_lines(home, (item for run in wanted_runs for item in flatten_settings(run.get("settings") or {}).items()))
+    settings = (flatten_settings(run.get("settings") or {}) for run in wanted_runs)
+    yield from code_lines(home, (item for one in settings for item in one.items()))
     most = FEW if len(arms) > MANY_ARMS else SEVERAL
     for arm in arms:
         yield from _arm_lines(arm, record, most)
