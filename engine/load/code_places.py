@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
 from engine.load.arms import ArmPlaces
 from engine.load.layers import Layers
+from engine.load.registered import find_registered
 from engine.load.yaml_tree import Path
 from engine.spec import Settings, Spec
+from engine.spec.architectures import TINY_VITS
 from engine.spec.cells import expand_cells
 from engine.spec.code_uses import list_uses
-from engine.spec.own_code import WORDS, read_reference
+from engine.spec.data import SOURCE_WORDS
+from engine.spec.distill import LOSS_WORDS
+from engine.spec.own_code import WORDS, CodeKind, read_reference
 
 IN_FILE = re.compile(r"(.+):\d+:\d+")
 
@@ -33,9 +37,12 @@ def _placed(value: Any, path: Path, layers: Layers) -> Any:
     if isinstance(value, list):
         made = [_placed(inner, (*path, at), layers) for at, inner in enumerate(value)]
         return value if all(one is other for one, other in zip(made, value, strict=True)) else made
-    if not isinstance(value, str) or ":" not in value or not _may_name_code(path):
+    kind = _kind_at(path) if isinstance(value, str) else None
+    if kind is None:
         return value
     found = read_reference(value)
+    if found is None and value.isidentifier() and value not in _known_words(kind):
+        return find_registered(kind, value) or value
     if found is None or not found.is_file or found.place.startswith(("/", "~")):
         return value
     return f"{os.path.normpath(_folder_of(path, layers).absolute() / found.place)}:{found.name}"
@@ -46,9 +53,20 @@ def _same_or_new(value: Mapping[str, Any], made: dict[str, Any]) -> Mapping[str,
     return value if all(made[key] is value[key] for key in made) else made
 
 
-def _may_name_code(path: Path) -> bool:
+def _kind_at(path: Path) -> CodeKind | None:
+    """Return what kind of code may be named at a path, None where none may."""
     words = [part for part in path if isinstance(part, str)]
-    return bool(words) and words[-1].rpartition(".")[2] in WORDS
+    if words[:1] == ["claims"] or not words:
+        return None
+    return WORDS.get(words[-1].rpartition(".")[2])
+
+
+def _known_words(kind: CodeKind) -> Container[str]:
+    """The words that are xp's own: nobody is asked for them."""
+    known: Mapping[CodeKind, Container[str]] = {
+        "network": TINY_VITS, "loss": LOSS_WORDS, "attention": ("window", "longformer"), "source": SOURCE_WORDS,
+    }  # fmt: skip
+    return known[kind]
 
 
 def _folder_of(path: Path, layers: Layers) -> FilePath:

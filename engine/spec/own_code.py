@@ -21,8 +21,8 @@ REFERENCE = (
 )
 CODE_PATTERN = r"^\S.*:[A-Za-z_]\w*(@[0-9a-f]{16})?$"
 """The same roughly, for editors and pydantic: what fits no reference names no kind of attention either."""
-WORDS = ("arch", "loss", "kind", "source")
-"""The last words of the paths that may name code."""
+WORDS: dict[str, CodeKind] = {"arch": "network", "loss": "loss", "kind": "attention", "source": "source"}
+"""The last words of the paths that may name code, and what of."""
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,12 @@ def find_code(reference: Reference) -> Code:
     return read_code(reference, root, module)
 
 
+def read_file(path: Path) -> Code:
+    """Return the code of a file, whatever it defines. Raises XpError where it is gone or no Python."""
+    root, module = _locate_file(path)
+    return read_code(Reference(str(path), ""), root, module)
+
+
 def read_code(reference: Reference, root: Path, module: str) -> Code:
     """Return the code of a `module` below `root`, and of what it imports there. Raises as `find_code` does."""
     trees: dict[str, ast.Module] = {}
@@ -80,7 +86,8 @@ def read_code(reference: Reference, root: Path, module: str) -> Code:
             fix = "name a smaller module: all that it imports of its project is copied"
             raise XpError(f"{reference} leads to more than {MOST_FILES:,} files", where=str(root), fix=fix)
     entry = _module_files(root, module)[-1]
-    _check_name(reference.name, trees[entry.relative_to(root).as_posix()], entry)
+    if reference.name:
+        _check_name(reference.name, trees[entry.relative_to(root).as_posix()], entry)
     try:
         parts = {name: tree_digest(tree) for name, tree in trees.items()}
         return Code(reference, root, module, texts, parts, code_digest(trees))

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from engine.errors import XpError
 from engine.home.files import read_object, write_json
 from engine.home.paths import Home
-from engine.inputs.own_code.finding import Code
+from engine.inputs.own_code.finding import Code, read_file
 
 TRUSTED = "trusted.json"
 
@@ -36,6 +39,32 @@ def trust(home: Home, codes: Sequence[Code]) -> None:
         added = [_entry(code) for code in codes if not any(_is_of(one, code) for one in known)]
         if added:
             write_json(home.own_code / TRUSTED, {"trusted": [*known, *added]})
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Code that may run in a home: its file, digest, when that was said (unix), and whether it still says the same."""
+
+    path: str
+    digest: str
+    at: float
+    is_same: bool
+
+
+def list_trusted(home: Home) -> list[Allowed]:
+    """Return what may run in a home, in the order in which it was said; of a file the newest alone."""
+    newest = {str(one.get("path")): one for one in _read_trusted(home)}
+    return [
+        Allowed(path, str(one.get("digest")), float(one.get("at", 0.0)), _still_says(path, str(one.get("digest"))))
+        for path, one in newest.items()
+    ]
+
+
+def _still_says(path: str, digest: str) -> bool:
+    try:
+        return read_file(Path(path)).digest == digest
+    except XpError:
+        return False
 
 
 def _entry(code: Code) -> dict[str, Any]:
