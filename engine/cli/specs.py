@@ -24,7 +24,7 @@ from engine.cli.base import (
     say,
     tell,
 )
-from engine.errors import HomeError, SpecError, XpError
+from engine.errors import HomeError, SpecError, StrangeCode, XpError
 
 if TYPE_CHECKING:
     from engine.home.paths import Home
@@ -103,7 +103,7 @@ def _validate(
             tell(f"{file}: valid, a paper of {count} experiments, {sayings}")
             return True
         return _validate_spec(file, overrides, overlays, home, trust=trust)
-    except SpecError as error:
+    except (SpecError, StrangeCode) as error:
         say(str(error))
         return False
 

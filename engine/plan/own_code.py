@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.errors import DataError, MissingData, Problem, SpecError, XpError
+from engine.errors import DataError, MissingData, Problem, SpecError, StrangeCode, XpError
 from engine.home.files import publish_folder, write_json
 from engine.home.paths import Home
 from engine.inputs.content import resolve_root
@@ -37,7 +37,7 @@ Codes = Mapping[str, Code]  # by the reference as the spec has it
 def settle_spec(spec: Spec, home: Home) -> Spec:
     """Return the spec whose cells name code by its digest; the spec itself where it names none.
 
-    Raises SpecError for code that is not there or not what it should be, XpError for code that may not run here yet.
+    Raises SpecError for code that is not there or not what it should be, StrangeCode for what may not run here yet.
     """
     codes = check_spec(spec, home)
     if not codes:
@@ -133,14 +133,14 @@ def _place(spec: Spec, path: str) -> str:
 
 
 def _refuse_strangers(spec: Spec, home: Home, codes: Codes) -> None:
-    """Raise XpError naming every file of code that nobody has said may run in this home."""
+    """Raise StrangeCode naming every file of code that nobody has said may run in this home."""
     strangers = {text: code for text, code in codes.items() if not is_trusted(home, code)}
     if not strangers:
         return
     lines = [line for use in _first_uses(spec, strangers) for line in _introduce(spec, use, strangers)]
     fix = "read these files; if they are yours, or you trust who wrote them, say so: --trust"
     what = "this spec names code that nobody has said may run here:\n" + "\n".join(lines)
-    raise XpError(what, where=spec.name, fix=fix)
+    raise StrangeCode(what, where=spec.name, fix=fix)
 
 
 def _first_uses(spec: Spec, codes: Codes) -> list[Use]:
