@@ -21,7 +21,9 @@ from engine.spec.cells import expand_cells
 from engine.spec.code_uses import list_uses
 from engine.spec.data import SOURCE_WORDS
 from engine.spec.distill import LOSS_WORDS
+from engine.spec.optimizers import OPTIMIZER_WORDS
 from engine.spec.own_code import WORDS, CodeKind, read_reference
+from engine.spec.registries import REGISTRIES, read_registry
 
 IN_FILE = re.compile(r"(.+):\d+:\d+")
 
@@ -65,6 +67,7 @@ def _known_words(kind: CodeKind) -> Container[str]:
     """The words that are xp's own: nobody is asked for them."""
     known: Mapping[CodeKind, Container[str]] = {
         "network": TINY_VITS, "loss": LOSS_WORDS, "attention": ("window", "longformer"), "source": SOURCE_WORDS,
+        "optimizer": OPTIMIZER_WORDS, "criterion": read_registry(*REGISTRIES["criterion"]),
     }  # fmt: skip
     return known[kind]
 

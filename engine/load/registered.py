@@ -19,6 +19,8 @@ GROUPS: Mapping[CodeKind, str] = {
     "loss": "xp.losses",
     "attention": "xp.attentions",
     "source": "xp.sources",
+    "optimizer": "xp.optimizers",
+    "criterion": "xp.criteria",
 }
 
 

@@ -32,6 +32,10 @@ def list_uses(settings: Settings) -> Iterator[Use]:
         yield from _use("attention", f"{path}.attention.kind", attention.kind, options, f"{path}.attention.options")
     distill, data = settings.distill, settings.data
     yield from _use("loss", "distill.loss", distill.loss, distill.options, "distill.options")
+    for path, train in settings.trainings:
+        yield from _use("optimizer", f"{path}.optimizer", train.optimizer, {}, f"{path}.optimizer")
+    if settings.prune is not None:
+        yield from _use("criterion", "prune.criterion", settings.prune.criterion, {}, "prune.criterion")
     yield from _use("source", "data.source", data.source, data.options, "data.options")
 
 

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-CodeKind = Literal["network", "loss", "attention", "source"]
+CodeKind = Literal["network", "loss", "attention", "source", "optimizer", "criterion"]
 DIGEST_DIGITS = 16
 REFERENCE = (
     r"(?P<place>[^:@\s][^:@\n]*\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"  # a file or a module
@@ -21,7 +21,14 @@ REFERENCE = (
 )
 CODE_PATTERN = r"^\S.*:[A-Za-z_]\w*(@[0-9a-f]{16})?$"
 """The same roughly, for editors and pydantic: what fits no reference names no kind of attention either."""
-WORDS: dict[str, CodeKind] = {"arch": "network", "loss": "loss", "kind": "attention", "source": "source"}
+WORDS: dict[str, CodeKind] = {
+    "arch": "network",
+    "loss": "loss",
+    "kind": "attention",
+    "source": "source",
+    "optimizer": "optimizer",
+    "criterion": "criterion",
+}
 """The last words of the paths that may name code, and what of."""
 
 

@@ -179,8 +179,8 @@ def words_of(told: dict[str, Any]) -> list[str]:
 def test_the_schema_lists_the_words_of_the_registries() -> None:
     schema = Spec.model_json_schema()["$defs"]
     assert words_of(schema["Distill"]["properties"]["loss"]) == list(LOSS_WORDS)
-    assert schema["Train"]["properties"]["optimizer"]["enum"] == list(OPTIMIZER_WORDS)
-    assert schema["Prune"]["properties"]["criterion"]["enum"] == ["taylor", "l1", "l2", "fpgm", "random"]
+    assert words_of(schema["Train"]["properties"]["optimizer"]) == list(OPTIMIZER_WORDS)
+    assert words_of(schema["Prune"]["properties"]["criterion"]) == ["taylor", "l1", "l2", "fpgm", "random"]
     assert words_of(schema["Data"]["properties"]["source"]) == ["folder", "digits"]
     words = schema["LongformerAttention"]["properties"]
     assert words["pattern"]["enum"] == ["slide", "block", "row"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -58,9 +59,31 @@ class OwnSource(Protocol):
     def __call__(self, root: Path | None) -> Iterable[tuple[str, bytes | NDArray[np.uint8]]]: ...
 
 
+class OwnOptimizer(Protocol):
+    """A class (or function) that gives an optimizer of torch's: parameters that decay and those that do not, the rate.
+
+    `groups` are two dicts at most, with `params` and `weight_decay`; `rate` is train.lr, and xp sets each group's `lr`
+    at every step. A training goes on from its `state_dict`, to the same bits.
+    """
+
+    def __call__(self, groups: list[dict[str, Any]], rate: float) -> torch.optim.Optimizer: ...
+
+
+class OwnCriterion(Protocol):
+    """A function that says what makes a unit worth keeping: a score for each, and the lowest go first.
+
+    `incoming` (U, n) and `outgoing` (U, m) are the weights that make each of U units, and those that read it. The
+    answer is (U,). It is called without gradients.
+    """
+
+    def __call__(self, incoming: Tensor, outgoing: Tensor) -> Tensor: ...
+
+
 PROTOCOLS: dict[str, Any] = {
     "network": OwnNetwork,
     "loss": OwnLoss,
     "attention": OwnAttention,
     "source": OwnSource,
+    "optimizer": OwnOptimizer,
+    "criterion": OwnCriterion,
 }

@@ -162,5 +162,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "loss": ("student", "teacher", "labels", "temperature"),
     "attention": ("dim", "heads", "window"),
     "source": ("root",),
+    "optimizer": ("groups", "rate"),
+    "criterion": ("incoming", "outgoing"),
 }
 """What each kind is called with, by position (protocols.py)."""

@@ -5,6 +5,7 @@ Small batches of random numbers, as each Protocol (protocols.py) asks; the diges
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 import itertools
@@ -20,6 +21,7 @@ from engine.core.own_code.subject import Subject, guard
 from engine.inputs.folders import PART_FOLDER
 
 IMAGES, CLASSES, LOOKED_AT = 2, 7, 8
+RATE, STEPS, UNITS = 0.01, 3, 6
 
 
 def _try_network(subject: Subject) -> str:
@@ -89,6 +91,51 @@ def _try_source(subject: Subject) -> str:
         if problem is not None:
             raise subject.wrong(*problem)
     return hashlib.sha256(b"".join(_image_bytes(one) for one in some)).hexdigest()
+
+
+def _try_optimizer(subject: Subject) -> str:
+    """Take some steps, then go on from a copy of its state: both must come to the same bits."""
+    first, second = nn.Linear(5, 4), nn.Linear(5, 4)
+    one = _optimizer_of(subject, first)
+    start = first.weight.detach().clone()
+    _take_steps(subject, one, first)
+    if torch.equal(start, first.weight):
+        raise subject.wrong("its steps change nothing", "change the parameters of its groups in step()")
+    second.load_state_dict(first.state_dict())
+    other = _optimizer_of(subject, second)
+    guard(subject.root, "load_state_dict", lambda: other.load_state_dict(copy.deepcopy(one.state_dict())))
+    for optimizer, layer in ((one, first), (other, second)):
+        _take_steps(subject, optimizer, layer)
+    if not torch.equal(first.weight, second.weight):
+        fix = "keep all that it remembers in `self.state`, which state_dict() saves"
+        raise subject.wrong("it does not go on from its state_dict(): a killed training would end otherwise", fix)
+    return _digest(first.weight)
+
+
+def _optimizer_of(subject: Subject, layer: nn.Linear) -> torch.optim.Optimizer:
+    groups = [{"params": [layer.weight], "weight_decay": 0.05}, {"params": [layer.bias], "weight_decay": 0.0}]
+    made = subject.call(groups, RATE)
+    if not isinstance(made, torch.optim.Optimizer):
+        raise subject.wrong(f"it gives a {type(made).__name__}, and no torch.optim.Optimizer", "return an optimizer")
+    if any(group.get("lr") != RATE for group in made.param_groups):
+        raise subject.wrong("its groups do not have the rate as `lr`", "pass {'lr': rate} to Optimizer.__init__")
+    return made
+
+
+def _take_steps(subject: Subject, optimizer: torch.optim.Optimizer, layer: nn.Linear) -> None:
+    for step in range(STEPS):
+        images = torch.linspace(-1.0, 1.0, 15).view(3, 5) * (step + 1)
+        optimizer.zero_grad()
+        layer(images).square().mean().backward()
+        guard(subject.root, "step", optimizer.step)
+
+
+def _try_criterion(subject: Subject) -> str:
+    incoming, outgoing = torch.randn(UNITS, 12), torch.randn(UNITS, 9)
+    with torch.no_grad():
+        scores = subject.call(incoming, outgoing)
+    _refuse_tensor(subject, scores, (UNITS,), f"one score for each of the {UNITS} units", subject.thing)
+    return _digest(scores)
 
 
 def image_problem(one: object) -> tuple[str, str] | None:
@@ -162,4 +209,6 @@ TRIALS: dict[str, Callable[[Subject], str]] = {
     "loss": _try_loss,
     "attention": _try_attention,
     "source": _try_source,
+    "optimizer": _try_optimizer,
+    "criterion": _try_criterion,
 }

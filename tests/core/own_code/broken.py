@@ -46,7 +46,33 @@ def Thing(root):
 """
 SIZES = "from pydantic import BaseModel\n\nclass Sizes(BaseModel):\n    width: int = 3\n\n"
 WITH_OPTIONS = SIZES + NET.replace("image_size)", "image_size, options: Sizes)")
-GOOD: dict[CodeKind, str] = {"network": NET, "loss": LOSS, "attention": ATTENTION, "source": SOURCE}
+OPTIMIZER = """
+import torch
+
+class Thing(torch.optim.Optimizer):
+    def __init__(self, groups, rate):
+        super().__init__(groups, {"lr": rate})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for weight in group["params"]:
+                seen = self.state[weight].setdefault("seen", torch.zeros_like(weight))
+                seen.mul_(0.9).add_(weight.grad)
+                weight.mul_(1 - group["lr"] * group["weight_decay"]).sub_(seen.sign() * group["lr"])
+"""
+CRITERION = """
+def Thing(incoming, outgoing):
+    return incoming.norm(dim=1) * outgoing.norm(dim=1)
+"""
+GOOD: dict[CodeKind, str] = {
+    "network": NET,
+    "loss": LOSS,
+    "attention": ATTENTION,
+    "source": SOURCE,
+    "optimizer": OPTIMIZER,
+    "criterion": CRITERION,
+}
 
 
 @dataclass(frozen=True)
@@ -141,6 +167,26 @@ BROKEN: dict[str, Broken] = {
         "attention", ATTENTION.replace("self.mix(tokens)", "self.mix(tokens)[:, 1:]"), "(2, 15, 16), and not tokens"
     ),
     "no_mask": Broken("attention", ATTENTION.replace("tokens, keep", "tokens"), "forward(tokens): too many positional"),
+    # optimizers and criteria
+    "forgets": Broken(
+        "optimizer",
+        OPTIMIZER.replace("self.state[weight].setdefault", "vars(self).setdefault('own', {}).setdefault").replace(
+            '"seen"', "id(weight)"
+        ),
+        "does not go on from its state_dict()",
+    ),
+    "no_optimizer": Broken(
+        "optimizer", "def Thing(groups, rate):\n    return groups\n", "and no torch.optim.Optimizer"
+    ),
+    "stands_still": Broken(
+        "optimizer", OPTIMIZER.replace("weight.mul_", "weight.clone().mul_"), "its steps change nothing"
+    ),
+    "other_rate": Broken("optimizer", OPTIMIZER.replace('"lr": rate', '"lr": 0.5'), "do not have the rate as `lr`"),
+    "one_score": Broken(
+        "criterion",
+        CRITERION.replace("outgoing.norm(dim=1)", "outgoing.norm()").replace("incoming.norm(dim=1)", "incoming.norm()"),
+        "it gives the shape (), and not one score",
+    ),
     # sources
     "no_images": Broken("source", "def Thing(root):\n    return iter(())\n", "it gives no image"),
     "no_pairs": Broken("source", "def Thing(root):\n    yield b'x'\n", "it gives a bytes, and no pair"),

@@ -14,9 +14,7 @@ from engine.inputs.own_code.keeping import keep_code, use_home
 from engine.inputs.own_code.trust import trust
 from engine.spec.own_code import CodeKind, Reference
 
-FACTS: Mapping[str, Mapping[str, Any]] = {
-    "network": {"image_size": 16}, "loss": {}, "attention": {"stages": [[16, 2, 4]]}, "source": {},
-}  # fmt: skip
+FACTS: Mapping[str, Mapping[str, Any]] = {"network": {"image_size": 16}, "attention": {"stages": [[16, 2, 4]]}}
 
 
 def settle_text(root: Path, text: str) -> str:
@@ -34,4 +32,4 @@ def try_text(
     root: Path, kind: CodeKind, text: str, options: Mapping[str, Any] | None = None, **facts: Any
 ) -> list[dict[str, Any]]:
     """Return what is wrong with `Thing` in a module with this text."""
-    return check_code(Question(kind, settle_text(root, text), options or {}, {**FACTS[kind], **facts}))
+    return check_code(Question(kind, settle_text(root, text), options or {}, {**FACTS.get(kind, {}), **facts}))
