@@ -25,8 +25,9 @@ from engine.spec.identity import digest_of
 
 MODULE = "engine.core.own_code.check"
 COMMAND = (sys.executable, "-P", "-m", MODULE)
-START_SECONDS, SECONDS = 120.0, 30.0
-"""How long the child may take to load torch, and a piece of code to be imported twice and tried."""
+START_SECONDS, SECONDS, SLOWER = 900.0, 30.0, 6.0
+"""How long the child may take to load torch, and a piece of code to be imported twice and tried: on a machine that has
+much else to do as much longer as torch took to load, `SLOWER` times that."""
 Wrong = Mapping[str, Any]
 
 
@@ -75,29 +76,31 @@ def _ask_child(questions: Sequence[Mapping[str, Any]]) -> Iterator[list[Wrong]]:
         child.stdin.write(json.dumps([dict(question) for question in questions]).encode())
         child.stdin.close()
         lines = _Lines(child.stdout.fileno())
+        started = time.monotonic()
         began = lines.read(START_SECONDS)
+        seconds = max(SECONDS, SLOWER * (time.monotonic() - started))
         for place in range(len(questions)):
             if began is None or "begins" not in began:
                 yield [
                     _lost("the check could not begin", "see whether torch can be imported: python -c 'import torch'")
                 ]
                 return
-            answer = lines.read(SECONDS)
+            answer = lines.read(seconds)
             if answer is None:
-                yield [_silent(child, is_over=lines.is_over)]
+                yield [_silent(child, seconds, is_over=lines.is_over)]
                 return
             yield list(answer["wrong"])
-            began = lines.read(SECONDS) if place + 1 < len(questions) else None
+            began = lines.read(seconds) if place + 1 < len(questions) else None
     except BrokenPipeError:
         yield [_lost("the check could not begin", "see whether torch can be imported: python -c 'import torch'")]
     finally:
         _end(child)
 
 
-def _silent(child: subprocess.Popen[bytes], *, is_over: bool) -> Wrong:
+def _silent(child: subprocess.Popen[bytes], seconds: float, *, is_over: bool) -> Wrong:
     if not is_over:
         fix = "let it do its work when it is called, and not when it is imported"
-        return _lost(f"it did not answer within {SECONDS:g} s: importing or calling it hangs", fix)
+        return _lost(f"it did not answer within {seconds:.0f} s: importing or calling it hangs", fix)
     status = child.wait(5)
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
     return _lost(f"importing or calling it ends the process ({how})", "raise an error instead")

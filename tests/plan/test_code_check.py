@@ -34,7 +34,8 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "log"
     (tmp_path / "quick_child.py").write_text(CHILD.format(log=str(path)))
     monkeypatch.setattr(code_check, "COMMAND", (sys.executable, str(tmp_path / "quick_child.py")))
-    monkeypatch.setattr(code_check, "SECONDS", 0.5)
+    monkeypatch.setattr(code_check, "SECONDS", 1.0)
+    monkeypatch.setattr(code_check, "SLOWER", 0.0)
     return path
 
 
@@ -61,7 +62,7 @@ def test_good_code_is_not_tried_again(tmp_path: Path, log: Path) -> None:
 @pytest.mark.parametrize(
     ("doing", "says"),
     [
-        ("hang", "did not answer within 0.5 s: importing or calling it hangs"),
+        ("hang", "did not answer within 1 s: importing or calling it hangs"),
         ("end", "ends the process (exit status 3)"),
         ("die", "ends the process (signal SIGKILL)"),
     ],

@@ -113,7 +113,7 @@ BROKEN: dict[str, Broken] = {
     "raises": network("import torch", "1 / 0\nimport torch", "thing.py:2: importing it raises ZeroDivisionError"),
     "needs_a_package": network("import torch", "import torch, lab_absent", "it needs the module lab_absent"),
     "leaves": network("import torch", "import sys; sys.exit(3)", "importing it raises SystemExit"),
-    "hangs": network("import torch", "while True: pass", "importing or calling it hangs", is_tame=False),
+    "hangs": network("import torch", "import time; time.sleep(3600)", "importing or calling it hangs", is_tame=False),
     "kills": network("import torch", "import os; os._exit(0)", "ends the process (exit status 0)", is_tame=False),
     "prints": network("import torch", "import torch\nprint('hello')", "it prints 'hello'", is_tame=False),
     "default_dtype": network("import torch", "import torch; torch.set_default_dtype(torch.float64)", "default dtype"),
