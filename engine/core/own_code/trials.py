@@ -126,7 +126,8 @@ def _take_steps(subject: Subject, optimizer: torch.optim.Optimizer, layer: nn.Li
     for step in range(STEPS):
         images = torch.linspace(-1.0, 1.0, 15).view(3, 5) * (step + 1)
         optimizer.zero_grad()
-        layer(images).square().mean().backward()
+        loss: Any = layer(images).square().mean()
+        loss.backward()
         guard(subject.root, "step", optimizer.step)
 
 
