@@ -10,7 +10,7 @@ from engine.errors import JobError, XpError
 from engine.home.paths import Home, open_home
 from engine.inputs.own_code.finding import Code, find_code
 from engine.inputs.own_code.keeping import keep_code, lend_copies, list_kept, open_copy, original_place, use_home
-from engine.inputs.own_code.trust import is_trusted, is_trusted_digest, trust
+from engine.inputs.own_code.trust import trust
 from engine.spec.own_code import Reference, read_reference
 
 
@@ -81,29 +81,6 @@ def test_reference_without_a_plan_is_refused(home: Home, tmp_path: Path) -> None
     use_home(home)
     with pytest.raises(XpError, match="no plan has settled"):
         open_copy(Reference("lab_kept", "Net"))
-
-
-def test_trust_is_of_place_and_digest(home: Home, tmp_path: Path) -> None:
-    code = write_code(tmp_path / "lab")
-    assert not is_trusted(home, code)
-    trust(home, [code])
-    trust(home, [code])
-    assert is_trusted(home, code)
-    assert is_trusted_digest(home, code.digest)
-    assert not is_trusted(home, write_code(tmp_path / "elsewhere"))
-    changed = write_code(tmp_path / "lab", "class Net:\n    width = 3\n")
-    assert not is_trusted(home, changed)
-    assert not is_trusted_digest(home, changed.digest)
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"trusted": 3}', '{"trusted": [4]}', "\0"])
-def test_damaged_trust_trusts_nothing(home: Home, tmp_path: Path, text: str) -> None:
-    code = write_code(tmp_path / "lab")
-    home.own_code.mkdir()
-    (home.own_code / "trusted.json").write_text(text)
-    assert not is_trusted(home, code)
-    trust(home, [code])
-    assert is_trusted(home, code)
 
 
 def test_copies_know_where_they_lay(home: Home, tmp_path: Path) -> None:
