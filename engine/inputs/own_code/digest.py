@@ -46,7 +46,7 @@ def _write(value: object, add: Callable[[str], None]) -> None:
             _write(one, add)
         add("]")
     else:
-        add(f"{type(value).__name__}:{value!r};")
+        add(f"{value!r};")  # no two constants of Python are written alike
 
 
 def _without_docstring(node: ast.AST, body: object) -> object:

@@ -1,4 +1,4 @@
-"""Trust is of a file and what it says, is asked for again when that changes, and is nobody's where it cannot be read."""
+"""Trust is of a file and what it says; it is asked for again when that changes, and nobody has it unread."""
 
 from __future__ import annotations
 
