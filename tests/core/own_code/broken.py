@@ -164,7 +164,7 @@ BROKEN: dict[str, Broken] = {
     ),
     # attentions
     "drops_tokens": Broken(
-        "attention", ATTENTION.replace("self.mix(tokens)", "self.mix(tokens)[:, 1:]"), "(2, 15, 16), and not tokens"
+        "attention", ATTENTION.replace("self.mix(tokens)", "self.mix(tokens)[:, 1:]"), ", and not tokens (W, N, D)"
     ),
     "no_mask": Broken("attention", ATTENTION.replace("tokens, keep", "tokens"), "forward(tokens): too many positional"),
     # optimizers and criteria
