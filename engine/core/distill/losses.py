@@ -176,7 +176,7 @@ def distill_loss(
     """
     student = student_logits.float()
     hard = F.cross_entropy(student, labels, label_smoothing=label_smoothing)
-    spec = find_loss(distill.loss)
+    spec = loss_entry(distill.loss)
     if teacher_logits is None or spec.function is None:
         return hard
     if spec.one_label and labels.is_floating_point():
@@ -192,7 +192,7 @@ def distill_loss(
     return weight * soft + label_weight * hard
 
 
-def find_loss(loss: str) -> LossSpec:
+def loss_entry(loss: str) -> LossSpec:
     """Return the entry of a loss; of one of somebody's own, whose batch is taken as a whole: nobody knows better."""
     if not names_code(loss):
         return LOSSES[loss]
