@@ -6,6 +6,7 @@ XpError                 anything we refuse or cannot do; `exit_code` is what the
 |   +-- MissingData     ... only missing: a folder or ${VARIABLE} that is not there on this machine
 +-- HomeError           the home folder cannot be used as asked
 |   +-- VersionError      ... what another version of xp wrote, and this one does not understand
++-- StrangeCode         code that a spec names, and that nobody has said may run here
 +-- QueryError          SQL that is wrong or not read-only
 +-- JobError            a job cannot go on; retrying will not help
 +-- ArchiveError        an archive of an experiment is damaged, hostile, or not what it says
@@ -110,6 +111,10 @@ class VersionError(HomeError):
 
 class QueryError(XpError):
     """A query is wrong, or would write or read outside the results."""
+
+
+class StrangeCode(XpError):
+    """A spec names somebody's own code, and nobody has said that it may run here."""
 
 
 class JobError(XpError):

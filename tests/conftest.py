@@ -76,7 +76,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.fixture(autouse=True)
 def _no_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("XP_HOME", "XP_CACHE", "XP_DATA", "XP_SLOT", "XP_OOMS", "XP_MOST_CELLS", "XP_LIMITS"):
+    for name in ("XP_HOME", "XP_CACHE", "XP_DATA", "XP_SLOT", "XP_OOMS", "XP_MOST_CELLS", "XP_LIMITS", "XP_OWN_CODE"):
         monkeypatch.delenv(name, raising=False)
 
 

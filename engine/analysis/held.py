@@ -225,7 +225,7 @@ AROUND = (
 
 # One row for fields of a model that decide the same. A field of a subclass is looked up there first.
 ROWS: tuple[tuple[str, str, Rule], ...] = (
-    ("Data", "source label classes", Rule(ALL, picks_images=True)),  # how many classes is the width of the head
+    ("Data", "source options label classes", Rule(ALL, picks_images=True)),  # how many classes is the width of the head
     ("Data", "split given nested broken", Rule(ACCURACY | TIME, picks_images=True)),
     ("Data", "split_seed", Rule(ACCURACY, picks_images=True)),
     ("Data", "image_size", Rule(ALL)),
@@ -240,6 +240,8 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Network", "drop_path", Rule(LEARNING)),
     ("WindowAttention", "kind", Rule(ALL)),
     ("LongformerAttention", "kind pattern radius globals tile select projections bias combine stages", Rule(ALL)),
+    ("OwnAttention", "kind stages options", Rule(ALL)),
+    ("OwnAttention", "backend", Rule(NONE)),  # it has one alone
     ("WindowAttention", "backend", Rule(RUNNING, noted=ACCURACY)),
     ("LongformerAttention", "backend", Rule(RUNNING, noted=ACCURACY)),  # the same formula, rounded otherwise
     ("Student", "weights", Rule(ACCURACY, is_factor=False)),  # one side has learnt from images that the other never saw

@@ -14,8 +14,10 @@ from typing import Any
 
 from engine.analysis.held import UNCLASSIFIED, Families, Family, Rule, places_of, rule_of
 from engine.analysis.sentences import say
-from engine.spec.distill import LOSS_WORDS
+from engine.spec.architectures import is_tiny_vit
+from engine.spec.distill import LOSS_WORDS, loss_words
 from engine.spec.dotted import flatten_settings
+from engine.spec.own_code import names_code
 
 Settings = Mapping[str, Any]
 EPOCHS = "epochs in all"
@@ -237,7 +239,7 @@ def _one_untaught(first: Settings, second: Settings) -> bool:
 
 def is_foreign(settings: Settings) -> bool:
     """Whether the student is no TinyViT: windows and a choice of attention are TinyViT's."""
-    return not str(settings.get("student.arch", "tiny_vit")).startswith("tiny_vit")
+    return not is_tiny_vit(str(settings.get("student.arch", "tiny_vit")))
 
 
 def _one_foreign(first: Settings, second: Settings) -> bool:
@@ -267,7 +269,7 @@ def _own_weights(first: Settings, second: Settings) -> bool:
     return all(
         tuple(one.get(f"distill.{name}", own[at]) for at, name in enumerate(("weight", "label_weight"))) == own
         for one in (first, second)
-        if (own := LOSS_WORDS[str(one["distill.loss"])].weights)
+        if (own := loss_words(str(one["distill.loss"])).weights)
     )
 
 
@@ -275,7 +277,7 @@ def _own_temperature(first: Settings, second: Settings) -> bool:
     return all(
         one.get("distill.temperature", own) == own
         for one in (first, second)
-        if (own := LOSS_WORDS[str(one["distill.loss"])].temperature)
+        if (own := loss_words(str(one["distill.loss"])).temperature)
     )
 
 
@@ -283,13 +285,17 @@ def _own_options(first: Settings, second: Settings) -> bool:
     return all(
         one.get(f"distill.options.{name}", value) == value
         for one in (first, second)
-        for name, value in LOSS_WORDS[str(one["distill.loss"])].options.items()
+        for name, value in loss_words(str(one["distill.loss"])).options.items()
     )
+
+
+def _is_known(loss: str) -> bool:
+    return loss in LOSS_WORDS or names_code(loss)
 
 
 def _both_known(rule: Callable[[Settings, Settings], bool]) -> Callable[[Settings, Settings], bool]:
     """A loss of another version of xp has no weights that anybody here knows."""
-    return lambda *pair: all(str(one.get("distill.loss")) in LOSS_WORDS for one in pair) and rule(*pair)
+    return lambda *pair: all(_is_known(str(one.get("distill.loss"))) for one in pair) and rule(*pair)
 
 
 BONDS = (

@@ -16,6 +16,7 @@ from engine.home.commits import vouched_files
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.home.records import jobs_of, read_record
+from engine.spec.own_code import settled_digests
 
 NETWORKS = (".safetensors", ".onnx", ".data", ".pt", ".pt2", ".pte", ".bin")
 
@@ -41,7 +42,7 @@ def gather_files(home: Home, names: Sequence[str], *, with_weights: bool = False
     for folder in map(home.job, jobs):
         found += _job_files(folder, with_weights)
         left += [] if with_weights else _left_out(home, folder)
-    found += _code_changes(home, jobs)
+    found += [*_code_changes(home, jobs), *_own_code(home, jobs)]
     files = {path.relative_to(home.root).as_posix(): path for path in found}
     return Gathered(files, tuple(left), max(float(record["submitted_at"]) for record in records.values()))
 
@@ -77,6 +78,14 @@ def _left_out(home: Home, folder: JobFolder) -> Iterator[LeftOut]:
     for one in vouched_files(read_object(folder.result) or {}):
         if one.name.endswith(NETWORKS) and not one.is_outside():
             yield LeftOut(name=(place / one.name).as_posix(), bytes=one.bytes, sha256=one.sha256)
+
+
+def _own_code(home: Home, jobs: Sequence[str]) -> list[Path]:
+    """Return the copies of people's own code that jobs name: a number is traced to it, and it may be read."""
+    specs = (home.job(job).spec for job in jobs)
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in specs if path.is_file())
+    digests = sorted({digest for text in texts for digest in settled_digests(text)})
+    return [path for digest in digests for path in sorted((home.own_code / digest).rglob("*")) if path.is_file()]
 
 
 def _code_changes(home: Home, jobs: Sequence[str]) -> list[Path]:

@@ -1,6 +1,6 @@
 """The names in an archive: takes a folder or an opened .zip, gives its members by name; and what is said about all.
 
-home/            experiments/NAME/N.json, jobs/JOB/..., code/*.diff, certificates/NAME/*.json: the truth
+home/            experiments/NAME/N.json, jobs/JOB/..., code/*.diff, own_code/..., certificates/NAME/*.json: the truth
 results/         every relation of the results as Parquet
 report/NAME/     the pages and figures
 specs/           NAME.yaml as it was submitted, NAME.resolved.json with every default

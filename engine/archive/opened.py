@@ -40,7 +40,7 @@ from engine.inputs.zip_members import zip_files
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, OverflowError)
 SINGLE = (ABOUT, SUMS, CRATE, README, LICENCE)
 STEP = "[A-Za-z0-9_][A-Za-z0-9_.=+@, -]*"
-IN_HOME = re.compile(rf"{HOME}/((experiments|certificates|jobs)/{STEP}(/{STEP})+|code/{STEP})")
+IN_HOME = re.compile(rf"{HOME}/((experiments|certificates|jobs|own_code)/{STEP}(/{STEP})+|code/{STEP})")
 BELOW = re.compile(rf"({'|'.join(DERIVED)})(/{STEP})+")
 FETCH = "fetch it again from where it was published, and compare its sha256 with what stands there"
 FOREIGN = "name a file that `xp archive` made"

@@ -8,6 +8,7 @@
     specs          init, validate, schema, explain, describe
     plan           plan
     plan_text      how a plan looks: costs by arm, jobs, budget, changes
+    plugins        plugins
     submit         submit
     jobs           worker, logs, orders, why, diff, doctor
     status         status

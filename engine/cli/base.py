@@ -18,6 +18,7 @@ from store.escape import show_json, show_text
 
 if TYPE_CHECKING:
     from engine.home.paths import Home
+    from engine.spec import Spec
 
 app = typer.Typer(
     cls=FlowGroup,
@@ -58,6 +59,9 @@ Executor = Annotated[
         metavar="NAME",
         help="where jobs run: local, slurm, slurm-jobs, ray, ray-jobs; kept by the home until it is changed",
     ),
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="let your own code that the spec names run in this home, until it is changed")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable, on stdout")]
 AnyId = Annotated[
@@ -120,6 +124,21 @@ def find_home(home: Path | None, *, create: bool = False, required: bool = True)
         say(f"home: {above}, of a folder above (--home .xp for one of this folder)")
     write_as_home(found.root)
     return found
+
+
+def allow_code(specs: Sequence[Spec], home: Home, *, trust: bool) -> None:
+    """Keep that the code which these specs name may run in the home, where --trust says so; say which."""
+    from engine.spec.cells import uses_code
+
+    if not trust:
+        return
+    if not any(map(uses_code, specs)):
+        say("--trust does nothing here: no code is named")
+        return
+    from engine.plan.own_code import trust_spec
+
+    for path in dict.fromkeys(code.file for spec in specs for code in trust_spec(spec, home)):
+        say(f"may run in {home.root} until it is changed: {path}")
 
 
 def find_fresh(home: Path | None) -> Home:

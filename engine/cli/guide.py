@@ -36,7 +36,7 @@ class Entry:
 GUIDE: dict[str, Entry] = {
     "init": Entry(
         START, "specs", "Lay out specs to start from",
-        ("xp init", "xp init study", "xp init --template"),
+        ("xp init", "xp init study", "xp init --template", "xp init --plugin"),
         "0, or with 2 where nothing can be written",
     ),
     "explain": Entry(
@@ -53,6 +53,11 @@ GUIDE: dict[str, Entry] = {
         BEFORE, "specs", "Check specs without running anything",
         ("xp validate specs/*.yaml", "xp validate study.yaml --set train.epochs=1"),
         "0 where all are valid, else with 2",
+    ),
+    "plugins": Entry(
+        BEFORE, "plugins", "Code of one's own: what has a short name, what may run here",
+        ("xp plugins", "xp plugins --json"),
+        "0",
     ),
     "plan": Entry(
         BEFORE, "plan", "What a spec takes by arm, what is reused, what it can detect",

@@ -161,12 +161,15 @@ def why(
 @app.command()
 def diff(one: AnyId, other: AnyId, home: HomeOption = None) -> None:
     """Show the settings in which two arms, two runs (EXPERIMENT/ARM@SEED) or two jobs differ."""
+    from engine.inspect.own_code import difference_lines
     from engine.inspect.why import list_differences
     from engine.schedule.lookup import find_match
 
     place = find_home(home)
     for difference in list_differences(place, find_match(place, one), find_match(place, other)):
         tell(f"{difference.path}: {difference.first!r} -> {difference.second!r}")
+        for line in difference_lines(place, difference.first, difference.second):
+            tell(f"  {line}")
 
 
 @app.command()

@@ -15,6 +15,8 @@ from engine.cli.base import (
     Overlays,
     Overrides,
     SpecFile,
+    Trust,
+    allow_code,
     app,
     find_fresh,
     find_home,
@@ -75,6 +77,7 @@ def plan(
         bool, typer.Option("--latency", help="time what the networks' operators take here, and foretell their latency")
     ] = False,
     on_cpu: Annotated[bool, typer.Option("--cpu", help="as for submit --cpu: all on the CPU")] = False,
+    trust: Trust = False,
     home: HomeOption = None,
 ) -> None:
     """What a spec takes, by arm and cell: runs, jobs, what is reused and from where, time, memory and disk to spend,
@@ -93,7 +96,7 @@ def plan(
         if jobs or diff or only or budget:
             fix = "plan one of its specs: xp plan SPEC --diff"
             raise XpError("this is a paper, and --jobs, --diff, --only and --budget are of one spec", fix=fix)
-        _plan_paper(spec, overrides or (), overlays or (), as_json, calibrate, on_cpu, home)
+        _plan_paper(spec, overrides or (), overlays or (), as_json, calibrate, on_cpu, home, trust=trust)
         return
     from engine.load import load_spec
     from engine.plan import make_plan
@@ -105,6 +108,7 @@ def plan(
     # Before the home: a wrong spec leaves no empty one behind.
     loaded = load_spec(spec, overrides or (), overlays or (), tell=say)
     place = find_home(home, create=True)
+    allow_code([loaded], place, trust=trust)
     made = choose_arms(make_plan(loaded, place, on_cpu=on_cpu), shown.only)
     with Queue.open_readonly(place.queue_db) as queue:
         estimate = estimate_plan(made, place, queue.job_states(), say if calibrate else None)
@@ -192,7 +196,7 @@ def _as_json(
 
 def _plan_paper(
     file: Path, overrides: Sequence[str], overlays: Sequence[Path], as_json: bool, calibrate: bool, on_cpu: bool,
-    home: Path | None,
+    home: Path | None, *, trust: bool,
 ) -> None:  # fmt: skip
     """Show what each experiment of a paper costs, and all together: a job that several share counts once."""
     from engine.load.paper_file import load_paper, load_specs
@@ -202,7 +206,9 @@ def _plan_paper(
     from store.queue import Queue
 
     place = find_home(home, create=True)
-    plans = [make_plan(spec, place, on_cpu=on_cpu) for spec in load_specs(load_paper(file), overrides, overlays)]
+    specs = load_specs(load_paper(file), overrides, overlays)
+    allow_code(specs, place, trust=trust)
+    plans = [make_plan(spec, place, on_cpu=on_cpu) for spec in specs]
     for line in dict.fromkeys(line for made in plans for line in (*made.spec.doubts, *made.missing, *made.refused)):
         say(f"warning: {line}")
     with Queue.open_readonly(place.queue_db) as queue:

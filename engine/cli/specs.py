@@ -10,26 +10,48 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli import completion
-from engine.cli.base import AsJson, HomeOption, Overlays, Overrides, SpecFile, app, find_home, print_json, say, tell
-from engine.errors import HomeError, SpecError, XpError
+from engine.cli.base import (
+    AsJson,
+    HomeOption,
+    Overlays,
+    Overrides,
+    SpecFile,
+    Trust,
+    allow_code,
+    app,
+    find_home,
+    print_json,
+    say,
+    tell,
+)
+from engine.errors import HomeError, SpecError, StrangeCode, XpError
 
 if TYPE_CHECKING:
     from engine.home.paths import Home
     from engine.inspect.meaning import Meaning
+    from engine.spec import Spec
 
 
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="where they go")] = Path(),
     template: Annotated[bool, typer.Option("--template", help="a page of your own, not specs")] = False,
+    plugin: Annotated[
+        bool, typer.Option("--plugin", help="a study with a network, a loss, an attention and images of your own")
+    ] = False,
 ) -> None:
     """Lay out specs to start from, and the schema your editor completes them with."""
-    from engine.cli.starter_specs import lay_out, lay_out_template
+    from engine.cli.starter_specs import lay_out, lay_out_own_code, lay_out_template
 
     if template:
         for path in lay_out_template(folder):
             tell(str(path))
         say(f"next: xp report quickstart --template {shlex.quote(str(folder / 'template'))}")
+        return
+    if plugin:
+        for path in lay_out_own_code(folder):
+            tell(str(path))
+        say(f"next: read them, then xp submit {shlex.quote(str(folder / 'own_code' / 'study.yaml'))} --trust --wait")
         return
     for path in lay_out(folder):
         tell(str(path))
@@ -53,14 +75,17 @@ def validate(
     ],
     overrides: Overrides = None,
     overlays: Overlays = None,
+    trust: Trust = False,
     home: HomeOption = None,
 ) -> None:
     """Check specs, papers and overlays without running anything; ends with 0 or 2."""
-    results = [_validate(file, overrides or (), overlays or (), home) for file in specs]
+    results = [_validate(file, overrides or (), overlays or (), home, trust=trust) for file in specs]
     raise typer.Exit(0 if all(results) else 2)
 
 
-def _validate(file: Path, overrides: Sequence[str], overlays: Sequence[Path], home: Path | None) -> bool:
+def _validate(
+    file: Path, overrides: Sequence[str], overlays: Sequence[Path], home: Path | None, *, trust: bool
+) -> bool:
     """Check one file and say what it is; return whether nothing is wrong with it."""
     from engine.load.paper_file import check_overlay, is_paper, load_paper, load_specs
 
@@ -71,21 +96,41 @@ def _validate(file: Path, overrides: Sequence[str], overlays: Sequence[Path], ho
             return True
         if is_paper(file):
             loaded = load_paper(file)
-            count = len(load_specs(loaded, overrides, overlays))
+            specs = load_specs(loaded, overrides, overlays)
+            count = len(specs)
+            _check_code(specs, home, trust=trust)
             sayings = f"{len(loaded.claims)} claims, {len(loaded.inconsistencies)} inconsistencies"
             tell(f"{file}: valid, a paper of {count} experiments, {sayings}")
             return True
-        return _validate_spec(file, overrides, overlays, home)
-    except SpecError as error:
+        return _validate_spec(file, overrides, overlays, home, trust=trust)
+    except (SpecError, StrangeCode) as error:
         say(str(error))
         return False
 
 
-def _validate_spec(file: Path, overrides: Sequence[str], overlays: Sequence[Path], home: Path | None) -> bool:
+def _check_code(specs: Sequence[Spec], home: Path | None, *, trust: bool) -> None:
+    """Try the code that specs name, where it may run; a home is made where that is to be kept."""
+    from engine.spec.cells import uses_code
+
+    named = [spec for spec in specs if uses_code(spec)]
+    if not named and not trust:
+        return
+    from engine.plan.own_code import check_spec
+
+    place = find_home(home, create=trust, required=False)
+    allow_code(specs, place, trust=trust)
+    for spec in named:
+        check_spec(spec, place)
+
+
+def _validate_spec(
+    file: Path, overrides: Sequence[str], overlays: Sequence[Path], home: Path | None, *, trust: bool
+) -> bool:
     from engine.inputs.missing import absent_inputs, names_weights
     from engine.load import load_spec
 
     spec = load_spec(file, overrides, overlays, tell=say)
+    _check_code([spec], home, trust=trust)
     refusal: XpError | None = None
     warnings: Sequence[str] = ()
     if names_weights(spec):

@@ -9,7 +9,8 @@ from engine.errors import HomeError
 from engine.spec import Spec
 
 SHIPPED = Path(__file__).parents[2] / "specs"
-EXAMPLE = Path(__file__).parents[2] / "templates" / "example"
+TEMPLATES = Path(__file__).parents[2] / "templates"
+EXAMPLE, OWN_CODE = TEMPLATES / "example", TEMPLATES / "own_code"
 SCHEMA_FILE = "xp.schema.json"
 
 
@@ -33,10 +34,19 @@ def lay_out(folder: Path) -> list[Path]:
 
 def lay_out_template(folder: Path) -> list[Path]:
     """Copy the example of a page of one's own to `folder`/template; return the files that are new."""
-    target = folder / "template"
+    return _lay_out_folder(EXAMPLE, folder / "template")
+
+
+def lay_out_own_code(folder: Path) -> list[Path]:
+    """Copy a study with code of one's own to `folder`/own_code; return the files that are new."""
+    return _lay_out_folder(OWN_CODE, folder / OWN_CODE.name)
+
+
+def _lay_out_folder(source: Path, target: Path) -> list[Path]:
     try:
         target.mkdir(parents=True, exist_ok=True)
-        return [target / file.name for file in sorted(EXAMPLE.iterdir()) if _copy_new(file, target / file.name)]
+        files = sorted(path for path in source.iterdir() if path.is_file())
+        return [target / file.name for file in files if _copy_new(file, target / file.name)]
     except OSError as error:
         what = f"cannot write here: {error.strerror}"
         raise HomeError(what, where=str(target), fix="name a folder you may write") from error

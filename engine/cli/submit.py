@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.base import Executor, HomeOption, Overlays, Overrides, SpecFile, app, find_home
+from engine.cli.base import Executor, HomeOption, Overlays, Overrides, SpecFile, Trust, allow_code, app, find_home
 
 
 @app.command()
@@ -41,6 +41,7 @@ def submit(
         str | None,
         typer.Option(metavar="COMMAND|URL", help="what to run, or to send JSON to, when the experiment has ended"),
     ] = None,
+    trust: Trust = False,
     home: HomeOption = None,
 ) -> None:
     """Queue what is missing and see that a scheduler runs. The same submit again does nothing twice.
@@ -59,6 +60,7 @@ def submit(
     asked = read_asked(Asked(spec, priority, executor, on_cpu, trial, fill, tuple(only or ())), budget, notify)
     loaded = load_asked(asked, overrides or (), overlays or ())
     place = find_home(home, create=True)
+    allow_code(loaded, place, trust=trust)
     done = submit_all(place, asked, loaded)
     # Of what was done before, somebody may still want to be told.
     if not no_start and (notify or any(one.new for one in done)):

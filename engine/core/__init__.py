@@ -27,5 +27,6 @@ pointing  whether maps point at the object
 curves    whether a network needs what its maps point at
 card      what a GPU can do
 host_memory   freed memory is kept for the next step
+own_code  a person's own networks, losses, attentions, sources
 describe  a network's layers as a table
 """

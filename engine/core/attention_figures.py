@@ -36,7 +36,7 @@ def attention_figures(network: nn.Module, images: Tensor, stage: int = 2) -> Att
     try:
         with torch.no_grad():
             if isinstance(network, TinyViT):
-                return _of_stage(network, images, stage)
+                return _of_stage(network, images, stage) if network.shows_attention(stage) else None
             return _of_transformer(network, images) if is_plain(network) else None
     finally:
         network.train(was_training)

@@ -21,7 +21,7 @@ from timm.models.vision_transformer import Attention
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from engine.core.explain import AttentionMaps, MapUndefined, last_block, over_even
+from engine.core.explain import AttentionMaps, MapUndefined, last_block, over_even, refuse_own_attention
 from engine.core.network.attention import Attended, LongformerAttention
 from engine.core.network.tiny_vit import TinyViT
 from engine.core.network.window import WindowAttention
@@ -48,6 +48,7 @@ def gradient_maps(network: nn.Module, images: Tensor, classes: Tensor, stage: in
 
 
 def _stage_maps(network: TinyViT, images: Tensor, classes: Tensor, stage: int) -> AttentionMaps:
+    refuse_own_attention(network, stage)
     (name, block), side = last_block(network, stage), network.shape.stages[stage].side
     asked, slopes = output_slopes(network, block.attn, images, classes)
     gains = weight_gains(block.attn, asked, slopes).relu()

@@ -61,11 +61,51 @@ def attention_maps(network: nn.Module, images: Tensor, stage: int = 2) -> Attent
     network.eval()
     try:
         with torch.no_grad():
-            if isinstance(network, TinyViT):
+            if isinstance(network, TinyViT) and network.shows_attention(stage):
                 return received_maps(network, images, stage)
-            return AttentionMaps(feature_energy(network, images), "feature_energy", "forward_features")
+            return energy_maps(network, images)
     finally:
         network.train(was_training)
+
+
+def energy_maps(network: nn.Module, images: Tensor) -> AttentionMaps:
+    """Return the L2 norm over channels of the last features, for any network that has a map of them."""
+    if isinstance(network, TinyViT):
+        features = network.stages(network.patch_embed(images))
+        return AttentionMaps(features.norm(dim=1).float().cpu(), "feature_energy", "stages.3")
+    if hasattr(network, "forward_features"):
+        return AttentionMaps(feature_energy(network, images), "feature_energy", "forward_features")
+    return _hooked_energy(network, images)
+
+
+def _hooked_energy(network: nn.Module, images: Tensor) -> AttentionMaps:
+    """Of somebody's own network: of the last layer whose output (B, C, H, W) is a map of several places."""
+    seen: dict[str, Tensor] = {}
+
+    def record(name: str) -> Any:
+        def hook(_: nn.Module, __: Any, out: object) -> None:
+            if isinstance(out, Tensor) and out.ndim == 4 and min(out.shape[2:]) > 1:
+                seen.pop(name, None)
+                seen[name] = out
+
+        return hook
+
+    hooks = [layer.register_forward_hook(record(name)) for name, layer in network.named_modules()]
+    try:
+        network(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not seen:
+        raise MapUndefined(f"no layer of {type(network).__name__} gives a map (B, C, H, W) to look at")
+    name, features = next(reversed(seen.items()))
+    return AttentionMaps(features.norm(dim=1).float().cpu(), "feature_energy", name)
+
+
+def refuse_own_attention(network: TinyViT, stage: int) -> None:
+    """Raise MapUndefined where a stage's attention is somebody's own, whose weights nobody can read."""
+    if not network.shows_attention(stage):
+        raise MapUndefined("the weights of an attention of one's own cannot be read")
 
 
 def block_weights(network: TinyViT, images: Tensor) -> dict[str, Tensor]:

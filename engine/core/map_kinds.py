@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.attention_gradient import gradient_maps
-from engine.core.explain import AttentionMaps, MapUndefined, feature_energy, received_maps
+from engine.core.explain import AttentionMaps, MapUndefined, energy_maps, received_maps, refuse_own_attention
 from engine.core.gradcam import gradcam_maps
 from engine.core.network.tiny_vit import TinyViT
 from engine.core.rollout import rollout_maps
@@ -55,16 +55,14 @@ def draw_kinds(network: nn.Module, kinds: Sequence[str], asked: Asked) -> DrawnM
 def _received(network: nn.Module, asked: Asked) -> AttentionMaps:
     with torch.no_grad():
         if isinstance(network, TinyViT):
+            refuse_own_attention(network, 2)
             return received_maps(network, asked.images, 2)
         return vit_received(network, asked.images)
 
 
 def _energy(network: nn.Module, asked: Asked) -> AttentionMaps:
     with torch.no_grad():
-        if isinstance(network, TinyViT):
-            features = network.stages(network.patch_embed(asked.images))
-            return AttentionMaps(features.norm(dim=1).float().cpu(), "feature_energy", "stages.3")
-        return AttentionMaps(feature_energy(network, asked.images), "feature_energy", "forward_features")
+        return energy_maps(network, asked.images)
 
 
 MapMaker = Callable[[nn.Module, Asked], AttentionMaps]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.core.explain import TINY, AttentionMaps, MapUndefined, block_inputs, token_weights
+from engine.core.explain import TINY, AttentionMaps, MapUndefined, block_inputs, refuse_own_attention, token_weights
 from engine.core.network.tiny_vit import Block, TinyViT
 from engine.core.vit_attention import is_plain, patch_map, vit_weights
 
@@ -41,6 +41,7 @@ def multiply_blocks(weights: list[Tensor]) -> Tensor:
 
 
 def _stage_rollout(network: TinyViT, images: Tensor, stage: int) -> AttentionMaps:
+    refuse_own_attention(network, stage)
     inputs, side = block_inputs(network, images), network.shape.stages[stage].side
     got, due = list[Tensor](), list[Tensor]()
     for number in range(network.shape.stages[stage].depth):

@@ -340,6 +340,11 @@ class Home:
         """The changes of the code against its commit that attempts ran with, by the digest in their provenance."""
         return self.root / "code" / f"{digest[:16]}.diff"
 
+    @property
+    def own_code(self) -> Path:
+        """The copies of people's own code that jobs run from, by digest; and what of it may run here."""
+        return self.root / "own_code"
+
     def pack(self, job: str) -> Path:
         return self.cache / "pack" / job
 

@@ -30,6 +30,7 @@ VARIABLES = {
     "XP_MOST_CELLS": "how many cells a spec may have",
     "XP_OOMS": "how often an attempt ran out of memory, from the scheduler",
     "XP_ORT_SPIN": "whether threads of ONNX Runtime wait awake, from the measurement",
+    "XP_OWN_CODE": "the home whose copies of people's own code run, from xp itself",
     "XP_PREEMPT_SIGNAL": "the signal that a cluster sends before it takes a machine away",
     "XP_QUEUE": "the address of a PostgreSQL server that has the queue",
     "XP_SERVE_TOKEN": "the word that opens the dashboard",

@@ -15,6 +15,7 @@ tensors trained  a digest of its tensors alone; the networks that a home has tra
 gpus     the GPUs of this machine, as opaque ids
 machine  the processor: its name, the cores that we may use
 hub      published weights that are not in the hub's cache here
+own_code own_images   a person's own code by name, its digest, trust and copies; images that it gave
 looks    how a teacher's weights look, and what of it this data cannot give
 image_index image_keys   the images of a set as a split needs them; the keys of its parts
 lineage ancestors        what a network has seen, in its weights file; whom it comes from

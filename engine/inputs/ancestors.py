@@ -25,7 +25,7 @@ from engine.inputs.lineage import Exposure, How, Lineage, join_lineages, read_li
 from engine.inputs.tensors import are_changed
 from engine.inputs.trained import TrainedNetworks
 from engine.spec import Data
-from engine.spec.data import SOURCE_WORDS
+from engine.spec.data import source_words
 from engine.spec.job_kinds import KINDS
 from engine.spec.job_settings import SPLIT_WORDS, PackSettings
 
@@ -88,10 +88,11 @@ class JobWords:
         """The words of `data` that decide which images of its pack are in which part."""
         told = self.settings.get("data") or {}
         words = {word: told[word] for word in ("source", *SPLIT_WORDS) if word in told}
-        known = SOURCE_WORDS.get(str(words.get("source")))
+        source = str(words.get("source"))
         try:
-            return Data.model_validate({**words, "root": "-" if known and known.has_root else None})
-        except ValidationError:
+            root = "-" if source_words(source).has_root else None
+            return Data.model_validate({**words, "root": root})
+        except (KeyError, ValidationError):
             return None
 
     @property

@@ -31,6 +31,7 @@ from engine.inputs.forms.containers import member_digests
 from engine.inputs.quotas import Counts, held_part
 from engine.inputs.remote import find_copy, is_remote
 from engine.spec.data import Data, SourceWords
+from engine.spec.own_code import names_code
 
 DIGIT_COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 DIGIT_COUNT = sum(DIGIT_COUNTS)
@@ -75,17 +76,22 @@ def data_content(data: Data, home_cache_file: Path) -> Content:
 
     Raises MissingData when it is not on this machine, DataError when it is there and cannot be used.
     """
-    return SOURCES[data.source].content(data, home_cache_file)
+    return _source_of(data).content(data, home_cache_file)
 
 
 def data_counts(data: Data) -> Counts:
     """Return how many images of each class `data` names. Raises as `data_content` does, but reads no image."""
-    return SOURCES[data.source].counts(data)
+    return _source_of(data).counts(data)
 
 
 def named_images(data: Data, home_cache_file: Path) -> list[NamedImage]:
     """Return class, part and sha256 of every image that `data` names. Raises as `data_content` does."""
-    return SOURCES[data.source].names(data, home_cache_file)
+    return _source_of(data).names(data, home_cache_file)
+
+
+def _source_of(data: Data) -> Source:
+    """Return the source that `data` names; what one of somebody's own gave lies in a folder (own_images.py)."""
+    return SOURCES["folder" if names_code(data.source) else data.source]
 
 
 def _folder_content(data: Data, home_cache_file: Path) -> Content:

@@ -14,7 +14,7 @@ from engine.errors import DataError
 from engine.home.paths import Home
 from engine.inputs.content import data_content, named_images
 from engine.spec import Data
-from engine.spec.data import SOURCE_WORDS
+from engine.spec.data import source_words
 from engine.spec.job_settings import PackSettings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ImageBook:
         if words is None:
             return None
         settings, root = words
-        has_root = SOURCE_WORDS[settings.data.source].has_root
+        has_root = source_words(settings.data.source).has_root
         if has_root and root is None:
             return None
         data = settings.data.located(root if has_root else None)

@@ -17,6 +17,7 @@ from engine.inputs.quotas import Counts, count_part
 from engine.inputs.weights import stored_shapes
 from engine.spec import Data, Spec, weights_file
 from engine.spec.cells import Cell, expand_cells
+from engine.spec.own_code import names_code
 
 IMAGE_WORDS = {"source", "root", "classes", "given"}  # which images there are; the rest is what is made of them
 BOX_WORDS = {*IMAGE_WORDS, "boxes"}
@@ -28,16 +29,18 @@ def absent_inputs(spec: Spec) -> list[str]:
     And for every teacher that would look in another way than its weights were trained to, and every batch that is
     larger than the training part.
     """
-    cells = list(expand_cells(spec))
+    all_cells = list(expand_cells(spec))
+    weights = {(path, network.weights): None for cell in all_cells for path, network in cell.settings.networks}
+    # What a source of somebody's own gives is known once it was planned with.
+    cells = [cell for cell in all_cells if not names_code(cell.settings.data.source)]
     images = {_images_key(cell.settings.data): cell.settings.data for cell in cells}
-    weights = {(path, network.weights): None for cell in cells for path, network in cell.settings.networks}
     counts = {key: _count(data) for key, data in images.items()}
     lines = [found for found in counts.values() if isinstance(found, str)]
     boxes = {cell.settings.data.model_dump_json(include=BOX_WORDS): cell.settings.data for cell in cells}
     for data in boxes.values():
         lines += _absent_boxes(data, are_images_here=not isinstance(counts[_images_key(data)], str))
     lines += [line for path, file in weights for line in _absent_weights(path, file)]
-    lines += [*spec_look_warnings(spec), *(line for cell in cells for line in hub_warnings(cell.settings))]
+    lines += [*spec_look_warnings(spec), *(line for cell in all_cells for line in hub_warnings(cell.settings))]
     for cell in cells:
         data = cell.settings.data
         found = counts[_images_key(data)]

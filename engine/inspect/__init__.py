@@ -15,6 +15,7 @@ history  an experiment's submissions: what changed, and the results of each
 foreign  jobs that who schedules here may not end
 logs     a job's log, followed
 meaning  what a word of a spec, a metric or a column means; the page of them all
+own_code  the files of a person's own code behind settings, and which of them changed
 why_arms  what ran and what was reused, arm by arm
 why      what an id is made of, why a job ran or was reused; where two runs differ
 doctor   what is wrong here

@@ -10,6 +10,7 @@ from engine.core.describe import LayerRow, describe_network
 from engine.errors import DataError
 from engine.home.paths import Home
 from engine.inputs.content import data_content
+from engine.plan.own_code import settle_spec
 from engine.spec import Data, Spec
 from engine.spec.cells import expand_cells
 
@@ -34,7 +35,7 @@ def describe_arms(spec: Spec, home: Home) -> Iterator[ArmTable]:
     Its classes are those of the images, else those that data.classes names, else 100.
     """
     seen: set[str] = set()
-    for cell in expand_cells(spec):
+    for cell in expand_cells(settle_spec(spec, home)):
         if cell.arm in seen:
             continue
         seen.add(cell.arm)

@@ -10,6 +10,7 @@ from engine.errors import XpError
 from engine.home.control_files import read_outcome
 from engine.home.files import read_json
 from engine.home.paths import AttemptFolder, Home
+from engine.inspect.own_code import code_lines
 from engine.schedule.lookup import Match
 from engine.spec.dotted import flatten_settings
 from engine.spec.identity import canonical_json, counted_settings
@@ -35,7 +36,9 @@ def explain_job(home: Home, job: str) -> Iterator[str]:
     yield "  needed by: " + (", ".join(_users(home, job)) or "nothing that is queued here")
     for role, need in sorted(made_of.needs.items()):
         yield f"  needs {role}: {need}"
-    for path, value in sorted(flatten_settings(counted_settings(made_of.settings), with_empty=True).items()):
+    settings = flatten_settings(counted_settings(made_of.settings), with_empty=True)
+    yield from (f"  {line}" for line in code_lines(home, settings.items()))
+    for path, value in sorted(settings.items()):
         yield f"  {path} = {canonical_json(value)}"
 
 

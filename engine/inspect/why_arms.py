@@ -15,6 +15,7 @@ from typing import Any
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.home.records import read_record
+from engine.inspect.own_code import code_lines
 from engine.inspect.why import SettingDifference
 from engine.schedule.lookup import Match
 from engine.spec.dotted import flatten_settings
@@ -58,6 +59,9 @@ def explain_match(home: Home, match: Match) -> Iterator[str]:
         f"{record['name']}, submission {record.get('number', '?')}: {_plural(runs, 'run')}, {_plural(len(jobs), 'job')}"
     )
     yield f"{head}: {_origin_text(list(jobs.values()))}"
+    wanted_runs = [run for run in record["runs"] if wanted is None or run["run"] in wanted]
+    settings = (flatten_settings(run.get("settings") or {}) for run in wanted_runs)
+    yield from code_lines(home, (item for one in settings for item in one.items()))
     most = FEW if len(arms) > MANY_ARMS else SEVERAL
     for arm in arms:
         yield from _arm_lines(arm, record, most)

@@ -6,6 +6,8 @@ arms         `extends` between arms, dotted paths
 controls     the controls of pruned arms, in their short form
 cells        every arm at every matrix point, validated once
 overlays     what is laid over a spec
+registered   code that installed packages register under short names
+code_places  whole paths to a person's own code, and where a spec names it
 paper_file   papers: lists of specs, and what a paper says
 messages     what pydantic found, in words
 repairs      what to write instead of a value that is wrong

@@ -15,7 +15,7 @@ from engine.load.layers import Layers
 from engine.spec import Settings, Spec
 from engine.spec.cells import Tree, expand_cells
 from engine.spec.experiment import Claim
-from engine.spec.optimizers import OPTIMIZER_WORDS
+from engine.spec.optimizers import optimizer_words
 from engine.spec.synonyms import hint_word
 from engine.spec.training import DECAY_EPOCHS, Train
 from store.metrics import METRICS
@@ -159,7 +159,7 @@ def _decay_doubts(path: str, train: Train) -> Iterator[tuple[str, str, str]]:
 
 
 def _rate_doubts(path: str, rate: float, optimizer: str) -> Iterator[tuple[str, str, str]]:
-    most = OPTIMIZER_WORDS[optimizer].largest_rate
+    most = optimizer_words(optimizer).largest_rate
     if rate > most:
         what = f"{rate:g} is above {most:g}, and {optimizer} trains at rates far below"
         yield path, what, "check its exponent: 5e-4 is 0.0005"

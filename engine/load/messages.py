@@ -14,15 +14,16 @@ from pydantic_core import ErrorDetails
 
 from engine.errors import closest_hint
 from engine.load.repairs import example_of, repair, repair_pattern, write_value
-from engine.spec import Attention, Spec
+from engine.spec import Spec
 from engine.spec.base import show_number
 from engine.spec.lexicon import all_terms, term_at
+from engine.spec.network import OWN_TAG, LongformerAttention, WindowAttention
 from engine.spec.synonyms import hint_word, meant_words
 
 KINDS = tuple(
-    kind for model in get_args(get_args(Attention)[0]) for kind in get_args(model.model_fields["kind"].annotation)
+    kind for model in (WindowAttention, LongformerAttention) for kind in get_args(model.model_fields["kind"].annotation)
 )
-UNION_TAGS = {"attention": KINDS, "temperature": ("number", "schedule", "matched")}
+UNION_TAGS = {"attention": (*KINDS, OWN_TAG), "temperature": ("number", "schedule", "matched")}
 EXPECTED = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -222,7 +223,7 @@ def _wrong_choice(
     choices = [word.strip(" '\"") for part in expected.split(" or ") for word in part.split(",")]
     if "tag" in context:
         path, given = (*path, "kind"), context["tag"]
-    what, known = f"{_show(given)} is no choice here", [word for word in choices if word]
+    what, known = f"{_show(given)} is no choice here", [word for word in choices if word and word != OWN_TAG]
     if isinstance(given, str):
         bare = given.strip("\"'\u201c\u201d\u2018\u2019\u200b,; ")
         return Explained(path, what, f"did you mean {bare!r}?" if bare in known else hint_word(given, known))

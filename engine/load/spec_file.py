@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from engine.errors import Problem, SpecError
 from engine.load.arms import tidy_arms
 from engine.load.cells import check_cells, explain_all, matrix_problems, same_arms, same_points, too_many_cells
+from engine.load.code_places import code_places, place_code
 from engine.load.excerpts import showing_places
 from engine.load.ignored import check_set_arms, claim_problems, column_problems, distill_problems, doubts
 from engine.load.layers import Layers, python_layers, read_layers
@@ -59,6 +60,7 @@ def _check_layers(
     layers.over_keys = over_places((), overlays, key=True)
     check_set_arms(overrides, merge_trees(layers.tree, read_overlays((), overlays)))
     problems = _merge_over(layers, over)
+    place_code(layers)
     spec, more = _validate_whole(layers)
     told = {problem.path for problem in problems}
     more = [problem for problem in more if problem.path not in told]
@@ -70,6 +72,7 @@ def _check_layers(
             problems += distill_problems(spec, layers)
             problems += [] if over or problems else [*same_arms(spec, layers), *same_points(spec, layers)]
             spec.keep_doubts(doubts(spec, layers))
+            spec.keep_code_places(code_places(spec, layers))
     problems = _once([*_without_echoes(problems, more), *more])
     if spec is None or problems:
         raise SpecError(problems)

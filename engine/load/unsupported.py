@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from engine.spec import Settings, Train
 from engine.spec.backends import unclaimed
+from engine.spec.network import OwnAttention
+from engine.spec.own_code import names_code
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,15 @@ def planned_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
 
 def _shared(settings: Settings) -> list[Train]:
     """Return how the networks are trained that have several processes each."""
-    return [train for _, train in settings.trainings] if settings.resources.processes > 1 else []
+    return _all(settings) if settings.resources.processes > 1 else []
+
+
+def _all(settings: Settings) -> list[Train]:
+    return [train for _, train in settings.trainings]
+
+
+def _names_own(settings: Settings) -> bool:
+    return any(names_code(network.arch) for _, network in settings.networks)
 
 
 PLANNED: tuple[Planned, ...] = (
@@ -40,11 +50,22 @@ PLANNED: tuple[Planned, ...] = (
         lambda s: s.student.attention.backend == "triton" and bool(unclaimed(s.student.attention)),
         "use backend: auto: triton computes combine: joint, and every select but pooled",
     ),
+    Planned(
+        "student.weights",
+        lambda s: isinstance(s.student.attention, OwnAttention) and s.student.weights == "pretrained",
+        "write none: published weights have no attention of your own",
+    ),
+    Planned(
+        "teacher.weights",
+        lambda s: any(names_code(teacher.arch) and teacher.is_given for _, teacher in s.teachers),
+        "add teacher.train: a network of your own teaches where it was trained here",
+    ),
     # With several processes: what a network keeps of a batch, and what a compiled step asks, are of one process.
     Planned(
         "train.memory",
-        lambda s: any(train.memory == "lean" for train in _shared(s)),
-        "use memory: standard where a training has several processes: each holds its share of a batch alone",
+        lambda s: any(train.memory == "lean" for train in _shared(s) or (_all(s) if _names_own(s) else [])),
+        "use memory: standard where a training has several processes (each holds its share of a batch alone), or a "
+        "network is of your own code (nobody knows what of it can be computed again)",
     ),
     Planned(
         "train.compile",

@@ -21,6 +21,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     latency        what an arm's network will take, where this machine was timed
     child          questions that only torch can answer
     weights_fit    whether they fit their network, by names and shapes
+    own_code code_check   a person's own code: found, trusted, copied, named by its digest; tried in a child
     unseen         whether a teacher of ImageNet can be calibrated on images that it has not seen
     cost           what a job is made of, and how fast this machine is
     halves         whether work in fp16 has a GPU to run on
@@ -45,6 +46,7 @@ from engine.plan.controls import draft_run
 from engine.plan.doubts import plan_doubts
 from engine.plan.draft import Draft, Job, Plan, PlanContext, Run, RunDraft
 from engine.plan.halves import halves_on_cpu
+from engine.plan.own_code import settle_spec
 from engine.plan.passes import Passes, count_passes
 from engine.plan.prune_left import check_pruned
 from engine.plan.target_mode import decide_targets
@@ -66,7 +68,9 @@ def make_plan(spec: Spec, home: Home | None = None, *, on_cpu: bool = False) -> 
     where data, weights or a variable are absent. Raises DataError when the data is there and cannot be used, LeakError
     when a run would be tested on images that it comes to know.
     """
-    draft = Draft(home or open_home(create=True), has_gpu=bool(list_gpus()), on_cpu=on_cpu)
+    home = home or open_home(create=True)
+    spec = settle_spec(spec, home)
+    draft = Draft(home, has_gpu=bool(list_gpus()), on_cpu=on_cpu)
     runs = _plan_runs(spec, draft)
     # Whether targets are cached decides which jobs there are, so with each choice the plan is drawn again.
     while draft.undecided:

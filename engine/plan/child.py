@@ -37,7 +37,7 @@ def ask_child(home: Home, module: str, question: dict[str, Any]) -> Any:
     return known[key]
 
 
-def run_child(module: str, question: dict[str, Any], seconds: float = SECONDS) -> Any:
+def run_child(module: str, question: dict[str, Any], seconds: float | None = SECONDS) -> Any:
     """Return the answer of a new child, None where it has none after so many seconds."""
     command, root = [sys.executable, "-P", "-m", module], Path(__file__).parents[2]
     try:

@@ -12,6 +12,7 @@ from engine.plan.child import ask_child
 from engine.plan.draft import PlanContext
 from engine.plan.latency import ask_table, solving
 from engine.plan.network_jobs import latency_target, train_settings
+from engine.spec.architectures import is_tiny_vit
 from engine.spec.job_settings import PruneSettings
 
 MODULE, WHERE = "engine.core.prune_left", "prune.ratio"
@@ -67,4 +68,4 @@ def _is_asked(context: PlanContext) -> bool:
         return False
     if prune.of == "latency":
         return True
-    return prune.ratio > ASKED_FROM or not settings.student.arch.startswith("tiny_vit")
+    return prune.ratio > ASKED_FROM or not is_tiny_vit(settings.student.arch)

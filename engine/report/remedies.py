@@ -15,7 +15,7 @@ from engine.analysis.statistics import paired_shares
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
 from engine.report.verdicts import Remedy
-from engine.spec.distill import LOSS_WORDS
+from engine.spec.distill import loss_words
 
 PLAIN = ("hinton", "soft_ce")
 ROBUST = ("lskd", "ats", "dist")
@@ -106,7 +106,7 @@ def _loss_alone(settings: Tree, plain: Tree, paths: set[Path]) -> bool:
 
 def effective_weights(settings: Tree) -> tuple[float, float]:
     """Return the weights of the teacher's part and of the labels': the spec's, else the loss's own."""
-    own = LOSS_WORDS[settings["distill.loss"]].weights
+    own = loss_words(settings["distill.loss"]).weights
     return settings.get(WEIGHTS[0], own[0]), settings.get(WEIGHTS[1], own[1])
 
 

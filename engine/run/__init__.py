@@ -49,6 +49,7 @@ from engine.core.train.loop import Stopped
 from engine.core.train.ranks.group import PeerLost
 from engine.core.train.soundness import Diverged
 from engine.errors import DataError, JobError, VersionError, XpError
+from engine.inputs.own_code.keeping import use_home
 from engine.launch import Order
 from engine.launch.environment import format_trace, hide_secrets
 from engine.launch.exits import Exit
@@ -69,6 +70,7 @@ def main(order: Order) -> int:
     if order.home.job(order.job).result.exists():
         print("this job is done already", flush=True)
         return Exit.DONE
+    use_home(order.home)  # whose copies of people's own code its jobs run
     ranks = count_ranks(order)
     if ranks > 1:
         return run_ranks(ranks, lambda rank: _be_process(order_of(order, rank), rank))

@@ -28,11 +28,12 @@ from engine.errors import DataError, JobError
 from engine.home.files import publish_folder, read_json
 from engine.home.paths import Home, JobFolder
 from engine.inputs.content import file_digest
+from engine.inputs.own_code.keeping import use_home
 from engine.inputs.splits import Split, split_pack
 from engine.run.attempt import Attempt, absent_fix
 from engine.run.device import CPU_SLOT
 from engine.spec import Data, Student
-from engine.spec.data import SOURCE_WORDS
+from engine.spec.data import source_words
 from engine.spec.job_file import JobSpec, job_id, read_job
 from engine.spec.job_settings import JobDetails, PackedData, PackSettings, TargetsSettings, TrainSettings, ViewedData
 
@@ -125,7 +126,7 @@ def open_needed_pack(home: Home, pack: str, viewed: ViewedData, asker: Asker) ->
 
 def _pack_again(home: Home, job: JobFolder, asker: Asker, error: DataError) -> None:
     settings = read_job(job, PackSettings).settings
-    if SOURCE_WORDS[settings.data.source].has_root:
+    if source_words(settings.data.source).has_root:
         fix = f"remove {job.result} and submit again: the pack is made anew from the images"
         raise JobError(f"the packed images cannot be used: {error.what}", where=error.where, fix=fix) from error
     make_pack(home, settings, job.job, None, asker.watch)
@@ -136,7 +137,7 @@ def _pack_elsewhere(home: Home, job: JobFolder, packed: PackedData, asker: Asker
 
     The id of the job tells whether the images are the right ones.
     """
-    root, is_folder = asker.details.root, SOURCE_WORDS[packed.source].has_root
+    root, is_folder = asker.details.root, source_words(packed.source).has_root
     fix = f"copy jobs/{job.job} and, in the cache, pack/{job.job} from the home that has them"
     if is_folder and not (root and Path(root).exists()):
         raise JobError(f"needs {job.job}, which is not here, nor are its images", where=str(root), fix=fix)
@@ -176,7 +177,7 @@ def make_pack(
 
 def check_digest(settings: PackSettings, root: str | None, digest: str) -> None:
     """Refuse images that are not the ones the experiment was planned with, those that will be left out included."""
-    if SOURCE_WORDS[settings.data.source].has_root and settings.digest != digest:
+    if source_words(settings.data.source).has_root and settings.digest != digest:
         raise DataError(
             "the images have changed since the experiment was submitted",
             where=str(root),
@@ -186,6 +187,7 @@ def check_digest(settings: PackSettings, root: str | None, digest: str) -> None:
 
 def load_trained(home: Home, job: JobFolder, memory: Memory = "standard") -> nn.Module:
     """Return the network that a train or prune job committed, pruned shapes and all, on the CPU in eval mode."""
+    use_home(home)  # whoever looks at a network of somebody's own runs its copy
     winner = job.winner()
     if winner is None:
         raise JobError(f"{job.job} is not done", where=job.job, fix=absent_fix(job))

@@ -9,7 +9,7 @@ from engine.core.curves import STEPS as CURVE_STEPS
 from engine.core.curves import CurveFigures, follow_curves
 from engine.core.data.loader import EvalLoader
 from engine.core.data.pack import Pack, count_duplicates, open_pack
-from engine.core.explain import AttentionMaps, Colours, attention_maps, save_maps
+from engine.core.explain import AttentionMaps, Colours, MapUndefined, attention_maps, save_maps
 from engine.run.attempt import Attempt
 from engine.run.device import prepare_device
 from engine.run.inputs import (
@@ -68,8 +68,13 @@ def run_explain(attempt: Attempt) -> None:
     count = len(rows)
     batch = next(iter(EvalLoader(images.pack, rows, images.data, images.data.image_size, count)))
     looker = Looker(attempt, network, forward, images)
-    named = _draw_named(looker, rows)
-    maps = named or attention_maps(network, forward.prepare(batch.images))
+    try:
+        maps = _draw_named(looker, rows) or attention_maps(network, forward.prepare(batch.images))
+    except MapUndefined as error:  # of a network of somebody's own: all others have some map
+        print(f"no maps: {error.what}", flush=True)
+        attempt.journal.fact("maps", {"omitted": error.what})
+        attempt.write_result(0, {"images": 0})
+        return
     predicted = forward(network, batch.images).argmax(1).tolist()
     keys = [images.pack.keys[row] for row in rows]
     objects = find_objects(attempt, images, rows)

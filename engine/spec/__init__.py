@@ -5,7 +5,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
 
     architectures timm_views   the networks a spec may name; how timm's weights look (timm_names.txt, timm_views.txt)
     base data registries   strict models, common numbers; images; words that are keys of a registry, without torch
-    network        networks and their attention
+    network own_code code_uses   networks and their attention; a person's own code by name, where it is named
     patterns backends   who sees whom in a window; what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
     training optimizers   train, measure, explain, resources; timm's optimizers (timm_optimizers.txt)

@@ -10,6 +10,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from engine.spec.own_code import names_code
+
 WORDNET_ID = re.compile(r"n\d{8}")  # a class of ImageNet, and the name of its folder
 IMAGENET_HEADS = {
     1000: "imagenet_synsets.txt",
@@ -21,6 +23,11 @@ IMAGENET_HEADS = {
 }
 """Outputs of a head -> timm's table of which class each of them is."""
 TINY_VITS = ("tiny_vit_5m", "tiny_vit_11m", "tiny_vit_21m", "tiny_vit")
+
+
+def is_tiny_vit(arch: str) -> bool:
+    """Whether a network is one of our own: neither timm's nor somebody's code."""
+    return arch in TINY_VITS
 
 
 @cache
@@ -35,4 +42,6 @@ def has_pretrained(arch: str) -> bool:
     """Whether someone has published weights of `arch`: its name carries their tag, or some tag exists for it."""
     if arch in TINY_VITS:
         return arch != "tiny_vit"
+    if names_code(arch):
+        return False
     return "." in arch or any(name.startswith(f"{arch}.") for name in known_networks())

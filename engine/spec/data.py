@@ -24,6 +24,7 @@ from engine.spec.base import (
     ranged,
     refuse,
 )
+from engine.spec.own_code import names_code
 from engine.spec.registries import OneOf, read_words
 
 RAND_AUGMENT = r"^rand(-(m|mstd|n|p)\d+(\.\d+)?)+-inc1$"
@@ -122,13 +123,19 @@ class SourceWords:
 SOURCE_WORDS = read_words("source", SourceWords)
 
 
+def source_words(source: str) -> SourceWords:
+    """Return what a spec must know of a source: one of somebody's own gives class folders (inputs/own_images.py)."""
+    return SOURCE_WORDS["folder" if names_code(source) else source]
+
+
 Workers = Annotated[int | Literal["auto"], Numbers(0, MOST_THREADS)]
 
 
 class Data(Model):
-    source: Annotated[str, OneOf(tuple(SOURCE_WORDS))] = Field(
+    source: Annotated[str, OneOf(tuple(SOURCE_WORDS), or_code=True)] = Field(
         description="Where images come from: what root names (class folders, an archive of them, Parquet, WebDataset, "
-        "a .csv, CIFAR, IDX or NumPy files), or the digits of scikit-learn, which need no download.",
+        "a .csv, CIFAR, IDX or NumPy files), the digits of scikit-learn, which need no download, or a function of your "
+        "own, as ./images.py:draw_images.",
         examples=["digits"],
     )
     root: str | None = Field(
@@ -137,6 +144,12 @@ class Data(Model):
         description="The folder, archive, table or other file of source: folder; `${VARIABLE}` is read from the "
         "environment.",
         examples=["${XP_DATA}/imagenet100"],
+    )
+    options: Annotated[dict[str, bool | int | float | str], Numbers(-1e9, 1e9)] = Field(
+        {},
+        json_schema_extra=LATER,
+        description="Options of a source of your own, as its code names them.",
+        examples=[{"images": 100}],
     )
     label: str | None = Field(
         None,
@@ -242,21 +255,33 @@ class Data(Model):
     @property
     def has_root(self) -> bool:
         """Whether the images lie in a folder or archive that `root` names."""
-        return SOURCE_WORDS[self.source].has_root
+        return source_words(self.source).has_root
 
     @model_validator(mode="after")
     def _root_for_folder(self) -> Data:
-        if self.has_root and not self.root:
+        is_own = names_code(self.source)
+        if self.options and not is_own:
+            raise refuse("options are for a source of your own", "leave `data.options` away", at="options")
+        if self.has_root and not self.root and not is_own:
             fix = "set `data.root: FOLDER`, a folder with one sub-folder of images for each class"
             raise refuse(f"source {self.source!r} has no root", fix, at="source")
+        if is_own:
+            self._refuse_own_words()
         if not self.has_root:
-            self._refuse_folder_words(SOURCE_WORDS[self.source])
+            self._refuse_folder_words(source_words(self.source))
         if self.boxes == "":
             raise refuse("data.boxes names nothing", "write `null`, or name a folder or a .csv file", at="boxes")
         if self.cache == "jpeg" and self.format == "raw":
             what = "the pack holds raw pixels: no JPEG can be kept of them"
             raise refuse(what, "write `auto`, or set data.format: jpeg", at="cache")
         return self
+
+    def _refuse_own_words(self) -> None:
+        """Refuse what a source of somebody's own does not say: it gives images and their classes alone."""
+        for word, is_given in (("label", self.label), ("boxes", self.boxes), ("given", self.given == "test")):
+            if is_given:
+                fix = f"leave `data.{word}` away"
+                raise refuse(f"a source of your own gives images and classes, and no {word}", fix, at=word)
 
     def _refuse_folder_words(self, words: SourceWords) -> None:
         if self.root:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, fiel
 
 from engine.errors import closest_hint
 from engine.spec.base import Model, Numbers, Positive, Weight, ranged, refuse_keys
+from engine.spec.own_code import names_code
 from engine.spec.registries import OneOf, read_words
 from engine.spec.teacher import Teacher
 
@@ -31,6 +32,8 @@ class LossWords:
 
 
 LOSS_WORDS = read_words("loss", LossWords)
+OWN_LOSS = LossWords(weights=(1.0, 1.0), temperature=1.0, one_label=True)
+"""What is known of a loss of somebody's own: its options are checked by its code; that it takes mixed labels is not."""
 OWN_WORDS = ("temperature", "options")
 
 
@@ -73,9 +76,14 @@ Temperature = Annotated[
 ]
 
 
+def loss_words(loss: str) -> LossWords:
+    """Return what a spec must know of a loss. Raises KeyError where there is none of this name."""
+    return OWN_LOSS if names_code(loss) else LOSS_WORDS[loss]
+
+
 def _loss_of(given: Mapping[str, Any]) -> LossWords:
     """Return the loss beside a field; any where its word is wrong, which is then what is reported."""
-    return LOSS_WORDS[given.get("loss", "hinton")]
+    return loss_words(given.get("loss", "hinton"))
 
 
 class Distill(Model):
@@ -84,9 +92,10 @@ class Distill(Model):
     Temperature and options hold the numbers that are used, and count as unset where a spec gives none.
     """
 
-    loss: Annotated[str, OneOf(tuple(LOSS_WORDS))] = Field(
+    loss: Annotated[str, OneOf(tuple(LOSS_WORDS), or_code=True)] = Field(
         "hinton",
-        description="The distillation loss: hinton is the KL divergence of softened outputs; ce is labels alone.",
+        description="The distillation loss: hinton is the KL divergence of softened outputs; ce is labels alone; or "
+        "a function of your own, as ./losses.py:my_loss.",
         examples=["hinton"],
     )
     temperature: Temperature = Field(
@@ -132,7 +141,7 @@ class Distill(Model):
     @classmethod
     def _options_fit(cls, options: dict[str, float | None], info: ValidationInfo) -> dict[str, float | None]:
         """Fill up with the loss's own, so that a default and the same number spelt out are one setting."""
-        if "loss" not in info.data:
+        if "loss" not in info.data or names_code(info.data["loss"]):
             return options
         own = _loss_of(info.data)
         problems = list(_option_problems(options, str(info.data["loss"]), own))
@@ -143,7 +152,7 @@ class Distill(Model):
     @property
     def weights(self) -> tuple[float, float]:
         """(weight, label_weight): the spec's, else the loss's own."""
-        own = LOSS_WORDS[self.loss].weights
+        own = loss_words(self.loss).weights
         return (
             own[0] if self.weight is None else self.weight,
             own[1] if self.label_weight is None else self.label_weight,

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from engine.spec.base import ASIDE, LATER, NAME, Model, Seed, name_fix, ranged, refuse, refuse_all, refuse_keys
-from engine.spec.data import SOURCE_WORDS, Data
-from engine.spec.distill import LOSS_WORDS, Distill, EntropyMatch
+from engine.spec.data import Data, source_words
+from engine.spec.distill import Distill, EntropyMatch, loss_words
 from engine.spec.network import Student
 from engine.spec.prune import Prune
 from engine.spec.quantize import Quantize
@@ -72,7 +72,7 @@ class Settings(Model):
                 "set data.augment.mix_targets: linear, teacher.targets: online, or no mixup and cutmix",
                 at="data.augment",
             )
-        if self.is_taught and LOSS_WORDS[self.distill.loss].one_label:
+        if self.is_taught and loss_words(self.distill.loss).one_label:
             what = f"loss {self.distill.loss} needs one label for each image, and these are mixed"
             raise refuse(what, "use another distill.loss, or set mixup and cutmix to 0", at="distill.loss")
         return self
@@ -80,7 +80,7 @@ class Settings(Model):
     @model_validator(mode="after")
     def _teachers_fit(self) -> Settings:
         """Refuse what can be known before any image is looked at; the rest is the plan's to say."""
-        names = SOURCE_WORDS[self.data.source].class_names or self.data.classes
+        names = source_words(self.data.source).class_names or self.data.classes
         for path, teacher in self.teachers:
             problem = head_problem(teacher, names) if names else None
             if problem:
@@ -202,6 +202,7 @@ class Spec(Settings):
 
     _cells: tuple[Settings, ...] = PrivateAttr(())
     _doubts: tuple[str, ...] = PrivateAttr(())
+    _code_places: Mapping[str, str] = PrivateAttr({})
 
     @field_validator("seeds")
     @classmethod
@@ -251,6 +252,14 @@ class Spec(Settings):
 
     def keep_doubts(self, lines: Iterable[str]) -> None:
         self._doubts = tuple(lines)
+
+    @property
+    def code_places(self) -> Mapping[str, str]:
+        """Where words were written that name somebody's own code, and its options, by their paths."""
+        return self._code_places
+
+    def keep_code_places(self, places: Mapping[str, str]) -> None:
+        self._code_places = dict(places)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy without the cells: those of what is changed are others."""

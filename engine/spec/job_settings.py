@@ -32,7 +32,8 @@ class JobSettings(Model):
 class PackedData(Model):
     """The words of `data` that decide what a pack holds."""
 
-    source: Annotated[str, one_of("source")]
+    source: Annotated[str, one_of("source", or_code=True)]
+    options: dict[str, bool | int | float | str] = Field({}, json_schema_extra=LATER)
     label: str | None = Field(None, json_schema_extra=LATER)
     short_side: int
     format: Literal["raw", "jpeg"]
@@ -92,7 +93,7 @@ class MatchedTemperature(Model):
 class LessonSettings(Model):
     """What a student makes of its teacher: `distill` with weights and options by value, and how the teacher answers."""
 
-    loss: Annotated[str, one_of("loss")]
+    loss: Annotated[str, one_of("loss", or_code=True)]
     temperature: Positive | TemperatureSchedule | MatchedTemperature
     weight: Weight
     label_weight: Weight

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from engine.errors import closest_hint
-from engine.spec.architectures import TINY_VITS, has_pretrained, known_networks
+from engine.spec.architectures import TINY_VITS, has_pretrained, is_tiny_vit, known_networks
 from engine.spec.base import ASIDE, Depth, Model, Numbers, PerStage, Ratio, Side, Width, refuse
+from engine.spec.own_code import CODE_PATTERN, names_code
 from engine.spec.patterns import PATTERNS, SELECT_WORDS
 from engine.spec.registries import OneOf
 from engine.spec.synonyms import hint_word, meant_words
+
+
+def _check_stages(stages: list[int]) -> list[int]:
+    if not stages or sorted(set(stages)) != stages:
+        raise refuse(f"stages {stages}", "list each stage once, in order, such as [1, 2, 3]")
+    return stages
+
+
+OWN_TAG = "own"
 
 
 class WindowAttention(Model):
@@ -93,23 +104,52 @@ class LongformerAttention(Model):
             )
         return value
 
-    @field_validator("stages")
-    @classmethod
-    def _no_repeats(cls, stages: list[int]) -> list[int]:
-        if not stages or sorted(set(stages)) != stages:
-            raise refuse(f"stages {stages}", "list each stage once, in order, such as [1, 2, 3]")
-        return stages
+    _no_repeats = field_validator("stages")(_check_stages)
 
 
-Attention = Annotated[WindowAttention | LongformerAttention, Field(discriminator="kind")]
+class OwnAttention(Model):
+    """An attention of somebody's own inside each window, by the name of its code."""
+
+    kind: str = Field(
+        pattern=CODE_PATTERN,
+        description="or a class of your own, as ./attention.py:MyAttention.",
+        examples=["./attention.py:MyAttention"],
+    )
+    stages: list[Literal[1, 2, 3]] = Field(
+        [1, 2, 3], description="Stages with this attention; the others keep windows.", examples=[[2, 3]]
+    )
+    options: Annotated[dict[str, bool | int | float | str | list[int]], Numbers(-1e9, 1e9)] = Field(
+        {}, description="Options of an attention of your own, as its code names them.", examples=[{"band": 2}]
+    )
+    # Its code is the one way in which it is computed.
+    backend: Literal["auto"] = Field(
+        "auto", json_schema_extra=ASIDE,
+        description="How it is computed, never what comes out but for rounding.", examples=["auto"],
+    )  # fmt: skip
+
+    _no_repeats = field_validator("stages")(_check_stages)
+
+
+def _attention_tag(given: Any) -> Any:
+    """What is no mapping is refused as any of the kinds refuses it."""
+    kind = given.get("kind") if isinstance(given, Mapping) else getattr(given, "kind", "window")
+    return OWN_TAG if names_code(kind) else kind
+
+
+Attention = Annotated[
+    Annotated[WindowAttention, Tag("window")]
+    | Annotated[LongformerAttention, Tag("longformer")]
+    | Annotated[OwnAttention, Tag(OWN_TAG)],
+    Discriminator(_attention_tag),
+]
 
 
 class Network(Model):
     """What a student, a teacher and an assistant share: which network, and its sizes where they are free."""
 
     arch: str = Field(
-        description="The network: tiny_vit_5m, tiny_vit_11m, tiny_vit_21m, tiny_vit (with dims, depths and heads), or "
-        "`timm/NAME`.",
+        description="The network: tiny_vit_5m, tiny_vit_11m, tiny_vit_21m, tiny_vit (with dims, depths and heads), "
+        "`timm/NAME`, or a class of your own, as ./nets.py:FastVit.",
         examples=["tiny_vit_5m"],
     )
     dims: list[Width] | None = Field(
@@ -145,7 +185,8 @@ class Network(Model):
     )  # fmt: skip
     options: Annotated[dict[str, bool | int | float | str | list[int]], Numbers(-1e9, 1e9)] = Field(
         {},
-        description="Arguments of a timm network's constructor, by timm's names.",
+        description="Arguments of a timm network's constructor, by timm's names; of a network of your own, as its code "
+        "names them.",
         examples=[{"depths": [1, 1, 3, 1]}],
     )
 
@@ -158,6 +199,8 @@ class Network(Model):
     @field_validator("arch")
     @classmethod
     def _known_network(cls, arch: str) -> str:
+        if names_code(arch):
+            return arch
         if arch not in known_networks() and (arch or cls.model_fields["arch"].is_required()):
             raise refuse(f"unknown network {arch!r}", _network_hint(arch))
         return arch
@@ -170,8 +213,11 @@ class Network(Model):
             example = type(self).model_fields[absent].examples
             fix = f"add `{absent}: {example[0] if example else ''}`: dims, depths and heads, four entries each"
             raise refuse("arch 'tiny_vit' has free sizes", fix, at="arch")
-        if not self.arch.startswith("tiny_vit"):
+        if not is_tiny_vit(self.arch):
             self._refuse_tiny_vit_words()
+            if names_code(self.arch) and self.drop_path is not None:
+                fix = "leave `drop_path` away, and give the network an option of its own"
+                raise refuse("drop_path is of a tiny_vit or a timm network", fix, at="drop_path")
         elif self.options:
             fix = "leave `options` away: for a tiny_vit give dims, depths, heads, windows"
             raise refuse("options are for timm networks", fix, at="options")
@@ -180,10 +226,10 @@ class Network(Model):
     def _refuse_tiny_vit_words(self) -> None:
         given = [word for word in ("dims", "depths", "heads", "windows") if getattr(self, word) is not None]
         if given:
-            fix = f"leave `{given[0]}` away: the sizes of a timm network go under options"
+            fix = f"leave `{given[0]}` away: the sizes of another network go under options"
             raise refuse(f"{', '.join(given)}: only for a tiny_vit", fix, at=given[0])
         if self.attention != WindowAttention():
-            fix = "leave `attention` away: a timm network keeps its own"
+            fix = "leave `attention` away: another network keeps its own"
             raise refuse("attention is chosen for a tiny_vit only", fix, at="attention")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.spec.own_code import names_code
 from engine.spec.registries import read_words
 
 TABLE = Path(__file__).with_name("timm_optimizers.txt")
@@ -46,6 +47,11 @@ def _largest_rate(name: str, betas: int) -> float:
     return 100.0 if "lar" in name else 1.0 if betas else 10.0
 
 
+def optimizer_words(name: str) -> OptimizerWords:
+    """Return what a spec must know of an optimizer. Raises KeyError where there is none of this name."""
+    return OWN_OPTIMIZER if names_code(name) else OPTIMIZER_WORDS[name]
+
+
 _ROWS = [line.split() for line in TABLE.read_text().splitlines() if not line.startswith("#")]
 _REASONS = {
     "second_order": "it needs derivatives of derivatives, which a step does not keep",
@@ -58,5 +64,7 @@ OPTIMIZER_WORDS: dict[str, OptimizerWords] = {
     **read_words("optimizer", OptimizerWords),
     **{name: _timm_words(name, *facts) for name, *facts, reason in _ROWS if reason == "-"},
 }
+OWN_OPTIMIZER = OptimizerWords(largest_rate=100.0)
+"""What is known of an optimizer of somebody's own: it takes a rate and what decays, its constants are its own."""
 REFUSED_OPTIMIZERS: dict[str, str] = {name: _REASONS[reason] for name, *_, reason in _ROWS if reason != "-"}
 """Optimizers that timm has and xp does not run -> the reason. Those that call a closure again are of no timm word."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from engine.spec.base import LATER, FewEpochs, Model, Rate, Ratio, ranged, refuse
+from engine.spec.own_code import names_code
 from engine.spec.registries import one_of
 
 Control = Literal["scratch", "none_longer", "random"]
@@ -32,8 +33,11 @@ class Prune(Model):
         "look for zeros.",
         examples=["structured"],
     )
-    criterion: Annotated[str, one_of("criterion")] = Field(
-        "taylor", description="How units or weights are ranked: the least important go first.", examples=["l1"]
+    criterion: Annotated[str, one_of("criterion", or_code=True)] = Field(
+        "taylor",
+        description="How units or weights are ranked: the least important go first; of units also a function of your "
+        "own, as ./criteria.py:score.",
+        examples=["l1"],
     )
     scope: Literal["layer", "global"] = Field(
         "layer",
@@ -111,6 +115,12 @@ class Prune(Model):
             )
         if self.of != "params":
             raise refuse(f"a mask takes no {self.of} away", "write `params`, which is then the share of zeros", at="of")
+        if names_code(self.criterion):
+            raise refuse(
+                "a criterion of your own is of whole units, and a mask is of weights",
+                "write `l1`, l2, taylor or random",
+                at="criterion",
+            )
         if self.criterion == "fpgm":
             raise refuse(
                 "criterion fpgm is of whole units, and a mask is of weights",

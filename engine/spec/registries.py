@@ -8,16 +8,17 @@ literals (`temperature=2.0`) are its facts; the function that does the work need
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from engine.errors import closest_hint
+from engine.spec.own_code import CODE_PATTERN, names_code
 
 ENGINE = Path(__file__).parents[1]
 T = TypeVar("T")
@@ -25,17 +26,33 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class OneOf:
-    """Marks a text of a spec as one of `words`: checked, explained and listed in the JSON schema as a Literal is."""
+    """Marks a text of a spec as one of `words`: checked, explained and listed in the JSON schema as a Literal is.
+
+    `or_code`: or as somebody's own code by name (own_code.py).
+    """
 
     words: tuple[str, ...]
+    or_code: bool = False
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.literal_schema(list(self.words))
+        words = core_schema.literal_schema(list(self.words))
+        return core_schema.no_info_wrap_validator_function(_take_code, words) if self.or_code else words
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        told: dict[str, Any] = handler(schema)
+        return {"anyOf": [told, CODE_SCHEMA]} if self.or_code else told
 
 
-def one_of(kind: str) -> OneOf:
+def _take_code(value: Any, check: Callable[[Any], Any]) -> Any:
+    return value if names_code(value) else check(value)
+
+
+CODE_SCHEMA = {"type": "string", "pattern": CODE_PATTERN}
+
+
+def one_of(kind: str, *, or_code: bool = False) -> OneOf:
     """Return the words of a kind in REGISTRIES, as a mark for a field of a spec."""
-    return OneOf(tuple(read_registry(*REGISTRIES[kind])))
+    return OneOf(tuple(read_registry(*REGISTRIES[kind])), or_code)
 
 
 def read_words(kind: str, facts: type[T]) -> dict[str, T]:

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.errors import Problem, SpecError
-from engine.spec.network import LongformerAttention, Network
+from engine.spec.architectures import is_tiny_vit
+from engine.spec.network import LongformerAttention, Network, OwnAttention
 from engine.spec.patterns import PATTERNS, SELECT_WORDS, SparseShape, mean_keys
 
 
@@ -38,11 +39,14 @@ class StageShape:
     window: int
     asked_window: int
     sparse: SparseShape | None = None
+    own: OwnAttention | None = None
 
     @property
     def kind(self) -> str:
         if self.window == 0:
             return "conv"
+        if self.own is not None:
+            return self.own.kind
         return "longformer" if self.sparse else "window"
 
     @property
@@ -108,7 +112,7 @@ def shape_problems(network: Network, image_size: int, path: str = "student") -> 
 
     Empty for a network that is no tiny_vit. `where` of each problem is left to the caller, who knows the file.
     """
-    if not network.arch.startswith("tiny_vit"):
+    if not is_tiny_vit(network.arch):
         return []
     sizes = sizes_of(network)
     problems = _head_problems(sizes, path)
@@ -170,10 +174,12 @@ def _stage_shape(network: Network, sizes: Sizes, stage: int, side: int) -> Stage
     if stage == 0:
         return StageShape(0, dim, depth, heads, side, 0, 0)
     window = _window(network, sizes, stage, side)
-    sparse = None
-    if isinstance(network.attention, LongformerAttention) and stage in network.attention.stages:
-        sparse = sparse_shape(network.attention, stage, window)
-    return StageShape(stage, dim, depth, heads, side, window, asked, sparse)
+    sparse, own, attention = None, None, network.attention
+    if isinstance(attention, LongformerAttention) and stage in attention.stages:
+        sparse = sparse_shape(attention, stage, window)
+    if isinstance(attention, OwnAttention) and stage in attention.stages:
+        own = attention
+    return StageShape(stage, dim, depth, heads, side, window, asked, sparse, own)
 
 
 def _window(network: Network, sizes: Sizes, stage: int, side: int) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from engine.spec.architectures import is_tiny_vit
 from engine.spec.base import Interpolation
 
 TABLE = Path(__file__).with_name("timm_views.txt")
@@ -42,7 +43,7 @@ def timm_view(arch: str) -> TimmView | None:
 
 def weights_name(arch: str) -> str | None:
     """Return timm's whole name of the weights that `pretrained` means, tag and all; None where it has none."""
-    name = TINY_TAG.format(arch=arch) if arch.startswith("tiny_vit_") else arch.removeprefix("timm/")
+    name = TINY_TAG.format(arch=arch) if is_tiny_vit(arch) else arch.removeprefix("timm/")
     line = _read_lines().get(name)
     return line if line is not None and "," not in line else name if line is not None else None
 
@@ -53,7 +54,7 @@ def listed_top1(arch: str, tag_known: bool) -> float | None:
     For a file of weights whose tag nobody named it is the lowest of those listed for the network: the least to expect.
     """
     view = timm_view(arch)
-    if tag_known or "." in arch or view is None or arch.startswith("tiny_vit"):
+    if tag_known or "." in arch or view is None or is_tiny_vit(arch):
         return view.top1 if view else None
     found = [view.top1 for view in _tagged_views(arch.removeprefix("timm/")) if view.top1 is not None]
     return min(found, default=None)

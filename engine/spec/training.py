@@ -23,7 +23,7 @@ from engine.spec.base import (
     refuse,
 )
 from engine.spec.forms import UNTIMED
-from engine.spec.optimizers import OPTIMIZER_WORDS, REFUSED_OPTIMIZERS
+from engine.spec.optimizers import OPTIMIZER_WORDS, REFUSED_OPTIMIZERS, optimizer_words
 from engine.spec.registries import OneOf, one_of
 
 Schedule = Literal["cosine", "linear", "poly", "step", "tanh", "constant"]
@@ -37,8 +37,11 @@ class Train(Model):
     batch_size: Batch = Field(
         256, description="Images of one optimizer step; with accumulate, of one of its batches.", examples=[128]
     )
-    optimizer: Annotated[str, OneOf(tuple(OPTIMIZER_WORDS))] = Field(
-        "adamw", description="The rule that updates the weights, by timm's name of it.", examples=["adamw", "sgd"]
+    optimizer: Annotated[str, OneOf(tuple(OPTIMIZER_WORDS), or_code=True)] = Field(
+        "adamw",
+        description="The rule that updates the weights, by timm's name of it, or a class of your own, as "
+        "./optimizers.py:Lion.",
+        examples=["adamw", "sgd"],
     )
     betas: list[Beta] | None = Field(
         None,
@@ -183,7 +186,7 @@ class Train(Model):
     @model_validator(mode="after")
     def _options_are_taken(self) -> Train:
         """Refuse words that the optimizer or the schedule would ignore."""
-        words = OPTIMIZER_WORDS[self.optimizer]
+        words = optimizer_words(self.optimizer)
         for option in ("betas", "momentum", "eps"):
             if getattr(self, option) is not None and not words.takes(option):
                 raise refuse(

@@ -24,6 +24,7 @@ from engine.errors import XpError
 from engine.home.control_files import read_handle
 from engine.home.files import read_json, read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.inputs.own_code.keeping import lend_copies
 from engine.launch.fork_link import module_words, server_env
 from engine.launch.process import boot_id, host_name, kill_session, signal_process
 from engine.plan import Job, Plan, make_plan
@@ -117,6 +118,7 @@ def _submit(
         short = short_form(cell, spec.seeds[0], f"verify-{number}", save_minutes, epochs)
         plan: Plan = make_plan(short, home)
         taken = _lend_trained(plan, home, scratch, epochs)
+        lend_copies(home, scratch)
         submit_plan(plan, scratch)
         jobs |= dict.fromkeys(job.key for job in plan.jobs if KINDS[job.kind].trains and job.key not in taken)
     return list(jobs)

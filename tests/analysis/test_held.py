@@ -144,7 +144,7 @@ def test_inference_is_decided_by_what_its_job_is_made_of() -> None:
     fields = [place.path for place in walk_fields(MeasureSettings) if not place.path.startswith("against")]
     known = {re.sub("^network", "student", path) for path in fields}
     decided = {path for path in PLACES if "inference" in rule_of(path).decides and not path.startswith(made)}
-    of_images = {"data.source", "data.label", "data.classes", "data.image_size", "train.precision"}
+    of_images = {"data.source", "data.options", "data.label", "data.classes", "data.image_size", "train.precision"}
     assert decided - of_images <= known
     assert known - decided - {"image_size", "precision", "num_classes", "device", "timing"} == {
         "student.drop_path",
@@ -177,7 +177,8 @@ def test_a_path_leads_to_its_fields_through_unions_and_lists() -> None:
     def owners(path: str) -> Iterator[str]:
         return (f"{place.owner.__name__}.{place.name}" for place in places_of(path))
 
-    assert sorted(owners("student.attention.kind")) == ["LongformerAttention.kind", "WindowAttention.kind"]
+    kinds = ["LongformerAttention.kind", "OwnAttention.kind", "WindowAttention.kind"]
+    assert sorted(owners("student.attention.kind")) == kinds
     assert list(owners("teacher.assistants.1.train.lr")) == ["Train.lr"]
     assert list(owners("student.options.depths")) == ["Student.options"]
     assert list(owners("distill.temperature.from")) == ["TemperatureSchedule.start"]

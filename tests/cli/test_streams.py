@@ -54,6 +54,7 @@ TABLE: dict[str, list[Asked]] = {
     "xp status": [Asked("status", "queued", None),
                   Asked("status queued", "queued", None),
                   Asked("status --json", r"\A\{"), Asked("status *", "", "fix: ", 2)],
+    "xp plugins": [Asked("plugins", "", "xp init --plugin"), Asked("plugins --json", r"\A\{")],
     "xp slots": [Asked("slots", "slot|no scheduler"), Asked("slots --json", r"\A[\[{]")],
     "xp costs": [Asked("costs", "experiment"), Asked("costs --json", r"\A[\[{]")],
     "xp logs": [Asked("logs train-8", "a line of the log"), Asked("logs *", "", "fix: ", 2)],

@@ -124,8 +124,16 @@ def test_other_networks_give_the_energy_of_their_features() -> None:
         maps = attention_maps(build_network(student(arch), 10, 64), images(64).float())
         assert maps.method == "feature_energy"
         assert maps.values.ndim == 3
-    with pytest.raises(JobError, match="no feature map"):
+    with pytest.raises(JobError, match="no layer of Flatten gives a map"):
         attention_maps(torch.nn.Flatten(), images())
+
+
+def test_networks_of_ones_own_show_their_last_map() -> None:
+    layers = [torch.nn.Conv2d(3, 4, 3, 4), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()]
+    own = torch.nn.Sequential(*layers)
+    maps = attention_maps(own, images().float())
+    assert (maps.method, maps.layer) == ("feature_energy", "1")
+    assert torch.equal(maps.values, own[:2](images().float()).norm(dim=1).detach())
 
 
 def test_pictures_and_raw_values_are_written(tmp_path: Path) -> None:

@@ -24,6 +24,10 @@ def sparse(backend: str, **words: str) -> dict[str, Any]:
 TWO = {"gpus": 0, "ranks": 2}
 ASKED: dict[str, dict[str, Any]] = {
     "student.attention.backend": {"student": sparse("triton", select="pooled")},
+    "student.weights": {
+        "student": {"arch": "tiny_vit_5m", "weights": "pretrained", "attention": {"kind": "./mine.py:Band"}}
+    },
+    "teacher.weights": {"teacher": {"arch": "./nets.py:Net", "weights": "t.safetensors"}},
     "train.memory": {"train": {"memory": "lean"}, "resources": TWO},
     "train.compile": {"train": {"compile": "auto"}, "resources": TWO},
     "train.batch_size": {"train": {"batch_size": 3}, "resources": TWO},
@@ -70,6 +74,13 @@ def test_the_kernels_are_refused_where_they_do_not_compute_what_is_asked(combine
     ((path, _, fix),) = planned_problems(settings(student=sparse("triton", combine=combine)))
     assert path == "student.attention.backend"
     assert "combine: joint" in fix
+
+
+def test_own_networks_are_not_recomputed() -> None:
+    own = {"arch": "./nets.py:Net"}
+    ((path, _, _),) = planned_problems(settings(student=own, train={"memory": "lean"}))
+    assert path == "train.memory"
+    assert list(planned_problems(settings(student=own))) == []
 
 
 def test_every_entry_is_tried_here() -> None:

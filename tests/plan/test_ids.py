@@ -213,11 +213,15 @@ FILED = {**GIVEN, "teacher.weights": "FILE"}
 COURSE = {"distill.temperature": {"from": 8.0, "to": 1.0}}
 OWN = {"distill.temperature": None}
 INT8: Tree = {"arms.taught.quantize": {}}
+OWN_ATTENTION: Tree = {"student.attention": {"kind": "m:A@0123456789abcdef"}}
 MIXED = {"data.augment.mix_targets": "linear"}
 
 # words that need another base: (field, changes before, changes after, whose ids follow)
 CASES: list[tuple[str, Tree, Tree, str]] = [
     ("Data.source", {}, {"data.source": "digits", "data.root": None}, f"measure {PACKED}"),
+    ("Data.options", {"data.source": "m:D@0123456789abcdef"}, {"data.options": {"n": 3}}, PACKED),
+    ("OwnAttention.kind", OWN_ATTENTION, {"student.attention.kind": "m:A@fedcba9876543210"}, STUDENT),
+    ("OwnAttention.options", OWN_ATTENTION, {"student.attention.options": {"n": 3}}, STUDENT),
     ("Data.label", {}, {"data.root": "TABLE"}, NOTHING),  # the same images by another form
     ("Data.label", {"data.root": "TABLE"}, {"data.label": "sort"}, PACKED),
     ("Augment.mixup", MIXED, {"data.augment.mixup": 0.5}, SEEN),

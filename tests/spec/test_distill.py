@@ -16,6 +16,7 @@ from engine.spec.cells import expand_cells
 from engine.spec.distill import LOSS_WORDS
 from engine.spec.identity import counted_settings
 from engine.spec.optimizers import OPTIMIZER_WORDS
+from engine.spec.own_code import CODE_PATTERN
 
 TINY = Path(__file__).parents[1] / "resources" / "tiny.yaml"
 ARM = "arms.distilled.distill"
@@ -167,12 +168,20 @@ def test_an_option_is_refused_at_its_line(tmp_path: Path) -> None:
     assert "fix: did you mean 'beta'?" in str(caught.value)
 
 
+def words_of(told: dict[str, Any]) -> list[str]:
+    """Return the words of a field that may name somebody's own code, too."""
+    words, code = told["anyOf"]
+    assert code["pattern"] == CODE_PATTERN
+    listed: list[str] = words["enum"]
+    return listed
+
+
 def test_the_schema_lists_the_words_of_the_registries() -> None:
     schema = Spec.model_json_schema()["$defs"]
-    assert schema["Distill"]["properties"]["loss"]["enum"] == list(LOSS_WORDS)
-    assert schema["Train"]["properties"]["optimizer"]["enum"] == list(OPTIMIZER_WORDS)
-    assert schema["Prune"]["properties"]["criterion"]["enum"] == ["taylor", "l1", "l2", "fpgm", "random"]
-    assert schema["Data"]["properties"]["source"]["enum"] == ["folder", "digits"]
+    assert words_of(schema["Distill"]["properties"]["loss"]) == list(LOSS_WORDS)
+    assert words_of(schema["Train"]["properties"]["optimizer"]) == list(OPTIMIZER_WORDS)
+    assert words_of(schema["Prune"]["properties"]["criterion"]) == ["taylor", "l1", "l2", "fpgm", "random"]
+    assert words_of(schema["Data"]["properties"]["source"]) == ["folder", "digits"]
     words = schema["LongformerAttention"]["properties"]
     assert words["pattern"]["enum"] == ["slide", "block", "row"]
     assert words["select"]["enum"] == ["grid", "previous", "norm", "learned", "pooled", "none"]

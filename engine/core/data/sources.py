@@ -27,6 +27,7 @@ from engine.inputs.folders import ImageFile, name_place
 from engine.inputs.forms.containers import open_container
 from engine.inputs.origins import Origin
 from engine.spec import Data
+from engine.spec.own_code import names_code
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def list_images(
     later. `progress(done, all)` counts the files whose digest is taken. Raises DataError as
     `engine.inputs.content.data_images` does, or when a file cannot be read.
     """
-    return LISTINGS[data.source](data, root, cache, progress)
+    source = "folder" if names_code(data.source) else data.source
+    return LISTINGS[source](data, root, cache, progress)
 
 
 def _list_folder(data: Data, root: Path | None, cache: Path | None, progress: Progress) -> Listing:

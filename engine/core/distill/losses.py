@@ -13,9 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engine.core.own_code.loading import call_own
 from engine.errors import JobError
 from engine.spec import Distill
-from engine.spec.distill import LossWords
+from engine.spec.distill import OWN_LOSS, LossWords
+from engine.spec.own_code import names_code
 
 LossFunction = Callable[..., Tensor]
 
@@ -174,7 +176,7 @@ def distill_loss(
     """
     student = student_logits.float()
     hard = F.cross_entropy(student, labels, label_smoothing=label_smoothing)
-    spec = LOSSES[distill.loss]
+    spec = loss_entry(distill.loss)
     if teacher_logits is None or spec.function is None:
         return hard
     if spec.one_label and labels.is_floating_point():
@@ -188,6 +190,19 @@ def distill_loss(
         raise ValueError("a temperature that is no number is worked out for each step")
     soft = spec.teach(student, teacher_logits.float(), labels, at, distill.options, moments)
     return weight * soft + label_weight * hard
+
+
+def loss_entry(loss: str) -> LossSpec:
+    """Return the entry of a loss; of one of somebody's own, whose batch is taken as a whole: nobody knows better."""
+    if not names_code(loss):
+        return LOSSES[loss]
+
+    def own(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, **options: float | None) -> Tensor:
+        answer: Tensor = call_own(loss, options, student, teacher, labels, temperature)
+        return answer
+
+    words = {name: getattr(OWN_LOSS, name) for name in LossWords.__dataclass_fields__}
+    return LossSpec(**words, function=own, couples=True)
 
 
 LOSSES: dict[str, LossSpec] = {

@@ -23,9 +23,12 @@ from engine.core.network.checkpointing import make_lean
 from engine.core.network.tiny_vit import MEAN, STD, TinyViT, Ways
 from engine.core.network.units import cut_to
 from engine.core.network.widths import UnitWidths, Widths
+from engine.core.own_code.loading import call_own
 from engine.errors import DataError, JobError, closest_hint
 from engine.inputs.weights import stored_shapes
 from engine.spec import Network
+from engine.spec.architectures import is_tiny_vit
+from engine.spec.own_code import names_code
 from engine.spec.shapes import network_shape
 from engine.spec.timm_views import TINY_TAG
 
@@ -49,7 +52,9 @@ def build_network(
     Raises SpecError for impossible sizes, DataError for weights that are missing or do not fit.
     """
     weights = getattr(student, "weights", "none")
-    if not student.arch.startswith("tiny_vit"):
+    if names_code(student.arch):
+        return _own_network(student, num_classes, image_size, weights, widths)
+    if not is_tiny_vit(student.arch):
         cut = widths if isinstance(widths, UnitWidths) else None
         return _timm_network(student, num_classes, image_size, weights, cut, is_lean=memory == "lean")
     assert not isinstance(widths, UnitWidths), "a tiny_vit knows its widths by stage"
@@ -218,6 +223,17 @@ def _timm_network(
     return model
 
 
+def _own_network(
+    network: Network, num_classes: int, image_size: int, weights: str, widths: Widths | UnitWidths | None
+) -> nn.Module:
+    model: nn.Module = call_own(network.arch, network.options, num_classes, image_size)
+    if weights != "none":
+        _load_into_timm(model, read_weights(weights))
+    if isinstance(widths, UnitWidths):
+        cut_to(model, widths)
+    return model
+
+
 def _has_fixed_size(name: str) -> bool:
     """Whether the network is built for one image size (position tables); the others take any."""
     if not timm.is_model(name):
@@ -245,7 +261,7 @@ def _create_timm(name: str, options: Mapping[str, Any]) -> nn.Module:
 
 
 def _load_into_timm(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load everything; only a classifier of another class count is left as it was built."""
+    """Load everything, of timm or somebody's own; only a classifier of another class count is left as it was built."""
     model.load_state_dict(_fit_timm(model, state), strict=False)
 
 

@@ -19,6 +19,7 @@ from engine.core.network.tiny_vit import TinyViT
 from engine.errors import DataError, closest_hint
 from engine.inputs.weights import NEW_HEAD, is_of_imagenet, size_problem, stored_shapes
 from engine.spec import Network
+from engine.spec.architectures import is_tiny_vit
 from engine.spec.timm_views import TINY_TAG
 
 
@@ -94,7 +95,7 @@ def reset_head(network: nn.Module) -> None:
 
 
 def _timm_name(network: Network) -> str:
-    tiny = network.arch.startswith("tiny_vit")
+    tiny = is_tiny_vit(network.arch)
     return TINY_TAG.format(arch=network.arch) if tiny else network.arch.removeprefix("timm/")
 
 

@@ -28,6 +28,8 @@ from engine.core.network.layers import (
 from engine.core.network.sparse import SELECTS
 from engine.core.network.widths import Widths, full_widths
 from engine.core.network.window import WindowAttention
+from engine.core.own_code.loading import call_own
+from engine.spec.network import OwnAttention
 from engine.spec.patterns import SparseShape
 from engine.spec.shapes import NetworkShape, StageShape
 
@@ -43,6 +45,19 @@ class Ways:
     backend: str = "auto"
     lean: bool = False
     mask_padding: bool = True
+
+
+class OwnWindowAttention(nn.Module):
+    """An attention of somebody's own (core/own_code/protocols.py) behind a layer norm: tokens (W, N, C) to the same."""
+
+    def __init__(self, dim: int, heads: int, window: int, own: OwnAttention) -> None:
+        super().__init__()
+        self.heads, self.window = heads, window
+        self.norm = nn.LayerNorm(dim)
+        self.inner: nn.Module = call_own(own.kind, own.options, dim, heads, window)
+
+    def forward(self, x: Tensor, keep: Tensor | None = None) -> Tensor:
+        return self.inner(self.norm(x), keep)  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
@@ -109,6 +124,9 @@ def _cut_windows(x: Tensor, side: int) -> Tensor:
 def _attention(shape: StageShape, heads: int, ways: Ways) -> WindowAttention:
     # By the unpruned count: pruning takes heads away and makes none wider.
     head_dim = shape.dim // shape.heads
+    if shape.own is not None:
+        # It stands in its place: who asks for weights asks `shows_attention` first.
+        return OwnWindowAttention(shape.dim, heads, shape.window, shape.own)  # type: ignore[return-value]
     if shape.sparse is None:
         return WindowAttention(shape.dim, heads, head_dim, shape.window, ways.lean, ways.backend)
     return LongformerAttention(shape.dim, heads, head_dim, shape.window, shape.sparse, ways.backend, ways.lean)
@@ -184,6 +202,10 @@ class TinyViT(nn.Module):
     def attention_modules(self) -> list[tuple[str, WindowAttention]]:
         """Return the attention modules with their names, first block first."""
         return [(name, module) for name, module in self.named_modules() if isinstance(module, WindowAttention)]
+
+    def shows_attention(self, stage: int) -> bool:
+        """Whether the weights of a stage's attention can be read: those of somebody's own attention cannot."""
+        return self.shape.stages[stage].own is None
 
 
 def _drop_paths(shape: NetworkShape) -> list[list[float]]:

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.network.units import Layer, by_unit, incoming, outgoing
+from engine.core.own_code.loading import call_own
 from engine.errors import JobError
+from engine.spec.own_code import names_code
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -46,14 +48,26 @@ def score_units(
     network: nn.Module, layers: Sequence[Layer], criterion: str, batches: Batches, seed: int, loss: Loss
 ) -> list[Tensor]:
     """Return a score per unit for each layer, by one of CRITERIA; the lowest go first."""
-    return CRITERIA[criterion].score(layers, Evidence(network, batches, seed, loss))
+    return find_criterion(criterion).score(layers, Evidence(network, batches, seed, loss))
 
 
 def even_scores(scores: Sequence[Tensor], criterion: str) -> list[Tensor]:
     """Return scores that layers of one kind can be compared by."""
-    if CRITERIA[criterion].is_comparable:
+    if find_criterion(criterion).is_comparable:
         return list(scores)
     return [score / score.mean().clamp_min(torch.finfo(score.dtype).tiny) for score in scores]
+
+
+def find_criterion(criterion: str) -> Criterion:
+    """Return the entry of a criterion; one of somebody's own looks at the weights into and out of units alone."""
+    if not names_code(criterion):
+        return CRITERIA[criterion]
+
+    @torch.no_grad()
+    def score(layers: Sequence[Layer], evidence: Evidence) -> list[Tensor]:
+        return [call_own(criterion, {}, incoming(layer), outgoing(layer)) for layer in layers]
+
+    return Criterion(score=score, is_comparable=False)
 
 
 def random_scores(layers: Sequence[Layer], evidence: Evidence) -> list[Tensor]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.data.loader import Batch, EvalLoader
-from engine.core.distill.losses import LOSSES, distill_loss
+from engine.core.distill.losses import distill_loss, loss_entry
 from engine.core.distill.temperature import taught_epochs
 from engine.core.train.checkpoint import State, capture_random, restore_random
 from engine.core.train.ema import make_average
@@ -222,7 +222,7 @@ class Loop:
             self.marks.mark("forward")
             return found
 
-        couples = wanted.targets is not None and recipe.distill is not None and LOSSES[recipe.distill.loss].couples
+        couples = wanted.targets is not None and recipe.distill is not None and loss_entry(recipe.distill.loss).couples
         if recipe.ranks is not None:
             return self._backward_shared(recipe.ranks, wanted, logits, loss, least, couples)
         pieces = cut_batch(len(batch.rows), recipe.micro_batch, least)

@@ -10,9 +10,11 @@ import torch
 from timm.optim import create_optimizer_v2
 from torch import nn
 
+from engine.core.own_code.loading import call_own
 from engine.errors import JobError
 from engine.spec import Train
 from engine.spec.optimizers import OptimizerWords
+from engine.spec.own_code import names_code
 
 Group = dict[str, Any]
 
@@ -33,6 +35,9 @@ def build_optimizer(network: nn.Module, train: Train) -> torch.optim.Optimizer:
         (decayed if is_decayed(name, parameter) else free).append(parameter)
     groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": free, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]
+    if names_code(train.optimizer):
+        own: torch.optim.Optimizer = call_own(train.optimizer, {}, groups, train.lr)
+        return own
     chosen, given = OPTIMIZERS.get(train.optimizer), _given_options(train)
     if chosen is None:
         return _timm_optimizer(groups, train, given)

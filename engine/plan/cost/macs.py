@@ -7,6 +7,7 @@ timm network nothing is known without timm but that it is about as large as most
 from __future__ import annotations
 
 from engine.spec import Network
+from engine.spec.architectures import is_tiny_vit
 from engine.spec.shapes import NetworkShape, StageShape, network_shape
 
 TIMM_MACS, TIMM_PARAMS, TIMM_SIDE = 4.0e9, 25e6, 224
@@ -17,7 +18,7 @@ WIDER = 4  # inner channels of MBConv and MLP over the outer ones
 
 def count_macs(network: Network, image_size: int) -> float:
     """Return multiply-adds for one image, the head left out."""
-    if not network.arch.startswith("tiny_vit"):
+    if not is_tiny_vit(network.arch):
         return TIMM_MACS * (image_size / TIMM_SIDE) ** 2
     shape = network_shape(network, image_size)
     return _stem_macs(shape) + sum(_stage_macs(shape, stage) for stage in shape.stages)
@@ -41,7 +42,7 @@ def _stage_macs(shape: NetworkShape, stage: StageShape) -> float:
 
 def count_params(network: Network) -> float:
     """Return the number of weights, about: biases, norms and the head are left out."""
-    if not network.arch.startswith("tiny_vit"):
+    if not is_tiny_vit(network.arch):
         return TIMM_PARAMS
     shape = network_shape(network, TIMM_SIDE)
     first, *rest = shape.stages

@@ -6,6 +6,7 @@ its place with. They never share an axis.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -55,12 +56,17 @@ def _loss_charts(rows: Sequence[Row], sheet: Sheet, point: str) -> list[Curves]:
         arms = [arm for arm in sheet.arms if kinds[arm] == kind]
         chart = _make_chart([row for row in held if row["arm"] in arms], rows, sheet, point, metric)
         if len(present) > 1:
-            chart = replace(chart, name=f"{chart.name}_{kind}", title=f"{chart.title}, {_kind_name(kind)}",
+            chart = replace(chart, name=f"{chart.name}_{file_word(kind)}", title=f"{chart.title}, {_kind_name(kind)}",
                             notes=[*chart.notes, say("losses_note")])  # fmt: skip
         if _is_unlike(kind, [sheet.settings.get((arm, point), {}) for arm in chart.lines]):
             chart = replace(chart, notes=[*chart.notes, say("unlike_losses")])
         charts.append(chart)
     return charts
+
+
+def file_word(kind: str) -> str:
+    """Return a kind of loss as a part of a file's name: one of somebody's own has a colon."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", kind)
 
 
 def _loss_kind(tree: Mapping[str, object]) -> str:

@@ -1,0 +1,143 @@
+"""Own code checked before it is planned with: takes questions, gives what is wrong with each, from one child process.
+
+The child imports torch and the code; whoever plans imports neither. It is told to answer within a time, and is stopped
+with all that it started when it does not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from engine.home.files import read_object, write_atomic
+from engine.home.paths import Home
+from engine.plan.child import package_version
+from engine.spec.identity import digest_of
+
+MODULE = "engine.core.own_code.check"
+COMMAND = (sys.executable, "-P", "-m", MODULE)
+START_SECONDS, SECONDS, SLOWER = 900.0, 30.0, 6.0
+"""How long the child may take to load torch, and a piece of code to be imported twice and tried: on a machine that has
+much else to do as much longer as torch took to load, `SLOWER` times that."""
+Wrong = Mapping[str, Any]
+
+
+def check_all(home: Home, questions: Sequence[Mapping[str, Any]]) -> list[list[Wrong]]:
+    """Return what is wrong with each: `what`, `fix`, the option `at` fault, or `file` and `line`; [] where nothing.
+
+    What was found good is kept in the cache, and not tried again.
+    """
+    known = (read_object(home.fits) if home.fits.exists() else {}) or {}
+    keys = [_key(question) for question in questions]
+    asked = [at for at, key in enumerate(keys) if known.get(key) != []]
+    found: list[list[Wrong]] = [[] for _ in questions]
+    if not asked:
+        return found
+    for at, wrong in zip(asked, _ask([questions[at] for at in asked]), strict=True):
+        found[at] = wrong
+    good: dict[str, list[Wrong]] = {keys[at]: [] for at in asked if not found[at]}
+    if good:
+        home.fits.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(home.fits, json.dumps({**known, **good}, sort_keys=True))
+    return found
+
+
+def _key(question: Mapping[str, Any]) -> str:
+    versions = [package_version(name) for name in ("torch", "timm")]
+    return digest_of({"module": MODULE, "question": dict(question), "versions": versions})
+
+
+def _ask(questions: Sequence[Mapping[str, Any]]) -> list[list[Wrong]]:
+    """Ask one child all; where a piece of code hangs or ends it, another child goes on with the next."""
+    found: list[list[Wrong]] = []
+    while len(found) < len(questions):
+        found += _ask_child(questions[len(found) :])
+    return found
+
+
+def _ask_child(questions: Sequence[Mapping[str, Any]]) -> Iterator[list[Wrong]]:
+    """Yield the answers of one child; of the question that it did not survive what became of it, and no more."""
+    child = subprocess.Popen(
+        COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}, start_new_session=True,
+    )  # fmt: skip
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        child.stdin.write(json.dumps([dict(question) for question in questions]).encode())
+        child.stdin.close()
+        lines = _Lines(child.stdout.fileno())
+        started = time.monotonic()
+        began = lines.read(START_SECONDS)
+        seconds = max(SECONDS, SLOWER * (time.monotonic() - started))
+        for place in range(len(questions)):
+            if began is None or "begins" not in began:
+                yield [
+                    _lost("the check could not begin", "see whether torch can be imported: python -c 'import torch'")
+                ]
+                return
+            answer = lines.read(seconds)
+            if answer is None:
+                yield [_silent(child, seconds, is_over=lines.is_over)]
+                return
+            yield list(answer["wrong"])
+            began = lines.read(seconds) if place + 1 < len(questions) else None
+    except BrokenPipeError:
+        yield [_lost("the check could not begin", "see whether torch can be imported: python -c 'import torch'")]
+    finally:
+        _end(child)
+
+
+def _silent(child: subprocess.Popen[bytes], seconds: float, *, is_over: bool) -> Wrong:
+    if not is_over:
+        fix = "let it do its work when it is called, and not when it is imported"
+        return _lost(f"it did not answer within {seconds:.0f} s: importing or calling it hangs", fix)
+    status = child.wait(5)
+    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+    return _lost(f"importing or calling it ends the process ({how})", "raise an error instead")
+
+
+def _lost(what: str, fix: str) -> Wrong:
+    return {"what": what, "fix": fix, "at": "", "file": "", "line": 0}
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Stop the child, and what the code started there."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
+
+
+class _Lines:
+    """Lines of JSON from a pipe, each waited for no longer than is said."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe, self._held, self.is_over = pipe, b"", False
+        self._ready = selectors.DefaultSelector()
+        self._ready.register(pipe, selectors.EVENT_READ)
+
+    def read(self, seconds: float) -> dict[str, Any] | None:
+        """Return the next line, None where none came in time or no more will come."""
+        until = time.monotonic() + seconds
+        while b"\n" not in self._held:
+            if not self._ready.select(max(0.0, until - time.monotonic())):
+                return None
+            some = os.read(self._pipe, 1 << 16)
+            if not some:
+                self.is_over = True
+                return None
+            self._held += some
+        line, _, self._held = self._held.partition(b"\n")
+        told = json.loads(line)
+        return told if isinstance(told, dict) else None
