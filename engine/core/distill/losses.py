@@ -143,10 +143,11 @@ def skd_loss(
     centred = gap - gap.mean(dim=0, keepdim=True)
     ridge = tikhonov * torch.eye(len(gap), dtype=gap.dtype, device=gap.device)
     # _ex: without a look at whether it can be had, for which the host would wait. With the ridge it can.
-    factor = torch.linalg.cholesky_ex(centred.T @ centred / max(len(gap) - 1, 1) + ridge).L
+    factor: Tensor = torch.linalg.cholesky_ex(centred.T @ centred / max(len(gap) - 1, 1) + ridge).L
     squares = torch.linalg.solve_triangular(factor, gap.T, upper=False).square().sum(dim=0)
     # The root has no gradient at 0, where a student's directions are its teacher's.
-    return hinton_loss(student, teacher, labels, temperature) + direction * squares.clamp(min=1e-12).sqrt().mean()
+    distance: Tensor = squares.clamp(min=1e-12).sqrt().mean()
+    return hinton_loss(student, teacher, labels, temperature) + direction * distance
 
 
 def abkd_loss(
