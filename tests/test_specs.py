@@ -7,19 +7,25 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 
 from engine.analysis.agreement import find_twins
 from engine.cli.starter_specs import lay_out
+from engine.core.measure import count_params
+from engine.core.network.build import build_network
 from engine.home.paths import open_home
 from engine.inputs.missing import absent_inputs
 from engine.load import load_spec
-from engine.plan import Plan, make_plan
+from engine.plan import Plan, child, make_plan
+from engine.plan.features import MODULE as LAYERS
 from engine.spec import Spec
 from engine.spec.cells import expand_cells
 from engine.spec.dotted import flatten_settings
+from tests.helpers.answering import answer_here
 
 ROOT = Path(__file__).parent.parent
 SPECS = sorted(
@@ -38,12 +44,24 @@ def plan_small(path: Path, home: Path, *overrides: str) -> Plan:
     return make_plan(load_spec(path, overrides, [SMALL]), open_home(home, create=True))
 
 
+@pytest.fixture(autouse=True)
+def _told_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a child of a plan would say of layers, without the child."""
+    other = child.run_child
+
+    def answer(module: str, question: dict[str, Any], **words: Any) -> Any:
+        return answer_here(module, question) if module == LAYERS else other(module, question, **words)
+
+    monkeypatch.setattr(child, "run_child", answer)
+
+
 # As they stand --------------------------------------------------------------------------------------------------------
 
 
 def test_the_papers_and_its_ideas_are_there() -> None:
     wanted = {"quickstart", "phase1_tiny_window", "phase1_big_window", "phase2_convnextv2", "phase2_pruned"}
     wanted |= {"teacher_assistant", "temperature", "confident_teacher", "sparse_pattern", "efficient_peers"}
+    wanted |= {"feature_distillation"}
     assert wanted <= set(map(named, SPECS))
 
 
@@ -135,6 +153,29 @@ def test_every_expectation_of_the_paper_is_a_claim() -> None:
         ("phase2_pruned", "params", "longformer_pruned", "longformer"),
     }  # fmt: skip
     assert wanted <= kept
+
+
+def test_every_peer_can_be_built_at_the_papers_size_and_small() -> None:
+    small = SMALL.with_name("_paper_small.yaml")
+    for overlays, size, changed in (([], 224, False), ([small], 64, True)):
+        spec = load_spec(ROOT / "specs" / "efficient_peers.yaml", (), overlays)
+        peers = {cell.settings.student.arch: cell.settings.student for cell in expand_cells(spec)}
+        assert len(peers) == 10
+        for peer in (
+            peer for peer in peers.values() if peer.arch.startswith("timm/") and (peer.options or not changed)
+        ):
+            with torch.device("meta"):
+                network = build_network(peer, 100, size)
+            assert count_params(network) < 7_000_000
+
+
+def test_followed_layers_are_there_at_the_papers_size_and_small(tmp_path: Path) -> None:
+    for overlays in ([], [SMALL], [SMALL.with_name("_features_small.yaml")]):
+        spec = load_spec(ROOT / "specs" / "feature_distillation.yaml", (), overlays)
+        plan = make_plan(spec, open_home(tmp_path, create=True))
+        followed = [run for run in plan.runs if run.arm in ("both", "vkd", "relational", "layers")]
+        assert len({run.jobs["targets"] for run in followed}) == 1, "one cache holds what all of them follow"
+        assert any(note.startswith("features of timm/tf_efficientnet_lite") for note in plan.notes)
 
 
 def test_phase_2_crosses_attention_and_teacher() -> None:

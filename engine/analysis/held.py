@@ -251,6 +251,9 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Teacher", "expect", Rule(NONE)),  # it stops a teacher, and changes none
     ("Distill", "loss until", Rule(LEARNING)),
     ("Distill", "temperature weight label_weight options", Rule(ACCURACY)),
+    ("Distill", "features", Rule(LEARNING)),
+    ("Feature", "student teacher loss projector pool dtype", Rule(LEARNING)),
+    ("Feature", "weight", Rule(ACCURACY)),
     ("TemperatureSchedule", "start end schedule by", Rule(ACCURACY)),
     ("EntropyMatch", "match at", Rule(ACCURACY)),
     ("Train", "epochs", Rule(ACCURACY | TIME)),

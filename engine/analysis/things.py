@@ -217,7 +217,9 @@ def is_pruned(settings: Settings) -> bool:
 
 
 def is_taught(settings: Settings) -> bool:
-    return settings.get("distill.loss") != "ce" and any(path.startswith("teacher.") for path in settings)
+    has_teacher = any(path.startswith("teacher.") for path in settings)
+    hears = settings.get("distill.loss") != "ce" or bool(settings.get("distill.features"))
+    return has_teacher and hears
 
 
 def same_form(value: Any) -> str:

@@ -31,6 +31,11 @@ def planned_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
             yield planned.path, "xp cannot do this yet", planned.fix
 
 
+def _follows(settings: Settings) -> bool:
+    """Whether a student follows layers of its teacher."""
+    return settings.is_taught and bool(settings.distill.features)
+
+
 def _shared(settings: Settings) -> list[Train]:
     """Return how the networks are trained that have several processes each."""
     return _all(settings) if settings.resources.processes > 1 else []
@@ -76,5 +81,21 @@ PLANNED: tuple[Planned, ...] = (
         "train.batch_size",
         lambda s: any(train.batch_size < 2 * s.resources.processes for train in _shared(s)),
         "take two images at least for each process: resources.gpus (on the CPU resources.ranks)",
+    ),
+    # Layers are listened to in the plain forward pass of one process.
+    Planned(
+        "distill.features",
+        lambda s: _follows(s) and s.resources.processes > 1,
+        "leave resources.ranks and several gpus away where distill.features are followed",
+    ),
+    Planned(
+        "train.compile",
+        lambda s: _follows(s) and s.train.compile != "off",
+        "use compile: off where distill.features are followed",
+    ),
+    Planned(
+        "train.memory",
+        lambda s: _follows(s) and s.train.memory == "lean",
+        "use memory: standard where distill.features are followed",
     ),
 )

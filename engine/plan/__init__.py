@@ -12,6 +12,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     teacher        who teaches, and what trains them
     teacher_run    a teacher that is another run's network
     distill        targets, assistants, what a learner reads
+    features       which layers it follows, and what a cache of them takes
     target_mode    cached or in the step
     passes         what sharing and caching save
     weights_check  what is wrong with weights before they are loaded
@@ -80,7 +81,7 @@ def make_plan(spec: Spec, home: Home | None = None, *, on_cpu: bool = False) -> 
             has_gpu=draft.has_gpu, on_cpu=on_cpu,
         )  # fmt: skip
         runs = _plan_runs(spec, draft)
-    notes = (choice.why for choice in draft.choices.values())
+    notes = [*(choice.why for choice in draft.choices.values()), *draft.notes]
     return Plan(
         spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)),
         (*draft.warnings, *plan_doubts(spec, runs, draft)), _least_tested(spec, draft),

@@ -8,7 +8,9 @@ Targets of a network that saw one split belong to it; those of one that saw none
 from __future__ import annotations
 
 from engine.plan.draft import Cost, DraftJob, PlanContext, RunDraft, TeachingPlan
+from engine.plan.features import HeardFeatures, plan_features
 from engine.plan.network_jobs import add_training, run_details, train_settings
+from engine.plan.target_mode import decide_features
 from engine.plan.teacher import TeacherLink, in_place, plan_teacher, trained_link
 from engine.spec import Assistant, EntropyMatch, Teacher
 from engine.spec.controls import count_epochs
@@ -70,23 +72,35 @@ def _plan_learning(
     context: PlanContext, teacher: Teacher, link: TeacherLink, pack: str, seed: int, epochs: int
 ) -> TeachingPlan:
     """Return what a learner with `seed`, that trains for `epochs`, reads of `link`."""
-    cached = _draw_targets(context, link, pack, seed, context.settings.data.views or epochs)
+    views, heard = context.settings.data.views or epochs, plan_features(context, link)
+    cached = _draw_targets(context, link, pack, seed, views)
+    feature_way = "cached"
+    if heard.kept:
+        whole = _draw_targets(context, link, pack, seed, views, heard)
+        choice = decide_features(context.draft, link.name, teacher.targets, whole)
+        feature_way, cached = choice.way, whole if choice.way == "cached" else cached
     examined = _draw_targets(context, link, pack, seed, 0)
     way = context.draft.choose(teacher.targets, link.name, cached, examined)
     needs = {"targets": _add(context, cached if way == "cached" else examined)}
-    if way == "online":
+    if heard.kept:
+        feature_way = "online" if way == "online" else feature_way
+        context.draft.notes[choice.why] = None
+    if "online" in (way, feature_way):
         needs |= link.needs
     temperature, files = context.settings.distill.temperature, list(link.files)
     if isinstance(temperature, EntropyMatch):
         reference = plan_teacher(context, temperature.reference, pack)
         needs["reference"] = _add(context, _draw_targets(context, reference, pack, seed, 0))
         files += reference.files
-    lesson = LessonSettings.of(context.settings.distill, way, calibrate=teacher.calibrate)
+    lesson = LessonSettings.of(context.settings.distill, way, calibrate=teacher.calibrate, feature_targets=feature_way)
     return TeachingPlan(needs, lesson, tuple(files))
 
 
-def _draw_targets(context: PlanContext, link: TeacherLink, pack: str, seed: int, views: int) -> DraftJob:
-    """Return the job of the targets of `link` on `views` views (0: its examination alone)."""
+def _draw_targets(
+    context: PlanContext, link: TeacherLink, pack: str, seed: int, views: int, heard: HeardFeatures | None = None
+) -> DraftJob:
+    """Return the job of the targets of `link` on `views` views (0: its examination alone), with features of it."""
+    heard = heard or HeardFeatures()
     data = ViewedData.of(link.data, seed)
     settings = TargetsSettings.of(
         link.about,
@@ -94,11 +108,12 @@ def _draw_targets(context: PlanContext, link: TeacherLink, pack: str, seed: int,
         rows="train" if link.needs else "all",
         num_classes=context.num_classes,
         views=views,
+        features=list(heard.kept),
     )
     count = context.content.count if context.content else 0
     seen = views * (context.train_images if link.needs else count)
     details = run_details(context.settings).model_copy(update={"weights": next(iter(link.files), None)})
-    size = int((seen + count) * row_bytes(context.num_classes or 0))
+    size = int((seen + count) * row_bytes(context.num_classes or 0) + seen * heard.row_bytes)
     return DraftJob(settings, {"pack": pack, **link.needs}, Cost(details, seen + count, size, link.reason))
 
 

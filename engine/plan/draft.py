@@ -120,6 +120,7 @@ class Draft:
     choices: Mapping[str, Choice] = field(default_factory=dict)
     undecided: dict[str, tuple[str, float]] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
     ancestors: Ancestors | None = None
     has_gpu: bool = False
     on_cpu: bool = False

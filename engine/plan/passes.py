@@ -36,4 +36,4 @@ def count_passes(plan: Plan) -> Passes | None:
 
 def _asks_in_steps(job: Job) -> bool:
     lesson = job.settings.distill if isinstance(job.settings, TrainSettings) else None
-    return lesson is not None and lesson.targets == "online"
+    return lesson is not None and lesson.asks_in_steps

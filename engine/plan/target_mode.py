@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 
-from engine.plan.draft import Choice, Draft, Job
+from engine.plan.draft import Choice, Draft, DraftJob, Job
 from engine.spec.job_settings import TrainSettings
 
 SPARE = 0.9  # of the free disk: a full one stops every job
@@ -31,6 +31,17 @@ def _decide(draft: Draft, key: str, name: str, passes: float) -> Choice:
         return Choice("online", f"targets of {name}: online, because {lacks}")
     way = "cached" if passes <= online else "online"
     return Choice(way, f"targets of {name}: {way}, because {counts}")
+
+
+def decide_features(draft: Draft, name: str, asked: str, cached: DraftJob) -> Choice:
+    """Return how features of teacher `name` are had, where `cached` are targets with them and `asked` is of targets."""
+    free, size = shutil.disk_usage(draft.home.cache).free * SPARE, cached.cost.bytes
+    if asked == "online":
+        return Choice("online", f"features of {name}: online, as its targets are")
+    if size > free and not draft.home.job(cached.key).result.exists():
+        lacks = f"a cache with them would take {size / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
+        return Choice("online", f"features of {name}: online, because {lacks}")
+    return Choice("cached", f"features of {name}: cached with its targets, {size / 1e6:,.1f} MB in all")
 
 
 def _asked_images(job: Job) -> float:

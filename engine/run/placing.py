@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from engine.core.data.decoded_cache import DeviceCache, count_held, decoded_bytes
-from engine.core.distill.answering import Ask, OnlineTeacher
+from engine.core.distill.answering import Ask, HeardBeside, OnlineTeacher
 from engine.core.train.forward import Forward
 from engine.core.train.room import free_bytes, training_bytes
 from engine.run.attempt import Attempt
@@ -32,7 +32,8 @@ def place_images(
     if attempt.order.ooms:
         print("images stay on the host: an earlier attempt ran out of memory", flush=True)
         return _on_host(images)
-    beside = _asking(ask, forward.device) if isinstance(ask, OnlineTeacher) else None
+    online = ask.teacher if isinstance(ask, HeardBeside) else ask
+    beside = _asking(online, forward.device) if isinstance(online, OnlineTeacher) else None
     needed = training_bytes(network, forward, batch, images.data.image_size, beside)
     return hold_images(images, forward.device, free_bytes(forward.device), needed)
 
@@ -40,7 +41,7 @@ def place_images(
 def _asking(ask: OnlineTeacher, device: torch.device) -> Callable[[], object]:
     size = ask.maker.look.image_size
     shown = torch.zeros((ask.batch, 3, size, size), dtype=torch.uint8, device=device)
-    return lambda: ask.maker.predict(shown)
+    return lambda: ask.maker.say(shown)
 
 
 def hold_images(images: Images, device: torch.device, free: int, needed: int) -> Images:

@@ -5,8 +5,8 @@ Whoever needs the answers later opens them here. A cache that is gone, damaged o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from engine.core.data.loader import count_threads
 from engine.core.data.pack import Pack
 from engine.core.distill.diagnose import diagnose_logits, reliability
 from engine.core.distill.encoding import RowFormat
-from engine.core.distill.make import CENTRE_VIEW, Maker, write_targets
+from engine.core.distill.feature_rows import FeatureForm
+from engine.core.distill.make import CENTRE_VIEW, Maker, Said, write_targets
+from engine.core.distill.taps import find_layers, listening, probe_layers, read_layer, reduce_map
 from engine.core.distill.targets import CENTRE, Origin, Targets, map_rows, open_targets, targets_problem
 from engine.core.distill.teacher import require_skill
 from engine.core.host_memory import keep_freed
@@ -38,6 +40,7 @@ from engine.run.lineage import describe_lineage, teacher_lineage
 from engine.run.provenance import write_origin
 from engine.run.unseen import expected_top1, head_skill, require_known, seen_share, unchecked_reason, unseen_rows
 from engine.spec import Data
+from engine.spec.features import KeptFeature
 from engine.spec.job_file import JobSpec, read_job
 from engine.spec.job_settings import TargetsSettings
 
@@ -51,13 +54,15 @@ UNSEEN_IMAGES = 1000
 
 @dataclass(frozen=True)
 class OpenTeacher:
-    """A loaded teacher, ready to be asked: `about` says which weights it has and how it sees."""
+    """A loaded teacher, ready to be asked: `about` says which weights it has and how it sees, `kept` what of its layers
+    is wanted beside its logits."""
 
     network: SlicedNetwork
     forward: Forward
     scale: float
     about: Mapping[str, Any]
     look: Look
+    kept: tuple[KeptFeature, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -68,6 +73,20 @@ class OpenTeacher:
         """Return logits (B, classes) for uint8 (B, 3, size, size)."""
         with torch.no_grad():
             return self.forward(self.network, shown) * self.scale
+
+    def listen(self, shown: torch.Tensor) -> Said:
+        """Return logits (B, classes), and for each of `kept` the feature (B, places, channels)."""
+        layers = find_layers(self.network.full, [one.layer for one in self.kept])
+        with listening(layers) as heard:
+            logits = self.predict(shown)
+        features = (reduce_map(read_layer(heard, one.layer, len(shown)), one.pool, one.keeps) for one in self.kept)
+        return logits, tuple(features)
+
+    def forms(self) -> tuple[FeatureForm, ...]:
+        """Return how the features lie in a row."""
+        shapes = probe_layers(self.network.full, [one.layer for one in self.kept], self.look.image_size)
+        channels = (shapes[one.layer][0] if one.keeps == "map" else 1 for one in self.kept)
+        return tuple(FeatureForm(one.pool**2, many, one.dtype) for one, many in zip(self.kept, channels, strict=True))
 
     def slice_mass(self, shown: torch.Tensor) -> torch.Tensor:
         """Return (B,): how much of the whole head's probability lies on the data's classes."""
@@ -135,13 +154,19 @@ def _make_again(
     restore_random(state)
 
 
-def open_teacher(attempt: Attempt | HomeVisit, spec: JobSpec[TargetsSettings], device: torch.device) -> OpenTeacher:
-    """Return the teacher that a targets job asks for, on `device`."""
+def open_teacher(
+    attempt: Attempt | HomeVisit,
+    spec: JobSpec[TargetsSettings],
+    device: torch.device,
+    kept: Sequence[KeptFeature] | None = None,
+) -> OpenTeacher:
+    """Return the teacher that a targets job asks for, on `device`; with the features that the job keeps, or `kept`."""
     network, about = load_teacher(attempt, spec)
     network = network.to(device)
     forward = make_forward(network, device, spec.settings.precision)
     look = data_look(spec.settings.data)
-    return OpenTeacher(network, forward, spec.settings.logit_scale, {**about, **look.placed}, look)
+    wanted = tuple(spec.settings.features if kept is None else kept)
+    return OpenTeacher(network, forward, spec.settings.logit_scale, {**about, **look.placed}, look, wanted)
 
 
 def data_look(data: Data) -> Look:
@@ -151,7 +176,8 @@ def data_look(data: Data) -> Look:
 
 def make_maker(origin: Origin, teacher: OpenTeacher) -> Maker:
     workers, device = count_threads(origin.data), teacher.forward.device
-    return Maker(origin, teacher.predict, teacher.look, teacher.classes, workers=workers, device=device)
+    maker = Maker(origin, teacher.predict, teacher.look, teacher.classes, workers=workers, device=device)
+    return replace(maker, listen=teacher.listen, features=teacher.forms()) if teacher.kept else maker
 
 
 def _publish(

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.data.loader import EvalLoader
-from engine.core.distill.answering import Ask, CachedTeacher, OnlineTeacher
+from engine.core.distill.answering import Ask, CachedTeacher, HeardBeside, OnlineTeacher
 from engine.core.distill.diagnose import compare_logits, fit_temperature
+from engine.core.distill.feature_rows import FeatureForm
+from engine.core.distill.hints import Hints
 from engine.core.distill.targets import Targets
 from engine.core.distill.temperature import TemperatureCurve, match_temperature, schedule_temperature
 from engine.core.train.forward import Forward
@@ -34,8 +36,9 @@ from engine.run.targets import (
 )
 from engine.run.unseen import LEAST_IMAGES, seen_share, unseen_rows
 from engine.spec import Distill
+from engine.spec.features import kept_features
 from engine.spec.job_file import read_job
-from engine.spec.job_settings import MatchedTemperature, TargetsSettings, TrainSettings
+from engine.spec.job_settings import LessonSettings, MatchedTemperature, TargetsSettings, TrainSettings
 
 # A share of 4096 images is known to 0.8 points, as one standard error at most.
 LIKENESS_IMAGES, MATCHED_IMAGES, EVAL_BATCH = 4096, 4096, 64
@@ -45,13 +48,23 @@ LIKENESS_IMAGES, MATCHED_IMAGES, EVAL_BATCH = 4096, 4096, 64
 class Teaching:
     """How a student is taught: the words, who answers its batches, and how the teacher's logits are divided.
 
-    A temperature that is matched to a reference's entropy is a number here.
+    `features` are those of the teacher that come with its answers. A temperature that is matched to a reference's
+    entropy is a number here.
     """
 
     distill: Distill
     targets: Targets
     ask: Ask
     divisor: float
+    features: tuple[FeatureForm, ...] = ()
+
+    def hints(self, network: nn.Module, image_size: int, seed: int) -> Hints | None:
+        """Return what the student makes of features, on the network's device; None where it hears of none."""
+        if not self.distill.features:
+            return None
+        channels = [form.channels for form in self.features]
+        made = Hints(self.distill.features, network, image_size, channels, seed)
+        return made.to(next(network.parameters()).device)
 
     def schedule(self, epochs: int, steps: int) -> TemperatureCurve:
         """Return the temperature over a training of `epochs` epochs of `steps` steps."""
@@ -80,9 +93,20 @@ def open_teaching(attempt: Attempt, images: Images, device: torch.device) -> Tea
     if isinstance(lesson.temperature, MatchedTemperature):
         reference = open_job_targets(attempt, images, device, "reference")
         matched = matched_temperature(targets, reference, images, divisor, lesson.temperature.at)
-    is_online = lesson.targets == "online"
-    ask: Ask = _online(attempt, images, device, divisor) if is_online else CachedTeacher(targets, divisor)
-    return Teaching(lesson.words(matched), targets, ask, divisor)
+    ask, features = _who_answers(attempt, lesson, images, targets, device, divisor)
+    return Teaching(lesson.words(matched), targets, ask, divisor, features)
+
+
+def _who_answers(
+    attempt: Attempt, lesson: LessonSettings, images: Images, targets: Targets, device: torch.device, divisor: float
+) -> tuple[Ask, tuple[FeatureForm, ...]]:
+    """Return who answers a batch, and how the features lie that come with the answers."""
+    cached = CachedTeacher(targets, divisor)
+    if not lesson.asks_in_steps:
+        return cached, targets.features
+    teacher = _online(attempt, lesson, images, device, divisor)
+    ask: Ask = teacher if lesson.targets == "online" else HeardBeside(cached, teacher)
+    return ask, teacher.maker.features
 
 
 def _unseen(attempt: Attempt, images: Images) -> Rows | None:
@@ -125,10 +149,13 @@ def matched_temperature(targets: Targets, reference: Targets, images: Images, di
     return match_temperature(targets.centre(rows) / divisor, reference.centre(rows), at)
 
 
-def _online(attempt: Attempt, images: Images, device: torch.device, divisor: float) -> OnlineTeacher:
+def _online(
+    attempt: Attempt, lesson: LessonSettings, images: Images, device: torch.device, divisor: float
+) -> OnlineTeacher:
     job = attempt.need("targets")
     spec = read_job(job, TargetsSettings)
-    maker = make_maker(targets_origin(job.job, spec, images, images.data), open_teacher(attempt, spec, device))
+    teacher = open_teacher(attempt, spec, device, kept_features(lesson.features))
+    maker = make_maker(targets_origin(job.job, spec, images, images.data), teacher)
     return OnlineTeacher(maker, data_look(images.data), divisor)
 
 

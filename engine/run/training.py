@@ -187,6 +187,7 @@ def make_loop(
         save_seconds=60.0 * attempt.details.save_minutes,
         micro_batch=room.images if room.is_split else None,
         ranks=attempt.ranks,
+        hints=teaching.hints(network, task.size, task.seed) if teaching else None,
     )
     return Loop(network, recipe, attempt)
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from engine.errors import closest_hint
-from engine.spec.base import Model, Numbers, Positive, Weight, ranged, refuse_keys
+from engine.spec.base import LATER, Model, Numbers, Positive, Weight, ranged, refuse_keys
+from engine.spec.features import Feature
 from engine.spec.own_code import names_code
 from engine.spec.registries import OneOf, read_words
 from engine.spec.teacher import Teacher
@@ -119,6 +120,13 @@ class Distill(Model):
         validate_default=True,
         description="The loss's own hyper-parameters, by its paper's names; those left out are its defaults.",
         examples=[{"alpha": 1.0, "beta": 8.0}],
+    )
+    features: list[Feature] = Field(
+        [],
+        max_length=32,
+        json_schema_extra=LATER,
+        description="Layers of the student that follow layers of the teacher, beside the logits' part of the loss.",
+        examples=[[{"student": "stages.3", "teacher": "blocks.6", "loss": "cosine"}]],
     )
 
     @model_validator(mode="before")

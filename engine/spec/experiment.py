@@ -93,6 +93,19 @@ class Settings(Model):
         return self
 
     @model_validator(mode="after")
+    def _features_fit(self) -> Settings:
+        """Refuse features where they would be of other images, or of another network than the one that is named."""
+        if self.teacher is None or not self.distill.features:
+            return self
+        if self.data.augment.mixup or self.data.augment.cutmix:
+            what = "features of the teacher belong to single images, and these are mixed"
+            raise refuse(what, "set mixup and cutmix to 0, or leave distill.features away", at="distill.features")
+        if self.teacher.assistants:
+            what = "features name layers of one teacher and one student, and assistants are both"
+            raise refuse(what, "leave teacher.assistants away, or distill.features", at="distill.features")
+        return self
+
+    @model_validator(mode="after")
     def _reference_is_plain(self) -> Settings:
         """A reference only lends its entropy: it teaches nobody."""
         reference = dict(self.teachers).get("distill.temperature.reference")
@@ -140,7 +153,7 @@ class Settings(Model):
 
     @property
     def is_taught(self) -> bool:
-        return self.teacher is not None and self.distill.loss != "ce"
+        return self.teacher is not None and (self.distill.loss != "ce" or bool(self.distill.features))
 
     @property
     def _is_online(self) -> bool:

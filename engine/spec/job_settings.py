@@ -14,6 +14,7 @@ from engine.spec.base import LATER, Model, Positive, Precision, Seed, Weight, ra
 from engine.spec.data import Data
 from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Settings
+from engine.spec.features import Feature, KeptFeature
 from engine.spec.identity import MAP_VERSION, PACK_VERSION, VIEW_VERSION
 from engine.spec.network import Student
 from engine.spec.prune import Prune
@@ -101,11 +102,24 @@ class LessonSettings(Model):
     options: dict[str, float | None]
     targets: Literal["cached", "online"]
     calibrate: bool
+    features: list[Feature] = Field([], json_schema_extra=LATER)
+    feature_targets: Literal["cached", "online"] = Field("cached", json_schema_extra=LATER)
+
+    @property
+    def hears_features_online(self) -> bool:
+        """Whether the teacher is asked for its features in the step."""
+        return bool(self.features) and "online" in (self.targets, self.feature_targets)
+
+    @property
+    def asks_in_steps(self) -> bool:
+        """Whether the teacher is asked for anything in the step."""
+        return self.targets == "online" or self.hears_features_online
 
     @classmethod
-    def of(cls, distill: Distill, targets: str, *, calibrate: bool) -> LessonSettings:
+    def of(cls, distill: Distill, targets: str, *, calibrate: bool, feature_targets: str = "cached") -> LessonSettings:
         """A loss's own weights, spelt out or not, are one setting; the reference of a temperature is a need."""
         words: dict[str, Any] = {**dict(distill), "targets": targets, "calibrate": calibrate}
+        words["feature_targets"] = feature_targets
         words["weight"], words["label_weight"] = distill.weights
         if isinstance(distill.temperature, EntropyMatch):
             words["temperature"] = MatchedTemperature(match=distill.temperature.match, at=distill.temperature.at)
@@ -201,12 +215,16 @@ class AnsweringNetwork(Model):
 
 
 class TargetsSettings(JobSettings, AnsweringNetwork):
-    """`rows`: the images that are asked about; all where the teacher has seen no split. `views` 0 examines it alone."""
+    """`rows`: the images that are asked about; all where the teacher has seen no split. `views` 0 examines it alone.
+
+    `features`: what of its layers is kept beside its logits.
+    """
 
     data: ViewedData
     rows: Literal["train", "all"]
     num_classes: int | None
     views: int
+    features: list[KeptFeature] = Field([], json_schema_extra=LATER)
 
     @classmethod
     def of(cls, teacher: AnsweringNetwork, **words: object) -> TargetsSettings:

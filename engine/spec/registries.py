@@ -117,6 +117,8 @@ def find_word(registry: Mapping[str, T], word: str, kind: str) -> T:
 # kind of word -> the file below engine/, and the dict at its foot
 REGISTRIES: dict[str, tuple[str, str]] = {
     "loss": ("core/distill/losses.py", "LOSSES"),
+    "feature_loss": ("core/distill/feature_losses.py", "FEATURE_LOSSES"),
+    "projector": ("core/distill/projectors.py", "PROJECTORS"),
     "optimizer": ("core/train/optim.py", "OPTIMIZERS"),
     "criterion": ("core/prune/criteria.py", "CRITERIA"),
     "select": ("core/network/sparse.py", "SELECTS"),

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.core.distill.encoding import FINEST, RowFormat, count_steps
+from engine.core.distill.encoding import FINEST, count_steps
 from engine.core.distill.make import CENTRE_VIEW, Maker
-from engine.core.distill.targets import CENTRE, LOGITS, map_rows, targets_problem
+from engine.core.distill.targets import CENTRE, LOGITS, map_rows, map_taught, read_form, targets_problem
 from engine.errors import QueryError
 from engine.home.files import read_json
 from engine.home.paths import Home
@@ -98,10 +98,10 @@ def verify_targets(home: Home, job: str, samples: int, seed: int | None = None) 
     teacher = open_teacher(visit, spec, device)
     now = targets_info(job, spec, pack, teacher)
     changed = tuple(f"{name} {manifest['info'].get(name)} -> {now[name]}" for name in _changed(manifest["info"], now))
-    maker, form = make_maker(origin, teacher), RowFormat(manifest["classes"], manifest["kept"])
-    held = {CENTRE_VIEW: map_rows(place / CENTRE, form, (len(pack),))}
+    maker, taught = make_maker(origin, teacher), read_form(manifest)
+    held = {CENTRE_VIEW: map_rows(place / CENTRE, taught.form, (len(pack),))}
     if origin.views:
-        logits = map_rows(place / LOGITS, form, (origin.views, len(origin.rows)))
+        logits = map_taught(place / LOGITS, taught, (origin.views, len(origin.rows)))
         held |= {view: logits[view] for view in range(origin.views)}
     chosen = _draw_batches(maker, samples, random.Random(seed))
     precision = spec.settings.precision
@@ -134,15 +134,28 @@ def _draw_batches(maker: Maker, samples: int, chance: random.Random) -> list[tup
 
 def _ask_again(maker: Maker, view: int, first: int, held: np.ndarray[Any, Any], precision: str) -> RowMismatch:
     rows = maker.rows_of(view)[first : first + maker.batch]
-    asked = maker.form.encode(maker.predict(maker.render(view, rows)))
-    there = np.asarray(held[first : first + len(rows)])
+    taught = maker.rows(view)
+    found, kept = maker.encode(view, maker.render(view, rows)), np.asarray(held[first : first + len(rows)])
+    steps = _feature_steps(found, kept)
+    asked, there = taught.answer_of(found), taught.answer_of(kept)
     if maker.form.kept is not None:
         # Other classes were kept: not the same answer, however near the logits are.
         same = np.array_equal(asked["classes"], there["classes"])
         asked, there = asked["logits"], there["logits"]
         if not same:
             return RowMismatch(view, first, len(rows), float("inf"))
-    return RowMismatch(view, first, len(rows), count_steps(asked, there, finest=_finest_step(precision, there)))
+    steps = max(steps, count_steps(asked, there, finest=_finest_step(precision, there)))
+    return RowMismatch(view, first, len(rows), steps)
+
+
+def _feature_steps(found: np.ndarray[Any, Any], kept: np.ndarray[Any, Any]) -> float:
+    """Return the largest difference of features in steps of fp16 at the size of the largest number of a row."""
+    steps = [0.0]
+    for name in (name for name in found.dtype.names or () if name.startswith("feature_")):
+        one, other = (rows[name].reshape(len(rows), -1).astype(np.float64) for rows in (found, kept))
+        size = np.abs(other).max(axis=1, keepdims=True) * 2.0**-10
+        steps.append(float((np.abs(one - other) / np.maximum(size, FINEST)).max()))
+    return max(steps)
 
 
 def _finest_step(precision: str, there: np.ndarray[Any, Any]) -> float:

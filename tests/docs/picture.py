@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import ViewportSize
 
 # The top of a report with its table and first chart, at twice the points so that it is sharp
-WIDTH, HEIGHT = 1280, 1000
+SIZE: ViewportSize = {"width": 1280, "height": 1000}
 
 
 def take_picture(folder: Path, out: Path) -> None:
@@ -17,9 +21,7 @@ def take_picture(folder: Path, out: Path) -> None:
     with sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for scheme in ("light", "dark"):
-            page = browser.new_page(
-                viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme, device_scale_factor=2
-            )
+            page = browser.new_page(viewport=SIZE, color_scheme=scheme, device_scale_factor=2)
             page.goto(page_file.as_uri())
-            page.screenshot(path=out / f"report_{scheme}.png", clip={"x": 0, "y": 0, **size})
+            page.screenshot(path=out / f"report_{scheme}.png", clip={"x": 0, "y": 0, **SIZE})
         browser.close()

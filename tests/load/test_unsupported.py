@@ -22,6 +22,10 @@ def sparse(backend: str, **words: str) -> dict[str, Any]:
 
 
 TWO = {"gpus": 0, "ranks": 2}
+FOLLOWING: dict[str, Any] = {
+    "teacher": {"arch": "timm/resnet18", "train": {"epochs": 2}},
+    "distill": {"features": [{"student": "stages.3", "teacher": "layer4"}]},
+}
 ASKED: dict[str, dict[str, Any]] = {
     "student.attention.backend": {"student": sparse("triton", select="pooled")},
     "student.weights": {
@@ -31,7 +35,12 @@ ASKED: dict[str, dict[str, Any]] = {
     "train.memory": {"train": {"memory": "lean"}, "resources": TWO},
     "train.compile": {"train": {"compile": "auto"}, "resources": TWO},
     "train.batch_size": {"train": {"batch_size": 3}, "resources": TWO},
+    "distill.features": {**FOLLOWING, "resources": TWO},
 }
+ALONE: list[tuple[str, dict[str, Any]]] = [
+    ("train.compile", {**FOLLOWING, "train": {"compile": "auto"}}),
+    ("train.memory", {**FOLLOWING, "train": {"memory": "lean"}}),
+]
 BUILT: list[dict[str, Any]] = [
     {},
     *({"student": sparse(backend)} for backend in ("auto", "reference", "sdpa", "triton", "bands")),
@@ -40,6 +49,8 @@ BUILT: list[dict[str, Any]] = [
     *({"resources": {"gpus": gpus}} for gpus in (0, 0.5, 1, 2)),
     *({"train": {word: value}} for word, value in (("memory", "lean"), ("compile", "max"), ("batch_size", 3))),
     {"train": {"batch_size": 4}, "resources": TWO},
+    FOLLOWING,
+    {**FOLLOWING, "teacher": None, "resources": TWO, "train": {"memory": "standard"}},
     {"prune": PRUNED},
     *({"prune": {**PRUNED, "of": of}} for of in ("macs", "units")),
     {"prune": {**PRUNED, "method": "unstructured"}},
@@ -56,6 +67,13 @@ def test_what_is_not_built_is_refused_with_what_to_write(path: str) -> None:
     ((found, what, fix),) = planned_problems(settings(**ASKED[path]))
     assert (found, what) == (path, "xp cannot do this yet")
     assert fix == next(planned.fix for planned in PLANNED if planned.path == path)
+
+
+@pytest.mark.parametrize(("path", "words"), ALONE)
+def test_layers_are_followed_by_the_plain_forward_pass_alone(path: str, words: dict[str, Any]) -> None:
+    ((found, _, fix),) = planned_problems(settings(**words))
+    assert found == path
+    assert "distill.features" in fix
 
 
 @pytest.mark.parametrize("words", BUILT, ids=str)
@@ -84,7 +102,7 @@ def test_own_networks_are_not_recomputed() -> None:
 
 
 def test_every_entry_is_tried_here() -> None:
-    assert [planned.path for planned in PLANNED] == list(ASKED)
+    assert [planned.path for planned in PLANNED] == [*ASKED, *(path for path, _ in ALONE)]
 
 
 def test_all_that_is_asked_for_is_told_at_once() -> None:

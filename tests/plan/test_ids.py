@@ -212,6 +212,14 @@ GIVEN = {"teacher.train": None, "teacher.arch": "timm/resnet10t", "teacher.atten
 FILED = {**GIVEN, "teacher.weights": "FILE"}
 COURSE = {"distill.temperature": {"from": 8.0, "to": 1.0}}
 OWN = {"distill.temperature": None}
+FOLLOWED: Tree = {
+    "teacher.assistants": [],
+    "distill.features": [
+        {"student": "stages.2", "teacher": "stages.3"},
+        {"student": "stages.3", "teacher": "stages.3"},
+    ],
+}
+CACHED = f"targets {TAUGHT}"
 INT8: Tree = {"arms.taught.quantize": {}}
 OWN_ATTENTION: Tree = {"student.attention": {"kind": "m:A@0123456789abcdef"}}
 MIXED = {"data.augment.mix_targets": "linear"}
@@ -241,6 +249,17 @@ CASES: list[tuple[str, Tree, Tree, str]] = [
     ("Distill.options", {"distill.loss": "dkd"}, {"distill.options": {"beta": 2.0}}, HELPED),
     ("Distill.options", {"distill.loss": "dkd"}, {"distill.options": {"beta": 0.5}}, NOTHING),
     ("Distill.temperature", OWN, {"distill.temperature": 2.0}, NOTHING),
+    ("Feature.student", FOLLOWED, {"distill.features.0.student": "stages.1"}, TAUGHT),
+    ("Feature.teacher", FOLLOWED, {"distill.features.0.teacher": "stages.2"}, CACHED),
+    ("Feature.loss", FOLLOWED, {"distill.features.0.loss": "cosine"}, TAUGHT),
+    ("Feature.loss", FOLLOWED, {"distill.features.0.loss": "attention"}, CACHED),
+    ("Feature.projector", FOLLOWED, {"distill.features.0.projector": "orthogonal"}, TAUGHT),
+    ("Feature.weight", FOLLOWED, {"distill.features.0.weight": 2.0}, TAUGHT),
+    ("Feature.weight", FOLLOWED, {"distill.features.0.weight": 1.0}, NOTHING),
+    ("Feature.pool", FOLLOWED, {"distill.features.0.pool": 2}, CACHED),
+    ("Feature.dtype", FOLLOWED, {"distill.features.0.dtype": "fp32"}, CACHED),
+    ("Feature.dtype", FOLLOWED, {"teacher.targets": "online"}, CACHED),
+    ("Distill.features", FOLLOWED, {"distill.features": []}, CACHED),
     ("Explain.deletion", {"explain.maps": ["gradcam"]}, {"explain.deletion": 50}, "explain"),
     ("Train.momentum", {"train.optimizer": "sgd"}, {"train.momentum": 0.8}, LEARNERS),
     ("Train.ema_warmup", {"train.ema": 0.9}, {"train.ema_warmup": False}, LEARNERS),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.core.network.heads import SlicedNetwork
 from engine.home.files import read_json
@@ -227,3 +228,35 @@ def test_in_slice_mass_is_what_the_whole_head_gives_to_the_datas_classes() -> No
     torch.testing.assert_close(teacher.slice_mass(shown), whole.softmax(1)[:, places].sum(1))
     torch.testing.assert_close(teacher.predict(shown), whole[:, places])
     assert teacher.classes == 3
+
+
+# Layers that are followed ---------------------------------------------------------------------------------------------
+
+FOLLOWED = [
+    {"student": "stages.3", "teacher": "stages.3", "loss": "smooth_l1", "projector": "orthogonal"},
+    {"student": "stages.1", "teacher": "stages.2", "loss": "mse", "projector": "linear"},
+]
+KEPT = [
+    {"layer": layer, "pool": 1, "keeps": "map", "dtype": "fp16"} for layer in ("stages.2", "stages.3")
+]  # in the order of their text
+
+
+@pytest.mark.slow
+def test_a_student_of_features_is_killed_and_goes_on_to_the_same_bits(bench: Bench, straight: JobFolder) -> None:
+    """And it is the network that it was: projectors are in no file of it."""
+    assert bench.run(write_targets(bench, "targets-features", views=VIEWS, features=KEPT)) == 0
+    whole = train_taught(bench, "train-features", "targets-features", distill={"features": FOLLOWED})
+    needs = {"targets": "targets-features", "teacher": "train-teacher"}
+    lesson = {**LESSON, "features": FOLLOWED}
+    killed = bench.train("train-struck", needs=needs, distill=lesson, data={**DATA, "views": VIEWS})
+    pid, _ = bench.start_held(killed, ("train",), 12, save_minutes=1e-6)
+    strike(pid, signal.SIGKILL)
+    assert bench.server.wait() != 0
+    assert bench.run(killed) == 0
+    assert weights_of(killed) == weights_of(whole) != weights_of(straight)
+    assert losses_of(killed) == losses_of(whole)
+    plain, taught = (one.attempt(1).artifacts / "weights.safetensors" for one in (straight, whole))
+    assert load_file(taught).keys() == load_file(plain).keys()
+    online = train_taught(bench, "train-features-online", distill={"features": FOLLOWED, "feature_targets": "online"})
+    pairs = zip(losses_of(whole), losses_of(online), strict=True)
+    assert all(one == pytest.approx(other, rel=2e-3) for one, other in pairs)

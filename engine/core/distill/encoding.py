@@ -31,23 +31,27 @@ FINEST = 2.0**-16
 @dataclass(frozen=True)
 class Answers:
     """What a teacher says of a batch: `logits` fp32 (B, C), maximum 0; `moments` fp32 (B, 2) are mean and standard
-    deviation over all classes, where the logits alone would not give them."""
+    deviation over all classes, where the logits alone would not give them; `features` fp32 (B, T, C), one for each
+    layer that is kept."""
 
     logits: Tensor
     moments: Tensor | None = None
+    features: tuple[Tensor, ...] = ()
 
     def __getitem__(self, piece: slice) -> Answers:
-        return Answers(self.logits[piece], None if self.moments is None else self.moments[piece])
+        moments = None if self.moments is None else self.moments[piece]
+        return Answers(self.logits[piece], moments, tuple(feature[piece] for feature in self.features))
 
     def onto(self, device: torch.device) -> Answers:
         """Return the answers on the device of a training, for which the host does not wait."""
         moments = None if self.moments is None else self.moments.to(device, non_blocking=True)
-        return Answers(self.logits.to(device, non_blocking=True), moments)
+        features = tuple(feature.to(device, non_blocking=True) for feature in self.features)
+        return Answers(self.logits.to(device, non_blocking=True), moments, features)
 
     def divided(self, temperature: float) -> Answers:
         """Return the answers of the same teacher with all its logits divided."""
         moments = None if self.moments is None else self.moments / temperature
-        return Answers(self.logits / temperature, moments)
+        return Answers(self.logits / temperature, moments, self.features)
 
 
 @dataclass(frozen=True)

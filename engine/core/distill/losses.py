@@ -131,6 +131,59 @@ def ats_loss(
     return _cross_entropy(student, F.softmax(softened, dim=1))
 
 
+def skd_loss(
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, *, direction: float, tikhonov: float
+) -> Tensor:
+    """hinton + direction * mean_i sqrt(d_i' (S + tikhonov I)^-1 d_i): Streamlined KD (Jeong, Lee, Choi, CVPR 2026).
+
+    d_i are the rows of D = G(z) - G(t), G the cosines (B, B) of the images' logits with each other, S the covariance of
+    D's rows. As in the paper's equations but for T^2, which keeps the gradient's size; its authors' code divides G by
+    C and leaves out the surer half of images, and has T 4, tikhonov 0.1, weights 0.9 and 0.1.
+    Not Spherical KD, which has the same letters (Guo et al. 2020): that one normalises logits, as lskd does.
+    """
+    gap = _cosines(student) - _cosines(teacher)
+    centred = gap - gap.mean(dim=0, keepdim=True)
+    ridge = tikhonov * torch.eye(len(gap), dtype=gap.dtype, device=gap.device)
+    # _ex: without a look at whether it can be had, for which the host would wait. With the ridge it can.
+    factor: Tensor = torch.linalg.cholesky_ex(centred.T @ centred / max(len(gap) - 1, 1) + ridge).L
+    squares = torch.linalg.solve_triangular(factor, gap.T, upper=False).square().sum(dim=0)
+    # The root has no gradient at 0, where a student's directions are its teacher's.
+    distance: Tensor = squares.clamp(min=1e-12).sqrt().mean()
+    return hinton_loss(student, teacher, labels, temperature) + direction * distance
+
+
+def abkd_loss(
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, *, alpha: float, beta: float
+) -> Tensor:
+    """T^2 times the alpha-beta divergence of q = softmax(z / T) from p = softmax(t / T): ABKD (Wang et al. 2025).
+
+    -1 / (a b) sum_c (p^a q^b - a / (a + b) p^(a + b) - b / (a + b) q^(a + b)), and its limits where a or b is 0
+    (Cichocki et al. 2011): a 1, b 0 is hinton's KL, a 0, b 1 the reverse one, both 0 half the squared difference of
+    logarithms. For CIFAR-100 its authors have a 0.8, b 0.3, T 4 and weight 32 without T^2, which is 2 with it.
+    """
+    log_p, log_q = F.log_softmax(teacher / temperature, dim=1), F.log_softmax(student / temperature, dim=1)
+    return _alpha_beta(log_p, log_q, alpha, beta).sum(dim=1).mean() * temperature**2
+
+
+def _alpha_beta(log_p: Tensor, log_q: Tensor, alpha: float, beta: float) -> Tensor:
+    """Return the terms (B, C) of the alpha-beta divergence; of logarithms, so that no small power is taken of 0."""
+    if alpha == 0 and beta == 0:
+        return (log_p - log_q).square() / 2
+    if beta == 0:
+        return ((alpha * log_p).exp() * (alpha * (log_p - log_q) - 1) + (alpha * log_q).exp()) / alpha**2
+    if alpha == 0:
+        return ((beta * log_q).exp() * (beta * (log_q - log_p) - 1) + (beta * log_p).exp()) / beta**2
+    total = alpha + beta
+    ends = (alpha * (total * log_p).exp() + beta * (total * log_q).exp()) / total
+    return (ends - (alpha * log_p + beta * log_q).exp()) / (alpha * beta)
+
+
+def _cosines(logits: Tensor) -> Tensor:
+    """Return (B, B): the cosine of each image's logits with each other's."""
+    directions = F.normalize(logits, dim=1)
+    return directions @ directions.T
+
+
 def _divergence(answer: Tensor, target: Tensor) -> Tensor:
     """Mean over the batch of KL(softmax(target) || softmax(answer))."""
     return F.kl_div(F.log_softmax(answer, 1), F.log_softmax(target, 1), reduction="batchmean", log_target=True)
@@ -225,4 +278,13 @@ LOSSES: dict[str, LossSpec] = {
         positive=("wrong_temperature",),
         one_label=True,
     ),
+    "skd": LossSpec(
+        function=skd_loss,
+        weights=(0.9, 0.1),
+        temperature=4.0,
+        options={"direction": 1.0, "tikhonov": 0.1},
+        positive=("tikhonov",),
+        couples=True,
+    ),
+    "abkd": LossSpec(function=abkd_loss, weights=(2.0, 1.0), temperature=4.0, options={"alpha": 0.8, "beta": 0.3}),
 }

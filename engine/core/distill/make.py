@@ -21,6 +21,7 @@ from engine.core.data.loader import HOST, render_rows, resolve_view_seed
 from engine.core.data.prefetch import finish_ahead, pin_images, render_ahead
 from engine.core.data.views import render_center
 from engine.core.distill.encoding import RowFormat, row_format
+from engine.core.distill.feature_rows import FeatureForm, TaughtRows
 from engine.core.distill.shards import TargetShards
 from engine.core.distill.targets import CENTRE, LOGITS, Origin, write_manifest
 from engine.inputs.looks import Look
@@ -31,6 +32,8 @@ from engine.spec.identity import digest_of
 BATCH, SHARD_BATCHES = 64, 16
 CENTRE_VIEW = -1
 Predict = Callable[[Tensor], Tensor]
+Said = tuple[Tensor, tuple[Tensor, ...]]
+Listen = Callable[[Tensor], Said]
 Progress = Callable[[int, int], None]
 Check = Callable[[Path, RowFormat], None]
 
@@ -40,7 +43,8 @@ class Maker:
     """A teacher that is asked about the images of `origin`, rendered as it looks.
 
     `predict` takes uint8 (B, 3, size, size) and returns logits (B, classes); `classes` are those of its answers.
-    `workers` threads render ahead for a teacher on `device`.
+    `workers` threads render ahead for a teacher on `device`. `listen`, where features of the teacher are kept too,
+    returns logits with them, as `features` says.
     """
 
     origin: Origin
@@ -50,10 +54,26 @@ class Maker:
     batch: int = BATCH
     workers: int = 0
     device: torch.device = HOST
+    listen: Listen | None = None
+    features: tuple[FeatureForm, ...] = ()
 
     @property
     def form(self) -> RowFormat:
         return row_format(self.classes)
+
+    def rows(self, view: int) -> TaughtRows:
+        """Return how the answers on a view are kept: features on those that students see."""
+        return TaughtRows(self.form, () if view == CENTRE_VIEW else self.features)
+
+    def say(self, images: Tensor) -> Said:
+        """Return logits (B, classes) for uint8 (B, 3, size, size), and the features that are kept."""
+        return (self.predict(images), ()) if self.listen is None else self.listen(images)
+
+    def encode(self, view: int, images: Tensor) -> NDArray[Any]:
+        """Return the rows of what the teacher says of images on a view."""
+        if view == CENTRE_VIEW:
+            return self.form.encode(self.predict(images))
+        return self.rows(view).encode(*self.say(images))
 
     def rows_of(self, view: int) -> Rows:
         """Return the pack rows that are asked about on a view, CENTRE_VIEW for the centre crops."""
@@ -92,9 +112,11 @@ def write_targets(maker: Maker, folder: Path, progress: Progress, check: Check |
     `progress(done, all)` counts images. Raises JobError when a logit is not finite.
     """
     origin = maker.origin
-    writer = TargetShards(folder, digest_of([origin.head(), *astuple(maker.look), maker.classes, maker.batch]))
+    of = [origin.head(), *astuple(maker.look), maker.classes, maker.batch]
+    writer = TargetShards(folder, digest_of([*of, *map(astuple, maker.features)]))
     total = len(origin.pack) + origin.views * len(origin.rows)
-    found = sum(writer.size(name) for name in (CENTRE, LOGITS)) // maker.form.dtype.itemsize
+    sizes = {CENTRE: maker.rows(CENTRE_VIEW).dtype.itemsize, LOGITS: maker.rows(0).dtype.itemsize}
+    found = sum(writer.size(name) // size for name, size in sizes.items())
     done = 0
     for view in (CENTRE_VIEW, *range(origin.views)):
         for count in _write_view(maker, writer, view):
@@ -103,7 +125,7 @@ def write_targets(maker: Maker, folder: Path, progress: Progress, check: Check |
         if view == CENTRE_VIEW and check is not None:
             check(folder, maker.form)
     writer.finish()
-    write_manifest(folder, origin, maker.form)
+    write_manifest(folder, origin, maker.rows(0))
     return found
 
 
@@ -111,14 +133,14 @@ def _write_view(maker: Maker, writer: TargetShards, view: int) -> Iterator[int]:
     """Write the shards of a view that are not there yet; yield the count of images of each batch."""
     file, rows = (CENTRE, maker.rows_of(view)) if view == CENTRE_VIEW else (LOGITS, maker.rows_of(view))
     # Views lie one after another: what is held beyond those before this one.
-    held = writer.size(file) // maker.form.dtype.itemsize - max(view, 0) * len(rows)
+    held = writer.size(file) // maker.rows(view).dtype.itemsize - max(view, 0) * len(rows)
     start = min(max(held, 0), len(rows))
     if start:
         yield start
     shard: list[NDArray[Any]] = []
     batches = maker.render_batches(view, rows[start:])
     for number, images in enumerate(batches, start=1):
-        shard.append(maker.form.encode(maker.predict(images)))
+        shard.append(maker.encode(view, images))
         yield len(images)
         if number % SHARD_BATCHES == 0 or start + number * maker.batch >= len(rows):
             writer.append(file, np.concatenate(shard))

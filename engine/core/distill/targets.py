@@ -1,17 +1,18 @@
 """A teacher's answers, kept: takes a prediction function, gives a checked cache and its reader.
 
     centre.bin     rows (images of the pack): the centre crop of every image, for diagnosis and calibration
-    logits.bin     rows (views, images): the views that students see, of the images that are taught
+    logits.bin     rows (views, images): the views that students see, of the images that are taught; features too
     manifest.json  what they are of, size and sha256 of both, its own digest; written last
 
-Logits, not probabilities: any temperature can be applied later. What a row is says encoding.py.
+Logits, not probabilities: any temperature can be applied later. What a row is says encoding.py, with features
+feature_rows.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from torch import Tensor
 from engine.core.data.loader import resolve_view_seed
 from engine.core.data.pack import Pack
 from engine.core.distill.encoding import Answers, RowFormat
+from engine.core.distill.feature_rows import FeatureForm, TaughtRows
 from engine.errors import DataError, HomeError
 from engine.home.files import read_json, write_json
 from engine.inputs.content import file_digest
@@ -77,12 +79,14 @@ def keys_digest(pack: Pack, rows: Rows) -> str:
     return hashlib.sha256("\n".join(pack.keys[int(row)] for row in rows).encode()).hexdigest()
 
 
-def write_manifest(folder: Path, origin: Origin, form: RowFormat) -> None:
+def write_manifest(folder: Path, origin: Origin, taught: TaughtRows) -> None:
     """Say what the files in `folder` are; from then on they count."""
     # An examination alone, without views, has no logits.bin.
     names = [name for name in (CENTRE, LOGITS) if (folder / name).is_file()]
     files = {name: {"size": (folder / name).stat().st_size, "sha256": file_digest(folder / name)} for name in names}
-    manifest = origin.head() | {"classes": form.classes, "kept": form.kept, "files": files}
+    manifest = origin.head() | {"classes": taught.form.classes, "kept": taught.form.kept, "files": files}
+    if taught.features:
+        manifest |= {"features": [list(astuple(one)) for one in taught.features]}
     write_json(folder / "manifest.json", manifest | {"self": digest_of(manifest)})
 
 
@@ -96,6 +100,7 @@ class Targets:
     _logits: NDArray[Any] | None
     _centre: NDArray[Any]
     _place: NDArray[np.int64]
+    features: tuple[FeatureForm, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -111,7 +116,7 @@ class Targets:
             raise _absent(f"view {view} of {self.views}")
         if (places < 0).any():
             raise _absent("an image outside of the training set")
-        return self.form.decode(self._logits[view, places])
+        return TaughtRows(self.form, self.features).decode(self._logits[view, places])
 
     def centre(self, rows: Rows) -> Tensor:
         """Return the teacher's logits, fp32 (n, classes), on the centre crops of pack `rows`: to diagnose, not to train
@@ -139,11 +144,17 @@ def open_targets(folder: Path, origin: Origin, rows: Rows) -> Targets:
         raise _absent(f"{missing} of {len(rows)} training images")
     place = np.full(len(origin.pack.keys), -1, dtype=np.int64)
     place[rows] = [place_of[origin.pack.keys[int(row)]] for row in rows]
-    form = RowFormat(manifest["classes"], manifest["kept"])
+    taught = read_form(manifest)
     shape = (manifest["views"], len(manifest["keys"]))
-    logits = map_rows(folder / LOGITS, form, shape) if manifest["views"] else None
-    centre = map_rows(folder / CENTRE, form, (len(origin.pack),))
-    return Targets(manifest["views"], form, manifest["info"], logits, centre, place)
+    logits = map_taught(folder / LOGITS, taught, shape) if manifest["views"] else None
+    centre = map_rows(folder / CENTRE, taught.form, (len(origin.pack),))
+    return Targets(manifest["views"], taught.form, manifest["info"], logits, centre, place, taught.features)
+
+
+def read_form(manifest: Mapping[str, Any]) -> TaughtRows:
+    """Return how the rows lie that a manifest is of."""
+    features = (FeatureForm(*words) for words in manifest.get("features", ()))
+    return TaughtRows(RowFormat(manifest["classes"], manifest["kept"]), tuple(features))
 
 
 def map_rows(path: Path, form: RowFormat, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -151,6 +162,13 @@ def map_rows(path: Path, form: RowFormat, shape: tuple[int, ...]) -> NDArray[Any
     if form.kept is None:
         return np.memmap(path, dtype="<f2", mode="r", shape=(*shape, form.classes))
     return np.memmap(path, dtype=form.dtype, mode="r", shape=shape)
+
+
+def map_taught(path: Path, taught: TaughtRows, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Map the file of the views that students see."""
+    if not taught.features:
+        return map_rows(path, taught.form, shape)
+    return np.memmap(path, dtype=taught.dtype, mode="r", shape=shape)
 
 
 def targets_problem(folder: Path, origin: Origin | None = None) -> str | None:

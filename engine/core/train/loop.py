@@ -71,7 +71,7 @@ class Loop:
 
     def __init__(self, network: nn.Module, recipe: Recipe, hooks: Hooks) -> None:
         self.network, self.recipe, self.hooks, self.marks = network, recipe, hooks, Marks()
-        self.update = Update(network, recipe.train, recipe.forward.device, recipe.forward.precision)
+        self.update = Update(network, recipe.train, recipe.forward.device, recipe.forward.precision, recipe.hints)
         self.groups = Groups.of(recipe.loader, recipe.train.accumulate)
         self.average = make_average(network, recipe.train)
         self.zeros: Zeros | None = None
@@ -86,6 +86,8 @@ class Loop:
     def restore(self, state: State) -> None:
         """Go back to where `state` was captured, generators included."""
         self.network.load_state_dict(state["network"])
+        if self.recipe.hints is not None:
+            self.recipe.hints.load_state_dict(state["hints"])
         self.update.restore(state)
         if self.average is not None:
             self.average.restore(state["ema"])
@@ -135,11 +137,13 @@ class Loop:
 
     def capture(self) -> State:
         average = {} if self.average is None else {"ema": self.average.values}
+        hints = {} if self.recipe.hints is None else {"hints": self.recipe.hints.state_dict()}
         return {
             # Not copied here: the writer does that before the next step.
             "network": self.network.state_dict(),
             **self.update.capture(),
             **average,
+            **hints,
             "progress": asdict(self.progress),
             "best": self.best,
             "random": capture_random(),
@@ -213,7 +217,8 @@ class Loop:
 
         def logits(piece: slice) -> Tensor:
             self.marks.mark("backward")  # of the piece before
-            answers = recipe.forward(self.network, batch.images[piece])
+            with nullcontext() if recipe.hints is None or wanted.targets is None else recipe.hints.listening():
+                answers = recipe.forward(self.network, batch.images[piece])
             self.marks.mark("forward")
             return answers
 
@@ -223,6 +228,8 @@ class Loop:
             return found
 
         couples = wanted.targets is not None and recipe.distill is not None and loss_entry(recipe.distill.loss).couples
+        if recipe.hints is not None and wanted.targets is not None:
+            recipe.hints.refuse_pieces(len(batch.rows), recipe.micro_batch, couples=couples)
         if recipe.ranks is not None:
             return self._backward_shared(recipe.ranks, wanted, logits, loss, least, couples)
         pieces = cut_batch(len(batch.rows), recipe.micro_batch, least)
@@ -261,9 +268,10 @@ class Loop:
         if recipe.distill is None or wanted.targets is None:
             return functional.cross_entropy(logits, wanted.labels, label_smoothing=smoothing)
         teacher = wanted.targets
-        return distill_loss(
+        found = distill_loss(
             recipe.distill, logits, teacher.logits, wanted.labels, smoothing, self._temperature(), teacher.moments
         )
+        return found if recipe.hints is None else found + recipe.hints.loss(teacher.features)
 
     @property
     def _is_taught(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from engine.core.data.loader import EvalLoader, TrainLoader
 from engine.core.distill.answering import Ask
+from engine.core.distill.hints import Hints
 from engine.core.distill.temperature import TemperatureCurve
 from engine.core.train.checkpoint import State
 from engine.core.train.forward import Forward
@@ -37,6 +38,7 @@ class Recipe:
     between two checkpoints.
     `micro_batch`: how many images go through the network at once in a step, None for the whole batch.
     `ranks`: the processes that share each batch, None where there is one; each calls everything here alike.
+    `hints`: what the student makes of its teacher's features, on its device.
     """
 
     train: Train
@@ -51,3 +53,4 @@ class Recipe:
     save_seconds: float = 600.0
     micro_batch: int | None = None
     ranks: Ranks | None = None
+    hints: Hints | None = None

@@ -20,10 +20,14 @@ LEAST_SCALE = 2.0**-24
 class Update:
     """The optimizer of a network with what surrounds it: scaling, clipping, the rate."""
 
-    def __init__(self, network: nn.Module, train: Train, device: torch.device, precision: str) -> None:
-        self.optimizer = build_optimizer(network, train)
+    def __init__(
+        self, network: nn.Module, train: Train, device: torch.device, precision: str, beside: nn.Module | None = None
+    ) -> None:
+        """`beside` is trained with the network and is no part of it: its gradients are clipped by themselves."""
+        self.optimizer = build_optimizer(network if beside is None else nn.ModuleList([network, beside]), train)
         self.clip_grad = train.clip_grad
         self.parameters = [value for value in network.parameters() if value.requires_grad]
+        self.beside = [] if beside is None else list(beside.parameters())
         self.scaler = torch.amp.GradScaler(device.type) if precision == "fp16" else None
 
     def begin(self) -> None:
@@ -40,7 +44,8 @@ class Update:
         if self.scaler is not None:
             self.scaler.unscale_(self.optimizer)
         if self.clip_grad is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip_grad)
+            for parameters in filter(None, (self.parameters, self.beside)):
+                nn.utils.clip_grad_norm_(parameters, self.clip_grad)
         if self.scaler is None:
             self.optimizer.step()
         else:

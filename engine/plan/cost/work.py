@@ -196,7 +196,7 @@ def _count_training(asked: Asked, told: TrainSettings, train: float, epochs: int
     passes = [Pass(probe, "step", train * epochs), Pass(probe, "forward", looks)]
     views, crops = _rendered(told.data, train, epochs), 2 * parts.val + 2 * parts.test
     loads = [Loading(_feed(asked, told.data), views, crops)]
-    online = told.distill is not None and told.distill.targets == "online"
+    online = told.distill is not None and told.distill.asks_in_steps
     if online and asked.teacher is not None and told.distill is not None:
         heard = train * epochs * told.distill.until
         passes.append(Pass(_teacher_probe(asked, asked.teacher), "forward", heard))

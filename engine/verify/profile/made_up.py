@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from engine.core.distill.answering import Ask, CachedTeacher, OnlineTeacher
+from engine.core.distill.answering import Ask, CachedTeacher, HeardBeside, OnlineTeacher
 from engine.core.distill.encoding import row_format
+from engine.core.distill.feature_rows import FeatureForm, TaughtRows
 from engine.core.distill.targets import Targets
 from engine.core.network.build import build_network
 from engine.core.network.heads import SlicedNetwork
@@ -18,6 +19,7 @@ from engine.run.attempt import Attempt
 from engine.run.inputs import Images, make_forward
 from engine.run.targets import OpenTeacher, data_look, make_maker, targets_origin
 from engine.run.teaching import Teaching
+from engine.spec.features import kept_features
 from engine.spec.job_file import JobSpec, read_job
 from engine.spec.job_settings import LessonSettings, MatchedTemperature, TargetsSettings
 
@@ -28,30 +30,38 @@ MATCHED = 2.0
 def make_up_teaching(attempt: Attempt, lesson: LessonSettings, images: Images, device: torch.device) -> Teaching:
     """Return how the student would be taught, by answers that are made up."""
     spec = read_job(attempt.home.job(attempt.needs["targets"]), TargetsSettings)
-    targets = _noise_targets(images, spec.settings.views, len(images.pack.class_names))
-    is_online = lesson.targets == "online"
-    ask: Ask = _blank_teacher(attempt, spec, images, device) if is_online else CachedTeacher(targets)
+    teacher, classes = None, len(images.pack.class_names)
+    if lesson.asks_in_steps or lesson.features:  # which shape features have says the network
+        teacher = _blank_teacher(attempt, lesson, spec, images, device)
+    features = teacher.maker.features if teacher is not None else ()
+    targets = noise_targets(
+        len(images.pack), spec.settings.views, classes, () if lesson.hears_features_online else features
+    )
+    ask: Ask = CachedTeacher(targets)
+    if teacher is not None and lesson.asks_in_steps:
+        ask = teacher if lesson.targets == "online" else HeardBeside(ask, teacher)
     matched = MATCHED if isinstance(lesson.temperature, MatchedTemperature) else None
-    return Teaching(lesson.words(matched), targets, ask, 1.0)
+    return Teaching(lesson.words(matched), targets, ask, 1.0, features)
 
 
-def _noise_targets(images: Images, views: int, classes: int) -> Targets:
-    """Return rows of noise for each image of the pack, the same ones in every view."""
-    form = row_format(classes)
-    draw = torch.Generator().manual_seed(0)
-    rows = form.encode(torch.randn(len(images.pack), classes, generator=draw))
+def noise_targets(images: int, views: int, classes: int, features: tuple[FeatureForm, ...] = ()) -> Targets:
+    """Return rows of noise for each image of a pack, the same ones in every view."""
+    taught, draw = TaughtRows(row_format(classes), features), torch.Generator().manual_seed(0)
+    noise = [torch.randn(images, form.places, form.channels, generator=draw) for form in features]
+    rows = taught.encode(torch.randn(images, classes, generator=draw), noise)
     seen = np.broadcast_to(rows, (max(views, 1), *rows.shape))
-    return Targets(max(views, 1), form, {}, seen, rows, np.arange(len(rows)))
+    return Targets(max(views, 1), taught.form, {}, seen, taught.answer_of(rows), np.arange(len(rows)), features)
 
 
 def _blank_teacher(
-    attempt: Attempt, spec: JobSpec[TargetsSettings], images: Images, device: torch.device
+    attempt: Attempt, lesson: LessonSettings, spec: JobSpec[TargetsSettings], images: Images, device: torch.device
 ) -> OnlineTeacher:
     settings = spec.settings
     bare = settings.network.model_copy(update={"weights": "none"})
     classes = len(images.pack.class_names)
     network = SlicedNetwork(build_network(bare, classes, settings.data.image_size), None).eval().to(device)
     forward = make_forward(network, device, settings.precision)
-    teacher = OpenTeacher(network, forward, settings.logit_scale, {"outputs": classes}, data_look(settings.data))
+    about, look, kept = {"outputs": classes}, data_look(settings.data), tuple(kept_features(lesson.features))
+    teacher = OpenTeacher(network, forward, settings.logit_scale, about, look, kept)
     origin = targets_origin(attempt.needs["targets"], spec, images, images.data)
     return OnlineTeacher(make_maker(origin, teacher), data_look(images.data))

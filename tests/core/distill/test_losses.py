@@ -95,6 +95,28 @@ def ats_reference(student: Values, teacher: Values, labels: Labels, temperature:
     return total / len(student)
 
 
+def skd_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    def cosines(rows: Values) -> Values:
+        return np.array([[a @ b / math.sqrt((a @ a) * (b @ b)) for b in rows] for a in rows])
+
+    gap = cosines(student) - cosines(teacher)
+    inverse = np.linalg.inv(np.cov(gap, rowvar=False) + 0.1 * np.eye(len(gap)))
+    distances = [math.sqrt(row @ inverse @ row) for row in gap]
+    return hinton_reference(student, teacher, labels, temperature) + float(np.mean(distances))
+
+
+def abkd_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    return alpha_beta_reference(student, teacher, temperature, 0.8, 0.3)
+
+
+def alpha_beta_reference(student: Values, teacher: Values, temperature: float, a: float, b: float) -> float:
+    total = 0.0
+    for z, t in zip(student, teacher, strict=True):
+        for p, q in zip(softmax(t / temperature), softmax(z / temperature), strict=True):
+            total -= (p**a * q**b - a / (a + b) * p ** (a + b) - b / (a + b) * q ** (a + b)) / (a * b)
+    return total / len(student) * temperature**2
+
+
 REFERENCES = {
     "soft_ce": soft_ce_reference,
     "hinton": hinton_reference,
@@ -103,6 +125,8 @@ REFERENCES = {
     "dkd": dkd_reference,
     "nkd": nkd_reference,
     "ats": ats_reference,
+    "skd": skd_reference,
+    "abkd": abkd_reference,
 }
 
 
@@ -277,7 +301,8 @@ def test_mixed_labels_are_taken_or_refused(name: str, logits: Logits) -> None:
     ("loss", "options"),
     [
         ("dkd", {"alpha": 2.0}), ("dkd", {"beta": 8.0}), ("nkd", {"gamma": 1.0}), ("dist", {"beta": 2.0}),
-        ("dist", {"gamma": 0.0}), ("ats", {"wrong_temperature": 3.0}),
+        ("dist", {"gamma": 0.0}), ("ats", {"wrong_temperature": 3.0}), ("skd", {"direction": 0.0}),
+        ("skd", {"tikhonov": 1.0}), ("abkd", {"alpha": 0.3}), ("abkd", {"beta": 0.9}), ("abkd", {"beta": 0.0}),
     ],
 )  # fmt: skip
 def test_options_of_a_spec_reach_the_loss(loss: str, options: dict[str, float | None], logits: Logits) -> None:
@@ -287,6 +312,32 @@ def test_options_of_a_spec_reach_the_loss(loss: str, options: dict[str, float | 
     heard = LOSSES[loss].teach(student, teacher, labels, LOSSES[loss].temperature, options)
     torch.testing.assert_close(found, heard, rtol=1e-5, atol=1e-6)
     assert abs(heard - LOSSES[loss].teach(student, teacher, labels, LOSSES[loss].temperature)) > 1e-3
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 0.0), (0.0, 1.0), (0.5, 0.0), (0.0, 0.5), (0.0, 0.0)])
+def test_abkd_at_its_limits_is_what_it_comes_near_to(alpha: float, beta: float, logits: Logits) -> None:
+    student, teacher, labels = logits
+    exact = LOSSES["abkd"].teach(student, teacher, labels, 2.0, {"alpha": alpha, "beta": beta})
+    near = alpha_beta_reference(student.numpy(), teacher.numpy(), 2.0, alpha or 1e-6, beta or 1e-6)
+    assert exact.item() == pytest.approx(near, rel=1e-4)
+
+
+def test_abkd_reaches_from_hinton_to_the_reverse_divergence(logits: Logits) -> None:
+    student, teacher, labels = logits
+    forward = LOSSES["abkd"].teach(student, teacher, labels, 2.0, {"alpha": 1.0, "beta": 0.0})
+    torch.testing.assert_close(forward, hinton_loss(student, teacher, labels, 2.0))
+    backward = LOSSES["abkd"].teach(student, teacher, labels, 2.0, {"alpha": 0.0, "beta": 1.0})
+    torch.testing.assert_close(backward, hinton_loss(teacher, student, labels, 2.0))
+
+
+def test_skd_sees_directions_of_images_beside_hinton(logits: Logits) -> None:
+    student, teacher, labels = logits
+    plain = LOSSES["skd"].teach(student, teacher, labels, 4.0, {"direction": 0.0})
+    torch.testing.assert_close(plain, hinton_loss(student, teacher, labels, 4.0))
+    same = LOSSES["skd"].teach(3 * teacher, teacher, labels, 4.0) - hinton_loss(3 * teacher, teacher, labels, 4.0)
+    assert same.item() == pytest.approx(0.0, abs=1e-5), "lengths are no directions"
+    one = slice(0, 1)
+    assert torch.isfinite(LOSSES["skd"].teach(student[one], teacher[one], labels[one], 4.0)), "a last image alone"
 
 
 def test_parts_of_dkd_are_weighed_by_its_options(logits: Logits) -> None:
