@@ -126,8 +126,7 @@ def _take_steps(subject: Subject, optimizer: torch.optim.Optimizer, layer: nn.Li
     for step in range(STEPS):
         images = torch.linspace(-1.0, 1.0, 15).view(3, 5) * (step + 1)
         optimizer.zero_grad()
-        loss: Any = layer(images).square().mean()
-        loss.backward()
+        layer(images).square().mean().backward()  # type: ignore[no-untyped-call]  # torch's has no types
         guard(subject.root, "step", optimizer.step)
 
 
