@@ -115,7 +115,7 @@ def test_broken_code_is_told_and_runs_nothing(lab: Path) -> None:
         assert "Traceback" not in answer.output
         for name in told:
             # What is wrong with options is told at their place in the spec, and not in the code.
-            words = ".options" if BROKEN[name].options else f"broken_{name}.py"
-            about = [part for part in answer.output.split("fix: ") if words in part]
+            place = ".options" if BROKEN[name].options else f"broken_{name}.py"
+            about = [part for part in answer.output.split("fix: ") if place in part]
             assert any(BROKEN[name].says.replace("thing.py", f"broken_{name}.py") in part for part in about), name
     assert not list(Path("home").glob("jobs/*"))

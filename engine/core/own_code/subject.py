@@ -38,7 +38,7 @@ class Wrong(Exception):
 
     def __init__(self, what: str, fix: str, *, at: str = "", file: str = "", line: int = 0) -> None:
         super().__init__(what)
-        self.told = {"what": what[:MOST_LETTERS], "fix": fix, "at": at, "file": file, "line": line}
+        self.told: dict[str, Any] = {"what": what[:MOST_LETTERS], "fix": fix, "at": at, "file": file, "line": line}
 
 
 class Several(Exception):

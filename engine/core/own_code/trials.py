@@ -126,8 +126,7 @@ def _take_steps(subject: Subject, optimizer: torch.optim.Optimizer, layer: nn.Li
     for step in range(STEPS):
         images = torch.linspace(-1.0, 1.0, 15).view(3, 5) * (step + 1)
         optimizer.zero_grad()
-        loss: Any = layer(images).square().mean()
-        loss.backward()
+        layer(images).square().mean().backward()
         guard(subject.root, "step", optimizer.step)
 
 
@@ -179,7 +178,8 @@ def _forward(subject: Subject, module: nn.Module, words: tuple[Any, ...], shape:
         if not out.requires_grad:
             fix = "use neither .detach() nor torch.no_grad() in forward"
             raise subject.wrong("its answer has no gradient: nothing would be learnt", fix, module.forward)
-        guard(subject.root, "its gradient", lambda: out.float().square().sum().backward())
+        squares: Any = out.square().sum()
+        guard(subject.root, "its gradient", squares.backward)
     return out
 
 
