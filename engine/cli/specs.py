@@ -27,6 +27,7 @@ from engine.cli.base import (
 from engine.errors import HomeError, SpecError, StrangeCode, XpError
 
 if TYPE_CHECKING:
+    from engine.core.describe import LayerRow
     from engine.home.paths import Home
     from engine.inspect.meaning import Meaning
     from engine.spec import Spec
@@ -220,5 +221,8 @@ def describe(
     if as_json:
         print_json([table.as_json() for table in tables])
         return
+    alike: dict[tuple[int, tuple[LayerRow, ...]], list[str]] = {}
     for table in tables:
-        output_console().print(layer_table(f"{table.arm} ({table.num_classes} classes)", table.rows))
+        alike.setdefault((table.num_classes, table.rows), []).append(table.arm)
+    for (classes, rows), arms in alike.items():
+        output_console().print(layer_table(f"{', '.join(arms)} ({classes} classes)", rows))

@@ -35,14 +35,18 @@ def describe_arms(spec: Spec, home: Home) -> Iterator[ArmTable]:
     Its classes are those of the images, else those that data.classes names, else 100.
     """
     seen: set[str] = set()
+    known: dict[Any, tuple[LayerRow, ...]] = {}  # arms often share a network, and building one takes seconds
     for cell in expand_cells(settle_spec(spec, home)):
         if cell.arm in seen:
             continue
         seen.add(cell.arm)
         settings = cell.settings
         count = _class_count(settings.data, home)
-        rows = describe_network(settings.student, count, settings.data.image_size, memory=settings.train.memory)
-        yield ArmTable(cell.arm, count, tuple(rows))
+        asked = (settings.student, count, settings.data.image_size)
+        key = (settings.student.model_dump_json(), *asked[1:], settings.train.memory)
+        if key not in known:
+            known[key] = tuple(describe_network(*asked, memory=settings.train.memory))
+        yield ArmTable(cell.arm, count, known[key])
 
 
 def _class_count(data: Data, home: Home) -> int:

@@ -157,14 +157,17 @@ def test_init_names_what_it_laid_out_and_what_comes_next(tmp_path: Path) -> None
     assert answer.stderr == "next: xp submit specs/quickstart.yaml --wait && xp report quickstart\n"
 
 
-def test_describe_shows_each_arm_with_its_classes(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_describe_shows_a_network_once_with_its_arms(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tables: list[Any] = [
-        SimpleNamespace(arm=arm, num_classes=10, rows=[], as_json=lambda arm=arm: {"arm": arm}) for arm in ("a", "b")
+        SimpleNamespace(arm=arm, num_classes=count, rows=(), as_json=lambda arm=arm: {"arm": arm})
+        for arm, count in (("a", 10), ("b", 3), ("c", 10))
     ]
     monkeypatch.setattr("engine.inspect.layers.describe_arms", lambda *_: tables)
     plain = run("describe", spec, "--home", tmp_path / "home")
     assert plain.stderr == ""
-    assert "a (10 classes)" in plain.stdout
-    assert "b (10 classes)" in plain.stdout
+    assert "a, c (10 classes)" in plain.stdout
+    assert "b (3 classes)" in plain.stdout
     told = run("describe", spec, "--json", "--home", tmp_path / "home")
-    assert json.loads(told.stdout) == [{"arm": "a"}, {"arm": "b"}]
+    assert json.loads(told.stdout) == [{"arm": "a"}, {"arm": "b"}, {"arm": "c"}]
