@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -40,11 +41,16 @@ SELDOM = (10_000, 20, 20)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What collecting makes stays for good: looked through for garbage once at its end, and never again."""
+    """What collecting makes stays for good: looked through for garbage once at its end, and never again.
+
+    What it compiles is kept, also where the environment says otherwise: every process that tests start loads it.
+    """
+    keeps_nothing, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     gc.disable()
     try:
         return (yield)
     finally:
+        sys.dont_write_bytecode = keeps_nothing
         gc.enable()
         gc.collect()
         gc.freeze()
