@@ -29,8 +29,11 @@ os.environ["XP_CALIBRATE"] = "0"
 # The files that take longest, longest first: begun at the end, one of them would keep one process busy alone
 LONGEST = (
     "run/test_teachers.py", "flow/test_flow.py", "gpu_stub/test_jobs.py", "run/test_targets.py", "run/test_pruning.py",
-    "run/test_training.py", "gpu_stub/test_two_cards.py", "flow/test_memory.py", "gpu_stub/test_walks.py",
-    "cli/test_cli.py", "core/network/test_oracles.py", "collect/test_collect.py", "hostile/test_hostile.py",
+    "run/test_training.py", "gpu_stub/test_two_cards.py", "gpu_stub/test_walks.py", "report/test_report.py",
+    "verify/test_resume.py", "report/test_own_templates.py", "core/network/triton_attention/test_forward.py",
+    "collect/test_collect.py", "collect/test_compact.py", "chaos/test_damages.py", "hostile/test_hostile.py",
+    "core/train/ranks/test_backward.py", "core/network/test_oracles.py", "flow/test_memory.py",
+    "analysis/test_claims.py", "cli/test_cli.py", "cli/test_specs.py",
 )  # fmt: skip
 # Rooms with homes, files or a browser that all their tests share: in two processes these would be made in each. A file
 # is of the first room here that it lies in
