@@ -18,7 +18,8 @@ paper-small: $(SETUP)
 	$(BIN)/python -m benchmarks.paper_small $(ARGS)
 
 # In two processes and in an order of chance, which is printed: a test that leans on another one shows itself. The tests
-# of a file stay together, so that what they stand on is made once; the longest files come first (tests/conftest.py)
+# of a file stay together, and those of some rooms, so that what they stand on is made once; the longest files come first
+# (tests/conftest.py)
 test: $(SETUP)
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

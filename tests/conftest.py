@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -28,8 +29,11 @@ os.environ["XP_CALIBRATE"] = "0"
 # The files that take longest, longest first: begun at the end, one of them would keep one process busy alone
 LONGEST = (
     "run/test_teachers.py", "flow/test_flow.py", "gpu_stub/test_jobs.py", "run/test_targets.py", "run/test_pruning.py",
-    "run/test_training.py", "gpu_stub/test_two_cards.py", "flow/test_memory.py", "gpu_stub/test_walks.py",
-    "cli/test_cli.py", "core/network/test_oracles.py", "collect/test_collect.py", "hostile/test_hostile.py",
+    "run/test_training.py", "gpu_stub/test_two_cards.py", "gpu_stub/test_walks.py", "report/test_report.py",
+    "verify/test_resume.py", "report/test_own_templates.py", "core/network/triton_attention/test_forward.py",
+    "collect/test_collect.py", "collect/test_compact.py", "chaos/test_damages.py", "hostile/test_hostile.py",
+    "core/train/ranks/test_backward.py", "core/network/test_oracles.py", "flow/test_memory.py",
+    "analysis/test_claims.py", "cli/test_cli.py", "cli/test_specs.py",
 )  # fmt: skip
 # Rooms with homes, files or a browser that all their tests share: in two processes these would be made in each. A file
 # is of the first room here that it lies in
@@ -40,11 +44,16 @@ SELDOM = (10_000, 20, 20)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What collecting makes stays for good: looked through for garbage once at its end, and never again."""
+    """What collecting makes stays for good: looked through for garbage once at its end, and never again.
+
+    What it compiles is kept, also where the environment says otherwise: every process that tests start loads it.
+    """
+    keeps_nothing, sys.dont_write_bytecode = sys.dont_write_bytecode, False
     gc.disable()
     try:
         return (yield)
     finally:
+        sys.dont_write_bytecode = keeps_nothing
         gc.enable()
         gc.collect()
         gc.freeze()

@@ -7,11 +7,13 @@ import logging
 import math
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.collect import collect, rebuild
+from engine.collect.compact import compact_journals
 from engine.home.paths import AttemptFolder, Home
 from store.journal import JournalWriter
 from tests.collect.killing import digest_of
@@ -21,8 +23,9 @@ from tests.helpers.synthetic import ARMS, Arm, SyntheticHome
 
 @pytest.fixture
 def compacting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compact journals of any size."""
+    """Compact journals of any size, and all of them however long that takes."""
     monkeypatch.setattr("engine.collect.SMALLEST", 0)
+    monkeypatch.setattr("engine.collect.compact_journals", partial(compact_journals, seconds=math.inf))
 
 
 def _journals(home: Home) -> list[str]:

@@ -43,7 +43,7 @@ STYLE: Any = {
 class PlacedFigure(Figure):
     """A figure whose parts are placed by a constrained layout before it is saved, and drawn only then.
 
-    Matplotlib draws all of it once without a trace, to have it placed: a fifth of the time of a report.
+    Matplotlib draws all of it once without a trace, to have it placed: that took up to a fifth of a report's time.
     """
 
     def __init__(self, width: float, height: float) -> None:

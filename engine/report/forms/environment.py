@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,6 +37,13 @@ def make_environment(is_html: bool = False) -> Environment:
     return made
 
 
+@cache
+def page_environment(is_html: bool = False) -> Environment:
+    """Return the one where pages are filled in: what it has compiled serves the next one too. Nobody changes it."""
+    return make_environment(is_html)
+
+
+@cache
 def markdown_environment() -> Environment:
     """Return where templates of Markdown are filled in: whatever they say is text, and no template can forget it.
 

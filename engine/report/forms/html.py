@@ -13,7 +13,7 @@ from engine.home.files import write_atomic
 from engine.report.charts.files import to_svg
 from engine.report.charts.style import INK
 from engine.report.document import Document
-from engine.report.forms.environment import TEMPLATES, make_environment
+from engine.report.forms.environment import TEMPLATES, page_environment
 from engine.report.pictures import Chart
 
 
@@ -24,7 +24,7 @@ def write_html(document: Document, folder: Path) -> Path:
         for chapter in document.chapters
     ]
     style, script = (Markup((TEMPLATES / name).read_text()) for name in ("style.css", "report.js"))
-    template = make_environment(is_html=True).get_template("report.html.j2")
+    template = page_environment(is_html=True).get_template("report.html.j2")
     policy = _policy(f"\n{script}\n")
     text = template.render(document=document, chapters=chapters, style=style, script=script, policy=policy)
     write_atomic(folder / "report.html", text)

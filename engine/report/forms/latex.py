@@ -19,7 +19,7 @@ from jinja2 import Environment
 from engine.home.files import write_atomic
 from engine.report.charts.files import to_pdf
 from engine.report.document import Chapter, Document
-from engine.report.forms.environment import make_environment
+from engine.report.forms.environment import page_environment
 from engine.report.page import Page
 from engine.report.pictures import Chart, printed_charts
 from engine.report.tables import Table
@@ -37,7 +37,7 @@ class NamedTable:
 
 def write_latex(document: Document, folder: Path) -> Path:
     """Write report.tex and all that it reads, and document.tex, which compiles from within the folder."""
-    made = make_environment()
+    made = page_environment()
     front = list(_numbered("front", "", document.front, is_words=True))
     _write_tables(made, front, document.title, "document", folder / "tables")
     named = {chapter.page.experiment: list(chapter_tables(chapter.page)) for chapter in document.chapters}
