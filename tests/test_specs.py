@@ -169,13 +169,15 @@ def test_every_peer_can_be_built_at_the_papers_size_and_small() -> None:
             assert count_params(network) < 7_000_000
 
 
-def test_followed_layers_are_there_at_the_papers_size_and_small(tmp_path: Path) -> None:
-    for overlays in ([], [SMALL], [SMALL.with_name("_features_small.yaml")]):
-        spec = load_spec(ROOT / "specs" / "feature_distillation.yaml", (), overlays)
-        plan = make_plan(spec, open_home(tmp_path, create=True))
-        followed = [run for run in plan.runs if run.arm in ("both", "vkd", "relational", "layers")]
-        assert len({run.jobs["targets"] for run in followed}) == 1, "one cache holds what all of them follow"
-        assert any(note.startswith("features of timm/tf_efficientnet_lite") for note in plan.notes)
+def test_students_that_follow_the_same_layers_share_one_cache(tmp_path: Path) -> None:
+    path = ROOT / "specs" / "feature_distillation.yaml"
+    plan = plan_small(path, tmp_path, "data.source=digits", "data.root=null", "seeds=[0, 1]")
+    caches = {run.arm: run.jobs["targets"] for run in plan.runs if run.arm != "alone"}
+    assert len({caches[arm] for arm in ("layers", "both", "vkd", "relational")}) == 1
+    assert caches["ofa"] == caches["logits"], "exits hear logits"
+    assert len(set(caches.values())) == 3
+    assert len([note for note in plan.notes if note.startswith("features of timm/tf_efficientnet_lite0: cached")]) == 2
+    assert load_spec(path, (), [SMALL.with_name("_features_small.yaml")]).seeds == [0, 1, 2]
 
 
 def test_phase_2_crosses_attention_and_teacher() -> None:

@@ -53,6 +53,7 @@ THINGS = {
     "distill.label_weight": "distillation weights",
     "distill.options": "distillation options",
     "distill.until": "distillation end",
+    "distill.features": "followed layers",
     "prune": "pruning",
     "prune.recover_epochs": "prune.recover_epochs",
     "quantize": "quantisation",

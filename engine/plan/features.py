@@ -36,7 +36,8 @@ def plan_features(context: PlanContext, link: TeacherLink) -> HeardFeatures:
     if not features:
         return HeardFeatures()
     student = _shapes(context, context.settings.student, size, "student", [one.student for one in features])
-    teacher = _shapes(context, link.about.network, link.data.image_size, "teacher", [one.teacher for one in features])
+    names = [one.teacher for one in features if one.kept is not None]
+    teacher = _shapes(context, link.about.network, link.data.image_size, "teacher", names) if names else {}
     for place, feature in enumerate(features):
         _check_channels(place, feature, student, teacher)
     kept = kept_features(features)
@@ -55,7 +56,8 @@ def _shapes(context: PlanContext, network: Network, size: int, side: str, names:
     found = ask_child(context.draft.home, MODULE, question) or {}
     if problem := found.get("problem"):
         layer, what, fix = problem
-        place = names.index(layer) if layer in names else 0
+        entries = [getattr(one, side) for one in context.settings.distill.features]
+        place = entries.index(layer) if layer in entries else 0
         raise DataError(f"{what} in {network.arch}", where=f"distill.features.{place}.{side}", fix=fix)
     shapes: Shapes = found.get("shapes", {})
     return shapes

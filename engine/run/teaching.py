@@ -63,7 +63,7 @@ class Teaching:
         if not self.distill.features:
             return None
         channels = [form.channels for form in self.features]
-        made = Hints(self.distill.features, network, image_size, channels, seed)
+        made = Hints(self.distill.features, network, image_size, channels, seed, self.targets.classes)
         return made.to(next(network.parameters()).device)
 
     def schedule(self, epochs: int, steps: int) -> TemperatureCurve:

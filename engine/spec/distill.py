@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from engine.errors import closest_hint
-from engine.spec.base import LATER, Model, Numbers, Positive, Weight, ranged, refuse_keys
+from engine.spec.base import LATER, Model, Numbers, Positive, Weight, ranged, refuse, refuse_keys
 from engine.spec.features import Feature
 from engine.spec.own_code import names_code
 from engine.spec.registries import OneOf, read_words
@@ -156,6 +156,13 @@ class Distill(Model):
         if problems:
             raise refuse_keys("options", problems)
         return {name: default if options.get(name) is None else options[name] for name, default in own.options.items()}
+
+    @model_validator(mode="after")
+    def _exits_hear_a_loss(self) -> Distill:
+        if self.loss == "ce" and any(feature.keeps == "answer" for feature in self.features):
+            what = "an exit hears the teacher by distill.loss, and ce is labels alone"
+            raise refuse(what, "write another distill.loss, such as ofa", at="loss")
+        return self
 
     @property
     def weights(self) -> tuple[float, float]:

@@ -15,6 +15,8 @@ from engine.spec.base import Model, Weight, ranged, refuse
 from engine.spec.registries import OneOf, read_words
 
 Keeps = Literal["map", "energy"]
+Heard = Literal["map", "energy", "answer"]
+LOGITS = "logits"
 Dtype = Literal["fp16", "fp32"]
 
 
@@ -23,14 +25,15 @@ class FeatureLossWords:
     """What a spec must know of a feature loss; its entry in FEATURE_LOSSES, core/distill/feature_losses.py, says it.
 
     `weight`, `pool` and `projector` are those of an entry that gives none. `keeps`: what of a layer is compared, its
-    channels or their energy alone, the mean of their squares at each place, which has no use for a projector.
+    channels, or their energy alone, the mean of their squares at each place, which has no use for a projector; of
+    `answer` nothing, as an exit hears the logits.
     `matches`: both sides must have as many channels.
     """
 
     weight: float
     pool: int
     projector: str
-    keeps: Keeps = "map"
+    keeps: Heard = "map"
     matches: bool = True
 
 
@@ -67,11 +70,16 @@ class Feature(Model):
     student: str = Field(
         min_length=1, description="A layer of the student, as `xp describe` names it.", examples=["stages.3"]
     )
-    teacher: str = Field(min_length=1, description="A layer of the teacher, by its name there.", examples=["blocks.6"])
+    teacher: str = Field(
+        min_length=1,
+        description="A layer of the teacher, by its name there; `logits` for loss: answers.",
+        examples=["blocks.6"],
+    )
     loss: Annotated[str, OneOf(tuple(FEATURE_LOSS_WORDS))] = Field(
         "mse",
-        description="What is compared: channels (mse, smooth_l1, cosine), where they are strong (attention), or how "
-        "images lie to each other (relational).",
+        description="What is compared: channels (mse, smooth_l1, cosine), where they are strong (attention), how "
+        "images lie to each other (relational); answers: a head of this layer's own hears the logits by distill.loss "
+        "(OFA-KD).",
         examples=["cosine"],
     )
     projector: Annotated[str, OneOf(tuple(PROJECTOR_WORDS))] = Field(
@@ -109,6 +117,16 @@ class Feature(Model):
 
     @model_validator(mode="after")
     def _energy_is_of_places(self) -> Feature:
+        is_exit = self.keeps == "answer"
+        if is_exit != (self.projector == "exit"):
+            what = "an exit is what loss: answers hears the logits by, and nothing else does"
+            raise refuse(what, "leave projector away", at="projector")
+        if is_exit != (self.teacher == LOGITS):
+            what = (
+                "an exit hears the teacher's logits" if is_exit else f"loss {self.loss} follows a layer, and not logits"
+            )
+            fix = "write `teacher: logits`" if is_exit else "name a layer, or write loss: answers"
+            raise refuse(what, fix, at="teacher")
         if self.keeps == "energy" and self.projector != "none":
             what = f"loss {self.loss} compares places, and a projector changes channels"
             raise refuse(what, "leave projector away", at="projector")
@@ -117,7 +135,7 @@ class Feature(Model):
         return self
 
     @property
-    def keeps(self) -> Keeps:
+    def keeps(self) -> Heard:
         return FEATURE_LOSS_WORDS[self.loss].keeps
 
     def refuses(self, inner: int, outer: int) -> bool:
@@ -133,12 +151,14 @@ class Feature(Model):
         return what, fix
 
     @property
-    def kept(self) -> KeptFeature:
-        """What the teacher's targets must hold for it."""
+    def kept(self) -> KeptFeature | None:
+        """What the teacher's targets must hold for it, None for an exit."""
+        if self.keeps == "answer":
+            return None
         return KeptFeature(layer=self.teacher, pool=self.pool, keeps=self.keeps, dtype=self.dtype)
 
 
 def kept_features(features: Iterable[Feature]) -> list[KeptFeature]:
     """Return what the teacher's targets must hold, each once, in an order that is no part of what a spec says."""
-    kept = {feature.kept.model_dump_json(): feature.kept for feature in features}
+    kept = {one.model_dump_json(): one for feature in features if (one := feature.kept) is not None}
     return [kept[key] for key in sorted(kept)]

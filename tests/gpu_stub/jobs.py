@@ -165,7 +165,10 @@ def write_teacher(path: str) -> None:
 
 
 def teach_each(batch: int, classes: int) -> dict[str, list[str]]:
-    """Take each distillation loss of a batch on the card, and its gradient; return the lines that waited, by loss."""
+    """Take each distillation loss of a batch on the card, and its gradient; return the lines that waited, by loss.
+
+    All but skd: it solves for a matrix, and this card has no cuSOLVER.
+    """
     import torch
 
     from engine.core.distill.losses import LOSSES
@@ -175,7 +178,7 @@ def teach_each(batch: int, classes: int) -> dict[str, list[str]]:
     labels = torch.zeros(batch, dtype=torch.int64, device=card)
     found = {}
     for name, loss in LOSSES.items():
-        if loss.function is not None:
+        if loss.function is not None and name != "skd":
             student, teacher = torch.zeros(2, batch, classes, device=card, requires_grad=True).unbind(0)
             with watch() as seen:
                 loss.teach(student, teacher.detach(), labels, 2.0).backward()  # type: ignore[no-untyped-call]

@@ -92,7 +92,7 @@ def test_the_batches_of_a_training_are_made_by_the_kernels(tmp_path: Path) -> No
 
 def test_no_distillation_loss_waits_for_the_card() -> None:
     found = call_on(H100, teach_each, batch=8, classes=10)
-    assert {"hinton", "dkd", "nkd", "ats", "dist", "lskd", "skd", "abkd"} <= set(found)
+    assert {"hinton", "dkd", "nkd", "ats", "dist", "lskd", "abkd", "ofa"} <= set(found)
     assert {name: waits for name, waits in found.items() if waits} == {}
 
 

@@ -101,6 +101,7 @@ OWN_WORDS: dict[str, tuple[tuple[float, float], float, dict[str, float | None]]]
     "dkd": ((1.0, 1.0), 1.0, {"alpha": 1.0, "beta": 0.5}),  # Zhao et al. 2022, arXiv 2203.08679, ImageNet
     "nkd": ((1.0, 1.0), 1.0, {"gamma": 1.5}),  # Yang et al. 2023, arXiv 2303.13005
     "ats": ((0.5, 0.5), 4.0, {"wrong_temperature": None}),  # Li et al. 2022, arXiv 2210.04427
+    "ofa": ((1.0, 1.0), 1.0, {"gamma": 1.0}),  # Hao et al. 2023, arXiv 2310.19444, their code
     "skd": ((0.9, 0.1), 4.0, {"direction": 1.0, "tikhonov": 0.1}),  # Jeong et al., CVPR 2026, their code
     "abkd": ((2.0, 1.0), 4.0, {"alpha": 0.8, "beta": 0.3}),  # Wang et al. 2025, arXiv 2505.04560, CIFAR-100
 }

@@ -18,11 +18,13 @@ OWN = {
     "cosine": (1.0, 1, "linear"),
     "attention": (1000.0, 7, "none"),  # Zagoruyko and Komodakis 2017, their code
     "relational": (25.0, 1, "none"),  # Park et al. 2019
+    "answers": (1.0, 1, "exit"),  # Hao et al. 2023
 }
 
 
 def entry(**words: Any) -> Feature:
-    return Feature.model_validate({**BASE, **words})
+    teacher = {"teacher": "logits"} if words.get("loss") == "answers" else {}
+    return Feature.model_validate({**BASE, **teacher, **words})
 
 
 @pytest.mark.parametrize("loss", FEATURE_LOSS_WORDS)
@@ -43,6 +45,10 @@ def test_what_is_left_out_or_null_is_the_losses_own(loss: str) -> None:
         ({"loss": "attention", "pool": 1}, "pool: 1 leaves one"),
         ({"loss": "msee"}, "Input should be"),
         ({"projector": "orthonormal"}, "Input should be"),
+        ({"projector": "exit"}, "nothing else does"),
+        ({"loss": "answers", "projector": "linear"}, "nothing else does"),
+        ({"loss": "answers", "teacher": "blocks.6"}, "hears the teacher's logits"),
+        ({"teacher": "logits"}, "follows a layer, and not logits"),
         ({"pool": 0}, "greater than or equal to 1"),
         ({"student": ""}, "at least 1"),
         ({"weigth": 1.0}, "not permitted"),
@@ -56,7 +62,9 @@ def test_what_cannot_be_is_refused(words: dict[str, Any], what: str) -> None:
 def test_channels_must_match_without_a_projector() -> None:
     assert entry(projector="none").refuses(8, 16)
     assert not entry(projector="none").refuses(8, 8)
-    assert not any(entry(projector=word).refuses(8, 16) for word, own in PROJECTOR_WORDS.items() if own.changes)
+    assert {word for word, own in PROJECTOR_WORDS.items() if own.changes} == {"linear", "orthogonal", "exit"}
+    assert not any(entry(projector=word).refuses(8, 16) for word in ("linear", "orthogonal"))
+    assert not entry(loss="answers").refuses(8, 10)
     assert not entry(loss="relational").refuses(8, 16)
     assert not entry(loss="attention").refuses(8, 16)
     assert entry(projector="none").channel_problem(8, 16)[0] == "stages.3 has 8 channels and the teacher's blocks.6 16"
@@ -94,3 +102,11 @@ def test_mixed_images_and_assistants_are_refused() -> None:
         settings(data=mixed)
     with pytest.raises(ValidationError, match="assistants are both"):
         settings(teacher={"arch": "timm/resnet18", "train": {"epochs": 2}, "assistants": [{"arch": "timm/resnet10t"}]})
+
+
+def test_exits_keep_nothing_and_need_a_loss_that_hears() -> None:
+    assert kept_features([entry(loss="answers")]) == []
+    exits = {"features": [entry(loss="answers").model_dump()]}
+    assert settings(distill={"loss": "ofa", **exits}).is_taught
+    with pytest.raises(ValidationError, match="ce is labels alone"):
+        settings(distill={"loss": "ce", **exits})

@@ -19,12 +19,12 @@ FeatureFunction = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureLoss(FeatureLossWords):
-    """A feature loss: what its words in a spec say, and how it is computed.
+    """A feature loss: what its words in a spec say, and how it is computed. No function: by the loss of the logits.
 
     `couples`: it compares images, so that the loss of a batch is not that of its pieces.
     """
 
-    function: FeatureFunction
+    function: FeatureFunction | None
     couples: bool = False
 
 
@@ -87,6 +87,7 @@ FEATURE_LOSSES: dict[str, FeatureLoss] = {
     "smooth_l1": FeatureLoss(function=smooth_l1_loss, weight=1.0, pool=1, projector="linear"),
     "cosine": FeatureLoss(function=cosine_loss, weight=1.0, pool=1, projector="linear"),
     "attention": FeatureLoss(function=attention_loss, weight=1000.0, pool=7, projector="none", keeps="energy"),
+    "answers": FeatureLoss(function=None, weight=1.0, pool=1, projector="exit", keeps="answer"),
     "relational": FeatureLoss(
         function=relational_loss, weight=25.0, pool=1, projector="none", matches=False, couples=True
     ),

@@ -6,38 +6,48 @@ student's and saved with them in checkpoints; the network itself has no more tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from engine.core.distill.encoding import Answers
 from engine.core.distill.feature_losses import FEATURE_LOSSES
 from engine.core.distill.projectors import PROJECTORS, Projector
 from engine.core.distill.taps import find_layers, listening, probe_layers, read_layer, reduce_map
 from engine.errors import JobError
 from engine.spec.features import Feature, kept_features
 
+AnswerLoss = Callable[[Tensor], Tensor]
+
 
 class Hints(nn.Module):
-    """The hints of one training: `channels` are those of each kept feature of the teacher, in the order of its targets.
+    """The hints of one training: `channels` are those of each kept feature of the teacher, in the order of its targets;
+    `classes` those that exits answer.
 
     Projectors begin from `seed` alone: what else the training draws is as it would be without them.
     """
 
     def __init__(
-        self, features: Sequence[Feature], network: nn.Module, image_size: int, channels: Sequence[int], seed: int
+        self,
+        features: Sequence[Feature],
+        network: nn.Module,
+        image_size: int,
+        channels: Sequence[int],
+        seed: int,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         self.features, kept = tuple(features), kept_features(features)
-        self.places = [kept.index(feature.kept) for feature in features]
+        self.places = [None if feature.kept is None else kept.index(feature.kept) for feature in features]
         names = list(dict.fromkeys(feature.student for feature in features))
         inner = probe_layers(network, names, image_size)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             made = [
-                _make_projector(feature, inner[feature.student][0], channels[place])
+                _make_projector(feature, *inner[feature.student], classes if place is None else channels[place])
                 for feature, place in zip(features, self.places, strict=True)
             ]
         self.projectors = nn.ModuleList(made)
@@ -65,30 +75,36 @@ class Hints(nn.Module):
         with listening(self._layers) as self._heard:
             yield
 
-    def loss(self, teacher: Sequence[Tensor]) -> Tensor:
-        """Return the weighted sum of all hints, of what was heard of the student, for the teacher's kept features.
+    def loss(self, answers: Answers, answer_loss: AnswerLoss) -> Tensor:
+        """Return the weighted sum of all hints, of what was heard of the student, for what its teacher says.
 
-        Each of `teacher` is fp32 (B, T, C). What was heard is let go: graphs of a batch are kept once.
+        `answer_loss` is that of the logits, which exits are held against. What was heard is let go: graphs of a batch
+        are kept once.
         """
         heard, self._heard = self._heard, {}
-        batch = len(teacher[0])
-        parts = [
-            feature.weight * self._part(feature, projector, read_layer(heard, feature.student, batch), teacher[place])
-            for feature, projector, place in zip(self.features, self.projectors, self.places, strict=True)
-            if feature.weight
-        ]
-        if not parts:
-            return teacher[0].new_zeros(())
-        return torch.stack(parts).sum()
-
-    def _part(self, feature: Feature, projector: nn.Module, own: Tensor, teacher: Tensor) -> Tensor:
-        assert isinstance(projector, Projector)
-        student = projector(reduce_map(own, feature.pool, feature.keeps))
-        return FEATURE_LOSSES[feature.loss].function(student, projector.aim(teacher))
+        batch, parts = len(answers.logits), list[Tensor]()
+        for feature, projector, place in zip(self.features, self.projectors, self.places, strict=True):
+            if not feature.weight:
+                continue
+            own = read_layer(heard, feature.student, batch)
+            if place is None:
+                part = answer_loss(projector(own.float()))
+            else:
+                part = _follow(feature, projector, own, answers.features[place])
+            parts.append(feature.weight * part)
+        return torch.stack(parts).sum() if parts else answers.logits.new_zeros(())
 
 
-def _make_projector(feature: Feature, inner: int, outer: int) -> Projector:
+def _follow(feature: Feature, projector: nn.Module, own: Tensor, teacher: Tensor) -> Tensor:
+    function, kept = FEATURE_LOSSES[feature.loss].function, feature.kept
+    assert isinstance(projector, Projector)
+    assert function is not None
+    assert kept is not None
+    return function(projector(reduce_map(own, kept.pool, kept.keeps)), projector.aim(teacher))
+
+
+def _make_projector(feature: Feature, inner: int, side: int, outer: int) -> nn.Module:
     if feature.refuses(inner, outer):
         what, fix = feature.channel_problem(inner, outer)
         raise JobError(what, where="distill.features", fix=fix)
-    return PROJECTORS[feature.projector].make(inner, outer)
+    return PROJECTORS[feature.projector].make(inner, outer, side)

@@ -165,6 +165,17 @@ def abkd_loss(
     return _alpha_beta(log_p, log_q, alpha, beta).sum(dim=1).mean() * temperature**2
 
 
+def ofa_loss(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float, *, gamma: float) -> Tensor:
+    """-T^2 sum_c ((p_c + [c = y])^gamma - [c = y]) log q_c, p and q at T: OFA-KD's target (Hao et al. 2023).
+
+    Above 1, gamma makes the label's part stronger and the others' weaker; at 1, which its authors' code begins from, it
+    is soft_ce. The paper's exits are entries of distill.features with loss: answers.
+    """
+    is_label = F.one_hot(labels, teacher.shape[1])
+    enhanced = (F.softmax(teacher / temperature, dim=1) + is_label) ** gamma - is_label
+    return _cross_entropy(student / temperature, enhanced) * temperature**2
+
+
 def _alpha_beta(log_p: Tensor, log_q: Tensor, alpha: float, beta: float) -> Tensor:
     """Return the terms (B, C) of the alpha-beta divergence; of logarithms, so that no small power is taken of 0."""
     if alpha == 0 and beta == 0:
@@ -238,11 +249,23 @@ def distill_loss(
             f"loss {distill.loss} needs one label for each image; these are mixed", where="distill.loss", fix=fix
         )
     weight, label_weight = distill.weights
+    soft = answer_loss(distill, student, teacher_logits, labels, temperature, moments)
+    return weight * soft + label_weight * hard
+
+
+def answer_loss(
+    distill: Distill,
+    logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    temperature: float | None = None,
+    moments: Tensor | None = None,
+) -> Tensor:
+    """Return D alone, of logits (B, C) of the student or of an exit of it; the others are those of `distill_loss`."""
     at = distill.temperature if temperature is None else temperature
     if not isinstance(at, float):
         raise ValueError("a temperature that is no number is worked out for each step")
-    soft = spec.teach(student, teacher_logits.float(), labels, at, distill.options, moments)
-    return weight * soft + label_weight * hard
+    return LOSSES[distill.loss].teach(logits.float(), teacher_logits.float(), labels, at, distill.options, moments)
 
 
 def loss_entry(loss: str) -> LossSpec:
@@ -285,6 +308,14 @@ LOSSES: dict[str, LossSpec] = {
         options={"direction": 1.0, "tikhonov": 0.1},
         positive=("tikhonov",),
         couples=True,
+    ),
+    "ofa": LossSpec(
+        function=ofa_loss,
+        weights=(1.0, 1.0),
+        temperature=1.0,
+        options={"gamma": 1.0},
+        positive=("gamma",),
+        one_label=True,
     ),
     "abkd": LossSpec(function=abkd_loss, weights=(2.0, 1.0), temperature=4.0, options={"alpha": 0.8, "beta": 0.3}),
 }

@@ -71,15 +71,53 @@ class OrthogonalProjector(Projector):
         return F.layer_norm(teacher, teacher.shape[-1:])
 
 
+LAST_SIDE = 7  # of an exit's map
+
+
+class Exit(nn.Module):
+    """A head of its own on a layer: takes its map (B, C, H, W), gives logits (B, classes), as OFA-KD's exits do for
+    convolutional students (Hao et al. 2023).
+
+    Separable convolutions halve the map and double its channels until it has 7 places a side at most; a map that is
+    small already gets one of 1 x 1. OFA-KD's last width is that of the two networks' features, and its exits of
+    students that have tokens are blocks of attention: here tokens are taken as the map that they are of.
+    """
+
+    def __init__(self, inner: int, classes: int, side: int) -> None:
+        super().__init__()
+        parts: list[nn.Module] = []
+        while side > LAST_SIDE:
+            parts.append(_separable(inner))
+            inner, side = 2 * inner, -(-side // 2)
+        if not parts:
+            parts, inner = [nn.Conv2d(inner, 2 * inner, 1)], 2 * inner
+        self.body, self.head = nn.Sequential(*parts), nn.Linear(inner, classes)
+
+    def forward(self, found: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.body(found).mean(dim=(2, 3)))
+        return logits
+
+
+def _separable(width: int) -> nn.Module:
+    """Halve a map and double its channels, by two depthwise and two pointwise convolutions."""
+    return nn.Sequential(
+        nn.Conv2d(width, width, 3, 2, 1, groups=width, bias=False), nn.Conv2d(width, width, 1, bias=False),
+        nn.BatchNorm2d(width), nn.ReLU(),
+        nn.Conv2d(width, width, 3, 1, 1, groups=width, bias=False), nn.Conv2d(width, 2 * width, 1, bias=False),
+        nn.BatchNorm2d(2 * width), nn.ReLU(),
+    )  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProjectorKind(ProjectorWords):
-    """A projector: what its words in a spec say, and what makes one from the two counts of channels."""
+    """A projector: what its words in a spec say, and what makes one from two counts of channels and a layer's side."""
 
-    make: Callable[[int, int], Projector]
+    make: Callable[[int, int, int], nn.Module]
 
 
 PROJECTORS: dict[str, ProjectorKind] = {
-    "none": ProjectorKind(make=lambda inner, outer: Projector(), changes=False),
-    "linear": ProjectorKind(make=LinearProjector, changes=True),
-    "orthogonal": ProjectorKind(make=OrthogonalProjector, changes=True),
+    "none": ProjectorKind(make=lambda inner, outer, side: Projector(), changes=False),
+    "linear": ProjectorKind(make=lambda inner, outer, side: LinearProjector(inner, outer), changes=True),
+    "orthogonal": ProjectorKind(make=lambda inner, outer, side: OrthogonalProjector(inner, outer), changes=True),
+    "exit": ProjectorKind(make=Exit, changes=True),
 }

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.core.data.loader import Batch, EvalLoader
-from engine.core.distill.losses import distill_loss, loss_entry
+from engine.core.distill.losses import answer_loss, distill_loss, loss_entry
 from engine.core.distill.temperature import taught_epochs
 from engine.core.train.checkpoint import State, capture_random, restore_random
 from engine.core.train.ema import make_average
@@ -267,11 +268,19 @@ class Loop:
         recipe, smoothing = self.recipe, self.recipe.train.label_smoothing
         if recipe.distill is None or wanted.targets is None:
             return functional.cross_entropy(logits, wanted.labels, label_smoothing=smoothing)
-        teacher = wanted.targets
-        found = distill_loss(
-            recipe.distill, logits, teacher.logits, wanted.labels, smoothing, self._temperature(), teacher.moments
+        distill, teacher, at = recipe.distill, wanted.targets, self._temperature()
+        found = distill_loss(distill, logits, teacher.logits, wanted.labels, smoothing, at, teacher.moments)
+        if recipe.hints is None:
+            return found
+        own = partial(
+            answer_loss,
+            distill,
+            teacher_logits=teacher.logits,
+            labels=wanted.labels,
+            temperature=at,
+            moments=teacher.moments,
         )
-        return found if recipe.hints is None else found + recipe.hints.loss(teacher.features)
+        return found + recipe.hints.loss(teacher, own)
 
     @property
     def _is_taught(self) -> bool:

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from engine.core.distill.feature_losses import FEATURE_LOSSES
+from engine.core.distill.encoding import Answers
+from engine.core.distill.feature_losses import attention_loss, cosine_loss, mse_loss
 from engine.core.distill.hints import Hints
 from engine.core.distill.taps import reduce_map
 from engine.errors import JobError
-from engine.spec.features import Feature
+from engine.spec.features import Feature, kept_features
 
 from ..train.toy import make_network
 
@@ -23,14 +24,13 @@ def entry(**words: Any) -> Feature:
 
 def make_hints(*features: Feature, channels: int = 6, seed: int = 0) -> tuple[Hints, nn.Module]:
     network = make_network()
-    count = len({feature.kept.model_dump_json() for feature in features})
-    return Hints(features, network, 8, [channels] * count, seed), network
+    return Hints(features, network, 8, [channels] * len(kept_features(features)), seed, 10), network
 
 
 def heard(hints: Hints, network: nn.Module, teacher: list[Tensor]) -> Tensor:
     with hints.listening():
         network.eval()(torch.linspace(-1, 1, 5 * 3 * 64).view(5, 3, 8, 8).sin())
-    return hints.loss(teacher)
+    return hints.loss(Answers(torch.zeros(5, 10), None, tuple(teacher)), lambda logits: logits.sum())
 
 
 def test_the_loss_is_the_weighted_sum_of_the_entries() -> None:
@@ -43,9 +43,9 @@ def test_the_loss_is_the_weighted_sum_of_the_entries() -> None:
     # kept: the map and the energy, in the order of their canonical text
     kept = [wide, energy] if hints.places == [0, 0, 1] else [energy, wide]
     parts = [
-        2.0 * FEATURE_LOSSES["mse"].function(hints.projectors[0](mean), wide),
-        3.0 * FEATURE_LOSSES["cosine"].function(hints.projectors[1](mean), wide),
-        1000.0 * FEATURE_LOSSES["attention"].function(places, energy),
+        2.0 * mse_loss(hints.projectors[0](mean), wide),
+        3.0 * cosine_loss(hints.projectors[1](mean), wide),
+        1000.0 * attention_loss(places, energy),
     ]
     torch.testing.assert_close(heard(hints, network, kept), torch.stack(parts).sum())
 
@@ -92,3 +92,23 @@ def test_a_batch_in_pieces_is_refused_where_images_are_compared(loss: str, coupl
     with pytest.raises(JobError, match="room for 16 of 64 images"):
         hints.refuse_pieces(64, 16, couples=couples)
     make_hints(entry())[0].refuse_pieces(64, 16, couples=False)
+
+
+def test_an_exit_hears_the_logits_by_their_loss() -> None:
+    exit_entry = entry(teacher="logits", loss="answers", weight=3.0)
+    hints, network = make_hints(exit_entry, entry())
+    with hints.listening():
+        found = network.eval()[0](torch.ones(5, 3, 8, 8))  # type: ignore[index]
+    seen: list[Tensor] = []
+
+    def answer_loss(logits: Tensor) -> Tensor:
+        seen.append(logits)
+        return logits.square().mean()
+
+    answers = Answers(torch.zeros(5, 10), None, (torch.zeros(5, 1, 6),))
+    loss = hints.loss(answers, answer_loss)
+    (logits,) = seen
+    assert logits.shape == (5, 10)
+    torch.testing.assert_close(logits, hints.projectors[0].eval()(found))
+    rest = mse_loss(hints.projectors[1](found.mean((2, 3))[:, None]), torch.zeros(5, 1, 6))
+    torch.testing.assert_close(loss, 3.0 * logits.square().mean() + rest)

@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.core.distill import losses
 from engine.core.distill.losses import (
     LOSSES,
+    answer_loss,
     distill_loss,
     dkd_loss,
     hinton_loss,
@@ -117,6 +118,19 @@ def alpha_beta_reference(student: Values, teacher: Values, temperature: float, a
     return total / len(student) * temperature**2
 
 
+def ofa_reference(student: Values, teacher: Values, labels: Labels, temperature: float) -> float:
+    return enhanced_reference(student, teacher, labels, temperature, 1.0)
+
+
+def enhanced_reference(student: Values, teacher: Values, labels: Labels, temperature: float, gamma: float) -> float:
+    total = 0.0
+    for z, t, label in zip(student, teacher, labels, strict=True):
+        p, q = softmax(t / temperature), softmax(z / temperature)
+        total -= ((1 + p[label]) ** gamma - 1) * math.log(q[label])
+        total -= sum(p[other] ** gamma * math.log(q[other]) for other in range(len(p)) if other != label)
+    return total / len(student) * temperature**2
+
+
 REFERENCES = {
     "soft_ce": soft_ce_reference,
     "hinton": hinton_reference,
@@ -125,6 +139,7 @@ REFERENCES = {
     "dkd": dkd_reference,
     "nkd": nkd_reference,
     "ats": ats_reference,
+    "ofa": ofa_reference,
     "skd": skd_reference,
     "abkd": abkd_reference,
 }
@@ -137,7 +152,7 @@ def test_every_loss_has_a_reference() -> None:
 def test_every_function_of_a_loss_has_a_word() -> None:
     """A loss that no spec can name is a slip; the one word without a function learns from labels alone."""
     written = {function for name, function in inspect.getmembers(losses, inspect.isfunction) if name.endswith("_loss")}
-    assert {spec.function for spec in LOSSES.values()} - {None} == written - {distill_loss}
+    assert {spec.function for spec in LOSSES.values()} - {None} == written - {distill_loss, answer_loss}
     assert [name for name, spec in LOSSES.items() if spec.function is None] == ["ce"]
 
 
@@ -302,7 +317,8 @@ def test_mixed_labels_are_taken_or_refused(name: str, logits: Logits) -> None:
     [
         ("dkd", {"alpha": 2.0}), ("dkd", {"beta": 8.0}), ("nkd", {"gamma": 1.0}), ("dist", {"beta": 2.0}),
         ("dist", {"gamma": 0.0}), ("ats", {"wrong_temperature": 3.0}), ("skd", {"direction": 0.0}),
-        ("skd", {"tikhonov": 1.0}), ("abkd", {"alpha": 0.3}), ("abkd", {"beta": 0.9}), ("abkd", {"beta": 0.0}),
+        ("skd", {"tikhonov": 1.0}), ("ofa", {"gamma": 1.5}),
+        ("abkd", {"alpha": 0.3}), ("abkd", {"beta": 0.9}), ("abkd", {"beta": 0.0}),
     ],
 )  # fmt: skip
 def test_options_of_a_spec_reach_the_loss(loss: str, options: dict[str, float | None], logits: Logits) -> None:
@@ -328,6 +344,16 @@ def test_abkd_reaches_from_hinton_to_the_reverse_divergence(logits: Logits) -> N
     torch.testing.assert_close(forward, hinton_loss(student, teacher, labels, 2.0))
     backward = LOSSES["abkd"].teach(student, teacher, labels, 2.0, {"alpha": 0.0, "beta": 1.0})
     torch.testing.assert_close(backward, hinton_loss(teacher, student, labels, 2.0))
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.4, 2.0])
+def test_ofa_enhances_the_labels_part(gamma: float, logits: Logits) -> None:
+    student, teacher, labels = logits
+    found = LOSSES["ofa"].teach(student, teacher, labels, 2.0, {"gamma": gamma})
+    wanted = enhanced_reference(student.numpy(), teacher.numpy(), labels.numpy(), 2.0, gamma)
+    assert found.item() == pytest.approx(wanted, rel=1e-12)
+    plain = soft_ce_loss(student, teacher, labels, 2.0)
+    assert bool(torch.isclose(found, plain)) is (gamma == 1.0)
 
 
 def test_skd_sees_directions_of_images_beside_hinton(logits: Logits) -> None:

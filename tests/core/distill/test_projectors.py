@@ -6,13 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.core.distill.projectors import PROJECTORS, LinearProjector, OrthogonalProjector, Projector
+from engine.core.distill.projectors import PROJECTORS, Exit, LinearProjector, OrthogonalProjector, Projector
 from engine.core.train.optim import is_decayed
 
 
 def make(word: str, inner: int, outer: int) -> Projector:
     torch.manual_seed(0)
-    return PROJECTORS[word].make(inner, outer)
+    made = PROJECTORS[word].make(inner, outer, 4)
+    assert isinstance(made, Projector)
+    return made
 
 
 def matrix(projector: Projector) -> Tensor:
@@ -60,6 +62,18 @@ def test_none_changes_nothing_and_trains_nothing() -> None:
 
 def test_reflections_do_not_decay_and_a_matrix_does() -> None:
     decayed = {
-        word: [is_decayed(name, value) for name, value in make(word, 3, 8).named_parameters()] for word in PROJECTORS
+        word: [is_decayed(name, value) for name, value in make(word, 3, 8).named_parameters()]
+        for word in ("none", "linear", "orthogonal")
     }
     assert decayed == {"none": [], "linear": [True, False], "orthogonal": [False]}
+
+
+@pytest.mark.parametrize(("side", "halved"), [(28, 2), (14, 1), (8, 1), (7, 0), (1, 0)])
+def test_an_exit_halves_a_map_until_it_is_small_and_gives_logits(side: int, halved: int) -> None:
+    torch.manual_seed(0)
+    made = PROJECTORS["exit"].make(4, 10, side)
+    assert isinstance(made, Exit)
+    assert made(torch.randn(2, 4, side, side)).shape == (2, 10)
+    strides = [part for part in made.modules() if isinstance(part, torch.nn.Conv2d) and part.stride == (2, 2)]
+    assert len(strides) == halved
+    assert made.head.in_features == 4 * 2 ** max(halved, 1)

@@ -21,6 +21,7 @@ from .toy import Notes, make_loop, make_network
 ENTRIES = [
     {"student": "0", "teacher": "t", "loss": "mse"},
     {"student": "2", "teacher": "t", "loss": "smooth_l1", "projector": "orthogonal"},
+    {"student": "2", "teacher": "logits", "loss": "answers"},
 ]
 TRAIN = Train(epochs=2, batch_size=64, lr=1e-2, precision="fp32", threads=1, ema=0.9)
 
@@ -38,7 +39,7 @@ def taught_loop(pack: Pack, notes: Notes, entries: list[dict[str, Any]] | None =
     distill = Distill.model_validate({"features": entries or [], **words})
     base = make_loop(pack, notes, train=TRAIN, distill=distill, teacher=teach)
     network = make_network()
-    hints = Hints(distill.features, network, 8, [6], 0) if entries else None
+    hints = Hints(distill.features, network, 8, [6], 0, 10) if entries else None
     loop = Loop(network, replace(base.recipe, hints=hints), notes)
     torch.manual_seed(1)
     return loop
@@ -76,8 +77,8 @@ def test_stopped_between_steps_it_goes_on_to_the_same_bits(pack: Pack, straight:
 
 def test_projectors_are_trained_and_no_part_of_the_network(pack: Pack, straight: Loop) -> None:
     before, after = (weights(loop) for loop in (taught_loop(pack, Notes()), straight))
-    own = [name for name in before if name.startswith("hints.") and not name.endswith("base")]
-    assert len(own) == 3
+    own = [name for name in before if name.startswith("hints.")]
+    assert len(own) == 3 + 4, "a matrix with its bias, directions, and an exit's two matrices with theirs"
     assert all(not torch.equal(before[name], after[name]) for name in own)
     assert set(straight.network.state_dict()) == set(make_network().state_dict())
 
@@ -96,7 +97,9 @@ def test_at_weight_zero_the_student_is_that_of_no_features(pack: Pack) -> None:
 def test_features_alone_teach_beside_labels(pack: Pack, straight: Loop) -> None:
     """A logit loss of weight 0, and labels alone beside features, are one training, to rounding."""
     first, second = Notes(), Notes()
-    taught_loop(pack, first, weight=0.0, label_weight=1.0).run(), taught_loop(pack, second, loss="ce").run()
+    layers = ENTRIES[:2]
+    taught_loop(pack, first, layers, weight=0.0, label_weight=1.0).run()
+    taught_loop(pack, second, layers, loss="ce").run()
     losses = first.values("train_loss"), second.values("train_loss")
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     plain = Notes()

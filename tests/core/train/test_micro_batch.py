@@ -72,7 +72,7 @@ def test_each_loss_has_the_gradient_of_the_whole_batch(loss: str, most: int) -> 
 
 def test_a_loss_over_the_columns_of_a_batch_is_no_sum_of_its_pieces() -> None:
     """What `couples` is for: were the columns taken piece by piece, the gradient would be another."""
-    assert [name for name, spec in LOSSES.items() if spec.couples] == ["dist"]
+    assert [name for name, spec in LOSSES.items() if spec.couples] == ["dist", "skd"]
 
 
 def test_two_passes_count_running_statistics_once_and_draw_the_same_masks() -> None:
