@@ -265,7 +265,7 @@ def answer_loss(
     at = distill.temperature if temperature is None else temperature
     if not isinstance(at, float):
         raise ValueError("a temperature that is no number is worked out for each step")
-    return LOSSES[distill.loss].teach(logits.float(), teacher_logits.float(), labels, at, distill.options, moments)
+    return loss_entry(distill.loss).teach(logits.float(), teacher_logits.float(), labels, at, distill.options, moments)
 
 
 def loss_entry(loss: str) -> LossSpec:
