@@ -37,10 +37,16 @@ def missing_programs() -> str:
 
 
 class PostgresSite:
-    """A server that can be stopped, killed and started again on the same data."""
+    """A server that can be stopped, killed and started again on the same data.
 
-    def __init__(self, folder: Path) -> None:
+    Without `syncs` it waits for no disk: for tests that ask what it answers, and not what it keeps.
+    """
+
+    def __init__(self, folder: Path, *, syncs: bool = True) -> None:
         self.folder, self.data = folder, folder / "data"
+        self.options = (
+            [] if syncs else ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+        )
         programs = find_programs()
         assert programs is not None
         self.programs = programs
@@ -61,7 +67,7 @@ class PostgresSite:
         subprocess.run(line, check=True, capture_output=True, user=self.user, extra_groups=[] if self.user else None)
 
     def start(self) -> None:
-        words = ["-D", str(self.data), "-p", str(self.port), "-k", str(self.folder), "-h", "127.0.0.1"]
+        words = ["-D", str(self.data), "-p", str(self.port), "-k", str(self.folder), "-h", "127.0.0.1", *self.options]
         with open(self.folder / "server.log", "ab") as log:
             self.server = subprocess.Popen(
                 [str(self.programs / "postgres"), *words], stdout=log, stderr=log, user=self.user,
@@ -103,8 +109,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[PostgresSite]:
-    site = PostgresSite(folder)
+def running_server(folder: Path, *, syncs: bool = True) -> Iterator[PostgresSite]:
+    site = PostgresSite(folder, syncs=syncs)
     try:
         site.start()
         yield site

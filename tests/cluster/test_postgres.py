@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,23 @@ Path(sys.argv[3]).write_text(json.dumps({"won": won, "answered": answered}))
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[PostgresSite]:
+    with in_folder() as site:
+        yield site
+
+
+@pytest.fixture
+def quick_server() -> Iterator[PostgresSite]:
+    with in_folder(syncs=False) as site:
+        yield site
+
+
+@contextmanager
+def in_folder(*, syncs: bool = True) -> Iterator[PostgresSite]:
     if why := missing_programs():
         pytest.skip(why)
     with tempfile.TemporaryDirectory(prefix="xp-postgres-") as folder:
         os.chmod(folder, 0o755)
-        with running_server(Path(folder)) as site:
+        with running_server(Path(folder), syncs=syncs) as site:
             yield site
 
 
@@ -82,10 +95,10 @@ def home(server: PostgresSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.timeout(1200)  # two hundred tests, each with a schema of its own
-def test_what_the_queue_answers_is_the_same_on_a_server(server: PostgresSite) -> None:
+def test_what_the_queue_answers_is_the_same_on_a_server(quick_server: PostgresSite) -> None:
     left_out = [f"--ignore=tests/store/queue/{name}" for name in OF_FILES]
     words = ["-q", "-p", "no:cacheprovider", "tests/store/queue", "-k", f"not {OF_SQLITE}", *left_out]
-    environment = {**os.environ, VARIABLE: server.url}
+    environment = {**os.environ, VARIABLE: quick_server.url}
     told = subprocess.run(
         [sys.executable, "-m", "pytest", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
