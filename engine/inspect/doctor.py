@@ -28,7 +28,7 @@ from engine.launch.memory import memory_limit, memory_room
 from engine.launch.shortages import room_trouble
 from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker import scheduler_alive
-from store.queue import Queue, QueueFault
+from store.queue import START_SERVER, Queue, QueueFault, is_damage, is_on_server
 from store.readonly import StoreError
 from store.results import open_snapshot
 
@@ -207,6 +207,9 @@ def _queue(home: Home) -> Finding:
             faults = queue.check_integrity()
     except (XpError, QueueFault) as error:
         faults = [str(getattr(error, "orig", error))]
+        if is_on_server() and isinstance(error, QueueFault) and not is_damage(error):
+            # To make it again would take the same server.
+            return Finding("queue.db", False, f"its server does not answer: {faults[0].splitlines()[0]}", START_SERVER)
     return Finding("queue.db", not faults, "; ".join(faults) or "whole", fix)
 
 

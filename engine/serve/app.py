@@ -27,11 +27,12 @@ from engine.serve.routes import ANSWERS, PAGES
 from engine.serve.site import Site
 from engine.serve.streams import changes
 from engine.serve.view import Action, Answer, Asked, Page, Raw, Trouble, View
+from store.queue import START_SERVER, QueueFault, is_damage, is_on_server
 from store.readonly import StoreError
 
 Handler = Callable[[Request], Awaitable[Response]]
 FIELDS = 200  # words of a form
-NOT_FOUND = 404
+NOT_FOUND, UNREACHED = 404, 503
 
 
 def make_app(site: Site) -> Starlette:
@@ -63,6 +64,10 @@ def _answer_page(asked: Asked, make: Page, address: str, part: str) -> Response:
     except (XpError, StoreError) as error:
         made = _trouble(error)
         part = ""
+    except QueueFault as error:
+        if not is_on_server() or is_damage(error):
+            raise
+        made, part = _unreached(error), ""
     if isinstance(made, Raw):
         return _raw(made)
     try:
@@ -77,6 +82,11 @@ def _trouble(error: XpError | StoreError) -> View:
     where = getattr(error, "where", "")
     what = getattr(error, "what", str(error))
     return View("trouble", "Not possible", Trouble(what, where, error.fix), status=400)
+
+
+def _unreached(error: QueueFault) -> View:
+    what = f"the server of the queue does not answer: {str(error.orig).splitlines()[0]}"
+    return View("trouble", "Not possible", Trouble(what, "XP_QUEUE", START_SERVER), status=UNREACHED)
 
 
 def _raw(made: Raw) -> Response:

@@ -27,7 +27,7 @@ from __future__ import annotations
 from store.queue.claims import Ended, WaitingRow
 from store.queue.find import FoundName
 from store.queue.lists import Need, ReadyCount
-from store.queue.place import QueueRefused, find_server, is_on_server
+from store.queue.place import START_SERVER, QueueRefused, find_server, is_on_server
 from store.queue.queue import Queue
 from store.queue.rows import (
     RUN_ORDER,
@@ -47,6 +47,7 @@ from store.queue.tables import NewerQueue, QueueFault, is_damage
 
 __all__ = [
     "RUN_ORDER",
+    "START_SERVER",
     "AttemptRow",
     "Claim",
     "End",

@@ -71,6 +71,9 @@ def find_server(path: Path, environment: Mapping[str, str] = os.environ, *, make
     return None if schema is None else Server(url, schema)
 
 
+START_SERVER = f"start the server that {VARIABLE} names, or see that it can be reached; nothing submitted is lost"
+
+
 def is_on_server(environment: Mapping[str, str] = os.environ) -> bool:
     """Return whether queues are on a server here."""
     return bool(environment.get(VARIABLE))

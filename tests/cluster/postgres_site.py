@@ -10,10 +10,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 PROGRAMS = ("initdb", "postgres", "pg_isready")
 PLACES = "/usr/lib/postgresql/*/bin"
@@ -116,3 +119,14 @@ def running_server(folder: Path, *, syncs: bool = True) -> Iterator[PostgresSite
         yield site
     finally:
         site.stop()
+
+
+@contextmanager
+def in_folder(*, syncs: bool = True) -> Iterator[PostgresSite]:
+    """Give a server in a folder of its own; skip the test, with the reason, where there can be none."""
+    if why := missing_programs():
+        pytest.skip(why)
+    with tempfile.TemporaryDirectory(prefix="xp-postgres-") as folder:
+        os.chmod(folder, 0o755)
+        with running_server(Path(folder), syncs=syncs) as site:
+            yield site

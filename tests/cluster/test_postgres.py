@@ -9,11 +9,9 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +20,7 @@ from engine.home.paths import Home
 from engine.schedule.worker import rebuild_queue
 from store.queue import Queue, QueueFault, QueueRefused, Verdict
 from store.queue.place import VARIABLE, read_schema
-from tests.cluster.postgres_site import PostgresSite, missing_programs, running_server
+from tests.cluster.postgres_site import PostgresSite, in_folder
 from tests.helpers.queueing import PROBE, Probe, make_home, make_record, states, submit_probes
 
 pytestmark = pytest.mark.cluster
@@ -73,16 +71,6 @@ def server() -> Iterator[PostgresSite]:
 def quick_server() -> Iterator[PostgresSite]:
     with in_folder(syncs=False) as site:
         yield site
-
-
-@contextmanager
-def in_folder(*, syncs: bool = True) -> Iterator[PostgresSite]:
-    if why := missing_programs():
-        pytest.skip(why)
-    with tempfile.TemporaryDirectory(prefix="xp-postgres-") as folder:
-        os.chmod(folder, 0o755)
-        with running_server(Path(folder), syncs=syncs) as site:
-            yield site
 
 
 @pytest.fixture
