@@ -83,7 +83,7 @@ def test_what_is_trained_beside_the_network_is_clipped_by_itself() -> None:
     network, beside = nn.Linear(4, 3), nn.Linear(3, 2)
     update = Update(network, Train(lr=0.1, clip_grad=1e-3), CPU, "fp32", beside)
     update.begin()
-    (network(IMAGES).square().mean() + 1e4 * beside(network(IMAGES).detach()).square().mean()).backward()  # type: ignore[no-untyped-call]
+    (network(IMAGES).square().mean() + 1e4 * beside(network(IMAGES).detach()).square().mean()).backward()
     before = beside.weight.detach().clone()
     update.step(0.1)
     for part in (network, beside):
