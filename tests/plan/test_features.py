@@ -109,3 +109,14 @@ def test_students_of_the_same_layers_share_one_cache(home: Any, tmp_path: Path) 
     assert all(len(found) == 1 for found in keys.values())
     assert keys["cosine"] == keys["mse"]
     assert len(set.union(*keys.values())) == 3
+
+
+def test_without_features_no_job_knows_the_word(plan: Planner) -> None:
+    """Ids of before are ids of now."""
+    made = plan(*ONE_SEED)
+    words = [set(job.canonical["settings"]) for job in made.jobs]
+    lessons = [set(job.canonical["settings"]["distill"] or ()) for job in of_kind(made, "train")]
+    assert not any({"features", "feature_targets"} & known for known in (*words, *lessons))
+    assert not any(
+        "distill.features" in run.settings or "features" in run.settings.get("distill", {}) for run in made.runs
+    )

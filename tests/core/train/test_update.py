@@ -75,3 +75,18 @@ def test_scale_and_its_growth_come_back_from_a_checkpoint() -> None:
     assert other.capture()["scaler"] == state["scaler"]
     assert state["scaler"]["_growth_tracker"] == 2
     assert "scaler" not in make_update("bf16")[1].capture()
+
+
+def test_what_is_trained_beside_the_network_is_clipped_by_itself() -> None:
+    """A projector's gradients neither shorten the student's nor go unclipped."""
+    torch.manual_seed(0)
+    network, beside = nn.Linear(4, 3), nn.Linear(3, 2)
+    update = Update(network, Train(lr=0.1, clip_grad=1e-3), CPU, "fp32", beside)
+    update.begin()
+    (network(IMAGES).square().mean() + 1e4 * beside(network(IMAGES).detach()).square().mean()).backward()
+    before = beside.weight.detach().clone()
+    update.step(0.1)
+    for part in (network, beside):
+        length = torch.cat([value.grad.flatten() for value in part.parameters() if value.grad is not None]).norm()
+        assert length.item() == pytest.approx(1e-3, rel=1e-3)
+    assert not torch.equal(beside.weight, before)
