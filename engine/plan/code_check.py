@@ -89,7 +89,11 @@ def _ask_child(questions: Sequence[Mapping[str, Any]]) -> Iterator[list[Wrong]]:
             if answer is None:
                 yield [_silent(child, seconds, is_over=lines.is_over)]
                 return
-            yield list(answer["wrong"])
+            wrong = answer.get("wrong")
+            if not isinstance(wrong, list):
+                yield [_lost("it writes into the pipe of the check", "leave files alone that it did not open")]
+                return
+            yield wrong
             began = lines.read(seconds) if place + 1 < len(questions) else None
     except BrokenPipeError:
         yield [_lost("the check could not begin", "see whether torch can be imported: python -c 'import torch'")]
@@ -101,7 +105,10 @@ def _silent(child: subprocess.Popen[bytes], seconds: float, *, is_over: bool) ->
     if not is_over:
         fix = "let it do its work when it is called, and not when it is imported"
         return _lost(f"it did not answer within {seconds:.0f} s: importing or calling it hangs", fix)
-    status = child.wait(5)
+    try:
+        status = child.wait(5)
+    except subprocess.TimeoutExpired:
+        return _lost("it closed its answers and goes on", "start no thread or process when it is imported")
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
     return _lost(f"importing or calling it ends the process ({how})", "raise an error instead")
 
@@ -139,5 +146,8 @@ class _Lines:
                 return None
             self._held += some
         line, _, self._held = self._held.partition(b"\n")
-        told = json.loads(line)
-        return told if isinstance(told, dict) else None
+        try:
+            told = json.loads(line)
+        except ValueError:  # the code wrote there itself
+            return {}
+        return told if isinstance(told, dict) else {}

@@ -19,7 +19,7 @@ from engine.home.paths import Home
 from engine.inputs.content import resolve_root
 from engine.inputs.own_code.finding import Code, find_code
 from engine.inputs.own_code.keeping import keep_code, original_place, use_home
-from engine.inputs.own_code.trust import is_trusted, trust
+from engine.inputs.own_code.trust import is_trusted, is_trusted_copy, trust
 from engine.inputs.own_images import DONE, images_folder, is_whole
 from engine.load.excerpts import show_place
 from engine.plan.child import run_child
@@ -50,8 +50,10 @@ def settle_spec(spec: Spec, home: Home) -> Spec:
 def check_spec(spec: Spec, home: Home) -> Codes:
     """Return the code that a spec names, which is all here, allowed, copied and tried. Raises as `settle_spec` does."""
     use_home(home)
+    _refuse_settled(spec, home)
     codes = find_codes(spec)
     if codes:
+        _refuse_doubles(codes)
         _refuse_strangers(spec, home, codes)
         for code in codes.values():
             keep_code(home, code)
@@ -141,6 +143,27 @@ def _refuse_strangers(spec: Spec, home: Home, codes: Codes) -> None:
     fix = "read these files; if they are yours, or you trust who wrote them, say so: --trust"
     what = "this spec names code that nobody has said may run here:\n" + "\n".join(lines)
     raise StrangeCode(what, where=spec.name, fix=fix)
+
+
+def _refuse_settled(spec: Spec, home: Home) -> None:
+    """Raise XpError for a name with a digest that may not run: whoever writes one leaves out finding and asking."""
+    for use in _spec_uses(spec):
+        found = use.reference
+        if found.digest and not is_trusted_copy(home, found.digest, found.name):
+            fix = "name its file or module, without @ and what follows"
+            raise XpError(f"{use.path}: {found} may not run in this home", where=spec.name, fix=fix)
+
+
+def _refuse_doubles(codes: Codes) -> None:
+    """Raise XpError where two projects have a module of one name: imported late, one would get the other's."""
+    owners: dict[str, Code] = {}
+    for code in codes.values():
+        for name in code.files:
+            first = name.split("/")[0].removesuffix(".py")
+            other = owners.setdefault(first, code)
+            if other.root != code.root:
+                what = f"two projects have a module {first}: one in {other.root} and one in {code.root}"
+                raise XpError(what, where=code.reference.place, fix="rename one of them, or lay both into one folder")
 
 
 def _first_uses(spec: Spec, codes: Codes) -> list[Use]:

@@ -182,3 +182,22 @@ def test_wrong_code_is_told_by_its_own_line(lab: Path, home: Home, monkeypatch: 
     with pytest.raises(SpecError, match="forward raises") as caught:
         make_plan(spec, home)
     assert f"{lab}/nets.py:2: forward raises" in str(caught.value)
+
+
+def test_a_name_with_a_digest_is_no_way_around_asking(lab: Path, home: Home) -> None:
+    found = find_codes(study(lab))[f"{lab}/nets.py:Net"]
+    text = f"student.arch={found.settled}"
+    with pytest.raises(XpError, match="may not run in this home"):
+        make_plan(study(lab, text, "distill.loss=hinton"), home)
+
+
+@pytest.mark.usefixtures("no_child")
+def test_two_projects_with_a_module_of_one_name_are_refused(lab: Path, home: Home) -> None:
+    other = lab / "other"
+    other.mkdir()
+    (other / "losses.py").write_text(f"import nets\n{LOSSES}")
+    (other / "nets.py").write_text("")
+    spec = study(lab, f"distill.loss={other}/losses.py:soft")
+    trust_spec(spec, home)
+    with pytest.raises(XpError, match="two projects have a module nets"):
+        make_plan(spec, home)

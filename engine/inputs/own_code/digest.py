@@ -1,7 +1,8 @@
 """What code says, as a digest: takes syntax trees by module, gives sha256 in hex.
 
-Comments, blank lines, layout and docstrings say nothing; the name of a module does, since imports go by it. The dump is
-our own: that of `ast` writes other texts for the same code in other versions of Python.
+Comments, blank lines and layout say nothing; docstrings do, since code can read its own, and so does the name of a
+module, since imports go by it. The dump is our own: that of `ast` writes other texts for the same code in other
+versions of Python.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Callable, Mapping
 
 # `u` before a text, and comments that are types: no part of what runs.
 LEFT_OUT = ("kind", "type_comment", "type_ignores")
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def code_digest(trees: Mapping[str, ast.Module]) -> str:
@@ -34,11 +34,10 @@ def _write(value: object, add: Callable[[str], None]) -> None:
     if isinstance(value, ast.AST):
         add(f"{type(value).__name__}(")
         for name, inner in ast.iter_fields(value):
-            told = _without_docstring(value, inner) if name == "body" else inner
             # What is empty is left out: a version of Python that has a field more writes nothing more.
-            if name not in LEFT_OUT and told is not None and told != []:
+            if name not in LEFT_OUT and inner is not None and inner != []:
                 add(f"{name}=")
-                _write(told, add)
+                _write(inner, add)
         add(")")
     elif isinstance(value, list):
         add("[")
@@ -47,13 +46,3 @@ def _write(value: object, add: Callable[[str], None]) -> None:
         add("]")
     else:
         add(f"{value!r};")  # no two constants of Python are written alike
-
-
-def _without_docstring(node: ast.AST, body: object) -> object:
-    if not (isinstance(node, DOCUMENTED) and isinstance(body, list) and body):
-        return body
-    first = body[0]
-    is_text = (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    )
-    return body[1:] if is_text else body

@@ -87,7 +87,7 @@ def read_code(reference: Reference, root: Path, module: str) -> Code:
             raise XpError(f"{reference} leads to more than {MOST_FILES:,} files", where=str(root), fix=fix)
     entry = _module_files(root, module)[-1]
     if reference.name:
-        _check_name(reference.name, trees[entry.relative_to(root).as_posix()], entry)
+        _check_name(reference.name, trees, entry.relative_to(root).as_posix(), entry)
     try:
         parts = {name: tree_digest(tree) for name, tree in trees.items()}
         return Code(reference, root, module, texts, parts, code_digest(trees))
@@ -227,17 +227,37 @@ def _is_own(name: str, root: Path, module: str) -> bool:
     return first == module.split(".")[0] or root.name not in INSTALLED
 
 
-def _check_name(name: str, tree: ast.Module, path: Path) -> None:
-    """Refuse a name that the module does not define at its top level, or defines more than once."""
-    lines = [line for line, found in _defined(tree) if found == name]
-    has_star = any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node in tree.body)
-    if not lines and not has_star:
-        known = sorted({found for _, found in _defined(tree) if not found.startswith("_")})
+def _check_name(name: str, trees: Mapping[str, ast.Module], relative: str, path: Path) -> None:
+    """Refuse a name that the module does not define at its top level, or defines more than once.
+
+    One that it has from elsewhere than its own project is refused too: its owner uses it, and never said it may be
+    called.
+    """
+    lines = [line for line, found in _defined(trees[relative]) if found == name]
+    if not lines and not _gives(trees, relative, name, set()):
+        known = sorted({found for _, found in _defined(trees[relative]) if not found.startswith("_")})
         fix = closest_hint(name, known) if known else f"write `class {name}` or `def {name}` there"
         raise XpError(f"defines no {name}", where=str(path), fix=fix)
     if len(lines) > 1:
         what = f"defines {name} twice, in lines {' and '.join(map(str, lines[:2]))}: the last one would count"
         raise XpError(what, where=f"{path}:{lines[1]}", fix="rename one of them")
+
+
+def _gives(trees: Mapping[str, ast.Module], relative: str, name: str, asked: set[tuple[str, str]]) -> bool:
+    """Whether a module of the project defines a name, or takes it from another one of the project that does."""
+    if relative not in trees or (relative, name) in asked:
+        return False
+    asked.add((relative, name))
+    if any(found == name for _, found in _defined(trees[relative])):
+        return True
+    package = relative.removesuffix(".py").split("/")[:-1]
+    taken = [
+        (f"{(_base_of(node, package) or '').replace('.', '/')}{ending}", name if alias.name == "*" else alias.name)
+        for node in trees[relative].body if isinstance(node, ast.ImportFrom)
+        for alias in node.names if alias.name == "*" or (alias.asname or alias.name) == name
+        for ending in (".py", "/__init__.py")
+    ]  # fmt: skip
+    return any(_gives(trees, file, word, asked) for file, word in taken)
 
 
 def _defined(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -249,8 +269,6 @@ def _defined(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, target.id) for target in node.targets if isinstance(target, ast.Name))
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             yield node.lineno, node.target.id
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((node.lineno, alias.asname or alias.name) for alias in node.names)
         elif isinstance(node, ast.If | ast.Try):
             blocks = [node.body, node.orelse, *(one.body for one in getattr(node, "handlers", ()))]
             inner = {name: line for block in reversed(blocks) for line, name in _defined(ast.Module(block, []))}

@@ -17,7 +17,7 @@ from engine.errors import JobError, XpError
 from engine.home.files import read_object, write_atomic, write_json
 from engine.home.paths import Home, open_home
 from engine.inputs.own_code.finding import Code, read_code
-from engine.inputs.own_code.trust import is_trusted_digest
+from engine.inputs.own_code.trust import is_trusted_copy, lend_trust
 from engine.spec.own_code import DIGEST_DIGITS, Reference
 
 ABOUT, FILES = "about.json", "files"
@@ -58,11 +58,11 @@ def open_copy(reference: Reference) -> tuple[Path, Code]:
     home = open_home(root)
     folder = home.own_code / reference.digest
     code = _read_copy(reference, folder / FILES)
-    if code is None or code.digest[:DIGEST_DIGITS] != reference.digest:
+    if code is None or code.digest[:DIGEST_DIGITS] != reference.digest or _has_more(folder / FILES, code):
         what = "is gone" if code is None else "is not what it was"
         fix = "submit the experiment again: the code is copied anew, and a changed one makes other jobs"
         raise JobError(f"the copy of {reference.place} {what}", where=str(folder), fix=fix)
-    if not is_trusted_digest(home, code.digest):
+    if not is_trusted_copy(home, code.digest, reference.name):
         fix = "read it; if it is yours, submit its spec with --trust"
         raise JobError(f"{reference.place} may not run in this home", where=str(folder), fix=fix)
     return folder / FILES, code
@@ -75,10 +75,16 @@ def _read_copy(reference: Reference, files: Path) -> Code | None:
         return None
 
 
+def _has_more(files: Path, code: Code) -> bool:
+    """Whether files lie there that are none of the code's: Python might run a compiled one in the place of a text."""
+    return {path.relative_to(files).as_posix() for path in files.rglob("*") if not path.is_dir()} != set(code.files)
+
+
 def lend_copies(home: Home, other: Home) -> None:
     """Let another home of the same owner, such as one to try things in, run what may run in this one."""
     if home.own_code.is_dir() and home.root != other.root:
         shutil.copytree(home.own_code, other.own_code, dirs_exist_ok=True)
+        lend_trust(home, other)
 
 
 @dataclass(frozen=True)

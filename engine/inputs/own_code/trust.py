@@ -1,10 +1,12 @@
 """What may run here: takes a home and code, gives whether its owner said so; keeps it when they do.
 
-Trust is of a file at its path with the digest of what it says: a changed line of code asks again, a comment does not.
+Trust is of a name in a file at its path with the digest of what it says: a changed line of code asks again, a comment
+does not, and another function of the same file does. It is of the very home that it was said in: not of a copy of that.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +28,9 @@ def is_trusted(home: Home, code: Code) -> bool:
     return any(_is_of(one, code) for one in _read_trusted(home))
 
 
-def is_trusted_digest(home: Home, digest: str) -> bool:
-    """Whether code with this digest may run from its copy in the home, wherever it lay."""
-    return any(one.get("digest") == digest for one in _read_trusted(home))
+def is_trusted_copy(home: Home, digest: str, name: str) -> bool:
+    """Whether this name of code whose digest begins so may be called from its copy in the home, wherever it lay."""
+    return any(str(one.get("digest")).startswith(digest) and one.get("name") == name for one in _read_trusted(home))
 
 
 def trust(home: Home, codes: Sequence[Code]) -> None:
@@ -36,9 +38,15 @@ def trust(home: Home, codes: Sequence[Code]) -> None:
     home.own_code.mkdir(parents=True, exist_ok=True)
     with FileLock(home.own_code / f"{TRUSTED}.lock"):
         known = _read_trusted(home)
-        added = [_entry(code) for code in codes if not any(_is_of(one, code) for one in known)]
+        added = [_entry(home, code) for code in codes if not any(_is_of(one, code) for one in known)]
         if added:
             write_json(home.own_code / TRUSTED, {"trusted": [*known, *added]})
+
+
+def lend_trust(home: Home, other: Home) -> None:
+    """Let another home of the same owner run what may run in this one."""
+    there = _place_of(other)
+    write_json(other.own_code / TRUSTED, {"trusted": [{**one, "home": there} for one in _read_trusted(home)]})
 
 
 @dataclass(frozen=True)
@@ -67,16 +75,26 @@ def _still_says(path: str, digest: str) -> bool:
         return False
 
 
-def _entry(code: Code) -> dict[str, Any]:
-    about = {"path": str(code.file), "digest": code.digest, "files": sorted(code.files)}
-    return {**about, "root": str(code.root), "at": time.time()}
+def _entry(home: Home, code: Code) -> dict[str, Any]:
+    about = {"path": str(code.file), "name": code.reference.name, "digest": code.digest, "files": sorted(code.files)}
+    return {**about, "root": str(code.root), "home": _place_of(home), "at": time.time()}
 
 
 def _is_of(entry: dict[str, Any], code: Code) -> bool:
-    return entry.get("path") == str(code.file) and entry.get("digest") == code.digest
+    return (entry.get("path"), entry.get("name"), entry.get("digest")) == (
+        str(code.file), code.reference.name, code.digest,
+    )  # fmt: skip
 
 
 def _read_trusted(home: Home) -> list[dict[str, Any]]:
-    """A file that is absent or damaged trusts nothing: its owner is asked again."""
+    """A file that is absent, damaged or of another home trusts nothing: the owner is asked again."""
     listed = (read_object(home.own_code / TRUSTED) or {}).get("trusted", [])
-    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    if not isinstance(listed, list) or not listed:
+        return []
+    here = _place_of(home)
+    return [one for one in listed if isinstance(one, dict) and one.get("home") == here]
+
+
+def _place_of(home: Home) -> list[Any]:
+    """Return what a copy of a home has not: its path and the number of its folder on the disk."""
+    return [os.path.realpath(home.root), home.root.stat().st_ino]

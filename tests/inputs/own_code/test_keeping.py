@@ -68,6 +68,17 @@ def test_lost_copy_is_refused(home: Home, tmp_path: Path) -> None:
         open_copy(reference)
 
 
+@pytest.mark.parametrize("name", ["__pycache__/lab_kept.cpython-311.pyc", "lab_kept.so", "torch.py"])
+def test_copy_with_more_than_the_code_is_refused(home: Home, tmp_path: Path, name: str) -> None:
+    """Python would take some of it in the place of what was read."""
+    reference = kept(home, write_code(tmp_path / "lab"))
+    more = home.own_code / reference.digest / "files" / name
+    more.parent.mkdir(exist_ok=True)
+    more.write_text("")
+    with pytest.raises(JobError, match="is not what it was"):
+        open_copy(reference)
+
+
 def test_copy_without_trust_is_refused(home: Home, tmp_path: Path) -> None:
     code = write_code(tmp_path / "lab")
     keep_code(home, code)

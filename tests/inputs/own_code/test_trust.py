@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from engine.home.paths import Home, open_home
 from engine.inputs.own_code.finding import Code, find_code
-from engine.inputs.own_code.trust import is_trusted, is_trusted_digest, list_trusted, trust
+from engine.inputs.own_code.trust import is_trusted, is_trusted_copy, lend_trust, list_trusted, trust
 from engine.spec.own_code import Reference
 
 
@@ -29,11 +30,30 @@ def test_trust_is_of_place_and_digest(home: Home, tmp_path: Path) -> None:
     trust(home, [code])
     trust(home, [code])
     assert is_trusted(home, code)
-    assert is_trusted_digest(home, code.digest)
+    assert is_trusted_copy(home, code.digest[:16], "Net")
+    assert not is_trusted_copy(home, code.digest, "Other"), "another name of the same file"
     assert not is_trusted(home, write_code(tmp_path / "elsewhere"))
     changed = write_code(tmp_path / "lab", "class Net:\n    width = 3\n")
     assert not is_trusted(home, changed)
-    assert not is_trusted_digest(home, changed.digest)
+    assert not is_trusted_copy(home, changed.digest, "Net")
+
+
+def test_trust_is_of_a_name(home: Home, tmp_path: Path) -> None:
+    text = "class Net: ...\ndef wipe(root): ...\n"
+    trust(home, [write_code(tmp_path / "lab", text)])
+    other = find_code(Reference(f"{tmp_path}/lab/lab_kept.py", "wipe"))
+    assert not is_trusted(home, other)
+
+
+def test_a_copied_home_trusts_nothing_until_its_owner_lends(home: Home, tmp_path: Path) -> None:
+    code = write_code(tmp_path / "lab")
+    trust(home, [code])
+    shutil.copytree(home.root, tmp_path / "copy")
+    copy = open_home(tmp_path / "copy")
+    assert not is_trusted(copy, code)
+    assert not is_trusted_copy(copy, code.digest, "Net")
+    lend_trust(home, copy)
+    assert is_trusted(copy, code)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"trusted": 3}', '{"trusted": [4]}', "\0"])
