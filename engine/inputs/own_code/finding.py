@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from engine.spec.own_code import DIGEST_DIGITS, Reference
 MOST_BYTES, MOST_FILES = 1 << 20, 1000
 OURS = ("engine", "store")
 INSTALLED = ("site-packages", "dist-packages")
+MODULE = r"[A-Za-z_]\w*"  # as in a reference of a spec
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,13 @@ def _locate_file(path: Path) -> tuple[Path, str]:
         names.insert(0, folder.name)
         folder = folder.parent
     names = names[:-1] if names[-1] == "__init__" and len(names) > 1 else names
+    for name in names:
+        if not re.fullmatch(MODULE, name):
+            raise XpError(
+                f"{name!r} cannot stand in a name of code",
+                where=str(path),
+                fix="rename it, to Latin letters, digits and _",
+            )
     if names[0] in OURS or names[0] in sys.stdlib_module_names:
         fix = "rename it: imports of that name would mean another module"
         raise XpError(

@@ -174,3 +174,15 @@ def test_places_that_cannot_be_are_refused(tmp_path: Path, place: str, says: str
         code_of(place.format(root=tmp_path))
     assert says in str(caught.value)
     assert caught.value.fix
+
+
+@pytest.mark.parametrize("place", ["énets.py", "my-lab/nets.py"])
+def test_names_that_no_reference_can_have_are_refused(tmp_path: Path, place: str) -> None:
+    file = tmp_path / place
+    file.parent.mkdir(exist_ok=True)
+    if file.parent != tmp_path:
+        (file.parent / "__init__.py").touch()
+    file.write_text("class Net: ...\n")
+    with pytest.raises(XpError, match="cannot stand in a name of code") as caught:
+        find_code(Reference(str(file), "Net"))
+    assert caught.value.fix.startswith("rename it")
