@@ -365,9 +365,10 @@ def test_a_word_changes_the_ids_of_the_jobs_that_follow_it(path: str, bench: Ben
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]} {next(iter(case[2].values()))}")
 def test_a_word_that_needs_others_changes_the_ids_that_follow_it(
-    case: tuple[str, Tree, Tree, str], bench: Bench
+    case: tuple[str, Tree, Tree, str], bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, before, after, roles = case
+    monkeypatch.setattr("engine.plan.own_code.is_trusted_copy", lambda *_: True)  # what it says is looked at alone
     assert bench.changed(before, after) == expected(roles)
 
 
