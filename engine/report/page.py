@@ -267,7 +267,8 @@ def _holes(rows: ReportRows, sheet: Sheet) -> list[str]:
     ]
     holes += [say("damaged_file", file=row["file"], what=row["what"]) for row in rows.damaged]
     for job in rows.jobs:
-        if job["state"] in ("failed", "cancelled", "paused"):
+        # Of what was paused or cancelled before it began, its runs tell.
+        if job["state"] == "failed" or (job["attempts"] and job["state"] in ("cancelled", "paused")):
             reason = f": {job['reason']}" if job["reason"] else ""
             attempts = _counted(job["attempts"], "attempt")
             holes.append(say("ended_job", job=job["job"], state=job["state"], attempts=attempts, reason=reason))

@@ -295,7 +295,7 @@ TWO = {"groups": 1, "images": 2, "across_labels": 0}
 RUN: Cases = {
     "some_runs": (holes(QUEUED), holes(A)),
     "damaged_file": (holes(A, damaged=[{"file": "jobs/a", "what": "is gone"}]), holes(A)),
-    "ended_job": (holes(A, jobs=[JOB]), holes(A, jobs=[{**JOB, "state": "queued"}])),
+    "ended_job": (holes(A, jobs=[JOB]), holes(A, jobs=[{**JOB, "state": "paused", "attempts": 0}])),
     "no_number": (holes(A, cells=[cell_rows(A)[0] | {"not_finite": 1}]), holes(A)),
     "no_accuracy": (holes(top1("a", None)), holes(QUEUED)),
     "no_checkout": (commit({}), commit()),
