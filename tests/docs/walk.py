@@ -130,14 +130,15 @@ def lay_photographs(folder: Path) -> None:
 def queued_form(command: str) -> str | None:
     """Return a command on photographs as one that starts nothing, None for one that only shows what others did.
 
-    What is planned is not calibrated for: that takes a minute for the largest teachers.
+    It has a home of its own, whose jobs nobody starts. What is planned is not calibrated for: that takes a minute for the
+    largest teachers.
     """
     if not any(word in command for word in ("xp data", "xp validate", "xp plan", "xp submit")):
         return None
     here = command.replace("data.root=DIR", "data.root=data/photographs").replace("DIR", "data")
     head = here.partition("  #")[0]
     words = head.replace(" --wait", "") + (" --no-start" if "xp submit" in head else "")
-    return f"export XP_CALIBRATE=0 XP_DATA=data; {words}"
+    return f"export XP_HOME=queued XP_CALIBRATE=0 XP_DATA=data; {words}"
 
 
 def fits(shown: str, came: str) -> bool:
