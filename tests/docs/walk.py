@@ -130,8 +130,8 @@ def lay_photographs(folder: Path) -> None:
 def queued_form(command: str) -> str | None:
     """Return a command on photographs as one that starts nothing, None for one that only shows what others did.
 
-    It has a home of its own, whose jobs nobody starts. What is planned is not calibrated for: that takes a minute for the
-    largest teachers.
+    It has a home of its own, whose jobs nobody starts. What is planned is not calibrated for: that takes a minute for
+    the largest teachers.
     """
     if not any(word in command for word in ("xp data", "xp validate", "xp plan", "xp submit")):
         return None
