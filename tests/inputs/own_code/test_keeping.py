@@ -8,21 +8,11 @@ import pytest
 
 from engine.errors import JobError, XpError
 from engine.home.paths import Home, open_home
-from engine.inputs.own_code.finding import Code, find_code
+from engine.inputs.own_code.finding import Code
 from engine.inputs.own_code.keeping import keep_code, lend_copies, list_kept, open_copy, original_place, use_home
 from engine.inputs.own_code.trust import trust
 from engine.spec.own_code import Reference, read_reference
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return open_home(tmp_path / "home", create=True)
-
-
-def write_code(folder: Path, text: str = "class Net: ...\n") -> Code:
-    folder.mkdir(exist_ok=True)
-    (folder / "lab_kept.py").write_text(text)
-    return find_code(Reference(f"{folder}/lab_kept.py", "Net"))
+from tests.inputs.own_code.writing import write_code
 
 
 def settled(code: Code) -> Reference:

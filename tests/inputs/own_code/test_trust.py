@@ -8,20 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine.home.paths import Home, open_home
-from engine.inputs.own_code.finding import Code, find_code
+from engine.inputs.own_code.finding import find_code
 from engine.inputs.own_code.trust import is_trusted, is_trusted_copy, lend_trust, list_trusted, trust
 from engine.spec.own_code import Reference
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return open_home(tmp_path / "home", create=True)
-
-
-def write_code(folder: Path, text: str = "class Net: ...\n") -> Code:
-    folder.mkdir(exist_ok=True)
-    (folder / "lab_kept.py").write_text(text)
-    return find_code(Reference(f"{folder}/lab_kept.py", "Net"))
+from tests.inputs.own_code.writing import write_code
 
 
 def test_trust_is_of_place_and_digest(home: Home, tmp_path: Path) -> None:
