@@ -1,0 +1,8 @@
+"""Searching: takes a searched experiment's record and results, gives its next trials; all it knows lies in files.
+
+decisions   what was decided of each trial, and what became of it
+drawing     the next point of a space, by Optuna
+judging     which trial is best, which form the front, what a constraint says
+trials      a drawn point as runs and jobs of the experiment
+advance     one look: what has ended, what is asked next, the finals
+"""
