@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from engine.collect import collect
+from engine.collect.files import trials_name
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.schedule.growing import WORD
@@ -165,7 +166,11 @@ def _read_values(home: Home, name: str, metrics: Sequence[str]) -> dict[str, dic
     collect(home, wait=60.0)
     with open_snapshot(home) as db:
         columns = ", ".join(f'"{metric}"' for metric in metrics)
-        rows = db.execute(f"select run, {columns} from results where experiment = ?", [name]).fetchall()
+        # Finals are the experiment's own arms: they are read too, to tell how their validation compares.
+        rows = db.execute(
+            f"select run, {columns} from results where list_contains($names, experiment)",
+            {"names": [name, trials_name(name)]},
+        ).fetchall()
     return {
         str(run): {metric: float(value) for metric, value in zip(metrics, found, strict=True) if value is not None}
         for run, *found in rows
