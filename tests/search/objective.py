@@ -43,7 +43,7 @@ def value_of(settings: Mapping[str, Any]) -> float:
     ]
     radius = attention.get("radius")
     kind = 0.3 if attention["kind"] == "window" else 0.1 * abs((radius or 0) - 2)
-    return 1.0 - sum(part**2 for part in off) / 5 - kind
+    return float(1.0 - sum(part**2 for part in off) / 5 - kind)
 
 
 def main(order: Order) -> int:

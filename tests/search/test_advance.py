@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.home.files import read_object
 from engine.home.paths import Home, open_home
 from engine.home.records import read_record
 from engine.schedule.searched import read_progress
@@ -140,7 +141,7 @@ def finish_measured(home: Home) -> list[str]:
     from tests.search import objective
 
     def do(job: Any, attempt: Any) -> None:
-        told = objective.read_object(job.spec) or {}
+        told = read_object(job.spec) or {}
         if told["kind"] == "measure":
             params = sum(told["settings"]["network"]["dims"]) * 500.0
             journal = JournalWriter(attempt.journal)
