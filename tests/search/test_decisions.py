@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def study_of(home: Home, figures: Figures | None = None) -> Study:
     return read_study(home, read_record(home.records("study")[-1]), figures)
 
 
-def begin(home: Home, **search: object) -> list[Trial]:
+def begin(home: Home, **search: Any) -> list[Trial]:
     submit_study(home, make_spec(**{"trials": 2, "parallel": 2, **search}))
     advance(home, "study")
     return list(study_of(home).trials)

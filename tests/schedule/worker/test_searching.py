@@ -31,7 +31,7 @@ class Child:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     Child.codes, Child.started = [], 0
-    monkeypatch.setattr(searching.subprocess, "Popen", Child)
+    monkeypatch.setattr("engine.schedule.worker.searching.subprocess.Popen", Child)
     monkeypatch.setattr(searching, "AGAIN", 0.0)
     monkeypatch.setattr(searching, "LOOK", 0.0)
     return open_home(tmp_path / "home", create=True)
