@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from engine.home.control_files import read_details
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
 from engine.schedule.keep.needs import may_live
@@ -52,7 +53,7 @@ def choose(home: Home, needed: Container[str], in_cache: Container[str] | None, 
             continue
         attempts = folder.attempts()
         if _is_settled(folder, attempts) and _is_old(_age_of(folder.result), wish):
-            for path in _spare_checkpoints(attempts, wish.keep_checkpoints):
+            for path in (*_spare_branches(folder, attempts), *_spare_checkpoints(attempts, wish.keep_checkpoints)):
                 yield _entry(home, "checkpoints", path, ledger)
     if in_cache is not None:
         yield from _spare_cache(home, in_cache, wish, ledger)
@@ -92,6 +93,12 @@ def _spare_checkpoints(attempts: Sequence[AttemptFolder], keep: int) -> Iterator
         return
     files = [path for one in reversed(attempts) for path in _by_age(one)]
     yield from files[keep:]
+
+
+def _spare_branches(folder: JobFolder, attempts: Sequence[AttemptFolder]) -> Iterator[Path]:
+    """Yield the states that longer trainings were to begin with, where the newest submission asks for none."""
+    if not (read_details(folder) or {}).get("rungs"):
+        yield from (one.branch for one in attempts if one.branch.is_dir() and not one.branch.is_symlink())
 
 
 def _by_age(attempt: AttemptFolder) -> list[Path]:

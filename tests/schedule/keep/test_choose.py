@@ -8,6 +8,7 @@ import time
 import pytest
 from filelock import FileLock
 
+from engine.home.files import write_json
 from engine.home.paths import Home
 from engine.schedule.keep.choose import Wish, choose
 from engine.schedule.keep.needs import find_needs
@@ -43,6 +44,19 @@ def test_the_newest_checkpoints_stay_if_asked(home: Home) -> None:
     assert "jobs/train-a/attempts/1/checkpoints/000001.pt" in chosen(home, Wish(keep_checkpoints=1))
     assert "jobs/train-a/attempts/1/checkpoints/000002.pt" not in chosen(home, Wish(keep_checkpoints=1))
     assert not any("checkpoints" in path for path in chosen(home, Wish(keep_checkpoints=2)))
+
+
+def test_a_state_that_longer_trainings_begin_with_stays_while_there_may_be_some(home: Home) -> None:
+    job = home.job("train-a")
+    branch = job.attempt(1).branch
+    branch.mkdir()
+    (branch / "000002.pt").write_bytes(b"state")
+    write_json(job.details, {"rungs": [3, 9]})
+    found = chosen(home)
+    assert "jobs/train-a/attempts/1/checkpoints" in found
+    assert "jobs/train-a/attempts/1/branch" not in found
+    write_json(job.details, {"rungs": []})
+    assert chosen(home)["jobs/train-a/attempts/1/branch"] == "checkpoints"
 
 
 def test_checkpoints_of_an_unfinished_job_stay(home: Home) -> None:
