@@ -18,7 +18,7 @@ TESTS = ROOT / "tests"
 ENGINE, STORE = ROOT / "engine", ROOT / "store"
 STREET = (
     "errors", "home", "spec", "load", "inputs", "plan", "launch", "collect", "schedule", "core", "run", "analysis",
-    "inspect", "verify", "report", "archive", "exchange", "serve", "api", "cli",
+    "inspect", "verify", "report", "archive", "exchange", "search", "serve", "api", "cli",
 )  # fmt: skip
 HOMES = {
     "torch": ("core", "run", "verify"),
@@ -47,7 +47,7 @@ HOMES = {
     "sqlalchemy": ("store/queue",),
 }
 HEAVY = ("torch", "triton", "timm", "duckdb", "sklearn", "matplotlib", "starlette")
-MOST_ENTRIES, MOST_LINES = 21, 400
+MOST_ENTRIES, MOST_LINES = 22, 400
 TESTED_FROM = 60  # lines: a file that is longer has tests of its own
 
 
