@@ -116,7 +116,7 @@ def check_cells(
             except ValidationError as error:
                 problems += explain_all(error, layers, partial(places.find, arm, point))
             else:
-                problems += _cell_problems(arm, cells[-1], layers, partial(places.find, arm, point))
+                problems += cell_problems(arm, cells[-1], layers, partial(places.find, arm, point))
     return problems, cells
 
 
@@ -128,7 +128,7 @@ def _arm_items(tree: Tree) -> list[tuple[str, Mapping[str, Any]]]:
     return [(arm, changes) for arm, changes in arms.items() if isinstance(changes, Mapping)]
 
 
-def _cell_problems(arm: str, settings: Settings, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:
+def cell_problems(arm: str, settings: Settings, layers: Layers, place: Callable[[Path], Path]) -> Iterator[Problem]:
     """Yield what these settings ask for and xp cannot do or build."""
     found = (planned_problems, absent_problems, _shape_problems, idle_problems)
     listed = [(*problem, False) for problems in found for problem in problems(settings)]

@@ -22,6 +22,7 @@ from engine.load.ignored import check_set_arms, claim_problems, column_problems,
 from engine.load.layers import Layers, python_layers, read_layers
 from engine.load.overlays import apply_over, change_arms, over_places, read_overlays
 from engine.load.python_tree import NAME, read_mapping
+from engine.load.search_space import search_problems
 from engine.spec import Spec
 from engine.spec.cells import Tree, merge_trees
 
@@ -69,7 +70,7 @@ def _check_layers(
         if spec is not None and not problems:
             spec.keep_cells(cells)
             problems = [*claim_problems(spec, layers), *column_problems(spec, layers)]
-            problems += distill_problems(spec, layers)
+            problems += [*distill_problems(spec, layers), *search_problems(spec, layers)]
             problems += [] if over or problems else [*same_arms(spec, layers), *same_points(spec, layers)]
             spec.keep_doubts(doubts(spec, layers))
             spec.keep_code_places(code_places(spec, layers))

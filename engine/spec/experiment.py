@@ -16,6 +16,7 @@ from engine.spec.distill import Distill, EntropyMatch, loss_words
 from engine.spec.network import Student
 from engine.spec.prune import Prune
 from engine.spec.quantize import Quantize
+from engine.spec.search import Search
 from engine.spec.synonyms import hint_word
 from engine.spec.teacher import Assistant, Teacher, head_problem
 from engine.spec.training import Explain, Measure, Resources, Train
@@ -227,6 +228,9 @@ class Spec(Settings):
         examples=[{"data.split": ["60/20/20", "80/10/10"]}],
     )
     claims: list[Claim] = Field([], description="What is expected beforehand, for xp check to decide.")
+    search: Search | None = Field(
+        None, description="Settings that are looked for, by trials, instead of written down; null searches nothing."
+    )
     report: ReportLook = Field(ReportLook.model_construct(), description="How the report looks; no part of any id.")
 
     _cells: tuple[Settings, ...] = PrivateAttr(())

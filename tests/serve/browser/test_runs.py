@@ -13,6 +13,9 @@ from store.queue import Queue
 from tests.helpers.queueing import Probe, make_record
 from tests.serve.pages.test_run import run_of
 
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+from playwright.sync_api import expect  # noqa: E402  # absent where the line above skips
+
 if TYPE_CHECKING:
     from tests.serve.browser.conftest import Axe, PageAt
 
@@ -30,10 +33,10 @@ def test_typing_filters_and_what_is_ticked_stays(page_at: PageAt) -> None:
     assert page.locator(".chosen-count").inner_text() == "2 chosen"
     page.get_by_role("link", name="test top-1 [%]").click()
     page.wait_for_url(re.compile("sort=-test_top1"))
-    assert page.locator("#table tbody input:checked").count() == 1
+    expect(page.locator("#table tbody input:checked")).to_have_count(1)
     page.get_by_role("button", name="Compare the chosen ones").click()
     page.wait_for_url(re.compile("/compare"))
-    assert page.locator("#compare-form input[name=a]:checked").count() == 2
+    expect(page.locator("#compare-form input[name=a]:checked")).to_have_count(2)
 
 
 def test_a_curve_is_read_by_keys_and_as_a_table(page_at: PageAt, axe: Axe, done_home: Home) -> None:
@@ -48,7 +51,7 @@ def test_a_curve_is_read_by_keys_and_as_a_table(page_at: PageAt, axe: Axe, done_
     page.keyboard.press("ArrowLeft")
     assert (slider.get_attribute("aria-valuetext") or "").startswith("epoch 5:")
     figure.get_by_text("Values as a table").click()
-    assert figure.locator("tbody tr").count() == 6
+    expect(figure.locator("tbody tr")).to_have_count(6)  # filled after it is opened
     axe(page)
 
 
@@ -59,7 +62,7 @@ def test_smoothing_is_in_the_address_and_the_raw_stays(page_at: PageAt, axe: Axe
     figure.locator("canvas").wait_for()
     page.get_by_label("smooth").fill("0.8")
     page.wait_for_url(re.compile("smooth=0.8"))
-    assert figure.locator(".legend button").count() == 2
+    expect(figure.locator(".legend button")).to_have_count(2)
     figure.locator(".legend button").first.click()
     assert figure.locator(".legend button").first.get_attribute("aria-pressed") == "false"
     axe(page)

@@ -1,0 +1,244 @@
+"""A search checked: takes a spec with `search:` and its layers, gives what cannot be searched, with its place and fix.
+
+What is drawn must be a setting, leave the images alone that judge it, and be possible: the ends of each range and every
+choice are tried, one axis at a time, with what it waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from engine.errors import Problem
+from engine.load.arms import ArmPlaces
+from engine.load.cells import cell_problems, explain_all
+from engine.load.layers import Layers
+from engine.load.messages import path_fix
+from engine.load.repairs import write_value
+from engine.load.yaml_tree import Path
+from engine.spec import Settings, Spec
+from engine.spec.cells import CellBuilder, Tree, arm_trees, matrix_points, merge_trees, nest_paths, unknown_part
+from engine.spec.search import Axis, Search, listed, waits_for
+from engine.spec.synonyms import hint_word
+from store.metrics import METRICS
+
+JUDGES = ("source", "root", "options", "label", "boxes", "split", "given", "split_seed", "broken", "nested", "classes")
+"""The words of `data` that decide which images there are, and which of them judge."""
+ASIDE = ("measure", "explain", "resources")
+SAME_ON_VAL = {"test_top1": "val_top1", "test_loss": "val_loss"}
+MARK = "-t"  # between the name of an arm and the number of its trial
+MOST_MARK = 12  # letters that a trial's arm has more than its own
+
+
+def search_problems(spec: Spec, layers: Layers) -> list[Problem]:
+    """Return everything that is wrong with a spec's search, nothing where it has none."""
+    if spec.search is None:
+        return []
+    whole = [*_metric_problems(spec.search, spec, layers), *_arm_problems(spec.search, spec, layers)]
+    whole += [*_sampler_problems(spec.search, layers), *_seed_problems(spec.search, spec, layers)]
+    axes = [problem for place in _spaces(spec.search) for problem in _axis_problems(place, spec, layers)]
+    priors = [] if axes else list(_prior_problems(spec.search, layers))
+    tried = [] if whole or axes else list(_value_problems(spec.search, spec, layers))
+    return [*whole, *axes, *priors, *tried]
+
+
+Place = tuple[Path, dict[str, Axis], dict[str, Axis]]  # where it stands, what stands there, the whole space there
+
+
+def _spaces(search: Search) -> Iterator[Place]:
+    yield ("search", "space"), search.space, search.space
+    for arm, own in search.arms.items():
+        yield ("search", "arms", arm), own or {}, search.space_of(arm)
+
+
+def _problem(layers: Layers, place: Path, what: str, fix: str, *, key: bool = False) -> Problem:
+    return Problem(layers.where(place, key=key), ".".join(map(str, place)), what, fix)
+
+
+# -- by what it is chosen ---------------------------------------------------------------------------------------------
+
+
+def _metric_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Problem]:
+    is_list = isinstance(search.metric, list)
+    if not search.metrics:
+        yield _problem(layers, ("search", "metric"), "no metric is named", "write `val_top1`")
+    for at, name in enumerate(search.metrics):
+        place: Path = ("search", "metric", at) if is_list else ("search", "metric")
+        if name in search.metrics[:at]:
+            yield _problem(layers, place, f"{name!r} is named twice", "name each metric once")
+        yield from (_problem(layers, place, *found) for found in _metric_faults(name, spec))
+        if search.direction is None and name in METRICS and METRICS[name].better == "neither":
+            yield _problem(layers, place, f"neither more nor less of {name} is better", "write `direction` too")
+    if isinstance(search.direction, list) and len(search.direction) != len(search.metrics):
+        what = f"{len(search.direction)} directions of {len(search.metrics)} metrics"
+        yield _problem(layers, ("search", "direction"), what, "write one for each metric, or leave `direction` away")
+    for name in search.constraint:
+        place = ("search", "constraint", name)
+        yield from (_problem(layers, place, *found, key=True) for found in _metric_faults(name, spec))
+
+
+def _metric_faults(name: str, spec: Spec) -> Iterator[tuple[str, str]]:
+    if name not in METRICS:
+        yield f"{name!r} is no metric", hint_word(name, METRICS)
+        return
+    metric = METRICS[name]
+    if metric.images == "test" and not name.startswith("val_"):
+        what = f"{name} is known on test images alone, and what is chosen by them is not tested by them"
+        yield what, f"write `{SAME_ON_VAL.get(name, 'val_top1')}`"
+    elif metric.is_timed_apart:
+        what = f"{name} is a time of whatever else the machine did, and decides nothing"
+        yield what, "write `infer_latency` or `macs`"
+    elif name.startswith("val_") and spec.data.split.split("/")[1] in ("0", "00"):
+        yield f"{spec.data.split} has no validation images", "give data.split a validation part"
+
+
+# -- of whom ----------------------------------------------------------------------------------------------------------
+
+
+def _arm_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Problem]:
+    for arm in search.arms:
+        if arm not in spec.arm_names:
+            yield _problem(layers, ("search", "arms", arm), f"no arm {arm!r}", hint_word(arm, spec.arm_names), key=True)
+    searched = [arm for arm in spec.arm_names if search.is_searched(arm)]
+    if not searched:
+        what = "every arm is run as it is, and nothing is searched"
+        yield _problem(layers, ("search", "arms"), what, "leave `arms` away, or `search`")
+    for arm in searched:
+        if len(arm) + MOST_MARK > 64:
+            what = f"the trials of {arm!r} would have names of more than 64 letters"
+            yield _problem(layers, ("arms", arm), what, "give the arm a shorter name", key=True)
+        twin = next((other for other in spec.arm_names if other.startswith(f"{arm}{MARK}")), None)
+        if twin is not None:
+            what = f"arm {twin!r} has a name that a trial of {arm!r} may have"
+            yield _problem(layers, ("arms", twin), what, "rename that arm", key=True)
+    if len(matrix_points(spec.matrix)) > 1:
+        what = f"a search has one point of the matrix, and this has {len(matrix_points(spec.matrix))}"
+        yield _problem(
+            layers, ("matrix",), what, "keep one value of each, and search each in a spec of its own", key=True
+        )
+
+
+def _seed_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Problem]:
+    if search.final is not None and spec.seeds[0] in search.final.seeds:
+        what = f"seed {spec.seeds[0]} is that of the trials, by which the best is chosen"
+        free = [seed for seed in range(1, 2 * len(search.final.seeds) + 2) if seed != spec.seeds[0]]
+        fix = f"write `{free[: len(search.final.seeds)]}`: seeds that chose nothing"
+        yield _problem(layers, ("search", "final", "seeds"), what, fix)
+    if search.fidelity is not None and search.fidelity.epochs[-1] != spec.train.epochs:
+        what = f"a whole trial has {search.fidelity.epochs[-1]} epochs, and train.epochs says {spec.train.epochs}"
+        yield _problem(layers, ("search", "fidelity", "epochs"), what, f"end with {spec.train.epochs}, or change that")
+
+
+def _sampler_problems(search: Search, layers: Layers) -> Iterator[Problem]:
+    endless = [path for _, _, space in _spaces(search) for path, axis in space.items() if axis.points is None]
+    if search.sampler == "grid" and endless:
+        what = f"a grid tries every value, and those of {endless[0]} have no number"
+        fix = f"write `int`, `choice` or a `step` for {endless[0]}, or another sampler"
+        yield _problem(layers, ("search", "sampler"), what, fix)
+
+
+# -- what is drawn ----------------------------------------------------------------------------------------------------
+
+
+def _axis_problems(place: Place, spec: Spec, layers: Layers) -> Iterator[Problem]:
+    root, written, space = place
+    for path, axis in written.items():
+        if found := _path_fault(path, spec, layers):
+            yield _problem(layers, (*root, path), *found, key=True)
+        for other, value in axis.when.items():
+            at = (*root, path, "when", other)
+            if other not in space:
+                what = f"{other!r} is not drawn itself"
+                yield _problem(layers, at, what, hint_word(other, [name for name in space if name != path]), key=True)
+            elif bad := [one for one in listed(value) if not space[other].holds(one)]:
+                yield _problem(layers, at, f"{other} is never {write_value(bad[0])}", _value_fix(space[other]))
+        if path in waits_for(space, path):
+            yield _problem(layers, (*root, path, "when"), f"{path} waits for itself", "cut one of these conditions")
+
+
+def _path_fault(path: str, spec: Spec, layers: Layers) -> tuple[str, str] | None:
+    """Say why a path cannot be drawn, None where it can."""
+    if wrong := unknown_part(path):
+        return f"unknown key {wrong[0]!r}", path_fix(path, *wrong)
+    first, _, rest = path.partition(".")
+    if first == "data" and (not rest or rest.split(".")[0] in JUDGES):
+        return f"{path} decides which images judge, and trials would be judged by others", "leave it as it is"
+    if first in ASIDE:
+        return f"{path} is no part of the network and its training", "leave it as it is"
+    if path.endswith("seed"):
+        return "the best of several seeds is the luckiest", "leave it as it is; `final: {seeds: [...]}` has fresh ones"
+    if path in spec.matrix:
+        return f"{path} is varied by the matrix", "leave it away there, or here"
+    if path == "train.epochs" and spec.search is not None and spec.search.fidelity is not None:
+        return "fidelity decides the epochs", "leave it away, or `fidelity`"
+    return _own_fault(path, spec, layers)
+
+
+def _own_fault(path: str, spec: Spec, layers: Layers) -> tuple[str, str] | None:
+    """What an arm says itself is what it is: drawn over, it would be another arm under its name."""
+    for arm, words in ArmPlaces(layers).own.items():
+        said = {".".join(map(str, word)) for word in words}
+        if path in said and spec.search is not None and path in spec.search.space_of(arm):
+            return f"arm {arm} says it itself", f"write `{arm}: null` below `search.arms`, or draw something else"
+    return None
+
+
+def _value_fix(axis: Axis) -> str:
+    low, high = axis.values[0], axis.values[-1]
+    return f"use one of {write_value(axis.values)}" if axis.kind == "choice" else f"use {low:g} to {high:g}"
+
+
+def _prior_problems(search: Search, layers: Layers) -> Iterator[Problem]:
+    known = {path: axis for _, _, space in _spaces(search) for path, axis in space.items()}
+    is_list = isinstance(layers.tree["search"].get("prior"), list)
+    for at, prior in enumerate(search.prior):
+        for path, value in prior.items():
+            place: Path = ("search", "prior", at, path) if is_list else ("search", "prior", path)
+            if path not in known:
+                yield _problem(layers, place, f"{path} is not drawn", hint_word(path, known), key=True)
+            elif not any(space[path].holds(value) for _, _, space in _spaces(search) if path in space):
+                yield _problem(layers, place, f"{write_value(value)} cannot be drawn", _value_fix(known[path]))
+
+
+# -- whether it is possible -------------------------------------------------------------------------------------------
+
+
+def _value_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Problem]:
+    """Yield the ends and choices of each axis that some searched arm cannot have."""
+    base = {key: value for key, value in layers.tree.items() if key in Settings.model_fields}
+    builder = CellBuilder(base, spec)
+    for arm in filter(search.is_searched, spec.arm_names):
+        tree = next(arm_trees(base, spec.arms.get(arm, {}), matrix_points(spec.matrix)))
+        space = search.space_of(arm)
+        for path, axis in space.items():
+            root: Path = ("search", "arms", arm) if path in (search.arms.get(arm) or {}) else ("search", "space")
+            tell = partial(_problem, layers, (*root, path, axis.kind))
+            for value in axis.values:
+                drawn = {**_conditions(space, path), path: value}
+                if found := _impossible(builder, merge_trees(tree, nest_paths(drawn)), layers):
+                    yield tell(f"{write_value(value)}: {found.what}{_of_arm(arm, spec)}", found.fix)
+                    break
+
+
+def _conditions(space: Mapping[str, Axis], path: str) -> dict[str, Any]:
+    """Return values under which `path` is drawn: the first that each condition names."""
+    found: dict[str, Any] = {}
+    for other, value in space[path].when.items():
+        found |= {**_conditions(space, other), other: listed(value)[0]}
+    return found
+
+
+def _impossible(builder: CellBuilder, tree: Tree, layers: Layers) -> Problem | None:
+    """Return the first thing that is wrong with settings, None where they are possible."""
+    try:
+        settings = builder.build(tree)
+    except ValidationError as error:
+        return next(explain_all(error, layers, lambda path: path))
+    return next(cell_problems("", settings, layers, lambda path: path), None)
+
+
+def _of_arm(arm: str, spec: Spec) -> str:
+    return f" (arm {arm})" if spec.arms else ""
