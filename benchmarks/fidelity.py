@@ -11,7 +11,8 @@ as good as the peer's best. `ratio` is the peer's over ours, and the peer's is
   all           all of its trials, after which it knows that this is its best
   until best    its trials until the best was among them, in the mean over all orders they could have come in
 
-in seconds that training jobs took, and in epochs, of which other work on the machine changes nothing. `weights`: of the trials that went up, how many have the bits of the straight training that the peer did.
+in seconds that training jobs took, and in epochs, of which other work on the machine changes nothing. `weights`: of the
+trials that went up, how many have the bits of the straight training that the peer did.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ GIVEN = ROOT.parent / "shared" / "data" / "imagenette224" / "val.zip"
 XP = (sys.executable, "-P", "-m", "engine.cli")
 NETWORK = {"arch": "tiny_vit", "dims": [16, 32, 64, 96], "depths": [1, 1, 2, 1], "heads": [1, 1, 2, 3]}
 KEEP = 3
+RESULT = """
+select r.val_top1, r.train_seconds, r.seconds_taken_over, j.job from results r join run_jobs j using (run)
+where j.role = 'student' and r.arm = ?
+"""
 Draw = dict[str, Any]
 
 
@@ -196,10 +201,7 @@ def try_out(
 def _read(home: Path, scale: Scale, number: int, rung: int) -> Trial:
     epochs = scale.rungs[rung]
     with open_snapshot(home) as db:
-        row = db.execute(
-            "select r.val_top1, r.train_seconds, r.seconds_taken_over, j.job "
-            "from results r join run_jobs j using (run) where j.role = 'student' and r.arm = ?", [f"t{number:03}-e{epochs}"]
-        ).fetchone()  # fmt: skip
+        row = db.execute(RESULT, [f"t{number:03}-e{epochs}"]).fetchone()
     assert row is not None, f"trial {number} of {epochs} epochs is not there"
     value, seconds, taken_over, job = row
     before = scale.rungs[rung - 1] if taken_over else 0

@@ -246,11 +246,9 @@ class Train(Model):
             raise refuse("schedule wsd falls once, and decay_epochs is a list", fix, at="decay_epochs")
         if self.decay_share is not None:
             raise refuse("decay_epochs and decay_share both say when", "leave one of them away", at="decay_share")
-        if epochs + self.warmup_epochs > self.epochs > 1:
+        if epochs + self.warmup_epochs > self.epochs > self.warmup_epochs:
             what = f"{self.warmup_epochs} epochs of warm-up and {epochs} of decay are more than {self.epochs}"
-            most = self.epochs - self.warmup_epochs
-            fix = f"write `{most}`, or less" if most else "set a shorter warmup_epochs"
-            raise refuse(what, fix, at="decay_epochs")
+            raise refuse(what, f"write `{self.epochs - self.warmup_epochs}`, or less", at="decay_epochs")
         return self
 
     @model_validator(mode="after")
