@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.errors import XpError
+from engine.home.paths import Home
 from engine.plan.distill import plan_teaching
-from engine.plan.draft import RunDraft
+from engine.plan.draft import Job, RunDraft
 from engine.plan.network_jobs import plan_student
 from engine.plan.pack import plan_pack
 from engine.spec import Settings
+from engine.spec.continuing import stable_epochs
+from engine.spec.job_file import read_job
+from engine.spec.job_settings import TrainSettings
 
 
 def plan_rungs(run: RunDraft) -> None:
@@ -44,3 +49,22 @@ def _shortened(run: RunDraft, epochs: int) -> Settings:
     if teacher is not None and run.teaching is not None:
         teacher = teacher.model_copy(update={"targets": run.teaching.lesson.targets})
     return settings.model_copy(update={"train": train, "teacher": teacher})
+
+
+def share_left(job: Job, home: Home) -> float:
+    """Return the share of a job's work that is left to it, as far as it can begin with what is here now."""
+    if not job.details.begins or not isinstance(job.settings, TrainSettings):
+        return 1.0
+    begun = (_epochs_kept(home, other) for other in job.details.begins)
+    return 1.0 - next(filter(None, begun), 0) / job.settings.train.epochs
+
+
+def _epochs_kept(home: Home, job: str) -> int:
+    """Return after how many epochs a training kept its state; 0 where it is not there."""
+    folder = home.job(job)
+    if not any(attempt.branch.is_dir() for attempt in folder.attempts()):
+        return 0
+    try:
+        return stable_epochs(read_job(folder, TrainSettings).settings.train) or 0
+    except XpError:
+        return 0

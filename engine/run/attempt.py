@@ -110,7 +110,7 @@ class Attempt:
 
         Raises what the checkpoint before failed of; `settle` what this one does.
         """
-        mine = {"seq": self.journal.seq, "seconds": self.seconds(), "host_peak_rss": self.peak_rss()}
+        mine: State = {"seq": self.journal.seq, "seconds": self.seconds(), "host_peak_rss": self.peak_rss()}
         if self.details.rungs:
             mine |= {"taken_over": self.taken_over, "logged": None if self.logged is None else list(self.logged)}
         branch = self.folder.branch if self._is_branch(state) else None

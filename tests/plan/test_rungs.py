@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.home.paths import Home
 from engine.plan import Plan, make_plan
+from engine.plan.rungs import share_left
 from engine.schedule.submit import submit_plan
 from tests.plan.conftest import Planner
 from tests.plan.test_network_jobs import job_of
@@ -53,3 +54,14 @@ def test_it_is_written_with_the_job(plan: Planner, home: Home) -> None:
     submit_plan(make_plan(made.spec, home), home)
     job = job_of(made, "original", "student")
     assert '"begins": [' in home.job(job.key).details.read_text()
+
+
+def test_what_can_be_taken_over_is_not_reckoned(plan: Planner, home: Home) -> None:
+    words = ("train.rungs=[3, 9, 27]", "train.decay_epochs=1", "seeds=[0]")
+    job, short = (job_of(planned(plan, epochs, *words), "original", "student") for epochs in (27, 3))
+    assert share_left(job, home) == 1.0
+    submit_plan(planned(plan, 3, *words), home)
+    assert share_left(job, home) == 1.0, "it kept nothing yet"
+    home.job(short.key).attempt(1).branch.mkdir(parents=True)
+    assert share_left(job, home) == 1.0 - 2 / 27
+    assert share_left(short, home) == 1.0
