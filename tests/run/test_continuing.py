@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from engine.collect import collect
 from engine.home.files import read_json, write_json
 from engine.home.paths import JobFolder
 from engine.run.continuing import beginning_problem
+from store.results import open_snapshot
 from tests.run.bench import LESSON, TARGETS_JOB, TRAIN, Bench, digits_bench, figures, visible_lines
 
 RUNGS = [3, 6]
@@ -112,7 +115,14 @@ def test_killed_in_the_continued_part_it_goes_on_to_the_same_bits(
     assert "goes on from attempt 2 at step" in log_of(job)
     assert weights(job) == weights(straight)
     assert own_figures(job) == own_figures(straight)
-    assert read_json(job.result)["figures"]["seconds_taken_over"] > 0
+    collect(bench.home)
+    with open_snapshot(bench.home) as db:
+        told = db.execute(
+            "select epoch, count(*) from metrics where job = ? and name = 'val_loss' group by 1", [job.job]
+        )
+        assert sorted(told.fetchall()) == [(epoch, 1) for epoch in range(6)]
+        taken = db.execute("select value from measurements where job = ? and name = 'seconds_taken_over'", [job.job])
+        assert taken.fetchall() == [(read_json(job.result)["figures"]["seconds_taken_over"],)]
 
 
 def test_one_that_was_killed_itself_is_a_beginning_too(bench: Bench, straight: JobFolder) -> None:
@@ -127,27 +137,28 @@ def test_one_that_was_killed_itself_is_a_beginning_too(bench: Bench, straight: J
     assert own_figures(longer) == own_figures(straight)
 
 
-def test_a_missing_or_damaged_state_means_a_straight_run(bench: Bench, straight: JobFolder, shorter: JobFolder) -> None:
-    absent = bench.train("train-6-absent", train=LONG)
-    assert bench.run(absent, rungs=RUNGS, begins=["train-nowhere"]) == 0
-    assert "does not begin with the state of train-nowhere: there is no such job here" in log_of(absent)
-    damaged = bench.train("train-3-damaged", train=WSD)
-    assert bench.run(damaged, rungs=RUNGS) == 0
+def test_a_state_that_is_gone_damaged_or_made_by_other_code_means_a_straight_run(
+    bench: Bench, straight: JobFolder, shorter: JobFolder
+) -> None:
+    damaged, other = (bench.home.job(name) for name in ("train-3-damaged", "train-3-other"))
+    for job in (damaged, other):
+        shutil.copytree(shorter.root, job.root)
     file = next(damaged.attempt(1).branch.glob("*.pt"))
-    file.write_bytes(file.read_bytes()[:-1000])
-    job = do_longer(bench, "train-6-damaged", damaged)
-    assert "kept no whole state" in log_of(job)
-    assert weights(absent) == weights(job) == weights(straight)
-
-
-def test_a_state_that_other_code_made_is_not_taken(bench: Bench, straight: JobFolder) -> None:
-    other = bench.train("train-3-other", train=WSD)
-    assert bench.run(other, rungs=RUNGS) == 0
+    raw = file.read_bytes()
+    file.unlink()  # a checkpoint has two names
+    file.write_bytes(raw[:-1000])
     origin = other.attempt(1).provenance
     write_json(origin, {**read_json(origin), "code_digest": "another"})
-    job = do_longer(bench, "train-6-other", other)
-    assert "it was made by other code" in log_of(job)
+    job = bench.train("train-6-alone", train=LONG)
+    assert bench.run(job, rungs=RUNGS, begins=["train-nowhere", damaged.job, other.job]) == 0
+    for name, why in (
+        ("train-nowhere", "there is no such job here"),
+        ("train-3-damaged", "attempt 1 kept no whole state"),
+        ("train-3-other", "it was made by other code, or on another kind of machine"),
+    ):
+        assert f"does not begin with the state of {name}: {why}" in log_of(job)
     assert weights(job) == weights(straight)
+    assert "seconds_taken_over" not in read_json(job.result)["figures"]
 
 
 @pytest.mark.parametrize(
