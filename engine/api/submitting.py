@@ -137,7 +137,7 @@ def submit(
     place = find_home(home, create=True)
     with written_as_home(place.root):
         done = submit_plan(make_plan(load(spec), place), place, priority)
-        if start and done.new:
+        if start and done.has_work:
             start_detached(place)
     submitted = Submitted(done, place)
     return submitted.wait() if wait else submitted

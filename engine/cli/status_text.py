@@ -26,7 +26,8 @@ NONE = "-"
 def status_table(views: Sequence[ExperimentView], width: int = WIDE, room: int | None = None) -> RenderableType:
     """A row per experiment, what can go on first, then what runs, waits, failed or is paused; `room` in lines."""
     most = LISTED if room is None else FEW
-    notes = [line for view in views for line in _running_lines(view, most)]
+    notes = [Text(f"  searching: {view.experiment}: {arm}") for view in views for arm in view.searched[:most]]
+    notes += [line for view in views for line in _running_lines(view, most)]
     notes += [line for view in views for line in reason_lines(view, most)]
     ordered = sorted(views, key=lambda view: not view.is_moving)
     if room is None:
@@ -85,7 +86,8 @@ def _head_lines(view: ExperimentView) -> list[Text]:
     title = f": {view.title}" if view.title and view.title != view.experiment else ""
     counts = Text("  runs: ").append_text(counts_text(view.runs)).append("; jobs: ").append_text(counts_text(view.jobs))
     left = f", about {clock_text(view.seconds_left)} left" if view.is_moving else ""
-    return [_one_line(Text(f"{view.experiment}{title}", "bold")), counts.append(f"; {view.share:.0%}{left}")]
+    searched = [_one_line(Text(f"  search: {arm}")) for arm in view.searched]
+    return [_one_line(Text(f"{view.experiment}{title}", "bold")), counts.append(f"; {view.share:.0%}{left}"), *searched]
 
 
 def run_table(runs: Sequence[RunView], width: int = WIDE, chosen: int | None = None, *, ids: bool = True) -> Table:

@@ -63,7 +63,7 @@ def submit(
     allow_code(loaded, place, trust=trust)
     done = submit_all(place, asked, loaded)
     # Of what was done before, somebody may still want to be told.
-    if not no_start and (notify or any(one.new for one in done)):
+    if not no_start and (notify or any(one.has_work for one in done)):
         start_detached(place)
     if wait:
         raise typer.Exit(wait_all(place, [one.name for one in done]))

@@ -83,7 +83,7 @@ def submit_all(home: Home, asked: Asked, specs: Sequence[Spec]) -> list[Submissi
 
 def tell_next(asked: Asked, done: Sequence[Submission]) -> None:
     """Say how to follow what was queued."""
-    left = [one.name for one in done if one.new]
+    left = [one.name for one in done if one.has_work]
     if left and asked.is_paper:
         say(f"watch them with `xp status --watch`; report them with `xp report {asked.spec}`")
     elif left:
@@ -138,6 +138,8 @@ def _submit_spec(spec: Spec, home: Home, asked: Asked, priority: int | None, tri
         filling = _hold_others(made, asked.only)
     done = submit_plan(made, home, priority, filling, trial_of)
     say(f"{done.name}: {done.new} jobs to do, {done.done} done already (submission {done.number})")
+    if done.trials:
+        say(f"{done.name}: up to {done.trials} trials are asked for one after the other, by what came of those before")
     for line in done.changes:
         say(f"  {line}")
     for line in _tell_paused(home, done.name):

@@ -300,6 +300,18 @@ class Home:
     def experiment(self, name: str) -> Path:
         return self.experiments_root / name
 
+    def search_mark(self, name: str) -> Path:
+        """There while a search is open; what it says is in schedule/growing.py."""
+        return self.experiment(name) / "search"
+
+    def search_notes(self, name: str) -> Path:
+        """How far a search is, for people (schedule/searched.py)."""
+        return self.experiment(name) / "search.json"
+
+    def open_searches(self) -> list[str]:
+        """Return the experiments whose search is open."""
+        return sorted(path.parent.name for path in self.experiments_root.glob("*/search"))
+
     def records(self, name: str) -> list[Path]:
         """Return the submissions of an experiment, `1.json`, `2.json`, ..., oldest first."""
         folder = self.experiment(name)

@@ -17,6 +17,8 @@ from engine.home.paths import Home
 from engine.inspect.foreign import tell_foreign
 from engine.launch.process import host_name, seconds_since_start
 from engine.launch.shortages import home_trouble
+from engine.schedule.searched import ArmProgress
+from engine.schedule.searched import read_progress as read_searched
 from engine.schedule.slot_marks import SlotMarks
 from engine.schedule.worker import scheduler_alive
 from engine.schedule.worker.attempts import STANDSTILL, last_line
@@ -122,11 +124,15 @@ class ExperimentView:
     title: str = ""
     submitted_at: float = 0.0  # unix seconds
     priority: int = 0
+    is_searching: bool = False
+    searched: tuple[ArmProgress, ...] = ()
 
     @property
     def is_moving(self) -> bool:
         """Whether anything can still happen without a person: dependants of a failed job cannot."""
-        return any(self.jobs.get(state) for state in MOVING)
+        if any(self.jobs.get(state) for state in MOVING):
+            return True
+        return self.is_searching and not self.jobs.get("paused")
 
     @property
     def seconds_left(self) -> float:
@@ -213,7 +219,7 @@ def read_status(home: Home, experiment: str | None = None) -> list[ExperimentVie
             _view_job(home, by_job[owner.job], title_of(owner), slots.get(owner.job, ""))
         )
     rows.sort(key=lambda row: row.submitted_at, reverse=True)
-    return [_view_experiment(row, mine.get(row.experiment, [])) for row in rows]
+    return [_view_experiment(home, row, mine.get(row.experiment, [])) for row in rows]
 
 
 def find_trouble(home: Home, views: Sequence[ExperimentView]) -> str:
@@ -247,11 +253,11 @@ def tell_shut(home: Home) -> str:
     return "\n".join(map(str, SlotMarks(home).list_shut()))
 
 
-def _view_experiment(row: ExperimentRow, listed: list[JobView]) -> ExperimentView:
+def _view_experiment(home: Home, row: ExperimentRow, listed: list[JobView]) -> ExperimentView:
     ordered = tuple(sorted(listed, key=lambda job: (-job.seconds, job.job)))
     return ExperimentView(
         row.experiment, row.runs, row.jobs, row.seconds, ordered, row.waiting, row.measured, row.title,
-        row.submitted_at, row.priority,
+        row.submitted_at, row.priority, home.search_mark(row.experiment).exists(), read_searched(home, row.experiment),
     )  # fmt: skip
 
 

@@ -138,6 +138,12 @@ def cell_problems(arm: str, settings: Settings, layers: Layers, place: Callable[
         yield Problem(where, path, f"{what} (arm {arm})" if arm else what, fix)
 
 
+def settings_problem(settings: Settings) -> str | None:
+    """Return the first thing that these settings ask for and xp cannot do or build, of settings that no file wrote."""
+    found = (planned_problems, _shape_problems, idle_problems, _option_problems)
+    return next((what for problems in found for _, what, _ in problems(settings)), None)
+
+
 def _option_problems(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Yield the options of timm networks that are none: the name of each is wrong, and not its value."""
     for path, network in settings.networks:

@@ -23,6 +23,7 @@ from engine.plan import Plan, Run
 from engine.plan.estimate import Estimate, estimate_plan
 from engine.plan.subset import Place
 from engine.schedule.given import read_priority
+from engine.schedule.growing import DUE, begin_search, count_trials, jobs_done, keep_unsearched, mark_search
 from engine.schedule.keep.trash import removing
 from engine.schedule.policy import chain_seconds
 from engine.spec.identity import canonical_json
@@ -45,7 +46,8 @@ class Filling:
 class Submission:
     """What a submit did: the record's number, how many jobs are new or done, and what changed since the last one.
 
-    `warnings` are what is legal and most likely not meant, of the spec and of its plan.
+    `warnings` are what is legal and most likely not meant, of the spec and of its plan. `trials` may be asked for now:
+    of all arms that are searched together.
     """
 
     name: str
@@ -54,6 +56,11 @@ class Submission:
     done: int
     changes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    trials: int = 0
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.new or self.trials)
 
 
 def submit_plan(
@@ -71,25 +78,27 @@ def submit_plan(
     """
     if plan.is_provisional or plan.refused:
         raise _refusal(plan)
+    whole, plan = plan, keep_unsearched(plan)
     note_user(home)
     # What is done now must not be removed before the record says that it is needed.
     with removing(home):
         # No states are asked for: what has its result on disk is done, and all else is submitted.
         estimate = estimate_plan(plan, home, {})
-        _write_jobs(home, plan)
+        write_jobs(home, plan)
         done = {item.job.key for item in estimate.jobs if item.is_reused}
         home.experiment(plan.spec.name).mkdir(parents=True, exist_ok=True)
         # Two submits of one name at once would write the same number.
         with FileLock(home.experiment(plan.spec.name) / ".lock"):
-            number, record, changes = _write_record(plan, estimate, home, priority, filling, trial_of)
+            number, record, changes = _write_record(whole, estimate, home, priority, filling, trial_of)
         with Queue(home.queue_db) as queue:
-            queue.add_experiment(record, done)
+            queue.add_experiment(record, done | jobs_done(home, record))
+        mark_search(home, plan.spec.name, DUE if plan.spec.search is not None else None)
     warnings = (*plan.spec.doubts, *plan.warnings)
     new = len(plan.jobs) - len(done) - len(filling.held - done)
-    return Submission(plan.spec.name, number, new, len(done), changes, warnings)
+    return Submission(plan.spec.name, number, new, len(done), changes, warnings, count_trials(record, plan.spec))
 
 
-def _write_jobs(home: Home, plan: Plan) -> None:
+def write_jobs(home: Home, plan: Plan) -> None:
     """Write what is not there yet, or says otherwise: how a job is done may change, what it is never does."""
     files: dict[Path, str] = {}
     for job in plan.jobs:
@@ -119,16 +128,17 @@ def _refusal(plan: Plan) -> DataError:
 
 
 def _write_record(
-    plan: Plan, estimate: Estimate, home: Home, priority: int | None, filling: Filling, trial_of: str | None
+    whole: Plan, estimate: Estimate, home: Home, priority: int | None, filling: Filling, trial_of: str | None
 ) -> tuple[int, dict[str, Any], tuple[str, ...]]:
     """Write the next record unless the newest says the same already; return its number, content and the changes."""
+    plan = keep_unsearched(whole)
     paths = home.records(plan.spec.name)
     old = read_record(paths[-1]) if paths else None
     # Without --priority, that of the last submission stays, or what it was given since.
     if old is not None and priority is None:
         given = read_priority(home, plan.spec.name, float(old["submitted_at"]))
         priority = old["priority"] if given is None else given
-    record = _make_record(plan, estimate, priority or 0, filling)
+    record = begin_search(_make_record(plan, estimate, priority or 0, filling), old, whole)
     if trial_of is not None:
         record["trial_of"] = trial_of
     if old is not None and _same_record(old, record):
@@ -141,9 +151,6 @@ def _write_record(
 
 def _make_record(plan: Plan, estimate: Estimate, priority: int, filling: Filling) -> dict[str, Any]:
     spec = plan.spec
-    costs = {item.job.key: item.seconds for item in estimate.jobs}
-    chains = chain_seconds(costs, {job.key: job.needs.values() for job in plan.jobs})
-    chains = _in_order(chains, filling.order)
     # Only where there are some: other records are as they always were.
     added = {"added": [list(place) for place in filling.added]} if filling.added else {}
     held = {"held": sorted(filling.held)} if filling.held else {}
@@ -159,6 +166,15 @@ def _make_record(plan: Plan, estimate: Estimate, priority: int, filling: Filling
         # As it was written: today's defaults would read as words of the spec.
         "spec": spec.model_dump(mode="json", exclude_unset=True),
         "claims": [claim.model_dump(mode="json") for claim in spec.claims],
+        **record_entries(plan, estimate, filling),
+    }
+
+
+def record_entries(plan: Plan, estimate: Estimate, filling: Filling = Filling()) -> dict[str, list[Any]]:
+    """Return the `runs` and `jobs` of a record."""
+    costs = {item.job.key: item.seconds for item in estimate.jobs}
+    chains = _in_order(chain_seconds(costs, {job.key: job.needs.values() for job in plan.jobs}), filling.order)
+    return {
         "runs": [_run_record(run) for run in plan.runs],
         "jobs": [
             {

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from engine.spec.base import MOST_EPOCHS, Model, Numbers, Seed, ranged, refuse
 
@@ -23,6 +23,8 @@ MOST_TRIALS = 100_000
 
 class Axis(Model):
     """What one setting is drawn from: a range of numbers, or a list."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     log: Pair | None = Field(
         None,

@@ -38,6 +38,14 @@ class Queue(OpenQueue):
         with self._change() as connection:
             submit.add_experiment(connection, record, frozenset(done))
 
+    def grow_experiment(self, record: Mapping[str, Any], done: Iterable[str] = ()) -> None:
+        """Take in the runs and jobs that a submission which grows (a search's) has more of now; `done` as above.
+
+        All else stays as it is: a failed job stays failed, and no run is taken out.
+        """
+        with self._change() as connection:
+            submit.grow_experiment(connection, record, frozenset(done))
+
     def mark_done(self, jobs: Iterable[str]) -> None:
         """Say that these jobs have a result; those that need them may become ready."""
         names = list(jobs)

@@ -41,6 +41,22 @@ def add_experiment(connection: Connection, record: Mapping[str, Any], done: froz
     settle_jobs(connection, [*touched, *dropped])
 
 
+def grow_experiment(connection: Connection, record: Mapping[str, Any], done: frozenset[str]) -> None:
+    """Take in what a submission that grows has more of now; what was there keeps its state, failed jobs too."""
+    name = str(record["name"])
+    known = set(connection.execute(text("SELECT job FROM jobs")).scalars())
+    run_rows, link_rows = _run_rows(name, record["runs"])
+    for table, rows in ((runs, run_rows), (run_jobs, link_rows)):
+        if rows:
+            connection.execute(insert(connection, table).on_conflict_do_nothing(), rows)
+    fresh = [entry for entry in record["jobs"] if entry["job"] not in known]
+    _put_jobs(connection, fresh)
+    touched = [entry["job"] for entry in fresh]
+    mark_done(connection, [job for job in touched if job in done])
+    remake_wanted(connection, name)
+    settle_jobs(connection, touched)
+
+
 def _put_experiment(connection: Connection, record: Mapping[str, Any]) -> None:
     row = {
         "experiment": record["name"],
@@ -54,6 +70,16 @@ def _put_experiment(connection: Connection, record: Mapping[str, Any]) -> None:
 
 def _put_runs(connection: Connection, name: str, entries: Iterable[Mapping[str, Any]]) -> None:
     """Runs that were cancelled come back alive: to submit is to ask for them."""
+    run_rows, link_rows = _run_rows(name, entries)
+    for table, rows in ((runs, run_rows), (run_jobs, link_rows)):
+        connection.execute(table.delete().where(table.c.experiment == name))
+        if rows:
+            # A run that needs one job in two roles keeps the first.
+            connection.execute(insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def _run_rows(name: str, entries: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows of runs, and those of the jobs that each needs."""
     run_rows: list[dict[str, Any]] = []
     link_rows: list[dict[str, Any]] = []
     for position, entry in enumerate(entries):
@@ -61,11 +87,7 @@ def _put_runs(connection: Connection, name: str, entries: Iterable[Mapping[str, 
         words = {word: entry[word] for word in ("arm", "cell", "seed")}
         run_rows.append({**key, **words, "position": position, "cancelled": False})
         link_rows += [{**key, "job": job, "role": role} for role, job in entry["jobs"].items()]
-    for table, rows in ((runs, run_rows), (run_jobs, link_rows)):
-        connection.execute(table.delete().where(table.c.experiment == name))
-        if rows:
-            # A run that needs one job in two roles keeps the first.
-            connection.execute(insert(connection, table).on_conflict_do_nothing(), rows)
+    return run_rows, link_rows
 
 
 def _put_jobs(connection: Connection, entries: Iterable[Mapping[str, Any]]) -> None:

@@ -65,6 +65,7 @@ class Scheduler:
         # No version of SQLite's is negative: the first turn reads the orders.
         self.version = -1
         self.looked = self.adopted = 0.0  # monotonic: when heartbeats were last read, and leases looked for
+        self.ended = 0  # attempts, since the start
         self.may_start = True  # something has changed since the last look for ready jobs
         self.is_sure = False  # whether what we know and what the queue says are known to agree
         self.trouble = ""  # what was said last, so that it is said once
@@ -279,6 +280,7 @@ class Scheduler:
             self.book.give(track.held)
             del self.tracks[end.job], self.handles[track.handle]
         self.ready.end(ended)
+        self.ended += len(gone)
         self.may_start = True
         self.publisher.note()
 

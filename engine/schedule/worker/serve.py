@@ -21,6 +21,7 @@ from engine.schedule.worker.lock import cannot_write, scheduler_place, sign_in, 
 from engine.schedule.worker.loop import Scheduler
 from engine.schedule.worker.publish import Collect, Publisher
 from engine.schedule.worker.rebuild import heal_queue, make_queue
+from engine.schedule.worker.searching import Searcher, has_due_search
 from engine.schedule.worker.tell import Teller
 from engine.schedule.worker.tracks import Patience
 from engine.schedule.worker.vanish import AwayHome, HomeGuard, VanishedHome, wait_back
@@ -113,7 +114,7 @@ def _tell_other(home: Home) -> str:
 def _has_work(home: Home, teller: Teller) -> bool:
     try:
         with Queue.open_readonly(home.queue_db) as queue:
-            return queue.has_work() or teller.is_due(queue)
+            return queue.has_work() or teller.is_due(queue) or has_due_search(home)
     except QueueFault:
         # Its server went down this moment: we see when it is back.
         if not is_on_server():
@@ -137,13 +138,14 @@ def _serve(
     guard, launcher = HomeGuard(home), make()
     try:
         with _open_queue(home, stopping) as queue:
-            scheduler = Scheduler(home, queue, launcher, publisher, patience)
+            scheduler, searcher = Scheduler(home, queue, launcher, publisher, patience), Searcher(home)
             log.info("slots: %s", ", ".join(scheduler.slots))
             while not stopping.is_set:
                 guard.check()
                 try:
                     scheduler.turn()
-                    is_leaving = until_idle and scheduler.is_idle()
+                    is_searching = searcher.turn(scheduler.ended, is_idle=scheduler.is_idle())
+                    is_leaving = until_idle and not is_searching and scheduler.is_idle()
                     teller.turn(queue, is_last=is_leaving)
                     if is_leaving:
                         break

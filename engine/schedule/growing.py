@@ -1,0 +1,122 @@
+"""A submission that grows: takes a searched experiment's record, gives it with further trials, and says what is due.
+
+What was tried, and why, stands in the record beside the runs that it led to, and is written with them as one file: a
+kill leaves both or neither. The queue follows; `heal` puts in what a kill kept from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from filelock import FileLock
+
+from engine.home.files import write_atomic, write_json
+from engine.home.paths import Home
+from engine.home.records import read_record
+from engine.home.seals import SELF, seal
+from engine.plan import Plan
+from engine.plan.subset import keep_runs, place_of
+from engine.spec import Spec
+from engine.spec.identity import canonical_json
+from store.queue import Queue
+
+WORD = "search"
+DUE, WAITING = "due", "waiting"
+ASIDE = ("title", "claims", "report", "resources")
+LATER = ("trials", "parallel", "final")  # may be changed while a search is under way
+Record = dict[str, Any]
+
+
+def mark_search(home: Home, name: str, state: str | None) -> None:
+    """Say of a search that it has something to decide (`due`) or waits for its trials; None: it has ended."""
+    if state is None:
+        home.search_mark(name).unlink(missing_ok=True)
+    else:
+        write_atomic(home.search_mark(name), state)
+
+
+def is_due(home: Home, name: str) -> bool:
+    try:
+        return home.search_mark(name).read_text() == DUE
+    except OSError:
+        return False
+
+
+def keep_unsearched(plan: Plan) -> Plan:
+    """Return what of a plan is run as it is written: the arms that are searched come as trials, later."""
+    search = plan.spec.search
+    if search is None:
+        return plan
+    return keep_runs(plan, {place_of(run) for run in plan.runs if not search.is_searched(run.arm)})
+
+
+def begin_search(record: Record, old: Mapping[str, Any] | None, plan: Plan) -> Record:
+    """Return a searched experiment's record with what was tried before, where that was the same search."""
+    if plan.spec.search is None:
+        return record
+    packs = sorted({run.jobs["pack"] for run in plan.runs if "pack" in run.jobs})
+    about = canonical_json([search_words(plan.spec), packs])
+    told: dict[str, Any] = {"about": about, "trials": [], "stopped": False, "asked": plan.spec.search.trials}
+    if old is None or old.get(WORD, {}).get("about") != about:
+        return {**record, WORD: told}
+    before = old[WORD]
+    told |= {"trials": before["trials"], "asked": max(told["asked"], before["asked"] if before.get("extended") else 0)}
+    runs = [run for run in old["runs"] if run["arm"] in trial_arms(old)]
+    return {**add_runs(record, runs, old["jobs"]), WORD: told | ({"extended": True} if before.get("extended") else {})}
+
+
+def search_words(spec: Spec) -> Record:
+    """Return the words of a spec that decide its trials."""
+    words = spec.model_dump(mode="json")
+    kept = {key: value for key, value in words.items() if key not in ASIDE}
+    return {**kept, WORD: {key: value for key, value in kept[WORD].items() if key not in LATER}}
+
+
+def count_trials(record: Mapping[str, Any], spec: Spec) -> int:
+    """Return how many trials there may be in all, over all arms that are searched."""
+    search = spec.search
+    return 0 if search is None else record[WORD]["asked"] * sum(map(search.is_searched, spec.arm_names))
+
+
+def trial_arms(record: Mapping[str, Any]) -> set[str]:
+    return {trial["trial_arm"] for trial in record.get(WORD, {}).get("trials", ())}
+
+
+def add_runs(record: Record, runs: Collection[Mapping[str, Any]], jobs: Collection[Mapping[str, Any]]) -> Record:
+    """Return the record with these runs in place of those at the same arm, point and seed, and the jobs they need."""
+    places = {(run["arm"], run["cell"], run["seed"]) for run in runs}
+    kept = [run for run in record["runs"] if (run["arm"], run["cell"], run["seed"]) not in places]
+    known = {entry["job"]: entry for entry in (*jobs, *record["jobs"])}
+    wanted = [job for run in (*kept, *runs) for job in run["jobs"].values()]
+    entries: dict[str, Any] = {}
+    while wanted:
+        job = wanted.pop()
+        if job not in entries:
+            entries[job] = known[job]
+            wanted += known[job]["needs"]
+    ordered = [entry for job, entry in known.items() if job in entries]
+    return {**record, "runs": [*kept, *map(dict, runs)], "jobs": ordered}
+
+
+def grow_record(home: Home, name: str, number: int, change: Callable[[Record], Record]) -> Record | None:
+    """Change submission `number` where it is still the newest, and queue what it has more of; None where it is not."""
+    with FileLock(home.experiment(name) / ".lock"):
+        path = home.records(name)[-1]
+        if int(path.stem) != number:
+            return None
+        record = {key: value for key, value in read_record(path).items() if key != SELF}
+        grown = seal(change(record))
+        write_json(path, grown)
+    heal(home, grown)
+    return grown
+
+
+def heal(home: Home, record: Mapping[str, Any]) -> None:
+    """Put into the queue what the record has and the queue has not."""
+    with Queue(home.queue_db) as queue:
+        queue.grow_experiment(record, jobs_done(home, record))
+
+
+def jobs_done(home: Home, record: Mapping[str, Any]) -> set[str]:
+    return {entry["job"] for entry in record["jobs"] if home.job(entry["job"]).result.exists()}

@@ -1,0 +1,62 @@
+"""How far a search is: what its last look wrote down for people, and how that reads. The record is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.home.files import read_object, write_json
+from engine.home.paths import Home
+
+
+@dataclass(frozen=True)
+class ArmProgress:
+    """An arm's trials by how they stand, and the best of those that keep every bound (of several metrics the front).
+
+    `refused` were not trained and do not count; `best` has a trial's arm and its figures by metric.
+    """
+
+    arm: str
+    asked: int
+    done: int
+    running: int
+    failed: int
+    refused: int
+    best: tuple[tuple[str, dict[str, float]], ...]
+
+    def __str__(self) -> str:
+        counts = [f"{self.done} of {self.asked} trials done"]
+        counts += [f"{number} {word}" for word in ("running", "failed", "refused") if (number := getattr(self, word))]
+        told = f"{self.arm}: {', '.join(counts)}"
+        if len(self.best) == 1:
+            return f"{told}; best {_figures(self.best[0][1])} ({self.best[0][0]})"
+        if not self.best:
+            return told
+        points = "; ".join(f"{_figures(values)} ({arm})" for arm, values in self.best[:MOST_SHOWN])
+        more = f"; and {len(self.best) - MOST_SHOWN} more" if len(self.best) > MOST_SHOWN else ""
+        return f"{told}; front: {points}{more}"
+
+
+MOST_SHOWN = 5
+
+
+def _figures(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def write_progress(home: Home, name: str, arms: Sequence[ArmProgress]) -> None:
+    write_json(home.search_notes(name), {"arms": [asdict(arm) for arm in arms]})
+
+
+def read_progress(home: Home, name: str) -> tuple[ArmProgress, ...]:
+    """Return how far a search is; nothing where there is none, or what is there is no such file."""
+    told = read_object(home.search_notes(name)) or {}
+    try:
+        return tuple(_read_arm(arm) for arm in told.get("arms", ()))
+    except (TypeError, ValueError, KeyError):
+        return ()
+
+
+def _read_arm(told: dict[str, Any]) -> ArmProgress:
+    return ArmProgress(**{**told, "best": tuple((str(arm), dict(values)) for arm, values in told["best"])})

@@ -1,0 +1,163 @@
+"""One look at a search: takes a home and an experiment, asks for its next trials; whoever looks again changes nothing.
+
+All that is decided is written into the record in one piece with the runs that follow from it, before the queue hears
+of them. A look that is killed is looked again: what it had drawn and not written is drawn once more, the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from engine.home.paths import Home
+from engine.home.records import read_record
+from engine.schedule.growing import DUE, WAITING, WORD, add_runs, grow_record, heal, mark_search
+from engine.schedule.searched import ArmProgress, write_progress
+from engine.search.decisions import BEST, MARK, Decision, Study, Trial, count_spent, read_study
+from engine.search.drawing import Draw, draw_next
+from engine.search.judging import best_trials, broken_bound
+from engine.search.trials import Impossible, Work, gates, is_gated, only_measured, plan_trial
+
+MOST_REFUSED = 20  # refused draws for each trial that is asked for, until an arm is given up
+Step = tuple[Decision, Work | None]
+
+
+def advance(home: Home, name: str) -> bool:
+    """Ask for the trials that are due; return False where another process is at it."""
+    try:
+        with FileLock(home.experiment(name) / ".search.lock", timeout=0):
+            while not _look(home, name):
+                pass
+    except Timeout:
+        return False
+    return True
+
+
+def _look(home: Home, name: str) -> bool:
+    """Take every step that can be taken now; return False where the experiment was submitted anew meanwhile."""
+    # First: what becomes due from now on is looked at again.
+    mark_search(home, name, WAITING)
+    record = read_record(home.records(name)[-1])
+    if WORD not in record:
+        mark_search(home, name, None)
+        return True
+    heal(home, record)
+    while steps := next_steps(study := read_study(home, record), home):
+        grown = grow_record(home, name, study.number, lambda record: _with_steps(record, steps))
+        if grown is None:
+            mark_search(home, name, DUE)
+            return False
+        record = grown
+    write_progress(home, name, [_progress(study, arm) for arm in study.arms])
+    if is_over(study):
+        mark_search(home, name, None)
+    return True
+
+
+def _progress(study: Study, arm: str) -> ArmProgress:
+    trials = study.of(arm)
+    counts = {state: sum(one.state == state for one in trials) for state in ("done", "open", "failed", "refused")}
+    metrics = study.search.metrics
+    best = best_trials(trials, study.search)
+    shown = tuple((one.decision.trial_arm, {name: one.values[name] for name in metrics}) for one in best)
+    return ArmProgress(arm, study.asked, counts["done"], counts["open"], counts["failed"], counts["refused"], shown)
+
+
+def _with_steps(record: dict[str, Any], steps: Iterable[Step]) -> dict[str, Any]:
+    """Return the record with decisions made or changed, and what follows from them."""
+    trials = {trial["trial_arm"]: trial for trial in record[WORD]["trials"]}
+    for decision, work in steps:
+        trials[decision.trial_arm] = decision.as_json()
+        if work is not None:
+            record = add_runs(record, work.runs, work.jobs)
+    return {**record, WORD: {**record[WORD], "trials": list(trials.values())}}
+
+
+def next_steps(study: Study, home: Home) -> list[Step]:
+    """Return the next decisions: gates that were measured first, then one new trial of each arm, then finals."""
+    gated = [step for one in study.trials if one.decision.stage == "measure" for step in _pass_gate(study, home, one)]
+    if gated:
+        return gated
+    asked = [step for arm in study.arms for step in _ask(study, home, arm)]
+    return asked or [step for arm in study.arms for step in _finish(study, home, arm)]
+
+
+def is_over(study: Study) -> bool:
+    """Whether nothing will be asked any more: all trials ended, and finals are queued where they are wanted."""
+    return not any(one.state == "open" and one.decision.stage != "final" for one in study.trials) and all(
+        _is_enough(study, arm) for arm in study.arms
+    )
+
+
+def _is_enough(study: Study, arm: str) -> bool:
+    trials = study.of(arm)
+    has_given_up = bool(trials) and trials[-1].decision.why == "exhausted"
+    return study.is_stopped or has_given_up or count_spent(trials) >= study.asked
+
+
+def _ask(study: Study, home: Home, arm: str) -> Iterator[Step]:
+    """Yield an arm's next trial where it has room for one."""
+    trials = study.of(arm)
+    running = sum(one.state == "open" for one in trials)
+    if _is_enough(study, arm) or running >= study.search.parallel:
+        return
+    number = len(trials)
+    draw = None
+    if number - count_spent(trials) < MOST_REFUSED * study.asked:
+        draw = draw_next(study.search, arm, trials, number)
+    if draw is None:
+        draw = Draw({}, "exhausted", {})
+    named = f"{arm}{MARK}{number:03d}"
+    decision = Decision(number, arm, named, draw.settings, draw.why, "train", time.time(), marks=draw.marks)
+    if draw.why == "exhausted":
+        yield _refuse(decision, "nothing is left that was not tried or refused"), None
+        return
+    try:
+        work = plan_trial(study, home, arm, named, draw.settings, "train")
+    except Impossible as impossible:
+        yield _refuse(decision, str(impossible)), None
+        return
+    if is_gated(study.search, work):
+        yield _changed(decision, stage="measure"), only_measured(work)
+    else:
+        yield decision, work
+
+
+def _pass_gate(study: Study, home: Home, trial: Trial) -> Iterator[Step]:
+    """Yield a measured trial as one that is trained, or as refused by what was measured."""
+    decision = trial.decision
+    if trial.state == "failed":
+        yield _changed(decision, stage="train"), None
+    if trial.state != "done":
+        return
+    broken = broken_bound(trial.values, gates(study.search))
+    if broken is not None:
+        yield _refuse(decision, broken), None
+    else:
+        work = plan_trial(study, home, decision.arm, decision.trial_arm, decision.settings, "train")
+        yield _changed(decision, stage="train"), work
+
+
+def _finish(study: Study, home: Home, arm: str) -> Iterator[Step]:
+    """Yield the finals of an arm whose trials have all ended: the best, or each of the front, on fresh seeds."""
+    trials = study.of(arm)
+    if study.search.final is None or not _is_enough(study, arm) or any(one.state == "open" for one in trials):
+        return
+    best = best_trials(trials, study.search)
+    for one in best:
+        named = f"{arm}{BEST}" if len(study.search.metrics) == 1 else f"{arm}{BEST}-{one.decision.trial:03d}"
+        told = Decision(one.decision.trial, arm, named, one.decision.settings, "final", "final", time.time())
+        known = next((final.decision for final in study.finals(arm) if final.decision.trial_arm == named), None)
+        if known is None or known.settings != told.settings:
+            yield told, plan_trial(study, home, arm, named, one.decision.settings, "final")
+
+
+def _refuse(decision: Decision, why: str) -> Decision:
+    return _changed(decision, refused=why, stage="train")
+
+
+def _changed(decision: Decision, **words: Any) -> Decision:
+    return Decision(**{**decision.as_json(), **words})
