@@ -53,6 +53,16 @@ def _asked(home: Home, instead: Mapping[str, Record | None], with_history: bool)
         yield from _pinned(name, paths, read_pins(home, name))
 
 
+def closed_rungs(home: Home) -> set[str]:
+    """Return the jobs of searches that ended and of nothing else: nobody will go on from them."""
+    is_open, closed, others = set(home.open_searches()), set[str](), set[str]()
+    for name in (path.name for path in home.experiments()):
+        for path in home.records(name)[-1:]:
+            record = read_record(path)
+            (closed if "search" in record and name not in is_open else others).update(jobs_of(record))
+    return closed - others
+
+
 def _pinned(name: str, paths: list[Path], pins: list[Pin]) -> Iterator[tuple[str, str]]:
     """Yield the jobs of the runs that pins hold, whichever submission had them."""
     wanted = {run: f"{name}: {pin}" for pin in pins for run in pin.about.runs}
