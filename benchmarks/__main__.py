@@ -31,6 +31,7 @@ SCRIPTS = (
     "real_teachers",
     "edge",
     "pruned_speed",
+    "fidelity",
     "store",
     "duplicates",
     "rounds",

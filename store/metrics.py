@@ -390,5 +390,10 @@ METRICS: Mapping[str, Metric] = {
             device_bound=True, measured="per_seed", images="any", is_share=False, is_signed=False,
             label="Training time", heading="training time", column="",
         ),
+        Metric(
+            name="seconds_taken_over", source="figures['seconds_taken_over']", unit="s", better="neither", exact=False,
+            device_bound=True, measured="per_seed", images="any", is_share=False, is_signed=False,
+            label="Time of the training that was taken over", heading="time taken over", column="",
+        ),
     )
 }  # fmt: skip

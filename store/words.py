@@ -103,6 +103,7 @@ _METRICS: Mapping[str, str] = {
     "box_energy": "Share of a map's sum that lies on the object.",
     "box_area": "Share of the image that the object takes.",
     "train_seconds": "Time of the jobs that train the student and prune it.",
+    "seconds_taken_over": "Time that shorter trainings spent on what this one began with, and did not do again.",
 }
 _RUN = {
     "experiment": "The experiment's name.",

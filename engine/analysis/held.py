@@ -260,13 +260,14 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Train", "batch_size optimizer deterministic ema accumulate", Rule(LEARNING)),
     ("Train", "precision", Rule(LEARNING | MEASURED)),
     ("Train", "clip_grad", Rule(ACCURACY | PACE)),
-    ("Train", "betas momentum eps schedule decay_epochs decay_rate power ema_warmup", Rule(ACCURACY)),
+    ("Train", "betas momentum eps schedule decay_epochs decay_share decay_rate power ema_warmup", Rule(ACCURACY)),
     ("Train", "lr min_lr weight_decay warmup_epochs label_smoothing checkpoint", Rule(ACCURACY)),
     ("Train", "threads", Rule(TRAINING, noted=ACCURACY)),  # the order of sums
     ("Train", "compile", Rule(TRAINING, noted=ACCURACY)),  # rounded otherwise
     ("Train", "memory", Rule(TRAINING)),
     ("Train", "on_oom", Rule(LEARNING)),  # as far as it counts: what an attempt did about it is in AROUND
     ("Train", "save_minutes", Rule(PACE)),
+    ("Train", "rungs", Rule(NONE)),  # the same bits; the time of what is taken over was spent by another job
     ("Prune", "ratio of method criterion scope when control embedding round_to", Rule(ALL)),
     ("Prune", "recover_epochs", Rule(ACCURACY | TIME)),
     ("Prune", "recover_lr", Rule(ACCURACY)),

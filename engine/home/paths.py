@@ -73,6 +73,10 @@ class AttemptFolder:
         return self.root / "checkpoints"
 
     @property
+    def branch(self) -> Path:
+        return self.root / "branch"  # a checkpoint with which longer trainings of the same settings may begin
+
+    @property
     def artifacts(self) -> Path:
         return self.root / "artifacts"
 
@@ -161,8 +165,7 @@ class Home:
 
     @property
     def sql_history(self) -> Path:
-        """What was typed at the prompt of `xp sql`."""
-        return self.root / "sql_history"
+        return self.root / "sql_history"  # what was typed at the prompt of `xp sql`
 
     @property
     def ingest_db(self) -> Path:
@@ -277,8 +280,7 @@ class Home:
         return self.root / "certificates" / experiment / f"{host.replace('/', '_')}.json"
 
     def certificates(self, experiment: str) -> list[Path]:
-        folder = self.root / "certificates" / experiment
-        return sorted(folder.glob("*.json")) if folder.is_dir() else []
+        return sorted((self.root / "certificates" / experiment).glob("*.json"))
 
     @property
     def verify_root(self) -> Path:

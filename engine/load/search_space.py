@@ -6,7 +6,8 @@ choice are tried, one axis at a time, with what it waits for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,8 +42,9 @@ def search_problems(spec: Spec, layers: Layers) -> list[Problem]:
     whole += [*_sampler_problems(spec.search, layers), *_seed_problems(spec.search, spec, layers)]
     axes = [problem for place in _spaces(spec.search) for problem in _axis_problems(place, spec, layers)]
     priors = [] if axes else list(_prior_problems(spec.search, layers))
-    tried = [] if whole or axes else list(_value_problems(spec.search, spec, layers))
-    return [*whole, *axes, *priors, *tried]
+    rungs = [] if whole or axes else list(_rung_problems(spec.search, spec, layers))
+    tried = [] if whole or axes or rungs else list(_value_problems(spec.search, spec, layers))
+    return [*whole, *axes, *priors, *rungs, *tried]
 
 
 Place = tuple[Path, dict[str, Axis], dict[str, Axis]]  # where it stands, what stands there, the whole space there
@@ -130,6 +132,9 @@ def _seed_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Probl
     if search.fidelity is not None and search.fidelity.epochs[-1] != spec.train.epochs:
         what = f"a whole trial has {search.fidelity.epochs[-1]} epochs, and train.epochs says {spec.train.epochs}"
         yield _problem(layers, ("search", "fidelity", "epochs"), what, f"end with {spec.train.epochs}, or change that")
+    if search.fidelity is not None and len(search.metrics) > 1:
+        what = "who goes on is the best by one metric, and there are several"
+        yield _problem(layers, ("search", "fidelity"), what, "choose by one metric, or leave `fidelity` away", key=True)
 
 
 def _sampler_problems(search: Search, layers: Layers) -> Iterator[Problem]:
@@ -206,21 +211,44 @@ def _prior_problems(search: Search, layers: Layers) -> Iterator[Problem]:
 # -- whether it is possible -------------------------------------------------------------------------------------------
 
 
+def _rung_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Problem]:
+    """Yield what keeps an arm's trials from going on for longer: what is tied to the whole of a training."""
+    if search.fidelity is None:
+        return
+    point, places = matrix_points(spec.matrix)[0], ArmPlaces(layers)
+    builder, trees = _trees(search, spec, layers)
+    for arm, tree in trees.items():
+        for rung, epochs in enumerate(search.fidelity.epochs):
+            found = _first_problem(builder, merge_trees(tree, nest_paths(search.fidelity.words(rung))), layers,
+                                   partial(places.find, arm, point))  # fmt: skip
+            if found is not None:
+                yield replace(found, what=f"{found.what} (fidelity, {epochs} epochs{_of_arm(arm, spec, ', ')})")
+                break
+
+
 def _value_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Problem]:
-    """Yield the ends and choices of each axis that some searched arm cannot have."""
-    base = {key: value for key, value in layers.tree.items() if key in Settings.model_fields}
-    builder = CellBuilder(base, spec)
-    for arm in filter(search.is_searched, spec.arm_names):
-        tree = next(arm_trees(base, spec.arms.get(arm, {}), matrix_points(spec.matrix)))
+    """Yield the ends and choices of each axis that some searched arm cannot have, on its shortest rung or whole."""
+    fidelity = search.fidelity
+    lengths: list[dict[str, Any]] = [{}] if fidelity is None else [fidelity.words(0), fidelity.words(-1)]
+    builder, trees = _trees(search, spec, layers)
+    for arm, tree in trees.items():
         space = search.space_of(arm)
         for path, axis in space.items():
             root: Path = ("search", "arms", arm) if path in (search.arms.get(arm) or {}) else ("search", "space")
-            tell = partial(_problem, layers, (*root, path, axis.kind))
-            for value in axis.values:
-                drawn = {**_conditions(space, path), path: value}
-                if found := _impossible(builder, merge_trees(tree, nest_paths(drawn)), layers):
-                    yield tell(f"{write_value(value)}: {found.what}{_of_arm(arm, spec)}", found.fix)
+            for value, words in ((value, words) for value in axis.values for words in lengths):
+                drawn = {**words, **_conditions(space, path), path: value}
+                if found := _first_problem(builder, merge_trees(tree, nest_paths(drawn)), layers, lambda path: path):
+                    what = f"{write_value(value)}: {found.what}{_of_arm(arm, spec)}"
+                    yield _problem(layers, (*root, path, axis.kind), what, found.fix)
                     break
+
+
+def _trees(search: Search, spec: Spec, layers: Layers) -> tuple[CellBuilder, dict[str, Tree]]:
+    """Return what makes settings of a tree, and the tree of each arm that is searched."""
+    base = {key: value for key, value in layers.tree.items() if key in Settings.model_fields}
+    points = matrix_points(spec.matrix)
+    arms = filter(search.is_searched, spec.arm_names)
+    return CellBuilder(base, spec), {arm: next(arm_trees(base, spec.arms.get(arm, {}), points)) for arm in arms}
 
 
 def _conditions(space: Mapping[str, Axis], path: str) -> dict[str, Any]:
@@ -231,14 +259,16 @@ def _conditions(space: Mapping[str, Axis], path: str) -> dict[str, Any]:
     return found
 
 
-def _impossible(builder: CellBuilder, tree: Tree, layers: Layers) -> Problem | None:
+def _first_problem(builder: CellBuilder, tree: Tree, layers: Layers, place: Callable[[Path], Path]) -> Problem | None:
     """Return the first thing that is wrong with settings, None where they are possible."""
     try:
         settings = builder.build(tree)
     except ValidationError as error:
-        return next(explain_all(error, layers, lambda path: path))
-    return next(cell_problems("", settings, layers, lambda path: path), None)
+        return next(explain_all(error, layers, place))
+    return next(cell_problems("", settings, layers, place), None)
 
 
-def _of_arm(arm: str, spec: Spec) -> str:
-    return f" (arm {arm})" if spec.arms else ""
+def _of_arm(arm: str, spec: Spec, before: str = "") -> str:
+    """Name the arm where there are several: in brackets of its own, or after what is in some."""
+    told = f"{before}arm {arm}" if before else f" (arm {arm})"
+    return told if spec.arms else ""

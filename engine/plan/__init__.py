@@ -8,6 +8,7 @@ a teacher without a student's seed in it is trained once for all seeds. Nothing 
     pack           the images
     controls       what a control of a pruned arm needs of that arm
     network_jobs   a network's training, pruning, measuring, explaining
+    rungs          the shorter trainings that a longer one may begin with
     quantize       the same network in 8-bit numbers
     teacher        who teaches, and what trains them
     teacher_run    a teacher that is another run's network
@@ -50,6 +51,7 @@ from engine.plan.halves import halves_on_cpu
 from engine.plan.own_code import settle_spec
 from engine.plan.passes import Passes, count_passes
 from engine.plan.prune_left import check_pruned
+from engine.plan.rungs import plan_rungs
 from engine.plan.target_mode import decide_targets
 from engine.plan.unseen import check_unseen
 from engine.plan.weights_check import check_files
@@ -120,6 +122,7 @@ def _plan_run(name: str, cell: Cell, context: PlanContext, counted: Mapping[str,
     drawn = draft_run(context)
     for planner in PLANNERS.values():
         planner(drawn)
+    plan_rungs(drawn)
     check_lineage(drawn)
     jobs, seed = drawn.jobs, context.seed
     # Its place in the experiment is part of it: two arms may share every job.

@@ -19,6 +19,7 @@ from engine.plan.cost.room import Room, peak_bytes, tell_tight
 from engine.plan.cost.speeds import Speeds
 from engine.plan.cost.work import Asked, Work, count_work, list_questions
 from engine.plan.network_jobs import WEIGHT_COPIES
+from engine.plan.rungs import share_left
 from engine.spec.job_kinds import KINDS
 from engine.spec.job_settings import DeviceKind, JobDetails, TargetsSettings, TrainSettings
 
@@ -80,7 +81,7 @@ def estimate_plan(
 
     def price(job: Job) -> float:
         known = evidence.factor(job.kind, network_name(job.settings), device_of(job.kind, job.details))
-        return works[job.key].seconds(speeds, cores) * known
+        return works[job.key].seconds(speeds, cores) * known * share_left(job, home)
 
     jobs = tuple(
         JobEstimate(job, _state_of(job, home, states), round(price(job), 1), disk_bytes(job, works[job.key], speeds))

@@ -13,6 +13,7 @@
     placing     how many images of a training a GPU holds
     lineage     what the network of a job has seen before, and what its file says of that
     training    train and prune
+    continuing  the state of a shorter training that a longer one begins with
     pruning     what a job cuts or masks, and keeps so
     unseen      what a network of ImageNet has not seen, and whether it is as good there as known
     targets     a teacher's answers and what it is like

@@ -55,6 +55,10 @@ class Attempt:
         self.peak_before = 0
         self.extra: State = {}
         self.was_compiled: bool | None = None  # the steps before this attempt's, where there are any
+        self.taken_over = 0.0  # seconds that other jobs spent on what this one began with
+        # Of a job that longer ones may begin with: the figures up to now, and after which epoch its state is kept.
+        self.logged: list[Any] | None = [] if self.details.rungs else None
+        self.branch_epoch: int | None = None
         self._stop = False
         self._beaten, self._phase = float("-inf"), ""
 
@@ -84,6 +88,8 @@ class Attempt:
     # The hooks of the training loop -----------------------------------------------------------------------------
     def metric(self, name: str, value: float, step: int, epoch: int) -> None:
         self.journal.metric(name, value, step=step, epoch=epoch)
+        if self.logged is not None:
+            self.logged.append([name, value, step, epoch])
         # Counted from 1 for people, as progress is; the journal counts from 0.
         print(f"epoch {epoch + 1} step {step} {name} {value:.6g}", flush=True)
 
@@ -104,8 +110,17 @@ class Attempt:
 
         Raises what the checkpoint before failed of; `settle` what this one does.
         """
-        mine = {"seq": self.journal.seq, "seconds": self.seconds(), "host_peak_rss": self.peak_rss()}
-        self.writer.save({**state, **self.extra, "attempt": mine}, step, self.journal.sync)
+        mine: State = {"seq": self.journal.seq, "seconds": self.seconds(), "host_peak_rss": self.peak_rss()}
+        if self.details.rungs:
+            mine |= {"taken_over": self.taken_over, "logged": None if self.logged is None else list(self.logged)}
+        branch = self.folder.branch if self._is_branch(state) else None
+        self.writer.save({**state, **self.extra, "attempt": mine}, step, self.journal.sync, branch)
+
+    def _is_branch(self, state: State) -> bool:
+        """Whether longer trainings begin with this state: between two epochs, with all figures up to there."""
+        if self.branch_epoch is None or self.logged is None:
+            return False
+        return (state["progress"]["epoch"], state["progress"]["batch"]) == (self.branch_epoch, 0)
 
     def settle(self, error: BaseException | None) -> None:
         """Wait for the last checkpoint, at the end of the job, which `error` brought about if there is one.
@@ -131,9 +146,22 @@ class Attempt:
         number = int(found.folder.parent.name)
         self.seconds_before, self.peak_before = mine["seconds"], mine["host_peak_rss"]
         self.was_compiled = found.state.get("compiled")
+        self.taken_over = mine.get("taken_over", 0.0)
+        # Where the steps before were done without rungs, their figures are not known, and no state is kept.
+        self.logged = mine.get("logged") if self.details.rungs else None
         self.journal.resumed(number, found.step, mine["seq"])
         print(f"goes on from attempt {number} at step {found.step}", flush=True)
         return found
+
+    def begin_with(self, logged: list[Any], seconds: float, was_compiled: bool | None) -> None:
+        """Take up what another job did: its figures are logged as this job's, its seconds told apart."""
+        for name, value, step, epoch in logged:
+            self.journal.metric(name, value, step=step, epoch=epoch)
+        self.logged, self.taken_over, self.was_compiled = list(logged), seconds, was_compiled
+
+    def keep_branch(self, epoch: int | None) -> None:
+        """Keep the state after `epoch` epochs where longer trainings find it."""
+        self.branch_epoch = epoch
 
     def last_good(self) -> str:
         """Say which state is the last good one, for a training whose numbers are no longer finite."""

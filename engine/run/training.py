@@ -33,6 +33,7 @@ from engine.inputs.tensors import TENSORS, tensors_digest
 from engine.inputs.weights import order_header
 from engine.run.answers import write_answers
 from engine.run.attempt import Attempt
+from engine.run.continuing import keep_branch, take_up
 from engine.run.device import device_name, prepare_device, seed_everything
 from engine.run.heads import probe_head
 from engine.run.inputs import (
@@ -86,7 +87,9 @@ class Task:
 def run_train(attempt: Attempt) -> None:
     """Train the network of the settings from its first weights, or on from an earlier attempt's checkpoint."""
     task, device = _start(attempt)
-    found = attempt.resume()
+    keep_branch(attempt)
+    resumed = attempt.resume()
+    found = resumed or take_up(attempt)
     widths = take_pruned(attempt) if found is None else go_on(attempt, found.state)
     # Only now: building a teacher has drawn numbers, and an untaught run would start elsewhere.
     seed_everything(task.seed)
@@ -101,9 +104,9 @@ def run_train(attempt: Attempt) -> None:
         task = place_task(attempt, task, train, network.to(device), device, room)
         loop = make_loop(attempt, task, train, network, device, "train", room)
         hold_zeros(attempt, loop, None, task.seed)
-        if found is None:
+        if resumed is None:
             _log_split(attempt, task)
-        else:
+        if found is not None:
             loop.restore(found.state)
         begin_together(attempt, loop, task.size)
         _train_and_test(attempt, task, loop, room)
@@ -307,6 +310,9 @@ def _log_cost(attempt: Attempt, task: Task, loop: Loop, figures: dict[str, float
         # images that are held on the device are a choice of feeding, no part of what training the network takes
         _measure(attempt, task, device, name, peak - (held if name.startswith("cuda") else 0), "bytes")
     _measure(attempt, task, device, "ranks", attempt.share.ranks, "1")
+    if attempt.taken_over:
+        _measure(attempt, task, device, "seconds_taken_over", round(attempt.taken_over, 3), "s")
+        figures["seconds_taken_over"] = round(attempt.taken_over, 3)
     figures["params"] = count_params(loop.network)
     _measure(attempt, task, device, "params", figures["params"], "1")
 

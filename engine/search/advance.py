@@ -7,6 +7,7 @@ of them. A look that is killed is looked again: what it had drawn and not writte
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,9 +17,10 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.schedule.growing import DUE, WAITING, WORD, add_runs, grow_record, heal, mark_search
 from engine.schedule.searched import ArmProgress, write_progress
-from engine.search.decisions import BEST, MARK, Decision, Figures, Study, Trial, count_spent, read_study
+from engine.search.decisions import BEST, Decision, Figures, Study, Trial, count_spent, read_study
 from engine.search.drawing import Draw, draw_next
 from engine.search.judging import best_trials, broken_bound
+from engine.search.rungs import compared, first_rungs, next_up, rung_words, sampled, trial_name, trial_states
 from engine.search.trials import Impossible, Work, gates, is_gated, only_measured, plan_trial
 
 MOST_REFUSED = 20  # refused draws for each trial that is asked for, until an arm is given up
@@ -60,9 +62,9 @@ def _look(home: Home, name: str) -> bool:
 
 def _progress(study: Study, arm: str) -> ArmProgress:
     trials = study.of(arm)
-    counts = {state: sum(one.state == state for one in trials) for state in ("done", "open", "failed", "refused")}
+    counts = Counter(trial_states(trials))
     metrics = study.search.metrics
-    best = best_trials(trials, study.search)
+    best = best_trials(compared(trials), study.search)
     shown = tuple((one.decision.trial_arm, {name: one.values[name] for name in metrics}) for one in best)
     return ArmProgress(arm, study.asked, counts["done"], counts["open"], counts["failed"], counts["refused"], shown)
 
@@ -78,11 +80,14 @@ def _with_steps(record: dict[str, Any], steps: Iterable[Step]) -> dict[str, Any]
 
 
 def next_steps(study: Study, home: Home) -> list[Step]:
-    """Return the next decisions: gates that were measured first, then one new trial of each arm, then finals."""
+    """Return the next decisions: gates that were measured first, then one trial of each arm, then finals.
+
+    A trial that goes on for longer comes before a new one.
+    """
     gated = [step for one in study.trials if one.decision.stage == "measure" for step in _pass_gate(study, home, one)]
     if gated:
         return gated
-    asked = [step for arm in study.arms for step in _ask(study, home, arm)]
+    asked = [step for arm in study.arms for step in (list(_promote(study, home, arm)) or _ask(study, home, arm))]
     return asked or [step for arm in study.arms for step in _finish(study, home, arm)]
 
 
@@ -94,30 +99,56 @@ def is_over(study: Study) -> bool:
 
 
 def _is_enough(study: Study, arm: str) -> bool:
-    trials = study.of(arm)
+    trials = first_rungs(study.of(arm))
     has_given_up = bool(trials) and trials[-1].decision.why == "exhausted"
     return study.is_stopped or has_given_up or count_spent(trials) >= study.asked
 
 
+def _promote(study: Study, home: Home, arm: str) -> Iterator[Step]:
+    """Yield the trial of an arm that goes on for longer, where there is room for one."""
+    trials, running = study.of(arm), _count_running(study, arm)
+    if study.is_stopped or running >= study.search.parallel:
+        return
+    found = next_up(trials, study.search, is_over=not running and _is_enough(study, arm))
+    if found is None:
+        return
+    one, rung = found
+    named = trial_name(study.search, arm, one.decision.trial, rung)
+    words = {"trial_arm": named, "why": "promoted", "stage": "train", "rung": rung, "at": time.time(), "marks": {}}
+    decision = _changed(one.decision, **words)
+    try:
+        yield decision, plan_trial(study, home, arm, named, _settings(study, decision), "train")
+    except Impossible as impossible:
+        yield _refuse(decision, str(impossible)), None
+
+
+def _settings(study: Study, decision: Decision) -> dict[str, Any]:
+    """Return what a trial changes of its arm: what was drawn, and how long it is."""
+    return {**decision.settings, **rung_words(study.search, decision.rung)}
+
+
+def _count_running(study: Study, arm: str) -> int:
+    return sum(one.state == "open" for one in study.of(arm))
+
+
 def _ask(study: Study, home: Home, arm: str) -> Iterator[Step]:
     """Yield an arm's next trial where it has room for one."""
-    trials = study.of(arm)
-    running = sum(one.state == "open" for one in trials)
-    if _is_enough(study, arm) or running >= study.search.parallel:
+    trials = first_rungs(study.of(arm))
+    if _is_enough(study, arm) or _count_running(study, arm) >= study.search.parallel:
         return
     number = len(trials)
     draw = None
     if number - count_spent(trials) < MOST_REFUSED * study.asked:
-        draw = draw_next(study.search, arm, trials, number)
+        draw = draw_next(study.search, arm, sampled(study.of(arm), study.search, arm), number)
     if draw is None:
         draw = Draw({}, "exhausted", {})
-    named = f"{arm}{MARK}{number:03d}"
+    named = trial_name(study.search, arm, number, 0)
     decision = Decision(number, arm, named, draw.settings, draw.why, "train", time.time(), marks=draw.marks)
     if draw.why == "exhausted":
         yield _refuse(decision, "nothing is left that was not tried or refused"), None
         return
     try:
-        work = plan_trial(study, home, arm, named, draw.settings, "train")
+        work = plan_trial(study, home, arm, named, _settings(study, decision), "train")
     except Impossible as impossible:
         yield _refuse(decision, str(impossible)), None
         return
@@ -138,7 +169,7 @@ def _pass_gate(study: Study, home: Home, trial: Trial) -> Iterator[Step]:
     if broken is not None:
         yield _refuse(decision, broken), None
     else:
-        work = plan_trial(study, home, decision.arm, decision.trial_arm, decision.settings, "train")
+        work = plan_trial(study, home, decision.arm, decision.trial_arm, _settings(study, decision), "train")
         yield _changed(decision, stage="train"), work
 
 
@@ -147,7 +178,7 @@ def _finish(study: Study, home: Home, arm: str) -> Iterator[Step]:
     trials = study.of(arm)
     if study.search.final is None or not _is_enough(study, arm) or any(one.state == "open" for one in trials):
         return
-    best = best_trials(trials, study.search)
+    best = best_trials(compared(trials), study.search)
     for one in best:
         named = f"{arm}{BEST}" if len(study.search.metrics) == 1 else f"{arm}{BEST}-{one.decision.trial:03d}"
         told = Decision(one.decision.trial, arm, named, one.decision.settings, "final", "final", time.time())

@@ -25,7 +25,7 @@ BEST = "-best"
 
 @dataclass(frozen=True)
 class Decision:
-    """One trial as it was asked for. `marks` is what the sampler wants to know of it later."""
+    """One trial as it was asked for, on one of its rungs. `marks` is what the sampler wants to know of it later."""
 
     trial: int
     arm: str
@@ -35,6 +35,7 @@ class Decision:
     stage: Stage
     at: float
     refused: str | None = None
+    rung: int = 0
     marks: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     network own_code code_uses   networks and their attention; a person's own code by name, where it is named
     patterns backends   who sees whom in a window; what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
-    training optimizers   train, measure, explain, resources; timm's optimizers (timm_optimizers.txt)
+    training optimizers continuing   train, measure, explain, resources; timm's optimizers; what a longer one takes up
     prune controls quantize teacher   pruning; what an arm that is a control comes to; 8-bit numbers; who teaches
     distill features search experiment paper   losses, layers that follow; axes; a run's settings, a spec; many, sayings
     lexicon synonyms editor   what a word means, read off the models; other tools' names for it; a JSON Schema

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from engine.spec.base import ASIDE, LATER, NAME, Model, Seed, name_fix, ranged, refuse, refuse_all, refuse_keys
+from engine.spec.continuing import unfit_words
 from engine.spec.data import Data, source_words
 from engine.spec.distill import Distill, EntropyMatch, loss_words
 from engine.spec.network import Student
@@ -129,6 +130,21 @@ class Settings(Model):
         if grows and self.train.checkpoint == "best_val":
             what = "a mask that grows has its size at the end alone, and checkpoint: best_val tests an epoch before"
             raise refuse(what, "set `train.checkpoint: last`, or prune.when: after", at="train.checkpoint")
+        return self
+
+    @model_validator(mode="after")
+    def _rungs_fit(self) -> Settings:
+        """Refuse trainings that are to continue one another where what they do is tied to how long they are."""
+        others = [path for path, train in self.trainings if train.rungs and path != "train"]
+        if others:
+            what = "only the student's training can begin with the state of a shorter one"
+            raise refuse(what, "leave `rungs` away here", at=f"{others[0]}.rungs")
+        if not self.train.rungs:
+            return self
+        distill, prune = self.distill if self.is_taught else None, self.prune if self.is_pruned else None
+        problems = list(unfit_words(self.train, distill, prune, self.teachers if self.is_taught else []))
+        if problems:
+            raise refuse_all("rungs", problems)
         return self
 
     @property

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from engine.spec.base import LATER, Model, Positive, Precision, Seed, Weight, ranged, refuse
+from engine.spec.base import LATER, Epochs, Model, Positive, Precision, Seed, Weight, ranged, refuse
 from engine.spec.data import Data
 from engine.spec.distill import Distill, EntropyMatch, TemperatureSchedule
 from engine.spec.experiment import Settings
@@ -272,7 +272,7 @@ class JobDetails(Model):
     """How a job is done, never what comes out, and where its inputs lie: no part of any id.
 
     Words that a spec has too have their defaults there. `device`: `auto` is a GPU where there is one, else the CPU;
-    a job of `gpu` waits for one.
+    a job of `gpu` waits for one. `begins`: the shorter trainings whose state a training may begin with, longest first.
     """
 
     root: str | None = None
@@ -284,6 +284,8 @@ class JobDetails(Model):
     memory: Literal["standard", "lean"] = Train.model_fields["memory"].default
     on_oom: Literal["auto", "split", "stop"] = Train.model_fields["on_oom"].default
     save_minutes: Positive = Train.model_fields["save_minutes"].default
+    rungs: list[Epochs] = Train.model_fields["rungs"].default
+    begins: list[str] = Field([])
     resources: Resources = Resources()
     device: Literal["auto", "gpu", "cpu"] = "auto"
 

@@ -160,6 +160,10 @@ class Fidelity(Model):
             raise refuse("each rung is longer than the one before", more)
         return epochs
 
+    def words(self, rung: int) -> dict[str, Any]:
+        """Return the settings of a trial on a rung, by path: its length, and which trainings continue one another."""
+        return {"train.epochs": self.epochs[rung], "train.rungs": self.epochs}
+
 
 class Final(Model):
     """The best trial of each arm, trained anew on seeds that chose nothing, and tested."""

@@ -26,10 +26,13 @@ from engine.spec.forms import UNTIMED
 from engine.spec.optimizers import OPTIMIZER_WORDS, REFUSED_OPTIMIZERS, optimizer_words
 from engine.spec.registries import OneOf, one_of
 
-Schedule = Literal["cosine", "linear", "poly", "step", "tanh", "constant"]
+Schedule = Literal["cosine", "linear", "poly", "step", "tanh", "constant", "wsd"]
 DECAY_EPOCHS = 30  # of He et al. 2015 (arXiv 1512.03385), every 30 of 90 epochs
-SCHEDULE_WORDS: dict[str, tuple[str, ...]] = {"poly": ("power",), "step": ("decay_epochs", "decay_rate")}
-"""The words that a schedule has of its own."""
+DECAY_SHARE = 0.2  # of Haegele et al. 2024 (arXiv 2405.18392): a cooldown over a fifth of the steps meets a cosine
+SCHEDULE_WORDS = {
+    "power": ("poly",), "decay_epochs": ("step", "wsd"), "decay_rate": ("step",), "decay_share": ("wsd",),
+}  # fmt: skip
+"""The words that are of some schedules alone."""
 
 
 class Train(Model):
@@ -72,15 +75,23 @@ class Train(Model):
     schedule: Schedule = Field(
         "cosine",
         json_schema_extra=LATER,
-        description="How the rate falls after the warm-up: a function of the optimizer step alone, never below min_lr.",
-        examples=["cosine", "step"],
+        description="How the rate falls after the warm-up: a function of the optimizer step alone, never below min_lr. "
+        "wsd (warmup-stable-decay) stays at lr and falls at the end, so that a longer training begins as a shorter "
+        "one does.",
+        examples=["cosine", "wsd"],
     )
     decay_epochs: Epochs | Annotated[list[Epochs], Field(min_length=1, max_length=1000)] | None = Field(
         None,
         json_schema_extra=LATER,
         description="Of schedule: step: the rate falls after each so many epochs, or after those listed; null "
-        "takes 30.",
+        "takes 30. Of schedule: wsd: how many epochs at the end it falls in; null takes decay_share.",
         examples=[[3, 6]],
+    )
+    decay_share: Annotated[float, ranged(gt=0.0, lt=1.0)] | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="Of schedule: wsd: the share of the epochs, at the end, in which the rate falls; null takes 0.2.",
+        examples=[0.1],
     )
     decay_rate: Annotated[float, ranged(gt=0.0, lt=1.0)] | None = Field(
         None,
@@ -165,6 +176,15 @@ class Train(Model):
     save_minutes: Annotated[float, ranged("minutes", gt=0.0, le=1e6)] = Field(
         10.0, json_schema_extra=ASIDE, description="Time between two checkpoints to go on from.", examples=[5.0]
     )
+    rungs: list[Epochs] = Field(
+        [],
+        max_length=32,
+        json_schema_extra=ASIDE,
+        description="Numbers of epochs of trainings that continue one another, epochs among them: each keeps its state "
+        "where its end begins to matter (of wsd: where the rate begins to fall), and begins with that of a shorter one "
+        "where it is there, with the same bits as from the start.",
+        examples=[[3, 9, 27]],
+    )
 
     @field_validator("optimizer", mode="before")
     @classmethod
@@ -180,7 +200,7 @@ class Train(Model):
     def _is_of_the_step(cls, schedule: object) -> object:
         if schedule == "plateau":
             what = "schedule plateau follows the validation loss, and here the rate is a function of the step alone"
-            raise refuse(what, "choose cosine, linear, poly, step, tanh or constant")
+            raise refuse(what, "choose cosine, linear, poly, step, tanh, constant or wsd")
         return schedule
 
     @model_validator(mode="after")
@@ -194,11 +214,10 @@ class Train(Model):
                 )
         if self.betas is not None and len(self.betas) != words.betas:
             raise refuse(f"{self.optimizer} has {words.betas} betas", f"list {words.betas}", at="betas")
-        for schedule, options in SCHEDULE_WORDS.items():
-            given = [option for option in options if getattr(self, option) is not None]
-            if given and self.schedule != schedule:
-                what = f"{given[0]} is of schedule {schedule}, and this one is {self.schedule}"
-                raise refuse(what, f"leave `{given[0]}` away, or set schedule: {schedule}", at=given[0])
+        for option, schedules in SCHEDULE_WORDS.items():
+            if getattr(self, option) is not None and self.schedule not in schedules:
+                what = f"{option} is of schedule {' or '.join(schedules)}, and this one is {self.schedule}"
+                raise refuse(what, f"leave `{option}` away, or set schedule: {schedules[0]}", at=option)
         return self
 
     @model_validator(mode="after")
@@ -214,6 +233,32 @@ class Train(Model):
         if isinstance(found, list) and sorted(set(found)) != found:
             fix = f"write `{sorted(set(found))}`: epochs that rise"
             raise refuse(f"decay_epochs {found}", fix, at="decay_epochs")
+        return self
+
+    @model_validator(mode="after")
+    def _decay_is_one(self) -> Train:
+        """A decay at the end is so many epochs, or a share, and leaves room for the warm-up."""
+        epochs = self.decay_epochs
+        if self.schedule != "wsd" or epochs is None:
+            return self
+        if isinstance(epochs, list):
+            fix = f"write `{epochs[0]}`, or set schedule: step"
+            raise refuse("schedule wsd falls once, and decay_epochs is a list", fix, at="decay_epochs")
+        if self.decay_share is not None:
+            raise refuse("decay_epochs and decay_share both say when", "leave one of them away", at="decay_share")
+        if epochs + self.warmup_epochs > self.epochs > self.warmup_epochs:
+            what = f"{self.warmup_epochs} epochs of warm-up and {epochs} of decay are more than {self.epochs}"
+            raise refuse(what, f"write `{self.epochs - self.warmup_epochs}`, or less", at="decay_epochs")
+        return self
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> Train:
+        rungs = self.rungs
+        if rungs and (sorted(set(rungs)) != rungs or len(rungs) < 2):
+            raise refuse(f"rungs {rungs}", "list two numbers of epochs at least, that rise: `[3, 9, 27]`", at="rungs")
+        if rungs and self.epochs not in rungs:
+            what = f"rungs {rungs} are not of this training, whose epochs are {self.epochs}"
+            raise refuse(what, f"add {self.epochs}, or leave `rungs` away", at="rungs")
         return self
 
     @model_validator(mode="after")

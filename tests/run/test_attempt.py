@@ -129,7 +129,7 @@ def test_a_checkpoint_knows_only_lines_that_are_on_the_disk(
     attempt.extra = {"micro_batch": 8}
     attempt.metric("loss", 1.0, 0, 0)
     clock.now += 12.5
-    monkeypatch.setattr(attempt.writer, "save", lambda state, step, before: seen.extend([state, step, before]))
+    monkeypatch.setattr(attempt.writer, "save", lambda state, step, before, _: seen.extend([state, step, before]))
     monkeypatch.setattr("engine.run.attempt.host_peak_rss", lambda: 321)
     attempt.save({"net": 1}, 6)
     mine = {"seq": attempt.journal.seq, "seconds": 12.5, "host_peak_rss": 321}

@@ -91,7 +91,7 @@ def measured(job: JobFolder) -> set[str]:
 # for them; not every batch fits, nor are there always enough calls to tell the slowest.
 ELSEWHERE = (
     *("cuda", "device_images", "energy", "power", "clock", "temperature", "_eager", "_compiled", "_onnxruntime"),
-    *("latency_p9", "_oom", "nonzero", "predicted"),
+    *("latency_p9", "_oom", "nonzero", "predicted", "taken_over"),
 )
 
 

@@ -123,7 +123,7 @@ def test_details_are_all_that_is_aside_in_a_run() -> None:
         if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("aside")
     }
     details = JobDetails.model_fields
-    assert details.keys() - aside.keys() == {"weights", "teacher_weights", "resources", "device"}
+    assert details.keys() - aside.keys() == {"weights", "teacher_weights", "begins", "resources", "device"}
     assert aside.keys() <= details.keys()
     assert {name: (details[name].annotation, details[name].default) for name in aside} == {
         name: (field.annotation, field.default) for name, field in aside.items()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import pickle
 import random
 from collections.abc import Iterable
@@ -36,18 +37,33 @@ class LoadedCheckpoint:
     step: int
 
 
-def save_checkpoint(folder: Path, state: State, step: int) -> None:
-    """Add a checkpoint to `folder` and drop all but the newest two. Durable when it returns."""
+def save_checkpoint(folder: Path, state: State, step: int, branch: Path | None = None) -> None:
+    """Add a checkpoint to `folder` and drop all but the newest two. Durable when it returns.
+
+    It stays in the folder `branch` too, where there is one: the same file by a second name.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     known = _pointed(folder)
     raw = encode_state(state)
     name = f"{1 + _last_serial(folder):06d}.pt"
     write_atomic(folder / name, raw)
     entry = {"file": name, "step": step, "sha256": hashlib.sha256(raw).hexdigest()}
+    if branch is not None:
+        # Before the pointer: whoever goes on from this checkpoint finds the branch done.
+        _keep_in(branch, folder / name, entry)
     before = known[: KEPT - 1]
     write_json(folder / POINTER, {**entry, "before": before})
     # Only now, when the pointer no longer names them.
     _drop_others(folder, {name, *(str(old["file"]) for old in before)})
+
+
+def _keep_in(branch: Path, file: Path, entry: State) -> None:
+    """Give a checkpoint a second name in `branch`, which no later one takes away."""
+    branch.mkdir(parents=True, exist_ok=True)
+    (branch / file.name).unlink(missing_ok=True)
+    os.link(file, branch / file.name)
+    write_json(branch / POINTER, {**entry, "before": []})
+    _drop_others(branch, {file.name})
 
 
 def load_newest(folders: Iterable[Path]) -> LoadedCheckpoint | None:

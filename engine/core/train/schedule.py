@@ -1,7 +1,7 @@
 """Schedules: takes an optimizer step and `train:` of a spec, gives the learning rate of the step.
 
-The rate is a function of the step alone, so that there is nothing to save: cosine is ours, the others are timm's
-schedulers, asked for one step each. Steps are those of the optimizer, each of which may hold several batches.
+The rate is a function of the step alone, so that there is nothing to save: cosine and wsd are ours, the others are
+timm's schedulers, asked for one step each. Steps are those of the optimizer, each of which may hold several batches.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from timm.scheduler import MultiStepLRScheduler, PolyLRScheduler, StepLRSchedule
 from timm.scheduler.scheduler import Scheduler
 
 from engine.spec import Train
-from engine.spec.training import DECAY_EPOCHS
+from engine.spec.training import DECAY_EPOCHS, DECAY_SHARE
 
 # Of DeepLab (Chen et al. 2016, arXiv 1606.00915); of He et al. 2015 (arXiv 1512.03385).
 POWER, DECAY_RATE = 0.9, 0.1
@@ -36,12 +36,32 @@ def learning_rate(step: int, steps_per_epoch: int, train: Train) -> float:
     low = min(train.min_lr, train.lr)
     if train.schedule == "cosine":
         return _cosine(min(1.0, (step - warm_steps) / rest), train.lr, low)
+    if train.schedule == "wsd":
+        return _stable_decay(step - warm_steps, rest, decay_steps(train, steps_per_epoch), train.lr, low)
     return max(low, _timm_curve(train.model_dump_json(), rest, steps_per_epoch, low)(step - warm_steps))
 
 
 def _cosine(share: float, high: float, low: float) -> float:
     """Loshchilov and Hutter, arXiv 1608.03983, eq. 5, over one period."""
     return low + 0.5 * (high - low) * (1.0 + math.cos(math.pi * share))
+
+
+def _stable_decay(step: int, rest: int, decay: int, high: float, low: float) -> float:
+    """Hu et al. 2024 (MiniCPM, arXiv 2404.06395), section 4.2: warm-up, stable, decay.
+
+    The decay is the straight line of Haegele et al. 2024 (arXiv 2405.18392). Where the warm-up leaves less room, it
+    takes what there is.
+    """
+    decay = min(decay, rest)
+    share = min(1.0, max(0.0, (step - (rest - decay)) / decay))
+    return high + (low - high) * share
+
+
+def decay_steps(train: Train, steps_per_epoch: int) -> int:
+    """Return in how many steps at the end of schedule wsd the rate falls, one at least."""
+    if isinstance(train.decay_epochs, int):
+        return train.decay_epochs * steps_per_epoch
+    return max(1, round((train.decay_share or DECAY_SHARE) * train.epochs * steps_per_epoch))
 
 
 @lru_cache(8)

@@ -21,15 +21,15 @@ class CheckpointWriter:
         self._thread: threading.Thread | None = None
         self._fault: BaseException | None = None
 
-    def save(self, state: State, step: int, before: Callable[[], None]) -> None:
+    def save(self, state: State, step: int, before: Callable[[], None], branch: Path | None = None) -> None:
         """Copy `state` and begin to write it; `before` runs on the thread, ahead of the file.
 
-        Raises what the write before this one failed of.
+        It is kept in the folder `branch` too, where there is one. Raises what the write before this one failed of.
         """
         self.settle()
         # Copied here and now, because the next step changes the tensors.
         copied = copy_state(state)
-        self._thread = threading.Thread(target=self._write, args=(copied, step, before), name="checkpoint")
+        self._thread = threading.Thread(target=self._write, args=(copied, step, before, branch), name="checkpoint")
         self._thread.start()
 
     def settle(self) -> None:
@@ -41,9 +41,9 @@ class CheckpointWriter:
         if fault is not None:
             raise fault
 
-    def _write(self, state: State, step: int, before: Callable[[], None]) -> None:
+    def _write(self, state: State, step: int, before: Callable[[], None], branch: Path | None) -> None:
         try:
             before()
-            save_checkpoint(self.folder, state, step)
+            save_checkpoint(self.folder, state, step, branch)
         except BaseException as error:
             self._fault = error

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from engine.home.control_files import read_details
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
-from engine.schedule.keep.needs import may_live
+from engine.schedule.keep.needs import closed_rungs, may_live
 from engine.schedule.keep.sizes import Ledger
 from engine.schedule.keep.trash import Entry
 from engine.schedule.keep.usage import CACHE_ENTRY
@@ -42,7 +43,7 @@ def choose(home: Home, needed: Container[str], in_cache: Container[str] | None, 
 
     `in_cache` are the jobs whose entries of the cache are needed, by this home or others; None: all stay.
     """
-    ledger = Ledger()
+    ledger, closed = Ledger(), closed_rungs(home)
     for folder in home.jobs():
         if folder.root.is_symlink():  # another home's
             continue
@@ -52,7 +53,10 @@ def choose(home: Home, needed: Container[str], in_cache: Container[str] | None, 
             continue
         attempts = folder.attempts()
         if _is_settled(folder, attempts) and _is_old(_age_of(folder.result), wish):
-            for path in _spare_checkpoints(attempts, wish.keep_checkpoints):
+            for path in (
+                *_spare_branches(folder, attempts, closed),
+                *_spare_checkpoints(attempts, wish.keep_checkpoints),
+            ):
                 yield _entry(home, "checkpoints", path, ledger)
     if in_cache is not None:
         yield from _spare_cache(home, in_cache, wish, ledger)
@@ -92,6 +96,12 @@ def _spare_checkpoints(attempts: Sequence[AttemptFolder], keep: int) -> Iterator
         return
     files = [path for one in reversed(attempts) for path in _by_age(one)]
     yield from files[keep:]
+
+
+def _spare_branches(folder: JobFolder, attempts: Sequence[AttemptFolder], closed: Container[str]) -> Iterator[Path]:
+    """Yield the states that longer trainings were to begin with, where the newest submission asks for none."""
+    if folder.job in closed or not read_details(folder).get("rungs"):
+        yield from (one.branch for one in attempts if one.branch.is_dir() and not one.branch.is_symlink())
 
 
 def _by_age(attempt: AttemptFolder) -> list[Path]:

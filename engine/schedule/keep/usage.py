@@ -99,6 +99,8 @@ def cached_job(path: PurePath) -> str:
 def _kind_of(path: str) -> str:
     """Return the kind of a file by its path from the job's folder."""
     parts = path.split("/")
+    if "branch" in parts:
+        return "checkpoints"
     return next((part for part in reversed(parts) if part in ("checkpoints", "artifacts")), None) or (
         "journals" if parts[-1] in JOURNALS else "rest"
     )

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from engine.core.train import checkpoint
-from engine.core.train.checkpoint import capture_random, load_newest, restore_random, save_checkpoint
+from engine.core.train.checkpoint import capture_random, load_newest, pointed_steps, restore_random, save_checkpoint
 from engine.home.files import read_json, write_json
 
 
@@ -156,3 +156,23 @@ def test_the_first_folder_with_a_good_checkpoint_counts(tmp_path: Path) -> None:
     assert found is not None
     assert (found.folder.name, found.step, found.state) == ("2", 5, {"step": 5})
     assert load_newest([tmp_path / "3"]) is None
+
+
+def test_a_branch_outlives_later_checkpoints(tmp_path: Path) -> None:
+    folder, branch = tmp_path / "checkpoints", tmp_path / "branch"
+    for step in range(1, 5):
+        save_checkpoint(folder, {"step": step}, step, branch if step == 2 else None)
+    kept = load_newest([branch])
+    assert kept is not None
+    assert (kept.state, kept.step) == ({"step": 2}, 2)
+    assert pointed_steps(folder) == [4, 3]
+    assert len(list(folder.glob("*.pt"))) == 2
+
+
+def test_a_branch_that_is_kept_again_is_the_newer_one(tmp_path: Path) -> None:
+    """An attempt passes its branch once; what a broken disk left there is replaced all the same."""
+    folder, branch = tmp_path / "checkpoints", tmp_path / "branch"
+    for step in (1, 2):
+        save_checkpoint(folder, {"step": step}, step, branch)
+    assert len(list(branch.glob("*.pt"))) == 1
+    assert pointed_steps(branch) == [2]

@@ -11,6 +11,7 @@ from timm.scheduler import create_scheduler_v2
 
 from engine.core.train.schedule import learning_rate
 from engine.spec import Train
+from engine.spec.continuing import stable_epochs
 
 TRAIN = Train(epochs=10, lr=1e-3, min_lr=1e-5, warmup_epochs=2, weight_decay=0.05)
 
@@ -76,7 +77,30 @@ def test_a_constant_stays_and_tanh_is_timms() -> None:
     assert rates({"schedule": "tanh"})[10:] == pytest.approx(wanted)
 
 
-@pytest.mark.parametrize("schedule", ["linear", "poly", "step", "tanh", "constant"])
+def test_warmup_stable_decay_is_constant_and_falls_in_a_straight_line_at_the_end() -> None:
+    found = rates({"schedule": "wsd", "decay_epochs": 3})
+    assert found[10:35] == pytest.approx([1e-3] * 25)
+    assert found[35:] == pytest.approx([1e-3 + (1e-5 - 1e-3) * step / 15 for step in range(15)])
+    assert rates({"schedule": "wsd", "decay_share": 0.3}) == found
+    assert rates({"schedule": "wsd"}) == rates({"schedule": "wsd", "decay_epochs": 2}), "a fifth by default"
+
+
+@pytest.mark.parametrize("words", [{"decay_epochs": 2}, {"decay_share": 0.3}])
+def test_a_longer_one_begins_as_a_shorter_one_does_until_that_decays(words: dict[str, Any]) -> None:
+    short, long = rates({"schedule": "wsd", **words}), rates({"schedule": "wsd", "epochs": 30, **words})
+    stable = stable_epochs(TRAIN.model_copy(update={"schedule": "wsd", **words}))
+    assert stable == (8 if "decay_epochs" in words else 7)
+    assert short[: 5 * stable] == long[: 5 * stable]
+    assert short[5 * stable + 1] < long[5 * stable + 1]
+
+
+def test_a_warm_up_leaves_the_decay_what_room_there_is() -> None:
+    """After pruning the epochs are others than those that the words were written for."""
+    found = rates({"schedule": "wsd", "decay_epochs": 9, "epochs": 4}, steps=20)
+    assert found[10:] == pytest.approx([1e-3 + (1e-5 - 1e-3) * step / 10 for step in range(10)])
+
+
+@pytest.mark.parametrize("schedule", ["linear", "poly", "step", "tanh", "constant", "wsd"])
 def test_the_warm_up_is_that_of_every_schedule_and_no_step_remembers_another(schedule: str) -> None:
     found = rates({"schedule": schedule})
     assert found[:10] == pytest.approx([1e-4 * (step + 1) for step in range(10)])

@@ -63,7 +63,7 @@ def test_a_failed_write_is_raised_once_and_the_checkpoint_before_stays(
     writer.save({"weights": torch.ones(1)}, 1, lambda: None)
     writer.settle()
 
-    def fail(folder: Path, state: State, step: int) -> None:
+    def fail(folder: Path, state: State, step: int, branch: Path | None) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(writing, "save_checkpoint", fail)

@@ -8,7 +8,10 @@ import time
 import pytest
 from filelock import FileLock
 
+from engine.home.files import read_json, write_json
 from engine.home.paths import Home
+from engine.home.seals import SELF, seal
+from engine.schedule.growing import mark_search
 from engine.schedule.keep.choose import Wish, choose
 from engine.schedule.keep.needs import find_needs
 from tests.helpers.keeping import files_of, put_job
@@ -43,6 +46,33 @@ def test_the_newest_checkpoints_stay_if_asked(home: Home) -> None:
     assert "jobs/train-a/attempts/1/checkpoints/000001.pt" in chosen(home, Wish(keep_checkpoints=1))
     assert "jobs/train-a/attempts/1/checkpoints/000002.pt" not in chosen(home, Wish(keep_checkpoints=1))
     assert not any("checkpoints" in path for path in chosen(home, Wish(keep_checkpoints=2)))
+
+
+def test_a_state_that_longer_trainings_begin_with_stays_while_there_may_be_some(home: Home) -> None:
+    job = home.job("train-a")
+    branch = job.attempt(1).branch
+    branch.mkdir()
+    (branch / "000002.pt").write_bytes(b"state")
+    write_json(job.details, {"rungs": [3, 9]})
+    found = chosen(home)
+    assert "jobs/train-a/attempts/1/checkpoints" in found
+    assert "jobs/train-a/attempts/1/branch" not in found
+    write_json(job.details, {"rungs": []})
+    assert chosen(home)["jobs/train-a/attempts/1/branch"] == "checkpoints"
+
+
+def test_a_search_that_ended_needs_no_state_of_its_shorter_trials(home: Home) -> None:
+    job = home.job("train-a")
+    branch = job.attempt(1).branch
+    branch.mkdir()
+    write_json(job.details, {"rungs": [3, 9]})
+    (path,) = home.records("one")
+    record = {key: value for key, value in read_json(path).items() if key != SELF}
+    write_json(path, seal({**record, "search": {"trials": []}}))
+    mark_search(home, "one", "waiting")
+    assert "jobs/train-a/attempts/1/branch" not in chosen(home)
+    mark_search(home, "one", None)
+    assert "jobs/train-a/attempts/1/branch" in chosen(home)
 
 
 def test_checkpoints_of_an_unfinished_job_stay(home: Home) -> None:

@@ -1,0 +1,226 @@
+"""Successive halving against random search on photographs: training time until random search's best is reached.
+
+    python benchmarks/fidelity.py [--quick] [--json] [--photos FOLDER_OR_ARCHIVE] [--trials N] [--seeds N]
+
+Both sides try the same settings, drawn by chance (rate, weight decay, label smoothing, batch size), on ten classes at
+64 pixels with warmup-stable-decay. The peer trains each for all epochs. Ours trains all for the fewest, and of three
+the best goes on for longer, from the state before its decay (`train.rungs`): three rungs, each three times as long.
+Both choose by accuracy on the validation part, and jobs run one after another. Ours is what it took until a trial was
+as good as the peer's best. `ratio` is the peer's over ours, and the peer's is
+
+  all           all of its trials, after which it knows that this is its best
+  until best    its trials until the best was among them, in the mean over all orders they could have come in
+
+in seconds that training jobs took, and in epochs, of which other work on the machine changes nothing. `weights`: of the
+trials that went up, how many have the bits of the straight training that the peer did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import ROOT, Row
+from engine.home.files import read_json, write_json
+from engine.home.paths import open_home
+from engine.search.halving import Ended, Ladder, promotions
+from engine.spec.continuing import stable_epochs
+from engine.spec.training import Train
+from store.results import open_snapshot
+
+GIVEN = ROOT.parent / "shared" / "data" / "imagenette224" / "val.zip"
+XP = (sys.executable, "-P", "-m", "engine.cli")
+NETWORK = {"arch": "tiny_vit", "dims": [16, 32, 64, 96], "depths": [1, 1, 2, 1], "heads": [1, 1, 2, 3]}
+KEEP = 3
+RESULT = """
+select r.val_top1, r.train_seconds, r.seconds_taken_over, j.job from results r join run_jobs j using (run)
+where j.role = 'student' and r.arm = ?
+"""
+Draw = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the comparison is: epochs of each rung, trials, classes, pixels."""
+
+    rungs: tuple[int, ...] = (3, 9, 27)
+    trials: int = 27
+    classes: int = 10
+    pixels: int = 64
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A training that ended: its settings' number, its rung, and what it took: seconds, epochs that it did itself."""
+
+    number: int
+    rung: int
+    value: float
+    seconds: float
+    epochs: int
+    weights: str
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="six trials of two rungs, four classes: no judgement")
+    parser.add_argument("--json", action="store_true", help="print one JSON list and nothing else")
+    parser.add_argument("--photos", default=os.environ.get("XP_PHOTOS") or str(GIVEN), help="folder or archive")
+    parser.add_argument("--trials", type=int, help="other than 27")
+    parser.add_argument("--seeds", type=int, default=1, help="studies, each with settings of its own")
+    chosen = parser.parse_args()
+    scale = Scale((2, 6), 6, 4, 32) if chosen.quick else Scale(trials=chosen.trials or Scale.trials)
+    if not Path(chosen.photos).exists():
+        print(f"skipped: there are no photographs in {chosen.photos}; name some with --photos", file=sys.stderr)
+        print("[]" if chosen.json else "")
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XP_CACHE"] = str(Path(folder) / "cache")  # what is packed once serves both
+        for seed in range(chosen.seeds):
+            rows += list(compare(Path(folder) / str(seed), base_tree(scale, chosen.photos), scale, seed))
+    if chosen.json:
+        print(json.dumps([asdict(row) for row in rows]))
+        return
+    for row in rows:
+        print(
+            f"{row.case:22} {row.figure:30} {row.ours:9.1f} {row.peer:9.1f} {row.unit:8} x{row.ratio:.2f}  (n={row.n})"
+        )
+
+
+def base_tree(scale: Scale, photos: str) -> Draw:
+    words = {"source": "folder", "root": photos, "image_size": scale.pixels, "short_side": scale.pixels + 8}
+    classes = sorted(CLASSES)[: scale.classes]
+    return {
+        "name": "fidelity",
+        "data": {**words, "split": "60/20/20", "classes": classes},
+        "student": NETWORK,
+        "train": {"precision": "fp32", "threads": 1, "schedule": "wsd", "decay_epochs": 1, "warmup_epochs": 1},
+        "measure": {"batch_sizes": [1], "rounds": 2, "seconds": 0.1},
+        "explain": {"images": 1},
+        "resources": {"gpus": 0, "cpus": 1, "memory": "2G"},
+    }
+
+
+def draw(seed: int, trials: int) -> list[Draw]:
+    """Return settings by chance, the same for both sides."""
+    chance = random.Random(seed)
+    return [
+        {
+            "train.lr": 10 ** chance.uniform(-4.5, -1.5),
+            "train.weight_decay": 10 ** chance.uniform(-3, 0),
+            "train.label_smoothing": round(chance.uniform(0.0, 0.3), 3),
+            "train.batch_size": chance.choice([20, 50, 120]),
+        }
+        for _ in range(trials)
+    ]
+
+
+def compare(folder: Path, tree: Draw, scale: Scale, seed: int) -> Iterator[Row]:
+    folder.mkdir(parents=True)
+    settings = draw(seed, scale.trials)
+    top = len(scale.rungs) - 1
+    whole = try_out(
+        folder / "random", tree, scale, settings, [(number, top) for number in range(scale.trials)], alone=True
+    )
+    halved = halve(folder / "halving", tree, scale, settings)
+    best = max(trial.value for trial in whole)
+    told = [trial for trial in halved if trial.value >= best]
+    spent = halved[: halved.index(told[0]) + 1] if told else halved
+    case = f"study {seed}" if told else f"study {seed}, not reached"
+    for figure, unit in (("seconds", "s"), ("epochs", "epochs")):
+        ours = float(sum(getattr(trial, figure) for trial in spent))
+        costs = [float(getattr(trial, figure)) for trial in whole]
+        for name, peer in (("all", sum(costs)), ("until best", mean_until_best(whole, costs))):
+            yield Row(case, f"training {figure}, {name}", ours, peer, peer / ours if told else 0.0, unit, scale.trials)
+    straight = {trial.number: trial.weights for trial in whole}
+    went_up = [trial for trial in halved if trial.rung == top]
+    alike = sum(trial.weights == straight[trial.number] for trial in went_up)
+    yield Row(case, "weights as of straight runs", alike, len(went_up), alike / len(went_up), "trials", len(went_up))
+
+
+def mean_until_best(whole: Sequence[Trial], costs: Sequence[float]) -> float:
+    """Return what a search has spent when its best is among its trials, in the mean over all orders.
+
+    Each other trial comes before the first of b best ones with a chance of 1 / (b + 1).
+    """
+    best = max(trial.value for trial in whole)
+    firsts = [cost for trial, cost in zip(whole, costs, strict=True) if trial.value == best]
+    others = sum(costs) - sum(firsts)
+    return sum(firsts) / len(firsts) + others / (len(firsts) + 1)
+
+
+def halve(home: Path, tree: Draw, scale: Scale, settings: Sequence[Draw]) -> list[Trial]:
+    """Return the trials in the order in which they ended."""
+    ladder = Ladder(len(scale.rungs), KEEP)
+    begun = [(number, 0) for number in range(len(settings))]
+    found: list[Trial] = []
+    places = begun
+    while places:
+        found += try_out(home, tree, scale, settings, places, before=found)
+        ended = [Ended(trial.number, trial.rung, trial.value) for trial in found]
+        places = promotions(ladder, ended, begun, is_over=True)
+        begun = [*begun, *places]
+    return found
+
+
+def try_out(
+    home: Path,
+    tree: Draw,
+    scale: Scale,
+    settings: Sequence[Draw],
+    places: Sequence[tuple[int, int]],
+    *,
+    before: Sequence[Trial] = (),
+    alone: bool = False,
+) -> list[Trial]:
+    """Train the settings of these numbers on these rungs, in this order; `alone` from their start."""
+    asked = [*((trial.number, trial.rung) for trial in before), *places]
+    rungs = {} if alone else {"train.rungs": list(scale.rungs)}
+    arms = {
+        f"t{number:03}-e{scale.rungs[rung]}": {**settings[number], "train.epochs": scale.rungs[rung], **rungs}
+        for number, rung in asked
+    }
+    spec = home.with_suffix(".json")
+    write_json(spec, {**tree, "arms": arms})
+    print(f"{home.name}: {len(places)} trainings ...", file=sys.stderr, flush=True)
+    _xp("submit", str(spec), "--no-start", home=home)
+    _xp("worker", "--until-idle", "--slots", "1", home=home)
+    return [_read(home, scale, number, rung) for number, rung in places]
+
+
+def _read(home: Path, scale: Scale, number: int, rung: int) -> Trial:
+    epochs = scale.rungs[rung]
+    with open_snapshot(home) as db:
+        row = db.execute(RESULT, [f"t{number:03}-e{epochs}"]).fetchone()
+    assert row is not None, f"trial {number} of {epochs} epochs is not there"
+    value, seconds, taken_over, job = row
+    before = scale.rungs[rung - 1] if taken_over else 0
+    own = epochs - (stable_epochs(Train(epochs=before, schedule="wsd", decay_epochs=1)) or 0 if before else 0)
+    weights = read_json(open_home(home).job(job).result)["weights_sha256"]
+    return Trial(number, rung, value, seconds, own, weights)
+
+
+def _xp(*words: str, home: Path) -> str:
+    done = subprocess.run([*XP, "--home", str(home), *words], capture_output=True, text=True, cwd=ROOT, check=False)
+    if done.returncode:
+        raise RuntimeError(f"xp {' '.join(words)}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+CLASSES = (
+    *("n01440764", "n02102040", "n02979186", "n03000684", "n03028079"),
+    *("n03394916", "n03417042", "n03425413", "n03445777", "n03888257"),
+)
+
+if __name__ == "__main__":
+    main()
