@@ -18,7 +18,7 @@ def name_copies(text: str, home: Home) -> str:
         here = f"{home.own_code.absolute() / kept.digest / FILES / file}:"
         for place in (kept.place(file), kept.module):
             # Not within a longer name or path, and not the key of a mapping.
-            text = re.sub(rf"(?<![\w./-]){re.escape(place)}:(?=[A-Za-z_])", lambda _, here=here: here, text)
+            text = here.join(re.split(rf"(?<![\w./-]){re.escape(place)}:(?=[A-Za-z_])", text))
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from io import BytesIO
@@ -57,11 +58,11 @@ def test_no_more_is_written_than_may_be(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images.shutil, "disk_usage", lambda _: SimpleNamespace(total=10**11, free=10**8))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**11, free=10**8))
     with pytest.raises(DataError, match="has 100 MB left") as caught:
         write(tmp_path, ARRAYS)
     assert "XP_CACHE" in caught.value.fix
-    monkeypatch.setattr(images.shutil, "disk_usage", lambda _: SimpleNamespace(total=10**9, free=10**8))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**9, free=10**8))
     (tmp_path / "written").rmdir()
     write(tmp_path, ARRAYS)
 

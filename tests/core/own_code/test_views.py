@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.core.data.augment import augment_views, changes_pixels
+from engine.core.data.decoded_cache import open_decoded
 from engine.core.data.loader import TrainLoader, render_rows
 from engine.core.data.pack import Pack
 from engine.core.own_code.views import change_views, seed_generator, view_problem
@@ -65,6 +66,12 @@ def test_teacher_and_student_see_the_same_bits(photo_pack: Pack, tmp_path: Path,
         wanted = render_rows(photo_pack, rows, loader.view_of(epoch), 0, data.augment, SIZE)
         for batch in loader.epoch(epoch):
             assert torch.equal(batch.images, wanted[batch.rows])
+
+
+def test_auto_keeps_images_on_the_host_for_it(photo_pack: Pack) -> None:
+    """No GPU is asked: it would have to give each view back."""
+    data = Data(source="digits", augment=Augment(extra="thing:Thing"))
+    assert open_decoded(photo_pack, data, torch.device("cuda")).cache == "raw"
 
 
 def test_it_leaves_the_random_numbers_of_others_alone(tmp_path: Path) -> None:
