@@ -274,6 +274,18 @@ RELATIONS: Mapping[str, Relation] = {
         },
         "select part, name, value from teachers",
     ),
+    "trials": Relation(
+        "trial of a search",
+        {
+            "arm": "The arm that is searched.", "trial": "Its number, from 0.",
+            "trial_arm": "Under which name its run stands among those of `experiment` with `/trials`.",
+            "why": "How it was drawn: the sampler, prior, grid; exhausted where nothing was left to draw.",
+            "refused": "Why it was not trained; null where it was.", "asked_at": "When it was asked for.",
+            "drawn": "The settings drawn, by path, as JSON.",
+            "state": "That of its run, or refused.",
+        },
+        "select arm, trial, val_top1, drawn from trials order by val_top1 desc",
+    ),
     "facts": Relation(
         "thing that a job noted once",
         {"job": "The job's id.", "name": "What it is about.", "value": "What it noted, as JSON."},

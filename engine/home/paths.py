@@ -73,8 +73,8 @@ class AttemptFolder:
         return self.root / "checkpoints"
 
     @property
-    def branch(self) -> Path:
-        return self.root / "branch"  # a checkpoint with which longer trainings of the same settings may begin
+    def branch(self) -> Path:  # a checkpoint with which longer trainings of the same settings may begin
+        return self.root / "branch"
 
     @property
     def artifacts(self) -> Path:
@@ -143,8 +143,7 @@ class JobFolder:
             os.link(attempt.result, self.result)
         except FileExistsError:
             return False
-        # On the disk before anybody acts on it.
-        sync_path(self.root)
+        sync_path(self.root)  # on the disk before anybody acts on it
         return True
 
 
@@ -303,10 +302,9 @@ class Home:
         return self.experiment(name) / f"search{suffix}"
 
     def records(self, name: str) -> list[Path]:
-        """Return the submissions of an experiment, `1.json`, `2.json`, ..., oldest first."""
+        """Return the submissions of an experiment, `1.json`, `2.json`, ..., by number, oldest first."""
         folder = self.experiment(name)
         found = [path for path in folder.glob("*.json") if NUMBER.fullmatch(path.stem)] if folder.is_dir() else []
-        # As numbers: as text, 10.json comes before 9.json.
         return sorted(found, key=lambda path: int(path.stem))
 
     def notes(self, name: str) -> Path:
