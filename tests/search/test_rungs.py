@@ -64,8 +64,8 @@ class Bench:
         trials = list(self.study.trials)
         place = [number for number, one in enumerate(trials) if one.state == "open"][at]
         found = self.value(trials[place].decision)
-        ended = replace(trials[place], state="failed") if found is None else None
-        trials[place] = ended or replace(trials[place], state="done", values={"val_top1": found})
+        state: State = "failed" if found is None else "done"
+        trials[place] = replace(trials[place], state=state, values={} if found is None else {"val_top1": found})
         self.study = replace(self.study, trials=tuple(trials))
 
     @property
@@ -180,7 +180,8 @@ def test_a_stopped_study_promotes_nobody(home: Home, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(advance, "plan_trial", bench.plan)
     monkeypatch.setattr(advance, "is_gated", lambda search, work: False)
     bench.ask(home)
-    bench.end(0), bench.end(0), bench.end(0)
+    for _ in range(3):
+        bench.end(0)
     bench.study = replace(bench.study, record={"number": 1, "search": {"asked": 9, "stopped": True}})
     assert bench.ask(home) == 0
 
