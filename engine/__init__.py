@@ -21,7 +21,7 @@ Each room's docstring is its map; a room imports only rooms above it here, and t
     report     pages and figures
     archive    experiments in one file, and whether such a file holds
     exchange   runs of other tools in, ours out
-    search     what to try next
+    search     proposes what to try next
     serve      the dashboard
     api        the same for notebooks: `import xp`
     cli        a terminal

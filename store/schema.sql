@@ -35,6 +35,10 @@ create table raw.runs (
     run varchar, experiment varchar, arm varchar, cell varchar, seed bigint, split varchar, settings json, position integer
 );
 create table raw.run_jobs (experiment varchar, run varchar, job varchar, role varchar);
+create table raw.trials (
+    experiment varchar, arm varchar, trial integer, trial_arm varchar, why varchar, refused varchar, settings json,
+    asked_at timestamp
+);
 
 -- Files that are not as they were written: what they told of an experiment or a job is left out everywhere else.
 create table damaged (experiment varchar, job varchar, file varchar, what varchar);
@@ -250,6 +254,17 @@ order by r.experiment, q.position;
 -- Worked out once for each publication, so that a table over many thousand runs is read and not computed.
 create table raw.results_now as select * from results_live;
 create view results as select * from raw.results_now;
+
+-- What a search tried: how an arm was drawn, why, why it was not trained, and its figures on all but the test images,
+-- which are not for choosing. Its runs stand under the experiment NAME/trials.
+create view trials as
+with figures as (
+    select columns(lambda name: not contains(name, 'test')) from results where ends_with(experiment, '/trials')
+)
+select t.experiment, t.arm, t.trial, t.trial_arm, t.why, t.refused, t.asked_at, t.settings as drawn,
+    case when t.refused is not null then 'refused' else f.state end as state, f.* exclude (experiment, arm, state)
+from raw.trials t left join figures f on f.experiment = t.experiment || '/trials' and f.arm = t.trial_arm
+order by t.experiment, t.arm, t.trial;
 
 -- Student's t over seeds: mean +- t(0.975, n - 1) * std / sqrt(n); one seed has neither a spread nor an interval.
 create view cells as

@@ -45,6 +45,7 @@ HOMES = {
     "tensorboard": (),
     "ray": (),
     "sqlalchemy": ("store/queue",),
+    "optuna": ("search",),
 }
 HEAVY = ("torch", "triton", "timm", "duckdb", "sklearn", "matplotlib", "starlette")
 MOST_ENTRIES, MOST_LINES = 22, 400

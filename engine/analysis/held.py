@@ -232,10 +232,11 @@ ROWS: tuple[tuple[str, str, Rule], ...] = (
     ("Data", "view_seed crop_share", Rule(ACCURACY)),
     ("Data", "views short_side format interpolation", Rule(LEARNING)),
     ("Data", "root", Rule(NONE)),  # which images they are is known by content
+    ("Data", "most", Rule(NONE)),  # a source that gives more is refused
     ("Data", "boxes", Rule(NONE)),  # no network learns from them: maps alone are judged by them
     ("Data", "cache workers", Rule(TRAINING)),
     ("Augment", "crop_scale crop_ratio flip rand_augment color_jitter erasing", Rule(LEARNING)),
-    ("Augment", "mixup cutmix mix_targets", Rule(LEARNING)),
+    ("Augment", "mixup cutmix mix_targets extra options", Rule(LEARNING)),
     ("Network", "arch dims depths heads windows padding options", Rule(ALL)),
     ("Network", "drop_path", Rule(LEARNING)),
     ("WindowAttention", "kind", Rule(ALL)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.api.places import AnyHome, find_home
 from engine.api.showing import html_table, text_table
-from engine.api.specs import AnySpec, load
+from engine.api.specs import AnySpec, allow_code, load
 from engine.home.access import written_as_home
 from engine.inspect.progress_text import clock_text, size_text
 from engine.plan import Plan, make_plan
@@ -70,16 +70,19 @@ class PlanView:
         return html_table(self.name, HEADS, [_told(row) for row in self.rows], self.notes)
 
 
-def plan(spec: AnySpec, home: AnyHome = None, *, on_cpu: bool = False) -> PlanView:
+def plan(spec: AnySpec, home: AnyHome = None, *, on_cpu: bool = False, trust: bool = False) -> PlanView:
     """Return what a spec, or its file or mapping, needs here: runs, jobs, what is reused, seconds and disk.
 
-    Writes no job. Raises XpError as `xp.load` does, and DataError when images are there and cannot be used.
+    Writes no job. With `trust` your own code that the spec names may run in this home, until it is changed. Raises
+    XpError as `xp.load` does, and DataError when images are there and cannot be used.
     """
     from engine.inspect.outlay import sum_outlays  # loads duckdb
 
     place = find_home(home, create=True)
     with written_as_home(place.root):
-        made = make_plan(load(spec), place, on_cpu=on_cpu)
+        loaded = load(spec)
+        allow_code(loaded, place, trust=trust)
+        made = make_plan(loaded, place, on_cpu=on_cpu)
         with Queue.open_readonly(place.queue_db) as queue:
             estimate = estimate_plan(made, place, queue.job_states())
         return PlanView(made, estimate, tuple(sum_outlays(made, estimate, place)))

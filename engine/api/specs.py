@@ -10,7 +10,9 @@ from pydantic import BaseModel
 
 from engine.api.arguments import check_spec
 from engine.errors import XpError
+from engine.home.paths import Home
 from engine.load import load_spec, load_words
+from engine.plan.own_code import trust_spec
 from engine.spec import Spec
 
 AnySpec = Spec | Mapping[str, Any] | BaseModel | str | Path
@@ -35,3 +37,9 @@ def load(
     if isinstance(spec, Spec) and spec.kept_cells and not overrides and not overlays:
         return spec
     return load_words(words if spec is None else spec, overrides, overlays)
+
+
+def allow_code(spec: Spec, home: Home, *, trust: bool) -> None:
+    """Keep that the code which a spec names may run in a home, where its caller says so, as --trust does."""
+    if trust:
+        trust_spec(spec, home)

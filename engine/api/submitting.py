@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.api.places import AnyHome, find_home
-from engine.api.specs import AnySpec, load
+from engine.api.specs import AnySpec, allow_code, load
 from engine.api.watching import Lines, open_board, state_of, view_html
 from engine.home.access import written_as_home
 from engine.home.paths import Home
@@ -124,10 +124,12 @@ class Submitted:
 
 
 def submit(
-    spec: AnySpec, home: AnyHome = None, *, priority: int | None = None, start: bool = True, wait: bool = False
-) -> Submitted:
+    spec: AnySpec, home: AnyHome = None, *, priority: int | None = None, start: bool = True, wait: bool = False,
+    trust: bool = False,
+) -> Submitted:  # fmt: skip
     """Queue what a spec (or its file or mapping) needs and is not done, and see that a scheduler works on it unless not
-    `start`; with `wait` stay until all is done, showing progress.
+    `start`; with `wait` stay until all is done, showing progress. With `trust` your own code that the spec names may
+    run in this home, until it is changed.
 
     Raises XpError for a wrong spec, DataError where data, weights or a variable are missing. That jobs failed raises
     nothing: `.state` says it, `.status().failures` why.
@@ -136,7 +138,9 @@ def submit(
 
     place = find_home(home, create=True)
     with written_as_home(place.root):
-        done = submit_plan(make_plan(load(spec), place), place, priority)
+        loaded = load(spec)
+        allow_code(loaded, place, trust=trust)
+        done = submit_plan(make_plan(loaded, place), place, priority)
         if start and done.has_work:
             start_detached(place)
     submitted = Submitted(done, place)

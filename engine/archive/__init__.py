@@ -12,6 +12,7 @@ specs, environments) is derived from that by one function, which `verify` calls 
     making    `xp archive`
     checking  `xp archive verify`
     rerun     runs of an archive done once more here
+    own_code  the spec of an archive, naming the copies of code that lie in it
     repeated  which of their numbers came out again
 """
 

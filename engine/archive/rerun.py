@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.archive.own_code import list_files, name_copies
 from engine.archive.repeated import tell_repeated
 from engine.collect import collect
 from engine.errors import ArchiveError, DataError, XpError, closest_hint
@@ -25,10 +26,12 @@ from engine.launch.fork_link import module_words, server_env
 from engine.load import load_spec
 from engine.plan import Job, Plan, make_plan
 from engine.plan.estimate import estimate_plan
+from engine.plan.own_code import trust_spec
 from engine.plan.subset import Place, keep_runs, place_of
 from engine.schedule.placing import on_gpu, read_demand
 from engine.schedule.submit import submit_plan
 from engine.spec import Spec
+from engine.spec.cells import uses_code
 from engine.spec.dotted import flatten_settings
 from engine.spec.job_file import IMPORTED
 
@@ -39,10 +42,14 @@ LAST_WORDS = 3  # lines of a log
 
 @dataclass(frozen=True)
 class Asked:
-    """Which runs: a number (of the quickest ones), or words that name them; and what this machine has elsewhere."""
+    """Which runs: a number (of the quickest ones), or words that name them; and what this machine has elsewhere.
+
+    `trust`: people's own code that the archive holds may run.
+    """
 
     words: Sequence[str]
     overrides: Sequence[str] = ()
+    trust: bool = False
 
 
 def rerun_runs(home: Home, names: Sequence[str], specs: Path, asked: Asked, root: Path, tell: Tell) -> bool:
@@ -102,7 +109,13 @@ def _rerun_some(
     for folder in (scratch.experiments_root, scratch.jobs_root, scratch.cache):
         folder.mkdir(parents=True)
     try:
-        plan = plan_runs(load_spec(specs / f"{name}.yaml", asked.overrides), runs, scratch)
+        spec = _load_archived(home, specs / f"{name}.yaml", asked, root)
+        if asked.trust:
+            trust_spec(spec, scratch)
+        elif uses_code(spec):
+            tell(f"{name}: its runs need code that came with it, and none of that runs by itself: {_name_code(home)}")
+            return False
+        plan = plan_runs(spec, runs, scratch)
     except XpError as error:
         tell(f"{name}: cannot be done again here: {error}".replace("\nfix: ", "; fix: "))
         return False
@@ -112,6 +125,21 @@ def _rerun_some(
     if apart:
         return False
     return _do_jobs(scratch, plan, tell) and _tell_runs(home, scratch, runs, tell)
+
+
+def _load_archived(home: Home, path: Path, asked: Asked, root: Path) -> Spec:
+    """Return the spec of an archive, in which people's own code is the copy that jobs ran with."""
+    told = path.read_text(encoding="utf-8")
+    copied = name_copies(told, home)
+    if copied != told:
+        path = root / path.name
+        path.write_text(copied, encoding="utf-8")
+    return load_spec(path, asked.overrides)
+
+
+def _name_code(home: Home) -> str:
+    files = ", ".join(list_files(home)) or "it is not in the archive"
+    return f"{files}; fix: read it, and if you trust who wrote it, say --trust"
 
 
 def plan_runs(spec: Spec, runs: Sequence[Record], scratch: Home) -> Plan:

@@ -10,6 +10,7 @@
     plan_text      how a plan looks: costs by arm, jobs, budget, changes
     plugins        plugins
     submit         submit
+    search         search stop, search extend
     jobs           worker, logs, orders, why, diff, doctor
     status         status
     status_text    how a status looks: all experiments, one with its runs

@@ -35,6 +35,7 @@ def archive(
         list[str] | None,
         typer.Option(metavar="N|RUN", help="verify: do the N quickest runs again, or ARM, ARM/SEED, a run's id"),
     ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="verify --rerun: let code run that came with it")] = False,
     overrides: Overrides = None,
     home: HomeOption = None,
 ) -> None:
@@ -47,9 +48,9 @@ def archive(
     if words[0] == VERIFY and out is None:
         if len(words) != 2 or weights or licence:
             raise XpError(f"{VERIFY} takes one file", fix=USAGE)
-        raise typer.Exit(_verify(Path(words[1]), rerun or [], overrides or []))
-    if out is None or rerun or overrides:
-        what = "--rerun and --set are for verify" if out is not None else "it is not said which file to write"
+        raise typer.Exit(_verify(Path(words[1]), rerun or [], overrides or [], trust=trust))
+    if out is None or rerun or overrides or trust:
+        what = "--rerun, --trust and --set are for verify" if out is not None else "it is not said which file to write"
         raise XpError(what, fix=USAGE)
     _make(words, out, licence, home, with_weights=weights)
 
@@ -69,11 +70,11 @@ def _make(names: list[str], out: Path, licence: str | None, home: Path | None, *
     say(f"sha256 of its archive.json, which vouches for all else: {made.about_sha256}")
 
 
-def _verify(path: Path, words: list[str], overrides: list[str]) -> int:
+def _verify(path: Path, words: list[str], overrides: list[str], *, trust: bool) -> int:
     from engine.archive import verify_archive
     from engine.archive.rerun import Asked
 
-    found = verify_archive(path, tell, Asked(words, overrides))
+    found = verify_archive(path, tell, Asked(words, overrides, trust))
     for line in found.problems:
         tell(line)
     if not found.holds:

@@ -123,6 +123,21 @@ GUIDE: dict[str, Entry] = {
         ("xp resume study",),
         FOUND,
     ),
+    "search": Entry(
+        RUN, "search", "Stop or extend a search: search stop, search extend",
+        inner={
+            "stop": Entry(
+                RUN, "search", "Ask for no more trials",
+                ("xp search stop study",),
+                "0, or with 2 where nothing is searched under that name",
+            ),
+            "extend": Entry(
+                RUN, "search", "Ask for more trials of each arm",
+                ("xp search extend study --trials 80",),
+                "0, or with 2 where nothing is searched under that name, or more were asked for",
+            ),
+        },
+    ),
     "status": Entry(
         FOLLOW, "status", "What is done, what runs, how long it takes, what failed",
         ("xp status", "xp status study", "xp status study/sparse --all", "xp status study --watch", "xp status --json"),

@@ -33,6 +33,7 @@ from engine.collect.files import (
     sign_job,
     sign_settled,
     size_of,
+    trials_name,
     winner_of,
 )
 from engine.collect.trouble import is_readonly, store_trouble
@@ -236,7 +237,7 @@ def _drain_experiments(home: Home, ingest: Ingest, seen: Mapping[str, tuple[str,
     with ingest.transaction():
         ingest.replace("damaged", "experiment", keys, [row for row in rows_of_damage if row["experiment"] in keys])
         for table, rows in experiment_rows({name: path for name, path in changed.items() if path.exists()}).items():
-            ingest.replace(table, "experiment", keys, rows)
+            ingest.replace(table, "experiment", [*keys, *map(trials_name, keys)], rows)
         ingest.mark_seen({f"experiment:{name}": signs[f"experiment:{name}"] for name in changed})
         ingest.forget_seen(gone)
 

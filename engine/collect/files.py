@@ -37,7 +37,9 @@ def read_published() -> Iterator[Row]:
 
 def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
     """Return table -> rows of the newest records of some experiments (name -> file)."""
-    tables: dict[str, list[Row]] = {"experiments": [], "claims": [], "raw.runs": [], "raw.run_jobs": []}
+    tables: dict[str, list[Row]] = {
+        table: [] for table in ("experiments", "claims", "raw.runs", "raw.run_jobs", "raw.trials")
+    }
     for name, path in paths.items():
         # A damaged one has no runs: which they were is not known any more.
         record = read_object(path) or {}
@@ -51,14 +53,34 @@ def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
         tables["experiments"].append({**about, **when, "imported": imported})
         claims = record.get("claims") or spec.get("claims") or ()
         tables["claims"] += [{**claim, "claim": claim.get("id"), "experiment": name} for claim in claims]
+        trials = _trial_rows(name, record)
+        tables["raw.trials"] += trials
+        tried = {trial["trial_arm"] for trial in trials}
         for position, run in enumerate(record.get("runs", ())):
-            tables["raw.runs"].append({**run, "experiment": name, "jobs": None, "position": position})
+            own = trials_name(name) if run["arm"] in tried else name
+            tables["raw.runs"].append({**run, "experiment": own, "jobs": None, "position": position})
             tables["raw.run_jobs"] += [
-                {"experiment": name, "run": run["run"], "job": job, "role": role}
+                {"experiment": own, "run": run["run"], "job": job, "role": role}
                 for role, job in run["jobs"].items()
                 if job
             ]
     return tables
+
+
+def trials_name(name: str) -> str:
+    """Return under which name the runs of an experiment's trials stand: no arm of it, and in none of its tables."""
+    return f"{name}/trials"
+
+
+def _trial_rows(name: str, record: Mapping[str, Any]) -> list[Row]:
+    """Return what was decided of each trial; the finals are arms as any other."""
+    told = (record.get("search") or {}).get("trials", ())
+    words = ("arm", "trial", "trial_arm", "why", "refused", "settings")
+    return [
+        {"experiment": name, **{word: trial.get(word) for word in words}, "asked_at": time_text(trial.get("at"))}
+        for trial in told
+        if trial.get("stage") != "final"
+    ]
 
 
 def job_row(folder: JobFolder, states: Mapping[str, str], *, is_damaged: bool = False) -> Row:

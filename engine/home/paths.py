@@ -139,8 +139,7 @@ class JobFolder:
     def commit(self, attempt: AttemptFolder) -> bool:
         """Link the attempt's result as the job's; False when another attempt was first (that one counts)."""
         try:
-            # A link fails where the name exists, which a rename does not: whoever comes later cannot replace the
-            # result.
+            # A link fails where the name exists, which a rename does not: nobody who comes later replaces the result.
             os.link(attempt.result, self.result)
         except FileExistsError:
             return False
@@ -300,17 +299,8 @@ class Home:
     def experiment(self, name: str) -> Path:
         return self.experiments_root / name
 
-    def search_mark(self, name: str) -> Path:
-        """There while a search is open; what it says is in schedule/growing.py."""
-        return self.experiment(name) / "search"
-
-    def search_notes(self, name: str) -> Path:
-        """How far a search is, for people (schedule/searched.py)."""
-        return self.experiment(name) / "search.json"
-
-    def open_searches(self) -> list[str]:
-        """Return the experiments whose search is open."""
-        return sorted(path.parent.name for path in self.experiments_root.glob("*/search"))
+    def search_mark(self, name: str, suffix: str = "") -> Path:  # open; with .json: how far (schedule/searched.py)
+        return self.experiment(name) / f"search{suffix}"
 
     def records(self, name: str) -> list[Path]:
         """Return the submissions of an experiment, `1.json`, `2.json`, ..., oldest first."""

@@ -5,7 +5,7 @@ A test image that decided any weights, or a temperature, on the way to a network
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.errors import DataError
@@ -15,6 +15,8 @@ from engine.inputs.lineage import Exposure, Lineage
 UNSURE_SHARE = 0.05
 """Of the test images: before a pack is made, near-duplicates move a few images between the parts (in Caltech-101 2.5 %
 of the images have one). What lies below is counted when the pack is there, by the job, before it trains."""
+UNKNOWN = ": of unknown training: it may have been trained on this run's test images"
+MOST_NAMES = 3
 FIX = (
     "use the data.split, split_seed, nested and given that those weights were trained with, "
     "or weights that have not seen these images"
@@ -93,4 +95,18 @@ def _chain(seen: Exposure) -> str:
 
 
 def _unknown(name: str) -> str:
-    return f"{name}: of unknown training: it may have been trained on this run's test images"
+    return f"{name}{UNKNOWN}"
+
+
+def join_unknown(warnings: Iterable[str]) -> list[str]:
+    """Return warnings in their order, those of unknown training as one that names the first networks and counts all."""
+    told = list(warnings)
+    names = [line.removesuffix(UNKNOWN) for line in told if line.endswith(UNKNOWN)]
+    if len(names) < 2:
+        return told
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    joined = f"{len(names)} networks, {', '.join(names[:MOST_NAMES])}{more}{UNKNOWN}"
+    first = next(at for at, line in enumerate(told) if line.endswith(UNKNOWN))
+    return [
+        joined if at == first else line for at, line in enumerate(told) if at == first or not line.endswith(UNKNOWN)
+    ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,17 @@ from engine.spec.identity import digest_of
 
 DONE = "done.json"
 KEY_DIGITS = 24
+IMAGES_KEY = re.compile(rf"[0-9a-f]{{{KEY_DIGITS}}}")
 
 
 def images_folder(home: Home, settled: str, options: Mapping[str, Any], root: Path | None) -> Path:
     """Return where these images lie, or will."""
     read = {"place": str(root), "state": tree_mark(root)} if root else None
-    return home.cache / "own_images" / digest_of([settled, dict(options), read])[:KEY_DIGITS]
+    return images_root(home) / digest_of([settled, dict(options), read])[:KEY_DIGITS]
+
+
+def images_root(home: Home) -> Path:
+    return home.cache / "own_images"
 
 
 def is_whole(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from engine.inputs.content import data_content
 from engine.inputs.splits import split_pack
 from engine.inspect.surveys import Watcher
 from engine.plan import make_plan
+from engine.plan.own_code import settle_spec
 from engine.run.inputs import make_pack
 from engine.spec import Spec
 from engine.spec.cells import expand_cells
@@ -32,7 +33,7 @@ def write_preview(home: Home, spec: Spec, out: Path, progress: Watcher, rows: in
     """
     if out.suffix.lower() != ".png":
         raise XpError("the sheet is a PNG", where=str(out), fix="give it a name that ends in .png: -o sheet.png")
-    data = next(expand_cells(spec)).settings.data
+    data = next(expand_cells(settle_spec(spec, home))).settings.data
     jobs = make_plan(spec, home).jobs
     job, settings = next((job, job.settings) for job in jobs if isinstance(job.settings, PackSettings))
     if job.job is None:

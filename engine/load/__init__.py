@@ -5,7 +5,7 @@ layers       the files a spec extends, and where each word was written
 arms         `extends` between arms, dotted paths
 controls     the controls of pruned arms, in their short form
 cells        every arm at every matrix point, validated once
-search_space what cannot be searched
+search_space  what cannot be searched
 overlays     what is laid over a spec
 registered   code that installed packages register under short names
 code_places  whole paths to a person's own code, and where a spec names it

@@ -67,7 +67,7 @@ def _known_words(kind: CodeKind) -> Container[str]:
     """The words that are xp's own: nobody is asked for them."""
     known: Mapping[CodeKind, Container[str]] = {
         "network": TINY_VITS, "loss": LOSS_WORDS, "attention": ("window", "longformer"), "source": SOURCE_WORDS,
-        "optimizer": OPTIMIZER_WORDS, "criterion": read_registry(*REGISTRIES["criterion"]),
+        "optimizer": OPTIMIZER_WORDS, "criterion": read_registry(*REGISTRIES["criterion"]), "augmentation": (),
     }  # fmt: skip
     return known[kind]
 

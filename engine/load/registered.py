@@ -21,6 +21,7 @@ GROUPS: Mapping[CodeKind, str] = {
     "source": "xp.sources",
     "optimizer": "xp.optimizers",
     "criterion": "xp.criteria",
+    "augmentation": "xp.augmentations",
 }
 
 

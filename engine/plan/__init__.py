@@ -41,6 +41,7 @@ from typing import Any
 from engine.home.paths import Home, open_home
 from engine.inputs.gpus import list_gpus
 from engine.inputs.hub import hub_warnings
+from engine.inputs.leaks import join_unknown
 from engine.inputs.looks import look_warnings
 from engine.inputs.quotas import check_quotas, count_part, split_quotas
 from engine.plan.ancestry import check_lineage
@@ -86,7 +87,7 @@ def make_plan(spec: Spec, home: Home | None = None, *, on_cpu: bool = False) -> 
     notes = [*(choice.why for choice in draft.choices.values()), *draft.notes]
     return Plan(
         spec, runs, tuple(draft.jobs.values()), tuple(draft.missing), tuple(dict.fromkeys(notes)),
-        (*draft.warnings, *plan_doubts(spec, runs, draft)), _least_tested(spec, draft),
+        (*join_unknown(draft.warnings), *plan_doubts(spec, runs, draft)), _least_tested(spec, draft),
         halves_on_cpu(spec, draft),
     )  # fmt: skip
 

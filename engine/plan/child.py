@@ -37,13 +37,13 @@ def ask_child(home: Home, module: str, question: dict[str, Any]) -> Any:
     return known[key]
 
 
-def run_child(module: str, question: dict[str, Any], seconds: float | None = SECONDS) -> Any:
-    """Return the answer of a new child, None where it has none after so many seconds."""
+def run_child(module: str, question: dict[str, Any], seconds: float | None = SECONDS, *, speaks: bool = False) -> Any:
+    """Return the answer of a new child, None where it has none after so many seconds; where it `speaks`, on stderr."""
     command, root = [sys.executable, "-P", "-m", module], Path(__file__).parents[2]
     try:
         done = subprocess.run(
-            command, input=json.dumps(question), capture_output=True, text=True, timeout=seconds, check=True,
-            env={**os.environ, "PYTHONPATH": str(root)},
+            command, input=json.dumps(question), stdout=subprocess.PIPE, stderr=None if speaks else subprocess.DEVNULL,
+            text=True, timeout=seconds, check=True, env={**os.environ, "PYTHONPATH": str(root)},
         )  # fmt: skip
         return json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):

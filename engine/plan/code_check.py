@@ -1,7 +1,7 @@
 """Own code checked before it is planned with: takes questions, gives what is wrong with each, from one child process.
 
-The child imports torch and the code; whoever plans imports neither. It is told to answer within a time, and is stopped
-with all that it started when it does not.
+The child imports torch and the code; whoever plans imports neither. It is told to answer within a time and a share of
+the memory that is free, and is stopped with all that it started when it does not.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ COMMAND = (sys.executable, "-P", "-m", MODULE)
 START_SECONDS, SECONDS, SLOWER = 900.0, 30.0, 6.0
 """How long the child may take to load torch, and a piece of code to be imported twice and tried: on a machine that has
 much else to do as much longer as torch took to load, `SLOWER` times that."""
+MEMORY_SHARE, LOOK_SECONDS = 0.8, 0.1
+"""How much of the memory that is free at its start the child may come to hold, and how often that is looked at: not its
+address space, of which torch takes much and uses little."""
 Wrong = Mapping[str, Any]
 
 
@@ -75,7 +78,7 @@ def _ask_child(questions: Sequence[Mapping[str, Any]]) -> Iterator[list[Wrong]]:
     try:
         child.stdin.write(json.dumps([dict(question) for question in questions]).encode())
         child.stdin.close()
-        lines = _Lines(child.stdout.fileno())
+        lines = _Lines(child.stdout.fileno(), child.pid)
         started = time.monotonic()
         began = lines.read(START_SECONDS)
         seconds = max(SECONDS, SLOWER * (time.monotonic() - started))
@@ -85,9 +88,10 @@ def _ask_child(questions: Sequence[Mapping[str, Any]]) -> Iterator[list[Wrong]]:
                     _lost("the check could not begin", "see whether torch can be imported: python -c 'import torch'")
                 ]
                 return
+            lines.most = int(MEMORY_SHARE * float(began.get("room") or 0)) or None
             answer = lines.read(seconds)
             if answer is None:
-                yield [_silent(child, seconds, is_over=lines.is_over)]
+                yield [_silent(child, seconds, lines)]
                 return
             wrong = answer.get("wrong")
             if not isinstance(wrong, list):
@@ -101,8 +105,12 @@ def _ask_child(questions: Sequence[Mapping[str, Any]]) -> Iterator[list[Wrong]]:
         _end(child)
 
 
-def _silent(child: subprocess.Popen[bytes], seconds: float, *, is_over: bool) -> Wrong:
-    if not is_over:
+def _silent(child: subprocess.Popen[bytes], seconds: float, lines: _Lines) -> Wrong:
+    if lines.is_full:
+        what = f"importing or calling it takes more than {(lines.most or 0) / 1e9:.1f} GB of memory"
+        fix = f"let it hold less, or try it where more is free: {MEMORY_SHARE:.0%} of what is free here is the limit"
+        return _lost(what, fix)
+    if not lines.is_over:
         fix = "let it do its work when it is called, and not when it is imported"
         return _lost(f"it did not answer within {seconds:.0f} s: importing or calling it hangs", fix)
     try:
@@ -127,10 +135,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 class _Lines:
-    """Lines of JSON from a pipe, each waited for no longer than is said."""
+    """Lines of JSON from a process, waited for no longer than is said, or until it holds more than `most` bytes."""
 
-    def __init__(self, pipe: int) -> None:
-        self._pipe, self._held, self.is_over = pipe, b"", False
+    def __init__(self, pipe: int, pid: int) -> None:
+        self._pipe, self._pid, self._held = pipe, pid, b""
+        self.is_over = self.is_full = False
+        self.most: int | None = None
         self._ready = selectors.DefaultSelector()
         self._ready.register(pipe, selectors.EVENT_READ)
 
@@ -138,8 +148,12 @@ class _Lines:
         """Return the next line, None where none came in time or no more will come."""
         until = time.monotonic() + seconds
         while b"\n" not in self._held:
-            if not self._ready.select(max(0.0, until - time.monotonic())):
-                return None
+            left = max(0.0, until - time.monotonic())
+            if not self._ready.select(min(left, LOOK_SECONDS)):
+                self.is_full = self.most is not None and _resident_bytes(self._pid) > self.most
+                if self.is_full or left <= LOOK_SECONDS:
+                    return None
+                continue
             some = os.read(self._pipe, 1 << 16)
             if not some:
                 self.is_over = True
@@ -151,3 +165,12 @@ class _Lines:
         except ValueError:  # the code wrote there itself
             return {}
         return told if isinstance(told, dict) else {}
+
+
+def _resident_bytes(pid: int) -> int:
+    """Return the memory that a process holds; 0 where the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -7,6 +7,7 @@ is asked whether they may run, then they are copied into it, then a child tries 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,7 @@ from engine.plan.code_check import check_all
 from engine.spec import Data, Settings, Spec
 from engine.spec.cells import expand_cells
 from engine.spec.code_uses import Use, list_uses, replace_at
+from engine.spec.data import MOST_IMAGES
 from engine.spec.own_code import DIGEST_DIGITS
 from engine.spec.shapes import network_shape
 
@@ -113,9 +115,14 @@ def _with_images(written: Settings, settings: Settings, home: Home) -> Settings:
 
 
 def _draw_images(data: Data, root: Path | None, folder: Path) -> None:
-    asked = {"settled": data.source, "options": dict(data.options), "root": root and str(root), "folder": str(folder)}
-    told = run_child(IMAGES_MODULE, asked, None) or {"what": "it ended without an answer", "fix": "try it by hand"}
+    asked = {
+        "settled": data.source, "options": dict(data.options), "root": root and str(root), "folder": str(folder),
+        "most": data.most or MOST_IMAGES,
+    }  # fmt: skip
+    told = run_child(IMAGES_MODULE, asked, None, speaks=True)
+    told = told or {"what": "it ended without an answer", "fix": "try it by hand"}
     if "what" in told:
+        shutil.rmtree(folder)  # it may have filled the disk
         raise DataError(f"{data.source}: {told['what']}", where="data.source", fix=told["fix"])
     write_json(folder / DONE, told)
 
@@ -228,6 +235,9 @@ def _facts(settings: Settings, use: Use) -> dict[str, Any]:
         network = dict(settings.networks)[use.path.removesuffix(".attention.kind")]
         stages = network_shape(network, settings.data.image_size).stages
         return {"stages": [[one.dim, one.heads, one.window] for one in stages if one.own is not None]}
+    if use.kind == "augmentation":
+        sizes = {getattr(network, "image_size", None) or settings.data.image_size for _, network in settings.networks}
+        return {"sizes": sorted(sizes)}
     if use.kind == "source" and settings.data.root:
         try:
             return {"root": str(resolve_root(settings.data.root))}

@@ -22,7 +22,7 @@ from store.metrics import METRICS
 
 PARTS = (
     "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
-    "damaged", "noise", "commits", "imported", "imported_curves",
+    "damaged", "noise", "commits", "imported", "imported_curves", "searched",
 )  # fmt: skip
 
 

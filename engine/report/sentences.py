@@ -150,6 +150,12 @@ SENTENCES = {
     "mask_note": "{arm}: {asked} of the parameters were to be zero, {reached} are, and stay so.",
     "semi_note": "{arm}: two of each four weights along the input are zero and stay so, {reached} of the parameters.",
     "mask_open": "{arm}: a mask over {asked} of the parameters was asked; how many are zero is not known.",
+    "searched_note": "{arms}: chosen by {by} from {trials} trials{refused} of the drawn settings {paths}, and trained "
+    "anew. An arm that was not searched, or in fewer trials, has had less effort: the difference is that of the effort "
+    "too.",
+    "searched_open": "{arm}: {trials} trials{refused} of the drawn settings {paths}, by {by}; the best is not trained "
+    "anew.",
+    "searched_refused": " ({count} more were refused before they were trained)",
     "pieces_note": "{arm}, seed {seeds}: {role} trained {images} of {batch} images at a time, after running out of "
     "memory; {what}.",
     "pieces_same": "the steps are the same up to rounding",

@@ -42,6 +42,7 @@ class ReportRows:
     commits: Sequence[Row] = ()
     imported: Sequence[Row] = ()
     imported_curves: Sequence[Row] = ()
+    searched: Sequence[Row] = ()
 
 
 class Sheet:
@@ -60,12 +61,14 @@ class Sheet:
         self.codes = {row["run"]: row["code"] for row in rows.commits}
         self.splits = rows.splits
         self.trainings = rows.trainings
+        self.searched = rows.searched
         self.noisy: dict[str, float] = {}  # of arms whose timings were unsteady: the largest spread over their median
         for row in rows.noise:
             spreads = [one["spread"] for one in json.loads(row["noisy"])]
             self.noisy[row["arm"]] = max(self.noisy.get(row["arm"], 0.0), *spreads)
         spec = json.loads(rows.about["spec"] or "{}")
         arms = spec.get("arms") or {}
+        self.search = spec.get("search") or {}  # as it is written
         self.asked_seeds = spec.get("seeds")
         # The metrics that the tables show and their order: as asked for, else as the spec says, else what is known.
         self.columns = columns or (spec.get("report") or {}).get("columns")

@@ -185,10 +185,11 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
 
 def _own_notes(sheet: Sheet, point: str) -> list[str]:
     pruned = [note for arm in sheet.arms for note in _pruning_notes(sheet, arm, point)]
+    searched = [_searched_note(sheet, row) for row in sheet.searched]
     pieces = [_pieces_note(row) for row in sheet.splits if row["cell"] == point]
     unknown = [f"{unknown_text(arm)}." for arm in unknown_arms(sheet.trainings, point)]
     changes = sheet.changes.notes(point) if shows_accuracy(sheet) else []
-    return [*pruned, *pieces, *unknown, *changes]
+    return [*searched, *pruned, *pieces, *unknown, *changes]
 
 
 def _pruning_notes(sheet: Sheet, arm: str, point: str) -> Iterator[str]:
@@ -200,6 +201,18 @@ def _pruning_notes(sheet: Sheet, arm: str, point: str) -> Iterator[str]:
     about = {"arm": arm, "asked": number_text.percent(asked), "of": of, "reached": number_text.percent(reached)}
     told, unknown = NOTES_OF.get(method, ("pruning_note", "pruning_open"))
     yield say(told if reached is not None else unknown, **about)
+
+
+def _searched_note(sheet: Sheet, row: Row) -> str:
+    """Say what an arm was chosen from: beside one that nobody searched it has had the greater effort."""
+    metric = sheet.search.get("metric", "val_top1")
+    by = ", ".join([metric] if isinstance(metric, str) else metric)
+    finals = [arm for arm in sheet.arms if arm == f"{row['arm']}-best" or arm.startswith(f"{row['arm']}-best-")]
+    refused = say("searched_refused", count=row["refused"]) if row["refused"] else ""
+    about = {"trials": row["trials"], "paths": row["paths"], "by": by, "refused": refused}
+    if not finals:
+        return say("searched_open", arm=row["arm"], **about)
+    return say("searched_note", arms=", ".join(finals), **about)
 
 
 def _pieces_note(row: Row) -> str:

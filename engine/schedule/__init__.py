@@ -1,6 +1,8 @@
 """What is to be done and in which order: takes plans and orders, keeps the queue moving.
 
 submit  a plan -> job folders, a record, rows in the queue
+growing  a searched submission: what is tried stands in it; open searches
+searched  how far a search is, for people
 lookup  what an id that a person typed may mean
 notices  who is to be told when an experiment ends
 orders  cancel, pause, resume, retry, priority

@@ -11,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from engine.errors import XpError, closest_hint
 from engine.home.files import write_atomic, write_json
 from engine.home.paths import Home
 from engine.home.records import read_record
@@ -34,6 +35,11 @@ def mark_search(home: Home, name: str, state: str | None) -> None:
         home.search_mark(name).unlink(missing_ok=True)
     else:
         write_atomic(home.search_mark(name), state)
+
+
+def open_searches(home: Home) -> list[str]:
+    """Return the experiments whose search is open."""
+    return sorted(path.parent.name for path in home.experiments_root.glob("*/search"))
 
 
 def is_due(home: Home, name: str) -> bool:
@@ -120,3 +126,36 @@ def heal(home: Home, record: Mapping[str, Any]) -> None:
 
 def jobs_done(home: Home, record: Mapping[str, Any]) -> set[str]:
     return {entry["job"] for entry in record["jobs"] if home.job(entry["job"]).result.exists()}
+
+
+def stop_search(home: Home, name: str) -> None:
+    """Ask for no more trials. Raises XpError where nothing is searched."""
+    _order(home, name, {"stopped": True})
+
+
+def extend_search(home: Home, name: str, trials: int) -> None:
+    """Ask for `trials` of each arm in all. Raises XpError where nothing is searched, or more were asked for before."""
+    asked = _read_searched(home, name)[WORD]["asked"]
+    if trials < asked:
+        what = f"{asked} trials of each arm are asked for already"
+        raise XpError(what, where="--trials", fix=f"write more than {asked}, or xp search stop {name}")
+    _order(home, name, {"stopped": False, "asked": trials, "extended": True})
+
+
+def _order(home: Home, name: str, words: Mapping[str, Any]) -> None:
+    _read_searched(home, name)
+    while True:
+        number = int(home.records(name)[-1].stem)
+        if grow_record(home, name, number, lambda record: {**record, WORD: {**record[WORD], **words}}) is not None:
+            break
+    mark_search(home, name, DUE)
+
+
+def _read_searched(home: Home, name: str) -> Record:
+    names = [path.name for path in home.experiments()]
+    if name not in names:
+        raise XpError(f"there is no experiment {name!r} here", fix=closest_hint(name, names))
+    record = read_record(home.records(name)[-1])
+    if WORD not in record:
+        raise XpError(f"{name} searches nothing", fix="write `search:` in its spec, and submit it")
+    return record

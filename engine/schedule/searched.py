@@ -46,12 +46,12 @@ def _figures(values: dict[str, float]) -> str:
 
 
 def write_progress(home: Home, name: str, arms: Sequence[ArmProgress]) -> None:
-    write_json(home.search_notes(name), {"arms": [asdict(arm) for arm in arms]})
+    write_json(home.search_mark(name, ".json"), {"arms": [asdict(arm) for arm in arms]})
 
 
 def read_progress(home: Home, name: str) -> tuple[ArmProgress, ...]:
     """Return how far a search is; nothing where there is none, or what is there is no such file."""
-    told = read_object(home.search_notes(name)) or {}
+    told = read_object(home.search_mark(name, ".json")) or {}
     try:
         return tuple(_read_arm(arm) for arm in told.get("arms", ()))
     except (TypeError, ValueError, KeyError):

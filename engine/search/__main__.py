@@ -10,6 +10,7 @@ import sys
 
 from engine.errors import XpError
 from engine.home.paths import open_home
+from engine.schedule.growing import open_searches
 from engine.search.advance import advance
 
 BUSY = 75  # EX_TEMPFAIL of sysexits.h
@@ -22,7 +23,7 @@ def main() -> int:
     asked = parser.parse_args()
     home = open_home(asked.home)
     code = 0
-    for name in asked.names or home.open_searches():
+    for name in asked.names or open_searches(home):
         try:
             code = code if advance(home, name) else BUSY
         except XpError as error:

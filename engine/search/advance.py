@@ -17,7 +17,7 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.schedule.growing import DUE, WAITING, WORD, add_runs, grow_record, heal, mark_search
 from engine.schedule.searched import ArmProgress, write_progress
-from engine.search.decisions import BEST, Decision, Study, Trial, count_spent, read_study
+from engine.search.decisions import BEST, Decision, Figures, Study, Trial, count_spent, read_study
 from engine.search.drawing import Draw, draw_next
 from engine.search.judging import best_trials, broken_bound
 from engine.search.rungs import compared, first_rungs, next_up, rung_words, sampled, trial_name, trial_states
@@ -47,7 +47,8 @@ def _look(home: Home, name: str) -> bool:
         mark_search(home, name, None)
         return True
     heal(home, record)
-    while steps := next_steps(study := read_study(home, record), home):
+    figures = Figures(home, name)
+    while steps := next_steps(study := read_study(home, record, figures), home):
         grown = grow_record(home, name, study.number, lambda record: _with_steps(record, steps))
         if grown is None:
             mark_search(home, name, DUE)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from engine.collect import collect
+from engine.collect.files import trials_name
 from engine.errors import XpError
 from engine.home.paths import Home
 from engine.schedule.growing import WORD
@@ -103,14 +104,31 @@ def read_spec(record: Mapping[str, Any]) -> Spec:
     return Spec.model_validate({key: value for key, value in record["spec"].items() if key != "extends"})
 
 
-def read_study(home: Home, record: Mapping[str, Any]) -> Study:
-    """Return the search of a record, with the figures of all that has ended: results are brought up to the files."""
+class Figures:
+    """The figures of runs by metric, read anew only when other runs have ended."""
+
+    def __init__(self, home: Home, name: str) -> None:
+        self.home, self.name = home, name
+        self.ended: list[str] = []
+        self.values: dict[str, dict[str, float]] = {}
+
+    def of(self, ended: list[str], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+        if ended != self.ended:
+            self.ended, self.values = ended, _read_values(self.home, self.name, metrics)
+        return self.values
+
+
+def read_study(home: Home, record: Mapping[str, Any], figures: Figures | None = None) -> Study:
+    """Return the search of a record, with the figures of all that has ended: results are brought up to the files.
+
+    `figures` are kept from one look to the next of a process.
+    """
     spec = read_spec(record)
     decisions = [Decision(**told) for told in record[WORD]["trials"]]
     states = _run_states(home, record)
     ended = [run["run"] for run in record["runs"] if states[run["run"]] == "done"]
     names = sorted({*spec.search.metrics, *spec.search.constraint}) if spec.search is not None else []
-    values = _read_values(home, spec.name, names) if ended and decisions else {}
+    values = (figures or Figures(home, spec.name)).of(ended, names) if decisions else {}
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for run in record["runs"]:
         runs.setdefault(run["arm"], []).append(run)
@@ -149,7 +167,11 @@ def _read_values(home: Home, name: str, metrics: Sequence[str]) -> dict[str, dic
     collect(home, wait=60.0)
     with open_snapshot(home) as db:
         columns = ", ".join(f'"{metric}"' for metric in metrics)
-        rows = db.execute(f"select run, {columns} from results where experiment = ?", [name]).fetchall()
+        # Finals are the experiment's own arms: they are read too, to tell how their validation compares.
+        rows = db.execute(
+            f"select run, {columns} from results where list_contains($names, experiment)",
+            {"names": [name, trials_name(name)]},
+        ).fetchall()
     return {
         str(run): {metric: float(value) for metric, value in zip(metrics, found, strict=True) if value is not None}
         for run, *found in rows

@@ -40,7 +40,7 @@ def draw_next(search: Search, arm: str, trials: Sequence[Trial], number: int) ->
     """Return the next point of an arm's space that no trial had; None where there is none left."""
     space = ordered(search.space_of(arm))
     seen = {canonical_json(one.decision.settings) for one in trials}
-    for draw in _draws(search, space, arm, trials, number):
+    for draw in _draws(search, space, trials, number):
         if canonical_json(draw.settings) not in seen:
             return draw
     return None
@@ -59,25 +59,25 @@ def is_drawn(axis: Axis, drawn: Mapping[str, Any]) -> bool:
     return all(path in drawn and drawn[path] in listed(value) for path, value in axis.when.items())
 
 
-def _draws(search: Search, space: Mapping[str, Axis], arm: str, trials: Sequence[Trial], number: int) -> Iterator[Draw]:
+def _draws(search: Search, space: Mapping[str, Axis], trials: Sequence[Trial], number: int) -> Iterator[Draw]:
     """Yield points: what is tried first, then those of the sampler, another one each time."""
     priors = [prior for prior in search.prior if prior.keys() <= space.keys()]
     for prior in priors[number:]:
-        yield _ask(search, space, trials, _seed_of(search, arm, number, 0), prior)
+        yield _ask(search, space, trials, _seed_of(search, number, 0), prior)
     if search.sampler == "grid":
-        yield from _grid(search, space, arm)
+        yield from _grid(search, space)
         return
     for attempt in range(MOST_TRIES):
-        yield _ask(search, space, trials, _seed_of(search, arm, number, attempt), {})
+        yield _ask(search, space, trials, _seed_of(search, number, attempt), {})
 
 
 def _seed_of(search: Search, *words: Any) -> int:
-    """Return a seed for one draw, another for each."""
+    """Return a seed for one draw, another for each number; it is the same for all arms, which begin alike."""
     text = canonical_json([search.seed, *words])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
-def _grid(search: Search, space: Mapping[str, Axis], arm: str) -> Iterator[Draw]:
+def _grid(search: Search, space: Mapping[str, Axis]) -> Iterator[Draw]:
     """Yield every point once, in an order of chance that is the search's own."""
     points: dict[str, dict[str, Any]] = {}
     for values in itertools.product(*(axis.points or () for axis in space.values())):
@@ -85,7 +85,7 @@ def _grid(search: Search, space: Mapping[str, Axis], arm: str) -> Iterator[Draw]
         for (path, axis), value in zip(space.items(), values, strict=True):
             drawn |= {path: value} if is_drawn(axis, drawn) else {}
         points.setdefault(canonical_json(drawn), drawn)
-    for text in sorted(points, key=lambda text: _seed_of(search, arm, text)):
+    for text in sorted(points, key=lambda text: _seed_of(search, text)):
         yield Draw(points[text], "grid", {})
 
 

@@ -53,7 +53,8 @@ def plan_trial(study: Study, home: Home, arm: str, trial_arm: str, settings: Map
                 raise Impossible(problem)
         plan = make_plan(spec, home)
     except ValidationError as error:
-        raise Impossible(explain_error(error.errors(include_url=False)[0]).what) from error
+        first = explain_error(error.errors(include_url=False)[0])
+        raise Impossible(f"{'.'.join(map(str, first.path))}: {first.what}") from error
     except DataError as error:
         raise Impossible(error.what) from error
     kept = _keep_roles(plan, _left_out(search, stage))

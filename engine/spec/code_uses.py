@@ -37,6 +37,9 @@ def list_uses(settings: Settings) -> Iterator[Use]:
     if settings.prune is not None:
         yield from _use("criterion", "prune.criterion", settings.prune.criterion, {}, "prune.criterion")
     yield from _use("source", "data.source", data.source, data.options, "data.options")
+    extra = data.augment.extra
+    if extra is not None:
+        yield from _use("augmentation", "data.augment.extra", extra, data.augment.options, "data.augment.options")
 
 
 def _use(kind: CodeKind, path: str, text: str, options: Mapping[str, Any], options_path: str) -> Iterator[Use]:

@@ -24,9 +24,10 @@ from engine.spec.base import (
     ranged,
     refuse,
 )
-from engine.spec.own_code import names_code
+from engine.spec.own_code import CODE_PATTERN, names_code
 from engine.spec.registries import OneOf, read_words
 
+MOST_IMAGES = 2_000_000  # of a source of somebody's own, unless it says more: ImageNet has 1.3 million
 RAND_AUGMENT = r"^rand(-(m|mstd|n|p)\d+(\.\d+)?)+-inc1$"
 
 
@@ -58,7 +59,7 @@ def parse_rand_augment(text: str) -> RandAugment:
 
 
 class Augment(Model):
-    """What a training view may do to an image: crop and flip, then colours and erasing, then mixing in pairs."""
+    """What a training view may do to an image: crop, flip, colours, erasing, code of your own, mixing in pairs."""
 
     crop_scale: list[Annotated[float, ranged(gt=0.0, le=1.0)]] = Field(
         [0.35, 1.0],
@@ -92,6 +93,32 @@ class Augment(Model):
         description="linear mixes the teacher's cached outputs as the images are mixed; null refuses the two together.",
         examples=["linear"],
     )
+    extra: str | None = Field(
+        None,
+        json_schema_extra={**LATER, "pattern": CODE_PATTERN},
+        description="A function of your own that changes an image after all else, as ./views.py:sharpen.",
+        examples=["./views.py:sharpen"],
+    )
+    options: Annotated[dict[str, bool | int | float | str], Numbers(-1e9, 1e9)] = Field(
+        {},
+        json_schema_extra=LATER,
+        description="Options of extra, as its code names them.",
+        examples=[{"strength": 0.5}],
+    )
+
+    @field_validator("extra")
+    @classmethod
+    def _names_code(cls, text: str | None) -> str | None:
+        if text is not None and not names_code(text):
+            fix = "write `./views.py:sharpen` (a file beside the spec and a function in it), or null"
+            raise refuse(f"{text!r} names no code", fix)
+        return text
+
+    @model_validator(mode="after")
+    def _options_of_extra(self) -> Augment:
+        if self.options and self.extra is None:
+            raise refuse("options are for an augmentation of your own", "name it in `data.augment.extra`", at="options")
+        return self
 
     @field_validator("rand_augment")
     @classmethod
@@ -150,6 +177,13 @@ class Data(Model):
         json_schema_extra=LATER,
         description="Options of a source of your own, as its code names them.",
         examples=[{"images": 100}],
+    )
+    most: Annotated[int, ranged("images", ge=1, le=1_000_000_000)] | None = Field(
+        None,
+        json_schema_extra=ASIDE,
+        description="The most images that a source of your own may give: one that goes on is stopped; null is "
+        f"{MOST_IMAGES:,}.",
+        examples=[5000000],
     )
     label: str | None = Field(
         None,
@@ -262,6 +296,8 @@ class Data(Model):
         is_own = names_code(self.source)
         if self.options and not is_own:
             raise refuse("options are for a source of your own", "leave `data.options` away", at="options")
+        if self.most is not None and not is_own:
+            raise refuse("most is for a source of your own", "leave `data.most` away", at="most")
         if self.has_root and not self.root and not is_own:
             fix = "set `data.root: FOLDER`, a folder with one sub-folder of images for each class"
             raise refuse(f"source {self.source!r} has no root", fix, at="source")

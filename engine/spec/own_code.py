@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-CodeKind = Literal["network", "loss", "attention", "source", "optimizer", "criterion"]
+CodeKind = Literal["network", "loss", "attention", "source", "optimizer", "criterion", "augmentation"]
 DIGEST_DIGITS = 16
 REFERENCE = (
     r"(?P<place>[^:@\s][^:@\n]*\.py|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"  # a file or a module
@@ -28,6 +28,7 @@ WORDS: dict[str, CodeKind] = {
     "source": "source",
     "optimizer": "optimizer",
     "criterion": "criterion",
+    "extra": "augmentation",
 }
 """The last words of the paths that may name code, and what of."""
 

@@ -71,7 +71,8 @@ class Axis(Model):
 
     def _range_problem(self) -> tuple[str, str] | None:
         if self.kind == "choice":
-            twice = [value for at, value in enumerate(self.values) if value in self.values[:at]]
+            told = [(type(value), value) for value in self.values]  # True is no 1
+            twice = [value for at, (kind, value) in enumerate(told) if (kind, value) in told[:at]]
             return (f"{twice[0]!r} is listed twice", "list each value once") if twice else None
         low, high = self.values
         if low >= high:

@@ -8,6 +8,7 @@ import pytest
 
 from engine import api
 from engine.api.plans import PlanView
+from engine.errors import StrangeCode
 from engine.home.paths import Home
 from engine.inspect.outlay import sum_outlays
 from tests.helpers.queueing import make_home
@@ -32,6 +33,24 @@ def test_rows_add_up_to_the_plan(made: PlanView, home: Home) -> None:
     assert sum(row.bytes for row in made.rows) == made.bytes
     assert made.rows == tuple(sum_outlays(made.plan, made.estimate, home)), "as `xp plan` has them"
     assert not home.jobs(), "a plan writes no job"
+
+
+def test_own_code_runs_where_its_caller_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As --trust does: said once, until the code is changed."""
+    monkeypatch.setattr("engine.plan.own_code.check_all", lambda _, questions: [[] for _ in questions])
+    loss = tmp_path / "losses.py"
+    loss.write_text("def soft(student, teacher, labels, temperature): ...\n")
+    words = {"name": "own", "data": {"source": "digits", "image_size": 32}, "student": {"arch": "tiny_vit_5m"},
+             "teacher": {"arch": "tiny_vit_5m", "train": {}}, "distill": {"loss": f"{loss}:soft"}}  # fmt: skip
+    home = make_home(tmp_path / "home")
+    with pytest.raises(StrangeCode):
+        api.plan(words, home)
+    assert api.plan(words, home, trust=True).plan.runs
+    assert api.submit(words, home, start=False).new
+    loss.write_text("def soft(student, teacher, labels, temperature): return 1\n")
+    with pytest.raises(StrangeCode):
+        api.submit(words, home, start=False)
+    assert api.submit(words, home, start=False, trust=True).new
 
 
 def test_it_is_shown_as_a_table(made: PlanView) -> None:

@@ -17,6 +17,7 @@ from engine.home.paths import Home, open_home
 from engine.launch import CPU_SLOT
 from engine.load import load_spec
 from engine.plan import make_plan
+from engine.plan.own_code import trust_spec
 from engine.schedule.submit import submit_plan
 from tests.analysis.test_fill import SPEC
 
@@ -126,3 +127,26 @@ def test_a_job_goes_where_a_scheduler_would_put_it(home: Home, specs: Path) -> N
     assert slot_of(train, ["GPU-1"]) == CPU_SLOT
     asked = type(train)(train.key, train.job, train.kind, train.needs, train.settings, on_gpu)
     assert (slot_of(asked, ["GPU-1"]), slot_of(asked, [CPU_SLOT])) == ("GPU-1", CPU_SLOT)
+
+
+def test_code_of_an_archive_runs_only_where_somebody_says_so(
+    tmp_path: Path, probed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.plan.own_code.check_all", lambda _, questions: [[] for _ in questions])
+    loss, folder = tmp_path / "losses.py", tmp_path / "specs"
+    loss.write_text("def soft(student, teacher, labels, temperature): ...\n")
+    folder.mkdir()
+    (folder / "small.yaml").write_text(
+        f"name: small\ndata: {{source: digits, image_size: 32}}\nstudent: {{arch: tiny_vit_5m}}\n"
+        f"teacher: {{arch: tiny_vit_5m, train: {{}}}}\ndistill: {{loss: '{loss}:soft'}}\n"
+    )
+    home = open_home(tmp_path / "home", create=True)
+    spec = load_spec(folder / "small.yaml")
+    trust_spec(spec, home)
+    submit_plan(make_plan(spec, home), home)
+    loss.unlink()
+    told: list[str] = []
+    assert not rerun_runs(home, ["small"], folder, Asked(["small"]), tmp_path / "again", told.append)
+    assert "files/losses.py; fix: read it" in told[0]
+    assert rerun_runs(home, ["small"], folder, Asked(["small"], trust=True), tmp_path / "trusted", told.append)
+    assert probed == ["small"]

@@ -96,7 +96,8 @@ def test_broken_code_is_told_and_runs_nothing(lab: Path) -> None:
     for name, one in BROKEN.items():
         (lab / f"broken_{name}.py").write_text(one.text)
     words = {"network": "student.arch", "loss": "distill.loss", "attention": "student.attention.kind",
-             "source": "data.source", "optimizer": "train.optimizer", "criterion": "prune.criterion"}  # fmt: skip
+             "source": "data.source", "optimizer": "train.optimizer", "criterion": "prune.criterion",
+             "augmentation": "data.augment.extra"}  # fmt: skip
     options = {"network": "student.options"}
     arms = {
         name: {words[one.kind]: f"./broken_{name}.py:Thing"}

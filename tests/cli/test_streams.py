@@ -90,6 +90,8 @@ TABLE: dict[str, list[Asked]] = {
     "xp doctor": [Asked("doctor", "home", code=1), Asked("doctor --json", r"\A\[", code=1)],
     "xp rebuild": [Asked("rebuild", "", "results.duckdb is new")],
     "xp verify-resume": [Asked("verify-resume *", "", "fix: ", 2)],
+    "xp search stop": [Asked("search stop *", "", "fix: ", 2)],
+    "xp search extend": [Asked("search extend * --trials 3", "", "fix: ", 2)],
     "xp targets verify": [Asked("targets verify *", "", "fix: ", 2)],
 }  # fmt: skip
 

@@ -196,6 +196,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "xp data report": [["data", "report", "{images}"], ["data", "report", HOSTILE]],
     "xp data preview": [["data", "preview", "{spec}", "-o", HOSTILE]],
     "xp data fetch": [["data", "fetch", "{spec}", "--set", f"data.root=memory://{HOSTILE}"]],
+    "xp search stop": [["search", "stop", HOSTILE]],
+    "xp search extend": [["search", "extend", HOSTILE, "--trials", "3"]],
     "xp targets verify": [["targets", "verify", HOSTILE]],
     "xp verify-resume": [["verify-resume", "{spec}"]],
     "xp sql": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.inputs.image_keys import Keys, Parts
-from engine.inputs.leaks import judge_lineage
+from engine.inputs.leaks import UNKNOWN, join_unknown, judge_lineage
 from engine.inputs.lineage import Exposure, How, Lineage
 
 
@@ -71,3 +71,15 @@ def test_unknown_training_is_told_even_without_images() -> None:
     assert refusal(lineage, None) == ""
     (warning,) = warnings(lineage, None)
     assert warning.startswith("teacher.weights <- b.safetensors: of unknown training")
+
+
+def test_networks_of_unknown_training_are_one_line_that_counts_them() -> None:
+    lines = [f"arm {number} <- w.safetensors{UNKNOWN}" for number in range(7)]
+    assert join_unknown(["first", *lines[:2], "between", *lines[2:], "last"]) == [
+        "first",
+        f"7 networks, arm 0 <- w.safetensors, arm 1 <- w.safetensors, arm 2 <- w.safetensors and 4 more{UNKNOWN}",
+        "between",
+        "last",
+    ]
+    assert join_unknown(["first", lines[0]]) == ["first", lines[0]]
+    assert join_unknown(lines[:2]) == [f"2 networks, arm 0 <- w.safetensors, arm 1 <- w.safetensors{UNKNOWN}"]

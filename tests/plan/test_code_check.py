@@ -20,8 +20,9 @@ import json, os, sys, time
 def say(**told): print(json.dumps(told), flush=True)
 for place, one in enumerate(json.load(sys.stdin)):
     open({log!r}, "a").write(f"{{os.getpid()}} {{one['do']}}\\n")
-    say(begins=place)
+    say(begins=place, room=5e8)
     if one["do"] == "hang": time.sleep(60)
+    if one["do"] == "hoard": held = bytearray(b"x") * (1 << 29); time.sleep(60)
     if one["do"] == "end": os._exit(3)
     if one["do"] == "die": os.kill(os.getpid(), 9)
     say(wrong=[] if one["do"] == "well" else [{{"what": one["do"]}}])
@@ -63,6 +64,7 @@ def test_good_code_is_not_tried_again(tmp_path: Path, log: Path) -> None:
     ("doing", "says"),
     [
         ("hang", "did not answer within 1 s: importing or calling it hangs"),
+        ("hoard", "takes more than 0.4 GB of memory"),
         ("end", "ends the process (exit status 3)"),
         ("die", "ends the process (signal SIGKILL)"),
     ],

@@ -222,16 +222,21 @@ FOLLOWED: Tree = {
 CACHED = f"targets {TAUGHT}"
 INT8: Tree = {"arms.taught.quantize": {}}
 OWN_ATTENTION: Tree = {"student.attention": {"kind": "m:A@0123456789abcdef"}}
+OWN_VIEWS: Tree = {"data.augment.extra": "m:V@0123456789abcdef"}
 MIXED = {"data.augment.mix_targets": "linear"}
 
 # words that need another base: (field, changes before, changes after, whose ids follow)
 CASES: list[tuple[str, Tree, Tree, str]] = [
     ("Data.source", {}, {"data.source": "digits", "data.root": None}, f"measure {PACKED}"),
     ("Data.options", {"data.source": "m:D@0123456789abcdef"}, {"data.options": {"n": 3}}, PACKED),
+    ("Data.most", {"data.source": "m:D@0123456789abcdef"}, {"data.most": 50}, NOTHING),
     ("OwnAttention.kind", OWN_ATTENTION, {"student.attention.kind": "m:A@fedcba9876543210"}, STUDENT),
     ("OwnAttention.options", OWN_ATTENTION, {"student.attention.options": {"n": 3}}, STUDENT),
     ("Data.label", {}, {"data.root": "TABLE"}, NOTHING),  # the same images by another form
     ("Data.label", {"data.root": "TABLE"}, {"data.label": "sort"}, PACKED),
+    ("Augment.extra", {}, {"data.augment.extra": "m:V@0123456789abcdef"}, SEEN),
+    ("Augment.extra", OWN_VIEWS, {"data.augment.extra": "m:V@fedcba9876543210"}, SEEN),
+    ("Augment.options", OWN_VIEWS, {"data.augment.options": {"n": 3}}, SEEN),
     ("Augment.mixup", MIXED, {"data.augment.mixup": 0.5}, SEEN),
     ("Augment.cutmix", MIXED, {"data.augment.cutmix": 0.5}, SEEN),
     ("Network.options", {"teacher": TIMM}, {"teacher.options": {"base_width": 64}}, f"teacher targets {TAUGHT}"),

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from engine.errors import SpecError, XpError
+from engine.errors import DataError, SpecError, XpError
 from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import make_plan, own_code
 from engine.plan.own_code import find_codes, trust_spec
 from engine.spec import Spec
+from engine.spec.data import MOST_IMAGES
 
 NETS = "class Net:\n    width = 1\n"
 LOSSES = "def soft(student, teacher, labels, temperature): ...\n"
@@ -125,8 +126,10 @@ def test_own_source_gives_a_folder(lab: Path, home: Home, monkeypatch: pytest.Mo
     (lab / "images.py").write_text("def draw(root): ...\n")
     drawn: list[str] = []
 
-    def draw(_: str, asked: Mapping[str, Any], seconds: float | None) -> dict[str, int]:
+    def draw(_: str, asked: Mapping[str, Any], seconds: float | None, *, speaks: bool) -> dict[str, int]:
         assert seconds is None
+        assert speaks
+        assert asked["most"] == MOST_IMAGES
         drawn.append(asked["settled"])
         for name in ("a", "b"):
             (Path(asked["folder"]) / name).mkdir()
@@ -141,6 +144,20 @@ def test_own_source_gives_a_folder(lab: Path, home: Home, monkeypatch: pytest.Mo
     assert len(drawn) == 1
     assert changed(first, ids_of(lab, home, *over, "data.options={sides: 3}")) >= {"pack", "student"}
     assert len(drawn) == 2
+
+
+@pytest.mark.usefixtures("no_child")
+def test_a_source_that_goes_on_is_stopped_and_leaves_nothing(lab: Path, home: Home) -> None:
+    (lab / "images.py").write_text(
+        "def draw(root):\n    import numpy as np\n    while True:\n        yield 'a', np.zeros((4, 4), np.uint8)\n"
+    )
+    with pytest.raises(DataError) as caught:
+        ids_of(lab, home, "data.source=./images.py:draw", "student.arch=tiny_vit_5m", "teacher=null",
+               "distill.loss=ce", "data.most=30")  # fmt: skip
+    assert "images:draw@" in str(caught.value)
+    assert "it has given 30 images" in str(caught.value)
+    assert "data.most" in caught.value.fix
+    assert not [path for path in (home.cache / "own_images").iterdir() if path.is_dir()]
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,10 @@ class Bench:
         trials = list(self.study.trials)
         place = [number for number, one in enumerate(trials) if one.state == "open"][at]
         found = self.value(trials[place].decision)
-        state: State = "failed" if found is None else "done"
-        trials[place] = replace(trials[place], state=state, values={} if found is None else {"val_top1": found})
+        if found is None:
+            trials[place] = replace(trials[place], state="failed")
+        else:
+            trials[place] = replace(trials[place], state="done", values={"val_top1": found})
         self.study = replace(self.study, trials=tuple(trials))
 
     @property

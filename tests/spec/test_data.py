@@ -43,14 +43,15 @@ def test_digits_take_no_class_list_that_would_be_passed_over() -> None:
 def test_what_is_left_away_means_what_it_did() -> None:
     """Defaults enter ids by value: another default is another experiment, and never a slip."""
     assert Data(source="digits").model_dump() == {
-        "source": "digits", "root": None, "options": {}, "label": None, "boxes": None, "image_size": 224,
+        "source": "digits", "root": None, "options": {}, "most": None, "label": None, "boxes": None, "image_size": 224,
         "split": "60/20/20",
         "given": "merge", "split_seed": 0, "view_seed": 0, "views": None, "short_side": 256, "format": "raw",
         "broken": "stop", "nested": False, "classes": None, "crop_share": 0.875, "interpolation": "bicubic",
         "cache": "auto", "workers": "auto",
         "augment": {
             "crop_scale": [0.35, 1.0], "crop_ratio": [0.75, 4 / 3], "flip": 0.5, "rand_augment": None,
-            "color_jitter": 0.0, "erasing": 0.0, "mixup": 0.0, "cutmix": 0.0, "mix_targets": None,
+            "color_jitter": 0.0, "erasing": 0.0, "mixup": 0.0, "cutmix": 0.0, "mix_targets": None, "extra": None,
+            "options": {},
         },
     }  # fmt: skip
     assert RandAugment(9.0) == RandAugment(9.0, 0.0, 2, 0.5)

@@ -43,7 +43,7 @@ def settings(**words: Any) -> Settings:
 def test_every_word_that_names_code_is_found() -> None:
     teacher = {"arch": "t:T", "train": {"optimizer": "o:O"}, "assistants": [{"arch": "h:H"}]}
     found = settings(
-        data={"source": "d:D", "options": {"n": 1}},
+        data={"source": "d:D", "options": {"n": 1}, "augment": {"extra": "e:E", "options": {"m": 2}}},
         student={"arch": "tiny_vit_5m", "attention": {"kind": "a:A", "options": {"band": 2}}},
         teacher=teacher,
         distill={"loss": "l:L", "options": {"alpha": 0.5}},
@@ -60,6 +60,7 @@ def test_every_word_that_names_code_is_found() -> None:
         "teacher.train.optimizer": ("optimizer", "o:O", {}),
         "prune.criterion": ("criterion", "c:C", {}),
         "data.source": ("source", "d:D", {"n": 1}),
+        "data.augment.extra": ("augmentation", "e:E", {"m": 2}),
     }
     for path, (_, text, _) in told.items():
         found = replace_at(found, path, f"{text}@{DIGEST}")
@@ -82,6 +83,9 @@ def test_digests_are_found_in_the_settings_of_a_job() -> None:
         ({"student": {"arch": "n:N", "weights": "pretrained"}}, "there are no pretrained weights of n:N"),
         ({"student": {"arch": "n:N", "windows": [1, 1, 1, 1]}}, "only for a tiny_vit"),
         ({"data": {"source": "digits", "options": {"n": 1}}}, "options are for a source of your own"),
+        ({"data": {"source": "digits", "augment": {"options": {"n": 1}}}}, "for an augmentation of your own"),
+        ({"data": {"source": "digits", "augment": {"extra": "sharpen"}}}, "'sharpen' names no code"),
+        ({"data": {"source": "digits", "most": 9}}, "most is for a source of your own"),
         ({"data": {"source": "d:D", "label": "sort"}}, "a source of your own gives images and classes, and no label"),
         ({"data": {"source": "d:D", "given": "test"}}, "and no given"),
         ({"data": {"source": "d:D", "boxes": "b.csv"}}, "and no boxes"),

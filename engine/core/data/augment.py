@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.core.data.draws import draw_bytes, draw_uniform
+from engine.core.own_code.views import change_views
 from engine.spec import Augment, RandAugment, parse_rand_augment
 
 # Grey, where a warp shows what lies outside of the image.
@@ -34,11 +35,11 @@ EraseBox = tuple[int, int, int, int]  # top, left, height, width
 
 def changes_pixels(augment: Augment) -> bool:
     """Whether a view is more than a crop and a flip."""
-    return any(getattr(augment, word) for word in STEPS)
+    return augment.extra is not None or any(getattr(augment, word) for word in STEPS)
 
 
 def augment_views(images: Tensor, keys: Sequence[str], view: int, view_seed: int, augment: Augment) -> Tensor:
-    """Return uint8 (B, 3, S, S) views, on any device, changed as `augment` says, step after step of STEPS.
+    """Return uint8 (B, 3, S, S) views, on any device, changed as `augment` says: by STEPS in turn, own code last.
 
     `keys` are those of the B images; `images` itself may be written to.
     """
@@ -46,6 +47,9 @@ def augment_views(images: Tensor, keys: Sequence[str], view: int, view_seed: int
     for word, step in STEPS.items():
         if asked := getattr(augment, word):
             images = step(images, keys, draw, asked)
+    if augment.extra is not None:
+        seeds = [int(draw(key, "extra")[0] * 2**53) for key in keys]
+        images = change_views(images, seeds, augment.extra, augment.options)
     return images
 
 

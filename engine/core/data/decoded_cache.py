@@ -69,6 +69,9 @@ def _choose_cache(pack: Pack, data: Data, device: torch.device) -> Cache:
         return "raw" if packed == "raw" or _fits(pack, memory_room()) else packed
     if device.type == "cpu":
         return "raw" if data.cache == "device" and not torch.cuda.is_available() else packed
+    # Code of a person's own makes views on the host: what the device held would have to come back for it.
+    if data.cache == "auto" and data.augment.extra is not None:
+        return packed
     # Held already, for another loader of this pack.
     if ("device", str(device)) in pack.decoded_caches:
         return "device"

@@ -119,9 +119,12 @@ class TrainLoader:
         self.span: Span = no_span
         # Late: on the device, behind the copy, so that the host only crops and resizes.
         self._is_late = device.type != "cpu" or self.decoded.cache == "device"
+        # Code of a person's own runs on the host: there its threads are ahead of the copy, unless the device crops.
+        has_own = data.augment.extra is not None
+        self._colours_late = self._is_late and (not has_own or self.decoded.cache == "device")
         self._cache = PixelCache(views, len(self.rows), size, 0 if self.decoded.cache == "device" else CACHE_BYTES)
         changes = self.decoded.cache == "device" or changes_pixels(data.augment) or is_mixing(data.augment)
-        self._has_kernels = changes and has_kernels(device, size, data.interpolation)
+        self._has_kernels = changes and not has_own and has_kernels(device, size, data.interpolation)
         if is_mixing(data.augment) and batch_size % 2:
             fix = "make train.batch_size even, or set mixup and cutmix to 0"
             raise DataError(
@@ -172,7 +175,7 @@ class TrainLoader:
         def render(missing: list[int]) -> Tensor:
             images = self._render(self.rows[missing], view)
             # Kept with its colours where they are early: a view is a pure function of its number.
-            return images if self._is_late else self._augment(images, self.rows[missing], view)
+            return images if self._colours_late else self._augment(images, self.rows[missing], view)
 
         images = self._cache.images(view, places.tolist(), render)
         with self.span("copy"):
@@ -203,7 +206,7 @@ class TrainLoader:
         # What the device holds is cropped and resized there.
         with self.span("copy" if drawn.cut is None else "render"):
             images = _plain_images(drawn, self.decoded, self.device)
-        if self._is_late:
+        if self._colours_late:
             images = self._augment(images, rows, batch.view)
         if not is_mixing(self.data.augment):
             return replace(batch, images=images)

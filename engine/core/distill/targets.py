@@ -29,7 +29,7 @@ from engine.home.files import read_json, write_json
 from engine.inputs.content import file_digest
 from engine.inputs.splits import Rows
 from engine.spec import Data
-from engine.spec.identity import VIEW_VERSION, digest_of
+from engine.spec.identity import VIEW_VERSION, counted_settings, digest_of
 
 TARGETS_VERSION = 3  # 3: the centre crops are the teacher's own, and not the student's
 CENTRE, LOGITS = "centre.bin", "logits.bin"
@@ -68,7 +68,7 @@ def view_settings(data: Data, seed: int) -> dict[str, Any]:
     return {
         "view_version": VIEW_VERSION,
         "view_seed": resolve_view_seed(data, seed),
-        "augment": data.augment.model_dump(mode="json"),
+        "augment": counted_settings(data.augment),
         "short_side": data.short_side,
         "format": data.format,
     }

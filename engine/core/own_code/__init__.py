@@ -6,5 +6,6 @@ check      whether they are, in a process of its own before anything is planned
 subject    a piece of code at hand: called, and what it raises told by its line
 trials     what each kind is tried with
 sides      what importing code must leave alone
+views      an augmentation of views, on the host
 images     the images that a source gives, written as class folders
 """

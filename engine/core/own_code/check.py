@@ -25,6 +25,7 @@ from engine.core.own_code.trials import TRIALS
 from engine.errors import XpError
 from engine.inputs.own_code.finding import Code
 from engine.inputs.own_code.keeping import open_copy
+from engine.launch.memory import memory_room
 from engine.spec.own_code import read_reference
 
 SEED = 0
@@ -62,34 +63,39 @@ def _try_anew(question: Question, root: Path, code: Code) -> str:
     make_way(root, code.files, anew=True)
     name = code.reference.name
     thing = guard(root, "importing it", lambda: import_name(root, code.module, name, code.files))
-    _refuse_changes(before, root, thing, at_import=True)
+    _refuse_changes(before, root, thing, "imported")
     if not callable(thing):
         raise Wrong(f"{name} is a {type(thing).__name__}, and no class or function", f"write `class {name}`")
     options = make_options(question, thing, root)
     torch.manual_seed(SEED)
     before = State()
     given = TRIALS[question.kind](Subject(question, root, thing, options))
-    _refuse_changes(before, root, thing, at_import=False)
+    # What makes views is given the numbers that it may draw.
+    _refuse_changes(before, root, thing, "called", draws=question.kind != "augmentation")
     return hashlib.sha256(f"{inspect.signature(thing)} {given}".encode()).hexdigest()
 
 
-def _refuse_changes(before: State, root: Path, thing: Any, *, at_import: bool) -> None:
-    changed = list(before.changes(at_import=at_import))
+def _refuse_changes(before: State, root: Path, thing: Any, when: str, *, draws: bool = False) -> None:
+    """Raise Wrong where the process is no longer as it was; where it `draws`, it may take random numbers."""
+    changed = list(before.changes(draws=draws))
     if changed:
-        when = "when it is imported" if at_import else "when it is called"
         fix = "leave what others in the process rely on as it was: they would no longer get what their ids say"
-        raise Wrong(f"it changes {', '.join(changed[:3])} {when}", fix, **place_of(root, thing))
+        raise Wrong(f"it changes {', '.join(changed[:3])} when it is {when}", fix, **place_of(root, thing))
 
 
 def main() -> None:
-    """Answer the questions of stdin, one line each, on what was stdout; what the code prints goes to a file."""
+    """Answer the questions of stdin, one line each, on what was stdout; what the code prints goes to a file.
+
+    `room` is the memory that is free for it: whoever asks stops code that would take all of it.
+    """
     questions = [Question(**told) for told in json.load(sys.stdin)]
     torch.set_num_threads(1)
+    room = memory_room()
     with os.fdopen(os.dup(1), "w", buffering=1) as answers, tempfile.TemporaryFile() as printed:
         for stream in (1, 2):
             os.dup2(printed.fileno(), stream)
         for number, question in enumerate(questions):
-            print(json.dumps({"begins": number}), file=answers)
+            print(json.dumps({"begins": number, "room": room}), file=answers)
             print(json.dumps({"wrong": _answer(question, printed.fileno())}), file=answers)
 
 

@@ -11,7 +11,7 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,15 @@ def options_model(thing: Callable[..., Any]) -> type[BaseModel] | None:
 
 def call_own(settled: str, options: Mapping[str, Any], *words: Any) -> Any:
     """Return what the code gives for the `words` of its protocol and, where it takes any, its options."""
-    thing = load_code(settled)
+    return bind_own(settled, options)(*words)
+
+
+def bind_own(settled: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    """Return the code with its options, to be called with the words of its protocol."""
+    thing: Callable[..., Any] = load_code(settled)
     model = options_model(thing)
     if model is None:
         if options:
             raise JobError(f"{settled} takes no options", fix="leave them away, and submit it again")
-        return thing(*words)
-    return thing(*words, options=model.model_validate(dict(options)))
+        return thing
+    return partial(thing, options=model.model_validate(dict(options)))

@@ -79,6 +79,18 @@ class OwnCriterion(Protocol):
     def __call__(self, incoming: Tensor, outgoing: Tensor) -> Tensor: ...
 
 
+class OwnAugmentation(Protocol):
+    """A function that changes one view of an image, after its crop, flip, colours and erasing, and before mixing.
+
+    `image` is uint8 (3, S, S) on the CPU, and may be written to; S is the size that this network looks at, so lengths
+    are best shares of it. The answer is uint8 (3, S, S). All chance comes from `generator` (torch.rand((),
+    generator=generator)), which begins at the same place whenever this view of this image is asked for, by whichever
+    student or teacher. Several threads call it at once.
+    """
+
+    def __call__(self, image: Tensor, generator: torch.Generator) -> Tensor: ...
+
+
 PROTOCOLS: dict[str, Any] = {
     "network": OwnNetwork,
     "loss": OwnLoss,
@@ -86,4 +98,5 @@ PROTOCOLS: dict[str, Any] = {
     "source": OwnSource,
     "optimizer": OwnOptimizer,
     "criterion": OwnCriterion,
+    "augmentation": OwnAugmentation,
 }

@@ -61,11 +61,11 @@ class State:
         for module, name in self._patched():
             setattr(PATCHED[module], name, self.words[module][name])
 
-    def changes(self, *, at_import: bool) -> Iterator[str]:
-        """Yield what is no longer as it was; to draw random numbers is forbidden to an import alone."""
+    def changes(self, *, draws: bool) -> Iterator[str]:
+        """Yield what is no longer as it was; random numbers may be drawn by what `draws`."""
         now = State()
         yield from _differing(self.facts, now.facts)
-        if at_import:
+        if not draws:
             yield from _differing(self.random, now.random)
         for name in sorted(self.variables.keys() | now.variables.keys()):
             if self.variables.get(name) != now.variables.get(name) and not name.startswith("TORCH"):

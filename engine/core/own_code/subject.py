@@ -164,5 +164,6 @@ WORDS: dict[str, tuple[str, ...]] = {
     "source": ("root",),
     "optimizer": ("groups", "rate"),
     "criterion": ("incoming", "outgoing"),
+    "augmentation": ("image", "generator"),
 }
 """What each kind is called with, by position (protocols.py)."""

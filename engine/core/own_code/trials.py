@@ -18,10 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.core.own_code.subject import Subject, guard
+from engine.core.own_code.views import seed_generator, view_problem
 from engine.inputs.folders import PART_FOLDER
 
 IMAGES, CLASSES, LOOKED_AT = 2, 7, 8
 RATE, STEPS, UNITS = 0.01, 3, 6
+SEEDS = (1, 2, 3, 1)  # of views: the first comes again, after others
 
 
 def _try_network(subject: Subject) -> str:
@@ -138,6 +140,25 @@ def _try_criterion(subject: Subject) -> str:
     return _digest(scores)
 
 
+def _try_augmentation(subject: Subject) -> str:
+    """Show it images of each size that a network looks at; one that comes again with its seed must look the same."""
+    told = []
+    for size in subject.question.facts.get("sizes", [32]):
+        seen: dict[int, Tensor] = {}
+        for seed in SEEDS:
+            image = torch.randint(256, (3, size, size), dtype=torch.uint8, generator=seed_generator(seed))
+            with torch.no_grad():
+                answer = subject.call(image, seed_generator(seed))
+            problem = view_problem(answer, size)
+            if problem is not None:
+                raise subject.wrong(*problem)
+            if not torch.equal(seen.setdefault(seed, answer.clone()), answer):
+                fix = "draw with the generator that it is given, and keep nothing between two calls"
+                raise subject.wrong("it makes another view of the same image and seed when it is asked again", fix)
+        told += [_digest(view) for view in seen.values()]
+    return " ".join(told)
+
+
 def image_problem(one: object) -> tuple[str, str] | None:
     """Return what is wrong with what a source gave, and the fix; None where nothing is."""
     if not (isinstance(one, tuple) and len(one) == 2):
@@ -212,4 +233,5 @@ TRIALS: dict[str, Callable[[Subject], str]] = {
     "source": _try_source,
     "optimizer": _try_optimizer,
     "criterion": _try_criterion,
+    "augmentation": _try_augmentation,
 }

@@ -38,7 +38,16 @@ def keep_code(home: Home, code: Code) -> Path:
     known = read_object(folder / ABOUT) or {}
     if {name: known.get(name) for name in about} != about:
         write_json(folder / ABOUT, {**about, "at": known.get("at", time.time())})
+    os.utime(folder / ABOUT)
     return folder / FILES
+
+
+def kept_at(folder: Path) -> float:
+    """Return when a copy was last asked for (unix), 0 where nothing tells."""
+    try:
+        return (folder / ABOUT).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def use_home(home: Home) -> None:

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from engine.plan.cost.speeds import Feed, Probe, Speeds, Way
-from engine.spec import Student
+from engine.spec import Augment, Student
 from engine.spec.job_settings import (
     DeviceKind,
     ExplainSettings,
@@ -277,9 +277,14 @@ def _probe(
 def _feed(asked: Asked, data: ViewedData, is_photo: bool | None = None) -> Feed:
     return Feed(
         short_side=data.short_side, format=data.format, cache=asked.details.cache,
-        augment=data.augment.model_dump_json(), image_size=data.image_size, interpolation=data.interpolation,
+        augment=_augment_words(data.augment), image_size=data.image_size, interpolation=data.interpolation,
         crop_share=data.crop_share, device=asked.device, is_photo=data.has_root if is_photo is None else is_photo,
     )  # fmt: skip
+
+
+def _augment_words(augment: Augment) -> str:
+    """Say nothing of code where there is none: what was tried before such words were is not tried again."""
+    return augment.model_dump_json(exclude=None if augment.extra else {"extra", "options"})
 
 
 def list_questions(works: Mapping[str, Work]) -> tuple[list[Probe], list[Feed]]:

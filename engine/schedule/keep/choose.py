@@ -14,11 +14,14 @@ from filelock import FileLock, Timeout
 from engine.home.control_files import read_details
 from engine.home.files import read_object
 from engine.home.paths import AttemptFolder, Home, JobFolder
+from engine.inputs.own_code.keeping import kept_at
 from engine.schedule.keep.needs import closed_rungs, may_live
+from engine.schedule.keep.own_code import spare_code, spare_images
 from engine.schedule.keep.sizes import Ledger
 from engine.schedule.keep.trash import Entry
 from engine.schedule.keep.usage import CACHE_ENTRY
 
+CODE, IMAGES = "own code", "own images"
 CHECKPOINT = re.compile(r"[0-9]{6,}\.pt")
 
 
@@ -38,10 +41,12 @@ class Wish:
     shared_cache: bool = False
 
 
-def choose(home: Home, needed: Container[str], in_cache: Container[str] | None, wish: Wish) -> Iterator[Entry]:
-    """Yield all that nothing needs: checkpoints of done jobs, jobs, packs and targets.
+def choose(
+    home: Home, needed: Container[str], in_cache: Container[str] | None, wish: Wish, others: Sequence[Home] = ()
+) -> Iterator[Entry]:
+    """Yield all that nothing needs: checkpoints of done jobs, jobs, packs and targets, own code and its images.
 
-    `in_cache` are the jobs whose entries of the cache are needed, by this home or others; None: all stay.
+    `in_cache` are the jobs whose entries of the cache are needed, by this home or `others`; None: all stay.
     """
     ledger, closed = Ledger(), closed_rungs(home)
     for folder in home.jobs():
@@ -58,8 +63,14 @@ def choose(home: Home, needed: Container[str], in_cache: Container[str] | None, 
                 *_spare_checkpoints(attempts, wish.keep_checkpoints),
             ):
                 yield _entry(home, "checkpoints", path, ledger)
+    for path in spare_code(home):
+        if _is_old(kept_at(path), wish):
+            yield _entry(home, CODE, path, ledger)
     if in_cache is not None:
         yield from _spare_cache(home, in_cache, wish, ledger)
+        for path in spare_images(home, others):
+            if _is_old(_age_of(path), wish) and not _is_built(path.with_name(path.name.partition(".")[0])):
+                yield _cache_entry(home, IMAGES, path, ledger)
 
 
 def job_entry(home: Home, folder: JobFolder, ledger: Ledger) -> Entry:

@@ -18,6 +18,7 @@ from engine.home.paths import OWN_NAME, AttemptFolder, Home, JobFolder
 from engine.home.pins import Pin, read_pins
 from engine.home.records import jobs_of, read_record, record_problem
 from engine.launch.process import boot_id, host_name, is_alive
+from engine.schedule.growing import open_searches
 from store.queue import Queue
 
 Record = Mapping[str, Any]
@@ -55,7 +56,7 @@ def _asked(home: Home, instead: Mapping[str, Record | None], with_history: bool)
 
 def closed_rungs(home: Home) -> set[str]:
     """Return the jobs of searches that ended and of nothing else: nobody will go on from them."""
-    is_open, closed, others = set(home.open_searches()), set[str](), set[str]()
+    is_open, closed, others = set(open_searches(home)), set[str](), set[str]()
     for name in (path.name for path in home.experiments()):
         for path in home.records(name)[-1:]:
             record = read_record(path)

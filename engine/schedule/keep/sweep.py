@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from engine.home.paths import Home
 from engine.home.users import other_users
-from engine.schedule.keep.choose import Wish, choose
+from engine.schedule.keep.choose import CODE, IMAGES, Wish, choose
 from engine.schedule.keep.needs import find_needs
 from engine.schedule.keep.trash import (
     Entry,
@@ -93,8 +93,9 @@ def _choose(home: Home, wish: Wish) -> list[Entry]:
     if _missing_users(home) or not (home.owns_cache or wish.shared_cache):
         return list(choose(home, needed, None, wish))
     # Entries have the ids of the same jobs in every home.
-    others = [find_needs(Home(other, home.cache)) for other in other_users(home)]
-    return list(choose(home, needed, {job for one in (needed, *others) for job in one}, wish))
+    others = [Home(other, home.cache) for other in other_users(home)]
+    in_cache = {job for one in (needed, *map(find_needs, others)) for job in one}
+    return list(choose(home, needed, in_cache, wish, others))
 
 
 def _free_jobs(home: Home, entries: Sequence[Entry]) -> list[Entry]:
@@ -106,7 +107,9 @@ def _free_jobs(home: Home, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def job_of(entry: Entry) -> str:
-    """Return the job whose folder or entry of the cache this is, "" for what is a part of one."""
+    """Return the job whose folder or entry of the cache this is, "" for what is a part of one, or no job's alone."""
+    if entry.kind in (CODE, IMAGES):
+        return ""
     path = PurePosixPath(entry.path)
     return "" if len(path.parts) > 2 else cached_job(path) if entry.place == "cache" else path.name
 

@@ -8,6 +8,7 @@ endings  what follows from how an attempt ended
 tracks   what is known of one attempt that runs; how long it waits for what
 gpu_watch  which GPUs get no more jobs, by how attempts end on them
 publish   collecting into the results beside the loop
+searching  open searches, looked at by a child when trials end
 tell      who is told of an experiment's end
 rebuild   the queue made anew from experiments/ and jobs/
 vanish    a home that is deleted while it is worked on, or goes away for a while

@@ -11,7 +11,7 @@ import time
 
 from engine.home.paths import Home
 from engine.launch.fork_link import module_words, server_env
-from engine.schedule.growing import is_due
+from engine.schedule.growing import is_due, open_searches
 
 log = logging.getLogger("xp.scheduler")
 MODULE = "engine.search"
@@ -23,7 +23,7 @@ LOOK = 0.5  # seconds between looks for a search that somebody began, stopped or
 
 def has_due_search(home: Home) -> bool:
     """Whether somebody began, stopped or extended a search, and nobody has looked at it since."""
-    return any(is_due(home, name) for name in home.open_searches())
+    return any(is_due(home, name) for name in open_searches(home))
 
 
 class Searcher:
@@ -58,7 +58,7 @@ class Searcher:
                 return False
             self.looked = time.monotonic()
             return has_due_search(self.home)
-        if self.home.open_searches():
+        if open_searches(self.home):
             return True
         self.seen, self.is_checked = ended, is_idle
         return False

@@ -65,6 +65,14 @@ CRITERION = """
 def Thing(incoming, outgoing):
     return incoming.norm(dim=1) * outgoing.norm(dim=1)
 """
+AUGMENTATION = """
+import torch
+
+def Thing(image, generator):
+    if torch.rand((), generator=generator) < 0.5:
+        image[:, ::2] = 0
+    return image
+"""
 GOOD: dict[CodeKind, str] = {
     "network": NET,
     "loss": LOSS,
@@ -72,6 +80,7 @@ GOOD: dict[CodeKind, str] = {
     "source": SOURCE,
     "optimizer": OPTIMIZER,
     "criterion": CRITERION,
+    "augmentation": AUGMENTATION,
 }
 
 
@@ -102,6 +111,11 @@ def network(old: str, new: str, says: str, **words: Any) -> Broken:
 def loss(old: str, new: str, says: str) -> Broken:
     assert old in LOSS
     return Broken("loss", LOSS.replace(old, new), says)
+
+
+def augmentation(old: str, new: str, says: str) -> Broken:
+    assert old in AUGMENTATION
+    return Broken("augmentation", AUGMENTATION.replace(old, new), says)
 
 
 BROKEN: dict[str, Broken] = {
@@ -186,6 +200,21 @@ BROKEN: dict[str, Broken] = {
         "criterion",
         CRITERION.replace("outgoing.norm(dim=1)", "outgoing.norm()").replace("incoming.norm(dim=1)", "incoming.norm()"),
         "it gives the shape (), and not one score",
+    ),
+    # augmentations
+    "crops": augmentation("return image", "return image[:, 1:]", "it gives the shape (3, 31, 32), and an image has"),
+    "floats_out": augmentation(
+        "return image", "return image / 255", "it gives torch.float32, and a view is torch.uint8"
+    ),
+    "gives_none": augmentation("return image", "return None", "it gives a NoneType, and no view"),
+    "shared_chance": augmentation("generator=generator", "", "torch's random numbers when it is called"),
+    "chance_of_its_own": augmentation(
+        "torch.rand((), generator=generator)",
+        "__import__('random').SystemRandom().random()",
+        "another view of the same",
+    ),
+    "remembers": augmentation(
+        "return image", "Thing.seen = image + getattr(Thing, 'seen', 0)\n    return Thing.seen", "another view of"
     ),
     # sources
     "no_images": Broken("source", "def Thing(root):\n    return iter(())\n", "it gives no image"),

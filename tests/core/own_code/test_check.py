@@ -43,7 +43,7 @@ def test_broken_code_is_told(tmp_path: Path, name: str) -> None:
     assert one.says in f"{place}{wrong['what']}"
     assert wrong["fix"]
     # pytest's own variable changes by itself
-    left = [change for change in before.changes(at_import=True) if "PYTEST" not in change and "XP_OWN" not in change]
+    left = [change for change in before.changes(draws=False) if "PYTEST" not in change and "XP_OWN" not in change]
     assert (left, os.getcwd(), torch.get_default_dtype()) == ([], folder, torch.float32)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from engine.core.own_code import images
 from engine.core.own_code.images import write_images
 from engine.errors import DataError
 from tests.core.own_code.trying import settle_text
@@ -37,11 +40,40 @@ def own_modules() -> Iterator[None]:
     sys.modules.pop("thing", None)
 
 
-def write(tmp_path: Path, text: str, root: Path | None = None) -> Path:
+def write(tmp_path: Path, text: str, root: Path | None = None, most: int = 100) -> Path:
     folder = tmp_path / "written"
     folder.mkdir()
-    write_images(settle_text(tmp_path, text), {}, root, folder)
+    write_images(settle_text(tmp_path, text), {}, root, folder, most)
     return folder
+
+
+def test_no_more_is_written_than_may_be(tmp_path: Path) -> None:
+    assert len(list(write(tmp_path, ARRAYS, most=4).rglob("*.png"))) == 4
+    (tmp_path / "written").rename(tmp_path / "before")
+    with pytest.raises(DataError, match="it has given 3 images, 0") as caught:
+        write(tmp_path, ARRAYS, most=3)
+    assert "and goes on" in str(caught.value)
+    assert "data.most" in caught.value.fix
+    assert len(list((tmp_path / "written").rglob("*.png"))) == 3
+
+
+def test_a_full_disk_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**11, free=10**8))
+    with pytest.raises(DataError, match="has 100 MB left") as caught:
+        write(tmp_path, ARRAYS)
+    assert "XP_CACHE" in caught.value.fix
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**9, free=10**8))
+    (tmp_path / "written").rmdir()
+    write(tmp_path, ARRAYS)
+
+
+def test_it_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "TELL_SECONDS", 0.0)
+    told: list[str] = []
+    write_images(settle_text(tmp_path, ARRAYS), {}, None, tmp_path, 100, told.append)
+    assert [line.partition("Thing@")[2].partition(": ")[2].split(",")[0] for line in told] == [
+        f"{count} images" for count in (1, 2, 3, 4)
+    ]
 
 
 def test_arrays_keep_every_pixel(tmp_path: Path) -> None:

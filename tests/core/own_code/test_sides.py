@@ -41,11 +41,11 @@ def test_changes_are_seen_and_undone(name: str) -> None:
     before = State()
     try:
         change()
-        seen = list(before.changes(at_import=False))
+        seen = list(before.changes(draws=True))
     finally:
         before.restore()
     assert seen == [says]
-    assert list(before.changes(at_import=True)) == []
+    assert list(before.changes(draws=False)) == []
 
 
 @pytest.mark.parametrize("name", DRAWS)
@@ -53,7 +53,7 @@ def test_random_numbers_are_for_calls(name: str) -> None:
     draw, says = DRAWS[name]
     before = State()
     draw()
-    assert list(before.changes(at_import=False)) == []
-    assert list(before.changes(at_import=True)) == [says]
+    assert list(before.changes(draws=True)) == []
+    assert list(before.changes(draws=False)) == [says]
     before.restore()
-    assert list(before.changes(at_import=True)) == []
+    assert list(before.changes(draws=False)) == []
