@@ -34,7 +34,7 @@ def column_words(relation: str, column: str) -> str:
     columns = RELATIONS[relation].columns
     if column in columns:
         return columns[column]
-    if relation.startswith("results"):
+    if relation.startswith("results") or relation == "trials":
         return metric_words(METRICS[column])
     raise KeyError(f"{relation}.{column}")
 
@@ -277,6 +277,9 @@ RELATIONS: Mapping[str, Relation] = {
     "trials": Relation(
         "trial of a search",
         {
+            **_RUN, "infer_batch_size": _RESULTS["infer_batch_size"],
+            "infer_oom_batch_size": _RESULTS["infer_oom_batch_size"],
+            "speedup_low": _RESULTS["speedup_low"], "speedup_high": _RESULTS["speedup_high"],
             "arm": "The arm that is searched.", "trial": "Its number, from 0.",
             "trial_arm": "Under which name its run stands among those of `experiment` with `/trials`.",
             "why": "How it was drawn: the sampler, prior, grid; exhausted where nothing was left to draw.",

@@ -305,7 +305,7 @@ class Home:
         """Return the submissions of an experiment, `1.json`, `2.json`, ..., by number, oldest first."""
         folder = self.experiment(name)
         found = [path for path in folder.glob("*.json") if NUMBER.fullmatch(path.stem)] if folder.is_dir() else []
-        return sorted(found, key=lambda path: int(path.stem))
+        return sorted(found, key=lambda path: int(path.stem))  # as text, 10.json comes before 9.json
 
     def notes(self, name: str) -> Path:
         """What a person wrote about an experiment: tags and a note."""

@@ -79,6 +79,7 @@ def test_the_highest_rung_is_served_first() -> None:
     assert promotions(Ladder(3, 3), ended, begun) == [(2, 2)]
     assert promotions(Ladder(3, 2), ended, begun) == [(2, 2)]
     assert promotions(Ladder(3, 2), ended, [*begun, (2, 2)]) == []
+    assert promotions(Ladder(3, 3), ended, [(0, 1), (2, 1)]) == [(2, 2), (1, 1)]
 
 
 @pytest.mark.parametrize("worst", [None, math.nan])

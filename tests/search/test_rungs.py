@@ -149,6 +149,13 @@ def test_who_goes_up_is_drawn_alike_whatever_order_they_end_in(home: Home, monke
     assert drawn[0] == drawn[1]
 
 
+def test_of_too_few_the_best_is_trained_whole_all_the_same(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = run(home, monkeypatch, near, trials=2, final=None)
+    drawn = [one.decision for one in bench.study.trials if one.decision.rung == 0]
+    best = max(drawn, key=near).trial
+    assert bench.names == ["s-t000-e1", "s-t001-e1", f"s-t{best:03d}-e3", f"s-t{best:03d}-e9"]
+
+
 def test_a_study_of_failures_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     bench = run(home, monkeypatch, lambda decision: None)
     assert len(bench.names) == 9
