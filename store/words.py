@@ -276,19 +276,14 @@ RELATIONS: Mapping[str, Relation] = {
     ),
     "trials": Relation(
         "trial of a search",
-        {
-            **_RUN, "infer_batch_size": _RESULTS["infer_batch_size"],
-            "infer_oom_batch_size": _RESULTS["infer_oom_batch_size"],
-            "speedup_low": _RESULTS["speedup_low"], "speedup_high": _RESULTS["speedup_high"],
-            "arm": "The arm that is searched.", "trial": "Its number, from 0.",
-            "trial_arm": "Under which name its run stands among those of `experiment` with `/trials`.",
-            "why": "How it was drawn: the sampler, prior, grid; exhausted where nothing was left to draw.",
-            "refused": "Why it was not trained; null where it was.", "asked_at": "When it was asked for.",
-            "drawn": "The settings drawn, by path, as JSON.",
-            "state": "That of its run, or refused.",
-        },
+        {name: words for name, words in _RESULTS.items() if "test" not in name}
+        | {"arm": "The arm that is searched.", "trial": "Its number, from 0.", "asked_at": "When it was asked for.",
+           "trial_arm": "Under which name its run stands among those of `experiment` with `/trials`.",
+           "why": "How it was drawn: the sampler, prior; exhausted where nothing was left to draw.",
+           "refused": "Why it was not trained; null where it was.", "state": "That of its run, or refused.",
+           "drawn": "The settings drawn, by path, as JSON."},
         "select arm, trial, val_top1, drawn from trials order by val_top1 desc",
-    ),
+    ),  # fmt: skip
     "facts": Relation(
         "thing that a job noted once",
         {"job": "The job's id.", "name": "What it is about.", "value": "What it noted, as JSON."},
