@@ -170,6 +170,7 @@ def _notes(home: Home, made: Plan, estimate: Estimate, foretold: list[Foretold],
     passes, seen = count_passes(made), foresee(made, home)
     notes = [
         *made.notes,
+        *search_lines(made.spec),
         *latency_lines(made, foretold),
         *tell_crowding([estimate]),
         *([str(passes)] if passes else []),
@@ -180,6 +181,21 @@ def _notes(home: Home, made: Plan, estimate: Estimate, foretold: list[Foretold],
         cost = seed_seconds(made, {item.job.key: item.seconds for item in estimate.jobs})
         notes += power_lines(seen, shown.power, cost)
     return notes
+
+
+def search_lines(spec: Spec) -> list[str]:
+    """Return what the rows of searched arms stand for, and what is trained in their place."""
+    search = spec.search
+    if search is None:
+        return []
+    arms = [arm for arm in spec.arm_names if search.is_searched(arm)]
+    lines = [
+        f"searched: {', '.join(arms)}: up to {search.trials} trials of each are trained, of one seed, in place of "
+        "what is written; the row of an arm is what it takes as it is written"
+    ]
+    if search.final is not None:
+        lines.append(f"then the best of each is trained anew on {len(search.final.seeds)} fresh seeds, and tested")
+    return lines
 
 
 def _as_json(

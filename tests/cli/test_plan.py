@@ -9,12 +9,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from engine.cli import app
+from engine.cli.plan import search_lines
 from engine.errors import XpError
 from engine.home.paths import Home
-from engine.load import load_spec
+from engine.load import load_spec, load_words
 from engine.plan import make_plan
 from engine.schedule.submit import submit_plan
 from tests.helpers.queueing import make_home
+from tests.search.objective import make_spec
 
 SPEC = """name: small
 data: {source: digits, image_size: 32, short_side: 32}
@@ -103,3 +105,10 @@ def test_a_paper_has_no_single_arms(tmp_path: Path, home: Home) -> None:
     answer = CliRunner().invoke(app, ["plan", str(tmp_path / "paper.yaml"), "--diff", "--home", str(home.root)])
     assert isinstance(answer.exception, XpError)
     assert "--diff, --only and --budget are of one spec" in str(answer.exception)
+
+
+def test_a_searched_arm_is_told_from_one_that_is_trained_as_it_is() -> None:
+    spec = load_words({**make_spec(trials=7, final={"seeds": [1, 2]}), "arms": {"a": {}, "b": {"train.epochs": 2}}})
+    assert search_lines(spec)[0].startswith("searched: a, b: up to 7 trials of each")
+    assert "2 fresh seeds" in search_lines(spec)[1]
+    assert search_lines(spec.model_copy(update={"search": None})) == []
