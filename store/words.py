@@ -283,7 +283,7 @@ RELATIONS: Mapping[str, Relation] = {
            "refused": "Why it was not trained; null where it was.", "state": "That of its run, or refused.",
            "drawn": "The settings drawn, by path, as JSON."},
         "select arm, trial, val_top1, drawn from trials order by val_top1 desc",
-    ),  # fmt: skip
+    ),
     "facts": Relation(
         "thing that a job noted once",
         {"job": "The job's id.", "name": "What it is about.", "value": "What it noted, as JSON."},
