@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any, get_args
 
 import pytest
 
+from engine.load import load_words
 from engine.search.decisions import Decision, State, Trial
 from engine.search.drawing import draw_next, ordered
+from engine.spec.cells import nest_paths
 from engine.spec.identity import canonical_json
 from engine.spec.search import Axis, Search
+from tests.search.objective import make_spec, value_of
 
 pytest.importorskip("optuna", reason="needs the extra `search`")
 
@@ -84,3 +88,28 @@ def test_failed_open_and_refused_trials_are_told_too() -> None:
 
 def test_an_axis_comes_after_those_it_waits_for() -> None:
     assert list(ordered(SPACE)).index("student.attention.kind") < list(ordered(SPACE)).index("student.attention.radius")
+
+
+def least_regret(sampler: str, seed: int, count: int) -> float:
+    """Return how far the best of `count` trials is from the best there is: seven axes, one of which is conditional."""
+    search = load_words(make_spec(sampler=sampler, seed=seed)).search
+    assert search is not None
+    trials: list[Trial] = []
+    for number in range(count):
+        drawn = draw_next(search, "a", trials, number)
+        assert drawn is not None
+        trials.append(told(number, drawn.settings, value_of(as_job(drawn.settings))))
+    return 1.0 - max(one.values["val_top1"] for one in trials)
+
+
+def as_job(drawn: dict[str, Any]) -> dict[str, Any]:
+    """Return drawn settings as a training's spec.json has them."""
+    tree = nest_paths(drawn)
+    return {"train": tree["train"], "data": tree["data"], "network": tree["student"]}
+
+
+@pytest.mark.slow
+def test_tpe_beats_chance_with_seven_axes() -> None:
+    regrets = {name: [least_regret(name, seed, 60) for seed in range(5)] for name in ("tpe", "random")}
+    assert statistics.median(regrets["tpe"]) < statistics.median(regrets["random"]) / 3
+    assert all(ours < chance for ours, chance in zip(regrets["tpe"], regrets["random"], strict=True))
