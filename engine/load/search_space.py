@@ -26,11 +26,13 @@ from engine.spec.search import Axis, Search, listed, waits_for
 from engine.spec.synonyms import hint_word
 from store.metrics import METRICS
 
-JUDGES = ("source", "root", "options", "label", "boxes", "split", "given", "split_seed", "broken", "nested", "classes")
+JUDGES = (
+    "source", "root", "options", "most", "label", "boxes", "split", "given", "split_seed", "broken", "nested", "classes",
+)  # fmt: skip
 """The words of `data` that decide which images there are, and which of them judge."""
 ASIDE = ("measure", "explain", "resources")
 SAME_ON_VAL = {"test_top1": "val_top1", "test_loss": "val_loss"}
-MARK = "-t"  # between the name of an arm and the number of its trial
+MARK, BEST = "-t", "-best"  # between the name of an arm and the number of its trial; after that of the best
 MOST_MARK = 12  # letters that a trial's arm has more than its own
 
 
@@ -112,7 +114,7 @@ def _arm_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Proble
         if len(arm) + MOST_MARK > 64:
             what = f"the trials of {arm!r} would have names of more than 64 letters"
             yield _problem(layers, ("arms", arm), what, "give the arm a shorter name", key=True)
-        twin = next((other for other in spec.arm_names if other.startswith(f"{arm}{MARK}")), None)
+        twin = next((other for other in spec.arm_names if other.startswith((f"{arm}{MARK}", f"{arm}{BEST}"))), None)
         if twin is not None:
             what = f"arm {twin!r} has a name that a trial of {arm!r} may have"
             yield _problem(layers, ("arms", twin), what, "rename that arm", key=True)

@@ -67,6 +67,7 @@ def refusal(tmp_path: Path, text: str) -> str:
         (SPACE + "matrix: {data.split: [60/20/20, 80/10/10]}", "9:1", "one point of the matrix"),
         (SPACE + "arms: {a: {train.lr: 0.1}, b: {}}", "8:5", "arm a says it itself"),
         (SPACE + "arms: {a: {train.epochs: 3}, a-t1: {}}", "9:30", "rename that arm"),
+        (SPACE + "arms: {a: {train.epochs: 3}, a-best: {}}", "9:30", "rename that arm"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_searched_is_refused_at_its_place(tmp_path: Path, lines: str, place: str, what: str) -> None:
