@@ -26,9 +26,8 @@ from engine.spec.search import Axis, Search, listed, waits_for
 from engine.spec.synonyms import hint_word
 from store.metrics import METRICS
 
-JUDGES = (
-    "source", "root", "options", "most", "label", "boxes", "split", "given", "split_seed", "broken", "nested", "classes",
-)  # fmt: skip
+JUDGES = ("source", "root", "options", "most", "label", "boxes", "classes", "broken", "split", "given", "split_seed",
+          "nested")  # fmt: skip
 """The words of `data` that decide which images there are, and which of them judge."""
 ASIDE = ("measure", "explain", "resources")
 SAME_ON_VAL = {"test_top1": "val_top1", "test_loss": "val_loss"}
