@@ -171,7 +171,9 @@ class Final(Model):
     seeds: list[Seed] = Field(
         min_length=1, description="Seeds of the final runs, none of them the one of the trials.", examples=[[1, 2, 3]]
     )
-    test: Literal["once"] = Field("once", description="The test images are looked at once, by the final runs.")
+    test: Literal["once"] = Field(
+        "once", description="The test images are looked at once, by the final runs.", examples=["once"]
+    )
 
     @field_validator("seeds")
     @classmethod
@@ -201,9 +203,11 @@ class Search(Model):
     )
     sampler: Literal["tpe", "random", "grid", "gp", "nsga2"] = Field(
         "tpe", description="How the next trial is drawn: by Parzen estimators, by chance, all points in turn, by a "
-        "Gaussian process, or by a genetic search for fronts.",
+        "Gaussian process, or by a genetic search for fronts.", examples=["tpe"],
     )  # fmt: skip
-    seed: Seed = Field(0, description="Of the draws, not of the runs: trials have the first of `seeds`.")
+    seed: Seed = Field(
+        0, description="Seed of the draws, not of the runs: trials have the first of `seeds`.", examples=[0]
+    )
     space: dict[str, Axis] = Field(
         min_length=1, description="The settings that are drawn, by their dotted paths, for every arm.",
         examples=[{"distill.temperature": {"log": [1, 8]}}],

@@ -26,7 +26,7 @@ def test_a_field_has_its_range_default_and_example() -> None:
 
 def test_a_field_is_found_by_its_last_word() -> None:
     assert [found.word for found in explain_word("crop_share")] == ["data.crop_share", "teacher.crop_share"]
-    assert [found.word for found in explain_word("epochs")] == ["train.epochs"]
+    assert [found.word for found in explain_word("epochs")] == ["train.epochs", "search.fidelity.epochs"]
 
 
 def test_a_section_names_what_is_in_it() -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from engine.home.paths import open_home
+from engine.load import load_words
+from engine.plan import make_plan
 from engine.spec import Assistant, Network, Spec, Student, Teacher
 from tests.plan.test_ids import CASES, PLACES, WORDS
+from tests.search.objective import make_spec
 
 
 def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -39,6 +44,7 @@ def fields_of_a_spec() -> set[str]:
     return {
         owner_name(model, name)
         for model in all_models(Spec, {})
+        if model.__module__ != "engine.spec.search"  # in no id at all, as the test below asks
         for name, field in model.model_fields.items()
         if not list(models_in(field.annotation)) and not is_fixed(field.annotation)
     }
@@ -67,6 +73,14 @@ def field_at(path: str) -> Iterator[str]:
 def test_every_word_of_a_spec_has_an_entry() -> None:
     entries = {name for path in WORDS for name in field_at(path)} | {case[0] for case in CASES} | {"Spec.arms"}
     assert fields_of_a_spec() - entries == set()
+
+
+def test_a_search_is_in_no_id(tmp_path: Path) -> None:
+    searched = load_words(make_spec(trials=3, final={"seeds": [7]}))
+    home = open_home(tmp_path / "home", create=True)
+    plans = [make_plan(spec, home) for spec in (searched, searched.model_copy(update={"search": None}))]
+    assert [job.job for job in plans[0].jobs] == [job.job for job in plans[1].jobs]
+    assert [run.run for run in plans[0].runs] == [run.run for run in plans[1].runs]
 
 
 def test_every_network_and_training_is_changed_word_by_word() -> None:

@@ -95,6 +95,7 @@ def test_settings_tell_their_kind() -> None:
 PART, SECTION, ROLE = "a part of a split", "a section of a spec", "what a need or a run's job is for"
 WORD = "what other tools call a command, or one of ours"
 PHASE, FOLDER, FACT = "a phase of a job", "a folder or command", "a fact in a journal or manifest"
+STAGE = "how far a trial is"
 OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "analysis/compare.py": {"measure": "where a run was measured", "train": "where a run was trained"},
     "analysis/controls.py": {"quantize": SECTION},
@@ -115,6 +116,7 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "inputs/splits.py": {"train": PART},
     "inspect/deep.py": {"pack": FOLDER, "targets": FOLDER},
     "inspect/status.py": {"pack": PHASE, "prune": PHASE},
+    "load/search_space.py": {"explain": SECTION, "measure": SECTION},
     "plan/controls.py": {"prune": ROLE},
     "plan/cost/records.py": {"targets": ROLE},
     "plan/cost/work.py": {"train": "the images that targets are of"},
@@ -179,6 +181,10 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "report/verdicts.py": {"train": PART},
     "run/answers.py": {"train": PART},
     "run/lineage.py": {"train": PART},
+    "schedule/growing.py": {"pack": ROLE},
+    "search/advance.py": {"measure": STAGE, "train": STAGE},
+    "search/decisions.py": {"measure": STAGE, "train": STAGE},
+    "search/trials.py": {"explain": ROLE, "measure": ROLE},
 }
 
 
