@@ -22,7 +22,7 @@ from engine.load.repairs import write_value
 from engine.load.yaml_tree import Path
 from engine.spec import Settings, Spec
 from engine.spec.cells import CellBuilder, Tree, arm_trees, matrix_points, merge_trees, nest_paths, unknown_part
-from engine.spec.search import Axis, Search, listed, waits_for
+from engine.spec.search import BEST, MARK, Axis, Search, listed, waits_for
 from engine.spec.synonyms import hint_word
 from store.metrics import METRICS
 
@@ -31,7 +31,6 @@ JUDGES = ("source", "root", "options", "most", "label", "boxes", "classes", "bro
 """The words of `data` that decide which images there are, and which of them judge."""
 ASIDE = ("measure", "explain", "resources")
 SAME_ON_VAL = {"test_top1": "val_top1", "test_loss": "val_loss"}
-MARK, BEST = "-t", "-best"  # between the name of an arm and the number of its trial; after that of the best
 MOST_MARK = 12  # letters that a trial's arm has more than its own
 
 

@@ -11,9 +11,8 @@ import sys
 from engine.errors import XpError
 from engine.home.paths import open_home
 from engine.schedule.growing import open_searches
+from engine.schedule.worker.searching import BUSY
 from engine.search.advance import advance
-
-BUSY = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def main() -> int:

@@ -17,11 +17,12 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.schedule.growing import DUE, WAITING, WORD, add_runs, grow_record, heal, mark_search
 from engine.schedule.searched import ArmProgress, write_progress
-from engine.search.decisions import BEST, Decision, Figures, Study, Trial, count_spent, read_study
+from engine.search.decisions import Decision, Figures, Study, Trial, count_spent, read_study
 from engine.search.drawing import Draw, draw_next
 from engine.search.judging import best_trials, broken_bound
 from engine.search.rungs import compared, first_rungs, next_up, rung_words, sampled, trial_name, trial_states
 from engine.search.trials import Impossible, Work, gates, is_gated, only_measured, plan_trial
+from engine.spec.search import BEST
 
 MOST_REFUSED = 20  # refused draws for each trial that is asked for, until an arm is given up
 Step = tuple[Decision, Work | None]

@@ -19,8 +19,6 @@ from store.results import open_snapshot
 Stage = Literal["measure", "train", "final"]
 State = Literal["open", "done", "failed", "refused"]
 ENDED = ("failed", "cancelled")
-MARK = "-t"
-BEST = "-best"
 
 
 @dataclass(frozen=True)

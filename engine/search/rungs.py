@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from engine.search.decisions import MARK, State, Trial
+from engine.search.decisions import State, Trial
 from engine.search.halving import Ended, Ladder, promotions
 from engine.search.judging import broken_bound, goals
-from engine.spec.search import Search
+from engine.spec.search import MARK, Search
 
 
 def rung_words(search: Search, rung: int) -> dict[str, Any]:

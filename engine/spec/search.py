@@ -19,6 +19,7 @@ Kind = Literal["log", "float", "int", "choice"]
 Pair = Annotated[list[float], Field(min_length=2, max_length=2), Numbers(-1e18, 1e18)]
 WholePair = Annotated[list[int], Field(min_length=2, max_length=2), Numbers(-1_000_000_000, 1_000_000_000)]
 MOST_TRIALS = 100_000
+MARK, BEST = "-t", "-best"  # between the name of an arm and the number of its trial; after that of the best
 
 
 class Axis(Model):

@@ -17,7 +17,7 @@ log = logging.getLogger("xp.scheduler")
 MODULE = "engine.search"
 AGAIN = 5.0  # seconds until a look that failed, or found another one at work, is tried again
 MOST_FAILED = 3  # looks that failed in a row, until the next trial ends or somebody asks
-BUSY = 75
+BUSY = 75  # EX_TEMPFAIL of sysexits.h: another process looks
 LOOK = 0.5  # seconds between looks for a search that somebody began, stopped or extended
 
 
