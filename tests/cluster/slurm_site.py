@@ -7,6 +7,7 @@ so that Slurm counts and gives them out; torch sees none. It needs root, and Deb
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -53,6 +54,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 KillWait=5
 MinJobAge=10
+FirstJobId=1
 SlurmdTimeout=10
 InactiveLimit=0
 GresTypes=gpu
@@ -62,6 +64,8 @@ PartitionName=low Nodes=n1,n2 Default=YES PriorityTier=1 PreemptMode=REQUEUE Gra
 PartitionName=high Nodes=n1,n2 PriorityTier=10 PreemptMode=OFF MaxTime=INFINITE State=UP
 """
 NODE = "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=8 RealMemory=8000 Gres=gpu:h200:2"
+FIRST_ID = re.compile(r"FirstJobId=\d+")
+LINES = 40  # of each log that a test which fails shows
 GRES = "NodeName={name} Name=gpu Type=h200 File={root}/dev/nvidia[{first}-{last}]"
 
 
@@ -70,6 +74,7 @@ class SlurmSite:
     """A running site. Its commands find it by SLURM_CONF, which is in `environment`."""
 
     root: Path
+    starts: int = 0  # of the controller
 
     @property
     def environment(self) -> dict[str, str]:
@@ -81,9 +86,20 @@ class SlurmSite:
         return done.stdout
 
     def describe(self) -> str:
-        return self.call("squeue")
+        """Return the queue, the nodes, and what the daemons said last."""
+        told = [self.call("squeue"), self.call("sinfo", "--Node", "--long")]
+        for path in sorted(self.root.glob("*.log")):
+            told.append(f"{path.name}:\n" + "\n".join(path.read_text(errors="replace").splitlines()[-LINES:]))
+        return "\n".join(told)
 
     def start_controller(self) -> None:
+        """Start slurmctld; one that was killed forgot its last seconds, and would give their job ids out again.
+
+        Nodes know these ids as running, refuse the new jobs and are drained: so each start has numbers of its own.
+        """
+        self.starts += 1
+        config = self.root / "slurm.conf"
+        config.write_text(FIRST_ID.sub(f"FirstJobId={self.starts * 10_000}", config.read_text()))
         subprocess.run(["slurmctld"], env=self.environment, check=True)
 
     def start_node(self, name: str) -> None:

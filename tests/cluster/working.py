@@ -81,7 +81,8 @@ class Lab:
 
     def finish(self, seconds: float = 180.0) -> None:
         """Wait until the scheduler has nothing more to do."""
-        assert self.schedulers[-1].wait(seconds) == 0, self.log()
+        self.until(lambda: self.schedulers[-1].poll() is not None, "the scheduler's end", seconds)
+        assert self.schedulers[-1].returncode == 0, self.log()
 
     def log(self) -> str:
         return (self.home.root / "scheduler.log").read_text()
