@@ -42,7 +42,7 @@ MOST_UNSEEN = 2  # of those, without a log: an engine opens that first of all
 UNOPENED = "{count} pilots ended before they took an order: see their logs in {root}"
 UNSEEN = (
     "{count} pilots ended and left not even a log: their nodes do not see {root} (the home has to lie on a disk that"
-    " all machines share, under this path), or the cluster did not start them (Slurm: `sinfo -R` says why a node is out)"
+    " all machines share, under this path), or the cluster did not start them (Slurm: `sinfo -R` tells why)"
 )
 
 
