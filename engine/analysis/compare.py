@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.analysis.crossed import LEAST_SEEDS, agreeing_interval, crossed_interval
-from engine.analysis.fairness import Fairness, Surroundings, judge_pair, mismatch_lines, refusal_text, tell_first
+from engine.analysis.fairness import (
+    UNSEARCHED,
+    Fairness,
+    Surroundings,
+    judge_pair,
+    mismatch_lines,
+    refusal_text,
+    tell_first,
+)
 from engine.analysis.held import how_it_ran
 from engine.analysis.power import design_of
 from engine.analysis.sentences import say
@@ -276,6 +284,8 @@ def surround(run: Row, metric: Metric) -> Surroundings:
         images=run["images"],
         at_once=None if is_measured else run["at_once"],
         infer_batch=_text_of(run.get("infer_batch_size")) if is_measured else None,
+        trials=run.get("trials") or UNSEARCHED,
+        drawn=tuple(run.get("drawn") or ()),
         **{name: run[f"{where}_{name}"] for name in ("device", "driver", "torch", "timm", "host")},
     )
 

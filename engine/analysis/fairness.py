@@ -7,7 +7,7 @@ all come from `judge_pair` and the two texts at the foot of this file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +39,8 @@ TELLING = (
 MOST_SHOWN = 8
 IMPORTED = "imported.tool"  # of a run that another tool tells of
 UNKNOWN = "what was held equal"
+UNSEARCHED = "none"
+TRIALS = next(one.what for one in AROUND if one.name == "trials")
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Surroundings:
     """Of one run: its settings by dotted path, and what no setting says.
 
     `at_once`: how many images went through the network at once, where memory was too short for the batch;
-    `infer_batch`: the largest batch that was timed, of a measure job.
+    `infer_batch`: the largest batch that was timed, of a measure job. `trials`: from how many a search chose its
+    settings, `drawn` the paths of those that it drew.
     """
 
     settings: Mapping[str, Any]
@@ -72,6 +75,8 @@ class Surroundings:
     host: str | None = None
     at_once: str | None = None
     infer_batch: str | None = None
+    trials: str = UNSEARCHED
+    drawn: tuple[str, ...] = ()
 
 
 def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_top1") -> Fairness:
@@ -80,6 +85,8 @@ def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_to
     if IMPORTED in first.settings or IMPORTED in second.settings:
         return Fairness((), (Mismatch(UNKNOWN, _known_of(first), _known_of(second)),))
     family = family_of(measured)
+    tuned = _tuned_alike(first, second)
+    first, second = _without_drawn(first, second)
     things = list_things(first.settings, second.settings, family)
     barred = [one for thing in things for one in thing.differing if _is_barred(one, first, second, measured)]
     left = [thing for thing in things if not any(one in barred for one in thing.differing)]
@@ -94,7 +101,49 @@ def judge_pair(first: Surroundings, second: Surroundings, metric: str = "test_to
     unfair += _other_images(first, second, measured)
     unfair += [Mismatch(one.what, *pair) for one, pair in _around(first, second) if family in one.decides]
     factors = tuple(thing.name for thing in named or alone)
-    return Fairness(factors, tuple(sorted(unfair, key=tell_first)), tuple(_notes(first, second, family, named)))
+    notes = (*tuned, *_notes(first, second, family, named))
+    return Fairness(factors, tuple(sorted(unfair, key=tell_first)), notes)
+
+
+def _without_drawn(first: Surroundings, second: Surroundings) -> tuple[Surroundings, Surroundings]:
+    """Return the pair without the settings that were drawn, where both were chosen from as many trials.
+
+    Each side has then its own best, found with equal effort, and what it is belongs to the method that is compared.
+    Where nothing else differs they stay: then they are what is compared.
+    """
+    if not _equal_effort(first, second):
+        return first, second
+    drawn = {*first.drawn, *second.drawn}
+    left = [_outside(one, drawn) for one in (first, second)]
+    return (left[0], left[1]) if left[0].settings != left[1].settings else (first, second)
+
+
+def _outside(one: Surroundings, drawn: Collection[str]) -> Surroundings:
+    kept = {path: value for path, value in one.settings.items() if not _is_of(path, drawn)}
+    return replace(one, settings=kept)
+
+
+def _is_of(path: str, drawn: Collection[str]) -> bool:
+    return any(path == one or path.startswith(f"{one}.") for one in drawn)
+
+
+def _equal_effort(first: Surroundings, second: Surroundings) -> bool:
+    return first.trials == second.trials != UNSEARCHED
+
+
+def _tuned_alike(first: Surroundings, second: Surroundings) -> list[str]:
+    """Return what a reader must know of two that were searched with equal effort: each has settings of its own."""
+    if not _equal_effort(first, second):
+        return []
+    both = {*first.drawn, *second.drawn}
+    differ = [
+        one for one in sorted(both)
+        if {path: value for path, value in first.settings.items() if _is_of(path, [one])}
+        != {path: value for path, value in second.settings.items() if _is_of(path, [one])}
+    ]  # fmt: skip
+    alone = sorted({*first.drawn} ^ {*second.drawn})
+    told = [say("each_tuned", trials=first.trials, paths=", ".join(differ))] if differ else []
+    return [*told, *([say("other_space", paths=", ".join(alone))] if alone else [])]
 
 
 def _known_of(side: Surroundings) -> str:
@@ -161,6 +210,8 @@ def repair_text(unfair: Sequence[Mismatch]) -> str:
     """Return what would make the pair comparable; where epochs alone are unequal, the control of equal budget."""
     if any(one.what == UNKNOWN for one in unfair):
         return say("imported_fix")
+    if [one.what for one in unfair] == [TRIALS]:
+        return say("trials_fix")
     budgets = [max(one.first, one.second) for one in unfair if one.what == EPOCHS]
     return say("budget_fix", epochs=budgets[0]) if budgets and len(budgets) == len(unfair) else say("fair_fix")
 

@@ -64,10 +64,11 @@ def _tests_of(spec: Spec, points: int) -> tuple[int, str]:
 
 def _measured_design(home: Home, spec: Spec) -> Design | None:
     """Return the median spreads of this experiment's arms against its baseline, None where none are measured."""
-    base = spec.baseline or spec.arm_names[0]
+    arms = [spec.judged_arm(arm) for arm in spec.arm_names]
+    base = spec.judged_baseline or arms[0]
     try:
         with one_snapshot(home) as snapshot:
-            pairs = [(f"{spec.name}/{arm}", f"{spec.name}/{base}") for arm in spec.arm_names if arm != base]
+            pairs = [(f"{spec.name}/{arm}", f"{spec.name}/{base}") for arm in arms if arm != base]
             found = [design for pair in pairs for design in _designs_between(snapshot, *pair)]
     except QueryError:
         return None

@@ -221,6 +221,7 @@ AROUND = (
     Around("host", "the host", NONE, noted=RUNNING),
     Around("infer_batch", "the largest batch that fits", MEASURED),
     Around("at_once", "the images that go through at once", TRAINING, noted=ACCURACY),
+    Around("trials", "the number of trials that it was chosen from", ALL),  # effort that the other side did not have
 )
 
 # One row for fields of a model that decide the same. A field of a subclass is looked up there first.

@@ -63,6 +63,8 @@ def find_needs(snapshot: Snapshot | None, spec: Spec, standing: Standing) -> lis
 
 def _empty_cells(spec: Spec, standing: Standing) -> Iterator[Need]:
     for cell in expand_cells(spec):
+        if spec.search is not None and spec.search.is_searched(cell.arm):  # the search itself sees to its trials
+            continue
         extra = [seed for arm, point, seed in standing.added if (arm, point) == (cell.arm, cell.cell)]
         asked = [*spec.seeds, *(seed for seed in extra if seed not in spec.seeds)]
         places = [(cell.arm, cell.cell, seed) for seed in asked]
@@ -76,7 +78,7 @@ def _empty_cells(spec: Spec, standing: Standing) -> Iterator[Need]:
 def _open_comparisons(snapshot: Snapshot, spec: Spec, standing: Standing) -> Iterator[Need]:
     if not snapshot.ask("report_runs", name=spec.name):
         return
-    for judged in check_claims(snapshot, spec.name, spec.claims):
+    for judged in check_claims(snapshot, spec.name, spec.judged_claims):
         if judged.verdict == "undecided" and judged.comparison is not None:
             yield need_of_claim(judged, judged.comparison, spec, standing)
     if not spec.claims:
@@ -86,9 +88,10 @@ def _open_comparisons(snapshot: Snapshot, spec: Spec, standing: Standing) -> Ite
 
 
 def _changes(snapshot: Snapshot, spec: Spec) -> list[Comparison]:
-    base = spec.baseline or spec.arm_names[0]
+    arms = [spec.judged_arm(arm) for arm in spec.arm_names]
+    base = spec.judged_baseline or arms[0]
     found: list[Comparison] = []
-    for arm in (arm for arm in spec.arm_names if arm != base):
+    for arm in (arm for arm in arms if arm != base):
         try:
             found += compare_arms(snapshot, f"{spec.name}/{arm}", f"{spec.name}/{base}", METRIC, anyway=True)
         except QueryError:  # no common seed yet: the cells say what they lack
@@ -117,6 +120,8 @@ def _need_of(about: str, compared: Comparison, gap: float, spec: Spec, standing:
     n, idle = compared.difference.n, _why_idle(compared)
     if idle:
         return Need(DECIDES, about, say("seeds_idle", why=idle), (), n)
+    if not {*compared.arms} <= {*spec.arm_names}:
+        return Need(DECIDES, about, say("final_seeds", n=n), (), n)
     design = design_of(compared.difference, compared.tests)
     if design is None and n >= LEAST_SEEDS:
         places = _further_places(compared, 1, spec, standing)

@@ -65,6 +65,9 @@ SENTENCES = {
     "control_random": "pruned as much by chance (random)",
     "imported_fix": "nothing makes them comparable, as nobody wrote down what they were held to",
     "fair_fix": "compare runs that differ in one factor alone",
+    "trials_fix": "search both arms, with as many trials: null under search.arms leaves one out",
+    "each_tuned": "each is the best of {trials} trials, and has its own {paths}",
+    "other_space": "drawn for one of them alone: {paths}",
     "budget_fix": "the equal-budget control is the other arm with train.epochs raised, to {epochs} epochs in all",
     "or_anyway": "{fix}; or say --anyway and get this as a footnote",
     # what is tested
@@ -104,6 +107,7 @@ SENTENCES = {
     "to_detect": "to detect {points:g} points (power 80 %, {told}): {needed} seeds{cost}",
     "cost_of_more": ", {more} more: about {hours} of work",
     # what an experiment lacks, and what filling it costs
+    "final_seeds": "undecided at n={n}, and the seeds of what a search chose are written under search.final.seeds",
     "lacks_seeds": "{there} of {asked} seeds are done, without {seeds}",
     "open_claim": "claim {claim} ({point}), {arm} against {against} in {metric}",
     "open_change": "{arm} against {against} ({point}) in {metric}",

@@ -23,6 +23,7 @@ Settings = Mapping[str, Any]
 EPOCHS = "epochs in all"
 AT_ONCE = "factors at once"
 WIDEST = 40
+LONGEST_NUMBER = 8
 
 # The longest prefix that fits names the thing; a path without one is a thing of its own name.
 THINGS = {
@@ -230,6 +231,8 @@ def same_form(value: Any) -> str:
 
 def show_value(value: Any) -> str:
     text = "not set" if value is None else value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, float) and len(text) > LONGEST_NUMBER:  # as it was drawn
+        text = f"{value:.6g}"
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 

@@ -134,7 +134,7 @@ def check(spec: SpecFile, overrides: Overrides = None, overlays: Overlays = None
 
     loaded = load_spec(spec, overrides or (), overlays or ())
     place = find_fresh(home)
-    judged = check_claims(place, loaded.name, loaded.claims)
+    judged = check_claims(place, loaded.name, loaded.judged_claims)
     for line in list_departures(place, loaded) if judged else ():
         say(f"warning: {line}")
     for one in judged:

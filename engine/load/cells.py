@@ -207,13 +207,17 @@ def same_points(spec: Spec, layers: Layers) -> list[Problem]:
 
 
 def same_arms(spec: Spec, layers: Layers) -> list[Problem]:
-    """Two arms that are one at every matrix point would be two rows of one experiment: a slip, not a study."""
+    """Two arms that are one at every matrix point would be two rows of one experiment: a slip, not a study.
+
+    One that is run as it is and one that is searched are two, and so are two that are drawn from other spaces.
+    """
     if len(spec.arms) < 2:
         return []
     seen: dict[tuple[str, ...], str] = {}
     problems = []
     for arm, cells in groupby(expand_cells(spec), lambda cell: cell.arm):
-        texts = tuple(canonical_json(_heeded(cell.settings)) for cell in cells)
+        space = "" if spec.search is None else repr(spec.search.space_of(arm))
+        texts = (space, *(canonical_json(_heeded(cell.settings)) for cell in cells))
         if texts in seen:
             what = f"arm {arm!r} is the same as arm {seen[texts]!r}"
             where = layers.where(("arms", arm), key=True)

@@ -116,11 +116,26 @@ def _arm_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Proble
         if twin is not None:
             what = f"arm {twin!r} has a name that a trial of {arm!r} may have"
             yield _problem(layers, ("arms", twin), what, "rename that arm", key=True)
+    yield from _judged_problems(search, spec, layers)
     if len(matrix_points(spec.matrix)) > 1:
         what = f"a search has one point of the matrix, and this has {len(matrix_points(spec.matrix))}"
         yield _problem(
             layers, ("matrix",), what, "keep one value of each, and search each in a spec of its own", key=True
         )
+
+
+def _judged_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Problem]:
+    """Yield the baseline and claims on an arm that has no runs of its own, and no best that stands for it."""
+    named: list[tuple[Path, str]] = [(("baseline",), spec.baseline)] if spec.baseline is not None else []
+    for at, claim in enumerate(spec.claims):
+        named += [(("claims", at, "arm"), claim.arm), (("claims", at, "against"), claim.against)]
+    for place, arm in named:
+        if arm in spec.arm_names and search.judged_arm(arm) is None:
+            no_final = search.final is None
+            what = f"{arm} is searched, and {'no best is trained anew' if no_final else 'has a front of bests'}"
+            fix = "write `final: {seeds: [1, 2, 3]}` below `search`" if no_final else "choose by one metric"
+            fix = f"{fix}, or name an arm that is null below `search.arms`"
+            yield _problem(layers, place, what, fix)
 
 
 def _seed_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from engine.spec.cells import Cell, expand_cells
 def plan_doubts(spec: Spec, runs: Sequence[Run], draft: Draft) -> tuple[str, ...]:
     """Return arms that share every job, batches larger than the training part, and a GPU that is not here."""
     batches = (line for cell in expand_cells(spec) for line in _batch_doubts(cell, draft))
-    return tuple(dict.fromkeys((*_same_jobs(runs), *batches, *_gpu_doubts(spec, draft))))
+    return tuple(dict.fromkeys((*_same_jobs(spec, runs), *batches, *_gpu_doubts(spec, draft))))
 
 
 def _gpu_doubts(spec: Spec, draft: Draft) -> Iterator[str]:
@@ -25,10 +25,12 @@ def _gpu_doubts(spec: Spec, draft: Draft) -> Iterator[str]:
         yield f"resources.gpus: its jobs wait for a GPU: none is found here\nfix: {fix}"
 
 
-def _same_jobs(runs: Sequence[Run]) -> Iterator[str]:
+def _same_jobs(spec: Spec, runs: Sequence[Run]) -> Iterator[str]:
     """Yield the arms whose runs are the same jobs at every point and seed: two rows of one training."""
     arms: dict[str, list[object]] = {}
     for run in runs:
+        if spec.search is not None and spec.search.is_searched(run.arm):  # its trials are run, and not it
+            continue
         arms.setdefault(run.arm, []).append((run.cell, run.seed, sorted(run.jobs.items())))
     seen: dict[str, str] = {}
     for arm, jobs in arms.items():

@@ -151,8 +151,8 @@ SENTENCES = {
     "semi_note": "{arm}: two of each four weights along the input are zero and stay so, {reached} of the parameters.",
     "mask_open": "{arm}: a mask over {asked} of the parameters was asked; how many are zero is not known.",
     "searched_note": "{arms}: chosen by {by} from {trials} trials{refused} of the drawn settings {paths}, and trained "
-    "anew. An arm that was not searched, or in fewer trials, has had less effort: the difference is that of the effort "
-    "too.",
+    "anew.",
+    "unequal_effort": "{arms}: not chosen from as many trials; a difference from an arm that was is one of effort too.",
     "searched_open": "{arm}: {trials} trials{refused} of the drawn settings {paths}, by {by}; the best is not trained "
     "anew.",
     "searched_refused": " ({count} more were refused before they were trained)",

@@ -12,12 +12,14 @@ from engine.analysis.factors import Varied, varied_factors
 from engine.analysis.power import ALPHA
 from engine.analysis.snapshot import Row
 from engine.analysis.things import HEADS as THING_HEADS
+from engine.analysis.things import LONGEST_NUMBER
 from engine.analysis.trainings import unknown_arms, unknown_text
 from engine.report import number_text
 from engine.report.origins import Origin, change_origin, mean_origin
 from engine.report.reading_notes import shared_notes, shown_columns, shows_accuracy
 from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet, half_of
+from engine.spec.search import BEST
 from store.metrics import METRICS, Metric
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
@@ -185,7 +187,7 @@ def _result_notes(sheet: Sheet, point: str) -> list[str]:
 
 def _own_notes(sheet: Sheet, point: str) -> list[str]:
     pruned = [note for arm in sheet.arms for note in _pruning_notes(sheet, arm, point)]
-    searched = [_searched_note(sheet, row) for row in sheet.searched]
+    searched = [*(_searched_note(sheet, row) for row in sheet.searched), *_effort_notes(sheet)]
     pieces = [_pieces_note(row) for row in sheet.splits if row["cell"] == point]
     unknown = [f"{unknown_text(arm)}." for arm in unknown_arms(sheet.trainings, point)]
     changes = sheet.changes.notes(point) if shows_accuracy(sheet) else []
@@ -204,15 +206,28 @@ def _pruning_notes(sheet: Sheet, arm: str, point: str) -> Iterator[str]:
 
 
 def _searched_note(sheet: Sheet, row: Row) -> str:
-    """Say what an arm was chosen from: beside one that nobody searched it has had the greater effort."""
+    """Say what an arm was chosen from."""
     metric = sheet.search.get("metric", "val_top1")
     by = ", ".join([metric] if isinstance(metric, str) else metric)
-    finals = [arm for arm in sheet.arms if arm == f"{row['arm']}-best" or arm.startswith(f"{row['arm']}-best-")]
+    finals = _finals_of(sheet, row)
     refused = say("searched_refused", count=row["refused"]) if row["refused"] else ""
     about = {"trials": row["trials"], "paths": row["paths"], "by": by, "refused": refused}
     if not finals:
         return say("searched_open", arm=row["arm"], **about)
     return say("searched_note", arms=", ".join(finals), **about)
+
+
+def _finals_of(sheet: Sheet, row: Row) -> list[str]:
+    """Return the arms that were chosen from the trials of an arm."""
+    return [arm for arm in sheet.arms if arm == f"{row['arm']}{BEST}" or arm.startswith(f"{row['arm']}{BEST}-")]
+
+
+def _effort_notes(sheet: Sheet) -> list[str]:
+    """Say which arms were chosen from fewer trials than another, or from none."""
+    trials = {arm: row["trials"] for row in sheet.searched for arm in _finals_of(sheet, row)}
+    most = max(trials.values(), default=0)
+    less = [arm for arm in sheet.arms if trials.get(arm, 0) < most]
+    return [say("unequal_effort", arms=", ".join(less))] if less else []
 
 
 def _pieces_note(row: Row) -> str:
@@ -307,7 +322,10 @@ def _truly_varies(path: str, trees: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def _setting_text(tree: Mapping[str, Any], path: str) -> str:
     value = tree.get(path)
-    return number_text.NONE if value is None else value if isinstance(value, str) else json.dumps(value)
+    if value is None or isinstance(value, str):
+        return number_text.NONE if value is None else value
+    text = json.dumps(value)
+    return f"{value:.6g}" if isinstance(value, float) and len(text) > LONGEST_NUMBER else text
 
 
 def run_table(rows: ReportRows) -> Table:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,7 @@ def submit_plan(
     if plan.is_provisional or plan.refused:
         raise _refusal(plan)
     whole, plan = plan, keep_unsearched(plan)
+    filling = replace(filling, held=filling.held & {job.key for job in plan.jobs})
     note_user(home)
     # What is done now must not be removed before the record says that it is needed.
     with removing(home):
@@ -160,12 +161,12 @@ def _make_record(plan: Plan, estimate: Estimate, priority: int, filling: Filling
         "version": RECORD_VERSION,
         "name": spec.name,
         "title": spec.title or spec.name,
-        "baseline": spec.baseline,
+        "baseline": spec.judged_baseline,
         "submitted_at": time.time(),
         "priority": priority,
         # As it was written: today's defaults would read as words of the spec.
         "spec": spec.model_dump(mode="json", exclude_unset=True),
-        "claims": [claim.model_dump(mode="json") for claim in spec.claims],
+        "claims": [claim.model_dump(mode="json") for claim in spec.judged_claims],
         **record_entries(plan, estimate, filling),
     }
 

@@ -23,7 +23,10 @@ ENDED = ("failed", "cancelled")
 
 @dataclass(frozen=True)
 class Decision:
-    """One trial as it was asked for, on one of its rungs. `marks` is what the sampler wants to know of it later."""
+    """One trial as it was asked for, on one of its rungs. `marks` is what the sampler wants to know of it later.
+
+    `seeds` are those of a final; a trial has the first of its spec.
+    """
 
     trial: int
     arm: str
@@ -35,6 +38,7 @@ class Decision:
     refused: str | None = None
     rung: int = 0
     marks: Mapping[str, Any] = field(default_factory=dict)
+    seeds: Sequence[int] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

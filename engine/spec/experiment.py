@@ -294,6 +294,22 @@ class Spec(Settings):
     def keep_code_places(self, places: Mapping[str, str]) -> None:
         self._code_places = dict(places)
 
+    def judged_arm(self, arm: str) -> str:
+        """Return the arm whose runs are meant where a claim, or the baseline, names `arm`."""
+        return (self.search.judged_arm(arm) if self.search else arm) or arm
+
+    @property
+    def judged_claims(self) -> list[Claim]:
+        """The claims by the arms that have runs: a searched arm's best stands for it."""
+        return [
+            claim.model_copy(update={"arm": self.judged_arm(claim.arm), "against": self.judged_arm(claim.against)})
+            for claim in self.claims
+        ]
+
+    @property
+    def judged_baseline(self) -> str | None:
+        return None if self.baseline is None else self.judged_arm(self.baseline)
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Copy without the cells: those of what is changed are others."""
         copied = super().model_copy(update=update, deep=deep)

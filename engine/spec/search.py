@@ -249,6 +249,15 @@ class Search(Model):
     def is_searched(self, arm: str) -> bool:
         return self.arms.get(arm, {}) is not None
 
+    def judged_arm(self, arm: str) -> str | None:
+        """Return the arm that claims about `arm` are about: of one that is searched its best, trained anew.
+
+        None where nothing stands for it: no final runs, or a whole front of bests.
+        """
+        if not self.is_searched(arm):
+            return arm
+        return None if self.final is None or len(self.metrics) > 1 else f"{arm}{BEST}"
+
     def space_of(self, arm: str) -> dict[str, Axis]:
         """Return what is drawn for an arm, nothing where it is run as it is."""
         own = self.arms.get(arm, {})

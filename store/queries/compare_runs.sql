@@ -23,15 +23,24 @@ with split as (
         string_agg(distinct at_once, ', ' order by at_once) as at_once,
         max(details) as details
     from ran group by run, is_measure
+), tried as (
+    -- What the best of an arm was chosen from. Trials of unlike lengths are one trial: how long they went is told.
+    select arm, count(distinct trial)::varchar || coalesce(
+            ' of up to ' || max(try_cast(regexp_extract(trial_arm, '-t\d+-e(\d+)$', 1) as integer)) || ' epochs', ''
+        ) as trials,
+        list_sort(list_distinct(flatten(list(json_keys(settings))))) as drawn
+    from raw.trials where experiment = $experiment and refused is null group by arm
 )
 select r.*, q.settings, f.job as final_job,
     t.code, t.images, t.device as train_device, t.driver as train_driver, t.torch as train_torch,
     t.timm as train_timm, t.host as train_host, t.at_once, t.details as train_details,
     m.code as measure_code, m.device as measure_device, m.driver as measure_driver, m.torch as measure_torch,
     m.timm as measure_timm, m.host as measure_host, m.details as measure_details,
-    (select max(l.job) from run_jobs l where l.run = r.run and l.role = 'measure') as measure_job
+    (select max(l.job) from run_jobs l where l.run = r.run and l.role = 'measure') as measure_job,
+    s.trials, s.drawn
 from results r join raw.runs q on q.run = r.run and q.experiment = r.experiment
 left join final_jobs f on f.run = r.run
 left join told t on t.run = r.run and not t.is_measure
 left join told m on m.run = r.run and m.is_measure
+left join tried s on s.arm = regexp_extract(r.arm, '^(.+)-best(-\d+)?$', 1)
 where r.experiment = $experiment and ($arm is null or r.arm = $arm) order by q.position;

@@ -112,6 +112,7 @@ FILL_CASES: dict[str, tuple[Told, Told]] = {
     "beyond_seeds": (change(difference=WALLED), change()),
     "makes_testable": (change(difference=OVER_IMAGES, untested=FEW_SEEDS), change()),
     "shows_no_spread": (change(difference=Interval(0.01, 0.0, None, None, 4)), change()),
+    "final_seeds": (change(arms=("b-best", "a")), change()),
     "would_decide": (change(), change(difference=WALLED)),
     "price": (lacks(asked(0)), lacks()),
     "in_all": (lacks(asked(0)), lacks()),

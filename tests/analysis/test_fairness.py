@@ -232,6 +232,54 @@ def test_unequal_epochs_are_repaired_by_a_control_of_equal_budget() -> None:
         assert repair_text([Mismatch("train.lr", 1, 2), *more]) == say("fair_fix"), "equal epochs would not do"
 
 
+# What a search chose --------------------------------------------------------------------------------------------------
+
+DRAWN = ("student.attention.radius", "train.lr", "train.weight_decay")
+
+
+def _searched(changes: dict[str, Any], trials: str = "40", drawn: tuple[str, ...] = DRAWN) -> Surroundings:
+    return replace(_around(changes), trials=trials, drawn=drawn)
+
+
+def test_two_winners_of_equal_searches_are_compared_by_what_was_not_drawn() -> None:
+    first = _searched(LONGFORMER | {"train.lr": 1e-3, "train.weight_decay": 0.1})
+    found = judge_pair(first, _searched({"train.lr": 3e-4, "train.weight_decay": 0.3}))
+    assert (found.factors, found.is_fair) == (("attention",), True), "untuned, three things at once would be unfair"
+    assert found.notes == (
+        say("each_tuned", trials="40", paths="student.attention.radius, train.lr, train.weight_decay"),
+    )
+
+
+def test_a_searched_side_against_one_that_nobody_searched_is_unfair() -> None:
+    for metric in FAMILIES:
+        found = judge_pair(_searched(LONGFORMER), _around({}), metric)
+        assert [str(one) for one in found.unfair] == ["the number of trials that it was chosen from is 40 against none"]
+        assert repair_text(found.unfair) == say("trials_fix")
+
+
+def test_fewer_trials_are_unfair_and_what_they_drew_counts() -> None:
+    found = judge_pair(_searched(LONGFORMER), _searched({"train.lr": 1e-3}, trials="20"))
+    assert {one.what for one in found.unfair} == {"the number of trials that it was chosen from", "train.lr"}
+
+
+def test_two_winners_of_one_search_differ_in_what_was_drawn() -> None:
+    found = judge_pair(_searched({"train.lr": 1e-3}), _searched({"train.lr": 3e-4}))
+    assert (found.factors, found.is_fair) == (("train.lr",), True)
+
+
+def test_unequal_spaces_are_a_footnote() -> None:
+    found = judge_pair(_searched(LONGFORMER), _searched({"train.lr": 1e-3}, drawn=("train.lr",)))
+    assert found.is_fair
+    assert say("other_space", paths="student.attention.radius, train.weight_decay") in found.notes
+
+
+def test_a_path_takes_along_what_stands_under_it() -> None:
+    found = judge_pair(
+        _searched(LONGFORMER | {"train.epochs": 5}, drawn=("student.attention",)), _searched({}, drawn=())
+    )
+    assert found.factors == ("train.epochs",)
+
+
 @pytest.mark.parametrize("place", AROUND, ids=lambda place: place.name)
 def test_every_surrounding_counts_where_the_table_says(place: Around) -> None:
     for metric, family in FAMILIES.items():

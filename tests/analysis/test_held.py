@@ -170,7 +170,7 @@ def test_a_metric_belongs_to_one_family() -> None:
 
 
 def test_what_surrounds_a_run_is_named_once() -> None:
-    assert {one.name for one in AROUND} | {"settings", "images"} == set(Surroundings.__dataclass_fields__)
+    assert {one.name for one in AROUND} | {"settings", "images", "drawn"} == set(Surroundings.__dataclass_fields__)
 
 
 def test_a_path_leads_to_its_fields_through_unions_and_lists() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +16,16 @@ from engine.analysis import claims
 from engine.analysis.claims import Judged, _compare_claim, _what_is_missing, describe
 from engine.analysis.compare import FEW_SEEDS, NO_SPREAD, ONE_MEASUREMENT, Images, _why_untested
 from engine.analysis.controls import control_notes
-from engine.analysis.fairness import UNKNOWN, footnote_text, mismatch_lines, refusal_text, repair_text
+from engine.analysis.fairness import (
+    TRIALS,
+    UNKNOWN,
+    Surroundings,
+    footnote_text,
+    judge_pair,
+    mismatch_lines,
+    refusal_text,
+    repair_text,
+)
 from engine.analysis.foresight import Foresight, detect_lines, power_lines
 from engine.analysis.freeze import Change
 from engine.analysis.power import Design, assumed_design
@@ -113,6 +123,12 @@ def uncontrolled(*controls: str) -> Told:
 
 def repaired(*paths: str) -> Told:
     return lambda: repair_text([Mismatch(path, 12, 10) for path in paths])
+
+
+def tuned(*rates: float, trials: str = "40", drawn: tuple[str, ...] = ("train.lr",)) -> Told:
+    """Two arms by their rates, both the best of a search; the second drew what is told."""
+    first, second = (Surroundings({"train.lr": rate}, trials="40", drawn=("train.lr",)) for rate in rates)
+    return lambda: "; ".join(judge_pair(first, replace(second, trials=trials, drawn=drawn)).notes)
 
 
 def departing(lr: float, **words: Any) -> Told:
@@ -217,6 +233,9 @@ CASES: dict[str, tuple[Told, Told]] = {
     "control_random": (uncontrolled(), uncontrolled("random")),
     "fair_fix": (repaired("train.lr", EPOCHS), repaired(EPOCHS)),
     "imported_fix": (repaired(UNKNOWN), repaired("train.lr")),
+    "trials_fix": (repaired(TRIALS), repaired(TRIALS, "train.lr")),
+    "each_tuned": (tuned(0.1, 0.2), tuned(0.1, 0.2, trials="20")),
+    "other_space": (tuned(0.1, 0.2, drawn=()), tuned(0.1, 0.2)),
     "budget_fix": (repaired(EPOCHS), repaired("train.lr", EPOCHS)),
     "or_anyway": (lambda: refusal_text([SEED]), lambda: repair_text([SEED])),
     "tested": (of_claim(), of_claim("not_worse", "params_before")),

@@ -76,9 +76,11 @@ def pieces(*, masks: bool = False, norm: bool = False, cell: str = "default") ->
     return notes(A, splits=[row])
 
 
-def searched(*, arm: str = "a-best", refused: int = 0) -> Told:
-    row = {"arm": "a", "trials": 12, "refused": refused, "paths": "train.lr"}
-    return notes(top1(arm, 0.5), searched=[row])
+def searched(*arms: str, refused: int = 0, fewer: int = 12) -> Told:
+    """Arms of a table; those of `a` were chosen from twelve trials, those of `b` from `fewer`."""
+    rows = [{"arm": arm, "trials": count, "refused": refused, "paths": "train.lr"}
+            for arm, count in (("a", 12), ("b", fewer))]  # fmt: skip
+    return notes(*(top1(arm, 0.5) for arm in arms or ["a-best"]), searched=rows)
 
 
 def epochs(*counts: int, prune: float | None = 0.2) -> Told:
@@ -133,8 +135,9 @@ RESULTS: Cases = {
     "mask_open": (pruned(method="unstructured", reached=None), pruned(reached=None)),
     "pieces_note": (pieces(), pieces(cell="other")), "pieces_same": (pieces(), pieces(masks=True)),
     "pieces_masks": (pieces(masks=True), pieces()), "pieces_norm": (pieces(norm=True), pieces(masks=True)),
-    "searched_note": (searched(), searched(arm="b")), "searched_open": (searched(arm="b"), searched()),
+    "searched_note": (searched(), searched("b")), "searched_open": (searched("b"), searched("a-best", "b-best")),
     "searched_refused": (searched(refused=3), searched()),
+    "unequal_effort": (searched("a-best", "b-best", fewer=6), searched("a-best", "b-best")),
     "spreads_note": (measured(500.0, 520.0), measured(500.0)), "once_note": (measured(500.0), pending()),
     "wide_note": (measured(500.0, 50.0), measured(500.0, 520.0)),
     "epochs_note": (epochs(10, 12), epochs(10, 12, prune=None)),
