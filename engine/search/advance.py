@@ -182,8 +182,8 @@ def _finish(study: Study, home: Home, arm: str) -> Iterator[Step]:
     best = best_trials(compared(trials), study.search)
     for one in best:
         named = f"{arm}{BEST}" if len(study.search.metrics) == 1 else f"{arm}{BEST}-{one.decision.trial:03d}"
-        words = {"why": "final", "stage": "final", "at": time.time(), "seeds": study.search.final.seeds}
-        told = Decision(one.decision.trial, arm, named, one.decision.settings, **words)
+        about: dict[str, Any] = {"why": "final", "stage": "final", "at": time.time(), "seeds": study.search.final.seeds}
+        told = Decision(one.decision.trial, arm, named, one.decision.settings, **about)
         known = next((final.decision for final in study.finals(arm) if final.decision.trial_arm == named), None)
         if known is None or (known.settings, [*known.seeds]) != (told.settings, [*told.seeds]):
             yield told, plan_trial(study, home, arm, named, one.decision.settings, "final")
