@@ -1,12 +1,13 @@
 """Successive halving against random search on photographs: training time until random search's best is reached.
 
-    python benchmarks/fidelity.py [--quick] [--json] [--photos FOLDER_OR_ARCHIVE] [--trials N] [--seeds N]
+    python benchmarks/fidelity.py [--quick] [--json] [--photos FOLDER_OR_ARCHIVE] [--trials N] [--seeds 0,1]
 
-Both sides try the same settings, drawn by chance (rate, weight decay, label smoothing, batch size), on ten classes at
-64 pixels with warmup-stable-decay. The peer trains each for all epochs. Ours trains all for the fewest, and of three
-the best goes on for longer, from the state before its decay (`train.rungs`): three rungs, each three times as long.
-Both choose by accuracy on the validation part, and jobs run one after another. Ours is what it took until a trial was
-as good as the peer's best. `ratio` is the peer's over ours, and the peer's is
+Two specs with `search:` that differ in `fidelity` alone, each submitted and worked off by xp. Both draw the same
+settings by chance (rate, weight decay, label smoothing, batch size), on ten classes at 64 pixels with
+warmup-stable-decay. The peer trains each for all epochs. Ours trains for the fewest first, and of three the best goes
+on for longer, from the state before its decay: three rungs, each three times as long. Both choose by accuracy on the
+validation part, and jobs run one after another. Ours is what it took until a trial was as good as the peer's best.
+`ratio` is the peer's over ours, and the peer's is
 
   all           all of its trials, after which it knows that this is its best
   until best    its trials until the best was among them, in the mean over all orders they could have come in
@@ -20,11 +21,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ from typing import Any
 from benchmarks import ROOT, Row
 from engine.home.files import read_json, write_json
 from engine.home.paths import open_home
-from engine.search.halving import Ended, Ladder, promotions
 from engine.spec.continuing import stable_epochs
 from engine.spec.training import Train
 from store.results import open_snapshot
@@ -40,12 +39,19 @@ from store.results import open_snapshot
 GIVEN = ROOT.parent / "shared" / "data" / "imagenette224" / "val.zip"
 XP = (sys.executable, "-P", "-m", "engine.cli")
 NETWORK = {"arch": "tiny_vit", "dims": [16, 32, 64, 96], "depths": [1, 1, 2, 1], "heads": [1, 1, 2, 3]}
-KEEP = 3
+SPACE = {
+    "train.lr": {"log": [3e-5, 3e-2]},
+    "train.weight_decay": {"log": [1e-3, 1.0]},
+    "train.label_smoothing": {"float": [0.0, 0.3]},
+    "train.batch_size": {"choice": [20, 50, 120]},
+}
 RESULT = """
-select r.val_top1, r.train_seconds, r.seconds_taken_over, j.job from results r join run_jobs j using (run)
-where j.role = 'student' and r.arm = ?
+select t.trial, coalesce(try_cast(regexp_extract(t.trial_arm, '-e([0-9]+)$', 1) as integer), $whole) as epochs,
+    t.val_top1, r.train_seconds, j.job
+from trials t join results r on r.run = t.run join run_jobs j on j.run = t.run and j.role = 'student'
+join (select job, max(ended_at) as ended from attempts where outcome = 'done' group by job) a on a.job = j.job
+where t.experiment = 'fidelity' and t.refused is null order by a.ended
 """
-Draw = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Trial:
-    """A training that ended: its settings' number, its rung, and what it took: seconds, epochs that it did itself."""
+    """A training that ended: its number, its epochs in all, and what it took: seconds, epochs that it did itself."""
 
     number: int
-    rung: int
+    whole: int
     value: float
     seconds: float
     epochs: int
@@ -76,7 +82,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON list and nothing else")
     parser.add_argument("--photos", default=os.environ.get("XP_PHOTOS") or str(GIVEN), help="folder or archive")
     parser.add_argument("--trials", type=int, help="other than 27")
-    parser.add_argument("--seeds", type=int, default=1, help="studies, each with settings of its own")
+    parser.add_argument("--seeds", default="0", help="studies, each with settings of its own: 0,1,2")
     chosen = parser.parse_args()
     scale = Scale((2, 6), 6, 4, 32) if chosen.quick else Scale(trials=chosen.trials or Scale.trials)
     if not Path(chosen.photos).exists():
@@ -86,7 +92,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XP_CACHE"] = str(Path(folder) / "cache")  # what is packed once serves both
-        for seed in range(chosen.seeds):
+        for seed in map(int, chosen.seeds.split(",")):
             rows += list(compare(Path(folder) / str(seed), base_tree(scale, chosen.photos), scale, seed))
     if chosen.json:
         print(json.dumps([asdict(row) for row in rows]))
@@ -97,7 +103,7 @@ def main() -> None:
         )
 
 
-def base_tree(scale: Scale, photos: str) -> Draw:
+def base_tree(scale: Scale, photos: str) -> dict[str, Any]:
     words = {"source": "folder", "root": photos, "image_size": scale.pixels, "short_side": scale.pixels + 8}
     classes = sorted(CLASSES)[: scale.classes]
     return {
@@ -111,30 +117,14 @@ def base_tree(scale: Scale, photos: str) -> Draw:
     }
 
 
-def draw(seed: int, trials: int) -> list[Draw]:
-    """Return settings by chance, the same for both sides."""
-    chance = random.Random(seed)
-    return [
-        {
-            "train.lr": 10 ** chance.uniform(-4.5, -1.5),
-            "train.weight_decay": 10 ** chance.uniform(-3, 0),
-            "train.label_smoothing": round(chance.uniform(0.0, 0.3), 3),
-            "train.batch_size": chance.choice([20, 50, 120]),
-        }
-        for _ in range(trials)
-    ]
-
-
-def compare(folder: Path, tree: Draw, scale: Scale, seed: int) -> Iterator[Row]:
+def compare(folder: Path, tree: Mapping[str, Any], scale: Scale, seed: int) -> Iterator[Row]:
     folder.mkdir(parents=True)
-    settings = draw(seed, scale.trials)
-    top = len(scale.rungs) - 1
-    whole = try_out(
-        folder / "random", tree, scale, settings, [(number, top) for number in range(scale.trials)], alone=True
-    )
-    halved = halve(folder / "halving", tree, scale, settings)
+    search = {"metric": "val_top1", "trials": scale.trials, "parallel": 1, "sampler": "random", "seed": seed}
+    search |= {"space": SPACE}
+    whole = run_search(folder / "random", tree, scale, search)
+    halved = run_search(folder / "halving", tree, scale, {**search, "fidelity": {"epochs": list(scale.rungs)}})
     best = max(trial.value for trial in whole)
-    told = [trial for trial in halved if trial.value >= best]
+    told = [trial for trial in halved if trial.whole == scale.rungs[-1] and trial.value >= best]
     spent = halved[: halved.index(told[0]) + 1] if told else halved
     case = f"study {seed}" if told else f"study {seed}, not reached"
     for figure, unit in (("seconds", "s"), ("epochs", "epochs")):
@@ -143,7 +133,7 @@ def compare(folder: Path, tree: Draw, scale: Scale, seed: int) -> Iterator[Row]:
         for name, peer in (("all", sum(costs)), ("until best", mean_until_best(whole, costs))):
             yield Row(case, f"training {figure}, {name}", ours, peer, peer / ours if told else 0.0, unit, scale.trials)
     straight = {trial.number: trial.weights for trial in whole}
-    went_up = [trial for trial in halved if trial.rung == top]
+    went_up = [trial for trial in halved if trial.whole == scale.rungs[-1]]
     alike = sum(trial.weights == straight[trial.number] for trial in went_up)
     yield Row(case, "weights as of straight runs", alike, len(went_up), alike / len(went_up), "trials", len(went_up))
 
@@ -159,55 +149,26 @@ def mean_until_best(whole: Sequence[Trial], costs: Sequence[float]) -> float:
     return sum(firsts) / len(firsts) + others / (len(firsts) + 1)
 
 
-def halve(home: Path, tree: Draw, scale: Scale, settings: Sequence[Draw]) -> list[Trial]:
-    """Return the trials in the order in which they ended."""
-    ladder = Ladder(len(scale.rungs), KEEP)
-    begun = [(number, 0) for number in range(len(settings))]
-    found: list[Trial] = []
-    places = begun
-    while places:
-        found += try_out(home, tree, scale, settings, places, before=found)
-        ended = [Ended(trial.number, trial.rung, trial.value) for trial in found]
-        places = promotions(ladder, ended, begun, is_over=True)
-        begun = [*begun, *places]
-    return found
-
-
-def try_out(
-    home: Path,
-    tree: Draw,
-    scale: Scale,
-    settings: Sequence[Draw],
-    places: Sequence[tuple[int, int]],
-    *,
-    before: Sequence[Trial] = (),
-    alone: bool = False,
-) -> list[Trial]:
-    """Train the settings of these numbers on these rungs, in this order; `alone` from their start."""
-    asked = [*((trial.number, trial.rung) for trial in before), *places]
-    rungs = {} if alone else {"train.rungs": list(scale.rungs)}
-    arms = {
-        f"t{number:03}-e{scale.rungs[rung]}": {**settings[number], "train.epochs": scale.rungs[rung], **rungs}
-        for number, rung in asked
-    }
+def run_search(home: Path, tree: Mapping[str, Any], scale: Scale, search: Mapping[str, Any]) -> list[Trial]:
+    """Work off a searched spec; return its trials in the order in which they ended."""
     spec = home.with_suffix(".json")
-    write_json(spec, {**tree, "arms": arms})
-    print(f"{home.name}: {len(places)} trainings ...", file=sys.stderr, flush=True)
+    train = {**tree["train"], "epochs": scale.rungs[-1]}
+    write_json(spec, {**tree, "train": train, "search": search})
+    print(f"{home.name}: a search of {scale.trials} trials ...", file=sys.stderr, flush=True)
     _xp("submit", str(spec), "--no-start", home=home)
     _xp("worker", "--until-idle", "--slots", "1", home=home)
-    return [_read(home, scale, number, rung) for number, rung in places]
-
-
-def _read(home: Path, scale: Scale, number: int, rung: int) -> Trial:
-    epochs = scale.rungs[rung]
     with open_snapshot(home) as db:
-        row = db.execute(RESULT, [f"t{number:03}-e{epochs}"]).fetchone()
-    assert row is not None, f"trial {number} of {epochs} epochs is not there"
-    value, seconds, taken_over, job = row
-    before = scale.rungs[rung - 1] if taken_over else 0
-    own = epochs - (stable_epochs(Train(epochs=before, schedule="wsd", decay_epochs=1)) or 0 if before else 0)
-    weights = read_json(open_home(home).job(job).result)["weights_sha256"]
-    return Trial(number, rung, value, seconds, own, weights)
+        rows = db.execute(RESULT, {"whole": scale.rungs[-1]}).fetchall()
+    assert len({row[0] for row in rows}) == scale.trials, f"{len(rows)} trials of {scale.trials} have ended"
+    return [_read(home, scale, row, "fidelity" in search) for row in rows]
+
+
+def _read(home: Path, scale: Scale, row: tuple[int, int, float, float, str], is_halved: bool) -> Trial:
+    number, whole, value, seconds, job = row
+    rung = scale.rungs.index(whole)
+    before = scale.rungs[rung - 1] if is_halved and rung else 0
+    own = whole - (stable_epochs(Train(epochs=before, schedule="wsd", decay_epochs=1)) or 0 if before else 0)
+    return Trial(number, whole, value, seconds, own, read_json(open_home(home).job(job).result)["weights_sha256"])
 
 
 def _xp(*words: str, home: Path) -> str:
