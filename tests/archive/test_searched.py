@@ -23,7 +23,7 @@ from engine.search.decisions import read_study
 from store.results import open_snapshot
 from tests.archive.zips import read_all
 from tests.search.objective import finish_open, make_spec, submit_study
-from tests.search.test_advance import work_off
+from tests.search.working import work_off
 
 pytest.importorskip("optuna", reason="needs the extra `search`")
 

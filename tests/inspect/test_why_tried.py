@@ -96,7 +96,7 @@ def test_trials_are_one_line_of_their_experiment() -> None:
 def test_a_searched_experiment_is_told_on_one_screen(tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="needs the extra `search`")
     from tests.search.objective import finish_open, make_spec, submit_study
-    from tests.search.test_advance import work_off
+    from tests.search.working import work_off
 
     home = open_home(tmp_path / "home", create=True)
     submit_study(home, make_spec(trials=3, final={"seeds": [1]}))

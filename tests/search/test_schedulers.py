@@ -16,8 +16,8 @@ from engine.schedule.searched import read_progress
 from engine.spec.identity import canonical_json
 from store.queue import Queue
 from tests.search.objective import finish_open, make_spec, submit_study
-from tests.search.test_advance import work_off
 from tests.search.test_kills import study_of
+from tests.search.working import work_off
 
 pytest.importorskip("optuna", reason="needs the extra `search`")
 
