@@ -58,7 +58,8 @@ def _line(
     listed = ", ".join(_job_name(other, names) for other in others)
     if began is not None:
         spent = f"{clock_text(began['seconds'])} of training that it did not do again"
-        return f"goes on from {_job_name(began['job'], names)} after {began['epoch']} epochs, {spent}"
+        epochs = f"{began['epoch']} {'epoch' if began['epoch'] == 1 else 'epochs'}"
+        return f"goes on from {_job_name(began['job'], names)} after {epochs}, {spent}"
     if told is not None and told["state"] == "done":
         return f"began at its start: nothing to go on from was left by {listed}; xp logs {job} says why"
     if home.job(job).attempts():

@@ -69,10 +69,11 @@ def _why_text(told: Record, search: Record) -> str:
 def _final_lines(home: Home, record: Record, told: Record) -> Iterator[str]:
     of_arm = [one for one in tried(record).values() if one["arm"] == told["arm"] and one["stage"] != "final"]
     trained = {one["trial"] for one in of_arm if one["refused"] is None}
+    count = f"{len(trained)} {'trial' if len(trained) == 1 else 'trials'}"
     metric = record["spec"][WORD].get("metric", "val_top1")
     best = f"the best by {metric}" if isinstance(metric, str) else f"on the front of {', '.join(metric)}"
     yield f"  a final of the search of {record['name']}: trial {told['trial']} of arm {told['arm']}, trained anew"
-    yield f"  why these settings: {best}, of {len(trained)} trials{_best_text(home, record, told)}"
+    yield f"  why these settings: {best}, of {count}{_best_text(home, record, told)}"
 
 
 def _best_text(home: Home, record: Record, told: Record) -> str:
@@ -94,4 +95,5 @@ def searched_lines(record: Record, arms: Sequence[str]) -> Iterator[str]:
         first = next(one["trial_arm"] for one in found if one["arm"] == arm)
         more = f", {refused[arm]} refused" if refused[arm] else ""
         one = f"xp why {record['name']}/{first}"
-        yield f"{arm}: searched in {count} trainings of drawn settings{more}; why one of them: {one}"
+        what = "training" if count == 1 else "trainings"
+        yield f"{arm}: searched in {count} {what} of drawn settings{more}; why one of them: {one}"

@@ -70,6 +70,12 @@ def test_one_that_began_anew_says_where_the_reason_stands(made: SyntheticHome) -
     )
 
 
+def test_one_epoch_is_no_epochs(made: SyntheticHome) -> None:
+    home = begin(made, {**BEGAN, "epoch": 1})
+    collect(home)
+    assert " after 1 epoch, " in line_of(home)
+
+
 def test_one_that_has_not_started_tells_what_it_looks_for(made: SyntheticHome) -> None:
     assert line_of(made.home) == (
         "goes on from the longest of these that is there when it starts: train-a1 (student of first/a@1), train-x"

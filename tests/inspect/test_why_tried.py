@@ -77,7 +77,7 @@ def test_a_final_names_its_trial_and_what_that_came_to(home: Home) -> None:
 
 def test_a_final_of_a_front_says_so(home: Home) -> None:
     record = record_of(trial(1), trial(1, stage="final"), metric=["val_top1", "params"])
-    assert list(trial_lines(home, record, "a-best"))[1].endswith("on the front of val_top1, params, of 1 trials")
+    assert list(trial_lines(home, record, "a-best"))[1].endswith("on the front of val_top1, params, of 1 trial")
 
 
 def test_an_arm_that_nobody_searched_has_no_such_lines(home: Home) -> None:
