@@ -1,8 +1,8 @@
 """Runs of trials among all runs: takes names, says under which experiment they stand and which figures are not shown.
 
 The results have them as those of NAME/trials (collect/files.py), so that no table of NAME counts them; the queue has
-them as NAME's. Pages name them as the results do. Nobody may choose by test images: of a trial no page shows what it
-told of them.
+them as NAME's. Pages name them as the results do. Nobody may choose by test images: of a trial no table
+has its figures on them.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def test_a_trial_leads_to_its_search_and_shows_no_test_figure(browse: Browse, se
     assert 'href="../e/study#search"' in text
     assert "val top-1" in text
     assert "test top-1" not in text
-    assert "What a trial told of test images is not shown" in text
+    assert "Figures on test images are left out" in text
 
 
 def test_a_final_says_which_trial_it_trains_anew_and_is_tested(browse: Browse, searched_home: Home) -> None:
@@ -70,7 +70,7 @@ def test_a_final_says_which_trial_it_trains_anew_and_is_tested(browse: Browse, s
     text = unescape(browse(searched_home).get(f"/run/{run}").text)
     assert re.search(r"a final of the search of study: trial \d of arm sought, trained anew", text)
     assert "test top-1" in text
-    assert "What a trial told" not in text
+    assert "Figures on test images" not in text
 
 
 def test_other_runs_say_nothing_of_a_search(browse: Browse, searched_home: Home) -> None:
