@@ -193,6 +193,44 @@ SENTENCES = {
     "processes each round.",
     "rounds_note": "In brackets behind a speed-up: its 95 % t interval over rounds, on the log scale.",
     "across_note": "The tables have different test images: compare within a table, not across.",
+    # what was searched
+    "search_best": "{arm}: of the {count} that count, {trial} is the best: {figures}.{drawn}",
+    "search_drawn": " It is the best of what was drawn; that nothing better lies in the space is not shown.",
+    "search_front": "{arm}: of the {count} that count, {best} are on the front of {by}: no other is as good in all of "
+    "them and better in one.",
+    "search_none": "{arm}: no trial counts yet, so that none is best.",
+    "search_fewer": "{arm} has {count} done, and {other} has {most}: its best is chosen from fewer.",
+    "search_rungs": "{arm}: compared are the trials of {epochs} epochs alone, {count} of {all}.",
+    "search_open": "{arm}: {count} still open, so that its best may change.",
+    "search_exhausted": "{arm}: given up after {count} of {asked} trials: nothing was left to draw, or too many draws "
+    "were refused.",
+    "search_stopped": "{arm}: the search was stopped after {count} of {asked} trials.",
+    "search_unsearched": "Run as written, and not searched: {arms}.",
+    "search_refused": "Refused: not trained and not counted, as no network has such settings, or as it broke a bound "
+    "before training.",
+    "search_time": "Training time: of all trainings of the trials, each once; where several GPUs shared one, the time "
+    "of each counts. What was trained before the search asked for it is in it too.",
+    "search_bounds": "Only trials count that keep these bounds: {bounds}.",
+    "search_images": "No figure of the test images is among those of trials.",
+    "search_near": "Distance: Gower's (1971), the mean over the settings of how far two trials are apart between the "
+    "ends of its range; 1 where a choice differs, or where one of the two did not draw it.",
+    "search_front_rest": "{count} more on the front.",
+    "search_gap": "{arm}: by {metric} the best is {gap} better than the median of the {count} nearest to it{luck}.",
+    "search_spread": "; seeds of the same settings have a standard deviation of {spread}",
+    "search_flattered": "The choice flattered {trial}: its {metric} as a trial ({value}) is off by {gap} from the mean "
+    "of {seeds} (95 % interval {low} to {high}), to its favour.",
+    "search_humble": "The choice did not flatter {trial}: its {metric} as a trial ({value}) is off by {gap} from the "
+    "mean of {seeds} (95 % interval {low} to {high}), to its disfavour.",
+    "search_luck_open": "Whether the choice flattered {trial} is open: its {metric} as a trial ({value}) is off by "
+    "{gap} from the mean of {seeds} (95 % interval {low} to {high}).",
+    "search_one_seed": "{trial}: its {metric} as a trial ({value}) is off by {gap} from one fresh seed, which gives no "
+    "interval.",
+    "search_same": "{trial}: its {metric} as a trial ({value}) is off by {gap} from {seeds}, which are all alike.",
+    "search_luck": "Fresh seeds: mean over seeds that chose nothing; ±: half of the 95 % interval of the mean over "
+    "seeds. Difference: the trial's figure as it stands less that mean, with the interval of the mean. Both are on the "
+    "same images: what the choice owes to these is in both.",
+    "search_moved": "{arm} is trial {trial}, and no best any more: {best}.",
+    "search_not_anew": "Not trained anew, so that what their best owes to its seed is not known: {arms}.",
     # charts and pictures
     "bars_note": "Bars: means over seeds.",
     "apart_note": "Each speed was measured in a job of its own, at a time of its own: what else the machine did then "
