@@ -12,6 +12,7 @@ from typing import Any
 
 from engine.analysis.searches import FAILED, SearchedArm, Searches, Training
 from engine.report import number_text
+from engine.report.charts.data.searches import SearchCharts, few_text, search_charts
 from engine.report.search_best import anew_sentences, anew_table, near_sentences, near_tables
 from engine.report.search_text import counted, figures_text, trial_name
 from engine.report.sentences import say
@@ -26,10 +27,11 @@ DRAWN_AS = {"log": "by order of magnitude", "float": "number", "int": "whole num
 
 @dataclass(frozen=True)
 class SearchSection:
-    """All that the report says of searched arms, the charts apart."""
+    """All that the report says of searched arms."""
 
     sentences: Sequence[str]
     tables: Sequence[Table]
+    charts: SearchCharts
 
 
 def search_section(sheet: Sheet, found: Searches | None) -> SearchSection | None:
@@ -39,9 +41,10 @@ def search_section(sheet: Sheet, found: Searches | None) -> SearchSection | None
     sentences = [line for arm in found.arms for line in _arm_sentences(arm, found)]
     sentences += [say("search_unsearched", arms=", ".join(found.unsearched))] if found.unsearched else []
     sentences += [*near_sentences(sheet, found), *anew_sentences(sheet, found)]
+    sentences += [text] if (text := few_text(found)) else []
     anew = anew_table(sheet, found)
     tables = [_trial_table(found), _space_table(found), *near_tables(found), *([anew] if anew else [])]
-    return SearchSection(sentences, tables)
+    return SearchSection(sentences, tables, search_charts(found))
 
 
 # What was tried ------------------------------------------------------------------------------------------------------

@@ -230,6 +230,28 @@ SENTENCES = {
     "seeds. Difference: the trial's figure as it stands less that mean, with the interval of the mean. Both are on the "
     "same images: what the choice owes to these is in both.",
     "search_moved": "{arm} is trial {trial}, and no best any more: {best}.",
+    "search_path": "Lines: the best of the trials that ended, in the order in which they were asked for, over the "
+    "training time of all trials before.",
+    "search_orders": "Bands: from 10 to 90 % of {orders} random orders of the same trials, dotted their median: the "
+    "expected validation performance of Dodge et al. (2019), without replacement and over training time. A line above "
+    "its band came by its good trials sooner than in most orders, one below it later, as a sampler does that learns "
+    "where they are.",
+    "search_lines": "Each line is a trial that counts, the brighter the better its {metric}; the worst tenth is of one "
+    "colour.",
+    "search_absent": "A line below an axis did not draw that setting.",
+    "search_weights": "PED-ANOVA (Watanabe et al. 2023): how unlike the settings of the best {share} % of the trials "
+    "are to those of all that were drawn, as shares of their sum. It says what the best have in common, not in which "
+    "direction, nor what settings do together.",
+    "search_few": "Too few trials to rely on: the best of {count} are {top}, and at least {least} are wanted.",
+    "search_too_few": "With fewer than {least} trials that count the importance of settings is not worked out: {arms}.",
+    "search_chance": "p: how often figures shuffled among the trials give a setting as much. Filled: less often than "
+    "{alpha} after Holm over the settings; hollow: chance gives as much.",
+    "search_no_weight": "p: how often figures shuffled among the trials give a setting as much. No setting is told "
+    "apart from chance (p < {alpha} after Holm over the settings).",
+    "search_spots": "Small marks: trials that count. Large marks and stairs: the front of each arm.",
+    "search_volume": "Hypervolume: the share of the box between reference point and ideal that the front of the trials "
+    "so far dominates. Reference: the worst of each figure over all trials shown ({reference}); ideal: the best of "
+    "each.",
     "search_not_anew": "Not trained anew, so that what their best owes to its seed is not known: {arms}.",
     # charts and pictures
     "bars_note": "Bars: means over seeds.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tests.report.searching import final_runs, section, told, trial_row, trials_of
+from tests.report.searching import LR, final_runs, section, told, trial_row, trials_of
 
 Told = Callable[[], str]
 Rows = Sequence[Mapping[str, Any]]
@@ -33,6 +33,10 @@ EXHAUSTED = trial_row("a", 4, refused="nothing is left", why="exhausted")
 OPEN = trial_row("a", 4, state="running")
 FEWER = trials_of("b", 0.5, 0.6)
 MANY_FRONT = [trial_row("a", at, at / 100, figures={"macs": 100 + at}) for at in range(40)]
+LUCKY = [trial_row("a", at, 0.5 + 0.01 * (at % 20), drawn={"train.lr": LR[at % 20]}) for at in range(60)]
+BLIND = [trial_row("a", at, 0.5 + 0.001 * at, drawn={"train.lr": LR[7 * at % 20]}) for at in range(60)]
+NOT_DRAWN = [trial_row("a", at, 0.5 + at / 10, drawn={"train.lr": 1e-3, "student.attention.kind": "longformer",
+                                                      "student.attention.radius": 1}) for at in range(2)]  # fmt: skip
 SEARCH_CASES: dict[str, tuple[Told, Told]] = {
     "search_best": (of(FOUR), of(BOTH, **PAIR)), "search_front": (of(BOTH, **PAIR), of(FOUR)),
     "search_drawn": (of(FOUR), of([*FOUR[:2], EXHAUSTED], sampler="grid")),
@@ -56,5 +60,11 @@ SEARCH_CASES: dict[str, tuple[Told, Told]] = {
     "search_one_seed": (anew(0.6), anew(0.6, 0.61)), "search_same": (anew(0.6, 0.6), anew(0.6)),
     "search_luck": (anew(0.6), of(FOUR)),
     "search_moved": (anew(0.6, 0.61, trial=1), anew(0.6, 0.61)),
+    "search_path": (of(FOUR), of(BOTH, **PAIR)), "search_orders": (of(FOUR), of(FOUR[:1])),
+    "search_lines": (of(FOUR), of(FOUR[:1])), "search_absent": (of(FOUR), of(NOT_DRAWN)),
+    "search_weights": (of(LUCKY), of(FOUR)), "search_few": (of(LUCKY[:30]), of(LUCKY)),
+    "search_too_few": (of(FOUR), of(LUCKY)),
+    "search_chance": (of(LUCKY), of(BLIND)), "search_no_weight": (of(BLIND), of(LUCKY)),
+    "search_spots": (of(BOTH, **PAIR), of(FOUR)), "search_volume": (of(BOTH, **PAIR), of(FOUR)),
     "search_not_anew": (of(FOUR), anew(0.6)),
 }  # fmt: skip

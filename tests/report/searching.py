@@ -88,4 +88,7 @@ def gathered(*trials: Sequence[Mapping[str, Any]], **more: Any) -> Searches:
 
 def told(found: SearchSection) -> str:
     """All that a section says in sentences."""
-    return "\n".join([*found.sentences, *(note for table in found.tables for note in table.notes)])
+    charts = found.charts
+    drawn = [one for one in (charts.best, charts.front, *charts.parallels, *charts.weights) if one is not None]
+    notes = [note for one in (*found.tables, *drawn) for note in one.notes]
+    return "\n".join([*found.sentences, *notes])
