@@ -122,12 +122,18 @@ def _effort_sentences(arm: SearchedArm, found: Searches) -> Iterator[str]:
         yield say("search_fewer", arm=arm.arm, count=counted(done, "trial"), most=more, other=richest.arm)
     if arm.top and len(arm.compared) < len(arm.states):
         yield say("search_rungs", arm=arm.arm, epochs=_epochs(arm), count=len(arm.compared), all=len(arm.states))
-    if arm.count("open"):
-        yield say("search_open", arm=arm.arm, count=counted(arm.count("open"), "trial"))
+    if left := _left(arm):
+        yield say("search_open", arm=arm.arm, count=counted(left, "trial"))
     if arm.spent < arm.asked and arm.is_exhausted:
         yield say("search_exhausted", arm=arm.arm, count=arm.spent, asked=arm.asked)
     elif arm.spent < arm.asked and arm.is_stopped:
         yield say("search_stopped", arm=arm.arm, count=arm.spent, asked=arm.asked)
+
+
+def _left(arm: SearchedArm) -> int:
+    """Return how many trials are at work or will be asked for."""
+    is_over = arm.is_stopped or arm.is_exhausted
+    return arm.count("open") + (0 if is_over else max(0, arm.asked - arm.spent))
 
 
 def _epochs(arm: SearchedArm) -> int:

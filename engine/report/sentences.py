@@ -194,14 +194,14 @@ SENTENCES = {
     "rounds_note": "In brackets behind a speed-up: its 95 % t interval over rounds, on the log scale.",
     "across_note": "The tables have different test images: compare within a table, not across.",
     # what was searched
-    "search_best": "{arm}: of the {count} that count, {trial} is the best: {figures}.{drawn}",
+    "search_best": "{arm}: of {count} compared, {trial} is the best: {figures}.{drawn}",
     "search_drawn": " It is the best of what was drawn; that nothing better lies in the space is not shown.",
-    "search_front": "{arm}: of the {count} that count, {best} are on the front of {by}: no other is as good in all of "
-    "them and better in one.",
+    "search_front": "{arm}: of {count} compared, {best} are on the front of {by}: no other is as good in all of them "
+    "and better in one.",
     "search_none": "{arm}: no trial counts yet, so that none is best.",
     "search_fewer": "{arm} has {count} done, and {other} has {most}: its best is chosen from fewer.",
     "search_rungs": "{arm}: compared are the trials of {epochs} epochs alone, {count} of {all}.",
-    "search_open": "{arm}: {count} still open, so that its best may change.",
+    "search_open": "{arm}: {count} yet to come or to end, so that its best may change.",
     "search_exhausted": "{arm}: given up after {count} of {asked} trials: nothing was left to draw, or too many draws "
     "were refused.",
     "search_stopped": "{arm}: the search was stopped after {count} of {asked} trials.",
@@ -238,6 +238,7 @@ SENTENCES = {
     "where they are.",
     "search_lines": "Each line is a trial that counts, the brighter the better its {metric}; the worst tenth is of one "
     "colour.",
+    "search_some_lines": "Drawn are {shown} of {all} trials, as many from the better as from the worse.",
     "search_absent": "A line below an axis did not draw that setting.",
     "search_weights": "PED-ANOVA (Watanabe et al. 2023): how unlike the settings of the best {share} % of the trials "
     "are to those of all that were drawn, as shares of their sum. It says what the best have in common, not in which "

@@ -62,6 +62,7 @@ SEARCH_CASES: dict[str, tuple[Told, Told]] = {
     "search_moved": (anew(0.6, 0.61, trial=1), anew(0.6, 0.61)),
     "search_path": (of(FOUR), of(BOTH, **PAIR)), "search_orders": (of(FOUR), of(FOUR[:1])),
     "search_lines": (of(FOUR), of(FOUR[:1])), "search_absent": (of(FOUR), of(NOT_DRAWN)),
+    "search_some_lines": (of(trials_of("a", *[at / 600 for at in range(501)])), of(LUCKY)),
     "search_weights": (of(LUCKY), of(FOUR)), "search_few": (of(LUCKY[:30]), of(LUCKY)),
     "search_too_few": (of(FOUR), of(LUCKY)),
     "search_chance": (of(LUCKY), of(BLIND)), "search_no_weight": (of(BLIND), of(LUCKY)),

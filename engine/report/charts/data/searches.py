@@ -22,7 +22,7 @@ from store.metrics import METRICS, Metric
 
 ALPHA = 0.05
 MOST_ARMS = 6  # that have charts of their own
-LEAST_LINES = 2
+LEAST_LINES, MOST_LINES = 2, 500
 LEAST_TRIALS = 10  # for importances
 LEAST_TOP = 5  # trials among the best, as PED-ANOVA's authors want them
 
@@ -124,12 +124,22 @@ def _parallel(arm: SearchedArm, at: int, found: Searches) -> Parallel:
     axes = [Coordinate(path, _ticks(arm, path)) for path in arm.space]
     spans = [_span(arm, metric) for metric in metrics]
     axes += [Coordinate(_axis_label(metric), _ends(span)) for metric, span in zip(metrics, spans, strict=True)]
-    lines = [Line(_places(arm, one, metrics, spans), _shown(one, metrics[0])) for one in arm.compared]
+    lines = [Line(_places(arm, one, metrics, spans), _shown(one, metrics[0])) for one in _some(arm)]
     is_less, notes = directions(arm.search)[0] == "min", [say("search_lines", metric=metrics[0].name)]
+    left = len(arm.compared) - len(lines)
+    notes += [say("search_some_lines", shown=len(lines), all=len(arm.compared))] if left else []
     notes += [say("search_absent")] if any(None in line.places for line in lines) else []
     return Parallel(
         f"trials_lines_{at + 1}", f"Trials{_of(arm, found)}", _axis_label(metrics[0]), axes, lines, is_less, notes
     )
+
+
+def _some(arm: SearchedArm) -> list[Tried]:
+    """Return the trials that are drawn: of too many as many from each part of their order, the best among them."""
+    if len(arm.compared) <= MOST_LINES:
+        return arm.compared
+    ranked = sorted(arm.compared, key=lambda one: (arm.goals(one) or ())[0], reverse=True)
+    return [ranked[at * len(ranked) // MOST_LINES] for at in range(MOST_LINES)]
 
 
 def _axis_label(metric: Metric) -> str:

@@ -67,6 +67,13 @@ def test_lines_have_a_place_on_each_axis() -> None:
     assert list(chart.axes[3].ticks) == [(0.0, "50.0"), (1.0, "70.0")]
 
 
+def test_of_too_many_trials_the_best_and_every_so_many_are_drawn() -> None:
+    rows = trials_of("a", *[at / 1000 for at in range(1000)])
+    (chart,) = search_charts(gathered(rows)).parallels
+    assert [line.figure for line in chart.lines[:2]] == pytest.approx([99.9, 99.7])
+    assert len(chart.lines) == 500
+
+
 def test_weights_say_what_decides_and_that_trials_are_few() -> None:
     rows = [trial_row("a", at, 0.5 + 0.01 * (at % 20), drawn={"train.lr": LR[at % 20]}) for at in range(40)]
     (chart,) = search_charts(gathered(rows)).weights
