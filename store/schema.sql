@@ -36,8 +36,8 @@ create table raw.runs (
 );
 create table raw.run_jobs (experiment varchar, run varchar, job varchar, role varchar);
 create table raw.trials (
-    experiment varchar, arm varchar, trial integer, trial_arm varchar, why varchar, refused varchar, settings json,
-    asked_at timestamp
+    experiment varchar, arm varchar, trial integer, rung integer, trial_arm varchar, stage varchar, why varchar,
+    refused varchar, settings json, asked_at timestamp
 );
 
 -- Files that are not as they were written: what they told of an experiment or a job is left out everywhere else.
@@ -50,6 +50,7 @@ create table claims (
     experiment varchar, claim varchar, text varchar, metric varchar, arm varchar, against varchar, expect varchar,
     margin double
 );
+create table searches (experiment varchar, asked integer, stopped boolean);
 create table jobs (job varchar, kind varchar, state varchar, seconds double, needs varchar[], settings json, figures json);
 create table attempts (
     job varchar, attempt integer, outcome varchar, reason varchar, host varchar, device varchar, slot varchar,
@@ -261,10 +262,15 @@ create view trials as
 with figures as (
     select columns(lambda name: not contains(name, 'test')) from results where ends_with(experiment, '/trials')
 )
-select t.experiment, t.arm, t.trial, t.trial_arm, t.why, t.refused, t.asked_at, t.settings as drawn,
+select t.experiment, t.arm, t.trial, t.rung, t.trial_arm, t.why, t.refused, t.asked_at, t.settings as drawn,
     case when t.refused is not null then 'refused' else f.state end as state, f.* exclude (experiment, arm, state)
 from raw.trials t left join figures f on f.experiment = t.experiment || '/trials' and f.arm = t.trial_arm
-order by t.experiment, t.arm, t.trial;
+where t.stage <> 'final' order by t.experiment, t.arm, t.trial, t.rung;
+
+-- Which arms of an experiment are the best of its searches, trained anew, and from which trial each of them is.
+create view finals as
+select experiment, trial_arm as arm, arm as searched, trial, settings as drawn, asked_at
+from raw.trials where stage = 'final' order by all;
 
 -- Student's t over seeds: mean +- t(0.975, n - 1) * std / sqrt(n); one seed has neither a spread nor an interval.
 create view cells as

@@ -24,6 +24,11 @@ agreement   whether taught students follow their teacher more than untaught ones
 controls    which controls a pruned arm has
 compression  compressed arms beside whole ones and controls
 fronts      which arms are best at their speed
+searches    what a search tried, and which of it is best
+neighbours  how near trials are to each other
+orders      how the best grew, and how in random orders of the trials
+importance  which settings decide whether a trial is good
+trial_fronts   the front of several figures, and its volume
 claims      what a spec claims, against the data
 submitted   whether results are of the spec at hand
 text        comparisons and verdicts in words

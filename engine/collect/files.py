@@ -38,7 +38,7 @@ def read_published() -> Iterator[Row]:
 def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
     """Return table -> rows of the newest records of some experiments (name -> file)."""
     tables: dict[str, list[Row]] = {
-        table: [] for table in ("experiments", "claims", "raw.runs", "raw.run_jobs", "raw.trials")
+        table: [] for table in ("experiments", "claims", "searches", "raw.runs", "raw.run_jobs", "raw.trials")
     }
     for name, path in paths.items():
         # A damaged one has no runs: which they were is not known any more.
@@ -55,7 +55,8 @@ def experiment_rows(paths: Mapping[str, Path]) -> dict[str, list[Row]]:
         tables["claims"] += [{**claim, "claim": claim.get("id"), "experiment": name} for claim in claims]
         trials = _trial_rows(name, record)
         tables["raw.trials"] += trials
-        tried = {trial["trial_arm"] for trial in trials}
+        tables["searches"] += _search_rows(name, record)
+        tried = {trial["trial_arm"] for trial in trials if trial["stage"] != "final"}
         for position, run in enumerate(record.get("runs", ())):
             own = trials_name(name) if run["arm"] in tried else name
             tables["raw.runs"].append({**run, "experiment": own, "jobs": None, "position": position})
@@ -72,14 +73,24 @@ def trials_name(name: str) -> str:
     return f"{name}/trials"
 
 
+def _search_rows(name: str, record: Mapping[str, Any]) -> list[Row]:
+    told = record.get("search")
+    return [{"experiment": name, "asked": told.get("asked"), "stopped": told.get("stopped")}] if told else []
+
+
 def _trial_rows(name: str, record: Mapping[str, Any]) -> list[Row]:
-    """Return what was decided of each trial; the finals are arms as any other."""
+    """Return what was decided of each trial on each of its rungs; the runs of finals are those of arms as any other."""
     told = (record.get("search") or {}).get("trials", ())
     words = ("arm", "trial", "trial_arm", "why", "refused", "settings")
+    usual = {"experiment": name, "rung": 0, "stage": "train"}
     return [
-        {"experiment": name, **{word: trial.get(word) for word in words}, "asked_at": time_text(trial.get("at"))}
+        {
+            **usual,
+            **{word: trial.get(word) for word in words},
+            **{word: trial[word] for word in ("rung", "stage") if word in trial},
+            "asked_at": time_text(trial.get("at")),
+        }
         for trial in told
-        if trial.get("stage") != "final"
     ]
 
 

@@ -19,6 +19,9 @@
     teacher_notes   marks and footnotes of their figures
     compression  what pruned, masked and quantised arms gave
     compression_speeds   what they save when they run
+    searches     what was searched: trials, their cost, their space
+    search_best  the best trial beside its neighbours and its fresh seeds
+    search_text  trials as text
     front_chart  accuracy against latency
     charts       the charts
     step_chart   the parts of a training step

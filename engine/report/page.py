@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from engine.analysis.claims import Judged
 from engine.analysis.compression import Compression
 from engine.analysis.factorial import Factorial
+from engine.analysis.searches import gather_searches
 from engine.analysis.snapshot import Row
 from engine.analysis.things import is_taught
 from engine.core.data.wordnet import class_title
@@ -33,6 +34,7 @@ from engine.report.imported import ended_badly, imported_curves, is_imported, la
 from engine.report.maps import map_tables
 from engine.report.pointing import pointing_tables
 from engine.report.published import published_table
+from engine.report.searches import SearchSection, search_section
 from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet
 from engine.report.squares import FactorSection, factor_section
@@ -105,6 +107,7 @@ class Page:
     pointing: Sequence[Table] = ()
     map_rows: Sequence[Row] = ()
     compression: CompressionSection | None = None
+    search: SearchSection | None = None
     notice: str = ""
     """What must be said before all else: that xp did not run this."""
 
@@ -124,6 +127,7 @@ def make_page(
     `columns` are the metrics of the tables of results, in their order; by default those of the spec.
     """
     sheet = Sheet(rows, changes, columns)
+    searches = gather_searches(json.loads(rows.about["spec"] or "{}"), rows.searches, rows.trials, rows.winners)
     return Page(
         experiment=name,
         title=rows.about["title"] or name,
@@ -148,6 +152,7 @@ def make_page(
         map_rows=rows.maps,
         pointing=[*pointing_tables(rows.maps, sheet), *map_tables(rows.maps, sheet)],
         compression=compression_section(sheet, compression),
+        search=search_section(sheet, searches),
         notice=notice_text(rows),
     )
 

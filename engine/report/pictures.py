@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,12 +14,17 @@ from matplotlib.figure import Figure
 from engine.home.commits import artifact_problem, sound_winner
 from engine.home.paths import Home
 from engine.report.charts.bars import Bars, draw_bars, draw_panels
+from engine.report.charts.best_so_far import draw_best
 from engine.report.charts.curves import draw_curves
+from engine.report.charts.data.searches import SearchCharts
 from engine.report.charts.effects import draw_effects
 from engine.report.charts.grids import draw_grid
+from engine.report.charts.importance import draw_weights
 from engine.report.charts.likeness import draw_likenesses
+from engine.report.charts.parallel import draw_parallel
 from engine.report.charts.reliability import draw_reliability
 from engine.report.charts.style import COLUMN, SCREEN, Paper
+from engine.report.charts.trial_front import draw_trial_front
 from engine.report.front_chart import Front, draw_front
 from engine.report.looks import draw_deletion, find_looks
 from engine.report.page import MapColumn, Page
@@ -96,7 +101,17 @@ def draw_charts(page: Page) -> list[Chart]:
     drawn = page.teachers.reliability if page.teachers else None
     found += [Chart(drawn.name, drawn.title, partial(draw_reliability, drawn), "teachers")] if drawn else []
     fronts = page.compression.charts if page.compression else []
-    return found + [_chart(one, _draw_front, "compression") for one in fronts]
+    found += [_chart(one, _draw_front, "compression") for one in fronts]
+    return found + (list(_search_charts(page.search.charts)) if page.search else [])
+
+
+def _search_charts(charts: SearchCharts) -> Iterator[Chart]:
+    if charts.best:
+        yield _chart(charts.best, draw_best, "search")
+    if charts.front:
+        yield _chart(charts.front, draw_trial_front, "search")
+    yield from (_chart(one, draw_parallel, "search") for one in charts.parallels)
+    yield from (_chart(one, draw_weights, "search") for one in charts.weights)
 
 
 def printed_charts(charts: Sequence[Chart]) -> list[Chart]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from engine.analysis.agreement import compare_untaught
 from engine.analysis.claims import check_claims
 from engine.analysis.compression import read_compression
 from engine.analysis.factorial import read_factorials
+from engine.analysis.searches import chosen_by, read_search
 from engine.analysis.snapshot import Snapshot
 from engine.analysis.trainings import read_trainings
 from engine.core.distill.answers import ANSWERS_FILE
@@ -22,7 +24,7 @@ from store.metrics import METRICS
 
 PARTS = (
     "runs", "cells", "jobs", "origins", "curves", "teachers", "students", "bins", "maps", "splits", "images",
-    "damaged", "noise", "commits", "imported", "imported_curves", "searched",
+    "damaged", "noise", "commits", "imported", "imported_curves", "searched", "searches", "winners",
 )  # fmt: skip
 
 
@@ -53,6 +55,9 @@ def read_rows(snapshot: Snapshot, name: str) -> ReportRows:
     published = snapshot.ask("report_published", section=SECTIONS[name]) if name in SECTIONS else []
     trainings, followings = read_trainings(snapshot, name), compare_untaught(snapshot, name)
     parts["damaged"] += _find_damage(snapshot, name)
+    if parts["searches"]:
+        metrics = chosen_by(read_search(json.loads(about["spec"] or "{}")))
+        parts["trials"] = snapshot.ask("report_trials", name=name, metrics=metrics)
     return ReportRows(about=about, published=published, trainings=trainings, followings=followings, **parts)
 
 

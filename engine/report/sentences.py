@@ -193,6 +193,67 @@ SENTENCES = {
     "processes each round.",
     "rounds_note": "In brackets behind a speed-up: its 95 % t interval over rounds, on the log scale.",
     "across_note": "The tables have different test images: compare within a table, not across.",
+    # what was searched
+    "search_best": "{arm}: of {count} compared, {trial} is the best: {figures}.{drawn}",
+    "search_drawn": " It is the best of what was drawn; that nothing better lies in the space is not shown.",
+    "search_front": "{arm}: of {count} compared, {best} are on the front of {by}: no other is as good in all of them "
+    "and better in one.",
+    "search_none": "{arm}: no trial counts yet, so that none is best.",
+    "search_fewer": "{arm} has {count} done, and {other} has {most}: its best is chosen from fewer.",
+    "search_rungs": "{arm}: compared are the trials of {epochs} epochs alone, {count} of {all}.",
+    "search_open": "{arm}: {count} yet to come or to end, so that its best may change.",
+    "search_exhausted": "{arm}: given up after {count} of {asked} trials: nothing was left to draw, or too many draws "
+    "were refused.",
+    "search_stopped": "{arm}: the search was stopped after {count} of {asked} trials.",
+    "search_unsearched": "Run as written, and not searched: {arms}.",
+    "search_refused": "Refused: not trained and not counted, as no network has such settings, or as it broke a bound "
+    "before training.",
+    "search_time": "Training time: of all trainings of the trials, each once; where several GPUs shared one, the time "
+    "of each counts. What was trained before the search asked for it is in it too.",
+    "search_bounds": "Only trials count that keep these bounds: {bounds}.",
+    "search_images": "No figure of the test images is among those of trials.",
+    "search_near": "Distance: Gower's (1971), the mean over the settings of how far two trials are apart between the "
+    "ends of its range; 1 where a choice differs, or where one of the two did not draw it.",
+    "search_front_rest": "{count} more on the front.",
+    "search_gap": "{arm}: by {metric} the best is {gap} better than the median of the {count} nearest to it{luck}.",
+    "search_spread": "; seeds of the same settings have a standard deviation of {spread}",
+    "search_flattered": "The choice flattered {trial}: its {metric} as a trial ({value}) is off by {gap} from the mean "
+    "of {seeds} (95 % interval {low} to {high}), to its favour.",
+    "search_humble": "The choice did not flatter {trial}: its {metric} as a trial ({value}) is off by {gap} from the "
+    "mean of {seeds} (95 % interval {low} to {high}), to its disfavour.",
+    "search_luck_open": "Whether the choice flattered {trial} is open: its {metric} as a trial ({value}) is off by "
+    "{gap} from the mean of {seeds} (95 % interval {low} to {high}).",
+    "search_one_seed": "{trial}: its {metric} as a trial ({value}) is off by {gap} from one fresh seed, which gives no "
+    "interval.",
+    "search_same": "{trial}: its {metric} as a trial ({value}) is off by {gap} from {seeds}, which are all alike.",
+    "search_luck": "Fresh seeds: mean over seeds that chose nothing; ±: half of the 95 % interval of the mean over "
+    "seeds. Difference: the trial's figure as it stands less that mean, with the interval of the mean. Both are on the "
+    "same images: what the choice owes to these is in both.",
+    "search_moved": "{arm} is trial {trial}, and no best any more: {best}.",
+    "search_path": "Lines: the best of the trials that ended, in the order in which they were asked for, over the "
+    "training time of all trials before.",
+    "search_orders": "Bands: from 10 to 90 % of {orders} random orders of the same trials, dotted their median: the "
+    "expected validation performance of Dodge et al. (2019), without replacement and over training time. A line above "
+    "its band came by its good trials sooner than in most orders, one below it later, as a sampler does that learns "
+    "where they are.",
+    "search_lines": "Each line is a trial that counts, the brighter the better its {metric}; the worst tenth is of one "
+    "colour.",
+    "search_some_lines": "Drawn are {shown} of {all} trials, as many from the better as from the worse.",
+    "search_absent": "A line below an axis did not draw that setting.",
+    "search_weights": "PED-ANOVA (Watanabe et al. 2023): how unlike the settings of the best {share} % of the trials "
+    "are to those of all that were drawn, as shares of their sum. It says what the best have in common, not in which "
+    "direction, nor what settings do together.",
+    "search_few": "Too few trials to rely on: the best of {count} are {top}, and at least {least} are wanted.",
+    "search_too_few": "With fewer than {least} trials that count the importance of settings is not worked out: {arms}.",
+    "search_chance": "p: how often figures shuffled among the trials give a setting as much. Filled: less often than "
+    "{alpha} after Holm over the settings; hollow: chance gives as much.",
+    "search_no_weight": "p: how often figures shuffled among the trials give a setting as much. No setting is told "
+    "apart from chance (p < {alpha} after Holm over the settings).",
+    "search_spots": "Small marks: trials that count. Large marks and stairs: the front of each arm.",
+    "search_volume": "Hypervolume: the share of the box between reference point and ideal that the front of the trials "
+    "so far dominates. Reference: the worst of each figure over all trials shown ({reference}); ideal: the best of "
+    "each.",
+    "search_not_anew": "Not trained anew, so that what their best owes to its seed is not known: {arms}.",
     # charts and pictures
     "bars_note": "Bars: means over seeds.",
     "apart_note": "Each speed was measured in a job of its own, at a time of its own: what else the machine did then "

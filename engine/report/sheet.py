@@ -43,6 +43,9 @@ class ReportRows:
     imported: Sequence[Row] = ()
     imported_curves: Sequence[Row] = ()
     searched: Sequence[Row] = ()
+    searches: Sequence[Row] = ()
+    trials: Sequence[Row] = ()
+    winners: Sequence[Row] = ()
 
 
 class Sheet:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
+from engine.analysis.searches import directions
+from engine.analysis.trial_fronts import front_places
 from engine.search.decisions import Trial
 from engine.spec.search import Bound, Search
 from store.metrics import METRICS
-
-
-def directions(search: Search) -> list[str]:
-    """Return `max` or `min` for each metric, as it is told or as the metric has it."""
-    told = search.direction
-    if isinstance(told, list):
-        return list(told)
-    return [told or ("min" if METRICS[name].better == "lower" else "max") for name in search.metrics]
 
 
 def goals(trial: Trial, search: Search) -> list[float] | None:
@@ -66,11 +60,4 @@ def best_trials(trials: Iterable[Trial], search: Search) -> list[Trial]:
     Of equal ones the earlier counts.
     """
     fair = feasible(trials, search)
-    points = [goals(one, search) or [] for one in fair]
-    kept = [at for at, point in enumerate(points) if not any(_beats(other, point) for other in points)]
-    firsts = [at for at in kept if not any(points[before] == points[at] for before in kept if before < at)]
-    return [fair[at] for at in firsts]
-
-
-def _beats(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(a >= b for a, b in zip(one, other, strict=True)) and list(one) != list(other)
+    return [fair[at] for at in front_places([goals(one, search) or [] for one in fair])]

@@ -3,4 +3,4 @@
 select arm, count(distinct trial) filter (where refused is null) as trials,
     count(distinct trial) filter (where refused is not null) as refused,
     array_to_string(list_sort(list_distinct(flatten(list(json_keys(drawn))))), ', ') as paths
-from trials where experiment = $name group by arm order by arm;
+from trials where experiment = $name and rung = 0 and why <> 'exhausted' group by arm order by arm;

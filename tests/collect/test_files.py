@@ -54,6 +54,26 @@ def test_record_becomes_rows_of_four_tables(tmp_path: Path) -> None:
     ]
 
 
+def test_trials_and_finals_stand_apart_and_a_search_says_what_was_asked(tmp_path: Path) -> None:
+    words = {"arm": "a", "trial": 3, "why": "tpe", "refused": None, "settings": {"train.lr": 0.1}, "at": 0.0}
+    told = [
+        {**words, "trial_arm": "a-t003-e1", "stage": "train", "rung": 0},
+        {**words, "trial_arm": "a-t003-e3", "stage": "train", "rung": 1},
+        {**words, "trial_arm": "a-best", "stage": "final", "rung": 0},
+    ]
+    runs = [{**RUN, "run": one["trial_arm"], "arm": one["trial_arm"], "jobs": {}} for one in told]
+    record = {"search": {"asked": 5, "stopped": True, "trials": told}, "runs": runs}
+    write_json(tmp_path / "1.json", record)
+    tables = experiment_rows({"one": tmp_path / "1.json"})
+    assert tables["searches"] == [{"experiment": "one", "asked": 5, "stopped": True}]
+    assert [(row["trial_arm"], row["stage"], row["rung"]) for row in tables["raw.trials"]] == [
+        ("a-t003-e1", "train", 0), ("a-t003-e3", "train", 1), ("a-best", "final", 0),
+    ]  # fmt: skip
+    assert [(row["arm"], row["experiment"]) for row in tables["raw.runs"]] == [
+        ("a-t003-e1", "one/trials"), ("a-t003-e3", "one/trials"), ("a-best", "one"),
+    ]  # fmt: skip
+
+
 def test_claims_of_the_spec_stand_in_for_those_of_the_record(tmp_path: Path) -> None:
     write_json(tmp_path / "1.json", {"spec": {"claims": [{"id": "k"}]}})
     tables = experiment_rows({"one": tmp_path / "1.json"})

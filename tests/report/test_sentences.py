@@ -25,6 +25,7 @@ from tests.report.compression_cases import COMPRESSION_CASES
 from tests.report.imported_cases import IMPORTED_CASES
 from tests.report.map_cases import MAP_CASES
 from tests.report.note_cases import NOTE_CASES
+from tests.report.search_cases import SEARCH_CASES
 from tests.report.test_pointing import map_row
 from tests.report.test_pointing import notes as pointing_notes
 from tests.report.test_remedies import TAUGHT, sheet, tree
@@ -178,7 +179,7 @@ CASES: dict[str, tuple[Told, Told]] = {
 }  # fmt: skip
 
 
-ALL = {**CASES, **NOTE_CASES, **CHART_CASES, **COMPRESSION_CASES, **MAP_CASES, **IMPORTED_CASES}
+ALL = {**CASES, **NOTE_CASES, **CHART_CASES, **COMPRESSION_CASES, **MAP_CASES, **IMPORTED_CASES, **SEARCH_CASES}
 FOLDER = Path(engine.report.__file__).parent
 TEMPLATES = FOLDER.parent.parent / "templates"
 HEADINGS = (

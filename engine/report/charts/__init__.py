@@ -8,5 +8,9 @@ curves       learning curves
 effects      each arm against the baseline
 likeness     agreement with the teacher against accuracy
 grids        heat maps of a search
+best_so_far  how the best of a search grew
+parallel     trials as lines through their settings
+importance   which settings decide
+trial_front  the front of a search, and its volume
 reliability  whether a teacher is as right as it is sure
 """

@@ -89,6 +89,9 @@ def chapter_tables(page: Page) -> Iterator[NamedTable]:
         yield from _numbered("factors", "what each factor does", tables)
     if page.compression:
         yield from _numbered("compression", "compression", page.compression.tables)
+    if page.search:
+        for at, table in enumerate(page.search.tables):
+            yield NamedTable(f"search-{at + 1}", "search", table, is_words=table.words == len(table.columns))
     if page.claims:
         yield NamedTable("claims", "claims", page.claims, is_words=True)
     yield from _numbered("pointing", "where the networks look", page.pointing)

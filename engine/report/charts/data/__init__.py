@@ -5,5 +5,6 @@ curves      validation accuracy and training loss over epochs
 effects     each arm against the baseline
 likeness    agreement with the teacher against accuracy
 grids       searches over two settings of the attention
+searches    trials of a search: how the best grew, their settings, what decides, fronts
 costs       accuracy against MACs and memory
 """

@@ -1,0 +1,125 @@
+"""The section 'Search': its tables as numbers, from rows written by hand and from a home where a search ran."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.home.paths import Home, open_home
+from engine.report import make_report
+from engine.report.page import make_page
+from engine.report.searches import time_text
+from engine.report.tables import Table
+from tests.report.rows import make_rows, run_row
+from tests.report.searching import gathered, section, trial_row, trials_of
+
+
+def texts(table: Table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def column(table: Table, name: str) -> list[str]:
+    at = list(table.columns).index(name)
+    return [row[at] for row in texts(table)]
+
+
+def test_nothing_searched_is_no_section() -> None:
+    assert make_page("x", make_rows([run_row("a", 0, test_top1=0.5)])).search is None
+
+
+def test_trials_are_counted_by_how_they_stand() -> None:
+    rows = [*trials_of("a", 0.5, 0.6, None), trial_row("a", 3, state="running"), trial_row("a", 4, refused="no")]
+    table = section(rows, trials_of("b", 0.4), arms=("a", "b"), asked=7, sampler="random").tables[0]
+    assert texts(table) == [
+        ["a", "random", "val_top1", "2 of 7", "1", "1", "1", "4 min 0 s (CPU)", "a-t001", "60.00"],
+        ["b", "random", "val_top1", "1 of 7", "0", "0", "0", "1 min 0 s (CPU)", "b-t000", "40.00"],
+    ]
+
+
+def test_an_arm_with_fewer_trials_is_said_to_have_them() -> None:
+    found = section(trials_of("a", 0.5, 0.6, 0.7), trials_of("b", 0.4), arms=("a", "b"))
+    assert "b has 1 trial done, and a has 3 trials: its best is chosen from fewer." in found.sentences
+
+
+def test_gpus_and_processors_are_told_apart() -> None:
+    rows = [trial_row("a", 0, 0.5, seconds=3600.0, gpus=2), trial_row("a", 1, 0.5, seconds=30.0)]
+    assert time_text(gathered(rows).arms[0].work) == "2 h 0 min (GPU) + 30 s (CPU)"
+    assert time_text([]) == "\u2013"
+
+
+def test_space_has_each_axis_once_where_arms_share_it() -> None:
+    own = {"b": {"train.lr": {"log": [1e-3, 1e-1]}, "train.wd": {"float": [0.0, 1.0], "step": 0.5}}}
+    table = section(arms=("a", "b"), spaces=own).tables[1]
+    assert texts(table) == [
+        ["train.lr", "a", "by order of magnitude", "0.0001 to 0.01", ""],
+        ["student.attention.kind", "all searched", "one of", "window, longformer", ""],
+        ["student.attention.radius", "all searched", "whole number", "1 to 3",
+         "student.attention.kind is longformer"],
+        ["train.lr", "b", "by order of magnitude", "0.001 to 0.1", ""],
+        ["train.wd", "b", "number", "0 to 1, steps of 0.5", ""],
+    ]  # fmt: skip
+
+
+def test_several_conditions_and_values_are_told() -> None:
+    when: dict[str, Any] = {"train.lr": 0.001, "student.attention.kind": ["window", "longformer"]}
+    table = section(spaces={"a": {"train.wd": {"float": [0, 1], "when": when}}}).tables[1]
+    assert column(table, "only where")[-1] == "train.lr is 0.001; student.attention.kind is window or longformer"
+
+
+def test_all_rungs_are_paid_for_and_one_length_is_compared() -> None:
+    rows = [trial_row("a", at, 0.5 + at / 10, epochs=1.0) for at in range(4)]
+    rows += [trial_row("a", 3, 0.7, rung=1, trial_arm="a-t003-e3")]
+    found = section(rows, fidelity={"epochs": [1, 3], "keep": 4})
+    assert column(found.tables[0], "compared") == ["1"]
+    assert column(found.tables[0], "training time") == ["5 min 0 s (CPU)"]
+    assert "a: compared are the trials of 3 epochs alone, 1 of 4." in found.sentences
+
+
+# A home in which a search ran ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Two arms of four trials each, the best trained anew on three seeds; one arm that is run as it is."""
+    pytest.importorskip("optuna", reason="needs the extra `search`")
+    from engine.collect import collect
+    from engine.search.advance import advance
+    from tests.search.objective import SPACE, finish_open, make_spec, submit_study
+
+    home = open_home(tmp_path_factory.mktemp("searched") / "home", create=True)
+    space = {path: axis for path, axis in SPACE.items() if path != "train.label_smoothing"}
+    spec = make_spec(trials=4, space=space, final={"seeds": [1, 2, 3]}, arms={"fixed": None}, sampler="random")
+    arms = {"plain": {}, "soft": {"train.label_smoothing": 0.1}, "fixed": {"train.label_smoothing": 0.2}}
+    submit_study(home, {**spec, "arms": arms})
+    while home.search_mark("study").exists() and advance(home, "study"):
+        finish_open(home)
+    finish_open(home)
+    collect(home)
+    return home
+
+
+def test_a_search_that_ran_is_reported_in_every_form(home: Home, tmp_path: Path) -> None:
+    page, html, latex = (path.read_text() for path in make_report(home, "study", ("md", "html", "tex"), tmp_path))
+    for text in (page, html):
+        assert "Run as written, and not searched: fixed." in text
+        assert "4 of 4" in text
+    assert "## Search" in page
+    assert "The best, trained anew" in html
+    tables = sorted(path.name for path in (tmp_path / "tables").glob("search-*.tex"))
+    assert tables == [f"search-{at}.tex" for at in range(1, 6)]
+    assert all(name in latex for name in tables)
+
+
+def test_finals_say_which_trial_they_are(home: Home, tmp_path: Path) -> None:
+    from store.results import open_snapshot
+
+    with open_snapshot(home) as db:
+        finals = db.execute("select arm, searched, trial from finals").fetchall()
+        best = db.execute("select arm, arg_max(trial, val_top1) from trials group by arm order by arm").fetchall()
+        seeds = db.execute("select count(*) from finals join results using (experiment, arm)").fetchone()
+        asked = db.execute("select experiment, asked, stopped from searches").fetchall()
+    assert finals == [(f"{arm}-best", arm, trial) for arm, trial in best]
+    assert seeds == (6,)
+    assert asked == [("study", 4, False)]
