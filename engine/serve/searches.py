@@ -16,10 +16,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from engine.analysis.searches import directions
 from engine.analysis.snapshot import Snapshot
 from engine.report.number_text import heading, scale_of
 from engine.schedule.searched import ArmProgress, read_progress
-from engine.search.judging import directions
 from engine.serve.paging import Paging, make_paging
 from engine.serve.view import Asked
 from engine.spec.identity import canonical_json
