@@ -103,3 +103,12 @@ def test_nothing_is_tested_of_trials(browse: Browse, searched_home: Home) -> Non
 def test_what_a_search_added_is_no_other_plan(browse: Browse, searched_home: Home) -> None:
     told = await_part(browse(searched_home), "/e/study?part=lacks", "<p>")
     assert "cannot be told from here" not in told
+
+
+def test_what_the_report_says_of_a_search_is_shown_with_its_pictures(browse: Browse, searched_home: Home) -> None:
+    client = browse(searched_home)
+    text = await_part(client, "/e/study?part=results", "<h2>What was searched</h2>")
+    part = text[text.index("<h2>What was searched</h2>") :]
+    assert "<h3>Trials</h3>" in part
+    pictures = re.findall(r'src="(?:\.\./)*(e/study/chart/[^"]*)"', part)
+    assert client.get(f"/{pictures[0]}").headers["content-type"].startswith("image/svg")

@@ -30,6 +30,7 @@ FEW_CELLS = 4  # tables that are shown one below the other
 SURVEYED = 100  # cells of an overview
 MOST_LISTED = 12  # jobs that are told one by one
 MOST_CELLS = 1_000_000
+PICTURED = ("charts", "compression", "search", "maps")
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def _body(asked: Asked, name: str, reading: Reading) -> Body:
     shown = [table for table in page.results if not is_many or table.title == (chosen or cells[0])]
     first = asked.number("from", 0, 0, max(0, len(cells) - 1))
     overview = survey(page.results, asked.word("of"), first, SURVEYED) if len(cells) > 1 else None
-    pictures = {kind: list_pictures(asked.site, name, reading, kind) for kind in ("charts", "compression", "maps")}
+    pictures = {kind: list_pictures(asked.site, name, reading, kind) for kind in PICTURED}
     return Body(
         page, reading.at, [lay_out(table, order) for table in shown], order, overview, cells if is_many else (),
         (chosen or cells[0]) if is_many else "", pictures, _map_rows(reading), reading.chapter.arms,
