@@ -2,18 +2,18 @@
 
     python benchmarks/fidelity.py [--quick] [--json] [--photos FOLDER_OR_ARCHIVE] [--trials N] [--seeds 0,1]
 
-Two specs with `search:` that differ in `fidelity` alone, each submitted and worked off by xp. Both draw the same
-settings by chance (rate, weight decay, label smoothing, batch size), on ten classes at 64 pixels with
-warmup-stable-decay. The peer trains each for all epochs. Ours trains for the fewest first, and of three the best goes
-on for longer, from the state before its decay: three rungs, each three times as long. Both choose by accuracy on the
-validation part, and jobs run one after another. Ours is what it took until a trial was as good as the peer's best.
-`ratio` is the peer's over ours, and the peer's is
+Two specs with `search:` over one space (rate, weight decay, label smoothing, batch size), each submitted and worked off
+by xp, on ten classes at 64 pixels with warmup-stable-decay. The peer draws by chance and trains each for all epochs.
+Ours (`sampler: tpe` and `fidelity`) trains for the fewest first, and of three the best goes on for longer, from the
+state before its decay: three rungs, each three times as long. It may ask for twice as many trials. Both choose by
+accuracy on the validation part, and jobs run one after another. Ours is what it took until a whole trial was as good as
+the peer's best. `ratio` is the peer's over ours, and the peer's is
 
   all           all of its trials, after which it knows that this is its best
   until best    its trials until the best was among them, in the mean over all orders they could have come in
 
 in seconds that training jobs took, and in epochs, of which other work on the machine changes nothing. `weights`: of the
-trials that went up, how many have the bits of the straight training that the peer did.
+trials that went up to the top, how many have the bits of a straight training of as many epochs.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from store.results import open_snapshot
 GIVEN = ROOT.parent / "shared" / "data" / "imagenette224" / "val.zip"
 XP = (sys.executable, "-P", "-m", "engine.cli")
 NETWORK = {"arch": "tiny_vit", "dims": [16, 32, 64, 96], "depths": [1, 1, 2, 1], "heads": [1, 1, 2, 3]}
+MORE = 2  # times as many trials may be begun, most of which are short
 SPACE = {
     "train.lr": {"log": [3e-5, 3e-2]},
     "train.weight_decay": {"log": [1e-3, 1.0]},
@@ -47,7 +48,7 @@ SPACE = {
 }
 RESULT = """
 select t.trial, coalesce(try_cast(regexp_extract(t.trial_arm, '-e([0-9]+)$', 1) as integer), $whole) as epochs,
-    t.val_top1, r.train_seconds, j.job
+    t.val_top1, r.train_seconds, j.job, t.drawn
 from trials t join results r on r.run = t.run join run_jobs j on j.run = t.run and j.role = 'student'
 join (select job, max(ended_at) as ended from attempts where outcome = 'done' group by job) a on a.job = j.job
 where t.experiment = 'fidelity' and t.refused is null order by a.ended
@@ -74,6 +75,7 @@ class Trial:
     seconds: float
     epochs: int
     weights: str
+    settings: Mapping[str, Any]
 
 
 def main() -> None:
@@ -119,11 +121,12 @@ def base_tree(scale: Scale, photos: str) -> dict[str, Any]:
 
 def compare(folder: Path, tree: Mapping[str, Any], scale: Scale, seed: int) -> Iterator[Row]:
     folder.mkdir(parents=True)
-    search = {"metric": "val_top1", "trials": scale.trials, "parallel": 1, "sampler": "random", "seed": seed}
-    search |= {"space": SPACE}
-    whole = run_search(folder / "random", tree, scale, search)
-    halved = run_search(folder / "halving", tree, scale, {**search, "fidelity": {"epochs": list(scale.rungs)}})
+    tree = {**tree, "train": {**tree["train"], "epochs": scale.rungs[-1]}}
+    search = {"metric": "val_top1", "trials": scale.trials, "parallel": 1, "seed": seed, "space": SPACE}
+    whole = run_search(folder / "random", scale, {**tree, "search": {**search, "sampler": "random"}})
     best = max(trial.value for trial in whole)
+    more = {"trials": MORE * scale.trials, "fidelity": {"epochs": list(scale.rungs)}}
+    halved = run_search(folder / "halving", scale, {**tree, "search": {**search, **more}})
     told = [trial for trial in halved if trial.whole == scale.rungs[-1] and trial.value >= best]
     spent = halved[: halved.index(told[0]) + 1] if told else halved
     case = f"study {seed}" if told else f"study {seed}, not reached"
@@ -132,10 +135,20 @@ def compare(folder: Path, tree: Mapping[str, Any], scale: Scale, seed: int) -> I
         costs = [float(getattr(trial, figure)) for trial in whole]
         for name, peer in (("all", sum(costs)), ("until best", mean_until_best(whole, costs))):
             yield Row(case, f"training {figure}, {name}", ours, peer, peer / ours if told else 0.0, unit, scale.trials)
-    straight = {trial.number: trial.weights for trial in whole}
-    went_up = [trial for trial in halved if trial.whole == scale.rungs[-1]]
-    alike = sum(trial.weights == straight[trial.number] for trial in went_up)
+    went_up = [trial for trial in spent if trial.whole == scale.rungs[-1]]
+    alike = count_alike(folder / "straight", tree, went_up)
     yield Row(case, "weights as of straight runs", alike, len(went_up), alike / len(went_up), "trials", len(went_up))
+
+
+def count_alike(home: Path, tree: Mapping[str, Any], trials: Sequence[Trial]) -> int:
+    """Train what went up straight through; return how many have the same weights."""
+    _work_off(home, {**tree, "arms": {f"t{trial.number}": trial.settings for trial in trials}})
+    with open_snapshot(home) as db:
+        rows = db.execute(
+            "select r.arm, j.job from raw.runs r join run_jobs j on j.run = r.run and j.role = 'student'"
+        ).fetchall()
+    straight = {arm: _weights_of(home, job) for arm, job in rows}
+    return sum(straight[f"t{trial.number}"] == trial.weights for trial in trials)
 
 
 def mean_until_best(whole: Sequence[Trial], costs: Sequence[float]) -> float:
@@ -149,26 +162,34 @@ def mean_until_best(whole: Sequence[Trial], costs: Sequence[float]) -> float:
     return sum(firsts) / len(firsts) + others / (len(firsts) + 1)
 
 
-def run_search(home: Path, tree: Mapping[str, Any], scale: Scale, search: Mapping[str, Any]) -> list[Trial]:
+def run_search(home: Path, scale: Scale, tree: Mapping[str, Any]) -> list[Trial]:
     """Work off a searched spec; return its trials in the order in which they ended."""
-    spec = home.with_suffix(".json")
-    train = {**tree["train"], "epochs": scale.rungs[-1]}
-    write_json(spec, {**tree, "train": train, "search": search})
-    print(f"{home.name}: a search of {scale.trials} trials ...", file=sys.stderr, flush=True)
-    _xp("submit", str(spec), "--no-start", home=home)
-    _xp("worker", "--until-idle", "--slots", "1", home=home)
+    _work_off(home, tree)
     with open_snapshot(home) as db:
         rows = db.execute(RESULT, {"whole": scale.rungs[-1]}).fetchall()
-    assert len({row[0] for row in rows}) == scale.trials, f"{len(rows)} trials of {scale.trials} have ended"
-    return [_read(home, scale, row, "fidelity" in search) for row in rows]
+    asked = tree["search"]["trials"]
+    assert len({row[0] for row in rows}) == asked, f"{len(rows)} trials of {asked} have ended"
+    return [_read(home, scale, row, "fidelity" in tree["search"]) for row in rows]
 
 
-def _read(home: Path, scale: Scale, row: tuple[int, int, float, float, str], is_halved: bool) -> Trial:
-    number, whole, value, seconds, job = row
+def _work_off(home: Path, tree: Mapping[str, Any]) -> None:
+    spec = home.with_suffix(".json")
+    write_json(spec, tree)
+    print(f"{home.name} ...", file=sys.stderr, flush=True)
+    _xp("submit", str(spec), "--no-start", home=home)
+    _xp("worker", "--until-idle", "--slots", "1", home=home)
+
+
+def _read(home: Path, scale: Scale, row: tuple[int, int, float, float, str, str], is_halved: bool) -> Trial:
+    number, whole, value, seconds, job, drawn = row
     rung = scale.rungs.index(whole)
     before = scale.rungs[rung - 1] if is_halved and rung else 0
     own = whole - (stable_epochs(Train(epochs=before, schedule="wsd", decay_epochs=1)) or 0 if before else 0)
-    return Trial(number, whole, value, seconds, own, read_json(open_home(home).job(job).result)["weights_sha256"])
+    return Trial(number, whole, value, seconds, own, _weights_of(home, job), json.loads(drawn))
+
+
+def _weights_of(home: Path, job: str) -> str:
+    return str(read_json(open_home(home).job(job).result)["weights_sha256"])
 
 
 def _xp(*words: str, home: Path) -> str:

@@ -25,6 +25,7 @@ from engine.plan.features import MODULE as LAYERS
 from engine.spec import Spec
 from engine.spec.cells import expand_cells
 from engine.spec.dotted import flatten_settings
+from engine.spec.search import BEST
 from tests.helpers.answering import answer_here
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +62,7 @@ def _told_here(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_papers_and_its_ideas_are_there() -> None:
     wanted = {"quickstart", "phase1_tiny_window", "phase1_big_window", "phase2_convnextv2", "phase2_pruned"}
     wanted |= {"teacher_assistant", "temperature", "confident_teacher", "sparse_pattern", "efficient_peers"}
-    wanted |= {"feature_distillation"}
+    wanted |= {"feature_distillation", "fixed_temperature", "fixed_pattern"}
     assert wanted <= set(map(named, SPECS))
 
 
@@ -70,8 +71,9 @@ def test_it_is_valid_bears_its_files_name_and_says_what_it_is(path: Path) -> Non
     spec = load_spec(path)
     assert spec.name == path.stem
     assert spec.title
-    assert spec.claims
-    assert spec.baseline in spec.arm_names
+    has_fronts = spec.search is not None and len(spec.search.metrics) > 1
+    assert has_fronts or spec.claims
+    assert has_fronts or spec.baseline in spec.arm_names
     lines = path.read_text().splitlines()
     assert lines[0].startswith("# yaml-language-server")
     assert lines[1].startswith("# ")
@@ -106,14 +108,14 @@ def test_pruned_arms_spend_no_more_epochs_than_whole_ones() -> None:
 
 
 def test_losses_are_compared_at_one_weight_and_temperature() -> None:
-    for name, arms in (("temperature", ("t2", "lskd")), ("confident_teacher", ("hinton", "lskd"))):
+    for name, arms in (("fixed_temperature", ("t2", "lskd")), ("confident_teacher", ("hinton", "lskd"))):
         told = {cell.arm: cell.settings.distill for cell in expand_cells(load_spec(ROOT / "specs" / f"{name}.yaml"))}
         one, other = (told[arm] for arm in arms)
         assert one.loss != other.loss
         assert (one.weights, one.temperature) == (other.weights, other.temperature)
 
 
-@pytest.mark.parametrize("name", ["temperature", "confident_teacher", "teacher_assistant"])
+@pytest.mark.parametrize("name", ["temperature", "fixed_temperature", "confident_teacher", "teacher_assistant"])
 def test_ideas_about_teachers_have_a_student_without_one(name: str) -> None:
     """Without it a report cannot tell whether a teacher was heard at all; it costs no pass of any teacher."""
     settings = {
@@ -123,6 +125,28 @@ def test_ideas_about_teachers_have_a_student_without_one(name: str) -> None:
     taught = {place for place, one in settings.items() if one.is_taught}
     heard = {arm for (arm, _), (other, _) in find_twins(flat) if other == "alone"}
     assert heard == {arm for arm, _ in taught if arm != "assistant"}, "which is no student of that shape"
+
+
+def test_arms_that_are_searched_are_tried_equally_often_on_fresh_seeds() -> None:
+    for name in ("sparse_pattern", "temperature"):
+        spec = load_spec(ROOT / "specs" / f"{name}.yaml")
+        assert spec.search is not None
+        assert spec.search.final is not None
+        assert all(map(spec.search.is_searched, spec.arm_names)), "or comparisons with the others would be refused"
+        assert all("train.lr" in spec.search.space_of(arm) for arm in spec.arm_names)
+
+
+@pytest.mark.parametrize("name", ["sparse_pattern", "temperature"])
+def test_the_small_overlay_of_a_search_changes_what_it_draws_from(name: str) -> None:
+    overlays = [SMALL.with_name("_paper_small.yaml"), SMALL.with_name(f"_{name}_small.yaml")]
+    large, small = (load_spec(ROOT / "specs" / f"{name}.yaml", (), over) for over in ([], overlays))
+    assert large.search is not None
+    assert small.search is not None
+    assert small.search.trials < large.search.trials
+    assert small.search.space.keys() == large.search.space.keys()
+    assert {arm: (own or {}).keys() for arm, own in small.search.arms.items()} == {
+        arm: (own or {}).keys() for arm, own in large.search.arms.items()
+    }
 
 
 def test_every_expectation_of_the_paper_is_a_claim() -> None:
@@ -251,10 +275,12 @@ def test_made_small_it_runs_whole_and_is_reported(path: Path, photographs: Path,
         assert answer.returncode == 0, answer.stderr[-3000:]
         return answer.stdout
 
-    xp("submit", path, "--wait", "--overlay", SMALL, "--set", f"data.root={photographs}")
+    own = SMALL.with_name(f"_{path.stem}_small.yaml")
+    few = ["--overlay", own, "--set", "search.trials=2"] if own.exists() else []
+    xp("submit", path, "--wait", "--overlay", SMALL, *few, "--set", f"data.root={photographs}")
     query = f"select arm, test_top1 from results where experiment = '{path.stem}' and state = 'done'"
     rows = json.loads(xp("sql", query, "--format", "json"))
-    assert sorted(row["arm"] for row in rows) == sorted(load_spec(path).arm_names)
+    assert {row["arm"].partition(BEST)[0] for row in rows} == {*load_spec(path).arm_names}
     assert all(0.0 <= row["test_top1"] <= 1.0 for row in rows)
     report = next(Path(line) for line in xp("report", path.stem, "-o", tmp_path).split() if line.endswith(".md"))
     assert all(arm in report.read_text() for arm in load_spec(path).arm_names)

@@ -48,11 +48,17 @@ class Foresight:
 
 def foresee(plan: Plan, home: Home) -> Foresight:
     """Return what the runs of `plan` can show of test accuracy."""
-    spec, seeds = plan.spec, len(plan.spec.seeds)
+    spec, seeds = plan.spec, _count_seeds(plan.spec)
     tests, told = _tests_of(spec, len({run.cell for run in plan.runs}))
     known = _measured_design(home, spec)
     design = known and replace(known, seeds=seeds, tests=tests)
     return Foresight(design or assumed_design(seeds, plan.test_images, tests), told, plan.test_images, bool(known))
+
+
+def _count_seeds(spec: Spec) -> int:
+    """Return the seeds of what is compared: of a search those on which its best are trained anew."""
+    final = None if spec.search is None else spec.search.final
+    return len(spec.seeds) if final is None else len(final.seeds)
 
 
 def _tests_of(spec: Spec, points: int) -> tuple[int, str]:

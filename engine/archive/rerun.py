@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,18 @@ from engine.inputs.gpus import list_gpus, slot_env
 from engine.launch import CPU_SLOT
 from engine.launch.fork_link import module_words, server_env
 from engine.load import load_spec
-from engine.plan import Job, Plan, make_plan
+from engine.plan import Job, Plan, Run, make_plan
 from engine.plan.estimate import estimate_plan
 from engine.plan.own_code import trust_spec
-from engine.plan.subset import Place, keep_runs, place_of
+from engine.plan.subset import Place, keep_runs, needed_jobs, place_of
+from engine.schedule.growing import WORD
 from engine.schedule.placing import on_gpu, read_demand
 from engine.schedule.submit import submit_plan
 from engine.spec import Spec
 from engine.spec.cells import uses_code
 from engine.spec.dotted import flatten_settings
 from engine.spec.job_file import IMPORTED
+from engine.spec.trial_arms import trial_words, with_drawn
 
 Tell = Callable[[str], None]
 Record = Mapping[str, Any]
@@ -109,7 +111,7 @@ def _rerun_some(
     for folder in (scratch.experiments_root, scratch.jobs_root, scratch.cache):
         folder.mkdir(parents=True)
     try:
-        spec = _load_archived(home, specs / f"{name}.yaml", asked, root)
+        spec = _with_trials(_load_archived(home, specs / f"{name}.yaml", asked, root), record, runs)
         if asked.trust:
             trust_spec(spec, scratch)
         elif uses_code(spec):
@@ -137,6 +139,15 @@ def _load_archived(home: Home, path: Path, asked: Asked, root: Path) -> Spec:
     return load_spec(path, asked.overrides)
 
 
+def _with_trials(spec: Spec, record: Record, runs: Sequence[Record]) -> Spec:
+    """Return the spec with those trials and finals of its search that are to be done again as arms of it."""
+    if spec.search is None:
+        return spec
+    arms = {run["arm"] for run in runs}
+    told = [one for one in record.get(WORD, {}).get("trials", ()) if one["trial_arm"] in arms]
+    return with_drawn(spec, {one["trial_arm"]: (one["arm"], trial_words(spec.search, one)) for one in told})
+
+
 def _name_code(home: Home) -> str:
     files = ", ".join(list_files(home)) or "it is not in the archive"
     return f"{files}; fix: read it, and if you trust who wrote it, say --trust"
@@ -152,7 +163,20 @@ def plan_runs(spec: Spec, runs: Sequence[Record], scratch: Home) -> Plan:
         reasons = lacks or tuple(str(job.reason) for job in plan.jobs if job.reason)
         what, _, fix = reasons[0].partition("\nfix: ")
         raise DataError(what, fix=fix or "bring it here, or name where it is with --set")
-    return keep_runs(plan, places)
+    return _as_recorded(keep_runs(plan, places), runs)
+
+
+def _as_recorded(plan: Plan, runs: Sequence[Record]) -> Plan:
+    """Return the plan of runs with the jobs, and under the ids, that they have in the archive: a trial has fewer."""
+    told = {(run["arm"], run["cell"], run["seed"]): run for run in runs}
+    kept = tuple(_like(run, told[place_of(run)]) for run in plan.runs)
+    wanted = needed_jobs({job.key: job for job in plan.jobs}, kept)
+    return replace(plan, runs=kept, jobs=tuple(job for job in plan.jobs if job.key in wanted))
+
+
+def _like(run: Run, told: Record) -> Run:
+    jobs = {role: job for role, job in run.jobs.items() if role in told["jobs"]}
+    return replace(run, run=told["run"], jobs=jobs)
 
 
 def _other_jobs(home: Home, plan: Plan, runs: Sequence[Record]) -> Iterator[str]:
@@ -164,8 +188,11 @@ def _other_jobs(home: Home, plan: Plan, runs: Sequence[Record]) -> Iterator[str]
         if ours is None:
             yield f"{_title(run)} is no run of the archived spec as this xp reads it"
             continue
+        if lost := run["jobs"].keys() - ours.jobs.keys():
+            yield f"{_title(run)} has a {min(lost)} job there, and none here"
+            continue
         for role, job in ours.jobs.items():
-            theirs = run["jobs"].get(role)
+            theirs = run["jobs"][role]
             if theirs != job:
                 there = read_object(home.job(str(theirs)).spec) or {}
                 yield f"{_title(run)}: another {role} job here, {_first_difference(there, jobs[job].canonical)}"

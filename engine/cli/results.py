@@ -110,6 +110,7 @@ def rebuild(
         from engine.schedule.worker import list_damage, rebuild_queue
 
         say(f"queue.db holds {rebuild_queue(place)} jobs again")
+        _tell_searches(place)
         damaged = [str(one) for one in list_damage(place)]
     else:
         from engine.collect import rebuild as rebuild_results
@@ -123,6 +124,18 @@ def rebuild(
         what = "what these files told of is left out" if not queue else "what these files told is not known"
         say(f"{what}\nfix: restore them from a copy and rebuild; or remove their folders and submit again")
         raise typer.Exit(1)
+
+
+def _tell_searches(home: Home) -> None:
+    """Let status say how far searches are: what their looks wrote down is no part of an archive, and may be lost."""
+    from engine.schedule.worker.rebuild import newest_records
+    from engine.search.advance import tell_progress
+
+    for record in newest_records(home):
+        try:
+            tell_progress(home, record["name"])
+        except (XpError, ValueError) as error:
+            say(f"how far the search of {record['name']} is, cannot be told: {str(error).splitlines()[0]}")
 
 
 @app.command()

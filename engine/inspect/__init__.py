@@ -17,6 +17,8 @@ logs     a job's log, followed
 meaning  what a word of a spec, a metric or a column means; the page of them all
 own_code  the files of a person's own code behind settings, and which of them changed
 why_arms  what ran and what was reused, arm by arm
+why_tried  why a trial of a search, and a final, has the settings that it has
+why_begun  which shorter training a training goes on from
 why      what an id is made of, why a job ran or was reused; where two runs differ
 doctor   what is wrong here
 file_system  what disk a home lies on, and whether it does what xp relies on

@@ -11,6 +11,7 @@ from engine.home.control_files import read_outcome
 from engine.home.files import read_json
 from engine.home.paths import AttemptFolder, Home
 from engine.inspect.own_code import code_lines
+from engine.inspect.why_begun import explain_beginnings
 from engine.schedule.lookup import Match
 from engine.spec.dotted import flatten_settings
 from engine.spec.identity import canonical_json, counted_settings
@@ -36,6 +37,7 @@ def explain_job(home: Home, job: str) -> Iterator[str]:
     yield "  needed by: " + (", ".join(_users(home, job)) or "nothing that is queued here")
     for role, need in sorted(made_of.needs.items()):
         yield f"  needs {role}: {need}"
+    yield from (f"  {line}" for line in explain_beginnings(home, [job]).values())
     settings = flatten_settings(counted_settings(made_of.settings), with_empty=True)
     yield from (f"  {line}" for line in code_lines(home, settings.items()))
     for path, value in sorted(settings.items()):

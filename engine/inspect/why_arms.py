@@ -17,6 +17,8 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.inspect.own_code import code_lines
 from engine.inspect.why import SettingDifference
+from engine.inspect.why_begun import explain_beginnings
+from engine.inspect.why_tried import searched_lines, trial_lines, tried
 from engine.schedule.lookup import Match
 from engine.spec.dotted import flatten_settings
 from engine.spec.identity import canonical_json
@@ -62,11 +64,15 @@ def explain_match(home: Home, match: Match) -> Iterator[str]:
     wanted_runs = [run for run in record["runs"] if wanted is None or run["run"] in wanted]
     settings = (flatten_settings(run.get("settings") or {}) for run in wanted_runs)
     yield from code_lines(home, (item for one in settings for item in one.items()))
-    most = FEW if len(arms) > MANY_ARMS else SEVERAL
-    for arm in arms:
+    trials = {name for name, told in tried(record).items() if told["stage"] != "final"} if wanted is None else set()
+    shown = [arm for arm in arms if arm.arm not in trials]
+    most = FEW if len(shown) > MANY_ARMS else SEVERAL
+    for arm in shown:
         yield from _arm_lines(arm, record, most)
+        yield from trial_lines(home, record, arm.arm, with_drawn=wanted is not None)
+    yield from searched_lines(record, sorted(trials))
     if wanted is not None:
-        yield from _job_lines(record, wanted, jobs)
+        yield from _job_lines(record, wanted, jobs, explain_beginnings(home, [*jobs]))
     yield f"every setting of every job: xp why {match.name} --all"
 
 
@@ -170,14 +176,18 @@ def _origin_text(jobs: Sequence[JobOrigin]) -> str:
     return ", ".join([*parts, *(f"{count} {state}" for state, count in left.most_common())]) or "none"
 
 
-def _job_lines(record: Mapping[str, Any], wanted: set[str], jobs: Mapping[str, JobOrigin]) -> Iterator[str]:
-    """Yield a line for each job of some runs: its role, arm, seed and id, and where it comes from."""
+def _job_lines(
+    record: Mapping[str, Any], wanted: set[str], jobs: Mapping[str, JobOrigin], begun: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield a line for each job of some runs: its role, arm, seed and id, where it comes from, and where it began."""
     told: set[str] = set()
     for run in (run for run in record["runs"] if run["run"] in wanted):
         for role, job in run["jobs"].items():
             if job in jobs and job not in told:
                 told.add(job)
                 yield f"  {role} of {run['arm']} seed {run['seed']}: {job}: {_job_text(jobs[job])}"
+                if job in begun:
+                    yield f"    {begun[job]}"
 
 
 def _job_text(job: JobOrigin) -> str:

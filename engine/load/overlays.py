@@ -16,9 +16,11 @@ from engine.load.yaml_tree import Document, parse_value, read_document
 from engine.spec import Settings, Spec
 from engine.spec.architectures import known_networks
 from engine.spec.cells import Tree, kept_words, merge_trees, nest_paths, other_kind, unknown_part
+from engine.spec.search import Axis
 
 REPLACE = "replace"
 LISTS = ("seeds", "claims")  # of a spec's top
+AXIS_WORDS = tuple(field.alias or name for name, field in Axis.model_fields.items())
 
 
 def read_overlays(overrides: Sequence[str], overlays: Sequence[str | Path]) -> Tree:
@@ -52,11 +54,23 @@ def over_places(
 
 
 def _nested_path(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """The keys of a matrix hold dots and stay whole."""
+    """The keys of a matrix and of a search's space hold dots and stay whole."""
     first = str(path[0])
     if first.startswith("matrix"):
         return (*first.split(".", 1), *path[1:])
+    if first.partition(".")[0] == "search":
+        return (*split_search(first), *path[1:])
     return tuple(part for key in path for part in (key.split(".") if isinstance(key, str) else (key,)))
+
+
+def split_search(path: str) -> tuple[str, ...]:
+    """Split a dotted path into a search, whose spaces have dotted paths as keys: `search.space.train.lr.log`."""
+    first, *parts = path.split(".")
+    at = {"space": 1, "arms": 2}.get(parts[0] if parts else "", len(parts))
+    before, within = parts[:at], parts[at:]
+    word = within[-1:] if len(within) > 1 and within[-1] in AXIS_WORDS else []
+    axis = within[: len(within) - len(word)]
+    return (first, *before, *([".".join(axis)] if axis else []), *word)
 
 
 def _value_at(tree: Any, path: tuple[str | int, ...]) -> Any:
@@ -92,9 +106,20 @@ def check_replace(document: Document) -> None:
 
 
 def _nest_overlay(tree: Tree) -> Tree:
-    """Keys of `matrix` and `replace` hold dots and stay whole; elsewhere a dotted path writes a nested one."""
-    whole = {key: tree[key] for key in ("matrix", REPLACE) if key in tree}
-    return merge_trees(nest_paths({key: value for key, value in tree.items() if key not in whole}), whole)
+    """Keys below `matrix`, `search` and `replace` hold dots and stay whole; others that do write a nested path."""
+    whole = {key: tree[key] for key in ("matrix", "search", REPLACE) if key in tree}
+    dotted = [key for key in tree if key.startswith("search.")]
+    rest = {key: value for key, value in tree.items() if key not in whole and key not in dotted}
+    nested = merge_trees(nest_paths(rest), whole)
+    for key in dotted:
+        nested = merge_trees(nested, _put_at(split_search(key), tree[key]))
+    return nested
+
+
+def _put_at(path: Sequence[str], value: Any) -> Tree:
+    for part in reversed(path):
+        value = {part: value}
+    return dict(value)
 
 
 def _parse_override(text: str) -> Tree:
@@ -127,7 +152,7 @@ def _parse_override(text: str) -> Tree:
         whole = "[0, 1]" if first == "seeds" else "[{id: ..., metric: ...}]"
         fix = f"change it in the file, or write the whole list: --set '{first}={whole}'"
         raise SpecError([Problem(f"--set {text}", path, what, fix)])
-    return nest_paths({path: given})
+    return _put_at(split_search(path), given) if first == "search" else nest_paths({path: given})
 
 
 def _parse_given(text: str, path: str, value: str) -> Any:

@@ -252,10 +252,25 @@ def _value_problems(search: Search, spec: Spec, layers: Layers) -> Iterator[Prob
             root: Path = ("search", "arms", arm) if path in (search.arms.get(arm) or {}) else ("search", "space")
             for value, words in ((value, words) for value in axis.values for words in lengths):
                 drawn = {**words, **_conditions(space, path), path: value}
-                if found := _first_problem(builder, merge_trees(tree, nest_paths(drawn)), layers, lambda path: path):
+                if (found := _impossible(builder, tree, drawn, layers)) and not _is_possible(
+                    builder, tree, drawn, space, layers
+                ):
                     what = f"{write_value(value)}: {found.what}{_of_arm(arm, spec)}"
                     yield _problem(layers, (*root, path, axis.kind), what, found.fix)
                     break
+
+
+def _impossible(builder: CellBuilder, tree: Tree, drawn: Mapping[str, Any], layers: Layers) -> Problem | None:
+    return _first_problem(builder, merge_trees(tree, nest_paths(drawn)), layers, lambda path: path)
+
+
+def _is_possible(
+    builder: CellBuilder, tree: Tree, drawn: Mapping[str, Any], space: Mapping[str, Axis], layers: Layers
+) -> bool:
+    """Whether a value that the spec's own words forbid can be had beside another one of some other axis."""
+    others = ({**_conditions(space, path), path: value} for path, axis in space.items() for value in axis.values)
+    beside = ({**other, **drawn} for other in others if not other.keys() & drawn.keys())
+    return any(_impossible(builder, tree, words, layers) is None for words in beside)
 
 
 def _trees(search: Search, spec: Spec, layers: Layers) -> tuple[CellBuilder, dict[str, Tree]]:

@@ -55,10 +55,21 @@ def _look(home: Home, name: str) -> bool:
             mark_search(home, name, DUE)
             return False
         record = grown
-    write_progress(home, name, [_progress(study, arm) for arm in study.arms])
+    _write_progress(home, study)
     if is_over(study):
         mark_search(home, name, None)
     return True
+
+
+def tell_progress(home: Home, name: str) -> None:
+    """Write down how far a search is, as its looks do; nothing is asked for. Nothing where nothing is searched."""
+    record = read_record(home.records(name)[-1])
+    if WORD in record:
+        _write_progress(home, read_study(home, record))
+
+
+def _write_progress(home: Home, study: Study) -> None:
+    write_progress(home, study.spec.name, [_progress(study, arm) for arm in study.arms])
 
 
 def _progress(study: Study, arm: str) -> ArmProgress:

@@ -6,7 +6,7 @@ down: what was done before, in whatever experiment, is done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,10 +21,10 @@ from engine.plan.estimate import estimate_plan
 from engine.plan.subset import needed_jobs
 from engine.schedule.submit import record_entries, write_jobs
 from engine.search.decisions import Stage, Study
-from engine.spec import Spec
-from engine.spec.cells import expand_cells, merge_trees, nest_paths
+from engine.spec.cells import expand_cells
 from engine.spec.identity import make_id
 from engine.spec.search import Bound, Search
+from engine.spec.trial_arms import only_drawn
 from store.metrics import METRICS
 
 MEASURED = ("measured[", "largest[", "smallest[")  # where the measure job's figures stand in a metric's source
@@ -46,7 +46,7 @@ def plan_trial(study: Study, home: Home, arm: str, trial_arm: str, settings: Map
     """Return the runs and jobs of a trial, and write the jobs' folders. Raises Impossible."""
     search, final = study.search, study.search.final
     seeds = list(final.seeds) if stage == "final" and final is not None else study.spec.seeds[:1]
-    spec = _spec_of(study.spec, arm, trial_arm, settings, seeds)
+    spec = only_drawn(study.spec, {trial_arm: (arm, settings)}, seeds)
     try:
         for cell in expand_cells(spec):
             if problem := settings_problem(cell.settings):
@@ -61,13 +61,6 @@ def plan_trial(study: Study, home: Home, arm: str, trial_arm: str, settings: Map
     write_jobs(home, kept)
     entries = record_entries(kept, estimate_plan(kept, home, {}))
     return Work(tuple(entries["runs"]), tuple(entries["jobs"]))
-
-
-def _spec_of(spec: Spec, arm: str, trial_arm: str, settings: Mapping[str, Any], seeds: Sequence[int]) -> Spec:
-    """Return the spec of a trial alone. No baseline: a trial is measured by itself."""
-    changes = merge_trees(spec.arms.get(arm, {}), nest_paths(settings))
-    about = {"arms": {trial_arm: changes}, "baseline": None, "claims": [], "search": None, "seeds": list(seeds)}
-    return spec.model_copy(update=about)
 
 
 def is_gated(search: Search, work: Work) -> bool:

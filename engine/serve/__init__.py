@@ -8,12 +8,14 @@
     drawings   its charts as pictures
     tables     its tables, sorted as was asked
     lacks      what it lacks
+    searches   what its search tried, and the best so far
     making     reports in their forms
     machine    what the machine has and does
     rendering  a view through its template, whole or one live part
     routes     which page is at which address
     pages      the pages, a file each
     run_rows   every run with its state now, and columns by name
+    trial_runs  as which the runs of trials stand, and which of their figures are not shown
     filtering  what is typed over a table of runs
     chosen     what is put side by side
     run_parts  one run: its jobs and attempts now

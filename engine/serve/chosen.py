@@ -18,6 +18,7 @@ from engine.serve.curves import MOST_JOBS, Chain, Line
 from engine.serve.grouping import Group, summarise
 from engine.serve.run_parts import gpus_of
 from engine.serve.run_rows import RunLine, RunTable
+from engine.serve.trial_runs import is_unseen, submitted_as
 from engine.spec.dotted import flatten_settings
 
 MOST_THINGS, MOST_LINES = 12, 24
@@ -36,7 +37,7 @@ class Thing:
     @property
     def address(self) -> str:
         """Where it has a page of its own, below the root."""
-        return f"e/{self.lines[0].experiment}" if self.is_arm else f"run/{self.lines[0].run}"
+        return f"e/{submitted_as(self.lines[0].experiment)}" if self.is_arm else f"run/{self.lines[0].run}"
 
     @property
     def label(self) -> str:
@@ -87,7 +88,8 @@ class Chosen:
         return self._made.get((line.experiment, line.run), ({}, ()))[1]
 
     def _figure_of(self, name: str, line: RunLine) -> float | None:
-        value = self._figures.get((line.experiment, line.run), {}).get(name)
+        known = {} if is_unseen(line.experiment, name) else self._figures.get((line.experiment, line.run), {})
+        value = known.get(name)
         return None if value is None else float(value)
 
     def curve_lines(self, gpus: Mapping[str, float]) -> list[Line]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.analysis.lacking import Lacking, recorded_lacking
 from engine.home.records import read_record
 from engine.inspect.status import ExperimentView
+from engine.schedule.growing import trial_arms
 from engine.serve.readings import await_briefly
 from engine.serve.site import Site
 
@@ -55,6 +56,10 @@ def _find(site: Site, name: str) -> Lacks:
 
 
 def _is_as_submitted(site: Site, name: str, found: Lacking) -> bool:
-    """Whether a plan made here has the runs of the newest submission: of others it would say that they are missing."""
-    runs = read_record(site.home.records(name)[-1])["runs"]
-    return {run["run"] for run in runs} <= {run.run for run in found.plan.runs}
+    """Whether a plan made here has the runs of the newest submission: of others it would say that they are missing.
+
+    But for what a search added.
+    """
+    record = read_record(site.home.records(name)[-1])
+    tried = trial_arms(record)
+    return {run["run"] for run in record["runs"] if run["arm"] not in tried} <= {run.run for run in found.plan.runs}

@@ -17,6 +17,7 @@ from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.inspect.status import Beat
 from engine.schedule.lookup import find_run
+from engine.serve.trial_runs import TrialNames, is_of_trials, is_unseen, submitted_as
 from engine.spec.job_kinds import kind_in_id
 from store.queue import AttemptRow, JobRow, Queue, combine_states
 
@@ -25,7 +26,10 @@ CHAIN = ("student", "prune", "quantize")  # roles of the jobs that make a run's 
 
 @dataclass(frozen=True)
 class RunAbout:
-    """A run of an experiment, its jobs by role, and its settings; `others` are the experiments that have it too."""
+    """A run of an experiment, its jobs by role, and its settings; `others` are the experiments that have it too.
+
+    Of a trial `experiment` is the one that searches.
+    """
 
     run: str
     experiment: str
@@ -37,6 +41,7 @@ class RunAbout:
     settings: Mapping[str, Any]
     others: tuple[str, ...] = ()
     parts: tuple[Mapping[str, Any], ...] = ()
+    is_trial: bool = False
 
     @property
     def name(self) -> str:
@@ -95,9 +100,11 @@ def read_run(home: Home, snapshot: Snapshot | None, text: str) -> RunAbout:
         return _unpublished(home, text)
     one = rows[0]
     jobs = {row["role"]: row["job"] for row in snapshot.ask("serve_run_jobs", run=text)}
+    named, *others = dict.fromkeys(submitted_as(row["experiment"]) for row in rows)
+    parts = (part for part in one["parts"] or () if not is_unseen(one["experiment"], part["part"]))
     return RunAbout(
-        text, one["experiment"], one["arm"], one["cell"], one["seed"], one["split"], jobs,
-        json.loads(one["settings"] or "{}"), tuple(row["experiment"] for row in rows[1:]), tuple(one["parts"] or ()),
+        text, named, one["arm"], one["cell"], one["seed"], one["split"], jobs,
+        json.loads(one["settings"] or "{}"), tuple(others), tuple(parts), is_of_trials(one["experiment"]),
     )  # fmt: skip
 
 
@@ -107,7 +114,9 @@ def _unpublished(home: Home, text: str) -> RunAbout:
     record = read_record(home.records(found.experiment)[-1])
     told: dict[str, Any] = next((run for run in record["runs"] if run["run"] == found.run), {})
     split, settings = told.get("split", ""), told.get("settings", {})
-    return RunAbout(found.run, found.experiment, found.arm, found.cell, found.seed, split, found.jobs, settings)
+    is_trial = is_of_trials(TrialNames(home).place(found.experiment, found.arm))
+    about = (found.run, found.experiment, found.arm, found.cell, found.seed, split, found.jobs, settings)
+    return RunAbout(*about, is_trial=is_trial)
 
 
 def read_jobs(home: Home, about: RunAbout, snapshot: Snapshot | None) -> list[JobPart]:

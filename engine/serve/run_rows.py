@@ -17,6 +17,7 @@ from engine.analysis.snapshot import Snapshot
 from engine.home.paths import Home
 from engine.report.number_text import heading, scale_of, significant
 from engine.serve.filtering import Cell, to_number
+from engine.serve.trial_runs import TrialNames, is_unseen, submitted_as
 from store.metrics import METRICS, Metric
 from store.queue import Queue
 
@@ -107,7 +108,8 @@ class RunTable:
     def filled(self) -> Sequence[str]:
         """The figures that at least one of the runs has."""
         rows = self.snapshot.ask("serve_filled", experiment=self.experiment or None) if self.snapshot else []
-        return [name for row in rows for name, count in row.items() if count and name in METRICS]
+        found = (name for row in rows for name, count in row.items() if count and name in METRICS)
+        return [name for name in found if not is_unseen(self.experiment, name)]
 
     def values(self, name: str) -> Callable[[RunLine], Cell]:
         """Return what gives a run's value of a column."""
@@ -125,10 +127,12 @@ class RunTable:
             return {(row["experiment"], row["run"]): _plain(row["value"]) for row in rows}
         if column.kind == "figure":
             rows = self.snapshot.ask("serve_figure", name=column.name)
-            return {(row["experiment"], row["run"]): float(row["value"]) for row in rows}
+            seen = (row for row in rows if not is_unseen(row["experiment"], column.name))
+            return {(row["experiment"], row["run"]): float(row["value"]) for row in seen}
         name, _, part = column.name.rpartition(":")
         by_run = {row["run"]: row[part] for row in self.snapshot.ask("serve_series", name=name)}
-        return {(line.experiment, line.run): by_run.get(line.run) for line in self.lines}
+        shown = (line for line in self.lines if not is_unseen(line.experiment, name))
+        return {(line.experiment, line.run): by_run.get(line.run) for line in shown}
 
 
 def _plain(value: str | None) -> Cell:
@@ -145,17 +149,18 @@ def _read_lines(home: Home, snapshot: Snapshot | None) -> list[RunLine]:
     since = home.results_db.stat().st_mtime - SINCE if snapshot else 0.0
     with Queue.open_readonly(home.queue_db) as queue:
         states = queue.changed_states(since, [line.run for line in lines if line.state not in SETTLED])
-        fresh = _fresh_lines(queue, Counter(row["experiment"] for row in rows))
+        fresh = _fresh_lines(home, queue, Counter(submitted_as(row["experiment"]) for row in rows))
     known = {(line.experiment, line.run) for line in lines}
     unpublished = [line for line in fresh if (line.experiment, line.run) not in known]
-    return unpublished + [_with_state(line, states.get((line.experiment, line.run))) for line in lines]
+    return unpublished + [_with_state(line, states.get((submitted_as(line.experiment), line.run))) for line in lines]
 
 
-def _fresh_lines(queue: Queue, published: Mapping[str, int]) -> list[RunLine]:
+def _fresh_lines(home: Home, queue: Queue, published: Mapping[str, int]) -> list[RunLine]:
     """Return the runs of experiments that have others, or more of them, in the queue than in the snapshot."""
     names = [name for name, count in queue.run_counts().items() if published.get(name) != count]
+    trials = TrialNames(home)
     return [
-        RunLine(row.run, row.experiment, row.arm, row.cell, row.seed, "", row.state)
+        RunLine(row.run, trials.place(row.experiment, row.arm), row.arm, row.cell, row.seed, "", row.state)
         for name in names
         for row in queue.experiment_rows(name)
     ]  # fmt: skip

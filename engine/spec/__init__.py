@@ -12,7 +12,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     prune controls quantize teacher   pruning; what an arm that is a control comes to; 8-bit numbers; who teaches
     distill features search experiment paper   losses, layers that follow; axes; a run's settings, a spec; many, sayings
     lexicon synonyms editor   what a word means, read off the models; other tools' names for it; a JSON Schema
-    dotted cells   settings by dotted path; base, arm, matrix point -> the settings of a cell
+    dotted cells trial_arms   settings by dotted path; base, arm, matrix point -> the settings of a cell; trials as arms
     identity forms   settings -> a stable id; the files that networks are exported as
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json
 """

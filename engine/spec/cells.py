@@ -21,8 +21,10 @@ from pydantic import BaseModel
 from engine.spec import Settings, Spec
 from engine.spec.code_uses import list_uses
 from engine.spec.controls import settle_control
+from engine.spec.search import Kind
 
 Tree = dict[str, Any]
+RANGES = frozenset(typing.get_args(Kind))
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ def merge_trees(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
 def other_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     if "kind" in new and "kind" in old:
         return bool(new["kind"] != old["kind"])
+    if RANGES & new.keys() and RANGES & old.keys():  # an axis of a search, drawn from something else
+        return RANGES & new.keys() != RANGES & old.keys()
     return ("run" in new and "arch" in old) or ("arch" in new and "run" in old)  # a teacher's network, or another run's
 
 

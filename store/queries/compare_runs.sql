@@ -29,7 +29,7 @@ with split as (
             ' of up to ' || max(try_cast(regexp_extract(trial_arm, '-t\d+-e(\d+)$', 1) as integer)) || ' epochs', ''
         ) as trials,
         list_sort(list_distinct(flatten(list(json_keys(settings))))) as drawn
-    from raw.trials where experiment = $experiment and refused is null group by arm
+    from raw.trials where experiment = $experiment and refused is null and stage <> 'final' group by arm
 )
 select r.*, q.settings, f.job as final_job,
     t.code, t.images, t.device as train_device, t.driver as train_driver, t.torch as train_torch,
@@ -42,5 +42,6 @@ from results r join raw.runs q on q.run = r.run and q.experiment = r.experiment
 left join final_jobs f on f.run = r.run
 left join told t on t.run = r.run and not t.is_measure
 left join told m on m.run = r.run and m.is_measure
-left join tried s on s.arm = regexp_extract(r.arm, '^(.+)-best(-\d+)?$', 1)
+left join finals w on w.experiment = r.experiment and w.arm = r.arm
+left join tried s on s.arm = w.searched
 where r.experiment = $experiment and ($arm is null or r.arm = $arm) order by q.position;

@@ -123,7 +123,7 @@ def test_levels_beyond_counting_are_looked_at_whole(monkeypatch: pytest.MonkeyPa
         ("phase1_big_window", ["attention", "windows"], 4),
         ("phase2_convnextv2", ["attention", "teacher"], 4),
         ("phase2_pruned", ["teacher", "pruning"], 4),
-        ("sparse_pattern", ["pattern", "select"], 18),
+        ("fixed_pattern", ["pattern", "select"], 18),
     ],
 )
 def test_shipped_specs_that_cross_factors_are_seen(name: str, factors: list[str], count: int) -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from store.queue import Queue, QueueFault, QueueRefused, Verdict
 from store.queue.place import VARIABLE, read_schema
 from tests.cluster.postgres_site import PostgresSite, in_folder
 from tests.helpers.queueing import PROBE, Probe, make_home, make_record, states, submit_probes
+from tests.search.objective import make_spec, submit_study
+from tests.search.test_schedulers import check_each_once
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[2]
@@ -179,24 +182,45 @@ def test_two_hosts_share_the_work_and_leave_each_others_jobs_alone(home: Home) -
     submit_probes(
         home, "one", [Probe(f"train-{number:02d}", does={"do": "sleep", "seconds": 0.2}) for number in range(12)]
     )
-    # Two boots of two hosts, as far as anybody can tell.
+    work_on_two_hosts(home, "--preload", PROBE, "--no-collect")
+    assert set(states(home).values()) == {"done"}
+    with Queue.open_readonly(home.queue_db) as queue:
+        assert [row.outcome for row in queue.attempt_rows()] == ["done"] * 12, "each once"
+
+
+def test_two_hosts_share_one_search_and_draw_each_trial_once(home: Home) -> None:
+    pytest.importorskip("optuna", reason="needs the extra `search`")
+    submit_study(home, make_spec(trials=10, parallel=4))
+    logs = work_on_two_hosts(home, "--preload", "tests.search.objective")
+    check_each_once(home, 10)
+    assert all(" started on " in log for log in logs), "both did some of it"
+
+
+def work_on_two_hosts(home: Home, *more: str) -> list[str]:
+    """Have a scheduler on each of two hosts, as far as anybody can tell, work until there is nothing to do.
+
+    Returns what each of them said.
+    """
     code = (
         "import sys, engine.launch.process as process; process.host_name = lambda: sys.argv[1];"
         "import engine.schedule.worker.lock as lock; lock.host_name = process.host_name;"
         "import engine.schedule.worker.loop as loop; loop.boot_id = lambda: sys.argv[1];"
         "from engine.schedule.worker.__main__ import main; sys.exit(main(sys.argv[2:]))"
     )
-    words = ["--home", str(home.root), "--until-idle", "--preload", PROBE, "--no-collect"]
-    with open(home.scheduler_log, "ab") as log:
-        workers = [subprocess.Popen([sys.executable, "-c", code, name, *words], cwd=ROOT, stderr=log) for name in "ab"]
-    try:
-        assert [worker.wait(120) for worker in workers] == [0, 0], home.scheduler_log.read_text()
-    finally:
-        for worker in workers:
-            worker.kill()
-    assert set(states(home).values()) == {"done"}
-    with Queue.open_readonly(home.queue_db) as queue:
-        assert [row.outcome for row in queue.attempt_rows()] == ["done"] * 12, "each once"
+    words = ["--home", str(home.root), "--until-idle", *more]
+    paths = [home.scheduler_log.with_name(f"{name}.log") for name in "ab"]
+    with ExitStack() as open_files:
+        files = [open_files.enter_context(open(path, "wb")) for path in paths]
+        calls = [[sys.executable, "-c", code, name, *words] for name in "ab"]
+        workers = [subprocess.Popen(call, cwd=ROOT, stderr=log) for call, log in zip(calls, files, strict=True)]
+        try:
+            ended = [worker.wait(120) for worker in workers]
+        finally:
+            for worker in workers:
+                worker.kill()
+    logs = [path.read_text() for path in paths]
+    assert ended == [0, 0], "\n".join(logs)
+    return logs
 
 
 def test_a_lease_that_nobody_renews_is_taken_over(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -282,3 +282,43 @@ def test_an_overlay_of_nothing_is_told_as_an_overlay(text: str, tmp_path: Path) 
     (tmp_path / "over.yaml").write_text(text)
     with pytest.raises(SpecError, match="an overlay is one YAML mapping\nfix: write what is to lie over the spec"):
         load_spec(QUICKSTART, overlays=[tmp_path / "over.yaml"])
+
+
+SEARCHED = """
+search:
+  space:
+    train.lr: {log: [1.0e-4, 1.0e-2]}
+    student.attention.kind: {choice: [window, longformer]}
+    student.attention.radius: {int: [1, 3], when: {student.attention.kind: longformer}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("overlay", "overrides"),
+    [
+        ("search: {trials: 5, space: {train.lr: {float: [0.1, 0.2]}, student.attention.radius: {int: [1, 2]}}}", []),
+        ("search.trials: 5\nsearch.space.train.lr.float: [0.1, 0.2]\n"
+         "search.space.student.attention.radius.int: [1, 2]", []),
+        ("{}", ["search.trials=5", "search.space.train.lr.float=[0.1, 0.2]",
+                "search.space.student.attention.radius.int=[1, 2]"]),
+    ],
+    ids=["nested", "dotted", "set"],
+)  # fmt: skip
+def test_axes_of_a_search_are_overlaid_by_their_paths(overlay: str, overrides: list[str], tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(BIG.partition("arms:")[0] + SEARCHED)
+    (tmp_path / "over.yaml").write_text(overlay)
+    search = load_spec(tmp_path / "spec.yaml", overrides, [tmp_path / "over.yaml"]).search
+    assert search is not None
+    assert search.trials == 5
+    assert (search.space["train.lr"].kind, search.space["train.lr"].values) == ("float", [0.1, 0.2])
+    radius = search.space["student.attention.radius"]
+    assert radius.values == [1, 2]
+    assert radius.when == {"student.attention.kind": "longformer"}, "the same kind of range keeps its condition"
+
+
+def test_a_wrong_axis_of_an_overlay_is_shown_where_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(BIG.partition("arms:")[0] + SEARCHED)
+    (tmp_path / "over.yaml").write_text("search:\n  space:\n    train.lr: {log: [0, 1]}\n")
+    with pytest.raises(SpecError) as refused:
+        load_spec(tmp_path / "spec.yaml", (), [tmp_path / "over.yaml"])
+    assert "over.yaml:3:" in str(refused.value)

@@ -36,7 +36,7 @@ def test_the_shipped_paper_names_claims_and_arms_that_there_are() -> None:
     loaded = load_paper(SPECS / "paper.yaml")
     names = [spec.name for spec in load_specs(loaded)]
     assert names[:4] == ["phase1_tiny_window", "phase1_big_window", "phase2_convnextv2", "phase2_pruned"]
-    assert {"teacher_assistant", "temperature", "sparse_pattern", "efficient_peers"} <= set(names)
+    assert {"teacher_assistant", "fixed_temperature", "fixed_pattern", "efficient_peers"} <= set(names)
     assert (len(loaded.claims), len(loaded.inconsistencies)) == (14, 15)
     assert all(saying.decided_by for saying in (*loaded.claims, *loaded.inconsistencies))
 

@@ -288,7 +288,7 @@ def test_a_cell_is_validated_once_from_file_to_plan(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("words", [(), ("matrix={train.lr: [0.1, 0.2], train.batch_size: [8, 16]}",)])
-@pytest.mark.parametrize("name", ["quickstart", "teacher_assistant", "temperature"])
+@pytest.mark.parametrize("name", ["quickstart", "teacher_assistant", "fixed_temperature"])
 def test_a_loaded_spec_has_the_cells_that_it_would_make(name: str, words: tuple[str, ...]) -> None:
     """The fast way, which takes validated sections as they are, against the plain one: each tree validated whole."""
     spec = load_spec(SPECS / f"{name}.yaml", words, [SPECS / "_small.yaml"])

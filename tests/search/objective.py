@@ -55,11 +55,10 @@ def main(order: Order) -> int:
 
 def do(job: JobFolder, attempt: AttemptFolder) -> None:
     told = read_object(job.spec) or {}
-    if told["kind"] == "train":
-        journal = JournalWriter(attempt.journal)
-        journal.metric("val_top1", value_of(told["settings"]), step=1, epoch=1)
-        journal.metric("test_top1", value_of(told["settings"]), step=1, epoch=1)
-        journal.close()
+    with JournalWriter(attempt.journal) as journal:
+        if told["kind"] == "train":
+            journal.metric("val_top1", value_of(told["settings"]), step=1, epoch=1)
+            journal.metric("test_top1", value_of(told["settings"]), step=1, epoch=1)
     result = {"job": job.job, "attempt": attempt.number, "kind": told["kind"], "figures": {}, "seconds": 1.0}
     write_json(attempt.result, result)
     job.commit(attempt)

@@ -19,6 +19,7 @@ from engine.search.decisions import Trial, read_study
 from engine.spec.identity import canonical_json
 from store.queue import Queue
 from tests.search.objective import SPACE, finish_open, make_spec, submit_study
+from tests.search.working import work_off
 
 pytest.importorskip("optuna", reason="needs the extra `search`")
 
@@ -34,15 +35,6 @@ def record_of(home: Home, name: str = "study") -> dict[str, Any]:
 
 def trials_of(home: Home, name: str = "study") -> tuple[Trial, ...]:
     return read_study(home, record_of(home, name)).trials
-
-
-def work_off(home: Home, name: str = "study") -> None:
-    """Look and do what is asked for, until nothing is."""
-    while home.search_mark(name).exists():
-        assert advance(home, name)
-        if not finish_open(home):
-            advance(home, name)
-            break
 
 
 def test_a_study_ends_with_its_best(home: Home) -> None:

@@ -19,7 +19,7 @@ from engine.schedule.searched import read_progress
 from engine.search.decisions import Study, read_study
 from engine.spec.identity import canonical_json
 from tests.search.objective import make_spec, submit_study
-from tests.search.test_advance import work_off
+from tests.search.working import work_off
 
 pytest.importorskip("optuna", reason="needs the extra `search`")
 

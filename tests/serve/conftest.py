@@ -13,6 +13,8 @@ from engine.schedule.worker.rebuild import rebuild_queue
 from engine.serve.app import make_app
 from engine.serve.site import Site
 from tests.helpers.synthetic import ARMS, SyntheticHome
+from tests.search.objective import SPACE, finish_open, make_spec, submit_study
+from tests.search.working import work_off
 
 Browse = Callable[[Home], TestClient]
 
@@ -41,6 +43,24 @@ def half_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     runs = made.experiment("study", ARMS)
     made.unfinish(runs[2])
     return published(made.home)
+
+
+@pytest.fixture(scope="session")
+def searched_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Three searches: `study`, of one of its two arms, with finals; `front` by two figures; `fresh`, not begun."""
+    pytest.importorskip("optuna", reason="needs the extra `search`")
+    home = open_home(tmp_path_factory.mktemp("searched") / "home", create=True)
+    spec = make_spec(trials=4, final={"seeds": [1, 2]}, arms={"plain": None})
+    submit_study(home, {**spec, "arms": {"plain": {}, "sought": {"train.batch_size": 64}}, "baseline": "plain"})
+    work_off(home)
+    space = {"train.lr": SPACE["train.lr"], "train.epochs": {"int": [1, 6]}, "train.min_lr": {"choice": [0.0, 4e-4]}}
+    by = {"metric": ["val_top1", "epochs_spent"], "direction": ["max", "min"], "sampler": "random"}
+    submit_study(home, make_spec("front", trials=5, space=space, **by))
+    work_off(home, "front")
+    submit_study(home, make_spec("fresh", trials=4))
+    finish_open(home)
+    rebuild(home)
+    return home
 
 
 def published(home: Home) -> Home:

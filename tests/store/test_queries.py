@@ -252,3 +252,17 @@ def test_every_sum_and_mean_has_an_order() -> None:
     found = [(name, call) for name, text in texts.items() for call in calls.findall(text)]
     assert len(found) >= 10
     assert [(name, call) for name, call in found if " order by " not in call] == []
+
+
+def test_a_trial_of_several_lengths_is_one_trial() -> None:
+    with duckdb.connect() as made:
+        made.execute(
+            "create table trials (experiment varchar, arm varchar, trial integer, refused varchar, drawn json,"
+            " rung integer, why varchar)"
+        )
+        drawn = [(0, None, '{"lr": 1}'), (1, "no", '{"lr": 1}'), (2, None, '{"wd": 1}')]
+        rows = [("s", "a", *one, 0, "tpe") for one in drawn]
+        further = [("s", "a", *drawn[0], rung, "promoted") for rung in (1, 2)]
+        left = ("s", "a", 3, "nothing is left", "{}", 0, "exhausted")
+        made.executemany("insert into trials values (?, ?, ?, ?, ?, ?, ?)", [*rows, *further, left])
+        assert ask(made, "report_searched", name="s") == [("a", 2, 1, "lr, wd")]

@@ -23,10 +23,12 @@ from engine.serve.chosen import Chosen, Thing, choose
 from engine.serve.curves import Along
 from engine.serve.growing import show_chart
 from engine.serve.run_rows import RunTable
+from engine.serve.trial_runs import is_of_trials
 from engine.serve.view import Asked, Raw, View
 from store.metrics import METRICS, metric_of
 
 CURVES = ("val_top1", "train_loss", "val_loss")
+OF_TRIALS = "nothing is tested of trials: they were trained to be chosen from, with one seed each; test what was chosen"
 MOST_CURVES, MOST_FIGURES, MOST_NAMES = 12, 14, 2000
 MANY_RUNS = 60
 ALONG: tuple[Along, ...] = ("epoch", "step", "time", "gpu-hours")
@@ -174,6 +176,8 @@ def _tests(
     others = [thing for thing in chosen.things if thing.name != against]
     if snapshot is None or not others:
         return [], []
+    if any(is_of_trials(thing.lines[0].experiment) for thing in chosen.things):
+        return [], [OF_TRIALS]
     if not chosen.is_of_arms:
         return [], [ONE_SEED]
     compared: list[tuple[Thing, Comparison]] = []

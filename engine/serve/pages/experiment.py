@@ -18,6 +18,7 @@ from engine.serve.pages.curves import Choice, choose
 from engine.serve.pages.home import Line, describe
 from engine.serve.pages.pictures import map_key
 from engine.serve.readings import SOON, Look, Reading, look, look_now
+from engine.serve.searches import Searched, read_search
 from engine.serve.tables import Order, Overview, Shown, lay_out, survey
 from engine.serve.view import Asked, Trouble, View
 
@@ -81,6 +82,7 @@ class Experiment:
     has_results: bool
     choice: Choice
     lacks: Lacks | None
+    searched: Searched | None
     part: str
 
 
@@ -91,6 +93,7 @@ def show_experiment(asked: Asked) -> View:
     with asked.site.snapshot() as snapshot:
         known = [row["experiment"] for row in snapshot.ask("claims_experiments")] if snapshot else []
         choice = choose(snapshot, name, asked.word("metric"), asked.word("curve_cell"))
+        searched = read_search(asked, snapshot, name) if part in ("", "search") else None
     if view is None and name not in known:
         return _unknown(asked, name, known)
     found = _look(asked, name, part) if name in known else Look(None, None)
@@ -99,7 +102,9 @@ def show_experiment(asked: Asked) -> View:
     title = view.title if view is not None else body.page.title if body else name
     head = _head(asked, view)
     return View(
-        "experiment", name, Experiment(name, title, head, body, found.again, name in known, choice, lacks, part)
+        "experiment",
+        name,
+        Experiment(name, title, head, body, found.again, name in known, choice, lacks, searched, part),
     )
 
 
@@ -117,7 +122,7 @@ def _unknown(asked: Asked, name: str, known: Sequence[str]) -> View:
 
 
 def _head(asked: Asked, view: ExperimentView | None) -> Head:
-    if view is None or not view.jobs:
+    if view is None or not (view.jobs or view.is_searching):
         return Head(None, 0, (), (), 0, (), (), "")
     failures = view.failures
     return Head(

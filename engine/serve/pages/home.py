@@ -37,6 +37,7 @@ class Line:
     failed: int  # jobs that failed or were cancelled
     seconds_left: float | None
     standing: str
+    trials: str  # how many trials of a search there are, "" where nothing is searched
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,28 @@ def show_home(asked: Asked) -> View:
 
 def describe(view: ExperimentView) -> Line:
     """Return an experiment as a row."""
-    left = view.seconds_left if view.is_moving else None
+    left = view.seconds_left if view.is_moving and view.jobs else None
     states = [Counted(state, view.runs[state]) for state in RUN_ORDER if view.runs.get(state) and state != "done"]
     return Line(
         view.experiment, view.title if view.title != view.experiment else "", view.submitted_at, view.share,
         view.runs.get("done", 0), sum(view.runs.values()), states,
         view.jobs.get("failed", 0) + view.jobs.get("cancelled", 0), left, standing_of(view),
+        _trials_text(view),
     )  # fmt: skip
+
+
+def _trials_text(view: ExperimentView) -> str:
+    """Say how many of the trials that are asked for are done, of all arms that are searched."""
+    done, asked = (sum(getattr(arm, word) for arm in view.searched) for word in ("done", "asked"))
+    if not view.searched:
+        return "searching" if view.is_searching else ""
+    return f"{'searching' if view.is_searching else 'searched'}: {done:,} of {asked:,} trials done"
 
 
 def standing_of(view: ExperimentView) -> str:
     """Say in a word how an experiment stands; a record that somebody made by hand may name no jobs."""
+    if view.is_searching and set(view.jobs) <= {"done"}:
+        return "searching"
     if not view.jobs:
         return "not queued"
     if set(view.jobs) <= {"done"}:

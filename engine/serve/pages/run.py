@@ -13,11 +13,14 @@ from typing import Any
 from engine.analysis.snapshot import Row, Snapshot
 from engine.errors import XpError
 from engine.home.paths import AttemptFolder, Home
+from engine.home.records import read_record
 from engine.inspect.log_text import LogPart, read_last
 from engine.inspect.why import explain_job
+from engine.inspect.why_tried import trial_lines
 from engine.report.number_text import heading, scale_of, significant
 from engine.serve.artifacts import Artifact, list_artifacts
 from engine.serve.run_parts import JobPart, RunAbout, read_jobs, read_run, state_of
+from engine.serve.trial_runs import is_unseen
 from engine.serve.view import Asked, View
 from engine.spec.dotted import flatten_settings
 from store.metrics import METRICS
@@ -72,6 +75,7 @@ class RunPage:
     settings: tuple[tuple[str, str], ...]
     why: tuple[str, ...]
     why_of: str
+    tried: tuple[str, ...]
 
     @property
     def is_moving(self) -> bool:
@@ -92,6 +96,7 @@ def show_run(asked: Asked) -> View:
             figures=tuple(_figures(snapshot, about)), parts=_parts(about), measured=_measured(snapshot, about),
             left=tuple(_left(asked.home, jobs)), origins=tuple(origins), settings=_settings(about),
             why=tuple(_why(asked, ids)), why_of=asked.word("why"),
+            tried=tuple(_tried(asked.home, about)),
         )  # fmt: skip
     return View("run", f"Run {about.name}", page)
 
@@ -141,8 +146,14 @@ def _log(asked: Asked, jobs: Sequence[JobPart]) -> Log | None:
 def _figures(snapshot: Snapshot | None, about: RunAbout) -> Iterator[tuple[str, str]]:
     for row in snapshot.ask("serve_run_figures", run=about.run) if snapshot else ():
         for name, metric in METRICS.items():
-            if row.get(name) is not None:
+            if row.get(name) is not None and not is_unseen(row["experiment"], name):
                 yield heading(metric), scale_of(metric).write(row[name])
+
+
+def _tried(home: Home, about: RunAbout) -> Iterator[str]:
+    """Yield what a search tells of a trial, or of what it trains anew; nothing for any other run."""
+    if home.search_mark(about.experiment, ".json").exists():
+        yield from map(str.strip, trial_lines(home, read_record(home.records(about.experiment)[-1]), about.arm))
 
 
 def _parts(about: RunAbout) -> tuple[tuple[str, int, float], ...]:
