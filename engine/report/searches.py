@@ -61,7 +61,7 @@ def _trial_table(found: Searches) -> Table:
 
 
 def _trial_row(arm: SearchedArm, has_rungs: bool) -> list[Cell]:
-    source = f"raw.trials of {arm.arm}"
+    source = f"trials of {arm.arm}"
     texts = [arm.arm, arm.search.sampler, ", ".join(arm.search.metrics), f"{arm.count('done')} of {arm.asked}"]
     texts += [str(arm.count(*FAILED)), str(arm.count("refused")), str(arm.count("open"))]
     texts += [str(len(arm.compared))] if has_rungs else []

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.analysis.searches import gather_searches
 from engine.home.paths import Home, open_home
 from engine.report import make_report
 from engine.report.page import make_page
 from engine.report.searches import time_text
 from engine.report.tables import Table
+from tests.helpers.synthetic import Arm, SyntheticHome
 from tests.report.rows import make_rows, run_row
-from tests.report.searching import gathered, section, trial_row, trials_of
+from tests.report.searching import LR, SPACE, gathered, section, trial_row, trials_of
 
 
 def texts(table: Table) -> list[list[str]]:
@@ -123,3 +126,40 @@ def test_finals_say_which_trial_they_are(home: Home, tmp_path: Path) -> None:
     assert finals == [(f"{arm}-best", arm, trial) for arm, trial in best]
     assert seeds == (6,)
     assert asked == [("study", 4, False)]
+
+
+# A home whose trainings are known -------------------------------------------------------------------------------------
+
+
+def test_time_is_that_of_each_training_once_with_its_gpus_and_what_failed(tmp_path: Path) -> None:
+    """Trial 0 ran 12 s on a processor, 1 took its training over, 2 ran 30 s on two GPUs, 3 failed after 12 s."""
+    from engine.analysis.snapshot import one_snapshot
+    from engine.collect import collect
+    from engine.report.reading import read_rows
+
+    made = SyntheticHome(tmp_path)
+    made.train("train-one", Arm(0.5), 0)
+    attempt, journal = made.attempt(made.job("train-two", "train"), 1)
+    journal.close()
+    attempt.provenance.write_text(json.dumps({"device": "NVIDIA H100"}))
+    made.finish("train-two", attempt, 30.0)
+    attempt.outcome.write_text(json.dumps({"outcome": "done", "slot": "0,1", "started_at": 0.0, "ended_at": 30.0}))
+    attempt, journal = made.attempt(made.job("train-bad", "train"), 1)
+    journal.close()
+    made.outcome(attempt, "crashed", "reason")
+    jobs = ["train-one", "train-one", "train-two", "train-bad"]
+    told = [{"arm": "a", "trial": at, "trial_arm": f"a-t00{at}", "why": "tpe", "refused": None, "stage": "train",
+             "settings": {"train.lr": LR[at]}, "at": float(at), "rung": 0} for at in range(4)]  # fmt: skip
+    runs = [{"run": f"run-{at}", "arm": f"a-t00{at}", "cell": "default", "seed": 0, "split": "60/20/20",
+             "settings": {}, "jobs": {"student": job}} for at, job in enumerate(jobs)]  # fmt: skip
+    spec = {"name": "x", "arms": {"a": {}}, "search": {"space": SPACE}}
+    made.record("x", runs, "a", spec=spec, search={"asked": 4, "stopped": False, "trials": told})
+    collect(made.home)
+    with one_snapshot(made.home) as snapshot:
+        rows = read_rows(snapshot, "x")
+    found = gather_searches(spec, rows.searches, rows.trials)
+    assert found is not None
+    (arm,) = found.arms
+    assert arm.costs == [12.0, 0.0, 60.0, 12.0]
+    assert time_text(arm.work) == "1 min 0 s (GPU) + 24 s (CPU)"
+    assert [one.name for one in arm.best] == ["a-t000"]
