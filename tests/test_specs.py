@@ -276,7 +276,7 @@ def test_made_small_it_runs_whole_and_is_reported(path: Path, photographs: Path,
         return answer.stdout
 
     own = SMALL.with_name(f"_{path.stem}_small.yaml")
-    few = ["--overlay", own, "--set", "search.trials=2"] if own.exists() else []
+    few: list[str | Path] = ["--overlay", own, "--set", "search.trials=2"] if own.exists() else []
     xp("submit", path, "--wait", "--overlay", SMALL, *few, "--set", f"data.root={photographs}")
     query = f"select arm, test_top1 from results where experiment = '{path.stem}' and state = 'done'"
     rows = json.loads(xp("sql", query, "--format", "json"))

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engine.analysis.held import Families, rule_of
 from engine.errors import XpError
 from engine.search.decisions import Trial
-from engine.search.judging import excess, goals
+from engine.search.judging import broken_bound, excess, goals
 from engine.spec.identity import canonical_json
 from engine.spec.search import Axis, Search, listed
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
+OF_NETWORKS: Families = frozenset({"inference", "size"})
 MOST_TRIES = 200  # draws of what was drawn before, until a space is called exhausted
 
 
@@ -37,13 +39,23 @@ class Draw:
 
 
 def draw_next(search: Search, arm: str, trials: Sequence[Trial], number: int) -> Draw | None:
-    """Return the next point of an arm's space that no trial had; None where there is none left."""
+    """Return the next point of an arm's space that no trial had; None where there is none left.
+
+    Nor is a network drawn again that was measured and refused: what else is drawn with it does not make it faster.
+    """
     space = ordered(search.space_of(arm))
     seen = {canonical_json(one.decision.settings) for one in trials}
+    broken = (one for one in trials if one.state == "refused" and broken_bound(one.values, search.constraint))
+    refused = {_network_of(one.decision.settings) for one in broken}
     for draw in _draws(search, space, trials, number):
-        if canonical_json(draw.settings) not in seen:
+        if canonical_json(draw.settings) not in seen and _network_of(draw.settings) not in refused:
             return draw
     return None
+
+
+def _network_of(settings: Mapping[str, Any]) -> str:
+    """Return those of the drawn settings that decide what is measured of a network."""
+    return canonical_json({path: value for path, value in settings.items() if rule_of(path).decides & OF_NETWORKS})
 
 
 def ordered(space: Mapping[str, Axis]) -> dict[str, Axis]:

@@ -48,7 +48,8 @@ class Pair(NamedTuple):
 def _ran(changes: dict[str, Any], how: dict[str, Any], where: dict[str, str]) -> Surroundings:
     settings = Settings.model_validate(merge_trees(BASE, nest_paths(changes)))
     assert not [problem for problem in planned_problems(settings) if problem[0] != "student.arch"]
-    return Surroundings(flatten_settings(counted_settings(settings)) | how_it_ran(how), **{**WHERE, **where})
+    around: dict[str, Any] = {**WHERE, **where}
+    return Surroundings(flatten_settings(counted_settings(settings)) | how_it_ran(how), **around)
 
 
 FAIR: dict[str, Pair] = {

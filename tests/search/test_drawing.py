@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -12,7 +13,7 @@ from engine.search.decisions import Decision, State, Trial
 from engine.search.drawing import draw_next, ordered
 from engine.spec.cells import nest_paths
 from engine.spec.identity import canonical_json
-from engine.spec.search import Axis, Search
+from engine.spec.search import Axis, Bound, Search
 from tests.search.objective import make_spec, value_of
 
 pytest.importorskip("optuna", reason="needs the extra `search`")
@@ -113,3 +114,24 @@ def test_tpe_beats_chance_with_seven_axes() -> None:
     regrets = {name: [least_regret(name, seed, 60) for seed in range(5)] for name in ("tpe", "random")}
     assert statistics.median(regrets["tpe"]) < statistics.median(regrets["random"]) / 3
     assert all(ours < chance for ours, chance in zip(regrets["tpe"], regrets["random"], strict=True))
+
+
+def test_a_network_that_was_measured_and_refused_is_not_drawn_again() -> None:
+    search = Search(space=SPACE, constraint={"params": Bound(below=5.0)}, sampler="random")
+    wide = {"student.attention.kind": "window", "student.windows": [7, 7, 4, 2], "train.lr": 1e-3}
+    free = [drawn.settings for at in range(60) if (drawn := draw_next(search, "a", [], at)) is not None]
+    assert any(one["student.attention.kind"] == "window" and one["student.windows"] == [7, 7, 4, 2] for one in free)
+    refused = replace(told(0, wide, None, "refused"), values={"params": 9.0})
+    held = [drawn.settings for at in range(60) if (drawn := draw_next(search, "a", [refused], at)) is not None]
+    assert len(held) == 60
+    assert not any(one["student.attention.kind"] == "window" and one["student.windows"] == [7, 7, 4, 2] for one in held)
+
+
+def test_a_space_of_networks_that_are_all_refused_is_used_up() -> None:
+    search = Search(space={"student.windows": SPACE["student.windows"], "train.lr": SPACE["train.lr"]},
+                    constraint={"params": Bound(below=5.0)})  # fmt: skip
+    trials = [
+        replace(told(at, {"student.windows": windows, "train.lr": 1e-3}, None, "refused"), values={"params": 9.0})
+        for at, windows in enumerate(SPACE["student.windows"].values)
+    ]
+    assert draw_next(search, "a", trials, 2) is None, "another rate makes no network smaller"

@@ -27,7 +27,8 @@ OWN = {"student.attention.radius": {"int": [1, 3]}}
 
 def spec_of(**search: Any) -> dict[str, Any]:
     """Two searched arms, and one as it is."""
-    words = {"space": SPACE, "trials": 4, "arms": {"plain": None, "sparse": OWN}, "final": {"seeds": [1, 2, 3]}}
+    words: dict[str, Any] = {"space": SPACE, "trials": 4, "final": {"seeds": [1, 2, 3]}}
+    words["arms"] = {"plain": None, "sparse": OWN}
     claim = {"id": "wins", "text": "It wins.", "metric": "val_top1", "expect": "greater"}
     return {
         **make_spec(**words | search),

@@ -7,8 +7,9 @@ import random
 
 import pytest
 
+from engine.analysis.searches import directions
 from engine.search.decisions import Decision, State, Trial
-from engine.search.judging import best_trials, broken_bound, directions, excess
+from engine.search.judging import best_trials, broken_bound, excess
 from engine.spec.search import Axis, Bound, Search
 
 SPACE = {"train.lr": Axis(log=[1e-4, 1e-2])}
