@@ -86,10 +86,15 @@ def _left_out(search: Search, stage: Stage) -> frozenset[str]:
 
 
 def only_measured(work: Work) -> Work:
-    """Return what a gated trial begins with: its measuring alone."""
+    """Return what a gated trial begins with: its measuring alone.
+
+    The training that may follow counts as what waits for it, so that it comes before the trainings of other trials:
+    else those of one arm would keep another waiting.
+    """
+    whole = sum(entry["cost"] or 0.0 for entry in work.jobs)
     runs = tuple({**run, "jobs": {"measure": run["jobs"]["measure"]}} for run in work.runs)
     wanted = {run["jobs"]["measure"] for run in runs}
-    return Work(runs, tuple(entry for entry in work.jobs if entry["job"] in wanted))
+    return Work(runs, tuple({**entry, "chain": whole} for entry in work.jobs if entry["job"] in wanted))
 
 
 def _keep_roles(plan: Plan, left_out: frozenset[str]) -> Plan:

@@ -44,6 +44,8 @@ def test_what_is_measured_first_is_a_job_that_needs_nothing(home: Home) -> None:
     first = only_measured(work)
     assert [entry["kind"] for entry in first.jobs] == ["measure"]
     assert first.runs[0]["run"] == work.runs[0]["run"], "its place is its id"
+    trainings = [entry["chain"] for entry in work.jobs if entry["kind"] == "train"]
+    assert first.jobs[0]["chain"] > max(trainings), "or the trainings of one arm keep those of another from beginning"
 
 
 def test_finals_are_whole_and_on_their_own_seeds(home: Home) -> None:
