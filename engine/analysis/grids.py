@@ -6,7 +6,6 @@ within one of those alone, as pattern x select of one attention. What another fa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations, product
@@ -14,7 +13,7 @@ from math import prod
 from typing import Any
 
 from engine.analysis.things import HEADS as THING_HEADS
-from engine.analysis.things import THINGS, factor_of, same_form
+from engine.analysis.things import THINGS, factor_of, same_form, value_text
 
 HEADS = ("kind", "arch", "ratio", "loss", "temperature", "pattern", "select", "radius", "method", "weights")
 KNOWN = tuple(dict.fromkeys(THINGS.values()))
@@ -203,4 +202,4 @@ def _value_text(path: str, tree: Settings) -> str:
         return "none"
     if isinstance(value, list) and all(isinstance(one, Mapping) and "arch" in one for one in value):
         return " + ".join(str(one["arch"]).removeprefix("timm/").partition(".")[0] for one in value)
-    return value.removeprefix("timm/") if isinstance(value, str) else f"{word} {json.dumps(value)}"
+    return value.removeprefix("timm/") if isinstance(value, str) else f"{word} {value_text(value)}"

@@ -229,10 +229,14 @@ def same_form(value: Any) -> str:
     return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value, sort_keys=True)
 
 
+def value_text(value: Any) -> str:
+    """Return a value as JSON has it, a long number, as searches draw them, in six digits."""
+    text = json.dumps(value)
+    return f"{value:.6g}" if isinstance(value, float) and len(text) > LONGEST_NUMBER else text
+
+
 def show_value(value: Any) -> str:
-    text = "not set" if value is None else value if isinstance(value, str) else json.dumps(value)
-    if isinstance(value, float) and len(text) > LONGEST_NUMBER:  # as it was drawn
-        text = f"{value:.6g}"
+    text = "not set" if value is None else value if isinstance(value, str) else value_text(value)
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 

@@ -58,11 +58,16 @@ def _accuracy_notes(sheet: Sheet) -> Iterator[str]:
 
 def _added_notes(sheet: Sheet) -> Iterator[str]:
     """Yield that seeds were added to those that the spec asks for, which what tests say depends on."""
-    asked = sheet.asked_seeds
     runs = [run for place in sheet.runs.values() for run in place]
-    added = [run for run in runs if asked is not None and run["seed"] not in asked]
+    added = [run for run in runs if sheet.asked_seeds is not None and run["seed"] not in _asked_of(sheet, run["arm"])]
     if added:
         yield say("added_note", count=len(added), all=len(runs))
+
+
+def _asked_of(sheet: Sheet, arm: str) -> list[int]:
+    """Return the seeds that the spec asks of an arm: of the best of a search those of `final`."""
+    final = sheet.search.get("final") or {}
+    return list((final.get("seeds") if arm in sheet.winners else sheet.asked_seeds) or ())
 
 
 def _change_notes(sheet: Sheet) -> Iterator[str]:

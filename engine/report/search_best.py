@@ -14,6 +14,7 @@ from engine.analysis.neighbours import nearest
 from engine.analysis.searches import Final, SearchedArm, Searches, Tried, directions
 from engine.analysis.snapshot import Row
 from engine.report import number_text
+from engine.report.charts.data.searches import Anew
 from engine.report.search_text import counted, drawn_text, figure_text, gap_text, trial_name
 from engine.report.sentences import say
 from engine.report.sheet import Sheet, half_of
@@ -114,15 +115,31 @@ def _size_text(name: str, size: float) -> str:
 
 
 def find_luck(sheet: Sheet, found: Searches) -> list[Luck]:
-    """Return each trial that was trained anew beside its fresh seeds, by each metric that both have."""
+    """Return each trial that was trained anew beside its fresh seeds, by each metric that is another for each seed.
+
+    What is measured once for a network is one measurement for both.
+    """
     arms, ways = {arm.arm: arm for arm in found.arms}, directions(found.search)
     return [
         Luck(final, trial, name, way, fresh)
         for final in found.finals
         for name, way in zip(found.search.metrics, ways, strict=True)
+        if METRICS[name].measured == "per_seed" and not METRICS[name].exact
         if (trial := _trial_of(arms.get(final.searched), final)) is not None and name in trial.values
         and (fresh := _fresh(sheet, final.arm, name)) is not None
     ]  # fmt: skip
+
+
+def find_anew(sheet: Sheet, found: Searches) -> list[Anew]:
+    """Return the best of each search as they were trained anew, those that have every figure."""
+    rows = [
+        (final.searched, [_fresh(sheet, final.arm, name) for name in found.search.metrics]) for final in found.finals
+    ]
+    return [
+        Anew(arm, [(float(row["mean"]), row["low"], row["high"]) for row in figures if row is not None])
+        for arm, figures in rows
+        if None not in figures
+    ]
 
 
 def _trial_of(arm: SearchedArm | None, final: Final) -> Tried | None:

@@ -13,7 +13,7 @@ from typing import Any
 from engine.analysis.searches import FAILED, SearchedArm, Searches, Training
 from engine.report import number_text
 from engine.report.charts.data.searches import SearchCharts, few_text, search_charts
-from engine.report.search_best import anew_sentences, anew_table, near_sentences, near_tables
+from engine.report.search_best import anew_sentences, anew_table, find_anew, near_sentences, near_tables
 from engine.report.search_text import counted, figures_text, trial_name
 from engine.report.sentences import say
 from engine.report.sheet import Sheet
@@ -44,7 +44,7 @@ def search_section(sheet: Sheet, found: Searches | None) -> SearchSection | None
     sentences += [text] if (text := few_text(found)) else []
     anew = anew_table(sheet, found)
     tables = [_trial_table(found), _space_table(found), *near_tables(found), *([anew] if anew else [])]
-    return SearchSection(sentences, tables, search_charts(found))
+    return SearchSection(sentences, tables, search_charts(found, find_anew(sheet, found)))
 
 
 # What was tried ------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def _arm_sentences(arm: SearchedArm, found: Searches) -> Iterator[str]:
     if not arm.best:
         yield say("search_none", arm=arm.arm)
     elif len(arm.search.metrics) > 1:
-        yield say("search_front", arm=arm.arm, count=count, best=len(arm.best), by=by)
+        yield say("search_front", arm=arm.arm, count=count, best=counted(len(arm.best), "trial"), by=by)
     else:
         best, is_whole = arm.best[0], arm.is_exhausted and arm.search.sampler == "grid"
         drawn = "" if is_whole else say("search_drawn")

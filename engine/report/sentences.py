@@ -196,8 +196,8 @@ SENTENCES = {
     # what was searched
     "search_best": "{arm}: of {count} compared, {trial} is the best: {figures}.{drawn}",
     "search_drawn": " It is the best of what was drawn; that nothing better lies in the space is not shown.",
-    "search_front": "{arm}: of {count} compared, {best} are on the front of {by}: no other is as good in all of them "
-    "and better in one.",
+    "search_front": "{arm}: of {count} compared, the front of {by} has {best}: no other is as good in all of them and "
+    "better in one.",
     "search_none": "{arm}: no trial counts yet, so that none is best.",
     "search_fewer": "{arm} has {count} done, and {other} has {most}: its best is chosen from fewer.",
     "search_rungs": "{arm}: compared are the trials of {epochs} epochs alone, {count} of {all}.",
@@ -250,6 +250,7 @@ SENTENCES = {
     "search_no_weight": "p: how often figures shuffled among the trials give a setting as much. No setting is told "
     "apart from chance (p < {alpha} after Holm over the settings).",
     "search_spots": "Small marks: trials that count. Large marks and stairs: the front of each arm.",
+    "search_anew": "Hollow marks: the front trained anew, means over fresh seeds; lines: 95 % intervals of these.",
     "search_volume": "Hypervolume: the share of the box between reference point and ideal that the front of the trials "
     "so far dominates. Reference: the worst of each figure over all trials shown ({reference}); ideal: the best of "
     "each.",

@@ -12,7 +12,7 @@ from engine.analysis.factors import Varied, varied_factors
 from engine.analysis.power import ALPHA
 from engine.analysis.snapshot import Row
 from engine.analysis.things import HEADS as THING_HEADS
-from engine.analysis.things import LONGEST_NUMBER
+from engine.analysis.things import value_text
 from engine.analysis.trainings import unknown_arms, unknown_text
 from engine.report import number_text
 from engine.report.origins import Origin, change_origin, mean_origin
@@ -324,8 +324,7 @@ def _setting_text(tree: Mapping[str, Any], path: str) -> str:
     value = tree.get(path)
     if value is None or isinstance(value, str):
         return number_text.NONE if value is None else value
-    text = json.dumps(value)
-    return f"{value:.6g}" if isinstance(value, float) and len(text) > LONGEST_NUMBER else text
+    return value_text(value)
 
 
 def run_table(rows: ReportRows) -> Table:

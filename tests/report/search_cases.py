@@ -37,6 +37,10 @@ LUCKY = [trial_row("a", at, 0.5 + 0.01 * (at % 20), drawn={"train.lr": LR[at % 2
 BLIND = [trial_row("a", at, 0.5 + 0.001 * at, drawn={"train.lr": LR[7 * at % 20]}) for at in range(60)]
 NOT_DRAWN = [trial_row("a", at, 0.5 + at / 10, drawn={"train.lr": 1e-3, "student.attention.kind": "longformer",
                                                       "student.attention.radius": 1}) for at in range(2)]  # fmt: skip
+FRONT_ANEW: dict[str, Any] = {
+    "finals": {"a-best-003": ("a", 3)}, "metrics": ("val_top1", "macs"),
+    "runs": [{**run, "macs": 103.0} for run in final_runs("a-best-003", 0.6, 0.62, 0.61)],
+}  # fmt: skip
 SEARCH_CASES: dict[str, tuple[Told, Told]] = {
     "search_best": (of(FOUR), of(BOTH, **PAIR)), "search_front": (of(BOTH, **PAIR), of(FOUR)),
     "search_drawn": (of(FOUR), of([*FOUR[:2], EXHAUSTED], sampler="grid")),
@@ -66,6 +70,7 @@ SEARCH_CASES: dict[str, tuple[Told, Told]] = {
     "search_weights": (of(LUCKY), of(FOUR)), "search_few": (of(LUCKY[:30]), of(LUCKY)),
     "search_too_few": (of(FOUR), of(LUCKY)),
     "search_chance": (of(LUCKY), of(BLIND)), "search_no_weight": (of(BLIND), of(LUCKY)),
+    "search_anew": (of(BOTH, **PAIR, **FRONT_ANEW), of(BOTH, **PAIR)),
     "search_spots": (of(BOTH, **PAIR), of(FOUR)), "search_volume": (of(BOTH, **PAIR), of(FOUR)),
     "search_not_anew": (of(FOUR), anew(0.6)),
 }  # fmt: skip

@@ -52,6 +52,7 @@ def searched_rows(
     stopped: bool = False,
     metrics: Sequence[str] = ("val_top1",),
     spaces: Mapping[str, Any] | None = None,
+    spec_seeds: Sequence[int] | None = None,
     **search: Any,
 ) -> ReportRows:
     """All rows of the report of an experiment that is searched; `finals`: an arm -> of which arm and trial it
@@ -62,6 +63,7 @@ def searched_rows(
         "search": {"space": SPACE, "trials": asked, **search},
     }
     spec["search"]["arms"] = spaces or {}
+    spec |= {} if spec_seeds is None else {"seeds": list(spec_seeds)}
     winners = [{"arm": arm, "searched": of, "trial": at} for arm, (of, at) in (finals or {}).items()]
     return make_rows(
         list(runs), about={"spec": json.dumps(spec)}, cells=cell_rows(runs, ("test_top1", *metrics)), winners=winners,

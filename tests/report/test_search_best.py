@@ -75,9 +75,7 @@ def test_the_final_of_a_front_is_of_its_own_trial() -> None:
     )  # fmt: skip
     assert [row[:5] for row in texts(found.tables[-1])] == [
         ["a-best-000", "a-t000", "val top-1 [%]", "50.00", "40.00 (n=1)"],
-        ["a-best-000", "a-t000", "MACs, computed", "100", "100 (n=1)"],
         ["a-best-001", "a-t001", "val top-1 [%]", "70.00", "40.00 (n=1)"],
-        ["a-best-001", "a-t001", "MACs, computed", "101", "101 (n=1)"],
     ]
 
 

@@ -16,7 +16,8 @@ from engine.report.searches import time_text
 from engine.report.tables import Table
 from tests.helpers.synthetic import Arm, SyntheticHome
 from tests.report.rows import make_rows, run_row
-from tests.report.searching import LR, SPACE, gathered, section, trial_row, trials_of
+from tests.report.search_cases import BOTH, FRONT_ANEW, PAIR
+from tests.report.searching import LR, SPACE, final_runs, gathered, searched_page, section, trial_row, trials_of
 
 
 def texts(table: Table) -> list[list[str]]:
@@ -163,3 +164,33 @@ def test_time_is_that_of_each_training_once_with_its_gpus_and_what_failed(tmp_pa
     assert arm.costs == [12.0, 0.0, 60.0, 12.0]
     assert time_text(arm.work) == "1 min 0 s (GPU) + 24 s (CPU)"
     assert [one.name for one in arm.best] == ["a-t000"]
+
+
+def test_a_front_shows_its_points_trained_anew_with_their_intervals() -> None:
+    front = section(BOTH, **PAIR, **FRONT_ANEW).charts.front
+    assert front is not None
+    (one,) = front.anew
+    assert one.arm == "a"
+    assert one.spot[1] == pytest.approx(61.0)
+    assert one.across == (None, None) or one.across[0] == one.across[1], "every seed has as many MACs"
+    low, high = one.up
+    assert low is not None
+    assert high is not None
+    assert low < 61.0 < high
+
+
+def test_what_a_network_has_once_is_no_luck() -> None:
+    told = section(BOTH, **PAIR, **FRONT_ANEW).sentences
+    assert any("its val_top1 as a trial" in line for line in told)
+    assert not any("its macs as a trial" in line for line in told), "the same network has the same MACs"
+
+
+def test_seeds_of_the_best_were_asked_for_beforehand() -> None:
+    runs = final_runs("a-best", 0.6, 0.62, 0.61)
+    for seeds, is_added in (([1, 2, 3], False), ([1, 2], True)):
+        page = searched_page(
+            trials_of("a", 0.5, 0.6, 0.7), finals={"a-best": ("a", 2)}, runs=runs, final={"seeds": seeds},
+            spec_seeds=[0],
+        )  # fmt: skip
+        notes = [note for table in page.results for note in table.notes]
+        assert any("seeds beyond those that the spec asks for" in note for note in notes) is is_added

@@ -17,8 +17,20 @@ Spot = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class Whiskers:
+    """What was trained anew: its arm, its place, and the edges of its interval across and up, None without one."""
+
+    arm: str
+    spot: Spot
+    across: tuple[float | None, float | None]
+    up: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
 class TrialFront:
     """The trials of each arm by two figures, nothing where there are more; `fronts` are those on its front, in order.
+
+    `anew` are those of the fronts that were trained on fresh seeds.
 
     `is_more`: whether more of the figure across is better, which decides how the stairs turn. `notes` say what a reader
     must know.
@@ -33,6 +45,7 @@ class TrialFront:
     volume: BestSoFar
     is_more: bool = False
     notes: Sequence[str] = field(default_factory=tuple)
+    anew: Sequence[Whiskers] = ()
 
 
 def draw_trial_front(chart: TrialFront, paper: Paper = SCREEN) -> Figure:
@@ -64,10 +77,22 @@ def _draw_spots(axes: Axes, chart: TrialFront, paper: Paper) -> None:
         axes.plot(*_apart(chart.fronts[arm]), markersize=7 * paper.scale, **look)
         turn: Literal["pre", "post"] = "pre" if chart.is_more else "post"
         axes.step(*_apart(chart.fronts[arm]), where=turn, color=colour_of(at), linewidth=1.2 * paper.scale)
+        for one in (one for one in chart.anew if one.arm == arm):
+            _draw_whiskers(axes, one, at, paper)
     tidy(axes, chart.title, paper)
     axes.set_xlabel(chart.across)
     axes.set_ylabel(chart.up)
     axes.margins(0.08)
+
+
+def _draw_whiskers(axes: Axes, one: Whiskers, at: int, paper: Paper) -> None:
+    look: Any = {"color": colour_of(at), "linewidth": 1.2 * paper.scale}
+    (x, y), (left, right), (low, high) = one.spot, one.across, one.up
+    if left is not None and right is not None:
+        axes.plot([left, right], [y, y], **look)
+    if low is not None and high is not None:
+        axes.plot([x, x], [low, high], **look)
+    axes.plot([x], [y], marker=mark_of(at), markersize=7 * paper.scale, markerfacecolor="none", **look)
 
 
 def _apart(spots: Sequence[Spot]) -> tuple[list[float], list[float]]:

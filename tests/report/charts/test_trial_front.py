@@ -9,7 +9,7 @@ import pytest
 
 from engine.report.charts.best_so_far import BestSoFar
 from engine.report.charts.style import COLUMN
-from engine.report.charts.trial_front import TrialFront, draw_trial_front
+from engine.report.charts.trial_front import TrialFront, Whiskers, draw_trial_front
 
 VOLUME = BestSoFar("", "Hypervolume", "hours", {"a": [(1.0, 0.2), (2.0, 0.5)]}, {}, {"a": 3.0})
 CHART = TrialFront(
@@ -30,3 +30,14 @@ def test_stairs_turn_by_what_is_better_across(is_more: bool, turn: str) -> None:
 def test_of_more_than_two_figures_the_volume_stands_alone() -> None:
     for chart, count in ((replace(CHART, spots={}, fronts={}), 1), (CHART, 2)):
         assert len(draw_trial_front(chart, COLUMN).axes) == count
+
+
+def test_what_was_trained_anew_has_its_interval_where_there_is_one() -> None:
+    one = Whiskers("a", (1.5, 55.0), (None, None), (53.0, 57.0))
+    first, _ = draw_trial_front(replace(CHART, anew=[one])).axes
+    drawn = [np.asarray(line.get_xydata()).tolist() for line in first.lines[3:]]
+    assert drawn == [[[1.5, 53.0], [1.5, 57.0]], [[1.5, 55.0]]]
+    assert first.lines[4].get_markerfacecolor() == "none"
+    first, _ = draw_trial_front(replace(CHART, anew=[replace(one, across=(1.4, 1.6), up=(None, None))])).axes
+    drawn = [np.asarray(line.get_xydata()).tolist() for line in first.lines[3:]]
+    assert drawn == [[[1.4, 55.0], [1.6, 55.0]], [[1.5, 55.0]]]

@@ -15,7 +15,7 @@ from engine.report import number_text
 from engine.report.charts.best_so_far import BestSoFar
 from engine.report.charts.importance import Weight, Weights
 from engine.report.charts.parallel import Coordinate, Line, Parallel
-from engine.report.charts.trial_front import TrialFront
+from engine.report.charts.trial_front import TrialFront, Whiskers
 from engine.report.search_text import counted, drawn_text
 from engine.report.sentences import say
 from store.metrics import METRICS, Metric
@@ -37,13 +37,23 @@ class SearchCharts:
     weights: Sequence[Weights]
 
 
-def search_charts(found: Searches) -> SearchCharts:
+@dataclass(frozen=True)
+class Anew:
+    """The best of an arm's search, trained anew: of each metric the mean over fresh seeds and its interval, if any."""
+
+    arm: str
+    figures: Sequence[tuple[float, float | None, float | None]]
+
+
+def search_charts(found: Searches, anew: Sequence[Anew] = ()) -> SearchCharts:
     """Return the charts of a search, those that have something to show."""
     is_front = len(found.search.metrics) > 1
     shown = list(enumerate(found.arms))[:MOST_ARMS]
     parallels = [_parallel(arm, at, found) for at, arm in shown if len(arm.compared) >= LEAST_LINES]
     weights = [one for at, arm in shown for one in _weights(arm, at, found)]
-    return SearchCharts(None if is_front else _best(found), _front(found) if is_front else None, parallels, weights)
+    return SearchCharts(
+        None if is_front else _best(found), _front(found, anew) if is_front else None, parallels, weights
+    )
 
 
 def few_text(found: Searches) -> str:
@@ -222,7 +232,7 @@ def _weight_notes(told: Sequence[Importance], top: int, count: int) -> Iterator[
 # Fronts --------------------------------------------------------------------------------------------------------------
 
 
-def _front(found: Searches) -> TrialFront | None:
+def _front(found: Searches, anew: Sequence[Anew]) -> TrialFront | None:
     """Return the front of several metrics and the volume below it; None where some metric has no two figures."""
     points = [arm.goals(one) or () for arm in found.arms for one in arm.compared]
     worst, ideal = ([edge(column) for column in zip(*points, strict=True)] for edge in (min, max))
@@ -242,8 +252,20 @@ def _front(found: Searches) -> TrialFront | None:
     fronts = {arm.arm: sorted((_shown(one, across), _shown(one, up)) for one in arm.best) for arm in found.arms}
     return TrialFront(
         "trials_front", "Front of the trials", _axis_label(across), _axis_label(up), spots, fronts, volume,
-        ways[1] == "max", [say("search_spots"), *notes],
+        ways[1] == "max", [say("search_spots"), *([say("search_anew")] if anew else []), *notes],
+        [_whiskers(one, across, up) for one in anew],
     )  # fmt: skip
+
+
+def _whiskers(one: Anew, across: Metric, up: Metric) -> Whiskers:
+    """Return the mark of what was trained anew; figures stand in the order of the metrics: up, then across."""
+    (y, low, high), (x, left, right) = (
+        [None if value is None else value * _scale(metric) for value in figures]
+        for figures, metric in zip(one.figures, (up, across), strict=True)
+    )
+    assert x is not None, "every figure has a mean"
+    assert y is not None, "every figure has a mean"
+    return Whiskers(one.arm, (x, y), (left, right), (low, high))
 
 
 def _volume(
