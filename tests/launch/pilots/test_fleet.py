@@ -253,7 +253,7 @@ def test_nodes_that_do_not_see_the_home_are_refused_with_the_reason(fleet: Fleet
     engine.states.clear()
     look_again(fleet)
     grow_quiet(fleet)
-    with pytest.raises(OSError, match=f"do not see {engine.home.pilots_root}: the home has to lie on a disk that"):
+    with pytest.raises(OSError, match=rf"do not see {engine.home.pilots_root} \(the home has to lie on a disk that"):
         fleet.want([CPU])
     fleet.want([CPU])
     assert len(engine.asked) == 1, "and none is asked for in a hurry"
