@@ -65,7 +65,7 @@ class Sheet:
         self.splits = rows.splits
         self.trainings = rows.trainings
         self.searched = rows.searched
-        self.winners = {row["arm"] for row in rows.winners}  # arms that are the best of a search, trained anew
+        self.winners = {row["arm"]: row["searched"] for row in rows.winners}  # the best of a search -> of which arm
         self.noisy: dict[str, float] = {}  # of arms whose timings were unsteady: the largest spread over their median
         for row in rows.noise:
             spreads = [one["spread"] for one in json.loads(row["noisy"])]

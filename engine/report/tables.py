@@ -19,7 +19,6 @@ from engine.report.origins import Origin, change_origin, mean_origin
 from engine.report.reading_notes import shared_notes, shown_columns, shows_accuracy
 from engine.report.sentences import say
 from engine.report.sheet import ReportRows, Sheet, half_of
-from engine.spec.search import BEST
 from store.metrics import METRICS, Metric
 
 HEADS = ("kind", "arch", "ratio", "loss", "radius", "globals", "pattern", "select", "epochs", "weights")
@@ -219,7 +218,7 @@ def _searched_note(sheet: Sheet, row: Row) -> str:
 
 def _finals_of(sheet: Sheet, row: Row) -> list[str]:
     """Return the arms that were chosen from the trials of an arm."""
-    return [arm for arm in sheet.arms if arm == f"{row['arm']}{BEST}" or arm.startswith(f"{row['arm']}{BEST}-")]
+    return [arm for arm in sheet.arms if sheet.winners.get(arm) == row["arm"]]
 
 
 def _effort_notes(sheet: Sheet) -> list[str]:

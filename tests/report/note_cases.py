@@ -80,7 +80,8 @@ def searched(*arms: str, refused: int = 0, fewer: int = 12) -> Told:
     """Arms of a table; those of `a` were chosen from twelve trials, those of `b` from `fewer`."""
     rows = [{"arm": arm, "trials": count, "refused": refused, "paths": "train.lr"}
             for arm, count in (("a", 12), ("b", fewer))]  # fmt: skip
-    return notes(*(top1(arm, 0.5) for arm in arms or ["a-best"]), searched=rows)
+    winners = [{"arm": f"{arm}-best", "searched": arm, "trial": 0} for arm in "ab"]
+    return notes(*(top1(arm, 0.5) for arm in arms or ["a-best"]), searched=rows, winners=winners)
 
 
 def epochs(*counts: int, prune: float | None = 0.2) -> Told:
