@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -128,8 +129,10 @@ def _draw_batches(maker: Maker, samples: int, chance: random.Random) -> list[tup
         for view in (CENTRE_VIEW, *range(maker.origin.views))
         for first in range(0, len(maker.rows_of(view)), maker.batch)
     ]
-    wanted = max(1, -(-samples // maker.batch))
-    return sorted(chance.sample(every, min(wanted, len(every))))
+    chance.shuffle(every)
+    # The last batch of a view has fewer images, so batches are counted by what they hold.
+    held = accumulate((min(maker.batch, len(maker.rows_of(view)) - first) for view, first in every), initial=0)
+    return sorted(one for one, before in zip(every, held, strict=False) if before < max(1, samples))
 
 
 def _ask_again(maker: Maker, view: int, first: int, held: np.ndarray[Any, Any], precision: str) -> RowMismatch:

@@ -85,10 +85,17 @@ def test_targets_are_right_where_they_were_made_bit_for_bit(home: Home) -> None:
     verdict = verify_targets(home, "targets-1", 300)
     assert verdict.is_right
     assert verdict.allowed == 0
-    assert sum(one.images for one in verdict.differences) >= 256
+    assert sum(one.images for one in verdict.differences) >= 300
     assert "where they were made" in verdict.lines()[0]
     every = verify_targets(home, "targets-1", 10**6)
     assert sum(one.images for one in every.differences) == 1797 + VIEWS * 539
+
+
+def test_as_many_images_are_asked_as_was_said_however_small_the_last_batches_are(home: Home) -> None:
+    drawn = [verify_targets(home, "targets-1", 300, seed).differences for seed in range(20)]
+    sums = [sum(one.images for one in batches) for batches in drawn]
+    assert min(sums) >= 300
+    assert max(sums) < 300 + max(one.images for batches in drawn for one in batches)
 
 
 def test_the_same_seed_draws_the_same_sample(home: Home) -> None:
