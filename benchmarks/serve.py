@@ -2,7 +2,7 @@
 
   pages      seconds until a page is there: the first one 0.5, any 1, asked for the first time and again
   new point  seconds from a line in the journal until a browser has it, at worst 1, while 4 jobs log at full speed
-  writers    what their rate keeps when a browser watches, in turn with and without: at least 98 %
+  writers    what their rate keeps beside a server that is watched, in turn with it stopped: at least 98 %
   runs table the first table of 1,000 runs and all its rows, against MLflow's server and Aim on as many runs
   memory     (--long) of the server over ten minutes of watching, while jobs log ten times as much as trainings do
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import socket
 import statistics
@@ -22,15 +23,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import ROOT, Row
-from benchmarks.serve_live import SLOW, browser, fetch, measure_rate, writers
+from benchmarks.serve_live import SLOW, browser, fetch, measure_beside, writers
 from tests.helpers.large_home import LargeHome, make_large_home
 
 FIRST_PAGE, ANY_PAGE, NEW_POINT, KEPT_RATE, AS_FAST = 0.5, 1.0, 1.0, 0.98, 5.0  # what is promised
+WATCHED, PAIRS, RESAMPLED = "4 jobs at full speed", 12, 2000  # pairs of a round
 LONG, GROWTH, TRAINING = 600.0, 1.10, 100.0  # seconds; memory at the end over that after a minute; lines a second
 PEERS: dict[str, tuple[str, ...]] = {
     "mlflow": ("-m", "mlflow", "server", "--backend-store-uri", "sqlite:///{folder}/mlflow.db", "--host", "127.0.0.1",
@@ -153,45 +155,59 @@ def _page_row(case: str, figure: str, seconds: float, promised: float, n: int) -
 
 
 def _watching(made: LargeHome, rounds: int, seconds: float) -> list[Row]:
-    """Rounds without and with a server that is watched; which comes first changes from round to round."""
+    """Rounds of new journals: how old points are when they are seen, then the writers' rate with and without that."""
     journals = [made.home.job(job).attempt(1).journal for job in made.running]
-    rates: dict[bool, list[float]] = {False: [], True: []}
+    pairs: list[tuple[float, float]] = []
     oldest: list[float] = []
     spent: list[float] = []
-    for turn in range(rounds):
-        for is_watched in (False, True) if turn % 2 else (True, False):
-            for path in journals:
-                path.unlink(missing_ok=True)
-            if not is_watched:
-                with writers(journals) as counts:
-                    rates[False].append(measure_rate(counts, seconds))
-                continue
-            with _serve(made) as (port, process), writers(journals) as counts, browser(port, made.running[0]) as seen:
-                before = _processor_seconds(process)
-                rates[True].append(measure_rate(counts, seconds))
-                spent.append((_processor_seconds(process) - before) / seconds / (os.cpu_count() or 1))
+    for _ in range(rounds):
+        for path in journals:
+            path.unlink(missing_ok=True)
+        with _serve(made) as (port, server), writers(journals) as counts:
+            with browser(port, made.running[0]) as seen:
+                before = _processor_seconds(server)
+                time.sleep(seconds)
+                spent.append((_processor_seconds(server) - before) / seconds / (os.cpu_count() or 1))
             oldest += seen.oldest
+            with browser(port, made.running[0]) as seen:
+                pairs += measure_beside(counts, seconds / 5, PAIRS, server=server, seen=seen)
     assert oldest, "the browser saw no points"
     worst, middle, n = max(oldest), statistics.median(oldest), len(oldest)
-    without, beside = (statistics.median(rates[watched]) for watched in (False, True))
-    share, case = beside / without, "4 jobs at full speed"
     return [
-        Row(case, "new point on the screen, worst", worst, NEW_POINT, NEW_POINT / worst, "s", n),
-        Row(case, "new point on the screen, median", middle, NEW_POINT, NEW_POINT / middle, "s", n),
-        Row(case, "their rate, watched over unwatched", beside, without, share, "lines/s", rounds),
-        Row(case, "what they keep of it, over what is promised", share, KEPT_RATE, share / KEPT_RATE, "share", rounds),
-        _used_row(case, statistics.median(spent), rounds),
+        Row(WATCHED, "new point on the screen, worst", worst, NEW_POINT, NEW_POINT / worst, "s", n),
+        Row(WATCHED, "new point on the screen, median", middle, NEW_POINT, NEW_POINT / middle, "s", n),
+        *_rate_rows(pairs),
+        _used_row(statistics.median(spent), rounds),
     ]
 
 
-def _used_row(case: str, used: float, rounds: int) -> Row:
+def _rate_rows(pairs: Sequence[tuple[float, float]]) -> list[Row]:
+    """The rates, and the median of what is kept in a pair with its 95 % interval by resampling pairs."""
+    beside, without = (statistics.median(pair[at] for pair in pairs) for at in (0, 1))
+    kept = [watched / alone for watched, alone in pairs]
+    draw, share = random.Random(0), statistics.median(kept)
+    medians = sorted(statistics.median(draw.choices(kept, k=len(kept))) for _ in range(RESAMPLED))
+    low, high = medians[RESAMPLED // 40], medians[-RESAMPLED // 40]
+    figure = f"what they keep of it [{low:.3f}, {high:.3f}]"
+    return [
+        Row(WATCHED, "their rate, watched over unwatched", beside, without, beside / without, "lines/s", len(pairs)),
+        Row(WATCHED, figure, share, KEPT_RATE, share / KEPT_RATE, "share", len(pairs)),
+    ]
+
+
+def _used_row(used: float, rounds: int) -> Row:
     """What the server takes from the writers if all processors are theirs: it is the steadier figure of the two."""
-    return Row(case, "processor time of the server", used, 1 - KEPT_RATE, (1 - KEPT_RATE) / used, "share", rounds)
+    return Row(WATCHED, "processor time of the server", used, 1 - KEPT_RATE, (1 - KEPT_RATE) / used, "share", rounds)
 
 
-def _processor_seconds(process: int) -> float:
-    words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+def _processor_seconds(server: int) -> float:
+    """Return what the processes of a server's group have used so far."""
+    used = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # one that has just ended
+            words = stat.read_text().rpartition(")")[2].split()
+            used += int(words[11]) + int(words[12]) if int(words[2]) == server else 0
+    return used / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(made: LargeHome) -> list[Row]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import http.client
 import json
 import multiprocessing
+import os
 import random
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -31,6 +33,7 @@ SLOW = 180.0  # seconds that an answer may take before the benchmark gives up
 class Seen:
     """What a browser saw: from each answer the age of its oldest and of its newest point when it was read, seconds."""
 
+    process: int
     oldest: list[float] = field(default_factory=list)
     newest: list[float] = field(default_factory=list)
     points: int = 0
@@ -78,14 +81,36 @@ def measure_rate(counts: Sequence[Synchronized[int]], seconds: float) -> float:
     return (sum(count.value for count in counts) - before) / (time.monotonic() - started)
 
 
+def measure_beside(
+    counts: Sequence[Synchronized[int]], seconds: float, pairs: int, *, server: int, seen: Seen
+) -> list[tuple[float, float]]:
+    """Return pairs of the rate beside a server that is watched and with both stopped, which is first by turns.
+
+    Both are of the same writers and neighbours in time, since what a machine does by itself changes by a fifth within
+    seconds. What was logged meanwhile is read when they go on, so that it is counted on their side.
+    """
+    found = []
+    for pair in range(pairs):
+        rates = {}
+        for is_watched in (False, True) if pair % 2 else (True, False):
+            order = signal.SIGCONT if is_watched else signal.SIGSTOP
+            os.killpg(server, order)
+            os.kill(seen.process, order)
+            rates[is_watched] = measure_rate(counts, seconds)
+        found.append((rates[True], rates[False]))
+    os.killpg(server, signal.SIGCONT)
+    os.kill(seen.process, signal.SIGCONT)
+    return found
+
+
 @contextmanager
 def browser(port: int, job: str) -> Iterator[Seen]:
     """Watch a job in a process of its own until the end; what it saw is there afterwards."""
-    seen = Seen()
     begun, stop = multiprocessing.Event(), multiprocessing.Event()
     mine, other = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.Process(target=_watch, args=(port, job, begun, stop, other))
     process.start()
+    seen = Seen(process.pid or 0)
     assert begun.wait(SLOW), "the browser got no curves"
     try:
         yield seen
@@ -99,7 +124,7 @@ def browser(port: int, job: str) -> Iterator[Seen]:
 def _watch(port: int, job: str, begun: Event, stop: Event, told: Any) -> None:
     # A browser keeps the connection that it asks by.
     asking = http.client.HTTPConnection("127.0.0.1", port, timeout=SLOW)
-    seen, cursor = Seen(), _ask(asking, job, "")["cursor"]
+    seen, cursor = Seen(0), _ask(asking, job, "")["cursor"]
     stream = http.client.HTTPConnection("127.0.0.1", port, timeout=SLOW)
     stream.request("GET", "/live")
     lines = stream.getresponse()
