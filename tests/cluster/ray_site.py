@@ -71,7 +71,8 @@ class RaySite:
 
     def describe(self) -> str:
         with suppress(OSError):
-            return "\n".join(f"{job['submission_id']} {job['status']} {job['message']}" for job in self.jobs())
+            jobs = [f"{job['submission_id']} {job['status']} {job['message']}" for job in self.jobs()]
+            return "\n".join([*jobs, f"given out: {self.usage()}"])
         return "Ray does not answer"
 
     # -- nodes --------------------------------------------------------------------------------------------------
@@ -105,8 +106,7 @@ class RaySite:
     def nodes(self) -> set[str]:
         """Return the nodes that are alive and can be told what to do."""
         with suppress(OSError, KeyError, TypeError):
-            usage = self.ask("cluster_status")["data"]["clusterStatus"]["loadMetricsReport"]["usage"]
-            return {name for name in NODES if name in usage}
+            return self.usage().keys() & {*NODES}
         return set()
 
     def processes(self, word: str = "") -> list[int]:
@@ -169,23 +169,35 @@ class RaySite:
             if job["status"] in ("PENDING", "RUNNING") and job["submission_id"].startswith(begins):
                 self.ask(f"jobs/{job['submission_id']}/stop", "POST")
 
+    def usage(self) -> dict[str, list[float]]:
+        """Return of each resource what is given out and what there is, as Ray tells it every five seconds."""
+        found: dict[str, list[float]] = self.ask("cluster_status")["data"]["clusterStatus"]["loadMetricsReport"][
+            "usage"
+        ]
+        return found
+
     @contextmanager
     def occupied(self, node: str) -> Iterator[None]:
         """Have no room on a node meanwhile."""
-        name = f"occupy-{time.monotonic_ns()}"
+        # What a job had is given back a while after it has ended: one that asks for all of it could wait in vain.
+        until(lambda: not self.usage()["CPU"][0], "idle cores", tell=self.describe)
         words = {"entrypoint": "exec sleep 1200", "entrypoint_num_cpus": 4, "entrypoint_resources": {node: 1}}
+        name = f"occupy-{time.monotonic_ns()}"
         self.ask("jobs/", "POST", submission_id=name, **words)
-        until(lambda: self.ask(f"jobs/{name}")["status"] == "RUNNING", "the job that fills a node")
+        until(lambda: self.ask(f"jobs/{name}")["status"] == "RUNNING", "the job that fills a node", tell=self.describe)
         try:
             yield
         finally:
             self.stop_all(name)
 
 
-def until(holds: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
+def until(
+    holds: Callable[[], object], what: str, seconds: float = SECONDS, tell: Callable[[], str] = lambda: ""
+) -> None:
+    """Wait until something holds; where it does not, `tell` says more of why."""
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, f"{what} never came"
+        assert time.monotonic() < end, f"{what} never came\n{tell()}"
         time.sleep(0.1)
 
 
