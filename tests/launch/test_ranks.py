@@ -54,6 +54,13 @@ def is_gone(pid: int) -> bool:
     return seen is None or not seen.is_alive
 
 
+def minds(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    caught = next(line.split()[1] for line in lines if line.startswith("SigCgt"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def end(*words: str) -> tuple[int, str]:
     with begin(*words) as process:
         _, told = process.communicate(timeout=30)
@@ -102,6 +109,8 @@ def test_no_rank_outlives_an_attempt_that_is_killed() -> None:
 def test_who_is_asked_to_end_is_the_first_rank() -> None:
     with begin("t", "w") as process:
         hear(process, 2)
+        # The ranks may be there before the attempt itself minds signals.
+        until(lambda: minds(process.pid, signal.SIGTERM))
         process.terminate()
         # The other one is told by the first, in the midst of their work; here it waits for ever.
         time.sleep(0.2)
