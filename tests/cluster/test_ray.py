@@ -194,7 +194,9 @@ def test_a_restarted_head_doubles_nothing(on_ray: Callable[..., RayLab], ray_sit
         ray_site.start_node("n2")
     lab.until(lambda: len(lab.outcomes("train-1")) > 1, "a second attempt", seconds=240.0)
     lab.finish()
-    assert lab.outcomes("train-1") == ["preempted", "done"]
+    # The pilots of a node are ended one after another: a job that was saved may begin in the next of them.
+    *stopped, last = lab.outcomes("train-1")
+    assert (set(stopped), last) == ({"preempted"}, "done")
     assert {job: lab.outcomes(job) for job in states(lab.home) if job != "train-1"} == {
         f"train-{number}": ["done"] for number in range(2, 6)
     }
