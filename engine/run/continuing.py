@@ -55,7 +55,7 @@ def take_up(attempt: Attempt) -> LoadedCheckpoint | None:
     attempt.journal.fact("begins", begun.as_fact())
     # Speed is that of the epochs that this job does itself.
     state["progress"]["rates"] = []
-    print(f"begins with the state of {begun.job} after {begun.epoch} epochs", flush=True)
+    print(f"begins with the state of {begun.job} after epoch {begun.epoch}", flush=True)
     return begun.found
 
 

@@ -20,7 +20,7 @@ from tests.run.bench import LESSON, TARGETS_JOB, TRAIN, Bench, digits_bench, fig
 RUNGS = [3, 6]
 WSD: dict[str, Any] = {**TRAIN, "schedule": "wsd", "decay_epochs": 1, "warmup_epochs": 1, "ema": 0.9}
 LONG = {**WSD, "epochs": 6}
-BEGAN = "begins with the state of train-3 after 2 epochs"
+BEGAN = "begins with the state of train-3 after epoch 2"
 
 
 @pytest.fixture(scope="module")
