@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -50,8 +51,9 @@ def run_child(module: str, question: dict[str, Any], seconds: float | None = SEC
         return None
 
 
+@cache  # a plan asks for each network of each job, and each answer reads folders
 def package_version(name: str) -> str:
-    """Return the version of an installed package, "" where it is not."""
+    """Return the version of an installed package, "" where it is not; that of the first question, as what is loaded."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -48,7 +48,7 @@ def test_an_answer_is_kept_by_module_and_question(home: Home, asked: list[Any]) 
 
 def test_another_torch_is_asked_again(home: Home, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     ask_child(home, "one", {"answer": 1})
-    monkeypatch.setattr(child, "version", lambda name: "another")
+    monkeypatch.setattr(child, "package_version", lambda name: "another")
     ask_child(home, "one", {"answer": 1})
     assert len(asked) == 2
 
