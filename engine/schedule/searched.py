@@ -14,20 +14,21 @@ from engine.home.paths import Home
 class ArmProgress:
     """An arm's trials by how they stand, and the best of those that keep every bound (of several metrics the front).
 
-    `refused` were not trained and do not count; `best` has a trial's arm and its figures by metric.
+    `open` were asked for and have not ended, whether their jobs run or wait; `refused` were not trained and do not
+    count; `best` has a trial's arm and its figures by metric.
     """
 
     arm: str
     asked: int
     done: int
-    running: int
+    open: int
     failed: int
     refused: int
     best: tuple[tuple[str, dict[str, float]], ...]
 
     def __str__(self) -> str:
         counts = [f"{self.done} of {self.asked} trials done"]
-        counts += [f"{number} {word}" for word in ("running", "failed", "refused") if (number := getattr(self, word))]
+        counts += [f"{number} {word}" for word in ("open", "failed", "refused") if (number := getattr(self, word))]
         told = f"{self.arm}: {', '.join(counts)}"
         if len(self.best) == 1:
             return f"{told}; best {_figures(self.best[0][1])} ({self.best[0][0]})"

@@ -15,7 +15,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     arm = ArmProgress("a", 9, 3, 1, 0, 2, (("a-t001", {"val_top1": 0.5}),))
     write_progress(home, "study", [arm])
     assert read_progress(home, "study") == (arm,)
-    assert str(arm) == "a: 3 of 9 trials done, 1 running, 2 refused; best val_top1 0.5 (a-t001)"
+    assert str(arm) == "a: 3 of 9 trials done, 1 open, 2 refused; best val_top1 0.5 (a-t001)"
 
 
 def test_a_front_is_told_by_its_first_points() -> None:
