@@ -7,13 +7,13 @@ than the images are many.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from engine.errors import DataError
 from engine.inputs.content import data_counts
 from engine.inputs.hub import hub_warnings
 from engine.inputs.looks import spec_look_warnings
-from engine.inputs.quotas import Counts, count_part
+from engine.inputs.quotas import Counted, Counts, count_part
 from engine.inputs.weights import stored_shapes
 from engine.spec import Data, Spec, weights_file
 from engine.spec.cells import Cell, expand_cells
@@ -21,6 +21,7 @@ from engine.spec.own_code import names_code
 
 IMAGE_WORDS = {"source", "root", "classes", "given"}  # which images there are; the rest is what is made of them
 BOX_WORDS = {*IMAGE_WORDS, "boxes"}
+MOST_ARMS = 4  # that a line names
 
 
 def absent_inputs(spec: Spec) -> list[str]:
@@ -41,11 +42,8 @@ def absent_inputs(spec: Spec) -> list[str]:
         lines += _absent_boxes(data, are_images_here=not isinstance(counts[_images_key(data)], str))
     lines += [line for path, file in weights for line in _absent_weights(path, file)]
     lines += [*spec_look_warnings(spec), *(line for cell in all_cells for line in hub_warnings(cell.settings))]
-    for cell in cells:
-        data = cell.settings.data
-        found = counts[_images_key(data)]
-        if not isinstance(found, str):
-            lines += batch_doubts(cell, count_part(found, data, "train"))
+    known = [(cell, counts[_images_key(cell.settings.data)]) for cell in cells]
+    lines += batch_doubts((cell, found) for cell, found in known if not isinstance(found, str))
     return list(dict.fromkeys(lines))
 
 
@@ -69,13 +67,23 @@ def _count(data: Data) -> Counts | str:
         return str(error).replace("\nfix: ", "; fix: ")
 
 
-def batch_doubts(cell: Cell, images: int) -> Iterator[str]:
-    """Yield a line for each training of a cell whose batch is larger than the `images` of the training part."""
-    for path, train in cell.settings.trainings:
-        if train.batch_size > images:
-            what = f"{train.batch_size} is more than the {images} images of the training part"
-            fix = f"set it to {images} at most; an epoch is one step as it stands"
-            yield f"{path}.batch_size (arm {cell.arm}): {what}\nfix: {fix}"
+def batch_doubts(cells: Iterable[tuple[Cell, Counted]]) -> Iterator[str]:
+    """Yield a line for each batch that is larger than the training part of its cell, with the arms that have it."""
+    arms: dict[tuple[str, int, int], dict[str, None]] = {}
+    for cell, found in cells:
+        images = count_part(found, cell.settings.data, "train")
+        for path, train in cell.settings.trainings:
+            if train.batch_size > images:
+                arms.setdefault((path, train.batch_size, images), {})[cell.arm] = None
+    for (path, batch, images), names in arms.items():
+        fix = f"set it to {images} at most; an epoch is one step as it stands"
+        what = f"{batch} is more than the {images} images of the training part"
+        yield f"{path}.batch_size ({_name_arms(list(names))}): {what}\nfix: {fix}"
+
+
+def _name_arms(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_ARMS} more" if len(names) > MOST_ARMS else ""
+    return f"arm{'s' if len(names) > 1 else ''} {', '.join(names[:MOST_ARMS])}{more}"
 
 
 def _absent_boxes(data: Data, *, are_images_here: bool) -> Iterator[str]:

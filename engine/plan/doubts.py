@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from engine.inputs.missing import batch_doubts
-from engine.inputs.quotas import count_part
 from engine.plan.draft import Draft, Run
 from engine.spec import Spec
-from engine.spec.cells import Cell, expand_cells
+from engine.spec.cells import expand_cells
 
 
 def plan_doubts(spec: Spec, runs: Sequence[Run], draft: Draft) -> tuple[str, ...]:
     """Return arms that share every job, batches larger than the training part, and a GPU that is not here."""
-    batches = (line for cell in expand_cells(spec) for line in _batch_doubts(cell, draft))
+    known = [(cell, draft.content(cell.settings.data)) for cell in expand_cells(spec)]
+    batches = batch_doubts((cell, content) for cell, content in known if content is not None)
     return tuple(dict.fromkeys((*_same_jobs(spec, runs), *batches, *_gpu_doubts(spec, draft))))
 
 
@@ -37,9 +37,3 @@ def _same_jobs(spec: Spec, runs: Sequence[Run]) -> Iterator[str]:
         twin = seen.setdefault(repr(jobs), arm)
         if twin != arm:
             yield f"arms.{arm}: its runs are the same jobs as those of arm {twin!r}\nfix: change it, or remove it"
-
-
-def _batch_doubts(cell: Cell, draft: Draft) -> Iterator[str]:
-    content = draft.content(cell.settings.data)
-    if content is not None:
-        yield from batch_doubts(cell, count_part(content, cell.settings.data, "train"))

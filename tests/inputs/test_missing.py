@@ -58,13 +58,13 @@ def test_a_folder_is_listed_once_for_all_cells(tmp_path: Path, monkeypatch: pyte
 def test_a_batch_beyond_the_training_part_is_told_without_reading_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
     """60 per cent of 1,797 digits, class by class; the plan says the same line."""
     monkeypatch.setattr("engine.inputs.content.file_digest", None)
-    line, *others = absent("train.batch_size=1079")
-    assert len(others) == 3, "one for each arm"
+    (line,) = absent("train.batch_size=1079")
     assert line.startswith(
-        "train.batch_size (arm original): 1079 is more than the 1078 images of the training part\nfix: "
+        "train.batch_size (arms original, sparse, distilled, distilled_pruned): "
+        "1079 is more than the 1078 images of the training part\nfix: "
     )
     assert absent("train.batch_size=1078") == []
-    assert len(absent("train.batch_size=1400", "matrix={data.split: [60/20/20, 80/10/10]}")) == 4, (
+    assert len(absent("train.batch_size=1400", "matrix={data.split: [60/20/20, 80/10/10]}")) == 1, (
         "80 per cent are enough"
     )
 
