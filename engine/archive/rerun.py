@@ -32,8 +32,8 @@ from engine.schedule.growing import WORD
 from engine.schedule.placing import on_gpu, read_demand
 from engine.schedule.submit import submit_plan
 from engine.spec import Spec
-from engine.spec.cells import uses_code
 from engine.spec.dotted import flatten_settings
+from engine.spec.drawn_code import uses_code
 from engine.spec.job_file import IMPORTED
 from engine.spec.trial_arms import trial_words, with_drawn
 

@@ -128,7 +128,7 @@ def find_home(home: Path | None, *, create: bool = False, required: bool = True)
 
 def allow_code(specs: Sequence[Spec], home: Home, *, trust: bool) -> None:
     """Keep that the code which these specs name may run in the home, where --trust says so; say which."""
-    from engine.spec.cells import uses_code
+    from engine.spec.drawn_code import uses_code
 
     if not trust:
         return

@@ -111,7 +111,7 @@ def _validate(
 
 def _check_code(specs: Sequence[Spec], home: Path | None, *, trust: bool) -> None:
     """Try the code that specs name, where it may run; a home is made where that is to be kept."""
-    from engine.spec.cells import uses_code
+    from engine.spec.drawn_code import uses_code
 
     named = [spec for spec in specs if uses_code(spec)]
     if not named and not trust:

@@ -21,6 +21,7 @@ from engine.spec.cells import expand_cells
 from engine.spec.code_uses import list_uses
 from engine.spec.data import SOURCE_WORDS
 from engine.spec.distill import LOSS_WORDS
+from engine.spec.drawn_code import DrawnCode, drawn_code
 from engine.spec.optimizers import OPTIMIZER_WORDS
 from engine.spec.own_code import WORDS, CodeKind, read_reference
 from engine.spec.registries import REGISTRIES, read_registry
@@ -58,6 +59,8 @@ def _same_or_new(value: Mapping[str, Any], made: dict[str, Any]) -> Mapping[str,
 def _kind_at(path: Path) -> CodeKind | None:
     """Return what kind of code may be named at a path, None where none may."""
     words = [part for part in path if isinstance(part, str)]
+    if words[:1] == ["search"] and words[-1] == "choice":  # what is drawn stands below its path
+        words.pop()
     if words[:1] == ["claims"] or not words:
         return None
     return WORDS.get(words[-1].rpartition(".")[2])
@@ -79,18 +82,32 @@ def _folder_of(path: Path, layers: Layers) -> FilePath:
 
 
 def code_places(spec: Spec, layers: Layers) -> dict[str, str]:
-    """Return where words were written that name code, and its options, by their paths; of several arms the first."""
+    """Return where words were written that name code, and its options: by their paths, of several arms the first.
+
+    And by path and code, as `student.arch=/lab/nets.py:Net`, as arms and trials name several.
+    """
     places = ArmPlaces(layers)
     found: dict[str, str] = {}
     for cell in expand_cells(spec):
-        for path in _code_paths(cell.settings):
+        for path, code in _code_words(cell.settings):
             place = places.find(cell.arm, {}, tuple(path.split(".")))
-            found.setdefault(path, layers.where(place, key=".options." in path))
+            where = layers.where(place, key=".options." in path)
+            found = {path: where, code: where} | found
+    for drawn in drawn_code(spec):
+        where = layers.where(_axis_place(layers, drawn))
+        found = {drawn.path: where, f"{drawn.path}={drawn.value}": where} | found
     return found
 
 
-def _code_paths(settings: Settings) -> Iterator[str]:
+def _axis_place(layers: Layers, drawn: DrawnCode) -> Path:
+    """Return where a choice stands: among those of its arm, else of all."""
+    of_arm: Path = ("search", "arms", drawn.arm, drawn.path, "choice", drawn.at)
+    is_of_arm = drawn.path in ((layers.tree.get("search") or {}).get("arms") or {}).get(drawn.arm, ())
+    return of_arm if is_of_arm else ("search", "space", drawn.path, "choice", drawn.at)
+
+
+def _code_words(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the path of each word, and the path with the code that it names."""
     for use in list_uses(settings):
-        yield use.path
-        yield use.options_path
-        yield from (f"{use.options_path}.{name}" for name in use.options)
+        paths = [use.path, use.options_path, *(f"{use.options_path}.{name}" for name in use.options)]
+        yield from ((path, f"{path}={use.reference}") for path in paths)

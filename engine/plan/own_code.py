@@ -29,6 +29,7 @@ from engine.spec import Data, Settings, Spec
 from engine.spec.cells import expand_cells
 from engine.spec.code_uses import Use, list_uses, replace_at
 from engine.spec.data import MOST_IMAGES
+from engine.spec.drawn_code import code_cells
 from engine.spec.own_code import DIGEST_DIGITS
 from engine.spec.shapes import network_shape
 
@@ -83,7 +84,7 @@ def find_codes(spec: Spec) -> Codes:
             found[text] = find_code(use.reference)
         except XpError as error:
             what = f"{error.where}: {error.what}" if error.where else error.what
-            problems[text] = _show(Problem(_place(spec, use.path), use.path, what, error.fix))
+            problems[text] = _show(Problem(_place(spec, use), use.path, what, error.fix))
     if problems:
         raise SpecError(list(problems.values()))
     return found
@@ -128,7 +129,7 @@ def _draw_images(data: Data, root: Path | None, folder: Path) -> None:
 
 
 def _spec_uses(spec: Spec) -> Iterator[Use]:
-    for cell in expand_cells(spec):
+    for cell in code_cells(spec):
         yield from list_uses(cell.settings)
 
 
@@ -137,8 +138,10 @@ def _show(problem: Problem) -> Problem:
     return show_place(problem, Path(os.path.realpath(problem.where.rsplit(":", 2)[0])).parent)
 
 
-def _place(spec: Spec, path: str) -> str:
-    return spec.code_places.get(path, "")
+def _place(spec: Spec, use: Use, path: str = "") -> str:
+    """Return where a word about a piece of code stands: the one that names it, or one of its options."""
+    known, path = spec.code_places, path or use.path
+    return known.get(f"{path}={use.reference}") or known.get(path, "")
 
 
 def _refuse_strangers(spec: Spec, home: Home, codes: Codes) -> None:
@@ -184,7 +187,7 @@ def _first_uses(spec: Spec, codes: Codes) -> list[Use]:
 
 def _introduce(spec: Spec, use: Use, codes: Codes) -> Iterator[str]:
     code = codes[str(use.reference)]
-    place = _place(spec, use.path)
+    place = _place(spec, use)
     yield f"  {place + ': ' if place else ''}{use.path}: {use.reference.name} of module {code.module}, {code.file}"
     others = [code.root / name for name in sorted(code.files) if code.root / name != code.file]
     yield from (f"    with it {path}" for path in others)
@@ -205,7 +208,7 @@ class Asked:
 def check_uses(spec: Spec, home: Home, codes: Codes) -> None:
     """Raise SpecError for code that is not what its Protocol asks, or for options that it does not take."""
     asked: dict[str, Asked] = {}
-    for cell in expand_cells(spec):
+    for cell in code_cells(spec):
         for use in list_uses(cell.settings):
             if use.reference.digest:
                 continue
@@ -256,4 +259,4 @@ def _problem(spec: Spec, home: Home, asked: Asked, wrong: Mapping[str, Any]) -> 
         what = f"{file}:{wrong['line']}: {what}"
     elif not at:
         what = f"{asked.code.file}: {what}"
-    return _show(Problem(_place(spec, path) or _place(spec, use.path), path, what, str(wrong["fix"])))
+    return _show(Problem(_place(spec, use, path) or _place(spec, use), path, what, str(wrong["fix"])))

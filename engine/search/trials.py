@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from engine.errors import DataError
+from engine.errors import DataError, SpecError
 from engine.home.paths import Home
 from engine.load.cells import settings_problem
 from engine.load.messages import explain_error
@@ -55,7 +55,7 @@ def plan_trial(study: Study, home: Home, arm: str, trial_arm: str, settings: Map
     except ValidationError as error:
         first = explain_error(error.errors(include_url=False)[0])
         raise Impossible(f"{'.'.join(map(str, first.path))}: {first.what}") from error
-    except DataError as error:
+    except (DataError, SpecError) as error:  # SpecError: own code that was drawn, and that does not do
         raise Impossible(error.what) from error
     kept = _keep_roles(plan, _left_out(search, stage))
     write_jobs(home, kept)

@@ -19,7 +19,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from engine.spec import Settings, Spec
-from engine.spec.code_uses import list_uses
 from engine.spec.controls import settle_control
 from engine.spec.search import Kind
 
@@ -96,11 +95,6 @@ def _build_cells(spec: Spec, points: Sequence[Tree]) -> Iterator[Settings]:
     for arm in spec.arm_names:
         for tree in arm_trees(base, spec.arms.get(arm, {}), points):
             yield builder.build(tree)
-
-
-def uses_code(spec: Spec) -> bool:
-    """Whether some cell of a spec names somebody's own code."""
-    return any(True for cell in expand_cells(spec) for _ in list_uses(cell.settings))
 
 
 class CellBuilder:

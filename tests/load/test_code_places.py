@@ -43,6 +43,23 @@ def test_arms_matrix_and_set_name_code(specs: Path) -> None:
     assert archs(load(specs, BASE, "student.arch=./set.py:Net")) == [f"{specs}/set.py:Net"]
 
 
+DRAWN = """search:
+  trials: 2
+  space:
+    train.optimizer: {choice: [adamw, ./opt.py:One, ./opt.py:Two]}
+    student.attention: {choice: [{kind: window}, {kind: ./band.py:Band}]}
+"""
+
+
+def test_what_is_drawn_is_beside_the_file_that_writes_it_and_known_by_its_own_place(specs: Path) -> None:
+    spec = load(specs, f"data: {{source: digits}}\nstudent: {{arch: tiny_vit_5m}}\n{DRAWN}")
+    assert spec.search is not None
+    assert spec.search.space["train.optimizer"].values == ["adamw", f"{specs}/opt.py:One", f"{specs}/opt.py:Two"]
+    assert spec.search.space["student.attention"].values[1] == {"kind": f"{specs}/band.py:Band"}
+    two = spec.code_places[f"train.optimizer={specs}/opt.py:Two"]
+    assert two == f"{specs}/study.yaml:7:{DRAWN.splitlines()[3].index('./opt.py:Two') + 1}"
+
+
 def test_modules_and_whole_paths_stay(specs: Path) -> None:
     for name in ("my_lab.nets:Net", "/somewhere/nets.py:Net", "~/nets.py:Net"):
         assert archs(load(specs, BASE, f"student.arch={name}")) == [name]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import DataError, SpecError, XpError
+from engine.errors import DataError, SpecError, StrangeCode, XpError
 from engine.home.paths import Home, open_home
 from engine.load import load_spec
 from engine.plan import make_plan, own_code
@@ -218,3 +218,18 @@ def test_two_projects_with_a_module_of_one_name_are_refused(lab: Path, home: Hom
     trust_spec(spec, home)
     with pytest.raises(XpError, match="two projects have a module nets"):
         make_plan(spec, home)
+
+
+DRAWN = "train: {epochs: 1}\nsearch: {trials: 2, space: {train.optimizer: {choice: [adamw, './opt.py:One']}}}\n"
+
+
+def test_code_that_a_search_may_draw_is_asked_about_trusted_and_tried(
+    lab: Path, home: Home, no_child: list[Mapping[str, Any]]
+) -> None:
+    (lab / "opt.py").write_text("class One: ...\n")
+    (lab / "study.yaml").write_text(f"name: study\ndata: {{source: digits}}\nstudent: {{arch: tiny_vit_5m}}\n{DRAWN}")
+    with pytest.raises(StrangeCode, match=r"train\.optimizer: One of module opt"):
+        make_plan(study(lab), home)
+    assert [code.file.name for code in trust_spec(study(lab), home)] == ["opt.py"]
+    make_plan(study(lab), home)
+    assert [asked["kind"] for asked in no_child] == ["optimizer"]
