@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from engine.analysis.searches import EXHAUSTED
 from engine.home.paths import Home
 from engine.schedule.growing import WORD
 from engine.schedule.searched import read_progress
@@ -89,11 +90,12 @@ def _best_text(home: Home, record: Record, told: Record) -> str:
 
 def searched_lines(record: Record, arms: Sequence[str]) -> Iterator[str]:
     """Yield a line for each searched arm on its trials, as far as they are among `arms`."""
-    found = [told for arm, told in tried(record).items() if arm in arms and told["stage"] != "final"]
-    refused = Counter(one["arm"] for one in tried(record).values() if one["refused"] is not None)
-    for arm, count in Counter(one["arm"] for one in found).items():
-        first = next(one["trial_arm"] for one in found if one["arm"] == arm)
+    found = [one for one in tried(record).values() if one["stage"] != "final" and one["why"] != EXHAUSTED]
+    refused = Counter(one["arm"] for one in found if one["refused"] is not None)
+    for arm in dict.fromkeys(one["arm"] for one in found if one["trial_arm"] in arms):
+        kept = [one for one in found if one["arm"] == arm and one["refused"] is None]
         more = f", {refused[arm]} refused" if refused[arm] else ""
-        one = f"xp why {record['name']}/{first}"
-        what = "training" if count == 1 else "trainings"
-        yield f"{arm}: searched in {count} {what} of drawn settings{more}; why one of them: {one}"
+        shown = next((one["trial_arm"] for one in kept), next(one["trial_arm"] for one in found if one["arm"] == arm))
+        what = "training" if len(kept) == 1 else "trainings"
+        one = f"xp why {record['name']}/{shown}"
+        yield f"{arm}: searched in {len(kept)} {what} of drawn settings{more}; why one of them: {one}"

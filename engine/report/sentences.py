@@ -206,8 +206,8 @@ SENTENCES = {
     "were refused.",
     "search_stopped": "{arm}: the search was stopped after {count} of {asked} trials.",
     "search_unsearched": "Run as written, and not searched: {arms}.",
-    "search_refused": "Refused: not trained and not counted, as no network has such settings, or as it broke a bound "
-    "before training.",
+    "search_refused": "Refused: not counted, as no network has such settings, as it broke a bound before it was "
+    "trained, or as it was removed.",
     "search_time": "Training time: of all trainings of the trials, each once; where several GPUs shared one, the time "
     "of each counts. What was trained before the search asked for it is in it too.",
     "search_bounds": "Only trials count that keep these bounds: {bounds}.",

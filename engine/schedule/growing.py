@@ -24,6 +24,7 @@ from store.queue import Queue
 
 WORD = "search"
 DUE, WAITING = "due", "waiting"
+REMOVED = "it was removed"
 ASIDE = ("title", "claims", "report", "resources")
 LATER = ("trials", "parallel", "final")  # may be changed while a search is under way
 Record = dict[str, Any]
@@ -67,6 +68,8 @@ def begin_search(record: Record, old: Mapping[str, Any] | None, plan: Plan) -> R
     if old is None or old.get(WORD, {}).get("about") != about:
         return {**record, WORD: told}
     before = old[WORD]
+    # What was stopped stays so, until more is asked for.
+    told["stopped"] = before["stopped"] and told["asked"] <= before["asked"]
     told |= {"trials": before["trials"], "asked": max(told["asked"], before["asked"] if before.get("extended") else 0)}
     runs = [run for run in old["runs"] if run["arm"] in trial_arms(old)]
     return {**add_runs(record, runs, old["jobs"]), WORD: told | ({"extended": True} if before.get("extended") else {})}
@@ -83,6 +86,14 @@ def count_trials(record: Mapping[str, Any], spec: Spec) -> int:
     """Return how many trials there may be in all, over all arms that are searched."""
     search = spec.search
     return 0 if search is None else record[WORD]["asked"] * sum(map(search.is_searched, spec.arm_names))
+
+
+def without_trial(record: Mapping[str, Any], arm: str) -> Record:
+    """Return a record in which a trial, or a best that was trained anew, is refused as removed; others stay."""
+    if WORD not in record:
+        return dict(record)
+    told = [{**one, "refused": REMOVED} if one["trial_arm"] == arm else one for one in record[WORD]["trials"]]
+    return {**record, WORD: {**record[WORD], "trials": told}}
 
 
 def trial_arms(record: Mapping[str, Any]) -> set[str]:

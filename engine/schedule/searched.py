@@ -25,10 +25,12 @@ class ArmProgress:
     failed: int
     refused: int
     best: tuple[tuple[str, dict[str, float]], ...]
+    is_stopped: bool = False
 
     def __str__(self) -> str:
         counts = [f"{self.done} of {self.asked} trials done"]
         counts += [f"{number} {word}" for word in ("open", "failed", "refused") if (number := getattr(self, word))]
+        counts += ["stopped"] if self.is_stopped and self.done < self.asked else []
         told = f"{self.arm}: {', '.join(counts)}"
         if len(self.best) == 1:
             return f"{told}; best {_figures(self.best[0][1])} ({self.best[0][0]})"
@@ -48,6 +50,11 @@ def _figures(values: dict[str, float]) -> str:
 
 def write_progress(home: Home, name: str, arms: Sequence[ArmProgress]) -> None:
     write_json(home.search_mark(name, ".json"), {"arms": [asdict(arm) for arm in arms]})
+
+
+def drop_progress(home: Home, name: str) -> None:
+    """Forget how far another search of this name was."""
+    home.search_mark(name, ".json").unlink(missing_ok=True)
 
 
 def read_progress(home: Home, name: str) -> tuple[ArmProgress, ...]:

@@ -23,9 +23,18 @@ from engine.plan import Plan, Run
 from engine.plan.estimate import Estimate, estimate_plan
 from engine.plan.subset import Place
 from engine.schedule.given import read_priority
-from engine.schedule.growing import DUE, begin_search, count_trials, jobs_done, keep_unsearched, mark_search
+from engine.schedule.growing import (
+    DUE,
+    begin_search,
+    count_trials,
+    jobs_done,
+    keep_unsearched,
+    mark_search,
+    trial_arms,
+)
 from engine.schedule.keep.trash import removing
 from engine.schedule.policy import chain_seconds
+from engine.schedule.searched import drop_progress
 from engine.spec.identity import canonical_json
 from store.queue import Queue
 
@@ -94,6 +103,8 @@ def submit_plan(
         with Queue(home.queue_db) as queue:
             queue.add_experiment(record, done | jobs_done(home, record))
         mark_search(home, plan.spec.name, DUE if plan.spec.search is not None else None)
+        if not trial_arms(record):
+            drop_progress(home, plan.spec.name)
     warnings = (*plan.spec.doubts, *plan.warnings)
     new = len(plan.jobs) - len(done) - len(filling.held - done)
     return Submission(plan.spec.name, number, new, len(done), changes, warnings, count_trials(record, plan.spec))

@@ -13,6 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from engine.analysis.searches import EXHAUSTED
 from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.schedule.growing import DUE, WAITING, WORD, add_runs, grow_record, heal, mark_search
@@ -73,12 +74,14 @@ def _write_progress(home: Home, study: Study) -> None:
 
 
 def _progress(study: Study, arm: str) -> ArmProgress:
-    trials = study.of(arm)
+    trials = [one for one in study.of(arm) if one.decision.why != EXHAUSTED]
     counts = Counter(trial_states(trials))
     metrics = study.search.metrics
     best = best_trials(compared(trials), study.search)
     shown = tuple((one.decision.trial_arm, {name: one.values[name] for name in metrics}) for one in best)
-    return ArmProgress(arm, study.asked, counts["done"], counts["open"], counts["failed"], counts["refused"], shown)
+    return ArmProgress(
+        arm, study.asked, counts["done"], counts["open"], counts["failed"], counts["refused"], shown, study.is_stopped
+    )
 
 
 def _with_steps(record: dict[str, Any], steps: Iterable[Step]) -> dict[str, Any]:
@@ -112,7 +115,7 @@ def is_over(study: Study) -> bool:
 
 def _is_enough(study: Study, arm: str) -> bool:
     trials = first_rungs(study.of(arm))
-    has_given_up = bool(trials) and trials[-1].decision.why == "exhausted"
+    has_given_up = bool(trials) and trials[-1].decision.why == EXHAUSTED
     return study.is_stopped or has_given_up or count_spent(trials) >= study.asked
 
 
@@ -153,10 +156,10 @@ def _ask(study: Study, home: Home, arm: str) -> Iterator[Step]:
     if number - count_spent(trials) < MOST_REFUSED * study.asked:
         draw = draw_next(study.search, arm, sampled(study.of(arm), study.search, arm), number)
     if draw is None:
-        draw = Draw({}, "exhausted", {})
+        draw = Draw({}, EXHAUSTED, {})
     named = trial_name(study.search, arm, number, 0)
     decision = Decision(number, arm, named, draw.settings, draw.why, "train", time.time(), marks=draw.marks)
-    if draw.why == "exhausted":
+    if draw.why == EXHAUSTED:
         yield _refuse(decision, "nothing is left that was not tried or refused"), None
         return
     try:
@@ -195,7 +198,8 @@ def _finish(study: Study, home: Home, arm: str) -> Iterator[Step]:
         named = f"{arm}{BEST}" if len(study.search.metrics) == 1 else f"{arm}{BEST}-{one.decision.trial:03d}"
         about: dict[str, Any] = {"why": "final", "stage": "final", "at": time.time(), "seeds": study.search.final.seeds}
         told = Decision(one.decision.trial, arm, named, one.decision.settings, **about)
-        known = next((final.decision for final in study.finals(arm) if final.decision.trial_arm == named), None)
+        kept = [final.decision for final in study.finals(arm) if final.state != "refused"]  # else it was removed
+        known = next((final for final in kept if final.trial_arm == named), None)
         if known is None or (known.settings, [*known.seeds]) != (told.settings, [*told.seeds]):
             yield told, plan_trial(study, home, arm, named, one.decision.settings, "final")
 

@@ -13,6 +13,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     distill features search experiment paper   losses, layers that follow; axes; a run's settings, a spec; many, sayings
     lexicon synonyms editor   what a word means, read off the models; other tools' names for it; a JSON Schema
     dotted cells trial_arms   settings by dotted path; base, arm, matrix point -> the settings of a cell; trials as arms
+    drawn_code     own code as it is written and as a search may draw it
     identity forms   settings -> a stable id; the files that networks are exported as
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json
 """

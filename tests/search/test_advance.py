@@ -12,6 +12,8 @@ import pytest
 from engine.home.files import read_object
 from engine.home.paths import Home, open_home
 from engine.home.records import read_record
+from engine.schedule.growing import extend_search, stop_search
+from engine.schedule.keep.remove import remove
 from engine.schedule.searched import read_progress
 from engine.search import advance as looking
 from engine.search.advance import advance
@@ -205,6 +207,7 @@ def test_a_small_space_is_exhausted_and_the_search_over(home: Home) -> None:
     states = [one.state for one in trials_of(home)]
     assert states == ["done", "done", "refused"]
     assert not home.search_mark("study").exists()
+    assert str(read_progress(home, "study")[0]).startswith("study: 2 of 9 trials done; best"), "the end is no trial"
 
 
 def test_a_failed_trial_counts_and_the_study_goes_on(home: Home) -> None:
@@ -216,3 +219,49 @@ def test_a_failed_trial_counts_and_the_study_goes_on(home: Home) -> None:
         queue.request_cancel(open_jobs)
     work_off(home)
     assert sorted(one.state for one in trials_of(home)) == ["done", "done", "failed"]
+
+
+def test_a_trial_that_was_removed_is_replaced_and_holds_nothing_up(home: Home) -> None:
+    submit_study(home, make_spec(trials=3, parallel=1, final={"seeds": [1]}))
+    work_off(home)
+    remove(home, "study/study-t001")
+    assert [one.state for one in trials_of(home)][:3] == ["done", "refused", "done"]
+    extend_search(home, "study", 4)
+    work_off(home)
+    trials = [one for one in trials_of(home) if one.decision.stage == "train"]
+    assert [one.state for one in trials] == ["done", "refused", "done", "done", "done"]
+    assert not home.search_mark("study").exists(), "it is over"
+
+
+def test_a_best_that_was_removed_is_trained_anew_by_the_next_submit(home: Home) -> None:
+    submit_study(home, make_spec(trials=2, final={"seeds": [1, 2]}))
+    work_off(home)
+    remove(home, "study/study-best")
+    assert "study-best" not in {run["arm"] for run in record_of(home)["runs"]}
+    submit_study(home, make_spec(trials=2, final={"seeds": [1, 2]}))
+    work_off(home)
+    assert [run["seed"] for run in record_of(home)["runs"] if run["arm"] == "study-best"] == [1, 2]
+    finish_open(home)
+    assert [one.state for one in trials_of(home)] == ["done"] * 3
+
+
+def test_what_was_stopped_stays_so_until_more_is_asked_for(home: Home) -> None:
+    submit_study(home, make_spec(trials=4, parallel=1))
+    advance(home, "study")
+    stop_search(home, "study")
+    work_off(home)
+    submit_study(home, make_spec(trials=4, parallel=1))
+    work_off(home)
+    assert len(trials_of(home)) == 1
+    assert str(read_progress(home, "study")[0]).startswith("study: 1 of 4 trials done, stopped; best")
+    submit_study(home, make_spec(trials=5, parallel=1))
+    work_off(home)
+    assert len(trials_of(home)) == 5
+
+
+def test_how_far_another_search_was_is_forgotten(home: Home) -> None:
+    submit_study(home, make_spec(trials=2))
+    work_off(home)
+    assert read_progress(home, "study")
+    submit_study(home, make_spec(trials=2, space={"train.lr": {"log": [1e-4, 1e-2]}}))
+    assert read_progress(home, "study") == ()

@@ -20,6 +20,7 @@ from engine.home.paths import Home
 from engine.home.pins import read_pins
 from engine.home.records import jobs_of, read_record, record_problem
 from engine.home.users import other_users
+from engine.schedule.growing import without_trial
 from engine.schedule.keep.choose import cache_entries, job_entry
 from engine.schedule.keep.needs import find_needs
 from engine.schedule.keep.sizes import Ledger
@@ -142,7 +143,7 @@ def without_arm(record: Mapping[str, Any], arm: str) -> Record:
     if "added" in record:
         about["added"] = [place for place in record["added"] if place[0] != arm]
     return {
-        **record,
+        **without_trial(record, arm),
         **about,
         "spec": spec,
         "runs": runs,
