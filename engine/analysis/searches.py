@@ -127,11 +127,12 @@ class SearchedArm:
 
 @dataclass(frozen=True)
 class Final:
-    """An arm that is a trial trained anew on seeds that chose nothing."""
+    """An arm that is a trial trained anew on seeds that chose nothing; `is_again`: after another one of its search."""
 
     arm: str
     searched: str
     trial: int
+    is_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def gather_searches(
         return None
     names = list(spec.get("arms") or {}) or [str(spec["name"])]
     arms = [_gather_arm(arm, search, told[0], trials) for arm in names if search.is_searched(arm)]
-    finals = [Final(row["arm"], row["searched"], row["trial"]) for row in winners]
+    finals = [Final(row["arm"], row["searched"], row["trial"], bool(row.get("is_again"))) for row in winners]
     return Searches(search, arms, [arm for arm in names if not search.is_searched(arm)], finals)
 
 

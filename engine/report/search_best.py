@@ -187,6 +187,8 @@ def anew_sentences(sheet: Sheet, found: Searches) -> Iterator[str]:
         )  # fmt: skip
     arms = {arm.arm: arm for arm in found.arms}
     for final in found.finals:
+        if final.is_again:
+            yield say("search_again", arm=final.arm)
         best = arms[final.searched].best if final.searched in arms else []
         if best and final.trial not in [one.trial for one in best]:
             yield say("search_moved", arm=final.arm, trial=final.trial, best=", ".join(one.name for one in best[:3]))

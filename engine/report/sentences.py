@@ -229,6 +229,8 @@ SENTENCES = {
     "search_luck": "Fresh seeds: mean over seeds that chose nothing; ±: half of the 95 % interval of the mean over "
     "seeds. Difference: the trial's figure as it stands less that mean, with the interval of the mean. Both are on the "
     "same images: what the choice owes to these is in both.",
+    "search_again": "{arm}: another best of this search was trained anew and tested before the search went on to this "
+    "one, so that the test images have been looked at more than once.",
     "search_moved": "{arm} is trial {trial}, and no best any more: {best}.",
     "search_path": "Lines: the best of the trials that ended, in the order in which they were asked for, over the "
     "training time of all trials before.",

@@ -196,7 +196,9 @@ def _finish(study: Study, home: Home, arm: str) -> Iterator[Step]:
     best = best_trials(compared(trials), study.search)
     for one in best:
         named = f"{arm}{BEST}" if len(study.search.metrics) == 1 else f"{arm}{BEST}-{one.decision.trial:03d}"
-        about: dict[str, Any] = {"why": "final", "stage": "final", "at": time.time(), "seeds": study.search.final.seeds}
+        is_first = all(final.decision.trial == one.decision.trial for final in study.finals(arm))
+        why = "final" if is_first else "final again"  # the test images were looked at by another one before
+        about: dict[str, Any] = {"why": why, "stage": "final", "at": time.time(), "seeds": study.search.final.seeds}
         told = Decision(one.decision.trial, arm, named, one.decision.settings, **about)
         kept = [final.decision for final in study.finals(arm) if final.state != "refused"]  # else it was removed
         known = next((final for final in kept if final.trial_arm == named), None)

@@ -57,7 +57,8 @@ def plan_trial(study: Study, home: Home, arm: str, trial_arm: str, settings: Map
         raise Impossible(f"{'.'.join(map(str, first.path))}: {first.what}") from error
     except (DataError, SpecError) as error:  # SpecError: own code that was drawn, and that does not do
         raise Impossible(error.what) from error
-    kept = _keep_roles(plan, _left_out(search, stage))
+    # A best that another trial took the place of is another run: nobody is to take its figures for the other's.
+    kept = _keep_roles(plan, _left_out(search, stage), [dict(settings)] if stage == "final" else [])
     write_jobs(home, kept)
     entries = record_entries(kept, estimate_plan(kept, home, {}))
     return Work(tuple(entries["runs"]), tuple(entries["jobs"]))
@@ -97,13 +98,13 @@ def only_measured(work: Work) -> Work:
     return Work(runs, tuple({**entry, "chain": whole} for entry in work.jobs if entry["job"] in wanted))
 
 
-def _keep_roles(plan: Plan, left_out: frozenset[str]) -> Plan:
-    runs = tuple(_trimmed(plan.spec.name, run, left_out) for run in plan.runs)
+def _keep_roles(plan: Plan, left_out: frozenset[str], told: list[Any]) -> Plan:
+    runs = tuple(_trimmed(plan.spec.name, run, left_out, told) for run in plan.runs)
     wanted = needed_jobs({job.key: job for job in plan.jobs}, runs)
     return replace(plan, runs=runs, jobs=tuple(job for job in plan.jobs if job.key in wanted))
 
 
-def _trimmed(name: str, run: Run, left_out: frozenset[str]) -> Run:
+def _trimmed(name: str, run: Run, left_out: frozenset[str], told: list[Any]) -> Run:
     """Return the run without some of its jobs. Its id is its place: it stays while its jobs become more."""
     jobs = {role: job for role, job in run.jobs.items() if role not in left_out}
-    return replace(run, run=make_id("run", [name, run.arm, run.cell, run.seed, "trial"]), jobs=jobs)
+    return replace(run, run=make_id("run", [name, run.arm, run.cell, run.seed, "trial", *told]), jobs=jobs)

@@ -5,7 +5,7 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
 
     architectures timm_views   the networks a spec may name; how timm's weights look (timm_names.txt, timm_views.txt)
     base data registries   strict models, common numbers; images; words that are keys of a registry, without torch
-    network own_code code_uses   networks and their attention; a person's own code by name, where it is named
+    network own_code code_uses drawn_code   networks, their attention; own code by name, where it is named, may be drawn
     patterns backends   who sees whom in a window; what the attention kernels compute
     shapes         what a network's words come to at an image size: windows, radii, tiles
     training optimizers continuing   train, measure, explain, resources; timm's optimizers; what a longer one takes up
@@ -13,7 +13,6 @@ Words that are planned but cannot run yet are listed in engine/load/unsupported.
     distill features search experiment paper   losses, layers that follow; axes; a run's settings, a spec; many, sayings
     lexicon synonyms editor   what a word means, read off the models; other tools' names for it; a JSON Schema
     dotted cells trial_arms   settings by dotted path; base, arm, matrix point -> the settings of a cell; trials as arms
-    drawn_code     own code as it is written and as a search may draw it
     identity forms   settings -> a stable id; the files that networks are exported as
     job_kinds job_settings job_file   KINDS; what decides a job of each kind, and how it is done; its spec.json
 """

@@ -1,2 +1,3 @@
--- The arms that are the best of an experiment's searches, and which trial each of them is.
-select arm, searched, trial from finals where experiment = $name order by searched, trial, arm;
+-- The arms that are the best of an experiment's searches, which trial each of them is, and whether it is the first one.
+select trial_arm as arm, arm as searched, trial, why = 'final again' as is_again
+from raw.trials where experiment = $name and stage = 'final' and refused is null order by arm, trial, trial_arm;

@@ -63,6 +63,7 @@ SEARCH_CASES: dict[str, tuple[Told, Told]] = {
     "search_luck_open": (anew(0.65, 0.75, 0.7), anew(0.6, 0.61, 0.605)),
     "search_one_seed": (anew(0.6), anew(0.6, 0.61)), "search_same": (anew(0.6, 0.6), anew(0.6)),
     "search_luck": (anew(0.6), of(FOUR)),
+    "search_again": (anew(0.6, 0.61, again=["a-best"]), anew(0.6, 0.61)),
     "search_moved": (anew(0.6, 0.61, trial=1), anew(0.6, 0.61)),
     "search_path": (of(FOUR), of(BOTH, **PAIR)), "search_orders": (of(FOUR), of(FOUR[:1])),
     "search_lines": (of(FOUR), of(FOUR[:1])), "search_absent": (of(FOUR), of(NOT_DRAWN)),

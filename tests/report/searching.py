@@ -47,6 +47,7 @@ def searched_rows(
     *trials: Sequence[Mapping[str, Any]],
     arms: Sequence[str] = ("a",),
     finals: Mapping[str, tuple[str, int]] | None = None,
+    again: Sequence[str] = (),
     runs: Sequence[dict[str, Any]] = (),
     asked: int = 4,
     stopped: bool = False,
@@ -56,7 +57,7 @@ def searched_rows(
     **search: Any,
 ) -> ReportRows:
     """All rows of the report of an experiment that is searched; `finals`: an arm -> of which arm and trial it
-    is; `spaces` are `search.arms`."""
+    is, and those of `again` took another's place; `spaces` are `search.arms`."""
     spec: dict[str, Any] = {
         "name": "x",
         "arms": {arm: {} for arm in arms},
@@ -64,7 +65,9 @@ def searched_rows(
     }
     spec["search"]["arms"] = spaces or {}
     spec |= {} if spec_seeds is None else {"seeds": list(spec_seeds)}
-    winners = [{"arm": arm, "searched": of, "trial": at} for arm, (of, at) in (finals or {}).items()]
+    winners = [
+        {"arm": arm, "searched": of, "trial": at, "is_again": arm in again} for arm, (of, at) in (finals or {}).items()
+    ]
     return make_rows(
         list(runs), about={"spec": json.dumps(spec)}, cells=cell_rows(runs, ("test_top1", *metrics)), winners=winners,
         searches=[{"asked": asked, "stopped": stopped}], trials=[row for arm in trials for row in arm],

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from engine.analysis.snapshot import one_snapshot
+from engine.collect import collect
 from engine.home.files import read_object
 from engine.home.paths import Home, open_home
 from engine.home.records import read_record
@@ -265,3 +267,24 @@ def test_how_far_another_search_was_is_forgotten(home: Home) -> None:
     assert read_progress(home, "study")
     submit_study(home, make_spec(trials=2, space={"train.lr": {"log": [1e-4, 1e-2]}}))
     assert read_progress(home, "study") == ()
+
+
+def test_a_best_that_takes_anothers_place_is_another_run_and_said_to_be_tested_again(home: Home) -> None:
+    submit_study(home, make_spec(trials=1, sampler="random", final={"seeds": [1]}))
+    work_off(home)
+    finish_open(home)
+    first = {run["run"] for run in record_of(home)["runs"] if run["arm"] == "study-best"}
+    assert [row["is_again"] for row in winners_of(home)] == [False]
+    extend_search(home, "study", 12)
+    work_off(home)
+    finish_open(home)
+    final = next(one.decision for one in trials_of(home) if one.decision.stage == "final")
+    assert final.trial > 0, "with this seed a later one is better"
+    assert [row["is_again"] for row in winners_of(home)] == [True]
+    assert first.isdisjoint(run["run"] for run in record_of(home)["runs"])
+
+
+def winners_of(home: Home) -> list[dict[str, Any]]:
+    collect(home)
+    with one_snapshot(home) as snapshot:
+        return snapshot.ask("report_winners", name="study")
