@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.analysis.searches import EXHAUSTED
 from engine.home.paths import Home
-from engine.schedule.growing import WORD
+from engine.schedule.growing import REMOVED, WORD
 from engine.schedule.searched import read_progress
 from engine.spec.identity import canonical_json
 
@@ -42,7 +42,9 @@ def trial_lines(home: Home, record: Record, arm: str, *, with_drawn: bool = True
 def _trial_lines(record: Record, told: Record, search: Record) -> Iterator[str]:
     yield f"  trial {told['trial']} of arm {told['arm']} in the search of {record['name']}{_rung_text(told, search)}"
     yield f"  why these settings: {_why_text(told, search)}"
-    if told["refused"] is not None:
+    if told["refused"] == REMOVED:
+        yield "  it was removed, and does not count"
+    elif told["refused"] is not None:
         yield f"  refused, and not trained: {told['refused']}"
     elif told["stage"] == "measure":
         yield "  trained only where its figures keep the bounds: these are measured first"

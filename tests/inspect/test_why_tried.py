@@ -10,6 +10,7 @@ import pytest
 from engine.home.paths import Home, open_home
 from engine.inspect.why_arms import explain_match
 from engine.inspect.why_tried import searched_lines, trial_lines
+from engine.schedule.growing import REMOVED
 from engine.schedule.lookup import find_match
 from engine.schedule.searched import ArmProgress, write_progress
 
@@ -55,11 +56,14 @@ def test_a_trial_says_by_whom_it_was_proposed(home: Home, told: dict[str, Any], 
 
 
 def test_what_is_measured_first_or_refused_says_so(home: Home) -> None:
-    record = record_of(trial(0, stage="measure"), trial(1, refused="params is 9, not below 5"))
+    record = record_of(
+        trial(0, stage="measure"), trial(1, refused="params is 9, not below 5"), trial(2, refused=REMOVED)
+    )
     assert "  trained only where its figures keep the bounds: these are measured first" in list(
         trial_lines(home, record, "a-t000")
     )
     assert "  refused, and not trained: params is 9, not below 5" in list(trial_lines(home, record, "a-t001"))
+    assert "  it was removed, and does not count" in list(trial_lines(home, record, "a-t002"))
 
 
 def test_a_final_names_its_trial_and_what_that_came_to(home: Home) -> None:

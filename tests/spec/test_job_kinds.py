@@ -176,7 +176,6 @@ OTHER_MEANINGS: dict[str, dict[str, str]] = {
     "inputs/missing.py": {"train": PART},
     "load/cells.py": {"prune": SECTION},
     "plan/ancestry.py": {"pack": ROLE, "prune": ROLE, "quantize": ROLE, "targets": ROLE},
-    "plan/doubts.py": {"train": PART},
     "plan/prune_left.py": {"prune": SECTION},
     "plan/latency.py": {"prune": ROLE, "measure": ROLE},
     "report/sentences.py": {"train": PART},
