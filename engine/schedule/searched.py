@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from engine.home.files import read_object, write_json
+from engine.home.files import read_object, write_atomic, write_json
 from engine.home.paths import Home
 
 
@@ -55,6 +55,23 @@ def write_progress(home: Home, name: str, arms: Sequence[ArmProgress]) -> None:
 def drop_progress(home: Home, name: str) -> None:
     """Forget how far another search of this name was."""
     home.search_mark(name, ".json").unlink(missing_ok=True)
+
+
+def tell_problem(home: Home, name: str, problem: str) -> None:
+    """Write down why nothing could be asked for, "" that it could."""
+    told = home.search_mark(name, ".problem")
+    if problem:
+        write_atomic(told, problem)
+    else:
+        told.unlink(missing_ok=True)
+
+
+def read_problem(home: Home, name: str) -> str:
+    """Return why the last look at an open search ended in an error; "" where it did not."""
+    try:
+        return home.search_mark(name, ".problem").read_text() if home.search_mark(name).exists() else ""
+    except OSError:
+        return ""
 
 
 def read_progress(home: Home, name: str) -> tuple[ArmProgress, ...]:

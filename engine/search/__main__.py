@@ -11,6 +11,7 @@ import sys
 from engine.errors import XpError
 from engine.home.paths import open_home
 from engine.schedule.growing import open_searches
+from engine.schedule.searched import tell_problem
 from engine.schedule.worker.searching import BUSY
 from engine.search.advance import advance
 
@@ -25,8 +26,10 @@ def main() -> int:
     for name in asked.names or open_searches(home):
         try:
             code = code if advance(home, name) else BUSY
+            tell_problem(home, name, "")
         except XpError as error:
             print(f"search of {name}: {error}", file=sys.stderr)
+            tell_problem(home, name, str(error))
             code = 1
     return code
 
