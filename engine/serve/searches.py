@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from engine.analysis.searches import directions
 from engine.analysis.snapshot import Snapshot
 from engine.report.number_text import heading, scale_of
-from engine.schedule.searched import ArmProgress, read_progress
+from engine.schedule.searched import ArmProgress, read_problem, read_progress
 from engine.serve.paging import Paging, make_paging
 from engine.serve.view import Asked
 from engine.spec.identity import canonical_json
@@ -68,6 +68,7 @@ class Searched:
     is_front: bool
     is_open: bool
     has_rungs: bool
+    problem: str = ""  # why its last look ended in an error
 
     @property
     def front(self) -> tuple[TrialRow, ...]:
@@ -91,7 +92,8 @@ def read_search(asked: Asked, snapshot: Snapshot | None, name: str) -> Searched 
     shown = tuple(replace(row, is_best=row.name in best) for row in ordered[paging.start : paging.end])
     has_rungs = search is not None and search.fidelity is not None
     heads = tuple(heading(METRICS[metric]) for metric in metrics)
-    return Searched(arms, heads, shown, paging, is_newest, len(metrics) > 1, is_open, has_rungs)
+    problem = read_problem(asked.home, name)
+    return Searched(arms, heads, shown, paging, is_newest, len(metrics) > 1, is_open, has_rungs, problem)
 
 
 def _words(snapshot: Snapshot | None, name: str) -> Search | None:

@@ -8,7 +8,8 @@ import pytest
 
 from engine.home.paths import Home, open_home
 from engine.home.records import read_record
-from engine.schedule.searched import ArmProgress, write_progress
+from engine.schedule.growing import DUE, mark_search
+from engine.schedule.searched import ArmProgress, tell_problem, write_progress
 from engine.serve import searches
 from engine.serve.searches import Searched, TrialRow, read_search
 from engine.serve.site import Site
@@ -106,6 +107,16 @@ def test_before_the_first_results_what_the_last_look_said_is_shown(tmp_path: Pat
     assert found.headings == ("val top-1 [%]",)
     assert [(row.name, row.run, row.figures) for row in found.arms[0].best] == [("s-t000", "", ("50.00",))]
     assert found.trials == ()
+
+
+def test_why_a_look_failed_is_shown(searched_home: Home, tmp_path: Path) -> None:
+    home = open_home(tmp_path, create=True)
+    home.experiment("s").mkdir(parents=True)
+    mark_search(home, "s", DUE)
+    tell_problem(home, "s", "it cannot be drawn")
+    found = shown(home, "s")
+    assert found.problem == "it cannot be drawn"
+    assert shown(searched_home, "fresh").problem == ""
 
 
 def test_what_nobody_searches_has_no_search(done_home: Home) -> None:
