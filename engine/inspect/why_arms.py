@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
-from engine.errors import XpError
+from engine.errors import HomeError, XpError
 from engine.home.paths import Home
 from engine.home.records import read_record
 from engine.inspect.own_code import code_lines
@@ -26,6 +28,7 @@ from store.queue import JobRow, Queue
 
 FEW, SEVERAL = 2, 6  # settings that are told of an arm: where there are many arms, and where there are not
 MANY_ARMS = 5
+BEFORE = "what was here before"
 Run = Mapping[str, Any]
 
 
@@ -36,7 +39,7 @@ class JobOrigin:
     job: str
     state: str
     origin: str | None
-    """Another experiment or home that it was done for, None where it ran for this one or is not done."""
+    """Who asked for it first here, or the home that lends it; None where it ran for this one or is not done."""
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,40 @@ def find_origins(home: Home, experiment: str, jobs: set[str]) -> dict[str, JobOr
     asked = _first_asked(home, experiment)
     with Queue.open_readonly(home.queue_db) as queue:
         rows = {row.job: row for row in queue.job_rows(jobs)}
-        owners: dict[str, set[str]] = {}
-        for owner in queue.owners(jobs):
-            owners.setdefault(owner.job, set()).add(owner.experiment)
-    return {job: _origin(home, job, rows.get(job), asked.get(job, 0.0), owners.get(job, set()) - {experiment})
+    ended = {job: at for job in jobs if (at := _ended(home, job, rows.get(job))) is not None}
+    early = {job: at for job, at in ended.items() if at < asked.get(job, 0.0)}
+    askers = _first_askers(home, experiment, early)
+    return {job: _origin(home, job, rows.get(job), askers.get(job, BEFORE) if job in early else None)
             for job in sorted(jobs)}  # fmt: skip
+
+
+def _ended(home: Home, job: str, row: JobRow | None) -> float | None:
+    """Return when a job was done here, None for one that is not, or that another home lends."""
+    folder = home.job(job)
+    if folder.root.is_symlink() or not folder.result.exists():
+        return None
+    return row.ended_at if row is not None and row.ended_at is not None else folder.result.stat().st_mtime
+
+
+def _first_askers(home: Home, experiment: str, ended: Mapping[str, float]) -> dict[str, str]:
+    """Return the other experiment that asked first for each of these jobs; none where no record asks before its end."""
+    with Queue.open_readonly(home.queue_db) as queue:
+        owners = {owner.experiment for owner in queue.owners(ended)} - {experiment}
+    found = _earliest(home, owners, ended)
+    left = {job: at for job, at in ended.items() if job not in found}
+    # The queue has newest submissions alone: an earlier one may have asked.
+    others = {path.name for path in home.experiments()} - owners - {experiment} if left else set[str]()
+    return {**found, **_earliest(home, others, left)}
+
+
+def _earliest(home: Home, experiments: set[str], ended: Mapping[str, float]) -> dict[str, str]:
+    found: dict[str, tuple[float, str]] = {}
+    for name in sorted(experiments):
+        with suppress(HomeError):  # a record that is damaged tells nothing
+            for job, at in _first_asked(home, name).items():
+                if at <= ended.get(job, -inf):
+                    found[job] = min(found.get(job, (inf, "")), (at, name))
+    return {job: name for job, (_, name) in found.items()}
 
 
 def _first_asked(home: Home, experiment: str) -> dict[str, float]:
@@ -139,16 +171,13 @@ def _first_asked(home: Home, experiment: str) -> dict[str, float]:
     return found
 
 
-def _origin(home: Home, job: str, row: JobRow | None, asked: float, others: set[str]) -> JobOrigin:
+def _origin(home: Home, job: str, row: JobRow | None, asker: str | None) -> JobOrigin:
     folder = home.job(job)
     if not folder.result.exists():
         return JobOrigin(job, row.state if row else "unknown", None)
     if folder.root.is_symlink():
         return JobOrigin(job, "done", os.path.dirname(os.path.dirname(os.path.realpath(folder.root))))
-    ended = row.ended_at if row is not None and row.ended_at is not None else folder.result.stat().st_mtime
-    if ended >= asked:
-        return JobOrigin(job, "done", None)
-    return JobOrigin(job, "done", min(others, default="an experiment that is gone"))
+    return JobOrigin(job, "done", asker)
 
 
 def _arm_lines(arm: ArmWhy, record: Mapping[str, Any], most: int) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,26 @@ def test_what_an_earlier_submission_of_the_same_name_asked_for_ran_for_it(home: 
     submit(home, "second", 500.0)
     found = find_origins(home, "second", {"train-b0", "train-a0"})
     assert (found["train-b0"].origin, found["train-a0"].origin) == (None, "first")
+
+
+def test_a_reused_job_is_of_who_asked_for_it_first_and_not_of_the_first_name(home: Home) -> None:
+    submit(home, "a_later_one", 200.0)
+    submit(home, "third", 300.0)
+    found = find_origins(home, "third", {"train-b0", "train-a0"})
+    assert (found["train-b0"].origin, found["train-a0"].origin) == ("second", "first")
+    assert find_origins(home, "first", {"train-a0"})["train-a0"].origin is None
+
+
+def test_an_earlier_submission_that_asked_first_is_found(home: Home) -> None:
+    submit(home, "second", 500.0, "")
+    submit(home, "third", 600.0)
+    assert find_origins(home, "third", {"train-b0"})["train-b0"].origin == "second"
+
+
+def test_of_a_job_that_no_record_asked_for_it_is_said_that_it_was_here(home: Home) -> None:
+    shutil.rmtree(home.experiment("first"))
+    submit(home, "a_later_one", 200.0)
+    assert find_origins(home, "second", {"train-a0"})["train-a0"].origin == "what was here before"
 
 
 def test_a_job_that_another_home_lends_names_that_home(home: Home, tmp_path: Path) -> None:
