@@ -11,6 +11,7 @@ lacking     the same with its cost
 fill        what of that to do next, within a budget
 trainings   what is known of who trained a network
 held        what must be equal for which metrics
+addresses   an arm as people write it
 things      what counts as one thing that differs
 fairness    whether two runs may be compared
 compare     two arms side by side

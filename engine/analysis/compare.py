@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.analysis.addresses import find_arm_runs
 from engine.analysis.crossed import LEAST_SEEDS, agreeing_interval, crossed_interval
 from engine.analysis.fairness import (
     UNSEARCHED,
@@ -33,11 +34,10 @@ from engine.analysis.statistics import (
 )  # fmt: skip
 from engine.analysis.things import Mismatch
 from engine.analysis.trainings import read_trainings, unknown_arms
-from engine.errors import QueryError, closest_hint
+from engine.errors import QueryError
 from engine.home.paths import Home
 from engine.spec.dotted import flatten_settings
-from engine.spec.synonyms import hint_word
-from store.metrics import METRICS, Metric, metric_of
+from store.metrics import Metric, metric_of
 
 ONE_SEED, ONE_MEASUREMENT, NO_SPREAD = say("one_seed"), say("one_measurement"), say("no_spread")
 FEW_SEEDS = say("few_seeds", least=LEAST_SEEDS)
@@ -112,8 +112,9 @@ def compare_arms(
 ) -> list[Comparison]:
     """Compare `EXPERIMENT/ARM` with `EXPERIMENT/ARM`, once for each point of the matrix that both have.
 
-    Raises QueryError for names that are not there, for arms without a common point or seed, and, unless `anyway`,
-    for a comparison that is unfair, naming all that differs.
+    An arm that is searched means its best, trained anew. Raises QueryError for names that are not there, for trials,
+    for arms without a common point or seed, and, unless `anyway`, for a comparison that is unfair, naming all that
+    differs.
     """
     with one_snapshot(results) as snapshot:
         pairs = _pair_cells(snapshot, first, second, metric)
@@ -164,15 +165,14 @@ def _runs_of(snapshot: Snapshot, name: str, metric: str) -> dict[str, list[Row]]
 
 
 def arm_runs(snapshot: Snapshot, name: str, metric: str) -> list[Row]:
-    """Return the runs of `EXPERIMENT/ARM`. Raises QueryError for an arm or a metric that is not there."""
-    experiment, _, arm = name.partition("/")
-    rows: list[Row] = list(snapshot.ask("compare_runs", experiment=experiment, arm=arm))
-    if not rows:
-        known = [row["name"] for row in snapshot.ask("trace_arms")]
-        raise QueryError(f"there is no arm {name!r}", fix=closest_hint(name, known) if known else "submit one first")
-    if metric not in METRICS:
-        raise QueryError(f"there is no metric {metric!r}", fix=hint_word(metric, METRICS))
-    return rows
+    """Return the runs of `EXPERIMENT/ARM`. Raises QueryError for an arm or a metric that is not there, and a trial."""
+    found = find_arm_runs(snapshot, name, metric)
+    if found.is_trial:
+        what = f"{name} is a trial: it was trained to be chosen from, with one seed, and nothing is tested of trials"
+        home = found.experiment.partition("/")[0]
+        fix = f"compare what was chosen, trained anew, such as {home}/ARM-best; xp report {home} has all trials"
+        raise QueryError(what, fix=fix)
+    return found.runs
 
 
 def _compare_cell(

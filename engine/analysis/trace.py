@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.analysis.compare import arm_runs
+from engine.analysis.addresses import find_arm_runs
 from engine.analysis.snapshot import Snapshot, one_snapshot
+from engine.errors import QueryError
 from engine.home.paths import Home
+from store.metrics import metric_of
 
 QUOTE = "'"
 
@@ -79,11 +81,14 @@ def trace_number(results: Home | Snapshot, name: str, metric: str) -> Trace:
     """Return where `metric` of `EXPERIMENT/ARM` (or of a run's arm) comes from. Raises QueryError for other names."""
     with one_snapshot(results) as snapshot:
         arm = _arm_of(snapshot, name) if "/" not in name else name
-        runs = arm_runs(snapshot, arm, metric)
-        asked = dict(zip(("experiment", "arm"), arm.split("/", 1), strict=True)) | {"metric": metric}
+        found = find_arm_runs(snapshot, arm, metric)
+        if found.is_trial and metric_of(metric).images == "test":
+            what = f"{name} is a trial, and {metric} is of test images, by which nobody may choose"
+            raise QueryError(what, fix=f"name a figure that trials are chosen by: xp trace {name} val_top1")
+        asked = {"experiment": found.experiment, "arm": found.arm, "metric": metric}
         origins = {row["run"]: row for row in snapshot.ask("trace_origins", **asked)}
         cells = snapshot.ask("trace_cells", **asked)
-    sources = tuple(_source(run, origins.get(run["run"], {}), metric) for run in runs)
+    sources = tuple(_source(run, origins.get(run["run"], {}), metric) for run in found.runs)
     where = " and ".join(f"{column} = '{value.replace(QUOTE, QUOTE * 2)}'" for column, value in asked.items())
     sql = f"select cell, n, mean, std, low, high from cells where {where}"
     digests = dict.fromkeys(digest for source in sources for digest in source.changes)
